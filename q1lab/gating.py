@@ -90,9 +90,8 @@ def budget_of(store: Store, name: str) -> Budget:
 
 def losses(study: Study, arm: str, seeds: Sequence[int]) -> list[float]:
     """The final losses of an arm's finished runs at these seeds, lower is better."""
-    assert study.loop is not None
     known = (final_loss(study.files.run(run_name(arm, seed)).events) for seed in seeds)
-    return [study.loop.sign * float(loss) for loss in known if loss is not None]
+    return [study.metric.sign * float(loss) for loss in known if loss is not None]
 
 
 def propose(
@@ -289,8 +288,8 @@ class _Proposal:
     def _decided(self, judged: gate.Judged) -> Outcome:
         kept, found = judged.kept, judged.decision
         facts: dict[str, Any] = {"why": judged.why}
-        if found is not None and self.study.loop is not None:
-            sign = self.study.loop.sign
+        if found is not None:
+            sign = self.study.metric.sign
             facts |= {
                 "difference": sign * found.difference,
                 "bound": sign * found.at_most,

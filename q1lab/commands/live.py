@@ -112,7 +112,7 @@ def _lines(store: Store, study: Study) -> StudyView:
             if said.get(run.name) == mark:
                 continue
             said[run.name] = mark
-            sys.stdout.write(line(run, study.metric) + "\n")
+            sys.stdout.write(line(run, study.metric.name) + "\n")
             sys.stdout.flush()
         if not alive:
             return view
@@ -153,7 +153,7 @@ def grid(
         ("state", "left"),
         ("loss", "left"),
         ("iter", "right"),
-        (view.study.metric, "right"),
+        (view.study.metric.name, "right"),
         ("tok/s", "right"),
         ("left", "right"),
     ):

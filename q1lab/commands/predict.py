@@ -11,6 +11,7 @@ from q1lab.commands._output import say
 from q1lab.commands._store import opened
 from q1lab.errors import OK, Problem
 from q1lab.files import plain
+from q1lab.study.metric import VAL_LOSS, Metric
 
 
 @click.command(
@@ -24,10 +25,12 @@ Examples:
 @click.option(
     "--direction",
     type=click.Choice(["lower", "higher", "same"]),
-    help="Of the final val loss, modified against baseline.",
+    help="Of the final metric, modified against baseline.",
 )
-@click.option("--size", metavar="NATS", help="By how much, in nats.")
-@click.option("--matters", metavar="NATS", help="The smallest difference that would matter to you.")
+@click.option("--size", metavar="NUMBER", help="By how much; q1lab's own val loss is in nats.")
+@click.option(
+    "--matters", metavar="NUMBER", help="The smallest difference that would matter to you."
+)
 @click.option(
     "--sure", metavar="PERCENT", help="How sure you are of the direction: 70, 70% or 0.7."
 )
@@ -54,10 +57,10 @@ def predict(
     from q1lab.journal import predictions
     from q1lab.study import variants
 
-    week = shared.week()
+    week, arms = shared.week(), _arms_here()
     with opened() as store:
         if variant is not None and variant not in {item.name for item in week.variants}:
-            variant = variant if variant in _arms_here() else variants.find(variant).name
+            variant = variant if variant in arms else variants.find(variant).name
         name = variant or document_data.chosen(store, week).name
         given = {"--direction": direction, "--size": size, "--matters": matters, "--sure": sure}
         if any(value is not None for value in given.values()) or amend:
@@ -78,30 +81,33 @@ def predict(
                 f"  q1lab predict {name} --direction lower --size 0.03 --matters 0.01 --sure 70%"
             )
             return OK
-        for line in lines(found):
+        for line in lines(found, arms.get(name, VAL_LOSS)):
             say(plain(line), 4)
     return OK
 
 
-def _arms_here() -> list[str]:
-    """The arms of the study.toml in this folder, of which one may be predicted."""
+def _arms_here() -> dict[str, Metric]:
+    """The arms of the study.toml in this folder, of which one may be predicted, with its metric."""
     from q1lab.study import loop
 
     file = Path("study.toml")
-    return loop.read(file).arms[1] if file.is_file() else []
+    if not file.is_file():
+        return {}
+    found = loop.read(file)
+    return dict.fromkeys(found.arms[1], found.measures)
 
 
-def lines(found: dict[str, object]) -> list[str]:
-    """A prediction and its earlier versions as text."""
-    from q1lab.compare.wording import DIRECTION_WORDS
+def lines(found: dict[str, object], metric: Metric) -> list[str]:
+    """A prediction of a metric, and its earlier versions, as text."""
+    from q1lab.compare.wording import direction_words
 
     def one(item: dict[str, object]) -> str:
         confidence = item["confidence"]
         sure = f", {float(str(confidence)):.0%} sure" if confidence is not None else ""
-        by = f" by {item['size']:g} nats" if item["direction"] != "same" else ""
+        by = f" by {item['size']:g}{metric.suffix}" if item["direction"] != "same" else ""
         return (
-            f"{DIRECTION_WORDS[str(item['direction'])]}{by}{sure}; "
-            f"from {item['matters']:g} nats up it matters"
+            f"{direction_words(item['direction'], metric)}{by}{sure}; "
+            f"from {item['matters']:g}{metric.suffix} up it matters"
         )
 
     def written(item: dict[str, object]) -> str:

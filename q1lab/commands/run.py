@@ -290,7 +290,7 @@ def _announce(name: str, what: str, plans: Sequence[planning.Plan], work: str) -
     data = first.data.name + (f" ({read})" if read else "")
     with_what = f"preset {first.preset}, data {data}, {first.device} {first.dtype}"
     if first.loop is not None:
-        with_what = f"{first.loop.metric}, {first.loop.better} is better, in {first.loop.folder}"
+        with_what = f"{first.metric.name}, {first.metric.direction}, in {first.loop.folder}"
     say(f"{name}: {what}, {seeds}, {with_what}, {first.jobs} at once")
     if work:
         click.echo(work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import asdict
 
 import click
 
@@ -77,7 +78,7 @@ def run_lines(one: StudyView) -> list[str]:
     wanted = [run for run in one.runs if run.state not in (State.QUEUED, State.FINISHED)]
     wanted.sort(key=lambda run: run.state is not State.RUNNING)
     more = len(wanted) - MOST_RUNS
-    return [live_line(run, one.study.metric) for run in wanted[:MOST_RUNS]] + (
+    return [live_line(run, one.study.metric.name) for run in wanted[:MOST_RUNS]] + (
         [f"… and {more} more runs (--json lists them all)"] if more > 0 else []
     )
 
@@ -168,6 +169,7 @@ def record(view: StudyView, noted: Labels) -> dict[str, object]:
         "data": {"name": study.data.name, "sha256": study.data.sha256},
         "device": study.device,
         "dtype": study.dtype,
+        "metric": asdict(study.metric),
         "state": view.line.state,
         "engine": view.engine or None,
         "done": view.line.done,
@@ -184,8 +186,8 @@ def record(view: StudyView, noted: Labels) -> dict[str, object]:
                 "iter": run.iter,
                 "max_iters": run.max_iters,
                 "train_loss": run.train_loss,
-                "eval_loss": run.eval_loss,
-                "val_loss": run.val_loss,
+                "latest": run.eval_loss,
+                "value": run.val_loss,
                 "tokens_per_s": run.tokens_per_s,
                 "attempt": run.attempt,
                 "message": run.message,

@@ -43,7 +43,7 @@ Curves = Mapping[str, Mapping[int, Mapping[str, Sequence[float]]]]
 
 @dataclass(frozen=True)
 class AtBudget:
-    """What the curves say at an equal budget. Losses in nats."""
+    """What the curves say at an equal budget."""
 
     what: What
     budget: float
@@ -150,7 +150,7 @@ def told(one: AtBudget, c: Comparison) -> list[str]:
     number = wording.Numbers(one.interval, None, abs(one.mean))
     first = (
         f"At equal {NAMES[one.what]} ({amount(one)} per run): {modified} {MINUS} {base} = "
-        f"{number(one.mean)} nats"
+        f"{number(one.mean)}{c.metric.suffix}"
     )
     if one.interval is not None:
         low, high = number.ends(one.interval)
@@ -174,7 +174,7 @@ def told(one: AtBudget, c: Comparison) -> list[str]:
         sentences.append(
             f"An iter of {names[arm]} costs {_more(one, arm)} more, so it is read before the end "
             f"of its schedule, while its learning rate is still higher. That counts against "
-            f"{names[arm]}: if {other} is lower here, a schedule that ends at this budget may "
+            f"{names[arm]}: if {other} is ahead here, a schedule that ends at this budget may "
             "say otherwise."
         )
     if one.what == "flops":

@@ -68,7 +68,7 @@ def comparison_figure(
     """The comparison as a picture, ``svg`` or ``png``.
 
     ``curves`` is arm ("baseline", "modified") → seed →
-    columns "iter", "train_loss", "eval_iter", "val_loss", each pair equally long; losses in nats,
+    columns "iter", "train_loss", "eval_iter", "val_loss", each pair equally long;
     NaN allowed; arms, seeds or columns may be missing. With ``answer`` they are drawn over what an
     iter costs. ``size`` is width and height in inches, at 150 dots per inch for PNG; ``stacked``
     puts the difference below the curves, without a title: it stands in a text that has one.
@@ -131,7 +131,7 @@ def _drawn(form: str, size: tuple[float, float], title: str, draw: Callable[[Any
 
 
 def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
-    """Each seed's val loss thin, the mean thick, the range of the seeds as a band; training losses
+    """Each seed's metric thin, the mean thick, the range of the seeds as a band; training losses
     faint."""
     import numpy as np
 
@@ -139,7 +139,7 @@ def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
     for arm, name in zip(ARMS, wording.names(c), strict=True):
         color, dashes = ARM_COLORS[arm], DASHES[arm]
         runs = curves.get(arm) or {}
-        for run in runs.values():
+        for run in runs.values() if c.metric.is_loss else ():
             at, loss = _series(run, "iter", "train_loss")
             if len(at):
                 smooth = _smooth(loss)
@@ -170,9 +170,10 @@ def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
             mean = table.mean(axis=0)
             axes.plot(grid, mean, color=color, ls=dashes, lw=2, zorder=3, label=label)
             axes.plot(grid[-1:], mean[-1:], MARKERS[arm], color=color, ms=6, zorder=4)
-    axes.set_title("Val loss: each seed, mean, range; faint: training", fontsize=9)
+    faint = "; faint: training" if c.metric.is_loss else ""
+    axes.set_title(f"{c.metric.name}: each seed, mean, range{faint}", fontsize=9)
     axes.set_xlabel("iter")
-    axes.set_ylabel("loss (nats per token; lower is better)")
+    axes.set_ylabel(c.metric.axis)
     axes.grid(True, color="#dddddd", lw=0.6)
     axes.set_axisbelow(True)
     if drawn:
@@ -313,11 +314,11 @@ def _draw_forest(axes: Any, c: Comparison) -> None:
     if c.bootstrap is not None:
         label = f"{wording.BOOTSTRAP_LABEL}\n({wording.bootstrap_note(c)})"
         bar(label, c.bootstrap.low, c.bootstrap.high, 1.2, "o", "white")
-    axes.set_title(f"Difference in final {wording.metric(c)}", fontsize=9)
+    axes.set_title(f"Difference in final {c.metric.name}", fontsize=9)
     base, modified = wording.names(c)
-    in_nats = f" ({wording.unit(c).strip()})" if wording.unit(c) else ""
-    side = "left of 0: lower" if wording.better(c).startswith("lower") else "right of 0: higher"
-    below = f"{modified} {MINUS} {base}{in_nats}\n{side}, so better"
+    unit = f" ({c.metric.unit})" if c.metric.unit else ""
+    side = "left" if c.metric.favors(-1) else "right"
+    below = f"{modified} {MINUS} {base}{unit}\n{side} of 0: {c.metric.better}, so better"
     if not rows:
         _say(axes, "no seed has finished in both arms")
         return

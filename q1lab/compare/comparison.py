@@ -23,12 +23,13 @@ from q1lab.index.store import Row
 from q1lab.study import command, ranges
 from q1lab.study.events import first_event
 from q1lab.study.loop import Loop
+from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.series import Series
 from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study, run_name
 from q1lab.study.tuning import Tuned
 
-VERSION = 11
+VERSION = 12
 """Of the record. Raise it when its form or its computation changes, so that kept ones are made
 anew."""
 
@@ -41,12 +42,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ArmResult:
-    """One arm's runs. Losses in nats per token; what is not known is None."""
+    """One arm's runs, in the comparison's metric; what is not known is None."""
 
     variant: str
     title: str = ""
     values: Mapping[int, float | None] = field(default_factory=dict)
-    """Final val loss by seed, None for a run that diverged; runs that have not ended are absent."""
+    """What each run ended with, by seed: None for one that diverged; those that have not ended are
+    absent."""
     mean: float | None = None
     std: float | None = None
     n_params: int | None = None
@@ -65,6 +67,8 @@ class Comparison(Analysis):
     """An analysis, and what it is about."""
 
     study: str
+    metric: Metric = VAL_LOSS
+    """What the arms' values and their differences are of."""
     created: str = ""
     variant: str
     baseline: str
@@ -146,7 +150,7 @@ class Comparison(Analysis):
             "created": self.created,
             "variant": self.variant,
             "baseline": self.baseline,
-            "metric": "val_loss" if self.loop is None else self.loop.metric,
+            "metric": self.metric,
             "verdict": self.verdict,
             "reason": self.reason,
             "level": self.level,
@@ -205,6 +209,7 @@ class Comparison(Analysis):
 OF_STUDY = (
     *("created", "variant", "baseline", "seeds", "config", "preset", "dtype", "device"),
     *("versions", "repo", "prediction", "series", "shared_at_start", "tuned", "passes", "loop"),
+    "metric",
 )
 """What a comparison says of its study as the plan has it."""
 
@@ -245,6 +250,7 @@ def from_dict(record: Mapping[str, Any]) -> Comparison | None:
         "left_out": tuple((one["study"], tuple(one["seeds"])) for one in record["left_out"]),
         "family": _or_none(Family, record["family"]),
         "loop": _or_none(Loop, record.get("loop")),
+        "metric": records.load(Metric, record["metric"]),
         "timed": record["timed"]
         and {key: Interval(**ends) for key, ends in record["timed"].items()},
         "overstated": record["overstated"] and tuple(record["overstated"]),
@@ -275,8 +281,7 @@ def build(
         alpha = share.alpha if share else stats.ALPHA
         alpha = alpha if planned is None else planned.alpha
         question = Asked((), alpha, later=False, left_out=(), chosen=False)
-    loop = study.loop
-    upward = loop is not None and loop.better == "higher"  # then what is analyzed is turned around
+    upward = study.metric.better == "higher"  # then what is analyzed is turned around
     analysis = stats.analyze(
         _turned(values["baseline"]) if upward else values["baseline"],
         _turned(values["modified"]) if upward else values["modified"],
@@ -374,7 +379,8 @@ def _floor(values: dict[int, float | None]) -> Interval | None:
 
 
 def _values(rows: list[Row], arm: str) -> dict[int, float | None]:
-    """Final val loss by seed; None for a diverged run; runs that have not ended are not there."""
+    """What each run ended with, by seed: None for one that diverged; those that have not ended are
+    not there."""
     return {
         row["seed"]: row["val_loss"] if row["state"] == State.FINISHED else None
         for row in rows

@@ -42,7 +42,10 @@ RUN_COLUMNS = (
     "attempt",
     "iter",
     "max_iters",
-    "val_loss",
+    "metric",
+    "unit",
+    "better",
+    "value",
     "tokens_per_s",
     "seconds",
     "n_params",
@@ -135,7 +138,7 @@ def as_csv(
     curves: bool = False,
     unreadable: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """A row per run, or with ``curves`` a row per point; losses in nats, empty where there is none.
+    """A row per run, or with ``curves`` a row per point; empty where there is no number.
     A study in ``unreadable`` is one row per study, its state ``unreadable``, and why."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -166,6 +169,8 @@ def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
             "device": study.device,
             "dtype": study.dtype,
             "headline": study.headline,
+            **{"metric": study.metric.key(), "unit": study.metric.unit},
+            **{"better": study.metric.better, "value": row["val_loss"]},
             "n_params": arm.n_params,
             "flops_per_token": arm.flops_per_token,
             "tags": " ".join(noted.tags),
@@ -175,10 +180,15 @@ def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
 
 
 def _points(store: Store, study: Study) -> Iterator[list[Any]]:
+    names = {
+        "train_loss": "train_loss",
+        "val_loss": study.metric.key(),
+        "final_val_loss": study.metric.key("final"),
+    }
     for row in store.runs(study.id):
-        for metric in ("train_loss", "val_loss", "final_val_loss"):
-            for iter_, value in store.curve(row["id"], metric):
-                yield [study.id, row["arm"], row["variant"], row["seed"], metric, iter_, value]
+        for kept, name in names.items():
+            for iter_, value in store.curve(row["id"], kept):
+                yield [study.id, row["arm"], row["variant"], row["seed"], name, iter_, value]
 
 
 def _picture(store: Store, study: Study, file: Path, force: bool) -> Path:

@@ -17,6 +17,7 @@ from q1lab.files import read_text
 from q1lab.formats import duration
 from q1lab.index.store import Store
 from q1lab.study import presets, studies
+from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.studies import Study
 
 SHIPPED = "results.toml"
@@ -24,7 +25,7 @@ SHIPPED = "results.toml"
 
 @dataclass(frozen=True)
 class Spread:
-    """The sd of pairwise differences (nats), how many pairs it comes from, and where it is from.
+    """The sd of pairwise differences, how many pairs it comes from, and where it is from.
     ``seconds``: training per pair on this machine, None where it is not known."""
 
     sd: float
@@ -34,6 +35,7 @@ class Spread:
     iters: int | None = None
     data: str = ""
     """What the pairs trained on, and for how long."""
+    metric: Metric = VAL_LOSS
 
     @property
     def held(self) -> str:
@@ -43,8 +45,8 @@ class Spread:
 
 @dataclass(frozen=True)
 class Advice:
-    """What it takes to see ``effect`` nats in 80% of studies. ``range`` is the planned range that
-    q1lab proposes; None where the need is beyond the ranges that there are."""
+    """What it takes to see a difference of ``effect`` in 80% of studies. ``range`` is the planned
+    range that q1lab proposes; None where the need is beyond the ranges that there are."""
 
     effect: float
     spread: Spread
@@ -66,7 +68,7 @@ def own(store: Store, variant: str, preset: str | None) -> Spread | None:
         sd = statistics.stdev(found.pairs.values())
         source = f"{study.id} ({study.preset}, {study.max_iters:,} iters on {study.data.name})"
         pairs = len(found.pairs)
-        return Spread(sd, pairs, source, seconds, study.max_iters, study.data.name)
+        return Spread(sd, pairs, source, seconds, study.max_iters, study.data.name, found.metric)
     return None
 
 
@@ -103,8 +105,8 @@ def can_see(study: Study, spread: Spread) -> str:
     alpha = stats.ALPHA if planned is None else planned.alpha
     smallest = stats.detectable_in_sd(pairs, pairs, "paired", alpha) * spread.sd
     text = (
-        f"{pairs} pairs could reliably see a difference of roughly {smallest:.2g} nats or more, "
-        f"if they spread like {spread.source}"
+        f"{pairs} pairs could reliably see a difference of roughly {smallest:.2g}"
+        f"{study.metric.suffix} or more, if they spread like {spread.source}"
     )
     same = spread.iters == study.max_iters and spread.data in study.data.name
     here = f"{study.max_iters:,} iters on {study.data.name}"
@@ -112,13 +114,14 @@ def can_see(study: Study, spread: Spread) -> str:
 
 
 def advise(effect: float, spread: Spread) -> Advice:
-    """Pairs for ``effect`` (nats): as the sd was measured, and over the sd's own 95% interval.
+    """Pairs for a difference of ``effect``: as the sd was measured, and over the sd's own 95%
+    interval.
 
     The proposed range goes to a quarter more than that, because its looks cost some power. Problem
     for an effect that is none.
     """
     if not (math.isfinite(effect) and effect > 0):
-        raise Problem(f"--detect {effect:g}: give a difference in nats above 0")
+        raise Problem(f"--detect {effect:g}: give a difference above 0")
     needed = stats.plan(effect, spread.sd, headline="paired", df=spread.pairs - 1)
     most = max(looks.FIRST_MOST, math.ceil(1.25 * needed.mid))
     within = most <= looks.MOST
@@ -129,11 +132,12 @@ def told(advice: Advice, command: str) -> tuple[str, ...]:
     """The advice in lines, the command to type last; ``command`` is what begins ``q1lab run`` for
     it, without its seeds."""
     needed, spread = advice.needed, advice.spread
+    unit = spread.metric.suffix
     most = f"{needed.high:,} or more" if needed.capped else f"{needed.high:,}"
     lines = [
-        f"To see a difference of {advice.effect:g} nats in 80% of studies takes about "
+        f"To see a difference of {advice.effect:g}{unit} in 80% of studies takes about "
         f"{needed.mid:,} pairs ({needed.low:,} to {most}: the spread is known only roughly).",
-        f"It rests on {spread.pairs} pairs that spread by {spread.sd:.2g} nats: {spread.source}.",
+        f"It rests on {spread.pairs} pairs that spread by {spread.sd:.2g}{unit}: {spread.source}.",
     ]
     if spread.seconds is not None:
         time = duration(needed.mid * spread.seconds)

@@ -46,7 +46,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Bar:
-    """A row of the figure: an interval, or points, on the axis of differences in nats. ``ends`` is
+    """A row of the figure: an interval, or points, on the axis of differences. ``ends`` is
     how the interval's are written; ``text`` is the number of what has none."""
 
     kind: Kind
@@ -61,10 +61,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Figure:
-    """The intervals and every pair on one axis in which 0 is marked; lower is better."""
+    """The intervals and every pair on one axis in which 0 is marked."""
 
     bars: tuple[Bar, ...]
-    title: str = "difference in nats"
+    title: str
 
 
 @dataclass(frozen=True)
@@ -102,18 +102,17 @@ name needs besides where it is written in full."""
 def report(c: Comparison, *, published: bool = False) -> tuple[Block, ...]:
     """Everything that is told of a comparison. ``published``: for a document that others read, with
     every seed, numbers in full, and nothing that is said to the learner alone."""
-    unit = wording.unit(c)
     found: list[Block] = [
         Headline(
             wording.word(c),
             c.verdict,
             wording.names(c),
-            "" if c.mean is None else wording.mean(c) + wording.unit(c),
+            "" if c.mean is None else wording.mean(c) + c.metric.suffix,
             wording.seeds(c),
-            wording.better(c),
+            c.metric.direction,
         ),
-        Sentence("verdict", wording.verdict(c, published=published)),
-        Figure(bars(c, published=published), f"difference{' in' * bool(unit)}{unit}"),
+        Sentence("verdict", wording.verdict(c)),
+        Figure(bars(c, published=published), c.metric.difference),
         Sentence("power", wording.power(c)),
         Sentence("floor", _floor(c)),
         losses(c, published=published),
@@ -176,7 +175,7 @@ def _floor(c: Comparison) -> str:
 
 
 def losses(c: Comparison, *, published: bool = False) -> Table:
-    """Every seed's final val loss, and the means; of many seeds the ends, unless ``published``."""
+    """What every seed ended with, and the means; of many seeds the ends, unless ``published``."""
     number = wording.numbers(c)
     seeds = sorted({seed for arm in c.arms.values() for seed in arm.values})
     shown = seeds if published else wording.seeds_shown(c, seeds)
@@ -192,7 +191,7 @@ def losses(c: Comparison, *, published: bool = False) -> Table:
         rows.append(Row("sd", base, modified, ""))
     foot = wording.folded(len(shown), len(seeds)) if len(shown) < len(seeds) else ""
     base, modified = wording.names(c)
-    return Table("losses", (wording.metric(c), base, modified, "difference"), tuple(rows), foot)
+    return Table("losses", (c.metric.name, base, modified, "difference"), tuple(rows), foot)
 
 
 def costs(c: Comparison, *, published: bool = False) -> Table:

@@ -12,6 +12,7 @@ from q1lab.compare.comparison import VERSION
 from q1lab.compare.stats import Headline, Interval
 from q1lab.index.results import listing
 from q1lab.index.store import Store
+from q1lab.study.metric import VAL_LOSS, Metric
 
 CANNOT_BE_READ = "can't be read"
 """Heading of the studies whose plan is damaged."""
@@ -19,7 +20,7 @@ CANNOT_BE_READ = "can't be read"
 
 @dataclass(frozen=True)
 class ResultLine:
-    """One study. ``verdict`` and the numbers (nats) are None while planned runs are missing or
+    """One study. ``verdict`` and the numbers are None while planned runs are missing or
     uncompared."""
 
     id: str
@@ -39,6 +40,7 @@ class ResultLine:
     ends: Interval | None = None
     alpha: float | None = None
     delta: float | None = None
+    metric: Metric = VAL_LOSS
     threads: int | None = None
     """Of each run, as planned; with another number the last digits of a loss differ."""
     tags: tuple[str, ...] = ()
@@ -61,6 +63,8 @@ def read(store: Store) -> tuple[ResultLine, ...]:
         told = {}
         if row["done"] == row["total"] and row["seeds"] == row["planned"]:
             told = {key: row[key] for key in ("verdict", "n", "mean", "alpha", "delta")}
+            if row["metric"] is not None:
+                told["metric"] = Metric(**json.loads(row["metric"]))
             if row["low"] is not None and row["high"] is not None:
                 told["ends"] = Interval(row["low"], row["high"])
         plan = {
@@ -137,10 +141,11 @@ def why_not_comparable(lines: Sequence[ResultLine]) -> str | None:
     texts = {line.data_sha256: line.data for line in lines}
     if len(texts) > 1:
         names = " and ".join(f"{name} ({sha[:8]})" for sha, name in texts.items())
-        return (
-            f"Trained on different data, {names}: a val loss on one says nothing about the other."
-        )
+        return f"Trained on different data, {names}: a result on one says nothing about the other."
     formats = sorted({line.dtype for line in lines})
     if len(formats) > 1:
         return f"Trained in different number formats, {' and '.join(formats)}: not compared."
+    metrics = sorted({line.metric.axis for line in lines if line.mean is not None})
+    if len(metrics) > 1:
+        return f"Measured differently, as {' and '.join(metrics)}: not compared."
     return None

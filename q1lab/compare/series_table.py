@@ -25,6 +25,7 @@ from q1lab.index import ingest, questions
 from q1lab.index.store import Store
 from q1lab.study import turns
 from q1lab.study.liveness import is_alive
+from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.states import State
 from q1lab.study.studies import Study
@@ -70,13 +71,20 @@ class Together:
 
     @property
     def ranked(self) -> list[Member]:
-        """Lowest difference first, then those without one in the order of their turns; of an axis
+        """The best difference first, then those without one in the order of their turns; of an axis
         the order of its values."""
         if self.series.kind != SWEEP:
             return list(self.members)
         known = [one for one in self.members if one.mean is not None and not one.why]
         rest = [one for one in self.members if one not in known]
-        return [*sorted(known, key=lambda one: (one.mean or 0.0, one.at)), *rest]
+        sign = self.metric.sign
+        return [*sorted(known, key=lambda one: (sign * (one.mean or 0.0), one.at)), *rest]
+
+    @property
+    def metric(self) -> Metric:
+        """What all of its studies measure."""
+        of_members = (m.comparison.metric for m in self.members if m.comparison is not None)
+        return next(of_members, VAL_LOSS)
 
     @property
     def any_claim(self) -> float:
@@ -171,8 +179,8 @@ def sentences(one: Together) -> list[str]:
     found = [correction(one)]
     if one.series.kind == SWEEP:
         found.append(
-            "Ranked by the mean difference. Each interval is against the baseline: neighbors in "
-            "the table may not differ."
+            "Ranked by the mean difference, the best first. Each interval is against the baseline: "
+            "neighbors in the table may not differ."
         )
     else:
         found = [*_over(one), *found]
@@ -207,11 +215,13 @@ def lead(known: Sequence[tuple[str, Comparison]]) -> str:
         return ""
     if not first.ends.excludes_zero():
         return f"At {short} iters neither leads, so there is no head start to see."
-    who = modified if first.mean < 0 else base
+    who = modified if first.metric.favors(first.mean) else base
     sign = -1 if first.mean < 0 else 1
     sizes = [sign * c.mean for _, c in known if c.mean is not None]
     one, other = wording.mean(first), wording.mean(last)
-    what = f"The difference goes from {one} nats at {short} iters to {other} at {long}"
+    what = (
+        f"The difference goes from {one}{first.metric.suffix} at {short} iters to {other} at {long}"
+    )
     apart = last.ends.low > first.ends.high if sign < 0 else last.ends.high < first.ends.low
     if apart and sizes[-1] == min(sizes):
         return (
@@ -289,7 +299,7 @@ def _drawing(one: Together, width: int) -> list[str]:
         for m in one.ranked
         if (c := m.comparison) is not None and c.ends is not None and not m.why
     ]
-    return figure_lines(Figure(tuple(bars)), width) if bars else []
+    return figure_lines(Figure(tuple(bars), one.metric.difference), width) if bars else []
 
 
 # ── the border

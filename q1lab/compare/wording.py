@@ -28,6 +28,7 @@ from q1lab.files import plain
 from q1lab.formats import DASH, MINUS, cut_middle, duration, plural, rough, signed, unsigned
 from q1lab.study import corpora
 from q1lab.study.loop import Loop
+from q1lab.study.metric import Metric
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import ARMS
 from q1lab.study.tuning import Tuned
@@ -37,11 +38,6 @@ if TYPE_CHECKING:
 
 COVERS_AS_NAMED_FROM = 94.5
 """A "95%" interval that covers at least this much (in %) is said to cover about 95%."""
-DIRECTION_WORDS = {
-    "lower": "the loss falls",
-    "higher": "the loss rises",
-    "same": "no difference that matters",
-}
 OUTCOME_WORDS = {"hit": "a hit", "miss": "a miss", "open": "neither a hit nor a miss"}
 
 
@@ -207,21 +203,6 @@ def bootstrap_note(c: Comparison, n: int | None = None) -> str:
     return f"covers about {covers:.0f}%{at}, not 95%"
 
 
-def unit(c: Comparison) -> str:
-    """The unit behind a number: `` nats``; nothing where a command names no unit."""
-    return " nats" if c.loop is None else ""
-
-
-def better(c: Comparison) -> str:
-    """Which way is better: ``lower is better``."""
-    return f"{'lower' if c.loop is None else c.loop.better} is better"
-
-
-def metric(c: Comparison) -> str:
-    """What is measured: ``val loss``, or the name by which a command reports it."""
-    return "val loss" if c.loop is None else plain(c.loop.metric)
-
-
 def measured(c: Comparison) -> str:
     """What the arms of a pair share, and what is measured."""
     if c.loop is not None:
@@ -229,13 +210,13 @@ def measured(c: Comparison) -> str:
     if c.imported:
         return (
             "The runs were trained elsewhere: what the two runs of a pair share besides the number "
-            "of their seed is not known here. The metric is their final validation loss in nats; "
-            "lower is better."
+            "of their seed is not known here. The metric is their final validation loss in "
+            f"{c.metric.unit}; {c.metric.direction}."
         )
     return (
         "Both arms start from the same values in every tensor they share and see the same batches. "
-        "The metric is the validation loss in nats at the last iter, over the whole validation "
-        "set; lower is better."
+        f"The metric is the validation loss in {c.metric.unit} at the last iter, over the whole "
+        f"validation set; {c.metric.direction}."
     )
 
 
@@ -248,7 +229,9 @@ NOT_CHECKED = (
 def by_command(c: Comparison, found: Loop) -> str:
     """What a command's runs measure, and what two of them share."""
     base, modified = names(c)
-    which = {"last": "at its last step", "best": f"at its best step ({found.better})"}[found.take]
+    which = {"last": "at its last step", "best": f"at its best step ({c.metric.better})"}[
+        found.take
+    ]
     shares = (
         "It was declared before the runs that a seed fixes the batches and the start of both arms."
         if c.headline == "paired"
@@ -256,7 +239,7 @@ def by_command(c: Comparison, found: Loop) -> str:
     )
     return (
         f"Each run is the same command, with the arguments of {base} or {modified}. The metric is "
-        f"{metric(c)} as the command reports it {which}; {better(c)}. {shares}"
+        f"{c.metric.name} as the command reports it {which}; {c.metric.direction}. {shares}"
     )
 
 
@@ -323,7 +306,7 @@ def title(c: Comparison) -> str:
     base, modified = names(c)
     what = f"{modified} against {base}"
     if c.mean is not None:
-        what = f"{modified} {MINUS} {base} = {mean(c)}{unit(c)}"
+        what = f"{modified} {MINUS} {base} = {mean(c)}{c.metric.suffix}"
     many = f"{plural(c.lost, 'run')} diverged" if c.lost else seeds(c)
     where = (many, plain(c.data), f"{c.preset} preset" if c.preset else "")
     return f"{word(c)}: {what} ({', '.join(part for part in where if part)})"
@@ -335,7 +318,7 @@ def line(c: Comparison) -> str:
     base, modified = names(c)
     parts = [f"{modified} against {base}: {c.verdict}"]
     if c.mean is not None:
-        parts.append(f"{mean(c)}{unit(c)}")
+        parts.append(f"{mean(c)}{c.metric.suffix}")
     if c.ends is not None:
         parts.append(f"{level(c)} interval {between(c)}")
     if c.seeds:
@@ -358,9 +341,9 @@ def seed_list(numbers: Sequence[int]) -> str:
 # ── sentences
 
 
-def verdict(c: Comparison, *, published: bool = False) -> str:
+def verdict(c: Comparison) -> str:
     """The verdict in one or two sentences that can be quoted on their own; why there is none, when
-    there is none. ``published`` leaves out what is said to the learner alone."""
+    there is none."""
     base, modified = names(c)
     number = numbers(c)
     if c.reason is not None or c.ends is None:
@@ -370,23 +353,28 @@ def verdict(c: Comparison, *, published: bool = False) -> str:
     if c.verdict in ("helps", "hurts"):
         small, large = sorted((abs(c.ends.low), abs(c.ends.high)))
         lower = "lower" if c.ends.high < 0 else "higher"
-        where = "At this size and budget" if c.loop is None else "With this command"
+        where = within(c)
         return (
-            f"{where} {modified} ends with a {lower} {metric(c)} than {base}, by "
-            f"{number.size(small)} to {number.size(large)}{unit(c)} ({level(c)} interval)."
+            f"{where[0].upper()}{where[1:]} {modified} ends with a {lower} {c.metric.name} than "
+            f"{base}, by {number.size(small)} to {number.size(large)}{c.metric.suffix} "
+            f"({level(c)} interval)."
         )
     if c.verdict == "too small to matter" and c.delta is not None:
         return (
             f"Whatever the difference is, it is small: the {level(c)} interval lies within "
-            f"±{c.delta:g}{unit(c)}, the smallest difference said to matter before the runs."
+            f"±{c.delta:g}{c.metric.suffix}, the smallest difference said to matter before the "
+            "runs."
         )
-    worth = "" if published or c.still_falling else "a result worth publishing, and "
     return (
         f"These runs can't tell {modified} and {base} apart: the {level(c)} interval goes from "
-        f"{between(c)}{unit(c)} and contains 0, so a lower, an equal and a higher {metric(c)} all "
-        "fit. "
-        f"That is {worth}not the same as no effect."
+        f"{between(c)}{c.metric.suffix} and contains 0, so a lower, an equal and a higher "
+        f"{c.metric.name} all fit. That is not the same as no effect."
     )
+
+
+def within(c: Comparison) -> str:
+    """For what the verdict holds."""
+    return "at this size and budget" if c.loop is None else "with this command"
 
 
 def itself(name: str) -> str:
@@ -401,12 +389,13 @@ def _floor(c: Comparison) -> str:
     """How a study of a file against itself came out."""
     if c.ends is not None and c.ends.excludes_zero():
         return (
-            f"All the same the {level(c)} interval, {between(c)} nats, excludes 0: a false "
-            f"{c.verdict.upper()}, as it is expected in {share(1 - c.level)} of such intervals."
+            f"All the same the {level(c)} interval, {between(c)}{c.metric.suffix}, excludes 0: "
+            f"a false {c.verdict.upper()}, as it is expected in {share(1 - c.level)} of such "
+            "intervals."
         )
     return (
-        f"As it should, the {level(c)} interval contains 0: {between(c)} nats. So far apart are "
-        "means of such runs by their seeds alone."
+        f"As it should, the {level(c)} interval contains 0: {between(c)}{c.metric.suffix}. "
+        "So far apart are means of such runs by their seeds alone."
     )
 
 
@@ -487,7 +476,7 @@ def power(c: Comparison) -> str:
     text = f"{plan(c)} " if c.plan else ""
     who = "Such a plan sees" if c.plan else f"{seeds(c)} see"
     text += (
-        f"{who} a true difference of roughly {number.size(c.detectable)}{unit(c)} or more "
+        f"{who} a true difference of roughly {number.size(c.detectable)}{c.metric.suffix} or more "
         "(in 80% of studies, if their spread is as measured)."
     )
     needed = c.seeds_needed
@@ -507,10 +496,10 @@ def power(c: Comparison) -> str:
         )
     aim = number.size(needed.effect)
     if needed.capped and needed.mid == needed.high:
-        return f"{text} To settle {aim}{unit(c)} would take {needed.mid:,} {thing} or more."
+        return f"{text} To settle {aim}{c.metric.suffix} would take {needed.mid:,} {thing} or more."
     most = f"{needed.high:,} or more" if needed.capped else f"{needed.high:,}"
     text += (
-        f" To settle a difference of {aim}{unit(c)} takes about {needed.mid:,} {thing} "
+        f" To settle a difference of {aim}{c.metric.suffix} takes about {needed.mid:,} {thing} "
         f"({needed.low:,} to {most}: {c.n} {thing} know their own spread only roughly)"
     )
     extra = needed.mid - c.n
@@ -579,23 +568,23 @@ def note(one: Note, c: Comparison) -> str:
             )
         case Kind.BELOW_DELTA:
             return (
-                f"The whole interval is smaller than {c.delta:g}{unit(c)}, the smallest difference "
-                "said to matter before the runs."
+                f"The whole interval is smaller than {c.delta:g}{c.metric.suffix}, the smallest "
+                "difference said to matter before the runs."
             )
         case Kind.SHORT:
             fallen, lately = facts["fallen"], facts["lately"]
             return (
-                f"At {budget(c) or 'this budget'} little is trained: the val loss lies "
-                f"{fallen:.2f} nats below that of a uniform guess, and {lately:.2f} of them came "
-                "in the last quarter of the iters, so it still falls fast. Whatever the verdict, "
-                "it says nothing of a budget at which the curves have leveled off."
+                f"At {budget(c) or 'this budget'} little is trained: the {c.metric.name} lies "
+                f"{fallen:.2f}{c.metric.suffix} below that of a uniform guess, and {lately:.2f} "
+                "of them came in the last quarter of the iters, so it still falls fast. Whatever "
+                "the verdict, it says nothing of a budget at which the curves have leveled off."
             )
         case Kind.RISING:
             return (
-                f"The val loss was lowest at iter {facts['at']:,} and rose by {facts['rise']:.2f} "
-                "nats to the end: this compares overfitted models, and the arm that learns faster "
-                "may lose by that alone. The budget of the minimum is a new question, declared as "
-                f"one: {facts['command']}"
+                f"The {c.metric.name} was lowest at iter {facts['at']:,} and rose by "
+                f"{facts['rise']:.2f}{c.metric.suffix} to the end: this compares overfitted "
+                "models, and the arm that learns faster may lose by that alone. The budget of the "
+                f"minimum is a new question, declared as one: {facts['command']}"
             )
         case Kind.UNFINISHED:
             more = len(facts["runs"]) - NAMED
@@ -634,11 +623,11 @@ def _command_note(c: Comparison, facts: Mapping[str, Any]) -> str:
     """What was looked at of a command, and what was not."""
     parts = [REPEATS[str(facts["repeats"])]]
     if c.loop is not None and c.loop.take == "best":
-        parts.insert(0, f"A run counts by the best {metric(c)} of all its steps.")
+        parts.insert(0, f"A run counts by the best {c.metric.name} of all its steps.")
     if (r := facts.get("correlation")) is not None:
         low, high = (f"{end:.2f}".replace("-", MINUS) for end in facts["between"])
         r = f"{r:.2f}".replace("-", MINUS)
-        parts.append(f"The arms' losses go together over the seeds by r = {r} ({low} to {high}).")
+        parts.append(f"Over the seeds the arms correlate by r = {r} ({low} to {high}).")
     return " ".join([*parts, NOT_CHECKED])
 
 
@@ -673,9 +662,9 @@ def surroundings(c: Comparison) -> str:
     text = f"{only} so far"
     if found.questions > 1:
         text = only if found.here == 1 else f"It is one of {found.here} questions on record"
-        text += " about this data"
+        text += f" about this {'data' if c.loop is None else 'metric in this folder'}"
         if found.texts > 1:
-            text += f", and one of {found.questions} over {found.texts} data sets"
+            text += f", and one of {found.questions} in all"
         if found.shared:
             text += f"; {found.shared} of the others used the same baseline runs"
     return (
@@ -821,7 +810,7 @@ def _trained(c: Comparison) -> str:
 
 def scope(c: Comparison) -> str:
     """What the verdict is about: data, size, budget, hyperparameters."""
-    config = c.config
+    config, trained = c.config, budget(c)
     parts = []
     if c.loop is not None:
         parts.append(f"the command `{plain(c.loop.run)}` in {plain(c.data)}")
@@ -840,15 +829,15 @@ def scope(c: Comparison) -> str:
     parts += [f"preset {c.preset}"] if c.preset else []
     parts += [c.dtype] if c.dtype else []
     what = ", ".join(parts) or "the data, size, budget and hyperparameters of these runs"
+    text = f"Scope: {what}. Other data, sizes, budgets or hyperparameters may say otherwise."
+    if not trained:
+        return text
     only = (
         "the modified arm may only start more slowly"
         if c.verdict == "hurts"
         else "a lead may only be a faster start"
     )
-    return (
-        f"Scope: {what}. Other data, sizes, budgets or hyperparameters may say otherwise. At a "
-        f"short budget {only}, so look at the curves."
-    )
+    return f"{text} At a short budget {only}, so look at the curves."
 
 
 def tuned(one: Tuned, names: Mapping[str, str]) -> str:
@@ -866,9 +855,10 @@ def tuned(one: Tuned, names: Mapping[str, str]) -> str:
 
 def said(c: Comparison) -> str:
     """The verdict in the first person, as a learner would put it in a post."""
+    does = f"It {c.metric.verb(c.mean or 0.0)} the {c.metric.name} {within(c)}"
     return {
-        "helps": "It lowers the loss at this size and budget; I would not claim more.",
-        "hurts": "It raises the loss at this size and budget, and I publish that as it is.",
+        "helps": f"{does}; I would not claim more.",
+        "hurts": f"{does}, and I publish that as it is.",
         "too small to matter": "Whatever the difference is, it is too small to matter to me.",
         "cannot tell": "My runs can't tell the two apart, and the post says what it would take.",
         "no verdict": "There is no verdict, and the post says why.",
@@ -884,7 +874,7 @@ def prediction(c: Comparison) -> str:
         return ""
     if not c.prediction:
         return "No prediction was recorded before these runs, so there is nothing to score."
-    what = predicted(c.prediction, metric(c), unit(c))
+    what = predicted(c.prediction, c.metric)
     if c.score is None:
         return (
             f"{what} It was locked when results could be seen "
@@ -896,16 +886,21 @@ def prediction(c: Comparison) -> str:
     return f"{what} {scored(c.score, c)}{later}"
 
 
-def predicted(found: Mapping[str, Any], what: str, of: str) -> str:
-    """A prediction as it was made: ``Predicted: the loss falls by 0.03 nats, 70% sure.`` It is of
-    ``what``, in the unit ``of``."""
-    direction = plain(str(found.get("direction") or "no direction"))
-    text = f"Predicted: {DIRECTION_WORDS.get(direction, direction)}"
-    if what != "val loss" and direction in ("lower", "higher"):
-        text = f"Predicted: a {direction} {what}"
+def direction_words(direction: object, metric: Metric) -> str:
+    """Which way a prediction goes: ``the val loss falls``."""
+    verb = {"lower": "falls", "higher": "rises"}.get(str(direction))
+    if verb is not None:
+        return f"the {metric.name} {verb}"
+    return "no difference that matters" if direction == "same" else plain(str(direction))
+
+
+def predicted(found: Mapping[str, Any], metric: Metric) -> str:
+    """A prediction as it was made: ``Predicted: the val loss falls by 0.03 nats, 70% sure.``"""
+    direction = found.get("direction") or "no direction"
+    text = f"Predicted: {direction_words(direction, metric)}"
     size = predicted_difference(found)
     if size is not None and direction != "same":
-        text += f" by {abs(size):g}{of}"
+        text += f" by {abs(size):g}{metric.suffix}"
     if found.get("matters"):
         text += f" (it matters from {abs(found['matters']):g} up)"
     if found.get("confidence") is not None:
@@ -919,7 +914,7 @@ def scored(one: Score, c: Comparison) -> str:
     text = f"Outcome: {c.verdict.upper()}, {OUTCOME_WORDS[one.outcome]}"
     if one.off is not None and one.predicted is not None:
         text += (
-            f". Predicted {number.end(one.predicted)}{unit(c)}, measured {mean(c)}: "
+            f". Predicted {number.end(one.predicted)}{c.metric.suffix}, measured {mean(c)}: "
             f"off by {number.size(one.off)}"
         )
     if one.inside is not None:

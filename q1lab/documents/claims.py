@@ -17,6 +17,7 @@ from q1lab.compare.comparison import Comparison
 from q1lab.compare.scoring import predicted_difference
 from q1lab.documents import regions
 from q1lab.documents.word_count import by_kind, split_lines
+from q1lab.study.metric import VAL_LOSS
 
 _BETTER = (
     r"improv(?:e|es|ed|ing|ement|ements)",
@@ -63,10 +64,9 @@ _OF_LEARNING = re.compile(r"\b(?:starts?|started|learn\w*|converg\w*|lead\w*)\b"
 
 # A claim word counts where the sentence is about the experiment; elsewhere "better" may be about
 # sleep.
-_ABOUT = re.compile(
+_ABOUT = (
     r"\b(?:loss(?:es)?|val(?:idation)?|baseline|modified|modification|variant|models?|transformers?|seeds?|runs?|nats|"
-    r"perplexity|rmsnorm|rope|rotary|swiglu|gqa|layernorm|attention)\b",
-    re.IGNORECASE,
+    r"perplexity|rmsnorm|rope|rotary|swiglu|gqa|layernorm|attention)\b"
 )
 _NEGATED = re.compile(
     r"\b(?:not|no|never|neither|nor|without|cannot|can't|isn't|doesn't|didn't|don't|wasn't|won't|if|whether|would|could|"
@@ -104,14 +104,15 @@ def lint(
     known: Iterable[float],
     *,
     pace: str = "",
+    metric: str = VAL_LOSS.name,
     experiment: str = "experiment",
     where: str = "the draft",
 ) -> list[Finding]:
     """Everything in a draft that the data do not support, in line order.
 
     ``verdict`` is the study's ("" before one), ``known`` the numbers that are in the store,
-    ``pace`` what the clock showed (``wording.pace``). Text that
-    q1lab wrote itself and that is unchanged is passed over. Sections whose title holds
+    ``pace`` what the clock showed (``wording.pace``), ``metric`` the name of what was measured.
+    Text that q1lab wrote itself and that is unchanged is passed over. Sections whose title holds
     ``experiment`` are read strictly.
     """
     numbers = [value for value in known if math.isfinite(value)]
@@ -120,10 +121,11 @@ def lint(
     paragraphs = _paragraphs(text, ours)
     allows, reasonless = _allows(text)
     found: list[Finding] = []
+    about = re.compile(f"{_ABOUT}|{re.escape(metric)}", re.IGNORECASE)
     for paragraph in paragraphs:
         strict = experiment.lower() in paragraph.section.lower()
-        found += _claims(paragraph, verdict, pace, strict)
-        found += _numbers(paragraph, numbers, strict)
+        found += _claims(paragraph, verdict, pace, strict, about)
+        found += _numbers(paragraph, numbers, strict, about)
         found += _seeds(paragraph)
     used: set[int] = set()
     kept = []
@@ -248,7 +250,9 @@ def _blank(match: re.Match[str]) -> str:
     return " " * len(match[0])
 
 
-def _claims(paragraph: _Paragraph, verdict: str, pace: str, strict: bool) -> list[Finding]:
+def _claims(
+    paragraph: _Paragraph, verdict: str, pace: str, strict: bool, about: re.Pattern[str]
+) -> list[Finding]:
     came = f"but the verdict is {verdict.upper()}" if verdict else "but no study has finished"
     clock = "but the tokens/s of these runs don't show it"
     groups: list[tuple[Sequence[str], bool, str]] = [
@@ -264,7 +268,7 @@ def _claims(paragraph: _Paragraph, verdict: str, pace: str, strict: bool) -> lis
     for sentence in _SENTENCE.split(paragraph.text):
         start = paragraph.text.index(sentence, position)
         position = start + len(sentence)
-        if not strict and not _ABOUT.search(sentence):
+        if not strict and not about.search(sentence):
             continue
         for words, borne, says in groups:
             if borne or (words in (_FASTER, _SLOWER) and _OF_LEARNING.search(sentence)):
@@ -283,13 +287,15 @@ def _claims(paragraph: _Paragraph, verdict: str, pace: str, strict: bool) -> lis
     return found
 
 
-def _numbers(paragraph: _Paragraph, known: Sequence[float], strict: bool) -> list[Finding]:
+def _numbers(
+    paragraph: _Paragraph, known: Sequence[float], strict: bool, about: re.Pattern[str]
+) -> list[Finding]:
     found = []
     text = paragraph.text
     for match in _NUMBER.finditer(text):
         before = text[max(0, match.start() - 24) : match.start()]
         around = text[max(0, match.start() - 90) : match.end() + 60]
-        if _NOT_OURS.search(before) or (not strict and not _ABOUT.search(around)):
+        if _NOT_OURS.search(before) or (not strict and not about.search(around)):
             continue
         value = float(match[1].replace(",", "").replace("−", "-"))
         digits = len(match[1].split(".")[1])

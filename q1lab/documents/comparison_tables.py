@@ -13,6 +13,7 @@ from q1lab.documents.markdown import Md, code, inline, sentence, table
 from q1lab.formats import DASH, MINUS, plural
 from q1lab.study import corpora
 from q1lab.study.command import overrides_of
+from q1lab.study.metric import Metric
 from q1lab.study.presets import PRESETS
 
 KEEP_TOGETHER = "\u00a0"
@@ -26,6 +27,7 @@ class StudyFacts:
     id: str
     n: int
     verdict: str
+    metric: Metric
     introduction: Md
     arms_table: Md
     intervals_table: Md
@@ -39,10 +41,11 @@ class StudyFacts:
     outcome: Md
     facts_table: Md
     difference: str
-    """Empty without one."""
+    """With its unit; empty without one."""
     interval: str
     """``95% interval (paired t) −0.031 to +0.007``; empty without one."""
     detectable: str
+    """With its unit."""
     pace: str
     """What the clock showed: ``faster``, ``slower``, or nothing that is clear."""
     in_a_sentence: str
@@ -65,6 +68,7 @@ def study_facts(
         id=c.study,
         n=c.n,
         verdict=c.verdict,
+        metric=c.metric,
         introduction=_introduction(c),
         arms_table=tables.get("losses", Md("")),
         intervals_table=_intervals(c),
@@ -76,9 +80,9 @@ def study_facts(
         scale=wording.scale(c),
         outcome=said.get("prediction", Md("")),
         facts_table=_reproduce(c, commit, dirty, versions or {}),
-        difference="" if c.mean is None else wording.mean(c),
+        difference="" if c.mean is None else wording.mean(c) + c.metric.suffix,
         interval="" if c.ends is None else f"{wording.interval_label(c)} {wording.between(c)}",
-        detectable="" if c.detectable is None else number.size(c.detectable),
+        detectable="" if c.detectable is None else number.size(c.detectable) + c.metric.suffix,
         pace=wording.pace(c),
         in_a_sentence=wording.said(c),
     )
@@ -113,10 +117,10 @@ def _intervals(c: Comparison) -> Md:
     ]
     if not rows:
         return Md(
-            f"The mean difference is {wording.mean(c)}{wording.unit(c)}. There is no interval."
+            f"The mean difference is {wording.mean(c)}{c.metric.suffix}. There is no interval."
         )
     base, variant = wording.names(c)
-    head = f"{variant} {MINUS} {base} = {wording.mean(c)}{wording.unit(c)}"
+    head = f"{variant} {MINUS} {base} = {wording.mean(c)}{c.metric.suffix}"
     return table([head, "from, to", ""], rows)
 
 

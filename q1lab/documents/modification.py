@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from q1lab.compare.wording import DIRECTION_WORDS
+from q1lab.compare.wording import direction_words
 from q1lab.documents import comparison_tables, document_data, reproduce
 from q1lab.documents.comparison_tables import StudyFacts
 from q1lab.documents.document_data import Answer, Chosen
@@ -26,6 +26,7 @@ from q1lab.index.store import Store
 from q1lab.journal import evidence, predictions
 from q1lab.model import diffs, parents
 from q1lab.study import studies
+from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.studies import Study
 from q1lab.week.model import Variant, Week
 
@@ -41,8 +42,9 @@ class Prediction:
     """A prediction as the document shows it; ``amended`` are the earlier ones, newest first."""
 
     direction_words: str
-    size: float
-    matters: float
+    size: str
+    """With its unit; empty where no difference is expected."""
+    matters: str
     confidence: float | None
     reasoning: str
     created: str
@@ -116,20 +118,20 @@ def _heading(title: str) -> str:
     return f"Modification: {title.split(':')[0]}"
 
 
-def shown_prediction(found: Mapping[str, Any]) -> Prediction:
+def shown_prediction(found: Mapping[str, Any], metric: Metric = VAL_LOSS) -> Prediction:
     """A prediction of the journal as the document shows it."""
     locked = found.get("locked")
     return Prediction(
-        direction_words=DIRECTION_WORDS.get(found["direction"], str(found["direction"])),
-        size=float(found.get("size") or 0),
-        matters=float(found.get("matters") or 0),
+        direction_words=direction_words(found["direction"], metric),
+        size=f"{found['size']}{metric.suffix}" if found.get("size") else "",
+        matters=f"{found.get('matters') or 0.0}{metric.suffix}",
         confidence=found.get("confidence"),
         reasoning=str(found.get("reasoning") or ""),
         created=str(found["created"]),
         locked_words=f"{locked[:10]}, by {found.get('locked_by') or 'hand'}"
         if locked
         else "not yet",
-        amended=tuple(shown_prediction(old) for old in found.get("amended") or ()),
+        amended=tuple(shown_prediction(old, metric) for old in found.get("amended") or ()),
         number=found.get("id"),
     )
 
@@ -153,6 +155,7 @@ def gather(
     reference = evidence.may_show_reference(store, week.label, picked.name)
     diff, withheld = diff_of(study, picked, reference=reference)
     predicted = _prediction(store, week.label, picked)
+    metric = record.metric if record else VAL_LOSS
     added, removed = diffs.count(diff)
     return Modification(
         week=week.label if week.course else "",
@@ -166,7 +169,7 @@ def gather(
         reasoning=document_data.answers(store, week, "reasoning", picked.name),
         notes=document_data.answers(store, week, "notes", picked.name),
         sketch=document_data.answers(store, week, "sketch", picked.name),
-        prediction=shown_prediction(predicted) if predicted else None,
+        prediction=shown_prediction(predicted, metric) if predicted else None,
         predicted=document_data.answers(store, week, "prediction", picked.name),
         analysis=document_data.answers(store, week, "analysis", picked.name),
         diff=diff,

@@ -11,6 +11,7 @@ from q1lab.documents.change import read
 from q1lab.documents.claims import Finding
 from q1lab.index.store import Store
 from q1lab.journal import posts
+from q1lab.study.metric import VAL_LOSS
 from q1lab.week.model import Week
 
 
@@ -18,8 +19,15 @@ def findings(store: Store, week: Week, path: Path) -> list[Finding]:
     """What the claim lint has to say about a draft."""
     record = modification.gather(store, week)
     verdict, pace = (record.study.verdict, record.study.pace) if record.study else ("", "")
-    numbers = document_data.numbers(store, week)
-    return claims.lint(read(path) or b"", verdict, numbers, pace=pace, where=path.name)
+    metric = (record.study.metric if record.study else VAL_LOSS).name
+    return claims.lint(
+        read(path) or b"",
+        verdict,
+        document_data.numbers(store, week),
+        pace=pace,
+        metric=metric,
+        where=path.name,
+    )
 
 
 def of_post(store: Store, week: Week, post: Mapping[str, Any]) -> list[Finding]:

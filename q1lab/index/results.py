@@ -44,7 +44,7 @@ def keep(store: Store, study_id: str, fingerprint: str, text: str) -> None:
 
 def listing(store: Store, version: int) -> list[Row]:
     """A row per study, newest first: its plan in columns, note and tags (JSON; null where there are
-    none), how many runs have ended (done, total), and the verdict and numbers (nats) of its
+    none), how many runs have ended (done, total), and the verdict and numbers of its
     comparison, null where there is none of ``version``."""
     return store.db.execute(
         """
@@ -56,7 +56,7 @@ def listing(store: Store, version: int) -> list[Row]:
                 WHERE study_id = s.id AND state IN ('finished', 'diverged')) AS done,
                r.record ->> '$.verdict' AS verdict, r.record ->> '$.n' AS n,
                r.record ->> '$.alpha' AS alpha, r.record ->> '$.delta' AS delta,
-               r.record ->> '$.difference.mean' AS mean,
+               r.record ->> '$.difference.mean' AS mean, r.record ->> '$.metric' AS metric,
                r.record ->> ('$.difference.' || s.headline || '.low') AS low,
                r.record ->> ('$.difference.' || s.headline || '.high') AS high,
                json_array_length(r.record, '$.seeds') AS seeds

@@ -1,6 +1,6 @@
 """Predictions: what the learner expects, written before the runs, and how it came out.
 
-A prediction says which way the final val loss will go, by how much, the smallest difference that
+A prediction says which way the final metric will go, by how much, the smallest difference that
 would matter (δ), and how sure one is. It locks when it is committed or when the first study that
 carries it is planned. After that it can only be amended: the old one stays, the new one has its own
 date, and what a study carries is what is scored (compare/scoring.py).
@@ -35,9 +35,9 @@ def predict(
 ) -> dict[str, Any]:
     """Record a prediction and return it (see ``newest``).
 
-    ``size`` and ``matters`` are nats, ≥ 0; ``confidence`` is a probability. While the prediction is
-    unlocked, it is replaced; once locked, Problem unless ``amend``, which keeps the old one and
-    dates the new one.
+    ``size`` and ``matters`` are in the metric's unit, ≥ 0; ``confidence`` is a probability.
+    While the prediction is unlocked, it is replaced; once locked, Problem unless ``amend``, which
+    keeps the old one and dates the new one.
     """
     if direction not in DIRECTIONS:
         raise Problem(
@@ -45,18 +45,18 @@ def predict(
         )
     for name, value in (("size", size), ("smallest difference that matters", matters)):
         if not math.isfinite(value) or value < 0:
-            raise Problem(f"the {name} is a number of nats, 0 or more, not {value}")
+            raise Problem(f"the {name} is a number, 0 or more, not {value}")
     if not matters:
-        raise Problem("the smallest difference that matters must be above 0 nats")
+        raise Problem("the smallest difference that matters must be above 0")
     if not math.isfinite(confidence) or not 0 <= confidence <= 1:
         raise Problem(f"how sure you are is a share between 0 and 100%, not {confidence}")
     if direction == "same" and size > matters:
         raise Problem(
-            f"'same' means within ±{matters:g} nats, but the size is {size:g}: give --size 0, "
+            f"'same' means within ±{matters:g}, but the size is {size:g}: give --size 0, "
             "or a direction"
         )
     if direction != "same" and not size:
-        raise Problem(f"{direction!r} by 0 nats is 'same': choose that, or give a size above 0")
+        raise Problem(f"{direction!r} by 0 is 'same': choose that, or give a size above 0")
     with store.act() as add:
         now = _newest(store.db, week, variant)
         if now is not None and now["locked"] is not None and not amend:
@@ -84,7 +84,7 @@ def read(typed: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
     """A prediction as it was typed: ``direction``, ``size``, ``matters``, ``sure``, ``why``, as the
     keywords of ``predict``. Problem naming the part that is wrong, or missing, as ``names`` calls
     it."""
-    parts = {"size": _nats, "matters": _nats, "sure": _share}
+    parts = {"size": _size, "matters": _size, "sure": _share}
     values = {name: read(names[name], typed[name]) for name, read in parts.items() if typed[name]}
     if typed["direction"] == "same":
         values.setdefault("size", 0.0)
@@ -100,15 +100,15 @@ def read(typed: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _nats(name: str, text: str) -> float:
-    """A number of nats. The sign belongs into the direction."""
+def _size(name: str, text: str) -> float:
+    """A difference. Its sign belongs into the direction."""
     try:
         value = float(text.replace("−", "-").replace(",", "."))
     except ValueError:
-        raise Problem(f"{name} is a number of nats such as 0.03, not {text!r}") from None
+        raise Problem(f"{name} is a number such as 0.03, not {text!r}") from None
     if not math.isfinite(value) or value < 0:
         way = "--direction" if name.startswith("--") else "the direction"
-        raise Problem(f"{name} is a number of nats, 0 or more; {way} says which way")
+        raise Problem(f"{name} is a number, 0 or more; {way} says which way")
     return value
 
 

@@ -38,7 +38,7 @@ OPEN = ("data", "jobs", "fresh", "unchecked", "wandb", "engine", "engine_options
 
 @dataclass(frozen=True)
 class Kept:
-    """A folder as it was read. ``values`` are the final validation losses in nats, by run."""
+    """A folder as it was read. ``values`` are the metric that each run ended with."""
 
     folder: Path
     study: Study
@@ -121,7 +121,7 @@ def _inside(folder: str, root: Path) -> str:
 
 
 def values_of(study: Study, root: Path | None = None) -> dict[str, float]:
-    """The final validation losses of the runs that finished, by run, to the last bit; ``root`` is
+    """The final metric of the runs that finished, by run, to the last bit; ``root`` is
     where their folder lies, if elsewhere than here."""
     files = StudyPaths(root or study.files.root)
     losses = {run.name: final_loss(files.run(run.name).events) for run in study.runs}
@@ -277,5 +277,5 @@ def outcome(kept: Kept, study: Study) -> str:
     other = differing(kept, study.versions)
     return (
         f"{len(equal)} of {len(both)} losses are equal to the record in {kept.folder}; the others "
-        f"differ by up to {most:.2g} nats" + (f" ({other})" if other else "") + "."
+        f"differ by up to {most:.2g}{study.metric.suffix}" + (f" ({other})" if other else "") + "."
     )

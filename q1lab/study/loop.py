@@ -17,8 +17,9 @@ from typing import Annotated, Any
 
 from q1lab import records
 from q1lab.errors import Problem, nearest
-from q1lab.files import os_reason, read_text, whole
+from q1lab.files import os_reason, plain, read_text, whole
 from q1lab.records import at_most, one_of, text
+from q1lab.study.metric import Metric
 
 BASELINE = "baseline"
 NAMED_PATTERNS = ("nanogpt", "nanochat")
@@ -56,9 +57,9 @@ class Loop:
     looked."""
 
     @property
-    def sign(self) -> float:
-        """What makes of the metric a number of which lower is better."""
-        return -1.0 if self.better == "higher" else 1.0
+    def measures(self) -> Metric:
+        """What the command reports of a run; its unit is not known."""
+        return Metric(plain(self.metric), "", self.better)
 
     @property
     def arms(self) -> tuple[str, list[str]]:

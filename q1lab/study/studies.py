@@ -16,6 +16,7 @@ from q1lab.files import os_reason, plain, private_folder, read_shown_json, write
 from q1lab.records import at_most, inside, one_of, text, whole
 from q1lab.study.engines.choice import Choice
 from q1lab.study.loop import Loop
+from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.ranges import Range
 from q1lab.study.series import Series
 from q1lab.study.tuning import Tuned
@@ -305,9 +306,9 @@ class Study:
         return int(self.config["max_iters"])
 
     @property
-    def metric(self) -> str:
-        """What is measured of a run, in a word or two."""
-        return "val loss" if self.loop is None else self.loop.metric
+    def metric(self) -> Metric:
+        """What is measured of each run."""
+        return VAL_LOSS if self.loop is None else self.loop.measures
 
     @property
     def tokens_per_iter(self) -> int:

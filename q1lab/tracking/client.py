@@ -25,7 +25,7 @@ from q1lab.study.events import read_new
 from q1lab.study.states import State
 from q1lab.study.studies import Run, Study
 from q1lab.tracking import state as wandb_state
-from q1lab.tracking.history_rows import METRICS, Projection
+from q1lab.tracking.history_rows import Projection, columns
 from q1lab.tracking.state import PROJECT, RunRelay, scrub
 
 FLUSH = 1.0
@@ -174,7 +174,7 @@ def open_run(
     )
     # every metric goes by the iter: W&B's own step only counts rows
     handle.define_metric("iter", hidden=True)
-    for name in METRICS:
+    for name in columns(study.metric):
         handle.define_metric(name, step_metric="iter")
     return handle
 

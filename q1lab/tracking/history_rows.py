@@ -15,13 +15,16 @@ from datetime import datetime
 from typing import Any
 
 from q1lab.study.events import Event
+from q1lab.study.metric import Metric
 from q1lab.study.states import State
 from q1lab.study.studies import Run, Study
 
 Row = dict[str, Any]
 
-METRICS = ("train_loss", "val_loss", "final_val_loss", "lr", "tok_per_s", "tokens")
-"""Everything that has the iter as its step."""
+
+def columns(metric: Metric) -> tuple[str, ...]:
+    """Everything that has the iter as its step."""
+    return ("train_loss", metric.key(), metric.key("final"), "lr", "tok_per_s", "tokens")
 
 
 class Projection:
@@ -31,6 +34,7 @@ class Projection:
     def __init__(self, study: Study, run: Run) -> None:
         self.rows: list[Row] = []
         self.config = config_of(study, run)
+        self._metric = study.metric
         self.started = False
         self.attempts = 0
         self.began: float | None = None
@@ -64,7 +68,7 @@ class Projection:
         out["state"] = str(self.ended or state or State.RUNNING)
         out["attempts"] = self.attempts
         if self._best is not None:
-            out["best_val_loss"] = self._best
+            out[self._metric.key("best")] = self._best
         return out
 
     @property
@@ -89,13 +93,14 @@ class Projection:
             if key in event and (event[key] is not None or key.endswith("_loss")):
                 # not finite: the trainer writes null; W&B shows NaN
                 value = math.nan if event[key] is None else event[key]
-                row["final_val_loss" if kind == "final" else key] = value
+                final = "final" if kind == "final" else ""
+                row[self._metric.key(final) if key == "val_loss" else key] = value
         if len(row) == 1 or (kind, event["iter"]) in self._seen:
             return
         self._seen.add((kind, event["iter"]))
         self._summary.update(row)
-        value = row.get("val_loss", math.nan)
-        if math.isfinite(value) and (self._best is None or value < self._best):
+        value, better = row.get(self._metric.key(), math.nan), self._metric.favors
+        if math.isfinite(value) and (self._best is None or better(value - self._best)):
             self._best = value
         if self._clock and event.get("t") is not None:
             row["_timestamp"] = self._clock + event["t"]
@@ -105,7 +110,8 @@ class Projection:
         self.ended = State(event["state"])
         self._summary.pop("message", None)
         message = (event.get("message") or "")[:500]
-        said = {key: event.get(key) for key in ("val_loss", "iter", "tok_per_s")}
+        said = {key: event.get(key) for key in ("iter", "tok_per_s")}
+        said |= {self._metric.key(): event.get("val_loss")}
         said |= {"seconds": event.get("t"), "message": message or None}
         self._summary |= {key: value for key, value in said.items() if value is not None}
 
@@ -122,6 +128,8 @@ def config_of(study: Study, run: Run) -> dict[str, Any]:
         "model_sha256": arm.sha256,
         "n_params": arm.n_params,
         "preset": study.preset,
+        "metric": study.metric.name,
+        "better": study.metric.better,
         "data": study.data.name,
         "data_sha256": study.data.sha256,
         "device": study.device,

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from q1lab import loops, paths
+from q1lab.compare import cache, results, wording
+from q1lab.compare.charts import comparison_figure
+from q1lab.index.store import Store
+from q1lab.index.view import look
 from q1lab.study import launch, studies
+from q1lab.tui.widgets.forest import Forest, draw, of_record, so_far
+from q1lab.tui.widgets.palette import Palette
+from q1lab.tui.widgets.side_by_side import side_by_side
 from tests.kit.commands import q1lab
 from tests.kit.waiting import wait_for
 
@@ -46,7 +55,7 @@ def test_from_a_clean_folder_to_a_verdict(folder: Path) -> None:
     subprocess.run(["git", "init", "-q"], check=True)
     found = told(*FAST, "--seeds", "4", "--smoke", "--steps=2")
     assert found["verdict"] == "helps"
-    assert found["metric"] == "val/loss"
+    assert found["metric"]["name"] == "val/loss"
     assert found["difference"]["headline"] == "welch"
     assert -0.1 < found["difference"]["mean"] < 0
     assert found["loop"]["reads"] == "file"
@@ -75,6 +84,53 @@ def test_a_metric_that_is_better_when_it_is_higher() -> None:
     text = q1lab("compare", "more-1").stdout
     assert "ends with a higher val/loss than baseline" in " ".join(text.split())
     assert "higher is better" in text
+
+
+def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) -> None:
+    """An accuracy that its program calls ``val_loss``, in all that shows a study."""
+    words = COMMAND.replace("{args}", "--rising --metric=val_loss {args}")
+    up = ("run", "--command", words, "--metric", "val_loss", "--better", "higher", "--seeds", "4")
+    record = told(*up, "--arm", "baseline=", "--arm", "more=--lr=0.2", "--arm", "most=--lr=0.3")
+    names = [one["name"] for one in record["members"]]
+    assert names == ["most", "more"], "the best of a series comes first"
+    assert record["members"][1]["comparison"]["metric"] == {
+        "name": "val_loss",
+        "unit": "",
+        "better": "higher",
+    }
+    q1lab("compare", "more-1", "--html", "page.html")
+    q1lab("compare", "more-1", "--plot", "figure.svg")
+    q1lab("export", "more-1", "--output", "runs.csv")
+    with Store() as store:
+        lines = [line for line in results.read(store) if line.id == "more-1"]
+        study = studies.load("more-1")
+        found, view = cache.compare(store, study), look(store, study)
+        svg = comparison_figure(found, cache.curves(store, study), "svg").decode()
+    plots = (of_record(found), side_by_side(lines), so_far(study, view.runs))
+    places = {
+        "series": q1lab("run", record["series"]).stdout,
+        "compare": q1lab("compare", "more-1").stdout,
+        "page": Path("page.html").read_text().split("<svg")[0],
+        "picture": " ".join(re.findall("<!--(.*?)-->", svg)),
+        **{f"plot {n}": words_of(plot) for n, plot in enumerate(plots)},
+    }
+    for where, text in places.items():
+        flat = " ".join(text.split())
+        assert "nats" not in flat, where
+        assert "lower is better" not in flat, where
+        assert "faster start" not in flat, where
+    assert all("higher is better" in places[where] for where in ("compare", "plot 0", "picture"))
+    assert wording.said(found).startswith("It raises the val_loss with this command")
+    rows = list(csv.DictReader(Path("runs.csv").read_text().splitlines()))
+    assert {(row["metric"], row["unit"], row["better"]) for row in rows} == {
+        ("val_loss", "", "higher")
+    }
+    assert all(float(row["value"]) > 0 for row in rows)
+
+
+def words_of(plot: Forest) -> str:
+    colors = Palette(**dict.fromkeys((each.name for each in fields(Palette)), "white"))
+    return " ".join(line.plain for line in draw(plot, 80, colors))
 
 
 def test_pairs_and_ranges_where_the_seed_is_said_to_fix_them() -> None:
@@ -296,6 +352,6 @@ metric = 'val/loss'
     found = told("run", "study.toml", "--seeds", "4")
     assert found["prediction"]["direction"] == "lower"
     text = " ".join(q1lab("compare", "fast-1").stdout.split())
-    assert "Predicted: a lower val/loss by 0.05 (it matters from 0.01 up), 80% sure." in text
+    assert "Predicted: the val/loss falls by 0.05 (it matters from 0.01 up), 80% sure." in text
     assert "a hit" in text
     assert "no variant called 'slow'" in q1lab("predict", "slow", code=2).stderr

@@ -285,7 +285,7 @@ def test_the_first_run_locks_the_prediction_and_amending_is_shown(
     text = (repo / "MODIFICATION.md").read_text()
     assert "**Amended.**" in text
     # What is scored is what was locked before the runs, not the amendment.
-    assert "Predicted: the loss falls by 0.03 nats (it matters from 0.01 up), 70% sure." in text
+    assert "Predicted: the val loss falls by 0.03 nats (it matters from 0.01 up), 70% sure." in text
 
 
 def test_no_prediction_is_said_and_all_studies_are_shown(
@@ -872,7 +872,7 @@ def test_a_study_of_ones_own_file_names_no_private_path(
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
     assert "q1lab run studies/my_rope-1\n" in text
-    assert "Predicted: the loss falls by 0.03 nats" in text
+    assert "Predicted: the val loss falls by 0.03 nats" in text
     assert str(repo) not in text
 
 

@@ -35,8 +35,8 @@ def test_csv_has_a_row_a_run_unfinished_ones_too(tmp_path: Path) -> None:
     assert len(rows) == 12
     assert [row["state"] for row in rows[6:]] == ["finished", "diverged", *["queued"] * 4]
     assert rows[7]["message"] == 'a "quoted", message'
-    assert rows[7]["val_loss"] == ""
-    assert float(rows[0]["val_loss"]) == 1.905
+    assert rows[7]["value"] == ""
+    assert float(rows[0]["value"]) == 1.905
     assert {row["verdict"] for row in rows[:6]} == {"cannot tell"}
     assert {row["level"] for row in rows[:6]} == {"95%"}
     assert float(rows[0]["low"]) < float(rows[0]["difference"]) < float(rows[0]["high"])

@@ -58,7 +58,7 @@ SAYS = {
         "No prediction has been settled by a comparison yet.",
     ),
     "post-before": (
-        "What I expect, written before them: the loss falls, by 0.03 nats, with 70% confidence.",
+        "What I expect, written before them: the val loss falls, by 0.03 nats, with 70% confidence.",
         "*(Written before the result, in case the runs can't tell the two apart.",
     ),
     "post-cannot-tell": (
@@ -69,7 +69,7 @@ SAYS = {
         "The whole interval lies inside the range that I had called too small",
         "TOO SMALL TO MATTER, a miss.",
     ),
-    "post-hurts": ("The change made the loss higher", "HURTS, a miss."),
+    "post-hurts": ("The change made the val loss worse", "HURTS, a miss."),
     "post-no-verdict": (
         "There is no verdict. 2 pairs say too little about the spread",
         "2 seeds each",

@@ -104,7 +104,7 @@ class LabScreen(StudyActs, Page):
             self._curves = curves
             chart = self.query_one(LossChart)
             chart.metric = self.metric
-            chart.data = chart_data(view.runs, self.metric, view.study.metric)
+            chart.data = chart_data(view.runs, self.metric, view.study.metric.name)
 
     def _show_difference(self, view: Focus) -> None:
         record = settled(view)

@@ -76,7 +76,7 @@ def curves(store: Store, study_id: str, metric: str = "val") -> ChartData:
     """The curves of any study, from the database. Problem when its plan can't be read."""
     found = view.look(store, studies.load(study_id), new_events=False)
     runs = [view.with_curves(store, run) for run in found.runs]
-    return chart_data(runs, metric, found.study.metric)
+    return chart_data(runs, metric, found.study.metric.name)
 
 
 def val_curve(run: RunView) -> Curve:

@@ -46,7 +46,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Forest:
-    """All that the plot shows. Differences are modified − baseline in nats: lower is better."""
+    """All that the plot shows. Differences are modified − baseline."""
 
     title: str = ""
     verdict: str | None = None
@@ -77,7 +77,7 @@ def so_far(study: Study, runs: Sequence[RunView]) -> Forest:
     if folded := wording.folded_pairs(len(shown), len(pairs)):
         notes.insert(0, folded)
     return Forest(
-        f"{len(pairs)} of {planned} pairs",
+        f"{len(pairs)} of {planned} pairs, {study.metric.direction}",
         None,
         f"{study.variant} {MINUS} {study.baseline}",
         tuple(bars),
@@ -148,8 +148,9 @@ def of_record(c: Comparison) -> Forest:
     base, modified = wording.names(c)
     says = f"{modified} {MINUS} {base}"
     if c.mean is not None:
-        says += f" = {wording.mean(c)}{wording.unit(c)}"
-    return Forest(wording.seeds(c), wording.word(c).lower(), says, tuple(bars), tuple(notes))
+        says += f" = {wording.mean(c)}{c.metric.suffix}"
+    title = f"{wording.seeds(c)}, {c.metric.direction}"
+    return Forest(title, wording.word(c).lower(), says, tuple(bars), tuple(notes))
 
 
 def draw(forest: Forest, width: int, colors: Palette) -> list[Text]:
@@ -159,10 +160,9 @@ def draw(forest: Forest, width: int, colors: Palette) -> list[Text]:
         role = TONES.get(forest.verdict, "foreground")
         lines.append(Text(forest.verdict.upper(), style=f"bold {getattr(colors, role)}"))
     if forest.says:
-        says = forest.says if len(forest.says) <= width else forest.says.removesuffix(" nats")
-        lines += [Text(part, "bold" if forest.verdict else "") for part in wrap(says, width)]
+        lines += [Text(part, "bold" if forest.verdict else "") for part in wrap(forest.says, width)]
     if forest.bars:
-        lines.append(_cut(Text(f"{forest.title}, lower is better", style=colors.muted), width))
+        lines.append(_cut(Text(forest.title, style=colors.muted), width))
         lines += _rows(forest.bars, width, colors)
     for note in forest.notes:
         lines += [Text(line, style=colors.muted) for line in wrap(note, width)]

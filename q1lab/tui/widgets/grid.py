@@ -15,6 +15,7 @@ from textual.widgets.data_table import RowKey
 
 from q1lab.formats import speed, time_left
 from q1lab.index.view import Points, RunView, StudyView
+from q1lab.study.metric import VAL_LOSS
 from q1lab.study.states import State
 from q1lab.tui.widgets.lab_numbers import (
     loss_words,
@@ -138,7 +139,7 @@ class Grid(Table):
         """The columns for the table's width: that of the sparklines has what the others leave."""
         shown = [column for column in COLUMNS if self._width >= column[4]]
         spark = min(SPARK_MOST, max(SPARK_LEAST, self.rest(shown)))
-        metric = "val loss" if self.view is None else self.view.study.metric
+        metric = (VAL_LOSS if self.view is None else self.view.study.metric).name
         return [
             (key, metric[:cells] if key == "val" else title, cells or spark, right, least)
             for key, title, cells, right, least in shown

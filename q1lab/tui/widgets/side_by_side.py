@@ -44,12 +44,14 @@ def side_by_side(lines: Sequence[ResultLine]) -> Forest:
     else:
         notes.append("Space marks studies; marked ones are shown here side by side.")
     levels = sorted({wording.level(line) for line in known})
-    return Forest(f"{' and '.join(levels)} intervals", None, "", bars, tuple(notes))
+    title = f"{' and '.join(levels)} intervals, {known[0].metric.direction}"
+    return Forest(title, None, "", bars, tuple(notes))
 
 
 def _bar(line: ResultLine) -> Bar:
-    what = f"{line.variant} {MINUS} {line.baseline} = {wording.mean(line)} nats"
-    note = f"{what} · {line.verdict} · n {line.n} · {line.preset}"
+    what = f"{line.variant} {MINUS} {line.baseline} = {wording.mean(line)}{line.metric.suffix}"
+    parts = (what, line.verdict, f"n {line.n}", line.preset)
+    note = " · ".join(part for part in parts if part)
     if line.ends is None:
         return Bar(line.id, None, None, line.mean, "modified", weight="bold", note=note)
     note = f"{wording.level(line)} interval {wording.between(line)}\n{note}"

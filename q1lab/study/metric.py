@@ -1,0 +1,71 @@
+"""What a study measures of each run: the metric's name, its unit, and which way is better.
+
+Every comparison carries its metric. Whatever names a unit or a direction asks it: sentences, axes,
+columns of a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from q1lab.records import one_of, text
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that each run ends with."""
+
+    name: Annotated[str, text(100)]
+    """As people read it, or as a command reports it: ``val loss``, ``val/acc``."""
+    unit: Annotated[str, text(20)]
+    """Empty where it is not known."""
+    better: Annotated[str, one_of("lower", "higher")]
+
+    @property
+    def sign(self) -> float:
+        """The factor that makes of the metric a number of which lower is better."""
+        return -1.0 if self.better == "higher" else 1.0
+
+    @property
+    def direction(self) -> str:
+        """``lower is better``."""
+        return f"{self.better} is better"
+
+    @property
+    def suffix(self) -> str:
+        """The unit as it stands behind a number: `` nats``, or nothing."""
+        return f" {self.unit}" if self.unit else ""
+
+    @property
+    def axis(self) -> str:
+        """The label of its axis: ``val loss (nats; lower is better)``."""
+        return f"{self.name} ({'; '.join(filter(None, (self.unit, self.direction)))})"
+
+    @property
+    def difference(self) -> str:
+        """The label of an axis of differences: ``difference in nats``."""
+        return f"difference{' in' if self.unit else ''}{self.suffix}"
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether training losses can stand on the same axis."""
+        return self.better == "lower" and "loss" in self.name.lower()
+
+    def verb(self, difference: float) -> str:
+        """What a difference does to it: it ``lowers`` or ``raises`` the metric."""
+        return "lowers" if difference < 0 else "raises"
+
+    def favors(self, difference: float) -> bool:
+        """Whether a difference modified − baseline is one for the better."""
+        return self.sign * difference < 0
+
+    def key(self, kind: str = "") -> str:
+        """Its column in a table of numbers: ``val_loss``; with a ``kind`` ``final_val_loss``, or
+        ``val/final_acc`` of a metric that lies in a group."""
+        group, slash, name = self.name.replace(" ", "_").rpartition("/")
+        return f"{group}{slash}{kind}{'_' if kind else ''}{name}"
+
+
+VAL_LOSS = Metric("val loss", "nats", "lower")
+"""The metric of q1lab's own trainer: validation loss at the last iter, per token."""
