@@ -352,8 +352,12 @@ def test_model_py_is_committed_before_it_is_merged_into(week: Week) -> None:
 def test_results_of_quick_are_those_of_the_pairing_page() -> None:
     from scipy import stats
 
-    rows = tomllib.loads((SHIPPED / "results.toml").read_text())["results"]
+    text = (SHIPPED / "results.toml").read_text()
+    rows = tomllib.loads(text)["results"]
     page = (ROOT / "docs" / "pairing.md").read_text()
+    measured = re.search(r"Measured on (\S+) at", page)
+    assert measured
+    assert f"docs/pairing.md, of {measured[1]};" in text
     for variant in VARIANTS:
         found = re.search(rf"(?m)^\| {variant} \|(.*)\|$", page)
         assert found
