@@ -8,9 +8,12 @@ is the judge after each.
    dropout, bias. `device` goes: q1lab moves the model.
 2  n Heads and the layer that joins them become one attention, below.
    One product makes q, k and v of all heads: faster, and the place
-   where RoPE and GQA change a line.
+   where RoPE and GQA change a line. Scores are divided by
+   head_size**0.5: C**-0.5, as the lecture was typed at first, was
+   its slip, and mending that changes your numbers.
 3  The feed-forward layer takes the config, too. nanoGPT has GELU where
-   the video has ReLU, and calls its two layers c_fc and c_proj.
+   the video has ReLU (`q1lab check` takes either), and calls its two
+   layers c_fc and c_proj.
 4  The model is called GPT and takes a GPTConfig. forward(idx, targets)
    returns (logits, loss); with targets the logits are (B, T, V), not
    flattened; without targets the loss is None.
@@ -18,7 +21,8 @@ is the judge after each.
    data and generate() at the file's end go: importing the file must
    not train anything.
 
-`python from_the_video.py` shows that change 2 changes no number.
+`python from_the_video.py` shows that change 2 changes no number where
+heads were scaled by head_size**-0.5.
 """
 
 from dataclasses import dataclass

@@ -9,6 +9,7 @@ many minutes it took. Nothing but torch may be imported.
 import importlib
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import torch
@@ -48,7 +49,40 @@ def problems(kind) -> list[str]:
     weights = dict(made.named_parameters())
     idle = [name for name, p in weights.items() if p.grad is None]
     found += [f"no gradient reaches {name}" for name in idle]
-    return found
+    return found or scores(made)
+
+
+def scores(made) -> list[str]:
+    """Whether the weights are softmax(q · k / √D), D = 32 / 4.
+
+    With 1/32 in every matrix, each feature of q, k and v is the mean
+    of its token, and each output a weighted mean of those.
+    """
+
+    def seen(
+        means,
+    ):  # of rows of tokens that are their mean throughout
+        return made(means[..., None].expand(-1, -1, 32))[..., 0]
+
+    with torch.no_grad():
+        for p in made.parameters():
+            p.fill_(1 / 32 if p.dim() > 1 else 0.0)
+        row = torch.tensor([[0.0, 0.5, -1.0, 1.5, 0.3, -0.7, 1.0]])
+        pairs = torch.tensor([[0.0, 0.25], [0.0, 0.5]])
+        out, shares = seen(row)[0], seen(pairs)[:, 1] / pairs[:, 1]
+    products = 8 * row.T * row  # q · k: 8 features a head
+    later = torch.ones(7, 7).triu(1).bool()
+    wanted = (products / 8**0.5).masked_fill(later, float("-inf"))
+    if torch.allclose(out, wanted.softmax(-1) @ row[0], atol=1e-4):
+        return []
+    times = shares.logit() / (pairs[:, 1] ** 2 * 8**0.5)
+    if torch.allclose(times, torch.zeros(2), atol=1e-2):
+        return ["no weight depends on what the tokens are"]
+    if torch.allclose(times[0], times[1], rtol=1e-2):
+        return [
+            f"each score is {times[0]:.3g} times q · k / √8 of 4 heads"
+        ]
+    return ["the weights are no softmax of q · k"]
 
 
 def main() -> None:
@@ -57,19 +91,29 @@ def main() -> None:
         print(f"{FILE} is there and empty. The clock runs.")
         return
     first = FILE.read_text(encoding="utf-8").split("\n", 1)[0]
-    sys.path.insert(0, str(Path.cwd()))
-    kind = getattr(
-        importlib.import_module("attention"),
-        "CausalSelfAttention",
-        None,
-    )
-    wrong = problems(kind) if kind else ["there is no such class yet"]
-    for line in wrong:
+    for line in (wrong := judged()):
         print("-", line)
     if first.startswith(CLOCK):
         begun = float(first.removeprefix(CLOCK))
         print(f"{(time.time() - begun) / 60:.0f} minutes so far")
     print("not yet" if wrong else "right: it is attention")
+
+
+def judged() -> list[str]:
+    """What is wrong with what the file holds, in words."""
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        written = importlib.import_module("attention")
+        if not hasattr(written, "CausalSelfAttention"):
+            return ["there is no such class yet"]
+        return problems(written.CausalSelfAttention)
+    except Exception as error:
+        calls = traceback.extract_tb(error.__traceback__)
+        lines = [
+            c.lineno for c in calls if c.filename.endswith(FILE.name)
+        ]
+        where = f" ({FILE}, line {lines[-1]})" if lines else ""
+        return [f"{type(error).__name__}: {error}{where}"]
 
 
 if __name__ == "__main__":

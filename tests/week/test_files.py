@@ -243,25 +243,98 @@ class CausalSelfAttention(nn.Module):
         return self.out((weights @ v).transpose(1, 2).reshape(B, T, C))
 """
 
-WRONG = {
-    "right": ("", "", "right: it is attention"),
-    "no mask": ("triu(1)", "triu(T)", "an earlier output changed"),
-    "no softmax": (".softmax(-1)", ".exp()", "do not sum to 1"),
-    "over the batch": ("(weights @ v)", "(weights @ v).roll(1, 0)", "of a batch"),
-    "no class": ("class CausalSelfAttention", "class Attention", "no such class yet"),
-    "the mean alone": ("(weights @ v)", "v", "ignores the first token"),
-}
+VIDEO = """
+import torch
+from torch import nn
 
 
-@pytest.mark.parametrize("name", WRONG)
+class Head(nn.Module):
+    def __init__(self, n_embd, size):
+        super().__init__()
+        self.key, self.query, self.value = (nn.Linear(n_embd, size, bias=False) for _ in range(3))
+
+    def forward(self, x):
+        k, q = self.key(x), self.query(x)
+        scores = q @ k.transpose(-2, -1) * k.shape[-1] ** -0.5
+        scores = scores.masked_fill(torch.ones(x.shape[1], x.shape[1]).tril() == 0, float("-inf"))
+        return scores.softmax(-1) @ self.value(x)
+
+
+class CausalSelfAttention(nn.Module):
+    def __init__(self, n_embd, n_head):
+        super().__init__()
+        self.heads = nn.ModuleList(Head(n_embd, n_embd // n_head) for _ in range(n_head))
+        self.proj = nn.Linear(n_embd, n_embd)
+        self.dropout = nn.Dropout(0.2)
+
+    def forward(self, x):
+        return self.dropout(self.proj(torch.cat([head(x) for head in self.heads], dim=-1)))
+"""
+EINSUM = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class CausalSelfAttention(nn.Module):
+    def __init__(self, n_embd, n_head):
+        super().__init__()
+        self.qkv = nn.Parameter(torch.randn(3, n_head, n_embd, n_embd // n_head) * 0.2)
+        self.out = nn.Parameter(torch.randn(n_head, n_embd // n_head, n_embd) * 0.2)
+
+    def forward(self, x):
+        q, k, v = torch.einsum("btc,nhcd->nbhtd", x, self.qkv)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return torch.einsum("bhtd,hdc->btc", y, self.out)
+"""
+MEAN = """
+import torch
+from torch import nn
+
+
+class CausalSelfAttention(nn.Module):
+    def __init__(self, n_embd, n_head):
+        super().__init__()
+        self.value, self.out = nn.Linear(n_embd, n_embd), nn.Linear(n_embd, n_embd)
+
+    def forward(self, x):
+        counts = torch.arange(1, x.shape[1] + 1)[:, None]
+        return self.out(self.value(x).cumsum(1) / counts)
+"""
+SCALE = " / (C // self.n_head) ** 0.5"
+KATA = {
+    "by hand": (ATTENTION, "", "", "right: it is attention"),
+    "heads of their own": (VIDEO, "", "", "right: it is attention"),
+    "einsum": (EINSUM, "", "", "right: it is attention"),
+    "a running mean": (MEAN, "", "", "no weight depends on what the tokens are"),
+    "one head, not scaled": (ATTENTION.replace(SCALE, ""), "self.n_head = n_head", "self.n_head = 1", "each score is 11.3 times"),
+    "not scaled": (ATTENTION, SCALE, "", "each score is 2.83 times q · k / √8"),
+    "scaled by the width": (ATTENTION, SCALE, " / C**0.5", "each score is 0.5 times q · k / √8"),
+    "one head": (ATTENTION, "self.n_head = n_head", "self.n_head = 1", "each score is 2 times"),
+    "weights by the key alone": (ATTENTION, "q @ k", "torch.ones_like(q) @ k", "no softmax of q · k"),
+    "softmax over the queries": (ATTENTION, "softmax(-1)", "softmax(-2)", "an earlier output changed"),
+    "heads not side by side": (ATTENTION, "(weights @ v).transpose(1, 2)", "(weights @ v)", "an earlier output changed"),
+    "the mask off by one": (ATTENTION, "triu(1)", "triu(2)", "an earlier output changed"),
+    "no mask": (ATTENTION, "triu(1)", "triu(T)", "an earlier output changed"),
+    "no softmax": (ATTENTION, ".softmax(-1)", ".exp()", "do not sum to 1"),
+    "over the batch": (ATTENTION, "(weights @ v)", "(weights @ v).roll(1, 0)", "of a batch"),
+    "no class": (ATTENTION, "class CausalSelfAttention", "class Attention", "no such class yet"),
+    "the mean alone": (ATTENTION, "(weights @ v)", "v", "ignores the first token"),
+    "no Python": (ATTENTION, "B, T, C =", "B, T, C ==:", "SyntaxError: invalid syntax (attention.py, line 15)"),
+    "another width": (ATTENTION, "q @ k", "q @ v[..., 1:]", "(attention.py, line 20)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KATA)
 def test_the_kata_judges_an_attention(name: str, run: Run, tmp_path: Path) -> None:
-    old, new, said = WRONG[name]
+    text, old, new, says = KATA[name]
+    assert old in text
     sys.modules.pop("attention", None)
     assert "The clock runs" in run("kata.py")
     file = tmp_path / "attention.py"
-    file.write_text(file.read_text() + ATTENTION.replace(old, new))
+    file.write_text(file.read_text() + text.replace(old, new))
     told = run("kata.py")
     sys.modules.pop("attention", None)
-    assert said in told, told
+    assert says in told, told
     assert "0 minutes so far" in told
-    assert ("right: it is attention" in told) == (name == "right")
+    assert told.endswith("not yet\n") == (not says.startswith("right"))
