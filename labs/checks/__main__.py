@@ -37,6 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--for", dest="for_", default="", help="rope, rmsnorm, swiglu, gqa, llama (all), baseline"
     )
+    parser.add_argument(
+        "--source", type=Path, help="what the file was made from; by default q1lab's baseline"
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
         "--step-seconds", type=float, default=20.0, help="the time limit of one check"
@@ -66,14 +69,19 @@ def main(arguments: list[str] | None = None) -> int:
 
     path = options.file.absolute()
     try:
-        return run(path, options.for_, say, options.step_seconds, options.memory_mb)
+        return run(path, options.source, options.for_, say, options.step_seconds, options.memory_mb)
     except Unusable as error:
         say("unusable", message=str(error))
         return 2
 
 
 def run(
-    path: Path, for_: str, say: Callable[..., None], step_seconds: float, memory_mb: int
+    path: Path,
+    source: Path | None,
+    for_: str,
+    say: Callable[..., None],
+    step_seconds: float,
+    memory_mb: int,
 ) -> int:
     """Read, load and check a file; the exit status."""
     began = time.perf_counter()
@@ -108,7 +116,7 @@ def run(
         raise Unusable(explain(str(error), path)) from error
     with step("looking at the file"):
         try:
-            subject = Subject(module, path)
+            subject = Subject(module, path, source)
         except (TypeError, ValueError) as error:
             raise Unusable(
                 f"{path}: GPTConfig takes no fields that can be read: {error}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -628,9 +629,10 @@ def parameters(s: Subject) -> str:
             f"1, 2 and 3 layers have {', '.join(map(number, counts))} parameters: are layers in an "
             "nn.ModuleList?"
         )
-    mine, theirs = layer_params(s), layer_params(baseline())
+    name, reference = baseline(s)
+    mine, theirs = layer_params(s), layer_params(reference)
     return (
-        f"{number(mine)} per layer at C = 768; the baseline has {number(theirs)} "
+        f"{number(mine)} per layer at C = 768; {name} has {number(theirs)} "
         f"({change((mine - theirs) / theirs)})"
     )
 
@@ -686,13 +688,14 @@ def device_and_dtype(s: Subject) -> str:
     return f"{device}: loss {exact:.4f} in fp32, {loss.item():.4f} in {short}"
 
 
-def baseline() -> Subject:
-    """The reference that counts are compared with."""
-    from pathlib import Path
-
+def baseline(s: Subject) -> tuple[str, Subject]:
+    """The reference that counts are compared with, by name: what the file was made from, or q1lab's
+    baseline."""
     from labs.models import baseline as reference
 
-    return Subject(reference, Path(reference.__file__ or ""))
+    if s.source is None:
+        return "q1lab's baseline", Subject(reference, Path(reference.__file__ or ""))
+    return "what it was made from", Subject(loading.load(s.source), s.source)
 
 
 FIRST = [interface, start, causality, prefix, batch]

@@ -122,8 +122,9 @@ def groups(s: Subject) -> str:
 def fewer(s: Subject) -> str:
     wide = {"n_embd": 768, "n_head": 12, "n_layer": 1, "block_size": 16, "vocab_size": 16}
     if s.kv_field is None:
-        mine, theirs = s.n_params(**wide), baseline().n_params(**wide)
-        seen = f"{number(mine)} at C = 768 with one layer; the baseline has {number(theirs)}"
+        name, reference = baseline(s)
+        mine, theirs = s.n_params(**wide), reference.n_params(**wide)
+        seen = f"{number(mine)} at C = 768 with one layer; {name} has {number(theirs)}"
         if mine >= theirs:
             raise Wrong(f"{seen}: nothing was saved")
         return f"{seen} ({change((mine - theirs) / theirs)})"

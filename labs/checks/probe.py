@@ -39,9 +39,11 @@ SIZES = {
 class Subject:
     """A model file under test: its module, and models of it in the sizes that a check asks for."""
 
-    def __init__(self, module: ModuleType, path: Path) -> None:
+    def __init__(self, module: ModuleType, path: Path, source: Path | None = None) -> None:
         self.module = module
         self.path = path
+        self.source = source
+        """The file that it was made from, if that is known."""
         self.text = path.read_text(encoding="utf-8")
         self.fields = loading.fields(module)
         self.traces: dict[Any, Any] = {}

@@ -227,7 +227,7 @@ def hidden(s: Subject) -> str:
     )
     if abs(more[768]) > 0.10:
         raise Wrong(seen)
-    mine, theirs = layer_params(s), layer_params(baseline())
+    mine, theirs = layer_params(s), layer_params(baseline(s)[1])
     if abs(mine / theirs - 1) > 0.10 and not shares_values(s.small()):
         raise Wrong(
             f"{seen}; but a whole layer has {change(mine / theirs - 1)} parameters: do two of the "

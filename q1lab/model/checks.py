@@ -23,8 +23,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from q1lab import paths
 from q1lab.errors import FAILED, OK, USAGE
 from q1lab.files import expanded, not_a_file, plain
+from q1lab.model import parents
 from q1lab.study import children
 
 
@@ -235,6 +237,9 @@ def run_checks(
         f"--step-seconds={limits.step_seconds}",
         f"--memory-mb={limits.memory_mb}",
     ]
+    source = parents.of_or_baseline(path).variant.path
+    if source != paths.models_dir() / "baseline.py":
+        command.append(f"--source={source}")
     with children.asked(
         command,
         seconds=limits.seconds,

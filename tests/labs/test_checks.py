@@ -19,8 +19,10 @@ from q1lab import planning
 from q1lab.commands.check import check
 from q1lab.compare import cache, wording
 from q1lab.errors import Problem
+from q1lab.files import sha256_file
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
+from q1lab.model import marker
 from q1lab.model.checks import CheckReport, CheckResult, Limits, run_checks
 from q1lab.study import studies, variants
 from tests.kit import lab_home
@@ -114,6 +116,18 @@ def test_green_ends_with_the_next_command(tmp_path: Path, monkeypatch: pytest.Mo
         learner_tables.choose(store, "M03-W04", "gqa")
     run = CliRunner().invoke(check, ["../models/baseline.py"], standalone_mode=False)
     assert run.output.rstrip().endswith("Next: q1lab new gqa")
+
+
+def test_counts_are_compared_with_what_the_file_was_made_from(tmp_path: Path) -> None:
+    own = write(tmp_path, baseline().replace("bias=config.bias", "bias=True"), "model.py")
+    made = marker.line(marker.Marker("rope", "model.py", sha256_file(own)))
+    seen = {}
+    for name, text in (("mine.py", baseline()), ("rope.py", f"{made}\n{baseline()}")):
+        report = run_checks(write(tmp_path, text, name), "baseline")
+        assert report.passed
+        seen[name] = next(one.seen for one in report.checks if one.name == "parameters")
+    assert "q1lab's baseline has 7,079,424 (+0.0%)" in seen["mine.py"]
+    assert "what it was made from has 7,086,336 (−0.1%)" in seen["rope.py"]
 
 
 @pytest.mark.parametrize(
