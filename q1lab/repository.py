@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import expanded, plain, read_bytes
+from q1lab.files import expanded, os_reason, plain, read_bytes
 
 # What keeps git quiet. GIT_OPTIONAL_LOCKS: a look never rewrites the index. GPG_TTY: a passphrase
 # can't be asked for on the terminal; signing with an agent, or with a key that has none, works.
@@ -49,6 +49,19 @@ _MISLEADING = (
     "GIT_OBJECT_DIRECTORY",
     "GIT_NAMESPACE",
 )
+_NO_SETTINGS = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_COUNT": "0",
+    "GIT_CONFIG_PARAMETERS": "",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_DIR": ".",
+}
+"""For a repository of q1lab's own that reads the objects of another: nothing is set, run or
+fetched."""
 # Nothing of the person's own settings for reading diffs, and no rewriting of the index on the way.
 _DIFF = (
     *("-c", "diff.autoRefreshIndex=false"),
@@ -159,11 +172,7 @@ class Repository:
         ``.git``, a folder that is gone, one that git does not trust, or a ``GIT_DIR`` and its like
         in the environment.
         """
-        if misleading := next((name for name in _MISLEADING if os.environ.get(name)), None):
-            raise Problem(
-                f"{misleading} is set, so git would work on another repository: "
-                "unset it and try again"
-            )
+        _refuse_misleading()
         given = expanded(path).absolute()
         folder = given if given.is_dir() else given.parent
         if not folder.is_dir():
@@ -281,19 +290,6 @@ class Repository:
             return
         for blob in dict.fromkeys(re.findall(r":\d+ 100(?:644|755) [0-9a-f]+ ([0-9a-f]+) ", out)):
             yield os.fsencode(self._must("cat-file", "blob", blob))
-
-    def commits_saying(self, words: str) -> list[tuple[str, str]]:
-        """(name, message) of the commits of all branches whose message holds ``words``, newest
-        first."""
-        how = ("--all", "--fixed-strings", f"--grep={words}", "--format=%H%n%B", "-z")
-        code, out, _ = self._git("log", *how)
-        found = (one.partition("\n") for one in out.split("\0") if one)
-        return [(name, message) for name, _, message in found] if code == 0 else []
-
-    def content_at(self, commit: str, path: Path) -> bytes | None:
-        """What a commit has of ``path``; None where it has nothing there."""
-        code, out, _ = self._git("cat-file", "blob", f"{commit}:{self._relative(path)}")
-        return os.fsencode(out) if code == 0 else None
 
     def web_url(self) -> str | None:
         """The address of ``origin`` for a browser, without credentials; None without a public
@@ -675,6 +671,122 @@ class Repository:
         return _run(self.root, *arguments)
 
 
+@dataclass(frozen=True)
+class ForeignCommits:
+    """The commits around a folder, in a repository that somebody else may have set up. ``place`` is
+    the folder below the work tree, ``bare`` a repository of q1lab's own that reads the objects."""
+
+    place: Path
+    bare: Path
+
+    @classmethod
+    @contextlib.contextmanager
+    def around(cls, folder: Path) -> Iterator[ForeignCommits | None]:
+        """For a block, those of the repository that holds ``folder``; None where there is none.
+
+        Its settings can name programs for much of what git does (signatures, missing objects, looks
+        at the work tree), and nothing switches them all off. So git never works in it: a fresh
+        repository without settings borrows its objects, and has refs to the same commits. Problem
+        where its refs can't be read.
+        """
+        import tempfile
+
+        _refuse_misleading()
+        found = _git_folders(folder)
+        if found is None:
+            yield None
+            return
+        root, *git_dirs = found
+        objects = git_dirs[-1] / "objects"
+        with tempfile.TemporaryDirectory(prefix="q1lab-commits-") as name:
+            bare = Path(name)
+            try:
+                tips = _tips(git_dirs)
+                form = "sha256" if any(len(tip) == 64 for tip in tips) else "sha1"
+                one = cls(folder.resolve().relative_to(root), bare)
+                one._must("init", "--bare", "-q", "--template=", f"--object-format={form}")
+                refs = "".join(f"{tip} refs/tips/{n}\n" for n, tip in enumerate(tips))
+                (bare / "packed-refs").write_text(refs)
+                # quoted as C does: the name of a folder may hold anything
+                path = re.sub(rb'(["\\\\])', rb"\\\1", os.fsencode(objects)).replace(b"\n", rb"\n")
+                (bare / "objects" / "info").mkdir(exist_ok=True)
+                (bare / "objects" / "info" / "alternates").write_bytes(b'"%s"\n' % path)
+                shallow = git_dirs[-1] / "shallow"  # commits whose parents it hasn't got
+                if shallow.exists():
+                    (bare / "shallow").write_text("".join(f"{sha}\n" for sha in _shas(shallow)))
+            except OSError as error:
+                raise Problem(f"cannot read {git_dirs[-1]}: {os_reason(error)}", FAILED) from None
+            yield one
+
+    def saying(self, words: str) -> list[tuple[str, str]]:
+        """(name, message) of the commits of all branches whose message holds ``words``, newest
+        first."""
+        how = ("--ignore-missing", "--all", "--fixed-strings", f"--grep={words}", "-z")
+        said = self._must("log", "--format=%H%n%B", *how).split("\0")
+        found = (one.partition("\n") for one in said if one)
+        return [(name, message) for name, _, message in found]
+
+    def content_at(self, commit: str, name: str) -> bytes | None:
+        """What a commit has of a file in the folder; None where it has nothing there. Problem where
+        the repository lacks it, as a partial clone does."""
+        path = (self.place / name).as_posix()
+        listed = self._must("ls-tree", "-z", commit, "--", path)
+        entry = re.match("[0-7]+ blob ([0-9a-f]+)\t", listed)
+        return None if entry is None else os.fsencode(self._must("cat-file", "blob", entry[1]))
+
+    def _must(self, *arguments: str) -> str:
+        code, out, err = _run(self.bare, *arguments, settings=_NO_SETTINGS)
+        if code != 0:
+            raise Problem(f"git cannot read them: {_first_line(err)}", FAILED)
+        return out
+
+
+def _git_folders(folder: Path) -> tuple[Path, Path, Path] | None:
+    """(work tree, its git folder, that of all its work trees) around ``folder``, as git finds
+    them."""
+    here = folder.resolve()
+    for root in (here, *here.parents):
+        git_dir = root / ".git"
+        with contextlib.suppress(OSError, ValueError):
+            if git_dir.is_file():  # of a further work tree, or of a submodule
+                git_dir = root / _line_of(git_dir).removeprefix("gitdir:").strip()
+            shared = git_dir / "commondir"
+            common = git_dir / _line_of(shared) if shared.is_file() else git_dir
+            if (git_dir / "HEAD").exists() and (common / "objects").is_dir():
+                return root, git_dir.resolve(), common.resolve()
+    return None
+
+
+def _line_of(file: Path) -> str:
+    return os.fsdecode(read_bytes(file, 1 << 16)).strip()
+
+
+def _tips(git_dirs: Iterable[Path]) -> list[str]:
+    """The commits, each once, that HEAD and all refs in these git folders name."""
+    tips: dict[str, None] = {}
+    for folder in dict.fromkeys(git_dirs):
+        if (folder / "reftable").is_dir():
+            raise Problem(f"{folder} keeps its refs as a reftable, which q1lab does not read")
+        below = (Path(at, name) for at, _, names in os.walk(folder / "refs") for name in names)
+        for file in (folder / "HEAD", folder / "packed-refs", *below):
+            if file.is_file() and not file.is_symlink():
+                tips |= dict.fromkeys(_shas(file))
+    return list(tips)
+
+
+def _shas(file: Path) -> list[str]:
+    """The hashes with which lines of a file begin."""
+    text = os.fsdecode(read_bytes(file))
+    return re.findall(r"(?m)^((?:[0-9a-f]{24})?[0-9a-f]{40})\b", text)
+
+
+def _refuse_misleading() -> None:
+    if misleading := next((name for name in _MISLEADING if os.environ.get(name)), None):
+        raise Problem(
+            f"{misleading} is set, so git would work on another repository: unset it and try again"
+        )
+
+
 def init(path: Path | str) -> Repository:
     """Make a new repository in ``path`` (the last folder may be new), never inside or around
     another one."""
@@ -738,8 +850,9 @@ def merge_file(
         return files[0].read_bytes(), code
 
 
-def _run(folder: Path, *arguments: str) -> tuple[int, str, str]:
+def _run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tuple[int, str, str]:
     """Run git in ``folder``; (status, stdout, stderr). No prompt, editor, pager or optional lock.
+    ``settings`` are further variables of its environment.
 
     When it is interrupted, git and its hooks have ended before the exception goes on: nothing
     below may still commit what the caller takes back.
@@ -757,7 +870,7 @@ def _run(folder: Path, *arguments: str) -> tuple[int, str, str]:
             started = repo_git.execute(
                 ["git", *arguments],
                 as_process=True,
-                env=_QUIET,
+                env={**_QUIET, **settings},
                 # no controlling terminal: nothing below git can ask on it either
                 start_new_session=True,
             )

@@ -22,11 +22,11 @@ from q1lab import paths
 from q1lab.compare import claim as claims
 from q1lab.compare.claim import Claim
 from q1lab.errors import FAILED, Problem
-from q1lab.files import plain, read_bytes, sha256_file, sha256_json
+from q1lab.files import plain, read_bytes, sha256_json
 from q1lab.formats import plural
 from q1lab.index import ingest, journal, questions
 from q1lab.index.store import Store
-from q1lab.repository import Repository
+from q1lab.repository import ForeignCommits
 from q1lab.retraining import DATA, LOSS, SOURCE, Retraining, Tell, chosen
 from q1lab.study import bundle, declared, events, studies
 from q1lab.study.bundle import Bundle
@@ -119,7 +119,7 @@ def _files(found: Bundle, report: Report) -> None:
     for arm in ARMS if found.study.loop is None else ():
         mine = found.study.arms[arm]
         file = found.files.get(mine.source)
-        if file is None or sha256_file(file) != mine.sha256:
+        if file is None or mine.sha256 not in bundle.hashes_of(file):
             report.refused.append((SOURCE, f"{mine.source} is not the file that the plan names"))
     for name, file in found.files.items():
         if name.endswith("events.jsonl") and (behind := events.whole_run(file)[1]):
@@ -187,50 +187,55 @@ WHAT = {
 def _commits(folder: Path, found: Bundle, links: Sequence[str], report: Report) -> None:
     """What commits in the folder's repository say of the study: each names the journal's link as it
     was then, and may hold the bundle as it was."""
-    repo = Repository.around(folder)
-    if repo is None:
-        return
     words = questions.trailer(found.study.id, "")
-    said = [
-        (name, line.removeprefix(words).strip())
-        for name, message in repo.commits_saying(words)
-        for line in message.splitlines()
-        if line.startswith(words)
-    ]
+    try:
+        with ForeignCommits.around(folder) as commits:
+            if commits is None:
+                return
+            said = [
+                (name, line.removeprefix(words).strip())
+                for name, message in commits.saying(words)
+                for line in message.splitlines()
+                if line.startswith(words)
+            ]
+            for name, link in said:
+                before = len(report.refused)
+                _compare_with(commits, name, found, report)
+                if link not in links and len(report.refused) == before:
+                    other = f"commit {name[:12]} names another journal ({link[:16]}…)"
+                    report.refused.append((TRIMMED, other))
+    except Problem as problem:
+        report.unchecked.append(f"what the commits here have: {problem}")
+        return
     if not said:
         report.passed.append("no commit here names its journal")
-        return
-    for name, link in said:
-        before = len(report.refused)
-        _compare_with(repo, name, folder.absolute(), found, report)
-        if link not in links and len(report.refused) == before:
-            words = f"commit {name[:12]} names another journal ({link[:16]}…)"
-            report.refused.append((TRIMMED, words))
-    if not report.refused:
+    elif not report.refused:
         report.passed.append(f"commits here that name a link of this journal: {len(said)}")
 
 
-def _compare_with(
-    repo: Repository, commit: str, folder: Path, found: Bundle, report: Report
-) -> None:
+def _compare_with(commits: ForeignCommits, commit: str, found: Bundle, report: Report) -> None:
     """Refuse what a commit has otherwise: the plan but for seeds that came later, and results."""
-    plan = repo.content_at(commit, folder / "study.json")
+    plan = commits.content_at(commit, "study.json")
     if plan is None:
         return
-    with contextlib.suppress(Problem, *bundle.UNSOUND):
+    try:
         then = studies.from_dict(json.loads(plan))
-        for key in declared.differences(declared.declaration(then), found.study):
-            if key == "seeds" and found.study.looks[: len(then.looks)] == then.looks:
-                continue
-            words = f"{WHAT[key]}: not what commit {commit[:12]} has"
-            report.refused.append((declared.REASONS[key], words))
-        for run in then.runs:
-            name = f"runs/{run.name}/events.jsonl"
-            told = repo.content_at(commit, folder / name)
-            now = found.files.get(name)
-            if told is not None and now is not None and read_bytes(now) != told:
-                words = f"{name}: not what commit {commit[:12]} has"
-                report.refused.append((LOSS, words))
+    except (Problem, *bundle.UNSOUND):
+        return
+    for key in declared.differences(declared.declaration(then), found.study):
+        if key == "seeds" and found.study.looks[: len(then.looks)] == then.looks:
+            continue
+        words = f"{WHAT[key]}: not what commit {commit[:12]} has"
+        report.refused.append((declared.REASONS[key], words))
+    for run in then.runs:
+        name = f"runs/{run.name}/events.jsonl"
+        told = commits.content_at(commit, name)
+        now = found.files.get(name)
+        if told is None or now is None:
+            continue
+        if bundle.with_git_ends(told) != bundle.with_git_ends(read_bytes(now)):
+            words = f"{name}: not what commit {commit[:12]} has"
+            report.refused.append((LOSS, words))
 
 
 def _as_declared(study: Study, lines: Sequence[Mapping[str, Any]]) -> Study:

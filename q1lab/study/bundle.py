@@ -383,7 +383,7 @@ def _verify(
         if name not in there:
             wrong[name] = f"{name[:100]!r} is missing"
             continue
-        right = _hashes_of(there[name]) if hashes is None else {hashes[name]}
+        right = hashes_of(there[name]) if hashes is None else {hashes[name]}
         if sha256 not in right:
             wrong[name] = f"{name} is not what its list has: it is damaged, or was changed"
         elif name.startswith("data/") and name != f"data/{sha256}.txt":
@@ -393,10 +393,15 @@ def _verify(
     return wrong
 
 
-def _hashes_of(file: Path) -> set[str]:
-    """A file's hash, and that of its text with git's other line ends."""
+def hashes_of(file: Path) -> set[str]:
+    """A file's hash, and that of its text as git keeps it."""
     data = read_bytes(file, LARGEST_FILE)
-    return {hashlib.sha256(one).hexdigest() for one in (data, data.replace(b"\r\n", b"\n"))}
+    return {hashlib.sha256(one).hexdigest() for one in (data, with_git_ends(data))}
+
+
+def with_git_ends(text: bytes) -> bytes:
+    """A text as git keeps it, whose work tree may hold it with CRLF (``core.autocrlf``)."""
+    return text.replace(b"\r\n", b"\n")
 
 
 # ── taking in

@@ -32,6 +32,9 @@ OLD_FILE = "study.toml"
 
 PLANS = ("study.json", OLD_FILE)
 
+AS_IT_IS = b"* -text\n"
+"""The folder's ``.gitattributes``: git changes no line ends, since the list has hashes of bytes."""
+
 OPEN = ("data", "jobs", "fresh", "unchecked", "wandb", "engine", "engine_options")
 """What a person may still ask for beside a kept study: none of it changes what trains."""
 
@@ -89,6 +92,7 @@ def files(study: Study, root: Path, evidence: Evidence | None = None) -> dict[Pa
         for name, content in contents.items()
     }
     if old is None:
+        found[".gitattributes"] = AS_IT_IS
         return {folder / name: data for name, data in found.items()}
     return {
         folder / OLD_FILE: read_bytes(folder / OLD_FILE),

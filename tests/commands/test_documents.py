@@ -188,7 +188,7 @@ def test_a_changed_mind_after_a_study_keeps_two_documents(
         assert "You have trained swiglu (swiglu-1). Change to rope?" in err
         assert "nothing was changed" in err.splitlines()[-1]
         told = q1lab("modification", "--dry-run")[1]
-        assert told.startswith("MODIFICATION.md, studies/swiglu-1 (11 files): nothing would")
+        assert told.startswith("MODIFICATION.md, studies/swiglu-1 (12 files): nothing would")
     answers("y\ny\n")
     _, err = q1lab("modification", "rope")
     assert "docs: add MODIFICATION-rope.md for rope" in err

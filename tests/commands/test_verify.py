@@ -19,7 +19,7 @@ from q1lab.index import journal
 from q1lab.study import bundle, studies
 from q1lab.study.declared import declaration
 from q1lab.study.studies import Run
-from tests.kit import repos
+from tests.kit import repos, traps
 from tests.kit.commands import q1lab
 from tests.kit.places import KIT
 
@@ -196,6 +196,88 @@ def test_the_runs_are_chosen_by_both_sides() -> None:
     shares = [firsts.count(seed) / 6000 for seed in range(6)]
     assert all(abs(share - 1 / 6) < 0.02 for share in shares)
     assert retraining.chosen(runs, "key", 1) != retraining.chosen(runs, "other", 1)
+
+
+# ── repositories of others
+
+
+@pytest.mark.parametrize("kind", traps.TRAPS)
+def test_no_setting_of_a_foreign_repository_starts_a_program(
+    trained: Path, kind: str, tmp_path: Path
+) -> None:
+    place, trap = kept(), traps.TRAPS[kind]
+    sprung = traps.armed(trained, trap, tmp_path)
+    found = verify(place, "--cells", "0", code=21 if trap.partial else 0)
+    assert not sprung.exists()
+    if trap.partial:
+        assert "what the commits here have: git cannot read them" in found["unchecked"][0]
+    else:
+        assert "commits here that name a link of this journal: 1" in found["passed"]
+
+
+def git_of(where: str, origin: Path, folder: Path) -> Path:
+    """A repository with the commits of another, in one of the forms that git has for it."""
+    how = {"shallow": ("--depth", "1"), "shared": ("--shared",)}.get(where, ())
+    clone = folder / 'with "quotes" and \\'
+    repos.git(folder, "clone", "-q", *how, f"file://{origin}", clone.name)
+    if where == "packed":
+        repos.git(clone, "gc", "-q")
+        assert not list((clone / ".git" / "refs" / "heads").iterdir())
+    elif where == "detached":
+        repos.git(clone, "checkout", "-q", "--detach")
+        repos.git(clone, "branch", "-D", "main")
+        repos.git(clone, "remote", "remove", "origin")
+    elif where == "work tree":
+        repos.git(clone, "worktree", "add", "-q", "--detach", "../tree")
+        return folder / "tree"
+    elif where == "submodule":
+        outer = repos.begun(folder / "outer")
+        words = ("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(clone), "inner")
+        repos.git(outer, *words)
+        return outer / "inner"
+    elif where == "broken ref":
+        (clone / ".git" / "refs" / "heads" / "broken").write_text("0" * 39 + "1\n")
+    return clone
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["plain", "packed", "shallow", "shared", "detached", "work tree", "submodule", "broken ref"],
+)
+def test_commits_are_read_in_every_form_of_a_repository(
+    trained: Path, where: str, tmp_path: Path
+) -> None:
+    kept()
+    q1lab("keep", "rope-2", "--yes")
+    clone = git_of(where, trained, tmp_path)
+    found = verify(clone / "studies" / "rope-1", "--cells", "0", code=0)
+    many = 0 if where == "shallow" else 1
+    named = "no commit here names its journal" if not many else "name a link of this journal: 1"
+    assert any(named in words for words in found["passed"])
+    assert verify(clone / "studies" / "rope-2", "--cells", "0", code=0)["passed"][-2].endswith("1")
+
+
+def test_refs_that_cannot_be_read_are_said(trained: Path) -> None:
+    place = kept()
+    (trained / ".git" / "reftable").mkdir()
+    assert "reftable" in verify(place, "--cells", "0", code=21)["unchecked"][0]
+
+
+@pytest.mark.parametrize("attributes", [True, False], ids=["kept now", "kept before"])
+def test_line_ends_that_git_changed_are_no_forgery(
+    trained: Path, attributes: bool, tmp_path: Path
+) -> None:
+    place = kept()
+    if not attributes:
+        repos.git(trained, "rm", "-q", "studies/rope-1/.gitattributes")
+        repos.git(trained, "commit", "-q", "-m", "without")
+    words = ("-c", "core.autocrlf=true", "clone", "-q", str(trained), "theirs")
+    repos.git(tmp_path, *words)
+    there = tmp_path / "theirs" / "studies" / "rope-1"
+    text = (there / EVENTS).read_bytes()
+    assert (b"\r\n" in text) is not attributes
+    assert (text == (place / EVENTS).read_bytes()) is attributes
+    assert verify(there, "--all", code=0)["unchecked"] == []
 
 
 # ── forged, without making the hashes anew

@@ -123,6 +123,7 @@ def test_a_clone_trains_exactly_the_study(repo: Path, home: Path, tmp_path: Path
     committed = git(repo, "show", "--name-only", "--format=", "HEAD").split()
     assert committed == [
         "MODIFICATION.md",
+        "studies/swiglu-1/.gitattributes",
         "studies/swiglu-1/bundle.json",
         "studies/swiglu-1/journal.jsonl",
         *(f"studies/swiglu-1/runs/{run}/events.jsonl" for run in sorted(losses(home))),
@@ -422,7 +423,7 @@ def test_keeping_is_polite(study: Study, repo: Path) -> None:
     assert "+++ " in said
     assert not (repo / "studies").exists()
     q1lab(repo, "keep", "swiglu-1", "--yes")
-    assert len(git(repo, "show", "--name-only", "--format=", "HEAD").split()) == 9
+    assert len(git(repo, "show", "--name-only", "--format=", "HEAD").split()) == 10
     assert "A  mine.txt" in git(repo, "status", "--short")
     assert "up to date" in q1lab(repo, "keep")
     assert "no study called" in q1lab(repo, "keep", "nothing-1", code=2)
