@@ -105,7 +105,7 @@ def interface(s: Subject) -> str:
 
 def callable_as_trained(s: Subject) -> None:
     """Whether GPT(GPTConfig(sizes)), forward(idx, targets) and forward(idx) can be called, by what
-    the file declares."""
+    the file declares; TypeError, with what to do, where not."""
     missing = [name for name in loading.SIZES if name not in s.fields]
     if missing and not loading.takes_any(s.module):
         raise Wrong(f"GPTConfig has no field {', '.join(missing)}")
@@ -117,7 +117,7 @@ def callable_as_trained(s: Subject) -> None:
         and name not in loading.STANDARD
     ]
     if needed:
-        raise Wrong(
+        raise TypeError(
             f"GPTConfig needs {', '.join(needed)}, of which only the file knows: give a default"
         )
     binds(s.module.GPT, ("config",), "GPT", "take the sizes from the config alone")
@@ -128,14 +128,14 @@ def callable_as_trained(s: Subject) -> None:
 
 
 def binds(call: Callable[..., object], values: tuple[str, ...], name: str, cure: str) -> None:
-    """Wrong, with what to do, when a call takes no such values by position."""
+    """Raise TypeError, with what to do, when a call takes no such values by position."""
     declared = inspect.signature(call)
     try:
         declared.bind(*values)
     except TypeError as error:
         bare = [p.replace(annotation=p.empty) for p in declared.parameters.values()]
         given = ", ".join(value for value in values if value != "self")
-        raise Wrong(
+        raise TypeError(
             f"{name}{inspect.Signature(bare)} can't be called as {name}({given}): {cure}"
         ) from error
 

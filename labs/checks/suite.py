@@ -48,6 +48,7 @@ def run_one(one: Check, subject: Any, limit: Limit = contextlib.nullcontext) -> 
     """Run one check under a limit. Only the learner's own errors fail it."""
     began = time.perf_counter()
     passed, judged, seen = False, True, ""
+    uncallable = False
     try:
         with limit(one.name):
             passed, seen = True, one.run(subject)
@@ -58,13 +59,16 @@ def run_one(one: Check, subject: Any, limit: Limit = contextlib.nullcontext) -> 
     except Exception as error:
         at = own_line(error, subject.path)
         seen = f"{type(error).__name__}: {first_line(error)}" + (f" at {at}" if at else "")
-        # the interface check calls nothing but the file, also where no line of it is met: in a
-        # dataclass's own __init__, say; any other check may be to blame itself
-        judged = at is not None or one is generic.interface
+        # the interface check calls the file as the trainer does, and nothing else: what comes of it
+        # stops a training, too. Any other check may be to blame itself where no line is met
+        uncallable = one is generic.interface
+        judged = uncallable or at is not None
     seconds = round(time.perf_counter() - began, 3)
     result = Result(one.name, passed, one.expected, str(seen), one.why, seconds, judged=judged)
     if passed or not judged:
         return replace(result, warning=isinstance(seen, Warned))
+    if uncallable:
+        return result
     if reason := overrules(subject.text).get(one.name, ""):
         return replace(result, passed=True, warning=True, overruled=reason)
     doubt = "; ".join(words for words in (one.doubt, how_to_overrule(one.name)) if words)

@@ -143,7 +143,8 @@ def test_a_file_that_cannot_be_called_is_no_success_anywhere(
     old: str, new: str, tmp_path: Path
 ) -> None:
     assert old in baseline()
-    path = write(tmp_path, baseline().replace(old, new), "swiglu.py")
+    line = '# q1lab: overrule "interface" because it is mine\n'  # it would not train for that
+    path = write(tmp_path, line + baseline().replace(old, new), "swiglu.py")
     run = CliRunner().invoke(check, [str(path)], standalone_mode=False)
     assert run.return_value == 1, run.output
     assert "Next: " not in run.output
