@@ -116,7 +116,7 @@ def keep_uncommitted(study: Study) -> None:
 def looked_at(study: Study) -> Study:
     """The study with what a short run of each arm showed: where the metric is, and whether a seed
     repeats. Problem where the command can't be compared: it fails, reports no metric, takes no
-    seed, or reports the arms at different steps."""
+    seed, reports the arms at different steps, or the same of both."""
     loop = study.loop
     if loop is None or loop.repeats:
         return study
@@ -156,7 +156,19 @@ def _looked_at(loop: Loop, baseline: str, modified: str) -> Loop:
             f"{baseline} reports {loop.metric} at steps {_some(first)}, {modified} at "
             f"{_some(theirs)}; both arms must report at the same steps"
         )
+    if _is_same(first, theirs) and _is_same(other, _short_run(loop, modified, 1)):
+        raise Problem(
+            f"{modified} and {baseline} gave the same numbers at seeds 0 and 1, to the last bit: "
+            f"the arguments of {modified} do nothing in a short run. Check how they are spelled; "
+            "where they act only later, give a --smoke that trains longer"
+        )
     return replace(loop, repeats=repeats)
+
+
+def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two runs reported something, and the same. One seed's may be equal by chance, where
+    a metric takes few values."""
+    return bool(one["values"]) and one["values"] == other["values"]
 
 
 def _short_run(loop: Loop, variant: str, seed: int, again: bool = False) -> dict[str, Any]:

@@ -363,7 +363,7 @@ def _command_facts(loop: Loop, values: Mapping[str, dict[int, float | None]]) ->
         for seed, one in base.items()
         if one is not None and (other := modified.get(seed)) is not None
     ]
-    if (found := stats.correlation(pairs)) is not None:
+    if base != modified and (found := stats.correlation(pairs)) is not None:
         facts |= {"correlation": found[0], "between": list(found[1:])}
     return facts
 

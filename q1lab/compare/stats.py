@@ -99,6 +99,8 @@ class Reason(StrEnum):
     DIVERGED = "diverged"
     CHOSEN = "chosen"
     INCOMPLETE = "incomplete"
+    EQUAL = "equal"
+    """All pairs are, to the last bit."""
     TOO_FEW = "too few"
     NO_SPREAD = "no spread"
 
@@ -107,6 +109,7 @@ class Kind(StrEnum):
     """What a note beside the verdict is about. Its words are in wording.py, never here."""
 
     UNPAIRED = "unpaired"
+    EQUAL = "equal pairs"
     SERIES = "series"
     ASKED = "asked"
     LEFT_OUT = "left out"
@@ -250,6 +253,8 @@ def analyze(
     n = len(d) if headline == "paired" else min(len(a), len(b))
     alone = sorted(set(baseline) ^ set(modified))
     notes = [Note(Kind.UNPAIRED, {"seeds": alone})] if alone else []
+    alike = d.count(0.0)
+    all_alike = alike == len(d) >= MIN_FOR_INTERVAL
 
     # Leaving a diverged run out would be choosing the data, so with one there is no mean, no
     # interval, no verdict.
@@ -264,7 +269,7 @@ def analyze(
             if headline == "paired"
             else statistics.fmean(b) - statistics.fmean(a)
         )
-    if whole and mean is not None and n >= MIN_FOR_INTERVAL:
+    if whole and mean is not None and n >= MIN_FOR_INTERVAL and not all_alike:
         scale = max(map(abs, a + b))
         paired_has_spread = len(d) >= MIN_FOR_INTERVAL and _has_spread(d, scale)
         welch_has_spread = _has_spread(a, scale) or _has_spread(b, scale)
@@ -287,6 +292,9 @@ def analyze(
                 verdict = _decide(chosen, delta)
                 notes += _notes_on_verdict(verdict, chosen, other, boot, delta)
 
+    reason = _reason(verdict, whole, picked, complete, n, all_alike)
+    if 2 * alike > len(d) and reason is not Reason.EQUAL:
+        notes.append(Note(Kind.EQUAL, {"equal": alike, "pairs": len(d)}))
     return Analysis(
         headline=headline,
         alpha=alpha,
@@ -302,7 +310,7 @@ def analyze(
         detectable=detectable,
         seeds_needed=needed,
         diverged=diverged,
-        reason=_reason(verdict, whole, picked, complete, n),
+        reason=reason,
         notes=tuple(notes),
     )
 
@@ -624,7 +632,9 @@ def _decide(interval: Interval, delta: float | None) -> Verdict:
 # ── what is said beside the numbers
 
 
-def _reason(verdict: Verdict, whole: bool, picked: bool, complete: bool, n: int) -> Reason | None:
+def _reason(
+    verdict: Verdict, whole: bool, picked: bool, complete: bool, n: int, all_alike: bool
+) -> Reason | None:
     if verdict != "no verdict":
         return None
     if not whole:
@@ -633,6 +643,8 @@ def _reason(verdict: Verdict, whole: bool, picked: bool, complete: bool, n: int)
         return Reason.CHOSEN
     if not complete:
         return Reason.INCOMPLETE
+    if all_alike:
+        return Reason.EQUAL
     return Reason.TOO_FEW if n < MIN_FOR_VERDICT else Reason.NO_SPREAD
 
 

@@ -436,15 +436,22 @@ def reason(c: Comparison) -> str:
             "One pair shows how two curves go, not what another seed would do: it is an "
             f"experiment and no question yet. A verdict needs at least {MIN_FOR_VERDICT} pairs."
         )
+    if c.reason is Reason.EQUAL:
+        base, modified = names(c)
+        return (
+            f"{modified} and {base} ended with the same {c.metric.name} at each of "
+            f"{plural(len(c.pairs), 'seed')}, to the last bit: either what differs between them "
+            "does nothing, or the metric is too coarse to show it. There is no verdict; check "
+            "that the change reaches the run."
+        )
     if c.reason is Reason.TOO_FEW:
         return too_few(c.n, "pair" if c.headline == "paired" else "seed")
     if c.headline == "paired":
         what = "Every pair differs by exactly the same"
     else:
         what = "Neither arm varies between its seeds"
-    same = " (0: do both arms run the same code?)" if c.mean == 0 else ""
     return (
-        f"{what}{same}. Without a spread there is no interval and no verdict: check that the seed "
+        f"{what}. Without a spread there is no interval and no verdict: check that the seed "
         "reaches the run."
     )
 
@@ -532,6 +539,11 @@ def note(one: Note, c: Comparison) -> str:
         case Kind.UNPAIRED:
             alone = seed_list(facts["seeds"])
             return f"{alone[0].upper()}{alone[1:]} ran in one arm only and can't be paired."
+        case Kind.EQUAL:
+            return (
+                f"{facts['equal']} of {plural(facts['pairs'], 'finished pair')} ended equal, to "
+                "the last bit: does the change reach every run?"
+            )
         case Kind.SERIES:
             return shared(c)
         case Kind.ASKED:

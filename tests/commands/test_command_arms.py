@@ -205,6 +205,18 @@ def test_the_look_beforehand_finds_what_can_not_be_compared(
     assert studies.ids() == []
 
 
+def test_arguments_that_do_nothing_are_said_before_and_after() -> None:
+    """The default, spelled out. It stops at the look; without one the verdict says it."""
+    same = ("run", "--command", COMMAND, "--arm", "baseline=", "--arm", "same=--lr=0.1")
+    same = (*same, "--metric", "val/loss", "--seeds", "4")
+    refused = q1lab(*same, "--smoke", "--steps=2", code=2).stderr
+    assert "same and baseline gave the same numbers at seeds 0 and 1" in refused
+    assert studies.ids() == []
+    found = told(*same)
+    assert (found["verdict"], found["reason"]) == ("no verdict", "equal")
+    assert "correlation" not in str(found["notes"])
+
+
 def test_nobody_waits_for_a_look() -> None:
     """While a command is looked at, other studies are planned and train to their end."""
     words = [*FAST, "--smoke", "--trouble=forever"]

@@ -8,7 +8,9 @@ import json
 import math
 import random
 import statistics
+from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -257,11 +259,10 @@ def test_arms_of_different_size() -> None:
 
 
 def test_no_spread_means_no_interval() -> None:
-    same = analyze(arm(1.9, 1.8, 1.7), arm(1.9, 1.8, 1.7), headline="paired")
     # 0.1 is no binary fraction: the differences vary in their last bit, which is rounding and no spread
     shifted = analyze(arm(1.9, 1.8, 1.7), arm(2.0, 1.9, 1.8), headline="paired")
     flat = analyze(arm(1, 1, 1), arm(2, 2, 2), headline="welch")
-    for result in (same, shifted, flat):
+    for result in (shifted, flat):
         assert result.verdict == "no verdict"
         assert result.ends is result.bootstrap is None
         assert result.reason is Reason.NO_SPREAD
@@ -445,3 +446,21 @@ def test_two_thousand_null_studies(headline: Headline) -> None:
     assert 0.005 < false / studies <= limit
     assert labels == {true_coverage(3, headline)}
     assert abs(100 * covered / studies - true_coverage(3, headline)) <= 3
+
+
+@pytest.mark.parametrize("headline", ["paired", "welch"])
+def test_equal_pairs_are_no_verdict_and_said_beside_any_other(headline: Headline) -> None:
+    base: dict[int, float | None] = {0: 2.01, 1: 2.03, 2: 1.98, 3: 2.0}
+
+    def found(change: dict[int, float | None]) -> Analysis:
+        return analyze(base, {**base, **change}, headline=headline, delta=0.5)
+
+    def equal(one: Analysis) -> list[Mapping[str, Any]]:
+        return [note.facts for note in one.notes if note.kind is Kind.EQUAL]
+
+    same = found({})
+    assert (same.verdict, same.reason, same.ends) == ("no verdict", Reason.EQUAL, None)
+    lost = found({1: None})
+    assert (lost.reason, equal(lost)) == (Reason.DIVERGED, [{"equal": 3, "pairs": 3}])
+    assert equal(found({1: 2.04})) == [{"equal": 3, "pairs": 4}]
+    assert equal(found({1: 2.04, 2: 1.99})) == []

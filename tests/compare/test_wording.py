@@ -126,6 +126,7 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
     found = make(BASE, HELPS, delta=0.5, series=together)
     facts_of = {
         Kind.UNPAIRED: {"seeds": [3]},
+        Kind.EQUAL: {"equal": 2, "pairs": 3},
         Kind.ASKED: {"later": True},
         Kind.CONDITIONS: {
             "differ": {"torch": {"2.9": ["baseline-seed0"], "2.10": ["modified-seed0"]}}
