@@ -542,7 +542,7 @@ def note(one: Note, c: Comparison) -> str:
         case Kind.EQUAL:
             return (
                 f"{facts['equal']} of {plural(facts['pairs'], 'finished pair')} ended equal, to "
-                "the last bit: does the change reach every run?"
+                "the last bit: check that the change reaches every run."
             )
         case Kind.SERIES:
             return shared(c)
