@@ -51,8 +51,9 @@ EXAMPLES = {
     "train_3.py",
 }
 """Files of a learner, or of other people's projects, that examples name."""
-OUTSIDE = {"F", "git", "nn", "scipy", "torch", *sys.stdlib_module_names, "e", "arms"}
-"""What names may begin with that are not q1lab's: modules of others, "e.g.", a field of a file."""
+OUTSIDE = {"F", "git", "nn", "scipy", "torch", *sys.stdlib_module_names, "e", "arms", "core"}
+"""What names may begin with that are not q1lab's: modules of others, "e.g.", a field of a file, a
+setting of git's."""
 Named = tuple[int, str, bool]
 """Where in a text, what is named, and whether there is no such thing."""
 PROGRAMS = r"\b(q1lab|diff|git|gpt|mypy|pip|pipx|python|pytest|ray|ruff|squeue|uv)\b"
@@ -153,8 +154,8 @@ def _unit(passage: Passage, at: int, text: str, code: bool) -> Unit:
 @cache
 def all_options() -> frozenset[str]:
     """Those of every command, and those that the code itself passes on or reads."""
-    literals = {p.text for p in passages() if p.kind == "message" and p.text.startswith("--")}
-    return frozenset(literals | _options(cli, deep=True) | {"--help"})
+    passed_on = {text for text in literals() if text.startswith("--")}
+    return frozenset(passed_on | _options(cli, deep=True) | {"--help"})
 
 
 def _options(command: click.Command, deep: bool = False) -> set[str]:
@@ -192,8 +193,8 @@ def _of_command(words: list[str]) -> Iterator[Named]:
         path = "" if not words[0].startswith("-") else path  # `q1lab COMMAND --help`, `q1lab …`
     while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z][a-z-]*", words[0]):
         below = command.get_command(click.Context(command), words[0])
-        if below is None and command is not cli:
-            break  # an argument of a group that has some
+        if below is None and any(isinstance(one, click.Argument) for one in command.params):
+            break  # a value of that argument
         path += f" {words.pop(0)}"
         yield 0, path, below is None
         if below is None:
@@ -216,8 +217,8 @@ KEY = r"[A-Za-z0-9?+/]|Ctrl\+[A-Z]|F\d"
 def stale_keys(passage: Passage) -> Iterator[Named]:
     """Each key that a text of the app, or a page about it, says does something."""
     if passage.file.startswith("q1lab/tui/"):
-        said = r"(?:^|· |\. | {3})([A-Za-z]) (?=[a-z]+s\b)"  # as in "e opens it · c copies"
-        pattern = said if passage.kind == "message" else rf"``({KEY})`` [a-z]"
+        hint = r"(?:^|· |\. | {3})([A-Za-z]) (?=[a-z]+s\b)"  # as in "e opens it · c copies"
+        pattern = hint if passage.kind == "message" else rf"``({KEY})`` [a-z]"
     elif passage.kind == "markdown":
         pattern = rf"(?:[Pp]ress|[Kk]ey) `({KEY})`|`([A-Za-z?])` (?:opens|shows|asks|adds)"
     else:
@@ -361,6 +362,7 @@ def test_everything_that_is_named_is_there() -> None:
         ("docs/x.md", "markdown", "Type\n`q1lab restore rope-1 --as NAME`", "q1lab restore --as"),
         ("docs/x.md", "markdown", "```sh\nq1lab restor rope-1\n```", "q1lab restor"),
         ("docs/x.md", "markdown", "Or\nuse `restore --as`.", "q1lab restore --as"),
+        ("docs/x.md", "markdown", "Or `q1lab post text x`.", "q1lab post text"),
         ("docs/x.md", "markdown", "Press it,\nor press `Q`.", "key Q"),
         ("docs/x.md", "markdown", "It is\nin docs/gone.md.", "docs/gone.md"),
         ("q1lab/x.py", "message", "there is one;\nrestore it with --as NAME", "--as"),
