@@ -17,10 +17,11 @@ from typing import Any
 
 from q1lab import paths
 from q1lab.errors import Problem
-from q1lab.files import plain, read_bytes, sha256_json, whole, write_atomic
+from q1lab.files import plain, read_bytes, sha256_json, write_atomic
 from q1lab.index import ingest
 from q1lab.study import children, corpora, declared, events, kept, reuse, studies
 from q1lab.study.bundle import Bundle
+from q1lab.study.loop import shown
 from q1lab.study.sameness import FIRST_LOSSES
 from q1lab.study.states import ENDED, State
 from q1lab.study.studies import Run, Study
@@ -38,6 +39,9 @@ CONDITIONS = ("torch", "processor", "threads", "device", "dtype")
 """What must be equal, beside the trainer's code, for a run to repeat to the last bit."""
 
 Tell = Callable[[str], None]
+Agree = Callable[[str], bool]
+"""Shows somebody else's commands to a person, and says whether they may run."""
+
 Verdict = tuple[str, str]
 """(reason, words): no reason where a run agrees with its record."""
 
@@ -115,8 +119,11 @@ class Retraining:
         """Why nothing can be trained again here; empty where it can. Puts the text in its place."""
         data, loop = self.study.data, self.study.loop
         if loop is not None:
-            does_not = "its command does not give the same numbers twice"
-            return does_not if loop.repeats == "no" else ""
+            if loop.repeats == "no":
+                return "its command does not give the same numbers twice"
+            if self.start is None:
+                return f"its command starts in {plain(loop.folder)[:200]}, outside its repository"
+            return ""
         if self.data is not None:
             text = read_bytes(self.data, corpora.LARGEST)
             write_atomic(self.home / "data" / f"{data.sha256}.txt", text)
@@ -126,6 +133,28 @@ class Retraining:
                 "--data"
             )
         return ""
+
+    @property
+    def start(self) -> Path | None:
+        """Where the study's command starts: a folder of the repository that keeps the study, or
+        where one stands with an archive, which holds none of its files. None for a folder
+        elsewhere."""
+        assert self.study.loop is not None
+        if self.folder is None:
+            return Path.cwd()
+        here = self.folder.resolve()
+        root = here.parent.parent if here.parent.name == kept.FOLDER else here
+        start = (root / self.study.loop.folder).resolve()
+        return start if start.is_relative_to(root) else None
+
+    def commands(self, runs: Sequence[Run]) -> str:
+        """What a person is shown before somebody else's command runs; empty where q1lab's own loop
+        trains. Problem where it can't be shown."""
+        loop = self.study.loop
+        if loop is None:
+            return ""
+        lines = (f"  {run.name}: {shown(loop, run.variant, run.seed)}" for run in runs)
+        return "\n".join([f"starts in {self.start}, with the rights that you have:", *lines])
 
     def _finds_text(self) -> bool:
         """Whether the text is in this machine's home, beside the folder, or among those that
@@ -153,16 +182,14 @@ class Retraining:
         if iters is not None:
             again = replace(again, config={**study.config, "max_iters": iters})
         if study.loop is not None:
-            root = Path.cwd() if self.folder is None else self.folder.absolute().parent.parent
-            place = root if self.folder is None else whole(str(root / study.loop.folder))
-            again = replace(again, loop=replace(study.loop, folder=str(place)))
+            again = replace(again, loop=replace(study.loop, folder=str(self.start)))
         shutil.copytree(study.files.source, folder.source)
         studies.save(again)
         command = [*children.trainer(study.loop is not None), str(folder.root)]
         with children.asked(
             [*command, "--only", run.name, "--alone"],
             seconds=A_DAY,
-            threads=study.threads,
+            env=children.for_a_stranger(study.threads),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as child:

@@ -27,7 +27,7 @@ from q1lab.formats import plural
 from q1lab.index import ingest, journal, questions
 from q1lab.index.store import Store
 from q1lab.repository import ForeignCommits
-from q1lab.retraining import DATA, LOSS, SOURCE, Retraining, Tell, chosen
+from q1lab.retraining import DATA, LOSS, SOURCE, Agree, Retraining, Tell, chosen
 from q1lab.study import bundle, declared, events, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.series import OVER, Series
@@ -66,7 +66,7 @@ class How:
     data: Path | None = None
 
 
-def verify(place: Path, how: How, tell: Tell) -> Report:
+def verify(place: Path, how: How, tell: Tell, agree: Agree) -> Report:
     """Check the bundle at ``place``, an archive or a folder. Problem for what is no bundle."""
     if not place.exists():
         raise Problem(f"{place}: no such file or folder")
@@ -92,7 +92,7 @@ def verify(place: Path, how: How, tell: Tell) -> Report:
             _verdict(found, study, lines, store, report)
             if how.cells != 0 and not report.refused:
                 where = None if packed else place
-                _train(Retraining(found, study, home, where, how.data), how, report, tell)
+                _train(Retraining(found, study, home, where, how.data), how, report, tell, agree)
         return report
 
 
@@ -322,7 +322,7 @@ def _in_words(one: Claim) -> str:
 # ── runs, trained again
 
 
-def _train(again: Retraining, how: How, report: Report, tell: Tell) -> None:
+def _train(again: Retraining, how: How, report: Report, tell: Tell, agree: Agree) -> None:
     """Train some of the runs again, and compare."""
     theirs = again.recorded()
     report.of = len(theirs)
@@ -330,7 +330,11 @@ def _train(again: Retraining, how: How, report: Report, tell: Tell) -> None:
         report.unchecked.append(why)
         return
     key = sha256_json(again.found.about)
-    for run in chosen(list(theirs), key, how.number)[: how.cells]:
+    runs = chosen(list(theirs), key, how.number)[: how.cells]
+    if (commands := again.commands(runs)) and not agree(commands):
+        report.unchecked.append("its command was not run")
+        return
+    for run in runs:
         long = theirs[run].seconds
         tell(f"trains {run.name} again" + (f": it took {long:.0f} s" if long else ""))
         mine = again.train(run)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json, say, tell
 from q1lab.errors import NOT_CHECKED, OK, REFUSED_BUNDLE, VERIFY_STATUS, Problem
 from q1lab.files import expanded, plain
@@ -37,6 +38,7 @@ Examples:
 @click.option(
     "--data", type=click.Path(path_type=Path), metavar="FILE", help="The text, if it has none."
 )
+@click.option("--yes", is_flag=True, help="Run a study's command without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def verify(
     place: Path,
@@ -44,13 +46,15 @@ def verify(
     every: bool,
     number: int | None,
     data: Path | None,
+    yes: bool,
     as_json: bool,
 ) -> int:
     """Check a study that somebody gives you, as an archive or as a folder of their repo.
 
     It checks every file, the journal (also against the commits around the folder), and works out
     the verdict anew. Then it trains one run again, which a number of yours chooses, and compares
-    it with the record. That runs the files of the study: read them first.
+    it with the record. That runs the files of the study: read them first. A command is shown and
+    asked about.
     """
     from q1lab import verifying
 
@@ -59,7 +63,13 @@ def verify(
     drawn = secrets.randbelow(10**6) if number is None else number
     many = None if every else 1 if cells is None else cells
     how = verifying.How(many, drawn, data and expanded(data))
-    report = verifying.verify(expanded(place), how, lambda text: tell(text, as_json))
+
+    def agree(commands: str) -> bool:
+        shared.remark(f"The study's command {commands}")
+        unanswered = Problem("its command was not run: --yes runs it, --cells 0 runs nothing")
+        return yes or shared.ask("Run it?", unanswered) == "yes"
+
+    report = verifying.verify(expanded(place), how, lambda text: tell(text, as_json), agree)
     code = REFUSED_BUNDLE if report.refused else NOT_CHECKED if report.unchecked else OK
     if as_json:
         refused = [{"reason": reason, "what": words} for reason, words in report.refused]

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +49,24 @@ def prober() -> list[str]:
     return shlex.split(os.environ.get("Q1LAB_PROBE", "")) or python_module("labs.probe")
 
 
-def environment(threads: int = 1) -> dict[str, str]:
-    """The child's environment: so many threads, huge pages for malloc where glibc knows them, and
-    compile caches inside q1lab's home."""
-    env = dict(os.environ)
+HARMLESS = re.compile(
+    "PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|VIRTUAL_ENV|PYTHONPATH|LD_LIBRARY_PATH"
+    "|(CUDA|NVIDIA|HIP|ROCR|OMP|MKL|OPENBLAS|ONEDNN|DNNL|ATEN|PYTORCH|TORCH)_.*"
+)
+"""Names of what a stranger's program is given of this process's environment: where programs, files
+and languages are, and how PyTorch computes. Keys and tokens have other names."""
+
+
+def for_a_stranger(threads: int) -> dict[str, str]:
+    """The environment of a child that runs somebody else's code."""
+    given = {name: value for name, value in os.environ.items() if HARMLESS.fullmatch(name)}
+    return environment(threads, given)
+
+
+def environment(threads: int = 1, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The child's environment, ``given`` and besides: so many threads, huge pages for malloc where
+    glibc knows them, and compile caches inside q1lab's home."""
+    env = dict(given)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         env[name] = str(threads)
     if "glibc.malloc.hugetlb" not in env.get("GLIBC_TUNABLES", ""):

@@ -68,6 +68,20 @@ class Loop:
         return first, [name for name in self.args if name != first]
 
 
+def shown(loop: Loop, variant: str, seed: int) -> str:
+    """The command of one run, for a person to read: ``OUT`` stands for the run's folder. Problem
+    where its quotes don't end."""
+    try:
+        words, args = shlex.split(loop.run), shlex.split(loop.args.get(variant, ""))
+    except ValueError as error:
+        raise Problem(f"its command can't be read: {error}") from None
+    line: list[str] = []
+    for word in words if "{args}" in loop.run else [*words, "{args}"]:
+        word = word.replace("{seed}", str(seed)).replace("{out}", "OUT")
+        line += args if word == "{args}" else [word.replace("{args}", shlex.join(args))]
+    return shlex.join(line)
+
+
 def of_arms(run: str, arms: Sequence[str], **more: Any) -> Loop:
     """The loop of `q1lab run --command`: ``arms`` as typed, ``NAME=ARGUMENTS``. Options that are
     None were not given. Problem for what can't be one."""

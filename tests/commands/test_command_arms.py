@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
 import json
 import re
 import shlex
@@ -333,12 +335,12 @@ def test_a_stranger_verifies_it(folder: Path) -> None:
     told(*FAST, "--smoke", "--steps=2")
     q1lab("keep", "fast-1", "--yes")
     shutil.rmtree(paths.home())
-    found = told("verify", "studies/fast-1", "--all")
+    found = told("verify", "studies/fast-1", "--all", "--yes")
     assert len(found["trained"]) == 6
     assert "equal to the last bit" in found["passed"][-1]
     loop = (folder / LOOP).read_text()
     (folder / LOOP).write_text(loop + "\n")
-    found = told("verify", "studies/fast-1", code=21)
+    found = told("verify", "studies/fast-1", "--yes", code=21)
     assert f"{LOOP} changed since the study was planned" in found["unchecked"][0]
     (folder / LOOP).write_text(loop)
     told("run", "studies/fast-1")
@@ -347,8 +349,70 @@ def test_a_stranger_verifies_it(folder: Path) -> None:
     value = json.loads(said.splitlines()[-1])["val_loss"]
     file.write_text(said.replace(str(value), str(value - 0.001)))
     q1lab("export", "fast-1", "--format", "archive")
-    found = told("verify", "fast-1.q1lab.zip", "--all", code=20)
+    found = told("verify", "fast-1.q1lab.zip", "--all", "--yes", code=20)
     assert [one["reason"] for one in found["refused"]] == ["edited-loss"]
+
+
+PROBE = """import json, os, sys
+with open("seen.json", "w") as out:
+    json.dump({"environment": dict(os.environ), "words": sys.argv[1:]}, out)
+print("METRIC step=1 val/loss=" + sys.argv[1])
+"""
+
+
+def of_a_stranger(folder: Path, start: str | None = None) -> Path:
+    """A kept study of a command that writes down what it is given; without its journal, a plan that
+    starts it elsewhere."""
+    (folder / "probe.py").write_text(PROBE)
+    command = f"{PYTHON} probe.py {{seed}} {{args}}"
+    told("run", "--command", command, *ARMS, "--metric", "val/loss", "--seeds", "2")
+    subprocess.run(["git", "init", "-q"], check=True)
+    q1lab("keep", "fast-1", "--no-commit", "--yes")
+    (folder / "seen.json").unlink()
+    place = folder / "studies" / "fast-1"
+    if start is not None:
+        (place / "journal.jsonl").unlink()
+        plan = json.loads((place / "study.json").read_text())
+        plan["loop"]["folder"] = start
+        (place / "study.json").write_text(json.dumps(plan))
+        record = json.loads((place / "bundle.json").read_text())
+        del record["files"]["journal.jsonl"]
+        sha256 = hashlib.sha256((place / "study.json").read_bytes()).hexdigest()
+        record["files"]["study.json"] = sha256
+        (place / "bundle.json").write_text(json.dumps(record))
+    return place
+
+
+@pytest.mark.parametrize("answer", ["", "no\n", "yes\n", "--yes"])
+def test_a_strangers_command_is_shown_and_asked_about(
+    folder: Path, answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = of_a_stranger(folder)
+    for name in ("WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY", "GH_TOKEN"):
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    words = ("verify", str(place), "--all", *("--yes",) * (answer == "--yes"))
+    done = q1lab(*words, code={"": 2, "no\n": 21}.get(answer, 0))
+    assert f"starts in {folder}" in done.stderr
+    assert f"modified-seed1: {PYTHON} probe.py 1 --lr=0.05" in done.stderr
+    if "yes" not in answer:
+        assert not (folder / "seen.json").exists()
+        return
+    seen = json.loads((folder / "seen.json").read_text())
+    assert "secret" not in seen["environment"].values()
+    assert {"PATH", "HOME", "CUDA_VISIBLE_DEVICES", "Q1LAB_SEED"} <= seen["environment"].keys()
+
+
+@pytest.mark.parametrize("start", ["/", "..", "studies/../../away", "link"])
+def test_a_strangers_command_starts_inside_its_repository(
+    folder: Path, start: str, tmp_path: Path
+) -> None:
+    (tmp_path / "away").mkdir()
+    (folder / "link").symlink_to(tmp_path / "away")
+    found = told("verify", str(of_a_stranger(folder, start)), "--yes", code=21)
+    assert "outside its repository" in found["unchecked"][-1]
+    assert (found["trained"], found["refused"]) == ([], [])
 
 
 def test_an_arm_is_predicted_and_the_prediction_scored(folder: Path) -> None:
