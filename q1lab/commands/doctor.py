@@ -162,8 +162,10 @@ def _journal() -> str:
     from q1lab.index import journal
 
     lines = journal.read(paths.journal()).lines
-    who = Counter(line.body.get("who", "unknown") for line in lines if line.body is not None)
-    counts = ", ".join(f"{plain(str(name))} {count}" for name, count in sorted(who.items()))
+    who = Counter(
+        plain(str(line.body.get("who", "unknown"))) for line in lines if line.body is not None
+    )
+    counts = ", ".join(f"{name} {count}" for name, count in sorted(who.items()))
     return f"{paths.journal()}: lines by {counts}" if counts else str(paths.journal())
 
 

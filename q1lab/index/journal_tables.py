@@ -2,7 +2,7 @@
 
 ``fold`` is given a body (see journal.py) and a connection inside a transaction. Folding all bodies
 into empty tables gives the same rows whenever it is done, so the tables can be thrown away. A body
-that makes no sense raises; the reader counts it as damaged and goes on.
+that makes no sense (entry.py) raises; the reader counts it as damaged and goes on.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from q1lab.index import entry
 from q1lab.index.journal import Body
 
 OWN_TABLES = (
@@ -34,21 +35,39 @@ OWN_TABLES = (
 )
 """The tables that come from the journal, children before parents."""
 
+ROWS = (
+    "step_records",
+    "part_times",
+    "modifications",
+    "hints",
+    "predictions",
+    "kpis",
+    "papers",
+    "artifacts",
+    "posts",
+    "shares",
+    "retros",
+    "settings",
+)
+"""The tables of 0.1.0, whose rows the journal took over as they were, parents before children."""
+
 MOST_LOOKS = 50
 """Studies or files that are remembered for each kind of look."""
 
-SENSELESS = (KeyError, TypeError, ValueError, sqlite3.Error)
+SENSELESS = (KeyError, ValueError, sqlite3.Error)
 """What a body that makes no sense raises."""
 
 
 def fold(db: sqlite3.Connection, body: Body) -> bool:
     """Take one act into the tables; False when this version knows no such act."""
-    folded = FOLDS.get(str(body["act"]))
+    if not entry.checked(body):
+        return False
+    folded = FOLDS[body["act"]]
     if isinstance(folded, str):
         db.execute(folded, body)
-    elif folded is not None:
+    else:
         folded(db, body)
-    return folded is not None
+    return True
 
 
 def setting(db: sqlite3.Connection, key: str, default: Any = None) -> Any:
@@ -331,8 +350,6 @@ def _name(plan: Mapping[str, Any] | None) -> tuple[str, str]:
 
 
 def _label(db: sqlite3.Connection, body: Body) -> None:
-    if not all(isinstance(tag, str) for tag in body["tags"]):
-        raise ValueError("a tag is a text")
     row = {"study_id": body["study"], "note": body["note"], "tags": json.dumps(body["tags"])}
     _insert(db, "labels", row, replace=True)
 
@@ -342,7 +359,7 @@ def _label(db: sqlite3.Connection, body: Body) -> None:
 
 def _row(db: sqlite3.Connection, body: Body) -> None:
     """A row of a home of 0.1.0, as it was."""
-    if body["table"] not in OWN_TABLES or not all(map(str.isidentifier, body["row"])):
+    if body["table"] not in ROWS or not all(map(str.isidentifier, body["row"])):
         raise ValueError("no row of the learner's")
     _insert(db, body["table"], body["row"], replace=True)
 

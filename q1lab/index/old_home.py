@@ -31,7 +31,7 @@ from q1lab.files import (
     utc_now,
     write_atomic,
 )
-from q1lab.index import journal, labels
+from q1lab.index import journal, journal_tables, labels
 from q1lab.index.journal import Body
 from q1lab.study import studies
 from q1lab.study.liveness import has_runner
@@ -144,21 +144,6 @@ def _keep(database: Path) -> Path:
 
 # ── reading
 
-TABLES = (
-    "step_records",
-    "part_times",
-    "modifications",
-    "hints",
-    "predictions",
-    "kpis",
-    "papers",
-    "artifacts",
-    "posts",
-    "shares",
-    "retros",
-    "settings",
-)
-
 
 def _read(database: Path) -> tuple[dict[str, list[Row]], list[str]]:
     """The learner's rows by table, and the tables that could not be read whole. What a damaged
@@ -166,7 +151,7 @@ def _read(database: Path) -> tuple[dict[str, list[Row]], list[str]]:
     copied = _copied(database)
     rows: dict[str, list[Row]] = {}
     damaged = []
-    for table in TABLES:
+    for table in journal_tables.ROWS:
         found: list[Row] = []
         try:
             with contextlib.closing(_open(database)) as db:
@@ -196,7 +181,7 @@ LOOKED_UP_AGAIN = ("evidence", "clock", "offered")
 
 def _acts(rows: Mapping[str, list[Row]]) -> Iterator[Body]:
     """One act a row: it puts the row into its table as it was."""
-    for table in TABLES:
+    for table in journal_tables.ROWS:
         for row in rows[table]:
             if table != "settings" or row["key"].partition(":")[0] not in LOOKED_UP_AGAIN:
                 yield {"act": "row", "at": utc_now(), "table": table, "row": dict(row)}

@@ -59,7 +59,8 @@ def chain(store: Store, study: Study) -> tuple[dict[str, Any], ...]:
         follows = line.prev == link
         found.append({**({} if follows else {"prev": line.prev}), **line.outline})
         link = line.link
-        if line.outline.get("declares", {}).get("study") == declared.name_of(study):
+        declares = line.outline.get("declares")
+        if isinstance(declares, dict) and declares.get("study") == declared.name_of(study):
             last = len(found)
     return tuple(found[:last])
 

@@ -30,6 +30,7 @@ from q1lab.files import (
     utc_now,
 )
 from q1lab.index import journal, journal_tables
+from q1lab.index.entry import FILES, FOLDED, MARK, UNREAD
 from q1lab.study.states import MISSING, State
 from q1lab.study.studies import Study, run_name
 
@@ -407,20 +408,6 @@ class Store:
             for r in self.runs(study.id)
             if State(r["state"]) in MISSING
         ]
-
-
-MARK = "journal"
-"""The setting that says how far the journal is folded into the tables."""
-
-FOLDED = "folded"
-"""The setting that says on which day (UTC) all of it was."""
-
-
-UNREAD = "unread"
-"""The setting that counts the journal's lines that could not be read."""
-
-FILES = "files"
-"""The setting that says that nothing is left in files of a version before."""
 
 
 def connect(file: Path) -> sqlite3.Connection:

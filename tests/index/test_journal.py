@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import signal
 import sqlite3
@@ -18,13 +19,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from q1lab import cli, paths
+from q1lab.commands import doctor
 from q1lab.errors import NOTICES, Problem
 from q1lab.files import sha256_json, try_lock
-from q1lab.index import journal, journal_tables, labels, learner_tables, store
+from q1lab.index import journal, journal_tables, labels, learner_tables, questions, store
 from q1lab.index.journal import Mark
 from q1lab.index.store import Store
-from q1lab.journal import papers, predictions
-from q1lab.week import progress
+from q1lab.journal import evidence, papers, predictions
+from q1lab.week import content, progress
+from tests.kit import lab_home
 from tests.kit.places import ROOT
 
 WEEK = "M03-W04"
@@ -268,7 +272,7 @@ TICK = {"act": "tick", **AT, "week": WEEK, "step": "a", "done": True}
         (line({"act": 7}), "is from a newer q1lab"),
         (line({"act": "levitate", **AT}), "is from a newer q1lab"),
         (line(TICK, v=3), "is from a newer q1lab"),
-        (line({"act": "take over"}, prev="zzz"), "doesn't follow from the line before it"),
+        (line({"act": "take over", **AT}, prev="zzz"), "doesn't follow from the line before it"),
     ],
     ids=str.split("text deep bytes sum bare typed lone number unknown version chain"),
 )
@@ -282,6 +286,141 @@ def test_a_senseless_line_is_said_and_costs_nothing_else(home: Path, bad: bytes,
         progress.tick(one, WEEK, "c", True)
         assert progress.read(one, WEEK).done == {"b", "c"}
     assert said in NOTICES[0]
+
+
+PLAN = {"id": "rope-9", "created": AT["at"]}
+SETTINGS: dict[str, Any] = {
+    "data": {"corpus": "shakespeare", "words": "Shakespeare", "vocab": 65},
+    f"recall:{WEEK}": {"a": "wrong"},
+    f"offered:{WEEK}": {"a1": 12.5},
+    f"timer:{WEEK}": 1,
+    f"empty:{WEEK}": 2,
+    f"checks:{WEEK}": {"/r/rope.py": {"variant": "rope", "sha256": "00", **AT}},
+    f"merged:{WEEK}": {"file": "/r/rope.py", "into": "/r/model.py", "commit": None, **AT},
+    f"written:modification:{WEEK}": {"rope": {"path": "/r/M.md", "committed": True, **AT}},
+    f"written:roadmap:{WEEK}": {"path": "/r/R.md", **AT},
+    f"looked:{WEEK}": {"compare": {"rope-1": {"variant": "rope", **AT}}},
+    f"reference:{WEEK}": {"rope": AT["at"]},
+    f"evidence:{WEEK}": {"b2-run": {"words": "the runs", "since": AT["at"], "variant": "rope"}},
+}
+STEP = {"week": WEEK, "step": "a"}
+VARIANT = {"week": WEEK, "variant": "rope"}
+SAMPLES: list[dict[str, Any]] = [
+    {"act": "tick", **STEP, "done": True, "who": "person"},
+    {"act": "answer", **STEP, "text": "words"},
+    {"act": "answer", **STEP, "text": None},
+    {"act": "recall", **STEP, "right": False},
+    {"act": "time", "week": WEEK, "seconds": {"a1": 60.5}, "entry": 1},
+    {"act": "choose", **VARIANT, "shared": ["a"]},
+    {"act": "file", **VARIANT, "file": "/r/rope.py", "base": "baseline"},
+    {"act": "file", **VARIANT, "file": "/r/rope.py", "base": None},
+    {"act": "hint", **VARIANT, "stage": 1},
+    {"act": "reference", **VARIANT},
+    {
+        **{"act": "predict", **VARIANT, "direction": "lower", "size": 0.1, "matters": 0.05},
+        **{"confidence": 0.7, "reasoning": "it helps"},
+    },
+    {"act": "lock", **VARIANT, "by": "commit 1a2b3c"},
+    {"act": "check", **VARIANT, "file": "/r/rope.py", "sha256": "0" * 64},
+    {"act": "merge", "week": WEEK, "file": "/r/rope.py", "into": "/r/model.py", "commit": None},
+    {"act": "merge", "week": WEEK, "file": "/r/rope.py", "into": "/r/model.py", "commit": "1a"},
+    {"act": "document", **VARIANT, "path": "/r/M.md", "committed": True, "prediction": 1},
+    {"act": "document", **VARIANT, "path": "/r/M.md", "committed": True, "prediction": None},
+    {"act": "roadmap", "week": WEEK, "path": "/r/R.md"},
+    {"act": "look", **VARIANT, "command": "compare", "what": "rope-1"},
+    {"act": "retro", "week": WEEK, "path": "/r/Q1_RETRO.md", "commit": None},
+    {"act": "retro", "week": WEEK, "path": "/r/Q1_RETRO.md", "commit": "1a2b3c"},
+    {"act": "kpi", "name": "papers_read", "target": 8.0, "actual": 1},
+    {"act": "kpi", "name": "papers_read", "target": None, "actual": None},
+    {
+        **{"act": "paper", "title": "RoFormer", "link": "https://x.org", "week": WEEK},
+        **{"depth": "deep", "notes": "", "was": None},
+    },
+    {"act": "paper", "title": "Other", "link": None, "week": None, "depth": None, "notes": None},
+    {"act": "paper", "title": "RoFormer 2", "was": "RoFormer"},
+    {"act": "read", "title": "Other", "depth": "skim", "notes": "dense"},
+    {"act": "read", "title": "Other", "depth": None, "notes": None},
+    {"act": "artifact", "kind": "talk", "title": "T", "location": "https://x.org", "week": WEEK},
+    {"act": "artifact", "kind": "talk", "title": "U", "location": None, "week": None},
+    {"act": "artifact", "kind": "talk", "title": "U", "removed": True},
+    {"act": "post", "week": WEEK, "title": "P", "path": "/r/p.md"},
+    {"act": "post", "week": WEEK, "title": "P", "path": None},
+    {"act": "publish", "week": WEEK, "url": "https://x.org/p", "title": "P"},
+    {"act": "share", "week": WEEK, "channel": "hn", "url": "https://x.org/s"},
+    {"act": "share", "week": WEEK, "channel": "x", "url": None},
+    {"act": "begin", "plan": PLAN, "declares": {"study": "00"}},
+    {"act": "begin", "plan": None, "declares": None},
+    {"act": "gate", "study": "rope-9", "created": AT["at"], "kept": True, "facts": {"why": "x"}},
+    {
+        **{"act": "delete", "study": "rope-9", "plan": PLAN},
+        "runs": {"baseline-seed0": {"state": "finished", "val_loss": 1.9, "first": {"1": 4.1}}},
+    },
+    {"act": "delete", "study": "rope-9", "plan": None, "runs": {}},
+    {"act": "label", "study": "rope-9", "note": "n", "tags": ["t"]},
+    *({"act": "setting", "key": key, "value": value} for key, value in SETTINGS.items()),
+    {"act": "row", "table": "part_times", "row": {"week": WEEK, "part_id": "z", "updated": "u"}},
+    {"act": "row", "table": "settings", "row": {"key": "welcomed:w", "value": "1", "updated": "u"}},
+    {"act": "take over", "from": "0.1.0", "lines": 0},
+]
+"""One entry of each act, more where a field may be null or missing."""
+JUNK: list[Any] = [None, True, 7, 1 << 64, 10**400, 0.5, math.inf, math.nan, "text", [], [1], {}]
+JUNK += [{"a": 1}, {"a": "b"}, {"a": {"b": []}}]
+
+
+def spoiled() -> Iterator[dict[str, Any]]:
+    """Every entry with every field as each of these values, also inside of objects, or missing."""
+    for sample in SAMPLES:
+        for field, value in sample.items():
+            if field != "act":
+                yield from ({**sample, field: junk} for junk in JUNK)
+            if isinstance(value, dict):
+                for inner in value:
+                    for junk in JUNK:
+                        yield {**sample, field: {**value, inner: junk}}
+        for field in sample:
+            yield {name: sample[name] for name in sample if name != field}
+
+
+def kind_of(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return type(value).__name__
+    return "number" if abs(value) < 1e15 else "no number"
+
+
+def test_no_senseless_line_of_a_sound_hash_ends_a_command(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`"week": 2**64`, `"seconds": []` and `"entry": 1e400` did, until the line was gone."""
+    assert {sample["act"] for sample in SAMPLES} == set(journal_tables.FOLDS)
+    fields: dict[tuple[str, str], set[str]] = {}
+    for sample in SAMPLES:
+        for field, value in sample.items():
+            fields.setdefault((sample["act"], field), set()).add(kind_of(value))
+    lab_home.finish(lab_home.make_study())
+    with Store() as one, one.act() as add:
+        for sample in SAMPLES:
+            add(sample["act"], **{key: sample[key] for key in sample if key not in ("act", "who")})
+    bodies = [{**AT, **body} for body in spoiled()]
+    mark = journal.read(home / "journal.jsonl").mark
+    journal.append(home / "journal.jsonl", bodies, mark)
+    wrong = sum(
+        any(
+            kind_of(value) not in fields.get((body.get("act"), field), {kind_of(value)})
+            for field, value in body.items()
+            if (body.get("act"), field) != ("setting", "value")
+        )
+        for body in bodies
+    )
+    with Store() as one:
+        assert wrong <= one.unread <= len(bodies)
+        progress.tick(one, WEEK, "b", True)
+        assert "b" in progress.read(one, WEEK).done
+    for words in ("status", "paper", "kpi", "card", "artifact", "compare rope-1", "post"):
+        assert cli.run(words.split()) in (0, 1, 2, 3), capsys.readouterr().err
+    with Store() as one:
+        evidence.read(one, content.load(paths.content_dir()))
+        questions.chain(one, lab_home.make_study("rope-2"))
+    assert doctor._journal()
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "link"])

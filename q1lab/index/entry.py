@@ -1,0 +1,216 @@
+"""Which fields each kind of entry has: what makes sense of a line of the journal, in one place.
+
+A line's hash says that it is as it was written, not that its writer knew what to write. Behind
+``checked`` nothing has to ask again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, NotRequired, get_args, get_origin
+
+from q1lab import records
+from q1lab.index.journal import Body
+from q1lab.records import LARGEST, one_of, whole
+
+Text = str | None
+Count = Annotated[int, whole()]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a plan's line needs of it; study/studies.py reads the rest."""
+
+    id: str
+    created: str
+
+
+@dataclass(frozen=True)
+class Passed:
+    variant: str
+    sha256: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Merge:
+    file: str
+    into: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Document:
+    path: str
+    at: str
+    committed: bool = True
+    prediction: int | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    variant: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    words: str
+    since: str
+
+
+@dataclass(frozen=True)
+class Data:
+    corpus: str
+    words: str
+    vocab: Count
+
+
+@dataclass(frozen=True)
+class Setting:
+    """As a table's row; ``value`` is JSON."""
+
+    key: str
+    value: str
+
+
+def _computable(value: Any) -> Any:
+    """JSON without a whole number that is too large for a float."""
+    left = [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, dict | list):
+            left += item.values() if isinstance(item, dict) else item
+        elif type(item) is int and abs(item) >= LARGEST:
+            raise ValueError("holds a number that is out of range")
+    return value
+
+
+Number = Annotated[float, _computable]
+
+
+def _documents(value: dict[str, Any]) -> dict[str, Any]:
+    """One document, or those of several modifications by name."""
+    records.load(Document if "path" in value else dict[str, Document], value)
+    return value
+
+
+def _cell(value: Any) -> Any:
+    """A value of a table's row."""
+    if isinstance(value, dict | list) or value in (math.inf, -math.inf):
+        raise ValueError("is no value of a row")
+    return _computable(value)
+
+
+ANY_ACT = {"at": str, "who": NotRequired[str]}
+WEEK = {"week": str}
+VARIANT = {**WEEK, "variant": str}
+STEP = {**WEEK, "step": str}
+
+FIELDS: Mapping[str, Mapping[str, Any]] = {
+    "tick": {**STEP, "done": bool},
+    "answer": {**STEP, "text": Text},
+    "recall": {**STEP, "right": bool},
+    "time": {**WEEK, "seconds": dict[str, Number], "entry": Count},
+    "choose": {**VARIANT, "shared": list[str]},
+    "file": {**VARIANT, "file": str, "base": Text},
+    "hint": {**VARIANT, "stage": Count},
+    "reference": VARIANT,
+    "predict": {
+        **VARIANT,
+        "direction": Annotated[str, one_of("lower", "higher", "same")],
+        "size": Number,
+        "matters": Number,
+        "confidence": Number,
+        "reasoning": str,
+    },
+    "lock": {**VARIANT, "by": str},
+    "check": {**VARIANT, "file": str, "sha256": str},
+    "merge": {**WEEK, "file": str, "into": str, "commit": Text},
+    "document": {**VARIANT, "path": str, "committed": bool, "prediction": int | None},
+    "roadmap": {**WEEK, "path": str},
+    "look": {**VARIANT, "command": str, "what": str},
+    "retro": {**WEEK, "path": str, "commit": Text},
+    "kpi": {"name": str, "target": Number | None, "actual": Number | None},
+    "paper": {
+        "title": str,
+        "was": NotRequired[Text],
+        "link": NotRequired[Text],
+        "week": NotRequired[Text],
+        "depth": NotRequired[Text],
+        "notes": NotRequired[Text],
+    },
+    "read": {"title": str, "depth": Text, "notes": Text},
+    "artifact": {
+        "kind": str,
+        "title": str,
+        "location": NotRequired[Text],
+        "week": NotRequired[Text],
+        "removed": NotRequired[bool],
+    },
+    "post": {**WEEK, "title": str, "path": Text},
+    "publish": {**WEEK, "url": str, "title": str},
+    "share": {**WEEK, "channel": str, "url": Text},
+    "begin": {"plan": Plan | None, "declares": NotRequired[dict | None]},
+    "gate": {"study": str, "created": str, "kept": bool, "facts": dict},
+    "delete": {"study": str, "plan": Plan | None, "runs": Annotated[dict, _computable]},
+    "label": {"study": str, "note": str, "tags": list[str]},
+    "setting": {"key": str, "value": Any},
+    "row": {"table": str, "row": dict[str, Annotated[Any, _cell]]},
+    "take over": {},
+}
+"""The kind of each field of each act, as records.py reads kinds; NotRequired: it may be missing."""
+
+SETTINGS: Mapping[str, Any] = {
+    "data": Data,
+    "recall": dict[str, str],
+    "offered": dict[str, Number],
+    "timer": Count,
+    "empty": Count,
+    "checks": dict[str, Passed],
+    "merged": Merge,
+    "written": Annotated[dict, _documents],
+    "looked": dict[str, dict[str, Look]],
+    "reference": dict[str, str],
+    "evidence": dict[str, Evidence],
+}
+"""The kind of each setting that is read, by the part of its key before the first colon."""
+
+OWN_SETTINGS = MARK, FOLDED, UNREAD, FILES = "journal", "folded", "unread", "files"
+"""Settings that the index keeps of itself, which no entry has: how far the journal is folded into
+the tables, on which day (UTC) all of it was, how many of its lines could not be read, and that
+nothing is left in files of a version before."""
+
+
+def checked(body: Body) -> bool:
+    """Whether this version knows the act. ValueError, naming the field, for one that makes no
+    sense."""
+    fields = FIELDS.get(str(body.get("act", "")))
+    if fields is None:
+        return False
+    for name, kind in {**ANY_ACT, **fields}.items():
+        if name in body:
+            kind = get_args(kind)[0] if get_origin(kind) is NotRequired else kind
+            records.load(kind, body[name], name)
+        elif get_origin(kind) is not NotRequired:
+            raise ValueError(f"{name} is missing")
+    if body["act"] == "setting":
+        _check_setting(body["key"], body["value"])
+    elif body["act"] == "row" and body["table"] == "settings":
+        row = records.load(Setting, body["row"], "row")
+        try:
+            _check_setting(row.key, json.loads(row.value))
+        except RecursionError:
+            raise ValueError("row holds too much") from None
+    return True
+
+
+def _check_setting(key: str, value: Any) -> None:
+    name = key.partition(":")[0]
+    if name in OWN_SETTINGS:
+        raise ValueError(f"{name} is the index's own")
+    if name in SETTINGS:
+        records.load(SETTINGS[name], value, name)
