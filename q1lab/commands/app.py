@@ -48,6 +48,7 @@ def start_app(session: str | None, content: Path | None) -> None:
 def prepare(session: str | None, folder: Path | None) -> Setup:
     """Everything the app is given: config, week, and what the database knows. Problem for bad
     input."""
+    from q1lab.index import lost
     from q1lab.index.store import Store
     from q1lab.tui.keys import check_keymap
     from q1lab.tui.setup import Setup
@@ -64,5 +65,6 @@ def prepare(session: str | None, folder: Path | None) -> Setup:
     if paths.database().exists() or paths.journal().exists():
         with Store() as store:
             first = Taker(week.label, week).take(store, ingest=False)
-            notice = store.notice or ""
+            lacks = lost.told(store.file, store.journal)
+            notice = store.notice or "\n".join(lacks)
     return Setup(week, settings, session_id, first, notice=notice)

@@ -106,6 +106,7 @@ def examine_engine(choice: Choice) -> dict[str, Any]:
 
 def examine() -> dict[str, Any]:
     """Everything that decides whether and how a study can run here."""
+    from q1lab.index import lost
     from q1lab.study.machine import cores, gpus
 
     problems: list[str] = []
@@ -142,6 +143,7 @@ def examine() -> dict[str, Any]:
         free = shutil.disk_usage(home).free
         found["home"] = str(home)
         found["journal"] = _journal()
+        problems += lost.told(paths.database(), paths.journal())
         found["database"] = str(paths.database())
         found["config"] = str(paths.config_file())
         found["free_disk"] = f"{free / 1e9:.1f} GB"

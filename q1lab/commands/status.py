@@ -10,9 +10,9 @@ import click
 
 from q1lab.commands._store import opened
 from q1lab.commands.live import line as live_line
-from q1lab.errors import OK, Problem
+from q1lab.errors import OK, Problem, notice
 from q1lab.formats import cut_middle, duration
-from q1lab.index import ingest, labels, view
+from q1lab.index import ingest, labels, lost, view
 from q1lab.index.labels import Labels
 from q1lab.index.view import StudyView
 from q1lab.study import command, launch, studies
@@ -33,6 +33,8 @@ MOST_RUNS = 20
 def status(as_json: bool, tag: str | None) -> int:
     """What runs, what is done, what is next."""
     with opened() as store:
+        for words in lost.told(store.file, store.journal):
+            notice(words)
         unreadable = ingest.take_in_all(store)
         lines = view.lines(store, unreadable=unreadable)
         if tag is not None:

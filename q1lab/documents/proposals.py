@@ -52,6 +52,9 @@ def modification(
     of the learner's: without the files, nobody could train it again.
     """
     record = modifications.gather(store, week, variant, root=root)
+    choosing = variant in {one.name for one in week.variants}
+    if choosing:  # as it reads once it is written
+        record = replace(record, chosen_on=record.chosen_on or utc_now())
     folder: dict[Path, bytes] = {}
     left: tuple[str, ...] = ()
     if repo is not None:
@@ -74,7 +77,7 @@ def modification(
     )
 
     def after(store: Store, done: Saved) -> None:
-        if variant in {one.name for one in week.variants}:
+        if choosing:
             progress.choose(store, week, record.variant)
         told = record.variant if record.chosen else None
         held = record.prediction if "prediction" not in made.edited else None

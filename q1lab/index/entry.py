@@ -179,10 +179,10 @@ SETTINGS: Mapping[str, Any] = {
 }
 """The kind of each setting that is read, by the part of its key before the first colon."""
 
-OWN_SETTINGS = MARK, FOLDED, UNREAD, FILES = "journal", "folded", "unread", "files"
+OWN_SETTINGS = MARK, FOLDED, UNREAD, FILES, LOST = "journal", "folded", "unread", "files", "lost"
 """Settings that the index keeps of itself, which no entry has: how far the journal is folded into
-the tables, on which day (UTC) all of it was, how many of its lines could not be read, and that
-nothing is left in files of a version before."""
+the tables, on which day (UTC) all of it was, how many of its lines could not be read, that nothing
+is left in files of a version before, and in a copy what the journal had lost (lost.py)."""
 
 
 def checked(body: Body) -> bool:

@@ -155,6 +155,15 @@ def read(file: Path, after: Mark | None = None) -> News:
         return _read(stream, mark)
 
 
+def holds(file: Path, mark: Mark) -> bool:
+    """Whether the file still begins with what was read up to ``mark``. OSError as ``read`` has."""
+    try:
+        read(file, mark)
+    except Rewritten:
+        return False
+    return True
+
+
 def _read(stream: BinaryIO, mark: Mark) -> News:
     digest = hashlib.sha256(stream.read(mark.size))
     if stream.tell() != mark.size or digest.hexdigest() != mark.sha256:

@@ -29,7 +29,7 @@ from q1lab.files import (
     sync_folder,
     utc_now,
 )
-from q1lab.index import journal, journal_tables
+from q1lab.index import journal, journal_tables, lost
 from q1lab.index.entry import FILES, FOLDED, MARK, UNREAD
 from q1lab.study.states import MISSING, State
 from q1lab.study.studies import Study, run_name
@@ -170,6 +170,7 @@ class Store:
             with contextlib.closing(connect(fresh)) as db:
                 migrate(db)
             fresh.chmod(0o600)
+            self._say(self._keep_what_it_lost())
             # an unfinished transaction of the old file must not be rolled back into the new one
             _rollback(self.file).unlink(missing_ok=True)
             journal.begin(self.journal)
@@ -231,12 +232,19 @@ class Store:
             # what an earlier look could not read was said then
             since = 0 if news is None and not again else kept.lines
             if news is None:
+                self._say(self._keep_what_it_lost())
                 for table in journal_tables.OWN_TABLES:
                     db.execute(f"DELETE FROM {table}")
                 news = self._news(journal.Mark())
                 assert news is not None
                 journal_tables.set_setting(db, FOLDED, utc_now()[:10], utc_now())
             self._fold(db, news, since)
+
+    def _keep_what_it_lost(self) -> str | None:
+        """Copy the index beside before it is made anew, where it knows lines that the journal has
+        lost; returns what to say."""
+        with refusals(f"cannot copy {self.file}"):
+            return lost.keep(self.file, self.journal)
 
     def _news(self, mark: journal.Mark) -> journal.News | None:
         """What is new in the journal; None when it is another file than before."""

@@ -23,7 +23,7 @@ from q1lab import cli, paths
 from q1lab.commands import doctor
 from q1lab.errors import NOTICES, Problem
 from q1lab.files import sha256_json, try_lock
-from q1lab.index import journal, journal_tables, labels, learner_tables, questions, store
+from q1lab.index import journal, journal_tables, labels, learner_tables, lost, questions, store
 from q1lab.index.journal import Mark
 from q1lab.index.store import Store
 from q1lab.journal import evidence, papers, predictions
@@ -174,13 +174,62 @@ def test_a_row_that_the_disk_garbled_comes_back_within_a_day(
         assert progress.read(one, WEEK).of("one").answer == "the answer that was typed"
 
 
-def test_another_journal_in_its_place_is_read_from_its_start(home: Path) -> None:
+@pytest.mark.parametrize("how", ["deleted", "emptied", "rolled back", "another"])
+def test_what_the_journal_lost_is_said_and_stays_in_a_copy_of_the_index(
+    home: Path, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was taken in silence, and the index, the last copy, was thrown away."""
+    file = home / "journal.jsonl"
     with Store() as one:
+        progress.tick(one, WEEK, "a", True)
+        early = file.read_bytes()
         typed(one)
-    other = [{"act": "tick", "at": "2026-03-07T10:00:00+00:00", "week": WEEK, "step": "x"}]
-    (home / "journal.jsonl").write_bytes(journal.encoded([{**other[0], "done": True}], ""))
+        truth = rows(one)
+    whole = file.read_bytes()
+    other = journal.encoded([{**TICK, "step": str(n)} for n in range(99)], "")
+    begins = {"deleted": b"", "emptied": b"", "rolled back": early, "another": other}[how]
+    file.write_bytes(begins)
+    if how == "deleted":
+        file.unlink()
     with Store() as one:
-        assert progress.read(one, WEEK).done == {"x"}
+        assert len(progress.read(one, WEEK).done) == begins.count(b"\n")
+        (said,) = NOTICES
+        assert lost.told(one.file, one.journal) == [said]
+        assert one.notice == said
+    gone = whole.count(b"\n") - begins.count(b"\n")
+    assert (f"{gone} lines fewer" in said) == (how != "another")
+    (copy,) = home.glob("q1lab.until-*.db")
+    with contextlib.closing(sqlite3.connect(copy)) as kept:
+        for table in ("step_records", "predictions", "papers", "begun"):
+            assert kept.execute(f"SELECT * FROM {table}").fetchall() == truth[table]
+    NOTICES.clear()
+    assert cli.run(["status"]) == 0
+    assert said in capsys.readouterr().err
+    for data in (whole, begins, whole):  # a synced folder may bring both again and again
+        file.write_bytes(data)
+        with Store() as one:
+            assert (said in lost.told(one.file, one.journal)) == (data == begins)
+            assert rows(one)["step_records"] == truth["step_records"] or data == begins
+    if how != "another":  # of which whoever puts the first one back loses the lines
+        assert list(home.glob("q1lab.until-*.db")) == [copy]
+    for each in home.glob("q1lab.until-*.db"):  # to go on without what they know
+        each.unlink()
+    with Store() as one:
+        assert not lost.told(one.file, one.journal)
+
+
+@pytest.mark.parametrize("how", ["of an older q1lab", "a day later"])
+def test_what_the_journal_lost_is_kept_however_the_index_is_made_anew(home: Path, how: str) -> None:
+    with Store() as one:
+        progress.tick(one, WEEK, "a", True)
+        if how == "a day later":
+            one.set_setting("folded", "2026-03-07")
+    (home / "journal.jsonl").unlink()
+    if how == "of an older q1lab":
+        with contextlib.closing(sqlite3.connect(home / "q1lab.db")) as db:
+            db.execute("PRAGMA user_version = 1")
+    with Store() as one:
+        assert len(lost.told(one.file, one.journal)) == 1
 
 
 def test_two_at_once_lose_nothing(home: Path) -> None:
