@@ -182,7 +182,8 @@ def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
         low, high = min(drawn), max(drawn)
         margin = 0.05 * (high - low or 1.0)
         axes.set_ylim(low - margin, high + margin)
-        axes.legend(loc="upper right", frameon=False, handlelength=3.2, fontsize=9)
+        corner = "upper right" if c.metric.better == "lower" else "lower right"
+        axes.legend(loc=corner, frameon=False, handlelength=3.2, fontsize=9)
         _inset(axes, curves)
     else:
         _say(axes, "no curves were recorded")

@@ -49,7 +49,7 @@ def heading(view: Focus, width: int, colors: Palette) -> Text:
         f" · {view.study.data.name[:20]}",
         f" · {view.line.id}",
     ]
-    if view.study.device != "cpu":
+    if view.study.device not in ("", "cpu"):
         details.append(f" · {view.study.device}")
     if view.wandb is not None and view.wandb.state != "off":
         details.insert(2, f" · W&B {view.wandb.state}")
