@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import signal
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -162,13 +163,14 @@ def time_steps(
     precision: devices.Precision,
     cfg: Any,
 ) -> float:
-    """Seconds for one training step: the quickest of a few, so that a cold start doesn't count."""
+    """Seconds for one training step with the load that the machine has: the median of a few, behind
+    one that starts cold."""
     buffers = flat.flatten(model)
     adamw = torch_private.AdamW(
         buffers.groups(cfg["weight_decay"]), lr=1e-4, fused=inputs.device.type != "mps"
     )
-    best = float("inf")
-    for _ in range(4):
+    seconds = []
+    for _ in range(6):
         began = time.perf_counter()
         with precision.products():
             _, loss = model(inputs, targets)
@@ -177,8 +179,8 @@ def time_steps(
         precision.clip(buffers.grads, cfg["grad_clip"], adamw)
         precision.step(adamw)
         loss.item()
-        best = min(best, time.perf_counter() - began)
-    return best
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds[1:])
 
 
 if __name__ == "__main__":

@@ -156,12 +156,17 @@ def draft_of(wish: Wish, store: Store) -> Draft:
     wish, data = _data(wish, store, config["block_size"])
     if again is not None:
         kept.same_data(again, data)
+    first = 2 * (asked[0] if asked else len(seeds))
+
+    def places(device: str) -> tuple[int, int]:
+        return engine_of(engine).places(device, 2 * len(seeds), first, wish.jobs)
+
     question = {
         "files": {"baseline": str(baseline.path), "modified": str(modified.path)},
         "vocab_size": data.vocab_size,
         "device": device,
         "dtype": wish.dtype,
-        "threads": 1,
+        "threads": places(likely_device(device))[1],
     }
 
     def ask(config: presets.Config) -> dict[str, Any]:
@@ -180,9 +185,7 @@ def draft_of(wish: Wish, store: Store) -> Draft:
         config = presets.resolve(preset, wish.overrides, extra_fields)
         answer = ask(config)
 
-    first = 2 * (asked[0] if asked else len(seeds))
-    places = engine_of(engine).places(answer["device"], 2 * len(seeds), first, wish.jobs)
-    draft = _draft(wish, seeds, preset, config, data, answer, pair, places)
+    draft = _draft(wish, seeds, preset, config, data, answer, pair, places(answer["device"]))
     draft = replace(draft, engine=engine, matched=matched, fresh_seeds=drawn or 0)
     if again is not None:
         draft = _as_kept(draft, again, wish)
@@ -605,19 +608,26 @@ def _go_on(
     return study, missing
 
 
+STARTING = 3.0
+"""Seconds of a processor that each trainer takes to begin: it imports torch once."""
+
+
 def _minutes(study: Study, missing: tuple[str, ...], answer: dict[str, Any]) -> float | None:
+    """How long the missing runs take, from the seconds of an iter on this machine."""
     if study.loop is not None:
         return None
     arms = [answer["arms"][run.arm] for run in study.runs if run.name in missing]
     paces = [arm.get("seconds_per_iter") for arm in arms]
     if None in paces:
         return None
-    total = sum(pace * study.max_iters for pace in paces)
     # evaluations cost about a third of a training step's work a token
-    share = study.data.val_tokens / 3 / (study.tokens_per_iter * study.max_iters)
-    starting = 3.0 if missing else 0.0  # a trainer imports torch once
-    places = max(1, min(study.jobs, len(missing)))
-    return float(total * (1 + share) / places + starting) / 60.0
+    config, all_of_it = study.config, study.data.val_tokens
+    some = min(all_of_it, config["eval_windows"] * config["block_size"])
+    evaluated = all_of_it + some * (study.max_iters // config["eval_interval"])
+    work = sum(paces) * (study.max_iters + evaluated / 3 / study.tokens_per_iter)
+    at_once = max(1, min(study.jobs, len(missing)))
+    work += STARTING * min(at_once, len(missing))
+    return float(work / min(at_once, engine_of(study.engine).room(study))) / 60.0
 
 
 def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) -> list[str]:

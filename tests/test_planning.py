@@ -20,7 +20,7 @@ from q1lab.compare.comparison import Comparison
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import predictions
-from q1lab.study import command, launch, ranges, studies
+from q1lab.study import command, launch, machine, ranges, studies
 from q1lab.study.command import Wish
 from tests.kit.waiting import wait_for
 
@@ -75,6 +75,19 @@ def test_going_on_with_a_running_study_is_refused(store: Store) -> None:
         planning.go_on("rope-1", store)
     with pytest.raises(Problem, match="running already"):
         planning.again("rope-1", "modified-seed2")
+
+
+def test_more_runs_at_once_than_cores_are_not_faster(
+    fake_trainer: Callable[..., None], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of 6 runs needs 10 s of training on one of 2 cores, and some for its evaluations."""
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    long = replace(SMALL, overrides={"max_iters": "10000"})
+    one, two, six = (
+        60 * (planning.plan(replace(long, jobs=jobs), store).minutes or 0) for jobs in (1, 2, 6)
+    )
+    assert one > 1.5 * two
+    assert six >= two > 6 * 10 / 2
 
 
 def test_who_is_waited_for_is_said(fake_trainer: Callable[..., None], store: Store) -> None:

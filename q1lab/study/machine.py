@@ -22,13 +22,12 @@ def likely_device(wanted: str) -> str:
     return "cuda" if gpus() else "cpu"
 
 
-def default_jobs(device: str, runs: int) -> int:
-    """Runs at once: one per core on a CPU, each with one thread; one per GPU; one on Apple's
-    MPS."""
-    places = cores() if device == "cpu" else 1
+def places(device: str, threads: int = 1) -> int:
+    """Runs that train at once without taking time from each other: as many as their threads find
+    cores on a CPU; one per GPU; one on Apple's MPS."""
     if device == "cuda":
-        places = len(gpus())
-    return max(1, min(places, runs))
+        return max(1, len(gpus()))
+    return max(1, cores() // threads) if device == "cpu" else 1
 
 
 @dataclass(frozen=True)

@@ -262,15 +262,16 @@ def test_the_plot_is_drawn(fake_trainer: Fake, tmp_path: Path) -> None:
 
 def test_each_trainer_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     from q1lab.study import machine
-    from q1lab.study.engines.local import gpu_for
+    from q1lab.study.engines.local import Local, gpu_for
 
     cards = [machine.Gpu("card", 0, 0, 1)] * 2
     monkeypatch.setattr(machine, "gpus", lambda: cards)
     assert [gpu_for(worker, None) for worker in range(3)] == ["0", "1", "0"]
     assert [gpu_for(worker, "3,5") for worker in range(3)] == ["3", "5", "3"]
-    assert machine.default_jobs("cuda", 6) == 2
-    assert machine.default_jobs("cuda", 1) == 1
-    assert machine.default_jobs("mps", 6) == 1
+    assert Local("", {}).places("cuda", 6, 6, None) == (2, 1)
+    assert Local("", {}).places("cuda", 1, 1, None) == (1, 1)
+    assert Local("", {}).places("mps", 6, 6, None) == (1, 1)
+    assert machine.places("cuda", 4) == 2, "another run at once shares a GPU"
 
 
 def test_the_noise_floor_is_what_the_baseline_does_to_itself(fake_trainer: Fake) -> None:

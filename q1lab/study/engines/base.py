@@ -130,6 +130,10 @@ class Engine(ABC):
         the first look; ``jobs`` is what ``--jobs`` says."""
         return jobs or first, 1
 
+    def room(self, study: Study) -> int:
+        """How many of a study's runs train at once without taking time from each other."""
+        return study.jobs
+
     @staticmethod
     def by_hand(study_id: str) -> str:
         """What to type to take the study further, where q1lab has it trained by nobody; else ""."""

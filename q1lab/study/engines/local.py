@@ -31,11 +31,14 @@ class Local(Engine):
     runs_commands = True
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        return children.ask(children.prober(), dict(question))
+        return children.ask(children.prober(), dict(question), threads=question.get("threads", 1))
 
     def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
-        jobs = jobs or machine.default_jobs(device, runs)
+        jobs = jobs or max(1, min(machine.places(device), runs))
         return jobs, max(1, machine.cores() // jobs) if device == "cpu" else 1
+
+    def room(self, study: Study) -> int:
+        return machine.places(study.device, study.threads)
 
     def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Trainers:
         return Trainers(study, launch, lock, beside)
