@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def start_app(session: str | None, content: Path | None) -> None:
-    """Open the app at the first unfinished step, or at ``session``. Problem without a terminal."""
+    """Open the app where one left it, or at ``session``. Problem without a terminal."""
     # `textual serve q1lab`: pipes, and a page at their other end
     in_browser = "TEXTUAL_DRIVER" in os.environ
     if not in_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -26,6 +26,7 @@ from q1lab.tui.setup import Setup
 from q1lab.tui.snapshot import Desk, Snapshot, Taker, ended_since
 from q1lab.tui.timer_app import TimedApp
 from q1lab.tui.widgets.prose import word_of
+from q1lab.week import progress
 
 
 def _late(module: str, name: str) -> Callable[[], Any]:
@@ -74,6 +75,8 @@ class Q1Lab(TimedApp):
         self.setup = setup
         self.drafts: dict[str, dict[str, str]] = {}
         """What was typed into forms and not kept, by their headings."""
+        self.place = ""
+        """The page of the week that is open, by its id."""
         self.ended_by = 0
         """The signal that ended it."""
         self.config = setup.config
@@ -100,7 +103,7 @@ class Q1Lab(TimedApp):
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGQUIT):
+        for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
             loop.add_signal_handler(number, self.end_by, number)
         self.after_first_paint(self._begin)
 
@@ -130,7 +133,10 @@ class Q1Lab(TimedApp):
             self.screen.open_sheet(OVERVIEW)
 
     def on_unmount(self) -> None:
-        self.time.leave()
+        label, place = self.setup.week.label, self.place
+        if place and place != self.snapshot.progress.settings.get("place"):
+            self.desk.ask(lambda store: progress.keep(store, label, "place", place))
+        self.time.leave(self._timed_here)
         self.desk.ask(lambda _: self.time.release())
         self.desk.stop()
 
@@ -159,7 +165,7 @@ class Q1Lab(TimedApp):
     def follow(self, course: bool) -> None:
         """Tell the week as part of its course, or alone, from now on."""
         from q1lab import config
-        from q1lab.week import content, progress
+        from q1lab.week import content
 
         with self.careful():
             config.put("course", str(course).lower())

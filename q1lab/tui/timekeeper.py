@@ -60,11 +60,13 @@ class Timekeeper:
                 self._keep()
         return self.clock.question
 
-    def leave(self) -> None:
-        """Keep what was counted. A clock that was running asks at the next start how much of the
-        time counts."""
+    def leave(self, here: bool = True) -> None:
+        """Keep what was counted; ``here`` as in ``tick``. A clock that counted asks at the next
+        start how much of the time since counts; one that waited is paused."""
         if self._fd is not None:
-            self.clock = self.clock.tick(self.read())
+            now = self.read()
+            ticked = self.clock.tick(now, here)
+            self.clock = ticked if here else ticked.pause(now)
             self._keep()
 
     def release(self) -> None:

@@ -51,8 +51,8 @@ class TimedApp(CalmApp):
 
     @property
     def timed_part(self) -> str | None:
-        """The part whose clock runs."""
-        return self.time.clock.part if self.time.clock.running else None
+        """The part for which the clock counts now."""
+        return self.time.clock.part if self.time.clock.running and self._timed_here else None
 
     @property
     def _timed_here(self) -> bool:

@@ -199,23 +199,6 @@ def first_open(
     return waits or (parts[-1], None)
 
 
-def left_off(week: Week, progress: Progress) -> Part:
-    """Where one was at work: the part of the step that was done last, or the next one after it with
-    something left to do. A step that was passed over calls nobody back, until all after it is
-    done. Of steps that one act ticked it is the first: it may tick one of a later part, too."""
-    parts = list(week.parts())
-    done = [
-        (progress.of(step.id).done_at or "", -number)
-        for number, part in enumerate(parts)
-        for step in part.steps
-    ]
-    last, at = max(done, default=("", 0))
-    for part in parts[-at:] if last else []:
-        if any(not step.optional and not progress.of(step.id).done for step in part.steps):
-            return part
-    return first_open(week, progress)[0]
-
-
 # ── the database
 
 
@@ -227,7 +210,7 @@ def read(store: Store, week: str) -> Progress:
     }
     seconds = learner_tables.part_seconds(store, week)
     row = learner_tables.modification(store, week)
-    names = ("welcomed", "recall", "offered")
+    names = ("welcomed", "recall", "offered", "place")
     settings = {name: store.setting(f"{name}:{week}") for name in names}
     clock = settings["clock"] = learner_tables.clock(store, week)
     settings["data"] = store.setting("data")

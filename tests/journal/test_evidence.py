@@ -270,29 +270,13 @@ def test_a_document_from_before_the_runs_does_not_count_as_the_one_after_them(
     assert done(store, week, after.id)
 
 
-def test_an_act_that_ticks_a_step_of_a_later_part_too_skips_no_part(
-    store: Store, week: Week, tmp_path: Path
-) -> None:
-    """After session A the app opened B2: the prediction's commit ticks its first step."""
-    path = tmp_path / "MODIFICATION.md"
-    path.write_text("x")
-    mine = week.for_variant("rope")
-    for step in (one for part in mine.session("a").parts for one in part.steps):
-        progress.answer(store, LABEL, step.id, "words")
-    predict(store)
-    write(store, path)
-    now = evidence.read(store, week)
-    assert now.of(step_of(week, "modification", 2)).done
-    assert progress.left_off(mine, now).id == "b1"
-
-
 def test_a_study_from_before_the_choice_begins_no_week(home: Path, week: Week) -> None:
     """README's first command trains RoPE, and the app then opened at B2."""
     with Store() as store:
         a_study(store, "rope-1", ["finished"] * 6)
         now = evidence.read(store, week)
         assert not any(record.done for record in now.records.values())
-        assert progress.left_off(week, now).id == "a1"
+        assert progress.first_open(week, now)[0].id == "a1"
         progress.choose(store, week, "rope")
         assert done(store, week, step_of(week, "run"))
 

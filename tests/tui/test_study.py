@@ -105,6 +105,17 @@ async def test_what_the_cursor_went_up_to_stays_in_sight_in_another_width() -> N
         assert reader.on_screen
 
 
+async def test_it_opens_where_one_left_whatever_a_command_ticked_since() -> None:
+    for left in ("a2", ":b", ":week"):
+        async with running(some_progress) as (app, pilot):
+            app.screen.open_sheet(left)  # type: ignore[attr-defined]
+            await pilot.press("q")
+        with Store() as store:
+            progress.tick(store, LABEL, "c3-insights", True)
+        async with running() as (app, _):
+            assert app.place == left
+
+
 async def test_a_session_can_be_asked_for() -> None:
     async with running(session="c") as (app, _):
         assert app.part_id == "c1"

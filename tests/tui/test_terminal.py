@@ -298,7 +298,7 @@ def test_a_damaged_database_is_made_again_and_said(
     app.sees("q1lab.db was damaged")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP])
 def test_a_signal_gives_the_terminal_its_screen_back(
     start: Callable[..., Terminal], number: signal.Signals
 ) -> None:

@@ -62,6 +62,7 @@ async def test_it_counts_for_a_part_while_that_part_is_open() -> None:
         run_for(app, clocks, 2400)
         assert app.clock_line[0].startswith("A1 ‖ 13:59 left of 15")
         assert "The timer of A1 waits. Count for A2 from now on?" in words(app)
+        assert "▶" not in words(app), "the list of pages says what the clock says"
         study.open_sheet("a1")
         await pilot.pause()
         run_for(app, clocks, 9)
@@ -142,6 +143,22 @@ async def test_leaving_keeps_the_time_and_frees_the_timer(home: Path) -> None:
     while is_locked(home / "timer.lock"):  # the desk's thread ends a moment after the app
         await asyncio.sleep(0.01)
     assert seconds() == 3
+
+
+async def test_a_clock_that_waits_for_its_part_is_nothing_to_ask_about() -> None:
+    clocks = FakeClocks()
+    async with running(clocks=clocks, size=(100, 30)) as (app, pilot):
+        await pilot.press("T")
+        run_for(app, clocks, 61)
+        app.screen.open_sheet("a2")  # type: ignore[attr-defined]
+        await pilot.pause()
+        clocks.forward(20)
+        await pilot.press("q")
+    assert seconds() == 61
+    clocks.forward(3600)
+    async with running(clocks=clocks, size=(100, 30)) as (app, _):
+        assert app.clock_line == ("A2 ‖ 90:00 left of 90", "off")
+        assert isinstance(app.screen, StudyScreen)
 
 
 async def test_a_second_window_leaves_the_timer_alone() -> None:

@@ -104,21 +104,6 @@ def test_first_open_passes_over_optional_steps_and_stays_in_a_session(
     assert (part.id, step) == ("b1", None)
 
 
-def test_one_goes_on_where_one_was_at_work_though_a_step_before_was_passed_over(week: Week) -> None:
-    def at(*steps: str) -> str:
-        done = {
-            step: progress.Record(done=True, done_at=f"2026-01-0{day}T00:00:00+00:00")
-            for day, step in enumerate(steps, 1)
-        }
-        return progress.left_off(week, progress.Progress(done)).id
-
-    assert at() == "a1"
-    assert at("a1-x") == "a2"
-    assert at("a2-x") == "b1"
-    assert at("b1-x", "a2-x") == "a1"
-    assert at("a2-x", "b1-x") == "a1"
-
-
 def test_counts_leave_optional_steps_out(store: Store, week: Week) -> None:
     progress.tick(store, week.label, "a1-y", True)
     progress.save_clock(store, week.label, {"a1": 90}, {})

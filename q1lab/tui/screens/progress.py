@@ -102,7 +102,7 @@ class ProgressScreen(Page):
         if self.pane.id in ("says", "papers"):
             self.action_mark()
         elif self.pane.id == "minutes" and self.pane.current:
-            self.q1.part_id = self.pane.current.key
+            self.q1.part_id = self.q1.place = self.pane.current.key
             self.q1.action_go("study")
         else:
             self.action_edit()

@@ -26,14 +26,10 @@ ON_THE_PAGE = ("tick", "enter", "move", "write", "editor", "act", "copy")
 
 
 class StudyScreen(Page):
-    """The sheet that is open is the screen's only state."""
+    """The app's ``place`` is the screen's only state."""
 
     page = "study"
     AUTO_FOCUS = "#reader"
-
-    sheet_id = ""
-    _part = ""
-    """The app's part when the sheet was opened: another screen may choose another one."""
 
     def body(self) -> ComposeResult:
         sheet = self.sheet
@@ -58,23 +54,18 @@ class StudyScreen(Page):
 
     @property
     def sheet(self) -> Sheet:
-        if self.q1.part_id != self._part:
-            self.sheet_id = self._part = self.q1.part_id
-        found = pages.find(self.week, self.sheet_id)
+        found = pages.find(self.week, self.q1.place)
         if found is None:  # the first look, or a week that changed under the app
-            setup = self.q1.setup
-            session = (
-                self.week.session(setup.session) if setup.session and not self.sheet_id else None
-            )
+            asked = self.q1.setup.session if not self.q1.place else None
             progress = self.q1.snapshot.progress
-            part = (
-                domain.first_open(self.week, progress, session)[0]
-                if session is not None
-                else domain.left_off(self.week, progress)
-            )
-            self.q1.part_id = self._part = self.sheet_id = part.id
-            found = pages.find(self.week, part.id)
+            if asked is None:
+                found = pages.find(self.week, str(progress.settings.get("place")))
+            session = self.week.session(asked) if asked else None
+            part = domain.first_open(self.week, progress, session)[0]
+            found = found or pages.find(self.week, part.id)
             assert found is not None
+            self.q1.place = found.id
+            self.q1.part_id = found.part.id if found.part else part.id
         return found
 
     def on_mount(self) -> None:
@@ -103,9 +94,9 @@ class StudyScreen(Page):
 
     def open_sheet(self, sheet_id: str, at: str | None = None) -> None:
         """Show another page, with the cursor on step ``at`` or its first open one."""
-        self.sheet_id = sheet_id
+        self.q1.place = sheet_id
         if self.week.find(sheet_id) is not None:
-            self.q1.part_id = self._part = sheet_id
+            self.q1.part_id = sheet_id
         self.remove_class("-tree")
         self.refill(at)
         self.reader.focus()
