@@ -20,10 +20,11 @@ Command = tuple[str, str, Callable[[], Any]]
 
 
 class Palette(Own, CommandPalette):
-    """Textual's own, with the way out in its first line."""
+    """Textual's own, with the way out in its first line; without its id, which one that opens while
+    another closes must not share."""
 
     def __init__(self) -> None:
-        super().__init__(placeholder="What to do, in words … · Esc closes", id="--command-palette")
+        super().__init__(placeholder="What to do, in words … · Esc closes")
 
 
 class Commands(Provider):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from textual.app import App
 from textual.css.stylesheet import Stylesheet
+from textual.geometry import Size
 from textual.widgets._footer import FooterKey as FooterKey
 
 
@@ -57,3 +58,17 @@ class PrivateApp(App[None]):
         """Textual would print a traceback with all local values."""
         self.end_of_all()
         self._close_messages_no_wait()
+
+
+class PrivateScreen:
+    """The hook of a screen that Textual offers under no public name. No widget itself: of several
+    bases Textual reads the style rules of the first that is one."""
+
+    least: Size
+    """Columns and lines that the screen is laid out for at least, whatever the terminal has. Text
+    without a column to be broken into ends Textual's app."""
+
+    def _refresh_layout(self, size: Size | None = None, scroll: bool = False) -> None:
+        wanted = self.outer_size if size is None else size  # type: ignore[attr-defined]
+        room = Size(max(wanted.width, self.least.width), max(wanted.height, self.least.height))
+        super()._refresh_layout(room if wanted else wanted, scroll)  # type: ignore[misc]

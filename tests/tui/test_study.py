@@ -19,7 +19,7 @@ from q1lab.index import ingest, journal, learner_tables
 from q1lab.index.store import Store
 from q1lab.journal import evidence, papers, posts, predictions
 from q1lab.tui import pages
-from q1lab.tui.palette import tick_boxes
+from q1lab.tui.palette import Palette, tick_boxes
 from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.answer import AnswerScreen
 from q1lab.tui.screens.ask import AskScreen
@@ -152,6 +152,20 @@ async def test_an_answer_is_written_in_place_and_esc_keeps_it() -> None:
         assert stored().of("a1-why").answer == "why [not]"
         await pilot.press("e")
         assert app.screen.query_one(TextArea).text == "why [not]"
+
+
+async def test_an_answer_is_drawn_as_its_lines_are_broken() -> None:
+    """The form broke its lines anew for its own width, and showed a word of the ones before."""
+    text = "I want an easy change so that the design of the experiment gets the time."
+    async with running() as (app, pilot):
+        step = next(step for step in app.week.steps() if step.id == "a1-why")
+        app.push_screen(AnswerScreen(step, text))
+        await until(pilot, lambda: app.screen.query("TextArea"))
+        await settled(pilot)
+        shown = words(app)
+        app.screen.query_one("TextArea").refresh()
+        await pilot.pause()
+        assert shown == words(app)
 
 
 async def test_the_form_of_an_answer_shows_the_question_as_the_page_does() -> None:
@@ -397,6 +411,32 @@ async def test_a_small_terminal_gets_one_sentence_and_the_app_comes_back() -> No
         await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))
         await pilot.resize_terminal(60, 20)
         await until(pilot, lambda: isinstance(app.screen, StudyScreen))
+
+
+async def test_a_window_of_a_few_columns_ends_nothing_below_the_sentence() -> None:
+    """Text without a column to be broken into ended the app."""
+    async with running() as (app, pilot):
+        for screen in (WelcomeScreen(), Palette()):
+            app.push_screen(screen)
+            await settled(pilot)
+            for columns in (9, 7, 5, 3, 1):
+                await pilot.resize_terminal(columns, 24)
+                await pilot.resize_terminal(columns, 1)
+            await pilot.resize_terminal(80, 24)
+            await until(pilot, lambda screen=screen: app.screen is screen)
+            app.pop_screen()
+
+
+async def test_the_palette_opens_again_while_it_closes() -> None:
+    """Ctrl+P, Enter, Ctrl+P in one burst: two screens of one id ended the app."""
+    async with running() as (app, pilot):
+        for _ in range(3):
+            app.action_command_palette()
+            first = app.screen
+            await until(pilot, lambda first=first: first.is_mounted)
+            first.dismiss()
+        await settled(pilot)
+        assert app.is_running
 
 
 async def test_an_error_is_a_modal_and_the_app_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import inspect
 import pytest
 from textual.app import App
 from textual.css.stylesheet import Stylesheet
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets._toast import Toast
 
 from q1lab.tui.textual_private import KeptStylesheet, PrivateApp
@@ -25,6 +25,11 @@ async def test_an_app_has(name: str) -> None:
 )
 def test_an_app_does(name: str) -> None:
     assert list(inspect.signature(getattr(App, name)).parameters) == ["self"]
+
+
+def test_a_screen_is_laid_out_for_a_size() -> None:
+    given = inspect.signature(Screen._refresh_layout).parameters
+    assert list(given) == ["self", "size", "scroll"]
 
 
 def test_a_stylesheet_is_told_its_variables_and_parses_again() -> None:

@@ -15,6 +15,7 @@ from q1lab.files import plain
 from q1lab.tui import editing
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.page_blocks import Prose
+from q1lab.tui.widgets.text_box import TextBox
 from q1lab.week import progress as domain
 from q1lab.week.model import Step
 
@@ -47,9 +48,7 @@ class AnswerScreen(Dialog[None]):
             yield Static(self.step.title, classes="heading", markup=False)
         if self.step.detail:
             yield Prose(plain(self.step.detail))
-        yield TextArea(
-            self.opened, soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False
-        )
+        yield TextBox(self.opened)
         with Horizontal(classes="buttons"):
             yield Button("Keep", variant="primary", id="keep")
             yield Button("Discard", id="discard")

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
+from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Button, Static
@@ -16,6 +17,7 @@ from textual.widgets import Button, Static
 from q1lab.files import plain
 from q1lab.tui.keys import bindings
 from q1lab.tui.snapshot import Snapshot
+from q1lab.tui.textual_private import PrivateScreen
 from q1lab.tui.widgets.key_line import KeyLine
 from q1lab.tui.widgets.message_line import SayLine
 from q1lab.tui.widgets.top_line import TopLine
@@ -27,7 +29,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Own:
+LEAST = Size(60, 20)
+"""Columns and lines that a screen needs."""
+
+
+class Own(PrivateScreen):
     """A screen of this app: it closes once, and nothing but itself. While another one is over it,
     it waits for that.
 
@@ -35,6 +41,7 @@ class Own:
     """
 
     app: Any
+    least = LEAST
     page: ClassVar[str] = ""
     """Its place in the table of keys, which gives it its own."""
     _late: tuple[Any] | None = None

@@ -15,6 +15,7 @@ from textual.widgets import Button, Input, Label, Select, Static, TextArea
 from q1lab.errors import Problem
 from q1lab.tui.screens.base import Dialog, Scroll
 from q1lab.tui.screens.drafts import Drafted, Typed, typed
+from q1lab.tui.widgets.text_box import TextBox
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,7 @@ class FieldsScreen(Drafted, Dialog[Typed | None]):
             with Horizontal(classes="field lines" if field.lines else "field"):
                 yield Label(f"{field.label:<{width}}", markup=False)
                 if field.lines:
-                    yield TextArea(
-                        field.value,
-                        id=field.name,
-                        tab_behavior="focus",
-                        highlight_cursor_line=False,
-                    )
+                    yield TextBox(field.value, id=field.name)
                 elif field.choices:
                     yield Select(
                         [(field.titles(one), one) for one in field.choices],

@@ -6,9 +6,7 @@ from textual.app import ComposeResult
 from textual.geometry import Size
 from textual.widgets import Static
 
-from q1lab.tui.screens.base import OwnScreen
-
-LEAST = Size(60, 20)
+from q1lab.tui.screens.base import LEAST, OwnScreen
 
 
 def fits(size: Size) -> bool:
@@ -17,6 +15,8 @@ def fits(size: Size) -> bool:
 
 class TooSmallScreen(OwnScreen[None]):
     """Goes away by itself when the terminal grows."""
+
+    least = Size(1, 1)
 
     def compose(self) -> ComposeResult:
         yield Static(id="sentence", markup=False)
