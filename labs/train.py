@@ -288,6 +288,7 @@ def train(
                 lr=learning_rate(i, cfg),
                 tok_per_s=round(since * tokens_per_iter / (now - mark), 1),
             )
+            tell(f"iter {done}: train loss {mean:.4f} nats")
             if not math.isfinite(mean):
                 why = f"the loss was not finite by iter {done}"
                 speed = round(done * tokens_per_iter / spent, 1)
@@ -301,6 +302,7 @@ def train(
                 with precision.exactly():
                     mid = evaluate(model, val, some)
                 say("eval", iter=done, val_loss=mid, tokens=sum(n for _, n in some))
+                tell(f"iter {done}: val loss {mid:.4f} nats over {len(some)} windows")
                 if not last:
                     save(done)
             mark = time.perf_counter()
@@ -311,6 +313,7 @@ def train(
     with precision.exactly():
         val_loss = evaluate(model, val, everything)
     say("eval", iter=cfg["max_iters"], val_loss=val_loss, tokens=val.numel() - 1, final=True)
+    tell(f"val loss at the end {val_loss:.4f} nats over the whole validation text")
     if not math.isfinite(val_loss):
         say(
             "exit",

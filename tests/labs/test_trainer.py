@@ -272,9 +272,11 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(tmp_path: Path) -> N
     assert math.isfinite(final(study, "baseline-seed0"))
 
 
-def test_the_log_says_what_to_expect_before_training(tmp_path: Path) -> None:
-    """Parameters, ln(vocabulary) and the loss before the first update: what one predicts by
-    hand."""
+def test_the_log_says_what_to_expect_before_training_and_each_iter_that_counts(
+    tmp_path: Path,
+) -> None:
+    """Parameters, ln(vocabulary) and the loss before the first update: what one predicts by hand.
+    Then what training is at: its events, in words."""
     study = make_study(tmp_path, "s", [0])
     assert run_trainer(study) == 0
     for arm in ("baseline", "modified"):
@@ -286,6 +288,9 @@ def test_the_log_says_what_to_expect_before_training(tmp_path: Path) -> None:
         found = re.search(r"loss before training ([0-9.]+) nats", log)
         assert found
         assert abs(float(found[1]) - uniform) < 0.2
+        events = report.read(study / "runs" / f"{arm}-seed0" / "events.jsonl")
+        iters = [event["iter"] for event in events if event["type"] == "iter"]
+        assert [int(one) for one in re.findall(r"iter (\d+): train loss", log)] == iters
 
 
 def test_a_log_that_the_model_closed_stops_no_training(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from textual.app import App, ComposeResult
 
 from q1lab.compare.stats import Interval, Kind, Note
 from q1lab.formats import signed, speed, time_left
-from q1lab.index.view import RunView, line_of
+from q1lab.index.view import RunView, StudyView, line_of
 from q1lab.study.states import State
 from q1lab.study.tail import Tail
 from q1lab.tui.snapshot import Focus
@@ -30,6 +30,7 @@ from q1lab.tui.widgets.chart_data import (
     ticks,
 )
 from q1lab.tui.widgets.diff_view import diff_text
+from q1lab.tui.widgets.grid import Grid
 from q1lab.tui.widgets.lab_numbers import (
     loss_words,
     state_words,
@@ -74,6 +75,9 @@ def run(
         "message": None,
     }
     return RunView(**{**values, **changes})  # type: ignore[arg-type]
+
+
+VAL = ((50, 3.0), (100, 1.9))
 
 
 # ── sparkline
@@ -171,6 +175,52 @@ def test_the_mean_is_over_finished_seeds_as_soon_as_there_is_one() -> None:
     assert len(arm.seeds) == 2
     (arm,) = chart_data([under_way, run(seed=2, state=State.RUNNING, val=((0, 4.0),))], "val").arms
     assert (arm.n, arm.mean, arm.band) == (2, ((0, 6.0),), ((0, 4.0, 8.0),))
+
+
+def test_the_training_loss_stands_in_until_two_evaluations_make_a_line() -> None:
+    """The chart said "no loss yet" for half of a study, then showed six specks."""
+    train = ((1, 4.2), (10, 3.0))
+    begun = [run(state=State.RUNNING, val_loss=None, train=train, val=val) for val in ((), VAL[:1])]
+    for runs in (begun[:1], begun):
+        data = chart_data(runs, "val", "val/bpb")
+        assert (data.name, data.instead_of) == ("train loss", "val/bpb")
+        assert data.arms[0].seeds == (train,) * len(runs)
+    whole = run(state=State.RUNNING, val_loss=None, train=train, val=VAL)
+    ended = run(train=train, iter=100, val=((100, 1.9),))
+    alone = run(state=State.RUNNING, val_loss=None, val=VAL[:1])
+    for runs, metric in (([*begun, whole], "val"), ([ended], "val"), ([alone], "val")):
+        data = chart_data(runs, metric)
+        assert (data.name, data.instead_of) == ("val loss", "")
+    assert chart_data(begun, "train").instead_of == ""
+
+
+async def test_a_command_that_reports_its_metric_has_a_curve_of_it() -> None:
+    """Of a command that said its training loss once, the lab drew a solid bar."""
+    runs = (run(train=((1, 4.2),), val=VAL), run(seed=1, val=VAL))
+
+    class Alone(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Grid()
+
+    app, study = Alone(), make_study()
+    async with app.run_test(size=(80, 12)) as pilot:
+        app.query_one(Grid).show(StudyView(study, line_of(study, runs), runs))
+        await pilot.pause()
+        shown = [strip.text for strip in app.screen._compositor.render_strips()][1:3]
+        assert all(BARS[-1] in line and BARS[0] in line for line in shown)
+
+
+async def test_a_point_without_a_line_can_be_seen() -> None:
+    class Alone(App[None]):
+        def compose(self) -> ComposeResult:
+            yield LossChart()
+
+    app = Alone()
+    async with app.run_test(size=(60, 12)):
+        chart = app.query_one(LossChart)
+        for runs, count in (([run(val=((100, 1.9),))], 1), ([run(val=VAL, iter=100)], 0)):
+            chart.data = chart_data(runs, "val")
+            assert "\n".join(line.plain for line in chart._draw(COLORS)).count("●") == count
 
 
 async def test_losses_that_are_nearly_equal_have_labels_that_differ_and_fit() -> None:

@@ -66,7 +66,7 @@ class RunLogScreen(OwnScreen[None]):
             "There is no log of this run. Its losses are in grid and chart."
             if self.run_view.state in ENDED
             else "Nothing printed yet. The first lines come when the training starts: parameters, "
-            "ln(vocabulary) and the loss before training. Later losses are in grid and chart."
+            "ln(vocabulary) and the loss before training."
         )
 
     def _say(self, text: str) -> None:

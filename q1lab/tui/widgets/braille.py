@@ -15,6 +15,8 @@ from itertools import pairwise
 
 _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _SPACE = 0x2800
+_LONE = 0x100
+"""Beside a cell's dots: a point that no line goes through."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,16 @@ class Canvas:
     def dot(self, x: int, y: int, pen: int, rank: int = 0) -> None:
         """Set one dot. In a cell only the highest rank is drawn; equal ranks take turns by
         column."""
+        self._set(x, y, pen, rank, _BITS[y & 3][x & 1])
+
+    def lone(self, x: int, y: int, pen: int, rank: int = 0) -> None:
+        """Fill the dot's cell with ●: one dot of eight is taken for dust."""
+        self._set(x, y, pen, rank, _LONE)
+
+    def _set(self, x: int, y: int, pen: int, rank: int, bits: int) -> None:
         if 0 <= x < 2 * self.width and 0 <= y < 4 * self.height:
             layer = self._layers.setdefault((y >> 2) * self.width + (x >> 1), {})
-            key = (rank, pen)
-            layer[key] = layer.get(key, 0) | _BITS[y & 3][x & 1]
+            layer[rank, pen] = layer.get((rank, pen), 0) | bits
 
     def line(
         self,
@@ -80,9 +88,9 @@ class Canvas:
         *,
         dash: tuple[int, int] | None = None,
     ) -> None:
-        """Straight lines through ``dots``; a single one is drawn as a dot."""
-        for x, y in dots[:1]:
-            self.dot(x, y, pen, rank)
+        """Straight lines through ``dots``; a single one is lone."""
+        if len(dots) == 1:
+            self.lone(*dots[0], pen, rank)
         for (x0, y0), (x1, y1) in pairwise(dots):
             self.line(x0, y0, x1, y1, pen, rank, dash=dash)
 
@@ -110,7 +118,8 @@ class Canvas:
                     top = max(rank for rank, _ in layer)
                     pens = sorted(p for rank, p in layer if rank == top)
                     new_pen = pens[column % len(pens)]
-                    mark = chr(_SPACE + layer[top, new_pen])
+                    bits = layer[top, new_pen]
+                    mark = "●" if bits & _LONE else chr(_SPACE + bits)
                 tints = self._tints.get(cell)
                 new_tint = sorted(tints)[column % len(tints)] if tints else -1
                 if text and (new_pen, new_tint) != (pen, tint):

@@ -38,6 +38,8 @@ class ChartData:
     arms: tuple[ArmCurves, ...] = ()
     last: int = 0
     name: str = "val loss"
+    instead_of: str = ""
+    """The metric that was asked for, while there is too little of it to draw."""
 
     @property
     def empty(self) -> bool:
@@ -46,7 +48,8 @@ class ChartData:
 
 def chart_data(runs: Iterable[RunView], metric: str, name: str = "val loss") -> ChartData:
     """``metric`` is ``val`` (mid-run evaluations, called ``name``) or ``train``. Points that are
-    not finite are left out.
+    not finite are left out. While the study trains and no run has two evaluations, a line between
+    them, the training loss stands in.
 
     An arm's mean runs over its finished seeds; before the first has finished, over those that have
     begun, as far as all of them have got: a mean that changed its members on the way would show
@@ -55,6 +58,12 @@ def chart_data(runs: Iterable[RunView], metric: str, name: str = "val loss") -> 
     arms: list[ArmCurves] = []
     last = 0
     runs = tuple(runs)
+    early = any(run.state not in ENDED for run in runs) and all(
+        len(val_curve(run)) < 2 for run in runs
+    )
+    instead = metric == "val" and early and any(finite(run.train) for run in runs)
+    if instead:
+        metric = "train"
     for arm in ARMS:
         mine = [run for run in runs if run.arm == arm]
         if not mine:
@@ -69,7 +78,8 @@ def chart_data(runs: Iterable[RunView], metric: str, name: str = "val loss") -> 
         arms.append(
             ArmCurves(arm, mine[0].variant, tuple(c for _, c in begun), mean, band, len(group))
         )
-    return ChartData(tuple(arms), last, name if metric == "val" else "train loss")
+    shown = name if metric == "val" else "train loss"
+    return ChartData(tuple(arms), last, shown, instead_of=name if instead else "")
 
 
 def curves(store: Store, study_id: str, metric: str = "val") -> ChartData:

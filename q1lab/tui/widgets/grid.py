@@ -158,16 +158,20 @@ class Grid(Table):
 
     def _cells(self, colors: Palette) -> dict[str, Cells]:
         assert self.view is not None
-        scale = spanning(ends(run.train) for run in self.view.runs)
+        runs = self.view.runs
+        # a command may report its metric alone, or its training loss once in a while
+        trained, measured = sum(len(run.train) for run in runs), sum(len(run.val) for run in runs)
+        curves = {run.name: run.train if trained >= measured else run.val for run in runs}
+        scale = spanning(map(ends, curves.values()))
         columns = {column[0]: column[2] for column in self._visible()}
         made = {}
-        for run in self.view.runs:
+        for run in runs:
             last, arm = run.max_iters or run.iter, colors.arm(run.arm)
             values: dict[str, Cell | CurveCell] = {
                 "arm": Cell(run.variant[:10], style=arm),
                 "seed": _right(str(run.seed)),
                 "state": Cell(state_words(run), style=colors.state(run.state)),
-                "loss": CurveCell(run.train, columns["loss"], last, scale, arm),
+                "loss": CurveCell(curves[run.name], columns["loss"], last, scale, arm),
                 "iter": _right(str(run.iter) if run.attempt else ""),
                 "val": _right(loss_words(run), "" if run.state is State.FINISHED else colors.muted),
                 "speed": _right(speed(run.tokens_per_s), colors.muted),
