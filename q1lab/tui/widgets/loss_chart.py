@@ -167,7 +167,7 @@ class LossChart(Widget, can_focus=True):
             seeds = "" if arm.n < 1 else f" ({arm.n} seed{'s' if arm.n > 1 else ''})"
             line.append(f"{arm.variant[:24]}{seeds if width >= 70 else ''}", colors.muted)
         logs = [name for name, on in (("loss", self.log_loss), ("iter", self.log_iter)) if on]
-        notes = [f"until {self.data.instead_of} has two points"] if self.data.instead_of else []
+        notes = [f"{self.data.instead_of} follows"] if self.data.instead_of else []
         notes += [f"log {' and '.join(logs)}"] if logs else []
         if self.span != (0.0, 1.0):
             notes.append(f"zoom {1 / (self.span[1] - self.span[0]):.3g}×")
