@@ -221,6 +221,10 @@ async def test_a_point_without_a_line_can_be_seen() -> None:
         for runs, count in (([run(val=((100, 1.9),))], 1), ([run(val=VAL, iter=100)], 0)):
             chart.data = chart_data(runs, "val")
             assert "\n".join(line.plain for line in chart._draw(COLORS)).count("●") == count
+        begun = run(state=State.RUNNING, val_loss=None, train=((1, 4.2), (9, 3.0)))
+        chart.data = chart_data([begun], "val", "val/bpb")
+        lines = [line.plain for line in chart._draw(COLORS)]
+        assert ("val/bpb" in lines[1], len(lines)) == (True, 12)
 
 
 async def test_losses_that_are_nearly_equal_have_labels_that_differ_and_fit() -> None:

@@ -109,7 +109,10 @@ class LossChart(Widget, can_focus=True):
         if height < 4 or width < GUTTER + 8:
             return []
         lines = [self._title(colors, width)]
-        rows = height - 2
+        if self.data.instead_of:
+            said = f" {self.data.instead_of} follows after two evaluations"
+            lines.append(Text(said[:width], colors.muted))
+        rows = height - 1 - len(lines)
         x_low, x_high = self._iters()
         seen = [
             v for arm in self.data.arms for c in arm.seeds for i, v in c if x_low <= i <= x_high
@@ -167,8 +170,7 @@ class LossChart(Widget, can_focus=True):
             seeds = "" if arm.n < 1 else f" ({arm.n} seed{'s' if arm.n > 1 else ''})"
             line.append(f"{arm.variant[:24]}{seeds if width >= 70 else ''}", colors.muted)
         logs = [name for name, on in (("loss", self.log_loss), ("iter", self.log_iter)) if on]
-        notes = [f"{self.data.instead_of} follows"] if self.data.instead_of else []
-        notes += [f"log {' and '.join(logs)}"] if logs else []
+        notes = [f"log {' and '.join(logs)}"] if logs else []
         if self.span != (0.0, 1.0):
             notes.append(f"zoom {1 / (self.span[1] - self.span[0]):.3g}×")
         right = " · ".join(notes)
