@@ -77,6 +77,8 @@ class Q1Lab(TimedApp):
         """What was typed into forms and not kept, by their headings."""
         self.place = ""
         """The page of the week that is open, by its id."""
+        self._leaving: Screen[Any] | None = None
+        """The question whether to leave, once it was asked."""
         self.ended_by = 0
         """The signal that ended it."""
         self.config = setup.config
@@ -201,7 +203,11 @@ class Q1Lab(TimedApp):
         self.screen.action_back()  # type: ignore[attr-defined]
 
     def action_end(self) -> None:
-        """Close; where that ends or loses something, ask first."""
+        """Close; where that ends or loses something, ask first. The same key again is the answer:
+        who pressed nothing else could never leave."""
+        if self.screen is self._leaving:
+            self.exit()
+            return
         if getattr(self.screen, "is_form", False):  # what is typed there becomes a draft first
             self.action_leave()
             return
@@ -213,4 +219,6 @@ class Q1Lab(TimedApp):
             self.exit()
             return
         ask = _late("screens.ask", "AskScreen")()("Leave q1lab?", "\n".join(ends), "Stay", "Leave")
+        ask.keys += " · ^q: leave"
+        self._leaving = ask
         self.push_screen(ask, lambda _: self.exit())

@@ -11,6 +11,7 @@ from q1lab.files import is_locked
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
+from q1lab.tui.screens.ask import AskScreen
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.timer_question import AwayScreen
 from q1lab.week import progress
@@ -159,6 +160,17 @@ async def test_a_clock_that_waits_for_its_part_is_nothing_to_ask_about() -> None
     async with running(clocks=clocks, size=(100, 30)) as (app, _):
         assert app.clock_line == ("A2 ‖ 90:00 left of 90", "off")
         assert isinstance(app.screen, StudyScreen)
+
+
+async def test_the_key_that_asks_whether_to_leave_is_an_answer_too() -> None:
+    """It did nothing in its own question, and Esc and q stay: the app could not be left."""
+    async with running(size=(100, 30)) as (app, pilot):
+        await pilot.press("T", "ctrl+q")
+        await until(pilot, lambda: isinstance(app.screen, AskScreen) and app.screen.is_mounted)
+        await settled(pilot)
+        assert app.is_running
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: not app.is_running)
 
 
 async def test_a_second_window_leaves_the_timer_alone() -> None:
