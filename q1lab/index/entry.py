@@ -105,6 +105,8 @@ def _cell(value: Any) -> Any:
     return _computable(value)
 
 
+PATHS = ("path", "file", "into", "base", "location")
+"""Fields that may name a file."""
 ANY_ACT = {"at": str, "who": NotRequired[str]}
 WEEK = {"week": str}
 VARIANT = {**WEEK, "variant": str}
@@ -197,6 +199,9 @@ def checked(body: Body) -> bool:
             records.load(kind, body[name], name)
         elif get_origin(kind) is not NotRequired:
             raise ValueError(f"{name} is missing")
+    named = body["row"] if body["act"] == "row" else body
+    if any("\0" in str(named.get(name)) for name in PATHS):
+        raise ValueError("no file can have this name")
     if body["act"] == "setting":
         _check_setting(body["key"], body["value"])
     elif body["act"] == "row" and body["table"] == "settings":
