@@ -39,10 +39,8 @@ class Around:
 
     stated: Mapping[str, float]
     """Targets that the roadmap states."""
-    public_repos: int
+    repos: kpis.Count
     """Repositories with a public address that holds the learner's commits."""
-    other_repos: int
-    """Those without."""
 
 
 def around(store: Store, week: Week, repo: Repository | None) -> Around:
@@ -55,20 +53,13 @@ def around(store: Store, week: Week, repo: Repository | None) -> Around:
         stated = roadmap.targets(read_bytes(file), pairs, quarter_of(week.label))
     found = repositories(store, repo)
     public = {item.location for item in found if item.location}
-    return Around(stated, len(public), sum(item.location is None for item in found))
+    private = sum(item.location is None for item in found)
+    return Around(stated, kpis.repo_count(len(public), private))
 
 
 def kpi_lines_beside(store: Store, week: Week, seen: Around) -> list[kpis.KpiLine]:
     """The KPIs as the store has them now, beside a look at the files that may be a little older."""
-    planned = [(item.id, item.title, float(item.target)) for item in week.kpis]
-    return kpis.lines(
-        store,
-        planned,
-        seen.stated,
-        roadmap.FILE,
-        public_repos=seen.public_repos,
-        other_repos=seen.other_repos,
-    )
+    return kpis.lines(store, week.kpis, seen.stated, roadmap.FILE, repos=seen.repos)
 
 
 NOTEBOOKS = "*.ipynb"

@@ -65,11 +65,10 @@ def gather(store: Store, week: Week, counted: Sequence[kpis.KpiLine] | None = No
                 count.minutes,
             )
         )
-    planned = [(one.id, one.title, float(one.target)) for one in week.kpis]
     numbers = [
         f"{given(one.actual)}{'' if one.target is None else f' of {one.target:g}'} "
         f"{plain(one.title)}"
-        for one in (kpis.lines(store, planned) if counted is None else counted)
+        for one in (kpis.lines(store, week.kpis) if counted is None else counted)
     ]
     newest = cache.newest(
         store, learner_tables.own_names(learner_tables.modification(store, week.label))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from q1lab.errors import Problem
 from q1lab.journal import entries, posts
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
+    from q1lab.week.model import Kpi
 
 
 @dataclass(frozen=True)
@@ -76,100 +77,96 @@ def set_kpi(
 
 def lines(
     store: Store,
-    planned: Sequence[tuple[str, str, float]] = (),
+    planned: Sequence[Kpi] = (),
     roadmap: Mapping[str, float] | None = None,
     roadmap_name: str = "the roadmap",
     *,
-    public_repos: int | None = None,
-    other_repos: int = 0,
+    repos: Count | None = None,
 ) -> list[KpiLine]:
-    """All KPIs: those of the week (id, title, target), those of the roadmap, and those that were
-    set by hand.
+    """All KPIs: those of the week, those of the roadmap, and those that were set by hand.
 
     A target set by hand goes before the roadmap's, that before the week's; an actual set by hand
-    goes before the counted one. ``public_repos`` is their number where the caller has looked at the
-    repositories themselves, ``other_repos`` the number of those without a public address.
+    goes before the counted one. ``repos`` counts the repositories where the caller has looked at
+    them.
     """
     by_hand = {row["name"]: row for row in store.db.execute("SELECT * FROM kpis ORDER BY rowid")}
-    titles = {name: title for name, title, _ in planned}
-    names = list(dict.fromkeys([*titles, *(roadmap or {}), *by_hand]))
-    week_targets = {name: target for name, _, target in planned}
-    counted = counts(store)
-    if public_repos is not None:
-        counted["repos"] = public_repos
+    of_week = {one.id: one for one in planned}
     found = []
-    for name in names:
-        row = by_hand.get(name)
+    for name in dict.fromkeys([*of_week, *(roadmap or {}), *by_hand]):
+        row, kpi = by_hand.get(name), of_week.get(name)
         target: float | None
         if row is not None and row["target"] is not None:
             target, origin = row["target"], "set by hand"
         elif roadmap and name in roadmap:
             target, origin = roadmap[name], roadmap_name
-        elif name in week_targets:
-            target, origin = week_targets[name], "the week"
+        elif kpi is not None:
+            target, origin = float(kpi.target), "the week"
         else:
             target, origin = None, ""
-        counter = _counter_of(name, titles.get(name, name)) or ""
-        count, how = counted.get(counter), HOW.get(counter, "")
-        if counter == "repos" and other_repos:
-            how += f" ({other_repos} without one not counted)"
-        if counter == "posts":
-            unwritten = [one for one in posts.every(store) if one["published"] and one["empty"]]
-            how += "".join(
-                f" (one with {posts.empty_words(one['empty'])} not counted)" for one in unwritten
-            )
+        counter = COUNTERS.get(kpi.counter) if kpi is not None else None
+        counted = None if counter is None else counter(store)
+        if repos is not None and counter is public_repos:
+            counted = repos
         if row is not None and row["actual"] is not None:
             actual, source = row["actual"], "set by hand"
-        elif count is not None:
-            actual, source = float(count), "counted"
+        elif counted is not None:
+            actual, source = float(counted.number), "counted"
         else:
             actual, source = None, "not known"
-        found.append(
-            KpiLine(name, titles.get(name, name), target, origin, actual, source, count, how)
-        )
+        title = name if kpi is None else kpi.title
+        number, how = counted or (None, "")
+        found.append(KpiLine(name, title, target, origin, actual, source, number, how))
     return found
 
 
-HOW = {
-    "repos": "repositories with a public address",
-    "posts": "posts with an address where they are published",
-    "papers": "papers marked as read deeply",
-}
-"""What ``counts`` counts."""
+class Count(NamedTuple):
+    """What q1lab counted itself: the number, and in words what it is a number of."""
+
+    number: int
+    how: str
 
 
 POSTS_ON_RECORD = "SELECT location FROM artifacts WHERE kind = 'post' AND location LIKE 'http%://%'"
 
 
-def counts(store: Store) -> dict[str, int]:
-    """What q1lab can count itself: repositories with a public address, posts that are out, papers
-    read deeply."""
-
-    def one(sql: str) -> int:
-        return int(store.db.execute(sql).fetchone()[0])
-
-    return {
-        "repos": one(
-            "SELECT count(DISTINCT location) FROM artifacts WHERE kind = 'repo' AND location LIKE "
-            "'http%://%'"
-        ),
-        "posts": len(
-            {item["url"] for item in posts.every(store) if posts.is_out(item)}
-            | {row["location"] for row in store.db.execute(POSTS_ON_RECORD)}
-        ),
-        "papers": one("SELECT count(*) FROM papers WHERE done IS NOT NULL AND depth = 'deep'"),
-    }
+def public_repos(store: Store) -> Count:
+    """The repositories on record that have a public address."""
+    (number,) = store.db.execute(
+        "SELECT count(DISTINCT location) FROM artifacts WHERE kind = 'repo' AND location LIKE "
+        "'http%://%'"
+    ).fetchone()
+    return repo_count(number)
 
 
-def _counter_of(name: str, title: str) -> str | None:
-    """Which count belongs to a KPI, by a word in its name or title."""
-    words = f"{name} {title}".lower()
-    for word, counter in (
-        ("repo", "repos"),
-        ("post", "posts"),
-        ("blog", "posts"),
-        ("paper", "papers"),
-    ):
-        if word in words:
-            return counter
-    return None
+def repo_count(public: int, others: int = 0) -> Count:
+    """``others`` are repositories without a public address."""
+    uncounted = f" ({others} without one not counted)" if others else ""
+    return Count(public, f"repositories with a public address{uncounted}")
+
+
+def published_posts(store: Store) -> Count:
+    """The posts that are out, without those whose draft still has empty sections."""
+    every = posts.every(store)
+    out = {item["url"] for item in every if posts.is_out(item)}
+    out |= {row["location"] for row in store.db.execute(POSTS_ON_RECORD)}
+    unwritten = "".join(
+        f" (one with {posts.empty_words(one['empty'])} not counted)"
+        for one in every
+        if one["published"] and one["empty"]
+    )
+    return Count(len(out), f"posts with an address where they are published{unwritten}")
+
+
+def papers_read(store: Store) -> Count:
+    (number,) = store.db.execute(
+        "SELECT count(*) FROM papers WHERE done IS NOT NULL AND depth = 'deep'"
+    ).fetchone()
+    return Count(number, "papers marked as read deeply")
+
+
+COUNTERS: Mapping[str, Callable[[Store], Count]] = {
+    "repos": public_repos,
+    "posts": published_posts,
+    "papers": papers_read,
+}
+"""What a KPI of week.toml may name as its ``counter``."""

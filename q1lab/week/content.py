@@ -5,7 +5,7 @@ Content is data. Nothing in it is executed, and nothing here knows a particular 
 `week.toml`
     format, label, title, goal, next, default (a variant's name), overview (a Markdown file), then
     `[[sessions]]` (id, file, title, goal, when, minutes, output), `[[variants]]` (name, title,
-    used_in, difficulty, paper, guide) and `[[kpis]]` (id, title, target).
+    used_in, difficulty, paper, guide) and `[[kpis]]` (id, title, target, counter).
 
 A session's file
     `## Title {#a2 minutes=90}` opens a part. `- [ ] Title {#a2-notes kind=write}` is a step, on one
@@ -52,11 +52,15 @@ def load(root: Path, course: bool = True) -> Week:
     return week
 
 
-def check(root: Path, variants: Collection[str] | None = None) -> list[Finding]:
+def check(
+    root: Path,
+    variants: Collection[str] | None = None,
+    counters: Collection[str] | None = None,
+) -> list[Finding]:
     """Everything that is wrong with the week in `root`, in file and line order; [] when nothing is.
 
-    `variants` are the names of the model files there are; without them the week's own list is
-    believed. It is read twice: with the course, and without it.
+    `variants` are the names of the model files there are, `counters` those that a KPI may name;
+    without them the week is believed. It is read twice: with the course, and without it.
     """
     from q1lab.week.lint import lint
 
@@ -64,7 +68,7 @@ def check(root: Path, variants: Collection[str] | None = None) -> list[Finding]:
     for course, words in ((True, ""), (False, " (without the course)")):
         week, found = read(root, course)
         if week is not None:
-            for one in lint(week, variants):
+            for one in lint(week, variants, counters):
                 found.append(replace(one, line=in_file(week.lines, one.file, one.line)))
         findings += [
             replace(one, message=one.message + words) for one in found if one not in findings

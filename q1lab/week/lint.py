@@ -26,7 +26,9 @@ from q1lab.week.model import (
 from q1lab.week.reading import Lines
 
 
-def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
+def lint(
+    week: Week, models: Collection[str] | None, counters: Collection[str] | None
+) -> list[Finding]:
     findings: list[Finding] = []
     names = [variant.name for variant in week.variants]
     known = sorted(models) if models is not None else [*names, "baseline"]
@@ -36,6 +38,11 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
         if name not in known:
             at = lines.table("variants", index)
             text = f"unknown variant {name!r}; {nearest(name, known)}"
+            findings.append(Finding("week.toml", at, text, False))
+    for index, kpi in enumerate(week.kpis):
+        if kpi.counter and counters is not None and kpi.counter not in counters:
+            at = lines.key("counter", lines.table("kpis", index))
+            text = f"unknown counter {kpi.counter!r}; {nearest(kpi.counter, counters)}"
             findings.append(Finding("week.toml", at, text, False))
     for index, session in enumerate(week.sessions):
         total = sum(part.minutes for part in session.parts)

@@ -261,11 +261,13 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Kpi:
-    """A number that the retrospective compares with its target."""
+    """A number that the retrospective compares with its target. `counter` names what q1lab counts
+    for it (`q1lab.journal.kpis.COUNTERS`); "": it is set by hand."""
 
     id: str
     title: str
     target: int
+    counter: str = ""
 
 
 GLOSSARY = "glossary.md"

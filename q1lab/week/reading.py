@@ -81,7 +81,12 @@ VARIANT_KEYS: Mapping[str, Kind] = {
     "paper": TEXT,
     "guide": TEXT,
 }
-KPI_KEYS: Mapping[str, Kind] = {"id": NEEDED, "title": NEEDED, "target": COUNT}
+KPI_KEYS: Mapping[str, Kind] = {
+    "id": NEEDED,
+    "title": NEEDED,
+    "target": COUNT,
+    "counter": TEXT,
+}
 RESULT_KEYS: Mapping[str, Kind] = {
     "preset": NEEDED,
     "variant": NEEDED,

@@ -11,6 +11,7 @@ import pytest
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import artifacts, kpis, papers, posts, predictions
+from q1lab.week.model import Kpi
 
 WEEK = "M03-W04"
 
@@ -107,9 +108,9 @@ def test_predictions_that_make_no_sense(
 # ── KPIs, papers, artifacts
 
 PLANNED = [
-    ("public_repos", "Public repos", 3.0),
-    ("blog_posts", "Blog posts", 1.0),
-    ("papers_read", "Papers read deeply", 8.0),
+    Kpi("public_repos", "Public repos", 3, "repos"),
+    Kpi("blog_posts", "Blog posts", 1, "posts"),
+    Kpi("papers_read", "Papers read deeply", 8, "papers"),
 ]
 
 
@@ -146,6 +147,20 @@ def test_kpis_are_counted_until_set_by_hand(store: Store, tmp_path: Path) -> Non
     kpis.set_kpi(store, "papers_read", count=True)
     line = {line.name: line for line in kpis.lines(store, PLANNED)}["papers_read"]
     assert (line.actual, line.source, line.target) == (1, "counted", 9)
+
+
+def test_a_kpi_is_counted_by_the_counter_that_it_names_and_by_no_word_of_its_title(
+    store: Store,
+) -> None:
+    artifacts.add(store, "repo", "a", location="https://example.org/a")
+    bugs, code = Kpi("bugs", "Bug reports filed", 3), Kpi("code", "Code in public", 1, "repos")
+    kpis.set_kpi(store, "Papers for lunch", target=1)
+    lines = {line.name: line for line in kpis.lines(store, [bugs, code])}
+    assert {name: line.counted for name, line in lines.items()} == {
+        "bugs": None,
+        "code": 1,
+        "Papers for lunch": None,
+    }
 
 
 @pytest.mark.parametrize(

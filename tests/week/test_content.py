@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from q1lab import paths
 from q1lab.commands.content import content as command
 from q1lab.errors import Problem
+from q1lab.journal.kpis import COUNTERS
 from q1lab.tui.pages import text_of
 from q1lab.week import cuts
 from q1lab.week.content import check, load, skeleton
@@ -127,7 +128,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def said(folder: Path, models: list[str] | None = None) -> list[str]:
-    return [str(finding) for finding in check(folder, models)]
+    return [str(finding) for finding in check(folder, models, COUNTERS)]
 
 
 def open_text(part: Part) -> str:
@@ -310,6 +311,7 @@ MISTAKES = [
     ("week.toml", "format = 1", "format = 2", "week.toml:1: format 2 is unknown; a newer q1lab is needed"),
     ("week.toml", 'title = "Mix"', "title = Mix", "week.toml:10: not valid TOML"),
     ("week.toml", 'title = "Mix"', "title = 7", "week.toml:10: title must be text in quotes"),
+    ("week.toml", "target = 2", 'target = 2\ncounter = "repo"', "week.toml:26: unknown counter 'repo'; did you mean 'repos'?"),
     ("week.toml", "[[sessions]]", "[sessions]", "week.toml:1: sessions must be written as [[…]] tables"),
     ("mix.md", "{#weigh-flour}", "{#weigh-flour kind=recall}", "mix.md:14: step 'weigh-flour' is of kind recall and has no answer"),
     ("mix.md", "{#weigh-flour}", "{#weigh-flour needs=weigh-guess}", "mix.md:14: this needs step 'weigh-guess', which comes only after this"),
@@ -612,8 +614,8 @@ def test_the_shipped_week_has_the_parts_and_minutes_it_promises(week: Week) -> N
     assert [session.id for session in week.sessions] == ["a", "b", "c"]
     assert {variant.name for variant in week.variants} == {"rmsnorm", "rope", "swiglu", "gqa"}
     assert week.default == "rope"
-    assert {kpi.id: kpi.target for kpi in week.kpis} == {
-        "public_repos": 3, "blog_posts": 1, "papers_read": 8,
+    assert {kpi.id: (kpi.target, kpi.counter) for kpi in week.kpis} == {
+        "public_repos": (3, "repos"), "blog_posts": (1, "posts"), "papers_read": (8, "papers"),
     }  # fmt: skip
 
 
