@@ -301,22 +301,21 @@ def actions() -> dict[str, tuple[str, ...]]:
     return {**kinds, "open": ("title", "document", "url"), "command": ("title", "command")}
 
 
-def gone(words: Sequence[str]) -> str:
-    """What to do instead, where the words ask for what an earlier version had; else nothing."""
+def gone(words: Sequence[str]) -> Problem | None:
+    """The answer to words that ask for what an earlier version had; None to all others."""
     for name, instead in GONE.items():
         command, dashes, option = name.partition(" --")
         asked = command.split()
         if words[: len(asked)] == asked and (not dashes or f"--{option}" in words):
-            return f"`q1lab {name}` is gone; {instead}"
-    return ""
+            return Problem(f"`q1lab {name}` is gone", next=instead)
+    return None
 
 
 def unknown(name: str) -> Problem:
     """That there is no such command, with the one that is meant."""
-    if instead := gone([name]):
-        return Problem(instead)
-    return Problem(
-        f"no command called {name!r}; {nearest(name, listed(), '`q1lab --help` lists them')}"
+    return gone([name]) or Problem(
+        f"no command called {name!r}",
+        next=nearest(name, listed(), "`q1lab --help` lists them"),
     )
 
 
@@ -336,7 +335,7 @@ def command(name: str) -> click.Command:
     if below:
         assert isinstance(found, click.Group)
         if below not in found.commands:
-            raise Problem(f"no command called {name!r}; `q1lab {family} --help` lists them")
+            raise Problem(f"no command called {name!r}", next=f"`q1lab {family} --help` lists them")
         found = found.commands[below]
     return found
 

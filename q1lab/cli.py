@@ -98,7 +98,7 @@ def run(args: list[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     for word in words:
         if any("\ud800" <= letter <= "\udfff" for letter in word):
-            raise Problem(f"not UTF-8 text: {word!r}; q1lab takes names in UTF-8 only")
+            raise Problem(f"not UTF-8 text: {word!r}", next="q1lab takes names in UTF-8 only")
     try:
         result = cli.main(args=words, prog_name="q1lab", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -106,11 +106,11 @@ def _run(words: list[str]) -> int:
         click.echo(error.format_message(), err=True)  # a page, not a line
         return USAGE
     except click.ClickException as error:
-        raise Problem(acts.gone(words) or error.format_message()) from error
+        raise (acts.gone(words) or Problem(error.format_message())) from error
     except Problem as error:
         if error.code != USAGE or not (instead := acts.gone(words)):
             raise
-        raise Problem(instead) from error
+        raise instead from error
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.Abort:

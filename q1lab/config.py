@@ -87,8 +87,12 @@ def load(file: Path | None = None, env: Mapping[str, str] = os.environ) -> Confi
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for key, value in _read(file).items():
-        _known(key, str(file))
-        values[key] = _checked(key, value, str(file), file.parent)
+        try:
+            _known(key, str(file))
+            values[key] = _checked(key, value, str(file), file.parent)
+        except Problem as problem:
+            problem.file = file
+            raise
         sources[key] = str(file)
     for key in KEYS:
         variable = f"Q1LAB_{key.upper()}"
@@ -107,7 +111,7 @@ def put(key: str, text: str, file: Path | None = None) -> None:
     head, _, action = key.partition(".")
     _known(head, "`q1lab config`")
     if (head == "keymap") != bool(action):
-        raise Problem("keys are set one by one: `q1lab config keymap.study.tick x`")
+        raise Problem("keys are set one by one: ", next="`q1lab config keymap.study.tick x`")
     _read(file)  # a damaged file is told about, not overwritten
     document = tomlkit.parse(read_text(file, LARGEST)) if file.exists() else tomlkit.document()
     if action:
@@ -150,18 +154,20 @@ def _read(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise Problem(f"cannot read {file}: {os_reason(error)}", FAILED) from error
+        raise Problem(f"cannot read {file}: {os_reason(error)}", FAILED, file=file) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         said = "nested too deeply" if isinstance(error, RecursionError) else plain(str(error))[:200]
         raise Problem(
-            f"{file}: not valid TOML: {said}; fix it, or move it away for the defaults"
+            f"{file}: not valid TOML: {said}",
+            next="fix it, or move it away for the defaults",
+            file=file,
         ) from None
 
 
 def _known(key: str, where: str) -> str:
     if key in KEYS:
         return key
-    raise Problem(f"{where}: there is no setting {key!r}; {nearest(key, KEYS)}")
+    raise Problem(f"{where}: there is no setting {key!r}", next=nearest(key, KEYS))
 
 
 def _from_text(key: str, text: str) -> Any:
@@ -196,7 +202,9 @@ def _checked(key: str, value: Any, where: str, folder: Path) -> Any:
         raise Problem(f"{where}: {key} must be text, not {value!r}")
     if key in CHOICES and value not in CHOICES[key]:
         one_of = f"it is one of {', '.join(CHOICES[key])}"
-        raise Problem(f"{where}: {key} can't be {value!r}; {nearest(value, CHOICES[key], one_of)}")
+        raise Problem(
+            f"{where}: {key} can't be {value!r}", next=nearest(value, CHOICES[key], one_of)
+        )
     if key in ("repo", "content"):
         return whole(folder / expanded(value))
     return value

@@ -56,8 +56,8 @@ def sweep(wish: Wish, variants: Sequence[str], store: Store) -> Declared:
     for whatever a person can mend: then nothing of it exists."""
     if len(variants) < 2:
         raise Problem(
-            "a sweep compares at least two modifications; for one: "
-            + command.text(replace(wish, variant=variants[0] if variants else "rope"))
+            "a sweep compares at least two modifications",
+            next=f"for one: {command.text(replace(wish, variant=(*variants, 'rope')[0]))}",
         )
     wishes = [replace(wish, variant=variant) for variant in variants]
     return _declare(SWEEP, "", None, wishes, store)
@@ -66,7 +66,9 @@ def sweep(wish: Wish, variants: Sequence[str], store: Store) -> Declared:
 def over(wish: Wish, axis: str, values: Sequence[str], store: Store) -> Declared:
     """Plan the study of ``wish`` at each value of a hyperparameter; as ``sweep``."""
     if axis in wish.overrides:
-        raise Problem(f"{axis} is the axis of --over, and set besides; leave one of them out")
+        raise Problem(
+            f"{axis} is the axis of --over, and set besides", next="leave one of them out"
+        )
     wishes = [replace(wish, overrides={**wish.overrides, axis: value}) for value in values]
     return _declare(OVER, axis, tuple(values), wishes, store)
 
@@ -101,8 +103,9 @@ def choice(record: Series, store: Store) -> tuning.Tuned:
     if short or len(there) < len(record.members):
         line = command.going_on(next(iter(there.values()))) if there else "the same command"
         raise Problem(
-            f"{record.axis} is not tuned yet: {record.id} lacks runs; go on with: {line}",
+            f"{record.axis} is not tuned yet: {record.id} lacks runs",
             UNFINISHED,
+            next=f"go on with: {line}",
         )
     tried: dict[str, list[float | None]] = {arm: [] for arm in ARMS}
     for _, member in sorted(there.items()):
@@ -115,7 +118,9 @@ def choice(record: Series, store: Store) -> tuning.Tuned:
     for arm, losses in tried.items():
         best = tuning.best(values, losses)
         if best is None:
-            raise Problem(f"every {record.axis} diverged in the {arm} arm; set a smaller one")
+            raise Problem(
+                f"every {record.axis} diverged in the {arm} arm", next="set a smaller one"
+            )
         chosen[arm] = best
     return tuning.Tuned(
         record.axis,
@@ -134,7 +139,9 @@ def parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
     axis = presets.SHORT.get(key.strip(), key.strip())
     given = [part.strip() for part in rest.split(",") if part.strip()]
     if not sign or not axis or not given:
-        raise Problem(f"--over {text!r}: give KEY=VALUE,VALUE, such as max_iters=500,1000,2000")
+        raise Problem(
+            f"--over {text!r}: ", next="give KEY=VALUE,VALUE, such as max_iters=500,1000,2000"
+        )
     values: dict[float, str] = {}
     for part in given:
         try:
@@ -146,8 +153,8 @@ def parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
         values.setdefault(number, part)
     if len(values) < 2:
         raise Problem(
-            f"--over {text}: an axis has at least two values; for one, leave --over out and give "
-            f"--set {axis}={given[0]}"
+            f"--over {text}: an axis has at least two values",
+            next=f"for one, leave --over out and give --set {axis}={given[0]}",
         )
     return axis, tuple(values[number] for number in sorted(values))
 
@@ -190,7 +197,9 @@ def _declare(
     for draft in drafts:
         if draft.kept is not None or draft.study.is_floor:
             what = "a kept study" if draft.kept is not None else "the baseline itself"
-            raise Problem(f"{draft.typed.variant}: {what} can't be one of a series; run it alone")
+            raise Problem(
+                f"{draft.typed.variant}: {what} can't be one of a series", next="run it alone"
+            )
         if by_hand(draft.study.engine, ""):
             raise Problem(
                 "a series trains one study after another; what is trained by hand "
@@ -265,9 +274,9 @@ def _check(new: Sequence[Draft], wishes: Sequence[Wish]) -> None:
 def _refused(wishes: Sequence[Wish], bad: Mapping[str, Problem]) -> Problem:
     """All that is wrong with the modifications that are ``bad``, and how to go on without them."""
     good = [wish.variant for wish in wishes if wish.variant not in bad]
-    others = f"; for the others: {command.sweep_text(wishes[0], good)}" if good else ""
+    others = f"for the others: {command.sweep_text(wishes[0], good)}" if good else ""
     code = next(iter(bad.values())).code
-    return Problem("; ".join(map(str, bad.values())) + others, code)
+    return Problem("; ".join(map(str, bad.values())), code, next=others)
 
 
 def _seeds(drafts: Sequence[Draft], store: Store) -> tuple[int, ...]:

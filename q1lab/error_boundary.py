@@ -8,10 +8,8 @@ import contextlib
 import io
 import json
 import os
-import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from q1lab.errors import FAILED, INTERRUPTED, NOTICES, STATUSES, Problem
 
@@ -66,42 +64,29 @@ def explained(error: Exception) -> Problem | None:
     if "sqlite3" in sys.modules and isinstance(error, sys.modules["sqlite3"].DatabaseError):
         from q1lab.index import store
 
-        said = store.explain(error)
-        return None if said is None else Problem(said, FAILED)
+        return store.explain(error)
     if isinstance(error, UnicodeEncodeError) and isinstance(error.object, str):
-        return Problem(f"not UTF-8 text: {error.object!r}; rename it, or leave it out", FAILED)
+        return Problem(
+            f"not UTF-8 text: {error.object!r}", FAILED, next="rename it, or leave it out"
+        )
     if not isinstance(error, OSError):
         return None
     from q1lab.files import os_reason
 
-    return Problem(f"{error.filename or 'a file'}: {os_reason(error)}", FAILED)
-
-
-PLACE = re.compile(r"(?:^|(?<=[\s(]))([^\s:;,()'\"]*[./][^\s:;,()'\"]+)(?:(?::|, line )(\d+))?")
-"""A file that a message names, and the line in it."""
+    named = error.filename or "a file"
+    return Problem(f"{named}: {os_reason(error)}", FAILED, file=error.filename)
 
 
 def record(problem: Problem) -> dict[str, object]:
-    """A problem for programs, from its one line: what is wrong, the file and line that it names,
-    and behind the first semicolon what to do."""
-    line = one_line(str(problem))
-    what, _, then = line.partition("; ")
-    places = [(file, number) for file, number in PLACE.findall(line) if number or _is_there(file)]
-    file, number = places[0] if places else (None, "")
+    """A problem for programs."""
     return {
         "error": STATUSES[problem.code].replace(" ", "-"),
-        "what": what,
-        "file": file,
-        "line": int(number) if number else None,
-        "next": then or None,
+        "what": one_line(problem.what),
+        "file": None if problem.file is None else one_line(str(problem.file)),
+        "line": problem.line,
+        "next": one_line(problem.next) or None,
         "fixable_by": problem.fixable_by,
     }
-
-
-def _is_there(file: str) -> bool:
-    with contextlib.suppress(OSError, RuntimeError):  # too long, or a home that nobody has
-        return Path(file).expanduser().exists()
-    return False
 
 
 def say(message: str) -> None:

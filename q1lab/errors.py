@@ -66,13 +66,30 @@ def notice(text: str) -> None:
 class Problem(Exception):
     """Something a person can mend: what is wrong, where, and what to do, in one line.
 
+    The line is ``what; next``. A ``what`` that ends in a blank brings its own sign before ``next``
+    (``"GIT_DIR is set: "``). ``next`` is empty where nothing is said of what to do. ``file`` and
+    ``line`` are the place that the line names, for programs.
+
     ``code`` is the exit status of the command that meets it: 2 (usage) unless said otherwise.
     ``fixable_by`` is who can mend it: "you" (whoever gave the command), "learner" (nobody but the
     person whose week it is), or "time" (ask again later).
     """
 
-    def __init__(self, message: str, code: int = USAGE, fixable_by: str = "") -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        what: str,
+        code: int = USAGE,
+        fixable_by: str = "",
+        *,
+        next: str = "",  # noqa: A002
+        file: object = None,
+        line: int | None = None,
+    ) -> None:
+        super().__init__(f"{what}{'' if what.endswith(' ') or not next else '; '}{next}")
+        self.what = what.rstrip(" :.,")
+        self.next = next
+        self.file = file
+        self.line = line
         self.code = code
         self.fixable_by = fixable_by or ("time" if code == OUT_OF_TOUCH else "you")
 

@@ -48,9 +48,10 @@ def expanded(path: Path | str) -> Path:
     except RuntimeError:
         head = Path(path).parts[0]
         raise Problem(
-            f"{path}: there is no user {head[1:]!r} here; give the whole path"
+            f"{path}: there is no user {head[1:]!r} here"
             if head != "~"
-            else f"{path}: nobody's home folder is known here; give the whole path"
+            else f"{path}: nobody's home folder is known here",
+            next="give the whole path",
         ) from None
 
 
@@ -168,7 +169,9 @@ def proved(path: Path, root: Path) -> Path:
     """
     parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
     if not parts or ".." in parts:
-        raise Problem(f"{path} is not inside {root}: nothing outside it is written or deleted")
+        raise Problem(
+            f"{path} is not inside {root}: nothing outside it is written or deleted", file=path
+        )
     at = root
     for part in parts:
         at /= part
@@ -179,9 +182,10 @@ def proved(path: Path, root: Path) -> Path:
 
 def _is_a_link(path: Path) -> Problem:
     return Problem(
-        f"{path} is a link: q1lab writes and deletes nothing through links; put the file or folder "
-        "itself there",
+        f"{path} is a link: q1lab writes and deletes nothing through links",
         FAILED,
+        next="put the file or folder itself there",
+        file=path,
     )
 
 
@@ -272,7 +276,7 @@ def write_atomic(
     with refusals(f"cannot write {path}"):
         what = not_a_file(path)
         if what is not None:
-            raise Problem(f"cannot write {path}: it is {what}, not a file", FAILED)
+            raise Problem(f"cannot write {path}: it is {what}, not a file", FAILED, file=path)
         private_folder(path.parent)
         target = path.resolve() if path.is_symlink() else path
         with contextlib.suppress(FileNotFoundError):
@@ -454,7 +458,7 @@ def locked(
                 say(f"waiting for {holder} …")
             fd = try_lock(path, wait=max(0.0, wait - SILENT_WAIT))
         if fd is None:
-            raise Problem(f"{path.name} is held by {holder}; try again in a moment", FAILED)
+            raise Problem(f"{path.name} is held by {holder}", FAILED, next="try again in a moment")
     try:
         if doing:
             with contextlib.suppress(OSError):  # a full disk, which the work itself will meet

@@ -102,7 +102,7 @@ def propose(
     lock = try_lock(paths.home() / f"gate-{studies.safe(budget)}.lock")
     if lock is None:
         raise Problem(
-            f"another proposal to budget {budget} is being judged; wait for it", UNFINISHED
+            f"another proposal to budget {budget} is being judged", UNFINISHED, next="wait for it"
         )
     try:
         return _Proposal(store, loop, name, budget, train, most, engine).judge()
@@ -172,7 +172,8 @@ class _Proposal:
                 if getattr(first, key) != getattr(loop, key):
                     raise Problem(
                         f"budget {self.budget.name} was opened with another {key}; its proposals "
-                        "differ in their arms alone. --budget NAME opens another one"
+                        "differ in their arms alone. ",
+                        next="--budget NAME opens another one",
                     )
         wish = replace(engine, variant=name, baseline=base, loop=loop, headline="welch")
         place = choose(wish.engine, None, wish.engine_options, load_settings().engine)
@@ -187,16 +188,16 @@ class _Proposal:
         judged_by = since.loop.args[base if self.budget.baseline else since.baseline]
         if shlex.split(judged_by) != shlex.split(loop.args[base]):
             raise Problem(
-                f"{base} was judged with {judged_by or 'no arguments'}; an idea is an arm of its "
-                "own (--arm)"
+                f"{base} was judged with {judged_by or 'no arguments'}",
+                next="an idea is an arm of its own (--arm)",
             )
         now = loops.inputs_of(replace(loop, args={base: judged_by}))
         names = {*loops.own_words(loop, base), *loop.inputs}
         for name, sha256 in since.loop.inputs.items():
             if name in names and now.get(name) != sha256:
                 raise Problem(
-                    f"{name} is not what {base} was judged with; put it back, and an idea into its "
-                    "own file"
+                    f"{name} is not what {base} was judged with",
+                    next="put it back, and an idea into its own file",
                 )
 
     def _plan(self, asked: gate.Ask) -> Outcome | None:
@@ -268,8 +269,9 @@ class _Proposal:
             if row["state"] not in ENDED:
                 raise Problem(
                     f"{self.study.id}: {run} {row['state']}: {row['message'] or ''} (log: "
-                    f"{self.study.files.run(run).log}); the same command again goes on",
+                    f"{self.study.files.run(run).log})",
                     FAILED,
+                    next="the same command again goes on",
                 )
         return None
 

@@ -128,8 +128,8 @@ def _looked_at(loop: Loop, baseline: str, modified: str) -> Loop:
     if loop.smoke is None:
         if not by_name:
             raise Problem(
-                "the command has no {seed}. Where it reads Q1LAB_SEED, a look has to prove it: "
-                "give --smoke with what makes a run short, such as --smoke '--max_iters=20'"
+                "the command has no {seed}. Where it reads Q1LAB_SEED, a look has to prove it: ",
+                next="give --smoke with what makes a run short, such as --smoke '--max_iters=20'",
             )
         return loop
     first = _short_run(loop, baseline, 0)
@@ -149,12 +149,14 @@ def _looked_at(loop: Loop, baseline: str, modified: str) -> Loop:
     if repeats == "no" and not by_name:
         raise Problem(
             "the same seed gives other numbers each time, so that the command reads Q1LAB_SEED "
-            "can't be proved; put {seed} into the command"
+            "can't be proved",
+            next="put {seed} into the command",
         )
     if _steps(first) != _steps(theirs):
         raise Problem(
             f"{baseline} reports {loop.metric} at steps {_some(first)}, {modified} at "
-            f"{_some(theirs)}; both arms must report at the same steps"
+            f"{_some(theirs)}",
+            next="both arms must report at the same steps",
         )
     if _is_same(first, theirs) and _is_same(other, _short_run(loop, modified, 1)):
         raise Problem(
@@ -224,7 +226,9 @@ def _only_what_fits(wish: Wish) -> None:
     for key in ("preset", "data", "dtype", "overrides", "match", "tune", "unchecked"):
         if getattr(wish, key) != getattr(plain, key):
             option = "--set or --max-iters" if key == "overrides" else f"--{key}"
-            raise Problem(f"{option} is for q1lab's own loop; a command takes it among its words")
+            raise Problem(
+                f"{option} is for q1lab's own loop", next="a command takes it among its words"
+            )
 
 
 def own_words(loop: Loop, name: str) -> list[str]:
@@ -249,7 +253,7 @@ def inputs_of(loop: Loop) -> dict[str, str]:
             found[name] = sha256_file(file)
         except OSError as error:
             raise Problem(
-                f"{file}: {error.strerror or error}; the command's inputs name it"
+                f"{file}: {error.strerror or error}; the command's inputs name it", file=file
             ) from None
     return found
 
@@ -260,7 +264,9 @@ def prove_inputs(loop: Loop) -> None:
     now = inputs_of(loop)
     for name, sha256 in loop.inputs.items():
         if now.get(name) != sha256:
-            raise Problem(f"{name} changed while the study was planned; run the command again")
+            raise Problem(
+                f"{name} changed while the study was planned", next="run the command again"
+            )
 
 
 def repo_of(folder: Path, dirty: Callable[[Repository], bool]) -> dict[str, Any] | None:

@@ -113,7 +113,11 @@ def write_out(path: Path, content: str | bytes, *, mode: int = 0o644, force: boo
         _write_through(path, data)
         return
     if not path.parent.is_dir():
-        raise Problem(f"there is no folder {path.parent}; make it first, or give another path")
+        raise Problem(
+            f"there is no folder {path.parent}",
+            next="make it first, or give another path",
+            file=path.parent,
+        )
     may_write(path, force)
     with contextlib.suppress(Problem), locked(paths.home() / "written.lock"):
         mean({path: data})  # a home that can't be written is no reason to write nothing
@@ -131,8 +135,9 @@ def may_write(path: Path, force: bool = False) -> None:
     except OSError:
         pass
     raise Problem(
-        f"{path} is there already, and is not what q1lab wrote there; give another name, or "
-        "--force to write over it"
+        f"{path} is there already, and is not what q1lab wrote there",
+        next="give another name, or --force to write over it",
+        file=path,
     )
 
 
@@ -154,7 +159,7 @@ def _write_through(path: Path, data: bytes) -> None:
         raise
     except OSError as error:
         reason = "nobody reads from it" if error.errno == errno.ENXIO else os_reason(error)
-        raise Problem(f"cannot write {path}: {reason}", FAILED) from error
+        raise Problem(f"cannot write {path}: {reason}", FAILED, file=path) from error
 
 
 def _staging(git_dir: Path | None) -> list[Path]:

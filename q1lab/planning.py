@@ -119,8 +119,8 @@ def draft_of(wish: Wish, store: Store) -> Draft:
         looks.check(*asked)
         if wish.headline != "paired":
             raise Problem(
-                f"--seeds {wish.seeds}: the levels of a range hold for the paired interval; "
-                "leave --headline welch out, or give a number of seeds"
+                f"--seeds {wish.seeds}: the levels of a range hold for the paired interval",
+                next="leave --headline welch out, or give a number of seeds",
             )
     seeds = command.parse_seeds(wish.seeds) if asked is None else tuple(range(asked[1]))
     if wish.jobs is not None and wish.jobs < 1:
@@ -152,7 +152,9 @@ def draft_of(wish: Wish, store: Store) -> Draft:
     config = presets.resolve(preset, wish.overrides, extra_fields)
     chosen = wish.tuned
     if wish.tune is not None and chosen is None:
-        raise Problem(f"{wish.tune} has to be tuned first: `q1lab run` with --tune does both")
+        raise Problem(
+            f"{wish.tune} has to be tuned first: ", next="`q1lab run` with --tune does both"
+        )
     wish, data = _data(wish, store, config["block_size"])
     if again is not None:
         kept.same_data(again, data)
@@ -261,8 +263,9 @@ def _data(wish: Wish, store: Store, block_size: int) -> tuple[Wish, Data]:
         return replace(wish, data=chosen), corpora.prepare(chosen, block_size)
     except Problem as problem:
         raise Problem(
-            f"the data that `q1lab data` chose: {problem}. Choose again, or give --data",
+            f"the data that `q1lab data` chose: {problem}. ",
             problem.code,
+            next="Choose again, or give --data",
         ) from None
 
 
@@ -391,7 +394,9 @@ def _write(study: Study, wish: Wish) -> None:
         for arm, file in (("baseline", pair.baseline), ("modified", pair.modified)):
             if file.sha256 != study.arms[arm].sha256:
                 raise Problem(
-                    f"{file.path} changed while the study was planned; run the command again"
+                    f"{file.path} changed while the study was planned",
+                    next="run the command again",
+                    file=file.path,
                 )
             write_atomic(study.files.root / study.arms[arm].source, file.text)
     loops.keep_uncommitted(study)
@@ -420,9 +425,8 @@ def check(file: variants.Variant) -> tuple[str, ...]:
         raise Problem(
             f"{file.path.name} fails {len(failed)} of {len(report.checks)} checks "
             f"({', '.join(failed[:3])}"
-            f"{', …' if len(failed) > 3 else ''}); see `q1lab check {file.origin}`, "
-            "or train it all the same with "
-            "--unchecked"
+            f"{', …' if len(failed) > 3 else ''})",
+            next=f"see `q1lab check {file.origin}`, or train it all the same with --unchecked",
         )
     return tuple(f"“{result.name}”, because {result.overruled}" for result in report.overruled)
 
@@ -577,8 +581,8 @@ def same_study(
             return study
         raise Problem(
             f"{study.id} was planned with {found.first} to {found.most} pairs, and its level "
-            f"holds for no other plan: go on with --seeds {found.first}..{found.most}, or ask "
-            "again with --fresh"
+            f"holds for no other plan: ",
+            next=f"go on with --seeds {found.first}..{found.most}, or ask again with --fresh",
         )
     return None
 

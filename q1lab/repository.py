@@ -101,8 +101,9 @@ class NoRepository(Problem):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(
-            f"{folder} is in no git repository: "
-            f"give one with --repo PATH, or make one with `git init {folder}`"
+            f"{folder} is in no git repository: ",
+            next=f"give one with --repo PATH, or make one with `git init {folder}`",
+            file=folder,
         )
         self.folder = folder
 
@@ -115,7 +116,7 @@ class NeedsYes(Problem):
     """
 
     def __init__(self, reasons: Sequence[str], diff: str) -> None:
-        super().__init__("; ".join(reasons) + ". Nothing was changed; --yes goes on")
+        super().__init__(f"{'; '.join(reasons)}. Nothing was changed", next="--yes goes on")
         self.reasons = tuple(reasons)
         self.diff = diff
 
@@ -176,7 +177,9 @@ class Repository:
         given = expanded(path).absolute()
         folder = given if given.is_dir() else given.parent
         if not folder.is_dir():
-            raise Problem(f"there is no folder {given}: check --repo, or the configured repository")
+            raise Problem(
+                f"there is no folder {given}: ", next="check --repo, or the configured repository"
+            )
         # rev-parse prints a flag that it doesn't know as it is: a line between the answers, which
         # may be empty or hold line breaks
         code, out, err = _run(
@@ -192,17 +195,22 @@ class Repository:
         if not out:
             if "not a git repository" in err:
                 raise NoRepository(folder)
-            raise Problem(f"git cannot use {folder}: {_first_line(err)}", FAILED)
+            raise Problem(f"git cannot use {folder}: {_first_line(err)}", FAILED, file=folder)
         found, *places = [answer.removesuffix("\n") for answer in out.split("--next\n")]
         bare, inside, git_dir = found.split("\n", 2)
         if bare == "true":
             raise Problem(
-                f"{git_dir} is a bare repository, without a work tree to write in: clone it first"
+                f"{git_dir} is a bare repository, without a work tree to write in: ",
+                next="clone it first",
             )
         if inside == "true":
-            raise Problem(f"{folder} is inside git's own folder: give the work tree with --repo")
+            raise Problem(
+                f"{folder} is inside git's own folder: ",
+                next="give the work tree with --repo",
+                file=folder,
+            )
         if code != 0:
-            raise Problem(f"git cannot use {folder}: {_first_line(err)}", FAILED)
+            raise Problem(f"git cannot use {folder}: {_first_line(err)}", FAILED, file=folder)
         hooks, superproject, top = places
         return cls(Path(top), Path(git_dir), folder / hooks, superproject)
 
@@ -368,7 +376,7 @@ class Repository:
             raise Problem("a commit needs a message")
         contents = {name: self._content(name) for name in checked.contents}
         if gone := next((name for name, content in contents.items() if content is None), None):
-            raise Problem(f"there is no file {self.root / gone} to commit")
+            raise Problem(f"there is no file {self.root / gone} to commit", file=self.root / gone)
         self._catch_up(checked.lagging)
         # What HEAD hasn't got is new; what stood as committed and is as it was is not looked at.
         states = checked.states
@@ -500,20 +508,25 @@ class Repository:
             return self._locked_problem(text)
         if "tell me who you are" in low or "auto-detection is disabled" in low:
             return Problem(
-                "git does not know who you are, so nothing was committed: "
-                'git config --global user.name "Your Name"; '
-                "git config --global user.email you@example.org"
+                "git does not know who you are, so nothing was committed: ",
+                next=(
+                    'git config --global user.name "Your Name"; '
+                    "git config --global user.email you@example.org"
+                ),
             )
         if "no space left" in low:
             return Problem(
-                "the disk is full, so nothing was committed: free some space and try again", FAILED
+                "the disk is full, so nothing was committed: ",
+                FAILED,
+                next="free some space and try again",
             )
         signing = ("gpg failed to sign", "failed to write commit object", "ssh-keygen")
         if any(words in low for words in signing):
             return Problem(
-                "git could not sign the commit (commit.gpgsign is set), so nothing was committed: "
-                f"unlock your key and try again, or use --no-commit. git said: {_first_line(text)}",
+                "git could not sign the commit (commit.gpgsign is set), so nothing was committed: ",
                 FAILED,
+                next="unlock your key and try again, or use --no-commit. "
+                f"git said: {_first_line(text)}",
             )
         touched = ", ".join(self._touched(contents))
         tail = f" (the hook changed {touched})" if touched else ""
@@ -522,8 +535,9 @@ class Repository:
         if hooks := [name for name in kinds if os.access(self._hooks / name, os.X_OK)]:
             return Problem(
                 f"a hook of this repository ({' or '.join(hooks)}) refused the commit, so nothing "
-                f"was committed{tail}: fix what it says, or use --no-commit. It said: {said}",
+                f"was committed{tail}: ",
                 FAILED,
+                next=f"fix what it says, or use --no-commit. It said: {said}",
             )
         return Problem(
             f"git could not commit, and nothing was changed{tail}. It said: {said}", FAILED
@@ -536,12 +550,18 @@ class Repository:
 
     def _refuse_operations(self) -> None:
         if not self.root.is_dir() or not self.git_dir.is_dir():
-            raise Problem(f"the repository {self.root} is gone: give another with --repo")
+            raise Problem(
+                f"the repository {self.root} is gone: ",
+                next="give another with --repo",
+                file=self.root,
+            )
         for marker, what in _IN_PROGRESS:
             if (self.git_dir / marker).exists():
                 raise Problem(
-                    f"{what} is in progress in {self.root}, and a commit now would land inside it: "
-                    "end it first (git status says how)"
+                    f"{what} is in progress in {self.root}, and a commit now would land "
+                    "inside it: ",
+                    next="end it first (git status says how)",
+                    file=self.root,
                 )
 
     def _refuse_path(self, name: str) -> None:
@@ -551,8 +571,8 @@ class Repository:
         for above in reversed(Path(name).parents[:-1]):
             if (self.root / above / ".git").exists():
                 raise Problem(
-                    f"{full} is in {above}, a repository of its own (a submodule, perhaps): "
-                    f"give that with --repo {self.root / above}"
+                    f"{full} is in {above}, a repository of its own (a submodule, perhaps): ",
+                    next=f"give that with --repo {self.root / above}",
                 )
         with contextlib.suppress(FileNotFoundError):
             mode = full.lstat().st_mode
@@ -568,14 +588,17 @@ class Repository:
         if code == 0:
             rule, _, name = out.splitlines()[0].rpartition("\t")
             raise Problem(
-                f"git ignores {name.replace(':(top)', '', 1)} in {self.root} ({rule}): "
-                "take that rule out, choose another file, or use --no-commit"
+                f"git ignores {name.replace(':(top)', '', 1)} in {self.root} ({rule}): ",
+                next="take that rule out, choose another file, or use --no-commit",
+                file=self.root,
             )
 
     def _refuse_conflicts(self) -> None:
         if self._must("ls-files", "--unmerged"):
             raise Problem(
-                f"{self.root} has unresolved conflicts: resolve them first (git status lists them)"
+                f"{self.root} has unresolved conflicts: ",
+                next="resolve them first (git status lists them)",
+                file=self.root,
             )
 
     def _wait_for_lock(self) -> None:
@@ -593,9 +616,12 @@ class Repository:
         with contextlib.suppress(OSError):
             age = f", {max(0, round(time.time() - lock.stat().st_mtime))} s old"
         return Problem(
-            f"another git is at work: {lock}{age}. Try again when it is done; if no git runs, "
-            "it was left by a crash and you can remove it. Nothing was changed",
+            f"another git is at work: {lock}{age}. ",
             FAILED,
+            next=(
+                "Try again when it is done; if no git runs, "
+                "it was left by a crash and you can remove it. Nothing was changed"
+            ),
         )
 
     # ── plumbing
@@ -655,7 +681,8 @@ class Repository:
         if full.name in ("", "..") or resolved == root or not resolved.is_relative_to(root):
             raise Problem(
                 f"{path} is not a file inside the repository {self.root}: "
-                "nothing outside it is written"
+                "nothing outside it is written",
+                file=path,
             )
         return resolved.relative_to(root).as_posix()
 
@@ -664,7 +691,9 @@ class Repository:
         if code != 0:
             if _LOCKED.search(err):
                 raise self._locked_problem(err)
-            raise Problem(f"git failed in {self.root}: {_first_line(err or out)}", FAILED)
+            raise Problem(
+                f"git failed in {self.root}: {_first_line(err or out)}", FAILED, file=self.root
+            )
         return out
 
     def _git(self, *arguments: str) -> tuple[int, str, str]:
@@ -792,7 +821,7 @@ def init(path: Path | str) -> Repository:
     another one."""
     folder = expanded(path).absolute()
     if folder.exists() and not folder.is_dir():
-        raise Problem(f"{folder} is not a folder")
+        raise Problem(f"{folder} is not a folder", file=folder)
     above = [found.root] if (found := Repository.around(folder)) else []
     for parent in folder.resolve().parents:  # git itself stops looking where a file system ends
         if (parent / ".git" / "HEAD").exists() or (parent / ".git").is_file():
@@ -800,15 +829,20 @@ def init(path: Path | str) -> Repository:
     if above:
         raise Problem(
             f"{folder} is already in the repository {above[0]}: "
-            "q1lab does not put one inside another"
+            "q1lab does not put one inside another",
+            file=folder,
         )
     if folder.resolve() in (Path.home().resolve(), Path(folder.anchor)):
         raise Problem(
-            f"{folder} holds everything you have: make a folder for this work and give that"
+            f"{folder} holds everything you have: ",
+            next="make a folder for this work and give that",
+            file=folder,
         )
     if below := sorted(child.parent.name for child in folder.glob("*/.git")):
         raise Problem(
-            f"{folder} holds repositories ({', '.join(below[:3])}): give one of them with --repo"
+            f"{folder} holds repositories ({', '.join(below[:3])}): ",
+            next="give one of them with --repo",
+            file=folder,
         )
     created = not folder.exists()
     folder.mkdir(exist_ok=True)
@@ -817,7 +851,9 @@ def init(path: Path | str) -> Repository:
         if created:
             with contextlib.suppress(OSError):
                 folder.rmdir()
-        raise Problem(f"git init failed in {folder}: {_first_line(err or out)}", FAILED)
+        raise Problem(
+            f"git init failed in {folder}: {_first_line(err or out)}", FAILED, file=folder
+        )
     return Repository.discover(folder)
 
 
@@ -861,7 +897,7 @@ def _run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tup
         import git
     except ImportError as error:
         raise Problem(
-            "git is not installed, or not on PATH: install it, or use --no-commit", FAILED
+            "git is not installed, or not on PATH: ", FAILED, next="install it, or use --no-commit"
         ) from error
     repo_git = git.Git(str(folder))
     started: Any = None  # it ends git when it is let go of

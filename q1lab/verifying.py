@@ -69,17 +69,19 @@ class How:
 def verify(place: Path, how: How, tell: Tell, agree: Agree) -> Report:
     """Check the bundle at ``place``, an archive or a folder. Problem for what is no bundle."""
     if not place.exists():
-        raise Problem(f"{place}: no such file or folder")
+        raise Problem(f"{place}: no such file or folder", file=place)
     packed = place.is_file()
     if packed and not bundle.is_packed(place):
-        raise Problem(f"{place} is no archive of q1lab and no folder of a study")
+        raise Problem(f"{place} is no archive of q1lab and no folder of a study", file=place)
     with contextlib.ExitStack() as opened:
         if packed:
             found = opened.enter_context(bundle.unpacked(place, faults=True))
         else:
             found = bundle.read(place, str(place), faults=True)
         if not found.whole:
-            raise Problem(f"{place} has no list of its files: it is not a bundle", FAILED)
+            raise Problem(
+                f"{place} has no list of its files: it is not a bundle", FAILED, file=place
+            )
         report = Report(found.study.id, number=how.number)
         _files(found, report)
         lines, links = _journal(found, report)

@@ -137,7 +137,8 @@ def repository(how: Writing) -> tuple[Path, Repository | None]:
             refused = Problem(
                 f"{folder} is in no git repository: give one with --repo PATH, "
                 "make one with --init, "
-                "or write without it with --no-commit"
+                "or write without it with --no-commit",
+                file=folder,
             )
             if ask(f"{folder} is in no git repository. Make one there?", refused) != "yes":
                 raise refused from None
@@ -310,8 +311,8 @@ def _ask_first(proposal: Change) -> None:
     remark(f"\nThis would be committed on {branch}, with {names} and nothing else:")
     remark(f"  {proposal.message}")
     unanswered = Problem(
-        "nothing was changed, as nobody answered: --yes commits without asking, "
-        "--no-commit writes without committing"
+        "nothing was changed, as nobody answered: ",
+        next="--yes commits without asking, --no-commit writes without committing",
     )
     words = ("yes", "no", "always")
     answer = ask("Commit it? (y)es, (n)o, (a)lways: don't ask again", unanswered, words)

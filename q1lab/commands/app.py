@@ -21,12 +21,13 @@ def start_app(session: str | None, content: Path | None) -> None:
     in_browser = "TEXTUAL_DRIVER" in os.environ
     if not in_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Problem(
-            "the app needs a terminal; without one, `q1lab status` says where you are and `q1lab "
-            "run` trains"
+            "the app needs a terminal",
+            next="without one, `q1lab status` says where you are and `q1lab run` trains",
         )
     if not in_browser and os.environ.get("TERM") == "dumb":
         raise Problem(
-            "the app needs more than TERM=dumb; `q1lab status` and every other command work here"
+            "the app needs more than TERM=dumb",
+            next="`q1lab status` and every other command work here",
         )
     gc.disable()  # nothing of the start is garbage; the app turns it on again after the first paint
     setup = prepare(session, content)

@@ -52,7 +52,7 @@ def check(file: Path, for_: str | None, watch: bool, as_json: bool) -> int:
             raise Problem(f"--for {part}: not one of {', '.join(known)}")
     if watch and as_json:
         raise Problem(
-            "--watch shows checks as a file is saved; --json gives one record: choose one"
+            "--watch shows checks as a file is saved; --json gives one record: ", next="choose one"
         )
     code = _once(file, for_, as_json)
     if watch:

@@ -34,7 +34,7 @@ def config(key: str | None, value: str | None, keys: bool, as_json: bool) -> Non
     """
     if key is not None:
         if value is None:
-            raise Problem(f"give {key} a value; `q1lab config` says what it is now")
+            raise Problem(f"give {key} a value", next="`q1lab config` says what it is now")
         _set(key, value)
         return
     found = settings.load()

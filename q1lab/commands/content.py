@@ -42,7 +42,9 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
     from q1lab.week.content import check, load
 
     if not folder.is_dir():
-        raise Problem(f"{folder} is not a folder; name the folder that holds week.toml")
+        raise Problem(
+            f"{folder} is not a folder", next="name the folder that holds week.toml", file=folder
+        )
     models = [path.stem for path in models_dir().glob("*.py") if path.stem != "__init__"]
     findings = check(folder, models, COUNTERS)
     if running and not any(finding.fatal for finding in findings):

@@ -116,8 +116,9 @@ def _form_of(output: Path | None) -> str:
     form = by_suffix.get(output.suffix.lower())
     if form is None:
         raise Problem(
-            f"{output}: nothing is exported as {output.suffix}; give a name that ends in "
-            f"{', '.join(by_suffix)}, or a --format"
+            f"{output}: nothing is exported as {output.suffix}",
+            next=f"give a name that ends in {', '.join(by_suffix)}, or a --format",
+            file=output,
         )
     return form
 
@@ -126,14 +127,16 @@ def _whole(store: Store, ids: list[str], form: str, output: Path | None, force: 
     """Write one study as an archive, or as a notebook (a script in a zip, by the output's
     suffix)."""
     if len(ids) != 1:
-        raise Problem(f"--format {form} takes one study; name one")
+        raise Problem(f"--format {form} takes one study", next="name one")
     study = studies.load(ids[0])
     path = output or Path()
     if path.is_dir():
         path /= f"{study.id}{WHOLE[form]}"
     fits = (".zip",) if form == "archive" else (".ipynb", ".zip")
     if path.suffix not in fits:
-        raise Problem(f"--output {path}: give a name that ends in {' or '.join(fits)}")
+        raise Problem(
+            f"--output {path}: ", next=f"give a name that ends in {' or '.join(fits)}", file=path
+        )
     if form == "archive":
         _archive(store, study, path, force)
     else:

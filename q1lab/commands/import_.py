@@ -69,14 +69,17 @@ def import_(
     if group is not None:
         raise Problem(f"--group is one of W&B's: {WANDB}ENTITY/PROJECT")
     if not path.exists():
-        raise Problem(f"{path} doesn't exist; give a folder of events.jsonl or a CSV")
+        raise Problem(
+            f"{path} doesn't exist", next="give a folder of events.jsonl or a CSV", file=path
+        )
     if path.is_file() and path.suffix != ".csv" and bundle.is_packed(path):
         with bundle.unpacked(path) as found:
             return _study(found, str(path), as_json=as_json)
     if (path / "study.json").is_file():
         if baseline or allow:
             raise Problem(
-                f"{path} is a whole study with its own plan; --baseline and --allow don't apply"
+                f"{path} is a whole study with its own plan; --baseline and --allow don't apply",
+                file=path,
             )
         return _study(bundle.read(path, str(path)), str(path), as_json=as_json)
     runs = outside_runs.from_folder(path) if path.is_dir() else outside_runs.from_csv(path)
@@ -140,10 +143,12 @@ def _of_project(project: str, group: str | None) -> dict[str, Any]:
     from q1lab.tracking import state as wandb_state
 
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,127}/[A-Za-z0-9][\w.-]{0,127}", project, re.ASCII):
-        raise Problem(f"{project!r} is no ENTITY/PROJECT; write it like {WANDB}alice/q1-capstone")
+        raise Problem(
+            f"{project!r} is no ENTITY/PROJECT", next=f"write it like {WANDB}alice/q1-capstone"
+        )
     if not wandb_state.key_configured():
         login = wandb_state.wandb_command("login")
-        raise Problem(f"no W&B key is configured; run `{login}`, then import again", FAILED)
+        raise Problem("no W&B key is configured", FAILED, next=f"run `{login}`, then import again")
     record = _fetch(project, group)
     if not record["runs"]:
         where = f" in the group {group}" if group else ""
@@ -173,8 +178,9 @@ def _fetch(project: str, group: str | None) -> dict[str, Any]:
                 child.wait(timeout=SECONDS)
             except subprocess.TimeoutExpired:
                 raise Problem(
-                    f"{project}: no end within {SECONDS:.0f} s; try again, or a smaller --group",
+                    f"{project}: no end within {SECONDS:.0f} s",
                     FAILED,
+                    next="try again, or a smaller --group",
                 ) from None
         try:
             record: dict[str, Any] = json.loads(file.read_text())

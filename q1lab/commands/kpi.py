@@ -48,7 +48,7 @@ def kpi(
     if name is not None:
         return _set(store, week, name, actual, target, counted)
     if counted or actual is not None or target is not None:
-        raise Problem("which KPI? Give its NAME; `q1lab kpi` lists them")
+        raise Problem("which KPI? ", next="Give its NAME; `q1lab kpi` lists them")
     lines = kpi_sources.kpi_lines(store, week, shared.maybe_repository(repo))
     return Said("", [as_text(lines)], {"kpis": [{**asdict(one), "met": one.met} for one in lines]})
 

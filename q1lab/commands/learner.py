@@ -58,14 +58,14 @@ def new(
             "say what to make: a modification (q1lab new rope), or --baseline for a first model.py"
         )
     if baseline and source is not None:
-        raise Problem("--baseline writes the baseline; --from copies a file: choose one")
+        raise Problem("--baseline writes the baseline; --from copies a file: ", next="choose one")
     if name is not None and (Path(name).name != name or not name.endswith(".py")):
         raise Problem(f"--name {name}: a file name that ends in .py, without folders")
     if name is not None and variant is not None and baseline:
-        raise Problem("--name names one file; make them one at a time")
+        raise Problem("--name names one file", next="make them one at a time")
     if variant is not None and variant not in learner.VARIANTS:
         raise Problem(
-            f"no modification called {variant!r}; there is: {', '.join(learner.VARIANTS)}"
+            f"no modification called {variant!r}", next=f"there is: {', '.join(learner.VARIANTS)}"
         )
     from q1lab.repository import Repository, init
 
@@ -140,7 +140,7 @@ def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: 
         if variant is None:
             row = learner_tables.modification(store, week.label)
             if row is None:
-                raise Problem("say for which modification: q1lab hint rope")
+                raise Problem("say for which modification: ", next="q1lab hint rope")
             variant = str(row["variant"])
         ladder = learner.hints(variant, week.root)
         if compare is not None:
@@ -188,9 +188,9 @@ def _compare(variant: str, file: Path, content: Path, as_json: bool) -> int:
     if not report.passed:
         what = report.unusable or report.failed[0].words
         raise Problem(
-            f"{file.name} does not pass yet ({what}); the reference comes after that, "
-            "or as `--stage 4`",
+            f"{file.name} does not pass yet ({what})",
             FAILED,
+            next="the reference comes after that, or as `--stage 4`",
         )
     beside, words = learner.compare_with_reference(variant, file), learner.after(variant, content)
     diff = beside.diff

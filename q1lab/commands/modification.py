@@ -91,6 +91,8 @@ def modification(
 
 def _ask_before_changing(question: str) -> None:
     """Problem unless the learner says yes to what is asked, if anything is."""
-    unanswered = Problem("nothing was changed, as nobody answered: --yes changes your choice")
+    unanswered = Problem(
+        "nothing was changed, as nobody answered: ", next="--yes changes your choice"
+    )
     if question and shared.ask(question, unanswered) != "yes":
         raise Problem("nothing was changed", FAILED)

@@ -42,8 +42,8 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
         spread = planner.own(store, name, preset) or planner.known(store, name, usual)
     if spread is None:
         raise Problem(
-            f"no study of {variant} has three pairs yet, and no figures ship for it at {usual}; "
-            f"run one first: {command.text(Wish(variant, preset=preset))}"
+            f"no study of {variant} has three pairs yet, and no figures ship for it at {usual}",
+            next=f"run one first: {command.text(Wish(variant, preset=preset))}",
         )
     advice = planner.advise(detect, spread)
     if as_json:

@@ -132,7 +132,11 @@ def _draft(file: Path | None) -> tuple[Path, bytes]:
                 file = Path(kept["path"])
     data = read(file)
     if data is None:
-        raise Problem(f"there is no draft {file}: `q1lab post new` makes one, --file names another")
+        raise Problem(
+            f"there is no draft {file}: ",
+            next="`q1lab post new` makes one, --file names another",
+            file=file,
+        )
     return file, data
 
 
@@ -323,7 +327,9 @@ def export_command(
     if output is not None:
         target = output / made.name if output.is_dir() or str(output).endswith("/") else output
         if target.resolve() == path.resolve():
-            raise Problem(f"{path} is the draft itself; give another file with --output")
+            raise Problem(
+                f"{path} is the draft itself", next="give another file with --output", file=path
+            )
         write_out(target, made.text, mode=public_mode(), force=force)
     if as_json:
         shared.emit({**asdict(made), "file": str(target) if target else None})

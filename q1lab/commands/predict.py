@@ -66,7 +66,9 @@ def predict(
         if any(value is not None for value in given.values()) or amend:
             missing = [option for option, value in given.items() if value is None]
             if missing and (direction != "same" or missing != ["--size"]):
-                raise Problem(f"a prediction has four parts; {', '.join(missing)} is missing")
+                raise Problem(
+                    "a prediction has four parts", next=f"{', '.join(missing)} is missing"
+                )
             names = {option.removeprefix("--"): option for option in given}
             typed = {name: given[option] or "" for name, option in names.items()}
             values = predictions.read({**typed, "why": why or ""}, names)

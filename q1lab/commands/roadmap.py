@@ -63,12 +63,16 @@ def roadmap(
     data = read(path)
     if data is None:
         raise Problem(
-            f"there is no {path}; name another file with --file, or another repository with --repo"
+            f"there is no {path}",
+            next="name another file with --file, or another repository with --repo",
+            file=path,
         )
     listed = documents.boxes(data, week.label)
     if not listed and not as_json:
         raise Problem(
-            f"{path} has no checkbox for {week.label}: a heading or the item must name the week"
+            f"{path} has no checkbox for {week.label}: ",
+            next="a heading or the item must name the week",
+            file=path,
         )
     if not writing:
         if as_json:

@@ -103,7 +103,7 @@ def run(
     if tune and (over or detach):
         other = "--over" if over else "--detach"
         raise Problem(
-            f"--tune with {other}: the study is planned when tuning is done; leave one out"
+            f"--tune with {other}: the study is planned when tuning is done", next="leave one out"
         )
     wish = command.wish_of(variant=given[0], loop=loop, **asked)
     # the quick questions first
@@ -161,7 +161,9 @@ def _named(given: str) -> Study | None:
     known = given not in variants.names() and not Path(given).exists() and given in studies.ids()
     study = studies.load(given) if known else None
     if study is not None and study.gate is not None:
-        raise Problem(f"{given} is a proposal to a gate; go on with {command.going_on(study)}")
+        raise Problem(
+            f"{given} is a proposal to a gate", next=f"go on with {command.going_on(study)}"
+        )
     return study
 
 

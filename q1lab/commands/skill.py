@@ -50,7 +50,7 @@ def skill(page: str | None, output: Path | None, force: bool, as_json: bool) -> 
             click.echo(text, nl=False)
         return OK
     if page:
-        raise Problem("--output writes every page; leave PAGE out")
+        raise Problem("--output writes every page", next="leave PAGE out")
     written = write(output.absolute(), found, force=force)
     if as_json:
         print_json({"written": [str(file) for file in written]})
@@ -86,7 +86,9 @@ def write(folder: Path, found: dict[str, str], *, force: bool) -> list[Path]:
     from q1lab.documents.change import public_mode
 
     if not folder.is_dir():
-        raise Problem(f"there is no folder {folder}; make it first, or give another path")
+        raise Problem(
+            f"there is no folder {folder}", next="make it first, or give another path", file=folder
+        )
     to = {proved(folder / NAME / name, folder): text.encode() for name, text in found.items()}
     with own_writes.writing(None):
         for file in to:

@@ -40,7 +40,7 @@ def sync(study: str | None, fresh: bool) -> int:
     status is 0 when nothing is left to upload.
     """
     if fresh and not study:
-        raise Problem("--fresh needs the study's name; `q1lab status` lists them")
+        raise Problem("--fresh needs the study's name", next="`q1lab status` lists them")
     if study:
         chosen = [studies.load(study)]
     else:
@@ -62,9 +62,9 @@ def sync(study: str | None, fresh: bool) -> int:
             continue
         if not wandb_state.key_configured():
             raise Problem(
-                f"no W&B key is configured; run `{wandb_state.wandb_command('login')}`, then "
-                "`q1lab sync` again",
+                "no W&B key is configured",
                 FAILED,
+                next=f"run `{wandb_state.wandb_command('login')}`, then `q1lab sync` again",
             )
         click.echo(
             f"{one.id}: uploading {len(before)} run{'s' if len(before) != 1 else ''} …", err=True
@@ -91,7 +91,9 @@ def _wait_for_relay(study: Study) -> None:
     deadline = time.monotonic() + SECONDS
     while is_locked(lock):
         if time.monotonic() > deadline:
-            raise Problem(f"the relay of {study.id} is still at work; try again later", FAILED)
+            raise Problem(
+                f"the relay of {study.id} is still at work", FAILED, next="try again later"
+            )
         time.sleep(0.2)
 
 
@@ -99,7 +101,9 @@ def _forget(study: Study) -> None:
     """Give the runs new ids and drop what wandb keeps under the old ones; the events are all it
     takes."""
     if is_locked(wandb_state.relay_lock(study)):
-        raise Problem(f"the relay of {study.id} is still at work; try again in a moment", FAILED)
+        raise Problem(
+            f"the relay of {study.id} is still at work", FAILED, next="try again in a moment"
+        )
     old = [
         folder
         for run in wandb_state.read(study).values()

@@ -35,7 +35,7 @@ def take(name: str | None, as_json: bool) -> int:
                 click.echo(plain(f"{one:{width}}  {about}".rstrip()))
         return 0
     if name not in week.files:
-        raise Problem(f"the week has no file {name!r}; {nearest(name, week.files)}")
+        raise Problem(f"the week has no file {name!r}", next=nearest(name, week.files))
     source, target = week.root / FILES / name, Path(name)
     data = read_bytes(source)
     try:
@@ -44,10 +44,12 @@ def take(name: str | None, as_json: bool) -> int:
     except FileExistsError:
         if not target.is_file() or read_bytes(target) != data:
             raise Problem(
-                f"{target} is there already and differs; move it away, or take it in another folder"
+                f"{target} is there already and differs",
+                next="move it away, or take it in another folder",
+                file=target,
             ) from None
     except OSError as error:
-        raise Problem(f"can't write {target}: {os_reason(error)}", FAILED) from error
+        raise Problem(f"can't write {target}: {os_reason(error)}", FAILED, file=target) from error
     if as_json:
         shared.emit({"file": str(target)})
     else:

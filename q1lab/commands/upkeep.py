@@ -23,7 +23,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 def _agreed(question: str, yes: bool) -> bool:
     """Whether the learner agrees. Problem where nobody answers."""
-    unanswered = Problem("nothing was done: look with --dry-run, then give --yes")
+    unanswered = Problem("nothing was done: ", next="look with --dry-run, then give --yes")
     return yes or shared.ask(question, unanswered) == "yes"
 
 

@@ -59,7 +59,7 @@ def verify(
     from q1lab import verifying
 
     if every and cells is not None:
-        raise Problem("--all and --cells: give one of them")
+        raise Problem("--all and --cells: ", next="give one of them")
     drawn = secrets.randbelow(10**6) if number is None else number
     many = None if every else 1 if cells is None else cells
     how = verifying.How(many, drawn, data and expanded(data))

@@ -91,7 +91,11 @@ def form_of(path: Path) -> str:
     """The kind of picture that a file's name asks for. Problem for another suffix."""
     form = path.suffix.lower().removeprefix(".")
     if form not in FORMATS:
-        raise Problem(f"{path}: a plot is written as .svg or .png; give a file name that ends so")
+        raise Problem(
+            f"{path}: a plot is written as .svg or .png",
+            next="give a file name that ends so",
+            file=path,
+        )
     return form
 
 

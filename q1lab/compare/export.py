@@ -80,9 +80,9 @@ def export(
     without ``force`` where a file that q1lab did not write would be replaced.
     """
     if form not in FORMATS:
-        raise Problem(f"no export format {form!r}; there is: {', '.join(FORMATS)}")
+        raise Problem(f"no export format {form!r}", next=f"there is: {', '.join(FORMATS)}")
     if not ids and not unreadable:
-        raise Problem("nothing to export; start a study with `q1lab run rope --seeds 3`")
+        raise Problem("nothing to export", next="start a study with `q1lab run rope --seeds 3`")
     chosen = [studies.load(study_id) for study_id in ids]
     for study in chosen:
         ingest.take_in(store, study)
@@ -91,8 +91,9 @@ def export(
     if form in ("svg", "png"):
         if not folder and len(chosen) > 1:
             raise Problem(
-                f"{target}: {len(chosen)} studies make {len(chosen)} pictures; "
-                "give a folder that exists"
+                f"{target}: {len(chosen)} studies make {len(chosen)} pictures",
+                next="give a folder that exists",
+                file=target,
             )
         return [
             _picture(store, study, target / f"{study.id}.{form}" if folder else target, force)

@@ -43,8 +43,8 @@ def check(first: int, most: int) -> None:
     """Problem for a range that can't be planned."""
     if not (FIRST_LEAST <= first <= FIRST_MOST and first < most <= MOST):
         raise Problem(
-            f"no level for {first}..{most}: plan from {FIRST_LEAST}..{FIRST_MOST} pairs up to at "
-            f"most {MOST}"
+            f"no level for {first}..{most}: ",
+            next=f"plan from {FIRST_LEAST}..{FIRST_MOST} pairs up to at most {MOST}",
         )
 
 

@@ -121,7 +121,7 @@ def advise(effect: float, spread: Spread) -> Advice:
     for an effect that is none.
     """
     if not (math.isfinite(effect) and effect > 0):
-        raise Problem(f"--detect {effect:g}: give a difference above 0")
+        raise Problem(f"--detect {effect:g}: ", next="give a difference above 0")
     needed = stats.plan(effect, spread.sd, headline="paired", df=spread.pairs - 1)
     most = max(looks.FIRST_MOST, math.ceil(1.25 * needed.mid))
     within = most <= looks.MOST

@@ -104,7 +104,9 @@ def read(store: Store, series_id: str) -> Together:
     there = turns.members(series_id)
     record = next((study.series for study in there.values()), None)
     if record is None:
-        raise Problem(f"no sweep or axis called {series_id!r}; `q1lab status` lists the studies")
+        raise Problem(
+            f"no sweep or axis called {series_id!r}", next="`q1lab status` lists the studies"
+        )
     gone = questions.deleted_places(store, series_id)
     members = []
     for at in range(len(record.members)):

@@ -336,10 +336,10 @@ def plan(
     _check(headline, ALPHA, None)
     if not (math.isfinite(effect) and effect != 0):
         raise Problem(
-            f"effect {effect}: give the difference you want to see, in nats, other than 0"
+            f"effect {effect}: ", next="give the difference you want to see, in nats, other than 0"
         )
     if not (math.isfinite(sd) and sd >= 0):
-        raise Problem(f"sd {sd}: give the spread between seeds in nats, 0 or more")
+        raise Problem(f"sd {sd}: ", next="give the spread between seeds in nats, 0 or more")
     if not (0 < alpha < 1 and alpha < power < 1):
         raise Problem(
             f"power {power} and alpha {alpha}: both lie between 0 and 1, and power above alpha"

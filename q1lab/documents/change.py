@@ -168,12 +168,12 @@ def read(path: Path) -> bytes | None:
     """A document's bytes, None when there is none. Problem for what is no plain, readable file."""
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise Problem(f"{path} is not a plain file: q1lab writes plain files only")
+            raise Problem(f"{path} is not a plain file: q1lab writes plain files only", file=path)
         return read_bytes(path)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise Problem(f"cannot read {path}: {os_reason(error)}", FAILED) from None
+        raise Problem(f"cannot read {path}: {os_reason(error)}", FAILED, file=path) from None
 
 
 def save(
@@ -212,7 +212,10 @@ def save(
             for path, data in changed.items():
                 if read(path) != before[path]:
                     raise Problem(
-                        f"{path} changed while q1lab worked on it; run the command again", FAILED
+                        f"{path} changed while q1lab worked on it",
+                        FAILED,
+                        next="run the command again",
+                        file=path,
                     )
                 own_writes.put(path, data, mode=public_mode(), git_dir=git_dir)
                 done.append(path)

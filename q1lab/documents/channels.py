@@ -37,7 +37,9 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
     """What to post on ``channel`` (a key of LIMITS), within its limit. Problem for a channel that
     has no text."""
     if channel not in LIMITS:
-        raise Problem(f"there is no text for {channel!r}; there is one for {', '.join(LIMITS)}")
+        raise Problem(
+            f"there is no text for {channel!r}", next=f"there is one for {', '.join(LIMITS)}"
+        )
     limit, counted = LIMITS[channel]
     study = record.study
     values = {
@@ -61,6 +63,7 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
         length = len(text)
     if length > limit:
         raise Problem(
-            f"the text for {channel} has {length} characters, at most {limit}: shorten its template"
+            f"the text for {channel} has {length} characters, at most {limit}: ",
+            next="shorten its template",
         )
     return ChannelText(channel, text, length, limit, counted)

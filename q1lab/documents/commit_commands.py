@@ -79,7 +79,7 @@ def _ticked(
     path = root / roadmaps.FILE
     data = read(path)
     if data is None:
-        raise Problem(f"there is no {path}; the roadmap's boxes are ticked in that file")
+        raise Problem(f"there is no {path}; the roadmap's boxes are ticked in that file", file=path)
     chosen = roadmaps.choose(roadmaps.boxes(data, week.label), tick)
     return proposals.roadmap(path, data, week.label, chosen, (), repo)[0]
 

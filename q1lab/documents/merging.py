@@ -29,9 +29,9 @@ def passed(plan: learner.Merge, report: CheckReport) -> str:
         return f"the merged {plan.into.name} passes all {report.counted}, as {report.for_}"
     first = report.unusable or report.failed[0].words
     raise Problem(
-        f"the merged {plan.into.name} fails its checks: {first}. Nothing was written; "
-        "--unchecked goes on",
+        f"the merged {plan.into.name} fails its checks: {first}. Nothing was written",
         FAILED,
+        next="--unchecked goes on",
     )
 
 
@@ -56,7 +56,7 @@ def propose(plan: learner.Merge, repo: Repository | None, week: str, note: str =
     """The merge as it would be written: committed alone, or with git's markers and not committed.
     ``note`` is what the checks said."""
     if repo is not None and not plan.into.is_relative_to(repo.root):
-        raise Problem(f"{plan.into} is not in the repository {repo.root}")
+        raise Problem(f"{plan.into} is not in the repository {repo.root}", file=plan.into)
     found = conflicts(plan)
 
     def after(store: Store, done: Saved) -> None:

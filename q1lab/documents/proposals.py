@@ -204,10 +204,12 @@ def post(
     path = posts.path_of(store, week, root)
     if new and path.exists():
         raise Problem(
-            f"{path} is there already: `q1lab post refresh` renews what comes from your runs"
+            f"{path} is there already: ",
+            next="`q1lab post refresh` renews what comes from your runs",
+            file=path,
         )
     if not new and not path.exists():
-        raise Problem(f"there is no draft {path}: `q1lab post new` makes one")
+        raise Problem(f"there is no draft {path}: ", next="`q1lab post new` makes one", file=path)
     record = posts.gather(store, week, title=title)
     made = propose(path, posts.document(record, week.root), repo, root, overwrite=overwrite)
     chart = {path.parent / record.figure: posts.chart(store, week)} if record.figure else {}

@@ -42,8 +42,7 @@ class RegionProblem(Problem):
     """The marks of a document are broken: ``line`` says where (from 1)."""
 
     def __init__(self, where: str, line: int, message: str) -> None:
-        super().__init__(f"{where}:{line}: {message}")
-        self.line = line
+        super().__init__(f"{where}:{line}: {message}", file=where, line=line)
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,8 @@ def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
     """The regions, and the line of a code fence that is still open at the end (or None)."""
     if data.startswith(_WIDE_BOMS) or b"\0" in data:
         raise Problem(
-            f"{where} is UTF-16 or no text; save it as UTF-8 and try again. Nothing was changed"
+            f"{where} is UTF-16 or no text",
+            next="save it as UTF-8 and try again. Nothing was changed",
         )
     regions: list[Region] = []
     seen: dict[str, int] = {}

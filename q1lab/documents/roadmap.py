@@ -74,7 +74,8 @@ def tick(data: bytes, chosen: Sequence[Box], done: bool = True) -> bytes:
     for box in chosen:
         if data[box.offset : box.offset + 1] not in (b" ", b"x", b"X"):
             raise Problem(
-                f"the roadmap changed at line {box.line}; nothing was ticked, run the command again"
+                f"the roadmap changed at line {box.line}",
+                next="nothing was ticked, run the command again",
             )
         if box.ticked != done:
             out[box.offset : box.offset + 1] = b"x" if done else b" "
@@ -97,9 +98,9 @@ def choose(listed: Sequence[Box], wanted: Iterable[str]) -> list[Box]:
         else:
             found = [box for box in listed if part and part.lower() in box.title.lower()]
             if len(found) > 1:
-                raise Problem(f"{part!r} fits {len(found)} boxes; give the number")
+                raise Problem(f"{part!r} fits {len(found)} boxes", next="give the number")
             if not found:
-                raise Problem(f"no box fits {part!r}; `q1lab roadmap` lists them")
+                raise Problem(f"no box fits {part!r}", next="`q1lab roadmap` lists them")
         chosen.update({box.number: box for box in found})
     return [chosen[number] for number in sorted(chosen)]
 
@@ -180,7 +181,8 @@ def _lines(data: bytes) -> list[_Line]:
     """Lines outside code blocks, each with the headings above it, outermost first."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
         raise Problem(
-            f"{FILE} is UTF-16 or no text; save it as UTF-8 and try again. Nothing was changed"
+            f"{FILE} is UTF-16 or no text",
+            next="save it as UTF-8 and try again. Nothing was changed",
         )
     found: list[_Line] = []
     headings: list[tuple[int, str]] = []

@@ -55,7 +55,12 @@ def render(name: str, record: Any, root: Path | None = None) -> Rendered:
     except jinja2.TemplateNotFound as error:
         raise Problem(f"there is no template {error.name} in {folders[0]}", FAILED) from None
     except jinja2.TemplateSyntaxError as error:
-        raise Problem(f"{error.filename or name}:{error.lineno}: {error.message}", FAILED) from None
+        raise Problem(
+            f"{error.filename or name}:{error.lineno}: {error.message}",
+            FAILED,
+            file=error.filename or name,
+            line=error.lineno,
+        ) from None
     except (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
         raise Problem(f"{_place(error, folders, name)}: {error}", FAILED) from error
     return Rendered(_tidy(text), {key: _tidy(body) for key, body in regions.items()})

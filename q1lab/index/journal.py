@@ -124,10 +124,10 @@ def refuse_agents(act: str) -> None:
     """Problem where an agent is about to do what is the learner's alone."""
     if act in LEARNERS and (name := agent()):
         raise Problem(
-            f"{LEARNERS[act]} is the learner's own, and {name} acts ({AGENT} is set); ask the "
-            "learner to do it",
+            f"{LEARNERS[act]} is the learner's own, and {name} acts ({AGENT} is set)",
             FAILED,
             fixable_by="learner",
+            next="ask the learner to do it",
         )
 
 
@@ -284,7 +284,12 @@ def append(file: Path, bodies: Sequence[Body], mark: Mark) -> Mark:
     data = encoded(bodies, mark.link)
     with _appending(file) as fd:
         if os.fstat(fd).st_size != mark.size:
-            raise Problem(f"{file} was changed by another program just now; try again", FAILED)
+            raise Problem(
+                f"{file} was changed by another program just now",
+                FAILED,
+                next="try again",
+                file=file,
+            )
         _write(fd, data)
     if not mark.size:
         sync_folder(file.parent)
@@ -297,7 +302,7 @@ def _appending(file: Path) -> Iterator[int]:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
     with refusals(f"cannot write {file}"):
         if (what := not_a_file(file)) is not None:
-            raise Problem(f"cannot write {file}: it is {what}, not a file", FAILED)
+            raise Problem(f"cannot write {file}: it is {what}, not a file", FAILED, file=file)
         fd = os.open(file, flags, 0o600)
         try:
             yield fd

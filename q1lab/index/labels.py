@@ -47,7 +47,7 @@ def tagged(store: Store, tag: str) -> list[str]:
     found = [name for name, its in tags.items() if tag in its]
     if not found:
         used = ", ".join(sorted({each for its in tags.values() for each in its})) or "none"
-        raise Problem(f"no study has the tag {tag!r}; in use: {used}")
+        raise Problem(f"no study has the tag {tag!r}", next=f"in use: {used}")
     return found
 
 

@@ -110,12 +110,14 @@ def _wait_for_the_old_program(database: Path) -> None:
     for study_id in studies.ids():
         if has_runner(paths.StudyPaths(paths.study_dir(study_id))):
             raise Problem(
-                f"{study_id} is being trained by an earlier version of q1lab; open this one when "
-                "it has ended",
+                f"{study_id} is being trained by an earlier version of q1lab",
                 FAILED,
+                next="open this one when it has ended",
             )
     if is_locked(database.with_name("timer.lock")):
-        raise Problem("an earlier version of q1lab is open; close it, and run this again", FAILED)
+        raise Problem(
+            "an earlier version of q1lab is open", FAILED, next="close it, and run this again"
+        )
 
 
 def _keep(database: Path) -> Path:

@@ -131,7 +131,9 @@ class Store:
             db.close()
             if is_damage(error) or _code(error) == 1:
                 raise Damaged(str(error)) from error
-            raise Problem(f"cannot open {self.file}: {_reason(error)}", FAILED) from error
+            raise Problem(
+                f"cannot open {self.file}: {_reason(error)}", FAILED, file=self.file
+            ) from error
         except BaseException:
             db.close()
             raise
@@ -145,10 +147,10 @@ class Store:
         if made <= SCHEMA:
             raise Damaged(f"its version says {version}, its tables say {made}")
         raise Problem(
-            f"{self.file} was written by a newer q1lab (schema {version}, "
-            f"this one knows {SCHEMA}); "
-            "upgrade q1lab, or point Q1LAB_HOME at another folder. Nothing was changed.",
+            f"{self.file} was written by a newer q1lab (schema {version}, this one knows {SCHEMA})",
             FAILED,
+            next="upgrade q1lab, or point Q1LAB_HOME at another folder. Nothing was changed.",
+            file=self.file,
         )
 
     def _say(self, text: str | None) -> None:
@@ -177,7 +179,9 @@ class Store:
             fresh.replace(self.file)
             sync_folder(self.file.parent)
         except (OSError, sqlite3.Error) as error:
-            raise Problem(f"cannot write {self.file}: {_reason(error)}", FAILED) from error
+            raise Problem(
+                f"cannot write {self.file}: {_reason(error)}", FAILED, file=self.file
+            ) from error
 
     def _take_over_files(self) -> None:
         """Bring what a version before kept in files of its own into the journal, once."""
@@ -363,8 +367,12 @@ class Store:
                     self.db.execute("ROLLBACK")
             if is_damage(error):
                 discard(self.file)
-                raise Problem(f"{self.file} is damaged ({error}); {MENDS}", FAILED) from error
-            raise Problem(f"cannot write {self.file}: {_reason(error)}", FAILED) from error
+                raise Problem(
+                    f"{self.file} is damaged ({error})", FAILED, next=MENDS, file=self.file
+                ) from error
+            raise Problem(
+                f"cannot write {self.file}: {_reason(error)}", FAILED, file=self.file
+            ) from error
 
     def stamp(self) -> tuple[int, int, int]:
         """Changes whenever the database does, by this connection or by another program, and when
@@ -481,14 +489,14 @@ def _reason(error: Exception) -> str:
     return text
 
 
-def explain(error: sqlite3.DatabaseError) -> str | None:
-    """What a question that failed means for a person, in one line; None when it is the program's
-    own mistake."""
+def explain(error: sqlite3.DatabaseError) -> Problem | None:
+    """What a question that failed means for a person; None when it is the program's own mistake."""
     if is_damage(error):
         discard()
-        return f"the database is damaged ({error}); {MENDS}"
+        return Problem(f"the database is damaged ({error})", FAILED, next=MENDS)
     if isinstance(error, sqlite3.OperationalError) and _code(error) != 1:
-        return f"cannot use {paths.database()}: {_reason(error)}"
+        file = paths.database()
+        return Problem(f"cannot use {file}: {_reason(error)}", FAILED, file=file)
     return None
 
 

@@ -82,11 +82,13 @@ def delete(store: Store, study_id: str) -> Path:
         alive = is_alive(paths.StudyPaths(folder))
         lock = None if alive else try_lock(folder / "lock", wait=1.0)
         if lock is None:
-            raise Problem(f"{study_id} is running; `q1lab stop {study_id}` ends it first", FAILED)
+            raise Problem(
+                f"{study_id} is running", FAILED, next=f"`q1lab stop {study_id}` ends it first"
+            )
     try:
         if is_locked(folder / "wandb" / "relay.lock"):
             raise Problem(
-                f"the relay of {study_id} is still at work; try again in a moment", FAILED
+                f"the relay of {study_id} is still at work", FAILED, next="try again in a moment"
             )
         plan, runs = None, {}
         with contextlib.suppress(Problem):
@@ -131,7 +133,7 @@ def bring_back(place: Path, name: str | None = None) -> str:
     if not studies.is_id(name):
         raise Problem(f"{name!r} is not a study's name: letters, digits, dots, hyphens")
     if target.exists() or target.is_symlink():
-        raise Problem(f"there is a study called {name} already; restore it with --name NAME")
+        raise Problem(f"there is a study called {name} already", next="restore it with --name NAME")
     if study and name != study.id:
         write_atomic(plan, studies.encoded(replace(study, id=name)))
         remove(place / "wandb")  # the runs there are those of the study with the old name
@@ -149,10 +151,10 @@ def _move(source: Path, target: Path) -> None:
 
 def _folder(study_id: str) -> Path:
     if not studies.is_id(study_id):
-        raise Problem(f"{study_id!r} is not a study's name; `q1lab status` lists them")
+        raise Problem(f"{study_id!r} is not a study's name", next="`q1lab status` lists them")
     folder = paths.study_dir(study_id)
     if not folder.is_dir():
-        raise Problem(f"no study called {study_id!r}; `q1lab status` lists them")
+        raise Problem(f"no study called {study_id!r}", next="`q1lab status` lists them")
     return folder
 
 

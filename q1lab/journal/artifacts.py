@@ -27,13 +27,13 @@ def add(
         entries.web_address(location)
     elif kind == "repo" and location and not expanded(location).is_dir():
         raise Problem(
-            f"{location} is neither a web address nor a folder here; give --at https://…, or leave "
-            "it out"
+            f"{location} is neither a web address nor a folder here",
+            next="give --at https://…, or leave it out",
         )
     with store.act() as record:
         if _number(store, kind, title) is not None:
             raise Problem(
-                f"the {kind} {title!r} is in your list already; `q1lab artifact` shows it"
+                f"the {kind} {title!r} is in your list already", next="`q1lab artifact` shows it"
             )
         record("artifact", kind=kind, title=title, location=location, week=week)
     number = _number(store, kind, title)

@@ -22,8 +22,10 @@ def find(store: Store, table: str, which: str, listing: str) -> dict[str, Any]:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise Problem(f"nothing in your list matches {which!r}; `{listing}` shows what is there")
-    raise Problem(f"{which!r} matches {len(found)} entries; give a number from `{listing}`")
+        raise Problem(
+            f"nothing in your list matches {which!r}", next=f"`{listing}` shows what is there"
+        )
+    raise Problem(f"{which!r} matches {len(found)} entries", next=f"give a number from `{listing}`")
 
 
 def web_address(url: str) -> str:
@@ -45,10 +47,11 @@ def web_address(url: str) -> str:
         good = False
     if not good:
         raise Problem(
-            f"{plain(url)!r} is not a web address; it looks like https://example.org/my-post"
+            f"{plain(url)!r} is not a web address",
+            next="it looks like https://example.org/my-post",
         )
     if parts.username or parts.password:
-        raise Problem("this address holds a user name or password; give it without")
+        raise Problem("this address holds a user name or password", next="give it without")
     return url
 
 
@@ -59,7 +62,7 @@ def public_address(url: str) -> str:
     host = (urlsplit(web_address(url)).hostname or "").rstrip(".")
     if host == "localhost" or host.endswith((".localhost", ".local")) or host.startswith("127."):
         raise Problem(
-            f"{plain(url)} is on this machine only; give the address that others can open"
+            f"{plain(url)} is on this machine only", next="give the address that others can open"
         )
     return url
 

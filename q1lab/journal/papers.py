@@ -31,7 +31,9 @@ def add(
         entries.web_address(link)
     with store.act() as record:
         if store.db.execute("SELECT 1 FROM papers WHERE title = ?", (title,)).fetchone():
-            raise Problem(f"the paper {title!r} is in your list already; `q1lab paper` shows it")
+            raise Problem(
+                f"the paper {title!r} is in your list already", next="`q1lab paper` shows it"
+            )
         same = store.db.execute("SELECT title FROM papers WHERE link = ?", (link,)).fetchone()
         if same:
             record("paper", title=title, was=same["title"])

@@ -114,7 +114,8 @@ def published(store: Store, week: str) -> dict[str, Any]:
     found = of_week(store, week)
     if found is None or not found["url"]:
         raise Problem(
-            "the canonical address comes first, which channels link to: `q1lab post publish URL`"
+            "the canonical address comes first, which channels link to: ",
+            next="`q1lab post publish URL`",
         )
     return found
 
@@ -135,19 +136,20 @@ def share(
     channel = channel_name(channel)
     if channel not in CHANNELS and not other:
         raise Problem(
-            f"there is no channel {channel!r}; {nearest(channel, CHANNELS)} (--other records one "
-            "that is not in the list)"
+            f"there is no channel {channel!r}",
+            next=f"{nearest(channel, CHANNELS)} (--other records one that is not in the list)",
         )
     found = published(store, week)
     there = next((item for item in found["shares"] if item["channel"] == channel), None)
     if there and not replace:
         raise Problem(
-            f"{channel} is recorded already ({there['url']}); "
-            "--replace puts the new address in its place"
+            f"{channel} is recorded already ({there['url']})",
+            next="--replace puts the new address in its place",
         )
     if url == found["url"]:
         raise Problem(
-            f"{url} is the post itself; give the address of the entry on {channel_title(channel)}"
+            f"{url} is the post itself",
+            next=f"give the address of the entry on {channel_title(channel)}",
         )
     store.add("share", week=week, channel=channel, url=url)
     again = of_week(store, week)

@@ -56,14 +56,14 @@ def predict(
             "or a direction"
         )
     if direction != "same" and not size:
-        raise Problem(f"{direction!r} by 0 is 'same': choose that, or give a size above 0")
+        raise Problem(f"{direction!r} by 0 is 'same': ", next="choose that, or give a size above 0")
     with store.act() as add:
         now = _newest(store.db, week, variant)
         if now is not None and now["locked"] is not None and not amend:
             raise Problem(
                 f"your prediction for {variant} has been locked since {now['locked']} "
-                f"({now['locked_by']}); "
-                "--amend adds a dated amendment and keeps the first one"
+                f"({now['locked_by']})",
+                next="--amend adds a dated amendment and keeps the first one",
             )
         add(
             "predict",

@@ -50,7 +50,9 @@ def new(variant: str, folder: Path, source: Path | None = None, name: str | None
     Problem for an unknown variant, a source that can't be read, and a file that is already there.
     """
     if variant not in VARIANTS:
-        raise Problem(f"no modification called {variant!r}; there is: {', '.join(VARIANTS)}")
+        raise Problem(
+            f"no modification called {variant!r}", next=f"there is: {', '.join(VARIANTS)}"
+        )
     if source is None and (folder / "model.py").is_file():
         source = folder / "model.py"
     text = _read(source or paths.models_dir() / "baseline.py")
@@ -101,16 +103,18 @@ def _read(path: Path) -> bytes:
         data.decode("utf-8")
         return data
     except UnicodeDecodeError:
-        raise Problem(f"{path}: not UTF-8 text") from None
+        raise Problem(f"{path}: not UTF-8 text", file=path) from None
     except OSError as error:
-        raise Problem(f"cannot read {path}: {os_reason(error)}") from None
+        raise Problem(f"cannot read {path}: {os_reason(error)}", file=path) from None
 
 
 def _create(path: Path, content: bytes) -> None:
     """Write a file that must not exist yet."""
     if not path.parent.is_dir():
         raise Problem(
-            f"there is no folder {path.parent}: make it, or give a repository with --repo"
+            f"there is no folder {path.parent}: ",
+            next="make it, or give a repository with --repo",
+            file=path.parent,
         )
     try:
         with path.open("xb") as file:
@@ -120,10 +124,12 @@ def _create(path: Path, content: bytes) -> None:
         sync_folder(path.parent)
     except FileExistsError:
         raise Problem(
-            f"{path} is already there, and stays as it is; give another name with --name"
+            f"{path} is already there, and stays as it is",
+            next="give another name with --name",
+            file=path,
         ) from None
     except OSError as error:
-        raise Problem(f"cannot write {path}: {os_reason(error)}", FAILED) from None
+        raise Problem(f"cannot write {path}: {os_reason(error)}", FAILED, file=path) from None
 
 
 # ── hints
@@ -226,7 +232,7 @@ def _sections(variant: str, content: Path | None) -> dict[str, str]:
     )
     known = sorted({f.stem for folder in folders for f in (folder / "hints").glob("*.md")})
     if variant not in VARIANTS or file is None:
-        raise Problem(f"no hints for {variant!r}; there are some for {', '.join(known)}")
+        raise Problem(f"no hints for {variant!r}", next=f"there are some for {', '.join(known)}")
     parts = re.split(r"^## (.+)$", _read(file).decode(), flags=re.MULTILINE)
     return {
         title.strip(): text.strip() for title, text in zip(parts[1::2], parts[2::2], strict=True)
@@ -260,24 +266,34 @@ def merge(file: Path, into: Path, base: Path | None = None) -> Merge:
     from q1lab.repository import merge_file
 
     if file.absolute() == into.absolute():
-        raise Problem(f"{file.name} can't be merged into itself: say which file with --into")
+        raise Problem(
+            f"{file.name} can't be merged into itself: ", next="say which file with --into"
+        )
     if not into.exists():
         raise Problem(
-            f"there is no {into}: `q1lab new --baseline` makes one, or name it with --into"
+            f"there is no {into}: ",
+            next="`q1lab new --baseline` makes one, or name it with --into",
+            file=into,
         )
     script = file.with_name(f"{file.name}.py")
     if not file.exists() and script.is_file():
-        raise Problem(f"there is no {file}, but {script.name} is: q1lab merge {script}")
+        raise Problem(
+            f"there is no {file}, but {script.name} is: ", next=f"q1lab merge {script}", file=file
+        )
     raw, old = _read(file), _read(into)
     if re.search(rb"^<{7} .*^>{7} ", old, re.MULTILINE | re.DOTALL):
-        raise Problem(f"{into} still holds what an earlier merge could not decide: {SETTLE} first")
+        raise Problem(
+            f"{into} still holds what an earlier merge could not decide: {SETTLE} first", file=into
+        )
     found = parents.made_by(file)
     if base is not None:
         base_text = marker.strip(_read(base))
     elif found is None:
         raise Problem(
-            f"{file}:1: the line that says what it was made from is gone; "
-            "name that file with --base"
+            f"{file}:1: the line that says what it was made from is gone",
+            next="name that file with --base",
+            file=file,
+            line=1,
         )
     else:
         base_text = _base_of(file, found)
@@ -302,8 +318,8 @@ def _base_of(file: Path, found: marker.Marker) -> bytes:
         assert parent is not None
     except Problem:
         raise Problem(
-            f"the text that {file.name} was made from ({found.source}) is kept nowhere any more; "
-            "name it with --base"
+            f"the text that {file.name} was made from ({found.source}) is kept nowhere any more",
+            next="name it with --base",
         ) from None
     return _read(parent.variant.path)
 
@@ -322,7 +338,10 @@ def keep_copy(plan: Merge) -> Path:
     """
     if _read(plan.into) != plan.old:
         raise Problem(
-            f"{plan.into} changed while q1lab worked on it; run the command again", FAILED
+            f"{plan.into} changed while q1lab worked on it",
+            FAILED,
+            next="run the command again",
+            file=plan.into,
         )
     stamp = re.sub(r"[^0-9]", "", utc_now())[:14]
     folder = paths.home() / "copies"
@@ -332,4 +351,4 @@ def keep_copy(plan: Merge) -> Path:
         if not path.exists():
             write_atomic(path, plan.old)
             return path
-    raise Problem(f"too many copies in {folder}; clear it out", FAILED)
+    raise Problem(f"too many copies in {folder}", FAILED, next="clear it out", file=folder)

@@ -57,9 +57,11 @@ def pair(variant: str, baseline: str | None, command: str = "run") -> Pair:
         choose = f"q1lab {command} {shlex.quote(variant)} --baseline"
         raise Problem(
             f"{modified.path.name} does not say what it was made from, "
-            f"and there is your {_told(own)}. "
-            f"Choose: `{choose} {shlex.quote(_told(own))}` compares with yours, "
-            f"`{choose} baseline` with q1lab's own"
+            f"and there is your {_told(own)}. ",
+            next=(
+                f"Choose: `{choose} {shlex.quote(_told(own))}` compares with yours, "
+                f"`{choose} baseline` with q1lab's own"
+            ),
         )
     return Pair(variants.find("baseline"), modified)
 
@@ -97,7 +99,8 @@ def of(file: Path) -> Parent | None:
             told = "q1lab's baseline" if own else name
             raise Problem(
                 f"{told} {what} since {file.name} was made from it, and the text of then is kept "
-                f"nowhere: say what to compare with, --baseline FILE or --baseline baseline"
+                f"nowhere: ",
+                next="say what to compare with, --baseline FILE or --baseline baseline",
             )
         keep(past)
     if own:

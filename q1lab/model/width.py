@@ -43,8 +43,11 @@ def matching(
     field = next((known for known in NAMES if known in own), None)
     if field is None:
         raise Problem(
-            f"--match params: {name} has no width to match; give its GPTConfig a field such as "
-            f"{NAMES[0]} that the baseline lacks, or compare as they are"
+            f"--match params: {name} has no width to match",
+            next=(
+                f"give its GPTConfig a field such as "
+                f"{NAMES[0]} that the baseline lacks, or compare as they are"
+            ),
         )
     low, high = config["n_embd"], 4 * config["n_embd"]
     at_low, at_high = (arms({**config, field: width}) for width in (low, high))

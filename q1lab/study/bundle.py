@@ -205,14 +205,16 @@ def pack(
     what = not_a_file(target)
     if what is not None or (target.exists() and not force):
         instead = "another --output" + " or --force" * (what is None)
-        raise Problem(f"{target} is {what or 'already there'}; give {instead}")
+        raise Problem(f"{target} is {what or 'already there'}", next=f"give {instead}", file=target)
     if not target.parent.is_dir():
         raise Problem(
-            f"there is no folder {target.parent}; make it first, or give another --output"
+            f"there is no folder {target.parent}",
+            next="make it first, or give another --output",
+            file=target.parent,
         )
     lock = None if is_alive(study.files) else try_lock(study.files.lock, wait=1.0)
     if lock is None:
-        raise Problem(f"{study_id} is running; archive it when it has ended", FAILED)
+        raise Problem(f"{study_id} is running", FAILED, next="archive it when it has ended")
     try:
         with refusals(f"cannot write {target}"):
             files = everything(study, labels, evidence)
@@ -244,10 +246,12 @@ def unpacked(file: Path, *, faults: bool = False) -> Iterator[Bundle]:
         try:
             hashes = _extract(file, Path(name))
         except OSError as error:
-            raise Problem(f"{file} can't be unpacked: {os_reason(error)}", FAILED) from None
+            raise Problem(
+                f"{file} can't be unpacked: {os_reason(error)}", FAILED, file=file
+            ) from None
         except UNSOUND as error:
             why = plain(str(error))[:200] or type(error).__name__
-            raise Problem(f"{file} can't be unpacked ({why})", FAILED) from None
+            raise Problem(f"{file} can't be unpacked ({why})", FAILED, file=file) from None
         yield read(Path(name), str(file), hashes, faults=faults)
 
 
@@ -451,10 +455,12 @@ def adopt(
             except OSError as error:
                 if target.exists():
                     continue
-                raise Problem(f"cannot write {target}: {os_reason(error)}", FAILED) from error
+                raise Problem(
+                    f"cannot write {target}: {os_reason(error)}", FAILED, file=target
+                ) from error
             sync_folder(target.parent)
             return named
-    raise Problem(f"there is a study called {name} already; restore it with --name NAME")
+    raise Problem(f"there is a study called {name} already", next="restore it with --name NAME")
 
 
 def restore(file: Path, name: str | None = None) -> tuple[Study, Any]:
@@ -463,7 +469,11 @@ def restore(file: Path, name: str | None = None) -> tuple[Study, Any]:
     with unpacked(file) as found:
         name = name or found.study.id
         if not found.whole:
-            raise Problem(f"{file} is not a study's archive; `q1lab import {file}` takes runs in")
+            raise Problem(
+                f"{file} is not a study's archive",
+                next=f"`q1lab import {file}` takes runs in",
+                file=file,
+            )
         if not studies.is_id(name):
             raise Problem(f"{name!r} is not a study's name: letters, digits, dots, hyphens")
         return adopt(found.study, found.files, [name], found.planned), found.labels

@@ -90,7 +90,7 @@ def parse_fresh(text: str) -> int | None:
         return None
     match = re.fullmatch(r"\s*fresh:([0-9]{1,9})\s*", text)
     if match is None or not 1 <= int(match[1]) <= MOST_FRESH:
-        raise Problem(f"--seeds {text}: fresh:8 draws 8 seeds; give from 1 to {MOST_FRESH}")
+        raise Problem(f"--seeds {text}: fresh:8 draws 8 seeds", next=f"give from 1 to {MOST_FRESH}")
     return int(match[1])
 
 
@@ -104,13 +104,16 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         parts.pop()
     if not parts or not all(re.fullmatch(r"[0-9]{1,9}", part) for part in parts):
         raise Problem(
-            f"--seeds {text!r}: give how many (3), a range (3..12), which (0,1,2,7; whole numbers "
-            "from 0 to 999,999,999), or how many new ones (fresh:8)"
+            f"--seeds {text!r}: ",
+            next=(
+                "give how many (3), a range (3..12), which (0,1,2,7; whole numbers "
+                "from 0 to 999,999,999), or how many new ones (fresh:8)"
+            ),
         )
     numbers = [int(part) for part in parts]
     if "," not in text:
         if not 1 <= numbers[0] <= MOST_SEEDS:
-            raise Problem(f"--seeds {text}: give at least 1 and at most {MOST_SEEDS}")
+            raise Problem(f"--seeds {text}: ", next=f"give at least 1 and at most {MOST_SEEDS}")
         return tuple(range(numbers[0]))
     if len(set(numbers)) != len(numbers):
         twice = next(n for n in numbers if numbers.count(n) > 1)
@@ -183,7 +186,9 @@ def _overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
     for item in given:
         key, sign, value = item.partition("=")
         if not sign or not key.strip():
-            raise Problem(f"--set {item!r}: give KEY=VALUE, for example --set learning_rate=3e-4")
+            raise Problem(
+                f"--set {item!r}: ", next="give KEY=VALUE, for example --set learning_rate=3e-4"
+            )
         found[key.strip()] = value.strip()
     if max_iters is not None:
         if max_iters < 1:

@@ -56,7 +56,9 @@ def keep(label: str, raw: bytes, block_size: int) -> Data:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Problem(f"{label}: not UTF-8 text (byte {error.start}); convert it first") from None
+        raise Problem(
+            f"{label}: not UTF-8 text (byte {error.start})", next="convert it first"
+        ) from None
     if "\x00" in text:
         raise Problem(f"{label}: a binary file, not text (it holds NUL bytes)")
     if not text.strip():
@@ -111,8 +113,9 @@ def stdlib_text() -> str:
         size += len(text)
     if size < STDLIB_CHARACTERS // 4:
         raise Problem(
-            f"this Python's standard library ({folder}) has too little source text; "
-            "give a text file: --data PATH"
+            f"this Python's standard library ({folder}) has too little source text",
+            next="give a text file: --data PATH",
+            file=folder,
         )
     return "".join(parts)[:STDLIB_CHARACTERS]
 
@@ -125,7 +128,7 @@ def shakespeare() -> bytes:
         path = expanded(local)
         path = path / "tinyshakespeare.txt" if path.is_dir() else path
         if not path.exists():
-            raise Problem(f"Q1LAB_DATA: no file at {path}")
+            raise Problem(f"Q1LAB_DATA: no file at {path}", file=path)
         return _pinned(read_text_file(path), str(path))
     if (own := kept(SHAKESPEARE_SHA256)) is not None:
         return own.read_bytes()
@@ -147,10 +150,12 @@ def download(url: str, timeout: float = 30.0) -> bytes:
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # it is an open answer, too
         raise Problem(
-            f"cannot download Tiny Shakespeare ({reason}); "
-            "without a network: `q1lab data stdlib` takes Python's own source text, and "
-            "`q1lab data FILE` a text of yours",
+            f"cannot download Tiny Shakespeare ({reason})",
             FAILED,
+            next=(
+                "without a network: `q1lab data stdlib` takes Python's own source text, and "
+                "`q1lab data FILE` a text of yours"
+            ),
         ) from None
     return data
 
@@ -171,6 +176,10 @@ def _pinned(raw: bytes, where: str) -> bytes:
 def read_text_file(path: Path) -> bytes:
     """The bytes of a learner's file. Problem when it isn't a readable file of a sane size."""
     if not path.exists():
-        raise Problem(f"{path}: no such file; there are the built-in corpora {', '.join(BUILT_IN)}")
+        raise Problem(
+            f"{path}: no such file",
+            next=f"there are the built-in corpora {', '.join(BUILT_IN)}",
+            file=path,
+        )
     with refusals(str(path), USAGE):
         return read_bytes(path, LARGEST)

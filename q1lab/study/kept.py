@@ -146,17 +146,18 @@ def load(folder: Path) -> Kept:
             study = studies.from_dict(studies.read(file))
             kept = Kept(folder, study, values_of(study, folder))
     except OSError as error:
-        raise Problem(f"cannot read {file}: {os_reason(error)}") from None
+        raise Problem(f"cannot read {file}: {os_reason(error)}", file=file) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         said = plain(f"{type(error).__name__}: {error}")[:300]
-        raise Problem(f"{file} is damaged ({said})") from None
+        raise Problem(f"{file} is damaged ({said})", file=file) from None
     for arm in ARMS if kept.study.loop is None else ():
         path = kept.file(arm)
         text = variants.read(path, path.stem, str(path)).text
         if sha256_text(text) != kept.study.arms[arm].sha256:
             raise Problem(
                 f"{path} is not the file that trained in {kept.study.id}. To train it as it is "
-                f"now: {kept.of_its_files(Wish(str(folder)))}"
+                f"now: {kept.of_its_files(Wish(str(folder)))}",
+                file=path,
             )
     if not older:
         bundle.read(folder, str(folder))
@@ -167,7 +168,9 @@ def _of_toml(folder: Path, record: dict[str, Any]) -> Kept:
     """The folder as ``study.toml`` has it. ValueError, KeyError, TypeError or AttributeError for
     what is of the wrong kind."""
     if record["format"] > 1:
-        raise Problem(f"{folder} is of a newer q1lab; upgrade q1lab to run it", FAILED)
+        raise Problem(
+            f"{folder} is of a newer q1lab", FAILED, next="upgrade q1lab to run it", file=folder
+        )
     arms = {
         arm: {
             **{"variant": one["name"], "title": one["name"], "source": one["file"]},
@@ -199,9 +202,12 @@ def wish(kept: Kept, asked: Wish) -> Wish:
     given = {name: getattr(asked, name) for name in OPEN}
     if asked != replace(Wish(asked.variant), **given):
         raise Problem(
-            f"{asked.variant} says by itself what it trains: leave the other options out. For "
-            "another study of its files: "
-            f"{kept.of_its_files(asked)}"
+            f"{asked.variant} says by itself what it trains: ",
+            next=(
+                f"leave the other options out. For "
+                "another study of its files: "
+                f"{kept.of_its_files(asked)}"
+            ),
         )
     study = kept.study
     if study.loop is not None:
@@ -234,7 +240,8 @@ def data_of(kept: Kept, asked: str) -> str:
         return str(own)
     raise Problem(
         f"{kept.study.id} was trained on {data.name} (SHA-256 {data.sha256[:12]}…), which is not "
-        "here: give the file with --data"
+        "here: ",
+        next="give the file with --data",
     )
 
 

@@ -118,7 +118,9 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
 
 def running_already(study_id: str) -> Problem:
     """What is said to whoever would start a study that runs."""
-    return Problem(f"{study_id} is running already; watch it with `q1lab attach {study_id}`")
+    return Problem(
+        f"{study_id} is running already", next=f"watch it with `q1lab attach {study_id}`"
+    )
 
 
 def take_out(study: Study, number: int, runs: Collection[str]) -> None:
@@ -168,6 +170,7 @@ def stop(study: Study, *, grace: float = GRACE) -> bool:
         raise Problem(
             f"{files.launch} doesn't say who runs {study.id}; it ends by itself when its runs have",
             FAILED,
+            file=files.launch,
         )
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGTERM)
@@ -178,9 +181,9 @@ def stop(study: Study, *, grace: float = GRACE) -> bool:
             if killed:
                 raise Problem(
                     f"{study.id} was stopped, but a process that it started left its group and "
-                    "lives on; end it "
-                    "by hand, or start anew with --fresh",
+                    "lives on",
                     FAILED,
+                    next="end it by hand, or start anew with --fresh",
                 )
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
@@ -204,9 +207,9 @@ def _stop_at_the_engine(study: Study) -> bool:
             word = state.read(files.root)
             why = f" ({word.why})" if word is not None and word.why else ""
             raise Problem(
-                f"{study.id}: the engine has not stopped it yet{why}; it is asked again until it "
-                f"has: q1lab attach {study.id}",
+                f"{study.id}: the engine has not stopped it yet{why}",
                 UNFINISHED if word is None or word.reached else OUT_OF_TOUCH,
+                next=f"it is asked again until it has: q1lab attach {study.id}",
             )
         time.sleep(0.1)
     return True

@@ -96,7 +96,9 @@ def arms_of(typed: Sequence[str]) -> dict[str, str]:
     for item in typed:
         name, sign, words = item.partition("=")
         if not sign:
-            raise Problem(f"--arm {item!r}: give NAME=ARGUMENTS, such as lion='--optimizer=lion'")
+            raise Problem(
+                f"--arm {item!r}: ", next="give NAME=ARGUMENTS, such as lion='--optimizer=lion'"
+            )
         if name in args:
             raise Problem(f"--arm {name} is given twice")
         args[name] = words
@@ -112,30 +114,36 @@ def read(file: Path, more: Mapping[str, str] = {}) -> Loop:
     try:
         found = tomllib.loads(read_text(file, 1 << 20))
     except UnicodeDecodeError:
-        raise Problem(f"{file}: not UTF-8 text") from None
+        raise Problem(f"{file}: not UTF-8 text", file=file) from None
     except OSError as error:
-        raise Problem(f"{file}: {os_reason(error)}") from None
+        raise Problem(f"{file}: {os_reason(error)}", file=file) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise Problem(f"{file}: {error}") from None
+        raise Problem(f"{file}: {error}", file=file) from None
     for key in found:
         if key not in ("command", "arm"):
-            raise Problem(f"{file}: [{key}]: {nearest(key, ('command', 'arm'))}")
+            raise Problem(f"{file}: [{key}]: {nearest(key, ('command', 'arm'))}", file=file)
     command, arms = found.get("command"), found.get("arm")
     if not isinstance(command, dict) or not isinstance(arms, dict):
-        raise Problem(f"{file}: it needs [command] with run, and [arm.NAME] with args for each arm")
+        raise Problem(
+            f"{file}: it needs [command] with run, and [arm.NAME] with args for each arm", file=file
+        )
     for key in command:
         if key not in KEYS:
-            raise Problem(f"{file}: [command] {key}: {nearest(key, KEYS)}")
+            raise Problem(f"{file}: [command] {key}: {nearest(key, KEYS)}", file=file)
     args = {}
     for name, arm in arms.items():
         if not isinstance(arm, dict) or set(arm) - {"args"}:
-            raise Problem(f"{file}: [arm.{name}] takes args and nothing else")
+            raise Problem(f"{file}: [arm.{name}] takes args and nothing else", file=file)
         args[name] = arm.get("args", "")
     inputs = command.get("inputs", [])
     if not isinstance(inputs, list) or not all(isinstance(one, str) for one in inputs):
-        raise Problem(f"{file}: [command] inputs is a list of files")
+        raise Problem(f"{file}: [command] inputs is a list of files", file=file)
     made = {**command, "inputs": dict.fromkeys(inputs, ""), "args": {**args, **more}}
-    return _checked(made, whole(str(file)).parent, str(file))
+    try:
+        return _checked(made, whole(str(file)).parent, str(file))
+    except Problem as problem:
+        problem.file = file
+        raise
 
 
 def _checked(made: Mapping[str, Any], folder: Path, where: str) -> Loop:
@@ -145,7 +153,8 @@ def _checked(made: Mapping[str, Any], folder: Path, where: str) -> Loop:
         made = {**made, "metric": "val loss"}
     if not made.get("metric"):
         raise Problem(
-            f"{where}: say which number counts, with --metric val/loss (or metric in study.toml)"
+            f"{where}: ",
+            next="say which number counts, with --metric val/loss (or metric in study.toml)",
         )
     try:
         loop = records.load(Loop, {**made, "folder": str(folder)})
@@ -163,7 +172,8 @@ def _checked(made: Mapping[str, Any], folder: Path, where: str) -> Loop:
             raise Problem(f"{where}: an arm's name is letters, digits, _ . - (not {name[:60]!r})")
     if len(loop.args) < 2:
         raise Problem(
-            f"{where}: two arms are compared; give --arm baseline='' and --arm NAME='ARGUMENTS'"
+            f"{where}: two arms are compared",
+            next="give --arm baseline='' and --arm NAME='ARGUMENTS'",
         )
     if pattern and pattern not in NAMED_PATTERNS:
         _check_pattern(pattern, where)

@@ -102,7 +102,7 @@ def resolve(preset: str, overrides: Mapping[str, str], model_fields: Iterable[st
     range.
     """
     if preset not in PRESETS:
-        raise Problem(f"no preset called {preset!r}; {nearest(preset, PRESETS)}")
+        raise Problem(f"no preset called {preset!r}", next=nearest(preset, PRESETS))
     config = dict(PRESETS[preset])
     known = [
         *config,
@@ -111,7 +111,7 @@ def resolve(preset: str, overrides: Mapping[str, str], model_fields: Iterable[st
     for key, text in overrides.items():
         if key not in known:
             hint = nearest(SHORT.get(key, key), known)
-            raise Problem(f"--set {key}: no such hyperparameter; {hint}")
+            raise Problem(f"--set {key}: no such hyperparameter", next=hint)
         config[key] = _value(key, text, config.get(key))
     # a shorter run keeps the shape of its schedule unless told otherwise
     if "max_iters" in overrides:
@@ -150,12 +150,12 @@ def _value(key: str, text: str, default: Any) -> Any:
 def _checked(config: Config) -> Config:
     for key in WHOLE:
         if config[key] < 1:
-            raise Problem(f"{key} is {config[key]}; it must be at least 1")
+            raise Problem(f"{key} is {config[key]}", next="it must be at least 1")
     for key in NUMBERS:
         share = key in ("beta1", "beta2", "dropout")
         if not 0 <= config[key] < (1 if share else math.inf):
             wanted = "at least 0 and below 1" if share else "a finite number, 0 or more"
-            raise Problem(f"{key} is {config[key]}; it must be {wanted}")
+            raise Problem(f"{key} is {config[key]}", next=f"it must be {wanted}")
     if config["n_embd"] % config["n_head"]:
         raise Problem(f"n_embd {config['n_embd']} is not divisible by n_head {config['n_head']}")
     return config

@@ -343,7 +343,7 @@ def from_dict(record: Any) -> Study:
     if not isinstance(version, int):
         raise ValueError("it doesn't say its version")
     if version > FORMAT:
-        raise Problem("study.json is of a newer q1lab; upgrade q1lab to open it", FAILED)
+        raise Problem("study.json is of a newer q1lab", FAILED, next="upgrade q1lab to open it")
     if version == 1:
         record = _from_version_1(record)
     study = records.load(Study, record)
@@ -397,7 +397,7 @@ def identity(study: Study) -> str:
 def load(study_id: str) -> Study:
     """Read a study's plan. Problem when there is none or it can't be read."""
     if not is_id(study_id):
-        raise Problem(f"{study_id!r} is not a study's name; `q1lab status` lists them")
+        raise Problem(f"{study_id!r} is not a study's name", next="`q1lab status` lists them")
     file = paths.StudyPaths(paths.study_dir(study_id)).plan
     try:
         study = from_dict(read(file))
@@ -407,18 +407,19 @@ def load(study_id: str) -> Study:
     except (FileNotFoundError, NotADirectoryError):
         if has_runs(file.parent):
             raise _unusable(file, "is missing") from None
-        raise Problem(f"no study called {study_id!r}; `q1lab status` lists them") from None
+        raise Problem(f"no study called {study_id!r}", next="`q1lab status` lists them") from None
     except OSError as error:
-        raise Problem(f"cannot read {file}: {os_reason(error)}", FAILED) from None
+        raise Problem(f"cannot read {file}: {os_reason(error)}", FAILED, file=file) from None
     except (ValueError, RecursionError) as error:
         raise _unusable(file, f"is damaged ({plain(str(error))[:200]})") from None
 
 
 def _unusable(file: Path, what: str) -> Problem:
     return Problem(
-        f"{file} {what}; the runs of {file.parent.name} are kept, and the other studies go on. Put "
-        f"a good copy in its place, or give the study up: q1lab delete {file.parent.name}",
+        f"{file} {what}; the runs of {file.parent.name} are kept, and the other studies go on. ",
         FAILED,
+        next=f"Put a good copy in its place, or give the study up: q1lab delete {file.parent.name}",
+        file=file,
     )
 
 
@@ -533,7 +534,7 @@ def latest() -> str:
     """The study that was planned last. Problem when there is none."""
     known = ids()
     if not known:
-        raise Problem("no study yet; start one with `q1lab run rope --seeds 3`")
+        raise Problem("no study yet", next="start one with `q1lab run rope --seeds 3`")
     return known[-1]
 
 

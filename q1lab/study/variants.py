@@ -58,7 +58,8 @@ def find(given: str) -> Variant:
             raise Problem(f"{given}: no such model file")
         return read(path, path.stem, str(path))
     raise Problem(
-        f"no variant called {given!r}; {nearest(given, names())} (or the path to a model file)"
+        f"no variant called {given!r}",
+        next=f"{nearest(given, names())} (or the path to a model file)",
     )
 
 
@@ -67,22 +68,26 @@ def read(path: Path, name: str, origin: str) -> Variant:
     try:
         text = read_text(path, LARGEST)
     except UnicodeDecodeError:
-        raise Problem(f"{path}:1: not UTF-8 text") from None
+        raise Problem(f"{path}:1: not UTF-8 text", file=path, line=1) from None
     except OSError as error:
-        raise Problem(f"{path}: {os_reason(error)}") from None
+        raise Problem(f"{path}: {os_reason(error)}", file=path) from None
     try:
         tree = ast.parse(text, str(path))
     except SyntaxError as error:
-        raise Problem(f"{path}:{error.lineno}: SyntaxError: {error.msg}") from None
+        raise Problem(
+            f"{path}:{error.lineno}: SyntaxError: {error.msg}", file=path, line=error.lineno
+        ) from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise Problem(f"{path}:1: {error or 'nested too deeply'}") from None
+        raise Problem(f"{path}:1: {error or 'nested too deeply'}", file=path, line=1) from None
     defined = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
     imported = any(isinstance(node, ast.ImportFrom | ast.Import) for node in ast.walk(tree))
     for wanted in ("GPTConfig", "GPT"):
         if wanted not in defined and not (imported and wanted in text):
             raise Problem(
-                f"{path}:1: no class {wanted}; a model file defines GPTConfig and GPT, "
-                "as nanoGPT's does"
+                f"{path}:1: no class {wanted}",
+                next="a model file defines GPTConfig and GPT, as nanoGPT's does",
+                file=path,
+                line=1,
             )
     config = defined.get("GPTConfig")
     fields = tuple(

@@ -268,6 +268,8 @@ def load(root: Path) -> Study:
     study = studies.load(root.name)
     if study.id != root.name:
         raise Problem(
-            f"{root}/study.json is the plan of {study.id!r}, not of {root.name!r}", FAILED
+            f"{root}/study.json is the plan of {study.id!r}, not of {root.name!r}",
+            FAILED,
+            file=root,
         )
     return study

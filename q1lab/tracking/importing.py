@@ -84,7 +84,7 @@ def group(
         said = ", ".join(kinds[:8])
         if len(kinds) == 2 and baseline is None:
             raise Problem(
-                f"neither cfg is called baseline: {said}; say which one is, with --baseline"
+                f"neither cfg is called baseline: {said}", next="say which one is, with --baseline"
             )
         raise Problem(f"two cfgs are compared, {chosen} and one more; these runs have: {said}")
     modified = next(kind for kind in kinds if kind != chosen)
@@ -96,7 +96,7 @@ def group(
     if lonely:
         text = f"seed {', '.join(map(str, lonely))} is there in one arm only"
         if "seeds" not in allowed:
-            raise Problem(f"{text}; `--allow seeds` compares the others")
+            raise Problem(text, next="`--allow seeds` compares the others")
         notes.append(f"{text}; left out")
         for arm in ARMS:
             arms[arm] = {seed: run for seed, run in arms[arm].items() if seed not in lonely}
@@ -116,8 +116,8 @@ def _by_seed(runs: list[ForeignRun], notes: list[str]) -> dict[int, ForeignRun]:
         ended = [one for one in (other, run) if one.state in ENDED]
         if len(ended) != 1:
             raise Problem(
-                f"{run.cfg}, seed {run.seed}, is there twice: {other.where} and {run.where}; "
-                "choose with --group, or give them apart"
+                f"{run.cfg}, seed {run.seed}, is there twice: {other.where} and {run.where}",
+                next="choose with --group, or give them apart",
             )
         found[run.seed] = ended[0]
         left = other if ended[0] is run else run
@@ -158,7 +158,9 @@ def _same(
         shown = "; ".join(f"{key}: {text}" for key, text in list(wrong.items())[:4])
         more = f"; and {len(wrong) - 4} more" if len(wrong) > 4 else ""
         flags = " ".join(f"--allow {key}" for key in list(wrong)[:4])
-        raise Problem(plain(f"these runs are not alike. {shown}{more}. If that is meant: {flags}"))
+        raise Problem(
+            plain(f"these runs are not alike. {shown}{more}. "), next=f"If that is meant: {flags}"
+        )
     notes += [plain(f"{key} differs, as allowed: {text}") for key, text in differ.items()]
     if not any(key in run.config for run in every for key in DATA):
         notes.append("the runs don't say which data they saw; you vouch that it was the same")
@@ -302,7 +304,7 @@ def fill(study: Study, found: Bundle, origin: str) -> list[str]:
     So there is one study, declared before its runs, and not a second one beside it.
     """
     if liveness.is_alive(study.files):
-        raise Problem(f"{study.id} is running; stop it first: q1lab stop {study.id}")
+        raise Problem(f"{study.id} is running", next=f"stop it first: q1lab stop {study.id}")
     runs, ready = _runs(found, origin), {}
     for run in study.runs:
         here = study.files.run(run.name).events

@@ -106,7 +106,7 @@ def _wandb_state(
     if own in set(State) and State(own) not in (State.QUEUED, State.RUNNING):
         return State(own), message
     if said in ("running", "pending", "preempting"):
-        raise Problem(f"{run.where} is still running at W&B; pull when it has ended", FAILED)
+        raise Problem(f"{run.where} is still running at W&B", FAILED, next="pull when it has ended")
     if said != "finished":
         return State.FAILED, message or f"{plain(str(said))} at W&B"
     if run.final is not None and not math.isfinite(run.final):
@@ -122,7 +122,11 @@ def from_folder(folder: Path) -> list[ForeignRun]:
     are none."""
     files = sorted(_event_files(folder))
     if not files:
-        raise Problem(f"{folder} holds no events.jsonl; give the folder of a study or of its runs")
+        raise Problem(
+            f"{folder} holds no events.jsonl",
+            next="give the folder of a study or of its runs",
+            file=folder,
+        )
     return [from_events(file, str(file.relative_to(folder))) for file in files]
 
 
@@ -135,7 +139,9 @@ def _event_files(folder: Path) -> Iterator[Path]:
                 count += 1
                 if count > MAX_FILES:
                     raise Problem(
-                        f"{folder} holds more than {MAX_FILES} event files; give one study's folder"
+                        f"{folder} holds more than {MAX_FILES} event files",
+                        next="give one study's folder",
+                        file=folder,
                     )
                 yield file
 
@@ -194,9 +200,11 @@ def from_csv(file: Path) -> list[ForeignRun]:
     try:
         text = read_text(file, MAX_BYTES, "utf-8-sig")
     except UnicodeDecodeError:
-        raise Problem(f"{file} is no UTF-8 text; export it again as UTF-8 CSV") from None
+        raise Problem(
+            f"{file} is no UTF-8 text", next="export it again as UTF-8 CSV", file=file
+        ) from None
     except OSError as error:
-        raise Problem(f"cannot read {file}: {os_reason(error)}") from None
+        raise Problem(f"cannot read {file}: {os_reason(error)}", file=file) from None
     reader = csv.DictReader(text.splitlines(), strict=True)
     try:
         names = [name.strip() for name in reader.fieldnames or []]
@@ -204,19 +212,27 @@ def from_csv(file: Path) -> list[ForeignRun]:
         rows = []
         for row in reader:
             if None in row or None in row.values():
-                raise Problem(f"{file}:{reader.line_num}: has not as many cells as the head line")
+                raise Problem(
+                    f"{file}:{reader.line_num}: has not as many cells as the head line",
+                    file=file,
+                    line=reader.line_num,
+                )
             rows.append((reader.line_num, row))
             if len(rows) > MAX_ROWS:
-                raise Problem(f"{file} has more than {MAX_ROWS:,} rows")
+                raise Problem(f"{file} has more than {MAX_ROWS:,} rows", file=file)
     except csv.Error as error:
-        raise Problem(f"{file}:{reader.line_num}: {error}") from None
+        raise Problem(
+            f"{file}:{reader.line_num}: {error}", file=file, line=reader.line_num
+        ) from None
     if not rows:
-        raise Problem(f"{file} has no rows; {CSV_FORMS}")
+        raise Problem(f"{file} has no rows", next=CSV_FORMS, file=file)
     if {"cfg", "seed"} <= set(names):
         return _runs(file, _long(file, names, rows))
     if any(" - " in name and NAME.fullmatch(name.split(" - ")[0]) for name in names):
         return _runs(file, _wide(file, names, rows), wide=True)
-    raise Problem(f"{file}: columns {', '.join(map(plain, names))[:200]}; {CSV_FORMS}")
+    raise Problem(
+        f"{file}: columns {', '.join(map(plain, names))[:200]}", next=CSV_FORMS, file=file
+    )
 
 
 CSV_FORMS = (
@@ -235,7 +251,7 @@ def _long(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
     step = next((name for name in STEP if name in names), None)
     losses = [name for name in names if name in (*TRAIN, *VAL, *FINAL)]
     if not losses:
-        raise Problem(f"{file}: no column train_loss or val_loss; {CSV_FORMS}")
+        raise Problem(f"{file}: no column train_loss or val_loss", next=CSV_FORMS, file=file)
     own = (*STEP, *TRAIN, *VAL, *FINAL, "cfg", "seed", "state")
     for line, row in rows:
         where = f"{file}:{line}"
@@ -251,7 +267,7 @@ def _long(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
 def _wide(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
     step = next((name for name in names if name.lower() in STEP), None)
     if step is None:
-        raise Problem(f"{file}: no column iter or Step; {CSV_FORMS}")
+        raise Problem(f"{file}: no column iter or Step", next=CSV_FORMS, file=file)
     for name in names:
         head, _, metric = name.partition(" - ")
         found = NAME.fullmatch(head)
@@ -284,10 +300,10 @@ def _runs(file: Path, points: Iterable[Point], *, wide: bool = False) -> list[Fo
         else:
             value = next((name for name in (*FINAL, *VAL) if name in rows[0]), None)
             if value is None or len(rows) != 1:
-                raise Problem(f"{run.where}: {len(rows)} rows but no iter column; {CSV_FORMS}")
+                raise Problem(f"{run.where}: {len(rows)} rows but no iter column", next=CSV_FORMS)
             run.final = rows[0][value]
         if run.final is None and wide:
-            raise Problem(f"{run.where} has no val_loss; export the chart of val_loss")
+            raise Problem(f"{run.where} has no val_loss", next="export the chart of val_loss")
         if run.final is None:
             run.state, run.message = State.FAILED, "no val_loss in the CSV"
         elif not math.isfinite(run.final):

@@ -24,7 +24,11 @@ def pull(path: str, group: str | None) -> dict[str, Any]:
     found: list[dict[str, Any]] = []
     for run in api.runs(f"{entity}/{project}", filters=filters, lazy=False):
         if len(found) >= MAX_RUNS:
-            raise Problem(f"{path} has more than {MAX_RUNS} runs; choose some with --group", FAILED)
+            raise Problem(
+                f"{path} has more than {MAX_RUNS} runs",
+                FAILED,
+                next="choose some with --group",
+            )
         rows = []
         for row in run.scan_history(page_size=1000, use_cache=False):
             rows.append(

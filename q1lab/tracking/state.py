@@ -315,8 +315,8 @@ def _host(server: str) -> str:
         good = False
     if not good:
         raise Problem(
-            f"{server!r} (WANDB_BASE_URL, or base_url in wandb's settings) is no address; it looks "
-            "like https://api.wandb.ai"
+            f"{server!r} (WANDB_BASE_URL, or base_url in wandb's settings) is no address",
+            next="it looks like https://api.wandb.ai",
         )
     return parts.netloc
 

@@ -174,9 +174,11 @@ def upload(study: Study, seconds: float) -> None:
             code = child.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             raise Problem(
-                f"{study.id} was not uploaded within {seconds:.0f} s; "
-                f"`q1lab sync {study.id}` goes on with it",
+                f"{study.id} was not uploaded within {seconds:.0f} s",
                 FAILED,
+                next=f"`q1lab sync {study.id}` goes on with it",
             ) from None
     if code == BUSY:
-        raise Problem(f"the relay of {study.id} is still at work; try again in a moment", FAILED)
+        raise Problem(
+            f"the relay of {study.id} is still at work", FAILED, next="try again in a moment"
+        )

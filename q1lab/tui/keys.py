@@ -214,7 +214,7 @@ def check_keymap(keymap: Mapping[str, str], where: str) -> dict[str, str]:
     for name, keys in keymap.items():
         if name not in KEYS and name not in GONE:
             hint = nearest(name, KEYS, "`q1lab config --keys` names all actions")
-            raise Problem(f"{where}: keymap has no action {name!r}; {hint}")
+            raise Problem(f"{where}: keymap has no action {name!r}", next=hint)
         if not isinstance(keys, str) or not keys.strip():
             raise Problem(
                 f'{where}: keymap.{name!r} needs a key in quotes, such as "x" or "ctrl+r"'

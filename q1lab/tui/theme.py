@@ -79,7 +79,7 @@ def check(name: str, where: str) -> None:
 
     known = [*(theme.name for theme in THEMES), *BUILTIN_THEMES]
     if name not in known:
-        raise Problem(f"{where}: no theme is called {name!r}; {nearest(name, sorted(known))}")
+        raise Problem(f"{where}: no theme is called {name!r}", next=nearest(name, sorted(known)))
 
 
 def variables(dark: bool) -> dict[str, str]:

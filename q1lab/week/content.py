@@ -80,11 +80,17 @@ def skeleton(root: Path, label: str = "M00-W00") -> list[Path]:
     """Write a new week that passes `check` into `root` and return its files. Overwrites nothing: if
     one of the files is there already, raises Problem and writes none."""
     if not re.fullmatch(r"[\w .-]{1,40}", label):
-        raise Problem(f"label {label!r}: use up to 40 letters, digits, spaces, dots and hyphens")
+        raise Problem(
+            f"label {label!r}: ", next="use up to 40 letters, digits, spaces, dots and hyphens"
+        )
     files = {root / name: text for name, text in _SKELETON.items()}
     for path in files:
         if path.exists() or path.is_symlink():
-            raise Problem(f"{path} is already there; choose a new folder, nothing was written")
+            raise Problem(
+                f"{path} is already there",
+                next="choose a new folder, nothing was written",
+                file=path,
+            )
     try:
         root.mkdir(parents=True, exist_ok=True)
         for path, text in files.items():
@@ -92,7 +98,7 @@ def skeleton(root: Path, label: str = "M00-W00") -> list[Path]:
                 handle.write(text.replace("M00-W00", label))
     except OSError as error:
         raise Problem(
-            f"can't write a week into {root}: {error.strerror or error}", FAILED
+            f"can't write a week into {root}: {error.strerror or error}", FAILED, file=root
         ) from error
     return list(files)
 

@@ -70,7 +70,8 @@ class ContentProblem(Problem):
         self.findings = tuple(findings)
         more = len(findings) - 1
         tail = f" (and {more} more; `q1lab content check {root}` lists them)" if more > 0 else ""
-        super().__init__(f"{root}: {findings[0]}{tail}")
+        first = findings[0]
+        super().__init__(f"{root}: {first}{tail}", file=root / first.file, line=first.line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,7 +397,7 @@ class Week:
             if session.id == session_id.lower():
                 return session
         ids = ", ".join(s.id.upper() for s in self.sessions)
-        raise Problem(f"there is no session {session_id!r} in {self.label}; it has {ids}")
+        raise Problem(f"there is no session {session_id!r} in {self.label}", next=f"it has {ids}")
 
     def parts(self) -> Iterator[Part]:
         for session in self.sessions:

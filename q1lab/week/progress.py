@@ -187,7 +187,7 @@ def first_open(
     if not parts:
         where = f"session {session.id.upper()}" if session else f"the week in {week.root}"
         raise Problem(
-            f"{where} has no part; `q1lab content check {week.root}` says what is missing"
+            f"{where} has no part", next=f"`q1lab content check {week.root}` says what is missing"
         )
     waits = None
     for part in parts:
@@ -242,7 +242,8 @@ def answer(store: Store, week: str, step_id: str, text: str) -> None:
     away."""
     if len(text) > MAX_ANSWER:
         raise Problem(
-            f"the answer has {len(text):,} characters, {MAX_ANSWER:,} at most; put it into a file"
+            f"the answer has {len(text):,} characters, {MAX_ANSWER:,} at most",
+            next="put it into a file",
         )
     text = text.encode(errors="replace").decode()  # lone surrogates can't be stored
     store.add("answer", week=week, step=step_id, text=text if text.strip() else None)

@@ -138,31 +138,45 @@ def test_an_error_is_one_object(
     assert found["fixable_by"] == "you"
 
 
-@pytest.mark.parametrize(
-    ("message", "file", "line"),
-    [
-        ("{file}:12: no such name", "{file}", 12),
-        ("{file}, line 3: not TOML; mend it", "{file}", 3),
-        ("cannot write {file}: it is a folder", "{file}", None),
-        ("gone/model.py: no class GPT", None, None),
-        ("PyTorch 2.6.0 is too old", None, None),
-        ("https://example.org/x.py:80: no answer", None, None),
-        ("x" * 5000 + ".py", None, None),
-    ],
-)
-def test_file_and_line_are_those_of_the_message(
-    tmp_path: Path, message: str, file: str | None, line: int | None
+def of_command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[dict[str, object], str]:
+    """What a command that fails says to programs, and to a person."""
+    assert cli.run([*words, "--json"]) != 0
+    out, err = capsys.readouterr()
+    return json.loads(out), err.removeprefix("q1lab: ").rstrip("\n")
+
+
+def test_what_to_do_is_told_apart_whatever_sign_stands_before_it(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    there = tmp_path / "model.py"
-    there.touch()
-    found = record(Problem(message.format(file=there)))
-    assert found["file"] == (None if file is None else str(there))
-    assert found["line"] == line
+    monkeypatch.setenv("GIT_DIR", str(tmp_path))
+    found, line = of_command(capsys, "modification", "--repo", str(tmp_path))
+    assert (found["what"], found["next"]) == (
+        "GIT_DIR is set, so git would work on another repository",
+        "unset it and try again",
+    )
+    assert line == f"{found['what']}: {found['next']}"
+    monkeypatch.delenv("GIT_DIR")
+    found, line = of_command(capsys, "compare", "rope-9")
+    assert line == f"{found['what']}; {found['next']}"
+
+
+def test_file_and_line_are_where_the_fault_is(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "a; b, line 7.py"
+    model.write_text("x = 1\nif x\n")
+    found, line = of_command(capsys, "run", str(model))
+    assert (found["file"], found["line"], found["next"]) == (str(model), 2, None)
+    assert found["what"] == line
+    paths.config_file().write_text('theme = 7\nwand = "off"\n')
+    found, _ = of_command(capsys, "modification")
+    assert (found["file"], found["line"]) == (str(paths.config_file()), None)
+    assert not Problem("https://example.org/x.py:80: no answer").file
 
 
 def test_who_can_mend_it() -> None:
     assert record(Problem("x", OUT_OF_TOUCH))["fixable_by"] == "time"
-    assert record(Problem("x; y", FAILED)) == {
+    assert record(Problem("x", FAILED, next="y")) == {
         "error": "failed",
         "what": "x",
         "file": None,

@@ -105,7 +105,7 @@ class Engine(ABC):
     def __init__(self, address: str, options: Mapping[str, str]) -> None:
         """Problem for an address or options that it doesn't take."""
         if options:
-            raise Problem("--engine-option goes with another engine; --engine says which")
+            raise Problem("--engine-option goes with another engine", next="--engine says which")
 
     def check(self) -> list[Finding]:
         """What is there and what is missing, in words."""

@@ -74,7 +74,7 @@ def choose(
     ):
         shown = [one.usage for kind in _kinds() if (one := type_of(kind)) is not None]
         hint = nearest(text, [*named, *shown])
-        raise Problem(f"--engine {text}: there is no such engine; {hint}")
+        raise Problem(f"--engine {text}: there is no such engine", next=hint)
     choice = Choice(text, kind, address.rstrip("/"), given)
     engine_of(choice)  # has the last word on address and options
     return None if kind == HERE else choice
@@ -90,7 +90,9 @@ def _options(given: Iterable[str]) -> dict[str, str]:
     for item in given:
         key, sign, value = item.partition("=")
         if not sign or not key.replace("-", "").isalnum():
-            raise Problem(f"--engine-option {item!r}: give NAME=VALUE, such as partition=gpu")
+            raise Problem(
+                f"--engine-option {item!r}: ", next="give NAME=VALUE, such as partition=gpu"
+            )
         found[key] = value
     return found
 

@@ -69,7 +69,9 @@ class Ray(Remote):
         except ValueError:  # http://[::1
             parts = urllib.parse.urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Problem(f"--engine ray={address}: give the dashboard, ray=http://127.0.0.1:8265")
+            raise Problem(
+                f"--engine ray={address}: ", next="give the dashboard, ray=http://127.0.0.1:8265"
+            )
         for key in options:
             if key not in OPTIONS:
                 raise Problem(f"--engine-option {key}: Ray takes {', '.join(OPTIONS)}")
@@ -78,15 +80,18 @@ class Ray(Remote):
         self.retries, self.storage = int(self._number("retries", 3)), options.get("storage", "")
         if self.storage and not self.storage.startswith("/"):
             raise Problem(
-                f"--engine-option storage={self.storage}: give a folder that all nodes share, with "
-                "its whole path"
+                f"--engine-option storage={self.storage}: ",
+                next="give a folder that all nodes share, with its whole path",
             )
         self.token = token()
         if parts.hostname not in LOOPBACK and not self.token:
             raise Problem(
                 f"{address} is neither on this machine nor guarded by a token: whoever reaches it "
-                "can run code there. Start Ray with RAY_AUTH_MODE=token, or use an ssh tunnel: "
-                "ssh -L 8265:127.0.0.1:8265 HOST, then --engine ray=http://127.0.0.1:8265"
+                "can run code there. ",
+                next=(
+                    "Start Ray with RAY_AUTH_MODE=token, or use an ssh tunnel: "
+                    "ssh -L 8265:127.0.0.1:8265 HOST, then --engine ray=http://127.0.0.1:8265"
+                ),
             )
 
     def _number(self, key: str, default: float) -> float:
@@ -96,7 +101,9 @@ class Ray(Remote):
             if not 0 <= value <= 1024:
                 raise ValueError
         except ValueError:
-            raise Problem(f"--engine-option {key}={text}: give a number, such as 0.5") from None
+            raise Problem(
+                f"--engine-option {key}={text}: ", next="give a number, such as 0.5"
+            ) from None
         return value
 
     # ── what an engine does

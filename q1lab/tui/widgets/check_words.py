@@ -126,4 +126,4 @@ def _bytes(path: Path) -> bytes:
         with open_regular(path) as stream:
             return stream.read(MOST)
     except OSError as error:
-        raise Problem(f"cannot read {path}: {os_reason(error)}") from None
+        raise Problem(f"cannot read {path}: {os_reason(error)}", file=path) from None

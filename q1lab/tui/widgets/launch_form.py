@@ -176,7 +176,8 @@ class LaunchForm(VerticalScroll, can_focus=False):
         if text and (not text.isascii() or not text.isdigit() or int(text) < 1):
             label = "at once" if name == "jobs" else name
             raise Problem(
-                f"{label} {text!r}: give a whole number from 1 up, or nothing for {otherwise}"
+                f"{label} {text!r}: ",
+                next=f"give a whole number from 1 up, or nothing for {otherwise}",
             )
         return text
 
@@ -198,7 +199,9 @@ class LaunchForm(VerticalScroll, can_focus=False):
         for item in self._said("more").replace(",", " ").split():
             key, sign, value = item.partition("=")
             if not sign or not key or not value:
-                raise Problem(f"set {item!r}: give KEY=VALUE, for example learning_rate=3e-4")
+                raise Problem(
+                    f"set {item!r}: ", next="give KEY=VALUE, for example learning_rate=3e-4"
+                )
             overrides[key] = value
         if iters := self._number("iters", "the preset's"):
             overrides["max_iters"] = iters
