@@ -2,9 +2,9 @@
 be made of it.
 
 From this table come `q1lab --help`, the app's palette and its forms, the fields that an action of a
-week's text may have, the commands that a week's check accepts, and the mark by which a step ticks
-itself. An act's own fields are the parameters of its command (``command``); one below a group is
-listed where there is more to say of it than that. Nothing is imported before an act is used.
+week's text may have, the commands that a week's check accepts, and the conditions by which a step
+ticks itself. An act's own fields are the parameters of its command (``command``); one below a group
+is listed where there is more to say of it than that. Nothing is imported before an act is used.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ class Act(NamedTuple):
     action: tuple[str, ...] = ()
     """Those of its fields that a week's text gives as an action of this kind: its argument, which
     is needed, then options."""
-    mark: str = ""
-    """The mark that it leaves, by which a step that names it is done (journal/evidence.py)."""
+    done_when: tuple[str, ...] = ()
+    """The conditions that it brings about, of which a step of the week names one
+    (journal/evidence.py looks whether it holds)."""
     commits: bool = False
     """Whether it writes into the learner's repository and commits that."""
     adds: bool = False
@@ -74,7 +75,7 @@ _EVERY = (
         "Train variants against a baseline over seeds, then compare.",
         STUDIES,
         action=("variant", "baseline", "seeds", "preset", "data", "max_iters"),
-        mark="runs",
+        done_when=("runs ended",),
     ),
     Act("gate", "Keep or discard one proposal after the other, at 5% for all.", STUDIES),
     Act("plan", "How many pairs a difference needs, before anything trains.", STUDIES),
@@ -86,9 +87,14 @@ _EVERY = (
         "The comparison of a study, with its verdict.",
         STUDIES,
         palette="See the newest comparison",
-        mark="comparison",
+        done_when=("comparison seen",),
     ),
-    Act("diff", "The difference between a variant and its baseline.", STUDIES, mark="diff"),
+    Act(
+        "diff",
+        "The difference between a variant and its baseline.",
+        STUDIES,
+        done_when=("diff seen",),
+    ),
     Act(
         "keep",
         "Keep a study's files in your repo, so that it can be trained again.",
@@ -133,13 +139,19 @@ _EVERY = (
         UPKEEP,
         "upkeep:prune",
     ),
-    Act("new", "Put a model file of your own into your repo.", MODEL, "learner:new", mark="file"),
+    Act(
+        "new",
+        "Put a model file of your own into your repo.",
+        MODEL,
+        "learner:new",
+        done_when=("file made",),
+    ),
     Act(
         "check",
         "Check that a model file does what its idea says.",
         MODEL,
         action=("file", "for"),
-        mark="checks",
+        done_when=("checks passed",),
     ),
     Act("hint", "The next hint for your modification.", MODEL, "learner:hint"),
     Act(
@@ -147,7 +159,7 @@ _EVERY = (
         "Merge the modification into your model.py.",
         MODEL,
         "learner:merge",
-        mark="merge",
+        done_when=("modification merged",),
         commits=True,
     ),
     Act(
@@ -158,13 +170,18 @@ _EVERY = (
         form={"corpus": "text file"},
     ),
     Act("take", "Copy one of the week's files beside your model.", WEEK),
-    Act("predict", "Record what you expect, before the runs.", WEEK),
+    Act(
+        "predict",
+        "Record what you expect, before the runs.",
+        WEEK,
+        done_when=("prediction made",),
+    ),
     Act(
         "modification",
         "Write or refresh MODIFICATION.md.",
         WEEK,
         palette="Write MODIFICATION.md, and see the commit first",
-        mark="modification",
+        done_when=("modification written", "modification committed"),
         commits=True,
     ),
     Act("post", "The blog post: draft, words, claims, preview, sharing.", WEEK),
@@ -173,14 +190,19 @@ _EVERY = (
         "Write or refresh Q1_RETRO.md.",
         WEEK,
         palette="Write Q1_RETRO.md, and see the commit first",
-        mark="retro",
+        done_when=("retro written", "retro committed"),
         commits=True,
     ),
-    Act("post new", palette="Begin the post from what q1lab knows", mark="draft", commits=True),
+    Act(
+        "post new",
+        palette="Begin the post from what q1lab knows",
+        done_when=("post drafted",),
+        commits=True,
+    ),
     Act("post refresh", palette="Bring the post's numbers up to date", commits=True),
-    Act("post lint", palette="Check the post's claims against the verdict", mark="seen"),
-    Act("post words", palette="Count the post's words, section by section", mark="seen"),
-    Act("post preview", palette="Open the post as a page in the browser", mark="seen"),
+    Act("post lint", palette="Check the post's claims against the verdict", done_when=("seen",)),
+    Act("post words", palette="Count the post's words, section by section", done_when=("seen",)),
+    Act("post preview", palette="Open the post as a page in the browser", done_when=("seen",)),
     Act(
         "kpi",
         "KPIs against their targets.",
@@ -192,7 +214,7 @@ _EVERY = (
         "paper add",
         palette="Log a paper",
         form={"title": "title", "link": "link", "depth": "read", "done": "finished"},
-        mark="paper",
+        done_when=("paper read",),
         adds=True,
     ),
     Act("artifact", "What you shipped.", WEEK),
@@ -200,21 +222,21 @@ _EVERY = (
         "artifact add",
         palette="Add an artifact",
         form={"title": "title", "kind": "kind", "location": "address or path"},
-        mark="artifact",
+        done_when=("artifact added",),
         adds=True,
     ),
     Act(
         "post publish",
         palette="Record where the post is published",
         form={"url": "address"},
-        mark="published",
+        done_when=("post published",),
         adds=True,
     ),
     Act(
         "post share",
         palette="Record where the post was shared",
         form={"channel": "channel", "url": "address there"},
-        mark="shared",
+        done_when=("post shared",),
         adds=True,
     ),
     Act(
@@ -222,7 +244,7 @@ _EVERY = (
         "Tick this week's boxes in AI_EXPERT_ROADMAP.md.",
         WEEK,
         palette="List this week's boxes of the roadmap",
-        mark="roadmap",
+        done_when=("roadmap ticked",),
         commits=True,
     ),
     Act("card", "A progress card to share.", WEEK),
@@ -299,6 +321,16 @@ def actions() -> dict[str, tuple[str, ...]]:
     document to open, and any other command."""
     kinds = {act.name: ("title", *act.action) for act in ACTS.values() if act.action}
     return {**kinds, "open": ("title", "document", "url"), "command": ("title", "command")}
+
+
+def conditions() -> list[str]:
+    """What a step of a week may be done by."""
+    return list(dict.fromkeys(one for act in ACTS.values() for one in act.done_when))
+
+
+def bringing(condition: str) -> list[Act]:
+    """The acts that bring a condition about."""
+    return [act for act in ACTS.values() if condition in act.done_when]
 
 
 def gone(words: Sequence[str]) -> Problem | None:

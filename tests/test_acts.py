@@ -24,7 +24,7 @@ WEEK = """# Session
 
 ## Play {#a1 minutes=10}
 
-- [ ] Play with the duck {#a1-duck minutes=5}
+- [ ] Play with the duck {#a1-duck minutes=5 done_when=seen}
 
   ```q1lab toy
   name = "duck"
@@ -61,6 +61,7 @@ def test_every_command_is_an_act_of_a_section() -> None:
     for name, act in acts.ACTS.items():
         fields = {param.name for param in acts.command(name).params}
         assert {*act.form, *(key for key in act.action if key != "for")} <= fields, name
+    assert set(acts.conditions()) == set(evidence.CONDITIONS)
 
 
 @pytest.mark.usefixtures("toy")

@@ -81,7 +81,7 @@ def answers(store: Store, week: Week, into: str, variant: str = "") -> tuple[Ans
     found = []
     for step in week.steps():
         text = done.of(step.id).answer
-        if step.into == into and step.kind == "write" and text and text.strip():
+        if step.into == into and step.behavior.in_words and text and text.strip():
             found.append(Answer(step.heading or step.title.rstrip("."), text))
     return tuple(found)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from q1lab.acts import ACTS
 from q1lab.compare import wording
 from q1lab.compare.scoring import Score, calibration, small_ones
 from q1lab.compare.stats import MIN_FOR_VERDICT
@@ -340,7 +341,9 @@ def _unfinished(week: Week, done: progress.Progress) -> list[Open]:
 def _required(week: Week) -> set[str]:
     """The steps that can be done before this document is written; what comes after it was not left
     undone."""
-    before = itertools.takewhile(lambda step: not evidence.names(step, "retro"), week.steps())
+    before = itertools.takewhile(
+        lambda step: step.done_when not in ACTS["retro"].done_when, week.steps()
+    )
     return {step.id for step in before if not step.optional}
 
 

@@ -1,23 +1,18 @@
 """What happened, by what it left behind: steps that tick themselves.
 
-A step of the week is done when the act that it names has left its mark: the file is there, its
-checks are green, the study's runs have ended, a document was written, the post is published. So
+A step of the week is done when its condition holds (`done_when`): the file is there, its checks are
+green, the study's runs have ended, a document was written, the post is published. So
 app, commands and documents can't contradict what happened. A step is unticked by hand, and stays so
 until something new happens. Where a mark disappears (a study that was deleted, a file that changed
 after its checks), nothing is claimed any more, and one line says why, wherever the step is shown.
-
-What a step names is read from its kind, its actions, and the commands in its text (``acts_of``).
 """
 
 from __future__ import annotations
 
-import contextlib
-import re
-import shlex
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -190,35 +185,6 @@ def _missing(words: str) -> str:
     return f"{words} can't be found now"
 
 
-def names(step: Step, command: str) -> bool:
-    """Whether a step asks for a command (``retro``), whatever its arguments are."""
-    return any(f"{name} ".startswith(f"{command} ") for name, _ in acts_of(step))
-
-
-_COMMAND = re.compile(r"`(q1lab [^`]+)`")
-
-
-def acts_of(step: Step) -> Iterator[tuple[str, Action | None]]:
-    """(command without ``q1lab``, its action or None) for what a step names: its actions first,
-    then those commands in its text that the learner has to fill in. A check and a run are ``check``
-    and ``run``; typed as a command they are experiments beside the week's own. A first model.py is
-    no modification."""
-    for action in step.actions:
-        if action.kind in acts.ACTS:
-            yield action.kind, action
-        elif action.kind == "command":
-            words = action.argv()
-            beside = words[1:2] in (("run",), ("check",)) or words[1:3] == ("new", "--baseline")
-            if words[:1] == ("q1lab",) and not beside:
-                yield " ".join(words[1:]), action
-    for found in _COMMAND.findall(step.detail):
-        with contextlib.suppress(ValueError):
-            command = shlex.split(found)[1:]
-            act = acts.named(command)
-            if act is not None and act.form and act.mark:
-                yield " ".join(command), None
-
-
 class _Facts:
     """What one look knows, so that each thing is asked once."""
 
@@ -253,35 +219,9 @@ class _Facts:
         return self.files[path] is not None
 
     def of(self, step: Step) -> Mark | None:
-        """The mark of the first of the step's acts that leaves one."""
-        finders: Mapping[str, Callable[[Action | None], Mark | None]] = {
-            "file": self._new,
-            "checks": self._check,
-            "runs": self._run,
-            "merge": self._merge,
-            "modification": self._modification,
-            "retro": self._retro,
-            "roadmap": self._roadmap,
-            "draft": self._draft,
-            "published": self._published,
-            "shared": self._shared,
-            "paper": self._paper,
-            "artifact": self._artifact,
-            "comparison": self._compared,
-            "diff": self._diff,
-            "seen": self._seen,
-        }
+        """What shows that the step's condition holds."""
         self._why, self._at = "", step
-        mark = None
-        if step.kind == "predict":
-            found = self.prediction
-            mark = Mark("the prediction", str(found["created"])) if found else None
-        else:
-            for command, action in acts_of(step):
-                act = acts.named(command.split())
-                if act is not None and act.mark:
-                    mark = finders[act.mark](action)
-                    break
+        mark = CONDITIONS[step.done_when](self, step.doing) if step.done_when else None
         self._before.append(step)
         if mark is not None:
             self._since[step.id] = mark.since
@@ -293,6 +233,10 @@ class _Facts:
         """Whether a study trained what is chosen, under one of these names."""
         mine = its_variant.removesuffix("*")
         return choice.trained(study, mine, names, self.variant or mine)
+
+    def _predicted(self, _: Action | None) -> Mark | None:
+        found = self.prediction
+        return Mark("the prediction", str(found["created"])) if found else None
 
     def _new(self, _: Action | None) -> Mark | None:
         if self.file is None or not self._is_there(self.file):
@@ -319,7 +263,7 @@ class _Facts:
         return None
 
     def _run(self, action: Action | None) -> Mark | None:
-        if self.variant is None and any(step.kind == "choose" for step in self.week.steps()):
+        if self.variant is None and any(step.behavior.chooses for step in self.week.steps()):
             return None  # trained to try q1lab, before there was a modification to train
         names = self.own_names
         if action is not None:
@@ -340,7 +284,7 @@ class _Facts:
         names = f"{Path(found['file']).name} into {Path(found['into']).name}"
         return Mark(f"the merge of {names}", str(found["at"]))
 
-    def _modification(self, _: Action | None) -> Mark | None:
+    def _modification(self, _: Action | None, committed: bool = False) -> Mark | None:
         """Written since the newest of the answers that the steps before it asked for. Some may
         still be open, but not all of those since the step that last had the document written. A
         step that needs the prediction needs it in the document."""
@@ -348,21 +292,21 @@ class _Facts:
         found = self._written(kept)
         if kept is None or found is None or self._too_early(found):
             return None
-        if not self._is_committed(found, bool(kept["committed"])):
+        if committed and not self._is_committed(found, bool(kept["committed"])):
             return None
         number = self.prediction["id"] if self.prediction else None
         if self._needs_prediction() and kept.get("prediction", number) != number:
             self._why = f"{found.words} was written without the prediction"
             return None
         asked = (s for s in self._before if s.into and s.into not in progress.ELSEWHERE)
-        answers = [s for s in asked if not s.optional and s.kind != "tick"]
+        answers = [s for s in asked if not s.optional and (s.behavior.form or s.done_when)]
         written = [step for step in answers if self._when(step) is not None]
         if any(str(self._when(step)) > found.since for step in written):
             self._why = f"an answer is newer than {found.words}"
             return None
         fresh: list[Step] = []  # a step that asks for nothing new is done with the one before it
         for step in reversed(self._before):
-            if fresh and names(step, "modification"):
+            if fresh and step.done_when in acts.ACTS["modification"].done_when:
                 break
             fresh += [step] if step in answers else []
         return found if any(step in written for step in fresh) or not fresh else None
@@ -370,14 +314,12 @@ class _Facts:
     def _needs_prediction(self) -> bool:
         """Whether the step at hand needs the one that asks for the prediction."""
         needs = self._at.needs if self._at else None
-        return any(step.id == needs and step.kind == "predict" for step in self._before)
+        return any(step.id == needs and step.done_when == PREDICTED for step in self._before)
 
     def _is_committed(self, mark: Mark, committed: bool) -> bool:
-        """Whether a document is committed, where its step asks for that."""
-        asked = self._at is not None and _COMMIT.search(self._at.title) is not None
-        if asked and not committed:
+        if not committed:
             self._why = f"{mark.words} is written and not committed"
-        return committed or not asked
+        return committed
 
     def _too_early(self, mark: Mark) -> bool:
         """Whether the mark was left before the step was done that this one needs."""
@@ -394,7 +336,7 @@ class _Facts:
         """When a step was done, by hand or by its mark; None when it was not. A prediction has to
         be there, whatever is ticked."""
         record = self.done.of(step.id)
-        by_hand = record.done_at if record.done and step.kind != "predict" else None
+        by_hand = record.done_at if record.done and step.done_when != PREDICTED else None
         return by_hand or self._since.get(step.id)
 
     def _roadmap(self, _: Action | None) -> Mark | None:
@@ -406,12 +348,14 @@ class _Facts:
             return None
         return Mark(Path(kept["path"]).name, str(kept["at"]))
 
-    def _retro(self, _: Action | None) -> Mark | None:
+    def _retro(self, _: Action | None, committed: bool = False) -> Mark | None:
         row = learner_tables.retro(self.store, self.week.label)
         if row is None or not self._is_there(Path(row["path"])):
             return None
         mark = Mark(Path(row["path"]).name, str(row["written"]))
-        return mark if self._is_committed(mark, row["commit_sha"] is not None) else None
+        if committed and not self._is_committed(mark, row["commit_sha"] is not None):
+            return None
+        return mark
 
     def _draft(self, _: Action | None) -> Mark | None:
         path = self.post["path"] if self.post else None
@@ -456,8 +400,7 @@ class _Facts:
 
     def _seen(self, action: Action | None) -> Mark | None:
         """What an act showed to a person; of the post, the draft that is there."""
-        act = acts.named(action.argv()[1:]) if action else None
-        name = act.name if act else ""
+        name = action.act.name if action is not None and action.act is not None else ""
         draft = self.post["path"] if self.post and name.startswith("post ") else None
         for what, found in self._looks(name):
             if draft is None or Path(what) == Path(draft):
@@ -481,8 +424,30 @@ class _Facts:
         return None
 
 
-_COMMIT = re.compile(r"\bcommit", re.IGNORECASE)
-"""A step whose title says so asks for a commit."""
+PREDICTED = "prediction made"
+
+CONDITIONS: Mapping[str, Callable[[_Facts, Action | None], Mark | None]] = {
+    PREDICTED: _Facts._predicted,
+    "file made": _Facts._new,
+    "checks passed": _Facts._check,
+    "runs ended": _Facts._run,
+    "comparison seen": _Facts._compared,
+    "diff seen": _Facts._diff,
+    "modification written": _Facts._modification,
+    "modification committed": partial(_Facts._modification, committed=True),
+    "modification merged": _Facts._merge,
+    "retro written": _Facts._retro,
+    "retro committed": partial(_Facts._retro, committed=True),
+    "roadmap ticked": _Facts._roadmap,
+    "post drafted": _Facts._draft,
+    "post published": _Facts._published,
+    "post shared": _Facts._shared,
+    "seen": _Facts._seen,
+    "paper read": _Facts._paper,
+    "artifact added": _Facts._artifact,
+}
+"""What shows that a condition holds (`Act.done_when`), given the step's action that brings it
+about."""
 
 
 def _stamp(path: Path) -> Stamp:

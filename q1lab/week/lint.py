@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Collection, Iterator, Sequence
 
 from q1lab import acts
+from q1lab.acts import bringing
 from q1lab.errors import Problem, nearest
 from q1lab.files import plain, read_text
 from q1lab.week.markdown import for_way, is_path
@@ -55,16 +56,10 @@ def lint(
             )
             findings.append(Finding("week.toml", at, text, False))
     for step in week.steps():
-        kinds = [action.kind for action in step.actions]
-        if step.kind in ("run", "check") and step.kind not in kinds:
-            text = f"step {step.id!r} is of kind {step.kind} and has no {step.kind} action below it"
-            findings.append(_at(step, text))
-        if step.kind == "choose" and not names:
-            text = f"step {step.id!r} asks for a choice; list the [[variants]] in week.toml"
-            findings.append(_at(step, text))
-        if step.kind == "recall" and step.answer is None:
-            text = f"step {step.id!r} is of kind recall and has no answer; put a <details> below it"
-            findings.append(_at(step, text))
+        if fault := step.behavior.fault(step, week):
+            findings.append(_at(step, f"step {step.id!r} {fault}"))
+        if fault := _never_done(step):
+            findings.append(_at(step, f"step {step.id!r} {fault}"))
     findings += _lint_code(week)
     findings += _lint_numbers(week)
     findings += _lint_width(week)
@@ -84,6 +79,14 @@ def lint(
             if finding not in findings:
                 findings.append(finding)
     return findings
+
+
+def _never_done(step: Step) -> str:
+    """What is missing for the step to become done; "" for nothing."""
+    if step.done_when == step.behavior.done_when or step.doing or step.to_fill_in:
+        return ""
+    names = " or ".join(f"`q1lab {act.name}`" for act in bringing(step.done_when))
+    return f"is done when {step.done_when!r}; put an action below it that does that: {names}"
 
 
 def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Finding]:
@@ -115,7 +118,7 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
                 why = "comes only after this" if there else "is not in the week"
                 yield _at(block, f"this needs step {needs!r}, which {why}")
             if isinstance(block, Step):
-                predicted = predicted or block.kind == "predict"
+                predicted = predicted or block.done_when == "prediction made"
                 met.add(block.id)
             for action in _actions(week, block, chosen):
                 for name in _used_by(action):
@@ -196,7 +199,7 @@ def _lint_minutes(week: Week, chosen: str | None) -> Iterator[Finding]:
             sums = f"its steps add up to {' + '.join(map(str, given))} = {sum(given)}"
             text = f"part {part.id} gives {part.minutes} minutes{_for(chosen)}, {sums}"
             yield _at(part, text)
-        reading = sum(step.minutes or 0 for step in told if step.kind == "read")
+        reading = sum(step.minutes or 0 for step in told if step.behavior.reads)
         count = _words(week, part, chosen)
         if given and count > WORDS_A_MINUTE * max(1, reading):  # a few words need no step
             needed = -(-count // WORDS_A_MINUTE)

@@ -17,9 +17,9 @@ from q1lab import acts
 from q1lab.errors import nearest
 from q1lab.files import plain, read_text
 from q1lab.week.cuts import Cut, Cuts
+from q1lab.week.kinds import STEP_KINDS
 from q1lab.week.model import (
     MAX_BYTES,
-    STEP_KINDS,
     Action,
     Block,
     Code,
@@ -31,7 +31,17 @@ from q1lab.week.model import (
 
 PART_ATTRIBUTES = ("id", "minutes")
 GUIDE_ATTRIBUTES = ("part",)
-STEP_ATTRIBUTES = ("id", "kind", "minutes", "needs", "into", "heading", "optional", "variant")
+STEP_ATTRIBUTES = (
+    "id",
+    "kind",
+    "minutes",
+    "needs",
+    "done_when",
+    "into",
+    "heading",
+    "optional",
+    "variant",
+)
 GUIDE_MARK = "<!-- q1lab:guide -->"
 _WAY = re.compile(r"\s*(?:<!--|#) q1lab:(course|alone|both)(?: -->)?\s*$")
 """Whom the lines below are for; a comment in Markdown, and in TOML."""
@@ -272,6 +282,11 @@ class Page:
         optional = found.get("optional", "no")
         if kind not in STEP_KINDS:
             self._add(first, f"unknown step kind {kind!r}; {nearest(kind, STEP_KINDS)}")
+            kind = "tick"
+        done_when = found.get("done_when", STEP_KINDS[kind].done_when)
+        if done_when and done_when not in acts.conditions():
+            near = nearest(done_when, acts.conditions())
+            self._add(first, f"unknown done_when {done_when!r}; {near}")
         if variant is not None and variant not in self.variants:
             self._add(first, f"unknown variant {variant!r}; {nearest(variant, self.variants)}")
         if minutes is not None and not re.fullmatch(r"[0-9]{1,4}", minutes):
@@ -302,6 +317,7 @@ class Page:
                 variant=variant,
                 minutes=None if minutes is None else int(minutes),
                 needs=found.get("needs"),
+                done_when=done_when,
             )
         )
 
@@ -335,7 +351,7 @@ class Page:
             frames=self._frames(figure[1], first) if figure else (),
         )
         last = self.blocks[-1] if self.blocks and not figure else None
-        if isinstance(last, Step) and last.kind == "recall" and last.answer is None:
+        if isinstance(last, Step) and last.behavior.answer_below and last.answer is None:
             self.blocks[-1] = replace(last, answer=replace(fold, variant=last.variant))
         elif self.blocks is not self.before or self.whole:
             self.blocks.append(fold)

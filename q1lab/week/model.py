@@ -13,10 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
-from q1lab.acts import ACTS
+from q1lab.acts import ACTS, Act, bringing, named
 from q1lab.errors import Problem
 from q1lab.study import command
 from q1lab.study.command import Wish
+from q1lab.week.kinds import STEP_KINDS, StepKind
 from q1lab.week.numbers import Numbers
 
 T = TypeVar("T")
@@ -26,23 +27,6 @@ ARXIV = re.compile(r"\barXiv[: ]\s?(\d{4}\.\d{4,5})\b")
 FORMAT = 1
 MAX_BYTES = 2 << 20
 """A content file above this size is refused: a week's text is some 100 KB."""
-
-STEP_KINDS: Mapping[str, str] = MappingProxyType(
-    {
-        "tick": "done when it is ticked",
-        "read": "something to read; done when it is ticked",
-        "write": "asks for an answer in words; done when there is one",
-        "recall": (
-            "a question to answer from memory; its answer is shown after, and marked right or wrong"
-        ),
-        "predict": (
-            "asks for a prediction: direction, size, the smallest difference that matters, how sure"
-        ),
-        "choose": "asks for one of the week's variants",
-        "run": "done when the study of its run action has ended",
-        "check": "done when the file of its check action passes",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +123,15 @@ class Action:
         more = [(f"--{key}", str(options[key])) for key in others if key in options]
         return ("q1lab", self.kind, str(options[first]), *chain.from_iterable(more))
 
+    @property
+    def act(self) -> Act | None:
+        """The act that it is a press of. Of an act that has actions of its own kind (`q1lab run`)
+        a typed command is an experiment beside the week's own, and is none."""
+        if self.kind != "command":
+            return ACTS.get(self.kind)
+        act = named(self.argv()[1:])
+        return None if act is None or act.action else act
+
     def wish(self) -> Wish:
         """What a run action asks for."""
         options = self.options
@@ -159,7 +152,8 @@ class Step:
     """One thing to do. Progress is keyed by `id`, so prose and order may change and nothing is
     lost.
 
-    `kind` is one of STEP_KINDS. `into` names the document region that wants the answer, if any,
+    `kind` is one of STEP_KINDS. `done_when` is the condition that it is done by (`Act.done_when`);
+    "": its tick, or its answer. `into` names the document region that wants the answer, if any,
     and `heading` what it stands below there, if not the title.
     `minutes` is what it should take, where the author says so. `needs` is the id of a step that
     comes before. `answer` belongs to a step of kind recall: a viewer shows the title and the
@@ -182,6 +176,22 @@ class Step:
     needs: str | None = None
     answer: Fold | None = None
     again: str | None = None
+    done_when: str = ""
+
+    @property
+    def behavior(self) -> StepKind:
+        return STEP_KINDS[self.kind]
+
+    @property
+    def doing(self) -> Action | None:
+        """Its first action that brings `done_when` about."""
+        acts = bringing(self.done_when)
+        return next((action for action in self.actions if action.act in acts), None)
+
+    @property
+    def to_fill_in(self) -> Act | None:
+        """The act with a form that brings `done_when` about."""
+        return next((act for act in bringing(self.done_when) if act.form), None)
 
 
 Block = Text | Fold | Step | Action

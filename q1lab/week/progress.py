@@ -128,7 +128,7 @@ def _unchosen(week: Week) -> Week:
     show the default's."""
 
     def before(part: Part) -> Part:
-        asked = any(step.kind == "choose" for step in part.steps)
+        asked = any(step.behavior.chooses for step in part.steps)
         return told(part, None, week.numbers) if asked else part
 
     sessions = (replace(one, parts=tuple(map(before, one.parts))) for one in week.sessions)
@@ -148,7 +148,7 @@ def _narrowed(week: Week, progress: Progress, wrong: frozenset[str]) -> Week:
             step
             for part in before
             for step in part.steps
-            if step.kind == "recall" and step.id in wrong
+            if step.behavior.answer_below and step.id in wrong
         ]
         if missed and session.parts:
             back = [
@@ -193,7 +193,7 @@ def first_open(
     for part in parts:
         for step in part.steps:
             if not step.optional and not progress.of(step.id).done:
-                if not (training and step.kind == "run"):
+                if not (training and step.done_when == "runs ended"):
                     return part, step
                 waits = waits or (part, step)
     return waits or (parts[-1], None)
@@ -262,7 +262,7 @@ def of_modification(week: Week) -> frozenset[str]:
     writes = ("q1lab", "modification")
     ends = [n for n, part in enumerate(parts) if any(a.argv()[:2] == writes for a in part.actions)]
     steps = [step for part in parts[: max(ends, default=-1) + 1] for step in part.steps]
-    after = itertools.dropwhile(lambda step: step.kind != "choose", steps)
+    after = itertools.dropwhile(lambda step: not step.behavior.chooses, steps)
     return frozenset(
         step.id
         for step in itertools.islice(after, 1, None)
@@ -276,7 +276,7 @@ def choose(store: Store, week: Week, variant: str) -> None:
     with store.act():
         learner_tables.choose(store, week.label, variant, of_modification(week))
         for step in week.steps():
-            if step.kind == "choose":
+            if step.behavior.chooses:
                 answer(store, week.label, step.id, variant)
 
 

@@ -17,7 +17,7 @@ ACT = Act(
     palette="Play with a toy",
     form={"name": "name", "color": "color"},
     action=("name", "color"),
-    mark="seen",
+    done_when=("seen",),
 )
 
 

@@ -53,7 +53,7 @@ async def shown(pilot: Pilot[None], kind: type[Screen[Any]]) -> None:
 
 async def test_the_prediction_is_whole() -> None:
     async with running(some_progress, size=SMALLEST) as (app, pilot):
-        forms.predict(app, "rope", "a3-predict")
+        forms.predict(app, next(s for s in app.week.steps() if s.id == "a3-predict"))
         await shown(pilot, FieldsScreen)
         await until(pilot, lambda: whole(app.screen))
         assert "the final val loss will be" in words(app)

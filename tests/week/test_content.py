@@ -19,7 +19,8 @@ from q1lab.journal.kpis import COUNTERS
 from q1lab.tui.pages import text_of
 from q1lab.week import cuts
 from q1lab.week.content import check, load, skeleton
-from q1lab.week.model import STEP_KINDS, Action, ContentProblem, Fold, Part, Step, Text, Week
+from q1lab.week.kinds import STEP_KINDS
+from q1lab.week.model import Action, ContentProblem, Fold, Part, Step, Text, Week
 from tests.kit.places import ROOT
 
 SHIPPED = ROOT / "content"
@@ -270,6 +271,10 @@ MISTAKES = [
     ("mix.md", "#weigh-flour", "#Weigh_Flour", "mix.md:14: id 'Weigh_Flour': use a small letter"),
     ("mix.md", "kind=predict", "kid=predict", "mix.md:18: a step has no attribute 'kid'; did you mean 'kind'?"),
     ("mix.md", "kind=predict", "kind=predicts", "mix.md:18: unknown step kind 'predicts'; did you mean 'predict'"),
+    ("mix.md", "{#weigh-flour}", "{#weigh-flour done_when=weighed}", "mix.md:14: unknown done_when 'weighed'; there is"),
+    ("mix.md", "{#weigh-flour}", '{#weigh-flour done_when="retro writen"}', "mix.md:14: unknown done_when 'retro writen'; did you mean 'retro written'?"),
+    ("mix.md", "{#weigh-flour}", '{#weigh-flour done_when="diff seen"}', "mix.md:14: step 'weigh-flour' is done when 'diff seen'; put an action below it that does that: `q1lab diff`"),
+    ("mix.md", "kind=run}", 'kind=run done_when="checks passed"}', "mix.md:37: step 'knead-bake' is done when 'checks passed'; put an action"),
     ("mix.md", "kind=predict", "kind=", "mix.md:18: can't read 'kind='; write #id or key=value"),
     ("mix.md", "variant=spelt", "variant=spellt", "mix.md:27: unknown variant 'spellt'; did you mean 'spelt'?"),
     ("mix.md", "optional=yes", "optional=perhaps", "mix.md:27: optional must be yes or no, not 'perhaps'"),
@@ -652,12 +657,17 @@ def test_markdown_tables_and_fences_are_well_formed(week: Week) -> None:
 
 def test_the_authors_page_names_every_kind_key_and_action() -> None:
     from q1lab import acts
+    from q1lab.week import kinds
     from q1lab.week import markdown as content_markdown
-    from q1lab.week import model
     from q1lab.week import reading as content_week
 
     page = (SHIPPED / "README.md").read_text()
-    keys = [*model.STEP_KINDS, *acts.actions(), *content_markdown.STEP_ATTRIBUTES]
+    keys = [
+        *kinds.STEP_KINDS,
+        *acts.conditions(),
+        *acts.actions(),
+        *content_markdown.STEP_ATTRIBUTES,
+    ]
     for table in (
         content_week.WEEK_KEYS,
         content_week.SESSION_KEYS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from textual import on
@@ -19,11 +19,18 @@ from q1lab.tui.widgets.text_box import TextBox
 from q1lab.week import progress as domain
 from q1lab.week.model import Step
 
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
+
 WIDE = 10_000
 """More cells than a paragraph has: the box breaks its lines."""
 
 AROUND = 14
 """Cells that the terminal has more than a title in the dialog's border may take."""
+
+
+def write(app: Q1Lab, step: Step) -> None:
+    app.push_screen(AnswerScreen(step, app.snapshot.progress.of(step.id).answer or ""))
 
 
 class AnswerScreen(Dialog[None]):

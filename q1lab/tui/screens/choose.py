@@ -18,9 +18,10 @@ from q1lab.week.model import Variant
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
+    from q1lab.week.model import Step
 
 
-def choose(app: Q1Lab) -> None:
+def choose(app: Q1Lab, step: Step) -> None:
     """Show the week's variants; where another one was trained, ask before the choice changes."""
     week, chosen = app.setup.week, app.snapshot.progress.chosen
     rows = [(one.name, _row(app, one, one.name == chosen)) for one in app.week.variants]

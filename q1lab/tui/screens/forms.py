@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from q1lab.journal.kpis import KpiLine
     from q1lab.tui.app import Q1Lab
+    from q1lab.week.model import Step
 
 ANOTHER, OTHER = "another", "other"
 """The choice of none that is offered, and the field that then says which."""
@@ -178,14 +179,14 @@ def kpi(app: Q1Lab, one: KpiLine) -> None:
     )
 
 
-def predict(app: Q1Lab, variant: str, step_id: str) -> None:
+def predict(app: Q1Lab, step: Step) -> None:
     """Write down a prediction before the runs, and tick its step; a locked one is amended."""
-    week = app.week.label
+    week, variant = app.week.label, app.week.variant or "modified"
 
     def job(store: Store, said: dict[str, str], amend: bool) -> Said:
         values = predictions.read(said, PARTS)
         predictions.predict(store, week, variant, **values, amend=amend)
-        domain.tick(store, week, step_id, True)
+        domain.tick(store, week, step.id, True)
         return Said(f"Kept: {_foretold(variant, said)}")
 
     def opened(found: dict[str, Any] | None) -> None:

@@ -7,7 +7,7 @@ what a key reveals, and `progress.mark` keeps how it went.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -18,6 +18,13 @@ from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.page_blocks import Prose
 from q1lab.week import progress as domain
 from q1lab.week.model import Step
+
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
+
+
+def recall(app: Q1Lab, step: Step) -> None:
+    app.push_screen(RecallScreen(step))
 
 
 class RecallScreen(Dialog[None]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -22,35 +23,18 @@ if TYPE_CHECKING:
 
 
 def form(app: Q1Lab, step: Step) -> bool:
-    """Open the step's form. False when its kind has none."""
-    if step.kind == "write":
-        from q1lab.tui.screens.answer import AnswerScreen
-
-        app.push_screen(AnswerScreen(step, app.snapshot.progress.of(step.id).answer or ""))
-    elif step.kind == "predict":
-        from q1lab.tui.screens.forms import predict
-
-        predict(app, app.week.variant or "modified", step.id)
-    elif step.kind == "choose":
-        from q1lab.tui.screens.choose import choose
-
-        choose(app)
-    elif step.kind == "recall":
-        from q1lab.tui.screens.recall import RecallScreen
-
-        app.push_screen(RecallScreen(step))
-    else:
+    """Open the form of the step's kind. False when it has none."""
+    module, _, function = step.behavior.form.partition(":")
+    if not module:
         return False
+    getattr(importlib.import_module(module), function)(app, step)
     return True
 
 
 def filled_in(app: Q1Lab, step: Step) -> bool:
-    """Open the form for a command that the step names and that a person has to fill in: again when
-    it is done, as there may be a fourth channel. False when it names none."""
-    from q1lab.journal.evidence import acts_of
-
-    words = next((words for words, action in acts_of(step) if action is None), None)
-    return words is not None and _form(app, words.split())
+    """Open the form of the act that the step is done by: again when it is done, as there may be a
+    fourth channel. False when that act has none."""
+    return step.to_fill_in is not None and _form(app, step.to_fill_in.name.split())
 
 
 def _form(app: Q1Lab, words: Sequence[str]) -> bool:

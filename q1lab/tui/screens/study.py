@@ -175,11 +175,13 @@ class StudyScreen(Page):
         elif isinstance(row, Action):
             step_actions.start(self.q1, row, self.step)
         elif isinstance(row, Step) and not step_actions.form(self.q1, row):
+            if step_actions.filled_in(self.q1, row):
+                return
             if len(row.actions) > 1:  # which of them is for the learner to say
                 self.reader.move(1)
             elif row.actions:
                 step_actions.start(self.q1, row.actions[0], row)
-            elif not step_actions.filled_in(self.q1, row):
+            else:
                 self._turn(row)
 
     def action_write(self) -> None:
@@ -189,7 +191,7 @@ class StudyScreen(Page):
 
     def action_editor(self) -> None:
         step = self.reader.current
-        if isinstance(step, Step) and step.kind == "write":
+        if isinstance(step, Step) and step.behavior.in_words:
             editing.in_editor(self.q1, step)
         else:
             self.notify("There is nothing to write here.")

@@ -14,7 +14,6 @@ from textual.message import Message
 from textual.widget import Widget
 
 from q1lab.files import plain
-from q1lab.journal.evidence import acts_of
 from q1lab.tui.pages import Sheet
 from q1lab.tui.widgets import prose
 from q1lab.week.model import Action, Fold, Step, Text
@@ -23,17 +22,6 @@ from q1lab.week.progress import Record
 INDENT = 5
 """Cells before a step's words: a blank, the cursor, a blank, the mark, a blank."""
 
-ENTER = {
-    "write": "write",
-    "predict": "predict",
-    "choose": "choose",
-    "recall": "answer",
-    "tick": "tick",
-    "read": "tick",
-    "run": "tick",
-    "check": "tick",
-}
-"""What Enter does on a step, by its kind, when it carries no action."""
 STARTS = {"run": "train", "open": "open", "check": "check"}
 """What Enter does on an action, by its kind; any other is done."""
 ANSWER_LINES = 4
@@ -190,15 +178,15 @@ class StepPiece(Piece):
     @property
     def enter(self) -> str:
         """What Enter does here, in a word."""
-        if self.step.kind in ("write", "recall") and self.record.answer:
-            return "read again"
-        if self.step.actions and ENTER.get(self.step.kind) == "tick":
-            several = len(self.step.actions) > 1
-            return "to the rows" if several else STARTS.get(self.step.actions[0].kind, "do it")
-        if any(action is None for _, action in acts_of(self.step)):
+        step, kind = self.step, self.step.behavior
+        if kind.form:
+            return kind.enter_again if kind.enter_again and self.record.answer else kind.enter
+        if step.to_fill_in is not None:
             return "fill in"
-        act = ENTER.get(self.step.kind, "tick")
-        return "untick" if act == "tick" and self.record.done else act
+        if step.actions:
+            several = len(step.actions) > 1
+            return "to the rows" if several else STARTS.get(step.actions[0].kind, "do it")
+        return "untick" if self.record.done else kind.enter
 
     def lines(self, width: int) -> Sequence[Content]:
         step, done = self.step, self.record.done
@@ -217,7 +205,7 @@ class StepPiece(Piece):
         return shown + [Content.assemble(" " * INDENT, line) for line in below]
 
     def _answer(self, width: int) -> list[Content]:
-        if self.step.kind == "recall":
+        if self.step.behavior.answer_below:
             fold = self.step.answer
             return (
                 list(prose.laid(fold.markdown, width - INDENT - 1))
@@ -225,7 +213,7 @@ class StepPiece(Piece):
                 else []
             )
         answer = (self.record.answer or "").strip()
-        if not answer or self.step.kind == "choose":
+        if not answer or self.step.behavior.chooses:
             return [Content.assemble(("yours: ", "$success"), answer)] if answer else []
         words = Content.assemble(("yours: ", "$success"), " ".join(plain(answer).split()))
         lines = prose.wrap(words, width - INDENT - 1)
