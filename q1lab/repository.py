@@ -795,7 +795,9 @@ def _tips(git_dirs: Iterable[Path]) -> list[str]:
     tips: dict[str, None] = {}
     for folder in dict.fromkeys(git_dirs):
         if (folder / "reftable").is_dir():
-            raise Problem(f"{folder} keeps its refs as a reftable, which q1lab does not read")
+            raise Problem(
+                f"{folder} keeps its refs as a reftable, which q1lab does not read", file=folder
+            )
         below = (Path(at, name) for at, _, names in os.walk(folder / "refs") for name in names)
         for file in (folder / "HEAD", folder / "packed-refs", *below):
             if file.is_file() and not file.is_symlink():
@@ -812,7 +814,8 @@ def _shas(file: Path) -> list[str]:
 def _refuse_misleading() -> None:
     if misleading := next((name for name in _MISLEADING if os.environ.get(name)), None):
         raise Problem(
-            f"{misleading} is set, so git would work on another repository: unset it and try again"
+            f"{misleading} is set, so git would work on another repository: ",
+            next="unset it and try again",
         )
 
 
