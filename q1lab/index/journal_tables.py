@@ -27,6 +27,7 @@ OWN_TABLES = (
     "modifications",
     "retros",
     "hints",
+    "evidence",
     "begun",
     "gated",
     "deleted",
@@ -198,7 +199,7 @@ def _chosen(db: sqlite3.Connection, week: str) -> str | None:
 
 
 def _reference(db: sqlite3.Connection, body: Body) -> None:
-    _keep(db, body, "reference", {body["variant"]: body["at"], **_kept(db, body, "reference")})
+    _evidence(db, body, "reference", body["variant"], variant=body["variant"])
 
 
 NEWEST_PREDICTION = (
@@ -223,37 +224,63 @@ def _predict(db: sqlite3.Connection, body: Body) -> None:
 # ── what steps tick themselves by
 
 
+def _evidence(
+    db: sqlite3.Connection,
+    body: Body,
+    act: str,
+    subject: str,
+    *,
+    variant: str = "",
+    file: str | None = None,
+    sha: str | None = None,
+    **facts: Any,
+) -> None:
+    """``file`` has to be there for it to count, ``sha`` is its text's or its commit's."""
+    row = {"act": act, "subject": subject, "variant": variant, "file": file, "sha": sha}
+    row |= _some(body, "week", "at") | {"facts": json.dumps(facts)}
+    _insert(db, "evidence", row, replace=True)
+
+
 def _check(db: sqlite3.Connection, body: Body) -> None:
-    found = _some(body, "variant", "sha256", "at")
-    _keep(db, body, "checks", {**_kept(db, body, "checks"), body["file"]: found})
+    file, variant = body["file"], body["variant"]
+    _evidence(db, body, "check", file, variant=variant, file=file, sha=body["sha256"])
 
 
 def _merge(db: sqlite3.Connection, body: Body) -> None:
-    _keep(db, body, "merged", _some(body, "file", "into", "commit", "at"))
+    _evidence(db, body, "merge", body["file"], file=body["into"], sha=body["commit"])
 
 
 def _document(db: sqlite3.Connection, body: Body) -> None:
     """The document of a modification ("": before the choice). A file tells of one modification: the
     one that it was written for last."""
-    kept = _kept(db, body, "written:modification")
-    if "path" in kept:  # noted before there was one for each
-        kept = {_chosen(db, body["week"]) or "": {"committed": True, **kept}}
-    kept = {name: found for name, found in kept.items() if found["path"] != body["path"]}
-    kept[body["variant"]] = _some(body, "path", "at", "committed", "prediction")
-    _keep(db, body, "written:modification", kept)
+    db.execute(
+        "DELETE FROM evidence WHERE week = :week AND act = 'modification' AND file = :path", body
+    )
+    facts, name = _some(body, "committed", "prediction"), body["variant"]
+    _evidence(db, body, "modification", name, variant=name, file=body["path"], **facts)
+
+
+def _retro(db: sqlite3.Connection, body: Body) -> None:
+    """Without a new commit the old one stays."""
+    before = db.execute(
+        "SELECT sha FROM evidence WHERE week = :week AND act = 'retro'", body
+    ).fetchone()
+    sha = body["commit"] or (before["sha"] if before else None)
+    _evidence(db, body, "retro", "", file=body["path"], sha=sha)
 
 
 def _roadmap(db: sqlite3.Connection, body: Body) -> None:
-    _keep(db, body, "written:roadmap", _some(body, "path", "at"))
+    _evidence(db, body, "roadmap", "", file=body["path"])
 
 
 def _look(db: sqlite3.Connection, body: Body) -> None:
-    kept = _kept(db, body, "looked")
-    seen = {**kept.get(body["command"], {})}
-    seen.pop(body["what"], None)
-    seen[body["what"]] = _some(body, "variant", "at")
-    newest = dict(list(seen.items())[-MOST_LOOKS:])
-    _keep(db, body, "looked", {**kept, body["command"]: newest})
+    _evidence(db, body, body["command"], body["what"], variant=body["variant"])
+    db.execute(
+        "DELETE FROM evidence WHERE week = :week AND act = :command AND rowid NOT IN (SELECT rowid "
+        "FROM evidence WHERE week = :week AND act = :command ORDER BY rowid DESC LIMIT "
+        f"{MOST_LOOKS})",
+        body,
+    )
 
 
 # ── lists
@@ -392,11 +419,7 @@ FOLDS: Mapping[str, str | Callable[[sqlite3.Connection, Body], None]] = {
     "document": _document,
     "roadmap": _roadmap,
     "look": _look,
-    "retro": (
-        "INSERT INTO retros (week, path, written, commit_sha) VALUES (:week, :path, :at, :commit) "
-        "ON CONFLICT (week) DO UPDATE SET path = excluded.path, written = excluded.written, "
-        "commit_sha = coalesce(excluded.commit_sha, commit_sha)"
-    ),
+    "retro": _retro,
     "kpi": (
         "INSERT OR REPLACE INTO kpis (name, target, actual, source, updated) "
         "VALUES (:name, :target, :actual, iif(:actual IS NULL, NULL, 'by hand'), :at)"

@@ -150,15 +150,16 @@ def use_hint(store: Store, week: str, variant: str, stage: int) -> None:
     store.add("hint", week=week, variant=variant, stage=stage)
 
 
-# ── the retro
+# ── what steps tick themselves by
+
+
+def evidence(store: Store, week: str) -> list[Row]:
+    """What acts left behind in the week, newest first: act, subject (what it was about), variant,
+    file (which has to be there), sha, facts (JSON), at."""
+    rows = store.db.execute("SELECT * FROM evidence WHERE week = ? ORDER BY rowid DESC", (week,))
+    return rows.fetchall()
 
 
 def note_retro(store: Store, week: str, path: str, commit: str | None) -> None:
     """Note where the week's retro is; without a new commit the old one stays noted."""
     store.add("retro", week=week, path=path, commit=commit)
-
-
-def retro(store: Store, week: str) -> Row | None:
-    """Where the week's retro is: path, written, commit_sha; None before one."""
-    row: Row | None = store.db.execute("SELECT * FROM retros WHERE week = ?", (week,)).fetchone()
-    return row

@@ -147,3 +147,17 @@ def m006_gated(db: Any) -> None:
         ) STRICT;
         """
     )
+
+
+@migrations()
+def m007_evidence(db: Any) -> None:
+    """What an act left behind, by which steps tick themselves, is a row."""
+    db.executescript(
+        """
+        CREATE TABLE evidence (
+            week TEXT NOT NULL, act TEXT NOT NULL, subject TEXT NOT NULL, variant TEXT NOT NULL,
+            file TEXT, sha TEXT, facts TEXT NOT NULL, at TEXT NOT NULL,
+            PRIMARY KEY (week, act, subject)
+        ) STRICT;
+        """
+    )

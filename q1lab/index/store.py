@@ -37,7 +37,7 @@ from q1lab.study.studies import Study, run_name
 if TYPE_CHECKING:
     from q1lab.index.ingest import Tell
 
-SCHEMA = 6
+SCHEMA = 7
 """Number of migrations in q1lab.index.migrations; kept in ``PRAGMA user_version``."""
 
 INDEX_TABLES = ("studies", "runs", "metrics", "results")

@@ -7,6 +7,7 @@ it trained, whatever is chosen by then.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,10 +81,11 @@ def note_document(
 def documents(store: Store, week: str) -> Mapping[str, Mapping[str, Any]]:
     """What was noted of each modification's document, by its name ("": before the choice): path,
     at (when it was written), committed, prediction (the one that it holds, by its row)."""
-    kept: Mapping[str, Any] = store.setting(f"written:modification:{week}", {})
-    if "path" in kept:  # noted before there was one for each
-        return {learner_tables.chosen(store, week) or "": {"committed": True, **kept}}
-    return kept
+    return {
+        row["variant"]: {"path": row["file"], "at": row["at"], **json.loads(row["facts"])}
+        for row in learner_tables.evidence(store, week)
+        if row["act"] == "modification"
+    }
 
 
 def document_of(store: Store, week: str, variant: str, usual: Path) -> Path:

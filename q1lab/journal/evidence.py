@@ -9,6 +9,7 @@ after its checks), nothing is claimed any more, and one line says why, wherever 
 
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -72,8 +73,8 @@ def note_check(store: Store, week: str, file: Path, variant: str) -> None:
     except OSError:
         return
     path = str(file.absolute())
-    before = store.setting(f"checks:{week}", {}).get(path, {})
-    if before.get("sha256") != sha or before.get("variant") != variant:
+    passed = [row for row in learner_tables.evidence(store, week) if row["act"] == "check"]
+    if (path, variant, sha) not in [(row["file"], row["variant"], row["sha"]) for row in passed]:
         store.add("check", week=week, file=path, variant=variant, sha256=sha)
 
 
@@ -101,10 +102,8 @@ def show_reference(store: Store, week: str, variant: str) -> None:
 def may_show_reference(store: Store, week: str, variant: str) -> bool:
     """Whether q1lab's own implementation of ``variant`` gives nothing away any more: a file of the
     learner's has passed its checks, or they asked for it (also as the last hint)."""
-    checks: Mapping[str, Any] = store.setting(f"checks:{week}", {})
-    if any(variant in str(found.get("variant", "")).split("+") for found in checks.values()):
-        return True
-    if variant in store.setting(f"reference:{week}", {}):
+    rows = learner_tables.evidence(store, week)
+    if any(variant in row["variant"].split("+") for row in rows if row["act"] in _SHOWS_REFERENCE):
         return True
     return LAST_HINT in learner_tables.used_hints(store, week, variant)
 
@@ -115,6 +114,7 @@ def is_reference(origin: str) -> bool:
     return origin != "baseline" and "/" not in origin and not origin.endswith(".py")
 
 
+_SHOWS_REFERENCE = ("check", "reference")
 LAST_HINT = 4
 """The stage of the hints that shows the reference."""
 
@@ -153,16 +153,16 @@ def look(store: Store, week: Week, done: Progress | None = None) -> Evidence:
     week = progress.narrowed(week, done)
     facts = _Facts(store, week, done)
     marks: dict[str, Mark] = {}
-    for step in week.steps():
-        mark = facts.of(step)
-        if mark is not None:
+    steps = list(week.steps())
+    for number, step in enumerate(steps):
+        if step.done_when and (mark := facts.of(step, steps[:number])):
             marks[step.id] = mark
     kept: dict[str, Any] = store.setting(f"evidence:{week.label}", {})
     now = {
         step: {"words": mark.words, "since": mark.since, "variant": facts.variant}
         for step, mark in marks.items()
     }
-    there = {step.id: step.title for step in week.steps()}
+    there = {step.id: step.title for step in steps}
     lost = {
         step: f"not ticked any more: {facts.why.get(step) or _missing(found['words'])}"
         for step, found in kept.items()
@@ -195,6 +195,7 @@ class _Facts:
         self.file = Path(row["file"]) if row and row["file"] else None
         self.own_names = learner_tables.own_names(row)
         self.post = posts.of_week(store, week.label)
+        self._rows = learner_tables.evidence(store, week.label)
         self.files: dict[Path, Stamp] = {}
         self.why: dict[str, str] = {}
         """Why a step has no mark, where more can be said than that it can't be found."""
@@ -203,6 +204,12 @@ class _Facts:
         self._at: Step | None = None
         self._since: dict[str, str] = {}
         """Since when a step before has its mark."""
+
+    def rows(self, act: str) -> Iterator[Row]:
+        """What an act left behind, newest first; rows whose file is gone left out."""
+        for row in self._rows:
+            if row["act"] == act and (row["file"] is None or self._is_there(Path(row["file"]))):
+                yield row
 
     @cached_property
     def ended(self) -> list[Row]:
@@ -218,11 +225,10 @@ class _Facts:
         self.files[path] = _stamp(path)
         return self.files[path] is not None
 
-    def of(self, step: Step) -> Mark | None:
-        """What shows that the step's condition holds."""
-        self._why, self._at = "", step
-        mark = CONDITIONS[step.done_when](self, step.doing) if step.done_when else None
-        self._before.append(step)
+    def of(self, step: Step, before: list[Step]) -> Mark | None:
+        """What shows that the step's condition holds; ``before`` are the steps before it."""
+        self._why, self._at, self._before = "", step, before
+        mark = CONDITIONS[step.done_when](self, step.doing)
         if mark is not None:
             self._since[step.id] = mark.since
         elif self._why:
@@ -245,21 +251,19 @@ class _Facts:
         return Mark(f"the file {self.file.name}", str(row["chosen"]) if row else "")
 
     def _check(self, action: Action | None) -> Mark | None:
-        checks: Mapping[str, Any] = self.store.setting(f"checks:{self.week.label}", {})
         name = Path(str(action.options["file"])).name if action else ""
         own = self.file is not None and name == f"{self.variant}.py"  # under whatever name it is
         wanted = str(action.options.get("for", "")) if action else ""
-        for path, found in checks.items():
-            if Path(path).name != name and not (own and path == str(self.file)):
+        for row in self.rows("check"):
+            path = Path(row["file"])
+            if path.name != name and not (own and path == self.file):
                 continue
-            if wanted not in ("", "baseline", *str(found["variant"]).split("+")):
+            if wanted not in ("", "baseline", *row["variant"].split("+")):
                 continue  # it passed as another modification, or as a model without one
-            now = _sha(Path(path)) if self._is_there(Path(path)) else None
-            if now == found["sha256"]:
+            if _sha(path) == row["sha"]:
                 self._why = ""
-                return Mark(f"the green checks of {Path(path).name}", str(found["at"]))
-            if now is not None:
-                self._why = f"{Path(path).name} has changed since its checks were green"
+                return Mark(f"the green checks of {path.name}", row["at"])
+            self._why = f"{path.name} has changed since its checks were green"
         return None
 
     def _run(self, action: Action | None) -> Mark | None:
@@ -276,26 +280,28 @@ class _Facts:
         return None
 
     def _merge(self, _: Action | None) -> Mark | None:
-        found = self.store.setting(f"merged:{self.week.label}")
-        if found is None or not self._is_there(Path(found["into"])):
-            return None
-        if found["file"] != str(self.file) and Path(found["file"]).stem != self.variant:
-            return None  # another modification's
-        names = f"{Path(found['file']).name} into {Path(found['into']).name}"
-        return Mark(f"the merge of {names}", str(found["at"]))
+        for row in self.rows("merge"):
+            merged, into = Path(row["subject"]), Path(row["file"])
+            if merged == self.file or merged.stem == self.variant:
+                return Mark(f"the merge of {merged.name} into {into.name}", row["at"])
+        return None
 
     def _modification(self, _: Action | None, committed: bool = False) -> Mark | None:
         """Written since the newest of the answers that the steps before it asked for. Some may
         still be open, but not all of those since the step that last had the document written. A
         step that needs the prediction needs it in the document."""
-        kept = choice.documents(self.store, self.week.label).get(self.variant or "")
-        found = self._written(kept)
-        if kept is None or found is None or self._too_early(found):
+        mine = (one for one in self.rows("modification") if one["variant"] == (self.variant or ""))
+        row = next(mine, None)
+        if row is None:
             return None
-        if committed and not self._is_committed(found, bool(kept["committed"])):
+        facts, found = json.loads(row["facts"]), Mark(Path(row["file"]).name, row["at"])
+        if self._too_early(found):
+            return None
+        if committed and not facts["committed"]:
+            self._why = f"{found.words} is written and not committed"
             return None
         number = self.prediction["id"] if self.prediction else None
-        if self._needs_prediction() and kept.get("prediction", number) != number:
+        if self._needs_prediction() and facts["prediction"] != number:
             self._why = f"{found.words} was written without the prediction"
             return None
         asked = (s for s in self._before if s.into and s.into not in progress.ELSEWHERE)
@@ -316,11 +322,6 @@ class _Facts:
         needs = self._at.needs if self._at else None
         return any(step.id == needs and step.done_when == PREDICTED for step in self._before)
 
-    def _is_committed(self, mark: Mark, committed: bool) -> bool:
-        if not committed:
-            self._why = f"{mark.words} is written and not committed"
-        return committed
-
     def _too_early(self, mark: Mark) -> bool:
         """Whether the mark was left before the step was done that this one needs."""
         needed = next((s for s in self._before if self._at and s.id == self._at.needs), None)
@@ -339,23 +340,15 @@ class _Facts:
         by_hand = record.done_at if record.done and step.done_when != PREDICTED else None
         return by_hand or self._since.get(step.id)
 
-    def _roadmap(self, _: Action | None) -> Mark | None:
-        return self._written(self.store.setting(f"written:roadmap:{self.week.label}"))
-
-    def _written(self, kept: Mapping[str, Any] | None) -> Mark | None:
-        """The mark of a document that was noted as written and is still there."""
-        if kept is None or not self._is_there(Path(kept["path"])):
+    def _document(self, _: Action | None, act: str, committed: bool = False) -> Mark | None:
+        row = next(self.rows(act), None)
+        if row is None:
             return None
-        return Mark(Path(kept["path"]).name, str(kept["at"]))
-
-    def _retro(self, _: Action | None, committed: bool = False) -> Mark | None:
-        row = learner_tables.retro(self.store, self.week.label)
-        if row is None or not self._is_there(Path(row["path"])):
+        name = Path(row["file"]).name
+        if committed and row["sha"] is None:
+            self._why = f"{name} is written and not committed"
             return None
-        mark = Mark(Path(row["path"]).name, str(row["written"]))
-        if committed and not self._is_committed(mark, row["commit_sha"] is not None):
-            return None
-        return mark
+        return Mark(name, row["at"])
 
     def _draft(self, _: Action | None) -> Mark | None:
         path = self.post["path"] if self.post else None
@@ -378,33 +371,30 @@ class _Facts:
         times = sorted(str(item["shared"]) for item in shares)
         return Mark(f"the post in {len(shares)} channels", times[posts.ENOUGH_CHANNELS - 1])
 
-    def _looks(self, act: str) -> Iterator[tuple[str, Mapping[str, str]]]:
-        """(study or file, what was noted) of the looks that a command gave, newest first."""
-        looked: Mapping[str, Any] = self.store.setting(f"looked:{self.week.label}", {})
-        seen: dict[str, Mapping[str, str]] = looked.get(act, {})
-        return reversed(seen.items())
-
     def _compared(self, _: Action | None) -> Mark | None:
         ended = {row["id"] for row in self.ended}
-        for study, found in self._looks("compare"):
-            if study in ended and self._trained(study, found["variant"], self.own_names):
-                return Mark(f"the comparison of {study}", found["at"])
+        for row in self.rows("compare"):
+            study = row["subject"]
+            if study in ended and self._trained(study, row["variant"], self.own_names):
+                return Mark(f"the comparison of {study}", row["at"])
         return None
 
     def _diff(self, action: Action | None) -> Mark | None:
         name = Path(action.argv()[-1]).name if action else ""
-        for path, found in self._looks("diff"):
-            if Path(path).name == name or path == str(self.file):
-                return Mark(f"the diff of {Path(path).name}", found["at"])
+        for row in self.rows("diff"):
+            path = Path(row["subject"])
+            if path.name == name or path == self.file:
+                return Mark(f"the diff of {path.name}", row["at"])
         return None
 
     def _seen(self, action: Action | None) -> Mark | None:
         """What an act showed to a person; of the post, the draft that is there."""
         name = action.act.name if action is not None and action.act is not None else ""
         draft = self.post["path"] if self.post and name.startswith("post ") else None
-        for what, found in self._looks(name):
-            if draft is None or Path(what) == Path(draft):
-                return Mark(f"`q1lab {name}` of {Path(what).name}", found["at"])
+        for row in self.rows(name):
+            shown = Path(row["subject"])
+            if draft is None or shown == Path(draft):
+                return Mark(f"`q1lab {name}` of {shown.name}", row["at"])
         return None
 
     def _paper(self, _: Action | None) -> Mark | None:
@@ -436,9 +426,9 @@ CONDITIONS: Mapping[str, Callable[[_Facts, Action | None], Mark | None]] = {
     "modification written": _Facts._modification,
     "modification committed": partial(_Facts._modification, committed=True),
     "modification merged": _Facts._merge,
-    "retro written": _Facts._retro,
-    "retro committed": partial(_Facts._retro, committed=True),
-    "roadmap ticked": _Facts._roadmap,
+    "retro written": partial(_Facts._document, act="retro"),
+    "retro committed": partial(_Facts._document, act="retro", committed=True),
+    "roadmap ticked": partial(_Facts._document, act="roadmap"),
     "post drafted": _Facts._draft,
     "post published": _Facts._published,
     "post shared": _Facts._shared,

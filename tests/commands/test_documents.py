@@ -602,8 +602,8 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
     assert "- [x] I can read any transformer paper" in path.read_text()
     assert "- an incident-triage system" in path.read_text()
     with Store() as store:
-        row = store.db.execute("SELECT * FROM retros").fetchone()
-    assert row["commit_sha"] == git(repo, "rev-parse", "HEAD").strip()
+        row = store.db.execute("SELECT * FROM evidence WHERE act = 'retro'").fetchone()
+    assert row["sha"] == git(repo, "rev-parse", "HEAD").strip()
     assert "nothing would change" in q1lab("retro", "--dry-run")[1]
 
 

@@ -237,8 +237,8 @@ def clicks(x: int, y: int, times: int = 2) -> list[events.Event]:
 TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+(?:\+00:00|Z)?|\b[0-9a-f]{7,64}\b")
 KEPT = (
     "step_records", "predictions", "kpis", "papers", "artifacts", "posts", "shares", "modifications",
-    "hints", "settings WHERE key NOT LIKE 'evidence:%' AND key NOT LIKE 'looked:%' "
-    "AND key NOT LIKE 'offered:%' AND key != 'journal'",
+    "hints", "evidence WHERE act IN ('check', 'merge', 'modification', 'retro', 'roadmap', 'reference')",
+    "settings WHERE key NOT LIKE 'evidence:%' AND key NOT LIKE 'offered:%' AND key != 'journal'",
 )  # fmt: skip
 """What a person typed; what a study leaves comes when that has ended, and what was shown with time."""
 

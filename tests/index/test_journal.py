@@ -528,7 +528,7 @@ def old_home(home: Path) -> Path:
 OLD_TABLES = [
     name
     for name in journal_tables.OWN_TABLES
-    if name not in ("begun", "deleted", "labels", "gated")
+    if name not in ("begun", "deleted", "labels", "gated", "evidence")
 ]
 
 

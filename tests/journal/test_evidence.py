@@ -450,6 +450,13 @@ def test_a_tick_needs_the_very_thing(
     assert done(store, week, step)
 
 
+def test_a_merge_stays_though_another_one_follows(store: Store, week: Week, tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text("x")
+    for name in ("rope", "gqa"):
+        evidence.note_merge(store, LABEL, tmp_path / f"{name}.py", tmp_path / "model.py", "1a2b")
+    assert done(store, week, step_of(week, "merge"))
+
+
 def test_checks_for_something_else_are_not_those_that_were_asked_for(
     store: Store, week: Week, tmp_path: Path
 ) -> None:

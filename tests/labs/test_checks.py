@@ -149,7 +149,7 @@ def test_a_file_that_cannot_be_called_is_no_success_anywhere(
     assert run.return_value == 1, run.output
     assert "Next: " not in run.output
     with Store() as store:  # no step is ticked
-        assert store.setting("checks:M03-W04", {}) == {}
+        assert learner_tables.evidence(store, "M03-W04") == []
     with pytest.raises(Problem, match="interface"):
         planning.check(variants.find(str(path)))
 

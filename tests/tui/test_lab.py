@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from textual.widgets import OptionList
 
+from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.study import alerts, launch, ranges, studies
 from q1lab.study.series import SWEEP, Series
@@ -418,7 +419,8 @@ async def test_the_verdict_answers_at_equal_budgets_in_turn() -> None:
         await pilot.press("b")
         await until(pilot, lambda: text() == before)
     with Store() as store:  # it was looked at: a step of the week waits for that
-        assert list(store.setting("looked:M03-W04")["compare"]) == [study.id]
+        seen = learner_tables.evidence(store, "M03-W04")
+        assert [(row["act"], row["subject"]) for row in seen] == [("compare", study.id)]
 
 
 async def test_the_chart_stands_on_the_themes_ground_in_every_theme() -> None:
