@@ -26,7 +26,7 @@ from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.rows import Rows
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress
-from q1lab.week.model import Week
+from q1lab.week.model import Step, Week
 from tests.kit.document_records import comparison
 from tests.kit.lab_home import finish, make_study, words
 from tests.kit.repos import begun, of_its_own
@@ -51,9 +51,13 @@ async def shown(pilot: Pilot[None], kind: type[Screen[Any]]) -> None:
     await settled(pilot)
 
 
+def step_of(app: Q1Lab, name: str) -> Step:
+    return next(step for step in app.week.steps() if step.id == name)
+
+
 async def test_the_prediction_is_whole() -> None:
     async with running(some_progress, size=SMALLEST) as (app, pilot):
-        forms.predict(app, next(s for s in app.week.steps() if s.id == "a3-predict"))
+        forms.predict(app, step_of(app, "a3-predict"))
         await shown(pilot, FieldsScreen)
         await until(pilot, lambda: whole(app.screen))
         assert "the final val loss will be" in words(app)
@@ -87,7 +91,7 @@ async def test_a_commit_shows_its_buttons(tmp_path: Path, monkeypatch: pytest.Mo
 
 async def test_what_a_row_says_continues_below_itself() -> None:
     async with running(some_progress, size=SMALLEST) as (app, pilot):
-        choose(app)
+        choose(app, step_of(app, "a1-choose"))
         await shown(pilot, PickScreen)
         await until(pilot, lambda: "2104.09864" in words(app))
         lines = words(app).splitlines()
