@@ -47,6 +47,7 @@ from tests.kit.places import GOLDEN
 from tests.kit.repos import begun, git, of_its_own
 
 PINS = GOLDEN / "pins"
+UPDATE = "UPDATE_GOLDEN" in os.environ
 PLACE = "/home/learner"
 """Where the learner's folder lies in the pinned home."""
 
@@ -58,7 +59,7 @@ MODELS = {
         "wide": "n_hidden",
     }.items()
 }
-OWN_LOOP = "#!/bin/sh\nfor step in 1 2; do echo METRIC step=$step val/loss=$step.$1; done\n"
+OWN_LOOP = "#!/bin/sh\nfor step in 1 2; do echo METRIC step=$step val/loss=$step.$1$#; done\n"
 STUDY_TOML = """[command]
 run = "./train.sh {seed} {args}"
 resume = "--resume"
@@ -330,7 +331,7 @@ def test_the_program_makes_this_home(
         "values.json": _text(values),
     }
     made = {name: machine.placeless(content) for name, content in made.items()}
-    if os.environ.get("UPDATE_GOLDEN"):
+    if UPDATE:
         for file in PINS.glob("*"):
             file.unlink()
         for name, content in made.items():
