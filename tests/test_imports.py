@@ -13,6 +13,8 @@ from pathlib import Path
 import grimp
 import pytest
 
+from q1lab.study import variants
+
 ROOT = Path(__file__).parent.parent
 
 HEAVY = {
@@ -88,3 +90,12 @@ def test_what_the_week_needs_comes_with_q1lab_and_nothing_holds_torch_back() -> 
     assert any(re.match(r"pytest\b", one) for one in needs)
     (torch,) = (one for one in needs if re.match(r"torch\b", one))
     assert "<" not in torch
+
+
+def test_what_modifications_must_do_is_known_to_no_other_module_of_the_checks() -> None:
+    """suite.py finds them by their files; none of them needs another."""
+    graph = grimp.build_graph("labs", cache_dir=None)
+    own = {f"labs.checks.{name}" for name in variants.with_checks()} & graph.modules
+    assert len(own) >= 5
+    for name in own:
+        assert not graph.find_modules_that_directly_import(name)

@@ -13,7 +13,7 @@ a check with a reason.
     stream.py    the residual stream of a trace
     probe.py     building models of a file
     generic.py   what every model file must do
-    rope.py, rmsnorm.py, swiglu.py, gqa.py   what each modification must do
+    NAME.py      what modification NAME must do, for each that is a file of labs/models
     suite.py     the order of the checks, and the one loop that runs them
     __main__.py  the process that q1lab starts
 """

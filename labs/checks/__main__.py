@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("file", type=Path)
     parser.add_argument(
-        "--for", dest="for_", default="", help="rope, rmsnorm, swiglu, gqa, llama (all), baseline"
+        "--for", dest="for_", default="", help="a modification, several joined by +, or baseline"
     )
     parser.add_argument(
         "--source", type=Path, help="what the file was made from; by default q1lab's baseline"

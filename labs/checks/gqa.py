@@ -219,6 +219,9 @@ def remainder(s: Subject) -> str:
     raise Wrong(f"{H} heads with {s.kv_field}=3 are accepted")
 
 
+FILE_NAMES = ("gqa", "mqa", "grouped")
+
+
 def looks(s: Subject) -> bool:
     """Whether some query heads share their values."""
     return any(len(set(values_of(layer))) < H for layer in s.small().layers(H))

@@ -369,6 +369,9 @@ def quiet(s: Subject) -> None:
         )
 
 
+FILE_NAMES = ("rms",)
+
+
 def looks(s: Subject) -> bool:
     """Whether a file's norms keep the mean (all of them, or some)."""
     return any(

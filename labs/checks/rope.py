@@ -615,6 +615,9 @@ def helped(s: Subject, q: Tensor, k: Tensor) -> list[Tensor] | None:
     return list(out) if fits else []
 
 
+FILE_NAMES = ("rope", "rotary")
+
+
 def looks(s: Subject) -> bool:
     """Whether a file looks like RoPE: no position table, nothing about positions in the stream, and
     scores of a constant sequence that vary."""

@@ -1,8 +1,18 @@
-"""The checks in their order, how one is run, timed and reported, and what a file modifies."""
+"""The checks in their order, how one is run, timed and reported, and what a file modifies.
+
+A modification is known by its files: `labs/models/NAME.py`, and `labs/checks/NAME.py`, which has
+
+    CHECKS      its checks, each called "NAME: …"; or, of one made of others,
+    PARTS       the names of those
+    FILE_NAMES  what a file's name contains that tells it
+    looks       (with CHECKS) takes a Subject and says whether it behaves like the modification
+"""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
+import pkgutil
 import re
 import time
 import traceback
@@ -12,7 +22,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from labs.checks import generic, gqa, rmsnorm, rope, swiglu
+from labs import checks, models
+from labs.checks import generic
 from labs.checks.check import (
     Check,
     NotJudged,
@@ -26,16 +37,28 @@ from labs.checks.limits import Unusable
 
 Limit = Callable[[str], contextlib.AbstractContextManager[None]]
 
-OWN: dict[str, ModuleType] = {"rmsnorm": rmsnorm, "rope": rope, "swiglu": swiglu, "gqa": gqa}
-VARIANTS = tuple(OWN)
-LLAMA = "llama"  # all four
+MODIFICATIONS: dict[str, ModuleType] = {
+    name: importlib.import_module(f"labs.checks.{name}")
+    for name in sorted(
+        {one.name for one in pkgutil.iter_modules(checks.__path__)}
+        & {one.name for one in pkgutil.iter_modules(models.__path__)}
+    )
+}
+"""The modules of checks by the name of the modification."""
+PARTS: dict[str, tuple[str, ...]] = {
+    name: getattr(module, "PARTS", (name,)) for name, module in MODIFICATIONS.items()
+}
+"""The modifications that each is made of: itself, or several."""
+OWN = {name: module for name, module in MODIFICATIONS.items() if PARTS[name] == (name,)}
+"""Those that have checks of their own."""
 
 
 def split(for_: str) -> list[str]:
-    """The modifications that a --for names: "rope", "rope+gqa", "llama" (all four), "baseline"
-    (none)."""
-    parts = [part for part in for_.lower().replace(",", "+").split("+") if part]
-    return [v for v in VARIANTS if v in parts or LLAMA in parts]
+    """The modifications with checks of their own that a --for names: "rope", "rope+gqa", "llama"
+    (its parts), "baseline" (none)."""
+    named = for_.lower().replace(",", "+").split("+")
+    parts = {part for name in named for part in PARTS.get(name, ())}
+    return [name for name in OWN if name in parts]
 
 
 def checks_for(for_: str) -> list[Check]:
@@ -84,9 +107,9 @@ def run_all(
     """Run the checks one by one; `begin` hears each name first, and `limit` surrounds each. Ends
     after the interface check when that fails: nothing else could be told. A modification of which
     no check could judge the file fails, too."""
-    checks = checks_for(for_)
+    due = checks_for(for_)
     results = {}
-    for one in checks:
+    for one in due:
         begin(one.name)
         result = results[one.name] = run_one(one, subject, limit)
         yield result
@@ -96,8 +119,8 @@ def run_all(
         own = [results[one.name] for one in OWN[variant].CHECKS]
         if not any(result.judged for result in own):
             yield run_one(unseen(variant, own), subject)
-    known = {one.name for variant in VARIANTS for one in OWN[variant].CHECKS}
-    known |= {one.name for one in checks} | {unseen(variant, []).name for variant in VARIANTS}
+    known = {one.name for module in OWN.values() for one in module.CHECKS}
+    known |= {one.name for one in due} | {unseen(variant, []).name for variant in OWN}
     unknown = [name for name in overrules(subject.text) if name not in known]
     if unknown:
         yield Result(
@@ -141,32 +164,30 @@ def first_line(error: BaseException) -> str:
 
 def guess(subject: Any) -> str:
     """What a file modifies: by the line that `q1lab new` puts on top, by its name, else by what it
-    does. "baseline" when it does nothing of the four."""
+    does. "baseline" when it does nothing that is checked."""
     made_for = re.search(r"^# q1lab: (\w+), made from", subject.text[:2000], re.MULTILINE)
-    if made_for and made_for[1] in (*VARIANTS, LLAMA):
+    if made_for and made_for[1] in MODIFICATIONS:
         return made_for[1]
-    by_name = {
-        "rope": "rope",
-        "rotary": "rope",
-        "rms": "rmsnorm",
-        "glu": "swiglu",
-        "gqa": "gqa",
-        "mqa": "gqa",
-        "grouped": "gqa",
-        "llama": LLAMA,
-    }
     stem = subject.path.stem.lower()
-    found = [variant for part, variant in by_name.items() if part in stem]
-    if LLAMA in found:
-        return LLAMA
-    if found:
-        return "+".join(v for v in VARIANTS if v in found)
+    named = [
+        name
+        for name, module in MODIFICATIONS.items()
+        if any(part in stem for part in module.FILE_NAMES)
+    ]
+    if named:
+        return joined(named)
     present = []
-    for variant, module in OWN.items():
+    for name, module in OWN.items():
         # a file that fails here fails a check soon, with a better message
         with contextlib.suppress(Exception):
             if module.looks(subject):
-                present.append(variant)
-    if len(present) == len(VARIANTS):
-        return LLAMA
-    return "+".join(present) or "baseline"
+                present.append(name)
+    return joined(present) or "baseline"
+
+
+def joined(names: list[str]) -> str:
+    """The --for of several modifications: the one that is made of them where there is one, and
+    where one is among them."""
+    parts = {part for name in names for part in PARTS[name]}
+    whole = [name for name in MODIFICATIONS if name not in OWN and parts == {*PARTS[name]}]
+    return next(iter(whole), "+".join(name for name in OWN if name in parts))

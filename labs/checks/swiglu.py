@@ -241,6 +241,9 @@ def shares_values(trace: Trace) -> bool:
     return any(len(set(shared([head.v for head in one]))) < H for one in trace.layers(H))
 
 
+FILE_NAMES = ("glu",)
+
+
 def looks(s: Subject) -> bool:
     """Whether the feed-forward layers combine two projections."""
     return any(ff.combination not in ("alone", "") for ff in layers(s))

@@ -14,6 +14,7 @@ import click
 from q1lab.commands._output import fitted
 from q1lab.errors import USAGE, Problem
 from q1lab.files import plain
+from q1lab.study import variants
 
 if TYPE_CHECKING:
     from q1lab.model.checks import CheckReport, CheckResult
@@ -33,10 +34,8 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended
     "--for",
     "for_",
     default=None,
-    help=(
-        "rope, rmsnorm, swiglu, gqa, llama (all four) or baseline; by default told by name or "
-        "behavior."
-    ),
+    help=f"{', '.join(variants.with_checks())}, or several joined by +; by default told by name or "
+    "behavior.",
 )
 @click.option("--watch", is_flag=True, help="Check again whenever the file is saved, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON record on standard output.")
@@ -46,7 +45,7 @@ def check(file: Path, for_: str | None, watch: bool, as_json: bool) -> int:
     Checks look at behavior, so names don't matter. The file runs in a process of its own, with
     limits.
     """
-    known = ("baseline", "rmsnorm", "rope", "swiglu", "gqa", "llama")
+    known = variants.with_checks()
     for part in (for_ or "").replace(",", "+").split("+"):
         if part and part not in known:
             raise Problem(f"--for {part}: not one of {', '.join(known)}")
@@ -115,13 +114,12 @@ def show(result: CheckResult) -> None:
 def summary(report: CheckReport, file: str, chosen: str | None = None) -> str:
     """How the checks ended, for what, and after success the next command. ``chosen`` is the week's
     modification."""
-    from q1lab.model import learner
     from q1lab.model.checks import next_command
 
     said = f"\n{Path(report.file).name}, as {report.for_}: {report.summary}"
     if not report.passed:
         return said
-    several = ", ".join(learner.VARIANTS)
+    several = ", ".join(variants.modifications())
     choose = f"choose a modification ({several}), then q1lab new NAME"
     return f"{said}\nNext: {next_command(report, file, chosen) or choose}"
 

@@ -39,14 +39,14 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
     """
     from q1lab.journal.kpis import COUNTERS
     from q1lab.paths import models_dir
+    from q1lab.study import variants
     from q1lab.week.content import check, load
 
     if not folder.is_dir():
         raise Problem(
             f"{folder} is not a folder", next="name the folder that holds week.toml", file=folder
         )
-    models = [path.stem for path in models_dir().glob("*.py") if path.stem != "__init__"]
-    findings = check(folder, models, COUNTERS)
+    findings = check(folder, variants.names(), COUNTERS)
     if running and not any(finding.fatal for finding in findings):
         from q1lab.week import code_runner
 

@@ -63,10 +63,8 @@ def new(
         raise Problem(f"--name {name}: a file name that ends in .py, without folders")
     if name is not None and variant is not None and baseline:
         raise Problem("--name names one file", next="make them one at a time")
-    if variant is not None and variant not in learner.VARIANTS:
-        raise Problem(
-            f"no modification called {variant!r}", next=f"there is: {', '.join(learner.VARIANTS)}"
-        )
+    if variant is not None:
+        learner.known_modification(variant)
     from q1lab.repository import Repository, init
 
     folder = shared.folder_of(repo)

@@ -47,6 +47,7 @@ Examples:
 The same command again trains only what is missing, and with nothing missing prints the comparison.
 
 """
+    + f"Variants: {', '.join(variants.names())}.\n\n"
     + EXIT_STATUS
 )
 @click.argument("variant", nargs=-1)
@@ -75,8 +76,8 @@ def run(
 ) -> int:
     """Train VARIANT against a baseline over seeds, then compare.
 
-    VARIANT is baseline, rmsnorm, rope, swiglu, gqa or llama, the path to a model file with
-    nanoGPT's interface, or a folder that `q1lab keep` made: then it trains that study again.
+    VARIANT is one of the names below, the path to a model file with nanoGPT's interface, or a
+    folder that `q1lab keep` made: then it trains that study again.
     Training outlives the terminal; Ctrl-C stops it cleanly, so that it can go
     on.
     With VARIANT baseline it is compared with itself, on other seeds: how far apart equals are.

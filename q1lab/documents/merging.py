@@ -13,6 +13,7 @@ from q1lab.journal import evidence
 from q1lab.model import learner
 from q1lab.model.checks import CheckReport, run_checks
 from q1lab.repository import Repository
+from q1lab.study import variants
 
 
 def check(plan: learner.Merge) -> CheckReport:
@@ -20,7 +21,7 @@ def check(plan: learner.Merge) -> CheckReport:
     with tempfile.TemporaryDirectory(prefix="q1lab-merge-") as folder:
         trial = Path(folder) / plan.into.name
         trial.write_bytes(plan.new)
-        return run_checks(trial, plan.variant if plan.variant in learner.VARIANTS else None)
+        return run_checks(trial, plan.variant if plan.variant in variants.with_checks() else None)
 
 
 def passed(plan: learner.Merge, report: CheckReport) -> str:

@@ -218,8 +218,8 @@ def run_checks(
 ) -> CheckReport:
     """Check a model file and return the report; blocks until done, so an app calls it in a thread.
 
-    ``for_``: rope, rmsnorm, swiglu, gqa, several with "+", llama (all four) or baseline (none of
-    them); None tells it by the file's name, else by what the file does. ``on_begin(name)`` and
+    ``for_``: one of ``variants.with_checks``, or several joined by "+"; None tells it by the file's
+    name, else by what the file does. ``on_begin(name)`` and
     ``on_result(result)`` are called in this thread as checks start and end. ``cancel`` ends the run
     early. Nothing is raised for a bad file: the report says what is wrong in ``unusable``.
     """

@@ -23,7 +23,6 @@ from q1lab.index.store import Store
 from q1lab.model import diffs, marker, parents
 from q1lab.study import variants
 
-VARIANTS = ("rmsnorm", "rope", "swiglu", "gqa", "llama")
 SETTLE = "settle what is between <<<<<<< and >>>>>>>"
 """What a merge with conflicts leaves to do."""
 STAGES = ("Question", "Place", "Idea", "Reference")
@@ -32,6 +31,13 @@ diff."""
 
 
 # ── new
+
+
+def known_modification(name: str) -> None:
+    """Problem unless q1lab has a modification of this name."""
+    there = variants.modifications()
+    if name not in there:
+        raise Problem(f"no modification called {name!r}", next=f"there is: {', '.join(there)}")
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,7 @@ def new(variant: str, folder: Path, source: Path | None = None, name: str | None
     ``source`` None means the folder's model.py where there is one, else the baseline. Raises
     Problem for an unknown variant, a source that can't be read, and a file that is already there.
     """
-    if variant not in VARIANTS:
-        raise Problem(
-            f"no modification called {variant!r}", next=f"there is: {', '.join(VARIANTS)}"
-        )
+    known_modification(variant)
     if source is None and (folder / "model.py").is_file():
         source = folder / "model.py"
     text = _read(source or paths.models_dir() / "baseline.py")
@@ -231,7 +234,7 @@ def _sections(variant: str, content: Path | None) -> dict[str, str]:
         (f for f in (folder / "hints" / f"{variant}.md" for folder in folders) if f.is_file()), None
     )
     known = sorted({f.stem for folder in folders for f in (folder / "hints").glob("*.md")})
-    if variant not in VARIANTS or file is None:
+    if variant not in variants.modifications() or file is None:
         raise Problem(f"no hints for {variant!r}", next=f"there are some for {', '.join(known)}")
     parts = re.split(r"^## (.+)$", _read(file).decode(), flags=re.MULTILINE)
     return {

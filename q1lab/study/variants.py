@@ -39,8 +39,19 @@ class Variant:
 
 def names() -> list[str]:
     """The reference variants in ``labs/models``, baseline first."""
-    found = sorted(f.stem for f in paths.models_dir().glob("*.py") if not f.stem.startswith("_"))
-    return sorted(found, key=lambda name: (name != "baseline", name == "llama", name))
+    found = (f.stem for f in paths.models_dir().glob("*.py") if not f.stem.startswith("_"))
+    return sorted(found, key=lambda name: (name != "baseline", name))
+
+
+def modifications() -> list[str]:
+    """The reference variants but the baseline."""
+    return names()[1:]
+
+
+def with_checks() -> list[str]:
+    """The reference variants whose properties ``labs/checks`` knows, baseline first."""
+    checks = paths.models_dir().parent / "checks"
+    return ["baseline", *(name for name in modifications() if (checks / f"{name}.py").is_file())]
 
 
 def find(given: str) -> Variant:

@@ -18,6 +18,7 @@ from q1lab.files import os_reason, plain
 from q1lab.journal import evidence
 from q1lab.model import learner, parents
 from q1lab.model.checks import CheckReport, CheckResult, run_checks
+from q1lab.study import variants
 from q1lab.tui import editing, pages
 from q1lab.tui.background import beside
 from q1lab.tui.screens.base import OwnScreen
@@ -217,7 +218,7 @@ class CheckScreen(OwnScreen[None]):
         """How right files differ from the reference, and how the learner's does, once that
         passes; for one made from other code, what the reference changes."""
         report = self.report
-        if report is None or not report.passed or report.for_ not in learner.VARIANTS:
+        if report is None or not report.passed or report.for_ not in variants.modifications():
             until = "; h gives hints until then" if self.check_action("hint", ()) else ""
             self.notify(f"The reference comes when all checks of a modification pass{until}.")
             return
@@ -247,6 +248,6 @@ class CheckScreen(OwnScreen[None]):
             variant = week.variant
         failing = [one for one in self.results.rows.values() if one.failed]
         about = failing[0].name.partition(":")[0] if failing else ""
-        if about in learner.VARIANTS:  # llama fails by one of its four
+        if about in variants.modifications():  # one made of others fails by one of those
             variant = about
         hints(self.q1, variant, failing)

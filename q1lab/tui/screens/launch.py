@@ -17,8 +17,8 @@ from textual.widgets import Button, Input, OptionList, Select, Static
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import evidence, predictions
-from q1lab.model import diffs, learner, parents
-from q1lab.study import children, kept
+from q1lab.model import diffs, parents
+from q1lab.study import children, kept, variants
 from q1lab.study.command import DEFAULT_DATA, Wish
 from q1lab.tui import editing
 from q1lab.tui.background import beside
@@ -151,7 +151,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
             self.query_one("#diff", Static).update("")
             return
         tries = "trying a few steps on this machine, for an estimate …"
-        own = wish.variant not in learner.VARIANTS and not kept.is_one(wish.variant)
+        own = wish.variant not in variants.modifications() and not kept.is_one(wish.variant)
         self._say(f"Checking the model files, then {tries}" if own else tries.capitalize())
         self.query_one("#start", Button).label = "Start"
         self.query_one("#start", Button).disabled = False
@@ -170,7 +170,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         week, reference = self.q1.week.label, wish.variant
         self.q1.ask(
             lambda store: (
-                reference not in learner.VARIANTS
+                reference not in variants.modifications()
                 or evidence.may_show_reference(store, week, reference)
             ),
             partial(self._diff_shown, diff),
@@ -199,7 +199,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         except Problem:
             return
         week, variant = self.q1.week.label, wish.variant
-        if variant in learner.VARIANTS:
+        if variant in variants.modifications():
             self.q1.ask(
                 lambda store: evidence.show_reference(store, week, variant),
                 lambda _: self._show_diff(wish),

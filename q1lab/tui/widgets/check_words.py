@@ -13,9 +13,10 @@ from textual.content import Content
 
 from q1lab.errors import Problem
 from q1lab.files import open_regular, os_reason, plain
-from q1lab.model import diffs, learner
+from q1lab.model import diffs
 from q1lab.model.checks import CheckReport, CheckResult, next_command
 from q1lab.model.parents import Parent
+from q1lab.study import variants
 
 MOST = 400_000
 """Bytes of a file that are compared at most."""
@@ -88,7 +89,11 @@ def ending(report: CheckReport, file: str, variant: str | None, hints: bool) -> 
     if report.unusable is not None:
         said = Content.styled(plain(report.unusable), "$error")
     elif report.passed:
-        offer = "\n^o  compares it with the reference" if report.for_ in learner.VARIANTS else ""
+        offer = (
+            "\n^o  compares it with the reference"
+            if report.for_ in variants.modifications()
+            else ""
+        )
         command = next_command(report, file, variant)
         choose = ("Commit it if you haven't yet; then go back and choose a modification.", "")
         following = (command, "$accent") if command else choose

@@ -50,7 +50,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         engines: Iterable[str] = (),
     ) -> None:
         super().__init__(id="launch-form")
-        self.names = [name for name in variants.names() if name != "baseline"]
+        self.names = variants.modifications()
         self.folder = folder or Path()
         self.kept = {one.name: one for one in kept.in_repository(self.folder)}
         self.given = asked.variant or self.names[0]
