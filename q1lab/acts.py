@@ -42,9 +42,13 @@ class Act(NamedTuple):
     is needed, then options."""
     done_when: tuple[str, ...] = ()
     """The conditions that it brings about, of which a step of the week names one
-    (journal/evidence.py looks whether it holds)."""
-    commits: bool = False
-    """Whether it writes into the learner's repository and commits that."""
+    (journal/evidence.py looks whether it holds). Of a document the first is that it is written, the
+    second that it is committed."""
+    commits: str = ""
+    """``module:function`` that makes what it would write into the learner's repository and commit
+    there (`documents.change.Change`), for the store, the week, the folder and its repository. The
+    app shows that first, for a command with no other fields than the function has keywords. Once it
+    is written, `evidence.note_written` puts it on record under the act's name."""
     adds: bool = False
     """Whether it adds to one of the lists on the app's Progress page, where `a` offers it."""
 
@@ -99,7 +103,7 @@ _EVERY = (
         "keep",
         "Keep a study's files in your repo, so that it can be trained again.",
         STUDIES,
-        commits=True,
+        commits="q1lab.documents.commit_commands:keep",
     ),
     Act("verify", "Check a study that somebody else gives you.", STUDIES),
     Act(
@@ -160,7 +164,7 @@ _EVERY = (
         MODEL,
         "learner:merge",
         done_when=("modification merged",),
-        commits=True,
+        commits="q1lab.documents.commit_commands:merge",
     ),
     Act(
         "data",
@@ -182,7 +186,7 @@ _EVERY = (
         WEEK,
         palette="Write MODIFICATION.md, and see the commit first",
         done_when=("modification written", "modification committed"),
-        commits=True,
+        commits="q1lab.documents.proposals:modification",
     ),
     Act("post", "The blog post: draft, words, claims, preview, sharing.", WEEK),
     Act(
@@ -191,15 +195,19 @@ _EVERY = (
         WEEK,
         palette="Write Q1_RETRO.md, and see the commit first",
         done_when=("retro written", "retro committed"),
-        commits=True,
+        commits="q1lab.documents.proposals:retro",
     ),
     Act(
         "post new",
         palette="Begin the post from what q1lab knows",
         done_when=("post drafted",),
-        commits=True,
+        commits="q1lab.documents.commit_commands:begin_post",
     ),
-    Act("post refresh", palette="Bring the post's numbers up to date", commits=True),
+    Act(
+        "post refresh",
+        palette="Bring the post's numbers up to date",
+        commits="q1lab.documents.commit_commands:renew_post",
+    ),
     Act("post lint", palette="Check the post's claims against the verdict", done_when=("seen",)),
     Act("post words", palette="Count the post's words, section by section", done_when=("seen",)),
     Act("post preview", palette="Open the post as a page in the browser", done_when=("seen",)),
@@ -245,7 +253,7 @@ _EVERY = (
         WEEK,
         palette="List this week's boxes of the roadmap",
         done_when=("roadmap ticked",),
-        commits=True,
+        commits="q1lab.documents.commit_commands:tick",
     ),
     Act("card", "A progress card to share.", WEEK),
     Act("content", "Check another week's content, or start one.", AROUND),

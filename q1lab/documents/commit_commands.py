@@ -3,9 +3,10 @@ it does."""
 
 from __future__ import annotations
 
+import importlib
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from q1lab import acts
 from q1lab.documents import merging, proposals
@@ -24,7 +25,7 @@ LOOKING = frozenset({"dry_run", "no_commit"})
 def is_one(argv: Sequence[str]) -> bool:
     """Whether ``of_command`` knows the command, with all of its options."""
     asked = _commit(argv)
-    return asked is not None and asked.given <= _TAKES[asked.act.name]
+    return asked is not None and asked.given <= _fields(asked.act)
 
 
 def commits(argv: Sequence[str]) -> bool:
@@ -52,28 +53,49 @@ def of_command(argv: Sequence[str], store: Store, week: Week, folder: Path) -> C
     asked = _commit(argv)
     if asked is None or not is_one(argv):
         return None
-    if asked.act.name == "merge":
-        return merging.typed(str(asked.values["file"]), folder, week.label)
     repo = Repository.around(folder)
     root = repo.root if repo else folder
-    make = _MAKERS[asked.act.name]
-    return make(store, week, root, repo, **{name: asked.values[name] for name in asked.given})
+    typed = {name: asked.values[name] for name in asked.given}
+    given = {key: folder / one if isinstance(one, Path) else one for key, one in typed.items()}
+    return _maker(asked.act)(store, week, root, repo, **given)
 
 
-def _keep(store: Store, week: Week, root: Path, repo: Repository | None, **given: Any) -> Change:
-    return proposals.keep(store, studies.load(given.get("study") or studies.latest()), root, repo)
+def _maker(act: acts.Act) -> Callable[..., Change]:
+    module, _, function = act.commits.partition(":")
+    make: Callable[..., Change] = getattr(importlib.import_module(module), function)
+    return make
 
 
-def _new(store: Store, week: Week, root: Path, repo: Repository | None, **given: Any) -> Change:
-    return proposals.post(store, week, root, repo, new=True, **given)
+def _fields(act: acts.Act) -> set[str]:
+    """The fields of a command that its maker takes."""
+    given = inspect.signature(_maker(act)).parameters.values()
+    return {one.name for one in given if one.kind is one.KEYWORD_ONLY}
 
 
-def _renew(store: Store, week: Week, root: Path, repo: Repository | None, **given: Any) -> Change:
-    return proposals.post(store, week, root, repo, new=False, **given)
+def keep(
+    store: Store, week: Week, root: Path, repo: Repository | None, *, study: str | None = None
+) -> Change:
+    return proposals.keep(store, studies.load(study or studies.latest()), root, repo)
 
 
-def _ticked(
-    store: Store, week: Week, root: Path, repo: Repository | None, tick: tuple[str, ...]
+def merge(store: Store, week: Week, root: Path, repo: Repository | None, *, file: Path) -> Change:
+    return merging.typed(file, week.label)
+
+
+def begin_post(
+    store: Store, week: Week, root: Path, repo: Repository | None, *, title: str | None = None
+) -> Change:
+    return proposals.post(store, week, root, repo, new=True, title=title)
+
+
+def renew_post(
+    store: Store, week: Week, root: Path, repo: Repository | None, *, overwrite: bool = False
+) -> Change:
+    return proposals.post(store, week, root, repo, new=False, overwrite=overwrite)
+
+
+def tick(
+    store: Store, week: Week, root: Path, repo: Repository | None, *, tick: tuple[str, ...]
 ) -> Change:
     """The roadmap with those of the week's boxes ticked."""
     path = root / roadmaps.FILE
@@ -82,23 +104,3 @@ def _ticked(
         raise Problem(f"there is no {path}; the roadmap's boxes are ticked in that file", file=path)
     chosen = roadmaps.choose(roadmaps.boxes(data, week.label), tick)
     return proposals.roadmap(path, data, week.label, chosen, (), repo)[0]
-
-
-_MAKERS: dict[str, Callable[..., Change]] = {
-    "modification": proposals.modification,
-    "retro": proposals.retro,
-    "post new": _new,
-    "post refresh": _renew,
-    "keep": _keep,
-    "roadmap": _ticked,
-}
-_TAKES = {
-    "modification": {"overwrite", "add_missing", "keep_study"},
-    "retro": {"overwrite", "add_missing"},
-    "post new": {"title"},
-    "post refresh": {"overwrite"},
-    "keep": {"study"},
-    "merge": {"file"},
-    "roadmap": {"tick"},
-}
-"""The fields that the app knows what to do with."""

@@ -75,10 +75,10 @@ def propose(plan: learner.Merge, repo: Repository | None, week: str, note: str =
     )
 
 
-def typed(name: str, folder: Path, week: str) -> Change:
-    """The merge of ``name`` into the model.py beside it, as `q1lab merge NAME` typed in ``folder``
-    would do it. Problem when there is nothing to merge, and when the result fails its checks."""
-    file = (folder / name).absolute()
+def typed(file: Path, week: str) -> Change:
+    """The merge of ``file`` into the model.py beside it, as `q1lab merge FILE` would do it. Problem
+    when there is nothing to merge, and when the result fails its checks."""
+    file = file.absolute()
     plan = learner.merge(file, file.parent / "model.py")
     if found := nothing(plan):
         raise Problem(found)

@@ -23,7 +23,7 @@ from q1lab.documents.document_data import quarter_of
 from q1lab.documents.regions import find, unified
 from q1lab.errors import Problem
 from q1lab.files import utc_now
-from q1lab.index import journal, learner_tables, questions
+from q1lab.index import journal, questions
 from q1lab.index.store import Store
 from q1lab.journal import choice, evidence, predictions
 from q1lab.journal import posts as published
@@ -39,8 +39,8 @@ def modification(
     week: Week,
     root: Path,
     repo: Repository | None,
-    *,
     variant: str | None = None,
+    *,
     overwrite: bool = False,
     add_missing: bool = False,
     keep_study: bool = True,
@@ -153,8 +153,8 @@ def retro(
     week: Week,
     root: Path,
     repo: Repository | None,
-    *,
     looking: Repository | None = None,
+    *,
     overwrite: bool = False,
     add_missing: bool = False,
 ) -> Change:
@@ -175,7 +175,7 @@ def retro(
 
     def after(store: Store, done: Saved) -> None:
         holds = done.commit.sha if done.commit is not None else None
-        learner_tables.note_retro(store, week.label, str(root / name), holds)
+        evidence.note_written(store, week.label, "retro", root / name, holds)
 
     claims = (*retros.claims(record), *evidence.look(store, week).gone)
     message = f"docs: add {name}" if made.is_new else _update(made, name)
@@ -246,7 +246,7 @@ def roadmap(
 
     def after(store: Store, done: Saved) -> None:
         if chosen:
-            evidence.note_roadmap(store, label, path)
+            evidence.note_written(store, label, "roadmap", path, done.sha)
 
     diff = unified(data, new, path.name)
     return Change({path: new}, told, repo, diff, after=after), changed

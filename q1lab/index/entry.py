@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired, get_args, get_origin
 
 from q1lab import records
+from q1lab.acts import ACTS
 from q1lab.index.journal import Body
 from q1lab.records import LARGEST, one_of, whole
 
@@ -26,34 +27,6 @@ class Plan:
 
     id: str
     created: str
-
-
-@dataclass(frozen=True)
-class Passed:
-    variant: str
-    sha256: str
-    at: str
-
-
-@dataclass(frozen=True)
-class Merge:
-    file: str
-    into: str
-    at: str
-
-
-@dataclass(frozen=True)
-class Document:
-    path: str
-    at: str
-    committed: bool = True
-    prediction: int | None = None
-
-
-@dataclass(frozen=True)
-class Look:
-    variant: str
-    at: str
 
 
 @dataclass(frozen=True)
@@ -92,12 +65,6 @@ def _computable(value: Any) -> Any:
 Number = Annotated[float, _computable]
 
 
-def _documents(value: dict[str, Any]) -> dict[str, Any]:
-    """One document, or those of several modifications by name."""
-    records.load(Document if "path" in value else dict[str, Document], value)
-    return value
-
-
 def _cell(value: Any) -> Any:
     """A value of a table's row."""
     if isinstance(value, dict | list) or value in (math.inf, -math.inf):
@@ -133,9 +100,7 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
     "check": {**VARIANT, "file": str, "sha256": str},
     "merge": {**WEEK, "file": str, "into": str, "commit": Text},
     "document": {**VARIANT, "path": str, "committed": bool, "prediction": int | None},
-    "roadmap": {**WEEK, "path": str},
     "look": {**VARIANT, "command": str, "what": str},
-    "retro": {**WEEK, "path": str, "commit": Text},
     "kpi": {"name": str, "target": Number | None, "actual": Number | None},
     "paper": {
         "title": str,
@@ -166,17 +131,15 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
 }
 """The kind of each field of each act, as records.py reads kinds; NotRequired: it may be missing."""
 
+WRITTEN = {**WEEK, "path": str, "commit": NotRequired[Text]}
+"""The same of an act that is noted as having written its document (`is_document`)."""
+
 SETTINGS: Mapping[str, Any] = {
     "data": Data,
     "recall": dict[str, str],
     "offered": dict[str, Number],
     "timer": Count,
     "empty": Count,
-    "checks": dict[str, Passed],
-    "merged": Merge,
-    "written": Annotated[dict, _documents],
-    "looked": dict[str, dict[str, Look]],
-    "reference": dict[str, str],
     "evidence": dict[str, Evidence],
 }
 """The kind of each setting that is read, by the part of its key before the first colon."""
@@ -187,10 +150,16 @@ the tables, on which day (UTC) all of it was, how many of its lines could not be
 is left in files of a version before, and in a copy what the journal had lost (lost.py)."""
 
 
+def is_document(act: str) -> bool:
+    """Whether an entry of this kind says that a document of the week was written."""
+    return act not in FIELDS and act in ACTS and bool(ACTS[act].commits)
+
+
 def checked(body: Body) -> bool:
     """Whether this version knows the act. ValueError, naming the field, for one that makes no
     sense."""
-    fields = FIELDS.get(str(body.get("act", "")))
+    act = str(body.get("act", ""))
+    fields = WRITTEN if is_document(act) else FIELDS.get(act)
     if fields is None:
         return False
     for name, kind in {**ANY_ACT, **fields}.items():

@@ -63,7 +63,8 @@ def fold(db: sqlite3.Connection, body: Body) -> bool:
     """Take one act into the tables; False when this version knows no such act."""
     if not entry.checked(body):
         return False
-    folded = FOLDS[body["act"]]
+    act = body["act"]
+    folded = _written if entry.is_document(act) else FOLDS[act]
     if isinstance(folded, str):
         db.execute(folded, body)
     else:
@@ -260,17 +261,13 @@ def _document(db: sqlite3.Connection, body: Body) -> None:
     _evidence(db, body, "modification", name, variant=name, file=body["path"], **facts)
 
 
-def _retro(db: sqlite3.Connection, body: Body) -> None:
-    """Without a new commit the old one stays."""
+def _written(db: sqlite3.Connection, body: Body) -> None:
+    """A document of the week, under the name of its act. Without a new commit the old one stays."""
     before = db.execute(
-        "SELECT sha FROM evidence WHERE week = :week AND act = 'retro'", body
+        "SELECT sha FROM evidence WHERE week = :week AND act = :act AND subject = ''", body
     ).fetchone()
-    sha = body["commit"] or (before["sha"] if before else None)
-    _evidence(db, body, "retro", "", file=body["path"], sha=sha)
-
-
-def _roadmap(db: sqlite3.Connection, body: Body) -> None:
-    _evidence(db, body, "roadmap", "", file=body["path"])
+    sha = body.get("commit") or (before["sha"] if before else None)
+    _evidence(db, body, body["act"], "", file=body["path"], sha=sha)
 
 
 def _look(db: sqlite3.Connection, body: Body) -> None:
@@ -417,9 +414,7 @@ FOLDS: Mapping[str, str | Callable[[sqlite3.Connection, Body], None]] = {
     "check": _check,
     "merge": _merge,
     "document": _document,
-    "roadmap": _roadmap,
     "look": _look,
-    "retro": _retro,
     "kpi": (
         "INSERT OR REPLACE INTO kpis (name, target, actual, source, updated) "
         "VALUES (:name, :target, :actual, iif(:actual IS NULL, NULL, 'by hand'), :at)"

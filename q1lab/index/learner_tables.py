@@ -158,8 +158,3 @@ def evidence(store: Store, week: str) -> list[Row]:
     file (which has to be there), sha, facts (JSON), at."""
     rows = store.db.execute("SELECT * FROM evidence WHERE week = ? ORDER BY rowid DESC", (week,))
     return rows.fetchall()
-
-
-def note_retro(store: Store, week: str, path: str, commit: str | None) -> None:
-    """Note where the week's retro is; without a new commit the old one stays noted."""
-    store.add("retro", week=week, path=path, commit=commit)

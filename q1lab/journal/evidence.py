@@ -83,9 +83,10 @@ def note_merge(store: Store, week: str, file: Path, into: Path, commit: str | No
     store.add("merge", week=week, file=str(file), into=str(into), commit=commit)
 
 
-def note_roadmap(store: Store, week: str, path: Path) -> None:
-    """Note that boxes of the roadmap were ticked just now."""
-    store.add("roadmap", week=week, path=str(path))
+def note_written(store: Store, week: str, act: str, path: Path, commit: str | None) -> None:
+    """Note that the document of an act (``retro``) was written just now; without a new commit the
+    old one stays noted."""
+    store.add(act, week=week, path=str(path), commit=commit)
 
 
 def note_looked(store: Store, week: str, act: str, what: str, variant: str = "") -> None:
@@ -228,7 +229,8 @@ class _Facts:
     def of(self, step: Step, before: list[Step]) -> Mark | None:
         """What shows that the step's condition holds; ``before`` are the steps before it."""
         self._why, self._at, self._before = "", step, before
-        mark = CONDITIONS[step.done_when](self, step.doing)
+        holds = CONDITIONS.get(step.done_when)
+        mark = self._document(step.done_when) if holds is None else holds(self, step.doing)
         if mark is not None:
             self._since[step.id] = mark.since
         elif self._why:
@@ -340,12 +342,14 @@ class _Facts:
         by_hand = record.done_at if record.done and step.done_when != PREDICTED else None
         return by_hand or self._since.get(step.id)
 
-    def _document(self, _: Action | None, act: str, committed: bool = False) -> Mark | None:
-        row = next(self.rows(act), None)
+    def _document(self, condition: str) -> Mark | None:
+        """The document of an act, written or committed (`Act.done_when`)."""
+        (act,) = acts.bringing(condition)
+        row = next(self.rows(act.name), None)
         if row is None:
             return None
         name = Path(row["file"]).name
-        if committed and row["sha"] is None:
+        if row["sha"] is None and condition in act.done_when[1:]:
             self._why = f"{name} is written and not committed"
             return None
         return Mark(name, row["at"])
@@ -426,9 +430,6 @@ CONDITIONS: Mapping[str, Callable[[_Facts, Action | None], Mark | None]] = {
     "modification written": _Facts._modification,
     "modification committed": partial(_Facts._modification, committed=True),
     "modification merged": _Facts._merge,
-    "retro written": partial(_Facts._document, act="retro"),
-    "retro committed": partial(_Facts._document, act="retro", committed=True),
-    "roadmap ticked": partial(_Facts._document, act="roadmap"),
     "post drafted": _Facts._draft,
     "post published": _Facts._published,
     "post shared": _Facts._shared,
@@ -437,7 +438,7 @@ CONDITIONS: Mapping[str, Callable[[_Facts, Action | None], Mark | None]] = {
     "artifact added": _Facts._artifact,
 }
 """What shows that a condition holds (`Act.done_when`), given the step's action that brings it
-about."""
+about. Those of a document that are not here hold by `_Facts._document`."""
 
 
 def _stamp(path: Path) -> Stamp:

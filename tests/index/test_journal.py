@@ -344,12 +344,6 @@ SETTINGS: dict[str, Any] = {
     f"offered:{WEEK}": {"a1": 12.5},
     f"timer:{WEEK}": 1,
     f"empty:{WEEK}": 2,
-    f"checks:{WEEK}": {"/r/rope.py": {"variant": "rope", "sha256": "00", **AT}},
-    f"merged:{WEEK}": {"file": "/r/rope.py", "into": "/r/model.py", "commit": None, **AT},
-    f"written:modification:{WEEK}": {"rope": {"path": "/r/M.md", "committed": True, **AT}},
-    f"written:roadmap:{WEEK}": {"path": "/r/R.md", **AT},
-    f"looked:{WEEK}": {"compare": {"rope-1": {"variant": "rope", **AT}}},
-    f"reference:{WEEK}": {"rope": AT["at"]},
     f"evidence:{WEEK}": {"b2-run": {"words": "the runs", "since": AT["at"], "variant": "rope"}},
 }
 STEP = {"week": WEEK, "step": "a"}

@@ -152,7 +152,7 @@ def test_a_step_is_done_by_its_condition_and_by_no_word_of_its_text(
         posts.publish(store, week.label, "https://example.org/q1")
         assert evidence.read(store, week).done == set()
         for sha, ticked in ((None, {"pace"}), ("1a2b", {"pace", "keep"})):
-            learner_tables.note_retro(store, week.label, str(tmp_path / "R.md"), sha)
+            evidence.note_written(store, week.label, "retro", tmp_path / "R.md", sha)
             assert evidence.read(store, week).done == ticked
 
 
@@ -427,11 +427,11 @@ def test_a_prediction_is_committed_once_it_is_in_the_committed_document(
         ),
         (
             "retro",
-            lambda store, folder: learner_tables.note_retro(
-                store, LABEL, str(folder / "R.md"), None
+            lambda store, folder: evidence.note_written(
+                store, LABEL, "retro", folder / "R.md", None
             ),
-            lambda store, folder: learner_tables.note_retro(
-                store, LABEL, str(folder / "R.md"), "1a2b"
+            lambda store, folder: evidence.note_written(
+                store, LABEL, "retro", folder / "R.md", "1a2b"
             ),
         ),
     ],

@@ -14,6 +14,7 @@ from q1lab.tui.screens.answer import AnswerScreen
 from q1lab.tui.widgets.page_blocks import StepPiece
 from q1lab.week import content, kinds
 from tests.kit import toy_kind
+from tests.kit.places import mentioned_in_code
 from tests.kit.tui_home import prepared, settled, until
 
 
@@ -46,6 +47,7 @@ async def test_a_kind_of_ones_own_goes_from_the_text_to_a_document(folder: Path)
     with Store() as store:
         (answer,) = document_data.answers(store, content.load(folder), "notes")
         assert (answer.heading, answer.text) == ("On noise", "five")
+    assert mentioned_in_code("haiku") == []
 
 
 def test_its_author_is_told_what_is_wrong(folder: Path) -> None:

@@ -1,0 +1,66 @@
+"""A document in one file: what it tells, the change that writes it, its command, and its row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from q1lab.acts import WEEK, Act
+from q1lab.commands import _documents as shared
+from q1lab.commands._store import opened
+from q1lab.documents.change import Change, Saved, propose
+from q1lab.documents.templates import render
+from q1lab.index.store import Store
+from q1lab.journal import evidence
+from q1lab.repository import Repository
+from q1lab.week import progress
+from q1lab.week.model import Week
+
+FILE = "LOGBOOK.md"
+TEMPLATE = '# Logbook\n\n{% call region("ticks") %}\n{{ ticks }} steps.\n{% endcall %}\n'
+"""What stands in the week's templates/logbook.md.j2."""
+
+ACT = Act(
+    "logbook",
+    "How far you have come.",
+    WEEK,
+    palette="Write LOGBOOK.md, and see the commit first",
+    done_when=("logbook written", "logbook committed"),
+    commits="tests.kit.toy_document:change",
+)
+
+
+@dataclass(frozen=True)
+class Logbook:
+    ticks: int
+
+
+def gather(store: Store, week: Week) -> Logbook:
+    return Logbook(len(progress.read(store, week.label).done))
+
+
+def change(
+    store: Store, week: Week, root: Path, repo: Repository | None, *, overwrite: bool = False
+) -> Change:
+    text = render("logbook.md.j2", gather(store, week), week.root)
+    made = propose(root / FILE, text, repo, root, overwrite=overwrite)
+
+    def after(store: Store, done: Saved) -> None:
+        evidence.note_written(store, week.label, ACT.name, root / FILE, done.sha)
+
+    return replace(made, message=f"docs: write {FILE}", after=after)
+
+
+@click.command(epilog="Example: q1lab logbook")
+@shared.writing_options
+@shared.overwrite_option
+@shared.json_option
+def logbook(how: shared.Writing, overwrite: bool, as_json: bool) -> int:
+    """Write LOGBOOK.md, and commit it."""
+    week = shared.week()
+    with opened() as store:
+        root, found = shared.repository(how)
+        made = change(store, week, root, found, overwrite=overwrite)
+        return shared.carry_out(made, store, how, as_json=as_json)
