@@ -91,7 +91,7 @@ def draft(wish: Wish, seeds: tuple[int, ...], engine: Choice | None, wandb: str)
         versions={
             "q1lab": __version__,
             "platform": f"{platform.system()} {platform.machine()}",
-            "trainer": reuse.trainer_version(),
+            "trainer": reuse.trainer_version(by_command=True),
         },
         repo=repo_of(folder, lambda repo: bool(repo.uncommitted())),
         wandb=wandb,

@@ -606,7 +606,8 @@ def _go_on(
         if r["state"] in ("finished", "diverged")
     }
     missing = tuple(run.name for run in study.runs if run.name not in done)
-    then, now = study.versions.get("trainer"), reuse.trainer_version()
+    then = study.versions.get("trainer")
+    now = reuse.trainer_version(by_command=study.loop is not None)
     if missing and done and then not in (None, now):
         study = replace(study, trainers=tuple(sorted({*study.trainers, now})))
     return study, missing

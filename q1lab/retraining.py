@@ -262,7 +262,7 @@ def _same_place(study: Study, mine: Record, theirs: Record) -> bool:
         mine.start.get(key) and mine.start.get(key) == theirs.start.get(key) for key in CONDITIONS
     )
     versions = {study.versions.get("trainer"), *study.trainers}
-    return here and versions == {reuse.trainer_version()}
+    return here and versions == {reuse.trainer_version(by_command=study.loop is not None)}
 
 
 def _other(mine: Record, theirs: Record) -> str:

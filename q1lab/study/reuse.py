@@ -6,10 +6,13 @@ are copied, and marked as copies.
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import json
 import shutil
 from collections.abc import Collection
 from functools import cache
+from pathlib import Path
 
 from q1lab import paths
 from q1lab.files import private_folder, proved, sha256_text, write_atomic
@@ -61,12 +64,38 @@ def fill(study: Study, among: Collection[str] | None = None) -> None:
 
 
 @cache
-def trainer_version() -> str:
+def trainer_version(by_command: bool = False) -> str:
     """A short hash of the trainer's own code: with other code, the same settings may give other
-    numbers."""
+    numbers. ``by_command``: of what runs a study whose arms are a command."""
+    files = imported_by("loop" if by_command else "train")
+    return sha256_text("".join(file.read_text() for file in files))[:12]
+
+
+def imported_by(module: str) -> list[Path]:
+    """The files that make a module of ``labs``: its own, and those of ``labs`` that it imports, by
+    way of others too. A file that it does without, such as a check, is no part of it."""
     folder = paths.models_dir().parent
-    text = "".join(file.read_text() for file in sorted(folder.glob("*.py")))
-    return sha256_text(text)[:12]
+    found: set[Path] = set()
+    names = {"__init__", module}
+    while names:
+        file = folder / f"{names.pop()}.py"
+        if file.is_file() and file not in found:
+            found.add(file)
+            names |= _imports(file.read_text())
+    return sorted(found)
+
+
+def _imports(text: str) -> set[str]:
+    """Names of the modules of ``labs`` that a file imports; none of a file that is no Python."""
+    names = set()
+    with contextlib.suppress(SyntaxError):
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                names |= {f"{each.name}." for each in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                package = ".".join(filter(None, ("labs" if node.level else "", node.module)))
+                names |= {f"{package}.{each.name}." for each in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("labs.")} - {""}
 
 
 def _finished(study: Study, run: Run) -> bool:

@@ -290,7 +290,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
     begun(here, {**models, ".gitignore": "bin\nlabs\n"})
     for name in ("baseline", "rope", "swiglu", "rmsnorm"):
         put(here / "labs" / "models" / f"{name}.py", MODELS[name])
-    put(here / "labs" / "train.py", "# the trainer\n")
+    for trainer in ("train.py", "loop.py"):
+        put(here / "labs" / trainer, "# the trainer\n")
     put(here / "text.txt", "".join(f"{at} is a line.\n" for at in range(1000)))
     put(here / "study.toml", STUDY_TOML)
     put(here / "runs.csv", RUNS_CSV)
