@@ -17,6 +17,7 @@ from q1lab.compare.comparison import Comparison
 from q1lab.compare.scoring import predicted_difference
 from q1lab.documents import regions
 from q1lab.documents.word_count import by_kind, split_lines
+from q1lab.study import variants
 from q1lab.study.metric import VAL_LOSS
 
 _BETTER = (
@@ -65,8 +66,8 @@ _OF_LEARNING = re.compile(r"\b(?:starts?|started|learn\w*|converg\w*|lead\w*)\b"
 # A claim word counts where the sentence is about the experiment; elsewhere "better" may be about
 # sleep.
 _ABOUT = (
-    r"\b(?:loss(?:es)?|val(?:idation)?|baseline|modified|modification|variant|models?|transformers?|seeds?|runs?|nats|"
-    r"perplexity|rmsnorm|rope|rotary|swiglu|gqa|layernorm|attention)\b"
+    r"\b(?:loss(?:es)?|val(?:idation)?|modified|modification|variant|models?|transformers?|seeds?|runs?|nats|"
+    r"perplexity|rotary|layernorm|attention)\b"
 )
 _NEGATED = re.compile(
     r"\b(?:not|no|never|neither|nor|without|cannot|can't|isn't|doesn't|didn't|don't|wasn't|won't|if|whether|would|could|"
@@ -121,7 +122,8 @@ def lint(
     paragraphs = _paragraphs(text, ours)
     allows, reasonless = _allows(text)
     found: list[Finding] = []
-    about = re.compile(f"{_ABOUT}|{re.escape(metric)}", re.IGNORECASE)
+    names = "|".join(variants.names())
+    about = re.compile(rf"{_ABOUT}|\b(?:{names})\b|{re.escape(metric)}", re.IGNORECASE)
     for paragraph in paragraphs:
         strict = experiment.lower() in paragraph.section.lower()
         found += _claims(paragraph, verdict, pace, strict, about)

@@ -5,7 +5,8 @@ Content is data. Nothing in it is executed, and nothing here knows a particular 
 `week.toml`
     format, label, title, goal, next, default (a variant's name), overview (a Markdown file), then
     `[[sessions]]` (id, file, title, goal, when, minutes, output), `[[variants]]` (name, title,
-    used_in, difficulty, paper, guide) and `[[kpis]]` (id, title, target, counter).
+    used_in, difficulty, paper, guide, changes, question, lines, shape) and `[[kpis]]` (id, title,
+    target, counter).
 
 A session's file
     `## Title {#a2 minutes=90}` opens a part. `- [ ] Title {#a2-notes kind=write}` is a step, on one

@@ -7,7 +7,7 @@ import re
 import shlex
 import textwrap
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -27,7 +27,9 @@ from q1lab.week.model import (
     Fold,
     Step,
     Text,
+    Variant,
 )
+from q1lab.week.numbers import Numbers
 
 PART_ATTRIBUTES = ("id", "minutes")
 GUIDE_ATTRIBUTES = ("part",)
@@ -47,6 +49,10 @@ _WAY = re.compile(r"\s*(?:<!--|#) q1lab:(course|alone|both)(?: -->)?\s*$")
 """Whom the lines below are for; a comment in Markdown, and in TOML."""
 FILES = "files"
 """The folder in a week that holds what `q1lab take` copies."""
+
+EACH = re.compile(r"\{each(?:\.(\w+))?\}")
+"""A variant's name, or what week.toml says of it, in a row that stands once for each."""
+OF_EACH = ("short", "title", "changes", "used_in", "difficulty", "paper", "question", "lines")
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _TAIL = re.compile(r"\s*\{([^{}]*)\}\s*$")
@@ -95,6 +101,9 @@ class Reader:
         self.ids: dict[str, str] = {}
         self.code: list[Code] = []
         self.cuts = Cuts()
+        self.variants: Sequence[Variant] = ()
+        self.values = Numbers()
+        """What the placeholders of the text stand for."""
 
     def add(self, file: str, line: int, message: str, fatal: bool = True) -> None:
         line = in_file(self.numbers, file, line)
@@ -111,7 +120,7 @@ class Reader:
         else:
             try:
                 text = plain(read_text(path, MAX_BYTES, "utf-8-sig"))
-                told, self.numbers[name] = for_way(text, self.course)
+                told, self.numbers[name] = self._each(name, *for_way(text, self.course))
                 return told
             except FileNotFoundError:
                 why = "is not there; create it or correct the name"
@@ -123,6 +132,22 @@ class Reader:
                 return None
         self.add(asked_in, asked_at, f"file {name!r} {why}")
         return None
+
+    def _each(self, file: str, text: str, numbers: list[int]) -> tuple[str, list[int]]:
+        """The text with each row of a table or list that names `{each}` once for every variant of
+        the week, and the lines' numbers in the file. Left out are variants for which a number in
+        it is not known."""
+        lines, at = [], []
+        for line, number in zip(text.split("\n"), numbers, strict=True):
+            rows = [line]
+            if line.lstrip()[:2] in ("| ", "- ") and (names := EACH.findall(line)):
+                for name in {*names} - {"", *OF_EACH}:
+                    self.add(file, number, f"unknown {{each.{name}}}; {nearest(name, OF_EACH)}")
+                rows = [_row(one, line) for one in self.variants]
+                rows = [row for row in rows if not any(self.values.unknown(row))] or rows[:1]
+            lines += rows
+            at += [number] * len(rows)
+        return "\n".join(lines), at
 
     def claim(self, id_: str, what: str, file: str, line: int) -> str:
         """Check and register an id; on a problem report it and return one that can't clash."""
@@ -138,6 +163,12 @@ class Reader:
             return id_
         self.add(file, line, why)
         return f"line-{line}"
+
+
+def _row(variant: Variant, line: str) -> str:
+    """A row for one variant: with its name for `{each}`, and what week.toml says of it."""
+    row = line.replace("{each}", variant.name)
+    return EACH.sub(lambda match: str(getattr(variant, match[1], match[0])), row)
 
 
 @dataclass

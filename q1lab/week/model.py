@@ -18,7 +18,7 @@ from q1lab.errors import Problem
 from q1lab.study import command
 from q1lab.study.command import Wish
 from q1lab.week.kinds import STEP_KINDS, StepKind
-from q1lab.week.numbers import Numbers
+from q1lab.week.numbers import Numbers, Shape
 
 T = TypeVar("T")
 
@@ -253,6 +253,19 @@ class Variant:
     paper: str
     """The paper, and after it what to read of it."""
     guide: str | None
+    shape: Shape | None = None
+    """How its model is sized, for the numbers in the text; None: they hold none of it."""
+    changes: str = ""
+    """What it changes, in a few words of Markdown."""
+    question: str = ""
+    """What to ask of it before any run, in Markdown."""
+    lines: str = ""
+    """The lines of code that it changes, as `q1lab diff` counts them: +8 −8."""
+
+    @property
+    def short(self) -> str:
+        """The title up to its colon."""
+        return self.title.partition(":")[0]
 
     def is_paper(self, title: str, link: str | None) -> bool:
         """Whether a paper is the variant's: by its number at arXiv, or by the name that it has in

@@ -8,8 +8,9 @@ they name no corpus: V stands for its number of different characters.
     the corpus in words, how many different characters it has, and the natural logarithm of that
     with its value, such as ln 65 = 4.1744: the loss of a uniform guess, in nats
 `{small.rope.params}`
-    a size (small, large), a model and a figure. Models: baseline, rmsnorm, rope, swiglu, gqa, mqa;
-    `swiglu-344` has that hidden size, `gqa-3` that many key and value heads. Figures: `params`,
+    a size (small, large), a model and a figure. Models: baseline, and the variants with a `shape`
+    in week.toml; `swiglu-344` has that hidden size, `gqa-3` that many key and value heads. Figures:
+    `params`,
     `added` (parameters above the baseline's), `percent` (the same, in percent), `than` (in words:
     8.15% fewer), `flops` (of the matrix products, forward, per token), `flops_percent`, `cache`
     (numbers kept per token)
@@ -30,7 +31,8 @@ import difflib
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 
 from q1lab.formats import MINUS, signed
 from q1lab.study.command import DEFAULT_DATA
@@ -39,9 +41,9 @@ from q1lab.study.presets import PRESETS
 
 PLACEHOLDER = re.compile(
     r"\{(data|vocab|ln_vocab"
-    r"|(?:small|large)\.[a-z]+(?:-[0-9]+)?\.[a-z_]+"
+    r"|(?:small|large)\.[a-z][a-z0-9_]*(?:-[0-9]+)?\.[a-z_]+"
     r"|passes\.[a-z]+"
-    r"|measured\.[a-z]+\.[a-z_]+(?:\.[a-z_]+)?)(?::>([0-9]{1,2}))?\}"
+    r"|measured\.[a-z]+\.[a-z][a-z0-9_]*(?:\.[a-z_]+)?)(?::>([0-9]{1,2}))?\}"
 )
 
 SIZES: Mapping[str, tuple[int, int, int, int]] = {
@@ -62,6 +64,71 @@ SPREAD_PAIRS = 8
 
 THREE_PAIRS = 3.267
 """Power .8 at three pairs and 95%: the true difference, in sds of a pair's difference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The sizes of a model (biases off)."""
+
+    layers: int
+    heads: int
+    width: int
+    block: int
+    positions: bool
+    """Whether it has a table of positions."""
+    matrices: int
+    """Those of a feed-forward layer."""
+    hidden: int
+    """That layer's hidden size, in features."""
+    kv_heads: int
+
+    @property
+    def weights(self) -> int:
+        """Those of one layer's matrices."""
+        attention = 2 * self.width**2 + self.width * self.cache // self.layers
+        return attention + self.matrices * self.width * self.hidden
+
+    def parameters(self, vocab: int) -> int:
+        """All of them, the table of positions counted."""
+        positions = self.block * self.width if self.positions else 0
+        gains = (2 * self.layers + 1) * self.width
+        return vocab * self.width + positions + self.layers * self.weights + gains
+
+    def flops(self, vocab: int) -> int:
+        """Floating-point operations of the matrix products in a forward pass per token, two per
+        multiply-add, attention over the whole window. Norms, softmax, activations and rotations are
+        left out, as in a comparison's row."""
+        layer = 2 * self.weights + 4 * self.block * self.width
+        return self.layers * layer + 2 * vocab * self.width
+
+    @property
+    def cache(self) -> int:
+        """The numbers that decoding keeps per token: keys and values, in all layers."""
+        return 2 * self.layers * self.kv_heads * (self.width // self.heads)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a model is sized, the baseline's where nothing is said: a variant's `shape` in
+    week.toml."""
+
+    positions: bool = True
+    matrices: int = 2
+    hidden: Fraction = Fraction(4)
+    """In widths."""
+    kv_heads: Fraction = Fraction(1)
+    """As a share of the heads."""
+
+    def sized(self, size: str, number: int | None) -> Model:
+        """The model of a size (KeyError for one that there is not), with another ``number`` of key
+        and value heads where the shape gives a share of them, else of hidden features."""
+        layers, heads, width, block = SIZES[size]
+        hidden, kv_heads = round(self.hidden * width), int(self.kv_heads * heads)
+        if number is not None and self.kv_heads != 1:
+            kv_heads = number
+        elif number is not None:
+            hidden = number
+        return Model(layers, heads, width, block, self.positions, self.matrices, hidden, kv_heads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +192,15 @@ class Numbers:
     corpus: str | None = None
     """The corpus as typed after --data."""
     measured: tuple[Measured, ...] = ()
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    """Of the variants; the baseline has one in any week."""
+
+    def model(self, name: str, size: str) -> Model:
+        """A model as the placeholders name it, such as `rope` or `swiglu-344`. KeyError for a model
+        or a size that there is not."""
+        variant, _, number = name.partition("-")
+        shape = {"baseline": Shape(), **self.shapes}[variant]
+        return shape.sized(size, int(number) if number else None)
 
     def fill(self, text: str) -> str:
         """`text` with every placeholder that has a value filled in; the others stay as they are."""
@@ -165,7 +241,31 @@ class Numbers:
         if first == "measured":
             result, what = self.result(second, rest[0]), rest[1] if len(rest) > 1 else ""
             return None if result is None or what not in ("", *MEASURED) else result.field(what)
-        return _figure(first, second, rest[0], self.vocab)
+        return self._figure(first, second, rest[0])
+
+    def _figure(self, size: str, name: str, figure: str) -> str | None:
+        try:
+            model, baseline = self.model(name, size), self.model("baseline", size)
+        except KeyError:
+            return None
+        if figure not in FIGURES:
+            return None
+        if figure == "cache":
+            return f"{model.cache:,}"
+        flops, vocab = figure.startswith("flops"), self.vocab
+        counts = [one.flops if flops else one.parameters for one in (model, baseline)]
+        own, base = (count(vocab or 0) for count in counts)
+        per_character = counts[0](1) - counts[0](0)
+        if figure in ("params", "flops"):
+            return f"{own:,}" if vocab else f"{own:,} + {per_character} V"
+        if figure == "added":
+            return "0" if own == base else f"{own - base:+,}".replace("-", MINUS)
+        share = 100 * (own - base) / (base + (0 if vocab else USUAL * per_character))
+        digits, about = (2, "") if vocab else (0 if abs(share) >= 1 else 1, "about ")
+        if figure == "than":
+            more = "more" if share > 0 else "fewer"
+            return "as many" if own == base else f"{about}{abs(share):.{digits}f}% {more}"
+        return "0%" if own == base else f"{about}{signed(share, digits)}%"
 
 
 _BRACES = re.compile(r"\{([A-Za-z_]+)(?=[}.:])[^{}\s]*\}")
@@ -185,70 +285,3 @@ def passes(preset: str) -> str | None:
     trains = int(0.9 * STDLIB_CHARACTERS)
     many = config["max_iters"] * config["batch_size"] * config["block_size"] / trains
     return f"{many:.1f}" if many < 10 else f"{many:.0f}"
-
-
-def parameters(model: str, size: str, vocab: int) -> int:
-    """The parameters of a model of q1lab (biases off), its table of positions counted.
-
-    `model` is a name as in the placeholders, such as `rope` or `swiglu-344`. KeyError for a model
-    or a size that there is not.
-    """
-    layers, heads, width, block = SIZES[size]
-    name, hidden, groups = _shape(model, heads, width)
-    attention = 2 * width * width + 2 * width * groups * (width // heads)
-    feed_forward = (3 if name == "swiglu" else 2) * width * hidden
-    positions = 0 if name == "rope" else block * width
-    gains = (2 * layers + 1) * width
-    return vocab * width + positions + layers * (attention + feed_forward) + gains
-
-
-def flops(model: str, size: str, vocab: int) -> int:
-    """Floating-point operations of the matrix products in a forward pass per token, two per
-    multiply-add, attention over the whole window. Norms, softmax, activations and rotations are
-    left out, as in a comparison's row."""
-    layers, heads, width, block = SIZES[size]
-    name, hidden, groups = _shape(model, heads, width)
-    weights = 2 * width * width + 2 * width * groups * (width // heads)
-    weights += (3 if name == "swiglu" else 2) * width * hidden
-    return layers * (2 * weights + 4 * block * width) + 2 * vocab * width
-
-
-def cache(model: str, size: str) -> int:
-    """The numbers that decoding keeps per token: keys and values, in all layers."""
-    layers, heads, width, _ = SIZES[size]
-    return 2 * layers * _shape(model, heads, width)[2] * (width // heads)
-
-
-def _shape(model: str, heads: int, width: int) -> tuple[str, int, int]:
-    """A model's name, hidden size and number of key and value heads."""
-    name, _, number = model.partition("-")
-    if name not in ("baseline", "rmsnorm", "rope", "swiglu", "gqa", "mqa"):
-        raise KeyError(model)
-    hidden = 4 * width
-    if name == "swiglu":
-        hidden = int(number) if number else round(2 / 3 * hidden)
-    groups = {"gqa": int(number or heads // 2), "mqa": 1}.get(name, heads)
-    return name, hidden, groups
-
-
-def _figure(size: str, model: str, what: str, vocab: int | None) -> str | None:
-    if what not in FIGURES:
-        return None
-    try:
-        if what == "cache":
-            return f"{cache(model, size):,}"
-        count = flops if what.startswith("flops") else parameters
-        own, base = (count(name, size, vocab or 0) for name in (model, "baseline"))
-        per_character = count(model, size, 1) - count(model, size, 0)
-    except KeyError:
-        return None
-    if what in ("params", "flops"):
-        return f"{own:,}" if vocab else f"{own:,} + {per_character} V"
-    if what == "added":
-        return "0" if own == base else f"{own - base:+,}".replace("-", MINUS)
-    share = 100 * (own - base) / (base + (0 if vocab else USUAL * per_character))
-    digits, about = (2, "") if vocab else (0 if abs(share) >= 1 else 1, "about ")
-    if what == "than":
-        more = "more" if share > 0 else "fewer"
-        return "as many" if own == base else f"{about}{abs(share):.{digits}f}% {more}"
-    return "0%" if own == base else f"{about}{signed(share, digits)}%"

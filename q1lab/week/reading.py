@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ from q1lab.week.model import (
     Variant,
     Week,
 )
-from q1lab.week.numbers import Measured, Numbers
+from q1lab.week.numbers import Measured, Numbers, Shape
 
 
 class Kind(NamedTuple):
@@ -49,6 +50,13 @@ NEEDED = Kind("text in quotes", lambda value: isinstance(value, str) and value !
 COUNT = Kind("a whole number, 0 or more", _whole, 0, needed=True)
 NUMBER = Kind("a number", lambda value: type(value) in (int, float), 0.0, needed=True)
 TEXTS = Kind("a list of texts", _all(str), ())
+SHARE = Kind(
+    'a whole number or a fraction in quotes, such as "1/2"',
+    lambda value: (
+        isinstance(value, str) and bool(re.fullmatch(r"[1-9]\d{0,3}(/[1-9]\d{0,3})?", value))
+    ),
+)
+TABLE = Kind("a table in braces", lambda value: isinstance(value, dict), None)
 TABLES = Kind("written as [[…]] tables", _all(dict), ())
 
 WEEK_KEYS: Mapping[str, Kind] = {
@@ -80,7 +88,18 @@ VARIANT_KEYS: Mapping[str, Kind] = {
     "difficulty": TEXT,
     "paper": TEXT,
     "guide": TEXT,
+    "changes": TEXT,
+    "question": TEXT,
+    "lines": TEXT,
+    "shape": TABLE,
 }
+SHAPE_KEYS: Mapping[str, Kind] = {
+    "positions": Kind("true or false", lambda value: isinstance(value, bool), True),
+    "matrices": COUNT._replace(empty=2, needed=False),
+    "hidden": SHARE._replace(empty="4"),
+    "kv_heads": SHARE._replace(empty="1"),
+}
+"""What is left out is as the baseline's."""
 KPI_KEYS: Mapping[str, Kind] = {
     "id": NEEDED,
     "title": NEEDED,
@@ -190,6 +209,11 @@ def read(root: Path, course: bool) -> tuple[Week | None, list[Finding]]:
     top = toml.values(toml.top, WEEK_KEYS)
     variants = _variants(toml, top)
     names = [variant.name for variant in variants]
+    numbers = Numbers(
+        measured=_results(toml, top["results"]),
+        shapes={one.name: one.shape for one in variants if one.shape is not None},
+    )
+    reader.variants, reader.values = variants, numbers
     default = top["default"]
     if default and default not in names:
         message = f"default {default!r} is not a variant; {nearest(default, names)}"
@@ -216,7 +240,7 @@ def read(root: Path, course: bool) -> tuple[Week | None, list[Finding]]:
         kpis=tuple(Kpi(**row) for row, _ in toml.rows("kpis", top["kpis"], KPI_KEYS)),
         default=default if default in names else next(iter(names), None),
         root=root,
-        numbers=Numbers(measured=_results(toml, top["results"])),
+        numbers=numbers,
         code=tuple(reader.code),
         files=tuple(sorted(path.name for path in files.glob("*") if path.is_file())),
         terms=_terms(reader),
@@ -263,8 +287,17 @@ def _variants(toml: Toml, top: Mapping[str, Any]) -> list[Variant]:
         if row["name"] in variants:
             toml.reader.add("week.toml", at, f"variant {row['name']!r} is listed twice")
         else:
-            variants[row["name"]] = Variant(**{**row, "guide": row["guide"] or None})
+            shape = row["shape"] if row["shape"] is None else _shape(toml, row["shape"], at)
+            variants[row["name"]] = Variant(
+                **{**row, "guide": row["guide"] or None, "shape": shape}
+            )
     return list(variants.values())
+
+
+def _shape(toml: Toml, given: Mapping[str, Any], at: int) -> Shape:
+    row = toml.values(given, SHAPE_KEYS, toml.lines.key("shape", at))
+    shares = {key: Fraction(row[key]) for key in ("hidden", "kv_heads")}
+    return Shape(**{**row, **shares})
 
 
 def _session(toml: Toml, row: dict[str, Any], at: int, variants: list[str]) -> Session:

@@ -16,9 +16,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from q1lab.study import variants
 from tests.kit.places import MODELS
 
-VARIANTS = ["baseline", "rmsnorm", "rope", "swiglu", "gqa", "llama"]
+VARIANTS = variants.names()
 SMALL = {"block_size": 16, "vocab_size": 65, "n_layer": 2, "n_head": 4, "n_embd": 32}
 
 

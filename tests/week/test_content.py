@@ -16,6 +16,7 @@ from q1lab import paths
 from q1lab.commands.content import content as command
 from q1lab.errors import Problem
 from q1lab.journal.kpis import COUNTERS
+from q1lab.study import variants
 from q1lab.tui.pages import text_of
 from q1lab.week import cuts
 from q1lab.week.content import check, load, skeleton
@@ -24,7 +25,7 @@ from q1lab.week.model import Action, ContentProblem, Fold, Part, Step, Text, Wee
 from tests.kit.places import ROOT
 
 SHIPPED = ROOT / "content"
-MODELS = ["baseline", "gqa", "llama", "rmsnorm", "rope", "swiglu"]
+MODELS = variants.names()
 
 TOML = """\
 format = 1
@@ -401,6 +402,41 @@ def test_variants_are_held_against_the_models_there_are(folder: Path) -> None:
     ]
 
 
+def test_a_row_stands_once_for_each_variant_whose_numbers_are_known(folder: Path) -> None:
+    sized = 'title = "With rye"\nshape = { kv_heads = "1/4" }\n'
+    edit(folder / "week.toml", 'title = "With rye"\n', sized)
+    rows = "| {each.short} | {each} |\n\n| {each} | {small.{each}.cache} |\n\n## Knead"
+    edit(folder / "mix.md", "## Knead", rows)
+    assert said(folder) == []
+    text = "\n".join(
+        text_of(block) for part in load(folder).for_variant("rye").parts() for block in part.blocks
+    )
+    assert "| With rye | rye |\n| With spelt | spelt |\n\n| rye | 256 |\n" in text
+    edit(folder / "mix.md", "{each.short}", "{each.shrt}")
+    edit(folder / "mix.md", ".cache}", ".cash}")
+    first, second = said(folder)
+    assert first.endswith("unknown {each.shrt}; did you mean 'short'?")
+    assert "there is no number {small.rye.cash}" in second
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ("3", "shape must be a table in braces"),
+        ("{ heads = 3 }", "unknown key 'heads'"),
+        ('{ kv_heads = "1/0" }', "kv_heads must be a whole number or a fraction"),
+        ("{ hidden = 4 }", "hidden must be a whole number or a fraction in quotes"),
+        ("{ positions = 0 }", "positions must be true or false"),
+        ("{ matrices = -1 }", "matrices must be a whole number"),
+    ],
+)
+def test_a_wrong_shape_is_one_line(folder: Path, shape: str, words: str) -> None:
+    edit(folder / "week.toml", 'title = "With rye"\n', f'title = "With rye"\nshape = {shape}\n')
+    (found,) = said(folder)
+    assert re.match(r"week\.toml:1[4-9]: ", found), found
+    assert words in found
+
+
 def test_a_run_step_needs_its_run(folder: Path) -> None:
     edit(folder / "mix.md", "{#weigh-flour}", "{#weigh-flour kind=run}")
     assert said(folder) == [
@@ -617,7 +653,7 @@ def test_the_shipped_week_has_the_parts_and_minutes_it_promises(week: Week) -> N
         "a1": 15, "a2": 90, "a3": 75, "b1": 90, "b2": 130, "b3": 30, "c1": 90, "c2": 60, "c3": 45,
     }  # fmt: skip
     assert [session.id for session in week.sessions] == ["a", "b", "c"]
-    assert {variant.name for variant in week.variants} == {"rmsnorm", "rope", "swiglu", "gqa"}
+    assert {variant.name for variant in week.variants} >= {"rmsnorm", "rope", "swiglu", "gqa"}
     assert week.default == "rope"
     assert {kpi.id: (kpi.target, kpi.counter) for kpi in week.kpis} == {
         "public_repos": (3, "repos"), "blog_posts": (1, "posts"), "papers_read": (8, "papers"),
@@ -672,6 +708,7 @@ def test_the_authors_page_names_every_kind_key_and_action() -> None:
         content_week.WEEK_KEYS,
         content_week.SESSION_KEYS,
         content_week.VARIANT_KEYS,
+        content_week.SHAPE_KEYS,
         content_week.KPI_KEYS,
     ):
         keys += table

@@ -35,6 +35,7 @@ from tests.week.test_content import MIX, TOML, edit, everything, said
 SHIPPED = ROOT / "content"
 Ran = Callable[..., tuple[int, str]]
 VARIANTS = ("rmsnorm", "rope", "swiglu", "gqa")
+SIZED = load(SHIPPED).numbers
 DATA = [("Tiny Shakespeare", 65, "shakespeare"), ("Python's own source text", 98, "stdlib")]
 
 
@@ -55,16 +56,16 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("vocab", [65, 98])
 @pytest.mark.parametrize("size", ["small", "large"])
-@pytest.mark.parametrize("model", ["baseline", "rmsnorm", "rope", "swiglu", "gqa", "mqa"])
+@pytest.mark.parametrize("model", ["baseline", "rmsnorm", "rope", "swiglu", "gqa", "gqa-1"])
 def test_counted_parameters_are_those_of_the_model_files(model: str, size: str, vocab: int) -> None:
     import importlib
 
     import torch
 
     layers, heads, width, block = numbers.SIZES[size]
-    name = "gqa" if model == "mqa" else model
+    name, _, kv_heads = model.partition("-")
     module = importlib.import_module(f"labs.models.{name}")
-    more = {"n_kv_head": 1} if model == "mqa" else {}
+    more = {"n_kv_head": int(kv_heads)} if kv_heads else {}
     with torch.device("meta"):
         made = module.GPT(
             module.GPTConfig(
@@ -72,18 +73,18 @@ def test_counted_parameters_are_those_of_the_model_files(model: str, size: str, 
                 bias=False, **more,
             )
         )  # fmt: skip
-    assert sum(p.numel() for p in made.parameters()) == numbers.parameters(model, size, vocab)
+    assert sum(p.numel() for p in made.parameters()) == SIZED.model(model, size).parameters(vocab)
 
 
 def test_counted_flops_are_those_of_the_fact_sheet() -> None:
     """Forward per token for 65 characters, counted on paper."""
-    assert numbers.flops("baseline", "small", 65) == 1_720_576
-    assert numbers.flops("baseline", "large", 65) == 23_642_880
-    assert numbers.flops("rope", "small", 65) == 1_720_576  # rotations are no matrix product
-    assert numbers.flops("gqa", "small", 65) == 1_589_504
-    assert numbers.flops("gqa-3", "large", 65) == 21_873_408
-    assert numbers.flops("swiglu-512", "small", 65) == 2_244_864
-    assert numbers.cache("gqa", "small") == 512
+    assert SIZED.model("baseline", "small").flops(65) == 1_720_576
+    assert SIZED.model("baseline", "large").flops(65) == 23_642_880
+    assert SIZED.model("rope", "small").flops(65) == 1_720_576  # rotations are no matrix product
+    assert SIZED.model("gqa", "small").flops(65) == 1_589_504
+    assert SIZED.model("gqa-3", "large").flops(65) == 21_873_408
+    assert SIZED.model("swiglu-512", "small").flops(65) == 2_244_864
+    assert SIZED.model("gqa", "small").cache == 512
 
 
 CORPORA = {
@@ -123,9 +124,9 @@ def test_text_buttons_numbers_and_commands_are_of_one_corpus(
         assert result.data == (chosen[2] if chosen and data != "own" else result.data)
     if chosen is None or data == "own":
         return
-    assert f"{numbers.parameters(variant, 'small', chosen[1]):,}" in text
+    assert f"{SIZED.model(variant, 'small').parameters(chosen[1]):,}" in text
     for model in ("baseline", variant):  # of the other corpus only where the text says so
-        number = f"{numbers.parameters(model, 'small', 163 - chosen[1]):,}"
+        number = f"{SIZED.model(model, 'small').parameters(163 - chosen[1]):,}"
         for found in re.finditer(number, text):
             assert "65 characters" in text[max(0, found.start() - 120) : found.start()], number
 
@@ -164,15 +165,15 @@ def test_the_passes_of_each_preset_come_out() -> None:
 
 def test_without_a_choice_a_share_holds_for_any_corpus() -> None:
     """V is left open in counts; in percent it makes no difference that is shown."""
-    for model in ("rope", "swiglu", "swiglu-344", "swiglu-352", "swiglu-384", "gqa", "mqa"):
+    for model in ("rope", "swiglu", "swiglu-344", "swiglu-352", "swiglu-384", "gqa", "gqa-1"):
         for figure in ("percent", "flops_percent"):
             open_, *known = (
-                numbers.Numbers(vocab=vocab).fill(f"{{small.{model}.{figure}}}")
+                replace(SIZED, vocab=vocab).fill(f"{{small.{model}.{figure}}}")
                 for vocab in (None, 65, 98)
             )
             shown = [float(one.strip("about %").replace("−", "-")) for one in (open_, *known)]
             assert all(abs(one - shown[0]) < 0.5 for one in shown), (model, shown)
-    nothing = numbers.Numbers()
+    nothing = replace(SIZED, vocab=None)
     assert nothing.fill("{small.baseline.params}, {vocab}") == "795,776 + 128 V, V"
     assert nothing.fill("{small.gqa.than}") == "about 8% fewer"
 
@@ -216,14 +217,11 @@ def test_a_spread_from_three_pairs_says_not_what_three_pairs_could_see() -> None
 def test_the_table_of_the_four_counts_lines_as_q1lab_diff_does() -> None:
     from q1lab.model import diffs
 
-    text = (SHIPPED / "session-a.md").read_text()
     models = ROOT / "labs" / "models"
-    told = re.findall(r"(?m)^\| (RMSNorm|RoPE|SwiGLU|GQA) .*\| (\+\d+ −\d+) \|$", text)
-    assert len(told) == 4
-    for name, lines in told:
-        old, new = ((models / f"{one}.py").read_text() for one in ("baseline", name.lower()))
+    for one in load(SHIPPED).variants:
+        old, new = ((models / f"{name}.py").read_text() for name in ("baseline", one.name))
         added, removed = diffs.count(diffs.unified(old, new, "old", "new"))
-        assert lines == f"+{added} −{removed}", name
+        assert one.lines == f"+{added} −{removed}", one.name
 
 
 def card(kind: str) -> list[dict]:  # type: ignore[type-arg]

@@ -54,7 +54,11 @@ def choose(app: Q1Lab, step: Step) -> None:
 
 
 def _row(app: Q1Lab, one: Variant, chosen: bool) -> Table:
-    facts = [one.difficulty, f"used in {one.used_in}" if one.used_in else "", one.paper]
+    facts = [
+        f"{one.difficulty} to implement" if one.difficulty else "",
+        f"used in {one.used_in}" if one.used_in else "",
+        one.paper,
+    ]
     row = Table.grid(padding=(0, 1, 0, 0))
     row.add_row("●" if chosen else "○", Text(one.title, style="bold"))
     for fact in facts:
