@@ -24,7 +24,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from q1lab.compare.comparison import Comparison
     from q1lab.index.store import Store
+    from q1lab.study.design import TypedSeeds
     from q1lab.study.studies import Arm, Study
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,37 +92,39 @@ class Week:
         **changes: Any,
     ) -> Study:
         """The same before it is on disk. ``dress`` is how it is dressed anew (see DRESSES)."""
-        from q1lab.study.studies import ARMS, Data, Study
+        from q1lab import records
+        from q1lab.study import studies
+        from q1lab.study.studies import ARMS, Data
 
         self.count += 1
         config = {"max_iters": 2000, "learning_rate": 1e-3, "log_interval": 10}
         corpus = f"{text} and a newline" if dress == "newline" else text
-        made = Study(
-            id=f"{variant}-{self.count}",
-            created=self.clock(),
-            arms={
+        keys = {
+            "id": f"{variant}-{self.count}",
+            "created": self.clock(),
+            "arms": {
                 arm: _arm(arm, model, dress)
                 for arm, model in zip(ARMS, ("baseline", variant), strict=True)
             },
-            looks=(tuple(seeds),),
-            preset="cpu",
-            config={**config, **({"log_interval": 11} if dress == "log_interval" else {})},
-            data=Data(text, _sha(corpus), f"data/{_sha(corpus)}.txt", 1, 65, 1, 1, _sha(text)),
-            device="cpu",
-            dtype="bf16" if dress == "dtype" else "fp32",
-            jobs=2,
-            threads=1,
-            headline="paired",
-            versions={},
-        )
-        return replace(made, **changes)
+            "looks": (tuple(seeds),),
+            "preset": "cpu",
+            "config": {**config, **({"log_interval": 11} if dress == "log_interval" else {})},
+            "data": Data(text, _sha(corpus), f"data/{_sha(corpus)}.txt", 1, 65, 1, 1, _sha(text)),
+            "device": "cpu",
+            "dtype": "bf16" if dress == "dtype" else "fp32",
+            "jobs": 2,
+            "threads": 1,
+            "headline": "paired",
+            "versions": {},
+        }
+        return studies.from_dict(records.dump({**keys, **changes}))
 
     def planned(self, first: int, most: int, **changes: Any) -> Study:
         """A study with a planned range, at the level that planning gives it."""
         from q1lab import planning
 
         draft = self.draft(range(most), **changes)
-        return self.begun(planning.planned(draft, first, most, self.store))
+        return self.begun(planning.declared(draft, typed_range(first, most), self.store))
 
     def clock(self) -> str:
         """A minute later than anything before."""
@@ -230,21 +233,25 @@ def _sha(text: str) -> str:
 Ask = Callable[[Week], "list[Comparison]"]
 
 
+def typed_range(first: int, most: int) -> TypedSeeds:
+    """``--seeds FIRST..MOST``."""
+    from q1lab.designs.range import Range
+    from q1lab.study.design import TypedSeeds
+
+    return TypedSeeds(Range, tuple(range(most)), first)
+
+
 def fixed(n: int, **changes: Any) -> Ask:
     return lambda week: [week.asked(range(n), **changes)]
 
 
 def stop_when_known(week: Week, study: Study) -> Comparison:
     """Train a planned range pair by pair until it is over, as the runner does."""
-    from q1lab.study import ranges
-
-    made = study.range
-    assert made is not None
     pairs: list[float | None] = []
     for seed in study.seeds:
         week.train(study, [seed])
         pairs += week.differences([seed], study.variant)
-        if ranges.over_at(made, pairs):
+        if study.design.over_at(pairs, None):
             break
     return week.told(study)
 
@@ -255,7 +262,7 @@ def planned(first: int, most: int) -> Ask:
 
 def more(week: Week, study: Study, seeds: Sequence[int]) -> Study:
     """The study with another batch of seeds, trained."""
-    study = week.begun(replace(study, looks=(*study.looks, tuple(seeds))))
+    study = week.begun(study.with_design(batches=(*study.design.batches, tuple(seeds))))
     week.train(study, seeds)
     return study
 
@@ -387,7 +394,7 @@ def sweep(times: int, models: Sequence[str], first: int, most: int | None = None
             for at, model in enumerate(models):
                 draft = week.draft(seeds, model, series=record.place(at))
                 if most:
-                    draft = planning.planned(draft, first, most, week.store, seeds)
+                    draft = planning.declared(draft, typed_range(first, most), week.store, seeds)
                 made.append(week.begun(draft))
             for study in made:
                 if most:

@@ -17,12 +17,15 @@ from dataclasses import dataclass, replace
 
 from q1lab import planning
 from q1lab.compare.stats import ALPHA
+from q1lab.designs.tuning import Tuning
 from q1lab.errors import UNFINISHED, Problem
 from q1lab.index import ingest, questions
 from q1lab.index.store import Store
-from q1lab.planning import Draft, Plan
+from q1lab.planning import Plan
 from q1lab.study import command, launch, presets, series, studies, tuning, turns
 from q1lab.study.command import Wish
+from q1lab.study.design import TypedSeeds
+from q1lab.study.draft import Draft
 from q1lab.study.engines.choice import by_hand
 from q1lab.study.machine import cores
 from q1lab.study.series import OVER, SWEEP, TUNE, Series
@@ -78,9 +81,9 @@ def tune(wish: Wish, key: str, store: Store) -> Declared:
     arms, on the seeds of tuning. Problem for one that is no number to halve and to double."""
     key = presets.SHORT.get(key, key)
     plain = planning.draft_of(replace(wish, tune=None, tuned=None), store)
-    if key not in plain.study.config:
-        presets.resolve(plain.study.preset, {key: "1"})  # says which there are
-    around = plain.study.config.get(key)
+    if key not in plain.study.trainer.hyperparameters:
+        presets.resolve(plain.study.trainer.recipe, {key: "1"})  # says which there are
+    around = plain.study.trainer.hyperparameters.get(key)
     if not isinstance(around, float) or around <= 0:
         raise Problem(
             f"--tune {key}: it is {around}, and only a number with decimals above 0 can be halved "
@@ -163,7 +166,7 @@ def begin(declared: Declared, store: Store) -> Declared:
     """Write every plan, and then start the first study that lacks runs; the others follow by
     themselves. Problem, with nothing started, when one of them is running."""
     with planning.planning_lock(", ".join(declared.series.members), store):
-        if declared.plans[0].draft.known != tuple(studies.ids()):
+        if declared.plans[0].draft.ids != tuple(studies.ids()):
             # another one was planned in the meantime
             declared = _placed(declared.wanted, declared.drafts, store)
         for plan in declared.plans:
@@ -192,15 +195,15 @@ def _declare(
         raise Problem(f"{len(wishes)} studies in one series; {series.MOST} at most")
     drafts = _drafts(wishes, store)
     if kind == TUNE:
-        own = (tuning.SEEDS,)
-        drafts = [replace(one, study=replace(one.study, looks=own)) for one in drafts]
+        tried = TypedSeeds(Tuning, tuning.SEEDS, len(tuning.SEEDS))
+        drafts = [replace(one, seeds=tried) for one in drafts]
     for draft in drafts:
         if draft.kept is not None or draft.study.is_floor:
             what = "a kept study" if draft.kept is not None else "the baseline itself"
             raise Problem(
                 f"{draft.typed.variant}: {what} can't be one of a series", next="run it alone"
             )
-        if by_hand(draft.study.engine, ""):
+        if by_hand(draft.study.trainer.engine, ""):
             raise Problem(
                 "a series trains one study after another; what is trained by hand "
                 f"(--engine {draft.typed.engine}) is one study"
@@ -232,7 +235,7 @@ def _placed(wanted: Series, drafts: tuple[Draft, ...], store: Store) -> Declared
     plans = []
     for at, name in enumerate(record.members):
         if at in found or at not in gone:
-            member = replace(by_name[name].study, series=record.place(at))
+            member = by_name[name].study.with_origin(series=record.place(at))
             draft = replace(by_name[name], study=member)
             plans.append(planning.resolve(draft, found.get(at), store, record.seeds or None))
     return Declared(record, tuple(plans), wanted, drafts)
@@ -256,12 +259,8 @@ def _check(new: Sequence[Draft], wishes: Sequence[Wish]) -> None:
     """Check all files of these drafts, several at a time. The first one that fails ends it, before
     the others are through."""
     pool = ThreadPoolExecutor(cores())
-    mine = [
-        (one.pair.modified, one.typed.variant)
-        for one in new
-        if one.pair is not None and one.pair.modified.is_learners and not one.wish.unchecked
-    ]
-    checks = {pool.submit(planning.check, file): variant for file, variant in mine}
+    todo = {name: (one.typed.variant, check) for one in new for name, check in one.checks.items()}
+    checks = {pool.submit(check): variant for variant, check in todo.values()}
     try:
         for check in as_completed(checks):
             if isinstance(problem := check.exception(), Problem):
@@ -283,21 +282,21 @@ def _seeds(drafts: Sequence[Draft], store: Store) -> tuple[int, ...]:
     """The seeds of a planned range: those of which nothing is known yet for any member; those that
     are drawn. None for a fixed number."""
     first = drafts[0]
-    if first.study.fresh_seeds:
+    if first.study.design.fresh_seeds:
         return planning.drawn_seeds(first.study, store)
-    if first.asked is None:
+    if not first.seeds.is_sequential:
         return ()
-    return planning.free_seeds([draft.study for draft in drafts], first.asked[1], store)
+    return planning.free_seeds([draft.study for draft in drafts], len(first.seeds.seeds), store)
 
 
 def _known(wanted: Series, drafts: Mapping[str, Draft]) -> Series | None:
     """The newest series that is the same but for its seeds. Problem when it was declared with
     another range."""
     for draft in drafts.values():
-        study = planning.same_study(draft.study, draft.asked, wanted)
-        if study is None or study.series is None:
+        study = planning.same_study(draft, wanted)
+        if study is None or study.origin.series is None:
             continue
-        record = study.series
+        record = study.origin.series
         members = turns.members(record.id).items()
         if all(planning.is_twin(one, drafts[record.members[at]].study) for at, one in members):
             return record

@@ -15,21 +15,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from q1lab import loops, paths, planning
+from q1lab import paths, planning
 from q1lab.compare import gate
 from q1lab.compare.gate import RULES, Known
-from q1lab.config import load as load_settings
+from q1lab.designs.gate import Gate, Proposal
 from q1lab.errors import DISCARD, FAILED, KEEP, MORE, REFUSED, UNFINISHED, Problem
 from q1lab.files import try_lock
 from q1lab.index import ingest, questions
 from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.study.command import Wish
-from q1lab.study.engines.choice import choose
+from q1lab.study.design import TypedSeeds
 from q1lab.study.events import final_loss
 from q1lab.study.loop import Loop
 from q1lab.study.states import ENDED
-from q1lab.study.studies import ARMS, Gated, Study, run_name
+from q1lab.study.studies import ARMS, Study, run_name
+from q1lab.trainers import command_draft
+from q1lab.trainers.command import Command
+from q1lab.trainers.command_draft import CommandDraft
 
 SEEDS = 10**9
 """Seeds are drawn below this number."""
@@ -60,7 +63,7 @@ class Budget:
     @property
     def looks(self) -> int:
         """How many looks were begun, and so paid for."""
-        return sum(len(study.looks) > 1 for study in self.proposals)
+        return sum(len(study.design.batches) > 1 for study in self.proposals)
 
     @property
     def baseline(self) -> Study | None:
@@ -71,7 +74,7 @@ class Budget:
         """The losses so far."""
         found = Known()
         for study in self.proposals:
-            look = study.looks[1] if len(study.looks) > 1 else ()
+            look = study.design.batches[1] if len(study.design.batches) > 1 else ()
             base, modified = losses(study, ARMS[0], study.seeds), losses(study, ARMS[1], look)
             found = found.after(base, modified, kept=study.id in self.kept)
         return found
@@ -81,7 +84,9 @@ def budget_of(store: Store, name: str) -> Budget:
     """What is on record of a budget."""
     begun = questions.begun(store)[0].values()
     mine = tuple(
-        one.study for one in begun if one.study.gate is not None and one.study.gate.budget == name
+        one.study
+        for one in begun
+        if isinstance(one.study.design, Gate) and one.study.design.gate.budget == name
     )
     decided = questions.gated(store)
     kept = frozenset(study_id for study_id, was_kept in decided.items() if was_kept)
@@ -90,8 +95,8 @@ def budget_of(store: Store, name: str) -> Budget:
 
 def losses(study: Study, arm: str, seeds: Sequence[int]) -> list[float]:
     """The final losses of an arm's finished runs at these seeds, lower is better."""
-    known = (final_loss(study.files.run(run_name(arm, seed)).events) for seed in seeds)
-    return [study.metric.sign * float(loss) for loss in known if loss is not None]
+    ends = (final_loss(study.files.run(run_name(arm, seed)).events) for seed in seeds)
+    return [study.metric.sign * float(loss) for loss in ends if loss is not None]
 
 
 def propose(
@@ -126,14 +131,14 @@ class _Proposal:
         self.store, self.train, self.most = store, train, most
         self.budget = budget_of(store, budget)
         self.trained = 0
-        draft = self._draft(loop, name, engine)
+        self.draft = self._draft(loop, name, engine)
         open_ = [
             one
             for one in self.budget.proposals
             if one.id not in self.budget.decided
-            and studies.identity(one) == studies.identity(draft)
+            and studies.identity(one) == studies.identity(self.draft.study)
         ]
-        self.study = studies.load(open_[-1].id) if open_ else draft
+        self.study = studies.load(open_[-1].id) if open_ else self.draft.study
 
     def judge(self) -> Outcome:
         way = gate.proposal(self._known(), RULES, len(self._look()))
@@ -144,7 +149,7 @@ class _Proposal:
                 asked = next(way) if answer is None else way.send(answer)
                 if (stopped := self._plan(asked)) is not None:
                     return stopped
-                seeds = self.study.looks[0]
+                seeds = self.study.design.batches[0]
                 if asked.look:
                     seeds = self._look()[done : done + asked.modified]
                     done += asked.modified
@@ -157,13 +162,13 @@ class _Proposal:
 
     # ── its parts
 
-    def _draft(self, loop: Loop, name: str, engine: Wish) -> Study:
-        first = self.budget.proposals[0].loop if self.budget.proposals else None
+    def _draft(self, loop: Loop, name: str, engine: Wish) -> CommandDraft:
+        first = _loop_of(self.budget.proposals[0]) if self.budget.proposals else None
         kept = self.budget.baseline
         base, _ = loop.arms
-        if kept is not None and kept.loop is not None:
+        if kept is not None:
             base = kept.variant
-            loop = replace(loop, args={base: kept.loop.args[base], name: loop.args[name]})
+            loop = replace(loop, args={base: _loop_of(kept).args[base], name: loop.args[name]})
         if name == base:
             raise Problem(f"{name} is the baseline of budget {self.budget.name} now")
         self._prove_baseline(loop, base)
@@ -175,25 +180,26 @@ class _Proposal:
                         "differ in their arms alone. ",
                         next="--budget NAME opens another one",
                     )
-        wish = replace(engine, variant=name, baseline=base, loop=loop, headline="welch")
-        place = choose(wish.engine, None, wish.engine_options, load_settings().engine)
-        return loops.draft(wish, (0,), place, "disabled")
+        wish = replace(engine, variant=name, baseline=base, loop=loop, headline="welch", fresh=True)
+        seeds = TypedSeeds(Gate, (0,), 1)
+        return command_draft.draft(wish, wish, seeds, None, wandb="disabled")
 
     def _prove_baseline(self, loop: Loop, base: str) -> None:
         """Problem where the baseline is no longer the one that the budget has judged by: with other
         arguments, or a file of its own that was edited."""
         since = self.budget.baseline or next(iter(self.budget.proposals), None)
-        if since is None or since.loop is None:
+        if since is None:
             return
-        judged_by = since.loop.args[base if self.budget.baseline else since.baseline]
+        known = _loop_of(since)
+        judged_by = known.args[base if self.budget.baseline else since.baseline]
         if shlex.split(judged_by) != shlex.split(loop.args[base]):
             raise Problem(
                 f"{base} was judged with {judged_by or 'no arguments'}",
                 next="an idea is an arm of its own (--arm)",
             )
-        now = loops.inputs_of(replace(loop, args={base: judged_by}))
-        names = {*loops.own_words(loop, base), *loop.inputs}
-        for name, sha256 in since.loop.inputs.items():
+        now = command_draft.inputs_of(replace(loop, args={base: judged_by}))
+        names = {*command_draft.own_words(loop, base), *loop.inputs}
+        for name, sha256 in known.inputs.items():
             if name in names and now.get(name) != sha256:
                 raise Problem(
                     f"{name} is not what {base} was judged with",
@@ -214,20 +220,24 @@ class _Proposal:
         if self._too_much(runs):
             return self._more(runs)
         if asked.look:
-            self._save(replace(self.study, looks=(*self.study.looks, self._fresh(asked.look))))
+            self._save(
+                self.study.with_design(
+                    batches=(*self.study.design.batches, self._fresh(asked.look))
+                )
+            )
             return None
         seeds = self._fresh(runs)
         cells = [run_name(ARMS[at >= asked.base], seed) for at, seed in enumerate(seeds)]
-        gated = Gated(self.budget.name, len(self.budget.proposals) + 1, tuple(cells))
-        draft = loops.looked_at(replace(self.study, looks=(seeds,), gate=gated))
-        wish = Wish(draft.variant, loop=draft.loop, fresh=True)
-        with planning.planning_lock(draft.variant, self.store):
-            self.study = planning.make(draft, wish, self.store)
+        proposal = Proposal(self.budget.name, len(self.budget.proposals) + 1, tuple(cells))
+        design = Gate(batches=(seeds,), headline=self.study.design.headline, gate=proposal)
+        study = replace(self.study, design=design, trainer=self.draft.looked_at())
+        with planning.planning_lock(study.variant, self.store):
+            self.study = planning.make(study, self.draft, self.store)
         return None
 
     def _look(self) -> tuple[int, ...]:
         """The seeds of its look; none before there is one."""
-        return self.study.looks[1] if len(self.study.looks) > 1 else ()
+        return self.study.design.batches[1] if len(self.study.design.batches) > 1 else ()
 
     def _save(self, study: Study) -> None:
         with planning.planning_lock(study.id, self.store):
@@ -248,11 +258,11 @@ class _Proposal:
     def _train(self, asked: gate.Ask, seeds: Sequence[int]) -> Outcome | None:
         """Have what is asked for trained, in both arms where it is a look. An outcome where that is
         too much, Problem where a run fails."""
-        assert self.study.gate is not None
-        cells = self.study.gate.cells
+        design = _gate_of(self.study)
+        cells = design.gate.cells
         more = [run_name(arm, seed) for seed in seeds for arm in ARMS] if asked.look else []
         if new := tuple(name for name in more if name not in cells):
-            self._save(replace(self.study, gate=replace(self.study.gate, cells=(*cells, *new))))
+            self._save(replace(self.study, design=design.with_cells(new)))
         ingest.take_in(self.store, self.study)
         missing = self.store.missing(self.study)
         if missing:
@@ -278,8 +288,8 @@ class _Proposal:
     def _known(self) -> Known:
         """What the proposals before this one tell."""
         before = [one for one in self.budget.proposals if one.id != self.study.id]
-        if self.study.gate is not None:
-            before = [one for one in before if _number(one) < self.study.gate.proposal]
+        if (number := _number(self.study)) > 0:
+            before = [one for one in before if _number(one) < number]
         return replace(self.budget, proposals=tuple(before)).known()
 
     def _too_much(self, runs: int) -> bool:
@@ -300,8 +310,8 @@ class _Proposal:
             }
         with self.store.act() as add:
             add("gate", study=self.study.id, created=self.study.created, kept=kept, facts=facts)
-        if found is not None and self.study.gate is not None:
-            studies.save(replace(self.study, gate=replace(self.study.gate, blind=False)))
+        if found is not None:
+            studies.save(replace(self.study, design=_gate_of(self.study).shown()))
             self.study = studies.load(self.study.id)
             ingest.forget(self.store, self.study)
             ingest.take_in(self.store, self.study)
@@ -325,7 +335,7 @@ class _Proposal:
             "budget": now.name,
             "decision": decision,
             "study": self.study.id or None,
-            "proposal": self.study.gate.proposal if self.study.gate else None,
+            "proposal": _number(self.study) or None,
             "runs": self.trained,
             "looks": {"used": now.looks, "of": RULES.looks},
             "baseline": now.baseline.variant if now.baseline else self.study.baseline,
@@ -335,7 +345,19 @@ class _Proposal:
 
 
 def _number(study: Study) -> int:
-    return 0 if study.gate is None else study.gate.proposal
+    """The proposal's number in its budget; 0 before it is on record."""
+    return study.design.gate.proposal if isinstance(study.design, Gate) else 0
+
+
+def _gate_of(study: Study) -> Gate:
+    assert isinstance(study.design, Gate)
+    return study.design
+
+
+def _loop_of(study: Study) -> Loop:
+    """The command that a proposal trains with."""
+    assert isinstance(study.trainer, Command)
+    return study.trainer.loop
 
 
 def as_line(found: Outcome) -> str:

@@ -45,7 +45,7 @@ def dump(record: Any) -> Any:
     finite is null."""
     if dataclasses.is_dataclass(record):
         values = ((each, getattr(record, each.name)) for each in dataclasses.fields(record))
-        return {each.name: dump(value) for each, value in values if not _is_default(each, value)}
+        return {key_of(each): dump(value) for each, value in values if not _is_default(each, value)}
     if isinstance(record, Mapping):
         return {str(key): dump(value) for key, value in record.items()}
     if isinstance(record, list | tuple):
@@ -59,8 +59,11 @@ def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
     return field.default is not dataclasses.MISSING and bool(value == field.default)
 
 
-def load(kind: type[T], value: Any, where: str = "") -> T:
-    """``value`` (of JSON's types) as a ``kind``."""
+def load(kind: type[T], value: Any, where: str = "", **given: Any) -> T:
+    """``value`` (of JSON's types) as a ``kind``; a record's fields that are ``given`` are taken as
+    they are."""
+    if given:
+        return cast("T", _record(cast("type[Any]", kind), value, where, given))
     return cast("T", _load(kind, value, where))
 
 
@@ -99,19 +102,32 @@ def _load(kind: Any, value: Any, where: str) -> Any:
     return storable(value) if kind is str else value
 
 
-def _record(kind: type[Any], value: Any, where: str) -> Any:
+def _record(kind: type[Any], value: Any, where: str, given: Mapping[str, Any] = {}) -> Any:
     _check(dict, value, where)
-    made = {}
+    made = dict(given)
     for field, hint in _fields(cast("Hashable", kind)):
-        at = f"{where}.{field.name}" if where else field.name
-        if field.name in value:
-            made[field.name] = _load(hint, value[field.name], at)
+        key = key_of(field)
+        at = f"{where}.{key}" if where else key
+        if field.name in given:
+            continue
+        if key in value:
+            made[field.name] = _load(hint, value[key], at)
         elif field.default is field.default_factory is dataclasses.MISSING:
             raise ValueError(f"{at} is missing")
     try:
         return kind(**made)
     except ValueError as error:  # what its parts must be to each other
         raise ValueError(f"{where} {error}".strip()) from None
+
+
+def stored_as(key: str) -> Mapping[str, str]:
+    """The metadata of a dataclass field that a file holds under another name than the code."""
+    return {"key": key}
+
+
+def key_of(field: dataclasses.Field[Any]) -> str:
+    """The name under which a file holds this field."""
+    return str(field.metadata.get("key", field.name))
 
 
 @cache

@@ -20,7 +20,7 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -1018,3 +1018,12 @@ def _browsable(url: str) -> str | None:
     if parts.scheme not in ("http", "https", "ssh", "git") or not parts.hostname:
         return None
     return f"https://{parts.hostname}{parts.path.removesuffix('.git')}"
+
+
+def state_of(folder: Path, dirty: Callable[[Repository], bool]) -> dict[str, Any] | None:
+    """The git repository that a folder lies in, its commit, and whether it is ``dirty``."""
+    try:
+        repo = Repository.discover(folder)
+        return {"path": str(repo.root), "commit": repo.head().sha, "dirty": dirty(repo)}
+    except Problem:
+        return None

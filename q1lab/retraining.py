@@ -19,7 +19,7 @@ from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.files import plain, read_bytes, sha256_json, write_atomic
 from q1lab.index import ingest
-from q1lab.study import children, corpora, declared, events, kept, reuse, studies
+from q1lab.study import children, corpora, declared, events, kept, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.loop import shown
 from q1lab.study.sameness import FIRST_LOSSES
@@ -117,12 +117,12 @@ class Retraining:
 
     def why_not(self) -> str:
         """Why nothing can be trained again here; empty where it can. Puts the text in its place."""
-        data, loop = self.study.data, self.study.loop
-        if loop is not None:
-            if loop.repeats == "no":
-                return "its command does not give the same numbers twice"
-            if self.start is None:
-                return f"its command starts in {plain(loop.folder)[:200]}, outside its repository"
+        data, trainer = self.study.data, self.study.trainer
+        if why := trainer.why_not_again():
+            return why
+        if trainer.starts_in and self.start is None:
+            return f"its command starts in {plain(trainer.starts_in)[:200]}, outside its repository"
+        if not trainer.has_model_files:
             return ""
         if self.data is not None:
             text = read_bytes(self.data, corpora.LARGEST)
@@ -138,19 +138,20 @@ class Retraining:
     def start(self) -> Path | None:
         """Where the study's command starts: a folder of the repository that keeps the study, or
         where one stands with an archive, which holds none of its files. None for a folder
-        elsewhere."""
-        assert self.study.loop is not None
+        elsewhere, and for a trainer that starts in no folder of the learner's."""
+        if not self.study.trainer.starts_in:
+            return None
         if self.folder is None:
             return Path.cwd()
         here = self.folder.resolve()
         root = here.parent.parent if here.parent.name == kept.FOLDER else here
-        start = (root / self.study.loop.folder).resolve()
+        start = (root / self.study.trainer.starts_in).resolve()
         return start if start.is_relative_to(root) else None
 
     def commands(self, runs: Sequence[Run]) -> str:
         """What a person is shown before somebody else's command runs; empty where q1lab's own loop
         trains. Problem where it can't be shown."""
-        loop = self.study.loop
+        loop = self.study.trainer.command
         if loop is None:
             return ""
         lines = (f"  {run.name}: {shown(loop, run.variant, run.seed)}" for run in runs)
@@ -178,18 +179,19 @@ class Retraining:
         name = f"again-{run.name}-{iters or 'whole'}"
         folder = paths.StudyPaths(paths.study_dir(name))
         data = replace(study.data, file=f"data/{study.data.sha256}.txt")
-        again = replace(study, id=name, engine=None, data=data, gate=None)
+        trainer = replace(study.trainer, engine=None)
         if iters is not None:
-            again = replace(again, config={**study.config, "max_iters": iters})
-        if study.loop is not None:
-            again = replace(again, loop=replace(study.loop, folder=str(self.start)))
+            trainer = trainer.for_iters(iters)
+        if self.start is not None:
+            trainer = trainer.started_in(self.start)
+        again = replace(study, id=name, data=data, trainer=trainer, design=study.design.whole())
         shutil.copytree(study.files.source, folder.source)
         studies.save(again)
-        command = [*children.trainer(study.loop is not None), str(folder.root)]
+        command = [*study.trainer.program(), str(folder.root)]
         with children.asked(
             [*command, "--only", run.name, "--alone"],
             seconds=A_DAY,
-            env=children.for_a_stranger(study.threads),
+            env=children.for_a_stranger(study.trainer.threads),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as child:
@@ -198,9 +200,8 @@ class Retraining:
 
     def compared(self, run: Run, mine: Record, theirs: Record) -> Verdict:
         """How a run that was trained again agrees with the record."""
-        loop = self.study.loop
-        if loop is not None:
-            return _of_a_command(mine, theirs, 1e-4 if loop.repeats == "1e-4" else 0.0)
+        if not self.study.trainer.has_model_files:
+            return _of_its_evaluations(mine, theirs, self.study.trainer.repeats_within)
         exact = _same_place(self.study, mine, theirs)
         within = 0.0 if exact else NEARLY
         if mine.tokens != theirs.tokens:
@@ -237,7 +238,7 @@ class Retraining:
         return SOURCE, "its first loss is another, in this arm alone"
 
 
-def _of_a_command(mine: Record, theirs: Record, within: float) -> Verdict:
+def _of_its_evaluations(mine: Record, theirs: Record, within: float) -> Verdict:
     pairs = ((mine.evals, theirs.evals), (mine.finals, theirs.finals))
     apart = max(_far(mine.final, theirs.final), *(_apart(one, other) for one, other in pairs))
     if apart <= within:
@@ -261,8 +262,8 @@ def _same_place(study: Study, mine: Record, theirs: Record) -> bool:
     here = all(
         mine.start.get(key) and mine.start.get(key) == theirs.start.get(key) for key in CONDITIONS
     )
-    versions = {study.versions.get("trainer"), *study.trainers}
-    return here and versions == {reuse.trainer_version(by_command=study.loop is not None)}
+    versions = {study.trainer.versions.get("trainer"), *study.trainer.later_versions}
+    return here and versions == {study.trainer.code_version()}
 
 
 def _other(mine: Record, theirs: Record) -> str:

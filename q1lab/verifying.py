@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ def _files(found: Bundle, report: Report) -> None:
         else:
             reason = DAMAGED
         report.refused.append((reason, words))
-    for arm in ARMS if found.study.loop is None else ():
+    for arm in ARMS if found.study.trainer.has_model_files else ():
         mine = found.study.arms[arm]
         file = found.files.get(mine.source)
         if file is None or mine.sha256 not in bundle.hashes_of(file):
@@ -225,7 +225,8 @@ def _compare_with(commits: ForeignCommits, commit: str, found: Bundle, report: R
     except (Problem, *bundle.UNSOUND):
         return
     for key in declared.differences(declared.declaration(then), found.study):
-        if key == "seeds" and found.study.looks[: len(then.looks)] == then.looks:
+        first = found.study.design.batches[: len(then.design.batches)]
+        if key == "seeds" and first == then.design.batches:
             continue
         words = f"{WHAT[key]}: not what commit {commit[:12]} has"
         report.refused.append((declared.REASONS[key], words))
@@ -243,9 +244,9 @@ def _compare_with(commits: ForeignCommits, commit: str, found: Bundle, report: R
 def _as_declared(study: Study, lines: Sequence[Mapping[str, Any]]) -> Study:
     """The study with the share of its series, which a kept folder leaves out."""
     share = lines[-1]["series"] if lines else None
-    if share is None or study.series is not None:
+    if share is None or study.origin.series is not None:
         return study
-    return replace(study, series=Series("declared", OVER, ("", ""), 0, float(share[1])))
+    return study.with_origin(series=Series("declared", OVER, ("", ""), 0, float(share[1])))
 
 
 # ── the verdict
@@ -307,7 +308,7 @@ def _verdict(
     if now.agrees(said):
         asked = f", asked {plural(len(before), 'time')} before" if before else ""
         report.passed.append(f"the verdict, worked out anew: {_in_words(now)}{asked}")
-    elif lost and study.range is None:
+    elif lost and not study.design.is_sequential:
         report.refused.append((SEED, f"{', '.join(lost)}: declared, and not there"))
     else:
         words = f"it claims {_in_words(said)}; its runs say {_in_words(now)}"
@@ -345,9 +346,8 @@ def _train(again: Retraining, how: How, report: Report, tell: Tell, agree: Agree
             report.unchecked.append(f"{run.name} could not be trained again: {why}")
             return
         reason, words = again.compared(run, mine, theirs[run])
-        loop = again.study.loop
-        if reason and loop is not None and not loop.repeats:
-            words += "; nobody looked whether its command repeats"
+        if reason and (doubt := again.study.trainer.doubt_of_repeating):
+            words += f"; {doubt}"
             report.unchecked.append(f"{run.name}: {words}")
             return
         report.trained.append(run.name)

@@ -20,6 +20,7 @@ from q1lab.index import upkeep
 from q1lab.index.store import Store
 from q1lab.study import command, launch, studies, turns
 from q1lab.study.command import Wish
+from q1lab.trainers import own_loop_draft
 from tests.kit.comparisons import make
 from tests.kit.lab_home import finish, store_of_short_studies
 from tests.kit.waiting import wait_for
@@ -106,7 +107,7 @@ def test_everything_is_declared_before_the_first_run(
     assert there == [["rmsnorm-1", "rope-1", "swiglu-1"]], "one start, when all plans are written"
     plans = [studies.load(name) for name in there[0]]
     assert len({one.seeds for one in plans}) == 1
-    assert len({one.range for one in plans}) == 1
+    assert len({tuple(one.design.declares() or ()) for one in plans}) == 1
 
 
 def test_a_file_that_fails_its_checks_starts_nothing(
@@ -127,7 +128,7 @@ def test_a_file_that_fails_its_checks_starts_nothing(
         let_go.wait(60)
         return ()
 
-    monkeypatch.setattr(planning, "check", check)
+    monkeypatch.setattr(own_loop_draft, "check", check)
     try:
         with pytest.raises(Problem) as caught:
             declaring.sweep(

@@ -20,7 +20,7 @@ from q1lab.compare.comparison import Comparison
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import predictions
-from q1lab.study import command, launch, machine, ranges, studies
+from q1lab.study import launch, machine, studies
 from q1lab.study.command import Wish
 from tests.kit.waiting import wait_for
 
@@ -142,10 +142,12 @@ def test_a_width_is_found_at_which_both_arms_have_equally_many_parameters(
     base, modified = (study.arms[arm].n_params for arm in studies.ARMS)
     one_more = 3 * 32 + 2  # of three matrices, and two biases
     assert abs(base - modified) <= one_more
-    assert study.config["n_hidden"] > 32
-    again = command.of_study(study)
-    assert again.overrides["n_hidden"] == str(study.config["n_hidden"])
-    assert planning.plan(again, store).study.config == study.config
+    assert study.trainer.hyperparameters["n_hidden"] > 32
+    again = study.trainer.request(study)
+    assert again.overrides["n_hidden"] == str(study.trainer.hyperparameters["n_hidden"])
+    assert (
+        planning.plan(again, store).study.trainer.hyperparameters == study.trainer.hyperparameters
+    )
 
 
 def test_a_model_without_a_width_to_match_is_one_line(
@@ -189,7 +191,7 @@ def test_what_is_said_to_matter_after_runs_could_be_seen_decides_nothing(store: 
     assert (later.delta, later.score, later.verdict) == (None, None, "helps")
     assert "results could be seen (rope-1), so it decides nothing" in wording.prediction(later)
     ranged = planning.plan(replace(SMALL, seeds="3..5"), store)
-    assert ranges.smallest_that_matters(planning.save(ranged, store)) is None
+    assert planning.save(ranged, store).smallest_that_matters is None
     other = trained(store, replace(SMALL, variant="swiglu"))
     assert (len(other.reused), other.prediction) == (3, None)
 
@@ -229,6 +231,6 @@ def test_seeds_that_nobody_chose_are_drawn_anew_for_each_asking(store: Store) ->
     assert seeds == begun.study.seeds
     assert len(set(seeds) - {0, 1, 2}) == 3
     assert not planning.plan(wish, store).is_new
-    assert command.of_study(studies.load(told.study)).seeds == "fresh:3"
+    assert studies.load(told.study).trainer.request(studies.load(told.study)).seeds == "fresh:3"
     again = planning.plan(replace(wish, fresh=True), store).study.seeds
     assert not set(again) & set(seeds)

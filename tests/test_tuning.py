@@ -18,6 +18,7 @@ from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.study import command, reuse, studies, tuning
 from q1lab.study.command import Wish
+from q1lab.trainers.own_loop import OTHER_SEEDS
 from tests.kit.lab_home import store_of_short_studies, train
 
 Fake = Callable[..., None]
@@ -44,12 +45,12 @@ def test_each_arm_tries_the_same_values_on_seeds_that_no_study_has(
     fake_trainer: Fake, store: Store
 ) -> None:
     made = declaring.tune(WISH, "lr", store)
-    around = made.plans[1].study.config["learning_rate"]
-    assert [plan.study.config["learning_rate"] for plan in made.plans] == [
+    around = made.plans[1].study.trainer.hyperparameters["learning_rate"]
+    assert [plan.study.trainer.hyperparameters["learning_rate"] for plan in made.plans] == [
         pytest.approx(around * factor) for factor in (0.5, 1, 2)
     ]
     assert {plan.study.seeds for plan in made.plans} == {tuning.SEEDS}
-    assert min(tuning.SEEDS) > studies.OTHER_SEEDS + 10**9 - 1
+    assert min(tuning.SEEDS) > OTHER_SEEDS + 10**9 - 1
     assert made.missing == 12
 
 
@@ -61,14 +62,14 @@ def test_the_lowest_loss_is_chosen_for_each_arm_and_recorded(
     assert found.chosen == {"baseline": mid, "modified": high}
     wish = dataclasses.replace(WISH, tune=found.key, tuned=found)
     study = planning.plan(wish, store).study
-    assert study.config["learning_rate"] == mid
-    assert study.own_config("modified") == {"learning_rate": high}
-    assert study.own_config("baseline") == {}
-    assert study.tuned == found
+    assert study.trainer.hyperparameters["learning_rate"] == mid
+    assert study.trainer.changed_in("modified") == {"learning_rate": high}
+    assert study.trainer.changed_in("baseline") == {}
+    assert study.trainer.tuned == found
     text = wording.tuned(found, {"baseline": "baseline", "modified": "rope"})
     assert f"among {low:g}, {mid:g} and {high:g} on 2 other seeds" in text
     assert f"{mid:g} for baseline, {high:g} for rope (at an edge for rope" in text
-    back = command.of_study(study)
+    back = study.trainer.request(study)
     assert back.tune == "learning_rate"
     assert "learning_rate" not in back.overrides
     assert "--tune learning_rate" in command.text(back)

@@ -160,7 +160,7 @@ def _notebook(store: Store, study: Study, path: Path, force: bool) -> None:
     from q1lab.own_writes import write_out
     from q1lab.study import notebook
 
-    if study.loop is not None:
+    if not study.trainer.has_model_files:
         raise Problem(f"{study.id} trains by a command, which a notebook does not have")
     ingest.take_in(store, study)
     missing = store.missing(study)

@@ -127,10 +127,9 @@ def finish(study: Study, *, as_json: bool) -> int:
     from q1lab.commands.compare import show
     from q1lab.index import questions
 
-    assert study.imported is not None
-    said = f"{study.id}: {len(study.runs)} runs taken in from {study.imported.source}"
-    click.echo(said, err=as_json)
-    for text in study.imported.notes:
+    taken_in = f"{study.id}: {len(study.runs)} runs taken in from {study.origin.source}"
+    click.echo(taken_in, err=as_json)
+    for text in study.origin.notes:
         click.echo(f"  note: {text}", err=as_json)
     with opened() as store:
         questions.begin(store, study)

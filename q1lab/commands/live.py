@@ -216,7 +216,7 @@ def state_text(run: RunView) -> str:
 
 def gpu_text(view: StudyView) -> str:
     """Use and memory of the first GPU, for studies that train on one."""
-    if view.study.device != "cuda" or not view.alive:
+    if view.study.trainer.device != "cuda" or not view.alive:
         return ""
     from q1lab.study.machine import gpus
 

@@ -108,7 +108,7 @@ def run(
         )
     wish = command.wish_of(variant=given[0], loop=loop, **asked)
     # the quick questions first
-    _ = command.parse_range(wish.seeds) or command.parse_seeds(wish.seeds)
+    command.seeds_of(wish)
     axis = declaring.parse_axis(over) if over else None
     with opened() as store:
         if len(given) == 1 and _names_a_series(given[0]):
@@ -117,7 +117,7 @@ def run(
             plain = Wish(given[0])
             if replace(wish, seeds=plain.seeds) != plain:
                 raise Problem(f"{named.id} says what it trains: leave all options but --seeds out")
-            seeds, wish = wish.seeds, command.of_study(named)
+            seeds, wish = wish.seeds, named.trainer.request(named)
             if seeds != plain.seeds:
                 wish = replace(wish, seeds=seeds)
         looked_at = "the model files" if wish.loop is None else "the command"
@@ -136,7 +136,7 @@ def run(
         study, started = plan.study, bool(plan.missing)
         if not as_json:
             _announce(study.id, f"{study.variant} against {study.baseline}", [plan], _work(plan))
-        if started and by_hand(study.engine, study.id):
+        if started and by_hand(study.trainer.engine, study.id):
             return _planned(study, as_json)
         if detach:
             if as_json:
@@ -161,7 +161,7 @@ def _named(given: str) -> Study | None:
     """The study of that name, where it is no model's and no file's."""
     known = given not in variants.names() and not Path(given).exists() and given in studies.ids()
     study = studies.load(given) if known else None
-    if study is not None and study.gate is not None:
+    if study is not None and study.design.proposed_by(study.variant):
         raise Problem(
             f"{given} is a proposal to a gate", next=f"go on with {command.going_on(study)}"
         )
@@ -215,7 +215,7 @@ def _watch_series(store: Store, begun: Declared, as_json: bool) -> int | None:
     what = f"{members} against {first.baseline}"
     if record.axis:
         what = f"{first.variant} against {first.baseline} at {record.axis} {members}"
-    most = "at most " if first.range is not None else ""
+    most = "at most " if first.design.is_sequential else ""
     work = f"{most}{missing} runs, one study after another" if missing else ""
     if not as_json:
         _announce(record.id, what, begun.plans, work)
@@ -287,19 +287,21 @@ def _announce(name: str, what: str, plans: Sequence[planning.Plan], work: str) -
     """Say what is declared before it trains, and the notes on it: each once, with whose it is."""
     first = plans[0].study
     seeds = f"{len(first.seeds)} seed{'s' if len(first.seeds) > 1 else ''} each"
-    if first.range is not None and any(plan.missing for plan in plans):
-        seeds = f"{first.range.first} to {first.range.most} seeds each"
+    fewest, most = first.design.pairs
+    if fewest < most and any(plan.missing for plan in plans):
+        seeds = f"{fewest} to {most} seeds each"
     read = wording.passes(first.passes)
     data = first.data.name + (f" ({read})" if read else "")
-    with_what = f"preset {first.preset}, data {data}, {first.device} {first.dtype}"
-    if first.loop is not None:
-        with_what = f"{first.metric.name}, {first.metric.direction}, in {first.loop.folder}"
-    say(f"{name}: {what}, {seeds}, {with_what}, {first.jobs} at once")
+    trainer = first.trainer
+    with_what = f"preset {trainer.recipe}, data {data}, {trainer.device} {trainer.number_format}"
+    if (loop := first.trainer.command) is not None:
+        with_what = f"{first.metric.name}, {first.metric.direction}, in {loop.folder}"
+    say(f"{name}: {what}, {seeds}, {with_what}, {first.trainer.jobs} at once")
     if work:
         click.echo(work)
     noted: dict[str, list[str]] = {}
     for plan in plans:
-        mine = plan.study.series
+        mine = plan.study.origin.series
         for note in plan.notes if mine is None or mine.kind != series.TUNE else ():
             noted.setdefault(note, []).append("" if mine is None else mine.name(mine.at))
     for note, names in noted.items():
@@ -339,7 +341,7 @@ def _follow(
     at = members[0]
     try:
         for at in left:
-            mine = at.series
+            mine = at.origin.series
             if mine is not None and several:
                 where = f" at {mine.axis} {mine.name(mine.at)}" if mine.axis else ""
                 if not as_json:

@@ -91,7 +91,7 @@ def summary(view: StudyView) -> str:
     where = f" {view.engine}" if view.engine else ""
     left = f", about {duration(now.seconds_left)} left" if now.seconds_left else ""
     # an imported study has no preset
-    what = [f"{study.variant} against {study.baseline}", study.preset, study.data.name]
+    what = [f"{study.variant} against {study.baseline}", study.trainer.recipe, study.data.name]
     return (
         f"{study.id}: {', '.join(part for part in what if part)}: "
         f"{now.state}{where}, {now.done} of {now.total} runs done{left}"
@@ -167,10 +167,10 @@ def record(view: StudyView, noted: Labels) -> dict[str, object]:
         "study": study.id,
         "variant": study.variant,
         "baseline": study.baseline,
-        "preset": study.preset,
+        "preset": study.trainer.recipe,
         "data": {"name": study.data.name, "sha256": study.data.sha256},
-        "device": study.device,
-        "dtype": study.dtype,
+        "device": study.trainer.device,
+        "dtype": study.trainer.number_format,
         "metric": asdict(study.metric),
         "state": view.line.state,
         "engine": view.engine or None,

@@ -44,7 +44,7 @@ def sync(study: str | None, fresh: bool) -> int:
     if study:
         chosen = [studies.load(study)]
     else:
-        chosen = [one for one in studies.readable() if one.wandb != "disabled"]
+        chosen = [one for one in studies.readable() if one.trainer.wandb != "disabled"]
     if not chosen:
         click.echo("nothing to upload: no study uses W&B")
         return OK

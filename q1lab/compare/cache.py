@@ -131,7 +131,7 @@ def rises(store: Store, study: Study, rows: Sequence[Row]) -> tuple[int, float] 
             {at: loss for at, loss in store.curve(row["id"], "val_loss") if loss is not None}
             for row in ended
         ]
-        if not curves or study.loop is not None:
+        if not curves or not study.max_iters:
             continue
         shared = set.intersection(*(set(curve) for curve in curves))
         mean = {at: sum(curve[at] for curve in curves) / len(curves) for at in shared}

@@ -59,7 +59,7 @@ class Claim:
 def evidence(store: Store, study: Study) -> Evidence:
     """What a stranger checks a study's bundle by; nothing for runs that were trained elsewhere, and
     while a gate keeps them blind."""
-    if study.imported or study.is_blind:
+    if not study.origin.is_ours or study.design.is_blind:
         return Evidence()
     made = cache.compare(store, study)
     asked = ledger.asked_of(store, study)
@@ -89,10 +89,9 @@ def evidence(store: Store, study: Study) -> Evidence:
 def judged(study: Study, rows: Sequence[Row], claim: Claim) -> Claim:
     """The claim that these runs bear out, given ``before`` and ``picked`` of the one that is made.
     A smaller α than the ledger allows is nobody's gain, so it may stand."""
-    planned = study.range
-    many = itertools.accumulate(map(len, study.looks))
+    many = itertools.accumulate(map(len, study.design.batches))
     again = sum(n >= MIN_FOR_VERDICT for n in many) > 1 or any((claim.before or {}).values())
-    alpha = ledger.spends(study, later=again) if planned is None else planned.alpha
+    alpha = study.design.level or ledger.spends(study, later=again)
     question = Asked((), min(alpha, claim.alpha), again, (), claim.picked)
     return _of(build(study, list(rows), question), claim.before or {}, picked=claim.picked)
 

@@ -20,7 +20,7 @@ from q1lab.compare.scoring import Score, score
 from q1lab.compare.stats import Analysis, Bootstrap, Interval, Kind, Note, Reason, SeedsNeeded
 from q1lab.files import plain
 from q1lab.index.store import Row
-from q1lab.study import command, ranges
+from q1lab.study import command
 from q1lab.study.events import first_event
 from q1lab.study.loop import Loop
 from q1lab.study.metric import VAL_LOSS, Metric
@@ -206,12 +206,28 @@ class Comparison(Analysis):
         return found
 
 
-OF_STUDY = (
-    *("created", "variant", "baseline", "seeds", "config", "preset", "dtype", "device"),
-    *("versions", "repo", "prediction", "series", "shared_at_start", "tuned", "passes", "loop"),
-    "metric",
-)
-"""What a comparison says of its study as the plan has it."""
+def _of_study(study: Study) -> dict[str, Any]:
+    """What a comparison says of its study as the plan has it."""
+    trainer = study.trainer
+    return {
+        "created": study.created,
+        "variant": study.variant,
+        "baseline": study.baseline,
+        "seeds": study.seeds,
+        "config": trainer.hyperparameters,
+        "preset": trainer.recipe,
+        "dtype": trainer.number_format,
+        "device": trainer.device,
+        "versions": trainer.versions,
+        "repo": study.origin.repo,
+        "prediction": study.prediction,
+        "series": study.origin.series,
+        "shared_at_start": trainer.shared_at_start,
+        "tuned": trainer.tuned,
+        "passes": study.passes,
+        "loop": trainer.command,
+        "metric": study.metric,
+    }
 
 
 def from_dict(record: Mapping[str, Any]) -> Comparison | None:
@@ -272,34 +288,34 @@ def build(
     this once), what each run said when it began (by the row's id), the study of its baseline
     against itself with its interval, and how its curves end where little is trained, or where
     they rise (the iter of the lowest val loss, and by how much from there)."""
-    planned = study.range
-    delta = ranges.smallest_that_matters(study)
-    rows, complete = _counted(study, rows, planned, delta)
+    delta = study.smallest_that_matters
+    rows, complete = _counted(study, rows, delta)
     values = {arm: _values(rows, arm) for arm in ARMS}
     if question is None:
-        share = study.series
+        share = study.origin.series
         alpha = share.alpha if share else stats.ALPHA
-        alpha = alpha if planned is None else planned.alpha
+        alpha = study.design.level or alpha
         question = Asked((), alpha, later=False, left_out=(), chosen=False)
     upward = study.metric.better == "higher"  # then what is analyzed is turned around
     analysis = stats.analyze(
         _turned(values["baseline"]) if upward else values["baseline"],
         _turned(values["modified"]) if upward else values["modified"],
-        headline="welch" if study.headline == "welch" else "paired",
+        headline="welch" if study.design.headline == "welch" else "paired",
         alpha=question.alpha,
         delta=delta,
         complete=complete,
         picked=question.chosen,
     )
     analysis = _turned_back(analysis) if upward else analysis
-    if study.gate is not None:
+    if not study.design.has_verdict:
         analysis = replace(analysis, verdict="no verdict", reason=Reason.GATED)
+    sequential = study.design.is_sequential
     mine = next((one.looks for one in question.askings if one.study == study.id), ())
     seen = None
-    if study.headline == "paired" and analysis.detectable is not None:
-        first, most = (analysis.n,) * 2 if planned is None else (planned.first, planned.most)
+    if study.design.headline == "paired" and analysis.detectable is not None:
+        first, most = study.design.pairs if sequential else (analysis.n, analysis.n)
         seen = looks.seen(first, most, question.alpha)
-        if planned is not None:  # a study that stops early measured too small a spread
+        if sequential:  # a study that stops early measured too small a spread
             sd = statistics.stdev(analysis.pairs.values()) / seen.measured_sd
             analysis = replace(analysis, detectable=seen.detectable * sd)
     notes = _notes(study, rows, analysis, question, starts or {}, still_falling)
@@ -310,7 +326,7 @@ def build(
     facts = {**vars(analysis), "notes": tuple(found_notes)}
     return Comparison(
         **facts,
-        **{name: getattr(study, name) for name in OF_STUDY},
+        **_of_study(study),
         study=study.id,
         arms={arm: _arm(study, rows, arm) for arm in ARMS},
         floor=floor[1] if floor else None if study.is_floor else _floor(values["baseline"]),
@@ -319,7 +335,7 @@ def build(
         data=study.data.name,
         data_sha256=study.data.sha256,
         reused=tuple(_name(row) for row in rows if row["reused_from"]),
-        plan=None if planned is None else (planned.first, planned.most),
+        plan=study.design.pairs if sequential else None,
         looks=max(1, len(mine)),
         asked=(max(1, question.studies), max(1, question.looks)),
         asked_total=question.total if question.askings else question.alpha,
@@ -327,7 +343,7 @@ def build(
         family=question.family,
         timed=_timed(rows),
         overstated=None if seen is None else seen.overstated,
-        imported=bool(study.imported),
+        imported=not study.origin.is_ours,
         still_falling=still_falling,
     )
 
@@ -429,9 +445,7 @@ def _arm(study: Study, rows: list[Row], arm: str) -> ArmResult:
     )
 
 
-def _counted(
-    study: Study, rows: list[Row], planned: ranges.Range | None, delta: float | None
-) -> tuple[list[Row], bool]:
+def _counted(study: Study, rows: list[Row], delta: float | None) -> tuple[list[Row], bool]:
     """The runs that count, and whether they are all: before that a verdict would be a look that
     nobody counted. Of a planned range the pairs up to the look that ended it count, and until then
     those that have ended, in the order of the plan."""
@@ -440,12 +454,12 @@ def _counted(
         for row in rows
         if _has_ended(row)
     }
-    if planned is None:
+    if not study.design.is_sequential:
         return rows, len(ends) == len(rows)
     pairs = pairs_of(study, ends)
-    over = ranges.over_at(planned, pairs, delta)
-    seeds = set(study.seeds[: over or len(pairs)])
-    return [row for row in rows if row["seed"] in seeds], over is not None
+    seeds = study.design.counts(pairs, delta)
+    over = study.design.over_at(pairs, delta) is not None
+    return [row for row in rows if row["seed"] in seeds], over
 
 
 CONDITIONS = ("device", "processor", "dtype", "torch", "trainer", "threads", "learning_rate")
@@ -484,7 +498,7 @@ def _strays(study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any
     key = "learning_rate"
     for row in rows:
         said = starts.get(row["id"], {}).get(key)
-        planned = {**study.config, **study.own_config(row["arm"])}.get(key)
+        planned = {**study.trainer.hyperparameters, **study.trainer.changed_in(row["arm"])}.get(key)
         if said is not None and said != planned:
             return True
     return False
@@ -498,10 +512,10 @@ def _notes(
     starts: Mapping[int, Mapping[str, Any]],
     still_falling: tuple[float, float] | None,
 ) -> list[Note]:
-    notes = [] if study.series is None else [Note(Kind.SERIES)]
-    if study.loop is not None:
+    notes = [] if study.origin.series is None else [Note(Kind.SERIES)]
+    if (command := study.trainer.command) is not None:
         values = {arm: _values(rows, arm) for arm in ARMS}
-        notes.append(Note(Kind.COMMAND, _command_facts(study.loop, values)))
+        notes.append(Note(Kind.COMMAND, _command_facts(command, values)))
     if question.looks > 1 or question.later or question.could_be:
         facts = {key: getattr(question, key) for key in ("later", "could_be", "unreadable")}
         notes.append(Note(Kind.ASKED, facts))
@@ -510,18 +524,18 @@ def _notes(
     if question.left_out and not question.chosen:
         notes.append(Note(Kind.LEFT_OUT))
     differ = _differences(rows, starts)
-    if (chosen := study.tuned) is not None and not _strays(study, rows, starts):
+    if (chosen := study.trainer.tuned) is not None and not _strays(study, rows, starts):
         differ.pop(chosen.key, None)
     ends = {row["iter"] for row in rows if row["state"] == State.FINISHED}
-    if study.loop is not None and len(ends) > 1:
+    if not study.max_iters and len(ends) > 1:
         steps = {str(end): [_name(row) for row in rows if row["iter"] == end] for end in ends}
         differ["last step"] = steps
     if differ:
         notes.append(Note(Kind.CONDITIONS, {"differ": differ}))
-    if study.trainers:
+    if study.trainer.later_versions:
         notes.append(Note(Kind.TRAINER))
-    if study.imported is not None and study.imported.allowed:
-        allowed = [what[:60] for what in study.imported.allowed]
+    if study.origin.allowed:
+        allowed = [what[:60] for what in study.origin.allowed]
         notes.append(Note(Kind.ALLOWED, {"what": allowed}))
     silent = " (it doesn't say its final val loss)"
     open_rows = [row for row in rows if not _has_ended(row)]
@@ -534,10 +548,10 @@ def _notes(
     bad = sum(row["bad_lines"] for row in rows)
     if bad:
         notes.append(Note(Kind.DAMAGED, {"lines": bad}))
-    if study.unchecked:
+    if study.trainer.unchecked:
         notes.append(Note(Kind.UNCHECKED))
-    if study.overruled:
-        notes.append(Note(Kind.OVERRULED, {"checks": list(study.overruled)}))
+    if study.trainer.overruled:
+        notes.append(Note(Kind.OVERRULED, {"checks": list(study.trainer.overruled)}))
     sizes = [study.arms[arm].n_params for arm in ARMS]
     apart = all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM
     # an arm that is smaller and wins (or larger and loses) did not do so by its size

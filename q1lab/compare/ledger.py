@@ -21,8 +21,8 @@ from q1lab.compare import looks
 from q1lab.compare.stats import ALPHA, ALPHA_LATER, MIN_FOR_VERDICT
 from q1lab.index import questions
 from q1lab.index.store import Row, Store
-from q1lab.study import ranges, sameness
-from q1lab.study.declared import tries
+from q1lab.study import sameness
+from q1lab.study.design import Design
 from q1lab.study.liveness import is_alive
 from q1lab.study.sameness import FIRST_LOSSES, Question, Training, same_question, same_run
 from q1lab.study.states import ENDED, State
@@ -48,7 +48,7 @@ class Asking:
 
     study: str
     looks: tuple[tuple[int, float], ...]
-    planned: ranges.Range | None = None
+    design: Design | None = None
     others: tuple[float, ...] = ()
     """What could have been asked in its place, by what was known: the chance of each to claim."""
 
@@ -56,7 +56,7 @@ class Asking:
     def total(self) -> float:
         """Of a planned range all of its looks count, however early it stopped: with other luck it
         would have gone on."""
-        every = self.looks if self.planned is None else _all_looks(self.planned)
+        every = _all_looks(self.design) or self.looks
         return looks.together([looks.any_claim(every), *self.others])
 
 
@@ -119,8 +119,8 @@ def asked_of(store: Store, study: Study) -> Asked:
     mine, picks = askings.get(entry), home.picks(entry)
     alpha = mine.looks[-1][1] if mine is not None else home.next_alpha(entry)
     first, spent = spends(study), alpha
-    if (planned := study.range) is not None:
-        spent = looks.any_claim(_all_looks(planned))
+    if every := _all_looks(study.design):
+        spent = looks.any_claim(every)
     return Asked(
         tuple(askings.values()),
         alpha,
@@ -223,7 +223,7 @@ class _Entry:
     """Whether how its runs began is not on record: an edit since then may have changed nothing."""
 
     def drawn(self, arm: str, seed: int) -> int:
-        return self.study.drawn_with(Run(arm, "", seed))
+        return self.study.trainer.seed_drawn(Run(arm, "", seed))
 
     def drawn_seen(self, arm: str, until: str = "~") -> set[int]:
         """The seeds that an arm's runs were drawn with whose results could be seen by a time; by
@@ -239,7 +239,7 @@ class _Entry:
         """The seeds that were declared together, and when; a first single pair, an experiment, with
         what came after it."""
         found: list[tuple[tuple[int, ...], str]] = []
-        for seeds, at in zip(self.study.looks, self.at, strict=True):
+        for seeds, at in zip(self.study.design.batches, self.at, strict=True):
             if len(found) == 1 and len(found[0][0]) == 1:
                 found = [((*found[0][0], *seeds), at)]
             else:
@@ -287,7 +287,9 @@ class _Home:
         if any(questions.name_of(one.study) == name for one in self.entries):
             return self
         latest = max([study.created, *(one.at[-1] for one in self.entries)])
-        return _Home([*self.entries, _Entry(study, (latest,) * len(study.looks))], self.unreadable)
+        return _Home(
+            [*self.entries, _Entry(study, (latest,) * len(study.design.batches))], self.unreadable
+        )
 
     def _told_apart(self) -> dict[_Entry, dict[str, Training]]:
         """What each arm trains: one record for all arms that train the same by the same code and
@@ -351,9 +353,8 @@ class _Home:
 
     def next_alpha(self, entry: _Entry) -> float:
         """What the first look of a study may spend that has come to none."""
-        planned = entry.study.range
-        if planned is not None:
-            return planned.alpha
+        if (level := entry.study.design.level) is not None:
+            return level
         before = next(before for one, before, _ in self._walk(self._asks(entry)) if one is entry)
         return spends(entry.study, later=before > 0 or self.picks(entry).pays)
 
@@ -371,8 +372,8 @@ class _Home:
             seen += len(mine)
             if together:
                 looked[together] = looked.get(together, 0) + len(mine)
-            planned = entry.study.range
-            found.append((entry, before, Asking(entry.study.id, mine, planned, picks.others)))
+            design = entry.study.design
+            found.append((entry, before, Asking(entry.study.id, mine, design, picks.others)))
         return found
 
     def family(self, entry: _Entry) -> Family:
@@ -433,7 +434,9 @@ class _Home:
                     there = other.drawn_seen(theirs, when)
                     known[mine] |= there
                     by_study[other.study.id] = by_study.get(other.study.id, frozenset()) | there
-            if not before and len(entry.study.looks[0]) == 1 < len(seeds):  # its own experiment
+            if not before and len(entry.study.design.batches[0]) == 1 < len(
+                seeds
+            ):  # its own experiment
                 for arm in ARMS:
                     known[arm] |= entry.drawn_seen(arm, when) & {seeds[0]}
             named, either = set(seeds), known["baseline"] | known["modified"]
@@ -533,15 +536,14 @@ def _read(store: Store) -> _Home:
         else:
             assert found is not None
             entry = _gone(found.study, found)
-        if not tries(entry.study):
+        if entry.study.design.asks:
             entries.append(entry)
     return _Home(entries, unreadable)
 
 
 def _times(study: Study, begun: questions.Begun | None) -> tuple[str, ...]:
-    taken_in = study.imported.time if study.imported else ""
-    known = begun.at if begun is not None else (taken_in or study.created,)
-    return (*known, *[known[-1]] * len(study.looks))[: len(study.looks)]
+    known = begun.at if begun is not None else (study.origin.taken_in or study.created,)
+    return (*known, *[known[-1]] * len(study.design.batches))[: len(study.design.batches)]
 
 
 def _of_rows(
@@ -603,18 +605,18 @@ def _looks(entry: _Entry, later: bool) -> tuple[tuple[int, float], ...]:
     """The looks that a study has come to: begun is looked at, whether or not it goes on to its end.
     A batch is begun once a result of the modified arm could be seen."""
     study = entry.study
-    begun = [any(("modified", seed) in entry.seen for seed in batch) for batch in study.looks]
-    planned = study.range
-    if planned is not None:
+    begun = [
+        any(("modified", seed) in entry.seen for seed in batch) for batch in study.design.batches
+    ]
+    if study.design.level is not None:
         if not any(begun):
             return ()
         pairs = pairs_of(study, entry.ends)
-        over = ranges.over_at(planned, pairs, ranges.smallest_that_matters(study)) or len(pairs)
-        last = max(over, planned.first)
-        return tuple((n, planned.alpha) for n in range(planned.first, last + 1))
+        over = study.design.over_at(pairs, study.smallest_that_matters) or len(pairs)
+        return study.design.looks_until(over)
     sizes = []
     n = 0
-    for batch, started in zip(study.looks, begun, strict=True):
+    for batch, started in zip(study.design.batches, begun, strict=True):
         if not started:
             break
         n += len(batch)
@@ -627,8 +629,9 @@ def _looks(entry: _Entry, later: bool) -> tuple[tuple[int, float], ...]:
     return tuple((size, spends(study, later=later or at > 0)) for at, size in enumerate(sizes))
 
 
-def _all_looks(planned: ranges.Range) -> list[tuple[int, float]]:
-    return [(n, planned.alpha) for n in range(planned.first, planned.most + 1)]
+def _all_looks(design: Design | None) -> tuple[tuple[int, float], ...]:
+    """Every look that a design with a level of its own may come to; empty for the others."""
+    return () if design is None else design.looks_until(design.pairs[1])
 
 
 def declared_together(one: Study, other: Study) -> bool:
@@ -637,24 +640,24 @@ def declared_together(one: Study, other: Study) -> bool:
 
 
 def _series_id(study: Study) -> str:
-    mine = study.series
+    mine = study.origin.series
     return "" if mine is None else mine.id
 
 
 def spends(study: Study, *, later: bool = False) -> float:
     """α of a look outside a planned range, of a series its share; all looks of a range together
     spend it."""
-    mine = study.series
+    mine = study.origin.series
     share = 1.0 if mine is None else mine.alpha / ALPHA
     return share * (ALPHA_LATER if later else ALPHA)
 
 
 def _trained_with(study: Study) -> tuple[str, str, str, str]:
     return (
-        json.dumps(study.config, sort_keys=True),
+        json.dumps(study.trainer.hyperparameters, sort_keys=True),
         study.data.sha256,
-        study.device,
-        study.dtype,
+        study.trainer.device,
+        study.trainer.number_format,
     )
 
 

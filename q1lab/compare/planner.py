@@ -58,7 +58,7 @@ def own(store: Store, variant: str, preset: str | None) -> Spread | None:
     """The spread of the newest study of ``variant`` with three pairs or more, whose comparison was
     computed; None without one."""
     for study in studies.newest_first():
-        if study.variant.removesuffix("*") != variant or preset not in (None, study.preset):
+        if study.variant.removesuffix("*") != variant or preset not in (None, study.trainer.recipe):
             continue
         found = cache.kept(store, study.id)
         if found is None or len(found.pairs) < stats.MIN_FOR_VERDICT or found.lost:
@@ -66,7 +66,9 @@ def own(store: Store, variant: str, preset: str | None) -> Spread | None:
         times = [arm.wall_s for arm in found.arms.values()]
         seconds = sum(time for time in times if time) if all(times) else None
         sd = statistics.stdev(found.pairs.values())
-        source = f"{study.id} ({study.preset}, {study.max_iters:,} iters on {study.data.name})"
+        source = (
+            f"{study.id} ({study.trainer.recipe}, {study.max_iters:,} iters on {study.data.name})"
+        )
         pairs = len(found.pairs)
         return Spread(sd, pairs, source, seconds, study.max_iters, study.data.name, found.metric)
     return None
@@ -99,10 +101,10 @@ def known(store: Store, variant: str, preset: str, data: str = "") -> Spread | N
 
 def can_see(study: Study, spread: Spread) -> str:
     """What a planned study can see with its last pair, in a sentence; empty below three pairs."""
-    pairs, planned = len(study.seeds), study.range
-    if pairs < stats.MIN_FOR_VERDICT or study.headline != "paired":
+    pairs = len(study.seeds)
+    if pairs < stats.MIN_FOR_VERDICT or study.design.headline != "paired":
         return ""
-    alpha = stats.ALPHA if planned is None else planned.alpha
+    alpha = study.design.level or stats.ALPHA
     smallest = stats.detectable_in_sd(pairs, pairs, "paired", alpha) * spread.sd
     text = (
         f"{pairs} pairs could reliably see a difference of roughly {smallest:.2g}"

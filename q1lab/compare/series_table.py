@@ -102,7 +102,7 @@ class Together:
 def read(store: Store, series_id: str) -> Together:
     """A series as it stands now. Problem when there is none of that name."""
     there = turns.members(series_id)
-    record = next((study.series for study in there.values()), None)
+    record = next((study.origin.series for study in there.values()), None)
     if record is None:
         raise Problem(
             f"no sweep or axis called {series_id!r}", next="`q1lab status` lists the studies"
@@ -120,8 +120,7 @@ def read(store: Store, series_id: str) -> Together:
         found = compare(store, study)
         members.append(Member(at, name, study.id, found, _why(store, study, found)))
     one = next(iter(there.values()))
-    planned = one.range
-    plan = None if planned is None else (planned.first, planned.most)
+    plan = one.design.pairs if one.design.is_sequential else None
     return Together(record, one.baseline, plan, tuple(members))
 
 

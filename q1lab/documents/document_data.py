@@ -106,13 +106,13 @@ def foremost(found: Sequence[tuple[Study, Comparison]]) -> tuple[Study, Comparis
 
 def study_facts(study: Study, record: Comparison) -> comparison_tables.StudyFacts:
     """A finished study as the documents tell it."""
-    repo = study.repo or {}
+    repo = study.origin.repo or {}
     commit = repo.get("commit")
     return comparison_tables.study_facts(
         record,
         commit=str(commit) if isinstance(commit, str) else None,
         dirty=bool(repo.get("dirty")),
-        versions=study.versions,
+        versions=study.trainer.versions,
     )
 
 

@@ -13,6 +13,7 @@ from q1lab.files import sha256_file
 from q1lab.repository import Repository
 from q1lab.study import command, corpora, kept
 from q1lab.study.bundle import Evidence
+from q1lab.study.design import seeds_text
 from q1lab.study.studies import ARMS, Study
 
 
@@ -41,7 +42,7 @@ def files(
     A model file that is there already with other contents is the learner's edit of it: then nothing
     is to be written.
     """
-    if study.imported and not _has_sources(study):
+    if not study.origin.is_ours and not _has_sources(study):
         raise Problem(f"{study.id} was trained elsewhere: q1lab has none of its model files")
     wanted = kept.files(study, root, evidence)
     edited = [
@@ -74,7 +75,7 @@ def stands(study: Study, root: Path) -> bool:
 def told(study: Study, root: Path | None, *, keeps: bool) -> Reproduction:
     """What the document says. ``keeps``: the repository ``root`` holds, or is about to hold, the
     study's folder."""
-    if study.imported and not keeps:
+    if not study.origin.is_ours and not keeps:
         return Reproduction(notes=(Md("The runs were trained elsewhere and imported."),))
     if keeps:
         folder = kept.folder_of(study)
@@ -89,7 +90,7 @@ def told(study: Study, root: Path | None, *, keeps: bool) -> Reproduction:
             *notes,
         )
     else:
-        version = study.versions.get("q1lab", "")
+        version = study.trainer.versions.get("q1lab", "")
         notes = (inline(f"Both model files ship with q1lab {version}".rstrip() + "."), *notes)
     return Reproduction(command_of(study), "", notes)
 
@@ -97,14 +98,14 @@ def told(study: Study, root: Path | None, *, keeps: bool) -> Reproduction:
 def _data_notes(study: Study, root: Path | None) -> tuple[Md, ...]:
     """What a stranger must know about the data."""
     if study.data.name == "stdlib":
-        release = ".".join(study.versions.get("python", "").split(".")[:2])
+        release = ".".join(study.trainer.versions.get("python", "").split(".")[:2])
         return (
             inline(
                 f"The data are the source text of Python {release}'s standard library, so it takes "
                 "a Python of the same release (the hash below tells)."
             ),
         )
-    origin = study.asked.data if study.asked else ""
+    origin = study.origin.typed.data if study.origin.typed else ""
     if origin in corpora.BUILT_IN or study.data.name in corpora.BUILT_IN:
         return ()
     if root is not None and _committed(Path(origin), study.data.sha256, root):
@@ -135,9 +136,9 @@ def command_of(study: Study) -> str:
         return f"./{Path(given).name}" if "/" in given or given.endswith(".py") else given
 
     # where a stranger uploads is theirs to say; seeds that were drawn here are named
-    made = replace(command.of_study(study, name), wandb="auto")
-    if command.parse_fresh(made.seeds):
-        made = replace(made, seeds=command.seeds_text(study.seeds))
+    made = replace(study.trainer.request(study, name), wandb="auto")
+    if study.design.fresh_seeds:
+        made = replace(made, seeds=seeds_text(study.seeds))
     return command.text(made)
 
 

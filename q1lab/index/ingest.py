@@ -241,12 +241,12 @@ def _upsert_study(db: sqlite3.Connection, study: Study, stamp: str) -> None:
         "id": study.id,
         "variant": study.variant,
         "baseline": study.baseline,
-        "preset": study.preset,
+        "preset": study.trainer.recipe,
         "data_name": study.data.name,
         "data_sha256": study.data.sha256,
-        "device": study.device,
-        "dtype": study.dtype,
-        "headline": study.headline,
+        "device": study.trainer.device,
+        "dtype": study.trainer.number_format,
+        "headline": study.design.headline,
         "seeds": len(study.seeds),
         "created": study.created,
         "plan": json.dumps(study.to_dict()),
@@ -302,7 +302,7 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, b
     found, offset, bad = read_new(files.events, run["events_offset"])
     events, behind = up_to_the_end(found, run["state"] in ENDED)
     bad += behind
-    if study.is_blind:
+    if study.design.is_blind:
         events = [{key: event[key] for key in event if key not in LOSSES} for event in events]
     lost = run["state"] == State.RUNNING and not alive and not events
     if not events and not bad and not lost:
@@ -328,7 +328,7 @@ def _set(db: sqlite3.Connection, run_id: int, fields: dict[str, Any]) -> None:
 
 def _says_otherwise(study: Study, run: Row) -> bool:
     """Whether the last line of a run's events is an exit record that its row doesn't agree with."""
-    if study.is_blind:  # its losses are kept out of the tables
+    if study.design.is_blind:  # its losses are kept out of the tables
         return False
     end = exit_of(study.files.run(run_name(run["arm"], run["seed"])).events)
     if end is None:

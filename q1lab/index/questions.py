@@ -45,7 +45,7 @@ def begin(store: Store, study: Study) -> None:
     be kept: then nothing is to train."""
     with store.act() as add:
         found = begun(store)[0].get(name_of(study))
-        if found is None or len(found.at) < len(study.looks):
+        if found is None or len(found.at) < len(study.design.batches):
             add("begin", at=now(store), plan=study.to_dict(), declares=declaration(study))
 
 
@@ -86,7 +86,7 @@ def begun(store: Store) -> tuple[dict[Name, Begun], int]:
             unread += 1
             continue
         before = found.get(name_of(study), Begun(study, ())).at
-        more = (row["at"],) * (len(study.looks) - len(before))
+        more = (row["at"],) * (len(study.design.batches) - len(before))
         found[name_of(study)] = Begun(study, before + more)
     return found, unread
 
@@ -101,7 +101,7 @@ def now(store: Store) -> str:
     """The time in UTC; where the clock was set back, the latest that is on record of this
     machine."""
     known, _ = begun(store)
-    ours = [study_id for (study_id, _), one in known.items() if not one.study.imported]
+    ours = [study_id for (study_id, _), one in known.items() if one.study.origin.is_ours]
     (latest,) = store.db.execute(
         "SELECT coalesce(max(max(coalesce(started, ''), coalesce(ended, ''))), '') FROM runs "
         "WHERE study_id IN (SELECT value FROM json_each(?))",
@@ -153,13 +153,15 @@ def taken_names(store: Store) -> set[str]:
     known = [one.study for one in begun(store)[0].values()]
     gone = away(store)
     plans = [*known, *(one.study for one in gone if one.study)]
-    series = {study.series.id for study in plans if study.series}
+    series = {study.origin.series.id for study in plans if study.origin.series}
     return {study.id for study in known} | {one.id for one in gone} | series
 
 
 def deleted_places(store: Store, series_id: str) -> set[int]:
     """The places of a series whose study was deleted."""
-    found = [one.study.series for one in away(store) if one.study and one.study.series]
+    found = [
+        one.study.origin.series for one in away(store) if one.study and one.study.origin.series
+    ]
     return {one.at for one in found if one.id == series_id}
 
 

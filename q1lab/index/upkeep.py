@@ -270,9 +270,8 @@ def _entries(folder: Path, prefix: str) -> list[Path]:
 
 def _time_of(study: Study) -> float:
     """When it was planned or imported, in seconds since the epoch; now where that can't be read."""
-    imported = study.imported.time if study.imported else ""
     try:
-        moment = datetime.fromisoformat(imported or study.created)
+        moment = datetime.fromisoformat(study.origin.taken_in or study.created)
     except ValueError:
         return time.time()
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

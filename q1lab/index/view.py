@@ -162,8 +162,15 @@ def _message(run: RunView, seen: Seen) -> str:
 
 
 def line_of(study: Study, runs: Sequence[RunView]) -> StudyLine:
-    about = (study.id, study.variant, study.baseline, study.preset, study.data.name, study.created)
-    return _line(about, runs, study.jobs)
+    about = (
+        study.id,
+        study.variant,
+        study.baseline,
+        study.trainer.recipe,
+        study.data.name,
+        study.created,
+    )
+    return _line(about, runs, study.trainer.jobs)
 
 
 def lines(

@@ -36,11 +36,9 @@ def python_module(module: str) -> list[str]:
     return [sys.executable, "-P", "-m", module]
 
 
-def trainer(by_command: bool = False) -> list[str]:
-    """The trainer's command; ``by_command``: of a study whose arms are a command. ``Q1LAB_TRAINER``
-    puts another program in its place (tests use one without torch)."""
-    if by_command:
-        return python_module("labs.loop")
+def trainer() -> list[str]:
+    """The command of q1lab's own trainer. ``Q1LAB_TRAINER`` puts another program in its place
+    (tests use one without torch)."""
     return shlex.split(os.environ.get("Q1LAB_TRAINER", "")) or python_module("labs.train")
 
 

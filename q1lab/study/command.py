@@ -8,16 +8,15 @@ and light enough for the first paint.
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from q1lab import acts
-from q1lab.config import load as load_settings
 from q1lab.errors import Problem
-from q1lab.study import presets, series, tuning
+from q1lab.study import kinds, presets, tuning
+from q1lab.study.design import TypedSeeds
 from q1lab.study.engines import choice
 from q1lab.study.loop import Loop
 from q1lab.study.studies import Study
@@ -28,8 +27,6 @@ docs/pairing.md."""
 
 DEFAULT_DATA = "stdlib"
 """What runs train on as long as the learner chose nothing: Python's own source text."""
-
-MOST_SEEDS, MOST_FRESH = 1000, 100
 
 
 @dataclass(frozen=True)
@@ -67,74 +64,20 @@ class Wish:
     then names of its arms."""
 
 
-def parse_range(text: str) -> tuple[int, int] | None:
-    """``3..12`` is a planned range of 3 to 12 pairs; None for what is no range. Problem for a range
-    that can't be planned."""
-    if ".." not in text:
-        return None
-    match = re.fullmatch(r"\s*([0-9]{1,9})\s*\.\.\s*([0-9]{1,9})\s*", text)
-    if match is None:
-        raise Problem(f"--seeds {text!r}: a range is two whole numbers, for example 3..12")
-    first, most = int(match[1]), int(match[2])
-    if first < 3:
-        raise Problem(f"--seeds {text}: a range begins at 3 pairs or more; fewer give no verdict")
-    if first >= most:
-        raise Problem(f"--seeds {text}: a range goes up, for example {first}..{max(first + 5, 12)}")
-    return first, most
-
-
-def parse_fresh(text: str) -> int | None:
-    """``fresh:8`` is 8 seeds that q1lab draws; None for what asks for none. Problem for a number
-    that can't be drawn."""
-    if not text.strip().startswith("fresh"):
-        return None
-    match = re.fullmatch(r"\s*fresh:([0-9]{1,9})\s*", text)
-    if match is None or not 1 <= int(match[1]) <= MOST_FRESH:
-        raise Problem(f"--seeds {text}: fresh:8 draws 8 seeds", next=f"give from 1 to {MOST_FRESH}")
-    return int(match[1])
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """``3`` is seeds 0, 1, 2; a list such as ``0,1,2,7`` is itself (``7,`` is the single seed
-    7). In the place of seeds that are drawn (``fresh:8``) stand as many first ones."""
-    if (drawn := parse_fresh(text)) is not None:
-        return tuple(range(drawn))
-    parts = [part.strip() for part in text.split(",")]
-    if "," in text and parts[-1] == "":
-        parts.pop()
-    if not parts or not all(re.fullmatch(r"[0-9]{1,9}", part) for part in parts):
-        raise Problem(
-            f"--seeds {text!r}: ",
-            next=(
-                "give how many (3), a range (3..12), which (0,1,2,7; whole numbers "
-                "from 0 to 999,999,999), or how many new ones (fresh:8)"
-            ),
-        )
-    numbers = [int(part) for part in parts]
-    if "," not in text:
-        if not 1 <= numbers[0] <= MOST_SEEDS:
-            raise Problem(f"--seeds {text}: ", next=f"give at least 1 and at most {MOST_SEEDS}")
-        return tuple(range(numbers[0]))
-    if len(set(numbers)) != len(numbers):
-        twice = next(n for n in numbers if numbers.count(n) > 1)
-        raise Problem(f"--seeds {text}: seed {twice} is listed twice; each seed counts once")
-    return tuple(numbers)
-
-
-def seeds_text(seeds: tuple[int, ...]) -> str:
-    """Seeds as ``parse_seeds`` reads them, in the shortest form: ``3``, ``0,1,2,7`` or ``7,``."""
-    if seeds == tuple(range(len(seeds))):
-        return str(len(seeds))
-    return ",".join(map(str, seeds)) + ("," if len(seeds) == 1 else "")
-
-
-def seeds_of(study: Study) -> str:
-    """What to type after --seeds to plan this study: its range, how many were drawn, or its
-    seeds."""
-    planned = study.range
-    if study.fresh_seeds:
-        return f"fresh:{study.fresh_seeds}"
-    return seeds_text(study.seeds) if planned is None else f"{planned.first}..{planned.most}"
+def seeds_of(wish: Wish) -> TypedSeeds:
+    """What was typed after --seeds, read. Problem for what asks for no design that there is."""
+    for kind in kinds.every("design"):
+        typed: TypedSeeds | None = kind.read(wish.seeds)
+        if typed is not None:
+            kind.prove(typed, wish.headline)
+            return typed
+    raise Problem(
+        f"--seeds {wish.seeds!r}: ",
+        next=(
+            "give how many (3), a range (3..12), which (0,1,2,7; whole numbers "
+            "from 0 to 999,999,999), or how many new ones (fresh:8)"
+        ),
+    )
 
 
 def argv(wish: Wish) -> tuple[str, ...]:
@@ -230,96 +173,23 @@ def sweep_text(wish: Wish, variants: Sequence[str]) -> str:
     return shlex.join(("q1lab", "run", *variants, *argv(wish)[3:]))
 
 
-def of_study(study: Study, word: Callable[[str], str] = str) -> Wish:
-    """The wish that plans this study again: what runs, on what, decided by what.
-
-    Device and number format are always named: what they are by themselves depends on the machine.
-    ``word`` gives the words for model files and data in place of those that the study knows them
-    by, which for a file is its full path.
-    """
-    if study.loop is not None:
-        return Wish(
-            variant=study.variant,
-            seeds=seeds_of(study),
-            baseline=study.baseline,
-            device=study.device or "auto",
-            headline=study.headline,
-            wandb=study.asked.wandb if study.asked else "auto",
-            loop=study.loop,
-        )
-    tuned = study.tuned
-    config = study.config if tuned is None else {**study.config, tuned.key: tuned.around}
-    return Wish(
-        variant=word(study.arms["modified"].origin),
-        seeds=seeds_of(study),
-        baseline=None if _by_default(study) else word(study.arms["baseline"].origin),
-        preset=study.preset,
-        data=word(study.asked.data if study.asked else study.data.name),
-        device=study.device,
-        dtype=study.dtype,
-        headline=study.headline,
-        overrides=overrides_of(study.preset, config),
-        tune=None if tuned is None else tuned.key,
-        tuned=tuned,
-        unchecked=study.unchecked,
-        wandb=study.asked.wandb if study.asked else "auto",
-    )
-
-
 def going_on(study: Study) -> str:
-    """What to type so that a study goes on: the command that planned it, of its whole series if it
-    has one, or what its engine says to do by hand."""
-    if words := choice.by_hand(study.engine, study.id):
-        return words
-    if study.gate is not None:
-        return f"the `q1lab gate` that proposed {study.variant}"
-    if study.loop is not None:
-        return shlex.join(("q1lab", "run", study.id))
-    mine = study.series
-    wish = replace(of_study(study), **_engine_words(study))
-    if mine is None:
-        return text(wish)
-    if matched := study.matched:  # each member has a width of its own
-        wish = replace(wish, match="params", overrides=_without(wish.overrides, matched))
-    if mine.kind == series.SWEEP:
-        return sweep_text(wish, mine.members)
-    if mine.kind == series.TUNE:
-        config = {**study.config, mine.axis: float(mine.members[tuning.FACTORS.index(1.0)])}
-        overrides = _without(overrides_of(study.preset, config), matched)
-        return text(replace(wish, seeds=mine.then, tune=mine.axis, overrides=overrides))
-    wish = replace(wish, overrides=_without(wish.overrides, (mine.axis,)))
-    return shlex.join((*argv(wish), "--over", f"{mine.axis}={','.join(mine.members)}"))
+    """What to type so that a study goes on: what its engine says to do by hand, else what planned
+    it."""
+    return (
+        choice.by_hand(study.trainer.engine, study.id)
+        or study.design.proposed_by(study.variant)
+        or study.trainer.typed_again(study)
+    )
 
 
 def shorter(study: Study, iters: int) -> str:
     """The command that asks the question of a study again, at so many iters."""
-    wish = of_study(study)
+    wish = study.trainer.request(study)
     overrides = {**wish.overrides, "max_iters": str(iters)}
     for key in ("lr_decay_iters", "warmup_iters", "eval_interval", "log_interval"):
         overrides.pop(key, None)  # they follow the iters
     return text(replace(wish, overrides=overrides))
-
-
-def _without(overrides: Mapping[str, str], keys: Collection[str]) -> dict[str, str]:
-    return {key: value for key, value in overrides.items() if key not in keys}
-
-
-def _engine_words(study: Study) -> dict[str, Any]:
-    """The words of a wish that name the study's engine; none where it is this machine, and that is
-    meant without."""
-    if study.engine is None:
-        usual = choice.usual(study.preset, load_settings().engine)
-        return {} if usual == choice.HERE else {"engine": choice.HERE}
-    options = tuple(f"{key}={value}" for key, value in study.engine.options.items())
-    return {"engine": study.engine.text, "engine_options": options}
-
-
-def _by_default(study: Study) -> bool:
-    """Whether the study's baseline is what `q1lab run` takes by itself."""
-    origins = {name: arm.origin for name, arm in study.arms.items()}
-    if study.asked is not None:
-        return study.asked.baseline is None
-    return origins["baseline"] == "baseline" and not origins["modified"].endswith(".py")
 
 
 def overrides_of(preset: str, config: Mapping[str, Any]) -> dict[str, str]:

@@ -10,11 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from q1lab import records
 from q1lab.files import sha256_json
-from q1lab.study import ranges
 from q1lab.study.sameness import marks_of, same_marks
-from q1lab.study.series import TUNE
 from q1lab.study.studies import ARMS, Study
 
 REASONS = {
@@ -30,25 +27,21 @@ Declaration = Mapping[str, Any]
 
 
 def declaration(study: Study) -> dict[str, Any]:
-    loop = None if study.loop is None else {**records.dump(study.loop), "folder": ""}
-    budget = [
-        *(study.config, study.arm_config, study.seed_shift, study.device, study.dtype),
-        *(study.threads, loop),
-    ]
-    series, planned = study.series, study.range
+    """What a line of the journal shows of a study."""
+    series = study.origin.series
     return {
         "study": name_of(study),
-        "seeds": [list(batch) for batch in study.looks],
+        "seeds": [list(batch) for batch in study.design.batches],
         "source": {arm: study.arms[arm].sha256 for arm in ARMS},
         "data": study.data.sha256,
-        "budget": sha256_json(budget),
+        "budget": sha256_json(study.trainer.declared_budget()),
         "judged": {
-            "headline": study.headline,
-            "range": planned and [planned.first, planned.most, planned.alpha],
-            "matters": ranges.smallest_that_matters(study),
+            "headline": study.design.headline,
+            "range": study.design.declares(),
+            "matters": study.smallest_that_matters,
         },
         "series": series and [sha256_json(series.id), series.alpha],
-        "asks": asks_a_question(study),
+        "asks": study.asks,
         "marks": {
             of: sorted(sha256_json(mark) for mark in marks) for of, marks in marks_of(study).items()
         },
@@ -60,23 +53,12 @@ def name_of(study: Study) -> str:
     return sha256_json([study.id, study.created])
 
 
-def asks_a_question(study: Study) -> bool:
-    """Whether a study counts as an asking: not one pair, nor a file against itself, nor what is
-    tried to tune one."""
-    return len(study.seeds) > 1 and not study.is_floor and not tries(study)
-
-
-def tries(study: Study) -> bool:
-    """Whether a study only tries a value, to tune another one."""
-    return study.series is not None and study.series.kind == TUNE
-
-
 def differences(declared: Declaration, study: Study) -> list[str]:
     """The keys of REASONS of which a study has not what was declared. Of a planned range the first
     seeds are enough: it may have been over before the last ones."""
     now, said = declaration(study), dict(declared)
     batches = said.get("seeds")
-    if study.range is not None and isinstance(batches, list) and len(batches) == 1:
+    if study.design.is_sequential and isinstance(batches, list) and len(batches) == 1:
         said["seeds"] = [batches[0][: len(study.seeds)]] if isinstance(batches[0], list) else None
     return [key for key in REASONS if now[key] != said.get(key)]
 

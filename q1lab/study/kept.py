@@ -16,13 +16,14 @@ from typing import Any
 
 from q1lab import records
 from q1lab.errors import FAILED, Problem
-from q1lab.files import expanded, os_reason, plain, read_bytes, read_text, sha256_text, whole
+from q1lab.files import expanded, os_reason, plain, read_bytes, read_text, sha256_text
 from q1lab.paths import StudyPaths
 from q1lab.study import bundle, command, corpora, studies, variants
 from q1lab.study.bundle import Evidence
 from q1lab.study.command import Wish
 from q1lab.study.events import final_loss, has_ended
-from q1lab.study.studies import ARMS, Asked, Data, Study
+from q1lab.study.origin import TypedOptions
+from q1lab.study.studies import ARMS, Data, Study
 
 FOLDER = "studies"
 """Where the folders lie in the learner's repository."""
@@ -103,25 +104,14 @@ def files(study: Study, root: Path, evidence: Evidence | None = None) -> dict[Pa
 def _public(study: Study, root: Path) -> Study:
     """The plan without what tells of its machine: paths, the repository, the engine."""
     arms = {name: replace(arm, origin=Path(arm.origin).name) for name, arm in study.arms.items()}
-    origin = Path(study.asked.data if study.asked else "")
+    origin = Path(study.origin.typed.data if study.origin.typed else "")
     data = str(origin.relative_to(root)) if origin.is_relative_to(root) else ""
-    came = study.imported
     return replace(
         study,
         arms=arms,
-        asked=Asked(data),
-        imported=came and replace(came, source=Path(came.source).name),
-        repo=None,
-        engine=None,
-        series=None,
-        wandb="disabled",
-        loop=study.loop and replace(study.loop, folder=_inside(study.loop.folder, root)),
+        trainer=study.trainer.public(root),
+        origin=study.origin.public(TypedOptions(data)),
     )
-
-
-def _inside(folder: str, root: Path) -> str:
-    """A folder as seen from the repository's root; the root itself where it lies elsewhere."""
-    return str(Path(folder).relative_to(root)) if Path(folder).is_relative_to(root) else "."
 
 
 def values_of(study: Study, root: Path | None = None) -> dict[str, float]:
@@ -150,7 +140,7 @@ def load(folder: Path) -> Kept:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         said = plain(f"{type(error).__name__}: {error}")[:300]
         raise Problem(f"{file} is damaged ({said})", file=file) from None
-    for arm in ARMS if kept.study.loop is None else ():
+    for arm in ARMS if kept.study.trainer.has_model_files else ():
         path = kept.file(arm)
         text = variants.read(path, path.stem, str(path)).text
         if sha256_text(text) != kept.study.arms[arm].sha256:
@@ -209,25 +199,12 @@ def wish(kept: Kept, asked: Wish) -> Wish:
                 f"{kept.of_its_files(asked)}"
             ),
         )
-    study = kept.study
-    if study.loop is not None:
-        root = kept.folder.absolute().parent.parent
-        here = replace(study.loop, folder=str(whole(root / study.loop.folder)))
-        open_ = {name: value for name, value in given.items() if name != "data"}
-        return replace(command.of_study(study), **{**open_, "loop": here})
-    again = {
-        "variant": str(kept.file("modified")),
-        "baseline": str(kept.file("baseline")),
-        "seeds": command.seeds_text(study.seeds),
-        "data": data_of(kept, asked.data),
-        "unchecked": asked.unchecked or study.unchecked,
-    }
-    return replace(command.of_study(study), **{**given, **again})
+    return kept.study.trainer.request_kept(kept, given)
 
 
 def data_of(kept: Kept, asked: str) -> str:
     """What to train on: as asked for, else as kept. Problem where neither is to be had."""
-    data, said = kept.study.data, kept.study.asked
+    data, said = kept.study.data, kept.study.origin.typed
     if asked or data.name in corpora.BUILT_IN:
         return asked or data.name
     inside = Path(said.data if said else "")
@@ -254,7 +231,7 @@ def same_data(kept: Kept, data: Data) -> None:
     if of_then.name == "stdlib":
         why = (
             f"; stdlib is the running Python's own source, and the study ran on Python "
-            f"{kept.study.versions.get('python', '?')}"
+            f"{kept.study.trainer.versions.get('python', '?')}"
         )
     raise Problem(
         f"{data.name} is not the text that {kept.study.id} was trained on (SHA-256 "
@@ -264,7 +241,7 @@ def same_data(kept: Kept, data: Data) -> None:
 
 def differing(kept: Kept, versions: Mapping[str, str]) -> str:
     """What is another version here than when the study trained: ``torch 2.9.1, then 2.8.0``."""
-    then = kept.study.versions
+    then = kept.study.trainer.versions
     return "; ".join(
         f"{name} {versions.get(name, '?')}, then {then[name]}"
         for name in ("q1lab", "torch", "trainer", "platform")
@@ -285,7 +262,7 @@ def outcome(kept: Kept, study: Study) -> str:
         many = f"{len(both)} losses are" if len(both) > 1 else "one loss is"
         return f"{what} {many} equal to the record in {kept.folder}, to the last bit."
     most = max(abs(now[name] - kept.values[name]) for name in both)
-    other = differing(kept, study.versions)
+    other = differing(kept, study.trainer.versions)
     return (
         f"{len(equal)} of {len(both)} losses are equal to the record in {kept.folder}; the others "
         f"differ by up to {most:.2g}{study.metric.suffix}" + (f" ({other})" if other else "") + "."

@@ -72,8 +72,8 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
     files = study.files
     if number is None and state.lives(files.root):
         raise running_already(study.id)
-    engine_of(study.engine)  # a runner could only write down what is wrong with it
-    if words := by_hand(study.engine, study.id):
+    engine_of(study.trainer.engine)  # a runner could only write down what is wrong with it
+    if words := by_hand(study.trainer.engine, study.id):
         raise Problem(f"{study.id} was planned to be trained by hand: {words}")
     # the processes that are started write there, and look no more
     for folder in (files.runs, files.source, files.claims):
@@ -103,7 +103,7 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
                 stdout=log,
                 stderr=log,
                 cwd=files.root,
-                env=children.environment(study.threads),
+                env=children.environment(study.trainer.threads),
                 start_new_session=True,
                 pass_fds=[lock],
             )

@@ -75,7 +75,7 @@ def is_known():
             break
         losses = [loss for state, loss in words if state == "finished"]
         pairs.append(losses[1] - losses[0] if len(losses) == 2 else None)
-    delta = looks.smallest_that_matters(PLAN)
+    delta = looks.smallest_that_matters(PLAN.prediction)
     return planned is not None and looks.over_at(planned, pairs, delta) is not None
 
 
@@ -130,7 +130,9 @@ def packed(study: Study, runs: list[str]) -> bytes:
     """The zip: plan, model files, data, trainer, and ``train.py``, which trains ``runs``. Of a
     planned range it trains pair after pair until it is known, as a runner here does. OSError where
     the study's data is not here any more."""
-    plan = replace(study, wandb="disabled", repo=None)  # neither means anything there
+    # neither logs nor a repository mean anything there
+    trainer, origin = replace(study.trainer, wandb="disabled"), replace(study.origin, repo=None)
+    plan = replace(study, trainer=trainer, origin=origin)
     there = bundle.contents(study, plan=plan)
     files = {f"studies/{study.id}/{name}": content for name, content in there.items()}
     files[study.data.file] = read_bytes(paths.home() / study.data.file, corpora.LARGEST)
@@ -156,7 +158,7 @@ def packed(study: Study, runs: list[str]) -> bytes:
 
 def count(study: Study, runs: list[str]) -> str:
     """How many runs it trains, in words: of a planned range as many as it takes."""
-    return f"{'' if study.range is None else 'up to '}{len(runs)} runs"
+    return f"{'up to ' if study.design.is_sequential else ''}{len(runs)} runs"
 
 
 def _ended(study: Study) -> dict[str, tuple[str, float | None]]:
@@ -171,12 +173,13 @@ def _ended(study: Study) -> dict[str, tuple[str, float | None]]:
 
 def _versions(study: Study) -> str:
     """What the study was planned with, for people."""
-    return f"Python {study.versions.get('python', '?')}, torch {study.versions.get('torch', '?')}"
+    versions = study.trainer.versions
+    return f"Python {versions.get('python', '?')}, torch {versions.get('torch', '?')}"
 
 
 def _requirement(study: Study) -> str:
     """torch of that version, as its wheels are called everywhere: ``2.9.1`` of ``2.9.1+cpu``."""
-    version = study.versions.get("torch", "").partition("+")[0]
+    version = study.trainer.versions.get("torch", "").partition("+")[0]
     return f"torch=={version}" if version else "torch"
 
 
@@ -184,12 +187,13 @@ def notebook(study: Study, runs: list[str]) -> str:
     """The notebook (nbformat 4), with the bundle inside."""
     inside = base64.b64encode(packed(study, runs)).decode()
     data = "\n".join(textwrap.wrap(inside, 4000))
-    device = study.device
+    device = study.trainer.device
     cells = [
         _text(
             f"# {study.id}: {study.variant} against {study.baseline}\n\n"
             f"{count(study, runs)}, {study.max_iters:,} iters each, on {study.data.name}, planned "
-            f"by q1lab for {device} ({study.dtype}). Run the cells from top to bottom. Model "
+            f"by q1lab for {device} ({study.trainer.number_format}). "
+            "Run the cells from top to bottom. Model "
             "files, config and data are inside this notebook; nothing is downloaded. It was "
             f"planned with {_versions(study)}; another torch trains as well, and the results say "
             f"which it was. For the same one, run `%pip install {_requirement(study)}` in a cell "

@@ -9,7 +9,7 @@ from typing import Any
 
 from q1lab.errors import Problem, nearest
 from q1lab.records import LARGEST
-from q1lab.study.studies import NUMBERS, WHOLE
+from q1lab.study.hyperparameters import NUMBERS, WHOLE
 
 Config = dict[str, Any]
 

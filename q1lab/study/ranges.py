@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from q1lab.study.studies import Study
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -33,13 +30,13 @@ class Range:
             raise ValueError("is damaged")
 
 
-def smallest_that_matters(study: Study) -> float | None:
-    """δ in nats, from the prediction that the study carries; None without one, and where it was
-    said after results could be seen."""
-    predicted = study.prediction or {}
-    found = None if predicted.get("after") else predicted.get("matters")
-    if isinstance(found, int | float) and math.isfinite(found) and found > 0:
-        return float(found)
+def smallest_that_matters(prediction: Mapping[str, Any] | None) -> float | None:
+    """δ in the metric's unit, from the prediction that a study carries; None without one, and where
+    it was said after results could be seen."""
+    predicted = prediction or {}
+    delta = None if predicted.get("after") else predicted.get("matters")
+    if isinstance(delta, int | float) and math.isfinite(delta) and delta > 0:
+        return float(delta)
     return None
 
 

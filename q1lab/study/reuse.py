@@ -31,9 +31,9 @@ def find(study: Study, among: Collection[str] | None = None) -> list[tuple[Run, 
     for other in studies.newest_first():
         if other.id == study.id or (among is not None and other.id not in among):
             continue
-        if other.data.sha256 != study.data.sha256 or other.imported:
+        if other.data.sha256 != study.data.sha256 or not other.origin.is_ours:
             continue
-        if other.loop is not None and other.loop.repeats != "bit":
+        if not other.trainer.repeats:
             continue
         for run in other.runs:
             key = equal_bits(other, run)

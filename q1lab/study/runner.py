@@ -31,7 +31,7 @@ class Runner:
     def __init__(self, study: Study, launch: int, lock: int) -> None:
         self.study = study
         self.files = study.files
-        self.crew = engine_of(study.engine).crew(study, launch, lock, self._beside)
+        self.crew = engine_of(study.trainer.engine).crew(study, launch, lock, self._beside)
         self.relay: subprocess.Popen[bytes] | None = None
         self.relay_began = self.relay_pause = 0.0
         self.relay_due: float | None = None
@@ -78,7 +78,9 @@ class Runner:
     def _keep_relay(self) -> None:
         """Have the W&B relay running while runs do. It has a session of its own and no share in the
         lock: whatever happens to it, the study goes on."""
-        if self.study.wandb == "disabled" or (self.relay is not None and self.relay.poll() is None):
+        if self.study.trainer.wandb == "disabled" or (
+            self.relay is not None and self.relay.poll() is None
+        ):
             return
         if self.relay is not None and self.relay.returncode == 0:
             return

@@ -39,15 +39,15 @@ differs by more than this share."""
 
 def equal_bits(study: Study, run: Run) -> str:
     """Everything that touches a bit of a run's numbers, as a key: equal keys, equal numbers."""
-    versions = {key: study.versions.get(key) for key in ("torch", "trainer", "platform")}
+    versions = {key: study.trainer.versions.get(key) for key in ("torch", "trainer", "platform")}
     what = [
         study.arms[run.arm].sha256,
-        study.drawn_with(run),
-        study.config | study.own_config(run.arm),
+        study.trainer.seed_drawn(run),
+        {**study.trainer.hyperparameters, **study.trainer.changed_in(run.arm)},
         study.data.sha256,
-        study.device,
-        study.dtype,
-        study.threads,
+        study.trainer.device,
+        study.trainer.number_format,
+        study.trainer.threads,
         versions,
     ]
     return json.dumps(what, sort_keys=True)
@@ -127,8 +127,12 @@ def same_marks(studies: Sequence[Marks]) -> list[Question]:
 
 def training_of(study: Study, arm: str, losses: Losses | None = None) -> Training:
     """What an arm of a study trains; ``losses`` as ``Training`` has them."""
-    config = {key: value for key, value in study.config.items() if key not in TOUCH_NO_WEIGHT}
-    settings = json.dumps(config | study.own_config(arm), sort_keys=True)
+    config = {
+        key: value
+        for key, value in study.trainer.hyperparameters.items()
+        if key not in TOUCH_NO_WEIGHT
+    }
+    settings = json.dumps(config | study.trainer.changed_in(arm), sort_keys=True)
     known = {} if losses is None else losses
     return Training(text_of(study.data), code_of_arm(study, arm), settings, known)
 
@@ -219,7 +223,7 @@ def _marks(study: Study, arm: str) -> frozenset[str]:
     """What tells that two arms are the same modification: the name of a model that ships, the place
     of a file (that is edited), and its code (that is moved or copied)."""
     mine: Arm = study.arms[arm]
-    if study.imported or not mine.origin:
+    if not study.origin.is_ours or not mine.origin:
         name = f"name {mine.variant.removesuffix('*')}"
     elif "/" in mine.origin or "\\" in mine.origin or mine.origin.endswith(".py"):
         name = f"file {mine.origin}"

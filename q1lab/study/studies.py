@@ -6,29 +6,24 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from q1lab import paths, records
 from q1lab.errors import FAILED, Problem, notice
 from q1lab.files import os_reason, plain, private_folder, read_shown_json, write_atomic
-from q1lab.records import at_most, inside, one_of, text, whole
-from q1lab.study.engines.choice import Choice
-from q1lab.study.loop import Loop
-from q1lab.study.metric import VAL_LOSS, Metric
-from q1lab.study.ranges import Range
-from q1lab.study.series import Series
-from q1lab.study.tuning import Tuned
+from q1lab.records import inside, one_of, text, whole
+from q1lab.study import kinds, ranges
+from q1lab.study.design import Design
+from q1lab.study.metric import Metric
+from q1lab.study.origin import Origin
+from q1lab.study.trainer import Trainer
 
 FORMAT = 2
 LARGEST = 32 << 20
 """Bytes of a study.json at most: one of 1,000 runs has 100 KB."""
 ARMS = ("baseline", "modified")
-
-OTHER_SEEDS = 10**9
-"""What the modified arm's runs add to their seed where both arms are the same file: beyond any seed
-that can be typed, so that it is drawn by no other run."""
 
 
 def run_name(arm: str, seed: int) -> str:
@@ -41,16 +36,11 @@ def tokens_per_iter(config: Mapping[str, Any]) -> int:
     return int(config.get("batch_size", 1) * config.get("block_size", 1))
 
 
-MOST_SEEDS = 10_000
-"""Seeds that a study may plan."""
-
 Sha = Annotated[str, text(64, "[0-9a-f]{0,64}")]
 Count = Annotated[int, whole()]
 Name = Annotated[str, text(200)]
 Line = Annotated[str, text(1000)]
-Lines = Annotated[tuple[Annotated[str, text(100_000)], ...], at_most(20_000)]
 ArmName = Annotated[str, one_of(*ARMS)]
-ByArm = Annotated[dict[ArmName, dict[str, Any]], at_most(2)]
 
 
 @dataclass(frozen=True)
@@ -94,29 +84,6 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What was typed, where the rest of the plan doesn't tell."""
-
-    data: Annotated[str, text(4096)] = ""
-    """What to type after --data."""
-    wandb: Name = "auto"
-    baseline: Annotated[str, text(10_000)] | None = None
-    """None: what `q1lab run` takes by itself."""
-
-
-@dataclass(frozen=True)
-class Imported:
-    """Where runs from elsewhere came from, and what had to be allowed to compare them."""
-
-    source: Annotated[str, text(10_000)] = ""
-    study: Line = ""
-    time: Annotated[str, text(64)] = ""
-    allowed: Lines = ()
-    notes: Lines = ()
-    runs: Lines = ()
-
-
-@dataclass(frozen=True)
 class Run:
     """One cell of the grid arm × seed."""
 
@@ -127,76 +94,6 @@ class Run:
     @property
     def name(self) -> str:
         return run_name(self.arm, self.seed)
-
-
-@dataclass(frozen=True)
-class Gated:
-    """A proposal to a gate: its budget, its number there, and the runs of the grid that train. Its
-    losses are shown to nobody until a look has decided."""
-
-    budget: Name
-    proposal: Count
-    cells: Annotated[tuple[Name, ...], at_most(100)]
-    blind: bool = True
-
-
-def _looks(value: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
-    """Batches of seeds: at least one seed, none twice."""
-    seeds = [seed for batch in value for seed in batch]
-    if len(seeds) > MOST_SEEDS:
-        raise ValueError(f"holds more than {MOST_SEEDS:,} seeds")
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise ValueError("holds no seed, or one of them twice")
-    return value
-
-
-WHOLE = (
-    *("max_iters", "batch_size", "block_size", "n_layer", "n_head", "n_embd"),
-    *("eval_interval", "eval_windows", "log_interval"),
-)
-NUMBERS = (
-    *("warmup_iters", "lr_decay_iters", "learning_rate", "min_lr", "weight_decay"),
-    *("beta1", "beta2", "grad_clip", "dropout"),
-)
-"""Hyperparameters that q1lab computes with; others may be anything."""
-
-
-def hyperparameter(key: str, value: Any) -> Any:
-    """``value`` where it is one that q1lab can compute with. ValueError when it isn't."""
-    if key == "max_iters" and value == 0:  # not known before they have ended
-        return value
-    if key in WHOLE and records.load(int, value, key) < 1:
-        raise ValueError(f"{key} is {value}, and must be 1 or more")
-    if key in NUMBERS:
-        records.load(float, value, key)
-    if key in (*WHOLE, *NUMBERS) and abs(value) >= records.LARGEST:
-        raise ValueError(f"{key} is {value}, and is too large")
-    return value
-
-
-def _config(value: dict[str, Any]) -> dict[str, Any]:
-    for key, each in value.items():
-        hyperparameter(key, each)
-    if "max_iters" not in value:
-        raise ValueError("has no max_iters")
-    return value
-
-
-RELEASES = ("q1lab", "python", "torch", "trainer")
-"""Whose version a plan names; ``requirements.txt`` and `%pip install` repeat that of torch."""
-
-
-def is_version(words: str) -> bool:
-    """Whether these can be a version, and nothing else on a command line or in a list of
-    packages."""
-    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,79}", words) is not None
-
-
-def _versions(value: dict[str, str]) -> dict[str, str]:
-    for name in RELEASES:
-        if name in value and not is_version(value[name]):
-            raise ValueError(f"{name} is {value[name][:60]!r}, not a version")
-    return value
 
 
 def _prediction(value: dict[str, Any]) -> dict[str, Any]:
@@ -214,56 +111,18 @@ class Study:
     id: Annotated[str, text(100)]
     created: Annotated[str, text(64, "[0-9T:.+Z -]+")]
     arms: dict[ArmName, Arm]
-    looks: Annotated[tuple[tuple[Count, ...], ...], _looks]
-    """The seeds, batch by batch: one batch means that n was fixed before the runs."""
-    preset: Name
-    config: Annotated[dict[str, Any], _config]
     data: Data
-    device: Name
-    dtype: Name
-    jobs: Annotated[int, whole(1, 1025)]
-    threads: Annotated[int, whole(1, 4097)]
-    headline: Annotated[str, one_of("paired", "welch")]
-    """Which interval decides, declared here."""
-    versions: Annotated[dict[str, Line], _versions]
+    trainer: Trainer
+    """How its runs are made."""
+    design: Design
+    """Which runs count, and when it is over."""
+    origin: Origin
+    """Where it came from."""
     prediction: Annotated[dict[str, Any], _prediction] | None = None
-    repo: dict[str, Any] | None = None
-    unchecked: bool = False
-    wandb: Annotated[str, one_of("disabled", "offline", "online")] = "disabled"
-    asked: Asked | None = None
-    engine: Choice | None = None
-    """Where it trains, unless that is here."""
-    range: Range | None = None
-    series: Series | None = None
-    tuned: Tuned | None = None
-    matched: dict[str, Any] = field(default_factory=dict)
-    """The modified model's width that gives it as many parameters as its baseline."""
-    arm_config: ByArm = field(default_factory=dict)
-    """Hyperparameters of one arm that differ from the study's; a trainer reads them."""
-    seed_shift: Annotated[dict[ArmName, Annotated[int, whole(below=1 << 40)]], at_most(2)] = field(
-        default_factory=dict
-    )
-    """What an arm's runs add to their seed; a trainer reads it."""
-    fresh_seeds: Annotated[int, whole(0, 1001)] = 0
-    """How many seeds were asked for that no run had used; 0: they were named or counted."""
-    shared_at_start: float | None = None
-    """The share of the weights that both arms start with."""
-    trainers: Lines = ()
-    """Versions of the trainer's code that later runs trained with."""
-    overruled: Lines = ()
-    """Checks of the learner's file that failed and were overruled."""
-    imported: Imported | None = None
-    loop: Loop | None = None
-    """The command that trains, where that is not q1lab's own loop."""
-    gate: Gated | None = None
-
-    def __post_init__(self) -> None:
-        if self.loop is None and not self.max_iters:
-            raise ValueError("config max_iters is 0, and must be 1 or more")
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        return tuple(seed for look in self.looks for seed in look)
+        return self.design.seeds
 
     @property
     def variant(self) -> str:
@@ -278,12 +137,7 @@ class Study:
         """Interleaved by seed: half a study already holds pairs, and a machine's drift hits both
         arms."""
         grid = (Run(arm, self.arms[arm].variant, seed) for seed in self.seeds for arm in ARMS)
-        return tuple(run for run in grid if self.gate is None or run.name in self.gate.cells)
-
-    @property
-    def is_blind(self) -> bool:
-        """Whether its losses are shown to nobody yet."""
-        return self.gate is not None and self.gate.blind
+        return tuple(run for run in grid if self.design.trains(run.name))
 
     @property
     def is_floor(self) -> bool:
@@ -291,52 +145,78 @@ class Study:
         base, modified = (self.arms[arm].sha256 for arm in ARMS)
         return bool(base) and base == modified
 
-    def drawn_with(self, run: Run) -> int:
-        """The seed that a run's weights and batches are drawn with: its own, but in the modified
-        arm of a floor, whose pairs are to be independent, ``OTHER_SEEDS`` more.
-
-        The plan says so in ``seed_shift``, which is what a trainer reads, wherever it runs. Runs
-        keep the names of their seeds.
-        """
-        return run.seed + self.seed_shift.get(run.arm, 0)
-
     @property
-    def max_iters(self) -> int:
-        """Iters of a run; 0 where nobody knows before one has ended."""
-        return int(self.config["max_iters"])
+    def asks(self) -> bool:
+        """Whether it counts as an asking of its question: not one pair, nor a file against itself,
+        nor what is tried to tune one."""
+        return len(self.seeds) > 1 and not self.is_floor and self.design.asks
 
     @property
     def metric(self) -> Metric:
         """What is measured of each run."""
-        return VAL_LOSS if self.loop is None else self.loop.measures
+        return self.trainer.metric
+
+    @property
+    def max_iters(self) -> int:
+        """Iters of a run; 0 where nobody knows before one has ended."""
+        return int(self.trainer.hyperparameters["max_iters"])
 
     @property
     def tokens_per_iter(self) -> int:
-        return tokens_per_iter(self.config)
+        return tokens_per_iter(self.trainer.hyperparameters)
 
     @property
     def passes(self) -> float | None:
         """How often a run reads the text that it trains on; None where that is not known."""
-        if not self.data.train_tokens or "batch_size" not in self.config:
+        if not self.data.train_tokens or "batch_size" not in self.trainer.hyperparameters:
             return None
         return self.max_iters * self.tokens_per_iter / self.data.train_tokens
+
+    @property
+    def smallest_that_matters(self) -> float | None:
+        """δ in the metric's unit; None where none was predicted before results could be seen."""
+        return ranges.smallest_that_matters(self.prediction)
+
+    def with_trainer(self, **changes: Any) -> Study:
+        return replace(self, trainer=replace(self.trainer, **changes))
+
+    def with_design(self, **changes: Any) -> Study:
+        return replace(self, design=replace(self.design, **changes))
+
+    def with_origin(self, **changes: Any) -> Study:
+        return replace(self, origin=replace(self.origin, **changes))
 
     @property
     def files(self) -> paths.StudyPaths:
         return paths.StudyPaths(paths.study_dir(self.id))
 
-    def own_config(self, arm: str) -> dict[str, Any]:
-        """The hyperparameters of one arm that differ from the study's."""
-        return dict(self.arm_config.get(arm, {}))
-
     def to_dict(self) -> dict[str, Any]:
         """What study.json holds: JSON's own types."""
-        return {"v": FORMAT, **records.dump(self)}
+        flat = {
+            "id": self.id,
+            "created": self.created,
+            "arms": records.dump(self.arms),
+            "data": records.dump(self.data),
+            **self.trainer.dump(),
+            **self.design.dump(),
+            **self.origin.dump(),
+            **({} if self.prediction is None else {"prediction": records.dump(self.prediction)}),
+        }
+        return {"v": FORMAT, **{key: flat.pop(key) for key in ORDER if key in flat}, **flat}
+
+
+ORDER = (
+    *("id", "created", "arms", "looks", "preset", "config", "data", "device", "dtype", "jobs"),
+    *("threads", "headline", "versions", "prediction", "repo", "unchecked", "wandb", "asked"),
+    *("engine", "range", "series", "tuned", "matched", "arm_config", "seed_shift", "fresh_seeds"),
+    *("shared_at_start", "trainers", "overruled", "imported", "loop", "gate"),
+)
+"""The order of the keys in study.json: the same study is the same bytes."""
 
 
 def from_dict(record: Any) -> Study:
-    """The study that ``to_dict`` wrote, this version's or one before. ValueError that names the
-    place where it doesn't hold what it is meant to."""
+    """The study that ``to_dict`` wrote. ValueError that names the place where it doesn't hold what
+    it is meant to; Problem for a plan of a newer q1lab."""
     if not isinstance(record, dict):
         raise ValueError("it is not a plan")
     version = record.get("v", FORMAT)
@@ -344,30 +224,18 @@ def from_dict(record: Any) -> Study:
         raise ValueError("it doesn't say its version")
     if version > FORMAT:
         raise Problem("study.json is of a newer q1lab", FAILED, next="upgrade q1lab to open it")
-    if version == 1:
-        record = _from_version_1(record)
-    study = records.load(Study, record)
+    if version < FORMAT:
+        raise ValueError(f"v is {version}, and must be {FORMAT}")
+    study = records.load(
+        Study,
+        record,
+        trainer=kinds.load("trainer", record),
+        design=kinds.load("design", record),
+        origin=kinds.load("origin", record),
+    )
     if set(study.arms) != set(ARMS):
         raise ValueError(f"arms holds {', '.join(study.arms) or 'none'}, not {' and '.join(ARMS)}")
     return study
-
-
-def _from_version_1(record: dict[str, Any]) -> dict[str, Any]:
-    """In 0.1.0 everything after ``wandb`` was in one bag, ``extra``."""
-    extra = record.get("extra", {})
-    if not isinstance(extra, dict):
-        raise ValueError("extra is no object")
-    moved = (
-        *("engine", "range", "series", "tuned", "matched", "arm_config", "seed_shift"),
-        *("shared_at_start", "trainers", "overruled"),
-    )
-    out = {**record, **{key: extra[key] for key in moved if extra.get(key) is not None}}
-    if {"data", "wandb", "baseline"} & extra.keys():
-        out["asked"] = {key: extra[key] for key in ("data", "wandb") if key in extra}
-        out["asked"]["baseline"] = extra.get("baseline")
-    if isinstance(found := extra.get("imported"), dict):
-        out["imported"] = {**found, "source": found.get("from", "")}
-    return out
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -380,18 +248,15 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def identity(study: Study) -> str:
-    """What makes two studies the same but for their seeds: files, hyperparameters, data, device,
-    number format."""
-    what = {
+    """Everything in which two studies must be equal to be the same but for their seeds, as a
+    key."""
+    facts = {
         "sources": [study.arms[arm].sha256 for arm in ARMS],
-        "config": study.config,
         "data": study.data.sha256,
-        "device": study.device,
-        "dtype": study.dtype,
-        "headline": study.headline,
-        **({"arms": study.arm_config} if study.arm_config else {}),
+        "headline": study.design.headline,
+        **study.trainer.identity(),
     }
-    return json.dumps(what, sort_keys=True)
+    return json.dumps(facts, sort_keys=True)
 
 
 def load(study_id: str) -> Study:

@@ -14,7 +14,7 @@ def members(series_id: str) -> dict[int, Study]:
     """The studies of a series that are on disk and can be read, by their place in it."""
     found: dict[int, Study] = {}
     for study in studies.sorted_out(studies.ids())[0]:
-        mine = study.series
+        mine = study.origin.series
         if mine is not None and mine.id == series_id:
             found.setdefault(mine.at, study)
     return found
@@ -24,7 +24,7 @@ def new_id(stem: str, taken: Iterable[str]) -> str:
     """The next free ``sweep-N``, past the names that are ``taken`` and past studies of that
     name."""
     there = studies.sorted_out(studies.ids())[0]
-    known = (study.series.id for study in there if study.series is not None)
+    known = (study.origin.series.id for study in there if study.origin.series is not None)
     return f"{stem}-{studies.next_number(stem, [*studies.ids(), *known, *taken])}"
 
 
@@ -38,7 +38,7 @@ def start_next(study: Study) -> Study | None:
 
     Runs that the members before have finished are taken over first. Problem when it can't start.
     """
-    mine = study.series
+    mine = study.origin.series
     if mine is None:
         return None
     for at, member in sorted(members(mine.id).items()):
@@ -49,7 +49,7 @@ def start_next(study: Study) -> Study | None:
 
 def start(member: Study) -> bool:
     """Take over what there is and train the rest; False when nothing was left to train."""
-    mine = member.series
+    mine = member.origin.series
     fresh = mine is not None and mine.fresh
     reuse.fill(member, {one.id for one in members(mine.id).values()} if mine and fresh else None)
     if not lacks_runs(member):

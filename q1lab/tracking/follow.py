@@ -110,7 +110,7 @@ class Relay:
     def _open(self, line: Line) -> bool:
         """Begin the run, at W&B or in a folder here; False while that can't be."""
         study, name = self.study, line.run.name
-        online = study.wandb == "online"
+        online = study.trainer.wandb == "online"
         if time.monotonic() < self.not_before:
             return False
         relay = wandb_state.read(study)[name]

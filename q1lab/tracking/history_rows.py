@@ -120,20 +120,20 @@ def config_of(study: Study, run: Run) -> dict[str, Any]:
     """The run's config: ``cfg``, ``seed``, the hyperparameters, and what makes runs comparable."""
     arm = study.arms[run.arm]
     return {
-        **study.config,
+        **study.trainer.hyperparameters,
         "cfg": run.arm,
         "seed": run.seed,
-        **({"drawn_with": drawn} if (drawn := study.drawn_with(run)) != run.seed else {}),
+        **({"drawn_with": drawn} if (drawn := study.trainer.seed_drawn(run)) != run.seed else {}),
         "variant": arm.variant,
         "model_sha256": arm.sha256,
         "n_params": arm.n_params,
-        "preset": study.preset,
+        "preset": study.trainer.recipe,
         "metric": study.metric.name,
         "better": study.metric.better,
         "data": study.data.name,
         "data_sha256": study.data.sha256,
-        "device": study.device,
-        "dtype": study.dtype,
+        "device": study.trainer.device,
+        "dtype": study.trainer.number_format,
         "study": study.id,
     }
 

@@ -16,15 +16,20 @@ from itertools import count
 from typing import Any
 
 from q1lab import paths
+from q1lab.designs.fixed import Fixed
 from q1lab.errors import Problem
 from q1lab.files import plain, read_bytes, size_of, utc_now, write_atomic
 from q1lab.records import storable
 from q1lab.study import bundle, early_stopping, liveness, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.events import LARGEST, has_ended
+from q1lab.study.hyperparameters import NUMBERS, WHOLE, hyperparameter
+from q1lab.study.origin import Imported, ImportedRuns
 from q1lab.study.states import ENDED, State
-from q1lab.study.studies import ARMS, Arm, Data, Imported, Study, is_version, run_name
+from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
+from q1lab.study.trainer import is_version
 from q1lab.tracking.outside_runs import ForeignRun, clean, finite, from_events
+from q1lab.trainers.own_loop import OwnLoop
 
 DATA = ("data_sha256", "data", "dataset", "corpus")
 """Config keys that say which data a run saw."""
@@ -184,12 +189,12 @@ def create(grouped: Grouped, origin: str, taken: Collection[str] = ()) -> Study:
     every = [run for arm in grouped.arms.values() for run in arm.values()]
     config = clean(_shared_config(every))
     notes = list(grouped.notes)
-    for key in (*studies.WHOLE, *studies.NUMBERS):
+    for key in (*WHOLE, *NUMBERS):
         value = config.get(key)
         if isinstance(value, float) and value.is_integer():
             config[key] = int(value)
         try:
-            config[key] = studies.hyperparameter(key, config[key])
+            config[key] = hyperparameter(key, config[key])
         except KeyError:
             continue
         except ValueError as error:
@@ -205,27 +210,32 @@ def create(grouped: Grouped, origin: str, taken: Collection[str] = ()) -> Study:
         id="",
         created=began if re.fullmatch("[0-9T:.+Z -]{10,40}", began) else now,
         arms={arm: _arm(arm, grouped, origin) for arm in ARMS},
-        looks=(tuple(sorted(grouped.arms["baseline"])),),
-        preset=str(config.get("preset") or "")[:60],
-        config={
-            key: value
-            for key, value in config.items()
-            if key not in {*DATA, *ARM, *OWN, *ELSEWHERE}
-        },
         data=_data(every),
-        device=str(config.get("device") or "elsewhere")[:60],
-        dtype=str(config.get("dtype") or "")[:60],
-        jobs=1,
-        threads=1,
-        headline="paired" if all(_pairs_by_seed(run) for run in every) else "welch",
-        versions={"torch": torch} if is_version(torch := str(config.get("torch", ""))) else {},
-        wandb="disabled",
-        imported=Imported(
-            source=plain(origin),
-            time=now,
-            allowed=tuple(grouped.allowed),
-            notes=tuple(note[:2000] for note in notes),
-            runs=tuple(run.where for run in every),
+        trainer=OwnLoop(
+            preset=str(config.get("preset") or "")[:60],
+            config={
+                key: value
+                for key, value in config.items()
+                if key not in {*DATA, *ARM, *OWN, *ELSEWHERE}
+            },
+            device=str(config.get("device") or "elsewhere")[:60],
+            dtype=str(config.get("dtype") or "")[:60],
+            jobs=1,
+            threads=1,
+            versions={"torch": torch} if is_version(torch := str(config.get("torch", ""))) else {},
+        ),
+        design=Fixed(
+            batches=(tuple(sorted(grouped.arms["baseline"])),),
+            headline="paired" if all(_pairs_by_seed(run) for run in every) else "welch",
+        ),
+        origin=Imported(
+            imported=ImportedRuns(
+                source=plain(origin),
+                time=now,
+                allowed=tuple(grouped.allowed),
+                notes=tuple(note[:2000] for note in notes),
+                runs=tuple(run.where for run in every),
+            )
         ),
     )
     runs = {
@@ -255,9 +265,12 @@ def adopt(found: Bundle, origin: str, taken: Collection[str]) -> Study:
     study = replace(
         study,
         arms=arms,
-        repo=None,
-        wandb="disabled",
-        imported=Imported(source=origin, study=plain(study.id), time=utc_now()),
+        trainer=replace(study.trainer, wandb="disabled"),
+        origin=Imported(
+            typed=study.origin.typed,
+            series=study.origin.series,
+            imported=ImportedRuns(source=origin, study=plain(study.id), time=utc_now()),
+        ),
     )
     return _publish(study, study.variant, events, files, taken)
 
@@ -292,7 +305,7 @@ def planned(theirs: Study) -> Study | None:
     same = ours.created == theirs.created and studies.identity(ours) == studies.identity(theirs)
     some, mine = set(theirs.seeds), set(ours.seeds)
     # a planned range that was known here since has fewer seeds than it was planned with
-    fits = some <= mine or (ours.range is not None and mine <= some)
+    fits = some <= mine or (ours.design.is_sequential and mine <= some)
     return ours if same and fits else None
 
 
@@ -429,12 +442,11 @@ def _publish(
     What would be written is read first as any viewer will read it: a study that can't be opened is
     a Problem here, and nothing is there then.
     """
-    origin = study.imported.source if study.imported else ""
     try:
         study = studies.from_dict(json.loads(json.dumps(study.to_dict())))
     except (ValueError, RecursionError) as error:
         raise Problem(
-            f"{origin} makes no study: {plain(str(error))[:200]}; nothing was taken in"
+            f"{study.origin.source} makes no study: {plain(str(error))[:200]}; nothing was taken in"
         ) from None
     files: dict[str, bundle.Content] = dict(sources)
     for name, records in events.items():

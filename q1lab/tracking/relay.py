@@ -79,7 +79,7 @@ def _alone(study: Study, *, follow: bool) -> int:
     signal.signal(signal.SIGTERM, lambda *_: relay.stop.set())
     relay.follow()
     os.close(lock)
-    if relay.study.wandb == "online" and not relay.stop.is_set():
+    if relay.study.trainer.wandb == "online" and not relay.stop.is_set():
         upload(relay.study, LAST_FLUSH)
         return 1 if wandb_state.pending(relay.study) else 0
     return 0

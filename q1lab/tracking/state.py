@@ -29,6 +29,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from q1lab import records
+from q1lab.config import load as load_settings
 from q1lab.errors import Problem
 from q1lab.files import (
     expanded,
@@ -200,8 +201,8 @@ def status(study: Study) -> Status:
     """How the study stands with W&B. Reads two small files and a lock; never the network."""
     runs = read(study)
     known = [run for run in runs.values() if run.updated]
-    if study.wandb == "disabled" and not known:
-        return Status(OFF, study.wandb)
+    if study.trainer.wandb == "disabled" and not known:
+        return Status(OFF, study.trainer.wandb)
     busy = is_locked(relay_lock(study))
     for name, run in runs.items():
         if run.state == SYNCING and not busy:  # its relay is gone: nothing confirms it any more
@@ -217,7 +218,7 @@ def status(study: Study) -> Status:
     url = next((run.url for run in runs.values() if run.url), None)
     return Status(
         state,
-        study.wandb,
+        study.trainer.wandb,
         runs,
         plain(errors[-1][1]) if errors else None,
         url.split("/runs/")[0] if url else None,
@@ -327,6 +328,13 @@ def _netrcs() -> list[Path]:
     named = os.environ.get("NETRC")
     files = map(expanded, [named] if named else NETRCS)
     return [path for path in files if path.is_file() and size_of(path) <= LARGEST_NETRC]
+
+
+def mode(wished: str) -> str:
+    """What was asked for after ``--wandb``, else the learner's setting, else online where a key is
+    configured."""
+    wished = load_settings().wandb if wished == "auto" else wished
+    return default_mode() if wished == "auto" else wished
 
 
 def default_mode() -> str:

@@ -17,6 +17,7 @@ from q1lab.acts import ACTS, Act, bringing, named
 from q1lab.errors import Problem
 from q1lab.study import command
 from q1lab.study.command import Wish
+from q1lab.study.design import seeds_text
 from q1lab.week.kinds import STEP_KINDS, StepKind
 from q1lab.week.numbers import Numbers, Shape
 
@@ -439,7 +440,7 @@ class Week:
 def _seeds_words(seeds: object) -> str:
     """The seeds of an action, a number, a list or as typed, as `q1lab run --seeds` takes them."""
     if isinstance(seeds, tuple | list):
-        return command.seeds_text(tuple(int(seed) for seed in seeds))
+        return seeds_text(tuple(int(seed) for seed in seeds))
     return str(seeds)
 
 

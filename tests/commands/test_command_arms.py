@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 
-from q1lab import loops, paths
+from q1lab import paths
 from q1lab.compare import cache, results, wording
 from q1lab.compare.charts import comparison_figure
 from q1lab.index.store import Store
 from q1lab.index.view import look
 from q1lab.study import launch, studies
+from q1lab.trainers import command_draft
 from q1lab.tui.widgets.forest import Forest, draw, of_record, so_far
 from q1lab.tui.widgets.palette import Palette
 from q1lab.tui.widgets.side_by_side import side_by_side
@@ -44,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(Path(__file__).parents[1] / "kit" / LOOP, made)
     monkeypatch.chdir(made)
     monkeypatch.setenv("Q1LAB_WANDB", "disabled")
-    loops._ask.cache_clear()
+    command_draft._ask.cache_clear()
     return made
 
 
@@ -235,14 +236,14 @@ def test_nobody_waits_for_a_look() -> None:
 def test_what_changes_during_a_look_is_not_trained(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = loops.looked_at
+    look = command_draft.looked_at
 
-    def meanwhile(study: studies.Study) -> studies.Study:
-        found = look(study)
+    def meanwhile(*asked: Any) -> Any:
+        found = look(*asked)
         (folder / LOOP).write_text((folder / LOOP).read_text() + "\n")
         return found
 
-    monkeypatch.setattr(loops, "looked_at", meanwhile)
+    monkeypatch.setattr(command_draft, "looked_at", meanwhile)
     shown = q1lab(*FAST, "--seeds", "3", code=2).stderr
     assert f"{LOOP} changed while the study was planned" in shown
     assert studies.ids() == []

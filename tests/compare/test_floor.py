@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +15,10 @@ from q1lab.compare.stats import ALPHA, Kind
 from q1lab.index.store import Store
 from q1lab.study import command, kept, launch, reuse, studies
 from q1lab.study.command import Wish
-from q1lab.study.studies import OTHER_SEEDS, Run, Study
+from q1lab.study.studies import Run, Study
+from q1lab.trainers.own_loop import OTHER_SEEDS
 from tests.kit.lab_home import finish, make_study
+from tests.kit.plans import changed
 from tests.kit.waiting import wait_for
 
 Fake = Callable[..., None]
@@ -38,7 +39,7 @@ def found(study: Study) -> Comparison:
 def floor_of_baseline(name: str = "baseline-1", **how: object) -> Study:
     """A finished study of the baseline against itself, as a plan has it."""
     made = make_study(name, "baseline", **how)  # type: ignore[arg-type]
-    made = dataclasses.replace(made, seed_shift={"modified": OTHER_SEEDS})
+    made = changed(made, seed_shift={"modified": OTHER_SEEDS})
     studies.save(made)
     finish(made, effect=0.0, noise=0.02)
     return made
@@ -48,15 +49,15 @@ def test_the_baseline_against_itself_trains_on_other_seeds(fake_trainer: Fake) -
     study = trained("baseline", seeds="4")
     assert study.id == "baseline-1"
     assert study.is_floor
-    assert study.drawn_with(Run("baseline", "baseline", 2)) == 2
-    assert study.drawn_with(Run("modified", "baseline*", 2)) == OTHER_SEEDS + 2
+    assert study.trainer.seed_drawn(Run("baseline", "baseline", 2)) == 2
+    assert study.trainer.seed_drawn(Run("modified", "baseline*", 2)) == OTHER_SEEDS + 2
     told = found(study)
     assert told.n == 4
     assert len(set(told.pairs.values())) == 4, "no pair is of two equal runs"
     assert told.floor is None
-    assert command.text(command.of_study(study)).startswith("q1lab run baseline --seeds 4")
+    assert command.text(study.trainer.request(study)).startswith("q1lab run baseline --seeds 4")
     with Store() as store:
-        again = planning.plan(command.of_study(study), store)
+        again = planning.plan(study.trainer.request(study), store)
     assert (again.study.id, again.missing) == (study.id, ())
 
 
@@ -84,7 +85,7 @@ def test_its_interval_is_the_row_of_every_later_verdict_of_the_same_baseline() -
     assert "measured: baseline-1" in "\n".join(terminal.lines(after, 80))
     assert wording.to_json(after)["floor"]["study"] == "baseline-1"
     other = make_study("rope-2", preset="quick")
-    other = dataclasses.replace(other, config={**other.config, "n_layer": 2})
+    other = changed(other, config={**other.trainer.hyperparameters, "n_layer": 2})
     studies.save(other)
     finish(other)
     assert found(other).floor_study is None, "of another size"
@@ -117,7 +118,7 @@ def test_its_runs_are_kept_for_other_studies_and_its_own(fake_trainer: Fake) -> 
     welch = trained("baseline", seeds="3", headline="welch")
     assert len(found(welch).reused) == 6
     assert found(welch).pairs == found(first).pairs
-    assert not reuse.find(dataclasses.replace(first, seed_shift={}))[3:], "equal names, other seeds"
+    assert not reuse.find(changed(first, seed_shift=None))[3:], "equal names, other seeds"
 
 
 def test_a_copy_with_another_name_is_still_refused(fake_trainer: Fake, tmp_path: Path) -> None:
@@ -141,4 +142,4 @@ def test_a_kept_floor_trains_again(fake_trainer: Fake, tmp_path: Path) -> None:
     with Store() as store:
         again = planning.plan(Wish(str(tmp_path / "studies" / study.id), fresh=True), store)
     assert again.study.is_floor
-    assert again.study.seed_shift == {"modified": OTHER_SEEDS}
+    assert again.study.to_dict()["seed_shift"] == {"modified": OTHER_SEEDS}

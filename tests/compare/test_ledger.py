@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 from dataclasses import replace
@@ -20,8 +19,10 @@ from q1lab.index import journal, questions, upkeep
 from q1lab.index.store import Store
 from q1lab.study import ranges, studies
 from q1lab.study.declared import declaration
-from q1lab.study.studies import Imported, Study
+from q1lab.study.origin import ImportedRuns
+from q1lab.study.studies import Study
 from tests.kit.lab_home import finish, make_study, train
+from tests.kit.plans import changed
 
 
 def at(hour: int) -> str:
@@ -53,7 +54,7 @@ def level_of(study: Study) -> float:
 
 
 def edited(study: Study, **changes: object) -> Study:
-    made = dataclasses.replace(study, **changes)  # type: ignore[arg-type]
+    made = changed(study, **changes)
     studies.save(made)
     return made
 
@@ -72,9 +73,11 @@ def again(how: str) -> Study:
         case "other seeds":
             return second
         case "another preset":
-            return edited(second, preset="quick", config={**second.config, "n_layer": 2})
+            return edited(
+                second, preset="quick", config={**second.trainer.hyperparameters, "n_layer": 2}
+            )
         case "--set":
-            return edited(second, config={**second.config, "learning_rate": 3e-4})
+            return edited(second, config={**second.trainer.hyperparameters, "learning_rate": 3e-4})
         case "another headline":
             return edited(second, headline="welch")
         case "swapped arms":
@@ -83,7 +86,7 @@ def again(how: str) -> Study:
             return edited(second, device="cuda")
         case "imported":
             arms = {name: replace(arm, origin="runs.csv") for name, arm in arms.items()}
-            return edited(second, arms=arms, imported=Imported("runs.csv"))
+            return edited(second, arms=arms, imported=ImportedRuns("runs.csv"))
     raise AssertionError(how)
 
 
@@ -113,7 +116,7 @@ def test_asking_again_is_counted_and_pays(how: str) -> None:
 def test_an_import_is_asked_when_it_is_taken_in() -> None:
     first = done(make_study(created=at(10)))
     second = make_study("rope-2", seeds=(3, 4, 5), created=at(8))
-    done(edited(second, imported=Imported("runs.csv", time=at(12))))
+    done(edited(second, imported=ImportedRuns("runs.csv", time=at(12))))
     assert level_of(first) == ALPHA
     assert level_of(studies.load("rope-2")) == ALPHA_LATER
 

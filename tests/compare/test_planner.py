@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +17,7 @@ from q1lab.index.store import Store
 from q1lab.study import ranges
 from q1lab.tui.widgets import forest
 from tests.kit.lab_home import finish, make_study
+from tests.kit.plans import changed
 
 
 def test_from_ones_own_runs_and_from_shipped_figures() -> None:
@@ -64,7 +64,7 @@ def test_every_shipped_row_is_a_spread() -> None:
         assert on is not None
         assert on.source.endswith("(cpu, 2,000 iters on stdlib)")
     study = make_study()
-    study = replace(study, config={**study.config, "max_iters": 300})
+    study = changed(study, config={**study.trainer.hyperparameters, "max_iters": 300})
     assert "this is for 300 iters on shakespeare, where" in planner.can_see(study, found)
 
 

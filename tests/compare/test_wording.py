@@ -34,6 +34,7 @@ from q1lab.tui.widgets.study_words import verdict_words
 from tests.kit import document_records as records
 from tests.kit import lab_home
 from tests.kit.comparisons import make
+from tests.kit.plans import changed
 
 COLORS = Palette(*["#101010"] * 9)
 BASE = {0: 1.9090, 1: 1.9055, 2: 1.9102}
@@ -288,7 +289,7 @@ def test_a_budget_at_which_little_is_trained_is_called_short(iters: int, short: 
 def with_curves(iters: int, loss: Callable[[int], float], name: str = "rope-1") -> Comparison:
     """A comparison of studies whose val loss goes so, by iter."""
     study = lab_home.make_study(name)
-    study = replace(study, config={**lab_home.CONFIG, "max_iters": iters})
+    study = changed(study, config={**lab_home.CONFIG, "max_iters": iters})
     for run in study.runs:
         swing = 0.01 if (run.arm == "modified") == (run.seed == 1) else 0.0
         events = lab_home.train(study, run.arm, run.seed, iters, val=1.9 + swing)

@@ -25,8 +25,10 @@ from q1lab.model import learner
 from q1lab.study import command, kept, studies
 from q1lab.study.bundle import Evidence
 from q1lab.study.command import Wish
-from q1lab.study.studies import Imported, Study
+from q1lab.study.origin import ImportedRuns
+from q1lab.study.studies import Study
 from tests.kit.places import MODELS
+from tests.kit.plans import changed
 from tests.kit.repos import begun, git, of_its_own
 
 OF_ITS_FILES = "q1lab run {0}/source/modified/swiglu.py --baseline {0}/source/baseline/model.py"
@@ -176,13 +178,17 @@ def planned(folder: Path | str, **more: object) -> planning.Plan:
 def test_everything_that_was_decided_is_on_record(study: Study, repo: Path) -> None:
     found = kept.load(keep(study, repo))
     there = found.study
-    assert there.config == study.config
+    assert there.trainer.hyperparameters == study.trainer.hyperparameters
     assert there.seeds == (2, 5)
-    assert (there.headline, there.device, there.dtype) == ("welch", "cpu", "fp32")
-    assert there.threads == study.threads
+    assert (there.design.headline, there.trainer.device, there.trainer.number_format) == (
+        "welch",
+        "cpu",
+        "fp32",
+    )
+    assert there.trainer.threads == study.trainer.threads
     assert found.values == kept.values_of(study)
     assert len(found.values) == 4
-    imported = replace(study, imported=Imported(str(repo / "runs.csv")))
+    imported = changed(study, imported=ImportedRuns(str(repo / "runs.csv")))
     for one in (study, imported):
         for file in keep(one, repo).rglob("*"):
             assert file.is_dir() or str(repo.parent) not in file.read_text()
@@ -196,16 +202,16 @@ def test_the_folder_plans_the_study_in_another_home(
     made = planned(folder)
     assert made.is_new
     assert studies.identity(made.study) == studies.identity(study)
-    assert (made.study.seeds, made.study.threads) == (study.seeds, study.threads)
+    assert (made.study.seeds, made.study.trainer.threads) == (study.seeds, study.trainer.threads)
     assert [made.study.arms[arm].variant for arm in studies.ARMS] == ["model", "swiglu"]
 
 
 def test_threads_are_those_of_then(
     study: Study, repo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    folder = keep(replace(study, threads=3), repo)
+    folder = keep(changed(study, threads=3), repo)
     monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "other"))
-    assert planned(folder).study.threads == 3
+    assert planned(folder).study.trainer.threads == 3
 
 
 def test_at_home_it_is_the_study_itself(study: Study, repo: Path) -> None:
@@ -309,10 +315,19 @@ def keep_as_before(study: Study, root: Path, **more: object) -> Path:
     data = {"name": study.data.name, "sha256": study.data.sha256}
     record = {
         **{"format": 1, "study": study.id, "created": study.created, "seeds": list(study.seeds)},
-        **{"headline": study.headline, "preset": study.preset, "device": study.device},
-        **{"dtype": study.dtype, "threads": study.threads, "unchecked": study.unchecked, **arms},
+        **{
+            "headline": study.design.headline,
+            "preset": study.trainer.recipe,
+            "device": study.trainer.device,
+        },
+        **{
+            "dtype": study.trainer.number_format,
+            "threads": study.trainer.threads,
+            "unchecked": study.trainer.unchecked,
+            **arms,
+        },
         "data": {**data, "characters": 5, "vocab_size": 9, "file": "words.txt"},
-        **{"config": dict(study.config), "versions": dict(study.versions)},
+        **{"config": dict(study.trainer.hyperparameters), "versions": dict(study.trainer.versions)},
         "val_loss": kept.values_of(study),
     }
     (folder / "study.toml").write_text(tomlkit.dumps({**record, **more}))
@@ -434,7 +449,7 @@ def test_the_document_says_what_is_true(study: Study, repo: Path) -> None:
     text = (repo / "MODIFICATION.md").read_text()
     assert not (repo / "studies").exists()
     assert "are not in this repository as they trained" in text
-    assert command.argv(command.of_study(study))[2] not in text  # no private path
+    assert command.argv(study.trainer.request(study))[2] not in text  # no private path
     q1lab(repo, "keep", "--yes")
     q1lab(repo, "modification", "swiglu", "--yes", "--no-study")
     assert printed_command(repo) == ["q1lab", "run", "studies/swiglu-1"]

@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 from labs import report, sharing
 from q1lab import paths, records
 from q1lab.cli import run
+from q1lab.designs.fixed import Fixed
 from q1lab.errors import Problem
 from q1lab.index import ingest
 from q1lab.index.ingest import fold, metrics_of
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
-from q1lab.study.command import parse_seeds
 from q1lab.study.events import LONGEST, read_new, sound
 from q1lab.study.studies import Study
 from q1lab.week import progress
@@ -360,7 +360,7 @@ def test_a_clock_that_was_set_back_changes_neither_order_nor_durations(faulty: F
     assert all(0 <= s < 30 for s in seconds)
     assert {row["state"] for row in rows} == {"finished"}
     assert launch.is_alive(studies.load("gqa-1").files) is False
-    assert parse_seeds("1") == (0,)
+    assert Fixed.read("1") is not None
 
 
 def test_an_int_too_large_for_a_float_is_no_number() -> None:

@@ -22,11 +22,13 @@ from q1lab.study import studies
 from q1lab.study.loop import Loop
 from q1lab.study.states import State
 from q1lab.study.studies import Study
+from q1lab.trainers.command import NOT_KNOWN
 from q1lab.tui.snapshot import Taker
 from q1lab.tui.widgets.top_line import minutes
 from tests.kit import lab_home
 from tests.kit.commands import q1lab
 from tests.kit.places import ROOT
+from tests.kit.plans import changed
 
 
 def run(arm: str, seed: int, state: State, iter_: int = 0, **changes: Any) -> RunView:
@@ -106,8 +108,7 @@ def test_a_later_attempt_does_not_count_the_time_that_was_lost() -> None:
 def command_study() -> Study:
     """Two arms of a command, one seed each, that report nothing but their metric."""
     loop = Loop("train {args}", {"baseline": "", "rope": "--fast"}, "/", "acc", better="higher")
-    made = lab_home.make_study(seeds=(0,), loop=loop)
-    made = view.replace(made, config={"max_iters": 0}, jobs=1)
+    made = changed(lab_home.make_study(seeds=(0,)), loop=loop, jobs=1, **NOT_KNOWN)
     studies.save(made)
     return made
 

@@ -32,6 +32,7 @@ from q1lab.tui.widgets.results_table import ResultsTable
 from q1lab.week import progress
 from q1lab.week.content import load
 from tests.kit import tui_home
+from tests.kit.plans import of_keys
 
 SHA = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 CONFIG = {
@@ -74,7 +75,7 @@ def make_study(
             800_000,
             1_600_000,
         )
-    study = Study(
+    study = of_keys(
         id=name,
         created=created,
         arms=arms,

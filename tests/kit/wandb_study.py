@@ -18,6 +18,7 @@ from q1lab.files import try_lock
 from q1lab.study import studies
 from q1lab.study.studies import Arm, Data, Study
 from q1lab.tracking import state as wandb_state
+from tests.kit.plans import of_keys
 from tests.kit.wandb_server import KEY
 
 START = "2026-03-07T09:30:00+00:00"
@@ -39,7 +40,7 @@ def plan(
         )
         for name, variant in (("baseline", "baseline"), ("modified", "rope"))
     }
-    study = Study(
+    study = of_keys(
         id=study_id,
         created=START,
         arms=arms,

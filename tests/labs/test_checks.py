@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from q1lab import planning
 from q1lab.commands.check import check
 from q1lab.compare import cache, wording
 from q1lab.errors import Problem
@@ -25,6 +24,7 @@ from q1lab.index.store import Store
 from q1lab.model import marker
 from q1lab.model.checks import CheckReport, CheckResult, Limits, run_checks
 from q1lab.study import studies, variants
+from q1lab.trainers import own_loop_draft
 from tests.kit import lab_home
 from tests.kit.places import MODELS
 
@@ -149,7 +149,7 @@ def test_a_file_that_cannot_be_called_is_no_success_anywhere(
     with Store() as store:  # no step is ticked
         assert learner_tables.evidence(store, "M03-W04") == []
     with pytest.raises(Problem, match="interface"):
-        planning.check(variants.find(str(path)))
+        own_loop_draft.check(variants.find(str(path)))
 
 
 def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
     assert "! causality: changing token 1" in run.output
     assert "overruled by the file, because it fills in gaps" in run.output
     assert "checks passed (2 overruled).\nNext: " in run.output
-    overruled = planning.check(variants.find(str(path)))
+    overruled = own_loop_draft.check(variants.find(str(path)))
     told = ("“causality”, because it fills in gaps", "“prefix”, because a gap has two sides")
     assert overruled == told
     study = lab_home.make_study(overruled=overruled)

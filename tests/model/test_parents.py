@@ -13,7 +13,7 @@ from q1lab.commands.diff import diff
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.model import diffs, learner, marker, parents
-from q1lab.study import command, variants
+from q1lab.study import variants
 from q1lab.study.command import Wish
 from tests.kit.places import MODELS
 from tests.kit.repos import git, of_its_own
@@ -187,7 +187,7 @@ def test_a_study_runs_against_the_parent_and_its_command_does_again(
         base = study.arms["baseline"]
         assert (study.files.root / base.source).read_text() == MINE
         assert (base.variant, base.source) == ("model", "source/baseline/model.py")
-        again = command.of_study(study)
+        again = study.trainer.request(study)
         assert again.baseline is None
         (folder / "model.py").write_text(MINE.replace(*CHANGE))  # as a merge leaves it
         plan = planning.plan(again, store)

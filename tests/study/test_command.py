@@ -16,10 +16,11 @@ from q1lab import planning
 from q1lab.commands.run import run
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.model import parents
-from q1lab.study import command, corpora, presets, studies
+from q1lab.study import command, presets, studies
 from q1lab.study.command import Wish
+from q1lab.study.design import seeds_text
 from q1lab.study.studies import Study
+from q1lab.trainers import own_loop_draft
 from q1lab.week.model import Action
 from tests.kit.places import ROOT
 
@@ -38,23 +39,20 @@ def parsed(words: tuple[str, ...]) -> Wish:
 def drafted(wish: Wish) -> Study:
     """The study that planning makes of a wish where the probe finds what was asked for, else a
     plain CPU."""
-    preset = wish.preset or "cpu"
-    wish = replace(wish, data=wish.data or command.DEFAULT_DATA)
-    pair = parents.pair(wish.variant, wish.baseline)
-    baseline, modified = pair.baseline, pair.modified
-    config = presets.resolve(preset, wish.overrides, (*baseline.fields, *modified.fields))
+    wish = replace(wish, data=wish.data or command.DEFAULT_DATA, preset=wish.preset or "cpu")
     arm = {"n_params": 1, "flops_per_token": 1, "seconds_per_iter": 1.0}
-    answer = {
-        "device": "cpu" if wish.device == "auto" else wish.device,
-        "dtype": "fp32" if wish.dtype == "auto" else wish.dtype,
-        "torch": "0",
-        "arms": {"baseline": arm, "modified": arm},
-    }
-    data = corpora.prepare(wish.data, config["block_size"])
-    seeds = command.parse_seeds(wish.seeds)
-    runs = 2 * len(seeds)
-    places = planning.engine_of(None).places(answer["device"], runs, runs, wish.jobs)
-    return planning._draft(wish, seeds, preset, config, data, answer, pair, places)
+
+    def answer(_: object, question: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "device": "cpu" if question["device"] == "auto" else question["device"],
+            "dtype": "fp32" if question["dtype"] == "auto" else question["dtype"],
+            "torch": "0",
+            "arms": {"baseline": arm, "modified": arm},
+        }
+
+    with pytest.MonkeyPatch.context() as patch, Store() as store:
+        patch.setattr(own_loop_draft, "_ask", answer)
+        return planning.draft_of(wish, store).study
 
 
 OVERRIDES: dict[str, st.SearchStrategy[str]] = {
@@ -74,7 +72,7 @@ WISHES = st.builds(
     variant=st.just("gqa"),
     baseline=st.sampled_from([None, "baseline", "rope"]),
     seeds=st.lists(st.integers(0, 30), min_size=1, max_size=5, unique=True).map(
-        lambda found: command.seeds_text(tuple(found))
+        lambda found: seeds_text(tuple(found))
     ),
     preset=st.sampled_from([None, *presets.PRESETS]),
     device=st.sampled_from(["auto", "cpu", "cuda", "mps"]),
@@ -110,12 +108,12 @@ def test_no_other_command_is_a_wish(line: str) -> None:
 @given(wish=WISHES)
 def test_a_study_is_planned_again_by_its_command(wish: Wish) -> None:
     study = drafted(wish)
-    twin = drafted(parsed(command.argv(command.of_study(study))))
+    twin = drafted(parsed(command.argv(study.trainer.request(study))))
     assert studies.identity(twin) == studies.identity(study)
-    assert (twin.seeds, twin.unchecked, twin.headline) == (
+    assert (twin.seeds, twin.trainer.unchecked, twin.design.headline) == (
         study.seeds,
-        study.unchecked,
-        study.headline,
+        study.trainer.unchecked,
+        study.design.headline,
     )
 
 
@@ -125,7 +123,7 @@ def test_a_preset_that_changed_since_does_not_change_the_study(
     study = drafted(Wish("rope", preset="quick", overrides={"max_iters": "80"}))
     changed = {**presets.PRESETS["quick"], "learning_rate": 0.5, "eval_interval": 7}
     monkeypatch.setitem(presets.PRESETS, "quick", changed)
-    twin = drafted(parsed(command.argv(command.of_study(study))))
+    twin = drafted(parsed(command.argv(study.trainer.request(study))))
     assert studies.identity(twin) == studies.identity(study)
 
 
@@ -149,7 +147,7 @@ def test_the_printed_command_finds_the_study_that_is(
         wish = replace(wish, data=str(text))
     with Store() as store:
         study = planning.save(planning.plan(wish, store), store)
-        line = command.text(command.of_study(study))
+        line = command.text(study.trainer.request(study))
         again = planning.plan(parsed(tuple(shlex.split(line))), store)
     assert not again.is_new
     assert again.study == study
@@ -168,7 +166,7 @@ def test_an_action_of_the_week_is_the_same_command() -> None:
 
 
 def test_seeds_are_told_in_the_shortest_form() -> None:
-    assert [command.seeds_text(found) for found in ((0, 1, 2), (7,), (0,), (3, 1))] == [
+    assert [seeds_text(found) for found in ((0, 1, 2), (7,), (0,), (3, 1))] == [
         "3",
         "7,",
         "1",
@@ -193,5 +191,5 @@ def test_seeds_are_told_in_the_shortest_form() -> None:
 )
 def test_bad_seeds_are_named(text: str, named: str) -> None:
     with pytest.raises(Problem, match=named) as raised:
-        command.parse_seeds(text)
+        command.seeds_of(Wish("rope", seeds=text))
     assert "\n" not in str(raised.value)

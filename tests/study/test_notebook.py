@@ -173,7 +173,7 @@ def test_it_says_what_it_was_planned_with_and_what_is_there(
 ) -> None:
     assert invoke("run", "rope", "--seeds", "1", "--engine", "notebook")[0] == 0
     done = away_with(tmp_path / "away", monkeypatch)
-    versions = studies.load("rope-1").versions
+    versions = studies.load("rope-1").trainer.versions
     planned = f"planned with Python {versions['python']}, torch {versions['torch']}"
     assert planned in done.stdout
     assert f"with Python {platform.python_version()}, torch" in done.stdout
@@ -293,7 +293,7 @@ def test_a_study_for_a_notebook_is_not_trained_here(
     code, out = invoke("run", "rope", "--seeds", "1", "--engine", "notebook")
     assert code == 0
     assert "nothing trains here" in out
-    assert studies.load("rope-1").device == "cuda"
+    assert studies.load("rope-1").trainer.device == "cuda"
     code, out = invoke("status")
     assert (
         "next: q1lab export rope-1 --format notebook · then q1lab import rope-1-results.zip" in out
@@ -320,7 +320,10 @@ def test_it_is_planned_for_the_device_of_its_preset(
     """And with the number format that every such device has."""
     code, out = invoke("run", "rope", "--seeds", "1", "--engine", "notebook", *asked)
     assert code == 0
-    assert (studies.load("rope-1").device, studies.load("rope-1").dtype) == (device, dtype)
+    assert (
+        studies.load("rope-1").trainer.device,
+        studies.load("rope-1").trainer.number_format,
+    ) == (device, dtype)
     assert ("about" in out) == (device == "cpu")  # nobody knows how fast that GPU is
 
 

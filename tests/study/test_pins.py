@@ -30,7 +30,7 @@ from typing import Any
 
 import pytest
 
-from q1lab import files, loops, paths, planning
+from q1lab import files, paths
 from q1lab.compare import ledger, looks
 from q1lab.errors import DISCARD
 from q1lab.files import sha256_json, sha256_text
@@ -42,6 +42,7 @@ from q1lab.study.events import exit_of, first_event, has_ended
 from q1lab.study.studies import ARMS, Run, Study
 from q1lab.tracking import state as wandb_state
 from q1lab.tracking.history_rows import config_of
+from q1lab.trainers import command_draft, own_loop_draft
 from tests.kit.commands import q1lab
 from tests.kit.places import GOLDEN
 from tests.kit.repos import begun, git, of_its_own
@@ -129,7 +130,7 @@ def values_of(store: Store, root: str) -> dict[str, Any]:
             "trains": {arm: sha256_json(_training(study, arm)) for arm in ARMS},
             "asks": [question.text, question.baseline, question.modified],
             "declares": declaration(study),
-            "drawn_with": [study.drawn_with(run) for run in study.runs],
+            "drawn_with": [study.trainer.seed_drawn(run) for run in study.runs],
             **_in_the_ledger(store, study),
             "going_on": command.going_on(study).replace(root, PLACE),
             "wandb": {run: relay.id for run, relay in wandb_state.read(study).items()},
@@ -186,7 +187,11 @@ def write_events(study: Study, run: Run, began: str, copied: str | None, loss: f
     """A finished run, as trainers and copies leave it."""
     start = {"type": "start", "v": 1, "arm": run.arm, "seed": run.seed, "attempt": 1, "time": began}
     first = [
-        {"type": "iter", "iter": at, "train_loss": 4 + loss / at - study.drawn_with(run) % 7 / 100}
+        {
+            "type": "iter",
+            "iter": at,
+            "train_loss": 4 + loss / at - study.trainer.seed_drawn(run) % 7 / 100,
+        }
         for at in (1, 2, 3)
     ]
     end = {"type": "exit", "state": "finished", "iter": study.max_iters or 2, "val_loss": loss}
@@ -223,7 +228,7 @@ class Machine:
         put(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
         for name, value in {"python_version": "3", "system": "Unix", "machine": "any"}.items():
             put(platform, name, lambda value=value: value)
-        for module in (loops, planning):
+        for module in (command_draft, own_loop_draft):
             put(module, "__version__", "0")
         put(journal, "who", lambda: "person")
         put(paths, "models_dir", lambda: here / "labs" / "models")
@@ -259,8 +264,10 @@ class Machine:
         return 1
 
     def loss(self, study: Study, run: Run) -> float:
-        rate = {**study.config, **study.own_config(run.arm)}.get("learning_rate", 1)
-        seed = study.drawn_with(run)
+        rate = {**study.trainer.hyperparameters, **study.trainer.changed_in(run.arm)}.get(
+            "learning_rate", 1
+        )
+        seed = study.trainer.seed_drawn(run)
         mark = int(sha256_text(f"{study.arms[run.arm].sha256} {seed} {rate}")[:8], 16)
         # whole thousandths, so that every machine has the same digits
         return (1900 + seed * 37 % 41 + mark % 29 + EFFECT.get(run.variant, 0)) / 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from q1lab.errors import Problem
-from q1lab.study import studies
+from q1lab.study import hyperparameters
 from q1lab.study.presets import PRESETS, default_for, resolve
 
 
@@ -104,6 +104,6 @@ def test_presets_are_not_changed_by_using_them() -> None:
 @pytest.mark.parametrize("key", ["max_iters", "learning_rate"])
 def test_a_plan_has_no_number_that_set_would_refuse(key: str) -> None:
     with pytest.raises(ValueError, match=f"{key} is {2**53}, and is too large"):
-        studies.hyperparameter(key, 2**53)
+        hyperparameters.hyperparameter(key, 2**53)
     with pytest.raises(Problem, match="too large"):
         resolve("cpu", {key: str(2**53)})

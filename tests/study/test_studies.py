@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import signal
@@ -17,9 +16,8 @@ import pytest
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
-from q1lab.study.engines.choice import Choice
-from tests.kit import lab_home
 from tests.kit.commands import q1lab
+from tests.kit.plans import changed
 from tests.kit.waiting import wait_for
 
 Fake = Callable[..., None]
@@ -287,10 +285,10 @@ def test_the_setting_decides_about_wandb_unless_the_command_does(
     monkeypatch.delenv("Q1LAB_WANDB")
     q1lab("config", "wandb", "disabled")
     record("run", "rope", *SMALL)
-    assert studies.load("rope-1").wandb == "disabled"
+    assert studies.load("rope-1").trainer.wandb == "disabled"
     assert "W&B off" in q1lab("status").stdout
     record("run", "rope", *SMALL, "--fresh", "--wandb", "offline")
-    assert studies.load("rope-2").wandb == "offline"
+    assert studies.load("rope-2").trainer.wandb == "offline"
 
 
 def test_a_planned_range_stops_by_itself_when_it_knows(fake_trainer: Fake) -> None:
@@ -360,56 +358,8 @@ def test_a_range_and_another_headline_or_plan_are_refused(fake_trainer: Fake) ->
 def test_an_upgrade_between_the_looks_is_said(fake_trainer: Fake) -> None:
     record("run", "rope", *SMALL)
     study = studies.load("rope-1")
-    older = {**study.versions, "trainer": "0123456789ab"}
-    studies.save(dataclasses.replace(study, versions=older))
+    older = {**study.trainer.versions, "trainer": "0123456789ab"}
+    studies.save(changed(study, versions=older))
     found = record("run", "rope", *SMALL, "--seeds", "4")
     assert found["study"] == "rope-1"
     assert any("after an upgrade of q1lab's trainer" in caveat for caveat in found["caveats"])
-
-
-def test_a_plan_of_0_1_0_opens_with_nothing_lost() -> None:
-    """There, everything after ``wandb`` was in one bag."""
-    study = lab_home.make_study()
-    plan = json.loads(study.files.plan.read_text())
-    extra = {
-        "overrides": {"dropout": "0.1"},
-        "data": "/texts/mine.txt",
-        "dtype": "auto",
-        "wandb": "offline",
-        "baseline": None,
-        "engine": {"text": "slurm", "kind": "slurm", "address": "", "options": {"cpus": "2"}},
-        "range": {"first": 3, "most": 4, "alpha": 0.03, "limits": [4.0, 3.0]},
-        "series": {
-            "id": "sweep-1", "kind": "sweep", "members": ["rope", "gqa"], "at": 0, "alpha": 0.025,
-        },
-        "tuned": {
-            "key": "learning_rate", "around": 0.001, "values": [0.0005, 0.001], "seeds": 2,
-            "chosen": {"baseline": 0.001, "modified": 0.0005},
-            "losses": {"baseline": [1.9, 1.8], "modified": [None, 1.9]}, "series": "tune-1",
-        },
-        "arm_config": {"modified": {"learning_rate": 0.0005}},
-        "seed_shift": {"modified": 7},
-        "shared_at_start": 0.99,
-        "trainers": ["abc"],
-        "overruled": ["“causality”, because"],
-        "imported": {"from": "a.csv", "time": "now", "allowed": ["seeds"], "runs": ["x"]},
-    }  # fmt: skip
-    study.files.plan.write_text(json.dumps({**plan, "v": 1, "extra": extra}))
-    old = studies.load(study.id)
-    assert old.asked == studies.Asked("/texts/mine.txt", "offline", None)
-    assert old.engine == Choice("slurm", "slurm", "", {"cpus": "2"})
-    assert old.range is not None
-    assert old.series is not None
-    assert old.tuned is not None
-    assert (old.range.limits, old.series.members, old.tuned.losses["modified"]) == (
-        (4.0, 3.0),
-        ("rope", "gqa"),
-        (None, 1.9),
-    )
-    assert old.own_config("modified") == {"learning_rate": 0.0005}
-    assert old.drawn_with(studies.Run("modified", "rope", 1)) == 8
-    assert (old.shared_at_start, old.trainers) == (0.99, ("abc",))
-    assert old.overruled == ("“causality”, because",)
-    assert old.imported is not None
-    assert (old.imported.source, old.imported.allowed) == ("a.csv", ("seeds",))
-    assert studies.from_dict(json.loads(json.dumps(old.to_dict()))) == old

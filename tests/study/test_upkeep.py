@@ -13,7 +13,6 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,9 @@ from q1lab.files import sha256_file, utc_now
 from q1lab.index import labels, questions, upkeep
 from q1lab.index.store import Store
 from q1lab.study import bundle, studies
-from q1lab.study.studies import Imported
+from q1lab.study.origin import ImportedRuns
 from tests.kit import wandb_study as lab
+from tests.kit.plans import changed
 
 SMALL = ("--preset", "quick", "--max-iters", "20", "--seeds", "2", "--wandb", "disabled", "--json")
 
@@ -326,7 +326,7 @@ def test_an_import_is_as_old_as_its_taking_in() -> None:
         study.files.run(run.name).model.write_bytes(b"w")
     long_ago = "2020-01-01T00:00:00+00:00"
     for time_, kinds in ((utc_now(), []), (long_ago, ["models"])):
-        studies.save(replace(study, created=long_ago, imported=Imported("x", "", time_)))
+        studies.save(changed(study, created=long_ago, imported=ImportedRuns("x", "", time_)))
         assert [item.kind for item in upkeep.plan(models=True)] == kinds
 
 

@@ -89,7 +89,7 @@ def test_pull_groups_and_compares(
     assert record["complete"] is True
     study = studies.load(studies.latest())
     assert study.id == "modified-1"
-    assert study.config["learning_rate"] == 1e-3
+    assert study.trainer.hyperparameters["learning_rate"] == 1e-3
     assert study.data.name == "shakespeare_char"
     assert study.max_iters == 100
     with Store() as store:
@@ -137,7 +137,7 @@ def test_what_the_relay_sent_comes_back_the_same(
     assert back.id == "rope-2"
     assert back.arms["modified"].sha256 == study.arms["modified"].sha256
     assert back.data.sha256 == study.data.sha256
-    assert back.config == study.config
+    assert back.trainer.hyperparameters == study.trainer.hyperparameters
     with Store() as store:
         ingest.take_in(store, study)
         ours, theirs = store.runs(study.id), store.runs(back.id)
@@ -201,7 +201,7 @@ def test_a_difference_that_is_meant_is_kept_in_the_record() -> None:
     )
     assert list(grouped.arms["baseline"]) == [0]
     study = importing.create(grouped, "a test")
-    kept = studies.load(study.id).imported
+    kept = studies.load(study.id).origin
     assert kept is not None
     assert kept.allowed == ("n_kv_head", "seeds")
     assert any("n_kv_head differs" in note for note in kept.notes)
@@ -271,7 +271,11 @@ def test_a_whole_study_from_another_machine(
     study.files.root.rename(away)
     assert run(["import", str(away)]) == 0
     back = studies.load("rope-1")
-    assert (back.config, back.seeds, back.wandb) == (study.config, study.seeds, "disabled")
+    assert (back.trainer.hyperparameters, back.seeds, back.trainer.wandb) == (
+        study.trainer.hyperparameters,
+        study.seeds,
+        "disabled",
+    )
     assert (back.files.source / "modified.py").read_text() == "# modified\n"
     assert run(["import", str(away), "--allow", "x"]) == 2
     # the same study once more has nothing that is missing here
@@ -351,7 +355,7 @@ def test_of_runs_from_elsewhere_nothing_is_said_about_what_pairs_share(tmp_path:
     rows = [f"{cfg},{k},{2 + k / 9 + shift}" for k in range(4) for cfg, shift in arms]
     file = csv(tmp_path, "\n".join(["cfg,seed,val_loss", *rows]))
     study = importing.create(importing.group(outside_runs.from_csv(file)), "a test")
-    assert study.headline == "welch"
+    assert study.design.headline == "welch"
     with Store() as store:
         told = compare(store, study)
     assert "with it the batches" not in wording.floor_why(told)
@@ -374,7 +378,7 @@ def test_a_run_that_finished_without_saying_its_loss_did_not_diverge(
     study = importing.create(importing.group(runs), "a test")
     with Store() as store:
         told = compare(store, study)
-    assert (study.headline, told.lost) == ("paired", 0)
+    assert (study.design.headline, told.lost) == ("paired", 0)
     assert (told.reason is Reason.INCOMPLETE) != evaluated
     assert evaluated or "doesn't say its final val loss" in " ".join(wording.notes(told))
 

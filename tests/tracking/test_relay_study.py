@@ -54,7 +54,7 @@ def test_a_study_is_whole_at_wandb(server: WandbServer) -> None:
     try:
         train()
         study = studies.load(studies.latest())
-        assert study.wandb == "online", "a key is configured"
+        assert study.trainer.wandb == "online", "a key is configured"
         wait_for(lambda: not wandb_state.pending(study), "the last upload")
         for each in study.runs:
             there = server.run(each.name)

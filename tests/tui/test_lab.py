@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -39,6 +38,7 @@ from tests.kit.lab_home import (
     until,
     words,
 )
+from tests.kit.plans import changed
 
 SIZES = [(80, 24), (120, 40), (60, 20)]
 
@@ -466,7 +466,7 @@ def test_the_end_of_a_planned_range_is_seen_as_one() -> None:
     with Store() as store:
         before = taker.take(store)
         assert [(line.state, line.total) for line in before.studies] == [("running", 10)]
-        studies.save(replace(study, looks=((0, 1, 2),)))
+        studies.save(changed(study, looks=((0, 1, 2),)))
         os.close(locked)
         after = taker.take(store)
     assert [(line.state, line.done, line.total) for line in after.studies] == [("finished", 6, 6)]

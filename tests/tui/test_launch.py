@@ -19,6 +19,7 @@ from q1lab.paths import content_dir
 from q1lab.study import kept, launch, studies
 from q1lab.study.command import Wish
 from q1lab.study.loop import Loop
+from q1lab.trainers.command import NOT_KNOWN
 from q1lab.tui.screens import launch_plan
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.launch import LaunchScreen
@@ -28,6 +29,7 @@ from q1lab.tui.widgets.launch_words import prediction_words
 from q1lab.week import content, progress
 from tests.kit.lab_home import app, finish, make_study, notices, open_lab, until, words
 from tests.kit.places import MODELS
+from tests.kit.plans import changed
 from tests.kit.tui_home import settled
 from tests.kit.waiting import wait_for
 
@@ -139,7 +141,7 @@ async def test_the_seeds_that_a_verdict_names_are_planned(
 async def test_more_seeds_of_a_command_are_said_in_words() -> None:
     """The form is for model files."""
     loop = Loop("train {seed}", {"baseline": "", "fast": "x"}, "/", "val/loss")
-    study = replace(make_study(), loop=loop)
+    study = changed(make_study(), loop=loop, **NOT_KNOWN)
     studies.save(study)
     async with app().run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
@@ -379,7 +381,12 @@ async def test_what_then_how_with_the_values_that_fields_come_to(
         assert not screen.query_one("#seeds").is_on_screen
         assert screen.draft is not None
         study = screen.draft.study
-        for value in (f"{study.max_iters:,}", study.device, study.dtype, "this machine"):
+        for value in (
+            f"{study.max_iters:,}",
+            study.trainer.device,
+            study.trainer.number_format,
+            "this machine",
+        ):
             assert value in words(pilot.app)
         screen.query_one("#iters", Input).value = "4x"
         await until(pilot, lambda: "iters '4x': give a whole number" in said(screen))

@@ -972,7 +972,7 @@ def test_a_run_without_data_trains_on_what_was_chosen(
     assert ran("data", "own.txt")[0] == 0
     assert ran(*ask)[0] == 0
     assert [studies.load(one).data.name for one in studies.ids()] == ["stdlib", "own.txt"]
-    again = command.of_study(studies.load("rope-1"))
+    again = studies.load("rope-1").trainer.request(studies.load("rope-1"))
     assert "--data stdlib" in command.text(again)  # whatever is chosen now
     own.unlink()
     code, said = ran(*ask)

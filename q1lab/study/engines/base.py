@@ -132,7 +132,7 @@ class Engine(ABC):
 
     def room(self, study: Study) -> int:
         """How many of a study's runs train at once without taking time from each other."""
-        return study.jobs
+        return study.trainer.jobs
 
     @staticmethod
     def by_hand(study_id: str) -> str:

@@ -38,7 +38,7 @@ class Local(Engine):
         return jobs, max(1, machine.cores() // jobs) if device == "cpu" else 1
 
     def room(self, study: Study) -> int:
-        return machine.places(study.device, study.threads)
+        return machine.places(study.trainer.device, study.trainer.threads)
 
     def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Trainers:
         return Trainers(study, launch, lock, beside)
@@ -52,7 +52,7 @@ class Trainers(Crew):
     ) -> None:
         self.study, self.launch, self.lock, self.beside = study, number, lock, beside
         self.files = study.files
-        self.jobs = study.jobs
+        self.jobs = study.trainer.jobs
         self.workers: list[subprocess.Popen[bytes]] = []
         self.looks = early_stopping.Looks(study)
 
@@ -120,15 +120,15 @@ class Trainers(Crew):
 
     def _start_trainer(self) -> subprocess.Popen[bytes]:
         command = [
-            *children.trainer(self.study.loop is not None),
+            *self.study.trainer.program(),
             str(self.files.root),
             "--launch",
             str(self.launch),
         ]
         if self.jobs == 1:
             command.append("--alone")
-        env = children.environment(self.study.threads)
-        if self.study.device == "cuda":
+        env = children.environment(self.study.trainer.threads)
+        if self.study.trainer.device == "cuda":
             env["CUDA_VISIBLE_DEVICES"] = gpu_for(
                 len(self.workers), env.get("CUDA_VISIBLE_DEVICES")
             )

@@ -172,7 +172,7 @@ class Ray(Remote):
         trainer = ["python3", "-P", "-m", "labs.train"]
         how = {
             "trainer": _command("Q1LAB_ENGINE_TRAINER", trainer),
-            "threads": study.threads,
+            "threads": study.trainer.threads,
             "attempts": dict(job.attempts),
             "last": dict(job.last),
             "cpus": self.cpus,

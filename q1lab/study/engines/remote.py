@@ -64,8 +64,8 @@ class Remote(Engine):
         """Ask the job to stop; each run keeps a checkpoint where it can."""
 
     def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Crew:
-        assert study.engine is not None
-        return Crew(study, launch, self, study.engine.text, beside=beside)
+        assert study.trainer.engine is not None
+        return Crew(study, launch, self, study.trainer.engine.text, beside=beside)
 
 
 @dataclass(frozen=True)

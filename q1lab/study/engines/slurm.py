@@ -185,9 +185,9 @@ class Slurm(Remote):
 
     def _script(self, study: Study, cells: Path) -> str:
         """What a task runs: exec, so that the trainer gets Slurm's signals itself."""
-        program = children.trainer(study.loop is not None)
+        program = study.trainer.program()
         trainer = shlex.join([*program, str(study.files.root)])
-        threads = study.threads
+        threads = study.trainer.threads
         listed = shlex.quote(str(cells))
         return (
             "#!/bin/bash\n"

@@ -25,11 +25,15 @@ def launch(app: Q1Lab, wish: Wish | None = None) -> None:
 
 def more_seeds(app: Q1Lab, study: Study, n: int | None) -> None:
     """Plan the same question with ``n`` seeds per arm; without a number, with twice as many."""
-    from q1lab.study.command import going_on, of_study
+    from q1lab.study.command import going_on
 
-    if study.loop is not None:  # the form is for model files
+    if not study.trainer.has_model_files:  # which are what the form asks for
         line = going_on(study)
-        more = "" if study.gate is not None else f" --seeds {n or 2 * len(study.seeds)}"
+        more = (
+            ""
+            if study.design.proposed_by(study.variant)
+            else f" --seeds {n or 2 * len(study.seeds)}"
+        )
         app.notify(f"A command trains it. For more: {line}{more}", markup=False)
         return
     wanted = max(n or 2 * len(study.seeds), len(study.seeds) + 1)
@@ -37,4 +41,4 @@ def more_seeds(app: Q1Lab, study: Study, n: int | None) -> None:
     seeds = [*study.seeds, *islice(fresh, wanted - len(study.seeds))]
     plain = seeds == list(range(wanted))
     words = str(wanted) if plain else ",".join(map(str, seeds))
-    launch(app, replace(of_study(study), seeds=words))
+    launch(app, replace(study.trainer.request(study), seeds=words))

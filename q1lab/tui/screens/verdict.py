@@ -69,7 +69,7 @@ class VerdictScreen(OwnScreen[None]):
         self._note()
 
     def _together(self, store: Store) -> Together | None:
-        mine = studies.load(self.study_id).series
+        mine = studies.load(self.study_id).origin.series
         return series_table.read(store, mine.id) if mine is not None else None
 
     def _with_series(self, found: Together | None) -> None:

@@ -17,7 +17,7 @@ from q1lab.compare.comparison import Comparison
 from q1lab.compare.stats import MIN_FOR_VERDICT
 from q1lab.formats import MINUS, signed
 from q1lab.index.view import RunView
-from q1lab.study import ranges
+from q1lab.study.design import Design
 from q1lab.study.states import State
 from q1lab.study.studies import Study
 from q1lab.tui.widgets.palette import Palette, palette
@@ -57,15 +57,15 @@ class Forest:
 
 def so_far(study: Study, runs: Sequence[RunView]) -> Forest:
     """Finished pairs of ``runs`` while their study goes on. No mean and no interval: looking
-    early invites stopping early; but for a planned range, whose looks are paid for, the interval
-    after each."""
-    planned, plan = len(study.seeds), study.range
+    early invites stopping early; but for a design that declares its looks, which are paid for, the
+    interval after each."""
+    planned, design = len(study.seeds), study.design
     pairs = dict(finished_pairs(runs))
     shown = wording.pairs_shown(pairs)
     bars = _of_pairs(pairs, shown, signed)
-    if plan is not None:
-        bars += _narrowing(plan, _first_pairs(runs, pairs))
-        notes = [wording.declared(plan.first, plan.most, plan.alpha)]
+    if design.level is not None:
+        bars += _narrowing(design, _first_pairs(runs, pairs))
+        notes = [wording.declared(*design.pairs, design.level)]
     elif planned >= MIN_FOR_VERDICT:
         notes = [wording.not_yet(planned)]
     else:
@@ -100,12 +100,12 @@ def _first_pairs(runs: Sequence[RunView], pairs: Mapping[int, float]) -> list[fl
     return [pairs[seed] for seed in takewhile(pairs.__contains__, seeds)]
 
 
-def _narrowing(plan: ranges.Range, values: Sequence[float]) -> list[Bar]:
-    """The interval after each pair of a planned range: it may be seen, since each look is paid
-    for."""
+def _narrowing(design: Design, values: Sequence[float]) -> list[Bar]:
+    """The interval after each pair at which the design declares a look: it may be seen, since each
+    look is paid for."""
     found = []
-    for n in range(plan.first, len(values) + 1):
-        ends = ranges.interval(plan, values[:n])
+    for n in range(design.pairs[0], len(values) + 1):
+        ends = design.interval_at(values[:n])
         if ends is not None:
             mean = sum(values[:n]) / n
             found.append(Bar(f"after {n} pairs", *ends, mean, "foreground", weight="bold"))

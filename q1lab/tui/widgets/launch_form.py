@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from q1lab.errors import Problem
 from q1lab.study import kept, variants
-from q1lab.study.command import DEFAULT_DATA, Wish, parse_range, parse_seeds
+from q1lab.study.command import DEFAULT_DATA, Wish, seeds_of
 from q1lab.study.engines.choice import HERE
 from q1lab.study.presets import PRESETS
 from q1lab.study.studies import Study
@@ -113,12 +113,12 @@ class LaunchForm(VerticalScroll, can_focus=False):
             "baseline": study.baseline,
             "data": f"{study.data.name}; or a file",
             "iters": f"{study.max_iters:,}",
-            "jobs": str(study.jobs),
-            "preset": study.preset,
-            "device": study.device,
-            "dtype": study.dtype,
-            "wandb": study.wandb,
-            "engine": study.engine.text if study.engine else "this machine",
+            "jobs": str(study.trainer.jobs),
+            "preset": study.trainer.recipe,
+            "device": study.trainer.device,
+            "dtype": study.trainer.number_format,
+            "wandb": study.trainer.wandb,
+            "engine": study.trainer.engine.text if study.trainer.engine else "this machine",
         }
         for name, value in values.items():
             field = self.query_one(f"#{name}")
@@ -205,8 +205,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
             overrides[key] = value
         if iters := self._number("iters", "the preset's"):
             overrides["max_iters"] = iters
-        _ = parse_range(self._said("seeds")) or parse_seeds(self._said("seeds"))
-        return replace(
+        wish = replace(
             self.asked,
             variant=variant,
             seeds=self._said("seeds"),
@@ -217,3 +216,5 @@ class LaunchForm(VerticalScroll, can_focus=False):
             overrides=overrides,
             **open_,
         )
+        seeds_of(wish)
+        return wish

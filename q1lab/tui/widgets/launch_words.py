@@ -39,8 +39,9 @@ def estimate(plan: Plan) -> str:
     """The plan's runs and minutes, with its notes."""
     study, missing = plan.study, plan.missing
     what = (
-        f"{study.preset} preset, {study.max_iters:,} iters, {study.data.name}"
-        f"{f' ({read})' if (read := passes(study.passes)) else ''}, {study.device} {study.dtype}"
+        f"{study.trainer.recipe} preset, {study.max_iters:,} iters, {study.data.name}"
+        f"{f' ({read})' if (read := passes(study.passes)) else ''}, "
+        f"{study.trainer.device} {study.trainer.number_format}"
     )
     if plan.alive:
         head = f"{study.id} is exactly this study, and it is training."
@@ -55,7 +56,7 @@ def estimate(plan: Plan) -> str:
             if not plan.is_new
             else f"{len(missing)} runs"
         )
-        head = f"{some}{minutes}; {study.jobs} at once."
+        head = f"{some}{minutes}; {study.trainer.jobs} at once."
         if not plan.is_new:
             head = f"{study.id} goes on: {head}"
     return "\n".join((head, what, *(f"Note: {note}" for note in plan.notes)))

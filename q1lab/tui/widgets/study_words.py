@@ -45,12 +45,12 @@ def heading(view: Focus, width: int, colors: Palette) -> Text:
     record = settled(view)
     right = verdict_words(record, colors) if record is not None else _progress(view, colors)
     details = [
-        f" · {view.study.preset} preset" if view.study.preset else "",
+        f" · {view.study.trainer.recipe} preset" if view.study.trainer.recipe else "",
         f" · {view.study.data.name[:20]}",
         f" · {view.line.id}",
     ]
-    if view.study.device not in ("", "cpu"):
-        details.append(f" · {view.study.device}")
+    if view.study.trainer.device not in ("", "cpu"):
+        details.append(f" · {view.study.trainer.device}")
     if view.wandb is not None and view.wandb.state != "off":
         details.insert(2, f" · W&B {view.wandb.state}")
     if view.engine:  # its words may be long, and matter more than the rest

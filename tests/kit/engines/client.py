@@ -136,5 +136,5 @@ def ladder(*options: str) -> None:
     rows = json.loads(done.stdout)["members"]
     assert [row["comparison"]["verdict"] for row in rows] == ["helps", "helps"]
     made = [studies.load(name) for name in sorted(studies.ids())]
-    assert [study.config["max_iters"] for study in made] == [10, 20]
+    assert [study.trainer.hyperparameters["max_iters"] for study in made] == [10, 20]
     assert [len(said(study).job.cells) for study in made] == [6, 6]

@@ -4,7 +4,7 @@ only an engine knows, what is lost and handed over again, and what nobody answer
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from q1lab.study.runner import Runner
 from q1lab.study.states import State
 from q1lab.study.studies import Study
 from tests.kit.lab_home import make_study
+from tests.kit.plans import changed
 
 A = "baseline-seed0"
 
@@ -331,7 +332,7 @@ def test_what_was_known_before_a_kill_hands_nothing_over(home: object) -> None:
 
 def ranged(jobs: int) -> Study:
     study = make_study(seeds=tuple(range(6)), range=PLANNED)
-    study = replace(study, jobs=jobs)
+    study = changed(study, jobs=jobs)
     studies.save(study)
     return study
 

@@ -11,22 +11,30 @@ import json
 import platform
 import shlex
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from q1lab import __version__, paths, records
+from q1lab.config import load as load_settings
+from q1lab.designs.fixed import Fixed
 from q1lab.errors import FAILED, Problem
 from q1lab.files import sha256_file, sha256_text, utc_now, write_atomic
-from q1lab.repository import Repository
-from q1lab.study import children, reuse
+from q1lab.repository import Repository, state_of
+from q1lab.study import children, reuse, studies
 from q1lab.study.command import Wish
-from q1lab.study.engines.choice import Choice, engine_of
+from q1lab.study.design import TypedSeeds
+from q1lab.study.draft import Draft
+from q1lab.study.engines.choice import Choice, choose, engine_of
+from q1lab.study.kept import Kept
 from q1lab.study.loop import Loop
 from q1lab.study.machine import cores
-from q1lab.study.studies import Arm, Asked, Data, Study
+from q1lab.study.origin import Planned, TypedOptions
+from q1lab.study.studies import Arm, Data, Study
+from q1lab.tracking import state as wandb_state
+from q1lab.trainers.command import Command
 
 LOOK_SECONDS = 600.0
 """How long each short run of the look beforehand may take."""
@@ -36,8 +44,42 @@ DIFF = "uncommitted.diff"
 """Beside a study's sources: what its repository held that was not committed."""
 
 
-def draft(wish: Wish, seeds: tuple[int, ...], engine: Choice | None, wandb: str) -> Study:
-    """The study that a wish for a command would be. Problem for what a person can mend."""
+@dataclass(frozen=True)
+class CommandDraft(Draft):
+    @property
+    def trainer(self) -> Command:
+        assert isinstance(self.study.trainer, Command)
+        return self.study.trainer
+
+    def looked_at(self) -> Command:
+        return looked_at(self.trainer, self.study.baseline, self.study.variant)
+
+    def seconds(self, study: Study, missing: Sequence[str]) -> None:
+        return None
+
+    def write(self, study: Study) -> None:
+        """What the repository of the command holds that is not committed."""
+        prove_inputs(self.trainer.loop)
+        if (study.origin.repo or {}).get("dirty"):
+            with contextlib.suppress(Problem):
+                text = Repository.discover(self.trainer.loop.folder).uncommitted()
+                write_atomic(study.files.source / DIFF, text)
+
+
+def draft(
+    typed: Wish, wish: Wish, seeds: TypedSeeds, again: Kept | None, wandb: str | None = None
+) -> CommandDraft:
+    """The study that a request for a command would be; ``wandb`` is where it logs, whatever the
+    request says. Problem for what a person can mend."""
+    paths.ensure_home()
+    engine = choose(wish.engine, None, wish.engine_options, load_settings().engine)
+    ids = tuple(studies.ids())
+    study = study_of(wish, seeds, engine, wandb or wandb_state.mode(wish.wandb))
+    return CommandDraft(typed, wish, seeds, again, ids, study)
+
+
+def study_of(wish: Wish, seeds: TypedSeeds, engine: Choice | None, wandb: str) -> Study:
+    """The study that a request would be. Problem for what a person can mend."""
     loop = wish.loop
     assert loop is not None
     _only_what_fits(wish)
@@ -67,13 +109,23 @@ def draft(wish: Wish, seeds: tuple[int, ...], engine: Choice | None, wandb: str)
         for arm, name in names.items()
     }
     jobs = wish.jobs or 1
+    trainer = Command(
+        device="" if wish.device == "auto" else wish.device,
+        jobs=jobs,
+        threads=max(1, cores() // jobs),
+        versions={
+            "q1lab": __version__,
+            "platform": f"{platform.system()} {platform.machine()}",
+            "trainer": reuse.trainer_version(by_command=True),
+        },
+        wandb=wandb,
+        engine=engine,
+        loop=loop,
+    )
     return Study(
         id="",
         created=utc_now(),
         arms=arms,
-        looks=(seeds,),
-        preset="",
-        config={"max_iters": 0},
         data=Data(
             name=folder.name or "command",
             sha256=sha256_text(json.dumps([str(folder), loop.metric])),
@@ -83,44 +135,25 @@ def draft(wish: Wish, seeds: tuple[int, ...], engine: Choice | None, wandb: str)
             train_tokens=0,
             val_tokens=0,
         ),
-        device="" if wish.device == "auto" else wish.device,
-        dtype="",
-        jobs=jobs,
-        threads=max(1, cores() // jobs),
-        headline=wish.headline,
-        versions={
-            "q1lab": __version__,
-            "platform": f"{platform.system()} {platform.machine()}",
-            "trainer": reuse.trainer_version(by_command=True),
-        },
-        repo=repo_of(folder, lambda repo: bool(repo.uncommitted())),
-        wandb=wandb,
-        asked=Asked(wandb=wish.wandb, baseline=wish.baseline),
-        engine=engine,
-        loop=loop,
+        trainer=trainer,
+        design=Fixed(batches=(seeds.seeds,), headline=wish.headline, fresh_seeds=seeds.fresh),
+        origin=Planned(
+            typed=TypedOptions(wandb=wish.wandb, baseline=wish.baseline),
+            repo=state_of(folder, lambda repo: bool(repo.uncommitted())),
+        ),
     )
-
-
-def keep_uncommitted(study: Study) -> None:
-    """Keep beside the sources what the repository of the command held that was not committed."""
-    if study.loop is None or not (study.repo or {}).get("dirty"):
-        return
-    with contextlib.suppress(Problem):
-        text = Repository.discover(study.loop.folder).uncommitted()
-        write_atomic(study.files.source / DIFF, text)
 
 
 # ── the look beforehand
 
 
-def looked_at(study: Study) -> Study:
-    """The study with what a short run of each arm showed: where the metric is, and whether a seed
+def looked_at(trainer: Command, baseline: str, modified: str) -> Command:
+    """The trainer with what a short run of each arm showed: where the metric is, and whether a seed
     repeats. Problem where the command can't be compared: it fails, reports no metric, takes no
     seed, reports the arms at different steps, or the same of both."""
-    loop = study.loop
-    if loop is None or loop.repeats:
-        return study
-    return replace(study, loop=_looked_at(loop, study.baseline, study.variant))
+    if trainer.loop.repeats:
+        return trainer
+    return replace(trainer, loop=_looked_at(trainer.loop, baseline, modified))
 
 
 def _looked_at(loop: Loop, baseline: str, modified: str) -> Loop:
@@ -267,12 +300,3 @@ def prove_inputs(loop: Loop) -> None:
             raise Problem(
                 f"{name} changed while the study was planned", next="run the command again"
             )
-
-
-def repo_of(folder: Path, dirty: Callable[[Repository], bool]) -> dict[str, Any] | None:
-    """The git repository that a folder lies in, its commit, and whether it is ``dirty``."""
-    try:
-        repo = Repository.discover(folder)
-        return {"path": str(repo.root), "commit": repo.head().sha, "dirty": dirty(repo)}
-    except Problem:
-        return None

@@ -1,0 +1,54 @@
+"""A number of pairs that was fixed before the first run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+from q1lab.errors import Problem
+from q1lab.study.design import Design, TypedSeeds, seeds_text
+
+MOST_TYPED, MOST_FRESH = 1000, 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fixed(Design):
+    """All pairs count, and the study is over after the last one."""
+
+    kind: ClassVar[str] = "fixed"
+
+    def typed(self) -> str:
+        return f"fresh:{self.fresh_seeds}" if self.fresh_seeds else seeds_text(self.seeds)
+
+    @classmethod
+    def read(cls, text: str) -> TypedSeeds | None:
+        """``3`` is seeds 0, 1, 2; a list such as ``0,1,2,7`` is itself (``7,`` is the single seed
+        7); ``fresh:8`` is 8 seeds that q1lab draws."""
+        fresh = _fresh(text)
+        if fresh:
+            return TypedSeeds(cls, tuple(range(fresh)), fresh, fresh)
+        parts = [part.strip() for part in text.split(",")]
+        if "," in text and parts[-1] == "":
+            parts.pop()
+        if not parts or not all(re.fullmatch(r"[0-9]{1,9}", part) for part in parts):
+            return None
+        numbers = [int(part) for part in parts]
+        if "," not in text:
+            if not 1 <= numbers[0] <= MOST_TYPED:
+                raise Problem(f"--seeds {text}: ", next=f"give at least 1 and at most {MOST_TYPED}")
+            numbers = list(range(numbers[0]))
+        if len(set(numbers)) != len(numbers):
+            twice = next(n for n in numbers if numbers.count(n) > 1)
+            raise Problem(f"--seeds {text}: seed {twice} is listed twice; each seed counts once")
+        return TypedSeeds(cls, tuple(numbers), len(numbers))
+
+
+def _fresh(text: str) -> int:
+    """``fresh:8`` is 8; 0 for a text that asks for no new seeds."""
+    if not text.strip().startswith("fresh"):
+        return 0
+    match = re.fullmatch(r"\s*fresh:([0-9]{1,9})\s*", text)
+    if match is None or not 1 <= int(match[1]) <= MOST_FRESH:
+        raise Problem(f"--seeds {text}: fresh:8 draws 8 seeds", next=f"give from 1 to {MOST_FRESH}")
+    return int(match[1])

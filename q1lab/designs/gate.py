@@ -1,0 +1,59 @@
+"""A proposal to a gate: a first run, and a look only where that was good enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Self
+
+from q1lab.designs.fixed import Fixed
+from q1lab.records import at_most
+from q1lab.study.design import Count, Design, Name, seeds_text
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Its budget, its number there, and the runs of the grid that train. Its losses are shown to
+    nobody until a look has decided."""
+
+    budget: Name
+    proposal: Count
+    cells: Annotated[tuple[Name, ...], at_most(100)]
+    blind: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate(Design):
+    """The first batch of seeds is the first run's, the second one the look's."""
+
+    kind: ClassVar[str] = "gate"
+    sign: ClassVar[str] = "gate"
+
+    gate: Proposal
+
+    def trains(self, run: str) -> bool:
+        return run in self.gate.cells
+
+    @property
+    def is_blind(self) -> bool:
+        return self.gate.blind
+
+    @property
+    def has_verdict(self) -> bool:
+        return False
+
+    def shown(self) -> Self:
+        """The design once a look has decided: the losses may be seen."""
+        return replace(self, gate=replace(self.gate, blind=False))
+
+    def with_cells(self, more: tuple[str, ...]) -> Self:
+        """The design with more runs of the grid."""
+        return replace(self, gate=replace(self.gate, cells=(*self.gate.cells, *more)))
+
+    def whole(self) -> Design:
+        return Fixed(batches=self.batches, headline=self.headline)
+
+    def typed(self) -> str:
+        return seeds_text(self.seeds)
+
+    def proposed_by(self, variant: str) -> str:
+        return f"the `q1lab gate` that proposed {variant}"

@@ -1,0 +1,113 @@
+"""A planned range: 3 to 12 pairs, over at the first look that can tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
+
+from q1lab.errors import Problem
+from q1lab.records import stored_as
+from q1lab.study import ranges
+from q1lab.study.design import Design, TypedSeeds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range(Design):
+    """The rule of a range is in ``q1lab.study.ranges``, which a runner and a notebook share."""
+
+    kind: ClassVar[str] = "range"
+    sign: ClassVar[str] = "range"
+
+    levels: ranges.Range = field(metadata=stored_as("range"))
+
+    @property
+    def pairs(self) -> tuple[int, int]:
+        return self.levels.first, self.levels.most
+
+    @property
+    def is_sequential(self) -> bool:
+        return True
+
+    @property
+    def level(self) -> float | None:
+        return self.levels.alpha
+
+    def looks_until(self, pairs: int) -> tuple[tuple[int, float], ...]:
+        last = min(max(pairs, self.levels.first), self.levels.most)
+        return tuple((n, self.levels.alpha) for n in range(self.levels.first, last + 1))
+
+    def interval_at(self, differences: Sequence[float]) -> tuple[float, float] | None:
+        return ranges.interval(self.levels, differences)
+
+    def over_at(self, differences: Sequence[float | None], delta: float | None) -> int | None:
+        return ranges.over_at(self.levels, differences, delta)
+
+    def counts(self, differences: Sequence[float | None], delta: float | None) -> tuple[int, ...]:
+        """Of the pairs that have ended, in the order of the plan, those up to the deciding look."""
+        return self.seeds[: self.over_at(differences, delta) or len(differences)]
+
+    def may_train(
+        self, differences: Sequence[float | None], delta: float | None, places: int
+    ) -> tuple[int, ...]:
+        """Up to the first look at first, then as many pairs more as there are places."""
+        end = self.over_at(differences, delta)
+        if end is not None and end < len(self.seeds):
+            return self.seeds[:end]
+        return self.seeds[: max(self.levels.first, len(differences) + places)]
+
+    @classmethod
+    def read(cls, text: str) -> TypedSeeds | None:
+        """``3..12`` is a range of 3 to 12 pairs."""
+        if ".." not in text:
+            return None
+        match = re.fullmatch(r"\s*([0-9]{1,9})\s*\.\.\s*([0-9]{1,9})\s*", text)
+        if match is None:
+            raise Problem(f"--seeds {text!r}: a range is two whole numbers, for example 3..12")
+        first, most = int(match[1]), int(match[2])
+        if first < 3:
+            raise Problem(
+                f"--seeds {text}: a range begins at 3 pairs or more; fewer give no verdict"
+            )
+        if first >= most:
+            example = f"{first}..{max(first + 5, 12)}"
+            raise Problem(f"--seeds {text}: a range goes up, for example {example}")
+        from q1lab.compare import looks
+
+        looks.check(first, most)
+        return TypedSeeds(cls, tuple(range(most)), first)
+
+    @classmethod
+    def prove(cls, typed: TypedSeeds, headline: str) -> None:
+        if headline != "paired":
+            raise Problem(
+                f"--seeds {typed.fewest}..{len(typed.seeds)}: the levels of a range hold for the "
+                "paired interval",
+                next="leave --headline welch out, or give a number of seeds",
+            )
+
+    @classmethod
+    def declared(
+        cls,
+        typed: TypedSeeds,
+        seeds: tuple[int, ...],
+        headline: str,
+        may_spend: Callable[[], float],
+    ) -> Self:
+        """The level is fixed here, before the first run: a question that was looked at before pays
+        for that, and a study that was declared together with others has only its share."""
+        from q1lab.compare import looks
+
+        first, most = typed.fewest, len(typed.seeds)
+        alpha = looks.level(first, most, may_spend())
+        levels = ranges.Range(first, most, alpha, looks.limits(first, most, alpha))
+        return cls(batches=(seeds,), headline=headline, levels=levels)
+
+    def declares(self) -> list[float] | None:
+        return [self.levels.first, self.levels.most, self.levels.alpha]
+
+    def typed(self) -> str:
+        if self.fresh_seeds:
+            return f"fresh:{self.fresh_seeds}"
+        return f"{self.levels.first}..{self.levels.most}"

@@ -1,0 +1,31 @@
+"""One value of a hyperparameter that is tried before a study, on seeds that no study has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from q1lab.designs.fixed import Fixed
+from q1lab.study.design import TypedSeeds
+from q1lab.study.series import TUNE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning(Fixed):
+    """A study that only tries a value: it claims nothing of the modification."""
+
+    kind: ClassVar[str] = "tuning"
+
+    @classmethod
+    def is_in(cls, record: Mapping[str, Any]) -> bool:
+        series = record.get("series")
+        return isinstance(series, dict) and series.get("kind") == TUNE
+
+    @classmethod
+    def read(cls, text: str) -> TypedSeeds | None:
+        return None  # nobody types it: `q1lab run --tune` declares it
+
+    @property
+    def asks(self) -> bool:
+        return False

@@ -1,0 +1,30 @@
+"""The hyperparameters that q1lab computes with, and what each of them may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from q1lab import records
+
+WHOLE = (
+    *("max_iters", "batch_size", "block_size", "n_layer", "n_head", "n_embd"),
+    *("eval_interval", "eval_windows", "log_interval"),
+)
+NUMBERS = (
+    *("warmup_iters", "lr_decay_iters", "learning_rate", "min_lr", "weight_decay"),
+    *("beta1", "beta2", "grad_clip", "dropout"),
+)
+"""Hyperparameters that q1lab computes with; others may be anything."""
+
+
+def hyperparameter(key: str, value: Any) -> Any:
+    """``value`` where it is one that q1lab can compute with. ValueError when it isn't."""
+    if key == "max_iters" and value == 0:  # not known before they have ended
+        return value
+    if key in WHOLE and records.load(int, value, key) < 1:
+        raise ValueError(f"{key} is {value}, and must be 1 or more")
+    if key in NUMBERS:
+        records.load(float, value, key)
+    if key in (*WHOLE, *NUMBERS) and abs(value) >= records.LARGEST:
+        raise ValueError(f"{key} is {value}, and is too large")
+    return value

@@ -1,0 +1,121 @@
+"""Where a study came from: planned here, or taken in from elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+from q1lab.records import at_most, stored_as, text
+from q1lab.study.kinds import Part
+from q1lab.study.series import Series
+
+Name = Annotated[str, text(200)]
+Line = Annotated[str, text(1000)]
+Lines = Annotated[tuple[Annotated[str, text(100_000)], ...], at_most(20_000)]
+
+
+@dataclass(frozen=True)
+class TypedOptions:
+    """What was typed, where the rest of the plan doesn't tell."""
+
+    data: Annotated[str, text(4096)] = ""
+    """What to type after --data."""
+    wandb: Name = "auto"
+    baseline: Annotated[str, text(10_000)] | None = None
+    """None: what `q1lab run` takes by itself."""
+
+
+@dataclass(frozen=True)
+class ImportedRuns:
+    """Where runs from elsewhere came from, and what had to be allowed to compare them."""
+
+    source: Annotated[str, text(10_000)] = ""
+    study: Line = ""
+    time: Annotated[str, text(64)] = ""
+    allowed: Lines = ()
+    notes: Lines = ()
+    runs: Lines = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin(Part):
+    """Where a study came from."""
+
+    part: ClassVar[str] = "origin"
+
+    typed: TypedOptions | None = field(default=None, metadata=stored_as("asked"))
+    repo: dict[str, Any] | None = None
+    """The git repository of the modified file, its commit, and whether it was dirty."""
+    series: Series | None = None
+    """The series that the study was declared in, and its place there."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether q1lab planned the study and trained its runs."""
+        return True
+
+    @property
+    def taken_in(self) -> str:
+        """When runs from elsewhere were taken in (UTC); empty for a study planned here."""
+        return ""
+
+    @property
+    def source(self) -> str:
+        """The file or address that the runs came from; empty for a study planned here."""
+        return ""
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """What had to be allowed to compare the runs."""
+        return ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how the runs were taken in."""
+        return ()
+
+    def public(self, typed: TypedOptions) -> Self:
+        """The origin without what tells of this machine: the repository, paths, the series."""
+        return replace(self, typed=typed, repo=None, series=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned(Origin):
+    """Declared here, before its first run."""
+
+    kind: ClassVar[str] = "planned"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported(Origin):
+    """Taken in from a file, a folder or W&B: which other runs there were is not known here."""
+
+    kind: ClassVar[str] = "imported"
+    sign: ClassVar[str] = "imported"
+
+    imported: ImportedRuns
+
+    @property
+    def is_ours(self) -> bool:
+        return False
+
+    @property
+    def taken_in(self) -> str:
+        return self.imported.time
+
+    @property
+    def source(self) -> str:
+        return self.imported.source
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        return self.imported.allowed
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.imported.notes
+
+    def public(self, typed: TypedOptions) -> Self:
+        here = replace(self.imported, source=Path(self.source).name)
+        return replace(super().public(typed), imported=here)

@@ -1,0 +1,221 @@
+"""What a trainer says of itself: what it trains with, what of it repeats, and what it measures."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from q1lab.records import at_most, one_of, stored_as, text, whole
+from q1lab.study.engines.choice import Choice
+from q1lab.study.kinds import Part
+from q1lab.study.loop import Loop
+from q1lab.study.metric import Metric
+from q1lab.study.tuning import Tuned
+
+if TYPE_CHECKING:
+    from q1lab.index.store import Store
+    from q1lab.study.command import Wish
+    from q1lab.study.design import TypedSeeds
+    from q1lab.study.draft import Draft
+    from q1lab.study.kept import Kept
+    from q1lab.study.studies import Run, Study
+
+Name = Annotated[str, text(200)]
+Lines = Annotated[tuple[Annotated[str, text(100_000)], ...], at_most(20_000)]
+
+
+RELEASES = ("q1lab", "python", "torch", "trainer")
+"""Whose version a plan names; ``requirements.txt`` and `%pip install` repeat that of torch."""
+
+
+def is_version(words: str) -> bool:
+    """Whether these can be a version, and nothing else on a command line or in a list of
+    packages."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,79}", words) is not None
+
+
+def _versions(value: dict[str, str]) -> dict[str, str]:
+    for name in RELEASES:
+        if name in value and not is_version(value[name]):
+            raise ValueError(f"{name} is {value[name][:60]!r}, not a version")
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainer(Part, ABC):
+    """How a study's runs are made."""
+
+    part: ClassVar[str] = "trainer"
+
+    device: Name
+    jobs: Annotated[int, whole(1, 1025)]
+    """Runs that train at once."""
+    threads: Annotated[int, whole(1, 4097)]
+    """CPU threads of each run."""
+    versions: Annotated[dict[str, Annotated[str, text(1000)]], _versions]
+    """What the study was planned with: q1lab, the trainer's code, Python, PyTorch, platform."""
+    later_versions: Lines = field(default=(), metadata=stored_as("trainers"))
+    """Versions of the trainer's code that later runs trained with."""
+    wandb: Annotated[str, one_of("disabled", "offline", "online")] = "disabled"
+    engine: Choice | None = None
+    """Where it trains, unless that is here."""
+
+    # ── what it trains with
+
+    @property
+    @abstractmethod
+    def metric(self) -> Metric:
+        """What is measured of each run."""
+
+    @property
+    def hyperparameters(self) -> Mapping[str, Any]:
+        """The hyperparameters that q1lab knows, of the baseline arm; ``max_iters`` is 0 where
+        nobody knows it before a run has ended."""
+        return {"max_iters": 0}
+
+    def changed_in(self, arm: str) -> dict[str, Any]:
+        """The hyperparameters of one arm that differ from the study's."""
+        return {}
+
+    @property
+    def recipe(self) -> str:
+        """The preset's name; empty for a trainer without presets."""
+        return ""
+
+    @property
+    def number_format(self) -> str:
+        """``fp32``, ``bf16`` …; empty where it is not known."""
+        return ""
+
+    @property
+    def tuned(self) -> Tuned | None:
+        """The hyperparameter that each arm chose for itself before the study."""
+        return None
+
+    @property
+    def shared_at_start(self) -> float | None:
+        """The share of the weights that both arms start with, where that is known."""
+        return None
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether the learner's model file trains without its checks."""
+        return False
+
+    @property
+    def overruled(self) -> tuple[str, ...]:
+        """Checks of the learner's file that failed and were overruled."""
+        return ()
+
+    @property
+    def command(self) -> Loop | None:
+        """The learner's own command, where that is what trains."""
+        return None
+
+    def seed_drawn(self, run: Run) -> int:
+        """The seed that a run's weights and batches are drawn with."""
+        return run.seed
+
+    # ── what makes two studies, or two runs, the same
+
+    @property
+    def repeats(self) -> bool:
+        """Whether a run that is trained again has the same numbers to the last bit."""
+        return True
+
+    @property
+    def repeats_within(self) -> float:
+        """The relative distance within which a run that is trained again has the same numbers."""
+        return 0.0
+
+    @property
+    def doubt_of_repeating(self) -> str:
+        """Why a run that differs when it is trained again proves nothing; empty where it does."""
+        return ""
+
+    def why_not_again(self) -> str:
+        """Why no run can be trained again to check it; empty where it can."""
+        return ""
+
+    def identity(self) -> dict[str, Any]:
+        """What must be equal for two studies to be the same but for their seeds."""
+        changed = {arm: self.changed_in(arm) for arm in ("baseline", "modified")}
+        changed = {arm: settings for arm, settings in changed.items() if settings}
+        return {
+            "config": dict(self.hyperparameters),
+            "device": self.device,
+            "dtype": self.number_format,
+            **({"arms": changed} if changed else {}),
+        }
+
+    @abstractmethod
+    def declared_budget(self) -> list[Any]:
+        """What a declaration's hash says of the training, as JSON."""
+
+    # ── asking for it, once and again
+
+    @classmethod
+    def takes(cls, wish: Wish) -> bool:
+        """Whether a request is for this trainer."""
+        return False
+
+    @classmethod
+    def draft(
+        cls, typed: Wish, wish: Wish, seeds: TypedSeeds, kept: Kept | None, store: Store
+    ) -> Draft:
+        """The study that a request would be (see ``Draft``). Problem for what a person can mend."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def request(self, study: Study, word: Callable[[str], str] = str) -> Wish:
+        """What to ask for so that the same study is planned: what runs, on what, decided by what.
+
+        ``word`` gives the words for model files and data in place of those that the study knows
+        them by, which for a file is its full path.
+        """
+
+    def request_kept(self, kept: Kept, options: Mapping[str, Any]) -> Wish:
+        """What to ask for to train a study of a repository again; ``options`` are those that change
+        nothing of what trains."""
+        return replace(self.request(kept.study), **options)
+
+    def typed_again(self, study: Study) -> str:
+        """What to type so that a study goes on."""
+        return f"q1lab run {study.id}"
+
+    # ── where it runs
+
+    @abstractmethod
+    def program(self) -> list[str]:
+        """The command of the program that trains; it takes the study's folder as an argument."""
+
+    def code_version(self) -> str:
+        """A short hash of the trainer's own code as it is now: with other code the same settings
+        may give other numbers. By itself the version that the study was planned with."""
+        return str(self.versions.get("trainer", ""))
+
+    @property
+    def has_model_files(self) -> bool:
+        """Whether the study's folder holds a model file for each arm."""
+        return True
+
+    @property
+    def starts_in(self) -> str:
+        """The learner's folder that the training starts in; empty where it needs none."""
+        return ""
+
+    def started_in(self, folder: Path) -> Self:
+        """The trainer as it starts in another folder."""
+        return self
+
+    def for_iters(self, iters: int) -> Self:
+        """The trainer with only the first iters of each run."""
+        return self
+
+    def public(self, root: Path) -> Self:
+        """The trainer without what tells of this machine, in a repository at ``root``."""
+        return replace(self, wandb="disabled", engine=None)

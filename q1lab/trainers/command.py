@@ -1,0 +1,132 @@
+"""Somebody's own training program: a command, with other arguments for each arm."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from q1lab import records
+from q1lab.files import whole
+from q1lab.study.loop import Loop
+from q1lab.study.metric import Metric
+from q1lab.study.trainer import Trainer
+
+if TYPE_CHECKING:
+    from q1lab.index.store import Store
+    from q1lab.study.command import Wish
+    from q1lab.study.design import TypedSeeds
+    from q1lab.study.draft import Draft
+    from q1lab.study.kept import Kept
+    from q1lab.study.studies import Study
+
+NOT_KNOWN: Mapping[str, Any] = {"preset": "", "config": {"max_iters": 0}, "dtype": ""}
+"""What a plan says in place of the settings of q1lab's own loop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Trainer):
+    """``labs/loop.py`` runs the command for each run, and reads the metric that it reports."""
+
+    kind: ClassVar[str] = "command"
+    sign: ClassVar[str] = "loop"
+
+    loop: Loop
+
+    @classmethod
+    def load(cls, record: Mapping[str, Any]) -> Self:
+        for key, value in NOT_KNOWN.items():
+            if record.get(key) != value:
+                raise ValueError(f"{key} is of q1lab's own loop, and loop of a command")
+        return super().load(record)
+
+    def dump(self) -> dict[str, Any]:
+        return {**NOT_KNOWN, **super().dump()}
+
+    @property
+    def metric(self) -> Metric:
+        return self.loop.measures
+
+    @property
+    def command(self) -> Loop:
+        return self.loop
+
+    @property
+    def repeats(self) -> bool:
+        return self.loop.repeats == "bit"
+
+    @property
+    def repeats_within(self) -> float:
+        return 1e-4 if self.loop.repeats == "1e-4" else 0.0
+
+    @property
+    def doubt_of_repeating(self) -> str:
+        return "" if self.loop.repeats else "nobody looked whether its command repeats"
+
+    def why_not_again(self) -> str:
+        twice = self.loop.repeats != "no"
+        return "" if twice else "its command does not give the same numbers twice"
+
+    def declared_budget(self) -> list[Any]:
+        loop = {**records.dump(self.loop), "folder": ""}
+        return [{"max_iters": 0}, {}, {}, self.device, "", self.threads, loop]
+
+    @classmethod
+    def takes(cls, wish: Wish) -> bool:
+        return wish.loop is not None
+
+    @classmethod
+    def draft(
+        cls, typed: Wish, wish: Wish, seeds: TypedSeeds, kept: Kept | None, store: Store
+    ) -> Draft:
+        # by its name: a record is read by every command, and what drafts one imports half of q1lab
+        planning = importlib.import_module("q1lab.trainers.command_draft")
+        drafted: Draft = planning.draft(typed, wish, seeds, kept)
+        return drafted
+
+    def request(self, study: Study, word: Callable[[str], str] = str) -> Wish:
+        from q1lab.study.command import Wish
+
+        return Wish(
+            variant=study.variant,
+            seeds=study.design.typed(),
+            baseline=study.baseline,
+            device=self.device or "auto",
+            headline=study.design.headline,
+            wandb=study.origin.typed.wandb if study.origin.typed else "auto",
+            loop=self.loop,
+        )
+
+    def request_kept(self, kept: Kept, options: Mapping[str, Any]) -> Wish:
+        root = kept.folder.absolute().parent.parent
+        here = self.started_in(whole(str(root / self.loop.folder)))
+        options = {name: value for name, value in options.items() if name != "data"}
+        return replace(here.request(kept.study), **options)
+
+    def code_version(self) -> str:
+        from q1lab.study import reuse
+
+        return reuse.trainer_version(by_command=True)
+
+    def program(self) -> list[str]:
+        from q1lab.study import children
+
+        return children.python_module("labs.loop")
+
+    @property
+    def has_model_files(self) -> bool:
+        return False
+
+    @property
+    def starts_in(self) -> str:
+        return self.loop.folder
+
+    def started_in(self, folder: Path) -> Self:
+        return replace(self, loop=replace(self.loop, folder=str(folder)))
+
+    def public(self, root: Path) -> Self:
+        folder = Path(self.loop.folder)
+        inside = str(folder.relative_to(root)) if folder.is_relative_to(root) else "."
+        return replace(super().public(root), loop=replace(self.loop, folder=inside))

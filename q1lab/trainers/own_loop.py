@@ -1,0 +1,211 @@
+"""q1lab's own training loop, ``labs/train.py``: a model file for each arm, and hyperparameters."""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from q1lab.records import at_most, one_of, whole
+from q1lab.study import tuning
+from q1lab.study.design import seeds_text
+from q1lab.study.engines import choice
+from q1lab.study.hyperparameters import hyperparameter
+from q1lab.study.metric import VAL_LOSS, Metric
+from q1lab.study.series import SWEEP, TUNE
+from q1lab.study.trainer import Lines, Name, Trainer
+from q1lab.study.tuning import Tuned
+
+if TYPE_CHECKING:
+    from q1lab.index.store import Store
+    from q1lab.study.command import Wish
+    from q1lab.study.design import TypedSeeds
+    from q1lab.study.draft import Draft
+    from q1lab.study.kept import Kept
+    from q1lab.study.studies import Run, Study
+
+OTHER_SEEDS = 10**9
+"""What the modified arm's runs add to their seed where both arms are the same file: beyond any seed
+that can be typed, so that it is drawn by no other run."""
+
+ArmName = Annotated[str, one_of("baseline", "modified")]
+
+
+def _config(value: dict[str, Any]) -> dict[str, Any]:
+    for key, each in value.items():
+        hyperparameter(key, each)
+    if "max_iters" not in value:
+        raise ValueError("has no max_iters")
+    if not value["max_iters"]:
+        raise ValueError("max_iters is 0, and must be 1 or more")
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnLoop(Trainer):
+    """Both arms train with one ``config``, but for what ``arm_config`` and ``seed_shift`` say."""
+
+    kind: ClassVar[str] = "own"
+
+    preset: Name
+    config: Annotated[dict[str, Any], _config]
+    dtype: Name
+    arm_config: Annotated[dict[ArmName, dict[str, Any]], at_most(2)] = field(default_factory=dict)
+    """Hyperparameters of one arm that differ from the study's."""
+    seed_shift: Annotated[dict[ArmName, Annotated[int, whole(below=1 << 40)]], at_most(2)] = field(
+        default_factory=dict
+    )
+    """What an arm's runs add to their seed: where both arms are one file, their pairs are to be
+    independent. Runs keep the names of their seeds."""
+    matched: dict[str, Any] = field(default_factory=dict)
+    """The modified model's width that gives it as many parameters as its baseline."""
+    tuned: Tuned | None = None
+    shared_at_start: float | None = None
+    """The share of the weights that both arms start with."""
+    unchecked: bool = False
+    overruled: Lines = ()
+    """Checks of the learner's file that failed and were overruled."""
+
+    @property
+    def metric(self) -> Metric:
+        return VAL_LOSS
+
+    @property
+    def hyperparameters(self) -> Mapping[str, Any]:
+        return self.config
+
+    def changed_in(self, arm: str) -> dict[str, Any]:
+        return dict(self.arm_config.get(arm, {}))
+
+    @property
+    def recipe(self) -> str:
+        return self.preset
+
+    @property
+    def number_format(self) -> str:
+        return self.dtype
+
+    def seed_drawn(self, run: Run) -> int:
+        return run.seed + self.seed_shift.get(run.arm, 0)
+
+    def for_iters(self, iters: int) -> Self:
+        return replace(self, config={**self.config, "max_iters": iters})
+
+    def declared_budget(self) -> list[Any]:
+        return [
+            *(self.config, self.arm_config, self.seed_shift, self.device, self.dtype),
+            *(self.threads, None),
+        ]
+
+    # ── asking for it again
+
+    @classmethod
+    def takes(cls, wish: Wish) -> bool:
+        return wish.loop is None
+
+    @classmethod
+    def draft(
+        cls, typed: Wish, wish: Wish, seeds: TypedSeeds, kept: Kept | None, store: Store
+    ) -> Draft:
+        # by its name: a record is read by every command, and what drafts one imports half of q1lab
+        planning = importlib.import_module("q1lab.trainers.own_loop_draft")
+        drafted: Draft = planning.draft(typed, wish, seeds, kept, store)
+        return drafted
+
+    def request(self, study: Study, word: Callable[[str], str] = str) -> Wish:
+        """Device and number format are always named: what they are by themselves depends on the
+        machine."""
+        from q1lab.study.command import Wish, overrides_of
+
+        typed, tuned = study.origin.typed, self.tuned
+        config = self.config if tuned is None else {**self.config, tuned.key: tuned.around}
+        return Wish(
+            variant=word(study.arms["modified"].origin),
+            seeds=study.design.typed(),
+            baseline=None if _takes_its_baseline(study) else word(study.arms["baseline"].origin),
+            preset=self.preset,
+            data=word(typed.data if typed else study.data.name),
+            device=self.device,
+            dtype=self.dtype,
+            headline=study.design.headline,
+            overrides=overrides_of(self.preset, config),
+            tune=None if tuned is None else tuned.key,
+            tuned=tuned,
+            unchecked=self.unchecked,
+            wandb=typed.wandb if typed else "auto",
+        )
+
+    def request_kept(self, kept: Kept, options: Mapping[str, Any]) -> Wish:
+        from q1lab.study.kept import data_of
+
+        again = {
+            "variant": str(kept.file("modified")),
+            "baseline": str(kept.file("baseline")),
+            "seeds": seeds_text(kept.study.seeds),
+            "data": data_of(kept, options["data"]),
+            "unchecked": options["unchecked"] or self.unchecked,
+        }
+        return replace(self.request(kept.study), **{**options, **again})
+
+    def typed_again(self, study: Study) -> str:
+        """The command that planned the study; of a member of a series that of the whole series."""
+        from q1lab.study import command
+
+        series = study.origin.series
+        request = replace(self.request(study), **self._engine_options())
+        if series is None:
+            return command.text(request)
+        if self.matched:  # each member has a width of its own
+            request = replace(
+                request, match="params", overrides=_without(request.overrides, self.matched)
+            )
+        if series.kind == SWEEP:
+            return command.sweep_text(request, series.members)
+        if series.kind == TUNE:
+            around = float(series.members[tuning.FACTORS.index(1.0)])
+            overrides = command.overrides_of(self.preset, {**self.config, series.axis: around})
+            request = replace(
+                request,
+                seeds=series.then,
+                tune=series.axis,
+                overrides=_without(overrides, self.matched),
+            )
+            return command.text(request)
+        request = replace(request, overrides=_without(request.overrides, (series.axis,)))
+        axis = f"{series.axis}={','.join(series.members)}"
+        return shlex.join((*command.argv(request), "--over", axis))
+
+    def _engine_options(self) -> dict[str, Any]:
+        """The options that name the engine; none where it is this machine, and nothing else is
+        usual."""
+        from q1lab.config import load as load_settings
+
+        if self.engine is None:
+            usual = choice.usual(self.preset, load_settings().engine)
+            return {} if usual == choice.HERE else {"engine": choice.HERE}
+        options = tuple(f"{key}={value}" for key, value in self.engine.options.items())
+        return {"engine": self.engine.text, "engine_options": options}
+
+    def code_version(self) -> str:
+        from q1lab.study import reuse
+
+        return reuse.trainer_version()
+
+    def program(self) -> list[str]:
+        from q1lab.study import children
+
+        return children.trainer()
+
+
+def _takes_its_baseline(study: Study) -> bool:
+    """Whether the study's baseline is what `q1lab run` takes where none is typed."""
+    if study.origin.typed is not None:
+        return study.origin.typed.baseline is None
+    baseline, modified = study.arms["baseline"].origin, study.arms["modified"].origin
+    return baseline == "baseline" and not modified.endswith(".py")
+
+
+def _without(overrides: Mapping[str, str], keys: Collection[str]) -> dict[str, str]:
+    return {key: value for key, value in overrides.items() if key not in keys}

@@ -1,0 +1,78 @@
+"""The parts of a plan: which kind each is of, and what is said of a plan that no kind fits."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from q1lab.errors import Problem
+from q1lab.study import kinds, studies
+from tests.kit import lab_home
+from tests.kit.commands import q1lab
+
+LEVELS = {"first": 3, "most": 5, "alpha": 0.02, "limits": [6.0, 5.0, 4.0]}
+GATE = {"budget": "main", "proposal": 1, "cells": ["baseline-seed0"]}
+LOOP = {"run": "true", "args": {"baseline": "", "fast": "--lr=1"}, "folder": "/", "metric": "loss"}
+NOT_KNOWN = {"preset": "", "config": {"max_iters": 0}, "dtype": ""}
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ({}, ("own", "fixed", "planned")),
+        ({"range": LEVELS}, ("own", "range", "planned")),
+        ({"loop": LOOP, **NOT_KNOWN}, ("command", "fixed", "planned")),
+        ({"loop": LOOP, **NOT_KNOWN, "gate": GATE}, ("command", "gate", "planned")),
+        ({"imported": {"source": "runs.csv"}}, ("own", "fixed", "imported")),
+        (
+            {"series": {"id": "tune-1", "kind": "tune", "members": ["1", "2"], "at": 0,
+                        "alpha": 0.01}},
+            ("own", "tuning", "planned"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_plan_says_its_kinds(keys: dict[str, Any], found: tuple[str, str, str]) -> None:
+    plan = {**lab_home.make_study().to_dict(), **keys}
+    study = studies.from_dict(plan)
+    assert (study.trainer.kind, study.design.kind, study.origin.kind) == found
+    assert json.dumps(study.to_dict()) == json.dumps(studies.from_dict(study.to_dict()).to_dict())
+
+
+@pytest.mark.parametrize(
+    ("keys", "named"),
+    [
+        ({"trainer": "rocket"}, ("trainer", "rocket")),
+        ({"design": "guess"}, ("design", "guess")),
+        ({"origin": ["found"]}, ("origin", "found")),
+        ({"range": LEVELS, "gate": GATE}, ("design", "range and gate")),
+        ({"loop": LOOP}, ("preset", "command")),
+        ({"design": "fixed", "range": LEVELS}, ("design", "fixed and range")),
+        ({"looks": [[0, 1], [1]]}, ("looks", "twice")),
+        ({"range": {**LEVELS, "limits": [1.0]}}, ("range", "damaged")),
+        ({"v": 3}, ("study.json", "newer")),
+        ({"v": 1}, ("v is 1",)),
+    ],
+)
+def test_a_plan_of_no_kind_is_one_line_and_the_others_go_on(
+    keys: dict[str, Any], named: tuple[str, ...]
+) -> None:
+    bad, good = lab_home.make_study("rope-1"), lab_home.make_study("swiglu-1", "swiglu")
+    bad.files.plan.write_text(json.dumps({**bad.to_dict(), **keys}))
+    with pytest.raises(Problem) as problem:
+        studies.load("rope-1")
+    assert problem.value.code == 1
+    assert "\n" not in str(problem.value)
+    assert "study.json" in str(problem.value)
+    assert all(words in str(problem.value) for words in named)
+    done = q1lab("status")
+    assert good.id in done.stdout
+    assert "rope-1 can't be read" in done.stdout
+    assert done.stderr == ""
+
+
+def test_every_built_in_kind_is_there() -> None:
+    for part, known in kinds.BUILT_IN.items():
+        for kind in known:
+            assert kinds.of_kind(part, kind).kind == kind
