@@ -1,8 +1,8 @@
 """Which trainer, design and origin a plan has: the table of the kinds, and the one reader of it.
 
 Each kind is one class in one module, imported when a plan needs it. Another package adds one by an
-entry point of the group ``q1lab.trainers``, ``q1lab.designs`` or ``q1lab.origins``, whose name is
-the kind. Nothing else in q1lab knows a kind by name.
+entry point of the group ``q1lab.trainers`` or ``q1lab.designs``, whose name is the kind. Nothing
+else in q1lab knows a kind by name.
 """
 
 from __future__ import annotations
