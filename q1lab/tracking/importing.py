@@ -51,7 +51,7 @@ OWN = frozenset(
 )
 """Config keys that may differ from run to run."""
 
-ELSEWHERE = frozenset({"preset", "device", "dtype", "torch"})
+ELSEWHERE = frozenset({"preset", "device", "dtype", "torch", "metric", "better"})
 """Config keys that a study keeps in fields of their own."""
 
 ARM = frozenset({"variant", "model", "model_file", "model_sha256", "n_params", "flops_per_token"})
