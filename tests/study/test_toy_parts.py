@@ -1,0 +1,100 @@
+"""A trainer and a design of another package go all the way: from `run` to verdict, lab, page,
+table, bundle and `verify`, and no file of q1lab knows them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kit import toy_parts
+from tests.kit.places import ROOT
+from tests.kit.repos import begun, of_its_own
+
+
+@pytest.fixture
+def here(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    site = tmp_path / "site"
+    site.mkdir()
+    toy_parts.install(site)
+    of_its_own(tmp_path, monkeypatch)
+    monkeypatch.setenv("PYTHONPATH", f"{site}{os.pathsep}{ROOT}")
+    monkeypatch.setenv("Q1LAB_WANDB", "disabled")
+    folder = tmp_path / "mine"
+    begun(folder, {"README.md": "mine\n"})
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def q1lab(*words: str, code: int = 0) -> str:
+    """What a command of its own process prints: the entry points are those of its path."""
+    done = subprocess.run(
+        [sys.executable, "-m", "q1lab", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_from_the_run_to_a_stranger_s_check(here: Path) -> None:
+    shown = q1lab("run", "toy:2.5", "--seeds", "agreed:3")
+    assert "HELPS" in shown
+    assert "points" in shown
+    assert "nats" not in shown
+    (study,) = json.loads(q1lab("status", "--json"))["studies"]
+    assert study["state"] == "finished"
+    name = study["study"]
+    plan = json.loads(
+        (Path(os.environ["Q1LAB_HOME"]) / "studies" / name / "study.json").read_text()
+    )
+    assert (plan["trainer"], plan["design"], plan["by"]) == ("points", "agreed", 2.5)
+    assert plan["looks"] == [[0, 1, 2]], "over at the first three pairs"
+
+    found = json.loads(q1lab("compare", name, "--json"))
+    assert found["verdict"] == "helps"
+    page = here / "page.html"
+    q1lab("compare", name, "--html", str(page))
+    assert "higher is better" in page.read_text()
+    q1lab("export", name, "--output", "runs.csv")
+    rows = list(csv.DictReader(io.StringIO((here / "runs.csv").read_text())))
+    assert {(row["metric"], row["unit"], row["better"]) for row in rows} == {
+        ("score", "points", "higher")
+    }
+    assert f"{name}" in q1lab("status")
+    q1lab("keep", name, "--yes")
+    checked = q1lab("verify", f"studies/{name}", "--all")
+    assert "verified" in checked
+    assert "6 of 6 runs" in checked
+
+
+def test_what_it_refuses_is_one_line(here: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "q1lab", "run", "toy:many"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "give a number, such as toy:2.5" in done.stderr
+
+
+def test_where_it_is_not_installed_any_more(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    q1lab("run", "toy:2.5", "--seeds", "3")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    done = subprocess.run(
+        [sys.executable, "-m", "q1lab", "compare"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "trainer is 'points'; this q1lab knows own, command" in done.stderr
+
+
+def test_no_file_of_q1lab_knows_them() -> None:
+    text = "".join(file.read_text() for file in (ROOT / "q1lab").rglob("*.py"))
+    assert "toy_parts" not in text
+    assert '"points"' not in text
+    assert '"agreed"' not in text
