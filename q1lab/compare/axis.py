@@ -39,7 +39,7 @@ class Axis:
 
         def draw(cells: list[str]) -> None:
             zero = self.at(0.0)
-            first, last = max(self.at(low), 0), min(self.at(high), self.columns - 1)
+            first, last = (min(max(self.at(end), 0), self.columns - 1) for end in (low, high))
             for column in range(first, last + 1):
                 cells[column] = "┼" if column == zero else fill
             if first != zero:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from q1lab.compare import wording
 from q1lab.compare.budget import NAMES, amount
+from q1lab.compare.figure import Bar, Kind, of_comparison
 from q1lab.compare.terminal import ARM_COLORS
 from q1lab.errors import Problem
 from q1lab.files import private_folder, private_umask
@@ -289,36 +290,36 @@ def _smooth(values: Floats) -> Floats:
 # ── right: the difference
 
 
+LINES: dict[Kind, tuple[float, str, str]] = {
+    "interval": (2.6, "s", "black"),
+    "bootstrap": (1.2, "o", "white"),
+}
+"""How the rows of intervals look: the line's width, how the mean is marked, and what fills it."""
+
+
 def _draw_forest(axes: Any, c: Comparison) -> None:
     """Each pair, the headline interval, the bootstrap CI with what it covers, 0, and ±δ if there is
     one."""
+    bars = {bar.kind: bar for bar in of_comparison(c).bars}
     rows: list[str] = []
     reach = [0.0]
-
-    def bar(label: str, low: float, high: float, width: float, marker: str, fill: str) -> None:
-        y = -len(rows)
-        axes.plot([low, high], [y, y], color="black", lw=width, solid_capstyle="butt", zorder=3)
-        axes.plot([low, high], [y, y], "|", color="black", ms=9, mew=1.4, zorder=3)
-        if c.mean is not None:
-            axes.plot([c.mean], [y], marker, color="black", mfc=fill, ms=7, zorder=4)
-        rows.append(label)
-        reach.extend((low, high))
-
-    together = len(c.pairs) > MOST_ROWS
-    fill = "none" if together else "white"
-    for seed, value in c.pairs.items():
-        axes.plot([value], [-len(rows)], "o", color="#444444", mfc=fill, ms=6, zorder=3)
-        reach.append(value)
-        if not together:
-            rows.append(f"pair of seed {seed}")
-    if together:
-        rows.append(f"each of {len(c.pairs)} pairs")
-    if c.ends is not None:
-        label = f"{wording.interval_label(c)}\n({wording.interval_note(c)})"
-        bar(label, c.ends.low, c.ends.high, 2.6, "s", "black")
-    if c.bootstrap is not None:
-        label = f"{wording.BOOTSTRAP_LABEL}\n({wording.bootstrap_note(c)})"
-        bar(label, c.bootstrap.low, c.bootstrap.high, 1.2, "o", "white")
+    for bar in _pair_rows(bars.get("pairs")):
+        fill = "none" if bar.parts else "white"
+        y = [-len(rows)] * len(bar.points)
+        axes.plot(bar.points, y, "o", color="#444444", mfc=fill, ms=6, zorder=3)
+        rows.append(bar.label)
+        reach.extend(bar.points)
+    for kind, (width, marker, fill) in LINES.items():
+        found = bars.get(kind)
+        if found is None or found.low is None or found.high is None:
+            continue
+        at, ends = -len(rows), (found.low, found.high)
+        axes.plot(ends, [at, at], color="black", lw=width, solid_capstyle="butt", zorder=3)
+        axes.plot(ends, [at, at], "|", color="black", ms=9, mew=1.4, zorder=3)
+        for mean in found.points:
+            axes.plot([mean], [at], marker, color="black", mfc=fill, ms=7, zorder=4)
+        rows.append(f"{found.label}\n({found.note})")
+        reach.extend(ends)
     axes.set_title(f"Difference in final {c.metric.name}", fontsize=9)
     base, modified = wording.names(c)
     unit = f" ({c.metric.unit})" if c.metric.unit else ""
@@ -330,11 +331,11 @@ def _draw_forest(axes: Any, c: Comparison) -> None:
     axes.axvline(0, color="black", lw=1.2, zorder=2)
     low, high = min(reach), max(reach)
     margin = 0.08 * (high - low or 0.01)
-    if c.delta:
-        axes.axvspan(-c.delta, c.delta, color="#888888", alpha=0.16, lw=0, zorder=0)
-        for edge in (-c.delta, c.delta):
+    if (small := bars.get("delta")) is not None:
+        axes.axvspan(small.low, small.high, color="#888888", alpha=0.16, lw=0, zorder=0)
+        for edge in (small.low, small.high):
             axes.axvline(edge, color="#666666", lw=0.9, ls=(0, (2, 2)), zorder=1)
-        below += f"\ngray: {wording.DELTA_LABEL} (±{c.delta:g})"
+        below += f"\ngray: {small.label} ({small.text})"
     axes.set_xlabel(below)
     axes.set_xlim(low - margin, high + margin)
     axes.set_ylim(-len(rows) + 0.2, 0.7)
@@ -344,6 +345,13 @@ def _draw_forest(axes: Any, c: Comparison) -> None:
     axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+
+
+def _pair_rows(pairs: Bar | None) -> Sequence[Bar]:
+    """A row for each pair; of many one for all of them."""
+    if pairs is None:
+        return ()
+    return pairs.parts if len(pairs.parts) <= MOST_ROWS else (pairs,)
 
 
 # ── small pieces

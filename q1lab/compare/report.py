@@ -11,16 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from q1lab.compare import wording
-from q1lab.compare.scoring import predicted_difference
-from q1lab.formats import DASH, count, duration, given, rough
+from q1lab.compare import figure, wording
+from q1lab.compare.figure import Figure
+from q1lab.formats import DASH, count, duration, rough
 from q1lab.study.studies import ARMS
 
 if TYPE_CHECKING:
     from q1lab.compare.comparison import Comparison
 
 Part = Literal["verdict", "power", "floor", "note", "prediction", "scope"]
-Kind = Literal["interval", "bootstrap", "pairs", "floor", "delta", "prediction"]
 
 
 @dataclass(frozen=True)
@@ -42,29 +41,6 @@ class Sentence:
 
     part: Part
     text: str
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A row of the figure: an interval, or points, on the axis of differences. ``ends`` is
-    how the interval's are written; ``text`` is the number of what has none."""
-
-    kind: Kind
-    label: str
-    note: str = ""
-    low: float | None = None
-    high: float | None = None
-    points: tuple[float, ...] = ()
-    ends: tuple[str, str] | None = None
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """The intervals and every pair on one axis in which 0 is marked."""
-
-    bars: tuple[Bar, ...]
-    title: str
 
 
 @dataclass(frozen=True)
@@ -112,7 +88,7 @@ def report(c: Comparison, *, published: bool = False) -> tuple[Block, ...]:
             c.metric.direction,
         ),
         Sentence("verdict", wording.verdict(c)),
-        Figure(bars(c, published=published), c.metric.difference),
+        figure.of_comparison(c, published=published),
         Sentence("power", wording.power(c)),
         Sentence("floor", _floor(c)),
         losses(c, published=published),
@@ -131,39 +107,6 @@ def _is_empty(block: Block) -> bool:
         case Figure(bars=rows) | Table(rows=rows):
             return not rows
     return False
-
-
-def bars(c: Comparison, *, published: bool = False) -> tuple[Bar, ...]:
-    """The rows of the figure; none without a pair and an interval."""
-    number = wording.numbers(c)
-    if not c.pairs and c.ends is None:
-        return ()
-    mean = () if c.mean is None else (c.mean,)
-    found = []
-    if c.ends is not None:
-        label, note = wording.interval_label(c), wording.interval_note(c)
-        ends = number.ends(c.ends)
-        found.append(Bar("interval", label, note, c.ends.low, c.ends.high, mean, ends))
-    if c.bootstrap is not None:
-        label, boot = wording.BOOTSTRAP_LABEL, c.bootstrap
-        note = wording.bootstrap_note(c, c.n if published else None)
-        ends = number.ends(boot.interval())
-        found.append(Bar("bootstrap", label, note, boot.low, boot.high, mean, ends))
-    if c.pairs:
-        label = f"each of {len(c.pairs)} pairs" if len(c.pairs) > 1 else "1 pair"
-        found.append(Bar("pairs", label, points=tuple(c.pairs.values())))
-    if c.floor is not None:
-        label, note = wording.FLOOR_LABEL, wording.floor_note(c)
-        ends = number.end(c.floor.low), number.end(c.floor.high)
-        found.append(Bar("floor", label, note, c.floor.low, c.floor.high, ends=ends))
-    if c.delta:
-        text = f"±{c.delta:g}"
-        found.append(Bar("delta", wording.DELTA_LABEL, "", -c.delta, c.delta, text=text))
-    predicted = predicted_difference(c.prediction) if c.prediction else None
-    if predicted is not None:
-        label, text = wording.prediction_label(c), given(predicted, sign=True)
-        found.append(Bar("prediction", label, points=(predicted,), text=text))
-    return tuple(found)
 
 
 def _floor(c: Comparison) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from q1lab.compare import looks, wording
 from q1lab.compare.cache import compare
 from q1lab.compare.comparison import Comparison
-from q1lab.compare.report import Bar, Figure
+from q1lab.compare.figure import Bar, Figure
 from q1lab.compare.stats import Kind
 from q1lab.compare.terminal import figure_lines
 from q1lab.errors import Problem
@@ -296,7 +296,7 @@ def _table(one: Together, width: int) -> list[str]:
 def _drawing(one: Together, width: int) -> list[str]:
     """Each member's interval on one axis."""
     bars = [
-        Bar("interval", cut(plain(m.name), NAME), "", c.ends.low, c.ends.high, (c.mean or 0.0,))
+        Bar("study", cut(plain(m.name), NAME), "", c.ends.low, c.ends.high, (c.mean or 0.0,))
         for m in one.ranked
         if (c := m.comparison) is not None and c.ends is not None and not m.why
     ]

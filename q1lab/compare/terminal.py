@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.compare.axis import Axis
-from q1lab.compare.report import Bar, Block, Figure, Headline, Sentence, Table, report
+from q1lab.compare.figure import Bar, Figure
+from q1lab.compare.report import Block, Headline, Sentence, Table, report
 from q1lab.formats import MINUS, cut_cells
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ LOOKS = {
     "floor": ("baseline", "╌", ""),
     "delta": ("dim", "┄", ""),
     "prediction": ("prediction", "", "◆"),
+    "study": ("bold", "─", "●"),
 }
 """How a row of the figure looks: its role, what fills an interval, and how a point is marked."""
 
@@ -142,7 +144,7 @@ def _figure(block: Figure, width: int) -> list[Line]:
     ]
     columns = width - 2 if narrow else width - LABEL - max(map(_cells, numbers)) - 2
     axis = _axis(block.bars, min(columns, WIDEST_AXIS))
-    result: list[Line] = [[(_fit(block.title, LABEL) + axis.ticks(), "dim")]]
+    result: list[Line] = [[(_fit(block.axis, LABEL) + axis.ticks(), "dim")]]
     if narrow:
         result = [[("  " + axis.ticks(), "dim")]]
     for bar, text in zip(block.bars, numbers, strict=True):

@@ -188,6 +188,11 @@ def decides(c: Comparison) -> str:
 BOOTSTRAP_LABEL = "95% bootstrap CI"
 
 
+def pair_label(seed: int) -> str:
+    """A pair by itself, by its seed."""
+    return f"pair of seed {seed}"
+
+
 def bootstrap_note(c: Comparison, n: int | None = None) -> str:
     """What the bootstrap CI, which calls itself 95%, really covers; at ``n`` seeds, if given.
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from q1lab.compare import wording
+from q1lab.compare import figure, wording
 from q1lab.compare.comparison import Comparison
-from q1lab.compare.report import Sentence, Table, bars, report
+from q1lab.compare.report import Sentence, Table, report
 from q1lab.documents.markdown import Md, code, inline, sentence, table
 from q1lab.formats import DASH, MINUS, plural
 from q1lab.study import corpora
@@ -112,7 +112,7 @@ def _intervals(c: Comparison) -> Md:
         return Md("There is no mean difference, and so no interval.")
     rows = [
         [bar.label, f"{KEEP_TOGETHER}to{KEEP_TOGETHER}".join(bar.ends), bar.note]
-        for bar in bars(c, published=True)
+        for bar in figure.of_comparison(c, published=True).bars
         if bar.kind in ("interval", "bootstrap") and bar.ends is not None
     ]
     if not rows:

@@ -20,13 +20,13 @@ import pytest
 from q1lab import paths
 from q1lab.compare import cache, results, wording
 from q1lab.compare.charts import comparison_figure
+from q1lab.compare.figure import Figure, of_comparison, side_by_side, so_far
 from q1lab.index.store import Store
 from q1lab.index.view import look
 from q1lab.study import launch, studies
 from q1lab.trainers import command_draft
-from q1lab.tui.widgets.forest import Forest, draw, of_record, so_far
+from q1lab.tui.widgets.forest import draw
 from q1lab.tui.widgets.palette import Palette
-from q1lab.tui.widgets.side_by_side import side_by_side
 from tests.kit.commands import q1lab
 from tests.kit.waiting import wait_for
 
@@ -109,7 +109,7 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
         study = studies.load("more-1")
         found, view = cache.compare(store, study), look(store, study)
         svg = comparison_figure(found, cache.curves(store, study), "svg").decode()
-    plots = (of_record(found), side_by_side(lines), so_far(study, view.runs))
+    plots = (of_comparison(found), side_by_side(lines), so_far(study, view.runs))
     places = {
         "series": q1lab("run", record["series"]).stdout,
         "compare": q1lab("compare", "more-1").stdout,
@@ -131,7 +131,7 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
     assert all(float(row["value"]) > 0 for row in rows)
 
 
-def words_of(plot: Forest) -> str:
+def words_of(plot: Figure) -> str:
     colors = Palette(**dict.fromkeys((each.name for each in fields(Palette)), "white"))
     return " ".join(line.plain for line in draw(plot, 80, colors))
 

@@ -11,11 +11,10 @@ from click.testing import CliRunner
 
 from q1lab import paths
 from q1lab.commands.plan import plan as command
-from q1lab.compare import looks, planner, stats
+from q1lab.compare import figure, looks, planner, stats
 from q1lab.compare.cache import compare
 from q1lab.index.store import Store
 from q1lab.study import ranges
-from q1lab.tui.widgets import forest
 from tests.kit.lab_home import finish, make_study
 from tests.kit.plans import changed
 
@@ -102,6 +101,6 @@ def test_a_planned_range_shows_its_interval_narrow() -> None:
     with Store() as store:
         ingest.take_in(store, study)
         runs = view.look(store, study).runs
-    plot = forest.so_far(study, runs[:10])
-    assert [bar.label for bar in plot.bars[5:]] == [f"after {n} pairs" for n in (3, 4, 5)]
-    assert "Planned: 3 to 8 pairs" in plot.notes[-1]
+    plot = figure.so_far(study, runs[:10])
+    assert [bar.label for bar in plot.bars[1:]] == [f"after {n} pairs" for n in (3, 4, 5)]
+    assert "Planned: 3 to 8 pairs" in plot.caveats[-1]

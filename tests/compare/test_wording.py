@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from rich.text import Text
 
 from q1lab import paths
-from q1lab.compare import cache, results, wording
+from q1lab.compare import cache, figure, results, wording
 from q1lab.compare.charts import comparison_figure
 from q1lab.compare.comparison import VERSION, Comparison, from_dict
 from q1lab.compare.export import STUDY_COLUMNS
 from q1lab.compare.results import ResultLine
-from q1lab.compare.stats import Kind, Note, Reason
+from q1lab.compare.stats import Interval, Kind, Note, Reason
 from q1lab.compare.terminal import lines
 from q1lab.documents import comparison, comparison_tables, modification, post
 from q1lab.documents.reproduce import Reproduction
@@ -29,7 +29,6 @@ from q1lab.index.store import Store
 from q1lab.study.series import Series
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.palette import Palette
-from q1lab.tui.widgets.side_by_side import side_by_side
 from q1lab.tui.widgets.study_words import verdict_words
 from tests.kit import document_records as records
 from tests.kit import lab_home
@@ -74,8 +73,10 @@ def tellers(c: Comparison) -> dict[str, str]:
     document = replace(records.modification(None), study=told)
     draft = records.post_record(None)
     draft = replace(draft, modification=replace(draft.modification, study=told))
-    plot = "\n".join(line.plain for line in forest.draw(forest.of_record(c), 110, COLORS))
-    beside = "\n".join(line.plain for line in forest.draw(side_by_side([line_of(c)]), 110, COLORS))
+    plot = "\n".join(line.plain for line in forest.draw(figure.of_comparison(c), 110, COLORS))
+    beside = "\n".join(
+        line.plain for line in forest.draw(figure.side_by_side([line_of(c)]), 110, COLORS)
+    )
     return {
         "terminal": flat("\n".join(lines(c, 110))),
         "app": flat(plot),
@@ -261,6 +262,34 @@ def test_a_record_survives_the_border(c: Comparison) -> None:
     assert from_dict({**json.loads(text), "v": VERSION - 1}) is None
 
 
+def letters(text: str) -> str:
+    return re.sub(r"[^\w%()]+", "", text)
+
+
+def test_rows_of_the_figure_have_one_name_everywhere() -> None:
+    c = make(BASE, HELPS, delta=0.01, floor=Interval(-0.008, 0.008))
+    shown = figure.of_comparison(c)
+    pairs = next(bar for bar in shown.bars if bar.kind == "pairs")
+    labels = {bar.kind: bar.label for bar in shown.bars} | {"pairs": pairs.parts[0].label}
+    texts = {
+        "terminal": "\n".join(lines(c, 110)),
+        "app": "\n".join(line.plain for line in forest.draw(shown, 40, COLORS)),
+        "page": comparison.document(c, comparison_tables.study_facts(c), Reproduction()).text,
+        "picture": " ".join(re.findall("<!--(.*?)-->", comparison_figure(c, {}, "svg").decode())),
+    }
+    rows = {
+        "terminal": ("interval", "bootstrap", "floor", "delta"),
+        "app": ("interval", "bootstrap", "pairs", "floor", "delta"),
+        "page": ("interval", "bootstrap"),
+        "picture": ("interval", "bootstrap", "pairs", "delta"),
+    }
+    for where, kinds in rows.items():
+        for kind in kinds:  # a label may go on in the next line, below a drawing
+            assert letters(labels[kind]) in letters(texts[where]), (where, labels[kind])
+    narrow = [line.plain for line in forest.draw(shown, 24, COLORS)]
+    assert any("pair of seed 0" in line for line in narrow)
+
+
 @settings(max_examples=5, deadline=None)
 @given(comparisons())
 def test_the_picture_says_the_same(c: Comparison) -> None:
@@ -272,9 +301,9 @@ def test_the_picture_says_the_same(c: Comparison) -> None:
 
 def test_studies_side_by_side_name_another_number_of_threads() -> None:
     one, other = (replace(line_of(make(BASE, HELPS)), threads=many) for many in (1, 2))
-    (note,) = (text for text in side_by_side([one, other]).notes if "threads" in text)
+    (note,) = (text for text in figure.side_by_side([one, other]).caveats if "threads" in text)
     assert note.startswith("Their runs had 1 and 2 threads: ")
-    assert not [text for text in side_by_side([one, one]).notes if "threads" in text]
+    assert not [text for text in figure.side_by_side([one, one]).caveats if "threads" in text]
 
 
 @pytest.mark.parametrize(("iters", "short"), [(60, True), (2000, False)])

@@ -88,9 +88,9 @@ async def test_no_verdict_before_every_planned_run_has_ended() -> None:
         screen = await open_lab(pilot)
         assert screen.view is not None
         assert screen.view.record is not None
-        plot = screen.query_one(ForestPlot).forest
-        assert plot.verdict is None
-        assert [bar.label for bar in plot.bars] == ["pair 0"]
+        plot = screen.query_one(ForestPlot).figure
+        assert plot.word == ""
+        assert [bar.label for bar in plot.bars] == ["1 pair"]
         await pilot.press("v")
         assert isinstance(pilot.app.screen, VerdictScreen)
         shown = words(pilot.app)
@@ -132,7 +132,7 @@ async def test_the_comparison_comes_when_the_last_run_ends() -> None:
             os.close(fd)
         await until(
             pilot,
-            lambda: screen.query_one(ForestPlot).forest.verdict == "helps",
+            lambda: screen.query_one(ForestPlot).figure.word == "HELPS",
             "no comparison came",
         )
         assert "HELPS" in words(pilot.app)
@@ -172,7 +172,7 @@ async def test_stop_and_go_on(fake_trainer: Callable[..., None]) -> None:
         await until(
             pilot, lambda: screen.view.line.state == "finished", "it did not go on to its end"
         )
-        await until(pilot, lambda: screen.query_one(ForestPlot).forest.verdict is not None)
+        await until(pilot, lambda: screen.query_one(ForestPlot).figure.word != "")
 
 
 async def test_a_failed_cell_heals_alone(fake_trainer: Callable[..., None]) -> None:

@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
+from q1lab.compare import figure, wording
+from q1lab.compare.figure import Bar, Figure
 from q1lab.compare.stats import Interval, Kind, Note
 from q1lab.formats import signed, speed, time_left
 from q1lab.index.view import RunView, StudyView, line_of
@@ -289,28 +291,27 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
         run("baseline", 1, val_loss=1.91),
         run("modified", 1, State.RUNNING),
     ]
-    plot = forest.so_far(make_study(), runs)
-    assert plot.verdict is None
-    assert [(bar.label, bar.low, bar.high, round(bar.point or 0, 3)) for bar in plot.bars] == [
-        ("pair 0", None, None, -0.02)
+    plot = figure.so_far(make_study(), runs)
+    assert plot.word == ""
+    (pairs,) = plot.bars
+    assert [(one.label, one.low, one.high, round(one.points[0], 3)) for one in pairs.parts] == [
+        ("pair of seed 0", None, None, -0.02)
     ]
     text = "\n".join(line.plain for line in forest.draw(plot, 40, COLORS))
     assert "No verdict before all 3 planned pairs" in " ".join(text.split())
-    assert "too little" in forest.so_far(make_study("rope-2", seeds=(0,)), runs).notes[-1]
+    assert "too little" in figure.so_far(make_study("rope-2", seeds=(0,)), runs).caveats[-1]
 
 
 def test_of_many_pairs_the_plot_draws_the_ends_and_says_so() -> None:
     values = {seed: 0.001 * (seed % 37) - 0.1 for seed in range(200)}
     record = make(dict.fromkeys(values, 2.0), {s: 2.0 + v for s, v in values.items()})
-    plot = forest.of_record(record)
-    drawn = [bar for bar in plot.bars if bar.label.startswith("pair ")]
+    lines = [line.plain for line in forest.draw(figure.of_comparison(record), 80, COLORS)]
+    drawn = [line for line in lines if line.startswith("pair of seed ")]
     assert len(drawn) == 10
-    assert {min(values.values()), max(values.values())} <= {
-        round(bar.point, 9) for bar in drawn if bar.point is not None
-    }
-    assert plot.notes[-1] == (
-        "10 of 200 pairs are drawn: the 5 lowest and the 5 highest differences."
-    )
+    number = wording.numbers(record)
+    for end in (min(values.values()), max(values.values())):
+        assert any(line.endswith(number(end)) for line in drawn)
+    assert "10 of 200 pairs are drawn: the 5 lowest and the 5 highest differences." in lines
 
 
 BASE = {9: 1.909, 10: 1.9055, 11: 1.9102}
@@ -332,32 +333,33 @@ def test_of_many_seeds_some_are_drawn_and_the_band_is_of_all() -> None:
 
 
 def test_the_declared_interval_is_the_one_shown() -> None:
-    plot = forest.of_record(FOUND)
-    labels = {bar.label: bar for bar in plot.bars}
-    pairs = ["pair 9", "pair 10", "pair 11"]
-    assert list(labels) == [*pairs, "95% interval", "bootstrap CI", "against itself", "±δ"]
+    plot = figure.of_comparison(FOUND)
+    bars = {bar.kind: bar for bar in plot.bars}
+    assert list(bars) == ["interval", "bootstrap", "pairs", "floor", "delta"]
+    assert [part.label for part in bars["pairs"].parts] == [
+        f"pair of seed {seed}" for seed in (9, 10, 11)
+    ]
     assert FOUND.paired is not None
-    assert labels["95% interval"].low == FOUND.paired.low
-    assert labels["bootstrap CI"].note == "covers about 75%, not 95%"
-    assert plot.notes == ("The model file was trained without its checks (--unchecked).",)
+    assert bars["interval"].low == FOUND.paired.low
+    assert bars["bootstrap"].note == "covers about 75%, not 95%"
+    assert plot.caveats == ("The model file was trained without its checks (--unchecked).",)
     welch = make(BASE, {9: 1.897, 10: 1.9001, 11: 1.8951}, "welch")
     assert welch.welch is not None
-    shown = next(bar for bar in forest.of_record(welch).bars if bar.label == "95% interval")
-    assert shown.low == welch.welch.low
+    assert figure.of_comparison(welch).bars[0].low == welch.welch.low
 
 
 def test_the_difference_is_whole_beside_long_names() -> None:
-    plot = replace(forest.of_record(FOUND), says="no_positions − baseline = +0.123 nats")
+    plot = replace(figure.of_comparison(FOUND), title="no_positions − baseline = +0.123 nats")
     lines = [line.plain for line in forest.draw(plot, 31, COLORS)]
     assert "no_positions − baseline = +0.123" in " ".join(lines)
     assert max(map(len, lines)) <= 31
 
 
 def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
-    plot = forest.of_record(make(BASE, {9: 1.9, 10: None, 11: 1.91}))
+    plot = figure.of_comparison(make(BASE, {9: 1.9, 10: None, 11: 1.91}))
     lines = [line.plain for line in forest.draw(plot, 40, COLORS)]
     assert lines[0] == "NO VERDICT"
-    assert any("pair 9" in line for line in lines)
+    assert any("pair of seed 9" in line for line in lines)
     assert "diverged" in " ".join(lines)
 
 
@@ -366,26 +368,23 @@ def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
     st.lists(st.floats(-5, 5), min_size=1, max_size=6),
     st.tuples(st.floats(-5, 5), st.floats(-5, 5)).map(sorted),
 )
+@example(24, [-4.0], [0.0625, 0.0625])
 @settings(deadline=None)
 def test_the_forest_never_leaves_its_width(
     width: int, points: list[float], ends: list[float]
 ) -> None:
-    bars = [
-        forest.Bar(f"pair {k}", None, None, value, "modified") for k, value in enumerate(points)
-    ]
-    bars.append(
-        forest.Bar(
-            "95% interval",
-            *ends,
-            sum(ends) / 2,
-            "foreground",
-            note="it decides, and this is long " * 3,
-        )
+    parts = [Bar("pairs", f"pair of seed {10**k}", points=(v,)) for k, v in enumerate(points)]
+    note = "it decides, and this is long " * 3
+    low, high = ends
+    bars = (
+        Bar("pairs", "pairs", points=tuple(points), parts=tuple(parts)),
+        Bar("interval", "95% interval (paired t)", note, low, high, (sum(ends) / 2,)),
     )
-    for line in forest.draw(
-        forest.Forest("t " * 40, "helps", "s " * 60, tuple(bars), ("note " * 30,)), width, COLORS
-    ):
-        assert line.cell_len <= width
+    plot = Figure(bars, "", "t " * 40, "s " * 60, "HELPS", ("note " * 30,))
+    lines = forest.draw(plot, width, COLORS)
+    assert max(line.cell_len for line in lines) <= width
+    text = " ".join(" ".join(line.plain for line in lines).split())
+    assert "(paired t)" in text, "a label is never cut"
 
 
 # ── words, diff, tail

@@ -82,12 +82,12 @@ async def test_studies_on_different_data_never_stand_side_by_side() -> None:
         go(screen, "gqa-1")
         await pilot.press("space")
         assert "different data" in notices(pilot.app)
-        assert [bar.label for bar in plot.forest.bars] == ["llama-1"]
+        assert [bar.label for bar in plot.figure.bars] == ["llama-1"]
         go(screen, "swiglu-1")
         await pilot.press("space")
-        assert [bar.label for bar in plot.forest.bars] == ["llama-1", "swiglu-1"]
+        assert [bar.label for bar in plot.figure.bars] == ["llama-1", "swiglu-1"]
         await pilot.press("space")
-        assert [bar.label for bar in plot.forest.bars] == ["llama-1"]
+        assert [bar.label for bar in plot.figure.bars] == ["llama-1"]
         await pilot.press("escape")
         assert screen.query_one(ResultsTable).marked == []
 

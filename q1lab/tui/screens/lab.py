@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, OptionList, Static
 
+from q1lab.compare import figure
 from q1lab.index.view import RunView
 from q1lab.study import children
 from q1lab.study.states import ENDED, MISSING
@@ -15,7 +16,6 @@ from q1lab.tui.screens import launch_plan
 from q1lab.tui.screens.base import Page
 from q1lab.tui.screens.study_actions import StudyActs
 from q1lab.tui.snapshot import Focus, Snapshot
-from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.chart_data import chart_data
 from q1lab.tui.widgets.forest import ForestPlot
 from q1lab.tui.widgets.grid import Grid
@@ -110,9 +110,9 @@ class LabScreen(StudyActs, Page):
         record = settled(view)
         plot = self.query_one(ForestPlot)
         if record is not None:
-            plot.forest = forest.of_record(record)
+            plot.figure = figure.of_comparison(record)
         else:
-            plot.forest = forest.so_far(view.study, view.runs)
+            plot.figure = figure.so_far(view.study, view.runs)
 
     def _compare_when_done(self, view: Focus) -> None:
         """Whichever viewer is open when the last run ends computes the comparison; once a study and

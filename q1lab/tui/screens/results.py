@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Input, Static
 
-from q1lab.compare import results
+from q1lab.compare import figure, results
 from q1lab.compare.cache import kept
 from q1lab.compare.results import ResultLine
 from q1lab.formats import cut_middle
@@ -18,7 +18,6 @@ from q1lab.tui.widgets.chart_data import ChartData, curves
 from q1lab.tui.widgets.forest import ForestPlot
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.results_table import ResultsTable
-from q1lab.tui.widgets.side_by_side import side_by_side
 
 EMPTY = """No results yet.
 
@@ -85,7 +84,7 @@ class ResultsScreen(StudyActs):
         table = self.query_one(ResultsTable)
         here = [table.selected] if table.selected is not None else []
         chosen = table.marked or here
-        self.query_one(ForestPlot).forest = side_by_side(chosen)
+        self.query_one(ForestPlot).figure = figure.side_by_side(chosen)
         self._labels(here[0] if here else None)
         if here and here[0].problem:
             self._charted, self.query_one(LossChart).data = None, ChartData()

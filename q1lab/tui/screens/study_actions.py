@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
+from q1lab.compare import figure
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.index.view import RunView
@@ -15,7 +16,6 @@ from q1lab.study.states import MISSING, State
 from q1lab.tui.background import beside
 from q1lab.tui.screens.base import Page
 from q1lab.tui.snapshot import Focus
-from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.study_words import settled
 
 T = TypeVar("T")
@@ -98,7 +98,7 @@ class StudyActs(Page):
         from q1lab.tui.screens.verdict import VerdictScreen
 
         if self.view is not None:
-            plot = forest.so_far(self.view.study, self.view.runs)
+            plot = figure.so_far(self.view.study, self.view.runs)
             self.app.push_screen(VerdictScreen(self.view.line.id, settled(self.view), plot))
 
     def action_wandb(self) -> None:

@@ -9,9 +9,10 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
-from q1lab.compare import budget, series_table
+from q1lab.compare import budget, figure, series_table
 from q1lab.compare import terminal as verdict
 from q1lab.compare.comparison import Comparison
+from q1lab.compare.figure import Figure
 from q1lab.compare.series_table import Together
 from q1lab.errors import Problem
 from q1lab.index.store import Store
@@ -21,10 +22,9 @@ from q1lab.tui.desktop import copy
 from q1lab.tui.screens import launch_plan
 from q1lab.tui.screens.base import OwnScreen
 from q1lab.tui.snapshot import Snapshot
-from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.chart_data import ChartData, curves
 from q1lab.tui.widgets.fitted import Fitted
-from q1lab.tui.widgets.forest import Forest, draw
+from q1lab.tui.widgets.forest import draw
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.study_words import settled
@@ -42,12 +42,12 @@ class VerdictScreen(OwnScreen[None]):
     page = "verdict"
 
     def __init__(
-        self, study_id: str, record: Comparison | None, so_far: Forest | None = None
+        self, study_id: str, record: Comparison | None, so_far: Figure | None = None
     ) -> None:
         super().__init__()
         self.study_id = study_id
         self.record = record
-        self.so_far = so_far or Forest()
+        self.so_far = so_far or Figure()
         self.series: Together | None = None
         """What the study was declared together with: a sweep, or an axis."""
         self.besides: list[str] = []
@@ -98,7 +98,7 @@ class VerdictScreen(OwnScreen[None]):
         if self.record is None and view is not None and view.line.id == self.study_id:
             self.record = settled(view)
             self._note()
-            self.so_far = forest.so_far(view.study, view.runs)
+            self.so_far = figure.so_far(view.study, view.runs)
             self._draw()
             self.refresh_bindings()
 
