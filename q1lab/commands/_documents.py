@@ -135,9 +135,9 @@ def repository(how: Writing) -> tuple[Path, Repository | None]:
             return folder, None
         else:
             refused = Problem(
-                f"{folder} is in no git repository: give one with --repo PATH, "
-                "make one with --init, "
-                "or write without it with --no-commit",
+                f"{folder} is in no git repository: ",
+                next="give one with --repo PATH, make one with --init, or write without it with "
+                "--no-commit",
                 file=folder,
             )
             if ask(f"{folder} is in no git repository. Make one there?", refused) != "yes":

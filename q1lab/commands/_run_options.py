@@ -164,7 +164,9 @@ class OwnCommand:
         more = {name: getattr(self, name) for name in names}
         if self.command_ is not None:
             if file is not None:
-                raise Problem(f"{file}: leave it out, or --command; each names the arms", file=file)
+                raise Problem(
+                    f"{file}: ", file=file, next="leave it out, or --command; each names the arms"
+                )
             return loops.of_arms(self.command_, self.arms, **more)
         if any(value is not None for value in more.values()):
             raise Problem("--metric, --better, --metric-pattern and --smoke go with --command")

@@ -66,7 +66,9 @@ def verify(
 
     def agree(commands: str) -> bool:
         shared.remark(f"The study's command {commands}")
-        unanswered = Problem("its command was not run: --yes runs it, --cells 0 runs nothing")
+        unanswered = Problem(
+            "its command was not run: ", next="--yes runs it, --cells 0 runs nothing"
+        )
         return yes or shared.ask("Run it?", unanswered) == "yes"
 
     report = verifying.verify(expanded(place), how, lambda text: tell(text, as_json), agree)

@@ -52,8 +52,8 @@ def predict(
         raise Problem(f"how sure you are is a share between 0 and 100%, not {confidence}")
     if direction == "same" and size > matters:
         raise Problem(
-            f"'same' means within ±{matters:g}, but the size is {size:g}: give --size 0, "
-            "or a direction"
+            f"'same' means within ±{matters:g}, but the size is {size:g}: ",
+            next="give --size 0, or a direction",
         )
     if direction != "same" and not size:
         raise Problem(f"{direction!r} by 0 is 'same': ", next="choose that, or give a size above 0")

@@ -194,8 +194,9 @@ def _looked_at(loop: Loop, baseline: str, modified: str) -> Loop:
     if _is_same(first, theirs) and _is_same(other, _short_run(loop, modified, 1)):
         raise Problem(
             f"{modified} and {baseline} gave the same numbers at seeds 0 and 1, to the last bit: "
-            f"the arguments of {modified} do nothing in a short run. Check how they are spelled; "
-            "where they act only later, give a --smoke that trains longer"
+            f"the arguments of {modified} do nothing in a short run. ",
+            next="Check how they are spelled; where they act only later, give a --smoke that trains "
+            "longer",
         )
     return replace(loop, repeats=repeats)
 

@@ -3,6 +3,7 @@ agent leaves to the learner."""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -18,6 +19,7 @@ from q1lab.index import journal
 from q1lab.index.store import Store
 from q1lab.journal import papers
 from tests.kit.commands import commands, q1lab
+from tests.kit.places import ROOT
 from tests.kit.repos import begun, of_its_own
 
 PREDICTION = ["rope", "--direction", "lower", "--size", "0.02", "--matters", "0.01", "--sure", "70"]
@@ -158,6 +160,20 @@ def test_what_to_do_is_told_apart_whatever_sign_stands_before_it(
     monkeypatch.delenv("GIT_DIR")
     found, line = of_command(capsys, "compare", "rope-9")
     assert line == f"{found['what']}; {found['next']}"
+
+
+DEMAND = r"[;:] (?:give|run|try|use|choose|say|name|make|leave|put|fix|`q1lab|--\\S+ \\w+s\\b)"
+
+
+def test_no_problem_says_what_to_do_in_what_is_wrong() -> None:
+    hidden = []
+    for file in sorted((ROOT / "q1lab").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Problem" and node.args:
+                text = ast.unparse(node.args[0])
+                if re.search(DEMAND, text) and "next" not in [one.arg for one in node.keywords]:
+                    hidden.append(f"{file.name}:{node.lineno}: {text}")
+    assert hidden == []
 
 
 def test_file_and_line_are_where_the_fault_is(
