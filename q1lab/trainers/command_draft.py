@@ -195,8 +195,8 @@ def _looked_at(loop: Loop, baseline: str, modified: str) -> Loop:
         raise Problem(
             f"{modified} and {baseline} gave the same numbers at seeds 0 and 1, to the last bit: "
             f"the arguments of {modified} do nothing in a short run. ",
-            next="Check how they are spelled; where they act only later, give a --smoke that trains "
-            "longer",
+            next="Check how they are spelled; where they act only later, give a --smoke that "
+            "trains longer",
         )
     return replace(loop, repeats=repeats)
 

@@ -1,0 +1,13 @@
+"""A counter for KPIs in one file."""
+
+from __future__ import annotations
+
+from q1lab.index.store import Store
+from q1lab.journal.kpis import Count
+
+
+def sonnets(store: Store) -> Count:
+    (number,) = store.db.execute(
+        "SELECT count(*) FROM artifacts WHERE kind = 'other' AND title LIKE 'Sonnet%'"
+    ).fetchone()
+    return Count(number, "sonnets on record")
