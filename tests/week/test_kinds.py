@@ -11,6 +11,7 @@ import pytest
 from q1lab.documents import document_data
 from q1lab.index.store import Store
 from q1lab.tui.screens.answer import AnswerScreen
+from q1lab.tui.screens.fields import FieldsScreen
 from q1lab.tui.widgets.page_blocks import StepPiece
 from q1lab.week import content, kinds
 from tests.kit import toy_kind
@@ -60,3 +61,25 @@ def test_its_author_is_told_what_is_wrong(folder: Path) -> None:
     )
     (finding,) = content.check(folder)
     assert finding.message == "step 'a1-noise' is a haiku of more than five minutes"
+
+
+async def test_enter_opens_the_form_that_makes_a_step_done_though_a_row_below_starts_something(
+    tmp_path: Path,
+) -> None:
+    """The text said so, and Enter went to the KPIs."""
+    root = tmp_path / "week"
+    content.skeleton(root)
+    (root / "session-a.md").write_text(
+        '# A\n\n## A {#a1 minutes=60}\n\n- [ ] Record it {#a1-record done_when="artifact added"}\n\n'
+        '  ```q1lab command\n  command = "q1lab kpi"\n  ```\n'
+    )
+    assert content.check(root) == []
+    app = prepared(folder=root)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        app.screen.open_sheet("a1", "a1-record")
+        (piece,) = app.screen.query(StepPiece)
+        assert piece.enter == "fill in"
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        assert app.screen.query("#location")
