@@ -106,7 +106,7 @@ def test_it_ticks_the_step_that_names_it(folder: Path) -> None:
     with Store() as store:
         assert evidence.read(store, week).of("a1-duck").done
         assert evidence.look(store, week).marks["a1-duck"].words == "`q1lab toy` of duck"
-    assert mentioned_in_code('"toy"') == []
+    assert mentioned_in_code("q1lab toy") == mentioned_in_code("toy_act") == []
 
 
 @pytest.mark.usefixtures("toy")

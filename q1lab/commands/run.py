@@ -116,7 +116,9 @@ def run(
         if len(given) == 1 and loop is None and (named := _named(given[0])) is not None:
             plain = Wish(given[0])
             if replace(wish, seeds=plain.seeds) != plain:
-                raise Problem(f"{named.id} says what it trains: leave all options but --seeds out")
+                raise Problem(
+                    f"{named.id} says what it trains: ", next="leave all options but --seeds out"
+                )
             seeds, wish = wish.seeds, named.trainer.request(named)
             if seeds != plain.seeds:
                 wish = replace(wish, seeds=seeds)
