@@ -472,7 +472,7 @@ def test_a_right_file_passes_whatever_its_style(right: Right, tmp_path: Path) ->
         assert right.words in next(r.seen for r in found if r.name == right.check)
 
 
-@pytest.mark.parametrize("variant", [*suite.VARIANTS, "llama", "baseline"])
+@pytest.mark.parametrize("variant", [*suite.MODIFICATIONS, "baseline"])
 def test_the_reference_passes_all_of_its_checks_and_none_is_left_out(
     variant: str, tmp_path: Path
 ) -> None:
@@ -481,7 +481,7 @@ def test_the_reference_passes_all_of_its_checks_and_none_is_left_out(
     assert all(r.passed and not r.warning for r in found)
 
 
-@pytest.mark.parametrize("variant", [*suite.VARIANTS, "llama", "baseline"])
+@pytest.mark.parametrize("variant", [*suite.MODIFICATIONS, "baseline"])
 def test_what_a_file_modifies_is_told_by_its_behavior(variant: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(edited(variant, []), encoding="utf-8")
