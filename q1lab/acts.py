@@ -268,51 +268,6 @@ _EVERY = (
 )
 ACTS: dict[str, Act] = {act.name: act for act in _EVERY}
 
-GONE = {
-    "serve": "for the app in a browser: pip install textual-dev, then `textual serve q1lab`",
-    "sweep": "`q1lab run rmsnorm rope swiglu` trains several against one baseline",
-    "run --plot": "the table of --over draws it; `q1lab run over-1` prints it again",
-    "paper list": "`q1lab paper` lists them",
-    "artifact list": "`q1lab artifact` lists them",
-    "post status": "`q1lab post` says it",
-    "config list": "`q1lab config` lists them",
-    "card --content": "`q1lab --content DIR card` does it",
-    "post new --stdout": "--dry-run shows the draft",
-    "modification --stdout": "--dry-run shows the document",
-    "retro --stdout": "--dry-run shows the document",
-    "post publish --title": "the draft has the title",
-    "take --to": "it takes a file into the folder in which it is typed",
-    "check --poll": "set WATCHFILES_FORCE_POLLING=1 where a folder tells of no changes",
-    "post preview --port": "`q1lab post preview` opens the page in the browser",
-    "post preview --serve": "`q1lab post preview` again renders it anew",
-    "completion": '`eval "$(_Q1LAB_COMPLETE=bash_source q1lab)"` does it (or zsh_source)',
-    "prune --imports": "`q1lab delete STUDY` takes an import, too",
-    "prune --data": "texts that no study trains on go by themselves",
-    "sync --timeout": "a study has ten minutes; the same command goes on",
-    "roadmap --all-weeks": "it lists the boxes of the week",
-    "archive": "`q1lab export STUDY --format archive` writes it",
-    "pull": "`q1lab import wandb:ENTITY/PROJECT` takes it in",
-    "tag": "`q1lab note STUDY --tag TAG` puts it on, --untag takes it off",
-    "note --clear": 'an empty text removes it: `q1lab note STUDY ""`',
-    "post text": "`q1lab post share CHANNEL` prints it",
-    "kpi set": "`q1lab kpi NAME --actual 3` does it",
-    "config set": "`q1lab config KEY VALUE` does it",
-    "config path": "`q1lab config` says it in its last line",
-    "export notebook": "`q1lab export STUDY --format notebook` writes it",
-    "restore --as": "it is --name",
-    "card --svg": "it is --output",
-    "post preview --out": "it is --output",
-    "content new --label": "it is --name",
-    "sync --anew": "it is --fresh",
-    "modification --variant": "`q1lab modification NAME` does it",
-    "post words --repo": "name the draft with --file",
-    "post lint --repo": "name the draft with --file",
-    "post preview --repo": "name the draft with --file",
-    "post export --repo": "name the draft with --file",
-    "post export --for": "the front matter is a template of the week, front-matter.txt.j2",
-}
-"""What to do instead of a command, or an option of one, that an earlier version had."""
-
 
 def named(words: Sequence[str]) -> Act | None:
     """The act that a command begins with; ``words`` are without ``q1lab``."""
@@ -341,19 +296,9 @@ def bringing(condition: str) -> list[Act]:
     return [act for act in ACTS.values() if condition in act.done_when]
 
 
-def gone(words: Sequence[str]) -> Problem | None:
-    """The answer to words that ask for what an earlier version had; None to all others."""
-    for name, instead in GONE.items():
-        command, dashes, option = name.partition(" --")
-        asked = command.split()
-        if words[: len(asked)] == asked and (not dashes or f"--{option}" in words):
-            return Problem(f"`q1lab {name}` is gone", next=instead)
-    return None
-
-
 def unknown(name: str) -> Problem:
     """That there is no such command, with the one that is meant."""
-    return gone([name]) or Problem(
+    return Problem(
         f"no command called {name!r}",
         next=nearest(name, listed(), "`q1lab --help` lists them"),
     )

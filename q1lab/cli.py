@@ -106,11 +106,7 @@ def _run(words: list[str]) -> int:
         click.echo(error.format_message(), err=True)  # a page, not a line
         return USAGE
     except click.ClickException as error:
-        raise (acts.gone(words) or Problem(error.format_message())) from error
-    except Problem as error:
-        if error.code != USAGE or not (instead := acts.gone(words)):
-            raise
-        raise instead from error
+        raise Problem(error.format_message()) from error
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.Abort:

@@ -121,7 +121,7 @@ def passages() -> tuple[Passage, ...]:
     for name in tree():
         if name.endswith(".py") and name.startswith((*CODE, "content/files/")):
             found += of_python(name, (ROOT / name).read_text(), parsed(name))
-    return tuple(one for one in found if one.text not in acts.GONE)
+    return tuple(found)
 
 
 def units(passage: Passage) -> Iterator[Unit]:

@@ -124,7 +124,7 @@ def _diff_of_files(files: Mapping[Path, bytes], root: Path) -> str:
 
     def shown(path: Path, data: bytes) -> str:
         name, old = str(path.relative_to(root)), read(path)
-        if old is None and path.name not in kept.PLANS:
+        if old is None and path.name != kept.PLAN:
             lines = data.count(b"\n")
             what = ", the file as it trained" if path.suffix == ".py" else ""
             return f"--- /dev/null\n+++ {name} (new: {lines} lines{what})\n"

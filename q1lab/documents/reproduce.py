@@ -68,7 +68,7 @@ def stands(study: Study, root: Path) -> bool:
     return all(
         read(path) == data if path.suffix == ".py" else read(path) is not None
         for path, data in wanted.items()
-        if path.suffix == ".py" or path.name in kept.PLANS
+        if path.suffix == ".py" or path.name == kept.PLAN
     )
 
 

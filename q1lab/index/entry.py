@@ -6,8 +6,6 @@ A line's hash says that it is as it was written, not that its writer knew what t
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired, get_args, get_origin
@@ -42,14 +40,6 @@ class Data:
     vocab: Count
 
 
-@dataclass(frozen=True)
-class Setting:
-    """As a table's row; ``value`` is JSON."""
-
-    key: str
-    value: str
-
-
 def _computable(value: Any) -> Any:
     """JSON without a whole number that is too large for a float."""
     left = [value]
@@ -63,13 +53,6 @@ def _computable(value: Any) -> Any:
 
 
 Number = Annotated[float, _computable]
-
-
-def _cell(value: Any) -> Any:
-    """A value of a table's row."""
-    if isinstance(value, dict | list) or value in (math.inf, -math.inf):
-        raise ValueError("is no value of a row")
-    return _computable(value)
 
 
 PATHS = ("path", "file", "into", "base", "location")
@@ -126,8 +109,6 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
     "delete": {"study": str, "plan": Plan | None, "runs": Annotated[dict, _computable]},
     "label": {"study": str, "note": str, "tags": list[str]},
     "setting": {"key": str, "value": Any},
-    "row": {"table": str, "row": dict[str, Annotated[Any, _cell]]},
-    "take over": {},
 }
 """The kind of each field of each act, as records.py reads kinds; NotRequired: it may be missing."""
 
@@ -144,10 +125,10 @@ SETTINGS: Mapping[str, Any] = {
 }
 """The kind of each setting that is read, by the part of its key before the first colon."""
 
-OWN_SETTINGS = MARK, FOLDED, UNREAD, FILES, LOST = "journal", "folded", "unread", "files", "lost"
+OWN_SETTINGS = MARK, FOLDED, UNREAD, LOST = "journal", "folded", "unread", "lost"
 """Settings that the index keeps of itself, which no entry has: how far the journal is folded into
-the tables, on which day (UTC) all of it was, how many of its lines could not be read, that nothing
-is left in files of a version before, and in a copy what the journal had lost (lost.py)."""
+the tables, on which day (UTC) all of it was, how many of its lines could not be read, and in a copy
+what the journal had lost (lost.py)."""
 
 
 def is_document(act: str) -> bool:
@@ -168,17 +149,10 @@ def checked(body: Body) -> bool:
             records.load(kind, body[name], name)
         elif get_origin(kind) is not NotRequired:
             raise ValueError(f"{name} is missing")
-    named = body["row"] if body["act"] == "row" else body
-    if any("\0" in str(named.get(name)) for name in PATHS):
+    if any("\0" in str(body.get(name)) for name in PATHS):
         raise ValueError("no file can have this name")
     if body["act"] == "setting":
         _check_setting(body["key"], body["value"])
-    elif body["act"] == "row" and body["table"] == "settings":
-        row = records.load(Setting, body["row"], "row")
-        try:
-            _check_setting(row.key, json.loads(row.value))
-        except RecursionError:
-            raise ValueError("row holds too much") from None
     return True
 
 

@@ -9,11 +9,10 @@ SHA-256 of ``prev`` and ``sha``, and ``prev`` is the link of the last whole line
 knows the last link can tell whether a line was changed, added or taken out. The chain runs over
 hashes of bodies, and a body's hash over that of what it shows (its act, and what a study declares)
 and that of the rest. So the chain can be handed out (``Line.outline``) without what the learner
-wrote. The salt keeps a short rest, such as a tick, from being guessed by its hash. In format 1 a
-body had one hash, and shows nothing.
+wrote. The salt keeps a short rest, such as a tick, from being guessed by its hash.
 
 Who acted stands in each body as ``who``: ``person`` (at a terminal), ``agent NAME``, or ``no
-terminal``; bodies that an earlier version wrote lack it.
+terminal``.
 
 Nothing that happens to the file takes more than the damaged line away. A line whose body doesn't
 match its ``sha`` is left out and counted; a line without an end (the machine went down) waits, and
@@ -78,7 +77,7 @@ class Line:
     link: str
     body: Body | None
     outline: Mapping[str, Any]
-    """What it shows, and the hash of the rest as ``hidden``; of format 1 only ``sha``."""
+    """What it shows, and the hash of the rest as ``hidden``; of a newer q1lab's line, ``sha``."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +198,7 @@ def _parsed(raw: bytes, number: int) -> Line | None:
         version, prev, body = (found[key] for key in ("v", "prev", "body"))
         if (
             type(version) is not int
-            or version < 1
+            or version < FORMAT
             or not isinstance(prev, str)
             or not isinstance(body, dict)
         ):
@@ -207,7 +206,7 @@ def _parsed(raw: bytes, number: int) -> Line | None:
         sha = str(found["sha"])
         if version > FORMAT:  # how its hash is made is not known here
             return Line(number, prev, link_of(prev, sha), None, {"sha": sha})
-        outline = {"sha": sha256_json(body)} if version == 1 else _outline(body, found["salt"])
+        outline = _outline(body, found["salt"])
         if sha != hash_of(outline):
             return None
     except (ValueError, KeyError, TypeError, RecursionError):

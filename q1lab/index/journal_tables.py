@@ -36,22 +36,6 @@ OWN_TABLES = (
 )
 """The tables that come from the journal, children before parents."""
 
-ROWS = (
-    "step_records",
-    "part_times",
-    "modifications",
-    "hints",
-    "predictions",
-    "kpis",
-    "papers",
-    "artifacts",
-    "posts",
-    "shares",
-    "retros",
-    "settings",
-)
-"""The tables of 0.1.0, whose rows the journal took over as they were, parents before children."""
-
 MOST_LOOKS = 50
 """Studies or files that are remembered for each kind of look."""
 
@@ -381,13 +365,6 @@ def _label(db: sqlite3.Connection, body: Body) -> None:
 # ── the rest
 
 
-def _row(db: sqlite3.Connection, body: Body) -> None:
-    """A row of a home of 0.1.0, as it was."""
-    if body["table"] not in ROWS or not all(map(str.isidentifier, body["row"])):
-        raise ValueError("no row of the learner's")
-    _insert(db, body["table"], body["row"], replace=True)
-
-
 def _insert(
     db: sqlite3.Connection, table: str, row: Mapping[str, Any], *, replace: bool = False
 ) -> None:
@@ -433,6 +410,4 @@ FOLDS: Mapping[str, str | Callable[[sqlite3.Connection, Body], None]] = {
     "delete": _delete,
     "label": _label,
     "setting": lambda db, body: set_setting(db, body["key"], body["value"], body["at"]),
-    "row": _row,
-    "take over": lambda db, body: None,
 }

@@ -30,7 +30,7 @@ from q1lab.files import (
     utc_now,
 )
 from q1lab.index import journal, journal_tables, lost
-from q1lab.index.entry import FILES, FOLDED, MARK, UNREAD
+from q1lab.index.entry import FOLDED, MARK, UNREAD
 from q1lab.study.states import MISSING, State
 from q1lab.study.studies import Study, run_name
 
@@ -82,7 +82,6 @@ class Store:
         self.db = self._open()
         try:
             self.follow_journal(whole=True)
-            self._take_over_files()
         except BaseException:
             self.db.close()
             raise
@@ -159,14 +158,10 @@ class Store:
             notice(text)
 
     def _begin_again(self) -> None:
-        """Put a new, empty database in the place of what is there (the lock is held). What an older
-        version kept in it goes to the journal first. Whenever this is cut off, the next try begins
-        from the start."""
-        from q1lab.index import old_home
-
+        """Put a new, empty database in the place of what is there (the lock is held). Whenever this
+        is cut off, the next try begins from the start."""
         fresh = self.file.with_suffix(".new")
         try:
-            self._say(old_home.take_over(self.file, self.journal))
             for stale in (fresh, _rollback(fresh)):
                 stale.unlink(missing_ok=True)
             with contextlib.closing(connect(fresh)) as db:
@@ -182,15 +177,6 @@ class Store:
             raise Problem(
                 f"cannot write {self.file}: {_reason(error)}", FAILED, file=self.file
             ) from error
-
-    def _take_over_files(self) -> None:
-        """Bring what a version before kept in files of its own into the journal, once."""
-        if self.setting(FILES) is not None:
-            return
-        from q1lab.index import old_home
-
-        self._say(old_home.take_over_files(self))
-        self.set_setting(FILES, True)
 
     def follow_the_file(self) -> None:
         """Open again when another q1lab has put a new database in the place of this one, or

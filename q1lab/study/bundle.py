@@ -14,8 +14,7 @@ The list says besides what the study claims (compare/claim.py) and what it was t
 
 It lies plain in a learner's repository (`q1lab keep`), or travels as a zip (`q1lab export`, what
 comes back from a notebook). Reading trusts nothing: names, kinds, sizes and hashes are checked, and
-a study appears whole or not at all. Read are, too, what the version before wrote: a gzipped tar,
-and a notebook's zip without a list.
+a study appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -29,7 +28,6 @@ import re
 import shutil
 import stat
 import struct
-import tarfile
 import tempfile
 import zipfile
 import zlib
@@ -62,8 +60,6 @@ from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
 LIST = "bundle.json"
-LISTS = (LIST, "q1lab-archive.json")
-"""Names of the list: of this version, and of the one before."""
 FORMAT = 1
 SUFFIX = ".q1lab.zip"
 
@@ -79,7 +75,7 @@ NAMES = re.compile(
 
 UNSOUND = (
     *(ValueError, KeyError, TypeError, AttributeError, ArithmeticError, IndexError),
-    *(zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError, EOFError),
+    *(zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError),
     *(struct.error, zlib.error, lzma.LZMAError),
 )
 """What reading a list or an archive that lies, or is damaged, may raise."""
@@ -230,9 +226,9 @@ def pack(
 
 
 def is_packed(file: Path) -> bool:
-    """Whether a file is a bundle that travels: a zip, or a gzipped tar."""
+    """Whether a file is a bundle that travels: a zip."""
     with contextlib.suppress(OSError), open_regular(file) as stream:
-        return stream.read(2) in (b"PK", b"\x1f\x8b") or file.suffix == ".zip"
+        return stream.read(2) == b"PK" or file.suffix == ".zip"
     return False
 
 
@@ -260,9 +256,7 @@ def _extract(file: Path, into: Path) -> dict[str, str]:
     room = shutil.disk_usage(into).free
     found: dict[str, str] = {}
     with open_regular(file) as stream:
-        packed = stream.read(4)
-        stream.seek(0)
-        for name, size, content in _of_zip(stream) if packed[:2] == b"PK" else _of_tar(stream):
+        for name, size, content in _of_zip(stream):
             room -= size
             if room <= 0:
                 raise ValueError("there is no room for what it holds")
@@ -278,24 +272,12 @@ Member = tuple[str, int, IO[bytes]]
 
 def _of_zip(stream: IO[bytes]) -> Iterator[Member]:
     with zipfile.ZipFile(stream) as packed:
-        has_list = any(name in LISTS for name in packed.namelist())
         for info in packed.infolist():
             plain_file = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
-            if plain_file and (NAMES.fullmatch(info.filename) or info.filename in LISTS):
-                with packed.open(info) as content:
-                    yield info.filename, info.file_size, content
-            elif has_list:  # beside a notebook's results may lie anything
+            if not (plain_file and (NAMES.fullmatch(info.filename) or info.filename == LIST)):
                 raise ValueError(f"it holds {info.filename[:100]!r}, not a file of a study")
-
-
-def _of_tar(stream: IO[bytes]) -> Iterator[Member]:
-    with tarfile.open(fileobj=stream, mode="r|gz") as tar:
-        while (member := tar.next()) is not None:
-            good = NAMES.fullmatch(member.name) or member.name in LISTS
-            content = tar.extractfile(member) if member.isreg() and good else None
-            if content is None:
-                raise ValueError(f"it holds {member.name[:100]!r}, not a file of a study")
-            yield member.name, member.size, content
+            with packed.open(info) as content:
+                yield info.filename, info.file_size, content
 
 
 def _keep(content: IO[bytes], target: Path, size: int) -> str:
@@ -366,8 +348,8 @@ def _files(folder: Path) -> dict[str, Path]:
 def _list(folder: Path) -> dict[str, Any] | None:
     """The list of the bundle in a folder; None where there is none. ValueError for a damaged
     one."""
-    file = next((folder / name for name in LISTS if os.path.lexists(folder / name)), None)
-    if file is None:
+    file = folder / LIST
+    if not os.path.lexists(file):
         return None
     record = read_json(file, LARGEST_LIST, own=True)
     if not isinstance(record, dict) or not isinstance(record.get("files"), dict):
@@ -392,7 +374,7 @@ def _verify(
             wrong[name] = f"{name} is not what its list has: it is damaged, or was changed"
         elif name.startswith("data/") and name != f"data/{sha256}.txt":
             wrong[name] = "its text is not the one that its name says"
-    for name in sorted(set(hashes or ()) - {*record["files"], *LISTS}):
+    for name in sorted(set(hashes or ()) - {*record["files"], LIST}):
         wrong[name] = f"it holds {name[:100]!r}, which its list does not name"
     return wrong
 

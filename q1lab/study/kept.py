@@ -8,15 +8,12 @@ hyperparameter, data, seeds, device, number format and number of threads.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from q1lab import records
-from q1lab.errors import FAILED, Problem
-from q1lab.files import expanded, os_reason, plain, read_bytes, read_text, sha256_text
+from q1lab.errors import Problem
+from q1lab.files import expanded, os_reason, plain, read_bytes, sha256_text
 from q1lab.paths import StudyPaths
 from q1lab.study import bundle, command, corpora, studies, variants
 from q1lab.study.bundle import Evidence
@@ -28,10 +25,7 @@ from q1lab.study.studies import ARMS, Data, Study
 FOLDER = "studies"
 """Where the folders lie in the learner's repository."""
 
-OLD_FILE = "study.toml"
-"""What q1lab 0.1.0 wrote beside the model files, in place of plan, events and list."""
-
-PLANS = ("study.json", OLD_FILE)
+PLAN = "study.json"
 
 AS_IT_IS = b"* -text\n"
 """The folder's ``.gitattributes``: git changes no line ends, since the list has hashes of bytes."""
@@ -66,7 +60,7 @@ def folder_of(study: Study) -> str:
 
 def is_one(given: str) -> bool:
     """Whether what a person typed names the folder of a kept study."""
-    return any((expanded(given) / name).is_file() for name in (bundle.LIST, OLD_FILE))
+    return (expanded(given) / bundle.LIST).is_file()
 
 
 def in_repository(root: Path) -> list[Path]:
@@ -78,10 +72,9 @@ def in_repository(root: Path) -> list[Path]:
 
 
 def files(study: Study, root: Path, evidence: Evidence | None = None) -> dict[Path, bytes]:
-    """The folder's files, by their paths below the repository ``root``, with their contents. One
-    that 0.1.0 kept stays in its form. Problem when a model file can't be read."""
+    """The folder's files, by their paths below the repository ``root``, with their contents.
+    Problem when a model file can't be read."""
     folder = root / folder_of(study)
-    old = load(folder).study if (folder / OLD_FILE).is_file() else None
     ended = [run.name for run in study.runs if has_ended(study.files.run(run.name).events)]
     contents = bundle.contents(study, plan=_public(study, root), events=ended)
     evidence = evidence or Evidence()
@@ -92,13 +85,8 @@ def files(study: Study, root: Path, evidence: Evidence | None = None) -> dict[Pa
         name: content if isinstance(content, bytes) else read_bytes(content)
         for name, content in contents.items()
     }
-    if old is None:
-        found[".gitattributes"] = AS_IT_IS
-        return {folder / name: data for name, data in found.items()}
-    return {
-        folder / OLD_FILE: read_bytes(folder / OLD_FILE),
-        **{folder / old.arms[arm].source: found[study.arms[arm].source] for arm in ARMS},
-    }
+    found[".gitattributes"] = AS_IT_IS
+    return {folder / name: data for name, data in found.items()}
 
 
 def _public(study: Study, root: Path) -> Study:
@@ -127,14 +115,10 @@ def values_of(study: Study, root: Path | None = None) -> dict[str, float]:
 
 def load(folder: Path) -> Kept:
     """Read a folder. Problem when it can't be read, or its files are not those that trained."""
-    older = not (folder / bundle.LIST).is_file()
-    file = folder / (OLD_FILE if older else "study.json")
+    file = folder / PLAN
     try:
-        if older:
-            kept = _of_toml(folder, tomllib.loads(read_text(file)))
-        else:
-            study = studies.from_dict(studies.read(file))
-            kept = Kept(folder, study, values_of(study, folder))
+        study = studies.from_dict(studies.read(file))
+        kept = Kept(folder, study, values_of(study, folder))
     except OSError as error:
         raise Problem(f"cannot read {file}: {os_reason(error)}", file=file) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -149,38 +133,8 @@ def load(folder: Path) -> Kept:
                 f"now: {kept.of_its_files(Wish(str(folder)))}",
                 file=path,
             )
-    if not older:
-        bundle.read(folder, str(folder))
+    bundle.read(folder, str(folder))
     return kept
-
-
-def _of_toml(folder: Path, record: dict[str, Any]) -> Kept:
-    """The folder as ``study.toml`` has it. ValueError, KeyError, TypeError or AttributeError for
-    what is of the wrong kind."""
-    if record["format"] > 1:
-        raise Problem(
-            f"{folder} is of a newer q1lab", FAILED, next="upgrade q1lab to run it", file=folder
-        )
-    arms = {
-        arm: {
-            **{"variant": one["name"], "title": one["name"], "source": one["file"]},
-            **{"sha256": one["sha256"], "origin": one["file"]},
-            **{"n_params": one["parameters"], "flops_per_token": 0},
-        }
-        for arm, one in ((arm, record[arm]) for arm in ARMS)
-    }
-    data = record["data"]
-    counts = {"file": "", "train_tokens": 0, "val_tokens": 0}
-    inside = records.inside(data.get("file") or data["name"])
-    same = ("created", "preset", "config", "device", "dtype", "threads", "headline", "versions")
-    plan = {
-        **{key: record[key] for key in same},
-        **{"id": record["study"], "arms": arms, "looks": [record["seeds"]], "jobs": 1},
-        **{"unchecked": record["unchecked"], "data": {**counts, **data, "file": ""}},
-        "asked": {"data": inside},
-    }
-    values = records.load(dict[str, float], record.get("val_loss", {}), "val_loss")
-    return Kept(folder, studies.from_dict(plan), values)
 
 
 # ── training it again

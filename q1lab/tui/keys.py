@@ -154,16 +154,6 @@ KEYS: dict[str, Key] = {
     "log.copy": Key("c", "copy", "copy", "Copy where the log lies", True),
     "log.back": Key("escape", "back", "back", "Go back", True),
 }
-GONE = (
-    "study.log",
-    "lab.log_loss",
-    "lab.log_iter",
-    "results.clear",
-    "progress.paper",
-    "progress.share",
-)
-"""Actions that a keymap of an earlier version may name: their keys do nothing now."""
-
 NAMES = {
     "escape": "Esc",
     "enter": "Enter",
@@ -212,7 +202,7 @@ def check_keymap(keymap: Mapping[str, str], where: str) -> dict[str, str]:
     """The remapping as Textual wants it. Problem naming file, key and the nearest action id
     otherwise."""
     for name, keys in keymap.items():
-        if name not in KEYS and name not in GONE:
+        if name not in KEYS:
             hint = nearest(name, KEYS, "`q1lab config --keys` names all actions")
             raise Problem(f"{where}: keymap has no action {name!r}", next=hint)
         if not isinstance(keys, str) or not keys.strip():
@@ -220,7 +210,5 @@ def check_keymap(keymap: Mapping[str, str], where: str) -> dict[str, str]:
                 f'{where}: keymap.{name!r} needs a key in quotes, such as "x" or "ctrl+r"'
             )
     return {
-        name: ",".join(part.strip() for part in keys.split(","))
-        for name, keys in keymap.items()
-        if name in KEYS
+        name: ",".join(part.strip() for part in keys.split(",")) for name, keys in keymap.items()
     }

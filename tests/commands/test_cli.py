@@ -13,7 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from q1lab.acts import GONE, command, listed
+from q1lab.acts import command, listed
 from q1lab.cli import cli, run
 from q1lab.commands._documents import show_diff
 from q1lab.commands._output import say
@@ -31,19 +31,6 @@ def test_help_has_an_example(name: str) -> None:
         assert done.exit_code == 0, done.output
         assert "Example" in done.output, words
         assert f"q1lab {name}" in done.output.split("Example", 1)[1]
-
-
-@pytest.mark.parametrize("name", GONE)
-def test_a_command_that_is_gone_says_what_to_do(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run([*name.split(), "--json"]) == 2
-    assert capsys.readouterr().err == f"q1lab: `q1lab {name}` is gone; {GONE[name]}\n"
-
-
-def test_only_what_is_gone_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["note", "rope-1", "serve", "--no"]) == 2
-    assert "gone" not in capsys.readouterr().err
 
 
 def test_the_app_draws_itself_for_a_server_of_textual() -> None:

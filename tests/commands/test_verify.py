@@ -438,7 +438,7 @@ def test_a_verdict_that_the_runs_do_not_bear_out_is_refused() -> None:
 
 
 def test_a_line_that_shows_nothing_may_have_been_an_asking() -> None:
-    """The link is the same, since a line of format 1 is known by its hash alone."""
+    """The link is the same, since a line of a newer q1lab is known by its hash alone."""
     file = archived("rope-2")
     files = opened(file)
     lines = [json.loads(line) for line in files["journal.jsonl"].splitlines()]

@@ -182,7 +182,6 @@ OWN = {
     "q1lab/tui/editing.py": "a temporary file of ours",
     "q1lab/week/clock.py": "the kernel's boot id",
     "q1lab/week/code_runner.py": "standard input",
-    "q1lab/index/old_home.py": "the database of the version before, and its copy",
     "q1lab/study/corpora.py": "Python's own library",
     "q1lab/study/engines/ray.py": "labs' own modules",
     "q1lab/study/reuse.py": "labs' own modules",

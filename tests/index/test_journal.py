@@ -22,14 +22,12 @@ from hypothesis import strategies as st
 from q1lab import cli, paths
 from q1lab.commands import doctor
 from q1lab.errors import NOTICES, Problem
-from q1lab.files import sha256_json, try_lock
-from q1lab.index import journal, journal_tables, labels, learner_tables, lost, questions, store
+from q1lab.index import journal, journal_tables, learner_tables, lost, questions, store
 from q1lab.index.journal import Mark
 from q1lab.index.store import Store
 from q1lab.journal import evidence, papers, predictions
 from q1lab.week import content, progress
 from tests.kit import lab_home
-from tests.kit.places import ROOT
 
 WEEK = "M03-W04"
 BODIES = st.lists(
@@ -124,11 +122,7 @@ def rows(one: Store) -> dict[str, list[tuple[Any, ...]]]:
     """The learner's rows."""
     found = {}
     for table in journal_tables.OWN_TABLES:
-        where = (
-            "WHERE key NOT IN ('journal', 'folded', 'files', 'unread')"
-            if table == "settings"
-            else ""
-        )
+        where = "WHERE key NOT IN ('journal', 'folded', 'unread')" if table == "settings" else ""
         found[table] = [tuple(row) for row in one.db.execute(f"SELECT * FROM {table} {where}")]
     return found
 
@@ -299,9 +293,8 @@ def test_what_the_disk_refuses_did_not_happen(home: Path, monkeypatch: pytest.Mo
 
 
 def line(body: dict[str, Any], **how: Any) -> bytes:
-    """As format 1 has it."""
-    made = {"v": 1, "prev": "", "sha": sha256_json(body), "body": body, **how}
-    return json.dumps(made).encode() + b"\n"
+    made = json.loads(journal.encoded([body], journal.START))
+    return json.dumps({**made, **how}).encode() + b"\n"
 
 
 AT = {"at": "2026-03-07T10:00:00+00:00"}
@@ -321,9 +314,10 @@ TICK = {"act": "tick", **AT, "week": WEEK, "step": "a", "done": True}
         (line({"act": 7}), "is from a newer q1lab"),
         (line({"act": "levitate", **AT}), "is from a newer q1lab"),
         (line(TICK, v=3), "is from a newer q1lab"),
-        (line({"act": "take over", **AT}, prev="zzz"), "doesn't follow from the line before it"),
+        (line({**TICK, "done": False}, prev="zzz"), "doesn't follow from the line before it"),
+        (line(TICK, v=1), "line 1 can't be read"),
     ],
-    ids=str.split("text deep bytes sum bare typed lone number unknown version chain"),
+    ids=str.split("text deep bytes sum bare typed lone number unknown version chain older"),
 )
 def test_a_senseless_line_is_said_and_costs_nothing_else(home: Path, bad: bytes, said: str) -> None:
     good = {**TICK, "step": "b"}
@@ -401,9 +395,6 @@ SAMPLES: list[dict[str, Any]] = [
     {"act": "delete", "study": "rope-9", "plan": None, "runs": {}},
     {"act": "label", "study": "rope-9", "note": "n", "tags": ["t"]},
     *({"act": "setting", "key": key, "value": value} for key, value in SETTINGS.items()),
-    {"act": "row", "table": "part_times", "row": {"week": WEEK, "part_id": "z", "updated": "u"}},
-    {"act": "row", "table": "settings", "row": {"key": "welcomed:w", "value": "1", "updated": "u"}},
-    {"act": "take over", "from": "0.1.0", "lines": 0},
 ]
 """One entry of each act, more where a field may be null or missing."""
 JUNK: list[Any] = [None, True, 7, 1 << 64, 10**400, 0.5, math.inf, math.nan, "text", [], [1], {}]
@@ -505,216 +496,6 @@ def test_the_timer_counts_once_when_a_credit_is_cut_off_before_its_state(home: P
         assert progress.read(one, WEEK).spent("a1") == 30
         progress.save_clock(one, WEEK, {}, {"part": "a1", "fresh": {"a1": 5.0}})
         assert progress.read(one, WEEK).spent("a1") == 35
-
-
-# ── a home of the version before
-
-
-@pytest.fixture
-def old_home(home: Path) -> Path:
-    """As q1lab 0.1.0 left it."""
-    with sqlite3.connect(home / "q1lab.db") as db:
-        db.executescript((ROOT / "tests/golden/home-0.1.sql").read_text())
-    db.close()
-    return home
-
-
-OLD_TABLES = [
-    name
-    for name in journal_tables.OWN_TABLES
-    if name not in ("begun", "deleted", "labels", "gated", "evidence")
-]
-
-
-def old_rows(file: Path) -> dict[str, list[tuple[Any, ...]]]:
-    db = sqlite3.connect(file)
-    found = {}
-    for table in OLD_TABLES:
-        found[table] = [tuple(row) for row in db.execute(f"SELECT * FROM {table}")]
-    db.close()
-    return found
-
-
-FORGOTTEN = ("evidence:", "clock:", "timer:")
-
-
-def same(found: dict[str, list[tuple[Any, ...]]], old: dict[str, list[tuple[Any, ...]]]) -> None:
-    for table in OLD_TABLES:
-        got, had = found[table], old[table]
-        if table == "settings":
-            got = [row for row in got if not row[0].startswith(FORGOTTEN)]
-            had = [row for row in had if not row[0].startswith(FORGOTTEN)]
-            assert {row[0]: json.loads(row[1]) for row in got} == {
-                row[0]: json.loads(row[1]) for row in had
-            }
-        else:
-            assert got == had, table
-
-
-def test_a_home_of_the_version_before_is_taken_over_once(old_home: Path) -> None:
-    old = old_rows(old_home / "q1lab.db")
-    with Store() as one:
-        found = rows(one)
-        done = progress.read(one, WEEK)
-        assert one.notice is not None
-        assert one.notice.startswith("what you ticked and wrote is now in journal.jsonl (")
-    same(found, old)
-    assert done.spent("a2") == 64 + 4.0, "with what its timer had not credited yet"
-    assert done.settings["clock"]["running"]
-    kept = old_home / "q1lab.0.1.db"
-    same(old_rows(kept), old)
-    with sqlite3.connect(kept) as db:
-        assert db.execute("PRAGMA user_version").fetchone()[0] == 4, "the old program refuses it"
-        assert db.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()[0] == 4
-    db.close()
-    with Store() as one:
-        assert one.notice is None
-        assert rows(one) == found
-        progress.tick(one, WEEK, "new", True)
-    (old_home / "q1lab.db").write_bytes(kept.read_bytes())
-    with sqlite3.connect(old_home / "q1lab.db") as db:
-        db.execute("PRAGMA user_version = 3")
-    db.close()
-    with Store() as one:  # put back by hand: the journal is the truth
-        assert "new" in progress.read(one, WEEK).done
-
-
-CUT_OFF = (
-    "def trace(frame, event, arg):\n    global left\n"
-    "    if frame.f_code.co_name not in names: return None\n"
-    "    left -= event == 'line'\n"
-    "    if left <= 0: os.kill(os.getpid(), 9)\n    return trace\n"
-    "sys.settrace(trace)\nstore.Store()\n"
-)
-"""Opens a store, and dies at the ``left``-th line of the functions called ``names``."""
-
-
-@pytest.mark.parametrize("left", [*range(2, 130, 9)])
-def test_a_take_over_that_is_cut_off_begins_again(old_home: Path, left: int) -> None:
-    old = old_rows(old_home / "q1lab.db")
-    code = (
-        "import os, sys\nfrom q1lab import files\nfrom q1lab.index import old_home, store\n"
-        "left = int(sys.argv[1])\n"
-        "names = {'take_over', '_keep', 'write_atomic', '_begin_again', '_take_over_timer'}\n"
-        + CUT_OFF
-    )
-    done = subprocess.run([sys.executable, "-c", code, str(left)], capture_output=True, check=False)
-    assert done.returncode in (-9, 0), done.stderr
-    with Store() as one:
-        same(rows(one), old)
-    assert any(
-        old_rows(kept)["step_records"] == old["step_records"]
-        for kept in old_home.glob("q1lab.0.1*.db")
-    )
-
-
-QUESTIONS = [
-    {"v": 1, "at": "2026-03-07T10:00:00+00:00", "plan": {"id": "rope-1", "created": "c", "v": 2}},
-    {"v": 1, "at": "2026-03-07T10:00:01+00:00", "plan": {"id": "rope-2", "created": "c", "v": 2}},
-]
-DELETED = {
-    **{"v": 1, "id": "rope-2", "deleted": "2026-03-08T10:00:00+00:00"},
-    **{"plan": QUESTIONS[1]["plan"], "runs": {"baseline-seed0": {"state": "finished"}}},
-}
-
-
-@pytest.fixture
-def with_files(home: Path) -> Path:
-    """Questions, deletions and labels, as they were kept in files of their own."""
-    lines = [*map(json.dumps, QUESTIONS), "{broken"]
-    (home / "questions.jsonl").write_text("\n".join(lines))
-    (home / "deleted.jsonl").write_text(json.dumps(DELETED) + "\n[]\n")
-    for name, text in (("rope-1", '{"note": "mine", "tags": ["a"]}'), ("gqa-1", "{")):
-        (home / "studies" / name).mkdir(parents=True)
-        (home / "studies" / name / "labels.json").write_text(text)
-    return home
-
-
-def kept(one: Store) -> dict[str, list[tuple[Any, ...]]]:
-    tables = ("begun", "deleted", "labels")
-    return {
-        name: [tuple(row) for row in one.db.execute(f"SELECT * FROM {name}")] for name in tables
-    }
-
-
-def what_the_files_held() -> dict[str, list[tuple[Any, ...]]]:
-    plans = [json.dumps(line["plan"]) for line in QUESTIONS]
-    begun = [
-        (1, "rope-1", "c", QUESTIONS[0]["at"], plans[0]),
-        (2, "rope-2", "c", QUESTIONS[1]["at"], plans[1]),
-        (3, "", "", "", "null"),
-    ]
-    runs = json.dumps(DELETED["runs"])
-    deleted = [("rope-2", "c", DELETED["deleted"], plans[1], runs)]
-    return {"begun": begun, "deleted": deleted, "labels": [("rope-1", "mine", '["a"]')]}
-
-
-def test_files_of_the_version_before_are_taken_over_once(with_files: Path) -> None:
-    with Store() as one:
-        assert kept(one) == what_the_files_held()
-        assert one.notice is not None
-        assert "deletions and labels are now in journal.jsonl (5 lines)" in one.notice
-        labels.change(one, "rope-1", lambda _: labels.Labels("newer"))
-    assert "gqa-1/labels.json can't be read" in " ".join(NOTICES)
-    assert (with_files / "questions.0.1.jsonl").exists()
-    (with_files / "q1lab.db").unlink()
-    with Store() as one:
-        assert one.notice is None
-        assert labels.read(one, "rope-1") == labels.Labels("newer")
-        assert kept(one) == {**what_the_files_held(), "labels": [("rope-1", "newer", "[]")]}
-    again = json.dumps({**QUESTIONS[0], "at": "2026-03-09T10:00:00+00:00"}) + "\n"
-    (with_files / "questions.jsonl").write_text(again)
-    (with_files / "q1lab.db").unlink()
-    with Store() as one:
-        assert len(kept(one)["begun"]) == 4, "what an older q1lab wrote since is taken over, too"
-
-
-@pytest.mark.parametrize("left", range(3, 100, 8))
-def test_a_take_over_of_files_that_is_cut_off_goes_on(with_files: Path, left: int) -> None:
-    code = (
-        "import os, sys\nfrom q1lab.index import journal, store\n"
-        "left = int(sys.argv[1])\n"
-        "names = {'take_over_files', '_take_over_files', 'act', 'append', '_write'}\n"
-        "real = os.write\n"
-        "def slow(fd, data):\n"
-        "    global left\n"
-        "    left -= 1\n"
-        "    if left <= 0: real(fd, data[:len(data) // 2]); os.kill(os.getpid(), 9)\n"
-        "    return real(fd, data[:200])\n"
-        "journal.os.write = slow\n" + CUT_OFF
-    )
-    done = subprocess.run([sys.executable, "-c", code, str(left)], capture_output=True, check=False)
-    assert done.returncode in (-9, 0), done.stderr
-    with Store() as one:
-        found = kept(one)
-        assert found["begun"] == what_the_files_held()["begun"]
-        assert found == what_the_files_held()
-
-
-def test_a_damaged_database_of_the_version_before_gives_what_it_can(old_home: Path) -> None:
-    old = old_rows(old_home / "q1lab.db")
-    file = old_home / "q1lab.db"
-    db = sqlite3.connect(file)
-    page = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'papers'").fetchone()[0]
-    db.close()
-    data = bytearray(file.read_bytes())
-    data[(page - 1) * 4096 : (page - 1) * 4096 + 16] = b"\xff" * 16
-    file.write_bytes(data)
-    with Store() as one:
-        found = rows(one)
-        assert "without papers (they could not be read)" in str(one.notice)
-    same({**found, "papers": old["papers"]}, old)
-    assert (old_home / "q1lab.0.1.db").read_bytes()[:100] != b"", "it stays beside"
-
-
-def test_the_old_program_is_waited_for(old_home: Path) -> None:
-    fd = try_lock(old_home / "timer.lock")
-    assert fd is not None
-    with pytest.raises(Problem, match="close it, and run this again"):
-        Store()
-    os.close(fd)
-    assert not (old_home / "journal.jsonl").exists()
-    Store().close()
 
 
 def test_a_viewer_sees_what_another_one_did(home: Path) -> None:

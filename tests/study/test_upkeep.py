@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import time
 import zipfile
 from collections.abc import Callable
@@ -447,33 +444,6 @@ def as_zip(out: Path, held: dict[str, bytes], listed: dict[str, Any]) -> Path:
     return out
 
 
-def as_before(out: Path, held: dict[str, bytes], listed: dict[str, Any]) -> Path:
-    """A gzipped tar, as the version before wrote it."""
-    with tarfile.open(out, "w:gz") as tar:
-        for name, data in {"q1lab-archive.json": json.dumps(listed).encode(), **held}.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            if data == b"LINK":
-                info.type, info.linkname, info.size = tarfile.SYMTYPE, "/etc/passwd", 0
-            tar.addfile(info, io.BytesIO(data))
-    return out
-
-
-def test_an_archive_of_the_version_before_is_restored(
-    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["note", trained, "--tag", "keep"]) == 0
-    before = results(capsys, trained)
-    target = tmp_path / "one.zip"
-    assert main(["export", trained, "--format", "archive", "--output", str(target)]) == 0
-    old = as_before(tmp_path / "one.q1lab.tar.gz", *held_by(target))
-    assert main(["delete", trained, "--yes"]) == 0
-    shutil.rmtree(paths.data_dir())
-    assert main(["restore", str(old)]) == 0
-    assert results(capsys, trained) == before
-    assert noted(trained).tags == ("keep",)
-
-
 HOSTILE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
     "leads elsewhere": lambda held, m: (
         held.update({"../x.py": b"x"}),
@@ -501,13 +471,9 @@ HOSTILE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
 }
 
 
-@pytest.mark.parametrize("form", [as_zip, as_before])
-@pytest.mark.parametrize("how", [*HOSTILE, "cut off", "garbled", "no archive", "empty", "a bomb"])
+@pytest.mark.parametrize("how", [*HOSTILE, "cut off", "garbled", "no archive", "empty"])
 def test_a_hostile_archive_leaves_nothing(
-    how: str,
-    form: Callable[[Path, dict[str, bytes], dict[str, Any]], Path],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = lab.plan(wandb="disabled")
     lab.train_all(study)
@@ -517,15 +483,14 @@ def test_a_hostile_archive_leaves_nothing(
     held, listed = held_by(target)
     if how in HOSTILE:
         HOSTILE[how](held, listed)
-        bad = form(tmp_path / "changed.zip", held, listed)
+        bad = as_zip(tmp_path / "changed.zip", held, listed)
     else:
-        data = form(tmp_path / "same.zip", held, listed).read_bytes()
+        data = as_zip(tmp_path / "same.zip", held, listed).read_bytes()
         changed = {
             "cut off": data[: len(data) // 2],
             "garbled": data[:200] + bytes(50) + data[250:],
             "no archive": b"hello " * 1000,
             "empty": b"",
-            "a bomb": gzip.compress(bytes(50_000_000)),
         }[how]
         bad = tmp_path / "bad.zip"
         bad.write_bytes(changed)
@@ -538,17 +503,6 @@ def test_a_hostile_archive_leaves_nothing(
     assert not (tmp_path / "x.py").exists()
     bundle.restore(target)
     assert studies.ids() == [study.id]
-
-
-def test_an_archive_whose_list_is_no_file_is_one_line(tmp_path: Path) -> None:
-    """Found by the generator of tests/faults/test_generated.py."""
-    file = tmp_path / "a.q1lab.tar.gz"
-    with tarfile.open(file, "w:gz") as tar:
-        info = tarfile.TarInfo("q1lab-archive.json")
-        info.type = tarfile.DIRTYPE
-        tar.addfile(info)
-    with pytest.raises(Problem, match="not a file of a study"):
-        bundle.restore(file)
 
 
 def test_restoring_what_is_no_file(tmp_path: Path) -> None:

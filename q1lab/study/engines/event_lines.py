@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from q1lab.files import open_private, open_regular, private_folder, prove_at_home, size_of
-from q1lab.paths import StudyPaths
-
-JOURNAL = "engine/journal.jsonl"
+from q1lab.files import open_private, private_folder, prove_at_home, size_of
 
 TOGETHER = 64
 """Files that are open at once."""
@@ -44,26 +40,3 @@ def _cut_torn_line(path: Path) -> None:
             if file.read() != b"\n":
                 file.seek(0)
                 file.truncate(file.read().rfind(b"\n") + 1)
-
-
-def there_of_0_1(files: StudyPaths, job: str) -> dict[str, int]:
-    """Lines by run that are there of a job which q1lab 0.1.0 began: a journal of its has them all,
-    and each run's events most."""
-    found: dict[str, int] = {}
-    text: dict[str, set[str]] = {}
-    with contextlib.suppress(FileNotFoundError), open_regular(files.root / JOURNAL) as journal:
-        for line in journal:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                entry = json.loads(line)
-                run, event = str(entry["run"]), str(entry["line"])
-                if run not in text:
-                    text[run] = set(_whole_lines(files.run(run).events))
-                if entry["job"] == job and event in text[run]:
-                    found[run] = found.get(run, 0) + 1
-    return found
-
-
-def _whole_lines(path: Path) -> list[str]:
-    with contextlib.suppress(FileNotFoundError), open_regular(path) as file:
-        return file.read().decode(errors="replace").split("\n")[:-1]
-    return []

@@ -31,7 +31,7 @@ from q1lab.study.engines.base import (
     Seen,
     log,
 )
-from q1lab.study.engines.event_lines import append, there_of_0_1
+from q1lab.study.engines.event_lines import append
 from q1lab.study.engines.state import Word
 from q1lab.study.events import exit_of, has_ended
 from q1lab.study.studies import Study
@@ -110,7 +110,7 @@ class Crew(base.Crew):
             self.stopping = known.told and self.looks.known_after() is None
             self.there = {
                 cell: self._read(cell).lines - before for cell, before in known.before.items()
-            } or there_of_0_1(self.files, known.job.name)
+            }
             log(f"taking up {known.job.name} again")
         else:
             cells = self._batch(launch)

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from q1lab.study.engines import state
 from q1lab.study.engines.base import Job, News, Seen
-from q1lab.study.engines.event_lines import there_of_0_1
 from q1lab.study.engines.remote import Crew
 from q1lab.study.studies import Study
 from tests.kit.lab_home import make_study
@@ -96,30 +95,3 @@ def test_a_second_launch_begins_behind_what_is_there(home: Path) -> None:
         file.write('{"type":"note","text":"trained here"}\n')
     work(study, Sender(numbered([5])))
     assert len(events.read_text().splitlines()) == 5
-
-
-def test_a_job_that_0_1_0_began_goes_on(home: Path) -> None:
-    """It kept all lines in a journal, of which the last ones may not be in the events yet."""
-    study = make_study(seeds=(0,))
-    sent = numbered([5, 5, 5, 5])
-    job = Job("old", RUNS, {}, {}, "7")
-    word = state.Word("lab", 1, job, ("first", "old"), submitted=True)
-    state.write(study.files.root, word)
-    journal = study.files.root / "engine" / "journal.jsonl"
-    journal.parent.mkdir()
-    earlier = [("first", run, '{"type":"start"}') for run in RUNS]
-    entries = [*earlier, *(("old", run, text) for _, run, text in sent[:3])]
-    journal.write_text(
-        "".join(json.dumps({"job": j, "n": 1, "run": r, "line": t}) + "\n" for j, r, t in entries)
-    )
-    for run in RUNS:
-        files = study.files.run(run)
-        files.root.mkdir(parents=True)
-        files.events.write_text(
-            "".join(f"{text}\n" for _, name, text in entries[:-1] if name == run)
-        )
-    assert there_of_0_1(study.files, "old") == dict.fromkeys(RUNS, 1)
-    work(study, Sender(sent))
-    for run in RUNS:
-        wanted = ['{"type":"start"}', *(text for _, name, text in sent if name == run)]
-        assert study.files.run(run).events.read_text().splitlines() == wanted
