@@ -5,9 +5,8 @@ q1lab is a guest in the learner's repository. So: only named paths are committed
 pushed, and git never prompts, opens an editor or a pager. Where git would do something a person did
 not mean (commit onto a half-done rebase, invent an identity), q1lab refuses with one line.
 
-One ``git status`` of the named paths tells all that is asked about them. git is run through
-GitPython's command object, ``git.Git``. GitPython's own index and commit objects are not used: they
-take staged work along and make up an author.
+One ``git status`` of the named paths tells all that is asked about them. GitPython's own index and
+commit objects are not used: they take staged work along and make up an author.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -23,7 +23,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from q1lab.errors import FAILED, Problem
 from q1lab.files import expanded, os_reason, plain, read_bytes
@@ -377,7 +376,8 @@ class Repository:
         contents = {name: self._content(name) for name in checked.contents}
         if gone := next((name for name, content in contents.items() if content is None), None):
             raise Problem(f"there is no file {self.root / gone} to commit", file=self.root / gone)
-        self._catch_up(checked.lagging)
+        if self._catch_up(checked.lagging):
+            raise self._locked_problem()
         # What HEAD hasn't got is new; what stood as committed and is as it was is not looked at.
         states = checked.states
         known = [
@@ -398,107 +398,98 @@ class Repository:
     def _commit(
         self, contents: Mapping[str, bytes | None], fresh: Sequence[str], message: str, old: Head
     ) -> CommitResult:
-        """``fresh`` are names that the index hasn't got."""
+        """``fresh`` are names that the index hasn't got.
+
+        git commits from a copy of the index, which then catches up: whatever refuses, or is cut
+        off, there is nothing to take back.
+        """
+        import tempfile
+
         names = list(contents)
         self._wait_for_lock()
-        index = self.git_dir / "index"
-        index_before = index_ours = index.read_bytes() if index.exists() else None
-        age = index.stat().st_mtime_ns if index.exists() else 0
-        try:
+        with tempfile.TemporaryDirectory(prefix="q1lab-index-") as folder:
+            index = Path(folder, "index")
+            with contextlib.suppress(FileNotFoundError):
+                # its time, too: git looks into a file that is as new as the index
+                shutil.copy2(self.git_dir / "index", index)
+            try:
+                code, out, err = self._commit_from(index, names, fresh, message)
+                notes = self._catch_up(names) if code == 0 else []
+            except BaseException:
+                with interrupts_wait():
+                    if self.head().sha != old.sha:
+                        self._catch_up(names)
+                raise
+        if code != 0 and (self.head().sha == old.sha or not self._is_in_head(names)):
             if fresh:
-                self._add(fresh)
-                index_ours = index.read_bytes()
-            code, out, err = self._git(
-                *("-c", "user.useConfigOnly=true"),
-                *("commit", "--only", "--quiet", "--cleanup=whitespace", f"--message={message}"),
-                *("--", *map(_literal, names)),
-            )
-            if code != 0 and self.head().sha == old.sha:
-                raise self._refusal(out + err, contents)
-        except BaseException:
-            with interrupts_wait():
-                if self.head().sha == old.sha:
-                    self._undo_add(index_before, age, index_ours, fresh)
-                else:
-                    self._catch_up(names)
-            raise
-        notes = []
+                self._refuse_ignored(fresh)
+            raise self._refusal(out + err, contents)
         if code != 0:
-            notes.append(f"git reported after the commit: {_first_line(err)}")
-            states = self._look(names)[1]
-            self._catch_up([name for name in names if self._lags(name, states[name])])
+            notes = [f"git reported after the commit: {_first_line(err)}"]
         how = ("--root", "-r", "-z", "--name-only", "--no-renames")
         sha, *files = _names(self._must("diff-tree", *how, "HEAD"))
-        if extra := [name for name in files if name not in names]:
+        extra = [name for name in files if name not in names]
+        staged = self._staged(extra, old) if extra else ()
+        if extra:
             notes.append("a hook of this repository also committed: " + ", ".join(extra))
-            notes += self._mend_index(extra, old)
-        notes += [f"a hook of this repository changed {name}" for name in self._touched(contents)]
-        return CommitResult(True, sha, old.branch, tuple(files), tuple(notes))
-
-    def _add(self, names: Sequence[str]) -> None:
-        """Name new files in the index, without their content: a commit takes only what it names."""
-        try:
-            self._must("add", "-N", "--", *map(_literal, names))
-        except Problem:
-            self._refuse_ignored(names)
-            raise
-
-    def _mend_index(self, extra: Sequence[str], old: Head) -> list[str]:
-        """A file that a hook adds under ``--only`` is in the commit but not in the index, so that
-        the next commit would delete it again. Where the learner had nothing staged in it, the index
-        gets it too."""
-        base = old.sha or self._must("hash-object", "-t", "tree", "/dev/null").strip()  # no file
-        how = (*_DIFF, "--cached", "--name-only", "-z", base)
-        staged = _names(self._must(*how, "--", *map(_literal, extra)))
-        self._catch_up([name for name in extra if name not in staged])
-        return [
+        notes += [
             f"{name} has staged edits of yours; "
             "compare it with `git diff --cached` before you commit"
             for name in staged
         ]
+        notes += self._catch_up([name for name in extra if name not in staged])
+        notes += [f"a hook of this repository changed {name}" for name in self._touched(contents)]
+        return CommitResult(True, sha, old.branch, tuple(files), tuple(notes))
+
+    def _commit_from(
+        self, index: Path, names: Sequence[str], fresh: Sequence[str], message: str
+    ) -> tuple[int, str, str]:
+        """Commit these files, and no other that ``index`` holds."""
+        if fresh:  # a commit takes only what the index names
+            code, out, err = self._git("add", "-N", "--", *map(_literal, fresh), index=index)
+            if code != 0:
+                return code, out, err
+        return self._git(
+            *("-c", "user.useConfigOnly=true"),
+            *("commit", "--only", "--quiet", "--cleanup=whitespace", f"--message={message}"),
+            *("--", *map(_literal, names)),
+            index=index,
+        )
+
+    def _is_in_head(self, names: Sequence[str]) -> bool:
+        """Whether HEAD has these files as they are, so that it moved by our commit and not by
+        another's."""
+        states = self._look(names)[1]
+        self._catch_up([name for name in names if self._lags(name, states[name])])
+        return not any(_is_new(states[name]) for name in names) and not self._differ(names)
+
+    def _staged(self, names: Sequence[str], old: Head) -> tuple[str, ...]:
+        """Those of ``names``, which a hook committed, in which the learner had something staged. In
+        the others the index has to catch up, or the next commit would delete them again."""
+        base = old.sha or self._no_file()
+        how = (*_DIFF, "--cached", "--name-only", "-z", base)
+        return _names(self._must(*how, "--", *map(_literal, names)))
+
+    def _no_file(self) -> str:
+        """The tree of no file, which is what there is before the first commit."""
+        return self._must("hash-object", "-t", "tree", "/dev/null").strip()
 
     def _lags(self, name: str, state: str) -> bool:
-        """Whether the index still has of ``name`` what was there before the last commit: git was
-        killed, or the disk was full, after it had moved HEAD."""
-        if state == "DA":  # named by `add -N`, and committed
-            return True
-        how = (*_DIFF, "--cached", "--quiet", "HEAD~", "--", _literal(name))
-        return state[0] == "M" and self._git(*how)[0] == 0
+        """Whether the index still has of ``name`` what was there before the last commit: it was cut
+        off before the index caught up."""
+        if state[0] not in "MD":
+            return False
+        code, _, _ = self._git("rev-parse", "--verify", "--quiet", "HEAD~")
+        base = "HEAD~" if code == 0 else self._no_file()
+        how = (*_DIFF, "--cached", "--quiet", base, "--", _literal(name))
+        return self._git(*how)[0] == 0
 
-    def _catch_up(self, names: Sequence[str]) -> None:
-        """Give the index what HEAD has of these files."""
-        if names:
-            self._must("reset", "-q", "--", *map(_literal, names))
-
-    def _undo_add(
-        self, old: bytes | None, age: int, ours: bytes | None, fresh: Sequence[str]
-    ) -> None:
-        """Take back ``add -N``: the very bytes of before, unless another has written the index
-        since. Its time of before too (``age``, in ns): git looks into a file that is as new as the
-        index, and takes an older one with unchanged size and time for unchanged."""
-        if not fresh:
-            return
-        index = self.git_dir / "index"
-        lock = self.git_dir / "index.lock"
-        with contextlib.suppress(OSError):
-            # replaced as git itself does it: whoever makes index.lock owns the index
-            with lock.open("xb") as file:
-                try:
-                    same = index.read_bytes() == ours
-                    if same and old is not None:
-                        file.write(old)
-                        file.flush()
-                        os.fsync(file.fileno())
-                        lock.chmod(stat.S_IMODE(index.stat().st_mode))
-                        os.utime(lock, ns=(age, age))
-                        lock.replace(index)
-                    elif same:
-                        index.unlink()
-                finally:
-                    lock.unlink(missing_ok=True)
-            if same:
-                return
-        self._git("rm", "--cached", "-q", "--", *map(_literal, fresh))
+    def _catch_up(self, names: Sequence[str]) -> list[str]:
+        """Give the index what HEAD has of these files; what to say where another git holds it."""
+        if not names:
+            return []
+        code, _, err = self._git("reset", "-q", "--", *map(_literal, names))
+        return [] if code == 0 else [f"the index could not catch up: {_first_line(err)}"]
 
     def _refusal(self, output: str, contents: Mapping[str, bytes | None]) -> Problem:
         """Why git refused, from its own words."""
@@ -696,8 +687,10 @@ class Repository:
             )
         return out
 
-    def _git(self, *arguments: str) -> tuple[int, str, str]:
-        return _run(self.root, *arguments)
+    def _git(self, *arguments: str, index: Path | None = None) -> tuple[int, str, str]:
+        """git in the work tree; ``index`` is used in place of the repository's own."""
+        settings = {} if index is None else {"GIT_INDEX_FILE": str(index)}
+        return _run(self.root, *arguments, settings=settings)
 
 
 @dataclass(frozen=True)
@@ -896,29 +889,31 @@ def _run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tup
     When it is interrupted, git and its hooks have ended before the exception goes on: nothing
     below may still commit what the caller takes back.
     """
-    try:
-        import git
-    except ImportError as error:
-        raise Problem(
-            "git is not installed, or not on PATH: ", FAILED, next="install it, or use --no-commit"
-        ) from error
-    repo_git = git.Git(str(folder))
-    started: Any = None  # it ends git when it is let go of
+    started: subprocess.Popen[bytes] | None = None
     try:
         with interrupts_wait():
-            started = repo_git.execute(
+            started = subprocess.Popen(
                 ["git", *arguments],
-                as_process=True,
-                env={**_QUIET, **settings},
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, **_QUIET, **settings},
                 # no controlling terminal: nothing below git can ask on it either
                 start_new_session=True,
             )
         out, err = started.communicate()
+    except FileNotFoundError as error:
+        if not folder.is_dir():
+            raise Problem(f"there is no folder {folder} any more", FAILED) from error
+        raise Problem(
+            "git is not installed, or not on PATH", FAILED, next="install it, or use --no-commit"
+        ) from error
     except ValueError as error:  # a NUL byte in an argument
         raise Problem(f"git cannot take this name or message: {error}") from error
     except BaseException:
         if started is not None:
-            _end_group(started.proc)
+            _end_group(started)
         raise
     return started.returncode, os.fsdecode(out), os.fsdecode(err)
 
