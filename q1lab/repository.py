@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from q1lab.errors import FAILED, Problem
 from q1lab.files import expanded, os_reason, plain, read_bytes

@@ -4,8 +4,9 @@ What the learner did and said is in ``journal.jsonl`` (journal.py), runs are in 
 tables make both quick to ask. A database that is missing, damaged or from an older q1lab is made
 again from them.
 
-Reading goes through the standard library's sqlite3, since importing sqlite_utils (and with it
-numpy) costs more than a whole `q1lab status`. sqlite_utils makes the schema.
+sqlite-utils makes the tables and views (schema.py). What is read and written afterwards goes
+through the standard library's sqlite3, since importing sqlite-utils costs more than a whole `q1lab
+status`.
 """
 
 from __future__ import annotations
@@ -37,12 +38,16 @@ from q1lab.study.studies import Study, run_name
 if TYPE_CHECKING:
     from q1lab.index.ingest import Tell
 
-SCHEMA = 7
-"""Number of migrations in q1lab.index.migrations; kept in ``PRAGMA user_version``."""
+SCHEMA = 8
+"""The number of the schema in schema.py, kept in ``PRAGMA user_version``."""
+
+OF_Q1LAB = 0x71316C00
+"""What ``PRAGMA application_id`` says beside the schema's number: with both, a number that is just
+wrong is told from a newer one."""
 
 INDEX_TABLES = ("studies", "runs", "metrics", "results")
 TABLES = (*INDEX_TABLES, *journal_tables.OWN_TABLES)
-"""Every table that the migrations make (a test says so)."""
+"""Every table of the schema (a test says so)."""
 
 QUICK = 4 << 20
 """Bytes up to which opening a database checks its structure: 2 to 4 ms at most. In a larger one
@@ -114,12 +119,14 @@ class Store:
             # one that was in WAL mode comes back out of it
             db.execute("PRAGMA journal_mode = DELETE")
             version = db.execute("PRAGMA user_version").fetchone()[0]
+            application = db.execute("PRAGMA application_id").fetchone()[0]
             tables = {row[0] for row in db.execute("SELECT name FROM sqlite_schema")}
             if 0 < version < SCHEMA:
                 raise Older(f"its schema is {version}")
-            if version > SCHEMA:
-                self._is_newer(db, version)
-            if not version or not tables.issuperset(TABLES):
+            is_numbered = application == OF_Q1LAB + version
+            if is_numbered and version > SCHEMA:
+                raise self._newer(version)
+            if not is_numbered or not tables.issuperset(TABLES):
                 raise Damaged("its tables are not those of q1lab")
             if size < QUICK:
                 found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -139,13 +146,8 @@ class Store:
         self._inode = self.file.stat().st_ino
         return db
 
-    def _is_newer(self, db: sqlite3.Connection, version: int) -> None:
-        """Problem when a newer q1lab made the file: then it says which migrations it had. A number
-        that is just wrong is damage."""
-        made = db.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()[0]
-        if made <= SCHEMA:
-            raise Damaged(f"its version says {version}, its tables say {made}")
-        raise Problem(
+    def _newer(self, version: int) -> Problem:
+        return Problem(
             f"{self.file} was written by a newer q1lab (schema {version}, this one knows {SCHEMA})",
             FAILED,
             next="upgrade q1lab, or point Q1LAB_HOME at another folder. Nothing was changed.",
@@ -165,7 +167,7 @@ class Store:
             for stale in (fresh, _rollback(fresh)):
                 stale.unlink(missing_ok=True)
             with contextlib.closing(connect(fresh)) as db:
-                migrate(db)
+                make(db)
             fresh.chmod(0o600)
             self._say(self._keep_what_it_lost())
             # an unfinished transaction of the old file must not be rolled back into the new one
@@ -422,13 +424,12 @@ def connect(file: Path) -> sqlite3.Connection:
     return db
 
 
-def migrate(db: sqlite3.Connection) -> None:
-    """Make the schema. The only place that needs sqlite_utils at run time."""
-    import sqlite_utils
+def make(db: sqlite3.Connection) -> None:
+    """Make an empty database into an index."""
+    from q1lab.index import schema
 
-    from q1lab.index.migrations import migrations
-
-    migrations.apply(sqlite_utils.Database(db))
+    schema.make(db)
+    db.execute(f"PRAGMA application_id = {OF_Q1LAB + SCHEMA}")
     db.execute(f"PRAGMA user_version = {SCHEMA}")
 
 

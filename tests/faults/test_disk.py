@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.errors import Problem
-from q1lab.index.store import Store
+from q1lab.index.store import OF_Q1LAB, Store
 from q1lab.study import launch, studies
 from q1lab.week import progress
 from tests.kit.commands import q1lab
@@ -126,14 +126,7 @@ def test_a_newer_schema_is_left_alone(home: Path) -> None:
     with Store() as store:
         progress.answer(store, "week", "one", "first")
         store.db.execute("PRAGMA user_version = 99")
-        store.db.execute(
-            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('q1lab', "
-            "'m099', '')"
-        )
-        store.db.execute(
-            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('q1lab', "
-            "'m098', '')"
-        )
+        store.db.execute(f"PRAGMA application_id = {OF_Q1LAB + 99}")
     before = (home / "q1lab.db").read_bytes()
     done = q1lab("status", code=1)
     assert "newer q1lab" in done.stderr

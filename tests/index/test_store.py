@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from q1lab.files import plain
-from q1lab.index import ingest, migrations, store
+from q1lab.index import ingest, store
 from q1lab.study import states
 from q1lab.study.events import read_new
 from q1lab.study.states import State
+from tests.kit import lab_home
 
 EMPTY: dict[str, Any] = {
     "state": "queued",
@@ -117,18 +118,33 @@ def test_a_line_longer_than_a_read_is_still_read(tmp_path: Path) -> None:
     assert len(found) == 1
 
 
-def test_the_schema_number_is_the_number_of_migrations() -> None:
-    assert len([name for name in dir(migrations) if name.startswith("m0")]) == store.SCHEMA
+def test_the_index_has_its_tables_and_views_for_a_person() -> None:
+    lab_home.finish(study := lab_home.make_study())
+    with store.Store() as one:
+        ingest.take_in(one, study)
+        of = "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND type = ?"
+        assert {name for (name,) in one.db.execute(of, ("table",))} == set(store.TABLES)
+        pairs = one.db.execute("SELECT seed, difference FROM pairs ORDER BY seed").fetchall()
+        by_run = {(run["arm"], run["seed"]): run["val_loss"] for run in one.runs(study.id)}
+        assert [tuple(row) for row in pairs] == [
+            (seed, by_run["modified", seed] - by_run["baseline", seed]) for seed in study.seeds
+        ]
+        run = one.runs(study.id)[0]
+        curve = one.db.execute(
+            "SELECT iter, value FROM curves WHERE arm = ? AND seed = ? AND name = 'val_loss' "
+            "ORDER BY iter",
+            (run["arm"], run["seed"]),
+        )
+        assert [tuple(row) for row in curve] == one.curve(run["id"], "val_loss") != []
 
 
-def test_the_tables_are_those_that_the_migrations_make() -> None:
-    with store.Store() as open_store:
-        names = open_store.db.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'table'"
-        ).fetchall()
-    assert {name for (name,) in names if not name.startswith(("sqlite_", "_sqlite"))} == set(
-        store.TABLES
-    )
+def test_a_number_of_the_schema_that_is_just_wrong_is_damage() -> None:
+    with store.Store() as one:
+        one.add("label", study="rope-1", note="mine", tags=[])
+        one.db.execute("PRAGMA user_version = 99")
+    with store.Store() as one:
+        assert "was damaged" in str(one.notice)
+        assert one.db.execute("SELECT note FROM labels").fetchone()[0] == "mine"
 
 
 def test_states_follow_the_plan() -> None:

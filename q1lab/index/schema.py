@@ -1,0 +1,132 @@
+"""The index's tables, indexes and views, made by sqlite-utils.
+
+Nothing migrates them: an index of another schema is made again from its files. So a change here
+needs one thing more, another number in ``store.SCHEMA``.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+import sqlite_utils
+
+TABLES = """
+CREATE TABLE studies (
+    id TEXT PRIMARY KEY, variant TEXT NOT NULL, baseline TEXT NOT NULL, preset TEXT NOT NULL,
+    data_name TEXT NOT NULL, data_sha256 TEXT NOT NULL, device TEXT NOT NULL, dtype TEXT NOT NULL,
+    headline TEXT NOT NULL, seeds INTEGER NOT NULL, created TEXT NOT NULL, plan TEXT NOT NULL,
+    stamp TEXT NOT NULL
+) STRICT;
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY, study_id TEXT NOT NULL REFERENCES studies(id) ON DELETE CASCADE,
+    arm TEXT NOT NULL, variant TEXT NOT NULL, seed INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued', attempt INTEGER NOT NULL DEFAULT 0,
+    iter INTEGER NOT NULL DEFAULT 0, max_iters INTEGER NOT NULL, train_loss REAL, val_loss REAL,
+    eval_loss REAL, tokens_per_s REAL, seconds REAL NOT NULL DEFAULT 0, started TEXT, ended TEXT,
+    message TEXT, reused_from TEXT, events_offset INTEGER NOT NULL DEFAULT 0,
+    bad_lines INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (study_id, arm, seed)
+) STRICT;
+CREATE TABLE metrics (
+    run_id INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE, name TEXT NOT NULL,
+    iter INTEGER NOT NULL, value REAL, PRIMARY KEY (run_id, name, iter)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE results (
+    study_id TEXT PRIMARY KEY REFERENCES studies(id) ON DELETE CASCADE,
+    computed TEXT NOT NULL, fingerprint TEXT NOT NULL, record TEXT NOT NULL
+) STRICT;
+CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL, updated TEXT NOT NULL) STRICT;
+CREATE TABLE step_records (
+    week TEXT NOT NULL, step_id TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0, answer TEXT,
+    done_at TEXT, updated TEXT NOT NULL, PRIMARY KEY (week, step_id)
+) STRICT;
+CREATE TABLE part_times (
+    week TEXT NOT NULL, part_id TEXT NOT NULL, seconds REAL NOT NULL DEFAULT 0, started TEXT,
+    finished TEXT, updated TEXT NOT NULL, PRIMARY KEY (week, part_id)
+) STRICT;
+CREATE TABLE predictions (
+    id INTEGER PRIMARY KEY, week TEXT NOT NULL, variant TEXT NOT NULL, direction TEXT NOT NULL,
+    size REAL, matters REAL, confidence REAL, reasoning TEXT, created TEXT NOT NULL, locked TEXT,
+    locked_by TEXT, amends INTEGER REFERENCES predictions(id)
+) STRICT;
+CREATE TABLE kpis (
+    name TEXT PRIMARY KEY, target REAL, actual REAL, source TEXT, updated TEXT NOT NULL
+) STRICT;
+CREATE TABLE papers (
+    id INTEGER PRIMARY KEY, title TEXT NOT NULL, link TEXT, week TEXT, depth TEXT,
+    added TEXT NOT NULL, done TEXT, notes TEXT, UNIQUE (title)
+) STRICT;
+CREATE TABLE artifacts (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, title TEXT NOT NULL, location TEXT, week TEXT,
+    added TEXT NOT NULL, UNIQUE (kind, title)
+) STRICT;
+CREATE TABLE posts (
+    id INTEGER PRIMARY KEY, week TEXT NOT NULL, title TEXT NOT NULL, path TEXT, url TEXT,
+    published TEXT, updated TEXT NOT NULL
+) STRICT;
+CREATE TABLE shares (
+    post_id INTEGER NOT NULL REFERENCES posts(id) ON DELETE CASCADE, channel TEXT NOT NULL,
+    url TEXT, shared TEXT NOT NULL, PRIMARY KEY (post_id, channel)
+) STRICT;
+CREATE TABLE modifications (
+    week TEXT PRIMARY KEY, variant TEXT NOT NULL, file TEXT, base TEXT, chosen TEXT NOT NULL
+) STRICT;
+CREATE TABLE retros (
+    week TEXT PRIMARY KEY, path TEXT NOT NULL, written TEXT NOT NULL, commit_sha TEXT
+) STRICT;
+CREATE TABLE hints (
+    week TEXT NOT NULL, variant TEXT NOT NULL, stage INTEGER NOT NULL, used TEXT NOT NULL,
+    PRIMARY KEY (week, variant, stage)
+) STRICT;
+CREATE TABLE begun (
+    id INTEGER PRIMARY KEY, study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL,
+    plan TEXT
+) STRICT;
+CREATE TABLE deleted (
+    study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL, plan TEXT,
+    runs TEXT NOT NULL, PRIMARY KEY (study_id, created)
+) STRICT;
+CREATE TABLE labels (
+    study_id TEXT PRIMARY KEY, note TEXT NOT NULL, tags TEXT NOT NULL
+) STRICT;
+CREATE TABLE gated (
+    study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL, kept INTEGER NOT NULL,
+    facts TEXT NOT NULL, PRIMARY KEY (study_id, created)
+) STRICT;
+CREATE TABLE evidence (
+    week TEXT NOT NULL, act TEXT NOT NULL, subject TEXT NOT NULL, variant TEXT NOT NULL,
+    file TEXT, sha TEXT, facts TEXT NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (week, act, subject)
+) STRICT;
+"""
+"""Rows of the runs' events, then of the journal."""
+
+VIEWS = {
+    "curves": """
+        SELECT runs.study_id, runs.arm, runs.seed, metrics.name, metrics.iter, metrics.value
+        FROM metrics JOIN runs ON runs.id = metrics.run_id
+        """,
+    "pairs": """
+        SELECT studies.id AS study_id, studies.variant, studies.baseline, studies.preset,
+            studies.data_name, b.seed, b.state AS baseline_state, m.state AS modified_state,
+            b.val_loss AS baseline_val_loss, m.val_loss AS modified_val_loss,
+            m.val_loss - b.val_loss AS difference
+        FROM studies
+        JOIN runs b ON b.study_id = studies.id AND b.arm = 'baseline'
+        JOIN runs m ON m.study_id = studies.id AND m.arm = 'modified' AND m.seed = b.seed
+        """,
+}
+"""For a person who opens the database in Datasette, say; q1lab reads the tables."""
+
+
+def make(db: sqlite3.Connection) -> None:
+    """Make all of it in an empty database."""
+    index = sqlite_utils.Database(db, execute_plugins=False)
+    index.executescript(TABLES)
+    index.table("begun").create_index(["study_id", "created"])
+    # one of the open runs alone, which create_index can't make
+    index.execute(
+        "CREATE INDEX open_runs ON runs (study_id) WHERE state NOT IN ('finished', 'diverged')"
+    )
+    for name, select in VIEWS.items():
+        index.create_view(name, select)
