@@ -1,4 +1,4 @@
-"""Every git act of q1lab, and nothing else does git.
+"""Every git act of q1lab, but for reading the learner's history (git_history.py).
 
 q1lab is a guest in the learner's repository. So: only named paths are committed (``git commit
 --only``), what the learner has staged or left unstaged stays as it is, hooks run, nothing is
@@ -286,18 +286,12 @@ class Repository:
         """What tracked files hold that is not committed, as git shows it; empty where nothing."""
         return self._must("diff", "HEAD") if self.head().sha else ""
 
-    def versions(self, path: Path | str, most: int = 500) -> Iterator[bytes]:
-        """The contents that ``path`` had in the commits of all branches, newest first, each once;
-        of ``most`` commits that changed it."""
-        name = self._relative(Path(path))
-        how = ("--format=", "--raw", "--no-abbrev", "--no-renames", "--diff-merges=first-parent")
-        code, out, _ = self._git(
-            "log", "--all", f"--max-count={most}", *how, "-z", "--", _literal(name)
-        )
-        if code != 0:  # no commit yet
-            return
-        for blob in dict.fromkeys(re.findall(r":\d+ 100(?:644|755) [0-9a-f]+ ([0-9a-f]+) ", out)):
-            yield os.fsencode(self._must("cat-file", "blob", blob))
+    def versions(self, path: Path | str) -> Iterator[bytes]:
+        """The contents that ``path`` had in the commits of all branches, newest first, each
+        once."""
+        from q1lab import git_history
+
+        return git_history.versions(self.root, self._relative(Path(path)))
 
     def web_url(self) -> str | None:
         """The address of ``origin`` for a browser, without credentials; None without a public

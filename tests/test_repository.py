@@ -789,6 +789,22 @@ def test_the_address_of_a_remote_holds_no_secret(
     assert Repository.discover(repo).web_url() == address
 
 
+def test_what_a_file_held_is_read_from_all_branches_each_content_once(tmp_path: Path) -> None:
+    ours = init(tmp_path / "empty")
+    file = ours.root / "a[1] é.md"
+    assert [*ours.versions(file)] == [], "no commit yet"
+    for text in ("one\n", "two\n", "one\n"):
+        file.write_text(text)
+        commit(ours, [file], "docs", confirmed=True)
+    sh(ours.root, "switch", "-q", "-c", "other")
+    file.write_text("three\n")
+    commit(ours, [file], "docs", confirmed=True)
+    sh(ours.root, "switch", "-q", "-")
+    sh(ours.root, "rm", "-q", file.name)
+    sh(ours.root, "commit", "-q", "-m", "removed")
+    assert sorted(ours.versions(file)) == [b"one\n", b"three\n", b"two\n"]
+
+
 def test_tracked_counts_by_pattern(repo: Path) -> None:
     (repo / "deep").mkdir()
     for name in ("one.ipynb", "deep/two.ipynb", "not-added.ipynb"):
