@@ -415,10 +415,16 @@ class Repository:
                     if self.head().sha != old.sha:
                         self._catch_up(names)
                 raise
-        if code != 0 and (self.head().sha == old.sha or not self._is_in_head(names)):
+        if code != 0 and self.head().sha == old.sha:
             if fresh:
                 self._refuse_ignored(fresh)
             raise self._refusal(out + err, contents)
+        if code != 0 and not self._is_in_head(names):
+            raise Problem(
+                f"another git committed in {self.root} meanwhile, so nothing of ours was",
+                FAILED,
+                next="try again",
+            )
         if code != 0:
             notes = [f"git reported after the commit: {_first_line(err)}"]
         how = ("--root", "-r", "-z", "--name-only", "--no-renames")

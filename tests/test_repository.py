@@ -746,7 +746,7 @@ def test_a_commit_of_another_git_at_the_same_time_stays(repo: Path, name: str) -
     moves = "git update-ref HEAD $(git commit-tree -p HEAD -m other $(git write-tree --missing-ok))"
     hook(repo, "pre-commit", f"unset GIT_INDEX_FILE; {moves}\n")
     index = staged_lines(repo, set())
-    with pytest.raises(Problem):
+    with pytest.raises(Problem, match="another git committed"):
         commit(Repository.discover(repo), [name], "docs", confirmed=True)
     assert sh(repo, "log", "-1", "--format=%s") == "other\n"
     assert "ours" not in sh(repo, "show", "HEAD")
