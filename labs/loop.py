@@ -11,6 +11,8 @@ A metric is read from the first of these that reports it:
 - lines of the output: ``METRIC step=250 val/loss=2.31``;
 - the plan's pattern, a regular expression with a group ``value`` and perhaps ``step``, ``train``.
 
+Whatever else these report by name is written down beside it.
+
 ``--look`` is the short run beforehand: a JSON question on stdin, its answer on stdout. Standard
 library only.
 """
@@ -43,11 +45,13 @@ from labs.sharing import engine_options, holding, leash, planned, take
 
 FINAL = ("finished", "diverged")
 FIRST = 8
-"""Steps at the beginning of which every training loss is written down, as ``labs.train`` does."""
+"""Steps at the beginning of which everything is written down, as ``labs.train`` does."""
 PAUSE = 0.5
-"""Seconds between two training losses that are written down, beyond those."""
+"""Seconds between two steps without the metric that are written down, beyond those."""
 MOST_VALUES = 20_000
 """Values of the metric that are written down; the last one counts whatever their number."""
+MOST_NUMBERS, LONGEST_NAME = 64, 100
+"""Names, and characters of a name, under which other numbers are written down."""
 GRACE = 8.0
 """Seconds that a command may take to end after SIGTERM; q1lab allows 10 in all."""
 LOG_MOST = 16 << 20
@@ -235,8 +239,10 @@ class Told:
         """Steps of which this attempt reported a value."""
         self.twice = ""
         self.others: set[str] = set()
-        """Names of numbers that are not the metric."""
-        self.trained, self.mark = 0, 0.0
+        """Names of numbers that are neither the step nor the metric."""
+        self.step, self.mark = -1, 0.0
+        self.written: set[str] = set()
+        """What was written down of ``step``, the last one that was reported beside the metric."""
 
     def line(self, text: str) -> None:
         """A line of the output."""
@@ -255,22 +261,19 @@ class Told:
 
     def record(self, source: str, numbers: Mapping[str, Any]) -> None:
         """Numbers that were reported together, by name."""
-        known = {key: one for key, text in numbers.items() if (one := number(text)) is not None}
-        value = known.get(self.metric)
-        if value is None:
-            self.others |= set(list(known)[:8]) - {"step"}
-        elif not self.source:
-            self.source = source
-        if self.source and source != self.source:
-            return
-        step = known.get("step")
+        found = {key: one for key, text in numbers.items() if (one := number(text)) is not None}
+        step, value = found.pop("step", None), found.pop(self.metric, None)
+        if value is not None:
+            self.source = self.source or source
+            value = value if source == self.source else None
         at = int(step) if step is not None and 0 <= step < 1 << 53 else len(self.fresh) + 1
-        train = next((known[name] for name in TRAIN if name in known and name != self.metric), None)
-        if train is not None and (at <= FIRST or time.monotonic() - self.mark >= PAUSE):
-            self.mark = time.monotonic()
-            if at > self.trained:
-                self.trained = at
-                self.say("iter", iter=at, train_loss=train)
+        for name in found:
+            sound = 0 < len(name) <= LONGEST_NAME and name.isprintable()
+            if sound and len(self.others) < MOST_NUMBERS:
+                self.others.add(name)
+        train = next((found.pop(name) for name in TRAIN if name in found), None)
+        beside = {name: one for name, one in found.items() if name in self.others}
+        self._write(at, train, beside if value is None else {})
         if value is None:
             return
         if at in self.fresh and not self.twice:
@@ -278,7 +281,19 @@ class Told:
         self.values[at] = value
         self.fresh.add(at)
         if len(self.fresh) <= MOST_VALUES:
-            self.say("eval", iter=at, val_loss=value)
+            self.say("eval", iter=at, val_loss=value, **({"numbers": beside} if beside else {}))
+
+    def _write(self, at: int, train: float | None, numbers: Mapping[str, float]) -> None:
+        """Write down what was reported of a step without the metric, each name once: a step may
+        come in several pieces, and there may be thousands of steps a second."""
+        fields = numbers if train is None else {**numbers, "train_loss": train}
+        if fields and at > self.step and (at <= FIRST or time.monotonic() - self.mark >= PAUSE):
+            self.step, self.mark, self.written = at, time.monotonic(), set()
+        new = {name: one for name, one in fields.items() if name not in self.written}
+        if at == self.step and new:
+            self.written |= new.keys()
+            loss = {"train_loss": new.pop("train_loss")} if "train_loss" in new else {}
+            self.say("iter", iter=at, **loss, **({"numbers": new} if new else {}))
 
     def outcome(self) -> tuple[int, float, str]:
         """(step, value, what is wrong): the value that counts, at the step that it is of."""

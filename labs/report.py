@@ -72,7 +72,9 @@ class Report:
 
 
 def _plain(value: Any) -> Any:
-    """Numbers that JSON can hold: a loss that isn't finite becomes null."""
+    """Numbers that JSON can hold: one that isn't finite becomes null."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

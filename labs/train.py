@@ -285,7 +285,9 @@ def train(
                 "iter",
                 iter=done,
                 train_loss=mean,
-                lr=learning_rate(i, cfg),
+                numbers={
+                    "lr": learning_rate(i, cfg)
+                },  # a chart has every number that is named here
                 tok_per_s=round(since * tokens_per_iter / (now - mark), 1),
             )
             tell(f"iter {done}: train loss {mean:.4f} nats")

@@ -22,6 +22,7 @@ from q1lab.index import ingest
 from q1lab.study import children, corpora, declared, events, kept, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.loop import shown
+from q1lab.study.metric import Metric
 from q1lab.study.sameness import FIRST_LOSSES
 from q1lab.study.states import ENDED, State
 from q1lab.study.studies import Run, Study
@@ -71,21 +72,21 @@ class Record:
     """Whether one attempt made it all: then every number in it repeats."""
 
 
-def record_of(file: Path) -> Record:
+def record_of(file: Path, metric: Metric) -> Record:
     """What a run's file of events says."""
     found, _ = events.whole_run(file)
     row = ingest.fold(ingest.FIRST, found)
     numbers: dict[str, dict[int, float | None]] = defaultdict(dict)
-    for name, at, value in ingest.metrics_of(found):
+    for name, at, value in ingest.metrics_of(found, metric):
         numbers[name][at] = value
     starts = [one for one in found if one["type"] == "start"]
     evals = (one.get("tokens") for one in found if one["type"] == "eval")
     return Record(
         starts[-1] if starts else {},
-        numbers["train_loss"],
-        {one["iter"]: one.get("lr") for one in found if one["type"] == "iter"},
-        numbers["val_loss"],
-        numbers["final_val_loss"],
+        numbers[events.TRAIN_LOSS],
+        numbers["lr"],
+        numbers[metric.key()],
+        numbers[metric.key("final")],
         frozenset(tokens for tokens in evals if tokens is not None),
         row["state"],
         row["val_loss"],
@@ -109,7 +110,7 @@ class Retraining:
     def recorded(self) -> dict[Run, Record]:
         """What the bundle says of the runs that ended."""
         there = {
-            run: record_of(file)
+            run: record_of(file, self.study.metric)
             for run in self.study.runs
             if (file := self.found.files.get(f"runs/{run.name}/events.jsonl")) is not None
         }
@@ -196,7 +197,7 @@ class Retraining:
             stderr=subprocess.DEVNULL,
         ) as child:
             child.wait()
-        return record_of(folder.run(run.name).events)
+        return record_of(folder.run(run.name).events, self.study.metric)
 
     def compared(self, run: Run, mine: Record, theirs: Record) -> Verdict:
         """How a run that was trained again agrees with the record."""

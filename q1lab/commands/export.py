@@ -53,7 +53,7 @@ Exit status: 0 written, 1 a file can't be written, 2 usage."""
 @click.option(
     "--curves",
     is_flag=True,
-    help="CSV: a row per point of the loss curves instead of a row per run.",
+    help="Every number that a run reported: a row per point instead of per run, or in the JSON.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Say as JSON what was written.")
 def export(
@@ -79,8 +79,8 @@ def export(
     if bool(study) + everything + (tag is not None) > 1:
         raise Problem("give studies, --all or --tag: one of them")
     form = form or _form_of(output)
-    if curves and form != "csv":
-        raise Problem(f"--curves makes a CSV; it does not go with --format {form}")
+    if curves and form not in ("csv", "json"):
+        raise Problem(f"--curves makes a CSV or JSON; it does not go with --format {form}")
     unreadable: dict[str, str] = {}
     with opened() as store:
         if everything or tag is not None:

@@ -17,6 +17,7 @@ from q1lab.files import sha256_text
 from q1lab.index import ingest, results
 from q1lab.index.store import Row, Store
 from q1lab.study import studies
+from q1lab.study.events import TRAIN_LOSS
 from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study
 
@@ -103,7 +104,9 @@ def still_falling(store: Store, study: Study, rows: Sequence[Row]) -> tuple[floa
     off, or are not known."""
     fallen, lately = [], []
     for row in rows:
-        curve = [(n, loss) for n, loss in store.curve(row["id"], "val_loss") if loss is not None]
+        curve = [
+            (n, loss) for n, loss in store.curve(row["id"], study.metric.key()) if loss is not None
+        ]
         if row["arm"] != ARMS[0] or row["state"] != State.FINISHED or len(curve) < 2:
             continue
         last, end = curve[-1]
@@ -128,7 +131,11 @@ def rises(store: Store, study: Study, rows: Sequence[Row]) -> tuple[int, float] 
     for arm in ARMS:
         ended = [r for r in rows if r["arm"] == arm and r["state"] == State.FINISHED]
         curves = [
-            {at: loss for at, loss in store.curve(row["id"], "val_loss") if loss is not None}
+            {
+                at: loss
+                for at, loss in store.curve(row["id"], study.metric.key())
+                if loss is not None
+            }
             for row in ended
         ]
         if not curves or not study.max_iters:
@@ -161,11 +168,11 @@ def curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[flo
     """
     found: dict[str, dict[int, dict[str, list[float]]]] = {arm: {} for arm in ARMS}
     for row in store.runs(study.id):
-        train = store.curve(row["id"], "train_loss")
-        val = store.curve(row["id"], "val_loss")
+        train = store.curve(row["id"], TRAIN_LOSS)
+        val = store.curve(row["id"], study.metric.key())
         val += [
             point
-            for point in store.curve(row["id"], "final_val_loss")
+            for point in store.curve(row["id"], study.metric.key("final"))
             if not val or val[-1][0] < point[0]
         ]
         found[row["arm"]][row["seed"]] = {

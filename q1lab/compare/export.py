@@ -74,7 +74,8 @@ def export(
 
     ``json`` and ``csv`` make one file for all of ``ids``, ``svg`` and ``png`` one per study.
     ``target`` is a file, or a folder to put files of speaking names into (default: the current
-    one). ``curves`` makes the CSV a row per point (iter, loss) instead of a row per run. Studies in
+    one). ``curves`` makes the CSV a row per point of each metric instead of a row per run, and has
+    them stand beside the comparisons in JSON. Studies in
     ``unreadable`` (why, by id) are a marked row each, or an entry of the JSON. Problem for an
     unknown format, an unknown study, no study at all, one file name for several pictures, and
     without ``force`` where a file that q1lab did not write would be replaced.
@@ -103,7 +104,7 @@ def export(
     name = f"{stem}-curves.csv" if curves and form == "csv" else f"{stem}.{form}"
     file = target / name if folder else target
     if form == "json":
-        text = as_json(store, chosen, unreadable)
+        text = as_json(store, chosen, unreadable, curves=curves)
     else:
         text = as_csv(store, chosen, curves=curves, unreadable=unreadable)
     write_out(file, text, force=force)
@@ -111,11 +112,15 @@ def export(
 
 
 def as_json(
-    store: Store, chosen: Sequence[Study], unreadable: Mapping[str, str] = MappingProxyType({})
+    store: Store,
+    chosen: Sequence[Study],
+    unreadable: Mapping[str, str] = MappingProxyType({}),
+    *,
+    curves: bool = False,
 ) -> str:
     """The comparisons as one JSON document: ``{"q1lab": version, "exported": time, "studies":
-    [record, …], "labels": {id: {"tags", "note"}}, "unreadable": {id: why}}``; the last two only
-    where there are any."""
+    [record, …], "curves": [point, …], "labels": {id: {"tags", "note"}}, "unreadable": {id: why}}``;
+    a point has the ``POINT_COLUMNS``. The last three only where there are any."""
     from q1lab.compare.cache import compare
     from q1lab.compare.wording import to_json
 
@@ -125,6 +130,9 @@ def as_json(
         "exported": utc_now(),
         "studies": records,
     }
+    if curves:
+        points = (point for study in chosen for point in _points(store, study))
+        document["curves"] = [dict(zip(POINT_COLUMNS, point, strict=True)) for point in points]
     found = {study.id: labels.read(store, study.id) for study in chosen}
     noted = {name: asdict(one) for name, one in found.items() if one != labels.Labels()}
     document |= {"labels": noted} if noted else {}
@@ -181,14 +189,9 @@ def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
 
 
 def _points(store: Store, study: Study) -> Iterator[list[Any]]:
-    names = {
-        "train_loss": "train_loss",
-        "val_loss": study.metric.key(),
-        "final_val_loss": study.metric.key("final"),
-    }
     for row in store.runs(study.id):
-        for kept, name in names.items():
-            for iter_, value in store.curve(row["id"], kept):
+        for name in store.metric_names(row["id"]):
+            for iter_, value in store.curve(row["id"], name):
                 yield [study.id, row["arm"], row["variant"], row["seed"], name, iter_, value]
 
 

@@ -133,7 +133,7 @@ def numbers(store: Store, week: Week) -> list[float]:
         known += numbers_of(item)
         known.append(100 * float(item["confidence"] or 0))
     for study, _ in found:
-        known += results.numbers_of_runs(store, study.id)
+        known += results.numbers_of_runs(store, study)
         known += _before_training(study)
         known.append(math.log(max(1, study.data.vocab_size)))  # the loss of a uniform guess
     done = progress.read(store, week.label)

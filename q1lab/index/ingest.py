@@ -16,8 +16,9 @@ from q1lab.errors import Problem
 from q1lab.files import not_a_file, size_of
 from q1lab.index.store import Row, Store
 from q1lab.study import studies
-from q1lab.study.events import Event, exit_of, read_new, up_to_the_end
+from q1lab.study.events import Event, exit_of, own_names, read_new, reported, up_to_the_end
 from q1lab.study.liveness import is_alive
+from q1lab.study.metric import Metric
 from q1lab.study.states import ENDED, State
 from q1lab.study.studies import Study, run_name
 
@@ -303,7 +304,7 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, b
     events, behind = up_to_the_end(found, run["state"] in ENDED)
     bad += behind
     if study.design.is_blind:
-        events = [{key: event[key] for key in event if key not in LOSSES} for event in events]
+        events = [{key: event[key] for key in event if key not in RESULTS} for event in events]
     lost = run["state"] == State.RUNNING and not alive and not events
     if not events and not bad and not lost:
         return 0, 0, False
@@ -315,7 +316,10 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, b
     _set(db, run_id, fields)
     db.executemany(
         "INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?)",
-        [(run_id, *metric) for metric in metrics_of(events)],
+        [
+            (run_id, *point)
+            for point in metrics_of(events, study.metric, store.metric_names(run_id))
+        ],
     )
     more = not lost and (offset < size or fields["state"] == State.RUNNING)
     return len(events), max(0, offset - run["events_offset"]), more
@@ -339,7 +343,7 @@ def _says_otherwise(study: Study, run: Row) -> bool:
 
 # ── the fold
 
-LOSSES = ("train_loss", "val_loss")
+RESULTS = ("train_loss", "val_loss", "numbers")
 """Fields of events that say how a run comes out."""
 
 
@@ -359,7 +363,7 @@ def fold(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:
             out["reused_from"] = event.get("reused_from")
         elif kind == "iter":
             out["iter"] = max(out["iter"], event["iter"])
-            out["train_loss"] = event.get("train_loss")
+            out["train_loss"] = event.get("train_loss", out["train_loss"])
             _keep_pace(out, event)
         elif kind == "eval":  # a command may report nothing else
             out["iter"] = max(out["iter"], event["iter"])
@@ -388,11 +392,12 @@ def _keep_pace(out: dict[str, Any], event: Event) -> None:
     out["tokens_per_s"] = event.get("tok_per_s") or out["tokens_per_s"]
 
 
-def metrics_of(events: list[Event]) -> Iterator[tuple[str, int, float | None]]:
-    """(name, iter, value) for every number worth a point on a curve."""
+def metrics_of(
+    events: list[Event], metric: Metric, before: Iterable[str] = ()
+) -> Iterator[tuple[str, int, float | None]]:
+    """(name, iter, value) for every number that a run's sound events report; ``before``: the names
+    under which earlier ones did."""
+    others = set(before).difference(own_names(metric))
     for event in events:
-        if event["type"] == "iter":
-            yield "train_loss", event["iter"], event.get("train_loss")
-        elif event["type"] == "eval":
-            name = "final_val_loss" if event.get("final") else "val_loss"
-            yield name, event["iter"], event.get("val_loss")
+        for name, value in reported(event, metric, others).items():
+            yield name, event["iter"], value

@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from q1lab.files import utc_now
 from q1lab.index.store import Row, Store
+from q1lab.study.studies import Study
 
 
 def kept(store: Store, study_id: str) -> Row | None:
@@ -88,20 +89,20 @@ def ended(store: Store) -> list[Row]:
     ).fetchall()
 
 
-def numbers_of_runs(store: Store, study_id: str) -> list[float]:
+def numbers_of_runs(store: Store, study: Study) -> list[float]:
     """Every number that a study's runs ended with or were evaluated at, in no order."""
     found = [
         float(value)
         for row in store.db.execute(
             "SELECT val_loss, eval_loss, tokens_per_s, seconds, iter FROM runs WHERE study_id = ?",
-            (study_id,),
+            (study.id,),
         )
         for value in row
         if value is not None
     ]
     rows = store.db.execute(
         "SELECT m.value FROM metrics m JOIN runs r ON r.id = m.run_id WHERE r.study_id = ? "
-        "AND m.name IN ('val_loss', 'final_val_loss') AND m.value IS NOT NULL",
-        (study_id,),
+        "AND m.name IN (?, ?) AND m.value IS NOT NULL",
+        (study.id, study.metric.key(), study.metric.key("final")),
     )
     return found + [float(row["value"]) for row in rows]

@@ -38,7 +38,7 @@ from q1lab.study.studies import Study, run_name
 if TYPE_CHECKING:
     from q1lab.index.ingest import Tell
 
-SCHEMA = 8
+SCHEMA = 9
 """The number of the schema in schema.py, kept in ``PRAGMA user_version``."""
 
 OF_Q1LAB = 0x71316C00
@@ -396,7 +396,7 @@ class Store:
         ).fetchall()
 
     def curve(self, run_id: int, name: str) -> list[tuple[int, float | None]]:
-        """A metric (``train_loss`` or ``val_loss``) of a run as (iter, value), by iter."""
+        """A metric of a run, by its name, as (iter, value), by iter."""
         return [
             (row["iter"], row["value"])
             for row in self.db.execute(
@@ -404,6 +404,18 @@ class Store:
                 (run_id, name),
             )
         ]
+
+    def metric_names(self, run_id: int) -> list[str]:
+        """Names of the metrics that a run has points of, in alphabetical order."""
+        # (a step in the index for each name; DISTINCT would read every point)
+        rows = self.db.execute(
+            "WITH RECURSIVE each(name) AS (SELECT min(name) FROM metrics WHERE run_id = :run "
+            "UNION ALL SELECT (SELECT min(name) FROM metrics WHERE run_id = :run AND "
+            "name > each.name) FROM each WHERE each.name IS NOT NULL) "
+            "SELECT name FROM each WHERE name IS NOT NULL",
+            {"run": run_id},
+        )
+        return [row["name"] for row in rows]
 
     def missing(self, study: Study) -> list[str]:
         """Names of the runs that the same command again would train."""

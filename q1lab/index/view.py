@@ -21,6 +21,7 @@ from q1lab.paths import StudyPaths, study_dir
 from q1lab.study import launch
 from q1lab.study.engines import state
 from q1lab.study.engines.base import CANCELLED, WAITING, Seen
+from q1lab.study.events import TRAIN_LOSS, own_names
 from q1lab.study.liveness import is_alive
 from q1lab.study.states import ENDED, State, of_study
 from q1lab.study.studies import Study, run_name, tokens_per_iter
@@ -58,9 +59,14 @@ class RunView:
     run_id: int = 0
     pace: float | None = None
     """Seconds per iter; None while nothing is known."""
-    train: Points = ()
-    val: Points = ()
-    """(iter, loss), where the curves were asked for (``with_curves``)."""
+    metrics: tuple[str, ...] = ()
+    """Names of what it has reported, and of those that were asked for the ``curves``: (iter, value)
+    by name (``with_curves``)."""
+    curves: Mapping[str, Points] = field(default_factory=dict)
+
+    def curve(self, name: str) -> Points:
+        """The points of a metric; none where it reported none."""
+        return self.curves.get(name, ())
 
     @property
     def progress(self) -> float:
@@ -125,6 +131,14 @@ class StudyView:
     @property
     def alive(self) -> bool:
         return self.line.state == "running"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of what can be charted: the study's metric, then what its runs (with curves) have
+        reported, the training loss first."""
+        train, value, final = own_names(self.study.metric)
+        reported = {name for run in self.runs for name in run.metrics} - {value, final}
+        return (value, *sorted(reported, key=lambda name: (name != train, name)))
 
     def run(self, name: str) -> RunView:
         return next(run for run in self.runs if run.name == name)
@@ -271,13 +285,11 @@ def with_lengths(runs: Sequence[RunView]) -> tuple[RunView, ...]:
     return tuple(run if run.max_iters else replace(run, max_iters=length(run)) for run in runs)
 
 
-def with_curves(store: Store, run: RunView) -> RunView:
-    """The run with its losses so far."""
-    return replace(
-        run,
-        train=tuple(store.curve(run.run_id, "train_loss")),
-        val=tuple(store.curve(run.run_id, "val_loss")),
-    )
+def with_curves(store: Store, run: RunView, names: Iterable[str]) -> RunView:
+    """The run with the names of all that it has reported, and the curves of some of it."""
+    reported = tuple(store.metric_names(run.run_id))
+    curves = {name: tuple(store.curve(run.run_id, name)) for name in names if name in reported}
+    return replace(run, metrics=reported, curves=curves)
 
 
 def spark(store: Store, run: RunView) -> tuple[float, ...]:
@@ -286,9 +298,9 @@ def spark(store: Store, run: RunView) -> tuple[float, ...]:
         return ()
     width = max(1, -(-(run.max_iters or run.iter) // SPARK_POINTS))
     rows = store.db.execute(
-        "SELECT max(iter) AS last, value FROM metrics WHERE run_id = ? AND name = 'train_loss' "
+        "SELECT max(iter) AS last, value FROM metrics WHERE run_id = ? AND name = ? "
         "AND value IS NOT NULL GROUP BY (iter - 1) / ? ORDER BY 1",
-        (run.run_id, width),
+        (run.run_id, TRAIN_LOSS, width),
     )
     return tuple(row["value"] for row in rows)
 

@@ -3,11 +3,15 @@
 ============ =====================================================================================
 ``start``    v, arm, variant, seed, attempt, pid, time, resumed_from, config, n_params, device,
              processor, dtype, threads, torch
-``iter``     iter, train_loss (mean since the last one; null when not finite), lr, tok_per_s, t
-``eval``     iter, val_loss, tokens, t; ``final`` true for the exact one at the end
+``iter``     iter, train_loss (mean since the last one; null when not finite), numbers, tok_per_s, t
+``eval``     iter, val_loss, numbers, tokens, t; ``final`` true for the exact one at the end
 ``note``     text: something a person should know (fewer at once after out of memory, say)
 ``exit``     state, and val_loss or message, iter, t
 ============ =====================================================================================
+
+``val_loss`` is the study's metric, whatever that is called. ``numbers`` is anything else that a
+trainer measures, by name: ``{"lr": 0.001, "grad_norm": 0.4}``. All of them can be charted and
+exported; ``reported`` says under which names.
 
 ``t`` is seconds of this attempt by the monotonic clock, ``total`` those of all attempts so far.
 Unknown types and fields are ignored, so that an older viewer can watch a newer trainer. A line that
@@ -24,6 +28,7 @@ from typing import Any
 
 from q1lab.errors import notice
 from q1lab.files import open_regular, os_reason, plain
+from q1lab.study.metric import Metric
 from q1lab.study.states import ENDED, State
 
 Event = dict[str, Any]
@@ -53,9 +58,20 @@ _COUNTS = {"iter", "attempt", "resumed_from"}
 _TEXTS = {"message", "text", "time", "reused_from", "state", "processor"}
 _NUMBERS = {
     **dict.fromkeys(("train_loss", "val_loss"), LARGEST_LOSS),
-    **dict.fromkeys(("lr", "tok_per_s", "t", "total", "tokens"), 1e15),
+    **dict.fromkeys(("tok_per_s", "t", "total", "tokens"), 1e15),
 }
 """Fields that hold numbers, and from where on a number is none."""
+
+MOST_NUMBERS = 64
+"""Names that one run reports numbers under; those that come later are passed over."""
+
+LONGEST_NAME = 100
+"""Characters of such a name; a longer one, or one that can't be printed, is none."""
+
+LARGEST_NUMBER = 1e300
+
+TRAIN_LOSS = "train_loss"
+"""The name of the training loss among a run's metrics."""
 
 _STATES = {str(state) for state in State}
 _DECODER = json.JSONDecoder()
@@ -206,6 +222,8 @@ def sound(event: Any) -> Event | None:
         elif key in _COUNTS:
             if not (type(value) is int and 0 <= value < LARGEST):
                 left_out.append(key)
+        elif key == "numbers":
+            event[key] = _numbers(value)
         elif key in _TEXTS:
             if isinstance(value, str):
                 event[key] = plain(value[:TEXT]).encode(errors="replace").decode()
@@ -218,3 +236,40 @@ def sound(event: Any) -> Event | None:
     if event["type"] == "exit" and event.get("state") not in _STATES:
         event["state"] = str(State.FAILED)
     return event
+
+
+def _numbers(value: Any) -> dict[str, float | None]:
+    if not isinstance(value, dict):
+        return {}
+    names = [name for name in value if 0 < len(name) <= LONGEST_NAME and name.isprintable()]
+    return {name: _finite(value[name]) for name in names[:MOST_NUMBERS]}
+
+
+def _finite(value: Any) -> float | None:
+    sound = type(value) in (float, int) and -LARGEST_NUMBER < value < LARGEST_NUMBER
+    return float(value) if sound else None
+
+
+def own_names(metric: Metric) -> tuple[str, str, str]:
+    """The names of what every trainer reports: its training loss, the study's metric, and the exact
+    value of it at the end. No other number has one of them."""
+    return TRAIN_LOSS, metric.key(), metric.key("final")
+
+
+def reported(event: Event, metric: Metric, others: set[str]) -> dict[str, float | None]:
+    """What a sound event reports, by the names that a run's metrics have everywhere; None for a
+    number that is not finite. ``others``: the names of the run's other numbers so far, which new
+    ones join while there are fewer than ``MOST_NUMBERS``."""
+    train, value, final = own_names(metric)
+    found: dict[str, float | None] = {}
+    if event["type"] == "eval":
+        found[final if event.get("final") else value] = event.get("val_loss")
+    elif event["type"] != "iter":
+        return {}
+    elif TRAIN_LOSS in event:
+        found[train] = event[TRAIN_LOSS]
+    for name, number in event.get("numbers", {}).items():
+        if name in others or (len(others) < MOST_NUMBERS and name not in (train, value, final)):
+            others.add(name)
+            found[name] = number
+    return found

@@ -21,11 +21,11 @@ from q1lab import files
 from q1lab.errors import FAILED, Problem
 from q1lab.files import plain, private_folder, sha256_text, utc_now
 from q1lab.study import studies
-from q1lab.study.events import read_new
+from q1lab.study.events import own_names, read_new
 from q1lab.study.states import State
 from q1lab.study.studies import Run, Study
 from q1lab.tracking import state as wandb_state
-from q1lab.tracking.history_rows import Projection, columns
+from q1lab.tracking.history_rows import Projection
 from q1lab.tracking.state import PROJECT, RunRelay, scrub
 
 FLUSH = 1.0
@@ -174,7 +174,8 @@ def open_run(
     )
     # every metric goes by the iter: W&B's own step only counts rows
     handle.define_metric("iter", hidden=True)
-    for name in columns(study.metric):
+    # (names that are known go up with the run, those that a pattern finds some time later)
+    for name in (*own_names(study.metric), "tok_per_s", "tokens", "*"):
         handle.define_metric(name, step_metric="iter")
     return handle
 

@@ -14,17 +14,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from q1lab.study.events import Event
-from q1lab.study.metric import Metric
+from q1lab.study.events import Event, reported
 from q1lab.study.states import State
 from q1lab.study.studies import Run, Study
 
 Row = dict[str, Any]
-
-
-def columns(metric: Metric) -> tuple[str, ...]:
-    """Everything that has the iter as its step."""
-    return ("train_loss", metric.key(), metric.key("final"), "lr", "tok_per_s", "tokens")
 
 
 class Projection:
@@ -41,7 +35,12 @@ class Projection:
         """Unix time of the first start."""
         self.ended: State | None = None
         """The state of the exit record; None while the run goes on (or died without one)."""
-        self._seen: set[tuple[str, int]] = set()
+        self._others: set[str] = set()
+        """Names of numbers that are neither the training loss nor the metric."""
+        self._columns: dict[int, frozenset[str]] = {}
+        """What was reported at each iter."""
+        self._equal: dict[frozenset[str], frozenset[str]] = {}
+        """Each of those once: thousands of iters report the same."""
         self._clock = 0.0
         self._summary: Row = {}
         self._best: float | None = None
@@ -53,12 +52,8 @@ class Projection:
             match event["type"]:
                 case "start":
                     self._start(event)
-                case "iter":
-                    self._row(event, "iter", ("train_loss", "lr", "tok_per_s"))
-                case "eval" if event.get("final"):
-                    self._row(event, "final", ("val_loss",))
-                case "eval":
-                    self._row(event, "eval", ("val_loss", "tokens"))
+                case "iter" | "eval":
+                    self._row(event)
                 case "exit":
                     self._exit(event)
 
@@ -87,17 +82,24 @@ class Projection:
             if isinstance(event.get(key), int | float | str):
                 self.config[key] = event[key]
 
-    def _row(self, event: Event, kind: str, keys: tuple[str, ...]) -> None:
-        row: Row = {"iter": event["iter"]}
-        for key in keys:
-            if key in event and (event[key] is not None or key.endswith("_loss")):
-                # not finite: the trainer writes null; W&B shows NaN
-                value = math.nan if event[key] is None else event[key]
-                final = "final" if kind == "final" else ""
-                row[self._metric.key(final) if key == "val_loss" else key] = value
-        if len(row) == 1 or (kind, event["iter"]) in self._seen:
+    def _row(self, event: Event) -> None:
+        numbers = reported(event, self._metric, self._others)
+        # not finite: the trainer writes null; W&B shows NaN, and keeps names with _ for itself
+        row: Row = {
+            name: math.nan if value is None else value
+            for name, value in numbers.items()
+            if not name.startswith("_")
+        }
+        speed = "tok_per_s" if event["type"] == "iter" else "tokens"
+        if event.get(speed) is not None and not event.get("final"):
+            row[speed] = event[speed]
+        before = self._columns.get(event["iter"], frozenset())
+        row = {name: value for name, value in row.items() if name not in before}
+        if not row:
             return
-        self._seen.add((kind, event["iter"]))
+        columns = before.union(row)
+        self._columns[event["iter"]] = self._equal.setdefault(columns, columns)
+        row["iter"] = event["iter"]
         self._summary.update(row)
         value, better = row.get(self._metric.key(), math.nan), self._metric.favors
         if math.isfinite(value) and (self._best is None or better(value - self._best)):

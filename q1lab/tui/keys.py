@@ -84,9 +84,7 @@ KEYS: dict[str, Key] = {
     "lab.filter": Key("slash", "filter", "find", "List the studies, and find one by its words"),
     "lab.next": Key("n,right_square_bracket", "next(1)", "next", "Go to the next older study"),
     "lab.back": Key("p,left_square_bracket", "next(-1)", "previous", "Go to the next newer study"),
-    "lab.metric": Key(
-        "m", "metric", "val or train", "Chart the validation loss, or the training loss"
-    ),
+    "lab.metric": Key("m", "metric", "next number", "Chart the next number that the runs report"),
     "lab.zoom_in": Key("plus,equals_sign", "zoom(1.5)", "zoom in", "Show less of the iters"),
     "lab.zoom_out": Key("minus", "zoom(0.6667)", "zoom out", "Show more of the iters"),
     "lab.pan_back": Key(
@@ -97,7 +95,10 @@ KEYS: dict[str, Key] = {
     ),
     "lab.whole": Key("0", "whole", "whole", "Show all iters again"),
     "lab.log_scale": Key(
-        "L", "log_scale", "log scale", "A log scale for the loss, for the iters, for both, for none"
+        "L",
+        "log_scale",
+        "log scale",
+        "A log scale for the value, for the iters, for both, for none",
     ),
     # results
     "results.open": Key("enter", "open", "open", "Open the study in the lab", True),

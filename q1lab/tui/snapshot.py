@@ -25,6 +25,7 @@ from q1lab.index.store import Store
 from q1lab.index.view import RunView, StudyLine, StudyView
 from q1lab.journal import evidence
 from q1lab.study import alerts, launch, studies
+from q1lab.study.events import own_names
 from q1lab.study.studies import Study
 from q1lab.week import progress
 from q1lab.week.model import Week
@@ -95,6 +96,8 @@ class Taker:
         """The week itself: with it, steps tick themselves by what happened."""
         self.watched: str | None = None
         """The study whose curves are wanted; None: the newest."""
+        self.charted = ""
+        """The metric that is charted, beside the study's own and the training loss."""
         self.pages: dict[str, Job] = {}
         self._done = Progress()
         self._evidence: evidence.Evidence | None = None
@@ -106,7 +109,7 @@ class Taker:
         self._focus: Focus | None = None
         self._settled: dict[str, StudyLine] = {}
         self._runs: dict[int, tuple[tuple[object, ...], RunView]] = {}
-        """Each run of the study in focus: its row, and what is shown of it, with its curves."""
+        """Each run of the study in focus: its row and what is charted, and what is shown of it."""
         self._scanned = float("-inf")
         self._looked = self._more = False
         """Whether a look has been taken, and whether it left curves for the next one."""
@@ -123,7 +126,7 @@ class Taker:
         """A fresh snapshot. ``ingest`` takes the trainers' new events in first."""
         if ingest:
             self._ingest(store)
-        seen = (store.stamp(), self.watched, tuple(self._unreadable))
+        seen = (store.stamp(), self.watched, self.charted, tuple(self._unreadable))
         running = {line.id for line in self._lines if line.state == "running"}
         if seen != self._seen or running or self._more:
             self._look(store)
@@ -242,8 +245,9 @@ class Taker:
         fresh = {}
         room = CURVES if self._looked else FIRST_CURVES
         self._more = False
+        names = {*own_names(study.metric)[:2], self.charted}
         for row in rows:
-            values = tuple(row)
+            values = (*row, self.charted)
             one = self._runs.get(row["id"])
             if one is None or one[0] != values:
                 run = view.run_view(row, study.tokens_per_iter)
@@ -252,7 +256,7 @@ class Taker:
                     one = ((), run)
                 else:
                     room -= 1 if run.attempt else 0
-                    one = (values, view.with_curves(store, run))
+                    one = (values, view.with_curves(store, run, names))
             fresh[row["id"]] = one
         self._runs = fresh
         self._looked = True
@@ -327,6 +331,10 @@ class Desk:
     def watch(self, study_id: str | None) -> None:
         """Look at this study's curves from now on; None: at the newest study."""
         self.ask(lambda _: setattr(self.taker, "watched", study_id))
+
+    def chart(self, metric: str) -> None:
+        """Read the curves of this metric, too, from now on."""
+        self.ask(lambda _: setattr(self.taker, "charted", metric))
 
     def stop(self) -> None:
         """End the thread after what was asked before is done."""

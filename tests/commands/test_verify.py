@@ -547,7 +547,7 @@ def test_other_first_losses_are_another_text_or_another_file(runs: list[str], re
 def test_runs_of_another_budget_are_refused() -> None:
     def rate(event: dict[str, Any]) -> None:
         if event["type"] == "iter" and event["iter"] > 8:
-            event["lr"] *= 2
+            event["numbers"]["lr"] *= 2
 
     edit("modified-seed0", rate)
     assert reasons(verify(archived(), "--all", code=20)) == {"other-budget"}

@@ -137,7 +137,7 @@ def test_a_damaged_study_is_one_marked_row_and_stops_no_other(tmp_path: Path) ->
         (["rope-1", "--all"], "one of them"),
         (["--tag", "draft", "--all"], "one of them"),
         (["--tag", "nobody"], "no study has the tag 'nobody'"),
-        (["rope-1", "--curves"], "--curves makes a CSV"),
+        (["rope-1", "--format", "svg", "--curves"], "--curves makes a CSV"),
     ],
 )
 def test_bad_input(args: list[str], words: str) -> None:

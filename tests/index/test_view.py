@@ -174,7 +174,7 @@ def test_every_place_shows_the_same_picture(capsys: pytest.CaptureFixture[str]) 
     assert snapshot.studies == (seen.line,)
     assert snapshot.focus is not None
     assert snapshot.focus.line == seen.line
-    bare = [view.replace(one, train=(), val=()) for one in snapshot.focus.runs]
+    bare = [view.replace(one, metrics=(), curves={}) for one in snapshot.focus.runs]
     assert tuple(bare) == seen.runs
     assert cli.run(["status", "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)["studies"]

@@ -100,7 +100,13 @@ def run(plan, arm, seed, folder, how, attempt):  # type: ignore[no-untyped-def]
     code = (folder.parent.parent / plan["arms"][arm]["source"]).read_text()
     begins = random.Random(f"{seed + shift} {code.count('(')}")
     for i in range(1, min(8, iters) + 1 if first == 0 else 0):
-        say("iter", iter=i, train_loss=begins.gauss(4.2, 0.1), lr=1e-5, tok_per_s=20000.0)
+        say(
+            "iter",
+            iter=i,
+            train_loss=begins.gauss(4.2, 0.1),
+            numbers={"lr": 1e-5},
+            tok_per_s=20000.0,
+        )
     for i in range(first + every, iters + 1, every):
         if stop and name not in how.get("deaf", []):
             say(
@@ -114,7 +120,7 @@ def run(plan, arm, seed, folder, how, attempt):  # type: ignore[no-untyped-def]
             else final + 2.0 * (1 - i / iters)
         )
         if i > 8 or first or loss != loss:
-            say("iter", iter=i, train_loss=loss, lr=1e-3, tok_per_s=20000.0 + seed)
+            say("iter", iter=i, train_loss=loss, numbers={"lr": 1e-3}, tok_per_s=20000.0 + seed)
         if loss != loss:
             say("exit", state="diverged", iter=i, message=f"the loss was not finite by iter {i}")
             return

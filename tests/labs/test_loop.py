@@ -244,3 +244,27 @@ def test_the_metric_of_a_pattern_may_be_the_training_loss() -> None:
     told = running.Told(lambda _, **what: said.append(what), loop)
     told.line("iter 4 loss 0.5")
     assert said == [{"iter": 4, "val_loss": 0.5}]
+
+
+def test_every_number_beside_the_metric_is_said_each_once_a_step() -> None:
+    said: list[Any] = []
+    told = running.Told(lambda kind, **what: said.append((kind, what)), {"metric": "val/acc"})
+    told.line("METRIC step=1 loss=2.5 grad_norm=0.5")
+    told.line("METRIC step=1 grad_norm=0.6 lr=0.1")
+    told.line("METRIC step=1 val/acc=0.25 epoch=1")
+    assert said == [
+        ("iter", {"iter": 1, "train_loss": 2.5, "numbers": {"grad_norm": 0.5}}),
+        ("iter", {"iter": 1, "numbers": {"lr": 0.1}}),
+        ("eval", {"iter": 1, "val_loss": 0.25, "numbers": {"epoch": 1.0}}),
+    ]
+    told.record("file", {"step": 2, "val/acc": 9.0, "from_the_file": 3})
+    assert said[3:] == [("iter", {"iter": 2, "numbers": {"from_the_file": 3.0}})]
+    del said[:]
+    hostile = {"a\x1b[2J": 1, "b\n": 1, "\u202e": 1, "c" * 101: 1, "": 1, "d": "x", "e": math.nan}
+    told.record("lines", {"step": 3, **hostile, **{f"name {n}": n for n in range(100)}})
+    ((_, what),) = said
+    assert 50 < len(what["numbers"]) < running.MOST_NUMBERS
+    assert all(name == "e" or name.startswith("name ") for name in what["numbers"])
+    for step in range(20, 3000):
+        told.record("lines", {"step": step, "loss": 1.0, "grad_norm": 1.0})
+    assert len(said) < 100, "not each of thousands of steps a second"

@@ -73,7 +73,7 @@ def test_online_study_appears_as_the_learner_expects(home: Path) -> None:
         assert there.summary["val_loss"] == wanted[-1]["val_loss"]
         assert there.summary["state"] == "finished"
         metrics = {m.get("1"): m for m in there.config["_wandb"]["value"]["m"]}
-        names = [m["1"] for m in there.config["_wandb"]["value"]["m"]]
+        names = [m.get("1") for m in there.config["_wandb"]["value"]["m"]]
         for metric in ("train_loss", "val_loss"):
             assert names[metrics[metric]["5"] - 1] == "iter", "the loss's own step is the iter"
     status = wandb_state.status(study)

@@ -206,6 +206,22 @@ def test_rows_config_and_summary_of_a_run() -> None:
     assert (summary["state"], summary["attempts"], it.exit_code) == ("finished", 1, 0)
 
 
+def test_every_number_is_a_column_and_none_of_them_one_of_its_own() -> None:
+    numbers = {"grad_norm": 0.5, "val_loss": 9.0, "_step": 7, "iter": 8, "bad": math.inf}
+    iters = [{"type": "iter", "iter": 3, "train_loss": 2.0, "numbers": numbers, "tok_per_s": 9.0}]
+    more = [{"type": "iter", "iter": 3, "numbers": {"lr": 0.1, "grad_norm": 0.7}}]
+    rows = projected([[lab.events(0)[0], *iters, *more]]).rows
+    assert {name: rows[0][name] for name in ("iter", "train_loss", "grad_norm", "tok_per_s")} == {
+        "iter": 3,
+        "train_loss": 2.0,
+        "grad_norm": 0.5,
+        "tok_per_s": 9.0,
+    }
+    assert math.isnan(rows[0]["bad"])
+    assert not {"val_loss", "_step"} & rows[0].keys()
+    assert rows[1] == {"iter": 3, "lr": 0.1}
+
+
 def test_a_run_that_went_on_from_a_checkpoint_has_every_iter_once() -> None:
     whole = lab.events(0)
     again = [{**whole[0], "attempt": 2, "resumed_from": 5}, *whole[7:]]

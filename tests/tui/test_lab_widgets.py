@@ -18,6 +18,7 @@ from q1lab.compare.figure import Bar, Figure
 from q1lab.compare.stats import Interval, Kind, Note
 from q1lab.formats import signed, speed, time_left
 from q1lab.index.view import RunView, StudyView, line_of
+from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.states import State
 from q1lab.study.tail import Tail
 from q1lab.tui.snapshot import Focus
@@ -76,7 +77,9 @@ def run(
         "seconds": 10.0,
         "message": None,
     }
-    return RunView(**{**values, **changes})  # type: ignore[arg-type]
+    points = {name: changes.pop(name, ()) for name in ("train", "val")}
+    curves = {"train_loss": points["train"], "val_loss": points["val"], "val/bpb": points["val"]}
+    return RunView(**{**values, "curves": curves, **changes})  # type: ignore[arg-type]
 
 
 VAL = ((50, 3.0), (100, 1.9))
@@ -172,10 +175,12 @@ def test_lines_outside_are_cut(x0: int, y0: int, x1: int, y1: int) -> None:
 def test_the_mean_is_over_finished_seeds_as_soon_as_there_is_one() -> None:
     done = run(seed=0, val=((0, 4.0), (50, 2.0), (100, 1.0)))
     under_way = run(seed=1, state=State.RUNNING, val=((0, 8.0), (50, 6.0)))
-    (arm,) = chart_data([done, under_way], "val").arms
+    (arm,) = chart_data([done, under_way], VAL_LOSS).arms
     assert (arm.n, arm.mean) == (1, ((0, 4.0), (50, 2.0), (100, 1.0)))
     assert len(arm.seeds) == 2
-    (arm,) = chart_data([under_way, run(seed=2, state=State.RUNNING, val=((0, 4.0),))], "val").arms
+    (arm,) = chart_data(
+        [under_way, run(seed=2, state=State.RUNNING, val=((0, 4.0),))], VAL_LOSS
+    ).arms
     assert (arm.n, arm.mean, arm.band) == (2, ((0, 6.0),), ((0, 4.0, 8.0),))
 
 
@@ -184,16 +189,16 @@ def test_the_training_loss_stands_in_until_two_evaluations_make_a_line() -> None
     train = ((1, 4.2), (10, 3.0))
     begun = [run(state=State.RUNNING, val_loss=None, train=train, val=val) for val in ((), VAL[:1])]
     for runs in (begun[:1], begun):
-        data = chart_data(runs, "val", "val/bpb")
+        data = chart_data(runs, Metric("val/bpb", "", "lower"))
         assert (data.name, data.instead_of) == ("train loss", "val/bpb")
         assert data.arms[0].seeds == (train,) * len(runs)
     whole = run(state=State.RUNNING, val_loss=None, train=train, val=VAL)
     ended = run(train=train, iter=100, val=((100, 1.9),))
     alone = run(state=State.RUNNING, val_loss=None, val=VAL[:1])
-    for runs, metric in (([*begun, whole], "val"), ([ended], "val"), ([alone], "val")):
-        data = chart_data(runs, metric)
+    for runs in ([*begun, whole], [ended], [alone]):
+        data = chart_data(runs, VAL_LOSS)
         assert (data.name, data.instead_of) == ("val loss", "")
-    assert chart_data(begun, "train").instead_of == ""
+    assert chart_data(begun, VAL_LOSS, "train_loss").instead_of == ""
 
 
 async def test_a_command_that_reports_its_metric_has_a_curve_of_it() -> None:
@@ -221,10 +226,10 @@ async def test_a_point_without_a_line_can_be_seen() -> None:
     async with app.run_test(size=(60, 12)):
         chart = app.query_one(LossChart)
         for runs, count in (([run(val=((100, 1.9),))], 1), ([run(val=VAL, iter=100)], 0)):
-            chart.data = chart_data(runs, "val")
+            chart.data = chart_data(runs, VAL_LOSS)
             assert "\n".join(line.plain for line in chart._draw(COLORS)).count("●") == count
         begun = run(state=State.RUNNING, val_loss=None, train=((1, 4.2), (9, 3.0)))
-        chart.data = chart_data([begun], "val", "val/bpb")
+        chart.data = chart_data([begun], Metric("val/bpb", "", "lower"))
         lines = [line.plain for line in chart._draw(COLORS)]
         assert ("val/bpb" in lines[1], len(lines)) == (True, 12)
 
@@ -243,7 +248,7 @@ async def test_losses_that_are_nearly_equal_have_labels_that_differ_and_fit() ->
     app = Alone()
     async with app.run_test(size=(40, 30)):
         chart = app.query_one(LossChart)
-        chart.data = chart_data(both, "val")
+        chart.data = chart_data(both, VAL_LOSS)
         lines = [line.plain for line in chart._draw(COLORS)]
     labels = [line[:GUTTER].rstrip("┤ ").strip() for line in lines if "┤" in line]
     assert len(labels) == len(set(labels)) > 1
@@ -251,9 +256,9 @@ async def test_losses_that_are_nearly_equal_have_labels_that_differ_and_fit() ->
 
 
 def test_the_exact_loss_at_the_end_closes_a_val_curve() -> None:
-    (arm,) = chart_data([run(val=((50, 2.0),), iter=100, val_loss=1.9)], "val").arms
+    (arm,) = chart_data([run(val=((50, 2.0),), iter=100, val_loss=1.9)], VAL_LOSS).arms
     assert arm.mean == ((50, 2.0), (100, 1.9))
-    (arm,) = chart_data([run(val=((50, 2.0), (100, 1.95)), iter=100, val_loss=1.9)], "val").arms
+    (arm,) = chart_data([run(val=((50, 2.0), (100, 1.95)), iter=100, val_loss=1.9)], VAL_LOSS).arms
     assert arm.mean == ((50, 2.0), (100, 1.95))
 
 

@@ -56,7 +56,8 @@ class LabScreen(StudyActs, Page):
     CSS_PATH = "../lab.tcss"
     AUTO_FOCUS = "#grid"
 
-    metric = "val"
+    metric = ""
+    """The metric that is charted, by name; empty, or one that a study has not: the study's own."""
     _comparing: tuple[str, int] | None = None
     _curves: tuple[object, ...] | None = None
 
@@ -98,13 +99,12 @@ class LabScreen(StudyActs, Page):
             self.refresh_bindings()
 
     def _show_curves(self, view: Focus) -> None:
-        points = ((run.name, run.state, run.train, run.val) for run in view.runs)
-        curves = (view.line.id, self.metric, *points)
+        name = self.metric if self.metric in view.metrics else ""
+        points = ((run.name, run.state, run.curves) for run in view.runs)
+        curves = (view.line.id, name, *points)
         if curves != self._curves:
             self._curves = curves
-            chart = self.query_one(LossChart)
-            chart.metric = self.metric
-            chart.data = chart_data(view.runs, self.metric, view.study.metric.name)
+            self.query_one(LossChart).data = chart_data(view.runs, view.study.metric, name)
 
     def _show_difference(self, view: Focus) -> None:
         record = settled(view)
@@ -190,8 +190,11 @@ class LabScreen(StudyActs, Page):
             self.q1.desk.watch(ids[index])
 
     def action_metric(self) -> None:
-        self.metric = "train" if self.metric == "val" else "val"
         if self.view is not None:
+            names = self.view.metrics
+            at = names.index(self.metric) if self.metric in names else 0
+            self.metric = names[(at + 1) % len(names)]
+            self.q1.desk.chart(self.metric)
             self._show_curves(self.view)
 
     def action_zoom(self, factor: float) -> None:

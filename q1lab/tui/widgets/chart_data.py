@@ -1,4 +1,4 @@
-"""What the loss chart draws, worked out from a study's runs: thin curves, and each arm's mean and
+"""What the chart draws, worked out from a study's runs: thin curves, and each arm's mean and
 band. Pure."""
 
 from __future__ import annotations
@@ -8,10 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from q1lab.compare.axis import round_step
+from q1lab.files import plain
 from q1lab.index import view
 from q1lab.index.store import Store
 from q1lab.index.view import RunView
 from q1lab.study import studies
+from q1lab.study.events import TRAIN_LOSS, own_names
+from q1lab.study.metric import Metric
 from q1lab.study.states import ENDED
 from q1lab.study.studies import ARMS
 
@@ -46,10 +49,10 @@ class ChartData:
         return not any(curve for arm in self.arms for curve in arm.seeds)
 
 
-def chart_data(runs: Iterable[RunView], metric: str, name: str = "val loss") -> ChartData:
-    """``metric`` is ``val`` (mid-run evaluations, called ``name``) or ``train``. Points that are
-    not finite are left out. While the study trains and no run has two evaluations, a line between
-    them, the training loss stands in.
+def chart_data(runs: Iterable[RunView], metric: Metric, name: str = "") -> ChartData:
+    """The curves of what runs reported under ``name``; without one, of their study's ``metric``.
+    Points that are not finite are left out. While the study trains and no run has two values of its
+    metric, a line between them, the training loss stands in.
 
     An arm's mean runs over its finished seeds; before the first has finished, over those that have
     begun, as far as all of them have got: a mean that changed its members on the way would show
@@ -58,43 +61,49 @@ def chart_data(runs: Iterable[RunView], metric: str, name: str = "val loss") -> 
     arms: list[ArmCurves] = []
     last = 0
     runs = tuple(runs)
-    early = any(run.state not in ENDED for run in runs) and all(
-        len(val_curve(run)) < 2 for run in runs
-    )
-    instead = metric == "val" and early and any(finite(run.train) for run in runs)
-    if instead:
-        metric = "train"
+    own = name = name or metric.key()
+    curves = [_curve(run, name, metric) for run in runs]
+    early = any(run.state not in ENDED for run in runs) and all(len(one) < 2 for one in curves)
+    if own == metric.key() and early and any(finite(run.curve(TRAIN_LOSS)) for run in runs):
+        name = TRAIN_LOSS
+        curves = [_curve(run, name, metric) for run in runs]
     for arm in ARMS:
-        mine = [run for run in runs if run.arm == arm]
+        mine = [(run, curve) for run, curve in zip(runs, curves, strict=True) if run.arm == arm]
         if not mine:
             continue
-        last = max(last, *(run.max_iters or run.iter for run in mine))
-        curves = [(run, finite(run.train) if metric == "train" else val_curve(run)) for run in mine]
-        begun = [(run, curve) for run, curve in curves if curve]
+        last = max(last, *(run.max_iters or run.iter for run, _ in mine))
+        begun = [(run, curve) for run, curve in mine if curve]
         group = [curve for run, curve in begun if run.state in ENDED] or [
             curve for _, curve in begun
         ]
         mean, band = mean_and_band(group)
         arms.append(
-            ArmCurves(arm, mine[0].variant, tuple(c for _, c in begun), mean, band, len(group))
+            ArmCurves(arm, mine[0][0].variant, tuple(c for _, c in begun), mean, band, len(group))
         )
-    shown = name if metric == "val" else "train loss"
-    return ChartData(tuple(arms), last, shown, instead_of=name if instead else "")
+    instead_of = "" if name == own else title(own, metric)
+    return ChartData(tuple(arms), last, title(name, metric), instead_of)
 
 
-def curves(store: Store, study_id: str, metric: str = "val") -> ChartData:
-    """The curves of any study, from the database. Problem when its plan can't be read."""
+def title(name: str, metric: Metric) -> str:
+    """A metric's name for a person to read."""
+    return metric.name if name == metric.key() else plain(name).replace("_", " ")
+
+
+def curves(store: Store, study_id: str) -> ChartData:
+    """The curves of any study's metric, from the database. Problem when its plan can't be read."""
     found = view.look(store, studies.load(study_id), new_events=False)
-    runs = [view.with_curves(store, run) for run in found.runs]
-    return chart_data(runs, metric, found.study.metric.name)
+    metric = found.study.metric
+    names = own_names(metric)[:2]
+    return chart_data([view.with_curves(store, run, names) for run in found.runs], metric)
 
 
-def val_curve(run: RunView) -> Curve:
-    """The evaluations in mid-run, closed by the exact val loss at the end when none was made
-    there."""
-    points = finite(run.val)
-    if run.val_loss is not None and (not points or points[-1][0] < run.iter):
-        return (*points, (run.iter, run.val_loss))
+def _curve(run: RunView, name: str, metric: Metric) -> Curve:
+    """The points of a metric; those of the study's own, taken in mid-run, are closed by the exact
+    value at the end when none was taken there."""
+    points = finite(run.curve(name))
+    end = run.val_loss if name == metric.key() else None
+    if end is not None and (not points or points[-1][0] < run.iter):
+        return (*points, (run.iter, end))
     return points
 
 

@@ -15,6 +15,7 @@ from textual.widgets.data_table import RowKey
 
 from q1lab.formats import speed, time_left
 from q1lab.index.view import Points, RunView, StudyView
+from q1lab.study.events import own_names
 from q1lab.study.metric import VAL_LOSS
 from q1lab.study.states import State
 from q1lab.tui.widgets.lab_numbers import (
@@ -160,8 +161,11 @@ class Grid(Table):
         assert self.view is not None
         runs = self.view.runs
         # a command may report its metric alone, or its training loss once in a while
-        trained, measured = sum(len(run.train) for run in runs), sum(len(run.val) for run in runs)
-        curves = {run.name: run.train if trained >= measured else run.val for run in runs}
+        drawn = max(
+            own_names(self.view.study.metric)[:2],
+            key=lambda name: sum(len(run.curve(name)) for run in runs),
+        )
+        curves = {run.name: run.curve(drawn) for run in runs}
         scale = spanning(map(ends, curves.values()))
         columns = {column[0]: column[2] for column in self._visible()}
         made = {}

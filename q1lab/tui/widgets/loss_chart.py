@@ -35,7 +35,6 @@ class LossChart(Widget, can_focus=True):
     ALLOW_SELECT: ClassVar[bool] = False
 
     data: reactive[ChartData] = reactive(ChartData(), layout=False)
-    metric: reactive[str] = reactive("val")
     log_loss: reactive[bool] = reactive(False)
     log_iter: reactive[bool] = reactive(False)
     span: reactive[tuple[float, float]] = reactive((0.0, 1.0))
@@ -118,7 +117,9 @@ class LossChart(Widget, can_focus=True):
             v for arm in self.data.arms for c in arm.seeds for i, v in c if x_low <= i <= x_high
         ]
         if not seen:
-            words = "no loss yet" if self.data.empty else "no evaluation in this stretch"
+            words = (
+                f"no {self.data.name} yet" if self.data.empty else "no evaluation in this stretch"
+            )
             blank = [Text()] * ((rows - 1) // 2)
             return [*lines, *blank, Text(words.center(width)[:width], colors.muted)]
         y_low, y_high = min(seen), max(seen)
@@ -169,7 +170,7 @@ class LossChart(Widget, can_focus=True):
             line.append(f"  {LOOK[arm.arm]} ", f"bold {colors.arm(arm.arm)}")
             seeds = "" if arm.n < 1 else f" ({arm.n} seed{'s' if arm.n > 1 else ''})"
             line.append(f"{arm.variant[:24]}{seeds if width >= 70 else ''}", colors.muted)
-        logs = [name for name, on in (("loss", self.log_loss), ("iter", self.log_iter)) if on]
+        logs = [name for name, on in (("value", self.log_loss), ("iter", self.log_iter)) if on]
         notes = [f"log {' and '.join(logs)}"] if logs else []
         if self.span != (0.0, 1.0):
             notes.append(f"zoom {1 / (self.span[1] - self.span[0]):.3g}×")
