@@ -178,7 +178,8 @@ def test_every_reader_of_a_name_is_bounded(
 
 OWN = {
     "q1lab/files.py": "the one way",
-    "q1lab/repository.py": "git's own index",
+    "q1lab/index/lost.py": "a copy that it has just made",
+    "q1lab/repository.py": "what git merged, in a folder of ours",
     "q1lab/tui/editing.py": "a temporary file of ours",
     "q1lab/week/clock.py": "the kernel's boot id",
     "q1lab/week/code_runner.py": "standard input",

@@ -17,7 +17,7 @@ from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.journal import predictions
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.keys import KEYS, check_keymap, key_name
+from q1lab.tui.keys import key_name
 from q1lab.tui.screens.answer import AnswerScreen
 from q1lab.tui.screens.ask import AskScreen
 from q1lab.tui.screens.fields import FieldsScreen
@@ -57,12 +57,6 @@ def test_a_letter_or_a_sign_means_one_thing_in_the_whole_app() -> None:
 
 def test_esc_goes_back_everywhere() -> None:
     assert {does for key, does, _ in bound() if key == "escape"} == {"back"}
-
-
-def test_a_keymap_of_the_version_before_is_read() -> None:
-    before = {"study.log": "L", "progress.share": "s", "study.tick": "x"}
-    assert check_keymap(before, "config.toml") == {"study.tick": "x"}
-    assert all(name in KEYS for name in check_keymap(before, "config.toml"))
 
 
 async def open_step(app: Q1Lab, part: str, step: str) -> None:
