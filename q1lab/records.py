@@ -13,9 +13,10 @@ import math
 import re
 import types
 from collections.abc import Callable, Hashable, Mapping
+from enum import Enum
 from functools import cache
 from pathlib import PurePath
-from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 from typing import get_type_hints as hints_of
 
 from q1lab.files import plain
@@ -85,21 +86,40 @@ def _load(kind: Any, value: Any, where: str) -> Any:
         return anything(value, where)
     if dataclasses.is_dataclass(kind):
         return _record(cast("type[Any]", kind), value, where)
+    if origin is Literal:
+        if value not in args:
+            raise ValueError(f"{where} is {str(value)[:60]!r}; it is one of {', '.join(args)}")
+        return value
+    if origin is tuple and len(args) > 1 and args[1] is not Ellipsis:
+        _check(list, value, where)
+        if len(value) != len(args):
+            raise ValueError(f"{where} holds {len(value)} items, not {len(args)}")
+        items = zip(args, value, strict=True)
+        return tuple(_load(each, item, f"{where}[{n}]") for n, (each, item) in enumerate(items))
     if origin in (tuple, list):
         _check(list, value, where)
         return origin(_load(args[0], item, f"{where}[{n}]") for n, item in enumerate(value))
     if origin in (dict, Mapping):
         _check(dict, value, where)
         return {
-            _load(args[0], key, where): _load(args[1], item, f"{where}.{storable(key)[:60]}")
+            _key(args[0], key, where): _load(args[1], item, f"{where}.{storable(key)[:60]}")
             for key, item in value.items()
         }
     if kind is float:
         return _number(value, where)
+    if issubclass(kind, Enum):
+        return kind(value)
     _check(kind, value, where)
     if kind is int and not abs(value) < LARGEST << 10:
         raise ValueError(f"{where} is out of range")
     return storable(value) if kind is str else value
+
+
+def _key(kind: Any, key: str, where: str) -> Any:
+    """A key of an object; JSON writes a whole number as a text."""
+    if kind is int and re.fullmatch("-?[0-9]+", key):
+        return int(key)
+    return _load(kind, key, where)
 
 
 def _record(kind: type[Any], value: Any, where: str, given: Mapping[str, Any] = {}) -> Any:

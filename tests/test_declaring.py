@@ -21,7 +21,7 @@ from q1lab.index.store import Store
 from q1lab.study import command, launch, studies, turns
 from q1lab.study.command import Wish
 from q1lab.trainers import own_loop_draft
-from tests.kit.comparisons import make
+from tests.kit.comparisons import make, times_asked
 from tests.kit.lab_home import finish, store_of_short_studies
 from tests.kit.waiting import wait_for
 
@@ -73,9 +73,11 @@ def test_each_of_a_sweep_has_its_share_of_5_percent(fake_trainer: Fake, store: S
     for member in found.members:
         c = member.comparison
         assert c is not None
-        assert c.alpha == pytest.approx(ALPHA / 3)
-        assert c.asked == (1, 1)
-        assert "share 5%" in next(wording.note(n, c) for n in c.notes if n.kind is Kind.SERIES)
+        assert c.analysis.alpha == pytest.approx(ALPHA / 3)
+        assert times_asked(c) == (1, 1)
+        assert "share 5%" in next(
+            wording.note(n, c) for n in c.analysis.notes if n.kind is Kind.SERIES
+        )
     assert found.any_claim == pytest.approx(ALPHA)
     assert "Bonferroni" in series_table.correction(found)
     assert "98.33%" in series_table.correction(found)
@@ -90,9 +92,9 @@ def test_a_planned_sweep_stops_each_member_when_it_is_known(
     for member in found.members:
         c = member.comparison
         assert c is not None
-        assert (c.verdict, c.n) == ("helps", 3)
-        assert c.alpha == looks.level(3, 6, total=ALPHA / 3)
-        assert looks.any_claim([(n, c.alpha) for n in range(3, 7)]) == pytest.approx(
+        assert (c.analysis.verdict, c.analysis.n) == ("helps", 3)
+        assert c.analysis.alpha == looks.level(3, 6, total=ALPHA / 3)
+        assert looks.any_claim([(n, c.analysis.alpha) for n in range(3, 7)]) == pytest.approx(
             ALPHA / 3, abs=0.0001
         )
         assert "1.7% of null studies" in wording.plan(c)
@@ -261,9 +263,9 @@ def test_the_ledger_counts_each_member(fake_trainer: Fake, store: Store) -> None
     wait_for(lambda: not launch.is_alive(study.files))
     assert study.id == "rope-2", "a study by itself is not the sweep's"
     c = compare(store, study)
-    assert c.asked == (2, 2)
-    assert c.alpha == ALPHA_LATER
-    assert c.asked_total == pytest.approx(1 - (1 - ALPHA / 3) * (1 - ALPHA_LATER))
+    assert times_asked(c) == (2, 2)
+    assert c.analysis.alpha == ALPHA_LATER
+    assert c.asking.total == pytest.approx(1 - (1 - ALPHA / 3) * (1 - ALPHA_LATER))
 
 
 def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
@@ -275,8 +277,8 @@ def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
     rope, rmsnorm = (one.comparison for one in found.members)
     assert rope is not None
     assert rmsnorm is not None
-    assert (rope.alpha, rmsnorm.alpha) == (ALPHA_LATER / 2, ALPHA / 2)
-    assert rope.asked == (2, 2)
+    assert (rope.analysis.alpha, rmsnorm.analysis.alpha) == (ALPHA_LATER / 2, ALPHA / 2)
+    assert times_asked(rope) == (2, 2)
     assert found.any_claim == pytest.approx((ALPHA_LATER + ALPHA) / 2)
     third = swept(store, ("rope", "rmsnorm"), seeds="3,4,5", fresh=True)
     assert third.any_claim == pytest.approx(ALPHA_LATER), "to ask all of it again pays, too"
@@ -346,11 +348,13 @@ def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
     found = series_table.read(store, "over-1")
     assert [one.name for one in found.ranked] == ["20", "40"]
     told = [one.comparison for one in found.members]
-    assert [c.config["max_iters"] for c in told if c] == [20, 40]
+    assert [c.study.trainer.hyperparameters["max_iters"] for c in told if c] == [20, 40]
     for c in told:
         assert c is not None
-        assert (c.alpha, c.asked[0]) == (ALPHA / 2, 2), "declared together: neither is a later look"
-        assert Kind.LEFT_OUT not in [note.kind for note in c.notes]
+        assert (c.analysis.alpha, times_asked(c)[0]) == (ALPHA / 2, 2), (
+            "declared together: neither is a later look"
+        )
+        assert Kind.LEFT_OUT not in [note.kind for note in c.analysis.notes]
     text = "\n".join(series_table.lines(found, 80))
     assert "The verdict is the same at all 2 values of max_iters: HELPS." in text
     assert "1 modification" not in text

@@ -166,7 +166,7 @@ def test_a_smallest_difference_that_is_named_after_the_runs_is_not_the_studys(
     wait_for(lambda: not launch.is_alive(begun.files))
     predictions.predict(store, "A1", "rope", "lower", size=0.1, matters=5.0, confidence=0.7)
     assert planning.plan(SMALL, store).study.prediction is None
-    assert compare(store, begun).delta is None
+    assert compare(store, begun).analysis.delta is None
 
 
 def predict(store: Store, **given: Any) -> None:
@@ -188,12 +188,12 @@ def test_what_is_said_to_matter_after_runs_could_be_seen_decides_nothing(store: 
     trained(store, SMALL)
     predict(store)
     later = trained(store, replace(SMALL, fresh=True, seeds="3,4,5"))
-    assert (later.delta, later.score, later.verdict) == (None, None, "helps")
+    assert (later.analysis.delta, later.score, later.analysis.verdict) == (None, None, "helps")
     assert "results could be seen (rope-1), so it decides nothing" in wording.prediction(later)
     ranged = planning.plan(replace(SMALL, seeds="3..5"), store)
     assert planning.save(ranged, store).smallest_that_matters is None
     other = trained(store, replace(SMALL, variant="swiglu"))
-    assert (len(other.reused), other.prediction) == (3, None)
+    assert (len(other.reused), other.study.prediction) == (3, None)
 
 
 @pytest.mark.usefixtures("fake_trainer")
@@ -201,10 +201,10 @@ def test_a_prediction_from_before_the_runs_counts_again_and_its_amendment_does_n
     store: Store,
 ) -> None:
     predict(store, direction="lower", size=0.1, matters=0.01)
-    assert trained(store, SMALL).delta == 0.01
+    assert trained(store, SMALL).analysis.delta == 0.01
     predict(store)
     told = trained(store, replace(SMALL, fresh=True, seeds="3,4,5"))
-    assert (told.delta, told.score and told.score.outcome) == (0.01, "hit")
+    assert (told.analysis.delta, told.score and told.score.outcome) == (0.01, "hit")
     assert "A later version" in wording.prediction(told)
 
 
@@ -213,7 +213,7 @@ def test_reused_baseline_runs_void_no_prediction(store: Store) -> None:
     trained(store, replace(SMALL, variant="swiglu"))
     predict(store, direction="lower", size=0.1, matters=0.01)
     told = trained(store, SMALL)
-    assert (len(told.reused), told.delta) == (3, 0.01)
+    assert (len(told.reused), told.analysis.delta) == (3, 0.01)
     assert told.score is not None
 
 
@@ -226,11 +226,11 @@ def test_seeds_that_nobody_chose_are_drawn_anew_for_each_asking(store: Store) ->
     assert "a hash of the question drew them" in " ".join(begun.notes)
     assert planning.plan(wish, store).study.seeds == begun.study.seeds
     told = trained(store, wish)
-    assert told.verdict == "helps"
-    seeds = studies.load(told.study).seeds
+    assert told.analysis.verdict == "helps"
+    seeds = told.study.seeds
     assert seeds == begun.study.seeds
     assert len(set(seeds) - {0, 1, 2}) == 3
     assert not planning.plan(wish, store).is_new
-    assert studies.load(told.study).trainer.request(studies.load(told.study)).seeds == "fresh:3"
+    assert told.study.trainer.request(told.study).seeds == "fresh:3"
     again = planning.plan(replace(wish, fresh=True), store).study.seeds
     assert not set(again) & set(seeds)

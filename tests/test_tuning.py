@@ -19,6 +19,7 @@ from q1lab.index.store import Store
 from q1lab.study import command, reuse, studies, tuning
 from q1lab.study.command import Wish
 from q1lab.trainers.own_loop import OTHER_SEEDS
+from tests.kit.comparisons import times_asked
 from tests.kit.lab_home import store_of_short_studies, train
 
 Fake = Callable[..., None]
@@ -115,8 +116,10 @@ def test_the_command_tunes_then_trains_and_says_so(
     study = studies.load(studies.latest())
     with Store() as store:
         told = compare(store, study)
-        assert (told.alpha, told.asked) == (ALPHA, (1, 1)), "to try values is no look"
-        kinds = [note.kind for note in told.notes]
+        assert (told.analysis.alpha, times_asked(told)) == (ALPHA, (1, 1)), (
+            "to try values is no look"
+        )
+        kinds = [note.kind for note in told.analysis.notes]
         assert not {Kind.LEFT_OUT, Kind.CONDITIONS, Kind.ASKED} & set(kinds)
         assert "tuned for each arm among" in wording.scope(told)
         assert "not tuned" not in wording.scope(told)

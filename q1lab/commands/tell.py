@@ -71,7 +71,7 @@ def _outcome(study: Study) -> tuple[str, str]:
     with opened() as store:
         ingest.take_in(store, study)
         comparison = compare(store, study)
-    return comparison.verdict, f"{study.id} has ended. {wording.verdict(comparison)}"
+    return comparison.analysis.verdict, f"{study.id} has ended. {wording.verdict(comparison)}"
 
 
 def run_command(line: str, about: Mapping[str, str]) -> int:

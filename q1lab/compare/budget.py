@@ -86,10 +86,10 @@ def at(
     Problem where there is no such answer: a run diverged or is missing, or the record lacks a cost
     or a curve.
     """
-    if c.lost or not c.complete or not c.pairs:
+    if c.lost or not c.analysis.complete or not c.analysis.pairs:
         why = "a run diverged" if c.lost else "not all runs have ended"
         raise _none(what, c, why)
-    tokens = tokens_per_iter(c.config)
+    tokens = tokens_per_iter(c.study.trainer.hyperparameters)
     costs: dict[str, float] = {}
     busy = 1.0
     for arm in ARMS:
@@ -105,7 +105,8 @@ def at(
             costs[arm] = tokens / statistics.median(known)
             busy = max(busy, max(known) / min(known))
     runs = {
-        arm: {seed: _points(curves.get(arm, {}).get(seed, {})) for seed in c.pairs} for arm in ARMS
+        arm: {seed: _points(curves.get(arm, {}).get(seed, {})) for seed in c.analysis.pairs}
+        for arm in ARMS
     }
     if not all(points for each in runs.values() for points in each.values()):
         raise _none(what, c, "a run has no val curve")
@@ -118,7 +119,9 @@ def at(
         values[arm] = {seed: loss for seed, loss in found.items() if loss is not None}
         if len(values[arm]) < len(found):
             raise _none(what, c, f"no evaluation is on record before iter {iters[arm]:,.0f}")
-    one = stats.analyze(values["baseline"], values["modified"], headline=c.headline, alpha=c.alpha)
+    one = stats.analyze(
+        values["baseline"], values["modified"], headline=c.analysis.headline, alpha=c.analysis.alpha
+    )
     assert one.mean is not None
     return AtBudget(
         what,
@@ -130,7 +133,7 @@ def at(
         one.pairs,
         one.mean,
         one.ends,
-        c.alpha,
+        c.analysis.alpha,
         busy,
     )
 
@@ -154,7 +157,7 @@ def told(one: AtBudget, c: Comparison) -> list[str]:
     )
     if one.interval is not None:
         low, high = number.ends(one.interval)
-        first += f", {wording.level(c)} interval {low} to {high}"
+        first += f", {wording.level(c.analysis)} interval {low} to {high}"
     first += "."
     if one.interval is None:
         first += " Without a spread between pairs there is no interval."
@@ -216,7 +219,7 @@ def _more(one: AtBudget, arm: str) -> str:
 
 
 def _none(what: What, c: Comparison, why: str) -> Problem:
-    return Problem(f"{c.study} has no answer at equal {NAMES[what]}: {why}", FAILED)
+    return Problem(f"{c.study.id} has no answer at equal {NAMES[what]}: {why}", FAILED)
 
 
 def _points(run: Mapping[str, Sequence[float]]) -> list[tuple[float, float]]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 from q1lab.compare import ledger
-from q1lab.compare.comparison import VERSION, Comparison, build, from_dict, start_of
+from q1lab.compare.comparison import VERSION, Comparison, build, from_record, start_of, to_record
 from q1lab.compare.ledger import Asked, asked_of
 from q1lab.compare.stats import MIN_FOR_VERDICT, Interval
 from q1lab.files import sha256_text
@@ -40,14 +40,14 @@ def compare(store: Store, study: Study) -> Comparison:
         known is not None
         and known["fingerprint"] == f"{fingerprint} {sha256_text(known['record'])}"
     ):
-        found = from_dict(json.loads(known["record"]))
-        if found is not None and found.family == question.family:
+        found = from_record(json.loads(known["record"]))
+        if found is not None and found.asking.family == question.family:
             return found
-        made = found and replace(found, family=question.family)
+        made = found and replace(found, asking=replace(found.asking, family=question.family))
     if made is None:
         ends = still_falling(store, study, rows), rises(store, study, rows)
         made = build(study, rows, question, starts, floor, *ends)
-    text = json.dumps(made.to_dict(), allow_nan=False)
+    text = json.dumps(to_record(made), allow_nan=False)
     results.keep(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
     return made
 
@@ -55,7 +55,7 @@ def compare(store: Store, study: Study) -> Comparison:
 def kept(store: Store, study_id: str) -> Comparison | None:
     """The comparison that was computed last for a study, if any; computes nothing."""
     row = results.kept(store, study_id)
-    return None if row is None else from_dict(json.loads(row["record"]))
+    return None if row is None else from_record(json.loads(row["record"]))
 
 
 def foremost(found: Sequence[T], pairs: Callable[[T], int]) -> T | None:
@@ -79,7 +79,7 @@ def newest(store: Store, names: Collection[str] = ()) -> Comparison | None:
     """The comparison of the foremost study among those that were computed, of the variants so named
     where there are any; computes nothing."""
     text = results.newest(store, VERSION, MIN_FOR_VERDICT, names)
-    return None if text is None else from_dict(json.loads(text))
+    return None if text is None else from_record(json.loads(text))
 
 
 def floor_of(store: Store, study: Study) -> tuple[str, Interval] | None:
@@ -89,8 +89,8 @@ def floor_of(store: Store, study: Study) -> tuple[str, Interval] | None:
         return None
     for one in reversed(ledger.floors(store, study)):
         found = compare(store, one)
-        if found.ends is not None and found.reason is None:
-            return one.id, found.ends
+        if found.analysis.ends is not None and found.analysis.reason is None:
+            return one.id, found.analysis.ends
     return None
 
 

@@ -158,7 +158,7 @@ def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
             evals.append((at, loss))
             axes.plot(at, loss, color=color, ls=dashes, lw=0.7, alpha=0.6, zorder=2)
             drawn += [value for value in loss.tolist() if math.isfinite(value)]
-            if seed in c.diverged.get(arm, []) or not math.isfinite(loss[-1]):
+            if seed in c.analysis.diverged.get(arm, []) or not math.isfinite(loss[-1]):
                 lost += 1
                 kept = np.flatnonzero(np.isfinite(loss))
                 axes.plot(at[kept][-1:], loss[kept][-1:], "x", color=color, ms=9, mew=2, zorder=5)

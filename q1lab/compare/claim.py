@@ -97,15 +97,15 @@ def judged(study: Study, rows: Sequence[Row], claim: Claim) -> Claim:
 
 
 def _of(made: Comparison, before: Mapping[str, int], *, picked: bool) -> Claim:
-    ends = made.ends
+    ends = made.analysis.ends
     return Claim(
-        made.verdict,
-        made.headline,
-        made.n,
-        made.alpha,
-        made.mean,
+        made.analysis.verdict,
+        made.analysis.headline,
+        made.analysis.n,
+        made.analysis.alpha,
+        made.analysis.mean,
         None if ends is None else (ends.low, ends.high),
-        made.reason,
+        made.analysis.reason,
         dict(before) or None,
         picked,
     )

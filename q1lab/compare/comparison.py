@@ -10,34 +10,29 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
 
 from q1lab import records
 from q1lab.compare import looks, stats
 from q1lab.compare.ledger import Asked, End, Family, pairs_of
 from q1lab.compare.scoring import Score, score
-from q1lab.compare.stats import Analysis, Bootstrap, Interval, Kind, Note, Reason, SeedsNeeded
+from q1lab.compare.stats import Analysis, Interval, Kind, Note, Reason
 from q1lab.files import plain
 from q1lab.index.store import Row
-from q1lab.study import command
+from q1lab.study import command, studies
 from q1lab.study.events import first_event
 from q1lab.study.loop import Loop
-from q1lab.study.metric import VAL_LOSS, Metric
-from q1lab.study.series import Series
+from q1lab.study.metric import Metric
 from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study, run_name
-from q1lab.study.tuning import Tuned
 
-VERSION = 12
+VERSION = 13
 """Of the record. Raise it when its form or its computation changes, so that kept ones are made
 anew."""
 
 SIZE_MATTERS_FROM = 0.01
 """A relative difference in parameters from which size may be the reason."""
-
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -62,217 +57,146 @@ class ArmResult:
     origin: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison(Analysis):
-    """An analysis, and what it is about."""
-
-    study: str
-    metric: Metric = VAL_LOSS
-    """What the arms' values and their differences are of."""
-    created: str = ""
-    variant: str
-    baseline: str
-    arms: Mapping[str, ArmResult]
-    seeds: tuple[int, ...] = ()
-    floor: Interval | None = None
+@dataclass(frozen=True)
+class Floor(Interval):
     """How far apart baseline runs are that differ in nothing but their seed."""
-    floor_study: str | None = None
-    """The study of the baseline against itself whose interval ``floor`` is; None: it is the widest
+
+    study: str | None = None
+    """The study of the baseline against itself whose interval this is; None: it is the widest
     difference between this study's own baseline runs."""
-    complete: bool = True
-    data: str = ""
-    data_sha256: str = ""
-    config: Mapping[str, Any] = field(default_factory=dict)
-    preset: str = ""
-    dtype: str = ""
-    device: str = ""
-    versions: Mapping[str, str] = field(default_factory=dict)
-    repo: Mapping[str, Any] | None = None
-    prediction: Mapping[str, Any] | None = None
-    reused: tuple[str, ...] = ()
-    plan: tuple[int, int] | None = None
-    """(first, most) pairs of a planned range; None for a fixed number of seeds."""
-    series: Series | None = None
-    """The sweep, or the axis, that this study was declared in together with others."""
-    shared_at_start: float | None = None
-    """The share of the baseline's parameters that start equal in both arms of a pair."""
-    tuned: Tuned | None = None
-    """The hyperparameter that each arm chose for itself before the study."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How often the question was asked, and what that leaves of its answer."""
+
     looks: int = 1
     """How often this study was looked at."""
-    asked: tuple[int, int] = (1, 1)
-    """How many studies asked this question, and with how many looks in all."""
-    asked_total: float = stats.ALPHA
+    studies: int = 1
+    """How many studies asked this question."""
+    all_looks: int = 1
+    """How many looks they had together."""
+    total: float = stats.ALPHA
     """The chance that all of them together claim something when nothing has changed."""
     left_out: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """(study, seeds) of runs that train the same and are not in here."""
     family: Family | None = None
     """What else the studies on record asked."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a study came to."""
+
+    study: Study
+    """What was compared, as it was planned."""
+    analysis: Analysis
+    arms: Mapping[str, ArmResult]
+    asking: Asking = Asking()
+    floor: Floor | None = None
     timed: Mapping[str, Interval] | None = None
     """tokens_per_s, wall_s → how much more or less the modified arm's is (0.1: a tenth more), as a
     95% interval, where there are runs enough; None where single runs are not known."""
-    overstated: tuple[float, float] | None = None
-    """How many times claims of such studies overstate a true difference of one sd of a pair's, and
-    of half of one."""
-    imported: bool = False
-    """Whether the runs were trained elsewhere."""
-    passes: float | None = None
-    """How often a run reads its text."""
-    loop: Loop | None = None
-    """The command that trained, where that is not q1lab's own loop."""
-    still_falling: tuple[float, float] | None = None
-    """Of a budget at which little is trained: how far the val loss has fallen from that of a
-    uniform guess, and how much of it in the last quarter of the iters (nats)."""
+    reused: tuple[str, ...] = ()
+    """Runs of another study that are in here."""
+
+    @property
+    def metric(self) -> Metric:
+        """What the arms' values and their differences are of."""
+        return self.study.metric
 
     @property
     def score(self) -> Score | None:
         """The prediction against the outcome; None when nothing was predicted before results could
         be seen."""
-        predicted = self.prediction
-        return score(predicted, self) if predicted and not predicted.get("after") else None
-
-    @property
-    def is_floor(self) -> bool:
-        """Whether both arms are the same file: then nothing is claimed about a modification."""
-        base, modified = (self.arms[arm].sha256 for arm in ARMS)
-        return bool(base) and base == modified
+        predicted = self.study.prediction
+        return score(predicted, self.analysis) if predicted and not predicted.get("after") else None
 
     @property
     def lost(self) -> int:
-        return sum(len(seeds) for seeds in self.diverged.values())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Every fact in JSON's own types; what is not finite is null."""
-        plan, floor = self.plan, self.floor
-        record: dict[str, Any] = {
-            "v": VERSION,
-            "study": self.study,
-            "created": self.created,
-            "variant": self.variant,
-            "baseline": self.baseline,
-            "metric": self.metric,
-            "verdict": self.verdict,
-            "reason": self.reason,
-            "level": self.level,
-            "n": self.n,
-            "alpha": self.alpha,
-            "delta": self.delta,
-            "difference": {
-                "mean": self.mean,
-                "headline": self.headline,
-                "welch": self.welch,
-                "paired": self.paired,
-                "bootstrap": self.bootstrap,
-                "permutation_p": self.permutation_p,
-                "pairs": self.pairs,
-            },
-            "detectable": self.detectable,
-            "seeds_needed": self.seeds_needed,
-            "diverged": self.diverged,
-            "notes": [{"kind": note.kind, **note.facts} for note in self.notes],
-            "arms": {name: vars(arm) for name, arm in self.arms.items()},
-            "floor": None if floor is None else {**vars(floor), "study": self.floor_study},
-            "seeds": self.seeds,
-            "data": {"name": self.data, "sha256": self.data_sha256},
-            "config": self.config,
-            "preset": self.preset,
-            "dtype": self.dtype,
-            "device": self.device,
-            "versions": self.versions,
-            "repo": self.repo,
-            "prediction": self.prediction,
-            "reused": self.reused,
-            "complete": self.complete,
-            "plan": None if plan is None else {"first": plan[0], "most": plan[1]},
-            "series": self.series,
-            "shared_at_start": self.shared_at_start,
-            "tuned": self.tuned,
-            "looks": self.looks,
-            "asked": {
-                "studies": self.asked[0],
-                "looks": self.asked[1],
-                "total": self.asked_total,
-            },
-            "left_out": [{"study": one, "seeds": seeds} for one, seeds in self.left_out],
-            "family": self.family,
-            "timed": self.timed,
-            "overstated": self.overstated,
-            "imported": self.imported,
-            "still_falling": self.still_falling,
-            "passes": self.passes,
-            **({} if self.loop is None else {"loop": self.loop}),
-        }
-        found: dict[str, Any] = records.dump(record)
-        return found
+        return sum(len(seeds) for seeds in self.analysis.diverged.values())
 
 
-def _of_study(study: Study) -> dict[str, Any]:
-    """What a comparison says of its study as the plan has it."""
-    trainer = study.trainer
-    return {
+def facts(c: Comparison) -> dict[str, Any]:
+    """Every fact as programs get it, in JSON's own types; what is not finite is null."""
+    study, found, asking = c.study, c.analysis, c.asking
+    trainer, origin = study.trainer, study.origin
+    first, most = study.design.pairs
+    record: dict[str, Any] = {
+        "v": VERSION,
+        "study": study.id,
         "created": study.created,
         "variant": study.variant,
         "baseline": study.baseline,
+        "metric": asdict(c.metric),
+        "verdict": found.verdict,
+        "reason": found.reason,
+        "level": found.level,
+        "n": found.n,
+        "alpha": found.alpha,
+        "delta": found.delta,
+        "difference": {
+            "mean": found.mean,
+            "headline": found.headline,
+            "welch": found.welch,
+            "paired": found.paired,
+            "bootstrap": found.bootstrap,
+            "permutation_p": found.permutation_p,
+            "pairs": found.pairs,
+        },
+        "detectable": found.detectable,
+        "seeds_needed": found.seeds_needed,
+        "diverged": found.diverged,
+        "notes": [{"kind": note.kind, **note.facts} for note in found.notes],
+        "arms": {name: vars(arm) for name, arm in c.arms.items()},
+        "floor": None if c.floor is None else vars(c.floor),
         "seeds": study.seeds,
+        "data": {"name": study.data.name, "sha256": study.data.sha256},
         "config": trainer.hyperparameters,
         "preset": trainer.recipe,
         "dtype": trainer.number_format,
         "device": trainer.device,
         "versions": trainer.versions,
-        "repo": study.origin.repo,
+        "repo": origin.repo,
         "prediction": study.prediction,
-        "series": study.origin.series,
+        "reused": c.reused,
+        "complete": found.complete,
+        "plan": {"first": first, "most": most} if study.design.is_sequential else None,
+        "series": origin.series,
         "shared_at_start": trainer.shared_at_start,
         "tuned": trainer.tuned,
+        "looks": asking.looks,
+        "asked": {
+            "studies": asking.studies,
+            "looks": asking.all_looks,
+            "total": asking.total,
+        },
+        "left_out": [{"study": one, "seeds": seeds} for one, seeds in asking.left_out],
+        "family": asking.family,
+        "timed": c.timed,
+        "overstated": found.overstated,
+        "imported": not origin.is_ours,
+        "still_falling": next(
+            (list(note.facts.values()) for note in found.notes if note.kind is Kind.SHORT), None
+        ),
         "passes": study.passes,
-        "loop": trainer.command,
-        "metric": study.metric,
+        **({} if trainer.command is None else {"loop": trainer.command}),
     }
+    dumped: dict[str, Any] = records.dump(record)
+    return dumped
 
 
-def from_dict(record: Mapping[str, Any]) -> Comparison | None:
-    """What ``to_dict`` wrote; None for a record of another version, which is to be made anew."""
+def to_record(c: Comparison) -> dict[str, Any]:
+    """The comparison as the index keeps it; ``metric`` is there for its lists."""
+    parts = {each.name: records.dump(getattr(c, each.name)) for each in fields(c)}
+    return {"v": VERSION, "metric": asdict(c.metric), **parts, "study": c.study.to_dict()}
+
+
+def from_record(record: Mapping[str, Any]) -> Comparison | None:
+    """What ``to_record`` wrote; None for a record of another version, which is to be made anew."""
     if record.get("v") != VERSION:
         return None
-    difference, asked, plan = record["difference"], record["asked"], record["plan"]
-    arms = {name: _arm_from(arm) for name, arm in record["arms"].items()}
-    as_written = {**record, **difference}
-    found: dict[str, Any] = {
-        each.name: as_written[each.name] for each in fields(Comparison) if each.name in as_written
-    }
-    found |= {
-        "pairs": {int(seed): value for seed, value in difference["pairs"].items()},
-        "welch": _or_none(Interval, difference["welch"]),
-        "paired": _or_none(Interval, difference["paired"]),
-        "bootstrap": _or_none(Bootstrap, difference["bootstrap"]),
-        "seeds_needed": _or_none(SeedsNeeded, record["seeds_needed"]),
-        "reason": None if record["reason"] is None else Reason(record["reason"]),
-        "notes": tuple(
-            Note(Kind(one["kind"]), {key: one[key] for key in one if key != "kind"})
-            for one in record["notes"]
-        ),
-        "arms": arms,
-        "seeds": tuple(record["seeds"]),
-        "floor": _or_none(Interval, record["floor"]),
-        "floor_study": (record["floor"] or {}).get("study"),
-        "data": record["data"]["name"],
-        "data_sha256": record["data"]["sha256"],
-        "reused": tuple(record["reused"]),
-        "plan": None if plan is None else (plan["first"], plan["most"]),
-        "series": _or_none(Series, record["series"]),
-        "tuned": _or_none(Tuned, record["tuned"]),
-        "asked": (asked["studies"], asked["looks"]),
-        "asked_total": asked["total"],
-        "left_out": tuple((one["study"], tuple(one["seeds"])) for one in record["left_out"]),
-        "family": _or_none(Family, record["family"]),
-        "loop": _or_none(Loop, record.get("loop")),
-        "metric": records.load(Metric, record["metric"]),
-        "timed": record["timed"]
-        and {key: Interval(**ends) for key, ends in record["timed"].items()},
-        "overstated": record["overstated"] and tuple(record["overstated"]),
-        "still_falling": record["still_falling"] and tuple(record["still_falling"]),
-    }
-    return Comparison(**found)
+    return records.load(Comparison, record, study=studies.from_dict(record["study"]))
 
 
 def build(
@@ -322,29 +246,28 @@ def build(
     if rises is not None:
         shorter = command.shorter(study, rises[0])
         notes.append(Note(Kind.RISING, {"at": rises[0], "rise": rises[1], "command": shorter}))
-    found_notes = [*analysis.notes, *notes]
-    facts = {**vars(analysis), "notes": tuple(found_notes)}
+    seen_or_own = Floor(floor[1].low, floor[1].high, floor[0]) if floor else None
+    if seen_or_own is None and not study.is_floor:
+        seen_or_own = _floor(values["baseline"])
     return Comparison(
-        **facts,
-        **_of_study(study),
-        study=study.id,
-        arms={arm: _arm(study, rows, arm) for arm in ARMS},
-        floor=floor[1] if floor else None if study.is_floor else _floor(values["baseline"]),
-        floor_study=floor[0] if floor else None,
-        complete=complete,
-        data=study.data.name,
-        data_sha256=study.data.sha256,
-        reused=tuple(_name(row) for row in rows if row["reused_from"]),
-        plan=study.design.pairs if sequential else None,
-        looks=max(1, len(mine)),
-        asked=(max(1, question.studies), max(1, question.looks)),
-        asked_total=question.total if question.askings else question.alpha,
-        left_out=question.left_out,
-        family=question.family,
-        timed=_timed(rows),
-        overstated=None if seen is None else seen.overstated,
-        imported=not study.origin.is_ours,
-        still_falling=still_falling,
+        study,
+        replace(
+            analysis,
+            notes=(*analysis.notes, *notes),
+            overstated=None if seen is None else seen.overstated,
+        ),
+        {arm: _arm(study, rows, arm) for arm in ARMS},
+        Asking(
+            looks=max(1, len(mine)),
+            studies=max(1, question.studies),
+            all_looks=max(1, question.looks),
+            total=question.total if question.askings else question.alpha,
+            left_out=question.left_out,
+            family=question.family,
+        ),
+        seen_or_own,
+        _timed(rows),
+        tuple(_name(row) for row in rows if row["reused_from"]),
     )
 
 
@@ -384,14 +307,14 @@ def _command_facts(loop: Loop, values: Mapping[str, dict[int, float | None]]) ->
     return facts
 
 
-def _floor(values: dict[int, float | None]) -> Interval | None:
+def _floor(values: dict[int, float | None]) -> Floor | None:
     """The noise floor, A/A: the widest difference between baseline runs that differ in nothing but
     their seed, in both directions. None below two such runs, or when one diverged."""
     losses = [value for value in values.values() if value is not None]
     if len(losses) < 2 or len(losses) < len(values):
         return None
     widest = max(losses) - min(losses)
-    return Interval(-widest, widest)
+    return Floor(-widest, widest)
 
 
 def _values(rows: list[Row], arm: str) -> dict[int, float | None]:
@@ -560,17 +483,5 @@ def _notes(
     return notes
 
 
-def _or_none(kind: type[T], value: Any) -> T | None:
-    return None if value is None else records.load(kind, value)
-
-
 def _name(row: Row) -> str:
     return run_name(row["arm"], row["seed"])
-
-
-def _arm_from(record: Mapping[str, Any]) -> ArmResult:
-    values = {int(seed): value for seed, value in record["values"].items()}
-    ends = record.get("tokens_per_s_ends")
-    return ArmResult(
-        **{**record, "values": values, "tokens_per_s_ends": tuple(ends) if ends else None}
-    )

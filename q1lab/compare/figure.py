@@ -65,13 +65,14 @@ class Figure:
 def of_comparison(c: Comparison, *, published: bool = False) -> Figure:
     """The figure of a comparison, without rows where it has neither a pair nor an interval.
     ``published``: for a document that others read, which names the number of seeds."""
+    analysis = c.analysis
     base, modified = wording.names(c)
     title = f"{modified} {MINUS} {base}"
-    if c.mean is not None:
-        title += f" = {wording.mean(c)}{c.metric.suffix}"
-    caveats = wording.notes(c)[:1] if c.reason is None else [wording.reason(c)]
+    if analysis.mean is not None:
+        title += f" = {wording.mean(analysis)}{c.metric.suffix}"
+    caveats = wording.notes(c)[:1] if analysis.reason is None else [wording.reason(c)]
     return Figure(
-        tuple(_bars(c, published=published)) if c.pairs or c.ends is not None else (),
+        tuple(_bars(c, published=published)) if analysis.pairs or analysis.ends is not None else (),
         c.metric.difference,
         title,
         f"{wording.seeds(c)}, {c.metric.direction}",
@@ -81,26 +82,31 @@ def of_comparison(c: Comparison, *, published: bool = False) -> Figure:
 
 
 def _bars(c: Comparison, *, published: bool) -> Iterator[Bar]:
-    number = wording.numbers(c)
-    mean = () if c.mean is None else (c.mean,)
+    number = wording.numbers(c.analysis)
+    mean = () if c.analysis.mean is None else (c.analysis.mean,)
 
     def interval(kind: Kind, label: str, note: str, found: Interval) -> Bar:
         points = () if kind == "floor" else mean
         return Bar(kind, label, note, found.low, found.high, points, number.ends(found))
 
-    if c.ends is not None:
-        yield interval("interval", wording.interval_label(c), wording.interval_note(c), c.ends)
-    if c.bootstrap is not None:
-        note = wording.bootstrap_note(c, c.n if published else None)
-        yield interval("bootstrap", wording.BOOTSTRAP_LABEL, note, c.bootstrap.interval())
-    if c.pairs:
-        yield _pairs(c.pairs, number)
+    if c.analysis.ends is not None:
+        yield interval(
+            "interval",
+            wording.interval_label(c.analysis),
+            wording.interval_note(c),
+            c.analysis.ends,
+        )
+    if c.analysis.bootstrap is not None:
+        note = wording.bootstrap_note(c, c.analysis.n if published else None)
+        yield interval("bootstrap", wording.BOOTSTRAP_LABEL, note, c.analysis.bootstrap.interval())
+    if c.analysis.pairs:
+        yield _pairs(c.analysis.pairs, number)
     if c.floor is not None:
         yield interval("floor", wording.FLOOR_LABEL, wording.floor_note(c), c.floor)
-    if c.delta:
-        text = f"±{c.delta:g}"
-        yield Bar("delta", wording.DELTA_LABEL, "", -c.delta, c.delta, text=text)
-    predicted = predicted_difference(c.prediction) if c.prediction else None
+    if c.analysis.delta:
+        text = f"±{c.analysis.delta:g}"
+        yield Bar("delta", wording.DELTA_LABEL, "", -c.analysis.delta, c.analysis.delta, text=text)
+    predicted = predicted_difference(c.study.prediction) if c.study.prediction else None
     if predicted is not None:
         label, text = wording.prediction_label(c), given(predicted, sign=True)
         yield Bar("prediction", label, points=(predicted,), text=text)

@@ -61,15 +61,15 @@ def own(store: Store, variant: str, preset: str | None) -> Spread | None:
         if study.variant.removesuffix("*") != variant or preset not in (None, study.trainer.recipe):
             continue
         found = cache.kept(store, study.id)
-        if found is None or len(found.pairs) < stats.MIN_FOR_VERDICT or found.lost:
+        if found is None or len(found.analysis.pairs) < stats.MIN_FOR_VERDICT or found.lost:
             continue
         times = [arm.wall_s for arm in found.arms.values()]
         seconds = sum(time for time in times if time) if all(times) else None
-        sd = statistics.stdev(found.pairs.values())
+        sd = statistics.stdev(found.analysis.pairs.values())
         source = (
             f"{study.id} ({study.trainer.recipe}, {study.max_iters:,} iters on {study.data.name})"
         )
-        pairs = len(found.pairs)
+        pairs = len(found.analysis.pairs)
         return Spread(sd, pairs, source, seconds, study.max_iters, study.data.name, found.metric)
     return None
 

@@ -81,9 +81,9 @@ def report(c: Comparison, *, published: bool = False) -> tuple[Block, ...]:
     found: list[Block] = [
         Headline(
             wording.word(c),
-            c.verdict,
+            c.analysis.verdict,
             wording.names(c),
-            "" if c.mean is None else wording.mean(c) + c.metric.suffix,
+            "" if c.analysis.mean is None else wording.mean(c.analysis) + c.metric.suffix,
             wording.seeds(c),
             c.metric.direction,
         ),
@@ -111,15 +111,16 @@ def _is_empty(block: Block) -> bool:
 
 def _floor(c: Comparison) -> str:
     """Why the row of the baseline against itself may be wider than all pairs, where it is."""
-    if c.floor is None or c.headline != "paired" or len(c.pairs) < 2:
+    analysis = c.analysis
+    if c.floor is None or analysis.headline != "paired" or len(analysis.pairs) < 2:
         return ""
-    apart = max(c.pairs.values()) - min(c.pairs.values())
+    apart = max(analysis.pairs.values()) - min(analysis.pairs.values())
     return wording.floor_why(c) if c.floor.high - c.floor.low > apart else ""
 
 
 def losses(c: Comparison, *, published: bool = False) -> Table:
     """What every seed ended with, and the means; of many seeds the ends, unless ``published``."""
-    number = wording.numbers(c)
+    number = wording.numbers(c.analysis)
     seeds = sorted({seed for arm in c.arms.values() for seed in arm.values})
     shown = seeds if published else wording.seeds_shown(c, seeds)
     rows = []
@@ -129,7 +130,7 @@ def losses(c: Comparison, *, published: bool = False) -> Table:
     arms = [c.arms[arm] for arm in ARMS]
     if len(seeds) > 1 and (published or any(arm.mean is not None for arm in arms)):
         base, modified = (number.loss(arm.mean) for arm in arms)
-        rows.append(Row("mean", base, modified, wording.mean(c)))
+        rows.append(Row("mean", base, modified, wording.mean(c.analysis)))
         base, modified = (number.loss(arm.std) for arm in arms)
         rows.append(Row("sd", base, modified, ""))
     foot = wording.folded(len(shown), len(seeds)) if len(shown) < len(seeds) else ""

@@ -61,7 +61,7 @@ def read(store: Store) -> tuple[ResultLine, ...]:
     found = []
     for row in listing(store, VERSION):
         told = {}
-        if row["done"] == row["total"] and row["seeds"] == row["planned"]:
+        if row["done"] == row["total"] and row["of_all_seeds"]:
             told = {key: row[key] for key in ("verdict", "n", "mean", "alpha", "delta")}
             if row["metric"] is not None:
                 told["metric"] = Metric(**json.loads(row["metric"]))

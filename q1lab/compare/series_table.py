@@ -48,11 +48,11 @@ class Member:
     @property
     def is_complete(self) -> bool:
         """Whether its study has come to its end."""
-        return self.comparison is not None and self.comparison.complete
+        return self.comparison is not None and self.comparison.analysis.complete
 
     @property
     def mean(self) -> float | None:
-        return None if self.comparison is None else self.comparison.mean
+        return None if self.comparison is None else self.comparison.analysis.mean
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,10 @@ class Together:
         """The chance that a member claims something when nothing has changed."""
         c = member.comparison
         if c is None or self.plan is None:
-            return self.series.alpha if c is None else c.alpha
-        return looks.any_claim([(n, c.alpha) for n in range(self.plan[0], self.plan[1] + 1)])
+            return self.series.alpha if c is None else c.analysis.alpha
+        return looks.any_claim(
+            [(n, c.analysis.alpha) for n in range(self.plan[0], self.plan[1] + 1)]
+        )
 
 
 def read(store: Store, series_id: str) -> Together:
@@ -126,7 +128,7 @@ def read(store: Store, series_id: str) -> Together:
 
 def _why(store: Store, study: Study, c: Comparison) -> str:
     """Why a member has no verdict, in a few words; empty where it has one."""
-    if c.reason is None and c.ends is not None:
+    if c.analysis.reason is None and c.analysis.ends is not None:
         return ""
     states = [row["state"] for row in store.runs(study.id)]
     bad = {
@@ -138,9 +140,9 @@ def _why(store: Store, study: Study, c: Comparison) -> str:
         return ", ".join(f"{many} of {len(states)} runs {state}" for state, many in bad.items())
     if is_alive(study.files):
         return "trains now"
-    if not c.complete:
+    if not c.analysis.complete:
         begun = any(state != State.QUEUED for state in states)
-        return f"{c.n} pairs so far" if begun else "waits for its turn"
+        return f"{c.analysis.n} pairs so far" if begun else "waits for its turn"
     return wording.reason(c)
 
 
@@ -163,14 +165,14 @@ def heading(one: Together) -> str:
     """What was declared."""
     record = one.series
     base = wording.plain_name(one.baseline)
-    counts = sorted({m.comparison.n for m in one.members if m.comparison is not None})
+    counts = sorted({m.comparison.analysis.n for m in one.members if m.comparison is not None})
     seeds = f"{' to '.join(map(str, counts[:1] + counts[-1:] * (len(counts) > 1)))} pairs each"
     if one.plan is not None:
         seeds = f"{one.plan[0]} to {one.plan[1]} pairs each, stopping when known"
     many = len(record.members)
     if record.kind == SWEEP:
         return f"{plain(record.id)}: {many} modifications against {base}, {seeds}"
-    what = next((m.comparison.variant for m in one.members if m.comparison is not None), "")
+    what = next((m.comparison.study.variant for m in one.members if m.comparison is not None), "")
     name = wording.plain_name(what)
     return f"{plain(record.id)}: {name} against {base} at {many} values of {record.axis}, {seeds}"
 
@@ -199,7 +201,7 @@ def _over(one: Together) -> list[str]:
     axis = one.series.axis
     at: dict[str, list[str]] = {}
     for name, c in known:
-        at.setdefault(c.verdict.upper(), []).append(name)
+        at.setdefault(c.analysis.verdict.upper(), []).append(name)
     if len(at) == 1:
         found = [f"The verdict is the same at all {len(known)} values of {axis}: {next(iter(at))}."]
     else:
@@ -212,18 +214,27 @@ def lead(known: Sequence[tuple[str, Comparison]]) -> str:
     """What becomes of the lead at the shortest budget as the budget grows: a head start shrinks."""
     (short, first), (long, last) = known[0], known[-1]
     base, modified = wording.names(first)
-    if first.ends is None or last.ends is None or first.mean is None or last.mean is None:
+    if (
+        first.analysis.ends is None
+        or last.analysis.ends is None
+        or first.analysis.mean is None
+        or last.analysis.mean is None
+    ):
         return ""
-    if not first.ends.excludes_zero():
+    if not first.analysis.ends.excludes_zero():
         return f"At {short} iters neither leads, so there is no head start to see."
-    who = modified if first.metric.favors(first.mean) else base
-    sign = -1 if first.mean < 0 else 1
-    sizes = [sign * c.mean for _, c in known if c.mean is not None]
-    one, other = wording.mean(first), wording.mean(last)
+    who = modified if first.metric.favors(first.analysis.mean) else base
+    sign = -1 if first.analysis.mean < 0 else 1
+    sizes = [sign * c.analysis.mean for _, c in known if c.analysis.mean is not None]
+    one, other = wording.mean(first.analysis), wording.mean(last.analysis)
     what = (
         f"The difference goes from {one}{first.metric.suffix} at {short} iters to {other} at {long}"
     )
-    apart = last.ends.low > first.ends.high if sign < 0 else last.ends.high < first.ends.low
+    apart = (
+        last.analysis.ends.low > first.analysis.ends.high
+        if sign < 0
+        else last.analysis.ends.high < first.analysis.ends.low
+    )
     if apart and sizes[-1] == min(sizes):
         return (
             f"{what}, and their intervals do not overlap: {who}'s lead shrinks as the budget "
@@ -250,7 +261,7 @@ def correction(one: Together) -> str:
         f"{each} of null studies, so at most {wording.share(one.any_claim)} of such series claim "
         "anything when nothing has changed."
     )
-    levels = {wording.level(m.comparison) for m in one.members if m.comparison is not None}
+    levels = {wording.level(m.comparison.analysis) for m in one.members if m.comparison is not None}
     if len(levels) == 1:
         text += f" Each interval covers {levels.pop()}"
         text += " at every look." if one.plan is not None else "."
@@ -262,7 +273,7 @@ def _notes(one: Together) -> list[str]:
     said: dict[str, list[str]] = {}
     for member in one.ranked:
         c = member.comparison
-        for note in c.notes if c is not None else ():
+        for note in c.analysis.notes if c is not None else ():
             if c is not None and note.kind is not Kind.SERIES:
                 said.setdefault(wording.note(note, c), []).append(member.name)
     return [f"{', '.join(names)}: {text}" for text, names in said.items()]
@@ -278,9 +289,14 @@ def _table(one: Together, width: int) -> list[str]:
     for rank, member in enumerate(one.ranked, 1):
         c = member.comparison
         place = f"{rank}" if one.series.kind == SWEEP and not member.why else ""
-        told = ("NO VERDICT", DASH, DASH, DASH if c is None else str(c.n))
+        told = ("NO VERDICT", DASH, DASH, DASH if c is None else str(c.analysis.n))
         if c is not None and not member.why:
-            told = (c.verdict.upper(), wording.mean(c), wording.between(c), str(c.n))
+            told = (
+                c.analysis.verdict.upper(),
+                wording.mean(c.analysis),
+                wording.between(c.analysis),
+                str(c.analysis.n),
+            )
         rows.append((place, cut(plain(member.name), NAME), *told))
         below.append(member.why)
     sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -296,9 +312,16 @@ def _table(one: Together, width: int) -> list[str]:
 def _drawing(one: Together, width: int) -> list[str]:
     """Each member's interval on one axis."""
     bars = [
-        Bar("study", cut(plain(m.name), NAME), "", c.ends.low, c.ends.high, (c.mean or 0.0,))
+        Bar(
+            "study",
+            cut(plain(m.name), NAME),
+            "",
+            c.analysis.ends.low,
+            c.analysis.ends.high,
+            (c.analysis.mean or 0.0,),
+        )
         for m in one.ranked
-        if (c := m.comparison) is not None and c.ends is not None and not m.why
+        if (c := m.comparison) is not None and c.analysis.ends is not None and not m.why
     ]
     return figure_lines(Figure(tuple(bars), one.metric.difference), width) if bars else []
 

@@ -208,6 +208,11 @@ class Analysis:
     reason: Reason | None
     """Why there is no verdict; None with one."""
     notes: tuple[Note, ...]
+    complete: bool
+    """Whether all planned runs have ended."""
+    overstated: tuple[float, float] | None = None
+    """How many times claims of such studies overstate a true difference of one sd of a pair's, and
+    of half of one; None where that is not known."""
 
     @property
     def ends(self) -> Interval | None:
@@ -312,6 +317,7 @@ def analyze(
         diverged=diverged,
         reason=reason,
         notes=tuple(notes),
+        complete=complete,
     )
 
 

@@ -142,7 +142,7 @@ def _same_side(value: float, limit: float, decimals: int) -> bool:
 def names(c: Comparison) -> tuple[str, str]:
     """The arms' names, baseline first: their variants, a path by its last part, told apart when
     they are the same."""
-    base, modified = _name(c.baseline, "baseline"), _name(c.variant, "modified")
+    base, modified = _name(c.study.baseline, "baseline"), _name(c.study.variant, "modified")
     return (base, modified) if base != modified else (f"{base} A", f"{modified} B")
 
 
@@ -177,12 +177,12 @@ def method(headline: str) -> str:
 
 def interval_note(c: Comparison) -> str:
     """What the headline interval is for."""
-    return f"covers {level(c)}{decides(c)}"
+    return f"covers {level(c.analysis)}{decides(c)}"
 
 
 def decides(c: Comparison) -> str:
     """That the headline interval decides; empty where there is no verdict."""
-    return "" if c.verdict == "no verdict" else "; it decides"
+    return "" if c.analysis.verdict == "no verdict" else "; it decides"
 
 
 BOOTSTRAP_LABEL = "95% bootstrap CI"
@@ -199,20 +199,21 @@ def bootstrap_note(c: Comparison, n: int | None = None) -> str:
     Drawn from each arm by itself it covers the more, the better the pairs go together: at three
     seeds from 80% (not at all) to 98% (correlation .9).
     """
-    covers = 95.0 if c.bootstrap is None else c.bootstrap.true_coverage
+    analysis = c.analysis
+    covers = 95.0 if analysis.bootstrap is None else analysis.bootstrap.true_coverage
     if covers >= COVERS_AS_NAMED_FROM:
         return "covers about 95%"
     at = "" if n is None else f" at {plural(n, 'seed')}"
-    if c.headline == "welch" and c.pairs:
+    if analysis.headline == "welch" and analysis.pairs:
         return f"covers {covers:.0f} to 98%{at}"
     return f"covers about {covers:.0f}%{at}, not 95%"
 
 
 def measured(c: Comparison) -> str:
     """What the arms of a pair share, and what is measured."""
-    if c.loop is not None:
-        return by_command(c, c.loop)
-    if c.imported:
+    if c.study.trainer.command is not None:
+        return by_command(c, c.study.trainer.command)
+    if not c.study.origin.is_ours:
         return (
             "The runs were trained elsewhere: what the two runs of a pair share besides the number "
             "of their seed is not known here. The metric is their final validation loss in "
@@ -239,7 +240,7 @@ def by_command(c: Comparison, found: Loop) -> str:
     ]
     shares = (
         "It was declared before the runs that a seed fixes the batches and the start of both arms."
-        if c.headline == "paired"
+        if c.analysis.headline == "paired"
         else "What runs with the same seed share is not known, so the arms are compared as wholes."
     )
     return (
@@ -265,7 +266,7 @@ FLOOR_LABEL = "baseline against itself"
 def floor_why(c: Comparison) -> str:
     """Why the row of the baseline against itself may be wider than all pairs."""
     share = "share their seed, and with it the batches and what both start from"
-    if c.imported:
+    if not c.study.origin.is_ours:
         share = "have one seed's number; whether they share anything by it is not known here"
     return (
         "The baseline against itself compares runs of different seeds; the two runs of a pair "
@@ -275,9 +276,9 @@ def floor_why(c: Comparison) -> str:
 
 def floor_note(c: Comparison) -> str:
     """Where the row of the baseline against itself is from."""
-    if c.floor_study is None:
+    if c.floor is None or c.floor.study is None:
         return "estimate from these runs"
-    return f"measured: {plain(c.floor_study)}"
+    return f"measured: {plain(c.floor.study)}"
 
 
 DELTA_LABEL = "too small to matter"
@@ -285,49 +286,56 @@ DELTA_LABEL = "too small to matter"
 
 def prediction_label(c: Comparison) -> str:
     """The row of the prediction."""
-    late = (c.prediction or {}).get("after")
+    late = (c.study.prediction or {}).get("after")
     return "your prediction, later" if late else "your prediction"
 
 
 def seeds(c: Comparison) -> str:
     """What the verdict rests on: ``3 pairs``, or ``3 seeds per arm``."""
-    if c.headline == "paired":
-        return plural(c.n, "pair")
-    return f"{plural(c.n, 'seed')} per arm"
+    if c.analysis.headline == "paired":
+        return plural(c.analysis.n, "pair")
+    return f"{plural(c.analysis.n, 'seed')} per arm"
 
 
 def word(c: Comparison) -> str:
     """The verdict in capitals; a single pair is none."""
-    return "ONE PAIR" if is_experiment(c) else c.verdict.upper()
+    return "ONE PAIR" if is_experiment(c) else c.analysis.verdict.upper()
 
 
 def is_experiment(c: Comparison) -> bool:
     """Whether a study is of one pair: it draws curves, asks no question, and gets no verdict."""
-    return len(c.seeds) == 1 and c.reason is Reason.TOO_FEW
+    return len(c.study.seeds) == 1 and c.analysis.reason is Reason.TOO_FEW
 
 
 def title(c: Comparison) -> str:
     """One line above a picture: verdict, difference, seeds, data."""
     base, modified = names(c)
     what = f"{modified} against {base}"
-    if c.mean is not None:
-        what = f"{modified} {MINUS} {base} = {mean(c)}{c.metric.suffix}"
+    if c.analysis.mean is not None:
+        what = f"{modified} {MINUS} {base} = {mean(c.analysis)}{c.metric.suffix}"
     many = f"{plural(c.lost, 'run')} diverged" if c.lost else seeds(c)
-    where = (many, plain(c.data), f"{c.preset} preset" if c.preset else "")
+    where = (
+        many,
+        plain(c.study.data.name),
+        f"{c.study.trainer.recipe} preset" if c.study.trainer.recipe else "",
+    )
     return f"{word(c)}: {what} ({', '.join(part for part in where if part)})"
 
 
 def line(c: Comparison) -> str:
     """The comparison in one line: ``rope against baseline: cannot tell, −0.012 nats, 95% interval
     −0.030 to +0.006, seeds 0, 1, 2``."""
+    analysis = c.analysis
     base, modified = names(c)
-    parts = [f"{modified} against {base}: {c.verdict}"]
-    if c.mean is not None:
-        parts.append(f"{mean(c)}{c.metric.suffix}")
-    if c.ends is not None:
-        parts.append(f"{level(c)} interval {between(c)}")
-    if c.seeds:
-        parts.append(f"{len(c.seeds)} seeds" if len(c.seeds) > 6 else seed_list(c.seeds))
+    parts = [f"{modified} against {base}: {analysis.verdict}"]
+    if analysis.mean is not None:
+        parts.append(f"{mean(analysis)}{c.metric.suffix}")
+    if analysis.ends is not None:
+        parts.append(f"{level(analysis)} interval {between(analysis)}")
+    if c.study.seeds:
+        parts.append(
+            f"{len(c.study.seeds)} seeds" if len(c.study.seeds) > 6 else seed_list(c.study.seeds)
+        )
     return ", ".join(parts)
 
 
@@ -349,37 +357,38 @@ def seed_list(numbers: Sequence[int]) -> str:
 def verdict(c: Comparison) -> str:
     """The verdict in one or two sentences that can be quoted on their own; why there is none, when
     there is none."""
+    analysis = c.analysis
     base, modified = names(c)
-    number = numbers(c)
-    if c.reason is not None or c.ends is None:
+    number = numbers(analysis)
+    if analysis.reason is not None or analysis.ends is None:
         return reason(c)
-    if c.is_floor:
+    if c.study.is_floor:
         return f"{itself(base)} {_floor(c)}"
-    if c.verdict in ("helps", "hurts"):
-        small, large = sorted((abs(c.ends.low), abs(c.ends.high)))
-        lower = "lower" if c.ends.high < 0 else "higher"
+    if analysis.verdict in ("helps", "hurts"):
+        small, large = sorted((abs(analysis.ends.low), abs(analysis.ends.high)))
+        lower = "lower" if analysis.ends.high < 0 else "higher"
         where = within(c)
         return (
             f"{where[0].upper()}{where[1:]} {modified} ends with a {lower} {c.metric.name} than "
             f"{base}, by {number.size(small)} to {number.size(large)}{c.metric.suffix} "
-            f"({level(c)} interval)."
+            f"({level(analysis)} interval)."
         )
-    if c.verdict == "too small to matter" and c.delta is not None:
+    if analysis.verdict == "too small to matter" and analysis.delta is not None:
         return (
-            f"Whatever the difference is, it is small: the {level(c)} interval lies within "
-            f"±{c.delta:g}{c.metric.suffix}, the smallest difference said to matter before the "
-            "runs."
+            f"Whatever the difference is, it is small: the {level(analysis)} interval lies "
+            f"within ±{analysis.delta:g}{c.metric.suffix}, the smallest difference said to matter "
+            "before the runs."
         )
     return (
-        f"These runs can't tell {modified} and {base} apart: the {level(c)} interval goes from "
-        f"{between(c)}{c.metric.suffix} and contains 0, so a lower, an equal and a higher "
-        f"{c.metric.name} all fit. That is not the same as no effect."
+        f"These runs can't tell {modified} and {base} apart: the {level(analysis)} interval goes "
+        f"from {between(analysis)}{c.metric.suffix} and contains 0, so a lower, an equal and a "
+        f"higher {c.metric.name} all fit. That is not the same as no effect."
     )
 
 
 def within(c: Comparison) -> str:
     """For what the verdict holds."""
-    return "at this size and budget" if c.loop is None else "with this command"
+    return "at this size and budget" if c.study.trainer.command is None else "with this command"
 
 
 def itself(name: str) -> str:
@@ -392,29 +401,32 @@ def itself(name: str) -> str:
 
 def _floor(c: Comparison) -> str:
     """How a study of a file against itself came out."""
-    if c.ends is not None and c.ends.excludes_zero():
+    analysis = c.analysis
+    if analysis.ends is not None and analysis.ends.excludes_zero():
         return (
-            f"All the same the {level(c)} interval, {between(c)}{c.metric.suffix}, excludes 0: "
-            f"a false {c.verdict.upper()}, as it is expected in {share(1 - c.level)} of such "
-            "intervals."
+            f"All the same the {level(analysis)} interval, {between(analysis)}{c.metric.suffix}, "
+            f"excludes 0: a false {analysis.verdict.upper()}, as it is expected in "
+            f"{share(1 - analysis.level)} of such intervals."
         )
     return (
-        f"As it should, the {level(c)} interval contains 0: {between(c)}{c.metric.suffix}. "
-        "So far apart are means of such runs by their seeds alone."
+        f"As it should, the {level(analysis)} interval contains 0: "
+        f"{between(analysis)}{c.metric.suffix}. So far apart are means of such runs by their "
+        "seeds alone."
     )
 
 
 def reason(c: Comparison) -> str:
     """Why there is no verdict."""
-    if c.reason is Reason.GATED:
+    analysis = c.analysis
+    if analysis.reason is Reason.GATED:
         return (
             "A gate judges this proposal, by the share of its budget that a look may spend. What "
             "it decided is in its own answer, and no second verdict is told here."
         )
-    if c.reason is Reason.DIVERGED:
+    if analysis.reason is Reason.DIVERGED:
         arms = dict(zip(ARMS, names(c), strict=True))
         which = "; ".join(
-            f"{arms[arm]}, {seed_list(lost)}" for arm, lost in c.diverged.items() if lost
+            f"{arms[arm]}, {seed_list(lost)}" for arm, lost in analysis.diverged.items() if lost
         )
         total = sum(len(arm.values) for arm in c.arms.values())
         return (
@@ -422,36 +434,37 @@ def reason(c: Comparison) -> str:
             "others would be choosing the data, so there is none, and no verdict. Divergence is "
             "itself a result: report it."
         )
-    if c.reason is Reason.CHOSEN:
+    if analysis.reason is Reason.CHOSEN:
         return (
             "These seeds were named when results of runs at them could be known, and others were "
             f"left out: {left_out(c)}. Picked seeds show a difference by chance, so there is no "
             "verdict. Compare all of them, the first ones, or new ones: --seeds fresh:"
-            f"{max(len(c.seeds), MIN_FOR_VERDICT)} draws some."
+            f"{max(len(c.study.seeds), MIN_FOR_VERDICT)} draws some."
         )
-    if c.reason is Reason.INCOMPLETE and c.plan is not None:
+    if analysis.reason is Reason.INCOMPLETE and c.study.design.is_sequential:
+        first, most = c.study.design.pairs
         return (
-            f"After {plural(c.n, 'pair')} of {c.plan[0]} to {c.plan[1]} it is not known yet, so "
+            f"After {plural(analysis.n, 'pair')} of {first} to {most} it is not known yet, so "
             "there is no verdict. The study goes on."
         )
-    if c.reason is Reason.INCOMPLETE:
+    if analysis.reason is Reason.INCOMPLETE:
         return not_yet()
     if is_experiment(c):
         return (
             "One pair shows how two curves go, not what another seed would do: it is an "
             f"experiment and no question yet. A verdict needs at least {MIN_FOR_VERDICT} pairs."
         )
-    if c.reason is Reason.EQUAL:
+    if analysis.reason is Reason.EQUAL:
         base, modified = names(c)
         return (
             f"{modified} and {base} ended with the same {c.metric.name} at each of "
-            f"{plural(len(c.pairs), 'seed')}, to the last bit: either what differs between them "
-            "does nothing, or the metric is too coarse to show it. There is no verdict; check "
+            f"{plural(len(analysis.pairs), 'seed')}, to the last bit: either what differs between "
+            "them does nothing, or the metric is too coarse to show it. There is no verdict; check "
             "that the change reaches the run."
         )
-    if c.reason is Reason.TOO_FEW:
-        return too_few(c.n, "pair" if c.headline == "paired" else "seed")
-    if c.headline == "paired":
+    if analysis.reason is Reason.TOO_FEW:
+        return too_few(analysis.n, "pair" if analysis.headline == "paired" else "seed")
+    if analysis.headline == "paired":
         what = "Every pair differs by exactly the same"
     else:
         what = "Neither arm varies between its seeds"
@@ -482,25 +495,29 @@ def too_few(n: int, thing: str = "pair") -> str:
 
 def power(c: Comparison) -> str:
     """What these seeds could have seen, and what would settle it; empty when it is not known."""
-    if c.detectable is None:
+    analysis = c.analysis
+    if analysis.detectable is None:
         return ""
-    number = numbers(c)
-    text = f"{plan(c)} " if c.plan else ""
-    who = "Such a plan sees" if c.plan else f"{seeds(c)} see"
+    number = numbers(analysis)
+    sequential = c.study.design.is_sequential
+    text = f"{plan(c)} " if sequential else ""
+    who = "Such a plan sees" if sequential else f"{seeds(c)} see"
+    smallest = f"{number.size(analysis.detectable)}{c.metric.suffix}"
     text += (
-        f"{who} a true difference of roughly {number.size(c.detectable)}{c.metric.suffix} or more "
+        f"{who} a true difference of roughly {smallest} or more "
         "(in 80% of studies, if their spread is as measured)."
     )
-    needed = c.seeds_needed
-    if c.verdict in ("helps", "hurts") and c.overstated is not None:
-        one, half = c.overstated
+    needed = analysis.seeds_needed
+    if analysis.verdict in ("helps", "hurts") and analysis.overstated is not None:
+        one, half = analysis.overstated
         text += (
             f" A claim overstates: {one:.1f} times on average where the truth is one sd of a "
             f"pair's difference, {half:.1f} times where it is half of that."
         )
-    if c.verdict not in ("cannot tell", "no verdict") or not c.complete or c.plan:
+    settled = analysis.verdict not in ("cannot tell", "no verdict")
+    if settled or not analysis.complete or sequential:
         return text
-    thing = "pairs" if c.headline == "paired" else "seeds per arm"
+    thing = "pairs" if analysis.headline == "paired" else "seeds per arm"
     if needed is None:
         return (
             f"{text} How many would settle it depends on the smallest difference that matters: "
@@ -512,16 +529,16 @@ def power(c: Comparison) -> str:
     most = f"{needed.high:,} or more" if needed.capped else f"{needed.high:,}"
     text += (
         f" To settle a difference of {aim}{c.metric.suffix} takes about {needed.mid:,} {thing} "
-        f"({needed.low:,} to {most}: {c.n} {thing} know their own spread only roughly)"
+        f"({needed.low:,} to {most}: {analysis.n} {thing} know their own spread only roughly)"
     )
-    extra = needed.mid - c.n
+    extra = needed.mid - analysis.n
     seconds = [arm.wall_s for arm in c.arms.values()]
     if extra > 0:
         text += f", which is {extra:,} more"
         if all(seconds):
             text += f", about {duration(extra * sum(s for s in seconds if s))} of training"
     text += "."
-    if c.verdict == "cannot tell":
+    if analysis.verdict == "cannot tell":
         later = percent_level(ALPHA_LATER)
         text += (
             f" Seeds added now are judged by a {later} interval, since the result has been seen."
@@ -531,15 +548,16 @@ def power(c: Comparison) -> str:
 
 def notes(c: Comparison) -> list[str]:
     """What the reader of the verdict must know besides, a sentence or two each."""
-    found = [note(one, c) for one in c.notes]
+    found = [note(one, c) for one in c.analysis.notes]
     around = surroundings(c)
     return [*found, around] if around else found
 
 
 def note(one: Note, c: Comparison) -> str:
     """One note in words."""
+    analysis = c.analysis
     facts = one.facts
-    headline, other = ("paired", "Welch") if c.headline == "paired" else ("Welch", "paired")
+    headline, other = ("paired", "Welch") if analysis.headline == "paired" else ("Welch", "paired")
     match one.kind:
         case Kind.UNPAIRED:
             alone = seed_list(facts["seeds"])
@@ -572,7 +590,11 @@ def note(one: Note, c: Comparison) -> str:
             does, does_not = ("bootstrap CI", f"{headline} interval")
             if not facts["bootstrap"]:
                 does, does_not = does_not, does
-            covers = f"{c.bootstrap.true_coverage:.0f}%" if c.bootstrap else "less than 95%"
+            covers = (
+                f"{analysis.bootstrap.true_coverage:.0f}%"
+                if analysis.bootstrap
+                else "less than 95%"
+            )
             return (
                 f"The {does} excludes 0, the {does_not} does not. The {headline} interval "
                 f"decides: the bootstrap CI covers about {covers} at {seeds(c)}."
@@ -585,8 +607,8 @@ def note(one: Note, c: Comparison) -> str:
             )
         case Kind.BELOW_DELTA:
             return (
-                f"The whole interval is smaller than {c.delta:g}{c.metric.suffix}, the smallest "
-                "difference said to matter before the runs."
+                f"The whole interval is smaller than {analysis.delta:g}{c.metric.suffix}, the "
+                "smallest difference said to matter before the runs."
             )
         case Kind.SHORT:
             fallen, lately = facts["fallen"], facts["lately"]
@@ -639,7 +661,7 @@ def note(one: Note, c: Comparison) -> str:
 def _command_note(c: Comparison, facts: Mapping[str, Any]) -> str:
     """What was looked at of a command, and what was not."""
     parts = [REPEATS[str(facts["repeats"])]]
-    if c.loop is not None and c.loop.take == "best":
+    if c.study.trainer.command is not None and c.study.trainer.command.take == "best":
         parts.insert(0, f"A run counts by the best {c.metric.name} of all its steps.")
     if (r := facts.get("correlation")) is not None:
         low, high = (f"{end:.2f}".replace("-", MINUS) for end in facts["between"])
@@ -650,7 +672,7 @@ def _command_note(c: Comparison, facts: Mapping[str, Any]) -> str:
 
 def asked(c: Comparison, facts: Mapping[str, Any]) -> str:
     """How often the question was asked, and what that does."""
-    many, count = c.asked
+    many, count = c.asking.studies, c.asking.all_looks
     times = "once" if many == 1 else f"{many} times"
     text = f"This question was asked {times}, with {plural(count, 'look')} in all. "
     if facts.get("could_be"):
@@ -663,23 +685,27 @@ def asked(c: Comparison, facts: Mapping[str, Any]) -> str:
         lines = plural(facts["unreadable"], "line")
         text += f"{lines} of the record can't be read and may have been more of it. "
     text += (
-        f"If nothing had changed, up to {share(c.asked_total)} of such series would claim a "
+        f"If nothing had changed, up to {share(c.asking.total)} of such series would claim a "
         "difference."
     )
-    return text + (f" So this look is judged by a {level(c)} interval." if facts["later"] else "")
+    return text + (
+        f" So this look is judged by a {level(c.analysis)} interval." if facts["later"] else ""
+    )
 
 
 def surroundings(c: Comparison) -> str:
     """What else the studies on record asked, for the readers of a post, too; empty where nothing is
     known of it."""
-    found = c.family
-    if found is None or len(c.seeds) < 2:
+    found = c.asking.family
+    if found is None or len(c.study.seeds) < 2:
         return ""
     only = "It is the only question on record"
     text = f"{only} so far"
     if found.questions > 1:
         text = only if found.here == 1 else f"It is one of {found.here} questions on record"
-        text += f" about this {'data' if c.loop is None else 'metric in this folder'}"
+        text += (
+            f" about this {'data' if c.study.trainer.command is None else 'metric in this folder'}"
+        )
         if found.texts > 1:
             text += f", and one of {found.questions} in all"
         if found.shared:
@@ -704,7 +730,7 @@ def _strays(arms: Sequence[Sequence[Any]], names: Mapping[str, str]) -> str:
 
 def left_out(c: Comparison) -> str:
     """``seeds 0, 2, 4 (rmsnorm-1)``: finished or diverged pairs that are not in here."""
-    return "; ".join(f"{seed_list(seeds)} ({plain(study)})" for study, seeds in c.left_out)
+    return "; ".join(f"{seed_list(seeds)} ({plain(study)})" for study, seeds in c.asking.left_out)
 
 
 def share(value: float) -> str:
@@ -729,9 +755,9 @@ def _conditions(differ: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
 
 def plan(c: Comparison) -> str:
     """What was declared before the first run of a planned range; empty for a fixed number."""
-    if c.plan is None:
+    if not c.study.design.is_sequential:
         return ""
-    return declared(*c.plan, c.alpha)
+    return declared(*c.study.design.pairs, c.analysis.alpha)
 
 
 def declared(first: int, most: int, alpha: float) -> str:
@@ -747,7 +773,7 @@ def declared(first: int, most: int, alpha: float) -> str:
 def shared(c: Comparison) -> str:
     """What a study shares with those that were declared together with it; empty for one by
     itself."""
-    return "" if c.series is None else family(c.series)
+    return "" if c.study.origin.series is None else family(c.study.origin.series)
 
 
 def family(one: Series) -> str:
@@ -776,7 +802,7 @@ def another_look() -> str:
 
 def budget(c: Comparison) -> str:
     """How long each run trained: ``2,000 iters``; empty where that is not known."""
-    iters = c.config.get("max_iters")
+    iters = c.study.trainer.hyperparameters.get("max_iters")
     return f"{iters:,} iters" if iters else ""
 
 
@@ -805,8 +831,10 @@ def many_passes(many: float | None) -> str:
 
 def scale(c: Comparison) -> str:
     """What a reader elsewhere asks first: size, data, budget, hardware."""
-    device = {"cpu": "on a CPU", "cuda": "on a GPU"}.get(c.device.partition(":")[0], "")
-    parts = (_sizes(c), corpora.in_words(c.data or ""), _trained(c), device)
+    device = {"cpu": "on a CPU", "cuda": "on a GPU"}.get(
+        c.study.trainer.device.partition(":")[0], ""
+    )
+    parts = (_sizes(c), corpora.in_words(c.study.data.name or ""), _trained(c), device)
     return ", ".join(plain(part) for part in parts if part)
 
 
@@ -819,39 +847,47 @@ def _sizes(c: Comparison) -> str:
 
 
 def _trained(c: Comparison) -> str:
-    batch, block = c.config.get("batch_size"), c.config.get("block_size")
+    batch, block = (
+        c.study.trainer.hyperparameters.get("batch_size"),
+        c.study.trainer.hyperparameters.get("block_size"),
+    )
     windows = f" of {batch} × {block} tokens" if batch and block else ""
-    read = f", {passes(c.passes)} over the text" if c.passes is not None else ""
+    read = f", {passes(c.study.passes)} over the text" if c.study.passes is not None else ""
     return f"{trained}{windows}{read}" if (trained := budget(c)) else ""
 
 
 def scope(c: Comparison) -> str:
     """What the verdict is about: data, size, budget, hyperparameters."""
-    config, trained = c.config, budget(c)
+    trainer = c.study.trainer
+    config, trained = trainer.hyperparameters, budget(c)
     parts = []
-    if c.loop is not None:
-        parts.append(f"the command `{plain(c.loop.run)}` in {plain(c.data)}")
-    elif c.data:
-        sha = f" (sha256 {c.data_sha256[:8]})" if c.data_sha256 else ""
-        parts.append(f"{plain(c.data)}{sha}")
+    if trainer.command is not None:
+        parts.append(f"the command `{plain(trainer.command.run)}` in {plain(c.study.data.name)}")
+    elif c.study.data.name:
+        sha = f" (sha256 {c.study.data.sha256[:8]})" if c.study.data.sha256 else ""
+        parts.append(f"{plain(c.study.data.name)}{sha}")
     parts += [part for part in (_sizes(c), _trained(c)) if part]
-    if c.shared_at_start is not None:
-        parts.append(f"{share(c.shared_at_start)} of the baseline's weights shared at the start")
-    if c.tuned is not None:
-        parts.append(tuned(c.tuned, dict(zip(ARMS, names(c), strict=True))))
-    if config.get("learning_rate") and (c.tuned is None or c.tuned.key != "learning_rate"):
+    if trainer.shared_at_start is not None:
+        parts.append(
+            f"{share(trainer.shared_at_start)} of the baseline's weights shared at the start"
+        )
+    if trainer.tuned is not None:
+        parts.append(tuned(trainer.tuned, dict(zip(ARMS, names(c), strict=True))))
+    if config.get("learning_rate") and (
+        trainer.tuned is None or trainer.tuned.key != "learning_rate"
+    ):
         parts.append(f"learning rate {config['learning_rate']:g} (not tuned for either arm)")
     if config.get("dropout") is not None:
         parts.append(f"dropout {config['dropout']:g}")
-    parts += [f"preset {c.preset}"] if c.preset else []
-    parts += [c.dtype] if c.dtype else []
+    parts += [f"preset {trainer.recipe}"] if trainer.recipe else []
+    parts += [trainer.number_format] if trainer.number_format else []
     what = ", ".join(parts) or "the data, size, budget and hyperparameters of these runs"
     text = f"Scope: {what}. Other data, sizes, budgets or hyperparameters may say otherwise."
     if not trained:
         return text
     only = (
         "the modified arm may only start more slowly"
-        if c.verdict == "hurts"
+        if c.analysis.verdict == "hurts"
         else "a lead may only be a faster start"
     )
     return f"{text} At a short budget {only}, so look at the curves."
@@ -872,14 +908,14 @@ def tuned(one: Tuned, names: Mapping[str, str]) -> str:
 
 def said(c: Comparison) -> str:
     """The verdict in the first person, as a learner would put it in a post."""
-    does = f"It {c.metric.verb(c.mean or 0.0)} the {c.metric.name} {within(c)}"
+    does = f"It {c.metric.verb(c.analysis.mean or 0.0)} the {c.metric.name} {within(c)}"
     return {
         "helps": f"{does}; I would not claim more.",
         "hurts": f"{does}, and I publish that as it is.",
         "too small to matter": "Whatever the difference is, it is too small to matter to me.",
         "cannot tell": "My runs can't tell the two apart, and the post says what it would take.",
         "no verdict": "There is no verdict, and the post says why.",
-    }[c.verdict]
+    }[c.analysis.verdict]
 
 
 # ── the prediction
@@ -887,18 +923,18 @@ def said(c: Comparison) -> str:
 
 def prediction(c: Comparison) -> str:
     """The recorded prediction against the outcome, or that there was none."""
-    if c.is_floor:
+    if c.study.is_floor:
         return ""
-    if not c.prediction:
+    if not c.study.prediction:
         return "No prediction was recorded before these runs, so there is nothing to score."
-    what = predicted(c.prediction, c.metric)
+    what = predicted(c.study.prediction, c.metric)
     if c.score is None:
         return (
             f"{what} It was locked when results could be seen "
-            f"({plain(str(c.prediction['after']))}), so it decides nothing and is not scored."
+            f"({plain(str(c.study.prediction['after']))}), so it decides nothing and is not scored."
         )
     later = ""
-    if c.prediction.get("later"):
+    if c.study.prediction.get("later"):
         later = " A later version, locked when results could be seen, is not scored."
     return f"{what} {scored(c.score, c)}{later}"
 
@@ -927,16 +963,17 @@ def predicted(found: Mapping[str, Any], metric: Metric) -> str:
 
 def scored(one: Score, c: Comparison) -> str:
     """How a prediction came out: ``Outcome: HELPS, a hit. …``"""
-    number = numbers(c)
-    text = f"Outcome: {c.verdict.upper()}, {OUTCOME_WORDS[one.outcome]}"
+    analysis = c.analysis
+    number = numbers(analysis)
+    text = f"Outcome: {analysis.verdict.upper()}, {OUTCOME_WORDS[one.outcome]}"
     if one.off is not None and one.predicted is not None:
         text += (
-            f". Predicted {number.end(one.predicted)}{c.metric.suffix}, measured {mean(c)}: "
-            f"off by {number.size(one.off)}"
+            f". Predicted {number.end(one.predicted)}{c.metric.suffix}, measured "
+            f"{mean(analysis)}: off by {number.size(one.off)}"
         )
     if one.inside is not None:
         contains = "contains" if one.inside else "does not contain"
-        text += f"; the {level(c)} interval {contains} the predicted difference"
+        text += f"; the {level(analysis)} interval {contains} the predicted difference"
     return text + "."
 
 
@@ -955,17 +992,17 @@ def calibrated(all_of_them: Calibration) -> str:
 
 def loss_of(c: Comparison, arm: str, seed: int) -> str:
     """One run's final val loss, or why there is none."""
-    if seed in c.diverged.get(arm, []):
+    if seed in c.analysis.diverged.get(arm, []):
         return "diverged"
     if seed not in c.arms[arm].values:
         return "no run"
     value = c.arms[arm].values[seed]
-    return "diverged" if value is None else numbers(c).loss(value)
+    return "diverged" if value is None else numbers(c.analysis).loss(value)
 
 
 def pair_of(c: Comparison, seed: int) -> str:
     """Modified − baseline of one seed; empty where not both arms finished."""
-    return numbers(c)(c.pairs[seed]) if seed in c.pairs else ""
+    return numbers(c.analysis)(c.analysis.pairs[seed]) if seed in c.analysis.pairs else ""
 
 
 NAMED = 12
@@ -983,8 +1020,8 @@ def seeds_shown(c: Comparison, seeds: Sequence[int]) -> list[int]:
     differences and those that are no pair, by seed."""
     if len(seeds) <= MOST_SEEDS:
         return list(seeds)
-    odd = [seed for seed in seeds if seed not in c.pairs]
-    return sorted({*pairs_shown(c.pairs), *odd[:ENDS]})
+    odd = [seed for seed in seeds if seed not in c.analysis.pairs]
+    return sorted({*pairs_shown(c.analysis.pairs), *odd[:ENDS]})
 
 
 def pairs_shown(pairs: Mapping[int, float]) -> list[int]:
@@ -1020,7 +1057,7 @@ def change(c: Comparison, key: str) -> str:
     base, modified = (getattr(c.arms[arm], key) for arm in ARMS)
     if not base or not modified:
         return ""
-    if key in TIMED and (c.timed is not None or len(c.pairs) == 1):
+    if key in TIMED and (c.timed is not None or len(c.analysis.pairs) == 1):
         ends = (c.timed or {}).get(key)
         if ends is None or not ends.excludes_zero():
             return UNCLEAR
@@ -1050,7 +1087,7 @@ def pace(c: Comparison) -> str:
 
 def timing(c: Comparison) -> str:
     """How sure a change of speed or time is; empty where that is not known."""
-    if c.timed is None and len(c.pairs) != 1:
+    if c.timed is None and len(c.analysis.pairs) != 1:
         return ""
     clear = [key for key in TIMED if change(c, key) not in ("", UNCLEAR)]
     said = []
@@ -1094,22 +1131,25 @@ CAVEATS = frozenset(
 def columns(c: Comparison) -> dict[str, Any]:
     """The comparison in a table of runs: one value per column, unrounded; None where there is
     none."""
+    analysis = c.analysis
     return {
-        "verdict": c.verdict,
-        "level": level(c) if c.ends is not None else None,
-        "pairs": len(c.pairs),
-        "difference": c.mean,
-        "low": c.ends.low if c.ends is not None else None,
-        "high": c.ends.high if c.ends is not None else None,
+        "verdict": analysis.verdict,
+        "level": level(analysis) if analysis.ends is not None else None,
+        "pairs": len(analysis.pairs),
+        "difference": analysis.mean,
+        "low": analysis.ends.low if analysis.ends is not None else None,
+        "high": analysis.ends.high if analysis.ends is not None else None,
     }
 
 
 def to_json(c: Comparison) -> dict[str, Any]:
     """The record of ``compare --json``: every fact, and what is told about them."""
+    from q1lab.compare.comparison import facts
+
     return {
-        **c.to_dict(),
+        **facts(c),
         "sentence": verdict(c),
-        "interval": {"name": interval_label(c), "between": between(c)},
+        "interval": {"name": interval_label(c.analysis), "between": between(c.analysis)},
         "warnings": notes(c),
-        "caveats": [note(one, c) for one in c.notes if one.kind in CAVEATS],
+        "caveats": [note(one, c) for one in c.analysis.notes if one.kind in CAVEATS],
     }

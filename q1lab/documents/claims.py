@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from q1lab.compare.comparison import Comparison
+from q1lab.compare.comparison import Comparison, facts
 from q1lab.compare.scoring import predicted_difference
 from q1lab.documents import regions
 from q1lab.documents.word_count import by_kind, split_lines
@@ -156,7 +156,7 @@ def numbers_of(value: Any) -> list[float]:
         return found
     if isinstance(value, Comparison):
         off = value.score.off if value.score is not None else None
-        return numbers_of(value.to_dict()) + ([] if off is None else [off])
+        return numbers_of(facts(value)) + ([] if off is None else [off])
     if isinstance(value, int | float):
         found.append(float(value))
     elif isinstance(value, Mapping):

@@ -60,14 +60,15 @@ def study_facts(
     versions: Mapping[str, str] | None = None,
 ) -> StudyFacts:
     """Everything that the documents say about a finished study."""
-    number = wording.numbers(c)
+    analysis = c.analysis
+    number = wording.numbers(analysis)
     blocks = report(c, published=True)
     said = {block.part: sentence(block.text) for block in blocks if isinstance(block, Sentence)}
     tables = {block.what: _table(block) for block in blocks if isinstance(block, Table)}
     return StudyFacts(
-        id=c.study,
-        n=c.n,
-        verdict=c.verdict,
+        id=c.study.id,
+        n=analysis.n,
+        verdict=analysis.verdict,
         metric=c.metric,
         introduction=_introduction(c),
         arms_table=tables.get("losses", Md("")),
@@ -80,9 +81,13 @@ def study_facts(
         scale=wording.scale(c),
         outcome=said.get("prediction", Md("")),
         facts_table=_reproduce(c, commit, dirty, versions or {}),
-        difference="" if c.mean is None else wording.mean(c) + c.metric.suffix,
-        interval="" if c.ends is None else f"{wording.interval_label(c)} {wording.between(c)}",
-        detectable="" if c.detectable is None else number.size(c.detectable) + c.metric.suffix,
+        difference="" if analysis.mean is None else wording.mean(analysis) + c.metric.suffix,
+        interval=""
+        if analysis.ends is None
+        else f"{wording.interval_label(analysis)} {wording.between(analysis)}",
+        detectable=""
+        if analysis.detectable is None
+        else number.size(analysis.detectable) + c.metric.suffix,
         pace=wording.pace(c),
         in_a_sentence=wording.said(c),
     )
@@ -91,7 +96,7 @@ def study_facts(
 def _introduction(c: Comparison) -> Md:
     base, variant = wording.names(c)
     many = len({seed for arm in c.arms.values() for seed in arm.values})
-    data = inline(corpora.in_words(c.data or "the same data"))
+    data = inline(corpora.in_words(c.study.data.name or "the same data"))
     what = f"{code(variant)} against {code(base)} on {data}, {plural(many, 'seed')} each."
     return Md(f"{what} {wording.measured(c)}")
 
@@ -108,7 +113,7 @@ def _table(block: Table) -> Md:
 
 
 def _intervals(c: Comparison) -> Md:
-    if c.mean is None:
+    if c.analysis.mean is None:
         return Md("There is no mean difference, and so no interval.")
     rows = [
         [bar.label, f"{KEEP_TOGETHER}to{KEEP_TOGETHER}".join(bar.ends), bar.note]
@@ -117,28 +122,34 @@ def _intervals(c: Comparison) -> Md:
     ]
     if not rows:
         return Md(
-            f"The mean difference is {wording.mean(c)}{c.metric.suffix}. There is no interval."
+            f"The mean difference is {wording.mean(c.analysis)}{c.metric.suffix}. "
+            "There is no interval."
         )
     base, variant = wording.names(c)
-    head = f"{variant} {MINUS} {base} = {wording.mean(c)}{c.metric.suffix}"
+    head = f"{variant} {MINUS} {base} = {wording.mean(c.analysis)}{c.metric.suffix}"
     return table([head, "from, to", ""], rows)
 
 
 def _reproduce(c: Comparison, commit: str | None, dirty: bool, versions: Mapping[str, str]) -> Md:
-    rows: list[list[object]] = [["study", code(c.study)]]
-    if c.data:
-        rows.append(["data", c.data])
-    if c.data_sha256:
-        rows.append(["its SHA-256", code(c.data_sha256)])
+    trainer = c.study.trainer
+    rows: list[list[object]] = [["study", code(c.study.id)]]
+    if c.study.data.name:
+        rows.append(["data", c.study.data.name])
+    if c.study.data.sha256:
+        rows.append(["its SHA-256", code(c.study.data.sha256)])
     if commit:
         state = " with uncommitted changes" if dirty else ""
         rows.append(["commit of this repository", Md(f"{code(commit)}{state}")])
-    for title, value in (("preset", c.preset), ("device", c.device), ("number type", c.dtype)):
+    for title, value in (
+        ("preset", trainer.recipe),
+        ("device", trainer.device),
+        ("number type", trainer.number_format),
+    ):
         if value:
             rows.append([title, value])
     shown = [
         f"{key} {value}"
-        for key, value in sorted(c.config.items())
+        for key, value in sorted(trainer.hyperparameters.items())
         if isinstance(value, int | float | str)
     ]
     if shown:
@@ -156,15 +167,15 @@ def studies_table(found: Sequence[Comparison]) -> Md:
     for c in found:
         rows.append(
             [
-                code(c.study),
+                code(c.study.id),
                 " against ".join(reversed(wording.names(c))),
-                c.data,
+                c.study.data.name,
                 _settings(c),
                 wording.seeds(c),
-                wording.mean(c),
-                wording.between(c, KEEP_TOGETHER) or DASH,
-                wording.level(c) if c.ends else DASH,
-                c.verdict,
+                wording.mean(c.analysis),
+                wording.between(c.analysis, KEEP_TOGETHER) or DASH,
+                wording.level(c.analysis) if c.analysis.ends else DASH,
+                c.analysis.verdict,
             ]
         )
     heads = ["study", "arms", "data", "recipe", "n", "difference", "interval", "level", "verdict"]
@@ -173,9 +184,14 @@ def studies_table(found: Sequence[Comparison]) -> Md:
 
 def _settings(c: Comparison) -> str:
     """The preset, the budget, and what else was set: ``quick, 60 iters, n_kv_head=4``."""
-    own = overrides_of(c.preset, c.config) if c.preset in PRESETS else {}
+    trainer = c.study.trainer
+    own = overrides_of(trainer.recipe, trainer.hyperparameters) if trainer.recipe in PRESETS else {}
     own.pop("max_iters", None)  # the budget says it
-    words = [c.preset, wording.budget(c), *(f"{key}={value}" for key, value in own.items())]
+    words = [
+        trainer.recipe,
+        wording.budget(c),
+        *(f"{key}={value}" for key, value in own.items()),
+    ]
     return ", ".join(filter(None, words))
 
 
@@ -185,13 +201,13 @@ def predictions_table(found: Sequence[Comparison]) -> Md | None:
     for c in found:
         if c.score is None:
             continue
-        number, one = wording.numbers(c), c.score
+        number, one = wording.numbers(c.analysis), c.score
         rows.append(
             [
-                c.study,
+                c.study.id,
                 DASH if one.predicted is None else number.end(one.predicted),
                 DASH if one.confidence is None else f"{one.confidence:.0%}",
-                wording.mean(c),
+                wording.mean(c.analysis),
                 DASH if one.off is None else number.size(one.off),
                 one.outcome,
             ]

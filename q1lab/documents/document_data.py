@@ -94,7 +94,7 @@ def comparisons(store: Store, of: Chosen | None = None) -> list[tuple[Study, Com
         if of is not None and not of.trained_by(study):
             continue
         record = compare(store, study)
-        if record.complete and (record.n or record.lost):
+        if record.analysis.complete and (record.analysis.n or record.lost):
             found.append((study, record))
     return found
 

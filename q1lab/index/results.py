@@ -25,8 +25,9 @@ def newest(store: Store, version: int, pairs: int, names: Collection[str]) -> st
     row = store.db.execute(
         "SELECT r.record FROM results r JOIN studies s ON s.id = r.study_id "
         "WHERE r.record ->> '$.v' = ? "
-        "AND (r.record ->> '$.arms.baseline.sha256' = '' OR r.record ->> '$.arms.baseline.sha256' "
-        "<> r.record ->> '$.arms.modified.sha256') "
+        "AND (r.record ->> '$.study.arms.baseline.sha256' = '' "
+        "OR r.record ->> '$.study.arms.baseline.sha256' "
+        "<> r.record ->> '$.study.arms.modified.sha256') "
         f"ORDER BY s.variant IN ({', '.join('?' * len(names))}) DESC, s.seeds >= ? DESC, "
         "s.created DESC, s.rowid DESC LIMIT 1",
         (version, *names, pairs),
@@ -55,12 +56,12 @@ def listing(store: Store, version: int) -> list[Row]:
                (SELECT count(*) FROM runs WHERE study_id = s.id) AS total,
                (SELECT count(*) FROM runs
                 WHERE study_id = s.id AND state IN ('finished', 'diverged')) AS done,
-               r.record ->> '$.verdict' AS verdict, r.record ->> '$.n' AS n,
-               r.record ->> '$.alpha' AS alpha, r.record ->> '$.delta' AS delta,
-               r.record ->> '$.difference.mean' AS mean, r.record ->> '$.metric' AS metric,
-               r.record ->> ('$.difference.' || s.headline || '.low') AS low,
-               r.record ->> ('$.difference.' || s.headline || '.high') AS high,
-               json_array_length(r.record, '$.seeds') AS seeds
+               r.record ->> '$.analysis.verdict' AS verdict, r.record ->> '$.analysis.n' AS n,
+               r.record ->> '$.analysis.alpha' AS alpha, r.record ->> '$.analysis.delta' AS delta,
+               r.record ->> '$.analysis.mean' AS mean, r.record ->> '$.metric' AS metric,
+               r.record ->> ('$.analysis.' || s.headline || '.low') AS low,
+               r.record ->> ('$.analysis.' || s.headline || '.high') AS high,
+               r.record -> '$.study.looks' = s.plan -> '$.looks' AS of_all_seeds
         FROM studies s LEFT JOIN results r ON r.study_id = s.id AND r.record ->> '$.v' = ?
         LEFT JOIN labels l ON l.study_id = s.id
         ORDER BY s.created DESC, s.rowid DESC

@@ -10,13 +10,14 @@ import pytest
 from q1lab import planning
 from q1lab.compare import terminal, wording
 from q1lab.compare.cache import compare
-from q1lab.compare.comparison import Comparison
+from q1lab.compare.comparison import Comparison, Floor
 from q1lab.compare.stats import ALPHA, Kind
 from q1lab.index.store import Store
 from q1lab.study import command, kept, launch, reuse, studies
 from q1lab.study.command import Wish
 from q1lab.study.studies import Run, Study
 from q1lab.trainers.own_loop import OTHER_SEEDS
+from tests.kit.comparisons import times_asked
 from tests.kit.lab_home import finish, make_study
 from tests.kit.plans import changed
 from tests.kit.waiting import wait_for
@@ -36,6 +37,13 @@ def found(study: Study) -> Comparison:
         return compare(store, study)
 
 
+def of_whom(study: Study) -> str | None:
+    """The study of the baseline against itself that a verdict's row is from."""
+    floor = found(study).floor
+    assert floor is not None
+    return floor.study
+
+
 def floor_of_baseline(name: str = "baseline-1", **how: object) -> Study:
     """A finished study of the baseline against itself, as a plan has it."""
     made = make_study(name, "baseline", **how)  # type: ignore[arg-type]
@@ -52,8 +60,8 @@ def test_the_baseline_against_itself_trains_on_other_seeds(fake_trainer: Fake) -
     assert study.trainer.seed_drawn(Run("baseline", "baseline", 2)) == 2
     assert study.trainer.seed_drawn(Run("modified", "baseline*", 2)) == OTHER_SEEDS + 2
     told = found(study)
-    assert told.n == 4
-    assert len(set(told.pairs.values())) == 4, "no pair is of two equal runs"
+    assert told.analysis.n == 4
+    assert len(set(told.analysis.pairs.values())) == 4, "no pair is of two equal runs"
     assert told.floor is None
     assert command.text(study.trainer.request(study)).startswith("q1lab run baseline --seeds 4")
     with Store() as store:
@@ -77,25 +85,28 @@ def test_its_interval_is_the_row_of_every_later_verdict_of_the_same_baseline() -
     study = make_study("rope-1")
     finish(study)
     before = found(study)
-    assert before.floor_study is None
+    assert before.floor is not None
+    assert before.floor.study is None
     assert "estimate from these runs" in "\n".join(terminal.lines(before, 80))
     floor = floor_of_baseline(seeds=(0, 1, 2, 3, 4))
     after = found(study)
-    assert (after.floor_study, after.floor) == ("baseline-1", found(floor).ends)
+    ends = found(floor).analysis.ends
+    assert ends is not None
+    assert after.floor == Floor(ends.low, ends.high, "baseline-1")
     assert "measured: baseline-1" in "\n".join(terminal.lines(after, 80))
     assert wording.to_json(after)["floor"]["study"] == "baseline-1"
     other = make_study("rope-2", preset="quick")
     other = changed(other, config={**other.trainer.hyperparameters, "n_layer": 2})
     studies.save(other)
     finish(other)
-    assert found(other).floor_study is None, "of another size"
+    assert of_whom(other) is None, "of another size"
 
 
 def test_a_floor_that_is_not_done_changes_no_row() -> None:
     study = make_study("rope-1")
     finish(study)
     make_study("baseline-1", "baseline")
-    assert found(study).floor_study is None
+    assert of_whom(study) is None
 
 
 def test_a_floor_is_no_look_at_any_question_and_pays_for_none() -> None:
@@ -103,10 +114,12 @@ def test_a_floor_is_no_look_at_any_question_and_pays_for_none() -> None:
     study = make_study("rope-1", created="2026-03-08T10:00:00+00:00")
     finish(study)
     told = found(study)
-    assert (told.alpha, told.asked) == (ALPHA, (1, 1))
-    assert Kind.ASKED not in [note.kind for note in told.notes]
+    assert (told.analysis.alpha, times_asked(told)) == (ALPHA, (1, 1))
+    assert Kind.ASKED not in [note.kind for note in told.analysis.notes]
     second = floor_of_baseline("baseline-2", seeds=(3, 4, 5), created="2026-03-09T10:00:00+00:00")
-    assert (found(second).alpha, found(second).left_out) == (ALPHA, ()), "nor does another floor"
+    assert (found(second).analysis.alpha, found(second).asking.left_out) == (ALPHA, ()), (
+        "nor does another floor"
+    )
 
 
 def test_its_runs_are_kept_for_other_studies_and_its_own(fake_trainer: Fake) -> None:
@@ -117,7 +130,7 @@ def test_its_runs_are_kept_for_other_studies_and_its_own(fake_trainer: Fake) -> 
     assert found(first).arms["baseline"].values == told.arms["baseline"].values
     welch = trained("baseline", seeds="3", headline="welch")
     assert len(found(welch).reused) == 6
-    assert found(welch).pairs == found(first).pairs
+    assert found(welch).analysis.pairs == found(first).analysis.pairs
     assert not reuse.find(changed(first, seed_shift=None))[3:], "equal names, other seeds"
 
 
@@ -131,7 +144,7 @@ def test_a_copy_with_another_name_is_still_refused(fake_trainer: Fake, tmp_path:
         planning.plan(Wish(str(copy), baseline="baseline"), store)
     mine = trained(str(copy), baseline=str(copy), seeds="3", unchecked=True)
     assert mine.is_floor
-    assert found(mine).n == 3
+    assert found(mine).analysis.n == 3
 
 
 def test_a_kept_floor_trains_again(fake_trainer: Fake, tmp_path: Path) -> None:

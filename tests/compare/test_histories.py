@@ -91,11 +91,11 @@ def test_no_history_makes_a_printed_total_smaller_than_it_is(
         asks = history(np.random.default_rng(seed))
         said = lived(asks, seed, monkeypatch)
         plain = lived(plainly(asks), seed, monkeypatch)
-        assert said[-1].family is not None
-        assert plain[-1].family is not None
-        assert said[-1].asked_total >= plain[-1].asked_total - 1e-9, (seed, asks)
-        assert said[-1].family.total >= plain[-1].family.total - 1e-9, (seed, asks)
-        claims += any(one.verdict in ("helps", "hurts") for one in said)
-        printed.append(said[-1].family.total)
+        assert said[-1].asking.family is not None
+        assert plain[-1].asking.family is not None
+        assert said[-1].asking.total >= plain[-1].asking.total - 1e-9, (seed, asks)
+        assert said[-1].asking.family.total >= plain[-1].asking.family.total - 1e-9, (seed, asks)
+        claims += any(one.analysis.verdict in ("helps", "hurts") for one in said)
+        printed.append(said[-1].asking.family.total)
     spread = sum(total * (1 - total) for total in printed) ** 0.5
     assert claims <= sum(printed) + 3 * spread, (claims, sum(printed))

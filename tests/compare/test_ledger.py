@@ -20,6 +20,7 @@ from q1lab.study import ranges, studies
 from q1lab.study.declared import declaration
 from q1lab.study.origin import ImportedRuns
 from q1lab.study.studies import Study
+from tests.kit.comparisons import times_asked
 from tests.kit.lab_home import finish, make_study, train
 from tests.kit.plans import changed
 
@@ -49,7 +50,7 @@ def on_record() -> list[journal.Body]:
 
 
 def level_of(study: Study) -> float:
-    return found(study).alpha
+    return found(study).analysis.alpha
 
 
 def edited(study: Study, **changes: object) -> Study:
@@ -60,8 +61,8 @@ def edited(study: Study, **changes: object) -> Study:
 
 def test_the_first_look_is_judged_by_95_percent_and_says_nothing_of_asking() -> None:
     told = found(done(make_study()))
-    assert (told.alpha, told.asked, told.looks) == (ALPHA, (1, 1), 1)
-    assert Kind.ASKED not in [note.kind for note in told.notes]
+    assert (told.analysis.alpha, times_asked(told), told.asking.looks) == (ALPHA, (1, 1), 1)
+    assert Kind.ASKED not in [note.kind for note in told.analysis.notes]
 
 
 def again(how: str) -> Study:
@@ -104,12 +105,12 @@ def again(how: str) -> Study:
 def test_asking_again_is_counted_and_pays(how: str) -> None:
     done(make_study())
     told = found(done(again(how)))
-    assert told.alpha == ALPHA_LATER, how
-    assert told.asked == (2, 2)
+    assert told.analysis.alpha == ALPHA_LATER, how
+    assert times_asked(told) == (2, 2)
     text = " ".join(wording.notes(told))
     assert "asked 2 times, with 2 looks" in text
     assert "98.94% interval" in text
-    assert found(studies.load("rope-1")).alpha == ALPHA, "the first keeps its level"
+    assert found(studies.load("rope-1")).analysis.alpha == ALPHA, "the first keeps its level"
 
 
 def test_an_import_is_asked_when_it_is_taken_in() -> None:
@@ -174,15 +175,17 @@ def test_begun_is_asked_unless_nothing_could_be_seen(what: str, counts: bool) ->
     second = make_study("rope-2", seeds=(3, 4, 5), created=at(10))
     begin(second)
     told = found(done(second))
-    assert told.alpha == (ALPHA_LATER if counts else ALPHA)
-    assert told.asked == ((2, 2) if counts else (1, 1))
-    assert told.asked_total == pytest.approx(looks.together([ALPHA] * counts + [told.alpha]))
+    assert told.analysis.alpha == (ALPHA_LATER if counts else ALPHA)
+    assert times_asked(told) == ((2, 2) if counts else (1, 1))
+    assert told.asking.total == pytest.approx(
+        looks.together([ALPHA] * counts + [told.analysis.alpha])
+    )
 
 
 def test_a_third_pair_makes_one_look_with_the_two_before() -> None:
     study = edited(make_study(), looks=((0, 1), (2,)))
     told = found(done(study))
-    assert (told.alpha, told.looks, told.asked) == (ALPHA, 1, (1, 1))
+    assert (told.analysis.alpha, told.asking.looks, times_asked(told)) == (ALPHA, 1, (1, 1))
 
 
 def test_a_single_pair_is_an_experiment_without_a_verdict() -> None:
@@ -191,16 +194,16 @@ def test_a_single_pair_is_an_experiment_without_a_verdict() -> None:
     assert "no question yet" in wording.verdict(told)
     assert wording.surroundings(told) == ""
     picked = edited(make_study("rope-2", seeds=(5,), created=at(10)), looks=((5,), (6, 7)))
-    assert found(done(picked)).reason is Reason.CHOSEN, "of single pairs the best went on"
+    assert found(done(picked)).analysis.reason is Reason.CHOSEN, "of single pairs the best went on"
 
 
 def test_seeds_added_later_are_a_later_look() -> None:
     study = make_study(seeds=(0, 1, 2))
     both = edited(study, looks=((0, 1, 2), (3, 4)))
     told = found(done(both))
-    assert (told.alpha, told.looks, told.asked) == (ALPHA_LATER, 2, (1, 2))
+    assert (told.analysis.alpha, told.asking.looks, times_asked(told)) == (ALPHA_LATER, 2, (1, 2))
     expected = looks.any_claim([(3, ALPHA), (5, ALPHA_LATER)])
-    assert told.asked_total == pytest.approx(expected)
+    assert told.asking.total == pytest.approx(expected)
     assert f"up to {wording.share(expected)}" in " ".join(wording.notes(told))
 
 
@@ -209,8 +212,8 @@ def test_the_best_of_the_seeds_that_are_there_is_no_verdict() -> None:
     done(make_study(seeds=(0, 1, 2, 3, 4)))
     picked = done(make_study("rope-2", seeds=(1, 3, 4), created=at(10)), noise=0.001)
     told = found(picked)
-    assert (told.verdict, told.reason) == ("no verdict", Reason.CHOSEN)
-    assert told.left_out == (("rope-1", (0, 2)),)
+    assert (told.analysis.verdict, told.analysis.reason) == ("no verdict", Reason.CHOSEN)
+    assert told.asking.left_out == (("rope-1", (0, 2)),)
     assert "seeds 0, 2 (rope-1)" in wording.verdict(told)
 
 
@@ -218,9 +221,9 @@ def test_another_headline_over_the_same_runs_is_a_later_look() -> None:
     study = done(make_study())
     second = edited(make_study("rope-2", created=at(10)), headline="welch")
     told = found(done(second))
-    assert (told.alpha, told.reason) == (ALPHA_LATER, None)
-    assert told.left_out == ()
-    assert found(study).alpha == ALPHA
+    assert (told.analysis.alpha, told.analysis.reason) == (ALPHA_LATER, None)
+    assert told.asking.left_out == ()
+    assert found(study).analysis.alpha == ALPHA
 
 
 def test_a_diverged_twin_that_is_left_out_is_named() -> None:
@@ -228,7 +231,7 @@ def test_a_diverged_twin_that_is_left_out_is_named() -> None:
     finish(first)
     train(first, "modified", 1, state="diverged")
     told = found(done(make_study("rope-2", seeds=(3, 4, 5), created=at(10))))
-    assert told.left_out == (("rope-1", (0, 1, 2)),)
+    assert told.asking.left_out == (("rope-1", (0, 1, 2)),)
     assert "Left out: seeds 0, 1, 2 (rope-1)" in " ".join(wording.notes(told))
 
 
@@ -248,8 +251,8 @@ def test_deleting_a_study_leaves_its_line_in_the_ledger() -> None:
             db.execute("DELETE FROM studies WHERE id = ?", (first.id,))
     shutil.rmtree(first.files.root)
     told = found(done(make_study("rope-2", seeds=(3, 4, 5), created=at(10))))
-    assert (told.alpha, told.asked) == (ALPHA_LATER, (2, 2))
-    assert told.left_out == (("rope-1", (0, 1, 2)),)
+    assert (told.analysis.alpha, times_asked(told)) == (ALPHA_LATER, (2, 2))
+    assert told.asking.left_out == (("rope-1", (0, 1, 2)),)
 
 
 def test_a_name_that_is_given_again_hides_no_asking() -> None:
@@ -261,7 +264,7 @@ def test_a_name_that_is_given_again_hides_no_asking() -> None:
     second = make_study(seeds=(3, 4, 5), created=at(10))
     begin(second)
     told = found(done(second))
-    assert (told.study, told.asked) == ("rope-1", (2, 2))
+    assert (told.study.id, times_asked(told)) == ("rope-1", (2, 2))
 
 
 SENSELESS = [{"plan": {"id": 3}}, {"plan": {"id": "x", "created": "y"}}, {"plan": None}, {}]
@@ -282,7 +285,11 @@ def test_a_line_that_cannot_be_read_counts_as_an_asking(line: bytes) -> None:
     paths.journal().write_bytes(line)
     begin(study)
     told = found(study)
-    assert (told.alpha, told.asked, told.family and told.family.questions) == (
+    assert (
+        told.analysis.alpha,
+        times_asked(told),
+        told.asking.family and told.asking.family.questions,
+    ) == (
         ALPHA_LATER,
         (2, 2),
         1,
@@ -298,7 +305,7 @@ def test_a_question_that_was_taken_out_of_the_journal_counts_as_an_asking() -> N
     lines = paths.journal().read_bytes().splitlines(keepends=True)
     paths.journal().write_bytes(lines[1])
     told = found(second)
-    assert (told.alpha, told.asked) == (ALPHA_LATER, (2, 2))
+    assert (told.analysis.alpha, times_asked(told)) == (ALPHA_LATER, (2, 2))
     assert "doesn't follow from the line before it" in NOTICES[-1]
 
 
@@ -327,8 +334,8 @@ def test_a_clock_that_goes_back_hides_no_asking() -> None:
             add("begin", at="2099-01-01T10:00:00 2026", plan=first.to_dict())
         second = done(make_study("rope-2", seeds=(3, 4, 5)))
         questions.begin(store, second)
-        assert compare(store, second).alpha == ALPHA_LATER
-        assert compare(store, first).alpha == ALPHA
+        assert compare(store, second).analysis.alpha == ALPHA_LATER
+        assert compare(store, first).analysis.alpha == ALPHA
 
 
 def test_to_choose_among_declared_sets_is_to_ask_with_each() -> None:
@@ -337,12 +344,12 @@ def test_to_choose_among_declared_sets_is_to_ask_with_each() -> None:
     ):
         done(make_study(f"{name}-1", name, seeds=seeds, created=at(10 + at_)))
     told = found(done(make_study("swiglu-1", "swiglu", seeds=(3, 4, 5), created=at(15))))
-    assert (told.reason, told.alpha) == (None, ALPHA_LATER)
-    assert told.asked_total == pytest.approx(looks.together([ALPHA, ALPHA_LATER, ALPHA_LATER]))
+    assert (told.analysis.reason, told.analysis.alpha) == (None, ALPHA_LATER)
+    assert told.asking.total == pytest.approx(looks.together([ALPHA, ALPHA_LATER, ALPHA_LATER]))
     assert "results at 2 other sets of seeds could be known" in " ".join(wording.notes(told))
     first = found(done(make_study("llama-1", "llama", seeds=(0, 1, 2), created=at(16))))
-    assert first.alpha == ALPHA, "the first seeds keep their level"
-    assert first.asked_total == pytest.approx(told.asked_total)
+    assert first.analysis.alpha == ALPHA, "the first seeds keep their level"
+    assert first.asking.total == pytest.approx(told.asking.total)
 
 
 def test_what_else_was_asked_is_told_around_every_verdict_in_words_of_a_stranger() -> None:
@@ -377,7 +384,7 @@ def test_a_damaged_line_of_the_ledger_stops_nothing() -> None:
     paths.ensure_home()
     bodies = [{"act": "delete", "at": at(1), **one} for one in bad]
     paths.journal().write_bytes(journal.encoded(bodies, journal.START))
-    assert found(done(make_study())).asked == (4, 4)
+    assert times_asked(found(done(make_study()))) == (4, 4)
 
 
 def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:
@@ -388,16 +395,22 @@ def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:
         for arm, val in (("baseline", 1.9), ("modified", 1.9 + 0.05 * (-1) ** seed + 0.001 * seed)):
             train(study, arm, seed, val=val)
     going = found(study)
-    assert (going.n, going.reason, going.plan) == (4, Reason.INCOMPLETE, (3, 8))
+    assert (going.analysis.n, going.analysis.reason, going.study.design.pairs) == (
+        4,
+        Reason.INCOMPLETE,
+        (3, 8),
+    )
     assert "After 4 pairs of 3 to 8 it is not known yet" in wording.verdict(going)
-    assert going.ends is not None, "the interval so far may be seen: each look is paid for"
+    assert going.analysis.ends is not None, "the interval so far may be seen: each look is paid for"
     for seed in range(8):
         for arm, val in (("baseline", 1.9), ("modified", 1.8 + 0.001 * seed)):
             train(study, arm, seed, val=val)
     over = found(study)
-    assert (over.n, over.verdict) == (3, "helps"), "the first look that knows is the last"
-    assert (over.level, over.looks) == (1 - alpha, 1)
+    assert (over.analysis.n, over.analysis.verdict) == (3, "helps"), (
+        "the first look that knows is the last"
+    )
+    assert (over.analysis.level, over.asking.looks) == (1 - alpha, 1)
     assert "Planned: 3 to 8 pairs" in wording.power(over)
-    assert over.asked_total == pytest.approx(0.05, abs=0.001), "the whole plan counts"
+    assert over.asking.total == pytest.approx(0.05, abs=0.001), "the whole plan counts"
     later = found(done(make_study("rope-2", seeds=(20, 21, 22), created=at(12))))
-    assert later.asked_total == pytest.approx(1 - 0.95 * (1 - ALPHA_LATER), abs=0.001)
+    assert later.asking.total == pytest.approx(1 - 0.95 * (1 - ALPHA_LATER), abs=0.001)

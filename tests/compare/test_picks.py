@@ -109,9 +109,9 @@ def dress(how: str, folder: Path) -> dict[str, object]:
 def test_seeds_picked_in_any_dress_get_no_verdict(
     ask: Callable[..., Comparison], tmp_path: Path, how: str
 ) -> None:
-    assert ask("8").reason is None
+    assert ask("8").analysis.reason is None
     told = ask("1,4,6", **dress(how, tmp_path), fresh=True)
-    assert told.reason is Reason.CHOSEN
+    assert told.analysis.reason is Reason.CHOSEN
     assert "seeds 0, 2, 3, 5, 7 (mine-1)" in wording.verdict(told)
 
 
@@ -121,7 +121,7 @@ def test_the_first_of_eight_pairs_that_could_be_seen_are_picked_too(
     """Only first losses tell that a file with a line more trains the same."""
     ask("8")
     edit(tmp_path / "mine.py", "import math\n", "import math\n\nUNUSED = 1\n")
-    assert ask("3", fresh=True).reason is Reason.CHOSEN
+    assert ask("3", fresh=True).analysis.reason is Reason.CHOSEN
 
 
 def test_an_edit_that_changes_what_trains_asks_with_the_first_seeds(
@@ -129,7 +129,7 @@ def test_an_edit_that_changes_what_trains_asks_with_the_first_seeds(
 ) -> None:
     ask("8")
     edit(tmp_path / "mine.py", "import math\n", "import math\n\nprint(math.sqrt(2))\n")
-    assert ask("3", fresh=True).reason is None
+    assert ask("3", fresh=True).analysis.reason is None
 
 
 @pytest.mark.parametrize("seeds", ["3", "8"])
@@ -139,19 +139,21 @@ def test_another_modification_on_the_first_seeds_keeps_its_verdict(
     ask(seeds)
     told = ask(seeds, "swiglu")
     assert len(told.reused) == int(seeds), "the baseline's runs"
-    assert (told.reason, told.alpha) == (None, ALPHA)
+    assert (told.analysis.reason, told.analysis.alpha) == (None, ALPHA)
 
 
 def test_a_declared_set_that_is_used_whole_was_not_picked(ask: Callable[..., Comparison]) -> None:
-    assert ask("2,3,5,7").reason is None
-    assert ask("2,3,5,7", "swiglu").reason is None
-    assert ask("2,3,5", "rmsnorm").reason is Reason.CHOSEN
-    assert ask("2,3,5", "gqa").reason is Reason.CHOSEN, "declaring a picked set is no way out"
+    assert ask("2,3,5,7").analysis.reason is None
+    assert ask("2,3,5,7", "swiglu").analysis.reason is None
+    assert ask("2,3,5", "rmsnorm").analysis.reason is Reason.CHOSEN
+    assert ask("2,3,5", "gqa").analysis.reason is Reason.CHOSEN, (
+        "declaring a picked set is no way out"
+    )
 
 
 def test_seeds_of_which_nothing_is_known_are_not_picked(ask: Callable[..., Comparison]) -> None:
     ask("8")
-    assert ask("21,33,48", fresh=True).reason is None
+    assert ask("21,33,48", fresh=True).analysis.reason is None
 
 
 def test_code_is_the_same_whatever_its_locals_are_called() -> None:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from q1lab.compare.comparison import facts
 from q1lab.compare.stats import (
     ALPHA,
     ALPHA_LATER,
@@ -403,7 +404,7 @@ def test_the_verdict_follows_from_the_interval(
         assert result.bootstrap is not None
         assert result.bootstrap.low <= result.mean + 1e-9
         assert result.mean - 1e-9 <= result.bootstrap.high
-    json.dumps(make(arm(*study[0]), arm(*study[1]), headline).to_dict(), allow_nan=False)
+    json.dumps(facts(make(arm(*study[0]), arm(*study[1]), headline)), allow_nan=False)
 
 
 @calm
@@ -415,7 +416,7 @@ def test_the_verdict_follows_from_the_interval(
 def test_any_numbers_at_all_give_an_answer(
     base: dict[int, float | None], mod: dict[int, float | None], headline: Headline
 ) -> None:
-    json.dumps(make(base, mod, headline).to_dict(), allow_nan=False)
+    json.dumps(facts(make(base, mod, headline)), allow_nan=False)
 
 
 # ── null studies

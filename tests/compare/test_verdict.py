@@ -20,11 +20,11 @@ from rich.cells import cell_len
 
 from q1lab import error_boundary
 from q1lab.compare import stats, wording
-from q1lab.compare.comparison import SIZE_MATTERS_FROM, Comparison
-from q1lab.compare.stats import Interval, Kind, Note
+from q1lab.compare.comparison import SIZE_MATTERS_FROM, Asking, Comparison, Floor
+from q1lab.compare.stats import Kind, Note
 from q1lab.compare.terminal import ARM_COLORS, lines, rich_lines
 from tests.kit import places
-from tests.kit.comparisons import COSTS, make
+from tests.kit.comparisons import COSTS, make, renamed
 
 GOLDEN = places.GOLDEN / "verdict"
 BASE = {0: 1.9090, 1: 1.9055, 2: 1.9102}
@@ -41,14 +41,13 @@ CASES: dict[str, Comparison] = {
         {0: 1.470, 1: 1.475, 2: 1.468},
         {0: 1.452, 1: 1.466, 2: 1.457},
         "welch",
-        floor=Interval(-0.009, 0.009),
+        floor=Floor(-0.009, 0.009),
     ),
     "added-seeds": make(
         {0: 1.470, 1: 1.475, 2: 1.468, 3: 1.471},
         {0: 1.452, 1: 1.466, 2: 1.477, 3: 1.462},
         alpha=0.0106,
-        asked=(1, 2),
-        looks=2,
+        asking=Asking(looks=2, all_looks=2),
         notes=(Note(Kind.ASKED, {"later": True}),),
     ),
     "two-seeds": make({0: 1.470, 1: 1.475}, {0: 1.452, 1: 1.466}),
@@ -126,7 +125,7 @@ def test_every_seed_and_the_scope_are_there(name: str) -> None:
         "bf16",
     ):
         assert part in flat
-    if not record.prediction:
+    if not record.study.prediction:
         assert "No prediction was recorded before these runs" in flat
 
 
@@ -141,7 +140,7 @@ def test_cannot_tell_says_what_would_settle_it() -> None:
     flat = " ".join(" ".join(lines(CASES["cannot-tell"], 80)).split())
     assert "depends on the smallest difference that matters" in flat
     told = make({0: 1.470, 1: 1.475, 2: 1.468}, {0: 1.452, 1: 1.466, 2: 1.457}, "welch", delta=0.01)
-    needed = told.seeds_needed
+    needed = told.analysis.seeds_needed
     assert needed is not None
     settled = " ".join(" ".join(lines(told, 80)).split())
     assert f"about {needed.mid} seeds per arm ({needed.low} to {needed.high}" in settled
@@ -164,7 +163,9 @@ def test_cannot_tell_says_what_would_settle_it() -> None:
     ],
 )
 def test_prediction_against_outcome(name: str, prediction: dict[str, Any], outcome: str) -> None:
-    flat = " ".join(" ".join(lines(replace(CASES[name], prediction=prediction), 80)).split())
+    c = CASES[name]
+    predicted = replace(c, study=replace(c.study, prediction=prediction))
+    flat = " ".join(" ".join(lines(predicted, 80)).split())
     assert outcome in flat
 
 
@@ -178,17 +179,15 @@ def test_fairness_warning_from_one_percent_up(params: int, warns: bool) -> None:
     }
     assert (abs(params / 100_000 - 1) >= SIZE_MATTERS_FROM) == warns
     notes = (Note(Kind.SIZE),) if warns else ()
-    found = replace(make(BASE, HELPS, costs=size), notes=notes)
+    found = make(BASE, HELPS, costs=size, notes=notes)
     assert any("parameters:" in line for line in lines(found, 80)) == warns
 
 
 def test_text_from_outside_is_only_text() -> None:
-    record = replace(
-        CASES["helps"],
-        variant="[bold red]x",
-        data="a\x1b[2Jb\x07",
-        notes=(Note(Kind.UNFINISHED, {"runs": ["[link=evil]note\x1b]0;t\x07"], "of": 6}),),
-    )
+    note = Note(Kind.UNFINISHED, {"runs": ["[link=evil]note\x1b]0;t\x07"], "of": 6})
+    record = renamed(make(BASE, HELPS, notes=(note,)), "[bold red]x")
+    data = replace(record.study.data, name="a\x1b[2Jb\x07")
+    record = replace(record, study=replace(record.study, data=data))
     text = rich_lines(record, 100)
     plain = "\n".join(line.plain for line in text)
     assert "[bold red]x" in plain
@@ -207,33 +206,20 @@ def test_arms_keep_their_colors_and_are_named_apart() -> None:
 
 
 def test_wide_characters_keep_the_columns() -> None:
-    text = lines(replace(CASES["helps"], variant="変圧器"), 80)
+    text = lines(renamed(CASES["helps"], "変圧器"), 80)
     assert max(map(cell_len, text)) <= 80
     rows = text[next(i for i, line in enumerate(text) if line.startswith("val loss")) :][:4]
     assert len(set(map(cell_len, rows))) == 1
 
 
-ABSENT = {
-    "prediction": None,
-    "floor": None,
-    "config": {},
-    "data": "",
-    "data_sha256": "",
-    "preset": "",
-    "dtype": "",
-    "bootstrap": None,
-    "seeds_needed": None,
-    "detectable": None,
-    "seeds": (),
-    "repo": None,
-}
+ABSENT = ("bootstrap", "seeds_needed", "detectable")
 COST_KEYS = ("n_params", "flops_per_token", "tokens_per_s", "wall_s", "mean", "std")
 
 
 @settings(max_examples=80, deadline=None)
 @given(
     st.sampled_from(sorted(CASES)),
-    st.sets(st.sampled_from(sorted(ABSENT))),
+    st.sets(st.sampled_from(["study", "floor", *ABSENT])),
     st.sets(st.sampled_from(COST_KEYS)),
     st.integers(60, 120),
 )
@@ -241,7 +227,15 @@ def test_what_is_not_known_is_left_out_and_breaks_nothing(
     name: str, keys: set[str], costs: set[str], width: int
 ) -> None:
     arms = {arm: replace(found, **dict.fromkeys(costs)) for arm, found in CASES[name].arms.items()}
-    found = replace(CASES[name], arms=arms, **{key: ABSENT[key] for key in keys})
+    c = CASES[name]
+    data = replace(c.study.data, name="", sha256="")
+    found = replace(
+        c,
+        study=replace(c.study, data=data, prediction=None) if "study" in keys else c.study,
+        analysis=replace(c.analysis, **dict.fromkeys(keys & {*ABSENT})),
+        arms=arms,
+        floor=None if "floor" in keys else c.floor,
+    )
     text = lines(found, width)
     assert text[0]
     assert max(map(cell_len, text)) <= width
@@ -316,7 +310,7 @@ def test_equal_code_is_rarely_told_to_be_faster(n: int) -> None:
 
 
 def test_the_baseline_against_itself_is_thin_and_says_why_pairs_see_less() -> None:
-    shown = lines(replace(CASES["helps"], floor=Interval(-0.01, 0.01)), 80)
+    shown = lines(replace(CASES["helps"], floor=Floor(-0.01, 0.01)), 80)
     row = next(line for line in shown if line.startswith("baseline against itself"))
     assert "╌" in row
     assert "░" not in row

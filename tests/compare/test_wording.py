@@ -17,10 +17,10 @@ from rich.text import Text
 from q1lab import paths
 from q1lab.compare import cache, figure, results, wording
 from q1lab.compare.charts import comparison_figure
-from q1lab.compare.comparison import VERSION, Comparison, from_dict
+from q1lab.compare.comparison import VERSION, Comparison, Floor, from_record, to_record
 from q1lab.compare.export import STUDY_COLUMNS
 from q1lab.compare.results import ResultLine
-from q1lab.compare.stats import Interval, Kind, Note, Reason
+from q1lab.compare.stats import Kind, Note, Reason
 from q1lab.compare.terminal import lines
 from q1lab.documents import comparison, comparison_tables, modification, post
 from q1lab.documents.reproduce import Reproduction
@@ -47,23 +47,23 @@ def flat(text: str) -> str:
 def line_of(c: Comparison) -> ResultLine:
     """The comparison as the results table reads it."""
     return ResultLine(
-        id=c.study,
-        variant=c.variant,
-        baseline=c.baseline,
-        preset=c.preset,
-        data=c.data,
-        data_sha256=c.data_sha256,
-        dtype=c.dtype,
-        created=c.created,
+        id=c.study.id,
+        variant=c.study.variant,
+        baseline=c.study.baseline,
+        preset=c.study.trainer.recipe,
+        data=c.study.data.name,
+        data_sha256=c.study.data.sha256,
+        dtype=c.study.trainer.number_format,
+        created=c.study.created,
         done=6,
         total=6,
-        headline=c.headline,
-        verdict=c.verdict,
-        n=c.n,
-        mean=c.mean,
-        ends=c.ends,
-        alpha=c.alpha,
-        delta=c.delta,
+        headline=c.analysis.headline,
+        verdict=c.analysis.verdict,
+        n=c.analysis.n,
+        mean=c.analysis.mean,
+        ends=c.analysis.ends,
+        alpha=c.analysis.alpha,
+        delta=c.analysis.delta,
     )
 
 
@@ -80,7 +80,7 @@ def tellers(c: Comparison) -> dict[str, str]:
     return {
         "terminal": flat("\n".join(lines(c, 110))),
         "app": flat(plot),
-        "list": flat(beside) if c.mean is not None else "",
+        "list": flat(beside) if c.analysis.mean is not None else "",
         "card": flat(wording.line(c)),
         "document": flat(modification.document(document).text),
         "post": flat(post.document(draft).text),
@@ -95,7 +95,7 @@ def tellers(c: Comparison) -> dict[str, str]:
 
 def test_after_a_second_look_every_teller_names_the_level_in_use() -> None:
     found = make({**BASE, 3: 1.9081}, {**HELPS, 3: 1.8799}, alpha=0.025)
-    assert found.verdict == "helps"
+    assert found.analysis.verdict == "helps"
     for name, text in tellers(found).items():
         named = re.findall(r"([0-9.]+%) (?:interval|CI\b)", text.replace("95% bootstrap CI", ""))
         assert set(named) <= {"97.5%"}, (name, named)
@@ -107,7 +107,7 @@ def test_an_interval_that_excludes_0_never_ends_at_0(effect: float) -> None:
     base = {seed: 1.9 + 0.01 * seed for seed in range(4)}
     mod = {seed: value + effect * (1 + 0.05 * seed) for seed, value in base.items()}
     found = make(base, mod)
-    assert found.verdict == ("helps" if effect < 0 else "hurts")
+    assert found.analysis.verdict == ("helps" if effect < 0 else "hurts")
     for name, text in tellers(found).items():
         for shown in re.findall(r"(?:to|between|\[|and|,) ?([+−]?0\.0+)(?![0-9e.])", text):
             pytest.fail(f"{name} shows an end as {shown}: {text}")
@@ -115,7 +115,7 @@ def test_an_interval_that_excludes_0_never_ends_at_0(effect: float) -> None:
 
 def test_without_a_spread_the_reason_is_the_true_one() -> None:
     found = make({0: 1.5, 1: 1.6, 2: 1.7}, {0: 1.4, 1: 1.5, 2: 1.6})
-    assert found.reason is Reason.NO_SPREAD
+    assert found.analysis.reason is Reason.NO_SPREAD
     for name in ("terminal", "document", "app", "json"):
         text = tellers(found)[name]
         assert "Without a spread" in text, name
@@ -158,10 +158,10 @@ def test_the_reason_is_never_told_twice() -> None:
         make({**BASE, 3: 1.9}, HELPS, complete=False),
         make(BASE, BASE),
     ):
-        assert found.reason is not None
+        assert found.analysis.reason is not None
         for name, text in tellers(found).items():
             assert text.count(wording.reason(found)[:60]) <= 2, name  # JSON and drafts quote it
-        assert "\n".join(lines(found, 100)).count("⚠") == len(found.notes)
+        assert "\n".join(lines(found, 100)).count("⚠") == len(found.analysis.notes)
 
 
 def test_a_threshold_is_shown_on_the_side_where_it_is() -> None:
@@ -169,9 +169,12 @@ def test_a_threshold_is_shown_on_the_side_where_it_is() -> None:
     base = dict.fromkeys(range(4), 1.9)
     mod = {0: 1.9091, 1: 1.9093, 2: 1.9092, 3: 1.9094}
     found = make(base, mod, delta=0.0095)
-    assert found.ends is not None
-    shown = [float(end.replace("−", "-")) for end in wording.numbers(found).ends(found.ends)]
-    assert (shown[1] < 0.0095) == (found.ends.high < 0.0095)
+    assert found.analysis.ends is not None
+    shown = [
+        float(end.replace("−", "-"))
+        for end in wording.numbers(found.analysis).ends(found.analysis.ends)
+    ]
+    assert (shown[1] < 0.0095) == (found.analysis.ends.high < 0.0095)
 
 
 # ── told alike
@@ -216,40 +219,44 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
     for name in ("terminal", "app"):
         # notes and predictions may name another verdict, but the first word is this one's
         assert told[name].startswith(wording.word(c)), name
-    assert f": {c.verdict}" in told["card"]
-    assert f"Verdict: {c.verdict}" in told["document"]
+    assert f": {c.analysis.verdict}" in told["card"]
+    assert f"Verdict: {c.analysis.verdict}" in told["document"]
     assert told["page"].startswith(f"# {wording.word(c)}: ")
-    assert f"| {c.verdict} |" in told["table"]
-    assert f'"verdict": "{c.verdict}"' in told["json"]
-    assert c.mean is None or f"· {c.verdict} ·" in told["list"]
-    if c.ends is not None and c.mean is not None:
-        low, high = wording.numbers(c).ends(c.ends)
+    assert f"| {c.analysis.verdict} |" in told["table"]
+    assert f'"verdict": "{c.analysis.verdict}"' in told["json"]
+    assert c.analysis.mean is None or f"· {c.analysis.verdict} ·" in told["list"]
+    if c.analysis.ends is not None and c.analysis.mean is not None:
+        low, high = wording.numbers(c.analysis).ends(c.analysis.ends)
         for name in ("card", "list", "document", "page", "post", "table", "json", "app"):
             assert f"{low} to {high}" in told[name], (name, told[name])
         assert f"[{low}, {high}]" in told["terminal"]
         for name in ("terminal", "card", "document", "page", "post", "json", "table"):
-            assert wording.level(c) in told[name], name
-        for end, shown in ((c.ends.low, low), (c.ends.high, high)):
+            assert wording.level(c.analysis) in told[name], name
+        for end, shown in ((c.analysis.ends.low, low), (c.analysis.ends.high, high)):
             value = float(shown.replace("−", "-"))
             assert (value > 0, value < 0) == (end > 0, end < 0), "an end keeps its sign"
-        if c.ends.excludes_zero():
-            assert wording.mean(c)[0] in "−+", "a mean that excludes 0 has its sign"
+        if c.analysis.ends.excludes_zero():
+            assert wording.mean(c.analysis)[0] in "−+", "a mean that excludes 0 has its sign"
     row = wording.columns(c)
     assert tuple(row) == STUDY_COLUMNS
-    assert (row["verdict"], row["difference"], row["pairs"]) == (c.verdict, c.mean, len(c.pairs))
-    if c.ends is not None:
-        assert (row["low"], row["high"]) == (c.ends.low, c.ends.high)
-        assert row["level"] == wording.level(c)
-    if c.mean is not None:
-        mean = wording.mean(c)
+    assert (row["verdict"], row["difference"], row["pairs"]) == (
+        c.analysis.verdict,
+        c.analysis.mean,
+        len(c.analysis.pairs),
+    )
+    if c.analysis.ends is not None:
+        assert (row["low"], row["high"]) == (c.analysis.ends.low, c.analysis.ends.high)
+        assert row["level"] == wording.level(c.analysis)
+    if c.analysis.mean is not None:
+        mean = wording.mean(c.analysis)
         for name in ("terminal", "card", "document", "page", "table", "app", "list"):
             assert f"{mean}" in told[name], (name, mean)
-    if c.verdict == "no verdict":
+    if c.analysis.verdict == "no verdict":
         assert not [name for name in told if "it decides" in told[name]], "nothing is decided"
     for name in ("terminal", "app", "table"):
-        if c.mean is not None:
+        if c.analysis.mean is not None:
             assert wording.seeds(c) in told[name], name
-    if c.reason is not None:
+    if c.analysis.reason is not None:
         for name in ("terminal", "app", "document", "page", "post", "json"):
             assert flat(wording.reason(c)).split(". ")[0][:50] in told[name], name
 
@@ -257,9 +264,9 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
 @settings(max_examples=30, deadline=None)
 @given(comparisons())
 def test_a_record_survives_the_border(c: Comparison) -> None:
-    text = json.dumps(c.to_dict(), allow_nan=False)
-    assert from_dict(json.loads(text)) == c
-    assert from_dict({**json.loads(text), "v": VERSION - 1}) is None
+    text = json.dumps(to_record(c), allow_nan=False)
+    assert from_record(json.loads(text)) == c
+    assert from_record({**json.loads(text), "v": VERSION - 1}) is None
 
 
 def letters(text: str) -> str:
@@ -267,7 +274,7 @@ def letters(text: str) -> str:
 
 
 def test_rows_of_the_figure_have_one_name_everywhere() -> None:
-    c = make(BASE, HELPS, delta=0.01, floor=Interval(-0.008, 0.008))
+    c = make(BASE, HELPS, delta=0.01, floor=Floor(-0.008, 0.008))
     shown = figure.of_comparison(c)
     pairs = next(bar for bar in shown.bars if bar.kind == "pairs")
     labels = {bar.kind: bar.label for bar in shown.bars} | {"pairs": pairs.parts[0].label}
@@ -295,8 +302,8 @@ def test_rows_of_the_figure_have_one_name_everywhere() -> None:
 def test_the_picture_says_the_same(c: Comparison) -> None:
     text = comparison_figure(c, {}, "svg").decode()
     assert f"<!-- {wording.word(c)}" in text
-    if c.ends is not None and c.pairs:
-        assert wording.interval_label(c) in text
+    if c.analysis.ends is not None and c.analysis.pairs:
+        assert wording.interval_label(c.analysis) in text
 
 
 def test_studies_side_by_side_name_another_number_of_threads() -> None:
@@ -310,8 +317,8 @@ def test_studies_side_by_side_name_another_number_of_threads() -> None:
 def test_a_budget_at_which_little_is_trained_is_called_short(iters: int, short: bool) -> None:
     """Curves that still fall fast are named beside the verdict, whatever it is."""
     found = with_curves(iters, lambda at: 1.9 + 2.2 * math.exp(-at / 300))
-    assert found.verdict == "cannot tell"
-    assert (found.still_falling is not None) == short
+    assert found.analysis.verdict == "cannot tell"
+    assert (wording.to_json(found)["still_falling"] is not None) == short
     assert ("little is trained" in " ".join(wording.notes(found))) == short
 
 
@@ -338,13 +345,14 @@ def with_curves(iters: int, loss: Callable[[int], float], name: str = "rope-1") 
 def test_a_val_loss_that_rises_is_named_with_the_budget_of_its_minimum() -> None:
     """What is compared then is how fast the arms overfit."""
     found = with_curves(5000, lambda at: 1.47 + ((at - 1500) / 5000) ** 2)
-    (note,) = [one for one in found.notes if one.kind is Kind.RISING]
+    (note,) = [one for one in found.analysis.notes if one.kind is Kind.RISING]
     assert note.facts["at"] == 1500
     text = wording.note(note, found)
     assert "lowest at iter 1,500 and rose by 0.49 nats" in text
     assert "--max-iters 1500" in text
     assert not any(
-        one.kind is Kind.RISING for one in with_curves(5000, lambda at: 1.5, "rope-2").notes
+        one.kind is Kind.RISING
+        for one in with_curves(5000, lambda at: 1.5, "rope-2").analysis.notes
     )
 
 
@@ -364,7 +372,7 @@ def test_the_list_of_studies_knows_their_threads() -> None:
 
 def test_of_imported_runs_nobody_says_what_they_share() -> None:
     told = tellers(make(BASE, HELPS))
-    imported = tellers(make(BASE, HELPS, imported=True))
+    imported = tellers(make(BASE, HELPS, imported={}))
     for name in ("document", "page", "post"):
         assert "see the same batches" in told[name], name
         assert "see the same batches" not in imported[name], name
@@ -374,7 +382,7 @@ def test_of_imported_runs_nobody_says_what_they_share() -> None:
 def test_the_verdict_line_of_the_app_is_the_terminals() -> None:
     found = make(BASE, HELPS)
     words: Text = verdict_words(found, COLORS)
-    assert words.plain == f"HELPS  {wording.mean(found)}"
+    assert words.plain == f"HELPS  {wording.mean(found.analysis)}"
 
 
 @settings(max_examples=200, deadline=None)
@@ -398,7 +406,7 @@ def test_json_holds_no_nan() -> None:
 def test_the_scope_says_what_the_arms_share_at_the_start() -> None:
     found = make(BASE, HELPS, shared_at_start=0.348)
     assert "35% of the baseline's weights shared at the start" in wording.scope(found)
-    assert from_dict(found.to_dict()) == found
+    assert from_record(to_record(found)) == found
     assert "shared at the start" not in wording.scope(make(BASE, HELPS))
 
 

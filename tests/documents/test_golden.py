@@ -15,6 +15,7 @@ from q1lab.errors import Problem
 from q1lab.study import presets
 from tests.kit import document_records as records
 from tests.kit import places
+from tests.kit.plans import changed
 
 GOLDEN = places.GOLDEN / "documents"
 
@@ -128,7 +129,8 @@ def test_the_table_of_all_studies_says_how_they_differ() -> None:
 
     usual = records.comparison("helps")
     config = presets.resolve("quick", {"max_iters": "60", "n_kv_head": "4"}, ("n_kv_head",))
-    other = dataclasses.replace(usual, study="gqa-3", preset="quick", config=config)
+    plan = changed(usual.study, id="gqa-3", preset="quick", config=config)
+    other = dataclasses.replace(usual, study=plan)
     assert "quick, 60 iters, n_kv_head=4 |" in studies_table([usual, other])
 
 

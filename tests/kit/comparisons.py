@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from q1lab.compare import stats
 from q1lab.compare.comparison import ArmResult, Comparison
-from q1lab.study.studies import ARMS
+from q1lab.study.studies import ARMS, Arm, Data, Study
+from tests.kit.plans import of_keys
 
 SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 CONFIG = {
@@ -64,17 +66,46 @@ def make(
             tokens_per_s=speed,
             wall_s=wall,
         )
-    facts: dict[str, Any] = {
-        **vars(found),
-        "study": "rope-1",
-        "created": "2026-03-07T08:30:00+00:00",
-        "seeds": tuple(sorted({*base, *modified})),
-        "data": "shakespeare",
-        "data_sha256": SHA256,
-        "config": CONFIG,
-        "preset": "cpu",
-        "dtype": "bf16",
-        "device": "cpu",
-        **more,
+    parts = {key: more.pop(key) for key in ("floor", "timed", "asking") if key in more}
+    found = replace(found, notes=more.pop("notes", found.notes))
+    seeds = tuple(sorted({*base, *modified})) or (0,)
+    return Comparison(planned(variant, baseline, seeds, headline, **more), found, arms, **parts)
+
+
+def planned(
+    variant: str, baseline: str, seeds: tuple[int, ...], headline: str = "paired", **keys: Any
+) -> Study:
+    """The plan of a study that was compared, with these keys of ``study.json``."""
+    arms = {
+        arm: Arm(name, "", f"source/{arm}/model.py", sha, name, 0, 0)
+        for arm, name, sha in zip(ARMS, (baseline, variant), ("a" * 64, "b" * 64), strict=True)
     }
-    return Comparison(variant=variant, baseline=baseline, arms=arms, complete=complete, **facts)
+    return of_keys(
+        **{
+            "id": "rope-1",
+            "created": "2026-03-07T08:30:00+00:00",
+            "arms": arms,
+            "looks": (seeds,),
+            "headline": headline,
+            "data": Data("shakespeare", SHA256, "", 0, 0, 0, 0),
+            "config": CONFIG,
+            "preset": "cpu",
+            "dtype": "bf16",
+            "device": "cpu",
+            "jobs": 1,
+            "threads": 1,
+            "versions": {},
+            **keys,
+        }
+    )
+
+
+def renamed(c: Comparison, variant: str) -> Comparison:
+    """The comparison of a modified arm of another name."""
+    arm = replace(c.study.arms["modified"], variant=variant)
+    return replace(c, study=replace(c.study, arms={**c.study.arms, "modified": arm}))
+
+
+def times_asked(c: Comparison) -> tuple[int, int]:
+    """How many studies asked the question of a comparison, and with how many looks in all."""
+    return c.asking.studies, c.asking.all_looks

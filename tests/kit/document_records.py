@@ -57,12 +57,14 @@ def comparison(
         delta=delta,
         prediction=prediction,
         variant=variant,
-        study=study or f"{variant}-1",
+        id=study or f"{variant}-1",
     )
-    if made.bootstrap is None:
+    analysis = made.analysis
+    if analysis.bootstrap is None:
         return made
     # a simulated figure; it may be made finer
-    return replace(made, bootstrap=replace(made.bootstrap, true_coverage=74.2))
+    rounded = replace(analysis.bootstrap, true_coverage=74.2)
+    return replace(made, analysis=replace(analysis, bootstrap=rounded))
 
 
 DIFF = """\

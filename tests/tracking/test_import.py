@@ -379,7 +379,7 @@ def test_a_run_that_finished_without_saying_its_loss_did_not_diverge(
     with Store() as store:
         told = compare(store, study)
     assert (study.design.headline, told.lost) == ("paired", 0)
-    assert (told.reason is Reason.INCOMPLETE) != evaluated
+    assert (told.analysis.reason is Reason.INCOMPLETE) != evaluated
     assert evaluated or "doesn't say its final val loss" in " ".join(wording.notes(told))
 
 

@@ -14,8 +14,9 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
 from q1lab.compare import figure, wording
+from q1lab.compare.comparison import Floor
 from q1lab.compare.figure import Bar, Figure
-from q1lab.compare.stats import Interval, Kind, Note
+from q1lab.compare.stats import Kind, Note
 from q1lab.formats import signed, speed, time_left
 from q1lab.index.view import RunView, StudyView, line_of
 from q1lab.study.metric import VAL_LOSS, Metric
@@ -313,7 +314,7 @@ def test_of_many_pairs_the_plot_draws_the_ends_and_says_so() -> None:
     lines = [line.plain for line in forest.draw(figure.of_comparison(record), 80, COLORS)]
     drawn = [line for line in lines if line.startswith("pair of seed ")]
     assert len(drawn) == 10
-    number = wording.numbers(record)
+    number = wording.numbers(record.analysis)
     for end in (min(values.values()), max(values.values())):
         assert any(line.endswith(number(end)) for line in drawn)
     assert "10 of 200 pairs are drawn: the 5 lowest and the 5 highest differences." in lines
@@ -324,7 +325,7 @@ FOUND = make(
     BASE,
     {9: 1.897, 10: 1.9001, 11: 1.8951},
     delta=0.01,
-    floor=Interval(-0.008, 0.008),
+    floor=Floor(-0.008, 0.008),
     notes=(Note(Kind.UNCHECKED),),
 )
 
@@ -344,13 +345,13 @@ def test_the_declared_interval_is_the_one_shown() -> None:
     assert [part.label for part in bars["pairs"].parts] == [
         f"pair of seed {seed}" for seed in (9, 10, 11)
     ]
-    assert FOUND.paired is not None
-    assert bars["interval"].low == FOUND.paired.low
+    assert FOUND.analysis.paired is not None
+    assert bars["interval"].low == FOUND.analysis.paired.low
     assert bars["bootstrap"].note == "covers about 75%, not 95%"
     assert plot.caveats == ("The model file was trained without its checks (--unchecked).",)
     welch = make(BASE, {9: 1.897, 10: 1.9001, 11: 1.8951}, "welch")
-    assert welch.welch is not None
-    assert figure.of_comparison(welch).bars[0].low == welch.welch.low
+    assert welch.analysis.welch is not None
+    assert figure.of_comparison(welch).bars[0].low == welch.analysis.welch.low
 
 
 def test_the_difference_is_whole_beside_long_names() -> None:

@@ -325,11 +325,11 @@ def test_the_noise_beside_delta_is_that_of_the_floor() -> None:
 
 
 def test_intervals_in_the_text_are_drawn_as_the_program_draws_them() -> None:
-    from q1lab.compare.comparison import Interval
+    from q1lab.compare.comparison import Floor
     from q1lab.compare.terminal import lines
     from tests.compare.test_verdict import CASES
 
-    shown = lines(replace(CASES["helps"], floor=Interval(-0.01, 0.01)), 80)
+    shown = lines(replace(CASES["helps"], floor=Floor(-0.01, 0.01)), 80)
     text = (SHIPPED / "session-b.md").read_text()
     for label in ("baseline against itself", "95% interval"):
         (told,) = (line for line in text.splitlines() if re.match(rf"{label}.*[├╌░]", line))

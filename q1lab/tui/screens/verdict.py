@@ -82,7 +82,9 @@ class VerdictScreen(OwnScreen[None]):
         label, made, name = self.q1.week.label, self.record, self.study_id
         if made is not None:
             self.q1.desk.ask(
-                lambda store: evidence.note_looked(store, label, "compare", name, made.variant)
+                lambda store: evidence.note_looked(
+                    store, label, "compare", name, made.study.variant
+                )
             )
 
     def on_resize(self) -> None:
@@ -134,7 +136,7 @@ class VerdictScreen(OwnScreen[None]):
 
     def action_more(self) -> None:
         """The same question with as many seeds as the verdict names."""
-        needed = self.record.seeds_needed if self.record is not None else None
+        needed = self.record.analysis.seeds_needed if self.record is not None else None
         with self.q1.careful():
             study = studies.load(self.study_id)
             self.dismiss()

@@ -24,15 +24,15 @@ def settled(view: Focus) -> Comparison | None:
     record = view.record
     if record is None or not view.runs or not all(run.state in ENDED for run in view.runs):
         return None
-    return record if record.complete and record.seeds == view.study.seeds else None
+    return record if record.analysis.complete and record.study.seeds == view.study.seeds else None
 
 
 def verdict_words(c: Comparison, colors: Palette) -> Text:
     """``CANNOT TELL  −0.0123``: the verdict and the mean difference."""
-    tone = getattr(colors, TONES.get(c.verdict, "foreground"))
+    tone = getattr(colors, TONES.get(c.analysis.verdict, "foreground"))
     text = Text(wording.word(c), style=f"bold {tone}")
-    if c.mean is not None:
-        text.append(f"  {wording.mean(c)}", style=colors.foreground)
+    if c.analysis.mean is not None:
+        text.append(f"  {wording.mean(c.analysis)}", style=colors.foreground)
     return text
 
 
