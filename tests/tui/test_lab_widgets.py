@@ -256,6 +256,24 @@ async def test_losses_that_are_nearly_equal_have_labels_that_differ_and_fit() ->
     assert len({line.index(sign) for line in lines[1:-1] for sign in "┤│" if sign in line}) == 1
 
 
+async def test_a_rate_and_a_count_have_labels_that_fit() -> None:
+    class Alone(App[None]):
+        def compose(self) -> ComposeResult:
+            yield LossChart()
+
+    app = Alone()
+    async with app.run_test(size=(60, 20)):
+        chart = app.query_one(LossChart)
+        for low, high, unit in ((1e-4, 1e-3, "×1e-3"), (2e8, 5e9, "×1e9"), (0.0, 0.5, "")):
+            points = {"x": ((1, low), (9, high))}
+            chart.data = chart_data([run(curves=points)], VAL_LOSS, "x")
+            lines = [line.plain for line in chart._draw(COLORS)]
+            labels = [line[:GUTTER].rstrip("┤ ").strip() for line in lines if "┤" in line]
+            assert len(labels) == len(set(labels)) > 2
+            assert all(0 <= float(label) < 10 for label in labels)
+            assert unit in lines[0]
+
+
 def test_the_exact_loss_at_the_end_closes_a_val_curve() -> None:
     (arm,) = chart_data([run(val=((50, 2.0),), iter=100, val_loss=1.9)], VAL_LOSS).arms
     assert arm.mean == ((50, 2.0), (100, 1.9))

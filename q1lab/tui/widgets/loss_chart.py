@@ -124,9 +124,11 @@ class LossChart(Widget, can_focus=True):
             return [*lines, *blank, Text(words.center(width)[:width], colors.muted)]
         y_low, y_high = min(seen), max(seen)
         most = max(2, rows // 3)
-        room = max(0, GUTTER - 3 - len(f"{y_high:.0f}"))  # decimals that a label has
+        unit = _unit(max(abs(y_low), abs(y_high)))
+        lines[0] = self._title(colors, width, unit)
+        room = max(0, GUTTER - 3 - len(f"{y_high / unit:.0f}"))  # decimals that a label has
         # labels tell their places apart; what is nearer together than that is drawn as equal
-        pad = max((y_high - y_low) * 0.04, (most * 10.0**-room - (y_high - y_low)) / 2)
+        pad = max((y_high - y_low) * 0.04, (most * unit * 10.0**-room - (y_high - y_low)) / 2)
         log_loss = self.log_loss and y_low > 0
         y_low, y_high = (y_low / 1.01, y_high * 1.01) if log_loss else (y_low - pad, y_high + pad)
         x_axis = _Axis(x_low, x_high, 2 * self._columns - 1, self.log_iter)
@@ -136,14 +138,14 @@ class LossChart(Widget, can_focus=True):
             _draw_arm(canvas, arm, pen, x_axis, y_axis)
         marks = log_ticks(y_low, y_high, rows // 2) if log_loss else ticks(y_low, y_high, most)
         labels = {y_axis.at(value) >> 2: value for value in marks}
-        digits = min(room, _digits(marks))
+        digits = min(room, _digits([mark / unit for mark in marks]))
         pens = [Style(color=colors.arm(a.arm), bold=True) for a in self.data.arms]
         thin = [Style(color=colors.faint(colors.arm(a.arm))) for a in self.data.arms]
         tints = [colors.tint(colors.arm(a.arm), 0.22) for a in self.data.arms]
         muted = Style(color=colors.muted)
         for row, pieces in enumerate(canvas.rows()):
             value = labels.get(row)
-            label = "" if value is None else f"{value:.{digits}f}"
+            label = "" if value is None else f"{value / unit:.{digits}f}"
             line = Text.assemble((f"{label:>{GUTTER - 2}} {'┤' if label else '│'}", muted))
             for piece in pieces:
                 style = (
@@ -164,8 +166,9 @@ class LossChart(Widget, can_focus=True):
             return first * (last / first) ** self.span[0], first * (last / first) ** self.span[1]
         return first + (last - first) * self.span[0], first + (last - first) * self.span[1]
 
-    def _title(self, colors: Palette, width: int) -> Text:
+    def _title(self, colors: Palette, width: int, unit: float = 1.0) -> Text:
         line = Text.assemble((f" {self.data.name}", f"bold {colors.foreground}"))
+        line.append("" if unit == 1 else f" (×1e{math.log10(unit):.0f})", colors.muted)
         for arm in self.data.arms:
             line.append(f"  {LOOK[arm.arm]} ", f"bold {colors.arm(arm.arm)}")
             seeds = "" if arm.n < 1 else f" ({arm.n} seed{'s' if arm.n > 1 else ''})"
@@ -256,6 +259,12 @@ def _dots(
         out.append((column, y_axis.at(total / count)))
     inside = [k for k, (x, _) in enumerate(out) if 0 <= x <= x_axis.dots]
     return out[max(0, inside[0] - 1) : inside[-1] + 2] if inside else out
+
+
+def _unit(largest: float) -> float:
+    """What labels are counted in: 1, or a power of ten where a label has no room for the number."""
+    power = math.floor(math.log10(largest)) if largest > 0 else 0
+    return 1.0 if -3 < power < 4 else 10.0**power
 
 
 def _digits(marks: list[float]) -> int:
