@@ -18,6 +18,7 @@ from q1lab.compare import looks, stats
 from q1lab.compare.ledger import Asked, End, Family, pairs_of
 from q1lab.compare.scoring import Score, score
 from q1lab.compare.stats import Analysis, Interval, Kind, Note, Reason
+from q1lab.errors import Problem
 from q1lab.files import plain
 from q1lab.index.store import Row
 from q1lab.study import command, studies
@@ -193,10 +194,14 @@ def to_record(c: Comparison) -> dict[str, Any]:
 
 
 def from_record(record: Mapping[str, Any]) -> Comparison | None:
-    """What ``to_record`` wrote; None for a record of another version, which is to be made anew."""
+    """What ``to_record`` wrote; None for one that is to be made anew: of another version, or of a
+    trainer or a design that is no longer here."""
     if record.get("v") != VERSION:
         return None
-    return records.load(Comparison, record, study=studies.from_dict(record["study"]))
+    try:
+        return records.load(Comparison, record, study=studies.from_dict(record["study"]))
+    except (Problem, ValueError):
+        return None
 
 
 def build(

@@ -30,15 +30,15 @@ def test_scores(outcome: str, direction: str, scored: str) -> None:
     predicted = {**records.PREDICTION, "direction": direction}
     found = records.comparison(outcome, predicted)
     assert found.score is not None
-    assert found.score == score(predicted, found)
+    assert found.score == score(predicted, found.analysis)
     assert found.score.outcome == scored
     expected = {"lower": -0.03, "higher": 0.03, "same": 0.0}[direction]
     assert found.score.predicted == expected
-    if found.mean is None:
+    if found.analysis.mean is None:
         assert found.score.off is None
         assert found.score.inside is None
     else:
-        assert found.score.off == pytest.approx(abs(expected - found.mean))
+        assert found.score.off == pytest.approx(abs(expected - found.analysis.mean))
     assert wording.OUTCOME_WORDS[found.score.outcome] in wording.prediction(found)
 
 

@@ -269,6 +269,13 @@ def test_a_record_survives_the_border(c: Comparison) -> None:
     assert from_record({**json.loads(text), "v": VERSION - 1}) is None
 
 
+@pytest.mark.parametrize("damage", [{"trainer": "gone"}, {"v": 99}])
+def test_a_record_of_a_part_that_is_not_here_is_made_anew(damage: dict[str, object]) -> None:
+    record = to_record(make(BASE, HELPS))
+    assert from_record(record) is not None
+    assert from_record({**record, "study": {**record["study"], **damage}}) is None
+
+
 def letters(text: str) -> str:
     return re.sub(r"[^\w%()]+", "", text)
 
