@@ -174,3 +174,12 @@ def cut_cells(text: str, cells: int) -> str:
     if cell_len(text) <= cells:
         return text
     return set_cell_size(text, max(0, cells - 1)).rstrip() + ELLIPSIS
+
+
+def passes(many: float | None) -> str:
+    """How often a run reads its text: ``1.5 passes``; empty where that is not known."""
+    if many is None:
+        return ""
+    if many < 0.1:
+        return f"{many:.1g} passes"
+    return f"{many:.1f} passes" if many < 10 else f"{round(many):,} passes"

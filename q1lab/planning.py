@@ -29,6 +29,7 @@ from q1lab.study.engines.choice import by_hand
 from q1lab.study.kept import Kept
 from q1lab.study.series import Series
 from q1lab.study.studies import Study
+from q1lab.study.trainer import Trainer
 from q1lab.tracking import state as wandb_state
 
 
@@ -83,9 +84,12 @@ def draft_of(wish: Wish, store: Store) -> Draft:
     seeds = command.seeds_of(wish)
     if wish.jobs is not None and wish.jobs < 1:
         raise Problem(f"--jobs {wish.jobs}: at least one run must train at a time")
-    trainer = next(kind for kind in kinds.every("trainer") if kind.takes(wish))
-    drafted: Draft = trainer.draft(typed, wish, seeds, again, store)
-    return drafted
+    return trainer_of(wish).draft(typed, wish, seeds, again, store)
+
+
+def trainer_of(wish: Wish) -> type[Trainer]:
+    """The trainer that a request is for."""
+    return next(kind for kind in kinds.every("trainer") if kind.takes(wish))
 
 
 def resolve(

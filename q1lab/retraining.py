@@ -21,7 +21,6 @@ from q1lab.files import plain, read_bytes, sha256_json, write_atomic
 from q1lab.index import ingest
 from q1lab.study import children, corpora, declared, events, kept, studies
 from q1lab.study.bundle import Bundle
-from q1lab.study.loop import shown
 from q1lab.study.metric import Metric
 from q1lab.study.sameness import FIRST_LOSSES
 from q1lab.study.states import ENDED, State
@@ -152,10 +151,10 @@ class Retraining:
     def commands(self, runs: Sequence[Run]) -> str:
         """What a person is shown before somebody else's command runs; empty where q1lab's own loop
         trains. Problem where it can't be shown."""
-        loop = self.study.trainer.command
-        if loop is None:
+        shown = {run: self.study.trainer.shown(run) for run in runs}
+        if not any(shown.values()):
             return ""
-        lines = (f"  {run.name}: {shown(loop, run.variant, run.seed)}" for run in runs)
+        lines = (f"  {run.name}: {line}" for run, line in shown.items())
         return "\n".join([f"starts in {self.start}, with the rights that you have:", *lines])
 
     def _finds_text(self) -> bool:

@@ -122,8 +122,7 @@ def run(
             seeds, wish = wish.seeds, named.trainer.request(named)
             if seeds != plain.seeds:
                 wish = replace(wish, seeds=seeds)
-        looked_at = "the model files" if wish.loop is None else "the command"
-        tell(f"Looking at {looked_at} and this machine …", as_json)
+        tell(f"Looking at {planning.trainer_of(wish).looks_at} and this machine …", as_json)
         if tune:
             tuned = _tune(store, wish, tune, as_json)
             if isinstance(tuned, int):
@@ -292,12 +291,7 @@ def _announce(name: str, what: str, plans: Sequence[planning.Plan], work: str) -
     fewest, most = first.design.pairs
     if fewest < most and any(plan.missing for plan in plans):
         seeds = f"{fewest} to {most} seeds each"
-    read = wording.passes(first.passes)
-    data = first.data.name + (f" ({read})" if read else "")
-    trainer = first.trainer
-    with_what = f"preset {trainer.recipe}, data {data}, {trainer.device} {trainer.number_format}"
-    if (loop := first.trainer.command) is not None:
-        with_what = f"{first.metric.name}, {first.metric.direction}, in {loop.folder}"
+    with_what = first.trainer.conditions(first)
     say(f"{name}: {what}, {seeds}, {with_what}, {first.trainer.jobs} at once")
     if work:
         click.echo(work)

@@ -23,12 +23,11 @@ from q1lab.files import plain
 from q1lab.index.store import Row
 from q1lab.study import command, studies
 from q1lab.study.events import first_event
-from q1lab.study.loop import Loop
 from q1lab.study.metric import Metric
 from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study, run_name
 
-VERSION = 13
+VERSION = 14
 """Of the record. Raise it when its form or its computation changes, so that kept ones are made
 anew."""
 
@@ -181,7 +180,7 @@ def facts(c: Comparison) -> dict[str, Any]:
             (list(note.facts.values()) for note in found.notes if note.kind is Kind.SHORT), None
         ),
         "passes": study.passes,
-        **({} if trainer.command is None else {"loop": trainer.command}),
+        "description": study.description,
     }
     dumped: dict[str, Any] = records.dump(record)
     return dumped
@@ -297,10 +296,9 @@ def _turned_back(found: Analysis) -> Analysis:
     )
 
 
-def _command_facts(loop: Loop, values: Mapping[str, dict[int, float | None]]) -> dict[str, Any]:
-    """What the verdict says of a command: whether a seed repeats, and how well pairs go
-    together."""
-    facts: dict[str, Any] = {"repeats": loop.repeats}
+def _going_together(values: Mapping[str, dict[int, float | None]]) -> dict[str, Any]:
+    """How well the arms' values of one seed go together, where that can be said."""
+    facts: dict[str, Any] = {}
     base, modified = (values[arm] for arm in ARMS)
     pairs = [
         (one, other)
@@ -441,9 +439,9 @@ def _notes(
     still_falling: tuple[float, float] | None,
 ) -> list[Note]:
     notes = [] if study.origin.series is None else [Note(Kind.SERIES)]
-    if (command := study.trainer.command) is not None:
+    if study.description.cautions:
         values = {arm: _values(rows, arm) for arm in ARMS}
-        notes.append(Note(Kind.COMMAND, _command_facts(command, values)))
+        notes.append(Note(Kind.COMMAND, _going_together(values)))
     if question.looks > 1 or question.later or question.could_be:
         facts = {key: getattr(question, key) for key in ("later", "could_be", "unreadable")}
         notes.append(Note(Kind.ASKED, facts))

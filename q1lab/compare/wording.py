@@ -25,9 +25,8 @@ from q1lab.compare.stats import (
     Reason,
 )
 from q1lab.files import plain
-from q1lab.formats import DASH, MINUS, cut_middle, duration, plural, rough, signed, unsigned
+from q1lab.formats import DASH, MINUS, cut_middle, duration, passes, plural, rough, signed, unsigned
 from q1lab.study import corpora
-from q1lab.study.loop import Loop
 from q1lab.study.metric import Metric
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import ARMS
@@ -211,53 +210,7 @@ def bootstrap_note(c: Comparison, n: int | None = None) -> str:
 
 def measured(c: Comparison) -> str:
     """What the arms of a pair share, and what is measured."""
-    if c.study.trainer.command is not None:
-        return by_command(c, c.study.trainer.command)
-    if not c.study.origin.is_ours:
-        return (
-            "The runs were trained elsewhere: what the two runs of a pair share besides the number "
-            "of their seed is not known here. The metric is their final validation loss in "
-            f"{c.metric.unit}; {c.metric.direction}."
-        )
-    return (
-        "Both arms start from the same values in every tensor they share and see the same batches. "
-        f"The metric is the validation loss in {c.metric.unit} at the last iter, over the whole "
-        f"validation set; {c.metric.direction}."
-    )
-
-
-NOT_CHECKED = (
-    "q1lab did not check what a command does: parameters and FLOPs of the arms, the split of the "
-    "data, and whether validation data are trained on."
-)
-
-
-def by_command(c: Comparison, found: Loop) -> str:
-    """What a command's runs measure, and what two of them share."""
-    base, modified = names(c)
-    which = {"last": "at its last step", "best": f"at its best step ({c.metric.better})"}[
-        found.take
-    ]
-    shares = (
-        "It was declared before the runs that a seed fixes the batches and the start of both arms."
-        if c.analysis.headline == "paired"
-        else "What runs with the same seed share is not known, so the arms are compared as wholes."
-    )
-    return (
-        f"Each run is the same command, with the arguments of {base} or {modified}. The metric is "
-        f"{c.metric.name} as the command reports it {which}; {c.metric.direction}. {shares}"
-    )
-
-
-REPEATS = {
-    "": "Nobody looked at the command before: whether a seed repeats is not known.",
-    "bit": "Before the runs, a short one with the same seed gave the same numbers to the bit, and "
-    "another seed gave others.",
-    "1e-4": "Before the runs, a short one with the same seed gave the same numbers to one part in "
-    "ten thousand, and another seed gave others.",
-    "no": "The same seed gives other numbers each time: a run can't be repeated, only its spread "
-    "can.",
-}
+    return c.study.description.measured
 
 
 FLOOR_LABEL = "baseline against itself"
@@ -265,12 +218,9 @@ FLOOR_LABEL = "baseline against itself"
 
 def floor_why(c: Comparison) -> str:
     """Why the row of the baseline against itself may be wider than all pairs."""
-    share = "share their seed, and with it the batches and what both start from"
-    if not c.study.origin.is_ours:
-        share = "have one seed's number; whether they share anything by it is not known here"
     return (
         "The baseline against itself compares runs of different seeds; the two runs of a pair "
-        f"{share}."
+        f"{c.study.description.pair_shares}."
     )
 
 
@@ -388,7 +338,7 @@ def verdict(c: Comparison) -> str:
 
 def within(c: Comparison) -> str:
     """For what the verdict holds."""
-    return "at this size and budget" if c.study.trainer.command is None else "with this command"
+    return c.study.description.within
 
 
 def itself(name: str) -> str:
@@ -636,7 +586,7 @@ def note(one: Note, c: Comparison) -> str:
             lines = plural(facts["lines"], "damaged line")
             return f"{lines} in the event files could not be read and were left out."
         case Kind.COMMAND:
-            return _command_note(c, facts)
+            return _trainer_note(c, facts)
         case Kind.UNCHECKED:
             return "The model file was trained without its checks (--unchecked)."
         case Kind.OVERRULED:
@@ -658,16 +608,17 @@ def note(one: Note, c: Comparison) -> str:
             )
 
 
-def _command_note(c: Comparison, facts: Mapping[str, Any]) -> str:
-    """What was looked at of a command, and what was not."""
-    parts = [REPEATS[str(facts["repeats"])]]
-    if c.study.trainer.command is not None and c.study.trainer.command.take == "best":
-        parts.insert(0, f"A run counts by the best {c.metric.name} of all its steps.")
+def _trainer_note(c: Comparison, facts: Mapping[str, Any]) -> str:
+    """What a reader should know of how the runs were made, and how well they go together."""
+    parts = list(c.study.description.cautions)
     if (r := facts.get("correlation")) is not None:
         low, high = (f"{end:.2f}".replace("-", MINUS) for end in facts["between"])
         r = f"{r:.2f}".replace("-", MINUS)
-        parts.append(f"Over the seeds the arms correlate by r = {r} ({low} to {high}).")
-    return " ".join([*parts, NOT_CHECKED])
+        parts.insert(
+            max(0, len(parts) - 1),
+            f"Over the seeds the arms correlate by r = {r} ({low} to {high}).",
+        )
+    return " ".join(parts)
 
 
 def asked(c: Comparison, facts: Mapping[str, Any]) -> str:
@@ -703,9 +654,7 @@ def surroundings(c: Comparison) -> str:
     text = f"{only} so far"
     if found.questions > 1:
         text = only if found.here == 1 else f"It is one of {found.here} questions on record"
-        text += (
-            f" about this {'data' if c.study.trainer.command is None else 'metric in this folder'}"
-        )
+        text += f" about this {c.study.description.about}"
         if found.texts > 1:
             text += f", and one of {found.questions} in all"
         if found.shared:
@@ -810,15 +759,6 @@ MANY_PASSES = 3
 """From here on a small model begins to learn its text by heart."""
 
 
-def passes(many: float | None) -> str:
-    """How often a run reads its text: ``1.5 passes``; empty where that is not known."""
-    if many is None:
-        return ""
-    if many < 0.1:
-        return f"{many:.1g} passes"
-    return f"{many:.1f} passes" if many < 10 else f"{round(many):,} passes"
-
-
 def many_passes(many: float | None) -> str:
     """What is said before runs that read their text often; empty for others."""
     if many is None or many <= MANY_PASSES:
@@ -861,8 +801,8 @@ def scope(c: Comparison) -> str:
     trainer = c.study.trainer
     config, trained = trainer.hyperparameters, budget(c)
     parts = []
-    if trainer.command is not None:
-        parts.append(f"the command `{plain(trainer.command.run)}` in {plain(c.study.data.name)}")
+    if c.study.description.trains:
+        parts.append(c.study.description.trains)
     elif c.study.data.name:
         sha = f" (sha256 {c.study.data.sha256[:8]})" if c.study.data.sha256 else ""
         parts.append(f"{plain(c.study.data.name)}{sha}")

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from q1lab.records import at_most, stored_as, text
+from q1lab.study.description import Description
 from q1lab.study.kinds import Part
+from q1lab.study.metric import Metric
 from q1lab.study.series import Series
+
+FULL_NAMES = {"val loss": "validation loss"}
 
 Name = Annotated[str, text(200)]
 Line = Annotated[str, text(1000)]
@@ -70,6 +74,10 @@ class Origin(Part):
         """What had to be allowed to compare the runs."""
         return ()
 
+    def describe(self, description: Description, metric: Metric) -> Description:
+        """What the trainer says of the runs, as far as that is known of runs from here."""
+        return description
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know of how the runs were taken in."""
@@ -115,6 +123,20 @@ class Imported(Origin):
     @property
     def notes(self) -> tuple[str, ...]:
         return self.imported.notes
+
+    def describe(self, description: Description, metric: Metric) -> Description:
+        unit = f" in {metric.unit}" if metric.unit else ""
+        return replace(
+            description,
+            measured=(
+                "The runs were trained elsewhere: what the two runs of a pair share besides the "
+                "number of their seed is not known here. The metric is their final "
+                f"{FULL_NAMES.get(metric.name, metric.name)}{unit}; {metric.direction}."
+            ),
+            pair_shares=(
+                "have one seed's number; whether they share anything by it is not known here"
+            ),
+        )
 
     def public(self, typed: TypedOptions) -> Self:
         here = replace(self.imported, source=Path(self.source).name)

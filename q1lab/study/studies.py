@@ -15,6 +15,7 @@ from q1lab.errors import FAILED, Problem, notice
 from q1lab.files import os_reason, plain, private_folder, read_shown_json, write_atomic
 from q1lab.records import inside, one_of, text, whole
 from q1lab.study import kinds, ranges
+from q1lab.study.description import Description
 from q1lab.study.design import Design
 from q1lab.study.metric import Metric
 from q1lab.study.origin import Origin
@@ -150,6 +151,11 @@ class Study:
         """Whether it counts as an asking of its question: not one pair, nor a file against itself,
         nor what is tried to tune one."""
         return len(self.seeds) > 1 and not self.is_floor and self.design.asks
+
+    @property
+    def description(self) -> Description:
+        """What a verdict says of the runs, as far as it is known here."""
+        return self.origin.describe(self.trainer.describe(self), self.metric)
 
     @property
     def metric(self) -> Metric:

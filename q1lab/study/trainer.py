@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from q1lab.records import at_most, one_of, stored_as, text, whole
+from q1lab.study.description import Description
 from q1lab.study.engines.choice import Choice
 from q1lab.study.kinds import Part
-from q1lab.study.loop import Loop
 from q1lab.study.metric import Metric
 from q1lab.study.tuning import Tuned
 
@@ -50,6 +50,8 @@ class Trainer(Part, ABC):
     """How a study's runs are made."""
 
     part: ClassVar[str] = "trainer"
+    looks_at: ClassVar[str] = "what trains"
+    """What is looked at before a study is planned, for the line that says so."""
 
     device: Name
     jobs: Annotated[int, whole(1, 1025)]
@@ -110,11 +112,6 @@ class Trainer(Part, ABC):
     def overruled(self) -> tuple[str, ...]:
         """Checks of the learner's file that failed and were overruled."""
         return ()
-
-    @property
-    def command(self) -> Loop | None:
-        """The learner's own command, where that is what trains."""
-        return None
 
     def seed_drawn(self, run: Run) -> int:
         """The seed that a run's weights and batches are drawn with."""
@@ -186,6 +183,29 @@ class Trainer(Part, ABC):
     def typed_again(self, study: Study) -> str:
         """What to type so that a study goes on."""
         return f"q1lab run {study.id}"
+
+    # ── in words
+
+    def describe(self, study: Study) -> Description:
+        """What a verdict says of the runs and of what they measure."""
+        return Description(
+            within="with this trainer",
+            about="data",
+            measured=(
+                f"The metric is {self.metric.name} as the trainer reports it; "
+                f"{self.metric.direction}."
+            ),
+            pair_shares="share their seed",
+        )
+
+    def conditions(self, study: Study) -> str:
+        """What it trains with, for the line that announces a study."""
+        return f"{self.metric.name}, {self.metric.direction}, on {study.data.name}"
+
+    def shown(self, run: Run) -> str:
+        """What a person is shown before this trainer runs on behalf of a stranger; empty where
+        q1lab's own code is all that runs."""
+        return ""
 
     # ── where it runs
 

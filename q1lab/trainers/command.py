@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from q1lab import records
-from q1lab.files import whole
-from q1lab.study.loop import Loop
+from q1lab.files import plain, whole
+from q1lab.study.description import Description
+from q1lab.study.loop import Loop, shown
 from q1lab.study.metric import Metric
 from q1lab.study.trainer import Trainer
 
@@ -20,10 +21,21 @@ if TYPE_CHECKING:
     from q1lab.study.design import TypedSeeds
     from q1lab.study.draft import Draft
     from q1lab.study.kept import Kept
-    from q1lab.study.studies import Study
+    from q1lab.study.studies import Run, Study
 
 NOT_KNOWN: Mapping[str, Any] = {"preset": "", "config": {"max_iters": 0}, "dtype": ""}
 """What a plan says in place of the settings of q1lab's own loop."""
+
+
+REPEATS = {
+    "": "Nobody looked at the command before: whether a seed repeats is not known.",
+    "bit": "Before the runs, a short one with the same seed gave the same numbers to the bit, and "
+    "another seed gave others.",
+    "1e-4": "Before the runs, a short one with the same seed gave the same numbers to one part in "
+    "ten thousand, and another seed gave others.",
+    "no": "The same seed gives other numbers each time: a run can't be repeated, only its spread "
+    "can.",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +43,7 @@ class Command(Trainer):
     """``labs/loop.py`` runs the command for each run, and reads the metric that it reports."""
 
     kind: ClassVar[str] = "command"
+    looks_at: ClassVar[str] = "the command"
     sign: ClassVar[str] = "loop"
 
     loop: Loop
@@ -48,10 +61,6 @@ class Command(Trainer):
     @property
     def metric(self) -> Metric:
         return self.loop.measures
-
-    @property
-    def command(self) -> Loop:
-        return self.loop
 
     @property
     def repeats(self) -> bool:
@@ -104,6 +113,40 @@ class Command(Trainer):
         here = self.started_in(whole(str(root / self.loop.folder)))
         options = {name: value for name, value in options.items() if name != "data"}
         return replace(here.request(kept.study), **options)
+
+    def describe(self, study: Study) -> Description:
+        which = {"last": "at its last step", "best": f"at its best step ({self.metric.better})"}
+        shares = (
+            "It was declared before the runs that a seed fixes the batches and the start of both "
+            "arms."
+            if study.design.headline == "paired"
+            else "What runs with the same seed share is not known, so the arms are compared as "
+            "wholes."
+        )
+        best = f"A run counts by the best {self.metric.name} of all its steps."
+        return Description(
+            within="with this command",
+            about="metric in this folder",
+            measured=(
+                f"Each run is the same command, with the arguments of {plain(study.baseline)} or "
+                f"{plain(study.variant)}. The metric is {self.metric.name} as the command reports "
+                f"it {which[self.loop.take]}; {self.metric.direction}. {shares}"
+            ),
+            pair_shares="share their seed, and with it the batches and what both start from",
+            trains=f"the command `{plain(self.loop.run)}` in {plain(study.data.name)}",
+            cautions=(
+                *([best] if self.loop.take == "best" else []),
+                REPEATS[self.loop.repeats],
+                "q1lab did not check what a command does: parameters and FLOPs of the arms, the "
+                "split of the data, and whether validation data are trained on.",
+            ),
+        )
+
+    def conditions(self, study: Study) -> str:
+        return f"{self.metric.name}, {self.metric.direction}, in {self.loop.folder}"
+
+    def shown(self, run: Run) -> str:
+        return shown(self.loop, run.variant, run.seed)
 
     def code_version(self) -> str:
         from q1lab.study import reuse

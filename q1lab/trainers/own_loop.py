@@ -8,8 +8,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
+from q1lab.formats import passes
 from q1lab.records import at_most, one_of, whole
 from q1lab.study import tuning
+from q1lab.study.description import Description
 from q1lab.study.design import seeds_text
 from q1lab.study.engines import choice
 from q1lab.study.hyperparameters import hyperparameter
@@ -48,6 +50,7 @@ class OwnLoop(Trainer):
     """Both arms train with one ``config``, but for what ``arm_config`` and ``seed_shift`` say."""
 
     kind: ClassVar[str] = "own"
+    looks_at: ClassVar[str] = "the model files"
 
     preset: Name
     config: Annotated[dict[str, Any], _config]
@@ -187,6 +190,23 @@ class OwnLoop(Trainer):
             return {} if usual == choice.HERE else {"engine": choice.HERE}
         options = tuple(f"{key}={value}" for key, value in self.engine.options.items())
         return {"engine": self.engine.text, "engine_options": options}
+
+    def describe(self, study: Study) -> Description:
+        return Description(
+            within="at this size and budget",
+            about="data",
+            measured=(
+                "Both arms start from the same values in every tensor they share and see the same "
+                f"batches. The metric is the validation loss in {self.metric.unit} at the last "
+                f"iter, over the whole validation set; {self.metric.direction}."
+            ),
+            pair_shares="share their seed, and with it the batches and what both start from",
+        )
+
+    def conditions(self, study: Study) -> str:
+        read = passes(study.passes)
+        data = study.data.name + (f" ({read})" if read else "")
+        return f"preset {self.preset}, data {data}, {self.device} {self.dtype}"
 
     def code_version(self) -> str:
         from q1lab.study import reuse

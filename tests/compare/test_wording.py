@@ -141,7 +141,7 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
         Kind.UNFINISHED: {"runs": ["modified-seed2"], "of": 6},
         Kind.DAMAGED: {"lines": 1},
         Kind.RISING: {"at": 1250, "rise": 0.23, "command": "q1lab run rope --max-iters 1250"},
-        Kind.COMMAND: {"repeats": "bit", "correlation": 0.5, "between": [-0.2, 0.9]},
+        Kind.COMMAND: {"correlation": 0.5, "between": [-0.2, 0.9]},
         Kind.OVERRULED: {"checks": ["“rope: angles”, because the base grows with the layer"]},
     }
     said = [wording.note(Note(kind, facts_of.get(kind, {})), found) for kind in Kind]

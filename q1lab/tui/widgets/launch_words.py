@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from q1lab.compare.stats import MIN_FOR_VERDICT
-from q1lab.compare.wording import passes
-from q1lab.formats import time_left
+from q1lab.formats import passes, time_left
 from q1lab.planning import Plan
 
 
