@@ -337,7 +337,7 @@ def stopped(tries: int) -> Ask:
             week.train(study, study.seeds, "stopped", 0.99)
             if k == tries - 1 or _t(week.differences(study.seeds)) * math.sqrt(3) > 4.3:
                 week.train(study, study.seeds)
-                if week.told(study).verdict in ("helps", "hurts") or k == tries - 1:
+                if week.told(study).analysis.verdict in ("helps", "hurts") or k == tries - 1:
                     break
         return [week.told(study)]
 
@@ -603,13 +603,13 @@ def simulate(row: Row, many: int, seed: int = 1) -> dict[str, Any]:
     """
     answers, last, pairs, totals, around = [], [], [], [], []
     for said in weeks(row, many, seed):
-        letters = [LETTERS.get(one.verdict, "n") for one in said]
+        letters = [LETTERS.get(one.analysis.verdict, "n") for one in said]
         claimed = [letter for letter in letters if letter in "hu"]
         answers.append((claimed or letters[-1:])[0])
         last.append(letters[-1])
-        pairs.append("0123456789abcdefghijklmnopqrstuvwxyz"[said[-1].n])
-        totals.append(said[-1].asked_total)
-        family = said[-1].family
+        pairs.append("0123456789abcdefghijklmnopqrstuvwxyz"[said[-1].analysis.n])
+        totals.append(said[-1].asking.total)
+        family = said[-1].asking.family
         around.append(0.0 if family is None else family.total)
     return {
         "row": row.name,
