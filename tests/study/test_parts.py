@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from q1lab.errors import Problem
 from q1lab.study import kinds, studies
 from tests.kit import lab_home
 from tests.kit.commands import q1lab
+from tests.kit.places import ROOT
 
 LEVELS = {"first": 3, "most": 5, "alpha": 0.02, "limits": [6.0, 5.0, 4.0]}
 GATE = {"budget": "main", "proposal": 1, "cells": ["baseline-seed0"]}
@@ -76,3 +78,18 @@ def test_every_built_in_kind_is_there() -> None:
     for part, known in kinds.BUILT_IN.items():
         for kind in known:
             assert kinds.of_kind(part, kind).kind == kind
+
+
+def test_only_its_own_seam_asks_which_kind_a_part_is() -> None:
+    asks = re.compile(
+        r"\b(trainer|design|origin)\.kind\b|isinstance\([^()]*\.(trainer|design|origin)\b"
+    )
+    seams = {"gating.py"}
+    places = [
+        f"{file.relative_to(ROOT)}:{number}"
+        for file in sorted((ROOT / "q1lab").rglob("*.py"))
+        if file.parent.name not in ("trainers", "designs") and file.name not in seams
+        for number, line in enumerate(file.read_text().splitlines(), 1)
+        if asks.search(line)
+    ]
+    assert places == []
