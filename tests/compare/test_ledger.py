@@ -359,7 +359,7 @@ def test_what_else_was_asked_is_told_around_every_verdict_in_words_of_a_stranger
         done(make_study(f"{name}-1", name, created=at(9 + k)))
     other = make_study("rope-2", sha256="9" * 64, seeds=(7, 8, 9), created=at(14))
     told = wording.notes(found(done(other)))[-1]
-    assert "the only question on record about this data, and one of 5 over 2 data sets." in told
+    assert "the only question on record about this data, and one of 5 in all." in told
     assert "up to 23 of 100 such records" in told
     assert "home" not in told
     told = wording.notes(found(studies.load("rope-1")))[-1]
