@@ -1175,7 +1175,6 @@ def test_the_post_leaves_as_a_place_takes_it(repo: Path, q1lab: Q1lab, tmp_path:
     assert file.read_text() == out
     (draft,) = (repo / "posts").glob("*.md")
     assert "draft itself" in q1lab("post", "export", "--output", str(draft), code=2)[1]
-    assert "the front matter is a template" in q1lab("post", "export", "--for", "hugo", code=2)[1]
 
 
 def test_a_comparison_is_found_by_the_name_of_its_modification(

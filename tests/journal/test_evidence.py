@@ -68,7 +68,7 @@ def a_study(store: Store, study: str, states: list[str], variant: str = "rope") 
     with store.write() as db:
         db.execute(
             "INSERT INTO studies (id, variant, baseline, preset, data_name, data_sha256, device, "
-            "dtype, headline, seeds, created, plan) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            "dtype, headline, seeds, created, plan, stamp) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 study,
                 variant,
@@ -82,6 +82,7 @@ def a_study(store: Store, study: str, states: list[str], variant: str = "rope") 
                 len(states) // 2,
                 "2026-03-07T10:00:00+00:00",
                 "{}",
+                "",
             ),
         )
         for number, state in enumerate(states):

@@ -26,6 +26,12 @@ def seconds(part: str = "a1") -> float:
         return progress.read(store, LABEL).seconds.get(part, 0.0)
 
 
+async def ended(home: Path) -> None:
+    """The desk's thread ends a moment after the app: then everything is on disk."""
+    while is_locked(home / "timer.lock"):
+        await asyncio.sleep(0.01)
+
+
 def run_for(app: Q1Lab, clocks: FakeClocks, total: int) -> None:
     for _ in range(total):
         clocks.forward(1)
@@ -141,12 +147,11 @@ async def test_leaving_keeps_the_time_and_frees_the_timer(home: Path) -> None:
         run_for(app, clocks, 3)
         assert is_locked(home / "timer.lock")
         await pilot.press("q", "tab", "enter")
-    while is_locked(home / "timer.lock"):  # the desk's thread ends a moment after the app
-        await asyncio.sleep(0.01)
+    await ended(home)
     assert seconds() == 3
 
 
-async def test_a_clock_that_waits_for_its_part_is_nothing_to_ask_about() -> None:
+async def test_a_clock_that_waits_for_its_part_is_nothing_to_ask_about(home: Path) -> None:
     clocks = FakeClocks()
     async with running(clocks=clocks, size=(100, 30)) as (app, pilot):
         await pilot.press("T")
@@ -155,6 +160,7 @@ async def test_a_clock_that_waits_for_its_part_is_nothing_to_ask_about() -> None
         await pilot.pause()
         clocks.forward(20)
         await pilot.press("q")
+    await ended(home)
     assert seconds() == 61
     clocks.forward(3600)
     async with running(clocks=clocks, size=(100, 30)) as (app, _):
