@@ -103,8 +103,9 @@ def of_kind(part: str, kind: str) -> type[Part]:
     return found
 
 
+@cache
 def _others(part: str) -> EntryPoints:
-    """The kinds that other packages add."""
+    """The kinds that other packages add. Looked up once: a form asks at every key."""
     from importlib import metadata
 
     return metadata.entry_points(group=f"q1lab.{part}s")
