@@ -23,7 +23,7 @@ from q1lab.index import ingest, questions
 from q1lab.index.store import Store
 from q1lab.planning import Plan
 from q1lab.study import command, launch, presets, series, studies, tuning, turns
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.draft import Draft
 from q1lab.study.engines.choice import by_hand
@@ -54,33 +54,33 @@ class Declared:
         return len(every) - (len(base) - len(set(base)) if self.series.kind == SWEEP else 0)
 
 
-def sweep(wish: Wish, variants: Sequence[str], store: Store) -> Declared:
-    """Plan the sweep of ``wish`` over these modifications; writes nothing but the corpus. Problem
-    for whatever a person can mend: then nothing of it exists."""
+def sweep(request: Request, variants: Sequence[str], store: Store) -> Declared:
+    """Plan the sweep of ``request`` over these modifications; writes nothing but the corpus.
+    Problem for whatever a person can mend: then nothing of it exists."""
     if len(variants) < 2:
         raise Problem(
             "a sweep compares at least two modifications",
-            next=f"for one: {command.text(replace(wish, variant=(*variants, 'rope')[0]))}",
+            next=f"for one: {command.text(replace(request, variant=(*variants, 'rope')[0]))}",
         )
-    wishes = [replace(wish, variant=variant) for variant in variants]
-    return _declare(SWEEP, "", None, wishes, store)
+    requests = [replace(request, variant=variant) for variant in variants]
+    return _declare(SWEEP, "", None, requests, store)
 
 
-def over(wish: Wish, axis: str, values: Sequence[str], store: Store) -> Declared:
-    """Plan the study of ``wish`` at each value of a hyperparameter; as ``sweep``."""
-    if axis in wish.overrides:
+def over(request: Request, axis: str, values: Sequence[str], store: Store) -> Declared:
+    """Plan the study of ``request`` at each value of a hyperparameter; as ``sweep``."""
+    if axis in request.overrides:
         raise Problem(
             f"{axis} is the axis of --over, and set besides", next="leave one of them out"
         )
-    wishes = [replace(wish, overrides={**wish.overrides, axis: value}) for value in values]
-    return _declare(OVER, axis, tuple(values), wishes, store)
+    requests = [replace(request, overrides={**request.overrides, axis: value}) for value in values]
+    return _declare(OVER, axis, tuple(values), requests, store)
 
 
-def tune(wish: Wish, key: str, store: Store) -> Declared:
-    """Plan what is tried before the study of ``wish``: each value of a hyperparameter, in both
+def tune(request: Request, key: str, store: Store) -> Declared:
+    """Plan what is tried before the study of ``request``: each value of a hyperparameter, in both
     arms, on the seeds of tuning. Problem for one that is no number to halve and to double."""
     key = presets.SHORT.get(key, key)
-    plain = planning.draft_of(replace(wish, tune=None, tuned=None), store)
+    plain = planning.draft_of(replace(request, tune=None, tuned=None), store)
     if key not in plain.study.trainer.hyperparameters:
         presets.resolve(plain.study.trainer.recipe, {key: "1"})  # says which there are
     around = plain.study.trainer.hyperparameters.get(key)
@@ -90,12 +90,12 @@ def tune(wish: Wish, key: str, store: Store) -> Declared:
             "and doubled; learning_rate is one"
         )
     values = tuple(f"{around * factor:g}" for factor in tuning.FACTORS)
-    rest = {name: value for name, value in wish.overrides.items() if name != key}
-    wishes = [
-        replace(wish, seeds=str(len(tuning.SEEDS)), overrides={**rest, key: value}, tune=None)
+    rest = {name: value for name, value in request.overrides.items() if name != key}
+    requests = [
+        replace(request, seeds=str(len(tuning.SEEDS)), overrides={**rest, key: value}, tune=None)
         for value in values
     ]
-    return _declare(TUNE, key, values, wishes, store, wish.seeds)
+    return _declare(TUNE, key, values, requests, store, request.seeds)
 
 
 def choice(record: Series, store: Store) -> tuning.Tuned:
@@ -187,13 +187,13 @@ def _declare(
     kind: str,
     axis: str,
     values: tuple[str, ...] | None,
-    wishes: Sequence[Wish],
+    requests: Sequence[Request],
     store: Store,
     then: str = "",
 ) -> Declared:
-    if len(wishes) > series.MOST:
-        raise Problem(f"{len(wishes)} studies in one series; {series.MOST} at most")
-    drafts = _drafts(wishes, store)
+    if len(requests) > series.MOST:
+        raise Problem(f"{len(requests)} studies in one series; {series.MOST} at most")
+    drafts = _drafts(requests, store)
     if kind == TUNE:
         tried = TypedSeeds(Tuning, tuning.SEEDS, len(tuning.SEEDS))
         drafts = [replace(one, seeds=tried) for one in drafts]
@@ -214,7 +214,7 @@ def _declare(
         raise Problem(f"{twice} is listed twice; each counts once")
     first = drafts[0]
     wanted = Series(
-        "", kind, labels, 0, ALPHA / len(labels), axis, fresh=first.wish.fresh, then=then
+        "", kind, labels, 0, ALPHA / len(labels), axis, fresh=first.request.fresh, then=then
     )
     return _placed(wanted, tuple(drafts), store)
 
@@ -223,7 +223,7 @@ def _placed(wanted: Series, drafts: tuple[Draft, ...], store: Store) -> Declared
     """The series that is wanted among the studies that there are now: one of them, or a new one."""
     first, kind = drafts[0], wanted.kind
     by_name = dict(zip(wanted.members, drafts, strict=True))
-    record = None if first.wish.fresh else _known(wanted, by_name)
+    record = None if first.request.fresh else _known(wanted, by_name)
     found = {} if record is None else turns.members(record.id)
     gone = set() if record is None else questions.deleted_places(store, record.id)
     if record is None:
@@ -241,21 +241,21 @@ def _placed(wanted: Series, drafts: tuple[Draft, ...], store: Store) -> Declared
     return Declared(record, tuple(plans), wanted, drafts)
 
 
-def _drafts(wishes: Sequence[Wish], store: Store) -> list[Draft]:
+def _drafts(requests: Sequence[Request], store: Store) -> list[Draft]:
     """A draft of each. Problem where one can't be planned."""
     found: list[Draft] = []
     bad: dict[str, Problem] = {}
-    for wish in wishes:
+    for request in requests:
         try:
-            found.append(planning.draft_of(wish, store))
+            found.append(planning.draft_of(request, store))
         except Problem as problem:
-            bad.setdefault(wish.variant, problem)
+            bad.setdefault(request.variant, problem)
     if bad:
-        raise _refused(wishes, bad)
+        raise _refused(requests, bad)
     return found
 
 
-def _check(new: Sequence[Draft], wishes: Sequence[Wish]) -> None:
+def _check(new: Sequence[Draft], requests: Sequence[Request]) -> None:
     """Check all files of these drafts, several at a time. The first one that fails ends it, before
     the others are through."""
     pool = ThreadPoolExecutor(cores())
@@ -264,16 +264,16 @@ def _check(new: Sequence[Draft], wishes: Sequence[Wish]) -> None:
     try:
         for check in as_completed(checks):
             if isinstance(problem := check.exception(), Problem):
-                raise _refused(wishes, {checks[check]: problem})
+                raise _refused(requests, {checks[check]: problem})
             check.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _refused(wishes: Sequence[Wish], bad: Mapping[str, Problem]) -> Problem:
+def _refused(requests: Sequence[Request], bad: Mapping[str, Problem]) -> Problem:
     """All that is wrong with the modifications that are ``bad``, and how to go on without them."""
-    good = [wish.variant for wish in wishes if wish.variant not in bad]
-    others = f"for the others: {command.sweep_text(wishes[0], good)}" if good else ""
+    good = [request.variant for request in requests if request.variant not in bad]
+    others = f"for the others: {command.sweep_text(requests[0], good)}" if good else ""
     code = next(iter(bad.values())).code
     return Problem("; ".join(map(str, bad.values())), code, next=others)
 

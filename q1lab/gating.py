@@ -24,7 +24,7 @@ from q1lab.files import try_lock
 from q1lab.index import ingest, questions
 from q1lab.index.store import Store
 from q1lab.study import studies
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.events import final_loss
 from q1lab.study.loop import Loop
@@ -100,7 +100,13 @@ def losses(study: Study, arm: str, seeds: Sequence[int]) -> list[float]:
 
 
 def propose(
-    store: Store, loop: Loop, name: str, budget: str, train: Train, most: int | None, engine: Wish
+    store: Store,
+    loop: Loop,
+    name: str,
+    budget: str,
+    train: Train,
+    most: int | None,
+    engine: Request,
 ) -> Outcome:
     """Judge the arm ``name`` of a loop against the budget's present baseline. ``most``: how many
     runs may train now. Problem for what a person can mend; the same call again goes on."""
@@ -126,7 +132,7 @@ class _Proposal:
         budget: str,
         train: Train,
         most: int | None,
-        engine: Wish,
+        engine: Request,
     ) -> None:
         self.store, self.train, self.most = store, train, most
         self.budget = budget_of(store, budget)
@@ -162,7 +168,7 @@ class _Proposal:
 
     # ── its parts
 
-    def _draft(self, loop: Loop, name: str, engine: Wish) -> CommandDraft:
+    def _draft(self, loop: Loop, name: str, engine: Request) -> CommandDraft:
         first = _loop_of(self.budget.proposals[0]) if self.budget.proposals else None
         kept = self.budget.baseline
         base, _ = loop.arms
@@ -180,9 +186,11 @@ class _Proposal:
                         "differ in their arms alone. ",
                         next="--budget NAME opens another one",
                     )
-        wish = replace(engine, variant=name, baseline=base, loop=loop, headline="welch", fresh=True)
+        request = replace(
+            engine, variant=name, baseline=base, loop=loop, headline="welch", fresh=True
+        )
         seeds = TypedSeeds(Gate, (0,), 1)
-        return command_draft.draft(wish, wish, seeds, None, wandb="disabled")
+        return command_draft.draft(request, request, seeds, None, wandb="disabled")
 
     def _prove_baseline(self, loop: Loop, base: str) -> None:
         """Problem where the baseline is no longer the one that the budget has judged by: with other

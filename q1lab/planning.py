@@ -22,7 +22,7 @@ from q1lab.index import ingest, questions
 from q1lab.index.store import Store
 from q1lab.journal import predictions
 from q1lab.study import command, kept, kinds, launch, reuse, sameness, studies, turns
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.draft import Draft
 from q1lab.study.engines.choice import by_hand
@@ -62,34 +62,34 @@ class Plan:
         return self.draft.kept
 
 
-def plan(wish: Wish, store: Store) -> Plan:
+def plan(request: Request, store: Store) -> Plan:
     """Check everything and find or draft the study; writes nothing but the corpus. ``begin`` makes
     it real.
 
     Raises Problem for whatever a person can mend, before any study exists.
     """
-    draft = draft_of(wish, store)
+    draft = draft_of(request, store)
     return resolve(draft, _known(draft), store)
 
 
 def _known(draft: Draft) -> Study | None:
     """The study that a draft goes on with."""
-    return None if draft.wish.fresh else same_study(draft)
+    return None if draft.request.fresh else same_study(draft)
 
 
-def draft_of(wish: Wish, store: Store) -> Draft:
+def draft_of(request: Request, store: Store) -> Draft:
     """The first half of ``plan``: everything that does not depend on other studies."""
-    typed = wish
-    wish, again = meant(typed)
-    seeds = command.seeds_of(wish)
-    if wish.jobs is not None and wish.jobs < 1:
-        raise Problem(f"--jobs {wish.jobs}: at least one run must train at a time")
-    return trainer_of(wish).draft(typed, wish, seeds, again, store)
+    typed = request
+    request, again = meant(typed)
+    seeds = command.seeds_of(request)
+    if request.jobs is not None and request.jobs < 1:
+        raise Problem(f"--jobs {request.jobs}: at least one run must train at a time")
+    return trainer_of(request).draft(typed, request, seeds, again, store)
 
 
-def trainer_of(wish: Wish) -> type[Trainer]:
+def trainer_of(request: Request) -> type[Trainer]:
     """The trainer that a request is for."""
-    return next(kind for kind in kinds.every("trainer") if kind.takes(wish))
+    return next(kind for kind in kinds.every("trainer") if kind.takes(request))
 
 
 def resolve(
@@ -100,16 +100,16 @@ def resolve(
     ``seeds`` are those of a planned range, or those that were drawn; by itself the first of which
     nothing is known, or as they are drawn now.
     """
-    wish = draft.wish
+    request = draft.request
     if known is not None:
         more = known.seeds if known.design.fresh_seeds else draft.study.seeds
-        study, missing = _go_on(known, more, store, wish.jobs)
-        if wish.engine is not None:
+        study, missing = _go_on(known, more, store, request.jobs)
+        if request.engine is not None:
             # checkpoints stay where they were made: runs under way begin again there
             study = study.with_trainer(engine=draft.study.trainer.engine)
     else:
         study = declared(proved(draft).study, draft.seeds, store, seeds)
-        ready = set() if wish.fresh else {run.name for run, _ in reuse.find(study)}
+        ready = set() if request.fresh else {run.name for run, _ in reuse.find(study)}
         missing = tuple(run.name for run in study.runs if run.name not in ready)
     seconds = draft.seconds(study, missing)
     return Plan(
@@ -129,23 +129,23 @@ def proved(draft: Draft) -> Draft:
     return replace(draft, study=replace(draft.study, trainer=draft.looked_at()))
 
 
-def meant(asked: Wish) -> tuple[Wish, Kept | None]:
+def meant(asked: Request) -> tuple[Request, Kept | None]:
     """What is to be planned: as asked, or where that names the folder of a kept study, all that it
     says."""
     if asked.loop is not None or not kept.is_one(asked.variant):
         return asked, None
     found = kept.load(expanded(asked.variant))
-    return kept.wish(found, asked), found
+    return kept.request(found, asked), found
 
 
-def begin(wish: Wish, store: Store, drawn: Plan | None = None) -> Plan:
-    """Make a study of the wish and train what it lacks; returns the plan with the study as it is
+def begin(request: Request, store: Store, drawn: Plan | None = None) -> Plan:
+    """Make a study of the request and train what it lacks; returns the plan with the study as it is
     now.
 
     ``drawn`` is a plan that was shown before; it is used while nothing has changed since. Problem,
     with nothing written, when the study is running already.
     """
-    draft = drawn.draft if drawn is not None else draft_of(wish, store)
+    draft = drawn.draft if drawn is not None else draft_of(request, store)
     if _known(draft) is None:
         draft = proved(draft)
     with planning_lock(draft.study.variant, store):
@@ -235,7 +235,7 @@ def make(study: Study, draft: Draft, store: Store) -> Study:
             remove(study.files.root)
         raise
     _mint(study)
-    if not draft.wish.fresh:
+    if not draft.request.fresh:
         reuse.fill(study)
     return study
 

@@ -19,21 +19,21 @@ from q1lab.errors import Problem
 from q1lab.index import upkeep
 from q1lab.index.store import Store
 from q1lab.study import command, launch, studies, turns
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.trainers import own_loop_draft
 from tests.kit.comparisons import make, times_asked
 from tests.kit.lab_home import finish, store_of_short_studies
 from tests.kit.waiting import wait_for
 
 Fake = Callable[..., None]
-SMALL = Wish("", preset="quick", overrides={"max_iters": "20"}, wandb="disabled")
+SMALL = Request("", preset="quick", overrides={"max_iters": "20"}, wandb="disabled")
 NAMES = ("rmsnorm", "rope", "swiglu")
 
 
 store = pytest.fixture(store_of_short_studies)
 
 
-def wish(**changes: Any) -> Wish:
+def request(**changes: Any) -> Request:
     import dataclasses
 
     return dataclasses.replace(SMALL, **changes)
@@ -41,7 +41,7 @@ def wish(**changes: Any) -> Wish:
 
 def swept(store: Store, names: tuple[str, ...] = NAMES, **changes: Any) -> series_table.Together:
     """A sweep that was begun, when nothing of it trains any more."""
-    made = declaring.begin(declaring.sweep(wish(**changes), names, store), store)
+    made = declaring.begin(declaring.sweep(request(**changes), names, store), store)
     wait_for(lambda: over(made.series.id))
     return series_table.read(store, made.series.id)
 
@@ -105,7 +105,7 @@ def test_everything_is_declared_before_the_first_run(
 ) -> None:
     there: list[list[str]] = []
     monkeypatch.setattr(launch, "start", lambda study: there.append(studies.ids()))
-    declaring.begin(declaring.sweep(wish(seeds="3..8"), NAMES, store), store)
+    declaring.begin(declaring.sweep(request(seeds="3..8"), NAMES, store), store)
     assert there == [["rmsnorm-1", "rope-1", "swiglu-1"]], "one start, when all plans are written"
     plans = [studies.load(name) for name in there[0]]
     assert len({one.seeds for one in plans}) == 1
@@ -134,7 +134,7 @@ def test_a_file_that_fails_its_checks_starts_nothing(
     try:
         with pytest.raises(Problem) as caught:
             declaring.sweep(
-                wish(seeds="3", baseline="baseline"), ("rope", str(slow), str(bad)), store
+                request(seeds="3", baseline="baseline"), ("rope", str(slow), str(bad)), store
             )
     finally:
         let_go.set()
@@ -151,7 +151,7 @@ def test_files_that_can_not_be_read_are_named_and_the_others_offered(
     bad = tmp_path / "bad.py"
     bad.write_text("def (\n")
     with pytest.raises(Problem) as caught:
-        declaring.sweep(wish(seeds="3"), ("rope", str(bad), "no_such"), store)
+        declaring.sweep(request(seeds="3"), ("rope", str(bad), "no_such"), store)
     assert "bad.py:1: " in str(caught.value)
     assert "no_such" in str(caught.value)
     assert str(caught.value).endswith(
@@ -182,7 +182,7 @@ def test_what_cannot_be_swept_is_one_line(
     fake_trainer: Fake, store: Store, names: tuple[str, ...], changes: dict[str, str], says: str
 ) -> None:
     with pytest.raises(Problem, match=says) as raised:
-        declaring.sweep(wish(**changes), names, store)
+        declaring.sweep(request(**changes), names, store)
     assert "\n" not in str(raised.value)
     assert studies.ids() == []
 
@@ -191,7 +191,7 @@ def test_the_same_command_goes_on_and_in_another_order(fake_trainer: Fake, store
     fake_trainer(fail=["modified-seed1"])
     found = swept_once(store)
     assert [one.why for one in found.ranked] == ["1 of 6 runs failed"] * 3, "shown, not hidden"
-    again = declaring.sweep(wish(seeds="3"), NAMES[::-1], store)
+    again = declaring.sweep(request(seeds="3"), NAMES[::-1], store)
     assert (again.series.id, again.missing) == ("sweep-1", 3)
     assert not any(plan.is_new for plan in again.plans)
     fake_trainer()
@@ -203,7 +203,7 @@ def test_the_same_command_goes_on_and_in_another_order(fake_trainer: Fake, store
 
 def swept_once(store: Store) -> series_table.Together:
     """A sweep after its first way through, whatever it lacks."""
-    made = declaring.begin(declaring.sweep(wish(seeds="3"), NAMES, store), store)
+    made = declaring.begin(declaring.sweep(request(seeds="3"), NAMES, store), store)
     last = made.studies[-1].files
 
     def ended() -> bool:
@@ -218,8 +218,8 @@ def swept_once(store: Store) -> series_table.Together:
 def test_a_sweep_begins_though_another_study_was_planned_meanwhile(
     fake_trainer: Fake, store: Store
 ) -> None:
-    made = declaring.sweep(wish(seeds="3..8"), NAMES, store)
-    alone = planning.begin(wish(variant="rope", seeds="3"), store).study
+    made = declaring.sweep(request(seeds="3..8"), NAMES, store)
+    alone = planning.begin(request(variant="rope", seeds="3"), store).study
     wait_for(lambda: not launch.is_alive(alone.files))
     begun = declaring.begin(made, store)
     assert len(begun.studies) == len(NAMES)
@@ -230,7 +230,7 @@ def test_a_sweep_begins_though_another_study_was_planned_meanwhile(
 
 def test_a_diverged_member_is_a_row_without_a_rank(fake_trainer: Fake, store: Store) -> None:
     names = ("rope", "rmsnorm")
-    made = declaring.sweep(wish(seeds="3"), names, store)
+    made = declaring.sweep(request(seeds="3"), names, store)
     begun = [planning.save(plan, store) for plan in made.plans]
     finish(begun[0])
     finish(begun[1])
@@ -253,13 +253,13 @@ def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
     found = series_table.read(store, "sweep-1")
     assert "its study was deleted" in "\n".join(series_table.lines(found))
     assert found.any_claim == pytest.approx(ALPHA), "its share stays spent"
-    again = declaring.sweep(wish(seeds="3"), NAMES, store)
+    again = declaring.sweep(request(seeds="3"), NAMES, store)
     assert (again.missing, len(again.plans)) == (0, 2)
 
 
 def test_the_ledger_counts_each_member(fake_trainer: Fake, store: Store) -> None:
     swept(store, seeds="3")
-    study = planning.begin(wish(variant="rope", seeds="0,1,2"), store).study
+    study = planning.begin(request(variant="rope", seeds="0,1,2"), store).study
     wait_for(lambda: not launch.is_alive(study.files))
     assert study.id == "rope-2", "a study by itself is not the sweep's"
     c = compare(store, study)
@@ -271,7 +271,7 @@ def test_the_ledger_counts_each_member(fake_trainer: Fake, store: Store) -> None
 def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
     fake_trainer: Fake, store: Store
 ) -> None:
-    study = planning.begin(wish(variant="rope", seeds="3"), store).study
+    study = planning.begin(request(variant="rope", seeds="3"), store).study
     wait_for(lambda: not launch.is_alive(study.files))
     found = swept(store, ("rope", "rmsnorm"), seeds="3")
     rope, rmsnorm = (one.comparison for one in found.members)
@@ -285,19 +285,19 @@ def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
 
 
 def test_another_range_in_mid_sweep_is_refused(fake_trainer: Fake, store: Store) -> None:
-    made = declaring.sweep(wish(seeds="3..8"), NAMES, store)
+    made = declaring.sweep(request(seeds="3..8"), NAMES, store)
     for plan in made.plans:
         planning.save(plan, store)
     with pytest.raises(Problem, match="was planned with 3 to 8 pairs"):
-        declaring.sweep(wish(seeds="3..12"), NAMES, store)
-    other = declaring.sweep(wish(seeds="3..12", fresh=True), NAMES, store)
+        declaring.sweep(request(seeds="3..12"), NAMES, store)
+    other = declaring.sweep(request(seeds="3..12", fresh=True), NAMES, store)
     assert other.series.id == "sweep-2"
 
 
 def test_what_goes_on_is_said_as_the_command_of_the_whole_sweep(
     fake_trainer: Fake, store: Store
 ) -> None:
-    made = declaring.sweep(wish(seeds="3..8"), NAMES, store)
+    made = declaring.sweep(request(seeds="3..8"), NAMES, store)
     study = planning.save(made.plans[1], store)
     text = command.going_on(study)
     assert text.startswith("q1lab run rmsnorm rope swiglu --seeds 3..8 --preset quick")
@@ -326,7 +326,7 @@ def test_the_command_trains_prints_and_prints_again(
 
 
 def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) -> None:
-    made = declaring.sweep(wish(seeds="3"), NAMES, store)
+    made = declaring.sweep(request(seeds="3"), NAMES, store)
     study = planning.save(made.plans[0], store)
     record = json.loads(study.files.plan.read_text())
     for damage in ({"at": 3}, {"alpha": 0}, {"members": []}, {"kind": "other"}, {"at": None}):
@@ -342,7 +342,7 @@ def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) ->
 def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
     fake_trainer: Fake, store: Store
 ) -> None:
-    asked = wish(variant="rope", seeds="3", overrides={})
+    asked = request(variant="rope", seeds="3", overrides={})
     made = declaring.begin(declaring.over(asked, "max_iters", ("20", "40"), store), store)
     wait_for(lambda: over(made.series.id))
     found = series_table.read(store, "over-1")
@@ -404,7 +404,7 @@ def test_an_axis_that_cannot_be_set_starts_nothing(
     fake_trainer: Fake, store: Store, axis: str, values: tuple[str, ...], says: str
 ) -> None:
     with pytest.raises(Problem, match=says):
-        declaring.over(wish(variant="rope", overrides={}), axis, values, store)
+        declaring.over(request(variant="rope", overrides={}), axis, values, store)
     assert studies.ids() == []
 
 

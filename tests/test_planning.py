@@ -21,11 +21,11 @@ from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import predictions
 from q1lab.study import launch, machine, studies
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from tests.kit.waiting import wait_for
 
-SMALL = Wish("rope", preset="quick", overrides={"max_iters": "20"})
-MORE = Wish("rope", seeds="5", preset="quick", overrides={"max_iters": "20"})
+SMALL = Request("rope", preset="quick", overrides={"max_iters": "20"})
+MORE = Request("rope", seeds="5", preset="quick", overrides={"max_iters": "20"})
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def wide(folder: Path) -> Path:
 def test_a_width_is_found_at_which_both_arms_have_equally_many_parameters(
     tmp_path: Path, store: Store
 ) -> None:
-    wish = Wish(
+    request = Request(
         str(wide(tmp_path)),
         baseline="baseline",
         preset="quick",
@@ -138,7 +138,7 @@ def test_a_width_is_found_at_which_both_arms_have_equally_many_parameters(
         overrides={"max_iters": "20", "n_embd": "32", "n_layer": "1"},
         unchecked=True,
     )
-    study = planning.plan(wish, store).study
+    study = planning.plan(request, store).study
     base, modified = (study.arms[arm].n_params for arm in studies.ARMS)
     one_more = 3 * 32 + 2  # of three matrices, and two biases
     assert abs(base - modified) <= one_more
@@ -177,8 +177,8 @@ def predict(store: Store, **given: Any) -> None:
     predictions.predict(store, "A1", "rope", amend=True, **said)
 
 
-def trained(store: Store, wish: Wish) -> Comparison:
-    study = planning.begin(wish, store).study
+def trained(store: Store, request: Request) -> Comparison:
+    study = planning.begin(request, store).study
     wait_for(lambda: not launch.is_alive(study.files))
     return compare(store, study)
 
@@ -221,16 +221,16 @@ def test_reused_baseline_runs_void_no_prediction(store: Store) -> None:
 def test_seeds_that_nobody_chose_are_drawn_anew_for_each_asking(store: Store) -> None:
     """They are no run's and the same for the same command; a verdict over them stands."""
     trained(store, SMALL)
-    wish = replace(SMALL, seeds="fresh:3")
-    begun = planning.plan(wish, store)
+    request = replace(SMALL, seeds="fresh:3")
+    begun = planning.plan(request, store)
     assert "a hash of the question drew them" in " ".join(begun.notes)
-    assert planning.plan(wish, store).study.seeds == begun.study.seeds
-    told = trained(store, wish)
+    assert planning.plan(request, store).study.seeds == begun.study.seeds
+    told = trained(store, request)
     assert told.analysis.verdict == "helps"
     seeds = told.study.seeds
     assert seeds == begun.study.seeds
     assert len(set(seeds) - {0, 1, 2}) == 3
-    assert not planning.plan(wish, store).is_new
+    assert not planning.plan(request, store).is_new
     assert told.study.trainer.request(told.study).seeds == "fresh:3"
-    again = planning.plan(replace(wish, fresh=True), store).study.seeds
+    again = planning.plan(replace(request, fresh=True), store).study.seeds
     assert not set(again) & set(seeds)

@@ -17,14 +17,14 @@ from q1lab.compare.stats import ALPHA, Kind
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.study import command, reuse, studies, tuning
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.trainers.own_loop import OTHER_SEEDS
 from tests.kit.comparisons import times_asked
 from tests.kit.lab_home import store_of_short_studies, train
 
 Fake = Callable[..., None]
 WORDS = ["run", "rope", "--preset", "quick", "--max-iters", "20", "--wandb", "disabled"]
-WISH = Wish("rope", preset="quick", overrides={"max_iters": "20"}, wandb="disabled")
+REQUEST = Request("rope", preset="quick", overrides={"max_iters": "20"}, wandb="disabled")
 
 
 store = pytest.fixture(store_of_short_studies)
@@ -32,7 +32,7 @@ store = pytest.fixture(store_of_short_studies)
 
 def tried(store: Store, losses: dict[str, tuple[float | None, ...]]) -> tuning.Tuned:
     """What is chosen when the three values came to these losses in each arm."""
-    made = declaring.tune(WISH, "learning_rate", store)
+    made = declaring.tune(REQUEST, "learning_rate", store)
     for at, plan in enumerate(made.plans):
         study = planning.save(plan, store)
         for run in study.runs:
@@ -45,7 +45,7 @@ def tried(store: Store, losses: dict[str, tuple[float | None, ...]]) -> tuning.T
 def test_each_arm_tries_the_same_values_on_seeds_that_no_study_has(
     fake_trainer: Fake, store: Store
 ) -> None:
-    made = declaring.tune(WISH, "lr", store)
+    made = declaring.tune(REQUEST, "lr", store)
     around = made.plans[1].study.trainer.hyperparameters["learning_rate"]
     assert [plan.study.trainer.hyperparameters["learning_rate"] for plan in made.plans] == [
         pytest.approx(around * factor) for factor in (0.5, 1, 2)
@@ -61,8 +61,8 @@ def test_the_lowest_loss_is_chosen_for_each_arm_and_recorded(
     found = tried(store, {"baseline": (1.9, 1.8, 1.95), "modified": (1.9, 1.85, 1.7)})
     low, mid, high = found.values
     assert found.chosen == {"baseline": mid, "modified": high}
-    wish = dataclasses.replace(WISH, tune=found.key, tuned=found)
-    study = planning.plan(wish, store).study
+    request = dataclasses.replace(REQUEST, tune=found.key, tuned=found)
+    study = planning.plan(request, store).study
     assert study.trainer.hyperparameters["learning_rate"] == mid
     assert study.trainer.changed_in("modified") == {"learning_rate": high}
     assert study.trainer.changed_in("baseline") == {}
@@ -74,7 +74,7 @@ def test_the_lowest_loss_is_chosen_for_each_arm_and_recorded(
     assert back.tune == "learning_rate"
     assert "learning_rate" not in back.overrides
     assert "--tune learning_rate" in command.text(back)
-    plain = planning.plan(WISH, store).study
+    plain = planning.plan(REQUEST, store).study
     assert studies.identity(plain) != studies.identity(study)
 
 
@@ -102,7 +102,7 @@ def test_what_is_no_number_is_one_line(
     fake_trainer: Fake, store: Store, key: str, says: str
 ) -> None:
     with pytest.raises(Problem, match=says) as raised:
-        declaring.tune(WISH, key, store)
+        declaring.tune(REQUEST, key, store)
     assert "\n" not in str(raised.value)
     assert studies.ids() == []
 
@@ -134,18 +134,18 @@ def test_the_command_tunes_then_trains_and_says_so(
 
 def test_runs_with_another_value_are_other_runs(fake_trainer: Fake, store: Store) -> None:
     found = tried(store, {"baseline": (1.9, 1.8, 1.95), "modified": (1.9, 1.85, 1.7)})
-    wish = dataclasses.replace(WISH, tune=found.key, tuned=found)
-    study = planning.save(planning.plan(wish, store), store)
+    request = dataclasses.replace(REQUEST, tune=found.key, tuned=found)
+    study = planning.save(planning.plan(request, store), store)
     for run in study.runs:
         train(study, run.arm, run.seed)
-    plain = planning.plan(WISH, store)
+    plain = planning.plan(REQUEST, store)
     assert {run.name for run, _ in reuse.find(plain.study)} == {
         f"baseline-seed{seed}" for seed in range(3)
     }
 
 
 def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) -> None:
-    study = planning.save(planning.plan(WISH, store), store)
+    study = planning.save(planning.plan(REQUEST, store), store)
     record = json.loads(study.files.plan.read_text())
     damages: tuple[Any, ...] = ({}, {"key": "x"}, [])
     text = study.files.plan.read_text()

@@ -1,4 +1,4 @@
-"""The options of `q1lab run` that make a `Wish`."""
+"""The options of `q1lab run` that make a `Request`."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ ASKING = (
         help="Train your own file without its checks; the verdict says so.",
     ),
 )
-"""The options that say what is trained, on what, and where: those of a `Wish`."""
+"""The options that say what is trained, on what, and where: those of a `Request`."""
 
 
 def asking(function: F) -> F:

@@ -15,7 +15,7 @@ from q1lab.errors import GATE_STATUS, Problem
 from q1lab.formats import plural, signed
 from q1lab.study import launch
 from q1lab.study import loop as loops
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
@@ -58,7 +58,7 @@ def gate(
     names = [name for name in loops.arms_of(own.arms) if name in loop.arms[1]]
     if len(names) != 1:
         raise Problem(f"a gate takes one proposal; here are {', '.join(names) or 'none'} (--arm)")
-    how = Wish(names[0], jobs=jobs, engine=engine)
+    how = Request(names[0], jobs=jobs, engine=engine)
     with opened() as store:
 
         def train(study: Study, what: str) -> None:

@@ -14,7 +14,7 @@ from q1lab.compare import planner
 from q1lab.errors import OK, Problem
 from q1lab.index import ingest
 from q1lab.study import command, presets
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 
 
 @click.command(
@@ -43,13 +43,13 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
     if spread is None:
         raise Problem(
             f"no study of {variant} has three pairs yet, and no figures ship for it at {usual}",
-            next=f"run one first: {command.text(Wish(variant, preset=preset))}",
+            next=f"run one first: {command.text(Request(variant, preset=preset))}",
         )
     advice = planner.advise(detect, spread)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(advice), indent=2))
         return OK
-    begin = command.text(Wish(variant, seeds="3", preset=preset)).replace(" --seeds 3", "")
+    begin = command.text(Request(variant, seeds="3", preset=preset)).replace(" --seeds 3", "")
     *words, begun = planner.told(advice, begin)
     for line in words:
         say(line, 0)

@@ -23,7 +23,7 @@ from q1lab.formats import duration
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
 from q1lab.study import command, kept, launch, series, studies, turns, variants
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.study.engines.choice import by_hand
 from q1lab.study.states import ENDED, State
 from q1lab.study.studies import Study
@@ -106,34 +106,36 @@ def run(
         raise Problem(
             f"--tune with {other}: the study is planned when tuning is done", next="leave one out"
         )
-    wish = command.wish_of(variant=given[0], loop=loop, **asked)
+    request = command.request_of(variant=given[0], loop=loop, **asked)
     # the quick questions first
-    command.seeds_of(wish)
+    command.seeds_of(request)
     axis = declaring.parse_axis(over) if over else None
     with opened() as store:
         if len(given) == 1 and _names_a_series(given[0]):
             return _finish_series(store, given[0], as_json)
         if len(given) == 1 and loop is None and (named := _named(given[0])) is not None:
-            plain = Wish(given[0])
-            if replace(wish, seeds=plain.seeds) != plain:
+            plain = Request(given[0])
+            if replace(request, seeds=plain.seeds) != plain:
                 raise Problem(
                     f"{named.id} says what it trains: ", next="leave all options but --seeds out"
                 )
-            seeds, wish = wish.seeds, named.trainer.request(named)
+            seeds, request = request.seeds, named.trainer.request(named)
             if seeds != plain.seeds:
-                wish = replace(wish, seeds=seeds)
-        tell(f"Looking at {planning.trainer_of(wish).looks_at} and this machine …", as_json)
+                request = replace(request, seeds=seeds)
+        tell(f"Looking at {planning.trainer_of(request).looks_at} and this machine …", as_json)
         if tune:
-            tuned = _tune(store, wish, tune, as_json)
+            tuned = _tune(store, request, tune, as_json)
             if isinstance(tuned, int):
                 return tuned
-            wish = tuned
+            request = tuned
         if axis or len(given) > 1:
             made = (
-                declaring.over(wish, *axis, store) if axis else declaring.sweep(wish, given, store)
+                declaring.over(request, *axis, store)
+                if axis
+                else declaring.sweep(request, given, store)
             )
             return _train_series(store, made, detach, as_json)
-        plan = planning.begin(wish, store)
+        plan = planning.begin(request, store)
         study, started = plan.study, bool(plan.missing)
         if not as_json:
             _announce(study.id, f"{study.variant} against {study.baseline}", [plan], _work(plan))
@@ -174,10 +176,10 @@ def _names_a_series(given: str) -> bool:
     return kind in (series.SWEEP, series.OVER) and bool(turns.members(given))
 
 
-def _tune(store: Store, wish: Wish, key: str, as_json: bool) -> Wish | int:
-    """Let each arm choose its own value of ``key``: the wish with what was chosen, or an exit
+def _tune(store: Store, request: Request, key: str, as_json: bool) -> Request | int:
+    """Let each arm choose its own value of ``key``: the request with what was chosen, or an exit
     status when the person left."""
-    begun = declaring.begin(declaring.tune(wish, key, store), store)
+    begun = declaring.begin(declaring.tune(request, key, store), store)
     left = _watch_series(store, begun, as_json)
     if left is not None:
         return left
@@ -187,7 +189,7 @@ def _tune(store: Store, wish: Wish, key: str, as_json: bool) -> Wish | int:
     if not as_json:
         text = wording.tuned(found, names)
         click.echo(f"\n{text[0].upper()}{text[1:]}.\n")
-    return replace(wish, tune=found.key, tuned=found)
+    return replace(request, tune=found.key, tuned=found)
 
 
 def _train_series(store: Store, made: Declared, detach: bool, as_json: bool) -> int:

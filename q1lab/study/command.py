@@ -1,9 +1,9 @@
 """What a person asks of `q1lab run`, as a record and as a command line; the one builder of such
 commands.
 
-``Wish`` is what was asked for, as typed. ``argv`` writes it as a command, ``of_study`` finds the
-wish that plans a study's twin: same files, hyperparameters, data, device and number format. Pure,
-and light enough for the first paint.
+``Request`` is what was asked for, as typed. ``argv`` writes it as a command; a study's trainer
+gives the one that plans its twin: same files, hyperparameters, data, device and number format.
+Pure, and light enough for the first paint.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DEFAULT_DATA = "stdlib"
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """What a person asked for, as typed."""
 
     variant: str
@@ -64,15 +64,15 @@ class Wish:
     then names of its arms."""
 
 
-def seeds_of(wish: Wish) -> TypedSeeds:
+def seeds_of(request: Request) -> TypedSeeds:
     """What was typed after --seeds, read. Problem for what asks for no design that there is."""
     for kind in kinds.every("design"):
-        typed: TypedSeeds | None = kind.read(wish.seeds)
+        typed: TypedSeeds | None = kind.read(request.seeds)
         if typed is not None:
-            kind.prove(typed, wish.headline)
+            kind.prove(typed, request.headline)
             return typed
     raise Problem(
-        f"--seeds {wish.seeds!r}: ",
+        f"--seeds {request.seeds!r}: ",
         next=(
             "give how many (3), a range (3..12), which (0,1,2,7; whole numbers "
             "from 0 to 999,999,999), or how many new ones (fresh:8)"
@@ -80,18 +80,18 @@ def seeds_of(wish: Wish) -> TypedSeeds:
     )
 
 
-def argv(wish: Wish) -> tuple[str, ...]:
-    """The command that asks for ``wish``, program name first. What is the default is left out."""
+def argv(request: Request) -> tuple[str, ...]:
+    """The command of a request, program name first. What is the default is left out."""
     # a file whose name begins with a hyphen would be read as an option
-    variant = f"./{wish.variant}" if wish.variant.startswith("-") else wish.variant
+    variant = f"./{request.variant}" if request.variant.startswith("-") else request.variant
     words = ["q1lab", "run", variant]
-    default = Wish(wish.variant, seeds="")
-    overrides = dict(wish.overrides)
+    default = Request(request.variant, seeds="")
+    overrides = dict(request.overrides)
     options = {
-        "baseline": wish.baseline,
-        "seeds": wish.seeds,
-        "preset": wish.preset,
-        "data": wish.data,
+        "baseline": request.baseline,
+        "seeds": request.seeds,
+        "preset": request.preset,
+        "data": request.data,
         "max_iters": overrides.pop("max_iters", None),
     }
     for key, value in options.items():
@@ -100,16 +100,16 @@ def argv(wish: Wish) -> tuple[str, ...]:
     for key, value in overrides.items():
         words += ["--set", f"{key}={value}"]
     for key in ("device", "dtype", "jobs", "headline", "wandb", "match", "tune", "engine"):
-        value = getattr(wish, key)
+        value = getattr(request, key)
         if value != getattr(default, key):
             words += [f"--{key}", str(value)]
-    for option in wish.engine_options:
+    for option in request.engine_options:
         words += ["--engine-option", option]
-    words += [f"--{key}" for key in ("fresh", "unchecked") if getattr(wish, key)]
+    words += [f"--{key}" for key in ("fresh", "unchecked") if getattr(request, key)]
     return tuple(words)
 
 
-def wish_of(
+def request_of(
     *,
     data: str | None,
     max_iters: int | None,
@@ -117,11 +117,11 @@ def wish_of(
     headline: str | None = None,
     loop: Loop | None = None,
     **asked: Any,
-) -> Wish:
-    """The wish of the parsed options of `q1lab run`."""
+) -> Request:
+    """The request of the parsed options of `q1lab run`."""
     headline = headline or (HEADLINE if loop is None else "welch")
     more = _overrides(overrides, max_iters)
-    return Wish(data=data or "", overrides=more, headline=headline, loop=loop, **asked)
+    return Request(data=data or "", overrides=more, headline=headline, loop=loop, **asked)
 
 
 def _overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
@@ -140,8 +140,8 @@ def _overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
     return found
 
 
-def of_argv(words: Sequence[str]) -> Wish | None:
-    """The wish of a `q1lab run`, program name first; None for any other command, for one that is
+def of_argv(words: Sequence[str]) -> Request | None:
+    """The request of a `q1lab run`, program name first; None for any other command, for one that is
     refused, and for one that asks for more than a study: an axis, JSON, to return at once."""
     if list(words[:2]) != ["q1lab", "run"]:
         return None
@@ -151,7 +151,7 @@ def of_argv(words: Sequence[str]) -> Wish | None:
             return None
         values = {key: asked.values[key] for key in asked.values if key not in BEYOND}
         (variant,) = values.pop("variant")
-        return wish_of(variant=variant, **values)
+        return request_of(variant=variant, **values)
     except (Problem, ValueError):  # several variants are more than a study, too
         return None
 
@@ -160,17 +160,17 @@ BEYOND = {
     *("over", "detach", "as_json"),
     *("command_", "arms", "metric", "better", "pattern", "smoke"),
 }
-"""What `q1lab run` takes beside a wish."""
+"""What `q1lab run` takes beside a request."""
 
 
-def text(wish: Wish) -> str:
+def text(request: Request) -> str:
     """``argv`` as one line for a shell."""
-    return shlex.join(argv(wish))
+    return shlex.join(argv(request))
 
 
-def sweep_text(wish: Wish, variants: Sequence[str]) -> str:
-    """The command of the wish for several variants, for a shell."""
-    return shlex.join(("q1lab", "run", *variants, *argv(wish)[3:]))
+def sweep_text(request: Request, variants: Sequence[str]) -> str:
+    """The command of the request for several variants, for a shell."""
+    return shlex.join(("q1lab", "run", *variants, *argv(request)[3:]))
 
 
 def going_on(study: Study) -> str:
@@ -185,11 +185,11 @@ def going_on(study: Study) -> str:
 
 def shorter(study: Study, iters: int) -> str:
     """The command that asks the question of a study again, at so many iters."""
-    wish = study.trainer.request(study)
-    overrides = {**wish.overrides, "max_iters": str(iters)}
+    request = study.trainer.request(study)
+    overrides = {**request.overrides, "max_iters": str(iters)}
     for key in ("lr_decay_iters", "warmup_iters", "eval_interval", "log_interval"):
         overrides.pop(key, None)  # they follow the iters
-    return text(replace(wish, overrides=overrides))
+    return text(replace(request, overrides=overrides))
 
 
 def overrides_of(preset: str, config: Mapping[str, Any]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.kept import Kept
 from q1lab.study.studies import Study
@@ -18,9 +18,9 @@ class Draft(ABC):
     """A request that was read and asked about on this machine: the study that it would be, if there
     were none yet."""
 
-    typed: Wish
+    typed: Request
     """The request as a person typed it."""
-    wish: Wish
+    request: Request
     """The request with what was found out since: its data, a kept study's options, a width."""
     seeds: TypedSeeds
     kept: Kept | None

@@ -17,7 +17,7 @@ from q1lab.files import expanded, os_reason, plain, read_bytes, sha256_text
 from q1lab.paths import StudyPaths
 from q1lab.study import bundle, command, corpora, studies, variants
 from q1lab.study.bundle import Evidence
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.study.events import final_loss, has_ended
 from q1lab.study.origin import TypedOptions
 from q1lab.study.studies import ARMS, Data, Study
@@ -46,7 +46,7 @@ class Kept:
         """The model file of an arm."""
         return self.folder.absolute() / self.study.arms[arm].source
 
-    def of_its_files(self, asked: Wish) -> str:
+    def of_its_files(self, asked: Request) -> str:
         """The command for another study of the same two files, with the options that were asked
         for."""
         names = {arm: str(self.folder / self.study.arms[arm].source) for arm in ARMS}
@@ -130,7 +130,7 @@ def load(folder: Path) -> Kept:
         if sha256_text(text) != kept.study.arms[arm].sha256:
             raise Problem(
                 f"{path} is not the file that trained in {kept.study.id}. To train it as it is "
-                f"now: {kept.of_its_files(Wish(str(folder)))}",
+                f"now: {kept.of_its_files(Request(str(folder)))}",
                 file=path,
             )
     bundle.read(folder, str(folder))
@@ -140,11 +140,11 @@ def load(folder: Path) -> Kept:
 # ── training it again
 
 
-def wish(kept: Kept, asked: Wish) -> Wish:
+def request(kept: Kept, asked: Request) -> Request:
     """What trains the study again. Problem when more was asked for than ``OPEN``: then it would be
     another study."""
     given = {name: getattr(asked, name) for name in OPEN}
-    if asked != replace(Wish(asked.variant), **given):
+    if asked != replace(Request(asked.variant), **given):
         raise Problem(
             f"{asked.variant} says by itself what it trains: ",
             next=(

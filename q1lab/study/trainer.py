@@ -18,7 +18,7 @@ from q1lab.study.tuning import Tuned
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
-    from q1lab.study.command import Wish
+    from q1lab.study.command import Request
     from q1lab.study.design import TypedSeeds
     from q1lab.study.draft import Draft
     from q1lab.study.kept import Kept
@@ -156,26 +156,26 @@ class Trainer(Part, ABC):
     # ── asking for it, once and again
 
     @classmethod
-    def takes(cls, wish: Wish) -> bool:
+    def takes(cls, request: Request) -> bool:
         """Whether a request is for this trainer."""
         return False
 
     @classmethod
     def draft(
-        cls, typed: Wish, wish: Wish, seeds: TypedSeeds, kept: Kept | None, store: Store
+        cls, typed: Request, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store
     ) -> Draft:
         """The study that a request would be (see ``Draft``). Problem for what a person can mend."""
         raise NotImplementedError
 
     @abstractmethod
-    def request(self, study: Study, word: Callable[[str], str] = str) -> Wish:
+    def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
         """What to ask for so that the same study is planned: what runs, on what, decided by what.
 
         ``word`` gives the words for model files and data in place of those that the study knows
         them by, which for a file is its full path.
         """
 
-    def request_kept(self, kept: Kept, options: Mapping[str, Any]) -> Wish:
+    def request_kept(self, kept: Kept, options: Mapping[str, Any]) -> Request:
         """What to ask for to train a study of a repository again; ``options`` are those that change
         nothing of what trains."""
         return replace(self.request(kept.study), **options)

@@ -17,7 +17,7 @@ from q1lab.study.trainer import Trainer
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
-    from q1lab.study.command import Wish
+    from q1lab.study.command import Request
     from q1lab.study.design import TypedSeeds
     from q1lab.study.draft import Draft
     from q1lab.study.kept import Kept
@@ -83,22 +83,22 @@ class Command(Trainer):
         return [{"max_iters": 0}, {}, {}, self.device, "", self.threads, loop]
 
     @classmethod
-    def takes(cls, wish: Wish) -> bool:
-        return wish.loop is not None
+    def takes(cls, request: Request) -> bool:
+        return request.loop is not None
 
     @classmethod
     def draft(
-        cls, typed: Wish, wish: Wish, seeds: TypedSeeds, kept: Kept | None, store: Store
+        cls, typed: Request, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store
     ) -> Draft:
         # by its name: a record is read by every command, and what drafts one imports half of q1lab
         planning = importlib.import_module("q1lab.trainers.command_draft")
-        drafted: Draft = planning.draft(typed, wish, seeds, kept)
+        drafted: Draft = planning.draft(typed, request, seeds, kept)
         return drafted
 
-    def request(self, study: Study, word: Callable[[str], str] = str) -> Wish:
-        from q1lab.study.command import Wish
+    def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
+        from q1lab.study.command import Request
 
-        return Wish(
+        return Request(
             variant=study.variant,
             seeds=study.design.typed(),
             baseline=study.baseline,
@@ -108,7 +108,7 @@ class Command(Trainer):
             loop=self.loop,
         )
 
-    def request_kept(self, kept: Kept, options: Mapping[str, Any]) -> Wish:
+    def request_kept(self, kept: Kept, options: Mapping[str, Any]) -> Request:
         root = kept.folder.absolute().parent.parent
         here = self.started_in(whole(str(root / self.loop.folder)))
         options = {name: value for name, value in options.items() if name != "data"}

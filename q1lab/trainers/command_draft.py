@@ -24,7 +24,7 @@ from q1lab.errors import FAILED, Problem
 from q1lab.files import sha256_file, sha256_text, utc_now, write_atomic
 from q1lab.repository import Repository, state_of
 from q1lab.study import children, reuse, studies
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.draft import Draft
 from q1lab.study.engines.choice import Choice, choose, engine_of
@@ -67,25 +67,29 @@ class CommandDraft(Draft):
 
 
 def draft(
-    typed: Wish, wish: Wish, seeds: TypedSeeds, again: Kept | None, wandb: str | None = None
+    typed: Request,
+    request: Request,
+    seeds: TypedSeeds,
+    again: Kept | None,
+    wandb: str | None = None,
 ) -> CommandDraft:
     """The study that a request for a command would be; ``wandb`` is where it logs, whatever the
     request says. Problem for what a person can mend."""
     paths.ensure_home()
-    engine = choose(wish.engine, None, wish.engine_options, load_settings().engine)
+    engine = choose(request.engine, None, request.engine_options, load_settings().engine)
     ids = tuple(studies.ids())
-    study = study_of(wish, seeds, engine, wandb or wandb_state.mode(wish.wandb))
-    return CommandDraft(typed, wish, seeds, again, ids, study)
+    study = study_of(request, seeds, engine, wandb or wandb_state.mode(request.wandb))
+    return CommandDraft(typed, request, seeds, again, ids, study)
 
 
-def study_of(wish: Wish, seeds: TypedSeeds, engine: Choice | None, wandb: str) -> Study:
+def study_of(request: Request, seeds: TypedSeeds, engine: Choice | None, wandb: str) -> Study:
     """The study that a request would be. Problem for what a person can mend."""
-    loop = wish.loop
+    loop = request.loop
     assert loop is not None
-    _only_what_fits(wish)
+    _only_what_fits(request)
     if not engine_of(engine).runs_commands:
-        raise Problem(f"--engine {wish.engine}: a command trains here or on Slurm")
-    names = {"baseline": wish.baseline or loop.arms[0], "modified": wish.variant}
+        raise Problem(f"--engine {request.engine}: a command trains here or on Slurm")
+    names = {"baseline": request.baseline or loop.arms[0], "modified": request.variant}
     loop = replace(loop, args={name: loop.args[name] for name in names.values()})
     words = {arm: own_words(loop, name) for arm, name in names.items()}
     if words["baseline"] == words["modified"]:
@@ -108,9 +112,9 @@ def study_of(wish: Wish, seeds: TypedSeeds, engine: Choice | None, wandb: str) -
         )
         for arm, name in names.items()
     }
-    jobs = wish.jobs or 1
+    jobs = request.jobs or 1
     trainer = Command(
-        device="" if wish.device == "auto" else wish.device,
+        device="" if request.device == "auto" else request.device,
         jobs=jobs,
         threads=max(1, cores() // jobs),
         versions={
@@ -136,9 +140,9 @@ def study_of(wish: Wish, seeds: TypedSeeds, engine: Choice | None, wandb: str) -
             val_tokens=0,
         ),
         trainer=trainer,
-        design=Fixed(batches=(seeds.seeds,), headline=wish.headline, fresh_seeds=seeds.fresh),
+        design=Fixed(batches=(seeds.seeds,), headline=request.headline, fresh_seeds=seeds.fresh),
         origin=Planned(
-            typed=TypedOptions(wandb=wish.wandb, baseline=wish.baseline),
+            typed=TypedOptions(wandb=request.wandb, baseline=request.baseline),
             repo=state_of(folder, lambda repo: bool(repo.uncommitted())),
         ),
     )
@@ -254,11 +258,11 @@ def _some(found: Mapping[str, Any]) -> str:
 # ── small pieces
 
 
-def _only_what_fits(wish: Wish) -> None:
+def _only_what_fits(request: Request) -> None:
     """Problem for an option of q1lab's own loop."""
-    plain = Wish(wish.variant)
+    plain = Request(request.variant)
     for key in ("preset", "data", "dtype", "overrides", "match", "tune", "unchecked"):
-        if getattr(wish, key) != getattr(plain, key):
+        if getattr(request, key) != getattr(plain, key):
             option = "--set or --max-iters" if key == "overrides" else f"--{key}"
             raise Problem(
                 f"{option} is for q1lab's own loop", next="a command takes it among its words"

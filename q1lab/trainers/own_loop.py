@@ -22,7 +22,7 @@ from q1lab.study.tuning import Tuned
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
-    from q1lab.study.command import Wish
+    from q1lab.study.command import Request
     from q1lab.study.design import TypedSeeds
     from q1lab.study.draft import Draft
     from q1lab.study.kept import Kept
@@ -105,26 +105,26 @@ class OwnLoop(Trainer):
     # ── asking for it again
 
     @classmethod
-    def takes(cls, wish: Wish) -> bool:
-        return wish.loop is None
+    def takes(cls, request: Request) -> bool:
+        return request.loop is None
 
     @classmethod
     def draft(
-        cls, typed: Wish, wish: Wish, seeds: TypedSeeds, kept: Kept | None, store: Store
+        cls, typed: Request, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store
     ) -> Draft:
         # by its name: a record is read by every command, and what drafts one imports half of q1lab
         planning = importlib.import_module("q1lab.trainers.own_loop_draft")
-        drafted: Draft = planning.draft(typed, wish, seeds, kept, store)
+        drafted: Draft = planning.draft(typed, request, seeds, kept, store)
         return drafted
 
-    def request(self, study: Study, word: Callable[[str], str] = str) -> Wish:
+    def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
         """Device and number format are always named: what they are by themselves depends on the
         machine."""
-        from q1lab.study.command import Wish, overrides_of
+        from q1lab.study.command import Request, overrides_of
 
         typed, tuned = study.origin.typed, self.tuned
         config = self.config if tuned is None else {**self.config, tuned.key: tuned.around}
-        return Wish(
+        return Request(
             variant=word(study.arms["modified"].origin),
             seeds=study.design.typed(),
             baseline=None if _takes_its_baseline(study) else word(study.arms["baseline"].origin),
@@ -140,7 +140,7 @@ class OwnLoop(Trainer):
             wandb=typed.wandb if typed else "auto",
         )
 
-    def request_kept(self, kept: Kept, options: Mapping[str, Any]) -> Wish:
+    def request_kept(self, kept: Kept, options: Mapping[str, Any]) -> Request:
         from q1lab.study.kept import data_of
 
         again = {

@@ -18,7 +18,7 @@ from q1lab.index.store import Store
 from q1lab.model import parents, width
 from q1lab.repository import state_of
 from q1lab.study import corpora, kept, presets, reuse, sameness, studies
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.draft import Draft
 from q1lab.study.engines.base import OutOfReach, Refused
@@ -55,7 +55,7 @@ class OwnLoopDraft(Draft):
 
     @property
     def _checked_files(self) -> tuple[Variant, ...]:
-        if self.wish.unchecked:
+        if self.request.unchecked:
             return ()
         return tuple(one for one in (self.pair.baseline, self.pair.modified) if one.is_learners)
 
@@ -82,7 +82,7 @@ class OwnLoopDraft(Draft):
 
     def write(self, study: Study) -> None:
         """Copies of both model files."""
-        pair = parents.pair(self.wish.variant, self.wish.baseline)
+        pair = parents.pair(self.request.variant, self.request.baseline)
         for arm, file in (("baseline", pair.baseline), ("modified", pair.modified)):
             if file.sha256 != study.arms[arm].sha256:
                 raise Problem(
@@ -94,11 +94,11 @@ class OwnLoopDraft(Draft):
 
 
 def draft(
-    typed: Wish, wish: Wish, seeds: TypedSeeds, again: Kept | None, store: Store
+    typed: Request, request: Request, seeds: TypedSeeds, again: Kept | None, store: Store
 ) -> OwnLoopDraft:
     """The study that a request for model files would be. Problem for what a person can mend."""
     ids = tuple(studies.ids())
-    pair = parents.pair(wish.variant, wish.baseline)
+    pair = parents.pair(request.variant, request.baseline)
     modified, baseline = pair.modified, pair.baseline
     is_floor = modified.sha256 == baseline.sha256 and (
         modified.path == baseline.path or again is not None
@@ -111,27 +111,27 @@ def draft(
     paths.ensure_home()
 
     extra_fields = (*baseline.fields, *modified.fields)
-    engine = choose(wish.engine, wish.preset, wish.engine_options, load_settings().engine)
-    device = engine_of(engine).device(wish.device, wish.preset)
-    preset = wish.preset or presets.default_for(likely_device(device))
-    config = presets.resolve(preset, wish.overrides, extra_fields)
-    if wish.tune is not None and wish.tuned is None:
+    engine = choose(request.engine, request.preset, request.engine_options, load_settings().engine)
+    device = engine_of(engine).device(request.device, request.preset)
+    preset = request.preset or presets.default_for(likely_device(device))
+    config = presets.resolve(preset, request.overrides, extra_fields)
+    if request.tune is not None and request.tuned is None:
         raise Problem(
-            f"{wish.tune} has to be tuned first: ", next="`q1lab run` with --tune does both"
+            f"{request.tune} has to be tuned first: ", next="`q1lab run` with --tune does both"
         )
-    wish, data = _data(wish, store, config["block_size"])
+    request, data = _data(request, store, config["block_size"])
     if again is not None:
         kept.same_data(again, data)
     most, first = 2 * len(seeds.seeds), 2 * seeds.fewest
 
     def places(device: str) -> tuple[int, int]:
-        return engine_of(engine).places(device, most, first, wish.jobs)
+        return engine_of(engine).places(device, most, first, request.jobs)
 
     question = {
         "files": {"baseline": str(baseline.path), "modified": str(modified.path)},
         "vocab_size": data.vocab_size,
         "device": device,
-        "dtype": wish.dtype,
+        "dtype": request.dtype,
         "threads": places(likely_device(device))[1],
     }
 
@@ -139,16 +139,16 @@ def draft(
         return _ask(engine, {**question, "config": config})
 
     answer = ask(config)
-    if wish.preset is None and presets.default_for(answer["device"]) != preset:
+    if request.preset is None and presets.default_for(answer["device"]) != preset:
         preset = presets.default_for(answer["device"])
-        config = presets.resolve(preset, wish.overrides, extra_fields)
+        config = presets.resolve(preset, request.overrides, extra_fields)
         answer = ask(config)
 
     matched = {}
-    if wish.match is not None:
+    if request.match is not None:
         matched = width.matching(pair, config, lambda with_: ask(with_)["arms"])
-        wish = replace(wish, match=None, overrides={**wish.overrides, **matched})
-        config = presets.resolve(preset, wish.overrides, extra_fields)
+        request = replace(request, match=None, overrides={**request.overrides, **matched})
+        config = presets.resolve(preset, request.overrides, extra_fields)
         answer = ask(config)
 
     jobs, threads = places(answer["device"])
@@ -167,37 +167,37 @@ def draft(
             "platform": answer.get("platform", f"{platform.system()} {platform.machine()}"),
             "trainer": reuse.trainer_version(),
         },
-        wandb=wandb_state.mode(wish.wandb),
+        wandb=wandb_state.mode(request.wandb),
         engine=engine,
         seed_shift={"modified": OTHER_SEEDS} if same else {},
         matched=matched,
         shared_at_start=None if same else answer.get("shared_at_start"),
-        unchecked=wish.unchecked and modified.is_learners,
+        unchecked=request.unchecked and modified.is_learners,
     )
     if again is not None:
-        trainer = _with_threads_of(trainer, again, wish)
-    if wish.tuned is not None:
-        trainer = _with_choice(trainer, wish.tuned)
+        trainer = _with_threads_of(trainer, again, request)
+    if request.tuned is not None:
+        trainer = _with_choice(trainer, request.tuned)
     study = Study(
         id="",
         created=utc_now(),
         arms=_arms(pair, answer),
         data=data,
         trainer=trainer,
-        design=Fixed(batches=(seeds.seeds,), headline=wish.headline, fresh_seeds=seeds.fresh),
+        design=Fixed(batches=(seeds.seeds,), headline=request.headline, fresh_seeds=seeds.fresh),
         origin=Planned(
             typed=TypedOptions(
                 # so that it works from any folder
-                data=wish.data if wish.data in corpora.BUILT_IN else str(whole(wish.data)),
-                wandb=wish.wandb,
-                baseline=wish.baseline and baseline.origin,
+                data=request.data if request.data in corpora.BUILT_IN else str(whole(request.data)),
+                wandb=request.wandb,
+                baseline=request.baseline and baseline.origin,
             ),
             repo=state_of(modified.path.parent, lambda repo: not repo.holds(modified.path))
             if modified.is_learners
             else None,
         ),
     )
-    return OwnLoopDraft(typed, wish, seeds, again, ids, study, pair, answer)
+    return OwnLoopDraft(typed, request, seeds, again, ids, study, pair, answer)
 
 
 def _arms(pair: parents.Pair, answer: dict[str, Any]) -> dict[str, Arm]:
@@ -219,13 +219,13 @@ def _arms(pair: parents.Pair, answer: dict[str, Any]) -> dict[str, Arm]:
     }
 
 
-def _data(wish: Wish, store: Store, block_size: int) -> tuple[Wish, Data]:
-    """The wish with its data named, and these data: as asked for, else as the learner chose."""
-    if wish.data:
-        return wish, corpora.prepare(wish.data, block_size)
+def _data(request: Request, store: Store, block_size: int) -> tuple[Request, Data]:
+    """The request with its data named, and these data: as asked for, else as the learner chose."""
+    if request.data:
+        return request, corpora.prepare(request.data, block_size)
     chosen = progress.data_to_train_on(store)
     try:
-        return replace(wish, data=chosen), corpora.prepare(chosen, block_size)
+        return replace(request, data=chosen), corpora.prepare(chosen, block_size)
     except Problem as problem:
         raise Problem(
             f"the data that `q1lab data` chose: {problem}. ",
@@ -243,11 +243,11 @@ def _with_choice(trainer: OwnLoop, tuned: Tuned) -> OwnLoop:
     return replace(trainer, config=config, tuned=tuned, arm_config=own)
 
 
-def _with_threads_of(trainer: OwnLoop, again: Kept, wish: Wish) -> OwnLoop:
+def _with_threads_of(trainer: OwnLoop, again: Kept, request: Request) -> OwnLoop:
     """With as many threads per run as then: another number may change the last bits."""
     threads = again.study.trainer.threads
     jobs = trainer.jobs
-    if not wish.jobs and trainer.device == "cpu":
+    if not request.jobs and trainer.device == "cpu":
         jobs = max(1, cores() // threads)
     return replace(trainer, threads=threads, jobs=min(trainer.jobs, jobs))
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 from q1lab.acts import ACTS, Act, bringing, named
 from q1lab.errors import Problem
 from q1lab.study import command
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.study.design import seeds_text
 from q1lab.week.kinds import STEP_KINDS, StepKind
 from q1lab.week.numbers import Numbers, Shape
@@ -113,7 +113,7 @@ class Action:
         """The same act as a command, program name first; () for `open`, which has none."""
         options = self.options
         if self.kind == "run":
-            return command.argv(self.wish())
+            return command.argv(self.request())
         if self.kind == "command":
             import shlex
 
@@ -133,10 +133,10 @@ class Action:
         act = named(self.argv()[1:])
         return None if act is None or act.action else act
 
-    def wish(self) -> Wish:
+    def request(self) -> Request:
         """What a run action asks for."""
         options = self.options
-        asked = Wish(str(options["variant"]))
+        asked = Request(str(options["variant"]))
         preset = options.get("preset")
         return replace(
             asked,

@@ -14,7 +14,7 @@ from q1lab.compare.comparison import Comparison, Floor
 from q1lab.compare.stats import ALPHA, Kind
 from q1lab.index.store import Store
 from q1lab.study import command, kept, launch, reuse, studies
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.study.studies import Run, Study
 from q1lab.trainers.own_loop import OTHER_SEEDS
 from tests.kit.comparisons import times_asked
@@ -27,7 +27,7 @@ Fake = Callable[..., None]
 
 def trained(variant: str, **asked: object) -> Study:
     with Store() as store:
-        study = planning.begin(Wish(variant, preset="quick", **asked), store).study  # type: ignore[arg-type]
+        study = planning.begin(Request(variant, preset="quick", **asked), store).study  # type: ignore[arg-type]
         wait_for(lambda: not launch.is_alive(study.files))
     return study
 
@@ -141,7 +141,7 @@ def test_a_copy_with_another_name_is_still_refused(fake_trainer: Fake, tmp_path:
     copy = tmp_path / "copy.py"
     copy.write_text((paths.models_dir() / "baseline.py").read_text())
     with Store() as store, pytest.raises(Problem, match="hold the same code"):
-        planning.plan(Wish(str(copy), baseline="baseline"), store)
+        planning.plan(Request(str(copy), baseline="baseline"), store)
     mine = trained(str(copy), baseline=str(copy), seeds="3", unchecked=True)
     assert mine.is_floor
     assert found(mine).analysis.n == 3
@@ -153,6 +153,6 @@ def test_a_kept_floor_trains_again(fake_trainer: Fake, tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     with Store() as store:
-        again = planning.plan(Wish(str(tmp_path / "studies" / study.id), fresh=True), store)
+        again = planning.plan(Request(str(tmp_path / "studies" / study.id), fresh=True), store)
     assert again.study.is_floor
     assert again.study.to_dict()["seed_shift"] == {"modified": OTHER_SEEDS}

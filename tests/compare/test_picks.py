@@ -17,7 +17,7 @@ from q1lab.compare.stats import ALPHA, Reason
 from q1lab.index import upkeep
 from q1lab.index.store import Store
 from q1lab.study import launch
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.study.sameness import Training, code_of, same_run
 from tests.kit.waiting import wait_for
 
@@ -43,7 +43,7 @@ def ask(fake_trainer: Callable[..., None], tmp_path: Path) -> Iterator[Callable[
                 **more,
             }
             name = str(tmp_path / variant) if variant.endswith(".py") else variant
-            study = planning.begin(Wish(name, seeds=seeds, **given), store).study  # type: ignore[arg-type]
+            study = planning.begin(Request(name, seeds=seeds, **given), store).study  # type: ignore[arg-type]
             wait_for(lambda: not launch.is_alive(study.files))
             return compare(store, study)
 

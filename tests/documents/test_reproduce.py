@@ -24,7 +24,7 @@ from q1lab.index.store import Store
 from q1lab.model import learner
 from q1lab.study import command, kept, studies
 from q1lab.study.bundle import Evidence
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.study.origin import ImportedRuns
 from q1lab.study.studies import Study
 from tests.kit.places import MODELS
@@ -172,7 +172,7 @@ def keep(study: Study, root: Path) -> Path:
 
 def planned(folder: Path | str, **more: object) -> planning.Plan:
     with Store() as store:
-        return planning.plan(Wish(str(folder), **more), store)  # type: ignore[arg-type]
+        return planning.plan(Request(str(folder), **more), store)  # type: ignore[arg-type]
 
 
 def test_everything_that_was_decided_is_on_record(study: Study, repo: Path) -> None:
@@ -305,7 +305,7 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path, home: Path) 
         file.write_text(words)
     made = {}
     for file in (outside, inside):
-        wish = Wish(
+        request = Request(
             "./swiglu.py",
             data=str(file),
             preset="quick",
@@ -314,7 +314,7 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path, home: Path) 
             overrides={"max_iters": "20"},
         )
         with Store() as store:
-            made[file] = planning.save(planning.plan(wish, store), store)
+            made[file] = planning.save(planning.plan(request, store), store)
             ingest.take_in(store, made[file])
     private, shared = keep(made[outside], repo), keep(made[inside], repo)
     assert str(tmp_path) not in (private / "study.json").read_text()

@@ -26,7 +26,7 @@ from q1lab.index.store import Store
 from q1lab.journal import artifacts, predictions
 from q1lab.model.checks import CheckReport
 from q1lab.study import launch, studies
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.tui import palette
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.key_bursts import CHOICES, MOVES
@@ -142,7 +142,7 @@ OPEN: dict[str, Opener] = {
     "LabScreen": lab(),
     "LaunchScreen": doing(
         lambda app, _: launch_plan.launch(
-            app, Wish("gqa", seeds="1", overrides={"max_iters": "40"})
+            app, Request("gqa", seeds="1", overrides={"max_iters": "40"})
         )
     ),
     "OutputScreen": lambda pilot, repo: pane_of(pilot, "print('said')", repo),

@@ -21,7 +21,7 @@ from q1lab.files import sha256_text, utc_now
 from q1lab.index.store import Store
 from q1lab.records import one_of
 from q1lab.study import children, studies
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.study.design import Design, TypedSeeds
 from q1lab.study.draft import Draft
 from q1lab.study.kept import Kept
@@ -44,17 +44,17 @@ class Points(Trainer):
         return Metric("score", "points", "higher")
 
     @classmethod
-    def takes(cls, wish: Wish) -> bool:
-        return wish.variant.startswith("toy:")
+    def takes(cls, request: Request) -> bool:
+        return request.variant.startswith("toy:")
 
     @classmethod
     def draft(
-        cls, typed: Wish, wish: Wish, seeds: TypedSeeds, kept: Kept | None, store: Store
+        cls, typed: Request, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store
     ) -> Draft:
         try:
-            by = float(wish.variant.removeprefix("toy:"))
+            by = float(request.variant.removeprefix("toy:"))
         except ValueError:
-            raise Problem(f"{wish.variant}: give a number, such as toy:2.5") from None
+            raise Problem(f"{request.variant}: give a number, such as toy:2.5") from None
         trainer = cls(device="cpu", jobs=1, threads=1, versions={"q1lab": "0"}, by=by)
         study = Study(
             id="",
@@ -62,13 +62,13 @@ class Points(Trainer):
             arms={arm: _arm(arm, by) for arm in ARMS},
             data=Data("a game", sha256_text("a game"), "", 0, 0, 0, 0),
             trainer=trainer,
-            design=Fixed(batches=(seeds.seeds,), headline=wish.headline),
-            origin=Planned(typed=TypedOptions(wandb=wish.wandb)),
+            design=Fixed(batches=(seeds.seeds,), headline=request.headline),
+            origin=Planned(typed=TypedOptions(wandb=request.wandb)),
         )
-        return PointsDraft(typed, wish, seeds, kept, tuple(studies.ids()), study)
+        return PointsDraft(typed, request, seeds, kept, tuple(studies.ids()), study)
 
-    def request(self, study: Study, word: Callable[[str], str] = str) -> Wish:
-        return Wish(f"toy:{self.by:g}", seeds=study.design.typed())
+    def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
+        return Request(f"toy:{self.by:g}", seeds=study.design.typed())
 
     def declared_budget(self) -> list[Any]:
         return [self.by]

@@ -14,7 +14,7 @@ from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.model import diffs, learner, marker, parents
 from q1lab.study import variants
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from tests.kit.places import MODELS
 from tests.kit.repos import git, of_its_own
 
@@ -166,7 +166,7 @@ def test_the_line_on_top_is_nobodys_change(folder: Path) -> None:
 def test_a_fresh_copy_holds_nothing_to_compare(folder: Path) -> None:
     learner.new("gqa", folder)
     with Store() as store, pytest.raises(Problem, match=r"gqa\.py and model\.py hold"):
-        planning.plan(Wish("./gqa.py"), store)
+        planning.plan(Request("./gqa.py"), store)
 
 
 def test_diff_shows_the_learners_change_alone(folder: Path) -> None:
@@ -181,9 +181,9 @@ def test_diff_shows_the_learners_change_alone(folder: Path) -> None:
 def test_a_study_runs_against_the_parent_and_its_command_does_again(
     folder: Path, fake_trainer: Callable[..., None]
 ) -> None:
-    wish = Wish("./rope.py", preset="quick", overrides={"max_iters": "20"}, unchecked=True)
+    request = Request("./rope.py", preset="quick", overrides={"max_iters": "20"}, unchecked=True)
     with Store() as store:
-        study = planning.save(planning.plan(wish, store), store)
+        study = planning.save(planning.plan(request, store), store)
         base = study.arms["baseline"]
         assert (study.files.root / base.source).read_text() == MINE
         assert (base.variant, base.source) == ("model", "source/baseline/model.py")

@@ -17,7 +17,7 @@ from q1lab.commands.run import run
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.study import command, presets, studies
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.study.design import seeds_text
 from q1lab.study.studies import Study
 from q1lab.trainers import own_loop_draft
@@ -27,19 +27,21 @@ from tests.kit.places import ROOT
 NOT_OF_THE_STUDY = (*command.BEYOND, "tune", "plot", "force")
 
 
-def parsed(words: tuple[str, ...]) -> Wish:
+def parsed(words: tuple[str, ...]) -> Request:
     """What `q1lab run` understands."""
     assert words[:2] == ("q1lab", "run")
     asked = dict(run.make_context("run", list(words[2:])).params)
     (variant,) = asked.pop("variant")
     asked = {key: value for key, value in asked.items() if key not in NOT_OF_THE_STUDY}
-    return command.wish_of(variant=variant, **asked)
+    return command.request_of(variant=variant, **asked)
 
 
-def drafted(wish: Wish) -> Study:
-    """The study that planning makes of a wish where the probe finds what was asked for, else a
+def drafted(request: Request) -> Study:
+    """The study that planning makes of a request where the probe finds what was asked for, else a
     plain CPU."""
-    wish = replace(wish, data=wish.data or command.DEFAULT_DATA, preset=wish.preset or "cpu")
+    request = replace(
+        request, data=request.data or command.DEFAULT_DATA, preset=request.preset or "cpu"
+    )
     arm = {"n_params": 1, "flops_per_token": 1, "seconds_per_iter": 1.0}
 
     def answer(_: object, question: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def drafted(wish: Wish) -> Study:
 
     with pytest.MonkeyPatch.context() as patch, Store() as store:
         patch.setattr(own_loop_draft, "_ask", answer)
-        return planning.draft_of(wish, store).study
+        return planning.draft_of(request, store).study
 
 
 OVERRIDES: dict[str, st.SearchStrategy[str]] = {
@@ -67,8 +69,8 @@ OVERRIDES: dict[str, st.SearchStrategy[str]] = {
     "n_kv_head": st.sampled_from(["1", "2", "4"]),
     "batch_size": st.integers(1, 64).map(str),
 }
-WISHES = st.builds(
-    Wish,
+REQUESTS = st.builds(
+    Request,
     variant=st.just("gqa"),
     baseline=st.sampled_from([None, "baseline", "rope"]),
     seeds=st.lists(st.integers(0, 30), min_size=1, max_size=5, unique=True).map(
@@ -87,10 +89,10 @@ WISHES = st.builds(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(wish=WISHES)
-def test_a_wish_is_read_back_from_its_command(wish: Wish) -> None:
-    assert parsed(command.argv(wish)) == wish
-    assert command.of_argv(command.argv(wish)) == wish
+@given(request=REQUESTS)
+def test_a_request_is_read_back_from_its_command(request: Request) -> None:
+    assert parsed(command.argv(request)) == request
+    assert command.of_argv(command.argv(request)) == request
 
 
 @pytest.mark.parametrize(
@@ -98,16 +100,16 @@ def test_a_wish_is_read_back_from_its_command(wish: Wish) -> None:
     ["q1lab run", "q1lab run rope --over max_iters=1,2", "q1lab run rope -x 1",
      "q1lab run rope --json", "q1lab run rope gqa", "q1lab run rope --set x", "git run rope"],
 )  # fmt: skip
-def test_no_other_command_is_a_wish(line: str) -> None:
+def test_no_other_command_is_a_request(line: str) -> None:
     assert command.of_argv(shlex.split(line)) is None
 
 
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
 )
-@given(wish=WISHES)
-def test_a_study_is_planned_again_by_its_command(wish: Wish) -> None:
-    study = drafted(wish)
+@given(request=REQUESTS)
+def test_a_study_is_planned_again_by_its_command(request: Request) -> None:
+    study = drafted(request)
     twin = drafted(parsed(command.argv(study.trainer.request(study))))
     assert studies.identity(twin) == studies.identity(study)
     assert (twin.seeds, twin.trainer.unchecked, twin.design.headline) == (
@@ -120,7 +122,7 @@ def test_a_study_is_planned_again_by_its_command(wish: Wish) -> None:
 def test_a_preset_that_changed_since_does_not_change_the_study(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    study = drafted(Wish("rope", preset="quick", overrides={"max_iters": "80"}))
+    study = drafted(Request("rope", preset="quick", overrides={"max_iters": "80"}))
     changed = {**presets.PRESETS["quick"], "learning_rate": 0.5, "eval_interval": 7}
     monkeypatch.setitem(presets.PRESETS, "quick", changed)
     twin = drafted(parsed(command.argv(study.trainer.request(study))))
@@ -142,11 +144,11 @@ def test_the_printed_command_finds_the_study_that_is(
     text.write_text((ROOT / "README.md").read_text() * 3)
     mine = tmp_path / "my rope.py"
     mine.write_text((ROOT / "labs" / "models" / "rope.py").read_text())
-    wish = Wish(str(mine), preset="quick", unchecked=True, **more)
+    request = Request(str(mine), preset="quick", unchecked=True, **more)
     if "data" in more:
-        wish = replace(wish, data=str(text))
+        request = replace(request, data=str(text))
     with Store() as store:
-        study = planning.save(planning.plan(wish, store), store)
+        study = planning.save(planning.plan(request, store), store)
         line = command.text(study.trainer.request(study))
         again = planning.plan(parsed(tuple(shlex.split(line))), store)
     assert not again.is_new
@@ -154,13 +156,13 @@ def test_the_printed_command_finds_the_study_that_is(
 
 
 def test_a_name_that_begins_with_a_hyphen_is_no_option() -> None:
-    assert parsed(command.argv(Wish("-x.py", baseline="-y.py"))).variant == "./-x.py"
+    assert parsed(command.argv(Request("-x.py", baseline="-y.py"))).variant == "./-x.py"
 
 
 def test_an_action_of_the_week_is_the_same_command() -> None:
     options = {"variant": "./rope.py", "seeds": (0, 1, 7), "preset": "quick", "max_iters": 50}
     action = Action("run", "Train", options, "a.md", 1)
-    assert parsed(action.argv()) == Wish(
+    assert parsed(action.argv()) == Request(
         "./rope.py", seeds="0,1,7", preset="quick", overrides={"max_iters": "50"}
     )
 
@@ -191,5 +193,5 @@ def test_seeds_are_told_in_the_shortest_form() -> None:
 )
 def test_bad_seeds_are_named(text: str, named: str) -> None:
     with pytest.raises(Problem, match=named) as raised:
-        command.seeds_of(Wish("rope", seeds=text))
+        command.seeds_of(Request("rope", seeds=text))
     assert "\n" not in str(raised.value)

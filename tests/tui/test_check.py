@@ -318,7 +318,7 @@ async def test_a_command_that_trains_opens_the_form_too(repo: Path) -> None:
         await until(pilot, lambda: isinstance(app_.screen, LaunchScreen) and app_.screen.is_mounted)
         assert app_.screen.query_one("#more", Input).value == "n_kv_head=1"
         assert app_.screen.query_one("#seeds", Input).value == "1"
-        assert app_.screen.wish().preset == "quick"  # type: ignore[attr-defined]
+        assert app_.screen.request().preset == "quick"  # type: ignore[attr-defined]
 
 
 async def test_results_use_the_width_they_have(repo: Path) -> None:

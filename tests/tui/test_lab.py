@@ -364,11 +364,11 @@ async def test_the_chart_zooms_pans_and_changes_its_axes() -> None:
 def _launched() -> studies.Study:
     """A real study of six runs, planned and started as the launch screen does."""
     from q1lab import planning
-    from q1lab.study.command import Wish
+    from q1lab.study.command import Request
 
-    wish = Wish("rope", preset="quick", overrides={"max_iters": "40"})
+    request = Request("rope", preset="quick", overrides={"max_iters": "40"})
     with Store() as store:
-        return planning.begin(wish, store).study
+        return planning.begin(request, store).study
 
 
 async def _to_lab(pilot: Any) -> None:

@@ -17,7 +17,7 @@ from q1lab.index.store import Store
 from q1lab.journal import predictions
 from q1lab.paths import content_dir
 from q1lab.study import kept, launch, studies
-from q1lab.study.command import Wish
+from q1lab.study.command import Request
 from q1lab.study.loop import Loop
 from q1lab.trainers.command import NOT_KNOWN
 from q1lab.tui.screens import launch_plan
@@ -84,7 +84,7 @@ async def test_start_is_taken_before_the_estimate_and_one_lands_in_the_lab(
     fake_trainer()
     async with app().run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
-        launch_plan.launch(pilot.app, Wish("rope", seeds="1", overrides={"max_iters": "40"}))
+        launch_plan.launch(pilot.app, Request("rope", seeds="1", overrides={"max_iters": "40"}))
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
         screen = pilot.app.screen
         await until(pilot, lambda: not screen.query_one("#start", Button).disabled)
@@ -134,8 +134,8 @@ async def test_the_seeds_that_a_verdict_names_are_planned(
         launch_plan.more_seeds(pilot.app, study, 9)
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
         await until(pilot, lambda: pilot.app.screen.query("#seeds"))
-        wish = pilot.app.screen.wish()
-        assert (wish.variant, wish.seeds) == ("rope", "9")
+        request = pilot.app.screen.request()
+        assert (request.variant, request.seeds) == ("rope", "9")
 
 
 async def test_more_seeds_of_a_command_are_said_in_words() -> None:
@@ -236,7 +236,7 @@ async def test_a_kept_study_is_chosen_and_trained_as_it_was(
     fake_trainer: Callable[..., None], tmp_path: Path
 ) -> None:
     with Store() as store:
-        first = planning.begin(Wish("rope", seeds="2", preset="quick"), store).study
+        first = planning.begin(Request("rope", seeds="2", preset="quick"), store).study
     wait_for(lambda: not launch.is_alive(first.files), "the study's end")
     for path, data in kept.files(first, tmp_path).items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -251,11 +251,11 @@ async def test_a_kept_study_is_chosen_and_trained_as_it_was(
         await until(pilot, lambda: screen.draft is not None, said(screen))
         assert "nothing is missing" in said(screen)
         assert not form.query_one("#seeds").is_on_screen
-        assert screen.wish() == Wish(str(tmp_path / "studies" / "rope-1"))
+        assert screen.request() == Request(str(tmp_path / "studies" / "rope-1"))
         form.query_one("#variant", OptionList).highlighted = len(form.names)
         form.query_one("#file", Input).value = "studies/rope-1"  # of the learner's folder
         await until(pilot, lambda: form.has_class("-kept") and screen.draft is not None)
-        assert screen.wish().variant == str(tmp_path / "studies" / "rope-1")
+        assert screen.request().variant == str(tmp_path / "studies" / "rope-1")
 
 
 async def test_in_the_smallest_terminal_no_line_of_a_new_study_is_cut(
@@ -283,7 +283,7 @@ async def test_the_form_begins_with_the_file_that_the_learner_wrote(
     (tmp_path / "rope.py").write_text((MODELS / "rope.py").read_text())
     async with app(cwd=tmp_path).run_test(size=(100, 30)) as pilot:
         screen = await open_launch(pilot)
-        assert screen.wish().variant == str(tmp_path / "rope.py")
+        assert screen.request().variant == str(tmp_path / "rope.py")
         await until(pilot, lambda: "rope against baseline" in words(pilot.app))
         screen.query_one("#file", Input).value = ""
         await until(pilot, lambda: "Give the path" in said(screen))
@@ -299,11 +299,11 @@ async def test_an_engine_of_the_settings_is_chosen_by_name(
     app_.config = replace(app_.config, engine=engine)
     async with app_.run_test(size=(100, 40)) as pilot:
         screen = await open_launch(pilot)
-        assert screen.wish().engine is None
+        assert screen.request().engine is None
         select = screen.query_one("#engine", Select)
         assert [str(one) for _, one in select._options[1:]] == ["gpu-box", "local"]
         select.value = "gpu-box"
-        await until(pilot, lambda: screen.wish().engine == "gpu-box")
+        await until(pilot, lambda: screen.request().engine == "gpu-box")
         await until(pilot, lambda: "there is no such engine" in said(screen))  # not on disk
 
 

@@ -150,13 +150,13 @@ def training() -> None:
     from q1lab import planning
     from q1lab.index.store import Store
     from q1lab.study import launch
-    from q1lab.study.command import Wish
+    from q1lab.study.command import Request
 
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(Q1LAB_HOME=home, WANDB_MODE="disabled")
-        wish = Wish("rope", preset="quick")
+        request = Request("rope", preset="quick")
         with Store() as store:
-            study = planning.begin(wish, store).study
+            study = planning.begin(request, store).study
             while study.runs[3].name not in {
                 path.parent.name for path in study.files.root.glob("runs/*/events.jsonl")
             }:

@@ -53,7 +53,7 @@ def choose(
     options: Iterable[str],
     named: Mapping[str, Mapping[str, Any]],
 ) -> Choice | None:
-    """The engine for a wish; None for this machine. ``named`` is config.toml's ``[engine.…]``
+    """The engine for a request; None for this machine. ``named`` is config.toml's ``[engine.…]``
     tables. Problem for what none of this is, and for what the engine can't be used with."""
     if text is None:
         text = usual(preset, named)

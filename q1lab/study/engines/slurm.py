@@ -74,7 +74,7 @@ STATES = {
 that is new says nothing of an end."""
 
 NO_NODE = "node configuration is not available"
-"""What a test says of too large a wish, and also while each node that could do it is drained or
+"""What a test says of too large a request, and also while each node that could do it is drained or
 down; a real submission waits for those."""
 AT_WORK = ("idle", "mix", "alloc", "comp")
 """How the states of nodes begin that are neither."""

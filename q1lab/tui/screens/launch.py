@@ -19,7 +19,7 @@ from q1lab.index.store import Store
 from q1lab.journal import evidence, predictions
 from q1lab.model import diffs, parents
 from q1lab.study import children, kept, variants
-from q1lab.study.command import DEFAULT_DATA, Wish
+from q1lab.study.command import DEFAULT_DATA, Request
 from q1lab.tui import editing
 from q1lab.tui.background import beside
 from q1lab.tui.screens.base import OwnScreen
@@ -49,7 +49,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
     CSS_PATH = "../lab.tcss"
     page = "launch"
 
-    def __init__(self, asked: Wish | None = None) -> None:
+    def __init__(self, asked: Request | None = None) -> None:
         super().__init__()
         self.asked = asked
         self.heading = "A new study"
@@ -71,7 +71,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
             done, folder = self.q1.snapshot.progress, editing.folder(self.q1)
             own = folder / f"{done.chosen}.py"
             yield LaunchForm(
-                self.asked or Wish(str(own) if own.is_file() else done.chosen or ""),
+                self.asked or Request(str(own) if own.is_file() else done.chosen or ""),
                 done.data[2] if done.data else DEFAULT_DATA,
                 folder,
                 self.q1.config.engine,
@@ -126,8 +126,8 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
 
     # ── what was asked for
 
-    def wish(self) -> Wish:
-        return self.query_one(LaunchForm).wish()
+    def request(self) -> Request:
+        return self.query_one(LaunchForm).request()
 
     @on(OptionList.OptionHighlighted)
     @on(Input.Changed)
@@ -141,8 +141,8 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         if self._timer is not None:
             self._timer.stop()
         try:
-            wish = self.wish()
-            self._show_diff(wish)
+            request = self.request()
+            self._show_diff(request)
         except Problem as problem:
             self._say(str(problem).removeprefix("--"), bad=True)
             self._diff = ""
@@ -151,23 +151,23 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
             self.query_one("#diff", Static).update("")
             return
         tries = "trying a few steps on this machine, for an estimate …"
-        own = wish.variant not in variants.modifications() and not kept.is_one(wish.variant)
+        own = request.variant not in variants.modifications() and not kept.is_one(request.variant)
         self._say(f"Checking the model files, then {tries}" if own else tries.capitalize())
         self.query_one("#start", Button).label = "Start"
         self.query_one("#start", Button).disabled = False
-        self._timer = self.set_timer(PAUSE, lambda: self._estimate(wish))
+        self._timer = self.set_timer(PAUSE, lambda: self._estimate(request))
 
-    def _show_diff(self, wish: Wish) -> None:
-        if kept.is_one(wish.variant):
-            wish = kept.wish(kept.load(Path(wish.variant)), wish)
-        pair = parents.pair(wish.variant, wish.baseline)
+    def _show_diff(self, request: Request) -> None:
+        if kept.is_one(request.variant):
+            request = kept.request(kept.load(Path(request.variant)), request)
+        pair = parents.pair(request.variant, request.baseline)
         old, new = pair.baseline, pair.modified
         diff = diffs.unified(old.text, new.text, old.name, new.name)
         added, removed = diffs.count(diff)
         self._head(f"{new.name} against {old.name}   +{added} −{removed} lines")
         self._diff = diff
         self.query_one("#diff", Static).update("")
-        week, reference = self.q1.week.label, wish.variant
+        week, reference = self.q1.week.label, request.variant
         self.q1.ask(
             lambda store: (
                 reference not in variants.modifications()
@@ -177,7 +177,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         )
         self.q1.ask(
             lambda store: predictions.newest(store, new.name),
-            partial(self._show_prediction, new.name, wish.seeds),
+            partial(self._show_prediction, new.name, request.seeds),
         )
 
     def _diff_shown(self, diff: str, may: bool) -> None:
@@ -195,14 +195,14 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
     def action_reference(self) -> None:
         """Show q1lab's own implementation, and note that it was asked for."""
         try:
-            wish = self.wish()
+            request = self.request()
         except Problem:
             return
-        week, variant = self.q1.week.label, wish.variant
+        week, variant = self.q1.week.label, request.variant
         if variant in variants.modifications():
             self.q1.ask(
                 lambda store: evidence.show_reference(store, week, variant),
-                lambda _: self._show_diff(wish),
+                lambda _: self._show_diff(request),
             )
 
     def _show_prediction(self, variant: str, seeds: str, record: dict[str, Any] | None) -> None:
@@ -213,7 +213,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
 
     # ── the estimate, and the start
 
-    def _estimate(self, wish: Wish) -> None:
+    def _estimate(self, request: Request) -> None:
         self._asked += 1
         asked, database = self._asked, self.q1.setup.database
         self._let_go()
@@ -224,7 +224,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
             self._planner = me = get_ident()
             try:
                 with Store(database) as store:
-                    return planning.plan(wish, store)
+                    return planning.plan(request, store)
             finally:
                 if self._planner == me:
                     self._planner = None
@@ -232,8 +232,8 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         beside(
             self,
             plan,
-            lambda found: self._estimated(asked, wish, found),
-            lambda problem: self._estimated(asked, wish, problem),
+            lambda found: self._estimated(asked, request, found),
+            lambda problem: self._estimated(asked, request, problem),
         )
 
     def _let_go(self) -> None:
@@ -245,9 +245,9 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
     def on_unmount(self) -> None:
         self._let_go()
 
-    def _estimated(self, asked: int, wish: Wish, found: Plan | Problem) -> None:
+    def _estimated(self, asked: int, request: Request, found: Plan | Problem) -> None:
         try:
-            if asked != self._asked or not self.is_attached or self.wish() != wish:
+            if asked != self._asked or not self.is_attached or self.request() != request:
                 return  # the form has changed since
         except Problem:
             return

@@ -7,12 +7,12 @@ from itertools import count, islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from q1lab.study.command import Wish
+    from q1lab.study.command import Request
     from q1lab.study.studies import Study
     from q1lab.tui.app import Q1Lab
 
 
-def launch(app: Q1Lab, wish: Wish | None = None) -> None:
+def launch(app: Q1Lab, request: Request | None = None) -> None:
     """Plan a study; once it has started, one is in the lab and looks at it."""
     from q1lab.tui.screens.launch import LaunchScreen
 
@@ -20,7 +20,7 @@ def launch(app: Q1Lab, wish: Wish | None = None) -> None:
         app.desk.watch(study_id)
         app.action_go("lab")
 
-    app.push_screen(LaunchScreen(wish), launched)
+    app.push_screen(LaunchScreen(request), launched)
 
 
 def more_seeds(app: Q1Lab, study: Study, n: int | None) -> None:

@@ -17,7 +17,7 @@ from q1lab.week.model import Action, Step
 
 if TYPE_CHECKING:
     from q1lab.compare.comparison import Comparison
-    from q1lab.study.command import Wish
+    from q1lab.study.command import Request
     from q1lab.tui.app import Q1Lab
     from q1lab.tui.pages import Stop
 
@@ -51,7 +51,7 @@ def _form(app: Q1Lab, words: Sequence[str]) -> bool:
 def start(app: Q1Lab, action: Action, step: Step | None) -> None:
     options = action.options
     if action.kind == "run":
-        launch_plan.launch(app, _beside_all(app, action.wish()))
+        launch_plan.launch(app, _beside_all(app, action.request()))
     elif action.kind == "check":
         from q1lab.tui.screens.check import CheckScreen
 
@@ -85,11 +85,11 @@ def _beside(app: Q1Lab, value: object) -> str:
     return str(folder(app) / text) if text.startswith(("./", "../")) else text
 
 
-def _beside_all(app: Q1Lab, wish: Wish) -> Wish:
-    """The wish with the learner's own files where they are."""
-    base = None if wish.baseline is None else _beside(app, wish.baseline)
-    variant, data = _beside(app, wish.variant), _beside(app, wish.data)
-    return replace(wish, variant=variant, baseline=base, data=data)
+def _beside_all(app: Q1Lab, request: Request) -> Request:
+    """The request with the learner's own files where they are."""
+    base = None if request.baseline is None else _beside(app, request.baseline)
+    variant, data = _beside(app, request.variant), _beside(app, request.data)
+    return replace(request, variant=variant, baseline=base, data=data)
 
 
 def command(app: Q1Lab, argv: list[str]) -> None:
@@ -103,8 +103,8 @@ def command(app: Q1Lab, argv: list[str]) -> None:
     act = named(argv[1:]) if argv[0] == "q1lab" else None
     if act and act.palette and argv[1:] == act.name.split() and _form(app, argv[1:]):
         return
-    if wish := of_argv(argv):
-        launch_plan.launch(app, _beside_all(app, wish))
+    if request := of_argv(argv):
+        launch_plan.launch(app, _beside_all(app, request))
         return
     if argv[:2] == ["q1lab", "compare"]:
         verdict(app, argv[2] if len(argv) > 2 else None)

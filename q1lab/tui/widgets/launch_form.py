@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from q1lab.errors import Problem
 from q1lab.study import kept, variants
-from q1lab.study.command import DEFAULT_DATA, Wish, seeds_of
+from q1lab.study.command import DEFAULT_DATA, Request, seeds_of
 from q1lab.study.engines.choice import HERE
 from q1lab.study.presets import PRESETS
 from q1lab.study.studies import Study
@@ -38,13 +38,13 @@ PICKS = {
 
 
 class LaunchForm(VerticalScroll, can_focus=False):
-    """``wish`` is what it says now, ``asked`` what it says at first. ``data`` is what runs train on
-    where nothing is said; ``folder`` is the learner's, whose kept studies can be chosen;
+    """``request`` is what it says now, ``asked`` what it says at first. ``data`` is what runs
+    train on where nothing is said; ``folder`` is the learner's, whose kept studies can be chosen;
     ``engines`` are those that config.toml names."""
 
     def __init__(
         self,
-        asked: Wish,
+        asked: Request,
         data: str = DEFAULT_DATA,
         folder: Path | None = None,
         engines: Iterable[str] = (),
@@ -181,8 +181,8 @@ class LaunchForm(VerticalScroll, can_focus=False):
             )
         return text
 
-    def wish(self) -> Wish:
-        """The form as a wish. Problem, without any file read, for what can be seen to be wrong."""
+    def request(self) -> Request:
+        """The form's request. Problem, without any file read, for what can be seen to be wrong."""
         variant = self._file() if self._picked() == OTHER else self._picked()
         if not variant:
             raise Problem("Give the path to your model file.")
@@ -194,7 +194,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
             "engine": self._said("engine") or None,
         }
         if (folder := self._kept()) is not None:
-            return replace(Wish(str(folder)), **open_)
+            return replace(Request(str(folder)), **open_)
         overrides = {}
         for item in self._said("more").replace(",", " ").split():
             key, sign, value = item.partition("=")
@@ -205,7 +205,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
             overrides[key] = value
         if iters := self._number("iters", "the preset's"):
             overrides["max_iters"] = iters
-        wish = replace(
+        request = replace(
             self.asked,
             variant=variant,
             seeds=self._said("seeds"),
@@ -216,5 +216,5 @@ class LaunchForm(VerticalScroll, can_focus=False):
             overrides=overrides,
             **open_,
         )
-        seeds_of(wish)
-        return wish
+        seeds_of(request)
+        return request
