@@ -6,19 +6,19 @@ import contextlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
 
 from q1lab import declaring, planning
+from q1lab.commands._asked import resolve
 from q1lab.commands._output import print_json, say, tell
 from q1lab.commands._run_options import OwnCommand, asking, by_command
 from q1lab.commands._store import opened
 from q1lab.commands.live import watch
 from q1lab.compare import wording
 from q1lab.declaring import Declared
-from q1lab.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
+from q1lab.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED
 from q1lab.formats import duration
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
@@ -72,7 +72,7 @@ def run(
     detach: bool,
     as_json: bool,
     own: OwnCommand,
-    **asked: Any,
+    **options: Any,
 ) -> int:
     """Train VARIANT against a baseline over seeds, then compare.
 
@@ -88,92 +88,59 @@ def run(
     share the 5% of false verdicts between them, and are ranked in one table. With the name of such
     a sweep, or of an axis (--over), its table is printed again.
     """
-    given = [name for one in variant for name in _split(one)]
-    toml = len(given) == 1 and given[0].endswith(".toml")
-    loop = own.loop(Path(given[0]) if toml else None)
-    if loop is not None and given and not toml:
-        raise Problem(f"{given[0]}: with --command the arms are named by --arm, not by VARIANT")
-    if loop is not None and asked["baseline"]:
-        raise Problem("--baseline is for model files; of --arm the first, or baseline, is it")
-    if loop is not None:
-        asked["baseline"], given = loop.arms
-    elif not given:
-        raise Problem("give a VARIANT, such as rope, or a --command")
-    if len(given) > 1 and (over or tune):
-        raise Problem(f"{'--over' if over else '--tune'} is for one VARIANT, and here are several")
-    if tune and (over or detach):
-        other = "--over" if over else "--detach"
-        raise Problem(
-            f"--tune with {other}: the study is planned when tuning is done", next="leave one out"
-        )
-    request = command.request_of(variant=given[0], loop=loop, **asked)
-    # the quick questions first
-    command.seeds_of(request)
-    axis = declaring.parse_axis(over) if over else None
+    asked = resolve(variant, own, options, over=over, tune=tune, detach=detach)
     with opened() as store:
-        if len(given) == 1 and _names_a_series(given[0]):
-            return _finish_series(store, given[0], as_json)
-        if len(given) == 1 and loop is None and (named := _named(given[0])) is not None:
-            plain = Request(given[0])
-            if replace(request, seeds=plain.seeds) != plain:
-                raise Problem(
-                    f"{named.id} says what it trains: ", next="leave all options but --seeds out"
-                )
-            seeds, request = request.seeds, named.trainer.request(named)
-            if seeds != plain.seeds:
-                request = replace(request, seeds=seeds)
+        if asked.series is not None:
+            return _finish_series(store, asked.series, as_json)
+        request = asked.request
         tell(f"Looking at {planning.trainer_of(request).looks_at} and this machine …", as_json)
         if tune:
             tuned = _tune(store, request, tune, as_json)
             if isinstance(tuned, int):
                 return tuned
             request = tuned
-        if axis or len(given) > 1:
-            made = (
-                declaring.over(request, *axis, store)
-                if axis
-                else declaring.sweep(request, given, store)
+        if asked.axis is not None:
+            return _train_series(
+                store, declaring.over(request, *asked.axis, store), detach, as_json
             )
-            return _train_series(store, made, detach, as_json)
-        plan = planning.begin(request, store)
-        study, started = plan.study, bool(plan.missing)
-        if not as_json:
-            _announce(study.id, f"{study.variant} against {study.baseline}", [plan], _work(plan))
-        if started and by_hand(study.trainer.engine, study.id):
-            return _planned(study, as_json)
-        if detach:
-            if as_json:
-                print_json({"study": study.id, "started": started, "missing": list(plan.missing)})
-            elif started:
-                click.echo(
-                    f"Training goes on by itself. Watch: q1lab attach {study.id} · stop: "
-                    f"q1lab stop {study.id}"
-                )
-            return OK
-        if started:
-            status = _follow(store, [study], as_json, ctrl_c_stops=True)
-            if status is not None:
-                return status
-        status = _finish(store, study, as_json)
-        if plan.draft.kept is not None:
-            tell(kept.outcome(plan.draft.kept, study), False)
-        return status
+        if len(asked.variants) > 1:
+            return _train_series(
+                store, declaring.sweep(request, asked.variants, store), detach, as_json
+            )
+        return _train(store, request, detach, as_json)
 
 
-def _named(given: str) -> Study | None:
-    """The study of that name, where it is no model's and no file's."""
-    known = given not in variants.names() and not Path(given).exists() and given in studies.ids()
-    study = studies.load(given) if known else None
-    if study is not None and study.design.proposed_by(study.variant):
-        raise Problem(
-            f"{given} is a proposal to a gate", next=f"go on with {command.going_on(study)}"
+def _train(store: Store, request: Request, detach: bool, as_json: bool) -> int:
+    """Train a study, and print its comparison."""
+    begun = planning.begin(request, store)
+    study = begun.study
+    if not as_json:
+        _announce(study.id, f"{study.variant} against {study.baseline}", [begun], _work(begun))
+    if begun.missing and by_hand(study.trainer.engine, study.id):
+        return _planned(study, as_json)
+    if detach:
+        return _left_alone(begun, as_json)
+    if begun.missing:
+        left = _follow(store, [study], as_json, ctrl_c_stops=True)
+        if left is not None:
+            return left
+    status = _finish(store, study, as_json)
+    if begun.kept is not None:
+        tell(kept.outcome(begun.kept, study), False)
+    return status
+
+
+def _left_alone(begun: planning.Plan, as_json: bool) -> int:
+    """Say how to come back to a study that trains by itself."""
+    study, started = begun.study, bool(begun.missing)
+    if as_json:
+        print_json({"study": study.id, "started": started, "missing": list(begun.missing)})
+    elif started:
+        click.echo(
+            f"Training goes on by itself. Watch: q1lab attach {study.id} · stop: "
+            f"q1lab stop {study.id}"
         )
-    return study
-
-
-def _names_a_series(given: str) -> bool:
-    kind = given.partition("-")[0]
-    return kind in (series.SWEEP, series.OVER) and bool(turns.members(given))
+    return OK
 
 
 def _tune(store: Store, request: Request, key: str, as_json: bool) -> Request | int:
@@ -240,13 +207,6 @@ def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
         line = command.going_on(studies.load(left[0]))
         tell(f"q1lab: {series_id} is not done; go on with: {line}", False)
     return FAILED if series_table.bad(found) else UNFINISHED if left else OK
-
-
-def _split(given: str) -> list[str]:
-    """``rope,swiglu`` is two names, as in --seeds and --over; a file's name may have a comma."""
-    if Path(given).exists():
-        return [given]
-    return [name for one in given.split(",") if (name := one.strip())] or [given]
 
 
 @click.command(epilog=f"Example: q1lab attach rope-1\n\n{EXIT_STATUS}")
