@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
+import re
 import shlex
 import shutil
 import sys
@@ -26,7 +28,8 @@ from tests.kit.lab_home import app, open_lab, until
 
 COMMAND = f"{shlex.quote(sys.executable)} toy_metric.py {{args}} {{seed}}"
 ARMS = ("--arm", "baseline=1.0", "--arm", "half=0.5")
-NAMES = ["val/acc", "train_loss", "grad_norm"]
+NAMES = ["val/acc", "train_loss", "grad_norm", "noise"]
+TITLES = ("val/acc", "train loss", "grad norm", "noise")
 
 
 @pytest.fixture
@@ -67,6 +70,20 @@ def test_a_number_that_nobody_knows_is_exported_and_goes_to_wandb(
     assert {name for row in projection.rows for name in row} > set(NAMES)
 
 
+def test_page_and_picture_draw_each_of_them_that_differs_between_the_arms(
+    trained: studies.Study, tmp_path: Path
+) -> None:
+    """The study's metric first; noise that is the same in both arms tells nothing of them."""
+    q1lab("compare", "half", "--html", "half.html", "--plot", "half.svg")
+    (inside,) = re.findall(
+        r"data:image/svg\+xml;base64,([^\"]+)", (tmp_path / "half.html").read_text()
+    )
+    for svg in (base64.b64decode(inside).decode(), (tmp_path / "half.svg").read_text()):
+        texts = re.findall("<!-- (.*?) -->", svg)
+        titles = [text for text in texts if text.split(":")[0] in TITLES]
+        assert titles == ["val/acc: each seed, mean, range", "train loss", "grad norm"]
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_m_goes_through_all_of_them(
     trained: studies.Study, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
@@ -74,7 +91,7 @@ async def test_m_goes_through_all_of_them(
     async with app().run_test(size=size) as pilot:
         screen = await open_lab(pilot)
         chart = screen.query_one(LossChart)
-        for name in ("val/acc", "train loss", "grad norm", "val/acc"):
+        for name in (*TITLES, "val/acc"):
             await until(
                 pilot, lambda name=name: chart.data.name == name and not chart.data.empty, name
             )

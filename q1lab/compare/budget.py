@@ -38,7 +38,11 @@ TRAINING = 3
 BUSY = 1.25
 """From this ratio of the fastest to the slowest run of one arm on, its speed is rough."""
 
-Curves = Mapping[str, Mapping[int, Mapping[str, Sequence[float]]]]
+Point = tuple[float, float]
+"""An iter, and a number there."""
+
+Curves = Mapping[str, Mapping[int, Mapping[str, Sequence[Point]]]]
+"""Arm → seed → a number's name → its points, by iter; NaN where it was not finite."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,12 @@ def at(
                 raise _none(what, c, "the speed of the runs is not on record")
             costs[arm] = tokens / statistics.median(known)
             busy = max(busy, max(known) / min(known))
+    name = c.metric.key()
     runs = {
-        arm: {seed: _points(curves.get(arm, {}).get(seed, {})) for seed in c.analysis.pairs}
+        arm: {
+            seed: _finite(curves.get(arm, {}).get(seed, {}).get(name, ()))
+            for seed in c.analysis.pairs
+        }
         for arm in ARMS
     }
     if not all(points for each in runs.values() for points in each.values()):
@@ -222,13 +230,11 @@ def _none(what: What, c: Comparison, why: str) -> Problem:
     return Problem(f"{c.study.id} has no answer at equal {NAMES[what]}: {why}", FAILED)
 
 
-def _points(run: Mapping[str, Sequence[float]]) -> list[tuple[float, float]]:
-    """A run's val curve as (iter, loss), without what was not finite."""
-    pairs = zip(run.get("eval_iter", ()), run.get("val_loss", ()), strict=False)
-    return sorted((i, loss) for i, loss in pairs if math.isfinite(loss))
+def _finite(points: Sequence[Point]) -> list[Point]:
+    return sorted((i, value) for i, value in points if math.isfinite(value))
 
 
-def _loss_at(points: Sequence[tuple[float, float]], i: float) -> float | None:
+def _loss_at(points: Sequence[Point], i: float) -> float | None:
     """The loss at iter ``i``, on a straight line between the evaluations around it; None before the
     first."""
     if not points or i < points[0][0]:

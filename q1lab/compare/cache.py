@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 from q1lab.compare import ledger
+from q1lab.compare.budget import Point
 from q1lab.compare.comparison import VERSION, Comparison, build, from_record, start_of, to_record
 from q1lab.compare.ledger import Asked, asked_of
 from q1lab.compare.stats import MIN_FOR_VERDICT, Interval
@@ -17,7 +18,7 @@ from q1lab.files import sha256_text
 from q1lab.index import ingest, results
 from q1lab.index.store import Row, Store
 from q1lab.study import studies
-from q1lab.study.events import TRAIN_LOSS
+from q1lab.study.events import own_names
 from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study
 
@@ -159,28 +160,23 @@ def _take_in_the_others(store: Store) -> None:
         _up_to_date.add(store)
 
 
-def curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[float]]]]:
-    """Loss curves for the charts: ``{arm: {seed: {iter, train_loss, eval_iter, val_loss}}}``.
+def curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[Point]]]]:
+    """The curves of every number that the runs reported, for the charts: ``{arm: {seed: {name:
+    [(iter, value)]}}}``; where a value was not finite the curve has NaN.
 
-    The val curve is over fixed windows from beginning to end; the exact val loss only closes a
-    curve that stops before the last iter, as curves from elsewhere may; where a loss was not finite
-    the curve has NaN.
+    The metric's curve is over fixed windows from beginning to end; its exact value only closes a
+    curve that stops before the last iter, as curves from elsewhere may.
     """
-    found: dict[str, dict[int, dict[str, list[float]]]] = {arm: {} for arm in ARMS}
+    found: dict[str, dict[int, dict[str, list[Point]]]] = {arm: {} for arm in ARMS}
+    _, metric, final = own_names(study.metric)
     for row in store.runs(study.id):
-        train = store.curve(row["id"], TRAIN_LOSS)
-        val = store.curve(row["id"], study.metric.key())
-        val += [
-            point
-            for point in store.curve(row["id"], study.metric.key("final"))
-            if not val or val[-1][0] < point[0]
-        ]
-        found[row["arm"]][row["seed"]] = {
-            "iter": [float(i) for i, _ in train],
-            "train_loss": [_or_nan(value) for _, value in train],
-            "eval_iter": [float(i) for i, _ in val],
-            "val_loss": [_or_nan(value) for _, value in val],
+        points = {
+            name: [(float(i), _or_nan(value)) for i, value in store.curve(row["id"], name)]
+            for name in store.metric_names(row["id"])
         }
+        curve = points.setdefault(metric, [])
+        curve += [point for point in points.pop(final, []) if not curve or curve[-1][0] < point[0]]
+        found[row["arm"]][row["seed"]] = points
     return found
 
 

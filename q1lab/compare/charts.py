@@ -1,4 +1,4 @@
-"""The comparison as a picture: both arms' loss curves, and a forest plot of the difference.
+"""The comparison as a picture: both arms' curves, and a forest plot of the difference.
 
 Drawn through matplotlib's objects, without pyplot: no window system, no global state, safe in any
 process. The same record and curves give the same bytes with the same matplotlib (fixed ids in SVG,
@@ -13,19 +13,20 @@ import math
 import os
 import textwrap
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab.compare import wording
-from q1lab.compare.budget import NAMES, amount
+from q1lab.compare.budget import NAMES, Curves, amount
 from q1lab.compare.figure import Bar, Kind, of_comparison
 from q1lab.compare.terminal import ARM_COLORS
 from q1lab.errors import Problem
 from q1lab.files import private_folder, private_umask
 from q1lab.formats import MINUS
 from q1lab.paths import home
+from q1lab.study.events import own_names
 from q1lab.study.studies import ARMS
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-Curves = Mapping[str, Mapping[int, Mapping[str, Sequence[float]]]]
-
 MOST_ROWS = 12  # pairs with a row each; more share one
+MOST_NUMBERS = 12  # that have a small chart each; the others are named
+SMALL = (2.7, 1.9)  # inches of a small chart
 FORMATS = ("svg", "png")
 DASHES = {"baseline": "-", "modified": (0, (5, 2))}
 MARKERS = {"baseline": "o", "modified": "D"}
@@ -68,24 +69,40 @@ def comparison_figure(
 ) -> bytes:
     """The comparison as a picture, ``svg`` or ``png``.
 
-    ``curves`` is arm ("baseline", "modified") → seed →
-    columns "iter", "train_loss", "eval_iter", "val_loss", each pair equally long;
-    NaN allowed; arms, seeds or columns may be missing. With ``answer`` they are drawn over what an
-    iter costs. ``size`` is width and height in inches, at 150 dots per inch for PNG; ``stacked``
-    puts the difference below the curves, without a title: it stands in a text that has one.
+    ``curves`` are those of cache.curves; arms, seeds or numbers may be missing. With ``answer``
+    they are drawn over what an iter costs. ``size`` is width and height in inches, at 150 dots per
+    inch for PNG; small charts of other numbers than the metric add to the height. ``stacked`` puts
+    the difference below the curves, without a title: it stands in a text that has one.
     """
+    if answer is not None:
+        curves = _over_cost(curves, answer)
+    names = _beside(c, curves)
+    shown = names[:MOST_NUMBERS]
+    columns = round(size[0] / SMALL[0])
+    height = math.ceil(len(shown) / columns) * SMALL[1]
 
     def draw(figure: Any) -> None:
+        below = None
+        if shown:
+            figure, below = figure.subfigures(2, 1, height_ratios=[size[1], height])
         if stacked:
             left, right = figure.subplots(2, 1, height_ratios=[1.15, 1])
         else:
             left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
-        _draw_curves(left, c, curves if answer is None else _over_cost(curves, answer))
+        _draw_curves(left, c, curves)
         if answer is not None:
             _mark_budget(left, answer)
         _draw_forest(right, c)
+        if below is not None:
+            across = "iter" if answer is None else NAMES[answer.what]
+            _draw_small(below, columns, c, curves, shown, across)
+            if len(names) > len(shown):
+                rest = ", ".join(c.metric.title(name) for name in names[len(shown) :])
+                rest = textwrap.shorten(rest, int(size[0] * 15), placeholder=" …")
+                below.supxlabel(f"also reported: {rest}", x=0.01, ha="left", fontsize=7)
 
-    return _drawn(form, size, "" if stacked else wording.title(c), draw)
+    whole = (size[0], size[1] + height)
+    return _drawn(form, whole, "" if stacked else wording.title(c), draw)
 
 
 def form_of(path: Path) -> str:
@@ -141,40 +158,25 @@ def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
     import numpy as np
 
     drawn = []
+    train, metric, _ = own_names(c.metric)
     for arm, name in zip(ARMS, wording.names(c), strict=True):
-        color, dashes = ARM_COLORS[arm], DASHES[arm]
-        runs = curves.get(arm) or {}
-        for run in runs.values() if c.metric.is_loss else ():
-            at, loss = _series(run, "iter", "train_loss")
-            if len(at):
-                smooth = _smooth(loss)
-                axes.plot(at, smooth, color=color, lw=0.5, alpha=0.25, zorder=1)
-                drawn += [value for value in smooth.tolist() if math.isfinite(value)]
-        evals, lost = [], 0
-        for seed, run in sorted(runs.items()):
-            at, loss = _series(run, "eval_iter", "val_loss")
-            if not len(at):
-                continue
-            evals.append((at, loss))
-            axes.plot(at, loss, color=color, ls=dashes, lw=0.7, alpha=0.6, zorder=2)
+        color = ARM_COLORS[arm]
+        for _, at, loss in _runs(curves, arm, train) if c.metric.is_loss else ():
+            smooth = _smooth(loss)
+            axes.plot(at, smooth, color=color, lw=0.5, alpha=0.25, zorder=1)
+            drawn += [value for value in smooth.tolist() if math.isfinite(value)]
+        runs, lost = _runs(curves, arm, metric), 0
+        for seed, at, loss in runs:
             drawn += [value for value in loss.tolist() if math.isfinite(value)]
             if seed in c.analysis.diverged.get(arm, []) or not math.isfinite(loss[-1]):
                 lost += 1
                 kept = np.flatnonzero(np.isfinite(loss))
                 axes.plot(at[kept][-1:], loss[kept][-1:], "x", color=color, ms=9, mew=2, zorder=5)
-        if not evals:
-            continue
-        label = f"{name} ({len(evals)} {'seed' if len(evals) == 1 else 'seeds'})"
-        if lost:
-            label = label.removesuffix(")") + f", {lost} diverged: ×)"
-        grid, table = _table(evals)
-        band = [table.min(axis=0), table.max(axis=0)] if len(grid) else []
-        if len(evals) > 1 and len(grid):
-            axes.fill_between(grid, *band, color=color, alpha=0.18, lw=0, zorder=2)
-        if len(grid):
-            mean = table.mean(axis=0)
-            axes.plot(grid, mean, color=color, ls=dashes, lw=2, zorder=3, label=label)
-            axes.plot(grid[-1:], mean[-1:], MARKERS[arm], color=color, ms=6, zorder=4)
+        if runs:
+            label = f"{name} ({len(runs)} {'seed' if len(runs) == 1 else 'seeds'})"
+            if lost:
+                label = label.removesuffix(")") + f", {lost} diverged: ×)"
+            _draw_arm(axes, arm, [(at, loss) for _, at, loss in runs], label)
     faint = "; faint: training" if c.metric.is_loss else ""
     axes.set_title(f"{c.metric.name}: each seed, mean, range{faint}", fontsize=9)
     axes.set_xlabel("iter")
@@ -189,9 +191,72 @@ def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
         axes.set_ylim(low - margin, high + margin)
         corner = "upper right" if c.metric.better == "lower" else "lower right"
         axes.legend(loc=corner, frameon=False, handlelength=3.2, fontsize=9)
-        _inset(axes, curves)
+        _inset(axes, curves, metric)
     else:
         _say(axes, "no curves were recorded")
+
+
+def _draw_arm(axes: Any, arm: str, runs: Sequence[tuple[Floats, Floats]], label: str) -> None:
+    """One arm's runs: each thin, the mean thick, the range as a band."""
+    color, dashes = ARM_COLORS[arm], DASHES[arm]
+    for at, values in runs:
+        axes.plot(at, values, color=color, ls=dashes, lw=0.7, alpha=0.6, zorder=2)
+    grid, table = _table(runs)
+    if not len(grid):
+        return
+    if len(runs) > 1:
+        band = [table.min(axis=0), table.max(axis=0)]
+        axes.fill_between(grid, *band, color=color, alpha=0.18, lw=0, zorder=2)
+    mean = table.mean(axis=0)
+    axes.plot(grid, mean, color=color, ls=dashes, lw=2, zorder=3, label=label)
+    axes.plot(grid[-1:], mean[-1:], MARKERS[arm], color=color, ms=6, zorder=4)
+
+
+def _beside(c: Comparison, curves: Curves) -> list[str]:
+    """The numbers that are drawn beside the metric, the training loss first. One that is the same
+    in both arms, as a shared learning rate is, says nothing of them."""
+    train, metric, _ = own_names(c.metric)
+    drawn = {metric, train} if c.metric.is_loss else {metric}
+    names = {name for runs in curves.values() for run in runs.values() for name in run}
+    beside = sorted(names - drawn, key=lambda name: (name != train, name))
+    return [name for name in beside if _differs(curves, name)]
+
+
+def _differs(curves: Curves, name: str) -> bool:
+    """Whether the arms have other values of a number at the iters that both reported."""
+    baseline, modified = (
+        {
+            (seed, i): value
+            for seed, run in (curves.get(arm) or {}).items()
+            for i, value in run.get(name, ())
+            if math.isfinite(value)
+        }
+        for arm in ARMS
+    )
+    shared = baseline.keys() & modified.keys()
+    if not shared:
+        return bool(baseline or modified)
+    return any(baseline[at] != modified[at] for at in shared)
+
+
+def _draw_small(
+    figure: Any, columns: int, c: Comparison, curves: Curves, names: Sequence[str], across: str
+) -> None:
+    """A small chart for each of these numbers, over what ``across`` says."""
+    rows = math.ceil(len(names) / columns)
+    grid = figure.subplots(rows, columns, squeeze=False).flat
+    for name, axes in zip(names, grid, strict=False):
+        for arm in ARMS:
+            runs = [(at, _smooth(values)) for _, at, values in _runs(curves, arm, name)]
+            if runs:
+                _draw_arm(axes, arm, runs, "")
+        axes.set_title(textwrap.fill(c.metric.title(name), 40), fontsize=8)
+        axes.set_xlabel(across, fontsize=7)
+        axes.tick_params(labelsize=7)
+        axes.grid(True, color="#dddddd", lw=0.6)
+        axes.set_axisbelow(True)
+    for axes in grid:
+        axes.set_axis_off()
 
 
 def _over_cost(curves: Curves, answer: AtBudget) -> Curves:
@@ -199,9 +264,8 @@ def _over_cost(curves: Curves, answer: AtBudget) -> Curves:
     return {
         arm: {
             seed: {
-                **run,
-                "iter": [i * answer.costs[arm] for i in run.get("iter") or ()],
-                "eval_iter": [i * answer.costs[arm] for i in run.get("eval_iter") or ()],
+                name: [(i * answer.costs[arm], value) for i, value in points]
+                for name, points in run.items()
             }
             for seed, run in runs.items()
         }
@@ -217,16 +281,14 @@ def _mark_budget(axes: Any, answer: AtBudget) -> None:
     axes.set_xlabel(f"{name} ({unit}); line: equal {name}, {amount(answer)} per run")
 
 
-def _inset(axes: Any, curves: Curves) -> None:
+def _inset(axes: Any, curves: Curves, metric: str) -> None:
     """The last quarter enlarged, where the arms differ by less than a line is thick."""
     ends = []
     last = 0.0
     for arm in ARMS:
-        for run in (curves.get(arm) or {}).values():
-            at, loss = _series(run, "eval_iter", "val_loss")
-            if len(at):
-                last = max(last, float(at[-1]))
-                ends.append((at, loss, arm))
+        for _, at, loss in _runs(curves, arm, metric):
+            last = max(last, float(at[-1]))
+            ends.append((at, loss, arm))
     tail = [(at, loss, arm) for at, loss, arm in ends if sum(at >= 0.75 * last) >= 2]
     values = [float(v) for at, loss, _ in tail for v in loss[at >= 0.75 * last] if math.isfinite(v)]
     everything = [float(v) for _, loss, _ in ends for v in loss if math.isfinite(v)]
@@ -260,16 +322,17 @@ def _table(runs: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
     return grid[keep], table[:, keep] if table.size else table
 
 
-def _series(run: Mapping[str, Sequence[float]], x: str, y: str) -> tuple[Floats, Floats]:
-    """Two columns as arrays, cut to the shorter; a loss that is None or infinite is a gap."""
+def _runs(curves: Curves, arm: str, name: str) -> list[tuple[int, Floats, Floats]]:
+    """(seed, iters, values) of the runs of an arm that reported a number; an infinite value is a
+    gap."""
     import numpy as np
 
-    at, loss = list(run.get(x) or []), list(run.get(y) or [])
-    many = min(len(at), len(loss))
-    values = np.array(
-        [np.nan if value is None else value for value in loss[:many]], dtype=np.float64
-    )
-    return np.array(at[:many], dtype=np.float64), np.where(np.isfinite(values), values, np.nan)
+    found = []
+    for seed, run in sorted((curves.get(arm) or {}).items()):
+        if points := run.get(name):
+            at, values = np.array(points, dtype=np.float64).T
+            found.append((seed, at, np.where(np.isfinite(values), values, np.nan)))
+    return found
 
 
 def _smooth(values: Floats) -> Floats:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from q1lab.files import plain
 from q1lab.records import one_of, text
 
 
@@ -65,6 +66,11 @@ class Metric:
         ``val/final_acc`` of a metric that lies in a group."""
         group, slash, name = self.name.replace(" ", "_").rpartition("/")
         return f"{group}{slash}{kind}{'_' if kind else ''}{name}"
+
+    def title(self, name: str) -> str:
+        """A number of the study for a person to read: by this metric's own name, or by what it was
+        reported under."""
+        return self.name if name == self.key() else plain(name).replace("_", " ")
 
 
 VAL_LOSS = Metric("val loss", "nats", "lower")

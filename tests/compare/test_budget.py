@@ -26,9 +26,8 @@ def curves(end: int = 2000, slope: float = 1e-3, shift: float = -0.2) -> Curves:
     return {
         arm: {
             seed: {
-                "eval_iter": evals,
                 "val_loss": [
-                    2 + off + 0.01 * seed + (wiggle[seed] if off else 0.0) + slope * (2000 - i)
+                    (i, 2 + off + 0.01 * seed + (wiggle[seed] if off else 0.0) + slope * (2000 - i))
                     for i in evals
                 ],
             }

@@ -4,6 +4,7 @@ do no harm."""
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,7 +17,7 @@ from q1lab.compare.terminal import ARM_COLORS
 from q1lab.errors import Problem
 from tests.kit.comparisons import make
 
-Curves = dict[str, dict[int, dict[str, list[float]]]]
+Curves = dict[str, dict[int, dict[str, list[tuple[float, float]]]]]
 
 
 BASE: dict[int, float | None] = {0: 1.909, 1: 1.9055, 2: 1.9102}
@@ -30,15 +31,13 @@ def make_curves(change: float = -0.03) -> Curves:
     iters = list(range(0, 401, 10))
     at = list(range(0, 401, 50))
 
-    def curve(where: list[int], offset: float) -> list[float]:
-        return [1.9 + offset + 2.4 * math.exp(-i / 90) for i in where]
+    def curve(where: list[int], offset: float) -> list[tuple[float, float]]:
+        return [(i, 1.9 + offset + 2.4 * math.exp(-i / 90)) for i in where]
 
     return {
         arm: {
             seed: {
-                "iter": list(map(float, iters)),
                 "train_loss": curve(iters, shift + seed * 0.004 - 0.05),
-                "eval_iter": list(map(float, at)),
                 "val_loss": curve(at, shift + seed * 0.004),
             }
             for seed in range(3)
@@ -93,7 +92,8 @@ def test_everything_is_named() -> None:
 
 def test_a_diverged_run_is_marked_and_ends_the_mean() -> None:
     curves = make_curves()
-    curves["modified"][1]["val_loss"][4:] = [math.nan] * 5
+    points = curves["modified"][1]["val_loss"]
+    points[4:] = [(i, math.nan) for i, _ in points[4:]]
     text = svg(make_record({**HELPS, 1: None}), curves)
     assert "NO VERDICT: rope against baseline (1 run diverged" in text
     assert "1 diverged: ×" in text
@@ -106,13 +106,13 @@ def test_a_diverged_run_is_marked_and_ends_the_mean() -> None:
         {},
         {"baseline": {}, "modified": {}},
         {"baseline": {0: {}}},
-        {"baseline": {0: {"eval_iter": [0.0], "val_loss": [4.2]}}},
-        {"baseline": {0: {"eval_iter": [0.0, 1.0], "val_loss": [math.nan, math.inf]}}},
+        {"baseline": {0: {"val_loss": [(0, 4.2)]}}},
+        {"baseline": {0: {"val_loss": [(0, math.nan), (1, math.inf)], "x": [(0, math.nan)]}}},
         {
-            "baseline": {0: {"eval_iter": [0.0, 50.0], "val_loss": [4.0, 3.0]}},
+            "baseline": {0: {"val_loss": [(0, 4.0), (50, 3.0)]}},
             "modified": {
-                0: {"eval_iter": [0.0, 50.0, 100.0], "val_loss": [4.0, 3.0, 2.0]},
-                1: {"eval_iter": [7.0], "val_loss": [3.9], "iter": [1.0, 2.0], "train_loss": [4.0]},
+                0: {"val_loss": [(0, 4.0), (50, 3.0), (100, 2.0)], "x": [(7, 1.0)]},
+                1: {"val_loss": [(7, 3.9)], "train_loss": [(1, 4.0)]},
             },
         },
     ],
@@ -134,6 +134,19 @@ def test_many_pairs_share_a_row() -> None:
     text = svg(make(base, mod), make_curves())
     assert "each of 20 pairs" in text
     assert "pair of seed 3" not in text
+
+
+def test_of_many_numbers_a_dozen_is_drawn_and_the_others_are_named() -> None:
+    curves = make_curves()
+    for arm, runs in curves.items():
+        for run in runs.values():
+            run |= {f"number_{n:02}": [(1, n), (2, ord(arm[0]))] for n in range(14)}
+            run["the_same"] = [(1, 0.5), (2, 0.25)]
+    text = svg(make_record(HELPS), curves)
+    titles = re.findall("<!-- (number .*) -->", text)
+    assert titles == [f"number {n:02}" for n in range(12)]
+    assert "also reported: number 12, number 13" in text
+    assert "the same" not in text
 
 
 def test_another_suffix_is_refused() -> None:

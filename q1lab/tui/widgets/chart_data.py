@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from q1lab.compare.axis import round_step
-from q1lab.files import plain
 from q1lab.index import view
 from q1lab.index.store import Store
 from q1lab.index.view import RunView
@@ -80,13 +79,8 @@ def chart_data(runs: Iterable[RunView], metric: Metric, name: str = "") -> Chart
         arms.append(
             ArmCurves(arm, mine[0][0].variant, tuple(c for _, c in begun), mean, band, len(group))
         )
-    instead_of = "" if name == own else title(own, metric)
-    return ChartData(tuple(arms), last, title(name, metric), instead_of)
-
-
-def title(name: str, metric: Metric) -> str:
-    """A metric's name for a person to read."""
-    return metric.name if name == metric.key() else plain(name).replace("_", " ")
+    instead_of = "" if name == own else metric.title(own)
+    return ChartData(tuple(arms), last, metric.title(name), instead_of)
 
 
 def curves(store: Store, study_id: str) -> ChartData:
