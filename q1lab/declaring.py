@@ -166,7 +166,7 @@ def begin(declared: Declared, store: Store) -> Declared:
     """Write every plan, and then start the first study that lacks runs; the others follow by
     themselves. Problem, with nothing started, when one of them is running."""
     with planning.planning_lock(", ".join(declared.series.members), store):
-        if declared.plans[0].draft.ids != tuple(studies.ids()):
+        if not declared.plans[0].on_disk.is_current:
             # another one was planned in the meantime
             declared = _placed(declared.wanted, declared.drafts, store)
         for plan in declared.plans:
@@ -197,16 +197,16 @@ def _declare(
     if kind == TUNE:
         tried = TypedSeeds(Tuning, tuning.SEEDS, len(tuning.SEEDS))
         drafts = [replace(one, seeds=tried) for one in drafts]
-    for draft in drafts:
+    for request, draft in zip(requests, drafts, strict=True):
         if draft.kept is not None or draft.study.is_floor:
             what = "a kept study" if draft.kept is not None else "the baseline itself"
             raise Problem(
-                f"{draft.typed.variant}: {what} can't be one of a series", next="run it alone"
+                f"{request.variant}: {what} can't be one of a series", next="run it alone"
             )
         if by_hand(draft.study.trainer.engine, ""):
             raise Problem(
                 "a series trains one study after another; what is trained by hand "
-                f"(--engine {draft.typed.engine}) is one study"
+                f"(--engine {request.engine}) is one study"
             )
     labels = values or tuple(draft.study.arms["modified"].origin for draft in drafts)
     twice = next((label for label in labels if labels.count(label) > 1), None)
@@ -223,7 +223,8 @@ def _placed(wanted: Series, drafts: tuple[Draft, ...], store: Store) -> Declared
     """The series that is wanted among the studies that there are now: one of them, or a new one."""
     first, kind = drafts[0], wanted.kind
     by_name = dict(zip(wanted.members, drafts, strict=True))
-    record = None if first.request.fresh else _known(wanted, by_name)
+    on_disk = studies.OnDisk()
+    record = None if first.request.fresh else _known(wanted, by_name, on_disk)
     found = {} if record is None else turns.members(record.id)
     gone = set() if record is None else questions.deleted_places(store, record.id)
     if record is None:
@@ -231,13 +232,15 @@ def _placed(wanted: Series, drafts: tuple[Draft, ...], store: Store) -> Declared
         record = replace(wanted, id=series_id, seeds=_seeds(drafts, store))
     if kind == SWEEP:
         new = [by_name[name] for at, name in enumerate(record.members) if at not in found]
-        _check(new, [draft.typed for draft in drafts])
+        _check(new, [draft.request for draft in drafts])
     plans = []
     for at, name in enumerate(record.members):
         if at in found or at not in gone:
             member = by_name[name].study.with_origin(series=record.place(at))
             draft = replace(by_name[name], study=member)
-            plans.append(planning.resolve(draft, found.get(at), store, record.seeds or None))
+            plans.append(
+                planning.resolve(draft, found.get(at), store, on_disk, record.seeds or None)
+            )
     return Declared(record, tuple(plans), wanted, drafts)
 
 
@@ -259,7 +262,7 @@ def _check(new: Sequence[Draft], requests: Sequence[Request]) -> None:
     """Check all files of these drafts, several at a time. The first one that fails ends it, before
     the others are through."""
     pool = ThreadPoolExecutor(cores())
-    todo = {name: (one.typed.variant, check) for one in new for name, check in one.checks.items()}
+    todo = {name: (one.request.variant, check) for one in new for name, check in one.checks.items()}
     checks = {pool.submit(check): variant for variant, check in todo.values()}
     try:
         for check in as_completed(checks):
@@ -289,11 +292,11 @@ def _seeds(drafts: Sequence[Draft], store: Store) -> tuple[int, ...]:
     return planning.free_seeds([draft.study for draft in drafts], len(first.seeds.seeds), store)
 
 
-def _known(wanted: Series, drafts: Mapping[str, Draft]) -> Series | None:
+def _known(wanted: Series, drafts: Mapping[str, Draft], on_disk: studies.OnDisk) -> Series | None:
     """The newest series that is the same but for its seeds. Problem when it was declared with
     another range."""
     for draft in drafts.values():
-        study = planning.same_study(draft, wanted)
+        study = planning.same_study(draft, on_disk, wanted)
         if study is None or study.origin.series is None:
             continue
         record = study.origin.series

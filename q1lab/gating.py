@@ -190,7 +190,7 @@ class _Proposal:
             engine, variant=name, baseline=base, loop=loop, headline="welch", fresh=True
         )
         seeds = TypedSeeds(Gate, (0,), 1)
-        return command_draft.draft(request, request, seeds, None, wandb="disabled")
+        return command_draft.draft(request, seeds, None, wandb="disabled")
 
     def _prove_baseline(self, loop: Loop, base: str) -> None:
         """Problem where the baseline is no longer the one that the budget has judged by: with other

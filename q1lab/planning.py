@@ -11,7 +11,7 @@ import contextlib
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count, islice
 
 from q1lab import paths
@@ -21,14 +21,14 @@ from q1lab.files import expanded, locked, remove, sha256_text
 from q1lab.index import ingest, questions
 from q1lab.index.store import Store
 from q1lab.journal import predictions
-from q1lab.study import command, kept, kinds, launch, reuse, sameness, studies, turns
+from q1lab.study import kept, kinds, launch, reuse, sameness, studies, turns
 from q1lab.study.command import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.draft import Draft
 from q1lab.study.engines.choice import by_hand
 from q1lab.study.kept import Kept
 from q1lab.study.series import Series
-from q1lab.study.studies import Study
+from q1lab.study.studies import OnDisk, Study
 from q1lab.study.trainer import Trainer
 from q1lab.tracking import state as wandb_state
 
@@ -49,12 +49,16 @@ class Plan:
     notes: tuple[str, ...] = ()
     alive: bool = False
     """Whether the study trains already."""
+    on_disk: OnDisk = field(kw_only=True)
+    """The studies that there were."""
+    finished: reuse.Finished = ()
+    """Its runs that others of them had finished, if it is new."""
 
     @property
     def is_current(self) -> bool:
         """Whether it can begin as it is: a study that is there already may have gone on, or begun
         to train, and another one may be the same."""
-        return self.is_new and self.draft.ids == tuple(studies.ids())
+        return self.is_new and self.on_disk.is_current
 
     @property
     def kept(self) -> Kept | None:
@@ -68,23 +72,26 @@ def plan(request: Request, store: Store) -> Plan:
 
     Raises Problem for whatever a person can mend, before any study exists.
     """
-    draft = draft_of(request, store)
-    return resolve(draft, _known(draft), store)
+    draft, on_disk = draft_of(request, store), OnDisk()
+    return resolve(draft, _known(draft, on_disk), store, on_disk)
 
 
-def _known(draft: Draft) -> Study | None:
+def _known(draft: Draft, on_disk: OnDisk) -> Study | None:
     """The study that a draft goes on with."""
-    return None if draft.request.fresh else same_study(draft)
+    return None if draft.request.fresh else same_study(draft, on_disk)
+
+
+def _finished(study: Study, draft: Draft, on_disk: OnDisk) -> reuse.Finished:
+    """What a new study need not train."""
+    return () if draft.request.fresh else reuse.find(study, on_disk)
 
 
 def draft_of(request: Request, store: Store) -> Draft:
     """The first half of ``plan``: everything that does not depend on other studies."""
-    typed = request
-    request, again = meant(typed)
-    seeds = command.seeds_of(request)
+    request, again = meant(request)
     if request.jobs is not None and request.jobs < 1:
         raise Problem(f"--jobs {request.jobs}: at least one run must train at a time")
-    return trainer_of(request).draft(typed, request, seeds, again, store)
+    return trainer_of(request).draft(request, request.read_seeds, again, store)
 
 
 def trainer_of(request: Request) -> type[Trainer]:
@@ -93,7 +100,11 @@ def trainer_of(request: Request) -> type[Trainer]:
 
 
 def resolve(
-    draft: Draft, known: Study | None, store: Store, seeds: tuple[int, ...] | None = None
+    draft: Draft,
+    known: Study | None,
+    store: Store,
+    on_disk: OnDisk,
+    seeds: tuple[int, ...] | None = None,
 ) -> Plan:
     """The second half of ``plan``: go on with a study that is known, or begin the draft.
 
@@ -101,6 +112,7 @@ def resolve(
     nothing is known, or as they are drawn now.
     """
     request = draft.request
+    finished: reuse.Finished = ()
     if known is not None:
         more = known.seeds if known.design.fresh_seeds else draft.study.seeds
         study, missing = _go_on(known, more, store, request.jobs)
@@ -109,7 +121,8 @@ def resolve(
             study = study.with_trainer(engine=draft.study.trainer.engine)
     else:
         study = declared(proved(draft).study, draft.seeds, store, seeds)
-        ready = set() if request.fresh else {run.name for run, _ in reuse.find(study)}
+        finished = _finished(study, draft, on_disk)
+        ready = {run.name for run, _ in finished}
         missing = tuple(run.name for run in study.runs if run.name not in ready)
     seconds = draft.seconds(study, missing)
     return Plan(
@@ -118,8 +131,10 @@ def resolve(
         is_new=known is None,
         missing=missing,
         minutes=None if seconds is None else seconds / 60.0,
-        notes=tuple(filter(None, [draft.note, *_notes(study, known, draft.kept, store)])),
+        notes=tuple(filter(None, [draft.note, *_notes(study, known, draft.kept, store, on_disk)])),
         alive=known is not None and launch.is_alive(study.files),
+        on_disk=on_disk,
+        finished=finished,
     )
 
 
@@ -145,14 +160,18 @@ def begin(request: Request, store: Store, drawn: Plan | None = None) -> Plan:
     ``drawn`` is a plan that was shown before; it is used while nothing has changed since. Problem,
     with nothing written, when the study is running already.
     """
-    draft = drawn.draft if drawn is not None else draft_of(request, store)
-    if _known(draft) is None:
+    if drawn is None:
+        draft, on_disk = draft_of(request, store), OnDisk()
+    else:
+        draft, on_disk = drawn.draft, drawn.on_disk.now()
+    if _known(draft, on_disk) is None:
         draft = proved(draft)
     with planning_lock(draft.study.variant, store):
-        if drawn is not None and drawn.is_current:
-            made = drawn
+        on_disk = on_disk.now()
+        if drawn is not None and drawn.is_current:  # though runs may have finished since
+            made = replace(drawn, finished=_finished(drawn.study, draft, on_disk))
         else:
-            made = resolve(draft, _known(draft), store)
+            made = resolve(draft, _known(draft, on_disk), store, on_disk)
         if not made.is_new and launch.is_alive(made.study.files):
             if _is_taken_up(made.study):
                 return made
@@ -207,7 +226,7 @@ def save(made: Plan, store: Store) -> Study:
     """
     study = made.study
     if made.is_new:
-        return make(study, made.draft, store)
+        return make(study, made.draft, store, made.finished)
     questions.begin(store, study)
     if studies.load(study.id) != study:
         studies.save(study)
@@ -215,8 +234,9 @@ def save(made: Plan, store: Store) -> Study:
     return study
 
 
-def make(study: Study, draft: Draft, store: Store) -> Study:
-    """Make a new study of its plan and of the draft that it comes from; as ``save``."""
+def make(study: Study, draft: Draft, store: Store, finished: reuse.Finished = ()) -> Study:
+    """Make a new study of its plan and of the draft that it comes from, with the runs that others
+    have ``finished``; as ``save``."""
     study = replace(study, id=studies.new_id(study.variant, questions.taken_names(store)))
     predicted = predictions.locked_prediction(
         store,
@@ -235,8 +255,7 @@ def make(study: Study, draft: Draft, store: Store) -> Study:
             remove(study.files.root)
         raise
     _mint(study)
-    if not draft.request.fresh:
-        reuse.fill(study)
+    reuse.fill(study, finished)
     return study
 
 
@@ -299,12 +318,12 @@ def is_twin(study: Study, draft: Study) -> bool:
     return studies.identity(study) == studies.identity(draft) and drawn[0] == drawn[1]
 
 
-def same_study(draft: Draft, series: Series | None = None) -> Study | None:
+def same_study(draft: Draft, on_disk: OnDisk, series: Series | None = None) -> Study | None:
     """The newest study that a request goes on with: one by itself, or of a series like the one
     that is declared. Problem when the newest was declared with another range: a plan can't be
     changed once it has begun."""
     typed = draft.seeds
-    for study in studies.newest_first():
+    for study in on_disk:
         if not is_twin(study, draft.study) or not study.origin.is_ours:
             continue
         theirs = study.origin.series
@@ -348,7 +367,9 @@ def _go_on(
     return study, missing
 
 
-def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) -> list[str]:
+def _notes(
+    study: Study, known: Study | None, again: Kept | None, store: Store, on_disk: OnDisk
+) -> list[str]:
     notes = []
     if study.is_floor:
         notes.append(wording.itself(study.baseline))
@@ -372,7 +393,7 @@ def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) 
     ):
         notes.append(wording.another_look())
     name, on = study.variant.removesuffix("*"), study.data.name
-    spread = planner.known(store, name, study.trainer.recipe, on)
+    spread = planner.known(store, name, study.trainer.recipe, on_disk, on)
     if spread is not None:
         notes.append(planner.can_see(study, spread))
     return notes

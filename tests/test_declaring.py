@@ -325,6 +325,23 @@ def test_the_command_trains_prints_and_prints_again(
     assert q1lab(["run", "sweep-7"]) == 2
 
 
+def test_an_arm_may_have_the_name_of_a_sweep(
+    fake_trainer: Fake, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for plan in declaring.sweep(request(seeds="3"), NAMES, store).plans:
+        planning.save(plan, store)
+    command_and_arms = (
+        "--command",
+        "true {seed}",
+        "--arm",
+        "baseline=",
+        "--arm",
+        "sweep-1=--fast",
+    )
+    assert q1lab(["run", *command_and_arms, "--metric", "loss", "--preset", "quick"]) == 2
+    assert "--preset is for q1lab's own loop" in capsys.readouterr().err
+
+
 def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) -> None:
     made = declaring.sweep(request(seeds="3"), NAMES, store)
     study = planning.save(made.plans[0], store)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from q1lab.index.store import Store
 from q1lab.journal import predictions
 from q1lab.study import launch, machine, studies
 from q1lab.study.command import Request
+from tests.kit.lab_home import train
 from tests.kit.waiting import wait_for
 
 SMALL = Request("rope", preset="quick", overrides={"max_iters": "20"})
@@ -65,6 +67,34 @@ def test_a_study_that_was_begun_elsewhere_since_is_not_begun_twice(store: Store)
     with pytest.raises(Problem, match="rope-1 is running already"):
         planning.begin(SMALL, store, drawn)
     assert studies.ids() == ["rope-1"]
+
+
+def test_runs_that_finished_since_the_estimate_are_not_trained_again(
+    fake_trainer: Callable[..., None], store: Store
+) -> None:
+    first = planning.save(planning.plan(SMALL, store), store)
+    other = replace(SMALL, variant="gqa")
+    drawn = planning.plan(other, store)
+    train(first, "baseline", 0)
+    begun = planning.begin(other, store, drawn).study
+    assert f"{first.id}/baseline-seed0" in begun.files.run("baseline-seed0").events.read_text()
+    wait_for(lambda: not launch.is_alive(begun.files))
+
+
+def test_each_study_is_read_once_on_the_way_to_a_plan(
+    fake_trainer: Callable[..., None], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variant in ("gqa", "rmsnorm"):
+        planning.save(planning.plan(replace(SMALL, variant=variant), store), store)
+    load, reads = studies.load, Counter[str]()
+
+    def counted(study_id: str) -> studies.Study:
+        reads[study_id] += 1
+        return load(study_id)
+
+    monkeypatch.setattr(studies, "load", counted)
+    planning.plan(SMALL, store)
+    assert reads == {"gqa-1": 1, "rmsnorm-1": 1}
 
 
 @pytest.mark.usefixtures("slow")

@@ -16,7 +16,7 @@ from q1lab.compare.cache import compare
 from q1lab.compare.stats import ALPHA, Kind
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.study import command, reuse, studies, tuning
+from q1lab.study import command, studies, tuning
 from q1lab.study.command import Request
 from q1lab.trainers.own_loop import OTHER_SEEDS
 from tests.kit.comparisons import times_asked
@@ -139,9 +139,7 @@ def test_runs_with_another_value_are_other_runs(fake_trainer: Fake, store: Store
     for run in study.runs:
         train(study, run.arm, run.seed)
     plain = planning.plan(REQUEST, store)
-    assert {run.name for run, _ in reuse.find(plain.study)} == {
-        f"baseline-seed{seed}" for seed in range(3)
-    }
+    assert {run.name for run, _ in plain.finished} == {f"baseline-seed{seed}" for seed in range(3)}
 
 
 def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) -> None:

@@ -43,7 +43,7 @@ def resolve(
     loop, names, baseline = _arms(names, own, options["baseline"])
     _check_together(names, over, tune, detach)
     request = command.request_of(variant=names[0], loop=loop, **{**options, "baseline": baseline})
-    command.seeds_of(request)
+    _ = request.read_seeds  # bad ones are said at once
     axis = declaring.parse_axis(over) if over else None
     if len(names) > 1 or loop is not None:
         return Asked(request, names, axis)

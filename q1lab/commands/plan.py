@@ -13,7 +13,7 @@ from q1lab.commands._store import opened
 from q1lab.compare import planner
 from q1lab.errors import OK, Problem
 from q1lab.index import ingest
-from q1lab.study import command, presets
+from q1lab.study import command, presets, studies
 from q1lab.study.command import Request
 
 
@@ -39,7 +39,8 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
     with opened() as store:
         ingest.take_in_all(store)
         usual = preset or presets.default_for("cpu")
-        spread = planner.own(store, name, preset) or planner.known(store, name, usual)
+        there = studies.OnDisk()
+        spread = planner.own(store, name, preset, there) or planner.known(store, name, usual, there)
     if spread is None:
         raise Problem(
             f"no study of {variant} has three pairs yet, and no figures ship for it at {usual}",

@@ -329,7 +329,7 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
 
     show(store, study, as_json=as_json)
     study = studies.load(study.id)
-    runs = view.look(store, study).runs
+    runs = view.look(store, study, new_events=False).runs
     bad = [run for run in runs if run.state in (State.FAILED, State.CRASHED, State.DIVERGED)]
     left = [run for run in runs if run.state not in ENDED]
     for run in bad:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import statistics
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from q1lab.errors import Problem
 from q1lab.files import read_text
 from q1lab.formats import duration
 from q1lab.index.store import Store
-from q1lab.study import presets, studies
+from q1lab.study import presets
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.studies import Study
 
@@ -54,10 +55,12 @@ class Advice:
     range: tuple[int, int] | None
 
 
-def own(store: Store, variant: str, preset: str | None) -> Spread | None:
+def own(
+    store: Store, variant: str, preset: str | None, newest_first: Iterable[Study]
+) -> Spread | None:
     """The spread of the newest study of ``variant`` with three pairs or more, whose comparison was
     computed; None without one."""
-    for study in studies.newest_first():
+    for study in newest_first:
         if study.variant.removesuffix("*") != variant or preset not in (None, study.trainer.recipe):
             continue
         found = cache.kept(store, study.id)
@@ -94,9 +97,12 @@ def shipped(folder: Path, variant: str, preset: str, data: str = "") -> Spread |
     return replace(spread, source=f"the figures that ship with q1lab ({preset}, {spread.held})")
 
 
-def known(store: Store, variant: str, preset: str, data: str = "") -> Spread | None:
+def known(
+    store: Store, variant: str, preset: str, newest_first: Iterable[Study], data: str = ""
+) -> Spread | None:
     """The spread of the learner's own runs, else the one that ships."""
-    return own(store, variant, preset) or shipped(paths.content_dir(), variant, preset, data)
+    mine = own(store, variant, preset, newest_first)
+    return mine or shipped(paths.content_dir(), variant, preset, data)
 
 
 def can_see(study: Study, spread: Spread) -> str:

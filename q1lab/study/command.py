@@ -11,6 +11,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from q1lab import acts
@@ -63,21 +64,21 @@ class Request:
     """The command that trains, where that is not q1lab's own loop; ``variant`` and ``baseline`` are
     then names of its arms."""
 
-
-def seeds_of(request: Request) -> TypedSeeds:
-    """What was typed after --seeds, read. Problem for what asks for no design that there is."""
-    for kind in kinds.every("design"):
-        typed: TypedSeeds | None = kind.read(request.seeds)
-        if typed is not None:
-            kind.prove(typed, request.headline)
-            return typed
-    raise Problem(
-        f"--seeds {request.seeds!r}: ",
-        next=(
-            "give how many (3), a range (3..12), which (0,1,2,7; whole numbers "
-            "from 0 to 999,999,999), or how many new ones (fresh:8)"
-        ),
-    )
+    @cached_property
+    def read_seeds(self) -> TypedSeeds:
+        """What was typed after --seeds, read. Problem for what asks for no design that there is."""
+        for kind in kinds.every("design"):
+            typed: TypedSeeds | None = kind.read(self.seeds)
+            if typed is not None:
+                kind.prove(typed, self.headline)
+                return typed
+        raise Problem(
+            f"--seeds {self.seeds!r}: ",
+            next=(
+                "give how many (3), a range (3..12), which (0,1,2,7; whole numbers "
+                "from 0 to 999,999,999), or how many new ones (fresh:8)"
+            ),
+        )
 
 
 def argv(request: Request) -> tuple[str, ...]:

@@ -18,15 +18,10 @@ class Draft(ABC):
     """A request that was read and asked about on this machine: the study that it would be, if there
     were none yet."""
 
-    typed: Request
-    """The request as a person typed it."""
     request: Request
-    """The request with what was found out since: its data, a kept study's options, a width."""
     seeds: TypedSeeds
     kept: Kept | None
     """The folder that the study was read from, where a study of the repository trains again."""
-    ids: tuple[str, ...]
-    """The studies that there were: with others, it has to be drafted again."""
     study: Study
 
     @property

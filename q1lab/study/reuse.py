@@ -10,26 +10,27 @@ import ast
 import contextlib
 import json
 import shutil
-from collections.abc import Collection
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from q1lab import paths
 from q1lab.files import private_folder, proved, sha256_text, write_atomic
-from q1lab.study import studies
 from q1lab.study.events import exit_of, read_new
 from q1lab.study.sameness import equal_bits
 from q1lab.study.states import State
 from q1lab.study.studies import Run, Study
 
+Finished = tuple[tuple[Run, tuple[Study, Run]], ...]
+"""Runs of a study, each with the study that has finished it already, and the run there."""
 
-def find(study: Study, among: Collection[str] | None = None) -> list[tuple[Run, tuple[Study, Run]]]:
-    """Runs of ``study`` that another study has finished already, each with where. ``among``: only
-    these studies are looked at."""
+
+def find(study: Study, others: Iterable[Study]) -> Finished:
+    """Runs of ``study`` that one of the ``others`` has finished already; of several the first."""
     wanted = {equal_bits(study, run): run for run in study.runs}
     found: dict[str, tuple[Run, tuple[Study, Run]]] = {}
-    for other in studies.newest_first():
-        if other.id == study.id or (among is not None and other.id not in among):
+    for other in others:
+        if other.id == study.id:
             continue
         if other.data.sha256 != study.data.sha256 or not other.origin.is_ours:
             continue
@@ -39,13 +40,13 @@ def find(study: Study, among: Collection[str] | None = None) -> list[tuple[Run, 
             key = equal_bits(other, run)
             if key in wanted and key not in found and _finished(other, run):
                 found[key] = (wanted[key], (other, run))
-    return list(found.values())
+    return tuple(found.values())
 
 
-def fill(study: Study, among: Collection[str] | None = None) -> None:
-    """Copy what ``find`` finds into the study, marked with where it came from. A run that has begun
-    here stays as it is."""
-    for run, (other, theirs) in find(study, among):
+def fill(study: Study, finished: Finished) -> None:
+    """Copy runs that ``find`` found into the study, marked with where they came from. A run that
+    has begun here stays as it is."""
+    for run, (other, theirs) in finished:
         if study.files.run(run.name).events.exists():
             continue
         source, target = other.files.run(theirs.name), study.files.run(run.name)

@@ -342,12 +342,6 @@ def readable() -> list[Study]:
     return found
 
 
-def newest_first() -> Iterator[Study]:
-    """All studies that can be read, each read when it is asked for."""
-    for study_id in reversed(ids()):
-        yield from sorted_out([study_id])[0]
-
-
 def sorted_out(names: Iterable[str]) -> tuple[list[Study], dict[str, str]]:
     """Studies that can be read, and why the others can't, by id; both in the order of ``names``."""
     found, unreadable = [], {}
@@ -373,6 +367,39 @@ def stamps() -> dict[str, str] | None:
     except OSError:
         return None
     return found
+
+
+class OnDisk:
+    """The studies that can be read, newest first. Each is read once, when a walk first comes to
+    it."""
+
+    def __init__(self) -> None:
+        self._stamps = stamps()
+        self._unread = reversed(ids())
+        self._read: list[Study] = []
+
+    def __iter__(self) -> Iterator[Study]:
+        at = 0
+        while at < len(self._read) or self._reads_one():
+            yield self._read[at]
+            at += 1
+
+    def _reads_one(self) -> bool:
+        for study_id in self._unread:
+            found, _ = sorted_out([study_id])
+            if found:
+                self._read += found
+                return True
+        return False
+
+    @property
+    def is_current(self) -> bool:
+        """Whether no plan was added, changed or deleted since."""
+        return self._stamps is not None and self._stamps == stamps()
+
+    def now(self) -> OnDisk:
+        """These while they are current, else those that there are now."""
+        return self if self.is_current else OnDisk()
 
 
 def stamp(study_id: str) -> str:

@@ -161,9 +161,7 @@ class Trainer(Part, ABC):
         return False
 
     @classmethod
-    def draft(
-        cls, typed: Request, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store
-    ) -> Draft:
+    def draft(cls, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store) -> Draft:
         """The study that a request would be (see ``Draft``). Problem for what a person can mend."""
         raise NotImplementedError
 

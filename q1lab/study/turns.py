@@ -51,7 +51,9 @@ def start(member: Study) -> bool:
     """Take over what there is and train the rest; False when nothing was left to train."""
     mine = member.origin.series
     fresh = mine is not None and mine.fresh
-    reuse.fill(member, {one.id for one in members(mine.id).values()} if mine and fresh else None)
+    # newest first, as those on disk
+    others = reversed(members(mine.id).values()) if mine and fresh else studies.OnDisk()
+    reuse.fill(member, reuse.find(member, others))
     if not lacks_runs(member):
         return False
     launch.start(member)

@@ -87,12 +87,10 @@ class Command(Trainer):
         return request.loop is not None
 
     @classmethod
-    def draft(
-        cls, typed: Request, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store
-    ) -> Draft:
+    def draft(cls, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store) -> Draft:
         # by its name: a record is read by every command, and what drafts one imports half of q1lab
         planning = importlib.import_module("q1lab.trainers.command_draft")
-        drafted: Draft = planning.draft(typed, request, seeds, kept)
+        drafted: Draft = planning.draft(request, seeds, kept)
         return drafted
 
     def request(self, study: Study, word: Callable[[str], str] = str) -> Request:

@@ -23,7 +23,7 @@ from q1lab.designs.fixed import Fixed
 from q1lab.errors import FAILED, Problem
 from q1lab.files import sha256_file, sha256_text, utc_now, write_atomic
 from q1lab.repository import Repository, state_of
-from q1lab.study import children, reuse, studies
+from q1lab.study import children, reuse
 from q1lab.study.command import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.draft import Draft
@@ -67,19 +67,14 @@ class CommandDraft(Draft):
 
 
 def draft(
-    typed: Request,
-    request: Request,
-    seeds: TypedSeeds,
-    again: Kept | None,
-    wandb: str | None = None,
+    request: Request, seeds: TypedSeeds, again: Kept | None, wandb: str | None = None
 ) -> CommandDraft:
     """The study that a request for a command would be; ``wandb`` is where it logs, whatever the
     request says. Problem for what a person can mend."""
     paths.ensure_home()
     engine = choose(request.engine, None, request.engine_options, load_settings().engine)
-    ids = tuple(studies.ids())
     study = study_of(request, seeds, engine, wandb or wandb_state.mode(request.wandb))
-    return CommandDraft(typed, request, seeds, again, ids, study)
+    return CommandDraft(request, seeds, again, study)
 
 
 def study_of(request: Request, seeds: TypedSeeds, engine: Choice | None, wandb: str) -> Study:

@@ -109,12 +109,10 @@ class OwnLoop(Trainer):
         return request.loop is None
 
     @classmethod
-    def draft(
-        cls, typed: Request, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store
-    ) -> Draft:
+    def draft(cls, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store) -> Draft:
         # by its name: a record is read by every command, and what drafts one imports half of q1lab
         planning = importlib.import_module("q1lab.trainers.own_loop_draft")
-        drafted: Draft = planning.draft(typed, request, seeds, kept, store)
+        drafted: Draft = planning.draft(request, seeds, kept, store)
         return drafted
 
     def request(self, study: Study, word: Callable[[str], str] = str) -> Request:

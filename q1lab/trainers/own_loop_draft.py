@@ -17,7 +17,7 @@ from q1lab.files import utc_now, whole, write_atomic
 from q1lab.index.store import Store
 from q1lab.model import parents, width
 from q1lab.repository import state_of
-from q1lab.study import corpora, kept, presets, reuse, sameness, studies
+from q1lab.study import corpora, kept, presets, reuse, sameness, studies, variants
 from q1lab.study.command import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.draft import Draft
@@ -82,9 +82,9 @@ class OwnLoopDraft(Draft):
 
     def write(self, study: Study) -> None:
         """Copies of both model files."""
-        pair = parents.pair(self.request.variant, self.request.baseline)
-        for arm, file in (("baseline", pair.baseline), ("modified", pair.modified)):
-            if file.sha256 != study.arms[arm].sha256:
+        for arm, file in (("baseline", self.pair.baseline), ("modified", self.pair.modified)):
+            now = variants.read(file.path, file.name, file.origin)
+            if now.sha256 != file.sha256:
                 raise Problem(
                     f"{file.path} changed while the study was planned",
                     next="run the command again",
@@ -93,11 +93,8 @@ class OwnLoopDraft(Draft):
             write_atomic(study.files.root / study.arms[arm].source, file.text)
 
 
-def draft(
-    typed: Request, request: Request, seeds: TypedSeeds, again: Kept | None, store: Store
-) -> OwnLoopDraft:
+def draft(request: Request, seeds: TypedSeeds, again: Kept | None, store: Store) -> OwnLoopDraft:
     """The study that a request for model files would be. Problem for what a person can mend."""
-    ids = tuple(studies.ids())
     pair = parents.pair(request.variant, request.baseline)
     modified, baseline = pair.modified, pair.baseline
     is_floor = modified.sha256 == baseline.sha256 and (
@@ -119,7 +116,7 @@ def draft(
         raise Problem(
             f"{request.tune} has to be tuned first: ", next="`q1lab run` with --tune does both"
         )
-    request, data = _data(request, store, config["block_size"])
+    text, data = _data(request.data, store, config["block_size"])
     if again is not None:
         kept.same_data(again, data)
     most, first = 2 * len(seeds.seeds), 2 * seeds.fewest
@@ -147,8 +144,7 @@ def draft(
     matched = {}
     if request.match is not None:
         matched = width.matching(pair, config, lambda with_: ask(with_)["arms"])
-        request = replace(request, match=None, overrides={**request.overrides, **matched})
-        config = presets.resolve(preset, request.overrides, extra_fields)
+        config = presets.resolve(preset, {**request.overrides, **matched}, extra_fields)
         answer = ask(config)
 
     jobs, threads = places(answer["device"])
@@ -188,7 +184,7 @@ def draft(
         origin=Planned(
             typed=TypedOptions(
                 # so that it works from any folder
-                data=request.data if request.data in corpora.BUILT_IN else str(whole(request.data)),
+                data=text if text in corpora.BUILT_IN else str(whole(text)),
                 wandb=request.wandb,
                 baseline=request.baseline and baseline.origin,
             ),
@@ -197,7 +193,7 @@ def draft(
             else None,
         ),
     )
-    return OwnLoopDraft(typed, request, seeds, again, ids, study, pair, answer)
+    return OwnLoopDraft(request, seeds, again, study, pair, answer)
 
 
 def _arms(pair: parents.Pair, answer: dict[str, Any]) -> dict[str, Arm]:
@@ -219,13 +215,13 @@ def _arms(pair: parents.Pair, answer: dict[str, Any]) -> dict[str, Arm]:
     }
 
 
-def _data(request: Request, store: Store, block_size: int) -> tuple[Request, Data]:
-    """The request with its data named, and these data: as asked for, else as the learner chose."""
-    if request.data:
-        return request, corpora.prepare(request.data, block_size)
+def _data(asked: str, store: Store, block_size: int) -> tuple[str, Data]:
+    """What to train on, by the name or file that was asked for, else that the learner chose."""
+    if asked:
+        return asked, corpora.prepare(asked, block_size)
     chosen = progress.data_to_train_on(store)
     try:
-        return replace(request, data=chosen), corpora.prepare(chosen, block_size)
+        return chosen, corpora.prepare(chosen, block_size)
     except Problem as problem:
         raise Problem(
             f"the data that `q1lab data` chose: {problem}. ",

@@ -131,7 +131,9 @@ def test_its_runs_are_kept_for_other_studies_and_its_own(fake_trainer: Fake) -> 
     welch = trained("baseline", seeds="3", headline="welch")
     assert len(found(welch).reused) == 6
     assert found(welch).analysis.pairs == found(first).analysis.pairs
-    assert not reuse.find(changed(first, seed_shift=None))[3:], "equal names, other seeds"
+    assert not reuse.find(changed(first, seed_shift=None), studies.OnDisk())[3:], (
+        "equal names, other seeds"
+    )
 
 
 def test_a_copy_with_another_name_is_still_refused(fake_trainer: Fake, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from q1lab.errors import Problem
 from q1lab.files import sha256_text, utc_now
 from q1lab.index.store import Store
 from q1lab.records import one_of
-from q1lab.study import children, studies
+from q1lab.study import children
 from q1lab.study.command import Request
 from q1lab.study.design import Design, TypedSeeds
 from q1lab.study.draft import Draft
@@ -48,9 +48,7 @@ class Points(Trainer):
         return request.variant.startswith("toy:")
 
     @classmethod
-    def draft(
-        cls, typed: Request, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store
-    ) -> Draft:
+    def draft(cls, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store) -> Draft:
         try:
             by = float(request.variant.removeprefix("toy:"))
         except ValueError:
@@ -65,7 +63,7 @@ class Points(Trainer):
             design=Fixed(batches=(seeds.seeds,), headline=request.headline),
             origin=Planned(typed=TypedOptions(wandb=request.wandb)),
         )
-        return PointsDraft(typed, request, seeds, kept, tuple(studies.ids()), study)
+        return PointsDraft(request, seeds, kept, study)
 
     def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
         return Request(f"toy:{self.by:g}", seeds=study.design.typed())

@@ -290,7 +290,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
             from q1lab import planning
 
             with Store(database) as store:
-                return planning.begin(drawn.draft.typed, store, drawn)
+                return planning.begin(drawn.draft.request, store, drawn)
 
         beside(
             self,

@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from q1lab.errors import Problem
 from q1lab.study import kept, variants
-from q1lab.study.command import DEFAULT_DATA, Request, seeds_of
+from q1lab.study.command import DEFAULT_DATA, Request
 from q1lab.study.engines.choice import HERE
 from q1lab.study.presets import PRESETS
 from q1lab.study.studies import Study
@@ -216,5 +216,5 @@ class LaunchForm(VerticalScroll, can_focus=False):
             overrides=overrides,
             **open_,
         )
-        seeds_of(request)
+        _ = request.read_seeds  # bad ones are said at once
         return request
