@@ -11,7 +11,7 @@ from typing import ClassVar
 from q1lab.compare.comparison import VERSION
 from q1lab.compare.stats import Headline, Interval
 from q1lab.index.results import listing
-from q1lab.index.store import Store
+from q1lab.index.store import Stamp, Store
 from q1lab.study.metric import VAL_LOSS, Metric
 
 CANNOT_BE_READ = "can't be read"
@@ -90,15 +90,15 @@ def read(store: Store) -> tuple[ResultLine, ...]:
 
 
 class Reader:
-    """``read`` for a desk that asks several times a second: reads again only when the database has
-    changed."""
+    """``read`` for a desk that asks several times a second: reads again only when something in the
+    database has changed that is not progress."""
 
     def __init__(self) -> None:
-        self._stamp: tuple[int, int, int] | None = None
+        self._stamp: Stamp | None = None
         self._lines: tuple[ResultLine, ...] = ()
 
     def __call__(self, store: Store) -> tuple[ResultLine, ...]:
-        stamp = store.stamp()
+        stamp = store.stamp().beside_progress
         if stamp != self._stamp:
             self._lines, self._stamp = read(store), stamp
         return self._lines

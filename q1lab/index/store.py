@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem, notice
@@ -62,6 +62,23 @@ class Add(Protocol):
     def __call__(self, act: str, /, **what: Any) -> None: ...
 
 
+class Stamp(NamedTuple):
+    """Changes whenever the database does, by this connection or by another program, and when
+    another one has taken its place."""
+
+    file: int
+    others: int
+    changes: int
+    """Rows that this connection has changed, but those of ``progress``."""
+    progress: int
+    """Rows that it has changed by acts on progress alone: a tick, an answer, minutes."""
+
+    @property
+    def beside_progress(self) -> Stamp:
+        """The stamp of everything that such an act does not touch."""
+        return self._replace(progress=0)
+
+
 class Store:
     """One connection. Use it from the thread that made it; make another for another thread.
 
@@ -83,6 +100,8 @@ class Store:
         """Who is told at once what this process waits for."""
         self._add: Add | None = None
         """Inside ``act``: what adds to it."""
+        self._of_progress = 0
+        """Rows that acts on progress have changed (``Stamp.progress``)."""
         private_folder(self.file.parent)
         self.db = self._open()
         try:
@@ -305,7 +324,10 @@ class Store:
                 def add(act: str, /, **what: Any) -> None:
                     journal.refuse_agents(act)
                     body = {"act": act, "at": utc_now(), "who": journal.who(), **what}
+                    before = db.total_changes
                     journal_tables.fold(db, body)
+                    if act in journal_tables.OF_PROGRESS:
+                        self._of_progress += db.total_changes - before
                     bodies.append(body)
 
                 self._add = add
@@ -316,6 +338,7 @@ class Store:
                 if bodies:
                     mark = journal.append(self.journal, bodies, self._journal_mark())
                     self._keep_mark(db, mark)
+                    self._of_progress += 1  # the mark is nothing that a person sees
 
     def add(self, act: str, /, **what: Any) -> None:
         """Put one act on record (see ``act``)."""
@@ -362,11 +385,10 @@ class Store:
                 f"cannot write {self.file}: {_reason(error)}", FAILED, file=self.file
             ) from error
 
-    def stamp(self) -> tuple[int, int, int]:
-        """Changes whenever the database does, by this connection or by another program, and when
-        another one has taken its place."""
+    def stamp(self) -> Stamp:
         version = self.db.execute("PRAGMA data_version").fetchone()[0]
-        return self._inode, version, self.db.total_changes
+        changes = self.db.total_changes - self._of_progress
+        return Stamp(self._inode, version, changes, self._of_progress)
 
     # ── settings
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,7 +24,7 @@ from q1lab.index import learner_tables, results
 from q1lab.index.store import Row, Store
 from q1lab.journal import artifacts, choice, papers, posts, predictions
 from q1lab.week import progress
-from q1lab.week.model import Action, Step, Week
+from q1lab.week.model import Step, Week
 from q1lab.week.progress import Progress, Record
 
 
@@ -36,7 +36,7 @@ class Mark:
     since: str
 
 
-Stamp = tuple[int, int] | None
+FileStamp = tuple[int, int] | None
 """When a file was changed last (nanoseconds), and its size in bytes; None for no file."""
 
 
@@ -47,13 +47,7 @@ class Evidence:
     marks: Mapping[str, Mark]
     lost: Mapping[str, str]
     titles: Mapping[str, str]
-    files: Mapping[Path, Stamp]
-    """The files that were looked at, as they were then."""
-
-    @property
-    def holds(self) -> bool:
-        """Whether these files are still as they were."""
-        return all(_stamp(path) == stamp for path, stamp in self.files.items())
+    facts: Facts
 
     @property
     def gone(self) -> tuple[str, ...]:
@@ -126,38 +120,33 @@ LAST_HINT = 4
 def read(store: Store, week: Week) -> Progress:
     """Everything that the learner did in the week, ticked by hand or by what happened."""
     done = progress.read(store, week.label)
-    return merge(store, week, done, look(store, week, done))
+    return merge(done, look(store, week, done))
 
 
-def merge(store: Store, week: Week, done: Progress, seen: Evidence) -> Progress:
+def merge(done: Progress, seen: Evidence) -> Progress:
     """``done`` with the steps ticked that ``seen`` has a mark for, but those that were unticked by
     hand since."""
     records = dict(done.records)
-    unticked = {
-        row["step_id"]: str(row["updated"])
-        for row in learner_tables.steps(store, week.label)
-        if not row["done"]
-    }
     for step_id, why in seen.lost.items():
         records[step_id] = replace(records.get(step_id, Record()), lost=why)
     for step_id, mark in seen.marks.items():
         record = records.get(step_id, Record())
-        if not record.done and unticked.get(step_id, "") < mark.since:
+        if not record.done and record.changed < mark.since:
             records[step_id] = replace(record, done=True, done_at=mark.since)
     return replace(done, records=MappingProxyType(records))
 
 
-def look(store: Store, week: Week, done: Progress | None = None) -> Evidence:
+def look(
+    store: Store, week: Week, done: Progress | None = None, before: Evidence | None = None
+) -> Evidence:
     """The marks that are there now. What was there at an earlier look and is not any more is told,
-    until the learner ticks the step by hand or its act is done again."""
+    until the learner ticks the step by hand or its act is done again. The facts of the look
+    ``before`` are not read again while they hold."""
     done = done or progress.read(store, week.label)
     week = progress.narrowed(week, done)
-    facts = _Facts(store, week, done)
-    marks: dict[str, Mark] = {}
+    facts = before.facts if before and before.facts.hold(store, week) else Facts(store, week)
     steps = list(week.steps())
-    for number, step in enumerate(steps):
-        if step.done_when and (mark := facts.of(step, steps[:number])):
-            marks[step.id] = mark
+    marks = facts.marks(steps, done)
     kept: dict[str, Any] = store.setting(f"evidence:{week.label}", {})
     now = {
         step: {"words": mark.words, "since": mark.since, "variant": facts.variant}
@@ -178,7 +167,7 @@ def look(store: Store, week: Week, done: Progress | None = None) -> Evidence:
         MappingProxyType(marks),
         MappingProxyType(lost),
         MappingProxyType(there),
-        MappingProxyType(facts.files),
+        facts,
     )
 
 
@@ -186,25 +175,36 @@ def _missing(words: str) -> str:
     return f"{words} can't be found now"
 
 
-class _Facts:
-    """What one look knows, so that each thing is asked once."""
+class Facts:
+    """What acts left behind, each thing read once, and the marks that follow from it. They hold
+    until the database changes by more than a tick, an answer or minutes, or a file changes."""
 
-    def __init__(self, store: Store, week: Week, done: Progress) -> None:
-        self.store, self.week, self.done = store, week, done
+    def __init__(self, store: Store, week: Week) -> None:
+        self.store, self.week = store, week
+        self.stamp = store.stamp().beside_progress
         row = learner_tables.modification(store, week.label)
         self.variant = str(row["variant"]) if row else None
         self.file = Path(row["file"]) if row and row["file"] else None
         self.own_names = learner_tables.own_names(row)
         self.post = posts.of_week(store, week.label)
         self._rows = learner_tables.evidence(store, week.label)
-        self.files: dict[Path, Stamp] = {}
+        self.files: dict[Path, FileStamp] = {}
+        """The files that were looked at, as they were then."""
         self.why: dict[str, str] = {}
         """Why a step has no mark, where more can be said than that it can't be found."""
         self._why = ""
-        self._before: list[Step] = []
-        self._at: Step | None = None
-        self._since: dict[str, str] = {}
-        """Since when a step before has its mark."""
+        self._marks: dict[str, Mark | None] = {}
+        """By step, what was worked out."""
+
+    def hold(self, store: Store, week: Week) -> bool:
+        """Whether a look would find the same."""
+        same = self.store is store and self.week is week
+        return same and self.stamp == store.stamp().beside_progress and not self.changed_files
+
+    @property
+    def changed_files(self) -> bool:
+        """Whether a file that was looked at is another one now."""
+        return any(_stamp(path) != stamp for path, stamp in self.files.items())
 
     def rows(self, act: str) -> Iterator[Row]:
         """What an act left behind, newest first; rows whose file is gone left out."""
@@ -223,36 +223,45 @@ class _Facts:
         return predictions.newest(self.store, self.variant or "", self.week.label)
 
     def _is_there(self, path: Path) -> bool:
-        self.files[path] = _stamp(path)
+        if path not in self.files:
+            self.files[path] = _stamp(path)
         return self.files[path] is not None
 
-    def of(self, step: Step, before: list[Step]) -> Mark | None:
-        """What shows that the step's condition holds; ``before`` are the steps before it."""
-        self._why, self._at, self._before = "", step, before
-        holds = CONDITIONS.get(step.done_when)
-        mark = self._document(step.done_when) if holds is None else holds(self, step.doing)
-        if mark is not None:
-            self._since[step.id] = mark.since
-        elif self._why:
-            self.why[step.id] = self._why
-        return mark
+    def marks(self, steps: Sequence[Step], done: Progress) -> dict[str, Mark]:
+        """What shows that the steps' conditions hold, by step. A mark is worked out once, but that
+        of the modification's document: whether it is new enough depends on when the steps before it
+        were done."""
+        for number, step in enumerate(steps):
+            if not step.done_when:
+                continue
+            self._why = ""
+            if step.done_when in (WRITTEN, COMMITTED):
+                self._marks[step.id] = self._modification(step, steps[:number], done)
+            elif step.id not in self._marks:
+                holds = CONDITIONS.get(step.done_when, Facts._document)
+                self._marks[step.id] = holds(self, step)
+            else:
+                continue
+            self.why[step.id] = "" if self._marks[step.id] else self._why
+        return {step: mark for step, mark in self._marks.items() if mark is not None}
 
     def _trained(self, study: str, its_variant: str, names: frozenset[str]) -> bool:
         """Whether a study trained what is chosen, under one of these names."""
         mine = its_variant.removesuffix("*")
         return choice.trained(study, mine, names, self.variant or mine)
 
-    def _predicted(self, _: Action | None) -> Mark | None:
+    def _predicted(self, _: Step) -> Mark | None:
         found = self.prediction
         return Mark("the prediction", str(found["created"])) if found else None
 
-    def _new(self, _: Action | None) -> Mark | None:
+    def _new(self, _: Step) -> Mark | None:
         if self.file is None or not self._is_there(self.file):
             return None
         row = learner_tables.modification(self.store, self.week.label)
         return Mark(f"the file {self.file.name}", str(row["chosen"]) if row else "")
 
-    def _check(self, action: Action | None) -> Mark | None:
+    def _check(self, step: Step) -> Mark | None:
+        action = step.doing
         name = Path(str(action.options["file"])).name if action else ""
         own = self.file is not None and name == f"{self.variant}.py"  # under whatever name it is
         wanted = str(action.options.get("for", "")) if action else ""
@@ -268,7 +277,8 @@ class _Facts:
             self._why = f"{path.name} has changed since its checks were green"
         return None
 
-    def _run(self, action: Action | None) -> Mark | None:
+    def _run(self, step: Step) -> Mark | None:
+        action = step.doing
         if self.variant is None and any(step.behavior.chooses for step in self.week.steps()):
             return None  # trained to try q1lab, before there was a modification to train
         names = self.own_names
@@ -281,14 +291,14 @@ class _Facts:
                 return Mark(f"the {row['runs']} runs of {row['id']}", str(row["ended"]))
         return None
 
-    def _merge(self, _: Action | None) -> Mark | None:
+    def _merge(self, _: Step) -> Mark | None:
         for row in self.rows("merge"):
             merged, into = Path(row["subject"]), Path(row["file"])
             if merged == self.file or merged.stem == self.variant:
                 return Mark(f"the merge of {merged.name} into {into.name}", row["at"])
         return None
 
-    def _modification(self, _: Action | None, committed: bool = False) -> Mark | None:
+    def _modification(self, step: Step, before: Sequence[Step], done: Progress) -> Mark | None:
         """Written since the newest of the answers that the steps before it asked for. Some may
         still be open, but not all of those since the step that last had the document written. A
         step that needs the prediction needs it in the document."""
@@ -297,70 +307,57 @@ class _Facts:
         if row is None:
             return None
         facts, found = json.loads(row["facts"]), Mark(Path(row["file"]).name, row["at"])
-        if self._too_early(found):
+        needed = next((one for one in before if one.id == step.needs), None)
+        if needed and not ((since := self._when(needed, done)) and since <= found.since):
+            self._why = f"{found.words} was written before “{needed.title}” was done"
             return None
-        if committed and not facts["committed"]:
+        if step.done_when == COMMITTED and not facts["committed"]:
             self._why = f"{found.words} is written and not committed"
             return None
         number = self.prediction["id"] if self.prediction else None
-        if self._needs_prediction() and facts["prediction"] != number:
+        if needed and needed.done_when == PREDICTED and facts["prediction"] != number:
             self._why = f"{found.words} was written without the prediction"
             return None
-        asked = (s for s in self._before if s.into and s.into not in progress.ELSEWHERE)
+        asked = (s for s in before if s.into and s.into not in progress.ELSEWHERE)
         answers = [s for s in asked if not s.optional and (s.behavior.form or s.done_when)]
-        written = [step for step in answers if self._when(step) is not None]
-        if any(str(self._when(step)) > found.since for step in written):
+        written = [one for one in answers if self._when(one, done) is not None]
+        if any(str(self._when(one, done)) > found.since for one in written):
             self._why = f"an answer is newer than {found.words}"
             return None
         fresh: list[Step] = []  # a step that asks for nothing new is done with the one before it
-        for step in reversed(self._before):
-            if fresh and step.done_when in acts.ACTS["modification"].done_when:
+        for one in reversed(before):
+            if fresh and one.done_when in (WRITTEN, COMMITTED):
                 break
-            fresh += [step] if step in answers else []
-        return found if any(step in written for step in fresh) or not fresh else None
+            fresh += [one] if one in answers else []
+        return found if any(one in written for one in fresh) or not fresh else None
 
-    def _needs_prediction(self) -> bool:
-        """Whether the step at hand needs the one that asks for the prediction."""
-        needs = self._at.needs if self._at else None
-        return any(step.id == needs and step.done_when == PREDICTED for step in self._before)
-
-    def _too_early(self, mark: Mark) -> bool:
-        """Whether the mark was left before the step was done that this one needs."""
-        needed = next((s for s in self._before if self._at and s.id == self._at.needs), None)
-        if needed is None:
-            return False
-        since = self._when(needed)
-        early = since is None or since > mark.since
-        if early:
-            self._why = f"{mark.words} was written before “{needed.title}” was done"
-        return early
-
-    def _when(self, step: Step) -> str | None:
+    def _when(self, step: Step, done: Progress) -> str | None:
         """When a step was done, by hand or by its mark; None when it was not. A prediction has to
         be there, whatever is ticked."""
-        record = self.done.of(step.id)
+        record = done.of(step.id)
         by_hand = record.done_at if record.done and step.done_when != PREDICTED else None
-        return by_hand or self._since.get(step.id)
+        mark = self._marks.get(step.id)
+        return by_hand or (mark.since if mark else None)
 
-    def _document(self, condition: str) -> Mark | None:
+    def _document(self, step: Step) -> Mark | None:
         """The document of an act, written or committed (`Act.done_when`)."""
-        (act,) = acts.bringing(condition)
+        (act,) = acts.bringing(step.done_when)
         row = next(self.rows(act.name), None)
         if row is None:
             return None
         name = Path(row["file"]).name
-        if row["sha"] is None and condition in act.done_when[1:]:
+        if row["sha"] is None and step.done_when in act.done_when[1:]:
             self._why = f"{name} is written and not committed"
             return None
         return Mark(name, row["at"])
 
-    def _draft(self, _: Action | None) -> Mark | None:
+    def _draft(self, _: Step) -> Mark | None:
         path = self.post["path"] if self.post else None
         if self.post is None or not path or not self._is_there(Path(path)):
             return None
         return Mark(f"the draft {Path(path).name}", str(self.post["updated"]))
 
-    def _published(self, _: Action | None) -> Mark | None:
+    def _published(self, _: Step) -> Mark | None:
         if self.post is None or not self.post["url"]:
             return None
         if not posts.is_out(self.post):
@@ -368,14 +365,14 @@ class _Facts:
             return None
         return Mark(f"the post at {self.post['url']}", str(self.post["published"]))
 
-    def _shared(self, _: Action | None) -> Mark | None:
+    def _shared(self, _: Step) -> Mark | None:
         shares = posts.counted(self.post)
         if len(shares) < posts.ENOUGH_CHANNELS:
             return None
         times = sorted(str(item["shared"]) for item in shares)
         return Mark(f"the post in {len(shares)} channels", times[posts.ENOUGH_CHANNELS - 1])
 
-    def _compared(self, _: Action | None) -> Mark | None:
+    def _compared(self, _: Step) -> Mark | None:
         ended = {row["id"] for row in self.ended}
         for row in self.rows("compare"):
             study = row["subject"]
@@ -383,7 +380,8 @@ class _Facts:
                 return Mark(f"the comparison of {study}", row["at"])
         return None
 
-    def _diff(self, action: Action | None) -> Mark | None:
+    def _diff(self, step: Step) -> Mark | None:
+        action = step.doing
         name = Path(action.argv()[-1]).name if action else ""
         for row in self.rows("diff"):
             path = Path(row["subject"])
@@ -391,8 +389,9 @@ class _Facts:
                 return Mark(f"the diff of {path.name}", row["at"])
         return None
 
-    def _seen(self, action: Action | None) -> Mark | None:
+    def _seen(self, step: Step) -> Mark | None:
         """What an act showed to a person; of the post, the draft that is there."""
+        action = step.doing
         name = action.act.name if action is not None and action.act is not None else ""
         draft = self.post["path"] if self.post and name.startswith("post ") else None
         for row in self.rows(name):
@@ -401,7 +400,7 @@ class _Facts:
                 return Mark(f"`q1lab {name}` of {shown.name}", row["at"])
         return None
 
-    def _paper(self, _: Action | None) -> Mark | None:
+    def _paper(self, _: Step) -> Mark | None:
         """The paper that the page names."""
         one = self.week.chosen
         for row in papers.papers(self.store):
@@ -410,7 +409,7 @@ class _Facts:
                 return Mark(f"the paper “{row['title']}”", str(row["done"]))
         return None
 
-    def _artifact(self, _: Action | None) -> Mark | None:
+    def _artifact(self, _: Step) -> Mark | None:
         """The newest that was recorded in this week."""
         for row in reversed(artifacts.every(self.store)):
             if row["week"] == self.week.label:
@@ -419,29 +418,28 @@ class _Facts:
 
 
 PREDICTED = "prediction made"
+WRITTEN, COMMITTED = acts.ACTS["modification"].done_when
 
-CONDITIONS: Mapping[str, Callable[[_Facts, Action | None], Mark | None]] = {
-    PREDICTED: _Facts._predicted,
-    "file made": _Facts._new,
-    "checks passed": _Facts._check,
-    "runs ended": _Facts._run,
-    "comparison seen": _Facts._compared,
-    "diff seen": _Facts._diff,
-    "modification written": _Facts._modification,
-    "modification committed": partial(_Facts._modification, committed=True),
-    "modification merged": _Facts._merge,
-    "post drafted": _Facts._draft,
-    "post published": _Facts._published,
-    "post shared": _Facts._shared,
-    "seen": _Facts._seen,
-    "paper read": _Facts._paper,
-    "artifact added": _Facts._artifact,
+CONDITIONS: Mapping[str, Callable[[Facts, Step], Mark | None]] = {
+    PREDICTED: Facts._predicted,
+    "file made": Facts._new,
+    "checks passed": Facts._check,
+    "runs ended": Facts._run,
+    "comparison seen": Facts._compared,
+    "diff seen": Facts._diff,
+    "modification merged": Facts._merge,
+    "post drafted": Facts._draft,
+    "post published": Facts._published,
+    "post shared": Facts._shared,
+    "seen": Facts._seen,
+    "paper read": Facts._paper,
+    "artifact added": Facts._artifact,
 }
-"""What shows that a condition holds (`Act.done_when`), given the step's action that brings it
-about. Those of a document that are not here hold by `_Facts._document`."""
+"""What shows that the condition of a step holds (`Act.done_when`). The modification's document has
+a rule of its own (`Facts._modification`), those of other acts hold by `Facts._document`."""
 
 
-def _stamp(path: Path) -> Stamp:
+def _stamp(path: Path) -> FileStamp:
     try:
         found = path.stat()
     except (OSError, ValueError):

@@ -126,7 +126,8 @@ class Taker:
         """A fresh snapshot. ``ingest`` takes the trainers' new events in first."""
         if ingest:
             self._ingest(store)
-        seen = (store.stamp(), self.watched, self.charted, tuple(self._unreadable))
+        stamp = store.stamp().beside_progress  # a tick is no reason to look at the studies
+        seen = (stamp, self.watched, self.charted, tuple(self._unreadable))
         running = {line.id for line in self._lines if line.state == "running"}
         if seen != self._seen or running or self._more:
             self._look(store)
@@ -144,11 +145,11 @@ class Taker:
         """Ticks, answers and minutes; worked out again only when the database or a file that counts
         has changed."""
         now = (store.stamp(), learner_tables.timer_stamp(store))
-        if now != self._worked_out or (self._evidence and not self._evidence.holds):
+        if now != self._worked_out or (self._evidence and self._evidence.facts.changed_files):
             self._done = progress.read(store, self.week)
             if self.content is not None:
-                self._evidence = evidence.look(store, self.content, self._done)
-                self._done = evidence.merge(store, self.content, self._done, self._evidence)
+                self._evidence = evidence.look(store, self.content, self._done, self._evidence)
+                self._done = evidence.merge(self._done, self._evidence)
             self._worked_out = now
         return self._done
 

@@ -34,6 +34,8 @@ class Record:
     done_at: str | None = None
     lost: str = ""
     """Why the step, which had ticked itself, is not ticked any more."""
+    changed: str = field(default="", compare=False)
+    """When it was ticked, unticked or answered last."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,9 @@ def first_open(
 def read(store: Store, week: str) -> Progress:
     """Everything the learner did in the week with this label."""
     records = {
-        row["step_id"]: Record(bool(row["done"]), row["answer"], row["done_at"])
+        row["step_id"]: Record(
+            bool(row["done"]), row["answer"], row["done_at"], changed=row["updated"]
+        )
         for row in learner_tables.steps(store, week)
     }
     seconds = learner_tables.part_seconds(store, week)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from q1lab import paths
+from q1lab.index import store as index_store
 from q1lab.index.store import Store
-from q1lab.journal import evidence
+from q1lab.journal import choice, evidence, papers, posts, predictions
 from q1lab.tui.snapshot import Taker
 from q1lab.week import content, progress
 from q1lab.week.model import Week
@@ -78,3 +81,71 @@ def test_a_file_that_changes_or_goes_is_seen_at_the_next_look(
     assert ticked <= record().done
     file.unlink()
     assert not ticked & record().done
+
+
+def test_a_tick_is_no_reason_to_read_more_than_progress(store: Store, week: Week) -> None:
+    progress.choose(store, week, "rope")
+    taker = Taker(week.label, week)
+    for _ in range(2):
+        taker.take(store)
+    progress.tick(store, week.label, "a1-trains", True)
+    questions: list[str] = []
+    store.db.set_trace_callback(questions.append)
+    assert taker.take(store, ingest=False).progress.of("a1-trains").done
+    tables = {table for one in questions for table in re.findall(r"(?:FROM|INTO) (\w+)", one)}
+    assert tables == {"step_records", "part_times", "modifications", "settings"}
+
+
+def test_what_a_look_does_not_read_again_is_what_a_fresh_one_reads(
+    store: Store, week: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minutes = itertools.count()
+    monkeypatch.setattr(
+        index_store, "utc_now", lambda: f"2046-03-07T10:{next(minutes):02}:00+00:00"
+    )
+    label, document, model = week.label, tmp_path / "M.md", tmp_path / "rope.py"
+    taker = Taker(label, week)
+    document.write_text("x")
+    model.write_text("# mine\n")
+
+    def write() -> None:
+        found = predictions.newest(store, "rope", label)
+        number = found["id"] if found else None
+        choice.note_document(store, label, "rope", document, committed=True, prediction=number)
+
+    def elsewhere() -> None:
+        with Store() as other:
+            progress.tick(other, label, "a1-document", False)
+            posts.publish(other, label, "https://example.org/q1")
+
+    def predict() -> None:
+        predictions.predict(
+            store, label, "rope", "lower", size=0.02, matters=0.01, confidence=0.7, reasoning=""
+        )
+
+    acts: list[Callable[[], object]] = [
+        lambda: progress.choose(store, week, "rope"),
+        lambda: progress.answer(store, label, "a1-why", "words"),
+        write,
+        predict,
+        write,
+        lambda: progress.tick(store, label, "a3-predict", True),
+        lambda: progress.tick(store, label, "a3-commit", False),
+        lambda: progress.mark(store, label, "a2-rope-s1", False),
+        lambda: papers.finish(store, str(papers.add(store, "RoFormer", week=label))),
+        lambda: progress.tick(store, label, "a2-log", False),
+        lambda: evidence.note_check(store, label, model, "rope"),
+        lambda: model.write_text("# mine, and changed\n"),
+        lambda: progress.answer(store, label, "a1-why", ""),
+        lambda: progress.answer(store, label, "a1-why", "later than the document"),
+        elsewhere,
+        write,
+        document.unlink,
+        lambda: progress.choose(store, week, "gqa"),
+    ]
+    pictures = []
+    for act in acts:
+        act()
+        pictures.append(taker.take(store).progress)
+        assert pictures[-1] == taker.take(store).progress == evidence.read(store, week)
+    assert all(one != other for one, other in itertools.pairwise(pictures))
