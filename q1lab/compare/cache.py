@@ -6,11 +6,10 @@ import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from q1lab.compare import ledger
-from q1lab.compare.budget import Point
 from q1lab.compare.comparison import VERSION, Comparison, build, from_record, start_of, to_record
 from q1lab.compare.ledger import Asked, asked_of
 from q1lab.compare.stats import MIN_FOR_VERDICT, Interval
@@ -21,6 +20,9 @@ from q1lab.study import studies
 from q1lab.study.events import own_names
 from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study
+
+if TYPE_CHECKING:
+    from q1lab.compare.budget import Point
 
 T = TypeVar("T")
 
