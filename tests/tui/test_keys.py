@@ -25,6 +25,7 @@ from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.pick import PickScreen
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.timer_question import AwayScreen
+from q1lab.tui.textual_private import FooterKey
 from q1lab.week import progress
 from q1lab.week.clock import Question
 from tests.kit.lab_home import words
@@ -57,6 +58,18 @@ def test_a_letter_or_a_sign_means_one_thing_in_the_whole_app() -> None:
 
 def test_esc_goes_back_everywhere() -> None:
     assert {does for key, does, _ in bound() if key == "escape"} == {"back"}
+
+
+async def test_the_keys_at_the_foot_are_made_again_only_where_they_are_others() -> None:
+    async with running(size=(100, 30)) as (app, pilot):
+        first = list(app.screen.query(FooterKey))
+        assert first
+        await pilot.press("j", "w", "escape")  # the focus moves, and a dialog comes and goes
+        await settled(pilot)
+        assert list(app.screen.query(FooterKey)) == first
+        app.screen.open_sheet(":a")  # type: ignore[attr-defined]
+        await until(pilot, lambda: "space tick" not in words(app))
+        assert list(app.screen.query(FooterKey)) != first
 
 
 async def open_step(app: Q1Lab, part: str, step: str) -> None:

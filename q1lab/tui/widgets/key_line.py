@@ -21,6 +21,23 @@ class KeyLine(Footer):
     """Where the keys don't all fit, those further right are left out, but never the way back, nor
     help, which lists the others."""
 
+    offered: object = None
+    """The keys that it shows; None before it shows any."""
+
+    async def recompose(self) -> None:
+        """Make the keys again where they are others. Textual asks for it at every move of the
+        focus, two to four times for each key that is pressed; nearly always they are the same."""
+        if not self.is_attached:  # its screen has closed since it was asked for
+            return
+        offered = [
+            (one.binding.key, one.binding.description, one.enabled, one.tooltip)
+            for one in self.screen.active_bindings.values()
+            if one.binding.show or one.binding.key == self.app.COMMAND_PALETTE_BINDING
+        ]
+        if offered != self.offered:
+            self.offered = offered
+            await super().recompose()
+
     def compose(self) -> ComposeResult:
         keys = [one for one in super().compose() if isinstance(one, FooterKey)]
         for key in keys:
