@@ -188,26 +188,23 @@ async def test_the_prediction_is_shown_and_locks_with_the_start(
         await until(pilot, lambda: "Locked since" in words(pilot.app))
 
 
-@pytest.mark.parametrize(
-    ("field", "text", "words_"),
-    [
-        ("seeds", "1,1", "seed 1 is listed twice"),
-        ("seeds", "", "give how many"),
-        ("iters", "-4", "give a whole number from 1 up"),
-        ("baseline", "basline", "did you mean 'baseline'?"),
-        ("data", "no/such/file.txt", "no such file"),
-    ],
-)
-async def test_what_is_wrong_is_said_under_the_form(
-    fake_trainer: Callable[..., None], field: str, text: str, words_: str
-) -> None:
+async def test_what_is_wrong_is_said_under_the_form(fake_trainer: Callable[..., None]) -> None:
     async with app().run_test(size=(100, 30)) as pilot:
         screen = await open_launch(pilot)
-        screen.query_one(f"#{field}", Input).value = text
-        await until(pilot, lambda: words_ in said(screen), f"not said: {words_}")
-        assert screen.query_one("#start", Button).disabled
-        await pilot.press("ctrl+s")
-        assert isinstance(pilot.app.screen, LaunchScreen)
+        for name, text, why in (
+            ("seeds", "1,1", "seed 1 is listed twice"),
+            ("seeds", "", "give how many"),
+            ("iters", "-4", "give a whole number from 1 up"),
+            ("baseline", "basline", "did you mean 'baseline'?"),
+            ("data", "no/such/file.txt", "no such file"),
+        ):
+            field = screen.query_one(f"#{name}", Input)
+            right, field.value = field.value, text
+            await until(pilot, lambda: why in said(screen), f"not said: {why}")  # noqa: B023
+            assert screen.query_one("#start", Button).disabled
+            await pilot.press("ctrl+s")
+            assert isinstance(pilot.app.screen, LaunchScreen)
+            field.value = right
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, LabScreen)
         assert studies.ids() == []
@@ -333,37 +330,26 @@ async def test_data_that_were_chosen_are_what_the_form_names(
         assert screen.draft.study.data.name == "own.txt"
 
 
-async def test_a_form_that_was_closed_before_its_answer_came_says_nothing() -> None:
-    async with app().run_test(size=(80, 24)) as pilot:
-        await open_lab(pilot)
+async def test_keys_that_are_typed_ahead_of_a_form_or_beside_its_fields_do_no_harm() -> None:
+    async with app().run_test(size=(100, 30)) as pilot:
+        screen = await open_launch(pilot)
+        await pilot.press("1", "5", "0")  # beside a field: they leave no form
+        assert pilot.app.screen is screen
+        await pilot.press("escape")
+        pilot.app.push_screen(LaunchScreen())
+        await pilot.app.run_action("app.pop_screen")  # before it is complete
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
+        await settled(pilot)
         free = Event()
         pilot.app.desk.ask(lambda _: free.wait(60))
-        screen = LaunchScreen()
-        await pilot.app.push_screen(screen)
-        await pilot.press("escape")
+        await pilot.app.push_screen(LaunchScreen())
+        await pilot.press("escape")  # before its answer came
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
         free.set()
         await settled(pilot)
         assert isinstance(pilot.app.screen, LabScreen)
-
-
-async def test_digits_beside_a_field_leave_no_form() -> None:
-    async with app().run_test(size=(100, 30)) as pilot:
-        screen = await open_launch(pilot)
-        await pilot.press("1", "5", "0")
-        assert pilot.app.screen is screen
-        await pilot.press("escape", "1")
+        await pilot.press("1")
         await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
-
-
-async def test_a_key_typed_ahead_of_the_form_finds_it_complete() -> None:
-    async with app().run_test(size=(80, 24)) as pilot:
-        await open_lab(pilot)
-        pilot.app.push_screen(LaunchScreen())
-        await pilot.app.run_action("app.pop_screen")
-        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
-        await settled(pilot)
-        assert pilot.app.is_running
 
 
 async def test_what_then_how_with_the_values_that_fields_come_to(
