@@ -66,9 +66,7 @@ def on(part: str, step: str, *keys: str) -> Go:
     return press
 
 
-@pytest.mark.parametrize(
-    ("theme", "size"), [("dark", SMALL), ("dark", LARGE), ("light", LARGE)], ids=str
-)
+@pytest.mark.parametrize(("theme", "size"), [("dark", SMALL), ("light", LARGE)], ids=str)
 async def test_picture_of_the_study(picture: Picture, theme: str, size: tuple[int, int]) -> None:
     await picture(
         f"study-{theme}",
