@@ -291,7 +291,9 @@ async def test_the_log_is_followed_as_plain_text() -> None:
 
 async def test_several_studies_are_listed_and_filtered() -> None:
     for number, variant in enumerate(("swiglu", "rmsnorm", "rope")):
-        finish(make_study(f"{variant}-1", variant, created=f"2026-03-0{number + 1}T09:00:00+00:00"))
+        study = make_study(f"{variant}-1", variant, created=f"2026-03-0{number + 1}T09:00:00+00:00")
+        finish(study)
+        compared(study)  # the app leaves a comparison to a process of its own, which loads scipy
     async with app().run_test(size=(80, 24)) as pilot:
         screen = await open_lab(pilot)
         for size in ((80, 24), (120, 40), (60, 20)):
@@ -319,10 +321,11 @@ async def test_it_opens_on_what_trains_and_stays_there_when_that_ends() -> None:
     async with app().run_test(size=(100, 30)) as pilot:
         screen = await open_lab(pilot)
         await until(pilot, lambda: screen.view.line.id == "swiglu-1")
+        finish(trains)
+        compared(trains)
         for one in held:
             os.close(one)
-        finish(trains)
-        await until(pilot, lambda: screen.view.line.state != "running")
+        await until(pilot, lambda: screen.view.line.state == "finished")
         assert screen.view.line.id == "swiglu-1"
 
 
@@ -339,7 +342,9 @@ async def test_the_chart_names_the_study_that_one_looks_at_also_before_its_first
 
 
 async def test_the_chart_zooms_pans_and_changes_its_axes() -> None:
-    finish(make_study())
+    study = make_study()
+    finish(study)
+    compared(study)
     async with app().run_test(size=(120, 40)) as pilot:
         chart = (await open_lab(pilot)).query_one(LossChart)
         assert "val loss" in words(pilot.app)

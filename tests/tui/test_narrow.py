@@ -28,7 +28,7 @@ from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress
 from q1lab.week.model import Step, Week
 from tests.kit.document_records import comparison
-from tests.kit.lab_home import finish, make_study, words
+from tests.kit.lab_home import compared, finish, make_study, words
 from tests.kit.repos import begun, of_its_own
 from tests.kit.tui_home import pane_of, prepared, running, settled, some_progress, until
 
@@ -209,7 +209,9 @@ async def test_a_link_over_two_lines_is_offered_whole() -> None:
 
 async def test_a_filter_names_its_way_out() -> None:
     for name in ("rope-1", "rope-2"):
-        finish(make_study(name))
+        study = make_study(name)
+        finish(study)
+        compared(study)
     app = prepared(some_progress)
     async with app.run_test(size=SMALLEST) as pilot:
         for page, way in (
