@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable
@@ -672,8 +673,8 @@ def device_and_dtype(s: Subject) -> str:
     from labs import devices
 
     device = devices.choose("auto")
-    # a CPU without bf16 still runs it, slowly
-    short = "fp16" if devices.choose_dtype("auto", device) == "fp16" else "bf16"
+    # only a GPU trains in fp16; a CPU without bf16 still runs it, slowly
+    short = devices.choose_dtype("auto", device) if device == "cuda" else "bf16"
     dtype = torch.float16 if short == "fp16" else torch.bfloat16
     model = s.shaken().to(device).train()
     x = tokens().to(device)
@@ -691,11 +692,18 @@ def device_and_dtype(s: Subject) -> str:
 def baseline(s: Subject) -> tuple[str, Subject]:
     """The reference that counts are compared with, by name: what the file was made from, or q1lab's
     baseline."""
+    source = s.source
+    if source is None:
+        return "q1lab's baseline", own_baseline()
+    return "what it was made from", s.once("source", lambda: Subject(loading.load(source), source))
+
+
+@functools.cache
+def own_baseline() -> Subject:
+    """q1lab's baseline, of which each number is counted once."""
     from labs.models import baseline as reference
 
-    if s.source is None:
-        return "q1lab's baseline", Subject(reference, Path(reference.__file__ or ""))
-    return "what it was made from", Subject(loading.load(s.source), s.source)
+    return Subject(reference, Path(reference.__file__ or ""))
 
 
 FIRST = [interface, start, causality, prefix, batch]

@@ -97,7 +97,8 @@ class Subject:
     def n_params(self, **sizes: Any) -> int:
         """How many parameters a model of these sizes has. Built for real: quicker than a first use
         of "meta"."""
-        return sum(p.numel() for p in self.build(**sizes).parameters())
+        key = ("n_params", *sorted(sizes.items()))
+        return int(self.once(key, lambda: sum(p.numel() for p in self.build(**sizes).parameters())))
 
     def watch(self, model: nn.Module, idx: Tensor, width: int = C) -> trace.Trace:
         """Run a model with n_embd = width on one row idx (1, T), and report what was seen."""
