@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -252,7 +253,7 @@ def test_a_box_of_the_roadmap_is_theirs_too(
     ],
 )
 def test_the_journal_says_who_acted(
-    home: Path,
+    fake_trainer: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     name: str,

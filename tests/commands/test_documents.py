@@ -7,8 +7,6 @@ import io
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,7 @@ from q1lab.journal import evidence
 from q1lab.study import studies
 from q1lab.tui.progress_rows import parts
 from q1lab.week import clock, content, progress
-from tests.kit import lab_home
+from tests.kit import commands, lab_home
 from tests.kit.repos import begun, git, of_its_own
 from tests.week.test_teaching import COURSE
 
@@ -99,20 +97,7 @@ def answer(step: str, text: str) -> None:
 
 def study(fake: Fake, *args: str, **how: Any) -> None:
     fake(**{"effect": -0.1, "noise": 0.01, **how})
-    # A process of its own, as ever: the runner it leaves behind belongs to nobody.
-    command = [
-        sys.executable,
-        "-m",
-        "q1lab",
-        "run",
-        *(args or ("rope",)),
-        "--preset",
-        "quick",
-        "--max-iters",
-        "20",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
-    assert done.returncode == 0, done.stderr
+    commands.q1lab("run", *(args or ("rope",)), "--preset", "quick", "--max-iters", "20")
 
 
 PREDICT = (
