@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -12,7 +13,10 @@ from typing import Any
 
 import pytest
 
+from q1lab import paths
 from q1lab.errors import NOTICES
+from q1lab.week import content, reading
+from q1lab.week.model import Finding, Week
 from tests.kit.places import KIT, ROOT
 
 # Tests run beside each other, and torch's threads would wait for each other in busy loops: six
@@ -33,6 +37,29 @@ def signals() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+SHIPPED = paths.content_dir()
+
+
+@functools.cache
+def shipped(course: bool) -> tuple[Week | None, list[Finding]]:
+    return reading.read(SHIPPED, course)
+
+
+def read(root: Path, course: bool) -> tuple[Week | None, list[Finding]]:
+    if root != SHIPPED:
+        return reading.read(root, course)
+    week, findings = shipped(course)
+    return week, [*findings]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def the_week_that_ships_is_read_once() -> Iterator[None]:
+    """It is frozen, and no test writes into its folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(content, "read", read)
+        yield
 
 
 SLOW = (

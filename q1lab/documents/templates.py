@@ -12,6 +12,7 @@ run in Jinja's sandbox: a week's content can compute, but not reach into the pro
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -46,12 +47,13 @@ def render(name: str, record: Any, root: Path | None = None) -> Rendered:
         values = {item.name: getattr(record, item.name) for item in dataclasses.fields(record)}
     else:
         values = dict(record)
-    folders = [folder / "templates" for folder in (root, paths.content_dir()) if folder is not None]
+    folders = tuple(
+        folder / "templates" for folder in (root, paths.content_dir()) if folder is not None
+    )
     regions: dict[str, str] = {}
     environment = _environment(folders, _as_text if name.endswith(".txt.j2") else _as_markdown)
-    environment.globals["region"] = _region(regions)
     try:
-        text = environment.get_template(name).render(values)
+        text = environment.get_template(name).render(values, region=_region(regions))
     except jinja2.TemplateNotFound as error:
         raise Problem(f"there is no template {error.name} in {folders[0]}", FAILED) from None
     except jinja2.TemplateSyntaxError as error:
@@ -66,7 +68,9 @@ def render(name: str, record: Any, root: Path | None = None) -> Rendered:
     return Rendered(_tidy(text), {key: _tidy(body) for key, body in regions.items()})
 
 
-def _environment(folders: list[Path], finalize: Callable[[Any], str]) -> Any:
+@functools.cache
+def _environment(folders: tuple[Path, ...], finalize: Callable[[Any], str]) -> Any:
+    """Jinja as templates of these folders need it; it compiles each of them once."""
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -139,7 +143,7 @@ def _tidy(text: str) -> str:
     return "\n".join(out).strip("\n") + "\n"
 
 
-def _place(error: BaseException, folders: list[Path], name: str) -> str:
+def _place(error: BaseException, folders: tuple[Path, ...], name: str) -> str:
     """``file:line`` in the template, from the traceback that Jinja rewrote."""
     place, trace = name, error.__traceback__
     while trace is not None:
