@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from labs import data, devices, flat, keyed, loading, torch_private
+from labs import data, devices, flat, interfaces, keyed, loading, torch_private
 from labs.attention import PlainAttention
 
 
@@ -112,6 +112,7 @@ def look(
     )
     inputs, targets = (part.contiguous().to(device) for part in (tokens[:, :-1], tokens[:, 1:]))
     try:
+        interfaces.takes_targets(module.GPT)
         # PlainAttention, since a fused kernel hides its own operations
         with PlainAttention(), FlopCounterMode(display=False) as flops, torch.no_grad():
             answer = model(inputs[:1], targets[:1])

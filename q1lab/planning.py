@@ -91,7 +91,29 @@ def draft_of(request: Request, store: Store) -> Draft:
     request, again = meant(request)
     if request.jobs is not None and request.jobs < 1:
         raise Problem(f"--jobs {request.jobs}: at least one run must train at a time")
-    return trainer_of(request).draft(request, request.read_seeds, again, store)
+    draft = trainer_of(request).draft(request, request.read_seeds, again, store)
+    if not request.yes:
+        prove_seen(draft.study, str(again.folder) if again else draft.study.variant)
+    return draft
+
+
+class UnseenCommand(Problem):
+    """A study from elsewhere would run a command that never ran here; ``commands`` shows it, for
+    one run of each arm."""
+
+    def __init__(self, name: str, commands: str) -> None:
+        super().__init__(
+            f"the command of {name} never ran here",
+            next=f"`q1lab run {name}` shows it and asks",
+        )
+        self.commands = commands
+
+
+def prove_seen(study: Study, name: str) -> None:
+    """UnseenCommand where a study would run a command that never ran here."""
+    shown = study.commands(study.runs[: len(studies.ARMS)], study.trainer.starts_in)
+    if shown and not any(is_twin(one, study) and one.files.launch.exists() for one in OnDisk()):
+        raise UnseenCommand(name, shown)
 
 
 def trainer_of(request: Request) -> type[Trainer]:
@@ -194,6 +216,7 @@ def go_on(study_id: str, store: Store) -> list[str]:
     is running already."""
     with planning_lock(study_id, store):
         study = studies.load(study_id)
+        prove_seen(study, study_id)
         ingest.take_in(store, study)
         missing = store.missing(study)
         if not missing:
@@ -209,7 +232,9 @@ def again(study_id: str, run: str) -> None:
     """Train one run that the study lacks, and no other. Problem when the study is running
     already."""
     with planning_lock(study_id):
-        launch.start(studies.load(study_id), only=[run])
+        study = studies.load(study_id)
+        prove_seen(study, study_id)
+        launch.start(study, only=[run])
 
 
 def stop(study_id: str) -> bool:

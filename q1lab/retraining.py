@@ -149,13 +149,8 @@ class Retraining:
         return start if start.is_relative_to(root) else None
 
     def commands(self, runs: Sequence[Run]) -> str:
-        """What a person is shown before somebody else's command runs; empty where q1lab's own loop
-        trains. Problem where it can't be shown."""
-        shown = {run: self.study.trainer.shown(run) for run in runs}
-        if not any(shown.values()):
-            return ""
-        lines = (f"  {run.name}: {line}" for run, line in shown.items())
-        return "\n".join([f"starts in {self.start}, with the rights that you have:", *lines])
+        """What a person is shown before somebody else's command runs."""
+        return self.study.commands(runs, self.start)
 
     def _finds_text(self) -> bool:
         """Whether the text is in this machine's home, beside the folder, or among those that

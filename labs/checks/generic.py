@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labs import loading
+from labs import interfaces, loading
 from labs.checks.check import NotJudged, Warned, Wrong, change, check
 from labs.checks.probe import (
     LAYERS,
@@ -121,24 +120,11 @@ def callable_as_trained(s: Subject) -> None:
         raise TypeError(
             f"GPTConfig needs {', '.join(needed)}, of which only the file knows: give a default"
         )
-    binds(s.module.GPT, ("config",), "GPT", "take the sizes from the config alone")
-    forward = s.module.GPT.forward
-    cure = "give forward a second argument targets=None, and return (logits, loss)"
-    binds(forward, ("self", "idx", "targets"), "forward", cure)
-    binds(forward, ("self", "idx"), "forward", "give targets the default None")
-
-
-def binds(call: Callable[..., object], values: tuple[str, ...], name: str, cure: str) -> None:
-    """Raise TypeError, with what to do, when a call takes no such values by position."""
-    declared = inspect.signature(call)
-    try:
-        declared.bind(*values)
-    except TypeError as error:
-        bare = [p.replace(annotation=p.empty) for p in declared.parameters.values()]
-        given = ", ".join(value for value in values if value != "self")
-        raise TypeError(
-            f"{name}{inspect.Signature(bare)} can't be called as {name}({given}): {cure}"
-        ) from error
+    interfaces.binds(s.module.GPT, ("config",), "GPT", "take the sizes from the config alone")
+    interfaces.takes_targets(s.module.GPT)
+    interfaces.binds(
+        s.module.GPT.forward, ("self", "idx"), "forward", "give targets the default None"
+    )
 
 
 @check(

@@ -42,7 +42,9 @@ def resolve(
     names = [name for word in words for name in _split(word)]
     loop, names, baseline = _arms(names, own, options["baseline"])
     _check_together(names, over, tune, detach)
-    request = command.request_of(variant=names[0], loop=loop, **{**options, "baseline": baseline})
+    seen = options["yes"] or loop is not None  # a command that is typed, or named by its file
+    given = {**options, "baseline": baseline, "yes": seen}
+    request = command.request_of(variant=names[0], loop=loop, **given)
     _ = request.read_seeds  # bad ones are said at once
     axis = declaring.parse_axis(over) if over else None
     if len(names) > 1 or loop is not None:
@@ -108,8 +110,8 @@ def _named(name: str) -> Study | None:
 def _going_on(study: Study, request: Request) -> Request:
     """The request of a study that is there, with the seeds that were typed beside its name. Problem
     for any other option."""
-    plain = Request(request.variant)
+    plain = Request(request.variant, yes=request.yes)
     if replace(request, seeds=plain.seeds) != plain:
         raise Problem(f"{study.id} says what it trains: ", next="leave all options but --seeds out")
-    again = study.trainer.request(study)
+    again = replace(study.trainer.request(study), yes=request.yes)
     return again if request.seeds == plain.seeds else replace(again, seeds=request.seeds)

@@ -200,6 +200,14 @@ def show(text: str) -> None:
     click.echo(plain(text), nl=not text.endswith("\n"))
 
 
+def agrees_to_run(commands: str, otherwise: str, yes: bool = False) -> bool:
+    """Whether the learner lets somebody else's command run; it is shown in any case. Problem that
+    says what to do ``otherwise`` where nobody answers."""
+    remark(f"The study's command {commands}")
+    unanswered = Problem("its command was not run: ", next=otherwise)
+    return yes or ask("Run it?", unanswered) == "yes"
+
+
 def remark(text: str) -> None:
     """A line beside the result, on stderr."""
     click.echo(plain(text), err=True)

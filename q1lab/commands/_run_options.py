@@ -102,6 +102,7 @@ ASKING = (
         is_flag=True,
         help="Train your own file without its checks; the verdict says so.",
     ),
+    click.option("--yes", is_flag=True, help="Run the command of somebody's study without asking."),
 )
 """The options that say what is trained, on what, and where: those of a `Request`."""
 

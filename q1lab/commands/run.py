@@ -12,13 +12,14 @@ import click
 
 from q1lab import declaring, planning
 from q1lab.commands._asked import resolve
+from q1lab.commands._documents import agrees_to_run
 from q1lab.commands._output import print_json, say, tell
 from q1lab.commands._run_options import OwnCommand, asking, by_command
 from q1lab.commands._store import opened
 from q1lab.commands.live import watch
 from q1lab.compare import wording
 from q1lab.declaring import Declared
-from q1lab.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED
+from q1lab.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.formats import duration
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
@@ -112,7 +113,12 @@ def run(
 
 def _train(store: Store, request: Request, detach: bool, as_json: bool) -> int:
     """Train a study, and print its comparison."""
-    begun = planning.begin(request, store)
+    try:
+        begun = planning.begin(request, store)
+    except planning.UnseenCommand as unseen:
+        if not agrees_to_run(unseen.commands, "--yes runs it"):
+            raise Problem("its command was not run") from None
+        begun = planning.begin(replace(request, yes=True), store)
     study = begun.study
     if not as_json:
         _announce(study.id, f"{study.variant} against {study.baseline}", [begun], _work(begun))

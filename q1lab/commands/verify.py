@@ -65,11 +65,7 @@ def verify(
     how = verifying.How(many, drawn, data and expanded(data))
 
     def agree(commands: str) -> bool:
-        shared.remark(f"The study's command {commands}")
-        unanswered = Problem(
-            "its command was not run: ", next="--yes runs it, --cells 0 runs nothing"
-        )
-        return yes or shared.ask("Run it?", unanswered) == "yes"
+        return shared.agrees_to_run(commands, "--yes runs it, --cells 0 runs nothing", yes)
 
     report = verifying.verify(expanded(place), how, lambda text: tell(text, as_json), agree)
     code = REFUSED_BUNDLE if report.refused else NOT_CHECKED if report.unchecked else OK

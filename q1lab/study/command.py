@@ -60,6 +60,8 @@ class Request:
     """Where it trains: ``local``, ``slurm``, ``ray=…`` or a name; None: what the study has, or the
     settings give for the preset."""
     engine_options: tuple[str, ...] = ()
+    yes: bool = False
+    """Whether a command may run that never ran here: a person typed it, or saw it."""
     loop: Loop | None = None
     """The command that trains, where that is not q1lab's own loop; ``variant`` and ``baseline`` are
     then names of its arms."""

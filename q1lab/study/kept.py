@@ -30,7 +30,7 @@ PLAN = "study.json"
 AS_IT_IS = b"* -text\n"
 """The folder's ``.gitattributes``: git changes no line ends, since the list has hashes of bytes."""
 
-OPEN = ("data", "jobs", "fresh", "unchecked", "wandb", "engine", "engine_options")
+OPEN = ("data", "jobs", "fresh", "unchecked", "wandb", "engine", "engine_options", "yes")
 """What a person may still ask for beside a kept study: none of it changes what trains."""
 
 

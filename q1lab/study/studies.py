@@ -133,6 +133,15 @@ class Study:
     def baseline(self) -> str:
         return self.arms["baseline"].variant
 
+    def commands(self, runs: Iterable[Run], start: Path | str | None) -> str:
+        """What a person is shown before these runs of somebody else's study train in the folder
+        ``start``; empty where q1lab's own loop trains. Problem where it can't be shown."""
+        shown = {run: self.trainer.shown(run) for run in runs}
+        if not any(shown.values()):
+            return ""
+        lines = (f"  {run.name}: {line}" for run, line in shown.items())
+        return "\n".join([f"starts in {start}, with the rights that you have:", *lines])
+
     @property
     def runs(self) -> tuple[Run, ...]:
         """Interleaved by seed: half a study already holds pairs, and a machine's drift hits both

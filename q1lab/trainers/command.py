@@ -144,7 +144,9 @@ class Command(Trainer):
         return f"{self.metric.name}, {self.metric.direction}, in {self.loop.folder}"
 
     def shown(self, run: Run) -> str:
-        return shown(self.loop, run.variant, run.seed)
+        line = shown(self.loop, run.variant, run.seed)
+        short = "" if self.loop.repeats else self.loop.smoke
+        return f"{line} (and first, to make it short, with {short})" if short else line
 
     def code_version(self) -> str:
         from q1lab.study import reuse

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from q1lab import paths
+from q1lab import paths, planning
 from q1lab.compare import cache, results, wording
 from q1lab.compare.charts import comparison_figure
 from q1lab.compare.figure import Figure, of_comparison, side_by_side, so_far
@@ -330,7 +330,7 @@ def test_a_kept_study_trains_again_from_its_folder(folder: Path) -> None:
     kept = (folder / "studies" / "fast-1" / "study.json").read_text()
     assert str(folder) not in kept
     shutil.rmtree(paths.home())
-    again = told("run", "studies/fast-1")
+    again = told("run", "studies/fast-1", "--yes")
     assert again["difference"]["pairs"] == first["difference"]["pairs"]
     refused = q1lab("export", "--format", "notebook", "fast-1", code=2).stderr
     assert "fast-1 trains by a command" in refused
@@ -350,7 +350,7 @@ def test_a_stranger_verifies_it(folder: Path) -> None:
     found = told("verify", "studies/fast-1", "--yes", code=21)
     assert f"{LOOP} changed since the study was planned" in found["unchecked"][0]
     (folder / LOOP).write_text(loop)
-    told("run", "studies/fast-1")
+    told("run", "studies/fast-1", "--yes")
     file = events("fast-1", "modified-seed1")
     said = file.read_text()
     value = json.loads(said.splitlines()[-1])["val_loss"]
@@ -409,6 +409,31 @@ def test_a_strangers_command_is_shown_and_asked_about(
     seen = json.loads((folder / "seen.json").read_text())
     assert "secret" not in seen["environment"].values()
     assert {"PATH", "HOME", "CUDA_VISIBLE_DEVICES", "Q1LAB_SEED"} <= seen["environment"].keys()
+
+
+@pytest.mark.parametrize("answer", ["", "no\n", "yes\n", "--yes"])
+@pytest.mark.parametrize("given", ["studies/fast-1", "fast-1"])
+def test_a_strangers_command_is_asked_about_before_it_trains(
+    folder: Path, given: str, answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_a_stranger(folder)
+    q1lab("export", "fast-1", "--format", "archive")
+    shutil.rmtree(paths.home())
+    if given == "fast-1":
+        q1lab("restore", "fast-1.q1lab.zip")
+        events("fast-1", "modified-seed1").unlink()
+        with Store() as store, pytest.raises(planning.UnseenCommand):  # what `g` in the app does
+            planning.go_on("fast-1", store)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    words = ("run", given, *("--yes",) * (answer == "--yes"))
+    done = q1lab(*words, code=0 if "yes" in answer else 2)
+    assert (folder / "seen.json").exists() == ("yes" in answer)
+    if answer != "--yes":
+        assert f"starts in {folder}" in done.stderr
+        assert f"modified-seed0: {PYTHON} probe.py 0 --lr=0.05" in done.stderr
+    if "yes" in answer:  # it ran here now, and is not asked about again
+        monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+        q1lab("run", given)
 
 
 @pytest.mark.parametrize("start", ["/", "..", "studies/../../away", "link"])

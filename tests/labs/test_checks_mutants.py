@@ -542,6 +542,13 @@ class GPTConfig:
 class CausalSelfAttention"""
 
 
+SMALL = {"n_layer": 2, "n_head": 4, "n_embd": 64, "block_size": 16, "batch_size": 2}
+PROBED: dict[str, Any] = {
+    "vocab_size": 29,
+    "config": {**SMALL, "weight_decay": 0.1, "grad_clip": 1.0},
+}
+
+
 @pytest.mark.parametrize("takes", [True, False])
 def test_a_config_that_takes_any_name_is_asked_what_it_built(takes: bool, tmp_path: Path) -> None:
     """minGPT's form: its sizes were left out, and the default ones were checked and trained."""
@@ -551,11 +558,19 @@ def test_a_config_that_takes_any_name_is_asked_what_it_built(takes: bool, tmp_pa
     assert found.failed == (not takes)
     if not takes:
         assert "whatever n_layer and n_embd GPTConfig is given, the model stays" in found.seen
-    request: dict[str, Any] = {"files": {"baseline": str(tmp_path / "mine.py")}, "vocab_size": 29}
-    config = {"n_layer": 2, "n_head": 4, "n_embd": 64, "block_size": 16, "batch_size": 2}
-    request["config"] = {**config, "weight_decay": 0.1, "grad_clip": 1.0}
+    request = PROBED | {"files": {"baseline": str(tmp_path / "mine.py")}}
     if takes:
         assert probe.probe(request)["arms"]["baseline"]["n_params"] > 100_000
     else:
         with pytest.raises(loading.ModelError, match="another size than it says"):
             probe.probe(request)
+
+
+def test_a_forward_without_targets_is_told_its_cure_by_the_probe_too(tmp_path: Path) -> None:
+    """The look before a study, where a baseline is unchecked."""
+    file = tmp_path / "mine.py"
+    file.write_text(
+        (MODELS / "baseline.py").read_text().replace(", targets: Tensor | None = None", "")
+    )
+    with pytest.raises(loading.ModelError, match=r"mine\.py: .*give forward a second argument"):
+        probe.probe(PROBED | {"files": {"baseline": str(file)}})

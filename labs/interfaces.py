@@ -1,0 +1,25 @@
+"""Whether what a model file declares can be called as the trainer calls it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+
+def takes_targets(gpt: type) -> None:
+    """Raise TypeError, with what to do, when a file's GPT has a ``forward`` without targets."""
+    cure = "give forward a second argument targets=None, and return (logits, loss)"
+    binds(gpt.forward, ("self", "idx", "targets"), "forward", cure)  # type: ignore[attr-defined]
+
+
+def binds(call: Callable[..., object], values: tuple[str, ...], name: str, cure: str) -> None:
+    """Raise TypeError, with what to do, when a call takes no such values by position."""
+    declared = inspect.signature(call)
+    try:
+        declared.bind(*values)
+    except TypeError as error:
+        bare = [p.replace(annotation=p.empty) for p in declared.parameters.values()]
+        given = ", ".join(value for value in values if value != "self")
+        raise TypeError(
+            f"{name}{inspect.Signature(bare)} can't be called as {name}({given}): {cure}"
+        ) from error
