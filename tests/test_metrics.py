@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from q1lab.compare import cache, columns
+from q1lab.documents.comparison_tables import study_facts
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import studies
@@ -25,6 +27,7 @@ from q1lab.trainers import command_draft
 from q1lab.tui.widgets.loss_chart import LossChart
 from tests.kit.commands import q1lab
 from tests.kit.lab_home import app, open_lab, until
+from tests.kit.toy_column import ITERS, PER_ITER
 
 COMMAND = f"{shlex.quote(sys.executable)} toy_metric.py {{args}} {{seed}}"
 ARMS = ("--arm", "baseline=1.0", "--arm", "half=0.5")
@@ -82,6 +85,26 @@ def test_page_and_picture_draw_each_of_them_that_differs_between_the_arms(
         texts = re.findall("<!-- (.*?) -->", svg)
         titles = [text for text in texts if text.split(":")[0] in TITLES]
         assert titles == ["val/acc: each seed, mean, range", "train loss", "grad norm"]
+
+
+def test_a_column_is_in_every_table_of_costs(
+    trained: studies.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "COLUMNS", (*columns.COLUMNS, ITERS, PER_ITER))
+    with Store() as store:
+        store.db.execute("DELETE FROM results")
+        found = cache.compare(store, trained)
+    assert found.arms["baseline"].costs["iters"] == 6
+    q1lab("compare", trained.id, "--html", "page.html")
+    published = study_facts(found).costs_table
+    for text in (q1lab("compare").stdout, (tmp_path / "page.html").read_text(), published):
+        assert re.search(r"iters of a run\W.*6\W.*6\W", text, re.DOTALL)
+        assert "seconds per iter" in text
+    assert json.loads(q1lab("compare", "--json").stdout)["arms"]["modified"]["iters"] == 6
+    q1lab("export", "--format", "csv", "--output", "runs.csv")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "runs.csv").read_text())))
+    assert {row["iters"] for row in rows} == {"6"}
+    assert all(float(row["s_per_iter"]) > 0 for row in rows)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from q1lab import records
-from q1lab.compare import looks, stats
+from q1lab.compare import columns, looks, stats
 from q1lab.compare.ledger import Asked, End, Family, pairs_of
 from q1lab.compare.scoring import Score, score
 from q1lab.compare.stats import Analysis, Interval, Kind, Note, Reason
@@ -25,9 +25,9 @@ from q1lab.study import command, studies
 from q1lab.study.events import first_event
 from q1lab.study.metric import Metric
 from q1lab.study.states import State
-from q1lab.study.studies import ARMS, Study, run_name
+from q1lab.study.studies import ARMS, Arm, Study, run_name
 
-VERSION = 14
+VERSION = 15
 """Of the record. Raise it when its form or its computation changes, so that kept ones are made
 anew."""
 
@@ -39,22 +39,15 @@ SIZE_MATTERS_FROM = 0.01
 class ArmResult:
     """One arm's runs, in the comparison's metric; what is not known is None."""
 
-    variant: str
-    title: str = ""
     values: Mapping[int, float | None] = field(default_factory=dict)
     """What each run ended with, by seed: None for one that diverged; those that have not ended are
     absent."""
     mean: float | None = None
     std: float | None = None
-    n_params: int | None = None
-    flops_per_token: float | None = None
-    tokens_per_s: float | None = None
-    wall_s: float | None = None
-    """Mean seconds per run."""
+    costs: Mapping[str, float | None] = field(default_factory=dict)
+    """By the keys of columns.COLUMNS."""
     tokens_per_s_ends: tuple[float, float] | None = None
     """The slowest and the fastest run, where two or more have ended."""
-    sha256: str = ""
-    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,7 +141,7 @@ def facts(c: Comparison) -> dict[str, Any]:
         "seeds_needed": found.seeds_needed,
         "diverged": found.diverged,
         "notes": [{"kind": note.kind, **note.facts} for note in found.notes],
-        "arms": {name: vars(arm) for name, arm in c.arms.items()},
+        "arms": {name: _facts_of(study.arms[name], arm) for name, arm in c.arms.items()},
         "floor": None if c.floor is None else vars(c.floor),
         "seeds": study.seeds,
         "data": {"name": study.data.name, "sha256": study.data.sha256},
@@ -184,6 +177,21 @@ def facts(c: Comparison) -> dict[str, Any]:
     }
     dumped: dict[str, Any] = records.dump(record)
     return dumped
+
+
+def _facts_of(arm: Arm, result: ArmResult) -> dict[str, Any]:
+    """An arm as it was planned, with what its runs came to."""
+    return {
+        "variant": arm.variant,
+        "title": arm.title,
+        "values": result.values,
+        "mean": result.mean,
+        "std": result.std,
+        **result.costs,
+        "tokens_per_s_ends": result.tokens_per_s_ends,
+        "sha256": arm.sha256,
+        "origin": arm.origin,
+    }
 
 
 def to_record(c: Comparison) -> dict[str, Any]:
@@ -270,7 +278,7 @@ def build(
             family=question.family,
         ),
         seen_or_own,
-        _timed(rows),
+        _timed(study, rows),
         tuple(_name(row) for row in rows if row["reused_from"]),
     )
 
@@ -337,37 +345,32 @@ def _has_ended(row: Row) -> bool:
     return bool(row["state"] == State.DIVERGED)
 
 
-def _timed(rows: list[Row]) -> dict[str, Interval]:
+def _timed(study: Study, rows: list[Row]) -> dict[str, Interval]:
     found = {}
     ended = [row for row in rows if row["state"] == State.FINISHED]
-    for key, column in (("tokens_per_s", "tokens_per_s"), ("wall_s", "seconds")):
-        arms = [[row[column] or 0.0 for row in ended if row["arm"] == arm] for arm in ARMS]
-        if (ends := stats.ratio(*arms)) is not None:
-            found[key] = ends
+    for column in columns.COLUMNS:
+        arms = [
+            [column.of_run(study.arms[arm], row) or 0.0 for row in ended if row["arm"] == arm]
+            for arm in ARMS
+        ]
+        if column.measured and (ends := stats.ratio(*arms)) is not None:
+            found[column.key] = ends
     return found
 
 
 def _arm(study: Study, rows: list[Row], arm: str) -> ArmResult:
     values = _values(rows, arm)
     finished = [value for value in values.values() if value is not None]
-    ended = [row for row in rows if row["arm"] == arm and row["state"] == State.FINISHED]
+    own = [row for row in rows if row["arm"] == arm]
+    ended = [row for row in own if row["state"] == State.FINISHED]
     speeds = [row["tokens_per_s"] for row in ended if row["tokens_per_s"]]
-    seconds = [row["seconds"] for row in ended]
-    plan = study.arms[arm]
     whole = len(finished) == len(values)
     return ArmResult(
-        variant=plan.variant,
-        title=plan.title,
         values=dict(sorted(values.items())),
         mean=statistics.fmean(finished) if finished and whole else None,
         std=statistics.stdev(finished) if len(finished) > 1 and whole else None,
-        n_params=plan.n_params,
-        flops_per_token=plan.flops_per_token,
-        tokens_per_s=statistics.median(speeds) if speeds else None,
-        wall_s=statistics.fmean(seconds) if seconds else None,
+        costs={column.key: column.of(study.arms[arm], own) for column in columns.COLUMNS},
         tokens_per_s_ends=(min(speeds), max(speeds)) if len(speeds) > 1 else None,
-        sha256=plan.sha256,
-        origin=plan.origin,
     )
 
 

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from q1lab import __version__
+from q1lab.compare import columns as costs
 from q1lab.errors import Problem
 from q1lab.files import expanded, utc_now
 from q1lab.index import ingest, labels
@@ -46,10 +47,6 @@ RUN_COLUMNS = (
     "unit",
     "better",
     "value",
-    "tokens_per_s",
-    "seconds",
-    "n_params",
-    "flops_per_token",
     "reused_from",
     "message",
     "tags",
@@ -151,13 +148,15 @@ def as_csv(
     A study in ``unreadable`` is one row per study, its state ``unreadable``, and why."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(POINT_COLUMNS if curves else RUN_COLUMNS + STUDY_COLUMNS)
+    keys = tuple(column.key for column in costs.COLUMNS)
+    heads = POINT_COLUMNS if curves else RUN_COLUMNS + keys + STUDY_COLUMNS
+    writer.writerow(heads)
     for study in chosen:
         writer.writerows(_points(store, study) if curves else _runs(store, study))
     if not curves:
         for study_id, why in unreadable.items():
             marked = {"study": study_id, "state": "unreadable", "message": why}
-            writer.writerow([marked.get(name) for name in RUN_COLUMNS + STUDY_COLUMNS])
+            writer.writerow([marked.get(name) for name in heads])
     return out.getvalue()
 
 
@@ -180,12 +179,14 @@ def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
             "headline": study.design.headline,
             **{"metric": study.metric.key(), "unit": study.metric.unit},
             **{"better": study.metric.better, "value": row["val_loss"]},
-            "n_params": arm.n_params,
-            "flops_per_token": arm.flops_per_token,
             "tags": " ".join(noted.tags),
             "note": noted.note,
         }
-        yield [*(fixed[name] if name in fixed else row[name] for name in RUN_COLUMNS), *told]
+        yield [
+            *(fixed[name] if name in fixed else row[name] for name in RUN_COLUMNS),
+            *(column.of_run(arm, row) for column in costs.COLUMNS),
+            *told,
+        ]
 
 
 def _points(store: Store, study: Study) -> Iterator[list[Any]]:

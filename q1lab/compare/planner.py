@@ -66,7 +66,7 @@ def own(
         found = cache.kept(store, study.id)
         if found is None or len(found.analysis.pairs) < stats.MIN_FOR_VERDICT or found.lost:
             continue
-        times = [arm.wall_s for arm in found.arms.values()]
+        times = [arm.costs.get("wall_s") for arm in found.arms.values()]
         seconds = sum(time for time in times if time) if all(times) else None
         sd = statistics.stdev(found.analysis.pairs.values())
         source = (

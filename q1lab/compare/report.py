@@ -7,13 +7,12 @@ lay blocks out; what a comparison says is decided here. Pure: plain text, nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from q1lab.compare import figure, wording
+from q1lab.compare import columns, figure, wording
 from q1lab.compare.figure import Figure
-from q1lab.formats import DASH, count, duration, rough
+from q1lab.formats import DASH, count
 from q1lab.study.studies import ARMS
 
 if TYPE_CHECKING:
@@ -64,15 +63,6 @@ class Table:
 
 
 Block = Headline | Sentence | Figure | Table
-
-COSTS: tuple[tuple[str, str, Callable[[float], str], str], ...] = (
-    ("parameters", "n_params", rough, ""),
-    ("matmul FLOPs/token", "flops_per_token", rough, ""),
-    ("tokens/s", "tokens_per_s", rough, ""),
-    ("wall clock per run", "wall_s", duration, " (s)"),
-)
-"""What an arm costs: its name, the field of ``ArmResult``, how it is written in short, and what its
-name needs besides where it is written in full."""
 
 
 def report(c: Comparison, *, published: bool = False) -> tuple[Block, ...]:
@@ -141,14 +131,14 @@ def losses(c: Comparison, *, published: bool = False) -> Table:
 def costs(c: Comparison, *, published: bool = False) -> Table:
     """What each arm cost; ``published``: to the last digit."""
     rows = []
-    for label, key, in_short, more in COSTS:
-        values = [getattr(c.arms[arm], key) for arm in ARMS]
+    for column in columns.COLUMNS:
+        values = [c.arms[arm].costs.get(column.key) for arm in ARMS]
         if not any(values):
             continue
-        write = (lambda value: count(round(value))) if published else in_short
+        write = (lambda value: count(round(value))) if published else column.write
         base, modified = (DASH if value is None else write(value) for value in values)
-        named = label + more if published else label
-        rows.append(Row(named, base, modified, wording.change(c, key)))
+        named = column.label + column.unit if published else column.label
+        rows.append(Row(named, base, modified, wording.change(c, column.key)))
     base, modified = wording.names(c)
     return Table(
         "costs", ("cost", base, modified, "change"), tuple(rows), wording.timing(c) if rows else ""

@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from q1lab.compare import columns as costs
 from q1lab.compare import looks
 from q1lab.compare.scoring import Calibration, Score, predicted_difference
 from q1lab.compare.stats import (
@@ -482,7 +483,7 @@ def power(c: Comparison) -> str:
         f"({needed.low:,} to {most}: {analysis.n} {thing} know their own spread only roughly)"
     )
     extra = needed.mid - analysis.n
-    seconds = [arm.wall_s for arm in c.arms.values()]
+    seconds = [arm.costs.get("wall_s") for arm in c.arms.values()]
     if extra > 0:
         text += f", which is {extra:,} more"
         if all(seconds):
@@ -779,7 +780,7 @@ def scale(c: Comparison) -> str:
 
 
 def _sizes(c: Comparison) -> str:
-    sizes = [arm.n_params for arm in c.arms.values()]
+    sizes = [arm.costs.get("n_params") for arm in c.arms.values()]
     if not all(sizes):
         return ""
     shown = list(dict.fromkeys(rough(size) for size in sizes if size))
@@ -994,10 +995,10 @@ _ENDS = f"the {ENDS} lowest and the {ENDS} highest differences"
 def change(c: Comparison, key: str) -> str:
     """The modified arm's cost against the baseline's: ``−1.0%``; empty when one is not known, and
     no number where the interval over single runs contains 0, or runs are too few for one."""
-    base, modified = (getattr(c.arms[arm], key) for arm in ARMS)
+    base, modified = (c.arms[arm].costs.get(key) for arm in ARMS)
     if not base or not modified:
         return ""
-    if key in TIMED and (c.timed is not None or len(c.analysis.pairs) == 1):
+    if key in costs.measured() and (c.timed is not None or len(c.analysis.pairs) == 1):
         ends = (c.timed or {}).get(key)
         if ends is None or not ends.excludes_zero():
             return UNCLEAR
@@ -1010,9 +1011,6 @@ def apart(base: float, modified: float) -> str:
     text = f"{abs(percent):.1f}%"
     return text if not float(text[:-1]) else (MINUS if percent < 0 else "+") + text
 
-
-TIMED = {"tokens_per_s": "tokens/s", "wall_s": "wall clock per run"}
-"""Costs that are measured, so that they vary from run to run."""
 
 UNCLEAR = "not clear"
 BUSY_FROM = 0.1
@@ -1029,13 +1027,14 @@ def timing(c: Comparison) -> str:
     """How sure a change of speed or time is; empty where that is not known."""
     if c.timed is None and len(c.analysis.pairs) != 1:
         return ""
-    clear = [key for key in TIMED if change(c, key) not in ("", UNCLEAR)]
+    labels = costs.measured()
+    clear = [key for key in labels if change(c, key) not in ("", UNCLEAR)]
     said = []
     for key in clear:
         ends = (c.timed or {})[key]
         low, high = (apart(1.0, 1.0 + end) for end in (ends.low, ends.high))
-        said.append(f"the change of {TIMED[key]} is {low} to {high} (95% interval)")
-    if unclear := [TIMED[key] for key in TIMED if change(c, key) == UNCLEAR]:
+        said.append(f"the change of {labels[key]} is {low} to {high} (95% interval)")
+    if unclear := [label for key, label in labels.items() if change(c, key) == UNCLEAR]:
         few = min((len(arm.values) for arm in c.arms.values()), default=0) < MIN_FOR_VERDICT
         why = "fewer than three runs an arm" if few else "the 95% interval over runs contains 0"
         which = f"that of {' and '.join(unclear)} is " if clear else ""

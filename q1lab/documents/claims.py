@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from q1lab.compare import columns
 from q1lab.compare.comparison import Comparison, facts
 from q1lab.compare.scoring import predicted_difference
 from q1lab.documents import regions
@@ -176,7 +177,7 @@ def numbers_of(value: Any) -> list[float]:
 def _derived(arms: list[Mapping[str, Any]]) -> list[float]:
     """Changes in percent between the arms, perplexities, and sizes in millions."""
     found: list[float] = []
-    for key in ("mean", "n_params", "flops_per_token", "tokens_per_s", "wall_s"):
+    for key in ("mean", *(column.key for column in columns.COLUMNS)):
         values = [arm.get(key) for arm in arms]
         numbers = [float(value) for value in values if isinstance(value, int | float)]
         if len(numbers) == 2 and numbers[0]:

@@ -61,8 +61,6 @@ from q1lab.study.studies import Study
 
 LIST = "bundle.json"
 FORMAT = 1
-SUFFIX = ".q1lab.zip"
-
 MOST_FILES, LARGEST_LIST, LARGEST_FILE = 50_000, 16 << 20, 256 << 20
 """Files of a bundle, bytes of its list, and of one file that is read in one piece."""
 

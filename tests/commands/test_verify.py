@@ -71,7 +71,7 @@ def reasons(found: Mapping[str, Any]) -> set[str]:
 
 
 def archived(name: str = "rope-1") -> Path:
-    file = Path.cwd() / f"{name}{bundle.SUFFIX}"
+    file = Path.cwd() / f"{name}.q1lab.zip"
     file.unlink(missing_ok=True)
     q1lab("export", name, "--format", "archive")
     return file

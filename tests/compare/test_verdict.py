@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from q1lab import error_boundary
-from q1lab.compare import stats, wording
+from q1lab.compare import columns, stats, wording
 from q1lab.compare.comparison import SIZE_MATTERS_FROM, Asking, Comparison, Floor
 from q1lab.compare.stats import Kind, Note
 from q1lab.compare.terminal import ARM_COLORS, lines, rich_lines
@@ -213,20 +213,27 @@ def test_wide_characters_keep_the_columns() -> None:
 
 
 ABSENT = ("bootstrap", "seeds_needed", "detectable")
-COST_KEYS = ("n_params", "flops_per_token", "tokens_per_s", "wall_s", "mean", "std")
+COST_KEYS = tuple(column.key for column in columns.COLUMNS)
 
 
 @settings(max_examples=80, deadline=None)
 @given(
     st.sampled_from(sorted(CASES)),
     st.sets(st.sampled_from(["study", "floor", *ABSENT])),
-    st.sets(st.sampled_from(COST_KEYS)),
+    st.sets(st.sampled_from([*COST_KEYS, "mean", "std"])),
     st.integers(60, 120),
 )
 def test_what_is_not_known_is_left_out_and_breaks_nothing(
     name: str, keys: set[str], costs: set[str], width: int
 ) -> None:
-    arms = {arm: replace(found, **dict.fromkeys(costs)) for arm, found in CASES[name].arms.items()}
+    arms = {
+        arm: replace(
+            found,
+            costs=dict(found.costs) | dict.fromkeys(costs & {*COST_KEYS}),
+            **dict.fromkeys(costs & {"mean", "std"}),
+        )
+        for arm, found in CASES[name].arms.items()
+    }
     c = CASES[name]
     data = replace(c.study.data, name="", sha256="")
     found = replace(
@@ -272,13 +279,13 @@ def timed(**speeds: tuple[float, ...]) -> Comparison:
         arm: replace(
             c.arms[arm],
             values=dict.fromkeys(range(len(runs)), 1.9),
-            tokens_per_s=statistics.median(runs),
+            costs={**c.arms[arm].costs, "tokens_per_s": statistics.median(runs)},
             tokens_per_s_ends=(min(runs), max(runs)),
         )
         for arm, runs in speeds.items()
     }
     ends = stats.ratio(speeds["baseline"], speeds["modified"])
-    found = {} if ends is None else dict.fromkeys(wording.TIMED, ends)
+    found = {} if ends is None else dict.fromkeys(columns.measured(), ends)
     return replace(c, arms=arms, timed=found)
 
 

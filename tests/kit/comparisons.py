@@ -25,6 +25,8 @@ COSTS = {
     "modified": (795_904, 1_723_648, 20_900.0, 73.4),
 }
 
+KEYS = ("n_params", "flops_per_token", "tokens_per_s", "wall_s")
+
 
 def make(
     base: Mapping[int, float | None],
@@ -55,16 +57,11 @@ def make(
     for arm, values in zip(ARMS, (base, modified), strict=True):
         ended = [value for value in values.values() if value is not None]
         whole = bool(ended) and not found.diverged[arm]
-        params, flops, speed, wall = costs[arm]
         arms[arm] = ArmResult(
-            variant=baseline if arm == "baseline" else variant,
             values=dict(values),
             mean=statistics.fmean(ended) if whole else None,
             std=statistics.stdev(ended) if whole and len(ended) > 1 else None,
-            n_params=params,
-            flops_per_token=flops,
-            tokens_per_s=speed,
-            wall_s=wall,
+            costs=dict(zip(KEYS, costs[arm], strict=True)),
         )
     parts = {key: more.pop(key) for key in ("floor", "timed", "asking") if key in more}
     found = replace(found, notes=more.pop("notes", found.notes))

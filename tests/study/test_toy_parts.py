@@ -13,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from q1lab.study import kinds
+from q1lab.tui.screens.verdict import VerdictScreen
+from q1lab.tui.widgets.grid import Grid
 from tests.kit import toy_parts
+from tests.kit.lab_home import app, open_lab, until, words
 from tests.kit.places import ROOT
 from tests.kit.repos import begun, of_its_own
 
@@ -70,6 +74,25 @@ def test_from_the_run_to_a_stranger_s_check(here: Path) -> None:
     checked = q1lab("verify", f"studies/{name}", "--all")
     assert "verified" in checked
     assert "6 of 6 runs" in checked
+
+
+async def test_the_lab_shows_its_runs_and_its_verdict(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(here.parent / "site"))
+    kinds._others.cache_clear()
+    q1lab("run", "toy:2.5", "--seeds", "agreed:3")
+    opened = app()
+    async with opened.run_test(size=(120, 40)) as pilot:
+        screen = await open_lab(pilot)
+        grid = screen.query_one(Grid)
+        await until(pilot, lambda: grid.row_count == 6)
+        assert "score" in str([column.label for column in grid.columns.values()])
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
+        await until(pilot, lambda: "HELPS" in words(opened))
+    kinds._others.cache_clear()
+    kinds.of_kind.cache_clear()
 
 
 def test_what_it_refuses_is_one_line(here: Path) -> None:
