@@ -98,7 +98,7 @@ def at(
     busy = 1.0
     for arm in ARMS:
         if what == "flops":
-            flops = c.study.arms[arm].flops_per_token
+            flops = c.arms[arm].costs.get("flops_per_token")
             if not flops:
                 raise _none(what, c, "the FLOPs per token are not on record")
             costs[arm] = TRAINING * flops * tokens
