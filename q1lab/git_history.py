@@ -1,7 +1,9 @@
 """The learner's own history, read through GitPython.
 
-GitPython obeys a repository's settings, so it never reads a stranger's (``ForeignCommits`` in
-repository.py does). It is imported inside functions: that takes longer than a `q1lab status`.
+It obeys a repository's settings, so it never reads a stranger's (``ForeignCommits`` in
+repository.py does). It reads contents of commits and nothing else: its diffs and its look at the
+work tree start programs that a setting names, and it starts a process for each commit that it
+compares. It is imported inside functions: that takes about as long as a `q1lab status`.
 """
 
 from __future__ import annotations

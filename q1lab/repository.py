@@ -62,13 +62,16 @@ _NO_SETTINGS = {
 }
 """For a repository of q1lab's own that reads the objects of another: nothing is set, run or
 fetched."""
-# Nothing of the person's own settings for reading diffs, and no rewriting of the index on the way.
-_DIFF = (
-    *("-c", "diff.autoRefreshIndex=false"),
+# Diffs and logs to read, whatever a person has set for their own eyes: colors, a viewer, a check
+# of signatures, which starts a program.
+_PLAIN_DIFF = (
     *("-c", "diff.noprefix=false"),
     *("-c", "diff.mnemonicPrefix=false"),
     *("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"),
 )
+_DIFF = ("-c", "diff.autoRefreshIndex=false", *_PLAIN_DIFF)
+"""The same, without rewriting the index on the way."""
+_PLAIN_LOG = ("-c", "log.showRoot=true", "log", "--no-show-signature", "--no-color")
 
 _WHO = "\x01"
 """What stands before an author's name and address in what ``git log`` prints here."""
@@ -233,7 +236,7 @@ class Repository:
         since and by whom."""
         me = self._me()
         _, out, _ = self._git(
-            "log",
+            *_PLAIN_LOG,
             "--reverse",
             "-z",
             "--name-status",
@@ -261,7 +264,7 @@ class Repository:
     def is_mine_at_origin(self) -> bool:
         """Whether this person has a commit at ``origin``, as far as this clone knows it: else it is
         somebody else's project. So it is where nothing was ever fetched from or pushed to it."""
-        code, out, _ = self._git("log", "--remotes=origin", f"--format=%an{_WHO}%ae", "-z")
+        code, out, _ = self._git(*_PLAIN_LOG, "--remotes=origin", f"--format=%an{_WHO}%ae", "-z")
         authors = set(filter(None, out.split("\0")))
         me = self._me()
         return code != 0 or not authors or any(not me.isdisjoint(w.split(_WHO)) for w in authors)
@@ -283,8 +286,8 @@ class Repository:
         return _names(self._must("ls-files", "-z", "--", f":(glob)**/{pattern}"))
 
     def uncommitted(self) -> str:
-        """What tracked files hold that is not committed, as git shows it; empty where nothing."""
-        return self._must("diff", "HEAD") if self.head().sha else ""
+        """What tracked files hold that is not committed, as a patch; empty where nothing."""
+        return self._must(*_PLAIN_DIFF, "HEAD") if self.head().sha else ""
 
     def versions(self, path: Path | str) -> Iterator[bytes]:
         """The contents that ``path`` had in the commits of all branches, newest first, each

@@ -19,6 +19,7 @@ import pytest
 from q1lab import repository
 from q1lab.errors import Problem
 from q1lab.repository import CommitResult, NeedsYes, NoRepository, Repository, init
+from tests.kit import repos, traps
 from tests.kit.repos import of_its_own
 
 ODD_NAMES = (
@@ -803,6 +804,31 @@ def test_what_a_file_held_is_read_from_all_branches_each_content_once(tmp_path: 
     sh(ours.root, "rm", "-q", file.name)
     sh(ours.root, "commit", "-q", "-m", "removed")
     assert sorted(ours.versions(file)) == [b"one\n", b"three\n", b"two\n"]
+
+
+READ = [kind for kind, trap in traps.TRAPS.items() if trap.falls[0] in ("log", "diff")]
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_no_setting_starts_a_program_where_history_and_diffs_are_read(
+    tmp_path: Path, kind: str
+) -> None:
+    """The settings of a signature check or of a diff viewer are for a person's own `git log`."""
+    folder = repos.begun(tmp_path / "mine", {"a.ipynb": "{}"})
+    (folder / "b.ipynb").write_text("{}\n")
+    sh(folder, "add", ".")
+    sh(folder, "commit", "-q", "-m", "another")
+    sprung = traps.armed(folder, traps.TRAPS[kind], tmp_path)
+    sh(folder, "config", "color.ui", "always")
+    sh(folder, "config", "log.showRoot", "false")
+    sh(folder, "update-ref", "refs/remotes/origin/main", "HEAD")
+    (folder / "b.ipynb").write_text("edited\n")
+    ours = Repository.discover(folder)
+    assert ours.added_by_me("*.ipynb") == ("a.ipynb", "b.ipynb")
+    assert ours.is_mine_at_origin()
+    assert ours.uncommitted().startswith("diff --git a/b.ipynb b/b.ipynb\n")
+    assert [*ours.versions("b.ipynb")] == [b"{}\n"]
+    assert not sprung.exists()
 
 
 def test_tracked_counts_by_pattern(repo: Path) -> None:

@@ -4,9 +4,9 @@ What the learner did and said is in ``journal.jsonl`` (journal.py), runs are in 
 tables make both quick to ask. A database that is missing, damaged or from an older q1lab is made
 again from them.
 
-sqlite-utils makes the tables and views (schema.py). What is read and written afterwards goes
-through the standard library's sqlite3, since importing sqlite-utils costs more than a whole `q1lab
-status`.
+sqlite-utils makes the tables and views (schema.py). Rows are put in and read through the standard
+library's sqlite3: any command takes in news, and importing sqlite-utils costs more than a whole
+`q1lab status`.
 """
 
 from __future__ import annotations
