@@ -3,7 +3,7 @@
 It obeys a repository's settings, so it never reads a stranger's (``ForeignCommits`` in
 repository.py does). It reads contents of commits and nothing else: its diffs and its look at the
 work tree start programs that a setting names, and it starts a process for each commit that it
-compares. It is imported inside functions: that takes about as long as a `q1lab status`.
+compares. It is imported inside functions: that takes half as long as a whole `q1lab status`.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 12  # pairs with a row each; more share one
 MOST_NUMBERS = 12  # that have a small chart each; the others are named
 SMALL = (2.7, 1.9)  # inches of a small chart
+MOST_POINTS = 300  # that a curve has in it
 FORMATS = ("svg", "png")
 DASHES = {"baseline": "-", "modified": (0, (5, 2))}
 MARKERS = {"baseline": "o", "modified": "D"}
@@ -246,10 +247,13 @@ def _draw_small(
     rows = math.ceil(len(names) / columns)
     grid = figure.subplots(rows, columns, squeeze=False).flat
     for name, axes in zip(names, grid, strict=False):
-        for arm in ARMS:
-            runs = [(at, _smooth(values)) for _, at, values in _runs(curves, arm, name)]
-            if runs:
-                _draw_arm(axes, arm, runs, "")
+        runs = {arm: _runs(curves, arm, name) for arm in ARMS}
+        longest = max(len(at) for found in runs.values() for _, at, _ in found)
+        step = math.ceil(longest / MOST_POINTS)
+        for arm, found in runs.items():
+            thin = [(at[::step], _smooth(values)[::step]) for _, at, values in found]
+            if thin:
+                _draw_arm(axes, arm, thin, "")
         axes.set_title(textwrap.fill(c.metric.title(name), 40), fontsize=8)
         axes.set_xlabel(across, fontsize=7)
         axes.tick_params(labelsize=7)

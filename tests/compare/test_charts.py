@@ -149,6 +149,15 @@ def test_of_many_numbers_a_dozen_is_drawn_and_the_others_are_named() -> None:
     assert "the same" not in text
 
 
+def test_a_number_at_every_iter_makes_no_large_picture() -> None:
+    curves = make_curves()
+    few = len(svg(make_record(HELPS), curves))
+    for arm, runs in curves.items():
+        for run in runs.values():
+            run["noise"] = [(i, i * i % 1009 + ord(arm[0])) for i in range(20_000)]
+    assert len(svg(make_record(HELPS), curves)) < few + 200_000
+
+
 def test_another_suffix_is_refused() -> None:
     with pytest.raises(Problem, match=r"\.svg or \.png"):
         form_of(Path("a.pdf"))
