@@ -6,7 +6,6 @@ from __future__ import annotations
 from textual.app import App
 from textual.css.stylesheet import Stylesheet
 from textual.geometry import Size
-from textual.widgets._footer import FooterKey as FooterKey
 
 
 class KeptStylesheet(Stylesheet):

@@ -2,68 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import NamedTuple
 
 from rich.cells import cell_len
-from textual.app import ComposeResult
-from textual.widgets import Footer
-
-from q1lab.tui.textual_private import FooterKey
+from textual import events
+from textual.app import App
+from textual.content import Content
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.style import Style
+from textual.widget import Widget
 
 HELP = "app.help"
-AROUND = 3
-"""Cells around a key and its words, as app.tcss has them."""
-PALETTE_AROUND = 5
-"""The same for the palette's key, with the line before it."""
 
 
-class KeyLine(Footer):
+class Hint(NamedTuple):
+    """One key of the line: what is drawn of it, and what a click presses."""
+
+    key: str
+    name: str
+    words: str
+    more: str
+    always: bool
+    """It stays where not all fit."""
+    enabled: bool
+
+    @property
+    def cells(self) -> int:
+        return cell_len(self.name) + cell_len(self.words) + 3
+
+
+class KeyLine(Widget):
     """Where the keys don't all fit, those further right are left out, but never the way back, nor
-    help, which lists the others."""
+    help, which lists the others. The palette's key has the right edge.
 
-    offered: object = None
-    """The keys that it shows; None before it shows any."""
+    One widget: Textual's footer makes one of each key, anew whenever one of them changes.
+    """
 
-    async def recompose(self) -> None:
-        """Make the keys again where they are others. Textual asks for it at every move of the
-        focus, two to four times for each key that is pressed; nearly always they are the same."""
-        if not self.is_attached:  # its screen has closed since it was asked for
+    ALLOW_SELECT = False
+    hints: reactive[tuple[Hint, ...]] = reactive(())
+    palette: reactive[Hint | None] = reactive(None)
+    pointed: reactive[str] = reactive("")
+    """The key under the mouse."""
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, self._read)
+
+    def on_unmount(self) -> None:
+        self.screen.bindings_updated_signal.unsubscribe(self)
+
+    def _read(self, screen: Screen[object]) -> None:
+        if not self.app.app_focus or screen is not self.screen:
             return
-        offered = [
-            (one.binding.key, one.binding.description, one.enabled, one.tooltip)
-            for one in self.screen.active_bindings.values()
-            if one.binding.show or one.binding.key == self.app.COMMAND_PALETTE_BINDING
-        ]
-        if offered != self.offered:
-            self.offered = offered
-            await super().recompose()
+        active = screen.active_bindings
+        hints: dict[str, Hint] = {}
+        for _, binding, enabled, tooltip in active.values():
+            if not binding.show or binding.action in hints:
+                continue
+            name = self.app.get_key_display(binding)
+            if binding.key == "f1":  # a field with the focus takes ? as a letter
+                name = "F1"
+            # Textual's words, of an open list of choices
+            words = "close" if binding.description == "Dismiss menu" else binding.description
+            always = binding.action == HELP or "escape" in binding.key
+            hints[binding.action] = Hint(
+                binding.key, name, words, tooltip or words, always, enabled
+            )
+        self.hints = tuple(hints.values())
+        palette = active.get(App.COMMAND_PALETTE_BINDING)
+        if palette is None:
+            self.palette = None
+        else:
+            _, binding, enabled, _ = palette
+            name, words = self.app.get_key_display(binding), binding.description
+            self.palette = Hint(binding.key, name, words, binding.tooltip or words, True, enabled)
 
-    def compose(self) -> ComposeResult:
-        keys = [one for one in super().compose() if isinstance(one, FooterKey)]
-        for key in keys:
-            if key.key == "f1":  # a field with the focus takes ? as a letter
-                key.key_display = "F1"
-            if key.description == "Dismiss menu":  # Textual's words, of an open list of choices
-                key.description = "close"
-        self._fit(keys)
-        yield from keys
+    def _fitting(self) -> list[Hint]:
+        room = self.size.width - sum(hint.cells for hint in self.hints if hint.always)
+        if self.palette is not None:
+            room -= self.palette.cells + 2  # a line before it, and a cell after
+        shown = []
+        for hint in self.hints:
+            if hint.always or hint.cells <= room:
+                shown.append(hint)
+                room -= 0 if hint.always else hint.cells
+        return shown
 
-    def on_resize(self) -> None:
-        self._fit(self.query(FooterKey))
+    def render(self) -> Content:
+        left = Content("").join(map(self._drawn, self._fitting()))
+        if self.palette is None:
+            return left
+        right = Content.assemble(("▏", "$foreground 20%"), self._drawn(self.palette), " ")
+        gap = self.size.width - left.cell_length - right.cell_length
+        return Content.assemble(left, " " * gap, right)
 
-    def _fit(self, keys: Iterable[FooterKey]) -> None:
-        first = [one for one in keys if _kept(one)]
-        room = self.app.size.width - sum(map(_cells, first))
-        for key in keys:
-            if key not in first:
-                key.display = _cells(key) <= room
-                room -= _cells(key) if key.display else 0
+    def _drawn(self, hint: Hint) -> Content:
+        drawn = Content.assemble(
+            (f" {hint.name}", "bold $footer-key-foreground"),
+            (f" {hint.words} ", "$footer-description-foreground"),
+        )
+        if hint.key == self.pointed:
+            drawn = drawn.stylize("on $block-hover-background")
+        if not hint.enabled:
+            drawn = drawn.stylize("dim")
+        press = f"app.simulate_key({hint.key!r})" if hint.enabled else "app.bell"
+        return drawn.stylize(Style.from_meta({"@mouse.down": press, "key": hint.key}))
 
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self.pointed = str(event.style.meta.get("key", ""))
 
-def _kept(key: FooterKey) -> bool:
-    return key.action == HELP or "escape" in key.key or key.has_class("-command-palette")
+    def on_leave(self) -> None:
+        self.pointed = ""
 
-
-def _cells(key: FooterKey) -> int:
-    around = PALETTE_AROUND if key.has_class("-command-palette") else AROUND
-    return cell_len(key.key_display) + cell_len(key.description) + around
+    def watch_pointed(self) -> None:
+        hints = (*self.hints, *([self.palette] if self.palette else []))
+        self.tooltip = next((hint.more for hint in hints if hint.key == self.pointed), None)
