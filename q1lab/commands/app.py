@@ -51,9 +51,10 @@ def prepare(session: str | None, folder: Path | None) -> Setup:
     input."""
     from q1lab.index import lost
     from q1lab.index.store import Store
+    from q1lab.journal import evidence
     from q1lab.tui.keys import check_keymap
     from q1lab.tui.setup import Setup
-    from q1lab.tui.snapshot import Taker
+    from q1lab.tui.snapshot import Snapshot
     from q1lab.week import content
 
     paths.ensure_home()
@@ -65,7 +66,7 @@ def prepare(session: str | None, folder: Path | None) -> Setup:
     first, notice = None, ""
     if paths.database().exists() or paths.journal().exists():
         with Store() as store:
-            first = Taker(week.label, week).take(store, ingest=False)
+            first = Snapshot(evidence.read(store, week))  # the studies come with the first look
             lacks = lost.told(store.file, store.journal)
             notice = store.notice or "\n".join(lacks)
     return Setup(week, settings, session_id, first, notice=notice)

@@ -11,7 +11,7 @@ from q1lab.commands import _documents as shared
 from q1lab.files import whole
 from q1lab.index.store import Store
 from q1lab.study import corpora
-from q1lab.study.command import DEFAULT_DATA
+from q1lab.study.corpora import DEFAULT_DATA
 from q1lab.week import progress
 from q1lab.week.model import Week
 

@@ -4,10 +4,13 @@ nothing."""
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from q1lab.files import utc_now
 from q1lab.index.store import Row, Store
-from q1lab.study.studies import Study
+
+if TYPE_CHECKING:
+    from q1lab.study.studies import Study
 
 
 def kept(store: Store, study_id: str) -> Row | None:

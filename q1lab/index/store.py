@@ -33,10 +33,10 @@ from q1lab.files import (
 from q1lab.index import journal, journal_tables, lost
 from q1lab.index.entry import FOLDED, MARK, UNREAD
 from q1lab.study.states import MISSING, State
-from q1lab.study.studies import Study, run_name
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a tick needs no study
     from q1lab.index.ingest import Tell
+    from q1lab.study.studies import Study
 
 SCHEMA = 9
 """The number of the schema in schema.py, kept in ``PRAGMA user_version``."""
@@ -441,6 +441,8 @@ class Store:
 
     def missing(self, study: Study) -> list[str]:
         """Names of the runs that the same command again would train."""
+        from q1lab.study.studies import run_name
+
         return [
             run_name(r["arm"], r["seed"])
             for r in self.runs(study.id)

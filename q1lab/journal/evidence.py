@@ -22,7 +22,7 @@ from q1lab import acts, paths
 from q1lab.files import sha256_file
 from q1lab.index import learner_tables, results
 from q1lab.index.store import Row, Store
-from q1lab.journal import artifacts, choice, papers, posts, predictions
+from q1lab.journal import artifacts, papers, posts
 from q1lab.week import progress
 from q1lab.week.model import Step, Week
 from q1lab.week.progress import Progress, Record
@@ -220,6 +220,8 @@ class Facts:
     @cached_property
     def prediction(self) -> Mapping[str, Any] | None:
         """The prediction for what was chosen, made in the app or with ``q1lab predict``."""
+        from q1lab.journal import predictions
+
         return predictions.newest(self.store, self.variant or "", self.week.label)
 
     def _is_there(self, path: Path) -> bool:
@@ -247,6 +249,8 @@ class Facts:
 
     def _trained(self, study: str, its_variant: str, names: frozenset[str]) -> bool:
         """Whether a study trained what is chosen, under one of these names."""
+        from q1lab.journal import choice
+
         mine = its_variant.removesuffix("*")
         return choice.trained(study, mine, names, self.variant or mine)
 

@@ -26,9 +26,6 @@ HEADLINE = "paired"
 """Which interval decides unless a study says otherwise. Chosen from measured pair correlations:
 docs/pairing.md."""
 
-DEFAULT_DATA = "stdlib"
-"""What runs train on as long as the learner chose nothing: Python's own source text."""
-
 
 @dataclass(frozen=True)
 class Request:

@@ -7,12 +7,14 @@ import os
 import re
 import sysconfig
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from q1lab import paths
 from q1lab.errors import FAILED, USAGE, Problem
 from q1lab.files import expanded, read_bytes, refusals, sha256_file, whole, write_atomic
-from q1lab.study.sameness import training_text
-from q1lab.study.studies import Data
+
+if TYPE_CHECKING:
+    from q1lab.study.studies import Data
 
 STDLIB_CHARACTERS = 1_115_394
 """As many as Tiny Shakespeare has, so that a run costs the same on either."""
@@ -25,6 +27,8 @@ SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2d
 WORDS = {"stdlib": "Python's own source text", "shakespeare": "Tiny Shakespeare"}
 """The corpora that one need not give as a file, and what they are."""
 BUILT_IN = tuple(WORDS)
+DEFAULT_DATA = "stdlib"
+"""What runs train on as long as the learner chose nothing: Python's own source text."""
 TRAIN_SHARE = 0.9  # as in labs/data.py, which cuts the text; here it only counts
 LARGEST = 1 << 30
 
@@ -52,6 +56,9 @@ def prepare(name: str, block_size: int) -> Data:
 def keep(label: str, raw: bytes, block_size: int) -> Data:
     """Check a corpus's bytes and store them under their hash."""
     import hashlib
+
+    from q1lab.study.sameness import training_text
+    from q1lab.study.studies import Data
 
     try:
         text = raw.decode("utf-8")

@@ -23,7 +23,7 @@ from q1lab.tui.screens.step_actions import open_url
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen, fits
 from q1lab.tui.setup import Setup
-from q1lab.tui.snapshot import Desk, Snapshot, Taker, ended_since
+from q1lab.tui.snapshot import Desk, Snapshot, ended_since
 from q1lab.tui.timer_app import TimedApp
 from q1lab.tui.widgets.prose import word_of
 from q1lab.week import progress
@@ -92,7 +92,7 @@ class Q1Lab(TimedApp):
         self.set_keymap(dict(setup.config.keymap))
         self.set_reactive(Q1Lab.snapshot, setup.first or Snapshot())
         self.desk = Desk(
-            Taker(setup.week.label, setup.week),
+            setup.week,
             lambda snapshot: self.call_later(self.take, snapshot),
             lambda title, text: self.call_later(self.tell, text, title),
             file=setup.database,

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from q1lab.acts import ACTS, Act, bringing, named
 from q1lab.errors import Problem
-from q1lab.study import command
-from q1lab.study.command import Request
-from q1lab.study.design import seeds_text
 from q1lab.week.kinds import STEP_KINDS, StepKind
 from q1lab.week.numbers import Numbers, Shape
+
+if TYPE_CHECKING:  # what a run asks for is worked out when one is started
+    from q1lab.study.command import Request
 
 T = TypeVar("T")
 
@@ -113,6 +113,8 @@ class Action:
         """The same act as a command, program name first; () for `open`, which has none."""
         options = self.options
         if self.kind == "run":
+            from q1lab.study import command
+
             return command.argv(self.request())
         if self.kind == "command":
             import shlex
@@ -135,6 +137,8 @@ class Action:
 
     def request(self) -> Request:
         """What a run action asks for."""
+        from q1lab.study.command import Request
+
         options = self.options
         asked = Request(str(options["variant"]))
         preset = options.get("preset")
@@ -439,6 +443,8 @@ class Week:
 
 def _seeds_words(seeds: object) -> str:
     """The seeds of an action, a number, a list or as typed, as `q1lab run --seeds` takes them."""
+    from q1lab.study.design import seeds_text
+
     if isinstance(seeds, tuple | list):
         return seeds_text(tuple(int(seed) for seed in seeds))
     return str(seeds)

@@ -35,8 +35,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from q1lab.formats import MINUS, signed
-from q1lab.study.command import DEFAULT_DATA
-from q1lab.study.corpora import STDLIB_CHARACTERS, in_words
+from q1lab.study.corpora import DEFAULT_DATA, STDLIB_CHARACTERS, in_words
 from q1lab.study.presets import PRESETS
 
 PLACEHOLDER = re.compile(

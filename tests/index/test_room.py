@@ -15,7 +15,7 @@ from q1lab import cli
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
 from q1lab.study import studies
-from q1lab.tui.snapshot import Taker
+from q1lab.tui.taker import Taker
 from q1lab.tui.widgets.palette import Palette
 from q1lab.tui.widgets.study_words import heading
 from tests.kit import lab_home
@@ -222,7 +222,7 @@ def test_the_app_shows_how_far_a_long_first_look_has_come(monkeypatch: pytest.Mo
         lab_home.finish(lab_home.make_study(f"rope-{number}", seeds=(0,)))
     damage("rope-1", headline=None)
     monkeypatch.setattr(ingest, "STEP", 0.0)
-    monkeypatch.setattr("q1lab.tui.snapshot.PATIENCE", -1.0)
+    monkeypatch.setattr("q1lab.tui.taker.PATIENCE", -1.0)
     taker, seen = Taker("week"), []
     with Store() as store:
         for _ in range(4):
@@ -244,7 +244,7 @@ def test_a_study_of_many_megabytes_is_taken_in_over_several_looks(
     lab_home.finish(study)
     monkeypatch.setattr(ingest, "STEP", 0.0)
     monkeypatch.setattr(ingest, "LARGE", 1000)
-    monkeypatch.setattr("q1lab.tui.snapshot.PATIENCE", -1.0)
+    monkeypatch.setattr("q1lab.tui.taker.PATIENCE", -1.0)
     taker, read = Taker("week"), []
     with Store() as store:
         while (now := taker.take(store)).looked is not None:

@@ -23,7 +23,7 @@ from q1lab.study.loop import Loop
 from q1lab.study.states import State
 from q1lab.study.studies import Study
 from q1lab.trainers.command import NOT_KNOWN
-from q1lab.tui.snapshot import Taker
+from q1lab.tui.taker import Taker
 from q1lab.tui.widgets.top_line import minutes
 from tests.kit import lab_home
 from tests.kit.commands import q1lab

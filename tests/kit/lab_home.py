@@ -27,7 +27,7 @@ from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.results import ResultsScreen
 from q1lab.tui.setup import Setup
-from q1lab.tui.snapshot import Taker
+from q1lab.tui.taker import Taker
 from q1lab.tui.widgets.results_table import ResultsTable
 from q1lab.week import progress
 from q1lab.week.content import load

@@ -21,7 +21,7 @@ from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.output import OutputScreen
 from q1lab.tui.setup import Setup
-from q1lab.tui.snapshot import Taker
+from q1lab.tui.taker import Taker
 from q1lab.week import content, progress
 from q1lab.week.clock import Reading
 from q1lab.week.model import Week

@@ -16,7 +16,7 @@ from q1lab import planning
 from q1lab.commands.run import run
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.study import command, presets, studies
+from q1lab.study import command, corpora, presets, studies
 from q1lab.study.command import Request
 from q1lab.study.design import seeds_text
 from q1lab.study.studies import Study
@@ -40,7 +40,7 @@ def drafted(request: Request) -> Study:
     """The study that planning makes of a request where the probe finds what was asked for, else a
     plain CPU."""
     request = replace(
-        request, data=request.data or command.DEFAULT_DATA, preset=request.preset or "cpu"
+        request, data=request.data or corpora.DEFAULT_DATA, preset=request.preset or "cpu"
     )
     arm = {"n_params": 1, "flops_per_token": 1, "seconds_per_iter": 1.0}
 

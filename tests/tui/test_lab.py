@@ -21,7 +21,8 @@ from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.pick import PickScreen
 from q1lab.tui.screens.run_log import RunLogScreen
 from q1lab.tui.screens.verdict import VerdictScreen
-from q1lab.tui.snapshot import Taker, ended_since
+from q1lab.tui.snapshot import ended_since
+from q1lab.tui.taker import Taker
 from q1lab.tui.widgets.forest import ForestPlot
 from q1lab.tui.widgets.grid import Grid
 from q1lab.tui.widgets.loss_chart import LossChart

@@ -22,7 +22,7 @@ from q1lab.index.view import RunView, StudyView, line_of
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.states import State
 from q1lab.study.tail import Tail
-from q1lab.tui.snapshot import Focus
+from q1lab.tui.taker import Focus
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.braille import Canvas
 from q1lab.tui.widgets.chart_data import (

@@ -14,7 +14,7 @@ from q1lab import paths
 from q1lab.index import store as index_store
 from q1lab.index.store import Store
 from q1lab.journal import choice, evidence, papers, posts, predictions
-from q1lab.tui.snapshot import Taker
+from q1lab.tui.taker import Taker
 from q1lab.week import content, progress
 from q1lab.week.model import Week
 from q1lab.week.numbers import Numbers

@@ -15,7 +15,8 @@ from q1lab.study.states import ENDED, MISSING
 from q1lab.tui.screens import launch_plan
 from q1lab.tui.screens.base import Page
 from q1lab.tui.screens.study_actions import StudyActs
-from q1lab.tui.snapshot import Focus, Snapshot
+from q1lab.tui.snapshot import Snapshot
+from q1lab.tui.taker import Focus
 from q1lab.tui.widgets.chart_data import chart_data
 from q1lab.tui.widgets.forest import ForestPlot
 from q1lab.tui.widgets.grid import Grid

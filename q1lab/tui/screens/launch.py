@@ -19,7 +19,8 @@ from q1lab.index.store import Store
 from q1lab.journal import evidence, predictions
 from q1lab.model import diffs, parents
 from q1lab.study import children, kept, variants
-from q1lab.study.command import DEFAULT_DATA, Request
+from q1lab.study.command import Request
+from q1lab.study.corpora import DEFAULT_DATA
 from q1lab.tui import editing
 from q1lab.tui.background import beside
 from q1lab.tui.screens.base import OwnScreen

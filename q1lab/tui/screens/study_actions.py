@@ -15,7 +15,7 @@ from q1lab.index.view import RunView
 from q1lab.study.states import MISSING, State
 from q1lab.tui.background import beside
 from q1lab.tui.screens.base import Page
-from q1lab.tui.snapshot import Focus
+from q1lab.tui.taker import Focus
 from q1lab.tui.widgets.study_words import settled
 
 T = TypeVar("T")

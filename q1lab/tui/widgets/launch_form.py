@@ -16,7 +16,8 @@ from textual.widgets.option_list import Option
 
 from q1lab.errors import Problem
 from q1lab.study import kept, variants
-from q1lab.study.command import DEFAULT_DATA, Request
+from q1lab.study.command import Request
+from q1lab.study.corpora import DEFAULT_DATA
 from q1lab.study.engines.choice import HERE
 from q1lab.study.presets import PRESETS
 from q1lab.study.studies import Study

@@ -6,7 +6,7 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from q1lab.tui.snapshot import Focus
+from q1lab.tui.taker import Focus
 from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.study_words import heading
 

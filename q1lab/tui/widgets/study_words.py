@@ -8,7 +8,7 @@ from rich.text import Text
 from q1lab.compare import wording
 from q1lab.compare.comparison import Comparison
 from q1lab.study.states import ENDED
-from q1lab.tui.snapshot import Focus
+from q1lab.tui.taker import Focus
 from q1lab.tui.widgets.palette import Palette
 from q1lab.tui.widgets.top_line import minutes
 

@@ -3,14 +3,17 @@ say."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.cells import cell_len
 from textual.content import Content
 from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
-from q1lab.index.ingest import Looked
-from q1lab.index.view import StudyLine
+if TYPE_CHECKING:
+    from q1lab.index.ingest import Looked
+    from q1lab.index.view import StudyLine
 
 TABS = (
     ("1", "study", "Study"),
