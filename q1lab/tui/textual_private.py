@@ -60,7 +60,7 @@ class PrivateApp(App[None]):
 
 
 class PrivateScreen:
-    """The hook of a screen that Textual offers under no public name. No widget itself: of several
+    """The hooks of a screen that Textual offers under no public name. No widget itself: of several
     bases Textual reads the style rules of the first that is one."""
 
     least: Size
@@ -71,3 +71,8 @@ class PrivateScreen:
         wanted = self.outer_size if size is None else size  # type: ignore[attr-defined]
         room = Size(max(wanted.width, self.least.width), max(wanted.height, self.least.height))
         super()._refresh_layout(room if wanted else wanted, scroll)  # type: ignore[misc]
+
+    def _compositor_refresh(self) -> None:
+        """Draw what changed; not while the app starts, when no paint reaches the terminal."""
+        if self.app.paints:  # type: ignore[attr-defined]
+            super()._compositor_refresh()  # type: ignore[misc]

@@ -30,6 +30,7 @@ def test_an_app_does(name: str) -> None:
 def test_a_screen_is_laid_out_for_a_size() -> None:
     given = inspect.signature(Screen._refresh_layout).parameters
     assert list(given) == ["self", "size", "scroll"]
+    assert list(inspect.signature(Screen._compositor_refresh).parameters) == ["self"]
 
 
 def test_a_stylesheet_is_told_its_variables_and_parses_again() -> None:
