@@ -45,6 +45,8 @@ STEP_ATTRIBUTES = (
     "variant",
 )
 GUIDE_MARK = "<!-- q1lab:guide -->"
+_WAYS = " q1lab:"
+"""In each line that says whom the lines below are for."""
 _WAY = re.compile(r"\s*(?:<!--|#) q1lab:(course|alone|both)(?: -->)?\s*$")
 """Whom the lines below are for; a comment in Markdown, and in TOML."""
 FILES = "files"
@@ -71,6 +73,8 @@ _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 def for_way(text: str, course: bool) -> tuple[str, list[int]]:
     """The lines of a file that are for those who follow the course, or for those who came by
     themselves; and their numbers in the file."""
+    if _WAYS not in text:
+        return text, list(range(1, text.count("\n") + 2))
     kept, numbers = [], []
     other, way = "alone" if course else "course", "both"
     for number, line in enumerate(text.split("\n"), 1):
@@ -94,6 +98,7 @@ class Reader:
 
     def __init__(self, root: Path, course: bool) -> None:
         self.root = root
+        self._real_root = root.resolve()
         self.course = course
         self.numbers: dict[str, list[int]] = {}
         """By file, the numbers of its lines that were read."""
@@ -115,7 +120,7 @@ class Reader:
         path = self.root / name
         if not inside(name):
             why = "must be a plain path inside the content folder"
-        elif not path.resolve().is_relative_to(self.root.resolve()):
+        elif not path.resolve().is_relative_to(self._real_root):
             why = "leads outside the content folder"
         else:
             try:
@@ -137,6 +142,8 @@ class Reader:
         """The text with each row of a table or list that names `{each}` once for every variant of
         the week, and the lines' numbers in the file. Left out are variants for which a number in
         it is not known."""
+        if "{each" not in text:
+            return text, numbers
         lines, at = [], []
         for line, number in zip(text.split("\n"), numbers, strict=True):
             rows = [line]
@@ -497,6 +504,8 @@ def is_path(name: str) -> bool:
 
 
 def _unbalanced(command: str) -> bool:
+    if not set(command) & set("'\"\\"):
+        return False
     try:
         shlex.split(command)
     except ValueError:

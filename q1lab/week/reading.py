@@ -121,16 +121,23 @@ RESULT_KEYS: Mapping[str, Kind] = {
 """Every quoted number needs all of them: also the file or command that it comes from."""
 
 
+_TABLE = re.compile(r" *\[ *\[([^\]]+)\] *\]")
+
+
 class Lines:
     """Where things are in a TOML file: tomllib gives values, not places."""
 
     def __init__(self, text: str) -> None:
         self._lines = text.split("\n")
+        self._tables: dict[str, list[int]] = {}
+        """The lines of each `[[name]]`, by its name."""
+        for number, line in enumerate(self._lines, 1):
+            if table := _TABLE.match(line):
+                self._tables.setdefault(table[1].replace(" ", ""), []).append(number)
 
     def table(self, name: str, index: int) -> int:
         """The line of the index-th `[[name]]`, else 1."""
-        lines = (line.replace(" ", "") for line in self._lines)
-        at = [n for n, line in enumerate(lines, 1) if line.startswith(f"[[{name}]]")]
+        at = self._tables.get(name, [])
         return at[index] if index < len(at) else 1
 
     def key(self, key: str, at: int = 0) -> int:
