@@ -1,4 +1,4 @@
-"""What must not be loaded before something is on screen."""
+"""What the first frame holds, and what must not be loaded before it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ HEAVY = (
     "textual.widgets._text_area",
     "watchfiles",
     "pynvml",
+    "q1lab.study.studies",
+    "q1lab.tui.taker",
 )
 
 LOOK = """
@@ -33,27 +35,34 @@ async def main():
     setup = prepare(None, None)
     from q1lab.tui.app import Q1Lab
     app = Q1Lab(setup)
-    seen = []
+    seen, filled = [], {}
     waiting = app.after_first_paint
     app.after_first_paint = lambda work: (seen or waiting(work))
     app._waiting = [lambda: None]
     hook = app.post_display_hook
     def painted():
+        nonlocal filled
         if not seen and not app._batch_count:
             seen.extend(sys.modules)
+            screen = app.screen
+            filled = {
+                "keys": [hint.words for hint in screen.query_one("KeyLine").hints],
+                "pages": screen.query_one("WeekTree").option_count,
+                "words": sum(piece.size.height for piece in screen.query("Piece")),
+            }
             app.exit()
         hook()
     app.post_display_hook = painted
     async with app.run_test(size=(100, 30)) as pilot:
         while not seen:
             await pilot.pause()
-    print(json.dumps(seen))
+    print(json.dumps([seen, filled]))
 
 asyncio.run(main())
 """
 
 
-def test_nothing_heavy_is_loaded_before_the_first_paint(home: Path) -> None:
+def test_the_first_frame_is_whole_and_nothing_heavy_is_loaded_before_it(home: Path) -> None:
     from q1lab import paths
     from q1lab.index.store import Store
     from q1lab.week import content, progress
@@ -65,6 +74,10 @@ def test_nothing_heavy_is_loaded_before_the_first_paint(home: Path) -> None:
         [sys.executable, "-c", LOOK], capture_output=True, text=True, check=False
     )
     assert found.returncode == 0, found.stderr
-    loaded = set(json.loads(found.stdout.splitlines()[-1]))
+    modules, filled = json.loads(found.stdout.splitlines()[-1])
+    loaded = set(modules)
     assert "q1lab.tui.screens.study" in loaded
     assert not loaded & set(HEAVY)
+    assert "help" in filled["keys"]
+    assert filled["pages"] > 10
+    assert filled["words"] > 20

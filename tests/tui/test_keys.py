@@ -21,11 +21,12 @@ from q1lab.tui.keys import key_name
 from q1lab.tui.screens.answer import AnswerScreen
 from q1lab.tui.screens.ask import AskScreen
 from q1lab.tui.screens.fields import FieldsScreen
+from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.pick import PickScreen
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.timer_question import AwayScreen
-from q1lab.tui.textual_private import FooterKey
+from q1lab.tui.widgets.key_line import KeyLine
 from q1lab.week import progress
 from q1lab.week.clock import Question
 from tests.kit.lab_home import words
@@ -60,16 +61,17 @@ def test_esc_goes_back_everywhere() -> None:
     assert {does for key, does, _ in bound() if key == "escape"} == {"back"}
 
 
-async def test_the_keys_at_the_foot_are_made_again_only_where_they_are_others() -> None:
+async def test_the_keys_at_the_foot_are_drawn_again_only_where_they_are_others() -> None:
     async with running(size=(100, 30)) as (app, pilot):
-        first = list(app.screen.query(FooterKey))
-        assert first
+        line = app.screen.query_one(KeyLine)
+        await until(pilot, lambda: line.hints)
+        first = line.hints
         await pilot.press("j", "w", "escape")  # the focus moves, and a dialog comes and goes
         await settled(pilot)
-        assert list(app.screen.query(FooterKey)) == first
+        assert line.hints is first
         app.screen.open_sheet(":a")  # type: ignore[attr-defined]
         await until(pilot, lambda: "space tick" not in words(app))
-        assert list(app.screen.query(FooterKey)) != first
+        assert line.hints != first
 
 
 async def open_step(app: Q1Lab, part: str, step: str) -> None:
@@ -209,3 +211,15 @@ async def test_a_letter_counts_no_time_and_spends_no_hint() -> None:
         await pilot.press(*"anyx", "enter")
         await settled(pilot)
         assert isinstance(app.screen, AwayScreen)
+
+
+async def test_a_click_on_a_key_presses_it_and_the_mouse_over_it_says_what_it_does() -> None:
+    async with running(size=(100, 30)) as (app, pilot):
+        line = app.screen.query_one(KeyLine)
+        at = (line.render().plain.index("help"), 0)
+        await pilot.hover(KeyLine, at)
+        assert line.tooltip == "All keys of this screen"
+        await pilot.hover(KeyLine, (line.render().plain.index("palette") - 6, 0))
+        assert line.tooltip is None
+        await pilot.click(KeyLine, at)
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
