@@ -15,7 +15,7 @@ from q1lab.formats import cut_middle, duration
 from q1lab.index import ingest, labels, lost, view
 from q1lab.index.labels import Labels
 from q1lab.index.view import StudyView
-from q1lab.study import command, launch, studies
+from q1lab.study import launch, studies
 from q1lab.study.states import MARKS, State
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
@@ -150,6 +150,8 @@ def next_step(views: list[StudyView]) -> str:
     if newest.alive:
         return f"q1lab attach {newest.study.id}"
     if newest.line.state != "finished":
+        from q1lab.study import command
+
         return command.going_on(newest.study)
     ended = [one.study for one in reversed(views) if one.line.state == "finished"]
     mine = [study for study in ended if study.variant == newest.study.variant]

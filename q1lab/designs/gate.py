@@ -26,7 +26,6 @@ class Gate(Design):
     """The first batch of seeds is the first run's, the second one the look's."""
 
     kind: ClassVar[str] = "gate"
-    sign: ClassVar[str] = "gate"
 
     gate: Proposal
 

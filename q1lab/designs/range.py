@@ -18,7 +18,6 @@ class Range(Design):
     """The rule of a range is in ``q1lab.study.ranges``, which a runner and a notebook share."""
 
     kind: ClassVar[str] = "range"
-    sign: ClassVar[str] = "range"
 
     levels: ranges.Range = field(metadata=stored_as("range"))
 

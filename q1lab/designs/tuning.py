@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from q1lab.designs.fixed import Fixed
 from q1lab.study.design import TypedSeeds
-from q1lab.study.series import TUNE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,11 +14,6 @@ class Tuning(Fixed):
     """A study that only tries a value: it claims nothing of the modification."""
 
     kind: ClassVar[str] = "tuning"
-
-    @classmethod
-    def is_in(cls, record: Mapping[str, Any]) -> bool:
-        series = record.get("series")
-        return isinstance(series, dict) and series.get("kind") == TUNE
 
     @classmethod
     def read(cls, text: str) -> TypedSeeds | None:

@@ -8,53 +8,65 @@ else in q1lab knows a kind by name.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from q1lab import records
 from q1lab.errors import Problem
+from q1lab.study.series import TUNE
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
 
-BUILT_IN: Mapping[str, Mapping[str, str]] = {
+
+def _has(key: str) -> Callable[[Mapping[str, Any]], bool]:
+    return lambda record: record.get(key) is not None
+
+
+def _tries_a_value(record: Mapping[str, Any]) -> bool:
+    series = record.get("series")
+    return isinstance(series, dict) and series.get("kind") == TUNE
+
+
+class BuiltIn(NamedTuple):
+    """A kind that q1lab brings. A plan, as JSON, shows it before its class is loaded."""
+
+    place: str
+    """``module:class``."""
+    is_in: Callable[[Mapping[str, Any]], bool] = lambda record: False
+
+
+BUILT_IN: Mapping[str, Mapping[str, BuiltIn]] = {
     "trainer": {
-        "own": "q1lab.trainers.own_loop:OwnLoop",
-        "command": "q1lab.trainers.command:Command",
+        "own": BuiltIn("q1lab.trainers.own_loop:OwnLoop"),
+        "command": BuiltIn("q1lab.trainers.command:Command", _has("loop")),
     },
     "design": {
-        "fixed": "q1lab.designs.fixed:Fixed",
-        "range": "q1lab.designs.range:Range",
-        "gate": "q1lab.designs.gate:Gate",
-        "tuning": "q1lab.designs.tuning:Tuning",
+        "fixed": BuiltIn("q1lab.designs.fixed:Fixed"),
+        "range": BuiltIn("q1lab.designs.range:Range", _has("range")),
+        "gate": BuiltIn("q1lab.designs.gate:Gate", _has("gate")),
+        "tuning": BuiltIn("q1lab.designs.tuning:Tuning", _tries_a_value),
     },
     "origin": {
-        "planned": "q1lab.study.origin:Planned",
-        "imported": "q1lab.study.origin:Imported",
+        "planned": BuiltIn("q1lab.study.origin:Planned"),
+        "imported": BuiltIn("q1lab.study.origin:Imported", _has("imported")),
     },
 }
-"""Part of a study → kind → its class. The first kind of each is the one that a plan has where
-nothing in it says otherwise."""
+"""Part of a study → kind → where its class is. The first kind of each is the one that a plan has
+where nothing in it says otherwise."""
 
 
 class Part:
     """One part of a study: how it trains, what is counted, or where it came from.
 
     A part's fields are keys of ``study.json``. A kind of another package is recognized by the
-    part's own key there, such as ``"trainer": "toy"``; each built-in kind by ``sign``.
+    part's own key there, such as ``"trainer": "toy"``; each built-in kind as ``BUILT_IN`` says.
     """
 
     part: ClassVar[str]
     """``trainer``, ``design`` or ``origin``."""
     kind: ClassVar[str]
-    sign: ClassVar[str] = ""
-    """The key of ``study.json`` that only a plan of this built-in kind has."""
-
-    @classmethod
-    def is_in(cls, record: Mapping[str, Any]) -> bool:
-        """Whether a plan, as JSON, has this built-in kind."""
-        return bool(cls.sign) and record.get(cls.sign) is not None
 
     @classmethod
     def load(cls, record: Mapping[str, Any]) -> Self:
@@ -70,7 +82,7 @@ class Part:
 def load(part: str, record: Mapping[str, Any]) -> Any:
     """The ``trainer``, ``design`` or ``origin`` of a plan. ValueError that names the field for an
     unknown kind, for a plan of two kinds at once, and for what doesn't fit."""
-    signed = [kind for kind in BUILT_IN[part] if of_kind(part, kind).is_in(record)]
+    signed = [kind for kind, known in BUILT_IN[part].items() if known.is_in(record)]
     if (given := record.get(part)) is not None:
         known = [*BUILT_IN[part], *_others(part).names]
         if not isinstance(given, str) or given not in known:
@@ -91,8 +103,8 @@ def every(part: str) -> Iterator[type[Any]]:
 @cache
 def of_kind(part: str, kind: str) -> type[Part]:
     """The class of a kind. Problem for one of another package that can't be loaded."""
-    if (place := BUILT_IN[part].get(kind)) is not None:
-        module, name = place.split(":")
+    if (known := BUILT_IN[part].get(kind)) is not None:
+        module, name = known.place.split(":")
         found: type[Part] = getattr(importlib.import_module(module), name)
         return found
     (entry,) = _others(part).select(name=kind)

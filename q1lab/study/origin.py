@@ -100,7 +100,6 @@ class Imported(Origin):
     """Taken in from a file, a folder or W&B: which other runs there were is not known here."""
 
     kind: ClassVar[str] = "imported"
-    sign: ClassVar[str] = "imported"
 
     imported: ImportedRuns
 

@@ -11,16 +11,13 @@ the study. No key is ever stored.
 
 from __future__ import annotations
 
-import configparser
 import contextlib
 import json
-import netrc
 import os
 import re
 import secrets
 import shlex
 import shutil
-import string
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -56,7 +53,7 @@ NETRCS = ("~/.netrc", "~/_netrc")
 LARGEST_NETRC = 1 << 20
 
 ID = re.compile(r"[a-z0-9]{8}")
-_ID_LETTERS = string.ascii_lowercase + string.digits
+_ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 # Kept from the learner's environment: where the server is and who they are. Everything else that
 # starts with WANDB_ could turn a run of ours into another one (WANDB_RUN_ID, WANDB_MODE, WANDB_NAME
@@ -277,6 +274,8 @@ def wandb_command(*args: str) -> str:
 def learner_settings() -> dict[str, str]:
     """The ``[default]`` section of the learner's own wandb settings file; {} when there is none."""
     folder = os.environ.get("WANDB_CONFIG_DIR") or "~/.config/wandb"
+    import configparser
+
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read_string(read_text(expanded(folder) / "settings"))
@@ -288,6 +287,8 @@ def learner_settings() -> dict[str, str]:
 def key_configured() -> bool:
     """Whether the wandb client would find credentials for its server (it alone reads them in
     earnest)."""
+    import netrc
+
     env, settings = os.environ, learner_settings()
     if env.get("WANDB_API_KEY") or env.get("WANDB_IDENTITY_TOKEN_FILE") or settings.get("api_key"):
         return True

@@ -44,7 +44,6 @@ class Command(Trainer):
 
     kind: ClassVar[str] = "command"
     looks_at: ClassVar[str] = "the command"
-    sign: ClassVar[str] = "loop"
 
     loop: Loop
 

@@ -47,6 +47,8 @@ class KeyLine(Widget):
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._read)
+
+    def on_resize(self) -> None:
         self._read(self.screen)  # the first frame has its keys
 
     def on_unmount(self) -> None:
