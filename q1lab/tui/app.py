@@ -92,7 +92,7 @@ class Q1Lab(TimedApp):
         self.set_keymap(dict(setup.config.keymap))
         self.set_reactive(Q1Lab.snapshot, setup.first or Snapshot())
         self.desk = Desk(
-            setup.week,
+            lambda: _late("taker", "Taker")()(setup.week.label, setup.week),
             lambda snapshot: self.call_later(self.take, snapshot),
             lambda title, text: self.call_later(self.tell, text, title),
             file=setup.database,

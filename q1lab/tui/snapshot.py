@@ -26,7 +26,6 @@ if TYPE_CHECKING:  # the first paint does without
     from q1lab.index.ingest import Looked
     from q1lab.index.view import StudyLine
     from q1lab.tui.taker import Focus, Taker
-    from q1lab.week.model import Week
 
 Job = Callable[[Store], Any]
 
@@ -71,14 +70,14 @@ class Desk:
 
     def __init__(
         self,
-        week: Week,
+        make_taker: Callable[[], Taker],
         deliver: Callable[[Snapshot], object],
         fail: Callable[[str, str], object],
         *,
         file: Path | None = None,
         every: float = 0.4,
     ) -> None:
-        self.week = week
+        self._make_taker = make_taker
         self.deliver = deliver
         self.fail = fail
         self.file = file
@@ -88,9 +87,7 @@ class Desk:
     @cached_property
     def taker(self) -> Taker:
         """What reads the store, made in the desk's thread."""
-        from q1lab.tui.taker import Taker
-
-        return Taker(self.week.label, self.week)
+        return self._make_taker()
 
     def ask(self, job: Job) -> None:
         """Do ``job(store)`` in the desk's thread, then take a snapshot."""
