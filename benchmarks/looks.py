@@ -33,10 +33,10 @@ from unittest.mock import patch
 if TYPE_CHECKING:
     import numpy as np
 
-    from q1lab.compare.comparison import Comparison
     from q1lab.index.store import Store
     from q1lab.study.design import TypedSeeds
     from q1lab.study.studies import Arm, Study
+    from q1lab.verdict.comparison import Comparison
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
@@ -75,7 +75,7 @@ class Week:
 
     def begun(self, study: Study) -> Study:
         """Put a study on record, then write it, as the program does."""
-        from q1lab.index import questions
+        from q1lab.record import questions
         from q1lab.study import studies
 
         questions.begin(self.store, study)
@@ -92,7 +92,7 @@ class Week:
         **changes: Any,
     ) -> Study:
         """The same before it is on disk. ``dress`` is how it is dressed anew (see DRESSES)."""
-        from q1lab import records
+        from q1lab.ground import json_records
         from q1lab.study import studies
         from q1lab.study.studies import ARMS, Data
 
@@ -117,14 +117,14 @@ class Week:
             "headline": "paired",
             "versions": {},
         }
-        return studies.from_dict(records.dump({**keys, **changes}))
+        return studies.from_dict(json_records.dump({**keys, **changes}))
 
     def planned(self, first: int, most: int, **changes: Any) -> Study:
         """A study with a planned range, at the level that planning gives it."""
-        from q1lab import planning
+        from q1lab.planning import study_plan
 
         draft = self.draft(range(most), **changes)
-        return self.begun(planning.declared(draft, typed_range(first, most), self.store))
+        return self.begun(study_plan.declared(draft, typed_range(first, most), self.store))
 
     def clock(self) -> str:
         """A minute later than anything before."""
@@ -183,10 +183,10 @@ class Week:
 
     def told(self, study: Study) -> Comparison:
         """What q1lab says about a study now."""
-        from q1lab.compare.cache import compare
-        from q1lab.index import ingest
+        from q1lab.index import ingest_events
+        from q1lab.verdict.comparison_cache import compare
 
-        ingest.take_in_all(self.store)
+        ingest_events.take_in_all(self.store)
         return compare(self.store, study)
 
     def asked(self, seeds: Sequence[int], variant: str = "rope", **changes: Any) -> Comparison:
@@ -287,7 +287,7 @@ def fresh(times: int, n: int = 3, *, gone: str = "", **changes: Any) -> Ask:
     claims nothing is got rid of, deleted or removed by hand."""
 
     def ask(week: Week) -> list[Comparison]:
-        from q1lab.index import upkeep
+        from q1lab.record import delete_restore
 
         said: list[Comparison] = []
         for k in range(times):
@@ -295,7 +295,7 @@ def fresh(times: int, n: int = 3, *, gone: str = "", **changes: Any) -> Ask:
             week.train(study, study.seeds)
             said.append(week.told(study))
             if gone == "deleted":
-                upkeep.delete(week.store, study.id)
+                delete_restore.delete(week.store, study.id)
             elif gone == "removed":
                 shutil.rmtree(study.files.root)
         return said
@@ -382,8 +382,8 @@ def sweep(times: int, models: Sequence[str], first: int, most: int | None = None
     ``most`` each has ``first`` pairs, other ones each time."""
 
     def ask(week: Week) -> list[Comparison]:
-        from q1lab import planning
-        from q1lab.compare.stats import ALPHA
+        from q1lab.planning import study_plan
+        from q1lab.statistics.intervals import ALPHA
         from q1lab.study.series import SWEEP, Series
 
         said = []
@@ -394,7 +394,7 @@ def sweep(times: int, models: Sequence[str], first: int, most: int | None = None
             for at, model in enumerate(models):
                 draft = week.draft(seeds, model, series=record.place(at))
                 if most:
-                    draft = planning.declared(draft, typed_range(first, most), week.store, seeds)
+                    draft = study_plan.declared(draft, typed_range(first, most), week.store, seeds)
                 made.append(week.begun(draft))
             for study in made:
                 if most:
@@ -451,10 +451,10 @@ def range_resumed(week: Week) -> list[Comparison]:
 
 def drawn(week: Week) -> list[Comparison]:
     """`--seeds fresh:3`, after another modification on 0, 1, 2."""
-    from q1lab import planning
+    from q1lab.planning import study_plan
 
     week.asked(range(3), "swiglu")
-    return [week.asked(planning.drawn_seeds(week.draft(range(3)), week.store))]
+    return [week.asked(study_plan.drawn_seeds(week.draft(range(3)), week.store))]
 
 
 def _t(values: Sequence[float]) -> float:
@@ -579,7 +579,7 @@ def weeks(row: Row, many: int, seed: int = 1) -> Iterator[list[Comparison]]:
     """What q1lab said in each of ``many`` weeks. The same seed gives the same weeks."""
     import numpy as np
 
-    from q1lab.index import questions
+    from q1lab.record import questions
 
     rng = np.random.default_rng([seed, zlib.crc32(row.name.encode())])
     with homes() as home:

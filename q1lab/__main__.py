@@ -10,10 +10,10 @@ def main() -> None:
     """Run the command line and exit with its status. Without a word it is the app, which needs no
     parser (a shell that asks what could be typed gives no word either)."""
     if len(sys.argv) == 1 and "_Q1LAB_COMPLETE" not in os.environ:
-        from q1lab.error_boundary import guarded
+        from q1lab.commands.error_boundary import guarded
 
         sys.exit(guarded(_app))
-    from q1lab.cli import run
+    from q1lab.commands.cli import run
 
     sys.exit(run())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import re
@@ -60,22 +61,15 @@ def test_what_is_made_was_made(page: Path) -> None:
         assert text.strip(), f"{page.name}: {name} was never made"
 
 
-def test_the_layout_names_every_package_and_no_other() -> None:
-    """CONTRIBUTING's tree of the code, held against the folders."""
-    text = (ROOT / "CONTRIBUTING.md").read_text().partition("## How the code is laid out")[2]
-    tree = text[text.index("```\nq1lab/") + 4 :].partition("```")[0]
-    named, top = set(), ""
-    for line in tree.splitlines():
-        cells = re.split(r"\s{2,}", line.strip())
-        top = top if line.startswith(" ") else cells.pop(0)
-        if top in ("q1lab/", "labs/"):
-            named |= {top + name for name in cells[0].split()}
-    parts_of_the_app = {"q1lab/tui/screens/", "q1lab/tui/widgets/"}
-    packages = {
-        f"{file.parent.relative_to(ROOT)}/"
-        for top in ("q1lab", "labs")
-        for file in (ROOT / top).glob("*/**/__init__.py")
+def test_contributing_says_of_each_room_what_the_room_says_of_itself() -> None:
+    rooms = dict(
+        re.findall(r"^\| `(q1lab/\w+)` \| (.*) \|$", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
+    )
+    assert rooms == {
+        f"q1lab/{file.parent.name}": (
+            ast.get_docstring(ast.parse(file.read_text())) or ""
+        ).partition("\n\n")[0]
+        for file in (ROOT / "q1lab").glob("*/__init__.py")
     }
-    assert {name for name in named if name.endswith("/")} == packages - parts_of_the_app
-    modules = {f"q1lab/{file.name}" for file in (ROOT / "q1lab").glob("[!_]*.py")}
-    assert {name for name in named if re.fullmatch(r"q1lab/\w+\.py", name)} == modules
+    lying = sorted(file.name for file in (ROOT / "q1lab").glob("*.py"))
+    assert lying == ["__init__.py", "__main__.py"], "nothing but the entry point is in no room"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab import cli
+from q1lab.commands import cli
 from tests.kit import lab_home, places
 from tests.kit.repos import begun, of_its_own
 

@@ -45,16 +45,16 @@ def test_quick_commands_load_nothing_heavy(args: list[str]) -> None:
     loaded_after(
         "from q1lab.index.store import Store; Store().close()"
     )  # the schema is made once, by sqlite_utils
-    found = loaded_after(f"from q1lab.cli import run; run({args!r})")
+    found = loaded_after(f"from q1lab.commands.cli import run; run({args!r})")
     assert not found & HEAVY
 
 
 @pytest.mark.parametrize(
     "code",
     [
-        "from q1lab.acts import listed\nfrom q1lab.cli import cli\nfor name in listed(): cli.get_command(None, name)",
-        "import q1lab.study.runner",
-        "import q1lab.tracking.history_rows, q1lab.tracking.importing, q1lab.tracking.outside_runs",
+        "from q1lab.ground.command_table import listed\nfrom q1lab.commands.cli import cli\nfor name in listed(): cli.get_command(None, name)",
+        "import q1lab.runner.runner",
+        "import q1lab.doors.weights_and_biases.history_rows, q1lab.doors.imports.import_study, q1lab.doors.imports.outside_runs",
         f"from pathlib import Path; from q1lab.week.content import load; load(Path({str(ROOT / 'content')!r}))",
     ],
     ids=["every command", "the runner", "what W&B gets", "the week"],

@@ -15,16 +15,16 @@ from typing import Any
 
 import pytest
 
-from q1lab.compare import cache, columns
 from q1lab.documents.comparison_tables import study_facts
-from q1lab.index import ingest
+from q1lab.doors.weights_and_biases.history_rows import Projection
+from q1lab.index import ingest_events
 from q1lab.index.store import Store
+from q1lab.planning import command_draft
 from q1lab.study import studies
 from q1lab.study.events import MOST_NUMBERS, read_new, sound
 from q1lab.study.metric import VAL_LOSS
-from q1lab.tracking.history_rows import Projection
-from q1lab.trainers import command_draft
 from q1lab.tui.widgets.loss_chart import LossChart
+from q1lab.verdict import arm_columns, comparison_cache
 from tests.kit.commands import q1lab
 from tests.kit.lab_home import app, open_lab, until
 from tests.kit.toy_column import ITERS, PER_ITER
@@ -90,10 +90,10 @@ def test_page_and_picture_draw_each_of_them_that_differs_between_the_arms(
 def test_a_column_is_in_every_table_of_costs(
     trained: studies.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(columns, "COLUMNS", (*columns.COLUMNS, ITERS, PER_ITER))
+    monkeypatch.setattr(arm_columns, "COLUMNS", (*arm_columns.COLUMNS, ITERS, PER_ITER))
     with Store() as store:
         store.db.execute("DELETE FROM results")
-        found = cache.compare(store, trained)
+        found = comparison_cache.compare(store, trained)
     assert found.arms["baseline"].costs["iters"] == 6
     q1lab("compare", trained.id, "--html", "page.html")
     published = study_facts(found).costs_table
@@ -135,9 +135,9 @@ def test_the_names_of_one_run_are_bounded_and_its_own_are_its_own() -> None:
     }
     first = event(numbers={**names, **{f"n{n}": n for n in range(60)}})
     more = event(train_loss=2.0, numbers={f"more{n}": 10**400 for n in range(60)})
-    points = list(ingest.metrics_of([first, more], VAL_LOSS))
-    pieces = list(ingest.metrics_of([first], VAL_LOSS))
-    pieces += ingest.metrics_of([more], VAL_LOSS, {name for name, _, _ in pieces})
+    points = list(ingest_events.metrics_of([first, more], VAL_LOSS))
+    pieces = list(ingest_events.metrics_of([first], VAL_LOSS))
+    pieces += ingest_events.metrics_of([more], VAL_LOSS, {name for name, _, _ in pieces})
     assert points == pieces
     assert len(points) == MOST_NUMBERS + 1
     assert [point for point in points if point[0] in names] == [
@@ -145,7 +145,7 @@ def test_the_names_of_one_run_are_bounded_and_its_own_are_its_own() -> None:
         ("train_loss", 1, 2.0),
     ]
     assert ("more0", 1, None) in points
-    assert list(ingest.metrics_of([event(numbers=[1])], VAL_LOSS)) == []
+    assert list(ingest_events.metrics_of([event(numbers=[1])], VAL_LOSS)) == []
 
 
 def test_what_a_run_reported_is_known_without_reading_its_points(tmp_path: Path) -> None:

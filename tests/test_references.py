@@ -19,13 +19,19 @@ from typing import NamedTuple
 import click
 import pytest
 
-from q1lab import acts
-from q1lab.cli import cli
+from q1lab.commands.cli import cli
+from q1lab.ground import command_table
 from q1lab.tui.keys import KEYS, key_name
 from tests.kit.places import ROOT
 
 CODE = ("q1lab/", "labs/", "tools/", "benchmarks/")
-PEOPLE = ("*.md", "docs/*.md", "content/*.md", "content/*/*.md", "q1lab/skill/**/*.md")
+PEOPLE = (
+    "*.md",
+    "docs/*.md",
+    "content/*.md",
+    "content/*/*.md",
+    "q1lab/commands/skill_pages/**/*.md",
+)
 EXAMPLES = {
     "MODIFICATION-NAME.md",
     "base_train.py",
@@ -178,7 +184,7 @@ def stale_commands(unit: Unit) -> Iterator[Named]:
         return
     for part in re.split(r" && | \|\|? |; | > ", unit.text.removeprefix("Example: ")):
         words = re.sub(r"^(\$ |!|\w+=\S+ )*", "", part).partition("  #")[0].split(" ")
-        if words[0] in acts.listed() and any(word.startswith("--") for word in words):
+        if words[0] in command_table.listed() and any(word.startswith("--") for word in words):
             words.insert(0, "q1lab")
         if words[0].startswith("--"):
             yield 0, words[0], re.split(r"[=\[]", words[0])[0] not in all_options()

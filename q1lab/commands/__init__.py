@@ -1,2 +1,4 @@
-"""One module a command family; q1lab.cli registers them by name and imports them when they are
-asked for."""
+"""The command line: a module for each family of commands, imported when it is called.
+
+It imports every room but the doors.
+"""

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from q1lab import acts
 from q1lab.commands._store import opened
-from q1lab.errors import FAILED, OK, Problem
-from q1lab.files import plain, whole
-from q1lab.repository import NoRepository, Repository
-from q1lab.week.model import Week
+from q1lab.ground import command_table
+from q1lab.ground.errors import FAILED, OK, Problem
+from q1lab.ground.files import plain, whole
+from q1lab.ground.git_repository import NoRepository, Repository
+from q1lab.week.syllabus import Week
 
 if TYPE_CHECKING:
     from q1lab.documents.change import Change, Saved
@@ -94,7 +94,7 @@ class Writing:
 
 def week() -> Week:
     """The week of ``--content``, of the settings, or the one that ships."""
-    from q1lab import config, paths
+    from q1lab.ground import config, paths
     from q1lab.week import content
 
     context = click.get_current_context(silent=True)
@@ -107,7 +107,7 @@ def week() -> Week:
 def looked(act: str, what: object, variant: str = "") -> None:
     """Note that what a command was asked to show has been shown: a step of the week may wait for
     it. What can't be noted is no reason to fail."""
-    from q1lab.journal import evidence
+    from q1lab.week import evidence
 
     with contextlib.suppress(Problem), opened() as store:
         evidence.note_looked(store, week().label, act, str(what), variant)
@@ -115,7 +115,7 @@ def looked(act: str, what: object, variant: str = "") -> None:
 
 def folder_of(given: Path | None) -> Path:
     """``--repo``, else the configured repository, else where one stands."""
-    from q1lab import config
+    from q1lab.ground import config
 
     return whole(given or config.load().repo or Path.cwd())
 
@@ -123,7 +123,7 @@ def folder_of(given: Path | None) -> Path:
 def repository(how: Writing) -> tuple[Path, Repository | None]:
     """(the folder to write in, its repository or None with --no-commit). Offers ``git init`` where
     there is none."""
-    from q1lab.repository import init
+    from q1lab.ground.git_repository import init
 
     folder = folder_of(how.repo)
     try:
@@ -272,7 +272,7 @@ def act(
 ) -> dict[str, Any]:
     """Write and commit, asking for a yes where one is missing. Says what happened (unless
     ``quiet``) and returns it as plain types."""
-    from q1lab.repository import NeedsYes
+    from q1lab.ground.git_repository import NeedsYes
 
     if not (how.dry_run or how.yes) and proposal.repo is not None:
         _ask_first(proposal)
@@ -303,7 +303,7 @@ def act(
 def _ask_first(proposal: Change) -> None:
     """Show the commit before it is made, and ask, unless the learner has said that they don't want
     to be asked. Problem when the answer is no, and when none comes."""
-    from q1lab import config
+    from q1lab.ground import config
 
     changing = proposal.pending()
     if proposal.claims and changing:
@@ -353,7 +353,7 @@ def _tell(done: Saved, proposal: Change, how: Writing) -> None:
 
 
 def entry(
-    act: Callable[..., acts.Said],
+    act: Callable[..., command_table.Said],
     *,
     known: Callable[[Store, Week], Mapping[str, str]] | None = None,
 ) -> Callable[..., int]:

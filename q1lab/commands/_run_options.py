@@ -11,10 +11,10 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from q1lab.errors import Problem
-from q1lab.files import expanded
-from q1lab.study import loop as loops
-from q1lab.study.loop import Loop
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import expanded
+from q1lab.study import command_arms as loops
+from q1lab.study.command_arms import Loop
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -8,7 +8,7 @@ import time
 
 import click
 
-from q1lab.index.ingest import Looked, Tell
+from q1lab.index.ingest_events import Looked, Tell
 from q1lab.index.store import Store
 
 SILENT = 0.3

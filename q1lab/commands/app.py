@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from q1lab import config, paths
-from q1lab.errors import Problem
+from q1lab.ground import config, paths
+from q1lab.ground.errors import Problem
 
 if TYPE_CHECKING:
-    from q1lab.tui.setup import Setup
+    from q1lab.tui.app_setup import Setup
 
 
 def start_app(session: str | None, content: Path | None) -> None:
@@ -49,13 +49,12 @@ def start_app(session: str | None, content: Path | None) -> None:
 def prepare(session: str | None, folder: Path | None) -> Setup:
     """Everything the app is given: config, week, and what the database knows. Problem for bad
     input."""
-    from q1lab.index import lost
+    from q1lab.index import lost_lines
     from q1lab.index.store import Store
-    from q1lab.journal import evidence
+    from q1lab.tui.app_setup import Setup
     from q1lab.tui.keys import check_keymap
-    from q1lab.tui.setup import Setup
     from q1lab.tui.snapshot import Snapshot
-    from q1lab.week import content
+    from q1lab.week import content, evidence
 
     paths.ensure_home()
     settings = config.load()
@@ -67,6 +66,6 @@ def prepare(session: str | None, folder: Path | None) -> Setup:
     if paths.database().exists() or paths.journal().exists():
         with Store() as store:
             first = Snapshot(evidence.read(store, week))  # the studies come with the first look
-            lacks = lost.told(store.file, store.journal)
+            lacks = lost_lines.told(store.file, store.journal)
             notice = store.notice or "\n".join(lacks)
     return Setup(week, settings, session_id, first, notice=notice)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from q1lab.acts import Said
 from q1lab.commands import _documents as shared
 from q1lab.commands._store import opened
-from q1lab.errors import OK
-from q1lab.files import whole
+from q1lab.ground.command_table import Said
+from q1lab.ground.errors import OK
+from q1lab.ground.files import whole
 from q1lab.index.store import Store
-from q1lab.journal import artifacts
-from q1lab.journal.artifacts import ARTIFACT_KINDS
-from q1lab.week.model import Week
+from q1lab.week.lists import artifacts
+from q1lab.week.lists.artifacts import ARTIFACT_KINDS
+from q1lab.week.syllabus import Week
 
 
 @click.group(

@@ -25,9 +25,9 @@ def card(output: Path | None, force: bool) -> None:
     """
     from q1lab.commands._store import opened
     from q1lab.documents import kpi_sources
-    from q1lab.files import not_a_file
-    from q1lab.journal import card as cards
-    from q1lab.own_writes import write_out
+    from q1lab.ground.files import not_a_file
+    from q1lab.ground.write_intents import write_out
+    from q1lab.week import progress_card as cards
 
     week = shared.week()
     with opened() as store:

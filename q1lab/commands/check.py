@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 from q1lab.commands._output import fitted
-from q1lab.errors import USAGE, Problem
-from q1lab.files import plain
+from q1lab.ground.errors import USAGE, Problem
+from q1lab.ground.files import plain
 from q1lab.study import variants
 
 if TYPE_CHECKING:
-    from q1lab.model.checks import CheckReport, CheckResult
+    from q1lab.week.own_model.run_checks import CheckReport, CheckResult
 
 
 @click.command(
@@ -62,7 +62,7 @@ def check(file: Path, for_: str | None, watch: bool, as_json: bool) -> int:
 
 
 def _once(file: Path, for_: str | None, as_json: bool) -> int:
-    from q1lab.model.checks import run_checks
+    from q1lab.week.own_model.run_checks import run_checks
 
     report = run_checks(file, for_, on_result=(lambda result: None) if as_json else show)
     chosen = _note(file, report)
@@ -87,7 +87,7 @@ def _note(file: Path, report: CheckReport) -> str | None:
     from q1lab.commands import _documents as shared
     from q1lab.commands._store import opened
     from q1lab.index import learner_tables
-    from q1lab.journal import evidence
+    from q1lab.week import evidence
 
     if report.passed and report.unusable is None:
         # Whatever is wrong with a week or the database, the checks have their own result.
@@ -114,7 +114,7 @@ def show(result: CheckResult) -> None:
 def summary(report: CheckReport, file: str, chosen: str | None = None) -> str:
     """How the checks ended, for what, and after success the next command. ``chosen`` is the week's
     modification."""
-    from q1lab.model.checks import next_command
+    from q1lab.week.own_model.run_checks import next_command
 
     said = f"\n{Path(report.file).name}, as {report.for_}: {report.summary}"
     if not report.passed:

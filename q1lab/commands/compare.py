@@ -10,13 +10,13 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json
 from q1lab.commands._store import opened
-from q1lab.errors import OK
+from q1lab.ground.errors import OK
 from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.study.studies import Study
 
 if TYPE_CHECKING:
-    from q1lab.compare.budget import AtBudget, What
+    from q1lab.verdict.equal_budget import AtBudget, What
 
 
 @click.command(
@@ -61,23 +61,23 @@ def compare(
 ) -> int:
     """The comparison of STUDY, with its verdict; of a modification's name, that of its newest study
     with three pairs or more (default: the latest of all)."""
-    from q1lab.compare import cache
+    from q1lab.verdict import comparison_cache
 
-    chosen = studies.load(cache.named(study) if study else studies.latest())
+    chosen = studies.load(comparison_cache.named(study) if study else studies.latest())
     with opened() as store:
         answer = None
         if what is not None:
-            from q1lab.compare import budget
+            from q1lab.verdict import equal_budget
 
-            _, answer = budget.read(store, chosen, what)
+            _, answer = equal_budget.read(store, chosen, what)
         if plot is not None:
             draw(store, chosen, plot, answer, force=force)
         if page is not None:
-            from q1lab.documents import comparison
+            from q1lab.documents import comparison_page
             from q1lab.documents.change import public_mode
-            from q1lab.own_writes import write_out
+            from q1lab.ground.write_intents import write_out
 
-            made = comparison.page(store, chosen, answer)
+            made = comparison_page.page(store, chosen, answer)
             write_out(page, made, mode=public_mode(), force=force)
         show(store, chosen, as_json=as_json, answer=answer)
         if plot is not None and not as_json:
@@ -91,19 +91,19 @@ def compare(
 def show(store: Store, study: Study, *, as_json: bool, answer: AtBudget | None = None) -> None:
     """Print a study's comparison: JSON, or the verdict block; below it the answer at an equal
     budget, if given."""
-    from q1lab.compare import budget, wording
-    from q1lab.compare.cache import compare as make
+    from q1lab.verdict import equal_budget, wording
+    from q1lab.verdict.comparison_cache import compare as make
 
     record = make(store, study)
     if as_json:
         facts = wording.to_json(record)
         if answer is not None:
-            facts["at"] = {**answer.to_dict(), "told": budget.told(answer, record)}
+            facts["at"] = {**answer.to_dict(), "told": equal_budget.told(answer, record)}
         print_json(facts)
         return
     from rich.console import Console
 
-    from q1lab.compare.terminal import rich_lines
+    from q1lab.verdict.terminal_text import rich_lines
 
     console = Console(highlight=False)
     console.print()
@@ -111,7 +111,7 @@ def show(store: Store, study: Study, *, as_json: bool, answer: AtBudget | None =
         console.print(line, soft_wrap=True)
     if answer is not None:
         console.print()
-        for sentence in budget.told(answer, record):
+        for sentence in equal_budget.told(answer, record):
             click.echo(click.wrap_text(sentence, min(console.width, 100), "  ", "    "))
 
 
@@ -120,11 +120,14 @@ def draw(
 ) -> None:
     """Draw both arms' loss curves and the forest plot of the difference; with an answer at an equal
     budget the curves over what they cost."""
-    from q1lab.compare import cache, charts
-    from q1lab.own_writes import write_out
+    from q1lab.ground.write_intents import write_out
+    from q1lab.verdict import charts, comparison_cache
 
     form = charts.form_of(path)
     drawn = charts.comparison_figure(
-        cache.compare(store, study), cache.curves(store, study), form, answer=answer
+        comparison_cache.compare(store, study),
+        comparison_cache.curves(store, study),
+        form,
+        answer=answer,
     )
     write_out(path, drawn, force=force)

@@ -7,11 +7,11 @@ import json
 
 import click
 
-from q1lab import config as settings
-from q1lab import paths
 from q1lab.commands._output import fitted
-from q1lab.errors import Problem
-from q1lab.files import plain
+from q1lab.ground import config as settings
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import plain
 
 
 @click.command(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from q1lab.errors import FAILED, Problem
-from q1lab.files import plain
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import plain
 
 
 @click.group(epilog="Example: q1lab content check my-week")
@@ -37,10 +37,10 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
     \b
     Exit codes: 0 nothing is wrong, 1 something is, 2 DIR is no folder.
     """
-    from q1lab.journal.kpis import COUNTERS
-    from q1lab.paths import models_dir
+    from q1lab.ground.paths import models_dir
     from q1lab.study import variants
     from q1lab.week.content import check, load
+    from q1lab.week.lists.kpis import COUNTERS
 
     if not folder.is_dir():
         raise Problem(

@@ -6,14 +6,14 @@ import math
 
 import click
 
-from q1lab.acts import Said
 from q1lab.commands import _documents as shared
-from q1lab.files import whole
+from q1lab.ground.command_table import Said
+from q1lab.ground.files import whole
 from q1lab.index.store import Store
 from q1lab.study import corpora
 from q1lab.study.corpora import DEFAULT_DATA
 from q1lab.week import progress
-from q1lab.week.model import Week
+from q1lab.week.syllabus import Week
 
 BLOCK_SIZE = 64
 """The text has to be long enough for one window of the small model."""

@@ -7,9 +7,9 @@ import sys
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.errors import OK
-from q1lab.files import plain
-from q1lab.model import diffs, parents
+from q1lab.ground.errors import OK
+from q1lab.ground.files import plain
+from q1lab.week.own_model import diffs, parents
 
 
 @click.command(

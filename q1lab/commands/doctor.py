@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from q1lab import __version__, paths
+from q1lab import __version__
 from q1lab.commands._output import fitted
-from q1lab.errors import FAILED, OK, OUT_OF_TOUCH, Problem
-from q1lab.files import plain
-from q1lab.study import children
+from q1lab.ground import paths
+from q1lab.ground.errors import FAILED, OK, OUT_OF_TOUCH, Problem
+from q1lab.ground.files import plain
+from q1lab.runner import child_processes
 
 if TYPE_CHECKING:
-    from q1lab.study.engines.choice import Choice
+    from q1lab.study.engine_choice import Choice
 
 PACKAGES = (
     "torch",
@@ -58,8 +59,8 @@ def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
     """Versions, device, bf16, git, disk, and where the files are."""
     choice = None
     if engine or options:
-        from q1lab.config import load
-        from q1lab.study.engines.choice import HERE, choose
+        from q1lab.ground.config import load
+        from q1lab.study.engine_choice import HERE, choose
 
         choice = choose(engine or HERE, None, options, load().engine)
     found = examine() if choice is None else examine_engine(choice)
@@ -79,8 +80,8 @@ def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
 
 def examine_engine(choice: Choice) -> dict[str, Any]:
     """What an engine has and what it lacks, in words."""
-    from q1lab.study.engines.base import OutOfReach, Refused
-    from q1lab.study.engines.choice import engine_of
+    from q1lab.runner.engine import OutOfReach, Refused
+    from q1lab.study.engine_choice import engine_of
 
     found: dict[str, Any] = {"engine": choice.text}
     problems, reached = [], True
@@ -106,8 +107,8 @@ def examine_engine(choice: Choice) -> dict[str, Any]:
 
 def examine() -> dict[str, Any]:
     """Everything that decides whether and how a study can run here."""
-    from q1lab.index import lost
-    from q1lab.study.machine import cores, gpus
+    from q1lab.index import lost_lines
+    from q1lab.runner.machine import cores, gpus
 
     problems: list[str] = []
     found: dict[str, Any] = {
@@ -122,7 +123,7 @@ def examine() -> dict[str, Any]:
         f"{name} is not installed" for name, version in found["packages"].items() if version is None
     ]
     try:
-        answer = children.ask(children.prober(), {"threads": 1})
+        answer = child_processes.ask(child_processes.prober(), {"threads": 1})
         found["device"] = f"{answer['device']} ({answer['device_name']})"
         found["bf16"] = "yes" if answer["bf16"] else "no (training uses another format)"
         found["training_dtype"] = answer["dtype"]
@@ -143,7 +144,7 @@ def examine() -> dict[str, Any]:
         free = shutil.disk_usage(home).free
         found["home"] = str(home)
         found["journal"] = _journal()
-        problems += lost.told(paths.database(), paths.journal())
+        problems += lost_lines.told(paths.database(), paths.journal())
         found["database"] = str(paths.database())
         found["config"] = str(paths.config_file())
         found["free_disk"] = f"{free / 1e9:.1f} GB"

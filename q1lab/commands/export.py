@@ -9,11 +9,11 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json
-from q1lab.compare.export import FORMATS
-from q1lab.errors import FAILED, NOTICES, OK, Problem
+from q1lab.ground.errors import FAILED, NOTICES, OK, Problem
 from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.study.studies import Study
+from q1lab.verdict.result_files import FORMATS
 
 WHOLE = {"notebook": ".ipynb", "archive": ".q1lab.zip"}
 """Formats that hold one study, to train it elsewhere or to take it along, with their suffix."""
@@ -72,9 +72,9 @@ def export(
     `q1lab restore` brings it back, and anybody can check it with `q1lab verify`.
     """
     from q1lab.commands._store import opened
-    from q1lab.compare.export import export as write
-    from q1lab.files import not_a_file, plain
-    from q1lab.index import labels
+    from q1lab.ground.files import not_a_file, plain
+    from q1lab.index import study_labels
+    from q1lab.verdict.result_files import export as write
 
     if bool(study) + everything + (tag is not None) > 1:
         raise Problem("give studies, --all or --tag: one of them")
@@ -84,7 +84,7 @@ def export(
     unreadable: dict[str, str] = {}
     with opened() as store:
         if everything or tag is not None:
-            names = studies.ids() if tag is None else labels.tagged(store, tag)
+            names = studies.ids() if tag is None else study_labels.tagged(store, tag)
             readable, unreadable = studies.sorted_out(names)
             ids = [one.id for one in readable]
         else:
@@ -145,30 +145,30 @@ def _whole(store: Store, ids: list[str], form: str, output: Path | None, force: 
 
 
 def _archive(store: Store, study: Study, path: Path, force: bool) -> None:
-    from q1lab.compare import claim
-    from q1lab.index import labels
+    from q1lab.index import study_labels
     from q1lab.study import bundle
+    from q1lab.verify import claim
 
-    noted = labels.read(store, study.id)
-    made = asdict(noted) if noted != labels.Labels() else {}
+    noted = study_labels.read(store, study.id)
+    made = asdict(noted) if noted != study_labels.Labels() else {}
     bundle.pack(study.id, path, made, claim.evidence(store, study), force=force)
 
 
 def _notebook(store: Store, study: Study, path: Path, force: bool) -> None:
-    from q1lab.files import os_reason
-    from q1lab.index import ingest
-    from q1lab.own_writes import write_out
-    from q1lab.study import notebook
+    from q1lab.ground.files import os_reason
+    from q1lab.ground.write_intents import write_out
+    from q1lab.index import ingest_events
+    from q1lab.study.engine_choice import Choice, engine_of
 
     if not study.trainer.has_model_files:
         raise Problem(f"{study.id} trains by a command, which a notebook does not have")
-    ingest.take_in(store, study)
+    ingest_events.take_in(store, study)
     missing = store.missing(study)
     if not missing:
         raise Problem(f"{study.id} lacks no run; there is nothing to train")
-    make = notebook.packed if path.suffix == ".zip" else notebook.notebook
+    notebook = engine_of(Choice("notebook", "notebook"))
     try:
-        write_out(path, make(study, missing), force=force)
+        write_out(path, notebook.take_along(study, missing, path.suffix), force=force)
     except OSError as error:
         raise Problem(
             f"{study.id} can't be taken along: {error.filename}: {os_reason(error)}", FAILED

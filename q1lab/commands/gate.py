@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from q1lab import gating
 from q1lab.commands._output import tell
 from q1lab.commands._run_options import OwnCommand, by_command
 from q1lab.commands._store import opened
-from q1lab.commands.live import watch
-from q1lab.errors import GATE_STATUS, Problem
-from q1lab.formats import plural, signed
-from q1lab.study import launch
-from q1lab.study import loop as loops
-from q1lab.study.command import Request
+from q1lab.commands.live_progress import watch
+from q1lab.ground.errors import GATE_STATUS, Problem
+from q1lab.ground.text_formats import plural, signed
+from q1lab.planning import gate_proposal
+from q1lab.runner import launch
+from q1lab.study import command_arms as loops
+from q1lab.study.command_line import Request
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
@@ -71,9 +71,9 @@ def gate(
                 launch.stop(study)
                 raise
 
-        found = gating.propose(store, loop, names[0], budget, train, max_cost, how)
+        found = gate_proposal.propose(store, loop, names[0], budget, train, max_cost, how)
     if as_json:
-        click.echo(gating.as_line(found))
+        click.echo(gate_proposal.as_line(found))
     else:
         looks = found.facts["looks"]
         click.echo(f"{names[0]}: {found.words}")

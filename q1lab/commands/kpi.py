@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from q1lab.acts import Said
 from q1lab.commands import _documents as shared
-from q1lab.errors import Problem
+from q1lab.ground.command_table import Said
+from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
-from q1lab.journal import kpis
-from q1lab.journal.kpis import KpiLine
-from q1lab.week.model import Week
+from q1lab.week.lists import kpis
+from q1lab.week.lists.kpis import KpiLine
+from q1lab.week.syllabus import Week
 
 
 @click.command(
@@ -55,7 +55,7 @@ def kpi(
 
 def as_text(lines: list[KpiLine]) -> str:
     """The KPIs as an aligned table; where both numbers come from is a line below each."""
-    from q1lab.formats import count
+    from q1lab.ground.text_formats import count
 
     if not lines:
         return "No KPI yet. Set one: q1lab kpi NAME --target 3 --actual 1"

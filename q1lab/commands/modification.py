@@ -6,7 +6,7 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._store import opened
-from q1lab.errors import FAILED, Problem
+from q1lab.ground.errors import FAILED, Problem
 
 
 @click.command(
@@ -62,8 +62,8 @@ def modification(
     you have trained the one before, and keeps both: their notes, and their documents.
     """
     from q1lab.documents import document_data, proposals
-    from q1lab.journal import choice, evidence
     from q1lab.study import variants
+    from q1lab.week import chosen_variant, evidence
 
     week = shared.week()
     offered = {item.name for item in week.variants}
@@ -74,7 +74,7 @@ def modification(
             name = document_data.chosen(store, week, variant).name
             evidence.show_reference(store, week.label, name)
         if variant in offered and not (how.dry_run or how.yes):
-            _ask_before_changing(choice.question(store, week.label, variant))
+            _ask_before_changing(chosen_variant.question(store, week.label, variant))
         root, found = shared.repository(how)
         proposal = proposals.modification(
             store,

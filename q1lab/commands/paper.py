@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from q1lab.acts import Said
 from q1lab.commands import _documents as shared
 from q1lab.commands._store import opened
-from q1lab.errors import OK
+from q1lab.ground.command_table import Said
+from q1lab.ground.errors import OK
 from q1lab.index.store import Store
-from q1lab.journal import papers
-from q1lab.journal.papers import DEPTHS
-from q1lab.week.model import ARXIV, Week
+from q1lab.week.lists import papers
+from q1lab.week.lists.papers import DEPTHS
+from q1lab.week.syllabus import ARXIV, Week
 
 
 @click.group(

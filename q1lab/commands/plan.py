@@ -10,11 +10,11 @@ import click
 
 from q1lab.commands._output import say
 from q1lab.commands._store import opened
-from q1lab.compare import planner
-from q1lab.errors import OK, Problem
-from q1lab.index import ingest
-from q1lab.study import command, presets, studies
-from q1lab.study.command import Request
+from q1lab.ground.errors import OK, Problem
+from q1lab.index import ingest_events
+from q1lab.study import command_line, presets, studies
+from q1lab.study.command_line import Request
+from q1lab.verdict import pairs_needed
 
 
 @click.command(
@@ -37,21 +37,23 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
     """
     name = Path(variant).stem if variant.endswith(".py") else variant
     with opened() as store:
-        ingest.take_in_all(store)
+        ingest_events.take_in_all(store)
         usual = preset or presets.default_for("cpu")
         there = studies.OnDisk()
-        spread = planner.own(store, name, preset, there) or planner.known(store, name, usual, there)
+        spread = pairs_needed.own(store, name, preset, there) or pairs_needed.known(
+            store, name, usual, there
+        )
     if spread is None:
         raise Problem(
             f"no study of {variant} has three pairs yet, and no figures ship for it at {usual}",
-            next=f"run one first: {command.text(Request(variant, preset=preset))}",
+            next=f"run one first: {command_line.text(Request(variant, preset=preset))}",
         )
-    advice = planner.advise(detect, spread)
+    advice = pairs_needed.advise(detect, spread)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(advice), indent=2))
         return OK
-    begin = command.text(Request(variant, seeds="3", preset=preset)).replace(" --seeds 3", "")
-    *words, begun = planner.told(advice, begin)
+    begin = command_line.text(Request(variant, seeds="3", preset=preset)).replace(" --seeds 3", "")
+    *words, begun = pairs_needed.told(advice, begin)
     for line in words:
         say(line, 0)
     click.echo(begun)

@@ -12,15 +12,15 @@ from typing import Any
 
 import click
 
-from q1lab import formats
-from q1lab.acts import Said
-from q1lab.arguments import Known
 from q1lab.commands import _documents as shared
 from q1lab.commands._store import opened
-from q1lab.errors import FAILED, OK, Problem
+from q1lab.ground import text_formats
+from q1lab.ground.argument_checks import Known
+from q1lab.ground.command_table import Said
+from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.index.store import Store
-from q1lab.journal import posts
-from q1lab.week.model import Week
+from q1lab.week.lists import posts
+from q1lab.week.syllabus import Week
 
 
 @click.group(
@@ -168,7 +168,7 @@ def words_command(file: Path | None, as_json: bool) -> int:
     room = max(16, columns - len("  12345 of 1234  short"))
     width = min(room, max((len(item.title) for item in sections), default=10))
     for item in sections:
-        title = formats.cut(item.title, width)
+        title = text_formats.cut(item.title, width)
         against = f"of {item.budget:>4}  {item.state}" if item.budget else ""
         shared.show(f"{title.ljust(width)}  {item.words:>5} {against}".rstrip())
     together = f"{'together'.ljust(width)}  {total:>5} of {budget:>4}"
@@ -197,11 +197,11 @@ def lint_command(file: Path | None, as_json: bool) -> int:
     bootstrap CI without its seeds. Overrule one with <!-- q1lab:allow the reason --> on its line or
     above its paragraph.
     """
-    from q1lab.documents import open_claims
+    from q1lab.documents import draft_claims
 
     path, _ = _draft(file)
     with opened() as store:
-        found = open_claims.findings(store, shared.week(), path)
+        found = draft_claims.findings(store, shared.week(), path)
     if as_json:
         shared.emit({"file": str(path), "findings": [asdict(item) for item in found]})
     else:
@@ -254,18 +254,18 @@ def preview_command(
 ) -> int:
     """Render the draft as one self-contained HTML page. Nothing in it runs, HTML in the draft is
     shown as text."""
-    from q1lab import paths
-    from q1lab.documents import preview, word_count
+    from q1lab.documents import post_page, word_count
     from q1lab.documents.change import public_mode
-    from q1lab.files import write_atomic
-    from q1lab.own_writes import write_out
+    from q1lab.ground import paths
+    from q1lab.ground.files import write_atomic
+    from q1lab.ground.write_intents import write_out
 
     path, data = _draft(file)
     text = data.decode("utf-8-sig", errors="replace")
     total = sum(item.words for item in word_count.sections(text))
     minutes = max(1, round(total / word_count.WORDS_PER_MINUTE))
     note = f"A preview. {total:,} words, {minutes} min read aloud."
-    page = preview.page(text, path.parent, note)
+    page = post_page.page(text, path.parent, note)
     opens = sys.stdin.isatty() and sys.stderr.isatty() if opening is None else opening
     shared.looked("post preview", path.absolute())
     target = output or paths.home() / "preview" / f"{path.stem}.html"
@@ -307,20 +307,20 @@ def export_command(
     as_json: bool,
 ) -> int:
     """The draft as a place takes it: without q1lab's marks, with front matter."""
-    from q1lab.documents import export
+    from q1lab.documents import post_export
     from q1lab.documents.change import public_mode
-    from q1lab.files import utc_now
-    from q1lab.own_writes import write_out
+    from q1lab.ground.files import utc_now
+    from q1lab.ground.write_intents import write_out
 
     path, data = _draft(file)
     week = shared.week()
     with opened() as store:
         kept = posts.of_week(store, week.label)
-    made = export.export(
+    made = post_export.export(
         data.decode("utf-8-sig", errors="replace"),
         date=(kept and kept["published"]) or utc_now(),
         url=kept["url"] if kept else None,
-        tags=tags or export.TAGS,
+        tags=tags or post_export.TAGS,
         root=week.root,
     )
     target = None
@@ -351,17 +351,17 @@ def _address(store: Store, week: Week) -> Mapping[str, str]:
 @partial(shared.entry, known=_address)
 def publish_command(store: Store, week: Week, url: str) -> Said:
     """Record the canonical address of the post: the one that every channel links to."""
-    from q1lab.documents import open_claims
+    from q1lab.documents import draft_claims
     from q1lab.documents import post as documents
 
     empty = documents.note_empty(store, week.label)
     found = posts.publish(store, week.label, url)
-    open_ = open_claims.of_post(store, week, found)
+    open_ = draft_claims.of_post(store, week, found)
     return Said(
         "Recorded. Cross-posts link to this address.",
         _board(found),
         {"post": found, "findings": [asdict(item) for item in open_]},
-        open_claims.told(found, open_, empty),
+        draft_claims.told(found, open_, empty),
     )
 
 
@@ -395,12 +395,12 @@ def share_command(
 
 
 def _text(store: Store, week: Week, channel: str) -> Said:
-    from q1lab.documents import channels
+    from q1lab.documents import channel_posts
     from q1lab.documents import post as documents
 
     url = posts.published(store, week.label)["url"]
     record = documents.gather(store, week)
-    text = channels.channel_text(posts.channel_name(channel), record, url, week.root)
+    text = channel_posts.channel_text(posts.channel_name(channel), record, url, week.root)
     size = f"{text.length} of {text.limit} characters ({text.counted})"
     return Said(size, [text.text], asdict(text), [size])
 

@@ -9,8 +9,8 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import say
 from q1lab.commands._store import opened
-from q1lab.errors import OK, Problem
-from q1lab.files import plain
+from q1lab.ground.errors import OK, Problem
+from q1lab.ground.files import plain
 from q1lab.study.metric import VAL_LOSS, Metric
 
 
@@ -54,8 +54,8 @@ def predict(
     must be chosen before the runs.
     """
     from q1lab.documents import document_data
-    from q1lab.journal import predictions
     from q1lab.study import variants
+    from q1lab.week.lists import predictions
 
     week, arms = shared.week(), _arms_here()
     with opened() as store:
@@ -90,18 +90,18 @@ def predict(
 
 def _arms_here() -> dict[str, Metric]:
     """The arms of the study.toml in this folder, of which one may be predicted, with its metric."""
-    from q1lab.study import loop
+    from q1lab.study import command_arms
 
     file = Path("study.toml")
     if not file.is_file():
         return {}
-    found = loop.read(file)
+    found = command_arms.read(file)
     return dict.fromkeys(found.arms[1], found.measures)
 
 
 def lines(found: dict[str, object], metric: Metric) -> list[str]:
     """A prediction of a metric, and its earlier versions, as text."""
-    from q1lab.compare.wording import direction_words
+    from q1lab.verdict.wording import direction_words
 
     def one(item: dict[str, object]) -> str:
         confidence = item["confidence"]

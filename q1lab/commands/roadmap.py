@@ -9,7 +9,7 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._store import opened
-from q1lab.errors import OK, Problem
+from q1lab.ground.errors import OK, Problem
 
 
 @click.command(

@@ -10,24 +10,25 @@ from typing import Any
 
 import click
 
-from q1lab import declaring, planning
-from q1lab.commands._asked import resolve
 from q1lab.commands._documents import agrees_to_run
 from q1lab.commands._output import print_json, say, tell
 from q1lab.commands._run_options import OwnCommand, asking, by_command
+from q1lab.commands._run_request import resolve
 from q1lab.commands._store import opened
-from q1lab.commands.live import watch
-from q1lab.compare import wording
-from q1lab.declaring import Declared
-from q1lab.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
-from q1lab.formats import duration
-from q1lab.index import ingest, view
+from q1lab.commands.live_progress import watch
+from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
+from q1lab.ground.text_formats import duration
+from q1lab.index import ingest_events, study_view
 from q1lab.index.store import Store
-from q1lab.study import command, kept, launch, series, studies, turns, variants
-from q1lab.study.command import Request
-from q1lab.study.engines.choice import by_hand
-from q1lab.study.states import ENDED, State
+from q1lab.planning import series_plan, study_plan
+from q1lab.planning.series_plan import Declared
+from q1lab.runner import launch, series_turns
+from q1lab.study import command_line, kept_folder, series, studies, variants
+from q1lab.study.command_line import Request
+from q1lab.study.engine_choice import by_hand
+from q1lab.study.run_states import ENDED, State
 from q1lab.study.studies import Study
+from q1lab.verdict import wording
 
 
 @click.command(
@@ -94,7 +95,7 @@ def run(
         if asked.series is not None:
             return _finish_series(store, asked.series, as_json)
         request = asked.request
-        tell(f"Looking at {planning.trainer_of(request).looks_at} and this machine …", as_json)
+        tell(f"Looking at {study_plan.trainer_of(request).looks_at} and this machine …", as_json)
         if tune:
             tuned = _tune(store, request, tune, as_json)
             if isinstance(tuned, int):
@@ -102,11 +103,11 @@ def run(
             request = tuned
         if asked.axis is not None:
             return _train_series(
-                store, declaring.over(request, *asked.axis, store), detach, as_json
+                store, series_plan.over(request, *asked.axis, store), detach, as_json
             )
         if len(asked.variants) > 1:
             return _train_series(
-                store, declaring.sweep(request, asked.variants, store), detach, as_json
+                store, series_plan.sweep(request, asked.variants, store), detach, as_json
             )
         return _train(store, request, detach, as_json)
 
@@ -114,11 +115,11 @@ def run(
 def _train(store: Store, request: Request, detach: bool, as_json: bool) -> int:
     """Train a study, and print its comparison."""
     try:
-        begun = planning.begin(request, store)
-    except planning.UnseenCommand as unseen:
+        begun = study_plan.begin(request, store)
+    except study_plan.UnseenCommand as unseen:
         if not agrees_to_run(unseen.commands, "--yes runs it"):
             raise Problem("its command was not run") from None
-        begun = planning.begin(replace(request, yes=True), store)
+        begun = study_plan.begin(replace(request, yes=True), store)
     study = begun.study
     if not as_json:
         _announce(study.id, f"{study.variant} against {study.baseline}", [begun], _work(begun))
@@ -132,11 +133,11 @@ def _train(store: Store, request: Request, detach: bool, as_json: bool) -> int:
             return left
     status = _finish(store, study, as_json)
     if begun.kept is not None:
-        tell(kept.outcome(begun.kept, study), False)
+        tell(kept_folder.outcome(begun.kept, study), False)
     return status
 
 
-def _left_alone(begun: planning.Plan, as_json: bool) -> int:
+def _left_alone(begun: study_plan.Plan, as_json: bool) -> int:
     """Say how to come back to a study that trains by itself."""
     study, started = begun.study, bool(begun.missing)
     if as_json:
@@ -152,11 +153,11 @@ def _left_alone(begun: planning.Plan, as_json: bool) -> int:
 def _tune(store: Store, request: Request, key: str, as_json: bool) -> Request | int:
     """Let each arm choose its own value of ``key``: the request with what was chosen, or an exit
     status when the person left."""
-    begun = declaring.begin(declaring.tune(request, key, store), store)
+    begun = series_plan.begin(series_plan.tune(request, key, store), store)
     left = _watch_series(store, begun, as_json)
     if left is not None:
         return left
-    found = declaring.choice(begun.series, store)
+    found = series_plan.choice(begun.series, store)
     one = begun.studies[0]
     names = dict(zip(studies.ARMS, (one.baseline, one.variant), strict=True))
     if not as_json:
@@ -167,7 +168,7 @@ def _tune(store: Store, request: Request, key: str, as_json: bool) -> Request | 
 
 def _train_series(store: Store, made: Declared, detach: bool, as_json: bool) -> int:
     """Train studies that were planned together, and print their table."""
-    begun = declaring.begin(made, store)
+    begun = series_plan.begin(made, store)
     if not detach:
         left = _watch_series(store, begun, as_json)
         return _finish_series(store, begun.series.id, as_json) if left is None else left
@@ -200,7 +201,7 @@ def _watch_series(store: Store, begun: Declared, as_json: bool) -> int | None:
 
 def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
     """Print a series' table; the status says whether every run finished."""
-    from q1lab.compare import series_table
+    from q1lab.verdict import series_table
 
     found = series_table.read(store, series_id)
     if as_json:
@@ -210,7 +211,7 @@ def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
         click.echo("\n".join(["", *series_table.lines(found, width)]))
     left = [one.study for one in found.members if one.study and not one.is_complete]
     if left:
-        line = command.going_on(studies.load(left[0]))
+        line = command_line.going_on(studies.load(left[0]))
         tell(f"q1lab: {series_id} is not done; go on with: {line}", False)
     return FAILED if series_table.bad(found) else UNFINISHED if left else OK
 
@@ -237,7 +238,7 @@ def stop(study: str | None) -> int:
     """Stop STUDY (default: the latest) so that it can go on: each run leaves a checkpoint."""
     chosen = _meant(study)
     if launch.stop(chosen):
-        click.echo(f"{chosen.id} stopped. Go on with: {command.going_on(chosen)}")
+        click.echo(f"{chosen.id} stopped. Go on with: {command_line.going_on(chosen)}")
     else:
         click.echo(f"{chosen.id} is not running.")
     return OK
@@ -252,7 +253,7 @@ def _meant(name: str | None) -> Study:
     return alive[-1] if alive else studies.load(studies.latest())
 
 
-def _announce(name: str, what: str, plans: Sequence[planning.Plan], work: str) -> None:
+def _announce(name: str, what: str, plans: Sequence[study_plan.Plan], work: str) -> None:
     """Say what is declared before it trains, and the notes on it: each once, with whose it is."""
     first = plans[0].study
     seeds = f"{len(first.seeds)} seed{'s' if len(first.seeds) > 1 else ''} each"
@@ -273,7 +274,7 @@ def _announce(name: str, what: str, plans: Sequence[planning.Plan], work: str) -
         say(f"note{whose}: {note}")
 
 
-def _work(plan: planning.Plan) -> str:
+def _work(plan: study_plan.Plan) -> str:
     """How much will train; nothing where nothing does."""
     many, every = len(plan.missing), len(plan.study.runs)
     if not many:
@@ -288,7 +289,7 @@ def _planned(study: Study, as_json: bool) -> int:
         print_json({"study": study.id, "started": False})
         return OK
     say(f"{study.id} is planned; nothing trains here. Next:")
-    click.echo(f"  {command.going_on(study)}")
+    click.echo(f"  {command_line.going_on(study)}")
     return OK
 
 
@@ -300,7 +301,9 @@ def _follow(
     several = len(members) > 1
     # asked before the first is watched: another may begin and end meanwhile
     left = [
-        one for one in members if not several or turns.lacks_runs(one) or launch.is_alive(one.files)
+        one
+        for one in members
+        if not several or series_turns.lacks_runs(one) or launch.is_alive(one.files)
     ]
     at = members[0]
     try:
@@ -323,8 +326,8 @@ def _follow(
         with contextlib.suppress(KeyboardInterrupt):
             for study in members:
                 launch.stop(study)
-                ingest.take_in(store, study)
-            tell(f"Stopped. Go on with: {command.going_on(at)}", as_json)
+                ingest_events.take_in(store, study)
+            tell(f"Stopped. Go on with: {command_line.going_on(at)}", as_json)
         return INTERRUPTED
     return None
 
@@ -335,7 +338,7 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
 
     show(store, study, as_json=as_json)
     study = studies.load(study.id)
-    runs = view.look(store, study, new_events=False).runs
+    runs = study_view.look(store, study, new_events=False).runs
     bad = [run for run in runs if run.state in (State.FAILED, State.CRASHED, State.DIVERGED)]
     left = [run for run in runs if run.state not in ENDED]
     for run in bad:
@@ -346,7 +349,7 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
         why = f" ({', '.join(sorted(others))})" if others else ""
         tell(
             f"q1lab: {study.id} is not done, {len(left)} of {len(runs)} runs are left{why}; go on "
-            f"with: {command.going_on(study)}",
+            f"with: {command_line.going_on(study)}",
             False,
         )
     return FAILED if bad else UNFINISHED if left else OK

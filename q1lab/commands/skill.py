@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from q1lab import acts, paths
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json
-from q1lab.errors import EXIT_STATUS, GATE_STATUS, OK, Problem
-from q1lab.files import proved, read_text
+from q1lab.ground import command_table, paths
+from q1lab.ground.errors import EXIT_STATUS, GATE_STATUS, OK, Problem
+from q1lab.ground.files import proved, read_text
 from q1lab.index import journal
 
 NAME = "q1lab"
@@ -61,10 +61,12 @@ def skill(page: str | None, output: Path | None, force: bool, as_json: bool) -> 
 
 def files() -> dict[str, str]:
     """The skill's files by their names in its folder, SKILL.md first."""
-    folder = paths.PACKAGE / "skill"
+    folder = paths.PACKAGE / "commands" / "skill_pages"
     names = ["SKILL.md", *(f"references/{page}.md" for page in PAGES)]
     made = {
-        "COMMANDS": "\n".join(f"- `q1lab {a.name}`: {a.about}" for a in acts.listed().values()),
+        "COMMANDS": "\n".join(
+            f"- `q1lab {a.name}`: {a.about}" for a in command_table.listed().values()
+        ),
         "EXIT_STATUS": EXIT_STATUS,
         "GATE_STATUS": GATE_STATUS,
         "AGENT": journal.AGENT,
@@ -82,18 +84,18 @@ def files() -> dict[str, str]:
 def write(folder: Path, found: dict[str, str], *, force: bool) -> list[Path]:
     """Write the skill's folder into ``folder``; all of it is looked at before anything is written.
     Problem over a file that q1lab did not write (unless ``force``), and for a link on the way."""
-    from q1lab import own_writes
     from q1lab.documents.change import public_mode
+    from q1lab.ground import write_intents
 
     if not folder.is_dir():
         raise Problem(
             f"there is no folder {folder}", next="make it first, or give another path", file=folder
         )
     to = {proved(folder / NAME / name, folder): text.encode() for name, text in found.items()}
-    with own_writes.writing(None):
+    with write_intents.writing(None):
         for file in to:
-            own_writes.may_write(file, force)
-        own_writes.mean(to)
+            write_intents.may_write(file, force)
+        write_intents.mean(to)
         for file, data in to.items():
-            own_writes.put(file, data, mode=public_mode(), git_dir=None)
+            write_intents.put(file, data, mode=public_mode(), git_dir=None)
     return list(to)

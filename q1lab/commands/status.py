@@ -9,16 +9,17 @@ from dataclasses import asdict
 import click
 
 from q1lab.commands._store import opened
-from q1lab.commands.live import line as live_line
-from q1lab.errors import OK, Problem, notice
-from q1lab.formats import cut_middle, duration
-from q1lab.index import ingest, labels, lost, view
-from q1lab.index.labels import Labels
-from q1lab.index.view import StudyView
-from q1lab.study import launch, studies
-from q1lab.study.states import MARKS, State
+from q1lab.commands.live_progress import line as live_line
+from q1lab.ground.errors import OK, Problem, notice
+from q1lab.ground.text_formats import cut_middle, duration
+from q1lab.index import ingest_events, lost_lines, study_labels, study_view
+from q1lab.index.study_labels import Labels
+from q1lab.index.study_view import StudyView
+from q1lab.runner import launch
+from q1lab.study import studies
+from q1lab.study import wandb_runs as wandb_state
+from q1lab.study.run_states import MARKS, State
 from q1lab.study.studies import Study
-from q1lab.tracking import state as wandb_state
 
 SHOWN = 8
 """Studies that are told about; --json has all."""
@@ -33,24 +34,26 @@ MOST_RUNS = 20
 def status(as_json: bool, tag: str | None) -> int:
     """What runs, what is done, what is next."""
     with opened() as store:
-        for words in lost.told(store.file, store.journal):
+        for words in lost_lines.told(store.file, store.journal):
             notice(words)
-        unreadable = ingest.take_in_all(store)
-        lines = view.lines(store, unreadable=unreadable)
+        unreadable = ingest_events.take_in_all(store)
+        lines = study_view.lines(store, unreadable=unreadable)
         if tag is not None:
-            tagged = labels.tagged(store, tag)
+            tagged = study_labels.tagged(store, tag)
             lines = tuple(line for line in lines if line.id in tagged)
             unreadable = {line.id: unreadable[line.id] for line in lines if line.id in unreadable}
         # the study that a command without a name means comes first
         good = studies.in_order(line.id for line in lines if line.problem is None)[::-1]
         if as_json:
-            views = [view.look(store, studies.load(name), new_events=False) for name in good]
-            told = [record(one, labels.read(store, one.study.id)) for one in views]
+            views = [study_view.look(store, studies.load(name), new_events=False) for name in good]
+            told = [record(one, study_labels.read(store, one.study.id)) for one in views]
             found = {"studies": told, "broken": unreadable}
             click.echo(json.dumps(found, indent=2))
             return OK
-        shown = [view.look(store, studies.load(name), new_events=False) for name in good[:SHOWN]]
-        noted = {one.study.id: labels.read(store, one.study.id) for one in shown}
+        shown = [
+            study_view.look(store, studies.load(name), new_events=False) for name in good[:SHOWN]
+        ]
+        noted = {one.study.id: study_labels.read(store, one.study.id) for one in shown}
     if not lines:
         click.echo(f"No study yet. Start one: q1lab run {_chosen()} --seeds 3")
     for one in shown:
@@ -150,15 +153,15 @@ def next_step(views: list[StudyView]) -> str:
     if newest.alive:
         return f"q1lab attach {newest.study.id}"
     if newest.line.state != "finished":
-        from q1lab.study import command
+        from q1lab.study import command_line
 
-        return command.going_on(newest.study)
+        return command_line.going_on(newest.study)
     ended = [one.study for one in reversed(views) if one.line.state == "finished"]
     mine = [study for study in ended if study.variant == newest.study.variant]
     if len(mine) == 1:
         return f"q1lab compare {newest.study.id}"
     # a small experiment beside the modification is no result to go on with
-    from q1lab.compare.cache import foremost
+    from q1lab.verdict.comparison_cache import foremost
 
     return f"q1lab compare {(foremost(mine, lambda one: len(one.seeds)) or newest.study).id}"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.errors import FAILED, Problem, nearest
-from q1lab.files import os_reason, plain, read_bytes
-from q1lab.week.markdown import FILES
+from q1lab.ground.errors import FAILED, Problem, nearest
+from q1lab.ground.files import os_reason, plain, read_bytes
+from q1lab.week.markdown_reader import FILES
 
 
 @click.command(epilog="Example: q1lab take oracle_rope.py")

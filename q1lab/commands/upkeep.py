@@ -8,12 +8,13 @@ from pathlib import Path
 
 import click
 
-from q1lab import formats, paths
 from q1lab.commands import _documents as shared
 from q1lab.commands._store import opened
-from q1lab.errors import OK, Problem
-from q1lab.files import plain
-from q1lab.index import labels, questions, upkeep
+from q1lab.ground import paths, text_formats
+from q1lab.ground.errors import OK, Problem
+from q1lab.ground.files import plain
+from q1lab.index import study_labels
+from q1lab.record import delete_restore, questions
 from q1lab.study import bundle, studies
 
 YES = click.option("--yes", is_flag=True, help="Don't ask.")
@@ -47,9 +48,9 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
     repository stay as they are.
     """
     with opened() as store:
-        doomed = [upkeep.look(store, name) for name in dict.fromkeys(study)]
+        doomed = [delete_restore.look(store, name) for name in dict.fromkeys(study)]
     for one in doomed:
-        words = f"{one.id}: {formats.size(one.bytes)}"
+        words = f"{one.id}: {text_formats.size(one.bytes)}"
         if one.unreadable:
             words += "; its plan can't be read, so only its name stays on record"
         if one.reused_by:
@@ -59,7 +60,7 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
     if done:
         with opened() as store:
             for one in doomed:
-                upkeep.delete(store, one.id)
+                delete_restore.delete(store, one.id)
     if as_json:
         record = [{"study": one.id, "bytes": one.bytes, "deleted": done} for one in doomed]
         click.echo(json.dumps(record, indent=1))
@@ -95,26 +96,26 @@ def prune(models: bool, days: float, dry_run: bool, yes: bool, as_json: bool) ->
     Losses, verdicts and logs stay. Studies that are running are left alone.
     """
     paths.ensure_home()
-    items = upkeep.plan(models=models, days=days)
+    items = delete_restore.plan(models=models, days=days)
     total = sum(item.bytes for item in items)
     for item in items:
-        line = f"{item.kind:<12} {formats.size(item.bytes):>9}  {item.what}"
+        line = f"{item.kind:<12} {text_formats.size(item.bytes):>9}  {item.what}"
         click.echo(plain(line), err=as_json)
     with opened() as store:
-        taken = upkeep.reusers(store, items)
+        taken = delete_restore.reusers(store, items)
     for sentence in taken:
         click.echo(plain(sentence), err=as_json)
-    done = bool(items) and not dry_run and _agreed(f"Free {formats.size(total)}?", yes)
+    done = bool(items) and not dry_run and _agreed(f"Free {text_formats.size(total)}?", yes)
     if done:
         with opened() as store:
-            upkeep.free(items)
+            delete_restore.free(items)
     if as_json:
         rows = [{"kind": i.kind, "what": i.what, "bytes": i.bytes} for i in items]
         click.echo(json.dumps({"items": rows, "bytes": total, "freed": done}, indent=1))
     elif not items:
         click.echo("nothing to free")
     else:
-        click.echo(f"{'freed' if done else 'would free'} {formats.size(total)}")
+        click.echo(f"{'freed' if done else 'would free'} {text_formats.size(total)}")
     return OK
 
 
@@ -141,17 +142,17 @@ def note(
     """
     studies.load(study)
 
-    def changed(before: labels.Labels) -> labels.Labels:
+    def changed(before: study_labels.Labels) -> study_labels.Labels:
         if missing := [tag for tag in untag if tag not in before.tags]:
             raise Problem(f"{study} has no tag {missing[0]!r}")
         kept = [tag for tag in dict.fromkeys((*before.tags, *tags)) if tag not in untag]
-        return labels.Labels(before.note if text is None else text, tuple(kept))
+        return study_labels.Labels(before.note if text is None else text, tuple(kept))
 
     with opened() as store:
         if text is not None or tags or untag:
-            now = labels.change(store, study, changed)
+            now = study_labels.change(store, study, changed)
         else:
-            now = labels.read(store, study)
+            now = study_labels.read(store, study)
     if as_json:
         click.echo(json.dumps({"study": study, **asdict(now)}, indent=1))
         return OK
@@ -176,15 +177,15 @@ def restore(file: Path, name: str | None) -> int:
     """Bring a study back from FILE, an archive, or a deleted STUDY from the trash, whole or not at
     all."""
     paths.ensure_home()
-    place = None if file.exists() else upkeep.in_trash(str(file))
+    place = None if file.exists() else delete_restore.in_trash(str(file))
     noted = None
     if place is not None:
-        study = studies.load(upkeep.bring_back(place, name))
+        study = studies.load(delete_restore.bring_back(place, name))
     else:
         study, noted = bundle.restore(file, name)
     with opened() as store:
         questions.begin(store, study)
         if noted is not None:
-            labels.change(store, study.id, lambda _: labels.of_record(noted))
+            study_labels.change(store, study.id, lambda _: study_labels.of_record(noted))
     click.echo(plain(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
     return OK

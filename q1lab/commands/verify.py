@@ -10,8 +10,8 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json, say, tell
-from q1lab.errors import NOT_CHECKED, OK, REFUSED_BUNDLE, VERIFY_STATUS, Problem
-from q1lab.files import expanded, plain
+from q1lab.ground.errors import NOT_CHECKED, OK, REFUSED_BUNDLE, VERIFY_STATUS, Problem
+from q1lab.ground.files import expanded, plain
 
 
 @click.command(
@@ -56,18 +56,18 @@ def verify(
     it with the record. That runs the files of the study: read them first. A command is shown and
     asked about.
     """
-    from q1lab import verifying
+    from q1lab.verify import bundle_check
 
     if every and cells is not None:
         raise Problem("--all and --cells: ", next="give one of them")
     drawn = secrets.randbelow(10**6) if number is None else number
     many = None if every else 1 if cells is None else cells
-    how = verifying.How(many, drawn, data and expanded(data))
+    how = bundle_check.How(many, drawn, data and expanded(data))
 
     def agree(commands: str) -> bool:
         return shared.agrees_to_run(commands, "--yes runs it, --cells 0 runs nothing", yes)
 
-    report = verifying.verify(expanded(place), how, lambda text: tell(text, as_json), agree)
+    report = bundle_check.verify(expanded(place), how, lambda text: tell(text, as_json), agree)
     code = REFUSED_BUNDLE if report.refused else NOT_CHECKED if report.unchecked else OK
     if as_json:
         refused = [{"reason": reason, "what": words} for reason, words in report.refused]

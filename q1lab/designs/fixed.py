@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from q1lab.errors import Problem
+from q1lab.ground.errors import Problem
 from q1lab.study.design import Design, TypedSeeds, seeds_text
 
 MOST_TYPED, MOST_FRESH = 1000, 100

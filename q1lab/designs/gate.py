@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Self
 
 from q1lab.designs.fixed import Fixed
-from q1lab.records import at_most
+from q1lab.ground.json_records import at_most
 from q1lab.study.design import Count, Design, Name, seeds_text
 
 

@@ -7,19 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from q1lab.errors import Problem
-from q1lab.records import stored_as
-from q1lab.study import ranges
+from q1lab.ground.errors import Problem
+from q1lab.ground.json_records import stored_as
+from q1lab.study import seed_range
 from q1lab.study.design import Design, TypedSeeds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Range(Design):
-    """The rule of a range is in ``q1lab.study.ranges``, which a runner and a notebook share."""
+    """The rule of a range is in ``q1lab.study.seed_range``, which a runner and a notebook share."""
 
     kind: ClassVar[str] = "range"
 
-    levels: ranges.Range = field(metadata=stored_as("range"))
+    levels: seed_range.Range = field(metadata=stored_as("range"))
 
     @property
     def pairs(self) -> tuple[int, int]:
@@ -38,10 +38,10 @@ class Range(Design):
         return tuple((n, self.levels.alpha) for n in range(self.levels.first, last + 1))
 
     def interval_at(self, differences: Sequence[float]) -> tuple[float, float] | None:
-        return ranges.interval(self.levels, differences)
+        return seed_range.interval(self.levels, differences)
 
     def over_at(self, differences: Sequence[float | None], delta: float | None) -> int | None:
-        return ranges.over_at(self.levels, differences, delta)
+        return seed_range.over_at(self.levels, differences, delta)
 
     def counts(self, differences: Sequence[float | None], delta: float | None) -> tuple[int, ...]:
         """Of the pairs that have ended, in the order of the plan, those up to the deciding look."""
@@ -72,9 +72,9 @@ class Range(Design):
         if first >= most:
             example = f"{first}..{max(first + 5, 12)}"
             raise Problem(f"--seeds {text}: a range goes up, for example {example}")
-        from q1lab.compare import looks
+        from q1lab.statistics import interim_analyses
 
-        looks.check(first, most)
+        interim_analyses.check(first, most)
         return TypedSeeds(cls, tuple(range(most)), first)
 
     @classmethod
@@ -96,11 +96,11 @@ class Range(Design):
     ) -> Self:
         """The level is fixed here, before the first run: a question that was looked at before pays
         for that, and a study that was declared together with others has only its share."""
-        from q1lab.compare import looks
+        from q1lab.statistics import interim_analyses
 
         first, most = typed.fewest, len(typed.seeds)
-        alpha = looks.level(first, most, may_spend())
-        levels = ranges.Range(first, most, alpha, looks.limits(first, most, alpha))
+        alpha = interim_analyses.level(first, most, may_spend())
+        levels = seed_range.Range(first, most, alpha, interim_analyses.limits(first, most, alpha))
         return cls(batches=(seeds,), headline=headline, levels=levels)
 
     def declares(self) -> list[float] | None:

@@ -1,0 +1,5 @@
+"""The documents in the learner's repository, and the pages that the learner shares.
+
+A document is gathered as facts, laid out by a template, then saved and committed as it was shown.
+This room imports the verify room, the planning room and below.
+"""

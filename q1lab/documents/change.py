@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from q1lab import own_writes
-from q1lab.documents import regions
+from q1lab.documents import managed_regions
 from q1lab.documents.templates import Rendered
-from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, proved, read_bytes
+from q1lab.ground import write_intents
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import os_reason, proved, read_bytes
+from q1lab.ground.git_repository import CommitResult, Repository, interrupts_wait
 from q1lab.index.store import Store
-from q1lab.repository import CommitResult, Repository, interrupts_wait
-from q1lab.study import kept
+from q1lab.study import kept_folder
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Change:
             inside = root is not None and path.is_relative_to(root)
             name = path.relative_to(root or path).as_posix() if inside else path.name
             head, *rest = name.split("/")
-            one = f"{head}/{rest[0]}" if head == kept.FOLDER and len(rest) > 1 else name
+            one = f"{head}/{rest[0]}" if head == kept_folder.FOLDER and len(rest) > 1 else name
             places.setdefault(one, []).append(name)
         return ", ".join(
             f"{place} ({len(held)} files)" if len(held) > 1 else held[0]
@@ -141,14 +141,14 @@ def propose(
     old = read(path)
     if old is None or not old.strip():
         new = head(rendered.text.encode())
-        diff = regions.unified(old or b"", new, path.name)
+        diff = managed_regions.unified(old or b"", new, path.name)
         return Change({path: new}, "", repo, diff, root, old is None, tuple(rendered.regions))
-    done = regions.refresh(
+    done = managed_regions.refresh(
         old,
         rendered.regions,
         where=path.name,
         overwrite=overwrite,
-        append=add_missing or not regions.find(old, path.name),
+        append=add_missing or not managed_regions.find(old, path.name),
     )
     stays = () if overwrite else done.edited
     new = head(done.data)
@@ -156,7 +156,7 @@ def propose(
         {path: new},
         "",
         repo,
-        regions.unified(old, new, path.name),
+        managed_regions.unified(old, new, path.name),
         root,
         changed=(*(name for name in done.changed if name in done.diffs), *done.added),
         edited=stays,
@@ -197,17 +197,17 @@ def save(
             repo.check(files, confirmed=True, dry_run=True)
         return Saved(tuple(path for path in files if before[path] != files[path]), None)
     git_dir = repo.git_dir if repo is not None else None
-    with own_writes.writing(git_dir):
+    with write_intents.writing(git_dir):
         before = {path: read(path) for path in files}
         _prove(files, repo, root)
-        ours = [path for path in files if own_writes.ours(path, before[path])]
+        ours = [path for path in files if write_intents.ours(path, before[path])]
         checked = repo.check(files, confirmed=confirmed, ours=ours) if repo is not None else None
         changed = {path: data for path, data in files.items() if before[path] != data}
         made = [folder for path in changed for folder in _new_folders(path)]
         done: list[Path] = []
         # Without a repository nobody asks whose the rest of an existing file is.
         whole = [path for path in files if repo or before[path] is None or path in ours]
-        own_writes.mean({path: files[path] for path in whole})
+        write_intents.mean({path: files[path] for path in whole})
         try:
             for path, data in changed.items():
                 if read(path) != before[path]:
@@ -217,7 +217,7 @@ def save(
                         next="run the command again",
                         file=path,
                     )
-                own_writes.put(path, data, mode=public_mode(), git_dir=git_dir)
+                write_intents.put(path, data, mode=public_mode(), git_dir=git_dir)
                 done.append(path)
             result = None
             if repo is not None and checked is not None:
@@ -231,7 +231,7 @@ def save(
                     for folder in reversed(made):
                         with contextlib.suppress(OSError):
                             folder.rmdir()
-                    own_writes.mean({path: before[path] or b"" for path in ours})
+                    write_intents.mean({path: before[path] or b"" for path in ours})
                 # else it was cut off after the commit, which has them
             raise
         return Saved(tuple(changed), result)
@@ -252,7 +252,7 @@ def _put_back(path: Path, old: bytes | None, ours: bytes, git_dir: Path | None) 
         if old is None:
             path.unlink()
         else:
-            own_writes.put(path, old, mode=public_mode(), git_dir=git_dir)
+            write_intents.put(path, old, mode=public_mode(), git_dir=git_dir)
 
 
 def _new_folders(path: Path) -> list[Path]:

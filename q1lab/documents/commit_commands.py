@@ -8,15 +8,15 @@ import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from q1lab import acts
-from q1lab.documents import merging, proposals
+from q1lab.documents import merge_change, proposals
 from q1lab.documents import roadmap as roadmaps
 from q1lab.documents.change import Change, read
-from q1lab.errors import Problem
+from q1lab.ground import command_table
+from q1lab.ground.errors import Problem
+from q1lab.ground.git_repository import Repository
 from q1lab.index.store import Store
-from q1lab.repository import Repository
 from q1lab.study import studies
-from q1lab.week.model import Week
+from q1lab.week.syllabus import Week
 
 LOOKING = frozenset({"dry_run", "no_commit"})
 """With one of these no command commits."""
@@ -33,12 +33,12 @@ def commits(argv: Sequence[str]) -> bool:
     return _commit(argv) is not None
 
 
-def _commit(argv: Sequence[str]) -> acts.Asked | None:
+def _commit(argv: Sequence[str]) -> command_table.Asked | None:
     """What is asked for, of a command that commits; None for any other."""
     if list(argv[:1]) != ["q1lab"]:
         return None
     try:
-        asked = acts.parse(argv[1:])
+        asked = command_table.parse(argv[1:])
     except Problem:
         return None
     listing = asked.act.name == "roadmap" and not asked.given & {"tick", "untick"}
@@ -60,13 +60,13 @@ def of_command(argv: Sequence[str], store: Store, week: Week, folder: Path) -> C
     return _maker(asked.act)(store, week, root, repo, **given)
 
 
-def _maker(act: acts.Act) -> Callable[..., Change]:
+def _maker(act: command_table.Act) -> Callable[..., Change]:
     module, _, function = act.commits.partition(":")
     make: Callable[..., Change] = getattr(importlib.import_module(module), function)
     return make
 
 
-def _fields(act: acts.Act) -> set[str]:
+def _fields(act: command_table.Act) -> set[str]:
     """The fields of a command that its maker takes."""
     given = inspect.signature(_maker(act)).parameters.values()
     return {one.name for one in given if one.kind is one.KEYWORD_ONLY}
@@ -79,7 +79,7 @@ def keep(
 
 
 def merge(store: Store, week: Week, root: Path, repo: Repository | None, *, file: Path) -> Change:
-    return merging.typed(file, week.label)
+    return merge_change.typed(file, week.label)
 
 
 def begin_post(

@@ -6,15 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from q1lab.compare import figure, wording
-from q1lab.compare.comparison import Comparison
-from q1lab.compare.report import Sentence, Table, report
-from q1lab.documents.markdown import Md, code, inline, sentence, table
-from q1lab.formats import DASH, MINUS, plural
+from q1lab.documents.markdown_escape import Md, code, inline, sentence, table
+from q1lab.ground.text_formats import DASH, MINUS, plural
 from q1lab.study import corpora
-from q1lab.study.command import overrides_of
+from q1lab.study.command_line import overrides_of
 from q1lab.study.metric import Metric
 from q1lab.study.presets import PRESETS
+from q1lab.verdict import figure, wording
+from q1lab.verdict.comparison import Comparison
+from q1lab.verdict.report_blocks import Sentence, Table, report
 
 KEEP_TOGETHER = "\u00a0"
 

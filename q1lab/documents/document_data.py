@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from q1lab.compare import cache
-from q1lab.compare.cache import compare
-from q1lab.compare.comparison import Comparison
 from q1lab.documents import comparison_tables
-from q1lab.index import learner_tables, results
+from q1lab.index import learner_tables, stored_results
 from q1lab.index.store import Store
-from q1lab.journal import choice, predictions
 from q1lab.study import studies
 from q1lab.study.studies import Study
-from q1lab.week import progress
-from q1lab.week.model import Week
+from q1lab.verdict import comparison_cache
+from q1lab.verdict.comparison import Comparison
+from q1lab.verdict.comparison_cache import compare
+from q1lab.week import chosen_variant, progress
+from q1lab.week.lists import predictions
+from q1lab.week.syllabus import Week
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Chosen:
 
     def trained_by(self, study: Study) -> bool:
         """Whether a study answers for it."""
-        return choice.trained(study.id, study.variant, self.names, self.name)
+        return chosen_variant.trained(study.id, study.variant, self.names, self.name)
 
 
 def chosen(store: Store, week: Week, variant: str | None = None) -> Chosen:
@@ -101,7 +101,7 @@ def comparisons(store: Store, of: Chosen | None = None) -> list[tuple[Study, Com
 
 def foremost(found: Sequence[tuple[Study, Comparison]]) -> tuple[Study, Comparison] | None:
     """The one of ``comparisons`` that answers for the modification."""
-    return cache.foremost(found, lambda one: len(one[0].seeds))
+    return comparison_cache.foremost(found, lambda one: len(one[0].seeds))
 
 
 def study_facts(study: Study, record: Comparison) -> comparison_tables.StudyFacts:
@@ -123,7 +123,7 @@ def numbers(store: Store, week: Week) -> list[float]:
 
     Training losses are left out: there are so many that nearly any number would be one of them.
     """
-    from q1lab.documents.claims import numbers_of
+    from q1lab.documents.claim_lint import numbers_of
 
     known: list[float] = []
     found = comparisons(store)
@@ -133,7 +133,7 @@ def numbers(store: Store, week: Week) -> list[float]:
         known += numbers_of(item)
         known.append(100 * float(item["confidence"] or 0))
     for study, _ in found:
-        known += results.numbers_of_runs(store, study)
+        known += stored_results.numbers_of_runs(store, study)
         known += _before_training(study)
         known.append(math.log(max(1, study.data.vocab_size)))  # the loss of a uniform guess
     done = progress.read(store, week.label)

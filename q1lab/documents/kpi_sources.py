@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from q1lab.documents import roadmap
 from q1lab.documents.document_data import quarter_of
 from q1lab.documents.post import note_empty
-from q1lab.errors import Problem
-from q1lab.files import read_bytes
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import read_bytes
+from q1lab.ground.git_repository import Repository
 from q1lab.index.store import Store
-from q1lab.journal import artifacts, kpis
-from q1lab.repository import Repository
-from q1lab.week.model import Week
+from q1lab.week.lists import artifacts, kpis
+from q1lab.week.syllabus import Week
 
 
 @dataclass(frozen=True)

@@ -12,23 +12,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from q1lab.compare.wording import direction_words
 from q1lab.documents import comparison_tables, document_data, reproduce
 from q1lab.documents.comparison_tables import StudyFacts
 from q1lab.documents.document_data import Answer, Chosen
-from q1lab.documents.markdown import Md
+from q1lab.documents.markdown_escape import Md
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render
-from q1lab.errors import Problem
-from q1lab.files import read_text
-from q1lab.index import questions
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import read_text
 from q1lab.index.store import Store
-from q1lab.journal import evidence, predictions
-from q1lab.model import diffs, parents
+from q1lab.record import questions
 from q1lab.study import studies
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.studies import Study
-from q1lab.week.model import Variant, Week
+from q1lab.verdict.wording import direction_words
+from q1lab.week import evidence
+from q1lab.week.lists import predictions
+from q1lab.week.own_model import diffs, parents
+from q1lab.week.syllabus import Variant, Week
 
 FILE = "MODIFICATION.md"
 TEMPLATE = "modification.md.j2"

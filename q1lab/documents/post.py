@@ -15,12 +15,12 @@ from q1lab.documents import document_data, modification, word_count
 from q1lab.documents.change import read
 from q1lab.documents.comparison_tables import StudyFacts
 from q1lab.documents.document_data import Answer, quarter_of
-from q1lab.documents.markdown import Md
+from q1lab.documents.markdown_escape import Md
 from q1lab.documents.modification import Modification
 from q1lab.documents.templates import Rendered, render
 from q1lab.index.store import Store
-from q1lab.journal import posts
-from q1lab.week.model import Week
+from q1lab.week.lists import posts
+from q1lab.week.syllabus import Week
 
 TEMPLATE = "post.md.j2"
 FOLDER = "posts"
@@ -106,8 +106,8 @@ def note_empty(store: Store, label: str) -> int:
 
 def chart(store: Store, week: Week) -> bytes:
     """The chart of the study that the draft tells, as an SVG. There has to be one."""
-    from q1lab.compare import charts
-    from q1lab.compare.cache import curves
+    from q1lab.verdict import charts
+    from q1lab.verdict.comparison_cache import curves
 
     found = document_data.foremost(
         document_data.comparisons(store, document_data.chosen(store, week))

@@ -12,7 +12,6 @@ from dataclasses import replace
 from itertools import starmap
 from pathlib import Path
 
-from q1lab.compare import claim
 from q1lab.documents import modification as modifications
 from q1lab.documents import post as posts
 from q1lab.documents import reproduce
@@ -20,18 +19,20 @@ from q1lab.documents import retro as retros
 from q1lab.documents import roadmap as roadmaps
 from q1lab.documents.change import Change, Saved, propose, read
 from q1lab.documents.document_data import quarter_of
-from q1lab.documents.regions import find, unified
-from q1lab.errors import Problem
-from q1lab.files import utc_now
-from q1lab.index import journal, questions
+from q1lab.documents.managed_regions import find, unified
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import utc_now
+from q1lab.ground.git_repository import Repository
+from q1lab.index import journal
 from q1lab.index.store import Store
-from q1lab.journal import choice, evidence, predictions
-from q1lab.journal import posts as published
-from q1lab.repository import Repository
-from q1lab.study import kept, studies
+from q1lab.record import questions
+from q1lab.study import kept_folder, studies
 from q1lab.study.studies import Study
-from q1lab.week import progress
-from q1lab.week.model import Week
+from q1lab.verify import claim
+from q1lab.week import chosen_variant, evidence, progress
+from q1lab.week.lists import posts as published
+from q1lab.week.lists import predictions
+from q1lab.week.syllabus import Week
 
 
 def modification(
@@ -46,7 +47,8 @@ def modification(
     keep_study: bool = True,
 ) -> Change:
     """The document of the chosen modification in ``root``, or of ``variant``, which is then chosen:
-    MODIFICATION.md (``choice.document_of``), new or refreshed. Committing it locks the prediction.
+    MODIFICATION.md (``chosen_variant.document_of``), new or refreshed. Committing it locks the
+    prediction.
 
     ``keep_study``: with it goes the folder of the study that it tells of, where that trained a file
     of the learner's: without the files, nobody could train it again.
@@ -65,7 +67,7 @@ def modification(
             if folder and record.reproduce is not None:
                 told = reproduce.told(study, root, keeps=True)
                 record = replace(record, reproduce=replace(told, journal=record.reproduce.journal))
-    path = choice.document_of(store, week.label, record.variant, root / modifications.FILE)
+    path = chosen_variant.document_of(store, week.label, record.variant, root / modifications.FILE)
     made = propose(
         path,
         modifications.document(record, week.root),
@@ -81,7 +83,7 @@ def modification(
             progress.choose(store, week, record.variant)
         told = record.variant if record.chosen else None
         held = record.prediction if "prediction" not in made.edited else None
-        choice.note_document(
+        chosen_variant.note_document(
             store,
             week.label,
             told,
@@ -124,7 +126,7 @@ def _diff_of_files(files: Mapping[Path, bytes], root: Path) -> str:
 
     def shown(path: Path, data: bytes) -> str:
         name, old = str(path.relative_to(root)), read(path)
-        if old is None and path.name != kept.PLAN:
+        if old is None and path.name != kept_folder.PLAN:
             lines = data.count(b"\n")
             what = ", the file as it trained" if path.suffix == ".py" else ""
             return f"--- /dev/null\n+++ {name} (new: {lines} lines{what})\n"

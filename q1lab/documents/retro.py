@@ -13,23 +13,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from q1lab.acts import ACTS
-from q1lab.compare import wording
-from q1lab.compare.scoring import Score, calibration, small_ones
-from q1lab.compare.stats import MIN_FOR_VERDICT
 from q1lab.documents import comparison_tables, document_data, kpi_sources
 from q1lab.documents.document_data import Answer, next_quarter_of, quarter_of
 from q1lab.documents.kpi_sources import Repo
-from q1lab.documents.markdown import Md, inline
+from q1lab.documents.markdown_escape import Md, inline
 from q1lab.documents.post import note_empty
 from q1lab.documents.templates import Rendered, render
-from q1lab.formats import DASH, count, minutes
+from q1lab.ground.command_table import ACTS
+from q1lab.ground.git_repository import Repository
+from q1lab.ground.text_formats import DASH, count, minutes
 from q1lab.index.store import Store
-from q1lab.journal import artifacts, evidence, papers, posts
-from q1lab.journal.kpis import KpiLine
-from q1lab.repository import Repository
-from q1lab.week import clock, progress
-from q1lab.week.model import Week
+from q1lab.statistics.intervals import MIN_FOR_VERDICT
+from q1lab.statistics.prediction_score import Score, calibration, small_ones
+from q1lab.verdict import wording
+from q1lab.week import evidence, progress, study_timer
+from q1lab.week.lists import artifacts, papers, posts
+from q1lab.week.lists.kpis import KpiLine
+from q1lab.week.syllabus import Week
 
 TEMPLATE = "retro.md.j2"
 OVER = 1.25
@@ -195,7 +195,7 @@ def pace_words(parts: Sequence[PartTime]) -> str:
 
 def not_counted(week: Week, done: progress.Progress) -> str:
     """What the timer asks about and nobody has answered, in a sentence; "" for nothing."""
-    question = clock.open_question(done.settings.get("clock"))
+    question = study_timer.open_question(done.settings.get("clock"))
     found = week.find(question.part) if question else None
     if question is None or found is None:
         return ""

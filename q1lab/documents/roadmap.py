@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from q1lab.documents.fences import Fence
-from q1lab.errors import Problem
+from q1lab.documents.code_fences import Fence
+from q1lab.ground.errors import Problem
 
 FILE = "AI_EXPERT_ROADMAP.md"
 

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from q1lab import formats, paths
-from q1lab.documents import markdown
-from q1lab.documents.fences import Fence
-from q1lab.documents.markdown import Md
-from q1lab.errors import FAILED, Problem
+from q1lab.documents import markdown_escape
+from q1lab.documents.code_fences import Fence
+from q1lab.documents.markdown_escape import Md
+from q1lab.ground import paths, text_formats
+from q1lab.ground.errors import FAILED, Problem
 
 
 @dataclass(frozen=True)
@@ -86,40 +86,40 @@ def _environment(folders: tuple[Path, ...], finalize: Callable[[Any], str]) -> A
         finalize=finalize,
     )
     environment.filters.update(
-        answer=markdown.answer,
-        cell=markdown.cell,
-        code=markdown.code,
-        fenced=markdown.fenced,
-        inline=markdown.inline,
-        link=markdown.link,
-        listed=markdown.listed,
-        signed=formats.signed,
-        loss=formats.loss,
-        percent=formats.percent,
+        answer=markdown_escape.answer,
+        cell=markdown_escape.cell,
+        code=markdown_escape.code,
+        fenced=markdown_escape.fenced,
+        inline=markdown_escape.inline,
+        link=markdown_escape.link,
+        listed=markdown_escape.listed,
+        signed=text_formats.signed,
+        loss=text_formats.loss,
+        percent=text_formats.percent,
         quoted=lambda text: json.dumps(text, ensure_ascii=False),
-        shorten=formats.cut_at_word,
-        sketched=markdown.sketched,
-        count=formats.count,
-        minutes=formats.minutes,
-        day=formats.day,
+        shorten=text_formats.cut_at_word,
+        sketched=markdown_escape.sketched,
+        count=text_formats.count,
+        minutes=text_formats.minutes,
+        day=text_formats.day,
     )
-    environment.globals["table"] = markdown.table
+    environment.globals["table"] = markdown_escape.table
     return environment
 
 
 def _as_markdown(value: Any) -> str:
-    return "" if value is None else markdown.inline(value)
+    return "" if value is None else markdown_escape.inline(value)
 
 
 def _as_text(value: Any) -> str:
-    from q1lab.files import plain
+    from q1lab.ground.files import plain
 
     return "" if value is None else plain(str(value))
 
 
 def _region(regions: dict[str, str]) -> Callable[..., Md]:
     def region(name: str, caller: Callable[[], str]) -> Md:
-        from q1lab.documents.regions import block
+        from q1lab.documents.managed_regions import block
 
         body = _tidy(caller())
         regions[name] = body

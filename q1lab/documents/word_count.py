@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from q1lab.documents.fences import Fence
+from q1lab.documents.code_fences import Fence
 
 WORDS_PER_MINUTE = 150
 """Reading aloud."""

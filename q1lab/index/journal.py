@@ -34,8 +34,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from q1lab.errors import FAILED, Problem
-from q1lab.files import (
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import (
     locked,
     not_a_file,
     open_regular,

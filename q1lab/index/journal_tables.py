@@ -2,7 +2,7 @@
 
 ``fold`` is given a body (see journal.py) and a connection inside a transaction. Folding all bodies
 into empty tables gives the same rows whenever it is done, so the tables can be thrown away. A body
-that makes no sense (entry.py) raises; the reader counts it as damaged and goes on.
+that makes no sense (entry_fields.py) raises; the reader counts it as damaged and goes on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from q1lab.index import entry
+from q1lab.index import entry_fields
 from q1lab.index.journal import Body
 
 OWN_TABLES = (
@@ -48,10 +48,10 @@ SENSELESS = (KeyError, ValueError, sqlite3.Error)
 
 def fold(db: sqlite3.Connection, body: Body) -> bool:
     """Take one act into the tables; False when this version knows no such act."""
-    if not entry.checked(body):
+    if not entry_fields.checked(body):
         return False
     act = body["act"]
-    folded = _written if entry.is_document(act) else FOLDS[act]
+    folded = _written if entry_fields.is_document(act) else FOLDS[act]
     if isinstance(folded, str):
         db.execute(folded, body)
     else:

@@ -1,8 +1,8 @@
 """What the learner did in the week: ticks, answers, minutes, the variant, its hints, the retro.
 
 Here are the questions to the tables, and the acts that go on record; what they mean is in
-week/progress.py and model/learner.py. Every act is in the journal before its function returns (or
-when the ``store.act()`` ends that the caller began).
+week/progress.py and week/own_model/model_file.py. Every act is in the journal before its
+function returns (or when the ``store.act()`` ends that the caller began).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-from q1lab import paths
-from q1lab.files import read_json, write_atomic
+from q1lab.ground import paths
+from q1lab.ground.files import read_json, write_atomic
 from q1lab.index.store import Row, Store
 
 # ── steps

@@ -18,9 +18,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from q1lab import paths
-from q1lab.errors import FAILED, Problem, notice
-from q1lab.files import (
+from q1lab.ground import paths
+from q1lab.ground.errors import FAILED, Problem, notice
+from q1lab.ground.files import (
     locked,
     os_reason,
     private_folder,
@@ -30,12 +30,12 @@ from q1lab.files import (
     sync_folder,
     utc_now,
 )
-from q1lab.index import journal, journal_tables, lost
-from q1lab.index.entry import FOLDED, MARK, UNREAD
-from q1lab.study.states import MISSING, State
+from q1lab.index import journal, journal_tables, lost_lines
+from q1lab.index.entry_fields import FOLDED, MARK, UNREAD
+from q1lab.study.run_states import MISSING, State
 
 if TYPE_CHECKING:  # a tick needs no study
-    from q1lab.index.ingest import Tell
+    from q1lab.index.ingest_events import Tell
     from q1lab.study.studies import Study
 
 SCHEMA = 9
@@ -255,7 +255,7 @@ class Store:
         """Copy the index beside before it is made anew, where it knows lines that the journal has
         lost; returns what to say."""
         with refusals(f"cannot copy {self.file}"):
-            return lost.keep(self.file, self.journal)
+            return lost_lines.keep(self.file, self.journal)
 
     def _news(self, mark: journal.Mark) -> journal.News | None:
         """What is new in the journal; None when it is another file than before."""

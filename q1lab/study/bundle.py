@@ -10,7 +10,7 @@
     labels.json, wandb/runs.json  the learner's note and tags, the runs at W&B
     journal.jsonl                 the journal as it is handed out, up to the study's own line
 
-The list says besides what the study claims (compare/claim.py) and what it was trained with.
+The list says besides what the study claims (verify/claim.py) and what it was trained with.
 
 It lies plain in a learner's repository (`q1lab keep`), or travels as a zip (`q1lab export`, what
 comes back from a notebook). Reading trusts nothing: names, kinds, sizes and hashes are checked, and
@@ -36,9 +36,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from q1lab import __version__, paths
-from q1lab.errors import FAILED, Problem
-from q1lab.files import (
+from q1lab import __version__
+from q1lab.ground import paths
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import (
     not_a_file,
     open_regular,
     os_reason,

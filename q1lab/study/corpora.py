@@ -9,9 +9,9 @@ import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from q1lab import paths
-from q1lab.errors import FAILED, USAGE, Problem
-from q1lab.files import expanded, read_bytes, refusals, sha256_file, whole, write_atomic
+from q1lab.ground import paths
+from q1lab.ground.errors import FAILED, USAGE, Problem
+from q1lab.ground.files import expanded, read_bytes, refusals, sha256_file, whole, write_atomic
 
 if TYPE_CHECKING:
     from q1lab.study.studies import Data
@@ -57,7 +57,7 @@ def keep(label: str, raw: bytes, block_size: int) -> Data:
     """Check a corpus's bytes and store them under their hash."""
     import hashlib
 
-    from q1lab.study.sameness import training_text
+    from q1lab.study.identity import training_text
     from q1lab.study.studies import Data
 
     try:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Self
 
-from q1lab.records import one_of, stored_as, text, whole
-from q1lab.study.kinds import Part
+from q1lab.ground.json_records import one_of, stored_as, text, whole
+from q1lab.study.part_registry import Part
 
 MOST_SEEDS = 10_000
 """Seeds that a study may plan."""

@@ -26,10 +26,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from q1lab.errors import notice
-from q1lab.files import open_regular, os_reason, plain
+from q1lab.ground.errors import notice
+from q1lab.ground.files import open_regular, os_reason, plain
 from q1lab.study.metric import Metric
-from q1lab.study.states import ENDED, State
+from q1lab.study.run_states import ENDED, State
 
 Event = dict[str, Any]
 

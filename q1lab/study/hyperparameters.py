@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from q1lab import records
+from q1lab.ground import json_records
 
 WHOLE = (
     *("max_iters", "batch_size", "block_size", "n_layer", "n_head", "n_embd"),
@@ -21,10 +21,10 @@ def hyperparameter(key: str, value: Any) -> Any:
     """``value`` where it is one that q1lab can compute with. ValueError when it isn't."""
     if key == "max_iters" and value == 0:  # not known before they have ended
         return value
-    if key in WHOLE and records.load(int, value, key) < 1:
+    if key in WHOLE and json_records.load(int, value, key) < 1:
         raise ValueError(f"{key} is {value}, and must be 1 or more")
     if key in NUMBERS:
-        records.load(float, value, key)
-    if key in (*WHOLE, *NUMBERS) and abs(value) >= records.LARGEST:
+        json_records.load(float, value, key)
+    if key in (*WHOLE, *NUMBERS) and abs(value) >= json_records.LARGEST:
         raise ValueError(f"{key} is {value}, and is too large")
     return value

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from q1lab.files import is_locked
-from q1lab.paths import RunPaths, StudyPaths
-from q1lab.study.engines import state
+from q1lab.ground.files import is_locked
+from q1lab.ground.paths import RunPaths, StudyPaths
+from q1lab.study import engine_state
 
 
 def is_alive(files: StudyPaths | RunPaths) -> bool:
@@ -14,8 +14,8 @@ def is_alive(files: StudyPaths | RunPaths) -> bool:
     if is_locked(files.lock):
         return True
     if isinstance(files, StudyPaths):
-        return state.lives(files.root)
-    return state.run_lives(files.root.parent.parent, files.root.name)
+        return engine_state.lives(files.root)
+    return engine_state.run_lives(files.root.parent.parent, files.root.name)
 
 
 def has_runner(files: StudyPaths) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from q1lab.files import plain
-from q1lab.records import one_of, text
+from q1lab.ground.files import plain
+from q1lab.ground.json_records import one_of, text
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from q1lab.records import at_most, stored_as, text
-from q1lab.study.description import Description
-from q1lab.study.kinds import Part
+from q1lab.ground.json_records import at_most, stored_as, text
 from q1lab.study.metric import Metric
+from q1lab.study.part_registry import Part
 from q1lab.study.series import Series
+from q1lab.study.trainer_description import Description
 
 FULL_NAMES = {"val loss": "validation loss"}
 

@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from q1lab.errors import Problem, nearest
-from q1lab.records import LARGEST
+from q1lab.ground.errors import Problem, nearest
+from q1lab.ground.json_records import LARGEST
 from q1lab.study.hyperparameters import NUMBERS, WHOLE
 
 Config = dict[str, Any]

@@ -3,7 +3,7 @@ another: a sweep over several modifications, one modification over an axis, or t
 tried before a study to tune it.
 
 Each member's ``study.json`` says so itself; there is no other file. Here is that record. Pure;
-turns.py finds the members and says whose turn it is.
+series_turns.py finds the members and says whose turn it is.
 """
 
 from __future__ import annotations

@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from q1lab import paths, records
-from q1lab.errors import FAILED, Problem, notice
-from q1lab.files import os_reason, plain, private_folder, read_shown_json, write_atomic
-from q1lab.records import inside, one_of, text, whole
-from q1lab.study import kinds, ranges
-from q1lab.study.description import Description
+from q1lab.ground import json_records, paths
+from q1lab.ground.errors import FAILED, Problem, notice
+from q1lab.ground.files import os_reason, plain, private_folder, read_shown_json, write_atomic
+from q1lab.ground.json_records import inside, one_of, text, whole
+from q1lab.study import part_registry, seed_range
 from q1lab.study.design import Design
 from q1lab.study.metric import Metric
 from q1lab.study.origin import Origin
 from q1lab.study.trainer import Trainer
+from q1lab.study.trainer_description import Description
 
 FORMAT = 2
 LARGEST = 32 << 20
@@ -60,7 +60,7 @@ class Arm:
     flops_per_token: Annotated[int, whole(below=1 << 63)]
     """Forward pass, two per multiply-add, matrix products only."""
     code: Sha = ""
-    """Hash of its syntax tree (sameness.code_of)."""
+    """Hash of its syntax tree (identity.code_of)."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Data:
     train_tokens: Count
     val_tokens: Count
     training: Sha = ""
-    """Hash of what trains (sameness.training_text)."""
+    """Hash of what trains (identity.training_text)."""
 
     def __post_init__(self) -> None:
         if self.file not in ("", f"data/{self.sha256}.txt"):
@@ -100,7 +100,7 @@ class Run:
 def _prediction(value: dict[str, Any]) -> dict[str, Any]:
     for key in ("size", "matters", "confidence"):
         if value.get(key) is not None:
-            records.load(float, value[key], key)
+            json_records.load(float, value[key], key)
     return value
 
 
@@ -190,7 +190,7 @@ class Study:
     @property
     def smallest_that_matters(self) -> float | None:
         """δ in the metric's unit; None where none was predicted before results could be seen."""
-        return ranges.smallest_that_matters(self.prediction)
+        return seed_range.smallest_that_matters(self.prediction)
 
     def with_trainer(self, **changes: Any) -> Study:
         return replace(self, trainer=replace(self.trainer, **changes))
@@ -210,12 +210,16 @@ class Study:
         flat = {
             "id": self.id,
             "created": self.created,
-            "arms": records.dump(self.arms),
-            "data": records.dump(self.data),
+            "arms": json_records.dump(self.arms),
+            "data": json_records.dump(self.data),
             **self.trainer.dump(),
             **self.design.dump(),
             **self.origin.dump(),
-            **({} if self.prediction is None else {"prediction": records.dump(self.prediction)}),
+            **(
+                {}
+                if self.prediction is None
+                else {"prediction": json_records.dump(self.prediction)}
+            ),
         }
         return {"v": FORMAT, **{key: flat.pop(key) for key in ORDER if key in flat}, **flat}
 
@@ -241,12 +245,12 @@ def from_dict(record: Any) -> Study:
         raise Problem("study.json is of a newer q1lab", FAILED, next="upgrade q1lab to open it")
     if version < FORMAT:
         raise ValueError(f"v is {version}, and must be {FORMAT}")
-    study = records.load(
+    study = json_records.load(
         Study,
         record,
-        trainer=kinds.load("trainer", record),
-        design=kinds.load("design", record),
-        origin=kinds.load("origin", record),
+        trainer=part_registry.load("trainer", record),
+        design=part_registry.load("design", record),
+        origin=part_registry.load("origin", record),
     )
     if set(study.arms) != set(ARMS):
         raise ValueError(f"arms holds {', '.join(study.arms) or 'none'}, not {' and '.join(ARMS)}")

@@ -9,20 +9,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from q1lab.records import at_most, one_of, stored_as, text, whole
-from q1lab.study.description import Description
-from q1lab.study.engines.choice import Choice
-from q1lab.study.kinds import Part
+from q1lab.ground.json_records import at_most, one_of, stored_as, text, whole
+from q1lab.study.engine_choice import Choice
 from q1lab.study.metric import Metric
-from q1lab.study.tuning import Tuned
+from q1lab.study.part_registry import Part
+from q1lab.study.trainer_description import Description
+from q1lab.study.tuned_value import Tuned
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
-    from q1lab.study.command import Request
+    from q1lab.study.command_line import Request
     from q1lab.study.design import TypedSeeds
-    from q1lab.study.draft import Draft
-    from q1lab.study.kept import Kept
+    from q1lab.study.kept_folder import Kept
     from q1lab.study.studies import Run, Study
+    from q1lab.study.study_draft import Draft
 
 Name = Annotated[str, text(200)]
 Lines = Annotated[tuple[Annotated[str, text(100_000)], ...], at_most(20_000)]

@@ -6,9 +6,9 @@ import ast
 from dataclasses import dataclass
 from pathlib import Path
 
-from q1lab import paths
-from q1lab.errors import Problem, nearest
-from q1lab.files import os_reason, read_text, sha256_text, whole
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem, nearest
+from q1lab.ground.files import os_reason, read_text, sha256_text, whole
 
 LARGEST = 1 << 20
 """Bytes of a model file at most."""

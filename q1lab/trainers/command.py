@@ -8,20 +8,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from q1lab import records
-from q1lab.files import plain, whole
-from q1lab.study.description import Description
-from q1lab.study.loop import Loop, shown
+from q1lab.ground import json_records
+from q1lab.ground.files import plain, whole
+from q1lab.study.command_arms import Loop, shown
 from q1lab.study.metric import Metric
 from q1lab.study.trainer import Trainer
+from q1lab.study.trainer_description import Description
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
-    from q1lab.study.command import Request
+    from q1lab.study.command_line import Request
     from q1lab.study.design import TypedSeeds
-    from q1lab.study.draft import Draft
-    from q1lab.study.kept import Kept
+    from q1lab.study.kept_folder import Kept
     from q1lab.study.studies import Run, Study
+    from q1lab.study.study_draft import Draft
 
 NOT_KNOWN: Mapping[str, Any] = {"preset": "", "config": {"max_iters": 0}, "dtype": ""}
 """What a plan says in place of the settings of q1lab's own loop."""
@@ -78,7 +78,7 @@ class Command(Trainer):
         return "" if twice else "its command does not give the same numbers twice"
 
     def declared_budget(self) -> list[Any]:
-        loop = {**records.dump(self.loop), "folder": ""}
+        loop = {**json_records.dump(self.loop), "folder": ""}
         return [{"max_iters": 0}, {}, {}, self.device, "", self.threads, loop]
 
     @classmethod
@@ -88,12 +88,12 @@ class Command(Trainer):
     @classmethod
     def draft(cls, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store) -> Draft:
         # by its name: a record is read by every command, and what drafts one imports half of q1lab
-        planning = importlib.import_module("q1lab.trainers.command_draft")
+        planning = importlib.import_module("q1lab.planning.command_draft")
         drafted: Draft = planning.draft(request, seeds, kept)
         return drafted
 
     def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
-        from q1lab.study.command import Request
+        from q1lab.study.command_line import Request
 
         return Request(
             variant=study.variant,
@@ -148,14 +148,14 @@ class Command(Trainer):
         return f"{line} (and first, to make it short, with {short})" if short else line
 
     def code_version(self) -> str:
-        from q1lab.study import reuse
+        from q1lab.runner import finished_runs
 
-        return reuse.trainer_version(by_command=True)
+        return finished_runs.trainer_version(by_command=True)
 
     def program(self) -> list[str]:
-        from q1lab.study import children
+        from q1lab.runner import child_processes
 
-        return children.python_module("labs.loop")
+        return child_processes.python_module("labs.loop")
 
     @property
     def has_model_files(self) -> bool:

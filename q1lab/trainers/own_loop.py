@@ -8,25 +8,24 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from q1lab.formats import passes
-from q1lab.records import at_most, one_of, whole
-from q1lab.study import tuning
-from q1lab.study.description import Description
+from q1lab.ground.json_records import at_most, one_of, whole
+from q1lab.ground.text_formats import passes
+from q1lab.study import engine_choice, tuned_value
 from q1lab.study.design import seeds_text
-from q1lab.study.engines import choice
 from q1lab.study.hyperparameters import hyperparameter
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.series import SWEEP, TUNE
 from q1lab.study.trainer import Lines, Name, Trainer
-from q1lab.study.tuning import Tuned
+from q1lab.study.trainer_description import Description
+from q1lab.study.tuned_value import Tuned
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
-    from q1lab.study.command import Request
+    from q1lab.study.command_line import Request
     from q1lab.study.design import TypedSeeds
-    from q1lab.study.draft import Draft
-    from q1lab.study.kept import Kept
+    from q1lab.study.kept_folder import Kept
     from q1lab.study.studies import Run, Study
+    from q1lab.study.study_draft import Draft
 
 OTHER_SEEDS = 10**9
 """What the modified arm's runs add to their seed where both arms are the same file: beyond any seed
@@ -111,14 +110,14 @@ class OwnLoop(Trainer):
     @classmethod
     def draft(cls, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store) -> Draft:
         # by its name: a record is read by every command, and what drafts one imports half of q1lab
-        planning = importlib.import_module("q1lab.trainers.own_loop_draft")
+        planning = importlib.import_module("q1lab.planning.own_loop_draft")
         drafted: Draft = planning.draft(request, seeds, kept, store)
         return drafted
 
     def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
         """Device and number format are always named: what they are by themselves depends on the
         machine."""
-        from q1lab.study.command import Request, overrides_of
+        from q1lab.study.command_line import Request, overrides_of
 
         typed, tuned = study.origin.typed, self.tuned
         config = self.config if tuned is None else {**self.config, tuned.key: tuned.around}
@@ -139,7 +138,7 @@ class OwnLoop(Trainer):
         )
 
     def request_kept(self, kept: Kept, options: Mapping[str, Any]) -> Request:
-        from q1lab.study.kept import data_of
+        from q1lab.study.kept_folder import data_of
 
         again = {
             "variant": str(kept.file("modified")),
@@ -152,40 +151,40 @@ class OwnLoop(Trainer):
 
     def typed_again(self, study: Study) -> str:
         """The command that planned the study; of a member of a series that of the whole series."""
-        from q1lab.study import command
+        from q1lab.study import command_line
 
         series = study.origin.series
         request = replace(self.request(study), **self._engine_options())
         if series is None:
-            return command.text(request)
+            return command_line.text(request)
         if self.matched:  # each member has a width of its own
             request = replace(
                 request, match="params", overrides=_without(request.overrides, self.matched)
             )
         if series.kind == SWEEP:
-            return command.sweep_text(request, series.members)
+            return command_line.sweep_text(request, series.members)
         if series.kind == TUNE:
-            around = float(series.members[tuning.FACTORS.index(1.0)])
-            overrides = command.overrides_of(self.preset, {**self.config, series.axis: around})
+            around = float(series.members[tuned_value.FACTORS.index(1.0)])
+            overrides = command_line.overrides_of(self.preset, {**self.config, series.axis: around})
             request = replace(
                 request,
                 seeds=series.then,
                 tune=series.axis,
                 overrides=_without(overrides, self.matched),
             )
-            return command.text(request)
+            return command_line.text(request)
         request = replace(request, overrides=_without(request.overrides, (series.axis,)))
         axis = f"{series.axis}={','.join(series.members)}"
-        return shlex.join((*command.argv(request), "--over", axis))
+        return shlex.join((*command_line.argv(request), "--over", axis))
 
     def _engine_options(self) -> dict[str, Any]:
         """The options that name the engine; none where it is this machine, and nothing else is
         usual."""
-        from q1lab.config import load as load_settings
+        from q1lab.ground.config import load as load_settings
 
         if self.engine is None:
-            usual = choice.usual(self.preset, load_settings().engine)
-            return {} if usual == choice.HERE else {"engine": choice.HERE}
+            usual = engine_choice.usual(self.preset, load_settings().engine)
+            return {} if usual == engine_choice.HERE else {"engine": engine_choice.HERE}
         options = tuple(f"{key}={value}" for key, value in self.engine.options.items())
         return {"engine": self.engine.text, "engine_options": options}
 
@@ -207,14 +206,14 @@ class OwnLoop(Trainer):
         return f"preset {self.preset}, data {data}, {self.device} {self.dtype}"
 
     def code_version(self) -> str:
-        from q1lab.study import reuse
+        from q1lab.runner import finished_runs
 
-        return reuse.trainer_version()
+        return finished_runs.trainer_version()
 
     def program(self) -> list[str]:
-        from q1lab.study import children
+        from q1lab.runner import child_processes
 
-        return children.trainer()
+        return child_processes.trainer()
 
 
 def _takes_its_baseline(study: Study) -> bool:

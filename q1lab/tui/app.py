@@ -16,16 +16,16 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
-from q1lab import paths
+from q1lab.ground import paths
 from q1lab.tui import keys, theme
+from q1lab.tui.app_setup import Setup
 from q1lab.tui.pages import OVERVIEW, part_name
 from q1lab.tui.screens.step_actions import open_url
-from q1lab.tui.screens.study import StudyScreen
+from q1lab.tui.screens.study_page import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen, fits
-from q1lab.tui.setup import Setup
 from q1lab.tui.snapshot import Desk, Snapshot, ended_since
 from q1lab.tui.timer_app import TimedApp
-from q1lab.tui.widgets.prose import word_of
+from q1lab.tui.widgets.markdown_layout import word_of
 from q1lab.week import progress
 
 
@@ -45,7 +45,7 @@ def _page(module: str, name: str) -> Callable[[], Screen[Any]]:
 
 
 def _commands() -> type[Provider]:
-    found: type[Provider] = _late("palette", "Commands")()
+    found: type[Provider] = _late("command_palette", "Commands")()
     return found
 
 
@@ -62,7 +62,7 @@ class Q1Lab(TimedApp):
         Binding("ctrl+q", "end", show=False, system=True, priority=True),  # Textual's would not ask
     ]
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        "study": _page("study", "StudyScreen"),
+        "study": _page("study_page", "StudyScreen"),
         "lab": _page("lab", "LabScreen"),
         "results": _page("results", "ResultsScreen"),
         "progress": _page("progress", "ProgressScreen"),
@@ -92,7 +92,7 @@ class Q1Lab(TimedApp):
         self.set_keymap(dict(setup.config.keymap))
         self.set_reactive(Q1Lab.snapshot, setup.first or Snapshot())
         self.desk = Desk(
-            lambda: _late("taker", "Taker")()(setup.week.label, setup.week),
+            lambda: _late("snapshot_taker", "Taker")()(setup.week.label, setup.week),
             lambda snapshot: self.call_later(self.take, snapshot),
             lambda title, text: self.call_later(self.tell, text, title),
             file=setup.database,
@@ -166,7 +166,7 @@ class Q1Lab(TimedApp):
 
     def follow(self, course: bool) -> None:
         """Tell the week as part of its course, or alone, from now on."""
-        from q1lab import config
+        from q1lab.ground import config
         from q1lab.week import content
 
         with self.careful():
@@ -185,7 +185,7 @@ class Q1Lab(TimedApp):
         self.switch_mode(page)
 
     def action_command_palette(self) -> None:
-        self.push_screen(_late("palette", "Palette")()())
+        self.push_screen(_late("command_palette", "Palette")()())
 
     def action_help(self) -> None:
         screen = self.screen
@@ -218,7 +218,9 @@ class Q1Lab(TimedApp):
         if not ends:
             self.exit()
             return
-        ask = _late("screens.ask", "AskScreen")()("Leave q1lab?", "\n".join(ends), "Stay", "Leave")
+        ask = _late("screens.confirm", "AskScreen")()(
+            "Leave q1lab?", "\n".join(ends), "Stay", "Leave"
+        )
         ask.keys += " · ^q: leave"
         self._leaving = ask
         self.push_screen(ask, lambda _: self.exit())

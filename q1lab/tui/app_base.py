@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
 
-from q1lab.errors import Problem
+from q1lab.ground.errors import Problem
 from q1lab.tui.key_bursts import Bursts
 from q1lab.tui.snapshot import log_error
 from q1lab.tui.textual_private import PrivateApp

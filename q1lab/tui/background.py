@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from textual.widget import Widget
 
-from q1lab.errors import Problem
+from q1lab.ground.errors import Problem
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from textual.app import SuspendNotSupported
 
 from q1lab.week import progress as domain
-from q1lab.week.model import Step
+from q1lab.week.syllabus import Step
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from textual.binding import Binding
 from textual.keys import format_key
 
-from q1lab.errors import Problem, nearest
+from q1lab.ground.errors import Problem, nearest
 
 
 @dataclass(frozen=True)

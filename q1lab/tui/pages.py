@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from q1lab.week.model import Action, Block, Fold, Part, Session, Step, Text, Week
+from q1lab.week.syllabus import Action, Block, Fold, Part, Session, Step, Text, Week
 
 OVERVIEW = ":week"
 """The overview's id; a session's introduction is ``:a``. No part's id begins with a colon."""

@@ -7,17 +7,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from q1lab.errors import Problem
+from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
-from q1lab.journal import artifacts, kpis, papers, posts
 from q1lab.tui.pages import part_name
-from q1lab.tui.widgets.rows import ListRow
-from q1lab.week.model import Week
+from q1lab.tui.widgets.titled_rows import ListRow
+from q1lab.week.lists import artifacts, kpis, papers, posts
 from q1lab.week.progress import Progress
+from q1lab.week.syllabus import Week
 
 if TYPE_CHECKING:  # both cost the app more than its first paint may
     from q1lab.documents.kpi_sources import Around
-    from q1lab.repository import Repository
+    from q1lab.ground.git_repository import Repository
 
 REPOSITORY_EVERY = 20.0
 """Seconds between looks at the learner's repository: git costs more than a poll may."""
@@ -46,7 +46,7 @@ class Look:
         }
 
     def _repository(self) -> Repository | None:
-        from q1lab.repository import Repository
+        from q1lab.ground.git_repository import Repository
 
         try:
             return Repository.discover(self.repo) if self.repo is not None else None

@@ -17,15 +17,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from q1lab import paths
-from q1lab.errors import Problem
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.week.progress import Progress
 
 if TYPE_CHECKING:  # the first paint does without
-    from q1lab.index.ingest import Looked
-    from q1lab.index.view import StudyLine
-    from q1lab.tui.taker import Focus, Taker
+    from q1lab.index.ingest_events import Looked
+    from q1lab.index.study_view import StudyLine
+    from q1lab.tui.snapshot_taker import Focus, Taker
 
 Job = Callable[[Store], Any]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from textual.theme import Theme
 
-from q1lab.errors import Problem, nearest
+from q1lab.ground.errors import Problem, nearest
 
 OWN_DARK = {"arm-baseline": "#6cb6ff", "arm-modified": "#ff9e64", "muted": "#9aa4b5"}
 OWN_LIGHT = {"arm-baseline": "#0a5fc4", "arm-modified": "#a84300", "muted": "#5a6472"}

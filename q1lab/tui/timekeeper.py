@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from q1lab import formats
-from q1lab.files import try_lock
-from q1lab.week import clock as clocks
-from q1lab.week.clock import Clock, Question, Reading
-from q1lab.week.model import Part
+from q1lab.ground import text_formats
+from q1lab.ground.files import try_lock
+from q1lab.week import study_timer as clocks
 from q1lab.week.progress import Progress
+from q1lab.week.study_timer import Clock, Question, Reading
+from q1lab.week.syllabus import Part
 
 HEARTBEAT = 5.0
 """Seconds between two saves while the clock runs: at most this much is lost to a kill."""
@@ -141,15 +141,15 @@ def line(
     running = clock.running and clock.part == part.id and here
     if clock.question is not None and clock.question.part == part.id:
         return (
-            f"{name} ? {formats.clock(abs(left))} {'over' if over else 'left'} · T answers",
+            f"{name} ? {text_formats.clock(abs(left))} {'over' if over else 'left'} · T answers",
             "ask",
         )
     mark = ("▶ " if running else "‖ ") if mine else ""  # the other window's may run
     if part.minutes <= 0:
-        text = f"{formats.clock(max(0.0, spent))} spent"
+        text = f"{text_formats.clock(max(0.0, spent))} spent"
     elif over:
-        text = f"+{formats.clock(-left)} over {part.minutes}"
+        text = f"+{text_formats.clock(-left)} over {part.minutes}"
     else:
-        text = f"{formats.clock(left)} left of {part.minutes}"
+        text = f"{text_formats.clock(left)} left of {part.minutes}"
     where = "" if mine else " (other window)"
     return f"{name} {mark}{text}{where}", "over" if over else "on" if running else "off"

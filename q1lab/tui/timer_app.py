@@ -9,17 +9,17 @@ from typing import Any, TypeVar
 from textual import events
 from textual.reactive import reactive
 
-from q1lab import paths
-from q1lab.errors import Problem
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.tui.app_base import CalmApp
+from q1lab.tui.app_setup import Setup
 from q1lab.tui.pages import part_name
-from q1lab.tui.setup import Setup
 from q1lab.tui.snapshot import Desk, Snapshot
 from q1lab.tui.timekeeper import Timekeeper, line
-from q1lab.week import clock as clocks
 from q1lab.week import progress
-from q1lab.week.model import Part, Week
+from q1lab.week import study_timer as clocks
+from q1lab.week.syllabus import Part, Week
 
 T = TypeVar("T")
 

@@ -26,7 +26,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from q1lab.week.model import Finding, Week
+from q1lab.week.syllabus import Finding, Week
 
 BLANK = "____"
 
@@ -34,16 +34,16 @@ BLANK = "____"
 def run(week: Week, models: Path, *, scripts: bool = False, seconds: float = 900) -> list[Finding]:
     """The blocks that fail, and with ``scripts`` the week's scripts, too, each with file and line.
     Problem when the child itself can't run."""
-    from q1lab.study import children
-    from q1lab.week.markdown import FILES, in_file
+    from q1lab.runner import child_processes
+    from q1lab.week.markdown_reader import FILES, in_file
 
     blocks = [asdict(code) for code in week.code]
     folders = [str((week.root / FILES).resolve()), str(models)]
     shown = {code.file for code in week.code}
     python = [name for name in week.files if name.endswith(".py")]
     names = [name for name in python if scripts and f"{FILES}/{name}" not in shown]
-    answer = children.ask(
-        children.python_module("q1lab.week.code_runner"),
+    answer = child_processes.ask(
+        child_processes.python_module("q1lab.week.code_runner"),
         {"folders": folders, "blocks": blocks, "scripts": names},
         threads=1,
         seconds=seconds,

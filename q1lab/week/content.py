@@ -37,10 +37,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from q1lab.errors import FAILED, Problem
-from q1lab.week.markdown import in_file
-from q1lab.week.model import ContentProblem, Finding, Week
-from q1lab.week.reading import read
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.week.markdown_reader import in_file
+from q1lab.week.read_week import read
+from q1lab.week.syllabus import ContentProblem, Finding, Week
 
 
 def load(root: Path, course: bool = True) -> Week:

@@ -6,12 +6,13 @@ import re
 import shlex
 from collections.abc import Collection, Iterator, Sequence
 
-from q1lab import acts
-from q1lab.acts import bringing
-from q1lab.errors import Problem, nearest
-from q1lab.files import plain, read_text
-from q1lab.week.markdown import for_way, is_path
-from q1lab.week.model import (
+from q1lab.ground import command_table
+from q1lab.ground.command_table import bringing
+from q1lab.ground.errors import Problem, nearest
+from q1lab.ground.files import plain, read_text
+from q1lab.week.markdown_reader import for_way, is_path
+from q1lab.week.read_week import Lines
+from q1lab.week.syllabus import (
     GLOSSARY,
     Action,
     Block,
@@ -24,7 +25,6 @@ from q1lab.week.model import (
     Week,
     told,
 )
-from q1lab.week.reading import Lines
 
 
 def lint(
@@ -170,7 +170,7 @@ def _actions(week: Week, block: Block, chosen: str | None) -> list[Action]:
 def _refused(words: Sequence[str]) -> str:
     """Why q1lab would not take a command; nothing where it would."""
     try:
-        acts.parse(words[1:])
+        command_table.parse(words[1:])
     except Problem as problem:
         return f"`{shlex.join(words)}`: {problem}"
     return ""

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from q1lab.errors import Problem
+from q1lab.ground.errors import Problem
 from q1lab.index import learner_tables
 from q1lab.index.learner_tables import save_clock as save_clock
 from q1lab.index.store import Store
 from q1lab.study.corpora import DEFAULT_DATA
-from q1lab.week.model import Part, Session, Step, Text, Week, told
+from q1lab.week.syllabus import Part, Session, Step, Text, Week, told
 
 MAX_ANSWER = 200_000
 """Characters that one answer may have."""

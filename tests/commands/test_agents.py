@@ -12,13 +12,13 @@ from pathlib import Path
 import click
 import pytest
 
-from q1lab import acts, cli, paths
-from q1lab.commands import skill
-from q1lab.error_boundary import record
-from q1lab.errors import FAILED, OK, OUT_OF_TOUCH, USAGE, Problem
+from q1lab.commands import cli, skill
+from q1lab.commands.error_boundary import record
+from q1lab.ground import command_table, paths
+from q1lab.ground.errors import FAILED, OK, OUT_OF_TOUCH, USAGE, Problem
 from q1lab.index import journal
 from q1lab.index.store import Store
-from q1lab.journal import papers
+from q1lab.week.lists import papers
 from tests.kit.commands import commands, q1lab
 from tests.kit.places import ROOT
 from tests.kit.repos import begun, of_its_own
@@ -48,12 +48,12 @@ def test_the_skill_has_the_form_of_agentskills_io() -> None:
 def test_each_command_of_the_skill_is_one() -> None:
     for text in skill.files().values():
         for words in re.findall(r"^q1lab (.+)$", text, re.MULTILINE):
-            acts.parse(words.split())
+            command_table.parse(words.split())
         for words in re.findall(r"`q1lab ([a-z].*?)`", text):
             name = " ".join(re.match(r"[a-z]+(?: [a-z]+)?", words)[0].split())  # type: ignore[index]
-            command = acts.command(name.split()[0])
+            command = command_table.command(name.split()[0])
             if isinstance(command, click.Group):
-                acts.command(name)
+                command_table.command(name)
             options = {option for one in command.params for option in one.opts}
             assert set(re.findall(r"--[a-z-]+", words)) <= options
 
@@ -102,7 +102,7 @@ def test_the_commands_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["--spec"]) == OK
     found = json.loads(capsys.readouterr().out)
     assert set(found["versions"]) == {"q1lab", "click"}
-    assert list(found["commands"]) == list(acts.listed())
+    assert list(found["commands"]) == list(command_table.listed())
     seeds = next(one for one in found["commands"]["run"]["params"] if one["name"] == "seeds")
     assert "--seeds" in seeds["opts"]
     assert {"type", "default", "help", "required", "multiple"} <= set(seeds)

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 import pytest
 
-from q1lab import paths
-from q1lab.cli import run
-from q1lab.repository import Repository
+from q1lab.commands.cli import run
+from q1lab.ground import paths
+from q1lab.ground.git_repository import Repository
 from tests.kit import wandb_study as lab
 from tests.kit.commands import Words, commands
 from tests.kit.repos import begun, git, of_its_own

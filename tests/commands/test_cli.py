@@ -13,12 +13,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from q1lab.acts import command, listed
-from q1lab.cli import cli, run
 from q1lab.commands._documents import show_diff
 from q1lab.commands._output import say
+from q1lab.commands.cli import cli, run
+from q1lab.ground.command_table import command, listed
 from q1lab.index.store import Store
-from q1lab.journal import papers
+from q1lab.week.lists import papers
 from tests.kit.lab_home import make_study
 
 

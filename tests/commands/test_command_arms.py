@@ -17,16 +17,17 @@ from typing import Any
 
 import pytest
 
-from q1lab import paths, planning
-from q1lab.compare import cache, results, wording
-from q1lab.compare.charts import comparison_figure
-from q1lab.compare.figure import Figure, of_comparison, side_by_side, so_far
+from q1lab.ground import paths
 from q1lab.index.store import Store
-from q1lab.index.view import look
-from q1lab.study import launch, studies
-from q1lab.trainers import command_draft
-from q1lab.tui.widgets.forest import draw
-from q1lab.tui.widgets.palette import Palette
+from q1lab.index.study_view import look
+from q1lab.planning import command_draft, study_plan
+from q1lab.runner import launch
+from q1lab.study import studies
+from q1lab.tui.widgets.forest_plot import draw
+from q1lab.tui.widgets.theme_colors import Palette
+from q1lab.verdict import comparison_cache, result_rows, wording
+from q1lab.verdict.charts import comparison_figure
+from q1lab.verdict.figure import Figure, of_comparison, side_by_side, so_far
 from tests.kit.commands import q1lab
 from tests.kit.waiting import wait_for
 
@@ -111,10 +112,10 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
     q1lab("compare", "more-1", "--plot", "figure.svg")
     q1lab("export", "more-1", "--output", "runs.csv")
     with Store() as store:
-        lines = [line for line in results.read(store) if line.id == "more-1"]
+        lines = [line for line in result_rows.read(store) if line.id == "more-1"]
         study = studies.load("more-1")
-        found, view = cache.compare(store, study), look(store, study)
-        svg = comparison_figure(found, cache.curves(store, study), "svg").decode()
+        found, view = comparison_cache.compare(store, study), look(store, study)
+        svg = comparison_figure(found, comparison_cache.curves(store, study), "svg").decode()
     plots = (of_comparison(found), side_by_side(lines), so_far(study, view.runs))
     places = {
         "series": q1lab("run", record["series"]).stdout,
@@ -422,8 +423,8 @@ def test_a_strangers_command_is_asked_about_before_it_trains(
     if given == "fast-1":
         q1lab("restore", "fast-1.q1lab.zip")
         events("fast-1", "modified-seed1").unlink()
-        with Store() as store, pytest.raises(planning.UnseenCommand):  # what `g` in the app does
-            planning.go_on("fast-1", store)
+        with Store() as store, pytest.raises(study_plan.UnseenCommand):  # what `g` in the app does
+            study_plan.go_on("fast-1", store)
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     words = ("run", given, *("--yes",) * (answer == "--yes"))
     done = q1lab(*words, code=0 if "yes" in answer else 2)

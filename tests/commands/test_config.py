@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from q1lab import config
 from q1lab.commands.config import config as command
-from q1lab.errors import Problem
+from q1lab.ground import config
+from q1lab.ground.errors import Problem
 
 
 def written(home: Path, text: str) -> Path:

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from q1lab import paths
-from q1lab.cli import cli, run
+from q1lab.commands.cli import cli, run
+from q1lab.ground import paths
 from tests.kit.repos import begun, of_its_own
 
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled", "--json")

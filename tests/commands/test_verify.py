@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from q1lab import paths, retraining
+from q1lab.ground import paths
 from q1lab.index import journal
+from q1lab.record.declarations import declaration
 from q1lab.study import bundle, studies
-from q1lab.study.declared import declaration
 from q1lab.study.studies import Run
+from q1lab.verify import retrain
 from tests.kit import repos, traps
 from tests.kit.commands import q1lab
 from tests.kit.places import KIT
@@ -192,10 +193,10 @@ def test_what_is_no_bundle_is_one_line(place: str) -> None:
 
 def test_the_runs_are_chosen_by_both_sides() -> None:
     runs = [Run("baseline", "", seed) for seed in range(6)]
-    firsts = [retraining.chosen(runs, "key", number)[0].seed for number in range(6000)]
+    firsts = [retrain.chosen(runs, "key", number)[0].seed for number in range(6000)]
     shares = [firsts.count(seed) / 6000 for seed in range(6)]
     assert all(abs(share - 1 / 6) < 0.02 for share in shares)
-    assert retraining.chosen(runs, "key", 1) != retraining.chosen(runs, "other", 1)
+    assert retrain.chosen(runs, "key", 1) != retrain.chosen(runs, "other", 1)
 
 
 # ── repositories of others

@@ -8,8 +8,8 @@ import pytest
 
 from q1lab.documents.change import propose, read, save
 from q1lab.documents.templates import Rendered
-from q1lab.errors import Problem
-from q1lab.repository import NeedsYes, Repository
+from q1lab.ground.errors import Problem
+from q1lab.ground.git_repository import NeedsYes, Repository
 from tests.kit.repos import begun, of_its_own
 
 RENDERED = Rendered("# T\n\n<!-- q1lab:begin a sha=ab -->\nx\n<!-- q1lab:end a -->\n", {"a": "x\n"})

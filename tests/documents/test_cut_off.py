@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from q1lab import own_writes
 from q1lab.documents import change as saving
 from q1lab.documents.change import save
-from q1lab.repository import NeedsYes, Repository
+from q1lab.ground import write_intents
+from q1lab.ground.git_repository import NeedsYes, Repository
 from tests.kit.faults import killed_at
 from tests.kit.repos import begun, git, of_its_own
 
@@ -113,7 +113,7 @@ def test_a_deleted_document_is_still_asked_about(repo: Repository) -> None:
 def test_staging_on_another_disk_falls_back_to_the_folder(
     repo: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(own_writes, "_disk", lambda folder: None)
+    monkeypatch.setattr(write_intents, "_disk", lambda folder: None)
     save({repo.root / DOC: b"one\n"}, "docs: one", repo)
     assert (repo.root / DOC).read_bytes() == b"one\n"
     assert names(repo) == {"model.py", DOC}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.documents import modification, post, regions, retro
+from q1lab.documents import managed_regions, modification, post, retro
 from q1lab.documents.templates import Rendered, render
-from q1lab.errors import Problem
+from q1lab.ground.errors import Problem
 from q1lab.study import presets
 from tests.kit import document_records as records
 from tests.kit import places
@@ -101,14 +101,14 @@ def test_every_document_is_its_own_fixed_point(name: str) -> None:
     """A fresh document refreshed with its own regions does not change, and its marks are whole."""
     made: Rendered = CASES[name]()
     data = made.text.encode()
-    assert [region.name for region in regions.find(data)] == list(made.regions)
-    assert regions.refresh(data, made.regions).data == data
+    assert [region.name for region in managed_regions.find(data)] == list(made.regions)
+    assert managed_regions.refresh(data, made.regions).data == data
 
 
 def test_a_document_grows_by_refreshing_and_ends_like_a_fresh_one() -> None:
     begun = modification.document(records.modification()).text.encode()
     done = modification.document(records.modification("helps"))
-    assert regions.refresh(begun, done.regions).data.decode() == done.text
+    assert managed_regions.refresh(begun, done.regions).data.decode() == done.text
 
 
 def test_all_studies_are_shown_when_there_are_several() -> None:

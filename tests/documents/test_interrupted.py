@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from q1lab import repository
 from q1lab.documents.change import save
-from q1lab.repository import Repository
+from q1lab.ground import git_repository
+from q1lab.ground.git_repository import Repository
 from tests.kit.repos import begun, git, of_its_own
 from tests.kit.waiting import wait_for
 
@@ -135,7 +135,7 @@ def test_ctrl_c_while_it_is_put_back_waits_for_that(
     repo: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another program holds git's index, so the commit fails; and then somebody loses patience."""
-    monkeypatch.setattr(repository, "_LOCK_TRIES", 1)
+    monkeypatch.setattr(git_repository, "_LOCK_TRIES", 1)
     (repo.root / ".git" / "index.lock").touch()
     path = repo.root / "DOC.md"
     for step in (5, 6):  # the look at HEAD before the file is taken back
@@ -156,7 +156,7 @@ def test_a_refusal_leaves_the_index_as_old_as_it_was(repo: Repository) -> None:
     os.utime(model, ns=(then, then))
     git(repo.root, "update-index", "--refresh")
     os.utime(index, ns=(then, then))
-    with pytest.raises(repository.Problem, match="refused the commit"):
+    with pytest.raises(git_repository.Problem, match="refused the commit"):
         save({repo.root / "new.md": b"x\n"}, "docs", repo)
     model.write_text("Staged\n")
     os.utime(model, ns=(then, then))

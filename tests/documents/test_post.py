@@ -6,12 +6,12 @@ import dataclasses
 
 import pytest
 
-from q1lab.documents import channels, post, word_count
-from q1lab.documents.claims import Finding, lint, numbers_of
-from q1lab.documents.regions import block
-from q1lab.errors import Problem
+from q1lab.documents import channel_posts, post, word_count
+from q1lab.documents.claim_lint import Finding, lint, numbers_of
+from q1lab.documents.managed_regions import block
+from q1lab.ground.errors import Problem
 from q1lab.week.content import load
-from q1lab.week.model import Text
+from q1lab.week.syllabus import Text
 from tests.kit import document_records as records
 from tests.kit.places import CONTENT
 
@@ -194,7 +194,7 @@ def test_the_shipped_draft_passes_its_own_lint_with_the_marks_taken_out(
     assert lint(text.encode(), record.verdict, known) == []
 
 
-@pytest.mark.parametrize("channel", channels.LIMITS)
+@pytest.mark.parametrize("channel", channel_posts.LIMITS)
 @pytest.mark.parametrize("outcome", ["cannot tell", "helps", "diverged", None])
 @pytest.mark.parametrize(
     "title", ["Short", "A title with far too many words " * 20, "x" * 500, "{{ evil }} <b> *stars*"]
@@ -202,7 +202,7 @@ def test_the_shipped_draft_passes_its_own_lint_with_the_marks_taken_out(
 def test_channel_texts_keep_their_limits(channel: str, outcome: str | None, title: str) -> None:
     record = dataclasses.replace(records.post_record(outcome), title=title)
     url = "https://example.org/" + "long/" * 30
-    text = channels.channel_text(channel, record, url)
+    text = channel_posts.channel_text(channel, record, url)
     assert text.length <= text.limit
     assert url in text.text
     if channel == "hn":
@@ -215,7 +215,9 @@ def test_the_texts_say_the_result_where_readers_expect_it() -> None:
     """And nothing of what the post does not have: the command to run it again is not in it."""
     record = records.post_record("helps")
     url = "https://example.org"
-    text = {name: channels.channel_text(name, record, url).text for name in channels.LIMITS}
+    text = {
+        name: channel_posts.channel_text(name, record, url).text for name in channel_posts.LIMITS
+    }
     title = text["r-machinelearning"].split("\n")[0]
     assert title.startswith("[P] RoPE in a small GPT, ")
     assert "−" in title
@@ -226,7 +228,7 @@ def test_the_texts_say_the_result_where_readers_expect_it() -> None:
 
 def test_an_unknown_channel() -> None:
     with pytest.raises(Problem, match="there is one for hn"):
-        channels.channel_text("myspace", records.post_record(None), "https://example.org")
+        channel_posts.channel_text("myspace", records.post_record(None), "https://example.org")
 
 
 def test_answers_in_the_draft_are_read_like_the_rest_of_it() -> None:

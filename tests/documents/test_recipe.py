@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from q1lab import acts, paths
-from q1lab.cli import run
+from q1lab.commands.cli import run
 from q1lab.documents import commit_commands
+from q1lab.ground import command_table, paths
 from q1lab.index.store import Store
-from q1lab.journal import evidence
-from q1lab.week import content
-from q1lab.week.model import Week
+from q1lab.week import content, evidence
+from q1lab.week.syllabus import Week
 from tests.kit import toy_document
 from tests.kit.places import mentioned_in_code
 from tests.kit.repos import begun, git, of_its_own
@@ -40,7 +39,7 @@ TEXT = """# A
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setitem(sys.modules, "q1lab.commands.logbook", toy_document)
-    monkeypatch.setitem(acts.ACTS, "logbook", toy_document.ACT)
+    monkeypatch.setitem(command_table.ACTS, "logbook", toy_document.ACT)
     of_its_own(tmp_path, monkeypatch)
     root = tmp_path / "week"
     content.skeleton(root)

@@ -16,17 +16,17 @@ from pathlib import Path
 
 import pytest
 
-from q1lab import planning
 from q1lab.documents import reproduce
-from q1lab.errors import Problem
-from q1lab.index import ingest
+from q1lab.ground.errors import Problem
+from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.model import learner
-from q1lab.study import command, kept, studies
+from q1lab.planning import study_plan
+from q1lab.study import command_line, kept_folder, studies
 from q1lab.study.bundle import Evidence
-from q1lab.study.command import Request
+from q1lab.study.command_line import Request
 from q1lab.study.origin import ImportedRuns
 from q1lab.study.studies import Study
+from q1lab.week.own_model import model_file
 from tests.kit.places import MODELS
 from tests.kit.plans import changed
 from tests.kit.repos import begun, git, of_its_own
@@ -70,7 +70,7 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     mine = "# mine\n" + (MODELS / "baseline.py").read_text()
     folder = begun(tmp_path / "transformer", {"model.py": mine, "words.txt": WORDS})
     monkeypatch.chdir(folder)
-    learner.new("swiglu", folder)
+    model_file.new("swiglu", folder)
     head = (folder / "swiglu.py").read_text().splitlines(keepends=True)[0]
     (folder / "swiglu.py").write_text(head + "# mine\n" + (MODELS / "swiglu.py").read_text())
     return folder
@@ -133,7 +133,7 @@ def test_a_clone_trains_exactly_the_study(repo: Path, home: Path, tmp_path: Path
         "studies/swiglu-1/source/modified/swiglu.py",
         "studies/swiglu-1/study.json",
     ]
-    merged = learner.merge(repo / "swiglu.py", repo / "model.py")
+    merged = model_file.merge(repo / "swiglu.py", repo / "model.py")
     (repo / "model.py").write_bytes(merged.new)
     git(repo, "commit", "-qam", "merge")
 
@@ -164,19 +164,19 @@ def test_a_copy_of_a_model_file_is_one_line_of_the_preview(study: Study, repo: P
 
 
 def keep(study: Study, root: Path) -> Path:
-    for path, data in kept.files(study, root).items():
+    for path, data in kept_folder.files(study, root).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    return root / kept.folder_of(study)
+    return root / kept_folder.folder_of(study)
 
 
-def planned(folder: Path | str, **more: object) -> planning.Plan:
+def planned(folder: Path | str, **more: object) -> study_plan.Plan:
     with Store() as store:
-        return planning.plan(Request(str(folder), **more), store)  # type: ignore[arg-type]
+        return study_plan.plan(Request(str(folder), **more), store)  # type: ignore[arg-type]
 
 
 def test_everything_that_was_decided_is_on_record(study: Study, repo: Path) -> None:
-    found = kept.load(keep(study, repo))
+    found = kept_folder.load(keep(study, repo))
     there = found.study
     assert there.trainer.hyperparameters == study.trainer.hyperparameters
     assert there.seeds == (2, 5)
@@ -186,7 +186,7 @@ def test_everything_that_was_decided_is_on_record(study: Study, repo: Path) -> N
         "fp32",
     )
     assert there.trainer.threads == study.trainer.threads
-    assert found.values == kept.values_of(study)
+    assert found.values == kept_folder.values_of(study)
     assert len(found.values) == 4
     imported = changed(study, imported=ImportedRuns(str(repo / "runs.csv")))
     for one in (study, imported):
@@ -218,13 +218,13 @@ def test_at_home_it_is_the_study_itself(study: Study, repo: Path) -> None:
     made = planned(keep(study, repo))
     assert (made.is_new, made.missing, made.study.id) == (False, (), "swiglu-1")
     assert made.draft.kept
-    assert kept.outcome(made.draft.kept, made.study).startswith("All 4 losses")
+    assert kept_folder.outcome(made.draft.kept, made.study).startswith("All 4 losses")
 
 
 def test_other_losses_are_said_to_be_other(study: Study, repo: Path) -> None:
-    found = kept.load(keep(study, repo))
+    found = kept_folder.load(keep(study, repo))
     values = {**found.values, "modified-seed5": found.values["modified-seed5"] + 0.25}
-    words = kept.outcome(replace(found, values=values), study)
+    words = kept_folder.outcome(replace(found, values=values), study)
     assert words.startswith("3 of 4 losses are equal")
     assert "by up to 0.25 nats" in words
 
@@ -234,7 +234,7 @@ def test_an_edited_file_is_not_what_trained(study: Study, repo: Path) -> None:
     file = folder / "source/modified/swiglu.py"
     file.write_text(file.read_text() + "\nx = 1\n")
     with pytest.raises(Problem, match="is not the file that trained in swiglu-1") as no:
-        kept.load(folder)
+        kept_folder.load(folder)
     assert OF_ITS_FILES.format(folder) in str(no.value)
     assert reproduce.files(study, repo, Evidence())[0] == {}
     assert "no longer what trained" in reproduce.files(study, repo, Evidence())[1][0]
@@ -284,7 +284,7 @@ def test_a_damaged_folder_is_one_line(
     else:
         file.write_text(how)
     with pytest.raises(Problem) as no:
-        kept.load(folder)
+        kept_folder.load(folder)
     assert str(folder) in str(no.value)
     assert "\n" not in str(no.value)
 
@@ -294,7 +294,7 @@ def test_line_ends_that_git_made_are_no_damage(study: Study, repo: Path) -> None
     for file in folder.rglob("*.*"):
         if file.is_file():
             file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
-    assert kept.load(folder).values == kept.values_of(study)
+    assert kept_folder.load(folder).values == kept_folder.values_of(study)
 
 
 def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path, home: Path) -> None:
@@ -314,8 +314,8 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path, home: Path) 
             overrides={"max_iters": "20"},
         )
         with Store() as store:
-            made[file] = planning.save(planning.plan(request, store), store)
-            ingest.take_in(store, made[file])
+            made[file] = study_plan.save(study_plan.plan(request, store), store)
+            ingest_events.take_in(store, made[file])
     private, shared = keep(made[outside], repo), keep(made[inside], repo)
     assert str(tmp_path) not in (private / "study.json").read_text()
     shutil.rmtree(home / "data")
@@ -356,7 +356,7 @@ def test_the_document_says_what_is_true(study: Study, repo: Path) -> None:
     text = (repo / "MODIFICATION.md").read_text()
     assert not (repo / "studies").exists()
     assert "are not in this repository as they trained" in text
-    assert command.argv(study.trainer.request(study))[2] not in text  # no private path
+    assert command_line.argv(study.trainer.request(study))[2] not in text  # no private path
     q1lab(repo, "keep", "--yes")
     q1lab(repo, "modification", "swiglu", "--yes", "--no-study")
     assert printed_command(repo) == ["q1lab", "run", "studies/swiglu-1"]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from q1lab.documents.roadmap import Box, boxes, choose, targets, tick
-from q1lab.errors import Problem
+from q1lab.ground.errors import Problem
 
 ROADMAP = """\ufeff# Roadmap\r
 \r

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from q1lab.documents import preview, typeset
+from q1lab.documents import post_page, typeset
 
 
 def page(text: str, folder: Path = Path(__file__).parent) -> str:
-    whole = preview.page(text, folder)
+    whole = post_page.page(text, folder)
     return whole[whole.index("<main>") :]
 
 
@@ -78,9 +78,9 @@ def test_code_keeps_every_line() -> None:
 
 
 def test_a_chart_may_be_turned_dark_and_a_photo_not(tmp_path: Path) -> None:
-    from q1lab.compare import charts
+    from q1lab.verdict import charts
 
     (tmp_path / "photo.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     assert 'class="chart"' not in page("![a](photo.svg)", tmp_path)
-    assert "img.chart" in preview.style()
+    assert "img.chart" in post_page.style()
     assert charts is not None

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from q1lab import paths
-from q1lab.study import children
+from q1lab.ground import paths
+from q1lab.runner import child_processes
 from tests.kit import wandb_study as lab
 from tests.kit.faults import faulty, figures, tiny
 from tests.kit.places import ROOT
@@ -77,10 +77,10 @@ def test_every_process_is_in_the_list() -> None:
 def test_python_is_started_in_one_place_only() -> None:
     """So that no call can forget the flag that keeps the current folder out."""
     allowed = {
-        "q1lab/study/children.py",
+        "q1lab/runner/child_processes.py",
         "q1lab/commands/doctor.py",  # says which one it is
-        "q1lab/tracking/state.py",  # its folder may hold wandb
-        "q1lab/study/notebook.py",  # the text of a notebook that runs elsewhere
+        "q1lab/study/wandb_runs.py",  # its folder may hold wandb
+        "q1lab/doors/notebook_files.py",  # the text of a notebook that runs elsewhere
     }
     found = {
         str(file.relative_to(ROOT))
@@ -127,7 +127,13 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], lis
     folder, seen, watch = tmp_path / "hostile", tmp_path / "starts.jsonl", tmp_path / "watch"
     for name in SHADOWS:
         plant(folder / f"{name}.py", tmp_path / "marks")
-    for package in ("q1lab", "labs", "labs/checks", "q1lab/study", "q1lab/tracking"):
+    for package in (
+        "q1lab",
+        "labs",
+        "labs/checks",
+        "q1lab/runner",
+        "q1lab/doors/weights_and_biases",
+    ):
         for name in ("__init__.py", "__main__.py", "train.py", "probe.py", "runner.py", "relay.py"):
             plant(folder / package / name, tmp_path / "marks")
     watch.mkdir()
@@ -189,9 +195,9 @@ def test_no_child_runs_code_of_the_current_folder(
         "labs.probe",
         "labs.checks",
         "labs.train",
-        "q1lab.study.runner",
+        "q1lab.runner.runner",
         "wandb",
-        "q1lab.tracking.relay",
+        "q1lab.doors.weights_and_biases.relay",
     } <= modules
     open_ones = [start["argv"] for start in starts if not start["safe"]]
     figures(
@@ -288,12 +294,12 @@ def test_an_upload_ends_with_the_sync_that_asked(
 @needs_proc
 def test_a_child_has_limits_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An asker that is stopped asks for nothing any more, and lives on."""
-    monkeypatch.setattr(children, "MARGIN", 0)
-    wall = [*children.python_module("timeit"), "-n", "1", "import time; time.sleep(600)"]
-    busy = [*children.python_module("timeit"), "-n", "1", "while True: pass"]
-    with children.asked(wall, seconds=1) as child:
+    monkeypatch.setattr(child_processes, "MARGIN", 0)
+    wall = [*child_processes.python_module("timeit"), "-n", "1", "import time; time.sleep(600)"]
+    busy = [*child_processes.python_module("timeit"), "-n", "1", "while True: pass"]
+    with child_processes.asked(wall, seconds=1) as child:
         assert child.wait(timeout=60) == -signal.SIGKILL
-    with children.leashed(busy, seconds=1, threads=1) as (command, _):
+    with child_processes.leashed(busy, seconds=1, threads=1) as (command, _):
         at = command.index("--seconds")
         command[at + 1], command[command.index("--fd") + 1] = "0", "-1"
         assert subprocess.run(command, timeout=60, check=False).returncode == -signal.SIGXCPU

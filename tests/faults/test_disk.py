@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.errors import Problem
+from q1lab.ground.errors import Problem
 from q1lab.index.store import OF_Q1LAB, Store
-from q1lab.study import launch, studies
+from q1lab.runner import launch
+from q1lab.study import studies
 from q1lab.week import progress
 from tests.kit.commands import q1lab
 from tests.kit.faults import faulty, figures, read, small_disk, tiny

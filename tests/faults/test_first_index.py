@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab import paths
+from q1lab.ground import paths
 from q1lab.index.store import Store
 from tests.kit.commands import q1lab
 from tests.kit.faults import Q1LAB, figures, tables
@@ -25,7 +25,7 @@ from tests.kit.lab_home import finish, make_study
 SAYS = re.compile(rb"reading ([\d,]+) of ([\d,]+) studies")
 AT_ONCE = (
     "import sys; from q1lab.commands import _store; from q1lab.index import ingest; "
-    "from q1lab.cli import run; _store.SILENT = ingest.STEP = 0.0; sys.exit(run(sys.argv[1:]))"
+    "from q1lab.commands.cli import run; _store.SILENT = ingest.STEP = 0.0; sys.exit(run(sys.argv[1:]))"
 )
 """A command that commits after every study, and speaks from the second one on."""
 

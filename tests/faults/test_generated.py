@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from q1lab import paths
-from q1lab.index import ingest, view
+from q1lab.ground import paths
+from q1lab.index import ingest_events, study_view
 from q1lab.index.store import Store
 from q1lab.study import studies
 from tests.kit import hostile
@@ -119,7 +119,7 @@ def check_in_place(plan: dict[str, Any], files: list[bytes]) -> None:
     assert code in (0, 1), err
     assert code == 0 or len(err.strip().splitlines()) == 1
     with Store() as store:
-        lines = view.lines(store, unreadable=ingest.take_in_all(store))
+        lines = study_view.lines(store, unreadable=ingest_events.take_in_all(store))
     assert len(lines) == 2
 
 

@@ -18,14 +18,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labs import report, sharing
-from q1lab import paths, records
-from q1lab.cli import run
+from q1lab.commands.cli import run
 from q1lab.designs.fixed import Fixed
-from q1lab.errors import Problem
-from q1lab.index import ingest
-from q1lab.index.ingest import fold, metrics_of
+from q1lab.ground import json_records, paths
+from q1lab.ground.errors import Problem
+from q1lab.index import ingest_events
+from q1lab.index.ingest_events import fold, metrics_of
 from q1lab.index.store import Store
-from q1lab.study import launch, studies
+from q1lab.runner import launch
+from q1lab.study import studies
 from q1lab.study.events import LONGEST, read_new, sound
 from q1lab.study.metric import VAL_LOSS
 from q1lab.study.studies import Study
@@ -150,7 +151,7 @@ def test_junk_in_an_event_file_is_counted_and_the_rest_goes_on(faulty: Faulty) -
     ]
     events.write_bytes(b"".join(mixed))
     with Store() as store:
-        ingest.forget(store, study)
+        ingest_events.forget(store, study)
     after = tables()
     with Store() as store:
         bad = next(
@@ -272,7 +273,7 @@ def test_everything_is_private_whatever_the_umask(
     monkeypatch.setenv("Q1LAB_HOME", str(home))
     args = tiny(tmp_path, iters=40)
     args[args.index("disabled")] = "offline"
-    code = "import os, sys; os.umask(0); from q1lab.cli import run; sys.exit(run(sys.argv[1:]))"
+    code = "import os, sys; os.umask(0); from q1lab.commands.cli import run; sys.exit(run(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", code, *args],
         capture_output=True,
@@ -366,4 +367,4 @@ def test_a_clock_that_was_set_back_changes_neither_order_nor_durations(faulty: F
 
 def test_an_int_too_large_for_a_float_is_no_number() -> None:
     with pytest.raises(ValueError, match="finite"):
-        records.load(float, 10**400)
+        json_records.load(float, 10**400)

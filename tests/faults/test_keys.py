@@ -20,27 +20,28 @@ from textual.widget import Widget
 from textual.widgets import Button, DataTable, OptionList
 
 import q1lab.tui
-from q1lab import paths
-from q1lab.config import Config
+from q1lab.ground import paths
+from q1lab.ground.config import Config
 from q1lab.index.store import Store
-from q1lab.journal import artifacts, predictions
-from q1lab.model.checks import CheckReport
-from q1lab.study import launch, studies
-from q1lab.study.command import Request
-from q1lab.tui import palette
+from q1lab.runner import launch
+from q1lab.study import studies
+from q1lab.study.command_line import Request
+from q1lab.tui import command_palette
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.key_bursts import CHOICES, MOVES
-from q1lab.tui.screens import forms, launch_plan, step_actions
-from q1lab.tui.screens.ask import AskScreen
+from q1lab.tui.screens import forms, launch_opener, step_actions
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.screens.check import CheckScreen
+from q1lab.tui.screens.confirm import AskScreen
 from q1lab.tui.screens.document import DocumentScreen
 from q1lab.tui.screens.launch import LaunchScreen
-from q1lab.tui.screens.pick import PickScreen
-from q1lab.tui.screens.study import StudyScreen
+from q1lab.tui.screens.pick_one import PickScreen
+from q1lab.tui.screens.study_page import StudyScreen
 from q1lab.tui.widgets.page_blocks import Piece
 from q1lab.week import progress
-from q1lab.week.model import Week
+from q1lab.week.lists import artifacts, predictions
+from q1lab.week.own_model.run_checks import CheckReport
+from q1lab.week.syllabus import Week
 from tests.kit.lab_home import compared, finish, make_study, train
 from tests.kit.repos import begun, git, of_its_own
 from tests.kit.tui_home import pane_of, prepared, settled, until
@@ -141,7 +142,7 @@ OPEN: dict[str, Opener] = {
     "HintScreen": by("h", "enter"),
     "LabScreen": lab(),
     "LaunchScreen": doing(
-        lambda app, _: launch_plan.launch(
+        lambda app, _: launch_opener.launch(
             app, Request("gqa", seeds="1", overrides={"max_iters": "40"})
         )
     ),
@@ -156,7 +157,7 @@ OPEN: dict[str, Opener] = {
     "TooSmallScreen": too_small,
     "VerdictScreen": lab("v"),
     "WandbScreen": lab("W"),
-    "WelcomeScreen": doing(lambda app, _: palette.welcome(app)),
+    "WelcomeScreen": doing(lambda app, _: command_palette.welcome(app)),
 }
 MORE: dict[str, Opener] = {
     "a stopped study": stopped_study,

@@ -20,7 +20,8 @@ import pytest
 
 from labs import report
 from q1lab.index.store import Store
-from q1lab.study import launch, studies
+from q1lab.runner import launch
+from q1lab.study import studies
 from q1lab.week import progress
 from tests.kit.commands import q1lab
 from tests.kit.faults import (

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from q1lab import paths
-from q1lab.cli import run as main
+from q1lab.commands.cli import run as main
 from q1lab.documents.change import save
-from q1lab.errors import NOTICES, Problem
-from q1lab.files import is_locked, proved, remove
-from q1lab.repository import Repository
+from q1lab.ground import paths
+from q1lab.ground.errors import NOTICES, Problem
+from q1lab.ground.files import is_locked, proved, remove
+from q1lab.ground.git_repository import Repository
 from q1lab.study import studies
 from tests.kit.faults import figures
 from tests.kit.places import KIT

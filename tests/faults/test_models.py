@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from q1lab import paths
-from q1lab.errors import Problem
-from q1lab.study import children, launch, presets, studies
-from q1lab.study.engines import local
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+from q1lab.runner import child_processes, launch, local_engine
+from q1lab.study import presets, studies
 from tests.kit.commands import q1lab
 from tests.kit.faults import faulty, figures, read, tiny
 from tests.kit.waiting import wait_for
@@ -133,7 +133,7 @@ def test_a_model_file_that_loops_is_named_with_its_line(tmp_path: Path) -> None:
         "config": presets.resolve("quick", {}),
     }
     with pytest.raises(Problem) as raised:
-        children.ask(children.prober(), question, seconds=12)
+        child_processes.ask(child_processes.prober(), question, seconds=12)
     figures(
         "a model file that",
         does="loops",
@@ -166,7 +166,7 @@ def test_a_model_file_that_prints_without_end(faulty: Faulty, tmp_path: Path) ->
         log_at_the_end_mb=log.stat().st_size >> 20,
     )
     assert read(study, "modified-seed0")[-1]["state"] == "finished"
-    assert log.stat().st_size <= 8 * local.LOG_MOST
+    assert log.stat().st_size <= 8 * local_engine.LOG_MOST
     assert "some of it was left out" in log.read_text()
 
 

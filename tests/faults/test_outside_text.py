@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from q1lab import config, paths
-from q1lab.documents import claims, preview, retro, roadmap, word_count
-from q1lab.error_boundary import shortened
-from q1lab.errors import Problem
+from q1lab.commands.error_boundary import shortened
+from q1lab.documents import claim_lint, post_page, retro, roadmap, word_count
+from q1lab.ground import config, paths
+from q1lab.ground.errors import Problem
 from q1lab.study import studies
 from tests.kit import wandb_study as lab
 from tests.kit.commands import q1lab
@@ -207,14 +207,14 @@ def processor(seconds: int) -> Iterator[None]:
 def test_markdown_is_read_in_bounded_time(kind: str, tmp_path: Path) -> None:
     text = ENDLESS[kind]
     readers: tuple[Callable[[], object], ...] = (
-        lambda: preview.page(text, tmp_path),
+        lambda: post_page.page(text, tmp_path),
         lambda: word_count.sections(text),
         lambda: list(word_count.by_kind(text)),
         lambda: roadmap.boxes(text.encode(), "M03-W04"),
         lambda: roadmap.targets(text.encode(), [("papers", "Papers read")], "Q1"),
         lambda: retro.ticked_in(text.encode()),
-        lambda: claims._allows(text),
-        lambda: claims._paragraphs(text, frozenset()),
+        lambda: claim_lint._allows(text),
+        lambda: claim_lint._paragraphs(text, frozenset()),
     )
     for read in readers:
         with processor(10):
@@ -226,7 +226,7 @@ def test_a_picture_whose_path_holds_a_zero_is_said(tmp_path: Path) -> None:
     for source in ("a%00.png", "http://[.png", "loop.png", "../x.png"):
         (tmp_path / "loop.png").unlink(missing_ok=True)
         (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
-        assert "[picture" in preview.page(f"![alt]({source})", tmp_path)
+        assert "[picture" in post_page.page(f"![alt]({source})", tmp_path)
     figures("text from outside", what="pictures' paths that lead nowhere", cases=4, tracebacks=0)
 
 

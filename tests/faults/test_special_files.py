@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from q1lab import config, paths
-from q1lab.cli import run as main
+from q1lab.commands.cli import run as main
 from q1lab.documents import change as documents
-from q1lab.documents import preview
-from q1lab.errors import Problem
-from q1lab.files import (
+from q1lab.documents import post_page
+from q1lab.doors.imports import outside_runs
+from q1lab.ground import config, paths
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import (
     not_a_file,
     open_private,
     open_regular,
@@ -29,13 +30,13 @@ from q1lab.files import (
     read_text,
     write_atomic,
 )
-from q1lab.model.checks import run_checks
-from q1lab.own_writes import write_out
-from q1lab.study import corpora, launch, studies, variants
+from q1lab.ground.log_tail import Tail
+from q1lab.ground.write_intents import write_out
+from q1lab.runner import launch
+from q1lab.study import corpora, studies, variants
+from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.events import last_event, read_new
-from q1lab.study.tail import Tail
-from q1lab.tracking import outside_runs
-from q1lab.tracking import state as wandb_state
+from q1lab.week.own_model.run_checks import run_checks
 from tests.kit import wandb_study as lab
 from tests.kit.faults import figures
 from tests.kit.places import ROOT
@@ -156,7 +157,7 @@ def test_every_reader_of_a_name_is_bounded(
         "launch.json": lambda: launch.last(study.files),
         "a document": lambda: documents.read(path),
         "last event": lambda: last_event(run.events),
-        "a picture": lambda: preview.picture(png.name, "", tmp_path),
+        "a picture": lambda: post_page.picture(png.name, "", tmp_path),
         "a log": lambda: Tail(path).read(),
         "netrc": wandb_state.key_configured,
         "netrc, for the client": lambda: wandb_state.environment(study.files.root),
@@ -177,20 +178,20 @@ def test_every_reader_of_a_name_is_bounded(
 
 
 OWN = {
-    "q1lab/files.py": "the one way",
-    "q1lab/index/lost.py": "a copy that it has just made",
-    "q1lab/repository.py": "what git merged, in a folder of ours",
+    "q1lab/ground/files.py": "the one way",
+    "q1lab/index/lost_lines.py": "a copy that it has just made",
+    "q1lab/ground/git_repository.py": "what git merged, in a folder of ours",
     "q1lab/tui/editing.py": "a temporary file of ours",
-    "q1lab/week/clock.py": "the kernel's boot id",
+    "q1lab/week/study_timer.py": "the kernel's boot id",
     "q1lab/week/code_runner.py": "standard input",
     "q1lab/study/corpora.py": "Python's own library",
-    "q1lab/study/engines/ray.py": "labs' own modules",
-    "q1lab/study/reuse.py": "labs' own modules",
-    "q1lab/study/notebook.py": "the text of a notebook that runs elsewhere; labs' own modules",
+    "q1lab/doors/ray_engine.py": "labs' own modules",
+    "q1lab/runner/finished_runs.py": "labs' own modules",
+    "q1lab/doors/notebook_files.py": "the text of a notebook that runs elsewhere; labs' own modules",
     "q1lab/commands/take.py": "files of the package",
-    "q1lab/commands/import_.py": "what our own child wrote",
-    "q1lab/documents/preview.py": "a style sheet of the package",
-    "q1lab/own_writes.py": "q1lab's own record",
+    "q1lab/doors/imports/import_command.py": "what our own child wrote",
+    "q1lab/documents/post_page.py": "a style sheet of the package",
+    "q1lab/ground/write_intents.py": "q1lab's own record",
 }
 """Modules that read files in another way, and what they read so."""
 
@@ -202,7 +203,9 @@ def test_files_are_opened_in_one_way() -> None:
         for file in (ROOT / "q1lab").rglob("*.py")
         if raw.search(file.read_text())
     }
-    assert found <= set(OWN), "use q1lab.files.read_bytes, read_text, read_json or open_regular"
+    assert found <= set(OWN), (
+        "use q1lab.ground.files.read_bytes, read_text, read_json or open_regular"
+    )
 
 
 @ROOT_ONLY

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from q1lab import paths
-from q1lab.files import UNWRITTEN
+from q1lab.ground import paths
+from q1lab.ground.files import UNWRITTEN
 from tests.kit.commands import q1lab
 from tests.kit.faults import figures, killed_at
 

@@ -19,14 +19,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from q1lab import cli, paths
-from q1lab.commands import doctor
-from q1lab.errors import NOTICES, Problem
-from q1lab.index import journal, journal_tables, learner_tables, lost, questions, store
+from q1lab.commands import cli, doctor
+from q1lab.ground import paths
+from q1lab.ground.errors import NOTICES, Problem
+from q1lab.index import journal, journal_tables, learner_tables, lost_lines, store
 from q1lab.index.journal import Mark
 from q1lab.index.store import Store
-from q1lab.journal import evidence, papers, predictions
-from q1lab.week import content, progress
+from q1lab.record import questions
+from q1lab.week import content, evidence, progress
+from q1lab.week.lists import papers, predictions
 from tests.kit import lab_home
 
 WEEK = "M03-W04"
@@ -188,7 +189,7 @@ def test_what_the_journal_lost_is_said_and_stays_in_a_copy_of_the_index(
     with Store() as one:
         assert len(progress.read(one, WEEK).done) == begins.count(b"\n")
         (said,) = NOTICES
-        assert lost.told(one.file, one.journal) == [said]
+        assert lost_lines.told(one.file, one.journal) == [said]
         assert one.notice == said
     gone = whole.count(b"\n") - begins.count(b"\n")
     assert (f"{gone} lines fewer" in said) == (how != "another")
@@ -202,14 +203,14 @@ def test_what_the_journal_lost_is_said_and_stays_in_a_copy_of_the_index(
     for data in (whole, begins, whole):  # a synced folder may bring both again and again
         file.write_bytes(data)
         with Store() as one:
-            assert (said in lost.told(one.file, one.journal)) == (data == begins)
+            assert (said in lost_lines.told(one.file, one.journal)) == (data == begins)
             assert rows(one)["step_records"] == truth["step_records"] or data == begins
     if how != "another":  # of which whoever puts the first one back loses the lines
         assert list(home.glob("q1lab.until-*.db")) == [copy]
     for each in home.glob("q1lab.until-*.db"):  # to go on without what they know
         each.unlink()
     with Store() as one:
-        assert not lost.told(one.file, one.journal)
+        assert not lost_lines.told(one.file, one.journal)
 
 
 @pytest.mark.parametrize("how", ["of an older q1lab", "a day later"])
@@ -223,7 +224,7 @@ def test_what_the_journal_lost_is_kept_however_the_index_is_made_anew(home: Path
         with contextlib.closing(sqlite3.connect(home / "q1lab.db")) as db:
             db.execute("PRAGMA user_version = 1")
     with Store() as one:
-        assert len(lost.told(one.file, one.journal)) == 1
+        assert len(lost_lines.told(one.file, one.journal)) == 1
 
 
 def test_two_at_once_lose_nothing(home: Path) -> None:

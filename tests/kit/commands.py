@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import click
 
-from q1lab.cli import cli, run
+from q1lab.commands.cli import cli, run
 
 Words = tuple[str, ...]
 

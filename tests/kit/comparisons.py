@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from q1lab.compare import stats
-from q1lab.compare.comparison import ArmResult, Comparison
+from q1lab.statistics import intervals
 from q1lab.study.studies import ARMS, Arm, Data, Study
+from q1lab.verdict.comparison import ArmResult, Comparison
 from tests.kit.plans import of_keys
 
 SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
@@ -31,9 +31,9 @@ KEYS = ("n_params", "flops_per_token", "tokens_per_s", "wall_s")
 def make(
     base: Mapping[int, float | None],
     modified: Mapping[int, float | None],
-    headline: stats.Headline = "paired",
+    headline: intervals.Headline = "paired",
     *,
-    alpha: float = stats.ALPHA,
+    alpha: float = intervals.ALPHA,
     delta: float | None = None,
     complete: bool = True,
     picked: bool = False,
@@ -44,7 +44,7 @@ def make(
 ) -> Comparison:
     """The comparison of two arms of final val losses, each a mapping seed → loss (None:
     diverged)."""
-    found = stats.analyze(
+    found = intervals.analyze(
         base,
         modified,
         headline=headline,

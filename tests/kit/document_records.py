@@ -7,14 +7,14 @@ import dataclasses
 from dataclasses import replace
 from typing import Any
 
-from q1lab.compare.comparison import Comparison
-from q1lab.compare.scoring import small_ones
 from q1lab.documents import post, retro
 from q1lab.documents.comparison_tables import studies_table, study_facts
-from q1lab.documents.markdown import Md
+from q1lab.documents.markdown_escape import Md
 from q1lab.documents.modification import Answer, Modification, shown_prediction
 from q1lab.documents.reproduce import Reproduction
-from q1lab.journal import kpis
+from q1lab.statistics.prediction_score import small_ones
+from q1lab.verdict.comparison import Comparison
+from q1lab.week.lists import kpis
 from tests.kit import comparisons
 
 PREDICTION: dict[str, Any] = {

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import sys
 
-from q1lab.index import ingest
+from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.week import progress
@@ -15,7 +15,7 @@ study = studies.load(sys.argv[1])
 n = int(sys.argv[2])
 with Store() as store:
     while True:
-        ingest.take_in(store, study)
+        ingest_events.take_in(store, study)
         progress.answer(store, "week", f"step-{n}", f"answer {n} {'é' * (n % 50)}")
         os.write(1, f"{n}\n".encode())
         n += 1

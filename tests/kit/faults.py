@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 
 from labs import report
-from q1lab import own_writes, repository
-from q1lab.errors import Problem
-from q1lab.index import ingest
+from q1lab.ground import git_repository, write_intents
+from q1lab.ground.errors import Problem
+from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.study import launch, studies
+from q1lab.runner import launch
+from q1lab.study import studies
 from q1lab.study.studies import Study
 from tests.kit.places import KIT, ROOT
 from tests.kit.waiting import wait_for
@@ -86,9 +87,9 @@ def killed_at(step: int, act: Callable[[], object]) -> bool:
 
         return stepped
 
-    repository._run = around(repository._run)
-    own_writes.mean = around(own_writes.mean)
-    own_writes.put = around(own_writes.put)
+    git_repository._run = around(git_repository._run)
+    write_intents.mean = around(write_intents.mean)
+    write_intents.put = around(write_intents.put)
     os.fsync = around(os.fsync)
     Path.replace = around(Path.replace)  # type: ignore[method-assign]
     code = 1
@@ -203,7 +204,7 @@ def tables(file: Path | None = None) -> dict[str, list[tuple[Any, ...]]]:
     """The index of the runs as a database has it after taking in all files."""
     with Store(file) as store:
         for study_id in studies.ids():
-            ingest.take_in(store, studies.load(study_id))
+            ingest_events.take_in(store, studies.load(study_id))
         assert store.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         return {
             table: sorted(

@@ -17,17 +17,18 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from q1lab.config import Config
-from q1lab.index import labels
+from q1lab.ground.config import Config
+from q1lab.ground.paths import content_dir
+from q1lab.index import study_labels
 from q1lab.index.store import Store
-from q1lab.paths import content_dir
-from q1lab.study import launch, studies, variants
+from q1lab.runner import launch
+from q1lab.study import studies, variants
 from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.tui.app import Q1Lab
+from q1lab.tui.app_setup import Setup
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.results import ResultsScreen
-from q1lab.tui.setup import Setup
-from q1lab.tui.taker import Taker
+from q1lab.tui.snapshot_taker import Taker
 from q1lab.tui.widgets.results_table import ResultsTable
 from q1lab.week import progress
 from q1lab.week.content import load
@@ -175,7 +176,7 @@ def finish(study: Study, effect: float = -0.012, noise: float = 0.01) -> None:
 
 def compared(study: Study) -> None:
     """Ingest a study and compute its comparison, as a viewer does."""
-    from q1lab.compare.cache import compare
+    from q1lab.verdict.comparison_cache import compare
 
     with Store() as store:
         compare(store, study)
@@ -222,9 +223,9 @@ def past() -> None:
 
 def labeled() -> None:
     """Write a note and two tags at one of them."""
-    made = labels.Labels("the batch is half", ("draft", "long-context"))
+    made = study_labels.Labels("the batch is half", ("draft", "long-context"))
     with Store() as store:
-        labels.change(store, "llama-1", lambda _: made)
+        study_labels.change(store, "llama-1", lambda _: made)
 
 
 def app(**given: Any) -> Q1Lab:

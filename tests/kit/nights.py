@@ -1,13 +1,13 @@
 """Nights of ideas that are judged by the gate. A night's losses are drawn here; what is trained next
-and what is kept, the gate's own code says (compare/gate.py, which `q1lab gate` runs)."""
+and what is kept, the gate's own code says (statistics/gate_rule.py, which `q1lab gate` runs)."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
 
-from q1lab.compare import gate
-from q1lab.compare.gate import RULES, Known
+from q1lab.statistics import gate_rule
+from q1lab.statistics.gate_rule import RULES, Known
 
 IDEAS = 100
 
@@ -30,7 +30,7 @@ def by_gate(rng: random.Random, ideas: list[float], noise: float = 1.0) -> Night
     ``noise`` is the spread of theirs."""
     night, known, level, looks = Night(), Known(), 0.0, 0
     for gain in ideas:
-        way = gate.proposal(known)
+        way = gate_rule.proposal(known)
         asked, answer = next(way), None
         base: list[float] = []
         modified: list[float] = []

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from labs import report
-from q1lab import paths
+from q1lab.ground import paths
 from tests.kit.places import ROOT
 
 TEXT = "".join(f"{i * 7919 % 1009} is not {i}; " for i in range(400))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from q1lab.acts import AROUND, Act, Said
 from q1lab.commands import _documents as shared
+from q1lab.ground.command_table import AROUND, Act, Said
 from q1lab.index.store import Store
-from q1lab.journal import evidence
-from q1lab.week.model import Week
+from q1lab.week import evidence
+from q1lab.week.syllabus import Week
 
 ACT = Act(
     "toy",

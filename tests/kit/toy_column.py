@@ -1,6 +1,6 @@
 """A column of compare's table of both arms: the iters of each run, and how long one took."""
 
-from q1lab.compare.columns import Column
+from q1lab.verdict.arm_columns import Column
 
 ITERS = Column("iters", "iters of a run", lambda _, run: run["iter"])
 PER_ITER = Column(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from q1lab.index.store import Store
-from q1lab.journal.kpis import Count
+from q1lab.week.lists.kpis import Count
 
 
 def sonnets(store: Store) -> Count:

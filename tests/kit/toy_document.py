@@ -7,16 +7,15 @@ from pathlib import Path
 
 import click
 
-from q1lab.acts import WEEK, Act
 from q1lab.commands import _documents as shared
 from q1lab.commands._store import opened
 from q1lab.documents.change import Change, Saved, propose
 from q1lab.documents.templates import render
+from q1lab.ground.command_table import WEEK, Act
+from q1lab.ground.git_repository import Repository
 from q1lab.index.store import Store
-from q1lab.journal import evidence
-from q1lab.repository import Repository
-from q1lab.week import progress
-from q1lab.week.model import Week
+from q1lab.week import evidence, progress
+from q1lab.week.syllabus import Week
 
 FILE = "LOGBOOK.md"
 TEMPLATE = '# Logbook\n\n{% call region("ticks") %}\n{{ ticks }} steps.\n{% endcall %}\n'

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from q1lab.week.kinds import StepKind
+from q1lab.week.step_kinds import StepKind
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
-    from q1lab.week.model import Step, Week
+    from q1lab.week.syllabus import Step, Week
 
 
 def _too_long(step: Step, week: Week) -> str:

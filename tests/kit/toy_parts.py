@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from q1lab.designs.fixed import Fixed
-from q1lab.errors import Problem
-from q1lab.files import sha256_text, utc_now
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import sha256_text, utc_now
+from q1lab.ground.json_records import one_of
 from q1lab.index.store import Store
-from q1lab.records import one_of
-from q1lab.study import children
-from q1lab.study.command import Request
+from q1lab.runner import child_processes
+from q1lab.study.command_line import Request
 from q1lab.study.design import Design, TypedSeeds
-from q1lab.study.draft import Draft
-from q1lab.study.kept import Kept
+from q1lab.study.kept_folder import Kept
 from q1lab.study.metric import Metric
 from q1lab.study.origin import Planned, TypedOptions
 from q1lab.study.studies import ARMS, Arm, Data, Study
+from q1lab.study.study_draft import Draft
 from q1lab.study.trainer import Trainer
 
 
@@ -75,7 +75,7 @@ class Points(Trainer):
         return {**super().identity(), "by": self.by}
 
     def program(self) -> list[str]:
-        return children.python_module("tests.kit.toy_parts")
+        return child_processes.python_module("tests.kit.toy_parts")
 
     @property
     def has_model_files(self) -> bool:

@@ -14,17 +14,17 @@ from typing import Any
 from textual.css.query import NoMatches
 from textual.pilot import Pilot
 
-from q1lab import paths
-from q1lab.config import Config
+from q1lab.ground import paths
+from q1lab.ground.config import Config
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.screens.output import OutputScreen
-from q1lab.tui.setup import Setup
-from q1lab.tui.taker import Taker
+from q1lab.tui.app_setup import Setup
+from q1lab.tui.screens.command_output import OutputScreen
+from q1lab.tui.snapshot_taker import Taker
 from q1lab.week import content, progress
-from q1lab.week.clock import Reading
-from q1lab.week.model import Week
+from q1lab.week.study_timer import Reading
+from q1lab.week.syllabus import Week
 
 
 @dataclass

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from q1lab.files import try_lock
+from q1lab.ground.files import try_lock
 from q1lab.study import studies
+from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.studies import Arm, Data, Study
-from q1lab.tracking import state as wandb_state
 from tests.kit.plans import of_keys
 from tests.kit.wandb_server import KEY
 
@@ -150,7 +150,14 @@ def relay(study: Study, env: dict[str, str], *options: str) -> Iterator[subproce
     """The relay as the runner starts it; at the end it is gone, whatever the test found."""
     with (study.files.root / "relay.log").open("ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "q1lab.tracking.relay", *options, str(study.files.root)],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "q1lab.doors.weights_and_biases.relay",
+                *options,
+                str(study.files.root),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -16,15 +16,15 @@ import pytest
 from click.testing import CliRunner
 
 from q1lab.commands.check import check
-from q1lab.compare import cache, wording
-from q1lab.errors import Problem
-from q1lab.files import sha256_file
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import sha256_file
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
-from q1lab.model import marker
-from q1lab.model.checks import CheckReport, CheckResult, Limits, run_checks
+from q1lab.planning import own_loop_draft
 from q1lab.study import studies, variants
-from q1lab.trainers import own_loop_draft
+from q1lab.verdict import comparison_cache, wording
+from q1lab.week.own_model import origin_line
+from q1lab.week.own_model.run_checks import CheckReport, CheckResult, Limits, run_checks
 from tests.kit import lab_home
 from tests.kit.places import MODELS
 
@@ -118,7 +118,7 @@ def test_green_ends_with_the_next_command(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_counts_are_compared_with_what_the_file_was_made_from(tmp_path: Path) -> None:
     own = write(tmp_path, baseline().replace("bias=config.bias", "bias=True"), "model.py")
-    made = marker.line(marker.Marker("rope", "model.py", sha256_file(own)))
+    made = origin_line.line(origin_line.Marker("rope", "model.py", sha256_file(own)))
     seen = {}
     for name, text in (("mine.py", baseline()), ("rope.py", f"{made}\n{baseline()}")):
         report = run_checks(write(tmp_path, text, name), "baseline")
@@ -171,7 +171,7 @@ def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
     study = lab_home.make_study(overruled=overruled)
     lab_home.finish(study)
     with Store() as store:
-        notes = wording.notes(cache.compare(store, studies.load(study.id)))
+        notes = wording.notes(comparison_cache.compare(store, studies.load(study.id)))
     assert f"2 checks of the model files failed and were overruled: {'; '.join(told)}." in notes
     report = run_checks(write(tmp_path, line.replace("causality", "causalty") + broken))
     assert not report.passed

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from labs import data, devices, flat, keyed, loading
-from q1lab import paths
+from q1lab.ground import paths
 
 
 def test_auto_takes_what_is_there_and_says_what_is_not() -> None:

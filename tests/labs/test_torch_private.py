@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from q1lab.cli import cli
+from q1lab.commands.cli import cli
 from tests.kit.places import MODELS, ROOT
 from tests.kit.tiny_study import final, make_study, model_file, run_trainer
 

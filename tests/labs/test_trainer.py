@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from labs import attention, checkpoint, data, flat, keyed, loading, report, train
-from q1lab import paths
-from q1lab.compare.stats import Reason, analyze
+from q1lab.ground import paths
+from q1lab.statistics.intervals import Reason, analyze
 from tests.kit.tiny_study import CONFIG, TEXT, final, losses, make_study, model_file, run_trainer
 
 

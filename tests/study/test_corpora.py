@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from q1lab import paths
-from q1lab.errors import Problem
-from q1lab.files import whole
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import whole
 from q1lab.study import corpora
 
 served: dict[str, bytes] = {}

@@ -30,19 +30,21 @@ from typing import Any
 
 import pytest
 
-from q1lab import files, paths
-from q1lab.compare import ledger, looks
-from q1lab.errors import DISCARD
-from q1lab.files import sha256_json, sha256_text
-from q1lab.index import ingest, journal, questions
+from q1lab.doors.weights_and_biases.history_rows import config_of
+from q1lab.ground import files, paths
+from q1lab.ground.errors import DISCARD
+from q1lab.ground.files import sha256_json, sha256_text
+from q1lab.index import ingest_events, journal
 from q1lab.index.store import Store
-from q1lab.study import command, early_stopping, kept, launch, reuse, sameness, studies, turns
-from q1lab.study.declared import declaration
+from q1lab.planning import command_draft, own_loop_draft
+from q1lab.record import ledger, questions
+from q1lab.record.declarations import declaration
+from q1lab.runner import early_stopping, finished_runs, launch, series_turns
+from q1lab.statistics import interim_analyses
+from q1lab.study import command_line, identity, kept_folder, studies
+from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.events import exit_of, first_event, has_ended
 from q1lab.study.studies import ARMS, Run, Study
-from q1lab.tracking import state as wandb_state
-from q1lab.tracking.history_rows import config_of
-from q1lab.trainers import command_draft, own_loop_draft
 from tests.kit.commands import q1lab
 from tests.kit.places import GOLDEN
 from tests.kit.repos import begun, git, of_its_own
@@ -121,18 +123,18 @@ def values_of(store: Store, root: str) -> dict[str, Any]:
     """What follows from the plans of a home, by study, oldest first."""
     every = studies.readable()
     for study in every:
-        ingest.take_in(store, study)
-    asks = sameness.same_question(every)
+        ingest_events.take_in(store, study)
+    asks = identity.same_question(every)
     return {
         study.id: {
             "identity": sha256_text(studies.identity(study)),
-            "equal_bits": sha256_json([sameness.equal_bits(study, run) for run in study.runs]),
+            "equal_bits": sha256_json([identity.equal_bits(study, run) for run in study.runs]),
             "trains": {arm: sha256_json(_training(study, arm)) for arm in ARMS},
             "asks": [question.text, question.baseline, question.modified],
             "declares": declaration(study),
             "drawn_with": [study.trainer.seed_drawn(run) for run in study.runs],
             **_in_the_ledger(store, study),
-            "going_on": command.going_on(study).replace(root, PLACE),
+            "going_on": command_line.going_on(study).replace(root, PLACE),
             "wandb": {run: relay.id for run, relay in wandb_state.read(study).items()},
             "told_wandb": sha256_json([[run.name, config_of(study, run)] for run in study.runs]),
             "bundle": _bundle(study, Path(root)),
@@ -142,7 +144,7 @@ def values_of(store: Store, root: str) -> dict[str, Any]:
 
 
 def _training(study: Study, arm: str) -> list[Any]:
-    trains = sameness.training_of(study, arm)
+    trains = identity.training_of(study, arm)
     return [sorted(trains.text), trains.code, trains.settings]
 
 
@@ -165,7 +167,9 @@ def _in_the_ledger(store: Store, study: Study) -> dict[str, Any]:
 def _bundle(study: Study, root: Path) -> str:
     """The hash of the list of the study's bundle, as it is kept."""
     (listed,) = (
-        content for file, content in kept.files(study, root).items() if file.name == "bundle.json"
+        content
+        for file, content in kept_folder.files(study, root).items()
+        if file.name == "bundle.json"
     )
     names = json.loads(listed)["files"]
     return sha256_json({name: sha for name, sha in names.items() if not name.startswith("runs/")})
@@ -232,10 +236,10 @@ class Machine:
             put(module, "__version__", "0")
         put(journal, "who", lambda: "person")
         put(paths, "models_dir", lambda: here / "labs" / "models")
-        level, limits = looks.level, looks.limits
-        put(looks, "level", lambda *plan: round(level(*plan), 9))
-        put(looks, "limits", lambda *plan: tuple(round(one, 9) for one in limits(*plan)))
-        put(sameness, "code_of", lambda text: sha256_text(f"code {text}"))
+        level, limits = interim_analyses.level, interim_analyses.limits
+        put(interim_analyses, "level", lambda *plan: round(level(*plan), 9))
+        put(interim_analyses, "limits", lambda *plan: tuple(round(one, 9) for one in limits(*plan)))
+        put(identity, "code_of", lambda text: sha256_text(f"code {text}"))
         put(launch, "start", self.train)
         put(hashlib, "sha256", partial(Hash, hashlib.sha256, self.placeless))
 
@@ -260,7 +264,7 @@ class Machine:
                         began = files.utc_now()
                         write_events(study, run, began, None, self.loss(study, run))
                 end = early_stopping.Looks(study).known_after()
-        turns.start_next(study if end is None else early_stopping.end_after(study, end))
+        series_turns.start_next(study if end is None else early_stopping.end_after(study, end))
         return 1
 
     def loss(self, study: Study, run: Run) -> float:
@@ -307,9 +311,9 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
         (here / program).chmod(0o700)
     monkeypatch.setenv("PATH", f"{here / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.chdir(here)
-    reuse.trainer_version.cache_clear()
+    finished_runs.trainer_version.cache_clear()
     yield Machine(here, monkeypatch)
-    reuse.trainer_version.cache_clear()
+    finished_runs.trainer_version.cache_clear()
 
 
 def put(file: Path, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from q1lab.errors import Problem
+from q1lab.ground.errors import Problem
 from q1lab.study import hyperparameters
 from q1lab.study.presets import PRESETS, default_for, resolve
 

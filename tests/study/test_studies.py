@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from q1lab.index import ingest
+from q1lab.index import ingest_events
 from q1lab.index.store import Store
-from q1lab.study import launch, studies
+from q1lab.runner import launch
+from q1lab.study import studies
 from tests.kit.commands import q1lab
 from tests.kit.plans import changed
 from tests.kit.waiting import wait_for
@@ -259,8 +260,8 @@ def test_the_plot_is_drawn(fake_trainer: Fake, tmp_path: Path) -> None:
 
 
 def test_each_trainer_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    from q1lab.study import machine
-    from q1lab.study.engines.local import Local, gpu_for
+    from q1lab.runner import machine
+    from q1lab.runner.local_engine import Local, gpu_for
 
     cards = [machine.Gpu("card", 0, 0, 1)] * 2
     monkeypatch.setattr(machine, "gpus", lambda: cards)
@@ -299,7 +300,7 @@ def test_a_planned_range_stops_by_itself_when_it_knows(fake_trainer: Fake) -> No
     study = studies.load("rope-1")
     assert study.seeds == (0, 1, 2), "the plan names what was needed"
     with Store() as store:
-        ingest.take_in(store, study)
+        ingest_events.take_in(store, study)
         assert len(store.runs("rope-1")) == 6
         assert store.missing(study) == []
     again = q1lab("run", "rope", *SMALL, "--seeds", "3..12")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.study import kinds
+from q1lab.study import part_registry
 from q1lab.tui.screens.verdict import VerdictScreen
-from q1lab.tui.widgets.grid import Grid
+from q1lab.tui.widgets.run_grid import Grid
 from tests.kit import toy_parts
 from tests.kit.lab_home import app, open_lab, until, words
 from tests.kit.places import ROOT
@@ -80,7 +80,7 @@ async def test_the_lab_shows_its_runs_and_its_verdict(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(here.parent / "site"))
-    kinds._others.cache_clear()
+    part_registry._others.cache_clear()
     q1lab("run", "toy:2.5", "--seeds", "agreed:3")
     opened = app()
     async with opened.run_test(size=(120, 40)) as pilot:
@@ -91,8 +91,8 @@ async def test_the_lab_shows_its_runs_and_its_verdict(
         await pilot.press("v")
         await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
         await until(pilot, lambda: "HELPS" in words(opened))
-    kinds._others.cache_clear()
-    kinds.of_kind.cache_clear()
+    part_registry._others.cache_clear()
+    part_registry.of_kind.cache_clear()
 
 
 def test_what_it_refuses_is_one_line(here: Path) -> None:

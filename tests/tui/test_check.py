@@ -10,30 +10,30 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from q1lab.config import Config
+from q1lab.ground.config import Config
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
-from q1lab.model import learner
-from q1lab.model.checks import CheckReport, CheckResult, run_checks
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.check import CheckScreen
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.launch import LaunchScreen
-from q1lab.tui.screens.pick import PickScreen
-from q1lab.tui.widgets.check_words import ending
-from q1lab.week.model import Action
+from q1lab.tui.screens.pick_one import PickScreen
+from q1lab.tui.widgets.check_text import ending
+from q1lab.week.own_model import model_file
+from q1lab.week.own_model.run_checks import CheckReport, CheckResult, run_checks
+from q1lab.week.syllabus import Action
 from tests.kit.lab_home import words
 from tests.kit.tui_home import prepared, settled, until
 
-REFERENCE = learner.paths.models_dir() / "rope.py"
+REFERENCE = model_file.paths.models_dir() / "rope.py"
 
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
     """A learner's folder: model.py, and rope.py made from it."""
-    learner.new_baseline(tmp_path)
-    learner.new("rope", tmp_path)
+    model_file.new_baseline(tmp_path)
+    model_file.new("rope", tmp_path)
     return tmp_path
 
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from textual.widgets import Button, Static
 
-from q1lab import config
-from q1lab.config import Config
+from q1lab.ground import config
+from q1lab.ground.config import Config
 from q1lab.index.store import Store
-from q1lab.model import learner
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens import step_actions
+from q1lab.tui.screens.command_output import OutputScreen
 from q1lab.tui.screens.commit import CommitScreen
-from q1lab.tui.screens.output import OutputScreen
 from q1lab.week import progress
-from q1lab.week.model import Action, Week
+from q1lab.week.own_model import model_file
+from q1lab.week.syllabus import Action, Week
 from tests.kit.places import MODELS
 from tests.kit.repos import begun, git, of_its_own
 from tests.kit.tui_home import prepared, running, settled, until
@@ -158,7 +158,7 @@ async def test_the_merge_is_shown_before_it_is_committed(repo: Path) -> None:
     (repo / "model.py").write_bytes((MODELS / "baseline.py").read_bytes())
     git(repo, "add", "model.py")
     git(repo, "commit", "-q", "-m", "mine")
-    file = learner.new("rmsnorm", repo).path
+    file = model_file.new("rmsnorm", repo).path
     first = file.read_text().partition("\n")[0]
     file.write_text(first + "\n" + (MODELS / "rmsnorm.py").read_text())
     app = prepared(

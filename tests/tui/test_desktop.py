@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.compare.results import ResultLine
-from q1lab.compare.stats import Interval
-from q1lab.errors import Problem
-from q1lab.model.checks import CheckResult
+from q1lab.ground.errors import Problem
+from q1lab.statistics.intervals import Interval
 from q1lab.study import presets
 from q1lab.tui import desktop, theme
 from q1lab.tui.keys import key_names
@@ -21,9 +19,11 @@ from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.welcome import offered
 from q1lab.tui.timekeeper import line as line_of_time
 from q1lab.tui.widgets.results_table import _plotted, axis_of
-from q1lab.tui.widgets.rows import ListRow, bar, drawn
-from q1lab.week.clock import Clock
-from q1lab.week.model import Part
+from q1lab.tui.widgets.titled_rows import ListRow, bar, drawn
+from q1lab.verdict.result_rows import ResultLine
+from q1lab.week.own_model.run_checks import CheckResult
+from q1lab.week.study_timer import Clock
+from q1lab.week.syllabus import Part
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
@@ -115,7 +115,7 @@ def test_inside_q1labs_own_clone_a_folder_beside_it_is_offered(tmp_path: Path) -
 
 
 def test_a_failing_check_comes_before_the_hint() -> None:
-    from q1lab.model.learner import Hint
+    from q1lab.week.own_model.model_file import Hint
 
     failing = CheckResult("keys and values agree", False, "one order", "another", "heads mix", 0.1)
     shown = HintScreen.of(Hint("gqa", 1, "question", "Which heads need keys?"), failing).text

@@ -23,7 +23,7 @@ HEAVY = (
     "watchfiles",
     "pynvml",
     "q1lab.study.studies",
-    "q1lab.tui.taker",
+    "q1lab.tui.snapshot_taker",
 )
 
 LOOK = """
@@ -63,7 +63,7 @@ asyncio.run(main())
 
 
 def test_the_first_frame_is_whole_and_nothing_heavy_is_loaded_before_it(home: Path) -> None:
-    from q1lab import paths
+    from q1lab.ground import paths
     from q1lab.index.store import Store
     from q1lab.week import content, progress
 
@@ -76,7 +76,7 @@ def test_the_first_frame_is_whole_and_nothing_heavy_is_loaded_before_it(home: Pa
     assert found.returncode == 0, found.stderr
     modules, filled = json.loads(found.stdout.splitlines()[-1])
     loaded = set(modules)
-    assert "q1lab.tui.screens.study" in loaded
+    assert "q1lab.tui.screens.study_page" in loaded
     assert not loaded & set(HEAVY)
     assert "help" in filled["keys"]
     assert filled["pages"] > 10

@@ -15,20 +15,20 @@ from textual.widgets import Button, Input, TextArea
 import q1lab.tui
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
-from q1lab.journal import predictions
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.keys import key_name
 from q1lab.tui.screens.answer import AnswerScreen
-from q1lab.tui.screens.ask import AskScreen
-from q1lab.tui.screens.fields import FieldsScreen
+from q1lab.tui.screens.confirm import AskScreen
+from q1lab.tui.screens.form import FieldsScreen
 from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.hint import HintScreen
-from q1lab.tui.screens.pick import PickScreen
-from q1lab.tui.screens.study import StudyScreen
+from q1lab.tui.screens.pick_one import PickScreen
+from q1lab.tui.screens.study_page import StudyScreen
 from q1lab.tui.screens.timer_question import AwayScreen
 from q1lab.tui.widgets.key_line import KeyLine
 from q1lab.week import progress
-from q1lab.week.clock import Question
+from q1lab.week.lists import predictions
+from q1lab.week.study_timer import Question
 from tests.kit.lab_home import words
 from tests.kit.tui_home import prepared, running, settled, until
 

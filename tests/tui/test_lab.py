@@ -12,20 +12,21 @@ from textual.widgets import OptionList
 
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
-from q1lab.study import alerts, launch, ranges, studies
+from q1lab.runner import alerts, launch
+from q1lab.study import seed_range, studies
+from q1lab.study import wandb_runs as wandb_state
+from q1lab.study.run_states import State
 from q1lab.study.series import SWEEP, Series
-from q1lab.study.states import State
-from q1lab.tracking import state as wandb_state
 from q1lab.tui.screens.error import ErrorScreen
 from q1lab.tui.screens.lab import LabScreen
-from q1lab.tui.screens.pick import PickScreen
+from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.screens.run_log import RunLogScreen
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.snapshot import ended_since
-from q1lab.tui.taker import Taker
-from q1lab.tui.widgets.forest import ForestPlot
-from q1lab.tui.widgets.grid import Grid
+from q1lab.tui.snapshot_taker import Taker
+from q1lab.tui.widgets.forest_plot import ForestPlot
 from q1lab.tui.widgets.loss_chart import LossChart
+from q1lab.tui.widgets.run_grid import Grid
 from tests.kit.lab_home import (
     app,
     compared,
@@ -100,7 +101,7 @@ async def test_no_verdict_before_every_planned_run_has_ended() -> None:
 
 
 async def test_an_open_verdict_of_a_planned_range_keeps_to_its_plan() -> None:
-    planned = ranges.Range(3, 12, 0.02, (4.0,) * 10)
+    planned = seed_range.Range(3, 12, 0.02, (4.0,) * 10)
     study = make_study(seeds=tuple(range(12)), range=planned)
     training(study)
     async with app().run_test(size=(120, 40)) as pilot:
@@ -368,12 +369,12 @@ async def test_the_chart_zooms_pans_and_changes_its_axes() -> None:
 
 def _launched() -> studies.Study:
     """A real study of six runs, planned and started as the launch screen does."""
-    from q1lab import planning
-    from q1lab.study.command import Request
+    from q1lab.planning import study_plan
+    from q1lab.study.command_line import Request
 
     request = Request("rope", preset="quick", overrides={"max_iters": "40"})
     with Store() as store:
-        return planning.begin(request, store).study
+        return study_plan.begin(request, store).study
 
 
 async def _to_lab(pilot: Any) -> None:

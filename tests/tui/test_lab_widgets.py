@@ -13,17 +13,14 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
-from q1lab.compare import figure, wording
-from q1lab.compare.comparison import Floor
-from q1lab.compare.figure import Bar, Figure
-from q1lab.compare.stats import Kind, Note
-from q1lab.formats import signed, speed, time_left
-from q1lab.index.view import RunView, StudyView, line_of
+from q1lab.ground.log_tail import Tail
+from q1lab.ground.text_formats import signed, speed, time_left
+from q1lab.index.study_view import RunView, StudyView, line_of
+from q1lab.statistics.intervals import Kind, Note
 from q1lab.study.metric import VAL_LOSS, Metric
-from q1lab.study.states import State
-from q1lab.study.tail import Tail
-from q1lab.tui.taker import Focus
-from q1lab.tui.widgets import forest
+from q1lab.study.run_states import State
+from q1lab.tui.snapshot_taker import Focus
+from q1lab.tui.widgets import forest_plot
 from q1lab.tui.widgets.braille import Canvas
 from q1lab.tui.widgets.chart_data import (
     ArmCurves,
@@ -34,15 +31,18 @@ from q1lab.tui.widgets.chart_data import (
     ticks,
 )
 from q1lab.tui.widgets.diff_view import diff_text
-from q1lab.tui.widgets.grid import Grid
 from q1lab.tui.widgets.lab_numbers import (
     loss_words,
     state_words,
 )
 from q1lab.tui.widgets.loss_chart import GUTTER, LossChart, single
-from q1lab.tui.widgets.palette import Palette
+from q1lab.tui.widgets.run_grid import Grid
 from q1lab.tui.widgets.sparkline import BARS, GAP, ends, spanning, sparkline
-from q1lab.tui.widgets.study_words import heading
+from q1lab.tui.widgets.study_text import heading
+from q1lab.tui.widgets.theme_colors import Palette
+from q1lab.verdict import figure, wording
+from q1lab.verdict.comparison import Floor
+from q1lab.verdict.figure import Bar, Figure
 from tests.kit.comparisons import make
 from tests.kit.lab_home import make_study
 
@@ -321,7 +321,7 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
     assert [(one.label, one.low, one.high, round(one.points[0], 3)) for one in pairs.parts] == [
         ("pair of seed 0", None, None, -0.02)
     ]
-    text = "\n".join(line.plain for line in forest.draw(plot, 40, COLORS))
+    text = "\n".join(line.plain for line in forest_plot.draw(plot, 40, COLORS))
     assert "No verdict before all 3 planned pairs" in " ".join(text.split())
     assert "too little" in figure.so_far(make_study("rope-2", seeds=(0,)), runs).caveats[-1]
 
@@ -329,7 +329,7 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
 def test_of_many_pairs_the_plot_draws_the_ends_and_says_so() -> None:
     values = {seed: 0.001 * (seed % 37) - 0.1 for seed in range(200)}
     record = make(dict.fromkeys(values, 2.0), {s: 2.0 + v for s, v in values.items()})
-    lines = [line.plain for line in forest.draw(figure.of_comparison(record), 80, COLORS)]
+    lines = [line.plain for line in forest_plot.draw(figure.of_comparison(record), 80, COLORS)]
     drawn = [line for line in lines if line.startswith("pair of seed ")]
     assert len(drawn) == 10
     number = wording.numbers(record.analysis)
@@ -374,14 +374,14 @@ def test_the_declared_interval_is_the_one_shown() -> None:
 
 def test_the_difference_is_whole_beside_long_names() -> None:
     plot = replace(figure.of_comparison(FOUND), title="no_positions − baseline = +0.123 nats")
-    lines = [line.plain for line in forest.draw(plot, 31, COLORS)]
+    lines = [line.plain for line in forest_plot.draw(plot, 31, COLORS)]
     assert "no_positions − baseline = +0.123" in " ".join(lines)
     assert max(map(len, lines)) <= 31
 
 
 def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
     plot = figure.of_comparison(make(BASE, {9: 1.9, 10: None, 11: 1.91}))
-    lines = [line.plain for line in forest.draw(plot, 40, COLORS)]
+    lines = [line.plain for line in forest_plot.draw(plot, 40, COLORS)]
     assert lines[0] == "NO VERDICT"
     assert any("pair of seed 9" in line for line in lines)
     assert "diverged" in " ".join(lines)
@@ -405,7 +405,7 @@ def test_the_forest_never_leaves_its_width(
         Bar("interval", "95% interval (paired t)", note, low, high, (sum(ends) / 2,)),
     )
     plot = Figure(bars, "", "t " * 40, "s " * 60, "HELPS", ("note " * 30,))
-    lines = forest.draw(plot, width, COLORS)
+    lines = forest_plot.draw(plot, width, COLORS)
     assert max(line.cell_len for line in lines) <= width
     text = " ".join(" ".join(line.plain for line in lines).split())
     assert "(paired t)" in text, "a label is never cut"

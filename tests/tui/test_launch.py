@@ -12,21 +12,22 @@ from typing import Any
 import pytest
 from textual.widgets import Button, Input, OptionList, Select, Static
 
-from q1lab import planning
+from q1lab.ground.paths import content_dir
 from q1lab.index.store import Store
-from q1lab.journal import predictions
-from q1lab.paths import content_dir
-from q1lab.study import kept, launch, studies
-from q1lab.study.command import Request
-from q1lab.study.loop import Loop
+from q1lab.planning import study_plan
+from q1lab.runner import launch
+from q1lab.study import kept_folder, studies
+from q1lab.study.command_arms import Loop
+from q1lab.study.command_line import Request
 from q1lab.trainers.command import NOT_KNOWN
-from q1lab.tui.screens import launch_plan
+from q1lab.tui.screens import launch_opener
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.launch import LaunchScreen
-from q1lab.tui.screens.study import StudyScreen
+from q1lab.tui.screens.study_page import StudyScreen
 from q1lab.tui.widgets.launch_form import LaunchForm
-from q1lab.tui.widgets.launch_words import prediction_words
+from q1lab.tui.widgets.launch_text import prediction_words
 from q1lab.week import content, progress
+from q1lab.week.lists import predictions
 from tests.kit.lab_home import app, finish, make_study, notices, open_lab, until, words
 from tests.kit.places import MODELS
 from tests.kit.plans import changed
@@ -84,7 +85,7 @@ async def test_start_is_taken_before_the_estimate_and_one_lands_in_the_lab(
     fake_trainer()
     async with app().run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
-        launch_plan.launch(pilot.app, Request("rope", seeds="1", overrides={"max_iters": "40"}))
+        launch_opener.launch(pilot.app, Request("rope", seeds="1", overrides={"max_iters": "40"}))
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
         screen = pilot.app.screen
         await until(pilot, lambda: not screen.query_one("#start", Button).disabled)
@@ -131,7 +132,7 @@ async def test_the_seeds_that_a_verdict_names_are_planned(
     finish(study)
     async with app().run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
-        launch_plan.more_seeds(pilot.app, study, 9)
+        launch_opener.more_seeds(pilot.app, study, 9)
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
         await until(pilot, lambda: pilot.app.screen.query("#seeds"))
         request = pilot.app.screen.request()
@@ -145,7 +146,7 @@ async def test_more_seeds_of_a_command_are_said_in_words() -> None:
     studies.save(study)
     async with app().run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
-        launch_plan.more_seeds(pilot.app, study, 9)
+        launch_opener.more_seeds(pilot.app, study, 9)
         await until(pilot, lambda: "q1lab run rope-1 --seeds 9" in notices(pilot.app))
         assert isinstance(pilot.app.screen, StudyScreen)
 
@@ -233,9 +234,9 @@ async def test_a_kept_study_is_chosen_and_trained_as_it_was(
     fake_trainer: Callable[..., None], tmp_path: Path
 ) -> None:
     with Store() as store:
-        first = planning.begin(Request("rope", seeds="2", preset="quick"), store).study
+        first = study_plan.begin(Request("rope", seeds="2", preset="quick"), store).study
     wait_for(lambda: not launch.is_alive(first.files), "the study's end")
-    for path, data in kept.files(first, tmp_path).items():
+    for path, data in kept_folder.files(first, tmp_path).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     app_ = app(cwd=tmp_path)

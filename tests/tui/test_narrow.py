@@ -13,20 +13,20 @@ from textual.screen import Screen
 from textual.widgets import Button, Input, Select, Static
 
 from q1lab.index.store import Store
-from q1lab.journal import artifacts
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens import forms
-from q1lab.tui.screens.choose import choose
+from q1lab.tui.screens.choose_variant import choose
+from q1lab.tui.screens.command_output import OutputScreen
 from q1lab.tui.screens.commit import CommitScreen
-from q1lab.tui.screens.fields import FieldsScreen
-from q1lab.tui.screens.output import OutputScreen
-from q1lab.tui.screens.pick import PickScreen
+from q1lab.tui.screens.form import FieldsScreen
+from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.screens.verdict import VerdictScreen
-from q1lab.tui.widgets.reader import Reader
-from q1lab.tui.widgets.rows import Rows
+from q1lab.tui.widgets.page_reader import Reader
+from q1lab.tui.widgets.titled_rows import Rows
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress
-from q1lab.week.model import Step, Week
+from q1lab.week.lists import artifacts
+from q1lab.week.syllabus import Step, Week
 from tests.kit.document_records import comparison
 from tests.kit.lab_home import compared, finish, make_study, words
 from tests.kit.repos import begun, of_its_own

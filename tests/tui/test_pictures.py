@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from q1lab import paths
-from q1lab.config import Config
+from q1lab.ground import paths
+from q1lab.ground.config import Config
 from q1lab.index.store import Store
-from q1lab.journal import artifacts, papers
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.loss_chart import LossChart
-from q1lab.tui.widgets.reader import Reader
+from q1lab.tui.widgets.page_reader import Reader
 from q1lab.tui.widgets.results_table import ResultsTable
-from q1lab.week.model import Week
+from q1lab.week.lists import artifacts, papers
+from q1lab.week.syllabus import Week
 from tests.kit.lab_home import (
     app,
     compared,

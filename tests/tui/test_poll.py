@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from q1lab import paths
+from q1lab.ground import paths
 from q1lab.index import store as index_store
 from q1lab.index.store import Store
-from q1lab.journal import choice, evidence, papers, posts, predictions
-from q1lab.tui.taker import Taker
-from q1lab.week import content, progress
-from q1lab.week.model import Week
-from q1lab.week.numbers import Numbers
+from q1lab.tui.snapshot_taker import Taker
+from q1lab.week import chosen_variant, content, evidence, progress
+from q1lab.week.lists import papers, posts, predictions
+from q1lab.week.syllabus import Week
+from q1lab.week.text_numbers import Numbers
 
 
 @pytest.fixture
@@ -111,7 +111,9 @@ def test_what_a_look_does_not_read_again_is_what_a_fresh_one_reads(
     def write() -> None:
         found = predictions.newest(store, "rope", label)
         number = found["id"] if found else None
-        choice.note_document(store, label, "rope", document, committed=True, prediction=number)
+        chosen_variant.note_document(
+            store, label, "rope", document, committed=True, prediction=number
+        )
 
     def elsewhere() -> None:
         with Store() as other:

@@ -9,16 +9,16 @@ from pathlib import Path
 from git import Repo
 from textual.widgets import Input, Select, Static
 
-from q1lab import paths
-from q1lab.config import Config
+from q1lab.ground import paths
+from q1lab.ground.config import Config
 from q1lab.index.store import Store
-from q1lab.journal import papers
 from q1lab.tui.app import Q1Lab
+from q1lab.tui.screens.command_output import OutputScreen
 from q1lab.tui.screens.document import DocumentScreen
-from q1lab.tui.screens.fields import FieldsScreen
-from q1lab.tui.screens.output import OutputScreen
-from q1lab.tui.widgets.rows import Rows
+from q1lab.tui.screens.form import FieldsScreen
+from q1lab.tui.widgets.titled_rows import Rows
 from q1lab.week import content, progress
+from q1lab.week.lists import papers
 from tests.kit.lab_home import words
 from tests.kit.tui_home import prepared, running, settled, some_progress, until
 

@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from textual.widgets import Input, Select
 
-from q1lab import paths
-from q1lab.compare import results
-from q1lab.compare.results import ResultLine
-from q1lab.compare.stats import Interval
-from q1lab.index import ingest, labels
+from q1lab.ground import paths
+from q1lab.index import ingest_events, study_labels
 from q1lab.index.store import Store
-from q1lab.tui.screens.fields import FieldsScreen
+from q1lab.statistics.intervals import Interval
+from q1lab.tui.screens.form import FieldsScreen
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.results import ResultsScreen
 from q1lab.tui.screens.verdict import VerdictScreen
-from q1lab.tui.widgets.forest import ForestPlot
+from q1lab.tui.widgets.forest_plot import ForestPlot
 from q1lab.tui.widgets.results_table import ResultsTable, _plotted, axis_of
+from q1lab.verdict import result_rows
+from q1lab.verdict.result_rows import ResultLine
 from tests.kit.lab_home import (
     app,
     compared,
@@ -44,8 +44,8 @@ def go(screen: ResultsScreen, study_id: str) -> None:
 async def test_verdicts_are_listed_and_an_unfinished_study_has_none() -> None:
     past()
     with Store() as store:
-        ingest.take_in_all(store)
-        lines = {line.id: line for line in results.read(store)}
+        ingest_events.take_in_all(store)
+        lines = {line.id: line for line in result_rows.read(store)}
     assert [(line.verdict, line.n) for line in lines.values()] == [
         (None, None),
         ("helps", 3),
@@ -129,14 +129,14 @@ async def test_the_table_is_walked_and_filtered_and_a_heading_offers_nothing_to_
 
 
 def note() -> None:
-    made = labels.Labels("the batch is half", ("draft", "long-context"))
+    made = study_labels.Labels("the batch is half", ("draft", "long-context"))
     with Store() as store:
-        labels.change(store, "llama-1", lambda _: made)
+        study_labels.change(store, "llama-1", lambda _: made)
 
 
-def noted(name: str) -> labels.Labels:
+def noted(name: str) -> study_labels.Labels:
     with Store() as store:
-        return labels.read(store, name)
+        return study_labels.read(store, name)
 
 
 async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
@@ -163,7 +163,7 @@ async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
         form.query_one("#note", Input).value = "  once   more "
         await pilot.press("enter")
         await until(pilot, lambda: "swiglu-1 #mine" in words(pilot.app))
-        assert noted("swiglu-1") == labels.Labels("once more", ("mine", "draft"))
+        assert noted("swiglu-1") == study_labels.Labels("once more", ("mine", "draft"))
         await pilot.press("e")
         await until(pilot, lambda: isinstance(pilot.app.screen, FieldsScreen))
         pilot.app.screen.query_one("#tags", Input).value = "no/tag"
@@ -175,7 +175,7 @@ async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
 async def test_a_damaged_study_is_one_marked_line() -> None:
     past()
     with Store() as store:
-        ingest.take_in_all(store)
+        ingest_events.take_in_all(store)
     (paths.study_dir("gqa-1") / "study.json").write_text("{")
     (paths.study_dir("never-1") / "source").mkdir(parents=True)
     (paths.study_dir("never-1") / "study.json").write_text('{"v": 1}')
@@ -223,7 +223,7 @@ async def test_export_writes_files_or_says_why_not(
 
 
 def test_why_not_comparable() -> None:
-    def line(**changes: Any) -> results.ResultLine:
+    def line(**changes: Any) -> result_rows.ResultLine:
         values = {
             "id": "a",
             "variant": "a",
@@ -236,14 +236,14 @@ def test_why_not_comparable() -> None:
             "done": 6,
             "total": 6,
         }
-        return results.ResultLine(**{**values, **changes})
+        return result_rows.ResultLine(**{**values, **changes})
 
-    assert results.why_not_comparable([line(), line(id="c")]) is None
+    assert result_rows.why_not_comparable([line(), line(id="c")]) is None
     assert "different data" in (
-        results.why_not_comparable([line(), line(data_sha256="2" * 64)]) or ""
+        result_rows.why_not_comparable([line(), line(data_sha256="2" * 64)]) or ""
     )
-    assert "number formats" in (results.why_not_comparable([line(), line(dtype="fp32")]) or "")
-    assert len(results.by_data([line(), line(dtype="fp32"), line(id="c")])) == 2
+    assert "number formats" in (result_rows.why_not_comparable([line(), line(dtype="fp32")]) or "")
+    assert len(result_rows.by_data([line(), line(dtype="fp32"), line(id="c")])) == 2
 
 
 async def test_no_results_say_what_to_do() -> None:

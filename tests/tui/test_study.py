@@ -13,34 +13,34 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static, TextArea
 
-from q1lab import config
-from q1lab.config import Config
-from q1lab.index import ingest, journal, learner_tables
+from q1lab.ground import config
+from q1lab.ground.config import Config
+from q1lab.index import ingest_events, journal, learner_tables
 from q1lab.index.store import Store
-from q1lab.journal import evidence, papers, posts, predictions
 from q1lab.tui import pages
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.palette import Palette, tick_boxes
+from q1lab.tui.command_palette import Palette, tick_boxes
 from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.answer import AnswerScreen
-from q1lab.tui.screens.ask import AskScreen
+from q1lab.tui.screens.command_output import OutputScreen
 from q1lab.tui.screens.commit import CommitScreen
+from q1lab.tui.screens.confirm import AskScreen
 from q1lab.tui.screens.error import ErrorScreen
-from q1lab.tui.screens.fields import FieldsScreen
+from q1lab.tui.screens.form import FieldsScreen
 from q1lab.tui.screens.glossary import GlossaryScreen
 from q1lab.tui.screens.help import HelpScreen
-from q1lab.tui.screens.output import OutputScreen
-from q1lab.tui.screens.pick import PickScreen
+from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.screens.recall import RecallScreen
-from q1lab.tui.screens.study import StudyScreen
+from q1lab.tui.screens.study_page import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
 from q1lab.tui.widgets.page_blocks import ActionPiece, FoldPiece, NextPiece, Prose, StepPiece
-from q1lab.tui.widgets.place_line import PlaceLine
-from q1lab.tui.widgets.reader import Reader
+from q1lab.tui.widgets.page_reader import Reader
+from q1lab.tui.widgets.scroll_line import PlaceLine
 from q1lab.tui.widgets.week_tree import WeekTree
-from q1lab.week import progress
-from q1lab.week.model import Step, Text, Week
+from q1lab.week import evidence, progress
+from q1lab.week.lists import papers, posts, predictions
+from q1lab.week.syllabus import Step, Text, Week
 from tests.kit import lab_home
 from tests.kit.lab_home import words
 from tests.kit.repos import begun, of_its_own
@@ -212,7 +212,7 @@ async def test_changing_what_was_trained_asks_first_and_keeps_both() -> None:
         progress.choose(store, week, "swiglu")
         progress.answer(store, week.label, "a1-why", "for the gate")
         lab_home.finish(lab_home.make_study("swiglu-1", "swiglu"))
-        ingest.take_in_all(store)
+        ingest_events.take_in_all(store)
 
     app = prepared(trained)
     async with app.run_test(size=(80, 24)) as pilot:

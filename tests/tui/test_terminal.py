@@ -19,10 +19,10 @@ from pathlib import Path
 import pyte
 import pytest
 
-from q1lab import paths
+from q1lab.ground import paths
 from q1lab.index.store import Store
 from q1lab.week import content, progress
-from q1lab.week.model import Week
+from q1lab.week.syllabus import Week
 from tests.kit.tui_home import some_progress
 
 LABEL = "M03-W04"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from textual.color import Color
 
-from q1lab.config import Config
-from q1lab.tui.widgets.palette import palette
+from q1lab.ground.config import Config
+from q1lab.tui.widgets.theme_colors import palette
 from tests.kit.tui_home import running, settled
 
 LEAST = 4.5

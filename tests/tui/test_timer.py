@@ -7,12 +7,12 @@ from pathlib import Path
 
 from textual.widgets import Button, Input
 
-from q1lab.files import is_locked
+from q1lab.ground.files import is_locked
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.screens.ask import AskScreen
-from q1lab.tui.screens.study import StudyScreen
+from q1lab.tui.screens.confirm import AskScreen
+from q1lab.tui.screens.study_page import StudyScreen
 from q1lab.tui.screens.timer_question import AwayScreen
 from q1lab.week import progress
 from tests.kit.lab_home import words
@@ -97,7 +97,7 @@ async def test_past_the_budget_it_goes_on_in_another_tone_and_says_so_once() -> 
 async def test_a_killed_app_comes_back_paused_and_asks(home: Path) -> None:
     def was_running(store: Store, week: object) -> None:
         first = FakeClocks()
-        from q1lab.week.clock import Clock
+        from q1lab.week.study_timer import Clock
 
         clock = Clock().start(first(), "a1")
         progress.save_clock(store, LABEL, {"a1": 30.0}, clock.to_dict())

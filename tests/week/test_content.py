@@ -12,16 +12,16 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from q1lab import paths
 from q1lab.commands.content import content as command
-from q1lab.errors import Problem
-from q1lab.journal.kpis import COUNTERS
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
 from q1lab.study import variants
 from q1lab.tui.pages import text_of
-from q1lab.week import cuts
+from q1lab.week import markdown_cuts
 from q1lab.week.content import check, load, skeleton
-from q1lab.week.kinds import STEP_KINDS
-from q1lab.week.model import Action, ContentProblem, Fold, Part, Step, Text, Week
+from q1lab.week.lists.kpis import COUNTERS
+from q1lab.week.step_kinds import STEP_KINDS
+from q1lab.week.syllabus import Action, ContentProblem, Fold, Part, Step, Text, Week
 from tests.kit.places import ROOT
 
 SHIPPED = ROOT / "content"
@@ -252,7 +252,7 @@ def test_cuts_are_kept_and_made_again_where_the_file_is_damaged(
         kept.write_text(damage)
         assert load(folder) == week
         assert kept.read_text() == good
-    monkeypatch.setattr(cuts, "parsed", None)
+    monkeypatch.setattr(markdown_cuts, "parsed", None)
     assert load(folder) == week, "nothing is cut a second time"
 
 
@@ -692,16 +692,16 @@ def test_markdown_tables_and_fences_are_well_formed(week: Week) -> None:
 
 
 def test_the_authors_page_names_every_kind_key_and_action() -> None:
-    from q1lab import acts
-    from q1lab.week import kinds
-    from q1lab.week import markdown as content_markdown
-    from q1lab.week import reading as content_week
+    from q1lab.ground import command_table
+    from q1lab.week import markdown_reader as content_markdown
+    from q1lab.week import read_week as content_week
+    from q1lab.week import step_kinds
 
     page = (SHIPPED / "README.md").read_text()
     keys = [
-        *kinds.STEP_KINDS,
-        *acts.conditions(),
-        *acts.actions(),
+        *step_kinds.STEP_KINDS,
+        *command_table.conditions(),
+        *command_table.actions(),
         *content_markdown.STEP_ATTRIBUTES,
     ]
     for table in (
@@ -712,7 +712,7 @@ def test_the_authors_page_names_every_kind_key_and_action() -> None:
         content_week.KPI_KEYS,
     ):
         keys += table
-    for fields in acts.actions().values():
+    for fields in command_table.actions().values():
         keys += fields
     assert [key for key in keys if key not in page] == []
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from q1lab.week.content import load
-from q1lab.week.model import Fold, Step, Week
+from q1lab.week.syllabus import Fold, Step, Week
 from tests.kit.places import ROOT
 
 FILES = ROOT / "content" / "files"

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from q1lab import paths
-from q1lab.errors import Problem
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.week import content, progress
-from q1lab.week.model import Week
+from q1lab.week.syllabus import Week
 
 WEEK = "M01-W01"
 

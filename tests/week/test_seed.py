@@ -7,10 +7,10 @@ import re
 import pytest
 
 from q1lab.tui.pages import sheets
+from q1lab.tui.widgets.markdown_layout import laid
 from q1lab.tui.widgets.page_blocks import FoldPiece, StepPiece, pieces_of
-from q1lab.tui.widgets.prose import laid
 from q1lab.week.content import load
-from q1lab.week.model import Week
+from q1lab.week.syllabus import Week
 from tests.kit.places import ROOT
 
 VARIANTS = ("rmsnorm", "rope", "swiglu", "gqa")

@@ -19,16 +19,16 @@ from statistics import stdev
 import click
 import pytest
 
-from q1lab.cli import cli, run
-from q1lab.formats import signed
+from q1lab.commands.cli import cli, run
+from q1lab.ground.text_formats import signed
 from q1lab.index.store import Store
-from q1lab.study import command, studies
-from q1lab.study.command import of_argv
+from q1lab.study import command_line, studies
+from q1lab.study.command_line import of_argv
 from q1lab.tui.pages import text_of
-from q1lab.week import code_runner, numbers, progress
+from q1lab.week import code_runner, progress, text_numbers
 from q1lab.week.content import check, load
 from q1lab.week.lint import table_minutes
-from q1lab.week.model import Fold, Step, Text, Week
+from q1lab.week.syllabus import Fold, Step, Text, Week
 from tests.kit.places import ROOT
 from tests.week.test_content import MIX, TOML, edit, everything, said
 
@@ -62,7 +62,7 @@ def test_counted_parameters_are_those_of_the_model_files(model: str, size: str, 
 
     import torch
 
-    layers, heads, width, block = numbers.SIZES[size]
+    layers, heads, width, block = text_numbers.SIZES[size]
     name, _, kv_heads = model.partition("-")
     module = importlib.import_module(f"labs.models.{name}")
     more = {"n_kv_head": int(kv_heads)} if kv_heads else {}
@@ -149,7 +149,7 @@ def test_the_passes_of_each_preset_come_out() -> None:
 
     rows = re.findall(
         r"(?m)^(\w+) +([\d,]+) × +(\d+) × +(\d+) / ([\d,]+) = +(\S+)$",
-        numbers.Numbers().fill((SHIPPED / "session-b.md").read_text()),
+        text_numbers.Numbers().fill((SHIPPED / "session-b.md").read_text()),
     )
     assert [row[0] for row in rows] == [*PRESETS, "nanoGPT"]
     for name, *row in rows:
@@ -210,12 +210,12 @@ def test_before_the_prediction_nothing_leads_to_a_result(week: Week, variant: st
 
 
 def test_a_spread_from_three_pairs_says_not_what_three_pairs_could_see() -> None:
-    one = numbers.Measured("cpu", "rope", "stdlib", 3, 0.0, 0.0, 0.0, 0.0, 0.01, "x")
+    one = text_numbers.Measured("cpu", "rope", "stdlib", 3, 0.0, 0.0, 0.0, 0.0, 0.01, "x")
     assert (one.field("three"), replace(one, pairs=8).field("three")) == (None, "0.033")
 
 
 def test_the_table_of_the_four_counts_lines_as_q1lab_diff_does() -> None:
-    from q1lab.model import diffs
+    from q1lab.week.own_model import diffs
 
     models = ROOT / "labs" / "models"
     for one in load(SHIPPED).variants:
@@ -325,9 +325,9 @@ def test_the_noise_beside_delta_is_that_of_the_floor() -> None:
 
 
 def test_intervals_in_the_text_are_drawn_as_the_program_draws_them() -> None:
-    from q1lab.compare.comparison import Floor
-    from q1lab.compare.terminal import lines
-    from tests.compare.test_verdict import CASES
+    from q1lab.verdict.comparison import Floor
+    from q1lab.verdict.terminal_text import lines
+    from tests.verdict.test_verdict import CASES
 
     shown = lines(replace(CASES["helps"], floor=Floor(-0.01, 0.01)), 80)
     text = (SHIPPED / "session-b.md").read_text()
@@ -395,11 +395,14 @@ def test_every_interval_in_the_results_follows_from_its_spread() -> None:
 
 
 def test_what_three_pairs_could_see_is_what_the_comparison_computes() -> None:
-    from q1lab.compare import stats
+    from q1lab.statistics import intervals
 
     # in sds of one run at rho = 0; a pair's difference then spreads by the root of 2 more
-    factor = stats.detectable_in_sd(3, 3, "paired", 0.05)
-    assert min(abs(numbers.THREE_PAIRS - factor), abs(numbers.THREE_PAIRS - factor / 2**0.5)) < 0.01
+    factor = intervals.detectable_in_sd(3, 3, "paired", 0.05)
+    assert (
+        min(abs(text_numbers.THREE_PAIRS - factor), abs(text_numbers.THREE_PAIRS - factor / 2**0.5))
+        < 0.01
+    )
 
 
 def test_what_to_expect_comes_from_the_results_file(week: Week) -> None:
@@ -449,7 +452,7 @@ def test_the_example_of_each_verdict_follows_from_its_pairs() -> None:
 def test_the_hand_worked_interval_is_that_of_the_program() -> None:
     from scipy import stats
 
-    from q1lab.compare.stats import ALPHA_LATER, analyze
+    from q1lab.statistics.intervals import ALPHA_LATER, analyze
 
     own = by_hand()
     assert pytest.approx(stats.t.ppf(0.975, 2), abs=1e-4) == own["T"]
@@ -973,7 +976,7 @@ def test_a_run_without_data_trains_on_what_was_chosen(
     assert ran(*ask)[0] == 0
     assert [studies.load(one).data.name for one in studies.ids()] == ["stdlib", "own.txt"]
     again = studies.load("rope-1").trainer.request(studies.load("rope-1"))
-    assert "--data stdlib" in command.text(again)  # whatever is chosen now
+    assert "--data stdlib" in command_line.text(again)  # whatever is chosen now
     own.unlink()
     code, said = ran(*ask)
     assert code == 2

@@ -19,8 +19,8 @@ from typing import Any
 from make import DOCS, ROOT, machine, put
 
 TESTS = {
-    "faults": ["tests/faults", "tests/index/test_room.py"],
-    "engines": ["-m", "long", "tests/study/engines"],
+    "faults": ["tests/faults", "tests/index/test_many_studies.py"],
+    "engines": ["-m", "long", "tests/doors"],
 }
 PAGES = {"faults": DOCS / "reliability.md", "engines": DOCS / "engines.md"}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import looks
 
-from q1lab.compare import stats
+from q1lab.statistics import intervals
 from tests.kit.nights import IDEAS, Night, by_gate, losses
 
 PLANTED, NIGHTS = 5, 2000
@@ -46,13 +46,13 @@ def is_lower(best: list[float], mine: list[float]) -> bool:
 
 def p_below(best: list[float], mine: list[float]) -> bool:
     """p < .05 by Welch's test, and lower."""
-    ends = stats._welch(best, mine, stats.ALPHA)
+    ends = intervals._welch(best, mine, intervals.ALPHA)
     return ends.high < 0
 
 
 def bootstrap_below(best: list[float], mine: list[float]) -> bool:
     """The 95% percentile bootstrap interval lies below 0."""
-    found = stats._bootstrap(best, mine, [], "welch")
+    found = intervals._bootstrap(best, mine, [], "welch")
     return found.high < 0
 
 

@@ -38,9 +38,9 @@ def commands_text() -> str:
     """The help of every command and subcommand, as a terminal of 96 columns shows it."""
     import click
 
-    from q1lab.acts import listed
-    from q1lab.cli import cli
-    from q1lab.errors import EXIT_STATUS
+    from q1lab.commands.cli import cli
+    from q1lab.ground.command_table import listed
+    from q1lab.ground.errors import EXIT_STATUS
 
     parts = [EXIT_STATUS]
 
@@ -147,16 +147,16 @@ def training() -> None:
 
     import shots
 
-    from q1lab import planning
     from q1lab.index.store import Store
-    from q1lab.study import launch
-    from q1lab.study.command import Request
+    from q1lab.planning import study_plan
+    from q1lab.runner import launch
+    from q1lab.study.command_line import Request
 
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(Q1LAB_HOME=home, WANDB_MODE="disabled")
         request = Request("rope", preset="quick")
         with Store() as store:
-            study = planning.begin(request, store).study
+            study = study_plan.begin(request, store).study
             while study.runs[3].name not in {
                 path.parent.name for path in study.files.root.glob("runs/*/events.jsonl")
             }:

@@ -10,7 +10,7 @@ import asyncio
 from pathlib import Path
 
 from q1lab.commands.app import prepare
-from q1lab.files import write_atomic
+from q1lab.ground.files import write_atomic
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.verdict import VerdictScreen

@@ -11,13 +11,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Button, Static, TextArea
 
-from q1lab.files import plain
+from q1lab.ground.files import plain
 from q1lab.tui import editing
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.page_blocks import Prose
 from q1lab.tui.widgets.text_box import TextBox
 from q1lab.week import progress as domain
-from q1lab.week.model import Step
+from q1lab.week.syllabus import Step
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab

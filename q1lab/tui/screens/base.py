@@ -14,7 +14,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
-from q1lab.files import plain
+from q1lab.ground.files import plain
 from q1lab.tui.keys import bindings
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.textual_private import PrivateScreen

@@ -13,22 +13,22 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
-from q1lab.errors import Problem
-from q1lab.files import os_reason, plain
-from q1lab.journal import evidence
-from q1lab.model import learner, parents
-from q1lab.model.checks import CheckReport, CheckResult, run_checks
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import os_reason, plain
 from q1lab.study import variants
 from q1lab.tui import editing, pages
 from q1lab.tui.background import beside
 from q1lab.tui.screens.base import OwnScreen
 from q1lab.tui.screens.hint import HintScreen, hints
-from q1lab.tui.widgets.check_words import Results, against_source, ending, heading
+from q1lab.tui.widgets.check_text import Results, against_source, ending, heading
 from q1lab.tui.widgets.diff_view import diff_text
-from q1lab.tui.widgets.fitted import Fitted
-from q1lab.tui.widgets.palette import palette
-from q1lab.tui.widgets.reader import Reader
+from q1lab.tui.widgets.fitted_text import Fitted
+from q1lab.tui.widgets.page_reader import Reader
+from q1lab.tui.widgets.theme_colors import palette
+from q1lab.week import evidence
 from q1lab.week import progress as domain
+from q1lab.week.own_model import model_file, parents
+from q1lab.week.own_model.run_checks import CheckReport, CheckResult, run_checks
 
 POLL = 1.0
 """Seconds between looks at the file. Looking works everywhere; being told does not on WSL and
@@ -54,7 +54,7 @@ class CheckScreen(OwnScreen[None]):
     """Checks ``file`` (from the learner's folder) for ``target``; a step that carries it is ticked
     on success.
 
-    ``run`` has the signature of `q1lab.model.checks.run_checks`; it is called in a thread, and the
+    ``run`` has the signature of `run_checks.run_checks`; it is called in a thread, and the
     learner's code runs in a process of its own.
     """
 
@@ -223,7 +223,7 @@ class CheckScreen(OwnScreen[None]):
             self.notify(f"The reference comes when all checks of a modification pass{until}.")
             return
         try:
-            beside = learner.compare_with_reference(report.for_, self.path)
+            beside = model_file.compare_with_reference(report.for_, self.path)
         except Problem as problem:
             self.q1.tell(str(problem))
             return
@@ -233,7 +233,7 @@ class CheckScreen(OwnScreen[None]):
             if beside.of_file
             else f"what {reference} changes in its baseline"
         )
-        text = learner.after(report.for_, self.q1.week.root)
+        text = model_file.after(report.for_, self.q1.week.root)
         self.app.push_screen(HintScreen(title, text, beside.diff))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -243,7 +243,7 @@ class CheckScreen(OwnScreen[None]):
         """Show the next hint, and note that it was used."""
         week = self.q1.week
         try:
-            variant = self.target or learner.header_variant(self.path) or week.variant
+            variant = self.target or model_file.header_variant(self.path) or week.variant
         except Problem:
             variant = week.variant
         failing = [one for one in self.results.rows.values() if one.failed]

@@ -12,14 +12,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Static
 
-from q1lab import config
-from q1lab.errors import Problem
-from q1lab.files import plain
+from q1lab.ground import config
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import plain
 from q1lab.index.store import Store
 from q1lab.tui.background import beside
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.diff_view import diff_text
-from q1lab.tui.widgets.palette import palette
+from q1lab.tui.widgets.theme_colors import palette
 
 if TYPE_CHECKING:
     from q1lab.documents.change import Change, Saved
@@ -209,7 +209,7 @@ class CommitScreen(Dialog[bool]):
 
     def _failed(self, problem: Problem) -> None:
         """Say why not. Where only a yes is missing, the next Enter gives it."""
-        from q1lab.repository import NeedsYes
+        from q1lab.ground.git_repository import NeedsYes
 
         self.busy = False
         if isinstance(problem, NeedsYes):

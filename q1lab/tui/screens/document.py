@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
-from q1lab.files import open_regular, os_reason, plain
+from q1lab.ground.files import open_regular, os_reason, plain
 from q1lab.tui import editing
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.page_blocks import Prose

@@ -7,21 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from q1lab import acts
-from q1lab.acts import Act, Said
-from q1lab.errors import Problem
+from q1lab.ground import command_table
+from q1lab.ground.command_table import Act, Said
+from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
-from q1lab.journal import predictions
-from q1lab.tui.screens.fields import Field, FieldsScreen
+from q1lab.tui.screens.form import Field, FieldsScreen
 from q1lab.week import progress as domain
-from q1lab.week.model import Week
+from q1lab.week.lists import predictions
+from q1lab.week.syllabus import Week
 
 if TYPE_CHECKING:
     import click
 
-    from q1lab.journal.kpis import KpiLine
     from q1lab.tui.app import Q1Lab
-    from q1lab.week.model import Step
+    from q1lab.week.lists.kpis import KpiLine
+    from q1lab.week.syllabus import Step
 
 ANOTHER, OTHER = "another", "other"
 """The choice of none that is offered, and the field that then says which."""
@@ -38,7 +38,7 @@ def form(
 ) -> None:
     """Ask for the fields of the act ``name``, and do it. ``given`` is what they say at first, else
     what the act itself knows; ``fixed`` makes those that aren't asked for of those that are."""
-    act, command = acts.ACTS[name], acts.command(name)
+    act, command = command_table.ACTS[name], command_table.command(name)
     known: Callable[[Store, Week], Mapping[str, str]] | None
     known = getattr(command.callback, "known", None)
     if given is None and known is not None:
@@ -104,10 +104,10 @@ def _ask(
 def _say(app: Q1Lab, said: Said | list[str]) -> None:
     """What was done; where there is something to look at, too, it stays until that is read. Any
     other act is done as its command is."""
-    from q1lab.tui.screens import output
+    from q1lab.tui.screens import command_output
 
     if isinstance(said, list):
-        output.run(app, said)
+        command_output.run(app, said)
     elif said.notes:
         app.tell(f"{said.line} {'; '.join(said.notes)}", "Kept")
     else:
@@ -118,7 +118,7 @@ def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
     """A parameter of a command as a field; one that offers some of many has a field for others."""
     import click
 
-    from q1lab.arguments import Known
+    from q1lab.ground.argument_checks import Known
 
     name = str(param.name)
     address = "URL" in (param.metavar or name.upper())

@@ -8,11 +8,11 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import OptionList
 
-from q1lab.files import plain
+from q1lab.ground.files import plain
 from q1lab.tui.screens.base import Dialog
-from q1lab.tui.widgets.listing import Listing
+from q1lab.tui.widgets.choice_list import Listing
 from q1lab.tui.widgets.page_blocks import Prose
-from q1lab.week.model import Term
+from q1lab.week.syllabus import Term
 
 
 class GlossaryScreen(Dialog[None]):

@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from q1lab.tui.keys import KEYS, key_names
 from q1lab.tui.screens.base import Dialog
-from q1lab.tui.widgets.palette import palette
+from q1lab.tui.widgets.theme_colors import palette
 
 CHANGED = "Keys are changed in the file that `q1lab config` names."
 SCREEN, APP, HERE = "This screen", "Everywhere", "Where the focus is"

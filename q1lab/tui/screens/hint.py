@@ -10,19 +10,19 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from q1lab.files import plain
+from q1lab.ground.files import plain
 from q1lab.index import learner_tables
-from q1lab.model import learner
-from q1lab.model.learner import STAGES, Hint
 from q1lab.tui.screens.base import Dialog
-from q1lab.tui.screens.pick import PickScreen
+from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.page_blocks import Prose
-from q1lab.tui.widgets.palette import palette
+from q1lab.tui.widgets.theme_colors import palette
+from q1lab.week.own_model import model_file
+from q1lab.week.own_model.model_file import STAGES, Hint
 
 if TYPE_CHECKING:
-    from q1lab.model.checks import CheckResult
     from q1lab.tui.app import Q1Lab
+    from q1lab.week.own_model.run_checks import CheckResult
 
 
 class HintScreen(Dialog[None]):
@@ -83,4 +83,6 @@ def hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] = ()) 
         app.push_screen(PickScreen(f"Hints for {variant}: the week notes what you saw", rows), show)
 
     names = [one.name for one in failing]
-    app.ask(lambda store: learner.open_hints(store, week.label, week.root, variant, names), offer)
+    app.ask(
+        lambda store: model_file.open_hints(store, week.label, week.root, variant, names), offer
+    )

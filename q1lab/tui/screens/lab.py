@@ -8,23 +8,23 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, OptionList, Static
 
-from q1lab.compare import figure
-from q1lab.index.view import RunView
-from q1lab.study import children
-from q1lab.study.states import ENDED, MISSING
-from q1lab.tui.screens import launch_plan
+from q1lab.index.study_view import RunView
+from q1lab.runner import child_processes
+from q1lab.study.run_states import ENDED, MISSING
+from q1lab.tui.screens import launch_opener
 from q1lab.tui.screens.base import Page
 from q1lab.tui.screens.study_actions import StudyActs
 from q1lab.tui.snapshot import Snapshot
-from q1lab.tui.taker import Focus
+from q1lab.tui.snapshot_taker import Focus
 from q1lab.tui.widgets.chart_data import chart_data
-from q1lab.tui.widgets.forest import ForestPlot
-from q1lab.tui.widgets.grid import Grid
+from q1lab.tui.widgets.forest_plot import ForestPlot
 from q1lab.tui.widgets.loss_chart import LossChart
-from q1lab.tui.widgets.palette import palette
+from q1lab.tui.widgets.run_grid import Grid
 from q1lab.tui.widgets.study_heading import StudyHeading
 from q1lab.tui.widgets.study_list import StudyList, about, row
-from q1lab.tui.widgets.study_words import settled
+from q1lab.tui.widgets.study_text import settled
+from q1lab.tui.widgets.theme_colors import palette
+from q1lab.verdict import figure
 
 SLIM = 78
 """Below this many cells the chart has the width for itself, and ``v`` shows the difference."""
@@ -123,7 +123,9 @@ class LabScreen(StudyActs, Page):
         if ended and settled(view) is None and self._comparing != asked:
             self._comparing = asked
             name = view.line.id
-            self.work(f"compare {name}", lambda: children.run_q1lab(["compare", name, "--json"]))
+            self.work(
+                f"compare {name}", lambda: child_processes.run_q1lab(["compare", name, "--json"])
+            )
 
     # ── acts
 
@@ -158,12 +160,12 @@ class LabScreen(StudyActs, Page):
         return self.query_one(Grid).selected
 
     def action_run(self) -> None:
-        launch_plan.launch(self.q1)
+        launch_opener.launch(self.q1)
 
     # ── which study, which part of it
 
     def action_filter(self) -> None:
-        from q1lab.tui.screens.pick import PickScreen
+        from q1lab.tui.screens.pick_one import PickScreen
 
         here, colors = self.view.line.id if self.view else "", palette(self.app)
         lines = self.q1.snapshot.studies

@@ -14,24 +14,26 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.timer import Timer
 from textual.widgets import Button, Input, OptionList, Select, Static
 
-from q1lab.errors import Problem
+from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
-from q1lab.journal import evidence, predictions
-from q1lab.model import diffs, parents
-from q1lab.study import children, kept, variants
-from q1lab.study.command import Request
+from q1lab.runner import child_processes
+from q1lab.study import kept_folder, variants
+from q1lab.study.command_line import Request
 from q1lab.study.corpora import DEFAULT_DATA
 from q1lab.tui import editing
 from q1lab.tui.background import beside
 from q1lab.tui.screens.base import OwnScreen
-from q1lab.tui.screens.drafts import Drafted
+from q1lab.tui.screens.form_drafts import Drafted
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.launch_form import LaunchForm
-from q1lab.tui.widgets.launch_words import estimate, prediction_words
-from q1lab.tui.widgets.palette import palette
+from q1lab.tui.widgets.launch_text import estimate, prediction_words
+from q1lab.tui.widgets.theme_colors import palette
+from q1lab.week import evidence
+from q1lab.week.lists import predictions
+from q1lab.week.own_model import diffs, parents
 
 if TYPE_CHECKING:
-    from q1lab.planning import Plan
+    from q1lab.planning.study_plan import Plan
 
 SPOILER = """This is q1lab's own implementation.
 
@@ -152,15 +154,17 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
             self.query_one("#diff", Static).update("")
             return
         tries = "trying a few steps on this machine, for an estimate …"
-        own = request.variant not in variants.modifications() and not kept.is_one(request.variant)
+        own = request.variant not in variants.modifications() and not kept_folder.is_one(
+            request.variant
+        )
         self._say(f"Checking the model files, then {tries}" if own else tries.capitalize())
         self.query_one("#start", Button).label = "Start"
         self.query_one("#start", Button).disabled = False
         self._timer = self.set_timer(PAUSE, lambda: self._estimate(request))
 
     def _show_diff(self, request: Request) -> None:
-        if kept.is_one(request.variant):
-            request = kept.request(kept.load(Path(request.variant)), request)
+        if kept_folder.is_one(request.variant):
+            request = kept_folder.request(kept_folder.load(Path(request.variant)), request)
         pair = parents.pair(request.variant, request.baseline)
         old, new = pair.baseline, pair.modified
         diff = diffs.unified(old.text, new.text, old.name, new.name)
@@ -220,12 +224,12 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         self._let_go()
 
         def plan() -> Plan:
-            from q1lab import planning
+            from q1lab.planning import study_plan
 
             self._planner = me = get_ident()
             try:
                 with Store(database) as store:
-                    return planning.plan(request, store)
+                    return study_plan.plan(request, store)
             finally:
                 if self._planner == me:
                     self._planner = None
@@ -241,7 +245,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         """End the steps that are being tried for what the form said before: they would slow down
         those that are tried now, and the runs."""
         if self._planner is not None:
-            children.end_what_waits(self._planner)
+            child_processes.end_what_waits(self._planner)
 
     def on_unmount(self) -> None:
         self._let_go()
@@ -288,10 +292,10 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         database = self.q1.setup.database
 
         def begin() -> Plan:
-            from q1lab import planning
+            from q1lab.planning import study_plan
 
             with Store(database) as store:
-                return planning.begin(drawn.draft.request, store, drawn)
+                return study_plan.begin(drawn.draft.request, store, drawn)
 
         beside(
             self,

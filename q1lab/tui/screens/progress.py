@@ -8,21 +8,21 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
-from q1lab.acts import ACTS
-from q1lab.formats import hours
+from q1lab.ground.command_table import ACTS
+from q1lab.ground.text_formats import hours
 from q1lab.index.store import Store
-from q1lab.journal import artifacts, papers
 from q1lab.tui import progress_rows as rows
 from q1lab.tui.desktop import copy
 from q1lab.tui.progress_rows import Look
 from q1lab.tui.screens import forms
-from q1lab.tui.screens.ask import AskScreen
 from q1lab.tui.screens.base import Page
-from q1lab.tui.screens.pick import PickScreen
+from q1lab.tui.screens.confirm import AskScreen
+from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.snapshot import Snapshot
-from q1lab.tui.widgets.rows import ListRow, Rows
+from q1lab.tui.widgets.titled_rows import ListRow, Rows
 from q1lab.week import progress as domain
-from q1lab.week.model import Step
+from q1lab.week.lists import artifacts, papers
+from q1lab.week.syllabus import Step
 
 DOES = {"edit": ("kpis",), "mark": ("says", "papers"), "remove": ("artifacts",)}
 """The lists in which an action has something to do."""
@@ -154,9 +154,9 @@ class ProgressScreen(Page):
             self.notify("The post is no artifact; it stays.")
 
     def action_copy(self) -> None:
-        from q1lab.journal import card
+        from q1lab.week import progress_card
 
         self.q1.ask(
-            lambda store: card.text(card.gather(store, self.q1.setup.week)),
+            lambda store: progress_card.text(progress_card.gather(store, self.q1.setup.week)),
             lambda text: copy(self.q1, text, "the progress card"),
         )

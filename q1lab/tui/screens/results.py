@@ -7,17 +7,17 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Input, Static
 
-from q1lab.compare import figure, results
-from q1lab.compare.cache import kept
-from q1lab.compare.results import ResultLine
-from q1lab.formats import cut_middle
-from q1lab.index import labels
+from q1lab.ground.text_formats import cut_middle
+from q1lab.index import study_labels
 from q1lab.tui.screens.study_actions import StudyActs
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.chart_data import ChartData, curves
-from q1lab.tui.widgets.forest import ForestPlot
+from q1lab.tui.widgets.forest_plot import ForestPlot
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.results_table import ResultsTable
+from q1lab.verdict import figure, result_rows
+from q1lab.verdict.comparison_cache import kept
+from q1lab.verdict.result_rows import ResultLine
 
 EMPTY = """No results yet.
 
@@ -62,7 +62,7 @@ class ResultsScreen(StudyActs):
         self.set_class(self.size.width >= BESIDE, "-beside")
 
     def on_screen_resume(self) -> None:
-        self.q1.desk.page("results", results.Reader())
+        self.q1.desk.page("results", result_rows.Reader())
         super().on_screen_resume()
 
     def on_screen_suspend(self) -> None:
@@ -73,7 +73,7 @@ class ResultsScreen(StudyActs):
         if lines is None:
             return
         broken = {line.id: line.problem for line in snapshot.studies if line.problem}
-        lines = results.with_unreadable(lines, broken)
+        lines = result_rows.with_unreadable(lines, broken)
         table = self.query_one(ResultsTable)
         table.show(lines, self.query_one("#results-filter", Input).value)
         self.set_class(not lines, "-empty")
@@ -153,7 +153,7 @@ class ResultsScreen(StudyActs):
         if line.mean is None:
             self.tell(f"{line.id} has no mean difference to compare yet.")
             return
-        why = results.why_not_comparable([*table.marked, line])
+        why = result_rows.why_not_comparable([*table.marked, line])
         if why is not None and line.id not in table.marks:
             self.notify(why, markup=False, severity="warning")
             return
@@ -188,7 +188,7 @@ class ResultsScreen(StudyActs):
             export(self.q1, [line.id for line in chosen])
 
     def action_label(self) -> None:
-        from q1lab.tui.screens.fields import Field, FieldsScreen
+        from q1lab.tui.screens.form import Field, FieldsScreen
 
         line = self._chosen()
         if line is None:
@@ -201,20 +201,20 @@ class ResultsScreen(StudyActs):
                 "note",
                 line.note,
                 hint="what you want to remember of it",
-                most=labels.LONGEST,
+                most=study_labels.LONGEST,
             ),
         ]
 
-        def made(given: dict[str, str]) -> labels.Labels:
+        def made(given: dict[str, str]) -> study_labels.Labels:
             tags = tuple(dict.fromkeys(given["tags"].replace("#", " ").split()))
-            return labels.checked(labels.Labels(given["note"], tags))
+            return study_labels.checked(study_labels.Labels(given["note"], tags))
 
         def says(given: dict[str, str]) -> str:
             made(given)
             return ""
 
         def keep(given: dict[str, str]) -> None:
-            self.q1.desk.ask(lambda store: labels.change(store, name, lambda _: made(given)))
+            self.q1.desk.ask(lambda store: study_labels.change(store, name, lambda _: made(given)))
 
         self.app.push_screen(FieldsScreen(f"Tags and note of {name}", fields, says), keep)
 

@@ -8,16 +8,16 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Log, Static
 
-from q1lab import paths
-from q1lab.index.view import RunView
-from q1lab.study.states import ENDED, MARKS
+from q1lab.ground import paths
+from q1lab.ground.log_tail import Tail
+from q1lab.index.study_view import RunView
+from q1lab.study.run_states import ENDED, MARKS
 from q1lab.study.studies import Study
-from q1lab.study.tail import Tail
 from q1lab.tui.desktop import copy
 from q1lab.tui.screens.base import OwnScreen
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.lab_numbers import loss_words, state_words
-from q1lab.tui.widgets.palette import palette
+from q1lab.tui.widgets.theme_colors import palette
 
 EVERY = 0.5
 MOST_LINES = 5_000

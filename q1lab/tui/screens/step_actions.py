@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from q1lab import config
-from q1lab.acts import named
+from q1lab.ground import config
+from q1lab.ground.command_table import named
 from q1lab.tui import desktop
 from q1lab.tui.editing import folder
-from q1lab.tui.screens import launch_plan
+from q1lab.tui.screens import launch_opener
 from q1lab.tui.widgets.page_blocks import command_of
-from q1lab.week.model import Action, Step
+from q1lab.week.syllabus import Action, Step
 
 if TYPE_CHECKING:
-    from q1lab.compare.comparison import Comparison
-    from q1lab.study.command import Request
+    from q1lab.study.command_line import Request
     from q1lab.tui.app import Q1Lab
     from q1lab.tui.pages import Stop
+    from q1lab.verdict.comparison import Comparison
 
 
 def form(app: Q1Lab, step: Step) -> bool:
@@ -51,7 +51,7 @@ def _form(app: Q1Lab, words: Sequence[str]) -> bool:
 def start(app: Q1Lab, action: Action, step: Step | None) -> None:
     options = action.options
     if action.kind == "run":
-        launch_plan.launch(app, _beside_all(app, action.request()))
+        launch_opener.launch(app, _beside_all(app, action.request()))
     elif action.kind == "check":
         from q1lab.tui.screens.check import CheckScreen
 
@@ -96,15 +96,15 @@ def command(app: Q1Lab, argv: list[str]) -> None:
     """Do what a command does without leaving the app: a training is planned in its form, what would
     be committed is shown before it is, and what any other command prints opens in a pane."""
     from q1lab.documents import commit_commands
-    from q1lab.study.command import of_argv
-    from q1lab.tui.screens import output
+    from q1lab.study.command_line import of_argv
+    from q1lab.tui.screens import command_output
     from q1lab.tui.screens.commit import CommitScreen
 
     act = named(argv[1:]) if argv[0] == "q1lab" else None
     if act and act.palette and argv[1:] == act.name.split() and _form(app, argv[1:]):
         return
     if request := of_argv(argv):
-        launch_plan.launch(app, _beside_all(app, request))
+        launch_opener.launch(app, _beside_all(app, request))
         return
     if argv[:2] == ["q1lab", "compare"]:
         verdict(app, argv[2] if len(argv) > 2 else None)
@@ -120,14 +120,14 @@ def command(app: Q1Lab, argv: list[str]) -> None:
         app.push_screen(CommitScreen(argv, folder(app), asks))
         return
     asks = asks and commit_commands.commits(argv)
-    output.run(app, argv, ("--dry-run",) if asks else ())
+    command_output.run(app, argv, ("--dry-run",) if asks else ())
 
 
 def verdict(app: Q1Lab, asked: str | None) -> None:
     """The comparison of a study, or of a modification's foremost one that has ended; without a
     name, of the newest of all."""
-    from q1lab.compare import cache
     from q1lab.study.studies import ARMS
+    from q1lab.verdict import comparison_cache
 
     studies = app.snapshot.studies
     ended = [one for one in reversed(studies) if one.done == one.total]
@@ -135,7 +135,7 @@ def verdict(app: Q1Lab, asked: str | None) -> None:
         line = ended[-1] if ended else None
     else:
         mine = [one for one in ended if one.variant == asked]
-        line = next((one for one in studies if one.id == asked), None) or cache.foremost(
+        line = next((one for one in studies if one.id == asked), None) or comparison_cache.foremost(
             mine, lambda one: one.total // len(ARMS)
         )
     if line is None:
@@ -154,7 +154,7 @@ def verdict(app: Q1Lab, asked: str | None) -> None:
         else:
             app.push_screen(VerdictScreen(name, record))
 
-    app.ask(lambda store: cache.kept(store, name), opened)
+    app.ask(lambda store: comparison_cache.kept(store, name), opened)
 
 
 def copy(app: Q1Lab, row: Stop | None) -> None:

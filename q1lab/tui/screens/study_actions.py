@@ -8,15 +8,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-from q1lab.compare import figure
-from q1lab.errors import Problem
+from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
-from q1lab.index.view import RunView
-from q1lab.study.states import MISSING, State
+from q1lab.index.study_view import RunView
+from q1lab.study.run_states import MISSING, State
 from q1lab.tui.background import beside
 from q1lab.tui.screens.base import Page
-from q1lab.tui.taker import Focus
-from q1lab.tui.widgets.study_words import settled
+from q1lab.tui.snapshot_taker import Focus
+from q1lab.tui.widgets.study_text import settled
+from q1lab.verdict import figure
 
 T = TypeVar("T")
 
@@ -116,9 +116,9 @@ class StudyActs(Page):
 
 def _planning() -> ModuleType:
     """It costs 40 ms to import: the lab opens without it."""
-    from q1lab import planning
+    from q1lab.planning import study_plan
 
-    return planning
+    return study_plan
 
 
 def _go_on(study_id: str, database: Path) -> list[str]:

@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.widgets import Button, Input, Label, Static
 
 from q1lab.tui.screens.base import Dialog
-from q1lab.week.clock import Question
+from q1lab.week.study_timer import Question
 
 Answer = tuple[float, bool]
 """Seconds that count, and whether the timer goes on at once."""

@@ -9,25 +9,25 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
-from q1lab.compare import budget, figure, series_table
-from q1lab.compare import terminal as verdict
-from q1lab.compare.comparison import Comparison
-from q1lab.compare.figure import Figure
-from q1lab.compare.series_table import Together
-from q1lab.errors import Problem
+from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
-from q1lab.journal import evidence
 from q1lab.study import studies
 from q1lab.tui.desktop import copy
-from q1lab.tui.screens import launch_plan
+from q1lab.tui.screens import launch_opener
 from q1lab.tui.screens.base import OwnScreen
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.chart_data import ChartData, curves
-from q1lab.tui.widgets.fitted import Fitted
-from q1lab.tui.widgets.forest import draw
+from q1lab.tui.widgets.fitted_text import Fitted
+from q1lab.tui.widgets.forest_plot import draw
 from q1lab.tui.widgets.loss_chart import LossChart
-from q1lab.tui.widgets.palette import palette
-from q1lab.tui.widgets.study_words import settled
+from q1lab.tui.widgets.study_text import settled
+from q1lab.tui.widgets.theme_colors import palette
+from q1lab.verdict import equal_budget, figure, series_table
+from q1lab.verdict import terminal_text as verdict
+from q1lab.verdict.comparison import Comparison
+from q1lab.verdict.figure import Figure
+from q1lab.verdict.series_table import Together
+from q1lab.week import evidence
 
 WIDEST = 116
 BESIDE = 150
@@ -113,20 +113,20 @@ class VerdictScreen(OwnScreen[None]):
 
     def action_budget(self) -> None:
         """At equal FLOPs; again: at equal wall clock; again: neither."""
-        if self._asked == len(budget.WHAT):
+        if self._asked == len(equal_budget.WHAT):
             self._asked = 0
             self._beside([])
             return
-        what = budget.WHAT[self._asked]
+        what = equal_budget.WHAT[self._asked]
         self._asked += 1
         self.q1.ask(lambda store: self._answer(store, what), self._beside)
 
-    def _answer(self, store: Store, what: budget.What) -> list[str]:
+    def _answer(self, store: Store, what: equal_budget.What) -> list[str]:
         try:
-            made, answer = budget.read(store, studies.load(self.study_id), what)
+            made, answer = equal_budget.read(store, studies.load(self.study_id), what)
         except Problem as problem:
             return [str(problem)]
-        return budget.told(answer, made)
+        return equal_budget.told(answer, made)
 
     def _beside(self, sentences: list[str]) -> None:
         self.besides = sentences
@@ -140,7 +140,7 @@ class VerdictScreen(OwnScreen[None]):
         with self.q1.careful():
             study = studies.load(self.study_id)
             self.dismiss()
-            launch_plan.more_seeds(self.q1, study, needed.mid if needed is not None else None)
+            launch_opener.more_seeds(self.q1, study, needed.mid if needed is not None else None)
 
     def lines(self, width: int) -> list[Text]:
         """What is shown, for so many cells."""

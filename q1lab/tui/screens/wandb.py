@@ -7,13 +7,13 @@ from textual.app import ComposeResult
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from q1lab.files import plain
-from q1lab.study import children
+from q1lab.ground.files import plain
+from q1lab.runner import child_processes
+from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.studies import Study
-from q1lab.tracking import state as wandb_state
 from q1lab.tui.background import beside
 from q1lab.tui.screens.base import Dialog
-from q1lab.tui.widgets.listing import Listing
+from q1lab.tui.widgets.choice_list import Listing
 
 UPLOAD_SECONDS = 620.0
 """A little more than `q1lab sync` gives itself, so that its own words come first."""
@@ -93,7 +93,9 @@ class WandbScreen(Dialog[None]):
         self.tell("Uploading … you may close this; it goes on.")
         beside(
             self,
-            lambda: children.run_q1lab(["sync", self.study.id], seconds=UPLOAD_SECONDS).strip(),
+            lambda: child_processes.run_q1lab(
+                ["sync", self.study.id], seconds=UPLOAD_SECONDS
+            ).strip(),
             self._uploaded,
             lambda problem: self._uploaded(str(problem), bad=True),
         )

@@ -13,15 +13,15 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
-from q1lab import config
-from q1lab.errors import Problem
-from q1lab.files import whole
-from q1lab.formats import hours
+from q1lab.ground import config
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import whole
+from q1lab.ground.text_formats import hours
 from q1lab.index.store import Store
 from q1lab.tui.screens.base import Dialog, Scroll
 from q1lab.week import content
 from q1lab.week import progress as domain
-from q1lab.week.model import Week
+from q1lab.week.syllabus import Week
 
 NEW = "transformer-from-scratch"
 """A name for a repository that isn't there yet."""
@@ -46,7 +46,7 @@ def offered(folder: Path) -> Path:
 
 def machine(_: Store) -> str:
     """This machine in words, found without torch."""
-    from q1lab.study.machine import cores, gpus, likely_device
+    from q1lab.runner.machine import cores, gpus, likely_device
 
     device = likely_device("auto")
     count = f"{cores()} CPU core" + ("s" if cores() != 1 else "")

@@ -7,15 +7,15 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from q1lab.compare.axis import round_step
-from q1lab.index import view
+from q1lab.index import study_view
 from q1lab.index.store import Store
-from q1lab.index.view import RunView
+from q1lab.index.study_view import RunView
 from q1lab.study import studies
 from q1lab.study.events import TRAIN_LOSS, own_names
 from q1lab.study.metric import Metric
-from q1lab.study.states import ENDED
+from q1lab.study.run_states import ENDED
 from q1lab.study.studies import ARMS
+from q1lab.verdict.character_axis import round_step
 
 Curve = tuple[tuple[int, float], ...]
 
@@ -85,10 +85,10 @@ def chart_data(runs: Iterable[RunView], metric: Metric, name: str = "") -> Chart
 
 def curves(store: Store, study_id: str) -> ChartData:
     """The curves of any study's metric, from the database. Problem when its plan can't be read."""
-    found = view.look(store, studies.load(study_id), new_events=False)
+    found = study_view.look(store, studies.load(study_id), new_events=False)
     metric = found.study.metric
     names = own_names(metric)[:2]
-    return chart_data([view.with_curves(store, run, names) for run in found.runs], metric)
+    return chart_data([study_view.with_curves(store, run, names) for run in found.runs], metric)
 
 
 def _curve(run: RunView, name: str, metric: Metric) -> Curve:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from rich.syntax import Syntax
 from rich.text import Text
 
-from q1lab.tui.widgets.palette import Palette
+from q1lab.tui.widgets.theme_colors import Palette
 
 MOST_LINES = 2_000
 """Beyond this a diff is cut: nobody reads it on a screen, and coloring it would take too long."""

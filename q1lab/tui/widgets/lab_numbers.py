@@ -3,8 +3,8 @@ Pure."""
 
 from __future__ import annotations
 
-from q1lab.index.view import RunView
-from q1lab.study.states import MARKS, State
+from q1lab.index.study_view import RunView
+from q1lab.study.run_states import MARKS, State
 
 WORDS = {State.FINISHED: "done"}
 

@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from q1lab.tui.widgets.braille import Canvas
 from q1lab.tui.widgets.chart_data import ArmCurves, ChartData, Curve, log_ticks, short, ticks
-from q1lab.tui.widgets.palette import Palette, palette
+from q1lab.tui.widgets.theme_colors import Palette, palette
 
 GUTTER = 7
 """Columns of the loss labels."""

@@ -13,11 +13,11 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
-from q1lab.files import plain
+from q1lab.ground.files import plain
 from q1lab.tui.pages import Sheet
-from q1lab.tui.widgets import prose
-from q1lab.week.model import Action, Fold, Step, Text
+from q1lab.tui.widgets import markdown_layout
 from q1lab.week.progress import Record
+from q1lab.week.syllabus import Action, Fold, Step, Text
 
 INDENT = 5
 """Cells before a step's words: a blank, the cursor, a blank, the mark, a blank."""
@@ -59,7 +59,7 @@ class Piece(Widget):
             (number, line.plain[span.start : span.end], url)
             for number, line in enumerate(self._lines(self.content_size.width))
             for span in line.spans
-            if (url := prose.link_of(span)) and not prose.word_of(url)
+            if (url := markdown_layout.link_of(span)) and not markdown_layout.word_of(url)
         ]
 
     def changed(self) -> None:
@@ -86,7 +86,7 @@ class Piece(Widget):
     ) -> list[Content]:
         """The first lines of a stop: cursor, mark, words, and what Enter does at the edge."""
         room = max(8, width - INDENT - cell_len(right) - 2)
-        first, *rest = prose.wrap(Content.styled(words, bold), room)
+        first, *rest = markdown_layout.wrap(Content.styled(words, bold), room)
         gap = " " * max(1, width - INDENT - first.cell_length - cell_len(right) - 1)
         lead = ("▸" if self.here else " ", "bold $primary")
         line = Content.assemble(
@@ -113,7 +113,7 @@ class Prose(Piece):
         self.changed()
 
     def lines(self, width: int) -> Sequence[Content]:
-        return prose.laid(self.markdown, width)
+        return markdown_layout.laid(self.markdown, width)
 
 
 class FoldPiece(Piece):
@@ -152,7 +152,7 @@ class FoldPiece(Piece):
         )
         if not self.open:
             return head
-        body = list(prose.laid(self.fold.markdown, width - INDENT - 1))
+        body = list(markdown_layout.laid(self.fold.markdown, width - INDENT - 1))
         if frames := self.fold.frames:
             where = f"   ← →   {self.at + 1} of {len(frames)}"
             title, *picture = plain(frames[self.at]).split("\n")
@@ -197,10 +197,16 @@ class StepPiece(Piece):
             right = f"{step.minutes} min" + (f" · {right}" if right else "")
         tone = "$success" if done else ""
         shown = self.head("✓" if done else "☐", tone, words, right, width, tone if done else "bold")
-        body = list(prose.laid(plain(step.detail), width - INDENT - 1)) if step.detail else []
+        body = (
+            list(markdown_layout.laid(plain(step.detail), width - INDENT - 1))
+            if step.detail
+            else []
+        )
         if done:
             body = [line.stylize_before("$muted") for line in body]
-        lost = prose.wrap(Content.styled(f"! {self.record.lost}", "$warning"), width - INDENT - 1)
+        lost = markdown_layout.wrap(
+            Content.styled(f"! {self.record.lost}", "$warning"), width - INDENT - 1
+        )
         below = [*(lost if self.record.lost and not done else ()), *body, *self._answer(width)]
         return shown + [Content.assemble(" " * INDENT, line) for line in below]
 
@@ -208,7 +214,7 @@ class StepPiece(Piece):
         if self.step.behavior.answer_below:
             fold = self.step.answer
             return (
-                list(prose.laid(fold.markdown, width - INDENT - 1))
+                list(markdown_layout.laid(fold.markdown, width - INDENT - 1))
                 if fold and self.record.done
                 else []
             )
@@ -216,7 +222,7 @@ class StepPiece(Piece):
         if not answer or self.step.behavior.chooses:
             return [Content.assemble(("yours: ", "$success"), answer)] if answer else []
         words = Content.assemble(("yours: ", "$success"), " ".join(plain(answer).split()))
-        lines = prose.wrap(words, width - INDENT - 1)
+        lines = markdown_layout.wrap(words, width - INDENT - 1)
         if len(lines) <= ANSWER_LINES:
             return lines
         more = f"… {len(answer.split())} words in all; Enter shows them"
@@ -243,7 +249,7 @@ class ActionPiece(Piece):
             *lines,
             *(
                 Content.assemble(" " * INDENT, one)
-                for one in prose.wrap(Content.styled(same, "$muted"), width - INDENT - 1)
+                for one in markdown_layout.wrap(Content.styled(same, "$muted"), width - INDENT - 1)
             ),
         ]
 

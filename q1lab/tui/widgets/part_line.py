@@ -8,10 +8,10 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from q1lab.formats import cut_cells, hours
+from q1lab.ground.text_formats import cut_cells, hours
 from q1lab.tui.pages import Sheet
-from q1lab.week.model import Week
 from q1lab.week.progress import Progress
+from q1lab.week.syllabus import Week
 
 
 class PartLine(Widget):

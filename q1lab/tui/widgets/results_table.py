@@ -9,13 +9,13 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual import events
 
-from q1lab.compare import wording
-from q1lab.compare.axis import Axis
-from q1lab.compare.results import ResultLine, by_data
-from q1lab.formats import day
-from q1lab.tui.widgets.grid import Column, Table
-from q1lab.tui.widgets.palette import Palette, palette
-from q1lab.tui.widgets.study_words import TONES
+from q1lab.ground.text_formats import day
+from q1lab.tui.widgets.run_grid import Column, Table
+from q1lab.tui.widgets.study_text import TONES
+from q1lab.tui.widgets.theme_colors import Palette, palette
+from q1lab.verdict import wording
+from q1lab.verdict.character_axis import Axis
+from q1lab.verdict.result_rows import ResultLine, by_data
 
 COLUMNS: tuple[Column, ...] = (
     # key, title, width, to the right, and the widget width from which it is shown

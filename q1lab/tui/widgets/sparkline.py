@@ -7,7 +7,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
-from q1lab.formats import BARS
+from q1lab.ground.text_formats import BARS
 
 GAP = "·"
 """Stands for a stretch whose loss was not a finite number."""

@@ -6,9 +6,9 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from q1lab.tui.taker import Focus
-from q1lab.tui.widgets.palette import palette
-from q1lab.tui.widgets.study_words import heading
+from q1lab.tui.snapshot_taker import Focus
+from q1lab.tui.widgets.study_text import heading
+from q1lab.tui.widgets.theme_colors import palette
 
 
 class StudyHeading(Widget):

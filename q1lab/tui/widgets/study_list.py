@@ -10,10 +10,10 @@ from rich.text import Text
 from textual.binding import BindingType
 from textual.widgets.option_list import Option
 
-from q1lab.index.view import StudyLine
-from q1lab.study.states import MARKS, State
-from q1lab.tui.widgets.listing import WALK, Filled
-from q1lab.tui.widgets.palette import Palette, palette
+from q1lab.index.study_view import StudyLine
+from q1lab.study.run_states import MARKS, State
+from q1lab.tui.widgets.choice_list import WALK, Filled
+from q1lab.tui.widgets.theme_colors import Palette, palette
 
 AS_RUNS = {"planned": State.QUEUED, "unreadable": State.FAILED}
 """States of a study that look as a run's of another name; all others have the same name."""

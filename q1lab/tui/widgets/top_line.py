@@ -12,8 +12,8 @@ from textual.style import Style
 from textual.widget import Widget
 
 if TYPE_CHECKING:
-    from q1lab.index.ingest import Looked
-    from q1lab.index.view import StudyLine
+    from q1lab.index.ingest_events import Looked
+    from q1lab.index.study_view import StudyLine
 
 TABS = (
     ("1", "study", "Study"),

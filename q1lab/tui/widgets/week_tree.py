@@ -13,11 +13,11 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from q1lab.formats import cut_cells, hours
+from q1lab.ground.text_formats import cut_cells, hours
 from q1lab.tui.pages import Sheet, part_name, sheets
-from q1lab.tui.widgets.listing import WALK, Filled
-from q1lab.week.model import Part, Week
+from q1lab.tui.widgets.choice_list import WALK, Filled
 from q1lab.week.progress import Progress
+from q1lab.week.syllabus import Part, Week
 
 
 def line(left: str, right: str, width: int, tone: str, right_tone: str = "$muted") -> Content:

@@ -14,9 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from q1lab.study import studies
-from q1lab.study.engines import state
-from q1lab.study.engines.state import Word
+from q1lab.study import engine_state, studies
+from q1lab.study.engine_state import Word
 from q1lab.study.studies import Study
 from tests.kit.places import KIT, ROOT
 
@@ -65,7 +64,7 @@ def begin(engine: str, *more: str, **how: Any) -> Study:
 def word(study: Study | str = "rope-1") -> Word | None:
     """The engine's last word about a study."""
     found = studies.load(study) if isinstance(study, str) else study
-    return state.read(found.files.root)
+    return engine_state.read(found.files.root)
 
 
 def said(study: Study | str = "rope-1") -> Word:

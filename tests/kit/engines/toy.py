@@ -14,9 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from q1lab.study import children
-from q1lab.study.engines.base import ENDED, RUNNING, WAITING, Finding, Job, News, Seen
-from q1lab.study.engines.remote import Remote
+from q1lab.runner import child_processes
+from q1lab.runner.engine import Finding, News
+from q1lab.runner.remote_engine import Remote
+from q1lab.study.engine_state import ENDED, RUNNING, WAITING, Job, Seen
 from q1lab.study.events import has_ended, last_event
 from q1lab.study.studies import Study
 
@@ -33,12 +34,12 @@ class Toy(Remote):
         return [Finding("folder", self.folder.is_dir(), str(self.folder))]
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        return children.ask(children.prober(), dict(question))
+        return child_processes.ask(child_processes.prober(), dict(question))
 
     def submit(self, study: Study, job: Job) -> Job:
         place = self.folder / job.name
         if not place.exists():  # else it was handed over before
-            trainer = [*children.trainer(), str(study.files.root), "--only"]
+            trainer = [*child_processes.trainer(), str(study.files.root), "--only"]
             command = [sys.executable, __file__, *job.cells, "--", *trainer]
             worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
             place.write_text(str(worker.pid))

@@ -142,7 +142,7 @@ def say(line: str) -> None:
 
 def show(out: Path, repo: Path) -> None:
     """Put the documents and the session's transcript where the docs show them."""
-    from q1lab.planning import cores
+    from q1lab.planning.study_plan import cores
 
     readme = (SHOWN / "README.md").read_text(encoding="utf-8")
     shutil.rmtree(SHOWN)
@@ -158,7 +158,7 @@ def show(out: Path, repo: Path) -> None:
 
 def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
     """What the learner does in the app: ticks, answers, minutes."""
-    from q1lab import paths
+    from q1lab.ground import paths
     from q1lab.index import learner_tables
     from q1lab.index.store import Store
     from q1lab.week import content, progress

@@ -1,0 +1,116 @@
+"""The command line: each act's command, imported only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from q1lab import __version__
+from q1lab.commands.error_boundary import guarded
+from q1lab.ground import command_table
+from q1lab.ground.argument_checks import careful
+from q1lab.ground.errors import EXIT_STATUS, USAGE, Problem
+
+
+class Commands(click.Group):
+    """A group that imports a command's module when that command is called, and no sooner."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(command_table.listed())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return command_table.command(cmd_name) if cmd_name in command_table.listed() else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name not in command_table.listed() and not name.startswith("-"):
+            raise command_table.unknown(name)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, act in command_table.listed().items():
+            sections.setdefault(act.section, []).append((name, act.about))
+        for title, rows in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+def _specify(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    """Print every command as click knows it, and leave."""
+    if asked and not ctx.resilient_parsing:
+        from importlib import metadata
+
+        from q1lab.commands._output import print_json
+
+        versions = {"q1lab": __version__, "click": metadata.version("click")}
+        print_json({"versions": versions, **ctx.to_info_dict()["command"]})
+        ctx.exit()
+
+
+EPILOG = f"Example: q1lab run rope --seeds 3\n\n{EXIT_STATUS}"
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "--version", message="q1lab %(version)s")
+@click.option("--session", metavar="ID", help="Open the app at this session (A, B or C).")
+@click.option(
+    "--content", type=click.Path(path_type=Path), metavar="DIR", help="Open another week's content."
+)
+@click.option(
+    "--spec",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_specify,
+    help="Print all commands, arguments and options as JSON.",
+)
+@click.pass_context
+def cli(ctx: click.Context, session: str | None, content: Path | None) -> None:
+    """One honest week of changing a transformer.
+
+    With no command, opens the app where you left off.
+    """
+    if ctx.invoked_subcommand is None:
+        from q1lab.commands.app import start_app
+
+        start_app(session, content)
+
+
+careful(cli)
+
+
+def run(args: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status. Problems become one line on stderr, never a
+    traceback."""
+    words = sys.argv[1:] if args is None else args
+    return guarded(lambda: _run(words), as_json="--json" in words)
+
+
+def _run(words: list[str]) -> int:
+    for word in words:
+        if any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise Problem(f"not UTF-8 text: {word!r}", next="q1lab takes names in UTF-8 only")
+    try:
+        result = cli.main(args=words, prog_name="q1lab", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)  # a page, not a line
+        return USAGE
+    except click.ClickException as error:
+        raise Problem(error.format_message()) from error
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except SystemExit as leave:  # click leaves so, with 1, where nobody reads what is printed
+        raise BrokenPipeError from leave

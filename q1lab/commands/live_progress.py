@@ -1,0 +1,235 @@
+"""Live progress in the terminal: a Rich grid arm × seed, or plain lines where the output is no
+terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from q1lab.ground.errors import Problem
+from q1lab.ground.text_formats import bars, duration, speed
+from q1lab.index.store import Store
+from q1lab.index.study_view import RunView, StudyView, look, spark
+from q1lab.runner import alerts, launch
+from q1lab.study.liveness import is_alive
+from q1lab.study.run_states import MARKS, State
+from q1lab.study.studies import Study
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+POLL = 0.25
+AROUND = 4
+"""Lines around the rows: the heading, what is below, and the prompt."""
+ARM_STYLE = {"baseline": "blue", "modified": "magenta"}
+STATE_STYLE = {
+    State.FINISHED: "green",
+    State.RUNNING: "bold",
+    State.FAILED: "red",
+    State.CRASHED: "red",
+    State.DIVERGED: "red",
+    State.STOPPED: "yellow",
+    State.QUEUED: "dim",
+}
+
+
+def watch(store: Store, study: Study, *, quiet: bool = False, hint: str = "") -> StudyView:
+    """Show the study until nothing of it lives. KeyboardInterrupt passes through."""
+    launch.tend(study)
+    if quiet:
+        return _wait(store, study)
+    if sys.stdout.isatty():
+        return _live(store, study, hint)
+    return _lines(store, study)
+
+
+def _wait(store: Store, study: Study) -> StudyView:
+    while _look(store, study)[1]:
+        time.sleep(POLL)
+    return look(store, study)
+
+
+def _look(store: Store, study: Study) -> tuple[StudyView, bool]:
+    """The picture, and whether anything still works (asked first: what it wrote last is seen)."""
+    alive = is_alive(study.files)
+    return look(store, study), alive
+
+
+def _live(store: Store, study: Study, hint: str) -> StudyView:
+    from rich.console import Console
+    from rich.live import Live
+
+    console, news = Console(), alerts.Watch(study)
+    waited = False
+    with Live(console=console, auto_refresh=False, transient=False) as live:
+        while True:
+            view, alive = _look(store, study)
+            shown = on_screen(view.runs, console.height - AROUND)
+            sparks = {run.name: spark(store, run) for run in shown}
+            picture = grid(view, sparks, hint if alive else "", console.width)
+            live.update(picture, refresh=True)
+            if not alive:
+                break
+            waited = True
+            for kind in news.look():
+                ring(alerts.sentence(study.id, kind))
+            time.sleep(POLL)
+    if waited:
+        ring(f"{study.id}: {view.line.done} of {view.line.total} runs done")
+    return view
+
+
+def ring(text: str) -> None:
+    """Ring the terminal's bell and ask it for a desktop notification, unless ``bell`` is off."""
+    from q1lab.ground.config import load
+    from q1lab.tui.desktop import desktop_note
+
+    with contextlib.suppress(Problem):
+        if load().bell:
+            sys.stdout.write("\a" + desktop_note(text))
+            sys.stdout.flush()
+
+
+def _lines(store: Store, study: Study) -> StudyView:
+    """One line when a run starts or ends, and in between at each tenth of the way, or each time its
+    iters have doubled where nobody knows of how many."""
+    said: dict[str, tuple[State, int, int]] = {}
+    reached = True
+    while True:
+        view, alive = _look(store, study)
+        if view.reached != reached:
+            reached = view.reached
+            where = "in touch again" if reached else view.engine
+            sys.stdout.write(f"{study.id}: {where}\n")
+        for run in view.runs:
+            doubled = 0 if run.max_iters else run.iter.bit_length()
+            mark = (run.state, int(run.progress * 10), doubled)
+            if run.state is State.QUEUED and not run.message:
+                continue
+            if said.get(run.name) == mark:
+                continue
+            said[run.name] = mark
+            sys.stdout.write(line(run, study.metric.name) + "\n")
+            sys.stdout.flush()
+        if not alive:
+            return view
+        time.sleep(POLL)
+
+
+def line(run: RunView, metric: str) -> str:
+    """One run in one plain line."""
+    head = f"{run.variant} seed {run.seed}: {run.state}"
+    if run.state is State.RUNNING:
+        loss = "" if run.eval_loss is None else f", {metric} {run.eval_loss:.3f}"
+        if run.train_loss is not None:
+            loss = f", loss {run.train_loss:.3f}"
+        pace = f", {speed(run.tokens_per_s)} tok/s" if run.tokens_per_s else ""
+        said = f", {run.message}" if run.message else ""
+        where = f"{run.iter}/{run.max_iters}" if run.max_iters else f"at iter {run.iter}"
+        return f"{head} {where}{loss}{pace}{said}"
+    if run.state is State.QUEUED:
+        return f"{head}{', ' + run.message if run.message else ''}"
+    if run.val_loss is not None:
+        return f"{head}, {metric} {run.val_loss:.4f}, {duration(run.seconds)}"
+    return f"{head} at iter {run.iter}{': ' + run.message if run.message else ''}"
+
+
+def grid(
+    view: StudyView, sparks: Mapping[str, tuple[float, ...]], hint: str, width: int
+) -> RenderableType:
+    """The table of a study: state, sparkline of the loss, iter, val loss, tokens/s, time left. A
+    row for each run that ``sparks`` has."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for title, justify in (
+        ("arm", "left"),
+        ("seed", "right"),
+        ("state", "left"),
+        ("loss", "left"),
+        ("iter", "right"),
+        (view.study.metric.name, "right"),
+        ("tok/s", "right"),
+        ("left", "right"),
+    ):
+        if title == "tok/s" and width < 70:
+            continue
+        table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    low, high = _scale(sparks.values())
+    for run in view.runs:
+        if run.name not in sparks:
+            continue
+        val = f"{run.val_loss:.4f}" if run.val_loss is not None else ""
+        if not val and run.eval_loss is not None:
+            val = f"{run.eval_loss:.2f}…"
+        cells = [
+            Text(run.variant, style=ARM_STYLE[run.arm]),
+            Text(str(run.seed)),
+            Text(state_text(run), style=STATE_STYLE[run.state]),
+            Text(
+                bars(sparks[run.name], low, high).ljust(24 if width >= 90 else 12),
+                style=ARM_STYLE[run.arm],
+            ),
+            Text(str(run.iter) if run.attempt else ""),
+            Text(val),
+        ]
+        if width >= 70:
+            cells.append(Text(speed(run.tokens_per_s)))
+        cells.append(Text(duration(run.seconds_left)))
+        table.add_row(*cells)
+    line = view.line
+    left = f" · about {duration(line.seconds_left)} left" if line.seconds_left else ""
+    more = len(view.runs) - len(sparks)
+    foot = (
+        f"{line.done} of {line.total} runs done{left}{gpu_text(view)}"
+        + (f" · {view.engine}" if view.engine else "")
+        + (f" · {more} more runs" if more else "")
+        + (f" · {hint}" if hint else "")
+    )
+    return Group(table, Text(foot, style="dim"))
+
+
+def on_screen(runs: Sequence[RunView], rows: int) -> list[RunView]:
+    """The runs that fit, in the order of the plan: those under way first, then those that went
+    wrong, those that ended, and those that wait; of each the latest."""
+    if len(runs) <= rows:
+        return list(runs)
+    groups: dict[int, list[int]] = {0: [], 1: [], 2: [], 3: []}
+    for index, run in enumerate(runs):
+        calm = {State.RUNNING: 0, State.FINISHED: 2, State.QUEUED: 3}
+        groups[calm.get(run.state, 1)].append(index)
+    # (of those that wait, the next ones)
+    order = [*groups[0][::-1], *groups[1][::-1], *groups[2][::-1], *groups[3]]
+    return [runs[index] for index in sorted(order[: max(1, rows)])]
+
+
+def state_text(run: RunView) -> str:
+    """Mark and word, of constant width: ``▶ 61%``, ``✓ finished``."""
+    word = f"{run.progress:.0%}" if run.state is State.RUNNING else str(run.state)
+    return f"{MARKS[run.state]} {word}".ljust(10)
+
+
+def gpu_text(view: StudyView) -> str:
+    """Use and memory of the first GPU, for studies that train on one."""
+    if view.study.trainer.device != "cuda" or not view.alive:
+        return ""
+    from q1lab.runner.machine import gpus
+
+    cards = gpus()
+    if not cards:
+        return ""
+    return (
+        f" · GPU {cards[0].use}%, {cards[0].memory_used / 1024:.1f} of "
+        f"{cards[0].memory_total / 1024:.0f} GiB"
+    )
+
+
+def _scale(sparks: Iterable[tuple[float, ...]]) -> tuple[float, float]:
+    """One scale for all sparklines of a study, so that they can be compared by eye."""
+    values = [value for one in sparks for value in one]
+    return (min(values), max(values)) if values else (0.0, 0.0)

@@ -1,0 +1,307 @@
+"""`q1lab new`, `q1lab hint`, `q1lab merge`: the learner's own model file, from a copy to a
+commit."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from q1lab.commands import _documents as shared
+from q1lab.commands._store import opened
+from q1lab.ground.errors import FAILED, OK, Problem
+from q1lab.index import learner_tables
+from q1lab.week.own_model import model_file
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab new rope
+  q1lab new rope --from model.py
+  q1lab new --baseline
+  q1lab new --repo transformer-from-scratch
+
+Exit status: 0 done, 2 usage; a file that is already there is never touched."""
+)
+@click.argument("variant", required=False)
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
+    help="The file to copy. Default: your model.py, else the baseline.",
+)
+@click.option("--baseline", is_flag=True, help="Write the baseline as your model.py.")
+@click.option("--name", help="The new file's name. Default: the variant's.")
+@shared.repo_option
+@shared.json_option
+def new(
+    variant: str | None,
+    source: Path | None,
+    baseline: bool,
+    name: str | None,
+    repo: Path | None,
+    as_json: bool,
+) -> int:
+    """Put a model file into your repository: a copy to write VARIANT into, or a first model.py.
+
+    With --repo and a folder that is not there yet, the repository is made too.
+    """
+    if variant is None and not baseline and repo is None:
+        raise Problem(
+            "say what to make: a modification (q1lab new rope), or --baseline for a first model.py"
+        )
+    if baseline and source is not None:
+        raise Problem("--baseline writes the baseline; --from copies a file: ", next="choose one")
+    if name is not None and (Path(name).name != name or not name.endswith(".py")):
+        raise Problem(f"--name {name}: a file name that ends in .py, without folders")
+    if name is not None and variant is not None and baseline:
+        raise Problem("--name names one file", next="make them one at a time")
+    if variant is not None:
+        model_file.known_modification(variant)
+    from q1lab.ground.git_repository import Repository, init
+
+    folder = shared.folder_of(repo)
+    made: list[model_file.Made] = []
+    chosen: str | None = None
+    created = not folder.exists()
+    if created and shutil.which("git") is None:
+        model_file.make_folder(folder)
+        shared.remark(
+            f"{folder}: a new folder. Without git, which is not installed, it is no repository"
+        )
+    elif created:
+        folder = init(folder).root
+        shared.remark(f"{folder}: a new git repository")
+    there = baseline and name is None and (folder / "model.py").is_file()
+    if there:
+        shared.remark(
+            f"{folder / 'model.py'} is your model, and stays as it is: "
+            "`q1lab check model.py --for baseline` says whether it trains"
+        )
+    elif baseline or variant is None:
+        made.append(model_file.new_baseline(folder, name or "model.py"))
+    if variant is not None:
+        made.append(model_file.new(variant, folder, source, name))
+        with opened() as store:
+            label = shared.week().label
+            model_file.note_file(store, label, variant, made[-1])
+            chosen = learner_tables.chosen(store, label)
+    if as_json:
+        shared.emit({"repository_made": created, "files": [vars(one) for one in made]})
+        return OK
+    for one in made:
+        click.echo(f"{one.path}: a copy of {one.source}")
+    with contextlib.suppress(Problem):  # the file is there, whatever git says of the folder
+        if Repository.around(folder) is None:
+            shared.remark(f"{folder} is in no git repository yet; `git init` there makes it one")
+    if variant is not None and chosen != variant:
+        shared.remark(
+            f"your choice for the week is {chosen}; q1lab modification {variant} changes it"
+        )
+    if variant is not None:
+        shared.remark(
+            f"next: q1lab check {made[-1].path.name} --watch, and q1lab hint {variant} when stuck"
+        )
+    return OK
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab hint rope
+  q1lab hint rope --stage 2
+  q1lab hint rope --compare rope.py"""
+)
+@click.argument("variant", required=False)
+@click.option(
+    "--stage",
+    type=click.IntRange(1, len(model_file.STAGES)),
+    help="1 question, 2 place, 3 idea, 4 reference.",
+)
+@click.option(
+    "--compare",
+    type=click.Path(path_type=Path),
+    help="Your file, once it passes: shown beside the reference, with what may differ.",
+)
+@shared.json_option
+def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: bool) -> int:
+    """The next hint for VARIANT: a question, the place, the idea, and at last the reference."""
+    week = shared.week()
+    with opened() as store:
+        if variant is None:
+            row = learner_tables.modification(store, week.label)
+            if row is None:
+                raise Problem("say for which modification: ", next="q1lab hint rope")
+            variant = str(row["variant"])
+        ladder = model_file.hints(variant, week.root)
+        if compare is not None:
+            return _compare(variant, compare, week.root, as_json)
+        used = learner_tables.used_hints(store, week.label, variant)
+        if stage is None:
+            found = model_file.next_hint(store, week.label, week.root, variant)
+            stage = found.stage
+        else:
+            given = next((one for one in ladder if one.stage == stage), None)
+            if given is None:
+                raise Problem(f"{variant} has no hint of stage {stage}")
+            learner_tables.use_hint(store, week.label, variant, stage)
+            found = given
+    if as_json:
+        shared.emit({**vars(found), "of": len(model_file.STAGES), "used": sorted({*used, stage})})
+        return OK
+    click.echo(f"{variant}, hint {stage} of {len(model_file.STAGES)}: {found.title.lower()}\n")
+    _show(found.text, is_diff=stage == len(model_file.STAGES))
+    if stage < len(model_file.STAGES):
+        shared.remark(f"\nq1lab hint {variant} gives the next one")
+    return OK
+
+
+def _show(text: str, is_diff: bool) -> None:
+    """A diff in colors, Markdown laid out, on a terminal; the plain text elsewhere."""
+    if is_diff:
+        shared.show_diff(text)
+    elif sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        from q1lab.ground.files import plain
+
+        Console().print(Markdown(plain(text)))
+    else:
+        click.echo(text)
+
+
+def _compare(variant: str, file: Path, content: Path, as_json: bool) -> int:
+    """The reference beside a file that passes."""
+    from q1lab.week.own_model.run_checks import run_checks
+
+    report = run_checks(file, variant)
+    if not report.passed:
+        what = report.unusable or report.failed[0].words
+        raise Problem(
+            f"{file.name} does not pass yet ({what})",
+            FAILED,
+            next="the reference comes after that, or as `--stage 4`",
+        )
+    beside, words = (
+        model_file.compare_with_reference(variant, file),
+        model_file.after(variant, content),
+    )
+    diff = beside.diff
+    if as_json:
+        shared.emit(
+            {
+                "variant": variant,
+                "file": str(file.absolute()),
+                "diff": diff,
+                "of_file": beside.of_file,
+                "after": words,
+            }
+        )
+        return OK
+    passed = f"{file.name} passes all {report.counted}."
+    what = (
+        "From the reference to it:"
+        if beside.of_file
+        else "It was made from other code, so here is what the reference changes in its baseline:"
+    )
+    shared.remark(f"{passed} {what}")
+    _show(diff or "no difference\n", is_diff=True)
+    click.echo()
+    _show(words, is_diff=False)
+    return OK
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab merge rope.py
+  q1lab merge rope.py --into model.py --dry-run
+
+Exit status: 0 merged (or nothing to do), 1 conflicts or a failed check, 2 usage."""
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    help="The file that gets it. Default: model.py beside FILE.",
+)
+@click.option(
+    "--base",
+    type=click.Path(path_type=Path),
+    help="What FILE was made from, where its first line is gone.",
+)
+@click.option("--unchecked", is_flag=True, help="Don't run the checks on the result.")
+@shared.writing_options
+@shared.json_option
+def merge(
+    file: Path,
+    into: Path | None,
+    base: Path | None,
+    unchecked: bool,
+    how: shared.Writing,
+    as_json: bool,
+) -> int:
+    """Apply the modification in FILE to your model.py, check the result, and commit that file
+    alone.
+
+    A three-way merge: what FILE changed since it was made, on top of what model.py has become
+    since. A copy of model.py is kept. Conflicts are written with git's markers, and nothing is
+    committed.
+    """
+    from q1lab.documents import merge_change
+
+    target = (into or file.absolute().parent / "model.py").absolute()
+    plan = model_file.merge(file, target, base)
+    how = dataclasses.replace(how, repo=how.repo or target.parent)
+    record: dict[str, Any] = {
+        "file": str(plan.file.absolute()),
+        "into": str(target),
+        "variant": plan.variant,
+        "conflicts": plan.conflicts,
+        "diff": plan.diff,
+    }
+    if words := merge_change.nothing(plan):
+        return _tell(record, as_json, OK, words)
+    if not as_json:
+        shared.show_diff(plan.diff)
+    week = shared.week().label
+    if plan.conflicts:
+        proposal = merge_change.propose(plan, None, week)
+        if how.dry_run:
+            words = f"{merge_change.conflicts(plan)}; nothing was written"
+            return _tell(record, as_json, FAILED, words)
+        with opened() as store:
+            record["copy"] = str(proposal.save(store).copy)
+        words = f"{proposal.unsettled}. Before: {record['copy']}"
+        return _tell(record, as_json, FAILED, words)
+    if not unchecked:
+        report = merge_change.check(plan)
+        record["checks"] = {"passed": report.passed, "count": len(report.checks)}
+        try:
+            shared.remark(merge_change.passed(plan, report))
+        except Problem as problem:
+            return _tell(record, as_json, FAILED, str(problem))
+    _, found = shared.repository(how)
+    proposal = dataclasses.replace(
+        merge_change.propose(plan, found, week), diff=""
+    )  # it stands above
+    with opened() as store:
+        saved = shared.act(functools.partial(proposal.save, store), proposal, how, quiet=as_json)
+    words = f"before: {saved['copy']}" if "copy" in saved else ""
+    return _tell({**record, **saved}, as_json, OK, words)
+
+
+def _tell(record: dict[str, Any], as_json: bool, code: int, words: str) -> int:
+    if as_json:
+        shared.emit({**record, "message": words})
+    elif words:
+        shared.remark(words)
+    return code

@@ -1,0 +1,105 @@
+"""``python -m q1lab.commands.run_on_end STUDY KIND``: run the learner's ``on_end`` command.
+
+The runner starts it, detached. The command is a line for the shell; what it is about stands in its
+environment:
+
+================== ==========================================================================
+``Q1LAB_STUDY``    the study's name
+``Q1LAB_WHAT``     ended, diverged or stalled
+``Q1LAB_VERDICT``  helps, hurts, too small to matter, cannot tell, no verdict; empty unless ended
+``Q1LAB_SENTENCE`` what to say, in a sentence or two
+================== ==========================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+
+from q1lab.ground import config, paths
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import plain, utc_now
+from q1lab.runner import alerts
+from q1lab.study import studies
+from q1lab.study.liveness import is_alive
+from q1lab.study.studies import Study
+
+SECONDS = 60.0
+"""How long the command may take, and how long the runner is given to end."""
+
+
+def main(arguments: list[str]) -> int:
+    match arguments:
+        case [name, kind] if kind in alerts.KINDS:
+            pass
+        case _:
+            raise Problem("usage: python -m q1lab.commands.run_on_end STUDY ended|diverged|stalled")
+    line = config.load().on_end
+    if not line:
+        return 0
+    study = studies.load(name)
+    return run_command(line, environment(study, kind))
+
+
+def environment(study: Study, kind: str) -> dict[str, str]:
+    """What the command is told."""
+    verdict = ""
+    if kind == alerts.ENDED:
+        verdict, sentence = _outcome(study)
+    else:
+        sentence = alerts.sentence(study.id, kind)
+    return {
+        "Q1LAB_STUDY": study.id,
+        "Q1LAB_WHAT": kind,
+        "Q1LAB_VERDICT": verdict,
+        "Q1LAB_SENTENCE": plain(sentence),
+    }
+
+
+def _outcome(study: Study) -> tuple[str, str]:
+    """The verdict and its sentence, once nothing of the study is alive."""
+    deadline = time.monotonic() + SECONDS
+    while is_alive(study.files) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    from q1lab.commands._store import opened
+    from q1lab.index import ingest_events
+    from q1lab.verdict import wording
+    from q1lab.verdict.comparison_cache import compare
+
+    with opened() as store:
+        ingest_events.take_in(store, study)
+        comparison = compare(store, study)
+    return comparison.analysis.verdict, f"{study.id} has ended. {wording.verdict(comparison)}"
+
+
+def run_command(line: str, about: Mapping[str, str]) -> int:
+    """Run the learner's line in a shell of its own, with an end to it; returns its exit status."""
+    child = subprocess.Popen(
+        ["/bin/sh", "-c", line],
+        stdin=subprocess.DEVNULL,
+        cwd=paths.scratch_dir(),
+        env={**os.environ, **about},
+        start_new_session=True,
+    )
+    try:
+        return child.wait(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        raise Problem(f"on_end took longer than {SECONDS:.0f} s and was ended", FAILED) from None
+    finally:
+        if child.poll() is None:
+            os.killpg(child.pid, 9)
+            child.wait()
+
+
+if __name__ == "__main__":
+    try:
+        status = main(sys.argv[1:])
+        text = "" if status == 0 else f"on_end ended with status {status}"
+    except Problem as problem:
+        status, text = problem.code, str(problem)
+    if text:
+        sys.stderr.write(f"{utc_now()} {plain(text)}\n")
+    sys.exit(status)

@@ -1,0 +1,361 @@
+"""The claim lint of a draft: words that the data do not support, numbers that no run produced, bare
+bootstrap CIs.
+
+Pure: a text and what is known, findings out. It reminds, it does not judge: ``<!-- q1lab:allow why
+-->`` on the line, or on a line of its own above, overrules it in the open, with the reason.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from q1lab.documents import managed_regions
+from q1lab.documents.word_count import by_kind, split_lines
+from q1lab.statistics.prediction_score import predicted_difference
+from q1lab.study import variants
+from q1lab.study.metric import VAL_LOSS
+from q1lab.verdict import arm_columns
+from q1lab.verdict.comparison import Comparison, facts
+
+_BETTER = (
+    r"improv(?:e|es|ed|ing|ement|ements)",
+    r"outperform(?:s|ed|ing)?",
+    r"better",
+    r"best",
+    r"beat(?:s|en|ing)?",
+    r"superior",
+    r"(?:wins?|won)",
+    r"boost(?:s|ed|ing)?",
+    r"surpass(?:es|ed|ing)?",
+    r"helps",
+    r"state[- ]of[- ]the[- ]art",
+)
+_WORSE = (
+    r"worse",
+    r"worst",
+    r"hurts?",
+    r"harm(?:s|ed|ful)",
+    r"degrad(?:e|es|ed|ing|ation)",
+    r"inferior",
+)
+_NOTHING = (
+    r"no (?:effect|difference|impact|change|gain|benefit)",
+    r"(?:makes?|made) no difference",
+    r"identical",
+    r"equivalent",
+    r"does nothing",
+    r"did nothing",
+)
+_PROOF = (
+    r"prov(?:e|es|ed|en)",
+    r"proof",
+    r"significant(?:ly)?",
+    r"clearly",
+    r"dramatic(?:ally)?",
+    r"huge(?:ly)?",
+)
+
+_FASTER = (r"faster", r"quicker", r"speed(?:s|ed|ing)? up", r"speed-?ups?")
+_SLOWER = (r"slower", r"slow(?:s|ed|ing)? down")
+_OF_LEARNING = re.compile(r"\b(?:starts?|started|learn\w*|converg\w*|lead\w*)\b", re.IGNORECASE)
+"""What is fast there is the loss, not the clock."""
+
+# A claim word counts where the sentence is about the experiment; elsewhere "better" may be about
+# sleep.
+_ABOUT = (
+    r"\b(?:loss(?:es)?|val(?:idation)?|modified|modification|variant|models?|transformers?|seeds?|runs?|nats|"
+    r"perplexity|rotary|layernorm|attention)\b"
+)
+_NEGATED = re.compile(
+    r"\b(?:not|no|never|neither|nor|without|cannot|can't|isn't|doesn't|didn't|don't|wasn't|won't|if|whether|would|could|"
+    r"might|may|should|unclear|expect(?:ed)?|predict(?:ed)?|hop(?:e|ed|ing)|claim(?:s|ed)?|asks?|question)\b"
+    r"(?:\W+\w+){0,6}\W*\Z",
+    re.IGNORECASE,
+)
+_DIRECTION = re.compile(r"\b(?:lower|smaller|less|higher|more)(?: is|:| =)\s*\Z", re.IGNORECASE)
+"""``lower is better`` says how to read a number, and claims nothing."""
+_ALLOW = re.compile(r"<!--\s{0,99}q1lab:allow\b(.{0,999}?)-->", re.DOTALL)
+_NUMBER = re.compile(r"(?<![\w.,])([+−-]?\d[\d,]*\.\d+)(\s?%)?(?!\.?\d|\w)")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z(\"“*\[])")
+_NOT_OURS = re.compile(
+    r"arxiv|doi|v\d|version|section|chapter|rung|equation|eq\.|figure|table \d|python|torch", re.I
+)
+ANSWERS = ("surprises", "plan")
+"""Regions of the draft that hold the learner's own words."""
+CONSTANTS = (0.05, 0.025, 0.95, 0.975, 0.8, 0.5, 0.25, 95.0, 97.5, 80.0, 4.1744, 98.94)
+"""Numbers of the method itself: levels, power, and the loss of a uniform guess over 65 characters,
+ln 65."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``line`` is from 1. ``kind``: claim, number, seeds, allow."""
+
+    line: int
+    kind: str
+    message: str
+
+
+def lint(
+    data: bytes,
+    verdict: str,
+    known: Iterable[float],
+    *,
+    pace: str = "",
+    metric: str = VAL_LOSS.name,
+    experiment: str = "experiment",
+    where: str = "the draft",
+) -> list[Finding]:
+    """Everything in a draft that the data do not support, in line order.
+
+    ``verdict`` is the study's ("" before one), ``known`` the numbers that are in the store,
+    ``pace`` what the clock showed (``wording.pace``), ``metric`` the name of what was measured.
+    Text that q1lab wrote itself and that is unchanged is passed over. Sections whose title holds
+    ``experiment`` are read strictly.
+    """
+    numbers = [value for value in known if math.isfinite(value)]
+    text = data.decode("utf-8-sig", errors="replace")
+    ours = _our_lines(data, where)
+    paragraphs = _paragraphs(text, ours)
+    allows, reasonless = _allows(text)
+    found: list[Finding] = []
+    names = "|".join(variants.names())
+    about = re.compile(rf"{_ABOUT}|\b(?:{names})\b|{re.escape(metric)}", re.IGNORECASE)
+    for paragraph in paragraphs:
+        strict = experiment.lower() in paragraph.section.lower()
+        found += _claims(paragraph, verdict, pace, strict, about)
+        found += _numbers(paragraph, numbers, strict, about)
+        found += _seeds(paragraph)
+    used: set[int] = set()
+    kept = []
+    for item in sorted(set(found), key=lambda f: (f.line, f.kind, f.message)):
+        allow = next((mark for mark, lines in allows.items() if item.line in lines), None)
+        if allow is None:
+            kept.append(item)
+        else:
+            used.add(allow)
+    kept += [
+        Finding(line, "allow", "say why: <!-- q1lab:allow the reason -->") for line in reasonless
+    ]
+    kept += [
+        Finding(line, "allow", "this q1lab:allow overrules nothing; take it out")
+        for line in allows
+        if line not in used and line not in reasonless and line not in ours
+    ]
+    return sorted(kept, key=lambda f: (f.line, f.kind, f.message))
+
+
+def numbers_of(value: Any) -> list[float]:
+    """All numbers in a record, however deep, with those that follow from it: differences in
+    percent, and the like."""
+    found: list[float] = []
+    if isinstance(value, bool):
+        return found
+    if isinstance(value, Comparison):
+        off = value.score.off if value.score is not None else None
+        return numbers_of(facts(value)) + ([] if off is None else [off])
+    if isinstance(value, int | float):
+        found.append(float(value))
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            found += numbers_of(item)
+        arms = value.get("arms")
+        if isinstance(arms, Mapping) and len(arms) == 2:
+            found += _derived([arm for arm in arms.values() if isinstance(arm, Mapping)])
+        predicted = predicted_difference(value) if "direction" in value else None
+        found += [] if predicted is None else [predicted]
+    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        for item in value:
+            found += numbers_of(item)
+    return found
+
+
+def _derived(arms: list[Mapping[str, Any]]) -> list[float]:
+    """Changes in percent between the arms, perplexities, and sizes in millions."""
+    found: list[float] = []
+    for key in ("mean", *(column.key for column in arm_columns.COLUMNS)):
+        values = [arm.get(key) for arm in arms]
+        numbers = [float(value) for value in values if isinstance(value, int | float)]
+        if len(numbers) == 2 and numbers[0]:
+            found.append(100 * (numbers[1] / numbers[0] - 1))
+        for number in numbers:
+            found += [number / 1e3, number / 1e6, number / 60]
+            if key == "mean" and number < 50:
+                found.append(math.exp(number))
+    return found
+
+
+@dataclass(frozen=True)
+class _Paragraph:
+    section: str
+    lines: tuple[tuple[int, str], ...]
+
+    @property
+    def text(self) -> str:
+        return " ".join(line for _, line in self.lines)
+
+    def line_at(self, position: int) -> int:
+        for number, line in self.lines:
+            if position <= len(line):
+                return number
+            position -= len(line) + 1
+        return self.lines[-1][0]
+
+
+def _our_lines(data: bytes, where: str) -> set[int]:
+    """Line numbers inside regions that are as q1lab wrote them, and in its own words."""
+    ours: set[int] = set()
+    for region in managed_regions.find(data, where):
+        if not region.edited and region.name not in ANSWERS:
+            ours |= set(range(region.line, region.line + len(region.body.splitlines()) + 2))
+    return ours
+
+
+def _paragraphs(text: str, ours: set[int]) -> list[_Paragraph]:
+    found: list[_Paragraph] = []
+    section = ""
+    current: list[tuple[int, str]] = []
+    previous = 0
+
+    def flush() -> None:
+        if current:
+            found.append(_Paragraph(section, tuple(current)))
+            current.clear()
+
+    for number, kind, line in by_kind(text):
+        if kind == "heading":
+            flush()
+            if line.startswith("## ") or line.startswith("# "):
+                section = line.lstrip("# ")
+        elif kind in ("text", "table") and line.strip() and number not in ours:
+            if (
+                number > previous + 1
+                or re.match(r"\s*(?:[-*+]|\d+[.)])\s", line)
+                or kind == "table"
+            ):
+                flush()
+            # Code spans and addresses hold no claims; blanks keep the columns.
+            current.append(
+                (number, re.sub(r"`[^`]{0,1999}`|\]\([^)]{0,1999}\)|https?://\S+", _blank, line))
+            )
+        elif kind != "comment":
+            flush()
+        previous = number
+    flush()
+    return found
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
+
+
+def _claims(
+    paragraph: _Paragraph, verdict: str, pace: str, strict: bool, about: re.Pattern[str]
+) -> list[Finding]:
+    came = f"but the verdict is {verdict.upper()}" if verdict else "but no study has finished"
+    clock = "but the tokens/s of these runs don't show it"
+    groups: list[tuple[Sequence[str], bool, str]] = [
+        (_BETTER, verdict == "helps", f"says that it helps, {came}"),
+        (_WORSE, verdict == "hurts", f"says that it hurts, {came}"),
+        (_NOTHING, verdict == "too small to matter", f"says that there is nothing, {came}"),
+        (_PROOF, False, "says more than an interval can: name the interval instead"),
+        (_FASTER, pace == "faster", f"says that it is faster, {clock}"),
+        (_SLOWER, pace == "slower", f"says that it is slower, {clock}"),
+    ]
+    found = []
+    position = 0
+    for sentence in _SENTENCE.split(paragraph.text):
+        start = paragraph.text.index(sentence, position)
+        position = start + len(sentence)
+        if not strict and not about.search(sentence):
+            continue
+        for words, borne, says in groups:
+            if borne or (words in (_FASTER, _SLOWER) and _OF_LEARNING.search(sentence)):
+                continue
+            for match in re.finditer(rf"\b(?:{'|'.join(words)})\b", sentence, re.IGNORECASE):
+                if words is _BETTER and _DIRECTION.search(sentence[: match.start()]):
+                    continue
+                if words is not _NOTHING and _NEGATED.search(sentence[: match.start()]):
+                    continue
+                if words is _NOTHING and re.search(
+                    r"\bnot\b[^.]{0,30}\Z", sentence[: match.start()], re.IGNORECASE
+                ):
+                    continue
+                message = f"“{match[0]}” {says}"
+                found.append(Finding(paragraph.line_at(start + match.start()), "claim", message))
+    return found
+
+
+def _numbers(
+    paragraph: _Paragraph, known: Sequence[float], strict: bool, about: re.Pattern[str]
+) -> list[Finding]:
+    found = []
+    text = paragraph.text
+    for match in _NUMBER.finditer(text):
+        before = text[max(0, match.start() - 24) : match.start()]
+        around = text[max(0, match.start() - 90) : match.end() + 60]
+        if _NOT_OURS.search(before) or (not strict and not about.search(around)):
+            continue
+        value = float(match[1].replace(",", "").replace("−", "-"))
+        digits = len(match[1].split(".")[1])
+        if _is_known(value, digits, bool(match[2]), known):
+            continue
+        line = paragraph.line_at(match.start())
+        found.append(
+            Finding(line, "number", f"{match[0].strip()} is not among the numbers of your runs")
+        )
+    return found
+
+
+def _is_known(value: float, digits: int, percent: bool, known: Sequence[float]) -> bool:
+    """Whether some known number rounds to this one; signs may be left to the words around it."""
+    slack = 0.5 * 10.0**-digits * 1.0001
+    for number in (*known, *CONSTANTS):
+        for candidate in (number, 100 * number) if percent else (number,):
+            if abs(abs(candidate) - abs(value)) <= slack and (value >= 0 or candidate <= 0):
+                return True
+    return False
+
+
+def _seeds(paragraph: _Paragraph) -> list[Finding]:
+    text = paragraph.text
+    match = re.search(r"\bbootstrap(?:ped)?\b", text, re.IGNORECASE)
+    if match is None or re.search(r"\b(?:seeds?|pairs?)\b", text, re.IGNORECASE):
+        return []
+    return [
+        Finding(
+            paragraph.line_at(match.start()),
+            "seeds",
+            "a bootstrap CI needs its seeds beside it: how many, "
+            "and that at three it covers about 74 to 80%",
+        )
+    ]
+
+
+def _allows(text: str) -> tuple[dict[int, set[int]], list[int]]:
+    """{line of the mark: lines it covers}, and the marks that give no reason."""
+    rows = split_lines(text)
+    covered: dict[int, set[int]] = {}
+    reasonless = []
+    for number, kind, line in by_kind(text):
+        if kind != "comment":
+            continue
+        match = _ALLOW.search(line if line.rstrip().endswith("-->") else line + "-->")
+        if match is None:
+            continue
+        alone = not rows[number - 1].replace(line, "").strip()
+        lines = {number}
+        if alone:
+            # On a line of its own it speaks for the paragraph below.
+            following = number + 1
+            while following <= len(rows) and rows[following - 1].strip():
+                lines.add(following)
+                following += 1
+        covered[number] = lines
+        if not match[1].strip(" :"):
+            reasonless.append(number)
+    return covered, reasonless

@@ -1,0 +1,54 @@
+"""A comparison as one HTML page that can be sent round: the same text as in the documents, with its
+figure, and nothing that has to be loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from q1lab.documents import document_data, post_page, reproduce
+from q1lab.documents.comparison_tables import StudyFacts
+from q1lab.documents.markdown_escape import Md, code
+from q1lab.documents.reproduce import Reproduction
+from q1lab.documents.templates import Rendered, render
+from q1lab.index.store import Store
+from q1lab.study.studies import Study
+from q1lab.verdict import charts, comparison_cache, equal_budget, wording
+from q1lab.verdict.comparison import Comparison
+
+if TYPE_CHECKING:
+    from q1lab.verdict.equal_budget import AtBudget
+
+TEMPLATE = "comparison.md.j2"
+FIGURE = "figure.svg"
+PORTRAIT = (5.4, 7.6)
+"""Inches: letters stay as large as the text beside them, on a phone and on a wide screen."""
+
+
+def document(
+    c: Comparison, study: StudyFacts, again: Reproduction, answer: Sequence[str] = ()
+) -> Rendered:
+    """The page as Markdown; ``answer`` are sentences about an equal budget."""
+    title = wording.title(c)
+    record = {"title": title, "study": study, "answer": answer, "again": again, "figure": FIGURE}
+    return render(TEMPLATE, record)
+
+
+def page(store: Store, study: Study, answer: AtBudget | None = None) -> str:
+    """The page of a study's comparison as HTML; with the answer at an equal budget, if given."""
+    c = comparison_cache.compare(store, study)
+    again = reproduce.told(study, None, keeps=False)
+    if again.command and reproduce.own_file(study):
+        keep = f"{code(f'q1lab keep {study.id}')} writes them into a folder that can be sent along."
+        files = Md(f"The model files as they trained are not in this page: {keep}")
+        again = Reproduction(again.command, notes=(files, *again.notes[1:]))
+    text = document(
+        c,
+        document_data.study_facts(study, c),
+        again,
+        () if answer is None else equal_budget.told(answer, c),
+    ).text
+    curves = comparison_cache.curves(store, study)
+    figure = charts.comparison_figure(c, curves, "svg", answer=answer, size=PORTRAIT, stacked=True)
+    note = f"Made by q1lab from the record of {study.id}."
+    return post_page.page(text, study.files.root, note, {FIGURE: figure})

@@ -1,0 +1,49 @@
+"""What the claim lint finds in the week's draft, for whoever is about to publish it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from q1lab.documents import claim_lint, document_data, modification
+from q1lab.documents.change import read
+from q1lab.documents.claim_lint import Finding
+from q1lab.index.store import Store
+from q1lab.study.metric import VAL_LOSS
+from q1lab.week.lists import posts
+from q1lab.week.syllabus import Week
+
+
+def findings(store: Store, week: Week, path: Path) -> list[Finding]:
+    """What the claim lint has to say about a draft."""
+    record = modification.gather(store, week)
+    verdict, pace = (record.study.verdict, record.study.pace) if record.study else ("", "")
+    metric = (record.study.metric if record.study else VAL_LOSS).name
+    return claim_lint.lint(
+        read(path) or b"",
+        verdict,
+        document_data.numbers(store, week),
+        pace=pace,
+        metric=metric,
+        where=path.name,
+    )
+
+
+def of_post(store: Store, week: Week, post: Mapping[str, Any]) -> list[Finding]:
+    """The findings in a post's draft; none where it has no draft that is there."""
+    draft = Path(post["path"]) if post["path"] else None
+    return findings(store, week, draft) if draft is not None and draft.is_file() else []
+
+
+def told(post: Mapping[str, Any], found: Sequence[Finding], empty: int) -> list[str]:
+    """What somebody who publishes is to know: how many sections of the draft are empty, and how
+    many claims are open, with the first. A line each."""
+    lines = []
+    if empty:
+        lines.append(f"{posts.empty_words(empty)} in the draft: the post counts once it is written")
+    if found:
+        many = "1 finding is" if len(found) == 1 else f"{len(found)} findings are"
+        first = f"{Path(post['path']).name}:{found[0].line}: {found[0].message}"
+        lines.append(f"{many} open in the draft; `q1lab post lint` lists them. The first: {first}")
+    return lines

@@ -1,0 +1,330 @@
+"""Managed regions: the parts of the learner's Markdown that q1lab refreshes. Every other byte is
+the learner's.
+
+A region lies between two lines of their own::
+
+    <!-- q1lab:begin comparison sha=1f0c… -->
+    what q1lab writes
+    <!-- q1lab:end comparison -->
+
+``sha`` is a hash of what q1lab wrote last. When the text between the marks no longer matches it,
+the learner has edited the region, and it is not overwritten without a yes. Everything here works on
+bytes: a region is written with the document's own line ends, marks inside code fences are text, and
+what lies outside the regions is copied, never re-encoded.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from q1lab.documents.code_fences import Fence
+from q1lab.ground.errors import Problem
+
+NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
+_BOM = b"\xef\xbb\xbf"
+_WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
+
+# A mark is a whole line, indented by at most three blanks (four would be a code block).
+_BEGIN = re.compile(
+    rb" {0,3}<!--[ \t]*q1lab:begin[ \t]+([a-z][a-z0-9-]*)"
+    rb"(?:[ \t]+sha=([0-9a-f]+))?[ \t]*-->[ \t]*\Z"
+)
+_END = re.compile(rb" {0,3}<!--[ \t]*q1lab:end[ \t]+([a-z][a-z0-9-]*)[ \t]*-->[ \t]*\Z")
+_NEARLY = re.compile(rb" {0,3}<!--[ \t]*q1lab:(?:begin|end)\b")
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)")
+
+
+class RegionProblem(Problem):
+    """The marks of a document are broken: ``line`` says where (from 1)."""
+
+    def __init__(self, where: str, line: int, message: str) -> None:
+        super().__init__(f"{where}:{line}: {message}", file=where, line=line)
+
+
+@dataclass(frozen=True)
+class Region:
+    """One region as found: ``body`` is what lies between the marks, ``edited`` whether it is still
+    q1lab's."""
+
+    name: str
+    line: int
+    start: int
+    body_start: int
+    body_end: int
+    end: int
+    body: bytes
+    edited: bool
+    sha: str | None = None
+    """The hash of what q1lab wrote last; None in a mark that was never filled."""
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """A refreshed document. ``edited`` names regions that the learner changed and that differ from
+    the new text; in ``data`` they are kept unless the refresh was told to overwrite. ``added`` were
+    not there before. ``diff`` shows what the refresh changes, or for kept regions would change."""
+
+    data: bytes
+    changed: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+    diffs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def diff(self) -> str:
+        """The diffs of all regions, in order."""
+        return "".join(self.diffs.values())
+
+
+def find(data: bytes, where: str = "the document") -> list[Region]:
+    """The regions of a document, in order. RegionProblem for broken marks; Problem for UTF-16."""
+    return _scan(data, where)[0]
+
+
+def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
+    """The regions, and the line of a code fence that is still open at the end (or None)."""
+    if data.startswith(_WIDE_BOMS) or b"\0" in data:
+        raise Problem(
+            f"{where} is UTF-16 or no text",
+            next="save it as UTF-8 and try again. Nothing was changed",
+        )
+    regions: list[Region] = []
+    seen: dict[str, int] = {}
+    # name, sha, line, start, body start
+    open_: tuple[str, bytes | None, int, int, int] | None = None
+    fence = Fence()
+    fence_line = 0
+    position = len(_BOM) if data.startswith(_BOM) else 0
+    number = 0
+    while position < len(data):
+        match = _LINE.match(data, position)
+        assert match is not None
+        end = match.end()
+        number += 1
+        line = data[position:end].rstrip(b"\r\n")
+        if open_ is not None:
+            # Inside a region a fence does not hide the end: what q1lab writes there is well formed,
+            # and what the learner breaks there must not swallow the rest of the document.
+            closing = _END.match(line)
+            if closing and closing[1].decode() == open_[0]:
+                name, sha, at, start, body_start = open_
+                body = data[body_start:position]
+                # A mark without a hash was never filled: anything but blank in it is the learner's.
+                edited = bool(body.strip()) if sha is None else fingerprint(body) != sha.decode()
+                written = None if sha is None else sha.decode()
+                regions.append(
+                    Region(name, at, start, body_start, position, end, body, edited, written)
+                )
+                open_ = None
+            elif _NEARLY.match(line):
+                raise RegionProblem(
+                    where,
+                    number,
+                    f"the region {open_[0]!r} (line {open_[2]}) is not closed before this mark",
+                )
+        elif fence.mark:
+            fence.takes(line)
+        elif fence.takes(line):
+            fence_line = number
+        elif begin := _BEGIN.match(line):
+            name = begin[1].decode()
+            if name in seen:
+                raise RegionProblem(
+                    where,
+                    number,
+                    f"there are two regions {name!r} (the first is at line {seen[name]}): "
+                    "remove one",
+                )
+            seen[name] = number
+            open_ = (name, begin[2], number, position, end)
+        elif _NEARLY.match(line):
+            raise RegionProblem(
+                where, number, "this mark has no partner, or is not written as q1lab writes it"
+            )
+        position = end
+    if open_ is not None:
+        raise RegionProblem(where, open_[2], f"the region {open_[0]!r} is never closed")
+    return regions, (fence_line if fence.mark else None)
+
+
+def refresh(
+    data: bytes,
+    contents: Mapping[str, str],
+    *,
+    where: str = "the document",
+    overwrite: bool = False,
+    append: bool = True,
+) -> Refreshed:
+    """Put ``contents`` (region name → Markdown) into the document and change nothing else.
+
+    A region that the document lacks is appended at the end, in the order given, unless ``append``
+    is False (a learner may have deleted it on purpose). A region that the learner edited stays as
+    it is unless ``overwrite``, and is told about only when q1lab has something new for it; when its
+    text equals the new one anyway, it is simply q1lab's again.
+    """
+    for name, text in contents.items():
+        if not NAME.match(name):
+            raise ValueError(f"not a region's name: {name!r}")
+        _refuse_marks(name, text)
+    regions, open_fence = _scan(data, where)
+    _refuse_mixing(data, contents, where)
+    newline = _newline_of(data)
+    pieces: list[bytes] = []
+    changed, edited, added = [], [], []
+    diffs: dict[str, str] = {}
+    position = 0
+    for region in regions:
+        if region.name not in contents:
+            continue
+        body = _body(contents[region.name], newline)
+        same = _unified(region.body) == _unified(body)
+        if same:
+            body = region.body  # only line ends may differ: leave them
+        diff = "" if same else _diff(region.body, body, region.name)
+        if region.edited and not same and not overwrite:
+            # Where q1lab has nothing new to say, there is nothing to ask about.
+            if region.sha != fingerprint(body):
+                edited.append(region.name)
+                diffs[region.name] = diff
+            continue
+        old = data[region.start : region.end]
+        # The first mark is the only one that is written anew (for its hash); the last keeps its
+        # bytes.
+        new = _mark(
+            region.name, body, _end_of_line(data[region.start : region.body_start]) or newline
+        )
+        new += body + data[region.body_end : region.end]
+        pieces += [data[position : region.start], new]
+        position = region.end
+        if new != old:
+            changed.append(region.name)
+        if diff:
+            diffs[region.name] = diff
+            if region.edited:
+                edited.append(region.name)
+    pieces.append(data[position:])
+    there = {region.name for region in regions}
+    if append:
+        for name, text in contents.items():
+            if name in there:
+                continue
+            if open_fence is not None:
+                raise RegionProblem(
+                    where,
+                    open_fence,
+                    "this code block is never closed, "
+                    f"so the region {name!r} can't be added after it",
+                )
+            so_far = b"".join(pieces)
+            body = _body(text, newline)
+            pieces = [
+                so_far,
+                _gap(so_far, newline),
+                _mark(name, body, newline),
+                body,
+                _last_mark(name, newline),
+            ]
+            added.append(name)
+            diffs[name] = _diff(b"", body, name)
+    return Refreshed(b"".join(pieces), tuple(changed), tuple(added), tuple(edited), diffs)
+
+
+def block(name: str, text: str) -> str:
+    """A region as Markdown with ``\\n`` line ends, marks included: for the first writing of a
+    document."""
+    _refuse_marks(name, text)
+    body = _body(text, b"\n")
+    return (_mark(name, body, b"\n") + body + _last_mark(name, b"\n")).decode()
+
+
+def fingerprint(body: bytes) -> str:
+    """The hash that a mark carries: of the body with line ends made equal, so that git's autocrlf
+    is no edit."""
+    return hashlib.sha256(_unified(body)).hexdigest()[:16]
+
+
+def unified(old: bytes, new: bytes, name: str) -> str:
+    """A readable unified diff of two versions of a document; bytes that are not UTF-8 are shown as
+    �."""
+    return _diff(old, new, name)
+
+
+def _refuse_mixing(data: bytes, contents: Mapping[str, str], where: str) -> None:
+    """A document in another encoding takes ASCII only: two encodings in one file can be read by
+    nobody."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        if not all(text.isascii() for text in contents.values()):
+            line = data.count(b"\n", 0, error.start) + 1
+            raise RegionProblem(
+                where, line, "this is not UTF-8; save the file as UTF-8 and try again"
+            ) from None
+
+
+def _refuse_marks(name: str, text: str) -> None:
+    """Text that holds a mark would break the document: templates neutralize them, and this is the
+    net below."""
+    for line in text.encode(errors="replace").splitlines():
+        if _NEARLY.match(line):
+            raise ValueError(f"the new text of region {name!r} holds a q1lab mark: {line!r}")
+
+
+def _body(text: str, newline: bytes) -> bytes:
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n").split("\n")
+    return (
+        newline.join(line.encode(errors="replace") for line in lines) + newline
+        if lines != [""]
+        else b""
+    )
+
+
+def _mark(name: str, body: bytes, newline: bytes) -> bytes:
+    return f"<!-- q1lab:begin {name} sha={fingerprint(body)} -->".encode() + newline
+
+
+def _last_mark(name: str, newline: bytes) -> bytes:
+    return f"<!-- q1lab:end {name} -->".encode() + newline
+
+
+def _unified(body: bytes) -> bytes:
+    return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _newline_of(data: bytes) -> bytes:
+    """The document's own line end: the commoner one."""
+    crlf = data.count(b"\r\n")
+    lf = data.count(b"\n") - crlf
+    cr = data.count(b"\r") - crlf
+    best = max(crlf, lf, cr)
+    if not best or best == lf:
+        return b"\n"
+    return b"\r\n" if best == crlf else b"\r"
+
+
+def _end_of_line(data: bytes) -> bytes:
+    for end in (b"\r\n", b"\n", b"\r"):
+        if data.endswith(end):
+            return end
+    return b""
+
+
+def _gap(data: bytes, newline: bytes) -> bytes:
+    """What separates an appended region from the text before it: the line is ended, and one line is
+    blank."""
+    if not data or data == _BOM:
+        return b""
+    if not _end_of_line(data):
+        return newline * 2
+    return b"" if _unified(data[-4:]).endswith(b"\n\n") else newline
+
+
+def _diff(old: bytes, new: bytes, name: str) -> str:
+    before = _unified(old).decode(errors="replace").splitlines()
+    after = _unified(new).decode(errors="replace").splitlines()
+    lines = difflib.unified_diff(before, after, f"{name} (now)", f"{name} (new)", lineterm="")
+    return "".join(line + "\n" for line in lines)

@@ -1,0 +1,86 @@
+"""The merge of a modification into the learner's model as a change: checked and shown before it
+is written, for the command and the app alike."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from q1lab.documents.change import Change, Saved
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.git_repository import Repository
+from q1lab.index.store import Store
+from q1lab.study import variants
+from q1lab.week import evidence
+from q1lab.week.own_model import model_file
+from q1lab.week.own_model.run_checks import CheckReport, run_checks
+
+
+def check(plan: model_file.Merge) -> CheckReport:
+    """Check the merged text before it is written."""
+    with tempfile.TemporaryDirectory(prefix="q1lab-merge-") as folder:
+        trial = Path(folder) / plan.into.name
+        trial.write_bytes(plan.new)
+        return run_checks(trial, plan.variant if plan.variant in variants.with_checks() else None)
+
+
+def passed(plan: model_file.Merge, report: CheckReport) -> str:
+    """That the merged file passes, in a sentence. Problem with the first thing that is wrong."""
+    if report.passed:
+        return f"the merged {plan.into.name} passes all {report.counted}, as {report.for_}"
+    first = report.unusable or report.failed[0].words
+    raise Problem(
+        f"the merged {plan.into.name} fails its checks: {first}. Nothing was written",
+        FAILED,
+        next="--unchecked goes on",
+    )
+
+
+def nothing(plan: model_file.Merge) -> str:
+    """That the merge changes nothing, in a sentence; "" when it changes something."""
+    if plan.new != plan.old:
+        return ""
+    return f"{plan.into.name} already has what {plan.file.name} changes"
+
+
+def conflicts(plan: model_file.Merge) -> str:
+    """What git could not decide, in words; "" without a conflict."""
+    if not plan.conflicts:
+        return ""
+    return f"{plan.conflicts} conflict{'s' if plan.conflicts > 1 else ''} in {plan.into.name}"
+
+
+SETTLE = f"{model_file.SETTLE}, then check and commit it"
+
+
+def propose(plan: model_file.Merge, repo: Repository | None, week: str, note: str = "") -> Change:
+    """The merge as it would be written: committed alone, or with git's markers and not committed.
+    ``note`` is what the checks said."""
+    if repo is not None and not plan.into.is_relative_to(repo.root):
+        raise Problem(f"{plan.into} is not in the repository {repo.root}", file=plan.into)
+    found = conflicts(plan)
+
+    def after(store: Store, done: Saved) -> None:
+        evidence.note_merge(store, week, plan.file.absolute(), plan.into, done.sha)
+
+    return Change(
+        {plan.into: plan.new},
+        f"feat: merge {plan.variant} into {plan.into.name}",
+        None if found else repo,
+        plan.diff,
+        notes=(note,) if note else (),
+        unsettled=f"{found}: {SETTLE}" if found else "",
+        after=None if found else after,
+        keep_copy=lambda: model_file.keep_copy(plan),
+    )
+
+
+def typed(file: Path, week: str) -> Change:
+    """The merge of ``file`` into the model.py beside it, as `q1lab merge FILE` would do it. Problem
+    when there is nothing to merge, and when the result fails its checks."""
+    file = file.absolute()
+    plan = model_file.merge(file, file.parent / "model.py")
+    if found := nothing(plan):
+        raise Problem(found)
+    note = "" if plan.conflicts else passed(plan, check(plan))
+    return propose(plan, Repository.around(plan.into.parent), week, note)

@@ -1,0 +1,68 @@
+"""The post as a place takes it where it is published: q1lab's marks and the comments go, the title
+moves into a front matter, which is a template of the week. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from q1lab.documents.code_fences import Fence
+from q1lab.documents.templates import render
+from q1lab.documents.typeset import INLINE
+from q1lab.documents.word_count import by_kind
+
+TAGS = ("machinelearning", "transformers", "pytorch")
+TEMPLATE = "front-matter.txt.j2"
+_FORMULA = re.compile(rf"^\$\$|(?<!\\)\$\$[^$]+\$\$|(?<![\\$`]){INLINE}", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """``name`` is a file name made of the title; ``notes`` say what is left to do by hand."""
+
+    text: str
+    name: str
+    notes: tuple[str, ...]
+
+
+def export(
+    text: str,
+    *,
+    date: str,
+    url: str | None = None,
+    tags: Sequence[str] = TAGS,
+    root: Path | None = None,
+) -> Exported:
+    """A draft with front matter. ``date`` is an ISO time stamp, ``url`` the canonical address where
+    there is one, ``root`` the week's folder."""
+    title, body = _without_title(_without_comments(text))
+    fence = Fence()
+    prose = "\n".join(line for line in body.split("\n") if not fence.takes(line))
+    math = bool(_FORMULA.search(re.sub(r"`[^`\n]+`", "", prose)))
+    notes = []
+    pictures = re.findall(r"!\[[^\]]*\]\(<?([^)>\s]+)", prose)
+    if near := [name for name in pictures if "://" not in name]:
+        notes.append(f"copy beside it, or upload and put the address in: {', '.join(near)}")
+    if math:
+        notes.append("math stands between dollar signs; the page has to load KaTeX or MathJax")
+    if "{{" in body or "{%" in body:
+        notes.append("it holds {{ or {%: where a place reads templates, tell it to leave them")
+    record = {"title": title, "date": date, "url": url, "tags": list(tags), "math": math}
+    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "post"
+    front = render(TEMPLATE, record, root).text
+    return Exported(f"{front}\n{body.strip()}\n", f"{slug}.md", tuple(notes))
+
+
+def _without_comments(text: str) -> str:
+    kept = [line for _, kind, line in by_kind(text.removeprefix("\ufeff")) if kind != "comment"]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept))
+
+
+def _without_title(text: str) -> tuple[str, str]:
+    match = re.search(r"(?m)^# +(.+?)\s*$", text)
+    if match is None:
+        return "Untitled", text
+    title = re.sub(r"\\(?=[^\w\s])", "", match[1])
+    return title, text[: match.start()] + text[match.end() :]

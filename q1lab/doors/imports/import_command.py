@@ -1,0 +1,196 @@
+"""`q1lab import`: runs that were trained elsewhere: from a folder of events, a CSV, or W&B."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from q1lab.doors.imports.outside_runs import ForeignRun
+from q1lab.ground import paths
+from q1lab.ground.errors import FAILED, OK, Problem
+from q1lab.ground.files import plain
+from q1lab.runner import child_processes
+from q1lab.study import studies
+from q1lab.study.bundle import Bundle
+from q1lab.study.studies import Study
+
+WANDB = "wandb:"
+"""What a project of Weights & Biases begins with, where a path might stand."""
+SECONDS = 300.0
+"""How long reading such a project may take."""
+
+
+@click.command(
+    "import",
+    epilog="""\b
+Examples:
+  q1lab import ~/Downloads/rope-1          a study's folder from another machine
+  q1lab import rope-1-results.zip          what a notebook trained, or an archive
+  q1lab import runs/                       any folder with events.jsonl files
+  q1lab import export.csv --baseline gpt2  cfg, seed, iter, train_loss, val_loss
+  q1lab import wandb:alice/q1-capstone     a project of Weights & Biases
+  q1lab import wandb:alice/q1-capstone --group rope-1""",
+)
+@click.argument("path", type=click.Path(path_type=Path), metavar="PATH|wandb:ENTITY/PROJECT")
+@click.option("--baseline", metavar="CFG", help="Which cfg is the baseline (default: baseline).")
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="KEY",
+    help="A difference that is meant: a config key, `iters` or `seeds`. Repeatable.",
+)
+@click.option(
+    "--group",
+    metavar="GROUP",
+    help="Of W&B, only the runs of this group (q1lab's groups are its studies).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison's record as JSON.")
+def import_(
+    path: Path, baseline: str | None, allow: tuple[str, ...], group: str | None, as_json: bool
+) -> int:
+    """Take in runs that were trained elsewhere, group them into a study, and compare.
+
+    Arms come from `cfg` (baseline and one more), seeds from `seed`; W&B's runs say them in their
+    config or their name (`modified-seed0`). Runs whose data, config or length differ are refused.
+    """
+    from q1lab.doors.imports import outside_runs
+    from q1lab.study import bundle
+
+    if str(path).startswith(WANDB):
+        project = str(path).removeprefix(WANDB)
+        runs = outside_runs.from_wandb(_of_project(project, group))
+        return finish(make(runs, f"W&B {project}", baseline, allow), as_json=as_json)
+    if group is not None:
+        raise Problem(f"--group is one of W&B's: {WANDB}ENTITY/PROJECT")
+    if not path.exists():
+        raise Problem(
+            f"{path} doesn't exist", next="give a folder of events.jsonl or a CSV", file=path
+        )
+    if path.is_file() and path.suffix != ".csv" and bundle.is_packed(path):
+        with bundle.unpacked(path) as found:
+            return _study(found, str(path), as_json=as_json)
+    if (path / "study.json").is_file():
+        if baseline or allow:
+            raise Problem(
+                f"{path} is a whole study with its own plan; --baseline and --allow don't apply",
+                file=path,
+            )
+        return _study(bundle.read(path, str(path)), str(path), as_json=as_json)
+    runs = outside_runs.from_folder(path) if path.is_dir() else outside_runs.from_csv(path)
+    return finish(make(runs, str(path), baseline, allow), as_json=as_json)
+
+
+def _study(found: Bundle, origin: str, *, as_json: bool) -> int:
+    """Take a whole study in: into the one that was planned here, else as one of its own."""
+    from q1lab.commands._store import opened
+    from q1lab.commands.compare import show
+    from q1lab.doors.imports import import_study
+    from q1lab.record import questions
+
+    known = import_study.planned(found.study)
+    with opened() as store:
+        if known is None:
+            taken = questions.taken_names(store)
+            return finish(import_study.adopt(found, origin, taken), as_json=as_json)
+        filled = import_study.fill(known, found, origin)
+        said = f"{known.id}: {len(filled)} runs taken in from {origin}"
+        click.echo(
+            said if filled else f"{known.id}: {origin} has no run that it lacks", err=as_json
+        )
+        show(store, studies.load(known.id), as_json=as_json)
+    return OK
+
+
+def make(
+    runs: list[ForeignRun], origin: str, baseline: str | None, allow: tuple[str, ...]
+) -> Study:
+    """Group runs and write the study. Problem when they are not comparable; nothing is written
+    then."""
+    from q1lab.commands._store import opened
+    from q1lab.doors.imports import import_study
+    from q1lab.record import questions
+
+    grouped = import_study.group(runs, baseline=baseline, allow=allow)
+    with opened() as store:
+        return import_study.create(grouped, origin, questions.taken_names(store))
+
+
+def finish(study: Study, *, as_json: bool) -> int:
+    """Say what was taken in, then compare."""
+    from q1lab.commands._store import opened
+    from q1lab.commands.compare import show
+    from q1lab.record import questions
+
+    taken_in = f"{study.id}: {len(study.runs)} runs taken in from {study.origin.source}"
+    click.echo(taken_in, err=as_json)
+    for text in study.origin.notes:
+        click.echo(f"  note: {text}", err=as_json)
+    with opened() as store:
+        questions.begin(store, study)
+        show(store, study, as_json=as_json)
+    return OK
+
+
+def _of_project(project: str, group: str | None) -> dict[str, Any]:
+    """The runs of a W&B project. Problem with the reason where they can't be had."""
+    from q1lab.study import wandb_runs as wandb_state
+
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,127}/[A-Za-z0-9][\w.-]{0,127}", project, re.ASCII):
+        raise Problem(
+            f"{project!r} is no ENTITY/PROJECT", next=f"write it like {WANDB}alice/q1-capstone"
+        )
+    if not wandb_state.key_configured():
+        login = wandb_state.wandb_command("login")
+        raise Problem("no W&B key is configured", FAILED, next=f"run `{login}`, then import again")
+    record = _fetch(project, group)
+    if not record["runs"]:
+        where = f" in the group {group}" if group else ""
+        raise Problem(f"{project} has no runs{where}", FAILED)
+    return record
+
+
+def _fetch(project: str, group: str | None) -> dict[str, Any]:
+    """Have the relay read a project's runs, in a process of its own that ends after ``SECONDS`` at
+    the latest.
+
+    Raises Problem with the reason where that fails.
+    """
+    home = paths.ensure_home()
+    with tempfile.TemporaryDirectory(prefix=".pull-", dir=home) as scratch:
+        file = Path(scratch) / "runs.json"
+        command = [
+            *child_processes.python_module("q1lab.doors.weights_and_biases.relay"),
+            "--pull",
+            project,
+            str(file),
+        ]
+        with child_processes.asked(
+            [*command, *([group] if group else [])],
+            seconds=SECONDS,
+            env=dict(os.environ),
+            cwd=scratch,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as child:
+            try:
+                child.wait(timeout=SECONDS)
+            except subprocess.TimeoutExpired:
+                raise Problem(
+                    f"{project}: no end within {SECONDS:.0f} s",
+                    FAILED,
+                    next="try again, or a smaller --group",
+                ) from None
+        try:
+            record: dict[str, Any] = json.loads(file.read_text())
+        except (OSError, ValueError):
+            raise Problem(f"{project} could not be read: wandb gave no answer", FAILED) from None
+    if "error" in record:
+        raise Problem(plain(f"{project}: {record['error']}"), FAILED)
+    return record

@@ -1,0 +1,449 @@
+"""Runs that were trained elsewhere, read into one form: from W&B, from event files, from a CSV.
+
+What is read is data: it is bounded, checked, stripped of control characters, and nothing in it is
+executed or used as a path.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import os_reason, plain, read_text
+from q1lab.ground.json_records import storable
+from q1lab.study.events import LARGEST, LARGEST_LOSS, read_new, up_to_the_end
+from q1lab.study.run_states import State
+from q1lab.study.studies import run_name
+
+MAX_FILES, MAX_BYTES, MAX_ROWS = 4000, 64 << 20, 2_000_000
+"""Bounds of an import: event files in a folder, bytes of one file, rows of a CSV."""
+
+STEP = ("iter", "iteration", "step", "global_step", "_step")
+TRAIN = ("train_loss", "train/loss", "loss/train", "training_loss", "loss")
+VAL = (
+    "val_loss",
+    "val/loss",
+    "loss/val",
+    "eval_loss",
+    "eval/loss",
+    "valid_loss",
+    "validation_loss",
+)
+FINAL = ("final_val_loss", "final/val_loss")
+"""Names that trainers give the same thing; the first that is there counts."""
+
+NAME = re.compile(r"(?P<cfg>.+?)[-_ ]seed[-_ ]?(?P<seed>\d{1,9})")
+
+
+@dataclass
+class ForeignRun:
+    """One run that was trained elsewhere."""
+
+    where: str
+    """For messages: a run's name and id, or a file."""
+    cfg: str
+    seed: int
+    config: dict[str, Any] = field(default_factory=dict)
+    train: dict[int, float | None] = field(default_factory=dict)
+    evals: dict[int, float | None] = field(default_factory=dict)
+    """Loss by iter; None where it was not finite."""
+    final: float | None = None
+    """Val loss at the end."""
+    state: State = State.FINISHED
+    message: str | None = None
+    seconds: float | None = None
+    tok_per_s: float | None = None
+    began: str | None = None
+    events: list[dict[str, Any]] | None = None
+    """The run's own events, where it has some: they are kept as they are."""
+
+    @property
+    def last(self) -> int:
+        return max([*self.train, *self.evals], default=0)
+
+
+# ── reading: W&B
+
+
+def from_wandb(record: Mapping[str, Any]) -> list[ForeignRun]:
+    """The runs of a pull (``q1lab.doors.weights_and_biases.relay --pull``).
+
+    Problem for runs that have no cfg and seed, neither in their config nor in their name."""
+    runs = []
+    for one in record["runs"]:
+        where = plain(f"{one.get('name')} ({one.get('id')})")
+        config = dict(one.get("config") or {})
+        summary = dict(one.get("summary") or {})
+        cfg, seed = _identity(where, config, str(one.get("name") or ""))
+        run = ForeignRun(where, cfg, seed, config, began=_text(one.get("created")))
+        take_rows(run, one.get("history") or [])
+        for key in (*FINAL, *VAL):
+            if key in summary and (value := number(summary[key])) is not None:
+                run.final = _loss(value, where, key)
+                break
+        else:
+            run.final = _last(run.evals)
+        run.seconds = finite(summary.get("seconds")) or finite(summary.get("_runtime"))
+        run.tok_per_s = finite(summary.get("tok_per_s"))
+        run.state, run.message = _wandb_state(one.get("state"), summary, run)
+        runs.append(run)
+    return runs
+
+
+def _wandb_state(
+    said: Any, summary: Mapping[str, Any], run: ForeignRun
+) -> tuple[State, str | None]:
+    message = _text(summary.get("message"))
+    own = summary.get("state")
+    if own in set(State) and State(own) not in (State.QUEUED, State.RUNNING):
+        return State(own), message
+    if said in ("running", "pending", "preempting"):
+        raise Problem(f"{run.where} is still running at W&B", FAILED, next="pull when it has ended")
+    if said != "finished":
+        return State.FAILED, message or f"{plain(str(said))} at W&B"
+    if run.final is not None and not math.isfinite(run.final):
+        return State.DIVERGED, message
+    return State.FINISHED, message
+
+
+# ── reading: events
+
+
+def from_folder(folder: Path) -> list[ForeignRun]:
+    """Runs from all ``events.jsonl`` below ``folder``; links are not followed. Problem when there
+    are none."""
+    files = sorted(_event_files(folder))
+    if not files:
+        raise Problem(
+            f"{folder} holds no events.jsonl",
+            next="give the folder of a study or of its runs",
+            file=folder,
+        )
+    return [from_events(file, str(file.relative_to(folder))) for file in files]
+
+
+def _event_files(folder: Path) -> Iterator[Path]:
+    count = 0
+    for root, _, names in os.walk(folder, followlinks=False):
+        for name in names:
+            file = Path(root) / name
+            if (name == "events.jsonl" or name.endswith(".events.jsonl")) and not file.is_symlink():
+                count += 1
+                if count > MAX_FILES:
+                    raise Problem(
+                        f"{folder} holds more than {MAX_FILES} event files",
+                        next="give one study's folder",
+                        file=folder,
+                    )
+                yield file
+
+
+def from_events(file: Path, where: str) -> ForeignRun:
+    """One run from its event file. cfg, seed and config come from its start event."""
+    if file.stat().st_size > MAX_BYTES:
+        raise Problem(f"{where} is larger than {MAX_BYTES >> 20} MB; a run's event file is not")
+    found, _, bad = read_new(file, limit=MAX_BYTES + 1)
+    events, behind = up_to_the_end(found)
+    start = next((event for event in events if event["type"] == "start"), None)
+    if start is None:
+        raise Problem(f"{where} has no start event, so it doesn't say which run it is")
+    config = dict(start["config"]) if isinstance(start.get("config"), dict) else {}
+    for key in ("variant", "n_params", "device", "dtype", "torch"):
+        if key in start:
+            config.setdefault(key, start[key])
+    cfg, seed = _identity(
+        where, {**config, "cfg": start.get("arm"), "seed": start.get("seed")}, file.parent.name
+    )
+    run = ForeignRun(
+        where, cfg, seed, config, state=State.CRASHED, began=_text(start.get("time")), events=events
+    )
+    for event in events:
+        kind, loss = event["type"], finite(event.get("val_loss"))
+        if kind == "start":
+            run.state = State.CRASHED
+        elif kind == "iter":
+            run.train[event["iter"]] = finite(event.get("train_loss"))
+        elif kind == "eval" and event.get("final"):
+            run.final = loss
+        elif kind == "eval":
+            run.evals[event["iter"]] = loss
+        elif kind == "exit":
+            run.state = State(event["state"])
+            if run.state is State.FINISHED and loss is not None:
+                run.final = loss
+    if run.state is State.FINISHED and run.final is None:
+        run.final = _last(run.evals)
+    if bad := bad + behind:
+        run.message = f"{bad} damaged lines were passed over"
+    return run
+
+
+# ── reading: CSV
+
+
+def from_csv(file: Path) -> list[ForeignRun]:
+    """Runs from a CSV, in one of three forms.
+
+    Long: columns ``cfg``, ``seed``, ``iter``, and ``train_loss`` or ``val_loss``, a row per point.
+    Short: ``cfg``, ``seed``, ``val_loss``, a row per run. Wide, as W&B exports a chart: ``iter``
+    (or ``Step``) and a column ``modified-seed0 - val_loss`` per run. Further columns of the first
+    two forms are config.
+    """
+    try:
+        text = read_text(file, MAX_BYTES, "utf-8-sig")
+    except UnicodeDecodeError:
+        raise Problem(
+            f"{file} is no UTF-8 text", next="export it again as UTF-8 CSV", file=file
+        ) from None
+    except OSError as error:
+        raise Problem(f"cannot read {file}: {os_reason(error)}", file=file) from None
+    reader = csv.DictReader(text.splitlines(), strict=True)
+    try:
+        names = [name.strip() for name in reader.fieldnames or []]
+        reader.fieldnames = names
+        rows = []
+        for row in reader:
+            if None in row or None in row.values():
+                raise Problem(
+                    f"{file}:{reader.line_num}: has not as many cells as the head line",
+                    file=file,
+                    line=reader.line_num,
+                )
+            rows.append((reader.line_num, row))
+            if len(rows) > MAX_ROWS:
+                raise Problem(f"{file} has more than {MAX_ROWS:,} rows", file=file)
+    except csv.Error as error:
+        raise Problem(
+            f"{file}:{reader.line_num}: {error}", file=file, line=reader.line_num
+        ) from None
+    if not rows:
+        raise Problem(f"{file} has no rows", next=CSV_FORMS, file=file)
+    if {"cfg", "seed"} <= set(names):
+        return _runs(file, _long(file, names, rows))
+    if any(" - " in name and NAME.fullmatch(name.split(" - ")[0]) for name in names):
+        return _runs(file, _wide(file, names, rows), wide=True)
+    raise Problem(
+        f"{file}: columns {', '.join(map(plain, names))[:200]}", next=CSV_FORMS, file=file
+    )
+
+
+CSV_FORMS = (
+    "it needs cfg, seed, iter, train_loss and/or val_loss (a row per point), "
+    "or cfg, seed, val_loss (a row per run), or a chart's export with columns like `modified-seed0 "
+    "- val_loss`"
+)
+
+
+Rows = list[tuple[int, dict[str, Any]]]
+Point = tuple[str, tuple[str, int], dict[str, Any], dict[str, Any]]
+"""Where it is said, cfg and seed, what it says (iter and losses), and the run's config."""
+
+
+def _long(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
+    step = next((name for name in STEP if name in names), None)
+    losses = [name for name in names if name in (*TRAIN, *VAL, *FINAL)]
+    if not losses:
+        raise Problem(f"{file}: no column train_loss or val_loss", next=CSV_FORMS, file=file)
+    own = (*STEP, *TRAIN, *VAL, *FINAL, "cfg", "seed", "state")
+    for line, row in rows:
+        where = f"{file}:{line}"
+        config = {name: _cell(row[name]) for name in names if name not in own and row[name] != ""}
+        point = {
+            name: _number_cell(row[name], where, name) for name in losses if row[name].strip() != ""
+        }
+        if step:
+            point["iter"] = _iter_cell(row[step], where, step)
+        yield where, _identity(where, row, ""), point, config
+
+
+def _wide(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
+    step = next((name for name in names if name.lower() in STEP), None)
+    if step is None:
+        raise Problem(f"{file}: no column iter or Step", next=CSV_FORMS, file=file)
+    for name in names:
+        head, _, metric = name.partition(" - ")
+        found = NAME.fullmatch(head)
+        if not found or metric not in (*TRAIN, *VAL, *FINAL):
+            continue  # wandb adds __MIN and __MAX columns
+        for line, row in rows:
+            if row[name].strip() != "":
+                where = f"{file}:{line}"
+                n = _iter_cell(row[step], where, step)
+                point = {"iter": n, metric: _number_cell(row[name], where, name)}
+                yield where, (found["cfg"], int(found["seed"])), point, {}
+
+
+def _runs(file: Path, points: Iterable[Point], *, wide: bool = False) -> list[ForeignRun]:
+    """The runs that a CSV's points make."""
+    runs: dict[tuple[str, int], ForeignRun] = {}
+    said: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+    for where, (cfg, seed), point, config in points:
+        name = f"{run_name(plain(cfg), seed)} of {file.name}"
+        run = runs.setdefault((cfg, seed), ForeignRun(name, cfg, seed, config))
+        if config != run.config:
+            key = next(k for k in {*config, *run.config} if config.get(k) != run.config.get(k))
+            raise Problem(f"{where}: {plain(key)} changes within {run.where}; a run has one config")
+        said[cfg, seed].append(point)
+    for which, run in runs.items():
+        rows = said[which]
+        if "iter" in rows[0]:
+            take_rows(run, rows)
+            run.final = run.final if run.final is not None else _last(run.evals)
+        else:
+            value = next((name for name in (*FINAL, *VAL) if name in rows[0]), None)
+            if value is None or len(rows) != 1:
+                raise Problem(f"{run.where}: {len(rows)} rows but no iter column", next=CSV_FORMS)
+            run.final = rows[0][value]
+        if run.final is None and wide:
+            raise Problem(f"{run.where} has no val_loss", next="export the chart of val_loss")
+        if run.final is None:
+            run.state, run.message = State.FAILED, "no val_loss in the CSV"
+        elif not math.isfinite(run.final):
+            run.state = State.DIVERGED
+    return list(runs.values())
+
+
+def _cell(text: str) -> Any:
+    """A cell as the JSON that it may be, else as text."""
+    try:
+        return json.loads(text, parse_constant=str)
+    except (ValueError, RecursionError):
+        return plain(text)
+
+
+def _number_cell(text: str, where: str, name: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise Problem(f"{where}: {plain(name)} is {plain(text)[:40]!r}, no number") from None
+    return _loss(value, where, name)
+
+
+def _iter_cell(text: str, where: str, name: str) -> int:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < LARGEST or value != int(value):
+        raise Problem(
+            f"{where}: {plain(name)} is {plain(text)[:40]!r}, no whole number from 0 up that an "
+            "iter can be"
+        )
+    return int(value)
+
+
+def _loss(value: float, where: str, name: str) -> float:
+    """``value``, unless it is a number that no loss can be. Infinite and not a number are ways to
+    diverge."""
+    if math.isfinite(value) and abs(value) >= LARGEST_LOSS:
+        raise Problem(f"{where}: {plain(name)} is {value:g}; no loss is as large as that")
+    return value
+
+
+# ── reading: what all have in common
+
+
+def take_rows(run: ForeignRun, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Losses by iter from history rows, whatever the trainer called them."""
+    rows = list(rows)
+    keys = {key for row in rows for key in row}
+    step = next((key for key in STEP if key in keys), None)
+    train = next((key for key in TRAIN if key in keys), None)
+    val = next((key for key in VAL if key in keys), None)
+    final = next((key for key in FINAL if key in keys), None)
+    if step is None:
+        return
+    for row in rows:
+        n = number(row.get(step))
+        if n is None or not 0 <= n < LARGEST:
+            continue
+        for key, curve in ((train, run.train), (val, run.evals)):
+            if key is not None and key in row and (value := number(row[key])) is not None:
+                value = _loss(value, run.where, key)
+                curve[int(n)] = value if math.isfinite(value) else None
+        if final is not None and (value := number(row.get(final))) is not None:
+            run.final = _loss(value, run.where, final)
+
+
+def number(value: Any) -> float | None:
+    """A number, also as W&B writes those that JSON lacks ("NaN", "Infinity"); None for anything
+    else."""
+    if isinstance(value, str):
+        return {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}.get(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of 309 digits
+        return math.inf if value > 0 else -math.inf
+
+
+def finite(value: Any) -> float | None:
+    found = number(value)
+    return found if found is not None and math.isfinite(found) else None
+
+
+def _last(curve: Mapping[int, float | None]) -> float | None:
+    """The last value of a curve; NaN where it was not finite; None for an empty one."""
+    if not curve:
+        return None
+    value = curve[max(curve)]
+    return math.nan if value is None else value
+
+
+def _text(value: Any) -> str | None:
+    return plain(value)[:500] if isinstance(value, str) and value else None
+
+
+def _identity(where: str, config: Mapping[str, Any], name: str) -> tuple[str, int]:
+    """cfg and seed, from the config or else from a name like ``modified-seed0``."""
+    cfg, seed = config.get("cfg"), config.get("seed")
+    found = NAME.fullmatch(name)
+    if found:
+        cfg = cfg if cfg not in (None, "") else found["cfg"]
+        seed = seed if seed not in (None, "") else found["seed"]
+    if isinstance(seed, str) and re.fullmatch(r"\d{1,9}", seed.strip()):
+        seed = int(seed)
+    if isinstance(seed, float) and seed.is_integer():
+        seed = int(seed)
+    if not isinstance(cfg, str) or not cfg.strip() or len(cfg) > 60:
+        raise Problem(
+            f"{where} doesn't say its cfg: config needs cfg and seed, "
+            "or the name the form cfg-seed0"
+        )
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 10**9:
+        raise Problem(f"{where} has no seed: config needs seed, a whole number from 0 up")
+    cfg = storable(cfg).strip()
+    if not cfg:
+        raise Problem(f"{where}: its cfg holds no character that can be shown")
+    return cfg, seed
+
+
+def clean(value: Any, depth: int = 0) -> Any:
+    """JSON from outside, fit to keep: text without control characters, numbers that are finite or
+    null."""
+    if isinstance(value, str):
+        return storable(value)[:2000]
+    if isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) < 1e100:
+        return None  # also NaN
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        return float(value)
+    if isinstance(value, dict | list) and depth > 6:
+        return None
+    if isinstance(value, dict):
+        return {
+            storable(str(key))[:200]: clean(item, depth + 1)
+            for key, item in list(value.items())[:500]
+        }
+    if isinstance(value, list):
+        return [clean(item, depth + 1) for item in value[:2000]]
+    return value

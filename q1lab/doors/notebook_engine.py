@@ -1,0 +1,48 @@
+"""A notebook, or a zip with one script: planned here, trained where a person takes it.
+
+``q1lab export --format notebook`` writes it, and ``q1lab import`` takes the results
+(q1lab.doors.notebook_files).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from q1lab.ground.errors import Problem
+from q1lab.runner.engine import Crew, Engine, Finding
+from q1lab.study.studies import Study
+
+
+class Notebook(Engine):
+    """Any machine with PyTorch that a person goes to."""
+
+    usage = "notebook"
+
+    def check(self) -> list[Finding]:
+        what = "nothing is needed here; Colab, Kaggle or another machine has to have PyTorch"
+        return [Finding("notebook", True, what)]
+
+    def ask(self, question: Mapping[str, Any]) -> None:
+        """Nobody knows yet which machine it will be."""
+
+    def device(self, wanted: str, preset: str | None) -> str:
+        if wanted != "auto":
+            return wanted
+        return "cuda" if preset in (None, "gpu") else "cpu"
+
+    @staticmethod
+    def by_hand(study_id: str) -> str:
+        return (
+            f"q1lab export {study_id} --format notebook · then q1lab import {study_id}-results.zip"
+        )
+
+    @staticmethod
+    def take_along(study: Study, runs: list[str], suffix: str) -> bytes | str:
+        from q1lab.doors import notebook_files
+
+        make = notebook_files.packed if suffix == ".zip" else notebook_files.notebook
+        return make(study, runs)
+
+    def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Crew:
+        raise Problem(f"{study.id} is trained by hand: {self.by_hand(study.id)}")

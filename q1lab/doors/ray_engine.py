@@ -1,0 +1,378 @@
+"""Ray, through the Jobs REST API of its dashboard, with the standard library alone.
+
+No Ray is needed here and no version has to match: one port, which an ssh tunnel carries. Source,
+data and config travel with the job as its working directory; on the cluster labs/engines/ray_job.py
+runs one task per cell and prints numbered lines, which the dashboard serves from the driver's log.
+
+The token is looked for where Ray itself looks: ``RAY_AUTH_TOKEN``, the file that
+``RAY_AUTH_TOKEN_PATH`` names, ``~/.ray/auth_token``. It goes into a header and nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import io
+import json
+import os
+import secrets
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import plain, read_bytes
+from q1lab.runner.engine import Finding, News, OutOfReach, Refused
+from q1lab.runner.remote_engine import Remote
+from q1lab.study import bundle, corpora
+from q1lab.study.engine_state import CANCELLED, ENDED, LOST, RUNNING, WAITING, Job, Seen
+from q1lab.study.studies import Study
+
+OPTIONS = ("cpus", "gpus", "retries", "storage")
+"""CPUs and GPUs of one run; how often Ray starts it again; a folder that all nodes share, in which
+another node finds a lost one's checkpoint."""
+OVER = ("SUCCEEDED", "FAILED", "STOPPED")
+NOT_THERE = ("does not exist", "Could not find a log file")
+"""Ray's own words for what it does not know, with HTTP 404 or 500."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PATIENCE = 300
+"""Seconds in which the cluster has to try the model files."""
+MOST_LINES = 5000
+"""Lines asked for at once; more are fetched at the next look."""
+
+
+class Ray(Remote):
+    """A Ray cluster, by its dashboard's address."""
+
+    usage = "ray=http://HOST:8265"
+
+    def __init__(self, address: str, options: Mapping[str, str]) -> None:
+        try:
+            parts = urllib.parse.urlsplit(address)
+            _ = parts.port
+        except ValueError:  # http://[::1
+            parts = urllib.parse.urlsplit("")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Problem(
+                f"--engine ray={address}: ", next="give the dashboard, ray=http://127.0.0.1:8265"
+            )
+        for key in options:
+            if key not in OPTIONS:
+                raise Problem(f"--engine-option {key}: Ray takes {', '.join(OPTIONS)}")
+        self.address, self.options = address, options
+        self.cpus, self.gpus = self._number("cpus", 1.0), self._number("gpus", 0.0)
+        self.retries, self.storage = int(self._number("retries", 3)), options.get("storage", "")
+        if self.storage and not self.storage.startswith("/"):
+            raise Problem(
+                f"--engine-option storage={self.storage}: ",
+                next="give a folder that all nodes share, with its whole path",
+            )
+        self.token = token()
+        if parts.hostname not in LOOPBACK and not self.token:
+            raise Problem(
+                f"{address} is neither on this machine nor guarded by a token: whoever reaches it "
+                "can run code there. ",
+                next=(
+                    "Start Ray with RAY_AUTH_MODE=token, or use an ssh tunnel: "
+                    "ssh -L 8265:127.0.0.1:8265 HOST, then --engine ray=http://127.0.0.1:8265"
+                ),
+            )
+
+    def _number(self, key: str, default: float) -> float:
+        text = self.options.get(key)
+        try:
+            value = default if text is None else float(text)
+            if not 0 <= value <= 1024:
+                raise ValueError
+        except ValueError:
+            raise Problem(
+                f"--engine-option {key}={text}: ", next="give a number, such as 0.5"
+            ) from None
+        return value
+
+    # ── what an engine does
+
+    def check(self) -> list[Finding]:
+        version = self._call("GET", "/api/version").get("ray_version", "of unknown version")
+        found = [Finding("dashboard", True, f"{self.address} answers, Ray {version}")]
+        none = "none: this address is on this machine"
+        found.append(Finding("token", True, "sent with each request" if self.token else none))
+        nodes = self._nodes()
+        cpus = sum(float(n.get("CPU", 0)) for n in nodes)
+        gpus = sum(float(n.get("GPU", 0)) for n in nodes)
+        found.append(
+            Finding("nodes", bool(nodes), f"{len(nodes)} alive, {cpus:g} CPUs, {gpus:g} GPUs")
+        )
+        if nodes:
+            found.append(self._fits(nodes))
+        return found
+
+    def _fits(self, nodes: list[dict[str, Any]]) -> Finding:
+        wanted = f"{self.cpus:g} CPUs and {self.gpus:g} GPUs per run"
+        good = any(
+            float(n.get("CPU", 0)) >= self.cpus and float(n.get("GPU", 0)) >= self.gpus
+            for n in nodes
+        )
+        return Finding(
+            "room", good, wanted if good else f"no node has {wanted}; runs would wait forever"
+        )
+
+    def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
+        return jobs or first, max(1, int(self.cpus))
+
+    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        nodes = self._nodes()
+        fit = self._fits(nodes) if nodes else Finding("nodes", False, "no node is alive")
+        if not fit.good:
+            raise Refused(fit.words)
+        files = question.get("files", {})
+        inner = {f"probe/{arm}.py": read_bytes(Path(file)) for arm, file in files.items()}
+        there = {**question, "files": {arm: f"probe/{arm}.py" for arm in files}}
+        inner["probe/question.json"] = json.dumps(there).encode()
+        name = f"q1lab-probe-{secrets.token_hex(6)}"
+        probe = _command("Q1LAB_ENGINE_PROBE", ["python3", "-P", "-m", "labs.probe"])
+        how = {"probe": probe, "cpus": self.cpus, "gpus": self.gpus}
+        self._submit(name, self._upload({**inner, **_labs()}), ["probe"], how)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            record = self._job(name)
+            answers = [line["answer"] for line in self._log(record, name, 200) if "answer" in line]
+            if answers and isinstance(answers[0], dict):
+                if "error" in answers[0]:
+                    raise Refused(str(answers[0]["error"]))
+                return answers[0]
+            if record.get("status") in OVER:
+                raise Refused(_why(record) or "the cluster's probe ended without an answer")
+            if time.monotonic() > deadline:
+                self._call("POST", f"/api/jobs/{name}/stop")
+                raise Refused(f"the cluster did not try the model within {PATIENCE} s")
+            time.sleep(0.5)
+
+    def submit(self, study: Study, job: Job) -> Job:
+        inner = {"study/study.json": read_bytes(study.files.plan), **_labs()}
+        for arm in study.arms.values():
+            inner[f"study/{arm.source}"] = read_bytes(study.files.root / arm.source)
+        inner[study.data.file] = read_bytes(paths.home() / study.data.file, corpora.LARGEST)
+        trainer = ["python3", "-P", "-m", "labs.train"]
+        how = {
+            "trainer": _command("Q1LAB_ENGINE_TRAINER", trainer),
+            "threads": study.trainer.threads,
+            "attempts": dict(job.attempts),
+            "last": dict(job.last),
+            "cpus": self.cpus,
+            "gpus": self.gpus,
+            "retries": self.retries,
+            "study": place_of(study),
+            "storage": self.storage,
+        }
+        self._submit(job.name, self._upload(inner), list(job.cells), how)
+        return job
+
+    def look(self, study: Study, job: Job, cursor: int) -> News:
+        record = self._job(job.name)
+        status = str(record.get("status"))
+        if status not in (*OVER, "PENDING", "RUNNING"):
+            raise OutOfReach(f"{self.address} does not say how the job stands")
+        said = self._log(record, job.name, MOST_LINES)
+        if said and said[0]["n"] > cursor + 1:
+            said = self._log(record, job.name, -1)
+        cells: dict[str, Seen] = {}
+        lines: list[tuple[int, str, str]] = []
+        for entry in said:
+            n, cell = entry["n"], entry["cell"]
+            if cell and isinstance(entry.get("state"), str):
+                cells[cell] = _seen(entry)
+            if n == cursor + len(lines) + 1:
+                lines.append((n, cell, str(entry.get("event", ""))))
+        over = status in OVER
+        said_over = any(entry.get("state") == "over" for entry in said)
+        if status == "PENDING":
+            cells = {cell: Seen(WAITING, "waits: Ray starts the job") for cell in job.cells}
+        why = _why(record) if over and not said_over else ""
+        if status == "STOPPED":  # also where trainers had the time to say so
+            cells = dict.fromkeys(job.cells, Seen(CANCELLED, "cancelled by somebody else at Ray"))
+        elif over and not said_over:
+            for cell in job.cells:
+                if cells.get(cell, Seen(WAITING)).state in (WAITING, RUNNING):
+                    cells[cell] = Seen(LOST, why)
+        return News(cells, tuple(lines), over, why)
+
+    def stop(self, job: Job) -> None:
+        self._call("POST", f"/api/jobs/{job.name}/stop")
+
+    # ── the REST API
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        """Resources of the nodes that are alive."""
+        found = self._call("GET", "/api/v0/nodes?detail=1")
+        try:
+            rows = found["data"]["result"]["result"]
+            return [dict(r.get("resources_total") or {}) for r in rows if r["state"] == "ALIVE"]
+        except (KeyError, TypeError):
+            raise Refused(f"{self.address} does not say which nodes it has; is it Ray?") from None
+
+    def _job(self, name: str) -> dict[str, Any]:
+        try:
+            return self._call("GET", f"/api/jobs/{name}")
+        except _NotThere:
+            return {"status": "FAILED", "message": "Ray no longer knows this job"}
+
+    def _log(self, record: Mapping[str, Any], name: str, lines: int) -> list[dict[str, Any]]:
+        """The driver's last numbered lines, as far as they are whole."""
+        node = record.get("driver_node_id")
+        if not node:
+            return []
+        query = urllib.parse.urlencode({"node_id": node, "submission_id": name, "lines": lines})
+        try:
+            text = self._open("GET", f"/api/v0/logs/file?{query}", None, 60)
+        except _NotThere:
+            return []
+        found = []
+        for line in text[: text.rfind(b"\n") + 1].split(b"\n"):
+            start = line.find(b'{"n"')
+            if start < 0:
+                continue
+            try:
+                entry = json.loads(line[start:])
+            except ValueError:
+                continue
+            if isinstance(entry.get("n"), int) and isinstance(entry.get("cell"), str):
+                found.append(entry)
+        return found
+
+    def _upload(self, files: Mapping[str, bytes]) -> str:
+        """Put the files into the cluster's package store, named by their content; returns the
+        URI."""
+        block = io.BytesIO()
+        bundle.write_zip(block, files)
+        package = f"_ray_pkg_{hashlib.sha256(block.getvalue()).hexdigest()[:16]}.zip"
+        try:
+            self._call("GET", f"/api/packages/gcs/{package}")
+        except _NotThere:
+            self._open("PUT", f"/api/packages/gcs/{package}", block.getvalue(), 300)
+        return f"gcs://{package}"
+
+    def _submit(self, name: str, uri: str, cells: list[str], how: Mapping[str, Any]) -> None:
+        body = {
+            "entrypoint": "python3 -P labs/engines/ray_job.py " + " ".join(cells),
+            "submission_id": name,
+            "runtime_env": {
+                "working_dir": uri,
+                "env_vars": {
+                    "Q1LAB_HOW": json.dumps(how),
+                    "PYTHONUNBUFFERED": "1",
+                    **{k: v for k, v in os.environ.items() if k == "FAKE_TRAIN"},
+                },
+            },
+        }
+        try:
+            self._call("POST", "/api/jobs/", body)
+        except Refused as error:
+            if "already exists" not in str(error):  # an earlier try got through after all
+                raise
+
+    def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        text = self._open(method, path, data, 30)
+        try:
+            found = json.loads(text) if text.strip() else {}
+        except ValueError:
+            raise OutOfReach(f"{self.address} does not answer as Ray does") from None
+        return found if isinstance(found, dict) else {"data": found}
+
+    def _open(self, method: str, path: str, data: bytes | None, seconds: float) -> bytes:
+        kind = "application/octet-stream" if method == "PUT" else "application/json"
+        headers = {"Content-Type": kind}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        request = urllib.request.Request(self.address + path, data, headers, method=method)
+        try:
+            # without proxies: the address is a tunnel's end, or a cluster's own
+            direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with direct.open(request, timeout=seconds) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            words = error.read(4000).decode(errors="replace")
+            if any(said in words for said in NOT_THERE):
+                raise _NotThere(plain(f"{self.address}: {words}")[:600]) from None
+            if error.code == 404:  # a gateway between here and Ray
+                raise Refused(f"{self.address} knows no {path.partition('?')[0]}") from None
+            if error.code in (401, 403):
+                raise Refused(
+                    f"{self.address} wants a token (HTTP {error.code}): set RAY_AUTH_TOKEN"
+                ) from None
+            if error.code in (429, 502, 503, 504):
+                raise OutOfReach(f"{self.address} answers HTTP {error.code}") from None
+            last = [line for line in words.strip().splitlines() if line.strip()]
+            said = last[-1].strip()[:300] if last else f"HTTP {error.code}"
+            said = words if "already exists" in words else said
+            raise Refused(plain(f"{self.address}: {said}")[:600]) from None
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            why = plain(getattr(reason, "strerror", None) or str(reason))
+            raise OutOfReach(f"{self.address} does not answer ({why})") from None
+
+
+class _NotThere(Refused):
+    """Ray itself says that it does not know it."""
+
+
+def token() -> str:
+    """The token that Ray's own tools would send; empty where there is none."""
+    given = os.environ.get("RAY_AUTH_TOKEN", "").strip()
+    if given:
+        return given
+    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    try:
+        with file.open(encoding="utf-8") as stream:
+            return stream.read(4096).strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _labs() -> dict[str, bytes]:
+    """The trainer's files as they are here, with the program that runs as the job's driver."""
+    folder = paths.PACKAGE.parent / "labs"
+    return {f"labs/{file.relative_to(folder)}": file.read_bytes() for file in folder.rglob("*.py")}
+
+
+def place_of(study: Study) -> str:
+    """A folder's name on the nodes that no other study of anybody has: checkpoints are found in
+    it again."""
+    mark = hashlib.sha256(f"{paths.home()} {study.id} {study.created}".encode()).hexdigest()
+    return f"{study.id}-{mark[:12]}"
+
+
+def _command(variable: str, default: list[str]) -> list[str]:
+    """A program on the cluster; the variable puts another one in its place (tests use one without
+    torch)."""
+    return os.environ.get(variable, "").split() or default
+
+
+def _seen(entry: Mapping[str, Any]) -> Seen:
+    """A cell's state as the driver printed it."""
+    state, attempt = str(entry.get("state")), entry.get("attempt", 1)
+    node = plain(str(entry.get("node", "")))[:80]
+    why = plain(str(entry.get("why", "")))[:300]
+    if state == "running":
+        words = f"attempt {attempt}, {why}" if why else ""
+        return Seen(RUNNING, words, node)
+    if state == "ended":
+        return Seen(ENDED, "", node)
+    if state == "lost":
+        return Seen(LOST, why, node)
+    return Seen(WAITING, why or "waits: no free place yet", node)
+
+
+def _why(record: Mapping[str, Any]) -> str:
+    """Why a job ended, in Ray's words, on one line. Of a driver that ended with an error Ray gives
+    its last output: the last line of that says why."""
+    text = plain(str(record.get("message") or record.get("status") or ""))
+    first, found, output = text.partition(", last available logs")
+    last = [line for line in output.splitlines() if line.strip()][-1:] if found else []
+    return " ".join(": ".join([first, *last]).split())[:300]

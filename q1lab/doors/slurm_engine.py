@@ -1,0 +1,295 @@
+"""Slurm, by ``sbatch`` and ``squeue`` on the login node, with a home that the nodes share.
+
+One array task per run. Trainers write into the study's folder themselves, so nothing has to be
+pulled, and no process here has to stay: the runner only watches.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import plain, private_folder, write_atomic
+from q1lab.runner import child_processes
+from q1lab.runner.engine import Finding, News, OutOfReach, Refused, planned_here
+from q1lab.runner.remote_engine import Remote
+from q1lab.study.engine_state import CANCELLED, ENDED, LOST, RUNNING, WAITING, Job, Seen
+from q1lab.study.studies import Study
+
+OURS = {"array", "job-name", "output", "error", "parsable", "wrap", "chdir", "open-mode"}
+"""Options that q1lab sets itself."""
+
+GONE = "Invalid job id"
+"""What Slurm says of a job that it does not know: the only error that says anything of a job."""
+QUERIES = ("squeue", "scontrol", "sinfo")
+"""Commands that only ask. Whatever else they end with is no answer."""
+HICCUPS = (
+    "Unable to contact",
+    "Connection refused",
+    "timed out",
+    "authentication",
+    "Munge",
+    "Zero Bytes",
+    "temporarily un",
+    "standby",
+    "Unexpected message",
+    "Transport endpoint",
+)
+"""What the other commands say where they got no answer; anything else is a refusal."""
+PATIENCE = 60
+"""Seconds that a node may take to become free for a look at it."""
+
+_WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
+_LOST = ("FAILED", "NODE_FAIL", "BOOT_FAIL", "OUT_OF_MEMORY", "TIMEOUT", "DEADLINE")
+STATES = {
+    **dict.fromkeys((*_WAITING, "RESV_DEL_HOLD"), WAITING),
+    **dict.fromkeys(("CANCELLED", "PREEMPTED", "REVOKED"), CANCELLED),
+    **dict.fromkeys(_LOST, LOST),
+    "COMPLETED": ENDED,
+}
+"""What ``squeue`` calls a task's state, and how a cell then stands. With any other it runs: a state
+that is new says nothing of an end."""
+
+NO_NODE = "node configuration is not available"
+"""What a test says of too large a request, and also while each node that could do it is drained or
+down; a real submission waits for those."""
+AT_WORK = ("idle", "mix", "alloc", "comp")
+"""How the states of nodes begin that are neither."""
+
+
+class Slurm(Remote):
+    """The Slurm cluster that this login node belongs to."""
+
+    usage = "slurm"
+    runs_commands = True
+
+    def __init__(self, address: str, options: Mapping[str, str]) -> None:
+        for key in options:
+            if key in OURS:
+                raise Problem(f"--engine-option {key}: q1lab sets that itself")
+        self.options = dict(options)
+
+    # ── what an engine does
+
+    def check(self) -> list[Finding]:
+        found = []
+        for program in ("sbatch", "squeue", "scancel"):
+            where = shutil.which(program)
+            found.append(Finding(program, where is not None, where or "not on this machine's PATH"))
+        if not all(finding.good for finding in found):
+            return found
+        text = self._run(["sinfo", "-h", "-o", "%P %a %D %G"])
+        rows = [line.split() for line in text.splitlines() if line.strip()]
+        names = ", ".join(f"{name} ({nodes} nodes, {state})" for name, state, nodes, *_ in rows)
+        found.append(Finding("partitions", bool(rows), plain(names) or "none"))
+        found.append(self._shares_home())
+        return found
+
+    def _shares_home(self) -> Finding:
+        """Whether a node sees a file that was written here."""
+        folder = paths.ensure_home() / "engine-check"
+        private_folder(folder)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix="seen-") as file:
+            ask = f"test -e {shlex.quote(file.name)} && echo yes || echo no"
+            try:
+                answer = self._on_a_node(["sh", "-c", ask])
+            except Refused as error:
+                return Finding("shared home", False, f"a node could not be asked: {error}")
+        good = answer.split()[-1:] == ["yes"]
+        see = "see" if good else "don't see"
+        return Finding("shared home", good, f"nodes {see} {paths.home()}")
+
+    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            answer = json.loads(self._on_a_node(child_processes.prober(), json.dumps(question)))
+        except ValueError:
+            raise Refused("a node's probe ended without an answer") from None
+        if "error" in answer:
+            raise Refused(str(answer["error"]))
+        return dict(answer)
+
+    def _on_a_node(self, command: list[str], stdin: str = "") -> str:
+        """What a command prints on a node that is free within PATIENCE."""
+        flags = ["--quiet", "--ntasks=1", f"--immediate={PATIENCE}", *self._flags()]
+        return self._run(["srun", *flags, *command], stdin=stdin, seconds=PATIENCE + 60)
+
+    def device(self, wanted: str, preset: str | None) -> str:
+        if wanted != "auto":
+            return wanted
+        asked = any("gpu" in f"{key} {value}" for key, value in self.options.items())
+        return "cuda" if asked or preset == "gpu" else "cpu"
+
+    def plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Planned here: nodes may be busy for days. What Slurm would refuse is refused now."""
+        try:
+            self._run(["sbatch", "--test-only", "--quiet", *self._flags(), "--wrap=true"])
+        except Refused as error:
+            states = self._run(["sinfo", "-h", "-o", "%T"]).split()
+            if NO_NODE not in str(error) or all(state.startswith(AT_WORK) for state in states):
+                raise
+        return planned_here(question)
+
+    def submit(self, study: Study, job: Job) -> Job:
+        folder = study.files.root / "engine"
+        private_folder(folder)
+        known = self._known(job.name)
+        if known:  # an earlier try got through after all
+            return replace(job, id=known)
+        cells = folder / f"{job.name}.cells"
+        script = folder / f"{job.name}.sh"
+        write_atomic(cells, "".join(f"{cell}\n" for cell in job.cells))
+        write_atomic(script, self._script(study, cells), mode=0o700)
+        ids = []
+        most = self._most()
+        for first in range(0, len(job.cells), most):
+            last = min(first + most, len(job.cells)) - 1
+            text = self._run(
+                [
+                    "sbatch",
+                    "--parsable",
+                    f"--job-name={job.name}",
+                    f"--array=0-{last - first}",
+                    f"--output={folder}/%A_%a.out",
+                    "--open-mode=append",
+                    "--requeue",
+                    f"--export=ALL,Q1LAB_FIRST={first}",
+                    *self._flags(),
+                    str(script),
+                ]
+            )
+            ids.append(text.strip().splitlines()[-1].partition(";")[0] + f"+{first}")
+        return replace(job, id=",".join(ids))
+
+    def _script(self, study: Study, cells: Path) -> str:
+        """What a task runs: exec, so that the trainer gets Slurm's signals itself."""
+        program = study.trainer.program()
+        trainer = shlex.join([*program, str(study.files.root)])
+        threads = study.trainer.threads
+        listed = shlex.quote(str(cells))
+        return (
+            "#!/bin/bash\n"
+            f'CELL=$(sed -n "$((SLURM_ARRAY_TASK_ID + Q1LAB_FIRST + 1))p" {listed})\n'
+            f"export OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} PYTHONUNBUFFERED=1\n"
+            f"cd {shlex.quote(str(study.files.root))} || exit 1\n"
+            f'exec {trainer} --only "$CELL"\n'
+        )
+
+    def look(self, study: Study, job: Job, cursor: int) -> News:
+        cells: dict[str, Seen] = {}
+        for part in job.id.split(","):
+            number, _, first = part.partition("+")
+            for index, seen in self._tasks(number, job.name).items():
+                place = index + int(first or 0)
+                if 0 <= place < len(job.cells):
+                    cells[job.cells[place]] = seen
+        live = any(seen.state in (WAITING, RUNNING) for seen in cells.values())
+        # Slurm forgets ended tasks after a while
+        return News({**dict.fromkeys(job.cells, Seen(ENDED)), **cells}, (), not live, "")
+
+    def _tasks(self, number: str, name: str) -> dict[int, Seen]:
+        """The tasks of one array that Slurm still knows, by index."""
+        form = "%K|%T|%r|%N|%j"
+        try:
+            text = self._run(["squeue", "-h", "-r", "-t", "all", "-j", number, "-o", form])
+        except Refused as error:
+            if GONE in str(error):
+                return {}
+            raise
+        found = {}
+        for line in text.splitlines():
+            index, state, reason, node, theirs = (line.split("|") + [""] * 5)[:5]
+            if theirs != name or not index.isdigit():
+                continue  # an id that was given to somebody else's job since
+            found[int(index)] = _seen(state, plain(reason), plain(node))
+        if not text.strip():
+            raise OutOfReach(f"squeue says nothing of job {number}")
+        return found
+
+    def stop(self, job: Job) -> None:
+        for part in job.id.split(","):
+            number = part.partition("+")[0]
+            try:
+                self._run(["scancel", "--full", "--signal=TERM", number])
+                self._run(["scancel", "--state=PENDING", number])
+            except Refused as error:
+                if GONE not in str(error):
+                    raise
+
+    # ── the commands
+
+    def _flags(self) -> list[str]:
+        return [f"--{key}={value}" if value else f"--{key}" for key, value in self.options.items()]
+
+    def _known(self, name: str) -> str:
+        """Ids of this user's jobs of that name; empty where there is none."""
+        text = self._run(["squeue", "-h", "--me", "-t", "all", "-n", name, "-o", "%F"])
+        ids = sorted({line.strip() for line in text.splitlines() if line.strip()}, key=int)
+        return ",".join(f"{number}+{place * self._most()}" for place, number in enumerate(ids))
+
+    def _most(self) -> int:
+        text = self._run(["scontrol", "show", "config"])
+        found = re.search(r"MaxArraySize\s*=\s*(\d+)", text)
+        return max(1, int(found[1]) - 1) if found else 1000
+
+    def _run(self, command: list[str], *, stdin: str = "", seconds: float = 60) -> str:
+        """A Slurm command's output. OutOfReach where its controller does not answer."""
+        for attempt in range(3):
+            try:
+                done = subprocess.run(
+                    command,
+                    input=stdin,
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    timeout=seconds,
+                    check=False,
+                )
+            except FileNotFoundError:
+                raise Refused(
+                    f"{command[0]} is not on this machine: q1lab runs on the login node"
+                ) from None
+            except subprocess.TimeoutExpired:
+                raise OutOfReach(f"{command[0]} took longer than {seconds:.0f} s") from None
+            except OSError as error:
+                raise Refused(f"cannot run {command[0]}: {error.strerror}") from None
+            if done.returncode == 0:
+                return done.stdout
+            lines = plain(done.stderr).splitlines()
+            fatal = [line for line in lines if ": fatal: " in line]
+            words = " ".join(" ".join(fatal or lines).split())[:400]
+            words = words or f"{command[0]} ended with status {done.returncode}"
+            if "Socket timed out" in words and attempt < 2:
+                time.sleep(1)
+                continue
+            hiccup = command[0] in QUERIES and GONE not in words
+            if not fatal and (hiccup or any(text in words for text in HICCUPS)):
+                raise OutOfReach(f"Slurm does not answer ({words})")
+            raise Refused(words)
+        raise OutOfReach(f"{command[0]} does not answer")
+
+
+def _seen(state: str, reason: str, node: str) -> Seen:
+    """A task's state in Slurm's words."""
+    how = STATES.get(state, RUNNING)
+    if how == WAITING:
+        return Seen(how, f"waits: {reason}" if reason not in ("", "None") else "waits", node)
+    if state == "PREEMPTED":
+        return Seen(how, "preempted at Slurm", node)
+    if how == CANCELLED:
+        return Seen(how, "cancelled by somebody else at Slurm", node)
+    if how == LOST:
+        named = state.lower().replace("_", " ")
+        why = f" ({reason})" if reason not in ("", "None") else ""
+        return Seen(how, f"{named} at Slurm{why}", node)
+    return Seen(how, "", node)

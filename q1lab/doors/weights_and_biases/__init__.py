@@ -1,0 +1,1 @@
+"""Weights & Biases: the relay process, and the command that uploads."""

@@ -1,0 +1,276 @@
+"""The wandb client at arm's length: the only module, besides pull, that imports it, and never at
+import time.
+
+Whatever wandb raises comes out as one line without secrets, and whatever it writes stays in the
+study's own folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, Literal
+
+from q1lab.doors.weights_and_biases.history_rows import Projection
+from q1lab.ground import files
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import plain, private_folder, sha256_text, utc_now
+from q1lab.study import studies
+from q1lab.study import wandb_runs as wandb_state
+from q1lab.study.events import own_names, read_new
+from q1lab.study.run_states import State
+from q1lab.study.studies import Run, Study
+from q1lab.study.wandb_runs import PROJECT, RunRelay, scrub
+
+FLUSH = 1.0
+"""Seconds until a row is on the disk in wandb's own log (its default of 15 loses all of a short
+run)."""
+
+SEND = 3.0
+"""Seconds between two sendings of rows to W&B: its default of 15 makes a short run look dead."""
+
+REACH, INIT, FINISH = 10.0, 30.0, 30.0
+"""Seconds at most: for the server's first answer, a run's start, its end."""
+
+
+class UnreachableError(Exception):
+    """W&B can't be had now; the text says why, for people."""
+
+
+def prepare(root: Path) -> Path:
+    """Point this process's environment at the folder that it works in, a study's say, before wandb
+    is imported; returns a temporary folder for wandb, made anew.
+
+    wandb removes what it has there in an exit hook, which never runs here (see ``relay.leave``);
+    what a killed relay left is removed by the next one. So call it under the relay's lock. The
+    folder lies in the system's own place: wandb makes a socket there, whose path must be short.
+    """
+    kept = wandb_state.environment(root)
+    for name in [name for name in os.environ if name.startswith("WANDB_") and name not in kept]:
+        del os.environ[name]
+    os.environ.update(kept)
+    os.umask(0o077)
+    private_folder(root / "wandb")
+    # q1lab writes no settings there; a copied study's could send the learner's key elsewhere
+    (root / "wandb" / "settings").unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        os.nice(10)
+    prefix = f"q1lab-{sha256_text(str(root))[:10]}-"
+    above = Path(tempfile.gettempdir())
+    if above.name.startswith(prefix):  # a child of a relay
+        above = above.parent
+    for left in above.glob(f"{prefix}*"):
+        with contextlib.suppress(OSError):
+            if left.lstat().st_uid == os.geteuid():
+                shutil.rmtree(left)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=above))
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    return folder
+
+
+def settings(**more: Any) -> Any:
+    """wandb's settings for one run; those that this version of the client doesn't know are left
+    out."""
+    import wandb
+
+    wished = {
+        "x_transaction_log_flush_interval": FLUSH,
+        "x_file_stream_transmit_interval": SEND,
+        "init_timeout": INIT,
+        "finish_timeout": FINISH,
+        "finish_timeout_raises": True,
+        "reinit": "create_new",
+        "console": "off",
+        "silent": True,
+        "disable_git": True,
+        "disable_code": True,
+        "save_code": False,
+        "x_disable_stats": True,
+        "x_disable_meta": True,
+        "x_disable_machine_info": True,
+        "x_save_requirements": False,
+        **more,
+    }
+    known = wandb.Settings.model_fields
+    return wandb.Settings(**{key: value for key, value in wished.items() if key in known})
+
+
+def reach() -> None:
+    """Ask the server for a sign of life and look for a key; UnreachableError says what is wrong."""
+    import urllib.error
+    import urllib.request
+
+    import wandb
+
+    if not wandb_state.key_configured():
+        login = wandb_state.wandb_command("login")
+        raise UnreachableError(f"no W&B key is configured; run `{login}`, then `q1lab sync`")
+    url = str(wandb.setup().settings.base_url)
+    try:
+        urllib.request.urlopen(url, timeout=REACH).close()
+    except urllib.error.HTTPError as error:
+        if error.code >= 500:
+            raise UnreachableError(f"{url} answers with a server error ({error.code})") from None
+    except Exception as error:
+        raise UnreachableError(f"{url} can't be reached: {reason(error)}") from None
+    wandb.Api(timeout=int(REACH))  # asks who we are, and so whether the key is good
+
+
+def reason(error: BaseException) -> str:
+    """An exception of wandb or of the network as one line without secrets."""
+    if isinstance(error, UnreachableError):
+        return scrub(plain(str(error)))
+    inner = getattr(error, "reason", None)
+    if isinstance(inner, BaseException):
+        error = inner
+    text = scrub(plain(" ".join(str(error).split())))
+    if re.search(r"\b401\b|[Ii]nvalid API key|[Uu]nauthorized", text):
+        return f"W&B refuses the key; run `{wandb_state.wandb_command('login', '--relogin')}`"
+    if re.search(r"\b403\b|[Pp]ermission denied", text):
+        return "W&B says permission denied: may this account write to the project?"
+    late = isinstance(error, TimeoutError) or re.search("deadline exceeded|(?i:timed out)", text)
+    if isinstance(error, ConnectionRefusedError) or (late and "connection refused" in text):
+        return "connection refused"
+    if late:
+        server = re.search(r"HTTP (5\d\d)", text)
+        return f"server error {server[1]}" if server else "no answer in time"
+    return text[:300] or type(error).__name__
+
+
+def open_run(
+    study: Study,
+    run: Run,
+    relay: RunRelay,
+    config: dict[str, Any],
+    mode: Literal["online", "offline"],
+    *,
+    resume: bool,
+) -> Any:
+    """A wandb run under its minted id.
+
+    ``resume``: what W&B has stays, and new rows go behind it. Online, ``starting_step`` is then the
+    first row that W&B lacks; offline, the upload asks for it.
+    """
+    import wandb
+
+    handle = wandb.init(
+        project=PROJECT,
+        entity=relay.entity,
+        id=relay.id,
+        name=run.name,
+        group=study.id,
+        job_type=run.arm,
+        tags=["q1lab", study.variant],
+        config=config,
+        mode=mode,
+        resume="allow" if resume else None,
+        settings=settings(),
+    )
+    # every metric goes by the iter: W&B's own step only counts rows
+    handle.define_metric("iter", hidden=True)
+    # (names that are known go up with the run, those that a pattern finds some time later)
+    for name in (*own_names(study.metric), "tok_per_s", "tokens", "*"):
+        handle.define_metric(name, step_metric="iter")
+    return handle
+
+
+def shut_down() -> None:
+    """End wandb's service, so that all it wrote is on the disk: a run's ``finish`` may return
+    before that. The next run starts the service again. A service that hangs is left behind after
+    FINISH seconds."""
+    import wandb
+
+    end = threading.Thread(target=wandb.teardown, daemon=True)
+    end.start()
+    end.join(timeout=FINISH)
+
+
+def rows_there(relay: RunRelay) -> int:
+    """How many rows W&B has of this run; 0 when it doesn't know it."""
+    import wandb
+
+    api = wandb.Api(timeout=int(REACH))
+    entity = relay.entity or api.default_entity
+    try:
+        run = api.run(f"{entity}/{PROJECT}/{relay.id}")
+    except Exception as error:  # the client has several for this, all of them with these words
+        if "could not find" in str(error).lower() or "not found" in str(error).lower():
+            return 0
+        raise
+    count = run.attrs.get("historyLineCount") if hasattr(run, "attrs") else None
+    return int(count if count is not None else run.lastHistoryStep + 1)
+
+
+class Line:
+    """One run on its way to W&B: its events so far, and wandb's handle while it is open."""
+
+    def __init__(self, study: Study, run: Run) -> None:
+        self.study = study
+        self.run = run
+        self.files = study.files.run(run.name)
+        self.projection = Projection(study, run)
+        self.offset = 0
+        self.handle: Any = None
+        self.written = 0
+        self.closed_at = -1
+        """Offset up to which the run was last closed; -1 before that."""
+
+    def read(self) -> bool:
+        """Take in what the trainer wrote since; whether there was anything."""
+        before = self.offset
+        while True:
+            events, offset, _ = read_new(self.files.events, self.offset)
+            if offset < self.offset:  # the file was replaced: start again
+                self.projection = Projection(self.study, self.run)
+            moved = offset != self.offset
+            self.offset = offset
+            self.projection.feed(events)
+            if not moved:
+                return self.offset != before
+
+    def write(self) -> None:
+        rows = self.projection.rows
+        for n in range(self.written, len(rows)):
+            # else wandb holds it back until the next one
+            self.handle.log(rows[n], step=n, commit=True)
+        self.written = max(self.written, len(rows))
+
+    def finish(self, state: State | None = None) -> None:
+        """Leave summary and exit code; raises TimeoutError when W&B doesn't take it all in time."""
+        handle, self.handle = self.handle, None
+        self.closed_at = self.offset
+        handle.summary.update(self.projection.summary(state))
+        handle.finish(exit_code=self.projection.exit_code)
+
+
+def remove(folders: list[Path]) -> None:
+    """Delete wandb folders that were found by ``wandb_state.folders`` and are of no more use."""
+    for folder in folders:
+        with contextlib.suppress(Problem):
+            files.remove(folder)
+
+
+def say(text: str) -> None:
+    """A line for relay.log."""
+    sys.stderr.write(f"{utc_now()} {scrub(plain(text))}\n")
+    sys.stderr.flush()
+
+
+def load(root: Path) -> Study:
+    """The study that lies in ``root``; q1lab's home is made the one it belongs to."""
+    root = root.absolute()
+    os.environ["Q1LAB_HOME"] = str(root.parent.parent)
+    study = studies.load(root.name)
+    if study.id != root.name:
+        raise Problem(
+            f"{root}/study.json is the plan of {study.id!r}, not of {root.name!r}",
+            FAILED,
+            file=root,
+        )
+    return study

@@ -1,0 +1,159 @@
+"""Following one study: its events become rows of W&B runs while they are written."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+from q1lab.doors.weights_and_biases.client import (
+    FINISH,
+    Line,
+    load,
+    open_run,
+    reach,
+    reason,
+    remove,
+    say,
+    shut_down,
+)
+from q1lab.study import wandb_runs as wandb_state
+from q1lab.study.liveness import is_alive
+from q1lab.study.run_states import State
+from q1lab.study.studies import Study
+from q1lab.study.wandb_runs import ERROR, OFFLINE, SYNCING
+
+POLL = 0.4
+"""Seconds between two looks at the events."""
+
+AT_ONCE = 16
+"""Runs that are closed side by side."""
+
+RETRY = 60.0
+"""Seconds before a server that failed is tried again."""
+
+
+class Relay:
+    """Follows one study until its lock is free."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.lines: dict[str, Line] = {}
+        self.due: list[Line] = []
+        """Runs that have ended and are to be closed at W&B."""
+        self.not_before = 0.0
+        """Monotonic time before which W&B isn't tried again."""
+        self.stop = threading.Event()
+
+    def follow(self) -> None:
+        """Until nothing of the study is alive, and every event is written."""
+        plan = self.study.files.plan
+        seen = None
+        while True:
+            # before reading: no last event can slip in between
+            alive = is_alive(self.study.files)
+            stamp = plan.stat().st_mtime_ns
+            if stamp != seen:
+                seen = stamp
+                self._take_plan()
+            for line in self.lines.values():
+                self._step(line)
+            self._close_together()
+            if not alive or self.stop.wait(POLL):
+                break
+        self.due = [line for line in self.lines.values() if line.handle is not None]
+        self._close_together(State.CRASHED)
+        shut_down()
+
+    def _take_plan(self) -> None:
+        """Read the plan (again: it may have grown), mint the ids that are missing, open a line per
+        run."""
+        self.study = load(self.study.files.root)
+        wandb_state.mint(self.study)
+        known = wandb_state.read(self.study)
+        for run in self.study.runs:
+            if run.name in self.lines:
+                continue
+            line = self.lines[run.name] = Line(self.study, run)
+            # where it was closed before, by this relay or by one before it
+            line.closed_at = known[run.name].offset or -1
+
+    def _step(self, line: Line) -> None:
+        line.read()
+        projection = line.projection
+        if not projection.started:
+            return
+        if line.handle is None and (line.closed_at >= line.offset or not self._open(line)):
+            return
+        try:
+            line.write()
+        except Exception as error:
+            self._lost(line, error)
+            return
+        if projection.ended is not None:
+            self.due.append(line)
+            if len(self.due) >= AT_ONCE:
+                self._close_together()
+
+    def _close_together(self, state: State | None = None) -> None:
+        """Close the runs that are due side by side: a server that is gone lets each of them wait
+        FINISH seconds."""
+        due, self.due = self.due, []
+        if len(due) > 1:
+            say(f"ending {len(due)} runs at W&B; at most {FINISH:.0f} s")
+        for start in range(0, len(due), AT_ONCE):
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(lambda line: self._close(line, state), due[start : start + AT_ONCE]))
+
+    def _open(self, line: Line) -> bool:
+        """Begin the run, at W&B or in a folder here; False while that can't be."""
+        study, name = self.study, line.run.name
+        online = study.trainer.wandb == "online"
+        if time.monotonic() < self.not_before:
+            return False
+        relay = wandb_state.read(study)[name]
+        old = wandb_state.folders(study, relay.id)
+        try:
+            if online:
+                reach()
+                wandb_state.update(study, name, sent=True)
+            mode: Literal["online", "offline"] = "online" if online else "offline"
+            config = line.projection.config
+            line.handle = open_run(study, line.run, relay, config, mode, resume=online)
+        # wandb is a guest here: whatever it raises must not end the relay
+        except Exception as error:
+            self._failed(line, reason(error))
+            return False
+        line.written = line.handle.starting_step if online and line.handle.resumed else 0
+        there = {"url": line.handle.url, "entity": line.handle.entity} if online else {}
+        state = SYNCING if online else OFFLINE
+        wandb_state.update(study, name, state=state, error=None, offset=0, **there)
+        if not online:
+            remove(old)
+        return True
+
+    def _failed(self, line: Line, text: str, **more: Any) -> None:
+        """W&B is left alone for a while. The events have everything: a run that is under way is
+        opened again then, and a sync uploads what is left."""
+        say(f"{line.run.name}: {text}")
+        self.not_before = time.monotonic() + RETRY
+        wandb_state.update(self.study, line.run.name, state=ERROR, error=text, **more)
+
+    def _lost(self, line: Line, error: BaseException) -> None:
+        """wandb gave up on an open run."""
+        handle, line.handle = line.handle, None
+        with contextlib.suppress(Exception):
+            handle.finish(exit_code=1)
+        self._failed(line, reason(error))
+
+    def _close(self, line: Line, state: State | None) -> None:
+        offset = line.offset
+        try:
+            line.finish(state)
+        except Exception as error:
+            kept = "everything is kept, `q1lab sync` uploads it"
+            self._failed(line, f"{reason(error)} at the end of the run; {kept}", offset=offset)
+        else:
+            wandb_state.update(self.study, line.run.name, offset=offset)

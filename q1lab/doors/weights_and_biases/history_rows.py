@@ -1,0 +1,147 @@
+"""A run's events as W&B should show them: history rows, config and summary. Pure, and the same
+every time.
+
+Row n of a run always carries step n, whatever was relayed, killed or uploaded before. So a relay
+that starts again, or a sync after a broken one, sends the rows from the first one that the server
+lacks, and nothing twice. An attempt that goes on from a checkpoint reports some iters again: an
+iter's first report is its row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from q1lab.study.events import Event, reported
+from q1lab.study.run_states import State
+from q1lab.study.studies import Run, Study
+
+Row = dict[str, Any]
+
+
+class Projection:
+    """Feed it a run's events in order, in pieces of any size; read rows, config and summary from
+    it."""
+
+    def __init__(self, study: Study, run: Run) -> None:
+        self.rows: list[Row] = []
+        self.config = config_of(study, run)
+        self._metric = study.metric
+        self.started = False
+        self.attempts = 0
+        self.began: float | None = None
+        """Unix time of the first start."""
+        self.ended: State | None = None
+        """The state of the exit record; None while the run goes on (or died without one)."""
+        self._others: set[str] = set()
+        """Names of numbers that are neither the training loss nor the metric."""
+        self._columns: dict[int, frozenset[str]] = {}
+        """What was reported at each iter."""
+        self._equal: dict[frozenset[str], frozenset[str]] = {}
+        """Each of those once: thousands of iters report the same."""
+        self._clock = 0.0
+        self._summary: Row = {}
+        self._best: float | None = None
+
+    def feed(self, events: Iterable[Event]) -> None:
+        """Take events in, as ``read_new`` gives them. Unknown types, and numbers that are none, are
+        left out."""
+        for event in events:
+            match event["type"]:
+                case "start":
+                    self._start(event)
+                case "iter" | "eval":
+                    self._row(event)
+                case "exit":
+                    self._exit(event)
+
+    def summary(self, state: State | None = None) -> Row:
+        """The summary to leave at the end; ``state`` when the run has no exit record of its own."""
+        out = dict(self._summary)
+        out["state"] = str(self.ended or state or State.RUNNING)
+        out["attempts"] = self.attempts
+        if self._best is not None:
+            out[self._metric.key("best")] = self._best
+        return out
+
+    @property
+    def exit_code(self) -> int:
+        """W&B knows finished (0) and failed (anything else); the summary's ``state`` says it
+        exactly."""
+        return 0 if self.ended is State.FINISHED else 1
+
+    def _start(self, event: Event) -> None:
+        self.started = True
+        self.ended = None
+        self.attempts += 1
+        self._clock = _unix(event.get("time")) or self._clock
+        self.began = self.began or self._clock or None
+        for key in ("n_params", "device", "dtype", "torch"):
+            if isinstance(event.get(key), int | float | str):
+                self.config[key] = event[key]
+
+    def _row(self, event: Event) -> None:
+        numbers = reported(event, self._metric, self._others)
+        # not finite: the trainer writes null; W&B shows NaN, and keeps names with _ for itself
+        row: Row = {
+            name: math.nan if value is None else value
+            for name, value in numbers.items()
+            if not name.startswith("_")
+        }
+        speed = "tok_per_s" if event["type"] == "iter" else "tokens"
+        if event.get(speed) is not None and not event.get("final"):
+            row[speed] = event[speed]
+        before = self._columns.get(event["iter"], frozenset())
+        row = {name: value for name, value in row.items() if name not in before}
+        if not row:
+            return
+        columns = before.union(row)
+        self._columns[event["iter"]] = self._equal.setdefault(columns, columns)
+        row["iter"] = event["iter"]
+        self._summary.update(row)
+        value, better = row.get(self._metric.key(), math.nan), self._metric.favors
+        if math.isfinite(value) and (self._best is None or better(value - self._best)):
+            self._best = value
+        if self._clock and event.get("t") is not None:
+            row["_timestamp"] = self._clock + event["t"]
+        self.rows.append(row)
+
+    def _exit(self, event: Event) -> None:
+        self.ended = State(event["state"])
+        self._summary.pop("message", None)
+        message = (event.get("message") or "")[:500]
+        said = {key: event.get(key) for key in ("iter", "tok_per_s")}
+        said |= {self._metric.key(): event.get("val_loss")}
+        said |= {"seconds": event.get("t"), "message": message or None}
+        self._summary |= {key: value for key, value in said.items() if value is not None}
+
+
+def config_of(study: Study, run: Run) -> dict[str, Any]:
+    """The run's config: ``cfg``, ``seed``, the hyperparameters, and what makes runs comparable."""
+    arm = study.arms[run.arm]
+    return {
+        **study.trainer.hyperparameters,
+        "cfg": run.arm,
+        "seed": run.seed,
+        **({"drawn_with": drawn} if (drawn := study.trainer.seed_drawn(run)) != run.seed else {}),
+        "variant": arm.variant,
+        "model_sha256": arm.sha256,
+        "n_params": arm.n_params,
+        "preset": study.trainer.recipe,
+        "metric": study.metric.name,
+        "better": study.metric.better,
+        "data": study.data.name,
+        "data_sha256": study.data.sha256,
+        "device": study.trainer.device,
+        "dtype": study.trainer.number_format,
+        "study": study.id,
+    }
+
+
+def _unix(text: Any) -> float | None:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,102 @@
+"""The one process that speaks to Weights & Biases: it follows a study's events and repeats them
+there.
+
+``relay STUDY_DIR``          follow the study to its end, then upload
+``relay --sync STUDY_DIR``   upload the events that no sync has confirmed (`q1lab sync`)
+``relay --pull PATH FILE``   write a project's runs as JSON (`q1lab import`)
+
+The trainers know nothing of it and nobody waits for it, so it may block, fail or be killed. It
+keeps no state that matters: the ids were minted before the launch, row n of a run is the same
+whenever it is asked for, and a connection starts by asking W&B how many rows it has. A run counts
+as synced only when `wandb sync` ended with exit 0 *and* left its ``.synced`` mark.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+from q1lab.doors.weights_and_biases.client import load, prepare, reach, reason, say
+from q1lab.doors.weights_and_biases.follow_study import Relay
+from q1lab.doors.weights_and_biases.pull_runs import pull
+from q1lab.doors.weights_and_biases.upload import BUSY, sync, upload
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import private_folder, try_lock, write_atomic
+from q1lab.study import wandb_runs as wandb_state
+from q1lab.study.studies import Study
+
+LAST_FLUSH = 420.0
+"""Seconds that the upload after a study may take."""
+
+TEMPORARY: list[Path] = []
+"""Folders of wandb's that go when this process does."""
+
+
+def leave(code: int) -> None:
+    """End at once: wandb's own exit hooks may wait for a server that is gone."""
+    for folder in TEMPORARY:
+        shutil.rmtree(folder, ignore_errors=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def main(arguments: list[str]) -> int:
+    match arguments:
+        case ["--pull", path, file, *group]:
+            return _pull(path, Path(file), group[0] if group else None)
+        case ["--sync", folder]:
+            return _alone(load(Path(folder)), follow=False)
+        case [folder] if not folder.startswith("-"):
+            return _alone(load(Path(folder)), follow=True)
+    sys.stderr.write((__doc__ or "").split("\n\n")[1] + "\n")
+    return 2
+
+
+def _alone(study: Study, *, follow: bool) -> int:
+    """Do the work under the relay's lock, so that there is never more than one per study."""
+    private_folder(study.files.wandb)
+    # before a sync another one may be uploading; who asked for it has a limit of their own
+    lock = try_lock(wandb_state.relay_lock(study), wait=15 if follow else 120)
+    if lock is None:
+        say(f"{study.id}: another relay is at work")
+        return BUSY
+    TEMPORARY.append(prepare(study.files.root))
+    if not follow:
+        return 0 if sync(study) else 1
+    relay = Relay(study)
+    signal.signal(signal.SIGTERM, lambda *_: relay.stop.set())
+    relay.follow()
+    os.close(lock)
+    if relay.study.trainer.wandb == "online" and not relay.stop.is_set():
+        upload(relay.study, LAST_FLUSH)
+        return 1 if wandb_state.pending(relay.study) else 0
+    return 0
+
+
+def _pull(path: str, file: Path, group: str | None) -> int:
+    TEMPORARY.append(prepare(file.parent))
+    try:
+        reach()
+        record = pull(path, group)
+    except Exception as error:
+        record = {"error": str(error) if isinstance(error, Problem) else reason(error)}
+    write_atomic(file, json.dumps(record))
+    return 1 if "error" in record else 0
+
+
+if __name__ == "__main__":
+    try:
+        status = main(sys.argv[1:])
+    except Exception as error:  # the runner starts it again at once: don't let it spin
+        say(
+            str(error) if isinstance(error, Problem) else f"{type(error).__name__}: {reason(error)}"
+        )
+        status = error.code if isinstance(error, Problem) else FAILED
+        time.sleep(3)
+    leave(status)

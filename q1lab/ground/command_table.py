@@ -1,0 +1,353 @@
+"""Every act of q1lab, said once: its name, what it is about, where its code is, and what else can
+be made of it.
+
+From this table come `q1lab --help`, the app's palette and its forms, the fields that an action of a
+week's text may have, the commands that a week's check accepts, and the conditions by which a step
+ticks itself. An act's own fields are the parameters of its command (``command``); one below a group
+is listed where there is more to say of it than that. Nothing is imported before an act is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from q1lab.ground.errors import Problem, nearest
+
+if TYPE_CHECKING:
+    import click
+
+STUDIES, UPKEEP, MODEL, WEEK = "Studies", "Upkeep", "Your model", "The week"
+AROUND = "Around it"
+
+
+class Act(NamedTuple):
+    """What a person can do with `q1lab NAME`, in the app, or by a step of the week."""
+
+    name: str
+    about: str = ""
+    """A line of `q1lab --help`."""
+    section: str = ""
+    """The heading that it stands under there."""
+    code: str = ""
+    """``module:attribute``, in q1lab.commands where the module has no dot; its own name's where
+    none is given."""
+    palette: str = ""
+    """What it does, in the words of the app's palette; none where it isn't in there."""
+    form: Mapping[str, str] = MappingProxyType({})
+    """Those of its fields that the app asks for in a form, and what they are called there."""
+    action: tuple[str, ...] = ()
+    """Those of its fields that a week's text gives as an action of this kind: its argument, which
+    is needed, then options."""
+    done_when: tuple[str, ...] = ()
+    """The conditions that it brings about, of which a step of the week names one
+    (week/evidence.py looks whether it holds). Of a document the first is that it is written, the
+    second that it is committed."""
+    commits: str = ""
+    """``module:function`` that makes what it would write into the learner's repository and commit
+    there (`documents.change.Change`), for the store, the week, the folder and its repository. The
+    app shows that first, for a command with no other fields than the function has keywords. Once it
+    is written, `evidence.note_written` puts it on record under the act's name."""
+    adds: bool = False
+    """Whether it adds to one of the lists on the app's Progress page, where `a` offers it."""
+
+
+class Asked(NamedTuple):
+    """A command that was typed: its act, the values of all its fields, and which were given."""
+
+    act: Act
+    values: Mapping[str, Any]
+    given: frozenset[str]
+    help: bool = False
+    """Whether it asks for its help page."""
+
+
+class Said(NamedTuple):
+    """What an act on one of the learner's lists has done: in a line, on a terminal in a few more,
+    for programs, and what to look at besides."""
+
+    line: str
+    board: Sequence[str] = ()
+    record: Mapping[str, Any] | None = None
+    notes: Sequence[str] = ()
+
+
+_EVERY = (
+    Act(
+        "run",
+        "Train variants against a baseline over seeds, then compare.",
+        STUDIES,
+        action=("variant", "baseline", "seeds", "preset", "data", "max_iters"),
+        done_when=("runs ended",),
+    ),
+    Act("gate", "Keep or discard one proposal after the other, at 5% for all.", STUDIES),
+    Act("plan", "How many pairs a difference needs, before anything trains.", STUDIES),
+    Act("attach", "Watch a study that is running.", STUDIES, "run:attach"),
+    Act("stop", "Stop a study so that it can go on later.", STUDIES, "run:stop"),
+    Act("status", "What runs, what is done, what is next.", STUDIES),
+    Act(
+        "compare",
+        "The comparison of a study, with its verdict.",
+        STUDIES,
+        palette="See the newest comparison",
+        done_when=("comparison seen",),
+    ),
+    Act(
+        "diff",
+        "The difference between a variant and its baseline.",
+        STUDIES,
+        done_when=("diff seen",),
+    ),
+    Act(
+        "keep",
+        "Keep a study's files in your repo, so that it can be trained again.",
+        STUDIES,
+        commits="q1lab.documents.commit_commands:keep",
+    ),
+    Act("verify", "Check a study that somebody else gives you.", STUDIES),
+    Act(
+        "export",
+        "Studies as files: results, charts, a notebook, an archive.",
+        STUDIES,
+        form={"form": "format", "output": "file or folder", "curves": "curves (CSV)"},
+    ),
+    Act(
+        "import",
+        "Take in runs that were trained elsewhere, from files or W&B.",
+        STUDIES,
+        "q1lab.doors.imports.import_command:import_",
+    ),
+    Act(
+        "sync",
+        "Upload to W&B what is still offline.",
+        STUDIES,
+        "q1lab.doors.weights_and_biases.sync_command:sync",
+        palette="Upload to W&B what is still offline",
+    ),
+    Act("note", "A note and tags of yours on a study.", UPKEEP, "upkeep:note"),
+    Act(
+        "restore",
+        "Bring a study back from an archive, or from the trash.",
+        UPKEEP,
+        "upkeep:restore",
+    ),
+    Act(
+        "delete",
+        "Move studies to the trash; what was asked stays on record.",
+        UPKEEP,
+        "upkeep:delete",
+    ),
+    Act(
+        "prune",
+        "Empty the trash, and free the room of checkpoints and leftovers.",
+        UPKEEP,
+        "upkeep:prune",
+    ),
+    Act(
+        "new",
+        "Put a model file of your own into your repo.",
+        MODEL,
+        "own_model:new",
+        done_when=("file made",),
+    ),
+    Act(
+        "check",
+        "Check that a model file does what its idea says.",
+        MODEL,
+        action=("file", "for"),
+        done_when=("checks passed",),
+    ),
+    Act("hint", "The next hint for your modification.", MODEL, "own_model:hint"),
+    Act(
+        "merge",
+        "Merge the modification into your model.py.",
+        MODEL,
+        "own_model:merge",
+        done_when=("modification merged",),
+        commits="q1lab.documents.commit_commands:merge",
+    ),
+    Act(
+        "data",
+        "Choose the text that the week's runs train on.",
+        WEEK,
+        palette="Choose the text that runs train on",
+        form={"corpus": "text file"},
+    ),
+    Act("take", "Copy one of the week's files beside your model.", WEEK),
+    Act(
+        "predict",
+        "Record what you expect, before the runs.",
+        WEEK,
+        done_when=("prediction made",),
+    ),
+    Act(
+        "modification",
+        "Write or refresh MODIFICATION.md.",
+        WEEK,
+        palette="Write MODIFICATION.md, and see the commit first",
+        done_when=("modification written", "modification committed"),
+        commits="q1lab.documents.proposals:modification",
+    ),
+    Act("post", "The blog post: draft, words, claims, preview, sharing.", WEEK),
+    Act(
+        "retro",
+        "Write or refresh Q1_RETRO.md.",
+        WEEK,
+        palette="Write Q1_RETRO.md, and see the commit first",
+        done_when=("retro written", "retro committed"),
+        commits="q1lab.documents.proposals:retro",
+    ),
+    Act(
+        "post new",
+        palette="Begin the post from what q1lab knows",
+        done_when=("post drafted",),
+        commits="q1lab.documents.commit_commands:begin_post",
+    ),
+    Act(
+        "post refresh",
+        palette="Bring the post's numbers up to date",
+        commits="q1lab.documents.commit_commands:renew_post",
+    ),
+    Act("post lint", palette="Check the post's claims against the verdict", done_when=("seen",)),
+    Act("post words", palette="Count the post's words, section by section", done_when=("seen",)),
+    Act("post preview", palette="Open the post as a page in the browser", done_when=("seen",)),
+    Act(
+        "kpi",
+        "KPIs against their targets.",
+        WEEK,
+        form={"actual": "actual", "target": "target"},
+    ),
+    Act("paper", "The papers you read.", WEEK),
+    Act(
+        "paper add",
+        palette="Log a paper",
+        form={"title": "title", "link": "link", "depth": "read", "done": "finished"},
+        done_when=("paper read",),
+        adds=True,
+    ),
+    Act("artifact", "What you shipped.", WEEK),
+    Act(
+        "artifact add",
+        palette="Add an artifact",
+        form={"title": "title", "kind": "kind", "location": "address or path"},
+        done_when=("artifact added",),
+        adds=True,
+    ),
+    Act(
+        "post publish",
+        palette="Record where the post is published",
+        form={"url": "address"},
+        done_when=("post published",),
+        adds=True,
+    ),
+    Act(
+        "post share",
+        palette="Record where the post was shared",
+        form={"channel": "channel", "url": "address there"},
+        done_when=("post shared",),
+        adds=True,
+    ),
+    Act(
+        "roadmap",
+        "Tick this week's boxes in AI_EXPERT_ROADMAP.md.",
+        WEEK,
+        palette="List this week's boxes of the roadmap",
+        done_when=("roadmap ticked",),
+        commits="q1lab.documents.commit_commands:tick",
+    ),
+    Act("card", "A progress card to share.", WEEK),
+    Act("content", "Check another week's content, or start one.", AROUND),
+    Act("config", "Settings, and where they are.", AROUND),
+    Act("skill", "What an agent needs to know to help here, as a SKILL.md.", AROUND),
+    Act(
+        "doctor",
+        "Versions, device, disk, and where the files are.",
+        AROUND,
+        palette="Check versions, device, disk and files",
+    ),
+)
+ACTS: dict[str, Act] = {act.name: act for act in _EVERY}
+
+
+def named(words: Sequence[str]) -> Act | None:
+    """The act that a command begins with; ``words`` are without ``q1lab``."""
+    return ACTS.get(" ".join(words[:2])) or ACTS.get(" ".join(words[:1]))
+
+
+def listed() -> dict[str, Act]:
+    """Those that `q1lab --help` lists."""
+    return {name: act for name, act in ACTS.items() if act.section}
+
+
+def actions() -> dict[str, tuple[str, ...]]:
+    """The fields of each kind of action that a week's text may hold: those of acts, an address or a
+    document to open, and any other command."""
+    kinds = {act.name: ("title", *act.action) for act in ACTS.values() if act.action}
+    return {**kinds, "open": ("title", "document", "url"), "command": ("title", "command")}
+
+
+def conditions() -> list[str]:
+    """What a step of a week may be done by."""
+    return list(dict.fromkeys(one for act in ACTS.values() for one in act.done_when))
+
+
+def bringing(condition: str) -> list[Act]:
+    """The acts that bring a condition about."""
+    return [act for act in ACTS.values() if condition in act.done_when]
+
+
+def unknown(name: str) -> Problem:
+    """That there is no such command, with the one that is meant."""
+    return Problem(
+        f"no command called {name!r}",
+        next=nearest(name, listed(), "`q1lab --help` lists them"),
+    )
+
+
+def command(name: str) -> click.Command:
+    """The command of this name, of one word or two; its parameters are the act's fields."""
+    import click
+
+    from q1lab.ground.argument_checks import careful
+
+    family, _, below = name.partition(" ")
+    if family not in listed():
+        raise unknown(family)
+    module, _, attribute = (ACTS[family].code or f"{family}:{family}").partition(":")
+    place = module if "." in module else f"q1lab.commands.{module}"
+    found = getattr(importlib.import_module(place), attribute)
+    assert isinstance(found, click.Command)
+    found = careful(found)
+    if below:
+        assert isinstance(found, click.Group)
+        if below not in found.commands:
+            raise Problem(f"no command called {name!r}", next=f"`q1lab {family} --help` lists them")
+        found = found.commands[below]
+    return found
+
+
+def parse(words: Sequence[str]) -> Asked:
+    """What a command asks for, read by the command's own parser. ``words`` are without ``q1lab``.
+    Problem where the command would refuse them."""
+    import click
+    from click.core import ParameterSource
+
+    if not words:
+        raise Problem("`q1lab` alone is the app, no command")
+    name, rest = words[0], list(words[1:])
+    found = command(name)
+    if isinstance(found, click.Group) and rest and not rest[0].startswith("-"):
+        name = f"{name} {rest.pop(0)}"
+        found = command(name)
+    act = ACTS.get(name) or Act(name)
+    if {"--help", "-h"} & set(rest):
+        return Asked(act, {}, frozenset(), help=True)
+    try:
+        context = found.make_context(name, rest)
+    except click.ClickException as error:
+        raise Problem(error.format_message()) from error
+    typed = ParameterSource.COMMANDLINE
+    given = (one for one in context.params if context.get_parameter_source(one) is typed)
+    return Asked(act, dict(context.params), frozenset(given))

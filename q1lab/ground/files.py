@@ -1,0 +1,480 @@
+"""Small, careful file acts: atomic writes, hashes, time stamps, text made safe for a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from q1lab.ground.errors import FAILED, Problem
+
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\x1b\[[0-?]*[ -/]*[@-~]"
+)
+
+
+def utc_now() -> str:
+    """The time in UTC as ISO text with seconds, e.g. ``2026-03-07T09:30:00+00:00``."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def plain(text: str) -> str:
+    """``text`` without escape sequences, control and bidi-override characters; tabs and newlines
+    stay."""
+    return _CONTROL.sub(
+        "", re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", "", text)
+    )
+
+
+# ── reading what a person or a folder names
+
+
+def expanded(path: Path | str) -> Path:
+    """``path`` with a ``~`` or ``~user`` at its beginning replaced by that folder. Problem where
+    there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        head = Path(path).parts[0]
+        raise Problem(
+            f"{path}: there is no user {head[1:]!r} here"
+            if head != "~"
+            else f"{path}: nobody's home folder is known here",
+            next="give the whole path",
+        ) from None
+
+
+def whole(path: Path | str) -> Path:
+    """``path``, ``expanded``, from the root on: the way that is shown, kept and typed again. Where
+    it goes back up by ``..`` it is the place that it leads to."""
+    found = expanded(path)
+    return found.resolve() if ".." in found.parts else found.absolute()
+
+
+MOST = 64 << 20
+"""Bytes of the largest file that is read in one piece, unless said otherwise."""
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
+)
+
+
+def not_a_file(path: Path) -> str | None:
+    """What ``path`` is when it is there and no regular file (``a folder``, ``a device``); else
+    None."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return None
+    return next((word for holds, word in _KINDS if holds(mode)), None)
+
+
+def open_regular(path: Path, *, own: bool = False) -> BinaryIO:
+    """Open a regular file for reading, without ever waiting for one.
+
+    A name may come from a person, from a copied study or from a document: what it leads to may be a
+    named pipe without an end, a device, a folder. OSError for these, with the reason in words.
+    ``own``: what q1lab wrote there was no link, so that a link is refused, too.
+    """
+    if own and path.is_symlink():
+        raise OSError(errno.ELOOP, "a link, not a file", str(path))
+    what = not_a_file(path)
+    if what is None:
+        # between the look and the opening it may have been replaced: neither wait, nor believe it
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        except ValueError as error:  # a NUL byte
+            raise OSError(errno.EINVAL, "no file can have this name", str(path)) from error
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            return os.fdopen(fd, "rb")
+        os.close(fd)
+        what = "not a plain file"
+    code = errno.EISDIR if what == "a folder" else errno.EINVAL
+    raise OSError(code, f"{what}, not a file", str(path))
+
+
+def read_bytes(path: Path, most: int = MOST, *, own: bool = False) -> bytes:
+    """The bytes of a regular file. OSError when it is none (``own``: or a link), can't be read, or
+    has more than ``most`` bytes."""
+    with open_regular(path, own=own) as file:
+        there = os.fstat(file.fileno()).st_size
+        # What says that it is empty is not read: the kernel's own files in /proc say so, and some
+        # of them wait, or have no end.
+        data = (file.read(most + 1) if 0 < there <= most else None) or b""
+    if max(there, len(data)) > most:
+        size = next(
+            f"{most >> by} {unit}"
+            for by, unit in ((30, "GB"), (20, "MB"), (10, "KB"))
+            if most >> by
+        )
+        raise OSError(errno.EFBIG, f"larger than {size}", str(path))
+    return data
+
+
+def read_text(path: Path, most: int = MOST, encoding: str = "utf-8") -> str:
+    """The text of a regular file, its line ends as Python has them; UnicodeDecodeError or OSError
+    (see ``read_bytes``)."""
+    text = read_bytes(path, most).decode(encoding)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_json(path: Path, most: int = MOST, *, own: bool = False) -> Any:
+    """What a JSON file holds. OSError (see ``read_bytes``); ValueError when it is no JSON, or too
+    deep."""
+    import json
+
+    try:
+        return json.loads(read_bytes(path, most, own=own).decode("utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+# ── where may be written and deleted
+
+
+def home() -> Path:
+    """The folder that holds all of q1lab's state (not created by asking)."""
+    override = os.environ.get("Q1LAB_HOME")
+    return expanded(override).absolute() if override else _default_home()
+
+
+@cache
+def _default_home() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("q1lab", appauthor=False))
+
+
+def proved(path: Path, root: Path) -> Path:
+    """``path``, when it really lies below ``root``: none of its parts from there on, itself
+    included, is a link. (``root`` itself may be reached by links: it is what a person chose.)
+
+    Everything that q1lab writes or deletes by itself goes through here. Problem where it would be
+    written or deleted elsewhere.
+    """
+    parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
+    if not parts or ".." in parts:
+        raise Problem(
+            f"{path} is not inside {root}: nothing outside it is written or deleted", file=path
+        )
+    at = root
+    for part in parts:
+        at /= part
+        if at.is_symlink():
+            raise _is_a_link(at)
+    return path
+
+
+def _is_a_link(path: Path) -> Problem:
+    return Problem(
+        f"{path} is a link: q1lab writes and deletes nothing through links",
+        FAILED,
+        next="put the file or folder itself there",
+        file=path,
+    )
+
+
+def prove_at_home(path: Path) -> None:
+    """As ``proved``, for what lies in q1lab's home."""
+    root = home()
+    if path != root and path.is_relative_to(root):
+        proved(path, root)
+
+
+def without_links(folder: Path) -> None:
+    """Problem when anything below ``folder``, which lies in q1lab's home, is a link: for a folder
+    that another process is about to write in."""
+    prove_at_home(folder)
+    for root, folders, names in os.walk(folder):
+        for path in (Path(root, name) for name in (*folders, *names)):
+            if path.is_symlink():
+                raise _is_a_link(path)
+
+
+def remove(path: Path, root: Path | None = None) -> None:
+    """Remove a file, a folder with all in it, or a link (never what it leads to), which has to lie
+    below ``root``, by default q1lab's home. What is not there is no error. Problem otherwise."""
+    root = home() if root is None else root
+    if path.parent != root:
+        proved(path.parent, root)
+    with refusals(f"cannot remove {path}"):
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(path)
+
+
+# ── writing
+
+
+_ESCAPED = re.compile(
+    r"\\u(?:00[0189]|007[fF]|20[26])|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def read_shown_json(path: Path, most: int = MOST, *, own: bool = False) -> Any:
+    """A JSON file whose texts are going to be shown: as ``read_json``, every text made
+    ``plain``."""
+    import json
+
+    text = read_bytes(path, most, own=own).decode("utf-8")
+    try:
+        value = json.loads(text)
+        # the look at the whole text first: nearly every file has nothing to take out
+        return _shown(value) if _ESCAPED.search(text) else value
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, list):
+        return [_shown(item) for item in value]
+    if isinstance(value, dict):
+        return {plain(key): _shown(item) for key, item in value.items()}
+    return value
+
+
+UNWRITTEN = ".writing-"
+"""How the name of a file begins that is not whole yet: what a kill leaves of a write."""
+
+
+def write_atomic(
+    path: Path,
+    content: str | bytes | Callable[[BinaryIO], None],
+    *,
+    mode: int = 0o600,
+    through: bool = False,
+) -> None:
+    """Replace ``path`` by ``content`` so that a crash leaves the old file or the new one, never a
+    part.
+
+    Text is written as UTF-8; a function is given the file to write into. An existing file keeps its
+    permissions; a new one gets ``mode``. ``through``: a person may have made ``path`` a link even
+    in q1lab's home; what it leads to is replaced. Raises Problem (exit 1) when the folder can't be
+    written or the disk is full, and where a link, or something that is no regular file, is in its
+    place.
+    """
+    if not through:
+        prove_at_home(path)
+    with refusals(f"cannot write {path}"):
+        what = not_a_file(path)
+        if what is not None:
+            raise Problem(f"cannot write {path}: it is {what}, not a file", FAILED, file=path)
+        private_folder(path.parent)
+        target = path.resolve() if path.is_symlink() else path
+        with contextlib.suppress(FileNotFoundError):
+            mode = target.stat().st_mode & 0o777
+        fd, name = tempfile.mkstemp(prefix=f"{UNWRITTEN}{target.name[:40]}.", dir=target.parent)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                if callable(content):
+                    content(file)
+                else:
+                    file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(mode)
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        sync_folder(target.parent)
+
+
+def private_folder(folder: Path) -> None:
+    """Make ``folder`` and those of its parents that are missing, each private to the user whatever
+    the umask is.
+
+    (``mkdir(parents=True, mode=…)`` gives the mode to the last one alone.)
+    """
+    prove_at_home(folder)
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+
+
+@contextlib.contextmanager
+def private_umask() -> Iterator[None]:
+    """For a block, what this process makes is private to the user: for libraries that write caches
+    of their own."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def open_private(path: Path) -> BinaryIO:
+    """Open a log for appending; a new one is private to the user whatever the umask is."""
+    prove_at_home(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+    fd = os.open(path, flags, 0o600)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not a plain file", str(path))
+    return os.fdopen(fd, "ab")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename inside ``folder`` durable. Some network file systems refuse; that is no
+    error."""
+    with contextlib.suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def os_reason(error: OSError) -> str:
+    """The reason of an OSError in words, with what to do where that is known."""
+    if error.errno == errno.ENOSPC:
+        return "the disk is full; free some space and run the command again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{(error.strerror or '').lower()}; choose a folder you can write to (Q1LAB_HOME)"
+    if error.errno == errno.ELOOP:  # also what the system says of one that may not be followed
+        return "a link, not a file; put the file itself there"
+    reason = error.strerror or str(error)
+    return reason[:1].lower() + reason[1:]
+
+
+@contextlib.contextmanager
+def refusals(what: str, code: int = FAILED) -> Iterator[None]:
+    """What the system refuses in a block is a Problem: ``what`` could not be done, and why."""
+    try:
+        yield
+    except OSError as error:
+        raise Problem(f"{what}: {os_reason(error)}", code) from error
+
+
+def size_of(path: Path) -> int:
+    """A file's bytes; 0 when it isn't there or can't be looked at."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    import hashlib
+
+    with open_regular(path) as file:
+        return hashlib.file_digest(cast("Any", file), "sha256").hexdigest()
+
+
+def sha256_text(text: str) -> str:
+    """Hex SHA-256 of a text's UTF-8 bytes."""
+    import hashlib
+
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_json(value: Any) -> str:
+    """Hex SHA-256 of a value's JSON, with sorted keys and nothing but ASCII."""
+    import json
+
+    return sha256_text(json.dumps(value, sort_keys=True, separators=(",", ":")))
+
+
+# ── locks
+# An flock belongs to the open file description: it is inherited by children that are handed the
+# descriptor and is free exactly when all of them are gone, killed or not. That is how q1lab knows
+# what is alive.
+
+
+def try_lock(path: Path, *, wait: float = 0.0) -> int | None:
+    """Take the exclusive lock on ``path``; returns its descriptor, or None when somebody else holds
+    it.
+
+    ``wait`` is how many seconds to keep trying, since a viewer's look (``is_locked``) holds it for
+    an instant.
+    """
+    prove_at_home(path)
+    private_folder(path.parent)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fd
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                os.close(fd)
+                return None
+            time.sleep(0.02)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds the lock on ``path``. A missing file is not locked."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def locked(
+    path: Path, *, wait: float = 30.0, doing: str = "", say: Callable[[str], object] | None = None
+) -> Iterator[int]:
+    """Hold the exclusive lock on ``path`` for a block; Problem when it can't be had within ``wait``
+    seconds.
+
+    ``doing`` is what this process does meanwhile, which the file says to those who wait; they
+    ``say`` it when it takes a moment.
+    """
+    with refusals(f"cannot write {path}"):
+        fd = try_lock(path, wait=min(wait, SILENT_WAIT))
+        if fd is None:
+            holder = _holder(path)
+            if say is not None:
+                say(f"waiting for {holder} …")
+            fd = try_lock(path, wait=max(0.0, wait - SILENT_WAIT))
+        if fd is None:
+            raise Problem(f"{path.name} is held by {holder}", FAILED, next="try again in a moment")
+    try:
+        if doing:
+            with contextlib.suppress(OSError):  # a full disk, which the work itself will meet
+                os.truncate(fd, 0)
+                os.write(fd, f"process {os.getpid()}, which {doing}".encode())
+        yield fd
+    finally:
+        os.close(fd)
+
+
+SILENT_WAIT = 0.5
+"""Seconds that a wait for a lock says nothing."""
+
+
+def _holder(path: Path) -> str:
+    """Who holds a lock, as far as its file says it."""
+    with open_regular(path, own=True) as file:
+        said = plain(file.read(200).decode(errors="replace"))
+    return said or "another q1lab"

@@ -1,0 +1,1028 @@
+"""Every git act of q1lab, but for reading the learner's history (git_history.py).
+
+q1lab is a guest in the learner's repository. So: only named paths are committed (``git commit
+--only``), what the learner has staged or left unstaged stays as it is, hooks run, nothing is
+pushed, and git never prompts, opens an editor or a pager. Where git would do something a person did
+not mean (commit onto a half-done rebase, invent an identity), q1lab refuses with one line.
+
+One ``git status`` of the named paths tells all that is asked about them. GitPython's own index and
+commit objects are not used: they take staged work along and make up an author.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import expanded, os_reason, plain, read_bytes
+
+# What keeps git quiet. GIT_OPTIONAL_LOCKS: a look never rewrites the index. GPG_TTY: a passphrase
+# can't be asked for on the terminal; signing with an agent, or with a key that has none, works.
+_QUIET = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_EDITOR": "true",
+    "GIT_SEQUENCE_EDITOR": "true",
+    "GIT_PAGER": "cat",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_ASKPASS": "true",
+    "SSH_ASKPASS": "true",
+    "GPG_TTY": "",
+}
+# Set by a caller (a hook, a wrapper), these point git at another repository than the one on disk.
+_MISLEADING = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_NAMESPACE",
+)
+_NO_SETTINGS = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_COUNT": "0",
+    "GIT_CONFIG_PARAMETERS": "",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_DIR": ".",
+}
+"""For a repository of q1lab's own that reads the objects of another: nothing is set, run or
+fetched."""
+# Diffs and logs to read, whatever a person has set for their own eyes: colors, a viewer, a check
+# of signatures, which starts a program.
+_PLAIN_DIFF = (
+    *("-c", "diff.noprefix=false"),
+    *("-c", "diff.mnemonicPrefix=false"),
+    *("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"),
+)
+_DIFF = ("-c", "diff.autoRefreshIndex=false", *_PLAIN_DIFF)
+"""The same, without rewriting the index on the way."""
+_PLAIN_LOG = ("-c", "log.showRoot=true", "log", "--no-show-signature", "--no-color")
+
+_WHO = "\x01"
+"""What stands before an author's name and address in what ``git log`` prints here."""
+
+_LOCK_TRIES, _LOCK_PAUSE_S = 6, 0.25
+
+_GRACE = 2.0
+"""Seconds that git and its hooks get to end after TERM, before KILL."""
+
+_LOCKED = re.compile(r"Unable to create '([^']+\.lock)': File exists")
+
+_IN_PROGRESS = (
+    # file or folder in the git directory, what it means
+    ("rebase-merge", "a rebase"),
+    ("rebase-apply/applying", "an am (patches being applied)"),
+    ("rebase-apply", "a rebase"),
+    ("MERGE_HEAD", "a merge"),
+    ("CHERRY_PICK_HEAD", "a cherry-pick"),
+    ("REVERT_HEAD", "a revert"),
+    ("sequencer", "a cherry-pick or revert of several commits"),
+    ("BISECT_LOG", "a bisect"),
+)
+_SAME, _UNKNOWN, _UNTRACKED, _IGNORED, _UNMERGED = "..", "--", "??", "!!", "UU"
+"""How a path stands, beside the two letters that git status has for a change (index, work tree):
+as committed; unknown to git and not on disk; on disk only; the same, and ignored; in conflict."""
+
+
+class NoRepository(Problem):
+    """The folder is in no git repository. ``folder`` is where one could be made with ``init``."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder} is in no git repository: ",
+            next=f"give one with --repo PATH, or make one with `git init {folder}`",
+            file=folder,
+        )
+        self.folder = folder
+
+
+class NeedsYes(Problem):
+    """The act is possible, but a person must say yes first (``confirmed=True``, ``--yes``).
+
+    ``reasons`` are plain sentences; ``diff`` shows the learner's own edits that would be committed
+    with ours.
+    """
+
+    def __init__(self, reasons: Sequence[str], diff: str) -> None:
+        super().__init__(f"{'; '.join(reasons)}. Nothing was changed", next="--yes goes on")
+        self.reasons = tuple(reasons)
+        self.diff = diff
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where HEAD is: ``sha`` is None before the first commit, ``branch`` is None when HEAD is
+    detached."""
+
+    sha: str | None
+    branch: str | None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What ``Repository.check`` found before anything was written: HEAD, how each path stands,
+    which of them lag, and what each holds (None: no file)."""
+
+    head: Head
+    states: Mapping[str, str]
+    lagging: Sequence[str]
+    contents: Mapping[str, bytes | None]
+
+
+@dataclass(frozen=True)
+class CommitResult:
+    """What a commit did: ``files`` are the committed paths (relative, as git names them; those that
+    a hook added, too), ``notes`` sentences worth showing."""
+
+    committed: bool
+    sha: str | None
+    branch: str | None
+    files: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+class Repository:
+    """A git work tree. Make one with ``Repository.discover``."""
+
+    def __init__(self, root: Path, git_dir: Path, hooks: Path, superproject: str) -> None:
+        self.root = root
+        self.git_dir = git_dir
+        self._hooks = hooks
+        self._superproject = superproject
+
+    # ── finding
+
+    @classmethod
+    def discover(cls, path: Path | str = ".") -> Repository:
+        """The repository whose work tree holds ``path`` (a folder or a file, which need not exist
+        yet).
+
+        Raises NoRepository when there is none; Problem for a bare repository, a place inside
+        ``.git``, a folder that is gone, one that git does not trust, or a ``GIT_DIR`` and its like
+        in the environment.
+        """
+        _refuse_misleading()
+        given = expanded(path).absolute()
+        folder = given if given.is_dir() else given.parent
+        if not folder.is_dir():
+            raise Problem(
+                f"there is no folder {given}: ", next="check --repo, or the configured repository"
+            )
+        # rev-parse prints a flag that it doesn't know as it is: a line between the answers, which
+        # may be empty or hold line breaks
+        code, out, err = _run(
+            folder,
+            "rev-parse",
+            "--is-bare-repository",
+            "--is-inside-git-dir",
+            "--absolute-git-dir",
+            *("--next", "--git-path", "hooks"),
+            *("--next", "--show-superproject-working-tree"),
+            *("--next", "--show-toplevel"),
+        )
+        if not out:
+            if "not a git repository" in err:
+                raise NoRepository(folder)
+            raise Problem(f"git cannot use {folder}: {_first_line(err)}", FAILED, file=folder)
+        found, *places = [answer.removesuffix("\n") for answer in out.split("--next\n")]
+        bare, inside, git_dir = found.split("\n", 2)
+        if bare == "true":
+            raise Problem(
+                f"{git_dir} is a bare repository, without a work tree to write in: ",
+                next="clone it first",
+            )
+        if inside == "true":
+            raise Problem(
+                f"{folder} is inside git's own folder: ",
+                next="give the work tree with --repo",
+                file=folder,
+            )
+        if code != 0:
+            raise Problem(f"git cannot use {folder}: {_first_line(err)}", FAILED, file=folder)
+        hooks, superproject, top = places
+        return cls(Path(top), Path(git_dir), folder / hooks, superproject)
+
+    @classmethod
+    def around(cls, path: Path | str) -> Repository | None:
+        """As ``discover``, but None where there is none."""
+        try:
+            return cls.discover(path)
+        except NoRepository:
+            return None
+
+    # ── looking
+
+    def head(self) -> Head:
+        """The commit and branch that HEAD points at."""
+        return self._look([".git"])[0]  # a name that no commit has: git looks at no file
+
+    def added_by_me(self, pattern: str) -> tuple[str, ...]:
+        """The ``tracked`` files that this person's own commits added, wherever they were moved
+        since and by whom."""
+        me = self._me()
+        _, out, _ = self._git(
+            *_PLAIN_LOG,
+            "--reverse",
+            "-z",
+            "--name-status",
+            "--find-renames",
+            f"--format={_WHO}%an{_WHO}%ae",
+            "--",
+            _glob(pattern),
+        )
+        words = iter(filter(None, (word.lstrip("\n") for word in out.split("\0"))))
+        mine, added = False, set()
+        for word in words:
+            if word.startswith(_WHO):
+                mine = not me.isdisjoint(word.split(_WHO)[1:])
+            elif word == "A":
+                name = next(words)
+                added.discard(name)
+                added |= {name} if mine else set()
+            elif word[0] in "RC":
+                old, new = next(words), next(words)
+                added |= {new} if old in added else set()
+            else:
+                next(words)
+        return tuple(name for name in self.tracked(pattern) if name in added)
+
+    def is_mine_at_origin(self) -> bool:
+        """Whether this person has a commit at ``origin``, as far as this clone knows it: else it is
+        somebody else's project. So it is where nothing was ever fetched from or pushed to it."""
+        code, out, _ = self._git(*_PLAIN_LOG, "--remotes=origin", f"--format=%an{_WHO}%ae", "-z")
+        authors = set(filter(None, out.split("\0")))
+        me = self._me()
+        return code != 0 or not authors or any(not me.isdisjoint(w.split(_WHO)) for w in authors)
+
+    def _me(self) -> frozenset[str]:
+        """The name and the address that this person commits with here; empty where git knows
+        none."""
+        code, ident, _ = self._git("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT")
+        found = re.match(r"(.*) <(.*)>", ident)
+        return frozenset(found.groups()) if code == 0 and found else frozenset()
+
+    def holds(self, path: Path | str) -> bool:
+        """Whether the last commit has ``path`` as it is now."""
+        name = self._relative(Path(path))
+        return self._look([name])[1][name] == _SAME
+
+    def tracked(self, pattern: str) -> tuple[str, ...]:
+        """Tracked files whose name matches a git glob such as ``*.ipynb``, at any depth."""
+        return _names(self._must("ls-files", "-z", "--", f":(glob)**/{pattern}"))
+
+    def uncommitted(self) -> str:
+        """What tracked files hold that is not committed, as a patch; empty where nothing."""
+        return self._must(*_PLAIN_DIFF, "HEAD") if self.head().sha else ""
+
+    def versions(self, path: Path | str) -> Iterator[bytes]:
+        """The contents that ``path`` had in the commits of all branches, newest first, each
+        once."""
+        from q1lab.ground import git_history
+
+        return git_history.versions(self.root, self._relative(Path(path)))
+
+    def web_url(self) -> str | None:
+        """The address of ``origin`` for a browser, without credentials; None without a public
+        remote."""
+        code, out, _ = self._git("config", "--get", "remote.origin.url")
+        return _browsable(out.strip()) if code == 0 else None
+
+    # ── committing
+
+    def check(
+        self,
+        paths: Iterable[Path | str],
+        *,
+        confirmed: bool = False,
+        ours: Iterable[Path] = (),
+        dry_run: bool = False,
+    ) -> Checked:
+        """Look at ``paths`` before a document is written there; ``commit`` takes what is returned.
+        Changes nothing.
+
+        Raises Problem where they can't be committed, and NeedsYes where only a person's yes is
+        missing (``confirmed``): for edits of the learner's that are in no commit, a detached HEAD,
+        a submodule. ``ours`` are paths that hold q1lab's own text, though it was not committed.
+        ``dry_run``: no commit follows that would tell of conflicts and of what git ignores.
+        """
+        names = list(dict.fromkeys(self._relative(Path(path)) for path in paths))
+        if not names:
+            raise Problem("no file was named to commit")
+        self._refuse_operations()
+        for name in names:
+            self._refuse_path(name)
+        head, states = self._look(names)
+        if dry_run or _UNMERGED in states.values():
+            self._refuse_conflicts()
+        if dry_run or _IGNORED in states.values():
+            self._refuse_ignored(names)
+        reasons = []
+        if head.branch is None:
+            reasons.append(
+                "HEAD is detached, so the commit would belong to no branch (git switch BRANCH "
+                "first)"
+            )
+        if self._superproject:
+            reasons.append(
+                f"{self.root} is a submodule of {self._superproject}, "
+                "which would then show it as changed"
+            )
+        lagging = [name for name in names if self._lags(name, states[name])]
+        own = {self._relative(path) for path in ours}
+        mine = [
+            name
+            for name in names
+            if _is_mine(states[name], name in own) and not (name in own and name in lagging)
+        ]
+        # none: what git calls modified, and what differs in its line ends only
+        diffs = {
+            name: diff
+            for name in mine
+            if not confirmed and (diff := self._diff(name, states[name]))
+        }
+        reasons += [
+            f"{name} holds edits of yours that are not committed, and they would go along"
+            for name in diffs
+        ]
+        if reasons and not confirmed:
+            raise NeedsYes(reasons, "".join(diffs.values()))
+        return Checked(head, states, lagging, {name: self._content(name) for name in names})
+
+    def commit(self, checked: Checked, message: str) -> CommitResult:
+        """Commit the work-tree content of exactly the paths of ``check``. When nothing differs from
+        HEAD, nothing is committed and ``committed`` is False.
+
+        Raises Problem, with the index as it was to the byte, when git or a hook refuses.
+        """
+        if not message.strip() or "\0" in message:
+            raise Problem("a commit needs a message")
+        contents = {name: self._content(name) for name in checked.contents}
+        if gone := next((name for name, content in contents.items() if content is None), None):
+            raise Problem(f"there is no file {self.root / gone} to commit", file=self.root / gone)
+        if self._catch_up(checked.lagging):
+            raise self._locked_problem()
+        # What HEAD hasn't got is new; what stood as committed and is as it was is not looked at.
+        states = checked.states
+        known = [
+            name
+            for name, content in contents.items()
+            if not _is_new(states[name])
+            and (states[name] != _SAME or content != checked.contents[name])
+        ]
+        differ = self._differ(known) if known else []
+        names = [name for name in contents if _is_new(states[name]) or name in differ]
+        if not names:
+            note = "nothing to commit: the files are as in the last commit"
+            return CommitResult(False, checked.head.sha, checked.head.branch, (), (note,))
+        self._refuse_conflicts()
+        fresh = [name for name in names if states[name] in (_UNKNOWN, _UNTRACKED, "D.")]
+        return self._commit({name: contents[name] for name in names}, fresh, message, checked.head)
+
+    def _commit(
+        self, contents: Mapping[str, bytes | None], fresh: Sequence[str], message: str, old: Head
+    ) -> CommitResult:
+        """``fresh`` are names that the index hasn't got.
+
+        git commits from a copy of the index, which then catches up: whatever refuses, or is cut
+        off, there is nothing to take back.
+        """
+        import tempfile
+
+        names = list(contents)
+        self._wait_for_lock()
+        with tempfile.TemporaryDirectory(prefix="q1lab-index-") as folder:
+            index = Path(folder, "index")
+            with contextlib.suppress(FileNotFoundError):
+                # its time, too: git looks into a file that is as new as the index
+                shutil.copy2(self.git_dir / "index", index)
+            try:
+                code, out, err = self._commit_from(index, names, fresh, message)
+                notes = self._catch_up(names) if code == 0 else []
+            except BaseException:
+                with interrupts_wait():
+                    if self.head().sha != old.sha:
+                        self._catch_up(names)
+                raise
+        if code != 0 and self.head().sha == old.sha:
+            if fresh:
+                self._refuse_ignored(fresh)
+            raise self._refusal(out + err, contents)
+        if code != 0 and not self._is_in_head(names):
+            raise Problem(
+                f"another git committed in {self.root} meanwhile, so nothing of ours was",
+                FAILED,
+                next="try again",
+            )
+        if code != 0:
+            notes = [f"git reported after the commit: {_first_line(err)}"]
+        how = ("--root", "-r", "-z", "--name-only", "--no-renames")
+        sha, *files = _names(self._must("diff-tree", *how, "HEAD"))
+        extra = [name for name in files if name not in names]
+        staged = self._staged(extra, old) if extra else ()
+        if extra:
+            notes.append("a hook of this repository also committed: " + ", ".join(extra))
+        notes += [
+            f"{name} has staged edits of yours; "
+            "compare it with `git diff --cached` before you commit"
+            for name in staged
+        ]
+        notes += self._catch_up([name for name in extra if name not in staged])
+        notes += [f"a hook of this repository changed {name}" for name in self._touched(contents)]
+        return CommitResult(True, sha, old.branch, tuple(files), tuple(notes))
+
+    def _commit_from(
+        self, index: Path, names: Sequence[str], fresh: Sequence[str], message: str
+    ) -> tuple[int, str, str]:
+        """Commit these files, and no other that ``index`` holds."""
+        if fresh:  # a commit takes only what the index names
+            code, out, err = self._git("add", "-N", "--", *map(_literal, fresh), index=index)
+            if code != 0:
+                return code, out, err
+        return self._git(
+            *("-c", "user.useConfigOnly=true"),
+            *("commit", "--only", "--quiet", "--cleanup=whitespace", f"--message={message}"),
+            *("--", *map(_literal, names)),
+            index=index,
+        )
+
+    def _is_in_head(self, names: Sequence[str]) -> bool:
+        """Whether HEAD has these files as they are, so that it moved by our commit and not by
+        another's."""
+        states = self._look(names)[1]
+        self._catch_up([name for name in names if self._lags(name, states[name])])
+        return not any(_is_new(states[name]) for name in names) and not self._differ(names)
+
+    def _staged(self, names: Sequence[str], old: Head) -> tuple[str, ...]:
+        """Those of ``names``, which a hook committed, in which the learner had something staged. In
+        the others the index has to catch up, or the next commit would delete them again."""
+        base = old.sha or self._no_file()
+        how = (*_DIFF, "--cached", "--name-only", "-z", base)
+        return _names(self._must(*how, "--", *map(_literal, names)))
+
+    def _no_file(self) -> str:
+        """The tree of no file, which is what there is before the first commit."""
+        return self._must("hash-object", "-t", "tree", "/dev/null").strip()
+
+    def _lags(self, name: str, state: str) -> bool:
+        """Whether the index still has of ``name`` what was there before the last commit: it was cut
+        off before the index caught up."""
+        if state[0] not in "MD":
+            return False
+        code, _, _ = self._git("rev-parse", "--verify", "--quiet", "HEAD~")
+        base = "HEAD~" if code == 0 else self._no_file()
+        how = (*_DIFF, "--cached", "--quiet", base, "--", _literal(name))
+        return self._git(*how)[0] == 0
+
+    def _catch_up(self, names: Sequence[str]) -> list[str]:
+        """Give the index what HEAD has of these files; what to say where another git holds it."""
+        if not names:
+            return []
+        code, _, err = self._git("reset", "-q", "--", *map(_literal, names))
+        return [] if code == 0 else [f"the index could not catch up: {_first_line(err)}"]
+
+    def _refusal(self, output: str, contents: Mapping[str, bytes | None]) -> Problem:
+        """Why git refused, from its own words."""
+        text = output.strip()
+        low = text.lower()
+        if _LOCKED.search(text):
+            return self._locked_problem(text)
+        if "tell me who you are" in low or "auto-detection is disabled" in low:
+            return Problem(
+                "git does not know who you are, so nothing was committed: ",
+                next=(
+                    'git config --global user.name "Your Name"; '
+                    "git config --global user.email you@example.org"
+                ),
+            )
+        if "no space left" in low:
+            return Problem(
+                "the disk is full, so nothing was committed: ",
+                FAILED,
+                next="free some space and try again",
+            )
+        signing = ("gpg failed to sign", "failed to write commit object", "ssh-keygen")
+        if any(words in low for words in signing):
+            return Problem(
+                "git could not sign the commit (commit.gpgsign is set), so nothing was committed: ",
+                FAILED,
+                next="unlock your key and try again, or use --no-commit. "
+                f"git said: {_first_line(text)}",
+            )
+        touched = ", ".join(self._touched(contents))
+        tail = f" (the hook changed {touched})" if touched else ""
+        said = " / ".join(_lines(text)[-6:]) or "nothing"
+        kinds = ("pre-commit", "prepare-commit-msg", "commit-msg")
+        if hooks := [name for name in kinds if os.access(self._hooks / name, os.X_OK)]:
+            return Problem(
+                f"a hook of this repository ({' or '.join(hooks)}) refused the commit, so nothing "
+                f"was committed{tail}: ",
+                FAILED,
+                next=f"fix what it says, or use --no-commit. It said: {said}",
+            )
+        return Problem(
+            f"git could not commit, and nothing was changed{tail}. It said: {said}", FAILED
+        )
+
+    def _touched(self, contents: Mapping[str, bytes | None]) -> list[str]:
+        return [name for name, content in contents.items() if self._content(name) != content]
+
+    # ── what stands in the way
+
+    def _refuse_operations(self) -> None:
+        if not self.root.is_dir() or not self.git_dir.is_dir():
+            raise Problem(
+                f"the repository {self.root} is gone: ",
+                next="give another with --repo",
+                file=self.root,
+            )
+        for marker, what in _IN_PROGRESS:
+            if (self.git_dir / marker).exists():
+                raise Problem(
+                    f"{what} is in progress in {self.root}, and a commit now would land "
+                    "inside it: ",
+                    next="end it first (git status says how)",
+                    file=self.root,
+                )
+
+    def _refuse_path(self, name: str) -> None:
+        full = self.root / name
+        if any(part.lower() == ".git" for part in Path(name).parts):
+            raise Problem(f"{full} is inside git's own folder")
+        for above in reversed(Path(name).parents[:-1]):
+            if (self.root / above / ".git").exists():
+                raise Problem(
+                    f"{full} is in {above}, a repository of its own (a submodule, perhaps): ",
+                    next=f"give that with --repo {self.root / above}",
+                )
+        with contextlib.suppress(FileNotFoundError):
+            mode = full.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                raise Problem(
+                    f"{full} is a symbolic link: q1lab writes and commits plain files only"
+                )
+            if not stat.S_ISREG(mode):
+                raise Problem(f"{full} is not a plain file")
+
+    def _refuse_ignored(self, names: Sequence[str]) -> None:
+        code, out, _ = self._git("check-ignore", "-v", "--", *(f":(top){name}" for name in names))
+        if code == 0:
+            rule, _, name = out.splitlines()[0].rpartition("\t")
+            raise Problem(
+                f"git ignores {name.replace(':(top)', '', 1)} in {self.root} ({rule}): ",
+                next="take that rule out, choose another file, or use --no-commit",
+                file=self.root,
+            )
+
+    def _refuse_conflicts(self) -> None:
+        if self._must("ls-files", "--unmerged"):
+            raise Problem(
+                f"{self.root} has unresolved conflicts: ",
+                next="resolve them first (git status lists them)",
+                file=self.root,
+            )
+
+    def _wait_for_lock(self) -> None:
+        lock = self.git_dir / "index.lock"
+        for _ in range(_LOCK_TRIES):
+            if not lock.exists():
+                return
+            time.sleep(_LOCK_PAUSE_S)
+        raise self._locked_problem()
+
+    def _locked_problem(self, said: str = "") -> Problem:
+        named = _LOCKED.search(said)
+        lock = Path(named[1]) if named else self.git_dir / "index.lock"
+        age = ""
+        with contextlib.suppress(OSError):
+            age = f", {max(0, round(time.time() - lock.stat().st_mtime))} s old"
+        return Problem(
+            f"another git is at work: {lock}{age}. ",
+            FAILED,
+            next=(
+                "Try again when it is done; if no git runs, "
+                "it was left by a crash and you can remove it. Nothing was changed"
+            ),
+        )
+
+    # ── plumbing
+
+    def _look(self, names: Sequence[str]) -> tuple[Head, dict[str, str]]:
+        """HEAD, and how each of ``names`` stands (``_SAME`` and its like)."""
+        found = {name: _SAME if os.path.lexists(self.root / name) else _UNKNOWN for name in names}
+        out = self._must(
+            *("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "-z", "--no-renames"),
+            *("--untracked-files=all", "--ignored=matching", "--", *map(_literal, names)),
+        )
+        told: dict[str, str] = {}
+        for line in _names(out):
+            kind, _, rest = line.partition(" ")
+            if kind == "#":
+                key, _, value = rest.partition(" ")
+                told[key] = value
+            elif kind == "!":  # the file, or a folder above it
+                below = [name for name in names if f"{name}/".startswith(f"{rest.rstrip('/')}/")]
+                found.update(dict.fromkeys(below, _IGNORED))
+            elif kind == "?":
+                if found.get(rest) != "D.":  # after `git rm --cached` it is removed, and untracked
+                    found[rest] = _UNTRACKED
+            else:
+                fields = rest.split(" ", 9 if kind == "u" else 7)
+                found[fields[-1]] = _UNMERGED if kind == "u" else fields[0]
+        sha, branch = told.get("branch.oid"), told.get("branch.head")
+        head = Head(None if sha == "(initial)" else sha, None if branch == "(detached)" else branch)
+        return head, {name: found[name] for name in names}
+
+    def _diff(self, name: str, state: str) -> str:
+        """The unified diff of ``name`` from HEAD to the work tree, or to the index where the work
+        tree is back at HEAD. A new file is shown whole."""
+        if not _is_new(state):
+            text = self._must(*_DIFF, "HEAD", "--", _literal(name))
+        else:
+            text = self._git(*_DIFF, "--no-index", "--", "/dev/null", f"./{name}")[1]
+        return text or self._must(*_DIFF, "--cached", "--", _literal(name))
+
+    def _differ(self, names: Sequence[str]) -> list[str]:
+        """Those of ``names`` that HEAD has with another content, line ends of the settings left
+        out: only a diff that counts lines looks into the files."""
+        out = self._must(*_DIFF, "--numstat", "-z", "HEAD", "--", *map(_literal, names))
+        return [record.split("\t", 2)[2] for record in _names(out)]
+
+    def _content(self, name: str) -> bytes | None:
+        with contextlib.suppress(FileNotFoundError):
+            return read_bytes(self.root / name)
+        return None
+
+    def _relative(self, path: Path) -> str:
+        """``path`` as git names it from the root; relative paths start at the root. Problem when
+        outside."""
+        full = path if path.is_absolute() else self.root / path
+        root = self.root.resolve()
+        resolved = full.parent.resolve() / full.name
+        if full.name in ("", "..") or resolved == root or not resolved.is_relative_to(root):
+            raise Problem(
+                f"{path} is not a file inside the repository {self.root}: "
+                "nothing outside it is written",
+                file=path,
+            )
+        return resolved.relative_to(root).as_posix()
+
+    def _must(self, *arguments: str) -> str:
+        code, out, err = self._git(*arguments)
+        if code != 0:
+            if _LOCKED.search(err):
+                raise self._locked_problem(err)
+            raise Problem(
+                f"git failed in {self.root}: {_first_line(err or out)}", FAILED, file=self.root
+            )
+        return out
+
+    def _git(self, *arguments: str, index: Path | None = None) -> tuple[int, str, str]:
+        """git in the work tree; ``index`` is used in place of the repository's own."""
+        settings = {} if index is None else {"GIT_INDEX_FILE": str(index)}
+        return _run(self.root, *arguments, settings=settings)
+
+
+@dataclass(frozen=True)
+class ForeignCommits:
+    """The commits around a folder, in a repository that somebody else may have set up. ``place`` is
+    the folder below the work tree, ``bare`` a repository of q1lab's own that reads the objects."""
+
+    place: Path
+    bare: Path
+
+    @classmethod
+    @contextlib.contextmanager
+    def around(cls, folder: Path) -> Iterator[ForeignCommits | None]:
+        """For a block, those of the repository that holds ``folder``; None where there is none.
+
+        Its settings can name programs for much of what git does (signatures, missing objects, looks
+        at the work tree), and nothing switches them all off. So git never works in it: a fresh
+        repository without settings borrows its objects, and has refs to the same commits. Problem
+        where its refs can't be read.
+        """
+        import tempfile
+
+        _refuse_misleading()
+        found = _git_folders(folder)
+        if found is None:
+            yield None
+            return
+        root, *git_dirs = found
+        objects = git_dirs[-1] / "objects"
+        with tempfile.TemporaryDirectory(prefix="q1lab-commits-") as name:
+            bare = Path(name)
+            try:
+                tips = _tips(git_dirs)
+                form = "sha256" if any(len(tip) == 64 for tip in tips) else "sha1"
+                one = cls(folder.resolve().relative_to(root), bare)
+                one._must("init", "--bare", "-q", "--template=", f"--object-format={form}")
+                refs = "".join(f"{tip} refs/tips/{n}\n" for n, tip in enumerate(tips))
+                (bare / "packed-refs").write_text(refs)
+                # quoted as C does: the name of a folder may hold anything
+                path = re.sub(rb'(["\\\\])', rb"\\\1", os.fsencode(objects)).replace(b"\n", rb"\n")
+                (bare / "objects" / "info").mkdir(exist_ok=True)
+                (bare / "objects" / "info" / "alternates").write_bytes(b'"%s"\n' % path)
+                shallow = git_dirs[-1] / "shallow"  # commits whose parents it hasn't got
+                if shallow.exists():
+                    (bare / "shallow").write_text("".join(f"{sha}\n" for sha in _shas(shallow)))
+            except OSError as error:
+                raise Problem(f"cannot read {git_dirs[-1]}: {os_reason(error)}", FAILED) from None
+            yield one
+
+    def saying(self, words: str) -> list[tuple[str, str]]:
+        """(name, message) of the commits of all branches whose message holds ``words``, newest
+        first."""
+        how = ("--ignore-missing", "--all", "--fixed-strings", f"--grep={words}", "-z")
+        said = self._must("log", "--format=%H%n%B", *how).split("\0")
+        found = (one.partition("\n") for one in said if one)
+        return [(name, message) for name, _, message in found]
+
+    def content_at(self, commit: str, name: str) -> bytes | None:
+        """What a commit has of a file in the folder; None where it has nothing there. Problem where
+        the repository lacks it, as a partial clone does."""
+        path = (self.place / name).as_posix()
+        listed = self._must("ls-tree", "-z", commit, "--", path)
+        entry = re.match("[0-7]+ blob ([0-9a-f]+)\t", listed)
+        return None if entry is None else os.fsencode(self._must("cat-file", "blob", entry[1]))
+
+    def _must(self, *arguments: str) -> str:
+        code, out, err = _run(self.bare, *arguments, settings=_NO_SETTINGS)
+        if code != 0:
+            raise Problem(f"git cannot read them: {_first_line(err)}", FAILED)
+        return out
+
+
+def _git_folders(folder: Path) -> tuple[Path, Path, Path] | None:
+    """(work tree, its git folder, that of all its work trees) around ``folder``, as git finds
+    them."""
+    here = folder.resolve()
+    for root in (here, *here.parents):
+        git_dir = root / ".git"
+        with contextlib.suppress(OSError, ValueError):
+            if git_dir.is_file():  # of a further work tree, or of a submodule
+                git_dir = root / _line_of(git_dir).removeprefix("gitdir:").strip()
+            shared = git_dir / "commondir"
+            common = git_dir / _line_of(shared) if shared.is_file() else git_dir
+            if (git_dir / "HEAD").exists() and (common / "objects").is_dir():
+                return root, git_dir.resolve(), common.resolve()
+    return None
+
+
+def _line_of(file: Path) -> str:
+    return os.fsdecode(read_bytes(file, 1 << 16)).strip()
+
+
+def _tips(git_dirs: Iterable[Path]) -> list[str]:
+    """The commits, each once, that HEAD and all refs in these git folders name."""
+    tips: dict[str, None] = {}
+    for folder in dict.fromkeys(git_dirs):
+        if (folder / "reftable").is_dir():
+            raise Problem(
+                f"{folder} keeps its refs as a reftable, which q1lab does not read", file=folder
+            )
+        below = (Path(at, name) for at, _, names in os.walk(folder / "refs") for name in names)
+        for file in (folder / "HEAD", folder / "packed-refs", *below):
+            if file.is_file() and not file.is_symlink():
+                tips |= dict.fromkeys(_shas(file))
+    return list(tips)
+
+
+def _shas(file: Path) -> list[str]:
+    """The hashes with which lines of a file begin."""
+    text = os.fsdecode(read_bytes(file))
+    return re.findall(r"(?m)^((?:[0-9a-f]{24})?[0-9a-f]{40})\b", text)
+
+
+def _refuse_misleading() -> None:
+    if misleading := next((name for name in _MISLEADING if os.environ.get(name)), None):
+        raise Problem(
+            f"{misleading} is set, so git would work on another repository: ",
+            next="unset it and try again",
+        )
+
+
+def init(path: Path | str) -> Repository:
+    """Make a new repository in ``path`` (the last folder may be new), never inside or around
+    another one."""
+    folder = expanded(path).absolute()
+    if folder.exists() and not folder.is_dir():
+        raise Problem(f"{folder} is not a folder", file=folder)
+    above = [found.root] if (found := Repository.around(folder)) else []
+    for parent in folder.resolve().parents:  # git itself stops looking where a file system ends
+        if (parent / ".git" / "HEAD").exists() or (parent / ".git").is_file():
+            above.append(parent)
+    if above:
+        raise Problem(
+            f"{folder} is already in the repository {above[0]}: "
+            "q1lab does not put one inside another",
+            file=folder,
+        )
+    if folder.resolve() in (Path.home().resolve(), Path(folder.anchor)):
+        raise Problem(
+            f"{folder} holds everything you have: ",
+            next="make a folder for this work and give that",
+            file=folder,
+        )
+    if below := sorted(child.parent.name for child in folder.glob("*/.git")):
+        raise Problem(
+            f"{folder} holds repositories ({', '.join(below[:3])}): ",
+            next="give one of them with --repo",
+            file=folder,
+        )
+    created = not folder.exists()
+    folder.mkdir(exist_ok=True)
+    code, out, err = _run(folder, "init", "-q")
+    if code != 0:
+        if created:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise Problem(
+            f"git init failed in {folder}: {_first_line(err or out)}", FAILED, file=folder
+        )
+    return Repository.discover(folder)
+
+
+def merge_file(
+    ours: bytes,
+    base: bytes,
+    theirs: bytes,
+    names: tuple[str, str, str] = ("ours", "base", "theirs"),
+) -> tuple[bytes, int]:
+    """``base`` → ``theirs`` applied to ``ours``, three ways: (the result, how many conflicts it
+    has).
+
+    Conflicts stand in the result between git's markers, under ``names``. Works without any
+    repository.
+    """
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="q1lab-merge-") as folder:
+        files = [Path(folder) / name for name in ("ours", "base", "theirs")]
+        for file, content in zip(files, (ours, base, theirs), strict=True):
+            file.write_bytes(content)
+        labels = [part for name in names for part in ("-L", name)]
+        code, _, err = _run(
+            Path(folder), "merge-file", "-q", *labels, *(file.name for file in files)
+        )
+        if not 0 <= code < 128:  # otherwise the number of conflicts, 127 at most
+            raise Problem(
+                f"git could not merge {names[2]} into {names[0]}: {_first_line(err)}", FAILED
+            )
+        return files[0].read_bytes(), code
+
+
+def _run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tuple[int, str, str]:
+    """Run git in ``folder``; (status, stdout, stderr). No prompt, editor, pager or optional lock.
+    ``settings`` are further variables of its environment.
+
+    When it is interrupted, git and its hooks have ended before the exception goes on: nothing
+    below may still commit what the caller takes back.
+    """
+    started: subprocess.Popen[bytes] | None = None
+    try:
+        with interrupts_wait():
+            started = subprocess.Popen(
+                ["git", *arguments],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, **_QUIET, **settings},
+                # no controlling terminal: nothing below git can ask on it either
+                start_new_session=True,
+            )
+        out, err = started.communicate()
+    except FileNotFoundError as error:
+        if not folder.is_dir():
+            raise Problem(f"there is no folder {folder} any more", FAILED) from error
+        raise Problem(
+            "git is not installed, or not on PATH", FAILED, next="install it, or use --no-commit"
+        ) from error
+    except ValueError as error:  # a NUL byte in an argument
+        raise Problem(f"git cannot take this name or message: {error}") from error
+    except BaseException:
+        if started is not None:
+            _end_group(started)
+        raise
+    return started.returncode, os.fsdecode(out), os.fsdecode(err)
+
+
+_held: list[int] | None = None
+"""The Ctrl-C's that wait; None where none has to."""
+
+
+@contextlib.contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """For a block, Ctrl-C is held back to its end: between the start of a process and the moment
+    its number is known, nobody could end it, and what is put back is put back whole. One inside
+    another is a part of that one."""
+    global _held
+    if _held is not None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held = _held = []
+    before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    try:
+        yield
+    finally:
+        _held = None
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+    if held:
+        raise KeyboardInterrupt
+
+
+def _end_group(child: subprocess.Popen[bytes]) -> None:
+    """End git and all that it started in its session, and wait until none of it lives: TERM, on
+    which git removes its locks; KILL after a moment, or at the next Ctrl-C."""
+    with contextlib.suppress(ProcessLookupError, KeyboardInterrupt):
+        os.killpg(child.pid, signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE
+        while time.monotonic() < deadline:
+            child.poll()
+            os.killpg(child.pid, 0)  # as long as any of the group is left
+            time.sleep(0.01)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    for stream in (child.stdout, child.stderr):
+        if stream is not None:
+            stream.close()
+    child.wait()
+
+
+def _is_new(state: str) -> bool:
+    """Whether HEAD hasn't got a path."""
+    return state in (_UNKNOWN, _UNTRACKED, _IGNORED, ".A") or state[0] == "A"
+
+
+def _is_mine(state: str, own: bool) -> bool:
+    """Whether a path holds, on disk or staged, what is the learner's and in no commit. ``own``: on
+    disk is q1lab's own text; then only what is staged beside it can be theirs."""
+    if state in (_SAME, _UNKNOWN, _IGNORED):
+        return False
+    return not own or state[0] == "D" or (state[0] not in ".?" and state[1] != ".")
+
+
+def _literal(name: str) -> str:
+    """A pathspec that means exactly this name, whatever it holds."""
+    return f":(top,literal){name}"
+
+
+def _names(out: str) -> tuple[str, ...]:
+    """What git wrote with -z, one by one."""
+    return tuple(filter(None, out.split("\0")))
+
+
+def _glob(pattern: str) -> str:
+    """A pathspec that means the files whose name matches, at any depth."""
+    return f":(glob)**/{pattern}"
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in plain(text).splitlines() if line.strip()]
+
+
+def _first_line(text: str) -> str:
+    lines = _lines(text) or ["no reason"]
+    chosen = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[0])
+    return chosen.removeprefix("fatal: ").removeprefix("error: ")
+
+
+def _browsable(url: str) -> str | None:
+    """``git@host:a/b.git`` and its kin as ``https://host/a/b``, credentials dropped; None for a
+    path."""
+    from urllib.parse import urlsplit
+
+    scp = re.fullmatch(r"(?:[^@/]+@)?([\w.-]+\.\w+):(?!/)(.+)", url)
+    if scp:
+        return f"https://{scp[1]}/{scp[2].removesuffix('.git')}"
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # http://[::1
+        return None
+    if parts.scheme not in ("http", "https", "ssh", "git") or not parts.hostname:
+        return None
+    return f"https://{parts.hostname}{parts.path.removesuffix('.git')}"
+
+
+def state_of(folder: Path, dirty: Callable[[Repository], bool]) -> dict[str, Any] | None:
+    """The git repository that a folder lies in, its commit, and whether it is ``dirty``."""
+    try:
+        repo = Repository.discover(folder)
+        return {"path": str(repo.root), "commit": repo.head().sha, "dirty": dirty(repo)}
+    except Problem:
+        return None

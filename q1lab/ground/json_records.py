@@ -1,0 +1,262 @@
+"""Frozen dataclasses to JSON and back: a field's annotation says what a file may hold.
+
+A record may come from another machine or another person, or from a bad disk. ``load`` checks all
+of it, so nothing behind it has to ask again; what is wrong is a ValueError that names the place:
+``arms.baseline.n_params is a text, not a whole number``. ``Annotated[int, whole(1, 1025)]`` is a
+field with a rule. Unknown fields are left out, so that a newer file still opens.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import types
+from collections.abc import Callable, Hashable, Mapping
+from enum import Enum
+from functools import cache
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
+from typing import get_type_hints as hints_of
+
+from q1lab.ground.files import plain
+
+T = TypeVar("T")
+Rule = Callable[[Any], Any]
+"""Returns the value to use, or raises ValueError with what is wrong, in words."""
+
+LARGEST = 1 << 53
+"""Whole numbers from here on are none: other programs read JSON's numbers as floats."""
+
+MOST_VALUES, DEEPEST = 20_000, 8
+"""How much JSON a field that holds anything may have: values, and levels of nesting."""
+
+WORDS = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "an object",
+    list: "a list",
+}
+
+
+def dump(record: Any) -> Any:
+    """A record in JSON's own types, without the fields that have their default; a number that isn't
+    finite is null."""
+    if dataclasses.is_dataclass(record):
+        values = ((each, getattr(record, each.name)) for each in dataclasses.fields(record))
+        return {key_of(each): dump(value) for each, value in values if not _is_default(each, value)}
+    if isinstance(record, Mapping):
+        return {str(key): dump(value) for key, value in record.items()}
+    if isinstance(record, list | tuple):
+        return [dump(item) for item in record]
+    return None if isinstance(record, float) and not math.isfinite(record) else record
+
+
+def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
+    if field.default_factory is not dataclasses.MISSING:
+        return bool(value == field.default_factory())
+    return field.default is not dataclasses.MISSING and bool(value == field.default)
+
+
+def load(kind: type[T], value: Any, where: str = "", **given: Any) -> T:
+    """``value`` (of JSON's types) as a ``kind``; a record's fields that are ``given`` are taken as
+    they are."""
+    if given:
+        return cast("T", _record(cast("type[Any]", kind), value, where, given))
+    return cast("T", _load(kind, value, where))
+
+
+def _load(kind: Any, value: Any, where: str) -> Any:
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        found = _load(args[0], value, where)
+        for rule in args[1:]:
+            try:
+                found = rule(found)
+            except ValueError as error:
+                raise ValueError(f"{where} {error}") from None
+        return found
+    if origin in (Union, types.UnionType):
+        if value is None and types.NoneType in args:
+            return None
+        return _load(next(arg for arg in args if arg is not types.NoneType), value, where)
+    if kind is Any:
+        return anything(value, where)
+    if dataclasses.is_dataclass(kind):
+        return _record(cast("type[Any]", kind), value, where)
+    if origin is Literal:
+        if value not in args:
+            raise ValueError(f"{where} is {str(value)[:60]!r}; it is one of {', '.join(args)}")
+        return value
+    if origin is tuple and len(args) > 1 and args[1] is not Ellipsis:
+        _check(list, value, where)
+        if len(value) != len(args):
+            raise ValueError(f"{where} holds {len(value)} items, not {len(args)}")
+        items = zip(args, value, strict=True)
+        return tuple(_load(each, item, f"{where}[{n}]") for n, (each, item) in enumerate(items))
+    if origin in (tuple, list):
+        _check(list, value, where)
+        return origin(_load(args[0], item, f"{where}[{n}]") for n, item in enumerate(value))
+    if origin in (dict, Mapping):
+        _check(dict, value, where)
+        return {
+            _key(args[0], key, where): _load(args[1], item, f"{where}.{storable(key)[:60]}")
+            for key, item in value.items()
+        }
+    if kind is float:
+        return _number(value, where)
+    if issubclass(kind, Enum):
+        return kind(value)
+    _check(kind, value, where)
+    if kind is int and not abs(value) < LARGEST << 10:
+        raise ValueError(f"{where} is out of range")
+    return storable(value) if kind is str else value
+
+
+def _key(kind: Any, key: str, where: str) -> Any:
+    """A key of an object; JSON writes a whole number as a text."""
+    if kind is int and re.fullmatch("-?[0-9]+", key):
+        return int(key)
+    return _load(kind, key, where)
+
+
+def _record(kind: type[Any], value: Any, where: str, given: Mapping[str, Any] = {}) -> Any:
+    _check(dict, value, where)
+    made = dict(given)
+    for field, hint in _fields(cast("Hashable", kind)):
+        key = key_of(field)
+        at = f"{where}.{key}" if where else key
+        if field.name in given:
+            continue
+        if key in value:
+            made[field.name] = _load(hint, value[key], at)
+        elif field.default is field.default_factory is dataclasses.MISSING:
+            raise ValueError(f"{at} is missing")
+    try:
+        return kind(**made)
+    except ValueError as error:  # what its parts must be to each other
+        raise ValueError(f"{where} {error}".strip()) from None
+
+
+def stored_as(key: str) -> Mapping[str, str]:
+    """The metadata of a dataclass field that a file holds under another name than the code."""
+    return {"key": key}
+
+
+def key_of(field: dataclasses.Field[Any]) -> str:
+    """The name under which a file holds this field."""
+    return str(field.metadata.get("key", field.name))
+
+
+@cache
+def _fields(kind: Any) -> tuple[tuple[dataclasses.Field[Any], Any], ...]:
+    hints = hints_of(kind, include_extras=True)
+    return tuple((field, hints[field.name]) for field in dataclasses.fields(kind))
+
+
+def _check(kind: type, value: Any, where: str) -> None:
+    if type(value) is not kind:
+        raise ValueError(f"{where or 'it'} is {_kind(value)}, not {WORDS[kind]}")
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else WORDS.get(type(value), type(value).__name__)
+
+
+def _number(value: Any, where: str) -> float:
+    """A finite number that leaves room to compute with; a whole one stays whole."""
+    if type(value) not in (int, float):
+        raise ValueError(f"{where} is {_kind(value)}, not a number")
+    if not abs(value) < 1e100:  # nor NaN; an int may be too large for a float
+        raise ValueError(f"{where} is not a finite number")
+    return cast("float", value)
+
+
+def anything(value: Any, where: str = "it") -> Any:
+    """Any JSON of a bounded size: objects, lists, texts, finite numbers, true, false and null."""
+    left = MOST_VALUES
+
+    def copy(item: Any, depth: int) -> Any:
+        nonlocal left
+        left -= 1
+        if depth > DEEPEST or left < 0:
+            raise ValueError(f"{where} holds too much")
+        if isinstance(item, dict):
+            return {copy(str(key), depth): copy(each, depth + 1) for key, each in item.items()}
+        if isinstance(item, list):
+            return [copy(each, depth + 1) for each in item]
+        if isinstance(item, str):
+            if len(item) > 200_000:
+                raise ValueError(f"{where} holds a text that is too long")
+            return storable(item)
+        if item is None or isinstance(item, bool):
+            return item
+        if isinstance(item, int) and abs(item) < 1 << 63:
+            return item
+        return _number(item, where)
+
+    return copy(value, 0)
+
+
+def storable(text: str) -> str:
+    """Without escape sequences, and without halves of characters (they can't be written)."""
+    return plain(text).encode(errors="replace").decode()
+
+
+# ── rules
+
+
+def whole(least: int = 0, below: int = LARGEST) -> Rule:
+    """A whole number from ``least`` up, smaller than ``below``."""
+
+    def rule(value: int) -> int:
+        if not least <= value < below:
+            raise ValueError(f"is out of range ({least:,} to {below - 1:,})")
+        return value
+
+    return rule
+
+
+def text(most: int, pattern: str | None = None) -> Rule:
+    """Text of at most ``most`` characters, in one line, matching ``pattern`` in whole."""
+
+    def rule(value: str) -> str:
+        if len(value) > most:
+            raise ValueError(f"has {len(value):,} characters, {most:,} at most")
+        if pattern is not None and not re.fullmatch(pattern, value):
+            raise ValueError(f"is {value[:60]!r}")
+        return value.replace("\n", " ")
+
+    return rule
+
+
+def one_of(*words: str) -> Rule:
+    """One of these words."""
+
+    def rule(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"is {value[:60]!r}; it is one of {', '.join(words)}")
+        return value
+
+    return rule
+
+
+def inside(value: str) -> str:
+    """The name of a file inside the folder; it never leads elsewhere. Empty: there is none."""
+    parts = PurePath(value)
+    if len(value) > 1000 or parts.is_absolute() or ".." in parts.parts or "\0" in value:
+        raise ValueError(f"names a file outside its folder: {value[:60]!r}")
+    return value
+
+
+def at_most(most: int) -> Rule:
+    """A list or an object of at most ``most`` items."""
+
+    def rule(value: Any) -> Any:
+        if len(value) > most:
+            raise ValueError(f"holds {len(value):,} items, {most:,} at most")
+        return value
+
+    return rule

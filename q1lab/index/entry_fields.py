@@ -1,0 +1,165 @@
+"""Which fields each kind of entry has: what makes sense of a line of the journal, in one place.
+
+A line's hash says that it is as it was written, not that its writer knew what to write. Behind
+``checked`` nothing has to ask again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, NotRequired, get_args, get_origin
+
+from q1lab.ground import json_records
+from q1lab.ground.command_table import ACTS
+from q1lab.ground.json_records import LARGEST, one_of, whole
+from q1lab.index.journal import Body
+
+Text = str | None
+Count = Annotated[int, whole()]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a plan's line needs of it; study/studies.py reads the rest."""
+
+    id: str
+    created: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    words: str
+    since: str
+
+
+@dataclass(frozen=True)
+class Data:
+    corpus: str
+    words: str
+    vocab: Count
+
+
+def _computable(value: Any) -> Any:
+    """JSON without a whole number that is too large for a float."""
+    left = [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, dict | list):
+            left += item.values() if isinstance(item, dict) else item
+        elif type(item) is int and abs(item) >= LARGEST:
+            raise ValueError("holds a number that is out of range")
+    return value
+
+
+Number = Annotated[float, _computable]
+
+
+PATHS = ("path", "file", "into", "base", "location")
+"""Fields that may name a file."""
+ANY_ACT = {"at": str, "who": NotRequired[str]}
+WEEK = {"week": str}
+VARIANT = {**WEEK, "variant": str}
+STEP = {**WEEK, "step": str}
+
+FIELDS: Mapping[str, Mapping[str, Any]] = {
+    "tick": {**STEP, "done": bool},
+    "answer": {**STEP, "text": Text},
+    "recall": {**STEP, "right": bool},
+    "time": {**WEEK, "seconds": dict[str, Number], "entry": Count},
+    "choose": {**VARIANT, "shared": list[str]},
+    "file": {**VARIANT, "file": str, "base": Text},
+    "hint": {**VARIANT, "stage": Count},
+    "reference": VARIANT,
+    "predict": {
+        **VARIANT,
+        "direction": Annotated[str, one_of("lower", "higher", "same")],
+        "size": Number,
+        "matters": Number,
+        "confidence": Number,
+        "reasoning": str,
+    },
+    "lock": {**VARIANT, "by": str},
+    "check": {**VARIANT, "file": str, "sha256": str},
+    "merge": {**WEEK, "file": str, "into": str, "commit": Text},
+    "document": {**VARIANT, "path": str, "committed": bool, "prediction": int | None},
+    "look": {**VARIANT, "command": str, "what": str},
+    "kpi": {"name": str, "target": Number | None, "actual": Number | None},
+    "paper": {
+        "title": str,
+        "was": NotRequired[Text],
+        "link": NotRequired[Text],
+        "week": NotRequired[Text],
+        "depth": NotRequired[Text],
+        "notes": NotRequired[Text],
+    },
+    "read": {"title": str, "depth": Text, "notes": Text},
+    "artifact": {
+        "kind": str,
+        "title": str,
+        "location": NotRequired[Text],
+        "week": NotRequired[Text],
+        "removed": NotRequired[bool],
+    },
+    "post": {**WEEK, "title": str, "path": Text},
+    "publish": {**WEEK, "url": str, "title": str},
+    "share": {**WEEK, "channel": str, "url": Text},
+    "begin": {"plan": Plan | None, "declares": NotRequired[dict | None]},
+    "gate": {"study": str, "created": str, "kept": bool, "facts": dict},
+    "delete": {"study": str, "plan": Plan | None, "runs": Annotated[dict, _computable]},
+    "label": {"study": str, "note": str, "tags": list[str]},
+    "setting": {"key": str, "value": Any},
+}
+"""The kind of each field of each act, as json_records.py reads kinds; NotRequired: it may be
+missing."""
+
+WRITTEN = {**WEEK, "path": str, "commit": NotRequired[Text]}
+"""The same of an act that is noted as having written its document (`is_document`)."""
+
+SETTINGS: Mapping[str, Any] = {
+    "data": Data,
+    "recall": dict[str, str],
+    "offered": dict[str, Number],
+    "timer": Count,
+    "empty": Count,
+    "evidence": dict[str, Evidence],
+}
+"""The kind of each setting that is read, by the part of its key before the first colon."""
+
+OWN_SETTINGS = MARK, FOLDED, UNREAD, LOST = "journal", "folded", "unread", "lost"
+"""Settings that the index keeps of itself, which no entry has: how far the journal is folded into
+the tables, on which day (UTC) all of it was, how many of its lines could not be read, and in a copy
+what the journal had lost (lost_lines.py)."""
+
+
+def is_document(act: str) -> bool:
+    """Whether an entry of this kind says that a document of the week was written."""
+    return act not in FIELDS and act in ACTS and bool(ACTS[act].commits)
+
+
+def checked(body: Body) -> bool:
+    """Whether this version knows the act. ValueError, naming the field, for one that makes no
+    sense."""
+    act = str(body.get("act", ""))
+    fields = WRITTEN if is_document(act) else FIELDS.get(act)
+    if fields is None:
+        return False
+    for name, kind in {**ANY_ACT, **fields}.items():
+        if name in body:
+            kind = get_args(kind)[0] if get_origin(kind) is NotRequired else kind
+            json_records.load(kind, body[name], name)
+        elif get_origin(kind) is not NotRequired:
+            raise ValueError(f"{name} is missing")
+    if any("\0" in str(body.get(name)) for name in PATHS):
+        raise ValueError("no file can have this name")
+    if body["act"] == "setting":
+        _check_setting(body["key"], body["value"])
+    return True
+
+
+def _check_setting(key: str, value: Any) -> None:
+    name = key.partition(":")[0]
+    if name in OWN_SETTINGS:
+        raise ValueError(f"{name} is the index's own")
+    if name in SETTINGS:
+        json_records.load(SETTINGS[name], value, name)

@@ -1,0 +1,403 @@
+"""Runs come in from files: the events that trainers append are folded into rows.
+
+A run's rows and its place in the file move in one transaction, so two viewers at once are harmless,
+and a kill at any moment repeats nothing and loses nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import not_a_file, size_of
+from q1lab.index.store import Row, Store
+from q1lab.study import studies
+from q1lab.study.events import Event, exit_of, own_names, read_new, reported, up_to_the_end
+from q1lab.study.liveness import is_alive
+from q1lab.study.metric import Metric
+from q1lab.study.run_states import ENDED, State
+from q1lab.study.studies import Study, run_name
+
+FIRST: dict[str, Any] = {
+    "state": str(State.QUEUED),
+    "attempt": 0,
+    "iter": 0,
+    "train_loss": None,
+    "val_loss": None,
+    "eval_loss": None,
+    "tokens_per_s": None,
+    "seconds": 0.0,
+    "started": None,
+    "ended": None,
+    "message": None,
+    "reused_from": None,
+}
+"""A run before its first event: the columns that ``fold`` changes."""
+
+GONE = "the process ended without saying why (killed, or out of memory?)"
+
+
+STEP = 0.7
+"""Seconds after which what was taken in is committed: a kill loses no more than that, and another
+viewer waits no longer."""
+
+LARGE = 32 << 20
+"""Bytes of new events up to which a study among others is committed as a whole."""
+
+
+class Looked(NamedTuple):
+    """How far a look at all studies has come."""
+
+    studies: int
+    of: int
+    taken: int
+    """Bytes of events taken in."""
+
+    @property
+    def is_whole(self) -> bool:
+        return self.studies >= self.of
+
+    @property
+    def words(self) -> str:
+        read = f"{self.taken / 1e6:,.0f} MB of events"
+        if self.of == 1:
+            return read
+        more = f", {read}" if self.taken >= 1e6 else ""
+        return f"{self.studies:,} of {self.of:,} studies{more}"
+
+
+Tell = Callable[[Looked], object]
+"""Told after each step, when it is committed, and at the end. Where it answers ``ENOUGH``, the look
+ends there, and the next one goes on."""
+
+ENOUGH = "enough"
+
+# ── studies
+
+
+def take_in_all(store: Store, tell: Tell | None = None) -> dict[str, str]:
+    """Bring the index up to date with every study on disk that isn't settled in it yet; returns why
+    those that can't be read can't, by id.
+
+    It costs a look at each plan's time of change, and more only for what is new or not over. Many
+    studies are committed together, in steps.
+    """
+    tell = tell or store.tell
+    store.follow_the_file()
+    now = studies.stamps()
+    if now is None:  # nobody can look now
+        return {}
+    known = {row["id"]: row["stamp"] for row in store.db.execute("SELECT id, stamp FROM studies")}
+    gone = [study_id for study_id in known if study_id not in now]
+    if gone:
+        with store.write() as db:
+            db.executemany("DELETE FROM studies WHERE id = ?", [(study_id,) for study_id in gone])
+    # (the condition is that of the index on runs, so that it is used)
+    unfinished = {
+        row["study_id"]
+        for row in store.db.execute(
+            "SELECT DISTINCT study_id FROM runs WHERE state NOT IN ('finished', 'diverged')"
+        )
+    }
+    queue = studies.in_order(
+        study_id
+        for study_id, stamp in now.items()
+        if study_id in unfinished or known.get(study_id) != stamp
+    )
+    unreadable: dict[str, str] = {}
+    looked = taken = 0
+
+    def news() -> Iterator[News]:
+        nonlocal looked
+        for study_id in queue:
+            looked += 1
+            try:
+                study = studies.load(study_id)
+            except Problem as problem:
+                unreadable[study_id] = str(problem)
+                continue
+            rows = store.runs(study_id)
+            if known.get(study_id) != now[study_id] or not _is_sound(study, rows):
+                yield study, None
+                rows = store.runs(study_id)
+            yield from _grown(study, rows)
+
+    def step(read: int, under_way: bool) -> bool:
+        nonlocal taken
+        taken += read
+        return tell is not None and tell(Looked(looked - under_way, len(queue), taken)) == ENOUGH
+
+    _work_off(store, news(), step, LARGE)
+    return unreadable
+
+
+def take_in(store: Store, study: Study, *, whole: bool = True) -> int | None:
+    """Take a study's new events into the tables; returns how many there were, None where whoever is
+    told of long looks left some for the next one.
+
+    ``whole`` also looks at the plan and at the runs that have ended. Without it the look costs what
+    can have changed since a whole one.
+    """
+    store.follow_the_file()
+    if whole:
+        study = _take_in_plan(store, study)
+    rows = store.runs(study.id) if whole else store.unfinished(study.id)
+    return _work_off(store, _grown(study, rows), _telling(store))
+
+
+News = tuple[Study, int | None]
+"""A study, and the id of one of its runs with new events; None: its plan is new."""
+
+Step = Callable[[int, bool], bool]
+"""Called after each commit with the bytes that it took in, and with whether the study that was last
+looked at has more; where it says so, the rest is left for the next look."""
+
+
+def _work_off(store: Store, news: Iterator[News], step: Step, whole: int = 0) -> int | None:
+    """Take news in, in steps of about ``STEP`` seconds, but ``whole`` bytes of a study together;
+    returns how many events there were, None where some are left."""
+    taken = 0
+    item = next(news, None)
+    while item is not None:
+        until, read = time.monotonic() + STEP, 0
+        with store.write():  # one commit for many: it waits for the disk
+            while item is not None:
+                study, run_id = item
+                if run_id is None:
+                    _take_in_plan(store, study)
+                    more = False
+                else:
+                    count, size, more = _take_in_chunk(store, study, run_id)
+                    taken += count
+                    read += size
+                if not more:
+                    item = next(news, None)
+                more = item is not None and item[0] is study
+                if time.monotonic() >= until and not (more and read < whole):
+                    break
+        if step(read, item is not None) and item is not None:
+            return None
+    step(0, False)
+    return taken
+
+
+def _grown(study: Study, rows: Iterable[Row]) -> Iterator[News]:
+    return ((study, row["id"]) for row in rows if _has_news(study, row))
+
+
+def _telling(store: Store) -> Step:
+    """Says how far the look at one study has come; it is whole when nothing more came."""
+    taken = 0
+
+    def step(read: int, under_way: bool) -> bool:
+        nonlocal taken
+        taken += read
+        return store.tell is not None and store.tell(Looked(int(not read), 1, taken)) == ENOUGH
+
+    return step
+
+
+def _take_in_plan(store: Store, study: Study) -> Study:
+    """Make a study's rows those of its plan; returns the study as it is planned now. Problem when
+    the plan changed and can't be read."""
+    stamp = studies.stamp(study.id)
+    row = store.db.execute("SELECT stamp FROM studies WHERE id = ?", (study.id,)).fetchone()
+    if row is None or row["stamp"] != stamp:
+        study = studies.load(study.id)
+        with store.write() as db:
+            _upsert_study(db, study, stamp)
+    if not _is_sound(study, store.runs(study.id)):
+        forget(store, study)
+    return study
+
+
+def forget(store: Store, study: Study) -> None:
+    """Drop what the tables say of a study's runs; ``take_in`` then takes all of it from the files
+    again."""
+    with store.write() as db:
+        # its runs and metrics go with it
+        db.execute("DELETE FROM studies WHERE id = ?", (study.id,))
+        _upsert_study(db, study, studies.stamp(study.id))
+
+
+def verify(store: Store, study: Study) -> bool:
+    """Take a study in, and compare the numbers that a verdict rests on with the files: where a
+    run's last record says otherwise than the tables do (a bad disk), all are taken from the files
+    again. Returns whether the tables were right."""
+    take_in(store, study)
+    for run in store.runs(study.id):
+        if State(run["state"]) in ENDED and _says_otherwise(study, run):
+            forget(store, study)
+            take_in(store, study)
+            return False
+    return True
+
+
+def _upsert_study(db: sqlite3.Connection, study: Study, stamp: str) -> None:
+    row = {
+        "id": study.id,
+        "variant": study.variant,
+        "baseline": study.baseline,
+        "preset": study.trainer.recipe,
+        "data_name": study.data.name,
+        "data_sha256": study.data.sha256,
+        "device": study.trainer.device,
+        "dtype": study.trainer.number_format,
+        "headline": study.design.headline,
+        "seeds": len(study.seeds),
+        "created": study.created,
+        "plan": json.dumps(study.to_dict()),
+        "stamp": stamp,
+    }
+    db.execute(
+        f"INSERT INTO studies ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)}) "
+        f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in row)}",
+        row,
+    )
+    db.executemany(
+        "INSERT OR IGNORE INTO runs (study_id, arm, variant, seed, max_iters) "
+        "VALUES (?, ?, ?, ?, ?)",
+        [(study.id, run.arm, run.variant, run.seed, study.max_iters) for run in study.runs],
+    )
+
+
+def _is_sound(study: Study, rows: list[Row]) -> bool:
+    """Whether a study's rows are those of its plan, with states that there are."""
+    planned = {(run.arm, run.variant, run.seed, study.max_iters) for run in study.runs}
+    there = {(row["arm"], row["variant"], row["seed"], row["max_iters"]) for row in rows}
+    states = {row["state"] for row in rows}
+    return planned == there and len(rows) == len(planned) and states <= set(State)
+
+
+# ── runs
+
+
+def _has_news(study: Study, run: Row) -> bool:
+    """Whether a run's file has grown (or was replaced), or its process is gone without a word."""
+    files = study.files.run(run_name(run["arm"], run["seed"]))
+    size = size_of(files.events)
+    if size != run["events_offset"] or (not size and not_a_file(files.events)):
+        return True  # (what is no file is read, too: that says what it is)
+    return bool(run["state"] == State.RUNNING) and not is_alive(files)
+
+
+def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, bool]:
+    """Take some of a run's new events into the tables, inside the caller's transaction; returns how
+    many, their bytes, and whether there may be more."""
+    db = store.db
+    run = db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
+    if run is None:  # another viewer has begun the study anew
+        return 0, 0, False
+    files = study.files.run(run_name(run["arm"], run["seed"]))
+    size = size_of(files.events)
+    if 0 < size < run["events_offset"]:  # it was replaced: its row begins anew
+        _set(db, run_id, {**FIRST, "events_offset": 0, "bad_lines": 0})
+        db.execute("DELETE FROM metrics WHERE run_id = ?", (run_id,))
+        return 0, 0, True
+    # looked at before reading: an exit record can't slip in between
+    alive = is_alive(files)
+    found, offset, bad = read_new(files.events, run["events_offset"])
+    events, behind = up_to_the_end(found, run["state"] in ENDED)
+    bad += behind
+    if study.design.is_blind:
+        events = [{key: event[key] for key in event if key not in RESULTS} for event in events]
+    lost = run["state"] == State.RUNNING and not alive and not events
+    if not events and not bad and not lost:
+        return 0, 0, False
+    fields = fold(dict(run), events)
+    if lost:
+        fields["state"], fields["message"] = str(State.CRASHED), GONE
+    fields["events_offset"] = offset
+    fields["bad_lines"] = run["bad_lines"] + bad
+    _set(db, run_id, fields)
+    db.executemany(
+        "INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?)",
+        [
+            (run_id, *point)
+            for point in metrics_of(events, study.metric, store.metric_names(run_id))
+        ],
+    )
+    more = not lost and (offset < size or fields["state"] == State.RUNNING)
+    return len(events), max(0, offset - run["events_offset"]), more
+
+
+def _set(db: sqlite3.Connection, run_id: int, fields: dict[str, Any]) -> None:
+    columns = ", ".join(f"{key} = :{key}" for key in fields)
+    db.execute(f"UPDATE runs SET {columns} WHERE id = :_id", {**fields, "_id": run_id})
+
+
+def _says_otherwise(study: Study, run: Row) -> bool:
+    """Whether the last line of a run's events is an exit record that its row doesn't agree with."""
+    if study.design.is_blind:  # its losses are kept out of the tables
+        return False
+    end = exit_of(study.files.run(run_name(run["arm"], run["seed"])).events)
+    if end is None:
+        return False  # no file to go by, or notes after the exit
+    loss = end.get("val_loss") if run["state"] == State.FINISHED else run["val_loss"]
+    return bool((end["state"], loss) != (run["state"], run["val_loss"]))
+
+
+# ── the fold
+
+RESULTS = ("train_loss", "val_loss", "numbers")
+"""Fields of events that say how a run comes out."""
+
+
+def fold(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:
+    """The changed columns of a run after ``events``, sound ones: a pure fold, the same however they
+    are cut. What stands behind its end changes nothing."""
+    state = State(run["state"])
+    out: dict[str, Any] = {key: run[key] for key in FIRST}
+    for event in up_to_the_end(events, state in ENDED)[0]:
+        kind = event["type"]
+        if kind == "start":
+            state = State.RUNNING
+            out["attempt"] = event.get("attempt", out["attempt"] + 1)
+            out["started"] = out["started"] or event.get("time")
+            out["ended"] = out["message"] = None
+            out["iter"] = event.get("resumed_from") or 0
+            out["reused_from"] = event.get("reused_from")
+        elif kind == "iter":
+            out["iter"] = max(out["iter"], event["iter"])
+            out["train_loss"] = event.get("train_loss", out["train_loss"])
+            _keep_pace(out, event)
+        elif kind == "eval":  # a command may report nothing else
+            out["iter"] = max(out["iter"], event["iter"])
+            out["eval_loss"] = event.get("val_loss")
+            _keep_pace(out, event)
+        elif kind == "exit":
+            after = State(event["state"])
+            if after not in (State.QUEUED, State.RUNNING):
+                # (also without a start: a model file that can't be loaded never got that far)
+                state = after
+                out["ended"], out["message"] = event.get("time"), event.get("message")
+                out["iter"] = event.get("iter", out["iter"])
+                _keep_pace(out, event)
+                if after is State.FINISHED:
+                    out["val_loss"] = event.get("val_loss")
+        elif kind == "note":
+            out["message"] = event.get("text")
+    out["state"] = str(state)
+    return out
+
+
+def _keep_pace(out: dict[str, Any], event: Event) -> None:
+    """The speed, and the seconds that all of the run's attempts have taken; an older trainer knew
+    only this attempt's."""
+    out["seconds"] = event.get("total", event.get("t")) or out["seconds"]
+    out["tokens_per_s"] = event.get("tok_per_s") or out["tokens_per_s"]
+
+
+def metrics_of(
+    events: list[Event], metric: Metric, before: Iterable[str] = ()
+) -> Iterator[tuple[str, int, float | None]]:
+    """(name, iter, value) for every number that a run's sound events report; ``before``: the names
+    under which earlier ones did."""
+    others = set(before).difference(own_names(metric))
+    for event in events:
+        for name, value in reported(event, metric, others).items():
+            yield name, event["iter"], value

@@ -1,0 +1,118 @@
+"""Lines that the journal had and has no more: it was deleted, emptied, or an older one was put in
+its place, as a synced folder may do.
+
+The index that still knew them is copied beside before it is made anew. As long as that copy is
+there, and the journal has not come back, its one line is said; deleting the copy is to go on
+without what it knows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from q1lab.ground.files import plain, sync_folder
+from q1lab.ground.text_formats import plural
+from q1lab.index import journal
+from q1lab.index.entry_fields import LOST, MARK
+
+
+@dataclass(frozen=True)
+class Known:
+    """What an index knows: the journal up to ``mark``, as of ``until`` (UTC). A copy also knows how
+    many lines were ``missing`` when it was made (0: another journal had taken the place), and
+    ``since`` when."""
+
+    mark: journal.Mark
+    until: str
+    missing: int = 0
+    since: str = ""
+
+
+def keep(database: Path, file: Path) -> str | None:
+    """Copy the index beside, where the journal ``file`` lacks lines that it knows; returns what to
+    say. OSError when the disk refuses."""
+    known = _known(database)
+    if known is None or journal.holds(file, known.mark):
+        return None
+    for copy in _copies(database):
+        if (before := _known(copy)) is not None and before.mark == known.mark:
+            return _told(before, copy, file)
+    lines = journal.read(file)
+    missing = max(0, known.mark.lines - lines.mark.lines)
+    bodies = [line.body for line in lines.lines if line.body is not None]
+    since = str(bodies[-1].get("at", "")) if bodies and missing else ""
+    name = f"{database.stem}.until-{known.until[:10]}"
+    copy, number = database.with_name(f"{name}{database.suffix}"), 1
+    while copy.exists():
+        number += 1
+        copy = database.with_name(f"{name}-{number}{database.suffix}")
+    part = copy.with_name(f".{copy.name}.part")
+    part.unlink(missing_ok=True)
+    shutil.copyfile(database, part)
+    part.chmod(0o600)
+    with contextlib.closing(sqlite3.connect(part)) as db, db:
+        value = json.dumps({"missing": missing, "since": since})
+        db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?, ?)", (LOST, value, known.until))
+    with part.open("rb") as stream:
+        os.fsync(stream.fileno())
+    part.replace(copy)
+    sync_folder(copy.parent)
+    return _told(Known(known.mark, known.until, missing, since), copy, file)
+
+
+def told(database: Path, file: Path) -> list[str]:
+    """What the journal ``file`` lacks, a line for each copy that knows of it."""
+    found = []
+    for copy in _copies(database):
+        known = _known(copy)
+        if known is not None and not journal.holds(file, known.mark):
+            found.append(_told(known, copy, file))
+    return found
+
+
+def _told(known: Known, copy: Path, file: Path) -> str:
+    if known.missing:
+        last = f" (its last was of {_minute(known.since)})" if known.since else ""
+        fewer = plural(known.missing, "line")
+        what = f"was found with {fewer} fewer than it had at {_minute(known.until)}{last}"
+    else:
+        lines = plural(known.mark.lines, "line")
+        what = f"is not the one that had {lines} at {_minute(known.until)}"
+    return (
+        f"{file.name} {what}; put that file back, or delete {copy.name}, the index that knows "
+        "them, to go on without them"
+    )
+
+
+def _minute(at: str) -> str:
+    return f"{plain(at)[:16].replace('T', ' ')} UTC"
+
+
+def _copies(database: Path) -> list[Path]:
+    return sorted(database.parent.glob(f"{database.stem}.until-*{database.suffix}"))
+
+
+def _known(database: Path) -> Known | None:
+    """None for an index that can't be read, or knows no line."""
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
+        ) as db:
+            rows = {
+                key: (json.loads(value), updated)
+                for key, value, updated in db.execute(
+                    "SELECT * FROM settings WHERE key IN (?, ?)", (MARK, LOST)
+                )
+            }
+        value, until = rows[MARK]
+        mark = journal.Mark(**value)
+        more = rows[LOST][0] if LOST in rows else {}
+    except (sqlite3.Error, OSError, ValueError, TypeError, KeyError):
+        return None
+    return Known(mark, until, **more) if mark.lines else None

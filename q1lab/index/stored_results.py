@@ -1,0 +1,112 @@
+"""Comparisons as they were kept, and the numbers of runs that documents may name. Computes
+nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from q1lab.ground.files import utc_now
+from q1lab.index.store import Row, Store
+
+if TYPE_CHECKING:
+    from q1lab.study.studies import Study
+
+
+def kept(store: Store, study_id: str) -> Row | None:
+    """The comparison that was kept last: computed (when), fingerprint, record (JSON)."""
+    row: Row | None = store.db.execute(
+        "SELECT * FROM results WHERE study_id = ?", (study_id,)
+    ).fetchone()
+    return row
+
+
+def newest(store: Store, version: int, pairs: int, names: Collection[str]) -> str | None:
+    """The record (JSON) of the newest study of a modification among those whose record is of
+    ``version``: of the variants so named, where there are any, and of those with at least ``pairs``
+    planned."""
+    row = store.db.execute(
+        "SELECT r.record FROM results r JOIN studies s ON s.id = r.study_id "
+        "WHERE r.record ->> '$.v' = ? "
+        "AND (r.record ->> '$.study.arms.baseline.sha256' = '' "
+        "OR r.record ->> '$.study.arms.baseline.sha256' "
+        "<> r.record ->> '$.study.arms.modified.sha256') "
+        f"ORDER BY s.variant IN ({', '.join('?' * len(names))}) DESC, s.seeds >= ? DESC, "
+        "s.created DESC, s.rowid DESC LIMIT 1",
+        (version, *names, pairs),
+    ).fetchone()
+    return None if row is None else str(row["record"])
+
+
+def keep(store: Store, study_id: str, fingerprint: str, text: str) -> None:
+    """Keep a comparison's record (JSON) in the place of the one before."""
+    with store.write() as db:
+        db.execute(
+            "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)",
+            (study_id, utc_now(), fingerprint, text),
+        )
+
+
+def listing(store: Store, version: int) -> list[Row]:
+    """A row per study, newest first: its plan in columns, note and tags (JSON; null where there are
+    none), how many runs have ended (done, total), and the verdict and numbers of its
+    comparison, null where there is none of ``version``."""
+    return store.db.execute(
+        """
+        SELECT s.id, s.variant, s.baseline, s.preset, s.data_name, s.data_sha256, s.dtype,
+               s.created, s.headline, s.seeds AS planned, s.plan ->> '$.threads' AS threads,
+               l.note, l.tags,
+               (SELECT count(*) FROM runs WHERE study_id = s.id) AS total,
+               (SELECT count(*) FROM runs
+                WHERE study_id = s.id AND state IN ('finished', 'diverged')) AS done,
+               r.record ->> '$.analysis.verdict' AS verdict, r.record ->> '$.analysis.n' AS n,
+               r.record ->> '$.analysis.alpha' AS alpha, r.record ->> '$.analysis.delta' AS delta,
+               r.record ->> '$.analysis.mean' AS mean, r.record ->> '$.metric' AS metric,
+               r.record ->> ('$.analysis.' || s.headline || '.low') AS low,
+               r.record ->> ('$.analysis.' || s.headline || '.high') AS high,
+               r.record -> '$.study.looks' = s.plan -> '$.looks' AS of_all_seeds
+        FROM studies s LEFT JOIN results r ON r.study_id = s.id AND r.record ->> '$.v' = ?
+        LEFT JOIN labels l ON l.study_id = s.id
+        ORDER BY s.created DESC, s.rowid DESC
+        """,
+        (version,),
+    ).fetchall()
+
+
+def planned(store: Store) -> list[Row]:
+    """All studies, newest first: id, variant."""
+    return store.db.execute(
+        "SELECT id, variant FROM studies ORDER BY created DESC, rowid DESC"
+    ).fetchall()
+
+
+def ended(store: Store) -> list[Row]:
+    """The studies whose runs have all ended with a result, newest first: id, variant, planned (how
+    many seeds), runs (how many), ended (when the last one did)."""
+    return store.db.execute(
+        """
+        SELECT s.id, s.variant, s.seeds AS planned, count(*) AS runs, max(r.ended) AS ended
+        FROM studies s JOIN runs r ON r.study_id = s.id
+        GROUP BY s.id HAVING min(r.state IN ('finished', 'diverged'))
+        ORDER BY s.created DESC, s.rowid DESC
+        """
+    ).fetchall()
+
+
+def numbers_of_runs(store: Store, study: Study) -> list[float]:
+    """Every number that a study's runs ended with or were evaluated at, in no order."""
+    found = [
+        float(value)
+        for row in store.db.execute(
+            "SELECT val_loss, eval_loss, tokens_per_s, seconds, iter FROM runs WHERE study_id = ?",
+            (study.id,),
+        )
+        for value in row
+        if value is not None
+    ]
+    rows = store.db.execute(
+        "SELECT m.value FROM metrics m JOIN runs r ON r.id = m.run_id WHERE r.study_id = ? "
+        "AND m.name IN (?, ?) AND m.value IS NOT NULL",
+        (study.id, study.metric.key(), study.metric.key("final")),
+    )
+    return found + [float(row["value"]) for row in rows]

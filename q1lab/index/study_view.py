@@ -1,0 +1,377 @@
+"""One frozen picture of a study as it is now: what `status`, `attach`, the live view and the app
+show.
+
+A study's state and the time left are worked out here and nowhere else, from its rows, its lock and
+its claims; neither is ever stored. Losses are in nats per token, times in seconds.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import cast
+
+from q1lab.ground.paths import StudyPaths, study_dir
+from q1lab.index import ingest_events
+from q1lab.index.store import Row, Store
+from q1lab.runner import launch
+from q1lab.study import engine_state
+from q1lab.study.engine_state import CANCELLED, WAITING, Seen
+from q1lab.study.events import TRAIN_LOSS, own_names
+from q1lab.study.liveness import is_alive
+from q1lab.study.run_states import ENDED, State, of_study
+from q1lab.study.studies import Study, run_name, tokens_per_iter
+
+SPARK_POINTS = 24
+
+Points = tuple[tuple[int, float | None], ...]
+About = tuple[str, str, str, str, str, str]
+"""The first six fields of a ``StudyLine``."""
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One run, as it stands now."""
+
+    name: str
+    arm: str
+    variant: str
+    seed: int
+    state: State
+    attempt: int
+    iter: int
+    max_iters: int
+    """Declared, or learned from a run that finished (``with_lengths``); 0 where nobody knows."""
+    train_loss: float | None
+    eval_loss: float | None
+    """The newest evaluation in mid-run."""
+    val_loss: float | None
+    """The exact one at the end."""
+    tokens_per_s: float | None
+    seconds: float
+    """What all of its attempts have taken."""
+    message: str | None
+    reused_from: str | None = None
+    run_id: int = 0
+    pace: float | None = None
+    """Seconds per iter; None while nothing is known."""
+    metrics: tuple[str, ...] = ()
+    """Names of what it has reported, and of those that were asked for the ``curves``: (iter, value)
+    by name (``with_curves``)."""
+    curves: Mapping[str, Points] = field(default_factory=dict)
+
+    def curve(self, name: str) -> Points:
+        """The points of a metric; none where it reported none."""
+        return self.curves.get(name, ())
+
+    @property
+    def progress(self) -> float:
+        """0 to 1; 0 as long as nobody knows."""
+        if self.state is State.FINISHED:
+            return 1.0
+        return min(1.0, self.iter / self.max_iters) if self.max_iters else 0.0
+
+    @property
+    def iter_words(self) -> str:
+        """``250 of 2000``, or how far it is where nobody knows of how many."""
+        return f"{self.iter} of {self.max_iters}" if self.max_iters else str(self.iter)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until this run has ended, while it trains and its pace is known."""
+        if self.state is not State.RUNNING or self.pace is None or not self.max_iters:
+            return None
+        return max(0, self.max_iters - self.iter) * self.pace
+
+
+SAME = (
+    *("arm", "variant", "seed", "attempt", "iter", "max_iters", "train_loss", "eval_loss"),
+    *("val_loss", "tokens_per_s", "seconds", "message", "reused_from"),
+)
+"""What a row of ``runs`` is shown by as it is."""
+
+
+@dataclass(frozen=True)
+class StudyLine:
+    """A study in one line: what a list and the top line need."""
+
+    id: str
+    variant: str
+    baseline: str
+    preset: str
+    data: str
+    created: str
+    state: str
+    """running, finished, stopped, failed, crashed, planned (run_states.of_study), or unreadable."""
+    done: int
+    total: int
+    seconds_left: float | None
+    """Seconds until all runs have ended; None when nothing trains, or no pace is known yet."""
+    problem: str | None = None
+    """Why its plan can't be read; the state is then ``unreadable``, and nothing else is known for
+    sure."""
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """A study and its runs in the order of its plan."""
+
+    study: Study
+    line: StudyLine
+    runs: tuple[RunView, ...]
+    engine: str = ""
+    """Where it trains, and what that engine says of the whole study; empty for this machine."""
+    reached: bool = field(default=True, kw_only=True)
+    """Whether the engine answered when it was last asked."""
+
+    @property
+    def alive(self) -> bool:
+        return self.line.state == "running"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of what can be charted: the study's metric, then what its runs (with curves) have
+        reported, the training loss first."""
+        train, value, final = own_names(self.study.metric)
+        reported = {name for run in self.runs for name in run.metrics} - {value, final}
+        return (value, *sorted(reported, key=lambda name: (name != train, name)))
+
+    def run(self, name: str) -> RunView:
+        return next(run for run in self.runs if run.name == name)
+
+
+def look(store: Store, study: Study, *, new_events: bool = True) -> StudyView:
+    """The picture of one study, without curves. ``new_events`` are taken in first."""
+    if new_events:
+        ingest_events.take_in(store, study)
+    return view_of(study, run_views(store.runs(study.id), study.tokens_per_iter))
+
+
+def view_of(study: Study, runs: tuple[RunView, ...]) -> StudyView:
+    """The picture from a plan and its runs, with what only an engine knows in its words."""
+    runs = with_lengths(runs)
+    word = engine_state.read(study.files.root)
+    if word is None:
+        return StudyView(study, line_of(study, runs), runs)
+    runs = tuple(
+        replace(run, message=_message(run, seen))
+        if (seen := word.cells.get(run.name)) and seen.words and run.state not in ENDED
+        else run
+        for run in runs
+    )
+    reached = word.reached or word.over
+    return StudyView(study, line_of(study, runs), runs, engine_state.words(word), reached=reached)
+
+
+def _message(run: RunView, seen: Seen) -> str:
+    """The run's own last message, else the engine's; who ended it is known to the engine alone, and
+    that it waits is news of before it began."""
+    if seen.state == WAITING and run.state == State.RUNNING:
+        return run.message or ""
+    return seen.words if seen.state == CANCELLED else run.message or seen.words
+
+
+def line_of(study: Study, runs: Sequence[RunView]) -> StudyLine:
+    about = (
+        study.id,
+        study.variant,
+        study.baseline,
+        study.trainer.recipe,
+        study.data.name,
+        study.created,
+    )
+    return _line(about, runs, study.trainer.jobs)
+
+
+def lines(
+    store: Store,
+    settled: Mapping[str, StudyLine] | None = None,
+    unreadable: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[StudyLine, ...]:
+    """All studies, newest first; then those of ``unreadable`` (why, by id).
+
+    ``settled`` are lines of an earlier look whose runs had all ended; they are taken over while the
+    study has the same number of runs, so that a look costs what is alive and not what was ever
+    done.
+    """
+    kept = settled or {}
+    plans = store.db.execute(
+        "SELECT id, variant, baseline, preset, data_name, created, seeds FROM studies "
+        "ORDER BY created DESC, rowid DESC"
+    ).fetchall()
+    fresh = {
+        row["id"]
+        for row in plans
+        if row["id"] not in unreadable
+        and (row["id"] not in kept or kept[row["id"]].total != 2 * row["seeds"])
+    }
+    rows: dict[str, list[Row]] = {}
+    some = "WHERE study_id IN (SELECT value FROM json_each(?))" if kept else ""
+    for row in store.db.execute(
+        f"SELECT * FROM runs {some} ORDER BY id", (json.dumps(sorted(fresh)),) if kept else ()
+    ):
+        rows.setdefault(row["study_id"], []).append(row)
+    readable = tuple(
+        _fresh_line(store, plan, rows.get(plan["id"], []))
+        if plan["id"] in fresh
+        else kept[plan["id"]]
+        for plan in plans
+        if plan["id"] not in unreadable
+    )
+    return readable + tuple(
+        StudyLine(study_id, "", "", "", "", "", "unreadable", 0, 0, None, why)
+        for study_id, why in unreadable.items()
+    )
+
+
+def _fresh_line(store: Store, plan: Row, rows: list[Row]) -> StudyLine:
+    states = [State(row["state"]) for row in rows]
+    about = cast("About", tuple(plan)[:6])
+    if all(state in ENDED for state in states):
+        return StudyLine(*about, of_study(states, alive=False), len(states), len(states), None)
+    how = store.db.execute(
+        "SELECT plan ->> '$.jobs' AS jobs, plan ->> '$.config.batch_size' AS batch_size, "
+        "plan ->> '$.config.block_size' AS block_size FROM studies WHERE id = ?",
+        (plan["id"],),
+    ).fetchone()
+    config = {key: how[key] for key in ("batch_size", "block_size") if how[key]}
+    runs = with_lengths(run_views(rows, tokens_per_iter(config)))
+    return _line(about, runs, how["jobs"] or 1)
+
+
+def _line(about: About, runs: Sequence[RunView], jobs: int) -> StudyLine:
+    done = sum(run.state in ENDED for run in runs)
+    files = StudyPaths(study_dir(about[0]))
+    alive = done < len(runs) and is_alive(files)
+    left = seconds_left(runs, jobs, waiting(files, runs)) if alive else None
+    state = of_study((run.state for run in runs), alive=alive)
+    return StudyLine(*about, state, done, len(runs), left)
+
+
+# ── runs
+
+
+def run_views(rows: Iterable[Row], tokens: int) -> tuple[RunView, ...]:
+    """Rows of ``runs`` as they are shown, without curves."""
+    return tuple(run_view(row, tokens) for row in rows)
+
+
+def run_view(row: Row, tokens: int) -> RunView:
+    """One row of ``runs`` as it is shown, without curves."""
+    name, pace = run_name(row["arm"], row["seed"]), _pace(row, tokens)
+    same = {column: row[column] for column in SAME}
+    return RunView(name=name, state=State(row["state"]), run_id=row["id"], pace=pace, **same)
+
+
+def with_lengths(runs: Sequence[RunView]) -> tuple[RunView, ...]:
+    """The runs of a study, where it doesn't declare their iters with as many as the first run of
+    the same arm took, else the first of any. A run that is already beyond that has no known end."""
+    if all(run.max_iters for run in runs):
+        return tuple(runs)
+    finished = [run for run in runs if run.state is State.FINISHED]
+    by_arm = {run.arm: run.iter for run in reversed(finished)}
+    of_any = finished[0].iter if finished else 0
+
+    def length(run: RunView) -> int:
+        if run.state is State.FINISHED:
+            return run.iter
+        learned = by_arm.get(run.arm, of_any)
+        return learned if learned >= run.iter else 0
+
+    return tuple(run if run.max_iters else replace(run, max_iters=length(run)) for run in runs)
+
+
+def with_curves(store: Store, run: RunView, names: Iterable[str]) -> RunView:
+    """The run with the names of all that it has reported, and the curves of some of it."""
+    reported = tuple(store.metric_names(run.run_id))
+    curves = {name: tuple(store.curve(run.run_id, name)) for name in names if name in reported}
+    return replace(run, metrics=reported, curves=curves)
+
+
+def spark(store: Store, run: RunView) -> tuple[float, ...]:
+    """The last train loss in each of SPARK_POINTS equal parts of the run, as far as it has come."""
+    if not run.attempt:
+        return ()
+    width = max(1, -(-(run.max_iters or run.iter) // SPARK_POINTS))
+    rows = store.db.execute(
+        "SELECT max(iter) AS last, value FROM metrics WHERE run_id = ? AND name = ? "
+        "AND value IS NOT NULL GROUP BY (iter - 1) / ? ORDER BY 1",
+        (run.run_id, TRAIN_LOSS, width),
+    )
+    return tuple(row["value"] for row in rows)
+
+
+# ── the time left
+
+
+def _pace(row: Row, tokens: int) -> float | None:
+    """Seconds per iter. The clock of a first attempt knows evaluations too; in a later one it has
+    also counted what was lost, so there the trainer's speed speaks."""
+    if row["attempt"] == 1 and row["iter"] > 0 and row["seconds"] > 0:
+        return float(row["seconds"] / row["iter"])
+    speed = row["tokens_per_s"]
+    return tokens / speed if speed else None
+
+
+def waiting(files: StudyPaths, runs: Iterable[RunView]) -> frozenset[str]:
+    """Names of the runs that this launch still has to train: those that nobody has claimed in it,
+    and those whose trainer has not said a word yet. A run that failed in this launch, or was left
+    out of it, is not among them."""
+    head = f"{launch.last(files).get('launch')}-"
+    try:
+        names = os.listdir(files.claims)  # noqa: PTH208  (a study may have a thousand)
+    except OSError:
+        names = []
+    claimed = {name.removeprefix(head) for name in names if name.startswith(head)}
+    return frozenset(
+        run.name
+        for run in runs
+        if run.state not in ENDED
+        and run.state is not State.RUNNING
+        and (run.name not in claimed or is_alive(files.run(run.name)))
+    )
+
+
+def seconds_left(runs: Sequence[RunView], jobs: int, waits: frozenset[str]) -> float | None:
+    """Seconds until the runs under way and those in ``waits`` have ended, ``jobs`` at once, each
+    taken up in the order of the plan as soon as there is room. None: no pace is known yet.
+
+    A run's pace is its own, else that of its arm, else of any run; runs that train now count before
+    those of earlier (another machine load), and those of other studies not at all: others may have
+    trained beside them.
+    """
+    under_way = [run for run in runs if run.state is State.RUNNING]
+    to_train = [run for run in runs if run.state is State.RUNNING or run.name in waits]
+    paces = {arm: _mean_pace(runs, arm) for arm in {run.arm for run in runs}}
+    anyone = _mean_pace(runs, None)
+    if anyone is None or not all(run.max_iters for run in to_train):
+        return None
+
+    def need(run: RunView) -> float:
+        own = run.pace if run.state is State.RUNNING else None
+        pace = own or paces[run.arm] or anyone
+        return max(0, run.max_iters - run.iter) * (pace or 0.0)
+
+    busy = sorted(need(run) for run in under_way)
+    busy += [0.0] * max(0, max(1, jobs) - len(busy))
+    heapq.heapify(busy)
+    for run in runs:
+        if run.name in waits:
+            heapq.heapreplace(busy, busy[0] + need(run))
+    return max(busy)
+
+
+def _mean_pace(runs: Sequence[RunView], arm: str | None) -> float | None:
+    """Mean seconds per iter of an arm's runs (of all for None), of the best witnesses there are."""
+    known = [run for run in runs if run.pace is not None and arm in (None, run.arm)]
+    for some in (
+        [run.pace for run in known if run.state is State.RUNNING],
+        [run.pace for run in known if run.reused_from is None],
+    ):
+        if some:
+            return sum(pace for pace in some if pace is not None) / len(some)
+    return None

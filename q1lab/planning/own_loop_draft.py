@@ -1,0 +1,281 @@
+"""Draft a study that q1lab's own loop trains: two model files, hyperparameters, a text, a place."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import Any
+
+from q1lab import __version__
+from q1lab.designs.fixed import Fixed
+from q1lab.ground import paths
+from q1lab.ground.config import load as load_settings
+from q1lab.ground.errors import FAILED, OUT_OF_TOUCH, Problem
+from q1lab.ground.files import utc_now, whole, write_atomic
+from q1lab.ground.git_repository import state_of
+from q1lab.index.store import Store
+from q1lab.runner import finished_runs
+from q1lab.runner.engine import OutOfReach, Refused
+from q1lab.runner.machine import cores, likely_device
+from q1lab.study import corpora, identity, kept_folder, presets, studies, variants
+from q1lab.study import wandb_runs as wandb_state
+from q1lab.study.command_line import Request
+from q1lab.study.design import TypedSeeds
+from q1lab.study.engine_choice import Choice, choose, engine_of
+from q1lab.study.kept_folder import Kept
+from q1lab.study.origin import Planned, TypedOptions
+from q1lab.study.studies import ARMS, Arm, Data, Study
+from q1lab.study.study_draft import Draft
+from q1lab.study.tuned_value import Tuned
+from q1lab.study.variants import Variant
+from q1lab.trainers.own_loop import OTHER_SEEDS, OwnLoop
+from q1lab.week import progress
+from q1lab.week.own_model import matched_width, parents
+
+STARTING = 3.0
+"""Seconds of a processor that each trainer takes to begin: it imports torch once."""
+
+
+@dataclass(frozen=True)
+class OwnLoopDraft(Draft):
+    """``pair``: the two model files. ``answer``: what the probe says of them where they will train
+    (labs/probe.py)."""
+
+    pair: parents.Pair
+    answer: dict[str, Any]
+
+    @property
+    def note(self) -> str:
+        return self.pair.note
+
+    @property
+    def checks(self) -> Mapping[str, Callable[[], object]]:
+        return {str(file.path): partial(check, file) for file in self._checked_files}
+
+    @property
+    def _checked_files(self) -> tuple[Variant, ...]:
+        if self.request.unchecked:
+            return ()
+        return tuple(one for one in (self.pair.baseline, self.pair.modified) if one.is_learners)
+
+    def looked_at(self) -> OwnLoop:
+        with ThreadPoolExecutor() as both:  # each is a process of its own, and seconds of wait
+            overruled = [words for each in both.map(check, self._checked_files) for words in each]
+        assert isinstance(self.study.trainer, OwnLoop)
+        return replace(self.study.trainer, overruled=tuple(overruled))
+
+    def seconds(self, study: Study, missing: Sequence[str]) -> float | None:
+        """From the seconds of an iter on this machine."""
+        arms = [self.answer["arms"][run.arm] for run in study.runs if run.name in missing]
+        paces = [arm.get("seconds_per_iter") for arm in arms]
+        if None in paces:
+            return None
+        # evaluations cost about a third of a training step's work a token
+        config, all_of_it = study.trainer.hyperparameters, study.data.val_tokens
+        some = min(all_of_it, config["eval_windows"] * config["block_size"])
+        evaluated = all_of_it + some * (study.max_iters // config["eval_interval"])
+        work = sum(paces) * (study.max_iters + evaluated / 3 / study.tokens_per_iter)
+        at_once = max(1, min(study.trainer.jobs, len(missing)))
+        work += STARTING * min(at_once, len(missing))
+        return float(work / min(at_once, engine_of(study.trainer.engine).room(study)))
+
+    def write(self, study: Study) -> None:
+        """Copies of both model files."""
+        for arm, file in (("baseline", self.pair.baseline), ("modified", self.pair.modified)):
+            now = variants.read(file.path, file.name, file.origin)
+            if now.sha256 != file.sha256:
+                raise Problem(
+                    f"{file.path} changed while the study was planned",
+                    next="run the command again",
+                    file=file.path,
+                )
+            write_atomic(study.files.root / study.arms[arm].source, file.text)
+
+
+def draft(request: Request, seeds: TypedSeeds, again: Kept | None, store: Store) -> OwnLoopDraft:
+    """The study that a request for model files would be. Problem for what a person can mend."""
+    pair = parents.pair(request.variant, request.baseline)
+    modified, baseline = pair.modified, pair.baseline
+    is_floor = modified.sha256 == baseline.sha256 and (
+        modified.path == baseline.path or again is not None
+    )
+    if parents.same_code(modified, baseline) and not is_floor:
+        raise Problem(
+            f"{modified.path.name} and {baseline.name}.py hold the same code; there is nothing to "
+            "compare"
+        )
+    paths.ensure_home()
+
+    extra_fields = (*baseline.fields, *modified.fields)
+    engine = choose(request.engine, request.preset, request.engine_options, load_settings().engine)
+    device = engine_of(engine).device(request.device, request.preset)
+    preset = request.preset or presets.default_for(likely_device(device))
+    config = presets.resolve(preset, request.overrides, extra_fields)
+    if request.tune is not None and request.tuned is None:
+        raise Problem(
+            f"{request.tune} has to be tuned first: ", next="`q1lab run` with --tune does both"
+        )
+    text, data = _data(request.data, store, config["block_size"])
+    if again is not None:
+        kept_folder.same_data(again, data)
+    most, first = 2 * len(seeds.seeds), 2 * seeds.fewest
+
+    def places(device: str) -> tuple[int, int]:
+        return engine_of(engine).places(device, most, first, request.jobs)
+
+    question = {
+        "files": {"baseline": str(baseline.path), "modified": str(modified.path)},
+        "vocab_size": data.vocab_size,
+        "device": device,
+        "dtype": request.dtype,
+        "threads": places(likely_device(device))[1],
+    }
+
+    def ask(config: presets.Config) -> dict[str, Any]:
+        return _ask(engine, {**question, "config": config})
+
+    answer = ask(config)
+    if request.preset is None and presets.default_for(answer["device"]) != preset:
+        preset = presets.default_for(answer["device"])
+        config = presets.resolve(preset, request.overrides, extra_fields)
+        answer = ask(config)
+
+    matched = {}
+    if request.match is not None:
+        matched = matched_width.matching(pair, config, lambda with_: ask(with_)["arms"])
+        config = presets.resolve(preset, {**request.overrides, **matched}, extra_fields)
+        answer = ask(config)
+
+    jobs, threads = places(answer["device"])
+    same = modified.sha256 == baseline.sha256
+    trainer = OwnLoop(
+        preset=preset,
+        config=config,
+        device=answer["device"],
+        dtype=answer["dtype"],
+        jobs=jobs,
+        threads=threads,
+        versions={
+            "q1lab": __version__,
+            "python": platform.python_version(),
+            "torch": answer["torch"],
+            "platform": answer.get("platform", f"{platform.system()} {platform.machine()}"),
+            "trainer": finished_runs.trainer_version(),
+        },
+        wandb=wandb_state.mode(request.wandb),
+        engine=engine,
+        seed_shift={"modified": OTHER_SEEDS} if same else {},
+        matched=matched,
+        shared_at_start=None if same else answer.get("shared_at_start"),
+        unchecked=request.unchecked and modified.is_learners,
+    )
+    if again is not None:
+        trainer = _with_threads_of(trainer, again, request)
+    if request.tuned is not None:
+        trainer = _with_choice(trainer, request.tuned)
+    study = Study(
+        id="",
+        created=utc_now(),
+        arms=_arms(pair, answer),
+        data=data,
+        trainer=trainer,
+        design=Fixed(batches=(seeds.seeds,), headline=request.headline, fresh_seeds=seeds.fresh),
+        origin=Planned(
+            typed=TypedOptions(
+                # so that it works from any folder
+                data=text if text in corpora.BUILT_IN else str(whole(text)),
+                wandb=request.wandb,
+                baseline=request.baseline and baseline.origin,
+            ),
+            repo=state_of(modified.path.parent, lambda repo: not repo.holds(modified.path))
+            if modified.is_learners
+            else None,
+        ),
+    )
+    return OwnLoopDraft(request, seeds, again, study, pair, answer)
+
+
+def _arms(pair: parents.Pair, answer: dict[str, Any]) -> dict[str, Arm]:
+    names = {"baseline": pair.baseline.name, "modified": pair.modified.name}
+    if names["baseline"] == names["modified"]:
+        names["modified"] += "*"
+    return {
+        arm: Arm(
+            variant=names[arm],
+            title=file.title,
+            source=f"source/{arm}/{studies.safe(file.name)}.py",
+            sha256=file.sha256,
+            origin=file.origin,
+            n_params=answer["arms"][arm]["n_params"],
+            flops_per_token=answer["arms"][arm]["flops_per_token"],
+            code=identity.code_of(file.text),
+        )
+        for arm, file in (("baseline", pair.baseline), ("modified", pair.modified))
+    }
+
+
+def _data(asked: str, store: Store, block_size: int) -> tuple[str, Data]:
+    """What to train on, by the name or file that was asked for, else that the learner chose."""
+    if asked:
+        return asked, corpora.prepare(asked, block_size)
+    chosen = progress.data_to_train_on(store)
+    try:
+        return chosen, corpora.prepare(chosen, block_size)
+    except Problem as problem:
+        raise Problem(
+            f"the data that `q1lab data` chose: {problem}. ",
+            problem.code,
+            next="Choose again, or give --data",
+        ) from None
+
+
+def _with_choice(trainer: OwnLoop, tuned: Tuned) -> OwnLoop:
+    """With the value that each arm chose; the baseline's is the study's, so that its runs are those
+    of every study with that value."""
+    base, modified = (tuned.chosen[arm] for arm in ARMS)
+    own = {"modified": {tuned.key: modified}} if modified != base else {}
+    config = {**trainer.config, tuned.key: base}
+    return replace(trainer, config=config, tuned=tuned, arm_config=own)
+
+
+def _with_threads_of(trainer: OwnLoop, again: Kept, request: Request) -> OwnLoop:
+    """With as many threads per run as then: another number may change the last bits."""
+    threads = again.study.trainer.threads
+    jobs = trainer.jobs
+    if not request.jobs and trainer.device == "cpu":
+        jobs = max(1, cores() // threads)
+    return replace(trainer, threads=threads, jobs=min(trainer.jobs, jobs))
+
+
+@cache
+def check(file: Variant) -> tuple[str, ...]:
+    """Run the property checks on a learner's file; returns which of them it overrules, and why.
+    Once a process: members of a sweep share their baseline.
+    Problem when one fails: such a study would say nothing."""
+    from q1lab.week.own_model.run_checks import run_checks
+
+    report = run_checks(file.path)
+    failed = [result.name for result in report.failed]
+    if report.unusable is not None:
+        raise Problem(report.unusable)
+    if failed:
+        raise Problem(
+            f"{file.path.name} fails {len(failed)} of {len(report.checks)} checks "
+            f"({', '.join(failed[:3])}"
+            f"{', …' if len(failed) > 3 else ''})",
+            next=f"see `q1lab check {file.origin}`, or train it all the same with --unchecked",
+        )
+    return tuple(f"“{result.name}”, because {result.overruled}" for result in report.overruled)
+
+
+def _ask(choice: Choice | None, question: dict[str, Any]) -> dict[str, Any]:
+    """The probe's answer to plan by, from where the runs will train or for there."""
+    try:
+        return engine_of(choice).plan(question)
+    except (OutOfReach, Refused) as error:
+        code = OUT_OF_TOUCH if isinstance(error, OutOfReach) else FAILED
+        where = "" if choice is None else f"--engine {choice.text}: "
+        raise Problem(f"{where}{error}", code) from None

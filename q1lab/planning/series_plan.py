@@ -1,0 +1,310 @@
+"""Declare several studies together, before the first of them begins: a sweep over modifications, or
+one modification over an axis.
+
+They share their baseline runs, train one after another, and share the 5% of false verdicts: each of
+k studies may spend 5% / k (Bonferroni). That holds whatever the studies have in common, such as a
+baseline arm; it is fixed before the first run, so a planned range can stop by it; and each study
+keeps an interval that can be quoted. Methods that look at all results first, such as Holm's, can do
+neither.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+
+from q1lab.designs.tuning import Tuning
+from q1lab.ground.errors import UNFINISHED, Problem
+from q1lab.index import ingest_events
+from q1lab.index.store import Store
+from q1lab.planning import study_plan
+from q1lab.planning.study_plan import Plan
+from q1lab.record import questions
+from q1lab.runner import launch, series_turns
+from q1lab.runner.machine import cores
+from q1lab.statistics.intervals import ALPHA
+from q1lab.study import command_line, presets, series, studies, tuned_value
+from q1lab.study.command_line import Request
+from q1lab.study.design import TypedSeeds
+from q1lab.study.engine_choice import by_hand
+from q1lab.study.series import OVER, SWEEP, TUNE, Series
+from q1lab.study.studies import ARMS, Study
+from q1lab.study.study_draft import Draft
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A series, and the plans of its members in the order of their turns."""
+
+    series: Series
+    plans: tuple[Plan, ...]
+    wanted: Series
+    """As it was asked for, with the drafts of its members in that order."""
+    drafts: tuple[Draft, ...]
+
+    @property
+    def studies(self) -> tuple[Study, ...]:
+        return tuple(plan.study for plan in self.plans)
+
+    @property
+    def missing(self) -> int:
+        """Runs that will train at most; a baseline run that several lack trains once."""
+        every = [name for plan in self.plans for name in plan.missing]
+        base = [name for name in every if name.startswith(f"{ARMS[0]}-")]
+        return len(every) - (len(base) - len(set(base)) if self.series.kind == SWEEP else 0)
+
+
+def sweep(request: Request, variants: Sequence[str], store: Store) -> Declared:
+    """Plan the sweep of ``request`` over these modifications; writes nothing but the corpus.
+    Problem for whatever a person can mend: then nothing of it exists."""
+    if len(variants) < 2:
+        raise Problem(
+            "a sweep compares at least two modifications",
+            next=f"for one: {command_line.text(replace(request, variant=(*variants, 'rope')[0]))}",
+        )
+    requests = [replace(request, variant=variant) for variant in variants]
+    return _declare(SWEEP, "", None, requests, store)
+
+
+def over(request: Request, axis: str, values: Sequence[str], store: Store) -> Declared:
+    """Plan the study of ``request`` at each value of a hyperparameter; as ``sweep``."""
+    if axis in request.overrides:
+        raise Problem(
+            f"{axis} is the axis of --over, and set besides", next="leave one of them out"
+        )
+    requests = [replace(request, overrides={**request.overrides, axis: value}) for value in values]
+    return _declare(OVER, axis, tuple(values), requests, store)
+
+
+def tune(request: Request, key: str, store: Store) -> Declared:
+    """Plan what is tried before the study of ``request``: each value of a hyperparameter, in both
+    arms, on the seeds of tuning. Problem for one that is no number to halve and to double."""
+    key = presets.SHORT.get(key, key)
+    plain = study_plan.draft_of(replace(request, tune=None, tuned=None), store)
+    if key not in plain.study.trainer.hyperparameters:
+        presets.resolve(plain.study.trainer.recipe, {key: "1"})  # says which there are
+    around = plain.study.trainer.hyperparameters.get(key)
+    if not isinstance(around, float) or around <= 0:
+        raise Problem(
+            f"--tune {key}: it is {around}, and only a number with decimals above 0 can be halved "
+            "and doubled; learning_rate is one"
+        )
+    values = tuple(f"{around * factor:g}" for factor in tuned_value.FACTORS)
+    rest = {name: value for name, value in request.overrides.items() if name != key}
+    requests = [
+        replace(
+            request, seeds=str(len(tuned_value.SEEDS)), overrides={**rest, key: value}, tune=None
+        )
+        for value in values
+    ]
+    return _declare(TUNE, key, values, requests, store, request.seeds)
+
+
+def choice(record: Series, store: Store) -> tuned_value.Tuned:
+    """What each arm chose, once everything was tried. Problem while a run is missing, and when
+    every value diverged."""
+    there = series_turns.members(record.id)
+    short = [at for at in there.values() if series_turns.lacks_runs(at)]
+    if short or len(there) < len(record.members):
+        line = command_line.going_on(next(iter(there.values()))) if there else "the same command"
+        raise Problem(
+            f"{record.axis} is not tuned yet: {record.id} lacks runs",
+            UNFINISHED,
+            next=f"go on with: {line}",
+        )
+    tried: dict[str, list[float | None]] = {arm: [] for arm in ARMS}
+    for _, member in sorted(there.items()):
+        ingest_events.take_in(store, member)
+        for arm, losses in tried.items():
+            found = [row["val_loss"] for row in store.runs(member.id) if row["arm"] == arm]
+            losses.append(None if None in found else sum(found) / len(found))
+    values = tuple(float(value) for value in record.members)
+    chosen: dict[str, float] = {}
+    for arm, losses in tried.items():
+        best = tuned_value.best(values, losses)
+        if best is None:
+            raise Problem(
+                f"every {record.axis} diverged in the {arm} arm", next="set a smaller one"
+            )
+        chosen[arm] = best
+    return tuned_value.Tuned(
+        record.axis,
+        around=values[tuned_value.FACTORS.index(1.0)],
+        values=values,
+        seeds=len(tuned_value.SEEDS),
+        chosen=chosen,
+        losses={arm: tuple(losses) for arm, losses in tried.items()},
+        series=record.id,
+    )
+
+
+def parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
+    """``max_iters=500,1000,2000`` as the axis and its values, upwards. Problem for what is none."""
+    key, sign, rest = text.partition("=")
+    axis = presets.SHORT.get(key.strip(), key.strip())
+    given = [part.strip() for part in rest.split(",") if part.strip()]
+    if not sign or not axis or not given:
+        raise Problem(
+            f"--over {text!r}: ", next="give KEY=VALUE,VALUE, such as max_iters=500,1000,2000"
+        )
+    values: dict[float, str] = {}
+    for part in given:
+        try:
+            number = float(part)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise Problem(f"--over {text}: {part} is not a number; an axis takes numbers")
+        values.setdefault(number, part)
+    if len(values) < 2:
+        raise Problem(
+            f"--over {text}: an axis has at least two values",
+            next=f"for one, leave --over out and give --set {axis}={given[0]}",
+        )
+    return axis, tuple(values[number] for number in sorted(values))
+
+
+def begin(declared: Declared, store: Store) -> Declared:
+    """Write every plan, and then start the first study that lacks runs; the others follow by
+    themselves. Problem, with nothing started, when one of them is running."""
+    with study_plan.planning_lock(", ".join(declared.series.members), store):
+        if not declared.plans[0].on_disk.is_current:
+            # another one was planned in the meantime
+            declared = _placed(declared.wanted, declared.drafts, store)
+        for plan in declared.plans:
+            if not plan.is_new and launch.is_alive(plan.study.files):
+                raise launch.running_already(plan.study.id)
+        begun = []
+        for plan in declared.plans:
+            study = study_plan.save(plan, store)
+            ingest_events.take_in(store, study)
+            begun.append(replace(plan, study=study))
+        for plan in begun:
+            if series_turns.lacks_runs(plan.study) and series_turns.start(plan.study):
+                break
+    return replace(declared, plans=tuple(begun))
+
+
+def _declare(
+    kind: str,
+    axis: str,
+    values: tuple[str, ...] | None,
+    requests: Sequence[Request],
+    store: Store,
+    then: str = "",
+) -> Declared:
+    if len(requests) > series.MOST:
+        raise Problem(f"{len(requests)} studies in one series; {series.MOST} at most")
+    drafts = _drafts(requests, store)
+    if kind == TUNE:
+        tried = TypedSeeds(Tuning, tuned_value.SEEDS, len(tuned_value.SEEDS))
+        drafts = [replace(one, seeds=tried) for one in drafts]
+    for request, draft in zip(requests, drafts, strict=True):
+        if draft.kept is not None or draft.study.is_floor:
+            what = "a kept study" if draft.kept is not None else "the baseline itself"
+            raise Problem(
+                f"{request.variant}: {what} can't be one of a series", next="run it alone"
+            )
+        if by_hand(draft.study.trainer.engine, ""):
+            raise Problem(
+                "a series trains one study after another; what is trained by hand "
+                f"(--engine {request.engine}) is one study"
+            )
+    labels = values or tuple(draft.study.arms["modified"].origin for draft in drafts)
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice is not None:
+        raise Problem(f"{twice} is listed twice; each counts once")
+    first = drafts[0]
+    wanted = Series(
+        "", kind, labels, 0, ALPHA / len(labels), axis, fresh=first.request.fresh, then=then
+    )
+    return _placed(wanted, tuple(drafts), store)
+
+
+def _placed(wanted: Series, drafts: tuple[Draft, ...], store: Store) -> Declared:
+    """The series that is wanted among the studies that there are now: one of them, or a new one."""
+    first, kind = drafts[0], wanted.kind
+    by_name = dict(zip(wanted.members, drafts, strict=True))
+    on_disk = studies.OnDisk()
+    record = None if first.request.fresh else _known(wanted, by_name, on_disk)
+    found = {} if record is None else series_turns.members(record.id)
+    gone = set() if record is None else questions.deleted_places(store, record.id)
+    if record is None:
+        series_id = series_turns.new_id(kind, questions.taken_names(store))
+        record = replace(wanted, id=series_id, seeds=_seeds(drafts, store))
+    if kind == SWEEP:
+        new = [by_name[name] for at, name in enumerate(record.members) if at not in found]
+        _check(new, [draft.request for draft in drafts])
+    plans = []
+    for at, name in enumerate(record.members):
+        if at in found or at not in gone:
+            member = by_name[name].study.with_origin(series=record.place(at))
+            draft = replace(by_name[name], study=member)
+            plans.append(
+                study_plan.resolve(draft, found.get(at), store, on_disk, record.seeds or None)
+            )
+    return Declared(record, tuple(plans), wanted, drafts)
+
+
+def _drafts(requests: Sequence[Request], store: Store) -> list[Draft]:
+    """A draft of each. Problem where one can't be planned."""
+    found: list[Draft] = []
+    bad: dict[str, Problem] = {}
+    for request in requests:
+        try:
+            found.append(study_plan.draft_of(request, store))
+        except Problem as problem:
+            bad.setdefault(request.variant, problem)
+    if bad:
+        raise _refused(requests, bad)
+    return found
+
+
+def _check(new: Sequence[Draft], requests: Sequence[Request]) -> None:
+    """Check all files of these drafts, several at a time. The first one that fails ends it, before
+    the others are through."""
+    pool = ThreadPoolExecutor(cores())
+    todo = {name: (one.request.variant, check) for one in new for name, check in one.checks.items()}
+    checks = {pool.submit(check): variant for variant, check in todo.values()}
+    try:
+        for check in as_completed(checks):
+            if isinstance(problem := check.exception(), Problem):
+                raise _refused(requests, {checks[check]: problem})
+            check.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _refused(requests: Sequence[Request], bad: Mapping[str, Problem]) -> Problem:
+    """All that is wrong with the modifications that are ``bad``, and how to go on without them."""
+    good = [request.variant for request in requests if request.variant not in bad]
+    others = f"for the others: {command_line.sweep_text(requests[0], good)}" if good else ""
+    code = next(iter(bad.values())).code
+    return Problem("; ".join(map(str, bad.values())), code, next=others)
+
+
+def _seeds(drafts: Sequence[Draft], store: Store) -> tuple[int, ...]:
+    """The seeds of a planned range: those of which nothing is known yet for any member; those that
+    are drawn. None for a fixed number."""
+    first = drafts[0]
+    if first.study.design.fresh_seeds:
+        return study_plan.drawn_seeds(first.study, store)
+    if not first.seeds.is_sequential:
+        return ()
+    return study_plan.free_seeds([draft.study for draft in drafts], len(first.seeds.seeds), store)
+
+
+def _known(wanted: Series, drafts: Mapping[str, Draft], on_disk: studies.OnDisk) -> Series | None:
+    """The newest series that is the same but for its seeds. Problem when it was declared with
+    another range."""
+    for draft in drafts.values():
+        study = study_plan.same_study(draft, on_disk, wanted)
+        if study is None or study.origin.series is None:
+            continue
+        record = study.origin.series
+        members = series_turns.members(record.id).items()
+        if all(study_plan.is_twin(one, drafts[record.members[at]].study) for at, one in members):
+            return record
+    return None

@@ -1,0 +1,426 @@
+"""From what a person asked for to a study that trains: plan it, begin it, go on with it, stop it.
+
+The one way for commands and app. What takes long (a look at a command, checks, timed steps) depends
+on no other study and comes first. Then one lock is held for the last look at the others, for what
+is written and for the launch, so that two of them never begin one study twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from itertools import count, islice
+
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import expanded, locked, remove, sha256_text
+from q1lab.index import ingest_events
+from q1lab.index.store import Store
+from q1lab.record import ledger, questions
+from q1lab.runner import finished_runs, launch, series_turns
+from q1lab.study import identity, kept_folder, part_registry, studies
+from q1lab.study import wandb_runs as wandb_state
+from q1lab.study.command_line import Request
+from q1lab.study.design import TypedSeeds
+from q1lab.study.engine_choice import by_hand
+from q1lab.study.kept_folder import Kept
+from q1lab.study.series import Series
+from q1lab.study.studies import OnDisk, Study
+from q1lab.study.study_draft import Draft
+from q1lab.study.trainer import Trainer
+from q1lab.verdict import pairs_needed, wording
+from q1lab.week.lists import predictions
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study as it will run, and what is known about it before it does."""
+
+    draft: Draft
+    """What it was made from."""
+    study: Study
+    is_new: bool
+    missing: tuple[str, ...]
+    """Names of the runs that will train."""
+    minutes: float | None
+    """Estimate for what is missing, from a few timed steps; None where no machine of those that
+    train could be asked."""
+    notes: tuple[str, ...] = ()
+    alive: bool = False
+    """Whether the study trains already."""
+    on_disk: OnDisk = field(kw_only=True)
+    """The studies that there were."""
+    finished: finished_runs.Finished = ()
+    """Its runs that others of them had finished, if it is new."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it can begin as it is: a study that is there already may have gone on, or begun
+        to train, and another one may be the same."""
+        return self.is_new and self.on_disk.is_current
+
+    @property
+    def kept(self) -> Kept | None:
+        """The folder that the study was read from, where a study of the repository trains again."""
+        return self.draft.kept
+
+
+def plan(request: Request, store: Store) -> Plan:
+    """Check everything and find or draft the study; writes nothing but the corpus. ``begin`` makes
+    it real.
+
+    Raises Problem for whatever a person can mend, before any study exists.
+    """
+    draft, on_disk = draft_of(request, store), OnDisk()
+    return resolve(draft, _known(draft, on_disk), store, on_disk)
+
+
+def _known(draft: Draft, on_disk: OnDisk) -> Study | None:
+    """The study that a draft goes on with."""
+    return None if draft.request.fresh else same_study(draft, on_disk)
+
+
+def _finished(study: Study, draft: Draft, on_disk: OnDisk) -> finished_runs.Finished:
+    """What a new study need not train."""
+    return () if draft.request.fresh else finished_runs.find(study, on_disk)
+
+
+def draft_of(request: Request, store: Store) -> Draft:
+    """The first half of ``plan``: everything that does not depend on other studies."""
+    request, again = meant(request)
+    if request.jobs is not None and request.jobs < 1:
+        raise Problem(f"--jobs {request.jobs}: at least one run must train at a time")
+    draft = trainer_of(request).draft(request, request.read_seeds, again, store)
+    if not request.yes:
+        prove_seen(draft.study, str(again.folder) if again else draft.study.variant)
+    return draft
+
+
+class UnseenCommand(Problem):
+    """A study from elsewhere would run a command that never ran here; ``commands`` shows it, for
+    one run of each arm."""
+
+    def __init__(self, name: str, commands: str) -> None:
+        super().__init__(
+            f"the command of {name} never ran here",
+            next=f"`q1lab run {name}` shows it and asks",
+        )
+        self.commands = commands
+
+
+def prove_seen(study: Study, name: str) -> None:
+    """UnseenCommand where a study would run a command that never ran here."""
+    shown = study.commands(study.runs[: len(studies.ARMS)], study.trainer.starts_in)
+    if shown and not any(is_twin(one, study) and one.files.launch.exists() for one in OnDisk()):
+        raise UnseenCommand(name, shown)
+
+
+def trainer_of(request: Request) -> type[Trainer]:
+    """The trainer that a request is for."""
+    return next(kind for kind in part_registry.every("trainer") if kind.takes(request))
+
+
+def resolve(
+    draft: Draft,
+    known: Study | None,
+    store: Store,
+    on_disk: OnDisk,
+    seeds: tuple[int, ...] | None = None,
+) -> Plan:
+    """The second half of ``plan``: go on with a study that is known, or begin the draft.
+
+    ``seeds`` are those of a planned range, or those that were drawn; by itself the first of which
+    nothing is known, or as they are drawn now.
+    """
+    request = draft.request
+    finished: finished_runs.Finished = ()
+    if known is not None:
+        more = known.seeds if known.design.fresh_seeds else draft.study.seeds
+        study, missing = _go_on(known, more, store, request.jobs)
+        if request.engine is not None:
+            # checkpoints stay where they were made: runs under way begin again there
+            study = study.with_trainer(engine=draft.study.trainer.engine)
+    else:
+        study = declared(proved(draft).study, draft.seeds, store, seeds)
+        finished = _finished(study, draft, on_disk)
+        ready = {run.name for run, _ in finished}
+        missing = tuple(run.name for run in study.runs if run.name not in ready)
+    seconds = draft.seconds(study, missing)
+    return Plan(
+        draft,
+        study,
+        is_new=known is None,
+        missing=missing,
+        minutes=None if seconds is None else seconds / 60.0,
+        notes=tuple(filter(None, [draft.note, *_notes(study, known, draft.kept, store, on_disk)])),
+        alive=known is not None and launch.is_alive(study.files),
+        on_disk=on_disk,
+        finished=finished,
+    )
+
+
+def proved(draft: Draft) -> Draft:
+    """The draft of a study that may begin: what trains it was looked at. Done before, it costs
+    nothing again."""
+    return replace(draft, study=replace(draft.study, trainer=draft.looked_at()))
+
+
+def meant(asked: Request) -> tuple[Request, Kept | None]:
+    """What is to be planned: as asked, or where that names the folder of a kept study, all that it
+    says."""
+    if asked.loop is not None or not kept_folder.is_one(asked.variant):
+        return asked, None
+    found = kept_folder.load(expanded(asked.variant))
+    return kept_folder.request(found, asked), found
+
+
+def begin(request: Request, store: Store, drawn: Plan | None = None) -> Plan:
+    """Make a study of the request and train what it lacks; returns the plan with the study as it is
+    now.
+
+    ``drawn`` is a plan that was shown before; it is used while nothing has changed since. Problem,
+    with nothing written, when the study is running already.
+    """
+    if drawn is None:
+        draft, on_disk = draft_of(request, store), OnDisk()
+    else:
+        draft, on_disk = drawn.draft, drawn.on_disk.now()
+    if _known(draft, on_disk) is None:
+        draft = proved(draft)
+    with planning_lock(draft.study.variant, store):
+        on_disk = on_disk.now()
+        if drawn is not None and drawn.is_current:  # though runs may have finished since
+            made = replace(drawn, finished=_finished(drawn.study, draft, on_disk))
+        else:
+            made = resolve(draft, _known(draft, on_disk), store, on_disk)
+        if not made.is_new and launch.is_alive(made.study.files):
+            if _is_taken_up(made.study):
+                return made
+            raise launch.running_already(made.study.id)
+        study = save(made, store)
+        ingest_events.take_in(store, study)
+        if made.missing and not by_hand(study.trainer.engine, study.id):
+            launch.start(study)
+    return replace(made, study=study)
+
+
+def _is_taken_up(study: Study) -> bool:
+    """Whether an engine still has the study as it was planned, and somebody here follows it again:
+    the machine slept, or its runner was killed."""
+    return studies.load(study.id).design.batches == study.design.batches and launch.tend(study)
+
+
+def go_on(study_id: str, store: Store) -> list[str]:
+    """Train what a study lacks; returns the names of those runs. Problem when it lacks nothing, or
+    is running already."""
+    with planning_lock(study_id, store):
+        study = studies.load(study_id)
+        prove_seen(study, study_id)
+        ingest_events.take_in(store, study)
+        missing = store.missing(study)
+        if not missing:
+            raise Problem(f"{study_id} lacks no run; there is nothing to go on with")
+        if study.origin.series is None:
+            launch.start(study)
+        elif not series_turns.start(study):  # the others of its series had those runs
+            ingest_events.take_in(store, study)
+    return missing
+
+
+def again(study_id: str, run: str) -> None:
+    """Train one run that the study lacks, and no other. Problem when the study is running
+    already."""
+    with planning_lock(study_id):
+        study = studies.load(study_id)
+        prove_seen(study, study_id)
+        launch.start(study, only=[run])
+
+
+def stop(study_id: str) -> bool:
+    """Stop a study so that it can go on; waits until nothing of it lives. False when it was not
+    running."""
+    return launch.stop(studies.load(study_id))
+
+
+def save(made: Plan, store: Store) -> Study:
+    """Make the study real: a folder of its own, copies of both model files, ``study.json``.
+
+    Call it inside ``planning_lock()``. For a study that was there already, writes what changed
+    (seeds, jobs).
+    """
+    study = made.study
+    if made.is_new:
+        return make(study, made.draft, store, made.finished)
+    questions.begin(store, study)
+    if studies.load(study.id) != study:
+        studies.save(study)
+        _mint(study)
+    return study
+
+
+def make(study: Study, draft: Draft, store: Store, finished: finished_runs.Finished = ()) -> Study:
+    """Make a new study of its plan and of the draft that it comes from, with the runs that others
+    have ``finished``; as ``save``."""
+    study = replace(study, id=studies.new_id(study.variant, questions.taken_names(store)))
+    predicted = predictions.locked_prediction(
+        store,
+        study.variant,
+        f"study {study.id}",
+        lambda when: ledger.seen_before(store, study, when),
+    )
+    study = replace(study, prediction=predicted)
+    try:
+        questions.begin(store, study)
+        draft.write(study)
+        studies.make_newest(study.files.source)
+        studies.save(study)
+    except BaseException:  # a full disk, say: no half of a study stays
+        with contextlib.suppress(Problem):
+            remove(study.files.root)
+        raise
+    _mint(study)
+    finished_runs.fill(study, finished)
+    return study
+
+
+def _mint(study: Study) -> None:
+    """Give each run its id in W&B before it starts, so that every upload lands on the same run."""
+    if study.trainer.wandb != "disabled":
+        wandb_state.mint(study)
+
+
+def planning_lock(name: str, store: Store | None = None) -> AbstractContextManager[int]:
+    """Held around the last look at the plan of ``name``, its saving and its launch. Who waits for
+    another process that holds it is told so (``store.say``)."""
+    paths.ensure_home()
+    say = None if store is None else store.say
+    return locked(paths.plan_lock(), wait=150, doing=f"begins {name}", say=say)
+
+
+def declared(
+    study: Study, typed: TypedSeeds, store: Store, seeds: tuple[int, ...] | None = None
+) -> Study:
+    """A drafted study with its design as it is declared: its seeds (by itself the first of which
+    nothing is known yet, or those that are drawn) and its level, which are fixed before the first
+    run."""
+    if seeds is None:
+        seeds = typed.seeds
+        if typed.is_sequential:
+            seeds = free_seeds([study], len(typed.seeds), store)
+        elif typed.fresh:
+            seeds = drawn_seeds(study, store)
+    design = typed.kind.declared(
+        typed, seeds, study.design.headline, lambda: ledger.may_spend(store, study)
+    )
+    return replace(study, design=design)
+
+
+def free_seeds(drafts: Sequence[Study], most: int, store: Store) -> tuple[int, ...]:
+    """The first seeds of which nothing is known yet for any of these."""
+    ingest_events.take_in_all(store)
+    known = set().union(*(ledger.ended_seeds(store, draft) for draft in drafts))
+    return tuple(islice((seed for seed in count() if seed not in known), most))
+
+
+def drawn_seeds(draft: Study, store: Store) -> tuple[int, ...]:
+    """Seeds that no run has used, drawn from a hash of the question as it is declared: nobody
+    chooses them."""
+    ingest_events.take_in_all(store)
+    used = ledger.used_seeds(store)
+    trains = [identity.training_of(draft, arm) for arm in studies.ARMS]
+    what = [[sorted(one.text), one.code, one.settings] for one in trains]
+    numbers = (
+        int(sha256_text(json.dumps([what, len(draft.seeds), at])), 16) % 10**9 for at in count()
+    )
+    fresh = (seed for seed in numbers if seed not in used)
+    return tuple(islice(dict.fromkeys(islice(fresh, 2 * len(draft.seeds))), len(draft.seeds)))
+
+
+def is_twin(study: Study, draft: Study) -> bool:
+    """Whether a study is what is planned, but for the seeds that a person named."""
+    drawn = [one.design.fresh_seeds for one in (study, draft)]
+    return studies.identity(study) == studies.identity(draft) and drawn[0] == drawn[1]
+
+
+def same_study(draft: Draft, on_disk: OnDisk, series: Series | None = None) -> Study | None:
+    """The newest study that a request goes on with: one by itself, or of a series like the one
+    that is declared. Problem when the newest was declared with another range: a plan can't be
+    changed once it has begun."""
+    typed = draft.seeds
+    for study in on_disk:
+        if not is_twin(study, draft.study) or not study.origin.is_ours:
+            continue
+        theirs = study.origin.series
+        if (theirs and theirs.question()) != (series and series.question()):
+            continue
+        if not study.design.is_sequential:
+            return None if typed.is_sequential else study
+        fewest, most = study.design.pairs
+        if (fewest, most) == (typed.fewest, len(typed.seeds)):
+            return study
+        raise Problem(
+            f"{study.id} was planned with {fewest} to {most} pairs, and its level "
+            f"holds for no other plan: ",
+            next=f"go on with --seeds {study.design.typed()}, or ask again with --fresh",
+        )
+    return None
+
+
+def _go_on(
+    study: Study, seeds: tuple[int, ...], store: Store, jobs: int | None
+) -> tuple[Study, tuple[str, ...]]:
+    """The study with the asked seeds: those it lacks become a new look, since its first results may
+    be known."""
+    ingest_events.take_in(store, study)
+    new = tuple(seed for seed in seeds if seed not in study.seeds)
+    if new and not study.design.is_sequential:
+        started = any(row["attempt"] for row in store.runs(study.id))
+        study = replace(study, design=study.design.with_seeds(new, begun=started))
+    if jobs is not None:
+        study = study.with_trainer(jobs=jobs)
+    done = {
+        studies.run_name(r["arm"], r["seed"])
+        for r in store.runs(study.id)
+        if r["state"] in ("finished", "diverged")
+    }
+    missing = tuple(run.name for run in study.runs if run.name not in done)
+    then, now = study.trainer.versions.get("trainer"), study.trainer.code_version()
+    if missing and done and then not in (None, now):
+        later = tuple(sorted({*study.trainer.later_versions, now}))
+        study = study.with_trainer(later_versions=later)
+    return study, missing
+
+
+def _notes(
+    study: Study, known: Study | None, again: Kept | None, store: Store, on_disk: OnDisk
+) -> list[str]:
+    notes = []
+    if study.is_floor:
+        notes.append(wording.itself(study.baseline))
+    other = kept_folder.differing(again, study.trainer.versions) if again is not None else ""
+    if other:
+        notes.append(f"the last digits may differ from then: {other}")
+    a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
+    if abs(b - a) >= 0.01 * a > 0:
+        notes.append(f"parameters differ by {wording.apart(a, b)}: {a:,} and {b:,}")
+    notes.append(wording.many_passes(study.passes))
+    if (mine := study.origin.series) is not None:
+        notes.append(wording.family(mine))
+    if study.design.fresh_seeds:
+        notes.append(wording.drawn(study.seeds))
+    if study.design.level is not None:
+        notes.append(wording.declared(*study.design.pairs, study.design.level))
+    elif (known is None and ledger.is_later(store, study)) or (
+        known is not None
+        and study.design.batches != known.design.batches
+        and len(study.design.batches) > 1
+    ):
+        notes.append(wording.another_look())
+    name, on = study.variant.removesuffix("*"), study.data.name
+    spread = pairs_needed.known(store, name, study.trainer.recipe, on_disk, on)
+    if spread is not None:
+        notes.append(pairs_needed.can_see(study, spread))
+    return notes

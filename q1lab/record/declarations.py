@@ -1,0 +1,83 @@
+"""What a study declares before its first run, in a form that can be handed out: seeds, the way to
+judge, and hashes of the rest.
+
+A line of the journal shows it (index/journal.py), so that a stranger can check a bundle against the
+line, and see which other lines ask the same question, and reads nothing else of them. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from q1lab.ground.files import sha256_json
+from q1lab.study.identity import marks_of, same_marks
+from q1lab.study.studies import ARMS, Study
+
+REASONS = {
+    "seeds": "dropped-seed",
+    "source": "other-source",
+    "data": "other-data",
+    "budget": "other-budget",
+    "judged": "edited-verdict",
+}
+"""What it is called when a bundle has another one than was declared."""
+
+Declaration = Mapping[str, Any]
+
+
+def declaration(study: Study) -> dict[str, Any]:
+    """What a line of the journal shows of a study."""
+    series = study.origin.series
+    return {
+        "study": name_of(study),
+        "seeds": [list(batch) for batch in study.design.batches],
+        "source": {arm: study.arms[arm].sha256 for arm in ARMS},
+        "data": study.data.sha256,
+        "budget": sha256_json(study.trainer.declared_budget()),
+        "judged": {
+            "headline": study.design.headline,
+            "range": study.design.declares(),
+            "matters": study.smallest_that_matters,
+        },
+        "series": series and [sha256_json(series.id), series.alpha],
+        "asks": study.asks,
+        "marks": {
+            of: sorted(sha256_json(mark) for mark in marks) for of, marks in marks_of(study).items()
+        },
+    }
+
+
+def name_of(study: Study) -> str:
+    """What a study is called in a declaration."""
+    return sha256_json([study.id, study.created])
+
+
+def differences(declared: Declaration, study: Study) -> list[str]:
+    """The keys of REASONS of which a study has not what was declared. Of a planned range the first
+    seeds are enough: it may have been over before the last ones."""
+    now, said = declaration(study), dict(declared)
+    batches = said.get("seeds")
+    if study.design.is_sequential and isinstance(batches, list) and len(batches) == 1:
+        said["seeds"] = [batches[0][: len(study.seeds)]] if isinstance(batches[0], list) else None
+    return [key for key in REASONS if now[key] != said.get(key)]
+
+
+def asked_before(declared: Declaration, lines: Sequence[Declaration]) -> list[str]:
+    """The names of the studies among ``lines``, the earlier ones, that ask what ``declared``
+    does."""
+    others = [one for one in lines if one["asks"] and one["study"] != declared["study"]]
+    found = same_marks([_marks(one) for one in (*others, declared)])
+    names = [
+        one["study"]
+        for one, question in zip(others, found, strict=False)
+        if question.key == found[-1].key
+    ]
+    return list(dict.fromkeys(names))
+
+
+def _marks(declared: Declaration) -> dict[str, frozenset[str]]:
+    def of(marks: Iterable[str]) -> frozenset[str]:
+        return frozenset(map(str, marks))
+
+    return {name: of(declared["marks"][name]) for name in ("text", *ARMS)}

@@ -1,0 +1,304 @@
+"""Deleting studies, bringing them back, and freeing the room of what nobody needs any more.
+
+Nothing here is done to a study that is alive. A study that is deleted is moved into the trash as a
+whole, and from there back, or away for good: so a kill leaves it here or there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from q1lab.ground import paths
+from q1lab.ground.errors import FAILED, Problem, notice
+from q1lab.ground.files import (
+    UNWRITTEN,
+    is_locked,
+    private_folder,
+    proved,
+    refusals,
+    remove,
+    size_of,
+    sync_folder,
+    try_lock,
+    write_atomic,
+)
+from q1lab.index import ingest_events
+from q1lab.index.store import Store
+from q1lab.record import questions
+from q1lab.study import studies
+from q1lab.study.events import has_ended
+from q1lab.study.identity import FIRST_LOSSES
+from q1lab.study.liveness import is_alive
+from q1lab.study.studies import Study
+
+OLD = 3600.0
+"""Seconds after which a folder that nobody finished is a leftover."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something that can be freed: ``kind`` is trash, checkpoints, models, data or leftovers."""
+
+    kind: str
+    what: str
+    paths: tuple[Path, ...]
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Doomed:
+    """What deleting a study means."""
+
+    id: str
+    bytes: int
+    reused_by: tuple[str, ...]
+    """Studies that took runs from it. They have copies of their own."""
+    unreadable: bool
+
+
+def look(store: Store, study_id: str) -> Doomed:
+    """What deleting this study would mean. Problem when there is none."""
+    folder = _folder(study_id)
+    unreadable = study_id in studies.sorted_out([study_id])[1]
+    takers = sorted(taker for taker, origin in _reused(store) if origin == study_id)
+    return Doomed(study_id, _size([folder]), tuple(takers), unreadable)
+
+
+def delete(store: Store, study_id: str) -> Path:
+    """Move a study into the trash, after its plan and how its runs ended were put on record;
+    returns where it is then.
+
+    Problem when there is none, when it is alive, or when the disk refuses.
+    """
+    folder = _folder(study_id)
+    lock = None
+    if not folder.is_symlink():
+        # an engine may have it without any process here
+        alive = is_alive(paths.StudyPaths(folder))
+        lock = None if alive else try_lock(folder / "lock", wait=1.0)
+        if lock is None:
+            raise Problem(
+                f"{study_id} is running", FAILED, next=f"`q1lab stop {study_id}` ends it first"
+            )
+    try:
+        if is_locked(folder / "wandb" / "relay.lock"):
+            raise Problem(
+                f"the relay of {study_id} is still at work", FAILED, next="try again in a moment"
+            )
+        plan, runs = None, {}
+        with contextlib.suppress(Problem):
+            study = studies.load(study_id)
+            plan = study.to_dict()
+            ingest_events.take_in(store, study)
+            for row in store.runs(study_id):
+                name = studies.run_name(row["arm"], row["seed"])
+                told = {"state": row["state"], "val_loss": row["val_loss"]}
+                runs[name] = {**told, "seen": questions.shows_a_result(row), "first": {}}
+            for row in questions.first_losses(store, FIRST_LOSSES, study_id):
+                name = studies.run_name(row["arm"], row["seed"])
+                runs[name]["first"][row["iter"]] = row["value"]
+        store.add("delete", study=study_id, plan=plan, runs=runs)
+        proved(folder.parent, paths.home())
+        private_folder(paths.trash_dir())
+        place, number = paths.trash_dir() / study_id, 1
+        while place.exists() or place.is_symlink():
+            place, number = place.with_name(f"{study_id}.{number + 1}"), number + 1
+        _move(folder, place)
+        return place
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def in_trash(name: str) -> Path | None:
+    """Where a deleted study is, while it can be brought back."""
+    place = paths.trash_dir() / name
+    return place if studies.is_id(name) and (place.is_dir() or place.is_symlink()) else None
+
+
+def bring_back(place: Path, name: str | None = None) -> str:
+    """Move a study out of the trash, under ``name`` if given; returns its name. Problem when there
+    is one of that name."""
+    proved(place.parent, paths.home())
+    plan, study = paths.StudyPaths(place).plan, None
+    with contextlib.suppress(OSError, ValueError, Problem):
+        study = studies.from_dict(studies.read(plan))
+    name = name or (study.id if study else place.name)
+    target = paths.study_dir(name)
+    if not studies.is_id(name):
+        raise Problem(f"{name!r} is not a study's name: letters, digits, dots, hyphens")
+    if target.exists() or target.is_symlink():
+        raise Problem(f"there is a study called {name} already", next="restore it with --name NAME")
+    if study and name != study.id:
+        write_atomic(plan, studies.encoded(replace(study, id=name)))
+        remove(place / "wandb")  # the runs there are those of the study with the old name
+    private_folder(target.parent)
+    _move(place, target)
+    return name
+
+
+def _move(source: Path, target: Path) -> None:
+    with refusals(f"cannot move {source} to {target}"):
+        source.rename(target)
+        sync_folder(target.parent)
+        sync_folder(source.parent)
+
+
+def _folder(study_id: str) -> Path:
+    if not studies.is_id(study_id):
+        raise Problem(f"{study_id!r} is not a study's name", next="`q1lab status` lists them")
+    folder = paths.study_dir(study_id)
+    if not folder.is_dir():
+        raise Problem(f"no study called {study_id!r}", next="`q1lab status` lists them")
+    return folder
+
+
+# ── freeing room
+
+
+def plan(*, models: bool = False, days: float = 30.0) -> list[Item]:
+    """What can be freed: the trash, checkpoints of runs that have ended, corpora that no study
+    trains on, and leftovers; on demand the weights of finished runs that are older than ``days``.
+    Studies that are alive are left out."""
+    found = [
+        Item("trash", f"{path.name} (deleted)", (path,), _size([path]))
+        for path in _entries(paths.trash_dir(), "")
+    ]
+    found += _leftovers()
+    needed: set[str] = set()
+    kept = studies.without_plan()
+    for name in kept:
+        notice(
+            f"{name} has runs and no study.json: it is kept, and so are all texts. Put a good copy "
+            f"there, or give the study up: q1lab delete {name}"
+        )
+    all_readable = not kept
+    before = time.time() - days * 86_400
+    for study_id in studies.ids():
+        try:
+            study = studies.load(study_id)
+        except Problem:
+            all_readable = False
+            continue
+        needed.add(study.data.sha256)
+        if is_alive(study.files):
+            continue
+        ended = [run for run in study.runs if has_ended(study.files.run(run.name).events)]
+        folders = [study.files.run(run.name).checkpoints for run in ended]
+        files = [p for folder in folders if _is_ours(folder) for p in folder.glob("*.pt")]
+        if files:
+            found.append(
+                Item("checkpoints", f"of ended runs of {study.id}", tuple(files), _size(files))
+            )
+        if models and _time_of(study) < before:
+            weights = [study.files.run(run.name).model for run in ended]
+            files = [file for file in weights if file.is_file() and _is_ours(file)]
+            if files:
+                found.append(Item("models", f"weights of {study.id}", tuple(files), _size(files)))
+    if all_readable and paths.data_dir().is_dir() and _is_ours(paths.data_dir()):
+        for file in sorted(paths.data_dir().glob("*.txt")):
+            if file.stem not in needed and file.lstat().st_mtime < time.time() - OLD:
+                found.append(
+                    Item("data", f"a text of no study ({file.name[:12]}…)", (file,), size_of(file))
+                )
+    return found
+
+
+def free(items: Iterable[Item]) -> None:
+    """Free them. Problem for what the disk refuses."""
+    for item in items:
+        for path in item.paths:
+            if path.parent == paths.trash_dir():  # half a study is not to be brought back
+                _move(path, path.with_name(".going"))
+                path = path.with_name(".going")
+            remove(path)
+
+
+def reusers(store: Store, items: Iterable[Item]) -> list[str]:
+    """Sentences on what a later study took from studies whose weights are going."""
+    going = {item.what.removeprefix("weights of ") for item in items if item.kind == "models"}
+    found = sorted((origin, taker) for taker, origin in _reused(store) if origin in going)
+    return [f"{taker} reused runs of {origin}: it has copies of its own" for origin, taker in found]
+
+
+def _reused(store: Store) -> set[tuple[str, str]]:
+    """(a study, the study that one of its runs was copied from)."""
+    ingest_events.take_in_all(store)
+    rows = store.db.execute("SELECT study_id, reused_from FROM runs WHERE reused_from <> ''")
+    return {(row["study_id"], row["reused_from"].partition("/")[0]) for row in rows}
+
+
+def _leftovers() -> Iterator[Item]:
+    """What those left who were killed: writes, deletions, restores, imports, pulls, rescues of the
+    database, checks of a bundle or an engine; and what children wrote where they stood."""
+    old = time.time() - OLD
+    candidates = [*_entries(paths.scratch_dir(), ""), *_entries(paths.home() / "engine-check", "")]
+    for folder, prefixes in (
+        (paths.home(), (".take-in-", ".import-", ".pull-", ".rescue-")),
+        (paths.studies_dir(), (".deleted-", ".restore-")),
+    ):
+        candidates += [path for prefix in prefixes for path in _entries(folder, prefix)]
+    home = paths.home()
+    for folder in (home, paths.data_dir(), home / "bases", *_entries(paths.studies_dir(), "")):
+        candidates += _entries(folder, UNWRITTEN)
+    candidates += [
+        folder
+        for folder in _entries(paths.studies_dir(), "")
+        if studies.is_id(folder.name)
+        and folder.is_dir()
+        and not (folder / "study.json").exists()
+        and not studies.has_runs(folder)
+        and not is_alive(paths.StudyPaths(folder))
+    ]
+    for path in candidates:
+        with contextlib.suppress(OSError):
+            if path.lstat().st_mtime < old:
+                yield Item("leftovers", path.name, (path,), _size([path]))
+
+
+def _entries(folder: Path, prefix: str) -> list[Path]:
+    home = paths.home()
+    if not folder.is_dir() or (folder != home and not _is_ours(folder)):
+        return []
+    return sorted(path for path in folder.iterdir() if path.name.startswith(prefix))
+
+
+def _time_of(study: Study) -> float:
+    """When it was planned or imported, in seconds since the epoch; now where that can't be read."""
+    try:
+        moment = datetime.fromisoformat(study.origin.taken_in or study.created)
+    except ValueError:
+        return time.time()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _size(files: Iterable[Path]) -> int:
+    """Bytes of files and of all that is in folders; links count as nothing."""
+    total = 0
+    for path in files:
+        if path.is_symlink():
+            continue
+        if path.is_dir():
+            for root, _, names in os.walk(path):
+                total += sum(
+                    size_of(Path(root, n)) for n in names if not Path(root, n).is_symlink()
+                )
+        else:
+            total += size_of(path)
+    return total
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether what is at ``path`` may be deleted; a notice where a link is in the way."""
+    try:
+        proved(path, paths.home())
+        return True
+    except Problem as problem:
+        notice(str(problem))
+        return False

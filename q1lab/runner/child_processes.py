@@ -1,0 +1,266 @@
+"""Starting q1lab's child processes: the command, the environment, and asking one of them something.
+
+There are two kinds. Those that train (runner, trainers, relay) are meant to outlive whoever started
+them; locks tell whether they are alive. All others answer to the process that asked: ``asked``
+starts them, and they end with it, killed or not. docs/processes.md lists every one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from q1lab.ground import paths
+from q1lab.ground.errors import FAILED, Problem
+
+LEASH = Path(__file__).with_name("child_guard.py")
+
+MARGIN = 10
+"""Seconds that a child's own limits lie above the time its asker waits: the asker has the words."""
+
+
+def python_module(module: str) -> list[str]:
+    """``python -m module`` with this interpreter; ``-P`` keeps files of the current folder from
+    shadowing ours."""
+    return [sys.executable, "-P", "-m", module]
+
+
+def trainer() -> list[str]:
+    """The command of q1lab's own trainer. ``Q1LAB_TRAINER`` puts another program in its place
+    (tests use one without torch)."""
+    return shlex.split(os.environ.get("Q1LAB_TRAINER", "")) or python_module("labs.train")
+
+
+def prober() -> list[str]:
+    """The probe's command; ``Q1LAB_PROBE`` replaces it likewise."""
+    return shlex.split(os.environ.get("Q1LAB_PROBE", "")) or python_module("labs.probe")
+
+
+HARMLESS = re.compile(
+    "PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|VIRTUAL_ENV|PYTHONPATH|LD_LIBRARY_PATH"
+    "|(CUDA|NVIDIA|HIP|ROCR|OMP|MKL|OPENBLAS|ONEDNN|DNNL|ATEN|PYTORCH|TORCH)_.*"
+)
+"""Names of what a stranger's program is given of this process's environment: where programs, files
+and languages are, and how PyTorch computes. Keys and tokens have other names."""
+
+
+def for_a_stranger(threads: int) -> dict[str, str]:
+    """The environment of a child that runs somebody else's code."""
+    given = {name: value for name, value in os.environ.items() if HARMLESS.fullmatch(name)}
+    return environment(threads, given)
+
+
+def environment(threads: int = 1, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The child's environment, ``given`` and besides: so many threads, huge pages for malloc where
+    glibc knows them, and compile caches inside q1lab's home."""
+    env = dict(given)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        env[name] = str(threads)
+    if "glibc.malloc.hugetlb" not in env.get("GLIBC_TUNABLES", ""):
+        known = env.get("GLIBC_TUNABLES")
+        env["GLIBC_TUNABLES"] = (known + ":" if known else "") + "glibc.malloc.hugetlb=1"
+    env.setdefault("TORCHINDUCTOR_CACHE_DIR", str(paths.home() / "cache" / "inductor"))
+    env.setdefault("TRITON_CACHE_DIR", str(paths.home() / "cache" / "triton"))
+    env["PYTHONUNBUFFERED"] = "1"
+    env["PYTHONDONTWRITEBYTECODE"] = "1"
+    return env
+
+
+@contextlib.contextmanager
+def asked(
+    command: list[str],
+    *,
+    seconds: float,
+    threads: int = 1,
+    env: dict[str, str] | None = None,
+    **how: Any,
+) -> Iterator[subprocess.Popen[Any]]:
+    """A child that works for this process, for a block; whatever is left of its group is killed
+    after it.
+
+    It runs isolated: no code of the current folder, a folder of q1lab's to stand in, no standard
+    input unless ``how`` (the arguments of Popen) gives one, a session of its own. It ends when this
+    process does, even by ``kill -9``, and by limits of its own a little after ``seconds``. A
+    ``command`` that is no module (a test's probe) is started without those two.
+    """
+    with leashed(command, seconds=seconds, threads=threads) as (tied, fd):
+        child = subprocess.Popen(
+            tied,
+            **{"stdin": subprocess.DEVNULL, "cwd": paths.scratch_dir(), **how},
+            env=environment(threads) if env is None else env,
+            start_new_session=True,
+            pass_fds=[fd],
+        )
+        me = threading.get_ident()
+        _asked_by[me] = child
+        try:
+            yield child
+        finally:
+            _asked_by.pop(me, None)
+            _kill(child)
+            child.wait()
+
+
+_asked_by: dict[int, subprocess.Popen[Any]] = {}
+"""The child that a thread waits for."""
+
+
+def end_what_waits(thread: int) -> None:
+    """End the child that a thread waits for, when nobody wants the answer any more."""
+    child = _asked_by.get(thread)
+    if child is not None:
+        _kill(child)
+
+
+def _kill(child: subprocess.Popen[Any]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def leashed(
+    command: list[str], *, seconds: float, threads: int = 1
+) -> Iterator[tuple[list[str], int]]:
+    """The command of a module tied to this process by child_guard.py, and the descriptor to hand
+    down (``pass_fds``), for as long as the block lasts."""
+    asker, ours = os.pipe()
+    start, most = python_module("")[:-1], int(seconds) + MARGIN
+    if command[: len(start)] == start:
+        limits = ["--fd", asker, "--seconds", most, "--cpu", most * max(2, threads)]
+        guard = [sys.executable, "-P", str(LEASH), *map(str, limits)]
+        command = [*guard, *command[len(start) :]]
+    try:
+        yield command, asker
+    finally:
+        os.close(asker)
+        os.close(ours)
+
+
+def ask(
+    command: list[str], question: dict[str, Any], *, threads: int = 1, seconds: float = 120
+) -> dict[str, Any]:
+    """Run a child with a JSON question on its stdin and return its JSON answer.
+
+    Problem when it takes too long, dies, or answers with an error (its ``error`` is the message).
+    """
+    noise, write_end = os.pipe()
+    printed = _LastWords(noise)
+    pipes: dict[str, Any] = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "stderr": write_end,
+    }
+    try:
+        with asked(
+            command, seconds=seconds, threads=threads, text=True, errors="replace", **pipes
+        ) as child:
+            os.close(write_end)
+            write_end = -1
+            try:
+                out, _ = child.communicate(json.dumps(question), timeout=seconds)
+            except subprocess.TimeoutExpired:
+                # the probe writes where it is (labs/probe.py)
+                child.send_signal(signal.SIGUSR1)
+                place = printed.place(question.get("files", {}).values(), 2.0)
+                raise Problem(
+                    (f"{place}: " if place else "")
+                    + f"no answer within {seconds:.0f} s while trying the model; does it loop?",
+                    FAILED,
+                ) from None
+            finally:
+                for pipe in (child.stdin, child.stdout):
+                    assert pipe is not None
+                    with contextlib.suppress(OSError):
+                        pipe.close()
+    finally:
+        if write_end >= 0:
+            os.close(write_end)
+    try:
+        answer: dict[str, Any] = json.loads(out)
+    except ValueError:
+        lines = printed.text(1.0).strip().splitlines()
+        last = lines[-1] if lines else f"exit status {child.returncode}"
+        raise Problem(f"the model could not be tried: {last[:500]}", FAILED) from None
+    if "error" in answer:
+        raise Problem(str(answer["error"]))
+    return answer
+
+
+CHILD_SECONDS = 120.0
+
+
+def run_q1lab(arguments: list[str], *, seconds: float = CHILD_SECONDS) -> str:
+    """Run a q1lab command in a child; returns its output. Problem with the child's own words when
+    it fails.
+
+    The app does so with what needs scipy or matplotlib, which would cost its own process half a
+    second and 60 MB.
+    """
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    try:
+        with asked(
+            [*python_module("q1lab"), *arguments],
+            seconds=seconds,
+            cwd=Path.cwd(),
+            text=True,
+            errors="replace",
+            **pipes,
+        ) as child:
+            out, said_aside = child.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise Problem(
+            f"`q1lab {' '.join(arguments)}` took longer than {seconds:.0f} s", FAILED
+        ) from None
+    except OSError as error:
+        raise Problem(f"cannot run `q1lab {' '.join(arguments)}`: {error}", FAILED) from error
+    if child.returncode:
+        said = [line for line in said_aside.strip().splitlines() if line]
+        raise Problem(
+            (said[-1] if said else f"exit status {child.returncode}").removeprefix("q1lab: "),
+            FAILED,
+        )
+    return str(out)
+
+
+class _LastWords(threading.Thread):
+    """Drains a pipe and keeps only its end: a model file may print a gigabyte."""
+
+    KEPT = 64 << 10
+
+    def __init__(self, pipe: int) -> None:
+        super().__init__(daemon=True)
+        self._pipe, self._end = pipe, b""
+        self.start()
+
+    def run(self) -> None:
+        while block := os.read(self._pipe, 1 << 16):
+            self._end = (self._end + block)[-self.KEPT :]
+        os.close(self._pipe)
+
+    def text(self, wait: float) -> str:
+        """What was printed last, once the pipe is closed or ``wait`` seconds are over."""
+        self.join(wait)
+        return self._end.decode("utf-8", "replace")
+
+    def place(self, files: Iterable[str], wait: float) -> str | None:
+        """``file:line`` of the innermost frame in one of ``files``, out of a stack that is written
+        about now."""
+        deadline = time.monotonic() + wait
+        while time.monotonic() < deadline:
+            stack = self._end.decode("utf-8", "replace").rpartition("(most recent call first)")[2]
+            for file, line in re.findall(r'File "(.+?)", line (\d+)', stack):
+                if file in files:
+                    return f"{file}:{line}"
+            time.sleep(0.05)
+        return None

@@ -1,0 +1,146 @@
+"""What an engine is: the place where a study trains. Nothing outside this folder knows which one it
+is; ``choice`` finds it.
+
+An engine on other machines (``remote_engine.Remote``) is handed cells of the grid arm × seed, which
+it starts, counts and restarts with its own means; q1lab asks how they stand, and takes the events
+in.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import utc_now
+from q1lab.runner import child_processes
+from q1lab.study.engine_state import Seen
+from q1lab.study.studies import Study
+
+
+class OutOfReach(Exception):
+    """The engine did not answer. What it works on goes on; ask again later."""
+
+
+class Refused(Exception):
+    """The engine answered, and said no: the message says why. Asking again changes nothing."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that ``q1lab doctor --engine`` looked at."""
+
+    name: str
+    good: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class News:
+    """What came since ``cursor``."""
+
+    cells: Mapping[str, Seen]
+    lines: tuple[tuple[int, str, str], ...] = ()
+    """Numbered event lines (n, cell, line), joined to what came before. Empty where trainers write
+    into the study's folder themselves."""
+    over: bool = False
+    """Nothing of the job is left at the engine."""
+    why: str = ""
+    """Why the job ended as a whole, where that was not by its cells' ends."""
+
+
+class Crew(ABC):
+    """Works off one launch of one study, inside the runner."""
+
+    stopping = False
+
+    @abstractmethod
+    def run(self) -> None:
+        """Until nothing of the launch is left."""
+
+    def stop(self) -> None:
+        """End it soon; each run keeps a checkpoint where it can. From a signal's handler."""
+        self.stopping = True
+
+
+class Engine(ABC):
+    """What q1lab asks of an engine, and what holds unless an engine says otherwise. ``check``,
+    ``ask`` and ``plan`` raise OutOfReach and Refused."""
+
+    usage: str
+    """What ``--engine`` takes: ``slurm``, or with an address ``ray=http://HOST:8265``."""
+
+    runs_commands = False
+    """Whether it trains where the learner's own folder is, so that a command finds its files."""
+
+    def __init__(self, address: str, options: Mapping[str, str]) -> None:
+        """Problem for an address or options that it doesn't take."""
+        if options:
+            raise Problem("--engine-option goes with another engine", next="--engine says which")
+
+    def check(self) -> list[Finding]:
+        """What is there and what is missing, in words."""
+        return []
+
+    @abstractmethod
+    def ask(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The probe's answer (labs/probe.py) from a machine that trains; None where none can be
+        asked."""
+
+    def device(self, wanted: str, preset: str | None) -> str:
+        """The device to ask for, for what ``--device`` says. "auto": the probe decides."""
+        return wanted
+
+    def plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """The probe's answer that a study is planned by. An arm has no ``seconds_per_iter`` where
+        nobody knows."""
+        return self.ask(question) or planned_here(question)
+
+    def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
+        """How many runs train at once, and threads of each. ``first`` of the ``runs`` train before
+        the first look; ``jobs`` is what ``--jobs`` says."""
+        return jobs or first, 1
+
+    def room(self, study: Study) -> int:
+        """How many of a study's runs train at once without taking time from each other."""
+        return study.trainer.jobs
+
+    @staticmethod
+    def by_hand(study_id: str) -> str:
+        """What to type to take the study further, where q1lab has it trained by nobody; else ""."""
+        return ""
+
+    @staticmethod
+    def take_along(study: Study, runs: list[str], suffix: str) -> bytes | str:
+        """The file by which a person trains these runs where q1lab is not installed. ``suffix`` is
+        its name's end. OSError where the study's data is not here any more."""
+        raise Problem(f"{study.id} can't be taken along to this engine")
+
+    @abstractmethod
+    def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Crew:
+        """Who works the launch off. ``lock`` is the study's, for processes that keep it alive;
+        ``beside`` is to be called every moment or so."""
+
+
+def planned_here(question: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer for machines that can't be asked before they train: counted on this one, for the
+    device and number format that every such machine has; the trainer looks whether it does."""
+    answer = child_processes.ask(
+        child_processes.prober(), {**question, "device": "cpu", "dtype": "fp32"}
+    )
+    device, dtype = question["device"], question["dtype"]
+    if dtype == "auto":
+        dtype = "fp16" if device == "cuda" else "fp32"
+    if device != "cpu":
+        for arm in answer["arms"].values():
+            arm.pop("seconds_per_iter", None)
+    return {**answer, "device": device, "dtype": dtype}
+
+
+def log(text: str) -> None:
+    """A line for runner.log."""
+    sys.stderr.write(f"{utc_now()} {text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,104 @@
+"""A finished run is kept: the second study against the same baseline trains half.
+
+Where all that touches a bit is the same (identity.equal_bits), the numbers would be equal, so they
+are copied, and marked as copies.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import shutil
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from q1lab.ground import paths
+from q1lab.ground.files import private_folder, proved, sha256_text, write_atomic
+from q1lab.study.events import exit_of, read_new
+from q1lab.study.identity import equal_bits
+from q1lab.study.run_states import State
+from q1lab.study.studies import Run, Study
+
+Finished = tuple[tuple[Run, tuple[Study, Run]], ...]
+"""Runs of a study, each with the study that has finished it already, and the run there."""
+
+
+def find(study: Study, others: Iterable[Study]) -> Finished:
+    """Runs of ``study`` that one of the ``others`` has finished already; of several the first."""
+    wanted = {equal_bits(study, run): run for run in study.runs}
+    found: dict[str, tuple[Run, tuple[Study, Run]]] = {}
+    for other in others:
+        if other.id == study.id:
+            continue
+        if other.data.sha256 != study.data.sha256 or not other.origin.is_ours:
+            continue
+        if not other.trainer.repeats:
+            continue
+        for run in other.runs:
+            key = equal_bits(other, run)
+            if key in wanted and key not in found and _finished(other, run):
+                found[key] = (wanted[key], (other, run))
+    return tuple(found.values())
+
+
+def fill(study: Study, finished: Finished) -> None:
+    """Copy runs that ``find`` found into the study, marked with where they came from. A run that
+    has begun here stays as it is."""
+    for run, (other, theirs) in finished:
+        if study.files.run(run.name).events.exists():
+            continue
+        source, target = other.files.run(theirs.name), study.files.run(run.name)
+        events, _, _ = read_new(source.events, limit=1 << 30)
+        lines = []
+        for event in events:
+            if event["type"] == "start":
+                here = {"arm": run.arm, "seed": run.seed}
+                event = {**event, **here, "reused_from": f"{other.id}/{theirs.name}"}
+            lines.append(json.dumps(event, ensure_ascii=False) + "\n")
+        for kept, copy in ((source.model, target.model), (source.log, target.log)):
+            if kept.exists():
+                private_folder(target.root)
+                shutil.copy2(kept, proved(copy, paths.home()))
+        write_atomic(target.events, "".join(lines))
+
+
+@cache
+def trainer_version(by_command: bool = False) -> str:
+    """A short hash of the trainer's own code: with other code, the same settings may give other
+    numbers. ``by_command``: of what runs a study whose arms are a command."""
+    files = imported_by("loop" if by_command else "train")
+    return sha256_text("".join(file.read_text() for file in files))[:12]
+
+
+def imported_by(module: str) -> list[Path]:
+    """The files that make a module of ``labs``: its own, and those of ``labs`` that it imports, by
+    way of others too. A file that it does without, such as a check, is no part of it."""
+    folder = paths.models_dir().parent
+    found: set[Path] = set()
+    names = {"__init__", module}
+    while names:
+        file = folder / f"{names.pop()}.py"
+        if file.is_file() and file not in found:
+            found.add(file)
+            names |= _imports(file.read_text())
+    return sorted(found)
+
+
+def _imports(text: str) -> set[str]:
+    """Names of the modules of ``labs`` that a file imports; none of a file that is no Python."""
+    names = set()
+    with contextlib.suppress(SyntaxError):
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                names |= {f"{each.name}." for each in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                package = ".".join(filter(None, ("labs" if node.level else "", node.module)))
+                names |= {f"{package}.{each.name}." for each in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("labs.")} - {""}
+
+
+def _finished(study: Study, run: Run) -> bool:
+    end = exit_of(study.files.run(run.name).events)
+    return end is not None and end["state"] == State.FINISHED

@@ -1,0 +1,224 @@
+"""Start a study's runner detached, look whether anything of it lives, stop it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Collection
+from typing import Any
+
+from q1lab.ground.errors import FAILED, OUT_OF_TOUCH, UNFINISHED, Problem
+from q1lab.ground.files import (
+    open_private,
+    private_folder,
+    prove_at_home,
+    read_json,
+    refusals,
+    try_lock,
+    utc_now,
+    without_links,
+    write_atomic,
+)
+from q1lab.ground.paths import StudyPaths
+from q1lab.runner import child_processes
+from q1lab.study import engine_state
+from q1lab.study.engine_choice import by_hand, engine_of
+from q1lab.study.liveness import has_runner
+from q1lab.study.liveness import is_alive as is_alive
+from q1lab.study.studies import Study
+
+GRACE = 10.0
+"""Seconds between asking a study to stop and ending it."""
+
+ENGINE_GRACE = 60.0
+"""Seconds in which an engine is expected to have stopped what it has."""
+
+
+def last(files: StudyPaths) -> dict[str, Any]:
+    """The record of the last launch; empty when there was none or it can't be read."""
+    try:
+        found = read_json(files.launch, 1 << 20)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def tend(study: Study) -> bool:
+    """Have a runner take up again what an engine still has of the study, where there is none: the
+    machine slept, or the runner was killed. Returns whether one was started."""
+    word = engine_state.read(study.files.root)
+    if word is None or word.over or has_runner(study.files):
+        return False
+    try:
+        start(study, number=word.launch)
+    except Problem:  # somebody else was faster
+        return False
+    return True
+
+
+def start(study: Study, only: Collection[str] = (), number: int | None = None) -> int:
+    """Start the runner in a session of its own; returns the launch's number. ``only`` names the
+    runs that it may train; empty: all that are missing.
+
+    The study's lock is taken here and handed down, so that of two viewers only one can start it.
+    Problem when it is running already. ``number``: take up this launch again.
+    """
+    files = study.files
+    if number is None and engine_state.lives(files.root):
+        raise running_already(study.id)
+    engine_of(study.trainer.engine)  # a runner could only write down what is wrong with it
+    if words := by_hand(study.trainer.engine, study.id):
+        raise Problem(f"{study.id} was planned to be trained by hand: {words}")
+    # the processes that are started write there, and look no more
+    for folder in (files.runs, files.source, files.claims):
+        without_links(folder)
+    for path in (files.wandb, files.relay_log, files.runner_log, files.launch):
+        prove_at_home(path)
+    lock = try_lock(files.lock, wait=1.0)
+    if lock is None:
+        raise running_already(study.id)
+    try:
+        number = number or _next_number(files)
+        if only:
+            take_out(study, number, [run.name for run in study.runs if run.name not in only])
+        command = [
+            *child_processes.python_module("q1lab.runner.runner"),
+            str(files.root),
+            "--launch",
+            str(number),
+            "--lock",
+            str(lock),
+        ]
+        cannot = f"cannot start the training of {study.id}"
+        with refusals(cannot), open_private(files.runner_log) as log:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=files.root,
+                env=child_processes.environment(study.trainer.threads),
+                start_new_session=True,
+                pass_fds=[lock],
+            )
+        # somebody has to take its exit status: a viewer that stays open would else keep a dead
+        # process around
+        threading.Thread(target=child.wait, daemon=True, name=f"reap {child.pid}").start()
+        note(files, number, child.pid)
+        return number
+    finally:
+        os.close(lock)
+
+
+def running_already(study_id: str) -> Problem:
+    """What is said to whoever would start a study that runs."""
+    return Problem(
+        f"{study_id} is running already", next=f"watch it with `q1lab attach {study_id}`"
+    )
+
+
+def take_out(study: Study, number: int, runs: Collection[str]) -> None:
+    """Take runs out of a launch: trainers pass by what is claimed."""
+    claims = study.files.claims
+    with refusals(f"cannot start the training of {study.id}"):
+        private_folder(claims)
+        for name in runs:
+            (claims / f"{number}-{name}").touch(mode=0o600)
+
+
+def note(files: StudyPaths, number: int, pid: int) -> None:
+    """Write down who was launched. The runner does it too, should its starter be killed before it
+    could."""
+    launched = {"launch": number, "pid": pid, "host": socket.gethostname(), "started": utc_now()}
+    # a full disk: training may still find room, and its own words for it
+    with contextlib.suppress(Problem):
+        write_atomic(files.launch, json.dumps(launched) + "\n")
+
+
+def _next_number(files: StudyPaths) -> int:
+    """One more than any launch so far, by the record or (should that be damaged) by the claims: a
+    number that was used before would find its runs claimed, and train nothing."""
+    recorded = last(files).get("launch")
+    numbers = [recorded] if isinstance(recorded, int) and 0 < recorded < 1 << 31 else []
+    if files.claims.is_dir():
+        heads = (claim.name.partition("-")[0] for claim in files.claims.iterdir())
+        numbers += [
+            int(head) for head in heads if head.isascii() and head.isdigit() and len(head) < 10
+        ]
+    return max(numbers, default=0) + 1
+
+
+def stop(study: Study, *, grace: float = GRACE) -> bool:
+    """Ask the study to stop and wait until nothing of it lives; after ``grace`` seconds end it.
+
+    Returns False when it was not running. A process id is only signalled while the study's lock is
+    held: then its group has a living member, so the number can't have been given to somebody else.
+    """
+    files = study.files
+    if not is_alive(files):
+        return False
+    if engine_state.lives(files.root):
+        return _stop_at_the_engine(study)
+    pid = _pid(files)
+    if pid is None:
+        raise Problem(
+            f"{files.launch} doesn't say who runs {study.id}; it ends by itself when its runs have",
+            FAILED,
+            file=files.launch,
+        )
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    killed = False
+    while is_alive(files):
+        if time.monotonic() > deadline:
+            if killed:
+                raise Problem(
+                    f"{study.id} was stopped, but a process that it started left its group and "
+                    "lives on",
+                    FAILED,
+                    next="end it by hand, or start anew with --fresh",
+                )
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            killed, deadline = True, time.monotonic() + 5
+        time.sleep(0.05)
+    return True
+
+
+def _stop_at_the_engine(study: Study) -> bool:
+    """Have the runner ask the engine to stop, and wait for its last word. Problem when the engine
+    does not answer: what it works on goes on."""
+    files = study.files
+    tend(study)
+    pid = _pid(files)
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGTERM)
+    deadline = time.monotonic() + ENGINE_GRACE
+    while engine_state.lives(files.root):
+        if time.monotonic() > deadline:
+            word = engine_state.read(files.root)
+            why = f" ({word.why})" if word is not None and word.why else ""
+            raise Problem(
+                f"{study.id}: the engine has not stopped it yet{why}",
+                UNFINISHED if word is None or word.reached else OUT_OF_TOUCH,
+                next=f"it is asked again until it has: q1lab attach {study.id}",
+            )
+        time.sleep(0.1)
+    return True
+
+
+def _pid(files: StudyPaths) -> int | None:
+    for _ in range(40):  # a launch under way writes its record a moment after it takes the lock
+        pid = last(files).get("pid")
+        if isinstance(pid, int) and pid > 1 and last(files).get("host") == socket.gethostname():
+            return pid
+        time.sleep(0.05)
+    return None

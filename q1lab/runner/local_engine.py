@@ -1,0 +1,165 @@
+"""This machine: trainers are children of the runner. They take their runs from the plan by
+themselves, so they go on when the runner is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from q1lab.ground.files import open_private
+from q1lab.runner import child_processes, early_stopping, launch, machine
+from q1lab.runner.engine import Crew, Engine, log
+from q1lab.study import engine_state
+from q1lab.study.events import has_ended
+from q1lab.study.studies import Study
+
+OUT_OF_MEMORY = 75
+"""A trainer's exit status for "this many at once don't fit" (labs/train.py)."""
+
+LOG_MOST, LOG_HEAD = 16 << 20, 1 << 20
+"""Bytes that a run's log may grow to, and bytes of its beginning that stay when it is cut."""
+
+
+class Local(Engine):
+    """The machine that q1lab runs on."""
+
+    usage = "local"
+    runs_commands = True
+
+    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        return child_processes.ask(
+            child_processes.prober(), dict(question), threads=question.get("threads", 1)
+        )
+
+    def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
+        jobs = jobs or max(1, min(machine.places(device), runs))
+        return jobs, max(1, machine.cores() // jobs) if device == "cpu" else 1
+
+    def room(self, study: Study) -> int:
+        return machine.places(study.trainer.device, study.trainer.threads)
+
+    def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Trainers:
+        return Trainers(study, launch, lock, beside)
+
+
+class Trainers(Crew):
+    """Starts trainers, and replaces those that die while runs are left."""
+
+    def __init__(
+        self, study: Study, number: int, lock: int, beside: Callable[[], None] = lambda: None
+    ) -> None:
+        self.study, self.launch, self.lock, self.beside = study, number, lock, beside
+        self.files = study.files
+        self.jobs = study.trainer.jobs
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.looks = early_stopping.Looks(study)
+
+    def run(self) -> None:
+        engine_state.forget(self.files.root)  # what an engine of an earlier launch said last
+        log(
+            f"launch {self.launch} of {self.study.id}: {len(self.left())} runs, {self.jobs} at once"
+        )
+        # a trainer that dies at once isn't replaced for ever
+        starts, most = 0, self.jobs + len(self.study.runs)
+        while True:
+            for worker in [w for w in self.workers if w.poll() is not None]:
+                self.workers.remove(worker)
+                if worker.returncode == OUT_OF_MEMORY and self.jobs > 1:
+                    self.jobs -= 1
+                    log(f"out of memory: going on with {self.jobs} at once")
+                elif worker.returncode < 0:
+                    log(f"a trainer was ended by signal {-worker.returncode}")
+            self._end_when_known()
+            left = 0 if self.stopping else len(self.left())
+            while left and len(self.workers) < self.jobs and starts < most:
+                self.workers.append(self._start_trainer())
+                left -= 1
+                starts += 1
+            if not self.workers:
+                return
+            self._keep_logs_short()
+            self.beside()
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """A signal went to the whole group, so the trainers know; those that were started since are
+        told here."""
+        super().stop()
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.terminate()
+
+    def _end_when_known(self) -> None:
+        """A study with a planned range is over at the look that knows: its plan then names the
+        pairs up to that look, and nothing trains on. Runs under way are beyond it."""
+        end = None if self.stopping else self.looks.known_after()
+        if end is None:
+            return
+        log(f"known after {end} of {len(self.study.seeds)} pairs")
+        seeds = self.study.seeds[:end]
+        rest = [run for run in self.study.runs if run.seed not in seeds]
+        launch.take_out(self.study, self.launch, [run.name for run in rest])
+        for worker in self.workers:
+            worker.terminate()
+        for worker in self.workers:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                worker.wait(launch.GRACE)
+        self.study = early_stopping.end_after(self.study, end)
+        self.looks = early_stopping.Looks(self.study)
+
+    def left(self) -> list[str]:
+        """Runs that nobody has claimed in this launch and that have not ended before."""
+        return [
+            run.name
+            for run in self.study.runs
+            if not (self.files.claims / f"{self.launch}-{run.name}").exists()
+            and not has_ended(self.files.run(run.name).events)
+        ]
+
+    def _start_trainer(self) -> subprocess.Popen[bytes]:
+        command = [
+            *self.study.trainer.program(),
+            str(self.files.root),
+            "--launch",
+            str(self.launch),
+        ]
+        if self.jobs == 1:
+            command.append("--alone")
+        env = child_processes.environment(self.study.trainer.threads)
+        if self.study.trainer.device == "cuda":
+            env["CUDA_VISIBLE_DEVICES"] = gpu_for(
+                len(self.workers), env.get("CUDA_VISIBLE_DEVICES")
+            )
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            cwd=self.files.root,
+            env=env,
+            pass_fds=[self.lock],
+        )
+
+    def _keep_logs_short(self) -> None:
+        """A model file that prints without end must not fill the disk: of a log that grew past
+        LOG_MOST its beginning stays, and what comes next. Trainers append, so they go on behind the
+        cut."""
+        for run in self.study.runs:
+            path = self.files.run(run.name).log
+            with contextlib.suppress(OSError):
+                if path.stat().st_size > LOG_MOST:
+                    os.truncate(path, LOG_HEAD)
+                    with open_private(path) as out:
+                        out.write(
+                            b"\n[q1lab: the log grew too large; some of it was left out here]\n"
+                        )
+
+
+def gpu_for(worker: int, visible: str | None) -> str:
+    """The GPU of the nth trainer at work: one each, in turn, of those that the learner lets us
+    see."""
+    allowed = [part for part in visible.split(",") if part] if visible is not None else None
+    cards = allowed if allowed is not None else [str(at) for at in range(len(machine.gpus()))]
+    return cards[worker % len(cards)] if cards else (visible or "")

@@ -1,0 +1,144 @@
+"""The detached process that works a study's plan off: ``python -m q1lab.runner.runner STUDY_DIR``.
+
+Its engine's crew trains; beside that it keeps the W&B relay going and has the learner told, and
+ends when all runs have ended, whether anybody watches or not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from q1lab.ground import config
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import open_private
+from q1lab.runner import alerts, child_processes, launch, series_turns
+from q1lab.runner.engine import log
+from q1lab.study import studies
+from q1lab.study.engine_choice import engine_of
+from q1lab.study.studies import Study
+
+RELAY_LIVED, RELAY_PAUSE = 60.0, 60.0
+"""Seconds after which a relay counts as having worked, and the longest pause between two starts."""
+
+
+class Runner:
+    """Works off one launch of one study."""
+
+    def __init__(self, study: Study, launch: int, lock: int) -> None:
+        self.study = study
+        self.files = study.files
+        self.crew = engine_of(study.trainer.engine).crew(study, launch, lock, self._beside)
+        self.relay: subprocess.Popen[bytes] | None = None
+        self.relay_began = self.relay_pause = 0.0
+        self.relay_due: float | None = None
+        self.tellers: list[subprocess.Popen[bytes]] = []
+        self.watch = alerts.Watch(study)
+
+    def run(self) -> None:
+        """Until nothing of the launch is left."""
+        signal.signal(signal.SIGTERM, lambda *_: self.crew.stop())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        self.crew.run()
+        log("stopped" if self.crew.stopping else "done")
+        if not self.crew.stopping:
+            self._tell(alerts.ENDED)
+
+    def _beside(self) -> None:
+        """What goes on beside the training; the crew calls it."""
+        self._keep_relay()
+        self.tellers = [teller for teller in self.tellers if teller.poll() is None]
+        for kind in self.watch.look():
+            self._tell(kind)
+
+    def _tell(self, kind: str) -> None:
+        """Have the learner's own command run, by a process that outlives this one."""
+        try:
+            if not config.load().on_end:
+                return
+            with open_private(self.files.runner_log) as out:
+                child = subprocess.Popen(
+                    [
+                        *child_processes.python_module("q1lab.commands.run_on_end"),
+                        self.study.id,
+                        kind,
+                    ],
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                    cwd=self.files.root,
+                    start_new_session=True,
+                )
+        except (Problem, OSError) as error:
+            log(f"nobody could be told: {error}")
+            return
+        self.tellers.append(child)
+
+    def _keep_relay(self) -> None:
+        """Have the W&B relay running while runs do. It has a session of its own and no share in the
+        lock: whatever happens to it, the study goes on."""
+        if self.study.trainer.wandb == "disabled" or (
+            self.relay is not None and self.relay.poll() is None
+        ):
+            return
+        if self.relay is not None and self.relay.returncode == 0:
+            return
+        now = time.monotonic()
+        if self.relay is not None and self.relay_due is None:  # it has just died
+            # the first restart comes at once; one that keeps dying early waits twice as long each
+            # time
+            self.relay_pause = 0.0 if now - self.relay_began >= RELAY_LIVED else self.relay_pause
+            self.relay_due = now + self.relay_pause
+            self.relay_pause = min(max(1.0, 2 * self.relay_pause), RELAY_PAUSE)
+        if self.relay_due is not None and now < self.relay_due:
+            return
+        self.relay_began, self.relay_due = now, None
+        with open_private(self.files.relay_log) as out:
+            self.relay = subprocess.Popen(
+                [
+                    *child_processes.python_module("q1lab.doors.weights_and_biases.relay"),
+                    str(self.files.root),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd=self.files.root,
+                start_new_session=True,
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m q1lab.runner.runner")
+    parser.add_argument("study", type=Path)
+    parser.add_argument("--launch", type=int, required=True)
+    parser.add_argument(
+        "--lock", type=int, required=True, help="inherited descriptor of the study's lock"
+    )
+    args = parser.parse_args()
+    # until there is a crew that can be told
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    os.environ["Q1LAB_HOME"] = str(args.study.parent.parent)
+    os.umask(0o077)  # everything that this process and its children write is private to the user
+    os.set_inheritable(args.lock, False)
+    study = studies.load(args.study.name)
+    launch.note(study.files, args.launch, os.getpid())
+    runner = Runner(study, args.launch, args.lock)
+    runner.run()
+    if not runner.crew.stopping:
+        try:
+            following = series_turns.start_next(study)
+        except Problem as problem:
+            log(f"the series does not go on: {problem}")
+        else:
+            if following is not None:
+                log(f"the series goes on with {following.id}")
+
+
+if __name__ == "__main__":
+    main()

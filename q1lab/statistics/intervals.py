@@ -1,0 +1,672 @@
+"""What n seeds per arm can honestly say about a change in val loss: pure functions, nothing read or
+written.
+
+``analyze`` compares two arms, ``plan`` says how many seeds an effect needs, ``correlation`` says
+how well the pairs go together. The difference is always modified − baseline, in nats, and lower is
+better.
+
+What is asked of scipy, and why
+-------------------------------
+- ``scipy.stats.ttest_ind(equal_var=False)`` and ``ttest_rel``: the Welch and the paired t interval.
+  Welch keeps its promise when the arms spread differently, which a change of architecture easily
+  causes.
+- ``scipy.stats.permutation_test``: the differences under every relabelling while there are at most
+  9,999, so that p is exact; its own p lets rounding decide ties.
+- ``scipy.stats.bootstrap``: only its resampled differences, and only where there are too many to
+  enumerate. Its own interval interpolates between resamples (at n = 3 that covers less than the
+  plain definition) and BCa, its default, moves with the generator at n = 3; so the ends are taken
+  here, by ``inverted_cdf``.
+- ``scipy.special.ncfdtr``: power. The square of a noncentral t is a noncentral F with 1 degree of
+  freedom above; the F function stays finite where scipy's noncentral t gives NaN (df 2,
+  noncentrality 79).
+- ``scipy.stats.pearsonr``: the correlation of pairs with its Fisher z interval.
+
+scipy raises at n = 1, answers NaN for one NaN and a zero width for equal values, so all three are
+met first.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+import warnings as python_warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from q1lab.ground.errors import Problem
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+Headline = Literal["paired", "welch"]
+Verdict = Literal["helps", "hurts", "too small to matter", "cannot tell", "no verdict"]
+
+ALPHA = 0.05
+ALPHA_LATER = 0.0106
+"""What a question's later looks spend: each later look outside a plan, and a later plan in all. A
+first look at 3 pairs and later ones at 5 and 10 then make 6.1% false verdicts (looks.py)."""
+POWER = 0.8
+MIN_FOR_INTERVAL = 2
+MIN_FOR_VERDICT = 3
+MAX_SEEDS = 1000  # where the search for "seeds needed" stops; nobody trains more
+ENUMERATE_UP_TO = 100_000  # resamples; 4 seeds per arm give 256 × 256, 6 pairs give 46,656
+RESAMPLES = 9_999
+PERMUTATIONS = 9_999
+SEED = 20_260  # of the resampling generator, so that the same runs give the same interval
+LARGEST = 1e100  # a loss beyond this is a diverged run, and its square would overflow
+
+# True coverage, in %, of a percentile bootstrap interval that calls itself 95%, for a difference of
+# two means with normal errors. Measured as docs/statistics.md says; good to about 0.3.
+COVERAGE: dict[Headline, dict[int, float]] = {
+    "welch": {
+        2: 66.8,
+        3: 80.9,
+        4: 85.8,
+        5: 87.7,
+        6: 89.4,
+        8: 91.1,
+        10: 92.0,
+        15: 93.1,
+        20: 93.4,
+        30: 94.1,
+    },
+    "paired": {
+        2: 49.9,
+        3: 75.2,
+        4: 79.9,
+        5: 83.9,
+        6: 85.9,
+        8: 88.6,
+        10: 90.3,
+        15: 91.8,
+        20: 92.7,
+        30: 93.7,
+    },
+}
+
+
+class Reason(StrEnum):
+    """Why there is no verdict; the first that holds."""
+
+    GATED = "gated"
+    DIVERGED = "diverged"
+    CHOSEN = "chosen"
+    INCOMPLETE = "incomplete"
+    EQUAL = "equal"
+    """All pairs are, to the last bit."""
+    TOO_FEW = "too few"
+    NO_SPREAD = "no spread"
+
+
+class Kind(StrEnum):
+    """What a note beside the verdict is about. Its words are in wording.py, never here."""
+
+    UNPAIRED = "unpaired"
+    EQUAL = "equal pairs"
+    SERIES = "series"
+    ASKED = "asked"
+    LEFT_OUT = "left out"
+    CONDITIONS = "conditions"
+    ALLOWED = "allowed"
+    TRAINER = "trainer"
+    STRAYS = "strays"
+    SHORT = "short budget"
+    RISING = "val loss rises"
+    DISAGREE = "bootstrap disagrees"
+    TEMPTING = "other interval"
+    BELOW_DELTA = "below delta"
+    UNFINISHED = "unfinished"
+    DAMAGED = "damaged lines"
+    UNCHECKED = "unchecked"
+    OVERRULED = "overruled"
+    SIZE = "size"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that the reader of a verdict must know: its kind and its facts, in JSON's types."""
+
+    kind: Kind
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval of the difference, in nats."""
+
+    low: float
+    high: float
+
+    def excludes_zero(self) -> bool:
+        return self.low > 0 or self.high < 0
+
+    def inside(self, delta: float) -> bool:
+        return -delta < self.low and self.high < delta
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """A percentile bootstrap interval that calls itself 95%, with what it covers: ``true_coverage``
+    in %."""
+
+    low: float
+    high: float
+    resamples: int
+    method: str
+    true_coverage: float
+
+    def interval(self) -> Interval:
+        return Interval(self.low, self.high)
+
+
+@dataclass(frozen=True)
+class SeedsNeeded:
+    """Seeds an arm that see ``effect`` (nats) with power .8 at ``alpha``.
+
+    ``mid`` takes the sd as it was measured; ``low`` and ``high`` take the ends of the sd's own 95%
+    interval. ``capped``: the search stopped at ``MAX_SEEDS``, so ``high`` (and perhaps the others)
+    means "or more".
+    """
+
+    low: int
+    mid: int
+    high: int
+    effect: float
+    alpha: float
+    capped: bool
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything one comparison says. Losses and differences are in nats; absent numbers are None,
+    never NaN.
+    """
+
+    headline: Headline
+    alpha: float
+    delta: float | None
+    # what the headline rests on: pairs, or seeds in the smaller arm; diverged runs do not count
+    n: int
+    pairs: dict[int, float]  # seed: modified − baseline, for seeds that both arms finished
+    mean: float | None
+    welch: Interval | None
+    paired: Interval | None
+    bootstrap: Bootstrap | None
+    permutation_p: float | None
+    verdict: Verdict
+    detectable: float | None
+    seeds_needed: SeedsNeeded | None
+    diverged: dict[str, list[int]]
+    reason: Reason | None
+    """Why there is no verdict; None with one."""
+    notes: tuple[Note, ...]
+    complete: bool
+    """Whether all planned runs have ended."""
+    overstated: tuple[float, float] | None = None
+    """How many times claims of such studies overstate a true difference of one sd of a pair's, and
+    of half of one; None where that is not known."""
+
+    @property
+    def ends(self) -> Interval | None:
+        """The interval the verdict rests on, declared before the runs."""
+        return self.paired if self.headline == "paired" else self.welch
+
+    @property
+    def level(self) -> float:
+        """What the headline interval covers, as a share: 0.95 for one look."""
+        return 1 - self.alpha
+
+
+def analyze(
+    baseline: Mapping[int, float | None],
+    modified: Mapping[int, float | None],
+    *,
+    headline: Headline,
+    alpha: float = ALPHA,
+    delta: float | None = None,
+    complete: bool = True,
+    picked: bool = False,
+) -> Analysis:
+    """Compare two arms of final val losses (nats), each a mapping seed → loss, None for a run that
+    diverged.
+
+    ``headline`` is the interval that was declared before the first run; ``alpha`` is what this look
+    may spend (the interval covers 1 − α; looks.py and ledger.py say how much); ``delta`` is the
+    smallest difference that matters, in nats, chosen before the runs. ``complete`` is false while
+    planned runs are missing: numbers are given, a verdict is not, because stopping at the first
+    good look lets noise win. ``picked``: the seeds were picked when their results could be known,
+    and others were left out, so there is no verdict.
+
+    Raises Problem for a headline, alpha or delta that makes no sense.
+    """
+    _check(headline, alpha, delta)
+    base, mod = _finite(baseline), _finite(modified)
+    diverged = {
+        "baseline": sorted(set(baseline) - set(base)),
+        "modified": sorted(set(modified) - set(mod)),
+    }
+    pairs = {seed: mod[seed] - base[seed] for seed in sorted(base.keys() & mod.keys())}
+    a, b, d = list(base.values()), list(mod.values()), list(pairs.values())
+    n = len(d) if headline == "paired" else min(len(a), len(b))
+    alone = sorted(set(baseline) ^ set(modified))
+    notes = [Note(Kind.UNPAIRED, {"seeds": alone})] if alone else []
+    alike = d.count(0.0)
+    all_alike = alike == len(d) >= MIN_FOR_INTERVAL
+
+    # Leaving a diverged run out would be choosing the data, so with one there is no mean, no
+    # interval, no verdict.
+    whole = not diverged["baseline"] and not diverged["modified"]
+    mean: float | None = None
+    welch = paired = boot = needed = None
+    p = detectable = None
+    verdict: Verdict = "no verdict"
+    if whole and n >= 1:
+        mean = (
+            statistics.fmean(d)
+            if headline == "paired"
+            else statistics.fmean(b) - statistics.fmean(a)
+        )
+    if whole and mean is not None and n >= MIN_FOR_INTERVAL and not all_alike:
+        scale = max(map(abs, a + b))
+        paired_has_spread = len(d) >= MIN_FOR_INTERVAL and _has_spread(d, scale)
+        welch_has_spread = _has_spread(a, scale) or _has_spread(b, scale)
+        if min(len(a), len(b)) >= MIN_FOR_INTERVAL and welch_has_spread:
+            welch = _welch(a, b, alpha)
+        if paired_has_spread:
+            paired = _paired(d, alpha)
+        if (paired if headline == "paired" else welch) is not None:
+            sd, df = _spread(a, b, d, headline)
+            sizes = (n, n) if headline == "paired" else (len(a), len(b))
+            boot = _bootstrap(a, b, d, headline)
+            p = _permutation_p(a, b, d, headline)
+            detectable = detectable_in_sd(*sizes, headline, alpha) * sd
+            if delta is not None:
+                # the observed mean is no aim: seeds for it hold the true need in 55 to 79% only
+                needed = _seeds_for(delta, sd, df, headline, POWER, ALPHA_LATER)
+            if n >= MIN_FOR_VERDICT and complete and not picked:
+                chosen, other = (paired, welch) if headline == "paired" else (welch, paired)
+                assert chosen is not None
+                verdict = _decide(chosen, delta)
+                notes += _notes_on_verdict(verdict, chosen, other, boot, delta)
+
+    reason = _reason(verdict, whole, picked, complete, n, all_alike)
+    if 2 * alike > len(d) and reason is not Reason.EQUAL:
+        notes.append(Note(Kind.EQUAL, {"equal": alike, "pairs": len(d)}))
+    return Analysis(
+        headline=headline,
+        alpha=alpha,
+        delta=delta,
+        n=n,
+        pairs=pairs,
+        mean=mean,
+        welch=welch,
+        paired=paired,
+        bootstrap=boot,
+        permutation_p=p,
+        verdict=verdict,
+        detectable=detectable,
+        seeds_needed=needed,
+        diverged=diverged,
+        reason=reason,
+        notes=tuple(notes),
+        complete=complete,
+    )
+
+
+def plan(
+    effect: float,
+    sd: float,
+    *,
+    headline: Headline,
+    power: float = POWER,
+    alpha: float = ALPHA,
+    df: int | None = None,
+) -> SeedsNeeded:
+    """How many seeds per arm see a true difference of ``effect`` nats with probability ``power``,
+    two-sided ``alpha``.
+
+    ``sd`` is one run's for "welch" and that of the pairwise differences for "paired", in nats.
+    ``df`` is the degrees of freedom it was estimated with (2 for three pairs, 4 for two arms of
+    three): given, the answer is a range over the sd's own 95% interval; left out, the sd counts as
+    known and low = mid = high. Never fewer than 3, because fewer give no verdict; never more than
+    ``MAX_SEEDS`` (then ``capped`` is true).
+    """
+    _check(headline, ALPHA, None)
+    if not (math.isfinite(effect) and effect != 0):
+        raise Problem(
+            f"effect {effect}: ", next="give the difference you want to see, in nats, other than 0"
+        )
+    if not (math.isfinite(sd) and sd >= 0):
+        raise Problem(f"sd {sd}: ", next="give the spread between seeds in nats, 0 or more")
+    if not (0 < alpha < 1 and alpha < power < 1):
+        raise Problem(
+            f"power {power} and alpha {alpha}: both lie between 0 and 1, and power above alpha"
+        )
+    if df is not None and df < 1:
+        raise Problem(f"df {df}: an sd needs at least one degree of freedom, which is two values")
+    return _seeds_for(abs(effect), sd, df, headline, power, alpha)
+
+
+def ratio(baseline: Sequence[float], modified: Sequence[float]) -> Interval | None:
+    """The 95% interval (Welch, of logarithms) of modified / baseline − 1 for what is measured in
+    each run: speed, time. None with fewer than three runs an arm, or where neither arm varies."""
+    arms = [[math.log(value) for value in arm if value > 0] for arm in (baseline, modified)]
+    if min(map(len, arms)) < MIN_FOR_VERDICT or not any(_has_spread(arm, 1.0) for arm in arms):
+        return None
+    found = _welch(arms[0], arms[1], ALPHA)
+    return Interval(math.expm1(found.low), math.expm1(found.high))
+
+
+def correlation(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float] | None:
+    """How well the arms' losses go together over the seeds: Pearson's r and its 95% interval
+    (Fisher's z). None below four pairs, and where an arm has no spread."""
+    from scipy.stats import pearsonr
+
+    base, modified = (list(arm) for arm in zip(*pairs, strict=True)) if pairs else ([], [])
+    scale = max(map(abs, base + modified), default=0.0)
+    if len(pairs) < 4 or not (_has_spread(base, scale) and _has_spread(modified, scale)):
+        return None
+    found = pearsonr(base, modified)
+    ends = found.confidence_interval(0.95)
+    return float(found.statistic), float(ends.low), float(ends.high)
+
+
+def true_coverage(n: int, headline: Headline) -> float:
+    """What a 95% percentile bootstrap interval covers at ``n`` seeds per arm, in % (from
+    ``COVERAGE``).
+
+    Between two rows of the table the smaller n counts, so that the label never promises too much.
+    """
+    table = COVERAGE[headline]
+    return table[max(known for known in table if known <= max(n, MIN_FOR_INTERVAL))]
+
+
+def power_of(
+    effect_in_sd: float, n_baseline: int, n_modified: int, headline: Headline, alpha: float
+) -> float:
+    """The chance that the headline interval excludes 0 when the true difference is ``effect_in_sd``
+    sds.
+
+    At 0 it is the chance of a false HELPS or HURTS. Normal errors; for "welch" both arms spread
+    equally, and then it is exact: the pooled t statistic is independent of the share B of the sum
+    of squares that comes from one arm, B is Beta(df₀/2, df₁/2), and Welch's statistic and degrees
+    of freedom depend on the data only through the two. So it is an average over B, here at 48
+    equally likely values. "paired" needs n_baseline = n_modified = pairs.
+    """
+    import numpy as np
+    from scipy import special
+
+    effect_in_sd = max(-1e9, min(1e9, effect_in_sd))  # its square is a float, and the power is 1
+    if headline == "paired":
+        df, nc = n_baseline - 1, effect_in_sd**2 * n_baseline
+        limit = special.stdtrit(df, 1 - alpha / 2)
+        return float(1 - special.ncfdtr(1, df, nc, limit**2))
+    df0, df1 = n_baseline - 1, n_modified - 1
+    shares = special.betaincinv(df0 / 2, df1 / 2, (np.arange(48) + 0.5) / 48)
+    var0, var1 = (
+        shares / (df0 * n_baseline),
+        (1 - shares) / (df1 * n_modified),
+    )  # of the means, in units of the sum
+    welch_df = (var0 + var1) ** 2 / (var0**2 / df0 + var1**2 / df1)
+    inverse_n = 1 / n_baseline + 1 / n_modified
+    pooled = inverse_n / (df0 + df1)
+    limit2 = special.stdtrit(welch_df, 1 - alpha / 2) ** 2 * (var0 + var1) / pooled
+    return float(np.mean(1 - special.ncfdtr(1, df0 + df1, effect_in_sd**2 / inverse_n, limit2)))
+
+
+def resample_indices(n: int) -> NDArray[np.intp]:
+    """All nⁿ ways to draw n of n with replacement: shape (nⁿ, n). Meant for n ≤ 6."""
+    import numpy as np
+
+    return np.array(list(itertools.product(range(n), repeat=n)), dtype=np.intp)
+
+
+# ── one piece each
+
+
+def _check(headline: str, alpha: float, delta: float | None) -> None:
+    if headline not in ("paired", "welch"):
+        raise Problem(f"headline {headline!r}: the interval is either 'paired' or 'welch'")
+    if not 0 < alpha < 1:
+        raise Problem(f"alpha {alpha}: the chance of a false verdict lies between 0 and 1")
+    if delta is not None and not (math.isfinite(delta) and delta > 0):
+        raise Problem(
+            f"delta {delta}: the smallest difference that matters is a number of nats above 0"
+        )
+
+
+def _finite(arm: Mapping[int, float | None]) -> dict[int, float]:
+    """The runs that did not diverge, in order of their seeds."""
+    kept = {}
+    for seed in sorted(arm):
+        value = arm[seed]
+        if value is not None and math.isfinite(value) and abs(value) < LARGEST:
+            kept[seed] = float(value)
+    return kept
+
+
+def _has_spread(values: Sequence[float], scale: float) -> bool:
+    """Whether values differ by more than the rounding of the losses (about ``scale``) behind
+    them."""
+    return max(values) - min(values) > 1e-12 * scale
+
+
+def _spread(
+    a: Sequence[float], b: Sequence[float], d: Sequence[float], headline: Headline
+) -> tuple[float, int]:
+    """The sd that power is measured in (of the pairs, or one run's, pooled), and its degrees of
+    freedom."""
+    if headline == "paired":
+        return statistics.stdev(d), len(d) - 1
+    df = len(a) + len(b) - 2
+    squares = (len(a) - 1) * statistics.variance(a) + (len(b) - 1) * statistics.variance(b)
+    return math.sqrt(squares / df), df
+
+
+def _welch(a: Sequence[float], b: Sequence[float], alpha: float) -> Interval:
+    from scipy import stats
+
+    with python_warnings.catch_warnings():
+        # An arm that does not vary is legitimate here (the other does); scipy warns about lost
+        # precision.
+        python_warnings.simplefilter("ignore", RuntimeWarning)
+        ends = stats.ttest_ind(b, a, equal_var=False).confidence_interval(1 - alpha)
+    return Interval(float(ends.low), float(ends.high))
+
+
+def _paired(d: Sequence[float], alpha: float) -> Interval:
+    from scipy import stats
+
+    with python_warnings.catch_warnings():
+        python_warnings.simplefilter("ignore", RuntimeWarning)
+        ends = stats.ttest_rel(d, [0.0] * len(d)).confidence_interval(1 - alpha)
+    return Interval(float(ends.low), float(ends.high))
+
+
+def _bootstrap(
+    a: Sequence[float], b: Sequence[float], d: Sequence[float], headline: Headline
+) -> Bootstrap:
+    """The percentile interval of the difference: pairs are drawn as pairs, arms apart from each
+    other."""
+    import numpy as np
+
+    groups = [np.array(d)] if headline == "paired" else [np.array(a), np.array(b)]
+    ways = math.prod(len(group) ** len(group) for group in groups)
+    drawn = "pairs" if headline == "paired" else "each arm by itself"
+    if ways <= ENUMERATE_UP_TO:
+        means = [group[resample_indices(len(group))].mean(axis=1) for group in groups]
+        resampled = (
+            means[0] if headline == "paired" else (means[1][:, None] - means[0][None, :]).ravel()
+        )
+        method = f"percentile, {drawn}, every resample"
+    else:
+        from scipy import stats
+
+        result = stats.bootstrap(
+            groups,
+            _difference,
+            n_resamples=RESAMPLES,
+            vectorized=True,
+            method="percentile",
+            rng=np.random.default_rng(SEED),
+        )
+        resampled = result.bootstrap_distribution
+        ways = RESAMPLES
+        method = f"percentile, {drawn}, random resamples (fixed seed)"
+    # a resampled value itself: numpy's default would interpolate inwards between two of them
+    tails = [(1 - 0.95) / 2, (1 + 0.95) / 2]
+    low, high = np.quantile(resampled, tails, method="inverted_cdf")
+    smallest = min(len(group) for group in groups)
+    return Bootstrap(float(low), float(high), ways, method, true_coverage(smallest, headline))
+
+
+def _difference(*samples: Floats, axis: int) -> Any:
+    """The mean of the last sample, less that of the first where there are two."""
+    last = samples[-1].mean(axis=axis)
+    return last if len(samples) == 1 else last - samples[0].mean(axis=axis)
+
+
+def _permutation_p(
+    a: Sequence[float], b: Sequence[float], d: Sequence[float], headline: Headline
+) -> float:
+    """Two-sided p: labels shuffled between the arms, or signs of pairs flipped. Exact up to 9,999
+    of them.
+
+    Relabellings count as extreme by |difference|. scipy supplies them, but its own p takes ties by
+    a tolerance relative to the observed difference: with one near 0, rounding decides, and swapping
+    the arms changes p.
+    """
+    import numpy as np
+    from scipy import stats
+
+    paired = headline == "paired"
+    groups = (np.array(d),) if paired else (np.array(b), np.array(a))
+    result = stats.permutation_test(
+        groups,
+        _difference,
+        permutation_type="samples" if paired else "independent",
+        vectorized=True,
+        n_resamples=PERMUTATIONS,
+        rng=np.random.default_rng(SEED),
+    )
+    null = np.abs(result.null_distribution)
+    scale = max(float(np.abs(group).max()) for group in groups)
+    extreme = int(np.sum(null >= abs(float(result.statistic)) - 1e-12 * scale))
+    if len(null) < PERMUTATIONS:
+        return extreme / len(null)  # every relabelling is there, the observed one among them
+    return (extreme + 1) / (len(null) + 1)
+
+
+@lru_cache(maxsize=1024)
+def detectable_in_sd(n_baseline: int, n_modified: int, headline: Headline, alpha: float) -> float:
+    """The true difference, in sds, that the headline interval sees with power .8."""
+    from scipy import optimize
+
+    def short(effect: float) -> float:
+        return power_of(effect, n_baseline, n_modified, headline, alpha) - POWER
+
+    top = 1.0
+    while short(top) < 0:
+        top *= 2
+    return float(optimize.brentq(short, 0.0, top, xtol=1e-6))
+
+
+def _seeds_for(
+    effect: float, sd: float, df: int | None, headline: Headline, power: float, alpha: float
+) -> SeedsNeeded:
+    from scipy import special
+
+    low_sd = high_sd = sd
+    if df is not None:
+        # (df · s²/σ²) is χ²: at df 2 the sd is known only to within × 0.52 to 6.3
+        low_sd = sd * math.sqrt(df / special.chdtri(df, 0.025))
+        high_sd = sd * math.sqrt(df / special.chdtri(df, 0.975))
+    low, mid, high = (
+        _smallest_n(effect, spread, headline, power, alpha) for spread in (low_sd, sd, high_sd)
+    )
+    return SeedsNeeded(
+        min(low, MAX_SEEDS),
+        min(mid, MAX_SEEDS),
+        min(high, MAX_SEEDS),
+        effect=effect,
+        alpha=alpha,
+        capped=high > MAX_SEEDS,
+    )
+
+
+def _smallest_n(effect: float, sd: float, headline: Headline, power: float, alpha: float) -> int:
+    """The smallest n ≥ 3 an arm with that power, or MAX_SEEDS + 1 for "more than the search looks
+    at"."""
+    from scipy import special
+
+    if sd <= 0:
+        return MIN_FOR_VERDICT
+    ratio = effect / sd
+    if ratio <= 0:
+        return MAX_SEEDS + 1
+    # The normal approximation lands a seed or two below the answer; walk from there.
+    arms = 1 if headline == "paired" else 2
+    guess: float = arms * ((special.ndtri(1 - alpha / 2) + special.ndtri(power)) / ratio) ** 2
+    if guess > MAX_SEEDS:
+        return MAX_SEEDS + 1
+    n = max(MIN_FOR_VERDICT, math.ceil(float(guess)))
+    while n <= MAX_SEEDS and power_of(ratio, n, n, headline, alpha) < power:
+        n += 1
+    while n > MIN_FOR_VERDICT and power_of(ratio, n - 1, n - 1, headline, alpha) >= power:
+        n -= 1
+    return n
+
+
+def _decide(interval: Interval, delta: float | None) -> Verdict:
+    if interval.high < 0:
+        return "helps"
+    if interval.low > 0:
+        return "hurts"
+    if delta is not None and interval.inside(delta):
+        return "too small to matter"
+    return "cannot tell"
+
+
+# ── what is said beside the numbers
+
+
+def _reason(
+    verdict: Verdict, whole: bool, picked: bool, complete: bool, n: int, all_alike: bool
+) -> Reason | None:
+    if verdict != "no verdict":
+        return None
+    if not whole:
+        return Reason.DIVERGED
+    if picked:
+        return Reason.CHOSEN
+    if not complete:
+        return Reason.INCOMPLETE
+    if all_alike:
+        return Reason.EQUAL
+    return Reason.TOO_FEW if n < MIN_FOR_VERDICT else Reason.NO_SPREAD
+
+
+def _notes_on_verdict(
+    verdict: Verdict,
+    chosen: Interval,
+    other: Interval | None,
+    boot: Bootstrap,
+    delta: float | None,
+) -> list[Note]:
+    notes = []
+    if boot.interval().excludes_zero() != chosen.excludes_zero():
+        notes.append(Note(Kind.DISAGREE, {"bootstrap": boot.interval().excludes_zero()}))
+    tempting = _decide(other, delta) if other is not None else verdict
+    if verdict == "cannot tell" and tempting in ("helps", "hurts"):
+        notes.append(Note(Kind.TEMPTING, {"verdict": tempting}))
+    if verdict in ("helps", "hurts") and delta is not None and chosen.inside(delta):
+        notes.append(Note(Kind.BELOW_DELTA))
+    return notes

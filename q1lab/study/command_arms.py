@@ -1,0 +1,194 @@
+"""A training loop that is not q1lab's: a command, with other arguments for each arm.
+
+Here is its record, which a plan keeps and ``labs/loop.py`` reads, and how it is read from what was
+typed or from a ``study.toml``. Nothing of it is run here.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from q1lab.ground import json_records
+from q1lab.ground.errors import Problem, nearest
+from q1lab.ground.files import os_reason, plain, read_text, whole
+from q1lab.ground.json_records import at_most, one_of, text
+from q1lab.study.metric import Metric
+
+BASELINE = "baseline"
+NAMED_PATTERNS = ("nanogpt", "nanochat")
+"""Patterns that labs/loop.py knows by name."""
+Words = Annotated[str, text(10_000, "(?s).*")]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A command that trains one run, and where its metric is read."""
+
+    run: Words
+    """With ``{seed}``, ``{out}`` and ``{args}`` in the place of a run's own."""
+    args: Annotated[dict[str, Words], at_most(64)]
+    """Each arm's own arguments, by the arm's name."""
+    folder: Words
+    """Where the command is started."""
+    metric: Annotated[str, text(100)]
+    better: Annotated[str, one_of("lower", "higher")] = "lower"
+    take: Annotated[str, one_of("last", "best")] = "last"
+    """The value that counts: that of the last step, or the best of all."""
+    pattern: Annotated[str, text(1000)] = ""
+    resume: Words = ""
+    """Arguments with which a run that was stopped goes on; empty: it begins again."""
+    inputs: Annotated[dict[str, Annotated[str, text(64, "[0-9a-f]{0,64}")]], at_most(1000)] = field(
+        default_factory=dict
+    )
+    """Files that the command reads → SHA-256; no hash before the study is planned."""
+    smoke: Words | None = None
+    """Arguments that make a run short, for the look beforehand; None: nobody looks."""
+    reads: Annotated[str, one_of("", "file", "lines", "pattern")] = ""
+    """Where the metric was found when somebody looked; empty: the first that reports it."""
+    repeats: Annotated[str, one_of("", "bit", "1e-4", "no")] = ""
+    """Whether the same seed gave the same numbers: to the bit, to 1e-4, or not; empty: not
+    looked."""
+
+    @property
+    def measures(self) -> Metric:
+        """What the command reports of a run; its unit is not known."""
+        return Metric(plain(self.metric), "", self.better)
+
+    @property
+    def arms(self) -> tuple[str, list[str]]:
+        """The baseline's name, and those of the others."""
+        first = BASELINE if BASELINE in self.args else next(iter(self.args))
+        return first, [name for name in self.args if name != first]
+
+
+def shown(loop: Loop, variant: str, seed: int) -> str:
+    """The command of one run, for a person to read: ``OUT`` stands for the run's folder. Problem
+    where its quotes don't end."""
+    try:
+        words, args = shlex.split(loop.run), shlex.split(loop.args.get(variant, ""))
+    except ValueError as error:
+        raise Problem(f"its command can't be read: {error}") from None
+    line: list[str] = []
+    for word in words if "{args}" in loop.run else [*words, "{args}"]:
+        word = word.replace("{seed}", str(seed)).replace("{out}", "OUT")
+        line += args if word == "{args}" else [word.replace("{args}", shlex.join(args))]
+    return shlex.join(line)
+
+
+def of_arms(run: str, arms: Sequence[str], **more: Any) -> Loop:
+    """The loop of `q1lab run --command`: ``arms`` as typed, ``NAME=ARGUMENTS``. Options that are
+    None were not given. Problem for what can't be one."""
+    args = arms_of(arms)
+    given = {key: value for key, value in more.items() if value is not None}
+    return _checked({"run": run, "args": args, **given}, Path.cwd(), "--command")
+
+
+def arms_of(typed: Sequence[str]) -> dict[str, str]:
+    """Arms as typed after --arm, ``NAME=ARGUMENTS``, by name."""
+    args: dict[str, str] = {}
+    for item in typed:
+        name, sign, words = item.partition("=")
+        if not sign:
+            raise Problem(
+                f"--arm {item!r}: ", next="give NAME=ARGUMENTS, such as lion='--optimizer=lion'"
+            )
+        if name in args:
+            raise Problem(f"--arm {name} is given twice")
+        args[name] = words
+    return args
+
+
+KEYS = ("run", "resume", "inputs", "metric", "better", "pattern", "take", "smoke")
+
+
+def read(file: Path, more: Mapping[str, str] = {}) -> Loop:
+    """The loop of a ``study.toml``, with ``more`` arms; its commands start in that file's folder.
+    Problem that names the file for one that can't be read."""
+    try:
+        found = tomllib.loads(read_text(file, 1 << 20))
+    except UnicodeDecodeError:
+        raise Problem(f"{file}: not UTF-8 text", file=file) from None
+    except OSError as error:
+        raise Problem(f"{file}: {os_reason(error)}", file=file) from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise Problem(f"{file}: {error}", file=file) from None
+    for key in found:
+        if key not in ("command", "arm"):
+            raise Problem(f"{file}: [{key}]: {nearest(key, ('command', 'arm'))}", file=file)
+    command, arms = found.get("command"), found.get("arm")
+    if not isinstance(command, dict) or not isinstance(arms, dict):
+        raise Problem(
+            f"{file}: it needs [command] with run, and [arm.NAME] with args for each arm", file=file
+        )
+    for key in command:
+        if key not in KEYS:
+            raise Problem(f"{file}: [command] {key}: {nearest(key, KEYS)}", file=file)
+    args = {}
+    for name, arm in arms.items():
+        if not isinstance(arm, dict) or set(arm) - {"args"}:
+            raise Problem(f"{file}: [arm.{name}] takes args and nothing else", file=file)
+        args[name] = arm.get("args", "")
+    inputs = command.get("inputs", [])
+    if not isinstance(inputs, list) or not all(isinstance(one, str) for one in inputs):
+        raise Problem(f"{file}: [command] inputs is a list of files", file=file)
+    made = {**command, "inputs": dict.fromkeys(inputs, ""), "args": {**args, **more}}
+    try:
+        return _checked(made, whole(str(file)).parent, str(file))
+    except Problem as problem:
+        problem.file = file
+        raise
+
+
+def _checked(made: Mapping[str, Any], folder: Path, where: str) -> Loop:
+    """The record, with its words looked over. Problem that begins with ``where``."""
+    pattern = made.get("pattern", "")
+    if "metric" not in made and pattern:
+        made = {**made, "metric": "val loss"}
+    if not made.get("metric"):
+        raise Problem(
+            f"{where}: ",
+            next="say which number counts, with --metric val/loss (or metric in study.toml)",
+        )
+    try:
+        loop = json_records.load(Loop, {**made, "folder": str(folder)})
+        words = shlex.split(loop.run)
+        for each in (*loop.args.values(), loop.resume, loop.smoke or ""):
+            shlex.split(each)
+    except ValueError as error:
+        raise Problem(f"{where}: {error}") from None
+    if not words:
+        raise Problem(f"{where}: the command is empty")
+    if not (shutil.which(words[0]) or (folder / words[0]).is_file()):
+        raise Problem(f"{where}: {words[0]}: no such command")
+    for name in loop.args:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", name):
+            raise Problem(f"{where}: an arm's name is letters, digits, _ . - (not {name[:60]!r})")
+    if len(loop.args) < 2:
+        raise Problem(
+            f"{where}: two arms are compared",
+            next="give --arm baseline='' and --arm NAME='ARGUMENTS'",
+        )
+    if pattern and pattern not in NAMED_PATTERNS:
+        _check_pattern(pattern, where)
+    return loop
+
+
+def _check_pattern(pattern: str, where: str) -> None:
+    try:
+        found = re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise Problem(f"{where}: the metric's pattern {pattern[:60]!r}: {error}") from None
+    if "value" not in found.groupindex and found.groups not in (1, 2):
+        raise Problem(
+            f"{where}: the metric's pattern needs a group for the number, such as "
+            r"'val loss (?P<value>\S+)'; known by name: " + ", ".join(NAMED_PATTERNS)
+        )
+    if found.search("") is not None:
+        raise Problem(f"{where}: the metric's pattern {pattern[:60]!r} matches everything")

@@ -1,0 +1,215 @@
+"""What a person asks of `q1lab run`, as a record and as a command line; the one builder of such
+commands.
+
+``Request`` is what was asked for, as typed. ``argv`` writes it as a command; a study's trainer
+gives the one that plans its twin: same files, hyperparameters, data, device and number format.
+Pure, and light enough for the first paint.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from q1lab.ground import command_table
+from q1lab.ground.errors import Problem
+from q1lab.study import engine_choice, part_registry, presets, tuned_value
+from q1lab.study.command_arms import Loop
+from q1lab.study.design import TypedSeeds
+from q1lab.study.studies import Study
+
+HEADLINE = "paired"
+"""Which interval decides unless a study says otherwise. Chosen from measured pair correlations:
+docs/pairing.md."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for, as typed."""
+
+    variant: str
+    seeds: str = "3"
+    baseline: str | None = None
+    """What to compare with; None: what the variant was made from, else q1lab's baseline."""
+    preset: str | None = None
+    data: str = ""
+    """A name or a file; nothing: what `q1lab data` chose, else stdlib."""
+    device: str = "auto"
+    dtype: str = "auto"
+    jobs: int | None = None
+    headline: str = HEADLINE
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """Hyperparameters that differ from the preset's: name to value, both as typed."""
+    match: str | None = None
+    """``params``: give the modified model the width at which it has the baseline's parameters."""
+    tune: str | None = None
+    """The hyperparameter that each arm chooses for itself before the study."""
+    tuned: tuned_value.Tuned | None = None
+    """What was chosen (tuning.py); not typed, but found before the study is planned."""
+    fresh: bool = False
+    unchecked: bool = False
+    wandb: str = "auto"
+    engine: str | None = None
+    """Where it trains: ``local``, ``slurm``, ``ray=…`` or a name; None: what the study has, or the
+    settings give for the preset."""
+    engine_options: tuple[str, ...] = ()
+    yes: bool = False
+    """Whether a command may run that never ran here: a person typed it, or saw it."""
+    loop: Loop | None = None
+    """The command that trains, where that is not q1lab's own loop; ``variant`` and ``baseline`` are
+    then names of its arms."""
+
+    @cached_property
+    def read_seeds(self) -> TypedSeeds:
+        """What was typed after --seeds, read. Problem for what asks for no design that there is."""
+        for kind in part_registry.every("design"):
+            typed: TypedSeeds | None = kind.read(self.seeds)
+            if typed is not None:
+                kind.prove(typed, self.headline)
+                return typed
+        raise Problem(
+            f"--seeds {self.seeds!r}: ",
+            next=(
+                "give how many (3), a range (3..12), which (0,1,2,7; whole numbers "
+                "from 0 to 999,999,999), or how many new ones (fresh:8)"
+            ),
+        )
+
+
+def argv(request: Request) -> tuple[str, ...]:
+    """The command of a request, program name first. What is the default is left out."""
+    # a file whose name begins with a hyphen would be read as an option
+    variant = f"./{request.variant}" if request.variant.startswith("-") else request.variant
+    words = ["q1lab", "run", variant]
+    default = Request(request.variant, seeds="")
+    overrides = dict(request.overrides)
+    options = {
+        "baseline": request.baseline,
+        "seeds": request.seeds,
+        "preset": request.preset,
+        "data": request.data,
+        "max_iters": overrides.pop("max_iters", None),
+    }
+    for key, value in options.items():
+        if value is not None and value != getattr(default, key, None):
+            words += [f"--{key.replace('_', '-')}", str(value)]
+    for key, value in overrides.items():
+        words += ["--set", f"{key}={value}"]
+    for key in ("device", "dtype", "jobs", "headline", "wandb", "match", "tune", "engine"):
+        value = getattr(request, key)
+        if value != getattr(default, key):
+            words += [f"--{key}", str(value)]
+    for option in request.engine_options:
+        words += ["--engine-option", option]
+    words += [f"--{key}" for key in ("fresh", "unchecked") if getattr(request, key)]
+    return tuple(words)
+
+
+def request_of(
+    *,
+    data: str | None,
+    max_iters: int | None,
+    overrides: tuple[str, ...],
+    headline: str | None = None,
+    loop: Loop | None = None,
+    **asked: Any,
+) -> Request:
+    """The request of the parsed options of `q1lab run`."""
+    headline = headline or (HEADLINE if loop is None else "welch")
+    more = _overrides(overrides, max_iters)
+    return Request(data=data or "", overrides=more, headline=headline, loop=loop, **asked)
+
+
+def _overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for item in given:
+        key, sign, value = item.partition("=")
+        if not sign or not key.strip():
+            raise Problem(
+                f"--set {item!r}: ", next="give KEY=VALUE, for example --set learning_rate=3e-4"
+            )
+        found[key.strip()] = value.strip()
+    if max_iters is not None:
+        if max_iters < 1:
+            raise Problem(f"--max-iters {max_iters}: a run needs at least 1 iter")
+        found["max_iters"] = str(max_iters)
+    return found
+
+
+def of_argv(words: Sequence[str]) -> Request | None:
+    """The request of a `q1lab run`, program name first; None for any other command, for one that is
+    refused, and for one that asks for more than a study: an axis, JSON, to return at once."""
+    if list(words[:2]) != ["q1lab", "run"]:
+        return None
+    try:
+        asked = command_table.parse(words[1:])
+        if asked.help or asked.given & BEYOND:
+            return None
+        values = {key: asked.values[key] for key in asked.values if key not in BEYOND}
+        (variant,) = values.pop("variant")
+        return request_of(variant=variant, **values)
+    except (Problem, ValueError):  # several variants are more than a study, too
+        return None
+
+
+BEYOND = {
+    *("over", "detach", "as_json"),
+    *("command_", "arms", "metric", "better", "pattern", "smoke"),
+}
+"""What `q1lab run` takes beside a request."""
+
+
+def text(request: Request) -> str:
+    """``argv`` as one line for a shell."""
+    return shlex.join(argv(request))
+
+
+def sweep_text(request: Request, variants: Sequence[str]) -> str:
+    """The command of the request for several variants, for a shell."""
+    return shlex.join(("q1lab", "run", *variants, *argv(request)[3:]))
+
+
+def going_on(study: Study) -> str:
+    """What to type so that a study goes on: what its engine says to do by hand, else what planned
+    it."""
+    return (
+        engine_choice.by_hand(study.trainer.engine, study.id)
+        or study.design.proposed_by(study.variant)
+        or study.trainer.typed_again(study)
+    )
+
+
+def shorter(study: Study, iters: int) -> str:
+    """The command that asks the question of a study again, at so many iters."""
+    request = study.trainer.request(study)
+    overrides = {**request.overrides, "max_iters": str(iters)}
+    for key in ("lr_decay_iters", "warmup_iters", "eval_interval", "log_interval"):
+        overrides.pop(key, None)  # they follow the iters
+    return text(replace(request, overrides=overrides))
+
+
+def overrides_of(preset: str, config: Mapping[str, Any]) -> dict[str, str]:
+    """The fewest words after --set (and --max-iters) that make ``config`` out of ``preset``.
+
+    Found from the hyperparameters that trained, not from what was typed then: a preset may have
+    changed since.
+    """
+    plain = presets.PRESETS.get(preset, {})
+    found: dict[str, str] = {}
+    # max_iters first: other values follow it unless they are given, too
+    for key in sorted(config, key=lambda key: (key != "max_iters", key not in plain)):
+        made = presets.resolve(preset, found, config) if plain else {}
+        if key not in made or not _same(made[key], config[key]):
+            found[key] = _typed(config[key])
+    return found
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(one == other) and type(one) is type(other)
+
+
+def _typed(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,244 @@
+"""When two things are the same. There are three answers, each with one use:
+
+- ``equal_bits``: both runs end with the same numbers to the last bit; one is copied for the other
+  (finished_runs.py).
+- ``same_run``: an arm that trains the same, perhaps under another name, in another number format,
+  or after an edit that changes nothing; seeds whose runs were seen there are no news (ledger.py).
+- ``same_question``: the learner would call it the same question; looks at it are counted
+  (ledger.py).
+
+The first is the narrowest and the last the widest. Pure, but for the model files that ``arm_of``
+reads for plans of an older q1lab.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from q1lab.ground.files import read_text
+from q1lab.study.studies import ARMS, Arm, Data, Run, Study
+
+TOUCH_NO_WEIGHT = frozenset({"log_interval", "eval_interval", "eval_windows", "compile"})
+"""Settings that say what is shown of a run, or how fast it goes, and not what it learns."""
+
+FIRST_LOSSES = 8
+"""Iters at the beginning of a run whose training loss is always logged (labs/train.py)."""
+
+FEWEST, APART = 3, 1e-3
+"""Two runs begin alike when at least so many of their first losses are known of both, and none
+differs by more than this share."""
+
+
+def equal_bits(study: Study, run: Run) -> str:
+    """Everything that touches a bit of a run's numbers, as a key: equal keys, equal numbers."""
+    versions = {key: study.trainer.versions.get(key) for key in ("torch", "trainer", "platform")}
+    what = [
+        study.arms[run.arm].sha256,
+        study.trainer.seed_drawn(run),
+        {**study.trainer.hyperparameters, **study.trainer.changed_in(run.arm)},
+        study.data.sha256,
+        study.trainer.device,
+        study.trainer.number_format,
+        study.trainer.threads,
+        versions,
+    ]
+    return json.dumps(what, sort_keys=True)
+
+
+Losses = Mapping[int, Mapping[int, float]]
+"""Seed that a run was drawn with → iter → training loss (nats), of the first iters."""
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """What one arm of a study trains, and how its runs began."""
+
+    text: frozenset[str]
+    code: str
+    settings: str
+    losses: Losses = field(default_factory=dict)
+
+
+def same_run(
+    theirs: Training, arms: Mapping[str, Training], edited: Sequence[str] = ()
+) -> str | None:
+    """Which of a study's ``arms`` another study's arm is in another dress, if any: given the same
+    seed, both make the same run. They train on the same text, by the same code and settings; or
+    their first losses agree (with those of both arms, as when a change is felt only later: the
+    arm's that agree better, the baseline's where they do equally). ``edited``: the arms that count
+    as the same where nothing is known of how both begin."""
+    apart = {}
+    for arm, mine in arms.items():
+        if mine.text & theirs.text:
+            if (mine.code, mine.settings) == (theirs.code, theirs.settings):
+                return arm
+            distance = _distance(mine.losses, theirs.losses)
+            if distance <= APART or (arm in edited and distance == math.inf):
+                apart[arm] = distance
+    return min(apart, key=lambda arm: apart[arm], default=None)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a study asks: numbers that stand for its text and for the files of its arms, through all
+    their edits and renames. Equal ``key``, same question: arms may be swapped."""
+
+    text: int
+    baseline: int
+    modified: int
+
+    @property
+    def key(self) -> tuple[int, frozenset[int]]:
+        return self.text, frozenset((self.baseline, self.modified))
+
+
+def same_question(studies: Sequence[Study]) -> list[Question]:
+    """What each of these studies asks."""
+    return same_marks([marks_of(one) for one in studies])
+
+
+Marks = Mapping[str, frozenset[str]]
+"""What tells that two studies ask the same: marks of the ``text`` and of each arm."""
+
+
+def marks_of(study: Study) -> Marks:
+    return {"text": text_of(study.data), **{arm: _marks(study, arm) for arm in ARMS}}
+
+
+def same_marks(studies: Sequence[Marks]) -> list[Question]:
+    """What studies with these marks ask. Two arms are the same modification when they share their
+    place, their name or their code, directly or by way of others."""
+    texts = _classes([one["text"] for one in studies])
+    arms = _classes([one[arm] for arm in ARMS for one in studies])
+    many = len(studies)
+    return [Question(*found) for found in zip(texts, arms[:many], arms[many:], strict=True)]
+
+
+# ── what goes into them
+
+
+def training_of(study: Study, arm: str, losses: Losses | None = None) -> Training:
+    """What an arm of a study trains; ``losses`` as ``Training`` has them."""
+    config = {
+        key: value
+        for key, value in study.trainer.hyperparameters.items()
+        if key not in TOUCH_NO_WEIGHT
+    }
+    settings = json.dumps(config | study.trainer.changed_in(arm), sort_keys=True)
+    known = {} if losses is None else losses
+    return Training(text_of(study.data), code_of_arm(study, arm), settings, known)
+
+
+def text_of(data: Data) -> frozenset[str]:
+    """What tells that two texts train the same."""
+    return frozenset({data.sha256, f"training {data.training}"} if data.training else {data.sha256})
+
+
+def training_text(text: str, characters: int) -> str:
+    """A hash of the text's training part, ``characters`` long: of as much of its beginning as a
+    power of two holds, so that what is put behind a text changes nothing."""
+    beginning = text[: 1 << max(0, characters.bit_length() - 1)]
+    return hashlib.sha256(beginning.encode()).hexdigest()
+
+
+def code_of(text: str) -> str:
+    """A hash of a Python file's syntax tree, docstrings left out: comments, blank lines, line
+    breaks and the names of local variables change nothing. Empty for a text that is no Python."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_text(body[0]):
+            body[0] = ast.Pass()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            _number_locals(node)
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def _number_locals(function: ast.AST) -> None:
+    """Call what a function names itself, its arguments too, by numbers."""
+    numbers: dict[str, str] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            numbers.setdefault(node.arg, f"local {len(numbers)}")
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            numbers.setdefault(node.id, f"local {len(numbers)}")
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            node.arg = numbers.get(node.arg, node.arg)
+        elif isinstance(node, ast.Name):
+            node.id = numbers.get(node.id, node.id)
+
+
+def code_of_arm(study: Study, arm: str) -> str:
+    """The code that an arm trains, as ``code_of`` has it. A plan of an older q1lab does not say:
+    then from its copy of the file; for runs from elsewhere the file's hash or the arm's name."""
+    mine = study.arms[arm]
+    if mine.code or not mine.sha256:
+        return mine.code or f"name {mine.variant}"
+    return _code_of_copy(study.files.root / mine.source, mine.sha256)
+
+
+@lru_cache(maxsize=4096)
+def _code_of_copy(file: Path, sha256: str) -> str:
+    try:
+        text = read_text(file, 1 << 20)
+    except (OSError, ValueError):
+        text = ""
+    same = hashlib.sha256(text.encode()).hexdigest() == sha256
+    return (code_of(text) if same else "") or sha256
+
+
+def _is_text(node: Any) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _distance(one: Losses, other: Losses) -> float:
+    """How far apart the first losses of runs with the same seed are at most, as a share; infinite
+    where too few are known of both. Of several seeds the nearest counts."""
+    found = []
+    for seed in one.keys() & other.keys():
+        mine, theirs = one[seed], other[seed]
+        shared = mine.keys() & theirs.keys()
+        if len(shared) >= FEWEST:
+            found.append(max(abs(mine[at] / theirs[at] - 1) for at in shared if theirs[at]))
+    return min(found, default=math.inf)
+
+
+def _marks(study: Study, arm: str) -> frozenset[str]:
+    """What tells that two arms are the same modification: the name of a model that ships, the place
+    of a file (that is edited), and its code (that is moved or copied)."""
+    mine: Arm = study.arms[arm]
+    if not study.origin.is_ours or not mine.origin:
+        name = f"name {mine.variant.removesuffix('*')}"
+    elif "/" in mine.origin or "\\" in mine.origin or mine.origin.endswith(".py"):
+        name = f"file {mine.origin}"
+    else:
+        name = f"name {mine.origin}"
+    code = code_of_arm(study, arm)
+    return frozenset({name, code, mine.sha256} - {""})
+
+
+def _classes(everything: Sequence[frozenset[str]]) -> list[int]:
+    """A number for each set of marks: equal where two share one, directly or by way of others."""
+    number: dict[str, int] = {}
+    for at, marks in enumerate(everything):
+        met = {number[mark] for mark in marks if mark in number}
+        if len(met) > 1:  # this set joins what was apart
+            number = {mark: at if one in met else one for mark, one in number.items()}
+        number.update(dict.fromkeys(marks, met.pop() if len(met) == 1 else at))
+    return [number[min(marks)] for marks in everything]

@@ -1,0 +1,225 @@
+"""A study kept in the learner's repository, so that anybody trains it again: the folder
+``studies/rope-1``, a bundle (bundle.py) with the plan, both model files as they trained, and the
+events of the runs that ended.
+
+`q1lab run studies/rope-1` reads such a folder. What trains is what trained: the same files, every
+hyperparameter, data, seeds, device, number format and number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import expanded, os_reason, plain, read_bytes, sha256_text
+from q1lab.ground.paths import StudyPaths
+from q1lab.study import bundle, command_line, corpora, studies, variants
+from q1lab.study.bundle import Evidence
+from q1lab.study.command_line import Request
+from q1lab.study.events import final_loss, has_ended
+from q1lab.study.origin import TypedOptions
+from q1lab.study.studies import ARMS, Data, Study
+
+FOLDER = "studies"
+"""Where the folders lie in the learner's repository."""
+
+PLAN = "study.json"
+
+AS_IT_IS = b"* -text\n"
+"""The folder's ``.gitattributes``: git changes no line ends, since the list has hashes of bytes."""
+
+OPEN = ("data", "jobs", "fresh", "unchecked", "wandb", "engine", "engine_options", "yes")
+"""What a person may still ask for beside a kept study: none of it changes what trains."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A folder as it was read. ``values`` are the metric that each run ended with."""
+
+    folder: Path
+    study: Study
+    values: Mapping[str, float]
+
+    def file(self, arm: str) -> Path:
+        """The model file of an arm."""
+        return self.folder.absolute() / self.study.arms[arm].source
+
+    def of_its_files(self, asked: Request) -> str:
+        """The command for another study of the same two files, with the options that were asked
+        for."""
+        names = {arm: str(self.folder / self.study.arms[arm].source) for arm in ARMS}
+        return command_line.text(
+            replace(asked, variant=names["modified"], baseline=names["baseline"])
+        )
+
+
+def folder_of(study: Study) -> str:
+    """``studies/rope-1``: the study's folder, relative to the repository's root."""
+    return f"{FOLDER}/{study.id}"
+
+
+def is_one(given: str) -> bool:
+    """Whether what a person typed names the folder of a kept study."""
+    return (expanded(given) / bundle.LIST).is_file()
+
+
+def in_repository(root: Path) -> list[Path]:
+    """The folders of kept studies below a repository's root, by name."""
+    return sorted(folder for folder in (root / FOLDER).glob("*") if is_one(str(folder)))
+
+
+# ── writing
+
+
+def files(study: Study, root: Path, evidence: Evidence | None = None) -> dict[Path, bytes]:
+    """The folder's files, by their paths below the repository ``root``, with their contents.
+    Problem when a model file can't be read."""
+    folder = root / folder_of(study)
+    ended = [run.name for run in study.runs if has_ended(study.files.run(run.name).events)]
+    contents = bundle.contents(study, plan=_public(study, root), events=ended)
+    evidence = evidence or Evidence()
+    if evidence.journal:
+        contents["journal.jsonl"] = evidence.journal
+    contents[bundle.LIST] = bundle.listed(study, contents, **evidence.about)
+    found = {
+        name: content if isinstance(content, bytes) else read_bytes(content)
+        for name, content in contents.items()
+    }
+    found[".gitattributes"] = AS_IT_IS
+    return {folder / name: data for name, data in found.items()}
+
+
+def _public(study: Study, root: Path) -> Study:
+    """The plan without what tells of its machine: paths, the repository, the engine."""
+    arms = {name: replace(arm, origin=Path(arm.origin).name) for name, arm in study.arms.items()}
+    origin = Path(study.origin.typed.data if study.origin.typed else "")
+    data = str(origin.relative_to(root)) if origin.is_relative_to(root) else ""
+    return replace(
+        study,
+        arms=arms,
+        trainer=study.trainer.public(root),
+        origin=study.origin.public(TypedOptions(data)),
+    )
+
+
+def values_of(study: Study, root: Path | None = None) -> dict[str, float]:
+    """The final metric of the runs that finished, by run, to the last bit; ``root`` is
+    where their folder lies, if elsewhere than here."""
+    files = StudyPaths(root or study.files.root)
+    losses = {run.name: final_loss(files.run(run.name).events) for run in study.runs}
+    return {name: loss for name, loss in losses.items() if loss is not None}
+
+
+# ── reading
+
+
+def load(folder: Path) -> Kept:
+    """Read a folder. Problem when it can't be read, or its files are not those that trained."""
+    file = folder / PLAN
+    try:
+        study = studies.from_dict(studies.read(file))
+        kept = Kept(folder, study, values_of(study, folder))
+    except OSError as error:
+        raise Problem(f"cannot read {file}: {os_reason(error)}", file=file) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        said = plain(f"{type(error).__name__}: {error}")[:300]
+        raise Problem(f"{file} is damaged ({said})", file=file) from None
+    for arm in ARMS if kept.study.trainer.has_model_files else ():
+        path = kept.file(arm)
+        text = variants.read(path, path.stem, str(path)).text
+        if sha256_text(text) != kept.study.arms[arm].sha256:
+            raise Problem(
+                f"{path} is not the file that trained in {kept.study.id}. To train it as it is "
+                f"now: {kept.of_its_files(Request(str(folder)))}",
+                file=path,
+            )
+    bundle.read(folder, str(folder))
+    return kept
+
+
+# ── training it again
+
+
+def request(kept: Kept, asked: Request) -> Request:
+    """What trains the study again. Problem when more was asked for than ``OPEN``: then it would be
+    another study."""
+    given = {name: getattr(asked, name) for name in OPEN}
+    if asked != replace(Request(asked.variant), **given):
+        raise Problem(
+            f"{asked.variant} says by itself what it trains: ",
+            next=(
+                f"leave the other options out. For "
+                "another study of its files: "
+                f"{kept.of_its_files(asked)}"
+            ),
+        )
+    return kept.study.trainer.request_kept(kept, given)
+
+
+def data_of(kept: Kept, asked: str) -> str:
+    """What to train on: as asked for, else as kept. Problem where neither is to be had."""
+    data, said = kept.study.data, kept.study.origin.typed
+    if asked or data.name in corpora.BUILT_IN:
+        return asked or data.name
+    inside = Path(said.data if said else "")
+    if inside.parts and not inside.is_absolute() and ".." not in inside.parts:
+        file = kept.folder.absolute().parent.parent / inside
+        if file.is_file():
+            return str(file)
+    own = corpora.kept(data.sha256)
+    if own is not None and own.is_file():
+        return str(own)
+    raise Problem(
+        f"{kept.study.id} was trained on {data.name} (SHA-256 {data.sha256[:12]}…), which is not "
+        "here: ",
+        next="give the file with --data",
+    )
+
+
+def same_data(kept: Kept, data: Data) -> None:
+    """Problem when these are other data than those that the study was trained on."""
+    of_then = kept.study.data
+    if data.sha256 == of_then.sha256:
+        return
+    why = ""
+    if of_then.name == "stdlib":
+        why = (
+            f"; stdlib is the running Python's own source, and the study ran on Python "
+            f"{kept.study.trainer.versions.get('python', '?')}"
+        )
+    raise Problem(
+        f"{data.name} is not the text that {kept.study.id} was trained on (SHA-256 "
+        f"{data.sha256[:12]}…, not {of_then.sha256[:12]}…){why}"
+    )
+
+
+def differing(kept: Kept, versions: Mapping[str, str]) -> str:
+    """What is another version here than when the study trained: ``torch 2.9.1, then 2.8.0``."""
+    then = kept.study.trainer.versions
+    return "; ".join(
+        f"{name} {versions.get(name, '?')}, then {then[name]}"
+        for name in ("q1lab", "torch", "trainer", "platform")
+        if name in then and versions.get(name) != then[name]
+    )
+
+
+def outcome(kept: Kept, study: Study) -> str:
+    """How the losses compare with those on record, in a sentence; empty when there is nothing to
+    compare."""
+    now = values_of(study)
+    both = [name for name in kept.values if name in now]
+    if not both:
+        return ""
+    equal = [name for name in both if now[name] == kept.values[name]]
+    if len(equal) == len(both):
+        what = "All" if len(both) > 1 else "The"
+        many = f"{len(both)} losses are" if len(both) > 1 else "one loss is"
+        return f"{what} {many} equal to the record in {kept.folder}, to the last bit."
+    most = max(abs(now[name] - kept.values[name]) for name in both)
+    other = differing(kept, study.trainer.versions)
+    return (
+        f"{len(equal)} of {len(both)} losses are equal to the record in {kept.folder}; the others "
+        f"differ by up to {most:.2g}{study.metric.suffix}" + (f" ({other})" if other else "") + "."
+    )

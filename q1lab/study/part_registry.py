@@ -1,0 +1,123 @@
+"""Which trainer, design and origin a plan has: the table of the kinds, and the one reader of it.
+
+Each kind is one class in one module, imported when a plan needs it. Another package adds one by an
+entry point of the group ``q1lab.trainers`` or ``q1lab.designs``, whose name is the kind. Nothing
+else in q1lab knows a kind by name.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+from q1lab.ground import json_records
+from q1lab.ground.errors import Problem
+from q1lab.study.series import TUNE
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
+
+
+def _has(key: str) -> Callable[[Mapping[str, Any]], bool]:
+    return lambda record: record.get(key) is not None
+
+
+def _tries_a_value(record: Mapping[str, Any]) -> bool:
+    series = record.get("series")
+    return isinstance(series, dict) and series.get("kind") == TUNE
+
+
+class BuiltIn(NamedTuple):
+    """A kind that q1lab brings. A plan, as JSON, shows it before its class is loaded."""
+
+    place: str
+    """``module:class``."""
+    is_in: Callable[[Mapping[str, Any]], bool] = lambda record: False
+
+
+BUILT_IN: Mapping[str, Mapping[str, BuiltIn]] = {
+    "trainer": {
+        "own": BuiltIn("q1lab.trainers.own_loop:OwnLoop"),
+        "command": BuiltIn("q1lab.trainers.command:Command", _has("loop")),
+    },
+    "design": {
+        "fixed": BuiltIn("q1lab.designs.fixed:Fixed"),
+        "range": BuiltIn("q1lab.designs.range:Range", _has("range")),
+        "gate": BuiltIn("q1lab.designs.gate:Gate", _has("gate")),
+        "tuning": BuiltIn("q1lab.designs.tuning:Tuning", _tries_a_value),
+    },
+    "origin": {
+        "planned": BuiltIn("q1lab.study.origin:Planned"),
+        "imported": BuiltIn("q1lab.study.origin:Imported", _has("imported")),
+    },
+}
+"""Part of a study → kind → where its class is. The first kind of each is the one that a plan has
+where nothing in it says otherwise."""
+
+
+class Part:
+    """One part of a study: how it trains, what is counted, or where it came from.
+
+    A part's fields are keys of ``study.json``. A kind of another package is recognized by the
+    part's own key there, such as ``"trainer": "toy"``; each built-in kind as ``BUILT_IN`` says.
+    """
+
+    part: ClassVar[str]
+    """``trainer``, ``design`` or ``origin``."""
+    kind: ClassVar[str]
+
+    @classmethod
+    def load(cls, record: Mapping[str, Any]) -> Self:
+        """The part as a plan holds it. ValueError that names the field for what doesn't fit."""
+        return json_records.load(cls, record)
+
+    def dump(self) -> dict[str, Any]:
+        """The part's keys of ``study.json``."""
+        kind = {} if self.kind in BUILT_IN[self.part] else {self.part: self.kind}
+        return {**kind, **json_records.dump(self)}
+
+
+def load(part: str, record: Mapping[str, Any]) -> Any:
+    """The ``trainer``, ``design`` or ``origin`` of a plan. ValueError that names the field for an
+    unknown kind, for a plan of two kinds at once, and for what doesn't fit."""
+    signed = [kind for kind, known in BUILT_IN[part].items() if known.is_in(record)]
+    if (given := record.get(part)) is not None:
+        known = [*BUILT_IN[part], *_others(part).names]
+        if not isinstance(given, str) or given not in known:
+            raise ValueError(f"{part} is {str(given)[:60]!r}; this q1lab knows {', '.join(known)}")
+        signed = [given, *(kind for kind in signed if kind != given)]
+    if len(signed) > 1:
+        raise ValueError(f"{part} is of two kinds at once: {' and '.join(signed)}")
+    return of_kind(part, signed[0] if signed else next(iter(BUILT_IN[part]))).load(record)
+
+
+def every(part: str) -> Iterator[type[Any]]:
+    """The classes of all kinds, those of other packages first: what is asked for is theirs where
+    they say so."""
+    for kind in (*_others(part).names, *BUILT_IN[part]):
+        yield of_kind(part, kind)
+
+
+@cache
+def of_kind(part: str, kind: str) -> type[Part]:
+    """The class of a kind. Problem for one of another package that can't be loaded."""
+    if (known := BUILT_IN[part].get(kind)) is not None:
+        module, name = known.place.split(":")
+        found: type[Part] = getattr(importlib.import_module(module), name)
+        return found
+    (entry,) = _others(part).select(name=kind)
+    try:
+        found = entry.load()
+    except Exception as error:
+        raise Problem(f"the {part} {kind!r} can't be loaded: {error}") from error
+    return found
+
+
+@cache
+def _others(part: str) -> EntryPoints:
+    """The kinds that other packages add. Looked up once: a form asks at every key."""
+    from importlib import metadata
+
+    return metadata.entry_points(group=f"q1lab.{part}s")

@@ -1,0 +1,388 @@
+"""What q1lab knows about a study's runs in Weights & Biases, without importing wandb.
+
+``studies/<id>/wandb/runs.json`` holds, per run, the id that it has in W&B (minted before the
+launch, so that every attempt and every upload lands on the same run), what the relay did last, and
+the last error in words. The events are the truth; this is a projection's notebook, and losing it
+costs nothing but the ids.
+
+Here too: whether a key is configured, and the environment that keeps all of wandb's files inside
+the study. No key is ever stored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from q1lab.ground import json_records
+from q1lab.ground.config import load as load_settings
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import (
+    expanded,
+    is_locked,
+    locked,
+    plain,
+    read_json,
+    read_text,
+    size_of,
+    utc_now,
+    write_atomic,
+)
+from q1lab.study.studies import Study
+
+PROJECT = "q1-capstone"
+MODES = ("online", "offline", "disabled")
+
+OFF, OFFLINE, SYNCING, SYNCED, ERROR = "off", "offline", "syncing", "synced", "error"
+
+DEFAULT_HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")
+"""W&B's own servers, old name and new: the client takes a key of either."""
+
+NETRCS = ("~/.netrc", "~/_netrc")
+LARGEST_NETRC = 1 << 20
+
+ID = re.compile(r"[a-z0-9]{8}")
+_ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+# Kept from the learner's environment: where the server is and who they are. Everything else that
+# starts with WANDB_ could turn a run of ours into another one (WANDB_RUN_ID, WANDB_MODE, WANDB_NAME
+# …).
+_KEEP = {
+    "WANDB_API_KEY",
+    "WANDB_APP_URL",
+    "WANDB_BASE_URL",
+    "WANDB_CREDENTIALS_FILE",
+    "WANDB_ENTITY",
+    "WANDB_HTTP_PROXY",
+    "WANDB_HTTPS_PROXY",
+    "WANDB_IDENTITY_TOKEN_FILE",
+    "WANDB_INSECURE_DISABLE_SSL",
+}
+
+
+@dataclass(frozen=True)
+class RunRelay:
+    """One run as the relay left it."""
+
+    id: str
+    state: str = OFFLINE
+    """``offline`` (kept here), ``syncing``, ``synced`` (confirmed by a sync), ``error``."""
+    error: str | None = None
+    url: str | None = None
+    entity: str | None = None
+    sent: bool = False
+    """Whether anything may have reached the server: from then on the server is asked what it
+    has."""
+    offset: int = 0
+    """Bytes of ``events.jsonl`` that were there when the run was last closed, here or at W&B."""
+    updated: str = ""
+
+
+@dataclass(frozen=True)
+class Status:
+    """A study's standing with W&B, for `q1lab status` and the app."""
+
+    state: str
+    """off, offline, syncing, synced or error: the worst that holds for any run."""
+    mode: str
+    runs: dict[str, RunRelay] = field(default_factory=dict)
+    error: str | None = None
+    """The last error in words."""
+    url: str | None = None
+    """The study's runs at W&B, once something is there."""
+
+    @property
+    def words(self) -> str:
+        """One line for people."""
+        synced = sum(run.state == SYNCED for run in self.runs.values())
+        match self.state:
+            case "off":
+                return "off"
+            case "synced":
+                return f"synced, {synced} run{'s' if synced != 1 else ''}"
+            case "error":
+                return f"error: {self.error}"
+            case "syncing":
+                return f"syncing, {synced} of {len(self.runs)} confirmed"
+        done = f", {synced} of {len(self.runs)} synced" if synced else ""
+        return f"offline{done}; `q1lab sync` uploads"
+
+
+# ── the notebook
+
+
+def runs_file(study: Study) -> Path:
+    return study.files.wandb / "runs.json"
+
+
+def relay_lock(study: Study) -> Path:
+    """Held by the one process that speaks to W&B for this study."""
+    return study.files.wandb / "relay.lock"
+
+
+def mint(study: Study) -> dict[str, str]:
+    """Give every run of the study its W&B id and keep it; ids that exist stay. Returns run name →
+    id.
+
+    Call it before the launch, and again when the plan grew. Problem when the folder can't be
+    written.
+    """
+    with changing(study) as runs:
+        return {name: run.id for name, run in runs.items()}
+
+
+def read(study: Study) -> dict[str, RunRelay]:
+    """Run name → what is known, in the order of the plan; empty when nothing was minted (or it is
+    broken)."""
+    try:
+        runs = read_json(runs_file(study))["runs"]
+        found = {name: json_records.load(RunRelay, run) for name, run in runs.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {
+        run.name: found[run.name]
+        for run in study.runs
+        if run.name in found and ID.fullmatch(str(found[run.name].id))
+    }
+
+
+@contextlib.contextmanager
+def changing(study: Study) -> Iterator[dict[str, RunRelay]]:
+    """The notebook, to change in place; it is written at the end of the block, under a lock."""
+    with locked(study.files.wandb / "runs.lock"):
+        runs = read(study)
+        before = dict(runs)
+        for run in study.runs:
+            runs.setdefault(run.name, RunRelay(new_id()))
+        yield runs
+        if runs != before:
+            record = {
+                "v": 1,
+                "project": PROJECT,
+                "runs": {name: asdict(run) for name, run in runs.items()},
+            }
+            write_atomic(runs_file(study), json.dumps(record, indent=1) + "\n")
+
+
+def update(study: Study, name: str, **changes: Any) -> None:
+    with changing(study) as runs:
+        runs[name] = replace(runs[name], **changes, updated=utc_now())
+
+
+def mint_anew(study: Study) -> dict[str, str]:
+    """New ids for all runs, as if nothing had ever been uploaded: W&B never takes an id again whose
+    run was deleted there. wandb's folders under the old ids are for the caller to remove."""
+    with changing(study) as runs:
+        for name in runs:
+            runs[name] = RunRelay(new_id(), updated=utc_now())
+        return {name: run.id for name, run in runs.items()}
+
+
+def new_id() -> str:
+    """Eight letters and digits, as wandb makes its own."""
+    return "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
+
+
+def status(study: Study) -> Status:
+    """How the study stands with W&B. Reads two small files and a lock; never the network."""
+    runs = read(study)
+    known = [run for run in runs.values() if run.updated]
+    if study.trainer.wandb == "disabled" and not known:
+        return Status(OFF, study.trainer.wandb)
+    busy = is_locked(relay_lock(study))
+    for name, run in runs.items():
+        if run.state == SYNCING and not busy:  # its relay is gone: nothing confirms it any more
+            runs[name] = replace(run, state=OFFLINE)
+        elif run.state == SYNCED and size_of(study.files.run(name).events) != run.offset:
+            runs[name] = replace(run, state=SYNCING if busy else OFFLINE)
+    begun = {
+        name: run for name, run in runs.items() if size_of(study.files.run(name).events)
+    } or runs
+    states = {run.state for run in begun.values()}
+    state = next((s for s in (ERROR, SYNCING, OFFLINE, SYNCED) if s in states), OFFLINE)
+    errors = sorted((run.updated, run.error) for run in begun.values() if run.error)
+    url = next((run.url for run in runs.values() if run.url), None)
+    return Status(
+        state,
+        study.trainer.wandb,
+        runs,
+        plain(errors[-1][1]) if errors else None,
+        url.split("/runs/")[0] if url else None,
+    )
+
+
+def pending(study: Study) -> list[str]:
+    """Names of the runs that have events which no sync has confirmed."""
+    known = read(study)
+    names = []
+    for run in study.runs:
+        size = size_of(study.files.run(run.name).events)
+        relay = known.get(run.name)
+        if size and not (relay and relay.state == SYNCED and relay.offset == size):
+            names.append(run.name)
+    return names
+
+
+# ── wandb's folders
+
+
+def folders(study: Study, run_id: str) -> list[Path]:
+    """wandb's folders of one run inside the study, online and offline, oldest first; links are left
+    out."""
+    pattern = re.compile(rf"(offline-)?run-\d{{8}}_\d{{6}}-{re.escape(run_id)}(-\d+)?")
+    root = study.files.wandb
+    if not root.is_dir():
+        return []
+    found = [
+        path
+        for path in root.iterdir()
+        if pattern.fullmatch(path.name) and path.is_dir() and not path.is_symlink()
+    ]
+    return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))
+
+
+def kept(study: Study) -> bool:
+    """Whether wandb keeps anything of the study here."""
+    return any(folders(study, run.id) for run in read(study).values())
+
+
+def leet_command(study: Study) -> str:
+    """The command that opens the study's runs in wandb's terminal viewer, ready to paste."""
+    return wandb_command("leet", str(study.files.wandb))
+
+
+def wandb_command(*args: str) -> str:
+    """A call of wandb, ready to paste: pipx and ``uv tool`` put only q1lab on the PATH."""
+    found = shutil.which("wandb")
+    return shlex.join(["wandb" if found else str(Path(sys.executable).with_name("wandb")), *args])
+
+
+# ── the learner's settings
+
+
+def learner_settings() -> dict[str, str]:
+    """The ``[default]`` section of the learner's own wandb settings file; {} when there is none."""
+    folder = os.environ.get("WANDB_CONFIG_DIR") or "~/.config/wandb"
+    import configparser
+
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(read_text(expanded(folder) / "settings"))
+        return dict(parser.items("default")) if parser.has_section("default") else {}
+    except (OSError, configparser.Error, UnicodeDecodeError):
+        return {}
+
+
+def key_configured() -> bool:
+    """Whether the wandb client would find credentials for its server (it alone reads them in
+    earnest)."""
+    import netrc
+
+    env, settings = os.environ, learner_settings()
+    if env.get("WANDB_API_KEY") or env.get("WANDB_IDENTITY_TOKEN_FILE") or settings.get("api_key"):
+        return True
+    server = env.get("WANDB_BASE_URL") or settings.get("base_url")
+    hosts = (_host(server),) if server else DEFAULT_HOSTS
+    if set(hosts) & set(DEFAULT_HOSTS):
+        hosts = DEFAULT_HOSTS
+    for path in _netrcs():
+        try:
+            known = netrc.netrc(path)
+        except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
+            continue
+        for host in hosts:
+            found = known.hosts.get(host) or known.hosts.get("default")
+            if found and found[2]:
+                return True
+    return False
+
+
+def _host(server: str) -> str:
+    """The host, with its port, of W&B's address. Problem for what is no address."""
+    try:
+        parts = urlsplit(server)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # http://[::1, or a port that is none
+        good = False
+    if not good:
+        raise Problem(
+            f"{server!r} (WANDB_BASE_URL, or base_url in wandb's settings) is no address",
+            next="it looks like https://api.wandb.ai",
+        )
+    return parts.netloc
+
+
+def _netrcs() -> list[Path]:
+    """The netrc files that can be read to their end: no pipe, device or folder, and none that is
+    too large to be one. (``netrc`` opens whatever it is given, and waits at a pipe.)"""
+    named = os.environ.get("NETRC")
+    files = map(expanded, [named] if named else NETRCS)
+    return [path for path in files if path.is_file() and size_of(path) <= LARGEST_NETRC]
+
+
+def mode(wished: str) -> str:
+    """What was asked for after ``--wandb``, else the learner's setting, else online where a key is
+    configured."""
+    wished = load_settings().wandb if wished == "auto" else wished
+    return default_mode() if wished == "auto" else wished
+
+
+def default_mode() -> str:
+    """``--wandb`` when nothing is said: WANDB_MODE, else online where a key is configured, else
+    offline."""
+    wished = (os.environ.get("WANDB_MODE") or learner_settings().get("mode") or "").lower()
+    wished = {"dryrun": "offline", "run": "online", "shared": "online"}.get(wished, wished)
+    if wished in MODES:
+        return wished
+    return "online" if key_configured() else "offline"
+
+
+def environment(root: Path) -> dict[str, str]:
+    """The environment for a process that uses wandb on the study in ``root``: all of its files stay
+    inside.
+
+    The learner's key, server and entity stay readable (netrc, environment, their settings file);
+    other WANDB_ variables are dropped, since they could rename or redirect the study's runs.
+    """
+    own = learner_settings()
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("WANDB_") or key in _KEEP
+    }
+    for name in ("api_key", "base_url", "entity"):
+        if name in own and not kept.get(f"WANDB_{name.upper()}"):
+            kept[f"WANDB_{name.upper()}"] = own[name]
+    if not _netrcs():
+        kept["NETRC"] = os.devnull  # the client would wait at a pipe
+    folder = root / "wandb"
+    kept |= {
+        "WANDB_DIR": str(root),
+        "WANDB_CACHE_DIR": str(folder / "cache"),
+        "WANDB_CONFIG_DIR": str(folder / "config"),
+        "WANDB_DATA_DIR": str(folder / "data"),
+        "WANDB_ERROR_REPORTING": "false",
+        "WANDB_SILENT": "true",
+    }
+    return kept
+
+
+def scrub(text: str) -> str:
+    """``text`` without anything that looks like a W&B key, and without the key of the
+    environment."""
+    key = os.environ.get("WANDB_API_KEY")
+    if key and len(key) >= 8:
+        text = text.replace(key, "[key]")
+    text = re.sub(r"\bwandb_v\d+_[A-Za-z0-9_-]{8,}", "[key]", text)
+    return re.sub(r"(?<![0-9A-Za-z])(?:[A-Za-z0-9_-]+-)?[0-9a-f]{40}(?![0-9A-Za-z])", "[key]", text)

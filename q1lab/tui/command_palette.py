@@ -1,0 +1,93 @@
+"""The command palette (Ctrl+P): the app's own commands, those of the open screen first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+
+from q1lab.ground.command_table import ACTS
+from q1lab.tui.keys import KEYS, key_names
+from q1lab.tui.screens import step_actions
+from q1lab.tui.screens.base import Own
+
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
+
+Command = tuple[str, str, Callable[[], Any]]
+
+
+class Palette(Own, CommandPalette):
+    """Textual's own, with the way out in its first line; without its id, which one that opens while
+    another closes must not share."""
+
+    def __init__(self) -> None:
+        super().__init__(placeholder="What to do, in words … · Esc closes")
+
+
+class Commands(Provider):
+    """What can be done, in words: the commands, the forms, every key's action, and what has no
+    key."""
+
+    def _all(self) -> Iterator[Command]:
+        app = cast("Q1Lab", self.app)
+        screen = self.screen
+        active = {one.binding.id: one for one in screen.active_bindings.values() if one.binding.id}
+        for act in ACTS.values():
+            if act.palette:
+                do = partial(step_actions.command, app, ["q1lab", *act.name.split()])
+                yield act.palette, "a form" if act.form else f"q1lab {act.name}", do
+        yield "Tick boxes of the roadmap, by their numbers", "a form", partial(tick_boxes, app)
+        for name, key in KEYS.items():
+            found = active.get(name)
+            if found is not None:
+                run = partial(app.run_action, key.action, found.node)
+                yield key.more or key.words, f"key {key_names(found.binding.key)}", run
+        for theme in sorted(
+            app.available_themes, key=lambda one: (not one.startswith("q1lab"), one)
+        ):
+            yield f"Theme: {theme}", "kept in config.toml", partial(set_theme, app, theme)
+        yield (
+            "Show the welcome again",
+            "the week at a glance, your repository",
+            partial(welcome, app),
+        )
+
+    async def discover(self) -> Hits:
+        for title, text, run in self._all():
+            if not title.startswith("Theme: ") or "q1lab" in title or "ansi" in title:
+                yield DiscoveryHit(title, run, help=text)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for title, text, run in self._all():
+            score = matcher.match(title)
+            if score > 0:
+                yield Hit(score, matcher.highlight(title), run, help=text)
+
+
+def tick_boxes(app: Q1Lab) -> None:
+    """Ask which of the week's boxes to tick; the commit is shown before it is made."""
+    from q1lab.tui.screens.form import Field, FieldsScreen
+
+    def given(values: dict[str, str]) -> None:
+        step_actions.command(app, ["q1lab", "roadmap", "--tick", values["boxes"].replace(" ", "")])
+
+    boxes = Field("boxes", "boxes", hint="2 or 2-4: `q1lab roadmap` lists them", needed=True)
+    app.push_screen(FieldsScreen("Boxes of the roadmap to tick", [boxes]), given)
+
+
+def set_theme(app: Q1Lab, name: str) -> None:
+    from q1lab.ground import config
+
+    app.theme = name
+    with app.careful():
+        config.put("theme", name)
+
+
+def welcome(app: Q1Lab) -> None:
+    from q1lab.tui.screens.welcome import WelcomeScreen
+
+    app.push_screen(WelcomeScreen())

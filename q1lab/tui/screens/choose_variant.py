@@ -1,0 +1,67 @@
+"""Choose one of the week's variants: the guides in the text follow the choice."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from q1lab.index.store import Store
+from q1lab.tui.screens.confirm import AskScreen
+from q1lab.tui.screens.pick_one import PickScreen
+from q1lab.tui.widgets.theme_colors import palette
+from q1lab.week import chosen_variant
+from q1lab.week import progress as domain
+from q1lab.week.syllabus import Variant
+
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
+    from q1lab.week.syllabus import Step
+
+
+def choose(app: Q1Lab, step: Step) -> None:
+    """Show the week's variants; where another one was trained, ask before the choice changes."""
+    week, chosen = app.setup.week, app.snapshot.progress.chosen
+    rows = [(one.name, _row(app, one, one.name == chosen)) for one in app.week.variants]
+
+    def picked(name: str) -> None:
+        def take(store: Store) -> str:
+            """Choose it, or say what is to be asked first."""
+            question = chosen_variant.question(store, week.label, name)
+            if not question:
+                domain.choose(store, week, name)
+            return question
+
+        def asked(question: str) -> None:
+            if question:
+                ask = AskScreen("Change the modification?", question, "Keep it", "Change it")
+                change = partial(domain.choose, week=week, variant=name)
+                app.push_screen(ask, lambda _: app.desk.ask(change))
+
+        app.ask(take, asked)
+
+    app.push_screen(
+        PickScreen(
+            "Which modification?",
+            rows,
+            chosen or app.week.default or "",
+            "This week offers no variants.",
+        ),
+        picked,
+    )
+
+
+def _row(app: Q1Lab, one: Variant, chosen: bool) -> Table:
+    facts = [
+        f"{one.difficulty} to implement" if one.difficulty else "",
+        f"used in {one.used_in}" if one.used_in else "",
+        one.paper,
+    ]
+    row = Table.grid(padding=(0, 1, 0, 0))
+    row.add_row("●" if chosen else "○", Text(one.title, style="bold"))
+    for fact in facts:
+        if fact:
+            row.add_row("", Text(fact, style=palette(app).muted))
+    return row

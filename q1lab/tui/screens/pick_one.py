@@ -1,0 +1,88 @@
+"""One of several, by name or by words of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.visual import VisualType
+from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
+
+from q1lab.tui.screens.base import Dialog
+from q1lab.tui.widgets.choice_list import Listing
+
+MOST = 150
+"""Rows shown at most: a long list would take longer to lay out than to read."""
+
+
+class PickScreen(Dialog[str | None]):
+    """Gives the id of the row that was chosen, None when it was closed. The cursor begins at the
+    row of ``first``; ``empty`` is said where there is no row. With ``find``, the words of each
+    row, there is a field for some of them."""
+
+    BINDINGS = [  # noqa: RUF012  (as Textual has it)
+        Binding("down", "move(1)", show=False, priority=True),
+        Binding("up", "move(-1)", show=False, priority=True),
+    ]
+    keys = "Enter chooses · Esc closes"
+
+    def __init__(
+        self,
+        title: str,
+        rows: Sequence[tuple[str, VisualType]],
+        first: str = "",
+        empty: str = "nothing has these words",
+        find: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.heading = title
+        self.rows = list(rows)
+        self.first, self.empty, self.find = first, empty, find
+        self.shape = "find" if find else ""
+
+    def body(self) -> ComposeResult:
+        if self.find:
+            yield Input(placeholder="words of its title")
+        yield Listing(markup=False)
+
+    def on_mount(self) -> None:
+        self._fill("")
+        names = [name for name, _ in self.rows]
+        if self.first in names:
+            self.query_one(OptionList).highlighted = names.index(self.first)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self._fill(event.value)
+
+    def _fill(self, typed: str) -> None:
+        words = typed.casefold().split()
+        about = self.find or {}
+        hits = [
+            Option(shown, id=name)
+            for name, shown in self.rows
+            if all(word in about[name].casefold() for word in words)
+        ]
+        phrase = " ".join(words)
+        hits.sort(key=lambda row: phrase not in about.get(row.id or "", "").casefold())
+        listing = self.query_one(OptionList)
+        more = f"{len(hits) - MOST:,} more: type to find them"
+        said = more if len(hits) > MOST else "" if hits else self.empty
+        rest = [Option(Content.styled(said, "$muted"), disabled=True)] if said else []
+        listing.set_options([*hits[:MOST], *rest])
+        listing.highlighted = 0 if hits else None
+
+    def action_move(self, by: int) -> None:
+        listing = self.query_one(OptionList)
+        (listing.action_cursor_down if by > 0 else listing.action_cursor_up)()
+
+    @on(Input.Submitted)
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: Input.Submitted | OptionList.OptionSelected) -> None:
+        event.stop()
+        option = self.query_one(OptionList).highlighted_option
+        self.dismiss(option.id if option is not None else None)

@@ -1,0 +1,307 @@
+"""The study screen: a page of the week to read and work through, the week's tree, and their
+keys."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+
+from q1lab.tui import editing, pages
+from q1lab.tui.pages import Sheet, text_of
+from q1lab.tui.screens import step_actions
+from q1lab.tui.screens.base import Page
+from q1lab.tui.snapshot import Snapshot
+from q1lab.tui.widgets.page_blocks import FoldPiece, NextPiece
+from q1lab.tui.widgets.page_reader import Reader
+from q1lab.tui.widgets.part_line import PartLine
+from q1lab.tui.widgets.scroll_line import PlaceLine
+from q1lab.tui.widgets.week_tree import WeekTree
+from q1lab.week import progress as domain
+from q1lab.week.syllabus import Action, Step, Week
+
+ON_THE_PAGE = ("tick", "enter", "move", "write", "editor", "act", "copy")
+"""Actions of the stop under the page's cursor: not for one who is in the list of pages."""
+
+
+class StudyScreen(Page):
+    """The app's ``place`` is the screen's only state."""
+
+    page = "study"
+    AUTO_FOCUS = "#reader"
+
+    def body(self) -> ComposeResult:
+        sheet = self.sheet
+        with Horizontal(id="study"):
+            yield WeekTree()
+            with Vertical(id="part"):
+                yield PartLine()
+                reader = Reader()  # with its page, for the first paint
+                reader.fill(sheet, self.q1.snapshot.progress, pages.after(self.week, sheet.id))
+                yield reader
+                yield PlaceLine()
+
+    # ── what is shown
+
+    @property
+    def week(self) -> Week:
+        return self.q1.week
+
+    @property
+    def reader(self) -> Reader:
+        return self.query_one(Reader)
+
+    @property
+    def sheet(self) -> Sheet:
+        found = pages.find(self.week, self.q1.place)
+        if found is None:  # the first look, or a week that changed under the app
+            asked = self.q1.setup.session if not self.q1.place else None
+            progress = self.q1.snapshot.progress
+            if asked is None:
+                found = pages.find(self.week, str(progress.settings.get("place")))
+            session = self.week.session(asked) if asked else None
+            part = domain.first_open(self.week, progress, session)[0]
+            found = found or pages.find(self.week, part.id)
+            assert found is not None
+            self.q1.place = found.id
+            self.q1.part_id = found.part.id if found.part else part.id
+        return found
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.watch(self.q1, "timer_offer", self._ask, init=False)
+
+    def on_key(self) -> None:
+        self.call_after_refresh(self._offer)  # the key may lead to another page
+
+    def _offer(self) -> None:
+        if self.is_current and self.sheet.part is not None:
+            self.q1.offer_timer()
+
+    def show(self, snapshot: Snapshot) -> None:
+        self.refill()
+
+    def refill(self, at: str | None = None) -> None:
+        """Fill all panes from the app's snapshot; ``at`` puts the cursor on that step."""
+        if not self.is_mounted:
+            return
+        progress, sheet = self.q1.snapshot.progress, self.sheet
+        self.query_one(WeekTree).fill(self.week, progress, sheet.id, self.q1.timed_part)
+        self.query_one(PartLine).fill(self.week, sheet, progress)
+        self.reader.fill(sheet, progress, pages.after(self.week, sheet.id), at)
+        self._ask()
+
+    def open_sheet(self, sheet_id: str, at: str | None = None) -> None:
+        """Show another page, with the cursor on step ``at`` or its first open one."""
+        self.q1.place = sheet_id
+        if self.week.find(sheet_id) is not None:
+            self.q1.part_id = sheet_id
+        self.remove_class("-tree")
+        self.refill(at)
+        self.reader.focus()
+
+    @on(WeekTree.Chosen)
+    def _chosen(self, event: WeekTree.Chosen) -> None:
+        self.open_sheet(event.sheet_id)
+
+    @on(Reader.Moved)
+    def _place(self) -> None:
+        reader = self.reader
+        end = reader.max_scroll_y
+        words = ""
+        step = reader.step
+        if step is not None and not reader.on_screen:
+            below = reader.piece is not None and reader.piece.virtual_region.y > reader.scroll_y
+            words = f"{'↓' if below else '↑'} {step.title}"
+        read = min(1.0, reader.scroll_y / end) if end > 0 else 1.0
+        on = "" if read == 1.0 else " · PgDn" if words else " · PgDn reads on"
+        share = f"{round(100 * read)}%{on}" if end > 0 else "all of it"
+        self.query_one(PlaceLine).place = (words, share)
+
+    def _ask(self) -> None:
+        self.query_one(PlaceLine).ask = self.q1.timer_offer if self.sheet.part else ""
+        self.refresh_bindings()
+
+    # ── what keys do
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("yes", "no"):
+            return bool(self.query(PlaceLine) and self.query_one(PlaceLine).ask)
+        listed = isinstance(self.focused, WeekTree)
+        if action == "leave":
+            return listed or bool(self.classes & {"-zen", "-tree"})
+        if listed and action in ON_THE_PAGE:
+            return False
+        if action == "tick":
+            return not self.is_mounted or any(isinstance(b, Step) for b in self.sheet.blocks)
+        return True
+
+    @property
+    def step(self) -> Step | None:
+        """The step under the cursor, or the one whose action is under it."""
+        return self.reader.step
+
+    def action_move(self, by: int) -> None:
+        """The next stop, or the one before; first the one that the cursor is on, out of sight."""
+        if not self.reader.bring():
+            self.reader.move(by)
+
+    def action_tick(self) -> None:
+        step = self.reader.current
+        if self.reader.bring():
+            return
+        if isinstance(step, Step):
+            self._turn(step)
+        else:
+            self.notify("Space ticks a step: j and k go to one.")
+
+    def _turn(self, step: Step) -> None:
+        done, label = not self.q1.snapshot.progress.of(step.id).done, self.week.label
+        self.q1.desk.ask(lambda store: domain.tick(store, label, step.id, done))
+
+    @on(Reader.Entered)
+    def action_enter(self) -> None:
+        """Whatever the stop under the cursor is for."""
+        if self.reader.bring():
+            return
+        row = self.reader.current
+        piece = self.reader.piece
+        if isinstance(piece, NextPiece):
+            self.open_sheet(piece.sheet.id)
+        elif isinstance(piece, FoldPiece):
+            piece.toggle()
+            self.reader.follow()
+        elif isinstance(row, Action):
+            step_actions.start(self.q1, row, self.step)
+        elif isinstance(row, Step) and not step_actions.form(self.q1, row):
+            if step_actions.filled_in(self.q1, row):
+                return
+            if len(row.actions) > 1:  # which of them is for the learner to say
+                self.reader.move(1)
+            elif row.actions:
+                step_actions.start(self.q1, row.actions[0], row)
+            else:
+                self._turn(row)
+
+    def action_write(self) -> None:
+        step = self.reader.current
+        if not isinstance(step, Step) or not step_actions.form(self.q1, step):
+            self.notify("There is nothing to write here. Enter does it; Space ticks a step.")
+
+    def action_editor(self) -> None:
+        step = self.reader.current
+        if isinstance(step, Step) and step.behavior.in_words:
+            editing.in_editor(self.q1, step)
+        else:
+            self.notify("There is nothing to write here.")
+
+    def action_act(self) -> None:
+        row = self.reader.current
+        action = row if isinstance(row, Action) else None
+        if isinstance(row, Step) and row.actions:
+            action = row.actions[0]
+        part = self.sheet.part
+        if action is None and part is not None:
+            action = next((one for one in part.actions if one.kind == "run"), None)
+        if action is None:
+            self.notify("Nothing to start here: rows with → start something.")
+        else:
+            step_actions.start(self.q1, action, self.step)
+
+    def action_next(self, by: int) -> None:
+        found = pages.after(self.week, self.sheet.id, by)
+        if found is not None:
+            self.open_sheet(found.id)
+
+    def action_open(self) -> None:
+        now = self.q1.snapshot
+        part, step = domain.first_open(self.week, now.progress, training=now.training is not None)
+        self.open_sheet(part.id, step.id if step else None)
+        if step is None:
+            self.notify("Every step of the week is done.")
+
+    def action_find(self) -> None:
+        from q1lab.tui.screens.pick_one import PickScreen
+
+        rows, about = [], {}
+        for part in self.week.parts():
+            name = f"{pages.part_name(part)} {part.title}"
+            rows.append((part.id, Content.styled(name, "bold")))
+            about[part.id] = name
+            for step in part.steps:
+                mark = "✓" if self.q1.snapshot.progress.of(step.id).done else "☐"
+                rows.append((step.id, Content.assemble((f"   {mark} ", "$muted"), step.title)))
+                about[step.id] = f"{name} {step.title} {step.id}"
+
+        def chosen(found: str) -> None:
+            for part in self.week.parts():
+                if found in (part.id, *(step.id for step in part.steps)):
+                    self.open_sheet(part.id, None if found == part.id else found)
+
+        self.app.push_screen(PickScreen("Find a part or a step", rows, find=about), chosen)
+
+    def action_glossary(self) -> None:
+        """The words of the step that the cursor is on, then those of its page, then all others."""
+        from q1lab.tui.screens.glossary import GlossaryScreen
+
+        row = self.reader.current
+        here = f"{row.title}\n{row.detail}" if isinstance(row, Step) else ""
+        page = "\n".join([here, *map(text_of, self.sheet.blocks)])
+        terms = list(dict.fromkeys([*self.week.terms_in(page), *self.week.terms]))
+        if terms:
+            self.app.push_screen(GlossaryScreen(terms))
+        else:
+            self.notify("This week has no glossary.")
+
+    def action_unfold(self) -> None:
+        self.reader.unfold()
+
+    def action_week(self) -> None:
+        """The tree: beside the text where there is room for both, else in its place."""
+        tree = self.query_one(WeekTree)
+        if self.has_class("-wide"):
+            self.toggle_class("-untree")
+        else:
+            self.toggle_class("-tree")
+        (tree if self.has_class("-tree") else self.reader).focus()
+
+    def action_zen(self) -> None:
+        """The text alone, and back."""
+        self.toggle_class("-zen")
+        self.reader.focus()
+
+    def action_leave(self) -> None:
+        """Esc: out of reading mode, or out of the tree."""
+        self.remove_class("-zen", "-tree")
+        self.reader.focus()
+
+    def action_link(self) -> None:
+        """Open the link on screen; of several, the one that is chosen."""
+        found = self.reader.links()
+        if not found:
+            self.notify("There is no link on this page.")
+        elif len(found) == 1:
+            self.q1.action_open_link(found[0][1])
+        else:
+            from q1lab.tui.screens.pick_one import PickScreen
+
+            rows = [(url, f"{words}   {url.removeprefix('https://')}") for words, url in found]
+            self.app.push_screen(PickScreen("Which link?", rows), self.q1.action_open_link)
+
+    def action_copy(self) -> None:
+        step_actions.copy(self.q1, self.reader.current)
+
+    def action_timer(self) -> None:
+        self.q1.action_timer_here()
+
+    def action_yes(self) -> None:
+        self.q1.answer_offer(True)
+
+    def action_no(self) -> None:
+        self.q1.answer_offer(False)
+
+    def action_hint(self) -> None:
+        from q1lab.tui.screens.hint import hints
+
+        hints(self.q1, self.q1.week.variant)

@@ -1,0 +1,134 @@
+"""Check results as text: one line each, and under a failed one what was expected, what was seen,
+and why. Pure.
+
+All words come from the learner's file or about it: they are data, and no markup is read from them.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+from textual.content import Content
+
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import open_regular, os_reason, plain
+from q1lab.study import variants
+from q1lab.week.own_model import diffs
+from q1lab.week.own_model.parents import Parent
+from q1lab.week.own_model.run_checks import CheckReport, CheckResult, next_command
+
+MOST = 400_000
+"""Bytes of a file that are compared at most."""
+
+PRINTED = 4
+"""Lines shown of what the file printed."""
+
+
+class Results:
+    """The results on screen by name: a new round dims them, and each is replaced where it
+    stands."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, CheckResult] = {}
+        self.fresh: set[str] = set()
+
+    def begin(self) -> None:
+        self.fresh.clear()
+
+    def put(self, result: CheckResult) -> None:
+        self.rows[result.name] = result
+        self.fresh.add(result.name)
+
+    def end(self) -> None:
+        """Drop what this round did not check any more."""
+        self.rows = {name: result for name, result in self.rows.items() if name in self.fresh}
+
+    def content(self, width: int) -> Content:
+        """All rows, for a widget that is ``width`` cells wide."""
+        lines = (
+            line
+            for name, row in self.rows.items()
+            for line in _lines(row, name in self.fresh, width)
+        )
+        return Content("\n").join(lines)
+
+
+def _lines(check: CheckResult, fresh: bool, width: int) -> list[Content]:
+    quiet, sign = ("" if fresh else "$muted"), ("bold $error" if check.failed else "$success")
+    if check.warning or not check.judged:
+        sign = "$warning"
+    if not fresh:
+        sign = "$muted"
+    name = plain(check.name)
+    if not check.failed:
+        # what was seen names the convention, such as which coordinates RoPE pairs
+        words = plain(check.words)
+        first, *more = textwrap.wrap(words, max(20, width - 2)) or [name]
+        head = first.removeprefix(name)
+        lines = [
+            Content.assemble(
+                ("✓ " if check.passed and not check.warning else "! ", sign),
+                (first[: len(first) - len(head)], quiet),
+                (head, "$muted"),
+            )
+        ]
+        return lines + [Content.styled(f"  {part}", "$muted") for part in more]
+    lines = [Content.assemble(("✗ ", sign), (name, "bold" if fresh else quiet))]
+    for label in ("expected", "seen", "why", "doubt"):
+        text = getattr(check, label)
+        for number, part in enumerate(textwrap.wrap(plain(text), max(20, width - 12))):
+            lead = f"  {'' if number else label:<9} "
+            lines.append(Content.assemble((lead, "$muted"), (part, quiet)))
+    return lines
+
+
+def ending(report: CheckReport, file: str, variant: str | None, hints: bool) -> Content:
+    """What is below the results of a finished round; after success, what comes next. ``hints``:
+    whether there are some for this file."""
+    if report.unusable is not None:
+        said = Content.styled(plain(report.unusable), "$error")
+    elif report.passed:
+        offer = (
+            "\n^o  compares it with the reference"
+            if report.for_ in variants.modifications()
+            else ""
+        )
+        command = next_command(report, file, variant)
+        choose = ("Commit it if you haven't yet; then go back and choose a modification.", "")
+        following = (command, "$accent") if command else choose
+        said = Content.assemble(
+            (report.summary, "bold $success"), " Next, when you like:\n", following, offer
+        )
+    else:
+        helps = "h gives the hint that helps" if hints else "doubt says how it overrules a check"
+        said = Content(f"{report.summary} Fix the file and save it; {helps}.")
+    printed = list(dict.fromkeys(plain(report.printed).splitlines()))
+    if printed:
+        shown = "\n  ".join([*printed[:PRINTED], *(["…"] if len(printed) > PRINTED else [])])
+        said = Content.assemble(said, "\n", (f"the file printed:\n  {shown}", "$muted"))
+    return said
+
+
+def against_source(file: Path, source: Parent) -> tuple[str, str]:
+    """(a heading, the unified diff) from what the file was made from to it. Problem when one can't
+    be read."""
+    old, new = (_bytes(path).decode(errors="replace") for path in (source.variant.path, file))
+    diff = diffs.unified(plain(old), plain(new), source.name, file.name)
+    return heading(diff, source.name), diff
+
+
+def heading(diff: str, against: str) -> str:
+    """``against model.py  +12 −3 lines``."""
+    added, removed = diffs.count(diff)
+    return (
+        f"against {against}  +{added} −{removed} lines" if diff else f"the same code as {against}"
+    )
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with open_regular(path) as stream:
+            return stream.read(MOST)
+    except OSError as error:
+        raise Problem(f"cannot read {path}: {os_reason(error)}", file=path) from None

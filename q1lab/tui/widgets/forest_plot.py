@@ -1,0 +1,107 @@
+"""A figure of differences as lines for the app: pair by pair while a study trains, with interval
+and verdict when done. Only layout: rows, labels and caveats are verdict/figure.py's."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from q1lab.tui.widgets.study_text import TONES
+from q1lab.tui.widgets.theme_colors import Palette, palette
+from q1lab.verdict import wording
+from q1lab.verdict.character_axis import Axis
+from q1lab.verdict.figure import Bar, Figure
+
+LABEL = 16
+"""Cells of the label beside a row; a longer one goes on below, beside the line of 0."""
+LOOKS = {
+    "interval": ("foreground", "bold", "─", "●"),
+    "bootstrap": ("muted", "", "─", "●"),
+    "pairs": ("modified", "", "─", "○"),
+    "floor": ("baseline", "", "╌", "●"),
+    "delta": ("muted", "", "┄", "●"),
+    "study": ("modified", "bold", "─", "●"),
+}
+"""How a row looks: its color of the palette, its weight, what fills an interval, and how a point is
+marked. What is not here has no row: the prediction is told beside the verdict."""
+
+
+def draw(figure: Figure, width: int, colors: Palette) -> list[Text]:
+    """The plot as lines of at most ``width`` cells (24 and up are meant)."""
+    lines: list[Text] = []
+    if figure.word:
+        role = TONES.get(figure.word.lower(), "foreground")
+        lines.append(Text(figure.word, style=f"bold {getattr(colors, role)}"))
+    lines += [Text(part, "bold" if figure.word else "") for part in wrap(figure.title, width)]
+    caveats = list(figure.caveats)
+    if figure.bars:
+        lines.append(_cut(Text(figure.basis, style=colors.muted), width))
+        bars, left_out = _one_by_one(figure.bars)
+        lines += _rows(bars, width, colors)
+        caveats = [left_out, *caveats]
+    for caveat in caveats:
+        lines += [Text(line, style=colors.muted) for line in wrap(caveat, width)]
+    return lines
+
+
+def _one_by_one(bars: Sequence[Bar]) -> tuple[list[Bar], str]:
+    """A row for each pair (of many the ends), then those of intervals; and what is left out."""
+    pairs = [part for bar in bars for part in bar.parts]
+    shown = wording.pairs_shown({at: part.points[0] for at, part in enumerate(pairs)})
+    others = [bar for bar in bars if bar.kind in LOOKS and not bar.parts]
+    return [*(pairs[at] for at in shown), *others], wording.folded_pairs(len(shown), len(pairs))
+
+
+def _rows(bars: Sequence[Bar], width: int, colors: Palette) -> list[Text]:
+    numbers = 8 if width >= 44 else 0
+    columns = max(8, width - LABEL - numbers)
+    ends = [end for bar in bars for end in (bar.low, bar.high, *bar.points) if end is not None]
+    low, high = min(0.0, *ends), max(0.0, *ends)
+    pad = (high - low) * 0.06 or 0.005
+    axis = Axis(low - pad, high + pad, columns)
+    lines = [Text(" " * LABEL + axis.ticks(), style=colors.muted)]
+    for bar in bars:
+        role, weight, fill, mark = LOOKS[bar.kind]
+        label, *more = wrap(bar.label, LABEL - 1)
+        line = Text(f"{label:<{LABEL}}", style=weight)
+        style = f"{weight} {getattr(colors, role)}".strip()
+        line.append(_drawn(bar, axis, fill, mark), style=style)
+        if numbers and bar.text:
+            line.append(f" {bar.text}", style=colors.muted)
+        lines.append(line)
+        for rest in more:
+            lines.append(Text(f"{rest:<{LABEL}}", style=weight))
+            lines[-1].append(axis.row(lambda cells: None), style=colors.muted)
+        note = " · ".join(filter(None, (" to ".join(bar.ends or ()), bar.note)))
+        for part in note.splitlines():
+            lines += [Text(f"  {text}", style=colors.muted) for text in wrap(part, width - 2)]
+    return lines
+
+
+def _drawn(bar: Bar, axis: Axis, fill: str, mark: str) -> str:
+    if bar.low is None or bar.high is None:
+        return axis.points(bar.points, mark, stem=True)
+    edges = "├┤" if fill == "─" else fill * 2
+    return axis.bar(bar.low, bar.high, bar.points[0] if bar.points else None, fill, edges, mark)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(10, width))
+
+
+def _cut(text: Text, width: int) -> Text:
+    text.truncate(width, overflow="ellipsis")
+    return text
+
+
+class ForestPlot(Widget):
+    """Draws ``figure`` into its width; as high as it needs."""
+
+    figure: reactive[Figure] = reactive(Figure(), layout=True)
+
+    def render(self) -> Text:
+        return Text("\n").join(draw(self.figure, max(24, self.size.width), palette(self.app)))

@@ -1,0 +1,231 @@
+"""Markdown laid out for a width, as lines of text: paragraphs, lists, tables, code, links. Pure.
+
+One piece of text per block of Markdown, where Textual's own widget mounts one widget per paragraph:
+a page with its steps opens in a few milliseconds, and a step can stand between two paragraphs. The
+text is data; HTML in it is shown as text, comments are left out, and no markup is read from it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from rich.cells import cell_len
+from textual.content import Content, Span
+from textual.style import Style
+
+from q1lab.week.syllabus import ARXIV, GLOSSARY
+
+if TYPE_CHECKING:
+    from markdown_it.tree import SyntaxTreeNode
+
+CODE, LINK, WORD, QUIET = "$accent", "underline $primary", "underline", "$muted"
+HEADINGS = {"h1": "bold $primary", "h2": "bold $primary", "h3": "bold $primary", "h4": "bold"}
+NUMERIC = re.compile(r"[−+±≈~-]?[\d.,·×%/\s]*\d[\d.,·×%/\s]*[a-zA-Zµ%]{0,4}")
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+
+
+@lru_cache(maxsize=64)
+def laid(markdown: str, width: int) -> tuple[Content, ...]:
+    """``markdown`` in lines of at most ``width`` cells."""
+    from markdown_it.tree import SyntaxTreeNode
+
+    tree = SyntaxTreeNode(_parser().parse(markdown))
+    return tuple(_blocks(tree.children, max(12, width)))
+
+
+@lru_cache(maxsize=1)
+def _parser() -> Any:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def wrap(content: Content, width: int) -> list[Content]:
+    """Lines of at most ``width`` cells. Behind a word that it folded Textual may leave the space
+    that follows, in front of a line or alone."""
+    lines = (line[len(line) - len(line.plain.lstrip()) :] for line in content.wrap(width))
+    return [line for line in lines if line] or [Content("")]
+
+
+# ── blocks
+
+
+def _blocks(nodes: Sequence[SyntaxTreeNode], width: int, tight: bool = False) -> list[Content]:
+    lines: list[Content] = []
+    for node in nodes:
+        if node.type == "html_block" and not _COMMENT.sub("", node.content).strip():
+            continue
+        if lines and not tight:
+            lines.append(Content(""))
+        lines += _block(node, width)
+    return lines
+
+
+def _block(node: SyntaxTreeNode, width: int) -> list[Content]:
+    kind = node.type
+    if kind == "heading":
+        return [
+            line.stylize_before(HEADINGS.get(node.tag, "bold italic"))
+            for line in wrap(_spoken(node), width)
+        ]
+    if kind == "paragraph":
+        return wrap(_spoken(node), width)
+    if kind in ("fence", "code_block"):
+        return _code(node.content, node.info.split()[:1], width)
+    if kind in ("bullet_list", "ordered_list"):
+        return _list(node, width)
+    if kind == "blockquote":
+        return [Content.assemble(("▎ ", QUIET), line) for line in _blocks(node.children, width - 2)]
+    if kind == "table":
+        return _table(node, width)
+    if kind == "hr":
+        return [Content.styled("─" * width, "$border-blurred")]
+    if kind == "html_block":
+        return wrap(Content(_COMMENT.sub("", node.content).strip()), width)
+    return _blocks(node.children, width)
+
+
+def _list(node: SyntaxTreeNode, width: int) -> list[Content]:
+    number = int(node.attrs.get("start", 1) or 1)
+    tight = all(
+        child.hidden
+        for item in node.children
+        for child in item.children
+        if child.type == "paragraph"
+    )
+    lines: list[Content] = []
+    for index, item in enumerate(node.children):
+        mark = "• " if node.type == "bullet_list" else f"{number + index}. "
+        inner = _blocks(item.children, width - len(mark), tight) or [Content("")]
+        if lines and not tight:
+            lines.append(Content(""))
+        lines.append(Content.assemble((mark, "$primary"), inner[0]))
+        lines += [Content.assemble(" " * len(mark), line) for line in inner[1:]]
+    return lines
+
+
+def _code(text: str, info: Sequence[str], width: int) -> list[Content]:
+    lines = text.rstrip("\n").expandtabs(4).split("\n")
+    shown: list[Content] = [Content(line) for line in lines]
+    if info and info[0] in ("python", "py", "diff", "toml", "bash", "sh", "console"):
+        from textual.highlight import highlight
+
+        colored = highlight("\n".join(lines), language=info[0]).split("\n", allow_blank=True)
+        if [one.plain for one in colored[: len(lines)]] == lines:
+            shown = colored[: len(lines)]
+    room = width - 2
+    folded = [part for line in shown for part in (line.fold(room) if line.plain else [line])]
+    return [Content.assemble("  ", line) for line in folded]
+
+
+def _table(node: SyntaxTreeNode, width: int) -> list[Content]:
+    rows = [row for part in node.children for row in part.children]
+    cells = [[_spoken(cell) for cell in row.children] for row in rows]
+    count = max((len(row) for row in cells), default=0)
+    plain = [[cell.plain for cell in row] for row in cells]
+    wants = [max(cell_len(row[k]) if k < len(row) else 0 for row in plain) for k in range(count)]
+    words = [
+        max((cell_len(w) for row in plain if k < len(row) for w in row[k].split()), default=1)
+        for k in range(count)
+    ]
+    gap = 3 if sum(wants) + 3 * (count - 1) <= width else 2
+    room = max(count, width - gap * (count - 1))
+    sizes = _squeezed(wants, words, room)
+    right = [
+        "right" in str(rows[0].children[k].attrs.get("style", ""))
+        or (
+            len(rows) > 1
+            and all(NUMERIC.fullmatch(row[k].strip()) for row in plain[1:] if k < len(row))
+        )
+        for k in range(count)
+    ]
+    lines: list[Content] = []
+    for number, row in enumerate(cells):
+        made = [wrap(cell, size) for cell, size in zip(row, sizes, strict=False)]
+        for level in range(max((len(cell) for cell in made), default=0)):
+            parts: list[Content] = []
+            for k, cell in enumerate(made):
+                text = cell[level] if level < len(cell) else Content("")
+                blank = Content(" " * max(0, sizes[k] - text.cell_length))
+                parts.append(Content.assemble(*((blank, text) if right[k] else (text, blank))))
+            line = Content(" " * gap).join(parts).rstrip()
+            lines.append(line.stylize_before("bold") if number == 0 else line)
+        if number == 0:
+            rule = (" " * gap).join("─" * size for size in sizes)
+            lines.append(Content.styled(rule, "$border-blurred"))
+    return lines
+
+
+def _squeezed(wants: Sequence[int], words: Sequence[int], room: int) -> list[int]:
+    """Column widths that fit: the widest columns give first, down to their longest word."""
+    sizes = list(wants)
+    for least in (words, [4] * len(sizes)):
+        while sum(sizes) > room:
+            able = [k for k in range(len(sizes)) if sizes[k] > least[k]]
+            if not able:
+                break
+            widest = max(able, key=lambda k: sizes[k])
+            sizes[widest] -= 1
+    return [max(1, size) for size in sizes]
+
+
+# ── inside a line
+
+
+def word_of(address: str) -> str:
+    """The place in the week's glossary that an address names; empty for any other address."""
+    file, _, place = unquote(address).rpartition("#")
+    return place if file.rpartition("/")[2] == GLOSSARY else ""
+
+
+def link_of(span: Span) -> str:
+    """The address that a click on a stretch of text opens; empty for none."""
+    return str(span.style.meta.get("url", "")) if isinstance(span.style, Style) else ""
+
+
+def _spoken(node: SyntaxTreeNode, linked: bool = False) -> Content:
+    """What stands in a block or in a stretch of its line; in what is ``linked`` nothing is a link
+    of its own."""
+    return Content.assemble(*(_said(child, linked) for child in node.children))
+
+
+def _said(node: SyntaxTreeNode, linked: bool) -> Content:
+    kind = node.type
+    if kind == "text":
+        return Content(node.content) if linked else _text(node.content)
+    if kind == "code_inline":
+        return Content.styled(node.content, CODE)
+    if kind in ("softbreak", "hardbreak"):
+        return Content(" " if kind == "softbreak" else "\n")
+    if kind == "image":
+        return Content.styled(node.content, "italic")
+    if kind == "html_inline":
+        return Content(_COMMENT.sub("", node.content))
+    if kind == "link":
+        address = str(node.attrs.get("href", ""))
+        opens = bool(word_of(address)) or address.startswith(("https://", "http://"))
+        inner = _spoken(node, linked or opens)
+        return _link(inner, address) if opens else inner
+    style = {"strong": "bold", "em": "italic", "s": "strike"}.get(kind, "")
+    return _spoken(node, linked).stylize_before(style)
+
+
+def _link(content: Content, address: str) -> Content:
+    meta = {"@click": f"app.open_link({address!r})", "url": address}
+    shown = content.stylize_before(WORD if word_of(address) else LINK)
+    return shown.stylize(Style.from_meta(meta))
+
+
+def _text(text: str) -> Content:
+    """Plain text; an arXiv number in it is a link, as everybody writes it."""
+    found: list[str | Content] = []
+    end = 0
+    for match in ARXIV.finditer(text):
+        address = f"https://arxiv.org/abs/{match[1]}"
+        found += [text[end : match.start()], _link(Content(match[0]), address)]
+        end = match.end()
+    return Content.assemble(*found, text[end:])

@@ -1,0 +1,393 @@
+"""A page of the week to read and to work through: a step is where its text is, a cursor walks from
+stop to stop, and the text follows."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.message import Message
+
+from q1lab.tui.pages import Sheet, Stop
+from q1lab.tui.widgets.page_blocks import (
+    ActionPiece,
+    FoldPiece,
+    NextPiece,
+    Piece,
+    StepPiece,
+    pieces_of,
+)
+from q1lab.week.progress import Progress
+from q1lab.week.syllabus import Action, Step
+
+
+class Reader(VerticalScroll):
+    """Shows one sheet. ``current`` is what the cursor is on; Enter is the screen's."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "line(-1)", "Up a line", show=False),
+        Binding("down", "line(1)", "Down a line", show=False),
+        Binding("left", "turn(-1)", "The picture before", show=False),
+        Binding("right", "turn(1)", "The next picture", show=False),
+    ]
+
+    class Moved(Message):
+        """The cursor moved, or the text did."""
+
+    class Entered(Message):
+        """The piece under the cursor was clicked."""
+
+    def __init__(self) -> None:
+        super().__init__(id="reader")
+        self.sheet: Sheet | None = None
+        self.pieces: list[Piece] = []
+        self.at = 0
+        self._brought: Piece | None = None
+        self._clicked = False  # whether the click before entered what it was on
+        self._showing = False  # the text is on its way to the cursor
+        self._laid_out_for = 0  # the width in cells
+        self._spot: tuple[Piece, float] | None = None
+        self._progress = Progress()
+
+    def compose(self) -> ComposeResult:
+        yield from self.pieces
+
+    def on_mount(self) -> None:
+        if self.sheet is not None:
+            self.call_after_refresh(self._land)
+
+    def on_resize(self) -> None:
+        """In another width the same words have other lines: go on where one was in the text."""
+        if self.size.width != self._laid_out_for:
+            self.call_after_refresh(self._to_spot, self._spot)
+
+    # ── what is shown
+
+    def fill(
+        self,
+        sheet: Sheet,
+        progress: Progress,
+        following: Sheet | None = None,
+        at: str | None = None,
+    ) -> None:
+        """Show a sheet; ``at`` puts the cursor on that step. The same sheet stays where it is."""
+        self._progress = progress
+        if self.sheet is not None and _shape(sheet) == _shape(self.sheet):
+            self._update(sheet)
+            if at is not None:
+                self._place(at)
+                self.follow()
+            return
+        mark = self._mark() if at is None and self.sheet and sheet.id == self.sheet.id else None
+        self.sheet = sheet
+        for old in self.query(Piece):
+            old.display = False
+            old.remove()
+        self.pieces = pieces_of(sheet, progress.records, following)
+        step_id, row = (at, 0) if mark is None else mark[:2]
+        self._place(step_id, row)
+        self._lock_folds()
+        if self.is_attached:
+            self.mount(*self.pieces)
+            self.scroll_home(animate=False, immediate=True)
+            if mark is not None:
+                self.call_after_refresh(self._back, *mark)
+            else:
+                self.call_after_refresh(self._land if at is None else self.follow)
+
+    def _mark(self) -> tuple[str, int, float] | None:
+        """The step that one is at, which of its rows (0: its own), and how far that is below the
+        top of the screen."""
+        step, piece = self.step, self.piece
+        if step is None or piece is None:
+            return None
+        row = step.actions.index(piece.action) + 1 if isinstance(piece, ActionPiece) else 0
+        return step.id, row, piece.virtual_region.y - self.scroll_y
+
+    def _back(self, step_id: str, row: int, below: float, tries: int = 20) -> None:
+        """Go on at the mark, on a page whose text has changed, as soon as it is laid out."""
+        self._place(step_id, row)
+        piece = self.piece
+        if piece is None or not self.is_attached:
+            return
+        if not piece.virtual_region.height and tries:
+            self.call_after_refresh(self._back, step_id, row, below, tries - 1)
+            return
+        self.scroll_to(y=piece.virtual_region.y - below, animate=False, immediate=True)
+        self.call_after_refresh(self.post_message, self.Moved())
+
+    def _update(self, sheet: Sheet) -> None:
+        self.sheet = sheet
+        steps = {step.id: step for step in sheet.blocks if isinstance(step, Step)}
+        for piece in self.pieces:
+            if isinstance(piece, StepPiece):
+                record = self._progress.of(piece.step.id)
+                changed = record != piece.record
+                piece.show(steps[piece.step.id], record)
+                if changed and piece is self.piece and self.on_screen:
+                    self.follow()  # its answer, or why its tick is lost, is below its title
+        self._lock_folds()
+
+    def _lock_folds(self) -> None:
+        """A fold that waits for a step says so until that step is done."""
+        titles = {
+            piece.step.id: piece.step.title for piece in self.pieces if isinstance(piece, StepPiece)
+        }
+        for piece in self.pieces:
+            if isinstance(piece, FoldPiece):
+                needs = piece.fold.needs
+                wants = (
+                    ""
+                    if needs is None or self._progress.of(needs).done
+                    else titles.get(needs, needs)
+                )
+                if wants != piece.wants:
+                    piece.wants, piece.open = wants, False
+                    piece.changed()
+
+    def _note_spot(self) -> None:
+        """Remember what one looks at, and how far below the top of the screen it is, in lines: the
+        cursor's piece where that is in sight, else the first one that is."""
+        seen = [self.piece] if self.on_screen else self.pieces
+        for piece in seen:
+            if piece is not None and piece.virtual_region.bottom > self.scroll_y:
+                self._spot = piece, piece.virtual_region.y - self.scroll_y
+                return
+
+    def _to_spot(self, spot: tuple[Piece, float] | None) -> None:
+        """Scroll to what one looked at, now that the page is laid out anew."""
+        self._laid_out_for = self.size.width
+        if spot is not None and self.scroll_y > 0:
+            piece, below = spot
+            if piece.is_attached:
+                below = min(below, self.size.height - 1)
+                self.scroll_to(y=piece.virtual_region.y - below, animate=False, immediate=True)
+        self.post_message(self.Moved())
+
+    # ── the cursor
+
+    @property
+    def stops(self) -> list[Piece]:
+        return [piece for piece in self.pieces if piece.stop]
+
+    @property
+    def piece(self) -> Piece | None:
+        stops = self.stops
+        return stops[self.at] if 0 <= self.at < len(stops) else None
+
+    @property
+    def current(self) -> Stop | None:
+        """What the piece under the cursor stands for; None on the page's last row."""
+        piece = self.piece
+        if isinstance(piece, StepPiece):
+            return piece.step
+        if isinstance(piece, ActionPiece):
+            return piece.action
+        return piece.fold if isinstance(piece, FoldPiece) else None
+
+    @property
+    def step(self) -> Step | None:
+        """The step under the cursor, or the one whose action is under it."""
+        current = self.current
+        if isinstance(current, Action):
+            return next(
+                (
+                    one.step
+                    for one in self.pieces
+                    if isinstance(one, StepPiece) and current in one.step.actions
+                ),
+                None,
+            )
+        return current if isinstance(current, Step) else None
+
+    @property
+    def on_screen(self) -> bool:
+        """Whether any of what the cursor is on can be seen."""
+        return self.piece is not None and self._seen(self.piece)
+
+    def _seen(self, piece: Piece) -> bool:
+        region, top = piece.virtual_region, self.scroll_y
+        return region.y < top + self.size.height and region.y + 1 > top
+
+    def move(self, by: int) -> None:
+        """The next stop, or the one before; the text follows."""
+        self._go(min(len(self.stops) - 1, max(0, self.at + by)))
+        self.follow()
+
+    def action_line(self, by: int) -> None:
+        """A line of text; where the next stop is in sight already, the cursor goes there."""
+        stops, index = self.stops, self.at + by
+        ends = self.scroll_y >= self.max_scroll_y if by > 0 else self.scroll_y <= 0
+        if 0 <= index < len(stops) and (self._whole(stops[index]) or ends):
+            self.move(by)
+        else:
+            self.scroll_relative(y=by, animate=False)
+
+    def action_turn(self, by: int) -> None:
+        """Another picture of the figure under the cursor."""
+        if isinstance(self.piece, FoldPiece):
+            self.piece.turn(by)
+
+    def action_scroll_home(self) -> None:
+        """The top of the page, and the cursor on its first stop."""
+        self.scroll_home(animate=False, immediate=True)
+        self._go(0)
+
+    def action_scroll_end(self) -> None:
+        """The end of the page, and the cursor on its last stop."""
+        self.scroll_end(animate=False, immediate=True)
+        self._go(max(0, len(self.stops) - 1))
+
+    def _whole(self, piece: Piece) -> bool:
+        region = piece.virtual_region
+        return region.y >= self.scroll_y and region.bottom <= self.scroll_y + self.size.height
+
+    def _go(self, index: int) -> None:
+        before, self.at = self.piece, index
+        after = self.piece
+        if before is not after:
+            for piece in (before, after):
+                if piece is not None:
+                    piece.set_class(piece is after, "-here")
+                    piece.changed()
+            self.call_after_refresh(self._note_spot)
+        self.post_message(self.Moved())
+
+    def _place(self, step_id: str | None, row: int = 0) -> None:
+        """The cursor on a step or a row to press of it, or on the first thing left to do."""
+        stops = self.stops
+        index = self._first_open(stops)
+        for number, piece in enumerate(stops):
+            if isinstance(piece, StepPiece) and piece.step.id == step_id:
+                index = number + min(row, len(piece.step.actions))
+        for number, piece in enumerate(stops):
+            piece.set_class(number == index, "-here")
+            piece._kept = None
+        self.at = index
+
+    def _first_open(self, stops: list[Piece]) -> int:
+        for number, piece in enumerate(stops):
+            if isinstance(piece, StepPiece) and not piece.record.done and not piece.step.optional:
+                return number
+        return max(0, len(stops) - 1) if any(isinstance(one, StepPiece) for one in stops) else 0
+
+    def _land(self) -> None:
+        """Where one goes on reading: after the last step that is done before the cursor's. A page
+        that one meets for the first time starts at its top, also when a step of it has ticked
+        itself by what was done elsewhere."""
+        piece = self.piece
+        if piece is None or self.sheet is None:
+            return
+        y = 0
+        steps = [one for one in self.pieces if isinstance(one, StepPiece) and one.record.done]
+        if self._progress.spent(self.sheet.id) or any(not one.step.actions for one in steps):
+            for one in steps:
+                if one.virtual_region.y < piece.virtual_region.y:
+                    y = one.virtual_region.bottom + 1
+        self.scroll_to(y=y, animate=False, immediate=True)
+        self._note_spot()
+        self.call_after_refresh(self.post_message, self.Moved())
+
+    def follow(self) -> None:
+        """Bring what the cursor is on into sight, as it will be when it is laid out."""
+        piece = self.piece
+        if piece is not None:
+            self.call_after_refresh(self._show, piece)
+
+    def _show(self, piece: Piece) -> None:
+        if not piece.is_attached:
+            return
+        self._showing = True  # on the way the cursor may be out of sight: it stays where it is
+        for row in self._rows_of(piece)[-1:]:  # what can be pressed for it, too
+            self.scroll_to_widget(row, animate=False, immediate=True)
+        tall = piece.virtual_region.height > self.size.height - 2
+        self.scroll_to_widget(piece, animate=False, top=tall, immediate=True)
+        self._showing = False
+        self._note_spot()
+        self.post_message(self.Moved())
+
+    def _rows_of(self, piece: Piece) -> list[Piece]:
+        """The rows to press that belong to a step."""
+        if not isinstance(piece, StepPiece):
+            return []
+        after = self.pieces[self.pieces.index(piece) + 1 :]
+        return after[: len(piece.step.actions)]
+
+    def bring(self) -> bool:
+        """Scroll to the cursor when it is out of sight. True when that was needed."""
+        piece = self.piece
+        if piece is None or self.on_screen or piece is self._brought:
+            return False
+        self._brought = piece  # the next key means it, even before the screen was drawn again
+        self._show(piece)
+        return True
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if self._showing or self.size.width != self._laid_out_for:
+            return  # not what one did: the text follows the cursor, or became shorter
+        if self.piece is not None and not self.on_screen:
+            self._brought = None
+            self._go(self._nearest(down=new_value > old_value))
+            # Moving the cursor lays the page out anew, and Textual then paints what differs from
+            # its last whole layout. A scroll back to where that was left the old text on screen.
+            self.refresh()
+        self._note_spot()
+        self.post_message(self.Moved())
+
+    def watch_virtual_size(self) -> None:
+        self.post_message(self.Moved())  # how much there is to read has changed
+
+    def _nearest(self, down: bool) -> int:
+        """The stop that one looks at; where none is in sight, the one that reading on leads to."""
+        stops = self.stops
+        seen = [number for number, one in enumerate(stops) if self._seen(one)]
+        if seen:
+            return seen[0] if down else seen[-1]
+        ahead = (n for n, one in enumerate(stops) if one.virtual_region.y >= self.scroll_y)
+        return next(ahead, len(stops) - 1)
+
+    def on_piece_pressed(self, event: Piece.Pressed) -> None:
+        event.stop()
+        if event.chain > 1 and self._clicked:  # of a double click one click enters
+            return
+        self._clicked = event.piece is self.piece or isinstance(event.piece, FoldPiece)
+        self._go(self.stops.index(event.piece))
+        if self._clicked:
+            self.post_message(self.Entered())
+
+    # ── folds and links
+
+    def unfold(self) -> None:
+        """Open all folds; when all are open, fold them again."""
+        folds = [piece for piece in self.pieces if isinstance(piece, FoldPiece) and not piece.wants]
+        closed = any(not fold.open for fold in folds)
+        for fold in folds:
+            fold.open = closed
+            fold.changed()
+
+    def links(self) -> list[tuple[str, str]]:
+        """(words, address) of the links that are on screen, else of the whole page."""
+        every: list[tuple[int, str, str]] = []
+        for piece in self.pieces:
+            before = (-2, "")
+            for line, words, url in piece.links():
+                if before == (line - 1, url):  # a link that goes on in the next line
+                    top, begun, _ = every.pop()
+                    every.append((top, f"{begun} {words}", url))
+                else:
+                    every.append((piece.virtual_region.y + line, words, url))
+                before = (line, url)
+        bottom = self.scroll_y + self.size.height
+        seen = [one for one in every if self.scroll_y <= one[0] < bottom] or every
+        return list({url: (words, url) for _, words, url in seen}.values())
+
+
+def _shape(sheet: Sheet) -> tuple[object, ...]:
+    """What of a sheet its pieces are made from: while it is the same they stay."""
+    return (sheet.id, *sheet.blocks)
+
+
+__all__ = ["NextPiece", "Reader"]

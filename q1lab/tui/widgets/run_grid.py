@@ -1,0 +1,189 @@
+"""The grid arm × seed: one row per run, updated in place, so that rows and the selection never
+jump."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.widgets import DataTable
+from textual.widgets.data_table import RowKey
+
+from q1lab.ground.text_formats import speed, time_left
+from q1lab.index.study_view import Points, RunView, StudyView
+from q1lab.study.events import own_names
+from q1lab.study.metric import VAL_LOSS
+from q1lab.study.run_states import State
+from q1lab.tui.widgets.choice_list import WALK, OneClick
+from q1lab.tui.widgets.lab_numbers import (
+    loss_words,
+    state_words,
+)
+from q1lab.tui.widgets.sparkline import Ends, ends, spanning, sparkline
+from q1lab.tui.widgets.theme_colors import Palette, palette
+
+Column = tuple[str, str, int, bool, int]
+"""Key, title, width in cells, whether to the right, and from which width of the table on."""
+
+COLUMNS: tuple[Column, ...] = (
+    # key, title, width, to the right, and the widget width from which it is shown
+    ("arm", "arm", 10, False, 0),
+    ("seed", "seed", 4, True, 0),
+    ("state", "state", 10, False, 0),
+    ("loss", "loss", 0, False, 0),
+    ("iter", "iter", 6, True, 52),
+    ("val", "val loss", 8, True, 0),
+    ("speed", "tok/s", 6, True, 68),
+    ("left", "left", 6, True, 74),
+)
+SPARK_LEAST, SPARK_MOST = 8, 28
+
+
+class Cell(Text):
+    """A cell of a column whose width is known: a table of a thousand runs need not measure it."""
+
+    __rich_measure__ = None  # type: ignore[assignment]
+
+
+class CurveCell(NamedTuple):
+    """A run's sparkline, drawn when it comes into view: of a thousand a screen shows some
+    thirty."""
+
+    points: Points
+    width: int
+    last: int
+    scale: Ends
+    style: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(sparkline(self.points, self.width, self.last, *self.scale), self.style)
+
+
+Cells = tuple[Cell | CurveCell, ...]
+
+
+class Table(OneClick, DataTable[Any], inherit_bindings=False):
+    """A table with a cursor on a row. Enter is left to the screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *WALK,
+        Binding("up", "cursor_up", show=False),
+        Binding("down", "cursor_down", show=False),
+        Binding("pageup", "page_up", show=False),
+        Binding("pagedown", "page_down", show=False),
+        Binding("home", "scroll_top", show=False),
+        Binding("end", "scroll_bottom", show=False),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
+        super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
+
+    def head(self, columns: Sequence[Column]) -> None:
+        """Begin anew, with these columns."""
+        self.clear(columns=True)
+        for key, title, width, right, _ in columns:
+            self.add_column(Text(title, justify="right" if right else "left"), width=width, key=key)
+
+    def rest(self, columns: Sequence[Column]) -> int:
+        """The cells that these columns leave of the table's width."""
+        return self.size.width - sum(column[2] + 2 * self.cell_padding for column in columns) - 1
+
+
+class Grid(Table):
+    """Shows a ``StudyView``; ``selected`` is the run under the cursor."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
+        super().__init__(id=id)
+        self.view: StudyView | None = None
+        self._shown: dict[str, Cells] = {}
+        self._width = 0
+
+    @property
+    def selected(self) -> RunView | None:
+        if self.view is None or not 0 <= self.cursor_row < len(self.view.runs):
+            return None
+        return self.view.runs[self.cursor_row]
+
+    def show(self, view: StudyView | None) -> None:
+        """Bring the table up to date; only cells that changed are drawn again."""
+        before = self.view
+        self.view = view
+        if view is None:
+            self._shown = {}
+            self.clear()
+            return
+        if not self.size.width:  # not laid out yet; then it is made for its width
+            return
+        same = before is not None and before.line.id == view.line.id
+        names = [run.name for run in view.runs]
+        if not same or self._width != self.size.width or list(self._shown) != names:
+            self._rebuild(keep=same)
+            return
+        for name, cells in self._cells(palette(self.app)).items():
+            for column, new, old in zip(self.columns, cells, self._shown[name], strict=True):
+                if new != old:
+                    self.update_cell(RowKey(name), column, new)
+            self._shown[name] = cells
+
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._rebuild(keep=True))
+
+    def on_resize(self, event: events.Resize) -> None:
+        if self._width != event.size.width:
+            self._rebuild(keep=True)
+
+    def _visible(self) -> list[Column]:
+        """The columns for the table's width: that of the sparklines has what the others leave."""
+        shown = [column for column in COLUMNS if self._width >= column[4]]
+        spark = min(SPARK_MOST, max(SPARK_LEAST, self.rest(shown)))
+        metric = (VAL_LOSS if self.view is None else self.view.study.metric).name
+        return [
+            (key, metric[:cells] if key == "val" else title, cells or spark, right, least)
+            for key, title, cells, right, least in shown
+        ]
+
+    def _rebuild(self, keep: bool) -> None:
+        row = self.cursor_row if keep else 0
+        self._width = self.size.width
+        self.head(self._visible())
+        if self.view is None:
+            return
+        self._shown = self._cells(palette(self.app))
+        for name, values in self._shown.items():
+            self.add_row(*values, key=name)
+        self.move_cursor(row=min(row, len(self._shown) - 1), scroll=keep)
+
+    def _cells(self, colors: Palette) -> dict[str, Cells]:
+        assert self.view is not None
+        runs = self.view.runs
+        # a command may report its metric alone, or its training loss once in a while
+        drawn = max(
+            own_names(self.view.study.metric)[:2],
+            key=lambda name: sum(len(run.curve(name)) for run in runs),
+        )
+        curves = {run.name: run.curve(drawn) for run in runs}
+        scale = spanning(map(ends, curves.values()))
+        columns = {column[0]: column[2] for column in self._visible()}
+        made = {}
+        for run in runs:
+            last, arm = run.max_iters or run.iter, colors.arm(run.arm)
+            values: dict[str, Cell | CurveCell] = {
+                "arm": Cell(run.variant[:10], style=arm),
+                "seed": _right(str(run.seed)),
+                "state": Cell(state_words(run), style=colors.state(run.state)),
+                "loss": CurveCell(curves[run.name], columns["loss"], last, scale, arm),
+                "iter": _right(str(run.iter) if run.attempt else ""),
+                "val": _right(loss_words(run), "" if run.state is State.FINISHED else colors.muted),
+                "speed": _right(speed(run.tokens_per_s), colors.muted),
+                "left": _right(time_left(run.seconds_left), colors.muted),
+            }
+            made[run.name] = tuple(values[key] for key in columns)
+        return made
+
+
+def _right(text: str, style: Any = "") -> Cell:
+    return Cell(text, style=style, justify="right")

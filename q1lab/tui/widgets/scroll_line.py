@@ -1,0 +1,42 @@
+"""The line below a page: how far down one is, and what comes next out of sight; above it what is
+asked, while something is."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from q1lab.ground.text_formats import cut_cells
+
+
+class PlaceLine(Widget):
+    """``ask`` is a question with its keys; while there is one it has a line of its own."""
+
+    place: reactive[tuple[str, str]] = reactive(("", ""))
+    """What to the left, and how far down (``41% · PgDn reads on``)."""
+    ask: reactive[str] = reactive("", layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        # not measured from ``render``, whose line still has the width before a resize
+        return 2 if self.ask else 1
+
+    def render(self) -> Content:
+        width = self.content_size.width
+        place = self._place(width)
+        if not self.ask:
+            return place
+        return Content("\n").join([Content.styled(cut_cells(self.ask, width), "$warning"), place])
+
+    def _place(self, width: int) -> Content:
+        words, share = self.place
+        words = cut_cells(f" {words} ", width - cell_len(share) - 5) if words else ""
+        rest = width - cell_len(words) - cell_len(share) - 5
+        return Content.assemble(
+            ("───", "$border-blurred"),
+            (words, "$muted"),
+            ("─" * max(0, rest), "$border-blurred"),
+            (f" {share} ", "$muted"),
+        )

@@ -1,0 +1,78 @@
+"""A study in a line: what it is, how far it is, what it says. Shared by lab, results and launch."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from q1lab.study.run_states import ENDED
+from q1lab.tui.snapshot_taker import Focus
+from q1lab.tui.widgets.theme_colors import Palette
+from q1lab.tui.widgets.top_line import minutes
+from q1lab.verdict import wording
+from q1lab.verdict.comparison import Comparison
+
+TONES = {"helps": "success", "hurts": "error", "cannot tell": "warning", "no verdict": "muted"}
+
+
+def settled(view: Focus) -> Comparison | None:
+    """The comparison, when every planned run has ended and it is about exactly these runs; else
+    None.
+
+    Before that no verdict is shown, whatever is in the database.
+    """
+    record = view.record
+    if record is None or not view.runs or not all(run.state in ENDED for run in view.runs):
+        return None
+    return record if record.analysis.complete and record.study.seeds == view.study.seeds else None
+
+
+def verdict_words(c: Comparison, colors: Palette) -> Text:
+    """``CANNOT TELL  −0.0123``: the verdict and the mean difference."""
+    tone = getattr(colors, TONES.get(c.analysis.verdict, "foreground"))
+    text = Text(wording.word(c), style=f"bold {tone}")
+    if c.analysis.mean is not None:
+        text.append(f"  {wording.mean(c.analysis)}", style=colors.foreground)
+    return text
+
+
+def heading(view: Focus, width: int, colors: Palette) -> Text:
+    """The lab's first line: arms in their colors to the left, progress or verdict to the right."""
+    left = Text(" ")
+    left.append(view.study.variant[:24], style=f"bold {colors.modified}")
+    left.append(" against ", style=colors.muted)
+    left.append(view.study.baseline[:24], style=f"bold {colors.baseline}")
+    record = settled(view)
+    right = verdict_words(record, colors) if record is not None else _progress(view, colors)
+    details = [
+        f" · {view.study.trainer.recipe} preset" if view.study.trainer.recipe else "",
+        f" · {view.study.data.name[:20]}",
+        f" · {view.line.id}",
+    ]
+    if view.study.trainer.device not in ("", "cpu"):
+        details.append(f" · {view.study.trainer.device}")
+    if view.wandb is not None and view.wandb.state != "off":
+        details.insert(2, f" · W&B {view.wandb.state}")
+    if view.engine:  # its words may be long, and matter more than the rest
+        room = width - left.cell_len - right.cell_len - 3
+        said = Text(f" · {view.engine}", style=colors.muted)
+        said.truncate(max(0, room), overflow="ellipsis")
+        left.append_text(said)
+    for detail in details:
+        if left.cell_len + cell_len(detail) + right.cell_len + 3 <= width:
+            left.append(detail, style=colors.muted)
+    gap = max(1, width - left.cell_len - right.cell_len - 1)
+    line = Text.assemble(left, " " * gap, right)
+    line.truncate(max(1, width), overflow="ellipsis")
+    return line
+
+
+def _progress(view: Focus, colors: Palette) -> Text:
+    done = f"{view.line.done} of {view.line.total} done"
+    if view.alive:
+        left = minutes(view.line.seconds_left)
+        return Text.assemble(("● ", colors.success), done + (f" · {left}" if left else ""))
+    if view.line.done == view.line.total:
+        return Text("comparing …", style=colors.muted)
+    tone = {"stopped": colors.warning, "planned": colors.muted}.get(view.line.state, colors.error)
+    return Text.assemble((view.line.state, tone), (f" · {done}", colors.muted))

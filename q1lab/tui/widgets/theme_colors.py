@@ -1,0 +1,79 @@
+"""The colors that carry meaning, taken from the theme at the moment of drawing: one color per arm,
+everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from q1lab.study.run_states import State
+
+FALLBACK = {
+    "arm-baseline": "#6cb6ff",
+    "arm-modified": "#f2a65a",
+    "success": "#4ebf71",
+    "error": "#e06c75",
+    "warning": "#e5b567",
+    "accent": "#c3a6ff",
+    "foreground": "#e0e0e0",
+    "muted": "#9aa4b5",
+    "background": "#121212",
+}
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colors as ``#rrggbb``. A widget is drawn again when the theme changes, and asks again."""
+
+    baseline: str
+    modified: str
+    success: str
+    error: str
+    warning: str
+    foreground: str
+    muted: str
+    background: str
+    accent: str
+    dark: bool = True
+    """Whether the ground is."""
+
+    def arm(self, arm: str) -> str:
+        return self.baseline if arm == "baseline" else self.modified
+
+    def state(self, state: State) -> str:
+        return {
+            State.FINISHED: self.success,
+            State.RUNNING: self.foreground,
+            State.QUEUED: self.muted,
+            State.STOPPED: self.warning,
+            State.FAILED: self.error,
+            State.CRASHED: self.error,
+            State.DIVERGED: self.error,
+        }[state]
+
+    def tint(self, color: str, share: float) -> str:
+        """``color`` mixed into the background, 0 (none of it) to 1, as ``#rrggbb``."""
+        from textual.color import Color
+
+        return Color.parse(self.background).blend(Color.parse(color), share).hex6
+
+    def faint(self, color: str) -> str:
+        """The same hue, quieter: thin lines of single seeds."""
+        return self.tint(color, 0.6)
+
+
+def palette(app: Any) -> Palette:
+    """The palette of a running app's theme."""
+    from textual.color import Color, ColorParseError
+
+    variables = app.theme_variables
+
+    def take(name: str) -> str:
+        try:
+            color = Color.parse(variables[name])
+            return color.hex6 if color.ansi is None else FALLBACK[name]
+        except (KeyError, ColorParseError):
+            return FALLBACK[name]
+
+    values = {name.removeprefix("arm-"): take(name) for name in FALLBACK}
+    return Palette(**values, dark=app.current_theme.dark)

@@ -1,0 +1,103 @@
+"""A titled list of rows with one value each: text to the left, value to the right, a key kept per
+row."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widgets.option_list import Option
+
+from q1lab.ground.text_formats import cut_cells
+from q1lab.tui.widgets.choice_list import Filled
+from q1lab.tui.widgets.week_tree import line
+
+SHORTEST = 6
+"""Cells of a bar at least; with less room there is none."""
+
+
+@dataclass(frozen=True)
+class ListRow:
+    """One row. ``key`` is what the screen gets back."""
+
+    left: str
+    right: str = ""
+    tone: str = ""
+    right_tone: str = "$muted"
+    key: Any = None
+    bar: tuple[float, float, float] | None = None
+    """(done, planned, the longest bar's length), in one unit: drawn where there is room."""
+
+
+def bar(
+    done: float, planned: float, longest: float, cells: int, tone: str, over_tone: str
+) -> list[tuple[str, str]]:
+    """``done`` against ``planned`` in ``cells`` cells: filled in ``tone``, still open, and over the
+    plan, which shows however little it is."""
+    scale = cells / max(longest, planned, done, 1e-9)
+    over = max(1, round(done * scale) - round(planned * scale)) if done > planned else 0
+    whole = min(round(planned * scale), cells - over)
+    inside = min(max(round(done * scale), 1 if done > 0 else 0), whole)
+    return [
+        ("█" * inside, tone),
+        ("░" * (whole - inside), "$muted"),
+        ("█" * over, over_tone),
+        (" " * max(0, cells - whole - over), ""),
+    ]
+
+
+def drawn(row: ListRow, width: int, names: int, numbers: int) -> Content:
+    """A row in ``width`` cells; ``names`` and ``numbers`` are those that the widest texts to the
+    left and to the right take, so that bars begin at one column, and are short where names are
+    long."""
+    if row.bar is None and not row.right:
+        text = "\n".join(textwrap.wrap(row.left, max(8, width), subsequent_indent="  "))
+        return Content.styled(text, row.tone)
+    cells = min(24, (width - numbers) // 3, max(SHORTEST, width - names - numbers - 2))
+    if row.bar is None or cells < SHORTEST:
+        most = max(width - cell_len(row.left) - 2, 2 * width // 5)
+        right = row.right if row.bar else cut_cells(row.right, most)  # numbers stay whole
+        if row.bar is not None:
+            return line(row.left, right, width, row.tone, row.right_tone)
+        room = max(8, width - cell_len(right) - 2)
+        first, *rest = textwrap.wrap(row.left, room, subsequent_indent="  ") or [""]
+        below = (Content.styled(one, row.tone) for one in rest)
+        return Content("\n").join([line(first, right, width, row.tone, row.right_tone), *below])
+    left = line(row.left, "", width - cells - numbers - 2, row.tone)
+    right = row.right.rjust(numbers)
+    tones = row.tone or "$primary", "$warning" if row.right_tone == "$warning" else "$success"
+    return Content.assemble(left, " ", *bar(*row.bar, cells, *tones), " ", (right, row.right_tone))
+
+
+class Rows(Filled):
+    """A pane. ``empty`` says what to do while there is nothing."""
+
+    def __init__(self, title: str, empty: str, *, id: str) -> None:  # noqa: A002  (Textual's name)
+        super().__init__(id=id, classes="pane", markup=False)
+        self.border_title = title
+        self.empty = empty
+        self.rows: tuple[ListRow, ...] = ()
+
+    @property
+    def current(self) -> ListRow | None:
+        index = self.highlighted
+        return self.rows[index] if index is not None and index < len(self.rows) else None
+
+    def fill(self, rows: Sequence[ListRow]) -> None:
+        """Show these rows; the cursor stays on its line."""
+        self.refill = partial(self.fill, rows)
+        width = self.room
+        if width <= 0:
+            return
+        at = self.highlighted or 0
+        self.rows = tuple(rows)
+        numbers = max((cell_len(row.right) for row in rows), default=0)
+        names = max((cell_len(row.left) for row in rows), default=0)
+        shown = [Option(drawn(row, width, names, numbers), id=str(k)) for k, row in enumerate(rows)]
+        self.put(shown or [Option(Content.styled(self.empty, "$muted"), disabled=True)])
+        self.highlighted = min(at, len(rows) - 1) if rows else None

@@ -1,0 +1,73 @@
+"""What an arm costs: the columns of compare's table of both arms.
+
+Here is the one list of them. The terminal, the app, the documents, the page, JSON and the CSV take
+theirs from it.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from q1lab.ground.text_formats import duration, rough
+from q1lab.study.run_states import State
+from q1lab.study.studies import Arm
+
+if TYPE_CHECKING:
+    from q1lab.index.store import Row
+
+
+@dataclass(frozen=True)
+class Column:
+    """A cost, by its ``key`` in JSON and in the CSV, and by its ``label`` for people."""
+
+    key: str
+    label: str
+    of_run: Callable[[Arm, Row], float | None]
+    """From the arm's plan and a run's row in the index; None where it is not known."""
+    measured: bool = False
+    """Whether it varies from run to run: an arm has that of its finished runs, and a change is told
+    with its interval."""
+    of_arm: Callable[[Sequence[float]], float] = statistics.fmean
+    """Of a measured cost: one number of those of the runs."""
+    write: Callable[[float], str] = rough
+    """In short; a document has every digit."""
+    unit: str = ""
+    """What the label needs besides where every digit is written."""
+
+    def of(self, arm: Arm, rows: Sequence[Row]) -> float | None:
+        """The cost of an arm with these runs; None where it is not known."""
+        if self.measured:
+            rows = [row for row in rows if row["state"] == State.FINISHED]
+        values = [value for row in rows if (value := self.of_run(arm, row)) is not None]
+        if not values:
+            return None
+        return self.of_arm(values) if self.measured else values[0]
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("n_params", "parameters", lambda arm, _: arm.n_params),
+    Column("flops_per_token", "matmul FLOPs/token", lambda arm, _: arm.flops_per_token),
+    Column(
+        "tokens_per_s",
+        "tokens/s",
+        lambda _, run: run["tokens_per_s"] or None,
+        measured=True,
+        of_arm=statistics.median,
+    ),
+    Column(
+        "wall_s",
+        "wall clock per run",
+        lambda _, run: run["seconds"],
+        measured=True,
+        write=duration,
+        unit=" (s)",
+    ),
+)
+
+
+def measured() -> dict[str, str]:
+    """The labels of the costs that vary from run to run, by their keys."""
+    return {column.key: column.label for column in COLUMNS if column.measured}

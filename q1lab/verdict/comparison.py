@@ -1,0 +1,494 @@
+"""The comparison of a study: one frozen record that every screen, document and file tells from.
+
+Pure statistics are in intervals.py, the words in wording.py, the layout of the terminal in
+terminal_text.py, pictures in charts.py; comparison_cache.py makes it from the store and keeps it.
+Here is the record, and how it is put together from a plan and its runs. It is a dict only at the
+border: in the table ``results``, and in ``--json`` and ``export``.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from q1lab.ground import json_records
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import plain
+from q1lab.index.store import Row
+from q1lab.record.ledger import Asked, End, Family, pairs_of
+from q1lab.statistics import interim_analyses, intervals
+from q1lab.statistics.intervals import Analysis, Interval, Kind, Note, Reason
+from q1lab.statistics.prediction_score import Score, score
+from q1lab.study import command_line, studies
+from q1lab.study.events import first_event
+from q1lab.study.metric import Metric
+from q1lab.study.run_states import State
+from q1lab.study.studies import ARMS, Arm, Study, run_name
+from q1lab.verdict import arm_columns
+
+VERSION = 15
+"""Of the record. Raise it when its form or its computation changes, so that kept ones are made
+anew."""
+
+SIZE_MATTERS_FROM = 0.01
+"""A relative difference in parameters from which size may be the reason."""
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm's runs, in the comparison's metric; what is not known is None."""
+
+    values: Mapping[int, float | None] = field(default_factory=dict)
+    """What each run ended with, by seed: None for one that diverged; those that have not ended are
+    absent."""
+    mean: float | None = None
+    std: float | None = None
+    costs: Mapping[str, float | None] = field(default_factory=dict)
+    """By the keys of arm_columns.COLUMNS."""
+    tokens_per_s_ends: tuple[float, float] | None = None
+    """The slowest and the fastest run, where two or more have ended."""
+
+
+@dataclass(frozen=True)
+class Floor(Interval):
+    """How far apart baseline runs are that differ in nothing but their seed."""
+
+    study: str | None = None
+    """The study of the baseline against itself whose interval this is; None: it is the widest
+    difference between this study's own baseline runs."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How often the question was asked, and what that leaves of its answer."""
+
+    looks: int = 1
+    """How often this study was looked at."""
+    studies: int = 1
+    """How many studies asked this question."""
+    all_looks: int = 1
+    """How many looks they had together."""
+    total: float = intervals.ALPHA
+    """The chance that all of them together claim something when nothing has changed."""
+    left_out: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """(study, seeds) of runs that train the same and are not in here."""
+    family: Family | None = None
+    """What else the studies on record asked."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a study came to."""
+
+    study: Study
+    """What was compared, as it was planned."""
+    analysis: Analysis
+    arms: Mapping[str, ArmResult]
+    asking: Asking = Asking()
+    floor: Floor | None = None
+    timed: Mapping[str, Interval] | None = None
+    """tokens_per_s, wall_s → how much more or less the modified arm's is (0.1: a tenth more), as a
+    95% interval, where there are runs enough; None where single runs are not known."""
+    reused: tuple[str, ...] = ()
+    """Runs of another study that are in here."""
+
+    @property
+    def metric(self) -> Metric:
+        """What the arms' values and their differences are of."""
+        return self.study.metric
+
+    @property
+    def score(self) -> Score | None:
+        """The prediction against the outcome; None when nothing was predicted before results could
+        be seen."""
+        predicted = self.study.prediction
+        return score(predicted, self.analysis) if predicted and not predicted.get("after") else None
+
+    @property
+    def lost(self) -> int:
+        return sum(len(seeds) for seeds in self.analysis.diverged.values())
+
+
+def facts(c: Comparison) -> dict[str, Any]:
+    """Every fact as programs get it, in JSON's own types; what is not finite is null."""
+    study, found, asking = c.study, c.analysis, c.asking
+    trainer, origin = study.trainer, study.origin
+    first, most = study.design.pairs
+    record: dict[str, Any] = {
+        "v": VERSION,
+        "study": study.id,
+        "created": study.created,
+        "variant": study.variant,
+        "baseline": study.baseline,
+        "metric": asdict(c.metric),
+        "verdict": found.verdict,
+        "reason": found.reason,
+        "level": found.level,
+        "n": found.n,
+        "alpha": found.alpha,
+        "delta": found.delta,
+        "difference": {
+            "mean": found.mean,
+            "headline": found.headline,
+            "welch": found.welch,
+            "paired": found.paired,
+            "bootstrap": found.bootstrap,
+            "permutation_p": found.permutation_p,
+            "pairs": found.pairs,
+        },
+        "detectable": found.detectable,
+        "seeds_needed": found.seeds_needed,
+        "diverged": found.diverged,
+        "notes": [{"kind": note.kind, **note.facts} for note in found.notes],
+        "arms": {name: _facts_of(study.arms[name], arm) for name, arm in c.arms.items()},
+        "floor": None if c.floor is None else vars(c.floor),
+        "seeds": study.seeds,
+        "data": {"name": study.data.name, "sha256": study.data.sha256},
+        "config": trainer.hyperparameters,
+        "preset": trainer.recipe,
+        "dtype": trainer.number_format,
+        "device": trainer.device,
+        "versions": trainer.versions,
+        "repo": origin.repo,
+        "prediction": study.prediction,
+        "reused": c.reused,
+        "complete": found.complete,
+        "plan": {"first": first, "most": most} if study.design.is_sequential else None,
+        "series": origin.series,
+        "shared_at_start": trainer.shared_at_start,
+        "tuned": trainer.tuned,
+        "looks": asking.looks,
+        "asked": {
+            "studies": asking.studies,
+            "looks": asking.all_looks,
+            "total": asking.total,
+        },
+        "left_out": [{"study": one, "seeds": seeds} for one, seeds in asking.left_out],
+        "family": asking.family,
+        "timed": c.timed,
+        "overstated": found.overstated,
+        "imported": not origin.is_ours,
+        "still_falling": next(
+            (list(note.facts.values()) for note in found.notes if note.kind is Kind.SHORT), None
+        ),
+        "passes": study.passes,
+        "description": study.description,
+    }
+    dumped: dict[str, Any] = json_records.dump(record)
+    return dumped
+
+
+def _facts_of(arm: Arm, result: ArmResult) -> dict[str, Any]:
+    """An arm as it was planned, with what its runs came to."""
+    return {
+        "variant": arm.variant,
+        "title": arm.title,
+        "values": result.values,
+        "mean": result.mean,
+        "std": result.std,
+        **result.costs,
+        "tokens_per_s_ends": result.tokens_per_s_ends,
+        "sha256": arm.sha256,
+        "origin": arm.origin,
+    }
+
+
+def to_record(c: Comparison) -> dict[str, Any]:
+    """The comparison as the index keeps it; ``metric`` is there for its lists."""
+    parts = {each.name: json_records.dump(getattr(c, each.name)) for each in fields(c)}
+    return {"v": VERSION, "metric": asdict(c.metric), **parts, "study": c.study.to_dict()}
+
+
+def from_record(record: Mapping[str, Any]) -> Comparison | None:
+    """What ``to_record`` wrote; None for one that is to be made anew: of another version, or of a
+    trainer or a design that is no longer here."""
+    if record.get("v") != VERSION:
+        return None
+    try:
+        return json_records.load(Comparison, record, study=studies.from_dict(record["study"]))
+    except (Problem, ValueError):
+        return None
+
+
+def build(
+    study: Study,
+    rows: list[Row],
+    question: Asked | None = None,
+    starts: Mapping[int, Mapping[str, Any]] | None = None,
+    floor: tuple[str, Interval] | None = None,
+    still_falling: tuple[float, float] | None = None,
+    rises: tuple[int, float] | None = None,
+) -> Comparison:
+    """The comparison, from a study's plan, its runs' rows, its question in the ledger (none: asked
+    this once), what each run said when it began (by the row's id), the study of its baseline
+    against itself with its interval, and how its curves end where little is trained, or where
+    they rise (the iter of the lowest val loss, and by how much from there)."""
+    delta = study.smallest_that_matters
+    rows, complete = _counted(study, rows, delta)
+    values = {arm: _values(rows, arm) for arm in ARMS}
+    if question is None:
+        share = study.origin.series
+        alpha = share.alpha if share else intervals.ALPHA
+        alpha = study.design.level or alpha
+        question = Asked((), alpha, later=False, left_out=(), chosen=False)
+    upward = study.metric.better == "higher"  # then what is analyzed is turned around
+    analysis = intervals.analyze(
+        _turned(values["baseline"]) if upward else values["baseline"],
+        _turned(values["modified"]) if upward else values["modified"],
+        headline="welch" if study.design.headline == "welch" else "paired",
+        alpha=question.alpha,
+        delta=delta,
+        complete=complete,
+        picked=question.chosen,
+    )
+    analysis = _turned_back(analysis) if upward else analysis
+    if not study.design.has_verdict:
+        analysis = replace(analysis, verdict="no verdict", reason=Reason.GATED)
+    sequential = study.design.is_sequential
+    mine = next((one.looks for one in question.askings if one.study == study.id), ())
+    seen = None
+    if study.design.headline == "paired" and analysis.detectable is not None:
+        first, most = study.design.pairs if sequential else (analysis.n, analysis.n)
+        seen = interim_analyses.seen(first, most, question.alpha)
+        if sequential:  # a study that stops early measured too small a spread
+            sd = statistics.stdev(analysis.pairs.values()) / seen.measured_sd
+            analysis = replace(analysis, detectable=seen.detectable * sd)
+    notes = _notes(study, rows, analysis, question, starts or {}, still_falling)
+    if rises is not None:
+        shorter = command_line.shorter(study, rises[0])
+        notes.append(Note(Kind.RISING, {"at": rises[0], "rise": rises[1], "command": shorter}))
+    seen_or_own = Floor(floor[1].low, floor[1].high, floor[0]) if floor else None
+    if seen_or_own is None and not study.is_floor:
+        seen_or_own = _floor(values["baseline"])
+    return Comparison(
+        study,
+        replace(
+            analysis,
+            notes=(*analysis.notes, *notes),
+            overstated=None if seen is None else seen.overstated,
+        ),
+        {arm: _arm(study, rows, arm) for arm in ARMS},
+        Asking(
+            looks=max(1, len(mine)),
+            studies=max(1, question.studies),
+            all_looks=max(1, question.looks),
+            total=question.total if question.askings else question.alpha,
+            left_out=question.left_out,
+            family=question.family,
+        ),
+        seen_or_own,
+        _timed(study, rows),
+        tuple(_name(row) for row in rows if row["reused_from"]),
+    )
+
+
+# ── small pieces
+
+
+def _turned(values: Mapping[int, float | None]) -> dict[int, float | None]:
+    """Of a metric that is better when it is higher, what is better when it is lower."""
+    return {seed: None if value is None else -value for seed, value in values.items()}
+
+
+def _turned_back(found: Analysis) -> Analysis:
+    """An analysis of turned values, in the metric's own sign; its verdict stays."""
+    boot = found.bootstrap
+    return replace(
+        found,
+        pairs={seed: -value for seed, value in found.pairs.items()},
+        mean=None if found.mean is None else -found.mean,
+        welch=None if found.welch is None else Interval(-found.welch.high, -found.welch.low),
+        paired=None if found.paired is None else Interval(-found.paired.high, -found.paired.low),
+        bootstrap=None if boot is None else replace(boot, low=-boot.high, high=-boot.low),
+    )
+
+
+def _going_together(values: Mapping[str, dict[int, float | None]]) -> dict[str, Any]:
+    """How well the arms' values of one seed go together, where that can be said."""
+    facts: dict[str, Any] = {}
+    base, modified = (values[arm] for arm in ARMS)
+    pairs = [
+        (one, other)
+        for seed, one in base.items()
+        if one is not None and (other := modified.get(seed)) is not None
+    ]
+    if base != modified and (found := intervals.correlation(pairs)) is not None:
+        facts |= {"correlation": found[0], "between": list(found[1:])}
+    return facts
+
+
+def _floor(values: dict[int, float | None]) -> Floor | None:
+    """The noise floor, A/A: the widest difference between baseline runs that differ in nothing but
+    their seed, in both directions. None below two such runs, or when one diverged."""
+    losses = [value for value in values.values() if value is not None]
+    if len(losses) < 2 or len(losses) < len(values):
+        return None
+    widest = max(losses) - min(losses)
+    return Floor(-widest, widest)
+
+
+def _values(rows: list[Row], arm: str) -> dict[int, float | None]:
+    """What each run ended with, by seed: None for one that diverged; those that have not ended are
+    not there."""
+    return {
+        row["seed"]: row["val_loss"] if row["state"] == State.FINISHED else None
+        for row in rows
+        if row["arm"] == arm and _has_ended(row)
+    }
+
+
+def _has_ended(row: Row) -> bool:
+    """Whether a run diverged, or finished with a loss: one from elsewhere may not say it."""
+    if row["state"] == State.FINISHED:
+        return row["val_loss"] is not None
+    return bool(row["state"] == State.DIVERGED)
+
+
+def _timed(study: Study, rows: list[Row]) -> dict[str, Interval]:
+    found = {}
+    ended = [row for row in rows if row["state"] == State.FINISHED]
+    for column in arm_columns.COLUMNS:
+        arms = [
+            [column.of_run(study.arms[arm], row) or 0.0 for row in ended if row["arm"] == arm]
+            for arm in ARMS
+        ]
+        if column.measured and (ends := intervals.ratio(*arms)) is not None:
+            found[column.key] = ends
+    return found
+
+
+def _arm(study: Study, rows: list[Row], arm: str) -> ArmResult:
+    values = _values(rows, arm)
+    finished = [value for value in values.values() if value is not None]
+    own = [row for row in rows if row["arm"] == arm]
+    ended = [row for row in own if row["state"] == State.FINISHED]
+    speeds = [row["tokens_per_s"] for row in ended if row["tokens_per_s"]]
+    whole = len(finished) == len(values)
+    return ArmResult(
+        values=dict(sorted(values.items())),
+        mean=statistics.fmean(finished) if finished and whole else None,
+        std=statistics.stdev(finished) if len(finished) > 1 and whole else None,
+        costs={column.key: column.of(study.arms[arm], own) for column in arm_columns.COLUMNS},
+        tokens_per_s_ends=(min(speeds), max(speeds)) if len(speeds) > 1 else None,
+    )
+
+
+def _counted(study: Study, rows: list[Row], delta: float | None) -> tuple[list[Row], bool]:
+    """The runs that count, and whether they are all: before that a verdict would be a look that
+    nobody counted. Of a planned range the pairs up to the look that ended it count, and until then
+    those that have ended, in the order of the plan."""
+    ends = {
+        (row["arm"], row["seed"]): End(row["state"], row["val_loss"])
+        for row in rows
+        if _has_ended(row)
+    }
+    if not study.design.is_sequential:
+        return rows, len(ends) == len(rows)
+    pairs = pairs_of(study, ends)
+    seeds = study.design.counts(pairs, delta)
+    over = study.design.over_at(pairs, delta) is not None
+    return [row for row in rows if row["seed"] in seeds], over
+
+
+CONDITIONS = ("device", "processor", "dtype", "torch", "trainer", "threads", "learning_rate")
+"""What may change a val loss besides the model file; each must be the same in every run."""
+
+
+def start_of(study: Study, row: Row) -> dict[str, Any]:
+    """The conditions under which a run began, as it said itself; empty where it did not."""
+    if not row["attempt"]:
+        return {}
+    event = first_event(study.files.run(_name(row)).events) or {}
+    config = event.get("config")
+    rate = config.get("learning_rate") if isinstance(config, dict) else None
+    found = {key: event.get(key) for key in CONDITIONS if key != "learning_rate"}
+    return {key: value for key, value in {**found, "learning_rate": rate}.items() if value}
+
+
+def _differences(
+    rows: list[Row], starts: Mapping[int, Mapping[str, Any]]
+) -> dict[str, dict[str, list[str]]]:
+    """Conditions that are not the same in all runs: condition → value → runs."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for key in CONDITIONS:
+        values: dict[str, list[str]] = {}
+        for row in rows:
+            said = starts.get(row["id"], {}).get(key)
+            if said is not None and isinstance(said, str | int | float):
+                values.setdefault(plain(str(said))[:40], []).append(_name(row))
+        if len(values) > 1:
+            found[key] = values
+    return found
+
+
+def _strays(study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any]]) -> bool:
+    """Whether a run began with another learning rate than its arm chose."""
+    key = "learning_rate"
+    for row in rows:
+        said = starts.get(row["id"], {}).get(key)
+        planned = {**study.trainer.hyperparameters, **study.trainer.changed_in(row["arm"])}.get(key)
+        if said is not None and said != planned:
+            return True
+    return False
+
+
+def _notes(
+    study: Study,
+    rows: list[Row],
+    analysis: Analysis,
+    question: Asked,
+    starts: Mapping[int, Mapping[str, Any]],
+    still_falling: tuple[float, float] | None,
+) -> list[Note]:
+    notes = [] if study.origin.series is None else [Note(Kind.SERIES)]
+    if study.description.cautions:
+        values = {arm: _values(rows, arm) for arm in ARMS}
+        notes.append(Note(Kind.COMMAND, _going_together(values)))
+    if question.looks > 1 or question.later or question.could_be:
+        facts = {key: getattr(question, key) for key in ("later", "could_be", "unreadable")}
+        notes.append(Note(Kind.ASKED, facts))
+    if question.strays:
+        notes.append(Note(Kind.STRAYS, {"arms": [list(one) for one in question.strays]}))
+    if question.left_out and not question.chosen:
+        notes.append(Note(Kind.LEFT_OUT))
+    differ = _differences(rows, starts)
+    if (chosen := study.trainer.tuned) is not None and not _strays(study, rows, starts):
+        differ.pop(chosen.key, None)
+    ends = {row["iter"] for row in rows if row["state"] == State.FINISHED}
+    if not study.max_iters and len(ends) > 1:
+        steps = {str(end): [_name(row) for row in rows if row["iter"] == end] for end in ends}
+        differ["last step"] = steps
+    if differ:
+        notes.append(Note(Kind.CONDITIONS, {"differ": differ}))
+    if study.trainer.later_versions:
+        notes.append(Note(Kind.TRAINER))
+    if study.origin.allowed:
+        allowed = [what[:60] for what in study.origin.allowed]
+        notes.append(Note(Kind.ALLOWED, {"what": allowed}))
+    silent = " (it doesn't say its final val loss)"
+    open_rows = [row for row in rows if not _has_ended(row)]
+    if still_falling is not None:
+        fallen, lately = still_falling
+        notes.append(Note(Kind.SHORT, {"fallen": fallen, "lately": lately}))
+    left = [_name(row) + silent * (row["state"] == State.FINISHED) for row in open_rows]
+    if left:
+        notes.append(Note(Kind.UNFINISHED, {"runs": left, "of": len(rows)}))
+    bad = sum(row["bad_lines"] for row in rows)
+    if bad:
+        notes.append(Note(Kind.DAMAGED, {"lines": bad}))
+    if study.trainer.unchecked:
+        notes.append(Note(Kind.UNCHECKED))
+    if study.trainer.overruled:
+        notes.append(Note(Kind.OVERRULED, {"checks": list(study.trainer.overruled)}))
+    sizes = [study.arms[arm].n_params for arm in ARMS]
+    apart = all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM
+    # an arm that is smaller and wins (or larger and loses) did not do so by its size
+    if apart and (analysis.mean is None or (sizes[1] - sizes[0]) * analysis.mean < 0):
+        notes.append(Note(Kind.SIZE))
+    return notes
+
+
+def _name(row: Row) -> str:
+    return run_name(row["arm"], row["seed"])

@@ -1,0 +1,216 @@
+"""Comparisons out of the store, and back into it: made when something changed, else as kept."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
+
+from q1lab.ground.files import sha256_text
+from q1lab.index import ingest_events, stored_results
+from q1lab.index.store import Row, Store
+from q1lab.record import ledger
+from q1lab.record.ledger import Asked, asked_of
+from q1lab.statistics.intervals import MIN_FOR_VERDICT, Interval
+from q1lab.study import studies
+from q1lab.study.events import own_names
+from q1lab.study.run_states import State
+from q1lab.study.studies import ARMS, Study
+from q1lab.verdict.comparison import VERSION, Comparison, build, from_record, start_of, to_record
+
+if TYPE_CHECKING:
+    from q1lab.verdict.equal_budget import Point
+
+T = TypeVar("T")
+
+
+def compare(store: Store, study: Study) -> Comparison:
+    """The comparison of everything that has ended. Kept in ``results``, and computed again when a
+    run changes."""
+    ingest_events.verify(store, study)
+    _take_in_the_others(store)
+    rows = store.runs(study.id)
+    question = asked_of(store, study)
+    starts = {row["id"]: start_of(study, row) for row in rows}
+    floor = floor_of(store, study)
+    fingerprint = _fingerprint(study, rows, question, list(starts.values()), floor)
+    known = stored_results.kept(store, study.id)
+    made = None
+    if (
+        known is not None
+        and known["fingerprint"] == f"{fingerprint} {sha256_text(known['record'])}"
+    ):
+        found = from_record(json.loads(known["record"]))
+        if found is not None and found.asking.family == question.family:
+            return found
+        made = found and replace(found, asking=replace(found.asking, family=question.family))
+    if made is None:
+        ends = still_falling(store, study, rows), rises(store, study, rows)
+        made = build(study, rows, question, starts, floor, *ends)
+    text = json.dumps(to_record(made), allow_nan=False)
+    stored_results.keep(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
+    return made
+
+
+def kept(store: Store, study_id: str) -> Comparison | None:
+    """The comparison that was computed last for a study, if any; computes nothing."""
+    row = stored_results.kept(store, study_id)
+    return None if row is None else from_record(json.loads(row["record"]))
+
+
+def foremost(found: Sequence[T], pairs: Callable[[T], int]) -> T | None:
+    """Of the studies of a modification, oldest first, the one that answers for it: the newest that
+    was planned with ``pairs`` enough for a verdict. One with fewer is an experiment beside it, and
+    the newest of these answers only where there is no other."""
+    whole = [one for one in found if pairs(one) >= MIN_FOR_VERDICT] or found
+    return whole[-1] if whole else None
+
+
+def named(name: str) -> str:
+    """The study of this name; where there is none, the foremost of the modification so named."""
+    if name in studies.ids():
+        return name
+    mine = [one for one in studies.readable() if one.variant == name]
+    found = foremost(mine, lambda one: len(one.seeds))
+    return found.id if found else name
+
+
+def newest(store: Store, names: Collection[str] = ()) -> Comparison | None:
+    """The comparison of the foremost study among those that were computed, of the variants so named
+    where there are any; computes nothing."""
+    text = stored_results.newest(store, VERSION, MIN_FOR_VERDICT, names)
+    return None if text is None else from_record(json.loads(text))
+
+
+def floor_of(store: Store, study: Study) -> tuple[str, Interval] | None:
+    """The newest study that compares this study's baseline with itself under the same conditions,
+    and the interval that it came to; None while there is none, and for such a study itself."""
+    if study.is_floor:
+        return None
+    for one in reversed(ledger.floors(store, study)):
+        found = compare(store, one)
+        if found.analysis.ends is not None and found.analysis.reason is None:
+            return one.id, found.analysis.ends
+    return None
+
+
+FALLS_FAST = 0.1
+"""Share of a loss's whole fall from which, in the last quarter of the iters, a budget is short."""
+
+
+def still_falling(store: Store, study: Study, rows: Sequence[Row]) -> tuple[float, float] | None:
+    """How far the baseline's val loss has fallen from that of a uniform guess, and how much of it
+    in the last quarter of the iters (nats, means over runs); None where the curves have leveled
+    off, or are not known."""
+    fallen, lately = [], []
+    for row in rows:
+        curve = [
+            (n, loss) for n, loss in store.curve(row["id"], study.metric.key()) if loss is not None
+        ]
+        if row["arm"] != ARMS[0] or row["state"] != State.FINISHED or len(curve) < 2:
+            continue
+        last, end = curve[-1]
+        before = [loss for n, loss in curve if n <= 0.75 * last]
+        if before and study.data.vocab_size:
+            fallen.append(math.log(study.data.vocab_size) - end)
+            lately.append(before[-1] - end)
+    if not fallen or sum(lately) < FALLS_FAST * sum(fallen):
+        return None
+    return sum(fallen) / len(fallen), sum(lately) / len(lately)
+
+
+RISES, EARLY = 0.02, 0.9
+"""A val loss rises at its end where it lies so many nats above its lowest, and that was before this
+share of the iters."""
+
+
+def rises(store: Store, study: Study, rows: Sequence[Row]) -> tuple[int, float] | None:
+    """Where an arm's mean val loss was lowest, and by how much it rose from there (nats); None
+    where the curves don't rise. Of two arms the one that rises more."""
+    found = []
+    for arm in ARMS:
+        ended = [r for r in rows if r["arm"] == arm and r["state"] == State.FINISHED]
+        curves = [
+            {
+                at: loss
+                for at, loss in store.curve(row["id"], study.metric.key())
+                if loss is not None
+            }
+            for row in ended
+        ]
+        if not curves or not study.max_iters:
+            continue
+        shared = set.intersection(*(set(curve) for curve in curves))
+        mean = {at: sum(curve[at] for curve in curves) / len(curves) for at in shared}
+        if len(mean) > 2:
+            lowest, last = min(mean, key=lambda at: mean[at]), max(mean)
+            if lowest < EARLY * last and mean[last] - mean[lowest] > RISES:
+                found.append((lowest, mean[last] - mean[lowest]))
+    return max(found, key=lambda one: one[1], default=None)
+
+
+_up_to_date: WeakSet[Store] = WeakSet()
+
+
+def _take_in_the_others(store: Store) -> None:
+    """Once per store: the ledger counts studies that nobody has looked at through it."""
+    if store not in _up_to_date:
+        ingest_events.take_in_all(store)
+        _up_to_date.add(store)
+
+
+def curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[Point]]]]:
+    """The curves of every number that the runs reported, for the charts: ``{arm: {seed: {name:
+    [(iter, value)]}}}``; where a value was not finite the curve has NaN.
+
+    The metric's curve is over fixed windows from beginning to end; its exact value only closes a
+    curve that stops before the last iter, as curves from elsewhere may.
+    """
+    found: dict[str, dict[int, dict[str, list[Point]]]] = {arm: {} for arm in ARMS}
+    _, metric, final = own_names(study.metric)
+    for row in store.runs(study.id):
+        points = {
+            name: [(float(i), _or_nan(value)) for i, value in store.curve(row["id"], name)]
+            for name in store.metric_names(row["id"])
+        }
+        curve = points.setdefault(metric, [])
+        curve += [point for point in points.pop(final, []) if not curve or curve[-1][0] < point[0]]
+        found[row["arm"]][row["seed"]] = points
+    return found
+
+
+def speeds(store: Store, study: Study) -> dict[str, list[float]]:
+    """Tokens/s of each arm's finished runs, without what evaluation took."""
+    found: dict[str, list[float]] = {arm: [] for arm in ARMS}
+    for row in store.runs(study.id):
+        if row["state"] == State.FINISHED and row["tokens_per_s"]:
+            found[row["arm"]].append(row["tokens_per_s"])
+    return found
+
+
+def _fingerprint(
+    study: Study,
+    rows: list[Row],
+    question: Asked,
+    starts: Sequence[Mapping[str, Any]],
+    floor: tuple[str, Interval] | None,
+) -> str:
+    """Changes whenever the record would: the plan, or any run's state or numbers (and this code's
+    version)."""
+    parts = [
+        [
+            row[k]
+            for k in ("arm", "seed", "state", "val_loss", "tokens_per_s", "seconds", "bad_lines")
+        ]
+        for row in rows
+    ]
+    asked = repr(replace(question, family=None))  # what else was asked changes no number
+    told = [VERSION, study.to_dict(), parts, asked, list(starts), repr(floor)]
+    return sha256_text(json.dumps(told, sort_keys=True))
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value

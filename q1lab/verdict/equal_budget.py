@@ -1,0 +1,248 @@
+"""The same comparison at an equal budget: at equal training FLOPs, or at equal wall clock.
+
+Both arms train for the same number of iters, and a modification that makes an iter dearer gets more
+compute for them. What it is worth at equal compute is read off the recorded val curves: the loss of
+each run at the largest budget that both arms reached, on a straight line between two evaluations.
+It is an answer besides the headline, made after the runs, and decides nothing. Pure, but for
+``read``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.text_formats import MINUS, duration, rough
+from q1lab.statistics import intervals
+from q1lab.statistics.intervals import Interval
+from q1lab.study.studies import ARMS, tokens_per_iter
+from q1lab.verdict import wording
+
+if TYPE_CHECKING:
+    from q1lab.index.store import Store
+    from q1lab.study.studies import Study
+    from q1lab.verdict.comparison import Comparison
+
+What = Literal["flops", "time"]
+WHAT: tuple[What, ...] = ("flops", "time")
+
+NAMES: Mapping[str, str] = {"flops": "training FLOPs", "time": "wall clock"}
+
+TRAINING = 3
+"""FLOPs of training per FLOP of the forward pass: the backward pass costs twice as many."""
+
+BUSY = 1.25
+"""From this ratio of the fastest to the slowest run of one arm on, its speed is rough."""
+
+Point = tuple[float, float]
+"""An iter, and a number there."""
+
+Curves = Mapping[str, Mapping[int, Mapping[str, Sequence[Point]]]]
+"""Arm → seed → a number's name → its points, by iter; NaN where it was not finite."""
+
+
+@dataclass(frozen=True)
+class AtBudget:
+    """What the curves say at an equal budget."""
+
+    what: What
+    budget: float
+    """FLOPs, or seconds of training without evaluation, per run."""
+    costs: Mapping[str, float]
+    """Arm → FLOPs or seconds per iter."""
+    iters: Mapping[str, float]
+    """Arm → the iter at which it has spent the budget."""
+    last: Mapping[str, int]
+    """Arm → the last iter that was evaluated in all of its runs."""
+    values: Mapping[str, Mapping[int, float]]
+    """Arm → seed → val loss at the budget, over the windows of the curve."""
+    pairs: Mapping[int, float]
+    mean: float
+    interval: Interval | None
+    alpha: float
+    busy: float
+    """The fastest run of an arm against its slowest, where that is the most; 1 for FLOPs."""
+
+    def to_dict(self) -> dict[str, Any]:
+        ends = self.interval
+        return {
+            **vars(self),
+            "values": {
+                arm: {str(seed): loss for seed, loss in values.items()}
+                for arm, values in self.values.items()
+            },
+            "pairs": {str(seed): value for seed, value in self.pairs.items()},
+            "interval": None if ends is None else {"low": ends.low, "high": ends.high},
+            "declared": False,
+        }
+
+
+def at(
+    what: What, c: Comparison, curves: Curves, speeds: Mapping[str, Sequence[float]]
+) -> AtBudget:
+    """The comparison ``c`` at an equal budget. ``curves`` are those of comparison_cache.curves;
+    ``speeds`` are the tokens/s of each arm's finished runs, evaluation left out.
+
+    Problem where there is no such answer: a run diverged or is missing, or the record lacks a cost
+    or a curve.
+    """
+    if c.lost or not c.analysis.complete or not c.analysis.pairs:
+        why = "a run diverged" if c.lost else "not all runs have ended"
+        raise _none(what, c, why)
+    tokens = tokens_per_iter(c.study.trainer.hyperparameters)
+    costs: dict[str, float] = {}
+    busy = 1.0
+    for arm in ARMS:
+        if what == "flops":
+            flops = c.arms[arm].costs.get("flops_per_token")
+            if not flops:
+                raise _none(what, c, "the FLOPs per token are not on record")
+            costs[arm] = TRAINING * flops * tokens
+        else:
+            known = [speed for speed in speeds.get(arm, ()) if speed > 0]
+            if not known:
+                raise _none(what, c, "the speed of the runs is not on record")
+            costs[arm] = tokens / statistics.median(known)
+            busy = max(busy, max(known) / min(known))
+    name = c.metric.key()
+    runs = {
+        arm: {
+            seed: _finite(curves.get(arm, {}).get(seed, {}).get(name, ()))
+            for seed in c.analysis.pairs
+        }
+        for arm in ARMS
+    }
+    if not all(points for each in runs.values() for points in each.values()):
+        raise _none(what, c, "a run has no val curve")
+    last = {arm: int(min(points[-1][0] for points in runs[arm].values())) for arm in ARMS}
+    budget = min(last[arm] * costs[arm] for arm in ARMS)
+    iters = {arm: min(budget / costs[arm], float(last[arm])) for arm in ARMS}
+    values: dict[str, dict[int, float]] = {}
+    for arm in ARMS:
+        found = {seed: _loss_at(points, iters[arm]) for seed, points in runs[arm].items()}
+        values[arm] = {seed: loss for seed, loss in found.items() if loss is not None}
+        if len(values[arm]) < len(found):
+            raise _none(what, c, f"no evaluation is on record before iter {iters[arm]:,.0f}")
+    one = intervals.analyze(
+        values["baseline"], values["modified"], headline=c.analysis.headline, alpha=c.analysis.alpha
+    )
+    assert one.mean is not None
+    return AtBudget(
+        what,
+        budget,
+        costs,
+        iters,
+        last,
+        values,
+        one.pairs,
+        one.mean,
+        one.ends,
+        c.analysis.alpha,
+        busy,
+    )
+
+
+def read(store: Store, study: Study, what: What) -> tuple[Comparison, AtBudget]:
+    """A study's comparison, and that at an equal budget. Problem where there is none."""
+    from q1lab.verdict import comparison_cache
+
+    c = comparison_cache.compare(store, study)
+    return c, at(
+        what, c, comparison_cache.curves(store, study), comparison_cache.speeds(store, study)
+    )
+
+
+def told(one: AtBudget, c: Comparison) -> list[str]:
+    """The answer in sentences: what it is, where it was read, what weakens it."""
+    names = dict(zip(ARMS, wording.names(c), strict=True))
+    base, modified = names["baseline"], names["modified"]
+    number = wording.Numbers(one.interval, None, abs(one.mean))
+    first = (
+        f"At equal {NAMES[one.what]} ({amount(one)} per run): {modified} {MINUS} {base} = "
+        f"{number(one.mean)}{c.metric.suffix}"
+    )
+    if one.interval is not None:
+        low, high = number.ends(one.interval)
+        first += f", {wording.level(c.analysis)} interval {low} to {high}"
+    first += "."
+    if one.interval is None:
+        first += " Without a spread between pairs there is no interval."
+    elif one.interval.excludes_zero():
+        lower, higher = (modified, base) if one.mean < 0 else (base, modified)
+        first += f" At this budget {lower} is lower than {higher}."
+    else:
+        first += " At this budget the runs can't tell the two apart."
+    where = " and ".join(f"iter {one.iters[arm]:,.0f} of {names[arm]}" for arm in ARMS)
+    read = (
+        f"Read off the recorded val curves at {where}, on a straight line between two evaluations."
+    )
+    sentences = [first, read]
+    early = [arm for arm in ARMS if one.iters[arm] < 0.995 * one.last[arm]]
+    for arm in early:
+        other = names["modified" if arm == "baseline" else "baseline"]
+        sentences.append(
+            f"An iter of {names[arm]} costs {_more(one, arm)} more, so it is read before the end "
+            f"of its schedule, while its learning rate is still higher. That counts against "
+            f"{names[arm]}: if {other} is ahead here, a schedule that ends at this budget may "
+            "say otherwise."
+        )
+    if one.what == "flops":
+        sentences.append(
+            "FLOPs are those of matrix products, and training takes three times the forward pass."
+        )
+    else:
+        spent = " and ".join(
+            f"{duration(one.costs[arm] * one.last[arm])} for {one.last[arm]:,} iters of "
+            f"{names[arm]}"
+            for arm in ARMS
+        )
+        sentences.append(
+            f"Time is that of training without evaluation, by the median speed of each arm's runs "
+            f"on their machine: {spent}. The interval knows nothing of how that varies."
+        )
+        if one.busy >= BUSY:
+            sentences.append(
+                f"The machine was busy: the fastest run of one arm was {one.busy:.1f} times as "
+                "fast as its slowest, so take this answer as a rough one."
+            )
+    return [
+        *sentences,
+        "This was asked after the runs and not declared before them: it decides nothing, and the "
+        "verdict stays.",
+    ]
+
+
+def amount(one: AtBudget) -> str:
+    """The budget with its unit: ``4.1 TFLOPs``, ``41 s``."""
+    if one.what == "time":
+        return duration(one.budget)
+    return f"{rough(one.budget)}FLOPs"
+
+
+def _more(one: AtBudget, arm: str) -> str:
+    other = "modified" if arm == "baseline" else "baseline"
+    return f"{100 * (one.costs[arm] / one.costs[other] - 1):.1f}%"
+
+
+def _none(what: What, c: Comparison, why: str) -> Problem:
+    return Problem(f"{c.study.id} has no answer at equal {NAMES[what]}: {why}", FAILED)
+
+
+def _finite(points: Sequence[Point]) -> list[Point]:
+    return sorted((i, value) for i, value in points if math.isfinite(value))
+
+
+def _loss_at(points: Sequence[Point], i: float) -> float | None:
+    """The loss at iter ``i``, on a straight line between the evaluations around it; None before the
+    first."""
+    if not points or i < points[0][0]:
+        return None
+    for (left, low), (right, high) in itertools.pairwise(points):
+        if left <= i <= right:
+            return low + (high - low) * (i - left) / (right - left)
+    return points[-1][1]

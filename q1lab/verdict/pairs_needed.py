@@ -1,0 +1,158 @@
+"""How many pairs a difference needs, from what pairs are known to spread: the learner's own runs,
+or the figures that ship with the week."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import read_text
+from q1lab.ground.text_formats import duration
+from q1lab.index.store import Store
+from q1lab.statistics import interim_analyses, intervals
+from q1lab.statistics.intervals import SeedsNeeded
+from q1lab.study import presets
+from q1lab.study.metric import VAL_LOSS, Metric
+from q1lab.study.studies import Study
+from q1lab.verdict import comparison_cache, wording
+
+SHIPPED = "results.toml"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The sd of pairwise differences, how many pairs it comes from, and where it is from.
+    ``seconds``: training per pair on this machine, None where it is not known."""
+
+    sd: float
+    pairs: int
+    source: str
+    seconds: float | None = None
+    iters: int | None = None
+    data: str = ""
+    """What the pairs trained on, and for how long."""
+    metric: Metric = VAL_LOSS
+
+    @property
+    def held(self) -> str:
+        """For what it was measured: ``2,000 iters on shakespeare``."""
+        return f"{self.iters:,} iters on {self.data}" if self.iters and self.data else self.data
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What it takes to see a difference of ``effect`` in 80% of studies. ``range`` is the planned
+    range that q1lab proposes; None where the need is beyond the ranges that there are."""
+
+    effect: float
+    spread: Spread
+    needed: SeedsNeeded
+    range: tuple[int, int] | None
+
+
+def own(
+    store: Store, variant: str, preset: str | None, newest_first: Iterable[Study]
+) -> Spread | None:
+    """The spread of the newest study of ``variant`` with three pairs or more, whose comparison was
+    computed; None without one."""
+    for study in newest_first:
+        if study.variant.removesuffix("*") != variant or preset not in (None, study.trainer.recipe):
+            continue
+        found = comparison_cache.kept(store, study.id)
+        if found is None or len(found.analysis.pairs) < intervals.MIN_FOR_VERDICT or found.lost:
+            continue
+        times = [arm.costs.get("wall_s") for arm in found.arms.values()]
+        seconds = sum(time for time in times if time) if all(times) else None
+        sd = statistics.stdev(found.analysis.pairs.values())
+        source = (
+            f"{study.id} ({study.trainer.recipe}, {study.max_iters:,} iters on {study.data.name})"
+        )
+        pairs = len(found.analysis.pairs)
+        return Spread(sd, pairs, source, seconds, study.max_iters, study.data.name, found.metric)
+    return None
+
+
+def shipped(folder: Path, variant: str, preset: str, data: str = "") -> Spread | None:
+    """The spread that the week's results file gives for a preset and a variant, if it does: that on
+    ``data`` before others. The file says ``shakespeare`` where a study has ``tinyshakespeare``."""
+    try:
+        found = tomllib.loads(read_text(folder / SHIPPED))
+    except (OSError, ValueError):
+        return None
+    rows = [
+        row
+        for row in found.get("results", [])
+        if (row.get("preset"), row.get("variant")) == (preset, variant)
+    ]
+    if not rows:
+        return None
+    row = next((row for row in rows if row["data"] in data), rows[0])
+    iters = presets.PRESETS[preset]["max_iters"] if preset in presets.PRESETS else None
+    spread = Spread(float(row["pair_sd"]), int(row["pairs"]), "", None, iters, str(row["data"]))
+    return replace(spread, source=f"the figures that ship with q1lab ({preset}, {spread.held})")
+
+
+def known(
+    store: Store, variant: str, preset: str, newest_first: Iterable[Study], data: str = ""
+) -> Spread | None:
+    """The spread of the learner's own runs, else the one that ships."""
+    mine = own(store, variant, preset, newest_first)
+    return mine or shipped(paths.content_dir(), variant, preset, data)
+
+
+def can_see(study: Study, spread: Spread) -> str:
+    """What a planned study can see with its last pair, in a sentence; empty below three pairs."""
+    pairs = len(study.seeds)
+    if pairs < intervals.MIN_FOR_VERDICT or study.design.headline != "paired":
+        return ""
+    alpha = study.design.level or intervals.ALPHA
+    smallest = intervals.detectable_in_sd(pairs, pairs, "paired", alpha) * spread.sd
+    text = (
+        f"{pairs} pairs could reliably see a difference of roughly {smallest:.2g}"
+        f"{study.metric.suffix} or more, if they spread like {spread.source}"
+    )
+    same = spread.iters == study.max_iters and spread.data in study.data.name
+    here = f"{study.max_iters:,} iters on {study.data.name}"
+    return text if same else f"{text}; this is for {here}, where they may spread otherwise"
+
+
+def advise(effect: float, spread: Spread) -> Advice:
+    """Pairs for a difference of ``effect``: as the sd was measured, and over the sd's own 95%
+    interval.
+
+    The proposed range goes to a quarter more than that, because its looks cost some power. Problem
+    for an effect that is none.
+    """
+    if not (math.isfinite(effect) and effect > 0):
+        raise Problem(f"--detect {effect:g}: ", next="give a difference above 0")
+    needed = intervals.plan(effect, spread.sd, headline="paired", df=spread.pairs - 1)
+    most = max(interim_analyses.FIRST_MOST, math.ceil(1.25 * needed.mid))
+    within = most <= interim_analyses.MOST
+    return Advice(effect, spread, needed, (interim_analyses.FIRST_LEAST, most) if within else None)
+
+
+def told(advice: Advice, command: str) -> tuple[str, ...]:
+    """The advice in lines, the command to type last; ``command`` is what begins ``q1lab run`` for
+    it, without its seeds."""
+    needed, spread = advice.needed, advice.spread
+    unit = spread.metric.suffix
+    most = f"{needed.high:,} or more" if needed.capped else f"{needed.high:,}"
+    lines = [
+        f"To see a difference of {advice.effect:g}{unit} in 80% of studies takes about "
+        f"{needed.mid:,} pairs ({needed.low:,} to {most}: the spread is known only roughly).",
+        f"It rests on {spread.pairs} pairs that spread by {spread.sd:.2g}{unit}: {spread.source}.",
+    ]
+    if spread.seconds is not None:
+        time = duration(needed.mid * spread.seconds)
+        lines.append(f"On this machine that is about {time} of training, one run after another.")
+    if advice.range is None:
+        return (*lines, "That is beyond a planned range:", f"  {command} --seeds {needed.mid}")
+    first, last = advice.range
+    declared = wording.declared(first, last, interim_analyses.level(first, last))
+    return (*lines, declared, "Begin it:", f"  {command} --seeds {first}..{last}")

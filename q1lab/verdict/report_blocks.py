@@ -1,0 +1,145 @@
+"""A comparison as blocks, in the order in which it is read: headline, sentences, figure, tables,
+notes.
+
+Words and numbers are wording.py's. The terminal, the app, the documents, the page and the pictures
+lay blocks out; what a comparison says is decided here. Pure: plain text, nothing marked up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from q1lab.ground.text_formats import DASH, count
+from q1lab.study.studies import ARMS
+from q1lab.verdict import arm_columns, figure, wording
+from q1lab.verdict.figure import Figure
+
+if TYPE_CHECKING:
+    from q1lab.verdict.comparison import Comparison
+
+Part = Literal["verdict", "power", "floor", "note", "prediction", "scope"]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The verdict in capitals, the arms, and the mean difference with its unit (empty without
+    one)."""
+
+    word: str
+    verdict: str
+    names: tuple[str, str]
+    mean: str
+    seeds: str
+    better: str
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One thing that is said, a sentence or a few."""
+
+    part: Part
+    text: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of numbers: the baseline's, the modified arm's, and what lies between them."""
+
+    label: str
+    baseline: str
+    modified: str
+    change: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers of both arms side by side, with a sentence below (empty without one)."""
+
+    what: Literal["losses", "costs"]
+    heads: tuple[str, str, str, str]
+    rows: tuple[Row, ...]
+    foot: str = ""
+
+
+Block = Headline | Sentence | Figure | Table
+
+
+def report(c: Comparison, *, published: bool = False) -> tuple[Block, ...]:
+    """Everything that is told of a comparison. ``published``: for a document that others read, with
+    every seed, numbers in full, and nothing that is said to the learner alone."""
+    found: list[Block] = [
+        Headline(
+            wording.word(c),
+            c.analysis.verdict,
+            wording.names(c),
+            "" if c.analysis.mean is None else wording.mean(c.analysis) + c.metric.suffix,
+            wording.seeds(c),
+            c.metric.direction,
+        ),
+        Sentence("verdict", wording.verdict(c)),
+        figure.of_comparison(c, published=published),
+        Sentence("power", wording.power(c)),
+        Sentence("floor", _floor(c)),
+        losses(c, published=published),
+        costs(c, published=published),
+        *(Sentence("note", note) for note in wording.notes(c)),
+        Sentence("prediction", wording.prediction(c)),
+        Sentence("scope", wording.scope(c)),
+    ]
+    return tuple(block for block in found if not _is_empty(block))
+
+
+def _is_empty(block: Block) -> bool:
+    match block:
+        case Sentence(text=text):
+            return not text
+        case Figure(bars=rows) | Table(rows=rows):
+            return not rows
+    return False
+
+
+def _floor(c: Comparison) -> str:
+    """Why the row of the baseline against itself may be wider than all pairs, where it is."""
+    analysis = c.analysis
+    if c.floor is None or analysis.headline != "paired" or len(analysis.pairs) < 2:
+        return ""
+    apart = max(analysis.pairs.values()) - min(analysis.pairs.values())
+    return wording.floor_why(c) if c.floor.high - c.floor.low > apart else ""
+
+
+def losses(c: Comparison, *, published: bool = False) -> Table:
+    """What every seed ended with, and the means; of many seeds the ends, unless ``published``."""
+    number = wording.numbers(c.analysis)
+    seeds = sorted({seed for arm in c.arms.values() for seed in arm.values})
+    shown = seeds if published else wording.seeds_shown(c, seeds)
+    rows = []
+    for seed in shown:
+        base, modified = (wording.loss_of(c, arm, seed) for arm in ARMS)
+        rows.append(Row(f"seed {seed}", base, modified, wording.pair_of(c, seed)))
+    arms = [c.arms[arm] for arm in ARMS]
+    if len(seeds) > 1 and (published or any(arm.mean is not None for arm in arms)):
+        base, modified = (number.loss(arm.mean) for arm in arms)
+        rows.append(Row("mean", base, modified, wording.mean(c.analysis)))
+        base, modified = (number.loss(arm.std) for arm in arms)
+        rows.append(Row("sd", base, modified, ""))
+    foot = wording.folded(len(shown), len(seeds)) if len(shown) < len(seeds) else ""
+    base, modified = wording.names(c)
+    return Table("losses", (c.metric.name, base, modified, "difference"), tuple(rows), foot)
+
+
+def costs(c: Comparison, *, published: bool = False) -> Table:
+    """What each arm cost; ``published``: to the last digit."""
+    rows = []
+    for column in arm_columns.COLUMNS:
+        values = [c.arms[arm].costs.get(column.key) for arm in ARMS]
+        if not any(values):
+            continue
+        write = (lambda value: count(round(value))) if published else column.write
+        base, modified = (DASH if value is None else write(value) for value in values)
+        named = column.label + column.unit if published else column.label
+        rows.append(Row(named, base, modified, wording.change(c, column.key)))
+    base, modified = wording.names(c)
+    return Table(
+        "costs", ("cost", base, modified, "change"), tuple(rows), wording.timing(c) if rows else ""
+    )

@@ -1,0 +1,207 @@
+"""Results as files: JSON (the comparisons), CSV (every run, or every point of the curves), SVG and
+PNG (charts).
+
+Nothing is rounded and nothing is left out: diverged and unfinished runs are rows like the others.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from q1lab import __version__
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import expanded, utc_now
+from q1lab.ground.write_intents import write_out
+from q1lab.index import ingest_events, study_labels
+from q1lab.index.store import Store
+from q1lab.study import studies
+from q1lab.study.studies import Study
+from q1lab.verdict import arm_columns as costs
+
+FORMATS = ("json", "csv", "svg", "png")
+
+RUN_COLUMNS = (
+    "study",
+    "created",
+    "preset",
+    "data",
+    "data_sha256",
+    "device",
+    "dtype",
+    "headline",
+    "arm",
+    "variant",
+    "seed",
+    "state",
+    "attempt",
+    "iter",
+    "max_iters",
+    "metric",
+    "unit",
+    "better",
+    "value",
+    "reused_from",
+    "message",
+    "tags",
+    "note",
+)
+STUDY_COLUMNS = ("verdict", "level", "pairs", "difference", "low", "high")
+"""What the study says, the same in each of its rows."""
+POINT_COLUMNS = ("study", "arm", "variant", "seed", "metric", "iter", "value")
+
+
+def export(
+    store: Store,
+    ids: Sequence[str],
+    form: str,
+    target: Path | None = None,
+    *,
+    curves: bool = False,
+    force: bool = False,
+    unreadable: Mapping[str, str] = MappingProxyType({}),
+) -> list[Path]:
+    """Write studies into files; returns what was written, in order.
+
+    ``json`` and ``csv`` make one file for all of ``ids``, ``svg`` and ``png`` one per study.
+    ``target`` is a file, or a folder to put files of speaking names into (default: the current
+    one). ``curves`` makes the CSV a row per point of each metric instead of a row per run, and has
+    them stand beside the comparisons in JSON. Studies in
+    ``unreadable`` (why, by id) are a marked row each, or an entry of the JSON. Problem for an
+    unknown format, an unknown study, no study at all, one file name for several pictures, and
+    without ``force`` where a file that q1lab did not write would be replaced.
+    """
+    if form not in FORMATS:
+        raise Problem(f"no export format {form!r}", next=f"there is: {', '.join(FORMATS)}")
+    if not ids and not unreadable:
+        raise Problem("nothing to export", next="start a study with `q1lab run rope --seeds 3`")
+    chosen = [studies.load(study_id) for study_id in ids]
+    for study in chosen:
+        ingest_events.take_in(store, study)
+    target = Path.cwd() if target is None else expanded(target)
+    folder = target.is_dir()
+    if form in ("svg", "png"):
+        if not folder and len(chosen) > 1:
+            raise Problem(
+                f"{target}: {len(chosen)} studies make {len(chosen)} pictures",
+                next="give a folder that exists",
+                file=target,
+            )
+        return [
+            _picture(store, study, target / f"{study.id}.{form}" if folder else target, force)
+            for study in chosen
+        ]
+    stem = chosen[0].id if len(chosen) == 1 and not unreadable else "q1lab-studies"
+    name = f"{stem}-curves.csv" if curves and form == "csv" else f"{stem}.{form}"
+    file = target / name if folder else target
+    if form == "json":
+        text = as_json(store, chosen, unreadable, curves=curves)
+    else:
+        text = as_csv(store, chosen, curves=curves, unreadable=unreadable)
+    write_out(file, text, force=force)
+    return [file]
+
+
+def as_json(
+    store: Store,
+    chosen: Sequence[Study],
+    unreadable: Mapping[str, str] = MappingProxyType({}),
+    *,
+    curves: bool = False,
+) -> str:
+    """The comparisons as one JSON document: ``{"q1lab": version, "exported": time, "studies":
+    [record, …], "curves": [point, …], "labels": {id: {"tags", "note"}}, "unreadable": {id: why}}``;
+    a point has the ``POINT_COLUMNS``. The last three only where there are any."""
+    from q1lab.verdict.comparison_cache import compare
+    from q1lab.verdict.wording import to_json
+
+    records = [to_json(compare(store, study)) for study in chosen]
+    document: dict[str, Any] = {
+        "q1lab": __version__,
+        "exported": utc_now(),
+        "studies": records,
+    }
+    if curves:
+        points = (point for study in chosen for point in _points(store, study))
+        document["curves"] = [dict(zip(POINT_COLUMNS, point, strict=True)) for point in points]
+    found = {study.id: study_labels.read(store, study.id) for study in chosen}
+    noted = {name: asdict(one) for name, one in found.items() if one != study_labels.Labels()}
+    document |= {"labels": noted} if noted else {}
+    document |= {"unreadable": dict(unreadable)} if unreadable else {}
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_csv(
+    store: Store,
+    chosen: Sequence[Study],
+    *,
+    curves: bool = False,
+    unreadable: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """A row per run, or with ``curves`` a row per point; empty where there is no number.
+    A study in ``unreadable`` is one row per study, its state ``unreadable``, and why."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    keys = tuple(column.key for column in costs.COLUMNS)
+    heads = POINT_COLUMNS if curves else RUN_COLUMNS + keys + STUDY_COLUMNS
+    writer.writerow(heads)
+    for study in chosen:
+        writer.writerows(_points(store, study) if curves else _runs(store, study))
+    if not curves:
+        for study_id, why in unreadable.items():
+            marked = {"study": study_id, "state": "unreadable", "message": why}
+            writer.writerow([marked.get(name) for name in heads])
+    return out.getvalue()
+
+
+def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
+    from q1lab.verdict.comparison_cache import compare
+    from q1lab.verdict.wording import columns
+
+    told = list(columns(compare(store, study)).values())
+    noted = study_labels.read(store, study.id)
+    for row in store.runs(study.id):
+        arm = study.arms[row["arm"]]
+        fixed = {
+            "study": study.id,
+            "created": study.created,
+            "preset": study.trainer.recipe,
+            "data": study.data.name,
+            "data_sha256": study.data.sha256,
+            "device": study.trainer.device,
+            "dtype": study.trainer.number_format,
+            "headline": study.design.headline,
+            **{"metric": study.metric.key(), "unit": study.metric.unit},
+            **{"better": study.metric.better, "value": row["val_loss"]},
+            "tags": " ".join(noted.tags),
+            "note": noted.note,
+        }
+        yield [
+            *(fixed[name] if name in fixed else row[name] for name in RUN_COLUMNS),
+            *(column.of_run(arm, row) for column in costs.COLUMNS),
+            *told,
+        ]
+
+
+def _points(store: Store, study: Study) -> Iterator[list[Any]]:
+    for row in store.runs(study.id):
+        for name in store.metric_names(row["id"]):
+            for iter_, value in store.curve(row["id"], name):
+                yield [study.id, row["arm"], row["variant"], row["seed"], name, iter_, value]
+
+
+def _picture(store: Store, study: Study, file: Path, force: bool) -> Path:
+    from q1lab.verdict import charts, comparison_cache
+
+    form = charts.form_of(file)
+    drawn = charts.comparison_figure(
+        comparison_cache.compare(store, study), comparison_cache.curves(store, study), form
+    )
+    write_out(file, drawn, force=force)
+    return file

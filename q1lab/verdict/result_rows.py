@@ -1,0 +1,151 @@
+"""All studies with what their comparisons say, as rows for the results screen. Reads, computes
+nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from q1lab.index.store import Stamp, Store
+from q1lab.index.stored_results import listing
+from q1lab.statistics.intervals import Headline, Interval
+from q1lab.study.metric import VAL_LOSS, Metric
+from q1lab.verdict.comparison import VERSION
+
+CANNOT_BE_READ = "can't be read"
+"""Heading of the studies whose plan is damaged."""
+
+
+@dataclass(frozen=True)
+class ResultLine:
+    """One study. ``verdict`` and the numbers are None while planned runs are missing or
+    uncompared."""
+
+    id: str
+    variant: str
+    baseline: str
+    preset: str
+    data: str
+    data_sha256: str
+    dtype: str
+    created: str
+    done: int
+    total: int
+    headline: Headline = "paired"
+    verdict: str | None = None
+    n: int | None = None
+    mean: float | None = None
+    ends: Interval | None = None
+    alpha: float | None = None
+    delta: float | None = None
+    metric: Metric = VAL_LOSS
+    threads: int | None = None
+    """Of each run, as planned; with another number the last digits of a loss differ."""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    """The learner's own words on it (q1lab.index.study_labels)."""
+    problem: str | None = None
+    """Why its plan can't be read; nothing else is then known for sure."""
+    pairs: ClassVar[Mapping[int, float]] = {}
+    """Not read: a list shows none."""
+
+    @property
+    def complete(self) -> bool:
+        return self.total > 0 and self.done == self.total
+
+
+def read(store: Store) -> tuple[ResultLine, ...]:
+    """Every study, newest first."""
+    found = []
+    for row in listing(store, VERSION):
+        told = {}
+        if row["done"] == row["total"] and row["of_all_seeds"]:
+            told = {key: row[key] for key in ("verdict", "n", "mean", "alpha", "delta")}
+            if row["metric"] is not None:
+                told["metric"] = Metric(**json.loads(row["metric"]))
+            if row["low"] is not None and row["high"] is not None:
+                told["ends"] = Interval(row["low"], row["high"])
+        plan = {
+            key: row[key]
+            for key in ("id", "variant", "baseline", "preset", "data_sha256", "dtype", "created")
+        }
+        threads = row["threads"] if isinstance(row["threads"], int) else None
+        headline: Headline = "welch" if row["headline"] == "welch" else "paired"
+        found.append(
+            ResultLine(
+                **plan,
+                data=row["data_name"],
+                done=row["done"],
+                total=row["total"],
+                headline=headline,
+                tags=tuple(json.loads(row["tags"] or "[]")),
+                note=row["note"] or "",
+                threads=threads,
+                **told,
+            )
+        )
+    return tuple(found)
+
+
+class Reader:
+    """``read`` for a desk that asks several times a second: reads again only when something in the
+    database has changed that is not progress."""
+
+    def __init__(self) -> None:
+        self._stamp: Stamp | None = None
+        self._lines: tuple[ResultLine, ...] = ()
+
+    def __call__(self, store: Store) -> tuple[ResultLine, ...]:
+        stamp = store.stamp().beside_progress
+        if stamp != self._stamp:
+            self._lines, self._stamp = read(store), stamp
+        return self._lines
+
+
+def with_unreadable(
+    lines: Sequence[ResultLine], unreadable: Mapping[str, str]
+) -> tuple[ResultLine, ...]:
+    """The lines, then one for each study that can't be read (why, by id)."""
+    broken = tuple(
+        ResultLine(study_id, "", "", "", "", "", "", "", 0, 0, problem=why)
+        for study_id, why in unreadable.items()
+    )
+    return (*(line for line in lines if line.id not in unreadable), *broken)
+
+
+def by_data(lines: Sequence[ResultLine]) -> list[tuple[str, list[ResultLine]]]:
+    """Groups that may be compared: the same text and the same number format. The group with the
+    newest first."""
+    groups: dict[tuple[str, str, bool], list[ResultLine]] = {}
+    for line in lines:
+        key = (line.data_sha256, line.dtype, line.problem is None)
+        groups.setdefault(key, []).append(line)
+    return [
+        (
+            CANNOT_BE_READ
+            if group[0].problem
+            else f"{group[0].data} ({group[0].data_sha256[:8]}), {group[0].dtype}",
+            group,
+        )
+        for group in groups.values()
+    ]
+
+
+def why_not_comparable(lines: Sequence[ResultLine]) -> str | None:
+    """Why these studies can't stand side by side, or None when they can."""
+    broken = next((line for line in lines if line.problem), None)
+    if broken is not None:
+        return f"{broken.id} can't be read: {broken.problem}"
+    texts = {line.data_sha256: line.data for line in lines}
+    if len(texts) > 1:
+        names = " and ".join(f"{name} ({sha[:8]})" for sha, name in texts.items())
+        return f"Trained on different data, {names}: a result on one says nothing about the other."
+    formats = sorted({line.dtype for line in lines})
+    if len(formats) > 1:
+        return f"Trained in different number formats, {' and '.join(formats)}: not compared."
+    metrics = sorted({line.metric.axis for line in lines if line.mean is not None})
+    if len(metrics) > 1:
+        return f"Measured differently, as {' and '.join(metrics)}: not compared."
+    return None

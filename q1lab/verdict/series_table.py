@@ -1,0 +1,369 @@
+"""What studies that were declared together say, as one table: a sweep ranked by its differences, or
+one modification's difference over an axis.
+
+Nothing is left out: a member that diverged, failed, still trains, was deleted or can't be read is a
+row like the others. Words and numbers of one comparison are wording.py's.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import plain
+from q1lab.ground.text_formats import DASH, cut
+from q1lab.index import ingest_events
+from q1lab.index.store import Store
+from q1lab.record import questions
+from q1lab.runner import series_turns
+from q1lab.statistics import interim_analyses
+from q1lab.statistics.intervals import Kind
+from q1lab.study.liveness import is_alive
+from q1lab.study.metric import VAL_LOSS, Metric
+from q1lab.study.run_states import State
+from q1lab.study.series import SWEEP, Series
+from q1lab.study.studies import Study
+from q1lab.verdict import wording
+from q1lab.verdict.comparison import Comparison
+from q1lab.verdict.comparison_cache import compare
+from q1lab.verdict.figure import Bar, Figure
+from q1lab.verdict.terminal_text import figure_lines
+
+NAME = 16
+"""Columns of a member's name."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One place of a series: its study and what came out, as far as there is one."""
+
+    at: int
+    name: str
+    study: str | None = None
+    comparison: Comparison | None = None
+    why: str = ""
+    """Why there is no verdict here; empty where there is one."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether its study has come to its end."""
+        return self.comparison is not None and self.comparison.analysis.complete
+
+    @property
+    def mean(self) -> float | None:
+        return None if self.comparison is None else self.comparison.analysis.mean
+
+
+@dataclass(frozen=True)
+class Together:
+    """A series with all of its members, in the order of their turns."""
+
+    series: Series
+    baseline: str
+    plan: tuple[int, int] | None
+    members: tuple[Member, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every member has come to its end."""
+        return all(one.is_complete for one in self.members)
+
+    @property
+    def ranked(self) -> list[Member]:
+        """The best difference first, then those without one in the order of their turns; of an axis
+        the order of its values."""
+        if self.series.kind != SWEEP:
+            return list(self.members)
+        known = [one for one in self.members if one.mean is not None and not one.why]
+        rest = [one for one in self.members if one not in known]
+        sign = self.metric.sign
+        return [*sorted(known, key=lambda one: (sign * (one.mean or 0.0), one.at)), *rest]
+
+    @property
+    def metric(self) -> Metric:
+        """What all of its studies measure."""
+        of_members = (m.comparison.metric for m in self.members if m.comparison is not None)
+        return next(of_members, VAL_LOSS)
+
+    @property
+    def any_claim(self) -> float:
+        """At most so many of such series make any claim when nothing has changed."""
+        return sum(self.spends(one) for one in self.members)
+
+    def spends(self, member: Member) -> float:
+        """The chance that a member claims something when nothing has changed."""
+        c = member.comparison
+        if c is None or self.plan is None:
+            return self.series.alpha if c is None else c.analysis.alpha
+        return interim_analyses.any_claim(
+            [(n, c.analysis.alpha) for n in range(self.plan[0], self.plan[1] + 1)]
+        )
+
+
+def read(store: Store, series_id: str) -> Together:
+    """A series as it stands now. Problem when there is none of that name."""
+    there = series_turns.members(series_id)
+    record = next((study.origin.series for study in there.values()), None)
+    if record is None:
+        raise Problem(
+            f"no sweep or axis called {series_id!r}", next="`q1lab status` lists the studies"
+        )
+    gone = questions.deleted_places(store, series_id)
+    members = []
+    for at in range(len(record.members)):
+        name = record.name(at)
+        study = there.get(at)
+        if study is None:
+            why = "its study was deleted" if at in gone else "its study is not there"
+            members.append(Member(at, name, why=why))
+            continue
+        ingest_events.take_in(store, study)
+        found = compare(store, study)
+        members.append(Member(at, name, study.id, found, _why(store, study, found)))
+    one = next(iter(there.values()))
+    plan = one.design.pairs if one.design.is_sequential else None
+    return Together(record, one.baseline, plan, tuple(members))
+
+
+def _why(store: Store, study: Study, c: Comparison) -> str:
+    """Why a member has no verdict, in a few words; empty where it has one."""
+    if c.analysis.reason is None and c.analysis.ends is not None:
+        return ""
+    states = [row["state"] for row in store.runs(study.id)]
+    bad = {
+        state: states.count(state)
+        for state in (State.DIVERGED, State.FAILED, State.CRASHED)
+        if state in states
+    }
+    if bad:
+        return ", ".join(f"{many} of {len(states)} runs {state}" for state, many in bad.items())
+    if is_alive(study.files):
+        return "trains now"
+    if not c.analysis.complete:
+        begun = any(state != State.QUEUED for state in states)
+        return f"{c.analysis.n} pairs so far" if begun else "waits for its turn"
+    return wording.reason(c)
+
+
+# ── in words
+
+
+def lines(one: Together, width: int = 80) -> list[str]:
+    """The series as text, no line wider than ``width`` columns (60 and more are meant)."""
+    width = max(width, 60)
+    found = _prose(heading(one), width)
+    found += ["", *_table(one, width)]
+    if drawn := _drawing(one, width):
+        found += ["", *drawn]
+    for sentence in sentences(one):
+        found += ["", *_prose(sentence, width)]
+    return found
+
+
+def heading(one: Together) -> str:
+    """What was declared."""
+    record = one.series
+    base = wording.plain_name(one.baseline)
+    counts = sorted({m.comparison.analysis.n for m in one.members if m.comparison is not None})
+    seeds = f"{' to '.join(map(str, counts[:1] + counts[-1:] * (len(counts) > 1)))} pairs each"
+    if one.plan is not None:
+        seeds = f"{one.plan[0]} to {one.plan[1]} pairs each, stopping when known"
+    many = len(record.members)
+    if record.kind == SWEEP:
+        return f"{plain(record.id)}: {many} modifications against {base}, {seeds}"
+    what = next((m.comparison.study.variant for m in one.members if m.comparison is not None), "")
+    name = wording.plain_name(what)
+    return f"{plain(record.id)}: {name} against {base} at {many} values of {record.axis}, {seeds}"
+
+
+def sentences(one: Together) -> list[str]:
+    """What a reader of the table has to know."""
+    found = [correction(one)]
+    if one.series.kind == SWEEP:
+        found.append(
+            "Ranked by the mean difference, the best first. Each interval is against the baseline: "
+            "neighbors in the table may not differ."
+        )
+    else:
+        found = [*_over(one), *found]
+    found += _notes(one)
+    known = [member.comparison for member in one.members if member.comparison is not None]
+    scope = wording.scope(known[0]) if known and one.series.kind == SWEEP else ""
+    return [*found, scope] if scope else found
+
+
+def _over(one: Together) -> list[str]:
+    """What an axis shows: whether the verdict holds along it, and what becomes of a lead."""
+    known = [(m.name, m.comparison) for m in one.members if m.comparison and not m.why]
+    if len(known) < 2:
+        return []
+    axis = one.series.axis
+    at: dict[str, list[str]] = {}
+    for name, c in known:
+        at.setdefault(c.analysis.verdict.upper(), []).append(name)
+    if len(at) == 1:
+        found = [f"The verdict is the same at all {len(known)} values of {axis}: {next(iter(at))}."]
+    else:
+        said = "; ".join(f"{verdict} at {', '.join(names)}" for verdict, names in at.items())
+        found = [f"The verdict depends on {axis}: {said}."]
+    return [*found, *([lead(known)] if axis == "max_iters" else [])]
+
+
+def lead(known: Sequence[tuple[str, Comparison]]) -> str:
+    """What becomes of the lead at the shortest budget as the budget grows: a head start shrinks."""
+    (short, first), (long, last) = known[0], known[-1]
+    base, modified = wording.names(first)
+    if (
+        first.analysis.ends is None
+        or last.analysis.ends is None
+        or first.analysis.mean is None
+        or last.analysis.mean is None
+    ):
+        return ""
+    if not first.analysis.ends.excludes_zero():
+        return f"At {short} iters neither leads, so there is no head start to see."
+    who = modified if first.metric.favors(first.analysis.mean) else base
+    sign = -1 if first.analysis.mean < 0 else 1
+    sizes = [sign * c.analysis.mean for _, c in known if c.analysis.mean is not None]
+    one, other = wording.mean(first.analysis), wording.mean(last.analysis)
+    what = (
+        f"The difference goes from {one}{first.metric.suffix} at {short} iters to {other} at {long}"
+    )
+    apart = (
+        last.analysis.ends.low > first.analysis.ends.high
+        if sign < 0
+        else last.analysis.ends.high < first.analysis.ends.low
+    )
+    if apart and sizes[-1] == min(sizes):
+        return (
+            f"{what}, and their intervals do not overlap: {who}'s lead shrinks as the budget "
+            "grows. A lead that shrinks is a head start: it learns faster at first, and a longer "
+            "budget may end the lead."
+        )
+    if sizes[-1] < sizes[0]:
+        return (
+            f"{what}: {who}'s lead looks smaller at the longer budget, as a head start would, but "
+            "the intervals overlap, so these runs can't tell."
+        )
+    return (
+        f"{what}: {who}'s lead does not shrink up to there, so it is not just a head start at "
+        "these budgets."
+    )
+
+
+def correction(one: Together) -> str:
+    """How several comparisons are paid for."""
+    many = len(one.series.members)
+    each = " or ".join(sorted({wording.share(one.spends(member)) for member in one.members}))
+    text = (
+        f"Corrected for {many} comparisons (Bonferroni): declared together, each may be wrong in "
+        f"{each} of null studies, so at most {wording.share(one.any_claim)} of such series claim "
+        "anything when nothing has changed."
+    )
+    levels = {wording.level(m.comparison.analysis) for m in one.members if m.comparison is not None}
+    if len(levels) == 1:
+        text += f" Each interval covers {levels.pop()}"
+        text += " at every look." if one.plan is not None else "."
+    return text
+
+
+def _notes(one: Together) -> list[str]:
+    """Notes of single members, each said once with the members that it is about."""
+    said: dict[str, list[str]] = {}
+    for member in one.ranked:
+        c = member.comparison
+        for note in c.analysis.notes if c is not None else ():
+            if c is not None and note.kind is not Kind.SERIES:
+                said.setdefault(wording.note(note, c), []).append(member.name)
+    return [f"{', '.join(names)}: {text}" for text, names in said.items()]
+
+
+def _prose(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, min(width, 100), break_on_hyphens=False)
+
+
+def _table(one: Together, width: int) -> list[str]:
+    rows = [("", one.series.axis or "modification", "verdict", "difference", "interval", "pairs")]
+    below = [""]
+    for rank, member in enumerate(one.ranked, 1):
+        c = member.comparison
+        place = f"{rank}" if one.series.kind == SWEEP and not member.why else ""
+        told = ("NO VERDICT", DASH, DASH, DASH if c is None else str(c.analysis.n))
+        if c is not None and not member.why:
+            told = (
+                c.analysis.verdict.upper(),
+                wording.mean(c.analysis),
+                wording.between(c.analysis),
+                str(c.analysis.n),
+            )
+        rows.append((place, cut(plain(member.name), NAME), *told))
+        below.append(member.why)
+    sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    found = []
+    for row, why in zip(rows, below, strict=True):
+        words = [cell.ljust(size) for cell, size in zip(row[:3], sizes, strict=False)]
+        numbers = [cell.rjust(size) for cell, size in zip(row[3:], sizes[3:], strict=True)]
+        found.append("  ".join([*words, *numbers][0 if sizes[0] else 1 :]).rstrip())
+        found += ["     " + line for line in _prose(why, width - 5)]
+    return found
+
+
+def _drawing(one: Together, width: int) -> list[str]:
+    """Each member's interval on one axis."""
+    bars = [
+        Bar(
+            "study",
+            cut(plain(m.name), NAME),
+            "",
+            c.analysis.ends.low,
+            c.analysis.ends.high,
+            (c.analysis.mean or 0.0,),
+        )
+        for m in one.ranked
+        if (c := m.comparison) is not None and c.analysis.ends is not None and not m.why
+    ]
+    return figure_lines(Figure(tuple(bars), one.metric.difference), width) if bars else []
+
+
+# ── the border
+
+
+def to_json(one: Together) -> dict[str, Any]:
+    """Every fact, ranked; each member with the whole record of its comparison."""
+    return {
+        "series": one.series.id,
+        "kind": one.series.kind,
+        "axis": one.series.axis or None,
+        "baseline": one.baseline,
+        "plan": None if one.plan is None else {"first": one.plan[0], "most": one.plan[1]},
+        "correction": {
+            "method": "Bonferroni",
+            "members": len(one.series.members),
+            "each": one.series.alpha,
+            "total": one.any_claim,
+        },
+        "complete": one.complete,
+        "members": [
+            {
+                "name": member.name,
+                "study": member.study,
+                "why": member.why or None,
+                "comparison": None
+                if member.comparison is None
+                else wording.to_json(member.comparison),
+            }
+            for member in one.ranked
+        ],
+        "sentences": sentences(one),
+    }
+
+
+def bad(one: Together) -> Sequence[str]:
+    """Members of which a run failed or diverged, or that are gone."""
+    ill = (State.FAILED, State.CRASHED, State.DIVERGED)
+    return [
+        m.name for m in one.members if m.comparison is None or any(word in m.why for word in ill)
+    ]

@@ -1,0 +1,253 @@
+"""The verdict of a comparison as text: what a person reads when a study is done. Pure: a comparison
+in, lines out.
+
+Only the layout is here: what is said, in which order, is report.py's.
+
+Every line is first a list of (text, role) pieces, so that plain text and Rich text cannot drift
+apart. Roles name what a piece is ("baseline", "modified", a verdict, "dim", "warn", …); color
+repeats what a word or a mark already says. All of the text counts as text: nothing in a comparison
+is read as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from q1lab.ground.text_formats import MINUS, cut_cells
+from q1lab.verdict.character_axis import Axis
+from q1lab.verdict.figure import Bar, Figure
+from q1lab.verdict.report_blocks import Block, Headline, Sentence, Table, report
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from q1lab.verdict.comparison import Comparison
+
+Piece = tuple[str, str]
+Line = list[Piece]
+
+ARM_COLORS = {"baseline": "#2b87c8", "modified": "#d55e00"}  # apart for color-blind eyes too
+STYLES = {
+    **ARM_COLORS,
+    "helps": "bold green",
+    "hurts": "bold red",
+    "too small to matter": "bold cyan",
+    "cannot tell": "bold yellow",
+    "no verdict": "bold",
+    "dim": "dim",
+    "bold": "bold",
+    "warn": "yellow",
+    "prediction": "magenta",
+}
+LABEL = 27  # columns of the labels beside the axis
+NAME = 18  # columns of an arm's name
+NARROW = 72  # below this the label gets a line of its own
+WIDEST_AXIS = 60
+LOOKS = {
+    "interval": ("bold", "─", "●"),
+    "bootstrap": ("", "─", "●"),
+    "pairs": ("modified", "", "○"),
+    "floor": ("baseline", "╌", ""),
+    "delta": ("dim", "┄", ""),
+    "prediction": ("prediction", "", "◆"),
+    "study": ("bold", "─", "●"),
+}
+"""How a row of the figure looks: its role, what fills an interval, and how a point is marked."""
+
+
+def lines(c: Comparison, width: int = 80) -> list[str]:
+    """The comparison as plain text, no line wider than ``width`` columns (60 to 120 are meant)."""
+    return _plain(_laid_out(c, width))
+
+
+def figure_lines(figure: Figure, width: int) -> list[str]:
+    """A figure by itself, as plain text."""
+    return _plain(_figure(figure, width))
+
+
+def _plain(found: Sequence[Line]) -> list[str]:
+    return ["".join(piece for piece, _ in line).rstrip() for line in found]
+
+
+def rich_lines(
+    c: Comparison, width: int = 80, styles: Mapping[str, str] | None = None
+) -> list[Text]:
+    """The same lines as Rich text: one color per arm, everywhere, and no meaning in color alone.
+
+    ``styles`` replaces STYLES, where a theme has colors of its own.
+    """
+    from rich.text import Text
+
+    result = []
+    for line in _laid_out(c, width):
+        text = Text(no_wrap=True, overflow="crop")
+        for piece, role in line:
+            text.append(piece, style=(styles or STYLES).get(role, ""))
+        text.rstrip()
+        result.append(text)
+    return result
+
+
+# ── the blocks
+
+BELOW = {"verdict": "headline", "floor": "power", "scope": "prediction"}
+"""Sentences that go on right below another block; before all others a line is blank."""
+
+
+def _laid_out(c: Comparison, width: int) -> list[Line]:
+    width = max(width, 40)
+    found: list[Line] = []
+    above = ""
+    for block in report(c):
+        group = block.part if isinstance(block, Sentence) else type(block).__name__.lower()
+        group = BELOW.get(group, group)
+        if found and (group != above or isinstance(block, Table)):
+            found.append([])
+        found += _lines_of(block, width)
+        above = group
+    return found
+
+
+def _lines_of(block: Block, width: int) -> list[Line]:
+    match block:
+        case Headline():
+            return _headline(block, width)
+        case Figure():
+            return _figure(block, width)
+        case Table():
+            return _table(block, width) + _prose(block.foot, width, indent="  ", role="dim")
+        case Sentence(part="note"):
+            return _prose(block.text, width, indent="  ", first="⚠ ", role="warn")
+        case Sentence():
+            return _prose(block.text, width, role="dim" if block.part in ("floor", "scope") else "")
+
+
+def _headline(block: Headline, width: int) -> list[Line]:
+    base, modified = _short_names(block.names)
+    first: Line = [(block.word, block.verdict), ("   ", ""), (modified, "modified")]
+    if not block.mean:
+        return [[*first, (" against ", ""), (base, "baseline")]]
+    first += [(f" {MINUS} ", ""), (base, "baseline"), (f" = {block.mean}", "bold")]
+    rest = f"({block.better}; {block.seeds})"
+    if sum(_cells(piece) for piece, _ in first) + 1 + len(rest) <= width:
+        return [[*first, (" " + rest, "")]]
+    return [first, [("  " + rest, "")]]
+
+
+def _figure(block: Figure, width: int) -> list[Line]:
+    """Every row as a label, a bar or points on the one axis, and its numbers."""
+    narrow = width < NARROW
+    numbers = [
+        f"[{bar.ends[0]}, {bar.ends[1]}]" if bar.ends is not None else bar.text
+        for bar in block.bars
+    ]
+    columns = width - 2 if narrow else width - LABEL - max(map(_cells, numbers)) - 2
+    axis = _axis(block.bars, min(columns, WIDEST_AXIS))
+    result: list[Line] = [[(_fit(block.axis, LABEL) + axis.ticks(), "dim")]]
+    if narrow:
+        result = [[("  " + axis.ticks(), "dim")]]
+    for bar, text in zip(block.bars, numbers, strict=True):
+        role, fill, mark = LOOKS[bar.kind]
+        bold = "bold" if role == "bold" else ""
+        if bar.low is None or bar.high is None:
+            drawn = axis.points(bar.points, mark)
+        else:
+            edges = "╌╌" if fill == "╌" else "├┤"
+            point = bar.points[0] if bar.points else None
+            drawn = axis.bar(bar.low, bar.high, point, fill, edges, mark)
+        if narrow:
+            result.append([(_fit(" · ".join(filter(None, (bar.label, bar.note))), width), "")])
+            result += [[("  " + text, bold)]] if text else []
+            result.append([("  " + drawn, role)])
+            continue
+        result.append([(_fit(bar.label, LABEL), bold), (drawn, role), ("  " + text, "")])
+        if bar.note:
+            empty = axis.row(lambda cells: None)
+            result.append([(_fit("  " + bar.note, LABEL), "dim"), (empty, "dim")])
+    return result
+
+
+def _axis(bars: Sequence[Bar], columns: int) -> Axis:
+    """An axis on which what was measured has room. A guest (the baseline against itself, δ, the
+    prediction) may stretch it by half; beyond that it is an arrow at the edge."""
+    solid, guests = [0.0], []
+    # always in the same order: each guest that comes may make room for the next one
+    for bar in sorted(bars, key=lambda one: one.kind, reverse=True):
+        values = [value for value in (*bar.points, bar.low, bar.high) if value is not None]
+        if bar.kind in ("prediction", "floor", "delta"):
+            guests += values
+        else:
+            solid += values
+    left, right = min(solid), max(solid)
+    span = (right - left) or abs(left) or 1e-3
+    for value in guests:
+        if left - span / 2 <= value <= right + span / 2:
+            left, right = min(left, value), max(right, value)
+    pad = (right - left or span) * 0.04
+    return Axis(left - pad, right + pad, columns)
+
+
+# ── small pieces
+
+
+def _short_names(names: Sequence[str]) -> tuple[str, str]:
+    """The arms' names, short enough for a column, still told apart."""
+    base, modified = names
+    if cut_cells(base, NAME) == cut_cells(modified, NAME):
+        return f"{cut_cells(base, NAME - 2)} A", f"{cut_cells(modified, NAME - 2)} B"
+    return cut_cells(base, NAME), cut_cells(modified, NAME)
+
+
+def _table(block: Table, width: int) -> list[Line]:
+    """Four columns, numbers to the right; the arms' columns carry their names and colors."""
+    title, *arms, last = block.heads
+    names = _short_names(arms)
+    label = len("wall clock per run")
+    column = max(12 if width >= NARROW else 10, *(_cells(name) + 2 for name in names))
+    end = 14 if width >= NARROW else 12
+    column = min(column, (width - label - end) // 2)
+
+    def line(cells: Sequence[str], edge: str) -> Line:
+        first, base, modified, change = cells
+        return [
+            (_fit(first, label), edge),
+            (_right(base, column), "baseline"),
+            (_right(modified, column), "modified"),
+            (_right(change, end), edge),
+        ]
+
+    head = line((title, *names, last), "dim")
+    rows = [line((r.label, r.baseline, r.modified, r.change), "") for r in block.rows]
+    return [head, *rows]
+
+
+def _prose(
+    text: str, width: int, *, indent: str = "", first: str = "", role: str = ""
+) -> list[Line]:
+    result: list[Line] = []
+    line = first or indent
+    room = min(width, 100)
+    for word in text.split():
+        blank = "" if line in (first, indent) else " "
+        if blank and _cells(line) + 1 + _cells(word) > room:
+            result.append([(line, role)])
+            line, blank = indent, ""
+        line += blank + cut_cells(word, room - _cells(line) - len(blank))
+    return [*result, [(line, role)]] if text else []
+
+
+def _cells(text: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _fit(text: str, cells: int) -> str:
+    text = cut_cells(text, cells)
+    return text + " " * (cells - _cells(text))
+
+
+def _right(text: str, cells: int) -> str:
+    text = cut_cells(text, cells - 1)
+    return " " * (cells - _cells(text)) + text

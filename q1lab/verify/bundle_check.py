@@ -1,0 +1,358 @@
+"""Check a bundle as a stranger does: its files, the journal, the verdict, and runs that are trained
+again (cells, of the grid of arms and seeds).
+
+Nothing of the bundle is taken in: it is opened in a home of its own, which is thrown away. What is
+wrong has a name (docs/verify.md lists them), so that a program can ask for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from q1lab.ground import paths
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import plain, read_bytes, sha256_json
+from q1lab.ground.git_repository import ForeignCommits
+from q1lab.ground.text_formats import plural
+from q1lab.index import ingest_events, journal
+from q1lab.index.store import Store
+from q1lab.record import declarations, questions
+from q1lab.study import bundle, events, studies
+from q1lab.study.bundle import Bundle
+from q1lab.study.run_states import ENDED
+from q1lab.study.series import OVER, Series
+from q1lab.study.studies import ARMS, Study
+from q1lab.verify import claim as claims
+from q1lab.verify.claim import Claim
+from q1lab.verify.retrain import DATA, LOSS, SOURCE, Agree, Retraining, Tell, chosen
+
+DAMAGED, TRIMMED = "damaged", "trimmed-ledger"
+SEED, VERDICT = declarations.REASONS["seeds"], declarations.REASONS["judged"]
+
+
+@dataclass
+class Report:
+    """What was found: ``passed`` in words, ``refused`` as (reason, words), and what could not be
+    checked. ``chance``: that the trained cells find a single forged one."""
+
+    study: str
+    passed: list[str] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+    trained: list[str] = field(default_factory=list)
+    of: int = 0
+    number: int = 0
+
+    @property
+    def chance(self) -> float:
+        return len(self.trained) / self.of if self.of else 0.0
+
+
+@dataclass(frozen=True)
+class How:
+    """How much is trained again: ``cells`` of them (None: all), chosen by ``number``, on the text
+    in ``data`` where the bundle has none."""
+
+    cells: int | None = 1
+    number: int = 0
+    data: Path | None = None
+
+
+def verify(place: Path, how: How, tell: Tell, agree: Agree) -> Report:
+    """Check the bundle at ``place``, an archive or a folder. Problem for what is no bundle."""
+    if not place.exists():
+        raise Problem(f"{place}: no such file or folder", file=place)
+    packed = place.is_file()
+    if packed and not bundle.is_packed(place):
+        raise Problem(f"{place} is no archive of q1lab and no folder of a study", file=place)
+    with contextlib.ExitStack() as opened:
+        if packed:
+            found = opened.enter_context(bundle.unpacked(place, faults=True))
+        else:
+            found = bundle.read(place, str(place), faults=True)
+        if not found.whole:
+            raise Problem(
+                f"{place} has no list of its files: it is not a bundle", FAILED, file=place
+            )
+        report = Report(found.study.id, number=how.number)
+        _files(found, report)
+        lines, links = _journal(found, report)
+        if not packed and lines:
+            _commits(place, found, links, report)
+        if report.refused:  # nothing of it would be worth training
+            return report
+        study = _as_declared(found.study, lines)
+        with _opened_alone(found, study) as (home, store):
+            _verdict(found, study, lines, store, report)
+            if how.cells != 0 and not report.refused:
+                where = None if packed else place
+                _train(Retraining(found, study, home, where, how.data), how, report, tell, agree)
+        return report
+
+
+# ── files and journal
+
+
+def _files(found: Bundle, report: Report) -> None:
+    """Files that are not those of the list, named by what they are; the plan is compared with the
+    journal besides."""
+    for name, words in found.wrong.items():
+        if name.startswith("source/"):
+            reason = SOURCE
+        elif name.startswith("data/"):
+            reason = DATA
+        elif name.endswith("events.jsonl"):
+            reason = SEED if "missing" in words else LOSS
+        elif name == "journal.jsonl":
+            reason = TRIMMED
+        elif name == "study.json":
+            continue
+        else:
+            reason = DAMAGED
+        report.refused.append((reason, words))
+    for arm in ARMS if found.study.trainer.has_model_files else ():
+        mine = found.study.arms[arm]
+        file = found.files.get(mine.source)
+        if file is None or mine.sha256 not in bundle.hashes_of(file):
+            report.refused.append((SOURCE, f"{mine.source} is not the file that the plan names"))
+    for name, file in found.files.items():
+        if name.endswith("events.jsonl") and (behind := events.whole_run(file)[1]):
+            words = f"{name}: {plural(behind, 'event')} behind the one that ends the run"
+            report.refused.append((DAMAGED, words))
+    if not report.refused:
+        report.passed.append(f"all {plural(len(found.files), 'file')} are what the list says")
+
+
+def _journal(found: Bundle, report: Report) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """The declarations in the journal, the study's own last, and the links of its lines; what of
+    the plan is otherwise is refused."""
+    changed = "study.json" in found.wrong
+    file = found.files.get("journal.jsonl")
+    if file is None:
+        report.unchecked.append(
+            "it has no journal: what was declared, and asked before, is unknown"
+        )
+        if changed:
+            report.refused.append((DAMAGED, found.wrong["study.json"]))
+        return [], []
+    try:
+        outlines = [json.loads(line) for line in read_bytes(file, bundle.LARGEST_LIST).splitlines()]
+        links = list(journal.follow(outlines))
+        lines = [one["declares"] for one in outlines if one.get("act") == "begin"]
+        mine = [one for one in lines if one["study"] == declarations.name_of(found.study)]
+        for one in lines:
+            declarations.asked_before(one, [])  # reads all that is needed of it
+    except (OSError, *bundle.UNSOUND, RecursionError):
+        report.refused.append((TRIMMED, "the journal is damaged"))
+        return [], []
+    if not mine or outlines[-1].get("declares") is not mine[-1]:
+        report.refused.append((TRIMMED, "the journal does not end with what the study declared"))
+        return [], []
+    broken = [number for number, one in enumerate(outlines, 1) if "prev" in one]
+    for number in broken:
+        report.unchecked.append(f"line {number} of the journal doesn't follow from the one before")
+    if "journal.jsonl" in found.wrong:  # what it declares is nobody's word
+        return [], []
+    otherwise = declarations.differences(mine[-1], found.study)
+    for key in otherwise:
+        words = f"{WHAT[key]}: not what the journal declares"
+        report.refused.append((declarations.REASONS[key], words))
+    if changed and not otherwise:
+        report.refused.append((DAMAGED, found.wrong["study.json"]))
+    if silent := sum("sha" in one for one in outlines):  # as q1lab wrote them once
+        words = f"{plural(silent, 'line')} of the journal that show nothing"
+        report.unchecked.append(f"whether the question was asked before: in {words}")
+    report.passed.append(
+        f"the plan is what line {len(outlines)} of the journal declares; up to there it is "
+        f"{links[-1][:16]}…"
+    )
+    return lines, links
+
+
+WHAT = {
+    "seeds": "the plan's seeds",
+    "source": "the plan's source",
+    "data": "the plan's text",
+    "budget": "the plan's budget (hyperparameters, device, number format, threads)",
+    "judged": "the plan's way to judge",
+}
+
+
+def _commits(folder: Path, found: Bundle, links: Sequence[str], report: Report) -> None:
+    """What commits in the folder's repository say of the study: each names the journal's link as it
+    was then, and may hold the bundle as it was."""
+    words = questions.trailer(found.study.id, "")
+    try:
+        with ForeignCommits.around(folder) as commits:
+            if commits is None:
+                return
+            said = [
+                (name, line.removeprefix(words).strip())
+                for name, message in commits.saying(words)
+                for line in message.splitlines()
+                if line.startswith(words)
+            ]
+            for name, link in said:
+                before = len(report.refused)
+                _compare_with(commits, name, found, report)
+                if link not in links and len(report.refused) == before:
+                    other = f"commit {name[:12]} names another journal ({link[:16]}…)"
+                    report.refused.append((TRIMMED, other))
+    except Problem as problem:
+        report.unchecked.append(f"what the commits here have: {problem}")
+        return
+    if not said:
+        report.passed.append("no commit here names its journal")
+    elif not report.refused:
+        report.passed.append(f"commits here that name a link of this journal: {len(said)}")
+
+
+def _compare_with(commits: ForeignCommits, commit: str, found: Bundle, report: Report) -> None:
+    """Refuse what a commit has otherwise: the plan but for seeds that came later, and results."""
+    plan = commits.content_at(commit, "study.json")
+    if plan is None:
+        return
+    try:
+        then = studies.from_dict(json.loads(plan))
+    except (Problem, *bundle.UNSOUND):
+        return
+    for key in declarations.differences(declarations.declaration(then), found.study):
+        first = found.study.design.batches[: len(then.design.batches)]
+        if key == "seeds" and first == then.design.batches:
+            continue
+        words = f"{WHAT[key]}: not what commit {commit[:12]} has"
+        report.refused.append((declarations.REASONS[key], words))
+    for run in then.runs:
+        name = f"runs/{run.name}/events.jsonl"
+        told = commits.content_at(commit, name)
+        now = found.files.get(name)
+        if told is None or now is None:
+            continue
+        if bundle.with_git_ends(told) != bundle.with_git_ends(read_bytes(now)):
+            words = f"{name}: not what commit {commit[:12]} has"
+            report.refused.append((LOSS, words))
+
+
+def _as_declared(study: Study, lines: Sequence[Mapping[str, Any]]) -> Study:
+    """The study with the share of its series, which a kept folder leaves out."""
+    share = lines[-1]["series"] if lines else None
+    if share is None or study.origin.series is not None:
+        return study
+    return study.with_origin(series=Series("declared", OVER, ("", ""), 0, float(share[1])))
+
+
+# ── the verdict
+
+
+@contextlib.contextmanager
+def _opened_alone(found: Bundle, study: Study) -> Iterator[tuple[Path, Store]]:
+    """For a block, a home that holds this study alone."""
+    here = os.environ.get("Q1LAB_HOME")
+    with tempfile.TemporaryDirectory(prefix=".take-in-", dir=paths.ensure_home()) as name:
+        home = Path(name)
+        copies: dict[str, bundle.Content] = {}
+        for inside, file in found.files.items():
+            copies[inside] = home / "in" / inside
+            (home / "in" / inside).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, home / "in" / inside)
+        os.environ["Q1LAB_HOME"] = name
+        try:
+            bundle.adopt(study, copies, [study.id])
+            with Store() as store:
+                ingest_events.take_in(store, study)
+                yield home, store
+        finally:
+            if here is None:
+                del os.environ["Q1LAB_HOME"]
+            else:
+                os.environ["Q1LAB_HOME"] = here
+
+
+def _verdict(
+    found: Bundle,
+    study: Study,
+    lines: Sequence[Mapping[str, Any]],
+    store: Store,
+    report: Report,
+) -> None:
+    """The verdict, from the runs' numbers and what the journal lets the study spend."""
+    if "claim" not in found.about:
+        report.unchecked.append("it claims no verdict")
+        return
+    try:
+        said = claims.of_record(found.about["claim"])
+    except ValueError as error:
+        report.refused.append((VERDICT, f"its claim can't be read ({plain(str(error))[:100]})"))
+        return
+    before = declarations.asked_before(lines[-1], lines[:-1]) if lines else []
+    left = [name for name in before if name not in (said.before or {})]
+    if left:
+        report.refused.append(
+            (
+                TRIMMED,
+                f"{plural(len(left), 'earlier asking')} of the question "
+                "in the journal, and not in the claim",
+            )
+        )
+        return
+    lost = [run.name for run in study.runs if f"runs/{run.name}/events.jsonl" not in found.files]
+    now = claims.judged(study, store.runs(study.id), said)
+    if now.agrees(said):
+        asked = f", asked {plural(len(before), 'time')} before" if before else ""
+        report.passed.append(f"the verdict, worked out anew: {_in_words(now)}{asked}")
+    elif lost and not study.design.is_sequential:
+        report.refused.append((SEED, f"{', '.join(lost)}: declared, and not there"))
+    else:
+        words = f"it claims {_in_words(said)}; its runs say {_in_words(now)}"
+        report.refused.append((VERDICT, words))
+
+
+def _in_words(one: Claim) -> str:
+    if one.mean is None:
+        return one.verdict
+    low, high = one.ends or (math.nan, math.nan)
+    return f"{one.verdict}, {one.mean:+.5f} ({low:+.5f} to {high:+.5f}), {plural(one.n, 'pair')}"
+
+
+# ── runs, trained again
+
+
+def _train(again: Retraining, how: How, report: Report, tell: Tell, agree: Agree) -> None:
+    """Train some of the runs again, and compare."""
+    theirs = again.recorded()
+    report.of = len(theirs)
+    if why := again.why_not():
+        report.unchecked.append(why)
+        return
+    key = sha256_json(again.found.about)
+    runs = chosen(list(theirs), key, how.number)[: how.cells]
+    if (commands := again.commands(runs)) and not agree(commands):
+        report.unchecked.append("its command was not run")
+        return
+    for run in runs:
+        long = theirs[run].seconds
+        tell(f"trains {run.name} again" + (f": it took {long:.0f} s" if long else ""))
+        mine = again.train(run)
+        if mine.state not in ENDED:
+            why = mine.message or "its trainer ended without a word"
+            report.unchecked.append(f"{run.name} could not be trained again: {why}")
+            return
+        reason, words = again.compared(run, mine, theirs[run])
+        if reason and (doubt := again.study.trainer.doubt_of_repeating):
+            words += f"; {doubt}"
+            report.unchecked.append(f"{run.name}: {words}")
+            return
+        report.trained.append(run.name)
+        if reason:
+            report.refused.append((reason, f"{run.name}: {words}"))
+            return
+        report.passed.append(f"{run.name}, trained again: {words}")

@@ -1,0 +1,115 @@
+"""What a bundle claims of its study: the verdict with its numbers, and what the ledger let it
+spend. Whoever has the runs can work it out anew."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from q1lab.ground import json_records
+from q1lab.ground.json_records import at_most, text, whole
+from q1lab.index.store import Row, Store
+from q1lab.record import declarations, ledger, questions
+from q1lab.record.ledger import Asked
+from q1lab.statistics.intervals import MIN_FOR_VERDICT
+from q1lab.study.bundle import Evidence
+from q1lab.study.studies import Study
+from q1lab.verdict import comparison_cache
+from q1lab.verdict.comparison import Comparison, build, start_of
+
+Name = Annotated[str, text(100)]
+AS_GOOD_AS_EQUAL = 1e-9
+"""Relative: versions of SciPy may differ in the last digits."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """``before``: the studies of the same question that were begun earlier, by their declared
+    names, each with how many looks it came to; 0 where both were declared together, and share."""
+
+    verdict: Name
+    headline: Name
+    n: Annotated[int, whole()]
+    alpha: float
+    mean: float | None = None
+    ends: tuple[float, ...] | None = None
+    reason: Name | None = None
+    before: Annotated[dict[Name, Annotated[int, whole()]], at_most(10_000)] | None = None
+    picked: bool = False
+    """Whether the seeds were picked among those at which results could be known."""
+
+    def agrees(self, other: Claim) -> bool:
+        """Whether both say the same of the runs."""
+        mine, theirs = ((one.verdict, one.headline, one.n, one.reason) for one in (self, other))
+        return mine == theirs and all(
+            a is b
+            or (a is not None and b is not None and math.isclose(a, b, rel_tol=AS_GOOD_AS_EQUAL))
+            for a, b in zip(self._numbers(), other._numbers(), strict=True)
+        )
+
+    def _numbers(self) -> tuple[float | None, ...]:
+        return (self.alpha, self.mean, *(self.ends or (None, None)))
+
+
+def evidence(store: Store, study: Study) -> Evidence:
+    """What a stranger checks a study's bundle by; nothing for runs that were trained elsewhere, and
+    while a gate keeps them blind."""
+    if not study.origin.is_ours or study.design.is_blind:
+        return Evidence()
+    made = comparison_cache.compare(store, study)
+    asked = ledger.asked_of(store, study)
+    begun = {one.study.id: one.study for one in questions.begun(store)[0].values()}
+    ids = [one.study for one in asked.askings]
+    before = {}
+    for one in asked.askings[: ids.index(study.id)] if study.id in ids else ():
+        if (other := begun.get(one.study)) is not None:
+            together = ledger.declared_together(other, study)
+            before[declarations.name_of(other)] = 0 if together else len(one.looks)
+    claim = _of(made, before, picked=asked.chosen)
+    chain = questions.chain(store, study)
+    lines = "".join(f"{json.dumps(line, sort_keys=True)}\n" for line in chain)
+    starts = [start_of(study, row) for row in store.runs(study.id)]
+    trained = {
+        key: sorted({str(start[key]) for start in starts if key in start})
+        for key in ("torch", "processor", "threads")
+    }
+    about = {
+        "claim": json_records.dump(claim),
+        "data": study.data.sha256,
+        "trained_with": trained,
+    }
+    return Evidence(about, lines.encode(), questions.link_of(chain))
+
+
+def judged(study: Study, rows: Sequence[Row], claim: Claim) -> Claim:
+    """The claim that these runs bear out, given ``before`` and ``picked`` of the one that is made.
+    A smaller α than the ledger allows is nobody's gain, so it may stand."""
+    many = itertools.accumulate(map(len, study.design.batches))
+    again = sum(n >= MIN_FOR_VERDICT for n in many) > 1 or any((claim.before or {}).values())
+    alpha = study.design.level or ledger.spends(study, later=again)
+    question = Asked((), min(alpha, claim.alpha), again, (), claim.picked)
+    return _of(build(study, list(rows), question), claim.before or {}, picked=claim.picked)
+
+
+def _of(made: Comparison, before: Mapping[str, int], *, picked: bool) -> Claim:
+    ends = made.analysis.ends
+    return Claim(
+        made.analysis.verdict,
+        made.analysis.headline,
+        made.analysis.n,
+        made.analysis.alpha,
+        made.analysis.mean,
+        None if ends is None else (ends.low, ends.high),
+        made.analysis.reason,
+        dict(before) or None,
+        picked,
+    )
+
+
+def of_record(found: Any) -> Claim:
+    """The claim in a bundle's list. ValueError for what is none."""
+    return json_records.load(Claim, found, "claim")

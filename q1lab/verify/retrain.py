@@ -1,0 +1,297 @@
+"""Train runs of somebody else's study again, and say how they agree with the record.
+
+Where processor, PyTorch, threads and the trainer's code are the same, every number must be equal to
+the last bit; elsewhere the first losses and the first evaluation must nearly be.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import subprocess
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import plain, read_bytes, sha256_json, write_atomic
+from q1lab.index import ingest_events
+from q1lab.record import declarations
+from q1lab.runner import child_processes
+from q1lab.study import corpora, events, kept_folder, studies
+from q1lab.study.bundle import Bundle
+from q1lab.study.identity import FIRST_LOSSES
+from q1lab.study.metric import Metric
+from q1lab.study.run_states import ENDED, State
+from q1lab.study.studies import Run, Study
+
+LOSS = "edited-loss"
+SOURCE, DATA, BUDGET = (declarations.REASONS[key] for key in ("source", "data", "budget"))
+
+NEARLY = 1e-3
+"""Relative: how far the same run's losses may lie apart on another processor or with another
+PyTorch, up to its first evaluation: four times the largest distance that was measured, and a fifth
+of what lies between two seeds (docs/verify.md)."""
+
+A_DAY = 86_400.0
+CONDITIONS = ("torch", "processor", "threads", "device", "dtype")
+"""What must be equal, beside the trainer's code, for a run to repeat to the last bit."""
+
+Tell = Callable[[str], None]
+Agree = Callable[[str], bool]
+"""Shows somebody else's commands to a person, and says whether they may run."""
+
+Verdict = tuple[str, str]
+"""(reason, words): no reason where a run agrees with its record."""
+
+
+def chosen(runs: Sequence[Run], key: str, number: int) -> list[Run]:
+    """The runs in the order in which they are trained again: neither who made the bundle (``key``
+    is its list's hash) nor who gives the number can choose it alone."""
+    return sorted(runs, key=lambda run: sha256_json([key, number, run.name]))
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a run's events say, the last word on each iter, as the index takes them in."""
+
+    start: Mapping[str, Any]
+    losses: Mapping[int, float | None]
+    rates: Mapping[int, float | None]
+    evals: Mapping[int, float | None]
+    finals: Mapping[int, float | None]
+    """The exact evaluation at the end, by its iter."""
+    tokens: frozenset[int]
+    state: str
+    final: float | None
+    message: str
+    seconds: float
+    whole: bool
+    """Whether one attempt made it all: then every number in it repeats."""
+
+
+def record_of(file: Path, metric: Metric) -> Record:
+    """What a run's file of events says."""
+    found, _ = events.whole_run(file)
+    row = ingest_events.fold(ingest_events.FIRST, found)
+    numbers: dict[str, dict[int, float | None]] = defaultdict(dict)
+    for name, at, value in ingest_events.metrics_of(found, metric):
+        numbers[name][at] = value
+    starts = [one for one in found if one["type"] == "start"]
+    evals = (one.get("tokens") for one in found if one["type"] == "eval")
+    return Record(
+        starts[-1] if starts else {},
+        numbers[events.TRAIN_LOSS],
+        numbers["lr"],
+        numbers[metric.key()],
+        numbers[metric.key("final")],
+        frozenset(tokens for tokens in evals if tokens is not None),
+        row["state"],
+        row["val_loss"],
+        row["message"] or "",
+        row["seconds"],
+        len(starts) == 1,
+    )
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """Runs of the bundle ``found``, trained again in the ``home`` that holds its ``study`` alone.
+    ``folder`` is where it lies plain (None for an archive), ``data`` the text where it has none."""
+
+    found: Bundle
+    study: Study
+    home: Path
+    folder: Path | None
+    data: Path | None
+
+    def recorded(self) -> dict[Run, Record]:
+        """What the bundle says of the runs that ended."""
+        there = {
+            run: record_of(file, self.study.metric)
+            for run in self.study.runs
+            if (file := self.found.files.get(f"runs/{run.name}/events.jsonl")) is not None
+        }
+        return {run: record for run, record in there.items() if record.state in ENDED}
+
+    def why_not(self) -> str:
+        """Why nothing can be trained again here; empty where it can. Puts the text in its place."""
+        data, trainer = self.study.data, self.study.trainer
+        if why := trainer.why_not_again():
+            return why
+        if trainer.starts_in and self.start is None:
+            return f"its command starts in {plain(trainer.starts_in)[:200]}, outside its repository"
+        if not trainer.has_model_files:
+            return ""
+        if self.data is not None:
+            text = read_bytes(self.data, corpora.LARGEST)
+            write_atomic(self.home / "data" / f"{data.sha256}.txt", text)
+        if corpora.kept(data.sha256) is None and not self._finds_text():
+            return (
+                f"its text {data.name} (SHA-256 {data.sha256[:12]}…) is not here: give it with "
+                "--data"
+            )
+        return ""
+
+    @property
+    def start(self) -> Path | None:
+        """Where the study's command starts: a folder of the repository that keeps the study, or
+        where one stands with an archive, which holds none of its files. None for a folder
+        elsewhere, and for a trainer that starts in no folder of the learner's."""
+        if not self.study.trainer.starts_in:
+            return None
+        if self.folder is None:
+            return Path.cwd()
+        here = self.folder.resolve()
+        root = here.parent.parent if here.parent.name == kept_folder.FOLDER else here
+        start = (root / self.study.trainer.starts_in).resolve()
+        return start if start.is_relative_to(root) else None
+
+    def commands(self, runs: Sequence[Run]) -> str:
+        """What a person is shown before somebody else's command runs."""
+        return self.study.commands(runs, self.start)
+
+    def _finds_text(self) -> bool:
+        """Whether the text is in this machine's home, beside the folder, or among those that
+        anybody can have; it is put into the home that is thrown away."""
+        data = self.study.data
+        own = self.home.parent / "data" / f"{data.sha256}.txt"
+        try:
+            if own.is_file():
+                corpora.keep(data.name, read_bytes(own, corpora.LARGEST), 1)
+            elif self.folder is not None:
+                corpora.prepare(kept_folder.data_of(kept_folder.load(self.folder), ""), 1)
+            elif data.name in corpora.BUILT_IN:
+                corpora.prepare(data.name, 1)
+        except (Problem, OSError):
+            return False
+        return corpora.kept(data.sha256) is not None
+
+    def train(self, run: Run, iters: int | None = None) -> Record:
+        """One run, trained in a folder of its own; ``iters``: only its first ones."""
+        study = self.study
+        name = f"again-{run.name}-{iters or 'whole'}"
+        folder = paths.StudyPaths(paths.study_dir(name))
+        data = replace(study.data, file=f"data/{study.data.sha256}.txt")
+        trainer = replace(study.trainer, engine=None)
+        if iters is not None:
+            trainer = trainer.for_iters(iters)
+        if self.start is not None:
+            trainer = trainer.started_in(self.start)
+        again = replace(study, id=name, data=data, trainer=trainer, design=study.design.whole())
+        shutil.copytree(study.files.source, folder.source)
+        studies.save(again)
+        command = [*study.trainer.program(), str(folder.root)]
+        with child_processes.asked(
+            [*command, "--only", run.name, "--alone"],
+            seconds=A_DAY,
+            env=child_processes.for_a_stranger(study.trainer.threads),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as child:
+            child.wait()
+        return record_of(folder.run(run.name).events, self.study.metric)
+
+    def compared(self, run: Run, mine: Record, theirs: Record) -> Verdict:
+        """How a run that was trained again agrees with the record."""
+        if not self.study.trainer.has_model_files:
+            return _of_its_evaluations(mine, theirs, self.study.trainer.repeats_within)
+        exact = _same_place(self.study, mine, theirs)
+        within = 0.0 if exact else NEARLY
+        if mine.tokens != theirs.tokens:
+            return DATA, "its text has another length"
+        if mine.start.get("n_params") != theirs.start.get("n_params"):
+            return SOURCE, "its model has another number of parameters"
+        if _far(mine.losses.get(1), theirs.losses.get(1)) > within:
+            return self._other_arm(run, within)
+        ends = [max(one.losses, default=0) for one in (mine, theirs)]
+        if ends[0] != ends[1] or _apart(mine.rates, theirs.rates) > 1e-9:
+            return BUDGET, "its iters and learning rates are not those of the plan"
+        first = {at: loss for at, loss in theirs.losses.items() if at <= FIRST_LOSSES}
+        if _apart({at: mine.losses.get(at) for at in first}, first) > within:
+            return BUDGET, "it starts the same, and its first updates are others"
+        if exact:
+            return _to_the_last_bit(mine, theirs)
+        at = min(theirs.evals, default=0)
+        if _far(mine.evals.get(at), theirs.evals.get(at)) > NEARLY:
+            return LOSS, _unlike(mine, theirs)
+        return "", (
+            f"equal up to its first evaluation at iter {at}, to {NEARLY:g}; the end is not "
+            f"compared, since {_other(mine, theirs)}"
+        )
+
+    def _other_arm(self, run: Run, within: float) -> Verdict:
+        """Of a run whose first loss is another: whether the other arm's is, too. A text is that of
+        both arms, a model file that of one."""
+        for other, record in self.recorded().items():
+            if other.seed != run.seed or other.arm == run.arm:
+                continue
+            now = self.train(other, FIRST_LOSSES).losses.get(1)
+            if _far(now, record.losses.get(1)) > within:
+                return DATA, "its first loss is another, in both arms"
+        return SOURCE, "its first loss is another, in this arm alone"
+
+
+def _of_its_evaluations(mine: Record, theirs: Record, within: float) -> Verdict:
+    pairs = ((mine.evals, theirs.evals), (mine.finals, theirs.finals))
+    apart = max(_far(mine.final, theirs.final), *(_apart(one, other) for one, other in pairs))
+    if apart <= within:
+        return "", "equal to 1e-4, as it repeats" if within else "equal to the last bit"
+    at = min([*mine.evals, *theirs.evals], default=0)
+    began = _far(mine.evals.get(at), theirs.evals.get(at)) <= within
+    return (LOSS if began else SOURCE), _unlike(mine, theirs)
+
+
+def _to_the_last_bit(mine: Record, theirs: Record) -> Verdict:
+    ends = [(one.evals, one.finals, one.final, one.state) for one in (mine, theirs)]
+    same = ends[0] == ends[1]
+    # (a run that was interrupted means its losses over other iters)
+    if same and (not theirs.whole or mine.losses == theirs.losses):
+        return "", "equal to the last bit"
+    return LOSS, _unlike(mine, theirs)
+
+
+def _same_place(study: Study, mine: Record, theirs: Record) -> bool:
+    """Whether a run must repeat to the last bit."""
+    here = all(
+        mine.start.get(key) and mine.start.get(key) == theirs.start.get(key) for key in CONDITIONS
+    )
+    versions = {study.trainer.versions.get("trainer"), *study.trainer.later_versions}
+    return here and versions == {study.trainer.code_version()}
+
+
+def _other(mine: Record, theirs: Record) -> str:
+    """What is otherwise here than where a run was trained."""
+    for key in CONDITIONS:
+        was, now = (one.start.get(key) or "not known" for one in (theirs, mine))
+        if was != now or now == "not known":
+            return f"{key} was {plain(str(was))[:80]}, and is {now}"
+    return "the trainer's code is of another version"
+
+
+def _far(one: float | None, other: float | None) -> float:
+    """How far two numbers lie apart, relative; infinite where one is missing."""
+    if one is None or other is None:
+        return 0.0 if one is other else math.inf
+    return 0.0 if one == other else abs(one - other) / max(abs(one), abs(other))
+
+
+def _apart(mine: Mapping[int, float | None], theirs: Mapping[int, float | None]) -> float:
+    """How far the numbers of both lie apart at most."""
+    return max((_far(mine.get(at), theirs.get(at)) for at in {*mine, *theirs}), default=0.0)
+
+
+def _unlike(mine: Record, theirs: Record) -> str:
+    def ended(one: Record) -> str:
+        return (
+            f"{one.final:.6f}"
+            if one.state == State.FINISHED and one.final is not None
+            else one.state
+        )
+
+    same = mine.final == theirs.final and mine.state == theirs.state
+    where = "its curve is another" if same else f"it ends at {ended(mine)}, not {ended(theirs)}"
+    return f"trained again, {where}"

@@ -1,0 +1,458 @@
+"""What happened, by what it left behind: steps that tick themselves.
+
+A step of the week is done when its condition holds (`done_when`): the file is there, its checks are
+green, the study's runs have ended, a document was written, the post is published. So
+app, commands and documents can't contradict what happened. A step is unticked by hand, and stays so
+until something new happens. Where a mark disappears (a study that was deleted, a file that changed
+after its checks), nothing is claimed any more, and one line says why, wherever the step is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from q1lab.ground import command_table, paths
+from q1lab.ground.files import sha256_file
+from q1lab.index import learner_tables, stored_results
+from q1lab.index.store import Row, Store
+from q1lab.week import progress
+from q1lab.week.lists import artifacts, papers, posts
+from q1lab.week.progress import Progress, Record
+from q1lab.week.syllabus import Step, Week
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What an act left behind: ``words`` say it, ``since`` when it first was so (ISO)."""
+
+    words: str
+    since: str
+
+
+FileStamp = tuple[int, int] | None
+"""When a file was changed last (nanoseconds), and its size in bytes; None for no file."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """``marks`` by step id; ``lost`` says of steps whose mark has disappeared why."""
+
+    marks: Mapping[str, Mark]
+    lost: Mapping[str, str]
+    titles: Mapping[str, str]
+    facts: Facts
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """The losses as sentences of their own."""
+        return tuple(f"“{self.titles[step]}” is {why}" for step, why in self.lost.items())
+
+
+# ── what acts leave behind
+
+
+def note_check(store: Store, week: str, file: Path, variant: str) -> None:
+    """Note that all checks of a file of the learner's passed, as ``variant``."""
+    if file.resolve().is_relative_to(paths.models_dir().resolve()):
+        return
+    try:
+        sha = sha256_file(file)
+    except OSError:
+        return
+    path = str(file.absolute())
+    passed = [row for row in learner_tables.evidence(store, week) if row["act"] == "check"]
+    if (path, variant, sha) not in [(row["file"], row["variant"], row["sha"]) for row in passed]:
+        store.add("check", week=week, file=path, variant=variant, sha256=sha)
+
+
+def note_merge(store: Store, week: str, file: Path, into: Path, commit: str | None) -> None:
+    """Note that ``file`` was merged into the learner's model ``into``."""
+    store.add("merge", week=week, file=str(file), into=str(into), commit=commit)
+
+
+def note_written(store: Store, week: str, act: str, path: Path, commit: str | None) -> None:
+    """Note that the document of an act (``retro``) was written just now; without a new commit the
+    old one stays noted."""
+    store.add(act, week=week, path=str(path), commit=commit)
+
+
+def note_looked(store: Store, week: str, act: str, what: str, variant: str = "") -> None:
+    """Note that something was shown to a person: ``act`` is the command (``compare``), ``what`` the
+    study or file, and ``variant`` whose it is."""
+    store.add("look", week=week, command=act, what=what, variant=variant)
+
+
+def show_reference(store: Store, week: str, variant: str) -> None:
+    """Note that the learner asked to see q1lab's own implementation."""
+    store.add("reference", week=week, variant=variant)
+
+
+def may_show_reference(store: Store, week: str, variant: str) -> bool:
+    """Whether q1lab's own implementation of ``variant`` gives nothing away any more: a file of the
+    learner's has passed its checks, or they asked for it (also as the last hint)."""
+    rows = learner_tables.evidence(store, week)
+    if any(variant in row["variant"].split("+") for row in rows if row["act"] in _SHOWS_REFERENCE):
+        return True
+    return LAST_HINT in learner_tables.used_hints(store, week, variant)
+
+
+def is_reference(origin: str) -> bool:
+    """Whether a model file is one that q1lab ships, by what was typed for it: a name, no path. The
+    baseline gives nothing away."""
+    return origin != "baseline" and "/" not in origin and not origin.endswith(".py")
+
+
+_SHOWS_REFERENCE = ("check", "reference")
+LAST_HINT = 4
+"""The stage of the hints that shows the reference."""
+
+
+# ── from acts to steps
+
+
+def read(store: Store, week: Week) -> Progress:
+    """Everything that the learner did in the week, ticked by hand or by what happened."""
+    done = progress.read(store, week.label)
+    return merge(done, look(store, week, done))
+
+
+def merge(done: Progress, seen: Evidence) -> Progress:
+    """``done`` with the steps ticked that ``seen`` has a mark for, but those that were unticked by
+    hand since."""
+    records = dict(done.records)
+    for step_id, why in seen.lost.items():
+        records[step_id] = replace(records.get(step_id, Record()), lost=why)
+    for step_id, mark in seen.marks.items():
+        record = records.get(step_id, Record())
+        if not record.done and record.changed < mark.since:
+            records[step_id] = replace(record, done=True, done_at=mark.since)
+    return replace(done, records=MappingProxyType(records))
+
+
+def look(
+    store: Store, week: Week, done: Progress | None = None, before: Evidence | None = None
+) -> Evidence:
+    """The marks that are there now. What was there at an earlier look and is not any more is told,
+    until the learner ticks the step by hand or its act is done again. The facts of the look
+    ``before`` are not read again while they hold."""
+    done = done or progress.read(store, week.label)
+    week = progress.narrowed(week, done)
+    facts = before.facts if before and before.facts.hold(store, week) else Facts(store, week)
+    steps = list(week.steps())
+    marks = facts.marks(steps, done)
+    kept: dict[str, Any] = store.setting(f"evidence:{week.label}", {})
+    now = {
+        step: {"words": mark.words, "since": mark.since, "variant": facts.variant}
+        for step, mark in marks.items()
+    }
+    there = {step.id: step.title for step in steps}
+    lost = {
+        step: f"not ticked any more: {facts.why.get(step) or _missing(found['words'])}"
+        for step, found in kept.items()
+        if step in there
+        and step not in now
+        and not done.of(step).done
+        and found.get("variant", facts.variant) == facts.variant
+    }
+    if {**kept, **now} != kept:
+        store.set_setting(f"evidence:{week.label}", {**kept, **now})
+    return Evidence(
+        MappingProxyType(marks),
+        MappingProxyType(lost),
+        MappingProxyType(there),
+        facts,
+    )
+
+
+def _missing(words: str) -> str:
+    return f"{words} can't be found now"
+
+
+class Facts:
+    """What acts left behind, each thing read once, and the marks that follow from it. They hold
+    until the database changes by more than a tick, an answer or minutes, or a file changes."""
+
+    def __init__(self, store: Store, week: Week) -> None:
+        self.store, self.week = store, week
+        self.stamp = store.stamp().beside_progress
+        row = learner_tables.modification(store, week.label)
+        self.variant = str(row["variant"]) if row else None
+        self.file = Path(row["file"]) if row and row["file"] else None
+        self.own_names = learner_tables.own_names(row)
+        self.post = posts.of_week(store, week.label)
+        self._rows = learner_tables.evidence(store, week.label)
+        self.files: dict[Path, FileStamp] = {}
+        """The files that were looked at, as they were then."""
+        self.why: dict[str, str] = {}
+        """Why a step has no mark, where more can be said than that it can't be found."""
+        self._why = ""
+        self._marks: dict[str, Mark | None] = {}
+        """By step, what was worked out."""
+
+    def hold(self, store: Store, week: Week) -> bool:
+        """Whether a look would find the same."""
+        same = self.store is store and self.week is week
+        return same and self.stamp == store.stamp().beside_progress and not self.changed_files
+
+    @property
+    def changed_files(self) -> bool:
+        """Whether a file that was looked at is another one now."""
+        return any(_stamp(path) != stamp for path, stamp in self.files.items())
+
+    def rows(self, act: str) -> Iterator[Row]:
+        """What an act left behind, newest first; rows whose file is gone left out."""
+        for row in self._rows:
+            if row["act"] == act and (row["file"] is None or self._is_there(Path(row["file"]))):
+                yield row
+
+    @cached_property
+    def ended(self) -> list[Row]:
+        """The studies whose runs have all ended."""
+        return stored_results.ended(self.store)
+
+    @cached_property
+    def prediction(self) -> Mapping[str, Any] | None:
+        """The prediction for what was chosen, made in the app or with ``q1lab predict``."""
+        from q1lab.week.lists import predictions
+
+        return predictions.newest(self.store, self.variant or "", self.week.label)
+
+    def _is_there(self, path: Path) -> bool:
+        if path not in self.files:
+            self.files[path] = _stamp(path)
+        return self.files[path] is not None
+
+    def marks(self, steps: Sequence[Step], done: Progress) -> dict[str, Mark]:
+        """What shows that the steps' conditions hold, by step. A mark is worked out once, but that
+        of the modification's document: whether it is new enough depends on when the steps before it
+        were done."""
+        for number, step in enumerate(steps):
+            if not step.done_when:
+                continue
+            self._why = ""
+            if step.done_when in (WRITTEN, COMMITTED):
+                self._marks[step.id] = self._modification(step, steps[:number], done)
+            elif step.id not in self._marks:
+                holds = CONDITIONS.get(step.done_when, Facts._document)
+                self._marks[step.id] = holds(self, step)
+            else:
+                continue
+            self.why[step.id] = "" if self._marks[step.id] else self._why
+        return {step: mark for step, mark in self._marks.items() if mark is not None}
+
+    def _trained(self, study: str, its_variant: str, names: frozenset[str]) -> bool:
+        """Whether a study trained what is chosen, under one of these names."""
+        from q1lab.week import chosen_variant
+
+        mine = its_variant.removesuffix("*")
+        return chosen_variant.trained(study, mine, names, self.variant or mine)
+
+    def _predicted(self, _: Step) -> Mark | None:
+        found = self.prediction
+        return Mark("the prediction", str(found["created"])) if found else None
+
+    def _new(self, _: Step) -> Mark | None:
+        if self.file is None or not self._is_there(self.file):
+            return None
+        row = learner_tables.modification(self.store, self.week.label)
+        return Mark(f"the file {self.file.name}", str(row["chosen"]) if row else "")
+
+    def _check(self, step: Step) -> Mark | None:
+        action = step.doing
+        name = Path(str(action.options["file"])).name if action else ""
+        own = self.file is not None and name == f"{self.variant}.py"  # under whatever name it is
+        wanted = str(action.options.get("for", "")) if action else ""
+        for row in self.rows("check"):
+            path = Path(row["file"])
+            if path.name != name and not (own and path == self.file):
+                continue
+            if wanted not in ("", "baseline", *row["variant"].split("+")):
+                continue  # it passed as another modification, or as a model without one
+            if _sha(path) == row["sha"]:
+                self._why = ""
+                return Mark(f"the green checks of {path.name}", row["at"])
+            self._why = f"{path.name} has changed since its checks were green"
+        return None
+
+    def _run(self, step: Step) -> Mark | None:
+        action = step.doing
+        if self.variant is None and any(step.behavior.chooses for step in self.week.steps()):
+            return None  # trained to try q1lab, before there was a modification to train
+        names = self.own_names
+        if action is not None:
+            names |= {Path(str(action.options["variant"])).stem}
+        wanted = action.options.get("seeds", 3) if action else 3
+        seeds = len(wanted) if isinstance(wanted, tuple | list) else int(wanted)
+        for row in self.ended:
+            if row["planned"] >= seeds and self._trained(row["id"], row["variant"], names):
+                return Mark(f"the {row['runs']} runs of {row['id']}", str(row["ended"]))
+        return None
+
+    def _merge(self, _: Step) -> Mark | None:
+        for row in self.rows("merge"):
+            merged, into = Path(row["subject"]), Path(row["file"])
+            if merged == self.file or merged.stem == self.variant:
+                return Mark(f"the merge of {merged.name} into {into.name}", row["at"])
+        return None
+
+    def _modification(self, step: Step, before: Sequence[Step], done: Progress) -> Mark | None:
+        """Written since the newest of the answers that the steps before it asked for. Some may
+        still be open, but not all of those since the step that last had the document written. A
+        step that needs the prediction needs it in the document."""
+        mine = (one for one in self.rows("modification") if one["variant"] == (self.variant or ""))
+        row = next(mine, None)
+        if row is None:
+            return None
+        facts, found = json.loads(row["facts"]), Mark(Path(row["file"]).name, row["at"])
+        needed = next((one for one in before if one.id == step.needs), None)
+        if needed and not ((since := self._when(needed, done)) and since <= found.since):
+            self._why = f"{found.words} was written before “{needed.title}” was done"
+            return None
+        if step.done_when == COMMITTED and not facts["committed"]:
+            self._why = f"{found.words} is written and not committed"
+            return None
+        number = self.prediction["id"] if self.prediction else None
+        if needed and needed.done_when == PREDICTED and facts["prediction"] != number:
+            self._why = f"{found.words} was written without the prediction"
+            return None
+        asked = (s for s in before if s.into and s.into not in progress.ELSEWHERE)
+        answers = [s for s in asked if not s.optional and (s.behavior.form or s.done_when)]
+        written = [one for one in answers if self._when(one, done) is not None]
+        if any(str(self._when(one, done)) > found.since for one in written):
+            self._why = f"an answer is newer than {found.words}"
+            return None
+        fresh: list[Step] = []  # a step that asks for nothing new is done with the one before it
+        for one in reversed(before):
+            if fresh and one.done_when in (WRITTEN, COMMITTED):
+                break
+            fresh += [one] if one in answers else []
+        return found if any(one in written for one in fresh) or not fresh else None
+
+    def _when(self, step: Step, done: Progress) -> str | None:
+        """When a step was done, by hand or by its mark; None when it was not. A prediction has to
+        be there, whatever is ticked."""
+        record = done.of(step.id)
+        by_hand = record.done_at if record.done and step.done_when != PREDICTED else None
+        mark = self._marks.get(step.id)
+        return by_hand or (mark.since if mark else None)
+
+    def _document(self, step: Step) -> Mark | None:
+        """The document of an act, written or committed (`Act.done_when`)."""
+        (act,) = command_table.bringing(step.done_when)
+        row = next(self.rows(act.name), None)
+        if row is None:
+            return None
+        name = Path(row["file"]).name
+        if row["sha"] is None and step.done_when in act.done_when[1:]:
+            self._why = f"{name} is written and not committed"
+            return None
+        return Mark(name, row["at"])
+
+    def _draft(self, _: Step) -> Mark | None:
+        path = self.post["path"] if self.post else None
+        if self.post is None or not path or not self._is_there(Path(path)):
+            return None
+        return Mark(f"the draft {Path(path).name}", str(self.post["updated"]))
+
+    def _published(self, _: Step) -> Mark | None:
+        if self.post is None or not self.post["url"]:
+            return None
+        if not posts.is_out(self.post):
+            self._why = f"of the post's draft are {posts.empty_words(self.post['empty'])}"
+            return None
+        return Mark(f"the post at {self.post['url']}", str(self.post["published"]))
+
+    def _shared(self, _: Step) -> Mark | None:
+        shares = posts.counted(self.post)
+        if len(shares) < posts.ENOUGH_CHANNELS:
+            return None
+        times = sorted(str(item["shared"]) for item in shares)
+        return Mark(f"the post in {len(shares)} channels", times[posts.ENOUGH_CHANNELS - 1])
+
+    def _compared(self, _: Step) -> Mark | None:
+        ended = {row["id"] for row in self.ended}
+        for row in self.rows("compare"):
+            study = row["subject"]
+            if study in ended and self._trained(study, row["variant"], self.own_names):
+                return Mark(f"the comparison of {study}", row["at"])
+        return None
+
+    def _diff(self, step: Step) -> Mark | None:
+        action = step.doing
+        name = Path(action.argv()[-1]).name if action else ""
+        for row in self.rows("diff"):
+            path = Path(row["subject"])
+            if path.name == name or path == self.file:
+                return Mark(f"the diff of {path.name}", row["at"])
+        return None
+
+    def _seen(self, step: Step) -> Mark | None:
+        """What an act showed to a person; of the post, the draft that is there."""
+        action = step.doing
+        name = action.act.name if action is not None and action.act is not None else ""
+        draft = self.post["path"] if self.post and name.startswith("post ") else None
+        for row in self.rows(name):
+            shown = Path(row["subject"])
+            if draft is None or shown == Path(draft):
+                return Mark(f"`q1lab {name}` of {shown.name}", row["at"])
+        return None
+
+    def _paper(self, _: Step) -> Mark | None:
+        """The paper that the page names."""
+        one = self.week.chosen
+        for row in papers.papers(self.store):
+            mine = one is None or one.is_paper(row["title"], row["link"])
+            if mine and row["week"] == self.week.label and row["done"]:
+                return Mark(f"the paper “{row['title']}”", str(row["done"]))
+        return None
+
+    def _artifact(self, _: Step) -> Mark | None:
+        """The newest that was recorded in this week."""
+        for row in reversed(artifacts.every(self.store)):
+            if row["week"] == self.week.label:
+                return Mark(f"{row['kind']} {row['title']}", str(row["added"]))
+        return None
+
+
+PREDICTED = "prediction made"
+WRITTEN, COMMITTED = command_table.ACTS["modification"].done_when
+
+CONDITIONS: Mapping[str, Callable[[Facts, Step], Mark | None]] = {
+    PREDICTED: Facts._predicted,
+    "file made": Facts._new,
+    "checks passed": Facts._check,
+    "runs ended": Facts._run,
+    "comparison seen": Facts._compared,
+    "diff seen": Facts._diff,
+    "modification merged": Facts._merge,
+    "post drafted": Facts._draft,
+    "post published": Facts._published,
+    "post shared": Facts._shared,
+    "seen": Facts._seen,
+    "paper read": Facts._paper,
+    "artifact added": Facts._artifact,
+}
+"""What shows that the condition of a step holds (`Act.done_when`). The modification's document has
+a rule of its own (`Facts._modification`), those of other acts hold by `Facts._document`."""
+
+
+def _stamp(path: Path) -> FileStamp:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return (found.st_mtime_ns, found.st_size) if stat.S_ISREG(found.st_mode) else None
+
+
+def _sha(path: Path) -> str | None:
+    try:
+        return sha256_file(path)
+    except OSError:
+        return None

@@ -1,0 +1,1 @@
+"""The lists that the learner keeps: KPIs, papers, artifacts, posts, predictions."""

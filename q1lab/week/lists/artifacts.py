@@ -1,0 +1,61 @@
+"""Artifacts: what was shipped in the quarter, beyond the studies and posts that q1lab sees
+itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import expanded
+from q1lab.week.lists import entries
+
+if TYPE_CHECKING:
+    from q1lab.index.store import Store
+
+ARTIFACT_KINDS = ("repo", "notebook", "post", "study", "tool", "talk", "other")
+
+
+def add(
+    store: Store, kind: str, title: str, *, location: str | None = None, week: str | None = None
+) -> int:
+    """Add something shipped; returns its number. ``location`` is an address or a path; a
+    repository's folder has to be there."""
+    if kind not in ARTIFACT_KINDS:
+        raise Problem(f"an artifact is one of {', '.join(ARTIFACT_KINDS)}, not {kind!r}")
+    title = entries.title(title, "an artifact's title")
+    if location and "://" in location:
+        entries.web_address(location)
+    elif kind == "repo" and location and not expanded(location).is_dir():
+        raise Problem(
+            f"{location} is neither a web address nor a folder here",
+            next="give --at https://…, or leave it out",
+        )
+    with store.act() as record:
+        if _number(store, kind, title) is not None:
+            raise Problem(
+                f"the {kind} {title!r} is in your list already", next="`q1lab artifact` shows it"
+            )
+        record("artifact", kind=kind, title=title, location=location, week=week)
+    number = _number(store, kind, title)
+    assert number is not None
+    return number
+
+
+def _number(store: Store, kind: str, title: str) -> int | None:
+    row = store.db.execute(
+        "SELECT id FROM artifacts WHERE kind = ? AND title = ?", (kind, title)
+    ).fetchone()
+    return int(row["id"]) if row else None
+
+
+def remove(store: Store, which: str) -> dict[str, Any]:
+    """Take an artifact, given by number or title, off the list; returns it."""
+    with store.act() as record:
+        row = entries.find(store, "artifacts", which, "q1lab artifact")
+        record("artifact", kind=row["kind"], title=row["title"], removed=True)
+    return row
+
+
+def every(store: Store) -> list[dict[str, Any]]:
+    """All artifacts, oldest first: id, kind, title, location, week, added."""
+    return [dict(row) for row in store.db.execute("SELECT * FROM artifacts ORDER BY id")]

@@ -1,0 +1,78 @@
+"""What the learner's lists share: a title in one line, an address, an entry found by number or
+words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import plain
+
+if TYPE_CHECKING:
+    from q1lab.index.store import Store
+
+
+def find(store: Store, table: str, which: str, listing: str) -> dict[str, Any]:
+    """The row of ``table`` (a fixed name) that ``which`` means: its number, its title, or words of
+    it. Problem when none or several do; ``listing`` is the command that shows them."""
+    rows = [dict(row) for row in store.db.execute(f"SELECT * FROM {table} ORDER BY id")]
+    wanted = which.strip().lower()
+    found = [row for row in rows if str(row["id"]) == wanted or row["title"].lower() == wanted]
+    found = found or [row for row in rows if wanted and wanted in row["title"].lower()]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise Problem(
+            f"nothing in your list matches {which!r}", next=f"`{listing}` shows what is there"
+        )
+    raise Problem(f"{which!r} matches {len(found)} entries", next=f"give a number from `{listing}`")
+
+
+def web_address(url: str) -> str:
+    """``url`` when it is an http(s) address, else Problem."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        good = (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and ("." in (parts.hostname or "") or parts.hostname == "localhost")
+            and not any(
+                character.isspace() or character in "<>\"'`" or ord(character) < 32
+                for character in url
+            )
+        )
+    except ValueError:
+        good = False
+    if not good:
+        raise Problem(
+            f"{plain(url)!r} is not a web address",
+            next="it looks like https://example.org/my-post",
+        )
+    if parts.username or parts.password:
+        raise Problem("this address holds a user name or password", next="give it without")
+    return url
+
+
+def public_address(url: str) -> str:
+    """``url`` when others can open it, too, else Problem."""
+    from urllib.parse import urlsplit
+
+    host = (urlsplit(web_address(url)).hostname or "").rstrip(".")
+    if host == "localhost" or host.endswith((".localhost", ".local")) or host.startswith("127."):
+        raise Problem(
+            f"{plain(url)} is on this machine only", next="give the address that others can open"
+        )
+    return url
+
+
+def title(text: str, what: str) -> str:
+    """``text`` in one line of at most 300 characters; ``what`` names it in the Problem
+    otherwise."""
+    cleaned = " ".join(plain(text).split())
+    if not cleaned:
+        raise Problem(f"{what} can't be empty")
+    if len(cleaned) > 300:
+        raise Problem(f"{what} is too long ({len(cleaned)} characters; at most 300)")
+    return cleaned

@@ -1,0 +1,172 @@
+"""KPIs: the quarter's numbers against their targets, set by hand or counted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from q1lab.ground.errors import Problem
+from q1lab.week.lists import entries, posts
+
+if TYPE_CHECKING:
+    from q1lab.index.store import Store
+    from q1lab.week.syllabus import Kpi
+
+
+@dataclass(frozen=True)
+class KpiLine:
+    """One KPI: ``source`` says where ``actual`` comes from, ``counted`` what q1lab can count itself
+    (or None)."""
+
+    name: str
+    title: str
+    target: float | None
+    target_from: str
+    actual: float | None
+    source: str
+    counted: int | None
+    how: str = ""
+    """What is counted, in words; empty where q1lab can't count it."""
+
+    @property
+    def origin(self) -> str:
+        """Where the actual comes from, in words, for a table."""
+        if self.source == "set by hand" and self.counted is not None:
+            return f"set by hand ({self.counted} counted: {self.how})"
+        return f"counted: {self.how}" if self.source == "counted" else self.source
+
+    @property
+    def met(self) -> bool | None:
+        if self.target is None or self.actual is None:
+            return None
+        return self.actual >= self.target
+
+
+def set_kpi(
+    store: Store,
+    name: str,
+    *,
+    actual: float | None = None,
+    target: float | None = None,
+    count: bool = False,
+) -> None:
+    """Set a KPI by hand, or with ``count`` go back to what q1lab counts. Problem for a name or
+    number that is none."""
+    name = entries.title(name, "a KPI's name")
+    for value in (actual, target):
+        if value is not None and (not math.isfinite(value) or value < 0):
+            raise Problem(f"a KPI is a number, 0 or more, not {value}")
+    if actual is None and target is None and not count:
+        raise Problem("give --actual, --target, or --count")
+    with store.act() as add:
+        row = store.db.execute("SELECT * FROM kpis WHERE name = ?", (name,)).fetchone()
+        now: dict[str, float | None] = {
+            "target": row["target"] if row else None,
+            "actual": row["actual"] if row else None,
+        }
+        if target is not None:
+            now["target"] = target
+        if actual is not None:
+            now["actual"] = actual
+        if count:
+            now["actual"] = None
+        add("kpi", name=name, **now)
+
+
+def lines(
+    store: Store,
+    planned: Sequence[Kpi] = (),
+    roadmap: Mapping[str, float] | None = None,
+    roadmap_name: str = "the roadmap",
+    *,
+    repos: Count | None = None,
+) -> list[KpiLine]:
+    """All KPIs: those of the week, those of the roadmap, and those that were set by hand.
+
+    A target set by hand goes before the roadmap's, that before the week's; an actual set by hand
+    goes before the counted one. ``repos`` counts the repositories where the caller has looked at
+    them.
+    """
+    by_hand = {row["name"]: row for row in store.db.execute("SELECT * FROM kpis ORDER BY rowid")}
+    of_week = {one.id: one for one in planned}
+    found = []
+    for name in dict.fromkeys([*of_week, *(roadmap or {}), *by_hand]):
+        row, kpi = by_hand.get(name), of_week.get(name)
+        target: float | None
+        if row is not None and row["target"] is not None:
+            target, origin = row["target"], "set by hand"
+        elif roadmap and name in roadmap:
+            target, origin = roadmap[name], roadmap_name
+        elif kpi is not None:
+            target, origin = float(kpi.target), "the week"
+        else:
+            target, origin = None, ""
+        counter = COUNTERS.get(kpi.counter) if kpi is not None else None
+        counted = None if counter is None else counter(store)
+        if repos is not None and counter is public_repos:
+            counted = repos
+        if row is not None and row["actual"] is not None:
+            actual, source = row["actual"], "set by hand"
+        elif counted is not None:
+            actual, source = float(counted.number), "counted"
+        else:
+            actual, source = None, "not known"
+        title = name if kpi is None else kpi.title
+        number, how = counted or (None, "")
+        found.append(KpiLine(name, title, target, origin, actual, source, number, how))
+    return found
+
+
+class Count(NamedTuple):
+    """What q1lab counted itself: the number, and in words what it is a number of."""
+
+    number: int
+    how: str
+
+
+POSTS_ON_RECORD = "SELECT location FROM artifacts WHERE kind = 'post' AND location LIKE 'http%://%'"
+
+
+def public_repos(store: Store) -> Count:
+    """The repositories on record that have a public address."""
+    (number,) = store.db.execute(
+        "SELECT count(DISTINCT location) FROM artifacts WHERE kind = 'repo' AND location LIKE "
+        "'http%://%'"
+    ).fetchone()
+    return repo_count(number)
+
+
+def repo_count(public: int, others: int = 0) -> Count:
+    """``others`` are repositories without a public address."""
+    uncounted = f" ({others} without one not counted)" if others else ""
+    return Count(public, f"repositories with a public address{uncounted}")
+
+
+def published_posts(store: Store) -> Count:
+    """The posts that are out, without those whose draft still has empty sections."""
+    every = posts.every(store)
+    out = {item["url"] for item in every if posts.is_out(item)}
+    out |= {row["location"] for row in store.db.execute(POSTS_ON_RECORD)}
+    unwritten = "".join(
+        f" (one with {posts.empty_words(one['empty'])} not counted)"
+        for one in every
+        if one["published"] and one["empty"]
+    )
+    return Count(len(out), f"posts with an address where they are published{unwritten}")
+
+
+def papers_read(store: Store) -> Count:
+    (number,) = store.db.execute(
+        "SELECT count(*) FROM papers WHERE done IS NOT NULL AND depth = 'deep'"
+    ).fetchone()
+    return Count(number, "papers marked as read deeply")
+
+
+COUNTERS: Mapping[str, Callable[[Store], Count]] = {
+    "repos": public_repos,
+    "posts": published_posts,
+    "papers": papers_read,
+}
+"""What a KPI of week.toml may name as its ``counter``."""

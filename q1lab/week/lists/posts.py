@@ -1,0 +1,175 @@
+"""The week's post: where its draft is, where it is published, and on which channels it was
+shared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from q1lab.ground.errors import Problem, nearest
+from q1lab.week.lists import entries
+
+if TYPE_CHECKING:
+    from q1lab.index.store import Store
+
+CHANNELS: Mapping[str, str] = {
+    "hn": "Hacker News",
+    "r-machinelearning": "r/MachineLearning",
+    "r-localllama": "r/LocalLLaMA",
+    "x": "X",
+    "linkedin": "LinkedIn",
+}
+ENOUGH_CHANNELS = 3
+
+
+def channel_title(channel: str) -> str:
+    """A channel as a reader knows it; one of the learner's own is its own title."""
+    return CHANNELS.get(channel, channel)
+
+
+def shared_words(post: Mapping[str, Any] | None) -> str:
+    """How far sharing has come: ``shared in 2 of 3 channels``, from there up ``shared in 4
+    channels``."""
+    done = len(counted(post))
+    if done < ENOUGH_CHANNELS:
+        return f"shared in {done} of {ENOUGH_CHANNELS} channels"
+    return f"shared in {done} channels"
+
+
+def note_empty(store: Store, week: str, sections: int) -> None:
+    """Note how many sections of the week's draft are empty: a post with such sections is not
+    counted as published."""
+    if sections != empty(store, week):
+        store.set_setting(f"empty:{week}", sections)
+
+
+def empty(store: Store, week: str) -> int:
+    """How many sections of the week's draft were empty when it was last looked at."""
+    return int(store.setting(f"empty:{week}", 0))
+
+
+def empty_words(sections: int) -> str:
+    """``8 sections empty``; "" for none."""
+    return f"{sections} section{'s' if sections > 1 else ''} empty" if sections else ""
+
+
+def save_post(store: Store, week: str, title: str, path: str | None) -> dict[str, Any]:
+    """Remember the week's post (one per week); returns it."""
+    title = entries.title(title, "a post's title")
+    store.add("post", week=week, title=title, path=path)
+    found = of_week(store, week)
+    assert found is not None
+    return found
+
+
+def of_week(store: Store, week: str) -> dict[str, Any] | None:
+    """The week's post with ``shares`` (channel, url, shared; oldest first) and ``empty`` (how many
+    of its sections are), or None."""
+    row = store.db.execute(
+        "SELECT * FROM posts WHERE week = ? ORDER BY id LIMIT 1", (week,)
+    ).fetchone()
+    if row is None:
+        return None
+    found = dict(row)
+    found["empty"] = empty(store, week)
+    found["shares"] = [
+        dict(share)
+        for share in store.db.execute(
+            "SELECT channel, url, shared FROM shares WHERE post_id = ? ORDER BY rowid", (row["id"],)
+        )
+    ]
+    return found
+
+
+def counted(post: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The shares that count towards ENOUGH_CHANNELS: all that are on record."""
+    return list(post["shares"]) if post else []
+
+
+def is_out(post: Mapping[str, Any]) -> bool:
+    """Whether a post counts as published: it has its address, and no section of its draft is
+    empty."""
+    return bool(post["published"]) and not post["empty"]
+
+
+def every(store: Store) -> list[dict[str, Any]]:
+    """All weeks' posts, oldest first, as ``of_week`` gives them."""
+    weeks = [row["week"] for row in store.db.execute("SELECT DISTINCT week FROM posts ORDER BY id")]
+    return [found for week in weeks if (found := of_week(store, week))]
+
+
+def publish(store: Store, week: str, url: str) -> dict[str, Any]:
+    """Record the canonical address of the week's post: the one that every channel links to."""
+    entries.public_address(url)
+    with store.act() as add:
+        found = of_week(store, week)
+        add("publish", week=week, url=url, title=found["title"] if found else "Retrospective")
+    again = of_week(store, week)
+    assert again is not None
+    return again
+
+
+def published(store: Store, week: str) -> dict[str, Any]:
+    """The week's post, with its address. Problem where it has none yet."""
+    found = of_week(store, week)
+    if found is None or not found["url"]:
+        raise Problem(
+            "the canonical address comes first, which channels link to: ",
+            next="`q1lab post publish URL`",
+        )
+    return found
+
+
+def share(
+    store: Store,
+    week: str,
+    channel: str,
+    url: str,
+    *,
+    replace: bool = False,
+    other: bool = False,
+) -> dict[str, Any]:
+    """Record where the post was shared. Canonical first: Problem before ``publish``, and for a
+    channel that has one unless ``replace``. ``channel`` is one of CHANNELS, or with ``other`` a
+    name of one's own."""
+    entries.public_address(url)
+    channel = channel_name(channel)
+    if channel not in CHANNELS and not other:
+        raise Problem(
+            f"there is no channel {channel!r}",
+            next=f"{nearest(channel, CHANNELS)} (--other records one that is not in the list)",
+        )
+    found = published(store, week)
+    there = next((item for item in found["shares"] if item["channel"] == channel), None)
+    if there and not replace:
+        raise Problem(
+            f"{channel} is recorded already ({there['url']})",
+            next="--replace puts the new address in its place",
+        )
+    if url == found["url"]:
+        raise Problem(
+            f"{url} is the post itself",
+            next=f"give the address of the entry on {channel_title(channel)}",
+        )
+    store.add("share", week=week, channel=channel, url=url)
+    again = of_week(store, week)
+    assert again is not None
+    return again
+
+
+def channel_name(given: str) -> str:
+    """A channel's key: ``hn``, ``r-machinelearning`` … Common spellings are understood, others kept
+    as they are."""
+    key = entries.title(given, "a channel").lower()
+    aliases = {
+        "hackernews": "hn",
+        "hacker news": "hn",
+        "show hn": "hn",
+        "showhn": "hn",
+        "twitter": "x",
+        "r/machinelearning": "r-machinelearning",
+        "machinelearning": "r-machinelearning",
+        "r/localllama": "r-localllama",
+        "localllama": "r-localllama",
+    }
+    return aliases.get(key, key)

@@ -1,0 +1,1 @@
+"""The learner's own model file: made, checked, compared, merged."""

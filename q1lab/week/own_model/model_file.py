@@ -1,0 +1,362 @@
+"""The learner's own model files: made from theirs or from the baseline, helped along by hints,
+merged back.
+
+A file that `q1lab new` makes is an untouched copy under a new name, with one comment line on top
+that says what it was made from. The text it was made from is kept in q1lab's home under its hash:
+it is the base of the three-way merge, whatever has become of the original since. Nothing here
+overwrites a file that the learner wrote.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from q1lab.ground import paths
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import os_reason, read_bytes, refusals, sync_folder, utc_now, write_atomic
+from q1lab.index import learner_tables
+from q1lab.index.store import Store
+from q1lab.study import variants
+from q1lab.week.own_model import diffs, origin_line, parents
+
+SETTLE = "settle what is between <<<<<<< and >>>>>>>"
+"""What a merge with conflicts leaves to do."""
+STAGES = ("Question", "Place", "Idea", "Reference")
+"""The stages of a hint, from 1: a question, the place in the file, the idea in code-like words, a
+diff."""
+
+
+# ── new
+
+
+def known_modification(name: str) -> None:
+    """Problem unless q1lab has a modification of this name."""
+    there = variants.modifications()
+    if name not in there:
+        raise Problem(f"no modification called {name!r}", next=f"there is: {', '.join(there)}")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A new file. ``source`` is what it was copied from: a path, or "baseline"."""
+
+    path: Path
+    source: str
+    sha256: str
+
+
+def new(variant: str, folder: Path, source: Path | None = None, name: str | None = None) -> Made:
+    """Put ``<variant>.py`` (or ``name``) into ``folder``: a copy of ``source`` under a header line.
+
+    ``source`` None means the folder's model.py where there is one, else the baseline. Raises
+    Problem for an unknown variant, a source that can't be read, and a file that is already there.
+    """
+    known_modification(variant)
+    if source is None and (folder / "model.py").is_file():
+        source = folder / "model.py"
+    text = _read(source or paths.models_dir() / "baseline.py")
+    made = origin_line.Marker(
+        variant, source.name if source else origin_line.BASELINE, parents.keep(text)
+    )
+    newline = b"\r\n" if b"\r\n" in text[:10_000] else b"\n"
+    header = origin_line.line(made).encode() + newline
+    first, rest = _after_shebang(text)
+    path = folder / (name or f"{variant}.py")
+    _create(path, first + header + rest)
+    parents.remember(path, made)
+    return Made(path, str(source.absolute()) if source else "baseline", made.sha256)
+
+
+def new_baseline(folder: Path, name: str = "model.py") -> Made:
+    """Put the baseline into ``folder`` as the learner's own model. Problem when the file is already
+    there."""
+    text = _read(paths.models_dir() / "baseline.py")
+    path = folder / name
+    _create(path, text)
+    return Made(path, "baseline", parents.keep(text))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for a model, in one that is there."""
+    with refusals(f"cannot make {folder}"):
+        folder.mkdir()
+
+
+def note_file(store: Store, week: str, variant: str, made: Made) -> None:
+    """Remember which file carries the week's modification, and what it was made from. It is chosen
+    by that where none is; a choice of another variant stays as it is."""
+    file = str(made.path.absolute())
+    store.add("file", week=week, variant=variant, file=file, base=made.source)
+
+
+def _after_shebang(text: bytes) -> tuple[bytes, bytes]:
+    """(what must stay the first line: a #! line or a byte order mark, the rest)."""
+    if text.startswith(b"#!"):
+        end = text.find(b"\n") + 1 or len(text)
+        return text[:end], text[end:]
+    mark = b"\xef\xbb\xbf"
+    return (mark, text[3:]) if text.startswith(mark) else (b"", text)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        data = read_bytes(path, variants.LARGEST)
+        data.decode("utf-8")
+        return data
+    except UnicodeDecodeError:
+        raise Problem(f"{path}: not UTF-8 text", file=path) from None
+    except OSError as error:
+        raise Problem(f"cannot read {path}: {os_reason(error)}", file=path) from None
+
+
+def _create(path: Path, content: bytes) -> None:
+    """Write a file that must not exist yet."""
+    if not path.parent.is_dir():
+        raise Problem(
+            f"there is no folder {path.parent}: ",
+            next="make it, or give a repository with --repo",
+            file=path.parent,
+        )
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
+    except FileExistsError:
+        raise Problem(
+            f"{path} is already there, and stays as it is",
+            next="give another name with --name",
+            file=path,
+        ) from None
+    except OSError as error:
+        raise Problem(f"cannot write {path}: {os_reason(error)}", FAILED, file=path) from None
+
+
+# ── hints
+
+_CHECKS = re.compile(r"<!-- checks: (.+?) -->\s*")
+"""The first line of a stage: the modification's checks that it helps with, separated by ``;``."""
+
+
+@dataclass(frozen=True)
+class Hint:
+    """One stage of help. ``stage`` counts from 1; ``text`` is Markdown, a diff for the last
+    stage. ``checks`` are those that it helps with when they fail."""
+
+    variant: str
+    stage: int
+    title: str
+    text: str
+    checks: tuple[str, ...] = ()
+
+
+def hints(variant: str, content: Path | None = None) -> tuple[Hint, ...]:
+    """The four stages for a variant: question, place, idea, reference diff.
+
+    ``content``: the week's folder; the shipped hints stand in where it has none. Problem for an
+    unknown variant.
+    """
+    sections = _sections(variant, content)
+    texts = [*(sections.get(title, "") for title in STAGES[:-1]), reference_diff(variant)]
+    found = []
+    for stage, (title, text) in enumerate(zip(STAGES, texts, strict=True), 1):
+        named = _CHECKS.match(text)
+        names = named[1].split(";") if named else ()
+        checks = tuple(f"{variant}: {name.strip()}" for name in names)
+        if text:
+            found.append(Hint(variant, stage, title, _CHECKS.sub("", text), checks))
+    return tuple(found)
+
+
+def after(variant: str, content: Path | None = None) -> str:
+    """Markdown for those who have passed: how right files may differ from the reference."""
+    return _sections(variant, content).get("After", "")
+
+
+def reference_diff(variant: str) -> str:
+    """The unified diff from the baseline to the reference variant."""
+    old, new_ = (
+        _read(paths.models_dir() / f"{name}.py").decode() for name in ("baseline", variant)
+    )
+    return diffs.unified(old, new_, "baseline.py", f"{variant}.py")
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The reference beside a learner's file: a unified diff, and whether it ends at that file."""
+
+    diff: str
+    of_file: bool
+
+
+def compare_with_reference(variant: str, file: Path) -> Beside:
+    """The diff from the reference variant to the learner's file, without the header line. Where
+    that would be most of the file, since it was made from other code than q1lab's baseline, the
+    diff from that baseline to the reference."""
+    theirs = _read(paths.models_dir() / f"{variant}.py").decode()
+    mine = origin_line.strip(_read(file)).decode()
+    diff = diffs.unified(theirs, mine, f"reference/{variant}.py", file.name)
+    if 2 * diffs.count(diff)[1] > len(diffs.code_of(theirs).splitlines()):
+        return Beside(reference_diff(variant), False)
+    return Beside(diff, True)
+
+
+def open_hints(
+    store: Store, week: str, content: Path, variant: str, failing: Collection[str] = ()
+) -> list[Hint]:
+    """The hints that were used, and first the next one: the first that answers one of the
+    ``failing`` checks; without one, or when that was used, the first that was not used yet (the
+    last one when all were). Problem: no such hints."""
+    ladder = hints(variant, content)
+    used = learner_tables.used_hints(store, week, variant)
+    left = [one for one in ladder if one.stage not in used]
+    fitting = [one for one in left if set(failing) & set(one.checks)]
+    hint = next(iter((*fitting, *left)), ladder[-1])
+    return [hint, *(one for one in ladder if one.stage in used and one is not hint)]
+
+
+def next_hint(
+    store: Store, week: str, content: Path, variant: str, failing: Collection[str] = ()
+) -> Hint:
+    """The next of ``open_hints``, noted as used."""
+    hint = open_hints(store, week, content, variant, failing)[0]
+    learner_tables.use_hint(store, week, variant, hint.stage)
+    return hint
+
+
+def _sections(variant: str, content: Path | None) -> dict[str, str]:
+    """The parts of a hint file, by their headings (##)."""
+    folders = [folder for folder in (content, paths.content_dir()) if folder is not None]
+    file = next(
+        (f for f in (folder / "hints" / f"{variant}.md" for folder in folders) if f.is_file()), None
+    )
+    known = sorted({f.stem for folder in folders for f in (folder / "hints").glob("*.md")})
+    if variant not in variants.modifications() or file is None:
+        raise Problem(f"no hints for {variant!r}", next=f"there are some for {', '.join(known)}")
+    parts = re.split(r"^## (.+)$", _read(file).decode(), flags=re.MULTILINE)
+    return {
+        title.strip(): text.strip() for title, text in zip(parts[1::2], parts[2::2], strict=True)
+    }
+
+
+# ── merge
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A modification applied to a file, in memory. ``conflicts`` counts places that git could not
+    decide."""
+
+    file: Path
+    into: Path
+    variant: str
+    old: bytes
+    new: bytes
+    conflicts: int
+    diff: str
+
+
+def merge(file: Path, into: Path, base: Path | None = None) -> Merge:
+    """Apply what ``file`` changed since it was made to ``into``: a three-way merge. Nothing is
+    written.
+
+    The base is the text that the file's header line names; ``base`` gives one by hand. Raises
+    Problem when there is no base, or a file can't be read.
+    """
+    from q1lab.ground.git_repository import merge_file
+
+    if file.absolute() == into.absolute():
+        raise Problem(
+            f"{file.name} can't be merged into itself: ", next="say which file with --into"
+        )
+    if not into.exists():
+        raise Problem(
+            f"there is no {into}: ",
+            next="`q1lab new --baseline` makes one, or name it with --into",
+            file=into,
+        )
+    script = file.with_name(f"{file.name}.py")
+    if not file.exists() and script.is_file():
+        raise Problem(
+            f"there is no {file}, but {script.name} is: ", next=f"q1lab merge {script}", file=file
+        )
+    raw, old = _read(file), _read(into)
+    if re.search(rb"^<{7} .*^>{7} ", old, re.MULTILINE | re.DOTALL):
+        raise Problem(
+            f"{into} still holds what an earlier merge could not decide: {SETTLE} first", file=into
+        )
+    found = parents.made_by(file)
+    if base is not None:
+        base_text = origin_line.strip(_read(base))
+    elif found is None:
+        raise Problem(
+            f"{file}:1: the line that says what it was made from is gone",
+            next="name that file with --base",
+            file=file,
+            line=1,
+        )
+    else:
+        base_text = _base_of(file, found)
+    variant = found.variant if found else file.stem
+    merged, conflicts = merge_file(
+        old,
+        base_text,
+        origin_line.strip(raw),
+        (into.name, f"{file.name} as it was made", file.name),
+    )
+    diff = diffs.unified(
+        old.decode(),
+        merged.decode("utf-8", "replace"),
+        into.name,
+        f"{into.name} with {variant}",
+        code_only=False,
+    )
+    return Merge(file, into, variant, old, merged, conflicts, diff)
+
+
+def _base_of(file: Path, found: origin_line.Marker) -> bytes:
+    """The text that ``file`` was made from."""
+    try:
+        parent = parents.of(file)
+        assert parent is not None
+    except Problem:
+        raise Problem(
+            f"the text that {file.name} was made from ({found.source}) is kept nowhere any more",
+            next="name it with --base",
+        ) from None
+    return _read(parent.variant.path)
+
+
+def header_variant(file: Path) -> str | None:
+    """The modification that a file was made for; None where nothing says so."""
+    _read(file)  # a Problem in words where there is no such file
+    found = parents.made_by(file)
+    return found.variant if found else None
+
+
+def keep_copy(plan: Merge) -> Path:
+    """Keep the text that a merge is about to replace, in q1lab's home; returns where.
+
+    Problem when the file has changed since the merge was planned: it is the learner's, and newer.
+    """
+    if _read(plan.into) != plan.old:
+        raise Problem(
+            f"{plan.into} changed while q1lab worked on it",
+            FAILED,
+            next="run the command again",
+            file=plan.into,
+        )
+    stamp = re.sub(r"[^0-9]", "", utc_now())[:14]
+    folder = paths.home() / "copies"
+    for number in range(1000):
+        suffix = f"-{number}" if number else ""
+        path = folder / f"{plan.into.stem}-before-{plan.variant}-{stamp}{suffix}{plan.into.suffix}"
+        if not path.exists():
+            write_atomic(path, plan.old)
+            return path
+    raise Problem(f"too many copies in {folder}", FAILED, next="clear it out", file=folder)

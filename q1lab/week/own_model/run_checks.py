@@ -1,0 +1,332 @@
+"""Run the property checks of `labs.checks` on a model file, in a process of its own, and hand on
+what it finds.
+
+The learner's code never runs inside q1lab. It gets a session (and process group) of its own, a
+folder of q1lab's to run in, limits on time, memory and output, and is killed with all of its group
+at the end. Results come one by one through a callback, so that a screen can show them as they turn
+green.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from q1lab.ground import paths
+from q1lab.ground.errors import FAILED, OK, USAGE
+from q1lab.ground.files import expanded, not_a_file, plain
+from q1lab.runner import child_processes
+from q1lab.week.own_model import parents
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check: what should be, what was seen (numbers, shapes, the first offending index), why it
+    matters."""
+
+    name: str
+    passed: bool
+    expected: str
+    seen: str
+    why: str
+    seconds: float
+    warning: bool = False
+    """It passed, and ``seen`` says what to look at."""
+    doubt: str = ""
+    """Of a failed check: when it can be wrong about right code, and how the file overrules it."""
+    overruled: str = ""
+    """The reason that the file gives for overruling it; it then counts as passed."""
+    judged: bool = True
+    """Whether it could judge the file; where not, it neither passed nor failed, and ``seen`` says
+    why."""
+
+    @property
+    def failed(self) -> bool:
+        return self.judged and not self.passed
+
+    @property
+    def words(self) -> str:
+        """Its name and what was seen, in one line."""
+        said = f"{self.name}: {'' if self.judged else 'not judged: '}{self.seen}"
+        return said + (f"; overruled by the file, because {self.overruled}" * bool(self.overruled))
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """All of a file's checks. ``unusable`` says why the file could not be used (to the end), else
+    None."""
+
+    file: str
+    for_: str
+    passed: bool
+    checks: tuple[CheckResult, ...]
+    unusable: str | None = None
+    printed: str = ""
+    """What the file printed, cut to a few kilobytes."""
+
+    @property
+    def summary(self) -> str:
+        """How the checks ended, in one sentence."""
+        count = sum(result.judged for result in self.checks)
+        left = len(self.checks) - count
+        others = f"; {left} could not judge this file." if left else "."
+        if bad := len(self.failed):
+            return f"{bad} of {count} checks failed{others}"
+        warned = sum(result.warning and not result.overruled for result in self.checks)
+        more = [
+            f"{number} {word}"
+            for number, word in ((warned, "with a warning"), (len(self.overruled), "overruled"))
+            if number
+        ]
+        return f"All {count} checks passed" + (f" ({', '.join(more)})" if more else "") + others
+
+    @property
+    def failed(self) -> tuple[CheckResult, ...]:
+        return tuple(result for result in self.checks if result.failed)
+
+    @property
+    def counted(self) -> str:
+        """How many checks judged the file: ``24 checks``."""
+        count = sum(result.judged for result in self.checks)
+        return f"{count} checks" + (" that could judge it" if count < len(self.checks) else "")
+
+    @property
+    def overruled(self) -> tuple[CheckResult, ...]:
+        """The checks that failed and that the file overrules, with its reasons."""
+        return tuple(result for result in self.checks if result.overruled)
+
+    @property
+    def code(self) -> int:
+        """The exit status: 0 all passed, 1 a check failed, 2 the file can't be used."""
+        if self.unusable is not None:
+            return USAGE
+        return OK if self.passed else FAILED
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record of ``q1lab check --json``."""
+        record: dict[str, Any] = {
+            "file": self.file,
+            "for": self.for_,
+            "passed": self.passed,
+            "checks": [asdict(check) for check in self.checks],
+        }
+        if self.unusable is not None:
+            record["unusable"] = self.unusable
+        if self.printed:
+            record["printed"] = self.printed
+        return record
+
+
+def next_command(report: CheckReport, file: str, variant: str | None = None) -> str:
+    """The command that comes after success: train the file (as the learner named it), or begin the
+    chosen modification of a checked baseline; "" before one is chosen, since naming one would be
+    choosing it."""
+    if report.for_ == "baseline":
+        return f"q1lab new {variant}" if variant else ""
+    named = Path(file).is_absolute() or file.startswith(("./", "../"))
+    return f"q1lab run {shlex.quote(file if named else f'./{file}')}"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may use: seconds for everything and for one check, megabytes of data memory,
+    bytes of output."""
+
+    seconds: float = 90.0
+    step_seconds: float = 20.0
+    memory_mb: int = 4096
+    printed: int = 8 * 2**20
+    kept: int = 16 * 2**10
+
+
+class _Reading:
+    """What has come from the child so far."""
+
+    def __init__(
+        self, on_result: Callable[[CheckResult], None], on_begin: Callable[[str], None]
+    ) -> None:
+        self.on_result, self.on_begin = on_result, on_begin
+        self.buffer = b""
+        self.results: list[CheckResult] = []
+        self.for_ = ""
+        self.step = "starting"
+        self.unusable: str | None = None
+        self.ended = False
+
+    def feed(self, data: bytes) -> None:
+        *lines, self.buffer = (self.buffer + data).split(b"\n")
+        for line in lines:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                self.take(json.loads(line))
+
+    def take(self, event: dict[str, Any]) -> None:
+        kind = event.pop("event")
+        if kind == "begin":
+            self.step = plain(str(event["name"]))
+            self.on_begin(self.step)
+        elif kind == "for":
+            self.for_ = plain(str(event["for"]))
+        elif kind == "unusable":
+            self.unusable = plain(str(event["message"]))
+        elif kind == "end":
+            self.ended = True
+        elif kind == "check":
+            texts = ("name", "expected", "seen", "why", "doubt", "overruled")
+            result = CheckResult(
+                passed=bool(event["passed"]),
+                seconds=float(event["seconds"]),
+                warning=bool(event["warning"]),
+                judged=bool(event["judged"]),
+                **{key: plain(str(event[key])) for key in texts},
+            )
+            self.results.append(result)
+            self.on_result(result)
+
+
+@dataclass
+class _Printed:
+    """The file's own output: the first kilobytes are kept, the rest is counted."""
+
+    kept: int
+    text: bytes = b""
+    count: int = field(default=0)
+
+    def feed(self, data: bytes) -> None:
+        self.count += len(data)
+        self.text += data[: max(0, self.kept - len(self.text))]
+
+
+def run_checks(
+    file: Path | str,
+    for_: str | None = None,
+    *,
+    on_result: Callable[[CheckResult], None] = lambda result: None,
+    on_begin: Callable[[str], None] = lambda name: None,
+    limits: Limits | None = None,
+    cancel: threading.Event | None = None,
+) -> CheckReport:
+    """Check a model file and return the report; blocks until done, so an app calls it in a thread.
+
+    ``for_``: one of ``variants.with_checks``, or several joined by "+"; None tells it by the file's
+    name, else by what the file does. ``on_begin(name)`` and
+    ``on_result(result)`` are called in this thread as checks start and end. ``cancel`` ends the run
+    early. Nothing is raised for a bad file: the report says what is wrong in ``unusable``.
+    """
+    limits = limits or Limits()
+    path = expanded(file).absolute()
+    what = not_a_file(path)
+    if what is not None:
+        return CheckReport(str(path), for_ or "", False, (), f"{path}: {what}, not a model file")
+    reading, printed = _Reading(on_result, on_begin), _Printed(limits.kept)
+    command = [
+        *child_processes.python_module("labs.checks"),
+        str(path),
+        "--json",
+        f"--for={for_ or ''}",
+        f"--step-seconds={limits.step_seconds}",
+        f"--memory-mb={limits.memory_mb}",
+    ]
+    source = parents.of_or_baseline(path).variant.path
+    if source != paths.models_dir() / "baseline.py":
+        command.append(f"--source={source}")
+    with child_processes.asked(
+        command,
+        seconds=limits.seconds,
+        env=_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        stopped = _follow(child, reading, printed, limits, cancel)
+    unusable = reading.unusable or stopped
+    if unusable is None and not reading.ended:
+        unusable = _death(path, child.returncode, reading.step, printed)
+    return CheckReport(
+        file=str(path),
+        for_=reading.for_ or (for_ or ""),
+        passed=unusable is None and not any(result.failed for result in reading.results),
+        checks=tuple(reading.results),
+        unusable=unusable,
+        printed=plain(printed.text.decode("utf-8", "replace")),
+    )
+
+
+def _environment() -> dict[str, str]:
+    env = child_processes.environment(threads=1)
+    # a @torch.compile in the file is left out: a check lasts milliseconds
+    env["TORCHDYNAMO_DISABLE"] = "1"
+    return env
+
+
+def _follow(
+    child: subprocess.Popen[bytes],
+    reading: _Reading,
+    printed: _Printed,
+    limits: Limits,
+    cancel: threading.Event | None,
+) -> str | None:
+    """Read both pipes until the child is gone. Returns why it was stopped, or None."""
+    assert child.stdout is not None
+    assert child.stderr is not None
+    deadline = time.monotonic() + limits.seconds
+    gone_at: float | None = None
+    with selectors.DefaultSelector() as selector, child.stdout, child.stderr:
+        for pipe, feed in ((child.stdout, reading.feed), (child.stderr, printed.feed)):
+            os.set_blocking(pipe.fileno(), False)
+            selector.register(pipe, selectors.EVENT_READ, feed)
+        while selector.get_map():
+            for key, _ in selector.select(timeout=0.05):
+                with contextlib.suppress(BlockingIOError):
+                    data = os.read(key.fd, 2**16)
+                    if data:
+                        key.data(data)
+                    else:
+                        selector.unregister(key.fileobj)
+            now = time.monotonic()
+            if cancel is not None and cancel.is_set():
+                return "cancelled"
+            if printed.count > limits.printed:
+                return (
+                    f"it printed more than {limits.printed // 2**20} MB, while {reading.step}: "
+                    "is there a print in forward, or in a loop?"
+                )
+            if now > deadline:
+                return f"no end after {limits.seconds:g} s, while {reading.step}"
+            if child.poll() is not None:
+                # a process that the file left behind may hold the pipes: half a second for what is
+                # in them
+                gone_at = gone_at or now
+                if now - gone_at > 0.5:
+                    break
+    child.wait()
+    return None
+
+
+def _death(path: Path, code: int, step: str, printed: _Printed) -> str:
+    """Why a child ended without saying so."""
+    if code < 0:
+        name = (
+            signal.Signals(-code).name
+            if -code in signal.Signals.__members__.values()
+            else f"signal {-code}"
+        )
+        hint = "; out of memory?" if -code == signal.SIGKILL else ""
+        return f"{path}: the process was ended by {name}, while {step}{hint}"
+    last = [
+        line for line in plain(printed.text.decode("utf-8", "replace")).splitlines() if line.strip()
+    ][-1:]
+    said = f"; its last line: {last[0][:200]}" if last else ""
+    return (
+        f"{path}: the process ended by itself with status {code}, while {step}: does it call "
+        f"os._exit?{said}"
+    )

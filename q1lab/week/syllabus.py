@@ -1,0 +1,467 @@
+"""What a week of study is made of: Week, Session, Part, Step and Action, frozen.
+
+content.load makes a Week of a folder; nothing here reads a file. The format is described there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from itertools import chain
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from q1lab.ground.command_table import ACTS, Act, bringing, named
+from q1lab.ground.errors import Problem
+from q1lab.week.step_kinds import STEP_KINDS, StepKind
+from q1lab.week.text_numbers import Numbers, Shape
+
+if TYPE_CHECKING:  # what a run asks for is worked out when one is started
+    from q1lab.study.command_line import Request
+
+T = TypeVar("T")
+
+ARXIV = re.compile(r"\barXiv[: ]\s?(\d{4}\.\d{4,5})\b")
+"""A paper at arXiv, as a text names it; the group is its number."""
+FORMAT = 1
+MAX_BYTES = 2 << 20
+"""A content file above this size is refused: a week's text is some 100 KB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong with the content: where, and what to do about it.
+
+    A `fatal` finding makes `load` refuse the week; the others are for the author (`check` names
+    them all).
+    """
+
+    file: str
+    line: int
+    message: str
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+class ContentProblem(Problem):
+    """The content can't be used. `findings` has every fatal finding; the message names the
+    first."""
+
+    def __init__(self, root: Path, findings: list[Finding]) -> None:
+        self.findings = tuple(findings)
+        more = len(findings) - 1
+        tail = f" (and {more} more; `q1lab content check {root}` lists them)" if more > 0 else ""
+        first = findings[0]
+        super().__init__(f"{root}: {first}{tail}", file=root / first.file, line=first.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Markdown to show as it stands."""
+
+    markdown: str
+    file: str
+    line: int
+    variant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Markdown that stays folded under its title until the learner opens it: answers, mostly.
+
+    With `needs` it is meant to stay folded until that step is done: a viewer says so in place of
+    opening it. With `frames` it is a figure: pictures in plain text, of which a viewer shows one at
+    a time below the Markdown; the first line of each says what it shows.
+    """
+
+    title: str
+    markdown: str
+    file: str
+    line: int
+    variant: str | None = None
+    needs: str | None = None
+    frames: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A block of Python in the text, for checks: `line` is that of its first line of code. With
+    `prints` it is a figure's, and that is what it prints."""
+
+    source: str
+    file: str
+    line: int
+    prints: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that the learner can press. `options` holds the checked fields of the fence."""
+
+    kind: str
+    title: str
+    options: Mapping[str, Any]
+    file: str
+    line: int
+    variant: str | None = None
+
+    def argv(self) -> tuple[str, ...]:
+        """The same act as a command, program name first; () for `open`, which has none."""
+        options = self.options
+        if self.kind == "run":
+            from q1lab.study import command_line
+
+            return command_line.argv(self.request())
+        if self.kind == "command":
+            import shlex
+
+            return tuple(shlex.split(str(options["command"])))
+        if self.kind not in ACTS:
+            return ()
+        first, *others = ACTS[self.kind].action
+        more = [(f"--{key}", str(options[key])) for key in others if key in options]
+        return ("q1lab", self.kind, str(options[first]), *chain.from_iterable(more))
+
+    @property
+    def act(self) -> Act | None:
+        """The act that it is a press of. Of an act that has actions of its own kind (`q1lab run`)
+        a typed command is an experiment beside the week's own, and is none."""
+        if self.kind != "command":
+            return ACTS.get(self.kind)
+        act = named(self.argv()[1:])
+        return None if act is None or act.action else act
+
+    def request(self) -> Request:
+        """What a run action asks for."""
+        from q1lab.study.command_line import Request
+
+        options = self.options
+        asked = Request(str(options["variant"]))
+        preset = options.get("preset")
+        return replace(
+            asked,
+            seeds=_seeds_words(options.get("seeds", asked.seeds)),
+            baseline=str(options["baseline"]) if "baseline" in options else None,
+            preset=None if preset is None else str(preset),
+            data=str(options.get("data", asked.data)),
+            overrides={"max_iters": str(options["max_iters"])} if "max_iters" in options else {},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do. Progress is keyed by `id`, so prose and order may change and nothing is
+    lost.
+
+    `kind` is one of STEP_KINDS. `done_when` is the condition that it is done by (`Act.done_when`);
+    "": its tick, or its answer. `into` names the document region that wants the answer, if any,
+    and `heading` what it stands below there, if not the title.
+    `minutes` is what it should take, where the author says so. `needs` is the id of a step that
+    comes before. `answer` belongs to a step of kind recall: a viewer shows the title and the
+    detail, then on a key the answer, then asks whether the learner had it, and calls progress.mark.
+    `again` is the id of the recall step that this one brings back (see progress.narrowed).
+    """
+
+    id: str
+    kind: str
+    title: str
+    detail: str
+    actions: tuple[Action, ...]
+    file: str
+    line: int
+    into: str | None = None
+    heading: str | None = None
+    optional: bool = False
+    variant: str | None = None
+    minutes: int | None = None
+    needs: str | None = None
+    answer: Fold | None = None
+    again: str | None = None
+    done_when: str = ""
+
+    @property
+    def behavior(self) -> StepKind:
+        return STEP_KINDS[self.kind]
+
+    @property
+    def doing(self) -> Action | None:
+        """Its first action that brings `done_when` about."""
+        acts = bringing(self.done_when)
+        return next((action for action in self.actions if action.act in acts), None)
+
+    @property
+    def to_fill_in(self) -> Act | None:
+        """The act with a form that brings `done_when` about."""
+        return next((act for act in bringing(self.done_when) if act.form), None)
+
+
+Block = Text | Fold | Step | Action
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a session with a budget in minutes. `blocks` keeps text, steps and actions in
+    order."""
+
+    id: str
+    title: str
+    minutes: int
+    blocks: tuple[Block, ...]
+    session: str
+    file: str
+    line: int
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The checklist, in order."""
+        return tuple(block for block in self.blocks if isinstance(block, Step))
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """All actions in order, those of the steps included."""
+        found: list[Action] = []
+        for block in self.blocks:
+            if isinstance(block, Step):
+                found.extend(block.actions)
+            elif isinstance(block, Action):
+                found.append(block)
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One sitting. `minutes` is what week.toml plans; `when` says in words when it is."""
+
+    id: str
+    title: str
+    goal: str
+    when: str
+    minutes: int
+    output: tuple[str, ...]
+    intro: str
+    parts: tuple[Part, ...]
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A choice that the week offers; `name` is the model file's name in labs/models."""
+
+    name: str
+    title: str
+    used_in: str
+    difficulty: str
+    paper: str
+    """The paper, and after it what to read of it."""
+    guide: str | None
+    shape: Shape | None = None
+    """How its model is sized, for the numbers in the text; None: they hold none of it."""
+    changes: str = ""
+    """What it changes, in a few words of Markdown."""
+    question: str = ""
+    """What to ask of it before any run, in Markdown."""
+    lines: str = ""
+    """The lines of code that it changes, as `q1lab diff` counts them: +8 −8."""
+
+    @property
+    def short(self) -> str:
+        """The title up to its colon."""
+        return self.title.partition(":")[0]
+
+    def is_paper(self, title: str, link: str | None) -> bool:
+        """Whether a paper is the variant's: by its number at arXiv, or by the name that it has in
+        the week. Any paper is where the week tells neither."""
+        number = ARXIV.search(self.paper)
+        name = self.paper[: number.start()] if number else self.paper
+        told = (number[1] if number else "", name.strip(" ,:"))
+        given = f"{title} {link or ''}".lower()
+        return not any(told) or any(one.lower() in given for one in told if one)
+
+    @property
+    def source(self) -> str:
+        """The paper as one cites it: up to its arXiv number, else the whole."""
+        found = ARXIV.search(self.paper)
+        return self.paper if found is None else self.paper[: found.end()]
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """A number that the retrospective compares with its target. `counter` names what q1lab counts
+    for it (`q1lab.week.lists.kpis.COUNTERS`); "": it is set by hand."""
+
+    id: str
+    title: str
+    target: int
+    counter: str = ""
+
+
+GLOSSARY = "glossary.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word of the glossary, and what it means, in Markdown."""
+
+    name: str
+    markdown: str
+    line: int = 1
+
+    @property
+    def address(self) -> str:
+        """What a link to it names, as Markdown's headings are linked to."""
+        return f"{GLOSSARY}#{self.name.lower().replace(' ', '-')}"
+
+    def first_in(self, text: str) -> int | None:
+        """Where a text uses it first, in the singular or the plural; None if it doesn't."""
+        word = re.escape(self.name)
+        found = re.search(rf"(?<!\w){word}(?:e?s)?(?!\w)", text, re.IGNORECASE)
+        return found.start() if found else None
+
+
+@dataclass(frozen=True)
+class Week:
+    """A week of study. Build it with content.load; narrow it to the learner's choice with
+    `for_variant`."""
+
+    label: str
+    title: str
+    goal: str
+    next: str
+    overview: tuple[Block, ...]
+    """The page before the sessions. Its steps belong to no part, and are counted nowhere."""
+    sessions: tuple[Session, ...]
+    variants: tuple[Variant, ...]
+    kpis: tuple[Kpi, ...]
+    default: str | None
+    root: Path
+    numbers: Numbers = field(default_factory=Numbers)
+    """What the text's placeholders stand for; `for_variant` sets the learner's data in it."""
+    code: tuple[Code, ...] = ()
+    """The Python blocks of the text, for checks."""
+    files: tuple[str, ...] = ()
+    """What `q1lab take` can copy into the learner's repo: plain files in the folder `files`."""
+    terms: tuple[Term, ...] = ()
+    """The words of `glossary.md`, in its order."""
+    variant: str | None = None
+    """What `for_variant` narrowed this week to; None: all variants' blocks are still in."""
+    course: bool = True
+    """Whether it is told to those who follow the course that it is a week of; else to those who
+    came by themselves."""
+    lines: Mapping[str, list[int]] = field(default_factory=dict, repr=False)
+    """By file, the numbers of the lines that were read (markdown_reader.for_way)."""
+    _where: dict[str, tuple[Session, Part]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _kept: dict[object, Week] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def chosen(self) -> Variant | None:
+        """The variant that it was narrowed to, where the week offers that one."""
+        return next((one for one in self.variants if one.name == self.variant), None)
+
+    def __post_init__(self) -> None:
+        for session in self.sessions:
+            for part in session.parts:
+                self._where[part.id] = (session, part)
+                for step in part.steps:
+                    self._where[step.id] = (session, part)
+
+    def terms_in(self, text: str) -> list[Term]:
+        """The words of the glossary that a text uses, in the order of their first use."""
+        places = ((term.first_in(text), term) for term in self.terms)
+        used = [(at, term) for at, term in places if at is not None]
+        return [term for _, term in sorted(used, key=lambda one: one[0])]
+
+    @property
+    def minutes(self) -> int:
+        return sum(part.minutes for part in self.parts())
+
+    def for_variant(
+        self, name: str | None = None, data: tuple[str, int, str] | None = None
+    ) -> Week:
+        """The week as a learner who chose `name` meets it; without a name, or with one that the
+        week does not offer, the week's default.
+
+        `data` is the corpus that they chose: in words, its number of different characters, and what
+        to type after --data. Without it the numbers in the text are for the data that `numbers`
+        names already.
+        """
+        known = {variant.name for variant in self.variants}
+        chosen = name if name in known else self.default
+        numbers = self.numbers
+        if data is not None:
+            numbers = replace(numbers, data=data[0], vocab=data[1], corpus=data[2])
+        return replace(
+            self,
+            sessions=told(self.sessions, chosen, numbers),
+            overview=told(self.overview, chosen, numbers),
+            numbers=numbers,
+            variant=chosen,
+        )
+
+    @property
+    def name(self) -> str:
+        """What it is called where others read it: the label means something in its course only."""
+        return self.label if self.course else "One week"
+
+    def keeping(self, key: object, narrow: Callable[[], Week]) -> Week:
+        """What ``narrow`` makes of this week. The last one is kept with its key: a viewer asks for
+        it at every key that is pressed, and at every look."""
+        found = self._kept.get(key)
+        if found is None:
+            found = narrow()
+            self._kept.clear()
+            self._kept[key] = found
+        return found
+
+    def session(self, session_id: str) -> Session:
+        """The session with this id, in upper or lower case. Raises Problem naming the ids there
+        are."""
+        for session in self.sessions:
+            if session.id == session_id.lower():
+                return session
+        ids = ", ".join(s.id.upper() for s in self.sessions)
+        raise Problem(f"there is no session {session_id!r} in {self.label}", next=f"it has {ids}")
+
+    def parts(self) -> Iterator[Part]:
+        for session in self.sessions:
+            yield from session.parts
+
+    def steps(self) -> Iterator[Step]:
+        for part in self.parts():
+            yield from part.steps
+
+    def find(self, part_or_step_id: str) -> tuple[Session, Part] | None:
+        """Where a part or a step is, or None: stored progress may name what an edited week no
+        longer has."""
+        return self._where.get(part_or_step_id)
+
+
+def _seeds_words(seeds: object) -> str:
+    """The seeds of an action, a number, a list or as typed, as `q1lab run --seeds` takes them."""
+    from q1lab.study.design import seeds_text
+
+    if isinstance(seeds, tuple | list):
+        return seeds_text(tuple(int(seed) for seed in seeds))
+    return str(seeds)
+
+
+def told(what: T, name: str | None, numbers: Numbers) -> T:
+    """Anything of the week as a learner who chose ``name`` meets it: with the variant's name and
+    the numbers of their corpus, and without what is another variant's."""
+    found: Any = what
+    if isinstance(what, str):
+        found = numbers.fill(what.replace("{variant}", name) if name else what)
+    elif isinstance(what, tuple):
+        mine = (one for one in what if getattr(one, "variant", None) in (None, name))
+        found = tuple(told(one, name, numbers) for one in mine)
+    elif isinstance(what, Mapping):
+        found = MappingProxyType({key: told(one, name, numbers) for key, one in what.items()})
+    elif is_dataclass(what) and not isinstance(what, type):
+        of = {one.name: told(getattr(what, one.name), name, numbers) for one in fields(what)}
+        found = type(what)(**of)
+    return cast("T", found)

@@ -1,0 +1,86 @@
+"""`q1lab compare --html`: one page that holds everything and runs nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from q1lab.commands.cli import run
+from q1lab.documents import comparison_page
+from q1lab.ground import paths
+from q1lab.index.store import Store
+from q1lab.study import studies
+from tests.kit import lab_home
+
+EVIL = "<script>alert(1)</script>|`*x*`"
+
+
+@pytest.fixture
+def study() -> studies.Study:
+    made = lab_home.make_study()
+    lab_home.finish(made, effect=-0.05)
+    lab_home.compared(made)
+    return made
+
+
+def test_the_page_holds_verdict_tables_notes_figure_and_how_to_reproduce(
+    study: studies.Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "rope.html"
+    assert run(["compare", study.id, "--html", str(target)]) == 0
+    assert f"Written: {target}" in capsys.readouterr().out
+    page = target.read_text(encoding="utf-8")
+    shown = unescape(re.sub(r"<[^>]+>", "", page))
+    assert "<title>HELPS: rope − baseline = " in page
+    for words in ("95% interval (paired t)", "seed 2", "Scope: ", "How to reproduce", "q1lab run"):
+        assert words in shown
+    assert page.count("<img") == 1
+    assert 'src="data:image/svg+xml;base64,' in page
+    assert "prefers-color-scheme: dark" in page
+    assert "default-src 'none'" in page
+    assert not re.search(r"<(?:script|link|iframe|object)|(?:src|href)=\"http", page)
+    assert target.stat().st_mode & 0o777 == 0o666 & ~_umask()
+    again = target.read_bytes()
+    assert run(["compare", study.id, "--html", str(target), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "helps"
+    assert target.read_bytes() == again, "the same record gives the same page"
+
+
+def _umask() -> int:
+    import os
+
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_what_comes_from_files_is_text(study: studies.Study) -> None:
+    plan = study.files.root / "study.json"
+    record = json.loads(plan.read_text(encoding="utf-8"))
+    record["variant"] = record["data"]["name"] = EVIL
+    plan.write_text(json.dumps(record), encoding="utf-8")
+    with Store(paths.database()) as store:
+        page = comparison_page.page(store, studies.load(study.id))
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<em>x</em>" not in page
+
+
+def test_at_an_equal_budget(study: studies.Study, tmp_path: Path) -> None:
+    target = tmp_path / "rope.html"
+    assert run(["compare", study.id, "--html", str(target), "--at", "flops"]) == 0
+    assert "At equal training FLOPs (" in target.read_text(encoding="utf-8")
+
+
+def test_before_a_run_has_ended_there_is_no_figure(tmp_path: Path) -> None:
+    planned = lab_home.make_study()
+    target = tmp_path / "rope.html"
+    assert run(["compare", planned.id, "--html", str(target)]) == 0
+    page = target.read_text(encoding="utf-8")
+    assert "<title>NO VERDICT: rope against baseline" in page
+    assert "No run has ended yet." in page
+    assert "<img" not in page

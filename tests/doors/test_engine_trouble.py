@@ -1,0 +1,240 @@
+"""A study at an engine that hiccups, is cancelled, stopped or busy; how commands end then, and what
+they print to go on. Slurm's commands are stand-ins (tests/kit/engines/fake_slurm.py)."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from q1lab.commands.cli import run as q1lab
+from q1lab.doors.slurm_engine import Slurm
+from q1lab.ground import paths
+from q1lab.ground.errors import STATUSES
+from q1lab.index import study_view
+from q1lab.index.store import Store
+from q1lab.runner import launch, remote_engine
+from q1lab.runner.engine import News, OutOfReach, Refused
+from q1lab.runner.remote_engine import Crew
+from q1lab.study import engine_state, liveness, studies
+from q1lab.study.engine_state import Job, Seen
+from q1lab.study.studies import Study
+from tests.kit.engines import fake_slurm
+from tests.kit.lab_home import make_study
+from tests.kit.places import ROOT
+from tests.kit.waiting import wait_for
+
+Fake = Callable[..., None]
+SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled")
+RUN = ("run", "rope", "--seeds", "1", *SMALL)
+AT_SLURM = (*RUN, "--engine", "slurm", "--engine-option", "partition=main")
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_trainer: Fake) -> Path:
+    place = fake_slurm.put(tmp_path / "slurm")
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return place.parent
+
+
+def watched(*words: str) -> subprocess.Popen[str]:
+    """A command in a terminal of its own."""
+    command = [sys.executable, "-P", "-m", "q1lab", *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ended(child: subprocess.Popen[str]) -> tuple[int, str]:
+    out, err = child.communicate(timeout=120)
+    return child.returncode, out + err
+
+
+def begun() -> Study:
+    """The study of a command that was started, when its first run has begun."""
+    wait_for(lambda: list(paths.studies_dir().glob("rope-1/runs/*/events.jsonl")))
+    return studies.load("rope-1")
+
+
+def said(study: Study) -> engine_state.Word:
+    found = engine_state.read(study.files.root)
+    assert found is not None
+    return found
+
+
+HICCUPS = [
+    "slurm_load_jobs error: Unable to contact slurm controller (connect failure)",
+    "slurm_load_jobs error: Zero Bytes were transmitted or received",
+    "slurm_load_jobs error: Protocol authentication error",
+    "slurm_load_jobs error: Slurm backup controller in standby mode",
+    "slurm_load_jobs error: Unexpected message received",
+    "slurm_load_jobs error: Transport endpoint is not connected",
+    'squeue: error: Munge encode failed: Failed to connect to "munge.socket": No such file',
+    "",
+]
+
+
+def test_no_hiccup_of_slurm_ends_a_watch(slurm: Path, home: Path) -> None:
+    """Each message once, the first two at the submission; then one job has trained everything."""
+    study = make_study(seeds=(0,))
+    shown: list[engine_state.Word] = []
+    hiccups, hold = slurm / "hiccups", slurm / "hold"
+
+    def between(_: float) -> None:
+        time.sleep(0.02)
+        assert liveness.is_alive(study.files)
+        shown.append(said(study))
+        if said(study).submitted and not hiccups.exists():
+            if hold.exists() and len(shown) < 5:
+                hiccups.write_text("\n".join(HICCUPS) + "\n")
+            else:
+                hold.unlink(missing_ok=True)
+
+    hiccups.write_text("\n".join(HICCUPS[:2]) + "\n")
+    hold.touch()
+    Crew(study, 1, Slurm("", {}), "slurm", sleep=between).run()
+    reasons = [word.why for word in shown if not word.reached]
+    for text in HICCUPS:
+        assert any(text in why for why in reasons), text
+    with Store() as store:
+        assert study_view.look(store, study).line.state == "finished"
+    assert len(said(study).jobs) == 1
+
+
+def test_only_an_answer_ends_a_watch(home: Path) -> None:
+    """Whatever an engine raises of a job that it has, the job goes on; time out of touch counts
+    from its last answer, though that brought no news."""
+    study = make_study(seeds=(0,))
+    running = News({run.name: Seen("running") for run in study.runs})
+    answers: list[News | Exception] = [
+        running,
+        running,
+        Refused("it wants a token"),
+        OutOfReach(""),
+    ]
+
+    class Engine:
+        def submit(self, study: Study, job: Job) -> Job:
+            return job
+
+        def look(self, study: Study, job: Job, cursor: int) -> News:
+            found = answers.pop(0) if answers else News({}, over=True)
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+    shown = []
+    clock = iter(range(60))
+
+    def between(_: float) -> None:
+        shown.append(said(study))
+
+    times = (f"2026-03-07T14:{n:02}:00+00:00" for n in clock)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remote_engine, "TRIES", 1)
+        patch.setattr(remote_engine, "utc_now", lambda: next(times))
+        Crew(study, 1, Engine(), "lab", sleep=between).run()  # type: ignore[arg-type]
+    assert [word.reached for word in shown] == [True, True, False, False]
+    assert shown[0].seen < shown[2].seen == shown[3].seen
+    later = replace(shown[2], seen="2026-03-07T14:03:00+00:00")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine_state, "utc_now", lambda: "2026-03-07T14:06:40+00:00")
+        assert engine_state.words(later) == "on lab, out of touch for 3 min (it wants a token)"
+
+
+@pytest.mark.parametrize("who", ["somebody else", "another terminal"])
+def test_a_study_that_was_stopped_is_unfinished(
+    slurm: Path, fake_trainer: Fake, capfd: pytest.CaptureFixture[str], who: str
+) -> None:
+    """Cancelled at Slurm or stopped from another terminal: exit status 3, said as such, and what is
+    printed to go on does so, at Slurm."""
+    fake_trainer(pause=1.0)
+    child = watched(*AT_SLURM, "--json")
+    study = begun()
+    if who == "somebody else":
+        subprocess.run(["scancel", said(study).job.id.partition("+")[0]], check=True)
+    else:
+        assert q1lab(["stop"]) == 0
+        assert "rope-1 stopped. Go on with: q1lab run rope " in capfd.readouterr().out
+    status, out = ended(child)
+    assert status == 3, out
+    assert "rope-1 is not done, 2 of 2 runs are left (" in out
+    assert ("cancelled by somebody else at Slurm" in out) == (who == "somebody else")
+    assert q1lab(["status"]) == 0
+    line = capfd.readouterr().out.splitlines()[-1].removeprefix("next: ")
+    assert line in out
+    fake_trainer()
+    assert q1lab(shlex.split(line)[1:]) == 0
+    assert studies.ids() == ["rope-1"]
+    assert (said(study).engine, said(study).over, len(said(study).jobs)) == ("slurm", True, 1)
+    assert len(list((slurm / "jobs").iterdir())) == 2
+    assert q1lab(["attach"]) == 0
+
+
+def test_an_engine_out_of_touch_has_a_status_of_its_own(
+    slurm: Path, fake_trainer: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_trainer(pause=0.5)
+    assert q1lab([*AT_SLURM, "--detach"]) == 0
+    study = begun()
+    (slurm / "hiccups").write_text("\n".join(HICCUPS[:1] * 40))
+    wait_for(lambda: not said(study).reached)
+    monkeypatch.setattr(launch, "ENGINE_GRACE", 0.2)
+    assert q1lab(["stop"]) == 4
+    (slurm / "hiccups").unlink()
+    wait_for(lambda: said(study).over)
+    assert q1lab(["attach"]) in (0, 3)
+    assert q1lab(["doctor", "--engine", "ray=http://127.0.0.1:9"]) == 4
+    assert q1lab([*RUN[:2], "--fresh", "--engine", "ray=http://127.0.0.1:9"]) == 4
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        RUN,
+        ("run", "rope", "swiglu", "--seeds", "1", *SMALL),
+        (*RUN[:4], *SMALL[:2], *SMALL[4:], "--over", "max_iters=20,40"),
+        (
+            "run",
+            "rope",
+            "--seeds",
+            "2",
+            *SMALL,
+            "--tune",
+            "learning_rate",
+            "--set",
+            "learning_rate=0.003",
+        ),
+    ],
+    ids=["run", "sweep", "over", "tune"],
+)
+def test_what_is_printed_to_go_on_can_be_pasted(
+    fake_trainer: Fake, capfd: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    """Whatever was begun, its line goes on with it, and begins nothing of its own."""
+    fake_trainer(pause=0.5)
+    child = watched(*words)
+    begun()
+    assert q1lab(["stop"]) == 0
+    status, out = ended(child)
+    assert status == 3, out
+    assert out.count("go on with: ") == 1
+    line = next(x for x in capfd.readouterr().out.splitlines() if "Go on with: q1lab" in x)
+    ids = studies.ids()
+    fake_trainer()
+    assert q1lab(shlex.split(line.partition("Go on with: q1lab ")[2])) == 0
+    tuned = [name for name in studies.ids() if name not in ids]
+    assert len(tuned) == ("--tune" in words), line
+
+
+def test_help_prints_the_table_of_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ((), ("run",), ("attach",), ("stop",)):
+        assert q1lab([*command, "--help"]) == 0
+        text = " ".join(capsys.readouterr().out.split())
+        assert all(f"{code} {what}" in text for code, what in STATUSES.items())

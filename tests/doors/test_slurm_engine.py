@@ -1,0 +1,320 @@
+"""A real Slurm on loopback: a study by the command a person types, and what goes wrong there."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab.doors.slurm_engine import Slurm
+from q1lab.ground import paths
+from q1lab.runner import launch
+from q1lab.study import studies
+from q1lab.study.engine_state import Job
+from tests.kit.engines import slurm as kit
+from tests.kit.engines.client import (
+    RUN,
+    is_running,
+    is_submitted,
+    ladder,
+    lost_and_doubled,
+    q1lab,
+    said,
+)
+from tests.kit.lab_home import make_study
+from tests.kit.places import KIT
+from tests.kit.waiting import wait_for
+
+pytestmark = [
+    pytest.mark.skipif(bool(kit.missing()), reason=f"Slurm is not installed: {kit.missing()}"),
+    pytest.mark.xdist_group("slurm"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kit.Slurm]:
+    found = kit.Slurm(tmp_path_factory.mktemp("slurm"), array=4)
+    found.up()
+    yield found
+    found.down()
+
+
+@pytest.fixture(autouse=True)
+def login_node(cluster: kit.Slurm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands of these tests run where Slurm's own commands are."""
+    for name in ("SLURM_CONF", "PATH"):
+        monkeypatch.setenv(name, cluster.env[name])
+
+
+SLURM = (*RUN, "--engine", "slurm")
+
+
+def test_a_study_larger_than_one_array() -> None:
+    done = q1lab(*SLURM, "--seeds", "3", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verdict"] == "helps"
+    assert said().job.id.count("+") == 2  # this Slurm takes arrays of at most three tasks
+    again = q1lab(*SLURM, "--seeds", "3", "--json")
+    assert json.loads(again.stdout)["difference"] == json.loads(done.stdout)["difference"]
+
+
+def test_a_planned_range_stops_when_it_is_known() -> None:
+    done = q1lab(*SLURM, "--seeds", "3..12", "--json", effect=-0.5, noise=0.001)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verdict"] == "helps"
+    assert studies.load("rope-1").seeds == (0, 1, 2)
+    assert len(said().job.cells) == 6
+
+
+def test_a_planned_range_goes_on_by_the_same_command() -> None:
+    """Nothing is known to the end; the runner is killed on the way."""
+    asked = (*SLURM, "--seeds", "3..4", "--json")
+    assert q1lab(*asked, "--detach", effect=0.0, noise=0.5, pause=0.1).returncode == 0
+    study = studies.load("rope-1")
+    wait_for(lambda: is_submitted(study))
+    os.kill(launch.last(study.files)["pid"], signal.SIGKILL)
+    wait_for(lambda: not launch.has_runner(study.files))
+    done = q1lab(*asked, effect=0.0, noise=0.5)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["complete"]
+    assert len(said().jobs) == 2
+    assert lost_and_doubled(study) == (1, 0, 0)
+
+
+@pytest.mark.long  # as a range, which CI tries
+def test_a_sweep_trains_its_baseline_once() -> None:
+    """Two modifications, declared together: the second takes over the first one's baseline."""
+    asked = ("run", "rope", "swiglu", "--seeds", "3", *SLURM[2:], "--json")
+    done = q1lab(*asked, effect=-0.1)
+    assert done.returncode == 0, done.stderr
+    assert len(studies.ids()) == 2
+    first, second = (studies.load(name) for name in sorted(studies.ids()))
+    rows = json.loads(done.stdout)["members"]
+    assert [row["comparison"]["verdict"] for row in rows] == ["helps", "helps"]
+    assert len(said(first).job.cells) == 6
+    assert {cell.partition("-")[0] for cell in said(second).job.cells} == {"modified"}
+
+
+def test_a_command_trains_there_and_goes_on(tmp_path: Path) -> None:
+    """Somebody's own loop, stopped in the middle."""
+    loop = f"{sys.executable} {KIT / 'any_loop.py'} --seed={{seed}} --out={{out}} --pause=0.3"
+    (tmp_path / "study.toml").write_text(
+        f"""[command]
+run = "{loop} {{args}}"
+resume = "--resume"
+metric = "val/loss"
+[arm.baseline]
+[arm.fast]
+args = "--lr=0.05"
+"""
+    )
+    asked = ("run", "study.toml", "--engine", "slurm", "--seeds", "3")
+    done = q1lab(*asked, "--detach", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    study = studies.load("fast-1")
+    wait_for(lambda: b'"eval"' in read(study.files.run("baseline-seed0").events))
+    assert q1lab("stop", "fast-1").returncode == 0
+    done = q1lab("run", "fast-1", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["complete"]
+    assert b'"stopped"' in read(study.files.run("baseline-seed0").events)
+
+
+def read(file: Path) -> bytes:
+    return file.read_bytes() if file.is_file() else b""
+
+
+@pytest.mark.long  # as a range, which CI tries
+def test_a_ladder_trains_each_of_its_values() -> None:
+    """The same at several values of a hyperparameter: each of them is an array of its own."""
+    ladder(*SLURM)
+
+
+@pytest.mark.parametrize("then", ["slurm", "local"])
+def test_stop_and_go_on(then: str) -> None:
+    """At Slurm, or with the same study here."""
+    assert q1lab(*SLURM, "--seeds", "1", "--detach", pause=0.3).returncode == 0
+    assert q1lab("stop").returncode == 0
+    assert said().over
+    assert not launch.is_alive(studies.load("rope-1").files)
+    done = q1lab(*RUN, "--engine", then, "--seeds", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    assert studies.ids() == ["rope-1"]
+    assert lost_and_doubled(studies.load("rope-1"))[1:] == (0, 0)
+
+
+def test_the_same_submission_twice_is_one_array(cluster: kit.Slurm) -> None:
+    """Whoever submitted was killed before the answer was kept."""
+    study = make_study(seeds=(0,))
+    job = Job("q1lab-twice", tuple(run.name for run in study.runs))
+    ids = {Slurm("", {"hold": ""}).submit(study, job).id for _ in range(3)}
+    assert len(ids) == 1
+    asked = ["squeue", "-h", "-r", "-n", job.name, "-o", "%i %T %r"]
+    text = subprocess.run(asked, env=cluster.env, capture_output=True, text=True, check=True).stdout
+    subprocess.run(["scancel", "--name", job.name], env=cluster.env, check=True)
+    assert len(text.splitlines()) == len(job.cells)
+
+
+def test_a_busy_queue_is_no_error(cluster: kit.Slurm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A study is planned and handed over while no node is free, and trains when one is. A look at
+    a node, which the doctor takes, says that none is."""
+    monkeypatch.setattr("q1lab.doors.slurm_engine.PATIENCE", 2)
+    wide = ["sbatch", "--ntasks=2", "--output=/dev/null", "--job-name=wide", "--wrap=sleep 600"]
+    subprocess.run(wide, env=cluster.env, capture_output=True, check=True)
+    asked = ["squeue", "-h", "-n", "wide", "-t", "R"]
+    wait_for(lambda: subprocess.run(asked, env=cluster.env, capture_output=True, check=True).stdout)
+    try:
+        assert Slurm("", {}).check()[-1].words.startswith("a node could not be asked: ")
+        assert q1lab(*SLURM, "--seeds", "1", "--detach").returncode == 0
+        wait_for(lambda: is_submitted(studies.load("rope-1")))
+        wait_for(lambda: "waits: " in q1lab("status").stdout)
+    finally:
+        subprocess.run(["scancel", "--name=wide"], env=cluster.env, check=True)
+    done = q1lab("attach", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["complete"]
+
+
+@pytest.mark.long  # a busy queue, which CI tries, is waited for in the same way
+def test_a_drained_node_is_waited_for(cluster: kit.Slurm) -> None:
+    """What runs there ends there; what waits says why, and trains when the node is back."""
+
+    def node(state: str) -> None:
+        update = ["scontrol", "update", f"nodename={cluster.host}", f"state={state}", "reason=test"]
+        subprocess.run(update, env=cluster.env, check=True)
+
+    assert q1lab(*SLURM, "--seeds", "1", "--detach", pause=0.6).returncode == 0
+    wait_for(lambda: is_running(studies.load("rope-1"), 2))
+    node("drain")
+    try:
+        assert q1lab("attach", "rope-1").returncode == 0
+        assert lost_and_doubled(studies.load("rope-1")) == (1, 0, 0)
+        assert q1lab(*SLURM, "--seeds", "1", "--fresh", "--detach").returncode == 0
+        wait_for(lambda: "DRAINED" in q1lab("status").stdout)
+    finally:
+        node("resume")
+    done = q1lab("attach", "rope-2", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["complete"]
+
+
+@pytest.mark.parametrize(
+    ("options", "asked", "device"),
+    [
+        ({}, ("auto", "cpu"), "cpu"),
+        ({}, ("auto", "gpu"), "cuda"),
+        ({}, ("cpu", "gpu"), "cpu"),
+        ({"gres": "gpu:1"}, ("auto", None), "cuda"),
+        ({"gpus-per-task": "1"}, ("auto", "quick"), "cuda"),
+    ],
+)
+def test_the_device_is_planned_by_what_is_asked_for(
+    options: dict[str, str], asked: tuple[str, str | None], device: str
+) -> None:
+    assert Slurm("", options).device(*asked) == device
+
+
+def test_nodes_that_do_not_see_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One machine has one disk: the file is gone when the node looks for it."""
+    real = subprocess.run
+
+    def run(command: list[str], **how: Any) -> Any:
+        if command[0] == "srun":
+            for file in (paths.home() / "engine-check").glob("seen-*"):
+                file.rename(tmp_path / file.name)
+        try:
+            return real(command, **how)
+        finally:
+            for file in tmp_path.glob("seen-*"):
+                file.rename(paths.home() / "engine-check" / file.name)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    found = Slurm("", {}).check()[-1]
+    assert (found.good, found.words) == (False, f"nodes don't see {paths.home()}")
+
+
+def test_a_partition_that_is_not_there() -> None:
+    done = q1lab(*SLURM, "--seeds", "1", "--engine-option", "partition=gpu")
+    assert done.returncode == 1
+    assert "invalid partition" in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+    assert studies.ids() == []
+
+
+def test_an_option_that_slurm_does_not_know() -> None:
+    done = q1lab(*SLURM, "--seeds", "1", "--engine-option", "color=red")
+    assert done.returncode == 1
+    assert "unrecognized option" in done.stderr
+    assert studies.ids() == []
+
+
+def test_cancelled_by_somebody_else(cluster: kit.Slurm) -> None:
+    assert q1lab(*SLURM, "--seeds", "1", "--detach", pause=0.4).returncode == 0
+    study = studies.load("rope-1")
+    wait_for(lambda: is_submitted(study))
+    number = said().job.id.partition("+")[0]
+    subprocess.run(["scancel", number], env=cluster.env, check=True)
+    wait_for(lambda: not launch.is_alive(study.files))
+    left = q1lab("attach")
+    assert left.returncode == 3
+    assert "(cancelled by somebody else at Slurm); go on with: q1lab run rope" in left.stderr
+    line = left.stderr.partition("go on with: q1lab ")[2].splitlines()[0]
+    assert line.endswith("--engine slurm")
+    assert q1lab(*line.split()).returncode == 0
+    assert studies.ids() == ["rope-1"]
+    assert len(said().job.cells) == 2
+
+
+@pytest.mark.long  # Slurm takes half a minute to give up and to come back
+def test_a_controller_that_dies_ends_no_watch(cluster: kit.Slurm) -> None:
+    """The watch says that it is out of touch, waits, and takes the study up where it is."""
+    assert q1lab(*SLURM, "--seeds", "1", "--detach", pause=0.6).returncode == 0
+    study = studies.load("rope-1")
+    wait_for(lambda: is_submitted(study))
+    kept = cluster.root / "state" / "job_state"  # Slurm writes it some seconds later
+    wait_for(lambda: kept.exists() and said().job.name.encode() in kept.read_bytes())
+    cluster.kill("slurmctld")
+    try:
+        wait_for(lambda: not said().reached, seconds=120)
+        assert "Unable to contact slurm controller" in said().why
+        assert launch.is_alive(study.files)
+    finally:
+        cluster.controller()
+    wait_for(lambda: not launch.is_alive(study.files), seconds=120)
+    assert q1lab("compare", "rope-1").returncode == 0
+    assert len(said().jobs) == 1
+
+
+def test_a_trainer_that_dies_is_handed_over_again() -> None:
+    done = q1lab(*SLURM, "--seeds", "1", "--json", crash=["modified-seed0"])
+    assert done.returncode == 0, done.stderr
+    assert len(said().jobs) == 2
+
+
+def test_the_doctor_says_what_is_there() -> None:
+    done = q1lab("doctor", "--engine", "slurm")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nodes see" in done.stdout
+
+
+@pytest.mark.long  # Slurm itself looks for a cluster for a minute
+def test_a_machine_of_no_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slurm is installed and knows no controller: its last word is enough."""
+    monkeypatch.setenv("SLURM_CONF", str(tmp_path / "none"))
+    done = q1lab("doctor", "--engine", "slurm")
+    assert done.returncode == 1
+    assert len(next(x for x in done.stdout.splitlines() if x.startswith("problem"))) < 160
+
+
+def test_without_slurm_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    done = q1lab(*SLURM, "--seeds", "1")
+    assert done.returncode == 1
+    assert "q1lab runs on the login node" in done.stderr

@@ -1,0 +1,140 @@
+"""An act that one file adds is a command, a line of the palette, a form, an action of a week's text,
+a command that its check accepts, and ticks the step that names it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from textual.widgets import Input, Select
+
+from q1lab.commands.cli import cli, run
+from q1lab.ground import command_table
+from q1lab.ground.errors import Problem
+from q1lab.index.store import Store
+from q1lab.week import content, evidence
+from tests.kit import toy_act
+from tests.kit.places import mentioned_in_code
+from tests.kit.tui_home import prepared, settled, until
+
+WEEK = """# Session
+
+## Play {#a1 minutes=10}
+
+- [ ] Play with the duck {#a1-duck minutes=5 done_when=seen}
+
+  ```q1lab toy
+  name = "duck"
+  color = "blue"
+  ```
+
+- [ ] Play with the ball {#a1-ball minutes=5}
+
+  ```q1lab command
+  command = "q1lab toy ball"
+  ```
+"""
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "q1lab.commands.toy", toy_act)
+    monkeypatch.setitem(command_table.ACTS, "toy", toy_act.ACT)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "week"
+    content.skeleton(root)
+    week = (root / "week.toml").read_text()
+    session = content.load(root).sessions[0]
+    (root / session.file).write_text(WEEK)
+    (root / "week.toml").write_text(week.replace(f"minutes = {session.minutes}", "minutes = 10"))
+    return root
+
+
+def test_every_command_is_an_act_of_a_section() -> None:
+    assert list(command_table.listed()) == cli.list_commands(click.Context(cli))
+    for name, act in command_table.ACTS.items():
+        fields = {param.name for param in command_table.command(name).params}
+        assert {*act.form, *(key for key in act.action if key != "for")} <= fields, name
+    documents = {one for act in command_table.ACTS.values() if act.commits for one in act.done_when}
+    assert (
+        set(command_table.conditions()) - documents
+        <= set(evidence.CONDITIONS)
+        <= set(command_table.conditions())
+    )
+
+
+@pytest.mark.usefixtures("toy")
+def test_it_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    assert "toy      A toy to play with." in capsys.readouterr().out
+    assert run(["toy", "duck", "--color", "blue"]) == 0
+    assert capsys.readouterr().err == "the duck is blue\n"
+    assert run(["toy", "duck", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"name": "duck", "color": "red"}
+    assert run(["toi", "duck"]) == 2
+    assert "did you mean 'toy'?" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_weeks_text_may_name_it_and_its_check_reads_the_command(folder: Path) -> None:
+    assert content.check(folder) == []
+    actions = [action for part in content.load(folder).parts() for action in part.actions]
+    assert [action.title for action in actions] == ["Toy duck", "q1lab toy ball"]
+    assert actions[0].argv() == ("q1lab", "toy", "duck", "--color", "blue")
+    text = folder / content.load(folder).sessions[0].file
+    text.write_text(
+        WEEK.replace("color =", "colour =").replace("q1lab toy ball", "q1lab toy ball --colour red")
+    )
+    field, found = content.check(folder)
+    assert field.message == "a toy action has no field 'colour'; did you mean 'color'?"
+    assert "`q1lab toy ball --colour red`: No such option" in found.message
+    assert found.line == WEEK[: WEEK.index("q1lab command")].count("\n") + 1
+    text.write_text(WEEK.replace("q1lab toy ball", "q1lab toi ball"))
+    (found,) = content.check(folder)
+    assert "did you mean 'toy'?" in found.message
+
+
+@pytest.mark.usefixtures("toy")
+def test_it_ticks_the_step_that_names_it(folder: Path) -> None:
+    week = content.load(folder)
+    with Store() as store:
+        assert not evidence.read(store, week).of("a1-duck").done
+    assert run(["--content", str(folder), "toy", "duck"]) == 0
+    with Store() as store:
+        assert evidence.read(store, week).of("a1-duck").done
+        assert evidence.look(store, week).marks["a1-duck"].words == "`q1lab toy` of duck"
+    assert mentioned_in_code("q1lab toy") == mentioned_in_code("toy_act") == []
+
+
+@pytest.mark.usefixtures("toy")
+async def test_the_palette_opens_its_form(folder: Path) -> None:
+    app = prepared(folder=folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press("ctrl+p")
+        await pilot.press(*"play with a toy")
+        await until(pilot, lambda: app.screen.query("CommandList OptionListItem, CommandList"))
+        await pilot.pause(0.5)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen.query("#color"))
+        assert app.screen.query_one("#color", Select).value == "red"
+        app.screen.query_one("#name", Input).value = "duck"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.snapshot.progress.of("a1-duck").done)
+
+
+def test_what_is_no_command_says_so() -> None:
+    for words in ([], ["no"], ["paper", "no"], ["paper", "add"], ["run", "rope", "--no"]):
+        with pytest.raises(Problem):
+            command_table.parse(words)
+    asked = command_table.parse(["paper", "add", "RoFormer", "--done"])
+    assert asked.act.name == "paper add"
+    assert asked.values["depth"] == "deep"
+    assert asked.given == {"title", "done"}
+    assert command_table.parse(["retro", "--help"]).help

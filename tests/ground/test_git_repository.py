@@ -1,0 +1,869 @@
+"""q1lab.ground.git_repository on real repositories with the real git: what is committed, and what is left
+alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab.ground import git_repository
+from q1lab.ground.errors import Problem
+from q1lab.ground.git_repository import CommitResult, NeedsYes, NoRepository, Repository, init
+from tests.kit import repos, traps
+from tests.kit.places import ROOT
+from tests.kit.repos import of_its_own
+
+ODD_NAMES = (
+    "-rf.md",
+    '-we"ird\n\U0001f600:(x)*.md',
+    "with space and 'quote'.md",
+    "*.md",
+    ":(top)x.md",
+    "back\\slash.md",
+    "\u05d0\u05d1 rtl.md",
+    "deep/er/é.md",
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A git configuration of the test's own, and nothing of the caller's git in the environment."""
+    home = tmp_path / "home"
+    home.mkdir()
+    of_its_own(home, monkeypatch)
+    for name in ("EMAIL", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+
+
+def sh(folder: Path, *args: str, check: bool = True, **env: str) -> str:
+    done = subprocess.run(
+        ["git", *args],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+        env={**os.environ, **env},
+        stdin=subprocess.DEVNULL,
+    )
+    assert not check or done.returncode == 0, done.stderr
+    return os.fsdecode(done.stdout)
+
+
+def state(folder: Path) -> dict[str, object]:
+    """Everything a refused act must leave as it was: index bytes, refs, status, and every work-tree
+    byte."""
+    git_dir = Path(sh(folder, "rev-parse", "--absolute-git-dir").strip())
+    index = git_dir / "index"
+    head = (git_dir / "HEAD").read_bytes()
+    files = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".git" not in path.relative_to(folder).parts
+    }
+    return {
+        "index": index.read_bytes() if index.exists() else None,
+        "head": head,
+        "refs": sh(folder, "for-each-ref"),
+        "status": sh(folder, "status", "--porcelain=v2", "-z", GIT_OPTIONAL_LOCKS="0"),
+        "files": files,
+    }
+
+
+def staged_lines(folder: Path, leave_out: set[str]) -> list[str]:
+    out = sh(folder, "ls-files", "-s", "-z")
+    return [line for line in out.split("\0") if line and line.split("\t", 1)[1] not in leave_out]
+
+
+def hook(folder: Path, name: str, body: str) -> None:
+    path = folder / ".git" / "hooks" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("#!/bin/sh\n" + body)
+    path.chmod(0o755)
+
+
+def commit(ours: Repository, paths: list[Any], message: str, **how: Any) -> CommitResult:
+    """Commit files as they are; what git doesn't know yet is q1lab's own text."""
+    known = [sh(ours.root, "ls-files", "--", f":(literal){path}", check=False) for path in paths]
+    new = [Path(path) for path, entry in zip(paths, known, strict=True) if not entry]
+    return ours.commit(ours.check(paths, ours=new, **how), message)
+
+
+def asked(ours: Repository, path: Path) -> NeedsYes:
+    """What a person is asked about the learner's own edits of a file."""
+    with pytest.raises(NeedsYes, match="edits of yours") as caught:
+        ours.check([path])
+    return caught.value
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A repository in which the learner is in the middle of things: staged, unstaged, and untracked
+    work."""
+    folder = tmp_path / "transformer-from-scratch"
+    folder.mkdir()
+    sh(folder, "init", "-q")
+    for name in ("model.py", "train.py", "notes.md", "DOC.md"):
+        (folder / name).write_text(f"{name}, first version\n")
+    sh(folder, "add", ".")
+    sh(folder, "commit", "-q", "-m", "begin")
+    (folder / "model.py").write_text("staged\n")
+    sh(folder, "add", "model.py")
+    (folder / "model.py").write_text("staged, then edited again\n")
+    (folder / "train.py").write_text("edited, not staged\n")
+    (folder / "new_staged.py").write_text("staged new file\n")
+    sh(folder, "add", "new_staged.py")
+    sh(folder, "rm", "-q", "notes.md")
+    (folder / "scratch.txt").write_text("untracked\n")
+    return folder
+
+
+def refused(folder: Path, act: Callable[[], object], *words: str) -> Problem:
+    """``act`` raises one clear line that holds ``words``, and nothing at all is different
+    afterwards."""
+    before = state(folder)
+    with pytest.raises(Problem) as caught:
+        act()
+    assert state(folder) == before
+    message = str(caught.value)
+    for word in words:
+        assert word in message
+    assert "\n" not in message
+    assert caught.value.code in (1, 2)
+    return caught.value
+
+
+# ── what is committed
+
+
+def test_commits_only_the_named_file_and_leaves_staged_and_unstaged_work_alone(repo: Path) -> None:
+    before, index_before = state(repo), staged_lines(repo, {"NEW.md"})
+    (repo / "NEW.md").write_text("ours\n")
+    result = commit(Repository.discover(repo), [repo / "NEW.md"], "docs: add NEW.md")
+    after = state(repo)
+    assert result.committed
+    assert result.files == ("NEW.md",)
+    assert result.notes == ()
+    assert result.branch == "main"
+    assert result.sha == sh(repo, "rev-parse", "HEAD").strip()
+    assert sh(repo, "show", "--name-only", "--format=%s%n%an <%ae>", "HEAD").split("\n")[:4] == [
+        "docs: add NEW.md",
+        "Test Learner <learner@example.org>",
+        "",
+        "NEW.md",
+    ]
+    assert after["status"] == before["status"]
+    assert staged_lines(repo, {"NEW.md"}) == index_before
+    assert after["files"] == {**before["files"], "NEW.md": b"ours\n"}  # type: ignore[dict-item]
+
+
+def test_commits_a_tracked_file_that_q1lab_rewrote(repo: Path) -> None:
+    doc = repo / "DOC.md"
+    status = state(repo)["status"]
+    ours = Repository.discover(repo)
+    checked = ours.check([doc])
+    doc.write_text("refreshed\n")
+    result = ours.commit(checked, "docs: refresh")
+    assert result.committed
+    assert state(repo)["status"] == status
+    assert sh(repo, "show", "HEAD:DOC.md") == "refreshed\n"
+    checked = ours.check([doc])
+    assert not ours.commit(checked, "docs: refresh").committed
+    doc.write_bytes(b"refreshed\n")  # written, and as it was
+    assert not ours.commit(checked, "docs: refresh").committed
+
+
+def test_several_files_at_once_and_one_unchanged(repo: Path) -> None:
+    (repo / "a.md").write_text("a\n")
+    (repo / "b.svg").write_text("<svg/>\n")
+    result = commit(Repository.discover(repo), ["a.md", "b.svg", "DOC.md"], "docs: two files")
+    assert result.files == ("a.md", "b.svg")
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_odd_names(repo: Path, name: str) -> None:
+    path = repo / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("x\n")
+    ours, status = Repository.discover(repo), sh(repo, "status", "--porcelain=v2", "-z", "-uno")
+    assert "+x" in asked(ours, path).diff
+    result = commit(ours, [path], f"docs: add {name}")
+    assert result.files == (name,)
+    assert ours.holds(path)
+    path.write_text("y\n")
+    assert not ours.holds(path)
+    assert "+y" in asked(ours, path).diff
+    assert commit(ours, [path], "-m looks like an option", confirmed=True).files == (name,)
+    assert sh(repo, "status", "--porcelain=v2", "-z", "-uno") == status
+
+
+def test_a_name_that_is_not_utf8(repo: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(repo) + b"/caf\xe9.md"))
+    path.write_text("x\n")
+    result = commit(Repository.discover(repo), [path], "docs: latin-1 name")
+    assert os.fsencode(result.files[0]) == b"caf\xe9.md"
+
+
+def test_unborn_head(tmp_path: Path) -> None:
+    folder = tmp_path / "fresh"
+    ours = init(folder)
+    assert ours.head().sha is None
+    assert ours.head().branch == "main"
+    (folder / "staged.py").write_text("staged\n")
+    sh(folder, "add", "staged.py")
+    (folder / "DOC.md").write_text("first\n")
+    assert "+first" in asked(ours, folder / "DOC.md").diff
+    result = commit(ours, [folder / "DOC.md"], "docs: first")
+    assert result.files == ("DOC.md",)
+    assert sh(folder, "ls-tree", "--name-only", "HEAD") == "DOC.md\n"
+    assert sh(folder, "status", "--porcelain") == "A  staged.py\n"
+
+
+def test_unborn_head_and_a_staged_document(tmp_path: Path) -> None:
+    ours = init(tmp_path / "fresh")
+    doc = ours.root / "DOC.md"
+    doc.write_text("mine\n")
+    sh(ours.root, "add", "DOC.md")
+    refused(ours.root, lambda: commit(ours, [doc], "docs"), "DOC.md holds edits of yours")
+    assert commit(ours, [doc], "docs", confirmed=True).files == ("DOC.md",)
+
+
+def test_from_a_subfolder_a_file_and_a_worktree(repo: Path, tmp_path: Path) -> None:
+    (repo / "sub").mkdir()
+    assert Repository.discover(repo / "sub").root == repo
+    assert Repository.discover(repo / "sub" / "not-there-yet.md").root == repo
+    sh(repo, "worktree", "add", "-q", str(tmp_path / "other"), "-b", "other")
+    other = Repository.discover(tmp_path / "other")
+    (tmp_path / "other" / "W.md").write_text("w\n")
+    assert commit(other, ["W.md"], "docs: w").branch == "other"
+    assert sh(repo, "log", "--format=%s", "main") == "begin\n"
+
+
+def test_crlf_by_autocrlf_is_no_edit(repo: Path) -> None:
+    sh(repo, "config", "core.autocrlf", "true")
+    doc = repo / "DOC.md"
+    doc.write_bytes(b"DOC.md, first version\r\n")
+    ours = Repository.discover(repo)
+    assert not ours.commit(ours.check([doc]), "docs").committed
+
+
+def test_looking_never_writes_the_index(repo: Path) -> None:
+    # makes the index stale, which `git status` would mend by writing
+    os.utime(repo / "DOC.md", (1, 1))
+    before = (repo / ".git" / "index").read_bytes()
+    ours = Repository.discover(repo)
+    ours.head()
+    assert ours.holds("DOC.md")
+    assert asked(ours, repo / "train.py").diff
+    ours.commit(ours.check(["DOC.md"]), "docs")
+    assert (repo / ".git" / "index").read_bytes() == before
+
+
+# ── the learner's own edits
+
+
+def edited(repo: Path) -> str:
+    with (repo / "DOC.md").open("a") as doc:
+        doc.write("my own line\n")
+    return "DOC.md"
+
+
+def staged_and_put_back(repo: Path) -> str:
+    was = (repo / "DOC.md").read_bytes()
+    edited(repo)
+    sh(repo, "add", "DOC.md")
+    (repo / "DOC.md").write_bytes(was)
+    return "DOC.md"
+
+
+def drafted(repo: Path) -> str:
+    (repo / "MODIFICATION.md").write_text("my own line\n")
+    return "MODIFICATION.md"
+
+
+def removed_and_written_again(repo: Path) -> str:
+    (repo / "notes.md").write_text("my own line\n")  # its removal is staged
+    return "notes.md"
+
+
+@pytest.mark.parametrize(
+    ("edit", "shown"),
+    [
+        (edited, "+my own line"),
+        (staged_and_put_back, "my own line"),
+        (drafted, "+my own line"),
+        (removed_and_written_again, "-notes.md, first version"),
+    ],
+)
+def test_edits_of_the_learner_need_a_yes_and_are_shown(
+    repo: Path, edit: Callable[[Path], str], shown: str
+) -> None:
+    name = edit(repo)
+    ours = Repository.discover(repo)
+    problem = refused(repo, lambda: ours.check([name]), f"{name} holds edits of yours", "--yes")
+    assert isinstance(problem, NeedsYes)
+    assert shown in problem.diff
+    assert commit(ours, [name], "docs", confirmed=True).committed == (
+        edit is not staged_and_put_back
+    )
+
+
+# ── hooks
+
+
+@pytest.mark.parametrize(
+    ("which", "name"),
+    [("pre-commit", "DOC.md"), ("prepare-commit-msg", "NEW.md"), ("commit-msg", "NEW.md")],
+)
+def test_a_failing_hook_changes_nothing(repo: Path, which: str, name: str) -> None:
+    hook(repo, which, "echo 'the line is too long' >&2; exit 1\n")
+    path = repo / name
+    path.write_text("ours\n")
+    ours = Repository.discover(repo)
+    problem = refused(
+        repo,
+        lambda: commit(ours, [path], "docs", confirmed=True),
+        which,
+        "the line is too long",
+        "--no-commit",
+    )
+    assert problem.code == 1
+
+
+def test_a_failing_hook_that_reformats_is_said(repo: Path) -> None:
+    hook(repo, "pre-commit", "echo formatted > NEW.md; exit 1\n")
+    (repo / "NEW.md").write_text("ours\n")
+    with pytest.raises(Problem, match=r"the hook changed NEW\.md"):
+        commit(Repository.discover(repo), ["NEW.md"], "docs")
+    assert "NEW.md" not in sh(repo, "ls-files")
+
+
+def test_hooks_run_and_what_they_add_is_said_and_stays_committed(repo: Path) -> None:
+    hook(repo, "pre-commit", "echo generated > extra.txt; git add extra.txt\n")
+    hook(repo, "post-commit", "touch post-ran.txt\n")
+    status = sh(repo, "status", "--porcelain=v2", "-z", "-uno")
+    (repo / "NEW.md").write_text("ours\n")
+    result = commit(Repository.discover(repo), ["NEW.md"], "docs")
+    assert result.files == ("NEW.md", "extra.txt")
+    assert "extra.txt" in result.notes[0]
+    assert (repo / "post-ran.txt").exists()
+    # Left alone, git would have the learner's next commit delete extra.txt again.
+    assert sh(repo, "status", "--porcelain=v2", "-z", "-uno") == status
+
+
+def test_a_hook_that_adds_a_file_in_which_the_learner_staged_something(repo: Path) -> None:
+    hook(repo, "pre-commit", "git add train.py\n")
+    (repo / "train.py").write_text("staged by the learner\n")
+    sh(repo, "add", "train.py")
+    (repo / "train.py").write_text("and edited on\n")
+    (repo / "NEW.md").write_text("ours\n")
+    before = staged_lines(repo, {"NEW.md"})
+    result = commit(Repository.discover(repo), ["NEW.md"], "docs")
+    assert result.files == ("NEW.md", "train.py")
+    assert any("train.py has staged edits of yours" in note for note in result.notes)
+    assert staged_lines(repo, {"NEW.md"}) == before
+
+
+def test_a_hook_that_formats_our_file_is_said(repo: Path) -> None:
+    hook(repo, "pre-commit", "echo formatted > NEW.md; git add NEW.md\n")
+    (repo / "NEW.md").write_text("ours\n")
+    result = commit(Repository.discover(repo), ["NEW.md"], "docs")
+    assert "a hook of this repository changed NEW.md" in result.notes
+    assert sh(repo, "show", "HEAD:NEW.md") == "formatted\n"
+
+
+def test_the_commit_message_hook_sees_the_message(repo: Path) -> None:
+    hook(repo, "commit-msg", 'echo "Signed: hook" >> "$1"\n')
+    (repo / "NEW.md").write_text("ours\n")
+    commit(Repository.discover(repo), ["NEW.md"], "docs: one\n\n# not a comment\nbody")
+    assert (
+        sh(repo, "log", "-1", "--format=%B").rstrip()
+        == "docs: one\n\n# not a comment\nbody\nSigned: hook"
+    )
+
+
+def test_a_fresh_index_is_put_back_to_the_byte(tmp_path: Path) -> None:
+    """After a commit the index holds a cached tree, which `git rm --cached` would not restore."""
+    folder = tmp_path / "clean"
+    ours = init(folder)
+    (folder / "a.md").write_text("a\n")
+    commit(ours, ["a.md"], "docs: a")
+    sh(folder, "read-tree", "HEAD")
+    hook(folder, "pre-commit", "exit 1\n")
+    (folder / "NEW.md").write_text("ours\n")
+    refused(folder, lambda: commit(ours, ["NEW.md"], "docs"), "pre-commit")
+
+
+def test_nothing_below_git_can_prompt(repo: Path) -> None:
+    """A session of its own has no terminal to ask on, so a forgotten prompt fails instead of
+    hanging."""
+    hook(repo, "pre-commit", "ps -o sid= -p $$ > sid.txt; cat > got.txt; exit 0\n")
+    (repo / "NEW.md").write_text("ours\n")
+    commit(Repository.discover(repo), ["NEW.md"], "docs")
+    assert (repo / "got.txt").read_text() == ""
+    if shutil.which("ps"):
+        assert int((repo / "sid.txt").read_text()) != os.getsid(0)
+
+
+def test_signing_that_fails_is_reported(repo: Path) -> None:
+    sh(repo, "config", "commit.gpgsign", "true")
+    sh(repo, "config", "gpg.program", shutil.which("false") or "/bin/false")
+    (repo / "NEW.md").write_text("ours\n")
+    ours = Repository.discover(repo)
+    refused(repo, lambda: commit(ours, ["NEW.md"], "docs"), "could not sign", "commit.gpgsign")
+
+
+# ── states of the repository
+
+
+def new_file(folder: Path) -> Callable[[], object]:
+    (folder / "NEW.md").write_text("ours\n")
+    ours = Repository.discover(folder)
+    return lambda: commit(ours, [folder / "NEW.md"], "docs", confirmed=True)
+
+
+@pytest.mark.parametrize("known", ["", "[user]\n\tname = Only Name\n"])
+def test_a_person_whom_git_does_not_know(repo: Path, tmp_path: Path, known: str) -> None:
+    (tmp_path / "home" / "gitconfig").write_text(known)
+    refused(repo, new_file(repo), "git does not know who you are", "user.name", "user.email")
+
+
+def conflict(folder: Path) -> None:
+    """Two branches that disagree about one line; HEAD is main, everything is clean."""
+    sh(folder, "reset", "-q", "--hard")
+    sh(folder, "checkout", "-q", "-b", "side")
+    (folder / "model.py").write_text("side\n")
+    sh(folder, "commit", "-q", "-am", "side")
+    sh(folder, "checkout", "-q", "main")
+    (folder / "model.py").write_text("main\n")
+    sh(folder, "commit", "-q", "-am", "main")
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (("merge", "side"), "a merge is in progress"),
+        (("rebase", "side"), "a rebase is in progress"),
+        (("rebase", "--apply", "side"), "a rebase is in progress"),
+        (("cherry-pick", "side"), "a cherry-pick is in progress"),
+        (("revert", "--no-edit", "HEAD~1", "HEAD"), "a revert is in progress"),
+        (("bisect", "start"), "a bisect is in progress"),
+    ],
+)
+def test_an_operation_in_progress(repo: Path, start: tuple[str, ...], what: str) -> None:
+    conflict(repo)
+    if start[0] == "revert":
+        (repo / "model.py").write_text("main again\n")
+        sh(repo, "commit", "-q", "-am", "again")
+        start = ("revert", "--no-edit", "HEAD~1")
+    sh(repo, *start, check=False)
+    refused(repo, new_file(repo), what, "git")
+    (repo / "model.py").write_text("resolved\n")
+    sh(repo, "add", "model.py")
+    refused(repo, new_file(repo), what, "git")
+
+
+def test_patches_being_applied(repo: Path) -> None:
+    conflict(repo)
+    patch = sh(repo, "format-patch", "--stdout", "main..side")
+    (repo.parent / "p.patch").write_text(patch)
+    sh(repo, "am", "-q", str(repo.parent / "p.patch"), check=False)
+    refused(repo, new_file(repo), "am (patches being applied) is in progress")
+
+
+def test_conflicts_of_a_popped_stash(repo: Path) -> None:
+    sh(repo, "reset", "-q", "--hard")
+    (repo / "model.py").write_text("stashed\n")
+    sh(repo, "stash", "-q")
+    (repo / "model.py").write_text("committed\n")
+    sh(repo, "commit", "-q", "-am", "other")
+    sh(repo, "stash", "pop", "-q", check=False)
+    refused(repo, new_file(repo), "unresolved conflicts")
+
+
+def test_detached_head_needs_a_yes(repo: Path) -> None:
+    sh(repo, "checkout", "-q", "--detach")
+    (repo / "NEW.md").write_text("ours\n")
+    ours = Repository.discover(repo)
+    assert ours.head().branch is None
+    problem = refused(repo, lambda: commit(ours, ["NEW.md"], "docs"), "HEAD is detached", "--yes")
+    assert isinstance(problem, NeedsYes)
+    assert commit(ours, ["NEW.md"], "docs", confirmed=True).branch is None
+
+
+@pytest.mark.parametrize("name", ["index.lock", "refs/heads/main.lock"])
+def test_a_lock_is_reported_and_never_deleted(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(git_repository, "_LOCK_PAUSE_S", 0.01)
+    act = new_file(repo)
+    lock = repo / ".git" / name
+    lock.write_text("held")
+    problem = refused(repo, act, lock.name, "another git is at work")
+    assert problem.code == 1
+    assert lock.read_text() == "held"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_git_folder_that_cannot_be_written(repo: Path) -> None:
+    act = new_file(repo)
+    (repo / ".git").chmod(0o500)
+    try:
+        refused(repo, act, "ermission denied")
+    finally:
+        (repo / ".git").chmod(0o700)
+
+
+def test_the_persons_settings_for_diffs_change_nothing(repo: Path) -> None:
+    for key, value in (
+        ("diff.noprefix", "true"),
+        ("color.ui", "always"),
+        ("diff.external", "false"),
+        ("core.pager", "false"),
+    ):
+        sh(repo, "config", key, value)
+    text = asked(Repository.discover(repo), repo / "train.py").diff
+    assert text.startswith("diff --git a/train.py b/train.py\n")
+    assert "\x1b" not in text
+
+
+def test_through_a_link_to_the_repository(repo: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(repo)
+    (repo / "NEW.md").write_text("x\n")
+    ours = Repository.discover(tmp_path / "link")
+    assert commit(ours, [tmp_path / "link" / "NEW.md"], "docs").files == ("NEW.md",)
+
+
+def test_a_lock_that_goes_away_is_waited_for(repo: Path) -> None:
+    act = new_file(repo)
+    lock = repo / ".git" / "index.lock"
+    lock.write_text("")
+    timer = threading.Timer(0.4, lock.unlink)
+    timer.start()
+    try:
+        assert act().committed  # type: ignore[attr-defined]
+    finally:
+        timer.join()
+
+
+def test_a_bare_repository_and_the_git_folder(repo: Path, tmp_path: Path) -> None:
+    sh(tmp_path, "init", "-q", "--bare", "bare.git")
+    with pytest.raises(Problem, match="is a bare repository"):
+        Repository.discover(tmp_path / "bare.git")
+    with pytest.raises(Problem, match="inside git's own folder"):
+        Repository.discover(repo / ".git" / "hooks")
+    refused(
+        repo,
+        lambda: commit(Repository.discover(repo), [".git/config"], "x"),
+        "inside git's own folder",
+    )
+
+
+@pytest.fixture
+def submodule(repo: Path, tmp_path: Path) -> Path:
+    sub = tmp_path / "library"
+    sub.mkdir()
+    sh(sub, "init", "-q")
+    (sub / "lib.md").write_text("lib\n")
+    sh(sub, "add", ".")
+    sh(sub, "commit", "-q", "-m", "lib")
+    sh(repo, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(sub), "library")
+    sh(repo, "commit", "-q", "-m", "sub", "--", ".gitmodules", "library")
+    return repo / "library"
+
+
+def test_a_file_in_a_submodule(repo: Path, submodule: Path) -> None:
+    (submodule / "lib.md").write_text("changed\n")
+    ours = Repository.discover(repo)
+    refused(
+        repo,
+        lambda: commit(ours, ["library/lib.md"], "docs", confirmed=True),
+        "is in library",
+        "submodule",
+        "--repo",
+    )
+
+
+def test_a_submodule_itself_needs_a_yes(submodule: Path) -> None:
+    (submodule / "NEW.md").write_text("x\n")
+    ours = Repository.discover(submodule)
+    assert ours.root == submodule
+    refused(submodule, lambda: commit(ours, ["NEW.md"], "docs"), "is a submodule of")
+    assert commit(ours, ["NEW.md"], "docs", confirmed=True).committed
+
+
+def test_a_repository_inside_the_repository(repo: Path) -> None:
+    (repo / "inner").mkdir()
+    sh(repo / "inner", "init", "-q")
+    (repo / "inner" / "x.md").write_text("x\n")
+    refused(
+        repo,
+        lambda: commit(Repository.discover(repo), ["inner/x.md"], "docs"),
+        "repository of its own",
+    )
+
+
+def test_an_ignored_file(repo: Path) -> None:
+    (repo / ".gitignore").write_text("# rules\n*.log.md\n")
+    (repo / "run.log.md").write_text("x\n")
+    ours = Repository.discover(repo)
+    refused(
+        repo,
+        lambda: commit(ours, ["run.log.md"], "docs", confirmed=True),
+        ".gitignore:2:*.log.md",
+        "ignores",
+    )
+    sh(repo, "add", "-f", "run.log.md")
+    assert commit(ours, ["run.log.md"], "docs", confirmed=True).files == ("run.log.md",)
+
+
+def test_paths_outside_links_folders_and_nothing(repo: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.md"
+    outside.write_text("x\n")
+    (repo / "link.md").symlink_to(outside)
+    (repo / "linked").symlink_to(tmp_path)
+    (repo / "folder").mkdir()
+    (repo / "folder" / "x").write_text("x\n")
+    os.mkfifo(repo / "pipe.md")
+    ours = Repository.discover(repo)
+    for path in (outside, "../outside.md", repo, "linked/outside.md"):
+        refused(repo, lambda path=path: commit(ours, [path], "docs"), "not a file inside")
+    for name, words in (
+        ("gone.md", "there is no file"),
+        ("link.md", "symbolic link"),
+        ("folder", "not a plain file"),
+        ("pipe.md", "not a plain file"),
+    ):
+        refused(repo, lambda name=name: commit(ours, [name], "docs"), words)
+    refused(repo, lambda: commit(ours, [], "docs"), "no file was named")
+    for message in ("  \n", "nul \0 in it"):
+        refused(repo, lambda m=message: commit(ours, ["DOC.md"], m), "needs a message")
+
+
+def test_no_repository_and_init(tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    with pytest.raises(NoRepository, match="git init") as caught:
+        Repository.discover(plain)
+    assert caught.value.folder == plain
+    assert list(plain.iterdir()) == []
+    with pytest.raises(Problem, match="there is no folder"):
+        Repository.discover(tmp_path / "no" / "such")
+    ours = init(plain)
+    assert ours.root == plain
+    with pytest.raises(Problem, match="already in the repository"):
+        init(plain)
+    with pytest.raises(Problem, match="already in the repository"):
+        init(plain / "nested")
+    assert not (plain / "nested").exists()
+    with pytest.raises(Problem, match="holds repositories"):
+        init(tmp_path)
+    assert not (tmp_path / ".git").exists()
+    with pytest.raises(Problem, match="not a folder"):
+        init(plain / ".git" / "HEAD")
+    with pytest.raises(Problem, match="everything you have"):
+        init(Path.home())
+    with pytest.raises(Problem, match="there is no folder"):
+        init(tmp_path / "a" / "b")
+
+
+@pytest.mark.skipif(
+    not os.path.ismount("/dev/shm") or not os.access("/dev/shm", os.W_OK), reason="needs /dev/shm"
+)
+def test_where_a_file_system_ends_there_is_simply_no_repository() -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, pytest.raises(NoRepository):
+        Repository.discover(folder)
+
+
+def test_a_repository_that_vanished(repo: Path) -> None:
+    ours = Repository.discover(repo)
+    shutil.rmtree(repo)
+    with pytest.raises(Problem, match="is gone"):
+        ours.check(["DOC.md"])
+    with pytest.raises(Problem, match="there is no folder"):
+        Repository.discover(repo / "x")
+
+
+def test_a_misleading_environment(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_DIR", "/nowhere")
+    with pytest.raises(Problem, match="GIT_DIR is set"):
+        Repository.discover(repo)
+
+
+def test_git_is_not_installed(repo: Path, tmp_path: Path) -> None:
+    code = (
+        "from q1lab.ground.git_repository import Repository\nfrom q1lab.ground.errors import Problem\nimport sys\n"
+        "try: Repository.discover(sys.argv[1])\nexcept Problem as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(repo)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": str(tmp_path / "home")},
+        cwd=ROOT,
+    )
+    assert "git is not installed" in done.stdout, done.stderr
+
+
+def test_a_failed_add_and_a_concurrent_git_leave_the_others_work(repo: Path) -> None:
+    """While our commit fails in a hook, another git stages a file: that staging survives, ours
+    goes."""
+    hook(repo, "pre-commit", "unset GIT_INDEX_FILE; cp .git/index .git/index.saved; exit 1\n")
+    (repo / "NEW.md").write_text("ours\n")
+    ours = Repository.discover(repo)
+    genuine = git_repository._run
+
+    def meddled(folder: Path, *arguments: str, **how: Any) -> tuple[int, str, str]:
+        result = genuine(folder, *arguments, **how)
+        if "commit" in arguments:
+            sh(repo, "add", "scratch.txt")
+        return result
+
+    git_repository._run = meddled
+    try:
+        with pytest.raises(Problem, match="refused the commit"):
+            commit(ours, ["NEW.md"], "docs")
+    finally:
+        git_repository._run = genuine
+    assert "scratch.txt" in sh(repo, "ls-files")
+    assert "NEW.md" not in sh(repo, "ls-files")
+
+
+@pytest.mark.parametrize("name", ["DOC.md", "NEW.md"])
+def test_a_commit_of_another_git_at_the_same_time_stays(repo: Path, name: str) -> None:
+    """The branch moves while our hooks run: ours is refused, and nothing of the other is reverted."""
+    (repo / name).write_text("ours\n")
+    moves = "git update-ref HEAD $(git commit-tree -p HEAD -m other $(git write-tree --missing-ok))"
+    hook(repo, "pre-commit", f"unset GIT_INDEX_FILE; {moves}\n")
+    index = staged_lines(repo, set())
+    with pytest.raises(Problem, match="another git committed"):
+        commit(Repository.discover(repo), [name], "docs", confirmed=True)
+    assert sh(repo, "log", "-1", "--format=%s") == "other\n"
+    assert "ours" not in sh(repo, "show", "HEAD")
+    assert staged_lines(repo, set()) == index
+    (repo / ".git" / "hooks" / "pre-commit").unlink()
+    assert commit(Repository.discover(repo), [name], "docs", confirmed=True).files == (name,)
+    assert "new_staged.py" in sh(repo, "ls-tree", "--name-only", "HEAD"), "the other's"
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_was_cut_off_before_the_index_caught_up_is_mended(
+    repo: Path, tmp_path: Path, first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = init(tmp_path / "empty").root if first else repo
+    (folder / "NEW.md").write_text("ours\n")
+    ours = Repository.discover(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(Repository, "_catch_up", lambda *_: [])
+        commit(ours, ["NEW.md"], "docs")
+    assert sh(folder, "status", "--porcelain", "NEW.md").startswith("D "), "as a kill leaves it"
+    before = staged_lines(folder, {"NEW.md"})
+    assert not ours.commit(ours.check(["NEW.md"], ours=[folder / "NEW.md"]), "docs").committed
+    assert sh(folder, "status", "--porcelain", "NEW.md") == ""
+    assert staged_lines(folder, {"NEW.md"}) == before
+
+
+@pytest.mark.parametrize(
+    ("remote", "address"),
+    [
+        ("git@example.org:a/b.git", "https://example.org/a/b"),
+        ("https://user:secret@example.org/a/b.git", "https://example.org/a/b"),
+        ("ssh://git@example.org:2222/a/b", "https://example.org/a/b"),
+        ("/srv/git/b.git", None),
+    ],
+)
+def test_the_address_of_a_remote_holds_no_secret(
+    repo: Path, remote: str, address: str | None
+) -> None:
+    sh(repo, "remote", "add", "origin", remote)
+    assert Repository.discover(repo).web_url() == address
+
+
+def test_what_a_file_held_is_read_from_all_branches_each_content_once(tmp_path: Path) -> None:
+    ours = init(tmp_path / "empty")
+    file = ours.root / "a[1] é.md"
+    assert [*ours.versions(file)] == [], "no commit yet"
+    for text in ("one\n", "two\n", "one\n"):
+        file.write_text(text)
+        commit(ours, [file], "docs", confirmed=True)
+    sh(ours.root, "switch", "-q", "-c", "other")
+    file.write_text("three\n")
+    commit(ours, [file], "docs", confirmed=True)
+    sh(ours.root, "switch", "-q", "-")
+    sh(ours.root, "rm", "-q", file.name)
+    sh(ours.root, "commit", "-q", "-m", "removed")
+    assert sorted(ours.versions(file)) == [b"one\n", b"three\n", b"two\n"]
+
+
+READ = [kind for kind, trap in traps.TRAPS.items() if trap.falls[0] in ("log", "diff")]
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_no_setting_starts_a_program_where_history_and_diffs_are_read(
+    tmp_path: Path, kind: str
+) -> None:
+    """The settings of a signature check or of a diff viewer are for a person's own `git log`."""
+    folder = repos.begun(tmp_path / "mine", {"a.ipynb": "{}"})
+    (folder / "b.ipynb").write_text("{}\n")
+    sh(folder, "add", ".")
+    sh(folder, "commit", "-q", "-m", "another")
+    sprung = traps.armed(folder, traps.TRAPS[kind], tmp_path)
+    sh(folder, "config", "color.ui", "always")
+    sh(folder, "config", "log.showRoot", "false")
+    sh(folder, "update-ref", "refs/remotes/origin/main", "HEAD")
+    (folder / "b.ipynb").write_text("edited\n")
+    ours = Repository.discover(folder)
+    assert ours.added_by_me("*.ipynb") == ("a.ipynb", "b.ipynb")
+    assert ours.is_mine_at_origin()
+    assert ours.uncommitted().startswith("diff --git a/b.ipynb b/b.ipynb\n")
+    assert [*ours.versions("b.ipynb")] == [b"{}\n"]
+    assert not sprung.exists()
+
+
+def test_tracked_counts_by_pattern(repo: Path) -> None:
+    (repo / "deep").mkdir()
+    for name in ("one.ipynb", "deep/two.ipynb", "not-added.ipynb"):
+        (repo / name).write_text("{}")
+    sh(repo, "add", "one.ipynb", "deep/two.ipynb")
+    assert Repository.discover(repo).tracked("*.ipynb") == ("deep/two.ipynb", "one.ipynb")
+
+
+def processes(act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The git processes that ``act`` starts itself, hooks and git's own children left out."""
+    with tempfile.TemporaryDirectory() as folder, monkeypatch.context() as patch:
+        patch.setenv("GIT_TRACE2_EVENT", str(trace := Path(folder) / "trace"))
+        act()
+        events = [json.loads(line) for line in trace.read_text().splitlines()]
+    direct = [event for event in events if event["event"] == "start" and "/" not in event["sid"]]
+    return [" ".join(event["argv"][1:]) for event in direct]
+
+
+def test_a_commit_starts_few_processes(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None looks at every file of the repository, which may be large."""
+
+    def save(text: str) -> None:
+        ours = Repository.discover(repo)
+        checked = ours.check(["NEW.md"])
+        (repo / "NEW.md").write_text(text)
+        ours.commit(checked, "docs: add")
+
+    new = processes(lambda: save("one\n"), monkeypatch)
+    assert len(new) <= 7, new
+    same = processes(lambda: save("one\n"), monkeypatch)
+    assert len(same) <= 2, same
+    changed = processes(lambda: save("two\n"), monkeypatch)
+    assert len(changed) <= 7, changed
+    looks = [words for words in new + same + changed if words.startswith("status")]
+    assert all(words.endswith("-- :(top,literal)NEW.md") for words in looks)

@@ -1,0 +1,461 @@
+"""Studies declared together: a sweep over modifications that share one baseline arm."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab.commands.cli import run as q1lab
+from q1lab.ground.errors import Problem
+from q1lab.index.store import Store
+from q1lab.planning import own_loop_draft, series_plan, study_plan
+from q1lab.record import delete_restore
+from q1lab.runner import launch, series_turns
+from q1lab.statistics import interim_analyses
+from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, Kind
+from q1lab.study import command_line, studies
+from q1lab.study.command_line import Request
+from q1lab.verdict import series_table, wording
+from q1lab.verdict.comparison_cache import compare
+from tests.kit.comparisons import make, times_asked
+from tests.kit.lab_home import finish, store_of_short_studies
+from tests.kit.waiting import wait_for
+
+Fake = Callable[..., None]
+SMALL = Request("", preset="quick", overrides={"max_iters": "20"}, wandb="disabled")
+NAMES = ("rmsnorm", "rope", "swiglu")
+
+
+store = pytest.fixture(store_of_short_studies)
+
+
+def request(**changes: Any) -> Request:
+    import dataclasses
+
+    return dataclasses.replace(SMALL, **changes)
+
+
+def swept(store: Store, names: tuple[str, ...] = NAMES, **changes: Any) -> series_table.Together:
+    """A sweep that was begun, when nothing of it trains any more."""
+    made = series_plan.begin(series_plan.sweep(request(**changes), names, store), store)
+    wait_for(lambda: over(made.series.id))
+    return series_table.read(store, made.series.id)
+
+
+def over(series_id: str) -> bool:
+    members = series_turns.members(series_id).values()
+    return not any(launch.is_alive(one.files) or series_turns.lacks_runs(one) for one in members)
+
+
+def test_a_sweep_shares_the_baseline_runs_and_ranks_what_came_out(
+    fake_trainer: Fake, store: Store
+) -> None:
+    found = swept(store, seeds="3")
+    assert [one.name for one in found.members] == list(NAMES)
+    assert found.complete
+    means = [one.mean for one in found.ranked]
+    assert means == sorted(means), "lowest first"
+    first, *rest = (one.comparison for one in found.members)
+    assert first is not None
+    assert not first.reused
+    for one in rest:
+        assert one is not None
+        assert set(one.reused) == {f"baseline-seed{seed}" for seed in range(3)}
+        assert one.arms["baseline"].values == first.arms["baseline"].values
+
+
+def test_each_of_a_sweep_has_its_share_of_5_percent(fake_trainer: Fake, store: Store) -> None:
+    found = swept(store, seeds="3")
+    for member in found.members:
+        c = member.comparison
+        assert c is not None
+        assert c.analysis.alpha == pytest.approx(ALPHA / 3)
+        assert times_asked(c) == (1, 1)
+        assert "share 5%" in next(
+            wording.note(n, c) for n in c.analysis.notes if n.kind is Kind.SERIES
+        )
+    assert found.any_claim == pytest.approx(ALPHA)
+    assert "Bonferroni" in series_table.correction(found)
+    assert "98.33%" in series_table.correction(found)
+
+
+def test_a_planned_sweep_stops_each_member_when_it_is_known(
+    fake_trainer: Fake, store: Store
+) -> None:
+    fake_trainer(effect=-0.5, noise=0.001)
+    found = swept(store, seeds="3..6")
+    assert found.plan == (3, 6)
+    for member in found.members:
+        c = member.comparison
+        assert c is not None
+        assert (c.analysis.verdict, c.analysis.n) == ("helps", 3)
+        assert c.analysis.alpha == interim_analyses.level(3, 6, total=ALPHA / 3)
+        assert interim_analyses.any_claim(
+            [(n, c.analysis.alpha) for n in range(3, 7)]
+        ) == pytest.approx(ALPHA / 3, abs=0.0001)
+        assert "1.7% of null studies" in wording.plan(c)
+
+
+def test_everything_is_declared_before_the_first_run(
+    fake_trainer: Fake, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: list[list[str]] = []
+    monkeypatch.setattr(launch, "start", lambda study: there.append(studies.ids()))
+    series_plan.begin(series_plan.sweep(request(seeds="3..8"), NAMES, store), store)
+    assert there == [["rmsnorm-1", "rope-1", "swiglu-1"]], "one start, when all plans are written"
+    plans = [studies.load(name) for name in there[0]]
+    assert len({one.seeds for one in plans}) == 1
+    assert len({tuple(one.design.declares() or ()) for one in plans}) == 1
+
+
+def test_a_file_that_fails_its_checks_starts_nothing(
+    fake_trainer: Fake, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from q1lab.ground import paths
+
+    bad = tmp_path / "bad.py"
+    bad.write_text((paths.models_dir() / "rope.py").read_text() + "\n# mine\nBAD = 1\n")
+
+    slow = bad.with_name("slow.py")
+    slow.write_text(bad.read_text() + "SLOW = 1\n")
+    let_go = threading.Event()
+
+    def check(file: Any) -> tuple[str, ...]:
+        if file.path == bad:
+            raise Problem("bad.py fails 1 of 9 checks")
+        let_go.wait(60)
+        return ()
+
+    monkeypatch.setattr(own_loop_draft, "check", check)
+    try:
+        with pytest.raises(Problem) as caught:
+            series_plan.sweep(
+                request(seeds="3", baseline="baseline"), ("rope", str(slow), str(bad)), store
+            )
+    finally:
+        let_go.set()
+    assert str(caught.value) == (
+        f"bad.py fails 1 of 9 checks; for the others: q1lab run rope {slow} --baseline "
+        "baseline --seeds 3 --preset quick --max-iters 20 --wandb disabled"
+    )
+    assert studies.ids() == []
+
+
+def test_files_that_can_not_be_read_are_named_and_the_others_offered(
+    fake_trainer: Fake, store: Store, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.py"
+    bad.write_text("def (\n")
+    with pytest.raises(Problem) as caught:
+        series_plan.sweep(request(seeds="3"), ("rope", str(bad), "no_such"), store)
+    assert "bad.py:1: " in str(caught.value)
+    assert "no_such" in str(caught.value)
+    assert str(caught.value).endswith(
+        "; for the others: q1lab run rope --seeds 3 --preset quick --max-iters 20 --wandb disabled"
+    )
+    assert studies.ids() == []
+
+
+@pytest.mark.parametrize(
+    ("names", "changes", "says"),
+    [
+        (("rope",), {}, "at least two modifications; for one: q1lab run rope"),
+        (("rope", "rope"), {}, "rope is listed twice"),
+        (("rope", "baseline"), {}, "the baseline itself can't be one of a series"),
+        (("rope", "rop"), {}, "did you mean 'rope'"),
+        (("rope", "gqa"), {"seeds": "12..3"}, "a range goes up"),
+        (("rope", "gqa"), {"seeds": "3..3"}, "a range goes up"),
+        (("rope", "gqa"), {"seeds": "1..5"}, "begins at 3 pairs"),
+        (("rope", "gqa"), {"seeds": "3..8", "headline": "welch"}, "paired interval"),
+        (
+            ("rope", "gqa"),
+            {"engine": "notebook"},
+            "trained by hand .--engine notebook. is one study",
+        ),
+    ],
+)
+def test_what_cannot_be_swept_is_one_line(
+    fake_trainer: Fake, store: Store, names: tuple[str, ...], changes: dict[str, str], says: str
+) -> None:
+    with pytest.raises(Problem, match=says) as raised:
+        series_plan.sweep(request(**changes), names, store)
+    assert "\n" not in str(raised.value)
+    assert studies.ids() == []
+
+
+def test_the_same_command_goes_on_and_in_another_order(fake_trainer: Fake, store: Store) -> None:
+    fake_trainer(fail=["modified-seed1"])
+    found = swept_once(store)
+    assert [one.why for one in found.ranked] == ["1 of 6 runs failed"] * 3, "shown, not hidden"
+    again = series_plan.sweep(request(seeds="3"), NAMES[::-1], store)
+    assert (again.series.id, again.missing) == ("sweep-1", 3)
+    assert not any(plan.is_new for plan in again.plans)
+    fake_trainer()
+    series_plan.begin(again, store)
+    wait_for(lambda: over("sweep-1"))
+    assert series_table.read(store, "sweep-1").complete
+    assert len(studies.ids()) == 3
+
+
+def swept_once(store: Store) -> series_table.Together:
+    """A sweep after its first way through, whatever it lacks."""
+    made = series_plan.begin(series_plan.sweep(request(seeds="3"), NAMES, store), store)
+    last = made.studies[-1].files
+
+    def ended() -> bool:
+        return (last.root / "launch.json").exists() and not any(
+            launch.is_alive(one.files) for one in made.studies
+        )
+
+    wait_for(ended)
+    return series_table.read(store, made.series.id)
+
+
+def test_a_sweep_begins_though_another_study_was_planned_meanwhile(
+    fake_trainer: Fake, store: Store
+) -> None:
+    made = series_plan.sweep(request(seeds="3..8"), NAMES, store)
+    alone = study_plan.begin(request(variant="rope", seeds="3"), store).study
+    wait_for(lambda: not launch.is_alive(alone.files))
+    begun = series_plan.begin(made, store)
+    assert len(begun.studies) == len(NAMES)
+    assert begun.series.seeds[0] == 3, "its seeds are those that nobody knows now"
+    for one in begun.studies:
+        study_plan.stop(one.id)
+
+
+def test_a_diverged_member_is_a_row_without_a_rank(fake_trainer: Fake, store: Store) -> None:
+    names = ("rope", "rmsnorm")
+    made = series_plan.sweep(request(seeds="3"), names, store)
+    begun = [study_plan.save(plan, store) for plan in made.plans]
+    finish(begun[0])
+    finish(begun[1])
+    lost = begun[1].files.run("modified-seed2").events
+    lines = [json.loads(line) for line in lost.read_text().splitlines()]
+    lines[-1] = {"type": "exit", "state": "diverged", "iter": 5, "time": lines[-1]["time"]}
+    lost.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = series_table.read(store, "sweep-1")
+    assert [one.name for one in found.ranked] == ["rope", "rmsnorm"]
+    text = "\n".join(series_table.lines(found))
+    assert "1 of 6 runs diverged" in text
+    assert series_table.bad(found) == ["rmsnorm"]
+
+
+def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
+    fake_trainer: Fake, store: Store
+) -> None:
+    swept(store, seeds="3")
+    delete_restore.delete(store, "rope-1")
+    found = series_table.read(store, "sweep-1")
+    assert "its study was deleted" in "\n".join(series_table.lines(found))
+    assert found.any_claim == pytest.approx(ALPHA), "its share stays spent"
+    again = series_plan.sweep(request(seeds="3"), NAMES, store)
+    assert (again.missing, len(again.plans)) == (0, 2)
+
+
+def test_the_ledger_counts_each_member(fake_trainer: Fake, store: Store) -> None:
+    swept(store, seeds="3")
+    study = study_plan.begin(request(variant="rope", seeds="0,1,2"), store).study
+    wait_for(lambda: not launch.is_alive(study.files))
+    assert study.id == "rope-2", "a study by itself is not the sweep's"
+    c = compare(store, study)
+    assert times_asked(c) == (2, 2)
+    assert c.analysis.alpha == ALPHA_LATER
+    assert c.asking.total == pytest.approx(1 - (1 - ALPHA / 3) * (1 - ALPHA_LATER))
+
+
+def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
+    fake_trainer: Fake, store: Store
+) -> None:
+    study = study_plan.begin(request(variant="rope", seeds="3"), store).study
+    wait_for(lambda: not launch.is_alive(study.files))
+    found = swept(store, ("rope", "rmsnorm"), seeds="3")
+    rope, rmsnorm = (one.comparison for one in found.members)
+    assert rope is not None
+    assert rmsnorm is not None
+    assert (rope.analysis.alpha, rmsnorm.analysis.alpha) == (ALPHA_LATER / 2, ALPHA / 2)
+    assert times_asked(rope) == (2, 2)
+    assert found.any_claim == pytest.approx((ALPHA_LATER + ALPHA) / 2)
+    third = swept(store, ("rope", "rmsnorm"), seeds="3,4,5", fresh=True)
+    assert third.any_claim == pytest.approx(ALPHA_LATER), "to ask all of it again pays, too"
+
+
+def test_another_range_in_mid_sweep_is_refused(fake_trainer: Fake, store: Store) -> None:
+    made = series_plan.sweep(request(seeds="3..8"), NAMES, store)
+    for plan in made.plans:
+        study_plan.save(plan, store)
+    with pytest.raises(Problem, match="was planned with 3 to 8 pairs"):
+        series_plan.sweep(request(seeds="3..12"), NAMES, store)
+    other = series_plan.sweep(request(seeds="3..12", fresh=True), NAMES, store)
+    assert other.series.id == "sweep-2"
+
+
+def test_what_goes_on_is_said_as_the_command_of_the_whole_sweep(
+    fake_trainer: Fake, store: Store
+) -> None:
+    made = series_plan.sweep(request(seeds="3..8"), NAMES, store)
+    study = study_plan.save(made.plans[1], store)
+    text = command_line.going_on(study)
+    assert text.startswith("q1lab run rmsnorm rope swiglu --seeds 3..8 --preset quick")
+    assert "--max-iters 20" in text
+
+
+def test_the_command_trains_prints_and_prints_again(
+    fake_trainer: Fake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", "rope,gqa", "--seeds", "3", "--preset", "quick", "--max-iters", "20"]
+    assert q1lab(words) == 0
+    out = capsys.readouterr().out
+    assert "sweep-1: rope, gqa against baseline, 3 seeds each" in out
+    assert "Corrected for 2 comparisons (Bonferroni)" in out
+    assert max(map(len, out.partition("\n\n")[2].splitlines())) <= 100
+    assert q1lab(["run", "sweep-1", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["correction"] == {
+        "method": "Bonferroni",
+        "members": 2,
+        "each": 0.025,
+        "total": 0.05,
+    }
+    assert [one["comparison"]["series"]["id"] for one in told["members"]] == ["sweep-1"] * 2
+    assert q1lab(["run", "sweep-7"]) == 2
+
+
+def test_an_arm_may_have_the_name_of_a_sweep(
+    fake_trainer: Fake, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for plan in series_plan.sweep(request(seeds="3"), NAMES, store).plans:
+        study_plan.save(plan, store)
+    command_and_arms = (
+        "--command",
+        "true {seed}",
+        "--arm",
+        "baseline=",
+        "--arm",
+        "sweep-1=--fast",
+    )
+    assert q1lab(["run", *command_and_arms, "--metric", "loss", "--preset", "quick"]) == 2
+    assert "--preset is for q1lab's own loop" in capsys.readouterr().err
+
+
+def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) -> None:
+    made = series_plan.sweep(request(seeds="3"), NAMES, store)
+    study = study_plan.save(made.plans[0], store)
+    record = json.loads(study.files.plan.read_text())
+    for damage in ({"at": 3}, {"alpha": 0}, {"members": []}, {"kind": "other"}, {"at": None}):
+        broken = {**record["series"], **damage}
+        study.files.plan.write_text(json.dumps({**record, "series": broken}))
+        with pytest.raises(Problem, match=r"damaged \(series"):
+            studies.load(study.id)
+
+
+# ── over an axis
+
+
+def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
+    fake_trainer: Fake, store: Store
+) -> None:
+    asked = request(variant="rope", seeds="3", overrides={})
+    made = series_plan.begin(series_plan.over(asked, "max_iters", ("20", "40"), store), store)
+    wait_for(lambda: over(made.series.id))
+    found = series_table.read(store, "over-1")
+    assert [one.name for one in found.ranked] == ["20", "40"]
+    told = [one.comparison for one in found.members]
+    assert [c.study.trainer.hyperparameters["max_iters"] for c in told if c] == [20, 40]
+    for c in told:
+        assert c is not None
+        assert (c.analysis.alpha, times_asked(c)[0]) == (ALPHA / 2, 2), (
+            "declared together: neither is a later look"
+        )
+        assert Kind.LEFT_OUT not in [note.kind for note in c.analysis.notes]
+    text = "\n".join(series_table.lines(found, 80))
+    assert "The verdict is the same at all 2 values of max_iters: HELPS." in text
+    assert "1 modification" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert "●" in text
+    again = series_plan.over(asked, "max_iters", ("20", "40"), store)
+    assert (again.series.id, again.missing) == ("over-1", 0)
+    text = command_line.going_on(studies.load("rope-1"))
+    assert text.endswith("--wandb disabled --over max_iters=20,40")
+    assert "--max-iters" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("max_iters=500", "an axis has at least two values; for one"),
+        ("max_iters=500,500.0", "an axis has at least two values"),
+        ("max_iters", "give KEY=VALUE,VALUE"),
+        ("max_iters=", "give KEY=VALUE,VALUE"),
+        ("max_iters=500,many", "many is not a number"),
+        ("learning_rate=1e-3,nan", "nan is not a number"),
+    ],
+)
+def test_what_is_no_axis_is_one_line(text: str, says: str) -> None:
+    with pytest.raises(Problem, match=says) as raised:
+        series_plan.parse_axis(text)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_axis_goes_up_and_has_its_full_name() -> None:
+    assert series_plan.parse_axis("lr=2e-3,1e-3, 5e-4") == (
+        "learning_rate",
+        ("5e-4", "1e-3", "2e-3"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("axis", "values", "says"),
+    [
+        ("max_itres", ("1", "2"), "no such hyperparameter"),
+        ("max_iters", ("0", "20"), "at least 1"),
+        ("n_embd", ("32", "33"), "not divisible"),
+        ("seed", ("1", "2"), "no such hyperparameter"),
+    ],
+)
+def test_an_axis_that_cannot_be_set_starts_nothing(
+    fake_trainer: Fake, store: Store, axis: str, values: tuple[str, ...], says: str
+) -> None:
+    with pytest.raises(Problem, match=says):
+        series_plan.over(request(variant="rope", overrides={}), axis, values, store)
+    assert studies.ids() == []
+
+
+def leads(*effects: float, noise: float = 0.001) -> str:
+    base = {seed: 1.9 + 0.01 * seed for seed in range(4)}
+    known = []
+    for at, effect in enumerate(effects):
+        mod = {seed: loss + effect + noise * (-1) ** seed for seed, loss in base.items()}
+        known.append((str(500 * (at + 1)), make(base, mod)))
+    return series_table.lead(known)
+
+
+def test_a_shrinking_lead_is_called_a_head_start() -> None:
+    assert "rope's lead shrinks as the budget grows" in leads(-0.1, -0.05, -0.01)
+    assert "head start" in leads(-0.1, 0.05), "turned round"
+    assert "baseline's lead shrinks" in leads(0.1, 0.01)
+    assert "the intervals overlap" in leads(-0.0102, -0.0100)
+    assert "does not shrink" in leads(-0.05, -0.1)
+    assert "neither leads" in leads(0.0, -0.1, noise=0.01)
+
+
+def test_the_command_runs_an_axis_and_prints_it_again(
+    fake_trainer: Fake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", "rope", "--preset", "quick", "--over", "max_iters=20,40"]
+    assert q1lab(words) == 0
+    out = capsys.readouterr().out
+    assert "over-1: rope against baseline at max_iters 20, 40, 3 seeds each" in out
+    assert "rope-2: rope against baseline at max_iters 40" in out
+    assert q1lab(["run", "over-1"]) == 0
+    assert capsys.readouterr().out in out
+    assert q1lab([*words[:5], "max_iters=20"]) == 2
+    assert "an axis has at least two values" in capsys.readouterr().err
+    assert q1lab(["run", "rope", "--plot", "over.svg"]) == 2
+    assert "No such option '--plot'" in capsys.readouterr().err
+    assert len(studies.ids()) == 2

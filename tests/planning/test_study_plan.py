@@ -1,0 +1,268 @@
+"""Beginning a study, going on and stopping: one way for commands and app."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab.ground import files, paths
+from q1lab.ground.errors import Problem
+from q1lab.index.store import Store
+from q1lab.planning import study_plan
+from q1lab.runner import launch, machine
+from q1lab.study import studies
+from q1lab.study.command_line import Request
+from q1lab.verdict import wording
+from q1lab.verdict.comparison import Comparison
+from q1lab.verdict.comparison_cache import compare
+from q1lab.week.lists import predictions
+from tests.kit.lab_home import train
+from tests.kit.waiting import wait_for
+
+SMALL = Request("rope", preset="quick", overrides={"max_iters": "20"})
+MORE = Request("rope", seeds="5", preset="quick", overrides={"max_iters": "20"})
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with Store() as opened:
+        yield opened
+
+
+@pytest.fixture
+def slow(fake_trainer: Callable[..., None]) -> Iterator[None]:
+    """Studies train until they are stopped, and are."""
+    fake_trainer(pause=0.3)
+    yield
+    for study_id in studies.ids():
+        study_plan.stop(study_id)
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_study_that_came_alive_after_the_estimate_is_left_alone(store: Store) -> None:
+    study_plan.begin(SMALL, store)
+    study_plan.stop("rope-1")
+    drawn = study_plan.plan(MORE, store)
+    assert not drawn.alive
+    study_plan.go_on("rope-1", store)
+    before = studies.load("rope-1").files.plan.read_bytes()
+    with pytest.raises(Problem, match="rope-1 is running already"):
+        study_plan.begin(MORE, store, drawn)
+    assert studies.load("rope-1").files.plan.read_bytes() == before
+    assert study_plan.plan(MORE, store).alive
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_study_that_was_begun_elsewhere_since_is_not_begun_twice(store: Store) -> None:
+    drawn = study_plan.plan(SMALL, store)
+    assert drawn.is_new
+    study_plan.begin(SMALL, store)
+    with pytest.raises(Problem, match="rope-1 is running already"):
+        study_plan.begin(SMALL, store, drawn)
+    assert studies.ids() == ["rope-1"]
+
+
+def test_runs_that_finished_since_the_estimate_are_not_trained_again(
+    fake_trainer: Callable[..., None], store: Store
+) -> None:
+    first = study_plan.save(study_plan.plan(SMALL, store), store)
+    other = replace(SMALL, variant="gqa")
+    drawn = study_plan.plan(other, store)
+    train(first, "baseline", 0)
+    begun = study_plan.begin(other, store, drawn).study
+    assert f"{first.id}/baseline-seed0" in begun.files.run("baseline-seed0").events.read_text()
+    wait_for(lambda: not launch.is_alive(begun.files))
+
+
+def test_each_study_is_read_once_on_the_way_to_a_plan(
+    fake_trainer: Callable[..., None], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variant in ("gqa", "rmsnorm"):
+        study_plan.save(study_plan.plan(replace(SMALL, variant=variant), store), store)
+    load, reads = studies.load, Counter[str]()
+
+    def counted(study_id: str) -> studies.Study:
+        reads[study_id] += 1
+        return load(study_id)
+
+    monkeypatch.setattr(studies, "load", counted)
+    study_plan.plan(SMALL, store)
+    assert reads == {"gqa-1": 1, "rmsnorm-1": 1}
+
+
+@pytest.mark.usefixtures("slow")
+def test_going_on_with_a_running_study_is_refused(store: Store) -> None:
+    study_plan.begin(SMALL, store)
+    assert launch.is_alive(studies.load("rope-1").files)
+    with pytest.raises(Problem, match="running already"):
+        study_plan.go_on("rope-1", store)
+    with pytest.raises(Problem, match="running already"):
+        study_plan.again("rope-1", "modified-seed2")
+
+
+def test_more_runs_at_once_than_cores_are_not_faster(
+    fake_trainer: Callable[..., None], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of 6 runs needs 10 s of training on one of 2 cores, and some for its evaluations."""
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    long = replace(SMALL, overrides={"max_iters": "10000"})
+    one, two, six = (
+        60 * (study_plan.plan(replace(long, jobs=jobs), store).minutes or 0) for jobs in (1, 2, 6)
+    )
+    assert one > 1.5 * two
+    assert six >= two > 6 * 10 / 2
+
+
+def test_who_is_waited_for_is_said(fake_trainer: Callable[..., None], store: Store) -> None:
+    held, said = contextlib.ExitStack(), []
+    held.enter_context(study_plan.planning_lock("swiglu"))
+
+    def say(text: str) -> None:
+        said.append(text)
+        held.close()
+
+    store.say = say
+    study_plan.begin(SMALL, store)
+    study_plan.stop("rope-1")
+    assert said == [f"waiting for process {os.getpid()}, which begins swiglu …"]
+    with study_plan.planning_lock("swiglu"), pytest.raises(Problem, match="which begins swiglu"):
+        files.locked(paths.plan_lock(), wait=0).__enter__()
+
+
+def test_a_plan_that_still_holds_is_begun_as_it_was_shown(
+    fake_trainer: Callable[..., None], store: Store
+) -> None:
+    drawn = study_plan.plan(SMALL, store)
+    begun = study_plan.begin(SMALL, store, drawn)
+    assert begun.study.id == "rope-1"
+    assert begun.study.created == drawn.study.created
+    assert begun.missing == drawn.missing
+    study_plan.stop("rope-1")
+
+
+def wide(folder: Path) -> Path:
+    """SwiGLU with a width of its own."""
+    text = (paths.models_dir() / "swiglu.py").read_text()
+    text = text.replace("    bias: bool = True", "    n_hidden: int = 0\n    bias: bool = True", 1)
+    found = re.sub(r"(\n +)hidden = [^\n]*\n", r"\1hidden = config.n_hidden or 8\n", text, count=1)
+    assert found != text
+    (folder / "wide.py").write_text(found)
+    return folder / "wide.py"
+
+
+def test_a_width_is_found_at_which_both_arms_have_equally_many_parameters(
+    tmp_path: Path, store: Store
+) -> None:
+    request = Request(
+        str(wide(tmp_path)),
+        baseline="baseline",
+        preset="quick",
+        match="params",
+        overrides={"max_iters": "20", "n_embd": "32", "n_layer": "1"},
+        unchecked=True,
+    )
+    study = study_plan.plan(request, store).study
+    base, modified = (study.arms[arm].n_params for arm in studies.ARMS)
+    one_more = 3 * 32 + 2  # of three matrices, and two biases
+    assert abs(base - modified) <= one_more
+    assert study.trainer.hyperparameters["n_hidden"] > 32
+    again = study.trainer.request(study)
+    assert again.overrides["n_hidden"] == str(study.trainer.hyperparameters["n_hidden"])
+    assert (
+        study_plan.plan(again, store).study.trainer.hyperparameters == study.trainer.hyperparameters
+    )
+
+
+def test_a_model_without_a_width_to_match_is_one_line(
+    fake_trainer: Callable[..., None], store: Store
+) -> None:
+    with pytest.raises(Problem, match=r"swiglu\.py has no width to match") as raised:
+        study_plan.plan(replace(SMALL, variant="swiglu", match="params"), store)
+    assert "\n" not in str(raised.value)
+    assert studies.ids() == []
+
+
+def test_a_smallest_difference_that_is_named_after_the_runs_is_not_the_studys(
+    fake_trainer: Callable[..., None], store: Store
+) -> None:
+    begun = study_plan.begin(SMALL, store).study
+    wait_for(lambda: not launch.is_alive(begun.files))
+    predictions.predict(store, "A1", "rope", "lower", size=0.1, matters=5.0, confidence=0.7)
+    assert study_plan.plan(SMALL, store).study.prediction is None
+    assert compare(store, begun).analysis.delta is None
+
+
+def predict(store: Store, **given: Any) -> None:
+    """Predict in a second of its own: times are kept in whole seconds, and the runs of a trainer
+    without torch end in the one they begin in."""
+    time.sleep(1.0 - time.time() % 1.0)
+    said = {"direction": "same", "size": 0.0, "matters": 0.5, "confidence": 0.99, **given}
+    predictions.predict(store, "A1", "rope", amend=True, **said)
+
+
+def trained(store: Store, request: Request) -> Comparison:
+    study = study_plan.begin(request, store).study
+    wait_for(lambda: not launch.is_alive(study.files))
+    return compare(store, study)
+
+
+@pytest.mark.usefixtures("fake_trainer")
+def test_what_is_said_to_matter_after_runs_could_be_seen_decides_nothing(store: Store) -> None:
+    trained(store, SMALL)
+    predict(store)
+    later = trained(store, replace(SMALL, fresh=True, seeds="3,4,5"))
+    assert (later.analysis.delta, later.score, later.analysis.verdict) == (None, None, "helps")
+    assert "results could be seen (rope-1), so it decides nothing" in wording.prediction(later)
+    ranged = study_plan.plan(replace(SMALL, seeds="3..5"), store)
+    assert study_plan.save(ranged, store).smallest_that_matters is None
+    other = trained(store, replace(SMALL, variant="swiglu"))
+    assert (len(other.reused), other.study.prediction) == (3, None)
+
+
+@pytest.mark.usefixtures("fake_trainer")
+def test_a_prediction_from_before_the_runs_counts_again_and_its_amendment_does_not(
+    store: Store,
+) -> None:
+    predict(store, direction="lower", size=0.1, matters=0.01)
+    assert trained(store, SMALL).analysis.delta == 0.01
+    predict(store)
+    told = trained(store, replace(SMALL, fresh=True, seeds="3,4,5"))
+    assert (told.analysis.delta, told.score and told.score.outcome) == (0.01, "hit")
+    assert "A later version" in wording.prediction(told)
+
+
+@pytest.mark.usefixtures("fake_trainer")
+def test_reused_baseline_runs_void_no_prediction(store: Store) -> None:
+    trained(store, replace(SMALL, variant="swiglu"))
+    predict(store, direction="lower", size=0.1, matters=0.01)
+    told = trained(store, SMALL)
+    assert (len(told.reused), told.analysis.delta) == (3, 0.01)
+    assert told.score is not None
+
+
+@pytest.mark.usefixtures("fake_trainer")
+def test_seeds_that_nobody_chose_are_drawn_anew_for_each_asking(store: Store) -> None:
+    """They are no run's and the same for the same command; a verdict over them stands."""
+    trained(store, SMALL)
+    request = replace(SMALL, seeds="fresh:3")
+    begun = study_plan.plan(request, store)
+    assert "a hash of the question drew them" in " ".join(begun.notes)
+    assert study_plan.plan(request, store).study.seeds == begun.study.seeds
+    told = trained(store, request)
+    assert told.analysis.verdict == "helps"
+    seeds = told.study.seeds
+    assert seeds == begun.study.seeds
+    assert len(set(seeds) - {0, 1, 2}) == 3
+    assert not study_plan.plan(request, store).is_new
+    assert told.study.trainer.request(told.study).seeds == "fresh:3"
+    again = study_plan.plan(replace(request, fresh=True), store).study.seeds
+    assert not set(again) & set(seeds)

@@ -1,0 +1,542 @@
+"""Studies over the months: deleted with a record, pruned, noted, tagged, archived and restored."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab.commands.cli import run as main
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+from q1lab.ground.files import sha256_file, utc_now
+from q1lab.index import study_labels
+from q1lab.index.store import Store
+from q1lab.record import delete_restore, questions
+from q1lab.study import bundle, studies
+from q1lab.study.origin import ImportedRuns
+from tests.kit import wandb_study as lab
+from tests.kit.plans import changed
+
+SMALL = ("--preset", "quick", "--max-iters", "20", "--seeds", "2", "--wandb", "disabled", "--json")
+
+
+@pytest.fixture
+def trained(fake_trainer: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> str:
+    """A study that has ended, with a weight and a checkpoint in each run."""
+    assert main(["run", "rope", *SMALL]) == 0
+    study = studies.load("rope-1")
+    for run in study.runs:
+        files = study.files.run(run.name)
+        files.checkpoints.mkdir(exist_ok=True)
+        (files.checkpoints / "iter-0000010-abc.pt").write_bytes(b"c" * 1000)
+        files.model.write_bytes(b"m" * 2000)
+    capsys.readouterr()
+    return study.id
+
+
+def results(capsys: pytest.CaptureFixture[str], name: str) -> Any:
+    capsys.readouterr()
+    assert main(["compare", name, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def delete(name: str) -> None:
+    with Store() as store:
+        delete_restore.delete(store, name)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def away() -> list[questions.Deleted]:
+    with Store() as store:
+        return questions.away(store)
+
+
+def noted(name: str) -> study_labels.Labels:
+    with Store() as store:
+        return study_labels.read(store, name)
+
+
+# ── delete
+
+
+def test_a_deleted_study_leaves_its_plan_and_its_ends(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = studies.load(trained).to_dict()
+    assert main(["delete", trained, "--dry-run"]) == 0
+    assert paths.study_dir(trained).is_dir()
+    assert "nothing was deleted" in capsys.readouterr().out
+    assert main(["delete", trained]) == 2, "nobody is there to ask"
+    assert paths.study_dir(trained).is_dir()
+    assert main(["delete", trained, "--yes"]) == 0
+    assert list(paths.studies_dir().iterdir()) == []
+    (record,) = away()
+    assert record.id == trained
+    assert record.study
+    assert record.study.to_dict() == plan
+    assert {run["state"] for run in record.runs.values()} == {"finished"}
+    assert all(isinstance(run["val_loss"], float) for run in record.runs.values())
+    assert main(["status"]) == 0
+    assert "No study yet" in capsys.readouterr().out
+    assert main(["run", "rope", *SMALL]) == 0
+    assert studies.ids() == ["rope-2"], "the name of a deleted study is not given again"
+
+
+def test_a_running_study_is_not_deleted(capsys: pytest.CaptureFixture[str]) -> None:
+    study = lab.plan(wandb="disabled")
+    with lab.alive(study):
+        for words in (["delete", study.id, "--yes"], ["export", study.id, "--format", "archive"]):
+            assert main(words) == 1
+            assert "is running" in capsys.readouterr().err
+    assert studies.load(study.id) == study
+    assert away() == []
+
+
+def test_what_a_later_study_reused_is_said(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "swiglu", *SMALL]) == 0
+    before = results(capsys, "swiglu-1")
+    assert main(["delete", trained, "--yes"]) == 0
+    assert "swiglu-1 reused runs of it" in capsys.readouterr().out
+    assert results(capsys, "swiglu-1")["verdict"] == before["verdict"]
+
+
+def test_a_damaged_study_and_a_link_can_be_deleted(
+    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    studies.load(trained).files.plan.write_text("{")
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(paths.study_dir(trained), elsewhere)
+    (paths.studies_dir() / "linked-1").symlink_to(elsewhere)
+    assert main(["delete", trained, "linked-1", "--yes"]) == 0
+    assert "can't be read" in capsys.readouterr().out
+    assert [one.study for one in away()] == [None, None]
+    assert elsewhere.is_dir(), "what a link leads to is not q1lab's"
+    assert main(["delete", "..", "--yes"]) == 2
+    assert main(["delete", "nope-1", "--yes"]) == 2
+
+
+def test_a_deletion_that_was_cut_off(trained: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the record, and in the middle of the removal: whole or gone, and said once."""
+    real = Path.rename
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        delete(trained)
+    assert away() == [], "it is still here"
+    assert studies.load(trained)
+    monkeypatch.setattr(Path, "rename", real)
+    delete(trained)
+    assert studies.ids() == []
+    assert [item.kind for item in delete_restore.plan()] == ["trash"]
+    with monkeypatch.context() as broken:
+        broken.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            delete_restore.free(delete_restore.plan())
+    assert delete_restore.in_trash(trained) is None, "half a study does not come back"
+    delete_restore.free(delete_restore.plan())
+    assert delete_restore.plan() == []
+    assert len(away()) == 1
+
+
+def test_a_deleted_study_comes_back_whole(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["note", trained, "--tag", "keep"]) == 0
+    before, files = results(capsys, trained), tree(paths.study_dir(trained))
+    assert main(["delete", trained, "--yes"]) == 0
+    assert f"`q1lab restore {trained}` brings it back" in capsys.readouterr().out
+    assert main(["restore", "rope"]) == 1, "no archive, and none in the trash"
+    assert main(["restore", trained]) == 0
+    assert tree(paths.study_dir(trained)) == files
+    assert (results(capsys, trained), noted(trained).tags) == (before, ("keep",))
+    assert away() == []
+    assert main(["delete", trained, "--yes"]) == 0
+    assert main(["restore", trained, "--name", "other-1"]) == 0
+    assert studies.load("other-1").id == "other-1"
+    assert [one.id for one in away()] == [trained], "the name stays its own"
+
+
+def test_pruning_empties_the_trash_and_says_how_much(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["delete", trained, "--yes"]) == 0
+    capsys.readouterr()
+    assert main(["prune", "--yes", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["bytes"] > 4 * 3000
+    assert [item["kind"] for item in told["items"]] == ["trash"]
+    assert list(paths.trash_dir().iterdir()) == []
+    assert main(["restore", trained]) == 1
+    assert [one.id for one in away()] == [trained]
+
+
+@pytest.mark.parametrize("how", ["a link", "a damaged plan", "no plan"])
+def test_whatever_was_deleted_comes_back(
+    trained: str, how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = paths.study_dir(trained)
+    if how == "a link":
+        folder.rename(tmp_path / "elsewhere")
+        folder.symlink_to(tmp_path / "elsewhere")
+    elif how == "no plan":
+        (folder / "study.json").unlink()
+    else:
+        (folder / "study.json").write_text("{")
+    assert main(["delete", trained, "--yes"]) == 0
+    assert not folder.is_symlink()
+    assert not folder.exists()
+    main(["restore", trained])
+    assert len(tree(folder)) > 10
+    assert folder.is_symlink() == (how == "a link")
+
+
+# ── prune
+
+
+def test_prune_frees_checkpoints_and_leftovers_and_nothing_else(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = results(capsys, trained)
+    old = time.time() - 10_000
+    here = [paths.studies_dir() / name for name in (".deleted-x-1", ".restore-y", "half-1")]
+    cut_off = (".import-x", ".pull-x", ".rescue-x", "engine-check/probe-x")
+    for folder in (*here, *(paths.home() / name for name in cut_off)):
+        folder.mkdir(parents=True)
+        (folder / "file").write_bytes(b"x" * 500)
+        os.utime(folder, (old, old))
+    fresh = paths.studies_dir() / "being-made-1"
+    fresh.mkdir()
+    assert main(["prune", "--dry-run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["bytes"] == 4 * 1000 + 7 * 500
+    assert not told["freed"]
+    assert main(["prune"]) == 2
+    assert (paths.studies_dir() / "half-1").is_dir()
+    assert main(["prune", "--yes"]) == 0
+    assert "freed 8 kB" in capsys.readouterr().out
+    study = studies.load(trained)
+    for run in study.runs:
+        assert list(study.files.run(run.name).checkpoints.iterdir()) == []
+        assert study.files.run(run.name).model.exists()
+    assert sorted(p.name for p in paths.studies_dir().iterdir()) == ["being-made-1", trained]
+    assert results(capsys, trained)["verdict"] == before["verdict"]
+    assert main(["prune", "--yes"]) == 0
+    assert "nothing to free" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("how", ["moved away", "a folder in its place", "a dangling link"])
+def test_a_study_without_its_plan_is_no_leftover(
+    trained: str, how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its events are losses that were trained for; a plan can come back."""
+    study = studies.load(trained)
+    plan = study.files.plan
+    plan.rename(tmp_path / "study.json")
+    if how == "a folder in its place":
+        plan.mkdir()
+    elif how == "a dangling link":
+        plan.symlink_to(tmp_path / "none")
+    os.utime(study.files.root, (0, 0))
+    text = paths.home() / study.data.file
+    capsys.readouterr()
+    assert main(["prune", "--models", "--older-than", "0", "--yes"]) == 0
+    assert f"{trained} has runs and no study.json" in capsys.readouterr().err
+    assert all(study.files.run(run.name).events.is_file() for run in study.runs)
+    assert all(study.files.run(run.name).model.is_file() for run in study.runs)
+    assert text.is_file(), "it trains on that"
+    assert main(["compare", trained]) == 1
+    told = capsys.readouterr().err
+    assert f"q1lab delete {trained}" in told or ", not a file" in told
+    if plan.is_symlink():
+        plan.unlink()
+    elif plan.exists():
+        plan.rmdir()
+    (tmp_path / "study.json").rename(plan)
+    assert studies.load(trained) == study
+
+
+def test_what_is_said_of_a_damaged_plan_loses_nothing(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    studies.load(trained).files.plan.write_text("{")
+    capsys.readouterr()
+    assert main(["compare", trained]) == 1
+    said = capsys.readouterr().err
+    assert "move" not in said
+    assert "a good copy in its place" in said
+    assert f"q1lab delete {trained}" in said
+
+
+def test_prune_keeps_what_can_go_on_or_is_running() -> None:
+    study = lab.plan(wandb="disabled")
+    lab.append(study, "baseline-seed0", lab.events(0)[:5])
+    files = study.files.run("baseline-seed0")
+    files.checkpoints.mkdir()
+    (files.checkpoints / "iter-1.pt").write_bytes(b"c")
+    assert delete_restore.plan(models=True, days=0) == []
+    lab.train_all(study)
+    with lab.alive(study):
+        assert delete_restore.plan(models=True, days=0) == []
+    assert {item.kind for item in delete_restore.plan()} == {"checkpoints"}
+
+
+def test_prune_texts_of_no_study_and_weights_on_demand(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, age in (("0", 2 * delete_restore.OLD), ("1", 0)):
+        text = paths.data_dir() / f"{name * 64}.txt"
+        text.write_bytes(b"t" * 300)
+        os.utime(text, (time.time() - age,) * 2)
+    assert main(["run", "swiglu", *SMALL]) == 0
+    kinds = [item.kind for item in delete_restore.plan(models=True, days=0)]
+    assert sorted(set(kinds)) == ["checkpoints", "data", "models"]
+    assert "models" not in [item.kind for item in delete_restore.plan(models=True, days=30)]
+    capsys.readouterr()
+    assert main(["prune", "--models", "--older-than", "0", "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert "swiglu-1 reused runs of rope-1: it has copies of its own" in said
+    assert studies.ids() == [trained, "swiglu-1"]
+    assert len(list(paths.data_dir().glob("*.txt"))) == 2, "of one a study may be planned now"
+
+
+def test_an_import_is_as_old_as_its_taking_in() -> None:
+    """Its runs may be from long ago."""
+    study = lab.plan(wandb="disabled")
+    lab.train_all(study)
+    for run in study.runs:
+        study.files.run(run.name).model.write_bytes(b"w")
+    long_ago = "2020-01-01T00:00:00+00:00"
+    for time_, kinds in ((utc_now(), []), (long_ago, ["models"])):
+        studies.save(changed(study, created=long_ago, imported=ImportedRuns("x", "", time_)))
+        assert [item.kind for item in delete_restore.plan(models=True)] == kinds
+
+
+# ── notes and tags
+
+
+def test_notes_and_tags_are_shown_and_filter(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    identity = studies.load(trained)
+    assert main(["note", trained, "half the\nbatch \x1b[31mred"]) == 0
+    assert main(["note", trained, "--tag", "draft", "--tag", "long-context", "--tag", "draft"]) == 0
+    capsys.readouterr()
+    assert main(["status"]) == 0
+    said = capsys.readouterr().out
+    assert "tags: draft, long-context" in said
+    assert "note: half the batch red" in said
+    assert main(["status", "--tag", "draft", "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)["studies"]
+    assert one["tags"] == ["draft", "long-context"]
+    assert main(["status", "--tag", "other"]) == 2
+    assert "in use: draft, long-context" in capsys.readouterr().err
+    assert main(["note", trained, "--untag", "draft"]) == 0
+    assert main(["note", trained, "", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.partition("\n")[2])
+    assert told == {"study": trained, "note": "", "tags": ["long-context"]}
+    assert noted(trained) == study_labels.Labels("", ("long-context",))
+    assert studies.load(trained) == identity, "labels are no part of the plan"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["note", "rope-1", "--tag", "two words"],
+        ["note", "rope-1", "--untag", "nope"],
+        ["note", "rope-1", "x" * 5000],
+        ["note", "nope-1", "--tag", "a"],
+        ["note", "nope-1"],
+        ["note", "rope-1", *(f"--tag=t{n}" for n in range(30))],
+    ],
+)
+def test_bad_labels_are_one_line(
+    trained: str, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert noted(trained) == study_labels.Labels()
+
+
+def test_labels_from_elsewhere_are_taken_as_far_as_they_are_any() -> None:
+    for record in ({"tags": 3, "note": []}, {"tags": ["a b", 1, "ok"]}, {"note": "x" * 9000}):
+        found = study_labels.of_record(record)
+        assert set(found.tags) <= {"ok"}
+        assert len(found.note) <= study_labels.LONGEST
+    with pytest.raises(ValueError, match="no object"):
+        study_labels.of_record([])
+
+
+def test_the_name_of_a_study_that_was_removed_by_hand_is_not_given_again(trained: str) -> None:
+    """Its labels, its question and its documents are on record under that name."""
+    assert main(["note", trained, "--tag", "mine"]) == 0
+    shutil.rmtree(paths.study_dir(trained))
+    assert main(["run", "rope", *SMALL]) == 0
+    assert studies.ids() == ["rope-2"]
+    assert noted("rope-2") == study_labels.Labels()
+
+
+# ── archive and restore
+
+
+def test_a_study_as_one_file_and_back(
+    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["note", trained, "--tag", "keep"]) == 0
+    before = results(capsys, trained)
+    files = {
+        str(p.relative_to(paths.study_dir(trained))): sha256_file(p)
+        for p in paths.study_dir(trained).rglob("*")
+        if p.name in ("study.json", "events.jsonl", "model.pt", "labels.json") or p.suffix == ".py"
+    }
+    target = tmp_path / "one.q1lab.zip"
+    archive = ["export", trained, "--format", "archive", "--output", str(target)]
+    assert main(archive) == 0
+    assert main(archive) == 2, "not even its own is overwritten without a word"
+    assert main([*archive, "--force"]) == 0
+    assert main(["restore", str(target)]) == 2, "it is here"
+    assert main(["delete", trained, "--yes"]) == 0
+    shutil.rmtree(paths.data_dir())
+    assert main(["restore", str(target)]) == 0
+    assert away() == []
+    again = {name: sha256_file(paths.study_dir(trained) / name) for name in files}
+    assert again == files
+    found = results(capsys, trained)
+    assert found == before
+    study = studies.load(trained)
+    assert (paths.home() / study.data.file).is_file(), "it can go on"
+    assert noted(trained).tags == ("keep",)
+    assert main(["restore", str(target), "--name", "copy-1"]) == 0
+    assert studies.load("copy-1").id == "copy-1"
+    assert sorted(studies.ids()) == ["copy-1", trained]
+    mode = {p.stat().st_mode & 0o077 for p in paths.studies_dir().rglob("*")}
+    assert mode == {0}
+
+
+def held_by(target: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """An archive's files by their names, and its list."""
+    with zipfile.ZipFile(target) as packed:
+        held = {name: packed.read(name) for name in packed.namelist()}
+    return held, json.loads(held.pop(bundle.LIST))
+
+
+def as_zip(out: Path, held: dict[str, bytes], listed: dict[str, Any]) -> Path:
+    with zipfile.ZipFile(out, "w") as packed:
+        for name, data in {bundle.LIST: json.dumps(listed).encode(), **held}.items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr = (0o120777 if data == b"LINK" else 0o644) << 16
+            packed.writestr(info, data)
+    return out
+
+
+HOSTILE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
+    "leads elsewhere": lambda held, m: (
+        held.update({"../x.py": b"x"}),
+        m["files"].update({"../x.py": "0"}),
+    ),  # type: ignore[func-returns-value]
+    "absolute": lambda held, m: (
+        held.update({"/tmp/x.py": b"x"}),
+        m["files"].update({"/tmp/x.py": "0"}),
+    ),  # type: ignore[func-returns-value]
+    "a link": lambda held, m: (
+        held.update({"source/x.py": b"LINK"}),
+        m["files"].update({"source/x.py": "0"}),
+    ),  # type: ignore[func-returns-value]
+    "not in its list": lambda held, m: held.update({"source/x.py": b"x"}),
+    "missing": lambda held, m: held.pop("study.json"),  # type: ignore[arg-type,return-value]
+    "changed": lambda held, m: held.update({"study.json": held["study.json"] + b" "}),
+    "newer": lambda held, m: m.update(v=2),
+    "no list of files": lambda held, m: m.pop("files"),
+    "another study's plan": lambda held, m: m.update(study="other-1"),
+    "leads elsewhere, from inside": lambda held, m: (  # type: ignore[func-returns-value]
+        held.update({"runs/../events.jsonl": b"x"}),
+        m["files"].update({"runs/../events.jsonl": "0"}),
+    ),
+    "a lock": lambda held, m: (held.update({"lock": b""}), m["files"].update({"lock": "0"})),  # type: ignore[func-returns-value]
+}
+
+
+@pytest.mark.parametrize("how", [*HOSTILE, "cut off", "garbled", "no archive", "empty"])
+def test_a_hostile_archive_leaves_nothing(
+    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = lab.plan(wandb="disabled")
+    lab.train_all(study)
+    target = tmp_path / "a.zip"
+    bundle.pack(study.id, target, {}, bundle.Evidence())
+    delete(study.id)
+    held, listed = held_by(target)
+    if how in HOSTILE:
+        HOSTILE[how](held, listed)
+        bad = as_zip(tmp_path / "changed.zip", held, listed)
+    else:
+        data = as_zip(tmp_path / "same.zip", held, listed).read_bytes()
+        changed = {
+            "cut off": data[: len(data) // 2],
+            "garbled": data[:200] + bytes(50) + data[250:],
+            "no archive": b"hello " * 1000,
+            "empty": b"",
+        }[how]
+        bad = tmp_path / "bad.zip"
+        bad.write_bytes(changed)
+    before = sorted(p.name for p in paths.home().rglob("*"))
+    assert main(["restore", str(bad)]) in (1, 2)
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1, said
+    assert sorted(p.name for p in paths.home().rglob("*")) == before
+    assert studies.ids() == []
+    assert not (tmp_path / "x.py").exists()
+    bundle.restore(target)
+    assert studies.ids() == [study.id]
+
+
+def test_restoring_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", tmp_path / "none", Path("/dev/zero")):
+        with pytest.raises(Problem, match="can't be unpacked"):
+            bundle.restore(path)
+
+
+def test_tags_that_are_put_on_at_once_are_all_there(trained: str) -> None:
+    code = "import sys; from q1lab.commands.cli import run; sys.exit(run(['note', *sys.argv[1:]]))"
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, trained, "--tag", f"t{n}"], stdout=subprocess.DEVNULL
+        )
+        for n in range(4)
+    ]
+    assert [one.wait(timeout=120) for one in both] == [0] * 4
+    assert set(noted(trained).tags) == {f"t{n}" for n in range(4)}
+
+
+def test_a_plan_under_another_name_is_synced_before_it_is_there(
+    trained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "one.zip"
+    bundle.pack(trained, target, {}, bundle.Evidence())
+    synced: list[str] = []
+    real = os.fsync
+
+    def fsync(fd: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{fd}").readlink()))
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert main(["restore", str(target), "--name", "other-1"]) == 0
+    assert sum("study.json" in name for name in synced) == 2, "as it was packed, and with its name"

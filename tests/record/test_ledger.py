@@ -1,0 +1,420 @@
+"""The ledger: every way to ask a question again is counted, and pays."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from q1lab.ground import paths
+from q1lab.ground.errors import NOTICES
+from q1lab.index import journal
+from q1lab.index.store import Store
+from q1lab.record import delete_restore, questions
+from q1lab.record.declarations import declaration
+from q1lab.statistics import interim_analyses
+from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, Kind, Reason
+from q1lab.study import seed_range, studies
+from q1lab.study.origin import ImportedRuns
+from q1lab.study.studies import Study
+from q1lab.verdict import wording
+from q1lab.verdict.comparison import Comparison
+from q1lab.verdict.comparison_cache import compare
+from tests.kit.comparisons import times_asked
+from tests.kit.lab_home import finish, make_study, train
+from tests.kit.plans import changed
+
+
+def at(hour: int) -> str:
+    return f"2026-03-08T{hour:02d}:00:00+00:00"
+
+
+def done(study: Study, **how: float) -> Study:
+    finish(study, **how)
+    return study
+
+
+def found(study: Study) -> Comparison:
+    with Store() as store:
+        return compare(store, study)
+
+
+def begin(study: Study) -> None:
+    with Store() as store:
+        questions.begin(store, study)
+
+
+def on_record() -> list[journal.Body]:
+    """The acts of the journal."""
+    return [line.body for line in journal.read(paths.journal()).lines if line.body]
+
+
+def level_of(study: Study) -> float:
+    return found(study).analysis.alpha
+
+
+def edited(study: Study, **changes: object) -> Study:
+    made = changed(study, **changes)
+    studies.save(made)
+    return made
+
+
+def test_the_first_look_is_judged_by_95_percent_and_says_nothing_of_asking() -> None:
+    told = found(done(make_study()))
+    assert (told.analysis.alpha, times_asked(told), told.asking.looks) == (ALPHA, (1, 1), 1)
+    assert Kind.ASKED not in [note.kind for note in told.analysis.notes]
+
+
+def again(how: str) -> Study:
+    """A second study of what ``rope-1`` asked, each in another way."""
+    second = make_study("rope-2", seeds=(3, 4, 5), created=at(10))
+    arms = second.arms
+    match how:
+        case "other seeds":
+            return second
+        case "another preset":
+            return edited(
+                second, preset="quick", config={**second.trainer.hyperparameters, "n_layer": 2}
+            )
+        case "--set":
+            return edited(second, config={**second.trainer.hyperparameters, "learning_rate": 3e-4})
+        case "another headline":
+            return edited(second, headline="welch")
+        case "swapped arms":
+            return edited(second, arms={"baseline": arms["modified"], "modified": arms["baseline"]})
+        case "another device":
+            return edited(second, device="cuda")
+        case "imported":
+            arms = {name: replace(arm, origin="runs.csv") for name, arm in arms.items()}
+            return edited(second, arms=arms, imported=ImportedRuns("runs.csv"))
+    raise AssertionError(how)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "other seeds",
+        "another preset",
+        "--set",
+        "another headline",
+        "swapped arms",
+        "another device",
+        "imported",
+    ],
+)
+def test_asking_again_is_counted_and_pays(how: str) -> None:
+    done(make_study())
+    told = found(done(again(how)))
+    assert told.analysis.alpha == ALPHA_LATER, how
+    assert times_asked(told) == (2, 2)
+    text = " ".join(wording.notes(told))
+    assert "asked 2 times, with 2 looks" in text
+    assert "98.94% interval" in text
+    assert found(studies.load("rope-1")).analysis.alpha == ALPHA, "the first keeps its level"
+
+
+def test_an_import_is_asked_when_it_is_taken_in() -> None:
+    first = done(make_study(created=at(10)))
+    second = make_study("rope-2", seeds=(3, 4, 5), created=at(8))
+    done(edited(second, imported=ImportedRuns("runs.csv", time=at(12))))
+    assert level_of(first) == ALPHA
+    assert level_of(studies.load("rope-2")) == ALPHA_LATER
+
+
+def test_an_edited_file_is_the_same_question_and_another_file_is_not() -> None:
+    def own(name: str, origin: str, sha256: str, hour: int) -> Study:
+        study = make_study(name, created=at(hour))
+        mine = replace(study.arms["modified"], origin=origin, sha256=sha256)
+        return done(edited(study, arms={**study.arms, "modified": mine}))
+
+    own("mine-1", "/repo/my_rope.py", "1" * 64, 8)
+    assert level_of(own("mine-2", "/repo/my_rope.py", "2" * 64, 9)) == ALPHA_LATER
+    assert level_of(own("mine-3", "/moved/other.py", "2" * 64, 10)) == ALPHA_LATER, "same content"
+    assert level_of(own("mine-4", "/moved/other.py", "3" * 64, 11)) == ALPHA_LATER, "edited there"
+    assert level_of(own("gpt2-1", "/repo/gpt2.py", "6" * 64, 11)) == ALPHA
+    assert level_of(own("gpt3-1", "/repo/gpt3.py", "7" * 64, 11)) == ALPHA, "no guess by names"
+    assert level_of(own("mine-5", "/repo/swiglu.py", "5" * 64, 12)) == ALPHA
+    assert level_of(done(make_study("swiglu-1", "swiglu", created=at(13)))) == ALPHA
+    assert level_of(done(make_study("rope-9", sha256="9" * 64, created=at(14)))) == ALPHA, "data"
+
+
+@pytest.mark.parametrize(
+    ("what", "counts"),
+    [
+        ("planned only", False),
+        ("no result yet", False),
+        ("only the baseline", False),
+        ("stopped at 99%", True),
+        ("removed by hand", True),
+        ("its runs removed by hand", True),
+        ("deleted before a result", False),
+        ("deleted at 99%", True),
+        ("two pairs, dropped", True),
+        ("one pair", False),
+    ],
+)
+def test_begun_is_asked_unless_nothing_could_be_seen(what: str, counts: bool) -> None:
+    seeds = {"two pairs, dropped": (0, 1), "one pair": (0,)}.get(what, (0, 1, 2))
+    first = make_study(seeds=seeds)
+    begin(first)
+    if what not in ("planned only", "only the baseline"):
+        far = {"no result yet": 150, "deleted before a result": 150}.get(what, 1980)
+        file = train(first, "modified", 0, far, state="stopped")
+        if far == 150:
+            lines = file.read_text().splitlines()
+            file.write_text("\n".join(line for line in lines if "eval" not in line) + "\n")
+    train(first, "baseline", 0)
+    if what == "removed by hand":
+        shutil.rmtree(first.files.root)
+    if what == "its runs removed by hand":
+        first.files.launch.write_text("{}")
+        shutil.rmtree(first.files.root / "runs")
+    if what.startswith("deleted"):
+        with Store() as store:
+            delete_restore.delete(store, "rope-1")
+    second = make_study("rope-2", seeds=(3, 4, 5), created=at(10))
+    begin(second)
+    told = found(done(second))
+    assert told.analysis.alpha == (ALPHA_LATER if counts else ALPHA)
+    assert times_asked(told) == ((2, 2) if counts else (1, 1))
+    assert told.asking.total == pytest.approx(
+        interim_analyses.together([ALPHA] * counts + [told.analysis.alpha])
+    )
+
+
+def test_a_third_pair_makes_one_look_with_the_two_before() -> None:
+    study = edited(make_study(), looks=((0, 1), (2,)))
+    told = found(done(study))
+    assert (told.analysis.alpha, told.asking.looks, times_asked(told)) == (ALPHA, 1, (1, 1))
+
+
+def test_a_single_pair_is_an_experiment_without_a_verdict() -> None:
+    told = found(done(make_study(seeds=(0,))))
+    assert wording.title(told).startswith("ONE PAIR")
+    assert "no question yet" in wording.verdict(told)
+    assert wording.surroundings(told) == ""
+    picked = edited(make_study("rope-2", seeds=(5,), created=at(10)), looks=((5,), (6, 7)))
+    assert found(done(picked)).analysis.reason is Reason.CHOSEN, "of single pairs the best went on"
+
+
+def test_seeds_added_later_are_a_later_look() -> None:
+    study = make_study(seeds=(0, 1, 2))
+    both = edited(study, looks=((0, 1, 2), (3, 4)))
+    told = found(done(both))
+    assert (told.analysis.alpha, told.asking.looks, times_asked(told)) == (ALPHA_LATER, 2, (1, 2))
+    expected = interim_analyses.any_claim([(3, ALPHA), (5, ALPHA_LATER)])
+    assert told.asking.total == pytest.approx(expected)
+    assert f"up to {wording.share(expected)}" in " ".join(wording.notes(told))
+
+
+def test_the_best_of_the_seeds_that_are_there_is_no_verdict() -> None:
+    """Nothing trains: the runs were there, and the seeds were picked by what they said."""
+    done(make_study(seeds=(0, 1, 2, 3, 4)))
+    picked = done(make_study("rope-2", seeds=(1, 3, 4), created=at(10)), noise=0.001)
+    told = found(picked)
+    assert (told.analysis.verdict, told.analysis.reason) == ("no verdict", Reason.CHOSEN)
+    assert told.asking.left_out == (("rope-1", (0, 2)),)
+    assert "seeds 0, 2 (rope-1)" in wording.verdict(told)
+
+
+def test_another_headline_over_the_same_runs_is_a_later_look() -> None:
+    study = done(make_study())
+    second = edited(make_study("rope-2", created=at(10)), headline="welch")
+    told = found(done(second))
+    assert (told.analysis.alpha, told.analysis.reason) == (ALPHA_LATER, None)
+    assert told.asking.left_out == ()
+    assert found(study).analysis.alpha == ALPHA
+
+
+def test_a_diverged_twin_that_is_left_out_is_named() -> None:
+    first = make_study(seeds=(0, 1, 2))
+    finish(first)
+    train(first, "modified", 1, state="diverged")
+    told = found(done(make_study("rope-2", seeds=(3, 4, 5), created=at(10))))
+    assert told.asking.left_out == (("rope-1", (0, 1, 2)),)
+    assert "Left out: seeds 0, 1, 2 (rope-1)" in " ".join(wording.notes(told))
+
+
+def test_deleting_a_study_leaves_its_line_in_the_ledger() -> None:
+    first = done(make_study())
+    with Store() as store:
+        compare(store, first)
+        runs = {
+            studies.run_name(row["arm"], row["seed"]): {
+                key: row[key] for key in ("state", "val_loss")
+            }
+            for row in store.runs(first.id)
+        }
+        with store.act() as add:
+            add("delete", study=first.id, plan=first.to_dict(), runs=runs)
+        with store.write() as db:
+            db.execute("DELETE FROM studies WHERE id = ?", (first.id,))
+    shutil.rmtree(first.files.root)
+    told = found(done(make_study("rope-2", seeds=(3, 4, 5), created=at(10))))
+    assert (told.analysis.alpha, times_asked(told)) == (ALPHA_LATER, (2, 2))
+    assert told.asking.left_out == (("rope-1", (0, 1, 2)),)
+
+
+def test_a_name_that_is_given_again_hides_no_asking() -> None:
+    first = done(make_study())
+    begin(first)
+    begin(first)
+    assert [body["act"] for body in on_record()] == ["begin"]
+    shutil.rmtree(first.files.root)
+    second = make_study(seeds=(3, 4, 5), created=at(10))
+    begin(second)
+    told = found(done(second))
+    assert (told.study.id, times_asked(told)) == ("rope-1", (2, 2))
+
+
+SENSELESS = [{"plan": {"id": 3}}, {"plan": {"id": "x", "created": "y"}}, {"plan": None}, {}]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{broken",
+        b"[]",
+        b"\xff",
+        *(journal.encoded([{"act": "begin", "at": at(1), **what}], "") for what in SENSELESS),
+    ],
+)
+def test_a_line_that_cannot_be_read_counts_as_an_asking(line: bytes) -> None:
+    study = done(make_study())
+    paths.ensure_home()
+    paths.journal().write_bytes(line)
+    begin(study)
+    told = found(study)
+    assert (
+        told.analysis.alpha,
+        times_asked(told),
+        told.asking.family and told.asking.family.questions,
+    ) == (
+        ALPHA_LATER,
+        (2, 2),
+        1,
+    )
+    assert "1 line of the record can't be read" in " ".join(wording.notes(told))
+
+
+def test_a_question_that_was_taken_out_of_the_journal_counts_as_an_asking() -> None:
+    begin(make_study())
+    second = done(make_study("rope-2", seeds=(3, 4, 5), created=at(10)))
+    begin(second)
+    shutil.rmtree(studies.load("rope-1").files.root)
+    lines = paths.journal().read_bytes().splitlines(keepends=True)
+    paths.journal().write_bytes(lines[1])
+    told = found(second)
+    assert (told.analysis.alpha, times_asked(told)) == (ALPHA_LATER, (2, 2))
+    assert "doesn't follow from the line before it" in NOTICES[-1]
+
+
+def test_the_journal_is_handed_out_without_what_the_learner_wrote() -> None:
+    """A stranger checks it against a link, and sees what was declared, and nothing else."""
+    with Store() as store, store.act() as add:
+        add("tick", week="2026-W11", step="a1-read", done=True)
+    for name in ("rope-1", "rope-2"):
+        begin(make_study(name))
+        with Store() as store, store.act() as add:
+            add("answer", week="2026-W11", step="a1-why", text="my own words")
+    with Store() as store:
+        chain = questions.chain(store, studies.load("rope-2"))
+    assert [one.get("act") for one in chain] == ["tick", "begin", "answer", "begin"]
+    assert [*journal.follow(chain)] == [one.link for one in journal.read(paths.journal()).lines][:4]
+    assert chain[3]["declares"] == declaration(studies.load("rope-2"))
+    told = json.dumps(chain)
+    assert not any(words in told for words in ("my own words", "a1-why", "rope", str(paths.home())))
+
+
+def test_a_clock_that_goes_back_hides_no_asking() -> None:
+    first = done(make_study(created="2099-01-01T10:00:00+00:00"))
+    with Store() as store:
+        compare(store, first)
+        with store.act() as add:
+            add("begin", at="2099-01-01T10:00:00 2026", plan=first.to_dict())
+        second = done(make_study("rope-2", seeds=(3, 4, 5)))
+        questions.begin(store, second)
+        assert compare(store, second).analysis.alpha == ALPHA_LATER
+        assert compare(store, first).analysis.alpha == ALPHA
+
+
+def test_to_choose_among_declared_sets_is_to_ask_with_each() -> None:
+    for at_, (name, seeds) in enumerate(
+        (("rope", (0, 1, 2)), ("gqa", (3, 4, 5)), ("rmsnorm", (6, 7, 8)))
+    ):
+        done(make_study(f"{name}-1", name, seeds=seeds, created=at(10 + at_)))
+    told = found(done(make_study("swiglu-1", "swiglu", seeds=(3, 4, 5), created=at(15))))
+    assert (told.analysis.reason, told.analysis.alpha) == (None, ALPHA_LATER)
+    assert told.asking.total == pytest.approx(
+        interim_analyses.together([ALPHA, ALPHA_LATER, ALPHA_LATER])
+    )
+    assert "results at 2 other sets of seeds could be known" in " ".join(wording.notes(told))
+    first = found(done(make_study("llama-1", "llama", seeds=(0, 1, 2), created=at(16))))
+    assert first.analysis.alpha == ALPHA, "the first seeds keep their level"
+    assert first.asking.total == pytest.approx(told.asking.total)
+
+
+def test_what_else_was_asked_is_told_around_every_verdict_in_words_of_a_stranger() -> None:
+    first = wording.notes(found(done(make_study())))[-1]
+    assert first.startswith("It is the only question on record so far.")
+    for k, name in enumerate(("rmsnorm", "swiglu", "gqa")):
+        done(make_study(f"{name}-1", name, created=at(9 + k)))
+    other = make_study("rope-2", sha256="9" * 64, seeds=(7, 8, 9), created=at(14))
+    told = wording.notes(found(done(other)))[-1]
+    assert "the only question on record about this data, and one of 5 in all." in told
+    assert "up to 23 of 100 such records" in told
+    assert "home" not in told
+    told = wording.notes(found(studies.load("rope-1")))[-1]
+    assert "4 questions on record about this data" in told
+    assert "3 of the others used the same baseline runs" in told
+
+
+def test_an_arm_that_goes_astray_is_told_wherever_it_did() -> None:
+    first = make_study(seeds=tuple(range(5)))
+    finish(first)
+    train(first, "modified", 4, val=2.9)
+    train(first, "baseline", 3, state="diverged")
+    told = found(done(make_study("swiglu-1", "swiglu", created=at(10))))
+    assert "Of 5 runs of baseline on record 1 diverged" in " ".join(wording.notes(told))
+    told = found(done(make_study("rope-2", seeds=(5, 6, 7), created=at(11))))
+    assert "of 8 runs of rope on record 1 got stuck" in " ".join(wording.notes(told))
+
+
+def test_a_damaged_line_of_the_ledger_stops_nothing() -> None:
+    """Nobody knows what it said, so it counts; the others are read."""
+    bad = [{"study": "x", "plan": {"id": 3}, "runs": {}}, {"study": "y"}, {"study": {}}]
+    paths.ensure_home()
+    bodies = [{"act": "delete", "at": at(1), **one} for one in bad]
+    paths.journal().write_bytes(journal.encoded(bodies, journal.START))
+    assert times_asked(found(done(make_study()))) == (4, 4)
+
+
+def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:
+    alpha = interim_analyses.level(3, 8)
+    planned = seed_range.Range(3, 8, alpha, interim_analyses.limits(3, 8, alpha))
+    study = edited(make_study(seeds=tuple(range(8))), range=planned)
+    for seed in range(4):
+        for arm, val in (("baseline", 1.9), ("modified", 1.9 + 0.05 * (-1) ** seed + 0.001 * seed)):
+            train(study, arm, seed, val=val)
+    going = found(study)
+    assert (going.analysis.n, going.analysis.reason, going.study.design.pairs) == (
+        4,
+        Reason.INCOMPLETE,
+        (3, 8),
+    )
+    assert "After 4 pairs of 3 to 8 it is not known yet" in wording.verdict(going)
+    assert going.analysis.ends is not None, "the interval so far may be seen: each look is paid for"
+    for seed in range(8):
+        for arm, val in (("baseline", 1.9), ("modified", 1.8 + 0.001 * seed)):
+            train(study, arm, seed, val=val)
+    over = found(study)
+    assert (over.analysis.n, over.analysis.verdict) == (3, "helps"), (
+        "the first look that knows is the last"
+    )
+    assert (over.analysis.level, over.asking.looks) == (1 - alpha, 1)
+    assert "Planned: 3 to 8 pairs" in wording.power(over)
+    assert over.asking.total == pytest.approx(0.05, abs=0.001), "the whole plan counts"
+    later = found(done(make_study("rope-2", seeds=(20, 21, 22), created=at(12))))
+    assert later.asking.total == pytest.approx(1 - 0.95 * (1 - ALPHA_LATER), abs=0.001)

@@ -1,0 +1,177 @@
+"""Seeds picked by what their runs did get no verdict, however the question is dressed; the honest
+ways stay open. Through planning, with a trainer without torch."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from q1lab.ground import paths
+from q1lab.index.store import Store
+from q1lab.planning import study_plan
+from q1lab.record import delete_restore
+from q1lab.runner import launch
+from q1lab.statistics.intervals import ALPHA, Reason
+from q1lab.study.command_line import Request
+from q1lab.study.identity import Training, code_of, same_run
+from q1lab.verdict import wording
+from q1lab.verdict.comparison import Comparison
+from q1lab.verdict.comparison_cache import compare
+from tests.kit.waiting import wait_for
+
+TEXT = "First Citizen: before we proceed any further, hear me speak.\n" * 100
+
+
+@pytest.fixture
+def ask(fake_trainer: Callable[..., None], tmp_path: Path) -> Iterator[Callable[..., Comparison]]:
+    """Train and compare a study of the learner's own file, as the command does."""
+    model = (paths.models_dir() / "rope.py").read_text()
+    (tmp_path / "mine.py").write_text(model)
+    (tmp_path / "base.py").write_text((paths.models_dir() / "baseline.py").read_text())
+    (tmp_path / "text.txt").write_text(TEXT)
+    with Store() as store:
+
+        def asked(seeds: str, variant: str = "mine.py", **more: object) -> Comparison:
+            given: dict[str, object] = {
+                "baseline": str(tmp_path / "base.py"),
+                "preset": "quick",
+                "overrides": {"max_iters": "20"},
+                "data": str(tmp_path / "text.txt"),
+                "unchecked": True,
+                **more,
+            }
+            name = str(tmp_path / variant) if variant.endswith(".py") else variant
+            study = study_plan.begin(Request(name, seeds=seeds, **given), store).study  # type: ignore[arg-type]
+            wait_for(lambda: not launch.is_alive(study.files))
+            return compare(store, study)
+
+        yield asked
+
+
+def edit(file: Path, old: str = "", new: str = "") -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new) if old else f"{text}# a comment\n")
+
+
+def dress(how: str, folder: Path) -> dict[str, object]:
+    """Change nothing that trains; returns what the next study is asked with."""
+    mine, base = folder / "mine.py", folder / "base.py"
+    match how:
+        case "a newline":
+            edit(folder / "text.txt", TEXT, TEXT + "\n")
+        case "log_interval":
+            return {"overrides": {"max_iters": "20", "log_interval": "11"}}
+        case "a comment":
+            edit(mine)
+        case "a file renamed, with a comment":
+            edit(mine)
+            mine.rename(folder / "other.py")
+            return {"variant": "other.py"}
+        case "a renamed local":
+            edit(mine, "logits", "scores")
+        case "both files edited":
+            edit(mine)
+            edit(base, "logits", "scores")
+        case "both files edited, the study deleted" | "both files edited, the study removed":
+            edit(mine, "logits", "scores")
+            edit(base, "logits", "scores")
+            if "deleted" in how:
+                with Store() as store:
+                    delete_restore.delete(store, "mine-1")
+            else:
+                shutil.rmtree(paths.study_dir("mine-1"))
+        case "dtype":
+            return {"dtype": "bf16"}
+        case "the baseline's worst seeds":
+            return {"variant": "swiglu"}
+    return {}
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "nothing",
+        "a newline",
+        "log_interval",
+        "a comment",
+        "a file renamed, with a comment",
+        "a renamed local",
+        "both files edited",
+        "both files edited, the study deleted",
+        "both files edited, the study removed",
+        "dtype",
+        "the baseline's worst seeds",
+    ],
+)
+def test_seeds_picked_in_any_dress_get_no_verdict(
+    ask: Callable[..., Comparison], tmp_path: Path, how: str
+) -> None:
+    assert ask("8").analysis.reason is None
+    told = ask("1,4,6", **dress(how, tmp_path), fresh=True)
+    assert told.analysis.reason is Reason.CHOSEN
+    assert "seeds 0, 2, 3, 5, 7 (mine-1)" in wording.verdict(told)
+
+
+def test_the_first_of_eight_pairs_that_could_be_seen_are_picked_too(
+    ask: Callable[..., Comparison], tmp_path: Path
+) -> None:
+    """Only first losses tell that a file with a line more trains the same."""
+    ask("8")
+    edit(tmp_path / "mine.py", "import math\n", "import math\n\nUNUSED = 1\n")
+    assert ask("3", fresh=True).analysis.reason is Reason.CHOSEN
+
+
+def test_an_edit_that_changes_what_trains_asks_with_the_first_seeds(
+    ask: Callable[..., Comparison], tmp_path: Path
+) -> None:
+    ask("8")
+    edit(tmp_path / "mine.py", "import math\n", "import math\n\nprint(math.sqrt(2))\n")
+    assert ask("3", fresh=True).analysis.reason is None
+
+
+@pytest.mark.parametrize("seeds", ["3", "8"])
+def test_another_modification_on_the_first_seeds_keeps_its_verdict(
+    ask: Callable[..., Comparison], seeds: str
+) -> None:
+    ask(seeds)
+    told = ask(seeds, "swiglu")
+    assert len(told.reused) == int(seeds), "the baseline's runs"
+    assert (told.analysis.reason, told.analysis.alpha) == (None, ALPHA)
+
+
+def test_a_declared_set_that_is_used_whole_was_not_picked(ask: Callable[..., Comparison]) -> None:
+    assert ask("2,3,5,7").analysis.reason is None
+    assert ask("2,3,5,7", "swiglu").analysis.reason is None
+    assert ask("2,3,5", "rmsnorm").analysis.reason is Reason.CHOSEN
+    assert ask("2,3,5", "gqa").analysis.reason is Reason.CHOSEN, (
+        "declaring a picked set is no way out"
+    )
+
+
+def test_seeds_of_which_nothing_is_known_are_not_picked(ask: Callable[..., Comparison]) -> None:
+    ask("8")
+    assert ask("21,33,48", fresh=True).analysis.reason is None
+
+
+def test_code_is_the_same_whatever_its_locals_are_called() -> None:
+    code = code_of("def f(x):\n    y = g(x)\n    return y\n")
+    assert code == code_of("def f(a):\n    b = g(a)  # the same\n    return b\n")
+    assert code != code_of("def f(x):\n    y = g(x)\n    return x\n")
+    assert code != code_of("def f(x):\n    y = h(x)\n    return y\n")
+
+
+def test_first_losses_that_agree_with_both_arms_speak_for_the_nearer_one() -> None:
+    """RMSNorm begins within 1 in 1,000 of the baseline, and is not the baseline."""
+
+    def training(code: str, shift: float) -> Training:
+        return Training(frozenset({"text"}), code, "", {0: dict.fromkeys(range(1, 9), 4.2 + shift)})
+
+    arms = {"baseline": training("base", 0.0), "modified": training("rmsnorm", 0.002)}
+    assert same_run(training("base", 0.0), arms) == "baseline"
+    assert same_run(training("a renamed local", 0.0021), arms) == "modified"
+    assert same_run(training("felt only later", 0.0), arms) == "baseline"
+    assert same_run(training("rope", 0.03), arms) is None

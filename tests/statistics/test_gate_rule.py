@@ -1,0 +1,108 @@
+"""The gate's rule: nights of ideas whose effect is known. (docs/gate.md has 2,000 of each.)"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from q1lab.statistics import gate_rule
+from q1lab.statistics.gate_rule import RULES, Known
+from tests.kit.nights import IDEAS, by_gate
+
+KNOWN = Known((0.0, 1.0, -1.0, 0.4), ((0.2, -0.3, 0.6),))
+
+
+def test_a_night_in_which_nothing_helps_keeps_next_to_nothing() -> None:
+    rng = random.Random(4)
+    nights = [by_gate(rng, [0.0] * IDEAS) for _ in range(60)]
+    assert sum(night.false > 0 for night in nights) <= 5
+    assert sum(night.runs for night in nights) / 60 < 1.9 * IDEAS
+
+
+def test_what_helps_much_is_found() -> None:
+    rng = random.Random(5)
+    nights = []
+    for _ in range(40):
+        ideas = [0.0] * IDEAS
+        for at in rng.sample(range(IDEAS), 5):
+            ideas[at] = 3.0
+        nights.append(by_gate(rng, ideas))
+    assert sum(night.true for night in nights) > 0.78 * 5 * 40
+
+
+def test_ideas_that_only_spread_wider_are_not_kept_for_that() -> None:
+    """The spread is the baseline's, and an idea's may be twice as large."""
+    rng = random.Random(6)
+    nights = [by_gate(rng, [0.0] * IDEAS, noise=2.0) for _ in range(30)]
+    assert sum(night.false > 0 for night in nights) <= 5
+
+
+def test_all_looks_together_spend_five_percent() -> None:
+    assert RULES.each * RULES.looks == pytest.approx(0.05)
+
+
+def test_a_look_is_shorter_the_better_the_spread_is_known() -> None:
+    sizes = [gate_rule.size(df) for df in (3, 10, 30, 100, 10_000)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert RULES.least <= sizes[-1] < sizes[0] <= RULES.most
+
+
+def test_a_kept_ideas_luck_is_not_the_next_baseline() -> None:
+    after = KNOWN.after([0.1, 0.2], [-3.0, -3.1], kept=True)
+    assert after.baseline == ()
+    assert after.df == KNOWN.df + 3
+    after = KNOWN.after([0.1, 0.2], [-3.0, -3.1], kept=False)
+    assert after.baseline == (*KNOWN.baseline, 0.1, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        ([((), ())], "its first run was not good enough for a look"),
+        ([((), (0.5,))], "its first run was not good enough for a look"),
+        ([((), (-9.0,)), ((0.0, 0.1), (-3.0,))], "a run diverged"),
+        ([((), (-9.0,)), ((0.0, 0.1), (0.0, 0.2))], "the first pairs of its look"),
+        ([((), (-9.0,)), ((), (-3.0, -3.1)), ((0.1,), (-3.0,) * 9)], "too few of the baseline's"),
+    ],
+)
+def test_an_idea_is_discarded_before_its_look_is_whole(
+    answers: list[gate_rule.Losses], why: str
+) -> None:
+    judged = judge(KNOWN, answers)
+    assert judged.why.startswith(why)
+    assert not judged.kept
+
+
+def test_a_run_of_the_baseline_that_diverged_is_left_out() -> None:
+    judged = judge(KNOWN, [((), (-9.0,)), ((0.1,), (-9.0, -9.1)), ((0.0, 0.2), (-9.2,) * 9)])
+    assert judged.kept
+    assert "runs of the baseline diverged" in judged.why
+    few = gate_rule.decide(KNOWN, [0.0, 0.2], [-9.0, -9.1, -9.2, -9.3])
+    many = gate_rule.decide(KNOWN, [0.0, 0.2, 0.0, 0.2], [-9.0, -9.1, -9.2, -9.3])
+    assert few.difference == many.difference
+    assert few.at_most > many.at_most, "fewer runs say less"
+
+
+def test_a_baseline_without_two_numbers_is_nothing_to_judge_by() -> None:
+    for known in (Known(), Known((), KNOWN.groups)):
+        assert "too few of the baseline's runs" in judge(known, [((), (0.5,))]).why
+    assert "too few" in judge(Known(), [((0.4,), (0.5,))]).why
+
+
+def test_runs_that_do_not_vary_decide_nothing() -> None:
+    assert "do not vary" in judge(Known((1.0, 1.0, 1.0, 1.0)), [((), (0.5,))]).why
+
+
+def judge(known: Known, answers: Sequence[gate_rule.Losses]) -> gate_rule.Judged:
+    """What comes of a proposal whose runs end so."""
+    way = gate_rule.proposal(known)
+    next(way)
+    try:
+        for answer in answers:
+            way.send(answer)
+    except StopIteration as end:
+        judged: gate_rule.Judged = end.value
+        return judged
+    raise AssertionError("it asks for more runs")

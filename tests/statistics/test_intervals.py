@@ -1,0 +1,467 @@
+"""The statistics of a comparison: values worked out by hand, laws for all data, and null
+studies."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import random
+import statistics
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from q1lab.ground.errors import Problem
+from q1lab.statistics.intervals import (
+    ALPHA,
+    ALPHA_LATER,
+    COVERAGE,
+    MAX_SEEDS,
+    Analysis,
+    Headline,
+    Interval,
+    Kind,
+    Note,
+    Reason,
+    analyze,
+    plan,
+    power_of,
+    true_coverage,
+)
+from q1lab.verdict.comparison import facts
+from tests.kit.comparisons import make
+from tests.kit.places import ROOT
+
+# Student's t, .975, at 2 and 4 degrees of freedom, from a printed table
+T_2, T_4 = 4.302653, 2.776445
+
+
+def arm(*losses: float | None) -> dict[int, float | None]:
+    return dict(enumerate(losses))
+
+
+def kinds(result: Analysis) -> list[Kind]:
+    return [note.kind for note in result.notes]
+
+
+def ends(interval: Interval | None) -> tuple[float, float]:
+    assert interval is not None
+    return interval.low, interval.high
+
+
+# ── by hand
+
+
+def test_paired_interval_by_hand() -> None:
+    # differences 1, 2, 3: mean 2, sd 1, standard error 1/√3
+    result = analyze(arm(1, 1, 1), arm(2, 3, 4), headline="paired")
+    half = T_2 / math.sqrt(3)
+    assert ends(result.paired) == pytest.approx((2 - half, 2 + half), abs=1e-5)
+    assert result.mean == pytest.approx(2)
+    assert result.pairs == {0: 1, 1: 2, 2: 3}
+
+
+def test_welch_interval_by_hand() -> None:
+    # both variances 1 and 3 seeds per arm: standard error √(2/3), and Welch's degrees of freedom
+    # are 4
+    result = analyze(arm(0, 1, 2), arm(10, 11, 12), headline="welch")
+    half = T_4 * math.sqrt(2 / 3)
+    assert ends(result.welch) == pytest.approx((10 - half, 10 + half), abs=1e-5)
+    assert result.verdict == "hurts"
+    assert result.ends == result.welch
+
+
+def test_welch_with_unequal_spreads_by_hand() -> None:
+    # only one arm varies: the degrees of freedom are that arm's 2, the standard error 1/√3
+    result = analyze(arm(5, 5, 5), arm(0, 1, 2), headline="welch")
+    half = T_2 / math.sqrt(3)
+    assert ends(result.welch) == pytest.approx((-4 - half, -4 + half), abs=1e-5)
+
+
+def test_bootstrap_of_three_pairs_is_lowest_to_highest() -> None:
+    # one of 27 resamples is the lowest three times: 3.7% lies beyond the 2.5% tail
+    boot = analyze(arm(0, 0, 0), arm(0.3, -0.1, 0.2), headline="paired").bootstrap
+    assert boot is not None
+    assert (boot.low, boot.high, boot.resamples) == (pytest.approx(-0.1), pytest.approx(0.3), 27)
+    assert boot.true_coverage == COVERAGE["paired"][3]
+
+
+def test_bootstrap_of_two_arms_is_the_plain_definition() -> None:
+    a, b = [3, 7, 20], [1, 4, 6]
+    every = sorted(
+        Fraction(sum(y), 3) - Fraction(sum(x), 3)
+        for x in itertools.product(a, repeat=3)
+        for y in itertools.product(b, repeat=3)
+    )
+    low = every[math.ceil(0.025 * 729) - 1]
+    high = every[math.ceil(0.975 * 729) - 1]
+    boot = analyze(arm(*a), arm(*b), headline="welch").bootstrap
+    assert boot is not None
+    assert (boot.low, boot.high) == (pytest.approx(float(low)), pytest.approx(float(high)))
+    assert boot.resamples == 729
+    assert "every" in boot.method
+
+
+@pytest.mark.parametrize(("headline", "smallest"), [("welch", 0.1), ("paired", 0.25)])
+def test_permutation_cannot_go_below_its_smallest_p(headline: Headline, smallest: float) -> None:
+    result = analyze(arm(1, 2, 3), arm(101, 103, 105), headline=headline)
+    assert result.permutation_p == pytest.approx(smallest)
+
+
+def test_power_agrees_with_published_tables() -> None:
+    # seeds per arm for effect/sd of 3, 2, 1, .5 at power .8
+    assert [plan(e, 1, headline="welch").mid for e in (3, 2, 1, 0.5)] == [4, 6, 17, 64]
+    # pairs that correlate by .5 have differences with the sd of one run
+    assert [plan(e, 1, headline="paired").mid for e in (3, 2, 1, 0.5)] == [4, 5, 10, 34]
+    # three pairs that do not correlate see 4.62 sds of one run; the differences' sd is √2 of it
+    assert power_of(4.62 / math.sqrt(2), 3, 3, "paired", ALPHA) == pytest.approx(0.8, abs=0.005)
+    # at no difference at all, Welch at 3 seeds is false in 3.6% of studies, the paired t in 5%
+    assert power_of(0, 3, 3, "welch", ALPHA) == pytest.approx(0.036, abs=0.002)
+    assert power_of(0, 3, 3, "paired", ALPHA) == pytest.approx(0.05, abs=1e-6)
+
+
+def test_power_is_never_nan() -> None:
+    for n, effect, headline in itertools.product(
+        (2, 3, 10, 500), (0.0, 1e-9, 1.0, 79.0, 1e4), ("paired", "welch")
+    ):
+        power = power_of(effect, n, n, headline, ALPHA)  # type: ignore[arg-type]
+        assert 0 <= power <= 1, (n, effect, headline)
+
+
+def test_detectable_is_seen_with_power_eight_tenths() -> None:
+    base, modified = (1.0, 1.1, 1.3), (1.2, 1.15, 1.4)
+    result = analyze(arm(*base), arm(*modified), headline="welch")
+    sd = math.sqrt((statistics.variance(base) + statistics.variance(modified)) / 2)
+    assert result.detectable is not None
+    assert power_of(result.detectable / sd, 3, 3, "welch", ALPHA) == pytest.approx(0.8, abs=1e-4)
+
+
+def test_seeds_needed_is_a_range_because_the_sd_is_rough() -> None:
+    # at 2 degrees of freedom the sd is known to within × 0.52 to 6.29, and n grows with its square
+    known, rough = plan(1, 1, headline="paired"), plan(1, 1, headline="paired", df=2)
+    assert known.low == known.mid == known.high == rough.mid
+    assert rough.low == plan(1, 0.5207, headline="paired").mid
+    assert rough.high == plan(1, 6.2847, headline="paired").mid
+    assert not rough.capped
+
+
+def test_seeds_needed_stops_somewhere_and_says_so() -> None:
+    needed = plan(1e-6, 1, headline="welch")
+    assert (needed.mid, needed.capped) == (MAX_SEEDS, True)
+    assert plan(1, 0, headline="welch").mid == 3, "no spread at all: the fewest that give a verdict"
+
+
+# ── verdicts
+
+
+@pytest.mark.parametrize(
+    ("change", "delta", "verdict"),
+    [
+        (-0.1, None, "helps"),
+        (+0.1, None, "hurts"),
+        (-0.002, 0.02, "too small to matter"),
+        (-0.002, 0.005, "cannot tell"),
+        (-0.002, None, "cannot tell"),
+        (-0.1, 1.0, "helps"),
+    ],
+)
+@pytest.mark.parametrize("headline", ["welch", "paired"])
+def test_verdicts(change: float, delta: float | None, verdict: str, headline: Headline) -> None:
+    base = arm(1.500, 1.502, 1.504)
+    mod = arm(1.502 + change, 1.5 + change, 1.506 + change)
+    assert analyze(base, mod, headline=headline, delta=delta).verdict == verdict
+
+
+def test_a_win_smaller_than_what_matters_says_so() -> None:
+    result = analyze(arm(1.5, 1.502, 1.504), arm(1.4, 1.402, 1.403), headline="paired", delta=1.0)
+    assert result.verdict == "helps"
+    assert Kind.BELOW_DELTA in kinds(result)
+
+
+def test_the_declared_headline_decides_and_the_other_is_named() -> None:
+    base, mod = arm(1.0, 2.0, 3.0), arm(0.9, 1.9, 2.89)  # pairs agree, seeds spread widely
+    paired, welch = analyze(base, mod, headline="paired"), analyze(base, mod, headline="welch")
+    assert (paired.verdict, welch.verdict) == ("helps", "cannot tell")
+    assert Note(Kind.TEMPTING, {"verdict": "helps"}) in welch.notes
+
+
+def test_bootstrap_that_disagrees_is_told() -> None:
+    # three differences below 0: the bootstrap excludes 0, the t interval does not
+    result = analyze(arm(0, 0, 0), arm(-0.01, -0.02, -0.09), headline="paired")
+    assert result.verdict == "cannot tell"
+    assert Note(Kind.DISAGREE, {"bootstrap": True}) in result.notes
+
+
+def test_seeds_needed_aim_at_the_smallest_difference_that_matters_only() -> None:
+    base, mod = arm(1.0, 1.1, 1.3), arm(1.1, 1.05, 1.2)
+    assert analyze(base, mod, headline="paired").seeds_needed is None
+    needed = analyze(base, mod, headline="paired", delta=0.05).seeds_needed
+    assert needed is not None
+    assert needed.effect == 0.05
+
+
+def test_added_seeds_are_judged_more_strictly() -> None:
+    base, mod = arm(0, 0, 0), arm(-1.0, -1.4, -2.0)
+    once, twice = (analyze(base, mod, headline="paired", alpha=a) for a in (ALPHA, ALPHA_LATER))
+    assert (once.alpha, twice.alpha) == (0.05, 0.0106)
+    assert (once.verdict, twice.verdict) == ("helps", "cannot tell")
+    assert (once.level, twice.level) == (0.95, 1 - 0.0106)
+
+
+@pytest.mark.parametrize("lost", [None, math.nan, math.inf, 1e200])
+def test_a_diverged_run_leaves_no_mean(lost: float | None) -> None:
+    result = analyze(arm(1, 2, 3), arm(1, lost, 3), headline="paired")
+    assert result.verdict == "no verdict"
+    assert result.mean is result.welch is result.paired is result.bootstrap is None
+    assert result.diverged == {"baseline": [], "modified": [1]}
+    assert result.reason is Reason.DIVERGED
+    assert result.pairs == {0: 0, 2: 0}, "what did finish is still shown"
+
+
+def test_too_few_seeds() -> None:
+    nothing = analyze({}, {}, headline="welch")
+    one = analyze(arm(1), arm(2), headline="welch")
+    two = analyze(arm(1, 1.1), arm(2, 2.3), headline="welch")
+    assert [r.verdict for r in (nothing, one, two)] == ["no verdict"] * 3
+    assert [r.reason for r in (nothing, one, two)] == [Reason.TOO_FEW] * 3
+    assert (nothing.mean, one.mean, one.welch) == (None, 1, None)
+    assert two.welch is not None
+    assert two.bootstrap is not None
+
+
+def test_no_verdict_while_planned_runs_are_missing() -> None:
+    base, mod = arm(1.5, 1.502, 1.504, 1.501), arm(1.4, 1.402, 1.403)
+    early = analyze(base, mod, headline="paired", complete=False)
+    assert (early.verdict, early.n) == ("no verdict", 3)
+    assert early.paired is not None
+    assert analyze(base, mod, headline="paired").verdict == "helps"
+    assert early.reason is Reason.INCOMPLETE
+
+
+def test_only_common_seeds_are_paired() -> None:
+    base, mod = {0: 1.0, 1: 2.0, 2: 3.5, 9: 50.0}, {0: 0.5, 1: 1.4, 2: 3.1, 7: 90.0}
+    result = analyze(base, mod, headline="paired")
+    assert result.n == 3
+    assert result.mean == pytest.approx(-0.5)
+    assert Note(Kind.UNPAIRED, {"seeds": [7, 9]}) in result.notes
+    assert analyze(base, mod, headline="welch").n == 4
+
+
+def test_arms_of_different_size() -> None:
+    result = analyze(arm(1.0, 1.1, 0.9, 1.05), arm(2.0, 2.1, 1.9), headline="welch")
+    assert (result.n, result.verdict) == (3, "hurts")
+    assert result.bootstrap is not None
+    assert result.bootstrap.resamples == 4**4 * 3**3
+
+
+def test_no_spread_means_no_interval() -> None:
+    # 0.1 is no binary fraction: the differences vary in their last bit, which is rounding and no spread
+    shifted = analyze(arm(1.9, 1.8, 1.7), arm(2.0, 1.9, 1.8), headline="paired")
+    flat = analyze(arm(1, 1, 1), arm(2, 2, 2), headline="welch")
+    for result in (shifted, flat):
+        assert result.verdict == "no verdict"
+        assert result.ends is result.bootstrap is None
+        assert result.reason is Reason.NO_SPREAD
+
+
+def test_the_label_is_what_the_documentation_measured() -> None:
+    """docs/statistics.md holds a measurement of its own, at 2, 3, 5 and 10 seeds."""
+    page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
+    for headline, name in (("welch", "bootstrap, arms apart"), ("paired", "bootstrap, pairs")):
+        row = next(line for line in page.splitlines() if line.startswith(f"| {name} |"))
+        for n, cell in zip((2, 3, 5, 10), row.split("|")[2:], strict=False):
+            assert float(cell) == pytest.approx(true_coverage(n, headline), abs=0.7)  # type: ignore[arg-type]
+    assert true_coverage(2, "paired") == pytest.approx(50, abs=0.7), (
+        "both of 2 on one side of 0: 1 time in 2"
+    )
+    assert true_coverage(3, "paired") == pytest.approx(75, abs=0.7), "all of 3: 1 time in 4"
+    assert true_coverage(7, "welch") == true_coverage(6, "welch")
+
+
+def test_many_seeds_are_resampled_alike_each_time() -> None:
+    rng = random.Random(0)
+    base, mod = ({i: rng.gauss(2, 0.1) for i in range(9)} for _ in range(2))
+    first, second = (analyze(base, mod, headline="welch") for _ in range(2))
+    assert first == second
+    assert first.bootstrap is not None
+    assert "random" in first.bootstrap.method
+
+
+@pytest.mark.parametrize(
+    ("asked", "part"),
+    [
+        ({"headline": "best"}, "headline"),
+        ({"alpha": 0.0}, "alpha"),
+        ({"delta": 0.0}, "delta"),
+        ({"delta": math.nan}, "delta"),
+    ],
+)
+def test_nonsense_is_refused(asked: dict[str, object], part: str) -> None:
+    with pytest.raises(Problem, match=part):
+        analyze(arm(1, 2), arm(1, 2), **{"headline": "welch", **asked})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        (0.0, 1.0, {}),
+        (math.nan, 1.0, {}),
+        (1.0, -1.0, {}),
+        (1.0, 1.0, {"power": 1.0}),
+        (1.0, 1.0, {"df": 0}),
+    ],
+)
+def test_plan_refuses_nonsense(asked: tuple[float, float, dict[str, float]]) -> None:
+    effect, sd, more = asked
+    with pytest.raises(Problem):
+        plan(effect, sd, headline="welch", **more)  # type: ignore[arg-type]
+
+
+# ── laws
+
+losses = st.floats(0.5, 5.0).map(lambda x: round(x, 4))
+studies = st.integers(2, 5).flatmap(
+    lambda n: st.tuples(
+        st.lists(losses, min_size=n, max_size=n), st.lists(losses, min_size=n, max_size=n)
+    )
+)
+headlines = st.sampled_from(["paired", "welch"])
+calm = settings(max_examples=60, deadline=None)
+
+MIRROR = {"helps": "hurts", "hurts": "helps"}
+
+
+def close(a: float | None, b: float | None) -> bool:
+    return a is b if a is None or b is None else a == pytest.approx(b, rel=1e-6, abs=1e-7)
+
+
+def near_an_edge(result: Analysis) -> bool:
+    """An end of the interval so close to 0 that rounding alone may move it across."""
+    interval = result.ends
+    return interval is not None and min(abs(interval.low), abs(interval.high)) < 1e-6
+
+
+@calm
+@given(studies, headlines)
+def test_swapping_the_arms_flips_every_sign(
+    study: tuple[list[float], list[float]], headline: Headline
+) -> None:
+    a, b = arm(*study[0]), arm(*study[1])
+    one, other = analyze(a, b, headline=headline), analyze(b, a, headline=headline)
+    assume(not near_an_edge(one))
+    assert other.verdict == MIRROR.get(one.verdict, one.verdict)
+    for ours, theirs in ((one.welch, other.welch), (one.paired, other.paired)):
+        assert (ours is None) == (theirs is None)
+        if ours and theirs:
+            assert close(ours.low, -theirs.high)
+            assert close(ours.high, -theirs.low)
+    assert close(one.detectable, other.detectable)
+    assert close(one.permutation_p, other.permutation_p)
+
+
+@calm
+@given(studies, headlines, st.floats(-1, 1).map(lambda x: round(x, 3)))
+def test_shifting_both_arms_changes_nothing(
+    study: tuple[list[float], list[float]], headline: Headline, shift: float
+) -> None:
+    a, b = study
+    one = analyze(arm(*a), arm(*b), headline=headline)
+    moved = analyze(arm(*(x + shift for x in a)), arm(*(x + shift for x in b)), headline=headline)
+    assume(not near_an_edge(one))
+    assert moved.verdict == one.verdict
+    for ours, theirs in ((one.welch, moved.welch), (one.paired, moved.paired)):
+        assert (ours is None) == (theirs is None)
+        if ours and theirs:
+            assert close(ours.low, theirs.low)
+            assert close(ours.high, theirs.high)
+
+
+@calm
+@given(studies, headlines, st.none() | st.floats(0.01, 2))
+def test_the_verdict_follows_from_the_interval(
+    study: tuple[list[float], list[float]], headline: Headline, delta: float | None
+) -> None:
+    result = analyze(arm(*study[0]), arm(*study[1]), headline=headline, delta=delta)
+    interval = result.ends
+    if result.n < 3 or interval is None:
+        assert result.verdict == "no verdict"
+    elif interval.high < 0:
+        assert result.verdict == "helps"
+    elif interval.low > 0:
+        assert result.verdict == "hurts"
+    elif delta is not None and -delta < interval.low and interval.high < delta:
+        assert result.verdict == "too small to matter"
+    else:
+        assert result.verdict == "cannot tell"
+    if interval is not None:
+        assert result.mean is not None
+        assert interval.low <= result.mean <= interval.high
+        assert result.bootstrap is not None
+        assert result.bootstrap.low <= result.mean + 1e-9
+        assert result.mean - 1e-9 <= result.bootstrap.high
+    json.dumps(facts(make(arm(*study[0]), arm(*study[1]), headline)), allow_nan=False)
+
+
+@calm
+@given(
+    st.dictionaries(st.integers(0, 6), st.none() | st.floats()),
+    st.dictionaries(st.integers(0, 6), st.none() | st.floats()),
+    headlines,
+)
+def test_any_numbers_at_all_give_an_answer(
+    base: dict[int, float | None], mod: dict[int, float | None], headline: Headline
+) -> None:
+    json.dumps(facts(make(base, mod, headline)), allow_nan=False)
+
+
+# ── null studies
+
+
+@pytest.mark.parametrize("headline", ["welch", "paired"])
+def test_two_thousand_null_studies(headline: Headline) -> None:
+    """Nothing changed, three seeds: how often is a difference claimed, and does the bootstrap cover
+    its label?
+
+    2,000 studies know a rate of 5% to ± 1.26 points (2.58 standard errors: 99%). Welch is
+    conservative at 3 seeds (3.6%), so it must stay below 5% outright; the paired t is exact, so it
+    gets that binomial error. A tenth of the rate is the floor: an analysis that never claims
+    anything is broken too.
+    """
+    studies, rng = 2_000, random.Random(2_026)
+    false = covered = 0
+    labels = set()
+    for _ in range(studies):
+        base, mod = ({seed: rng.gauss(1.9, 0.01) for seed in range(3)} for _ in range(2))
+        result = analyze(base, mod, headline=headline)
+        false += result.verdict in ("helps", "hurts")
+        assert result.bootstrap is not None
+        covered += result.bootstrap.low <= 0 <= result.bootstrap.high
+        labels.add(result.bootstrap.true_coverage)
+    error = 2.58 * math.sqrt(0.05 * 0.95 / studies)
+    limit = 0.05 if headline == "welch" else 0.05 + error
+    assert 0.005 < false / studies <= limit
+    assert labels == {true_coverage(3, headline)}
+    assert abs(100 * covered / studies - true_coverage(3, headline)) <= 3
+
+
+@pytest.mark.parametrize("headline", ["paired", "welch"])
+def test_equal_pairs_are_no_verdict_and_said_beside_any_other(headline: Headline) -> None:
+    base: dict[int, float | None] = {0: 2.01, 1: 2.03, 2: 1.98, 3: 2.0}
+
+    def found(change: dict[int, float | None]) -> Analysis:
+        return analyze(base, {**base, **change}, headline=headline, delta=0.5)
+
+    def equal(one: Analysis) -> list[Mapping[str, Any]]:
+        return [note.facts for note in one.notes if note.kind is Kind.EQUAL]
+
+    same = found({})
+    assert (same.verdict, same.reason, same.ends) == ("no verdict", Reason.EQUAL, None)
+    lost = found({1: None})
+    assert (lost.reason, equal(lost)) == (Reason.DIVERGED, [{"equal": 3, "pairs": 3}])
+    assert equal(found({1: 2.04})) == [{"equal": 3, "pairs": 4}]
+    assert equal(found({1: 2.04, 2: 1.99})) == []

@@ -1,0 +1,196 @@
+"""A study as a command: whoever types it gets the same study."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from q1lab.commands.run import run
+from q1lab.ground.errors import Problem
+from q1lab.index.store import Store
+from q1lab.planning import own_loop_draft, study_plan
+from q1lab.study import command_line, corpora, presets, studies
+from q1lab.study.command_line import Request
+from q1lab.study.design import seeds_text
+from q1lab.study.studies import Study
+from q1lab.week.syllabus import Action
+from tests.kit.places import ROOT
+
+NOT_OF_THE_STUDY = (*command_line.BEYOND, "tune", "plot", "force")
+
+
+def parsed(words: tuple[str, ...]) -> Request:
+    """What `q1lab run` understands."""
+    assert words[:2] == ("q1lab", "run")
+    asked = dict(run.make_context("run", list(words[2:])).params)
+    (variant,) = asked.pop("variant")
+    asked = {key: value for key, value in asked.items() if key not in NOT_OF_THE_STUDY}
+    return command_line.request_of(variant=variant, **asked)
+
+
+def drafted(request: Request) -> Study:
+    """The study that planning makes of a request where the probe finds what was asked for, else a
+    plain CPU."""
+    request = replace(
+        request, data=request.data or corpora.DEFAULT_DATA, preset=request.preset or "cpu"
+    )
+    arm = {"n_params": 1, "flops_per_token": 1, "seconds_per_iter": 1.0}
+
+    def answer(_: object, question: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "device": "cpu" if question["device"] == "auto" else question["device"],
+            "dtype": "fp32" if question["dtype"] == "auto" else question["dtype"],
+            "torch": "0",
+            "arms": {"baseline": arm, "modified": arm},
+        }
+
+    with pytest.MonkeyPatch.context() as patch, Store() as store:
+        patch.setattr(own_loop_draft, "_ask", answer)
+        return study_plan.draft_of(request, store).study
+
+
+OVERRIDES: dict[str, st.SearchStrategy[str]] = {
+    "learning_rate": st.floats(1e-6, 1.0).map(str),
+    "grad_clip": st.sampled_from(["1", "1.0", "0", "0.5"]),
+    "dropout": st.floats(0, 0.9).map(str),
+    "bias": st.booleans().map(str),
+    "compile": st.sampled_from(["on", "off", "auto"]),
+    "max_iters": st.integers(1, 9000).map(str),
+    "warmup_iters": st.integers(0, 500).map(str),
+    "eval_interval": st.integers(1, 500).map(str),
+    "n_kv_head": st.sampled_from(["1", "2", "4"]),
+    "batch_size": st.integers(1, 64).map(str),
+}
+REQUESTS = st.builds(
+    Request,
+    variant=st.just("gqa"),
+    baseline=st.sampled_from([None, "baseline", "rope"]),
+    seeds=st.lists(st.integers(0, 30), min_size=1, max_size=5, unique=True).map(
+        lambda found: seeds_text(tuple(found))
+    ),
+    preset=st.sampled_from([None, *presets.PRESETS]),
+    device=st.sampled_from(["auto", "cpu", "cuda", "mps"]),
+    dtype=st.sampled_from(["auto", "fp32", "bf16"]),
+    headline=st.sampled_from(["paired", "welch"]),
+    overrides=st.fixed_dictionaries({}, optional=OVERRIDES),
+    unchecked=st.booleans(),
+    fresh=st.booleans(),
+    jobs=st.none() | st.integers(1, 9),
+    wandb=st.sampled_from(["auto", "online", "offline", "disabled"]),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(request=REQUESTS)
+def test_a_request_is_read_back_from_its_command(request: Request) -> None:
+    assert parsed(command_line.argv(request)) == request
+    assert command_line.of_argv(command_line.argv(request)) == request
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["q1lab run", "q1lab run rope --over max_iters=1,2", "q1lab run rope -x 1",
+     "q1lab run rope --json", "q1lab run rope gqa", "q1lab run rope --set x", "git run rope"],
+)  # fmt: skip
+def test_no_other_command_is_a_request(line: str) -> None:
+    assert command_line.of_argv(shlex.split(line)) is None
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
+@given(request=REQUESTS)
+def test_a_study_is_planned_again_by_its_command(request: Request) -> None:
+    study = drafted(request)
+    twin = drafted(parsed(command_line.argv(study.trainer.request(study))))
+    assert studies.identity(twin) == studies.identity(study)
+    assert (twin.seeds, twin.trainer.unchecked, twin.design.headline) == (
+        study.seeds,
+        study.trainer.unchecked,
+        study.design.headline,
+    )
+
+
+def test_a_preset_that_changed_since_does_not_change_the_study(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study = drafted(Request("rope", preset="quick", overrides={"max_iters": "80"}))
+    changed = {**presets.PRESETS["quick"], "learning_rate": 0.5, "eval_interval": 7}
+    monkeypatch.setitem(presets.PRESETS, "quick", changed)
+    twin = drafted(parsed(command_line.argv(study.trainer.request(study))))
+    assert studies.identity(twin) == studies.identity(study)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"overrides": {"learning_rate": "3e-4", "max_iters": "40"}},
+        {"headline": "welch", "dtype": "bf16", "seeds": "7,"},
+        {"data": "a file"},
+    ],
+)
+def test_the_printed_command_finds_the_study_that_is(
+    fake_trainer: Callable[..., None], tmp_path: Path, more: dict[str, Any]
+) -> None:
+    text = tmp_path / "my words.txt"
+    text.write_text((ROOT / "README.md").read_text() * 3)
+    mine = tmp_path / "my rope.py"
+    mine.write_text((ROOT / "labs" / "models" / "rope.py").read_text())
+    request = Request(str(mine), preset="quick", unchecked=True, **more)
+    if "data" in more:
+        request = replace(request, data=str(text))
+    with Store() as store:
+        study = study_plan.save(study_plan.plan(request, store), store)
+        line = command_line.text(study.trainer.request(study))
+        again = study_plan.plan(parsed(tuple(shlex.split(line))), store)
+    assert not again.is_new
+    assert again.study == study
+
+
+def test_a_name_that_begins_with_a_hyphen_is_no_option() -> None:
+    assert parsed(command_line.argv(Request("-x.py", baseline="-y.py"))).variant == "./-x.py"
+
+
+def test_an_action_of_the_week_is_the_same_command() -> None:
+    options = {"variant": "./rope.py", "seeds": (0, 1, 7), "preset": "quick", "max_iters": 50}
+    action = Action("run", "Train", options, "a.md", 1)
+    assert parsed(action.argv()) == Request(
+        "./rope.py", seeds="0,1,7", preset="quick", overrides={"max_iters": "50"}
+    )
+
+
+def test_seeds_are_told_in_the_shortest_form() -> None:
+    assert [seeds_text(found) for found in ((0, 1, 2), (7,), (0,), (3, 1))] == [
+        "3",
+        "7,",
+        "1",
+        "3,1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("1,1", "seed 1 is listed twice"),
+        ("-1", "whole numbers from 0 to 999,999,999"),
+        ("0,-2", "whole numbers from 0 to 999,999,999"),
+        ("0,2147483648", "whole numbers from 0 to 999,999,999"),
+        ("0", "at least 1"),
+        ("", "give how many"),
+        *[
+            (text, "give from 1 to")
+            for text in ("fresh:0", "fresh:-1", "fresh:1000", "fresh:", "fresh", "fresh:3..8")
+        ],
+    ],
+)
+def test_bad_seeds_are_named(text: str, named: str) -> None:
+    with pytest.raises(Problem, match=named) as raised:
+        _ = Request("rope", seeds=text).read_seeds
+    assert "\n" not in str(raised.value)

@@ -1,0 +1,94 @@
+"""``--engine``: what it takes, what it refuses, and the names in the settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from q1lab.ground import json_records
+from q1lab.ground.errors import Problem
+from q1lab.study.engine_choice import Choice, choose, engine_of
+from tests.kit.engines.client import q1lab
+
+NAMED = {"gpu-box": {"ray": "http://127.0.0.1:8265", "gpus": 0.5, "presets": ["gpu"]}}
+
+
+def test_the_default_is_this_machine() -> None:
+    assert choose(None, "cpu", (), NAMED) is None
+
+
+def test_a_name_brings_its_address_and_options() -> None:
+    chosen = choose("gpu-box", "cpu", ("cpus=2",), NAMED)
+    assert chosen is not None
+    assert (chosen.kind, chosen.address) == ("ray", "http://127.0.0.1:8265")
+    assert chosen.options == {"gpus": "0.5", "cpus": "2"}
+
+
+def test_a_preset_may_have_a_default_engine() -> None:
+    chosen = choose(None, "gpu", (), NAMED)
+    assert chosen is not None
+    assert chosen.text == "gpu-box"
+
+
+def test_a_study_keeps_its_choice() -> None:
+    chosen = choose("gpu-box", "cpu", (), NAMED)
+    assert json_records.load(Choice, json_records.dump(chosen)) == chosen
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        ("slurmm", (), "did you mean 'slurm'"),
+        ("ray", (), "there is gpu-box"),
+        ("ray=", (), "there is gpu-box"),
+        ("kubernetes", (), "there is gpu-box, local, slurm"),
+        ("slurm", ("partition",), "NAME=VALUE"),
+        ("local", ("gpus=1",), "goes with another engine"),
+    ],
+)
+def test_what_is_no_engine_is_refused(text: str, options: tuple[str, ...], said: str) -> None:
+    with pytest.raises(Problem, match=said):
+        choose(text, None, options, NAMED)
+
+
+@pytest.mark.parametrize(
+    ("address", "options", "said"),
+    [
+        ("ftp://x", {}, "give the dashboard"),
+        ("http://10.0.0.7:8265", {}, "nor guarded by a token"),
+        ("http://127.0.0.1:8265", {"partition": "gpu"}, "Ray takes cpus"),
+        ("http://127.0.0.1:8265", {"gpus": "many"}, "give a number"),
+        ("http://127.0.0.1:8265", {"gpus": "-1"}, "give a number"),
+        ("http://127.0.0.1:8265", {"retries": "often"}, "give a number"),
+        ("http://127.0.0.1:8265", {"storage": "shared"}, "with its whole path"),
+    ],
+)
+def test_a_ray_address_is_looked_at_first(
+    address: str, options: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "/nonexistent")
+    with pytest.raises(Problem, match=said):
+        engine_of(Choice("ray", "ray", address, options))
+
+
+def test_a_token_lets_another_machine_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
+    assert engine_of(Choice("ray", "ray", "http://10.0.0.7:8265")).usage.startswith("ray=")
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "said"),
+    [
+        (("notebook",), 0, "has to have PyTorch"),
+        (("slurmm",), 2, "did you mean 'slurm'"),
+        (("ray=http://127.0.0.1:9",), 4, "127.0.0.1:9 does not answer (Connection refused)"),
+        (("ray=http://127.0.0.1:9", "--engine-option", "color=red"), 2, "Ray takes cpus"),
+        (("local", "--engine-option", "gpus=1"), 2, "goes with another engine"),
+    ],
+)
+def test_the_doctor_says_in_words_what_an_engine_lacks(
+    asked: tuple[str, ...], status: int, said: str
+) -> None:
+    done = q1lab("doctor", "--engine", *asked)
+    assert said in done.stdout + done.stderr
+    assert done.returncode == status

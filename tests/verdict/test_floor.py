@@ -1,0 +1,163 @@
+"""A file against itself: how far apart equals are, measured by a study of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from q1lab.index.store import Store
+from q1lab.planning import study_plan
+from q1lab.runner import finished_runs, launch
+from q1lab.statistics.intervals import ALPHA, Kind
+from q1lab.study import command_line, kept_folder, studies
+from q1lab.study.command_line import Request
+from q1lab.study.studies import Run, Study
+from q1lab.trainers.own_loop import OTHER_SEEDS
+from q1lab.verdict import terminal_text, wording
+from q1lab.verdict.comparison import Comparison, Floor
+from q1lab.verdict.comparison_cache import compare
+from tests.kit.comparisons import times_asked
+from tests.kit.lab_home import finish, make_study
+from tests.kit.plans import changed
+from tests.kit.waiting import wait_for
+
+Fake = Callable[..., None]
+
+
+def trained(variant: str, **asked: object) -> Study:
+    with Store() as store:
+        study = study_plan.begin(Request(variant, preset="quick", **asked), store).study  # type: ignore[arg-type]
+        wait_for(lambda: not launch.is_alive(study.files))
+    return study
+
+
+def found(study: Study) -> Comparison:
+    with Store() as store:
+        return compare(store, study)
+
+
+def of_whom(study: Study) -> str | None:
+    """The study of the baseline against itself that a verdict's row is from."""
+    floor = found(study).floor
+    assert floor is not None
+    return floor.study
+
+
+def floor_of_baseline(name: str = "baseline-1", **how: object) -> Study:
+    """A finished study of the baseline against itself, as a plan has it."""
+    made = make_study(name, "baseline", **how)  # type: ignore[arg-type]
+    made = changed(made, seed_shift={"modified": OTHER_SEEDS})
+    studies.save(made)
+    finish(made, effect=0.0, noise=0.02)
+    return made
+
+
+def test_the_baseline_against_itself_trains_on_other_seeds(fake_trainer: Fake) -> None:
+    study = trained("baseline", seeds="4")
+    assert study.id == "baseline-1"
+    assert study.is_floor
+    assert study.trainer.seed_drawn(Run("baseline", "baseline", 2)) == 2
+    assert study.trainer.seed_drawn(Run("modified", "baseline*", 2)) == OTHER_SEEDS + 2
+    told = found(study)
+    assert told.analysis.n == 4
+    assert len(set(told.analysis.pairs.values())) == 4, "no pair is of two equal runs"
+    assert told.floor is None
+    assert command_line.text(study.trainer.request(study)).startswith(
+        "q1lab run baseline --seeds 4"
+    )
+    with Store() as store:
+        again = study_plan.plan(study.trainer.request(study), store)
+    assert (again.study.id, again.missing) == (study.id, ())
+
+
+def test_a_floor_claims_nothing_about_a_modification() -> None:
+    told = found(floor_of_baseline())
+    assert "nothing is claimed about a modification" in wording.verdict(told)
+    assert "As it should, the 95% interval contains 0" in wording.verdict(told)
+    assert wording.prediction(told) == ""
+    apart = make_study("baseline-2", "baseline")
+    finish(apart, effect=-0.2, noise=0.001)
+    assert "a false HELPS, as it is expected in 5% of such intervals" in wording.verdict(
+        found(apart)
+    )
+
+
+def test_its_interval_is_the_row_of_every_later_verdict_of_the_same_baseline() -> None:
+    study = make_study("rope-1")
+    finish(study)
+    before = found(study)
+    assert before.floor is not None
+    assert before.floor.study is None
+    assert "estimate from these runs" in "\n".join(terminal_text.lines(before, 80))
+    floor = floor_of_baseline(seeds=(0, 1, 2, 3, 4))
+    after = found(study)
+    ends = found(floor).analysis.ends
+    assert ends is not None
+    assert after.floor == Floor(ends.low, ends.high, "baseline-1")
+    assert "measured: baseline-1" in "\n".join(terminal_text.lines(after, 80))
+    assert wording.to_json(after)["floor"]["study"] == "baseline-1"
+    other = make_study("rope-2", preset="quick")
+    other = changed(other, config={**other.trainer.hyperparameters, "n_layer": 2})
+    studies.save(other)
+    finish(other)
+    assert of_whom(other) is None, "of another size"
+
+
+def test_a_floor_that_is_not_done_changes_no_row() -> None:
+    study = make_study("rope-1")
+    finish(study)
+    make_study("baseline-1", "baseline")
+    assert of_whom(study) is None
+
+
+def test_a_floor_is_no_look_at_any_question_and_pays_for_none() -> None:
+    floor_of_baseline()
+    study = make_study("rope-1", created="2026-03-08T10:00:00+00:00")
+    finish(study)
+    told = found(study)
+    assert (told.analysis.alpha, times_asked(told)) == (ALPHA, (1, 1))
+    assert Kind.ASKED not in [note.kind for note in told.analysis.notes]
+    second = floor_of_baseline("baseline-2", seeds=(3, 4, 5), created="2026-03-09T10:00:00+00:00")
+    assert (found(second).analysis.alpha, found(second).asking.left_out) == (ALPHA, ()), (
+        "nor does another floor"
+    )
+
+
+def test_its_runs_are_kept_for_other_studies_and_its_own(fake_trainer: Fake) -> None:
+    first = trained("baseline", seeds="3")
+    rope = trained("rope", seeds="3")
+    told = found(rope)
+    assert set(told.reused) == {f"baseline-seed{seed}" for seed in range(3)}
+    assert found(first).arms["baseline"].values == told.arms["baseline"].values
+    welch = trained("baseline", seeds="3", headline="welch")
+    assert len(found(welch).reused) == 6
+    assert found(welch).analysis.pairs == found(first).analysis.pairs
+    assert not finished_runs.find(changed(first, seed_shift=None), studies.OnDisk())[3:], (
+        "equal names, other seeds"
+    )
+
+
+def test_a_copy_with_another_name_is_still_refused(fake_trainer: Fake, tmp_path: Path) -> None:
+    from q1lab.ground import paths
+    from q1lab.ground.errors import Problem
+
+    copy = tmp_path / "copy.py"
+    copy.write_text((paths.models_dir() / "baseline.py").read_text())
+    with Store() as store, pytest.raises(Problem, match="hold the same code"):
+        study_plan.plan(Request(str(copy), baseline="baseline"), store)
+    mine = trained(str(copy), baseline=str(copy), seeds="3", unchecked=True)
+    assert mine.is_floor
+    assert found(mine).analysis.n == 3
+
+
+def test_a_kept_floor_trains_again(fake_trainer: Fake, tmp_path: Path) -> None:
+    study = trained("baseline", seeds="3")
+    for path, data in kept_folder.files(study, tmp_path).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    with Store() as store:
+        again = study_plan.plan(Request(str(tmp_path / "studies" / study.id), fresh=True), store)
+    assert again.study.is_floor
+    assert again.study.to_dict()["seed_shift"] == {"modified": OTHER_SEEDS}

@@ -1,0 +1,107 @@
+"""The planner: pairs for a difference, from one's own runs or from shipped figures; and null
+studies through the program's own comparison."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from click.testing import CliRunner
+
+from q1lab.commands.plan import plan as command
+from q1lab.ground import paths
+from q1lab.index.store import Store
+from q1lab.statistics import interim_analyses, intervals
+from q1lab.study import seed_range
+from q1lab.verdict import figure, pairs_needed
+from q1lab.verdict.comparison_cache import compare
+from tests.kit.lab_home import finish, make_study
+from tests.kit.plans import changed
+
+
+def test_from_ones_own_runs_and_from_shipped_figures() -> None:
+    run = CliRunner()
+    shipped = run.invoke(command, ["rope", "--detect", "0.01"], catch_exceptions=False).output
+    assert "the figures that ship with q1lab (cpu, 2,000 iters on" in " ".join(shipped.split())
+    study = make_study()
+    finish(study)
+    with Store() as store:
+        compare(store, study)
+    own = " ".join(run.invoke(command, ["rope", "--detect", "0.01"]).output.split())
+    assert f"rope-1 (cpu, {study.max_iters:,} iters on {study.data.name})" in own
+    assert "of training" in own
+    found = json.loads(run.invoke(command, ["rope", "--detect", "0.01", "--json"]).output)
+    assert found["needed"]["low"] <= found["needed"]["mid"] <= found["needed"]["high"]
+    assert f"about {found['needed']['mid']} pairs" in own
+
+
+def test_the_range_that_is_proposed_can_be_planned() -> None:
+    spread = pairs_needed.Spread(0.01, 8, "a test")
+    for effect in (0.1, 0.02, 0.01, 0.007):
+        advice = pairs_needed.advise(effect, spread)
+        assert advice.range is not None
+        assert interim_analyses.level(*advice.range) < intervals.ALPHA
+        assert advice.range[1] >= advice.needed.mid
+    assert pairs_needed.advise(0.001, spread).range is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [(["rope", "--detect", "0"], "above 0"), (["mine.py", "--detect", "1"], "no study")],
+)
+def test_nonsense_is_one_line(asked: list[str], says: str) -> None:
+    result = CliRunner().invoke(command, asked)
+    assert says in str(result.exception)
+
+
+def test_every_shipped_row_is_a_spread() -> None:
+    for variant in ("rmsnorm", "rope", "swiglu", "gqa"):
+        found = pairs_needed.shipped(paths.content_dir(), variant, "cpu")
+        assert found is not None
+        assert found.sd > 0
+        on = pairs_needed.shipped(paths.content_dir(), variant, "cpu", "stdlib-3.12")
+        assert on is not None
+        assert on.source.endswith("(cpu, 2,000 iters on stdlib)")
+    study = make_study()
+    study = changed(study, config={**study.trainer.hyperparameters, "max_iters": 300})
+    assert "this is for 300 iters on shakespeare, where" in pairs_needed.can_see(study, found)
+
+
+def test_planned_null_studies_claim_something_in_5_percent() -> None:
+    """Through the program's own stopping rule and its own verdict."""
+    rng = random.Random(7)
+    alpha = interim_analyses.level(3, 8)
+    planned = seed_range.Range(3, 8, alpha, interim_analyses.limits(3, 8, alpha))
+    many, false = 500, 0
+    for _ in range(many):
+        base = {seed: rng.gauss(1.9, 0.01) for seed in range(8)}
+        mod = {seed: value + rng.gauss(0, 0.005) for seed, value in base.items()}
+        end = seed_range.over_at(planned, [mod[seed] - base[seed] for seed in range(8)])
+        assert end is not None
+        seeds = range(end)
+        found = intervals.analyze(
+            {seed: base[seed] for seed in seeds},
+            {seed: mod[seed] for seed in seeds},
+            headline="paired",
+            alpha=alpha,
+        )
+        false += found.verdict in ("helps", "hurts")
+        assert (found.verdict in ("helps", "hurts")) == (end < 8) or end == 8
+    assert false / many <= intervals.ALPHA + 3 * (0.05 * 0.95 / many) ** 0.5
+    assert false / many >= intervals.ALPHA - 3 * (0.05 * 0.95 / many) ** 0.5
+
+
+def test_a_planned_range_shows_its_interval_narrow() -> None:
+    from q1lab.index import ingest_events, study_view
+
+    alpha = interim_analyses.level(3, 8)
+    planned = seed_range.Range(3, 8, alpha, interim_analyses.limits(3, 8, alpha))
+    study = make_study(seeds=tuple(range(8)), range=planned)
+    finish(study)
+    with Store() as store:
+        ingest_events.take_in(store, study)
+        runs = study_view.look(store, study).runs
+    plot = figure.so_far(study, runs[:10])
+    assert [bar.label for bar in plot.bars[1:]] == [f"after {n} pairs" for n in (3, 4, 5)]
+    assert "Planned: 3 to 8 pairs" in plot.caveats[-1]

@@ -1,0 +1,148 @@
+"""`q1lab export`: what is written can be read again, and holds what the store holds."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from q1lab.commands.export import export as command
+from q1lab.ground.errors import Problem
+from q1lab.index import study_labels
+from q1lab.index.store import Store
+from q1lab.study import studies
+from q1lab.verdict.result_files import export
+from tests.kit.lab_home import finish, make_study, train
+
+
+def two() -> list[str]:
+    finish(make_study("rope-1", "rope"))
+    gqa = make_study("gqa-1", "gqa", created="2026-03-08T09:30:00+00:00")
+    train(gqa, "baseline", 0, val=1.9)
+    train(gqa, "modified", 0, 400, state="diverged", message='a "quoted", message')
+    return ["rope-1", "gqa-1"]
+
+
+def test_csv_has_a_row_a_run_unfinished_ones_too(tmp_path: Path) -> None:
+    ids = two()
+    with Store() as store:
+        (file,) = export(store, ids, "csv", tmp_path)
+    rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
+    assert len(rows) == 12
+    assert [row["state"] for row in rows[6:]] == ["finished", "diverged", *["queued"] * 4]
+    assert rows[7]["message"] == 'a "quoted", message'
+    assert rows[7]["value"] == ""
+    assert float(rows[0]["value"]) == 1.905
+    assert {row["verdict"] for row in rows[:6]} == {"cannot tell"}
+    assert {row["level"] for row in rows[:6]} == {"95%"}
+    assert float(rows[0]["low"]) < float(rows[0]["difference"]) < float(rows[0]["high"])
+    assert rows[7]["low"] == ""
+    assert rows[0]["data_sha256"] == studies.load("rope-1").data.sha256
+
+
+def test_curves_have_every_point(tmp_path: Path) -> None:
+    two()
+    with Store() as store:
+        (file,) = export(store, ["gqa-1"], "csv", tmp_path / "points.csv", curves=True)
+        wanted = store.db.execute(
+            "SELECT count(*) FROM metrics JOIN runs ON runs.id = run_id WHERE study_id = 'gqa-1'"
+        ).fetchone()[0]
+    rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
+    assert len(rows) == wanted > 50
+    assert {row["metric"] for row in rows} == {"train_loss", "val_loss"}
+
+
+def test_json_is_the_comparison(tmp_path: Path) -> None:
+    ids = two()
+    with Store() as store:
+        (file,) = export(store, ids, "json", tmp_path)
+    document = json.loads(file.read_text())
+    assert [record["study"] for record in document["studies"]] == ids
+    assert document["studies"][0]["verdict"] == "cannot tell"
+    assert document["studies"][1]["verdict"] == "no verdict"
+
+
+@pytest.mark.parametrize(("form", "head"), [("svg", b"<?xml"), ("png", b"\x89PNG")])
+def test_pictures(tmp_path: Path, form: str, head: bytes) -> None:
+    ids = two()
+    with Store() as store:
+        files = export(store, ids, form, tmp_path)
+        assert [file.name for file in files] == [f"rope-1.{form}", f"gqa-1.{form}"]
+        assert all(file.read_bytes().startswith(head) for file in files)
+        with pytest.raises(Problem, match="2 studies make 2 pictures"):
+            export(store, ids, form, tmp_path / f"one.{form}")
+
+
+def test_the_command(tmp_path: Path) -> None:
+    two()
+    run = CliRunner().invoke
+    done = run(command, ["--output", str(tmp_path / "last.csv")], standalone_mode=False)
+    assert done.return_value == 0
+    assert done.output == f"wrote {tmp_path / 'last.csv'}\n"
+    done = run(
+        command,
+        ["--all", "--format", "json", "--output", str(tmp_path), "--json"],
+        standalone_mode=False,
+    )
+    said = json.loads(done.output)
+    assert sorted(said["studies"]) == ["gqa-1", "rope-1"]
+    assert Path(said["written"][0]).name == "q1lab-studies.json"
+
+
+def test_tags_and_notes_are_exported_and_a_tag_chooses(tmp_path: Path) -> None:
+    two()
+    made = study_labels.Labels('half the "batch", again', ("draft", "long-context"))
+    with Store() as store:
+        study_labels.change(store, "gqa-1", lambda _: made)
+    run = CliRunner().invoke
+    for form in ("csv", "json"):
+        target = str(tmp_path / f"draft.{form}")
+        done = run(command, ["--tag", "draft", "--output", target], standalone_mode=False)
+        assert done.return_value == 0
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "draft.csv").read_text())))
+    assert {(row["study"], row["tags"], row["note"]) for row in rows} == {
+        ("gqa-1", "draft long-context", 'half the "batch", again')
+    }
+    document = json.loads((tmp_path / "draft.json").read_text())
+    assert document["labels"] == {
+        "gqa-1": {"note": 'half the "batch", again', "tags": ["draft", "long-context"]}
+    }
+
+
+def test_a_damaged_study_is_one_marked_row_and_stops_no_other(tmp_path: Path) -> None:
+    two()
+    studies.load("gqa-1").files.plan.write_text("{")
+    run = CliRunner().invoke
+    for form in ("csv", "json"):
+        target = str(tmp_path / f"all.{form}")
+        done = run(command, ["--all", "--output", target], standalone_mode=False)
+        assert done.return_value == 0
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "all.csv").read_text())))
+    assert [row["study"] for row in rows] == [*["rope-1"] * 6, "gqa-1"]
+    assert rows[-1]["state"] == "unreadable"
+    assert "is damaged" in rows[-1]["message"]
+    document = json.loads((tmp_path / "all.json").read_text())
+    assert [record["study"] for record in document["studies"]] == ["rope-1"]
+    assert list(document["unreadable"]) == ["gqa-1"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["nope-1"], "no study called 'nope-1'"),
+        (["rope-1", "--all"], "one of them"),
+        (["--tag", "draft", "--all"], "one of them"),
+        (["--tag", "nobody"], "no study has the tag 'nobody'"),
+        (["rope-1", "--format", "svg", "--curves"], "--curves makes a CSV"),
+    ],
+)
+def test_bad_input(args: list[str], words: str) -> None:
+    two()
+    done = CliRunner().invoke(command, args, standalone_mode=False)
+    assert isinstance(done.exception, Problem)
+    assert words in str(done.exception)
+    assert done.exception.code == 2

@@ -1,0 +1,325 @@
+"""The verdict as text: one golden file for each outcome, and what must hold at any width and for
+any record.
+
+After a wanted change of wording: ``UPDATE_GOLDEN=1 pytest tests/verdict/test_verdict.py``, and read
+the diff.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from q1lab.commands import error_boundary
+from q1lab.statistics import intervals
+from q1lab.statistics.intervals import Kind, Note
+from q1lab.verdict import arm_columns, wording
+from q1lab.verdict.comparison import SIZE_MATTERS_FROM, Asking, Comparison, Floor
+from q1lab.verdict.terminal_text import ARM_COLORS, lines, rich_lines
+from tests.kit import places
+from tests.kit.comparisons import COSTS, make, renamed
+
+GOLDEN = places.GOLDEN / "verdict"
+BASE = {0: 1.9090, 1: 1.9055, 2: 1.9102}
+HELPS = {0: 1.8804, 1: 1.8760, 2: 1.8791}
+NEAR = {0: 1.9089, 1: 1.9060, 2: 1.9101}
+PREDICTION = {"direction": "lower", "size": 0.03, "matters": 0.01, "confidence": 0.7}
+
+
+CASES: dict[str, Comparison] = {
+    "helps": make(BASE, HELPS, delta=0.01, prediction=PREDICTION),
+    "hurts": make(HELPS, BASE, "welch", prediction=PREDICTION, variant="~/week/my_idea.py"),
+    "too-small": make(BASE, NEAR, delta=0.01, prediction={"direction": "same", "matters": 0.01}),
+    "cannot-tell": make(
+        {0: 1.470, 1: 1.475, 2: 1.468},
+        {0: 1.452, 1: 1.466, 2: 1.457},
+        "welch",
+        floor=Floor(-0.009, 0.009),
+    ),
+    "added-seeds": make(
+        {0: 1.470, 1: 1.475, 2: 1.468, 3: 1.471},
+        {0: 1.452, 1: 1.466, 2: 1.477, 3: 1.462},
+        alpha=0.0106,
+        asking=Asking(looks=2, all_looks=2),
+        notes=(Note(Kind.ASKED, {"later": True}),),
+    ),
+    "two-seeds": make({0: 1.470, 1: 1.475}, {0: 1.452, 1: 1.466}),
+    "one-seed": make({0: 1.470}, {0: 1.452}),
+    "diverged": make(BASE, {**HELPS, 1: None}),
+    "running": make({**BASE, 3: 1.9081}, HELPS, complete=False),
+    "same-code": make(BASE, BASE, variant="baseline"),
+}
+VERDICTS = {
+    "one-seed": "ONE PAIR",
+    "helps": "HELPS",
+    "hurts": "HURTS",
+    "too-small": "TOO SMALL TO MATTER",
+    "cannot-tell": "CANNOT TELL",
+    "added-seeds": "CANNOT TELL",
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_golden(name: str) -> None:
+    path = GOLDEN / f"{name}.txt"
+    text = "\n".join(lines(CASES[name], 80)) + "\n"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+    assert text.startswith(VERDICTS.get(name, "NO VERDICT") + "   ")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_width_fits_and_both_forms_agree(name: str) -> None:
+    for width in range(60, 121, 3):
+        plain = lines(CASES[name], width)
+        assert max(map(cell_len, plain)) <= width
+        assert [text.plain for text in rich_lines(CASES[name], width)] == plain
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_terminal_that_has_only_ascii_gets_every_sign_spelled(name: str) -> None:
+    signs = {sign for line in lines(CASES[name], 80) for sign in line if not sign.isascii()}
+    assert signs <= set(error_boundary.SPELLED)
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+@pytest.mark.parametrize("name", ["helps", "hurts", "cannot-tell", "diverged"])
+def test_zero_stands_in_one_column(name: str, width: int) -> None:
+    """The 0 of the axis, and the 0 line through every row below it: under a bar it shows as a
+    crossing."""
+    text = lines(CASES[name], width)
+    top = next(i for i, line in enumerate(text) if line.startswith("difference in nats"))
+    column = next(
+        i for i, c in enumerate(text[top]) if c == "0" and text[top][i - 1 : i + 2].strip() == "0"
+    )
+    rows = text[top + 1 : text.index("", top)]
+    assert rows
+    for row in rows:
+        assert row[column] in "│┼├┤", (row, column)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_seed_and_the_scope_are_there(name: str) -> None:
+    record = CASES[name]
+    text = "\n".join(lines(record, 80))
+    for arm in ("baseline", "modified"):
+        for value in record.arms[arm].values.values():
+            assert ("diverged" if value is None else f"{value:.4f}") in text
+    flat = " ".join(text.split())
+    for part in (
+        "shakespeare",
+        "86c4e6aa",
+        "804 k and 796 k",
+        "2,000 iters",
+        "learning rate 0.001",
+        "cpu",
+        "bf16",
+    ):
+        assert part in flat
+    if not record.study.prediction:
+        assert "No prediction was recorded before these runs" in flat
+
+
+def test_no_interval_without_its_name_and_coverage() -> None:
+    flat = " ".join(" ".join(lines(CASES["cannot-tell"], 80)).split())
+    assert "95% interval (Welch t)" in flat
+    assert "covers 95%; it decides" in flat
+    assert "covers 81 to 98%" in flat
+
+
+def test_cannot_tell_says_what_would_settle_it() -> None:
+    flat = " ".join(" ".join(lines(CASES["cannot-tell"], 80)).split())
+    assert "depends on the smallest difference that matters" in flat
+    told = make({0: 1.470, 1: 1.475, 2: 1.468}, {0: 1.452, 1: 1.466, 2: 1.457}, "welch", delta=0.01)
+    needed = told.analysis.seeds_needed
+    assert needed is not None
+    settled = " ".join(" ".join(lines(told, 80)).split())
+    assert f"about {needed.mid} seeds per arm ({needed.low} to {needed.high}" in settled
+    assert "not the same as no effect" in flat
+
+
+@pytest.mark.parametrize(
+    ("name", "prediction", "outcome"),
+    [
+        ("helps", PREDICTION, "HELPS, a hit. Predicted −0.0300 nats"),
+        (
+            "helps",
+            {"direction": "higher", "size": 0.03},
+            "HELPS, a miss. Predicted +0.0300 nats",
+        ),
+        ("too-small", {"direction": "same"}, "TOO SMALL TO MATTER, a hit"),
+        ("too-small", {"direction": "lower"}, "TOO SMALL TO MATTER, a miss"),
+        ("cannot-tell", PREDICTION, "CANNOT TELL, neither a hit nor a miss"),
+        ("diverged", PREDICTION, "NO VERDICT, neither a hit nor a miss"),
+    ],
+)
+def test_prediction_against_outcome(name: str, prediction: dict[str, Any], outcome: str) -> None:
+    c = CASES[name]
+    predicted = replace(c, study=replace(c.study, prediction=prediction))
+    flat = " ".join(" ".join(lines(predicted, 80)).split())
+    assert outcome in flat
+
+
+@pytest.mark.parametrize(
+    ("params", "warns"), [(100_000, False), (100_999, False), (101_000, True), (98_900, True)]
+)
+def test_fairness_warning_from_one_percent_up(params: int, warns: bool) -> None:
+    size = {
+        arm: (count, *COSTS[arm][1:])
+        for arm, count in (("baseline", 100_000), ("modified", params))
+    }
+    assert (abs(params / 100_000 - 1) >= SIZE_MATTERS_FROM) == warns
+    notes = (Note(Kind.SIZE),) if warns else ()
+    found = make(BASE, HELPS, costs=size, notes=notes)
+    assert any("parameters:" in line for line in lines(found, 80)) == warns
+
+
+def test_text_from_outside_is_only_text() -> None:
+    note = Note(Kind.UNFINISHED, {"runs": ["[link=evil]note\x1b]0;t\x07"], "of": 6})
+    record = renamed(make(BASE, HELPS, notes=(note,)), "[bold red]x")
+    data = replace(record.study.data, name="a\x1b[2Jb\x07")
+    record = replace(record, study=replace(record.study, data=data))
+    text = rich_lines(record, 100)
+    plain = "\n".join(line.plain for line in text)
+    assert "[bold red]x" in plain
+    assert "[link=evil]note" in plain
+    assert "\x1b" not in plain
+    assert "\x07" not in plain
+
+
+def test_arms_keep_their_colors_and_are_named_apart() -> None:
+    text = rich_lines(CASES["helps"], 80)
+    head = next(line for line in text if line.plain.startswith("val loss"))
+    colors = {head.plain[span.start : span.end].strip(): span.style for span in head.spans}
+    assert colors["baseline"] == ARM_COLORS["baseline"]
+    assert colors["rope"] == ARM_COLORS["modified"]
+    assert lines(CASES["same-code"], 80)[0].startswith("NO VERDICT   baseline B − baseline A")
+
+
+def test_wide_characters_keep_the_columns() -> None:
+    text = lines(renamed(CASES["helps"], "変圧器"), 80)
+    assert max(map(cell_len, text)) <= 80
+    rows = text[next(i for i, line in enumerate(text) if line.startswith("val loss")) :][:4]
+    assert len(set(map(cell_len, rows))) == 1
+
+
+ABSENT = ("bootstrap", "seeds_needed", "detectable")
+COST_KEYS = tuple(column.key for column in arm_columns.COLUMNS)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.sampled_from(sorted(CASES)),
+    st.sets(st.sampled_from(["study", "floor", *ABSENT])),
+    st.sets(st.sampled_from([*COST_KEYS, "mean", "std"])),
+    st.integers(60, 120),
+)
+def test_what_is_not_known_is_left_out_and_breaks_nothing(
+    name: str, keys: set[str], costs: set[str], width: int
+) -> None:
+    arms = {
+        arm: replace(
+            found,
+            costs=dict(found.costs) | dict.fromkeys(costs & {*COST_KEYS}),
+            **dict.fromkeys(costs & {"mean", "std"}),
+        )
+        for arm, found in CASES[name].arms.items()
+    }
+    c = CASES[name]
+    data = replace(c.study.data, name="", sha256="")
+    found = replace(
+        c,
+        study=replace(c.study, data=data, prediction=None) if "study" in keys else c.study,
+        analysis=replace(c.analysis, **dict.fromkeys(keys & {*ABSENT})),
+        arms=arms,
+        floor=None if "floor" in keys else c.floor,
+    )
+    text = lines(found, width)
+    assert text[0]
+    assert max(map(cell_len, text)) <= width
+    assert not any(word in " ".join(text) for word in ("None", "nan", "inf "))
+
+
+loss = st.none() | st.floats(-50, 50)
+
+
+@settings(max_examples=80, deadline=None)
+@example({0: 0.0, 1: 0.0}, {0: 0.0, 1: 2.5e-270}, "paired", 1.0, 60)
+@given(
+    st.dictionaries(st.integers(0, 12), loss, max_size=6),
+    st.dictionaries(st.integers(0, 12), loss, max_size=6),
+    st.sampled_from(["paired", "welch"]),
+    st.none() | st.floats(1e-4, 10),
+    st.integers(60, 120),
+)
+def test_any_losses_make_a_text_that_fits(
+    base: dict[int, float | None],
+    mod: dict[int, float | None],
+    headline: intervals.Headline,
+    delta: float | None,
+    width: int,
+) -> None:
+    text = lines(make(base, mod, headline, delta=delta), width)
+    assert max(map(cell_len, text)) <= width
+
+
+def timed(**speeds: tuple[float, ...]) -> Comparison:
+    """HELPS, with the speeds of each arm's runs."""
+    c = CASES["helps"]
+    arms = {
+        arm: replace(
+            c.arms[arm],
+            values=dict.fromkeys(range(len(runs)), 1.9),
+            costs={**c.arms[arm].costs, "tokens_per_s": statistics.median(runs)},
+            tokens_per_s_ends=(min(runs), max(runs)),
+        )
+        for arm, runs in speeds.items()
+    }
+    ends = intervals.ratio(speeds["baseline"], speeds["modified"])
+    found = {} if ends is None else dict.fromkeys(arm_columns.measured(), ends)
+    return replace(c, arms=arms, timed=found)
+
+
+def test_speed_is_told_as_a_change_only_where_its_interval_excludes_0() -> None:
+    apart = timed(baseline=(21_900.0, 22_000.0, 22_200.0), modified=(20_700.0, 20_800.0, 20_900.0))
+    noisy_ends = intervals.Interval(-0.1, 0.1)
+    assert wording.change(apart, "tokens_per_s") == "−5.5%"
+    assert "The change of tokens/s is −6.9% to −4.2% (95% interval)" in wording.timing(apart)
+    assert apart.timed is not None
+    slower = replace(apart, timed={**apart.timed, "wall_s": noisy_ends})
+    assert "; that of wall clock per run is not clear: the 95%" in wording.timing(slower)
+    noisy = timed(baseline=(15_000.0, 19_000.0, 22_200.0), modified=(14_000.0, 18_000.0, 20_900.0))
+    assert wording.change(noisy, "tokens_per_s") == "not clear"
+    said = " ".join("\n".join(lines(noisy, 80)).split())
+    assert "vary by up to 49%, so the machine did something else, too" in said
+    assert "Not clear: the 95% interval over runs contains 0" in said
+    assert wording.timing(CASES["helps"]) == ""  # how far its runs vary is not on record
+    two = timed(baseline=(21_900.0, 22_000.0), modified=(20_700.0, 20_800.0))
+    assert wording.change(two, "tokens_per_s") == "not clear", "2 of 3 such ranges lie apart"
+    assert wording.change(two, "n_params") != "not clear"
+    assert "fewer than three runs an arm" in wording.timing(two)
+
+
+@pytest.mark.parametrize("n", [3, 4, 8])
+def test_equal_code_is_rarely_told_to_be_faster(n: int) -> None:
+    speeds = np.exp(np.random.default_rng(n).normal(10, 0.05, (400, 2, n)))
+    found = [intervals.ratio(*week) for week in speeds]
+    assert sum(ends is not None and ends.excludes_zero() for ends in found) <= 0.08 * 400
+
+
+def test_the_baseline_against_itself_is_thin_and_says_why_pairs_see_less() -> None:
+    shown = lines(replace(CASES["helps"], floor=Floor(-0.01, 0.01)), 80)
+    row = next(line for line in shown if line.startswith("baseline against itself"))
+    assert "╌" in row
+    assert "░" not in row
+    assert "the two runs of a pair share their seed" in " ".join("\n".join(shown).split())

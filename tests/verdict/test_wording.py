@@ -1,0 +1,441 @@
+"""One comparison, told everywhere alike: in the terminal, the app, the card, the documents, the
+post and the files."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.text import Text
+
+from q1lab.documents import comparison_page, comparison_tables, modification, post
+from q1lab.documents.reproduce import Reproduction
+from q1lab.ground import paths
+from q1lab.ground.text_formats import signed
+from q1lab.index.store import Store
+from q1lab.statistics.intervals import Kind, Note, Reason
+from q1lab.study.series import Series
+from q1lab.tui.widgets import forest_plot
+from q1lab.tui.widgets.study_text import verdict_words
+from q1lab.tui.widgets.theme_colors import Palette
+from q1lab.verdict import comparison_cache, figure, result_rows, wording
+from q1lab.verdict.charts import comparison_figure
+from q1lab.verdict.comparison import VERSION, Comparison, Floor, from_record, to_record
+from q1lab.verdict.result_files import STUDY_COLUMNS
+from q1lab.verdict.result_rows import ResultLine
+from q1lab.verdict.terminal_text import lines
+from tests.kit import document_records as records
+from tests.kit import lab_home
+from tests.kit.comparisons import make
+from tests.kit.plans import changed
+
+COLORS = Palette(*["#101010"] * 9)
+BASE = {0: 1.9090, 1: 1.9055, 2: 1.9102}
+HELPS = {0: 1.8804, 1: 1.8760, 2: 1.8791}
+
+
+def flat(text: str) -> str:
+    return " ".join(text.replace("\u00a0", " ").split())
+
+
+def line_of(c: Comparison) -> ResultLine:
+    """The comparison as the results table reads it."""
+    return ResultLine(
+        id=c.study.id,
+        variant=c.study.variant,
+        baseline=c.study.baseline,
+        preset=c.study.trainer.recipe,
+        data=c.study.data.name,
+        data_sha256=c.study.data.sha256,
+        dtype=c.study.trainer.number_format,
+        created=c.study.created,
+        done=6,
+        total=6,
+        headline=c.analysis.headline,
+        verdict=c.analysis.verdict,
+        n=c.analysis.n,
+        mean=c.analysis.mean,
+        ends=c.analysis.ends,
+        alpha=c.analysis.alpha,
+        delta=c.analysis.delta,
+    )
+
+
+def tellers(c: Comparison) -> dict[str, str]:
+    """Everything that tells a comparison, as text with single spaces."""
+    told = comparison_tables.study_facts(c)
+    document = replace(records.modification(None), study=told)
+    draft = records.post_record(None)
+    draft = replace(draft, modification=replace(draft.modification, study=told))
+    plot = "\n".join(line.plain for line in forest_plot.draw(figure.of_comparison(c), 110, COLORS))
+    beside = "\n".join(
+        line.plain for line in forest_plot.draw(figure.side_by_side([line_of(c)]), 110, COLORS)
+    )
+    return {
+        "terminal": flat("\n".join(lines(c, 110))),
+        "app": flat(plot),
+        "list": flat(beside) if c.analysis.mean is not None else "",
+        "card": flat(wording.line(c)),
+        "document": flat(modification.document(document).text),
+        "post": flat(post.document(draft).text),
+        "page": flat(comparison_page.document(c, told, Reproduction()).text),
+        "table": flat(comparison_tables.studies_table([c])),
+        "json": flat(json.dumps(wording.to_json(c), ensure_ascii=False)),
+    }
+
+
+# ── what was told wrongly
+
+
+def test_after_a_second_look_every_teller_names_the_level_in_use() -> None:
+    found = make({**BASE, 3: 1.9081}, {**HELPS, 3: 1.8799}, alpha=0.025)
+    assert found.analysis.verdict == "helps"
+    for name, text in tellers(found).items():
+        named = re.findall(r"([0-9.]+%) (?:interval|CI\b)", text.replace("95% bootstrap CI", ""))
+        assert set(named) <= {"97.5%"}, (name, named)
+    assert "97.5%" in tellers(found)["table"]
+
+
+@pytest.mark.parametrize("effect", [-0.00002, 0.00002, -3e-9])
+def test_an_interval_that_excludes_0_never_ends_at_0(effect: float) -> None:
+    base = {seed: 1.9 + 0.01 * seed for seed in range(4)}
+    mod = {seed: value + effect * (1 + 0.05 * seed) for seed, value in base.items()}
+    found = make(base, mod)
+    assert found.analysis.verdict == ("helps" if effect < 0 else "hurts")
+    for name, text in tellers(found).items():
+        for shown in re.findall(r"(?:to|between|\[|and|,) ?([+−]?0\.0+)(?![0-9e.])", text):
+            pytest.fail(f"{name} shows an end as {shown}: {text}")
+
+
+def test_without_a_spread_the_reason_is_the_true_one() -> None:
+    found = make({0: 1.5, 1: 1.6, 2: 1.7}, {0: 1.4, 1: 1.5, 2: 1.6})
+    assert found.analysis.reason is Reason.NO_SPREAD
+    for name in ("terminal", "document", "app", "json"):
+        text = tellers(found)[name]
+        assert "Without a spread" in text, name
+        assert "too few" not in text.replace('"too few', ""), name
+        assert "at least 3" not in text, name
+
+
+def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
+    together = Series("sweep-1", "sweep", ("rope", "gqa"), 0, 0.025)
+    found = make(BASE, HELPS, delta=0.5, series=together)
+    facts_of = {
+        Kind.UNPAIRED: {"seeds": [3]},
+        Kind.EQUAL: {"equal": 2, "pairs": 3},
+        Kind.ASKED: {"later": True},
+        Kind.CONDITIONS: {
+            "differ": {"torch": {"2.9": ["baseline-seed0"], "2.10": ["modified-seed0"]}}
+        },
+        Kind.ALLOWED: {"what": ["max_iters"]},
+        Kind.SHORT: {"fallen": 0.3, "lately": 0.1},
+        Kind.STRAYS: {"arms": [["modified", 8, 1, 0], ["baseline", 9, 0, 2]]},
+        Kind.DISAGREE: {"bootstrap": True},
+        Kind.TEMPTING: {"verdict": "helps"},
+        Kind.UNFINISHED: {"runs": ["modified-seed2"], "of": 6},
+        Kind.DAMAGED: {"lines": 1},
+        Kind.RISING: {"at": 1250, "rise": 0.23, "command": "q1lab run rope --max-iters 1250"},
+        Kind.COMMAND: {"correlation": 0.5, "between": [-0.2, 0.9]},
+        Kind.OVERRULED: {"checks": ["“rope: angles”, because the base grows with the layer"]},
+    }
+    said = [wording.note(Note(kind, facts_of.get(kind, {})), found) for kind in Kind]
+    assert len(set(said)) == len(Kind)
+    for sentence in said:
+        assert sentence.endswith((".", ")", "--max-iters 1250")), sentence
+        assert sentence[0].isupper() or sentence[0].isdigit(), sentence
+
+
+def test_the_reason_is_never_told_twice() -> None:
+    for found in (
+        make({0: 1.0, 1: 1.1}, {0: 1.0, 1: 1.2}),
+        make(BASE, {**HELPS, 1: None}),
+        make({**BASE, 3: 1.9}, HELPS, complete=False),
+        make(BASE, BASE),
+    ):
+        assert found.analysis.reason is not None
+        for name, text in tellers(found).items():
+            assert text.count(wording.reason(found)[:60]) <= 2, name  # JSON and drafts quote it
+        assert "\n".join(lines(found, 100)).count("⚠") == len(found.analysis.notes)
+
+
+def test_a_threshold_is_shown_on_the_side_where_it_is() -> None:
+    """An end just inside ±δ must not show as δ: the sentence says that it lies within."""
+    base = dict.fromkeys(range(4), 1.9)
+    mod = {0: 1.9091, 1: 1.9093, 2: 1.9092, 3: 1.9094}
+    found = make(base, mod, delta=0.0095)
+    assert found.analysis.ends is not None
+    shown = [
+        float(end.replace("−", "-"))
+        for end in wording.numbers(found.analysis).ends(found.analysis.ends)
+    ]
+    assert (shown[1] < 0.0095) == (found.analysis.ends.high < 0.0095)
+
+
+# ── told alike
+
+loss = st.floats(0.5, 5.0)
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> Comparison:
+    """Studies of 0 to 6 seeds: effects from 1e-9 to 1 nats, seeds missing or diverged in an arm."""
+    seeds = draw(st.lists(st.integers(0, 30), max_size=6, unique=True))
+    scale = draw(st.sampled_from([1e-9, 1e-6, 1e-4, 1e-2, 1.0]))
+    shift = draw(st.floats(-3, 3)) * scale
+    base: dict[int, float | None] = {seed: draw(loss) for seed in seeds}
+    noise = st.floats(-1, 1)
+    modified: dict[int, float | None] = {
+        seed: (value or 0) + shift + scale * draw(noise) for seed, value in base.items()
+    }
+    for arm in (base, modified):
+        for seed in seeds:
+            what = draw(st.sampled_from(["run"] * 30 + ["missing", "diverged"]))
+            if what == "missing":
+                arm.pop(seed, None)
+            elif what == "diverged" and seed in arm:
+                arm[seed] = None
+    prediction = draw(st.sampled_from([None, records.PREDICTION]))
+    return make(
+        base,
+        modified,
+        draw(st.sampled_from(["paired", "paired", "welch"])),
+        alpha=draw(st.sampled_from([0.05, 0.05, 0.025, 0.0106])),
+        delta=draw(st.none() | st.floats(1e-6, 1.0)),
+        complete=draw(st.sampled_from([True, True, True, False])),
+        prediction=prediction,
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(comparisons())
+def test_every_teller_says_the_same(c: Comparison) -> None:
+    told = tellers(c)
+    for name in ("terminal", "app"):
+        # notes and predictions may name another verdict, but the first word is this one's
+        assert told[name].startswith(wording.word(c)), name
+    assert f": {c.analysis.verdict}" in told["card"]
+    assert f"Verdict: {c.analysis.verdict}" in told["document"]
+    assert told["page"].startswith(f"# {wording.word(c)}: ")
+    assert f"| {c.analysis.verdict} |" in told["table"]
+    assert f'"verdict": "{c.analysis.verdict}"' in told["json"]
+    assert c.analysis.mean is None or f"· {c.analysis.verdict} ·" in told["list"]
+    if c.analysis.ends is not None and c.analysis.mean is not None:
+        low, high = wording.numbers(c.analysis).ends(c.analysis.ends)
+        for name in ("card", "list", "document", "page", "post", "table", "json", "app"):
+            assert f"{low} to {high}" in told[name], (name, told[name])
+        assert f"[{low}, {high}]" in told["terminal"]
+        for name in ("terminal", "card", "document", "page", "post", "json", "table"):
+            assert wording.level(c.analysis) in told[name], name
+        for end, shown in ((c.analysis.ends.low, low), (c.analysis.ends.high, high)):
+            value = float(shown.replace("−", "-"))
+            assert (value > 0, value < 0) == (end > 0, end < 0), "an end keeps its sign"
+        if c.analysis.ends.excludes_zero():
+            assert wording.mean(c.analysis)[0] in "−+", "a mean that excludes 0 has its sign"
+    row = wording.columns(c)
+    assert tuple(row) == STUDY_COLUMNS
+    assert (row["verdict"], row["difference"], row["pairs"]) == (
+        c.analysis.verdict,
+        c.analysis.mean,
+        len(c.analysis.pairs),
+    )
+    if c.analysis.ends is not None:
+        assert (row["low"], row["high"]) == (c.analysis.ends.low, c.analysis.ends.high)
+        assert row["level"] == wording.level(c.analysis)
+    if c.analysis.mean is not None:
+        mean = wording.mean(c.analysis)
+        for name in ("terminal", "card", "document", "page", "table", "app", "list"):
+            assert f"{mean}" in told[name], (name, mean)
+    if c.analysis.verdict == "no verdict":
+        assert not [name for name in told if "it decides" in told[name]], "nothing is decided"
+    for name in ("terminal", "app", "table"):
+        if c.analysis.mean is not None:
+            assert wording.seeds(c) in told[name], name
+    if c.analysis.reason is not None:
+        for name in ("terminal", "app", "document", "page", "post", "json"):
+            assert flat(wording.reason(c)).split(". ")[0][:50] in told[name], name
+
+
+@settings(max_examples=30, deadline=None)
+@given(comparisons())
+def test_a_record_survives_the_border(c: Comparison) -> None:
+    text = json.dumps(to_record(c), allow_nan=False)
+    assert from_record(json.loads(text)) == c
+    assert from_record({**json.loads(text), "v": VERSION - 1}) is None
+
+
+@pytest.mark.parametrize("damage", [{"trainer": "gone"}, {"v": 99}])
+def test_a_record_of_a_part_that_is_not_here_is_made_anew(damage: dict[str, object]) -> None:
+    record = to_record(make(BASE, HELPS))
+    assert from_record(record) is not None
+    assert from_record({**record, "study": {**record["study"], **damage}}) is None
+
+
+def letters(text: str) -> str:
+    return re.sub(r"[^\w%()]+", "", text)
+
+
+def test_rows_of_the_figure_have_one_name_everywhere() -> None:
+    c = make(BASE, HELPS, delta=0.01, floor=Floor(-0.008, 0.008))
+    shown = figure.of_comparison(c)
+    pairs = next(bar for bar in shown.bars if bar.kind == "pairs")
+    labels = {bar.kind: bar.label for bar in shown.bars} | {"pairs": pairs.parts[0].label}
+    texts = {
+        "terminal": "\n".join(lines(c, 110)),
+        "app": "\n".join(line.plain for line in forest_plot.draw(shown, 40, COLORS)),
+        "page": comparison_page.document(c, comparison_tables.study_facts(c), Reproduction()).text,
+        "picture": " ".join(re.findall("<!--(.*?)-->", comparison_figure(c, {}, "svg").decode())),
+    }
+    rows = {
+        "terminal": ("interval", "bootstrap", "floor", "delta"),
+        "app": ("interval", "bootstrap", "pairs", "floor", "delta"),
+        "page": ("interval", "bootstrap"),
+        "picture": ("interval", "bootstrap", "pairs", "delta"),
+    }
+    for where, kinds in rows.items():
+        for kind in kinds:  # a label may go on in the next line, below a drawing
+            assert letters(labels[kind]) in letters(texts[where]), (where, labels[kind])
+    narrow = [line.plain for line in forest_plot.draw(shown, 24, COLORS)]
+    assert any("pair of seed 0" in line for line in narrow)
+
+
+@settings(max_examples=5, deadline=None)
+@given(comparisons())
+def test_the_picture_says_the_same(c: Comparison) -> None:
+    text = comparison_figure(c, {}, "svg").decode()
+    assert f"<!-- {wording.word(c)}" in text
+    if c.analysis.ends is not None and c.analysis.pairs:
+        assert wording.interval_label(c.analysis) in text
+
+
+def test_studies_side_by_side_name_another_number_of_threads() -> None:
+    one, other = (replace(line_of(make(BASE, HELPS)), threads=many) for many in (1, 2))
+    (note,) = (text for text in figure.side_by_side([one, other]).caveats if "threads" in text)
+    assert note.startswith("Their runs had 1 and 2 threads: ")
+    assert not [text for text in figure.side_by_side([one, one]).caveats if "threads" in text]
+
+
+@pytest.mark.parametrize(("iters", "short"), [(60, True), (2000, False)])
+def test_a_budget_at_which_little_is_trained_is_called_short(iters: int, short: bool) -> None:
+    """Curves that still fall fast are named beside the verdict, whatever it is."""
+    found = with_curves(iters, lambda at: 1.9 + 2.2 * math.exp(-at / 300))
+    assert found.analysis.verdict == "cannot tell"
+    assert (wording.to_json(found)["still_falling"] is not None) == short
+    assert ("little is trained" in " ".join(wording.notes(found))) == short
+
+
+def with_curves(iters: int, loss: Callable[[int], float], name: str = "rope-1") -> Comparison:
+    """A comparison of studies whose val loss goes so, by iter."""
+    study = lab_home.make_study(name)
+    study = changed(study, config={**lab_home.CONFIG, "max_iters": iters})
+    for run in study.runs:
+        swing = 0.01 if (run.arm == "modified") == (run.seed == 1) else 0.0
+        events = lab_home.train(study, run.arm, run.seed, iters, val=1.9 + swing)
+        lines = [json.loads(line) for line in events.read_text().splitlines()]
+        curve = [
+            {"type": "eval", "iter": at, "val_loss": loss(at), "t": at / 28}
+            for at in range(0, iters + 1, iters // 10)
+        ]
+        kept = [line for line in lines if line["type"] != "eval"]
+        events.write_text(
+            "".join(json.dumps(line) + "\n" for line in [*kept[:-1], *curve, kept[-1]])
+        )
+    with Store(paths.database()) as store:
+        return comparison_cache.compare(store, study)
+
+
+def test_a_val_loss_that_rises_is_named_with_the_budget_of_its_minimum() -> None:
+    """What is compared then is how fast the arms overfit."""
+    found = with_curves(5000, lambda at: 1.47 + ((at - 1500) / 5000) ** 2)
+    (note,) = [one for one in found.analysis.notes if one.kind is Kind.RISING]
+    assert note.facts["at"] == 1500
+    text = wording.note(note, found)
+    assert "lowest at iter 1,500 and rose by 0.49 nats" in text
+    assert "--max-iters 1500" in text
+    assert not any(
+        one.kind is Kind.RISING
+        for one in with_curves(5000, lambda at: 1.5, "rope-2").analysis.notes
+    )
+
+
+@pytest.mark.parametrize(("many", "said"), [(1.5, ""), (24.5, "in 24 passes"), (None, "")])
+def test_runs_that_read_their_text_often_are_named_beforehand(
+    many: float | None, said: str
+) -> None:
+    assert said in wording.many_passes(many)
+    assert bool(wording.many_passes(many)) == bool(said)
+
+
+def test_the_list_of_studies_knows_their_threads() -> None:
+    lab_home.compared(lab_home.make_study("rope-1"))
+    with Store(paths.database()) as store:
+        assert [line.threads for line in result_rows.read(store)] == [1]
+
+
+def test_of_imported_runs_nobody_says_what_they_share() -> None:
+    told = tellers(make(BASE, HELPS))
+    imported = tellers(make(BASE, HELPS, imported={}))
+    for name in ("document", "page", "post"):
+        assert "see the same batches" in told[name], name
+        assert "see the same batches" not in imported[name], name
+        assert "were trained elsewhere" in imported[name], name
+
+
+def test_the_verdict_line_of_the_app_is_the_terminals() -> None:
+    found = make(BASE, HELPS)
+    words: Text = verdict_words(found, COLORS)
+    assert words.plain == f"HELPS  {wording.mean(found.analysis)}"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(-1e3, 1e3))
+def test_signed_numbers_have_a_sign_unless_they_show_as_zero(value: float) -> None:
+    text = signed(value, 3)
+    assert float(text.replace("−", "-")) == pytest.approx(value, abs=0.000501)
+    assert (text[0] in "+−") == (float(text.replace("−", "-")) != 0)
+
+
+def test_levels_keep_the_digits_that_tell_them_apart() -> None:
+    assert [wording.percent_level(a) for a in (0.05, 0.025, 0.0106)] == ["95%", "97.5%", "98.94%"]
+
+
+def test_json_holds_no_nan() -> None:
+    """Its keys are the golden record's (tests/test_golden.py)."""
+    broken = wording.to_json(make(BASE, {**HELPS, 1: math.nan}, "welch"))
+    assert json.loads(json.dumps(broken, allow_nan=False))["difference"]["welch"] is None
+
+
+def test_the_scope_says_what_the_arms_share_at_the_start() -> None:
+    found = make(BASE, HELPS, shared_at_start=0.348)
+    assert "35% of the baseline's weights shared at the start" in wording.scope(found)
+    assert from_record(to_record(found)) == found
+    assert "shared at the start" not in wording.scope(make(BASE, HELPS))
+
+
+def test_a_share_has_the_sign_of_every_other_number() -> None:
+    assert wording.apart(808_320, 800_128) == "−1.0%"
+    assert wording.apart(800_128, 808_320) == "+1.0%"
+    assert wording.apart(800_128, 800_127) == "0.0%"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (-0.00049, "−0.0005"),
+        (0.0001, "+0.0001"),
+        (0.00096, "+0.001"),
+        (-0.000012, "−0.00001"),
+        (3e-7, "+3e-07"),
+    ],
+)
+def test_a_small_number_is_written_in_decimals_where_six_of_them_show_it(
+    value: float, text: str
+) -> None:
+    number = wording.Numbers(None)
+    number.decimals = 3
+    assert number.end(value) == text

@@ -1,0 +1,409 @@
+"""The learner's own files: new, hint, merge, with real files and a real git."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from q1lab.commands.own_model import hint, merge, new
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+from q1lab.ground.git_repository import merge_file
+from q1lab.index.store import Store
+from q1lab.week.own_model import diffs, model_file, origin_line
+from tests.kit.places import MODELS, ROOT
+from tests.kit.repos import begun, git, of_its_own
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "home"
+    monkeypatch.setenv("Q1LAB_HOME", str(folder))
+    for name in ("Q1LAB_REPO", "Q1LAB_CONTENT"):
+        monkeypatch.delenv(name, raising=False)
+    of_its_own(tmp_path, monkeypatch)
+    return folder
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    files = {"model.py": baseline(), "notes.md": "mine\n"}
+    folder = begun(tmp_path / "transformer-from-scratch", files)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("Q1LAB_ASK_BEFORE_COMMIT", "false")
+    return folder
+
+
+def baseline() -> bytes:
+    return (MODELS / "baseline.py").read_bytes()
+
+
+def reference(variant: str) -> str:
+    return (MODELS / f"{variant}.py").read_text(encoding="utf-8")
+
+
+def call(command: Any, *arguments: str) -> Result:
+    return CliRunner().invoke(command, list(arguments), standalone_mode=False)
+
+
+def ok(command: Any, *arguments: str) -> Result:
+    result = call(command, *arguments)
+    assert result.exception is None, result.exception
+    assert result.return_value == 0, result.output
+    return result
+
+
+def refused(command: Any, *arguments: str) -> str:
+    result = call(command, *arguments)
+    assert isinstance(result.exception, Problem), result.output
+    return str(result.exception)
+
+
+def implement(repo: Path, variant: str) -> Path:
+    """Write the reference's code into the learner's copy, under its header line."""
+    path = repo / f"{variant}.py"
+    header = path.read_text().splitlines(keepends=True)[0]
+    path.write_text(header + reference(variant))
+    return path
+
+
+# ── new
+
+
+def test_new_copies_the_learners_model_under_a_header(repo: Path) -> None:
+    (repo / "model.py").write_bytes(b"# mine\n" + baseline())
+    ok(new, "rope")
+    made = (repo / "rope.py").read_bytes()
+    header, rest = made.split(b"\n", 1)
+    assert header.startswith(b"# q1lab: rope, made from model.py, sha256 ")
+    assert rest == b"# mine\n" + baseline()
+    assert origin_line.strip(made) == rest
+    assert model_file.header_variant(repo / "rope.py") == "rope"
+    assert git(repo, "status", "--short").split() == [
+        "M",
+        "model.py",
+        "??",
+        "rope.py",
+    ]  # nothing was committed
+
+
+def test_the_header_changes_nothing_that_runs(repo: Path) -> None:
+    ok(new, "gqa")
+    texts = [(repo / name).read_text() for name in ("model.py", "gqa.py")]
+    diff = diffs.unified(*texts, "a", "b", code_only=False)
+    assert diffs.count(diff) == (1, 0)
+    compile(texts[1], "gqa.py", "exec")
+
+
+@pytest.mark.parametrize("start", [b"#!/usr/bin/env python\n", b"\xef\xbb\xbf", b""])
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
+def test_first_lines_and_line_ends_survive(repo: Path, start: bytes, newline: bytes) -> None:
+    text = start + b'"""Mine."""\nx = 1\n'.replace(b"\n", newline)
+    (repo / "odd.py").write_bytes(text)
+    ok(new, "rope", "--from", "odd.py")
+    made = (repo / "rope.py").read_bytes()
+    assert made.startswith(start)
+    assert made.count(b"\n") == made.count(newline) or start.startswith(b"#!")
+    assert origin_line.strip(made) == text
+
+
+def test_new_says_when_the_file_is_in_no_repository(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The week goes on with `git add model.py`, which fails there."""
+    assert "no git repository" not in ok(new, "rope").output
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    assert "is in no git repository yet; `git init`" in ok(new, "--baseline").output
+
+
+def test_new_never_overwrites(repo: Path) -> None:
+    (repo / "rope.py").write_text("precious\n")
+    assert "already there" in refused(new, "rope")
+    assert (repo / "rope.py").read_text() == "precious\n"
+    ok(new, "rope", "--name", "rope2.py")
+    said = ok(new, "--baseline").output  # the first thing that the week offers: one may have it
+    assert "model.py is your model, and stays as it is: `q1lab check model.py --for base" in said
+    assert "already there" in refused(new, "--baseline", "--name", "rope2.py")
+    assert (repo / "model.py").read_bytes() == baseline()
+
+
+def test_new_without_git_makes_the_folder(tmp_path: Path) -> None:
+    def made(folder: str) -> str:
+        words = [sys.executable, "-m", "q1lab", "new", "--baseline", "--repo", folder]
+        env = {**os.environ, "PATH": str(tmp_path)}
+        return subprocess.run(
+            words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        ).stderr
+
+    without = "fresh: a new folder. Without git, which is not installed, it is no repository"
+    assert without in made("fresh")
+    assert (tmp_path / "fresh" / "model.py").read_bytes() == baseline()
+    assert made("a/b").startswith("q1lab: cannot make")
+
+
+def test_new_makes_the_repository_and_a_first_model(tmp_path: Path) -> None:
+    folder = tmp_path / "fresh"
+    ok(new, "--repo", str(folder))
+    assert (folder / "model.py").read_bytes() == baseline()
+    assert (folder / ".git").is_dir()
+    ok(new, "swiglu", "--repo", str(folder), "--json")
+    assert (folder / "swiglu.py").is_file()
+
+
+def test_new_notes_the_file_of_the_week(repo: Path) -> None:
+    ok(new, "rope")
+    with Store() as store:
+        row = store.db.execute("SELECT * FROM modifications").fetchone()
+    assert (row["variant"], row["file"], row["base"]) == (
+        "rope",
+        str(repo / "rope.py"),
+        str(repo / "model.py"),
+    )
+    ok(new, "gqa")  # another file does not change what was chosen
+    with Store() as store:
+        row = store.db.execute("SELECT * FROM modifications").fetchone()
+    assert (row["variant"], row["file"]) == ("rope", str(repo / "rope.py"))
+
+
+def test_new_refuses_what_makes_no_sense(repo: Path) -> None:
+    assert "rmsnorm, rope" in refused(new, "rpoe")
+    assert "say what to make" in refused(new)
+    assert "nothing.py" in refused(new, "rope", "--from", "nothing.py")
+    assert "without folders" in refused(new, "rope", "--name", "../rope.py")
+    assert "choose one" in refused(new, "--baseline", "--from", "model.py")
+    assert sorted(p.name for p in repo.iterdir()) == [".git", "model.py", "notes.md"]
+
+
+# ── hints
+
+
+@pytest.mark.parametrize("variant", ["rope", "rmsnorm", "swiglu", "gqa"])
+def test_each_variant_has_four_stages_and_words_for_later(variant: str) -> None:
+    ladder = model_file.hints(variant)
+    assert [one.stage for one in ladder] == [1, 2, 3, 4]
+    assert "?" in ladder[0].text
+    assert "```" in ladder[2].text
+    assert ladder[3].text.startswith("--- baseline.py\n+++ ")
+    assert "+" not in ladder[0].text  # the first stages give no code away
+    assert model_file.after(variant)
+
+
+@pytest.mark.parametrize("variant", ["rmsnorm", "rope", "swiglu", "gqa"])
+def test_each_check_of_a_modification_has_its_hint(variant: str) -> None:
+    source = (ROOT / "labs" / "checks" / f"{variant}.py").read_text()
+    there = set(re.findall(r'^@check\(\n    "([^"]+)"', source, re.MULTILINE))
+    named = [name for one in model_file.hints(variant) for name in one.checks]
+    assert len(there) >= 4
+    assert sorted(named) == sorted(there)
+    assert not any("checks:" in one.text for one in model_file.hints(variant)[:3])
+
+
+def test_hints_come_one_after_the_other_and_are_noted(repo: Path) -> None:
+    outputs = [ok(hint, "rope").output for _ in range(5)]
+    for stage, output in enumerate(outputs[:4], 1):
+        assert f"hint {stage} of 4" in output
+    assert outputs[4].splitlines()[0] == outputs[3].splitlines()[0]
+    assert "+def apply_rotary_emb" in outputs[3]
+    assert "apply_rotary_emb" not in "".join(outputs[:3])
+    with Store() as store:
+        assert [r["stage"] for r in store.db.execute("SELECT stage FROM hints ORDER BY stage")] == [
+            1,
+            2,
+            3,
+            4,
+        ]
+    record = json.loads(ok(hint, "rope", "--stage", "2", "--json").output)
+    assert (record["stage"], record["used"]) == (2, [1, 2, 3, 4])
+
+
+def test_hint_knows_the_chosen_variant(repo: Path) -> None:
+    assert "say for which" in refused(hint)
+    ok(new, "gqa")
+    assert "gqa, hint 1 of 4" in ok(hint).output
+    assert "no hints for 'nothing'" in refused(hint, "nothing")
+
+
+def test_the_reference_beside_a_file_that_passes(repo: Path) -> None:
+    ok(new, "swiglu")
+    assert "does not pass yet" in refused(hint, "swiglu", "--compare", "swiglu.py")
+    path = implement(repo, "swiglu")
+    path.write_text(path.read_text().replace("c_gate", "w_gate"))
+    output = ok(hint, "swiglu", "--compare", "swiglu.py").output
+    assert "+        self.w_gate" in output
+    assert "multiple of 64" in output
+    with Store() as store:
+        assert store.db.execute("SELECT COUNT(*) FROM hints").fetchone()[0] == 0
+
+
+def test_beside_a_file_from_other_code_comes_what_the_reference_changes(repo: Path) -> None:
+    """nanoGPT's own model.py shares few lines with the reference: their diff is all of both."""
+    other = repo / "rope.py"
+    other.write_text("".join(f"line_{n} = {n}\n" for n in range(300)))
+    beside = model_file.compare_with_reference("rope", other)
+    assert (beside.diff, beside.of_file) == (model_file.reference_diff("rope"), False)
+    other.write_text(reference("rope").replace("rotations", "turned"))
+    beside = model_file.compare_with_reference("rope", other)
+    assert beside.of_file
+    assert "+    turned = " in beside.diff
+
+
+# ── merge
+
+
+def test_merge_file_merges_and_counts_conflicts() -> None:
+    base = b"one\ntwo\nthree\nfour\nfive\n"
+    assert merge_file(base.replace(b"one", b"1"), base, base.replace(b"five", b"5")) == (
+        b"1\ntwo\nthree\nfour\n5\n",
+        0,
+    )
+    text, conflicts = merge_file(
+        base.replace(b"one", b"1"), base, base.replace(b"one", b"uno"), ("a", "b", "c")
+    )
+    assert conflicts == 1
+    assert text.startswith(b"<<<<<<< a\n1\n=======\nuno\n>>>>>>> c\n")
+
+
+def test_merge_applies_checks_and_commits_one_file(repo: Path, home: Path) -> None:
+    ok(new, "rope")
+    implement(repo, "rope")
+    mine = baseline().replace(b"The feed-forward layer: widen", b"My feed-forward layer: widen")
+    (repo / "model.py").write_bytes(mine)  # the learner went on with it
+    git(repo, "commit", "-qam", "my words")
+    (repo / "notes.md").write_text("half a thought\n")
+    git(repo, "add", "notes.md")
+    result = ok(merge, "rope.py", "--json")
+    record = json.loads(result.stdout)
+    merged = (repo / "model.py").read_text()
+    assert "def apply_rotary_emb" in merged
+    assert "My feed-forward layer" in merged
+    assert "q1lab:" not in merged
+    assert record["conflicts"] == 0
+    assert record["checks"]["passed"] is True
+    assert record["commit"] == git(repo, "rev-parse", "HEAD").strip()
+    assert git(repo, "show", "--name-only", "--format=%s").split("\n")[0::2][:2] == [
+        "feat: merge rope into model.py",
+        "model.py",
+    ]
+    assert git(repo, "diff", "--cached", "--name-only").split() == ["notes.md"]
+    assert Path(record["copy"]).read_bytes() == mine
+    assert Path(record["copy"]).is_relative_to(home)
+    again = ok(merge, "rope.py")
+    assert "already has" in again.output
+
+
+def test_two_modifications_one_after_the_other(repo: Path) -> None:
+    ok(new, "rmsnorm")
+    ok(new, "swiglu")
+    for variant in ("rmsnorm", "swiglu"):
+        implement(repo, variant)
+        text = (repo / f"{variant}.py").read_bytes()
+        own = diffs.code_of(origin_line.strip(text).decode())
+        (repo / f"{variant}.py").write_text(
+            text.decode().splitlines(keepends=True)[0] + '"""Mine."""\n\n' + own
+        )
+    (repo / "model.py").write_text('"""Mine."""\n\n' + diffs.code_of(baseline().decode()))
+    git(repo, "commit", "-qam", "my own docstring")
+    for variant in ("rmsnorm", "swiglu"):  # both were made from the text with the old docstring
+        ok(merge, f"{variant}.py")
+    merged = (repo / "model.py").read_text()
+    assert "class RMSNorm" in merged
+    assert "c_gate" in merged
+    assert git(repo, "log", "--format=%s", "-2").split("\n")[:2] == [
+        "feat: merge swiglu into model.py",
+        "feat: merge rmsnorm into model.py",
+    ]
+
+
+def test_conflicts_are_written_with_markers_and_nothing_is_committed(repo: Path) -> None:
+    ok(new, "swiglu")
+    implement(repo, "swiglu")
+    mine = baseline().replace(b"F.gelu(self.c_fc(x))", b"F.relu(self.c_fc(x))")
+    (repo / "model.py").write_bytes(mine)
+    git(repo, "commit", "-qam", "relu")
+    head = git(repo, "rev-parse", "HEAD")
+    dry = call(merge, "swiglu.py", "--dry-run")
+    assert dry.return_value == 1
+    assert (repo / "model.py").read_bytes() == mine
+    result = call(merge, "swiglu.py", "--json")
+    record = json.loads(result.stdout)
+    assert result.return_value == 1
+    assert record["conflicts"] >= 1
+    assert b"<<<<<<< model.py" in (repo / "model.py").read_bytes()
+    assert b">>>>>>> swiglu.py" in (repo / "model.py").read_bytes()
+    assert Path(record["copy"]).read_bytes() == mine
+    assert git(repo, "rev-parse", "HEAD") == head
+    open_ = (repo / "model.py").read_bytes()
+    assert "settle what is between" in refused(merge, "swiglu.py")  # not markers in markers
+    assert (repo / "model.py").read_bytes() == open_
+
+
+def test_a_result_that_fails_its_checks_is_not_written(repo: Path) -> None:
+    ok(new, "swiglu")
+    path = implement(repo, "swiglu")
+    path.write_text(path.read_text().replace("F.silu", "torch.sigmoid"))
+    result = call(merge, "swiglu.py", "--json")
+    assert result.return_value == 1
+    assert "that is GLU" in json.loads(result.stdout)["message"]
+    assert (repo / "model.py").read_bytes() == baseline()
+    ok(merge, "swiglu.py", "--unchecked")
+    assert b"torch.sigmoid" in (repo / "model.py").read_bytes()
+
+
+def test_dry_run_and_no_commit(repo: Path) -> None:
+    ok(new, "rope")
+    implement(repo, "rope")
+    head = git(repo, "rev-parse", "HEAD")
+    output = ok(merge, "rope.py", "--dry-run", "--unchecked").output
+    assert "+def apply_rotary_emb" in output
+    assert (repo / "model.py").read_bytes() == baseline()
+    ok(merge, "rope.py", "--no-commit", "--unchecked")
+    assert b"def apply_rotary_emb" in (repo / "model.py").read_bytes()
+    assert git(repo, "rev-parse", "HEAD") == head
+
+
+def test_uncommitted_edits_of_the_target_need_a_yes(repo: Path) -> None:
+    ok(new, "rope")
+    implement(repo, "rope")
+    mine = baseline().replace(b"The feed-forward layer: widen", b"My feed-forward layer: widen")
+    (repo / "model.py").write_bytes(mine)
+    assert "--yes" in refused(merge, "rope.py", "--unchecked")
+    assert (repo / "model.py").read_bytes() == mine
+    ok(merge, "rope.py", "--unchecked", "--yes")
+    assert b"My feed-forward layer" in (repo / "model.py").read_bytes()
+
+
+def test_merge_refuses_what_it_cannot_know(repo: Path) -> None:
+    ok(new, "rope")
+    assert "into itself" in refused(merge, "model.py")
+    assert "no " in refused(merge, "rope.py", "--into", "gone.py")
+    assert "q1lab merge rope.py" in refused(merge, "rope")
+    headless = implement(repo, "rope")
+    headless.write_text(reference("rope"))
+    for remembered in (paths.home() / "bases").glob("*.json"):
+        remembered.unlink()
+    assert "name that file with --base" in refused(merge, "rope.py")
+    (repo / "old.py").write_bytes(baseline())
+    ok(merge, "rope.py", "--base", "old.py", "--unchecked")
+    ok(new, "gqa", "--from", "old.py")
+    for kept in (paths.home() / "bases").iterdir():
+        kept.unlink()
+    (repo / "old.py").unlink()
+    assert "kept nowhere any more" in refused(merge, "gqa.py")
+
+
+def test_a_target_that_changes_meanwhile_is_left_alone(repo: Path) -> None:
+    ok(new, "rope")
+    plan = model_file.merge(implement(repo, "rope"), repo / "model.py")
+    (repo / "model.py").write_text("newer\n")
+    with pytest.raises(Problem, match="changed while"):
+        model_file.keep_copy(plan)

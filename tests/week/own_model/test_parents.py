@@ -1,0 +1,203 @@
+"""What a model file is compared with: what it was made from, whatever became of that since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from q1lab.commands.diff import diff
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+from q1lab.index.store import Store
+from q1lab.planning import study_plan
+from q1lab.study import variants
+from q1lab.study.command_line import Request
+from q1lab.week.own_model import diffs, model_file, origin_line, parents
+from tests.kit.places import MODELS
+from tests.kit.repos import git, of_its_own
+
+MINE = (MODELS / "baseline.py").read_text().replace("import math\n", "import math\n\n# my own\n")
+CHANGE = ("return x + self.mlp(self.ln_2(x))", "return x + self.mlp(self.ln_2(x)) * 0.9")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the learner's model.py and a rope.py that was made from it and changed."""
+    of_its_own(tmp_path, monkeypatch)
+    where = tmp_path / "transformer"
+    where.mkdir()
+    (where / "model.py").write_text(MINE)
+    monkeypatch.chdir(where)
+    model_file.new("rope", where)
+    edit(where / "rope.py")
+    return where
+
+
+def edit(file: Path) -> None:
+    text = file.read_text()
+    assert CHANGE[0] in text
+    file.write_text(text.replace(*CHANGE))
+
+
+def found(name: str = "./rope.py") -> parents.Pair:
+    return parents.pair(name, None)
+
+
+def test_a_file_is_compared_with_what_it_was_made_from(folder: Path) -> None:
+    pair = found()
+    assert (pair.baseline.text, pair.baseline.name, pair.note) == (MINE, "model", "")
+    assert pair.baseline.origin == str(folder / "model.py")
+
+
+def test_one_of_q1labs_own_is_compared_with_the_baseline() -> None:
+    assert found("rope").baseline.origin == "baseline"
+
+
+def test_made_from_the_baseline(tmp_path: Path) -> None:
+    model_file.new("gqa", tmp_path)
+    pair = found(str(tmp_path / "gqa.py"))
+    assert (pair.baseline.path, pair.baseline.name) == (MODELS / "baseline.py", "baseline")
+
+
+def test_a_parent_that_changed_since_is_taken_as_it_was(folder: Path) -> None:
+    (folder / "model.py").write_text(MINE + "\n# and more\n")
+    pair = found()
+    assert (pair.baseline.text, pair.baseline.name) == (MINE, "model")
+    assert "model.py has changed since rope.py was made from it" in pair.note
+    assert "--baseline model.py" in pair.note
+
+
+def test_after_a_merge_the_right_two_files_are_compared(folder: Path) -> None:
+    merged = model_file.merge(folder / "rope.py", folder / "model.py")
+    assert not merged.conflicts
+    (folder / "model.py").write_bytes(merged.new)
+    assert found().baseline.text == MINE
+
+
+def test_a_parent_that_is_gone_is_taken_as_it_was(folder: Path) -> None:
+    (folder / "model.py").unlink()
+    pair = found()
+    assert pair.baseline.text == MINE
+    assert pair.note.startswith("model.py is gone")
+
+
+def test_a_parent_is_found_in_the_history_of_the_repository(folder: Path) -> None:
+    """Another machine keeps none of the texts, but has the commits."""
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "start")
+    (folder / "model.py").write_text(MINE + "\n# and more\n")
+    git(folder, "commit", "-qam", "more")
+    git(folder, "rm", "-q", "model.py")
+    git(folder, "commit", "-qm", "gone")
+    parents.kept_file(parents.keep(MINE.encode())).unlink()
+    assert found().baseline.text == MINE
+
+
+@pytest.mark.parametrize("repository", [True, False])
+def test_a_parent_that_is_nowhere_is_one_clear_line(folder: Path, repository: bool) -> None:
+    if repository:
+        git(folder, "init", "-q")  # and no commit
+    parents.kept_file(parents.keep(MINE.encode())).unlink()
+    (folder / "model.py").write_text(MINE + "\n# and more\n")
+    with pytest.raises(
+        Problem, match=r"model\.py has changed since rope\.py was made from it"
+    ) as no:
+        found()
+    assert "--baseline" in str(no.value)
+    assert "\n" not in str(no.value)
+    (folder / "model.py").unlink()
+    with pytest.raises(Problem, match=r"model\.py is gone since"):
+        found()
+    assert parents.of_or_baseline(folder / "rope.py").name == "baseline.py"
+
+
+def test_two_variants_of_one_parent_are_each_compared_with_it(folder: Path) -> None:
+    (folder / "model.py").write_text(MINE + "\n# second\n")
+    model_file.new("gqa", folder)
+    assert found("rope.py").baseline.text == MINE
+    assert found("gqa.py").baseline.text == MINE + "\n# second\n"
+
+
+def test_a_file_whose_line_was_taken_out_still_knows_its_parent(folder: Path) -> None:
+    file = folder / "rope.py"
+    file.write_bytes(origin_line.strip(file.read_bytes()))
+    assert origin_line.read(file.read_bytes()) is None
+    assert found().baseline.text == MINE
+    (folder / "model.py").write_text(MINE + "\n# and more\n")
+    assert found().baseline.text == MINE, "the text of then, not today's"
+    merged = model_file.merge(file, folder / "model.py")
+    assert not merged.conflicts
+    assert model_file.header_variant(file) == "rope"
+    for memory in (paths.home() / "bases").glob("*.json"):
+        memory.write_text('{"variant": "rope", "source": "x\\ny", "sha256": "z"}')
+    with pytest.raises(Problem, match="does not say what it was made from"):
+        found()
+
+
+def test_a_file_that_says_nothing_beside_a_model_is_asked_about(folder: Path) -> None:
+    text = origin_line.strip_text((folder / "rope.py").read_text())
+    (folder / "mine.py").write_text(text)
+    with pytest.raises(Problem) as no:
+        found("./mine.py")
+    assert "`q1lab run ./mine.py --baseline model.py` compares with yours" in str(no.value)
+    assert "`q1lab run ./mine.py --baseline baseline` with q1lab's own" in str(no.value)
+    (folder / "models").mkdir()
+    (folder / "models" / "deep.py").write_text(text)
+    assert found("./models/deep.py").baseline.name == "baseline"
+    git(folder, "init", "-q")
+    with pytest.raises(Problem, match=r"there is your model\.py"):
+        found("./models/deep.py")
+
+
+def test_a_model_of_ones_own_is_compared_with_the_baseline(folder: Path) -> None:
+    assert found("./model.py").baseline.origin == "baseline"
+
+
+def test_the_line_on_top_is_nobodys_change(folder: Path) -> None:
+    pair = found()
+    text = diffs.unified(pair.baseline.text, pair.modified.text, "model.py", "rope.py")
+    assert diffs.count(text) == (1, 1)
+    assert "q1lab:" not in text
+
+
+def test_a_fresh_copy_holds_nothing_to_compare(folder: Path) -> None:
+    model_file.new("gqa", folder)
+    with Store() as store, pytest.raises(Problem, match=r"gqa\.py and model\.py hold"):
+        study_plan.plan(Request("./gqa.py"), store)
+
+
+def test_diff_shows_the_learners_change_alone(folder: Path) -> None:
+    done = CliRunner().invoke(diff, ["rope.py"])
+    assert done.exit_code == 0
+    assert "--- model.py\n+++ rope.py\n" in done.output
+    assert "+1 −1 lines" in done.output
+    (folder / "model.py").write_text(MINE + "\n# more\n")
+    assert "note: model.py has changed" in CliRunner().invoke(diff, ["rope.py"]).output
+
+
+def test_a_study_runs_against_the_parent_and_its_command_does_again(
+    folder: Path, fake_trainer: Callable[..., None]
+) -> None:
+    request = Request("./rope.py", preset="quick", overrides={"max_iters": "20"}, unchecked=True)
+    with Store() as store:
+        study = study_plan.save(study_plan.plan(request, store), store)
+        base = study.arms["baseline"]
+        assert (study.files.root / base.source).read_text() == MINE
+        assert (base.variant, base.source) == ("model", "source/baseline/model.py")
+        again = study.trainer.request(study)
+        assert again.baseline is None
+        (folder / "model.py").write_text(MINE.replace(*CHANGE))  # as a merge leaves it
+        plan = study_plan.plan(again, store)
+    assert not plan.is_new
+    assert plan.study == study
+    assert any("model.py has changed" in note for note in plan.notes)
+
+
+def test_a_kept_text_reads_like_any_model_file(folder: Path) -> None:
+    kept = parents.kept_file(parents.keep(MINE.encode()))
+    assert kept.parent == paths.home() / "bases"
+    assert variants.read(kept, "model", "model.py").fields

@@ -1,0 +1,37 @@
+"""What a check's report says: what could not be judged has neither passed nor failed."""
+
+from __future__ import annotations
+
+import pytest
+
+from q1lab.ground.errors import FAILED, OK
+from q1lab.week.own_model.run_checks import CheckReport, CheckResult
+
+PASSED = CheckResult("batch", True, "", "rows agree", "", 0.1)
+FAILS = CheckResult("prefix", False, "", "logits move", "", 0.1)
+SKIPPED = CheckResult("attention", False, "", "no scores were seen", "", 0.1, judged=False)
+
+
+@pytest.mark.parametrize(
+    ("checks", "summary", "code"),
+    [
+        ((PASSED, PASSED), "All 2 checks passed.", OK),
+        ((PASSED, SKIPPED), "All 1 checks passed; 1 could not judge this file.", OK),
+        ((PASSED, FAILS, SKIPPED), "1 of 2 checks failed; 1 could not judge this file.", FAILED),
+    ],
+)
+def test_what_could_not_be_judged_is_counted_apart(
+    checks: tuple[CheckResult, ...], summary: str, code: int
+) -> None:
+    report = CheckReport("mine.py", "baseline", not any(one.failed for one in checks), checks)
+    assert report.summary == summary
+    assert report.code == code
+    record = report.as_dict()
+    assert [one["judged"] for one in record["checks"]] == [one.judged for one in checks]
+
+
+def test_it_is_said_with_the_check() -> None:
+    assert SKIPPED.words == "attention: not judged: no scores were seen"
+    assert not SKIPPED.failed
+    report = CheckReport("mine.py", "baseline", True, (PASSED, SKIPPED))
+    assert report.counted == "1 checks that could judge it"

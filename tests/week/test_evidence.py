@@ -1,0 +1,501 @@
+"""Steps that tick themselves by what happened, are unticked by hand, and claim nothing that is
+gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab.ground import paths
+from q1lab.index import learner_tables
+from q1lab.index import store as index_store
+from q1lab.index.store import Store
+from q1lab.week import chosen_variant, content, evidence, progress, progress_card
+from q1lab.week.lists import artifacts, papers, posts, predictions
+from q1lab.week.own_model import model_file
+from q1lab.week.syllabus import Step, Week
+
+LABEL = "M03-W04"
+
+
+@pytest.fixture
+def week() -> Week:
+    return content.load(paths.content_dir())
+
+
+@pytest.fixture
+def store(week: Week) -> Any:
+    with Store() as store:
+        progress.choose(store, week, "rope")
+        yield store
+
+
+def step_of(week: Week, command: str, number: int = 0) -> str:
+    """The id of a step that is done by the command, in the week as it ships."""
+    steps = week.for_variant("rope").steps()
+    found = [step.id for step in steps if by(step) == command]
+    assert found, f"no step of the week is done by `q1lab {command}`"
+    return found[number]
+
+
+def by(step: Step) -> str:
+    """The act that a step is done by; "" for none."""
+    act = step.doing.act if step.doing else step.to_fill_in
+    return act.name if act else ""
+
+
+def done(store: Store, week: Week, step: str) -> bool:
+    return evidence.read(store, week).of(step).done
+
+
+def predict(store: Store, variant: str = "rope") -> None:
+    predictions.predict(
+        store, LABEL, variant, "lower", size=0.02, matters=0.01, confidence=0.7, reasoning=""
+    )
+
+
+def write(store: Store, path: Path, variant: str = "rope", committed: bool = True) -> None:
+    """Note a document as `q1lab modification` does."""
+    found = predictions.newest(store, variant, LABEL)
+    number = found["id"] if found else None
+    chosen_variant.note_document(
+        store, LABEL, variant, path, committed=committed, prediction=number
+    )
+
+
+def a_study(store: Store, study: str, states: list[str], variant: str = "rope") -> None:
+    """Rows of a study as the index has them: one run per state, both arms of a seed in turn."""
+    with store.write() as db:
+        db.execute(
+            "INSERT INTO studies (id, variant, baseline, preset, data_name, data_sha256, device, "
+            "dtype, headline, seeds, created, plan, stamp) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                study,
+                variant,
+                "baseline",
+                "quick",
+                "stdlib",
+                "00",
+                "cpu",
+                "float32",
+                "paired",
+                len(states) // 2,
+                "2026-03-07T10:00:00+00:00",
+                "{}",
+                "",
+            ),
+        )
+        for number, state in enumerate(states):
+            db.execute(
+                "INSERT INTO runs (study_id, arm, variant, seed, state, max_iters, ended) "
+                "VALUES (?,?,?,?,?,?,?)",
+                (
+                    study,
+                    ("baseline", "modified")[number % 2],
+                    variant,
+                    number // 2,
+                    state,
+                    20,
+                    f"2026-03-07T1{number}:00:00+00:00",
+                ),
+            )
+
+
+CONDITIONS = {
+    "a1-trains": "checks passed",
+    "a1-document": "modification written",
+    "a2-log": "paper read",
+    "a3-predict": "prediction made",
+    "a3-commit": "modification committed",
+    "b1-new": "file made",
+    "b1-checks": "checks passed",
+    "b1-diff": "diff seen",
+    "b2-lock": "modification committed",
+    "b2-run": "runs ended",
+    "b3-compare": "comparison seen",
+    "b3-document": "modification committed",
+    "b3-merge": "modification merged",
+    "c1-new": "post drafted",
+    "c1-words": "seen",
+    "c2-lint": "seen",
+    "c2-preview": "seen",
+    "c2-publish": "post published",
+    "c2-share": "post shared",
+    "c3-retro": "retro committed",
+}
+
+
+@pytest.mark.parametrize("course", [True, False])
+def test_the_steps_of_the_week_that_ships_that_tick_themselves(course: bool) -> None:
+    last = {"c3-roadmap": "roadmap ticked"} if course else {"c3-kpis": "artifact added"}
+    week = content.load(paths.content_dir(), course)
+    for variant in ("rope", "rmsnorm", "swiglu", "gqa"):
+        steps = week.for_variant(variant).steps()
+        found = {step.id: step.done_when for step in steps if step.done_when}
+        assert found == {**CONDITIONS, **last}
+
+
+def test_a_step_is_done_by_its_condition_and_by_no_word_of_its_text(
+    tmp_path: Path,
+) -> None:
+    """A title with "commit" asked for a commit, and a command in backticks was what ticks it."""
+    content.skeleton(tmp_path / "week")
+    (tmp_path / "week" / "session-a.md").write_text(
+        "# A\n\n## A {#a1 minutes=60}\n\n"
+        '- [ ] Commit to a pace {#pace done_when="retro written"}\n'
+        "  Or `q1lab post publish URL`.\n"
+        '- [ ] Keep it {#keep done_when="retro committed"}\n'
+        "- [ ] Commit {#by-hand}\n  `q1lab post publish URL`\n"
+    )
+    week = content.load(tmp_path / "week")
+    (tmp_path / "R.md").write_text("x")
+    with Store() as store:
+        posts.publish(store, week.label, "https://example.org/q1")
+        assert evidence.read(store, week).done == set()
+        for sha, ticked in ((None, {"pace"}), ("1a2b", {"pace", "keep"})):
+            evidence.note_written(store, week.label, "retro", tmp_path / "R.md", sha)
+            assert evidence.read(store, week).done == ticked
+
+
+def test_the_file_and_its_green_checks(store: Store, week: Week, tmp_path: Path) -> None:
+    made, green = step_of(week, "new"), "b1-checks"
+    first = step_of(week, "check")  # of model.py, before anything is changed
+    assert first != green
+    assert not done(store, week, made)
+    model_file.note_file(store, LABEL, "rope", model_file.new("rope", tmp_path))
+    file = tmp_path / "rope.py"
+    assert done(store, week, made)
+    assert not done(store, week, green)
+    evidence.note_check(store, LABEL, file, "rope")
+    assert done(store, week, green)
+    assert not done(store, week, first)
+    file.write_text(file.read_text() + "# changed since\n")
+    assert not done(store, week, green)  # this text was never checked
+    (sentence,) = evidence.look(store, week).gone
+    assert sentence.endswith("not ticked any more: rope.py has changed since its checks were green")
+    lost = evidence.read(store, week).of(green).lost  # the same words, where the step is
+    assert lost
+    assert sentence.endswith(lost)
+    progress.choose(store, week, "gqa")  # what was done for another modification is not missed
+    assert evidence.look(store, week).gone == ()
+    progress.choose(store, week, "rope")
+    progress.tick(store, LABEL, green, True)  # by hand: nothing is missed then, either
+    assert evidence.read(store, week).of(green).lost == ""
+
+
+def test_the_reference_itself_is_no_file_of_the_learners(store: Store, week: Week) -> None:
+    evidence.note_check(store, LABEL, paths.models_dir() / "rope.py", "rope")
+    assert not done(store, week, step_of(week, "check"))
+    assert not evidence.may_show_reference(store, LABEL, "rope")
+
+
+def test_six_runs(store: Store, week: Week) -> None:
+    step = step_of(week, "run")
+    a_study(store, "rope-1", ["finished"] * 5 + ["running"])
+    assert not done(store, week, step)
+    a_study(store, "rope-2", ["finished"] * 5 + ["failed"])
+    a_study(store, "gqa-1", ["finished"] * 6, variant="gqa")
+    a_study(store, "rope-3", ["finished"] * 4)  # two seeds are not three
+    assert not done(store, week, step)
+    a_study(store, "rope-4", ["finished"] * 5 + ["diverged"])  # a diverged run is a result
+    assert done(store, week, step)
+    with store.write() as db:
+        db.execute("DELETE FROM studies WHERE id = 'rope-4'")
+    assert not done(store, week, step)
+    assert "the 6 runs of rope-4 can't be found now" in evidence.look(store, week).gone[0]
+
+
+def test_an_untick_is_remembered_until_it_happens_again(
+    store: Store, week: Week, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = step_of(week, "paper add")
+    now = ["2026-03-07T10:00:00+00:00"]
+    monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
+    progress.tick(store, LABEL, step, True)
+    progress.tick(store, LABEL, step, False)  # long before there is anything to tick it
+    now[0] = "2026-03-07T11:00:00+00:00"
+    number = papers.add(store, "RoFormer", week=LABEL)
+    assert not done(store, week, step)
+    papers.finish(store, str(number))
+    assert done(store, week, step)
+    now[0] = "2026-03-07T12:00:00+00:00"
+    progress.tick(store, LABEL, step, False)
+    assert not done(store, week, step)
+    assert not done(store, week, step)
+    assert evidence.look(store, week).gone == ()  # it is there, and not wanted
+    progress.tick(store, LABEL, step, True)
+    assert done(store, week, step)
+
+
+def test_published_and_shared(store: Store, week: Week) -> None:
+    published, shared = step_of(week, "post publish"), step_of(week, "post share")
+    posts.publish(store, LABEL, "https://example.org/q1")
+    assert done(store, week, published)
+    for number, channel in enumerate(("hn", "x", "linkedin")):
+        assert not done(store, week, shared)
+        posts.share(store, LABEL, channel, f"https://example.org/{number}")
+    assert done(store, week, shared)
+
+
+def test_a_document_counts_once_it_holds_what_was_asked_for(
+    store: Store, week: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "MODIFICATION.md"
+    path.write_text("x")
+    first, second, again = (step_of(week, "modification", number) for number in range(3))
+    steps = list(week.for_variant("rope").steps())
+    ids = [step.id for step in steps]
+    now = ["2046-03-07T10:00:00+00:00"]
+    monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
+
+    def answer_until(end: str) -> None:
+        for step in steps[: ids.index(end)]:
+            asks = step.into and not step.optional and step.kind != "tick"
+            if asks and not progress.read(store, LABEL).of(step.id).done:
+                progress.answer(store, LABEL, step.id, "words")
+
+    answer_until(first)
+    write(store, path)
+    assert done(store, week, first)
+    assert not done(store, week, second)
+    assert not done(store, week, again)  # it asks for the prediction that the second one commits
+    now[0] = "2046-03-07T11:00:00+00:00"
+    answer_until(second)
+    predict(store)
+    assert not done(store, week, second)  # the document has not been written since
+    write(store, path)
+    assert done(store, week, second)
+    assert done(store, week, again)
+    path.unlink()
+    assert not done(store, week, first)
+    assert "MODIFICATION.md can't be found now" in evidence.look(store, week).gone[0]
+
+
+def test_a_prediction_in_a_terminal_ticks_its_step(store: Store, week: Week) -> None:
+    (step,) = (one for one in week.for_variant("rope").steps() if one.kind == "predict")
+    assert not done(store, week, step.id)
+    predict(store, "gqa")
+    assert not done(store, week, step.id)  # another modification's
+    predict(store)
+    assert done(store, week, step.id)
+
+
+def test_a_document_from_before_the_runs_does_not_count_as_the_one_after_them(
+    store: Store, week: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written in B2, it had ticked the step that puts the verdict into it, and lost that tick."""
+    path = tmp_path / "MODIFICATION.md"
+    path.write_text("x")
+    *_, after = (step for step in week.for_variant("rope").steps() if by(step) == "modification")
+    assert after.needs == "b2-run"
+    now = ["2026-01-07T10:00:00+00:00"]
+    monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
+    progress.answer(store, LABEL, "b2-numbers", "4.17")
+    write(store, path)
+    assert not done(store, week, after.id)
+    a_study(store, "rope-1", ["finished"] * 6)
+    assert done(store, week, "b2-run")
+    assert not done(store, week, after.id)
+    assert after.id not in evidence.look(store, week).lost
+    now[0] = "2026-12-07T12:00:00+00:00"
+    write(store, path)
+    assert done(store, week, after.id)
+
+
+def test_a_study_from_before_the_choice_begins_no_week(home: Path, week: Week) -> None:
+    """README's first command trains RoPE, and the app then opened at B2."""
+    with Store() as store:
+        a_study(store, "rope-1", ["finished"] * 6)
+        now = evidence.read(store, week)
+        assert not any(record.done for record in now.records.values())
+        assert progress.first_open(week, now)[0].id == "a1"
+        progress.choose(store, week, "rope")
+        assert done(store, week, step_of(week, "run"))
+
+
+def test_a_document_that_was_written_counts_though_an_answer_is_still_open(
+    store: Store, week: Week, tmp_path: Path
+) -> None:
+    """The retrospective listed its commit as left undone, beside the commit."""
+    path = tmp_path / "MODIFICATION.md"
+    path.write_text("x")
+    second = step_of(week, "modification", 1)
+    steps = list(week.for_variant("rope").steps())
+    start = [step.id for step in steps].index(step_of(week, "modification"))
+    end = [step.id for step in steps].index(second)
+    asked = [s.id for s in steps[start:end] if s.into and not s.optional and s.kind != "tick"]
+    assert len(asked) > 1
+    write(store, path)
+    assert not done(store, week, second)  # it holds nothing that was asked for since the first one
+    progress.answer(store, LABEL, asked[-1], "words")
+    predict(store)
+    write(store, path)
+    assert done(store, week, second)
+
+
+def test_the_card_counts_what_happened(store: Store, week: Week) -> None:
+    before = sum(line.done for line in progress_card.gather(store, week).sessions)
+    posts.publish(store, LABEL, "https://example.org/q1")
+    a_study(store, "rope-1", ["finished"] * 6)
+    assert sum(line.done for line in progress_card.gather(store, week).sessions) == before + 2
+
+
+def test_what_was_looked_at_is_done(store: Store, week: Week, tmp_path: Path) -> None:
+    """The retrospective listed the comparison, the claims and the diff as left undone."""
+    acts = ("compare", "diff", "post words", "post lint", "post preview")
+    steps = {act: step_of(week, act) for act in acts}
+    evidence.note_looked(store, LABEL, "compare", "gqa-1", "gqa")  # another modification's
+    evidence.note_looked(store, LABEL, "diff", "/elsewhere/gqa.py")
+    assert not any(done(store, week, step) for step in steps.values())
+    evidence.note_looked(store, LABEL, "compare", "rope-1", "rope*")
+    assert not done(store, week, steps["compare"])  # its runs have not ended
+    a_study(store, "rope-1", ["finished"] * 6)
+    evidence.note_looked(store, LABEL, "diff", str(tmp_path / "rope.py"))
+    for act in ("post words", "post lint", "post preview"):
+        evidence.note_looked(store, LABEL, act, str(tmp_path / "q1.md"))
+    assert all(done(store, week, step) for step in steps.values())
+    progress.tick(store, LABEL, steps["compare"], False)
+    assert not done(store, week, steps["compare"])
+    assert done(store, week, steps["diff"])
+
+
+def test_a_prediction_is_committed_once_it_is_in_the_committed_document(
+    store: Store, week: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any commit of the document ticked "This locks the prediction", without a prediction."""
+    path = tmp_path / "MODIFICATION.md"
+    path.write_text("x")
+    steps = {step_of(week, "modification", 1), step_of(week, "modification", 2)}
+    now = ["2046-03-07T10:00:00+00:00"]
+    monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
+
+    def ticked() -> set[str]:
+        return steps & set(evidence.read(store, week).done)
+
+    progress.answer(store, LABEL, "a2-skim", "words")
+    write(store, path)
+    assert ticked() == set()
+    progress.tick(store, LABEL, "a3-predict", True)  # by hand: there is still none
+    predict(store, "gqa")
+    assert ticked() == set()
+    now[0] = "2046-03-07T11:00:00+00:00"
+    predict(store)
+    assert ticked() == set()
+    write(store, tmp_path / "MODIFICATION-gqa.md", "gqa")
+    write(store, path, committed=False)
+    assert ticked() == set()
+    write(store, path)
+    assert ticked() == steps
+    now[0] = "2046-03-07T12:00:00+00:00"
+    predict(store)  # not locked: it is another one now
+    assert ticked() == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "other", "mine"),
+    [
+        (
+            "merge",
+            lambda store, folder: evidence.note_merge(
+                store, LABEL, folder / "gqa.py", folder / "model.py", "1a2b"
+            ),
+            lambda store, folder: evidence.note_merge(
+                store, LABEL, folder / "rope.py", folder / "model.py", "1a2b"
+            ),
+        ),
+        (
+            "paper add",
+            lambda store, _: papers.finish(
+                store, str(papers.add(store, "Attention Is All You Need", week=LABEL))
+            ),
+            lambda store, _: papers.finish(
+                store,
+                str(
+                    papers.add(
+                        store, "Su et al.", link="https://arxiv.org/abs/2104.09864", week=LABEL
+                    )
+                ),
+            ),
+        ),
+        (
+            "post words",
+            lambda store, folder: evidence.note_looked(
+                store, LABEL, "post words", str(folder / "notes.md")
+            ),
+            lambda store, folder: evidence.note_looked(
+                store, LABEL, "post words", str(folder / "post.md")
+            ),
+        ),
+        (
+            "retro",
+            lambda store, folder: evidence.note_written(
+                store, LABEL, "retro", folder / "R.md", None
+            ),
+            lambda store, folder: evidence.note_written(
+                store, LABEL, "retro", folder / "R.md", "1a2b"
+            ),
+        ),
+    ],
+    ids=("another file's merge", "another paper", "another text", "a text without a commit"),
+)
+def test_a_tick_needs_the_very_thing(
+    store: Store, week: Week, tmp_path: Path, command: str, other: Any, mine: Any
+) -> None:
+    for name in ("model.py", "rope.py", "gqa.py", "post.md", "notes.md", "R.md"):
+        (tmp_path / name).write_text("x")
+    posts.save_post(store, LABEL, "Q1", str(tmp_path / "post.md"))
+    step = step_of(week, command)
+    other(store, tmp_path)
+    assert not done(store, week, step)
+    mine(store, tmp_path)
+    assert done(store, week, step)
+
+
+def test_a_merge_stays_though_another_one_follows(store: Store, week: Week, tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text("x")
+    for name in ("rope", "gqa"):
+        evidence.note_merge(store, LABEL, tmp_path / f"{name}.py", tmp_path / "model.py", "1a2b")
+    assert done(store, week, step_of(week, "merge"))
+
+
+def test_checks_for_something_else_are_not_those_that_were_asked_for(
+    store: Store, week: Week, tmp_path: Path
+) -> None:
+    model_file.note_file(store, LABEL, "rope", model_file.new("rope", tmp_path))
+    evidence.note_check(store, LABEL, tmp_path / "rope.py", "baseline")
+    assert not done(store, week, "b1-checks")
+    evidence.note_check(store, LABEL, tmp_path / "rope.py", "gqa+rope")
+    assert done(store, week, "b1-checks")
+
+
+def test_a_study_ticks_for_what_its_file_was_made_for(store: Store, week: Week) -> None:
+    """One file carried SwiGLU, and then RoPE: its studies run under one name."""
+    with store.write() as db:
+        db.execute("UPDATE modifications SET file = '/repo/mine.py'")
+    for number, variant in enumerate(("swiglu", "rope"), 1):
+        a_study(store, f"mine-{number}", ["finished"] * 6, variant="mine")
+        copy = paths.study_dir(f"mine-{number}") / "source" / "modified" / "mine.py"
+        copy.parent.mkdir(parents=True)
+        copy.write_text(f"# q1lab: {variant}, made from model.py, sha256 {'0' * 64}\n")
+        assert done(store, week, "b2-run") == (variant == "rope")
+
+
+def test_asking_for_the_reference_is_remembered(store: Store) -> None:
+    assert not evidence.may_show_reference(store, LABEL, "rope")
+    evidence.show_reference(store, LABEL, "rope")
+    assert evidence.may_show_reference(store, LABEL, "rope")
+    assert not evidence.may_show_reference(store, LABEL, "gqa")
+    learner_tables.use_hint(store, LABEL, "gqa", evidence.LAST_HINT)
+    assert evidence.may_show_reference(store, LABEL, "gqa")
+    assert len(model_file.STAGES) == evidence.LAST_HINT
+
+
+def test_alone_the_repo_that_one_records_ticks_its_step(store: Store) -> None:
+    week = content.load(paths.content_dir(), course=False)
+    assert not done(store, week, "c3-kpis")
+    artifacts.add(store, "repo", "an older one", location="https://example.org/a", week="M03-W03")
+    assert not done(store, week, "c3-kpis")
+    artifacts.add(store, "repo", "mine", location="https://example.org/b", week=LABEL)
+    assert done(store, week, "c3-kpis")

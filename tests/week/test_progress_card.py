@@ -1,0 +1,84 @@
+"""The progress card: every number from the store, safe as text and as XML."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from rich.cells import cell_len
+
+from q1lab.commands.card import card as command
+from q1lab.ground import paths
+from q1lab.index import learner_tables
+from q1lab.index.store import Store
+from q1lab.verdict import wording
+from q1lab.week import content, progress, progress_card
+from q1lab.week.lists import artifacts
+from q1lab.week.syllabus import Week
+from tests.kit import document_records as records
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    with Store(home / "q1lab.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def week() -> Week:
+    return content.load(paths.content_dir())
+
+
+def test_an_empty_week_counts_nothing(store: Store, week: Week) -> None:
+    found = progress_card.gather(store, week)
+    assert [line.done for line in found.sessions] == [0, 0, 0]
+    assert sum(line.minutes for line in found.sessions) == week.minutes
+    assert found.study == ""
+
+
+def test_numbers_follow_the_store(store: Store, week: Week) -> None:
+    steps = [
+        step for step in week.for_variant(None).session("a").parts[0].steps if not step.optional
+    ]
+    progress.tick(store, week.label, steps[0].id, True)
+    artifacts.add(store, "repo", "mine", location="https://example.org/mine")
+    learner_tables.add_seconds(store, week.label, {"a1": 65 * 60})
+    found = progress_card.gather(store, week)
+    assert found.sessions[0].done == 1
+    text = progress_card.text(found)
+    assert "1 h 05 of" in text
+    assert f"1/{found.sessions[0].total}" in text
+    assert any(line.startswith("1 of 3") for line in found.kpis)
+
+
+def test_the_verdict_is_said_as_it_is() -> None:
+    found = records.comparison("cannot tell", None)
+    assert wording.line(found) == (
+        "rope against baseline: cannot tell, −0.009 nats, 95% interval −0.033 to +0.015, seeds 0, "
+        "1, 2"
+    )
+
+
+def test_text_fits_its_width_and_the_svg_is_xml_whatever_the_titles_are() -> None:
+    hostile = '<script>&"[bold]' + "語" * 30
+    made = progress_card.Card(
+        "M<1>", hostile, (progress_card.Line("A", hostile, 3, 7, 600, 45),), "x" * 300, (hostile,)
+    )
+    root = ET.fromstring(progress_card.svg(made))
+    assert root.tag.endswith("svg")
+    assert "<script>" not in progress_card.svg(made)
+    narrow = progress_card.Card(
+        "M1", "t", (progress_card.Line("A", "a title " * 9, 3, 7, 600, 45),), "word " * 60, ("k",)
+    )
+    assert all(cell_len(line) <= 72 for line in progress_card.text(narrow).splitlines())
+
+
+def test_the_command_prints_and_writes(home: Path, tmp_path: Path) -> None:
+    run = CliRunner()
+    assert "M03-W04" in run.invoke(command, [], catch_exceptions=False).output
+    file = tmp_path / "card.svg"
+    assert run.invoke(command, ["--output", str(file)], catch_exceptions=False).exit_code == 0
+    ET.parse(file)
