@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,8 @@ from q1lab.ground import paths
 from q1lab.ground.errors import NOTICES
 from q1lab.week import content, read_week
 from q1lab.week.syllabus import Finding, Week
-from tests.kit.places import KIT, ROOT
+from tests.kit.commands import without_torch
+from tests.kit.places import ROOT
 
 # Tests run beside each other, and torch's threads would wait for each other in busy loops: six
 # times the processor time for tiny models. Set before anybody imports torch.
@@ -115,18 +115,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def fake_trainer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Puts the trainer and the probe without torch in place; call it with FAKE_TRAIN's settings.
-
-    Nothing goes to W&B unless a test asks for it: a relay costs more than such a study."""
-
-    def behave(**how: Any) -> None:
-        monkeypatch.setenv("FAKE_TRAIN", json.dumps(how))
-
-    monkeypatch.setenv("Q1LAB_TRAINER", f"{sys.executable} {KIT / 'fake_train.py'}")
-    monkeypatch.setenv("Q1LAB_PROBE", f"{sys.executable} {KIT / 'fake_probe.py'}")
-    monkeypatch.setenv("Q1LAB_WANDB", "disabled")
-    behave()
-    return behave
+    """Puts the trainer and the probe without torch in place; call it with FAKE_TRAIN's settings."""
+    without_torch(monkeypatch)
+    return lambda **how: monkeypatch.setenv("FAKE_TRAIN", json.dumps(how))
 
 
 @pytest.fixture

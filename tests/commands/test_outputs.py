@@ -3,7 +3,8 @@ only with --force."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ import pytest
 
 from q1lab.commands.cli import cli, run
 from q1lab.ground import paths
+from tests.kit.commands import without_torch
 from tests.kit.repos import begun, of_its_own
 
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled", "--json")
@@ -36,19 +38,31 @@ NAMED_BY_ITSELF = {
 }
 
 
-@pytest.fixture
-def place(
-    fake_trainer: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    """A repository with a draft, and two studies: one that has ended, one planned for a
-    notebook."""
-    of_its_own(tmp_path, monkeypatch)
-    folder = begun(tmp_path / "repo", {"model.py": "x = 1\n"})
-    monkeypatch.chdir(folder)
-    assert run(["run", "rope", "--seeds", "1", *SMALL]) == 0
-    assert run(["run", "rope", "--seeds", "2", *SMALL, "--engine", "notebook", "--fresh"]) == 0
-    assert run(["post", "new", "--yes"]) == 0
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a draft, and a home with two studies: one that has ended, one planned for
+    a notebook."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        without_torch(patch)
+        patch.setenv("Q1LAB_HOME", str(folder / "home"))
+        of_its_own(folder, patch)
+        patch.chdir(begun(folder / "repo", {"model.py": "x = 1\n"}))
+        assert run(["run", "rope", "--seeds", "1", *SMALL]) == 0
+        assert run(["run", "rope", "--seeds", "2", *SMALL, "--engine", "notebook", "--fresh"]) == 0
+        assert run(["post", "new", "--yes"]) == 0
     return folder
+
+
+@pytest.fixture
+def place(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of them; returns the repository."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    without_torch(monkeypatch)
+    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "home"))
+    of_its_own(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path / "repo")
+    return tmp_path / "repo"
 
 
 @pytest.mark.parametrize("what", WRITERS)

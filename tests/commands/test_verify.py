@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,14 +20,8 @@ from q1lab.study import bundle, studies
 from q1lab.study.studies import Run
 from q1lab.verify import retrain
 from tests.kit import repos, traps
-from tests.kit.commands import q1lab
-from tests.kit.places import KIT
+from tests.kit.commands import q1lab, without_torch
 
-FAKE = {
-    "Q1LAB_TRAINER": f"{sys.executable} {KIT / 'fake_train.py'}",
-    "Q1LAB_PROBE": f"{sys.executable} {KIT / 'fake_probe.py'}",
-    "Q1LAB_WANDB": "disabled",
-}
 TEXT = b"To be, or not to be, that is the question.\n" * 200
 RUNS = [f"{arm}-seed{seed}" for seed in (0, 1, 2) for arm in ("baseline", "modified")]
 
@@ -38,8 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with two studies of one question, and a repository of the learner's."""
     folder = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in FAKE.items():
-            patch.setenv(name, value)
+        without_torch(patch)
         patch.setenv("Q1LAB_HOME", str(folder / "home"))
         repos.of_its_own(folder, patch)
         patch.chdir(repos.begun(folder / "mine", {"text.txt": TEXT}))
@@ -51,8 +43,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def trained(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of them; returns the repository."""
-    for name, value in FAKE.items():
-        monkeypatch.setenv(name, value)
+    without_torch(monkeypatch)
     shutil.copytree(made / "home", tmp_path / "home")
     shutil.copytree(made / "mine", tmp_path / "mine")
     monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "home"))

@@ -3,13 +3,11 @@ a clone: the same values, to the last bit."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.documents import reproduce
+from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
@@ -27,6 +26,7 @@ from q1lab.study.command_line import Request
 from q1lab.study.origin import ImportedRuns
 from q1lab.study.studies import Study
 from q1lab.week.own_model import model_file
+from tests.kit import commands
 from tests.kit.places import MODELS
 from tests.kit.plans import changed
 from tests.kit.repos import begun, git, of_its_own
@@ -63,34 +63,29 @@ TINY = [
 WORDS = "".join(chr(97 + i * i % 23) + " " * (i % 5 == 0) for i in range(5000))
 
 
-@pytest.fixture
-def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository with the learner's model and a SwiGLU that was made from it."""
-    of_its_own(tmp_path, monkeypatch)
+def laid(place: Path, patch: pytest.MonkeyPatch) -> Path:
+    """A repository with the learner's model and a SwiGLU that was made from it; it is where one
+    stands."""
+    of_its_own(place, patch)
     mine = "# mine\n" + (MODELS / "baseline.py").read_text()
-    folder = begun(tmp_path / "transformer", {"model.py": mine, "words.txt": WORDS})
-    monkeypatch.chdir(folder)
+    folder = begun(place / "transformer", {"model.py": mine, "words.txt": WORDS})
+    patch.chdir(folder)
     model_file.new("swiglu", folder)
     head = (folder / "swiglu.py").read_text().splitlines(keepends=True)[0]
     (folder / "swiglu.py").write_text(head + "# mine\n" + (MODELS / "swiglu.py").read_text())
     return folder
 
 
+@pytest.fixture
+def untrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return laid(tmp_path, monkeypatch)
+
+
 def q1lab(folder: Path, *words: str, code: int = 0, home: Path | None = None) -> str:
-    env = dict(os.environ)
-    if home is not None:
-        env["Q1LAB_HOME"] = str(home)
-    done = subprocess.run(
-        [sys.executable, "-m", "q1lab", *words],
-        cwd=folder,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+    with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
+        if home is not None:
+            patch.setenv("Q1LAB_HOME", str(home))
+        done = commands.q1lab(*words, code=code)
     return done.stdout + done.stderr
 
 
@@ -118,8 +113,9 @@ def printed_command(folder: Path) -> list[str]:
 
 
 @pytest.mark.timeout(400)
-def test_a_clone_trains_exactly_the_study(repo: Path, home: Path, tmp_path: Path) -> None:
+def test_a_clone_trains_exactly_the_study(untrained: Path, home: Path, tmp_path: Path) -> None:
     """With the real trainer: from the study, over a merge and a clone, to the same bits."""
+    repo = untrained
     q1lab(repo, "run", "./swiglu.py", *TINY)
     q1lab(repo, "modification", "swiglu", "--yes")
     committed = git(repo, "show", "--name-only", "--format=", "HEAD").split()
@@ -145,12 +141,37 @@ def test_a_clone_trains_exactly_the_study(repo: Path, home: Path, tmp_path: Path
     assert len(losses(home)) == 4
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a ``place``, in which a study of the learner's file was trained without torch,
+    and a copy of that place."""
+    folder = tmp_path_factory.mktemp("trained")
+    place = folder / "place"
+    place.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        commands.without_torch(patch, effect=-0.1, noise=0.01)
+        patch.setenv("Q1LAB_HOME", str(place / "home"))
+        q1lab(laid(place, patch), "run", "./swiglu.py", *TINY)
+    shutil.copytree(place, folder / "copy")
+    return folder
+
+
 @pytest.fixture
-def study(repo: Path, fake_trainer: Fake) -> Study:
-    """A study of the learner's file, trained without torch."""
-    fake_trainer(effect=-0.1, noise=0.01)
-    q1lab(repo, "run", "./swiglu.py", *TINY)
+def study(trained: Path, fake_trainer: Fake, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """That study, in a place that is as it was after the training: a study knows where its files
+    were."""
+    place = trained / "place"
+    shutil.rmtree(place)
+    shutil.copytree(trained / "copy", place)
+    of_its_own(place, monkeypatch)
+    monkeypatch.chdir(place / "transformer")
+    monkeypatch.setenv("Q1LAB_HOME", str(place / "home"))
     return studies.load("swiglu-1")
+
+
+@pytest.fixture
+def repo(study: Study) -> Path:
+    return Path.cwd()
 
 
 def test_a_copy_of_a_model_file_is_one_line_of_the_preview(study: Study, repo: Path) -> None:
@@ -297,7 +318,7 @@ def test_line_ends_that_git_made_are_no_damage(study: Study, repo: Path) -> None
     assert kept_folder.load(folder).values == kept_folder.values_of(study)
 
 
-def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path, home: Path) -> None:
+def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path) -> None:
     """In the repository: found there. Outside: asked for, and only the same text will do."""
     words = WORDS + "!"
     outside, inside = tmp_path / "own.txt", repo / "own.txt"
@@ -318,14 +339,14 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path, home: Path) 
             ingest_events.take_in(store, made[file])
     private, shared = keep(made[outside], repo), keep(made[inside], repo)
     assert str(tmp_path) not in (private / "study.json").read_text()
-    shutil.rmtree(home / "data")
+    shutil.rmtree(paths.data_dir())
     with pytest.raises(Problem, match=r"which is not here: give the file with --data"):
         planned(private)
     (tmp_path / "others.txt").write_text(words + "?")
     with pytest.raises(Problem, match=r"others\.txt is not the text that"):
         planned(private, data=str(tmp_path / "others.txt"))
     assert planned(private, data=str(outside)).study.data.sha256 == made[outside].data.sha256
-    shutil.rmtree(home / "data")
+    shutil.rmtree(paths.data_dir())
     assert planned(shared).study.data.sha256 == made[inside].data.sha256
     notes = reproduce.told(made[outside], repo, keeps=True).notes
     assert any("not in this repository" in note for note in notes)
@@ -362,7 +383,8 @@ def test_the_document_says_what_is_true(study: Study, repo: Path) -> None:
     assert printed_command(repo) == ["q1lab", "run", "studies/swiglu-1"]
 
 
-def test_of_a_variant_that_ships_no_file_is_kept(repo: Path, fake_trainer: Fake) -> None:
+def test_of_a_variant_that_ships_no_file_is_kept(untrained: Path, fake_trainer: Fake) -> None:
+    repo = untrained
     q1lab(repo, "run", "rope", "--preset", "quick", "--max-iters", "20", "--wandb", "disabled")
     q1lab(repo, "modification", "rope", "--yes")
     assert not (repo / "studies").exists()

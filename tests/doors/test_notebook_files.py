@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from q1lab.study import studies
+from tests.kit.commands import q1lab
 from tests.kit.faults import small_disk
 from tests.kit.places import KIT, ROOT
 
@@ -39,13 +40,7 @@ TINY = (
 
 def invoke(*arguments: str) -> tuple[int, str]:
     """A q1lab command's exit status and what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "q1lab", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=170,
-        check=False,
-    )
+    done = q1lab(*arguments, code=None)
     return done.returncode, done.stdout + done.stderr
 
 

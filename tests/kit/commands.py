@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import subprocess
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import click
+import pytest
 
 from q1lab.commands.cli import cli, run
+from tests.kit.places import KIT
 
 Words = tuple[str, ...]
 
@@ -26,6 +31,16 @@ def q1lab(*args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
     if code is not None:
         assert status == code, (status, done.stdout, done.stderr)
     return done
+
+
+def without_torch(patch: pytest.MonkeyPatch, **how: Any) -> None:
+    """Put the trainer and the probe without torch in place, with FAKE_TRAIN's settings.
+
+    Nothing goes to W&B unless a test asks for it: a relay costs more than such a study."""
+    patch.setenv("Q1LAB_TRAINER", f"{sys.executable} {KIT / 'fake_train.py'}")
+    patch.setenv("Q1LAB_PROBE", f"{sys.executable} {KIT / 'fake_probe.py'}")
+    patch.setenv("Q1LAB_WANDB", "disabled")
+    patch.setenv("FAKE_TRAIN", json.dumps(how))
 
 
 def commands(

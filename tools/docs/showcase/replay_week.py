@@ -12,6 +12,8 @@ learner's repository). ``--show`` copies what came out into ``docs/showcase/week
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import itertools
 import os
 import platform
@@ -110,28 +112,28 @@ def implement(file: Path) -> None:
 
 
 def q1lab(repo: Path, *arguments: str) -> None:
-    """Run a q1lab command in the learner's repository, as typed."""
+    """Run a q1lab command in the learner's repository, as typed; the lines of a run's progress are
+    passed over."""
+    from q1lab.commands.cli import run
+
     say("\n$ " + shlex.join(["q1lab", *arguments]))
-    act(repo, sys.executable, "-m", "q1lab", *arguments)
+    out = io.StringIO()
+    with contextlib.chdir(repo), contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        status = run(list(arguments))
+    for line in out.getvalue().splitlines():
+        if ": running " not in line:
+            say(line)
+    if status:
+        sys.exit(f"{arguments}: status {status}")
 
 
 def git(repo: Path, *arguments: str) -> None:
     if arguments[0] in ("log", "commit"):
         say("\n$ " + shlex.join(["git", *arguments]))
-    act(repo, "git", *arguments)
-
-
-def act(repo: Path, *command: str) -> None:
-    """Run a command and keep what it says; the lines of a run's progress are passed over."""
-    process = subprocess.Popen(
-        command, cwd=repo, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if ": running " not in line:
-            say(line.rstrip("\n"))
-    if process.wait():
-        sys.exit(f"{command}: status {process.returncode}")
+    words = ["git", *arguments]
+    done = subprocess.run(words, cwd=repo, capture_output=True, text=True, check=True)
+    for line in (done.stdout + done.stderr).splitlines():
+        say(line)
 
 
 def say(line: str) -> None:
