@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from labs import report
 from q1lab.ground import paths
 from tests.kit.places import ROOT
+from tests.kit.torch_server import exit_status, start_module
 
 TEXT = "".join(f"{i * 7919 % 1009} is not {i}; " for i in range(400))
 CONFIG: dict[str, Any] = {
@@ -68,11 +67,15 @@ def make_study(
     return study
 
 
+def start_trainer(study: Path, launch: int = 1, at: Path = ROOT) -> BaseProcess:
+    """The trainer whose ``labs`` lies in ``at``."""
+    words = ("--launch", str(launch), "--alone")
+    return start_module(at, "labs.train", str(study), *words, log=study / "trainer.log")
+
+
 def run_trainer(study: Path, launch: int = 1, at: Path = ROOT) -> int:
-    """The exit status of the trainer whose ``labs`` lies in ``at``."""
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "labs.train", str(study), "--launch", str(launch), "--alone"]
-    return subprocess.run(command, env=env, check=False, timeout=120, cwd=at).returncode
+    """Its exit status."""
+    return exit_status(start_trainer(study, launch, at))
 
 
 def losses(study: Path, run: str) -> list[tuple[int, float]]:

@@ -15,8 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from q1lab.commands.cli import cli
+from q1lab.runner import child_processes
 from tests.kit.places import MODELS, ROOT
 from tests.kit.tiny_study import final, make_study, model_file, run_trainer
+from tests.kit.torch_server import exit_status, start_module
 
 PRIVATE = ["TorchDispatchMode", "_linear_pointwise"]
 
@@ -58,19 +60,12 @@ def labs_without(name: str | None, folder: Path) -> Path:
     return folder
 
 
-def answer(at: Path, module: str, *arguments: str, given: str = "") -> str:
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(
-        command, cwd=at, input=given, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def checked(at: Path) -> list[dict[str, Any]]:
     limit = ["--step-seconds", "120"]  # a loaded machine
-    out = answer(at, "labs.checks", str(MODELS / "rope.py"), "--for", "rope", "--json", *limit)
-    return [{**json.loads(line), "seconds": 0} for line in out.splitlines()]
+    words = (str(MODELS / "rope.py"), "--for", "rope", "--json", *limit)
+    log = at / "checks.log"
+    assert exit_status(start_module(at, "labs.checks", *words, log=log)) == 0, log.read_text()
+    return [{**json.loads(line), "seconds": 0} for line in log.read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +99,7 @@ def test_without_a_name_the_numbers_are_the_same(
 
 
 def test_with_every_name_there_doctor_says_nothing_of_it(whole: dict[str, Any]) -> None:
-    assert json.loads(answer(ROOT, "labs.probe", given='{"threads": 1}'))["torch_lacks"] == []
+    assert child_processes.ask(child_processes.prober(), {"threads": 1})["torch_lacks"] == []
 
 
 def test_no_other_file_uses_such_a_name() -> None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -19,7 +16,17 @@ from torch import nn
 from labs import attention, checkpoint, data, flat, keyed, loading, report, train
 from q1lab.ground import paths
 from q1lab.statistics.intervals import Reason, analyze
-from tests.kit.tiny_study import CONFIG, TEXT, final, losses, make_study, model_file, run_trainer
+from tests.kit.tiny_study import (
+    CONFIG,
+    TEXT,
+    final,
+    losses,
+    make_study,
+    model_file,
+    run_trainer,
+    start_trainer,
+)
+from tests.kit.torch_server import exit_status
 
 
 def build(name: str, seed: int, vocab: int = 20) -> nn.Module:
@@ -190,15 +197,13 @@ def test_a_run_repeats_bit_for_bit_and_resumes_bit_for_bit(tmp_path: Path) -> No
     whole = make_study(tmp_path / "a", "s", [0], **changes)
     cut = make_study(tmp_path / "b", "s", [0], **changes)
     assert run_trainer(whole) == 0
-    child = subprocess.Popen(
-        [sys.executable, "-m", "labs.train", str(cut)], env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+    child = start_trainer(cut)
     deadline = time.monotonic() + 60
     while len(losses(cut, "baseline-seed0")) < 12:
         assert time.monotonic() < deadline
         time.sleep(0.005)
     child.kill()
-    child.wait()
+    child.join()
     torn = cut / "runs" / "baseline-seed0" / "events.jsonl"
     with torn.open("ab") as file:
         file.write(b'{"type": "iter", "it')
@@ -236,15 +241,13 @@ def test_the_baseline_against_a_copy_of_itself_differs_by_nothing(tmp_path: Path
 
 def test_asked_to_stop_it_leaves_a_checkpoint(tmp_path: Path) -> None:
     study = make_study(tmp_path, "s", [0], max_iters=100_000, eval_interval=100_000)
-    child = subprocess.Popen(
-        [sys.executable, "-m", "labs.train", str(study)], env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+    child = start_trainer(study)
     deadline = time.monotonic() + 60
     while not losses(study, "baseline-seed0"):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     child.terminate()
-    assert child.wait(20) == 0
+    assert exit_status(child) == 0
     events = report.read(study / "runs" / "baseline-seed0" / "events.jsonl")
     assert events[-1]["state"] == "stopped"
     assert checkpoint.newest(study / "runs" / "baseline-seed0" / "checkpoints") is not None
