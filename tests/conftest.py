@@ -22,6 +22,8 @@ from tests.kit.places import ROOT
 # Tests run beside each other, and torch's threads would wait for each other in busy loops: six
 # times the processor time for tiny models. Set before anybody imports torch.
 os.environ["OMP_NUM_THREADS"] = "1"
+# A study of one run at a time takes all cores: its threads sleep while they wait.
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 # An installed q1lab has its bytecode. Without it each of some thousand children would compile the
 # same modules again: a quarter of the suite's processor time.
