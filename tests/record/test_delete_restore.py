@@ -22,26 +22,46 @@ from q1lab.ground.files import sha256_file, utc_now
 from q1lab.index import study_labels
 from q1lab.index.store import Store
 from q1lab.record import delete_restore, questions
+from q1lab.runner import launch
 from q1lab.study import bundle, studies
 from q1lab.study.origin import ImportedRuns
 from tests.kit import wandb_study as lab
+from tests.kit.commands import without_torch
 from tests.kit.plans import changed
+from tests.kit.waiting import wait_for
 
 SMALL = ("--preset", "quick", "--max-iters", "20", "--seeds", "2", "--wandb", "disabled", "--json")
 
 
-@pytest.fixture
-def trained(fake_trainer: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> str:
+@pytest.fixture(scope="module")
+def home_with_a_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study that has ended, with a weight and a checkpoint in each run."""
-    assert main(["run", "rope", *SMALL]) == 0
-    study = studies.load("rope-1")
-    for run in study.runs:
-        files = study.files.run(run.name)
-        files.checkpoints.mkdir(exist_ok=True)
-        (files.checkpoints / "iter-0000010-abc.pt").write_bytes(b"c" * 1000)
-        files.model.write_bytes(b"m" * 2000)
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        without_torch(patch)
+        patch.setenv("Q1LAB_HOME", str(folder))
+        assert main(["run", "rope", *SMALL]) == 0
+        study = studies.load("rope-1")
+        for run in study.runs:
+            files = study.files.run(run.name)
+            files.checkpoints.mkdir(exist_ok=True)
+            (files.checkpoints / "iter-0000010-abc.pt").write_bytes(b"c" * 1000)
+            files.model.write_bytes(b"m" * 2000)
+        wait_for(lambda: not launch.is_alive(study.files))
+    return folder
+
+
+@pytest.fixture
+def trained(
+    home_with_a_study: Path,
+    fake_trainer: Callable[..., None],
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> str:
+    """The study's name, in a copy of that home."""
+    shutil.copytree(home_with_a_study, home, dirs_exist_ok=True)
     capsys.readouterr()
-    return study.id
+    return "rope-1"
 
 
 def results(capsys: pytest.CaptureFixture[str], name: str) -> Any:

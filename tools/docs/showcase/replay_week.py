@@ -144,7 +144,7 @@ def say(line: str) -> None:
 
 def show(out: Path, repo: Path) -> None:
     """Put the documents and the session's transcript where the docs show them."""
-    from q1lab.planning.study_plan import cores
+    from q1lab.runner.machine import cores
 
     readme = (SHOWN / "README.md").read_text(encoding="utf-8")
     shutil.rmtree(SHOWN)
