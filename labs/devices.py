@@ -85,7 +85,7 @@ def processor() -> str:
 
 
 def cpu_bf16() -> bool:
-    """Whether bf16 products are faster than fp32 on this processor: the flag first, then a short
+    """True if bf16 products are faster than fp32 on this processor: the flag first, then a short
     timing."""
     import torch.backends.cpu
 
@@ -125,7 +125,7 @@ def keep_memory() -> None:
 
 
 class Precision:
-    """How products are computed and gradients scaled, for one device and dtype."""
+    """The precision of products and the scaling of gradients, for one device and dtype."""
 
     def __init__(
         self, device: torch.device, dtype: str, block_size: int, *, compiled: bool = False
@@ -217,7 +217,7 @@ def compiled(
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` says that memory ran out, on a GPU or on the host."""
+    """True if ``error`` says that memory ran out, on a GPU or on the host."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     text = str(error).lower()

@@ -1,4 +1,4 @@
-"""Whether what a model file declares can be called as the trainer calls it."""
+"""Check that a model file's classes can be called as the trainer calls them."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from labs.torch_private import has_linear, linear
 
 @functools.cache
 def pays() -> bool:
-    """Whether this is an AMD processor with AVX-512, and PyTorch has oneDNN."""
+    """True if this is an AMD processor with AVX-512, and PyTorch has oneDNN."""
     info = ""
     with contextlib.suppress(OSError):
         info = Path("/proc/cpuinfo").read_text()[:20000]

@@ -57,7 +57,7 @@ def fields(module: ModuleType) -> list[str]:
 
 
 def takes_any(module: ModuleType) -> bool:
-    """Whether the file's GPTConfig takes whatever name it is given (``**kwargs``)."""
+    """True if the file's GPTConfig takes any name (``**kwargs``)."""
     given = inspect.signature(module.GPTConfig).parameters.values()
     return any(one.kind is inspect.Parameter.VAR_KEYWORD for one in given)
 

@@ -20,7 +20,7 @@ TESTED = ("2.6", "2.9", "2.13", "2.15")
 
 
 def _look_up(module: str, name: str) -> Any:
-    """What a module has under this name, or None."""
+    """The attribute of a module under this name, or None."""
     try:
         return getattr(importlib.import_module(module), name, None)
     except ImportError:
@@ -112,7 +112,7 @@ def leaves(nested: Any) -> list[Tensor]:
 
 
 def draws(operation: Any) -> bool:
-    """Whether what a mode is handed takes random numbers."""
+    """True if the operation that a mode is handed takes random numbers."""
     tags = getattr(operation, "tags", None)
     return _draws(name_of(operation)) if tags is None else _random(tags)
 
@@ -131,7 +131,7 @@ def _random(tags: Any) -> bool:
 
 @functools.cache
 def has_linear() -> bool:
-    """Whether oneDNN's linear layer can be called, and answers as it is asked here."""
+    """True if oneDNN's linear layer can be called, and answers as it is asked here."""
     if _linear is None or not torch.backends.mkldnn.is_available():
         return False
     a = torch.arange(6.0).view(2, 3)

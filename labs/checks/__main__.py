@@ -6,8 +6,8 @@ start other processes (limits.py).
 
 Exit status: 0 all passed, 1 a check failed, 2 the file can't be used.
 
-Lines of --json, by "event": for {"for"}, begin {"name"}, check {the fields of check.Result},
-unusable {"message"}, end {"passed"}.
+Lines of --json, by "event": for {"for"}, begin {"name"}, check {the fields of
+property_check.Result}, unusable {"message"}, end {"passed"}.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from labs.checks import limits
-from labs.checks.check import Result
 from labs.checks.limits import Unusable
+from labs.checks.property_check import Result
 
 LARGEST = 1_000_000  # bytes of a model file
 
@@ -102,7 +102,7 @@ def run(
 
     from labs import loading
     from labs.checks import suite
-    from labs.checks.probe import Subject
+    from labs.checks.subject import Subject
 
     torch.set_num_threads(1)
     # CUDA maps gigabytes for itself

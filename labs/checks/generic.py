@@ -1,4 +1,4 @@
-"""What every model file must do, whatever it modifies."""
+"""The checks that every model file must pass, whatever it modifies."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labs import interfaces, loading
-from labs.checks.check import NotJudged, Warned, Wrong, change, check
-from labs.checks.probe import (
+from labs.checks.property_check import NotJudged, Warned, Wrong, change, check
+from labs.checks.subject import (
     LAYERS,
     SIZES,
     VOCAB,
@@ -104,8 +104,8 @@ def interface(s: Subject) -> str:
 
 
 def callable_as_trained(s: Subject) -> None:
-    """Whether GPT(GPTConfig(sizes)), forward(idx, targets) and forward(idx) can be called, by what
-    the file declares; TypeError, with what to do, where not."""
+    """Raise when the file's signatures don't take GPT(GPTConfig(sizes)), forward(idx, targets) and
+    forward(idx): Wrong for a missing size, TypeError with the cure for anything else."""
     missing = [name for name in loading.SIZES if name not in s.fields]
     if missing and not loading.takes_any(s.module):
         raise Wrong(f"GPTConfig has no field {', '.join(missing)}")
@@ -202,12 +202,12 @@ def other(x: Tensor, at: int | slice, row: int | slice = slice(None)) -> Tensor:
 
 
 def moves(before: Tensor, after: Tensor) -> Tensor:
-    """How far the logits moved at each position, in sd, (T,)."""
+    """The largest change of the logits at each position, in sd, (T,)."""
     return (after - before).abs().amax(dim=(0, 2)) / before.std()
 
 
 def which_mask(s: Subject, model: nn.Module, x: Tensor) -> str:
-    """What kind of slip lets a change of the last token reach earlier positions."""
+    """Name the likely slip when a change of the last token reaches earlier positions."""
     heads = s.small().heads
     if heads and not any(head.weights.triu(1).any() for head in heads):
         return "attention weighs no later token; does a norm over time or a wrong view mix tokens?"
@@ -318,7 +318,7 @@ def attention(s: Subject) -> str:
 
 
 def judge(found: Trace) -> str:
-    """Whether the heads of a trace are softmax(q kᵀ / √D) v, and all of them go back."""
+    """Check that the heads of a trace are softmax(q kᵀ / √D) v, and that all of them go back."""
     layers = found.layers(H)
     if not found.heads:
         raise NotJudged("no attention weights were seen among the operations")
@@ -379,8 +379,8 @@ def whole_scale(head: Head, before: list[Projection]) -> float | None:
 
 
 def length_ratio(met: Tensor, out: Tensor) -> float | None:
-    """How long vectors (T, D) are beside the same D features of a projection (T, N); None if there
-    are none such."""
+    """The ratio of the lengths of vectors (T, D) to those of the same D features of a projection
+    (T, N); None if no D features fit."""
     n, width = out.shape[-1], met.shape[-1]
     if n % width:
         return None
@@ -397,7 +397,7 @@ def length_ratio(met: Tensor, out: Tensor) -> float | None:
 
 
 def has_column(pool: Tensor, column: Tensor) -> bool:
-    """Whether some column of pool (T, N) is column (T,)."""
+    """True if some column of pool (T, N) is column (T,)."""
     gaps = (pool.float() - column.float()[:, None]).norm(dim=0)
     return bool((gaps < 2e-3 * column.float().norm() + 1e-6).any())
 
@@ -412,8 +412,8 @@ def order(s: Subject) -> str:
 
 
 def swapped(model: nn.Module, blind: str) -> str:
-    """What swapping two earlier tokens does to the last logits. Wrong, with what may be ``blind``,
-    when that is nothing."""
+    """Swap two earlier tokens and say how far the last logits move. Wrong, naming what may be
+    ``blind``, when they don't."""
     x = tokens()
     x[:, 2], x[:, 5] = 3, 4
     turned = x.clone()
@@ -484,8 +484,8 @@ def gradients(s: Subject) -> str:
 
 
 def dead(name: str, p: Tensor, largest: Tensor | None) -> str:
-    """What of a parameter has no gradient, given the largest sizes of each entry's over some
-    models and batches (None: never one); "" when each slice of it has one."""
+    """Name the part of a parameter that has no gradient, from the largest size of each entry over
+    some models and batches (None: it never had one); "" when each slice has one."""
     if largest is None:
         return f"{name} has none (is it used?)"
     if not torch.isfinite(largest).all():
@@ -511,8 +511,8 @@ def dead_slice(grad: Tensor) -> str:
 
 
 def slopes(s: Subject) -> None:
-    """Whether each parameter's gradient is how the loss changes with it: something detached on the
-    way can leave a gradient that is merely wrong."""
+    """Check that each parameter's gradient is the slope of the loss: something detached on the way
+    can leave a gradient that is merely wrong."""
     x, y = tokens(2), tokens(2, seed=4)
     model = twin(s.shaken(n_layer=2)).train()
     try:
@@ -556,7 +556,7 @@ def grads_of(loss: Tensor, weights: list[Tensor]) -> tuple[Tensor | None, ...]:
 
 
 def fine(model: nn.Module, x: Tensor, y: Tensor) -> bool:
-    """Whether a float64 model computes in float64 all the way."""
+    """True if a float64 model computes in float64 all the way."""
     return model(x, y)[1].dtype == torch.float64 and not any(
         b.dtype == torch.float32 for b in model.buffers()
     )

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import torch
 
-from labs.checks.check import NotJudged, Warned, Wrong, change, check
 from labs.checks.generic import baseline, judge
-from labs.checks.probe import LAYERS, H, Subject, number, tokens
+from labs.checks.property_check import NotJudged, Warned, Wrong, change, check
+from labs.checks.subject import LAYERS, H, Subject, number, tokens
 from labs.checks.trace import Head, Trace, shared
 
 NO_FIELD = "no field of GPTConfig changes how many value heads there are"
@@ -44,7 +44,7 @@ def values_of(layer: list[Head]) -> list[int]:
 
 
 def kinds(trace: Trace) -> Iterator[tuple[int, str, int]]:
-    """How many different key and value heads each layer has, where they were seen."""
+    """The number of different key and value heads of each layer, where they were seen."""
     for layer, heads in enumerate(layers(trace)):
         for name, ids in (("key", keys_of(heads)), ("value", values_of(heads))):
             if ids is not None:
@@ -154,7 +154,7 @@ def fewer(s: Subject) -> str:
 
 
 def _shares(s: Subject, field: str, value: int) -> bool:
-    """Whether the value of the field makes a model of H heads smaller than one without groups."""
+    """True if the value of the field makes a model of H heads smaller than one without groups."""
     try:
         return s.n_params(**{field: value}) < s.n_params(**{field: H if values_count_kv(s) else 1})
     except Exception:  # refused: H is no multiple of it
@@ -162,7 +162,7 @@ def _shares(s: Subject, field: str, value: int) -> bool:
 
 
 def values_count_kv(s: Subject) -> bool:
-    """Whether the config's field counts key and value heads (the usual), not query heads per
+    """True if the config's field counts key and value heads (the usual way), not query heads per
     group."""
     one = s.n_params(**{s.kv_field: 1})
     return one <= s.n_params(**{s.kv_field: H})
@@ -223,7 +223,7 @@ FILE_NAMES = ("gqa", "mqa", "grouped")
 
 
 def looks(s: Subject) -> bool:
-    """Whether some query heads share their values."""
+    """True if some query heads share their values."""
     return any(len(set(values_of(layer))) < H for layer in s.small().layers(H))
 
 

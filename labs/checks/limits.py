@@ -1,4 +1,4 @@
-"""What a model file may do while it is checked: how long, with how much memory, and no processes.
+"""Limits for a model file while it is checked: time, memory, and no other processes.
 
 That is protection from accidents, not a sandbox: it stays the learner's own code, run with the
 learner's own rights.

@@ -11,19 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from labs.checks import stream
-from labs.checks.check import NotJudged, Warned, Wrong, check
-from labs.checks.probe import (
-    LAYERS,
-    B,
-    C,
-    Subject,
-    T,
-    loud,
-    shake,
-    tokens,
-    twin,
-)
+from labs.checks.property_check import NotJudged, Warned, Wrong, check
 from labs.checks.stream import centered, is_norm, normalized
+from labs.checks.subject import LAYERS, B, C, Subject, T, loud, shake, tokens, twin
 
 NO_GAIN = "no learned gain"
 NO_EPS = "no eps: a token of zeros gives NaN"
@@ -72,7 +62,7 @@ def find_norms(s: Subject) -> dict[str, nn.Module]:
 
 
 def scales_away(module: nn.Module) -> bool:
-    """Whether 8x gives what x gives, and not zeros."""
+    """True if 8x gives the same output as x, and not zeros."""
     x = sample()
     with torch.no_grad():
         one, other = module(x), module(8 * x)
@@ -241,7 +231,7 @@ def formula(s: Subject) -> str:
 
 
 def slip_of(x: Tensor, gains: list[Tensor], out: Tensor) -> str:
-    """What a norm computes in place of x / RMS(x) · gain, where that can be named."""
+    """The formula that a norm computes in place of x / RMS(x) · gain, where it can be named."""
     square = x.pow(2).mean(-1, keepdim=True)
     known: dict[str, Tensor] = {
         "x is divided by its mean square: the root is missing": x / square,
@@ -297,7 +287,7 @@ def of_functions(s: Subject) -> str:
 
 
 def eps_of(module: nn.Module) -> str:
-    """Where a norm has its eps, and how much, from one tiny input."""
+    """The place and the size of a norm's eps, from one tiny input."""
     size = 1e-3
     with torch.no_grad():
         if not torch.isfinite(module(torch.zeros(1, 1, C))).all():
@@ -373,7 +363,7 @@ FILE_NAMES = ("rms",)
 
 
 def looks(s: Subject) -> bool:
-    """Whether a file's norms keep the mean (all of them, or some)."""
+    """True if a file's norms keep the mean (all of them, or some)."""
     return any(
         reading.norm
         and is_norm(reading.x, reading.state, "RMS")

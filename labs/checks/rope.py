@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from labs.checks.check import NotJudged, Warned, Wrong, check
 from labs.checks.generic import head_name, swapped
-from labs.checks.probe import VOCAB, C, D, H, Subject, apart, constant, logits, tokens
+from labs.checks.property_check import NotJudged, Warned, Wrong, check
+from labs.checks.subject import VOCAB, C, D, H, Subject, apart, constant, logits, tokens
 from labs.checks.trace import Trace
 
 # a pair is needed when leaving its angle out leaves more than this over, as a share of the sd
@@ -81,20 +81,20 @@ def along_diagonals(scores: Tensor) -> tuple[Tensor, float]:
 
 
 def variation(profile: Tensor) -> float:
-    """How much scores vary with the distance: the mean over heads of their sd, 0 where it is only
-    rounding."""
+    """The variation of scores with the distance: the mean over heads of their sd, 0 where it is
+    only rounding."""
     spread = profile.std(-1).mean().item()
     return spread if spread > max(1e-4 * profile.abs().mean().item(), 1e-4) else 0.0
 
 
 def varies(scores: Tensor) -> bool:
-    """Whether scores (..., T, T) of a constant sequence depend on positions at all."""
+    """True if scores (..., T, T) of a constant sequence depend on positions at all."""
     profile, gap = along_diagonals(scores)
     return bool(variation(profile)) or gap > max(1e-4 * scores.tril().abs().amax().item(), 1e-4)
 
 
 def describe_departure(scores: Tensor, gap: float) -> str:
-    """What the scores of a constant sequence depend on, when it is not the distance."""
+    """Say what the scores of a constant sequence depend on, when it is not the distance."""
     T = scores.shape[-1]
     n = T // 2 if T > 64 else T
     S = scores.flatten(0, -3).double()[:, :n, :n]
@@ -210,7 +210,7 @@ def relative_outside(s: Subject) -> str:
 
 
 def effects(s: Subject, T: int, rows: list[int]) -> list[Tensor]:
-    """How the logits at each of `rows` move with the embedding at every position, (T, D) each.
+    """The change of the logits at each of `rows` with the embedding at every position, (T, D) each.
 
     In a one-head, one-layer model on a constant sequence all values are equal, so the output at m
     changes with the embedding at n < m by weight[m, n] times one fixed linear map.
@@ -344,14 +344,15 @@ def frequencies(base: float) -> list[float]:
 
 @dataclass(frozen=True)
 class View:
-    """How a profile was seen: from which distance on, and whether up to a constant."""
+    """The part of a profile that was seen: its first distance, and whether it is known only up to a
+    constant."""
 
     first: int = 0
     floating: bool = False
 
     def misfits(self, profiles: Tensor, thetas: list[float]) -> Tensor:
-        """How much of each profile (N, T) is no sum of cosines and sines of these angles per
-        position: rms / sd, (N,)."""
+        """The part of each profile (N, T) that no sum of cosines and sines of these angles per
+        position explains: rms / sd, (N,)."""
         at = self.first + torch.arange(profiles.shape[-1], dtype=torch.float64)
         speeds = [*thetas, 0.0] if self.floating else thetas
         angle = at[:, None] * torch.tensor(speeds, dtype=torch.float64)[None, :]
@@ -379,7 +380,7 @@ def profiles(s: Subject) -> list[tuple[Tensor, View]]:
 
 
 def name_frequencies(profile: Tensor, head: int, view: View) -> str:
-    """Which wrong (or other) set of frequencies explains a profile, (T,)."""
+    """Name the wrong (or other) set of frequencies that explains a profile, (T,)."""
 
     def misfit(profile: Tensor, thetas: list[float]) -> float:
         return view.misfits(profile[None], thetas).item()
@@ -482,7 +483,8 @@ def length(s: Subject) -> str:
 
 
 def pairing(q: Tensor) -> str:
-    """Which features of queries (T, D) rotate together, by which pairs keep their length."""
+    """Tell which features of queries (T, D) rotate together, from the pairs that keep their
+    length."""
     q = q.float()
     adjacent = q.unflatten(-1, (-1, 2)).norm(dim=-1)
     halves = q.unflatten(-1, (2, -1)).norm(dim=-2)
@@ -619,7 +621,7 @@ FILE_NAMES = ("rope", "rotary")
 
 
 def looks(s: Subject) -> bool:
-    """Whether a file looks like RoPE: no position table, nothing about positions in the stream, and
+    """True if a file looks like RoPE: no position table, nothing about positions in the stream, and
     scores of a constant sequence that vary."""
     if tables(s):
         return False

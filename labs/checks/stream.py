@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from labs.checks.check import NotJudged, Wrong
+from labs.checks.property_check import NotJudged, Wrong
 from labs.checks.trace import Projection, Trace
 
 CLOSE = 2e-3  # what may be left over of a fit, as a share of what is fitted
@@ -32,7 +32,7 @@ class Reading:
 
     @property
     def x(self) -> Tensor:
-        """What reached the projection, (T, C)."""
+        """The input of the projection, (T, C)."""
         return self.first.x
 
 
@@ -45,8 +45,8 @@ def normalized(x: Tensor, kind: str) -> Tensor:
 
 
 def per_feature(x: Tensor, base: Tensor) -> float:
-    """How much of x (T, C) is no gain · base + offset, with one gain and one offset per feature, as
-    a share of x."""
+    """The part of x (T, C) that gain · base + offset, with one gain and one offset per feature,
+    does not explain, as a share of x."""
     x, base = centered(x), centered(base)
     gain = (x * base).sum(0) / base.pow(2).sum(0).clamp(min=1e-24)
     rest = (x - gain * base).pow(2).mean().sqrt().item()
@@ -54,7 +54,7 @@ def per_feature(x: Tensor, base: Tensor) -> float:
 
 
 def is_norm(x: Tensor, state: Tensor, kind: str) -> bool:
-    """Whether x (T, C) is that norm of the stream, with a gain and an offset per feature."""
+    """True if x (T, C) is that norm of the stream, with a gain and an offset per feature."""
     return per_feature(x, normalized(state, kind)) < CLOSE
 
 
@@ -83,7 +83,7 @@ class Fit:
 
     @property
     def plain(self) -> bool:
-        """Whether it holds the start once, and each piece once or not at all."""
+        """True if it holds the start once, and each piece once or not at all."""
         numbers = self.pieces.values()
         return (
             self.exact and whole(self.start, 1) and all(whole(n, 0) or whole(n, 1) for n in numbers)
@@ -145,8 +145,8 @@ class Stream:
         return [*found, (p.x, "")]
 
     def find_start(self) -> Tensor:
-        """What the stream starts with: the tensor before all sublayers that the last norm's input
-        holds once."""
+        """Find the tensor that the stream starts with: the one before all sublayers that the last
+        norm's input holds once."""
         first = self.body[0].at
         starts = [row for at, row in self.trace.rows if at < first]
         if not starts:
@@ -234,7 +234,7 @@ class Stream:
         return readings
 
     def name(self, number: int, p: Projection) -> str:
-        """What to call a sublayer, by its number and by whether it attends."""
+        """The name of a sublayer, from its number and from whether it attends."""
         later = [h.at for h in self.trace.heads if h.at > p.at]
         following = [q for q in self.body if q.at > p.at and q.x.shape[-1] == self.C]
         ahead = [q.at for q in following if not torch.equal(q.x, p.x)]

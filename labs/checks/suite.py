@@ -24,7 +24,8 @@ from typing import Any
 
 from labs import checks, models
 from labs.checks import generic
-from labs.checks.check import (
+from labs.checks.limits import Unusable
+from labs.checks.property_check import (
     Check,
     NotJudged,
     Result,
@@ -33,7 +34,6 @@ from labs.checks.check import (
     how_to_overrule,
     overrules,
 )
-from labs.checks.limits import Unusable
 
 Limit = Callable[[str], contextlib.AbstractContextManager[None]]
 
@@ -150,8 +150,8 @@ def unseen(variant: str, results: list[Result]) -> Check:
 
 
 def own_line(error: BaseException, path: Path) -> str | None:
-    """Where in the learner's file an error came through: "rope.py:57: the line", or None if it
-    didn't."""
+    """The line of the learner's file that an error came through: "rope.py:57: the line"; None if it
+    came through no such line."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
     if not frames:
         return None
@@ -163,8 +163,8 @@ def first_line(error: BaseException) -> str:
 
 
 def guess(subject: Any) -> str:
-    """What a file modifies: by the line that `q1lab new` puts on top, by its name, else by what it
-    does. "baseline" when it does nothing that is checked."""
+    """Guess what a file modifies: by the line that `q1lab new` puts on top, by its name, else by
+    what it does. "baseline" when it does nothing that a check knows."""
     made_for = re.search(r"^# q1lab: (\w+), made from", subject.text[:2000], re.MULTILINE)
     if made_for and made_for[1] in MODIFICATIONS:
         return made_for[1]

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from labs.checks.check import NotJudged, Wrong, change, check
 from labs.checks.generic import baseline, layer_params
-from labs.checks.probe import LAYERS, C, H, Subject, shake, tokens
+from labs.checks.property_check import NotJudged, Wrong, change, check
+from labs.checks.subject import LAYERS, C, H, Subject, shake, tokens
 from labs.checks.trace import Projection, Trace, shared
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -45,7 +45,7 @@ COMBINATIONS: dict[str, Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], T
 
 @dataclass(frozen=True)
 class FeedForward:
-    """What a feed-forward layer was seen to compute."""
+    """The function that a feed-forward layer was seen to compute."""
 
     hidden: int
     combination: str  # a key of COMBINATIONS, "alone" (one projection), or "" (not recognized)
@@ -83,7 +83,7 @@ def find(trace: Trace, width: int) -> list[FeedForward]:
 
 
 def recognize(u: Tensor, before: list[Projection], biases: bool) -> FeedForward:
-    """Which combination of the projections before it gives u (T, hidden)."""
+    """Find the combination of the projections before it that gives u (T, hidden)."""
     hidden = u.shape[-1]
     singles, pairs = [], []
     for p in before:
@@ -121,7 +121,7 @@ def recognize(u: Tensor, before: list[Projection], biases: bool) -> FeedForward:
 
 
 def unit_by_unit(gates: Tensor, values: Tensor, u: Tensor) -> bool:
-    """Whether each column of u (T, hidden) is a column of gates (T, N) times another of values."""
+    """True if each column of u (T, hidden) is a column of gates (T, N) times another of values."""
     if values.shape[-1] < 2 or values.shape[-1] > 1024:
         return False
     size = u.abs().max()
@@ -237,7 +237,7 @@ def hidden(s: Subject) -> str:
 
 
 def shares_values(trace: Trace) -> bool:
-    """Whether heads of one layer share their values, which saves parameters elsewhere."""
+    """True if heads of one layer share their values, which saves parameters elsewhere."""
     return any(len(set(shared([head.v for head in one]))) < H for one in trace.layers(H))
 
 
@@ -245,7 +245,7 @@ FILE_NAMES = ("glu",)
 
 
 def looks(s: Subject) -> bool:
-    """Whether the feed-forward layers combine two projections."""
+    """True if the feed-forward layers combine two projections."""
     return any(ff.combination not in ("alone", "") for ff in layers(s))
 
 

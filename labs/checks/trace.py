@@ -278,7 +278,7 @@ class Watch(OperationMode):  # type: ignore[misc]
 
 
 def causal(weights: Tensor) -> bool:
-    """Whether matrices (…, T, T) can be causal attention weights: none negative, none after the
+    """True if matrices (…, T, T) can be causal attention weights: none negative, none after the
     diagonal, and something in each row."""
     length = weights.shape[-1]
     after = torch.ones(length, length, dtype=torch.bool).triu(1)
@@ -292,7 +292,7 @@ def causal(weights: Tensor) -> bool:
 
 
 def stochastic(weights: Tensor) -> bool:
-    """Whether the rows of matrices (…, T, T) sum to 1: attention weights where a mask is wrong."""
+    """True if the rows of matrices (…, T, T) sum to 1: attention weights where a mask is wrong."""
     total = weights.float().sum(-1)
     return bool((weights >= 0).all() and weights.shape[-1] > 1 and (total - 1).abs().max() < 1e-3)
 

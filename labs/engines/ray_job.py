@@ -80,7 +80,7 @@ class Mail:
 
 
 def has_ended(line):
-    """Whether an event closes a run for good."""
+    """True if an event closes a run for good."""
     try:
         event = json.loads(line)
     except ValueError:

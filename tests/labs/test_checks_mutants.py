@@ -14,8 +14,8 @@ import pytest
 
 from labs import loading, probe
 from labs.checks import suite
-from labs.checks.check import Result
-from labs.checks.probe import Subject
+from labs.checks.property_check import Result
+from labs.checks.subject import Subject
 from tests.kit.places import MODELS
 
 Edits = list[tuple[str, str]]

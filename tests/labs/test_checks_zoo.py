@@ -14,8 +14,8 @@ import pytest
 
 from labs import loading
 from labs.checks import suite
-from labs.checks.check import Result
-from labs.checks.probe import Subject
+from labs.checks.property_check import Result
+from labs.checks.subject import Subject
 from tests.labs.zoo import VARIANTS, Case
 from tests.labs.zoo_right import RIGHT
 from tests.labs.zoo_whole import WHOLE

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from labs.checks.check import Wrong, check
-from labs.checks.probe import C, Subject
+from labs.checks.property_check import Wrong, check
+from labs.checks.subject import C, Subject
 
 FILE_NAMES = ("relu2", "squared_relu")
 

@@ -1,5 +1,8 @@
-"""What a check is, and what a person reads about one. Neither torch nor another file of this folder
-is imported, so that each of them can import this one."""
+"""A property check, and the result that a person reads.
+
+This module imports neither torch nor another file of this folder, so that each of them can import
+it.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def change(share: float) -> str:
 
 @dataclass(frozen=True)
 class Result:
-    """What a person reads about one check; times in seconds."""
+    """The result of one check, as a person reads it; times in seconds."""
 
     name: str
     passed: bool
@@ -61,7 +64,7 @@ class NotJudged(Exception):
 
 
 class Warned(str):
-    """What was seen, of a check that passes with a warning."""
+    """The observation of a check that passes with a warning."""
 
 
 def check(

@@ -61,7 +61,7 @@ class Subject:
         return None
 
     def _value_heads(self, **sizes: Any) -> int:
-        """How many different values the heads of a first layer have."""
+        """The number of different values among the heads of a first layer."""
         torch.manual_seed(1)
         model = loading.build(self.module, {**SIZES, **sizes}, VOCAB).eval()
         heads = self.watch(shake(model), tokens(1)).layers(H)[0]
@@ -95,8 +95,8 @@ class Subject:
         return shake(self.build(**sizes))
 
     def n_params(self, **sizes: Any) -> int:
-        """How many parameters a model of these sizes has. Built for real: quicker than a first use
-        of "meta"."""
+        """The number of parameters of a model of these sizes. The model is built for real, which is
+        quicker than a first use of "meta"."""
         key = ("n_params", *sorted(sizes.items()))
         return int(self.once(key, lambda: sum(p.numel() for p in self.build(**sizes).parameters())))
 
