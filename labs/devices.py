@@ -27,15 +27,15 @@ PyTorch's own is the faster one (docs/performance.md)."""
 def choose(wanted: str) -> str:
     """The device to train on: ``wanted``, or for "auto" the best there is. ValueError when it isn't
     there."""
-    there = {
+    available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
     if wanted == "auto":
-        return next(name for name, present in there.items() if present)
-    if not there[wanted]:
-        present = ", ".join(name for name, here in there.items() if here)
+        return next(name for name, present in available.items() if present)
+    if not available[wanted]:
+        present = ", ".join(name for name, is_there in available.items() if is_there)
         raise ValueError(
             f"no {wanted} device here; there is: {present}; --device takes one of them, or auto"
         )
@@ -71,8 +71,8 @@ def processor() -> str:
     text = ""
     with contextlib.suppress(OSError):
         text = Path("/proc/cpuinfo").read_text()[:20000]
-    named = re.search(r"model name\s*: (.*)", text)
-    if named is None:
+    model_name = re.search(r"model name\s*: (.*)", text)
+    if model_name is None:
         return ""
     flags = [flag for flag in ("avx512_bf16", "avx512_vnni", "amx_bf16") if f" {flag}" in text]
     capped = os.environ.get("ONEDNN_MAX_CPU_ISA", "")
@@ -81,7 +81,7 @@ def processor() -> str:
         *flags,
         *([f"up to {capped}"] if capped else []),
     ]
-    return f"{named[1]}: {' '.join(found)}"
+    return f"{model_name[1]}: {' '.join(found)}"
 
 
 def cpu_bf16() -> bool:

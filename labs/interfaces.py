@@ -19,7 +19,7 @@ def binds(call: Callable[..., object], values: tuple[str, ...], name: str, cure:
         declared.bind(*values)
     except TypeError as error:
         bare = [p.replace(annotation=p.empty) for p in declared.parameters.values()]
-        given = ", ".join(value for value in values if value != "self")
+        call_values = ", ".join(value for value in values if value != "self")
         raise TypeError(
-            f"{name}{inspect.Signature(bare)} can't be called as {name}({given}): {cure}"
+            f"{name}{inspect.Signature(bare)} can't be called as {name}({call_values}): {cure}"
         ) from error

@@ -90,7 +90,7 @@ def output_to(log: Path) -> Iterator[None]:
     """Send what the model file prints, and tracebacks, to the run's own log."""
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = os.dup(1), os.dup(2)
+    saved_outputs = os.dup(1), os.dup(2)
     fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         os.dup2(fd, 1)
@@ -101,7 +101,7 @@ def output_to(log: Path) -> Iterator[None]:
             # a full disk; a model file that closed it
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
-        os.dup2(kept[0], 1)
-        os.dup2(kept[1], 2)
-        for each in (fd, *kept):
+        os.dup2(saved_outputs[0], 1)
+        os.dup2(saved_outputs[1], 2)
+        for each in (fd, *saved_outputs):
             os.close(each)

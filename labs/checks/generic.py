@@ -91,12 +91,12 @@ def interface(s: Subject) -> str:
     ignored = tokens(seed=4)
     ignored[:, T // 2 :] = -1
     try:
-        part = model(tokens(), ignored)[1].item()
-        wanted = F.cross_entropy(
+        loss_of_half = model(tokens(), ignored)[1].item()
+        expected_loss = F.cross_entropy(
             scores.reshape(B, T, VOCAB)[:, : T // 2].reshape(-1, VOCAB),
             ignored[:, : T // 2].reshape(-1),
         ).item()
-        if abs(part - wanted) > 1e-3 * wanted:
+        if abs(loss_of_half - expected_loss) > 1e-3 * expected_loss:
             notes.append("targets of −1 are not left out of the loss")
     except (IndexError, RuntimeError):
         notes.append("targets of −1 are not accepted")
@@ -111,9 +111,9 @@ def callable_as_trained(s: Subject) -> None:
         raise Wrong(f"GPTConfig has no field {', '.join(missing)}")
     needed = [
         name
-        for name, given in inspect.signature(s.module.GPTConfig).parameters.items()
-        if given.default is given.empty
-        and given.kind not in (given.VAR_POSITIONAL, given.VAR_KEYWORD)
+        for name, parameter in inspect.signature(s.module.GPTConfig).parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         and name not in loading.STANDARD
     ]
     if needed:
@@ -292,12 +292,12 @@ def batch(s: Subject) -> str:
     "of norms and residuals can be right",
 )
 def residual(s: Subject) -> str:
-    found = s.stream()
-    for reading in found.readings:
+    residual_stream = s.stream()
+    for reading in residual_stream.readings:
         if not reading.norm:
             raise Wrong(f"{reading.name} reads the stream without a norm")
-    seen = f"{len(found.readings) - 1} sublayers in {LAYERS} layers, each added once"
-    if found.parallel:
+    seen = f"{len(residual_stream.readings) - 1} sublayers in {LAYERS} layers, each added once"
+    if residual_stream.parallel:
         return Warned(
             f"{seen}; attention and feed-forward layer side by side, as in GPT-J and PaLM: a "
             "second difference, unless the baseline has it too"
@@ -317,21 +317,21 @@ def attention(s: Subject) -> str:
     return judge(s.small())
 
 
-def judge(found: Trace) -> str:
+def judge(pass_trace: Trace) -> str:
     """Check that the heads of a trace are softmax(q kᵀ / √D) v, and that all of them go back."""
-    layers = found.layers(H)
-    if not found.heads:
+    layers = pass_trace.layers(H)
+    if not pass_trace.heads:
         raise NotJudged("no attention weights were seen among the operations")
     if len(layers) != LAYERS:
         raise Wrong(
-            f"{len(found.heads)} heads were seen in {LAYERS} layers, where n_head = {H} makes "
+            f"{len(pass_trace.heads)} heads were seen in {LAYERS} layers, where n_head = {H} makes "
             f"{LAYERS * H}"
         )
     ends = [*(layer[0].at for layer in layers[1:]), math.inf]
     judged = 0
     for index, (layer, end) in enumerate(zip(layers, ends, strict=True)):
-        before = [p for p in found.projections if p.at < layer[0].at][-3 * H :]
-        after = [p.x for p in found.projections if layer[0].at < p.at < end]
+        before = [p for p in pass_trace.projections if p.at < layer[0].at][-3 * H :]
+        after = [p.x for p in pass_trace.projections if layer[0].at < p.at < end]
         pool = torch.cat(after, dim=-1) if after else torch.zeros(T, 1)
         alike = shared([head.weights for head in layer])
         for at, head in enumerate(layer):
@@ -355,7 +355,7 @@ def judge(found: Trace) -> str:
                 )
     if not judged:
         raise NotJudged("no scores were seen to be products of queries and keys")
-    return f"{len(found.heads)} heads in {LAYERS} layers, scaled by 1/√{D}"
+    return f"{len(pass_trace.heads)} heads in {LAYERS} layers, scaled by 1/√{D}"
 
 
 def head_name(number: int) -> str:
@@ -433,9 +433,9 @@ def swapped(model: nn.Module, blind: str) -> str:
 def training(s: Subject) -> str:
     model, x, y = s.shaken(), tokens(), tokens(seed=4)
     with torch.no_grad():
-        one, loss = model.eval()(x, y)
-        two, trained_loss = model.train()(x, y)
-    gap = apart(one.reshape(-1, VOCAB), two.reshape(-1, VOCAB))
+        eval_logits, loss = model.eval()(x, y)
+        train_logits, trained_loss = model.train()(x, y)
+    gap = apart(eval_logits.reshape(-1, VOCAB), train_logits.reshape(-1, VOCAB))
     if gap > 1e-3:
         raise Wrong(f"logits differ by {gap:.2g} sd between model.eval() and model.train()")
     if abs(loss.item() - trained_loss.item()) > 1e-3 * max(1.0, loss.item()):
@@ -504,9 +504,9 @@ def dead_slice(grad: Tensor) -> str:
         sizes = grad.abs().amax(dim=others)
         dead = (sizes == 0).nonzero().flatten().tolist()
         if dead:
-            what = ("row", "column")[axis] if grad.dim() == 2 else f"index {axis} ="
+            axis_name = ("row", "column")[axis] if grad.dim() == 2 else f"index {axis} ="
             more = f" and {len(dead) - 1} more" if len(dead) > 1 else ""
-            return f"{what} {dead[0]}{more}"
+            return f"{axis_name} {dead[0]}{more}"
     return ""
 
 
@@ -535,13 +535,13 @@ def slopes(s: Subject) -> None:
                 continue
             ahead, behind = (at_step(model, p, direction / size * h, x, y) for h in (step, -step))
             slope = (ahead - behind) / (2 * step)
-            told = float((grad * direction).sum() / size)
+            claimed_slope = float((grad * direction).sum() / size)
             scale = float(grad.norm()) * (1.0 if direction is grad else p.numel() ** -0.5)
-            if abs(slope - told) > 0.05 * max(scale, abs(slope)) + 1e-4:
+            if abs(slope - claimed_slope) > 0.05 * max(scale, abs(slope)) + 1e-4:
                 raise Wrong(
-                    f"{name}: its gradient says that the loss changes by {told:.3g} per unit along "
-                    f"a direction, and it changes by {slope:.3g}: is something detached, or "
-                    "under no_grad?"
+                    f"{name}: its gradient says that the loss changes by {claimed_slope:.3g} per "
+                    f"unit along a direction, and it changes by {slope:.3g}: is something "
+                    "detached, or under no_grad?"
                 )
 
 
@@ -565,10 +565,10 @@ def fine(model: nn.Module, x: Tensor, y: Tensor) -> bool:
 def at_step(model: nn.Module, p: Tensor, change: Tensor, x: Tensor, y: Tensor) -> float:
     """The loss with one parameter moved."""
     with torch.no_grad():
-        kept = p.clone()
+        original = p.clone()
         p.add_(change)
         loss = model(x, y)[1].item()
-        p.copy_(kept)
+        p.copy_(original)
     return float(loss)
 
 
@@ -617,20 +617,20 @@ def parameters(s: Subject) -> str:
             "nn.ModuleList?"
         )
     name, reference = baseline(s)
-    mine, theirs = layer_params(s), layer_params(reference)
+    own_count, reference_count = layer_params(s), layer_params(reference)
     return (
-        f"{number(mine)} per layer at C = 768; {name} has {number(theirs)} "
-        f"({change((mine - theirs) / theirs)})"
+        f"{number(own_count)} per layer at C = 768; {name} has {number(reference_count)} "
+        f"({change((own_count - reference_count) / reference_count)})"
     )
 
 
 def layer_params(s: Subject) -> int:
     """The parameters of one layer at GPT-2's width, where roundings that hide in a narrow model
     show."""
-    one, two = (
+    one_layer, two_layers = (
         s.n_params(n_layer=n, n_embd=768, n_head=12, block_size=16, vocab_size=16) for n in (1, 2)
     )
-    return two - one
+    return two_layers - one_layer
 
 
 @check(
@@ -641,10 +641,11 @@ def layer_params(s: Subject) -> int:
 def repeatable(s: Subject) -> str:
     model, x = s.shaken(dropout=0.5).eval(), tokens()
     with torch.no_grad():
-        one, two = logits(model, x, x), logits(model, x, x)
-    if not torch.equal(one, two):
+        first_logits, second_logits = logits(model, x, x), logits(model, x, x)
+    if not torch.equal(first_logits, second_logits):
         raise Wrong(
-            f"two calls differ by {apart(one, two):.3g} sd: is dropout_p given while not training?"
+            f"two calls differ by {apart(first_logits, second_logits):.3g} sd: is dropout_p given "
+            "while not training?"
         )
     return "bit-equal"
 

@@ -25,13 +25,13 @@ UNSEEN = (
 
 def layers(trace: Trace) -> list[list[Head]]:
     """The heads of each layer. Wrong, with what was looked for, where they were not found."""
-    found = trace.layers(H)
-    if not found or len(found) != LAYERS:
+    layer_heads = trace.layers(H)
+    if not layer_heads or len(layer_heads) != LAYERS:
         raise Wrong(
             f"looked for {LAYERS} layers of {H} heads, products of causal weights (T, T) with "
             f"values (T, D), and found {len(trace.heads)} heads"
         )
-    return found
+    return layer_heads
 
 
 def keys_of(layer: list[Head]) -> list[int] | None:
@@ -123,24 +123,27 @@ def fewer(s: Subject) -> str:
     wide = {"n_embd": 768, "n_head": 12, "n_layer": 1, "block_size": 16, "vocab_size": 16}
     if s.kv_field is None:
         name, reference = baseline(s)
-        mine, theirs = s.n_params(**wide), reference.n_params(**wide)
-        seen = f"{number(mine)} at C = 768 with one layer; {name} has {number(theirs)}"
-        if mine >= theirs:
+        grouped_params, reference_params = s.n_params(**wide), reference.n_params(**wide)
+        seen = (
+            f"{number(grouped_params)} at C = 768 with one layer; {name} has "
+            f"{number(reference_params)}"
+        )
+        if grouped_params >= reference_params:
             raise Wrong(f"{seen}: nothing was saved")
-        return f"{seen} ({change((mine - theirs) / theirs)})"
+        return f"{seen} ({change((grouped_params - reference_params) / reference_params)})"
     every, four = (12, 4) if values_count_kv(s) else (1, 3)  # 12 and 4 key and value heads
     full, grouped = (s.n_params(**wide, **{s.kv_field: value}) for value in (every, four))
-    saved, wanted = full - grouped, 2 * 768 * (768 - 4 * 64)
+    saved, expected_saving = full - grouped, 2 * 768 * (768 - 4 * 64)
     seen = (
         f"C = 768, 12 heads, one layer: {number(full)} with 12 key and value heads, "
         f"{number(grouped)} with 4"
     )
     if saved <= 0:
         raise Wrong(f"{seen}: nothing was saved")
-    if saved < wanted:
+    if saved < expected_saving:
         raise Wrong(
             f"{seen}: {number(saved)} fewer, and projections to 4 · 64 features save "
-            f"{number(wanted)}"
+            f"{number(expected_saving)}"
         )
     seen = f"{seen} ({change(-saved / full)})"
     default = s.default_of(s.kv_field)
@@ -164,8 +167,8 @@ def _shares(s: Subject, field: str, value: int) -> bool:
 def values_count_kv(s: Subject) -> bool:
     """True if the config's field counts key and value heads (the usual way), not query heads per
     group."""
-    one = s.n_params(**{s.kv_field: 1})
-    return one <= s.n_params(**{s.kv_field: H})
+    params_of_one_head = s.n_params(**{s.kv_field: 1})
+    return params_of_one_head <= s.n_params(**{s.kv_field: H})
 
 
 @check(

@@ -65,9 +65,9 @@ class Steps:
 def take_output() -> TextIO:
     """Keep standard output for results; from here on what the file prints goes to standard
     error."""
-    mine = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    results_out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    return mine
+    return results_out
 
 
 def limit_memory(megabytes: int) -> None:

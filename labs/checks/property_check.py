@@ -76,10 +76,10 @@ def check(
 def overrules(text: str) -> dict[str, str]:
     """The checks that a model file overrules, each with its reason: comment lines such as
     `# q1lab: overrule "rope: angles" because the base grows with the layer`."""
-    found = re.findall(
+    overrule_lines = re.findall(
         r'^[ \t]*#\s*q1lab:\s*overrule\s+"([^"\n]+)"\s+because\s+(\S.*)$', text, re.MULTILINE
     )
-    return {name.strip(): reason.strip() for name, reason in found}
+    return {name.strip(): reason.strip() for name, reason in overrule_lines}
 
 
 def how_to_overrule(name: str) -> str:

@@ -48,17 +48,17 @@ def find_norms(s: Subject) -> dict[str, nn.Module]:
     for hook in hooks:
         hook.remove()
     modules = dict(model.named_modules())
-    found: dict[str, nn.Module] = {}
+    norm_modules: dict[str, nn.Module] = {}
     for name, same in shapes.items():
         module = modules[name]
         parameters = list(module.parameters())
-        if not same or any(name.startswith(other + ".") for other in found):
+        if not same or any(name.startswith(other + ".") for other in norm_modules):
             continue
         if (parameters and all(tuple(p.shape) == (C,) for p in parameters)) or (
             not parameters and not list(module.children()) and scales_away(module)
         ):
-            found[name] = module
-    return found
+            norm_modules[name] = module
+    return norm_modules
 
 
 def scales_away(module: nn.Module) -> bool:
@@ -84,10 +84,10 @@ def ask(module: nn.Module, x: Tensor) -> Tensor:
 
 
 def each(s: Subject) -> dict[str, nn.Module]:
-    found = norms(s)
-    if not found:
+    norm_modules = norms(s)
+    if not norm_modules:
         raise NotJudged("no norm is a module; see what the sublayers read, below")
-    return found
+    return norm_modules
 
 
 def rms(x: Tensor) -> Tensor:
@@ -184,8 +184,8 @@ def formula(s: Subject) -> str:
     if not norms(s):
         return of_functions(s)
     for name, module in norms(s).items():
-        own = twin(module)
-        parameters = dict(own.named_parameters())
+        exact_module = twin(module)
+        parameters = dict(exact_module.named_parameters())
         generator = torch.Generator().manual_seed(8)
         given = {
             key: torch.rand(C, generator=generator, dtype=torch.float64) + 0.5 for key in parameters
@@ -195,7 +195,7 @@ def formula(s: Subject) -> str:
             for key, p in parameters.items():
                 p.copy_(given[key].to(p.dtype))
         x = sample().double()
-        out, base = ask(own, x), x / rms(x)
+        out, base = ask(exact_module, x), x / rms(x)
         options = {} if parameters else {NO_GAIN: base}
         for key, g in given.items():
             options["x / RMS · g"] = base * g
@@ -209,19 +209,19 @@ def formula(s: Subject) -> str:
         match = next(
             (
                 words
-                for words, wanted in options.items()
-                if torch.allclose(out, wanted, rtol=2e-4, atol=2e-4)
+                for words, expected in options.items()
+                if torch.allclose(out, expected, rtol=2e-4, atol=2e-4)
             ),
             None,
         )
         if match is None:
             if slip := slip_of(x, list(given.values()), out):
                 raise Wrong(f"{name}: {slip}")
-            wanted = options.get("x / RMS · g", base)
-            at = (out - wanted).abs().flatten().argmax()
+            expected = options.get("x / RMS · g", base)
+            at = (out - expected).abs().flatten().argmax()
             raise Wrong(
                 f"{name}: {out.flatten()[at]:.4f} where the formula gives "
-                f"{wanted.flatten()[at]:.4f}, with gains between 0.5 and 1.5"
+                f"{expected.flatten()[at]:.4f}, with gains between 0.5 and 1.5"
                 + (", of parameters that start at 0" if zero else "")
             )
         notes.append(match)
@@ -233,17 +233,17 @@ def formula(s: Subject) -> str:
 def slip_of(x: Tensor, gains: list[Tensor], out: Tensor) -> str:
     """The formula that a norm computes in place of x / RMS(x) · gain, where it can be named."""
     square = x.pow(2).mean(-1, keepdim=True)
-    known: dict[str, Tensor] = {
+    slip_outputs: dict[str, Tensor] = {
         "x is divided by its mean square: the root is missing": x / square,
         "x is divided by its length, √(sum of x²): the mean is missing": x / (square * C).sqrt(),
         "the sum of x² is divided by C − 1": x / (square * C / (C - 1)).sqrt(),
         "x is divided by the mean of |x|": x / x.abs().mean(-1, keepdim=True),
     }
     for eps in (1e-3, 1e-2, 0.1, 1.0):
-        known[f"eps is {eps:g}, which moves what it divides; the baseline has 1e-5"] = (
+        slip_outputs[f"eps is {eps:g}, which moves what it divides; the baseline has 1e-5"] = (
             x / (square + eps).sqrt()
         )
-        known[f"eps is {eps:g}, added outside the root; the baseline has 1e-5"] = x / (
+        slip_outputs[f"eps is {eps:g}, added outside the root; the baseline has 1e-5"] = x / (
             square.sqrt() + eps
         )
     for g in gains:
@@ -252,12 +252,12 @@ def slip_of(x: Tensor, gains: list[Tensor], out: Tensor) -> str:
             "the gain is inside the root mean square": inside / rms(inside),
             "the gain is applied twice": x / square.sqrt() * g * g,
             "the gain is not applied": x / square.sqrt(),
-            **{words: base * g for words, base in known.items()},
+            **{words: base * g for words, base in slip_outputs.items()},
         }
-        for words, wanted in slips.items():
-            if torch.allclose(out, wanted, rtol=2e-4, atol=2e-4):
+        for words, expected in slips.items():
+            if torch.allclose(out, expected, rtol=2e-4, atol=2e-4):
                 return words
-    return next((w for w, base in known.items() if torch.allclose(out, base, rtol=2e-4)), "")
+    return next((w for w, base in slip_outputs.items() if torch.allclose(out, base, rtol=2e-4)), "")
 
 
 def of_functions(s: Subject) -> str:
@@ -269,14 +269,14 @@ def of_functions(s: Subject) -> str:
         if p.dim() and p.shape[-1] % C == 0
     ]
     gains = torch.cat([p.reshape(-1, C) for p in some])  # alone, in rows, or side by side
-    known = torch.cat([torch.ones(1, C).double(), gains, 1 + gains, gains.exp()])  # (N, C)
+    usual_gains = torch.cat([torch.ones(1, C).double(), gains, 1 + gains, gains.exp()])  # (N, C)
     readings = s.stream().readings
     for reading in readings:
         base, x = (centered(one) for one in (normalized(reading.state, "RMS"), reading.x))
         gain = (x * base).sum(0) / base.pow(2).sum(0)
         if (
             is_norm(reading.x, reading.state, "RMS")
-            and not ((gain - known).abs() < 5e-3 * (1 + known.abs())).all(-1).any()
+            and not ((gain - usual_gains).abs() < 5e-3 * (1 + usual_gains.abs())).all(-1).any()
         ):
             raise Wrong(
                 f"{reading.name} reads the stream over its root mean square times "
@@ -342,8 +342,8 @@ def quiet(s: Subject) -> None:
     """At the start, where the stream is small, what comes out of a norm is 1 in size: a larger eps
     than the stream's mean square would be felt, and so would a division by the length."""
     model = s.build()
-    found = stream.Stream(s.watch(shake(model, gains=False), tokens(1)), LAYERS)
-    for reading in found.readings:
+    residual_stream = stream.Stream(s.watch(shake(model, gains=False), tokens(1)), LAYERS)
+    for reading in residual_stream.readings:
         size = rms(reading.x).mean().item()
         if abs(size - 1) > 0.1:
             raise Wrong(

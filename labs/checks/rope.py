@@ -35,9 +35,10 @@ def long_trace(s: Subject) -> Trace:
 def layers(trace: Trace) -> list[Tensor]:
     """The scores of each layer, (heads, T, T); of heads whose queries and keys could not be told,
     up to a constant per row."""
-    found = trace.layers(H) or [[head] for head in trace.heads]
+    layer_heads = trace.layers(H) or [[head] for head in trace.heads]
     return [
-        torch.stack([head.scores for head in layer if head.scores is not None]) for layer in found
+        torch.stack([head.scores for head in layer if head.scores is not None])
+        for layer in layer_heads
     ]
 
 
@@ -152,13 +153,13 @@ def table(s: Subject) -> str:
     "This is what defines RoPE: shift query and key together, and their product stays.",
 )
 def relative(s: Subject) -> str:
-    found = layers(long_trace(s))
-    if not found:
+    layer_scores = layers(long_trace(s))
+    if not layer_scores:
         raise NotJudged("no attention was seen; the next check looks at the output")
     seen = []
-    if not any(varies(scores) for scores in found):
+    if not any(varies(scores) for scores in layer_scores):
         raise NotJudged("no score depends on a position")
-    for number, scores in enumerate(found):
+    for number, scores in enumerate(layer_scores):
         if not varies(scores):
             raise Wrong(
                 f"layer {number}: its scores don't depend on positions, as those of other layers "
@@ -267,10 +268,10 @@ def weights_from_output(s: Subject) -> Tensor:
     """Log attention weights read off the output: rows m, columns n < m, up to a row's constant."""
     T = 14
     rows = effects(s, T, list(range(T)))
-    found = torch.full((T, T), float("nan"), dtype=torch.float64)
+    log_weight_rows = torch.full((T, T), float("nan"), dtype=torch.float64)
     for m in range(1, T):
-        found[m, :m] = log_weights(rows[m], m, rows[T - 1][0])
-    return found
+        log_weight_rows[m, :m] = log_weights(rows[m], m, rows[T - 1][0])
+    return log_weight_rows
 
 
 def profile_from_output(s: Subject) -> Tensor:
@@ -366,12 +367,12 @@ def profiles(s: Subject) -> list[tuple[Tensor, View]]:
     """Scores by distance: of every attention layer that can be seen, else of one head, read off the
     output."""
     trace = long_trace(s)
-    found = layers(trace)
-    if not found:
+    layer_scores = layers(trace)
+    if not layer_scores:
         return [(profile_from_output(s), View(first=1, floating=True))]
     view = View() if all(head.q is not None for head in trace.heads) else View(floating=True)
     result = []
-    for scores in found:
+    for scores in layer_scores:
         profile, gap = along_diagonals(scores)
         if gap > 0.01 * variation(profile):
             raise NotJudged("scores are no function of the distance")
@@ -628,8 +629,8 @@ def looks(s: Subject) -> bool:
     first = long_trace(s).projections[0].x
     if apart(first, first[:1].expand_as(first)) > 1e-3:
         return False  # positions are added to the embedding
-    found = layers(long_trace(s))
-    return bool(found) and variation(along_diagonals(found[0])[0]) > 0
+    layer_scores = layers(long_trace(s))
+    return bool(layer_scores) and variation(along_diagonals(layer_scores[0])[0]) > 0
 
 
 CHECKS = [

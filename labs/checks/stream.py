@@ -64,8 +64,8 @@ def centered(x: Tensor) -> Tensor:
     return x - x.mean(0, keepdim=True)
 
 
-def whole(number: float, wanted: int) -> bool:
-    return abs(number - wanted) < WHOLE
+def whole(number: float, target: int) -> bool:
+    return abs(number - target) < WHOLE
 
 
 @dataclass
@@ -126,23 +126,25 @@ class Stream:
         columns = [start, *pieces.values(), *further]
         matrix = torch.stack([centered(c).flatten() for c in columns], dim=1)
         sizes = matrix.norm(dim=0).clamp(min=1e-12)
-        wanted = centered(state).flatten()
-        found = torch.linalg.lstsq(matrix / sizes, wanted[:, None], driver="gelsd").solution[:, 0]
-        left = (wanted - (matrix / sizes) @ found).norm() / wanted.norm().clamp(min=1e-12)
-        start_, *numbers = (found / sizes).tolist()
+        target = centered(state).flatten()
+        coefficients = torch.linalg.lstsq(matrix / sizes, target[:, None], driver="gelsd").solution[
+            :, 0
+        ]
+        left = (target - (matrix / sizes) @ coefficients).norm() / target.norm().clamp(min=1e-12)
+        start_, *numbers = (coefficients / sizes).tolist()
         return Fit(start_, dict(zip(pieces, numbers, strict=False)), left.item())
 
     def candidates(self, p: Projection) -> list[tuple[Tensor, str]]:
         """The tensors of which a projection's input can be a norm, the earliest first; last the
         input itself."""
-        found = []
+        norm_inputs = []
         for at, row in self.trace.rows:
             if at >= p.at:
                 break
             for kind in ("LayerNorm", "RMS"):
                 if is_norm(p.x, row, kind):
-                    found.append((row, kind))
-        return [*found, (p.x, "")]
+                    norm_inputs.append((row, kind))
+        return [*norm_inputs, (p.x, "")]
 
     def find_start(self) -> Tensor:
         """Find the tensor that the stream starts with: the one before all sublayers that the last
@@ -167,14 +169,14 @@ class Stream:
         """The state that a projection reads a norm of (or as it is), and what it is a sum of."""
         if p.x.shape[-1] != self.C:
             return None
-        found = None
+        first_norm = None
         for state, kind in self.candidates(p):
             fit = self.fit(state, self.start, p.at, [])
             if fit.plain:
                 return state, kind, fit
-            if found is None and kind:
-                found = state, kind, fit
-        return found
+            if first_norm is None and kind:
+                first_norm = state, kind, fit
+        return first_norm
 
     def read(self) -> list[Reading]:
         """The sublayers in order, and the output layer."""

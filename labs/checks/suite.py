@@ -56,15 +56,15 @@ OWN = {name: module for name, module in MODIFICATIONS.items() if PARTS[name] == 
 def split(for_: str) -> list[str]:
     """The modifications with checks of their own that a --for names: "rope", "rope+gqa", "llama"
     (its parts), "baseline" (none)."""
-    named = for_.lower().replace(",", "+").split("+")
-    parts = {part for name in named for part in PARTS.get(name, ())}
+    requested = for_.lower().replace(",", "+").split("+")
+    parts = {part for name in requested for part in PARTS.get(name, ())}
     return [name for name in OWN if name in parts]
 
 
 def checks_for(for_: str) -> list[Check]:
     """The checks for a --for value, the quick and basic ones first."""
-    mine = [one for name in split(for_) for one in OWN[name].CHECKS]
-    return [*generic.FIRST, *mine, *generic.LAST]
+    own_checks = [check for name in split(for_) for check in OWN[name].CHECKS]
+    return [*generic.FIRST, *own_checks, *generic.LAST]
 
 
 def run_one(one: Check, subject: Any, limit: Limit = contextlib.nullcontext) -> Result:
@@ -109,19 +109,19 @@ def run_all(
     no check could judge the file fails, too."""
     due = checks_for(for_)
     results = {}
-    for one in due:
-        begin(one.name)
-        result = results[one.name] = run_one(one, subject, limit)
+    for check in due:
+        begin(check.name)
+        result = results[check.name] = run_one(check, subject, limit)
         yield result
-        if one is generic.interface and result.failed:
+        if check is generic.interface and result.failed:
             return
     for variant in split(for_):
-        own = [results[one.name] for one in OWN[variant].CHECKS]
-        if not any(result.judged for result in own):
-            yield run_one(unseen(variant, own), subject)
-    known = {one.name for module in OWN.values() for one in module.CHECKS}
-    known |= {one.name for one in due} | {unseen(variant, []).name for variant in OWN}
-    unknown = [name for name in overrules(subject.text) if name not in known]
+        own_results = [results[check.name] for check in OWN[variant].CHECKS]
+        if not any(result.judged for result in own_results):
+            yield run_one(unseen(variant, own_results), subject)
+    known_names = {check.name for module in OWN.values() for check in module.CHECKS}
+    known_names |= {check.name for check in due} | {unseen(variant, []).name for variant in OWN}
+    unknown = [name for name in overrules(subject.text) if name not in known_names]
     if unknown:
         yield Result(
             "overrules",
@@ -169,13 +169,13 @@ def guess(subject: Any) -> str:
     if made_for and made_for[1] in MODIFICATIONS:
         return made_for[1]
     stem = subject.path.stem.lower()
-    named = [
+    by_name = [
         name
         for name, module in MODIFICATIONS.items()
         if any(part in stem for part in module.FILE_NAMES)
     ]
-    if named:
-        return joined(named)
+    if by_name:
+        return joined(by_name)
     present = []
     for name, module in OWN.items():
         # a file that fails here fails a check soon, with a better message
@@ -189,5 +189,5 @@ def joined(names: list[str]) -> str:
     """The --for of several modifications: the one that is made of them where there is one, and
     where one is among them."""
     parts = {part for name in names for part in PARTS[name]}
-    whole = [name for name in MODIFICATIONS if name not in OWN and parts == {*PARTS[name]}]
-    return next(iter(whole), "+".join(name for name in OWN if name in parts))
+    compound = [name for name in MODIFICATIONS if name not in OWN and parts == {*PARTS[name]}]
+    return next(iter(compound), "+".join(name for name in OWN if name in parts))

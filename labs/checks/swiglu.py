@@ -62,7 +62,7 @@ def layers(s: Subject) -> list[FeedForward]:
 def find(trace: Trace, width: int) -> list[FeedForward]:
     """The feed-forward layers of one forward pass: the projections that come back to the stream's
     width from something that is not attention's."""
-    found = []
+    hidden_layers = []
     pool = [head.out for head in trace.heads]
     since = 0
     for at, down in enumerate(trace.projections):
@@ -72,14 +72,14 @@ def find(trace: Trace, width: int) -> list[FeedForward]:
         if any(torch.allclose(u[:, : out.shape[-1]], out, rtol=1e-2, atol=1e-4) for out in pool):
             continue  # one head's output, on its way back
         before = [p for p in trace.projections[since:at] if p.x.shape[-1] == width]
-        found.append(recognize(u, before, any(p.biased for p in [*before[-2:], down])))
+        hidden_layers.append(recognize(u, before, any(p.biased for p in [*before[-2:], down])))
         since = at + 1
-    if not found:
+    if not hidden_layers:
         raise Wrong(
             "looked for projections back to the stream from a hidden layer of another width, and "
             f"found none among {len(trace.projections)} products with weights"
         )
-    return found
+    return hidden_layers
 
 
 def recognize(u: Tensor, before: list[Projection], biases: bool) -> FeedForward:
@@ -227,11 +227,11 @@ def hidden(s: Subject) -> str:
     )
     if abs(more[768]) > 0.10:
         raise Wrong(seen)
-    mine, theirs = layer_params(s), layer_params(baseline(s)[1])
-    if abs(mine / theirs - 1) > 0.10 and not shares_values(s.small()):
+    own_count, reference_count = layer_params(s), layer_params(baseline(s)[1])
+    if abs(own_count / reference_count - 1) > 0.10 and not shares_values(s.small()):
         raise Wrong(
-            f"{seen}; but a whole layer has {change(mine / theirs - 1)} parameters: do two of the "
-            "three matrices share theirs?"
+            f"{seen}; but a whole layer has {change(own_count / reference_count - 1)} parameters: "
+            "do two of the three matrices share theirs?"
         )
     return seen
 

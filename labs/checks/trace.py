@@ -91,15 +91,15 @@ class Watch(OperationMode):  # type: ignore[misc]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
-        given, results = leaves((args, kwargs)), leaves(out)
-        if any(self.tainted(t) for t in given):
+        inputs, results = leaves((args, kwargs)), leaves(out)
+        if any(self.tainted(t) for t in inputs):
             self.at += 1
             for t in results:
                 self.depends.add(t.untyped_storage().data_ptr())
             self.kept += results
             # what can't be recorded is not seen; the file is not to blame
             with contextlib.suppress(Exception):
-                self.record(func, args, kwargs, given, results)
+                self.record(func, args, kwargs, inputs, results)
         return out
 
     def tainted(self, t: Tensor) -> bool:

@@ -52,8 +52,8 @@ class Mail:
         if cell in self.done:
             return None
         self.attempts[cell] = self.attempts.get(cell, 0) + 1
-        again = self.attempts[cell] - self.first.get(cell, 0) > 1
-        why = "the worker or its node was lost" if again else ""
+        is_retry = self.attempts[cell] - self.first.get(cell, 0) > 1
+        why = "the worker or its node was lost" if is_retry else ""
         self.say(cell, state="running", attempt=self.attempts[cell], node=node, why=why)
         self.nodes.add(node)
         return self.attempts[cell], self.have.get((cell, node), 0)
@@ -129,8 +129,8 @@ def behind(events, last):
     """Where an earlier job's lines end that the client has already: behind the last one it has. A
     file without that line has nothing for it, since it went on elsewhere."""
     data, line = events.read_bytes(), last.encode() + b"\n"
-    found = data.rfind(line) if last else -1
-    return found + len(line) if found >= 0 else len(data)
+    line_start = data.rfind(line) if last else -1
+    return line_start + len(line) if line_start >= 0 else len(data)
 
 
 def train(cell, mail, how):
@@ -163,7 +163,7 @@ def train(cell, mail, how):
             env=env,
             pass_fds=[lock.fileno()],
         )
-        told, last = False, b""
+        stop_sent, last = False, b""
         while True:
             over = child.poll() is not None
             block = b""
@@ -174,13 +174,13 @@ def train(cell, mail, how):
             offset += len(block)
             lines = block.decode(errors="replace").splitlines()
             last = block.rstrip(b"\n").rpartition(b"\n")[2] or last
-            if ray.get(mail.put.remote(cell, node, offset, lines)) and not told:
+            if ray.get(mail.put.remote(cell, node, offset, lines)) and not stop_sent:
                 child.terminate()
-                told = True
+                stop_sent = True
             if over and not block:
                 break
             time.sleep(0.2)
-        if child.returncode and not told and b'"exit"' not in last:
+        if child.returncode and not stop_sent and b'"exit"' not in last:
             raise Died(f"the trainer ended with status {child.returncode} and no result")
         return child.returncode
 
