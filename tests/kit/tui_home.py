@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 
 from q1lab.ground import paths
 from q1lab.ground.config import Config
+from q1lab.ground.files import is_locked
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
@@ -96,11 +97,15 @@ async def running(
     notifications: bool = False,
     **given: Any,
 ) -> AsyncIterator[tuple[Q1Lab, Pilot[None]]]:
-    """The prepared app on a terminal of ``size`` columns and lines, settled, and who drives it."""
+    """The prepared app on a terminal of ``size`` columns and lines, settled, and who drives it.
+
+    The desk's thread ends a moment after the app: then everything is on disk."""
     app = prepared(fill, **given)
     async with app.run_test(size=size, notifications=notifications) as pilot:
         await settled(pilot)
         yield app, pilot
+    while is_locked(paths.home() / "timer.lock"):
+        await asyncio.sleep(0.01)
 
 
 async def pane_of(
