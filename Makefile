@@ -39,7 +39,7 @@ run: $(VENV)/.base  ## the main job: train RoPE (or VARIANT=swiglu, ...) against
 app: $(VENV)/.base  ## open the app
 	@$(BIN)/q1lab
 
-test: $(VENV)/.dev  ## the tests that one runs often, half of the time of all
+test: $(VENV)/.dev  ## a selection of the tests, three minutes on two cores
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not long and not slow"
 
 test-all: $(VENV)/.dev  ## all tests but those that take minutes

@@ -64,26 +64,6 @@ def the_week_that_ships_is_read_once() -> Iterator[None]:
         yield
 
 
-SLOW = (
-    "documents/test_reproduce.py",
-    "faults/",
-    "labs/test_checks_zoo.py",
-    "labs/test_torch_private.py",
-    "doors/test_engine_trouble.py",
-    "doors/test_long.py",
-    "doors/test_ray_engine.py",
-    "doors/test_slurm_engine.py",
-    "doors/test_toy_engine.py",
-    "runner/test_engine_events.py",
-    "runner/test_remote_engine.py",
-    "study/test_engine_choice.py",
-    "test_wheel.py",
-    "doors/weights_and_biases/",
-)
-"""What kills real processes, fills real disks, waits for real servers or judges model files by the
-hundred: half of the suite's time. `make test` leaves it out, `make test-all` and CI don't."""
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--accept", action="store_true", help="keep the app's screens as they are now")
 
@@ -95,10 +75,20 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    tests = Path(__file__).parent
+    """Choose what `make test` runs: a selection of three minutes on two cores.
+
+    It runs all tests of most files. A file that takes over ten seconds of processor, because it
+    trains, kills processes, opens the app or judges model files by the dozen, has the mark
+    `sample`: `make test` runs the first test of it, which walks the main path through its subject,
+    and the others are slow. Where even one test takes long, the file or the test itself has the
+    mark `slow`. `make test-all` and CI run everything.
+    """
+    begun: set[Path] = set()
     for item in items:
-        if item.path.relative_to(tests).as_posix().startswith(SLOW):
-            item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("sample"):
+            if item.path in begun:
+                item.add_marker(pytest.mark.slow)
+            begun.add(item.path)
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,8 @@ from tests.kit import toy_modification
 from tests.kit.places import ROOT
 from tests.kit.toy_modification import NAME
 
+pytestmark = pytest.mark.slow
+
 Done = subprocess.CompletedProcess[str]
 FOLDERS = ("q1lab", "labs", "content")
 

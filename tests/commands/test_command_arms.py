@@ -31,6 +31,8 @@ from q1lab.verdict.figure import Figure, of_comparison, side_by_side, so_far
 from tests.kit.commands import q1lab
 from tests.kit.waiting import wait_for
 
+pytestmark = pytest.mark.sample
+
 LOOP = "any_loop.py"
 PYTHON = shlex.quote(sys.executable)
 COMMAND = f"{PYTHON} {LOOP} --seed={{seed}} --out={{out}} {{args}}"

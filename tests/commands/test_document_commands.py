@@ -26,6 +26,8 @@ from tests.kit import commands, lab_home
 from tests.kit.repos import begun, git, of_its_own
 from tests.week.test_teaching import COURSE
 
+pytestmark = pytest.mark.sample
+
 Fake = Callable[..., None]
 LOOKED = ("b1-diff", "b3-compare", "c1-words", "c2-lint", "c2-preview")
 """Steps that are done once something was looked at."""

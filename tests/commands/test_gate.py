@@ -29,6 +29,8 @@ from tests.commands.test_command_arms import (  # noqa: F401  (the fixture)
 from tests.kit.commands import q1lab
 from tests.kit.waiting import wait_for
 
+pytestmark = pytest.mark.sample
+
 BASE = ("gate", "--command", COMMAND, "--metric", "val/loss", "--arm", "baseline=--lr=0.1")
 NOTHING, BETTER = "same=--lr=0.1001", "better=--lr=0.02"
 

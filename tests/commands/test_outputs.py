@@ -15,6 +15,8 @@ from q1lab.ground import paths
 from tests.kit.commands import without_torch
 from tests.kit.repos import begun, of_its_own
 
+pytestmark = pytest.mark.sample
+
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled", "--json")
 
 WRITERS: dict[str, tuple[str, ...]] = {

@@ -22,6 +22,8 @@ from q1lab.verify import retrain
 from tests.kit import repos, traps
 from tests.kit.commands import q1lab, without_torch
 
+pytestmark = pytest.mark.sample
+
 TEXT = b"To be, or not to be, that is the question.\n" * 200
 RUNS = [f"{arm}-seed{seed}" for seed in (0, 1, 2) for arm in ("baseline", "modified")]
 

@@ -31,6 +31,8 @@ from tests.kit.places import MODELS
 from tests.kit.plans import changed
 from tests.kit.repos import begun, git, of_its_own
 
+pytestmark = pytest.mark.slow
+
 OF_ITS_FILES = "q1lab run {0}/source/modified/swiglu.py --baseline {0}/source/baseline/model.py"
 Fake = Callable[..., None]
 SETTINGS = {

@@ -10,7 +10,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.kit.places import ROOT
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_whole_week(fake_trainer: Callable[..., None], tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ from tests.kit.lab_home import make_study
 from tests.kit.places import ROOT
 from tests.kit.waiting import wait_for
 
+pytestmark = pytest.mark.sample
+
 Fake = Callable[..., None]
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled")
 RUN = ("run", "rope", "--seeds", "1", *SMALL)

@@ -20,6 +20,8 @@ from tests.kit.commands import q1lab
 from tests.kit.faults import small_disk
 from tests.kit.places import KIT, ROOT
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["small_disk"]
 
 TINY = (

@@ -39,6 +39,8 @@ from tests.kit.engines.client import (
 from tests.kit.lab_home import make_study
 from tests.kit.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 # ── a stand-in: what the API may answer
 
 

@@ -33,6 +33,7 @@ from tests.kit.places import KIT
 from tests.kit.waiting import wait_for
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(bool(kit.missing()), reason=f"Slurm is not installed: {kit.missing()}"),
     pytest.mark.xdist_group("slurm"),
 ]

@@ -16,6 +16,8 @@ from tests.kit.engines import toy
 from tests.kit.engines.client import RUN, events, is_submitted, lost_and_doubled, q1lab, said
 from tests.kit.waiting import wait_for
 
+pytestmark = pytest.mark.sample
+
 
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -25,6 +25,8 @@ from tests.kit.places import ROOT
 from tests.kit.waiting import wait_for
 from tests.kit.wandb_server import WandbServer
 
+pytestmark = pytest.mark.sample
+
 __all__ = ["faulty"]
 SAFE = [sys.executable, "-P", "-m", "q1lab"]
 

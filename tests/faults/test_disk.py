@@ -21,6 +21,8 @@ from tests.kit.commands import q1lab
 from tests.kit.faults import faulty, figures, read, small_disk, tiny
 from tests.kit.waiting import wait_for
 
+pytestmark = pytest.mark.sample
+
 __all__ = ["faulty", "small_disk"]
 LONG = pytest.mark.long, pytest.mark.timeout(1200)
 Faulty = Callable[..., Path]

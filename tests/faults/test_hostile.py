@@ -35,6 +35,8 @@ from tests.kit import lab_home
 from tests.kit.commands import q1lab
 from tests.kit.faults import corpus, faulty, figures, tables, tiny
 
+pytestmark = pytest.mark.sample
+
 __all__ = ["faulty"]
 Faulty = Callable[..., Path]
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled")

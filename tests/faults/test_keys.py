@@ -46,6 +46,8 @@ from tests.kit.lab_home import compared, finish, make_study, train
 from tests.kit.repos import begun, git, of_its_own
 from tests.kit.tui_home import pane_of, prepared, settled, until
 
+pytestmark = pytest.mark.sample
+
 LONG = pytest.mark.long, pytest.mark.timeout(1200)
 STEPS = {"write": "a1-why", "choose": "a1-choose", "predict": "a3-predict", "recall": "a2-rope-s1"}
 

@@ -42,7 +42,10 @@ from tests.kit.faults import (
 from tests.kit.places import KIT
 from tests.kit.waiting import wait_for
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks for processes in /proc")
+pytestmark = [
+    pytest.mark.sample,
+    pytest.mark.skipif(sys.platform != "linux", reason="it looks for processes in /proc"),
+]
 __all__ = ["faulty"]
 LONG = pytest.mark.long, pytest.mark.timeout(1200)
 Faulty = Callable[..., Path]

@@ -25,6 +25,8 @@ from tests.kit.places import KIT
 from tests.kit.repos import begun, git, of_its_own
 from tests.kit.waiting import wait_for
 
+pytestmark = pytest.mark.sample
+
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "@", "--json")
 
 PLACES = (

@@ -18,6 +18,8 @@ from tests.kit.commands import q1lab
 from tests.kit.faults import faulty, figures, read, tiny
 from tests.kit.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["faulty"]
 Faulty = Callable[..., Path]
 

@@ -24,6 +24,8 @@ from tests.kit.commands import q1lab
 from tests.kit.faults import figures
 from tests.kit.wandb_server import WandbServer
 
+pytestmark = pytest.mark.sample
+
 Q1LAB = [sys.executable, "-P", "-m", "q1lab"]
 RUN = (
     "run",

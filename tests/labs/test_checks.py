@@ -28,6 +28,8 @@ from q1lab.week.own_model.run_checks import CheckReport, CheckResult, Limits, ru
 from tests.kit import lab_home
 from tests.kit.places import MODELS
 
+pytestmark = pytest.mark.sample
+
 QUICK = Limits(seconds=60, step_seconds=3, memory_mb=1024, printed=2**20, kept=2000)
 
 

@@ -18,6 +18,8 @@ from labs.checks.property_check import Result
 from labs.checks.subject import Subject
 from tests.kit.places import MODELS
 
+pytestmark = pytest.mark.sample
+
 Edits = list[tuple[str, str]]
 
 

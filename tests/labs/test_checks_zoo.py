@@ -21,6 +21,8 @@ from tests.labs.zoo_right import RIGHT
 from tests.labs.zoo_whole import WHOLE
 from tests.labs.zoo_wrong import WRONG
 
+pytestmark = pytest.mark.sample
+
 
 def subject(text: str, tmp_path: Path) -> Subject:
     path = tmp_path / "mine.py"

@@ -20,6 +20,8 @@ from tests.kit.places import MODELS, ROOT
 from tests.kit.tiny_study import final, make_study, model_file, run_trainer
 from tests.kit.torch_server import exit_status, start_module
 
+pytestmark = pytest.mark.slow
+
 PRIVATE = ["TorchDispatchMode", "_linear_pointwise"]
 
 ODD = '''

@@ -26,6 +26,8 @@ from tests.kit.comparisons import make, times_asked
 from tests.kit.lab_home import finish, store_of_short_studies
 from tests.kit.waiting import wait_for
 
+pytestmark = pytest.mark.sample
+
 Fake = Callable[..., None]
 SMALL = Request("", preset="quick", overrides={"max_iters": "20"}, wandb="disabled")
 NAMES = ("rmsnorm", "rope", "swiglu")

@@ -28,6 +28,8 @@ from q1lab.week.lists import predictions
 from tests.kit.lab_home import train
 from tests.kit.waiting import wait_for
 
+pytestmark = pytest.mark.sample
+
 SMALL = Request("rope", preset="quick", overrides={"max_iters": "20"})
 MORE = Request("rope", seeds="5", preset="quick", overrides={"max_iters": "20"})
 

@@ -9,6 +9,8 @@ import pytest
 from benchmarks import looks as asking
 from q1lab.statistics import interim_analyses, intervals
 
+pytestmark = pytest.mark.sample
+
 ROWS = {row.name: row for row in asking.ROWS}
 WEEKS = 100
 

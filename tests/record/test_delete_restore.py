@@ -30,6 +30,8 @@ from tests.kit.commands import without_torch
 from tests.kit.plans import changed
 from tests.kit.waiting import wait_for
 
+pytestmark = pytest.mark.sample
+
 SMALL = ("--preset", "quick", "--max-iters", "20", "--seeds", "2", "--wandb", "disabled", "--json")
 
 

@@ -22,6 +22,8 @@ from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
 from tests.kit.waiting import wait_for
 
+pytestmark = pytest.mark.sample
+
 TEXT = "First Citizen: before we proceed any further, hear me speak.\n" * 100
 
 

@@ -21,6 +21,8 @@ from tests.kit.commands import q1lab
 from tests.kit.plans import changed
 from tests.kit.waiting import wait_for
 
+pytestmark = pytest.mark.sample
+
 Fake = Callable[..., None]
 Q1LAB = [sys.executable, "-m", "q1lab"]
 SMALL = ("--preset", "quick", "--max-iters", "20")

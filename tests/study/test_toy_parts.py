@@ -21,6 +21,8 @@ from tests.kit.lab_home import app, open_lab, until, words
 from tests.kit.places import ROOT
 from tests.kit.repos import begun, of_its_own
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def here(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

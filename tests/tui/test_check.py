@@ -26,6 +26,8 @@ from q1lab.week.syllabus import Action
 from tests.kit.lab_home import words
 from tests.kit.tui_home import prepared, settled, until
 
+pytestmark = pytest.mark.sample
+
 REFERENCE = model_file.paths.models_dir() / "rope.py"
 
 

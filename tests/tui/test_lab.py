@@ -42,6 +42,8 @@ from tests.kit.lab_home import (
 )
 from tests.kit.plans import changed
 
+pytestmark = pytest.mark.sample
+
 
 async def test_an_empty_lab_says_what_to_do() -> None:
     async with app().run_test(size=(80, 24)) as pilot:

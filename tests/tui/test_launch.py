@@ -34,6 +34,8 @@ from tests.kit.plans import changed
 from tests.kit.tui_home import settled
 from tests.kit.waiting import wait_for
 
+pytestmark = pytest.mark.sample
+
 
 def said(screen: LaunchScreen) -> str:
     return str(screen.query_one("#estimate", Static).content)

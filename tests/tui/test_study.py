@@ -46,6 +46,8 @@ from tests.kit.lab_home import words
 from tests.kit.repos import begun, of_its_own
 from tests.kit.tui_home import pane_of, prepared, running, settled, some_progress, until
 
+pytestmark = pytest.mark.sample
+
 LABEL = "M03-W04"
 
 

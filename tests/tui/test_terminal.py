@@ -25,6 +25,8 @@ from q1lab.week import content, progress
 from q1lab.week.syllabus import Week
 from tests.kit.tui_home import some_progress
 
+pytestmark = pytest.mark.sample
+
 LABEL = "M03-W04"
 Q1LAB = Path(sys.executable).with_name("q1lab")
 

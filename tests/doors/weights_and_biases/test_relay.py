@@ -20,6 +20,8 @@ from tests.kit.faults import figures
 from tests.kit.waiting import wait_for
 from tests.kit.wandb_server import KEY, WandbServer
 
+pytestmark = pytest.mark.sample
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

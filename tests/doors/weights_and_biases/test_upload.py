@@ -17,6 +17,8 @@ from tests.kit import wandb_study as lab
 from tests.kit.waiting import wait_for
 from tests.kit.wandb_server import KEY, WandbServer
 
+pytestmark = pytest.mark.sample
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -22,6 +22,8 @@ from q1lab.week.own_model import diffs, model_file, origin_line
 from tests.kit.places import MODELS, ROOT
 from tests.kit.repos import begun, git, of_its_own
 
+pytestmark = pytest.mark.sample
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
