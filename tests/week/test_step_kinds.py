@@ -21,7 +21,7 @@ from tests.kit.tui_home import prepared, settled, until
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for module in ("kinds", "model", "markdown"):
+    for module in ("step_kinds", "syllabus", "markdown_reader"):
         rows = MappingProxyType({**step_kinds.STEP_KINDS, "haiku": toy_kind.HAIKU})
         monkeypatch.setattr(f"q1lab.week.{module}.STEP_KINDS", rows)
     root = tmp_path / "week"
