@@ -1,12 +1,11 @@
-"""What the commands that write documents share: options, the repository, the week, and asking for a
-yes."""
+"""Shared by the commands: options, the week, the learner's repository, questions that a person
+answers, and the writing and committing of a document."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import functools
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from q1lab.commands._store import opened
+from q1lab.commands._output import print_diff, print_json, print_text, remark
+from q1lab.commands._store import open_store
 from q1lab.ground import command_table
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import plain, whole
@@ -44,13 +44,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def writing_options(command: F) -> F:
-    """--repo, --dry-run, --yes, --no-commit, --init: the same on every command that writes into the
-    repository. The command gets their values as one ``how: Writing``."""
+    """Add --repo, --dry-run, --yes, --no-commit and --init, as every command that writes into the
+    repository has them. The command gets their values as one ``how: WriteOptions``."""
 
     @functools.wraps(command)
-    def gathered(**values: Any) -> Any:
-        names = [item.name for item in dataclasses.fields(Writing)]
-        return command(how=Writing(**{name: values.pop(name) for name in names}), **values)
+    def with_write_options(**values: Any) -> Any:
+        names = [item.name for item in dataclasses.fields(WriteOptions)]
+        return command(how=WriteOptions(**{name: values.pop(name) for name in names}), **values)
 
     for option in (
         click.option("--init", is_flag=True, help="Make a git repository when there is none."),
@@ -65,12 +65,12 @@ def writing_options(command: F) -> F:
         ),
         repo_option,
     ):
-        option(gathered)
-    return cast("F", gathered)
+        option(with_write_options)
+    return cast("F", with_write_options)
 
 
 def region_options(command: F) -> F:
-    """--overwrite, --add-missing: on the commands that keep regions of a document."""
+    """Add --overwrite and --add-missing, for commands that refresh regions of a document."""
     for option in (
         click.option(
             "--add-missing", is_flag=True, help="Put back regions that you took out of the file."
@@ -82,7 +82,7 @@ def region_options(command: F) -> F:
 
 
 @dataclass(frozen=True)
-class Writing:
+class WriteOptions:
     """The values of ``writing_options``."""
 
     repo: Path | None
@@ -92,40 +92,40 @@ class Writing:
     init: bool = False
 
 
-def week() -> Week:
-    """The week of ``--content``, of the settings, or the one that ships."""
+def current_week() -> Week:
+    """The week named by ``--content``, else by the settings, else the one that ships."""
     from q1lab.ground import config, paths
     from q1lab.week import content
 
     context = click.get_current_context(silent=True)
-    given = context.find_root().params.get("content") if context else None
+    typed_folder = context.find_root().params.get("content") if context else None
     settings = config.load()
-    folder = given or settings.content or paths.content_dir()
+    folder = typed_folder or settings.content or paths.content_dir()
     return content.load(Path(folder), settings.course)
 
 
-def looked(act: str, what: object, variant: str = "") -> None:
-    """Note that what a command was asked to show has been shown: a step of the week may wait for
-    it. What can't be noted is no reason to fail."""
+def note_viewed(act: str, viewed: object, variant: str = "") -> None:
+    """Note in the journal that the learner has seen ``viewed``: a step of the week may wait for it.
+    A command that has shown its result does not fail because the note can't be written."""
     from q1lab.week import evidence
 
-    with contextlib.suppress(Problem), opened() as store:
-        evidence.note_looked(store, week().label, act, str(what), variant)
+    with contextlib.suppress(Problem), open_store() as store:
+        evidence.note_looked(store, current_week().label, act, str(viewed), variant)
 
 
-def folder_of(given: Path | None) -> Path:
-    """``--repo``, else the configured repository, else where one stands."""
+def repository_folder(typed: Path | None) -> Path:
+    """``--repo``, else the configured repository, else the current folder."""
     from q1lab.ground import config
 
-    return whole(given or config.load().repo or Path.cwd())
+    return whole(typed or config.load().repo or Path.cwd())
 
 
-def repository(how: Writing) -> tuple[Path, Repository | None]:
-    """(the folder to write in, its repository or None with --no-commit). Offers ``git init`` where
-    there is none."""
+def open_repository(how: WriteOptions) -> tuple[Path, Repository | None]:
+    """The folder to write in, and its repository (None with --no-commit). Where there is no
+    repository, --init makes one; without it the learner is asked. Problem if they say no."""
     from q1lab.ground.git_repository import init
 
-    folder = folder_of(how.repo)
+    folder = repository_folder(how.repo)
     try:
         repo = Repository.discover(folder)
     except NoRepository:
@@ -140,7 +140,7 @@ def repository(how: Writing) -> tuple[Path, Repository | None]:
                 "--no-commit",
                 file=folder,
             )
-            if ask(f"{folder} is in no git repository. Make one there?", refused) != "yes":
+            if ask_user(f"{folder} is in no git repository. Make one there?", refused) != "yes":
                 raise refused from None
             repo = init(folder)
     except Problem:
@@ -153,138 +153,103 @@ def repository(how: Writing) -> tuple[Path, Repository | None]:
     return repo.root, (None if how.no_commit else repo)
 
 
-def maybe_repository(given: Path | None) -> Repository | None:
-    """The repository for looking only; None where there is none. A --repo that is wrong is a
-    Problem."""
+def repository_if_any(typed: Path | None) -> Repository | None:
+    """The repository, for commands that only read it; None where there is none. Problem if --repo
+    was ``typed`` and is not in one."""
     try:
-        return Repository.discover(folder_of(given))
+        return Repository.discover(repository_folder(typed))
     except Problem:
-        if given is not None:
+        if typed is not None:
             raise
         return None
 
 
-TRIES, LONGEST_ANSWER = 3, 100
-"""How often a question is asked again, and characters of an answer: input may be endless."""
+MAX_ATTEMPTS, MAX_ANSWER = 3, 100
+"""Times that one question is put, and characters read of an answer: input may be endless."""
 
 
-def ask(question: str, unanswered: Problem, words: Sequence[str] = ("no", "yes")) -> str:
-    """The answer to a question: one of ``words``, of which an empty line means the first.
+def ask_user(question: str, unanswered: Problem, answers: Sequence[str] = ("no", "yes")) -> str:
+    """Put a question on stderr and read the answer, one of ``answers`` or its first letter, from
+    stdin, which need not be a terminal. An empty line means the first of ``answers``.
 
-    It is asked on standard error and waited for on standard input, be that a terminal or not.
-    Raises ``unanswered`` where no answer comes: input has ended or can't be read, or it is a
-    terminal at which the question can't be seen.
+    Raises ``unanswered`` where no answer can come: stdin has ended or can't be read, or the learner
+    sits at a terminal where they don't see the question.
     """
-    shown = "/".join(word[0].upper() if word == words[0] else word[0] for word in words)
-    for _ in range(TRIES):
-        typed = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
-        if typed and not sys.stderr.isatty():
+    choices = "/".join(word[0].upper() if word == answers[0] else word[0] for word in answers)
+    for _ in range(MAX_ATTEMPTS):
+        at_terminal = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+        if at_terminal and not sys.stderr.isatty():
             raise unanswered
-        click.echo(plain(f"{question} [{shown}] "), nl=False, err=True)
+        click.echo(plain(f"{question} [{choices}] "), nl=False, err=True)
         line = ""
-        with contextlib.suppress(AttributeError, OSError, ValueError):  # closed, or no text
-            line = sys.stdin.readline(LONGEST_ANSWER)
-        if not typed:
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # closed, or not text
+            line = sys.stdin.readline(MAX_ANSWER)
+        if not at_terminal:
             click.echo(plain(line.strip()), err=True)
         if not line:
             raise unanswered
-        given = line.strip().lower()
-        for word in words:
-            if given in ("", word, word[0]):
+        typed = line.strip().lower()
+        for word in answers:
+            if typed in ("", word, word[0]):
                 return word
-    raise Problem(f"nothing was changed: the answer is one of {', '.join(words)}")
-
-
-def show(text: str) -> None:
-    """Print a text of others: as text, never as terminal control."""
-    click.echo(plain(text), nl=not text.endswith("\n"))
+    raise Problem(f"nothing was changed: the answer is one of {', '.join(answers)}")
 
 
 def agrees_to_run(commands: str, otherwise: str, yes: bool = False) -> bool:
-    """Whether the learner lets somebody else's command run; it is shown in any case. Problem that
-    says what to do ``otherwise`` where nobody answers."""
+    """True if the learner lets the command of another person's study run; ``yes`` answers for them.
+    The command is shown in any case. Where no one answers, Problem with ``otherwise`` as next."""
     remark(f"The study's command {commands}")
     unanswered = Problem("its command was not run: ", next=otherwise)
-    return yes or ask("Run it?", unanswered) == "yes"
+    return yes or ask_user("Run it?", unanswered) == "yes"
 
 
-def remark(text: str) -> None:
-    """A line beside the result, on stderr."""
-    click.echo(plain(text), err=True)
-
-
-def show_diff(text: str, *, err: bool = False) -> None:
-    """A diff; on a terminal it has colors, and a long line goes on in the next one."""
-    stream = sys.stderr if err else sys.stdout
-    if text and stream.isatty():
-        from rich.console import Console
-        from rich.syntax import Syntax
-
-        Console(file=stream).print(
-            Syntax(
-                plain(text),
-                "diff",
-                theme="ansi_dark",
-                background_color="default",
-                word_wrap=True,
-            )
-        )
-    elif text:
-        click.echo(plain(text), nl=False, err=err)
-
-
-def emit(record: Mapping[str, Any]) -> None:
-    """Print a record as JSON."""
-    click.echo(json.dumps(record, indent=2, ensure_ascii=False, default=str))
-
-
-def carry_out(
+def write_document(
     proposal: Change,
     store: Store,
-    how: Writing,
+    how: WriteOptions,
     *,
     as_json: bool,
     extra: Mapping[str, Any] | None = None,
 ) -> int:
-    """What every command that writes a document does with it: say what was kept, show the diff,
-    write, commit, and say what happened, or print all of it as JSON with ``extra``."""
+    """Write a proposed document and commit it. Shows the regions that stay as the learner edited
+    them, the diff, and the outcome; with ``as_json``, prints all of it as JSON, with ``extra``."""
     if proposal.edited:
         remark(
             f"kept as you edited it: {', '.join(proposal.edited)} (--overwrite replaces it). "
             "The difference:"
         )
-        show_diff(proposal.edited_diff, err=True)
+        print_diff(proposal.edited_diff, err=True)
     if how.dry_run and not as_json:
-        show_diff(proposal.diff)
-    result = act(functools.partial(proposal.save, store), proposal, how, quiet=as_json)
+        print_diff(proposal.diff)
+    result = save_and_commit(functools.partial(proposal.save, store), proposal, how, quiet=as_json)
     if as_json:
-        kept = {
+        regions = {
             "claims": list(proposal.claims),
             "changed": list(proposal.changed),
             "kept": list(proposal.edited),
         }
-        emit({**result, **kept, "diff": proposal.diff, **(extra or {})})
+        print_json({**result, **regions, "diff": proposal.diff, **(extra or {})})
     return OK
 
 
-def act(
-    saving: Callable[..., Saved], proposal: Change, how: Writing, *, quiet: bool = False
+def save_and_commit(
+    save: Callable[..., Saved], proposal: Change, how: WriteOptions, *, quiet: bool = False
 ) -> dict[str, Any]:
-    """Write and commit, asking for a yes where one is missing. Says what happened (unless
-    ``quiet``) and returns it as plain types."""
+    """Call ``save``, after asking the learner where a yes is missing. Prints the outcome (unless
+    ``quiet``) and returns it as JSON types."""
     from q1lab.ground.git_repository import NeedsYes
 
     if not (how.dry_run or how.yes) and proposal.repo is not None:
         _ask_first(proposal)
     try:
-        done = saving(confirmed=how.yes, dry_run=how.dry_run)
+        done = save(confirmed=how.yes, dry_run=how.dry_run)
     except NeedsYes as problem:
-        show_diff(problem.diff, err=True)
+        print_diff(problem.diff, err=True)
         for reason in problem.reasons:
             remark(reason)
-        if ask("Go on?", problem) != "yes":
+        if ask_user("Go on?", problem) != "yes":
             raise Problem("nothing was changed", FAILED) from None
-        done = saving(confirmed=True)
+        done = save(confirmed=True)
     commit = done.commit
     result = {
         "files": [str(path) for path in proposal.files],
@@ -296,13 +261,13 @@ def act(
         **({"copy": str(done.copy)} if done.copy else {}),
     }
     if not quiet:
-        _tell(done, proposal, how)
+        _print_outcome(done, proposal, how)
     return result
 
 
 def _ask_first(proposal: Change) -> None:
-    """Show the commit before it is made, and ask, unless the learner has said that they don't want
-    to be asked. Problem when the answer is no, and when none comes."""
+    """Show the commit before it is made, and ask the learner, unless ``ask_before_commit`` is off.
+    Problem if the answer is no, or if no one answers."""
     from q1lab.ground import config
 
     changing = proposal.pending()
@@ -313,7 +278,7 @@ def _ask_first(proposal: Change) -> None:
     if not (changing and config.load().ask_before_commit):
         return
     assert proposal.repo is not None
-    show_diff(proposal.diff, err=True)
+    print_diff(proposal.diff, err=True)
     branch = proposal.repo.head().branch or "a detached HEAD"
     names = proposal.named(changing)
     remark(f"\nThis would be committed on {branch}, with {names} and nothing else:")
@@ -322,8 +287,8 @@ def _ask_first(proposal: Change) -> None:
         "nothing was changed, as nobody answered: ",
         next="--yes commits without asking, --no-commit writes without committing",
     )
-    words = ("yes", "no", "always")
-    answer = ask("Commit it? (y)es, (n)o, (a)lways: don't ask again", unanswered, words)
+    answers = ("yes", "no", "always")
+    answer = ask_user("Commit it? (y)es, (n)o, (a)lways: don't ask again", unanswered, answers)
     if answer == "no":
         raise Problem("nothing was changed", FAILED)
     if answer == "always":
@@ -331,7 +296,7 @@ def _ask_first(proposal: Change) -> None:
         remark("Later: `q1lab config ask_before_commit true` asks again.")
 
 
-def _tell(done: Saved, proposal: Change, how: Writing) -> None:
+def _print_outcome(done: Saved, proposal: Change, how: WriteOptions) -> None:
     subject = proposal.message.splitlines()[0]
     commit = done.commit
     names = proposal.named(proposal.files)
@@ -342,8 +307,8 @@ def _tell(done: Saved, proposal: Change, how: Writing) -> None:
     elif commit and commit.committed:
         branch = commit.branch or "a detached HEAD"
         root = proposal.repo.root if proposal.repo else Path()
-        held = proposal.named(root / name for name in commit.files)
-        remark(f"{held}: committed {str(commit.sha)[:7]} on {branch}: {subject}")
+        committed = proposal.named(root / name for name in commit.files)
+        remark(f"{committed}: committed {str(commit.sha)[:7]} on {branch}: {subject}")
         for note in commit.notes:
             remark(f"note: {note}")
     elif done.written:
@@ -352,48 +317,49 @@ def _tell(done: Saved, proposal: Change, how: Writing) -> None:
         remark(f"{names}: up to date")
 
 
-def entry(
+def list_command(
     act: Callable[..., command_table.Said],
     *,
-    known: Callable[[Store, Week], Mapping[str, str]] | None = None,
+    prefill: Callable[[Store, Week], Mapping[str, str]] | None = None,
 ) -> Callable[..., int]:
-    """An act on the learner's lists, ``act(store, week, **fields)``, as a command that says what it
-    did. The app's forms call ``entry``, the act itself, and say at first what is ``known``."""
+    """Turn ``act(store, week, **fields)``, such as an addition to one of the learner's lists, into
+    a command that prints the outcome. The app's form calls ``command.act`` itself, and begins
+    with the values that ``command.prefill`` gives."""
 
     @functools.wraps(act)
     def command(as_json: bool = False, **values: Any) -> int:
-        with opened() as store:
-            said = act(store, week(), **values)
+        with open_store() as store:
+            outcome = act(store, current_week(), **values)
         if as_json:
-            emit(said.record or {})
+            print_json(outcome.record or {})
             return OK
-        if said.board:
-            show("\n".join(said.board))
+        if outcome.board:
+            print_text("\n".join(outcome.board))
         else:
-            remark(said.line)
-        for note in said.notes:
+            remark(outcome.line)
+        for note in outcome.notes:
             remark(f"note: {note}")
         return OK
 
-    command.entry, command.known = act, known  # type: ignore[attr-defined]
+    command.act, command.prefill = act, prefill  # type: ignore[attr-defined]
     return command
 
 
-def show_list(
+def print_list(
     name: str,
     rows: list[dict[str, Any]],
-    line: Callable[[dict[str, Any]], str],
+    row_text: Callable[[dict[str, Any]], str],
     *,
     empty: str,
     as_json: bool,
 ) -> int:
-    """One of the learner's lists: a numbered line per row, or JSON under ``name``. ``empty`` says
-    how to add the first."""
+    """Print one of the learner's lists, a numbered line per row, or as JSON under ``name``.
+    ``empty`` is printed instead of an empty list and says how to add the first item."""
     if as_json:
-        emit({name: rows})
+        print_json({name: rows})
         return OK
     if not rows:
         click.echo(empty)
     for row in rows:
-        show(f"{row['id']:>3}  {line(row)}")
+        print_text(f"{row['id']:>3}  {row_text(row)}")
     return OK

@@ -1,36 +1,63 @@
-"""How commands print: a record as JSON for programs, a line beside it for people."""
+"""Output of the commands: JSON for programs on stdout, remarks for people on stderr."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 
 import click
 
+from q1lab.ground.files import plain
+
 
 def print_json(record: object) -> None:
-    """A record on stdout, for programs."""
-    import json
-
-    click.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
+    """Print a record on stdout, for programs. What JSON has no type for is printed as text."""
+    click.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False, default=str))
 
 
-def tell(text: str, silent: bool) -> None:
-    """A line for a person, on stderr; none where a program reads."""
-    if not silent:
-        click.echo(text, err=True)
+def remark(text: str, *, quiet: bool = False) -> None:
+    """Print a line for a person on stderr. ``quiet`` where a program reads: prints nothing."""
+    if not quiet:
+        click.echo(plain(text), err=True)
 
 
-def fitted(text: str, indent: int, most: int | None = 100) -> str:
-    """``text`` broken between words for a terminal of at most ``most`` columns, further lines
-    indented by as many cells as stand before the first; whole where there is no terminal."""
+def print_text(text: str) -> None:
+    """Print text from outside on stdout, without its control characters."""
+    click.echo(plain(text), nl=not text.endswith("\n"))
+
+
+def print_diff(text: str, *, err: bool = False) -> None:
+    """Print a diff; on a terminal it has colors, and long lines are wrapped."""
+    stream = sys.stderr if err else sys.stdout
+    if text and stream.isatty():
+        from rich.console import Console
+        from rich.syntax import Syntax
+
+        Console(file=stream).print(
+            Syntax(
+                plain(text),
+                "diff",
+                theme="ansi_dark",
+                background_color="default",
+                word_wrap=True,
+            )
+        )
+    elif text:
+        click.echo(plain(text), nl=False, err=err)
+
+
+def wrapped(text: str, indent: int, max_width: int | None = 100) -> str:
+    """``text`` broken between words for a terminal of at most ``max_width`` columns. Its first line
+    begins ``indent`` cells from the left, and the others are indented by as many. Returned as it is
+    where stdout is no terminal."""
     if not sys.stdout.isatty():
         return text
     columns = shutil.get_terminal_size().columns
-    width = max(30, min(columns, most or columns) - indent)
+    width = max(30, min(columns, max_width or columns) - indent)
     return click.wrap_text(text, width).replace("\n", "\n" + " " * indent)
 
 
-def say(text: str, indent: int = 2) -> None:
-    """Sentences on stdout, ``fitted``."""
-    click.echo(fitted(text, indent))
+def print_wrapped(text: str, indent: int = 2) -> None:
+    """Print sentences on stdout, broken between words; later lines are indented."""
+    click.echo(wrapped(text, indent))

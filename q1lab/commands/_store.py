@@ -15,7 +15,7 @@ SILENT = 0.3
 """Seconds after its first commit that a look may go on before it says how far it has come."""
 
 
-def opened() -> Store:
+def open_store() -> Store:
     """A store for one command; use it as a context."""
     store = Store()
     store.tell = _on_terminal()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._store import opened
+from q1lab.commands._store import open_store
 from q1lab.ground.command_table import Said
 from q1lab.ground.errors import OK
 from q1lab.ground.files import whole
@@ -29,9 +29,9 @@ def artifact(ctx: click.Context, as_json: bool) -> int:
     """Artifacts: repositories, notebooks, talks. Studies and the post come by themselves."""
     if ctx.invoked_subcommand is not None:
         return OK
-    with opened() as store:
+    with open_store() as store:
         rows = artifacts.every(store)
-    return shared.show_list(
+    return shared.print_list(
         "artifacts",
         rows,
         lambda row: f"{row['kind']:<8}  {row['title']}  {row['location'] or ''}".rstrip(),
@@ -51,7 +51,7 @@ def artifact(ctx: click.Context, as_json: bool) -> int:
     metavar="URL or PATH",
     help="Where it is. A repository's notebooks are counted.",
 )
-@shared.entry
+@shared.list_command
 def add_command(store: Store, week: Week, kind: str, title: str, location: str | None) -> Said:
     """Add the artifact TITLE of KIND."""
     if location and "://" not in location:
@@ -62,7 +62,7 @@ def add_command(store: Store, week: Week, kind: str, title: str, location: str |
 
 @artifact.command("remove", epilog="Example: q1lab artifact remove 2")
 @click.argument("which")
-@shared.entry
+@shared.list_command
 def remove_command(store: Store, week: Week, which: str) -> Said:
     """Take the artifact WHICH (a number, or words of its title) off the list."""
     row = artifacts.remove(store, which)

@@ -23,15 +23,15 @@ def card(output: Path | None, force: bool) -> None:
     \b
     Example: q1lab card --output card.svg
     """
-    from q1lab.commands._store import opened
+    from q1lab.commands._store import open_store
     from q1lab.documents import kpi_sources
     from q1lab.ground.files import not_a_file
     from q1lab.ground.write_intents import write_out
     from q1lab.week import progress_card as cards
 
-    week = shared.week()
-    with opened() as store:
-        lines = kpi_sources.kpi_lines(store, week, shared.maybe_repository(None))
+    week = shared.current_week()
+    with open_store() as store:
+        lines = kpi_sources.kpi_lines(store, week, shared.repository_if_any(None))
         found = cards.gather(store, week, lines)
     if output is None:
         click.echo(cards.text(found), nl=False)

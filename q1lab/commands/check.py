@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from q1lab.commands._output import fitted
+from q1lab.commands._output import wrapped
 from q1lab.ground.errors import USAGE, Problem
 from q1lab.ground.files import plain
 from q1lab.study import variants
@@ -85,14 +85,14 @@ def _note(file: Path, report: CheckReport) -> str | None:
     """Remember that a file of the learner's passed: its step of the week is done. Gives the
     modification that is chosen for the week."""
     from q1lab.commands import _documents as shared
-    from q1lab.commands._store import opened
+    from q1lab.commands._store import open_store
     from q1lab.index import learner_tables
     from q1lab.week import evidence
 
     if report.passed and report.unusable is None:
         # Whatever is wrong with a week or the database, the checks have their own result.
-        with contextlib.suppress(Problem), opened() as store:
-            label = shared.week().label
+        with contextlib.suppress(Problem), open_store() as store:
+            label = shared.current_week().label
             evidence.note_check(store, label, file, report.for_)
             return learner_tables.chosen(store, label)
     return None
@@ -103,12 +103,12 @@ def show(result: CheckResult) -> None:
     didn't."""
     if not result.failed:
         mark, color = ("✓", "green") if result.passed and not result.warning else ("!", "yellow")
-        click.echo(f"{click.style(mark, fg=color)} {fitted(result.words, 2, None)}")
+        click.echo(f"{click.style(mark, fg=color)} {wrapped(result.words, 2, None)}")
         return
     click.echo(f"{click.style('✗', fg='red')} {result.name}")
     for label in ("expected", "seen", "why", "doubt"):
         if text := getattr(result, label):
-            click.echo(f"    {label + ':':<9} {fitted(text, 14, None)}")
+            click.echo(f"    {label + ':':<9} {wrapped(text, 14, None)}")
 
 
 def summary(report: CheckReport, file: str, chosen: str | None = None) -> str:

@@ -9,7 +9,7 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json
-from q1lab.commands._store import opened
+from q1lab.commands._store import open_store
 from q1lab.ground.errors import OK
 from q1lab.index.store import Store
 from q1lab.study import studies
@@ -64,7 +64,7 @@ def compare(
     from q1lab.verdict import comparison_cache
 
     chosen = studies.load(comparison_cache.named(study) if study else studies.latest())
-    with opened() as store:
+    with open_store() as store:
         answer = None
         if what is not None:
             from q1lab.verdict import equal_budget
@@ -84,7 +84,7 @@ def compare(
             click.echo(f"\nDrawn: {plot}")
         if page is not None and not as_json:
             click.echo(f"\nWritten: {page}")
-    shared.looked("compare", chosen.id, chosen.variant)
+    shared.note_viewed("compare", chosen.id, chosen.variant)
     return OK
 
 

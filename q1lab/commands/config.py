@@ -7,7 +7,7 @@ import json
 
 import click
 
-from q1lab.commands._output import fitted
+from q1lab.commands._output import wrapped
 from q1lab.ground import config as settings
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
@@ -49,7 +49,7 @@ def config(key: str | None, value: str | None, keys: bool, as_json: bool) -> Non
     width = max(len(name) for name, *_ in rows)
     for name, is_now, source in rows:
         click.echo(plain(f"{name:<{width}} {is_now or '–':<28} {source}"))
-        click.echo(f"{'':<{width}} {fitted(settings.HELP[name], width + 1)}")
+        click.echo(f"{'':<{width}} {wrapped(settings.HELP[name], width + 1)}")
     click.echo(plain(f"They are kept in {paths.config_file()}"))
 
 
@@ -72,11 +72,11 @@ def _tick() -> None:
     """Tick the week's step that asks how one came here. What can't be noted is no reason to
     fail."""
     from q1lab.commands import _documents as shared
-    from q1lab.commands._store import opened
+    from q1lab.commands._store import open_store
     from q1lab.week import progress
 
-    with contextlib.suppress(Problem), opened() as store:
-        progress.tick_those(store, shared.week(), "config")
+    with contextlib.suppress(Problem), open_store() as store:
+        progress.tick_those(store, shared.current_week(), "config")
 
 
 def _keys(moved: dict[str, str], as_json: bool) -> None:

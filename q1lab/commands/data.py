@@ -22,7 +22,7 @@ BLOCK_SIZE = 64
 @click.command(epilog="Example: q1lab data shakespeare")
 @click.argument("corpus", required=False)
 @shared.json_option
-@shared.entry
+@shared.list_command
 def data(store: Store, week: Week, corpus: str | None) -> Said:
     """Choose CORPUS for the week, or show what is chosen.
 

@@ -7,6 +7,7 @@ import sys
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._output import print_diff
 from q1lab.ground.errors import OK
 from q1lab.ground.files import plain
 from q1lab.week.own_model import diffs, parents
@@ -34,9 +35,9 @@ def diff(variant: str, baseline: str | None) -> int:
         click.echo(f"{new.path.name} and {old.name}.py hold the same code.")
         return OK
     added, removed = diffs.count(text)
-    shared.show_diff(text)
+    print_diff(text)
     if new.is_learners:
-        shared.looked("diff", new.path.absolute())
+        shared.note_viewed("diff", new.path.absolute())
     told = new.path.name if new.is_learners else new.title
     sys.stderr.write(f"{told} against {old.name}.py: +{added} −{removed} lines\n")
     return OK

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from q1lab import __version__
-from q1lab.commands._output import fitted
+from q1lab.commands._output import wrapped
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, OUT_OF_TOUCH, Problem
 from q1lab.ground.files import plain
@@ -69,7 +69,7 @@ def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
     else:
         for name, value in found.items():
             if name not in ("ok", "problems", "reached"):
-                click.echo(f"{name.replace('_', ' '):<16} {fitted(_text(value), 17)}")
+                click.echo(f"{name.replace('_', ' '):<16} {wrapped(_text(value), 17)}")
         for problem in found["problems"]:
             click.echo(f"problem          {problem}")
         click.echo("All good." if found["ok"] else "See the problems above.")

@@ -71,7 +71,7 @@ def export(
     An archive holds the whole study: plan, sources, events, logs, weights, labels, and its text.
     `q1lab restore` brings it back, and anybody can check it with `q1lab verify`.
     """
-    from q1lab.commands._store import opened
+    from q1lab.commands._store import open_store
     from q1lab.ground.files import not_a_file, plain
     from q1lab.index import study_labels
     from q1lab.verdict.result_files import export as write
@@ -82,7 +82,7 @@ def export(
     if curves and form not in ("csv", "json"):
         raise Problem(f"--curves makes a CSV or JSON; it does not go with --format {form}")
     unreadable: dict[str, str] = {}
-    with opened() as store:
+    with open_store() as store:
         if everything or tag is not None:
             names = studies.ids() if tag is None else study_labels.tagged(store, tag)
             readable, unreadable = studies.sorted_out(names)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from q1lab.commands._output import tell
+from q1lab.commands._output import remark
 from q1lab.commands._run_options import OwnCommand, by_command
-from q1lab.commands._store import opened
+from q1lab.commands._store import open_store
 from q1lab.commands.live_progress import watch
 from q1lab.ground.errors import GATE_STATUS, Problem
 from q1lab.ground.text_formats import plural, signed
@@ -59,10 +59,10 @@ def gate(
     if len(names) != 1:
         raise Problem(f"a gate takes one proposal; here are {', '.join(names) or 'none'} (--arm)")
     how = Request(names[0], jobs=jobs, engine=engine)
-    with opened() as store:
+    with open_store() as store:
 
         def train(study: Study, what: str) -> None:
-            tell(f"{study.id}: {study.variant} against {study.baseline}, {what}", as_json)
+            remark(f"{study.id}: {study.variant} against {study.baseline}, {what}", quiet=as_json)
             if not is_alive(study.files):  # else its runner outlived who began it
                 launch.start(study)
             try:

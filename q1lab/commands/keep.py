@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._store import opened
+from q1lab.commands._store import open_store
 
 
 @click.command(
@@ -17,7 +17,7 @@ Examples:
 @click.argument("study", required=False)
 @shared.writing_options
 @shared.json_option
-def keep(study: str | None, how: shared.Writing, as_json: bool) -> int:
+def keep(study: str | None, how: shared.WriteOptions, as_json: bool) -> int:
     """Keep STUDY (default: the latest) in your repo, so that anybody can train it again.
 
     The folder studies/STUDY gets both model files as they trained, the plan, the events of the runs
@@ -28,8 +28,8 @@ def keep(study: str | None, how: shared.Writing, as_json: bool) -> int:
     from q1lab.study import studies
 
     chosen = studies.load(study or studies.latest())
-    root, found = shared.repository(how)
-    with opened() as store:
-        return shared.carry_out(
+    root, found = shared.open_repository(how)
+    with open_store() as store:
+        return shared.write_document(
             proposals.keep(store, chosen, root, found), store, how, as_json=as_json
         )

@@ -29,7 +29,7 @@ Examples:
 @click.option("--count", "counted", is_flag=True, help="Forget the value set by hand; count again.")
 @shared.repo_option
 @shared.json_option
-@shared.entry
+@shared.list_command
 def kpi(
     store: Store,
     week: Week,
@@ -49,7 +49,7 @@ def kpi(
         return _set(store, week, name, actual, target, counted)
     if counted or actual is not None or target is not None:
         raise Problem("which KPI? ", next="Give its NAME; `q1lab kpi` lists them")
-    lines = kpi_sources.kpi_lines(store, week, shared.maybe_repository(repo))
+    lines = kpi_sources.kpi_lines(store, week, shared.repository_if_any(repo))
     return Said("", [as_text(lines)], {"kpis": [{**asdict(one), "met": one.met} for one in lines]})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._store import opened
+from q1lab.commands._store import open_store
 from q1lab.ground.errors import FAILED, Problem
 
 
@@ -40,7 +40,7 @@ message says which option)."""
 def modification(
     variant: str | None,
     reference: bool,
-    how: shared.Writing,
+    how: shared.WriteOptions,
     overwrite: bool,
     add_missing: bool,
     keep_study: bool,
@@ -65,17 +65,17 @@ def modification(
     from q1lab.study import variants
     from q1lab.week import chosen_variant, evidence
 
-    week = shared.week()
+    week = shared.current_week()
     offered = {item.name for item in week.variants}
     if variant is not None and variant not in offered:
         variant = variants.find(variant).name
-    with opened() as store:
+    with open_store() as store:
         if reference:
             name = document_data.chosen(store, week, variant).name
             evidence.show_reference(store, week.label, name)
         if variant in offered and not (how.dry_run or how.yes):
             _ask_before_changing(chosen_variant.question(store, week.label, variant))
-        root, found = shared.repository(how)
+        root, found = shared.open_repository(how)
         proposal = proposals.modification(
             store,
             week,
@@ -86,7 +86,7 @@ def modification(
             add_missing=add_missing,
             keep_study=keep_study,
         )
-        return shared.carry_out(proposal, store, how, as_json=as_json)
+        return shared.write_document(proposal, store, how, as_json=as_json)
 
 
 def _ask_before_changing(question: str) -> None:
@@ -94,5 +94,5 @@ def _ask_before_changing(question: str) -> None:
     unanswered = Problem(
         "nothing was changed, as nobody answered: ", next="--yes changes your choice"
     )
-    if question and shared.ask(question, unanswered) != "yes":
+    if question and shared.ask_user(question, unanswered) != "yes":
         raise Problem("nothing was changed", FAILED)

@@ -14,7 +14,8 @@ from typing import Any
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._store import opened
+from q1lab.commands._output import print_diff, print_json, remark
+from q1lab.commands._store import open_store
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.index import learner_tables
 from q1lab.week.own_model import model_file
@@ -67,21 +68,19 @@ def new(
         model_file.known_modification(variant)
     from q1lab.ground.git_repository import Repository, init
 
-    folder = shared.folder_of(repo)
+    folder = shared.repository_folder(repo)
     made: list[model_file.Made] = []
     chosen: str | None = None
     created = not folder.exists()
     if created and shutil.which("git") is None:
         model_file.make_folder(folder)
-        shared.remark(
-            f"{folder}: a new folder. Without git, which is not installed, it is no repository"
-        )
+        remark(f"{folder}: a new folder. Without git, which is not installed, it is no repository")
     elif created:
         folder = init(folder).root
-        shared.remark(f"{folder}: a new git repository")
+        remark(f"{folder}: a new git repository")
     there = baseline and name is None and (folder / "model.py").is_file()
     if there:
-        shared.remark(
+        remark(
             f"{folder / 'model.py'} is your model, and stays as it is: "
             "`q1lab check model.py --for baseline` says whether it trains"
         )
@@ -89,24 +88,22 @@ def new(
         made.append(model_file.new_baseline(folder, name or "model.py"))
     if variant is not None:
         made.append(model_file.new(variant, folder, source, name))
-        with opened() as store:
-            label = shared.week().label
+        with open_store() as store:
+            label = shared.current_week().label
             model_file.note_file(store, label, variant, made[-1])
             chosen = learner_tables.chosen(store, label)
     if as_json:
-        shared.emit({"repository_made": created, "files": [vars(one) for one in made]})
+        print_json({"repository_made": created, "files": [vars(one) for one in made]})
         return OK
     for one in made:
         click.echo(f"{one.path}: a copy of {one.source}")
     with contextlib.suppress(Problem):  # the file is there, whatever git says of the folder
         if Repository.around(folder) is None:
-            shared.remark(f"{folder} is in no git repository yet; `git init` there makes it one")
+            remark(f"{folder} is in no git repository yet; `git init` there makes it one")
     if variant is not None and chosen != variant:
-        shared.remark(
-            f"your choice for the week is {chosen}; q1lab modification {variant} changes it"
-        )
+        remark(f"your choice for the week is {chosen}; q1lab modification {variant} changes it")
     if variant is not None:
-        shared.remark(
+        remark(
             f"next: q1lab check {made[-1].path.name} --watch, and q1lab hint {variant} when stuck"
         )
     return OK
@@ -133,8 +130,8 @@ Examples:
 @shared.json_option
 def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: bool) -> int:
     """The next hint for VARIANT: a question, the place, the idea, and at last the reference."""
-    week = shared.week()
-    with opened() as store:
+    week = shared.current_week()
+    with open_store() as store:
         if variant is None:
             row = learner_tables.modification(store, week.label)
             if row is None:
@@ -154,19 +151,19 @@ def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: 
             learner_tables.use_hint(store, week.label, variant, stage)
             found = given
     if as_json:
-        shared.emit({**vars(found), "of": len(model_file.STAGES), "used": sorted({*used, stage})})
+        print_json({**vars(found), "of": len(model_file.STAGES), "used": sorted({*used, stage})})
         return OK
     click.echo(f"{variant}, hint {stage} of {len(model_file.STAGES)}: {found.title.lower()}\n")
     _show(found.text, is_diff=stage == len(model_file.STAGES))
     if stage < len(model_file.STAGES):
-        shared.remark(f"\nq1lab hint {variant} gives the next one")
+        remark(f"\nq1lab hint {variant} gives the next one")
     return OK
 
 
 def _show(text: str, is_diff: bool) -> None:
     """A diff in colors, Markdown laid out, on a terminal; the plain text elsewhere."""
     if is_diff:
-        shared.show_diff(text)
+        print_diff(text)
     elif sys.stdout.isatty():
         from rich.console import Console
         from rich.markdown import Markdown
@@ -196,7 +193,7 @@ def _compare(variant: str, file: Path, content: Path, as_json: bool) -> int:
     )
     diff = beside.diff
     if as_json:
-        shared.emit(
+        print_json(
             {
                 "variant": variant,
                 "file": str(file.absolute()),
@@ -212,7 +209,7 @@ def _compare(variant: str, file: Path, content: Path, as_json: bool) -> int:
         if beside.of_file
         else "It was made from other code, so here is what the reference changes in its baseline:"
     )
-    shared.remark(f"{passed} {what}")
+    remark(f"{passed} {what}")
     _show(diff or "no difference\n", is_diff=True)
     click.echo()
     _show(words, is_diff=False)
@@ -246,7 +243,7 @@ def merge(
     into: Path | None,
     base: Path | None,
     unchecked: bool,
-    how: shared.Writing,
+    how: shared.WriteOptions,
     as_json: bool,
 ) -> int:
     """Apply the modification in FILE to your model.py, check the result, and commit that file
@@ -271,14 +268,14 @@ def merge(
     if words := merge_change.nothing(plan):
         return _tell(record, as_json, OK, words)
     if not as_json:
-        shared.show_diff(plan.diff)
-    week = shared.week().label
+        print_diff(plan.diff)
+    week = shared.current_week().label
     if plan.conflicts:
         proposal = merge_change.propose(plan, None, week)
         if how.dry_run:
             words = f"{merge_change.conflicts(plan)}; nothing was written"
             return _tell(record, as_json, FAILED, words)
-        with opened() as store:
+        with open_store() as store:
             record["copy"] = str(proposal.save(store).copy)
         words = f"{proposal.unsettled}. Before: {record['copy']}"
         return _tell(record, as_json, FAILED, words)
@@ -286,22 +283,24 @@ def merge(
         report = merge_change.check(plan)
         record["checks"] = {"passed": report.passed, "count": len(report.checks)}
         try:
-            shared.remark(merge_change.passed(plan, report))
+            remark(merge_change.passed(plan, report))
         except Problem as problem:
             return _tell(record, as_json, FAILED, str(problem))
-    _, found = shared.repository(how)
+    _, found = shared.open_repository(how)
     proposal = dataclasses.replace(
         merge_change.propose(plan, found, week), diff=""
     )  # it stands above
-    with opened() as store:
-        saved = shared.act(functools.partial(proposal.save, store), proposal, how, quiet=as_json)
+    with open_store() as store:
+        saved = shared.save_and_commit(
+            functools.partial(proposal.save, store), proposal, how, quiet=as_json
+        )
     words = f"before: {saved['copy']}" if "copy" in saved else ""
     return _tell({**record, **saved}, as_json, OK, words)
 
 
 def _tell(record: dict[str, Any], as_json: bool, code: int, words: str) -> int:
     if as_json:
-        shared.emit({**record, "message": words})
+        print_json({**record, "message": words})
     elif words:
-        shared.remark(words)
+        remark(words)
     return code

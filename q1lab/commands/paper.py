@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._store import opened
+from q1lab.commands._store import open_store
 from q1lab.ground.command_table import Said
 from q1lab.ground.errors import OK
 from q1lab.index.store import Store
@@ -32,9 +32,9 @@ def paper(ctx: click.Context, as_json: bool) -> int:
     """Papers: what you read, and how deeply, oldest first. The deep ones count towards the KPI."""
     if ctx.invoked_subcommand is not None:
         return OK
-    with opened() as store:
+    with open_store() as store:
         rows = papers.papers(store)
-    return shared.show_list(
+    return shared.print_list(
         "papers",
         rows,
         _line,
@@ -43,7 +43,7 @@ def paper(ctx: click.Context, as_json: bool) -> int:
     )
 
 
-def _of_the_choice(store: Store, week: Week) -> Mapping[str, str]:
+def _chosen_paper(store: Store, week: Week) -> Mapping[str, str]:
     """The paper of the chosen modification, as far as the week names it and it isn't logged."""
     chosen = week.chosen
     found = ARXIV.search(chosen.paper) if chosen else None
@@ -66,7 +66,7 @@ def _of_the_choice(store: Store, week: Week) -> Mapping[str, str]:
 @click.option("--depth", type=click.Choice(list(DEPTHS)), default="deep", show_default=True)
 @click.option("--notes", metavar="TEXT", help="A line about it.")
 @click.option("--done", is_flag=True, help="You have read it already.")
-@partial(shared.entry, known=_of_the_choice)
+@partial(shared.list_command, prefill=_chosen_paper)
 def add_command(
     store: Store,
     week: Week,
@@ -87,7 +87,7 @@ def add_command(
 @click.argument("which")
 @click.option("--depth", type=click.Choice(list(DEPTHS)), help="How you read it in the end.")
 @click.option("--notes", metavar="TEXT", help="A line about it.")
-@shared.entry
+@shared.list_command
 def done_command(
     store: Store, week: Week, which: str, depth: str | None, notes: str | None
 ) -> Said:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from q1lab.commands._output import say
-from q1lab.commands._store import opened
+from q1lab.commands._output import print_wrapped
+from q1lab.commands._store import open_store
 from q1lab.ground.errors import OK, Problem
 from q1lab.index import ingest_events
 from q1lab.study import command_line, presets, studies
@@ -36,7 +36,7 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
     which.
     """
     name = Path(variant).stem if variant.endswith(".py") else variant
-    with opened() as store:
+    with open_store() as store:
         ingest_events.take_in_all(store)
         usual = preset or presets.default_for("cpu")
         there = studies.OnDisk()
@@ -55,6 +55,6 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
     begin = command_line.text(Request(variant, seeds="3", preset=preset)).replace(" --seeds 3", "")
     *words, begun = pairs_needed.told(advice, begin)
     for line in words:
-        say(line, 0)
+        print_wrapped(line, 0)
     click.echo(begun)
     return OK

@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._store import opened
+from q1lab.commands._output import print_json, print_text, remark
+from q1lab.commands._store import open_store
 from q1lab.ground import text_formats
 from q1lab.ground.argument_checks import Known
 from q1lab.ground.command_table import Said
@@ -47,16 +48,16 @@ def post(ctx: click.Context, as_json: bool) -> int:
         return OK
     from q1lab.documents import post as documents
 
-    label = shared.week().label
-    with opened() as store:
+    label = shared.current_week().label
+    with open_store() as store:
         documents.note_empty(store, label)
         found = posts.of_week(store, label)
     if as_json:
-        shared.emit({"post": found, "enough_channels": posts.ENOUGH_CHANNELS})
+        print_json({"post": found, "enough_channels": posts.ENOUGH_CHANNELS})
     elif found is None:
         click.echo("No post yet. Make the draft: q1lab post new")
     else:
-        shared.show("\n".join(_board(found)))
+        print_text("\n".join(_board(found)))
     return OK
 
 
@@ -78,7 +79,7 @@ Examples:
 @click.option("--title", metavar="TEXT", help="The post's title.")
 @shared.writing_options
 @shared.json_option
-def new_command(title: str | None, how: shared.Writing, as_json: bool) -> int:
+def new_command(title: str | None, how: shared.WriteOptions, as_json: bool) -> int:
     """Make the draft: the week's sections with budgets, table, chart, diff, and the paragraph for
     your verdict.
 
@@ -91,13 +92,13 @@ def new_command(title: str | None, how: shared.Writing, as_json: bool) -> int:
 @shared.writing_options
 @shared.overwrite_option
 @shared.json_option
-def refresh_command(how: shared.Writing, overwrite: bool, as_json: bool) -> int:
+def refresh_command(how: shared.WriteOptions, overwrite: bool, as_json: bool) -> int:
     """Renew the parts of the draft that come from your runs; the rest stays byte for byte."""
     return _write(how, new=False, overwrite=overwrite, as_json=as_json)
 
 
 def _write(
-    how: shared.Writing,
+    how: shared.WriteOptions,
     *,
     new: bool,
     as_json: bool,
@@ -106,13 +107,13 @@ def _write(
 ) -> int:
     from q1lab.documents import proposals
 
-    week = shared.week()
-    with opened() as store:
-        root, found = shared.repository(how)
+    week = shared.current_week()
+    with open_store() as store:
+        root, found = shared.open_repository(how)
         proposal = proposals.post(
             store, week, root, found, new=new, title=title, overwrite=overwrite
         )
-        return shared.carry_out(proposal, store, how, as_json=as_json)
+        return shared.write_document(proposal, store, how, as_json=as_json)
 
 
 def _draft(file: Path | None) -> tuple[Path, bytes]:
@@ -121,10 +122,10 @@ def _draft(file: Path | None) -> tuple[Path, bytes]:
     from q1lab.documents.change import read
 
     if file is None:
-        found = shared.maybe_repository(None)
-        root = found.root if found else shared.folder_of(None)
-        with opened() as store:
-            week = shared.week()
+        found = shared.repository_if_any(None)
+        root = found.root if found else shared.repository_folder(None)
+        with open_store() as store:
+            week = shared.current_week()
             documents.note_empty(store, week.label)  # it may have been written by now
             file = documents.path_of(store, week, root)
             kept = posts.of_week(store, week.label)
@@ -150,11 +151,11 @@ def words_command(file: Path | None, as_json: bool) -> int:
     path, data = _draft(file)
     sections = word_count.sections(data.decode("utf-8-sig", errors="replace"))
     total, budget = sum(item.words for item in sections), sum(item.budget or 0 for item in sections)
-    shared.looked("post words", path.absolute())
+    shared.note_viewed("post words", path.absolute())
     minutes = total / word_count.WORDS_PER_MINUTE
     if as_json:
         rows = [{**asdict(item), "state": item.state} for item in sections]
-        shared.emit(
+        print_json(
             {
                 "file": str(path),
                 "sections": rows,
@@ -170,11 +171,11 @@ def words_command(file: Path | None, as_json: bool) -> int:
     for item in sections:
         title = text_formats.cut(item.title, width)
         against = f"of {item.budget:>4}  {item.state}" if item.budget else ""
-        shared.show(f"{title.ljust(width)}  {item.words:>5} {against}".rstrip())
+        print_text(f"{title.ljust(width)}  {item.words:>5} {against}".rstrip())
     together = f"{'together'.ljust(width)}  {total:>5} of {budget:>4}"
     aloud = f"{minutes:.0f} min read aloud"
     fits = len(together) + 2 + len(aloud) <= columns
-    shared.show(f"{together}  {aloud}" if fits else f"{together}\n{aloud}")
+    print_text(f"{together}  {aloud}" if fits else f"{together}\n{aloud}")
     return OK
 
 
@@ -200,20 +201,18 @@ def lint_command(file: Path | None, as_json: bool) -> int:
     from q1lab.documents import draft_claims
 
     path, _ = _draft(file)
-    with opened() as store:
-        found = draft_claims.findings(store, shared.week(), path)
+    with open_store() as store:
+        found = draft_claims.findings(store, shared.current_week(), path)
     if as_json:
-        shared.emit({"file": str(path), "findings": [asdict(item) for item in found]})
+        print_json({"file": str(path), "findings": [asdict(item) for item in found]})
     else:
         for item in found:
-            shared.show(f"{_shown(path)}:{item.line}: {item.message}")
+            print_text(f"{_shown(path)}:{item.line}: {item.message}")
         if not found:
-            shared.remark("no claim beyond the data")
+            remark("no claim beyond the data")
         else:
-            shared.remark(
-                "\nOne that is right all the same: <!-- q1lab:allow the reason --> above it"
-            )
-    shared.looked("post lint", path.absolute())
+            remark("\nOne that is right all the same: <!-- q1lab:allow the reason --> above it")
+    shared.note_viewed("post lint", path.absolute())
     return FAILED if found else OK
 
 
@@ -267,17 +266,17 @@ def preview_command(
     note = f"A preview. {total:,} words, {minutes} min read aloud."
     page = post_page.page(text, path.parent, note)
     opens = sys.stdin.isatty() and sys.stderr.isatty() if opening is None else opening
-    shared.looked("post preview", path.absolute())
+    shared.note_viewed("post preview", path.absolute())
     target = output or paths.home() / "preview" / f"{path.stem}.html"
     if output is not None:
         write_out(target, page, mode=public_mode(), force=force)
     else:
         write_atomic(target, page)
-    shared.show(str(target))
+    print_text(str(target))
     if opens:
         click.launch(str(target))
     else:
-        shared.remark("a page for your browser; --open opens it")
+        remark("a page for your browser; --open opens it")
     return OK
 
 
@@ -313,8 +312,8 @@ def export_command(
     from q1lab.ground.write_intents import write_out
 
     path, data = _draft(file)
-    week = shared.week()
-    with opened() as store:
+    week = shared.current_week()
+    with open_store() as store:
         kept = posts.of_week(store, week.label)
     made = post_export.export(
         data.decode("utf-8-sig", errors="replace"),
@@ -332,15 +331,15 @@ def export_command(
             )
         write_out(target, made.text, mode=public_mode(), force=force)
     if as_json:
-        shared.emit({**asdict(made), "file": str(target) if target else None})
+        print_json({**asdict(made), "file": str(target) if target else None})
         return OK
-    shared.show(str(target) if target else made.text)
+    print_text(str(target) if target else made.text)
     for note in made.notes:
-        shared.remark(f"note: {note}")
+        remark(f"note: {note}")
     return OK
 
 
-def _address(store: Store, week: Week) -> Mapping[str, str]:
+def _recorded_address(store: Store, week: Week) -> Mapping[str, str]:
     found = posts.of_week(store, week.label)
     return {"url": (found and found["url"]) or ""}
 
@@ -348,7 +347,7 @@ def _address(store: Store, week: Week) -> Mapping[str, str]:
 @post.command("publish", epilog="Example: q1lab post publish https://example.org/q1")
 @click.argument("url")
 @shared.json_option
-@partial(shared.entry, known=_address)
+@partial(shared.list_command, prefill=_recorded_address)
 def publish_command(store: Store, week: Week, url: str) -> Said:
     """Record the canonical address of the post: the one that every channel links to."""
     from q1lab.documents import draft_claims
@@ -377,7 +376,7 @@ Examples:
 @click.option("--replace", is_flag=True, help="Put this address in the place of the recorded one.")
 @click.option("--other", is_flag=True, help="CHANNEL is one that q1lab has no text for.")
 @shared.json_option
-@shared.entry
+@shared.list_command
 def share_command(
     store: Store,
     week: Week,

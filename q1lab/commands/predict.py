@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._output import say
-from q1lab.commands._store import opened
+from q1lab.commands._output import print_json, print_wrapped
+from q1lab.commands._store import open_store
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.files import plain
 from q1lab.study.metric import VAL_LOSS, Metric
@@ -57,8 +57,8 @@ def predict(
     from q1lab.study import variants
     from q1lab.week.lists import predictions
 
-    week, arms = shared.week(), _arms_here()
-    with opened() as store:
+    week, arms = shared.current_week(), _arms_here()
+    with open_store() as store:
         if variant is not None and variant not in {item.name for item in week.variants}:
             variant = variant if variant in arms else variants.find(variant).name
         name = variant or document_data.chosen(store, week).name
@@ -75,7 +75,7 @@ def predict(
             predictions.predict(store, week.label, name, **values, amend=amend)
         found = predictions.newest(store, name, week.label)
         if as_json:
-            shared.emit({"variant": name, "prediction": found})
+            print_json({"variant": name, "prediction": found})
             return OK
         if found is None:
             click.echo(f"No prediction for {name} yet. Make one before the first run:")
@@ -84,7 +84,7 @@ def predict(
             )
             return OK
         for line in lines(found, arms.get(name, VAL_LOSS)):
-            say(plain(line), 4)
+            print_wrapped(plain(line), 4)
     return OK
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._store import opened
+from q1lab.commands._store import open_store
 
 
 @click.command(
@@ -22,7 +22,7 @@ message says which option)."""
 @shared.writing_options
 @shared.region_options
 @shared.json_option
-def retro(how: shared.Writing, overwrite: bool, add_missing: bool, as_json: bool) -> int:
+def retro(how: shared.WriteOptions, overwrite: bool, add_missing: bool, as_json: bool) -> int:
     """Write Q1_RETRO.md, or bring it up to date, and commit it alone.
 
     Artifacts, KPIs, unfinished steps, minutes and predictions are counted from what is there;
@@ -31,16 +31,16 @@ def retro(how: shared.Writing, overwrite: bool, add_missing: bool, as_json: bool
     """
     from q1lab.documents import proposals
 
-    week = shared.week()
-    with opened() as store:
-        root, found = shared.repository(how)
+    week = shared.current_week()
+    with open_store() as store:
+        root, found = shared.open_repository(how)
         proposal = proposals.retro(
             store,
             week,
             root,
             found,
-            looking=found or shared.maybe_repository(how.repo),
+            looking=found or shared.repository_if_any(how.repo),
             overwrite=overwrite,
             add_missing=add_missing,
         )
-        return shared.carry_out(proposal, store, how, as_json=as_json)
+        return shared.write_document(proposal, store, how, as_json=as_json)

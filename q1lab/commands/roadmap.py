@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._store import opened
+from q1lab.commands._output import print_json, print_text, remark
+from q1lab.commands._store import open_store
 from q1lab.ground.errors import OK, Problem
 
 
@@ -41,7 +42,7 @@ def roadmap(
     tick: tuple[str, ...],
     untick: tuple[str, ...],
     file: Path | None,
-    how: shared.Writing,
+    how: shared.WriteOptions,
     as_json: bool,
 ) -> int:
     """List the week's checkboxes in AI_EXPERT_ROADMAP.md, or tick some and commit the file.
@@ -52,13 +53,13 @@ def roadmap(
     from q1lab.documents import roadmap as documents
     from q1lab.documents.change import read
 
-    week = shared.week()
+    week = shared.current_week()
     writing = bool(tick or untick)
     if writing:
-        root, found = shared.repository(how)
+        root, found = shared.open_repository(how)
     else:
-        found = shared.maybe_repository(how.repo)
-        root = found.root if found else shared.folder_of(how.repo)
+        found = shared.repository_if_any(how.repo)
+        root = found.root if found else shared.repository_folder(how.repo)
     path = root / (file or documents.FILE)
     data = read(path)
     if data is None:
@@ -76,7 +77,7 @@ def roadmap(
         )
     if not writing:
         if as_json:
-            shared.emit(
+            print_json(
                 {"file": str(path), "week": week.label, "boxes": [asdict(box) for box in listed]}
             )
             return OK
@@ -84,12 +85,10 @@ def roadmap(
         for box in listed:
             if box.heading != heading:
                 heading = box.heading
-                shared.show(heading)
-            shared.show(f"{box.number:>4}  [{'x' if box.ticked else ' '}] {box.title}")
+                print_text(heading)
+            print_text(f"{box.number:>4}  [{'x' if box.ticked else ' '}] {box.title}")
         left = sum(not box.ticked for box in listed)
-        shared.remark(
-            f"{left} of {len(listed)} open" + (": q1lab roadmap --tick NUMBER" if left else "")
-        )
+        remark(f"{left} of {len(listed)} open" + (": q1lab roadmap --tick NUMBER" if left else ""))
         return OK
     proposal, changed = proposals.roadmap(
         path,
@@ -99,8 +98,8 @@ def roadmap(
         documents.choose(listed, untick),
         found,
     )
-    with opened() as store:
-        return shared.carry_out(
+    with open_store() as store:
+        return shared.write_document(
             proposal,
             store,
             how,

@@ -11,10 +11,10 @@ from typing import Any
 import click
 
 from q1lab.commands._documents import agrees_to_run
-from q1lab.commands._output import print_json, say, tell
+from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._run_options import OwnCommand, asking, by_command
 from q1lab.commands._run_request import resolve
-from q1lab.commands._store import opened
+from q1lab.commands._store import open_store
 from q1lab.commands.live_progress import watch
 from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.ground.text_formats import duration
@@ -91,11 +91,14 @@ def run(
     a sweep, or of an axis (--over), its table is printed again.
     """
     asked = resolve(variant, own, options, over=over, tune=tune, detach=detach)
-    with opened() as store:
+    with open_store() as store:
         if asked.series is not None:
             return _finish_series(store, asked.series, as_json)
         request = asked.request
-        tell(f"Looking at {study_plan.trainer_of(request).looks_at} and this machine …", as_json)
+        remark(
+            f"Looking at {study_plan.trainer_of(request).looks_at} and this machine …",
+            quiet=as_json,
+        )
         if tune:
             tuned = _tune(store, request, tune, as_json)
             if isinstance(tuned, int):
@@ -133,7 +136,7 @@ def _train(store: Store, request: Request, detach: bool, as_json: bool) -> int:
             return left
     status = _finish(store, study, as_json)
     if begun.kept is not None:
-        tell(kept_folder.outcome(begun.kept, study), False)
+        remark(kept_folder.outcome(begun.kept, study))
     return status
 
 
@@ -212,7 +215,7 @@ def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
     left = [one.study for one in found.members if one.study and not one.is_complete]
     if left:
         line = command_line.going_on(studies.load(left[0]))
-        tell(f"q1lab: {series_id} is not done; go on with: {line}", False)
+        remark(f"q1lab: {series_id} is not done; go on with: {line}")
     return FAILED if series_table.bad(found) else UNFINISHED if left else OK
 
 
@@ -224,7 +227,7 @@ def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
 def attach(study: str | None, as_json: bool) -> int:
     """Watch a running STUDY (default: the latest). Ctrl-C leaves; the training goes on."""
     chosen = _meant(study)
-    with opened() as store:
+    with open_store() as store:
         if launch.is_alive(chosen.files):
             status = _follow(store, [chosen], as_json, ctrl_c_stops=False)
             if status is not None:
@@ -261,7 +264,7 @@ def _announce(name: str, what: str, plans: Sequence[study_plan.Plan], work: str)
     if fewest < most and any(plan.missing for plan in plans):
         seeds = f"{fewest} to {most} seeds each"
     with_what = first.trainer.conditions(first)
-    say(f"{name}: {what}, {seeds}, {with_what}, {first.trainer.jobs} at once")
+    print_wrapped(f"{name}: {what}, {seeds}, {with_what}, {first.trainer.jobs} at once")
     if work:
         click.echo(work)
     noted: dict[str, list[str]] = {}
@@ -271,7 +274,7 @@ def _announce(name: str, what: str, plans: Sequence[study_plan.Plan], work: str)
             noted.setdefault(note, []).append("" if mine is None else mine.name(mine.at))
     for note, names in noted.items():
         whose = "" if len(names) == len(plans) else f" on {', '.join(names)}"
-        say(f"note{whose}: {note}")
+        print_wrapped(f"note{whose}: {note}")
 
 
 def _work(plan: study_plan.Plan) -> str:
@@ -288,7 +291,7 @@ def _planned(study: Study, as_json: bool) -> int:
     if as_json:
         print_json({"study": study.id, "started": False})
         return OK
-    say(f"{study.id} is planned; nothing trains here. Next:")
+    print_wrapped(f"{study.id} is planned; nothing trains here. Next:")
     click.echo(f"  {command_line.going_on(study)}")
     return OK
 
@@ -317,17 +320,17 @@ def _follow(
             watch(store, at, quiet=as_json, hint=hint)
     except KeyboardInterrupt:
         if not ctrl_c_stops:
-            tell(
+            remark(
                 f"\nTraining goes on. Watch: q1lab attach {at.id} · stop: q1lab stop {at.id}",
-                as_json,
+                quiet=as_json,
             )
             return INTERRUPTED
-        tell("\nStopping; each run leaves a checkpoint …", as_json)
+        remark("\nStopping; each run leaves a checkpoint …", quiet=as_json)
         with contextlib.suppress(KeyboardInterrupt):
             for study in members:
                 launch.stop(study)
                 ingest_events.take_in(store, study)
-            tell(f"Stopped. Go on with: {command_line.going_on(at)}", as_json)
+            remark(f"Stopped. Go on with: {command_line.going_on(at)}", quiet=as_json)
         return INTERRUPTED
     return None
 
@@ -343,13 +346,12 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
     left = [run for run in runs if run.state not in ENDED]
     for run in bad:
         log = study.files.run(run.name).log
-        tell(f"q1lab: {run.name} {run.state}: {run.message or ''} (log: {log})", False)
+        remark(f"q1lab: {run.name} {run.state}: {run.message or ''} (log: {log})")
     if left:
         others = {run.message.partition(";")[0] for run in left if run not in bad and run.message}
         why = f" ({', '.join(sorted(others))})" if others else ""
-        tell(
+        remark(
             f"q1lab: {study.id} is not done, {len(left)} of {len(runs)} runs are left{why}; go on "
-            f"with: {command_line.going_on(study)}",
-            False,
+            f"with: {command_line.going_on(study)}"
         )
     return FAILED if bad else UNFINISHED if left else OK

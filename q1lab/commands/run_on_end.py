@@ -64,12 +64,12 @@ def _outcome(study: Study) -> tuple[str, str]:
     deadline = time.monotonic() + SECONDS
     while is_alive(study.files) and time.monotonic() < deadline:
         time.sleep(0.1)
-    from q1lab.commands._store import opened
+    from q1lab.commands._store import open_store
     from q1lab.index import ingest_events
     from q1lab.verdict import wording
     from q1lab.verdict.comparison_cache import compare
 
-    with opened() as store:
+    with open_store() as store:
         ingest_events.take_in(store, study)
         comparison = compare(store, study)
     return comparison.analysis.verdict, f"{study.id} has ended. {wording.verdict(comparison)}"

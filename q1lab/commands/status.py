@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from q1lab.commands._store import opened
+from q1lab.commands._store import open_store
 from q1lab.commands.live_progress import line as live_line
 from q1lab.ground.errors import OK, Problem, notice
 from q1lab.ground.text_formats import cut_middle, duration
@@ -33,7 +33,7 @@ MOST_RUNS = 20
 @click.option("--tag", metavar="TAG", help="Only studies that have this tag.")
 def status(as_json: bool, tag: str | None) -> int:
     """What runs, what is done, what is next."""
-    with opened() as store:
+    with open_store() as store:
         for words in lost_lines.told(store.file, store.journal):
             notice(words)
         unreadable = ingest_events.take_in_all(store)
@@ -106,8 +106,8 @@ def _chosen() -> str:
     from q1lab.commands import _documents as shared
     from q1lab.index import learner_tables
 
-    with contextlib.suppress(Problem), opened() as store:
-        return learner_tables.chosen(store, shared.week().label) or "rope"
+    with contextlib.suppress(Problem), open_store() as store:
+        return learner_tables.chosen(store, shared.current_week().label) or "rope"
     return "rope"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._output import print_json
 from q1lab.ground.errors import FAILED, Problem, nearest
 from q1lab.ground.files import os_reason, plain, read_bytes
 from q1lab.week.markdown_reader import FILES
@@ -24,11 +25,11 @@ def take(name: str | None, as_json: bool) -> int:
     \b
     Exit codes: 0 done, 1 it can't be written, 2 no such file, or one that differs is there already.
     """
-    week = shared.week()
+    week = shared.current_week()
     if name is None:
         rows = [(one, _first_line(week.root / FILES / one)) for one in week.files]
         if as_json:
-            shared.emit({"files": [{"name": one, "about": about} for one, about in rows]})
+            print_json({"files": [{"name": one, "about": about} for one, about in rows]})
         else:
             width = max((len(one) for one, _ in rows), default=0)
             for one, about in rows:
@@ -51,7 +52,7 @@ def take(name: str | None, as_json: bool) -> int:
     except OSError as error:
         raise Problem(f"can't write {target}: {os_reason(error)}", FAILED, file=target) from error
     if as_json:
-        shared.emit({"file": str(target)})
+        print_json({"file": str(target)})
     else:
         about = _first_line(source)
         click.echo(plain(f"{target.absolute()}{': ' + about if about else ''}"))

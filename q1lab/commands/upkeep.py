@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._store import opened
+from q1lab.commands._store import open_store
 from q1lab.ground import paths, text_formats
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.files import plain
@@ -25,7 +25,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def _agreed(question: str, yes: bool) -> bool:
     """Whether the learner agrees. Problem where nobody answers."""
     unanswered = Problem("nothing was done: ", next="look with --dry-run, then give --yes")
-    return yes or shared.ask(question, unanswered) == "yes"
+    return yes or shared.ask_user(question, unanswered) == "yes"
 
 
 @click.command(
@@ -47,7 +47,7 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
     (`journal.jsonl`), so that the count of questions you asked stays true. Documents in your
     repository stay as they are.
     """
-    with opened() as store:
+    with open_store() as store:
         doomed = [delete_restore.look(store, name) for name in dict.fromkeys(study)]
     for one in doomed:
         words = f"{one.id}: {text_formats.size(one.bytes)}"
@@ -58,7 +58,7 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
         click.echo(plain(words), err=as_json)
     done = not dry_run and _agreed(f"Move {len(doomed)} of your studies to the trash?", yes)
     if done:
-        with opened() as store:
+        with open_store() as store:
             for one in doomed:
                 delete_restore.delete(store, one.id)
     if as_json:
@@ -101,13 +101,13 @@ def prune(models: bool, days: float, dry_run: bool, yes: bool, as_json: bool) ->
     for item in items:
         line = f"{item.kind:<12} {text_formats.size(item.bytes):>9}  {item.what}"
         click.echo(plain(line), err=as_json)
-    with opened() as store:
+    with open_store() as store:
         taken = delete_restore.reusers(store, items)
     for sentence in taken:
         click.echo(plain(sentence), err=as_json)
     done = bool(items) and not dry_run and _agreed(f"Free {text_formats.size(total)}?", yes)
     if done:
-        with opened() as store:
+        with open_store() as store:
             delete_restore.free(items)
     if as_json:
         rows = [{"kind": i.kind, "what": i.what, "bytes": i.bytes} for i in items]
@@ -148,7 +148,7 @@ def note(
         kept = [tag for tag in dict.fromkeys((*before.tags, *tags)) if tag not in untag]
         return study_labels.Labels(before.note if text is None else text, tuple(kept))
 
-    with opened() as store:
+    with open_store() as store:
         if text is not None or tags or untag:
             now = study_labels.change(store, study, changed)
         else:
@@ -183,7 +183,7 @@ def restore(file: Path, name: str | None) -> int:
         study = studies.load(delete_restore.bring_back(place, name))
     else:
         study, noted = bundle.restore(file, name)
-    with opened() as store:
+    with open_store() as store:
         questions.begin(store, study)
         if noted is not None:
             study_labels.change(store, study.id, lambda _: study_labels.of_record(noted))

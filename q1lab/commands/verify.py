@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._output import print_json, say, tell
+from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.ground.errors import NOT_CHECKED, OK, REFUSED_BUNDLE, VERIFY_STATUS, Problem
 from q1lab.ground.files import expanded, plain
 
@@ -67,21 +67,25 @@ def verify(
     def agree(commands: str) -> bool:
         return shared.agrees_to_run(commands, "--yes runs it, --cells 0 runs nothing", yes)
 
-    report = bundle_check.verify(expanded(place), how, lambda text: tell(text, as_json), agree)
+    report = bundle_check.verify(
+        expanded(place), how, lambda text: remark(text, quiet=as_json), agree
+    )
     code = REFUSED_BUNDLE if report.refused else NOT_CHECKED if report.unchecked else OK
     if as_json:
         refused = [{"reason": reason, "what": words} for reason, words in report.refused]
         print_json({**asdict(report), "refused": refused, "chance": report.chance, "code": code})
         return code
     for words in report.passed:
-        say(plain(f"  {words}"))
+        print_wrapped(plain(f"  {words}"))
     if report.trained:
         many_of = f"{len(report.trained)} of {report.of} runs (number {drawn})"
-        say(f"  {many_of}: so one forged run is found in {report.chance:.0%} of such checks")
+        print_wrapped(
+            f"  {many_of}: so one forged run is found in {report.chance:.0%} of such checks"
+        )
     for words in report.unchecked:
-        say(plain(f"  not checked: {words}"))
+        print_wrapped(plain(f"  not checked: {words}"))
     for reason, words in report.refused:
-        say(plain(f"  {reason}: {words}"))
+        print_wrapped(plain(f"  {reason}: {words}"))
     ends = {REFUSED_BUNDLE: "refused", NOT_CHECKED: "could not be checked whole", OK: "verified"}
     said = ends[code] + (", without training" if code == OK and many == 0 else "")
     click.echo(f"{report.study}: {said}")

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from q1lab.commands._documents import show_diff
-from q1lab.commands._output import say
+from q1lab.commands._output import print_wrapped
 from q1lab.commands.cli import cli, run
 from q1lab.ground.command_table import command, listed
 from q1lab.index.store import Store
@@ -67,11 +67,11 @@ def test_sentences_are_broken_between_words_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = "note: " + "a sentence of many words " * 8
-    say(text)
+    print_wrapped(text)
     assert capsys.readouterr().out == text + "\n"
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    say(text)
+    print_wrapped(text)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 60
     assert all(line.startswith("  ") for line in lines[1:])

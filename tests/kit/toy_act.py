@@ -25,7 +25,7 @@ ACT = Act(
 @click.argument("name")
 @click.option("--color", type=click.Choice(["red", "blue"]), default="red", help="Its color.")
 @shared.json_option
-@shared.entry
+@shared.list_command
 def toy(store: Store, week: Week, name: str, color: str) -> Said:
     """Play with the toy NAME."""
     evidence.note_looked(store, week.label, "toy", name)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._store import opened
+from q1lab.commands._store import open_store
 from q1lab.documents.change import Change, Saved, propose
 from q1lab.documents.templates import render
 from q1lab.ground.command_table import WEEK, Act
@@ -56,10 +56,10 @@ def change(
 @shared.writing_options
 @shared.overwrite_option
 @shared.json_option
-def logbook(how: shared.Writing, overwrite: bool, as_json: bool) -> int:
+def logbook(how: shared.WriteOptions, overwrite: bool, as_json: bool) -> int:
     """Write LOGBOOK.md, and commit it."""
-    week = shared.week()
-    with opened() as store:
-        root, found = shared.repository(how)
+    week = shared.current_week()
+    with open_store() as store:
+        root, found = shared.open_repository(how)
         made = change(store, week, root, found, overwrite=overwrite)
-        return shared.carry_out(made, store, how, as_json=as_json)
+        return shared.write_document(made, store, how, as_json=as_json)

@@ -89,13 +89,13 @@ def import_(
 
 def _study(found: Bundle, origin: str, *, as_json: bool) -> int:
     """Take a whole study in: into the one that was planned here, else as one of its own."""
-    from q1lab.commands._store import opened
+    from q1lab.commands._store import open_store
     from q1lab.commands.compare import show
     from q1lab.doors.imports import import_study
     from q1lab.record import questions
 
     known = import_study.planned(found.study)
-    with opened() as store:
+    with open_store() as store:
         if known is None:
             taken = questions.taken_names(store)
             return finish(import_study.adopt(found, origin, taken), as_json=as_json)
@@ -113,18 +113,18 @@ def make(
 ) -> Study:
     """Group runs and write the study. Problem when they are not comparable; nothing is written
     then."""
-    from q1lab.commands._store import opened
+    from q1lab.commands._store import open_store
     from q1lab.doors.imports import import_study
     from q1lab.record import questions
 
     grouped = import_study.group(runs, baseline=baseline, allow=allow)
-    with opened() as store:
+    with open_store() as store:
         return import_study.create(grouped, origin, questions.taken_names(store))
 
 
 def finish(study: Study, *, as_json: bool) -> int:
     """Say what was taken in, then compare."""
-    from q1lab.commands._store import opened
+    from q1lab.commands._store import open_store
     from q1lab.commands.compare import show
     from q1lab.record import questions
 
@@ -132,7 +132,7 @@ def finish(study: Study, *, as_json: bool) -> int:
     click.echo(taken_in, err=as_json)
     for text in study.origin.notes:
         click.echo(f"  note: {text}", err=as_json)
-    with opened() as store:
+    with open_store() as store:
         questions.begin(store, study)
         show(store, study, as_json=as_json)
     return OK

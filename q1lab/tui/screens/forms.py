@@ -39,11 +39,11 @@ def form(
     """Ask for the fields of the act ``name``, and do it. ``given`` is what they say at first, else
     what the act itself knows; ``fixed`` makes those that aren't asked for of those that are."""
     act, command = command_table.ACTS[name], command_table.command(name)
-    known: Callable[[Store, Week], Mapping[str, str]] | None
-    known = getattr(command.callback, "known", None)
-    if given is None and known is not None:
+    prefill: Callable[[Store, Week], Mapping[str, str]] | None
+    prefill = getattr(command.callback, "prefill", None)
+    if given is None and prefill is not None:
         app.ask(
-            lambda store: known(store, app.week),
+            lambda store: prefill(store, app.week),
             lambda found: form(app, name, found, title, fixed),
         )
         return
@@ -54,7 +54,7 @@ def form(
         for field in _fields(params[one], label, (given or {}).get(one, ""))
     ]
 
-    entry: Callable[..., Said] | None = getattr(command.callback, "entry", None)
+    entry: Callable[..., Said] | None = getattr(command.callback, "act", None)
 
     def job(store: Store, typed: dict[str, str]) -> Said | list[str]:
         values = _values(act, params, typed)
