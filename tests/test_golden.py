@@ -120,7 +120,7 @@ def test_the_week_says_what_it_said(
     told = []
     for line in WEEK.strip().splitlines():
         capsys.readouterr()
-        status = cli.run(shlex.split(line)[1:])
+        status = cli.run_command_line(shlex.split(line)[1:])
         out, err = capsys.readouterr()
         if "--json" in line and status == 0:
             json.loads(out)

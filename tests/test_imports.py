@@ -45,7 +45,9 @@ def test_quick_commands_load_nothing_heavy(args: list[str]) -> None:
     loaded_after(
         "from q1lab.index.store import Store; Store().close()"
     )  # the schema is made once, by sqlite_utils
-    found = loaded_after(f"from q1lab.commands.cli import run; run({args!r})")
+    found = loaded_after(
+        f"from q1lab.commands.cli import run_command_line; run_command_line({args!r})"
+    )
     assert not found & HEAVY
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from q1lab.documents.comparison_tables import study_facts
-from q1lab.doors.weights_and_biases.history_rows import Projection
+from q1lab.doors.weights_and_biases.history_rows import RunHistory
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.planning import command_draft
@@ -68,7 +68,7 @@ def test_a_number_that_nobody_knows_is_exported_and_goes_to_wandb(
     assert [float(row["value"]) for row in norms[:6]] == [2 / n / 1000 for n in range(1, 7)]
     points = json.loads((tmp_path / "all.json").read_text())["curves"]
     assert [{key: str(value) for key, value in point.items()} for point in points] == rows
-    projection = Projection(trained, trained.runs[0])
+    projection = RunHistory(trained, trained.runs[0])
     projection.feed(read_new(trained.files.run(trained.runs[0].name).events)[0])
     assert {name for row in projection.rows for name in row} > set(NAMES)
 

@@ -18,7 +18,7 @@ from q1lab.study.command_arms import Loop
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-ASKING = (
+REQUEST_OPTIONS = (
     click.option(
         "--seeds",
         default="3",
@@ -107,14 +107,14 @@ ASKING = (
 """The options that say what is trained, on what, and where: those of a `Request`."""
 
 
-def asking(function: F) -> F:
+def request_options(function: F) -> F:
     """Put ``ASKING`` on a command."""
-    for option in reversed(ASKING):
+    for option in reversed(REQUEST_OPTIONS):
         function = option(function)
     return function
 
 
-OF_A_COMMAND = (
+COMMAND_OPTIONS = (
     click.option(
         "--command",
         "command_",
@@ -148,7 +148,7 @@ OF_A_COMMAND = (
 
 
 @dataclass(frozen=True)
-class OwnCommand:
+class TypedCommand:
     """The values of ``OF_A_COMMAND``."""
 
     command_: str | None
@@ -178,15 +178,15 @@ class OwnCommand:
         return None
 
 
-def by_command(function: F) -> F:
+def command_options(function: F) -> F:
     """Put ``OF_A_COMMAND`` on a command, which gets their values as one ``own: OwnCommand``."""
 
     @functools.wraps(function)
     def gathered(**values: Any) -> Any:
-        names = [item.name for item in dataclasses.fields(OwnCommand)]
-        own = OwnCommand(**{name: values.pop(name) for name in names})
+        names = [item.name for item in dataclasses.fields(TypedCommand)]
+        own = TypedCommand(**{name: values.pop(name) for name in names})
         return function(own=own, **values)
 
-    for option in reversed(OF_A_COMMAND):
+    for option in reversed(COMMAND_OPTIONS):
         option(gathered)
     return cast("F", gathered)

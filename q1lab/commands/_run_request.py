@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from q1lab.commands._run_options import OwnCommand
+from q1lab.commands._run_options import TypedCommand
 from q1lab.ground.errors import Problem
 from q1lab.planning import series_plan
 from q1lab.runner import series_turns
@@ -19,7 +19,7 @@ from q1lab.study.studies import Study
 
 
 @dataclass(frozen=True)
-class Asked:
+class ParsedRun:
     """The ``request`` of a study. Several ``variants`` make a sweep of it, and an ``axis`` with its
     values another series. ``series`` is one that was declared before: its table is asked for."""
 
@@ -29,15 +29,15 @@ class Asked:
     series: str | None = None
 
 
-def resolve(
+def parse_run(
     words: Sequence[str],
-    own: OwnCommand,
+    own: TypedCommand,
     options: Mapping[str, Any],
     *,
     over: str | None,
     tune: str | None,
     detach: bool,
-) -> Asked:
+) -> ParsedRun:
     """Sort out what was typed. Problem for words and options that don't go together; what can be
     seen to be wrong is said before anything is looked at."""
     names = [name for word in words for name in _split(word)]
@@ -49,11 +49,11 @@ def resolve(
     _ = request.read_seeds  # bad ones are said at once
     axis = series_plan.parse_axis(over) if over else None
     if len(names) > 1 or loop is not None:
-        return Asked(request, names, axis)
+        return ParsedRun(request, names, axis)
     if _names_a_series(names[0]):
-        return Asked(request, names, axis, series=names[0])
+        return ParsedRun(request, names, axis, series=names[0])
     study = _named(names[0])
-    return Asked(request if study is None else _going_on(study, request), names, axis)
+    return ParsedRun(request if study is None else _going_on(study, request), names, axis)
 
 
 def _split(word: str) -> list[str]:
@@ -64,7 +64,7 @@ def _split(word: str) -> list[str]:
 
 
 def _arms(
-    names: list[str], own: OwnCommand, baseline: str | None
+    names: list[str], own: TypedCommand, baseline: str | None
 ) -> tuple[Loop | None, list[str], str | None]:
     """The command that trains, if that is not q1lab's own loop; the variants, and the baseline."""
     toml = len(names) == 1 and names[0].endswith(".toml")

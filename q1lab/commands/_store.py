@@ -11,7 +11,7 @@ import click
 from q1lab.index.ingest_events import Looked, Tell
 from q1lab.index.store import Store
 
-SILENT = 0.3
+SILENT_SECONDS = 0.3
 """Seconds after its first commit that a look may go on before it says how far it has come."""
 
 
@@ -36,7 +36,7 @@ def _on_terminal() -> Tell | None:
             began, said = None, False
         elif began is None:
             began = time.monotonic()
-        elif time.monotonic() - began > SILENT:
+        elif time.monotonic() - began > SILENT_SECONDS:
             said = True
             sys.stderr.write(f"\rreading {looked.words} ")
         sys.stderr.flush()

@@ -30,7 +30,7 @@ def start_app(session: str | None, content: Path | None) -> None:
             next="`q1lab status` and every other command work here",
         )
     gc.disable()  # nothing of the start is garbage; the app turns it on again after the first paint
-    setup = prepare(session, content)
+    setup = prepare_app(session, content)
     from q1lab.tui.app import Q1Lab
 
     app = Q1Lab(setup)
@@ -46,7 +46,7 @@ def start_app(session: str | None, content: Path | None) -> None:
         )
 
 
-def prepare(session: str | None, folder: Path | None) -> Setup:
+def prepare_app(session: str | None, folder: Path | None) -> Setup:
     """Everything the app is given: config, week, and what the database knows. Problem for bad
     input."""
     from q1lab.index import lost_lines

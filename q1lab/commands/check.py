@@ -53,19 +53,19 @@ def check(file: Path, for_: str | None, watch: bool, as_json: bool) -> int:
         raise Problem(
             "--watch shows checks as a file is saved; --json gives one record: ", next="choose one"
         )
-    code = _once(file, for_, as_json)
+    code = _check_once(file, for_, as_json)
     if watch:
         for _ in _saves(file):
             click.echo(f"\n{file.name} was saved.")
-            code = _once(file, for_, as_json)
+            code = _check_once(file, for_, as_json)
     return code
 
 
-def _once(file: Path, for_: str | None, as_json: bool) -> int:
+def _check_once(file: Path, for_: str | None, as_json: bool) -> int:
     from q1lab.week.own_model.run_checks import run_checks
 
-    report = run_checks(file, for_, on_result=(lambda result: None) if as_json else show)
-    chosen = _note(file, report)
+    report = run_checks(file, for_, on_result=(lambda result: None) if as_json else print_result)
+    chosen = _note_passed(file, report)
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
         return report.code
@@ -77,11 +77,11 @@ def _once(file: Path, for_: str | None, as_json: bool) -> int:
     if report.unusable is not None:
         sys.stderr.write(f"q1lab: {plain(report.unusable)}\n")
         return USAGE
-    click.echo(summary(report, str(file), chosen))
+    click.echo(check_summary(report, str(file), chosen))
     return report.code
 
 
-def _note(file: Path, report: CheckReport) -> str | None:
+def _note_passed(file: Path, report: CheckReport) -> str | None:
     """Remember that a file of the learner's passed: its step of the week is done. Gives the
     modification that is chosen for the week."""
     from q1lab.commands import _documents as shared
@@ -98,7 +98,7 @@ def _note(file: Path, report: CheckReport) -> str | None:
     return None
 
 
-def show(result: CheckResult) -> None:
+def print_result(result: CheckResult) -> None:
     """Print one result: a line when it passed, what was expected and seen and why when it
     didn't."""
     if not result.failed:
@@ -111,7 +111,7 @@ def show(result: CheckResult) -> None:
             click.echo(f"    {label + ':':<9} {wrapped(text, 14, None)}")
 
 
-def summary(report: CheckReport, file: str, chosen: str | None = None) -> str:
+def check_summary(report: CheckReport, file: str, chosen: str | None = None) -> str:
     """How the checks ended, for what, and after success the next command. ``chosen`` is the week's
     modification."""
     from q1lab.week.own_model.run_checks import next_command

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from q1lab import __version__
-from q1lab.commands.error_boundary import guarded
+from q1lab.commands.error_boundary import run_guarded
 from q1lab.ground import command_table
 from q1lab.ground.argument_checks import careful
 from q1lab.ground.errors import EXIT_STATUS, USAGE, Problem
@@ -40,7 +40,7 @@ class Commands(click.Group):
                 formatter.write_dl(rows)
 
 
-def _specify(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+def _print_spec(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
     """Print every command as click knows it, and leave."""
     if asked and not ctx.resilient_parsing:
         from importlib import metadata
@@ -71,7 +71,7 @@ EPILOG = f"Example: q1lab run rope --seeds 3\n\n{EXIT_STATUS}"
     is_flag=True,
     is_eager=True,
     expose_value=False,
-    callback=_specify,
+    callback=_print_spec,
     help="Print all commands, arguments and options as JSON.",
 )
 @click.pass_context
@@ -89,14 +89,14 @@ def cli(ctx: click.Context, session: str | None, content: Path | None) -> None:
 careful(cli)
 
 
-def run(args: list[str] | None = None) -> int:
+def run_command_line(args: list[str] | None = None) -> int:
     """Run the command line; returns the exit status. Problems become one line on stderr, never a
     traceback."""
     words = sys.argv[1:] if args is None else args
-    return guarded(lambda: _run(words), as_json="--json" in words)
+    return run_guarded(lambda: _run_words(words), as_json="--json" in words)
 
 
-def _run(words: list[str]) -> int:
+def _run_words(words: list[str]) -> int:
     for word in words:
         if any("\ud800" <= letter <= "\udfff" for letter in word):
             raise Problem(f"not UTF-8 text: {word!r}", next="q1lab takes names in UTF-8 only")

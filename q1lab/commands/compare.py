@@ -71,7 +71,7 @@ def compare(
 
             _, answer = equal_budget.read(store, chosen, what)
         if plot is not None:
-            draw(store, chosen, plot, answer, force=force)
+            draw_comparison(store, chosen, plot, answer, force=force)
         if page is not None:
             from q1lab.documents import comparison_page
             from q1lab.documents.change import public_mode
@@ -79,7 +79,7 @@ def compare(
 
             made = comparison_page.page(store, chosen, answer)
             write_out(page, made, mode=public_mode(), force=force)
-        show(store, chosen, as_json=as_json, answer=answer)
+        print_comparison(store, chosen, as_json=as_json, answer=answer)
         if plot is not None and not as_json:
             click.echo(f"\nDrawn: {plot}")
         if page is not None and not as_json:
@@ -88,7 +88,9 @@ def compare(
     return OK
 
 
-def show(store: Store, study: Study, *, as_json: bool, answer: AtBudget | None = None) -> None:
+def print_comparison(
+    store: Store, study: Study, *, as_json: bool, answer: AtBudget | None = None
+) -> None:
     """Print a study's comparison: JSON, or the verdict block; below it the answer at an equal
     budget, if given."""
     from q1lab.verdict import equal_budget, wording
@@ -115,7 +117,7 @@ def show(store: Store, study: Study, *, as_json: bool, answer: AtBudget | None =
             click.echo(click.wrap_text(sentence, min(console.width, 100), "  ", "    "))
 
 
-def draw(
+def draw_comparison(
     store: Store, study: Study, path: Path, answer: AtBudget | None = None, *, force: bool = False
 ) -> None:
     """Draw both arms' loss curves and the forest plot of the difference; with an answer at an equal

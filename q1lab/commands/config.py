@@ -35,11 +35,11 @@ def config(key: str | None, value: str | None, keys: bool, as_json: bool) -> Non
     if key is not None:
         if value is None:
             raise Problem(f"give {key} a value", next="`q1lab config` says what it is now")
-        _set(key, value)
+        _set_value(key, value)
         return
     found = settings.load()
     if keys:
-        _keys(dict(found.keymap), as_json)
+        _print_keys(dict(found.keymap), as_json)
         return
     rows = settings.as_rows(found)
     if as_json:
@@ -53,7 +53,7 @@ def config(key: str | None, value: str | None, keys: bool, as_json: bool) -> Non
     click.echo(plain(f"They are kept in {paths.config_file()}"))
 
 
-def _set(key: str, value: str) -> None:
+def _set_value(key: str, value: str) -> None:
     if key.startswith("keymap."):
         from q1lab.tui.keys import check_keymap
 
@@ -64,11 +64,11 @@ def _set(key: str, value: str) -> None:
         theme.check(value, "`q1lab config`")
     settings.put(key, value)
     if key == "course":
-        _tick()
+        _tick_step()
     click.echo(plain(f"{key} = {value}"))
 
 
-def _tick() -> None:
+def _tick_step() -> None:
     """Tick the week's step that asks how one came here. What can't be noted is no reason to
     fail."""
     from q1lab.commands import _documents as shared
@@ -79,7 +79,7 @@ def _tick() -> None:
         progress.tick_those(store, shared.current_week(), "config")
 
 
-def _keys(moved: dict[str, str], as_json: bool) -> None:
+def _print_keys(moved: dict[str, str], as_json: bool) -> None:
     from q1lab.tui.keys import KEYS
 
     table = {name: moved.get(name, key.keys) for name, key in KEYS.items()}

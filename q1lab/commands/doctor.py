@@ -63,13 +63,13 @@ def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
         from q1lab.study.engine_choice import HERE, choose
 
         choice = choose(engine or HERE, None, options, load().engine)
-    found = examine() if choice is None else examine_engine(choice)
+    found = examine_machine() if choice is None else examine_engine(choice)
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
         for name, value in found.items():
             if name not in ("ok", "problems", "reached"):
-                click.echo(f"{name.replace('_', ' '):<16} {wrapped(_text(value), 17)}")
+                click.echo(f"{name.replace('_', ' '):<16} {wrapped(_value_text(value), 17)}")
         for problem in found["problems"]:
             click.echo(f"problem          {problem}")
         click.echo("All good." if found["ok"] else "See the problems above.")
@@ -95,7 +95,7 @@ def examine_engine(choice: Choice) -> dict[str, Any]:
         if answer is not None:
             found["python"] = f"torch {answer['torch']} on {answer.get('platform', 'unknown')}"
             found["device"] = f"{answer['device']} ({answer['device_name']}), {answer['dtype']}"
-            found |= _of_torch(answer)
+            found |= _torch_findings(answer)
     except (OutOfReach, Refused) as error:
         problems.append(str(error))
         reached = isinstance(error, Refused)
@@ -105,7 +105,7 @@ def examine_engine(choice: Choice) -> dict[str, Any]:
     return found
 
 
-def examine() -> dict[str, Any]:
+def examine_machine() -> dict[str, Any]:
     """Everything that decides whether and how a study can run here."""
     from q1lab.index import lost_lines
     from q1lab.runner.machine import cores, gpus
@@ -127,7 +127,7 @@ def examine() -> dict[str, Any]:
         found["device"] = f"{answer['device']} ({answer['device_name']})"
         found["bf16"] = "yes" if answer["bf16"] else "no (training uses another format)"
         found["training_dtype"] = answer["dtype"]
-        found |= _of_torch(answer)
+        found |= _torch_findings(answer)
     except Problem as problem:
         problems.append(f"torch does not work: {problem}")
     cards = gpus()
@@ -143,7 +143,7 @@ def examine() -> dict[str, Any]:
         home = paths.ensure_home()
         free = shutil.disk_usage(home).free
         found["home"] = str(home)
-        found["journal"] = _journal()
+        found["journal"] = _journal_summary()
         problems += lost_lines.told(paths.database(), paths.journal())
         found["database"] = str(paths.database())
         found["config"] = str(paths.config_file())
@@ -160,7 +160,7 @@ def examine() -> dict[str, Any]:
     return found
 
 
-def _journal() -> str:
+def _journal_summary() -> str:
     """Where it is, and how many of its lines whom it names as acting."""
     from q1lab.index import journal
 
@@ -172,7 +172,7 @@ def _journal() -> str:
     return f"{paths.journal()}: lines by {counts}" if counts else str(paths.journal())
 
 
-def _of_torch(answer: dict[str, Any]) -> dict[str, list[str]]:
+def _torch_findings(answer: dict[str, Any]) -> dict[str, list[str]]:
     """Which PyTorch releases were tested, and what the one that answered lacks and does without."""
     return {name: answer[name] for name in ("torch_tested", "torch_lacks") if answer.get(name)}
 
@@ -190,7 +190,7 @@ def _git_version() -> str:
     ).stdout.strip()
 
 
-def _text(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {version}" for key, version in value.items())
     if isinstance(value, list):

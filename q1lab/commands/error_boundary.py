@@ -13,23 +13,23 @@ from collections.abc import Callable
 
 from q1lab.ground.errors import FAILED, INTERRUPTED, NOTICES, STATUSES, Problem
 
-NOBODY_READS = 128 + 13
+BROKEN_PIPE = 128 + 13
 """The exit status when whoever read the output has left (`… | head -1`), as a shell tells it of
 other programs (SIGPIPE). It is no success: of some commands the status is the answer."""
 
 
-def guarded(command: Callable[[], int], as_json: bool = False) -> int:
+def run_guarded(command: Callable[[], int], as_json: bool = False) -> int:
     """Run it; returns its exit status, or that of what went wrong. Notices come last. ``as_json``:
     what went wrong is a record on stdout, too."""
-    open_all_streams()
-    speak_any_encoding()
+    reopen_closed_streams()
+    print_in_any_encoding()
     try:
-        status = _guarded(command, as_json)
+        status = _run_reporting(command, as_json)
         for notice in NOTICES:
-            say(notice)
+            print_error(notice)
         sys.stdout.flush()
     except BrokenPipeError:
-        status = NOBODY_READS
+        status = BROKEN_PIPE
         for fd, stream in ((1, sys.stdout), (2, sys.stderr)):
             try:
                 stream.flush()
@@ -39,7 +39,7 @@ def guarded(command: Callable[[], int], as_json: bool = False) -> int:
     return status
 
 
-def _guarded(command: Callable[[], int], as_json: bool) -> int:
+def _run_reporting(command: Callable[[], int], as_json: bool) -> int:
     try:
         return command()
     except KeyboardInterrupt:
@@ -47,17 +47,17 @@ def _guarded(command: Callable[[], int], as_json: bool) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
-        found = explained(error)
+        found = as_problem(error)
         if found is None:
             raise
         problem = found
-        say(str(problem))
+        print_error(str(problem))
     if as_json:
-        sys.stdout.write(json.dumps(record(problem), indent=2) + "\n")
+        sys.stdout.write(json.dumps(problem_record(problem), indent=2) + "\n")
     return problem.code
 
 
-def explained(error: Exception) -> Problem | None:
+def as_problem(error: Exception) -> Problem | None:
     """The error as a person can mend it; None where it is a defect of the program."""
     if isinstance(error, Problem):
         return error
@@ -77,43 +77,47 @@ def explained(error: Exception) -> Problem | None:
     return Problem(f"{named}: {os_reason(error)}", FAILED, file=error.filename)
 
 
-def record(problem: Problem) -> dict[str, object]:
+def problem_record(problem: Problem) -> dict[str, object]:
     """A problem for programs."""
     return {
         "error": STATUSES[problem.code].replace(" ", "-"),
-        "what": one_line(problem.what),
-        "file": None if problem.file is None else one_line(str(problem.file)),
+        "what": in_one_line(problem.what),
+        "file": None if problem.file is None else in_one_line(str(problem.file)),
         "line": problem.line,
-        "next": one_line(problem.next) or None,
+        "next": in_one_line(problem.next) or None,
         "fixable_by": problem.fixable_by,
     }
 
 
-def say(message: str) -> None:
+def print_error(message: str) -> None:
     """One line for a person, on stderr."""
-    sys.stderr.write(f"q1lab: {one_line(message)}\n")
+    sys.stderr.write(f"q1lab: {in_one_line(message)}\n")
 
 
-def one_line(message: str) -> str:
+def in_one_line(message: str) -> str:
     """A message as it may stand in a terminal's line."""
     from q1lab.ground.files import plain
 
-    return shortened(" ".join(plain(message).splitlines()))
+    return shorten_message(" ".join(plain(message).splitlines()))
 
 
-LONGEST, LINE = 400, 1600
+MAX_WORD, MAX_MESSAGE = 400, 1600
 """Characters of a single word, and of a whole message, that a person can still read."""
 
 
-def shortened(message: str) -> str:
+def shorten_message(message: str) -> str:
     """A message without the megabyte that somebody typed or a file held: its beginning and end
     say what is wrong and what to do."""
     words = message.split(" ")
-    message = " ".join(w if len(w) <= LONGEST else f"{w[:60]}…{w[-20:]}" for w in words)
-    return message if len(message) <= LINE else f"{message[: LINE // 2]} … {message[-LINE // 2 :]}"
+    message = " ".join(w if len(w) <= MAX_WORD else f"{w[:60]}…{w[-20:]}" for w in words)
+    return (
+        message
+        if len(message) <= MAX_MESSAGE
+        else f"{message[: MAX_MESSAGE // 2]} … {message[-MAX_MESSAGE // 2 :]}"
+    )
 
 
-SPELLED = {
+TRANSLITERATIONS = {
     "–": "-",
     "—": "-",
     "−": "-",
@@ -152,15 +156,15 @@ SPELLED = {
 """How signs are written where the terminal's encoding lacks them."""
 
 
-def spell(error: UnicodeError) -> tuple[str, int]:
+def transliterate(error: UnicodeError) -> tuple[str, int]:
     """What stands for text that the output's encoding lacks (a handler for ``codecs``)."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     letters = error.object[error.start : error.end]
-    return "".join(SPELLED.get(letter, "?") for letter in letters), error.end
+    return "".join(TRANSLITERATIONS.get(letter, "?") for letter in letters), error.end
 
 
-def open_all_streams() -> None:
+def reopen_closed_streams() -> None:
     """Put an empty stream where the shell closed one (``>&-``): else the next file that is opened
     would take its place, and be written over with what is meant for a person."""
     for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
@@ -170,10 +174,10 @@ def open_all_streams() -> None:
             setattr(sys, name, open(fd, mode, closefd=False))  # noqa: SIM115
 
 
-def speak_any_encoding() -> None:
+def print_in_any_encoding() -> None:
     """Print to a terminal or a file that knows ASCII or Latin-1 only, and names that are no
     text."""
-    codecs.register_error("q1lab", spell)
+    codecs.register_error("q1lab", transliterate)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors != "q1lab":
             stream.reconfigure(errors="q1lab")

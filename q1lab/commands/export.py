@@ -15,7 +15,7 @@ from q1lab.study import studies
 from q1lab.study.studies import Study
 from q1lab.verdict.result_files import FORMATS
 
-WHOLE = {"notebook": ".ipynb", "archive": ".q1lab.zip"}
+BUNDLE_FORMATS = {"notebook": ".ipynb", "archive": ".q1lab.zip"}
 """Formats that hold one study, to train it elsewhere or to take it along, with their suffix."""
 
 
@@ -38,7 +38,7 @@ Exit status: 0 written, 1 a file can't be written, 2 usage."""
 @click.option(
     "--format",
     "form",
-    type=click.Choice((*FORMATS, *WHOLE)),
+    type=click.Choice((*FORMATS, *BUNDLE_FORMATS)),
     help="Default: by --output's suffix, else json.",
 )
 @click.option(
@@ -78,7 +78,7 @@ def export(
 
     if bool(study) + everything + (tag is not None) > 1:
         raise Problem("give studies, --all or --tag: one of them")
-    form = form or _form_of(output)
+    form = form or _format_of(output)
     if curves and form not in ("csv", "json"):
         raise Problem(f"--curves makes a CSV or JSON; it does not go with --format {form}")
     unreadable: dict[str, str] = {}
@@ -89,8 +89,8 @@ def export(
             ids = [one.id for one in readable]
         else:
             ids = list(dict.fromkeys(study)) or [studies.latest()]
-        if form in WHOLE:
-            written = [_whole(store, ids, form, output, force)]
+        if form in BUNDLE_FORMATS:
+            written = [_write_bundle(store, ids, form, output, force)]
         else:
             written = write(
                 store, ids, form, output, curves=curves, force=force, unreadable=unreadable
@@ -107,7 +107,7 @@ def export(
     return OK
 
 
-def _form_of(output: Path | None) -> str:
+def _format_of(output: Path | None) -> str:
     """The format that an output's suffix asks for; json where it has none. Problem for another
     suffix."""
     if output is None or output.is_dir() or not output.suffix:
@@ -123,7 +123,9 @@ def _form_of(output: Path | None) -> str:
     return form
 
 
-def _whole(store: Store, ids: list[str], form: str, output: Path | None, force: bool) -> Path:
+def _write_bundle(
+    store: Store, ids: list[str], form: str, output: Path | None, force: bool
+) -> Path:
     """Write one study as an archive, or as a notebook (a script in a zip, by the output's
     suffix)."""
     if len(ids) != 1:
@@ -131,20 +133,20 @@ def _whole(store: Store, ids: list[str], form: str, output: Path | None, force: 
     study = studies.load(ids[0])
     path = output or Path()
     if path.is_dir():
-        path /= f"{study.id}{WHOLE[form]}"
+        path /= f"{study.id}{BUNDLE_FORMATS[form]}"
     fits = (".zip",) if form == "archive" else (".ipynb", ".zip")
     if path.suffix not in fits:
         raise Problem(
             f"--output {path}: ", next=f"give a name that ends in {' or '.join(fits)}", file=path
         )
     if form == "archive":
-        _archive(store, study, path, force)
+        _write_archive(store, study, path, force)
     else:
-        _notebook(store, study, path, force)
+        _write_notebook(store, study, path, force)
     return path
 
 
-def _archive(store: Store, study: Study, path: Path, force: bool) -> None:
+def _write_archive(store: Store, study: Study, path: Path, force: bool) -> None:
     from q1lab.index import study_labels
     from q1lab.study import bundle
     from q1lab.verify import claim
@@ -154,7 +156,7 @@ def _archive(store: Store, study: Study, path: Path, force: bool) -> None:
     bundle.pack(study.id, path, made, claim.evidence(store, study), force=force)
 
 
-def _notebook(store: Store, study: Study, path: Path, force: bool) -> None:
+def _write_notebook(store: Store, study: Study, path: Path, force: bool) -> None:
     from q1lab.ground.files import os_reason
     from q1lab.ground.write_intents import write_out
     from q1lab.index import ingest_events

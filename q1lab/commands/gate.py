@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from q1lab.commands._output import remark
-from q1lab.commands._run_options import OwnCommand, by_command
+from q1lab.commands._run_options import TypedCommand, command_options
 from q1lab.commands._store import open_store
-from q1lab.commands.live_progress import watch
+from q1lab.commands.live_progress import watch_study
 from q1lab.ground.errors import GATE_STATUS, Problem
 from q1lab.ground.text_formats import plural, signed
 from q1lab.planning import gate_proposal
@@ -31,7 +31,7 @@ Examples:
     + GATE_STATUS
 )
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@by_command
+@command_options
 @click.option("--budget", default="home", show_default=True, help="What shares 5% of false keeps.")
 @click.option("--max-cost", type=click.IntRange(1), metavar="RUNS", help="Train no more now.")
 @click.option("--jobs", type=int, help="Runs that train at once. Default: 1.")
@@ -39,7 +39,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one line of JSON.")
 def gate(
     file: Path | None,
-    own: OwnCommand,
+    own: TypedCommand,
     budget: str,
     max_cost: int | None,
     jobs: int | None,
@@ -66,7 +66,7 @@ def gate(
             if not is_alive(study.files):  # else its runner outlived who began it
                 launch.start(study)
             try:
-                watch(store, study, quiet=True)
+                watch_study(store, study, quiet=True)
             except KeyboardInterrupt:
                 launch.stop(study)
                 raise

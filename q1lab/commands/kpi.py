@@ -46,14 +46,16 @@ def kpi(
     from q1lab.documents import kpi_sources
 
     if name is not None:
-        return _set(store, week, name, actual, target, counted)
+        return _set_by_hand(store, week, name, actual, target, counted)
     if counted or actual is not None or target is not None:
         raise Problem("which KPI? ", next="Give its NAME; `q1lab kpi` lists them")
     lines = kpi_sources.kpi_lines(store, week, shared.repository_if_any(repo))
-    return Said("", [as_text(lines)], {"kpis": [{**asdict(one), "met": one.met} for one in lines]})
+    return Said(
+        "", [kpi_table(lines)], {"kpis": [{**asdict(one), "met": one.met} for one in lines]}
+    )
 
 
-def as_text(lines: list[KpiLine]) -> str:
+def kpi_table(lines: list[KpiLine]) -> str:
     """The KPIs as an aligned table; where both numbers come from is a line below each."""
     from q1lab.ground.text_formats import count
 
@@ -71,7 +73,7 @@ def as_text(lines: list[KpiLine]) -> str:
     )
 
 
-def _set(
+def _set_by_hand(
     store: Store,
     week: Week,
     name: str,

@@ -21,8 +21,8 @@ from q1lab.study.studies import Study
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-POLL = 0.25
-AROUND = 4
+POLL_SECONDS = 0.25
+LINES_AROUND = 4
 """Lines around the rows: the heading, what is below, and the prompt."""
 ARM_STYLE = {"baseline": "blue", "modified": "magenta"}
 STATE_STYLE = {
@@ -36,29 +36,29 @@ STATE_STYLE = {
 }
 
 
-def watch(store: Store, study: Study, *, quiet: bool = False, hint: str = "") -> StudyView:
+def watch_study(store: Store, study: Study, *, quiet: bool = False, hint: str = "") -> StudyView:
     """Show the study until nothing of it lives. KeyboardInterrupt passes through."""
     launch.tend(study)
     if quiet:
-        return _wait(store, study)
+        return _wait_quietly(store, study)
     if sys.stdout.isatty():
-        return _live(store, study, hint)
-    return _lines(store, study)
+        return _show_grid(store, study, hint)
+    return _print_lines(store, study)
 
 
-def _wait(store: Store, study: Study) -> StudyView:
-    while _look(store, study)[1]:
-        time.sleep(POLL)
+def _wait_quietly(store: Store, study: Study) -> StudyView:
+    while _poll(store, study)[1]:
+        time.sleep(POLL_SECONDS)
     return look(store, study)
 
 
-def _look(store: Store, study: Study) -> tuple[StudyView, bool]:
+def _poll(store: Store, study: Study) -> tuple[StudyView, bool]:
     """The picture, and whether anything still works (asked first: what it wrote last is seen)."""
     alive = is_alive(study.files)
     return look(store, study), alive
 
 
-def _live(store: Store, study: Study, hint: str) -> StudyView:
+def _show_grid(store: Store, study: Study, hint: str) -> StudyView:
     from rich.console import Console
     from rich.live import Live
 
@@ -66,23 +66,23 @@ def _live(store: Store, study: Study, hint: str) -> StudyView:
     waited = False
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while True:
-            view, alive = _look(store, study)
-            shown = on_screen(view.runs, console.height - AROUND)
+            view, alive = _poll(store, study)
+            shown = runs_that_fit(view.runs, console.height - LINES_AROUND)
             sparks = {run.name: spark(store, run) for run in shown}
-            picture = grid(view, sparks, hint if alive else "", console.width)
+            picture = runs_grid(view, sparks, hint if alive else "", console.width)
             live.update(picture, refresh=True)
             if not alive:
                 break
             waited = True
             for kind in news.look():
-                ring(alerts.sentence(study.id, kind))
-            time.sleep(POLL)
+                ring_bell(alerts.sentence(study.id, kind))
+            time.sleep(POLL_SECONDS)
     if waited:
-        ring(f"{study.id}: {view.line.done} of {view.line.total} runs done")
+        ring_bell(f"{study.id}: {view.line.done} of {view.line.total} runs done")
     return view
 
 
-def ring(text: str) -> None:
+def ring_bell(text: str) -> None:
     """Ring the terminal's bell and ask it for a desktop notification, unless ``bell`` is off."""
     from q1lab.ground.config import load
     from q1lab.tui.desktop import desktop_note
@@ -93,13 +93,13 @@ def ring(text: str) -> None:
             sys.stdout.flush()
 
 
-def _lines(store: Store, study: Study) -> StudyView:
+def _print_lines(store: Store, study: Study) -> StudyView:
     """One line when a run starts or ends, and in between at each tenth of the way, or each time its
     iters have doubled where nobody knows of how many."""
     said: dict[str, tuple[State, int, int]] = {}
     reached = True
     while True:
-        view, alive = _look(store, study)
+        view, alive = _poll(store, study)
         if view.reached != reached:
             reached = view.reached
             where = "in touch again" if reached else view.engine
@@ -112,14 +112,14 @@ def _lines(store: Store, study: Study) -> StudyView:
             if said.get(run.name) == mark:
                 continue
             said[run.name] = mark
-            sys.stdout.write(line(run, study.metric.name) + "\n")
+            sys.stdout.write(run_line(run, study.metric.name) + "\n")
             sys.stdout.flush()
         if not alive:
             return view
-        time.sleep(POLL)
+        time.sleep(POLL_SECONDS)
 
 
-def line(run: RunView, metric: str) -> str:
+def run_line(run: RunView, metric: str) -> str:
     """One run in one plain line."""
     head = f"{run.variant} seed {run.seed}: {run.state}"
     if run.state is State.RUNNING:
@@ -137,7 +137,7 @@ def line(run: RunView, metric: str) -> str:
     return f"{head} at iter {run.iter}{': ' + run.message if run.message else ''}"
 
 
-def grid(
+def runs_grid(
     view: StudyView, sparks: Mapping[str, tuple[float, ...]], hint: str, width: int
 ) -> RenderableType:
     """The table of a study: state, sparkline of the loss, iter, val loss, tokens/s, time left. A
@@ -160,7 +160,7 @@ def grid(
         if title == "tok/s" and width < 70:
             continue
         table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    low, high = _scale(sparks.values())
+    low, high = _common_scale(sparks.values())
     for run in view.runs:
         if run.name not in sparks:
             continue
@@ -194,7 +194,7 @@ def grid(
     return Group(table, Text(foot, style="dim"))
 
 
-def on_screen(runs: Sequence[RunView], rows: int) -> list[RunView]:
+def runs_that_fit(runs: Sequence[RunView], rows: int) -> list[RunView]:
     """The runs that fit, in the order of the plan: those under way first, then those that went
     wrong, those that ended, and those that wait; of each the latest."""
     if len(runs) <= rows:
@@ -229,7 +229,7 @@ def gpu_text(view: StudyView) -> str:
     )
 
 
-def _scale(sparks: Iterable[tuple[float, ...]]) -> tuple[float, float]:
+def _common_scale(sparks: Iterable[tuple[float, ...]]) -> tuple[float, float]:
     """One scale for all sparklines of a study, so that they can be compared by eye."""
     values = [value for one in sparks for value in one]
     return (min(values), max(values)) if values else (0.0, 0.0)

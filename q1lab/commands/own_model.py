@@ -139,7 +139,7 @@ def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: 
             variant = str(row["variant"])
         ladder = model_file.hints(variant, week.root)
         if compare is not None:
-            return _compare(variant, compare, week.root, as_json)
+            return _print_reference(variant, compare, week.root, as_json)
         used = learner_tables.used_hints(store, week.label, variant)
         if stage is None:
             found = model_file.next_hint(store, week.label, week.root, variant)
@@ -154,13 +154,13 @@ def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: 
         print_json({**vars(found), "of": len(model_file.STAGES), "used": sorted({*used, stage})})
         return OK
     click.echo(f"{variant}, hint {stage} of {len(model_file.STAGES)}: {found.title.lower()}\n")
-    _show(found.text, is_diff=stage == len(model_file.STAGES))
+    _print_hint(found.text, is_diff=stage == len(model_file.STAGES))
     if stage < len(model_file.STAGES):
         remark(f"\nq1lab hint {variant} gives the next one")
     return OK
 
 
-def _show(text: str, is_diff: bool) -> None:
+def _print_hint(text: str, is_diff: bool) -> None:
     """A diff in colors, Markdown laid out, on a terminal; the plain text elsewhere."""
     if is_diff:
         print_diff(text)
@@ -175,7 +175,7 @@ def _show(text: str, is_diff: bool) -> None:
         click.echo(text)
 
 
-def _compare(variant: str, file: Path, content: Path, as_json: bool) -> int:
+def _print_reference(variant: str, file: Path, content: Path, as_json: bool) -> int:
     """The reference beside a file that passes."""
     from q1lab.week.own_model.run_checks import run_checks
 
@@ -210,9 +210,9 @@ def _compare(variant: str, file: Path, content: Path, as_json: bool) -> int:
         else "It was made from other code, so here is what the reference changes in its baseline:"
     )
     remark(f"{passed} {what}")
-    _show(diff or "no difference\n", is_diff=True)
+    _print_hint(diff or "no difference\n", is_diff=True)
     click.echo()
-    _show(words, is_diff=False)
+    _print_hint(words, is_diff=False)
     return OK
 
 
@@ -266,7 +266,7 @@ def merge(
         "diff": plan.diff,
     }
     if words := merge_change.nothing(plan):
-        return _tell(record, as_json, OK, words)
+        return _finish_merge(record, as_json, OK, words)
     if not as_json:
         print_diff(plan.diff)
     week = shared.current_week().label
@@ -274,18 +274,18 @@ def merge(
         proposal = merge_change.propose(plan, None, week)
         if how.dry_run:
             words = f"{merge_change.conflicts(plan)}; nothing was written"
-            return _tell(record, as_json, FAILED, words)
+            return _finish_merge(record, as_json, FAILED, words)
         with open_store() as store:
             record["copy"] = str(proposal.save(store).copy)
         words = f"{proposal.unsettled}. Before: {record['copy']}"
-        return _tell(record, as_json, FAILED, words)
+        return _finish_merge(record, as_json, FAILED, words)
     if not unchecked:
         report = merge_change.check(plan)
         record["checks"] = {"passed": report.passed, "count": len(report.checks)}
         try:
             remark(merge_change.passed(plan, report))
         except Problem as problem:
-            return _tell(record, as_json, FAILED, str(problem))
+            return _finish_merge(record, as_json, FAILED, str(problem))
     _, found = shared.open_repository(how)
     proposal = dataclasses.replace(
         merge_change.propose(plan, found, week), diff=""
@@ -295,10 +295,10 @@ def merge(
             functools.partial(proposal.save, store), proposal, how, quiet=as_json
         )
     words = f"before: {saved['copy']}" if "copy" in saved else ""
-    return _tell({**record, **saved}, as_json, OK, words)
+    return _finish_merge({**record, **saved}, as_json, OK, words)
 
 
-def _tell(record: dict[str, Any], as_json: bool, code: int, words: str) -> int:
+def _finish_merge(record: dict[str, Any], as_json: bool, code: int, words: str) -> int:
     if as_json:
         print_json({**record, "message": words})
     elif words:

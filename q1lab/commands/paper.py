@@ -37,7 +37,7 @@ def paper(ctx: click.Context, as_json: bool) -> int:
     return shared.print_list(
         "papers",
         rows,
-        _line,
+        _paper_row,
         empty='No paper yet. Add one: q1lab paper add "Title" --link URL',
         as_json=as_json,
     )
@@ -96,6 +96,6 @@ def done_command(
     return Said(f"{row['id']}: {row['title']}, read ({row['depth']})")
 
 
-def _line(row: dict[str, Any]) -> str:
+def _paper_row(row: dict[str, Any]) -> str:
     state = f"read {row['done'][:10]}" if row["done"] else "to read"
     return f"{state:<15}  {row['depth']:<4}  {row['title']}  {row['link'] or ''}".rstrip()

@@ -57,7 +57,7 @@ def post(ctx: click.Context, as_json: bool) -> int:
     elif found is None:
         click.echo("No post yet. Make the draft: q1lab post new")
     else:
-        print_text("\n".join(_board(found)))
+        print_text("\n".join(_post_summary(found)))
     return OK
 
 
@@ -85,7 +85,7 @@ def new_command(title: str | None, how: shared.WriteOptions, as_json: bool) -> i
 
     Before the study is done, it holds the paragraph for a null result.
     """
-    return _write(how, title=title, new=True, as_json=as_json)
+    return _write_draft(how, title=title, new=True, as_json=as_json)
 
 
 @post.command("refresh", epilog="Example: q1lab post refresh")
@@ -94,10 +94,10 @@ def new_command(title: str | None, how: shared.WriteOptions, as_json: bool) -> i
 @shared.json_option
 def refresh_command(how: shared.WriteOptions, overwrite: bool, as_json: bool) -> int:
     """Renew the parts of the draft that come from your runs; the rest stays byte for byte."""
-    return _write(how, new=False, overwrite=overwrite, as_json=as_json)
+    return _write_draft(how, new=False, overwrite=overwrite, as_json=as_json)
 
 
-def _write(
+def _write_draft(
     how: shared.WriteOptions,
     *,
     new: bool,
@@ -116,7 +116,7 @@ def _write(
         return shared.write_document(proposal, store, how, as_json=as_json)
 
 
-def _draft(file: Path | None) -> tuple[Path, bytes]:
+def _read_draft(file: Path | None) -> tuple[Path, bytes]:
     """The draft's path and bytes: as given, as recorded, or where `post new` puts it."""
     from q1lab.documents import post as documents
     from q1lab.documents.change import read
@@ -148,7 +148,7 @@ def words_command(file: Path | None, as_json: bool) -> int:
     """Count the words of each section against its budget, with the time it takes to read aloud."""
     from q1lab.documents import word_count
 
-    path, data = _draft(file)
+    path, data = _read_draft(file)
     sections = word_count.sections(data.decode("utf-8-sig", errors="replace"))
     total, budget = sum(item.words for item in sections), sum(item.budget or 0 for item in sections)
     shared.note_viewed("post words", path.absolute())
@@ -200,14 +200,14 @@ def lint_command(file: Path | None, as_json: bool) -> int:
     """
     from q1lab.documents import draft_claims
 
-    path, _ = _draft(file)
+    path, _ = _read_draft(file)
     with open_store() as store:
         found = draft_claims.findings(store, shared.current_week(), path)
     if as_json:
         print_json({"file": str(path), "findings": [asdict(item) for item in found]})
     else:
         for item in found:
-            print_text(f"{_shown(path)}:{item.line}: {item.message}")
+            print_text(f"{_relative_path(path)}:{item.line}: {item.message}")
         if not found:
             remark("no claim beyond the data")
         else:
@@ -216,7 +216,7 @@ def lint_command(file: Path | None, as_json: bool) -> int:
     return FAILED if found else OK
 
 
-def _shown(path: Path) -> str:
+def _relative_path(path: Path) -> str:
     """A path as one would type it here."""
     try:
         return str(path.relative_to(Path.cwd()))
@@ -259,7 +259,7 @@ def preview_command(
     from q1lab.ground.files import write_atomic
     from q1lab.ground.write_intents import write_out
 
-    path, data = _draft(file)
+    path, data = _read_draft(file)
     text = data.decode("utf-8-sig", errors="replace")
     total = sum(item.words for item in word_count.sections(text))
     minutes = max(1, round(total / word_count.WORDS_PER_MINUTE))
@@ -311,7 +311,7 @@ def export_command(
     from q1lab.ground.files import utc_now
     from q1lab.ground.write_intents import write_out
 
-    path, data = _draft(file)
+    path, data = _read_draft(file)
     week = shared.current_week()
     with open_store() as store:
         kept = posts.of_week(store, week.label)
@@ -358,7 +358,7 @@ def publish_command(store: Store, week: Week, url: str) -> Said:
     open_ = draft_claims.of_post(store, week, found)
     return Said(
         "Recorded. Cross-posts link to this address.",
-        _board(found),
+        _post_summary(found),
         {"post": found, "findings": [asdict(item) for item in open_]},
         draft_claims.told(found, open_, empty),
     )
@@ -388,12 +388,12 @@ def share_command(
     """Record that the post is on CHANNEL (hn, r-machinelearning, r-localllama, x, linkedin) at
     URL. Without URL, print a text for CHANNEL to copy, within its limit."""
     if url is None:
-        return _text(store, week, channel)
+        return _channel_text(store, week, channel)
     found = posts.share(store, week.label, channel, url, replace=replace, other=other)
-    return Said(f"Recorded: {posts.shared_words(found)}.", _board(found), {"post": found})
+    return Said(f"Recorded: {posts.shared_words(found)}.", _post_summary(found), {"post": found})
 
 
-def _text(store: Store, week: Week, channel: str) -> Said:
+def _channel_text(store: Store, week: Week, channel: str) -> Said:
     from q1lab.documents import channel_posts
     from q1lab.documents import post as documents
 
@@ -404,7 +404,7 @@ def _text(store: Store, week: Week, channel: str) -> Said:
     return Said(size, [text.text], asdict(text), [size])
 
 
-def _board(found: dict[str, Any]) -> list[str]:
+def _post_summary(found: dict[str, Any]) -> list[str]:
     out = [
         str(found["title"]),
         f"  live at {found['url']}" if found["url"] else "  not published: q1lab post publish URL",

@@ -57,7 +57,7 @@ def predict(
     from q1lab.study import variants
     from q1lab.week.lists import predictions
 
-    week, arms = shared.current_week(), _arms_here()
+    week, arms = shared.current_week(), _arms_of_folder()
     with open_store() as store:
         if variant is not None and variant not in {item.name for item in week.variants}:
             variant = variant if variant in arms else variants.find(variant).name
@@ -83,12 +83,12 @@ def predict(
                 f"  q1lab predict {name} --direction lower --size 0.03 --matters 0.01 --sure 70%"
             )
             return OK
-        for line in lines(found, arms.get(name, VAL_LOSS)):
+        for line in prediction_lines(found, arms.get(name, VAL_LOSS)):
             print_wrapped(plain(line), 4)
     return OK
 
 
-def _arms_here() -> dict[str, Metric]:
+def _arms_of_folder() -> dict[str, Metric]:
     """The arms of the study.toml in this folder, of which one may be predicted, with its metric."""
     from q1lab.study import command_arms
 
@@ -99,7 +99,7 @@ def _arms_here() -> dict[str, Metric]:
     return dict.fromkeys(found.arms[1], found.measures)
 
 
-def lines(found: dict[str, object], metric: Metric) -> list[str]:
+def prediction_lines(found: dict[str, object], metric: Metric) -> list[str]:
     """A prediction of a metric, and its earlier versions, as text."""
     from q1lab.verdict.wording import direction_words
 

@@ -12,10 +12,10 @@ import click
 
 from q1lab.commands._documents import agrees_to_run
 from q1lab.commands._output import print_json, print_wrapped, remark
-from q1lab.commands._run_options import OwnCommand, asking, by_command
-from q1lab.commands._run_request import resolve
+from q1lab.commands._run_options import TypedCommand, command_options, request_options
+from q1lab.commands._run_request import parse_run
 from q1lab.commands._store import open_store
-from q1lab.commands.live_progress import watch
+from q1lab.commands.live_progress import watch_study
 from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.ground.text_formats import duration
 from q1lab.index import ingest_events, study_view
@@ -53,8 +53,8 @@ The same command again trains only what is missing, and with nothing missing pri
     + EXIT_STATUS
 )
 @click.argument("variant", nargs=-1)
-@asking
-@by_command
+@request_options
+@command_options
 @click.option(
     "--over",
     metavar="KEY=VALUE,VALUE",
@@ -73,7 +73,7 @@ def run(
     tune: str | None,
     detach: bool,
     as_json: bool,
-    own: OwnCommand,
+    own: TypedCommand,
     **options: Any,
 ) -> int:
     """Train VARIANT against a baseline over seeds, then compare.
@@ -90,7 +90,7 @@ def run(
     share the 5% of false verdicts between them, and are ranked in one table. With the name of such
     a sweep, or of an axis (--over), its table is printed again.
     """
-    asked = resolve(variant, own, options, over=over, tune=tune, detach=detach)
+    asked = parse_run(variant, own, options, over=over, tune=tune, detach=detach)
     with open_store() as store:
         if asked.series is not None:
             return _finish_series(store, asked.series, as_json)
@@ -125,11 +125,11 @@ def _train(store: Store, request: Request, detach: bool, as_json: bool) -> int:
         begun = study_plan.begin(replace(request, yes=True), store)
     study = begun.study
     if not as_json:
-        _announce(study.id, f"{study.variant} against {study.baseline}", [begun], _work(begun))
+        _announce(study.id, f"{study.variant} against {study.baseline}", [begun], _work_text(begun))
     if begun.missing and by_hand(study.trainer.engine, study.id):
-        return _planned(study, as_json)
+        return _print_planned(study, as_json)
     if detach:
-        return _left_alone(begun, as_json)
+        return _print_detached(begun, as_json)
     if begun.missing:
         left = _follow(store, [study], as_json, ctrl_c_stops=True)
         if left is not None:
@@ -140,7 +140,7 @@ def _train(store: Store, request: Request, detach: bool, as_json: bool) -> int:
     return status
 
 
-def _left_alone(begun: study_plan.Plan, as_json: bool) -> int:
+def _print_detached(begun: study_plan.Plan, as_json: bool) -> int:
     """Say how to come back to a study that trains by itself."""
     study, started = begun.study, bool(begun.missing)
     if as_json:
@@ -226,7 +226,7 @@ def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
 )
 def attach(study: str | None, as_json: bool) -> int:
     """Watch a running STUDY (default: the latest). Ctrl-C leaves; the training goes on."""
-    chosen = _meant(study)
+    chosen = _study_or_latest(study)
     with open_store() as store:
         if launch.is_alive(chosen.files):
             status = _follow(store, [chosen], as_json, ctrl_c_stops=False)
@@ -239,7 +239,7 @@ def attach(study: str | None, as_json: bool) -> int:
 @click.argument("study", required=False)
 def stop(study: str | None) -> int:
     """Stop STUDY (default: the latest) so that it can go on: each run leaves a checkpoint."""
-    chosen = _meant(study)
+    chosen = _study_or_latest(study)
     if launch.stop(chosen):
         click.echo(f"{chosen.id} stopped. Go on with: {command_line.going_on(chosen)}")
     else:
@@ -247,7 +247,7 @@ def stop(study: str | None) -> int:
     return OK
 
 
-def _meant(name: str | None) -> Study:
+def _study_or_latest(name: str | None) -> Study:
     """The study of that name; without one the newest that trains (of a sweep that is not the last
     one), else the newest."""
     if name:
@@ -277,7 +277,7 @@ def _announce(name: str, what: str, plans: Sequence[study_plan.Plan], work: str)
         print_wrapped(f"note{whose}: {note}")
 
 
-def _work(plan: study_plan.Plan) -> str:
+def _work_text(plan: study_plan.Plan) -> str:
     """How much will train; nothing where nothing does."""
     many, every = len(plan.missing), len(plan.study.runs)
     if not many:
@@ -286,7 +286,7 @@ def _work(plan: study_plan.Plan) -> str:
     return runs if plan.minutes is None else f"{runs}, about {duration(plan.minutes * 60)}"
 
 
-def _planned(study: Study, as_json: bool) -> int:
+def _print_planned(study: Study, as_json: bool) -> int:
     """Say what comes after a study was planned that is trained by hand."""
     if as_json:
         print_json({"study": study.id, "started": False})
@@ -317,7 +317,7 @@ def _follow(
                 if not as_json:
                     click.echo(f"\n{at.id}: {at.variant} against {at.baseline}{where}")
             hint = "Ctrl-C stops" if ctrl_c_stops else "Ctrl-C leaves"
-            watch(store, at, quiet=as_json, hint=hint)
+            watch_study(store, at, quiet=as_json, hint=hint)
     except KeyboardInterrupt:
         if not ctrl_c_stops:
             remark(
@@ -337,9 +337,9 @@ def _follow(
 
 def _finish(store: Store, study: Study, as_json: bool) -> int:
     """Print the comparison, and what is left; the status says whether every run finished."""
-    from q1lab.commands.compare import show
+    from q1lab.commands.compare import print_comparison
 
-    show(store, study, as_json=as_json)
+    print_comparison(store, study, as_json=as_json)
     study = studies.load(study.id)
     runs = study_view.look(store, study, new_events=False).runs
     bad = [run for run in runs if run.state in (State.FAILED, State.CRASHED, State.DIVERGED)]

@@ -27,7 +27,7 @@ from q1lab.study import studies
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
-SECONDS = 60.0
+MAX_SECONDS = 60.0
 """How long the command may take, and how long the runner is given to end."""
 
 
@@ -41,14 +41,14 @@ def main(arguments: list[str]) -> int:
     if not line:
         return 0
     study = studies.load(name)
-    return run_command(line, environment(study, kind))
+    return run_command(line, command_environment(study, kind))
 
 
-def environment(study: Study, kind: str) -> dict[str, str]:
+def command_environment(study: Study, kind: str) -> dict[str, str]:
     """What the command is told."""
     verdict = ""
     if kind == alerts.ENDED:
-        verdict, sentence = _outcome(study)
+        verdict, sentence = _verdict_sentence(study)
     else:
         sentence = alerts.sentence(study.id, kind)
     return {
@@ -59,9 +59,9 @@ def environment(study: Study, kind: str) -> dict[str, str]:
     }
 
 
-def _outcome(study: Study) -> tuple[str, str]:
+def _verdict_sentence(study: Study) -> tuple[str, str]:
     """The verdict and its sentence, once nothing of the study is alive."""
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + MAX_SECONDS
     while is_alive(study.files) and time.monotonic() < deadline:
         time.sleep(0.1)
     from q1lab.commands._store import open_store
@@ -85,9 +85,11 @@ def run_command(line: str, about: Mapping[str, str]) -> int:
         start_new_session=True,
     )
     try:
-        return child.wait(timeout=SECONDS)
+        return child.wait(timeout=MAX_SECONDS)
     except subprocess.TimeoutExpired:
-        raise Problem(f"on_end took longer than {SECONDS:.0f} s and was ended", FAILED) from None
+        raise Problem(
+            f"on_end took longer than {MAX_SECONDS:.0f} s and was ended", FAILED
+        ) from None
     finally:
         if child.poll() is None:
             os.killpg(child.pid, 9)

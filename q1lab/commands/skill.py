@@ -13,7 +13,7 @@ from q1lab.ground.errors import EXIT_STATUS, GATE_STATUS, OK, Problem
 from q1lab.ground.files import proved, read_text
 from q1lab.index import journal
 
-NAME = "q1lab"
+SKILL_NAME = "q1lab"
 """The skill's, and therefore its folder's."""
 PAGES = ("plan", "run", "look", "gate", "documents", "learner")
 """What there is to look up, a page each in references/."""
@@ -41,7 +41,7 @@ def skill(page: str | None, output: Path | None, force: bool, as_json: bool) -> 
 
     An agent that follows it gives its name in Q1LAB_AGENT; the journal then shows what it did.
     """
-    found = files()
+    found = skill_files()
     if output is None:
         text = found[f"references/{page}.md" if page else "SKILL.md"]
         if as_json:
@@ -51,7 +51,7 @@ def skill(page: str | None, output: Path | None, force: bool, as_json: bool) -> 
         return OK
     if page:
         raise Problem("--output writes every page", next="leave PAGE out")
-    written = write(output.absolute(), found, force=force)
+    written = write_skill(output.absolute(), found, force=force)
     if as_json:
         print_json({"written": [str(file) for file in written]})
     else:
@@ -59,7 +59,7 @@ def skill(page: str | None, output: Path | None, force: bool, as_json: bool) -> 
     return OK
 
 
-def files() -> dict[str, str]:
+def skill_files() -> dict[str, str]:
     """The skill's files by their names in its folder, SKILL.md first."""
     folder = paths.PACKAGE / "commands" / "skill_pages"
     names = ["SKILL.md", *(f"references/{page}.md" for page in PAGES)]
@@ -81,7 +81,7 @@ def files() -> dict[str, str]:
     return found
 
 
-def write(folder: Path, found: dict[str, str], *, force: bool) -> list[Path]:
+def write_skill(folder: Path, found: dict[str, str], *, force: bool) -> list[Path]:
     """Write the skill's folder into ``folder``; all of it is looked at before anything is written.
     Problem over a file that q1lab did not write (unless ``force``), and for a link on the way."""
     from q1lab.documents.change import public_mode
@@ -91,7 +91,7 @@ def write(folder: Path, found: dict[str, str], *, force: bool) -> list[Path]:
         raise Problem(
             f"there is no folder {folder}", next="make it first, or give another path", file=folder
         )
-    to = {proved(folder / NAME / name, folder): text.encode() for name, text in found.items()}
+    to = {proved(folder / SKILL_NAME / name, folder): text.encode() for name, text in found.items()}
     with write_intents.writing(None):
         for file in to:
             write_intents.may_write(file, force)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 
 from q1lab.commands._store import open_store
-from q1lab.commands.live_progress import line as live_line
+from q1lab.commands.live_progress import run_line as live_line
 from q1lab.ground.errors import OK, Problem, notice
 from q1lab.ground.text_formats import cut_middle, duration
 from q1lab.index import ingest_events, lost_lines, study_labels, study_view
@@ -21,10 +21,10 @@ from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.run_states import MARKS, State
 from q1lab.study.studies import Study
 
-SHOWN = 8
+MAX_STUDIES = 8
 """Studies that are told about; --json has all."""
 
-MOST_RUNS = 20
+MAX_RUNS = 20
 """Lines about the runs of one study."""
 
 
@@ -46,33 +46,34 @@ def status(as_json: bool, tag: str | None) -> int:
         good = studies.in_order(line.id for line in lines if line.problem is None)[::-1]
         if as_json:
             views = [study_view.look(store, studies.load(name), new_events=False) for name in good]
-            told = [record(one, study_labels.read(store, one.study.id)) for one in views]
+            told = [study_record(one, study_labels.read(store, one.study.id)) for one in views]
             found = {"studies": told, "broken": unreadable}
             click.echo(json.dumps(found, indent=2))
             return OK
         shown = [
-            study_view.look(store, studies.load(name), new_events=False) for name in good[:SHOWN]
+            study_view.look(store, studies.load(name), new_events=False)
+            for name in good[:MAX_STUDIES]
         ]
         noted = {one.study.id: study_labels.read(store, one.study.id) for one in shown}
     if not lines:
-        click.echo(f"No study yet. Start one: q1lab run {_chosen()} --seeds 3")
+        click.echo(f"No study yet. Start one: q1lab run {_chosen_variant()} --seeds 3")
     for one in shown:
         if one.engine and one.alive:
             launch.tend(one.study)
-        click.echo(summary(one))
+        click.echo(study_summary(one))
         for text in label_lines(noted[one.study.id]):
             click.echo(f"    {text}")
         for text in wandb_lines(one.study, newest=one is shown[0]):
             click.echo(f"    {text}")
         for text in run_lines(one):
             click.echo(f"    {text}")
-    if len(good) > SHOWN:
-        click.echo(f"… and {len(good) - SHOWN:,} older studies (--json lists them all)")
+    if len(good) > MAX_STUDIES:
+        click.echo(f"… and {len(good) - MAX_STUDIES:,} older studies (--json lists them all)")
     for line in lines:
         if line.problem is not None:
             click.echo(f"{MARKS[State.FAILED]} {line.id} can't be read: {line.problem}")
     if shown:
-        click.echo(f"next: {next_step(shown)}")
+        click.echo(f"next: {next_command(shown)}")
     return OK
 
 
@@ -82,13 +83,13 @@ def run_lines(one: StudyView) -> list[str]:
         return []
     wanted = [run for run in one.runs if run.state not in (State.QUEUED, State.FINISHED)]
     wanted.sort(key=lambda run: run.state is not State.RUNNING)
-    more = len(wanted) - MOST_RUNS
-    return [live_line(run, one.study.metric.name) for run in wanted[:MOST_RUNS]] + (
+    more = len(wanted) - MAX_RUNS
+    return [live_line(run, one.study.metric.name) for run in wanted[:MAX_RUNS]] + (
         [f"… and {more} more runs (--json lists them all)"] if more > 0 else []
     )
 
 
-def summary(view: StudyView) -> str:
+def study_summary(view: StudyView) -> str:
     study = view.study
     now = view.line
     where = f" {view.engine}" if view.engine else ""
@@ -101,7 +102,7 @@ def summary(view: StudyView) -> str:
     )
 
 
-def _chosen() -> str:
+def _chosen_variant() -> str:
     """The modification that was chosen for the week, else one to try."""
     from q1lab.commands import _documents as shared
     from q1lab.index import learner_tables
@@ -147,7 +148,7 @@ def wandb_record(study: Study) -> dict[str, object]:
     }
 
 
-def next_step(views: list[StudyView]) -> str:
+def next_command(views: list[StudyView]) -> str:
     """The command that makes sense now, for the newest study; ``views`` has the newest first."""
     newest = views[0]
     if newest.alive:
@@ -166,7 +167,7 @@ def next_step(views: list[StudyView]) -> str:
     return f"q1lab compare {(foremost(mine, lambda one: len(one.seeds)) or newest.study).id}"
 
 
-def record(view: StudyView, noted: Labels) -> dict[str, object]:
+def study_record(view: StudyView, noted: Labels) -> dict[str, object]:
     study = view.study
     return {
         "study": study.id,

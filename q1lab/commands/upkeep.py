@@ -17,12 +17,14 @@ from q1lab.index import study_labels
 from q1lab.record import delete_restore, questions
 from q1lab.study import bundle, studies
 
-YES = click.option("--yes", is_flag=True, help="Don't ask.")
-DRY = click.option("--dry-run", is_flag=True, help="Say what would happen, and do nothing.")
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+yes_option = click.option("--yes", is_flag=True, help="Don't ask.")
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Say what would happen, and do nothing."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def _agreed(question: str, yes: bool) -> bool:
+def _agrees(question: str, yes: bool) -> bool:
     """Whether the learner agrees. Problem where nobody answers."""
     unanswered = Problem("nothing was done: ", next="look with --dry-run, then give --yes")
     return yes or shared.ask_user(question, unanswered) == "yes"
@@ -37,9 +39,9 @@ Examples:
 Exit status: 0 deleted, 1 a study can't be deleted, 2 usage."""
 )
 @click.argument("study", nargs=-1, required=True)
-@DRY
-@YES
-@JSON
+@dry_run_option
+@yes_option
+@json_option
 def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> int:
     """Delete STUDY: its runs, weights and logs go to the trash, until `q1lab prune`.
 
@@ -56,7 +58,7 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
         if one.reused_by:
             words += f"; {', '.join(one.reused_by)} reused runs of it: those are copies, and stay"
         click.echo(plain(words), err=as_json)
-    done = not dry_run and _agreed(f"Move {len(doomed)} of your studies to the trash?", yes)
+    done = not dry_run and _agrees(f"Move {len(doomed)} of your studies to the trash?", yes)
     if done:
         with open_store() as store:
             for one in doomed:
@@ -86,9 +88,9 @@ Examples:
     metavar="DAYS",
     help="How old these must be.",
 )
-@DRY
-@YES
-@JSON
+@dry_run_option
+@yes_option
+@json_option
 def prune(models: bool, days: float, dry_run: bool, yes: bool, as_json: bool) -> int:
     """Free room: empty the trash, and remove checkpoints of runs that have ended, texts that no
     study trains on, and what killed commands left behind.
@@ -105,7 +107,7 @@ def prune(models: bool, days: float, dry_run: bool, yes: bool, as_json: bool) ->
         taken = delete_restore.reusers(store, items)
     for sentence in taken:
         click.echo(plain(sentence), err=as_json)
-    done = bool(items) and not dry_run and _agreed(f"Free {text_formats.size(total)}?", yes)
+    done = bool(items) and not dry_run and _agrees(f"Free {text_formats.size(total)}?", yes)
     if done:
         with open_store() as store:
             delete_restore.free(items)
@@ -132,7 +134,7 @@ Examples:
 @click.argument("text", required=False, type=click.UNPROCESSED)  # an empty one is a text, too
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Put a tag on. Repeatable.")
 @click.option("--untag", multiple=True, metavar="TAG", help="Take a tag off. Repeatable.")
-@JSON
+@json_option
 def note(
     study: str, text: str | None, tags: tuple[str, ...], untag: tuple[str, ...], as_json: bool
 ) -> int:

@@ -41,7 +41,7 @@ class Notebook(Engine):
     def take_along(study: Study, runs: list[str], suffix: str) -> bytes | str:
         from q1lab.doors import notebook_files
 
-        make = notebook_files.packed if suffix == ".zip" else notebook_files.notebook
+        make = notebook_files.notebook_zip if suffix == ".zip" else notebook_files.notebook_json
         return make(study, runs)
 
     def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Crew:

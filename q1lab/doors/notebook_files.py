@@ -126,7 +126,7 @@ if __name__ == "__main__":
 '''
 
 
-def packed(study: Study, runs: list[str]) -> bytes:
+def notebook_zip(study: Study, runs: list[str]) -> bytes:
     """The zip: plan, model files, data, trainer, and ``train.py``, which trains ``runs``. Of a
     planned range it trains pair after pair until it is known, as a runner here does. OSError where
     the study's data is not here any more."""
@@ -156,7 +156,7 @@ def packed(study: Study, runs: list[str]) -> bytes:
     return block.getvalue()
 
 
-def count(study: Study, runs: list[str]) -> str:
+def runs_text(study: Study, runs: list[str]) -> str:
     """How many runs it trains, in words: of a planned range as many as it takes."""
     return f"{'up to ' if study.design.is_sequential else ''}{len(runs)} runs"
 
@@ -183,19 +183,18 @@ def _requirement(study: Study) -> str:
     return f"torch=={version}" if version else "torch"
 
 
-def notebook(study: Study, runs: list[str]) -> str:
+def notebook_json(study: Study, runs: list[str]) -> str:
     """The notebook (nbformat 4), with the bundle inside."""
-    inside = base64.b64encode(packed(study, runs)).decode()
+    inside = base64.b64encode(notebook_zip(study, runs)).decode()
     data = "\n".join(textwrap.wrap(inside, 4000))
     device = study.trainer.device
     cells = [
         _text(
             f"# {study.id}: {study.variant} against {study.baseline}\n\n"
-            f"{count(study, runs)}, {study.max_iters:,} iters each, on {study.data.name}, planned "
-            f"by q1lab for {device} ({study.trainer.number_format}). "
-            "Run the cells from top to bottom. Model "
-            "files, config and data are inside this notebook; nothing is downloaded. It was "
-            f"planned with {_versions(study)}; another torch trains as well, and the results say "
+            f"{runs_text(study, runs)}, {study.max_iters:,} iters each, on {study.data.name}, "
+            f"planned by q1lab for {device} ({study.trainer.number_format}). "
+            "Run the cells from top to bottom. Model files, config and data are inside this "
+            f"notebook; nothing is downloaded. It was planned with {_versions(study)}; another torch trains as well, and the results say "
             f"which it was. For the same one, run `%pip install {_requirement(study)}` in a cell "
             "of its own first."
         ),

@@ -36,13 +36,13 @@ from q1lab.study.studies import Study
 OPTIONS = ("cpus", "gpus", "retries", "storage")
 """CPUs and GPUs of one run; how often Ray starts it again; a folder that all nodes share, in which
 another node finds a lost one's checkpoint."""
-OVER = ("SUCCEEDED", "FAILED", "STOPPED")
-NOT_THERE = ("does not exist", "Could not find a log file")
+FINAL_STATUSES = ("SUCCEEDED", "FAILED", "STOPPED")
+UNKNOWN_TO_RAY = ("does not exist", "Could not find a log file")
 """Ray's own words for what it does not know, with HTTP 404 or 500."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-PATIENCE = 300
+PROBE_SECONDS = 300
 """Seconds in which the cluster has to try the model files."""
-MOST_LINES = 5000
+MAX_LINES = 5000
 """Lines asked for at once; more are fetched at the next look."""
 
 
@@ -65,14 +65,17 @@ class Ray(Remote):
             if key not in OPTIONS:
                 raise Problem(f"--engine-option {key}: Ray takes {', '.join(OPTIONS)}")
         self.address, self.options = address, options
-        self.cpus, self.gpus = self._number("cpus", 1.0), self._number("gpus", 0.0)
-        self.retries, self.storage = int(self._number("retries", 3)), options.get("storage", "")
+        self.cpus, self.gpus = self._number_option("cpus", 1.0), self._number_option("gpus", 0.0)
+        self.retries, self.storage = (
+            int(self._number_option("retries", 3)),
+            options.get("storage", ""),
+        )
         if self.storage and not self.storage.startswith("/"):
             raise Problem(
                 f"--engine-option storage={self.storage}: ",
                 next="give a folder that all nodes share, with its whole path",
             )
-        self.token = token()
+        self.token = auth_token()
         if parts.hostname not in LOOPBACK and not self.token:
             raise Problem(
                 f"{address} is neither on this machine nor guarded by a token: whoever reaches it "
@@ -83,7 +86,7 @@ class Ray(Remote):
                 ),
             )
 
-    def _number(self, key: str, default: float) -> float:
+    def _number_option(self, key: str, default: float) -> float:
         text = self.options.get(key)
         try:
             value = default if text is None else float(text)
@@ -98,21 +101,21 @@ class Ray(Remote):
     # ── what an engine does
 
     def check(self) -> list[Finding]:
-        version = self._call("GET", "/api/version").get("ray_version", "of unknown version")
+        version = self._call_api("GET", "/api/version").get("ray_version", "of unknown version")
         found = [Finding("dashboard", True, f"{self.address} answers, Ray {version}")]
         none = "none: this address is on this machine"
         found.append(Finding("token", True, "sent with each request" if self.token else none))
-        nodes = self._nodes()
+        nodes = self._live_nodes()
         cpus = sum(float(n.get("CPU", 0)) for n in nodes)
         gpus = sum(float(n.get("GPU", 0)) for n in nodes)
         found.append(
             Finding("nodes", bool(nodes), f"{len(nodes)} alive, {cpus:g} CPUs, {gpus:g} GPUs")
         )
         if nodes:
-            found.append(self._fits(nodes))
+            found.append(self._check_room(nodes))
         return found
 
-    def _fits(self, nodes: list[dict[str, Any]]) -> Finding:
+    def _check_room(self, nodes: list[dict[str, Any]]) -> Finding:
         wanted = f"{self.cpus:g} CPUs and {self.gpus:g} GPUs per run"
         good = any(
             float(n.get("CPU", 0)) >= self.cpus and float(n.get("GPU", 0)) >= self.gpus
@@ -126,8 +129,8 @@ class Ray(Remote):
         return jobs or first, max(1, int(self.cpus))
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        nodes = self._nodes()
-        fit = self._fits(nodes) if nodes else Finding("nodes", False, "no node is alive")
+        nodes = self._live_nodes()
+        fit = self._check_room(nodes) if nodes else Finding("nodes", False, "no node is alive")
         if not fit.good:
             raise Refused(fit.words)
         files = question.get("files", {})
@@ -137,24 +140,26 @@ class Ray(Remote):
         name = f"q1lab-probe-{secrets.token_hex(6)}"
         probe = _command("Q1LAB_ENGINE_PROBE", ["python3", "-P", "-m", "labs.probe"])
         how = {"probe": probe, "cpus": self.cpus, "gpus": self.gpus}
-        self._submit(name, self._upload({**inner, **_labs()}), ["probe"], how)
-        deadline = time.monotonic() + PATIENCE
+        self._submit_job(name, self._upload({**inner, **_trainer_files()}), ["probe"], how)
+        deadline = time.monotonic() + PROBE_SECONDS
         while True:
-            record = self._job(name)
-            answers = [line["answer"] for line in self._log(record, name, 200) if "answer" in line]
+            record = self._read_job(name)
+            answers = [
+                line["answer"] for line in self._read_log(record, name, 200) if "answer" in line
+            ]
             if answers and isinstance(answers[0], dict):
                 if "error" in answers[0]:
                     raise Refused(str(answers[0]["error"]))
                 return answers[0]
-            if record.get("status") in OVER:
-                raise Refused(_why(record) or "the cluster's probe ended without an answer")
+            if record.get("status") in FINAL_STATUSES:
+                raise Refused(_job_reason(record) or "the cluster's probe ended without an answer")
             if time.monotonic() > deadline:
-                self._call("POST", f"/api/jobs/{name}/stop")
-                raise Refused(f"the cluster did not try the model within {PATIENCE} s")
+                self._call_api("POST", f"/api/jobs/{name}/stop")
+                raise Refused(f"the cluster did not try the model within {PROBE_SECONDS} s")
             time.sleep(0.5)
 
     def submit(self, study: Study, job: Job) -> Job:
-        inner = {"study/study.json": read_bytes(study.files.plan), **_labs()}
+        inner = {"study/study.json": read_bytes(study.files.plan), **_trainer_files()}
         for arm in study.arms.values():
             inner[f"study/{arm.source}"] = read_bytes(study.files.root / arm.source)
         inner[study.data.file] = read_bytes(paths.home() / study.data.file, corpora.LARGEST)
@@ -167,33 +172,33 @@ class Ray(Remote):
             "cpus": self.cpus,
             "gpus": self.gpus,
             "retries": self.retries,
-            "study": place_of(study),
+            "study": node_folder(study),
             "storage": self.storage,
         }
-        self._submit(job.name, self._upload(inner), list(job.cells), how)
+        self._submit_job(job.name, self._upload(inner), list(job.cells), how)
         return job
 
     def look(self, study: Study, job: Job, cursor: int) -> News:
-        record = self._job(job.name)
+        record = self._read_job(job.name)
         status = str(record.get("status"))
-        if status not in (*OVER, "PENDING", "RUNNING"):
+        if status not in (*FINAL_STATUSES, "PENDING", "RUNNING"):
             raise OutOfReach(f"{self.address} does not say how the job stands")
-        said = self._log(record, job.name, MOST_LINES)
+        said = self._read_log(record, job.name, MAX_LINES)
         if said and said[0]["n"] > cursor + 1:
-            said = self._log(record, job.name, -1)
+            said = self._read_log(record, job.name, -1)
         cells: dict[str, Seen] = {}
         lines: list[tuple[int, str, str]] = []
         for entry in said:
             n, cell = entry["n"], entry["cell"]
             if cell and isinstance(entry.get("state"), str):
-                cells[cell] = _seen(entry)
+                cells[cell] = _cell_state(entry)
             if n == cursor + len(lines) + 1:
                 lines.append((n, cell, str(entry.get("event", ""))))
-        over = status in OVER
+        over = status in FINAL_STATUSES
         said_over = any(entry.get("state") == "over" for entry in said)
         if status == "PENDING":
             cells = {cell: Seen(WAITING, "waits: Ray starts the job") for cell in job.cells}
-        why = _why(record) if over and not said_over else ""
+        why = _job_reason(record) if over and not said_over else ""
         if status == "STOPPED":  # also where trainers had the time to say so
             cells = dict.fromkeys(job.cells, Seen(CANCELLED, "cancelled by somebody else at Ray"))
         elif over and not said_over:
@@ -203,34 +208,34 @@ class Ray(Remote):
         return News(cells, tuple(lines), over, why)
 
     def stop(self, job: Job) -> None:
-        self._call("POST", f"/api/jobs/{job.name}/stop")
+        self._call_api("POST", f"/api/jobs/{job.name}/stop")
 
     # ── the REST API
 
-    def _nodes(self) -> list[dict[str, Any]]:
+    def _live_nodes(self) -> list[dict[str, Any]]:
         """Resources of the nodes that are alive."""
-        found = self._call("GET", "/api/v0/nodes?detail=1")
+        found = self._call_api("GET", "/api/v0/nodes?detail=1")
         try:
             rows = found["data"]["result"]["result"]
             return [dict(r.get("resources_total") or {}) for r in rows if r["state"] == "ALIVE"]
         except (KeyError, TypeError):
             raise Refused(f"{self.address} does not say which nodes it has; is it Ray?") from None
 
-    def _job(self, name: str) -> dict[str, Any]:
+    def _read_job(self, name: str) -> dict[str, Any]:
         try:
-            return self._call("GET", f"/api/jobs/{name}")
-        except _NotThere:
+            return self._call_api("GET", f"/api/jobs/{name}")
+        except _UnknownToRay:
             return {"status": "FAILED", "message": "Ray no longer knows this job"}
 
-    def _log(self, record: Mapping[str, Any], name: str, lines: int) -> list[dict[str, Any]]:
+    def _read_log(self, record: Mapping[str, Any], name: str, lines: int) -> list[dict[str, Any]]:
         """The driver's last numbered lines, as far as they are whole."""
         node = record.get("driver_node_id")
         if not node:
             return []
         query = urllib.parse.urlencode({"node_id": node, "submission_id": name, "lines": lines})
         try:
-            text = self._open("GET", f"/api/v0/logs/file?{query}", None, 60)
-        except _NotThere:
+            text = self._request("GET", f"/api/v0/logs/file?{query}", None, 60)
+        except _UnknownToRay:
             return []
         found = []
         for line in text[: text.rfind(b"\n") + 1].split(b"\n"):
@@ -252,12 +257,12 @@ class Ray(Remote):
         bundle.write_zip(block, files)
         package = f"_ray_pkg_{hashlib.sha256(block.getvalue()).hexdigest()[:16]}.zip"
         try:
-            self._call("GET", f"/api/packages/gcs/{package}")
-        except _NotThere:
-            self._open("PUT", f"/api/packages/gcs/{package}", block.getvalue(), 300)
+            self._call_api("GET", f"/api/packages/gcs/{package}")
+        except _UnknownToRay:
+            self._request("PUT", f"/api/packages/gcs/{package}", block.getvalue(), 300)
         return f"gcs://{package}"
 
-    def _submit(self, name: str, uri: str, cells: list[str], how: Mapping[str, Any]) -> None:
+    def _submit_job(self, name: str, uri: str, cells: list[str], how: Mapping[str, Any]) -> None:
         body = {
             "entrypoint": "python3 -P labs/engines/ray_job.py " + " ".join(cells),
             "submission_id": name,
@@ -271,21 +276,21 @@ class Ray(Remote):
             },
         }
         try:
-            self._call("POST", "/api/jobs/", body)
+            self._call_api("POST", "/api/jobs/", body)
         except Refused as error:
             if "already exists" not in str(error):  # an earlier try got through after all
                 raise
 
-    def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def _call_api(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
-        text = self._open(method, path, data, 30)
+        text = self._request(method, path, data, 30)
         try:
             found = json.loads(text) if text.strip() else {}
         except ValueError:
             raise OutOfReach(f"{self.address} does not answer as Ray does") from None
         return found if isinstance(found, dict) else {"data": found}
 
-    def _open(self, method: str, path: str, data: bytes | None, seconds: float) -> bytes:
+    def _request(self, method: str, path: str, data: bytes | None, seconds: float) -> bytes:
         kind = "application/octet-stream" if method == "PUT" else "application/json"
         headers = {"Content-Type": kind}
         if self.token:
@@ -298,8 +303,8 @@ class Ray(Remote):
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             words = error.read(4000).decode(errors="replace")
-            if any(said in words for said in NOT_THERE):
-                raise _NotThere(plain(f"{self.address}: {words}")[:600]) from None
+            if any(said in words for said in UNKNOWN_TO_RAY):
+                raise _UnknownToRay(plain(f"{self.address}: {words}")[:600]) from None
             if error.code == 404:  # a gateway between here and Ray
                 raise Refused(f"{self.address} knows no {path.partition('?')[0]}") from None
             if error.code in (401, 403):
@@ -318,11 +323,11 @@ class Ray(Remote):
             raise OutOfReach(f"{self.address} does not answer ({why})") from None
 
 
-class _NotThere(Refused):
+class _UnknownToRay(Refused):
     """Ray itself says that it does not know it."""
 
 
-def token() -> str:
+def auth_token() -> str:
     """The token that Ray's own tools would send; empty where there is none."""
     given = os.environ.get("RAY_AUTH_TOKEN", "").strip()
     if given:
@@ -335,13 +340,13 @@ def token() -> str:
         return ""
 
 
-def _labs() -> dict[str, bytes]:
+def _trainer_files() -> dict[str, bytes]:
     """The trainer's files as they are here, with the program that runs as the job's driver."""
     folder = paths.PACKAGE.parent / "labs"
     return {f"labs/{file.relative_to(folder)}": file.read_bytes() for file in folder.rglob("*.py")}
 
 
-def place_of(study: Study) -> str:
+def node_folder(study: Study) -> str:
     """A folder's name on the nodes that no other study of anybody has: checkpoints are found in
     it again."""
     mark = hashlib.sha256(f"{paths.home()} {study.id} {study.created}".encode()).hexdigest()
@@ -354,7 +359,7 @@ def _command(variable: str, default: list[str]) -> list[str]:
     return os.environ.get(variable, "").split() or default
 
 
-def _seen(entry: Mapping[str, Any]) -> Seen:
+def _cell_state(entry: Mapping[str, Any]) -> Seen:
     """A cell's state as the driver printed it."""
     state, attempt = str(entry.get("state")), entry.get("attempt", 1)
     node = plain(str(entry.get("node", "")))[:80]
@@ -369,7 +374,7 @@ def _seen(entry: Mapping[str, Any]) -> Seen:
     return Seen(WAITING, why or "waits: no free place yet", node)
 
 
-def _why(record: Mapping[str, Any]) -> str:
+def _job_reason(record: Mapping[str, Any]) -> str:
     """Why a job ended, in Ray's words, on one line. Of a driver that ended with an error Ray gives
     its last output: the last line of that says why."""
     text = plain(str(record.get("message") or record.get("status") or ""))

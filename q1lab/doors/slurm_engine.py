@@ -27,14 +27,23 @@ from q1lab.runner.remote_engine import Remote
 from q1lab.study.engine_state import CANCELLED, ENDED, LOST, RUNNING, WAITING, Job, Seen
 from q1lab.study.studies import Study
 
-OURS = {"array", "job-name", "output", "error", "parsable", "wrap", "chdir", "open-mode"}
+RESERVED_OPTIONS = {
+    "array",
+    "job-name",
+    "output",
+    "error",
+    "parsable",
+    "wrap",
+    "chdir",
+    "open-mode",
+}
 """Options that q1lab sets itself."""
 
-GONE = "Invalid job id"
+UNKNOWN_JOB = "Invalid job id"
 """What Slurm says of a job that it does not know: the only error that says anything of a job."""
 QUERIES = ("squeue", "scontrol", "sinfo")
 """Commands that only ask. Whatever else they end with is no answer."""
-HICCUPS = (
+NO_ANSWER = (
     "Unable to contact",
     "Connection refused",
     "timed out",
@@ -47,12 +56,12 @@ HICCUPS = (
     "Transport endpoint",
 )
 """What the other commands say where they got no answer; anything else is a refusal."""
-PATIENCE = 60
+NODE_SECONDS = 60
 """Seconds that a node may take to become free for a look at it."""
 
 _WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
 _LOST = ("FAILED", "NODE_FAIL", "BOOT_FAIL", "OUT_OF_MEMORY", "TIMEOUT", "DEADLINE")
-STATES = {
+CELL_STATES = {
     **dict.fromkeys((*_WAITING, "RESV_DEL_HOLD"), WAITING),
     **dict.fromkeys(("CANCELLED", "PREEMPTED", "REVOKED"), CANCELLED),
     **dict.fromkeys(_LOST, LOST),
@@ -64,7 +73,7 @@ that is new says nothing of an end."""
 NO_NODE = "node configuration is not available"
 """What a test says of too large a request, and also while each node that could do it is drained or
 down; a real submission waits for those."""
-AT_WORK = ("idle", "mix", "alloc", "comp")
+USABLE_NODE_STATES = ("idle", "mix", "alloc", "comp")
 """How the states of nodes begin that are neither."""
 
 
@@ -76,7 +85,7 @@ class Slurm(Remote):
 
     def __init__(self, address: str, options: Mapping[str, str]) -> None:
         for key in options:
-            if key in OURS:
+            if key in RESERVED_OPTIONS:
                 raise Problem(f"--engine-option {key}: q1lab sets that itself")
         self.options = dict(options)
 
@@ -89,21 +98,21 @@ class Slurm(Remote):
             found.append(Finding(program, where is not None, where or "not on this machine's PATH"))
         if not all(finding.good for finding in found):
             return found
-        text = self._run(["sinfo", "-h", "-o", "%P %a %D %G"])
+        text = self._run_slurm(["sinfo", "-h", "-o", "%P %a %D %G"])
         rows = [line.split() for line in text.splitlines() if line.strip()]
         names = ", ".join(f"{name} ({nodes} nodes, {state})" for name, state, nodes, *_ in rows)
         found.append(Finding("partitions", bool(rows), plain(names) or "none"))
-        found.append(self._shares_home())
+        found.append(self._check_shared_home())
         return found
 
-    def _shares_home(self) -> Finding:
+    def _check_shared_home(self) -> Finding:
         """Whether a node sees a file that was written here."""
         folder = paths.ensure_home() / "engine-check"
         private_folder(folder)
         with tempfile.NamedTemporaryFile(dir=folder, prefix="seen-") as file:
             ask = f"test -e {shlex.quote(file.name)} && echo yes || echo no"
             try:
-                answer = self._on_a_node(["sh", "-c", ask])
+                answer = self._run_on_node(["sh", "-c", ask])
             except Refused as error:
                 return Finding("shared home", False, f"a node could not be asked: {error}")
         good = answer.split()[-1:] == ["yes"]
@@ -112,17 +121,17 @@ class Slurm(Remote):
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            answer = json.loads(self._on_a_node(child_processes.prober(), json.dumps(question)))
+            answer = json.loads(self._run_on_node(child_processes.prober(), json.dumps(question)))
         except ValueError:
             raise Refused("a node's probe ended without an answer") from None
         if "error" in answer:
             raise Refused(str(answer["error"]))
         return dict(answer)
 
-    def _on_a_node(self, command: list[str], stdin: str = "") -> str:
+    def _run_on_node(self, command: list[str], stdin: str = "") -> str:
         """What a command prints on a node that is free within PATIENCE."""
-        flags = ["--quiet", "--ntasks=1", f"--immediate={PATIENCE}", *self._flags()]
-        return self._run(["srun", *flags, *command], stdin=stdin, seconds=PATIENCE + 60)
+        flags = ["--quiet", "--ntasks=1", f"--immediate={NODE_SECONDS}", *self._option_flags()]
+        return self._run_slurm(["srun", *flags, *command], stdin=stdin, seconds=NODE_SECONDS + 60)
 
     def device(self, wanted: str, preset: str | None) -> str:
         if wanted != "auto":
@@ -133,28 +142,32 @@ class Slurm(Remote):
     def plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Planned here: nodes may be busy for days. What Slurm would refuse is refused now."""
         try:
-            self._run(["sbatch", "--test-only", "--quiet", *self._flags(), "--wrap=true"])
+            self._run_slurm(
+                ["sbatch", "--test-only", "--quiet", *self._option_flags(), "--wrap=true"]
+            )
         except Refused as error:
-            states = self._run(["sinfo", "-h", "-o", "%T"]).split()
-            if NO_NODE not in str(error) or all(state.startswith(AT_WORK) for state in states):
+            states = self._run_slurm(["sinfo", "-h", "-o", "%T"]).split()
+            if NO_NODE not in str(error) or all(
+                state.startswith(USABLE_NODE_STATES) for state in states
+            ):
                 raise
         return planned_here(question)
 
     def submit(self, study: Study, job: Job) -> Job:
         folder = study.files.root / "engine"
         private_folder(folder)
-        known = self._known(job.name)
+        known = self._find_job_ids(job.name)
         if known:  # an earlier try got through after all
             return replace(job, id=known)
         cells = folder / f"{job.name}.cells"
         script = folder / f"{job.name}.sh"
         write_atomic(cells, "".join(f"{cell}\n" for cell in job.cells))
-        write_atomic(script, self._script(study, cells), mode=0o700)
+        write_atomic(script, self._job_script(study, cells), mode=0o700)
         ids = []
-        most = self._most()
+        most = self._max_array_size()
         for first in range(0, len(job.cells), most):
             last = min(first + most, len(job.cells)) - 1
-            text = self._run(
+            text = self._run_slurm(
                 [
                     "sbatch",
                     "--parsable",
@@ -164,14 +177,14 @@ class Slurm(Remote):
                     "--open-mode=append",
                     "--requeue",
                     f"--export=ALL,Q1LAB_FIRST={first}",
-                    *self._flags(),
+                    *self._option_flags(),
                     str(script),
                 ]
             )
             ids.append(text.strip().splitlines()[-1].partition(";")[0] + f"+{first}")
         return replace(job, id=",".join(ids))
 
-    def _script(self, study: Study, cells: Path) -> str:
+    def _job_script(self, study: Study, cells: Path) -> str:
         """What a task runs: exec, so that the trainer gets Slurm's signals itself."""
         program = study.trainer.program()
         trainer = shlex.join([*program, str(study.files.root)])
@@ -189,7 +202,7 @@ class Slurm(Remote):
         cells: dict[str, Seen] = {}
         for part in job.id.split(","):
             number, _, first = part.partition("+")
-            for index, seen in self._tasks(number, job.name).items():
+            for index, seen in self._read_tasks(number, job.name).items():
                 place = index + int(first or 0)
                 if 0 <= place < len(job.cells):
                     cells[job.cells[place]] = seen
@@ -197,13 +210,13 @@ class Slurm(Remote):
         # Slurm forgets ended tasks after a while
         return News({**dict.fromkeys(job.cells, Seen(ENDED)), **cells}, (), not live, "")
 
-    def _tasks(self, number: str, name: str) -> dict[int, Seen]:
+    def _read_tasks(self, number: str, name: str) -> dict[int, Seen]:
         """The tasks of one array that Slurm still knows, by index."""
         form = "%K|%T|%r|%N|%j"
         try:
-            text = self._run(["squeue", "-h", "-r", "-t", "all", "-j", number, "-o", form])
+            text = self._run_slurm(["squeue", "-h", "-r", "-t", "all", "-j", number, "-o", form])
         except Refused as error:
-            if GONE in str(error):
+            if UNKNOWN_JOB in str(error):
                 return {}
             raise
         found = {}
@@ -211,7 +224,7 @@ class Slurm(Remote):
             index, state, reason, node, theirs = (line.split("|") + [""] * 5)[:5]
             if theirs != name or not index.isdigit():
                 continue  # an id that was given to somebody else's job since
-            found[int(index)] = _seen(state, plain(reason), plain(node))
+            found[int(index)] = _cell_state(state, plain(reason), plain(node))
         if not text.strip():
             raise OutOfReach(f"squeue says nothing of job {number}")
         return found
@@ -220,29 +233,31 @@ class Slurm(Remote):
         for part in job.id.split(","):
             number = part.partition("+")[0]
             try:
-                self._run(["scancel", "--full", "--signal=TERM", number])
-                self._run(["scancel", "--state=PENDING", number])
+                self._run_slurm(["scancel", "--full", "--signal=TERM", number])
+                self._run_slurm(["scancel", "--state=PENDING", number])
             except Refused as error:
-                if GONE not in str(error):
+                if UNKNOWN_JOB not in str(error):
                     raise
 
     # ── the commands
 
-    def _flags(self) -> list[str]:
+    def _option_flags(self) -> list[str]:
         return [f"--{key}={value}" if value else f"--{key}" for key, value in self.options.items()]
 
-    def _known(self, name: str) -> str:
+    def _find_job_ids(self, name: str) -> str:
         """Ids of this user's jobs of that name; empty where there is none."""
-        text = self._run(["squeue", "-h", "--me", "-t", "all", "-n", name, "-o", "%F"])
+        text = self._run_slurm(["squeue", "-h", "--me", "-t", "all", "-n", name, "-o", "%F"])
         ids = sorted({line.strip() for line in text.splitlines() if line.strip()}, key=int)
-        return ",".join(f"{number}+{place * self._most()}" for place, number in enumerate(ids))
+        return ",".join(
+            f"{number}+{place * self._max_array_size()}" for place, number in enumerate(ids)
+        )
 
-    def _most(self) -> int:
-        text = self._run(["scontrol", "show", "config"])
+    def _max_array_size(self) -> int:
+        text = self._run_slurm(["scontrol", "show", "config"])
         found = re.search(r"MaxArraySize\s*=\s*(\d+)", text)
         return max(1, int(found[1]) - 1) if found else 1000
 
-    def _run(self, command: list[str], *, stdin: str = "", seconds: float = 60) -> str:
+    def _run_slurm(self, command: list[str], *, stdin: str = "", seconds: float = 60) -> str:
         """A Slurm command's output. OutOfReach where its controller does not answer."""
         for attempt in range(3):
             try:
@@ -272,16 +287,16 @@ class Slurm(Remote):
             if "Socket timed out" in words and attempt < 2:
                 time.sleep(1)
                 continue
-            hiccup = command[0] in QUERIES and GONE not in words
-            if not fatal and (hiccup or any(text in words for text in HICCUPS)):
+            hiccup = command[0] in QUERIES and UNKNOWN_JOB not in words
+            if not fatal and (hiccup or any(text in words for text in NO_ANSWER)):
                 raise OutOfReach(f"Slurm does not answer ({words})")
             raise Refused(words)
         raise OutOfReach(f"{command[0]} does not answer")
 
 
-def _seen(state: str, reason: str, node: str) -> Seen:
+def _cell_state(state: str, reason: str, node: str) -> Seen:
     """A task's state in Slurm's words."""
-    how = STATES.get(state, RUNNING)
+    how = CELL_STATES.get(state, RUNNING)
     if how == WAITING:
         return Seen(how, f"waits: {reason}" if reason not in ("", "None") else "waits", node)
     if state == "PREEMPTED":

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from q1lab.commands import cli, skill
-from q1lab.commands.error_boundary import record
+from q1lab.commands.error_boundary import problem_record
 from q1lab.ground import command_table, paths
 from q1lab.ground.errors import FAILED, OK, OUT_OF_TOUCH, USAGE, Problem
 from q1lab.index import journal
@@ -30,10 +30,10 @@ PREDICTION = ["rope", "--direction", "lower", "--size", "0.02", "--matters", "0.
 
 
 def test_the_skill_has_the_form_of_agentskills_io() -> None:
-    found = skill.files()
+    found = skill.skill_files()
     _, head, body = found["SKILL.md"].split("---\n", 2)
     fields = dict(line.split(": ", 1) for line in head.splitlines())
-    assert fields["name"] == skill.NAME
+    assert fields["name"] == skill.SKILL_NAME
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", fields["name"])
     assert len(fields["name"]) <= 64
     assert 0 < len(fields["description"]) <= 1024
@@ -46,7 +46,7 @@ def test_the_skill_has_the_form_of_agentskills_io() -> None:
 
 
 def test_each_command_of_the_skill_is_one() -> None:
-    for text in skill.files().values():
+    for text in skill.skill_files().values():
         for words in re.findall(r"^q1lab (.+)$", text, re.MULTILINE):
             command_table.parse(words.split())
         for words in re.findall(r"`q1lab ([a-z].*?)`", text):
@@ -59,29 +59,29 @@ def test_each_command_of_the_skill_is_one() -> None:
 
 
 def test_pages_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["skill"]) == OK
-    assert capsys.readouterr().out == skill.files()["SKILL.md"]
-    assert cli.run(["skill", "learner"]) == OK
+    assert cli.run_command_line(["skill"]) == OK
+    assert capsys.readouterr().out == skill.skill_files()["SKILL.md"]
+    assert cli.run_command_line(["skill", "learner"]) == OK
     assert "a prediction" in capsys.readouterr().out
 
 
 def test_it_is_written_and_nothing_of_others_is_overwritten(home: Path, tmp_path: Path) -> None:
     to = tmp_path / "skills"
-    assert cli.run(["skill", "--output", str(to)]) == USAGE
+    assert cli.run_command_line(["skill", "--output", str(to)]) == USAGE
     to.mkdir()
     for _ in range(2):  # its own files are written again
-        assert cli.run(["skill", "--output", str(to)]) == OK
-    page = to / skill.NAME / "references" / "run.md"
-    assert {str(file.relative_to(to / skill.NAME)) for file in to.rglob("*.md")} == set(
-        skill.files()
+        assert cli.run_command_line(["skill", "--output", str(to)]) == OK
+    page = to / skill.SKILL_NAME / "references" / "run.md"
+    assert {str(file.relative_to(to / skill.SKILL_NAME)) for file in to.rglob("*.md")} == set(
+        skill.skill_files()
     )
     page.write_text("mine\n")
-    (to / skill.NAME / "SKILL.md").unlink()
-    assert cli.run(["skill", "--output", str(to)]) == USAGE
+    (to / skill.SKILL_NAME / "SKILL.md").unlink()
+    assert cli.run_command_line(["skill", "--output", str(to)]) == USAGE
     assert page.read_text() == "mine\n"
-    assert not (to / skill.NAME / "SKILL.md").exists()  # all or nothing
-    assert cli.run(["skill", "--output", str(to), "--force"]) == OK
-    assert page.read_text() == skill.files()["references/run.md"]
+    assert not (to / skill.SKILL_NAME / "SKILL.md").exists()  # all or nothing
+    assert cli.run_command_line(["skill", "--output", str(to), "--force"]) == OK
+    assert page.read_text() == skill.skill_files()["references/run.md"]
 
 
 @pytest.mark.parametrize("at", ["q1lab", "q1lab/references", "q1lab/SKILL.md"])
@@ -91,7 +91,9 @@ def test_it_is_written_through_no_link(home: Path, tmp_path: Path, at: str) -> N
     link = tmp_path / "skills" / at
     link.parent.mkdir(parents=True)
     link.symlink_to(elsewhere / "new.md" if at.endswith(".md") else elsewhere)
-    assert cli.run(["skill", "--output", str(tmp_path / "skills"), "--force"]) == FAILED
+    assert (
+        cli.run_command_line(["skill", "--output", str(tmp_path / "skills"), "--force"]) == FAILED
+    )
     assert list(elsewhere.iterdir()) == []
 
 
@@ -99,7 +101,7 @@ def test_it_is_written_through_no_link(home: Path, tmp_path: Path, at: str) -> N
 
 
 def test_the_commands_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["--spec"]) == OK
+    assert cli.run_command_line(["--spec"]) == OK
     found = json.loads(capsys.readouterr().out)
     assert set(found["versions"]) == {"q1lab", "click"}
     assert list(found["commands"]) == list(command_table.listed())
@@ -129,9 +131,9 @@ def test_an_error_is_one_object(
     what: str,
     then: str | None,
 ) -> None:
-    plain = cli.run(words)
+    plain = cli.run_command_line(words)
     line = capsys.readouterr().err
-    assert cli.run([*words, "--json"]) == plain == code
+    assert cli.run_command_line([*words, "--json"]) == plain == code
     found = json.loads(capsys.readouterr().out)
     assert list(found) == ["error", "what", "file", "line", "next", "fixable_by"]
     assert found["error"] == "usage"
@@ -143,7 +145,7 @@ def test_an_error_is_one_object(
 
 def of_command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[dict[str, object], str]:
     """What a command that fails says to programs, and to a person."""
-    assert cli.run([*words, "--json"]) != 0
+    assert cli.run_command_line([*words, "--json"]) != 0
     out, err = capsys.readouterr()
     return json.loads(out), err.removeprefix("q1lab: ").rstrip("\n")
 
@@ -192,8 +194,8 @@ def test_file_and_line_are_where_the_fault_is(
 
 
 def test_who_can_mend_it() -> None:
-    assert record(Problem("x", OUT_OF_TOUCH))["fixable_by"] == "time"
-    assert record(Problem("x", FAILED, next="y")) == {
+    assert problem_record(Problem("x", OUT_OF_TOUCH))["fixable_by"] == "time"
+    assert problem_record(Problem("x", FAILED, next="y")) == {
         "error": "failed",
         "what": "x",
         "file": None,
@@ -210,7 +212,7 @@ def test_an_agent_leaves_to_the_learner_what_is_theirs(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(journal.AGENT, "codex\n")
-    assert cli.run(["predict", *PREDICTION, "--json"]) == FAILED
+    assert cli.run_command_line(["predict", *PREDICTION, "--json"]) == FAILED
     out, err = capsys.readouterr()
     assert json.loads(out)["fixable_by"] == "learner"
     assert err == (
@@ -226,9 +228,9 @@ def test_an_agent_leaves_to_the_learner_what_is_theirs(
             with pytest.raises(Problem, match="the learner's own"):
                 act()
         assert journal.read(store.journal).lines == ()
-    assert cli.run(["predict", "rope"]) == OK  # to read it is fine
+    assert cli.run_command_line(["predict", "rope"]) == OK  # to read it is fine
     monkeypatch.delenv(journal.AGENT)
-    assert cli.run(["predict", *PREDICTION]) == OK
+    assert cli.run_command_line(["predict", *PREDICTION]) == OK
 
 
 def test_a_box_of_the_roadmap_is_theirs_too(
@@ -239,7 +241,7 @@ def test_a_box_of_the_roadmap_is_theirs_too(
     file = root / "AI_EXPERT_ROADMAP.md"
     file.write_text("# M03-W04\n\n- [ ] Read\n")
     monkeypatch.setenv(journal.AGENT, "codex")
-    assert cli.run(["roadmap", "--repo", str(root), "--tick", "1", "--yes"]) == FAILED
+    assert cli.run_command_line(["roadmap", "--repo", str(root), "--tick", "1", "--yes"]) == FAILED
     assert "[ ]" in file.read_text()
 
 
@@ -267,7 +269,7 @@ def test_the_journal_says_who_acted(
     (line,) = journal.read(paths.journal()).lines
     assert line.body is not None
     assert line.body["who"] == who
-    cli.run(["doctor", "--json"])
+    cli.run_command_line(["doctor", "--json"])
     assert f"lines by {who} 1" in json.loads(capsys.readouterr().out)["journal"]
 
 

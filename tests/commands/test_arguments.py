@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from q1lab.commands.cli import run
+from q1lab.commands.cli import run_command_line
 from q1lab.ground import paths
 from q1lab.ground.git_repository import Repository
 from tests.kit import wandb_study as lab
@@ -62,7 +62,7 @@ def said(
     given = next(one for one in command.params if one.name == param)
     argv = line(words, command, given, value)
     capsys.readouterr()
-    code = run(argv)
+    code = run_command_line(argv)
     return code, capsys.readouterr().err, argv
 
 
@@ -89,8 +89,8 @@ def test_an_empty_value_is_refused(name: str, capsys: pytest.CaptureFixture[str]
 def test_a_setting_may_be_empty_where_that_means_something(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(["config", "on_end", ""]) == 0
-    assert run(["config", "repo", ""]) == 2
+    assert run_command_line(["config", "on_end", ""]) == 0
+    assert run_command_line(["config", "repo", ""]) == 2
     assert "repo must be text" in capsys.readouterr().err
 
 
@@ -130,7 +130,7 @@ def test_a_number_in_a_text_too(
             words += [name, usual] if name != option else []
         head, _, last = option.rpartition(" ")
         words += [*head.split(), f"{last}{value}"] if "=" in last else [last, value]
-        code = run(words)
+        code = run_command_line(words)
         err = capsys.readouterr().err
         assert code in (1, 2), (words, err)
         told = [row for row in err.splitlines() if not row.startswith("Looking at")]
@@ -179,7 +179,7 @@ def test_nor_in_the_environment(
 ) -> None:
     monkeypatch.delenv("Q1LAB_WANDB")
     monkeypatch.setenv(variable, "~nosuchuser/x")
-    assert run(USED[variable]) == 2
+    assert run_command_line(USED[variable]) == 2
     assert "there is no user 'nosuchuser'" in capsys.readouterr().err
 
 
@@ -206,7 +206,9 @@ def test_an_address_that_is_none_is_refused(
         lab.train_all(lab.plan(wandb="offline"))
     for address in ("http://[::1", "http://[", "http://[::1]:x", "http://"):
         monkeypatch.setenv("WANDB_BASE_URL", address if "W&B" in what else "")
-        assert run([word.replace("@", address) for word in ADDRESSED[what]]) == 2, address
+        assert run_command_line([word.replace("@", address) for word in ADDRESSED[what]]) == 2, (
+            address
+        )
         told = capsys.readouterr().err.splitlines()
         assert len([row for row in told if not row.startswith("Looking at")]) == 1, told
 

@@ -13,9 +13,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from q1lab.commands._documents import show_diff
-from q1lab.commands._output import print_wrapped
-from q1lab.commands.cli import cli, run
+from q1lab.commands._output import print_diff, print_wrapped
+from q1lab.commands.cli import cli, run_command_line
 from q1lab.ground.command_table import command, listed
 from q1lab.index.store import Store
 from q1lab.week.lists import papers
@@ -56,7 +55,7 @@ def test_the_app_draws_itself_for_a_server_of_textual() -> None:
 def test_a_group_without_a_command_shows_its_page(
     group: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run([group]) == 2
+    assert run_command_line([group]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert f"Usage: q1lab {group}" in said.err.splitlines()[0]
@@ -83,7 +82,7 @@ def test_a_long_line_of_a_diff_is_shown_whole_on_a_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    show_diff("+" + " ".join(f"word{number}" for number in range(40)) + "\n")
+    print_diff("+" + " ".join(f"word{number}" for number in range(40)) + "\n")
     out = capsys.readouterr().out
     assert all(f"word{number}" in out for number in range(40))
 
@@ -118,6 +117,6 @@ def test_an_export_in_a_format_that_there_is_not_is_refused(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_study()
-    assert run(["export", "rope-1", "--output", str(tmp_path / name)]) == 2
+    assert run_command_line(["export", "rope-1", "--output", str(tmp_path / name)]) == 2
     assert Path(name).suffix in capsys.readouterr().err
     assert not (tmp_path / name).exists()

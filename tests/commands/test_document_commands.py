@@ -64,7 +64,7 @@ def work(folder: Path) -> str:
 def q1lab(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[str, str]]:
     def run(*args: str, code: int = 0) -> tuple[str, str]:
         capsys.readouterr()
-        status = cli.run(list(args))
+        status = cli.run_command_line(list(args))
         out = capsys.readouterr()
         assert status == code, (status, out.out, out.err)
         assert "Traceback" not in out.err

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from q1lab.commands.cli import cli, run
+from q1lab.commands.cli import cli, run_command_line
 from q1lab.ground import paths
 from tests.kit.commands import without_torch
 from tests.kit.repos import begun, of_its_own
@@ -50,9 +50,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("Q1LAB_HOME", str(folder / "home"))
         of_its_own(folder, patch)
         patch.chdir(begun(folder / "repo", {"model.py": "x = 1\n"}))
-        assert run(["run", "rope", "--seeds", "1", *SMALL]) == 0
-        assert run(["run", "rope", "--seeds", "2", *SMALL, "--engine", "notebook", "--fresh"]) == 0
-        assert run(["post", "new", "--yes"]) == 0
+        assert run_command_line(["run", "rope", "--seeds", "1", *SMALL]) == 0
+        assert (
+            run_command_line(
+                ["run", "rope", "--seeds", "2", *SMALL, "--engine", "notebook", "--fresh"]
+            )
+            == 0
+        )
+        assert run_command_line(["post", "new", "--yes"]) == 0
     return folder
 
 
@@ -76,27 +81,27 @@ def test_a_file_of_somebody_else_stays(
     file, studies = place / name, set(paths.studies_dir().iterdir())
     file.write_text("mine\n")
     capsys.readouterr()
-    assert run(words) == 2
+    assert run_command_line(words) == 2
     said = capsys.readouterr().err
     assert f"{name} is there already" in said
     assert "--force" in said
     assert file.read_text() == "mine\n"
     assert set(paths.studies_dir().iterdir()) == studies, "it is said before anything trains"
-    assert run([*words, "--force"]) == 0
+    assert run_command_line([*words, "--force"]) == 0
     made = file.read_bytes()
     assert made != b"mine\n"
-    assert run(words) == 0, "its own is written again without a word"
+    assert run_command_line(words) == 0, "its own is written again without a word"
     file.write_bytes(made + b"and mine\n")
-    assert run(words) == 2
+    assert run_command_line(words) == 2
     assert file.read_bytes() == made + b"and mine\n"
     file.unlink()
     elsewhere = place.parent / "elsewhere"
     elsewhere.write_text("mine\n")
     file.symlink_to(elsewhere)
-    assert run(words) == 2
+    assert run_command_line(words) == 2
     assert elsewhere.read_text() == "mine\n"
     elsewhere.unlink()
-    assert run(words) == 2
+    assert run_command_line(words) == 2
     assert not elsewhere.exists()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.commands.cli import run
+from q1lab.commands.cli import run_command_line
 from q1lab.documents import comparison_page
 from q1lab.ground import paths
 from q1lab.index.store import Store
@@ -31,7 +31,7 @@ def test_the_page_holds_verdict_tables_notes_figure_and_how_to_reproduce(
     study: studies.Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "rope.html"
-    assert run(["compare", study.id, "--html", str(target)]) == 0
+    assert run_command_line(["compare", study.id, "--html", str(target)]) == 0
     assert f"Written: {target}" in capsys.readouterr().out
     page = target.read_text(encoding="utf-8")
     shown = unescape(re.sub(r"<[^>]+>", "", page))
@@ -45,7 +45,7 @@ def test_the_page_holds_verdict_tables_notes_figure_and_how_to_reproduce(
     assert not re.search(r"<(?:script|link|iframe|object)|(?:src|href)=\"http", page)
     assert target.stat().st_mode & 0o777 == 0o666 & ~_umask()
     again = target.read_bytes()
-    assert run(["compare", study.id, "--html", str(target), "--json"]) == 0
+    assert run_command_line(["compare", study.id, "--html", str(target), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["verdict"] == "helps"
     assert target.read_bytes() == again, "the same record gives the same page"
 
@@ -72,14 +72,14 @@ def test_what_comes_from_files_is_text(study: studies.Study) -> None:
 
 def test_at_an_equal_budget(study: studies.Study, tmp_path: Path) -> None:
     target = tmp_path / "rope.html"
-    assert run(["compare", study.id, "--html", str(target), "--at", "flops"]) == 0
+    assert run_command_line(["compare", study.id, "--html", str(target), "--at", "flops"]) == 0
     assert "At equal training FLOPs (" in target.read_text(encoding="utf-8")
 
 
 def test_before_a_run_has_ended_there_is_no_figure(tmp_path: Path) -> None:
     planned = lab_home.make_study()
     target = tmp_path / "rope.html"
-    assert run(["compare", planned.id, "--html", str(target)]) == 0
+    assert run_command_line(["compare", planned.id, "--html", str(target)]) == 0
     page = target.read_text(encoding="utf-8")
     assert "<title>NO VERDICT: rope against baseline" in page
     assert "No run has ended yet." in page

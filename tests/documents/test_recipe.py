@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.commands.cli import run
+from q1lab.commands.cli import run_command_line
 from q1lab.documents import commit_commands
 from q1lab.ground import command_table, paths
 from q1lab.index.store import Store
@@ -69,9 +69,9 @@ def test_a_document_goes_from_its_row_to_a_commit_and_a_tick(
     assert "0 steps." in shown.text
     assert ticked(week) == set()
     command = ["--content", str(folder), "logbook", "--repo", str(repo)]
-    assert run([*command, "--no-commit"]) == 0
+    assert run_command_line([*command, "--no-commit"]) == 0
     assert ticked(week) == {"a1-written"}
-    assert run([*command, "--yes"]) == 0
+    assert run_command_line([*command, "--yes"]) == 0
     assert git(repo, "log", "-1", "--format=%s").strip() == "docs: write LOGBOOK.md"
     assert ticked(week) == {"a1-written", "a1-committed"}
     paths.database().unlink()  # it is in the journal

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.commands.cli import run as q1lab
+from q1lab.commands.cli import run_command_line as q1lab
 from q1lab.doors.slurm_engine import Slurm
 from q1lab.ground import paths
 from q1lab.ground.errors import STATUSES

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from q1lab.doors.ray_engine import Ray, place_of
+from q1lab.doors.ray_engine import Ray, node_folder
 from q1lab.ground.errors import Problem
 from q1lab.runner import launch
 from q1lab.runner.engine import OutOfReach, Refused
@@ -359,7 +359,7 @@ def test_stop_and_go_on(cluster: kit.Ray) -> None:
     q1lab(*asked(cluster, "--seeds", "1", "--detach"), pause=0.5)
     study = studies.load("rope-1")
     wait_for(lambda: any(event["type"] == "iter" for event in events(study, "baseline-seed0")))
-    there = Path(tempfile.gettempdir()) / f"q1lab-{os.getuid()}" / "127.0.0.2" / place_of(study)
+    there = Path(tempfile.gettempdir()) / f"q1lab-{os.getuid()}" / "127.0.0.2" / node_folder(study)
     assert q1lab("stop").returncode == 0
     assert not launch.is_alive(study.files)
     assert (there / "studies" / "it" / "runs" / "baseline-seed0").is_dir()

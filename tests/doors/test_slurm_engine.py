@@ -166,7 +166,7 @@ def test_the_same_submission_twice_is_one_array(cluster: kit.Slurm) -> None:
 def test_a_busy_queue_is_no_error(cluster: kit.Slurm, monkeypatch: pytest.MonkeyPatch) -> None:
     """A study is planned and handed over while no node is free, and trains when one is. A look at
     a node, which the doctor takes, says that none is."""
-    monkeypatch.setattr("q1lab.doors.slurm_engine.PATIENCE", 2)
+    monkeypatch.setattr("q1lab.doors.slurm_engine.NODE_SECONDS", 2)
     wide = ["sbatch", "--ntasks=2", "--output=/dev/null", "--job-name=wide", "--wrap=sleep 600"]
     subprocess.run(wide, env=cluster.env, capture_output=True, check=True)
     asked = ["squeue", "-h", "-n", "wide", "-t", "R"]

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labs import report, sharing
-from q1lab.commands.cli import run
+from q1lab.commands.cli import run_command_line
 from q1lab.designs.fixed import Fixed
 from q1lab.ground import json_records, paths
 from q1lab.ground.errors import Problem
@@ -203,7 +203,7 @@ def test_study_names_never_lead_elsewhere(
     with Store():  # opening it makes its files
         before = sorted(home.rglob("*"))
     for command in ("compare", "attach", "stop"):
-        assert run([command, "--", name]) == 2
+        assert run_command_line([command, "--", name]) == 2
         said = capsys.readouterr().err
         assert len(said.strip().splitlines()) == 1
         assert "\x1b" not in said
@@ -257,7 +257,7 @@ def test_text_in_events_is_shown_as_text(capsys: pytest.CaptureFixture[str]) -> 
         with Store() as store:
             progress.answer(store, "week", "step", text[:1000])
         for command in (["status"], ["compare", study.id], ["attach", study.id]):
-            assert run(command) in (0, 1)
+            assert run_command_line(command) in (0, 1)
             said = capsys.readouterr()
             both = said.out + said.err
             assert not set(both) & {"\x1b", "\x9b", "\u202e"}, command
@@ -275,7 +275,7 @@ def test_everything_is_private_whatever_the_umask(
     monkeypatch.setenv("Q1LAB_HOME", str(home))
     args = tiny(tmp_path, iters=40)
     args[args.index("disabled")] = "offline"
-    code = "import os, sys; os.umask(0); from q1lab.commands.cli import run; sys.exit(run(sys.argv[1:]))"
+    code = "import os, sys; os.umask(0); from q1lab.commands.cli import run_command_line; sys.exit(run_command_line(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", code, *args],
         capture_output=True,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.commands.cli import run as main
+from q1lab.commands.cli import run_command_line as main
 from q1lab.documents.change import save
 from q1lab.ground import paths
 from q1lab.ground.errors import NOTICES, Problem

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.commands.error_boundary import shortened
+from q1lab.commands.error_boundary import shorten_message
 from q1lab.documents import claim_lint, post_page, retro, roadmap, word_count
 from q1lab.ground import config, paths
 from q1lab.ground.errors import Problem
@@ -115,7 +115,7 @@ def test_what_somebody_typed_is_cut_in_the_message() -> None:
         done = q1lab(*arguments, code=None)
         assert done.returncode in (1, 2)
         assert len(done.stderr) < 2000, done.stderr
-    kept = shortened("rope-1: " + "w" * 5000 + " is too long; use a shorter name")
+    kept = shorten_message("rope-1: " + "w" * 5000 + " is too long; use a shorter name")
     assert kept.startswith("rope-1: w")
     assert kept.endswith("use a shorter name")
     figures("text from outside", what="100,000 letters typed", cases=3, tracebacks=0)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.commands.cli import run as main
+from q1lab.commands.cli import run_command_line as main
 from q1lab.documents import change as documents
 from q1lab.documents import post_page
 from q1lab.doors.imports import outside_runs

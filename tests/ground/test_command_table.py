@@ -11,7 +11,7 @@ import click
 import pytest
 from textual.widgets import Input, Select
 
-from q1lab.commands.cli import cli, run
+from q1lab.commands.cli import cli, run_command_line
 from q1lab.ground import command_table
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
@@ -71,13 +71,13 @@ def test_every_command_is_an_act_of_a_section() -> None:
 
 @pytest.mark.usefixtures("toy")
 def test_it_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["--help"]) == 0
+    assert run_command_line(["--help"]) == 0
     assert "toy      A toy to play with." in capsys.readouterr().out
-    assert run(["toy", "duck", "--color", "blue"]) == 0
+    assert run_command_line(["toy", "duck", "--color", "blue"]) == 0
     assert capsys.readouterr().err == "the duck is blue\n"
-    assert run(["toy", "duck", "--json"]) == 0
+    assert run_command_line(["toy", "duck", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"name": "duck", "color": "red"}
-    assert run(["toi", "duck"]) == 2
+    assert run_command_line(["toi", "duck"]) == 2
     assert "did you mean 'toy'?" in capsys.readouterr().err
 
 
@@ -105,7 +105,7 @@ def test_it_ticks_the_step_that_names_it(folder: Path) -> None:
     week = content.load(folder)
     with Store() as store:
         assert not evidence.read(store, week).of("a1-duck").done
-    assert run(["--content", str(folder), "toy", "duck"]) == 0
+    assert run_command_line(["--content", str(folder), "toy", "duck"]) == 0
     with Store() as store:
         assert evidence.read(store, week).of("a1-duck").done
         assert evidence.look(store, week).marks["a1-duck"].words == "`q1lab toy` of duck"

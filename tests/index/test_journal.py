@@ -198,7 +198,7 @@ def test_what_the_journal_lost_is_said_and_stays_in_a_copy_of_the_index(
         for table in ("step_records", "predictions", "papers", "begun"):
             assert kept.execute(f"SELECT * FROM {table}").fetchall() == truth[table]
     NOTICES.clear()
-    assert cli.run(["status"]) == 0
+    assert cli.run_command_line(["status"]) == 0
     assert said in capsys.readouterr().err
     for data in (whole, begins, whole):  # a synced folder may bring both again and again
         file.write_bytes(data)
@@ -451,11 +451,11 @@ def test_no_senseless_line_of_a_sound_hash_ends_a_command(
         progress.tick(one, WEEK, "b", True)
         assert "b" in progress.read(one, WEEK).done
     for words in ("status", "paper", "kpi", "card", "artifact", "compare rope-1", "post"):
-        assert cli.run(words.split()) == 0, capsys.readouterr().err
+        assert cli.run_command_line(words.split()) == 0, capsys.readouterr().err
     with Store() as one:
         evidence.read(one, content.load(paths.content_dir()))
         questions.chain(one, lab_home.make_study("rope-2"))
-    assert doctor._journal()
+    assert doctor._journal_summary()
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "link"])

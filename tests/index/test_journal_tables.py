@@ -13,7 +13,7 @@ from tests.kit import lab_home
 def told(seeds: int, capsys: pytest.CaptureFixture[str]) -> list[str]:
     study = lab_home.make_study(f"rope-{seeds}", seeds=tuple(range(seeds)))
     lab_home.finish(study)
-    assert cli.run(["compare", study.id]) == 0
+    assert cli.run_command_line(["compare", study.id]) == 0
     return capsys.readouterr().out.splitlines()
 
 
@@ -32,7 +32,7 @@ def test_more_are_folded_to_both_ends(capsys: pytest.CaptureFixture[str]) -> Non
     assert len(shown) == 10
     assert any("10 of 60 seeds" in line for line in lines)
     assert len(lines) < 55
-    assert cli.run(["compare", "rope-60", "--json"]) == 0
+    assert cli.run_command_line(["compare", "rope-60", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     values = {arm: record["arms"][arm]["values"] for arm in ("baseline", "modified")}
     pairs = {int(s): values["modified"][s] - values["baseline"][s] for s in values["baseline"]}
@@ -48,6 +48,6 @@ def test_a_run_without_a_pair_is_shown_among_hundreds(capsys: pytest.CaptureFixt
     study = lab_home.make_study("rope-1", seeds=tuple(range(30)))
     lab_home.finish(study)
     lab_home.train(study, "modified", 17, 400, state="diverged")
-    assert cli.run(["compare", "rope-1"]) == 0
+    assert cli.run_command_line(["compare", "rope-1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("seed 17") and "diverged" in line for line in lines)

@@ -92,16 +92,16 @@ def test_a_plan_that_says_nonsense_is_one_line_and_stops_no_other(
     with Store() as store:
         ingest_events.take_in_all(store)
     damage("bad-1", **{field: value})
-    assert cli.run(["status"]) == 0
+    assert cli.run_command_line(["status"]) == 0
     lines = capsys.readouterr().out.splitlines()
     (told,) = [line for line in lines if "bad-1" in line]
     assert told.startswith("✗ bad-1 can't be read: ")
     assert said in told
     assert any(line.startswith("good-1: rope against baseline") for line in lines)
-    assert cli.run(["compare", "good-1"]) == 0
+    assert cli.run_command_line(["compare", "good-1"]) == 0
     for command in ("compare", "attach", "stop", "diff"):
         capsys.readouterr()
-        assert cli.run([command, "bad-1"]) in (1, 2), command
+        assert cli.run_command_line([command, "bad-1"]) in (1, 2), command
         assert capsys.readouterr().err.count("\n") == 1, command
     with Store() as store:
         snapshot = Taker("week").take(store)
@@ -153,7 +153,7 @@ def test_a_study_without_a_preset_leaves_no_gap(capsys: pytest.CaptureFixture[st
     """An imported one has none."""
     study = lab_home.make_study("rope-1", seeds=(0,), preset="")
     lab_home.finish(study)
-    assert cli.run(["status"]) == 0
+    assert cli.run_command_line(["status"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("rope-1: rope against baseline, shakespeare: finished")
     with Store() as store:
@@ -277,11 +277,11 @@ def test_documents_and_exports_leave_out_what_cannot_be_read(
     lab_home.finish(lab_home.make_study("good-1", seeds=(0, 1)))
     lab_home.make_study("bad-1", seeds=(0,))
     damage("bad-1", headline=None)
-    assert cli.run(["export", "--all", "--output", str(tmp_path / "all.json")]) == 0
+    assert cli.run_command_line(["export", "--all", "--output", str(tmp_path / "all.json")]) == 0
     assert [line for line in capsys.readouterr().err.splitlines() if "bad-1" in line]
     assert "good-1" in (tmp_path / "all.json").read_text()
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    code = cli.run(["retro", "--repo", str(tmp_path), "--no-commit", "--yes"])
+    code = cli.run_command_line(["retro", "--repo", str(tmp_path), "--no-commit", "--yes"])
     said = capsys.readouterr()
     assert code == 0, said.err
     (told,) = [line for line in said.err.splitlines() if "bad-1" in line]

@@ -175,7 +175,7 @@ def test_every_place_shows_the_same_picture(capsys: pytest.CaptureFixture[str]) 
     assert snapshot.focus.line == seen.line
     bare = [study_view.replace(one, metrics=(), curves={}) for one in snapshot.focus.runs]
     assert tuple(bare) == seen.runs
-    assert cli.run(["status", "--json"]) == 0
+    assert cli.run_command_line(["status", "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)["studies"]
     assert (told["state"], told["done"]) == ("running", 3)
     assert told["seconds_left"] == pytest.approx(seen.line.seconds_left)
@@ -251,15 +251,15 @@ def test_the_live_view_of_many_runs_shows_what_moves() -> None:
     runs = [run("baseline", seed, State.FINISHED, 100) for seed in range(40)]
     runs += [run("baseline", 40, State.FAILED, 10), run("baseline", 41, State.RUNNING, 10)]
     runs += [run("baseline", seed, State.QUEUED) for seed in range(42, 90)]
-    shown = [one.seed for one in live_progress.on_screen(runs, 10)]
+    shown = [one.seed for one in live_progress.runs_that_fit(runs, 10)]
     assert shown == [*range(32, 40), 40, 41], "the latest, in the order of the plan"
-    assert live_progress.on_screen(runs[:3], 10) == runs[:3]
+    assert live_progress.runs_that_fit(runs[:3], 10) == runs[:3]
     study = lab_home.make_study()
     picture = study_view.StudyView(study, study_view.line_of(study, runs), tuple(runs))
     console = Console(width=100, height=14, record=True, file=io.StringIO())
     console.print(
-        live_progress.grid(
-            picture, {one.name: () for one in live_progress.on_screen(runs, 10)}, "", 100
+        live_progress.runs_grid(
+            picture, {one.name: () for one in live_progress.runs_that_fit(runs, 10)}, "", 100
         )
     )
     text = console.export_text()

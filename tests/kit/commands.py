@@ -14,7 +14,7 @@ from typing import Any
 import click
 import pytest
 
-from q1lab.commands.cli import cli, run
+from q1lab.commands.cli import cli, run_command_line
 from tests.kit.places import KIT
 
 Words = tuple[str, ...]
@@ -25,7 +25,7 @@ def q1lab(*args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
     traceback; an exception that nothing caught passes through."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = run(list(args))
+        status = run_command_line(list(args))
     done = subprocess.CompletedProcess(args, status, out.getvalue(), err.getvalue())
     assert "Traceback" not in done.stdout + done.stderr
     if code is not None:

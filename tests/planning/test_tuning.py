@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from q1lab.commands.cli import run as q1lab
+from q1lab.commands.cli import run_command_line as q1lab
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.planning import series_plan, study_plan

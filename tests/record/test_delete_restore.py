@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from q1lab.commands.cli import run as main
+from q1lab.commands.cli import run_command_line as main
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file, utc_now
@@ -536,7 +536,7 @@ def test_restoring_what_is_no_file(tmp_path: Path) -> None:
 
 
 def test_tags_that_are_put_on_at_once_are_all_there(trained: str) -> None:
-    code = "import sys; from q1lab.commands.cli import run; sys.exit(run(['note', *sys.argv[1:]]))"
+    code = "import sys; from q1lab.commands.cli import run_command_line; sys.exit(run_command_line(['note', *sys.argv[1:]]))"
     both = [
         subprocess.Popen(
             [sys.executable, "-c", code, trained, "--tag", f"t{n}"], stdout=subprocess.DEVNULL

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.commands import run_on_end
-from q1lab.commands.cli import run as main
+from q1lab.commands.cli import run_command_line as main
 from q1lab.ground import config, paths
 from q1lab.ground.errors import Problem
 from q1lab.runner import alerts, launch

@@ -113,8 +113,8 @@ def test_what_only_the_engine_knows_is_shown_in_its_words(
     assert (run.state, run.message) == (state, said)
     assert shown[0].line.state == "running"
     assert shown[0].engine == f"on gpu-box: {said} (1 run)"
-    assert live_progress.line(run, "val loss").endswith(f", {said}")
-    assert f"running on gpu-box: {said} (1 run), 0 of 2 runs done" in status.summary(shown[0])
+    assert live_progress.run_line(run, "val loss").endswith(f", {said}")
+    assert f"running on gpu-box: {said} (1 run), 0 of 2 runs done" in status.study_summary(shown[0])
 
 
 def test_words_of_many_runs_are_said_once(study: Study) -> None:

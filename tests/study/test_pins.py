@@ -30,7 +30,7 @@ from typing import Any
 
 import pytest
 
-from q1lab.doors.weights_and_biases.history_rows import config_of
+from q1lab.doors.weights_and_biases.history_rows import run_config
 from q1lab.ground import files, paths
 from q1lab.ground.errors import DISCARD
 from q1lab.ground.files import sha256_json, sha256_text
@@ -136,7 +136,7 @@ def values_of(store: Store, root: str) -> dict[str, Any]:
             **_in_the_ledger(store, study),
             "going_on": command_line.going_on(study).replace(root, PLACE),
             "wandb": {run: relay.id for run, relay in wandb_state.read(study).items()},
-            "told_wandb": sha256_json([[run.name, config_of(study, run)] for run in study.runs]),
+            "told_wandb": sha256_json([[run.name, run_config(study, run)] for run in study.runs]),
             "bundle": _bundle(study, Path(root)),
         }
         for study, question in zip(every, asks, strict=True)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from q1lab.doors.weights_and_biases.history_rows import Projection
+from q1lab.doors.weights_and_biases.history_rows import RunHistory
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.events import sound
 from q1lab.study.run_states import State
@@ -177,9 +177,9 @@ def test_keys_are_taken_out_of_text(key: str, environ: dict[str, str]) -> None:
 # ── rows
 
 
-def projected(pieces: list[list[dict[str, Any]]]) -> Projection:
+def projected(pieces: list[list[dict[str, Any]]]) -> RunHistory:
     study = lab.plan()
-    projection = Projection(study, study.runs[0])
+    projection = RunHistory(study, study.runs[0])
     for piece in pieces:
         projection.feed(event for one in piece if (event := sound(dict(one))) is not None)
     return projection

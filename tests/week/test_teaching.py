@@ -19,7 +19,7 @@ from statistics import stdev
 import click
 import pytest
 
-from q1lab.commands.cli import cli, run
+from q1lab.commands.cli import cli, run_command_line
 from q1lab.ground.text_formats import signed
 from q1lab.index.store import Store
 from q1lab.study import command_line, studies
@@ -933,7 +933,7 @@ def ran(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
     """A command: its exit status, and what it said."""
 
     def call(*words: str) -> tuple[int, str]:
-        code = run(list(words))
+        code = run_command_line(list(words))
         said = capsys.readouterr()
         return code, said.out + said.err
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from q1lab.commands.app import prepare
+from q1lab.commands.app import prepare_app
 from q1lab.ground.files import write_atomic
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
@@ -28,8 +28,8 @@ def shoot(folder: Path, pages: tuple[str, ...] = PAGES, size: tuple[int, int] = 
 
 async def _shoot(folder: Path, pages: tuple[str, ...], size: tuple[int, int]) -> list[Path]:
     with Store() as store:
-        progress.keep(store, prepare(None, None).week.label, "welcomed", True)
-    app = Q1Lab(prepare(None, None))
+        progress.keep(store, prepare_app(None, None).week.label, "welcomed", True)
+    app = Q1Lab(prepare_app(None, None))
     files = []
     async with app.run_test(size=size) as pilot:
         for page in pages:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from q1lab.doors.imports.outside_runs import ForeignRun
+from q1lab.doors.imports.outside_runs import OutsideRun
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import plain
@@ -21,9 +21,9 @@ from q1lab.study import studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.studies import Study
 
-WANDB = "wandb:"
+WANDB_PREFIX = "wandb:"
 """What a project of Weights & Biases begins with, where a path might stand."""
-SECONDS = 300.0
+PULL_SECONDS = 300.0
 """How long reading such a project may take."""
 
 
@@ -63,53 +63,53 @@ def import_(
     from q1lab.doors.imports import outside_runs
     from q1lab.study import bundle
 
-    if str(path).startswith(WANDB):
-        project = str(path).removeprefix(WANDB)
-        runs = outside_runs.from_wandb(_of_project(project, group))
-        return finish(make(runs, f"W&B {project}", baseline, allow), as_json=as_json)
+    if str(path).startswith(WANDB_PREFIX):
+        project = str(path).removeprefix(WANDB_PREFIX)
+        runs = outside_runs.from_wandb(_read_project(project, group))
+        return print_imported(make_study(runs, f"W&B {project}", baseline, allow), as_json=as_json)
     if group is not None:
-        raise Problem(f"--group is one of W&B's: {WANDB}ENTITY/PROJECT")
+        raise Problem(f"--group is one of W&B's: {WANDB_PREFIX}ENTITY/PROJECT")
     if not path.exists():
         raise Problem(
             f"{path} doesn't exist", next="give a folder of events.jsonl or a CSV", file=path
         )
     if path.is_file() and path.suffix != ".csv" and bundle.is_packed(path):
         with bundle.unpacked(path) as found:
-            return _study(found, str(path), as_json=as_json)
+            return _import_bundle(found, str(path), as_json=as_json)
     if (path / "study.json").is_file():
         if baseline or allow:
             raise Problem(
                 f"{path} is a whole study with its own plan; --baseline and --allow don't apply",
                 file=path,
             )
-        return _study(bundle.read(path, str(path)), str(path), as_json=as_json)
+        return _import_bundle(bundle.read(path, str(path)), str(path), as_json=as_json)
     runs = outside_runs.from_folder(path) if path.is_dir() else outside_runs.from_csv(path)
-    return finish(make(runs, str(path), baseline, allow), as_json=as_json)
+    return print_imported(make_study(runs, str(path), baseline, allow), as_json=as_json)
 
 
-def _study(found: Bundle, origin: str, *, as_json: bool) -> int:
+def _import_bundle(found: Bundle, origin: str, *, as_json: bool) -> int:
     """Take a whole study in: into the one that was planned here, else as one of its own."""
     from q1lab.commands._store import open_store
-    from q1lab.commands.compare import show
+    from q1lab.commands.compare import print_comparison
     from q1lab.doors.imports import import_study
     from q1lab.record import questions
 
-    known = import_study.planned(found.study)
+    known = import_study.find_planned(found.study)
     with open_store() as store:
         if known is None:
             taken = questions.taken_names(store)
-            return finish(import_study.adopt(found, origin, taken), as_json=as_json)
-        filled = import_study.fill(known, found, origin)
+            return print_imported(import_study.adopt_study(found, origin, taken), as_json=as_json)
+        filled = import_study.fill_planned(known, found, origin)
         said = f"{known.id}: {len(filled)} runs taken in from {origin}"
         click.echo(
             said if filled else f"{known.id}: {origin} has no run that it lacks", err=as_json
         )
-        show(store, studies.load(known.id), as_json=as_json)
+        print_comparison(store, studies.load(known.id), as_json=as_json)
     return OK
 
 
-def make(
-    runs: list[ForeignRun], origin: str, baseline: str | None, allow: tuple[str, ...]
+def make_study(
+    runs: list[OutsideRun], origin: str, baseline: str | None, allow: tuple[str, ...]
 ) -> Study:
     """Group runs and write the study. Problem when they are not comparable; nothing is written
     then."""
@@ -117,15 +117,15 @@ def make(
     from q1lab.doors.imports import import_study
     from q1lab.record import questions
 
-    grouped = import_study.group(runs, baseline=baseline, allow=allow)
+    grouped = import_study.group_runs(runs, baseline=baseline, allow=allow)
     with open_store() as store:
-        return import_study.create(grouped, origin, questions.taken_names(store))
+        return import_study.create_study(grouped, origin, questions.taken_names(store))
 
 
-def finish(study: Study, *, as_json: bool) -> int:
+def print_imported(study: Study, *, as_json: bool) -> int:
     """Say what was taken in, then compare."""
     from q1lab.commands._store import open_store
-    from q1lab.commands.compare import show
+    from q1lab.commands.compare import print_comparison
     from q1lab.record import questions
 
     taken_in = f"{study.id}: {len(study.runs)} runs taken in from {study.origin.source}"
@@ -134,29 +134,30 @@ def finish(study: Study, *, as_json: bool) -> int:
         click.echo(f"  note: {text}", err=as_json)
     with open_store() as store:
         questions.begin(store, study)
-        show(store, study, as_json=as_json)
+        print_comparison(store, study, as_json=as_json)
     return OK
 
 
-def _of_project(project: str, group: str | None) -> dict[str, Any]:
+def _read_project(project: str, group: str | None) -> dict[str, Any]:
     """The runs of a W&B project. Problem with the reason where they can't be had."""
     from q1lab.study import wandb_runs as wandb_state
 
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,127}/[A-Za-z0-9][\w.-]{0,127}", project, re.ASCII):
         raise Problem(
-            f"{project!r} is no ENTITY/PROJECT", next=f"write it like {WANDB}alice/q1-capstone"
+            f"{project!r} is no ENTITY/PROJECT",
+            next=f"write it like {WANDB_PREFIX}alice/q1-capstone",
         )
     if not wandb_state.key_configured():
         login = wandb_state.wandb_command("login")
         raise Problem("no W&B key is configured", FAILED, next=f"run `{login}`, then import again")
-    record = _fetch(project, group)
+    record = _pull_in_child(project, group)
     if not record["runs"]:
         where = f" in the group {group}" if group else ""
         raise Problem(f"{project} has no runs{where}", FAILED)
     return record
 
 
-def _fetch(project: str, group: str | None) -> dict[str, Any]:
+def _pull_in_child(project: str, group: str | None) -> dict[str, Any]:
     """Have the relay read a project's runs, in a process of its own that ends after ``SECONDS`` at
     the latest.
 
@@ -173,17 +174,17 @@ def _fetch(project: str, group: str | None) -> dict[str, Any]:
         ]
         with child_processes.asked(
             [*command, *([group] if group else [])],
-            seconds=SECONDS,
+            seconds=PULL_SECONDS,
             env=dict(os.environ),
             cwd=scratch,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as child:
             try:
-                child.wait(timeout=SECONDS)
+                child.wait(timeout=PULL_SECONDS)
             except subprocess.TimeoutExpired:
                 raise Problem(
-                    f"{project}: no end within {SECONDS:.0f} s",
+                    f"{project}: no end within {PULL_SECONDS:.0f} s",
                     FAILED,
                     next="try again, or a smaller --group",
                 ) from None

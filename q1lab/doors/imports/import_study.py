@@ -16,7 +16,7 @@ from itertools import count
 from typing import Any
 
 from q1lab.designs.fixed import Fixed
-from q1lab.doors.imports.outside_runs import ForeignRun, clean, finite, from_events
+from q1lab.doors.imports.outside_runs import OutsideRun, clean_json, finite_or_none, run_from_events
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import plain, read_bytes, size_of, utc_now, write_atomic
@@ -32,10 +32,10 @@ from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
 from q1lab.study.trainer import is_version
 from q1lab.trainers.own_loop import OwnLoop
 
-DATA = ("data_sha256", "data", "dataset", "corpus")
+DATA_KEYS = ("data_sha256", "data", "dataset", "corpus")
 """Config keys that say which data a run saw."""
 
-OWN = frozenset(
+RUN_KEYS = frozenset(
     {
         "cfg",
         "seed",
@@ -52,10 +52,12 @@ OWN = frozenset(
 )
 """Config keys that may differ from run to run."""
 
-ELSEWHERE = frozenset({"preset", "device", "dtype", "torch", "metric", "better"})
+STUDY_KEYS = frozenset({"preset", "device", "dtype", "torch", "metric", "better"})
 """Config keys that a study keeps in fields of their own."""
 
-ARM = frozenset({"variant", "model", "model_file", "model_sha256", "n_params", "flops_per_token"})
+ARM_KEYS = frozenset(
+    {"variant", "model", "model_file", "model_sha256", "n_params", "flops_per_token"}
+)
 """Config keys that are what the arms are compared for: the same within an arm only."""
 
 
@@ -63,19 +65,19 @@ ARM = frozenset({"variant", "model", "model_file", "model_sha256", "n_params", "
 
 
 @dataclass(frozen=True)
-class Grouped:
+class GroupedRuns:
     """Runs that belong together, by arm and seed, and what was noted on the way."""
 
-    arms: dict[str, dict[int, ForeignRun]]
+    arms: dict[str, dict[int, OutsideRun]]
     names: dict[str, str]
     """Arm → its cfg."""
     allowed: tuple[str, ...]
     notes: tuple[str, ...]
 
 
-def group(
-    runs: list[ForeignRun], *, baseline: str | None = None, allow: Iterable[str] = ()
-) -> Grouped:
+def group_runs(
+    runs: list[OutsideRun], *, baseline: str | None = None, allow: Iterable[str] = ()
+) -> GroupedRuns:
     """Sort runs into two arms. Problem when it isn't clear, or when they are not comparable.
 
     ``baseline`` names the cfg of the baseline where none is called so. ``allow`` names differences
@@ -108,12 +110,12 @@ def group(
             arms[arm] = {seed: run for seed, run in arms[arm].items() if seed not in lonely}
     if not arms["baseline"]:
         raise Problem("no seed is there in both arms, so there is nothing to compare")
-    _same(arms, allowed, notes)
-    return Grouped(arms, names, tuple(sorted(allowed)), tuple(notes))
+    _refuse_differences(arms, allowed, notes)
+    return GroupedRuns(arms, names, tuple(sorted(allowed)), tuple(notes))
 
 
-def _by_seed(runs: list[ForeignRun], notes: list[str]) -> dict[int, ForeignRun]:
-    found: dict[int, ForeignRun] = {}
+def _by_seed(runs: list[OutsideRun], notes: list[str]) -> dict[int, OutsideRun]:
+    found: dict[int, OutsideRun] = {}
     for run in runs:
         other = found.get(run.seed)
         if other is None:
@@ -131,16 +133,16 @@ def _by_seed(runs: list[ForeignRun], notes: list[str]) -> dict[int, ForeignRun]:
     return dict(sorted(found.items()))
 
 
-def _same(
-    arms: dict[str, dict[int, ForeignRun]], allowed: frozenset[str], notes: list[str]
+def _refuse_differences(
+    arms: dict[str, dict[int, OutsideRun]], allowed: frozenset[str], notes: list[str]
 ) -> None:
     """Refuse runs that differ in data, hyperparameters or length; note what can't be known."""
     differ: dict[str, str] = {}
     every = [run for arm in arms.values() for run in arm.values()]
-    keys = {key for run in every for key in run.config if not key.startswith("_")} - OWN
+    keys = {key for run in every for key in run.config if not key.startswith("_")} - RUN_KEYS
     for key in sorted(keys):
         of_arms = [list(arm.values()) for arm in arms.values()]
-        for members in of_arms if key in ARM else [every]:
+        for members in of_arms if key in ARM_KEYS else [every]:
             values: dict[str, list[str]] = defaultdict(list)
             for run in members:
                 shown = (
@@ -151,14 +153,16 @@ def _same(
                 values[shown].append(run_name(run.cfg, run.seed))
             if len(values) > 1:
                 differ[key] = ", ".join(
-                    f"{value[:60]} ({_few(who)})" for value, who in values.items()
+                    f"{value[:60]} ({_first_names(who)})" for value, who in values.items()
                 )
     lengths: dict[int, list[str]] = defaultdict(list)
     for run in every:
         if run.state is State.FINISHED:
             lengths[run.last].append(run_name(run.cfg, run.seed))
     if len(lengths) > 1:
-        differ["iters"] = ", ".join(f"{n:,} ({_few(who)})" for n, who in sorted(lengths.items()))
+        differ["iters"] = ", ".join(
+            f"{n:,} ({_first_names(who)})" for n, who in sorted(lengths.items())
+        )
     wrong = {key: text for key, text in differ.items() if key not in allowed}
     if wrong:
         shown = "; ".join(f"{key}: {text}" for key, text in list(wrong.items())[:4])
@@ -168,27 +172,27 @@ def _same(
             plain(f"these runs are not alike. {shown}{more}. "), next=f"If that is meant: {flags}"
         )
     notes += [plain(f"{key} differs, as allowed: {text}") for key, text in differ.items()]
-    if not any(key in run.config for run in every for key in DATA):
+    if not any(key in run.config for run in every for key in DATA_KEYS):
         notes.append("the runs don't say which data they saw; you vouch that it was the same")
     if not any(key in run.config for run in every for key in ("learning_rate", "lr")):
         notes.append("the runs don't say their learning rate; you vouch that it was the same")
 
 
-def _few(names: list[str]) -> str:
+def _first_names(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 # ── writing
 
 
-def create(grouped: Grouped, origin: str, taken: Collection[str] = ()) -> Study:
+def create_study(grouped: GroupedRuns, origin: str, taken: Collection[str] = ()) -> Study:
     """Write the study: ``study.json`` and every run's events, as if it had been trained here.
 
     The folder appears whole or not at all. ``origin`` says where the runs came from; names in
     ``taken`` are not given.
     """
     every = [run for arm in grouped.arms.values() for run in arm.values()]
-    config = clean(_shared_config(every))
+    config = clean_json(_shared_config(every))
     notes = list(grouped.notes)
     for key in (*WHOLE, *NUMBERS):
         value = config.get(key)
@@ -204,20 +208,22 @@ def create(grouped: Grouped, origin: str, taken: Collection[str] = ()) -> Study:
     config.setdefault("max_iters", max(1, *(run.last for run in every)))
     silent = [run.where for run in every if run.state is State.FINISHED and run.final is None]
     if silent:
-        notes.append(f"{_few(silent)}: finished, but no final val loss is said, so it is left open")
+        notes.append(
+            f"{_first_names(silent)}: finished, but no final val loss is said, so it is left open"
+        )
     now = utc_now()
     began = min((run.began for run in every if run.began), default=now)
     study = Study(
         id="",
         created=began if re.fullmatch("[0-9T:.+Z -]{10,40}", began) else now,
-        arms={arm: _arm(arm, grouped, origin) for arm in ARMS},
-        data=_data(every),
+        arms={arm: _arm_record(arm, grouped, origin) for arm in ARMS},
+        data=_data_record(every),
         trainer=OwnLoop(
             preset=str(config.get("preset") or "")[:60],
             config={
                 key: value
                 for key, value in config.items()
-                if key not in {*DATA, *ARM, *OWN, *ELSEWHERE}
+                if key not in {*DATA_KEYS, *ARM_KEYS, *RUN_KEYS, *STUDY_KEYS}
             },
             device=str(config.get("device") or "elsewhere")[:60],
             dtype=str(config.get("dtype") or "")[:60],
@@ -244,15 +250,15 @@ def create(grouped: Grouped, origin: str, taken: Collection[str] = ()) -> Study:
         for arm, found in grouped.arms.items()
         for seed, run in found.items()
     }
-    events = {run.name: events_of(runs[run.name], run.arm, run.variant) for run in study.runs}
+    events = {run.name: trainer_events(runs[run.name], run.arm, run.variant) for run in study.runs}
     stem = grouped.names["modified"] if study.variant == "modified" else study.variant
     return _publish(study, stem, events, {}, taken)
 
 
-def adopt(found: Bundle, origin: str, taken: Collection[str]) -> Study:
+def adopt_study(found: Bundle, origin: str, taken: Collection[str]) -> Study:
     """Take in a whole study of another q1lab as one of its own, past the names that are
     ``taken``: plan, model files and events."""
-    events = {name: run.events or [] for name, run in _runs(found, origin).items()}
+    events = {name: run.events or [] for name, run in _read_runs(found, origin).items()}
     if not events:
         raise Problem(f"{origin} holds no events of the runs that its study.json plans")
     study, files = found.study, {}
@@ -276,7 +282,7 @@ def adopt(found: Bundle, origin: str, taken: Collection[str]) -> Study:
     return _publish(study, study.variant, events, files, taken)
 
 
-def _runs(found: Bundle, origin: str) -> dict[str, ForeignRun]:
+def _read_runs(found: Bundle, origin: str) -> dict[str, OutsideRun]:
     """The runs of a bundle that have events. Problem for events that are not those of their
     run."""
     runs = {}
@@ -286,7 +292,7 @@ def _runs(found: Bundle, origin: str) -> dict[str, ForeignRun]:
         file = found.files.get(f"runs/{run.name}/events.jsonl")
         if file is None:
             continue
-        one = from_events(file, f"{run.name}/events.jsonl")
+        one = run_from_events(file, f"{run.name}/events.jsonl")
         if (one.cfg, one.seed) != (run.arm, run.seed):
             raise Problem(
                 f"{one.where} is the run {run_name(one.cfg, one.seed)}, not {run.name}; nothing "
@@ -296,7 +302,7 @@ def _runs(found: Bundle, origin: str) -> dict[str, ForeignRun]:
     return runs
 
 
-def planned(theirs: Study) -> Study | None:
+def find_planned(theirs: Study) -> Study | None:
     """The study here that this plan was made from: the same name, time and identity. None where
     there is none."""
     try:
@@ -310,7 +316,7 @@ def planned(theirs: Study) -> Study | None:
     return ours if same and fits else None
 
 
-def fill(study: Study, found: Bundle, origin: str) -> list[str]:
+def fill_planned(study: Study, found: Bundle, origin: str) -> list[str]:
     """Give a study that was planned here the runs that ended there and not here; returns their
     names. A planned range that is known with them has no more runs. Problem, with nothing changed,
     when events are not those of their run, or the study trains now.
@@ -319,7 +325,7 @@ def fill(study: Study, found: Bundle, origin: str) -> list[str]:
     """
     if liveness.is_alive(study.files):
         raise Problem(f"{study.id} is running", next=f"stop it first: q1lab stop {study.id}")
-    runs, ready = _runs(found, origin), {}
+    runs, ready = _read_runs(found, origin), {}
     for run in study.runs:
         here = study.files.run(run.name).events
         there = found.files.get(f"runs/{run.name}/events.jsonl")
@@ -333,7 +339,7 @@ def fill(study: Study, found: Bundle, origin: str) -> list[str]:
     return [path.parent.name for path in ready]
 
 
-def events_of(run: ForeignRun, arm: str, variant: str) -> list[dict[str, Any]]:
+def trainer_events(run: OutsideRun, arm: str, variant: str) -> list[dict[str, Any]]:
     """The run as a trainer of q1lab would have written it. Its own events are kept, under the arm
     it has here."""
     if run.events is not None:
@@ -342,7 +348,7 @@ def events_of(run: ForeignRun, arm: str, variant: str) -> list[dict[str, Any]]:
         ]
         for event in mine:  # one that doesn't say its final loss may have been evaluated at the end
             if event["type"] == "exit" and event.get("state") == State.FINISHED:
-                event["val_loss"] = finite(run.final)
+                event["val_loss"] = finite_or_none(run.final)
         return mine
     start = {
         "type": "start",
@@ -362,7 +368,7 @@ def events_of(run: ForeignRun, arm: str, variant: str) -> list[dict[str, Any]]:
     ]
     points += [{"type": "eval", "iter": n, "val_loss": loss} for n, loss in run.evals.items()]
     points.sort(key=lambda point: (point["iter"], point["type"] == "eval"))
-    final = finite(run.final)
+    final = finite_or_none(run.final)
     end: dict[str, Any] = {
         "type": "exit",
         "state": str(run.state),
@@ -378,13 +384,13 @@ def events_of(run: ForeignRun, arm: str, variant: str) -> list[dict[str, Any]]:
     return [start, *points, end]
 
 
-def _pairs_by_seed(run: ForeignRun) -> bool:
+def _pairs_by_seed(run: OutsideRun) -> bool:
     """Whether runs of one seed start and train alike, which q1lab's trainer sees to. Of others it
     is not known, so their arms are compared apart."""
     return run.events is not None or "model_sha256" in run.config
 
 
-def _shared_config(runs: list[ForeignRun]) -> dict[str, Any]:
+def _shared_config(runs: list[OutsideRun]) -> dict[str, Any]:
     """What all runs say alike."""
     first = runs[0].config
     return {
@@ -394,7 +400,7 @@ def _shared_config(runs: list[ForeignRun]) -> dict[str, Any]:
     }
 
 
-def _arm(arm: str, grouped: Grouped, origin: str) -> Arm:
+def _arm_record(arm: str, grouped: GroupedRuns, origin: str) -> Arm:
     run = next(iter(grouped.arms[arm].values()))
     variant = run.config.get("variant")
     name = plain(variant)[:60] if isinstance(variant, str) and variant else grouped.names[arm]
@@ -405,12 +411,12 @@ def _arm(arm: str, grouped: Grouped, origin: str) -> Arm:
         source="",
         sha256=sha if isinstance(sha, str) and re.fullmatch(r"[0-9a-f]{64}", sha) else "",
         origin=plain(origin),
-        n_params=_count(n),
-        flops_per_token=_count(flops),
+        n_params=_count_or_zero(n),
+        flops_per_token=_count_or_zero(flops),
     )
 
 
-def _data(runs: list[ForeignRun]) -> Data:
+def _data_record(runs: list[OutsideRun]) -> Data:
     config = _shared_config(runs)
     name = next((config[key] for key in ("data", "dataset", "corpus") if config.get(key)), "")
     sha = config.get("data_sha256")
@@ -419,15 +425,15 @@ def _data(runs: list[ForeignRun]) -> Data:
         sha256=sha if isinstance(sha, str) and re.fullmatch(r"[0-9a-f]{64}", sha) else "",
         file="",
         characters=0,
-        vocab_size=_count(config.get("vocab_size")),
+        vocab_size=_count_or_zero(config.get("vocab_size")),
         train_tokens=0,
         val_tokens=0,
     )
 
 
-def _count(value: Any) -> int:
+def _count_or_zero(value: Any) -> int:
     """A whole number from 0 up as it was said, else 0: not known."""
-    found = finite(value)
+    found = finite_or_none(value)
     return int(found) if found is not None and 0 <= found < LARGEST else 0
 
 
@@ -452,7 +458,8 @@ def _publish(
     files: dict[str, bundle.Content] = dict(sources)
     for name, records in events.items():
         lines = (
-            json.dumps(clean(one), ensure_ascii=False, allow_nan=False) + "\n" for one in records
+            json.dumps(clean_json(one), ensure_ascii=False, allow_nan=False) + "\n"
+            for one in records
         )
         files[f"runs/{name}/events.jsonl"] = "".join(lines).encode()
     stem = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40] or "imported"

@@ -45,7 +45,7 @@ NAME = re.compile(r"(?P<cfg>.+?)[-_ ]seed[-_ ]?(?P<seed>\d{1,9})")
 
 
 @dataclass
-class ForeignRun:
+class OutsideRun:
     """One run that was trained elsewhere."""
 
     where: str
@@ -74,7 +74,7 @@ class ForeignRun:
 # ── reading: W&B
 
 
-def from_wandb(record: Mapping[str, Any]) -> list[ForeignRun]:
+def from_wandb(record: Mapping[str, Any]) -> list[OutsideRun]:
     """The runs of a pull (``q1lab.doors.weights_and_biases.relay --pull``).
 
     Problem for runs that have no cfg and seed, neither in their config nor in their name."""
@@ -84,25 +84,27 @@ def from_wandb(record: Mapping[str, Any]) -> list[ForeignRun]:
         config = dict(one.get("config") or {})
         summary = dict(one.get("summary") or {})
         cfg, seed = _identity(where, config, str(one.get("name") or ""))
-        run = ForeignRun(where, cfg, seed, config, began=_text(one.get("created")))
-        take_rows(run, one.get("history") or [])
+        run = OutsideRun(where, cfg, seed, config, began=_text_or_none(one.get("created")))
+        add_history_rows(run, one.get("history") or [])
         for key in (*FINAL, *VAL):
-            if key in summary and (value := number(summary[key])) is not None:
-                run.final = _loss(value, where, key)
+            if key in summary and (value := parse_number(summary[key])) is not None:
+                run.final = _check_loss(value, where, key)
                 break
         else:
-            run.final = _last(run.evals)
-        run.seconds = finite(summary.get("seconds")) or finite(summary.get("_runtime"))
-        run.tok_per_s = finite(summary.get("tok_per_s"))
+            run.final = _last_loss(run.evals)
+        run.seconds = finite_or_none(summary.get("seconds")) or finite_or_none(
+            summary.get("_runtime")
+        )
+        run.tok_per_s = finite_or_none(summary.get("tok_per_s"))
         run.state, run.message = _wandb_state(one.get("state"), summary, run)
         runs.append(run)
     return runs
 
 
 def _wandb_state(
-    said: Any, summary: Mapping[str, Any], run: ForeignRun
+    said: Any, summary: Mapping[str, Any], run: OutsideRun
 ) -> tuple[State, str | None]:
-    message = _text(summary.get("message"))
+    message = _text_or_none(summary.get("message"))
     own = summary.get("state")
     if own in set(State) and State(own) not in (State.QUEUED, State.RUNNING):
         return State(own), message
@@ -118,7 +120,7 @@ def _wandb_state(
 # ── reading: events
 
 
-def from_folder(folder: Path) -> list[ForeignRun]:
+def from_folder(folder: Path) -> list[OutsideRun]:
     """Runs from all ``events.jsonl`` below ``folder``; links are not followed. Problem when there
     are none."""
     files = sorted(_event_files(folder))
@@ -128,7 +130,7 @@ def from_folder(folder: Path) -> list[ForeignRun]:
             next="give the folder of a study or of its runs",
             file=folder,
         )
-    return [from_events(file, str(file.relative_to(folder))) for file in files]
+    return [run_from_events(file, str(file.relative_to(folder))) for file in files]
 
 
 def _event_files(folder: Path) -> Iterator[Path]:
@@ -147,7 +149,7 @@ def _event_files(folder: Path) -> Iterator[Path]:
                 yield file
 
 
-def from_events(file: Path, where: str) -> ForeignRun:
+def run_from_events(file: Path, where: str) -> OutsideRun:
     """One run from its event file. cfg, seed and config come from its start event."""
     if file.stat().st_size > MAX_BYTES:
         raise Problem(f"{where} is larger than {MAX_BYTES >> 20} MB; a run's event file is not")
@@ -163,15 +165,21 @@ def from_events(file: Path, where: str) -> ForeignRun:
     cfg, seed = _identity(
         where, {**config, "cfg": start.get("arm"), "seed": start.get("seed")}, file.parent.name
     )
-    run = ForeignRun(
-        where, cfg, seed, config, state=State.CRASHED, began=_text(start.get("time")), events=events
+    run = OutsideRun(
+        where,
+        cfg,
+        seed,
+        config,
+        state=State.CRASHED,
+        began=_text_or_none(start.get("time")),
+        events=events,
     )
     for event in events:
-        kind, loss = event["type"], finite(event.get("val_loss"))
+        kind, loss = event["type"], finite_or_none(event.get("val_loss"))
         if kind == "start":
             run.state = State.CRASHED
         elif kind == "iter":
-            run.train[event["iter"]] = finite(event.get("train_loss"))
+            run.train[event["iter"]] = finite_or_none(event.get("train_loss"))
         elif kind == "eval" and event.get("final"):
             run.final = loss
         elif kind == "eval":
@@ -181,7 +189,7 @@ def from_events(file: Path, where: str) -> ForeignRun:
             if run.state is State.FINISHED and loss is not None:
                 run.final = loss
     if run.state is State.FINISHED and run.final is None:
-        run.final = _last(run.evals)
+        run.final = _last_loss(run.evals)
     if bad := bad + behind:
         run.message = f"{bad} damaged lines were passed over"
     return run
@@ -190,7 +198,7 @@ def from_events(file: Path, where: str) -> ForeignRun:
 # ── reading: CSV
 
 
-def from_csv(file: Path) -> list[ForeignRun]:
+def from_csv(file: Path) -> list[OutsideRun]:
     """Runs from a CSV, in one of three forms.
 
     Long: columns ``cfg``, ``seed``, ``iter``, and ``train_loss`` or ``val_loss``, a row per point.
@@ -228,9 +236,9 @@ def from_csv(file: Path) -> list[ForeignRun]:
     if not rows:
         raise Problem(f"{file} has no rows", next=CSV_FORMS, file=file)
     if {"cfg", "seed"} <= set(names):
-        return _runs(file, _long(file, names, rows))
+        return _runs_of_points(file, _long_points(file, names, rows))
     if any(" - " in name and NAME.fullmatch(name.split(" - ")[0]) for name in names):
-        return _runs(file, _wide(file, names, rows), wide=True)
+        return _runs_of_points(file, _wide_points(file, names, rows), wide=True)
     raise Problem(
         f"{file}: columns {', '.join(map(plain, names))[:200]}", next=CSV_FORMS, file=file
     )
@@ -248,7 +256,7 @@ Point = tuple[str, tuple[str, int], dict[str, Any], dict[str, Any]]
 """Where it is said, cfg and seed, what it says (iter and losses), and the run's config."""
 
 
-def _long(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
+def _long_points(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
     step = next((name for name in STEP if name in names), None)
     losses = [name for name in names if name in (*TRAIN, *VAL, *FINAL)]
     if not losses:
@@ -265,7 +273,7 @@ def _long(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
         yield where, _identity(where, row, ""), point, config
 
 
-def _wide(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
+def _wide_points(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
     step = next((name for name in names if name.lower() in STEP), None)
     if step is None:
         raise Problem(f"{file}: no column iter or Step", next=CSV_FORMS, file=file)
@@ -282,13 +290,13 @@ def _wide(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
                 yield where, (found["cfg"], int(found["seed"])), point, {}
 
 
-def _runs(file: Path, points: Iterable[Point], *, wide: bool = False) -> list[ForeignRun]:
+def _runs_of_points(file: Path, points: Iterable[Point], *, wide: bool = False) -> list[OutsideRun]:
     """The runs that a CSV's points make."""
-    runs: dict[tuple[str, int], ForeignRun] = {}
+    runs: dict[tuple[str, int], OutsideRun] = {}
     said: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
     for where, (cfg, seed), point, config in points:
         name = f"{run_name(plain(cfg), seed)} of {file.name}"
-        run = runs.setdefault((cfg, seed), ForeignRun(name, cfg, seed, config))
+        run = runs.setdefault((cfg, seed), OutsideRun(name, cfg, seed, config))
         if config != run.config:
             key = next(k for k in {*config, *run.config} if config.get(k) != run.config.get(k))
             raise Problem(f"{where}: {plain(key)} changes within {run.where}; a run has one config")
@@ -296,8 +304,8 @@ def _runs(file: Path, points: Iterable[Point], *, wide: bool = False) -> list[Fo
     for which, run in runs.items():
         rows = said[which]
         if "iter" in rows[0]:
-            take_rows(run, rows)
-            run.final = run.final if run.final is not None else _last(run.evals)
+            add_history_rows(run, rows)
+            run.final = run.final if run.final is not None else _last_loss(run.evals)
         else:
             value = next((name for name in (*FINAL, *VAL) if name in rows[0]), None)
             if value is None or len(rows) != 1:
@@ -325,7 +333,7 @@ def _number_cell(text: str, where: str, name: str) -> float:
         value = float(text)
     except ValueError:
         raise Problem(f"{where}: {plain(name)} is {plain(text)[:40]!r}, no number") from None
-    return _loss(value, where, name)
+    return _check_loss(value, where, name)
 
 
 def _iter_cell(text: str, where: str, name: str) -> int:
@@ -341,7 +349,7 @@ def _iter_cell(text: str, where: str, name: str) -> int:
     return int(value)
 
 
-def _loss(value: float, where: str, name: str) -> float:
+def _check_loss(value: float, where: str, name: str) -> float:
     """``value``, unless it is a number that no loss can be. Infinite and not a number are ways to
     diverge."""
     if math.isfinite(value) and abs(value) >= LARGEST_LOSS:
@@ -352,7 +360,7 @@ def _loss(value: float, where: str, name: str) -> float:
 # ── reading: what all have in common
 
 
-def take_rows(run: ForeignRun, rows: Iterable[Mapping[str, Any]]) -> None:
+def add_history_rows(run: OutsideRun, rows: Iterable[Mapping[str, Any]]) -> None:
     """Losses by iter from history rows, whatever the trainer called them."""
     rows = list(rows)
     keys = {key for row in rows for key in row}
@@ -363,18 +371,18 @@ def take_rows(run: ForeignRun, rows: Iterable[Mapping[str, Any]]) -> None:
     if step is None:
         return
     for row in rows:
-        n = number(row.get(step))
+        n = parse_number(row.get(step))
         if n is None or not 0 <= n < LARGEST:
             continue
         for key, curve in ((train, run.train), (val, run.evals)):
-            if key is not None and key in row and (value := number(row[key])) is not None:
-                value = _loss(value, run.where, key)
+            if key is not None and key in row and (value := parse_number(row[key])) is not None:
+                value = _check_loss(value, run.where, key)
                 curve[int(n)] = value if math.isfinite(value) else None
-        if final is not None and (value := number(row.get(final))) is not None:
-            run.final = _loss(value, run.where, final)
+        if final is not None and (value := parse_number(row.get(final))) is not None:
+            run.final = _check_loss(value, run.where, final)
 
 
-def number(value: Any) -> float | None:
+def parse_number(value: Any) -> float | None:
     """A number, also as W&B writes those that JSON lacks ("NaN", "Infinity"); None for anything
     else."""
     if isinstance(value, str):
@@ -387,12 +395,12 @@ def number(value: Any) -> float | None:
         return math.inf if value > 0 else -math.inf
 
 
-def finite(value: Any) -> float | None:
-    found = number(value)
+def finite_or_none(value: Any) -> float | None:
+    found = parse_number(value)
     return found if found is not None and math.isfinite(found) else None
 
 
-def _last(curve: Mapping[int, float | None]) -> float | None:
+def _last_loss(curve: Mapping[int, float | None]) -> float | None:
     """The last value of a curve; NaN where it was not finite; None for an empty one."""
     if not curve:
         return None
@@ -400,7 +408,7 @@ def _last(curve: Mapping[int, float | None]) -> float | None:
     return math.nan if value is None else value
 
 
-def _text(value: Any) -> str | None:
+def _text_or_none(value: Any) -> str | None:
     return plain(value)[:500] if isinstance(value, str) and value else None
 
 
@@ -428,7 +436,7 @@ def _identity(where: str, config: Mapping[str, Any], name: str) -> tuple[str, in
     return cfg, seed
 
 
-def clean(value: Any, depth: int = 0) -> Any:
+def clean_json(value: Any, depth: int = 0) -> Any:
     """JSON from outside, fit to keep: text without control characters, numbers that are finite or
     null."""
     if isinstance(value, str):
@@ -441,9 +449,9 @@ def clean(value: Any, depth: int = 0) -> Any:
         return None
     if isinstance(value, dict):
         return {
-            storable(str(key))[:200]: clean(item, depth + 1)
+            storable(str(key))[:200]: clean_json(item, depth + 1)
             for key, item in list(value.items())[:500]
         }
     if isinstance(value, list):
-        return [clean(item, depth + 1) for item in value[:2000]]
+        return [clean_json(item, depth + 1) for item in value[:2000]]
     return value

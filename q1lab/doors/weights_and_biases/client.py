@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 from typing import Any, Literal
 
-from q1lab.doors.weights_and_biases.history_rows import Projection
+from q1lab.doors.weights_and_biases.history_rows import RunHistory
 from q1lab.ground import files
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import plain, private_folder, sha256_text, utc_now
@@ -28,14 +28,14 @@ from q1lab.study.run_states import State
 from q1lab.study.studies import Run, Study
 from q1lab.study.wandb_runs import PROJECT, RunRelay, scrub
 
-FLUSH = 1.0
+FLUSH_SECONDS = 1.0
 """Seconds until a row is on the disk in wandb's own log (its default of 15 loses all of a short
 run)."""
 
-SEND = 3.0
+SEND_SECONDS = 3.0
 """Seconds between two sendings of rows to W&B: its default of 15 makes a short run look dead."""
 
-REACH, INIT, FINISH = 10.0, 30.0, 30.0
+REACH_SECONDS, INIT_SECONDS, FINISH_SECONDS = 10.0, 30.0, 30.0
 """Seconds at most: for the server's first answer, a run's start, its end."""
 
 
@@ -43,11 +43,11 @@ class UnreachableError(Exception):
     """W&B can't be had now; the text says why, for people."""
 
 
-def prepare(root: Path) -> Path:
+def prepare_process(root: Path) -> Path:
     """Point this process's environment at the folder that it works in, a study's say, before wandb
     is imported; returns a temporary folder for wandb, made anew.
 
-    wandb removes what it has there in an exit hook, which never runs here (see ``relay.leave``);
+    wandb removes what it has there in an exit hook, which never runs here (see ``relay.exit_now``);
     what a killed relay left is removed by the next one. So call it under the relay's lock. The
     folder lies in the system's own place: wandb makes a socket there, whose path must be short.
     """
@@ -74,16 +74,16 @@ def prepare(root: Path) -> Path:
     return folder
 
 
-def settings(**more: Any) -> Any:
+def run_settings(**more: Any) -> Any:
     """wandb's settings for one run; those that this version of the client doesn't know are left
     out."""
     import wandb
 
     wished = {
-        "x_transaction_log_flush_interval": FLUSH,
-        "x_file_stream_transmit_interval": SEND,
-        "init_timeout": INIT,
-        "finish_timeout": FINISH,
+        "x_transaction_log_flush_interval": FLUSH_SECONDS,
+        "x_file_stream_transmit_interval": SEND_SECONDS,
+        "init_timeout": INIT_SECONDS,
+        "finish_timeout": FINISH_SECONDS,
         "finish_timeout_raises": True,
         "reinit": "create_new",
         "console": "off",
@@ -101,7 +101,7 @@ def settings(**more: Any) -> Any:
     return wandb.Settings(**{key: value for key, value in wished.items() if key in known})
 
 
-def reach() -> None:
+def check_server() -> None:
     """Ask the server for a sign of life and look for a key; UnreachableError says what is wrong."""
     import urllib.error
     import urllib.request
@@ -113,16 +113,16 @@ def reach() -> None:
         raise UnreachableError(f"no W&B key is configured; run `{login}`, then `q1lab sync`")
     url = str(wandb.setup().settings.base_url)
     try:
-        urllib.request.urlopen(url, timeout=REACH).close()
+        urllib.request.urlopen(url, timeout=REACH_SECONDS).close()
     except urllib.error.HTTPError as error:
         if error.code >= 500:
             raise UnreachableError(f"{url} answers with a server error ({error.code})") from None
     except Exception as error:
-        raise UnreachableError(f"{url} can't be reached: {reason(error)}") from None
-    wandb.Api(timeout=int(REACH))  # asks who we are, and so whether the key is good
+        raise UnreachableError(f"{url} can't be reached: {error_text(error)}") from None
+    wandb.Api(timeout=int(REACH_SECONDS))  # asks who we are, and so whether the key is good
 
 
-def reason(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """An exception of wandb or of the network as one line without secrets."""
     if isinstance(error, UnreachableError):
         return scrub(plain(str(error)))
@@ -170,7 +170,7 @@ def open_run(
         config=config,
         mode=mode,
         resume="allow" if resume else None,
-        settings=settings(),
+        settings=run_settings(),
     )
     # every metric goes by the iter: W&B's own step only counts rows
     handle.define_metric("iter", hidden=True)
@@ -180,7 +180,7 @@ def open_run(
     return handle
 
 
-def shut_down() -> None:
+def stop_wandb_service() -> None:
     """End wandb's service, so that all it wrote is on the disk: a run's ``finish`` may return
     before that. The next run starts the service again. A service that hangs is left behind after
     FINISH seconds."""
@@ -188,14 +188,14 @@ def shut_down() -> None:
 
     end = threading.Thread(target=wandb.teardown, daemon=True)
     end.start()
-    end.join(timeout=FINISH)
+    end.join(timeout=FINISH_SECONDS)
 
 
-def rows_there(relay: RunRelay) -> int:
+def count_uploaded_rows(relay: RunRelay) -> int:
     """How many rows W&B has of this run; 0 when it doesn't know it."""
     import wandb
 
-    api = wandb.Api(timeout=int(REACH))
+    api = wandb.Api(timeout=int(REACH_SECONDS))
     entity = relay.entity or api.default_entity
     try:
         run = api.run(f"{entity}/{PROJECT}/{relay.id}")
@@ -207,41 +207,41 @@ def rows_there(relay: RunRelay) -> int:
     return int(count if count is not None else run.lastHistoryStep + 1)
 
 
-class Line:
+class RunUpload:
     """One run on its way to W&B: its events so far, and wandb's handle while it is open."""
 
     def __init__(self, study: Study, run: Run) -> None:
         self.study = study
         self.run = run
         self.files = study.files.run(run.name)
-        self.projection = Projection(study, run)
+        self.projection = RunHistory(study, run)
         self.offset = 0
         self.handle: Any = None
         self.written = 0
         self.closed_at = -1
         """Offset up to which the run was last closed; -1 before that."""
 
-    def read(self) -> bool:
+    def read_events(self) -> bool:
         """Take in what the trainer wrote since; whether there was anything."""
         before = self.offset
         while True:
             events, offset, _ = read_new(self.files.events, self.offset)
             if offset < self.offset:  # the file was replaced: start again
-                self.projection = Projection(self.study, self.run)
+                self.projection = RunHistory(self.study, self.run)
             moved = offset != self.offset
             self.offset = offset
             self.projection.feed(events)
             if not moved:
                 return self.offset != before
 
-    def write(self) -> None:
+    def log_rows(self) -> None:
         rows = self.projection.rows
         for n in range(self.written, len(rows)):
             # else wandb holds it back until the next one
             self.handle.log(rows[n], step=n, commit=True)
         self.written = max(self.written, len(rows))
 
-    def finish(self, state: State | None = None) -> None:
+    def finish_run(self, state: State | None = None) -> None:
         """Leave summary and exit code; raises TimeoutError when W&B doesn't take it all in time."""
         handle, self.handle = self.handle, None
         self.closed_at = self.offset
@@ -249,20 +249,20 @@ class Line:
         handle.finish(exit_code=self.projection.exit_code)
 
 
-def remove(folders: list[Path]) -> None:
+def remove_folders(folders: list[Path]) -> None:
     """Delete wandb folders that were found by ``wandb_state.folders`` and are of no more use."""
     for folder in folders:
         with contextlib.suppress(Problem):
             files.remove(folder)
 
 
-def say(text: str) -> None:
+def write_log(text: str) -> None:
     """A line for relay.log."""
     sys.stderr.write(f"{utc_now()} {scrub(plain(text))}\n")
     sys.stderr.flush()
 
 
-def load(root: Path) -> Study:
+def load_study(root: Path) -> Study:
     """The study that lies in ``root``; q1lab's home is made the one it belongs to."""
     root = root.absolute()
     os.environ["Q1LAB_HOME"] = str(root.parent.parent)

@@ -9,15 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 from q1lab.doors.weights_and_biases.client import (
-    FINISH,
-    Line,
-    load,
+    FINISH_SECONDS,
+    RunUpload,
+    check_server,
+    error_text,
+    load_study,
     open_run,
-    reach,
-    reason,
-    remove,
-    say,
-    shut_down,
+    remove_folders,
+    stop_wandb_service,
+    write_log,
 )
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.liveness import is_alive
@@ -25,13 +25,13 @@ from q1lab.study.run_states import State
 from q1lab.study.studies import Study
 from q1lab.study.wandb_runs import ERROR, OFFLINE, SYNCING
 
-POLL = 0.4
+POLL_SECONDS = 0.4
 """Seconds between two looks at the events."""
 
-AT_ONCE = 16
+MAX_CLOSING = 16
 """Runs that are closed side by side."""
 
-RETRY = 60.0
+RETRY_SECONDS = 60.0
 """Seconds before a server that failed is tried again."""
 
 
@@ -40,8 +40,8 @@ class Relay:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.lines: dict[str, Line] = {}
-        self.due: list[Line] = []
+        self.lines: dict[str, RunUpload] = {}
+        self.due: list[RunUpload] = []
         """Runs that have ended and are to be closed at W&B."""
         self.not_before = 0.0
         """Monotonic time before which W&B isn't tried again."""
@@ -61,40 +61,40 @@ class Relay:
             for line in self.lines.values():
                 self._step(line)
             self._close_together()
-            if not alive or self.stop.wait(POLL):
+            if not alive or self.stop.wait(POLL_SECONDS):
                 break
         self.due = [line for line in self.lines.values() if line.handle is not None]
         self._close_together(State.CRASHED)
-        shut_down()
+        stop_wandb_service()
 
     def _take_plan(self) -> None:
         """Read the plan (again: it may have grown), mint the ids that are missing, open a line per
         run."""
-        self.study = load(self.study.files.root)
+        self.study = load_study(self.study.files.root)
         wandb_state.mint(self.study)
         known = wandb_state.read(self.study)
         for run in self.study.runs:
             if run.name in self.lines:
                 continue
-            line = self.lines[run.name] = Line(self.study, run)
+            line = self.lines[run.name] = RunUpload(self.study, run)
             # where it was closed before, by this relay or by one before it
             line.closed_at = known[run.name].offset or -1
 
-    def _step(self, line: Line) -> None:
-        line.read()
+    def _step(self, line: RunUpload) -> None:
+        line.read_events()
         projection = line.projection
         if not projection.started:
             return
         if line.handle is None and (line.closed_at >= line.offset or not self._open(line)):
             return
         try:
-            line.write()
+            line.log_rows()
         except Exception as error:
             self._lost(line, error)
             return
         if projection.ended is not None:
             self.due.append(line)
-            if len(self.due) >= AT_ONCE:
+            if len(self.due) >= MAX_CLOSING:
                 self._close_together()
 
     def _close_together(self, state: State | None = None) -> None:
@@ -102,12 +102,16 @@ class Relay:
         FINISH seconds."""
         due, self.due = self.due, []
         if len(due) > 1:
-            say(f"ending {len(due)} runs at W&B; at most {FINISH:.0f} s")
-        for start in range(0, len(due), AT_ONCE):
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                list(pool.map(lambda line: self._close(line, state), due[start : start + AT_ONCE]))
+            write_log(f"ending {len(due)} runs at W&B; at most {FINISH_SECONDS:.0f} s")
+        for start in range(0, len(due), MAX_CLOSING):
+            with ThreadPoolExecutor(MAX_CLOSING) as pool:
+                list(
+                    pool.map(
+                        lambda line: self._close(line, state), due[start : start + MAX_CLOSING]
+                    )
+                )
 
-    def _open(self, line: Line) -> bool:
+    def _open(self, line: RunUpload) -> bool:
         """Begin the run, at W&B or in a folder here; False while that can't be."""
         study, name = self.study, line.run.name
         online = study.trainer.wandb == "online"
@@ -117,43 +121,43 @@ class Relay:
         old = wandb_state.folders(study, relay.id)
         try:
             if online:
-                reach()
+                check_server()
                 wandb_state.update(study, name, sent=True)
             mode: Literal["online", "offline"] = "online" if online else "offline"
             config = line.projection.config
             line.handle = open_run(study, line.run, relay, config, mode, resume=online)
         # wandb is a guest here: whatever it raises must not end the relay
         except Exception as error:
-            self._failed(line, reason(error))
+            self._failed(line, error_text(error))
             return False
         line.written = line.handle.starting_step if online and line.handle.resumed else 0
         there = {"url": line.handle.url, "entity": line.handle.entity} if online else {}
         state = SYNCING if online else OFFLINE
         wandb_state.update(study, name, state=state, error=None, offset=0, **there)
         if not online:
-            remove(old)
+            remove_folders(old)
         return True
 
-    def _failed(self, line: Line, text: str, **more: Any) -> None:
+    def _failed(self, line: RunUpload, text: str, **more: Any) -> None:
         """W&B is left alone for a while. The events have everything: a run that is under way is
         opened again then, and a sync uploads what is left."""
-        say(f"{line.run.name}: {text}")
-        self.not_before = time.monotonic() + RETRY
+        write_log(f"{line.run.name}: {text}")
+        self.not_before = time.monotonic() + RETRY_SECONDS
         wandb_state.update(self.study, line.run.name, state=ERROR, error=text, **more)
 
-    def _lost(self, line: Line, error: BaseException) -> None:
+    def _lost(self, line: RunUpload, error: BaseException) -> None:
         """wandb gave up on an open run."""
         handle, line.handle = line.handle, None
         with contextlib.suppress(Exception):
             handle.finish(exit_code=1)
-        self._failed(line, reason(error))
+        self._failed(line, error_text(error))
 
-    def _close(self, line: Line, state: State | None) -> None:
+    def _close(self, line: RunUpload, state: State | None) -> None:
         offset = line.offset
         try:
-            line.finish(state)
+            line.finish_run(state)
         except Exception as error:
             kept = "everything is kept, `q1lab sync` uploads it"
-            self._failed(line, f"{reason(error)} at the end of the run; {kept}", offset=offset)
+            self._failed(line, f"{error_text(error)} at the end of the run; {kept}", offset=offset)
         else:
             wandb_state.update(self.study, line.run.name, offset=offset)

@@ -21,13 +21,13 @@ from q1lab.study.studies import Run, Study
 Row = dict[str, Any]
 
 
-class Projection:
+class RunHistory:
     """Feed it a run's events in order, in pieces of any size; read rows, config and summary from
     it."""
 
     def __init__(self, study: Study, run: Run) -> None:
         self.rows: list[Row] = []
-        self.config = config_of(study, run)
+        self.config = run_config(study, run)
         self._metric = study.metric
         self.started = False
         self.attempts = 0
@@ -118,7 +118,7 @@ class Projection:
         self._summary |= {key: value for key, value in said.items() if value is not None}
 
 
-def config_of(study: Study, run: Run) -> dict[str, Any]:
+def run_config(study: Study, run: Run) -> dict[str, Any]:
     """The run's config: ``cfg``, ``seed``, the hyperparameters, and what makes runs comparable."""
     arm = study.arms[run.arm]
     return {

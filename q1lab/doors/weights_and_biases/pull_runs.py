@@ -10,10 +10,19 @@ from q1lab.ground.files import utc_now
 MAX_RUNS, MAX_ROWS = 500, 200_000
 """Bounds for a pull: runs of a project, rows of a run."""
 
-PULLED = {"_step", "_timestamp", "_runtime", "iter", "step", "iteration", "global_step", "epoch"}
+PULLED_KEYS = {
+    "_step",
+    "_timestamp",
+    "_runtime",
+    "iter",
+    "step",
+    "iteration",
+    "global_step",
+    "epoch",
+}
 
 
-def pull(path: str, group: str | None) -> dict[str, Any]:
+def pull_project(path: str, group: str | None) -> dict[str, Any]:
     """The runs of ENTITY/PROJECT: name, state, group, config, summary and the history of steps and
     losses."""
     import wandb
@@ -32,7 +41,11 @@ def pull(path: str, group: str | None) -> dict[str, Any]:
         rows = []
         for row in run.scan_history(page_size=1000, use_cache=False):
             rows.append(
-                {key: value for key, value in row.items() if key in PULLED or "loss" in key.lower()}
+                {
+                    key: value
+                    for key, value in row.items()
+                    if key in PULLED_KEYS or "loss" in key.lower()
+                }
             )
             if len(rows) > MAX_ROWS:
                 raise Problem(f"{run.name} has more than {MAX_ROWS} rows", FAILED)

@@ -21,25 +21,31 @@ import sys
 import time
 from pathlib import Path
 
-from q1lab.doors.weights_and_biases.client import load, prepare, reach, reason, say
+from q1lab.doors.weights_and_biases.client import (
+    check_server,
+    error_text,
+    load_study,
+    prepare_process,
+    write_log,
+)
 from q1lab.doors.weights_and_biases.follow_study import Relay
-from q1lab.doors.weights_and_biases.pull_runs import pull
-from q1lab.doors.weights_and_biases.upload import BUSY, sync, upload
+from q1lab.doors.weights_and_biases.pull_runs import pull_project
+from q1lab.doors.weights_and_biases.upload import BUSY, upload_pending, upload_study
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import private_folder, try_lock, write_atomic
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.studies import Study
 
-LAST_FLUSH = 420.0
+LAST_UPLOAD_SECONDS = 420.0
 """Seconds that the upload after a study may take."""
 
-TEMPORARY: list[Path] = []
+TEMPORARY_FOLDERS: list[Path] = []
 """Folders of wandb's that go when this process does."""
 
 
-def leave(code: int) -> None:
+def exit_now(code: int) -> None:
     """End at once: wandb's own exit hooks may wait for a server that is gone."""
-    for folder in TEMPORARY:
+    for folder in TEMPORARY_FOLDERS:
         shutil.rmtree(folder, ignore_errors=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -51,41 +57,41 @@ def main(arguments: list[str]) -> int:
         case ["--pull", path, file, *group]:
             return _pull(path, Path(file), group[0] if group else None)
         case ["--sync", folder]:
-            return _alone(load(Path(folder)), follow=False)
+            return _run_locked(load_study(Path(folder)), follow=False)
         case [folder] if not folder.startswith("-"):
-            return _alone(load(Path(folder)), follow=True)
+            return _run_locked(load_study(Path(folder)), follow=True)
     sys.stderr.write((__doc__ or "").split("\n\n")[1] + "\n")
     return 2
 
 
-def _alone(study: Study, *, follow: bool) -> int:
+def _run_locked(study: Study, *, follow: bool) -> int:
     """Do the work under the relay's lock, so that there is never more than one per study."""
     private_folder(study.files.wandb)
     # before a sync another one may be uploading; who asked for it has a limit of their own
     lock = try_lock(wandb_state.relay_lock(study), wait=15 if follow else 120)
     if lock is None:
-        say(f"{study.id}: another relay is at work")
+        write_log(f"{study.id}: another relay is at work")
         return BUSY
-    TEMPORARY.append(prepare(study.files.root))
+    TEMPORARY_FOLDERS.append(prepare_process(study.files.root))
     if not follow:
-        return 0 if sync(study) else 1
+        return 0 if upload_pending(study) else 1
     relay = Relay(study)
     signal.signal(signal.SIGTERM, lambda *_: relay.stop.set())
     relay.follow()
     os.close(lock)
     if relay.study.trainer.wandb == "online" and not relay.stop.is_set():
-        upload(relay.study, LAST_FLUSH)
+        upload_study(relay.study, LAST_UPLOAD_SECONDS)
         return 1 if wandb_state.pending(relay.study) else 0
     return 0
 
 
 def _pull(path: str, file: Path, group: str | None) -> int:
-    TEMPORARY.append(prepare(file.parent))
+    TEMPORARY_FOLDERS.append(prepare_process(file.parent))
     try:
-        reach()
-        record = pull(path, group)
+        check_server()
+        record = pull_project(path, group)
     except Exception as error:
-        record = {"error": str(error) if isinstance(error, Problem) else reason(error)}
+        record = {"error": str(error) if isinstance(error, Problem) else error_text(error)}
     write_atomic(file, json.dumps(record))
     return 1 if "error" in record else 0
 
@@ -94,9 +100,11 @@ if __name__ == "__main__":
     try:
         status = main(sys.argv[1:])
     except Exception as error:  # the runner starts it again at once: don't let it spin
-        say(
-            str(error) if isinstance(error, Problem) else f"{type(error).__name__}: {reason(error)}"
+        write_log(
+            str(error)
+            if isinstance(error, Problem)
+            else f"{type(error).__name__}: {error_text(error)}"
         )
         status = error.code if isinstance(error, Problem) else FAILED
         time.sleep(3)
-    leave(status)
+    exit_now(status)

@@ -6,8 +6,8 @@ import time
 
 import click
 
-from q1lab.doors.weights_and_biases.client import FINISH
-from q1lab.doors.weights_and_biases.upload import upload
+from q1lab.doors.weights_and_biases.client import FINISH_SECONDS
+from q1lab.doors.weights_and_biases.upload import upload_study
 from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
 from q1lab.ground.files import is_locked, plain, remove
 from q1lab.study import studies
@@ -15,7 +15,7 @@ from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
-SECONDS = 600.0
+UPLOAD_SECONDS = 600.0
 """How long the upload of a study may take."""
 
 
@@ -51,10 +51,10 @@ def sync(study: str | None, fresh: bool) -> int:
     code = OK
     for one in chosen:
         if fresh and not is_alive(one.files):
-            _forget(one)
+            _reset_uploads(one)
         before = wandb_state.pending(one)
         if not before:
-            click.echo(_line(one))
+            click.echo(_status_line(one))
             continue
         if is_alive(one.files):
             click.echo(f"{one.id}: still running; sync it when its runs have ended", err=True)
@@ -70,8 +70,8 @@ def sync(study: str | None, fresh: bool) -> int:
             f"{one.id}: uploading {len(before)} run{'s' if len(before) != 1 else ''} …", err=True
         )
         _wait_for_relay(one)
-        upload(one, SECONDS)
-        click.echo(_line(one))
+        upload_study(one, UPLOAD_SECONDS)
+        click.echo(_status_line(one))
         if wandb_state.pending(one):
             code = FAILED
     return code
@@ -85,10 +85,10 @@ def _wait_for_relay(study: Study) -> None:
         return
     click.echo(
         f"{study.id}: waiting for its relay, which still ends the runs at W&B "
-        f"(about {FINISH:.0f} s where the server does not answer) …",
+        f"(about {FINISH_SECONDS:.0f} s where the server does not answer) …",
         err=True,
     )
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + UPLOAD_SECONDS
     while is_locked(lock):
         if time.monotonic() > deadline:
             raise Problem(
@@ -97,7 +97,7 @@ def _wait_for_relay(study: Study) -> None:
         time.sleep(0.2)
 
 
-def _forget(study: Study) -> None:
+def _reset_uploads(study: Study) -> None:
     """Give the runs new ids and drop what wandb keeps under the old ones; the events are all it
     takes."""
     if is_locked(wandb_state.relay_lock(study)):
@@ -114,6 +114,6 @@ def _forget(study: Study) -> None:
         remove(folder)
 
 
-def _line(study: Study) -> str:
+def _status_line(study: Study) -> str:
     status = wandb_state.status(study)
     return plain(f"{study.id}: {status.words}" + (f"  {status.url}" if status.url else ""))

@@ -8,15 +8,15 @@ import subprocess
 from pathlib import Path
 
 from q1lab.doors.weights_and_biases.client import (
-    Line,
+    RunUpload,
     UnreachableError,
+    check_server,
+    count_uploaded_rows,
+    error_text,
     open_run,
-    reach,
-    reason,
-    remove,
-    rows_there,
-    say,
-    shut_down,
+    remove_folders,
+    stop_wandb_service,
+    write_log,
 )
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
@@ -31,11 +31,11 @@ from q1lab.study.wandb_runs import ERROR, SYNCED, SYNCING, scrub
 BUSY = 3
 """The relay's exit status when another one holds the study."""
 
-UPLOAD = 300.0
+UPLOAD_SECONDS = 300.0
 """Seconds that one upload may take."""
 
 
-def sync(study: Study) -> bool:
+def upload_pending(study: Study) -> bool:
     """Upload every run that no upload has confirmed; True when all are confirmed in the end.
 
     Each is written into an offline folder, anew from its events, which stays. Where something
@@ -44,26 +44,26 @@ def sync(study: Study) -> bool:
     """
     wandb_state.mint(study)
     names = wandb_state.pending(study)
-    lines = [Line(study, run) for run in study.runs if run.name in names]
+    lines = [RunUpload(study, run) for run in study.runs if run.name in names]
     for line in lines:
-        line.read()
+        line.read_events()
     lines = [line for line in lines if line.projection.started]
     if not lines:
         return not names
     try:
         whole = {line.run.name: _write_whole(line) for line in lines}
-        shut_down()
-        reach()
-        going = {line.run.name: _rest(line) or whole[line.run.name] for line in lines}
-        shut_down()
+        stop_wandb_service()
+        check_server()
+        going = {line.run.name: _write_rest(line) or whole[line.run.name] for line in lines}
+        stop_wandb_service()
     except Exception as error:
         for line in lines:
-            wandb_state.update(study, line.run.name, state=ERROR, error=reason(error))
-        say(f"{study.id}: {reason(error)}")
+            wandb_state.update(study, line.run.name, state=ERROR, error=error_text(error))
+        write_log(f"{study.id}: {error_text(error)}")
         return False
     for line in lines:
         wandb_state.update(study, line.run.name, state=SYNCING, sent=True, offset=line.offset)
-    code, said = _wandb_sync(list(going.values()))
+    code, said = _run_wandb_sync(list(going.values()))
     urls = dict(re.findall(r"\[[^\]\n]*/([a-z0-9]{8})\] View run .*? at (https?://\S+)", said))
     for name, folder in going.items():
         relay = wandb_state.read(study)[name]
@@ -74,43 +74,43 @@ def sync(study: Study) -> bool:
         else:
             wandb_state.update(study, name, state=ERROR, error=_sync_error(code, said))
         if folder != whole[name]:
-            remove([folder])
+            remove_folders([folder])
     return not wandb_state.pending(study)
 
 
-def _write_whole(line: Line) -> Path:
+def _write_whole(line: RunUpload) -> Path:
     """The run's folder with its whole history, in the place of what wandb had of it here."""
     old = wandb_state.folders(line.study, wandb_state.read(line.study)[line.run.name].id)
-    folder = _write(line, 0)
-    remove(old)
+    folder = _write_offline(line, 0)
+    remove_folders(old)
     return folder
 
 
-def _write(line: Line, first: int) -> Path:
+def _write_offline(line: RunUpload, first: int) -> Path:
     """A finished offline folder with the run's rows from ``first`` on."""
     relay = wandb_state.read(line.study)[line.run.name]
     config = line.projection.config
     line.handle = open_run(line.study, line.run, relay, config, "offline", resume=first > 0)
     folder = line.study.files.wandb / Path(line.handle.dir).parent.name
     line.written = first
-    line.write()
-    line.finish(State.RUNNING if is_alive(line.files) else State.CRASHED)
+    line.log_rows()
+    line.finish_run(State.RUNNING if is_alive(line.files) else State.CRASHED)
     return folder
 
 
-def _rest(line: Line) -> Path | None:
+def _write_rest(line: RunUpload) -> Path | None:
     """A folder with the rows that W&B lacks; None where it lacks all."""
     relay = wandb_state.read(line.study)[line.run.name]
-    have, rows = rows_there(relay) if relay.sent else 0, len(line.projection.rows)
+    have, rows = count_uploaded_rows(relay) if relay.sent else 0, len(line.projection.rows)
     if have > rows:
         raise UnreachableError(
             f"W&B holds {have} rows for {line.run.name} ({relay.id}) and the events {rows}; they "
             "are not the same run, and nothing was uploaded"
         )
-    return _write(line, have) if have else None
+    return _write_offline(line, have) if have else None
 
 
-def _wandb_sync(folders: list[Path]) -> tuple[int, str]:
+def _run_wandb_sync(folders: list[Path]) -> tuple[int, str]:
     """Run `wandb sync` on the folders; returns its exit code (-1: it took too long) and what it
     said."""
     env = {key: value for key, value in os.environ.items() if key != "WANDB_SILENT"}
@@ -122,7 +122,7 @@ def _wandb_sync(folders: list[Path]) -> tuple[int, str]:
     ]
     with child_processes.asked(
         [*command, *map(str, folders)],
-        seconds=UPLOAD,
+        seconds=UPLOAD_SECONDS,
         env=env,
         cwd=folders[0].parent,
         stdout=subprocess.PIPE,
@@ -131,7 +131,7 @@ def _wandb_sync(folders: list[Path]) -> tuple[int, str]:
         errors="replace",
     ) as child:
         try:
-            said, _ = child.communicate(timeout=UPLOAD)
+            said, _ = child.communicate(timeout=UPLOAD_SECONDS)
             code = child.returncode
         except subprocess.TimeoutExpired:
             child.kill()  # its service ends with it
@@ -142,13 +142,15 @@ def _wandb_sync(folders: list[Path]) -> tuple[int, str]:
 
 def _sync_error(code: int, said: str) -> str:
     if code == -1:
-        return f"the upload was not through after {UPLOAD:.0f} s; `q1lab sync` goes on with it"
+        return (
+            f"the upload was not through after {UPLOAD_SECONDS:.0f} s; `q1lab sync` goes on with it"
+        )
     lines = [line.removeprefix("wandb: ").strip() for line in said.splitlines()]
     told = [
         line for line in lines if re.search(r"error|fail|refus|denied|invalid|HTTP \d", line, re.I)
     ]
     told = told or lines
-    why = reason(Exception(told[-1])) if told else "it said nothing"
+    why = error_text(Exception(told[-1])) if told else "it said nothing"
     return (
         f"`wandb sync` left no mark (exit {code}): {why}"
         if code == 0
@@ -156,7 +158,7 @@ def _sync_error(code: int, said: str) -> str:
     )
 
 
-def upload(study: Study, seconds: float) -> None:
+def upload_study(study: Study, seconds: float) -> None:
     """Have the relay upload a study, in a process of its own that ends after ``seconds`` at the
     latest: a wandb that met a broken server may still hold on to the runs' ids.
 

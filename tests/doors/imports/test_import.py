@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from q1lab.commands.cli import run
+from q1lab.commands.cli import run_command_line
 from q1lab.doors.imports import import_study, outside_runs
-from q1lab.doors.imports.outside_runs import ForeignRun
+from q1lab.doors.imports.outside_runs import OutsideRun
 from q1lab.ground.errors import Problem
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
@@ -82,7 +82,7 @@ def test_pull_groups_and_compares(
     for cfg in ("baseline", "modified"):
         for seed in range(3):
             colab(server, cfg, seed)
-    assert run(["import", f"wandb:{ENTITY}/q1-capstone", "--json"]) == 0
+    assert run_command_line(["import", f"wandb:{ENTITY}/q1-capstone", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["seeds"] == [0, 1, 2]
     assert record["arms"]["modified"]["values"]["1"] == pytest.approx(2 + 1 / 50 + 0.02)
@@ -107,22 +107,22 @@ def test_pull_says_what_it_can_not_do(
     for cfg in ("baseline", "modified"):
         colab(server, cfg, 0)
     server.run("modified-seed0").config["learning_rate"] = {"value": 3e-3}
-    assert run(["import", f"wandb:{path}"]) == 2
+    assert run_command_line(["import", f"wandb:{path}"]) == 2
     said = capsys.readouterr().err
     assert "learning_rate: 0.001 (baseline-seed0), 0.003 (modified-seed0)" in said
     assert studies.ids() == []
-    assert run(["import", f"wandb:{path}", "--allow", "learning_rate"]) == 0
+    assert run_command_line(["import", f"wandb:{path}", "--allow", "learning_rate"]) == 0
     assert "learning_rate differs, as allowed" in capsys.readouterr().out
-    assert run(["import", "wandb:../etc"]) == 2
+    assert run_command_line(["import", "wandb:../etc"]) == 2
     assert "ENTITY/PROJECT" in capsys.readouterr().err
-    assert run(["import", f"wandb:{ENTITY}/nothing-here"]) == 1
+    assert run_command_line(["import", f"wandb:{ENTITY}/nothing-here"]) == 1
     assert f"{ENTITY}/nothing-here" in capsys.readouterr().err
     monkeypatch.setenv("WANDB_API_KEY", "f" * 40)
-    assert run(["import", f"wandb:{path}"]) == 1
+    assert run_command_line(["import", f"wandb:{path}"]) == 1
     assert "refuses the key" in (said := capsys.readouterr().err)
     assert "f" * 40 not in said
     monkeypatch.delenv("WANDB_API_KEY")
-    assert run(["import", f"wandb:{path}"]) == 1
+    assert run_command_line(["import", f"wandb:{path}"]) == 1
     assert "no W&B key is configured" in capsys.readouterr().err
 
 
@@ -131,8 +131,8 @@ def test_what_the_relay_sent_comes_back_the_same(
 ) -> None:
     study = lab.plan(wandb="offline", seeds=(0, 1))
     lab.train_all(study)
-    assert run(["sync"]) == 0
-    assert run(["import", f"wandb:{ENTITY}/q1-capstone", "--group", "rope-1"]) == 0
+    assert run_command_line(["sync"]) == 0
+    assert run_command_line(["import", f"wandb:{ENTITY}/q1-capstone", "--group", "rope-1"]) == 0
     back = studies.load(next(name for name in studies.ids() if name != "rope-1"))
     assert back.id == "rope-2"
     assert back.arms["modified"].sha256 == study.arms["modified"].sha256
@@ -150,17 +150,17 @@ def test_what_the_relay_sent_comes_back_the_same(
 # ── grouping
 
 
-def a_run(cfg: str = "baseline", seed: int = 0, **changes: Any) -> ForeignRun:
+def a_run(cfg: str = "baseline", seed: int = 0, **changes: Any) -> OutsideRun:
     values: dict[str, Any] = {
         "config": dict(CONFIG),
         "train": {10: 2.0},
         "evals": {10: 2.1},
         "final": 2.1,
     }
-    return ForeignRun(f"{cfg}-seed{seed}", cfg, seed, **{**values, **changes})
+    return OutsideRun(f"{cfg}-seed{seed}", cfg, seed, **{**values, **changes})
 
 
-def pair(**changes: Any) -> list[ForeignRun]:
+def pair(**changes: Any) -> list[OutsideRun]:
     return [a_run(), a_run("modified", **changes)]
 
 
@@ -189,18 +189,18 @@ def pair(**changes: Any) -> list[ForeignRun]:
         ),
     ],
 )
-def test_what_is_not_alike_is_refused(runs: list[ForeignRun], words: str) -> None:
+def test_what_is_not_alike_is_refused(runs: list[OutsideRun], words: str) -> None:
     with pytest.raises(Problem, match=r".") as caught:
-        import_study.group(runs)
+        import_study.group_runs(runs)
     assert words in str(caught.value)
 
 
 def test_a_difference_that_is_meant_is_kept_in_the_record() -> None:
-    grouped = import_study.group(
+    grouped = import_study.group_runs(
         [*pair(config={**CONFIG, "n_kv_head": 2}), a_run(seed=1)], allow=("n_kv_head", "seeds")
     )
     assert list(grouped.arms["baseline"]) == [0]
-    study = import_study.create(grouped, "a test")
+    study = import_study.create_study(grouped, "a test")
     kept = studies.load(study.id).origin
     assert kept is not None
     assert kept.allowed == ("n_kv_head", "seeds")
@@ -210,7 +210,7 @@ def test_a_difference_that_is_meant_is_kept_in_the_record() -> None:
 def test_a_rerun_replaces_the_run_that_failed() -> None:
     failed = a_run(where_state := "baseline", final=None, state=State.FAILED)
     failed.where = f"{where_state}-seed0 (first)"
-    grouped = import_study.group([failed, *pair()])
+    grouped = import_study.group_runs([failed, *pair()])
     assert grouped.arms["baseline"][0].state is State.FINISHED
     assert "first" in grouped.notes[0]
 
@@ -218,7 +218,7 @@ def test_a_rerun_replaces_the_run_that_failed() -> None:
 def test_runs_that_say_nothing_of_their_data_are_marked() -> None:
     assert any(
         "which data" in note
-        for note in import_study.group([a_run(config={}), a_run("m", config={})]).notes
+        for note in import_study.group_runs([a_run(config={}), a_run("m", config={})]).notes
     )
 
 
@@ -236,7 +236,9 @@ def test_diverged_runs_stay_diverged() -> None:
             for cfg in ("baseline", "modified")
         ]
     }
-    study = import_study.create(import_study.group(outside_runs.from_wandb(record)), "a test")
+    study = import_study.create_study(
+        import_study.group_runs(outside_runs.from_wandb(record)), "a test"
+    )
     with Store() as store:
         ingest_events.take_in(store, study)
         assert [row["state"] for row in store.runs(study.id)] == ["finished", "diverged"]
@@ -253,7 +255,7 @@ def test_a_folder_of_events(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         records[0]["variant"] = "rope" if cfg == "modified" else "baseline"
         file.write_text("".join(json.dumps(record) + "\n" for record in records) + "broken\n")
     (tmp_path / "runs" / "link").symlink_to("/etc")
-    assert run(["import", str(tmp_path / "runs"), "--json"]) == 0
+    assert run_command_line(["import", str(tmp_path / "runs"), "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["variant"] == "rope"
     assert record["study"] == "rope-1"
@@ -269,7 +271,7 @@ def test_a_whole_study_from_another_machine(
         (study.files.source / f"{name}.py").write_text(f"# {name}\n")
     away = tmp_path / "away"
     study.files.root.rename(away)
-    assert run(["import", str(away)]) == 0
+    assert run_command_line(["import", str(away)]) == 0
     back = studies.load("rope-1")
     assert (back.trainer.hyperparameters, back.seeds, back.trainer.wandb) == (
         study.trainer.hyperparameters,
@@ -277,9 +279,9 @@ def test_a_whole_study_from_another_machine(
         "disabled",
     )
     assert (back.files.source / "modified.py").read_text() == "# modified\n"
-    assert run(["import", str(away), "--allow", "x"]) == 2
+    assert run_command_line(["import", str(away), "--allow", "x"]) == 2
     # the same study once more has nothing that is missing here
-    assert run(["import", str(away)]) == 0
+    assert run_command_line(["import", str(away)]) == 0
     assert studies.ids() == ["rope-1"]
     assert all(path.stat().st_mode & 0o077 == 0 for path in back.files.root.rglob("*"))
 
@@ -296,16 +298,16 @@ def test_a_hostile_study_stays_in_its_folder(tmp_path: Path, home: Path) -> None
     plan["data"]["file"] = "../../etc/passwd"
     plan["arms"]["modified"]["source"] = "../secret.py"
     (away / "study.json").write_text(json.dumps(plan))
-    assert run(["import", str(away)]) == 1, "it names files outside its folder"
+    assert run_command_line(["import", str(away)]) == 1, "it names files outside its folder"
     plan["arms"]["modified"]["source"] = "source/link.py"
     (away / "study.json").write_text(json.dumps(plan))
-    assert run(["import", str(away)]) == 1, "its text is another file of the reader's"
+    assert run_command_line(["import", str(away)]) == 1, "its text is another file of the reader's"
     plan["data"]["file"] = ""
     (away / "source" / "link.py").symlink_to(secret)
     plan["arms"]["modified"]["variant"] = "../../\x1b[31mevil"
     plan["versions"] = {"note": "\x1b]0;evil\x07"}
     (away / "study.json").write_text(json.dumps(plan))
-    assert run(["import", str(away)]) == 0
+    assert run_command_line(["import", str(away)]) == 0
     (name,) = studies.ids()
     assert name == "evil-1"
     back = studies.load(name)
@@ -317,7 +319,7 @@ def test_a_hostile_study_stays_in_its_folder(tmp_path: Path, home: Path) -> None
     (away / "runs" / "baseline-seed0" / "events.jsonl").write_text(
         json.dumps({"type": "start", "arm": "modified", "seed": 3}) + "\n"
     )
-    assert run(["import", str(away)]) == 2
+    assert run_command_line(["import", str(away)]) == 2
 
 
 def csv(tmp_path: Path, text: str) -> Path:
@@ -339,12 +341,12 @@ def test_csv_a_row_per_point(tmp_path: Path) -> None:
     assert runs[0].evals == {0: 3.1, 5: 2.6, 10: 2.1}
     assert runs[0].final == 2.1
     assert runs[0].config == {"lr": 0.001}
-    assert import_study.create(import_study.group(runs), "x").max_iters == 10
+    assert import_study.create_study(import_study.group_runs(runs), "x").max_iters == 10
 
 
 def test_csv_a_row_per_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = "cfg,seed,val_loss\nbaseline,0,2.1\nbaseline,1,2.2\nrope,0,2.0\nrope,1,nan\n"
-    assert run(["import", str(csv(tmp_path, text)), "--json"]) == 0
+    assert run_command_line(["import", str(csv(tmp_path, text)), "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["arms"]["modified"]["values"] == {"0": 2.0, "1": None}
     assert record["study"] == "rope-1"
@@ -354,7 +356,9 @@ def test_of_runs_from_elsewhere_nothing_is_said_about_what_pairs_share(tmp_path:
     arms = (("baseline", 0.0), ("rope", 0.01))
     rows = [f"{cfg},{k},{2 + k / 9 + shift}" for k in range(4) for cfg, shift in arms]
     file = csv(tmp_path, "\n".join(["cfg,seed,val_loss", *rows]))
-    study = import_study.create(import_study.group(outside_runs.from_csv(file)), "a test")
+    study = import_study.create_study(
+        import_study.group_runs(outside_runs.from_csv(file)), "a test"
+    )
     assert study.design.headline == "welch"
     with Store() as store:
         told = compare(store, study)
@@ -375,7 +379,7 @@ def test_a_run_that_finished_without_saying_its_loss_did_not_diverge(
                 records = [one for one in records if evaluated or one["type"] != "eval"]
             file.write_text("".join(json.dumps(record) + "\n" for record in records))
     runs = outside_runs.from_folder(tmp_path)
-    study = import_study.create(import_study.group(runs), "a test")
+    study = import_study.create_study(import_study.group_runs(runs), "a test")
     with Store() as store:
         told = compare(store, study)
     assert (study.design.headline, told.lost) == ("paired", 0)
@@ -415,13 +419,13 @@ def test_a_csv_that_is_wrong_is_explained(tmp_path: Path, text: str, words: str)
 
 
 def test_paths_that_are_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["import", str(tmp_path / "nothing")]) == 2
+    assert run_command_line(["import", str(tmp_path / "nothing")]) == 2
     assert "doesn't exist" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
-    assert run(["import", str(tmp_path / "empty")]) == 2
+    assert run_command_line(["import", str(tmp_path / "empty")]) == 2
     assert "no events.jsonl" in capsys.readouterr().err
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
-    assert run(["import", str(tmp_path / "bytes.csv")]) == 2
+    assert run_command_line(["import", str(tmp_path / "bytes.csv")]) == 2
     assert "UTF-8" in capsys.readouterr().err
 
 
@@ -449,7 +453,9 @@ def test_whatever_the_names_and_numbers_the_study_opens(
         ]
     }
     try:
-        study = import_study.create(import_study.group(outside_runs.from_wandb(record)), cfg)
+        study = import_study.create_study(
+            import_study.group_runs(outside_runs.from_wandb(record)), cfg
+        )
     except Problem:
         return  # a name that is nothing once its control characters are gone, say
     assert studies.load(study.id).seeds == (0,)
@@ -466,6 +472,6 @@ def test_an_import_does_not_take_the_name_of_a_deleted_study(tmp_path: Path) -> 
         (study.files.source / f"{name}.py").write_text(f"# {name}\n")
     away = tmp_path / "away"
     shutil.copytree(study.files.root, away)
-    assert run(["delete", "rope-1", "--yes"]) == 0
-    assert run(["import", str(away)]) == 0
+    assert run_command_line(["delete", "rope-1", "--yes"]) == 0
+    assert run_command_line(["import", str(away)]) == 0
     assert studies.ids() == ["rope-2"]

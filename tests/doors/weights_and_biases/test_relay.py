@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.commands.cli import run as main
+from q1lab.commands.cli import run_command_line as main
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.wandb_runs import ERROR, OFFLINE, SYNCED
 from tests.kit import wandb_study as lab

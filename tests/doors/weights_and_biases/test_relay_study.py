@@ -95,7 +95,9 @@ def test_a_relay_that_keeps_dying_is_started_less_and_less_often(
     once."""
     study = lab.plan()
     monkeypatch.setattr(
-        runner.children, "python_module", lambda _: [sys.executable, "-c", "raise SystemExit(1)"]
+        runner.child_processes,
+        "python_module",
+        lambda _: [sys.executable, "-c", "raise SystemExit(1)"],
     )
     now = 1000.0
     monkeypatch.setattr(runner.time, "monotonic", lambda: now)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.commands.cli import run
+from q1lab.commands.cli import run_command_line
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.wandb_runs import ERROR, OFFLINE, SYNCED
 from tests.kit import wandb_study as lab
@@ -38,7 +38,7 @@ def use(monkeypatch: pytest.MonkeyPatch, url: str, *, key: bool = True) -> dict[
 
 
 def call(*arguments: str) -> int:
-    return run(["sync", *arguments]) if arguments else run(["sync"])
+    return run_command_line(["sync", *arguments]) if arguments else run_command_line(["sync"])
 
 
 def test_offline_then_sync(
@@ -185,7 +185,7 @@ def test_a_sync_that_takes_too_long_leaves_nothing_running(
     lab.train_all(study)
     with WandbServer("stall") as server:
         use(monkeypatch, server.url)
-        monkeypatch.setattr("q1lab.doors.weights_and_biases.sync_command.SECONDS", 10)
+        monkeypatch.setattr("q1lab.doors.weights_and_biases.sync_command.UPLOAD_SECONDS", 10)
         assert call("rope-1") == 1
         assert "was not uploaded within 10 s" in capsys.readouterr().err
         wait_for(
@@ -208,16 +208,16 @@ def test_status_tells_how_a_study_stands(
         env = use(monkeypatch, server.url)
         with lab.relay(study, env) as child:
             assert child.wait(timeout=60) == 0
-        assert run(["status"]) == 0
+        assert run_command_line(["status"]) == 0
         said = capsys.readouterr().out
         assert "W&B offline; `q1lab sync` uploads" in said
         assert wandb_state.leet_command(study) in said
         assert call() == 0
-        assert run(["status"]) == 0
+        assert run_command_line(["status"]) == 0
         said = capsys.readouterr().out
         assert "W&B synced, 2 runs" in said
         assert f"W&B {server.url}/learner/q1-capstone" in said
-        assert run(["status", "--json"]) == 0
+        assert run_command_line(["status", "--json"]) == 0
         record = json.loads(capsys.readouterr().out)["studies"][0]["wandb"]
         assert record["state"] == SYNCED
         assert record["runs"]["baseline-seed0"]["url"].startswith(server.url)

@@ -114,12 +114,12 @@ def implement(file: Path) -> None:
 def q1lab(repo: Path, *arguments: str) -> None:
     """Run a q1lab command in the learner's repository, as typed; the lines of a run's progress are
     passed over."""
-    from q1lab.commands.cli import run
+    from q1lab.commands.cli import run_command_line
 
     say("\n$ " + shlex.join(["q1lab", *arguments]))
     out = io.StringIO()
     with contextlib.chdir(repo), contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        status = run(list(arguments))
+        status = run_command_line(list(arguments))
     for line in out.getvalue().splitlines():
         if ": running " not in line:
             say(line)
