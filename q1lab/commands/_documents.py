@@ -323,8 +323,8 @@ def list_command(
     prefill: Callable[[Store, Week], Mapping[str, str]] | None = None,
 ) -> Callable[..., int]:
     """Turn ``act(store, week, **fields)``, such as an addition to one of the learner's lists, into
-    a command that prints the outcome. The app's form calls ``command.act`` itself, and begins
-    with the values that ``command.prefill`` gives."""
+    a command that prints the outcome. The app's form calls the act itself (its attribute
+    ``act``), and begins with the values that ``prefill`` gives."""
 
     @functools.wraps(act)
     def command(as_json: bool = False, **values: Any) -> int:
