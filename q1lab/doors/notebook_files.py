@@ -194,8 +194,9 @@ def notebook_json(study: Study, runs: list[str]) -> str:
             f"{runs_text(study, runs)}, {study.max_iters:,} iters each, on {study.data.name}, "
             f"planned by q1lab for {device} ({study.trainer.number_format}). "
             "Run the cells from top to bottom. Model files, config and data are inside this "
-            f"notebook; nothing is downloaded. It was planned with {_versions(study)}; another torch trains "
-            f"as well, and the results say which it was. For the same one, run `%pip install {_requirement(study)}` in a cell "
+            f"notebook; nothing is downloaded. It was planned with {_versions(study)}; "
+            "another torch trains as well, and the results say which it was. For the same one, "
+            f"run `%pip install {_requirement(study)}` in a cell "
             "of its own first."
         ),
         _text(
