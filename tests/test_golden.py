@@ -80,6 +80,7 @@ q1lab status
 VOLATILE = [
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:\d\d)?", "<time>"),
     (r"\b(?=[0-9]*[a-f])[0-9a-f]{7,64}\b", "<hash>"),
+    (r"\b\d{12}\b", "<hash>"),  # a trainer's version may have digits alone
     (r"\b2\d\d\d-\d\d-\d\d\b", "<date>"),
     (r"\b\d+(\.\d+)? (kB|KB|MB|GB|bytes)", "<size>"),
     (r'"python": "3\.[0-9.]+"', '"python": "<version>"'),
