@@ -251,7 +251,7 @@ def stop_when_known(week: Week, study: Study) -> Comparison:
     for seed in study.seeds:
         week.train(study, [seed])
         pairs += week.differences([seed], study.variant)
-        if study.design.over_at(pairs, None):
+        if study.design.over_after(pairs, None):
             break
     return week.told(study)
 
@@ -392,7 +392,7 @@ def sweep(times: int, models: Sequence[str], first: int, most: int | None = None
             seeds = tuple(range(k * (most or first), (k + 1) * (most or first)))
             made = []
             for at, model in enumerate(models):
-                draft = week.draft(seeds, model, series=record.place(at))
+                draft = week.draft(seeds, model, series=record.with_place(at))
                 if most:
                     draft = study_plan.declared(draft, typed_range(first, most), week.store, seeds)
                 made.append(week.begun(draft))

@@ -97,7 +97,7 @@ def test_what_the_week_needs_comes_with_q1lab_and_nothing_holds_torch_back() -> 
 def test_what_modifications_must_do_is_known_to_no_other_module_of_the_checks() -> None:
     """suite.py finds them by their files; none of them needs another."""
     graph = grimp.build_graph("labs", cache_dir=None)
-    own = {f"labs.checks.{name}" for name in variants.with_checks()} & graph.modules
+    own = {f"labs.checks.{name}" for name in variants.checked_variants()} & graph.modules
     assert len(own) >= 5
     for name in own:
         assert not graph.find_modules_that_directly_import(name)

@@ -21,7 +21,7 @@ from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.planning import command_draft
 from q1lab.study import studies
-from q1lab.study.events import MOST_NUMBERS, read_new, sound
+from q1lab.study.events import MOST_NUMBERS, read_new_events, sanitize_event
 from q1lab.study.metric import VAL_LOSS
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.verdict import arm_columns, comparison_cache
@@ -69,7 +69,7 @@ def test_a_number_that_nobody_knows_is_exported_and_goes_to_wandb(
     points = json.loads((tmp_path / "all.json").read_text())["curves"]
     assert [{key: str(value) for key, value in point.items()} for point in points] == rows
     projection = RunHistory(trained, trained.runs[0])
-    projection.feed(read_new(trained.files.run(trained.runs[0].name).events)[0])
+    projection.feed(read_new_events(trained.files.run(trained.runs[0].name).events)[0])
     assert {name for row in projection.rows for name in row} > set(NAMES)
 
 
@@ -123,7 +123,7 @@ async def test_m_goes_through_all_of_them(
 
 def test_the_names_of_one_run_are_bounded_and_its_own_are_its_own() -> None:
     def event(**fields: Any) -> Any:
-        return sound({"type": "iter", "iter": 1, **fields})
+        return sanitize_event({"type": "iter", "iter": 1, **fields})
 
     names = {
         "train_loss": 1,

@@ -14,7 +14,7 @@ import click
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expanded
 from q1lab.study import command_arms as loops
-from q1lab.study.command_arms import Loop
+from q1lab.study.command_arms import CommandSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -158,7 +158,7 @@ class TypedCommand:
     pattern: str | None
     smoke: str | None
 
-    def loop(self, file: Path | None) -> Loop | None:
+    def loop(self, file: Path | None) -> CommandSpec | None:
         """The command that is to train: as typed, or that of a study.toml with the arms that were
         typed beside; None where there is neither. Problem for what goes with another."""
         names = ("metric", "better", "pattern", "smoke")
@@ -168,11 +168,11 @@ class TypedCommand:
                 raise Problem(
                     f"{file}: ", file=file, next="leave it out, or --command; each names the arms"
                 )
-            return loops.of_arms(self.command_, self.arms, **more)
+            return loops.parse_command(self.command_, self.arms, **more)
         if any(value is not None for value in more.values()):
             raise Problem("--metric, --better, --metric-pattern and --smoke go with --command")
         if file is not None:
-            return loops.read(expanded(file), loops.arms_of(self.arms))
+            return loops.read_study_toml(expanded(file), loops.parse_arms(self.arms))
         if self.arms:
             raise Problem("--arm goes with --command, or with a study.toml")
         return None

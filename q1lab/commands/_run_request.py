@@ -13,7 +13,7 @@ from q1lab.ground.errors import Problem
 from q1lab.planning import series_plan
 from q1lab.runner import series_turns
 from q1lab.study import command_line, series, studies, variants
-from q1lab.study.command_arms import Loop
+from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
 
@@ -45,8 +45,8 @@ def parse_run(
     _check_together(names, over, tune, detach)
     seen = options["yes"] or loop is not None  # a command that is typed, or named by its file
     given = {**options, "baseline": baseline, "yes": seen}
-    request = command_line.request_of(variant=names[0], loop=loop, **given)
-    _ = request.read_seeds  # bad ones are said at once
+    request = command_line.request_from_options(variant=names[0], loop=loop, **given)
+    _ = request.parsed_seeds  # bad ones are said at once
     axis = series_plan.parse_axis(over) if over else None
     if len(names) > 1 or loop is not None:
         return ParsedRun(request, names, axis)
@@ -65,7 +65,7 @@ def _split(word: str) -> list[str]:
 
 def _arms(
     names: list[str], own: TypedCommand, baseline: str | None
-) -> tuple[Loop | None, list[str], str | None]:
+) -> tuple[CommandSpec | None, list[str], str | None]:
     """The command that trains, if that is not q1lab's own loop; the variants, and the baseline."""
     toml = len(names) == 1 and names[0].endswith(".toml")
     loop = own.loop(Path(names[0]) if toml else None)
@@ -93,17 +93,18 @@ def _check_together(names: Sequence[str], over: str | None, tune: str | None, de
 
 def _names_a_series(name: str) -> bool:
     kind = name.partition("-")[0]
-    return kind in (series.SWEEP, series.OVER) and bool(series_turns.members(name))
+    return kind in (series.SWEEP, series.OVER) and bool(series_turns.series_members(name))
 
 
 def _named(name: str) -> Study | None:
     """The study of that name, where it is no model's and no file's."""
-    if name in variants.names() or Path(name).exists() or name not in studies.ids():
+    if name in variants.variant_names() or Path(name).exists() or name not in studies.ids():
         return None
     study = studies.load(name)
-    if study.design.proposed_by(study.variant):
+    if study.design.resume_instead(study.variant):
         raise Problem(
-            f"{name} is a proposal to a gate", next=f"go on with {command_line.going_on(study)}"
+            f"{name} is a proposal to a gate",
+            next=f"go on with {command_line.resume_command(study)}",
         )
     return study
 

@@ -34,8 +34,8 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended
     "--for",
     "for_",
     default=None,
-    help=f"{', '.join(variants.with_checks())}, or several joined by +; by default told by name or "
-    "behavior.",
+    help=f"{', '.join(variants.checked_variants())}, or several joined by +; by default told by "
+    "name or behavior.",
 )
 @click.option("--watch", is_flag=True, help="Check again whenever the file is saved, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON record on standard output.")
@@ -45,7 +45,7 @@ def check(file: Path, for_: str | None, watch: bool, as_json: bool) -> int:
     Checks look at behavior, so names don't matter. The file runs in a process of its own, with
     limits.
     """
-    known = variants.with_checks()
+    known = variants.checked_variants()
     for part in (for_ or "").replace(",", "+").split("+"):
         if part and part not in known:
             raise Problem(f"--for {part}: not one of {', '.join(known)}")

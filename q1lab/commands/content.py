@@ -46,7 +46,7 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
         raise Problem(
             f"{folder} is not a folder", next="name the folder that holds week.toml", file=folder
         )
-    findings = check(folder, variants.names(), COUNTERS)
+    findings = check(folder, variants.variant_names(), COUNTERS)
     if running and not any(finding.fatal for finding in findings):
         from q1lab.week import code_runner
 

@@ -35,10 +35,10 @@ def data(store: Store, week: Week, corpus: str | None) -> Said:
     """
     size = ""
     if corpus is not None:
-        found = corpora.prepare(corpus, BLOCK_SIZE)
+        found = corpora.prepare_corpus(corpus, BLOCK_SIZE)
         size = f", {found.characters:,} in all"
         word = corpus if corpus in corpora.BUILT_IN else str(whole(corpus))
-        progress.choose_data(store, word, corpora.in_words(found.name), found.vocab_size)
+        progress.choose_data(store, word, corpora.describe_corpus(found.name), found.vocab_size)
         progress.tick_those(store, week, "data")
     chosen = progress.read(store, week.label).data
     record = dict(zip(("words", "characters", "corpus"), chosen or (None,) * 3, strict=True))

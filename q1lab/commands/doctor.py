@@ -21,7 +21,7 @@ from q1lab.ground.files import plain
 from q1lab.runner import child_processes
 
 if TYPE_CHECKING:
-    from q1lab.study.engine_choice import Choice
+    from q1lab.study.engine_choice import EngineChoice
 
 PACKAGES = (
     "torch",
@@ -60,9 +60,9 @@ def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
     choice = None
     if engine or options:
         from q1lab.ground.config import load
-        from q1lab.study.engine_choice import HERE, choose
+        from q1lab.study.engine_choice import LOCAL, choose_engine
 
-        choice = choose(engine or HERE, None, options, load().engine)
+        choice = choose_engine(engine or LOCAL, None, options, load().engine)
     found = examine_machine() if choice is None else examine_engine(choice)
     if as_json:
         click.echo(json.dumps(found, indent=2))
@@ -78,15 +78,15 @@ def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
     return FAILED if found.get("reached", True) else OUT_OF_TOUCH
 
 
-def examine_engine(choice: Choice) -> dict[str, Any]:
+def examine_engine(choice: EngineChoice) -> dict[str, Any]:
     """What an engine has and what it lacks, in words."""
     from q1lab.runner.engine import OutOfReach, Refused
-    from q1lab.study.engine_choice import engine_of
+    from q1lab.study.engine_choice import load_engine
 
     found: dict[str, Any] = {"engine": choice.text}
     problems, reached = [], True
     try:
-        engine = engine_of(choice)
+        engine = load_engine(choice)
         for finding in engine.check():
             found[finding.name] = finding.words
             if not finding.good:
@@ -123,7 +123,7 @@ def examine_machine() -> dict[str, Any]:
         f"{name} is not installed" for name, version in found["packages"].items() if version is None
     ]
     try:
-        answer = child_processes.ask(child_processes.prober(), {"threads": 1})
+        answer = child_processes.ask_child(child_processes.probe_command(), {"threads": 1})
         found["device"] = f"{answer['device']} ({answer['device_name']})"
         found["bf16"] = "yes" if answer["bf16"] else "no (training uses another format)"
         found["training_dtype"] = answer["dtype"]

@@ -85,7 +85,7 @@ def export(
     with open_store() as store:
         if everything or tag is not None:
             names = studies.ids() if tag is None else study_labels.tagged(store, tag)
-            readable, unreadable = studies.sorted_out(names)
+            readable, unreadable = studies.load_each(names)
             ids = [one.id for one in readable]
         else:
             ids = list(dict.fromkeys(study)) or [studies.latest()]
@@ -153,14 +153,14 @@ def _write_archive(store: Store, study: Study, path: Path, force: bool) -> None:
 
     noted = study_labels.read(store, study.id)
     made = asdict(noted) if noted != study_labels.Labels() else {}
-    bundle.pack(study.id, path, made, claim.evidence(store, study), force=force)
+    bundle.write_archive(study.id, path, made, claim.make_provenance(store, study), force=force)
 
 
 def _write_notebook(store: Store, study: Study, path: Path, force: bool) -> None:
     from q1lab.ground.files import os_reason
     from q1lab.ground.write_intents import write_out
     from q1lab.index import ingest_events
-    from q1lab.study.engine_choice import Choice, engine_of
+    from q1lab.study.engine_choice import EngineChoice, load_engine
 
     if not study.trainer.has_model_files:
         raise Problem(f"{study.id} trains by a command, which a notebook does not have")
@@ -168,9 +168,9 @@ def _write_notebook(store: Store, study: Study, path: Path, force: bool) -> None
     missing = store.missing(study)
     if not missing:
         raise Problem(f"{study.id} lacks no run; there is nothing to train")
-    notebook = engine_of(Choice("notebook", "notebook"))
+    notebook = load_engine(EngineChoice("notebook", "notebook"))
     try:
-        write_out(path, notebook.take_along(study, missing, path.suffix), force=force)
+        write_out(path, notebook.portable_file(study, missing, path.suffix), force=force)
     except OSError as error:
         raise Problem(
             f"{study.id} can't be taken along: {error.filename}: {os_reason(error)}", FAILED

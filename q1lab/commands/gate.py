@@ -55,7 +55,7 @@ def gate(
     """
     loop = own.loop(Path("study.toml") if file is None and own.command_ is None else file)
     assert loop is not None
-    names = [name for name in loops.arms_of(own.arms) if name in loop.arms[1]]
+    names = [name for name in loops.parse_arms(own.arms) if name in loop.arms[1]]
     if len(names) != 1:
         raise Problem(f"a gate takes one proposal; here are {', '.join(names) or 'none'} (--arm)")
     how = Request(names[0], jobs=jobs, engine=engine)
@@ -64,11 +64,11 @@ def gate(
         def train(study: Study, what: str) -> None:
             remark(f"{study.id}: {study.variant} against {study.baseline}, {what}", quiet=as_json)
             if not is_alive(study.files):  # else its runner outlived who began it
-                launch.start(study)
+                launch.start_runner(study)
             try:
                 watch_study(store, study, quiet=True)
             except KeyboardInterrupt:
-                launch.stop(study)
+                launch.stop_study(study)
                 raise
 
         found = gate_proposal.propose(store, loop, names[0], budget, train, max_cost, how)

@@ -15,7 +15,7 @@ from q1lab.index.store import Store
 from q1lab.index.study_view import RunView, StudyView, look, spark
 from q1lab.runner import alerts, launch
 from q1lab.study.liveness import is_alive
-from q1lab.study.run_states import MARKS, State
+from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
 
 if TYPE_CHECKING:
@@ -26,19 +26,19 @@ LINES_AROUND = 4
 """Lines around the rows: the heading, what is below, and the prompt."""
 ARM_STYLE = {"baseline": "blue", "modified": "magenta"}
 STATE_STYLE = {
-    State.FINISHED: "green",
-    State.RUNNING: "bold",
-    State.FAILED: "red",
-    State.CRASHED: "red",
-    State.DIVERGED: "red",
-    State.STOPPED: "yellow",
-    State.QUEUED: "dim",
+    RunState.FINISHED: "green",
+    RunState.RUNNING: "bold",
+    RunState.FAILED: "red",
+    RunState.CRASHED: "red",
+    RunState.DIVERGED: "red",
+    RunState.STOPPED: "yellow",
+    RunState.QUEUED: "dim",
 }
 
 
 def watch_study(store: Store, study: Study, *, quiet: bool = False, hint: str = "") -> StudyView:
     """Show the study until nothing of it lives. KeyboardInterrupt passes through."""
-    launch.tend(study)
+    launch.resume_runner(study)
     if quiet:
         return _wait_quietly(store, study)
     if sys.stdout.isatty():
@@ -62,7 +62,7 @@ def _show_grid(store: Store, study: Study, hint: str) -> StudyView:
     from rich.console import Console
     from rich.live import Live
 
-    console, news = Console(), alerts.Watch(study)
+    console, news = Console(), alerts.AlertWatch(study)
     waited = False
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while True:
@@ -74,8 +74,8 @@ def _show_grid(store: Store, study: Study, hint: str) -> StudyView:
             if not alive:
                 break
             waited = True
-            for kind in news.look():
-                ring_bell(alerts.sentence(study.id, kind))
+            for kind in news.poll():
+                ring_bell(alerts.alert_text(study.id, kind))
             time.sleep(POLL_SECONDS)
     if waited:
         ring_bell(f"{study.id}: {view.line.done} of {view.line.total} runs done")
@@ -96,7 +96,7 @@ def ring_bell(text: str) -> None:
 def _print_lines(store: Store, study: Study) -> StudyView:
     """One line when a run starts or ends, and in between at each tenth of the way, or each time its
     iters have doubled where nobody knows of how many."""
-    said: dict[str, tuple[State, int, int]] = {}
+    said: dict[str, tuple[RunState, int, int]] = {}
     reached = True
     while True:
         view, alive = _poll(store, study)
@@ -107,7 +107,7 @@ def _print_lines(store: Store, study: Study) -> StudyView:
         for run in view.runs:
             doubled = 0 if run.max_iters else run.iter.bit_length()
             mark = (run.state, int(run.progress * 10), doubled)
-            if run.state is State.QUEUED and not run.message:
+            if run.state is RunState.QUEUED and not run.message:
                 continue
             if said.get(run.name) == mark:
                 continue
@@ -122,7 +122,7 @@ def _print_lines(store: Store, study: Study) -> StudyView:
 def run_line(run: RunView, metric: str) -> str:
     """One run in one plain line."""
     head = f"{run.variant} seed {run.seed}: {run.state}"
-    if run.state is State.RUNNING:
+    if run.state is RunState.RUNNING:
         loss = "" if run.eval_loss is None else f", {metric} {run.eval_loss:.3f}"
         if run.train_loss is not None:
             loss = f", loss {run.train_loss:.3f}"
@@ -130,7 +130,7 @@ def run_line(run: RunView, metric: str) -> str:
         said = f", {run.message}" if run.message else ""
         where = f"{run.iter}/{run.max_iters}" if run.max_iters else f"at iter {run.iter}"
         return f"{head} {where}{loss}{pace}{said}"
-    if run.state is State.QUEUED:
+    if run.state is RunState.QUEUED:
         return f"{head}{', ' + run.message if run.message else ''}"
     if run.val_loss is not None:
         return f"{head}, {metric} {run.val_loss:.4f}, {duration(run.seconds)}"
@@ -201,7 +201,7 @@ def runs_that_fit(runs: Sequence[RunView], rows: int) -> list[RunView]:
         return list(runs)
     groups: dict[int, list[int]] = {0: [], 1: [], 2: [], 3: []}
     for index, run in enumerate(runs):
-        calm = {State.RUNNING: 0, State.FINISHED: 2, State.QUEUED: 3}
+        calm = {RunState.RUNNING: 0, RunState.FINISHED: 2, RunState.QUEUED: 3}
         groups[calm.get(run.state, 1)].append(index)
     # (of those that wait, the next ones)
     order = [*groups[0][::-1], *groups[1][::-1], *groups[2][::-1], *groups[3]]
@@ -210,8 +210,8 @@ def runs_that_fit(runs: Sequence[RunView], rows: int) -> list[RunView]:
 
 def state_text(run: RunView) -> str:
     """Mark and word, of constant width: ``▶ 61%``, ``✓ finished``."""
-    word = f"{run.progress:.0%}" if run.state is State.RUNNING else str(run.state)
-    return f"{MARKS[run.state]} {word}".ljust(10)
+    word = f"{run.progress:.0%}" if run.state is RunState.RUNNING else str(run.state)
+    return f"{STATE_SYMBOLS[run.state]} {word}".ljust(10)
 
 
 def gpu_text(view: StudyView) -> str:

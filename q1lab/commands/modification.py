@@ -68,7 +68,7 @@ def modification(
     week = shared.current_week()
     offered = {item.name for item in week.variants}
     if variant is not None and variant not in offered:
-        variant = variants.find(variant).name
+        variant = variants.find_variant(variant).name
     with open_store() as store:
         if reference:
             name = document_data.chosen(store, week, variant).name

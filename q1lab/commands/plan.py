@@ -38,21 +38,23 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
     name = Path(variant).stem if variant.endswith(".py") else variant
     with open_store() as store:
         ingest_events.take_in_all(store)
-        usual = preset or presets.default_for("cpu")
-        there = studies.OnDisk()
+        usual = preset or presets.default_preset("cpu")
+        there = studies.StudiesOnDisk()
         spread = pairs_needed.own(store, name, preset, there) or pairs_needed.known(
             store, name, usual, there
         )
     if spread is None:
         raise Problem(
             f"no study of {variant} has three pairs yet, and no figures ship for it at {usual}",
-            next=f"run one first: {command_line.text(Request(variant, preset=preset))}",
+            next=f"run one first: {command_line.command_text(Request(variant, preset=preset))}",
         )
     advice = pairs_needed.advise(detect, spread)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(advice), indent=2))
         return OK
-    begin = command_line.text(Request(variant, seeds="3", preset=preset)).replace(" --seeds 3", "")
+    begin = command_line.command_text(Request(variant, seeds="3", preset=preset)).replace(
+        " --seeds 3", ""
+    )
     *words, begun = pairs_needed.told(advice, begin)
     for line in words:
         print_wrapped(line, 0)

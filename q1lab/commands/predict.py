@@ -60,7 +60,7 @@ def predict(
     week, arms = shared.current_week(), _arms_of_folder()
     with open_store() as store:
         if variant is not None and variant not in {item.name for item in week.variants}:
-            variant = variant if variant in arms else variants.find(variant).name
+            variant = variant if variant in arms else variants.find_variant(variant).name
         name = variant or document_data.chosen(store, week).name
         given = {"--direction": direction, "--size": size, "--matters": matters, "--sure": sure}
         if any(value is not None for value in given.values()) or amend:
@@ -95,8 +95,8 @@ def _arms_of_folder() -> dict[str, Metric]:
     file = Path("study.toml")
     if not file.is_file():
         return {}
-    found = command_arms.read(file)
-    return dict.fromkeys(found.arms[1], found.measures)
+    found = command_arms.read_study_toml(file)
+    return dict.fromkeys(found.arms[1], found.measured_metric)
 
 
 def prediction_lines(found: dict[str, object], metric: Metric) -> list[str]:

@@ -25,8 +25,8 @@ from q1lab.planning.series_plan import Declared
 from q1lab.runner import launch, series_turns
 from q1lab.study import command_line, kept_folder, series, studies, variants
 from q1lab.study.command_line import Request
-from q1lab.study.engine_choice import by_hand
-from q1lab.study.run_states import ENDED, State
+from q1lab.study.engine_choice import manual_command
+from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Study
 from q1lab.verdict import wording
 
@@ -49,7 +49,7 @@ Examples:
 The same command again trains only what is missing, and with nothing missing prints the comparison.
 
 """
-    + f"Variants: {', '.join(variants.names())}.\n\n"
+    + f"Variants: {', '.join(variants.variant_names())}.\n\n"
     + EXIT_STATUS
 )
 @click.argument("variant", nargs=-1)
@@ -96,7 +96,7 @@ def run(
             return _finish_series(store, asked.series, as_json)
         request = asked.request
         remark(
-            f"Looking at {study_plan.trainer_of(request).looks_at} and this machine …",
+            f"Looking at {study_plan.trainer_of(request).preflight_subject} and this machine …",
             quiet=as_json,
         )
         if tune:
@@ -120,13 +120,13 @@ def _train(store: Store, request: Request, detach: bool, as_json: bool) -> int:
     try:
         begun = study_plan.begin(request, store)
     except study_plan.UnseenCommand as unseen:
-        if not agrees_to_run(unseen.commands, "--yes runs it"):
+        if not agrees_to_run(unseen.displayed_commands, "--yes runs it"):
             raise Problem("its command was not run") from None
         begun = study_plan.begin(replace(request, yes=True), store)
     study = begun.study
     if not as_json:
         _announce(study.id, f"{study.variant} against {study.baseline}", [begun], _work_text(begun))
-    if begun.missing and by_hand(study.trainer.engine, study.id):
+    if begun.missing and manual_command(study.trainer.engine, study.id):
         return _print_planned(study, as_json)
     if detach:
         return _print_detached(begun, as_json)
@@ -136,7 +136,7 @@ def _train(store: Store, request: Request, detach: bool, as_json: bool) -> int:
             return left
     status = _finish(store, study, as_json)
     if begun.kept is not None:
-        remark(kept_folder.outcome(begun.kept, study))
+        remark(kept_folder.compare_values(begun.kept, study))
     return status
 
 
@@ -214,7 +214,7 @@ def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
         click.echo("\n".join(["", *series_table.lines(found, width)]))
     left = [one.study for one in found.members if one.study and not one.is_complete]
     if left:
-        line = command_line.going_on(studies.load(left[0]))
+        line = command_line.resume_command(studies.load(left[0]))
         remark(f"q1lab: {series_id} is not done; go on with: {line}")
     return FAILED if series_table.bad(found) else UNFINISHED if left else OK
 
@@ -240,8 +240,8 @@ def attach(study: str | None, as_json: bool) -> int:
 def stop(study: str | None) -> int:
     """Stop STUDY (default: the latest) so that it can go on: each run leaves a checkpoint."""
     chosen = _study_or_latest(study)
-    if launch.stop(chosen):
-        click.echo(f"{chosen.id} stopped. Go on with: {command_line.going_on(chosen)}")
+    if launch.stop_study(chosen):
+        click.echo(f"{chosen.id} stopped. Go on with: {command_line.resume_command(chosen)}")
     else:
         click.echo(f"{chosen.id} is not running.")
     return OK
@@ -252,7 +252,7 @@ def _study_or_latest(name: str | None) -> Study:
     one), else the newest."""
     if name:
         return studies.load(name)
-    alive = [one for one in studies.readable() if launch.is_alive(one.files)]
+    alive = [one for one in studies.load_readable() if launch.is_alive(one.files)]
     return alive[-1] if alive else studies.load(studies.latest())
 
 
@@ -292,7 +292,7 @@ def _print_planned(study: Study, as_json: bool) -> int:
         print_json({"study": study.id, "started": False})
         return OK
     print_wrapped(f"{study.id} is planned; nothing trains here. Next:")
-    click.echo(f"  {command_line.going_on(study)}")
+    click.echo(f"  {command_line.resume_command(study)}")
     return OK
 
 
@@ -328,9 +328,9 @@ def _follow(
         remark("\nStopping; each run leaves a checkpoint …", quiet=as_json)
         with contextlib.suppress(KeyboardInterrupt):
             for study in members:
-                launch.stop(study)
+                launch.stop_study(study)
                 ingest_events.take_in(store, study)
-            remark(f"Stopped. Go on with: {command_line.going_on(at)}", quiet=as_json)
+            remark(f"Stopped. Go on with: {command_line.resume_command(at)}", quiet=as_json)
         return INTERRUPTED
     return None
 
@@ -342,7 +342,9 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
     print_comparison(store, study, as_json=as_json)
     study = studies.load(study.id)
     runs = study_view.look(store, study, new_events=False).runs
-    bad = [run for run in runs if run.state in (State.FAILED, State.CRASHED, State.DIVERGED)]
+    bad = [
+        run for run in runs if run.state in (RunState.FAILED, RunState.CRASHED, RunState.DIVERGED)
+    ]
     left = [run for run in runs if run.state not in ENDED]
     for run in bad:
         log = study.files.run(run.name).log
@@ -352,6 +354,6 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
         why = f" ({', '.join(sorted(others))})" if others else ""
         remark(
             f"q1lab: {study.id} is not done, {len(left)} of {len(runs)} runs are left{why}; go on "
-            f"with: {command_line.going_on(study)}"
+            f"with: {command_line.resume_command(study)}"
         )
     return FAILED if bad else UNFINISHED if left else OK

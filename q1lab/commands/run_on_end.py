@@ -33,7 +33,7 @@ MAX_SECONDS = 60.0
 
 def main(arguments: list[str]) -> int:
     match arguments:
-        case [name, kind] if kind in alerts.KINDS:
+        case [name, kind] if kind in alerts.ALERT_KINDS:
             pass
         case _:
             raise Problem("usage: python -m q1lab.commands.run_on_end STUDY ended|diverged|stalled")
@@ -50,7 +50,7 @@ def command_environment(study: Study, kind: str) -> dict[str, str]:
     if kind == alerts.ENDED:
         verdict, sentence = _verdict_sentence(study)
     else:
-        sentence = alerts.sentence(study.id, kind)
+        sentence = alerts.alert_text(study.id, kind)
     return {
         "Q1LAB_STUDY": study.id,
         "Q1LAB_WHAT": kind,

@@ -18,7 +18,7 @@ from q1lab.index.study_view import StudyView
 from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.study import wandb_runs as wandb_state
-from q1lab.study.run_states import MARKS, State
+from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
 
 MAX_STUDIES = 8
@@ -43,7 +43,7 @@ def status(as_json: bool, tag: str | None) -> int:
             lines = tuple(line for line in lines if line.id in tagged)
             unreadable = {line.id: unreadable[line.id] for line in lines if line.id in unreadable}
         # the study that a command without a name means comes first
-        good = studies.in_order(line.id for line in lines if line.problem is None)[::-1]
+        good = studies.oldest_first(line.id for line in lines if line.problem is None)[::-1]
         if as_json:
             views = [study_view.look(store, studies.load(name), new_events=False) for name in good]
             told = [study_record(one, study_labels.read(store, one.study.id)) for one in views]
@@ -59,7 +59,7 @@ def status(as_json: bool, tag: str | None) -> int:
         click.echo(f"No study yet. Start one: q1lab run {_chosen_variant()} --seeds 3")
     for one in shown:
         if one.engine and one.alive:
-            launch.tend(one.study)
+            launch.resume_runner(one.study)
         click.echo(study_summary(one))
         for text in label_lines(noted[one.study.id]):
             click.echo(f"    {text}")
@@ -71,7 +71,7 @@ def status(as_json: bool, tag: str | None) -> int:
         click.echo(f"… and {len(good) - MAX_STUDIES:,} older studies (--json lists them all)")
     for line in lines:
         if line.problem is not None:
-            click.echo(f"{MARKS[State.FAILED]} {line.id} can't be read: {line.problem}")
+            click.echo(f"{STATE_SYMBOLS[RunState.FAILED]} {line.id} can't be read: {line.problem}")
     if shown:
         click.echo(f"next: {next_command(shown)}")
     return OK
@@ -81,8 +81,8 @@ def run_lines(one: StudyView) -> list[str]:
     """The runs worth a line: those under way, and those that did not finish."""
     if not one.alive and one.line.state not in ("crashed", "failed", "stopped"):
         return []
-    wanted = [run for run in one.runs if run.state not in (State.QUEUED, State.FINISHED)]
-    wanted.sort(key=lambda run: run.state is not State.RUNNING)
+    wanted = [run for run in one.runs if run.state not in (RunState.QUEUED, RunState.FINISHED)]
+    wanted.sort(key=lambda run: run.state is not RunState.RUNNING)
     more = len(wanted) - MAX_RUNS
     return [live_line(run, one.study.metric.name) for run in wanted[:MAX_RUNS]] + (
         [f"… and {more} more runs (--json lists them all)"] if more > 0 else []
@@ -123,24 +123,24 @@ def label_lines(found: Labels) -> list[str]:
 def wandb_lines(study: Study, *, newest: bool) -> list[str]:
     """How the study stands with W&B; off is said of the newest only, which also says how to open it
     here."""
-    standing = wandb_state.status(study)
+    standing = wandb_state.wandb_status(study)
     if standing.state == wandb_state.OFF:
         return ["W&B off"] if newest else []
     lines = [f"W&B {standing.words}"]
     if standing.url:
         lines.append(f"W&B {standing.url}")
-    if newest and wandb_state.kept(study):
+    if newest and wandb_state.has_wandb_folders(study):
         lines.append(f"in the terminal: {wandb_state.leet_command(study)}")
     return lines
 
 
 def wandb_record(study: Study) -> dict[str, object]:
-    standing = wandb_state.status(study)
+    standing = wandb_state.wandb_status(study)
     return {
         "state": standing.state,
         "error": standing.error,
         "url": standing.url,
-        "leet": wandb_state.leet_command(study) if wandb_state.kept(study) else None,
+        "leet": wandb_state.leet_command(study) if wandb_state.has_wandb_folders(study) else None,
         "runs": {
             name: {"id": run.id, "state": run.state, "error": run.error, "url": run.url}
             for name, run in standing.runs.items()
@@ -156,7 +156,7 @@ def next_command(views: list[StudyView]) -> str:
     if newest.line.state != "finished":
         from q1lab.study import command_line
 
-        return command_line.going_on(newest.study)
+        return command_line.resume_command(newest.study)
     ended = [one.study for one in reversed(views) if one.line.state == "finished"]
     mine = [study for study in ended if study.variant == newest.study.variant]
     if len(mine) == 1:

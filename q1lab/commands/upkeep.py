@@ -184,7 +184,7 @@ def restore(file: Path, name: str | None) -> int:
     if place is not None:
         study = studies.load(delete_restore.bring_back(place, name))
     else:
-        study, noted = bundle.restore(file, name)
+        study, noted = bundle.restore_archive(file, name)
     with open_store() as store:
         questions.begin(store, study)
         if noted is not None:

@@ -62,12 +62,12 @@ def verify(
         raise Problem("--all and --cells: ", next="give one of them")
     drawn = secrets.randbelow(10**6) if number is None else number
     many = None if every else 1 if cells is None else cells
-    how = bundle_check.How(many, drawn, data and expanded(data))
+    how = bundle_check.CheckOptions(many, drawn, data and expanded(data))
 
     def agree(commands: str) -> bool:
         return shared.agrees_to_run(commands, "--yes runs it, --cells 0 runs nothing", yes)
 
-    report = bundle_check.verify(
+    report = bundle_check.check_bundle(
         expanded(place), how, lambda text: remark(text, quiet=as_json), agree
     )
     code = REFUSED_BUNDLE if report.refused else NOT_CHECKED if report.unchecked else OK

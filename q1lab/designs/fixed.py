@@ -22,7 +22,7 @@ class Fixed(Design):
         return f"fresh:{self.fresh_seeds}" if self.fresh_seeds else seeds_text(self.seeds)
 
     @classmethod
-    def read(cls, text: str) -> TypedSeeds | None:
+    def parse_seeds(cls, text: str) -> TypedSeeds | None:
         """``3`` is seeds 0, 1, 2; a list such as ``0,1,2,7`` is itself (``7,`` is the single seed
         7); ``fresh:8`` is 8 seeds that q1lab draws."""
         fresh = _fresh(text)

@@ -29,7 +29,7 @@ class Gate(Design):
 
     gate: Proposal
 
-    def trains(self, run: str) -> bool:
+    def includes_run(self, run: str) -> bool:
         return run in self.gate.cells
 
     @property
@@ -54,5 +54,5 @@ class Gate(Design):
     def typed(self) -> str:
         return seeds_text(self.seeds)
 
-    def proposed_by(self, variant: str) -> str:
+    def resume_instead(self, variant: str) -> str:
         return f"the `q1lab gate` that proposed {variant}"

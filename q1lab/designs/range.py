@@ -19,7 +19,7 @@ class Range(Design):
 
     kind: ClassVar[str] = "range"
 
-    levels: seed_range.Range = field(metadata=stored_as("range"))
+    levels: seed_range.SeedRange = field(metadata=stored_as("range"))
 
     @property
     def pairs(self) -> tuple[int, int]:
@@ -38,26 +38,28 @@ class Range(Design):
         return tuple((n, self.levels.alpha) for n in range(self.levels.first, last + 1))
 
     def interval_at(self, differences: Sequence[float]) -> tuple[float, float] | None:
-        return seed_range.interval(self.levels, differences)
+        return seed_range.interval_at_look(self.levels, differences)
 
-    def over_at(self, differences: Sequence[float | None], delta: float | None) -> int | None:
-        return seed_range.over_at(self.levels, differences, delta)
+    def over_after(self, differences: Sequence[float | None], delta: float | None) -> int | None:
+        return seed_range.over_after(self.levels, differences, delta)
 
-    def counts(self, differences: Sequence[float | None], delta: float | None) -> tuple[int, ...]:
+    def counted_seeds(
+        self, differences: Sequence[float | None], delta: float | None
+    ) -> tuple[int, ...]:
         """Of the pairs that have ended, in the order of the plan, those up to the deciding look."""
-        return self.seeds[: self.over_at(differences, delta) or len(differences)]
+        return self.seeds[: self.over_after(differences, delta) or len(differences)]
 
-    def may_train(
+    def trainable_seeds(
         self, differences: Sequence[float | None], delta: float | None, places: int
     ) -> tuple[int, ...]:
         """Up to the first look at first, then as many pairs more as there are places."""
-        end = self.over_at(differences, delta)
+        end = self.over_after(differences, delta)
         if end is not None and end < len(self.seeds):
             return self.seeds[:end]
         return self.seeds[: max(self.levels.first, len(differences) + places)]
 
     @classmethod
-    def read(cls, text: str) -> TypedSeeds | None:
+    def parse_seeds(cls, text: str) -> TypedSeeds | None:
         """``3..12`` is a range of 3 to 12 pairs."""
         if ".." not in text:
             return None
@@ -78,7 +80,7 @@ class Range(Design):
         return TypedSeeds(cls, tuple(range(most)), first)
 
     @classmethod
-    def prove(cls, typed: TypedSeeds, headline: str) -> None:
+    def check_headline(cls, typed: TypedSeeds, headline: str) -> None:
         if headline != "paired":
             raise Problem(
                 f"--seeds {typed.fewest}..{len(typed.seeds)}: the levels of a range hold for the "
@@ -100,10 +102,12 @@ class Range(Design):
 
         first, most = typed.fewest, len(typed.seeds)
         alpha = interim_analyses.level(first, most, may_spend())
-        levels = seed_range.Range(first, most, alpha, interim_analyses.limits(first, most, alpha))
+        levels = seed_range.SeedRange(
+            first, most, alpha, interim_analyses.limits(first, most, alpha)
+        )
         return cls(batches=(seeds,), headline=headline, levels=levels)
 
-    def declares(self) -> list[float] | None:
+    def declared_rule(self) -> list[float] | None:
         return [self.levels.first, self.levels.most, self.levels.alpha]
 
     def typed(self) -> str:

@@ -16,9 +16,9 @@ class Tuning(Fixed):
     kind: ClassVar[str] = "tuning"
 
     @classmethod
-    def read(cls, text: str) -> TypedSeeds | None:
+    def parse_seeds(cls, text: str) -> TypedSeeds | None:
         return None  # nobody types it: `q1lab run --tune` declares it
 
     @property
-    def asks(self) -> bool:
+    def counts_as_asking(self) -> bool:
         return False

@@ -83,7 +83,11 @@ class Change:
             inside = root is not None and path.is_relative_to(root)
             name = path.relative_to(root or path).as_posix() if inside else path.name
             head, *rest = name.split("/")
-            one = f"{head}/{rest[0]}" if head == kept_folder.FOLDER and len(rest) > 1 else name
+            one = (
+                f"{head}/{rest[0]}"
+                if head == kept_folder.STUDIES_FOLDER and len(rest) > 1
+                else name
+            )
             places.setdefault(one, []).append(name)
         return ", ".join(
             f"{place} ({len(held)} files)" if len(held) > 1 else held[0]

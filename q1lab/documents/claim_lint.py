@@ -123,7 +123,7 @@ def lint(
     paragraphs = _paragraphs(text, ours)
     allows, reasonless = _allows(text)
     found: list[Finding] = []
-    names = "|".join(variants.names())
+    names = "|".join(variants.variant_names())
     about = re.compile(rf"{_ABOUT}|\b(?:{names})\b|{re.escape(metric)}", re.IGNORECASE)
     for paragraph in paragraphs:
         strict = experiment.lower() in paragraph.section.lower()

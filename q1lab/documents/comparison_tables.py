@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from q1lab.documents.markdown_escape import Md, code, inline, sentence, table
 from q1lab.ground.text_formats import DASH, MINUS, plural
 from q1lab.study import corpora
-from q1lab.study.command_line import overrides_of
+from q1lab.study.command_line import fewest_overrides
 from q1lab.study.metric import Metric
 from q1lab.study.presets import PRESETS
 from q1lab.verdict import figure, wording
@@ -96,7 +96,7 @@ def study_facts(
 def _introduction(c: Comparison) -> Md:
     base, variant = wording.names(c)
     many = len({seed for arm in c.arms.values() for seed in arm.values})
-    data = inline(corpora.in_words(c.study.data.name or "the same data"))
+    data = inline(corpora.describe_corpus(c.study.data.name or "the same data"))
     what = f"{code(variant)} against {code(base)} on {data}, {plural(many, 'seed')} each."
     return Md(f"{what} {wording.measured(c)}")
 
@@ -185,7 +185,11 @@ def studies_table(found: Sequence[Comparison]) -> Md:
 def _settings(c: Comparison) -> str:
     """The preset, the budget, and what else was set: ``quick, 60 iters, n_kv_head=4``."""
     trainer = c.study.trainer
-    own = overrides_of(trainer.recipe, trainer.hyperparameters) if trainer.recipe in PRESETS else {}
+    own = (
+        fewest_overrides(trainer.recipe, trainer.hyperparameters)
+        if trainer.recipe in PRESETS
+        else {}
+    )
     own.pop("max_iters", None)  # the budget says it
     words = [
         trainer.recipe,

@@ -66,7 +66,7 @@ def chosen(store: Store, week: Week, variant: str | None = None) -> Chosen:
     predicted = predictions.every(store, week.label)
     if predicted:
         return Chosen(predicted[-1]["variant"], True, predicted[-1]["created"], None, None)
-    known = studies.readable()
+    known = studies.load_readable()
     if known:
         study = known[-1]
         return Chosen(study.variant, True, study.created, None, study.baseline)
@@ -90,7 +90,7 @@ def comparisons(store: Store, of: Chosen | None = None) -> list[tuple[Study, Com
     """All studies whose runs have ended, oldest first, with their comparison; those that trained
     one modification, if given."""
     found = []
-    for study in studies.readable():
+    for study in studies.load_readable():
         if of is not None and not of.trained_by(study):
             continue
         record = compare(store, study)

@@ -21,7 +21,9 @@ def check(plan: model_file.Merge) -> CheckReport:
     with tempfile.TemporaryDirectory(prefix="q1lab-merge-") as folder:
         trial = Path(folder) / plan.into.name
         trial.write_bytes(plan.new)
-        return run_checks(trial, plan.variant if plan.variant in variants.with_checks() else None)
+        return run_checks(
+            trial, plan.variant if plan.variant in variants.checked_variants() else None
+        )
 
 
 def passed(plan: model_file.Merge, report: CheckReport) -> str:

@@ -63,7 +63,7 @@ def modification(
         record = modifications.about_to_be_locked(record, utc_now())
         study = studies.load(record.study.id) if record.study and keep_study else None
         if study is not None and reproduce.own_file(study):
-            folder, left = reproduce.files(study, root, claim.evidence(store, study))
+            folder, left = reproduce.files(study, root, claim.make_provenance(store, study))
             if folder and record.reproduce is not None:
                 told = reproduce.told(study, root, keeps=True)
                 record = replace(record, reproduce=replace(told, journal=record.reproduce.journal))
@@ -112,7 +112,7 @@ def _naming(study_id: str, link: str) -> str:
 
 def keep(store: Store, study: Study, root: Path, repo: Repository | None) -> Change:
     """The folder of a study below ``root``, from which anybody can train it again."""
-    proof = claim.evidence(store, study)
+    proof = claim.make_provenance(store, study)
     folder, left = reproduce.files(study, root, proof)
     if not folder:
         raise Problem(left[0])
@@ -126,7 +126,7 @@ def _diff_of_files(files: Mapping[Path, bytes], root: Path) -> str:
 
     def shown(path: Path, data: bytes) -> str:
         name, old = str(path.relative_to(root)), read(path)
-        if old is None and path.name != kept_folder.PLAN:
+        if old is None and path.name != kept_folder.PLAN_NAME:
             lines = data.count(b"\n")
             what = ", the file as it trained" if path.suffix == ".py" else ""
             return f"--- /dev/null\n+++ {name} (new: {lines} lines{what})\n"

@@ -12,7 +12,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
 from q1lab.ground.git_repository import Repository
 from q1lab.study import command_line, corpora, kept_folder
-from q1lab.study.bundle import Evidence
+from q1lab.study.bundle import Provenance
 from q1lab.study.design import seeds_text
 from q1lab.study.studies import ARMS, Study
 
@@ -35,7 +35,7 @@ def own_file(study: Study) -> bool:
 
 
 def files(
-    study: Study, root: Path, evidence: Evidence
+    study: Study, root: Path, evidence: Provenance
 ) -> tuple[dict[Path, bytes], tuple[str, ...]]:
     """(the study's folder below ``root`` as it is to be written, what stands in the way).
 
@@ -44,7 +44,7 @@ def files(
     """
     if not study.origin.is_ours and not _has_sources(study):
         raise Problem(f"{study.id} was trained elsewhere: q1lab has none of its model files")
-    wanted = kept_folder.files(study, root, evidence)
+    wanted = kept_folder.files_to_keep(study, root, evidence)
     edited = [
         path
         for path, data in wanted.items()
@@ -62,13 +62,13 @@ def files(
 def stands(study: Study, root: Path) -> bool:
     """Whether the repository keeps the study's files as they trained."""
     try:
-        wanted = kept_folder.files(study, root)
+        wanted = kept_folder.files_to_keep(study, root)
     except Problem:
         return False
     return all(
         read(path) == data if path.suffix == ".py" else read(path) is not None
         for path, data in wanted.items()
-        if path.suffix == ".py" or path.name == kept_folder.PLAN
+        if path.suffix == ".py" or path.name == kept_folder.PLAN_NAME
     )
 
 
@@ -78,7 +78,7 @@ def told(study: Study, root: Path | None, *, keeps: bool) -> Reproduction:
     if not study.origin.is_ours and not keeps:
         return Reproduction(notes=(Md("The runs were trained elsewhere and imported."),))
     if keeps:
-        folder = kept_folder.folder_of(study)
+        folder = kept_folder.folder_name(study)
         return Reproduction(f"q1lab run {folder}", folder, _data_notes(study, root))
     notes = _data_notes(study, root)
     if own_file(study):
@@ -139,7 +139,7 @@ def command_of(study: Study) -> str:
     made = replace(study.trainer.request(study, name), wandb="auto")
     if study.design.fresh_seeds:
         made = replace(made, seeds=seeds_text(study.seeds))
-    return command_line.text(made)
+    return command_line.command_text(made)
 
 
 def _has_sources(study: Study) -> bool:

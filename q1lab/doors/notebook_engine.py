@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from q1lab.ground.errors import Problem
-from q1lab.runner.engine import Crew, Engine, Finding
+from q1lab.runner.engine import Crew, Engine, EngineCheck
 from q1lab.study.studies import Study
 
 
@@ -19,9 +19,9 @@ class Notebook(Engine):
 
     usage = "notebook"
 
-    def check(self) -> list[Finding]:
+    def check(self) -> list[EngineCheck]:
         what = "nothing is needed here; Colab, Kaggle or another machine has to have PyTorch"
-        return [Finding("notebook", True, what)]
+        return [EngineCheck("notebook", True, what)]
 
     def ask(self, question: Mapping[str, Any]) -> None:
         """Nobody knows yet which machine it will be."""
@@ -32,17 +32,17 @@ class Notebook(Engine):
         return "cuda" if preset in (None, "gpu") else "cpu"
 
     @staticmethod
-    def by_hand(study_id: str) -> str:
+    def manual_command(study_id: str) -> str:
         return (
             f"q1lab export {study_id} --format notebook · then q1lab import {study_id}-results.zip"
         )
 
     @staticmethod
-    def take_along(study: Study, runs: list[str], suffix: str) -> bytes | str:
+    def portable_file(study: Study, runs: list[str], suffix: str) -> bytes | str:
         from q1lab.doors import notebook_files
 
         make = notebook_files.notebook_zip if suffix == ".zip" else notebook_files.notebook_json
         return make(study, runs)
 
     def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Crew:
-        raise Problem(f"{study.id} is trained by hand: {self.by_hand(study.id)}")
+        raise Problem(f"{study.id} is trained by hand: {self.manual_command(study.id)}")

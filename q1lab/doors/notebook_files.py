@@ -18,7 +18,7 @@ from typing import Any
 from q1lab.ground import paths
 from q1lab.ground.files import read_bytes
 from q1lab.study import bundle, corpora, seed_range
-from q1lab.study.events import exit_of
+from q1lab.study.events import closing_exit
 from q1lab.study.run_states import ENDED
 from q1lab.study.studies import Study
 
@@ -133,9 +133,9 @@ def notebook_zip(study: Study, runs: list[str]) -> bytes:
     # neither logs nor a repository mean anything there
     trainer, origin = replace(study.trainer, wandb="disabled"), replace(study.origin, repo=None)
     plan = replace(study, trainer=trainer, origin=origin)
-    there = bundle.contents(study, plan=plan)
+    there = bundle.core_files(study, plan=plan)
     files = {f"studies/{study.id}/{name}": content for name, content in there.items()}
-    files[study.data.file] = read_bytes(paths.home() / study.data.file, corpora.LARGEST)
+    files[study.data.file] = read_bytes(paths.home() / study.data.file, corpora.LARGEST_CORPUS)
     labs = paths.models_dir().parent
     for file in sorted(labs.rglob("*.py")):
         place = file.relative_to(labs)
@@ -148,7 +148,7 @@ def notebook_zip(study: Study, runs: list[str]) -> bytes:
         runs=json.dumps(runs),
         ended=repr(_ended(study)),
         versions=json.dumps(_versions(study)),
-        list=bundle.LIST,
+        list=bundle.LIST_NAME,
         format=bundle.FORMAT,
     ).encode()
     block = io.BytesIO()
@@ -163,7 +163,7 @@ def runs_text(study: Study, runs: list[str]) -> str:
 
 def _ended(study: Study) -> dict[str, tuple[str, float | None]]:
     """State and loss of the runs that have ended here: a planned range counts their pairs, too."""
-    ends = {run.name: exit_of(study.files.run(run.name).events) for run in study.runs}
+    ends = {run.name: closing_exit(study.files.run(run.name).events) for run in study.runs}
     return {
         name: (end["state"], end.get("val_loss"))
         for name, end in ends.items()

@@ -27,10 +27,10 @@ from typing import Any
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import plain, read_bytes
-from q1lab.runner.engine import Finding, News, OutOfReach, Refused
+from q1lab.runner.engine import EngineCheck, JobNews, OutOfReach, Refused
 from q1lab.runner.remote_engine import Remote
 from q1lab.study import bundle, corpora
-from q1lab.study.engine_state import CANCELLED, ENDED, LOST, RUNNING, WAITING, Job, Seen
+from q1lab.study.engine_state import CANCELLED, ENDED, LOST, RUNNING, WAITING, CellStatus, Job
 from q1lab.study.studies import Study
 
 OPTIONS = ("cpus", "gpus", "retries", "storage")
@@ -100,37 +100,37 @@ class Ray(Remote):
 
     # ── what an engine does
 
-    def check(self) -> list[Finding]:
+    def check(self) -> list[EngineCheck]:
         version = self._call_api("GET", "/api/version").get("ray_version", "of unknown version")
-        found = [Finding("dashboard", True, f"{self.address} answers, Ray {version}")]
+        found = [EngineCheck("dashboard", True, f"{self.address} answers, Ray {version}")]
         none = "none: this address is on this machine"
-        found.append(Finding("token", True, "sent with each request" if self.token else none))
+        found.append(EngineCheck("token", True, "sent with each request" if self.token else none))
         nodes = self._live_nodes()
         cpus = sum(float(n.get("CPU", 0)) for n in nodes)
         gpus = sum(float(n.get("GPU", 0)) for n in nodes)
         found.append(
-            Finding("nodes", bool(nodes), f"{len(nodes)} alive, {cpus:g} CPUs, {gpus:g} GPUs")
+            EngineCheck("nodes", bool(nodes), f"{len(nodes)} alive, {cpus:g} CPUs, {gpus:g} GPUs")
         )
         if nodes:
             found.append(self._check_room(nodes))
         return found
 
-    def _check_room(self, nodes: list[dict[str, Any]]) -> Finding:
+    def _check_room(self, nodes: list[dict[str, Any]]) -> EngineCheck:
         wanted = f"{self.cpus:g} CPUs and {self.gpus:g} GPUs per run"
         good = any(
             float(n.get("CPU", 0)) >= self.cpus and float(n.get("GPU", 0)) >= self.gpus
             for n in nodes
         )
-        return Finding(
+        return EngineCheck(
             "room", good, wanted if good else f"no node has {wanted}; runs would wait forever"
         )
 
-    def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
+    def choose_slots(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
         return jobs or first, max(1, int(self.cpus))
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         nodes = self._live_nodes()
-        fit = self._check_room(nodes) if nodes else Finding("nodes", False, "no node is alive")
+        fit = self._check_room(nodes) if nodes else EngineCheck("nodes", False, "no node is alive")
         if not fit.good:
             raise Refused(fit.words)
         files = question.get("files", {})
@@ -162,7 +162,7 @@ class Ray(Remote):
         inner = {"study/study.json": read_bytes(study.files.plan), **_trainer_files()}
         for arm in study.arms.values():
             inner[f"study/{arm.source}"] = read_bytes(study.files.root / arm.source)
-        inner[study.data.file] = read_bytes(paths.home() / study.data.file, corpora.LARGEST)
+        inner[study.data.file] = read_bytes(paths.home() / study.data.file, corpora.LARGEST_CORPUS)
         trainer = ["python3", "-P", "-m", "labs.train"]
         how = {
             "trainer": _command("Q1LAB_ENGINE_TRAINER", trainer),
@@ -178,7 +178,7 @@ class Ray(Remote):
         self._submit_job(job.name, self._upload(inner), list(job.cells), how)
         return job
 
-    def look(self, study: Study, job: Job, cursor: int) -> News:
+    def poll(self, study: Study, job: Job, cursor: int) -> JobNews:
         record = self._read_job(job.name)
         status = str(record.get("status"))
         if status not in (*FINAL_STATUSES, "PENDING", "RUNNING"):
@@ -186,7 +186,7 @@ class Ray(Remote):
         said = self._read_log(record, job.name, MAX_LINES)
         if said and said[0]["n"] > cursor + 1:
             said = self._read_log(record, job.name, -1)
-        cells: dict[str, Seen] = {}
+        cells: dict[str, CellStatus] = {}
         lines: list[tuple[int, str, str]] = []
         for entry in said:
             n, cell = entry["n"], entry["cell"]
@@ -197,15 +197,17 @@ class Ray(Remote):
         over = status in FINAL_STATUSES
         said_over = any(entry.get("state") == "over" for entry in said)
         if status == "PENDING":
-            cells = {cell: Seen(WAITING, "waits: Ray starts the job") for cell in job.cells}
+            cells = {cell: CellStatus(WAITING, "waits: Ray starts the job") for cell in job.cells}
         why = _job_reason(record) if over and not said_over else ""
         if status == "STOPPED":  # also where trainers had the time to say so
-            cells = dict.fromkeys(job.cells, Seen(CANCELLED, "cancelled by somebody else at Ray"))
+            cells = dict.fromkeys(
+                job.cells, CellStatus(CANCELLED, "cancelled by somebody else at Ray")
+            )
         elif over and not said_over:
             for cell in job.cells:
-                if cells.get(cell, Seen(WAITING)).state in (WAITING, RUNNING):
-                    cells[cell] = Seen(LOST, why)
-        return News(cells, tuple(lines), over, why)
+                if cells.get(cell, CellStatus(WAITING)).state in (WAITING, RUNNING):
+                    cells[cell] = CellStatus(LOST, why)
+        return JobNews(cells, tuple(lines), over, why)
 
     def stop(self, job: Job) -> None:
         self._call_api("POST", f"/api/jobs/{job.name}/stop")
@@ -359,19 +361,19 @@ def _command(variable: str, default: list[str]) -> list[str]:
     return os.environ.get(variable, "").split() or default
 
 
-def _cell_state(entry: Mapping[str, Any]) -> Seen:
+def _cell_state(entry: Mapping[str, Any]) -> CellStatus:
     """A cell's state as the driver printed it."""
     state, attempt = str(entry.get("state")), entry.get("attempt", 1)
     node = plain(str(entry.get("node", "")))[:80]
     why = plain(str(entry.get("why", "")))[:300]
     if state == "running":
         words = f"attempt {attempt}, {why}" if why else ""
-        return Seen(RUNNING, words, node)
+        return CellStatus(RUNNING, words, node)
     if state == "ended":
-        return Seen(ENDED, "", node)
+        return CellStatus(ENDED, "", node)
     if state == "lost":
-        return Seen(LOST, why, node)
-    return Seen(WAITING, why or "waits: no free place yet", node)
+        return CellStatus(LOST, why, node)
+    return CellStatus(WAITING, why or "waits: no free place yet", node)
 
 
 def _job_reason(record: Mapping[str, Any]) -> str:

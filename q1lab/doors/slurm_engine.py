@@ -22,9 +22,9 @@ from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import plain, private_folder, write_atomic
 from q1lab.runner import child_processes
-from q1lab.runner.engine import Finding, News, OutOfReach, Refused, planned_here
+from q1lab.runner.engine import EngineCheck, JobNews, OutOfReach, Refused, probe_here
 from q1lab.runner.remote_engine import Remote
-from q1lab.study.engine_state import CANCELLED, ENDED, LOST, RUNNING, WAITING, Job, Seen
+from q1lab.study.engine_state import CANCELLED, ENDED, LOST, RUNNING, WAITING, CellStatus, Job
 from q1lab.study.studies import Study
 
 RESERVED_OPTIONS = {
@@ -91,21 +91,23 @@ class Slurm(Remote):
 
     # ── what an engine does
 
-    def check(self) -> list[Finding]:
+    def check(self) -> list[EngineCheck]:
         found = []
         for program in ("sbatch", "squeue", "scancel"):
             where = shutil.which(program)
-            found.append(Finding(program, where is not None, where or "not on this machine's PATH"))
+            found.append(
+                EngineCheck(program, where is not None, where or "not on this machine's PATH")
+            )
         if not all(finding.good for finding in found):
             return found
         text = self._run_slurm(["sinfo", "-h", "-o", "%P %a %D %G"])
         rows = [line.split() for line in text.splitlines() if line.strip()]
         names = ", ".join(f"{name} ({nodes} nodes, {state})" for name, state, nodes, *_ in rows)
-        found.append(Finding("partitions", bool(rows), plain(names) or "none"))
+        found.append(EngineCheck("partitions", bool(rows), plain(names) or "none"))
         found.append(self._check_shared_home())
         return found
 
-    def _check_shared_home(self) -> Finding:
+    def _check_shared_home(self) -> EngineCheck:
         """Whether a node sees a file that was written here."""
         folder = paths.ensure_home() / "engine-check"
         private_folder(folder)
@@ -114,14 +116,16 @@ class Slurm(Remote):
             try:
                 answer = self._run_on_node(["sh", "-c", ask])
             except Refused as error:
-                return Finding("shared home", False, f"a node could not be asked: {error}")
+                return EngineCheck("shared home", False, f"a node could not be asked: {error}")
         good = answer.split()[-1:] == ["yes"]
         see = "see" if good else "don't see"
-        return Finding("shared home", good, f"nodes {see} {paths.home()}")
+        return EngineCheck("shared home", good, f"nodes {see} {paths.home()}")
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            answer = json.loads(self._run_on_node(child_processes.prober(), json.dumps(question)))
+            answer = json.loads(
+                self._run_on_node(child_processes.probe_command(), json.dumps(question))
+            )
         except ValueError:
             raise Refused("a node's probe ended without an answer") from None
         if "error" in answer:
@@ -139,7 +143,7 @@ class Slurm(Remote):
         asked = any("gpu" in f"{key} {value}" for key, value in self.options.items())
         return "cuda" if asked or preset == "gpu" else "cpu"
 
-    def plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def probe_for_plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Planned here: nodes may be busy for days. What Slurm would refuse is refused now."""
         try:
             self._run_slurm(
@@ -151,7 +155,7 @@ class Slurm(Remote):
                 state.startswith(USABLE_NODE_STATES) for state in states
             ):
                 raise
-        return planned_here(question)
+        return probe_here(question)
 
     def submit(self, study: Study, job: Job) -> Job:
         folder = study.files.root / "engine"
@@ -198,8 +202,8 @@ class Slurm(Remote):
             f'exec {trainer} --only "$CELL"\n'
         )
 
-    def look(self, study: Study, job: Job, cursor: int) -> News:
-        cells: dict[str, Seen] = {}
+    def poll(self, study: Study, job: Job, cursor: int) -> JobNews:
+        cells: dict[str, CellStatus] = {}
         for part in job.id.split(","):
             number, _, first = part.partition("+")
             for index, seen in self._read_tasks(number, job.name).items():
@@ -208,9 +212,9 @@ class Slurm(Remote):
                     cells[job.cells[place]] = seen
         live = any(seen.state in (WAITING, RUNNING) for seen in cells.values())
         # Slurm forgets ended tasks after a while
-        return News({**dict.fromkeys(job.cells, Seen(ENDED)), **cells}, (), not live, "")
+        return JobNews({**dict.fromkeys(job.cells, CellStatus(ENDED)), **cells}, (), not live, "")
 
-    def _read_tasks(self, number: str, name: str) -> dict[int, Seen]:
+    def _read_tasks(self, number: str, name: str) -> dict[int, CellStatus]:
         """The tasks of one array that Slurm still knows, by index."""
         form = "%K|%T|%r|%N|%j"
         try:
@@ -294,17 +298,17 @@ class Slurm(Remote):
         raise OutOfReach(f"{command[0]} does not answer")
 
 
-def _cell_state(state: str, reason: str, node: str) -> Seen:
+def _cell_state(state: str, reason: str, node: str) -> CellStatus:
     """A task's state in Slurm's words."""
     how = CELL_STATES.get(state, RUNNING)
     if how == WAITING:
-        return Seen(how, f"waits: {reason}" if reason not in ("", "None") else "waits", node)
+        return CellStatus(how, f"waits: {reason}" if reason not in ("", "None") else "waits", node)
     if state == "PREEMPTED":
-        return Seen(how, "preempted at Slurm", node)
+        return CellStatus(how, "preempted at Slurm", node)
     if how == CANCELLED:
-        return Seen(how, "cancelled by somebody else at Slurm", node)
+        return CellStatus(how, "cancelled by somebody else at Slurm", node)
     if how == LOST:
         named = state.lower().replace("_", " ")
         why = f" ({reason})" if reason not in ("", "None") else ""
-        return Seen(how, f"{named} at Slurm{why}", node)
-    return Seen(how, "", node)
+        return CellStatus(how, f"{named} at Slurm{why}", node)
+    return CellStatus(how, "", node)

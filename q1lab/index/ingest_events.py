@@ -16,14 +16,21 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import not_a_file, size_of
 from q1lab.index.store import Row, Store
 from q1lab.study import studies
-from q1lab.study.events import Event, exit_of, own_names, read_new, reported, up_to_the_end
+from q1lab.study.events import (
+    Event,
+    closing_exit,
+    cut_after_end,
+    read_new_events,
+    reported_numbers,
+    standard_names,
+)
 from q1lab.study.liveness import is_alive
 from q1lab.study.metric import Metric
-from q1lab.study.run_states import ENDED, State
+from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Study, run_name
 
 FIRST: dict[str, Any] = {
-    "state": str(State.QUEUED),
+    "state": str(RunState.QUEUED),
     "attempt": 0,
     "iter": 0,
     "train_loss": None,
@@ -88,7 +95,7 @@ def take_in_all(store: Store, tell: Tell | None = None) -> dict[str, str]:
     """
     tell = tell or store.tell
     store.follow_the_file()
-    now = studies.stamps()
+    now = studies.plan_stamps()
     if now is None:  # nobody can look now
         return {}
     known = {row["id"]: row["stamp"] for row in store.db.execute("SELECT id, stamp FROM studies")}
@@ -103,7 +110,7 @@ def take_in_all(store: Store, tell: Tell | None = None) -> dict[str, str]:
             "SELECT DISTINCT study_id FROM runs WHERE state NOT IN ('finished', 'diverged')"
         )
     }
-    queue = studies.in_order(
+    queue = studies.oldest_first(
         study_id
         for study_id, stamp in now.items()
         if study_id in unfinished or known.get(study_id) != stamp
@@ -204,7 +211,7 @@ def _telling(store: Store) -> Step:
 def _take_in_plan(store: Store, study: Study) -> Study:
     """Make a study's rows those of its plan; returns the study as it is planned now. Problem when
     the plan changed and can't be read."""
-    stamp = studies.stamp(study.id)
+    stamp = studies.plan_stamp(study.id)
     row = store.db.execute("SELECT stamp FROM studies WHERE id = ?", (study.id,)).fetchone()
     if row is None or row["stamp"] != stamp:
         study = studies.load(study.id)
@@ -221,7 +228,7 @@ def forget(store: Store, study: Study) -> None:
     with store.write() as db:
         # its runs and metrics go with it
         db.execute("DELETE FROM studies WHERE id = ?", (study.id,))
-        _upsert_study(db, study, studies.stamp(study.id))
+        _upsert_study(db, study, studies.plan_stamp(study.id))
 
 
 def verify(store: Store, study: Study) -> bool:
@@ -230,7 +237,7 @@ def verify(store: Store, study: Study) -> bool:
     again. Returns whether the tables were right."""
     take_in(store, study)
     for run in store.runs(study.id):
-        if State(run["state"]) in ENDED and _says_otherwise(study, run):
+        if RunState(run["state"]) in ENDED and _says_otherwise(study, run):
             forget(store, study)
             take_in(store, study)
             return False
@@ -270,7 +277,7 @@ def _is_sound(study: Study, rows: list[Row]) -> bool:
     planned = {(run.arm, run.variant, run.seed, study.max_iters) for run in study.runs}
     there = {(row["arm"], row["variant"], row["seed"], row["max_iters"]) for row in rows}
     states = {row["state"] for row in rows}
-    return planned == there and len(rows) == len(planned) and states <= set(State)
+    return planned == there and len(rows) == len(planned) and states <= set(RunState)
 
 
 # ── runs
@@ -282,7 +289,7 @@ def _has_news(study: Study, run: Row) -> bool:
     size = size_of(files.events)
     if size != run["events_offset"] or (not size and not_a_file(files.events)):
         return True  # (what is no file is read, too: that says what it is)
-    return bool(run["state"] == State.RUNNING) and not is_alive(files)
+    return bool(run["state"] == RunState.RUNNING) and not is_alive(files)
 
 
 def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, bool]:
@@ -300,17 +307,17 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, b
         return 0, 0, True
     # looked at before reading: an exit record can't slip in between
     alive = is_alive(files)
-    found, offset, bad = read_new(files.events, run["events_offset"])
-    events, behind = up_to_the_end(found, run["state"] in ENDED)
+    found, offset, bad = read_new_events(files.events, run["events_offset"])
+    events, behind = cut_after_end(found, run["state"] in ENDED)
     bad += behind
     if study.design.is_blind:
         events = [{key: event[key] for key in event if key not in RESULTS} for event in events]
-    lost = run["state"] == State.RUNNING and not alive and not events
+    lost = run["state"] == RunState.RUNNING and not alive and not events
     if not events and not bad and not lost:
         return 0, 0, False
     fields = fold(dict(run), events)
     if lost:
-        fields["state"], fields["message"] = str(State.CRASHED), GONE
+        fields["state"], fields["message"] = str(RunState.CRASHED), GONE
     fields["events_offset"] = offset
     fields["bad_lines"] = run["bad_lines"] + bad
     _set(db, run_id, fields)
@@ -321,7 +328,7 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, b
             for point in metrics_of(events, study.metric, store.metric_names(run_id))
         ],
     )
-    more = not lost and (offset < size or fields["state"] == State.RUNNING)
+    more = not lost and (offset < size or fields["state"] == RunState.RUNNING)
     return len(events), max(0, offset - run["events_offset"]), more
 
 
@@ -334,10 +341,10 @@ def _says_otherwise(study: Study, run: Row) -> bool:
     """Whether the last line of a run's events is an exit record that its row doesn't agree with."""
     if study.design.is_blind:  # its losses are kept out of the tables
         return False
-    end = exit_of(study.files.run(run_name(run["arm"], run["seed"])).events)
+    end = closing_exit(study.files.run(run_name(run["arm"], run["seed"])).events)
     if end is None:
         return False  # no file to go by, or notes after the exit
-    loss = end.get("val_loss") if run["state"] == State.FINISHED else run["val_loss"]
+    loss = end.get("val_loss") if run["state"] == RunState.FINISHED else run["val_loss"]
     return bool((end["state"], loss) != (run["state"], run["val_loss"]))
 
 
@@ -350,12 +357,12 @@ RESULTS = ("train_loss", "val_loss", "numbers")
 def fold(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:
     """The changed columns of a run after ``events``, sound ones: a pure fold, the same however they
     are cut. What stands behind its end changes nothing."""
-    state = State(run["state"])
+    state = RunState(run["state"])
     out: dict[str, Any] = {key: run[key] for key in FIRST}
-    for event in up_to_the_end(events, state in ENDED)[0]:
+    for event in cut_after_end(events, state in ENDED)[0]:
         kind = event["type"]
         if kind == "start":
-            state = State.RUNNING
+            state = RunState.RUNNING
             out["attempt"] = event.get("attempt", out["attempt"] + 1)
             out["started"] = out["started"] or event.get("time")
             out["ended"] = out["message"] = None
@@ -370,14 +377,14 @@ def fold(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:
             out["eval_loss"] = event.get("val_loss")
             _keep_pace(out, event)
         elif kind == "exit":
-            after = State(event["state"])
-            if after not in (State.QUEUED, State.RUNNING):
+            after = RunState(event["state"])
+            if after not in (RunState.QUEUED, RunState.RUNNING):
                 # (also without a start: a model file that can't be loaded never got that far)
                 state = after
                 out["ended"], out["message"] = event.get("time"), event.get("message")
                 out["iter"] = event.get("iter", out["iter"])
                 _keep_pace(out, event)
-                if after is State.FINISHED:
+                if after is RunState.FINISHED:
                     out["val_loss"] = event.get("val_loss")
         elif kind == "note":
             out["message"] = event.get("text")
@@ -397,7 +404,7 @@ def metrics_of(
 ) -> Iterator[tuple[str, int, float | None]]:
     """(name, iter, value) for every number that a run's sound events report; ``before``: the names
     under which earlier ones did."""
-    others = set(before).difference(own_names(metric))
+    others = set(before).difference(standard_names(metric))
     for event in events:
-        for name, value in reported(event, metric, others).items():
+        for name, value in reported_numbers(event, metric, others).items():
             yield name, event["iter"], value

@@ -32,7 +32,7 @@ from q1lab.ground.files import (
 )
 from q1lab.index import journal, journal_tables, lost_lines
 from q1lab.index.entry_fields import FOLDED, MARK, UNREAD
-from q1lab.study.run_states import MISSING, State
+from q1lab.study.run_states import MISSING, RunState
 
 if TYPE_CHECKING:  # a tick needs no study
     from q1lab.index.ingest_events import Tell
@@ -446,7 +446,7 @@ class Store:
         return [
             run_name(r["arm"], r["seed"])
             for r in self.runs(study.id)
-            if State(r["state"]) in MISSING
+            if RunState(r["state"]) in MISSING
         ]
 
 

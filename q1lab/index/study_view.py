@@ -20,10 +20,10 @@ from q1lab.index import ingest_events
 from q1lab.index.store import Row, Store
 from q1lab.runner import launch
 from q1lab.study import engine_state
-from q1lab.study.engine_state import CANCELLED, WAITING, Seen
-from q1lab.study.events import TRAIN_LOSS, own_names
+from q1lab.study.engine_state import CANCELLED, WAITING, CellStatus
+from q1lab.study.events import TRAIN_LOSS, standard_names
 from q1lab.study.liveness import is_alive
-from q1lab.study.run_states import ENDED, State, of_study
+from q1lab.study.run_states import ENDED, RunState, study_state
 from q1lab.study.studies import Study, run_name, tokens_per_iter
 
 SPARK_POINTS = 24
@@ -41,7 +41,7 @@ class RunView:
     arm: str
     variant: str
     seed: int
-    state: State
+    state: RunState
     attempt: int
     iter: int
     max_iters: int
@@ -71,7 +71,7 @@ class RunView:
     @property
     def progress(self) -> float:
         """0 to 1; 0 as long as nobody knows."""
-        if self.state is State.FINISHED:
+        if self.state is RunState.FINISHED:
             return 1.0
         return min(1.0, self.iter / self.max_iters) if self.max_iters else 0.0
 
@@ -83,7 +83,7 @@ class RunView:
     @property
     def seconds_left(self) -> float | None:
         """Seconds until this run has ended, while it trains and its pace is known."""
-        if self.state is not State.RUNNING or self.pace is None or not self.max_iters:
+        if self.state is not RunState.RUNNING or self.pace is None or not self.max_iters:
             return None
         return max(0, self.max_iters - self.iter) * self.pace
 
@@ -106,7 +106,8 @@ class StudyLine:
     data: str
     created: str
     state: str
-    """running, finished, stopped, failed, crashed, planned (run_states.of_study), or unreadable."""
+    """running, finished, stopped, failed, crashed, planned (run_states.study_state),
+    or unreadable."""
     done: int
     total: int
     seconds_left: float | None
@@ -136,7 +137,7 @@ class StudyView:
     def metrics(self) -> tuple[str, ...]:
         """Names of what can be charted: the study's metric, then what its runs (with curves) have
         reported, the training loss first."""
-        train, value, final = own_names(self.study.metric)
+        train, value, final = standard_names(self.study.metric)
         reported = {name for run in self.runs for name in run.metrics} - {value, final}
         return (value, *sorted(reported, key=lambda name: (name != train, name)))
 
@@ -154,7 +155,7 @@ def look(store: Store, study: Study, *, new_events: bool = True) -> StudyView:
 def view_of(study: Study, runs: tuple[RunView, ...]) -> StudyView:
     """The picture from a plan and its runs, with what only an engine knows in its words."""
     runs = with_lengths(runs)
-    word = engine_state.read(study.files.root)
+    word = engine_state.read_status(study.files.root)
     if word is None:
         return StudyView(study, line_of(study, runs), runs)
     runs = tuple(
@@ -164,13 +165,15 @@ def view_of(study: Study, runs: tuple[RunView, ...]) -> StudyView:
         for run in runs
     )
     reached = word.reached or word.over
-    return StudyView(study, line_of(study, runs), runs, engine_state.words(word), reached=reached)
+    return StudyView(
+        study, line_of(study, runs), runs, engine_state.describe_status(word), reached=reached
+    )
 
 
-def _message(run: RunView, seen: Seen) -> str:
+def _message(run: RunView, seen: CellStatus) -> str:
     """The run's own last message, else the engine's; who ended it is known to the engine alone, and
     that it waits is news of before it began."""
-    if seen.state == WAITING and run.state == State.RUNNING:
+    if seen.state == WAITING and run.state == RunState.RUNNING:
         return run.message or ""
     return seen.words if seen.state == CANCELLED else run.message or seen.words
 
@@ -229,10 +232,10 @@ def lines(
 
 
 def _fresh_line(store: Store, plan: Row, rows: list[Row]) -> StudyLine:
-    states = [State(row["state"]) for row in rows]
+    states = [RunState(row["state"]) for row in rows]
     about = cast("About", tuple(plan)[:6])
     if all(state in ENDED for state in states):
-        return StudyLine(*about, of_study(states, alive=False), len(states), len(states), None)
+        return StudyLine(*about, study_state(states, alive=False), len(states), len(states), None)
     how = store.db.execute(
         "SELECT plan ->> '$.jobs' AS jobs, plan ->> '$.config.batch_size' AS batch_size, "
         "plan ->> '$.config.block_size' AS block_size FROM studies WHERE id = ?",
@@ -248,7 +251,7 @@ def _line(about: About, runs: Sequence[RunView], jobs: int) -> StudyLine:
     files = StudyPaths(study_dir(about[0]))
     alive = done < len(runs) and is_alive(files)
     left = seconds_left(runs, jobs, waiting(files, runs)) if alive else None
-    state = of_study((run.state for run in runs), alive=alive)
+    state = study_state((run.state for run in runs), alive=alive)
     return StudyLine(*about, state, done, len(runs), left)
 
 
@@ -264,7 +267,7 @@ def run_view(row: Row, tokens: int) -> RunView:
     """One row of ``runs`` as it is shown, without curves."""
     name, pace = run_name(row["arm"], row["seed"]), _pace(row, tokens)
     same = {column: row[column] for column in SAME}
-    return RunView(name=name, state=State(row["state"]), run_id=row["id"], pace=pace, **same)
+    return RunView(name=name, state=RunState(row["state"]), run_id=row["id"], pace=pace, **same)
 
 
 def with_lengths(runs: Sequence[RunView]) -> tuple[RunView, ...]:
@@ -272,12 +275,12 @@ def with_lengths(runs: Sequence[RunView]) -> tuple[RunView, ...]:
     the same arm took, else the first of any. A run that is already beyond that has no known end."""
     if all(run.max_iters for run in runs):
         return tuple(runs)
-    finished = [run for run in runs if run.state is State.FINISHED]
+    finished = [run for run in runs if run.state is RunState.FINISHED]
     by_arm = {run.arm: run.iter for run in reversed(finished)}
     of_any = finished[0].iter if finished else 0
 
     def length(run: RunView) -> int:
-        if run.state is State.FINISHED:
+        if run.state is RunState.FINISHED:
             return run.iter
         learned = by_arm.get(run.arm, of_any)
         return learned if learned >= run.iter else 0
@@ -321,7 +324,7 @@ def waiting(files: StudyPaths, runs: Iterable[RunView]) -> frozenset[str]:
     """Names of the runs that this launch still has to train: those that nobody has claimed in it,
     and those whose trainer has not said a word yet. A run that failed in this launch, or was left
     out of it, is not among them."""
-    head = f"{launch.last(files).get('launch')}-"
+    head = f"{launch.last_launch(files).get('launch')}-"
     try:
         names = os.listdir(files.claims)  # noqa: PTH208  (a study may have a thousand)
     except OSError:
@@ -331,7 +334,7 @@ def waiting(files: StudyPaths, runs: Iterable[RunView]) -> frozenset[str]:
         run.name
         for run in runs
         if run.state not in ENDED
-        and run.state is not State.RUNNING
+        and run.state is not RunState.RUNNING
         and (run.name not in claimed or is_alive(files.run(run.name)))
     )
 
@@ -344,15 +347,15 @@ def seconds_left(runs: Sequence[RunView], jobs: int, waits: frozenset[str]) -> f
     those of earlier (another machine load), and those of other studies not at all: others may have
     trained beside them.
     """
-    under_way = [run for run in runs if run.state is State.RUNNING]
-    to_train = [run for run in runs if run.state is State.RUNNING or run.name in waits]
+    under_way = [run for run in runs if run.state is RunState.RUNNING]
+    to_train = [run for run in runs if run.state is RunState.RUNNING or run.name in waits]
     paces = {arm: _mean_pace(runs, arm) for arm in {run.arm for run in runs}}
     anyone = _mean_pace(runs, None)
     if anyone is None or not all(run.max_iters for run in to_train):
         return None
 
     def need(run: RunView) -> float:
-        own = run.pace if run.state is State.RUNNING else None
+        own = run.pace if run.state is RunState.RUNNING else None
         pace = own or paces[run.arm] or anyone
         return max(0, run.max_iters - run.iter) * (pace or 0.0)
 
@@ -369,7 +372,7 @@ def _mean_pace(runs: Sequence[RunView], arm: str | None) -> float | None:
     """Mean seconds per iter of an arm's runs (of all for None), of the best witnesses there are."""
     known = [run for run in runs if run.pace is not None and arm in (None, run.arm)]
     for some in (
-        [run.pace for run in known if run.state is State.RUNNING],
+        [run.pace for run in known if run.state is RunState.RUNNING],
         [run.pace for run in known if run.reused_from is None],
     ):
         if some:

@@ -27,11 +27,11 @@ from q1lab.ground.git_repository import Repository, state_of
 from q1lab.runner import child_processes, finished_runs
 from q1lab.runner.machine import cores
 from q1lab.study import wandb_runs as wandb_state
-from q1lab.study.command_arms import Loop
+from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
-from q1lab.study.engine_choice import Choice, choose, engine_of
-from q1lab.study.kept_folder import Kept
+from q1lab.study.engine_choice import EngineChoice, choose_engine, load_engine
+from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.origin import Planned, TypedOptions
 from q1lab.study.studies import Arm, Data, Study
 from q1lab.study.study_draft import Draft
@@ -52,7 +52,7 @@ class CommandDraft(Draft):
         assert isinstance(self.study.trainer, Command)
         return self.study.trainer
 
-    def looked_at(self) -> Command:
+    def preflight(self) -> Command:
         return looked_at(self.trainer, self.study.baseline, self.study.variant)
 
     def seconds(self, study: Study, missing: Sequence[str]) -> None:
@@ -68,22 +68,22 @@ class CommandDraft(Draft):
 
 
 def draft(
-    request: Request, seeds: TypedSeeds, again: Kept | None, wandb: str | None = None
+    request: Request, seeds: TypedSeeds, again: KeptStudy | None, wandb: str | None = None
 ) -> CommandDraft:
     """The study that a request for a command would be; ``wandb`` is where it logs, whatever the
     request says. Problem for what a person can mend."""
     paths.ensure_home()
-    engine = choose(request.engine, None, request.engine_options, load_settings().engine)
-    study = study_of(request, seeds, engine, wandb or wandb_state.mode(request.wandb))
+    engine = choose_engine(request.engine, None, request.engine_options, load_settings().engine)
+    study = study_of(request, seeds, engine, wandb or wandb_state.wandb_mode(request.wandb))
     return CommandDraft(request, seeds, again, study)
 
 
-def study_of(request: Request, seeds: TypedSeeds, engine: Choice | None, wandb: str) -> Study:
+def study_of(request: Request, seeds: TypedSeeds, engine: EngineChoice | None, wandb: str) -> Study:
     """The study that a request would be. Problem for what a person can mend."""
     loop = request.loop
     assert loop is not None
     _only_what_fits(request)
-    if not engine_of(engine).runs_commands:
+    if not load_engine(engine).runs_commands:
         raise Problem(f"--engine {request.engine}: a command trains here or on Slurm")
     names = {"baseline": request.baseline or loop.arms[0], "modified": request.variant}
     loop = replace(loop, args={name: loop.args[name] for name in names.values()})
@@ -156,7 +156,7 @@ def looked_at(trainer: Command, baseline: str, modified: str) -> Command:
     return replace(trainer, loop=_looked_at(trainer.loop, baseline, modified))
 
 
-def _looked_at(loop: Loop, baseline: str, modified: str) -> Loop:
+def _looked_at(loop: CommandSpec, baseline: str, modified: str) -> CommandSpec:
     by_name = "{seed}" in loop.run
     if loop.smoke is None:
         if not by_name:
@@ -207,7 +207,7 @@ def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return bool(one["values"]) and one["values"] == other["values"]
 
 
-def _short_run(loop: Loop, variant: str, seed: int, again: bool = False) -> dict[str, Any]:
+def _short_run(loop: CommandSpec, variant: str, seed: int, again: bool = False) -> dict[str, Any]:
     """What one short run reported (labs/loop.py). Problem when it failed."""
     mine = replace(loop, args={variant: loop.args[variant]})
     found = _ask(json.dumps(json_records.dump(mine)), variant, seed, again)
@@ -231,7 +231,9 @@ def _ask(loop: str, variant: str, seed: int, again: bool) -> dict[str, Any]:
             "seconds": LOOK_SECONDS,
         }
         program = [*child_processes.python_module("labs.loop"), "--look"]
-        return child_processes.ask(program, question, threads=cores(), seconds=LOOK_SECONDS + 30)
+        return child_processes.ask_child(
+            program, question, threads=cores(), seconds=LOOK_SECONDS + 30
+        )
 
 
 def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
@@ -265,7 +267,7 @@ def _only_what_fits(request: Request) -> None:
             )
 
 
-def own_words(loop: Loop, name: str) -> list[str]:
+def own_words(loop: CommandSpec, name: str) -> list[str]:
     """The command's words with this arm's arguments, seed and folder left open."""
     words: list[str] = []
     args = shlex.split(loop.args[name])
@@ -274,7 +276,7 @@ def own_words(loop: Loop, name: str) -> list[str]:
     return words if "{args}" in loop.run else words + args
 
 
-def inputs_of(loop: Loop) -> dict[str, str]:
+def inputs_of(loop: CommandSpec) -> dict[str, str]:
     """The files that are named, in the command or as its inputs, with their hashes."""
     program, *words = shlex.split(loop.run)
     words += [] if Path(program).is_absolute() else [program]
@@ -292,7 +294,7 @@ def inputs_of(loop: Loop) -> dict[str, str]:
     return found
 
 
-def prove_inputs(loop: Loop) -> None:
+def prove_inputs(loop: CommandSpec) -> None:
     """Problem for a file that is no longer what it was when the loop was planned: its runs would
     all fail by that."""
     now = inputs_of(loop)

@@ -27,7 +27,7 @@ from q1lab.record import questions
 from q1lab.statistics import gate_rule
 from q1lab.statistics.gate_rule import RULES, Known
 from q1lab.study import studies
-from q1lab.study.command_arms import Loop
+from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.events import final_loss
@@ -102,7 +102,7 @@ def losses(study: Study, arm: str, seeds: Sequence[int]) -> list[float]:
 
 def propose(
     store: Store,
-    loop: Loop,
+    loop: CommandSpec,
     name: str,
     budget: str,
     train: Train,
@@ -111,7 +111,7 @@ def propose(
 ) -> Outcome:
     """Judge the arm ``name`` of a loop against the budget's present baseline. ``most``: how many
     runs may train now. Problem for what a person can mend; the same call again goes on."""
-    lock = try_lock(paths.home() / f"gate-{studies.safe(budget)}.lock")
+    lock = try_lock(paths.home() / f"gate-{studies.safe_name(budget)}.lock")
     if lock is None:
         raise Problem(
             f"another proposal to budget {budget} is being judged", UNFINISHED, next="wait for it"
@@ -128,7 +128,7 @@ class _Proposal:
     def __init__(
         self,
         store: Store,
-        loop: Loop,
+        loop: CommandSpec,
         name: str,
         budget: str,
         train: Train,
@@ -143,7 +143,7 @@ class _Proposal:
             one
             for one in self.budget.proposals
             if one.id not in self.budget.decided
-            and studies.identity(one) == studies.identity(self.draft.study)
+            and studies.identity_key(one) == studies.identity_key(self.draft.study)
         ]
         self.study = studies.load(open_[-1].id) if open_ else self.draft.study
 
@@ -169,7 +169,7 @@ class _Proposal:
 
     # ── its parts
 
-    def _draft(self, loop: Loop, name: str, engine: Request) -> CommandDraft:
+    def _draft(self, loop: CommandSpec, name: str, engine: Request) -> CommandDraft:
         first = _loop_of(self.budget.proposals[0]) if self.budget.proposals else None
         kept = self.budget.baseline
         base, _ = loop.arms
@@ -193,7 +193,7 @@ class _Proposal:
         seeds = TypedSeeds(Gate, (0,), 1)
         return command_draft.draft(request, seeds, None, wandb="disabled")
 
-    def _prove_baseline(self, loop: Loop, base: str) -> None:
+    def _prove_baseline(self, loop: CommandSpec, base: str) -> None:
         """Problem where the baseline is no longer the one that the budget has judged by: with other
         arguments, or a file of its own that was edited."""
         since = self.budget.baseline or next(iter(self.budget.proposals), None)
@@ -239,7 +239,7 @@ class _Proposal:
         cells = [run_name(ARMS[at >= asked.base], seed) for at, seed in enumerate(seeds)]
         proposal = Proposal(self.budget.name, len(self.budget.proposals) + 1, tuple(cells))
         design = Gate(batches=(seeds,), headline=self.study.design.headline, gate=proposal)
-        study = replace(self.study, design=design, trainer=self.draft.looked_at())
+        study = replace(self.study, design=design, trainer=self.draft.preflight())
         with study_plan.planning_lock(study.variant, self.store):
             self.study = study_plan.make(study, self.draft, self.store)
         return None
@@ -363,7 +363,7 @@ def _gate_of(study: Study) -> Gate:
     return study.design
 
 
-def _loop_of(study: Study) -> Loop:
+def _loop_of(study: Study) -> CommandSpec:
     """The command that a proposal trains with."""
     assert isinstance(study.trainer, Command)
     return study.trainer.loop

@@ -24,12 +24,12 @@ from q1lab.study import corpora, identity, kept_folder, presets, studies, varian
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
-from q1lab.study.engine_choice import Choice, choose, engine_of
-from q1lab.study.kept_folder import Kept
+from q1lab.study.engine_choice import EngineChoice, choose_engine, load_engine
+from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.origin import Planned, TypedOptions
 from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.study.study_draft import Draft
-from q1lab.study.tuned_value import Tuned
+from q1lab.study.tuned_value import TunedValue
 from q1lab.study.variants import Variant
 from q1lab.trainers.own_loop import OTHER_SEEDS, OwnLoop
 from q1lab.week import progress
@@ -61,7 +61,7 @@ class OwnLoopDraft(Draft):
             return ()
         return tuple(one for one in (self.pair.baseline, self.pair.modified) if one.is_learners)
 
-    def looked_at(self) -> OwnLoop:
+    def preflight(self) -> OwnLoop:
         with ThreadPoolExecutor() as both:  # each is a process of its own, and seconds of wait
             overruled = [words for each in both.map(check, self._checked_files) for words in each]
         assert isinstance(self.study.trainer, OwnLoop)
@@ -80,12 +80,12 @@ class OwnLoopDraft(Draft):
         work = sum(paces) * (study.max_iters + evaluated / 3 / study.tokens_per_iter)
         at_once = max(1, min(study.trainer.jobs, len(missing)))
         work += STARTING * min(at_once, len(missing))
-        return float(work / min(at_once, engine_of(study.trainer.engine).room(study)))
+        return float(work / min(at_once, load_engine(study.trainer.engine).runs_at_once(study)))
 
     def write(self, study: Study) -> None:
         """Copies of both model files."""
         for arm, file in (("baseline", self.pair.baseline), ("modified", self.pair.modified)):
-            now = variants.read(file.path, file.name, file.origin)
+            now = variants.read_variant(file.path, file.name, file.origin)
             if now.sha256 != file.sha256:
                 raise Problem(
                     f"{file.path} changed while the study was planned",
@@ -95,7 +95,9 @@ class OwnLoopDraft(Draft):
             write_atomic(study.files.root / study.arms[arm].source, file.text)
 
 
-def draft(request: Request, seeds: TypedSeeds, again: Kept | None, store: Store) -> OwnLoopDraft:
+def draft(
+    request: Request, seeds: TypedSeeds, again: KeptStudy | None, store: Store
+) -> OwnLoopDraft:
     """The study that a request for model files would be. Problem for what a person can mend."""
     pair = parents.pair(request.variant, request.baseline)
     modified, baseline = pair.modified, pair.baseline
@@ -110,21 +112,23 @@ def draft(request: Request, seeds: TypedSeeds, again: Kept | None, store: Store)
     paths.ensure_home()
 
     extra_fields = (*baseline.fields, *modified.fields)
-    engine = choose(request.engine, request.preset, request.engine_options, load_settings().engine)
-    device = engine_of(engine).device(request.device, request.preset)
-    preset = request.preset or presets.default_for(likely_device(device))
-    config = presets.resolve(preset, request.overrides, extra_fields)
+    engine = choose_engine(
+        request.engine, request.preset, request.engine_options, load_settings().engine
+    )
+    device = load_engine(engine).device(request.device, request.preset)
+    preset = request.preset or presets.default_preset(likely_device(device))
+    config = presets.resolve_config(preset, request.overrides, extra_fields)
     if request.tune is not None and request.tuned is None:
         raise Problem(
             f"{request.tune} has to be tuned first: ", next="`q1lab run` with --tune does both"
         )
     text, data = _data(request.data, store, config["block_size"])
     if again is not None:
-        kept_folder.same_data(again, data)
+        kept_folder.check_same_data(again, data)
     most, first = 2 * len(seeds.seeds), 2 * seeds.fewest
 
     def places(device: str) -> tuple[int, int]:
-        return engine_of(engine).places(device, most, first, request.jobs)
+        return load_engine(engine).choose_slots(device, most, first, request.jobs)
 
     question = {
         "files": {"baseline": str(baseline.path), "modified": str(modified.path)},
@@ -138,15 +142,15 @@ def draft(request: Request, seeds: TypedSeeds, again: Kept | None, store: Store)
         return _ask(engine, {**question, "config": config})
 
     answer = ask(config)
-    if request.preset is None and presets.default_for(answer["device"]) != preset:
-        preset = presets.default_for(answer["device"])
-        config = presets.resolve(preset, request.overrides, extra_fields)
+    if request.preset is None and presets.default_preset(answer["device"]) != preset:
+        preset = presets.default_preset(answer["device"])
+        config = presets.resolve_config(preset, request.overrides, extra_fields)
         answer = ask(config)
 
     matched = {}
     if request.match is not None:
         matched = matched_width.matching(pair, config, lambda with_: ask(with_)["arms"])
-        config = presets.resolve(preset, {**request.overrides, **matched}, extra_fields)
+        config = presets.resolve_config(preset, {**request.overrides, **matched}, extra_fields)
         answer = ask(config)
 
     jobs, threads = places(answer["device"])
@@ -165,7 +169,7 @@ def draft(request: Request, seeds: TypedSeeds, again: Kept | None, store: Store)
             "platform": answer.get("platform", f"{platform.system()} {platform.machine()}"),
             "trainer": finished_runs.trainer_version(),
         },
-        wandb=wandb_state.mode(request.wandb),
+        wandb=wandb_state.wandb_mode(request.wandb),
         engine=engine,
         seed_shift={"modified": OTHER_SEEDS} if same else {},
         matched=matched,
@@ -206,12 +210,12 @@ def _arms(pair: parents.Pair, answer: dict[str, Any]) -> dict[str, Arm]:
         arm: Arm(
             variant=names[arm],
             title=file.title,
-            source=f"source/{arm}/{studies.safe(file.name)}.py",
+            source=f"source/{arm}/{studies.safe_name(file.name)}.py",
             sha256=file.sha256,
             origin=file.origin,
             n_params=answer["arms"][arm]["n_params"],
             flops_per_token=answer["arms"][arm]["flops_per_token"],
-            code=identity.code_of(file.text),
+            code=identity.code_hash(file.text),
         )
         for arm, file in (("baseline", pair.baseline), ("modified", pair.modified))
     }
@@ -220,10 +224,10 @@ def _arms(pair: parents.Pair, answer: dict[str, Any]) -> dict[str, Arm]:
 def _data(asked: str, store: Store, block_size: int) -> tuple[str, Data]:
     """What to train on, by the name or file that was asked for, else that the learner chose."""
     if asked:
-        return asked, corpora.prepare(asked, block_size)
+        return asked, corpora.prepare_corpus(asked, block_size)
     chosen = progress.data_to_train_on(store)
     try:
-        return chosen, corpora.prepare(chosen, block_size)
+        return chosen, corpora.prepare_corpus(chosen, block_size)
     except Problem as problem:
         raise Problem(
             f"the data that `q1lab data` chose: {problem}. ",
@@ -232,7 +236,7 @@ def _data(asked: str, store: Store, block_size: int) -> tuple[str, Data]:
         ) from None
 
 
-def _with_choice(trainer: OwnLoop, tuned: Tuned) -> OwnLoop:
+def _with_choice(trainer: OwnLoop, tuned: TunedValue) -> OwnLoop:
     """With the value that each arm chose; the baseline's is the study's, so that its runs are those
     of every study with that value."""
     base, modified = (tuned.chosen[arm] for arm in ARMS)
@@ -241,7 +245,7 @@ def _with_choice(trainer: OwnLoop, tuned: Tuned) -> OwnLoop:
     return replace(trainer, config=config, tuned=tuned, arm_config=own)
 
 
-def _with_threads_of(trainer: OwnLoop, again: Kept, request: Request) -> OwnLoop:
+def _with_threads_of(trainer: OwnLoop, again: KeptStudy, request: Request) -> OwnLoop:
     """With as many threads per run as then: another number may change the last bits."""
     threads = again.study.trainer.threads
     jobs = trainer.jobs
@@ -271,10 +275,10 @@ def check(file: Variant) -> tuple[str, ...]:
     return tuple(f"“{result.name}”, because {result.overruled}" for result in report.overruled)
 
 
-def _ask(choice: Choice | None, question: dict[str, Any]) -> dict[str, Any]:
+def _ask(choice: EngineChoice | None, question: dict[str, Any]) -> dict[str, Any]:
     """The probe's answer to plan by, from where the runs will train or for there."""
     try:
-        return engine_of(choice).plan(question)
+        return load_engine(choice).probe_for_plan(question)
     except (OutOfReach, Refused) as error:
         code = OUT_OF_TOUCH if isinstance(error, OutOfReach) else FAILED
         where = "" if choice is None else f"--engine {choice.text}: "

@@ -28,7 +28,7 @@ from q1lab.statistics.intervals import ALPHA
 from q1lab.study import command_line, presets, series, studies, tuned_value
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
-from q1lab.study.engine_choice import by_hand
+from q1lab.study.engine_choice import manual_command
 from q1lab.study.series import OVER, SWEEP, TUNE, Series
 from q1lab.study.studies import ARMS, Study
 from q1lab.study.study_draft import Draft
@@ -60,9 +60,11 @@ def sweep(request: Request, variants: Sequence[str], store: Store) -> Declared:
     """Plan the sweep of ``request`` over these modifications; writes nothing but the corpus.
     Problem for whatever a person can mend: then nothing of it exists."""
     if len(variants) < 2:
+        only_variant = (*variants, "rope")[0]
+        command = command_line.command_text(replace(request, variant=only_variant))
         raise Problem(
             "a sweep compares at least two modifications",
-            next=f"for one: {command_line.text(replace(request, variant=(*variants, 'rope')[0]))}",
+            next=f"for one: {command}",
         )
     requests = [replace(request, variant=variant) for variant in variants]
     return _declare(SWEEP, "", None, requests, store)
@@ -81,10 +83,10 @@ def over(request: Request, axis: str, values: Sequence[str], store: Store) -> De
 def tune(request: Request, key: str, store: Store) -> Declared:
     """Plan what is tried before the study of ``request``: each value of a hyperparameter, in both
     arms, on the seeds of tuning. Problem for one that is no number to halve and to double."""
-    key = presets.SHORT.get(key, key)
+    key = presets.ABBREVIATIONS.get(key, key)
     plain = study_plan.draft_of(replace(request, tune=None, tuned=None), store)
     if key not in plain.study.trainer.hyperparameters:
-        presets.resolve(plain.study.trainer.recipe, {key: "1"})  # says which there are
+        presets.resolve_config(plain.study.trainer.recipe, {key: "1"})  # says which there are
     around = plain.study.trainer.hyperparameters.get(key)
     if not isinstance(around, float) or around <= 0:
         raise Problem(
@@ -95,20 +97,25 @@ def tune(request: Request, key: str, store: Store) -> Declared:
     rest = {name: value for name, value in request.overrides.items() if name != key}
     requests = [
         replace(
-            request, seeds=str(len(tuned_value.SEEDS)), overrides={**rest, key: value}, tune=None
+            request,
+            seeds=str(len(tuned_value.TUNING_SEEDS)),
+            overrides={**rest, key: value},
+            tune=None,
         )
         for value in values
     ]
     return _declare(TUNE, key, values, requests, store, request.seeds)
 
 
-def choice(record: Series, store: Store) -> tuned_value.Tuned:
+def choice(record: Series, store: Store) -> tuned_value.TunedValue:
     """What each arm chose, once everything was tried. Problem while a run is missing, and when
     every value diverged."""
-    there = series_turns.members(record.id)
+    there = series_turns.series_members(record.id)
     short = [at for at in there.values() if series_turns.lacks_runs(at)]
     if short or len(there) < len(record.members):
-        line = command_line.going_on(next(iter(there.values()))) if there else "the same command"
+        line = (
+            command_line.resume_command(next(iter(there.values()))) if there else "the same command"
+        )
         raise Problem(
             f"{record.axis} is not tuned yet: {record.id} lacks runs",
             UNFINISHED,
@@ -123,17 +130,17 @@ def choice(record: Series, store: Store) -> tuned_value.Tuned:
     values = tuple(float(value) for value in record.members)
     chosen: dict[str, float] = {}
     for arm, losses in tried.items():
-        best = tuned_value.best(values, losses)
+        best = tuned_value.best_value(values, losses)
         if best is None:
             raise Problem(
                 f"every {record.axis} diverged in the {arm} arm", next="set a smaller one"
             )
         chosen[arm] = best
-    return tuned_value.Tuned(
+    return tuned_value.TunedValue(
         record.axis,
         around=values[tuned_value.FACTORS.index(1.0)],
         values=values,
-        seeds=len(tuned_value.SEEDS),
+        seeds=len(tuned_value.TUNING_SEEDS),
         chosen=chosen,
         losses={arm: tuple(losses) for arm, losses in tried.items()},
         series=record.id,
@@ -143,7 +150,7 @@ def choice(record: Series, store: Store) -> tuned_value.Tuned:
 def parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
     """``max_iters=500,1000,2000`` as the axis and its values, upwards. Problem for what is none."""
     key, sign, rest = text.partition("=")
-    axis = presets.SHORT.get(key.strip(), key.strip())
+    axis = presets.ABBREVIATIONS.get(key.strip(), key.strip())
     given = [part.strip() for part in rest.split(",") if part.strip()]
     if not sign or not axis or not given:
         raise Problem(
@@ -175,14 +182,14 @@ def begin(declared: Declared, store: Store) -> Declared:
             declared = _placed(declared.wanted, declared.drafts, store)
         for plan in declared.plans:
             if not plan.is_new and launch.is_alive(plan.study.files):
-                raise launch.running_already(plan.study.id)
+                raise launch.already_running(plan.study.id)
         begun = []
         for plan in declared.plans:
             study = study_plan.save(plan, store)
             ingest_events.take_in(store, study)
             begun.append(replace(plan, study=study))
         for plan in begun:
-            if series_turns.lacks_runs(plan.study) and series_turns.start(plan.study):
+            if series_turns.lacks_runs(plan.study) and series_turns.start_member(plan.study):
                 break
     return replace(declared, plans=tuple(begun))
 
@@ -195,11 +202,11 @@ def _declare(
     store: Store,
     then: str = "",
 ) -> Declared:
-    if len(requests) > series.MOST:
-        raise Problem(f"{len(requests)} studies in one series; {series.MOST} at most")
+    if len(requests) > series.MOST_MEMBERS:
+        raise Problem(f"{len(requests)} studies in one series; {series.MOST_MEMBERS} at most")
     drafts = _drafts(requests, store)
     if kind == TUNE:
-        tried = TypedSeeds(Tuning, tuned_value.SEEDS, len(tuned_value.SEEDS))
+        tried = TypedSeeds(Tuning, tuned_value.TUNING_SEEDS, len(tuned_value.TUNING_SEEDS))
         drafts = [replace(one, seeds=tried) for one in drafts]
     for request, draft in zip(requests, drafts, strict=True):
         if draft.kept is not None or draft.study.is_floor:
@@ -207,7 +214,7 @@ def _declare(
             raise Problem(
                 f"{request.variant}: {what} can't be one of a series", next="run it alone"
             )
-        if by_hand(draft.study.trainer.engine, ""):
+        if manual_command(draft.study.trainer.engine, ""):
             raise Problem(
                 "a series trains one study after another; what is trained by hand "
                 f"(--engine {request.engine}) is one study"
@@ -227,12 +234,12 @@ def _placed(wanted: Series, drafts: tuple[Draft, ...], store: Store) -> Declared
     """The series that is wanted among the studies that there are now: one of them, or a new one."""
     first, kind = drafts[0], wanted.kind
     by_name = dict(zip(wanted.members, drafts, strict=True))
-    on_disk = studies.OnDisk()
+    on_disk = studies.StudiesOnDisk()
     record = None if first.request.fresh else _known(wanted, by_name, on_disk)
-    found = {} if record is None else series_turns.members(record.id)
+    found = {} if record is None else series_turns.series_members(record.id)
     gone = set() if record is None else questions.deleted_places(store, record.id)
     if record is None:
-        series_id = series_turns.new_id(kind, questions.taken_names(store))
+        series_id = series_turns.new_series_id(kind, questions.taken_names(store))
         record = replace(wanted, id=series_id, seeds=_seeds(drafts, store))
     if kind == SWEEP:
         new = [by_name[name] for at, name in enumerate(record.members) if at not in found]
@@ -240,7 +247,7 @@ def _placed(wanted: Series, drafts: tuple[Draft, ...], store: Store) -> Declared
     plans = []
     for at, name in enumerate(record.members):
         if at in found or at not in gone:
-            member = by_name[name].study.with_origin(series=record.place(at))
+            member = by_name[name].study.with_origin(series=record.with_place(at))
             draft = replace(by_name[name], study=member)
             plans.append(
                 study_plan.resolve(draft, found.get(at), store, on_disk, record.seeds or None)
@@ -280,7 +287,7 @@ def _check(new: Sequence[Draft], requests: Sequence[Request]) -> None:
 def _refused(requests: Sequence[Request], bad: Mapping[str, Problem]) -> Problem:
     """All that is wrong with the modifications that are ``bad``, and how to go on without them."""
     good = [request.variant for request in requests if request.variant not in bad]
-    others = f"for the others: {command_line.sweep_text(requests[0], good)}" if good else ""
+    others = f"for the others: {command_line.sweep_command(requests[0], good)}" if good else ""
     code = next(iter(bad.values())).code
     return Problem("; ".join(map(str, bad.values())), code, next=others)
 
@@ -296,7 +303,9 @@ def _seeds(drafts: Sequence[Draft], store: Store) -> tuple[int, ...]:
     return study_plan.free_seeds([draft.study for draft in drafts], len(first.seeds.seeds), store)
 
 
-def _known(wanted: Series, drafts: Mapping[str, Draft], on_disk: studies.OnDisk) -> Series | None:
+def _known(
+    wanted: Series, drafts: Mapping[str, Draft], on_disk: studies.StudiesOnDisk
+) -> Series | None:
     """The newest series that is the same but for its seeds. Problem when it was declared with
     another range."""
     for draft in drafts.values():
@@ -304,7 +313,7 @@ def _known(wanted: Series, drafts: Mapping[str, Draft], on_disk: studies.OnDisk)
         if study is None or study.origin.series is None:
             continue
         record = study.origin.series
-        members = series_turns.members(record.id).items()
+        members = series_turns.series_members(record.id).items()
         if all(study_plan.is_twin(one, drafts[record.members[at]].study) for at, one in members):
             return record
     return None

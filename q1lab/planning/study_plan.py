@@ -25,10 +25,10 @@ from q1lab.study import identity, kept_folder, part_registry, studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
-from q1lab.study.engine_choice import by_hand
-from q1lab.study.kept_folder import Kept
+from q1lab.study.engine_choice import manual_command
+from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.series import Series
-from q1lab.study.studies import OnDisk, Study
+from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.study.study_draft import Draft
 from q1lab.study.trainer import Trainer
 from q1lab.verdict import pairs_needed, wording
@@ -51,9 +51,9 @@ class Plan:
     notes: tuple[str, ...] = ()
     alive: bool = False
     """Whether the study trains already."""
-    on_disk: OnDisk = field(kw_only=True)
+    on_disk: StudiesOnDisk = field(kw_only=True)
     """The studies that there were."""
-    finished: finished_runs.Finished = ()
+    finished: finished_runs.RunCopies = ()
     """Its runs that others of them had finished, if it is new."""
 
     @property
@@ -63,7 +63,7 @@ class Plan:
         return self.is_new and self.on_disk.is_current
 
     @property
-    def kept(self) -> Kept | None:
+    def kept(self) -> KeptStudy | None:
         """The folder that the study was read from, where a study of the repository trains again."""
         return self.draft.kept
 
@@ -74,18 +74,18 @@ def plan(request: Request, store: Store) -> Plan:
 
     Raises Problem for whatever a person can mend, before any study exists.
     """
-    draft, on_disk = draft_of(request, store), OnDisk()
+    draft, on_disk = draft_of(request, store), StudiesOnDisk()
     return resolve(draft, _known(draft, on_disk), store, on_disk)
 
 
-def _known(draft: Draft, on_disk: OnDisk) -> Study | None:
+def _known(draft: Draft, on_disk: StudiesOnDisk) -> Study | None:
     """The study that a draft goes on with."""
     return None if draft.request.fresh else same_study(draft, on_disk)
 
 
-def _finished(study: Study, draft: Draft, on_disk: OnDisk) -> finished_runs.Finished:
+def _finished(study: Study, draft: Draft, on_disk: StudiesOnDisk) -> finished_runs.RunCopies:
     """What a new study need not train."""
-    return () if draft.request.fresh else finished_runs.find(study, on_disk)
+    return () if draft.request.fresh else finished_runs.find_copies(study, on_disk)
 
 
 def draft_of(request: Request, store: Store) -> Draft:
@@ -93,7 +93,7 @@ def draft_of(request: Request, store: Store) -> Draft:
     request, again = meant(request)
     if request.jobs is not None and request.jobs < 1:
         raise Problem(f"--jobs {request.jobs}: at least one run must train at a time")
-    draft = trainer_of(request).draft(request, request.read_seeds, again, store)
+    draft = trainer_of(request).draft(request, request.parsed_seeds, again, store)
     if not request.yes:
         prove_seen(draft.study, str(again.folder) if again else draft.study.variant)
     return draft
@@ -108,26 +108,28 @@ class UnseenCommand(Problem):
             f"the command of {name} never ran here",
             next=f"`q1lab run {name}` shows it and asks",
         )
-        self.commands = commands
+        self.displayed_commands = commands
 
 
 def prove_seen(study: Study, name: str) -> None:
     """UnseenCommand where a study would run a command that never ran here."""
-    shown = study.commands(study.runs[: len(studies.ARMS)], study.trainer.starts_in)
-    if shown and not any(is_twin(one, study) and one.files.launch.exists() for one in OnDisk()):
+    shown = study.displayed_commands(study.runs[: len(studies.ARMS)], study.trainer.start_folder)
+    if shown and not any(
+        is_twin(one, study) and one.files.launch.exists() for one in StudiesOnDisk()
+    ):
         raise UnseenCommand(name, shown)
 
 
 def trainer_of(request: Request) -> type[Trainer]:
     """The trainer that a request is for."""
-    return next(kind for kind in part_registry.every("trainer") if kind.takes(request))
+    return next(kind for kind in part_registry.part_classes("trainer") if kind.accepts(request))
 
 
 def resolve(
     draft: Draft,
     known: Study | None,
     store: Store,
-    on_disk: OnDisk,
+    on_disk: StudiesOnDisk,
     seeds: tuple[int, ...] | None = None,
 ) -> Plan:
     """The second half of ``plan``: go on with a study that is known, or begin the draft.
@@ -136,7 +138,7 @@ def resolve(
     nothing is known, or as they are drawn now.
     """
     request = draft.request
-    finished: finished_runs.Finished = ()
+    finished: finished_runs.RunCopies = ()
     if known is not None:
         more = known.seeds if known.design.fresh_seeds else draft.study.seeds
         study, missing = _go_on(known, more, store, request.jobs)
@@ -165,16 +167,16 @@ def resolve(
 def proved(draft: Draft) -> Draft:
     """The draft of a study that may begin: what trains it was looked at. Done before, it costs
     nothing again."""
-    return replace(draft, study=replace(draft.study, trainer=draft.looked_at()))
+    return replace(draft, study=replace(draft.study, trainer=draft.preflight()))
 
 
-def meant(asked: Request) -> tuple[Request, Kept | None]:
+def meant(asked: Request) -> tuple[Request, KeptStudy | None]:
     """What is to be planned: as asked, or where that names the folder of a kept study, all that it
     says."""
-    if asked.loop is not None or not kept_folder.is_one(asked.variant):
+    if asked.loop is not None or not kept_folder.is_kept_folder(asked.variant):
         return asked, None
-    found = kept_folder.load(expanded(asked.variant))
-    return kept_folder.request(found, asked), found
+    found = kept_folder.load_kept_study(expanded(asked.variant))
+    return kept_folder.retraining_request(found, asked), found
 
 
 def begin(request: Request, store: Store, drawn: Plan | None = None) -> Plan:
@@ -185,13 +187,13 @@ def begin(request: Request, store: Store, drawn: Plan | None = None) -> Plan:
     with nothing written, when the study is running already.
     """
     if drawn is None:
-        draft, on_disk = draft_of(request, store), OnDisk()
+        draft, on_disk = draft_of(request, store), StudiesOnDisk()
     else:
-        draft, on_disk = drawn.draft, drawn.on_disk.now()
+        draft, on_disk = drawn.draft, drawn.on_disk.refreshed()
     if _known(draft, on_disk) is None:
         draft = proved(draft)
     with planning_lock(draft.study.variant, store):
-        on_disk = on_disk.now()
+        on_disk = on_disk.refreshed()
         if drawn is not None and drawn.is_current:  # though runs may have finished since
             made = replace(drawn, finished=_finished(drawn.study, draft, on_disk))
         else:
@@ -199,18 +201,20 @@ def begin(request: Request, store: Store, drawn: Plan | None = None) -> Plan:
         if not made.is_new and launch.is_alive(made.study.files):
             if _is_taken_up(made.study):
                 return made
-            raise launch.running_already(made.study.id)
+            raise launch.already_running(made.study.id)
         study = save(made, store)
         ingest_events.take_in(store, study)
-        if made.missing and not by_hand(study.trainer.engine, study.id):
-            launch.start(study)
+        if made.missing and not manual_command(study.trainer.engine, study.id):
+            launch.start_runner(study)
     return replace(made, study=study)
 
 
 def _is_taken_up(study: Study) -> bool:
     """Whether an engine still has the study as it was planned, and somebody here follows it again:
     the machine slept, or its runner was killed."""
-    return studies.load(study.id).design.batches == study.design.batches and launch.tend(study)
+    return studies.load(study.id).design.batches == study.design.batches and launch.resume_runner(
+        study
+    )
 
 
 def go_on(study_id: str, store: Store) -> list[str]:
@@ -224,8 +228,8 @@ def go_on(study_id: str, store: Store) -> list[str]:
         if not missing:
             raise Problem(f"{study_id} lacks no run; there is nothing to go on with")
         if study.origin.series is None:
-            launch.start(study)
-        elif not series_turns.start(study):  # the others of its series had those runs
+            launch.start_runner(study)
+        elif not series_turns.start_member(study):  # the others of its series had those runs
             ingest_events.take_in(store, study)
     return missing
 
@@ -236,13 +240,13 @@ def again(study_id: str, run: str) -> None:
     with planning_lock(study_id):
         study = studies.load(study_id)
         prove_seen(study, study_id)
-        launch.start(study, only=[run])
+        launch.start_runner(study, only=[run])
 
 
 def stop(study_id: str) -> bool:
     """Stop a study so that it can go on; waits until nothing of it lives. False when it was not
     running."""
-    return launch.stop(studies.load(study_id))
+    return launch.stop_study(studies.load(study_id))
 
 
 def save(made: Plan, store: Store) -> Study:
@@ -261,10 +265,10 @@ def save(made: Plan, store: Store) -> Study:
     return study
 
 
-def make(study: Study, draft: Draft, store: Store, finished: finished_runs.Finished = ()) -> Study:
+def make(study: Study, draft: Draft, store: Store, finished: finished_runs.RunCopies = ()) -> Study:
     """Make a new study of its plan and of the draft that it comes from, with the runs that others
     have ``finished``; as ``save``."""
-    study = replace(study, id=studies.new_id(study.variant, questions.taken_names(store)))
+    study = replace(study, id=studies.reserve_id(study.variant, questions.taken_names(store)))
     predicted = predictions.locked_prediction(
         store,
         study.variant,
@@ -282,14 +286,14 @@ def make(study: Study, draft: Draft, store: Store, finished: finished_runs.Finis
             remove(study.files.root)
         raise
     _mint(study)
-    finished_runs.fill(study, finished)
+    finished_runs.copy_runs(study, finished)
     return study
 
 
 def _mint(study: Study) -> None:
     """Give each run its id in W&B before it starts, so that every upload lands on the same run."""
     if study.trainer.wandb != "disabled":
-        wandb_state.mint(study)
+        wandb_state.mint_ids(study)
 
 
 def planning_lock(name: str, store: Store | None = None) -> AbstractContextManager[int]:
@@ -330,7 +334,7 @@ def drawn_seeds(draft: Study, store: Store) -> tuple[int, ...]:
     chooses them."""
     ingest_events.take_in_all(store)
     used = ledger.used_seeds(store)
-    trains = [identity.training_of(draft, arm) for arm in studies.ARMS]
+    trains = [identity.arm_training(draft, arm) for arm in studies.ARMS]
     what = [[sorted(one.text), one.code, one.settings] for one in trains]
     numbers = (
         int(sha256_text(json.dumps([what, len(draft.seeds), at])), 16) % 10**9 for at in count()
@@ -342,10 +346,10 @@ def drawn_seeds(draft: Study, store: Store) -> tuple[int, ...]:
 def is_twin(study: Study, draft: Study) -> bool:
     """Whether a study is what is planned, but for the seeds that a person named."""
     drawn = [one.design.fresh_seeds for one in (study, draft)]
-    return studies.identity(study) == studies.identity(draft) and drawn[0] == drawn[1]
+    return studies.identity_key(study) == studies.identity_key(draft) and drawn[0] == drawn[1]
 
 
-def same_study(draft: Draft, on_disk: OnDisk, series: Series | None = None) -> Study | None:
+def same_study(draft: Draft, on_disk: StudiesOnDisk, series: Series | None = None) -> Study | None:
     """The newest study that a request goes on with: one by itself, or of a series like the one
     that is declared. Problem when the newest was declared with another range: a plan can't be
     changed once it has begun."""
@@ -354,7 +358,7 @@ def same_study(draft: Draft, on_disk: OnDisk, series: Series | None = None) -> S
         if not is_twin(study, draft.study) or not study.origin.is_ours:
             continue
         theirs = study.origin.series
-        if (theirs and theirs.question()) != (series and series.question()):
+        if (theirs and theirs.question_key()) != (series and series.question_key()):
             continue
         if not study.design.is_sequential:
             return None if typed.is_sequential else study
@@ -378,7 +382,7 @@ def _go_on(
     new = tuple(seed for seed in seeds if seed not in study.seeds)
     if new and not study.design.is_sequential:
         started = any(row["attempt"] for row in store.runs(study.id))
-        study = replace(study, design=study.design.with_seeds(new, begun=started))
+        study = replace(study, design=study.design.with_more_seeds(new, begun=started))
     if jobs is not None:
         study = study.with_trainer(jobs=jobs)
     done = {
@@ -395,12 +399,14 @@ def _go_on(
 
 
 def _notes(
-    study: Study, known: Study | None, again: Kept | None, store: Store, on_disk: OnDisk
+    study: Study, known: Study | None, again: KeptStudy | None, store: Store, on_disk: StudiesOnDisk
 ) -> list[str]:
     notes = []
     if study.is_floor:
         notes.append(wording.itself(study.baseline))
-    other = kept_folder.differing(again, study.trainer.versions) if again is not None else ""
+    other = (
+        kept_folder.version_differences(again, study.trainer.versions) if again is not None else ""
+    )
     if other:
         notes.append(f"the last digits may differ from then: {other}")
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params

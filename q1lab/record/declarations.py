@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from q1lab.ground.files import sha256_json
-from q1lab.study.identity import marks_of, same_marks
+from q1lab.study.identity import questions_of_fingerprints, study_fingerprints
 from q1lab.study.studies import ARMS, Study
 
 REASONS = {
@@ -37,13 +37,14 @@ def declaration(study: Study) -> dict[str, Any]:
         "budget": sha256_json(study.trainer.declared_budget()),
         "judged": {
             "headline": study.design.headline,
-            "range": study.design.declares(),
+            "range": study.design.declared_rule(),
             "matters": study.smallest_that_matters,
         },
         "series": series and [sha256_json(series.id), series.alpha],
-        "asks": study.asks,
+        "asks": study.counts_as_asking,
         "marks": {
-            of: sorted(sha256_json(mark) for mark in marks) for of, marks in marks_of(study).items()
+            of: sorted(sha256_json(mark) for mark in marks)
+            for of, marks in study_fingerprints(study).items()
         },
     }
 
@@ -67,7 +68,7 @@ def asked_before(declared: Declaration, lines: Sequence[Declaration]) -> list[st
     """The names of the studies among ``lines``, the earlier ones, that ask what ``declared``
     does."""
     others = [one for one in lines if one["asks"] and one["study"] != declared["study"]]
-    found = same_marks([_marks(one) for one in (*others, declared)])
+    found = questions_of_fingerprints([_marks(one) for one in (*others, declared)])
     names = [
         one["study"]
         for one, question in zip(others, found, strict=False)

@@ -65,7 +65,7 @@ class Doomed:
 def look(store: Store, study_id: str) -> Doomed:
     """What deleting this study would mean. Problem when there is none."""
     folder = _folder(study_id)
-    unreadable = study_id in studies.sorted_out([study_id])[1]
+    unreadable = study_id in studies.load_each([study_id])[1]
     takers = sorted(taker for taker, origin in _reused(store) if origin == study_id)
     return Doomed(study_id, _size([folder]), tuple(takers), unreadable)
 
@@ -128,7 +128,7 @@ def bring_back(place: Path, name: str | None = None) -> str:
     proved(place.parent, paths.home())
     plan, study = paths.StudyPaths(place).plan, None
     with contextlib.suppress(OSError, ValueError, Problem):
-        study = studies.from_dict(studies.read(plan))
+        study = studies.from_dict(studies.read_plan(plan))
     name = name or (study.id if study else place.name)
     target = paths.study_dir(name)
     if not studies.is_id(name):
@@ -136,7 +136,7 @@ def bring_back(place: Path, name: str | None = None) -> str:
     if target.exists() or target.is_symlink():
         raise Problem(f"there is a study called {name} already", next="restore it with --name NAME")
     if study and name != study.id:
-        write_atomic(plan, studies.encoded(replace(study, id=name)))
+        write_atomic(plan, studies.encode_plan(replace(study, id=name)))
         remove(place / "wandb")  # the runs there are those of the study with the old name
     private_folder(target.parent)
     _move(place, target)
@@ -172,7 +172,7 @@ def plan(*, models: bool = False, days: float = 30.0) -> list[Item]:
     ]
     found += _leftovers()
     needed: set[str] = set()
-    kept = studies.without_plan()
+    kept = studies.ids_without_plan()
     for name in kept:
         notice(
             f"{name} has runs and no study.json: it is kept, and so are all texts. Put a good copy "
@@ -272,7 +272,7 @@ def _entries(folder: Path, prefix: str) -> list[Path]:
 def _time_of(study: Study) -> float:
     """When it was planned or imported, in seconds since the epoch; now where that can't be read."""
     try:
-        moment = datetime.fromisoformat(study.origin.taken_in or study.created)
+        moment = datetime.fromisoformat(study.origin.imported_at or study.created)
     except ValueError:
         return time.time()
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

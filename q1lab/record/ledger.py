@@ -23,9 +23,9 @@ from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, MIN_FOR_VERDICT
 from q1lab.study import identity
 from q1lab.study.design import Design
-from q1lab.study.identity import FIRST_LOSSES, Question, Training, same_question, same_run
+from q1lab.study.identity import FIRST_LOSSES, ArmTraining, Question, find_same_arm, questions_of
 from q1lab.study.liveness import is_alive
-from q1lab.study.run_states import ENDED, State
+from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import ARMS, Run, Study
 
 
@@ -200,7 +200,9 @@ def pairs_of(study: Study, ends: Ends) -> list[float | None]:
         if both[0] is None or both[1] is None:
             break
         base, modified = (
-            one.val_loss if one.state == State.FINISHED else None for one in both if one is not None
+            one.val_loss if one.state == RunState.FINISHED else None
+            for one in both
+            if one is not None
         )
         found.append(None if base is None or modified is None else modified - base)
     return found
@@ -225,7 +227,7 @@ class _Entry:
     """Whether how its runs began is not on record: an edit since then may have changed nothing."""
 
     def drawn(self, arm: str, seed: int) -> int:
-        return self.study.trainer.seed_drawn(Run(arm, "", seed))
+        return self.study.trainer.drawn_seed(Run(arm, "", seed))
 
     def drawn_seen(self, arm: str, until: str = "~") -> set[int]:
         """The seeds that an arm's runs were drawn with whose results could be seen by a time; by
@@ -269,7 +271,7 @@ class _Home:
         self.entries = sorted(entries, key=lambda entry: entry.at[0])
         self.unreadable = unreadable
         self._place = {entry: at for at, entry in enumerate(self.entries)}
-        found = same_question([entry.study for entry in self.entries])
+        found = questions_of([entry.study for entry in self.entries])
         self._questions = dict(zip(self.entries, found, strict=True))
         self._trainings = self._told_apart()
         self._same: dict[tuple[object, ...], str | None] = {}
@@ -293,15 +295,15 @@ class _Home:
             [*self.entries, _Entry(study, (latest,) * len(study.design.batches))], self.unreadable
         )
 
-    def _told_apart(self) -> dict[_Entry, dict[str, Training]]:
+    def _told_apart(self) -> dict[_Entry, dict[str, ArmTraining]]:
         """What each arm trains: one record for all arms that train the same by the same code and
         settings, with the first losses of all of their runs."""
-        known: dict[object, tuple[Training, dict[int, Mapping[int, float]]]] = {}
-        found: dict[_Entry, dict[str, Training]] = {}
+        known: dict[object, tuple[ArmTraining, dict[int, Mapping[int, float]]]] = {}
+        found: dict[_Entry, dict[str, ArmTraining]] = {}
         for entry in self.entries:
             for arm in ARMS:
                 losses: dict[int, Mapping[int, float]] = {}
-                mine = identity.training_of(entry.study, arm, losses)
+                mine = identity.arm_training(entry.study, arm, losses)
                 key = self._questions[entry].text, mine.code, mine.settings
                 mine, losses = known.setdefault(key, (mine, losses))
                 for seed, first in entry.losses.get(arm, {}).items():
@@ -324,7 +326,7 @@ class _Home:
         other = self._trainings[theirs][arm]
         key = other, edited, *arms.values()
         if key not in self._same:
-            self._same[key] = same_run(other, arms, edited)
+            self._same[key] = find_same_arm(other, arms, edited)
         return self._same[key]
 
     def are_twins(self, one: _Entry, other: _Entry) -> bool:
@@ -498,7 +500,7 @@ class _Home:
         found = []
         for arm, runs in ends.items():
             losses = [end.val_loss for end in runs.values() if end.val_loss is not None]
-            diverged = sum(end.state == State.DIVERGED for end in runs.values())
+            diverged = sum(end.state == RunState.DIVERGED for end in runs.values())
             stuck = len(_stuck(losses))
             if diverged or stuck:
                 found.append((arm, len(runs), diverged, stuck))
@@ -538,13 +540,13 @@ def _read(store: Store) -> _Home:
         else:
             assert found is not None
             entry = _gone(found.study, found)
-        if entry.study.design.asks:
+        if entry.study.design.counts_as_asking:
             entries.append(entry)
     return _Home(entries, unreadable)
 
 
 def _times(study: Study, begun: questions.Begun | None) -> tuple[str, ...]:
-    known = begun.at if begun is not None else (study.origin.taken_in or study.created,)
+    known = begun.at if begun is not None else (study.origin.imported_at or study.created,)
     return (*known, *[known[-1]] * len(study.design.batches))[: len(study.design.batches)]
 
 
@@ -614,7 +616,7 @@ def _looks(entry: _Entry, later: bool) -> tuple[tuple[int, float], ...]:
         if not any(begun):
             return ()
         pairs = pairs_of(study, entry.ends)
-        over = study.design.over_at(pairs, study.smallest_that_matters) or len(pairs)
+        over = study.design.over_after(pairs, study.smallest_that_matters) or len(pairs)
         return study.design.looks_until(over)
     sizes = []
     n = 0

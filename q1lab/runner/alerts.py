@@ -15,28 +15,28 @@ from collections.abc import Callable, Iterable
 from q1lab.ground.files import size_of
 from q1lab.study import engine_state
 from q1lab.study.engine_state import RUNNING
-from q1lab.study.events import exit_of
-from q1lab.study.run_states import State
+from q1lab.study.events import closing_exit
+from q1lab.study.run_states import RunState
 from q1lab.study.studies import Study
 
 ENDED, DIVERGED, STALLED = "ended", "diverged", "stalled"
-KINDS = (ENDED, DIVERGED, STALLED)
+ALERT_KINDS = (ENDED, DIVERGED, STALLED)
 
 STALL = 900.0
 """Seconds without an event of any run from which a study counts as stalled."""
 
-EVERY = 5.0
+POLL_INTERVAL = 5.0
 """Seconds between two looks."""
 
 
-def sentence(study_id: str, kind: str) -> str:
+def alert_text(study_id: str, kind: str) -> str:
     """What to say of a study that goes on."""
     if kind == DIVERGED:
         return f"A run of {study_id} diverged: its loss is not finite any more."
     return f"{study_id} has written nothing for {STALL / 60:.0f} minutes."
 
 
-class Watch:
+class AlertWatch:
     """Looks at one launch of a study; tells each thing once, a stall once per stall."""
 
     def __init__(self, study: Study, clock: Callable[[], float] = time.monotonic) -> None:
@@ -47,11 +47,11 @@ class Watch:
         self.diverged = self._diverged(self.sizes)
         """Runs of an earlier launch are no news."""
 
-    def look(self) -> list[str]:
+    def poll(self) -> list[str]:
         """What is new: some of ``diverged`` and ``stalled``. Cheap, and at most every ``EVERY``
         seconds."""
         now = self.clock()
-        if now - self.looked < EVERY:
+        if now - self.looked < POLL_INTERVAL:
             return []
         self.looked = now
         if self._waits():
@@ -73,7 +73,7 @@ class Watch:
     def _waits(self) -> bool:
         """Whether an engine has the study and none of its runs is at work: silence in a cluster's
         queue is no stall."""
-        word = engine_state.read(self.study.files.root)
+        word = engine_state.read_status(self.study.files.root)
         if word is None or word.over:
             return False
         return not any(seen.state == RUNNING for seen in word.cells.values())
@@ -82,5 +82,5 @@ class Watch:
         return {run.name: size_of(self.study.files.run(run.name).events) for run in self.study.runs}
 
     def _diverged(self, names: Iterable[str]) -> set[str]:
-        ends = {name: exit_of(self.study.files.run(name).events) for name in names}
-        return {name for name, end in ends.items() if end and end["state"] == State.DIVERGED}
+        ends = {name: closing_exit(self.study.files.run(name).events) for name in names}
+        return {name for name, end in ends.items() if end and end["state"] == RunState.DIVERGED}

@@ -33,43 +33,43 @@ def main() -> None:
         options[name] = int(value)
     if not words:
         sys.exit("usage: child_guard.py [--fd N] [--seconds S] [--cpu S] MODULE [ARGUMENTS]")
-    tie(options["--fd"], options["--seconds"])
-    limit_processor(options["--cpu"])
+    tie_to_parent(options["--fd"], options["--seconds"])
+    limit_processor_time(options["--cpu"])
     # the package lies here also where it is not installed; last, so that it shadows nothing
     sys.path.append(str(Path(__file__).resolve().parents[2]))
     sys.argv = words
     runpy.run_module(words[0], run_name="__main__", alter_sys=True)
 
 
-def tie(fd: int, seconds: int = 0) -> None:
+def tie_to_parent(fd: int, seconds: int = 0) -> None:
     """End this process (and its group, where it leads one) once nobody is left at the other end of
     ``fd``, or after ``seconds``; a negative ``fd`` is no end, 0 seconds are no limit."""
     if fd < 0 and not seconds:
         return
     if fd >= 0 and hasattr(fcntl, "F_SETSIG"):
         with contextlib.suppress(OSError):
-            fcntl.fcntl(fd, fcntl.F_SETOWN, -os.getpid() if leads() else os.getpid())
+            fcntl.fcntl(fd, fcntl.F_SETOWN, -os.getpid() if leads_group() else os.getpid())
             fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
             fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
-    threading.Thread(target=_wait, args=(fd, seconds), daemon=True, name="leash").start()
+    threading.Thread(target=_kill_when_alone, args=(fd, seconds), daemon=True, name="leash").start()
 
 
-def leads() -> bool:
+def leads_group() -> bool:
     """Whether this process leads a group of its own."""
     return os.getpgrp() == os.getpid()
 
 
-def _wait(fd: int, seconds: int) -> None:
+def _kill_when_alone(fd: int, seconds: int) -> None:
     watch = select.poll()
     if fd >= 0:
         watch.register(fd, 0)  # no event is asked for: the end of a pipe is always told
     watch.poll(seconds * 1000 or None)
-    if leads():
+    if leads_group():
         os.killpg(0, signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def limit_processor(seconds: int) -> None:
+def limit_processor_time(seconds: int) -> None:
     """Let the kernel end this process after so many seconds of processor time; 0 is no limit."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if seconds:

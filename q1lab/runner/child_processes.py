@@ -24,7 +24,7 @@ from typing import Any
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
 
-LEASH = Path(__file__).with_name("child_guard.py")
+CHILD_GUARD = Path(__file__).with_name("child_guard.py")
 
 MARGIN = 10
 """Seconds that a child's own limits lie above the time its asker waits: the asker has the words."""
@@ -36,13 +36,13 @@ def python_module(module: str) -> list[str]:
     return [sys.executable, "-P", "-m", module]
 
 
-def trainer() -> list[str]:
+def trainer_command() -> list[str]:
     """The command of q1lab's own trainer. ``Q1LAB_TRAINER`` puts another program in its place
     (tests use one without torch)."""
     return shlex.split(os.environ.get("Q1LAB_TRAINER", "")) or python_module("labs.train")
 
 
-def prober() -> list[str]:
+def probe_command() -> list[str]:
     """The probe's command; ``Q1LAB_PROBE`` replaces it likewise."""
     return shlex.split(os.environ.get("Q1LAB_PROBE", "")) or python_module("labs.probe")
 
@@ -55,13 +55,13 @@ HARMLESS = re.compile(
 and languages are, and how PyTorch computes. Keys and tokens have other names."""
 
 
-def for_a_stranger(threads: int) -> dict[str, str]:
+def stranger_environment(threads: int) -> dict[str, str]:
     """The environment of a child that runs somebody else's code."""
     given = {name: value for name, value in os.environ.items() if HARMLESS.fullmatch(name)}
-    return environment(threads, given)
+    return child_environment(threads, given)
 
 
-def environment(threads: int = 1, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+def child_environment(threads: int = 1, given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The child's environment, ``given`` and besides: so many threads, huge pages for malloc where
     glibc knows them, and compile caches inside q1lab's home."""
     env = dict(given)
@@ -78,7 +78,7 @@ def environment(threads: int = 1, given: Mapping[str, str] = os.environ) -> dict
 
 
 @contextlib.contextmanager
-def asked(
+def running_child(
     command: list[str],
     *,
     seconds: float,
@@ -94,42 +94,42 @@ def asked(
     process does, even by ``kill -9``, and by limits of its own a little after ``seconds``. A
     ``command`` that is no module (a test's probe) is started without those two.
     """
-    with leashed(command, seconds=seconds, threads=threads) as (tied, fd):
+    with guarded_command(command, seconds=seconds, threads=threads) as (tied, fd):
         child = subprocess.Popen(
             tied,
             **{"stdin": subprocess.DEVNULL, "cwd": paths.scratch_dir(), **how},
-            env=environment(threads) if env is None else env,
+            env=child_environment(threads) if env is None else env,
             start_new_session=True,
             pass_fds=[fd],
         )
         me = threading.get_ident()
-        _asked_by[me] = child
+        _child_by_thread[me] = child
         try:
             yield child
         finally:
-            _asked_by.pop(me, None)
-            _kill(child)
+            _child_by_thread.pop(me, None)
+            _kill_group(child)
             child.wait()
 
 
-_asked_by: dict[int, subprocess.Popen[Any]] = {}
+_child_by_thread: dict[int, subprocess.Popen[Any]] = {}
 """The child that a thread waits for."""
 
 
-def end_what_waits(thread: int) -> None:
+def kill_child_of_thread(thread: int) -> None:
     """End the child that a thread waits for, when nobody wants the answer any more."""
-    child = _asked_by.get(thread)
+    child = _child_by_thread.get(thread)
     if child is not None:
-        _kill(child)
+        _kill_group(child)
 
 
-def _kill(child: subprocess.Popen[Any]) -> None:
+def _kill_group(child: subprocess.Popen[Any]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager
-def leashed(
+def guarded_command(
     command: list[str], *, seconds: float, threads: int = 1
 ) -> Iterator[tuple[list[str], int]]:
     """The command of a module tied to this process by child_guard.py, and the descriptor to hand
@@ -138,7 +138,7 @@ def leashed(
     start, most = python_module("")[:-1], int(seconds) + MARGIN
     if command[: len(start)] == start:
         limits = ["--fd", asker, "--seconds", most, "--cpu", most * max(2, threads)]
-        guard = [sys.executable, "-P", str(LEASH), *map(str, limits)]
+        guard = [sys.executable, "-P", str(CHILD_GUARD), *map(str, limits)]
         command = [*guard, *command[len(start) :]]
     try:
         yield command, asker
@@ -147,7 +147,7 @@ def leashed(
         os.close(ours)
 
 
-def ask(
+def ask_child(
     command: list[str], question: dict[str, Any], *, threads: int = 1, seconds: float = 120
 ) -> dict[str, Any]:
     """Run a child with a JSON question on its stdin and return its JSON answer.
@@ -155,14 +155,14 @@ def ask(
     Problem when it takes too long, dies, or answers with an error (its ``error`` is the message).
     """
     noise, write_end = os.pipe()
-    printed = _LastWords(noise)
+    printed = _OutputTail(noise)
     pipes: dict[str, Any] = {
         "stdin": subprocess.PIPE,
         "stdout": subprocess.PIPE,
         "stderr": write_end,
     }
     try:
-        with asked(
+        with running_child(
             command, seconds=seconds, threads=threads, text=True, errors="replace", **pipes
         ) as child:
             os.close(write_end)
@@ -209,7 +209,7 @@ def run_q1lab(arguments: list[str], *, seconds: float = CHILD_SECONDS) -> str:
     """
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     try:
-        with asked(
+        with running_child(
             [*python_module("q1lab"), *arguments],
             seconds=seconds,
             cwd=Path.cwd(),
@@ -233,7 +233,7 @@ def run_q1lab(arguments: list[str], *, seconds: float = CHILD_SECONDS) -> str:
     return str(out)
 
 
-class _LastWords(threading.Thread):
+class _OutputTail(threading.Thread):
     """Drains a pipe and keeps only its end: a model file may print a gigabyte."""
 
     KEPT = 64 << 10

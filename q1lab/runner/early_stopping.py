@@ -12,7 +12,7 @@ from q1lab.study.events import final_loss, has_ended
 from q1lab.study.studies import Study
 
 
-class Looks:
+class EarlyStopping:
     """The pairs of one study, as they end."""
 
     def __init__(self, study: Study) -> None:
@@ -21,20 +21,20 @@ class Looks:
         """Differences of the first pairs that have ended, in the order of the plan and in the
         metric's unit; None for one of which a run diverged."""
 
-    def known_after(self) -> int | None:
+    def over_before_plan(self) -> int | None:
         """After how many pairs the study is over where that is before its last one; None while it
         has to go on, and when it ends with its plan."""
         if not self.study.design.is_sequential:
             return None
         self._take_in()
-        end = self.study.design.over_at(self.pairs, self.study.smallest_that_matters)
+        end = self.study.design.over_after(self.pairs, self.study.smallest_that_matters)
         return end if end is not None and end < len(self.study.seeds) else None
 
     def batch(self) -> tuple[int, ...]:
         """The seeds that may train before the next look."""
         if self.study.design.is_sequential:
             self._take_in()
-        return self.study.design.may_train(
+        return self.study.design.trainable_seeds(
             self.pairs, self.study.smallest_that_matters, max(1, self.study.trainer.jobs // 2)
         )
 
@@ -48,7 +48,7 @@ class Looks:
             self.pairs.append(None if base is None or modified is None else modified - base)
 
 
-def end_after(study: Study, pairs: int) -> Study:
+def cut_study(study: Study, pairs: int) -> Study:
     """The study with a plan that names its first ``pairs`` pairs: it was known then, and nothing
     beyond them trains or counts. Saved."""
     ended = replace(study, design=study.design.cut_to(pairs))

@@ -17,7 +17,7 @@ from typing import Any
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
 from q1lab.runner import child_processes
-from q1lab.study.engine_state import Seen
+from q1lab.study.engine_state import CellStatus
 from q1lab.study.studies import Study
 
 
@@ -30,7 +30,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Finding:
+class EngineCheck:
     """One thing that ``q1lab doctor --engine`` looked at."""
 
     name: str
@@ -39,10 +39,10 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class News:
+class JobNews:
     """What came since ``cursor``."""
 
-    cells: Mapping[str, Seen]
+    cells: Mapping[str, CellStatus]
     lines: tuple[tuple[int, str, str], ...] = ()
     """Numbered event lines (n, cell, line), joined to what came before. Empty where trainers write
     into the study's folder themselves."""
@@ -81,7 +81,7 @@ class Engine(ABC):
         if options:
             raise Problem("--engine-option goes with another engine", next="--engine says which")
 
-    def check(self) -> list[Finding]:
+    def check(self) -> list[EngineCheck]:
         """What is there and what is missing, in words."""
         return []
 
@@ -94,27 +94,27 @@ class Engine(ABC):
         """The device to ask for, for what ``--device`` says. "auto": the probe decides."""
         return wanted
 
-    def plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def probe_for_plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """The probe's answer that a study is planned by. An arm has no ``seconds_per_iter`` where
         nobody knows."""
-        return self.ask(question) or planned_here(question)
+        return self.ask(question) or probe_here(question)
 
-    def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
+    def choose_slots(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
         """How many runs train at once, and threads of each. ``first`` of the ``runs`` train before
         the first look; ``jobs`` is what ``--jobs`` says."""
         return jobs or first, 1
 
-    def room(self, study: Study) -> int:
+    def runs_at_once(self, study: Study) -> int:
         """How many of a study's runs train at once without taking time from each other."""
         return study.trainer.jobs
 
     @staticmethod
-    def by_hand(study_id: str) -> str:
+    def manual_command(study_id: str) -> str:
         """What to type to take the study further, where q1lab has it trained by nobody; else ""."""
         return ""
 
     @staticmethod
-    def take_along(study: Study, runs: list[str], suffix: str) -> bytes | str:
+    def portable_file(study: Study, runs: list[str], suffix: str) -> bytes | str:
         """The file by which a person trains these runs where q1lab is not installed. ``suffix`` is
         its name's end. OSError where the study's data is not here any more."""
         raise Problem(f"{study.id} can't be taken along to this engine")
@@ -125,11 +125,11 @@ class Engine(ABC):
         ``beside`` is to be called every moment or so."""
 
 
-def planned_here(question: Mapping[str, Any]) -> dict[str, Any]:
+def probe_here(question: Mapping[str, Any]) -> dict[str, Any]:
     """The answer for machines that can't be asked before they train: counted on this one, for the
     device and number format that every such machine has; the trainer looks whether it does."""
-    answer = child_processes.ask(
-        child_processes.prober(), {**question, "device": "cpu", "dtype": "fp32"}
+    answer = child_processes.ask_child(
+        child_processes.probe_command(), {**question, "device": "cpu", "dtype": "fp32"}
     )
     device, dtype = question["device"], question["dtype"]
     if dtype == "auto":

@@ -11,15 +11,15 @@ from pathlib import Path
 
 from q1lab.ground.files import open_private, private_folder, prove_at_home, size_of
 
-TOGETHER = 64
+MOST_OPEN_FILES = 64
 """Files that are open at once."""
 
 
-def append(lines: Mapping[Path, Sequence[str]]) -> None:
+def append_lines(lines: Mapping[Path, Sequence[str]]) -> None:
     """Append lines to each file, and wait until the disk has them: it takes many at once in the
     time of a few. A torn last line (a kill in mid-write) is cut off first, since it comes again."""
     rest = iter(lines.items())
-    while part := list(islice(rest, TOGETHER)):
+    while part := list(islice(rest, MOST_OPEN_FILES)):
         with contextlib.ExitStack() as stack:
             files = []
             for path, new in part:

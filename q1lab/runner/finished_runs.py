@@ -1,7 +1,7 @@
 """A finished run is kept: the second study against the same baseline trains half.
 
-Where all that touches a bit is the same (identity.equal_bits), the numbers would be equal, so they
-are copied, and marked as copies.
+Where everything that touches a bit is the same (identity.run_fingerprint), the numbers would be
+equal, so they are copied, and their events say where they came from.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from pathlib import Path
 
 from q1lab.ground import paths
 from q1lab.ground.files import private_folder, proved, sha256_text, write_atomic
-from q1lab.study.events import exit_of, read_new
-from q1lab.study.identity import equal_bits
-from q1lab.study.run_states import State
+from q1lab.study.events import closing_exit, read_new_events
+from q1lab.study.identity import run_fingerprint
+from q1lab.study.run_states import RunState
 from q1lab.study.studies import Run, Study
 
-Finished = tuple[tuple[Run, tuple[Study, Run]], ...]
+RunCopies = tuple[tuple[Run, tuple[Study, Run]], ...]
 """Runs of a study, each with the study that has finished it already, and the run there."""
 
 
-def find(study: Study, others: Iterable[Study]) -> Finished:
+def find_copies(study: Study, others: Iterable[Study]) -> RunCopies:
     """Runs of ``study`` that one of the ``others`` has finished already; of several the first."""
-    wanted = {equal_bits(study, run): run for run in study.runs}
+    wanted = {run_fingerprint(study, run): run for run in study.runs}
     found: dict[str, tuple[Run, tuple[Study, Run]]] = {}
     for other in others:
         if other.id == study.id:
@@ -37,20 +37,20 @@ def find(study: Study, others: Iterable[Study]) -> Finished:
         if not other.trainer.repeats:
             continue
         for run in other.runs:
-            key = equal_bits(other, run)
-            if key in wanted and key not in found and _finished(other, run):
+            key = run_fingerprint(other, run)
+            if key in wanted and key not in found and _has_finished(other, run):
                 found[key] = (wanted[key], (other, run))
     return tuple(found.values())
 
 
-def fill(study: Study, finished: Finished) -> None:
+def copy_runs(study: Study, finished: RunCopies) -> None:
     """Copy runs that ``find`` found into the study, marked with where they came from. A run that
     has begun here stays as it is."""
     for run, (other, theirs) in finished:
         if study.files.run(run.name).events.exists():
             continue
         source, target = other.files.run(theirs.name), study.files.run(run.name)
-        events, _, _ = read_new(source.events, limit=1 << 30)
+        events, _, _ = read_new_events(source.events, limit=1 << 30)
         lines = []
         for event in events:
             if event["type"] == "start":
@@ -68,11 +68,11 @@ def fill(study: Study, finished: Finished) -> None:
 def trainer_version(by_command: bool = False) -> str:
     """A short hash of the trainer's own code: with other code, the same settings may give other
     numbers. ``by_command``: of what runs a study whose arms are a command."""
-    files = imported_by("loop" if by_command else "train")
+    files = lab_files("loop" if by_command else "train")
     return sha256_text("".join(file.read_text() for file in files))[:12]
 
 
-def imported_by(module: str) -> list[Path]:
+def lab_files(module: str) -> list[Path]:
     """The files that make a module of ``labs``: its own, and those of ``labs`` that it imports, by
     way of others too. A file that it does without, such as a check, is no part of it."""
     folder = paths.models_dir().parent
@@ -82,11 +82,11 @@ def imported_by(module: str) -> list[Path]:
         file = folder / f"{names.pop()}.py"
         if file.is_file() and file not in found:
             found.add(file)
-            names |= _imports(file.read_text())
+            names |= _imported_lab_modules(file.read_text())
     return sorted(found)
 
 
-def _imports(text: str) -> set[str]:
+def _imported_lab_modules(text: str) -> set[str]:
     """Names of the modules of ``labs`` that a file imports; none of a file that is no Python."""
     names = set()
     with contextlib.suppress(SyntaxError):
@@ -99,6 +99,6 @@ def _imports(text: str) -> set[str]:
     return {name.split(".")[1] for name in names if name.startswith("labs.")} - {""}
 
 
-def _finished(study: Study, run: Run) -> bool:
-    end = exit_of(study.files.run(run.name).events)
-    return end is not None and end["state"] == State.FINISHED
+def _has_finished(study: Study, run: Run) -> bool:
+    end = closing_exit(study.files.run(run.name).events)
+    return end is not None and end["state"] == RunState.FINISHED

@@ -28,7 +28,7 @@ from q1lab.ground.files import (
 from q1lab.ground.paths import StudyPaths
 from q1lab.runner import child_processes
 from q1lab.study import engine_state
-from q1lab.study.engine_choice import by_hand, engine_of
+from q1lab.study.engine_choice import load_engine, manual_command
 from q1lab.study.liveness import has_runner
 from q1lab.study.liveness import is_alive as is_alive
 from q1lab.study.studies import Study
@@ -40,7 +40,7 @@ ENGINE_GRACE = 60.0
 """Seconds in which an engine is expected to have stopped what it has."""
 
 
-def last(files: StudyPaths) -> dict[str, Any]:
+def last_launch(files: StudyPaths) -> dict[str, Any]:
     """The record of the last launch; empty when there was none or it can't be read."""
     try:
         found = read_json(files.launch, 1 << 20)
@@ -49,20 +49,20 @@ def last(files: StudyPaths) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def tend(study: Study) -> bool:
+def resume_runner(study: Study) -> bool:
     """Have a runner take up again what an engine still has of the study, where there is none: the
     machine slept, or the runner was killed. Returns whether one was started."""
-    word = engine_state.read(study.files.root)
+    word = engine_state.read_status(study.files.root)
     if word is None or word.over or has_runner(study.files):
         return False
     try:
-        start(study, number=word.launch)
+        start_runner(study, number=word.launch)
     except Problem:  # somebody else was faster
         return False
     return True
 
 
-def start(study: Study, only: Collection[str] = (), number: int | None = None) -> int:
+def start_runner(study: Study, only: Collection[str] = (), number: int | None = None) -> int:
     """Start the runner in a session of its own; returns the launch's number. ``only`` names the
     runs that it may train; empty: all that are missing.
 
@@ -70,10 +70,10 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
     Problem when it is running already. ``number``: take up this launch again.
     """
     files = study.files
-    if number is None and engine_state.lives(files.root):
-        raise running_already(study.id)
-    engine_of(study.trainer.engine)  # a runner could only write down what is wrong with it
-    if words := by_hand(study.trainer.engine, study.id):
+    if number is None and engine_state.engine_has_study(files.root):
+        raise already_running(study.id)
+    load_engine(study.trainer.engine)  # a runner could only write down what is wrong with it
+    if words := manual_command(study.trainer.engine, study.id):
         raise Problem(f"{study.id} was planned to be trained by hand: {words}")
     # the processes that are started write there, and look no more
     for folder in (files.runs, files.source, files.claims):
@@ -82,11 +82,11 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
         prove_at_home(path)
     lock = try_lock(files.lock, wait=1.0)
     if lock is None:
-        raise running_already(study.id)
+        raise already_running(study.id)
     try:
         number = number or _next_number(files)
         if only:
-            take_out(study, number, [run.name for run in study.runs if run.name not in only])
+            exclude_runs(study, number, [run.name for run in study.runs if run.name not in only])
         command = [
             *child_processes.python_module("q1lab.runner.runner"),
             str(files.root),
@@ -103,27 +103,27 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
                 stdout=log,
                 stderr=log,
                 cwd=files.root,
-                env=child_processes.environment(study.trainer.threads),
+                env=child_processes.child_environment(study.trainer.threads),
                 start_new_session=True,
                 pass_fds=[lock],
             )
         # somebody has to take its exit status: a viewer that stays open would else keep a dead
         # process around
         threading.Thread(target=child.wait, daemon=True, name=f"reap {child.pid}").start()
-        note(files, number, child.pid)
+        record_launch(files, number, child.pid)
         return number
     finally:
         os.close(lock)
 
 
-def running_already(study_id: str) -> Problem:
+def already_running(study_id: str) -> Problem:
     """What is said to whoever would start a study that runs."""
     return Problem(
         f"{study_id} is running already", next=f"watch it with `q1lab attach {study_id}`"
     )
 
 
-def take_out(study: Study, number: int, runs: Collection[str]) -> None:
+def exclude_runs(study: Study, number: int, runs: Collection[str]) -> None:
     """Take runs out of a launch: trainers pass by what is claimed."""
     claims = study.files.claims
     with refusals(f"cannot start the training of {study.id}"):
@@ -132,7 +132,7 @@ def take_out(study: Study, number: int, runs: Collection[str]) -> None:
             (claims / f"{number}-{name}").touch(mode=0o600)
 
 
-def note(files: StudyPaths, number: int, pid: int) -> None:
+def record_launch(files: StudyPaths, number: int, pid: int) -> None:
     """Write down who was launched. The runner does it too, should its starter be killed before it
     could."""
     launched = {"launch": number, "pid": pid, "host": socket.gethostname(), "started": utc_now()}
@@ -144,7 +144,7 @@ def note(files: StudyPaths, number: int, pid: int) -> None:
 def _next_number(files: StudyPaths) -> int:
     """One more than any launch so far, by the record or (should that be damaged) by the claims: a
     number that was used before would find its runs claimed, and train nothing."""
-    recorded = last(files).get("launch")
+    recorded = last_launch(files).get("launch")
     numbers = [recorded] if isinstance(recorded, int) and 0 < recorded < 1 << 31 else []
     if files.claims.is_dir():
         heads = (claim.name.partition("-")[0] for claim in files.claims.iterdir())
@@ -154,7 +154,7 @@ def _next_number(files: StudyPaths) -> int:
     return max(numbers, default=0) + 1
 
 
-def stop(study: Study, *, grace: float = GRACE) -> bool:
+def stop_study(study: Study, *, grace: float = GRACE) -> bool:
     """Ask the study to stop and wait until nothing of it lives; after ``grace`` seconds end it.
 
     Returns False when it was not running. A process id is only signalled while the study's lock is
@@ -163,9 +163,9 @@ def stop(study: Study, *, grace: float = GRACE) -> bool:
     files = study.files
     if not is_alive(files):
         return False
-    if engine_state.lives(files.root):
+    if engine_state.engine_has_study(files.root):
         return _stop_at_the_engine(study)
-    pid = _pid(files)
+    pid = _runner_pid(files)
     if pid is None:
         raise Problem(
             f"{files.launch} doesn't say who runs {study.id}; it ends by itself when its runs have",
@@ -196,15 +196,15 @@ def _stop_at_the_engine(study: Study) -> bool:
     """Have the runner ask the engine to stop, and wait for its last word. Problem when the engine
     does not answer: what it works on goes on."""
     files = study.files
-    tend(study)
-    pid = _pid(files)
+    resume_runner(study)
+    pid = _runner_pid(files)
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGTERM)
     deadline = time.monotonic() + ENGINE_GRACE
-    while engine_state.lives(files.root):
+    while engine_state.engine_has_study(files.root):
         if time.monotonic() > deadline:
-            word = engine_state.read(files.root)
+            word = engine_state.read_status(files.root)
             why = f" ({word.why})" if word is not None and word.why else ""
             raise Problem(
                 f"{study.id}: the engine has not stopped it yet{why}",
@@ -215,10 +215,14 @@ def _stop_at_the_engine(study: Study) -> bool:
     return True
 
 
-def _pid(files: StudyPaths) -> int | None:
+def _runner_pid(files: StudyPaths) -> int | None:
     for _ in range(40):  # a launch under way writes its record a moment after it takes the lock
-        pid = last(files).get("pid")
-        if isinstance(pid, int) and pid > 1 and last(files).get("host") == socket.gethostname():
+        pid = last_launch(files).get("pid")
+        if (
+            isinstance(pid, int)
+            and pid > 1
+            and last_launch(files).get("host") == socket.gethostname()
+        ):
             return pid
         time.sleep(0.05)
     return None

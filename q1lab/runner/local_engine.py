@@ -20,7 +20,7 @@ from q1lab.study.studies import Study
 OUT_OF_MEMORY = 75
 """A trainer's exit status for "this many at once don't fit" (labs/train.py)."""
 
-LOG_MOST, LOG_HEAD = 16 << 20, 1 << 20
+LARGEST_LOG, LOG_HEAD = 16 << 20, 1 << 20
 """Bytes that a run's log may grow to, and bytes of its beginning that stay when it is cut."""
 
 
@@ -31,22 +31,22 @@ class Local(Engine):
     runs_commands = True
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        return child_processes.ask(
-            child_processes.prober(), dict(question), threads=question.get("threads", 1)
+        return child_processes.ask_child(
+            child_processes.probe_command(), dict(question), threads=question.get("threads", 1)
         )
 
-    def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
-        jobs = jobs or max(1, min(machine.places(device), runs))
+    def choose_slots(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
+        jobs = jobs or max(1, min(machine.free_slots(device), runs))
         return jobs, max(1, machine.cores() // jobs) if device == "cpu" else 1
 
-    def room(self, study: Study) -> int:
-        return machine.places(study.trainer.device, study.trainer.threads)
+    def runs_at_once(self, study: Study) -> int:
+        return machine.free_slots(study.trainer.device, study.trainer.threads)
 
-    def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Trainers:
-        return Trainers(study, launch, lock, beside)
+    def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> LocalCrew:
+        return LocalCrew(study, launch, lock, beside)
 
 
-class Trainers(Crew):
+class LocalCrew(Crew):
     """Starts trainers, and replaces those that die while runs are left."""
 
     def __init__(
@@ -56,10 +56,10 @@ class Trainers(Crew):
         self.files = study.files
         self.jobs = study.trainer.jobs
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.looks = early_stopping.Looks(study)
+        self.looks = early_stopping.EarlyStopping(study)
 
     def run(self) -> None:
-        engine_state.forget(self.files.root)  # what an engine of an earlier launch said last
+        engine_state.remove_status(self.files.root)  # what an engine of an earlier launch said last
         log(
             f"launch {self.launch} of {self.study.id}: {len(self.left())} runs, {self.jobs} at once"
         )
@@ -96,20 +96,20 @@ class Trainers(Crew):
     def _end_when_known(self) -> None:
         """A study with a planned range is over at the look that knows: its plan then names the
         pairs up to that look, and nothing trains on. Runs under way are beyond it."""
-        end = None if self.stopping else self.looks.known_after()
+        end = None if self.stopping else self.looks.over_before_plan()
         if end is None:
             return
         log(f"known after {end} of {len(self.study.seeds)} pairs")
         seeds = self.study.seeds[:end]
         rest = [run for run in self.study.runs if run.seed not in seeds]
-        launch.take_out(self.study, self.launch, [run.name for run in rest])
+        launch.exclude_runs(self.study, self.launch, [run.name for run in rest])
         for worker in self.workers:
             worker.terminate()
         for worker in self.workers:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 worker.wait(launch.GRACE)
-        self.study = early_stopping.end_after(self.study, end)
-        self.looks = early_stopping.Looks(self.study)
+        self.study = early_stopping.cut_study(self.study, end)
+        self.looks = early_stopping.EarlyStopping(self.study)
 
     def left(self) -> list[str]:
         """Runs that nobody has claimed in this launch and that have not ended before."""
@@ -129,7 +129,7 @@ class Trainers(Crew):
         ]
         if self.jobs == 1:
             command.append("--alone")
-        env = child_processes.environment(self.study.trainer.threads)
+        env = child_processes.child_environment(self.study.trainer.threads)
         if self.study.trainer.device == "cuda":
             env["CUDA_VISIBLE_DEVICES"] = gpu_for(
                 len(self.workers), env.get("CUDA_VISIBLE_DEVICES")
@@ -149,7 +149,7 @@ class Trainers(Crew):
         for run in self.study.runs:
             path = self.files.run(run.name).log
             with contextlib.suppress(OSError):
-                if path.stat().st_size > LOG_MOST:
+                if path.stat().st_size > LARGEST_LOG:
                     os.truncate(path, LOG_HEAD)
                     with open_private(path) as out:
                         out.write(

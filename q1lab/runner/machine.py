@@ -22,7 +22,7 @@ def likely_device(wanted: str) -> str:
     return "cuda" if gpus() else "cpu"
 
 
-def places(device: str, threads: int = 1) -> int:
+def free_slots(device: str, threads: int = 1) -> int:
     """Runs that train at once without taking time from each other: as many as their threads find
     cores on a CPU; one per GPU; one on Apple's MPS."""
     if device == "cuda":

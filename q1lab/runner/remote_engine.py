@@ -17,11 +17,19 @@ from pathlib import Path
 
 from q1lab.ground.files import open_regular, utc_now
 from q1lab.runner import early_stopping, engine
-from q1lab.runner.engine import Engine, News, OutOfReach, Refused, log
-from q1lab.runner.engine_events import append
+from q1lab.runner.engine import Engine, JobNews, OutOfReach, Refused, log
+from q1lab.runner.engine_events import append_lines
 from q1lab.study import engine_state
-from q1lab.study.engine_state import CANCELLED, LOST, RUNNING, WAITING, Job, Seen, Word
-from q1lab.study.events import exit_of, has_ended
+from q1lab.study.engine_state import (
+    CANCELLED,
+    LOST,
+    RUNNING,
+    WAITING,
+    CellStatus,
+    EngineStatus,
+    Job,
+)
+from q1lab.study.events import closing_exit, has_ended
 from q1lab.study.studies import Study
 
 PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -29,10 +37,10 @@ PAUSE, LONGEST_PAUSE = 0.5, 30.0
 
 STOPPED = "stopped; the same command goes on"
 
-BY = b'"by": "q1lab"'
+WRITTEN_BY_Q1LAB = b'"by": "q1lab"'
 """What marks a last word that no trainer wrote."""
 
-TRIES = 3
+MOST_TRIES = 3
 """How often a cell is handed over in one launch when it died without a last word."""
 
 
@@ -44,20 +52,20 @@ class Remote(Engine):
         """Hand the job over, once however often this is called; returns it with its id."""
 
     @abstractmethod
-    def look(self, study: Study, job: Job, cursor: int) -> News:
+    def poll(self, study: Study, job: Job, cursor: int) -> JobNews:
         """How the job stands, and the lines after ``cursor``."""
 
     @abstractmethod
     def stop(self, job: Job) -> None:
         """Ask the job to stop; each run keeps a checkpoint where it can."""
 
-    def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Crew:
+    def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> RemoteCrew:
         assert study.trainer.engine is not None
-        return Crew(study, launch, self, study.trainer.engine.text, beside=beside)
+        return RemoteCrew(study, launch, self, study.trainer.engine.text, beside=beside)
 
 
 @dataclass(frozen=True)
-class Events:
+class EventsRead:
     bytes: int = 0
     lines: int = 0
     starts: int = 0
@@ -65,7 +73,7 @@ class Events:
     """The last line that is a trainer's own."""
 
 
-class Crew(engine.Crew):
+class RemoteCrew(engine.Crew):
     """One launch of one study on one engine."""
 
     def __init__(
@@ -82,8 +90,8 @@ class Crew(engine.Crew):
         self.beside = beside
         """Called after every look: the runner keeps the W&B relay going, and tells people."""
         self.files = study.files
-        self.looks = early_stopping.Looks(study)
-        self._events: dict[str, Events] = {}
+        self.looks = early_stopping.EarlyStopping(study)
+        self._events: dict[str, EventsRead] = {}
         self.cursor = 0
         """Number of the job's last line that this process had."""
         self.there: dict[str, int] = {}
@@ -92,10 +100,10 @@ class Crew(engine.Crew):
         self.answered = ""
         """When the engine last answered this process (UTC)."""
         self.pause = PAUSE
-        known = engine_state.read(self.files.root)
+        known = engine_state.read_status(self.files.root)
         if known is not None and not known.over:
             self.word = known
-            self.stopping = known.told and self.looks.known_after() is None
+            self.stopping = known.told and self.looks.over_before_plan() is None
             self.there = {
                 cell: self._read(cell).lines - before for cell, before in known.before.items()
             }
@@ -103,15 +111,15 @@ class Crew(engine.Crew):
         else:
             cells = self._batch(launch)
             job = self._job(launch, 1, cells)
-            self.word = Word(
+            self.word = EngineStatus(
                 engine=name,
                 launch=launch,
                 job=job,
                 jobs=(job.name,),
-                cells={cell: Seen(WAITING) for cell in cells},
+                cells={cell: CellStatus(WAITING) for cell in cells},
                 before=self._before(job),
             )
-            engine_state.write(self.files.root, self.word)
+            engine_state.write_status(self.files.root, self.word)
 
     def run(self) -> None:
         """Until nothing of the study is left at the engine.
@@ -153,12 +161,12 @@ class Crew(engine.Crew):
             log(f"handed over {len(job.cells)} runs as {job.id or job.name}")
         if self.stopping and not self.word.told:
             self._tell_to_stop()
-        news = self.engine.look(self.study, self.word.job, self.cursor)
+        news = self.engine.poll(self.study, self.word.job, self.cursor)
         self.answered = utc_now()
         new = self._take_in(news.lines)
         changed = news.cells != {c: self.word.cells.get(c) for c in news.cells}
         self.pause = PAUSE if new or changed else min(5.0, 1.3 * self.pause)
-        if not self.word.told and (end := self.looks.known_after()) is not None:
+        if not self.word.told and (end := self.looks.over_before_plan()) is not None:
             log(f"known after {end} of {len(self.study.seeds)} pairs")
             self._tell_to_stop()
         if news.over:
@@ -178,26 +186,26 @@ class Crew(engine.Crew):
                 self.there[cell] -= 1
             elif line:  # else a word about the cell, which has a number too
                 fresh.setdefault(self.files.run(cell).events, []).append(line)
-        append(fresh)
+        append_lines(fresh)
         return self.cursor > before
 
     def _tell_to_stop(self) -> None:
         self.engine.stop(self.word.job)
         self._put(told=True)
 
-    def _ended(self, news: News) -> None:
+    def _ended(self, news: JobNews) -> None:
         """The job is over: hand lost cells over again, or the next ones of a planned range, or
         close the launch."""
         cells = {**self.word.cells, **news.cells}
         if self.word.told:  # what was cancelled then was not cancelled by somebody else
             mine = [cell for cell, seen in cells.items() if seen.state == CANCELLED]
-            cells.update(dict.fromkeys(mine, Seen(CANCELLED, STOPPED)))
+            cells.update(dict.fromkeys(mine, CellStatus(CANCELLED, STOPPED)))
         self._end_when_known()
         planned = {run.name for run in self.study.runs}
         mine = [cell for cell in self.word.job.cells if cell in planned]
         open_ = [cell for cell in mine if not self._last_word(cell)]
         again = [cell for cell in open_ if cells[cell].state != CANCELLED]
-        if again and self.word.tries < TRIES and not self.stopping:
+        if again and self.word.tries < MOST_TRIES and not self.stopping:
             log(f"{len(again)} runs ended without a result; handing them over again")
             self._go_on(tuple(again), cells, self.word.tries + 1)
             return
@@ -214,11 +222,13 @@ class Crew(engine.Crew):
             return
         self._put(cells=cells, seen=utc_now(), reached=True, over=True, why=news.why)
 
-    def _go_on(self, more: tuple[str, ...], cells: dict[str, Seen], tries: int) -> None:
+    def _go_on(self, more: tuple[str, ...], cells: dict[str, CellStatus], tries: int) -> None:
         """Hand these cells over next, for the ``tries``-th time."""
         job = self._job(self.word.launch, len(self.word.jobs) + 1, more)
         waiting = {
-            cell: Seen(WAITING, f"attempt {job.attempts[cell] + 1}" if job.attempts[cell] else "")
+            cell: CellStatus(
+                WAITING, f"attempt {job.attempts[cell] + 1}" if job.attempts[cell] else ""
+            )
             for cell in more
         }
         self.cursor, self.there = 0, {}
@@ -236,10 +246,10 @@ class Crew(engine.Crew):
     def _end_when_known(self) -> None:
         """A planned range that is known has no more runs than those that made it known; called
         when nothing of the study is at the engine."""
-        end = None if self.stopping else self.looks.known_after()
+        end = None if self.stopping else self.looks.over_before_plan()
         if end is not None:
-            self.study = early_stopping.end_after(self.study, end)
-            self.looks = early_stopping.Looks(self.study)
+            self.study = early_stopping.cut_study(self.study, end)
+            self.looks = early_stopping.EarlyStopping(self.study)
 
     def _batch(self, launch: int) -> tuple[str, ...]:
         """The cells to hand over now: all that the launch has to train, of a planned range those
@@ -253,7 +263,7 @@ class Crew(engine.Crew):
 
     def _put(self, **changes: object) -> None:
         self.word = replace(self.word, **changes)  # type: ignore[arg-type]
-        engine_state.write(self.files.root, self.word)
+        engine_state.write_status(self.files.root, self.word)
 
     def _job(self, launch: int, number: int, cells: tuple[str, ...]) -> Job:
         # a name of its own: another q1lab on the same cluster may have a study of the same name
@@ -265,9 +275,9 @@ class Crew(engine.Crew):
     def _before(self, job: Job) -> dict[str, int]:
         return {cell: self._read(cell).lines for cell in job.cells}
 
-    def _read(self, cell: str) -> Events:
+    def _read(self, cell: str) -> EventsRead:
         """What the run's events hold by now; each line is read once."""
-        known = self._events.get(cell, Events())
+        known = self._events.get(cell, EventsRead())
         place, lines, starts, last = known.bytes, known.lines, known.starts, known.last
         with contextlib.suppress(OSError), open_regular(self.files.run(cell).events) as file:
             file.seek(place)
@@ -277,12 +287,12 @@ class Crew(engine.Crew):
                 place += len(line)
                 lines += 1
                 starts += b'"type": "start"' in line or b'"type":"start"' in line
-                last = last if BY in line else line[:-1].decode(errors="replace")
-        found = self._events[cell] = Events(place, lines, starts, last)
+                last = last if WRITTEN_BY_Q1LAB in line else line[:-1].decode(errors="replace")
+        found = self._events[cell] = EventsRead(place, lines, starts, last)
         return found
 
     def _last_word(self, cell: str) -> bool:
-        return exit_of(self.files.run(cell).events) is not None
+        return closing_exit(self.files.run(cell).events) is not None
 
     def _is_wanted(self, cell: str, launch: int) -> bool:
         """Whether this launch trains the run: it has not ended, and was not taken out."""
@@ -297,7 +307,7 @@ class Crew(engine.Crew):
         if not self._read(cell).starts:
             return
         event = {"type": "exit", "state": state, "message": message, "time": utc_now()}
-        append({self.files.run(cell).events: [json.dumps({**event, "by": "q1lab"})]})
+        append_lines({self.files.run(cell).events: [json.dumps({**event, "by": "q1lab"})]})
 
     def _end_all(self, state: str, message: str) -> None:
         for cell, seen in self.word.cells.items():

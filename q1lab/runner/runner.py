@@ -19,7 +19,7 @@ from q1lab.ground.files import open_private
 from q1lab.runner import alerts, child_processes, launch, series_turns
 from q1lab.runner.engine import log
 from q1lab.study import studies
-from q1lab.study.engine_choice import engine_of
+from q1lab.study.engine_choice import load_engine
 from q1lab.study.studies import Study
 
 RELAY_LIVED, RELAY_PAUSE = 60.0, 60.0
@@ -32,12 +32,12 @@ class Runner:
     def __init__(self, study: Study, launch: int, lock: int) -> None:
         self.study = study
         self.files = study.files
-        self.crew = engine_of(study.trainer.engine).crew(study, launch, lock, self._beside)
+        self.crew = load_engine(study.trainer.engine).crew(study, launch, lock, self._beside)
         self.relay: subprocess.Popen[bytes] | None = None
         self.relay_began = self.relay_pause = 0.0
         self.relay_due: float | None = None
         self.tellers: list[subprocess.Popen[bytes]] = []
-        self.watch = alerts.Watch(study)
+        self.watch = alerts.AlertWatch(study)
 
     def run(self) -> None:
         """Until nothing of the launch is left."""
@@ -54,7 +54,7 @@ class Runner:
         """What goes on beside the training; the crew calls it."""
         self._keep_relay()
         self.tellers = [teller for teller in self.tellers if teller.poll() is None]
-        for kind in self.watch.look():
+        for kind in self.watch.poll():
             self._tell(kind)
 
     def _tell(self, kind: str) -> None:
@@ -127,7 +127,7 @@ def main() -> None:
     os.umask(0o077)  # everything that this process and its children write is private to the user
     os.set_inheritable(args.lock, False)
     study = studies.load(args.study.name)
-    launch.note(study.files, args.launch, os.getpid())
+    launch.record_launch(study.files, args.launch, os.getpid())
     runner = Runner(study, args.launch, args.lock)
     runner.run()
     if not runner.crew.stopping:

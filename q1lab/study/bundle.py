@@ -60,19 +60,19 @@ from q1lab.study.events import has_ended
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
-LIST = "bundle.json"
+LIST_NAME = "bundle.json"
 FORMAT = 1
 MOST_FILES, LARGEST_LIST, LARGEST_FILE = 50_000, 16 << 20, 256 << 20
 """Files of a bundle, bytes of its list, and of one file that is read in one piece."""
 
 _PART = r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}"
-NAMES = re.compile(
+FILE_NAMES = re.compile(
     rf"study\.json|labels\.json|journal\.jsonl|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
     rf"|runs/{_PART}/(?:events\.jsonl|run\.log|model\.pt|checkpoints/{_PART}\.pt)"
 )
 """What a bundle may hold. Locks, logs of processes and W&B's own folders stay behind."""
 
-UNSOUND = (
+DAMAGE_ERRORS = (
     *(ValueError, KeyError, TypeError, AttributeError, ArithmeticError, IndexError),
     *(zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError),
     *(struct.error, zlib.error, lzma.LZMAError),
@@ -83,7 +83,7 @@ Content = Path | bytes
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Provenance:
     """What a stranger checks a study by, beside its files: what the list says besides, and the
     journal."""
 
@@ -100,27 +100,27 @@ class Bundle:
 
     study: Study
     files: Mapping[str, Path]
-    whole: bool
+    has_list: bool
     labels: Any = None
     """The object in labels.json, unchecked."""
     planned: int = 0
     """When the study was planned (ns since the epoch), which orders studies; 0: not said."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """What the list says, unchecked; empty where there is none."""
-    wrong: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
     """Files that are not what the list says → how, where they were read all the same."""
 
 
 # ── writing
 
 
-def contents(
+def core_files(
     study: Study, *, plan: Study | None = None, events: Iterable[str] = ()
 ) -> dict[str, Content]:
     """A study's files by their names in a bundle: the plan (as it is, or ``plan``), both model
     files, and the events of these runs, as far as they are there. Problem when a model file can't
     be read."""
-    found: dict[str, Content] = {"study.json": studies.encoded(plan or study).encode()}
+    found: dict[str, Content] = {"study.json": studies.encode_plan(plan or study).encode()}
     for arm in study.arms.values():
         if arm.source:
             with refusals(f"the model files of {study.id} can't be read"):
@@ -132,7 +132,7 @@ def contents(
     return found
 
 
-def everything(study: Study, labels: Mapping[str, Any], evidence: Evidence) -> dict[str, Content]:
+def all_files(study: Study, labels: Mapping[str, Any], evidence: Provenance) -> dict[str, Content]:
     """All that belongs to a study. Checkpoints only of runs that can still go on."""
     files = study.files
     wanted = [files.plan, files.wandb / "runs.json", *sorted(files.source.rglob("*.py"))]
@@ -154,10 +154,10 @@ def everything(study: Study, labels: Mapping[str, Any], evidence: Evidence) -> d
     text = paths.data_dir() / f"{study.data.sha256}.txt"
     if text.is_file():
         found[f"data/{text.name}"] = text
-    return {name: content for name, content in found.items() if NAMES.fullmatch(name)}
+    return {name: content for name, content in found.items() if FILE_NAMES.fullmatch(name)}
 
 
-def listed(study: Study, files: Mapping[str, Content], **about: Any) -> bytes:
+def encode_list(study: Study, files: Mapping[str, Content], **about: Any) -> bytes:
     """The list of a bundle of these files. ``about`` is what else it says."""
     hashes = {name: _hash(content) for name, content in sorted(files.items())}
     record = {"v": FORMAT, "study": study.id, **about, "files": hashes}
@@ -173,7 +173,7 @@ def _hash(content: Content) -> str:
 def write_zip(out: IO[bytes], files: Mapping[str, Content]) -> None:
     """Files by their names, as a zip. OSError where one can't be read or written."""
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
-        for name, content in sorted(files.items(), key=lambda one: (one[0] != LIST, one[0])):
+        for name, content in sorted(files.items(), key=lambda one: (one[0] != LIST_NAME, one[0])):
             info = zipfile.ZipInfo(name)
             info.external_attr, info.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
             with packed.open(info, "w", force_zip64=True) as member:
@@ -184,11 +184,11 @@ def write_zip(out: IO[bytes], files: Mapping[str, Content]) -> None:
                         shutil.copyfileobj(source, member, 1 << 20)
 
 
-def pack(
+def write_archive(
     study_id: str,
     target: Path,
     labels: Mapping[str, Any],
-    evidence: Evidence,
+    evidence: Provenance,
     *,
     force: bool = False,
 ) -> None:
@@ -212,10 +212,10 @@ def pack(
         raise Problem(f"{study_id} is running", FAILED, next="archive it when it has ended")
     try:
         with refusals(f"cannot write {target}"):
-            files = everything(study, labels, evidence)
+            files = all_files(study, labels, evidence)
             planned = study.files.source.stat().st_mtime_ns
             about = {"q1lab": __version__, "made": utc_now(), "source_mtime_ns": planned}
-            files = {LIST: listed(study, files, **about, **evidence.about), **files}
+            files = {LIST_NAME: encode_list(study, files, **about, **evidence.about), **files}
             write_atomic(target, lambda out: write_zip(out, files), through=True)
     finally:
         os.close(lock)
@@ -224,7 +224,7 @@ def pack(
 # ── reading
 
 
-def is_packed(file: Path) -> bool:
+def is_archive(file: Path) -> bool:
     """Whether a file is a bundle that travels: a zip."""
     with contextlib.suppress(OSError), open_regular(file) as stream:
         return stream.read(2) == b"PK" or file.suffix == ".zip"
@@ -239,29 +239,29 @@ def unpacked(file: Path, *, faults: bool = False) -> Iterator[Bundle]:
     home = paths.ensure_home()
     with tempfile.TemporaryDirectory(prefix=".take-in-", dir=home) as name:
         try:
-            hashes = _extract(file, Path(name))
+            hashes = _extract_members(file, Path(name))
         except OSError as error:
             raise Problem(
                 f"{file} can't be unpacked: {os_reason(error)}", FAILED, file=file
             ) from None
-        except UNSOUND as error:
+        except DAMAGE_ERRORS as error:
             why = plain(str(error))[:200] or type(error).__name__
             raise Problem(f"{file} can't be unpacked ({why})", FAILED, file=file) from None
-        yield read(Path(name), str(file), hashes, faults=faults)
+        yield read_bundle(Path(name), str(file), hashes, faults=faults)
 
 
-def _extract(file: Path, into: Path) -> dict[str, str]:
+def _extract_members(file: Path, into: Path) -> dict[str, str]:
     """Every member into a folder; returns their hashes."""
     room = shutil.disk_usage(into).free
     found: dict[str, str] = {}
     with open_regular(file) as stream:
-        for name, size, content in _of_zip(stream):
+        for name, size, content in _zip_members(stream):
             room -= size
             if room <= 0:
                 raise ValueError("there is no room for what it holds")
             if len(found) >= MOST_FILES:
                 raise ValueError(f"it holds more than {MOST_FILES:,} files")
-            found[name] = _keep(content, into / name, size)
+            found[name] = _write_member(content, into / name, size)
     return found
 
 
@@ -269,17 +269,19 @@ Member = tuple[str, int, IO[bytes]]
 """Name, bytes as declared, content."""
 
 
-def _of_zip(stream: IO[bytes]) -> Iterator[Member]:
+def _zip_members(stream: IO[bytes]) -> Iterator[Member]:
     with zipfile.ZipFile(stream) as packed:
         for info in packed.infolist():
             plain_file = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
-            if not (plain_file and (NAMES.fullmatch(info.filename) or info.filename == LIST)):
+            if not (
+                plain_file and (FILE_NAMES.fullmatch(info.filename) or info.filename == LIST_NAME)
+            ):
                 raise ValueError(f"it holds {info.filename[:100]!r}, not a file of a study")
             with packed.open(info) as content:
                 yield info.filename, info.file_size, content
 
 
-def _keep(content: IO[bytes], target: Path, size: int) -> str:
+def _write_member(content: IO[bytes], target: Path, size: int) -> str:
     """Write a member, which has ``size`` bytes; returns its SHA-256."""
     private_folder(target.parent)
     digest = hashlib.sha256()
@@ -296,7 +298,7 @@ def _keep(content: IO[bytes], target: Path, size: int) -> str:
     return digest.hexdigest()
 
 
-def read(
+def read_bundle(
     folder: Path, origin: str, hashes: Mapping[str, str] | None = None, *, faults: bool = False
 ) -> Bundle:
     """The bundle in a folder: one with a list, or a study's folder as q1lab has it. ``origin`` is
@@ -305,14 +307,14 @@ def read(
     plan that can't be read."""
     wrong: dict[str, str] = {}
     try:
-        files = _files(folder) if hashes is None else {name: folder / name for name in hashes}
-        record = _list(folder)
+        files = _find_files(folder) if hashes is None else {name: folder / name for name in hashes}
+        record = _read_list(folder)
         if record is not None:
-            wrong = _verify(record, files, hashes)
+            wrong = _find_faults(record, files, hashes)
             if wrong and not faults:
                 raise ValueError(next(iter(wrong.values())))
             files = {name: folder / name for name in record["files"] if name in files}
-        study = studies.from_dict(studies.read(folder / "study.json"))
+        study = studies.from_dict(studies.read_plan(folder / "study.json"))
         if record is not None and (record["study"] != study.id or not studies.is_id(study.id)):
             raise ValueError("its plan is of another study")
         labels, planned = None, (record or {}).get("source_mtime_ns")
@@ -325,29 +327,29 @@ def read(
         raise Problem(f"{origin} is not a study of q1lab: {missing} is missing", FAILED) from None
     except OSError as error:
         raise Problem(f"cannot read {origin}: {os_reason(error)}", FAILED) from None
-    except UNSOUND as error:
+    except DAMAGE_ERRORS as error:
         raise Problem(f"{origin} is damaged ({plain(str(error))[:200]})", FAILED) from None
     if not isinstance(planned, int) or not 0 < planned < 1 << 62:
         planned = 0
     return Bundle(study, files, record is not None, labels, planned, record or {}, wrong)
 
 
-def _files(folder: Path) -> dict[str, Path]:
+def _find_files(folder: Path) -> dict[str, Path]:
     """The files below a folder that a bundle may hold; links are not followed."""
     found = {}
     for root, _, names in os.walk(folder):
         for name in names:
             path = Path(root, name)
             place = path.relative_to(folder).as_posix()
-            if NAMES.fullmatch(place) and path.is_file() and not path.is_symlink():
+            if FILE_NAMES.fullmatch(place) and path.is_file() and not path.is_symlink():
                 found[place] = path
     return found
 
 
-def _list(folder: Path) -> dict[str, Any] | None:
+def _read_list(folder: Path) -> dict[str, Any] | None:
     """The list of the bundle in a folder; None where there is none. ValueError for a damaged
     one."""
-    file = folder / LIST
+    file = folder / LIST_NAME
     if not os.path.lexists(file):
         return None
     record = read_json(file, LARGEST_LIST, own=True)
@@ -358,7 +360,7 @@ def _list(folder: Path) -> dict[str, Any] | None:
     return record
 
 
-def _verify(
+def _find_faults(
     record: Mapping[str, Any], there: Mapping[str, Path], hashes: Mapping[str, str] | None
 ) -> dict[str, str]:
     """What is wrong, by the file's name; nothing where exactly the files of the list are there, as
@@ -368,23 +370,23 @@ def _verify(
         if name not in there:
             wrong[name] = f"{name[:100]!r} is missing"
             continue
-        right = hashes_of(there[name]) if hashes is None else {hashes[name]}
+        right = possible_hashes(there[name]) if hashes is None else {hashes[name]}
         if sha256 not in right:
             wrong[name] = f"{name} is not what its list has: it is damaged, or was changed"
         elif name.startswith("data/") and name != f"data/{sha256}.txt":
             wrong[name] = "its text is not the one that its name says"
-    for name in sorted(set(hashes or ()) - {*record["files"], LIST}):
+    for name in sorted(set(hashes or ()) - {*record["files"], LIST_NAME}):
         wrong[name] = f"it holds {name[:100]!r}, which its list does not name"
     return wrong
 
 
-def hashes_of(file: Path) -> set[str]:
+def possible_hashes(file: Path) -> set[str]:
     """A file's hash, and that of its text as git keeps it."""
     data = read_bytes(file, LARGEST_FILE)
-    return {hashlib.sha256(one).hexdigest() for one in (data, with_git_ends(data))}
+    return {hashlib.sha256(one).hexdigest() for one in (data, with_git_line_ends(data))}
 
 
-def with_git_ends(text: bytes) -> bytes:
+def with_git_line_ends(text: bytes) -> bytes:
     """A text as git keeps it, whose work tree may hold it with CRLF (``core.autocrlf``)."""
     return text.replace(b"\r\n", b"\n")
 
@@ -392,7 +394,7 @@ def with_git_ends(text: bytes) -> bytes:
 # ── taking in
 
 
-def adopt(
+def adopt_study(
     study: Study, files: Mapping[str, Content], names: Iterable[str], planned: int = 0
 ) -> Study:
     """Put a study beside the others under the first of ``names`` that is free; returns it as it
@@ -428,7 +430,7 @@ def adopt(
             named, target = replace(study, id=name), paths.study_dir(name)
             if target.exists() or target.is_symlink():
                 continue
-            write_atomic(draft / "study.json", studies.encoded(named))
+            write_atomic(draft / "study.json", studies.encode_plan(named))
             if name != study.id:  # the runs at W&B are those of the study with the old name
                 shutil.rmtree(draft / "wandb", ignore_errors=True)
             try:
@@ -444,12 +446,12 @@ def adopt(
     raise Problem(f"there is a study called {name} already", next="restore it with --name NAME")
 
 
-def restore(file: Path, name: str | None = None) -> tuple[Study, Any]:
+def restore_archive(file: Path, name: str | None = None) -> tuple[Study, Any]:
     """Bring a study back from an archive, under ``name`` if given; returns it, and the labels that
     came with it. Problem for what is no sound archive, and when there is such a study already."""
     with unpacked(file) as found:
         name = name or found.study.id
-        if not found.whole:
+        if not found.has_list:
             raise Problem(
                 f"{file} is not a study's archive",
                 next=f"`q1lab import {file}` takes runs in",
@@ -457,4 +459,4 @@ def restore(file: Path, name: str | None = None) -> tuple[Study, Any]:
             )
         if not studies.is_id(name):
             raise Problem(f"{name!r} is not a study's name: letters, digits, dots, hyphens")
-        return adopt(found.study, found.files, [name], found.planned), found.labels
+        return adopt_study(found.study, found.files, [name], found.planned), found.labels

@@ -24,31 +24,31 @@ from q1lab.study.metric import Metric
 BASELINE = "baseline"
 NAMED_PATTERNS = ("nanogpt", "nanochat")
 """Patterns that labs/loop.py knows by name."""
-Words = Annotated[str, text(10_000, "(?s).*")]
+CommandText = Annotated[str, text(10_000, "(?s).*")]
 
 
 @dataclass(frozen=True)
-class Loop:
+class CommandSpec:
     """A command that trains one run, and where its metric is read."""
 
-    run: Words
+    run: CommandText
     """With ``{seed}``, ``{out}`` and ``{args}`` in the place of a run's own."""
-    args: Annotated[dict[str, Words], at_most(64)]
+    args: Annotated[dict[str, CommandText], at_most(64)]
     """Each arm's own arguments, by the arm's name."""
-    folder: Words
+    folder: CommandText
     """Where the command is started."""
     metric: Annotated[str, text(100)]
     better: Annotated[str, one_of("lower", "higher")] = "lower"
     take: Annotated[str, one_of("last", "best")] = "last"
     """The value that counts: that of the last step, or the best of all."""
     pattern: Annotated[str, text(1000)] = ""
-    resume: Words = ""
+    resume: CommandText = ""
     """Arguments with which a run that was stopped goes on; empty: it begins again."""
     inputs: Annotated[dict[str, Annotated[str, text(64, "[0-9a-f]{0,64}")]], at_most(1000)] = field(
         default_factory=dict
     )
     """Files that the command reads → SHA-256; no hash before the study is planned."""
-    smoke: Words | None = None
+    smoke: CommandText | None = None
     """Arguments that make a run short, for the look beforehand; None: nobody looks."""
     reads: Annotated[str, one_of("", "file", "lines", "pattern")] = ""
     """Where the metric was found when somebody looked; empty: the first that reports it."""
@@ -57,7 +57,7 @@ class Loop:
     looked."""
 
     @property
-    def measures(self) -> Metric:
+    def measured_metric(self) -> Metric:
         """What the command reports of a run; its unit is not known."""
         return Metric(plain(self.metric), "", self.better)
 
@@ -68,7 +68,7 @@ class Loop:
         return first, [name for name in self.args if name != first]
 
 
-def shown(loop: Loop, variant: str, seed: int) -> str:
+def displayed_command(loop: CommandSpec, variant: str, seed: int) -> str:
     """The command of one run, for a person to read: ``OUT`` stands for the run's folder. Problem
     where its quotes don't end."""
     try:
@@ -82,15 +82,15 @@ def shown(loop: Loop, variant: str, seed: int) -> str:
     return shlex.join(line)
 
 
-def of_arms(run: str, arms: Sequence[str], **more: Any) -> Loop:
+def parse_command(run: str, arms: Sequence[str], **more: Any) -> CommandSpec:
     """The loop of `q1lab run --command`: ``arms`` as typed, ``NAME=ARGUMENTS``. Options that are
     None were not given. Problem for what can't be one."""
-    args = arms_of(arms)
+    args = parse_arms(arms)
     given = {key: value for key, value in more.items() if value is not None}
-    return _checked({"run": run, "args": args, **given}, Path.cwd(), "--command")
+    return _check_spec({"run": run, "args": args, **given}, Path.cwd(), "--command")
 
 
-def arms_of(typed: Sequence[str]) -> dict[str, str]:
+def parse_arms(typed: Sequence[str]) -> dict[str, str]:
     """Arms as typed after --arm, ``NAME=ARGUMENTS``, by name."""
     args: dict[str, str] = {}
     for item in typed:
@@ -105,10 +105,10 @@ def arms_of(typed: Sequence[str]) -> dict[str, str]:
     return args
 
 
-KEYS = ("run", "resume", "inputs", "metric", "better", "pattern", "take", "smoke")
+COMMAND_KEYS = ("run", "resume", "inputs", "metric", "better", "pattern", "take", "smoke")
 
 
-def read(file: Path, more: Mapping[str, str] = {}) -> Loop:
+def read_study_toml(file: Path, more: Mapping[str, str] = {}) -> CommandSpec:
     """The loop of a ``study.toml``, with ``more`` arms; its commands start in that file's folder.
     Problem that names the file for one that can't be read."""
     try:
@@ -128,8 +128,8 @@ def read(file: Path, more: Mapping[str, str] = {}) -> Loop:
             f"{file}: it needs [command] with run, and [arm.NAME] with args for each arm", file=file
         )
     for key in command:
-        if key not in KEYS:
-            raise Problem(f"{file}: [command] {key}: {nearest(key, KEYS)}", file=file)
+        if key not in COMMAND_KEYS:
+            raise Problem(f"{file}: [command] {key}: {nearest(key, COMMAND_KEYS)}", file=file)
     args = {}
     for name, arm in arms.items():
         if not isinstance(arm, dict) or set(arm) - {"args"}:
@@ -140,13 +140,13 @@ def read(file: Path, more: Mapping[str, str] = {}) -> Loop:
         raise Problem(f"{file}: [command] inputs is a list of files", file=file)
     made = {**command, "inputs": dict.fromkeys(inputs, ""), "args": {**args, **more}}
     try:
-        return _checked(made, whole(str(file)).parent, str(file))
+        return _check_spec(made, whole(str(file)).parent, str(file))
     except Problem as problem:
         problem.file = file
         raise
 
 
-def _checked(made: Mapping[str, Any], folder: Path, where: str) -> Loop:
+def _check_spec(made: Mapping[str, Any], folder: Path, where: str) -> CommandSpec:
     """The record, with its words looked over. Problem that begins with ``where``."""
     pattern = made.get("pattern", "")
     if "metric" not in made and pattern:
@@ -157,7 +157,7 @@ def _checked(made: Mapping[str, Any], folder: Path, where: str) -> Loop:
             next="say which number counts, with --metric val/loss (or metric in study.toml)",
         )
     try:
-        loop = json_records.load(Loop, {**made, "folder": str(folder)})
+        loop = json_records.load(CommandSpec, {**made, "folder": str(folder)})
         words = shlex.split(loop.run)
         for each in (*loop.args.values(), loop.resume, loop.smoke or ""):
             shlex.split(each)

@@ -17,11 +17,11 @@ from typing import Any
 from q1lab.ground import command_table
 from q1lab.ground.errors import Problem
 from q1lab.study import engine_choice, part_registry, presets, tuned_value
-from q1lab.study.command_arms import Loop
+from q1lab.study.command_arms import CommandSpec
 from q1lab.study.design import TypedSeeds
 from q1lab.study.studies import Study
 
-HEADLINE = "paired"
+DEFAULT_HEADLINE = "paired"
 """Which interval decides unless a study says otherwise. Chosen from measured pair correlations:
 docs/pairing.md."""
 
@@ -40,14 +40,14 @@ class Request:
     device: str = "auto"
     dtype: str = "auto"
     jobs: int | None = None
-    headline: str = HEADLINE
+    headline: str = DEFAULT_HEADLINE
     overrides: Mapping[str, str] = field(default_factory=dict)
     """Hyperparameters that differ from the preset's: name to value, both as typed."""
     match: str | None = None
     """``params``: give the modified model the width at which it has the baseline's parameters."""
     tune: str | None = None
     """The hyperparameter that each arm chooses for itself before the study."""
-    tuned: tuned_value.Tuned | None = None
+    tuned: tuned_value.TunedValue | None = None
     """What was chosen (tuning.py); not typed, but found before the study is planned."""
     fresh: bool = False
     unchecked: bool = False
@@ -58,17 +58,17 @@ class Request:
     engine_options: tuple[str, ...] = ()
     yes: bool = False
     """Whether a command may run that never ran here: a person typed it, or saw it."""
-    loop: Loop | None = None
+    loop: CommandSpec | None = None
     """The command that trains, where that is not q1lab's own loop; ``variant`` and ``baseline`` are
     then names of its arms."""
 
     @cached_property
-    def read_seeds(self) -> TypedSeeds:
+    def parsed_seeds(self) -> TypedSeeds:
         """What was typed after --seeds, read. Problem for what asks for no design that there is."""
-        for kind in part_registry.every("design"):
-            typed: TypedSeeds | None = kind.read(self.seeds)
+        for kind in part_registry.part_classes("design"):
+            typed: TypedSeeds | None = kind.parse_seeds(self.seeds)
             if typed is not None:
-                kind.prove(typed, self.headline)
+                kind.check_headline(typed, self.headline)
                 return typed
         raise Problem(
             f"--seeds {self.seeds!r}: ",
@@ -108,22 +108,22 @@ def argv(request: Request) -> tuple[str, ...]:
     return tuple(words)
 
 
-def request_of(
+def request_from_options(
     *,
     data: str | None,
     max_iters: int | None,
     overrides: tuple[str, ...],
     headline: str | None = None,
-    loop: Loop | None = None,
+    loop: CommandSpec | None = None,
     **asked: Any,
 ) -> Request:
     """The request of the parsed options of `q1lab run`."""
-    headline = headline or (HEADLINE if loop is None else "welch")
-    more = _overrides(overrides, max_iters)
+    headline = headline or (DEFAULT_HEADLINE if loop is None else "welch")
+    more = _parse_overrides(overrides, max_iters)
     return Request(data=data or "", overrides=more, headline=headline, loop=loop, **asked)
 
 
-def _overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
+def _parse_overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
     found: dict[str, str] = {}
     for item in given:
         key, sign, value = item.partition("=")
@@ -139,59 +139,59 @@ def _overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
     return found
 
 
-def of_argv(words: Sequence[str]) -> Request | None:
+def request_from_argv(words: Sequence[str]) -> Request | None:
     """The request of a `q1lab run`, program name first; None for any other command, for one that is
     refused, and for one that asks for more than a study: an axis, JSON, to return at once."""
     if list(words[:2]) != ["q1lab", "run"]:
         return None
     try:
         asked = command_table.parse(words[1:])
-        if asked.help or asked.given & BEYOND:
+        if asked.help or asked.given & OTHER_OPTIONS:
             return None
-        values = {key: asked.values[key] for key in asked.values if key not in BEYOND}
+        values = {key: asked.values[key] for key in asked.values if key not in OTHER_OPTIONS}
         (variant,) = values.pop("variant")
-        return request_of(variant=variant, **values)
+        return request_from_options(variant=variant, **values)
     except (Problem, ValueError):  # several variants are more than a study, too
         return None
 
 
-BEYOND = {
+OTHER_OPTIONS = {
     *("over", "detach", "as_json"),
     *("command_", "arms", "metric", "better", "pattern", "smoke"),
 }
 """What `q1lab run` takes beside a request."""
 
 
-def text(request: Request) -> str:
+def command_text(request: Request) -> str:
     """``argv`` as one line for a shell."""
     return shlex.join(argv(request))
 
 
-def sweep_text(request: Request, variants: Sequence[str]) -> str:
+def sweep_command(request: Request, variants: Sequence[str]) -> str:
     """The command of the request for several variants, for a shell."""
     return shlex.join(("q1lab", "run", *variants, *argv(request)[3:]))
 
 
-def going_on(study: Study) -> str:
+def resume_command(study: Study) -> str:
     """What to type so that a study goes on: what its engine says to do by hand, else what planned
     it."""
     return (
-        engine_choice.by_hand(study.trainer.engine, study.id)
-        or study.design.proposed_by(study.variant)
-        or study.trainer.typed_again(study)
+        engine_choice.manual_command(study.trainer.engine, study.id)
+        or study.design.resume_instead(study.variant)
+        or study.trainer.resume_command(study)
     )
 
 
-def shorter(study: Study, iters: int) -> str:
+def shorter_command(study: Study, iters: int) -> str:
     """The command that asks the question of a study again, at so many iters."""
     request = study.trainer.request(study)
     overrides = {**request.overrides, "max_iters": str(iters)}
     for key in ("lr_decay_iters", "warmup_iters", "eval_interval", "log_interval"):
         overrides.pop(key, None)  # they follow the iters
-    return text(replace(request, overrides=overrides))
+    return command_text(replace(request, overrides=overrides))
 
 
-def overrides_of(preset: str, config: Mapping[str, Any]) -> dict[str, str]:
+def fewest_overrides(preset: str, config: Mapping[str, Any]) -> dict[str, str]:
     """The fewest words after --set (and --max-iters) that make ``config`` out of ``preset``.
 
     Found from the hyperparameters that trained, not from what was typed then: a preset may have
@@ -201,7 +201,7 @@ def overrides_of(preset: str, config: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     # max_iters first: other values follow it unless they are given, too
     for key in sorted(config, key=lambda key: (key != "max_iters", key not in plain)):
-        made = presets.resolve(preset, found, config) if plain else {}
+        made = presets.resolve_config(preset, found, config) if plain else {}
         if key not in made or not _same(made[key], config[key]):
             found[key] = _typed(config[key])
     return found

@@ -24,21 +24,21 @@ SHAKESPEARE_URL = (
 )
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 
-WORDS = {"stdlib": "Python's own source text", "shakespeare": "Tiny Shakespeare"}
+DESCRIPTIONS = {"stdlib": "Python's own source text", "shakespeare": "Tiny Shakespeare"}
 """The corpora that one need not give as a file, and what they are."""
-BUILT_IN = tuple(WORDS)
+BUILT_IN = tuple(DESCRIPTIONS)
 DEFAULT_DATA = "stdlib"
 """What runs train on as long as the learner chose nothing: Python's own source text."""
 TRAIN_SHARE = 0.9  # as in labs/data.py, which cuts the text; here it only counts
-LARGEST = 1 << 30
+LARGEST_CORPUS = 1 << 30
 
 
-def in_words(name: str) -> str:
+def describe_corpus(name: str) -> str:
     """What a corpus is, for those who do not know its name here."""
-    return WORDS.get(name, name)
+    return DESCRIPTIONS.get(name, name)
 
 
-def prepare(name: str, block_size: int) -> Data:
+def prepare_corpus(name: str, block_size: int) -> Data:
     """Find a corpus by name or path, check it, keep a copy; returns its record.
 
     Problem when it is not there, empty, not UTF-8 text, too large, or too short for one validation
@@ -47,17 +47,17 @@ def prepare(name: str, block_size: int) -> Data:
     if name == "stdlib":
         label, raw = "stdlib", stdlib_text().encode()
     elif name == "shakespeare":
-        label, raw = "shakespeare", shakespeare()
+        label, raw = "shakespeare", read_shakespeare()
     else:
-        label, raw = Path(name).name, read_text_file(whole(name))
-    return keep(label, raw, block_size)
+        label, raw = Path(name).name, read_corpus_file(whole(name))
+    return store_corpus(label, raw, block_size)
 
 
-def keep(label: str, raw: bytes, block_size: int) -> Data:
+def store_corpus(label: str, raw: bytes, block_size: int) -> Data:
     """Check a corpus's bytes and store them under their hash."""
     import hashlib
 
-    from q1lab.study.identity import training_text
+    from q1lab.study.identity import training_text_hash
     from q1lab.study.studies import Data
 
     try:
@@ -91,11 +91,11 @@ def keep(label: str, raw: bytes, block_size: int) -> Data:
         len(set(text)),
         train,
         val,
-        training_text(text, train),
+        training_text_hash(text, train),
     )
 
 
-def kept(sha256: str) -> Path | None:
+def cached_corpus(sha256: str) -> Path | None:
     """q1lab's own copy of a corpus that was used before; None when there is none."""
     file = paths.data_dir() / f"{sha256}.txt"
     ours = re.fullmatch(r"[0-9a-f]{64}", sha256) is not None and file.is_file()
@@ -127,7 +127,7 @@ def stdlib_text() -> str:
     return "".join(parts)[:STDLIB_CHARACTERS]
 
 
-def shakespeare() -> bytes:
+def read_shakespeare() -> bytes:
     """Tiny Shakespeare: from ``Q1LAB_DATA`` (a file, or a folder that holds tinyshakespeare.txt),
     from q1lab's own copy, or downloaded once; the SHA-256 is pinned."""
     local = os.environ.get("Q1LAB_DATA")
@@ -136,22 +136,23 @@ def shakespeare() -> bytes:
         path = path / "tinyshakespeare.txt" if path.is_dir() else path
         if not path.exists():
             raise Problem(f"Q1LAB_DATA: no file at {path}", file=path)
-        return _pinned(read_text_file(path), str(path))
-    if (own := kept(SHAKESPEARE_SHA256)) is not None:
+        return _check_shakespeare(read_corpus_file(path), str(path))
+    if (own := cached_corpus(SHAKESPEARE_SHA256)) is not None:
         return own.read_bytes()
-    return _pinned(
-        download(os.environ.get("Q1LAB_SHAKESPEARE_URL", SHAKESPEARE_URL)), "the download"
+    return _check_shakespeare(
+        download_shakespeare(os.environ.get("Q1LAB_SHAKESPEARE_URL", SHAKESPEARE_URL)),
+        "the download",
     )
 
 
-def download(url: str, timeout: float = 30.0) -> bytes:
+def download_shakespeare(url: str, timeout: float = 30.0) -> bytes:
     """Fetch a small file over HTTP. Problem (exit 1) when that fails, with what to do instead."""
     import urllib.error
     import urllib.request
 
     try:
         with urllib.request.urlopen(url, timeout=timeout) as answer:
-            data: bytes = answer.read(LARGEST)
+            data: bytes = answer.read(LARGEST_CORPUS)
     except (OSError, urllib.error.URLError, ValueError) as error:
         reason = getattr(error, "reason", error)
         if isinstance(error, urllib.error.HTTPError):
@@ -167,7 +168,7 @@ def download(url: str, timeout: float = 30.0) -> bytes:
     return data
 
 
-def _pinned(raw: bytes, where: str) -> bytes:
+def _check_shakespeare(raw: bytes, where: str) -> bytes:
     import hashlib
 
     found = hashlib.sha256(raw).hexdigest()
@@ -180,7 +181,7 @@ def _pinned(raw: bytes, where: str) -> bytes:
     return raw
 
 
-def read_text_file(path: Path) -> bytes:
+def read_corpus_file(path: Path) -> bytes:
     """The bytes of a learner's file. Problem when it isn't a readable file of a sane size."""
     if not path.exists():
         raise Problem(
@@ -189,4 +190,4 @@ def read_text_file(path: Path) -> bytes:
             file=path,
         )
     with refusals(str(path), USAGE):
-        return read_bytes(path, LARGEST)
+        return read_bytes(path, LARGEST_CORPUS)

@@ -63,7 +63,7 @@ class Design(Part, ABC):
     def seeds(self) -> tuple[int, ...]:
         return tuple(seed for batch in self.batches for seed in batch)
 
-    def trains(self, run: str) -> bool:
+    def includes_run(self, run: str) -> bool:
         """Whether a run of the grid arm × seed, by its name, is one of this study."""
         return True
 
@@ -73,7 +73,7 @@ class Design(Part, ABC):
         return False
 
     @property
-    def asks(self) -> bool:
+    def counts_as_asking(self) -> bool:
         """Whether a study of this design counts as an asking of its question."""
         return True
 
@@ -109,7 +109,7 @@ class Design(Part, ABC):
         design declares no look then."""
         return None
 
-    def over_at(self, differences: Sequence[float | None], delta: float | None) -> int | None:
+    def over_after(self, differences: Sequence[float | None], delta: float | None) -> int | None:
         """After how many pairs the study is over; None while it goes on.
 
         ``differences`` (in the metric's unit) are those of the first pairs that have ended, None
@@ -117,11 +117,13 @@ class Design(Part, ABC):
         """
         return len(self.seeds) if len(differences) == len(self.seeds) else None
 
-    def counts(self, differences: Sequence[float | None], delta: float | None) -> tuple[int, ...]:
+    def counted_seeds(
+        self, differences: Sequence[float | None], delta: float | None
+    ) -> tuple[int, ...]:
         """The seeds whose runs count by now: all of them, unless a study may be over earlier."""
         return self.seeds
 
-    def may_train(
+    def trainable_seeds(
         self, differences: Sequence[float | None], delta: float | None, places: int
     ) -> tuple[int, ...]:
         """The seeds that may train before the next look, where ``places`` pairs train at once."""
@@ -133,7 +135,7 @@ class Design(Part, ABC):
         """The design as it is once the study was over after so many pairs."""
         return replace(self, batches=(self.seeds[:pairs],))
 
-    def with_seeds(self, more: tuple[int, ...], *, begun: bool) -> Self:
+    def with_more_seeds(self, more: tuple[int, ...], *, begun: bool) -> Self:
         """The design with more seeds: a batch of its own where results may have been seen."""
         if begun:
             return replace(self, batches=(*self.batches, more))
@@ -146,7 +148,7 @@ class Design(Part, ABC):
     # ── typed, and in words
 
     @classmethod
-    def read(cls, text: str) -> TypedSeeds | None:
+    def parse_seeds(cls, text: str) -> TypedSeeds | None:
         """What was typed after --seeds, where it asks for this design; None where it doesn't.
         Problem for what asks for it and can't be planned."""
         return None
@@ -164,10 +166,10 @@ class Design(Part, ABC):
         return cls(batches=(seeds,), headline=headline, fresh_seeds=typed.fresh)
 
     @classmethod
-    def prove(cls, typed: TypedSeeds, headline: str) -> None:
+    def check_headline(cls, typed: TypedSeeds, headline: str) -> None:
         """Problem where the design can't be judged by this interval."""
 
-    def declares(self) -> list[float] | None:
+    def declared_rule(self) -> list[float] | None:
         """What a declaration says of the rule; None where the seeds say it all."""
         return None
 
@@ -175,7 +177,7 @@ class Design(Part, ABC):
     def typed(self) -> str:
         """What to type after --seeds to plan this design."""
 
-    def proposed_by(self, variant: str) -> str:
+    def resume_instead(self, variant: str) -> str:
         """What to do to go on, where that is not `q1lab run`; empty otherwise."""
         return ""
 

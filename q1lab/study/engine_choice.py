@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from q1lab.runner.engine import Engine
 
-HERE, GROUP = "local", "q1lab.engines"
+LOCAL, ENTRY_POINT_GROUP = "local", "q1lab.engines"
 
 ENGINES = {
-    HERE: "q1lab.runner.local_engine:Local",
+    LOCAL: "q1lab.runner.local_engine:Local",
     "slurm": "q1lab.doors.slurm_engine:Slurm",
     "ray": "q1lab.doors.ray_engine:Ray",
     "notebook": "q1lab.doors.notebook_engine:Notebook",
@@ -38,7 +38,7 @@ ENGINES = {
 
 
 @dataclass(frozen=True)
-class Choice:
+class EngineChoice:
     """An engine as it was chosen. ``text`` is what ``--engine`` takes, and what commands print."""
 
     text: str
@@ -47,21 +47,21 @@ class Choice:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-def choose(
+def choose_engine(
     text: str | None,
     preset: str | None,
     options: Iterable[str],
     named: Mapping[str, Mapping[str, Any]],
-) -> Choice | None:
+) -> EngineChoice | None:
     """The engine for a request; None for this machine. ``named`` is config.toml's ``[engine.…]``
     tables. Problem for what none of this is, and for what the engine can't be used with."""
     if text is None:
-        text = usual(preset, named)
-    given = _options(options)
+        text = default_engine(preset, named)
+    given = _parse_options(options)
     kind, _, address = text.partition("=")
     if text in named:
         table = {key: value for key, value in named[text].items() if key != "presets"}
-        kinds = [key for key in table if key in _kinds()]
+        kinds = [key for key in table if key in _engine_kinds()]
         if len(kinds) != 1:
             raise Problem(
                 f'config.toml: [engine.{text}] needs either ray = "http://…" or slurm = true'
@@ -69,23 +69,23 @@ def choose(
         kind, value = kinds[0], table.pop(kinds[0])
         address = "" if value is True else str(value)
         given = {**{key: str(value) for key, value in table.items()}, **given}
-    elif (found := type_of(kind)) is None or not (
+    elif (found := engine_class(kind)) is None or not (
         ("=" in text) == bool(address) == ("=" in found.usage)
     ):
-        shown = [one.usage for kind in _kinds() if (one := type_of(kind)) is not None]
+        shown = [one.usage for kind in _engine_kinds() if (one := engine_class(kind)) is not None]
         hint = nearest(text, [*named, *shown])
         raise Problem(f"--engine {text}: there is no such engine", next=hint)
-    choice = Choice(text, kind, address.rstrip("/"), given)
-    engine_of(choice)  # has the last word on address and options
-    return None if kind == HERE else choice
+    choice = EngineChoice(text, kind, address.rstrip("/"), given)
+    load_engine(choice)  # has the last word on address and options
+    return None if kind == LOCAL else choice
 
 
-def usual(preset: str | None, named: Mapping[str, Mapping[str, Any]]) -> str:
+def default_engine(preset: str | None, named: Mapping[str, Mapping[str, Any]]) -> str:
     """What is meant without ``--engine``."""
-    return next((one for one, table in named.items() if preset in table.get("presets", ())), HERE)
+    return next((one for one, table in named.items() if preset in table.get("presets", ())), LOCAL)
 
 
-def _options(given: Iterable[str]) -> dict[str, str]:
+def _parse_options(given: Iterable[str]) -> dict[str, str]:
     found = {}
     for item in given:
         key, sign, value = item.partition("=")
@@ -97,7 +97,7 @@ def _options(given: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def type_of(kind: str) -> type[Engine] | None:
+def engine_class(kind: str) -> type[Engine] | None:
     """The class of that kind's engines; None where it isn't installed. Problem for a broken one of
     another package."""
     found: type[Engine]
@@ -105,7 +105,7 @@ def type_of(kind: str) -> type[Engine] | None:
         module, name = ENGINES[kind].split(":")
         found = getattr(importlib.import_module(module), name)
         return found
-    for entry in _others().select(name=kind):
+    for entry in _installed_engines().select(name=kind):
         try:
             found = entry.load()
         except Exception as error:
@@ -114,33 +114,33 @@ def type_of(kind: str) -> type[Engine] | None:
     return None
 
 
-def _others() -> EntryPoints:
+def _installed_engines() -> EntryPoints:
     """The engines of other packages."""
     from importlib import metadata
 
-    return metadata.entry_points(group=GROUP)
+    return metadata.entry_points(group=ENTRY_POINT_GROUP)
 
 
-def _kinds() -> list[str]:
-    return [*ENGINES, *_others().names]
+def _engine_kinds() -> list[str]:
+    return [*ENGINES, *_installed_engines().names]
 
 
-def engine_of(choice: Choice | None) -> Engine:
+def load_engine(choice: EngineChoice | None) -> Engine:
     """The engine itself. Problem where it isn't installed, or not with this address and these
     options."""
     if choice is None:
-        choice = Choice(HERE, HERE)
-    found = type_of(choice.kind)
+        choice = EngineChoice(LOCAL, LOCAL)
+    found = engine_class(choice.kind)
     if found is None:
         raise Problem(f"the engine {choice.kind!r} is not installed here")
     return found(choice.address, choice.options)
 
 
-def by_hand(choice: Choice | None, study_id: str) -> str:
+def manual_command(choice: EngineChoice | None, study_id: str) -> str:
     """What to type to take a study further whose engine only plans it; "" where q1lab has it
     trained."""
     found = None
     if choice is not None:
         with contextlib.suppress(Problem):
-            found = type_of(choice.kind)
-    return "" if found is None else found.by_hand(study_id)
+            found = engine_class(choice.kind)
+    return "" if found is None else found.manual_command(study_id)

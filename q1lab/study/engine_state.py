@@ -16,7 +16,7 @@ from pathlib import Path
 from q1lab.ground.files import read_json, utc_now, write_atomic
 from q1lab.ground.text_formats import cut_middle
 
-LARGEST = 16 << 20
+LARGEST_STATUS = 16 << 20
 
 WAITING, RUNNING, ENDED, LOST, CANCELLED = "waiting", "running", "ended", "lost", "cancelled"
 """How an engine says a cell stands: not started yet; at work; over, with the run's own last word
@@ -38,7 +38,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Seen:
+class CellStatus:
     """How one cell stands, by the engine's last word."""
 
     state: str
@@ -48,7 +48,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Word:
+class EngineStatus:
     """The last word of an engine about one launch."""
 
     engine: str
@@ -63,7 +63,7 @@ class Word:
     submitted: bool = False
     told: bool = False
     """Whether the engine was told to stop the job, by `q1lab stop` or since it is known."""
-    cells: Mapping[str, Seen] = field(default_factory=dict)
+    cells: Mapping[str, CellStatus] = field(default_factory=dict)
     seen: str = ""
     """When the engine last answered (UTC)."""
     reached: bool = True
@@ -73,43 +73,47 @@ class Word:
     """Lines of each run's events that were there before the job's first one."""
 
 
-def file_of(root: Path) -> Path:
+def status_file(root: Path) -> Path:
     """``engine.json`` of the study in ``root``."""
     return root / "engine.json"
 
 
-def read(root: Path) -> Word | None:
+def read_status(root: Path) -> EngineStatus | None:
     """The last word about the study in ``root``; None where no engine has it, or it can't be
     read."""
     try:
-        found = read_json(file_of(root), LARGEST)  # not by json_records.load: many times a minute
-        values = {each.name: found[each.name] for each in fields(Word) if each.name in found}
+        found = read_json(
+            status_file(root), LARGEST_STATUS
+        )  # not by json_records.load: many times a minute
+        values = {
+            each.name: found[each.name] for each in fields(EngineStatus) if each.name in found
+        }
         values["job"] = Job(**{**values["job"], "cells": tuple(values["job"]["cells"])})
-        values["cells"] = {run: Seen(**seen) for run, seen in values["cells"].items()}
+        values["cells"] = {run: CellStatus(**seen) for run, seen in values["cells"].items()}
         values["jobs"] = tuple(values["jobs"])
-        return Word(**values)
+        return EngineStatus(**values)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
-def write(root: Path, word: Word) -> None:
-    write_atomic(file_of(root), json.dumps({"v": 1, **asdict(word)}) + "\n")
+def write_status(root: Path, word: EngineStatus) -> None:
+    write_atomic(status_file(root), json.dumps({"v": 1, **asdict(word)}) + "\n")
 
 
-def words(word: Word) -> str:
+def describe_status(word: EngineStatus) -> str:
     """Where a study trains and what that place says of its runs, or how long ago it answered, for
     people; "" when it is over."""
     if word.over:
         return f"on {word.engine}: {word.why}" if word.why else ""
     where = f"on {word.engine}"
     if word.reached:
-        said = _said(word)
+        said = _common_messages(word)
         return f"{where}: {said}" if said else where
     why = f" ({cut_middle(word.why, 100)})" if word.why else ""
-    return f"{where}, out of touch{_since(word.seen)}{why}"
+    return f"{where}, out of touch{_time_since(word.seen)}{why}"
 
 
-def _since(then: str) -> str:
+def _time_since(then: str) -> str:
     """`` for 3 min``: the time that has gone by since ``then`` (UTC); "" where that is none."""
     try:
         gone = datetime.fromisoformat(utc_now()) - datetime.fromisoformat(then)
@@ -119,12 +123,12 @@ def _since(then: str) -> str:
     return f" for {minutes} min" if minutes < 90 else f" for {minutes // 60} h"
 
 
-def forget(root: Path) -> None:
+def remove_status(root: Path) -> None:
     """Drop an engine's last word of an earlier launch: the study trains elsewhere now."""
-    file_of(root).unlink(missing_ok=True)
+    status_file(root).unlink(missing_ok=True)
 
 
-def _said(word: Word) -> str:
+def _common_messages(word: EngineStatus) -> str:
     """The engine's words about runs that wait or were started again: ``waits: Resources (4 runs)``;
     the two that are said most."""
     at_work = [seen for seen in word.cells.values() if seen.state in (WAITING, RUNNING)]
@@ -132,15 +136,15 @@ def _said(word: Word) -> str:
     return "; ".join(f"{text} ({n} run{'s' if n > 1 else ''})" for text, n in counts)
 
 
-def lives(root: Path) -> bool:
+def engine_has_study(root: Path) -> bool:
     """Whether an engine has work of the study in ``root`` that isn't over."""
-    word = read(root)
+    word = read_status(root)
     return word is not None and not word.over
 
 
-def run_lives(root: Path, run: str) -> bool:
+def engine_has_run(root: Path, run: str) -> bool:
     """Whether an engine still has this run: what it said last counts, never silence."""
-    word = read(root)
+    word = read_status(root)
     if word is None or word.over:
         return False
     seen = word.cells.get(run)

@@ -29,11 +29,11 @@ from typing import Any
 from q1lab.ground.errors import notice
 from q1lab.ground.files import open_regular, os_reason, plain
 from q1lab.study.metric import Metric
-from q1lab.study.run_states import ENDED, State
+from q1lab.study.run_states import ENDED, RunState
 
 Event = dict[str, Any]
 
-CHUNK = 4 << 20
+CHUNK_BYTES = 4 << 20
 """Bytes read at most per call: a poll stays short even when a study's history is long."""
 
 NO_FILE = (errno.ENOENT, errno.ENOTDIR)
@@ -44,13 +44,13 @@ LARGEST_LOSS = 1e9
 """Nats; a number as large as that is no loss any more, whatever its bytes say: as good as not
 finite."""
 
-LARGEST = 1 << 53
+LARGEST_COUNT = 1 << 53
 """Whole numbers from here on are no iters or attempts."""
 
-LONGEST = 4 << 20
+LONGEST_LINE = 4 << 20
 """Bytes of the longest line that can be an event."""
 
-TEXT = 2000
+LONGEST_TEXT = 2000
 """Characters kept of a text."""
 
 _KINDS = {"start", "iter", "eval", "note", "exit"}
@@ -73,11 +73,13 @@ LARGEST_NUMBER = 1e300
 TRAIN_LOSS = "train_loss"
 """The name of the training loss among a run's metrics."""
 
-_STATES = {str(state) for state in State}
+_STATES = {str(state) for state in RunState}
 _DECODER = json.JSONDecoder()
 
 
-def read_new(path: Path, offset: int = 0, limit: int = CHUNK) -> tuple[list[Event], int, int]:
+def read_new_events(
+    path: Path, offset: int = 0, limit: int = CHUNK_BYTES
+) -> tuple[list[Event], int, int]:
     """Events after byte ``offset``: (events, the new offset, number of lines that could not be
     read).
 
@@ -93,8 +95,8 @@ def read_new(path: Path, offset: int = 0, limit: int = CHUNK) -> tuple[list[Even
                 offset = 0
             file.seek(offset)
             block = file.read(limit)
-            while b"\n" not in block and len(block) == limit < LONGEST:
-                limit = min(2 * limit, LONGEST)
+            while b"\n" not in block and len(block) == limit < LONGEST_LINE:
+                limit = min(2 * limit, LONGEST_LINE)
                 file.seek(offset)
                 block = file.read(limit)
     except OSError as error:
@@ -109,7 +111,7 @@ def read_new(path: Path, offset: int = 0, limit: int = CHUNK) -> tuple[list[Even
     events: list[Event] = []
     bad = 0
     for line in block[: end + 1].split(b"\n"):
-        event = _event(line)
+        event = _parse_event(line)
         if event is not None:
             events.append(event)
         elif line and not line.isspace():
@@ -117,7 +119,7 @@ def read_new(path: Path, offset: int = 0, limit: int = CHUNK) -> tuple[list[Even
     return events, offset + end + 1, bad
 
 
-def _event(line: bytes) -> Event | None:
+def _parse_event(line: bytes) -> Event | None:
     """The event of one line; None when it holds none."""
     try:
         text = line.decode()
@@ -128,12 +130,12 @@ def _event(line: bytes) -> Event | None:
                 value = json.loads(text)
         except ValueError:
             value = json.loads(line)
-        return sound(value)
+        return sanitize_event(value)
     except (ValueError, RecursionError):
         return None
 
 
-def up_to_the_end(events: list[Event], over: bool = False) -> tuple[list[Event], int]:
+def cut_after_end(events: list[Event], over: bool = False) -> tuple[list[Event], int]:
     """A run's events up to the exit after which nothing is left to train, and how many stand behind
     it, which say nothing. ``over``: it was among the events before these."""
     if over:
@@ -147,16 +149,16 @@ def _is_end(event: Event) -> bool:
     return event["type"] == "exit" and event["state"] in ENDED
 
 
-def whole_run(path: Path) -> tuple[list[Event], int]:
+def read_ended_run(path: Path) -> tuple[list[Event], int]:
     """All events of a run that is over, as ``read_new`` takes them one piece after the other, and
     how many stand behind its end."""
     found: list[Event] = []
     offset, before = 0, -1
     while offset != before:
         before = offset
-        events, offset, _ = read_new(path, offset)
+        events, offset, _ = read_new_events(path, offset)
         found += events
-    return up_to_the_end(found)
+    return cut_after_end(found)
 
 
 def last_event(path: Path) -> Event | None:
@@ -168,21 +170,21 @@ def last_event(path: Path) -> Event | None:
             lines = file.read().split(b"\n")
     except OSError:
         return None
-    return next((event for event in map(_event, reversed(lines)) if event is not None), None)
+    return next((event for event in map(_parse_event, reversed(lines)) if event is not None), None)
 
 
-def first_event(path: Path) -> Event | None:
+def first_start(path: Path) -> Event | None:
     """The first readable ``start`` among a file's first bytes, or None: how the run began."""
     try:
         with open_regular(path, own=True) as file:
             lines = file.read(1 << 16).split(b"\n")
     except OSError:
         return None
-    events = filter(None, map(_event, lines))
+    events = filter(None, map(_parse_event, lines))
     return next((event for event in events if event["type"] == "start"), None)
 
 
-def exit_of(path: Path) -> Event | None:
+def closing_exit(path: Path) -> Event | None:
     """The exit that a run's events close with; None where they don't."""
     event = last_event(path)
     return event if event is not None and event["type"] == "exit" else None
@@ -196,11 +198,11 @@ def has_ended(path: Path) -> bool:
 
 def final_loss(path: Path) -> float | None:
     """The val loss that a run finished with; None where it didn't, or doesn't say it."""
-    end = exit_of(path)
-    return end.get("val_loss") if end is not None and end["state"] == State.FINISHED else None
+    end = closing_exit(path)
+    return end.get("val_loss") if end is not None and end["state"] == RunState.FINISHED else None
 
 
-def sound(event: Any) -> Event | None:
+def sanitize_event(event: Any) -> Event | None:
     """``event`` with only such values in its known fields as they are meant to hold; None when it
     is no event.
 
@@ -220,13 +222,13 @@ def sound(event: Any) -> Event | None:
             if not (type(value) in (float, int) and -most < value < most):
                 event[key] = None
         elif key in _COUNTS:
-            if not (type(value) is int and 0 <= value < LARGEST):
+            if not (type(value) is int and 0 <= value < LARGEST_COUNT):
                 left_out.append(key)
         elif key == "numbers":
-            event[key] = _numbers(value)
+            event[key] = _sanitize_numbers(value)
         elif key in _TEXTS:
             if isinstance(value, str):
-                event[key] = plain(value[:TEXT]).encode(errors="replace").decode()
+                event[key] = plain(value[:LONGEST_TEXT]).encode(errors="replace").decode()
             else:
                 left_out.append(key)
     for key in left_out:
@@ -234,33 +236,33 @@ def sound(event: Any) -> Event | None:
     if event["type"] in ("iter", "eval") and "iter" not in event:
         return None
     if event["type"] == "exit" and event.get("state") not in _STATES:
-        event["state"] = str(State.FAILED)
+        event["state"] = str(RunState.FAILED)
     return event
 
 
-def _numbers(value: Any) -> dict[str, float | None]:
+def _sanitize_numbers(value: Any) -> dict[str, float | None]:
     if not isinstance(value, dict):
         return {}
     names = [name for name in value if 0 < len(name) <= LONGEST_NAME and name.isprintable()]
-    return {name: _finite(value[name]) for name in names[:MOST_NUMBERS]}
+    return {name: _finite_or_none(value[name]) for name in names[:MOST_NUMBERS]}
 
 
-def _finite(value: Any) -> float | None:
+def _finite_or_none(value: Any) -> float | None:
     sound = type(value) in (float, int) and -LARGEST_NUMBER < value < LARGEST_NUMBER
     return float(value) if sound else None
 
 
-def own_names(metric: Metric) -> tuple[str, str, str]:
+def standard_names(metric: Metric) -> tuple[str, str, str]:
     """The names of what every trainer reports: its training loss, the study's metric, and the exact
     value of it at the end. No other number has one of them."""
     return TRAIN_LOSS, metric.key(), metric.key("final")
 
 
-def reported(event: Event, metric: Metric, others: set[str]) -> dict[str, float | None]:
+def reported_numbers(event: Event, metric: Metric, others: set[str]) -> dict[str, float | None]:
     """What a sound event reports, by the names that a run's metrics have everywhere; None for a
     number that is not finite. ``others``: the names of the run's other numbers so far, which new
     ones join while there are fewer than ``MOST_NUMBERS``."""
-    train, value, final = own_names(metric)
+    train, value, final = standard_names(metric)
     found: dict[str, float | None] = {}
     if event["type"] == "eval":
         found[final if event.get("final") else value] = event.get("val_loss")

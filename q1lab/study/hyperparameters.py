@@ -6,7 +6,7 @@ from typing import Any
 
 from q1lab.ground import json_records
 
-WHOLE = (
+INTEGERS = (
     *("max_iters", "batch_size", "block_size", "n_layer", "n_head", "n_embd"),
     *("eval_interval", "eval_windows", "log_interval"),
 )
@@ -17,14 +17,14 @@ NUMBERS = (
 """Hyperparameters that q1lab computes with; others may be anything."""
 
 
-def hyperparameter(key: str, value: Any) -> Any:
+def checked_value(key: str, value: Any) -> Any:
     """``value`` where it is one that q1lab can compute with. ValueError when it isn't."""
     if key == "max_iters" and value == 0:  # not known before they have ended
         return value
-    if key in WHOLE and json_records.load(int, value, key) < 1:
+    if key in INTEGERS and json_records.load(int, value, key) < 1:
         raise ValueError(f"{key} is {value}, and must be 1 or more")
     if key in NUMBERS:
         json_records.load(float, value, key)
-    if key in (*WHOLE, *NUMBERS) and abs(value) >= json_records.LARGEST:
+    if key in (*INTEGERS, *NUMBERS) and abs(value) >= json_records.LARGEST:
         raise ValueError(f"{key} is {value}, and is too large")
     return value

@@ -26,24 +26,24 @@ from typing import Any
 from q1lab.ground.files import read_text
 from q1lab.study.studies import ARMS, Arm, Data, Run, Study
 
-TOUCH_NO_WEIGHT = frozenset({"log_interval", "eval_interval", "eval_windows", "compile"})
+NO_EFFECT_ON_WEIGHTS = frozenset({"log_interval", "eval_interval", "eval_windows", "compile"})
 """Settings that say what is shown of a run, or how fast it goes, and not what it learns."""
 
 FIRST_LOSSES = 8
 """Iters at the beginning of a run whose training loss is always logged (labs/train.py)."""
 
-FEWEST, APART = 3, 1e-3
+FEWEST_SHARED_LOSSES, LARGEST_DISTANCE = 3, 1e-3
 """Two runs begin alike when at least so many of their first losses are known of both, and none
 differs by more than this share."""
 
 
-def equal_bits(study: Study, run: Run) -> str:
+def run_fingerprint(study: Study, run: Run) -> str:
     """Everything that touches a bit of a run's numbers, as a key: equal keys, equal numbers."""
     versions = {key: study.trainer.versions.get(key) for key in ("torch", "trainer", "platform")}
     what = [
         study.arms[run.arm].sha256,
-        study.trainer.seed_drawn(run),
-        {**study.trainer.hyperparameters, **study.trainer.changed_in(run.arm)},
+        study.trainer.drawn_seed(run),
+        {**study.trainer.hyperparameters, **study.trainer.arm_overrides(run.arm)},
         study.data.sha256,
         study.trainer.device,
         study.trainer.number_format,
@@ -53,22 +53,22 @@ def equal_bits(study: Study, run: Run) -> str:
     return json.dumps(what, sort_keys=True)
 
 
-Losses = Mapping[int, Mapping[int, float]]
+LossesBySeed = Mapping[int, Mapping[int, float]]
 """Seed that a run was drawn with → iter → training loss (nats), of the first iters."""
 
 
 @dataclass(frozen=True, eq=False)
-class Training:
+class ArmTraining:
     """What one arm of a study trains, and how its runs began."""
 
     text: frozenset[str]
     code: str
     settings: str
-    losses: Losses = field(default_factory=dict)
+    losses: LossesBySeed = field(default_factory=dict)
 
 
-def same_run(
-    theirs: Training, arms: Mapping[str, Training], edited: Sequence[str] = ()
+def find_same_arm(
+    theirs: ArmTraining, arms: Mapping[str, ArmTraining], edited: Sequence[str] = ()
 ) -> str | None:
     """Which of a study's ``arms`` another study's arm is in another dress, if any: given the same
     seed, both make the same run. They train on the same text, by the same code and settings; or
@@ -80,8 +80,8 @@ def same_run(
         if mine.text & theirs.text:
             if (mine.code, mine.settings) == (theirs.code, theirs.settings):
                 return arm
-            distance = _distance(mine.losses, theirs.losses)
-            if distance <= APART or (arm in edited and distance == math.inf):
+            distance = _loss_distance(mine.losses, theirs.losses)
+            if distance <= LARGEST_DISTANCE or (arm in edited and distance == math.inf):
                 apart[arm] = distance
     return min(apart, key=lambda arm: apart[arm], default=None)
 
@@ -100,24 +100,27 @@ class Question:
         return self.text, frozenset((self.baseline, self.modified))
 
 
-def same_question(studies: Sequence[Study]) -> list[Question]:
+def questions_of(studies: Sequence[Study]) -> list[Question]:
     """What each of these studies asks."""
-    return same_marks([marks_of(one) for one in studies])
+    return questions_of_fingerprints([study_fingerprints(one) for one in studies])
 
 
-Marks = Mapping[str, frozenset[str]]
+Fingerprints = Mapping[str, frozenset[str]]
 """What tells that two studies ask the same: marks of the ``text`` and of each arm."""
 
 
-def marks_of(study: Study) -> Marks:
-    return {"text": text_of(study.data), **{arm: _marks(study, arm) for arm in ARMS}}
+def study_fingerprints(study: Study) -> Fingerprints:
+    return {
+        "text": text_fingerprints(study.data),
+        **{arm: _arm_fingerprints(study, arm) for arm in ARMS},
+    }
 
 
-def same_marks(studies: Sequence[Marks]) -> list[Question]:
+def questions_of_fingerprints(studies: Sequence[Fingerprints]) -> list[Question]:
     """What studies with these marks ask. Two arms are the same modification when they share their
     place, their name or their code, directly or by way of others."""
-    texts = _classes([one["text"] for one in studies])
-    arms = _classes([one[arm] for arm in ARMS for one in studies])
+    texts = _number_classes([one["text"] for one in studies])
+    arms = _number_classes([one[arm] for arm in ARMS for one in studies])
     many = len(studies)
     return [Question(*found) for found in zip(texts, arms[:many], arms[many:], strict=True)]
 
@@ -125,31 +128,31 @@ def same_marks(studies: Sequence[Marks]) -> list[Question]:
 # ── what goes into them
 
 
-def training_of(study: Study, arm: str, losses: Losses | None = None) -> Training:
+def arm_training(study: Study, arm: str, losses: LossesBySeed | None = None) -> ArmTraining:
     """What an arm of a study trains; ``losses`` as ``Training`` has them."""
     config = {
         key: value
         for key, value in study.trainer.hyperparameters.items()
-        if key not in TOUCH_NO_WEIGHT
+        if key not in NO_EFFECT_ON_WEIGHTS
     }
-    settings = json.dumps(config | study.trainer.changed_in(arm), sort_keys=True)
+    settings = json.dumps(config | study.trainer.arm_overrides(arm), sort_keys=True)
     known = {} if losses is None else losses
-    return Training(text_of(study.data), code_of_arm(study, arm), settings, known)
+    return ArmTraining(text_fingerprints(study.data), arm_code_hash(study, arm), settings, known)
 
 
-def text_of(data: Data) -> frozenset[str]:
+def text_fingerprints(data: Data) -> frozenset[str]:
     """What tells that two texts train the same."""
     return frozenset({data.sha256, f"training {data.training}"} if data.training else {data.sha256})
 
 
-def training_text(text: str, characters: int) -> str:
+def training_text_hash(text: str, characters: int) -> str:
     """A hash of the text's training part, ``characters`` long: of as much of its beginning as a
     power of two holds, so that what is put behind a text changes nothing."""
     beginning = text[: 1 << max(0, characters.bit_length() - 1)]
     return hashlib.sha256(beginning.encode()).hexdigest()
 
 
-def code_of(text: str) -> str:
+def code_hash(text: str) -> str:
     """A hash of a Python file's syntax tree, docstrings left out: comments, blank lines, line
     breaks and the names of local variables change nothing. Empty for a text that is no Python."""
     try:
@@ -158,7 +161,7 @@ def code_of(text: str) -> str:
         return ""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_text(body[0]):
+        if isinstance(body, list) and body and _is_docstring(body[0]):
             body[0] = ast.Pass()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             _number_locals(node)
@@ -180,26 +183,26 @@ def _number_locals(function: ast.AST) -> None:
             node.id = numbers.get(node.id, node.id)
 
 
-def code_of_arm(study: Study, arm: str) -> str:
+def arm_code_hash(study: Study, arm: str) -> str:
     """The code that an arm trains, as ``code_of`` has it. A plan of an older q1lab does not say:
     then from its copy of the file; for runs from elsewhere the file's hash or the arm's name."""
     mine = study.arms[arm]
     if mine.code or not mine.sha256:
         return mine.code or f"name {mine.variant}"
-    return _code_of_copy(study.files.root / mine.source, mine.sha256)
+    return _copy_code_hash(study.files.root / mine.source, mine.sha256)
 
 
 @lru_cache(maxsize=4096)
-def _code_of_copy(file: Path, sha256: str) -> str:
+def _copy_code_hash(file: Path, sha256: str) -> str:
     try:
         text = read_text(file, 1 << 20)
     except (OSError, ValueError):
         text = ""
     same = hashlib.sha256(text.encode()).hexdigest() == sha256
-    return (code_of(text) if same else "") or sha256
+    return (code_hash(text) if same else "") or sha256
 
 
-def _is_text(node: Any) -> bool:
+def _is_docstring(node: Any) -> bool:
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
@@ -207,19 +210,19 @@ def _is_text(node: Any) -> bool:
     )
 
 
-def _distance(one: Losses, other: Losses) -> float:
+def _loss_distance(one: LossesBySeed, other: LossesBySeed) -> float:
     """How far apart the first losses of runs with the same seed are at most, as a share; infinite
     where too few are known of both. Of several seeds the nearest counts."""
     found = []
     for seed in one.keys() & other.keys():
         mine, theirs = one[seed], other[seed]
         shared = mine.keys() & theirs.keys()
-        if len(shared) >= FEWEST:
+        if len(shared) >= FEWEST_SHARED_LOSSES:
             found.append(max(abs(mine[at] / theirs[at] - 1) for at in shared if theirs[at]))
     return min(found, default=math.inf)
 
 
-def _marks(study: Study, arm: str) -> frozenset[str]:
+def _arm_fingerprints(study: Study, arm: str) -> frozenset[str]:
     """What tells that two arms are the same modification: the name of a model that ships, the place
     of a file (that is edited), and its code (that is moved or copied)."""
     mine: Arm = study.arms[arm]
@@ -229,11 +232,11 @@ def _marks(study: Study, arm: str) -> frozenset[str]:
         name = f"file {mine.origin}"
     else:
         name = f"name {mine.origin}"
-    code = code_of_arm(study, arm)
+    code = arm_code_hash(study, arm)
     return frozenset({name, code, mine.sha256} - {""})
 
 
-def _classes(everything: Sequence[frozenset[str]]) -> list[int]:
+def _number_classes(everything: Sequence[frozenset[str]]) -> list[int]:
     """A number for each set of marks: equal where two share one, directly or by way of others."""
     number: dict[str, int] = {}
     for at, marks in enumerate(everything):

@@ -16,26 +16,26 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import expanded, os_reason, plain, read_bytes, sha256_text
 from q1lab.ground.paths import StudyPaths
 from q1lab.study import bundle, command_line, corpora, studies, variants
-from q1lab.study.bundle import Evidence
+from q1lab.study.bundle import Provenance
 from q1lab.study.command_line import Request
 from q1lab.study.events import final_loss, has_ended
 from q1lab.study.origin import TypedOptions
 from q1lab.study.studies import ARMS, Data, Study
 
-FOLDER = "studies"
+STUDIES_FOLDER = "studies"
 """Where the folders lie in the learner's repository."""
 
-PLAN = "study.json"
+PLAN_NAME = "study.json"
 
-AS_IT_IS = b"* -text\n"
+GIT_ATTRIBUTES = b"* -text\n"
 """The folder's ``.gitattributes``: git changes no line ends, since the list has hashes of bytes."""
 
-OPEN = ("data", "jobs", "fresh", "unchecked", "wandb", "engine", "engine_options", "yes")
+FREE_OPTIONS = ("data", "jobs", "fresh", "unchecked", "wandb", "engine", "engine_options", "yes")
 """What a person may still ask for beside a kept study: none of it changes what trains."""
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptStudy:
     """A folder as it was read. ``values`` are the metric that each run ended with."""
 
     folder: Path
@@ -46,52 +46,56 @@ class Kept:
         """The model file of an arm."""
         return self.folder.absolute() / self.study.arms[arm].source
 
-    def of_its_files(self, asked: Request) -> str:
+    def command_for_files(self, asked: Request) -> str:
         """The command for another study of the same two files, with the options that were asked
         for."""
         names = {arm: str(self.folder / self.study.arms[arm].source) for arm in ARMS}
-        return command_line.text(
+        return command_line.command_text(
             replace(asked, variant=names["modified"], baseline=names["baseline"])
         )
 
 
-def folder_of(study: Study) -> str:
+def folder_name(study: Study) -> str:
     """``studies/rope-1``: the study's folder, relative to the repository's root."""
-    return f"{FOLDER}/{study.id}"
+    return f"{STUDIES_FOLDER}/{study.id}"
 
 
-def is_one(given: str) -> bool:
+def is_kept_folder(given: str) -> bool:
     """Whether what a person typed names the folder of a kept study."""
-    return (expanded(given) / bundle.LIST).is_file()
+    return (expanded(given) / bundle.LIST_NAME).is_file()
 
 
-def in_repository(root: Path) -> list[Path]:
+def find_kept_folders(root: Path) -> list[Path]:
     """The folders of kept studies below a repository's root, by name."""
-    return sorted(folder for folder in (root / FOLDER).glob("*") if is_one(str(folder)))
+    return sorted(
+        folder for folder in (root / STUDIES_FOLDER).glob("*") if is_kept_folder(str(folder))
+    )
 
 
 # ── writing
 
 
-def files(study: Study, root: Path, evidence: Evidence | None = None) -> dict[Path, bytes]:
+def files_to_keep(
+    study: Study, root: Path, evidence: Provenance | None = None
+) -> dict[Path, bytes]:
     """The folder's files, by their paths below the repository ``root``, with their contents.
     Problem when a model file can't be read."""
-    folder = root / folder_of(study)
+    folder = root / folder_name(study)
     ended = [run.name for run in study.runs if has_ended(study.files.run(run.name).events)]
-    contents = bundle.contents(study, plan=_public(study, root), events=ended)
-    evidence = evidence or Evidence()
+    contents = bundle.core_files(study, plan=_plan_for_publication(study, root), events=ended)
+    evidence = evidence or Provenance()
     if evidence.journal:
         contents["journal.jsonl"] = evidence.journal
-    contents[bundle.LIST] = bundle.listed(study, contents, **evidence.about)
+    contents[bundle.LIST_NAME] = bundle.encode_list(study, contents, **evidence.about)
     found = {
         name: content if isinstance(content, bytes) else read_bytes(content)
         for name, content in contents.items()
     }
-    found[".gitattributes"] = AS_IT_IS
+    found[".gitattributes"] = GIT_ATTRIBUTES
     return {folder / name: data for name, data in found.items()}
 
 
-def _public(study: Study, root: Path) -> Study:
+def _plan_for_publication(study: Study, root: Path) -> Study:
     """The plan without what tells of its machine: paths, the repository, the engine."""
     arms = {name: replace(arm, origin=Path(arm.origin).name) for name, arm in study.arms.items()}
     origin = Path(study.origin.typed.data if study.origin.typed else "")
@@ -99,12 +103,12 @@ def _public(study: Study, root: Path) -> Study:
     return replace(
         study,
         arms=arms,
-        trainer=study.trainer.public(root),
-        origin=study.origin.public(TypedOptions(data)),
+        trainer=study.trainer.for_publication(root),
+        origin=study.origin.for_publication(TypedOptions(data)),
     )
 
 
-def values_of(study: Study, root: Path | None = None) -> dict[str, float]:
+def final_values(study: Study, root: Path | None = None) -> dict[str, float]:
     """The final metric of the runs that finished, by run, to the last bit; ``root`` is
     where their folder lies, if elsewhere than here."""
     files = StudyPaths(root or study.files.root)
@@ -115,12 +119,12 @@ def values_of(study: Study, root: Path | None = None) -> dict[str, float]:
 # ── reading
 
 
-def load(folder: Path) -> Kept:
+def load_kept_study(folder: Path) -> KeptStudy:
     """Read a folder. Problem when it can't be read, or its files are not those that trained."""
-    file = folder / PLAN
+    file = folder / PLAN_NAME
     try:
-        study = studies.from_dict(studies.read(file))
-        kept = Kept(folder, study, values_of(study, folder))
+        study = studies.from_dict(studies.read_plan(file))
+        kept = KeptStudy(folder, study, final_values(study, folder))
     except OSError as error:
         raise Problem(f"cannot read {file}: {os_reason(error)}", file=file) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -128,37 +132,37 @@ def load(folder: Path) -> Kept:
         raise Problem(f"{file} is damaged ({said})", file=file) from None
     for arm in ARMS if kept.study.trainer.has_model_files else ():
         path = kept.file(arm)
-        text = variants.read(path, path.stem, str(path)).text
+        text = variants.read_variant(path, path.stem, str(path)).text
         if sha256_text(text) != kept.study.arms[arm].sha256:
             raise Problem(
                 f"{path} is not the file that trained in {kept.study.id}. To train it as it is "
-                f"now: {kept.of_its_files(Request(str(folder)))}",
+                f"now: {kept.command_for_files(Request(str(folder)))}",
                 file=path,
             )
-    bundle.read(folder, str(folder))
+    bundle.read_bundle(folder, str(folder))
     return kept
 
 
 # ── training it again
 
 
-def request(kept: Kept, asked: Request) -> Request:
+def retraining_request(kept: KeptStudy, asked: Request) -> Request:
     """What trains the study again. Problem when more was asked for than ``OPEN``: then it would be
     another study."""
-    given = {name: getattr(asked, name) for name in OPEN}
+    given = {name: getattr(asked, name) for name in FREE_OPTIONS}
     if asked != replace(Request(asked.variant), **given):
         raise Problem(
             f"{asked.variant} says by itself what it trains: ",
             next=(
                 f"leave the other options out. For "
                 "another study of its files: "
-                f"{kept.of_its_files(asked)}"
+                f"{kept.command_for_files(asked)}"
             ),
         )
-    return kept.study.trainer.request_kept(kept, given)
+    return kept.study.trainer.request_for_kept(kept, given)
 
 
-def data_of(kept: Kept, asked: str) -> str:
+def find_data(kept: KeptStudy, asked: str) -> str:
     """What to train on: as asked for, else as kept. Problem where neither is to be had."""
     data, said = kept.study.data, kept.study.origin.typed
     if asked or data.name in corpora.BUILT_IN:
@@ -168,7 +172,7 @@ def data_of(kept: Kept, asked: str) -> str:
         file = kept.folder.absolute().parent.parent / inside
         if file.is_file():
             return str(file)
-    own = corpora.kept(data.sha256)
+    own = corpora.cached_corpus(data.sha256)
     if own is not None and own.is_file():
         return str(own)
     raise Problem(
@@ -178,7 +182,7 @@ def data_of(kept: Kept, asked: str) -> str:
     )
 
 
-def same_data(kept: Kept, data: Data) -> None:
+def check_same_data(kept: KeptStudy, data: Data) -> None:
     """Problem when these are other data than those that the study was trained on."""
     of_then = kept.study.data
     if data.sha256 == of_then.sha256:
@@ -195,7 +199,7 @@ def same_data(kept: Kept, data: Data) -> None:
     )
 
 
-def differing(kept: Kept, versions: Mapping[str, str]) -> str:
+def version_differences(kept: KeptStudy, versions: Mapping[str, str]) -> str:
     """What is another version here than when the study trained: ``torch 2.9.1, then 2.8.0``."""
     then = kept.study.trainer.versions
     return "; ".join(
@@ -205,10 +209,10 @@ def differing(kept: Kept, versions: Mapping[str, str]) -> str:
     )
 
 
-def outcome(kept: Kept, study: Study) -> str:
+def compare_values(kept: KeptStudy, study: Study) -> str:
     """How the losses compare with those on record, in a sentence; empty when there is nothing to
     compare."""
-    now = values_of(study)
+    now = final_values(study)
     both = [name for name in kept.values if name in now]
     if not both:
         return ""
@@ -218,7 +222,7 @@ def outcome(kept: Kept, study: Study) -> str:
         many = f"{len(both)} losses are" if len(both) > 1 else "one loss is"
         return f"{what} {many} equal to the record in {kept.folder}, to the last bit."
     most = max(abs(now[name] - kept.values[name]) for name in both)
-    other = differing(kept, study.trainer.versions)
+    other = version_differences(kept, study.trainer.versions)
     return (
         f"{len(equal)} of {len(both)} losses are equal to the record in {kept.folder}; the others "
         f"differ by up to {most:.2g}{study.metric.suffix}" + (f" ({other})" if other else "") + "."

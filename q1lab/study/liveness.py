@@ -14,8 +14,8 @@ def is_alive(files: StudyPaths | RunPaths) -> bool:
     if is_locked(files.lock):
         return True
     if isinstance(files, StudyPaths):
-        return engine_state.lives(files.root)
-    return engine_state.run_lives(files.root.parent.parent, files.root.name)
+        return engine_state.engine_has_study(files.root)
+    return engine_state.engine_has_run(files.root.parent.parent, files.root.name)
 
 
 def has_runner(files: StudyPaths) -> bool:

@@ -60,7 +60,7 @@ class Origin(Part):
         return True
 
     @property
-    def taken_in(self) -> str:
+    def imported_at(self) -> str:
         """When runs from elsewhere were taken in (UTC); empty for a study planned here."""
         return ""
 
@@ -83,7 +83,7 @@ class Origin(Part):
         """What a person should know of how the runs were taken in."""
         return ()
 
-    def public(self, typed: TypedOptions) -> Self:
+    def for_publication(self, typed: TypedOptions) -> Self:
         """The origin without what tells of this machine: the repository, paths, the series."""
         return replace(self, typed=typed, repo=None, series=None)
 
@@ -108,7 +108,7 @@ class Imported(Origin):
         return False
 
     @property
-    def taken_in(self) -> str:
+    def imported_at(self) -> str:
         return self.imported.time
 
     @property
@@ -137,6 +137,6 @@ class Imported(Origin):
             ),
         )
 
-    def public(self, typed: TypedOptions) -> Self:
+    def for_publication(self, typed: TypedOptions) -> Self:
         here = replace(self.imported, source=Path(self.source).name)
-        return replace(super().public(typed), imported=here)
+        return replace(super().for_publication(typed), imported=here)

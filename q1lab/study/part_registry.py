@@ -79,35 +79,35 @@ class Part:
         return {**kind, **json_records.dump(self)}
 
 
-def load(part: str, record: Mapping[str, Any]) -> Any:
+def load_part(part: str, record: Mapping[str, Any]) -> Any:
     """The ``trainer``, ``design`` or ``origin`` of a plan. ValueError that names the field for an
     unknown kind, for a plan of two kinds at once, and for what doesn't fit."""
     signed = [kind for kind, known in BUILT_IN[part].items() if known.is_in(record)]
     if (given := record.get(part)) is not None:
-        known = [*BUILT_IN[part], *_others(part).names]
+        known = [*BUILT_IN[part], *_installed_kinds(part).names]
         if not isinstance(given, str) or given not in known:
             raise ValueError(f"{part} is {str(given)[:60]!r}; this q1lab knows {', '.join(known)}")
         signed = [given, *(kind for kind in signed if kind != given)]
     if len(signed) > 1:
         raise ValueError(f"{part} is of two kinds at once: {' and '.join(signed)}")
-    return of_kind(part, signed[0] if signed else next(iter(BUILT_IN[part]))).load(record)
+    return part_class(part, signed[0] if signed else next(iter(BUILT_IN[part]))).load(record)
 
 
-def every(part: str) -> Iterator[type[Any]]:
+def part_classes(part: str) -> Iterator[type[Any]]:
     """The classes of all kinds, those of other packages first: what is asked for is theirs where
     they say so."""
-    for kind in (*_others(part).names, *BUILT_IN[part]):
-        yield of_kind(part, kind)
+    for kind in (*_installed_kinds(part).names, *BUILT_IN[part]):
+        yield part_class(part, kind)
 
 
 @cache
-def of_kind(part: str, kind: str) -> type[Part]:
+def part_class(part: str, kind: str) -> type[Part]:
     """The class of a kind. Problem for one of another package that can't be loaded."""
     if (known := BUILT_IN[part].get(kind)) is not None:
         module, name = known.place.split(":")
         found: type[Part] = getattr(importlib.import_module(module), name)
         return found
-    (entry,) = _others(part).select(name=kind)
+    (entry,) = _installed_kinds(part).select(name=kind)
     try:
         found = entry.load()
     except Exception as error:
@@ -116,7 +116,7 @@ def of_kind(part: str, kind: str) -> type[Part]:
 
 
 @cache
-def _others(part: str) -> EntryPoints:
+def _installed_kinds(part: str) -> EntryPoints:
     """The kinds that other packages add. Looked up once: a form asks at every key."""
     from importlib import metadata
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.json_records import LARGEST
-from q1lab.study.hyperparameters import NUMBERS, WHOLE
+from q1lab.study.hyperparameters import INTEGERS, NUMBERS
 
 Config = dict[str, Any]
 
@@ -72,7 +72,7 @@ PRESETS: dict[str, Config] = {
     },
 }
 
-SHORT: Mapping[str, str] = {
+ABBREVIATIONS: Mapping[str, str] = {
     "lr": "learning_rate",
     "wd": "weight_decay",
     "bs": "batch_size",
@@ -88,13 +88,15 @@ SHORT: Mapping[str, str] = {
 """What people type for a hyperparameter, and its name here."""
 
 
-def default_for(device: str) -> str:
+def default_preset(device: str) -> str:
     """The preset that suits a device: ``gpu`` on CUDA, else ``cpu``, which takes minutes on Apple's
     MPS, too; six runs of ``gpu`` would take hours there."""
     return "gpu" if device == "cuda" else "cpu"
 
 
-def resolve(preset: str, overrides: Mapping[str, str], model_fields: Iterable[str] = ()) -> Config:
+def resolve_config(
+    preset: str, overrides: Mapping[str, str], model_fields: Iterable[str] = ()
+) -> Config:
     """A preset with overrides as typed by a person (``learning_rate=3e-4``).
 
     ``model_fields`` are the config fields that the two model files take beyond the known ones.
@@ -110,9 +112,9 @@ def resolve(preset: str, overrides: Mapping[str, str], model_fields: Iterable[st
     ]
     for key, text in overrides.items():
         if key not in known:
-            hint = nearest(SHORT.get(key, key), known)
+            hint = nearest(ABBREVIATIONS.get(key, key), known)
             raise Problem(f"--set {key}: no such hyperparameter", next=hint)
-        config[key] = _value(key, text, config.get(key))
+        config[key] = _parse_value(key, text, config.get(key))
     # a shorter run keeps the shape of its schedule unless told otherwise
     if "max_iters" in overrides:
         base = PRESETS[preset]
@@ -125,10 +127,10 @@ def resolve(preset: str, overrides: Mapping[str, str], model_fields: Iterable[st
             config["eval_interval"] = max(1, min(base["eval_interval"], config["max_iters"] // 4))
         if "log_interval" not in overrides:
             config["log_interval"] = max(1, min(base["log_interval"], config["max_iters"] // 10))
-    return _checked(config)
+    return _check_config(config)
 
 
-def _value(key: str, text: str, default: Any) -> Any:
+def _parse_value(key: str, text: str, default: Any) -> Any:
     if key == "compile":
         if text not in ("auto", "on", "off"):
             raise Problem(f"--set compile={text}: it takes auto, on or off")
@@ -147,8 +149,8 @@ def _value(key: str, text: str, default: Any) -> Any:
     raise Problem(f"--set {key}={text}: it takes {wanted}")
 
 
-def _checked(config: Config) -> Config:
-    for key in WHOLE:
+def _check_config(config: Config) -> Config:
+    for key in INTEGERS:
         if config[key] < 1:
             raise Problem(f"{key} is {config[key]}", next="it must be at least 1")
     for key in NUMBERS:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 
-class State(StrEnum):
+class RunState(StrEnum):
     """``queued → running → finished | failed | stopped | crashed | diverged``."""
 
     QUEUED = "queued"
@@ -22,24 +22,24 @@ class State(StrEnum):
     """The loss stopped being a finite number. A result: shown, counted, never silently retried."""
 
 
-ENDED = frozenset({State.FINISHED, State.DIVERGED})
+ENDED = frozenset({RunState.FINISHED, RunState.DIVERGED})
 """Nothing is left to train here."""
 
-MISSING = frozenset({State.QUEUED, State.STOPPED, State.CRASHED, State.FAILED})
+MISSING = frozenset({RunState.QUEUED, RunState.STOPPED, RunState.CRASHED, RunState.FAILED})
 """The same command again trains these."""
 
-MARKS = {
-    State.QUEUED: "·",
-    State.RUNNING: "▶",
-    State.FINISHED: "✓",
-    State.FAILED: "✗",
-    State.STOPPED: "■",
-    State.CRASHED: "!",
-    State.DIVERGED: "∞",
+STATE_SYMBOLS = {
+    RunState.QUEUED: "·",
+    RunState.RUNNING: "▶",
+    RunState.FINISHED: "✓",
+    RunState.FAILED: "✗",
+    RunState.STOPPED: "■",
+    RunState.CRASHED: "!",
+    RunState.DIVERGED: "∞",
 }
 
 
-def of_study(states: Iterable[State], *, alive: bool) -> str:
+def study_state(states: Iterable[RunState], *, alive: bool) -> str:
     """A study's state, from its runs' and from whether its lock is held. It is never stored.
 
     One of ``running``, ``finished`` (every run ended; some may have diverged), ``stopped`` (can go
@@ -50,7 +50,7 @@ def of_study(states: Iterable[State], *, alive: bool) -> str:
         return "running"
     if seen <= ENDED:
         return "finished"
-    for state in (State.CRASHED, State.FAILED):
+    for state in (RunState.CRASHED, RunState.FAILED):
         if state in seen:
             return str(state)
-    return "planned" if seen == {State.QUEUED} else "stopped"
+    return "planned" if seen == {RunState.QUEUED} else "stopped"

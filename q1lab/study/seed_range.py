@@ -16,7 +16,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Range:
+class SeedRange:
     """``first`` to ``most`` pairs; ``alpha`` of each look; ``limits``: Student's t that a look must
     pass, for each number of pairs from ``first`` on."""
 
@@ -40,8 +40,8 @@ def smallest_that_matters(prediction: Mapping[str, Any] | None) -> float | None:
     return None
 
 
-def over_at(
-    planned: Range, pairs: Sequence[float | None], delta: float | None = None
+def over_after(
+    planned: SeedRange, pairs: Sequence[float | None], delta: float | None = None
 ) -> int | None:
     """After how many pairs the study is over; None while it has to go on.
 
@@ -51,12 +51,12 @@ def over_at(
     for n, value in enumerate(pairs, 1):
         if value is None or n == planned.most:
             return n
-        if n >= planned.first and _known(planned, pairs[:n], delta):
+        if n >= planned.first and _is_known(planned, pairs[:n], delta):
             return n
     return None
 
 
-def interval(planned: Range, values: Sequence[float]) -> tuple[float, float] | None:
+def interval_at_look(planned: SeedRange, values: Sequence[float]) -> tuple[float, float] | None:
     """The interval (nats) at the look after these pairs; None before the first look, and without a
     spread."""
     n = len(values)
@@ -69,8 +69,8 @@ def interval(planned: Range, values: Sequence[float]) -> tuple[float, float] | N
     return mean - half, mean + half
 
 
-def _known(planned: Range, pairs: Sequence[float | None], delta: float | None) -> bool:
-    ends = interval(planned, [value for value in pairs if value is not None])
+def _is_known(planned: SeedRange, pairs: Sequence[float | None], delta: float | None) -> bool:
+    ends = interval_at_look(planned, [value for value in pairs if value is not None])
     if ends is None:
         return False
     low, high = ends

@@ -15,8 +15,8 @@ from typing import Literal
 SWEEP: Literal["sweep"] = "sweep"
 OVER: Literal["over"] = "over"
 TUNE: Literal["tune"] = "tune"
-KINDS = (SWEEP, OVER, TUNE)
-MOST = 24
+SERIES_KINDS = (SWEEP, OVER, TUNE)
+MOST_MEMBERS = 24
 """Members of one series."""
 
 
@@ -44,14 +44,18 @@ class Series:
         name = self.members[at]
         return PurePath(name).stem if self.kind == SWEEP and name.endswith(".py") else name
 
-    def place(self, at: int) -> Series:
+    def with_place(self, at: int) -> Series:
         return replace(self, at=at)
 
-    def question(self) -> tuple[str, str, list[str]]:
+    def question_key(self) -> tuple[str, str, list[str]]:
         """What is the same of a series that is declared again, in whatever order."""
         return self.kind, self.axis, sorted(self.members)
 
     def __post_init__(self) -> None:
-        right = self.kind in KINDS and 2 <= len(self.members) <= MOST and 0 < self.alpha < 1
+        right = (
+            self.kind in SERIES_KINDS
+            and 2 <= len(self.members) <= MOST_MEMBERS
+            and 0 < self.alpha < 1
+        )
         if not right or not 0 <= self.at < len(self.members):
             raise ValueError("is damaged")

@@ -60,7 +60,7 @@ class Arm:
     flops_per_token: Annotated[int, whole(below=1 << 63)]
     """Forward pass, two per multiply-add, matrix products only."""
     code: Sha = ""
-    """Hash of its syntax tree (identity.code_of)."""
+    """Hash of its syntax tree (identity.code_hash)."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Data:
     train_tokens: Count
     val_tokens: Count
     training: Sha = ""
-    """Hash of what trains (identity.training_text)."""
+    """Hash of what trains (identity.training_text_hash)."""
 
     def __post_init__(self) -> None:
         if self.file not in ("", f"data/{self.sha256}.txt"):
@@ -133,10 +133,10 @@ class Study:
     def baseline(self) -> str:
         return self.arms["baseline"].variant
 
-    def commands(self, runs: Iterable[Run], start: Path | str | None) -> str:
+    def displayed_commands(self, runs: Iterable[Run], start: Path | str | None) -> str:
         """What a person is shown before these runs of somebody else's study train in the folder
         ``start``; empty where q1lab's own loop trains. Problem where it can't be shown."""
-        shown = {run: self.trainer.shown(run) for run in runs}
+        shown = {run: self.trainer.displayed_command(run) for run in runs}
         if not any(shown.values()):
             return ""
         lines = (f"  {run.name}: {line}" for run, line in shown.items())
@@ -147,7 +147,7 @@ class Study:
         """Interleaved by seed: half a study already holds pairs, and a machine's drift hits both
         arms."""
         grid = (Run(arm, self.arms[arm].variant, seed) for seed in self.seeds for arm in ARMS)
-        return tuple(run for run in grid if self.design.trains(run.name))
+        return tuple(run for run in grid if self.design.includes_run(run.name))
 
     @property
     def is_floor(self) -> bool:
@@ -156,10 +156,10 @@ class Study:
         return bool(base) and base == modified
 
     @property
-    def asks(self) -> bool:
+    def counts_as_asking(self) -> bool:
         """Whether it counts as an asking of its question: not one pair, nor a file against itself,
         nor what is tried to tune one."""
-        return len(self.seeds) > 1 and not self.is_floor and self.design.asks
+        return len(self.seeds) > 1 and not self.is_floor and self.design.counts_as_asking
 
     @property
     def description(self) -> Description:
@@ -248,16 +248,16 @@ def from_dict(record: Any) -> Study:
     study = json_records.load(
         Study,
         record,
-        trainer=part_registry.load("trainer", record),
-        design=part_registry.load("design", record),
-        origin=part_registry.load("origin", record),
+        trainer=part_registry.load_part("trainer", record),
+        design=part_registry.load_part("design", record),
+        origin=part_registry.load_part("origin", record),
     )
     if set(study.arms) != set(ARMS):
         raise ValueError(f"arms holds {', '.join(study.arms) or 'none'}, not {' and '.join(ARMS)}")
     return study
 
 
-def read(file: Path) -> dict[str, Any]:
+def read_plan(file: Path) -> dict[str, Any]:
     """What a study.json holds, its texts fit to be shown. OSError; ValueError when it is no JSON
     object."""
     record = read_shown_json(file, LARGEST, own=True)
@@ -266,14 +266,14 @@ def read(file: Path) -> dict[str, Any]:
     return record
 
 
-def identity(study: Study) -> str:
+def identity_key(study: Study) -> str:
     """Everything in which two studies must be equal to be the same but for their seeds, as a
     key."""
     facts = {
         "sources": [study.arms[arm].sha256 for arm in ARMS],
         "data": study.data.sha256,
         "headline": study.design.headline,
-        **study.trainer.identity(),
+        **study.trainer.identity_settings(),
     }
     return json.dumps(facts, sort_keys=True)
 
@@ -284,21 +284,21 @@ def load(study_id: str) -> Study:
         raise Problem(f"{study_id!r} is not a study's name", next="`q1lab status` lists them")
     file = paths.StudyPaths(paths.study_dir(study_id)).plan
     try:
-        study = from_dict(read(file))
+        study = from_dict(read_plan(file))
         if study.id != study_id:
             raise ValueError(f"it is the plan of {study.id!r}")
         return study
     except (FileNotFoundError, NotADirectoryError):
         if has_runs(file.parent):
-            raise _unusable(file, "is missing") from None
+            raise _plan_problem(file, "is missing") from None
         raise Problem(f"no study called {study_id!r}", next="`q1lab status` lists them") from None
     except OSError as error:
         raise Problem(f"cannot read {file}: {os_reason(error)}", FAILED, file=file) from None
     except (ValueError, RecursionError) as error:
-        raise _unusable(file, f"is damaged ({plain(str(error))[:200]})") from None
+        raise _plan_problem(file, f"is damaged ({plain(str(error))[:200]})") from None
 
 
-def _unusable(file: Path, what: str) -> Problem:
+def _plan_problem(file: Path, what: str) -> Problem:
     return Problem(
         f"{file} {what}; the runs of {file.parent.name} are kept, and the other studies go on. ",
         FAILED,
@@ -312,16 +312,16 @@ def has_runs(folder: Path) -> bool:
     return any(file.is_file() for file in folder.glob("runs/*/*"))
 
 
-def without_plan() -> list[str]:
+def ids_without_plan() -> list[str]:
     """Studies on disk that have runs and no study.json."""
     return sorted(
         folder.name
-        for folder in _folders()
+        for folder in _study_folders()
         if not (folder / "study.json").is_file() and has_runs(folder)
     )
 
 
-def _folders() -> Iterator[Path]:
+def _study_folders() -> Iterator[Path]:
     root = paths.studies_dir()
     return (folder for folder in (root.iterdir() if root.is_dir() else ()) if is_id(folder.name))
 
@@ -334,28 +334,30 @@ def is_id(text: str) -> bool:
 
 def save(study: Study) -> None:
     """Write the plan atomically."""
-    write_atomic(study.files.plan, encoded(study))
+    write_atomic(study.files.plan, encode_plan(study))
 
 
-def encoded(study: Study) -> str:
+def encode_plan(study: Study) -> str:
     return json.dumps(study.to_dict(), indent=1, ensure_ascii=False) + "\n"
 
 
 def ids() -> list[str]:
     """All studies on disk, oldest first (by when they were planned, then by name)."""
-    return in_order(folder.name for folder in _folders() if (folder / "study.json").is_file())
+    return oldest_first(
+        folder.name for folder in _study_folders() if (folder / "study.json").is_file()
+    )
 
 
-def readable() -> list[Study]:
+def load_readable() -> list[Study]:
     """All studies that can be read, oldest first. Each of the others is one notice at the command's
     end, and left out."""
-    found, unreadable = sorted_out(ids())
+    found, unreadable = load_each(ids())
     for study_id, why in unreadable.items():
         notice(f"{study_id} is left out: {why}")
     return found
 
 
-def sorted_out(names: Iterable[str]) -> tuple[list[Study], dict[str, str]]:
+def load_each(names: Iterable[str]) -> tuple[list[Study], dict[str, str]]:
     """Studies that can be read, and why the others can't, by id; both in the order of ``names``."""
     found, unreadable = [], {}
     for study_id in names:
@@ -366,7 +368,7 @@ def sorted_out(names: Iterable[str]) -> tuple[list[Study], dict[str, str]]:
     return found, unreadable
 
 
-def stamps() -> dict[str, str] | None:
+def plan_stamps() -> dict[str, str] | None:
     """Every study on disk with the stamp of its plan, in no order: one look each, for viewers. None
     when the folder can't be looked into."""
     found: dict[str, str] = {}
@@ -382,12 +384,12 @@ def stamps() -> dict[str, str] | None:
     return found
 
 
-class OnDisk:
+class StudiesOnDisk:
     """The studies that can be read, newest first. Each is read once, when a walk first comes to
     it."""
 
     def __init__(self) -> None:
-        self._stamps = stamps()
+        self._stamps = plan_stamps()
         self._unread = reversed(ids())
         self._read: list[Study] = []
 
@@ -399,7 +401,7 @@ class OnDisk:
 
     def _reads_one(self) -> bool:
         for study_id in self._unread:
-            found, _ = sorted_out([study_id])
+            found, _ = load_each([study_id])
             if found:
                 self._read += found
                 return True
@@ -408,14 +410,14 @@ class OnDisk:
     @property
     def is_current(self) -> bool:
         """Whether no plan was added, changed or deleted since."""
-        return self._stamps is not None and self._stamps == stamps()
+        return self._stamps is not None and self._stamps == plan_stamps()
 
-    def now(self) -> OnDisk:
+    def refreshed(self) -> StudiesOnDisk:
         """These while they are current, else those that there are now."""
-        return self if self.is_current else OnDisk()
+        return self if self.is_current else StudiesOnDisk()
 
 
-def stamp(study_id: str) -> str:
+def plan_stamp(study_id: str) -> str:
     """Changes whenever a study's plan does; empty when there is none."""
     return _stamp(f"{paths.study_dir(study_id)}/study.json")
 
@@ -428,12 +430,12 @@ def _stamp(file: str) -> str:
     return f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
 
 
-def in_order(names: Iterable[str]) -> list[str]:
+def oldest_first(names: Iterable[str]) -> list[str]:
     """Some studies, oldest first, as ``ids`` has them."""
-    return sorted(names, key=lambda name: (_created(paths.study_dir(name)), name))
+    return sorted(names, key=lambda name: (_planned_at(paths.study_dir(name)), name))
 
 
-def _created(folder: Path) -> float:
+def _planned_at(folder: Path) -> float:
     """Birth order without opening every plan: ``source/`` is made once, with the study."""
     try:
         return (folder / "source").stat().st_mtime
@@ -456,10 +458,10 @@ def next_number(stem: str, names: Iterable[str]) -> int:
     return max(taken, default=0) + 1
 
 
-def new_id(variant: str, taken: Iterable[str]) -> str:
+def reserve_id(variant: str, taken: Iterable[str]) -> str:
     """The next free ``rope-N``, past the names that are ``taken``; makes its folder, which is what
     reserves the name."""
-    stem = safe(variant)
+    stem = safe_name(variant)
     root = paths.studies_dir()
     private_folder(root)
     number = next_number(stem, [*(folder.name for folder in root.iterdir()), *taken])
@@ -481,6 +483,6 @@ def make_newest(folder: Path) -> None:
         os.utime(folder, ns=(newest + 1_000_000, newest + 1_000_000))
 
 
-def safe(name: str) -> str:
+def safe_name(name: str) -> str:
     """A name that is safe in paths and on a command line."""
     return re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")[:40] or "model"

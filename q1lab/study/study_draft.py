@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
-from q1lab.study.kept_folder import Kept
+from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.studies import Study
 from q1lab.study.trainer import Trainer
 
@@ -20,7 +20,7 @@ class Draft(ABC):
 
     request: Request
     seeds: TypedSeeds
-    kept: Kept | None
+    kept: KeptStudy | None
     """The folder that the study was read from, where a study of the repository trains again."""
     study: Study
 
@@ -36,7 +36,7 @@ class Draft(ABC):
         return {}
 
     @abstractmethod
-    def looked_at(self) -> Trainer:
+    def preflight(self) -> Trainer:
         """The trainer with what a look beforehand shows of it: its files' checks, or short runs.
         Problem where the arms can't be compared."""
 

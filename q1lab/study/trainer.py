@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from q1lab.ground.json_records import at_most, one_of, stored_as, text, whole
-from q1lab.study.engine_choice import Choice
+from q1lab.study.engine_choice import EngineChoice
 from q1lab.study.metric import Metric
 from q1lab.study.part_registry import Part
 from q1lab.study.trainer_description import Description
-from q1lab.study.tuned_value import Tuned
+from q1lab.study.tuned_value import TunedValue
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
     from q1lab.study.command_line import Request
     from q1lab.study.design import TypedSeeds
-    from q1lab.study.kept_folder import Kept
+    from q1lab.study.kept_folder import KeptStudy
     from q1lab.study.studies import Run, Study
     from q1lab.study.study_draft import Draft
 
@@ -50,7 +50,7 @@ class Trainer(Part, ABC):
     """How a study's runs are made."""
 
     part: ClassVar[str] = "trainer"
-    looks_at: ClassVar[str] = "what trains"
+    preflight_subject: ClassVar[str] = "what trains"
     """What is looked at before a study is planned, for the line that says so."""
 
     device: Name
@@ -63,7 +63,7 @@ class Trainer(Part, ABC):
     later_versions: Lines = field(default=(), metadata=stored_as("trainers"))
     """Versions of the trainer's code that later runs trained with."""
     wandb: Annotated[str, one_of("disabled", "offline", "online")] = "disabled"
-    engine: Choice | None = None
+    engine: EngineChoice | None = None
     """Where it trains, unless that is here."""
 
     # ── what it trains with
@@ -79,7 +79,7 @@ class Trainer(Part, ABC):
         nobody knows it before a run has ended."""
         return {"max_iters": 0}
 
-    def changed_in(self, arm: str) -> dict[str, Any]:
+    def arm_overrides(self, arm: str) -> dict[str, Any]:
         """The hyperparameters of one arm that differ from the study's."""
         return {}
 
@@ -94,7 +94,7 @@ class Trainer(Part, ABC):
         return ""
 
     @property
-    def tuned(self) -> Tuned | None:
+    def tuned(self) -> TunedValue | None:
         """The hyperparameter that each arm chose for itself before the study."""
         return None
 
@@ -113,7 +113,7 @@ class Trainer(Part, ABC):
         """Checks of the learner's file that failed and were overruled."""
         return ()
 
-    def seed_drawn(self, run: Run) -> int:
+    def drawn_seed(self, run: Run) -> int:
         """The seed that a run's weights and batches are drawn with."""
         return run.seed
 
@@ -125,22 +125,22 @@ class Trainer(Part, ABC):
         return True
 
     @property
-    def repeats_within(self) -> float:
+    def repeat_tolerance(self) -> float:
         """The relative distance within which a run that is trained again has the same numbers."""
         return 0.0
 
     @property
-    def doubt_of_repeating(self) -> str:
+    def repeat_caveat(self) -> str:
         """Why a run that differs when it is trained again proves nothing; empty where it does."""
         return ""
 
-    def why_not_again(self) -> str:
+    def why_not_retrainable(self) -> str:
         """Why no run can be trained again to check it; empty where it can."""
         return ""
 
-    def identity(self) -> dict[str, Any]:
+    def identity_settings(self) -> dict[str, Any]:
         """What must be equal for two studies to be the same but for their seeds."""
-        changed = {arm: self.changed_in(arm) for arm in ("baseline", "modified")}
+        changed = {arm: self.arm_overrides(arm) for arm in ("baseline", "modified")}
         changed = {arm: settings for arm, settings in changed.items() if settings}
         return {
             "config": dict(self.hyperparameters),
@@ -156,12 +156,14 @@ class Trainer(Part, ABC):
     # ── asking for it, once and again
 
     @classmethod
-    def takes(cls, request: Request) -> bool:
+    def accepts(cls, request: Request) -> bool:
         """Whether a request is for this trainer."""
         return False
 
     @classmethod
-    def draft(cls, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store) -> Draft:
+    def draft(
+        cls, request: Request, seeds: TypedSeeds, kept: KeptStudy | None, store: Store
+    ) -> Draft:
         """The study that a request would be (see ``Draft``). Problem for what a person can mend."""
         raise NotImplementedError
 
@@ -173,12 +175,12 @@ class Trainer(Part, ABC):
         them by, which for a file is its full path.
         """
 
-    def request_kept(self, kept: Kept, options: Mapping[str, Any]) -> Request:
+    def request_for_kept(self, kept: KeptStudy, options: Mapping[str, Any]) -> Request:
         """What to ask for to train a study of a repository again; ``options`` are those that change
         nothing of what trains."""
         return replace(self.request(kept.study), **options)
 
-    def typed_again(self, study: Study) -> str:
+    def resume_command(self, study: Study) -> str:
         """What to type so that a study goes on."""
         return f"q1lab run {study.id}"
 
@@ -200,7 +202,7 @@ class Trainer(Part, ABC):
         """What it trains with, for the line that announces a study."""
         return f"{self.metric.name}, {self.metric.direction}, on {study.data.name}"
 
-    def shown(self, run: Run) -> str:
+    def displayed_command(self, run: Run) -> str:
         """What a person is shown before this trainer runs on behalf of a stranger; empty where
         q1lab's own code is all that runs."""
         return ""
@@ -222,18 +224,18 @@ class Trainer(Part, ABC):
         return True
 
     @property
-    def starts_in(self) -> str:
+    def start_folder(self) -> str:
         """The learner's folder that the training starts in; empty where it needs none."""
         return ""
 
-    def started_in(self, folder: Path) -> Self:
+    def with_start_folder(self, folder: Path) -> Self:
         """The trainer as it starts in another folder."""
         return self
 
-    def for_iters(self, iters: int) -> Self:
+    def with_iters(self, iters: int) -> Self:
         """The trainer with only the first iters of each run."""
         return self
 
-    def public(self, root: Path) -> Self:
+    def for_publication(self, root: Path) -> Self:
         """The trainer without what tells of this machine, in a repository at ``root``."""
         return replace(self, wandb="disabled", engine=None)

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 FACTORS = (0.5, 1.0, 2.0)
 """What is tried, times the value that the study would have had."""
 
-SEEDS = (2 * 10**9, 2 * 10**9 + 1)
+TUNING_SEEDS = (2 * 10**9, 2 * 10**9 + 1)
 """What it is tried on: beyond every seed that can be typed, and beyond those of a file against
 itself."""
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TunedValue:
     """What was tried and chosen. ``around`` is the value that the study would have had; ``losses``
     are mean val losses (nats) in the order of ``values``, None where a run diverged."""
 
@@ -36,7 +36,7 @@ class Tuned:
             raise ValueError("is damaged")
 
 
-def best(values: Sequence[float], losses: Sequence[float | None]) -> float | None:
+def best_value(values: Sequence[float], losses: Sequence[float | None]) -> float | None:
     """The value with the lowest loss; None when every one diverged."""
     known = [(loss, value) for value, loss in zip(values, losses, strict=True) if loss is not None]
     return min(known)[1] if known else None

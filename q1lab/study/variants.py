@@ -10,7 +10,7 @@ from q1lab.ground import paths
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import os_reason, read_text, sha256_text, whole
 
-LARGEST = 1 << 20
+LARGEST_MODEL_FILE = 1 << 20
 """Bytes of a model file at most."""
 
 
@@ -37,7 +37,7 @@ class Variant:
         return sha256_text(self.text)
 
 
-def names() -> list[str]:
+def variant_names() -> list[str]:
     """The reference variants in ``labs/models``, baseline first."""
     found = (f.stem for f in paths.models_dir().glob("*.py") if not f.stem.startswith("_"))
     return sorted(found, key=lambda name: (name != "baseline", name))
@@ -45,39 +45,39 @@ def names() -> list[str]:
 
 def modifications() -> list[str]:
     """The reference variants but the baseline."""
-    return names()[1:]
+    return variant_names()[1:]
 
 
-def with_checks() -> list[str]:
+def checked_variants() -> list[str]:
     """The reference variants whose properties ``labs/checks`` knows, baseline first."""
     checks = paths.models_dir().parent / "checks"
     return ["baseline", *(name for name in modifications() if (checks / f"{name}.py").is_file())]
 
 
-def find(given: str) -> Variant:
+def find_variant(given: str) -> Variant:
     """The variant that ``given`` names: a reference variant, or a path to a model file.
 
     Problem when it isn't there (naming the nearest), can't be read, has a syntax error, or lacks
     GPT or GPTConfig.
     """
     looks_like_path = given.endswith(".py") or "/" in given
-    if not looks_like_path and given in names():
-        return read(paths.models_dir() / f"{given}.py", given, given)
+    if not looks_like_path and given in variant_names():
+        return read_variant(paths.models_dir() / f"{given}.py", given, given)
     path = whole(given)
     if looks_like_path or path.is_file():
         if not path.exists():
             raise Problem(f"{given}: no such model file")
-        return read(path, path.stem, str(path))
+        return read_variant(path, path.stem, str(path))
     raise Problem(
         f"no variant called {given!r}",
-        next=f"{nearest(given, names())} (or the path to a model file)",
+        next=f"{nearest(given, variant_names())} (or the path to a model file)",
     )
 
 
-def read(path: Path, name: str, origin: str) -> Variant:
+def read_variant(path: Path, name: str, origin: str) -> Variant:
     """Read and look over a model file, by its syntax alone."""
     try:
-        text = read_text(path, LARGEST)
+        text = read_text(path, LARGEST_MODEL_FILE)
     except UnicodeDecodeError:
         raise Problem(f"{path}:1: not UTF-8 text", file=path, line=1) from None
     except OSError as error:

@@ -52,13 +52,13 @@ DEFAULT_HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")
 NETRCS = ("~/.netrc", "~/_netrc")
 LARGEST_NETRC = 1 << 20
 
-ID = re.compile(r"[a-z0-9]{8}")
+WANDB_ID = re.compile(r"[a-z0-9]{8}")
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 # Kept from the learner's environment: where the server is and who they are. Everything else that
 # starts with WANDB_ could turn a run of ours into another one (WANDB_RUN_ID, WANDB_MODE, WANDB_NAME
 # …).
-_KEEP = {
+_KEPT_VARIABLES = {
     "WANDB_API_KEY",
     "WANDB_APP_URL",
     "WANDB_BASE_URL",
@@ -72,7 +72,7 @@ _KEEP = {
 
 
 @dataclass(frozen=True)
-class RunRelay:
+class RelayedRun:
     """One run as the relay left it."""
 
     id: str
@@ -90,13 +90,13 @@ class RunRelay:
 
 
 @dataclass(frozen=True)
-class Status:
+class WandbStatus:
     """A study's standing with W&B, for `q1lab status` and the app."""
 
     state: str
     """off, offline, syncing, synced or error: the worst that holds for any run."""
     mode: str
-    runs: dict[str, RunRelay] = field(default_factory=dict)
+    runs: dict[str, RelayedRun] = field(default_factory=dict)
     error: str | None = None
     """The last error in words."""
     url: str | None = None
@@ -122,7 +122,7 @@ class Status:
 # ── the notebook
 
 
-def runs_file(study: Study) -> Path:
+def relayed_runs_file(study: Study) -> Path:
     return study.files.wandb / "runs.json"
 
 
@@ -131,40 +131,40 @@ def relay_lock(study: Study) -> Path:
     return study.files.wandb / "relay.lock"
 
 
-def mint(study: Study) -> dict[str, str]:
+def mint_ids(study: Study) -> dict[str, str]:
     """Give every run of the study its W&B id and keep it; ids that exist stay. Returns run name →
     id.
 
     Call it before the launch, and again when the plan grew. Problem when the folder can't be
     written.
     """
-    with changing(study) as runs:
+    with changing_runs(study) as runs:
         return {name: run.id for name, run in runs.items()}
 
 
-def read(study: Study) -> dict[str, RunRelay]:
+def read_relayed_runs(study: Study) -> dict[str, RelayedRun]:
     """Run name → what is known, in the order of the plan; empty when nothing was minted (or it is
     broken)."""
     try:
-        runs = read_json(runs_file(study))["runs"]
-        found = {name: json_records.load(RunRelay, run) for name, run in runs.items()}
+        runs = read_json(relayed_runs_file(study))["runs"]
+        found = {name: json_records.load(RelayedRun, run) for name, run in runs.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     return {
         run.name: found[run.name]
         for run in study.runs
-        if run.name in found and ID.fullmatch(str(found[run.name].id))
+        if run.name in found and WANDB_ID.fullmatch(str(found[run.name].id))
     }
 
 
 @contextlib.contextmanager
-def changing(study: Study) -> Iterator[dict[str, RunRelay]]:
+def changing_runs(study: Study) -> Iterator[dict[str, RelayedRun]]:
     """The notebook, to change in place; it is written at the end of the block, under a lock."""
     with locked(study.files.wandb / "runs.lock"):
-        runs = read(study)
+        runs = read_relayed_runs(study)
         before = dict(runs)
         for run in study.runs:
-            runs.setdefault(run.name, RunRelay(new_id()))
+            runs.setdefault(run.name, RelayedRun(new_wandb_id()))
         yield runs
         if runs != before:
             record = {
@@ -172,34 +172,34 @@ def changing(study: Study) -> Iterator[dict[str, RunRelay]]:
                 "project": PROJECT,
                 "runs": {name: asdict(run) for name, run in runs.items()},
             }
-            write_atomic(runs_file(study), json.dumps(record, indent=1) + "\n")
+            write_atomic(relayed_runs_file(study), json.dumps(record, indent=1) + "\n")
 
 
-def update(study: Study, name: str, **changes: Any) -> None:
-    with changing(study) as runs:
+def update_run(study: Study, name: str, **changes: Any) -> None:
+    with changing_runs(study) as runs:
         runs[name] = replace(runs[name], **changes, updated=utc_now())
 
 
-def mint_anew(study: Study) -> dict[str, str]:
+def mint_new_ids(study: Study) -> dict[str, str]:
     """New ids for all runs, as if nothing had ever been uploaded: W&B never takes an id again whose
     run was deleted there. wandb's folders under the old ids are for the caller to remove."""
-    with changing(study) as runs:
+    with changing_runs(study) as runs:
         for name in runs:
-            runs[name] = RunRelay(new_id(), updated=utc_now())
+            runs[name] = RelayedRun(new_wandb_id(), updated=utc_now())
         return {name: run.id for name, run in runs.items()}
 
 
-def new_id() -> str:
+def new_wandb_id() -> str:
     """Eight letters and digits, as wandb makes its own."""
     return "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
 
 
-def status(study: Study) -> Status:
+def wandb_status(study: Study) -> WandbStatus:
     """How the study stands with W&B. Reads two small files and a lock; never the network."""
-    runs = read(study)
+    runs = read_relayed_runs(study)
     known = [run for run in runs.values() if run.updated]
     if study.trainer.wandb == "disabled" and not known:
-        return Status(OFF, study.trainer.wandb)
+        return WandbStatus(OFF, study.trainer.wandb)
     busy = is_locked(relay_lock(study))
     for name, run in runs.items():
         if run.state == SYNCING and not busy:  # its relay is gone: nothing confirms it any more
@@ -213,7 +213,7 @@ def status(study: Study) -> Status:
     state = next((s for s in (ERROR, SYNCING, OFFLINE, SYNCED) if s in states), OFFLINE)
     errors = sorted((run.updated, run.error) for run in begun.values() if run.error)
     url = next((run.url for run in runs.values() if run.url), None)
-    return Status(
+    return WandbStatus(
         state,
         study.trainer.wandb,
         runs,
@@ -222,9 +222,9 @@ def status(study: Study) -> Status:
     )
 
 
-def pending(study: Study) -> list[str]:
+def pending_runs(study: Study) -> list[str]:
     """Names of the runs that have events which no sync has confirmed."""
-    known = read(study)
+    known = read_relayed_runs(study)
     names = []
     for run in study.runs:
         size = size_of(study.files.run(run.name).events)
@@ -237,7 +237,7 @@ def pending(study: Study) -> list[str]:
 # ── wandb's folders
 
 
-def folders(study: Study, run_id: str) -> list[Path]:
+def wandb_folders(study: Study, run_id: str) -> list[Path]:
     """wandb's folders of one run inside the study, online and offline, oldest first; links are left
     out."""
     pattern = re.compile(rf"(offline-)?run-\d{{8}}_\d{{6}}-{re.escape(run_id)}(-\d+)?")
@@ -252,9 +252,9 @@ def folders(study: Study, run_id: str) -> list[Path]:
     return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))
 
 
-def kept(study: Study) -> bool:
+def has_wandb_folders(study: Study) -> bool:
     """Whether wandb keeps anything of the study here."""
-    return any(folders(study, run.id) for run in read(study).values())
+    return any(wandb_folders(study, run.id) for run in read_relayed_runs(study).values())
 
 
 def leet_command(study: Study) -> str:
@@ -331,7 +331,7 @@ def _netrcs() -> list[Path]:
     return [path for path in files if path.is_file() and size_of(path) <= LARGEST_NETRC]
 
 
-def mode(wished: str) -> str:
+def wandb_mode(wished: str) -> str:
     """What was asked for after ``--wandb``, else the learner's setting, else online where a key is
     configured."""
     wished = load_settings().wandb if wished == "auto" else wished
@@ -348,7 +348,7 @@ def default_mode() -> str:
     return "online" if key_configured() else "offline"
 
 
-def environment(root: Path) -> dict[str, str]:
+def wandb_environment(root: Path) -> dict[str, str]:
     """The environment for a process that uses wandb on the study in ``root``: all of its files stay
     inside.
 
@@ -359,7 +359,7 @@ def environment(root: Path) -> dict[str, str]:
     kept = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith("WANDB_") or key in _KEEP
+        if not key.startswith("WANDB_") or key in _KEPT_VARIABLES
     }
     for name in ("api_key", "base_url", "entity"):
         if name in own and not kept.get(f"WANDB_{name.upper()}"):
@@ -378,7 +378,7 @@ def environment(root: Path) -> dict[str, str]:
     return kept
 
 
-def scrub(text: str) -> str:
+def scrub_keys(text: str) -> str:
     """``text`` without anything that looks like a W&B key, and without the key of the
     environment."""
     key = os.environ.get("WANDB_API_KEY")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from q1lab.ground import json_records
 from q1lab.ground.files import plain, whole
-from q1lab.study.command_arms import Loop, shown
+from q1lab.study.command_arms import CommandSpec, displayed_command
 from q1lab.study.metric import Metric
 from q1lab.study.trainer import Trainer
 from q1lab.study.trainer_description import Description
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from q1lab.index.store import Store
     from q1lab.study.command_line import Request
     from q1lab.study.design import TypedSeeds
-    from q1lab.study.kept_folder import Kept
+    from q1lab.study.kept_folder import KeptStudy
     from q1lab.study.studies import Run, Study
     from q1lab.study.study_draft import Draft
 
@@ -43,9 +43,9 @@ class Command(Trainer):
     """``labs/loop.py`` runs the command for each run, and reads the metric that it reports."""
 
     kind: ClassVar[str] = "command"
-    looks_at: ClassVar[str] = "the command"
+    preflight_subject: ClassVar[str] = "the command"
 
-    loop: Loop
+    loop: CommandSpec
 
     @classmethod
     def load(cls, record: Mapping[str, Any]) -> Self:
@@ -59,21 +59,21 @@ class Command(Trainer):
 
     @property
     def metric(self) -> Metric:
-        return self.loop.measures
+        return self.loop.measured_metric
 
     @property
     def repeats(self) -> bool:
         return self.loop.repeats == "bit"
 
     @property
-    def repeats_within(self) -> float:
+    def repeat_tolerance(self) -> float:
         return 1e-4 if self.loop.repeats == "1e-4" else 0.0
 
     @property
-    def doubt_of_repeating(self) -> str:
+    def repeat_caveat(self) -> str:
         return "" if self.loop.repeats else "nobody looked whether its command repeats"
 
-    def why_not_again(self) -> str:
+    def why_not_retrainable(self) -> str:
         twice = self.loop.repeats != "no"
         return "" if twice else "its command does not give the same numbers twice"
 
@@ -82,11 +82,13 @@ class Command(Trainer):
         return [{"max_iters": 0}, {}, {}, self.device, "", self.threads, loop]
 
     @classmethod
-    def takes(cls, request: Request) -> bool:
+    def accepts(cls, request: Request) -> bool:
         return request.loop is not None
 
     @classmethod
-    def draft(cls, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store) -> Draft:
+    def draft(
+        cls, request: Request, seeds: TypedSeeds, kept: KeptStudy | None, store: Store
+    ) -> Draft:
         # by its name: a record is read by every command, and what drafts one imports half of q1lab
         planning = importlib.import_module("q1lab.planning.command_draft")
         drafted: Draft = planning.draft(request, seeds, kept)
@@ -105,9 +107,9 @@ class Command(Trainer):
             loop=self.loop,
         )
 
-    def request_kept(self, kept: Kept, options: Mapping[str, Any]) -> Request:
+    def request_for_kept(self, kept: KeptStudy, options: Mapping[str, Any]) -> Request:
         root = kept.folder.absolute().parent.parent
-        here = self.started_in(whole(str(root / self.loop.folder)))
+        here = self.with_start_folder(whole(str(root / self.loop.folder)))
         options = {name: value for name, value in options.items() if name != "data"}
         return replace(here.request(kept.study), **options)
 
@@ -142,8 +144,8 @@ class Command(Trainer):
     def conditions(self, study: Study) -> str:
         return f"{self.metric.name}, {self.metric.direction}, in {self.loop.folder}"
 
-    def shown(self, run: Run) -> str:
-        line = shown(self.loop, run.variant, run.seed)
+    def displayed_command(self, run: Run) -> str:
+        line = displayed_command(self.loop, run.variant, run.seed)
         short = "" if self.loop.repeats else self.loop.smoke
         return f"{line} (and first, to make it short, with {short})" if short else line
 
@@ -162,13 +164,13 @@ class Command(Trainer):
         return False
 
     @property
-    def starts_in(self) -> str:
+    def start_folder(self) -> str:
         return self.loop.folder
 
-    def started_in(self, folder: Path) -> Self:
+    def with_start_folder(self, folder: Path) -> Self:
         return replace(self, loop=replace(self.loop, folder=str(folder)))
 
-    def public(self, root: Path) -> Self:
+    def for_publication(self, root: Path) -> Self:
         folder = Path(self.loop.folder)
         inside = str(folder.relative_to(root)) if folder.is_relative_to(root) else "."
-        return replace(super().public(root), loop=replace(self.loop, folder=inside))
+        return replace(super().for_publication(root), loop=replace(self.loop, folder=inside))

@@ -12,18 +12,18 @@ from q1lab.ground.json_records import at_most, one_of, whole
 from q1lab.ground.text_formats import passes
 from q1lab.study import engine_choice, tuned_value
 from q1lab.study.design import seeds_text
-from q1lab.study.hyperparameters import hyperparameter
+from q1lab.study.hyperparameters import checked_value
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.series import SWEEP, TUNE
 from q1lab.study.trainer import Lines, Name, Trainer
 from q1lab.study.trainer_description import Description
-from q1lab.study.tuned_value import Tuned
+from q1lab.study.tuned_value import TunedValue
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
     from q1lab.study.command_line import Request
     from q1lab.study.design import TypedSeeds
-    from q1lab.study.kept_folder import Kept
+    from q1lab.study.kept_folder import KeptStudy
     from q1lab.study.studies import Run, Study
     from q1lab.study.study_draft import Draft
 
@@ -36,7 +36,7 @@ ArmName = Annotated[str, one_of("baseline", "modified")]
 
 def _config(value: dict[str, Any]) -> dict[str, Any]:
     for key, each in value.items():
-        hyperparameter(key, each)
+        checked_value(key, each)
     if "max_iters" not in value:
         raise ValueError("has no max_iters")
     if not value["max_iters"]:
@@ -49,7 +49,7 @@ class OwnLoop(Trainer):
     """Both arms train with one ``config``, but for what ``arm_config`` and ``seed_shift`` say."""
 
     kind: ClassVar[str] = "own"
-    looks_at: ClassVar[str] = "the model files"
+    preflight_subject: ClassVar[str] = "the model files"
 
     preset: Name
     config: Annotated[dict[str, Any], _config]
@@ -63,7 +63,7 @@ class OwnLoop(Trainer):
     independent. Runs keep the names of their seeds."""
     matched: dict[str, Any] = field(default_factory=dict)
     """The modified model's width that gives it as many parameters as its baseline."""
-    tuned: Tuned | None = None
+    tuned: TunedValue | None = None
     shared_at_start: float | None = None
     """The share of the weights that both arms start with."""
     unchecked: bool = False
@@ -78,7 +78,7 @@ class OwnLoop(Trainer):
     def hyperparameters(self) -> Mapping[str, Any]:
         return self.config
 
-    def changed_in(self, arm: str) -> dict[str, Any]:
+    def arm_overrides(self, arm: str) -> dict[str, Any]:
         return dict(self.arm_config.get(arm, {}))
 
     @property
@@ -89,10 +89,10 @@ class OwnLoop(Trainer):
     def number_format(self) -> str:
         return self.dtype
 
-    def seed_drawn(self, run: Run) -> int:
+    def drawn_seed(self, run: Run) -> int:
         return run.seed + self.seed_shift.get(run.arm, 0)
 
-    def for_iters(self, iters: int) -> Self:
+    def with_iters(self, iters: int) -> Self:
         return replace(self, config={**self.config, "max_iters": iters})
 
     def declared_budget(self) -> list[Any]:
@@ -104,11 +104,13 @@ class OwnLoop(Trainer):
     # ── asking for it again
 
     @classmethod
-    def takes(cls, request: Request) -> bool:
+    def accepts(cls, request: Request) -> bool:
         return request.loop is None
 
     @classmethod
-    def draft(cls, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store) -> Draft:
+    def draft(
+        cls, request: Request, seeds: TypedSeeds, kept: KeptStudy | None, store: Store
+    ) -> Draft:
         # by its name: a record is read by every command, and what drafts one imports half of q1lab
         planning = importlib.import_module("q1lab.planning.own_loop_draft")
         drafted: Draft = planning.draft(request, seeds, kept, store)
@@ -117,7 +119,7 @@ class OwnLoop(Trainer):
     def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
         """Device and number format are always named: what they are by themselves depends on the
         machine."""
-        from q1lab.study.command_line import Request, overrides_of
+        from q1lab.study.command_line import Request, fewest_overrides
 
         typed, tuned = study.origin.typed, self.tuned
         config = self.config if tuned is None else {**self.config, tuned.key: tuned.around}
@@ -130,49 +132,51 @@ class OwnLoop(Trainer):
             device=self.device,
             dtype=self.dtype,
             headline=study.design.headline,
-            overrides=overrides_of(self.preset, config),
+            overrides=fewest_overrides(self.preset, config),
             tune=None if tuned is None else tuned.key,
             tuned=tuned,
             unchecked=self.unchecked,
             wandb=typed.wandb if typed else "auto",
         )
 
-    def request_kept(self, kept: Kept, options: Mapping[str, Any]) -> Request:
-        from q1lab.study.kept_folder import data_of
+    def request_for_kept(self, kept: KeptStudy, options: Mapping[str, Any]) -> Request:
+        from q1lab.study.kept_folder import find_data
 
         again = {
             "variant": str(kept.file("modified")),
             "baseline": str(kept.file("baseline")),
             "seeds": seeds_text(kept.study.seeds),
-            "data": data_of(kept, options["data"]),
+            "data": find_data(kept, options["data"]),
             "unchecked": options["unchecked"] or self.unchecked,
         }
         return replace(self.request(kept.study), **{**options, **again})
 
-    def typed_again(self, study: Study) -> str:
+    def resume_command(self, study: Study) -> str:
         """The command that planned the study; of a member of a series that of the whole series."""
         from q1lab.study import command_line
 
         series = study.origin.series
         request = replace(self.request(study), **self._engine_options())
         if series is None:
-            return command_line.text(request)
+            return command_line.command_text(request)
         if self.matched:  # each member has a width of its own
             request = replace(
                 request, match="params", overrides=_without(request.overrides, self.matched)
             )
         if series.kind == SWEEP:
-            return command_line.sweep_text(request, series.members)
+            return command_line.sweep_command(request, series.members)
         if series.kind == TUNE:
             around = float(series.members[tuned_value.FACTORS.index(1.0)])
-            overrides = command_line.overrides_of(self.preset, {**self.config, series.axis: around})
+            overrides = command_line.fewest_overrides(
+                self.preset, {**self.config, series.axis: around}
+            )
             request = replace(
                 request,
                 seeds=series.then,
                 tune=series.axis,
                 overrides=_without(overrides, self.matched),
             )
-            return command_line.text(request)
+            return command_line.command_text(request)
         request = replace(request, overrides=_without(request.overrides, (series.axis,)))
         axis = f"{series.axis}={','.join(series.members)}"
         return shlex.join((*command_line.argv(request), "--over", axis))
@@ -183,8 +187,8 @@ class OwnLoop(Trainer):
         from q1lab.ground.config import load as load_settings
 
         if self.engine is None:
-            usual = engine_choice.usual(self.preset, load_settings().engine)
-            return {} if usual == engine_choice.HERE else {"engine": engine_choice.HERE}
+            usual = engine_choice.default_engine(self.preset, load_settings().engine)
+            return {} if usual == engine_choice.LOCAL else {"engine": engine_choice.LOCAL}
         options = tuple(f"{key}={value}" for key, value in self.engine.options.items())
         return {"engine": self.engine.text, "engine_options": options}
 
@@ -213,7 +217,7 @@ class OwnLoop(Trainer):
     def program(self) -> list[str]:
         from q1lab.runner import child_processes
 
-        return child_processes.trainer()
+        return child_processes.trainer_command()
 
 
 def _takes_its_baseline(study: Study) -> bool:

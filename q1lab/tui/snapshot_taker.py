@@ -19,7 +19,7 @@ from q1lab.index.store import Store
 from q1lab.index.study_view import RunView, StudyLine, StudyView
 from q1lab.runner import alerts, launch
 from q1lab.study import studies
-from q1lab.study.events import own_names
+from q1lab.study.events import standard_names
 from q1lab.study.studies import Study
 from q1lab.tui.snapshot import Job, Snapshot
 from q1lab.week import evidence, progress
@@ -27,7 +27,7 @@ from q1lab.week.progress import Progress
 from q1lab.week.syllabus import Week
 
 if TYPE_CHECKING:
-    from q1lab.study.wandb_runs import Status
+    from q1lab.study.wandb_runs import WandbStatus
     from q1lab.verdict.comparison import Comparison
 
 
@@ -37,7 +37,7 @@ class Focus(StudyView):
     one."""
 
     record: Comparison | None = None
-    wandb: Status | None = None
+    wandb: WandbStatus | None = None
     """How it stands with W&B; None in the very first look."""
 
 
@@ -83,7 +83,7 @@ class Taker:
         """The study that trained last, while one looked."""
         self._unreadable: dict[str, str] = {}
         """Why the studies that can't be read can't, by id."""
-        self._watches: dict[str, alerts.Watch] = {}
+        self._watches: dict[str, alerts.AlertWatch] = {}
         """A look at each study that trains, for what a person is to be told."""
         self.looked: Looked | None = None
         """How far the look at all studies came that was not finished."""
@@ -128,9 +128,9 @@ class Taker:
                 study = self._plan(name)
                 watch = self._watches.get(name)
                 if watch is None or watch.study is not study:
-                    watch = self._watches[name] = alerts.Watch(study)
-                for kind in watch.look():
-                    yield alerts.sentence(name, kind)
+                    watch = self._watches[name] = alerts.AlertWatch(study)
+                for kind in watch.poll():
+                    yield alerts.alert_text(name, kind)
 
     def _ingest(self, store: Store) -> None:
         now = time.monotonic()
@@ -190,10 +190,10 @@ class Taker:
         for line in self._lines:
             if line.state == "running":
                 with contextlib.suppress(Problem, OSError):
-                    launch.tend(self._plan(line.id))
+                    launch.resume_runner(self._plan(line.id))
 
     def _plan(self, study_id: str) -> Study:
-        stamp = studies.stamp(study_id)
+        stamp = studies.plan_stamp(study_id)
         seen = self._plans.get(study_id)
         if seen is None or seen[0] != stamp:
             seen = self._plans[study_id] = (stamp, studies.load(study_id))
@@ -212,7 +212,7 @@ class Taker:
         fresh = {}
         room = CURVES if self._looked else FIRST_CURVES
         self._more = False
-        names = {*own_names(study.metric)[:2], self.charted}
+        names = {*standard_names(study.metric)[:2], self.charted}
         for row in rows:
             values = (*row, self.charted)
             one = self._runs.get(row["id"])
@@ -248,5 +248,5 @@ def with_wandb(focus: Focus) -> Focus:
     """The study with its standing at W&B, which changes after the last run has ended, too."""
     from q1lab.study import wandb_runs as wandb_state
 
-    standing = wandb_state.status(focus.study)
+    standing = wandb_state.wandb_status(focus.study)
     return focus if standing == focus.wandb else replace(focus, wandb=standing)

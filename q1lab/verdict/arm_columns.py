@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import duration, rough
-from q1lab.study.run_states import State
+from q1lab.study.run_states import RunState
 from q1lab.study.studies import Arm
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Column:
     def of(self, arm: Arm, rows: Sequence[Row]) -> float | None:
         """The cost of an arm with these runs; None where it is not known."""
         if self.measured:
-            rows = [row for row in rows if row["state"] == State.FINISHED]
+            rows = [row for row in rows if row["state"] == RunState.FINISHED]
         values = [value for row in rows if (value := self.of_run(arm, row)) is not None]
         if not values:
             return None

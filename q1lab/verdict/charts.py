@@ -22,7 +22,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import private_folder, private_umask
 from q1lab.ground.paths import home
 from q1lab.ground.text_formats import MINUS
-from q1lab.study.events import own_names
+from q1lab.study.events import standard_names
 from q1lab.study.studies import ARMS
 from q1lab.verdict import wording
 from q1lab.verdict.equal_budget import NAMES, Curves, amount
@@ -160,7 +160,7 @@ def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
     import numpy as np
 
     drawn = []
-    train, metric, _ = own_names(c.metric)
+    train, metric, _ = standard_names(c.metric)
     for arm, name in zip(ARMS, wording.names(c), strict=True):
         color = ARM_COLORS[arm]
         for _, at, loss in _runs(curves, arm, train) if c.metric.is_loss else ():
@@ -217,7 +217,7 @@ def _draw_arm(axes: Any, arm: str, runs: Sequence[tuple[Floats, Floats]], label:
 def _beside(c: Comparison, curves: Curves) -> list[str]:
     """The numbers that are drawn beside the metric, the training loss first. One that is the same
     in both arms, as a shared learning rate is, says nothing of them."""
-    train, metric, _ = own_names(c.metric)
+    train, metric, _ = standard_names(c.metric)
     drawn = {metric, train} if c.metric.is_loss else {metric}
     names = {name for runs in curves.values() for run in runs.values() for name in run}
     beside = sorted(names - drawn, key=lambda name: (name != train, name))

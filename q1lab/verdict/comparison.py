@@ -22,9 +22,9 @@ from q1lab.statistics import interim_analyses, intervals
 from q1lab.statistics.intervals import Analysis, Interval, Kind, Note, Reason
 from q1lab.statistics.prediction_score import Score, score
 from q1lab.study import command_line, studies
-from q1lab.study.events import first_event
+from q1lab.study.events import first_start
 from q1lab.study.metric import Metric
-from q1lab.study.run_states import State
+from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Arm, Study, run_name
 from q1lab.verdict import arm_columns
 
@@ -257,7 +257,7 @@ def build(
             analysis = replace(analysis, detectable=seen.detectable * sd)
     notes = _notes(study, rows, analysis, question, starts or {}, still_falling)
     if rises is not None:
-        shorter = command_line.shorter(study, rises[0])
+        shorter = command_line.shorter_command(study, rises[0])
         notes.append(Note(Kind.RISING, {"at": rises[0], "rise": rises[1], "command": shorter}))
     seen_or_own = Floor(floor[1].low, floor[1].high, floor[0]) if floor else None
     if seen_or_own is None and not study.is_floor:
@@ -333,7 +333,7 @@ def _values(rows: list[Row], arm: str) -> dict[int, float | None]:
     """What each run ended with, by seed: None for one that diverged; those that have not ended are
     not there."""
     return {
-        row["seed"]: row["val_loss"] if row["state"] == State.FINISHED else None
+        row["seed"]: row["val_loss"] if row["state"] == RunState.FINISHED else None
         for row in rows
         if row["arm"] == arm and _has_ended(row)
     }
@@ -341,14 +341,14 @@ def _values(rows: list[Row], arm: str) -> dict[int, float | None]:
 
 def _has_ended(row: Row) -> bool:
     """Whether a run diverged, or finished with a loss: one from elsewhere may not say it."""
-    if row["state"] == State.FINISHED:
+    if row["state"] == RunState.FINISHED:
         return row["val_loss"] is not None
-    return bool(row["state"] == State.DIVERGED)
+    return bool(row["state"] == RunState.DIVERGED)
 
 
 def _timed(study: Study, rows: list[Row]) -> dict[str, Interval]:
     found = {}
-    ended = [row for row in rows if row["state"] == State.FINISHED]
+    ended = [row for row in rows if row["state"] == RunState.FINISHED]
     for column in arm_columns.COLUMNS:
         arms = [
             [column.of_run(study.arms[arm], row) or 0.0 for row in ended if row["arm"] == arm]
@@ -363,7 +363,7 @@ def _arm(study: Study, rows: list[Row], arm: str) -> ArmResult:
     values = _values(rows, arm)
     finished = [value for value in values.values() if value is not None]
     own = [row for row in rows if row["arm"] == arm]
-    ended = [row for row in own if row["state"] == State.FINISHED]
+    ended = [row for row in own if row["state"] == RunState.FINISHED]
     speeds = [row["tokens_per_s"] for row in ended if row["tokens_per_s"]]
     whole = len(finished) == len(values)
     return ArmResult(
@@ -387,8 +387,8 @@ def _counted(study: Study, rows: list[Row], delta: float | None) -> tuple[list[R
     if not study.design.is_sequential:
         return rows, len(ends) == len(rows)
     pairs = pairs_of(study, ends)
-    seeds = study.design.counts(pairs, delta)
-    over = study.design.over_at(pairs, delta) is not None
+    seeds = study.design.counted_seeds(pairs, delta)
+    over = study.design.over_after(pairs, delta) is not None
     return [row for row in rows if row["seed"] in seeds], over
 
 
@@ -400,7 +400,7 @@ def start_of(study: Study, row: Row) -> dict[str, Any]:
     """The conditions under which a run began, as it said itself; empty where it did not."""
     if not row["attempt"]:
         return {}
-    event = first_event(study.files.run(_name(row)).events) or {}
+    event = first_start(study.files.run(_name(row)).events) or {}
     config = event.get("config")
     rate = config.get("learning_rate") if isinstance(config, dict) else None
     found = {key: event.get(key) for key in CONDITIONS if key != "learning_rate"}
@@ -428,7 +428,9 @@ def _strays(study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any
     key = "learning_rate"
     for row in rows:
         said = starts.get(row["id"], {}).get(key)
-        planned = {**study.trainer.hyperparameters, **study.trainer.changed_in(row["arm"])}.get(key)
+        planned = {**study.trainer.hyperparameters, **study.trainer.arm_overrides(row["arm"])}.get(
+            key
+        )
         if said is not None and said != planned:
             return True
     return False
@@ -456,7 +458,7 @@ def _notes(
     differ = _differences(rows, starts)
     if (chosen := study.trainer.tuned) is not None and not _strays(study, rows, starts):
         differ.pop(chosen.key, None)
-    ends = {row["iter"] for row in rows if row["state"] == State.FINISHED}
+    ends = {row["iter"] for row in rows if row["state"] == RunState.FINISHED}
     if not study.max_iters and len(ends) > 1:
         steps = {str(end): [_name(row) for row in rows if row["iter"] == end] for end in ends}
         differ["last step"] = steps
@@ -472,7 +474,7 @@ def _notes(
     if still_falling is not None:
         fallen, lately = still_falling
         notes.append(Note(Kind.SHORT, {"fallen": fallen, "lately": lately}))
-    left = [_name(row) + silent * (row["state"] == State.FINISHED) for row in open_rows]
+    left = [_name(row) + silent * (row["state"] == RunState.FINISHED) for row in open_rows]
     if left:
         notes.append(Note(Kind.UNFINISHED, {"runs": left, "of": len(rows)}))
     bad = sum(row["bad_lines"] for row in rows)

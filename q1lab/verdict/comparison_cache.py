@@ -16,8 +16,8 @@ from q1lab.record import ledger
 from q1lab.record.ledger import Asked, asked_of
 from q1lab.statistics.intervals import MIN_FOR_VERDICT, Interval
 from q1lab.study import studies
-from q1lab.study.events import own_names
-from q1lab.study.run_states import State
+from q1lab.study.events import standard_names
+from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Study
 from q1lab.verdict.comparison import VERSION, Comparison, build, from_record, start_of, to_record
 
@@ -73,7 +73,7 @@ def named(name: str) -> str:
     """The study of this name; where there is none, the foremost of the modification so named."""
     if name in studies.ids():
         return name
-    mine = [one for one in studies.readable() if one.variant == name]
+    mine = [one for one in studies.load_readable() if one.variant == name]
     found = foremost(mine, lambda one: len(one.seeds))
     return found.id if found else name
 
@@ -110,7 +110,7 @@ def still_falling(store: Store, study: Study, rows: Sequence[Row]) -> tuple[floa
         curve = [
             (n, loss) for n, loss in store.curve(row["id"], study.metric.key()) if loss is not None
         ]
-        if row["arm"] != ARMS[0] or row["state"] != State.FINISHED or len(curve) < 2:
+        if row["arm"] != ARMS[0] or row["state"] != RunState.FINISHED or len(curve) < 2:
             continue
         last, end = curve[-1]
         before = [loss for n, loss in curve if n <= 0.75 * last]
@@ -132,7 +132,7 @@ def rises(store: Store, study: Study, rows: Sequence[Row]) -> tuple[int, float] 
     where the curves don't rise. Of two arms the one that rises more."""
     found = []
     for arm in ARMS:
-        ended = [r for r in rows if r["arm"] == arm and r["state"] == State.FINISHED]
+        ended = [r for r in rows if r["arm"] == arm and r["state"] == RunState.FINISHED]
         curves = [
             {
                 at: loss
@@ -170,7 +170,7 @@ def curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[Poi
     curve that stops before the last iter, as curves from elsewhere may.
     """
     found: dict[str, dict[int, dict[str, list[Point]]]] = {arm: {} for arm in ARMS}
-    _, metric, final = own_names(study.metric)
+    _, metric, final = standard_names(study.metric)
     for row in store.runs(study.id):
         points = {
             name: [(float(i), _or_nan(value)) for i, value in store.curve(row["id"], name)]
@@ -186,7 +186,7 @@ def speeds(store: Store, study: Study) -> dict[str, list[float]]:
     """Tokens/s of each arm's finished runs, without what evaluation took."""
     found: dict[str, list[float]] = {arm: [] for arm in ARMS}
     for row in store.runs(study.id):
-        if row["state"] == State.FINISHED and row["tokens_per_s"]:
+        if row["state"] == RunState.FINISHED and row["tokens_per_s"]:
             found[row["arm"]].append(row["tokens_per_s"])
     return found
 

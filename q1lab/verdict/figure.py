@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from q1lab.ground.text_formats import MINUS, given, plural, signed
 from q1lab.statistics.intervals import MIN_FOR_VERDICT, Interval
 from q1lab.statistics.prediction_score import predicted_difference
-from q1lab.study.run_states import State
+from q1lab.study.run_states import RunState
 from q1lab.verdict import wording
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def so_far(study: Study, runs: Sequence[RunView]) -> Figure:
 
 def finished_pairs(runs: Sequence[RunView]) -> dict[int, float]:
     """Modified − baseline by seed, for seeds that both arms have finished."""
-    ends = {(run.arm, run.seed): run.val_loss for run in runs if run.state is State.FINISHED}
+    ends = {(run.arm, run.seed): run.val_loss for run in runs if run.state is RunState.FINISHED}
     found = {}
     for (arm, seed), value in sorted(ends.items()):
         other = ends.get(("modified", seed))

@@ -23,7 +23,7 @@ from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import Kind
 from q1lab.study.liveness import is_alive
 from q1lab.study.metric import VAL_LOSS, Metric
-from q1lab.study.run_states import State
+from q1lab.study.run_states import RunState
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import Study
 from q1lab.verdict import wording
@@ -105,7 +105,7 @@ class Together:
 
 def read(store: Store, series_id: str) -> Together:
     """A series as it stands now. Problem when there is none of that name."""
-    there = series_turns.members(series_id)
+    there = series_turns.series_members(series_id)
     record = next((study.origin.series for study in there.values()), None)
     if record is None:
         raise Problem(
@@ -135,7 +135,7 @@ def _why(store: Store, study: Study, c: Comparison) -> str:
     states = [row["state"] for row in store.runs(study.id)]
     bad = {
         state: states.count(state)
-        for state in (State.DIVERGED, State.FAILED, State.CRASHED)
+        for state in (RunState.DIVERGED, RunState.FAILED, RunState.CRASHED)
         if state in states
     }
     if bad:
@@ -143,7 +143,7 @@ def _why(store: Store, study: Study, c: Comparison) -> str:
     if is_alive(study.files):
         return "trains now"
     if not c.analysis.complete:
-        begun = any(state != State.QUEUED for state in states)
+        begun = any(state != RunState.QUEUED for state in states)
         return f"{c.analysis.n} pairs so far" if begun else "waits for its turn"
     return wording.reason(c)
 
@@ -363,7 +363,7 @@ def to_json(one: Together) -> dict[str, Any]:
 
 def bad(one: Together) -> Sequence[str]:
     """Members of which a run failed or diverged, or that are gone."""
-    ill = (State.FAILED, State.CRASHED, State.DIVERGED)
+    ill = (RunState.FAILED, RunState.CRASHED, RunState.DIVERGED)
     return [
         m.name for m in one.members if m.comparison is None or any(word in m.why for word in ill)
     ]

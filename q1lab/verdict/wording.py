@@ -40,7 +40,7 @@ from q1lab.study import corpora
 from q1lab.study.metric import Metric
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import ARMS
-from q1lab.study.tuned_value import Tuned
+from q1lab.study.tuned_value import TunedValue
 from q1lab.verdict import arm_columns as costs
 
 if TYPE_CHECKING:
@@ -785,7 +785,7 @@ def scale(c: Comparison) -> str:
     device = {"cpu": "on a CPU", "cuda": "on a GPU"}.get(
         c.study.trainer.device.partition(":")[0], ""
     )
-    parts = (_sizes(c), corpora.in_words(c.study.data.name or ""), _trained(c), device)
+    parts = (_sizes(c), corpora.describe_corpus(c.study.data.name or ""), _trained(c), device)
     return ", ".join(plain(part) for part in parts if part)
 
 
@@ -844,7 +844,7 @@ def scope(c: Comparison) -> str:
     return f"{text} At a short budget {only}, so look at the curves."
 
 
-def tuned(one: Tuned, names: Mapping[str, str]) -> str:
+def tuned(one: TunedValue, names: Mapping[str, str]) -> str:
     """What each arm chose for itself, and among what."""
     values = [f"{value:g}" for value in one.values]
     chosen = ", ".join(f"{one.chosen[arm]:g} for {names[arm]}" for arm in ARMS)

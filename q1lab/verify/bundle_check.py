@@ -33,14 +33,14 @@ from q1lab.study.series import OVER, Series
 from q1lab.study.studies import ARMS, Study
 from q1lab.verify import claim as claims
 from q1lab.verify.claim import Claim
-from q1lab.verify.retrain import DATA, LOSS, SOURCE, Agree, Retraining, Tell, chosen
+from q1lab.verify.retrain import DATA, LOSS, SOURCE, Agree, Retraining, Tell, training_order
 
 DAMAGED, TRIMMED = "damaged", "trimmed-ledger"
 SEED, VERDICT = declarations.REASONS["seeds"], declarations.REASONS["judged"]
 
 
 @dataclass
-class Report:
+class BundleReport:
     """What was found: ``passed`` in words, ``refused`` as (reason, words), and what could not be
     checked. ``chance``: that the trained cells find a single forged one."""
 
@@ -58,7 +58,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class How:
+class CheckOptions:
     """How much is trained again: ``cells`` of them (None: all), chosen by ``number``, on the text
     in ``data`` where the bundle has none."""
 
@@ -67,45 +67,47 @@ class How:
     data: Path | None = None
 
 
-def verify(place: Path, how: How, tell: Tell, agree: Agree) -> Report:
+def check_bundle(place: Path, how: CheckOptions, tell: Tell, agree: Agree) -> BundleReport:
     """Check the bundle at ``place``, an archive or a folder. Problem for what is no bundle."""
     if not place.exists():
         raise Problem(f"{place}: no such file or folder", file=place)
     packed = place.is_file()
-    if packed and not bundle.is_packed(place):
+    if packed and not bundle.is_archive(place):
         raise Problem(f"{place} is no archive of q1lab and no folder of a study", file=place)
     with contextlib.ExitStack() as opened:
         if packed:
             found = opened.enter_context(bundle.unpacked(place, faults=True))
         else:
-            found = bundle.read(place, str(place), faults=True)
-        if not found.whole:
+            found = bundle.read_bundle(place, str(place), faults=True)
+        if not found.has_list:
             raise Problem(
                 f"{place} has no list of its files: it is not a bundle", FAILED, file=place
             )
-        report = Report(found.study.id, number=how.number)
-        _files(found, report)
-        lines, links = _journal(found, report)
+        report = BundleReport(found.study.id, number=how.number)
+        _check_files(found, report)
+        lines, links = _check_journal(found, report)
         if not packed and lines:
-            _commits(place, found, links, report)
+            _check_commits(place, found, links, report)
         if report.refused:  # nothing of it would be worth training
             return report
         study = _as_declared(found.study, lines)
-        with _opened_alone(found, study) as (home, store):
-            _verdict(found, study, lines, store, report)
+        with _open_alone(found, study) as (home, store):
+            _check_verdict(found, study, lines, store, report)
             if how.cells != 0 and not report.refused:
                 where = None if packed else place
-                _train(Retraining(found, study, home, where, how.data), how, report, tell, agree)
+                _check_training(
+                    Retraining(found, study, home, where, how.data), how, report, tell, agree
+                )
         return report
 
 
 # ── files and journal
 
 
-def _files(found: Bundle, report: Report) -> None:
+def _check_files(found: Bundle, report: BundleReport) -> None:
     """Files that are not those of the list, named by what they are; the plan is compared with the
     journal besides."""
-    for name, words in found.wrong.items():
+    for name, words in found.faults.items():
         if name.startswith("source/"):
             reason = SOURCE
         elif name.startswith("data/"):
@@ -122,27 +124,29 @@ def _files(found: Bundle, report: Report) -> None:
     for arm in ARMS if found.study.trainer.has_model_files else ():
         mine = found.study.arms[arm]
         file = found.files.get(mine.source)
-        if file is None or mine.sha256 not in bundle.hashes_of(file):
+        if file is None or mine.sha256 not in bundle.possible_hashes(file):
             report.refused.append((SOURCE, f"{mine.source} is not the file that the plan names"))
     for name, file in found.files.items():
-        if name.endswith("events.jsonl") and (behind := events.whole_run(file)[1]):
+        if name.endswith("events.jsonl") and (behind := events.read_ended_run(file)[1]):
             words = f"{name}: {plural(behind, 'event')} behind the one that ends the run"
             report.refused.append((DAMAGED, words))
     if not report.refused:
         report.passed.append(f"all {plural(len(found.files), 'file')} are what the list says")
 
 
-def _journal(found: Bundle, report: Report) -> tuple[list[Mapping[str, Any]], list[str]]:
+def _check_journal(
+    found: Bundle, report: BundleReport
+) -> tuple[list[Mapping[str, Any]], list[str]]:
     """The declarations in the journal, the study's own last, and the links of its lines; what of
     the plan is otherwise is refused."""
-    changed = "study.json" in found.wrong
+    changed = "study.json" in found.faults
     file = found.files.get("journal.jsonl")
     if file is None:
         report.unchecked.append(
             "it has no journal: what was declared, and asked before, is unknown"
         )
         if changed:
-            report.refused.append((DAMAGED, found.wrong["study.json"]))
+            report.refused.append((DAMAGED, found.faults["study.json"]))
         return [], []
     try:
         outlines = [json.loads(line) for line in read_bytes(file, bundle.LARGEST_LIST).splitlines()]
@@ -151,7 +155,7 @@ def _journal(found: Bundle, report: Report) -> tuple[list[Mapping[str, Any]], li
         mine = [one for one in lines if one["study"] == declarations.name_of(found.study)]
         for one in lines:
             declarations.asked_before(one, [])  # reads all that is needed of it
-    except (OSError, *bundle.UNSOUND, RecursionError):
+    except (OSError, *bundle.DAMAGE_ERRORS, RecursionError):
         report.refused.append((TRIMMED, "the journal is damaged"))
         return [], []
     if not mine or outlines[-1].get("declares") is not mine[-1]:
@@ -160,14 +164,14 @@ def _journal(found: Bundle, report: Report) -> tuple[list[Mapping[str, Any]], li
     broken = [number for number, one in enumerate(outlines, 1) if "prev" in one]
     for number in broken:
         report.unchecked.append(f"line {number} of the journal doesn't follow from the one before")
-    if "journal.jsonl" in found.wrong:  # what it declares is nobody's word
+    if "journal.jsonl" in found.faults:  # what it declares is nobody's word
         return [], []
     otherwise = declarations.differences(mine[-1], found.study)
     for key in otherwise:
-        words = f"{WHAT[key]}: not what the journal declares"
+        words = f"{PLAN_PARTS[key]}: not what the journal declares"
         report.refused.append((declarations.REASONS[key], words))
     if changed and not otherwise:
-        report.refused.append((DAMAGED, found.wrong["study.json"]))
+        report.refused.append((DAMAGED, found.faults["study.json"]))
     if silent := sum("sha" in one for one in outlines):  # as q1lab wrote them once
         words = f"{plural(silent, 'line')} of the journal that show nothing"
         report.unchecked.append(f"whether the question was asked before: in {words}")
@@ -178,7 +182,7 @@ def _journal(found: Bundle, report: Report) -> tuple[list[Mapping[str, Any]], li
     return lines, links
 
 
-WHAT = {
+PLAN_PARTS = {
     "seeds": "the plan's seeds",
     "source": "the plan's source",
     "data": "the plan's text",
@@ -187,7 +191,7 @@ WHAT = {
 }
 
 
-def _commits(folder: Path, found: Bundle, links: Sequence[str], report: Report) -> None:
+def _check_commits(folder: Path, found: Bundle, links: Sequence[str], report: BundleReport) -> None:
     """What commits in the folder's repository say of the study: each names the journal's link as it
     was then, and may hold the bundle as it was."""
     words = questions.trailer(found.study.id, "")
@@ -203,7 +207,7 @@ def _commits(folder: Path, found: Bundle, links: Sequence[str], report: Report) 
             ]
             for name, link in said:
                 before = len(report.refused)
-                _compare_with(commits, name, found, report)
+                _check_commit(commits, name, found, report)
                 if link not in links and len(report.refused) == before:
                     other = f"commit {name[:12]} names another journal ({link[:16]}…)"
                     report.refused.append((TRIMMED, other))
@@ -216,20 +220,22 @@ def _commits(folder: Path, found: Bundle, links: Sequence[str], report: Report) 
         report.passed.append(f"commits here that name a link of this journal: {len(said)}")
 
 
-def _compare_with(commits: ForeignCommits, commit: str, found: Bundle, report: Report) -> None:
+def _check_commit(
+    commits: ForeignCommits, commit: str, found: Bundle, report: BundleReport
+) -> None:
     """Refuse what a commit has otherwise: the plan but for seeds that came later, and results."""
     plan = commits.content_at(commit, "study.json")
     if plan is None:
         return
     try:
         then = studies.from_dict(json.loads(plan))
-    except (Problem, *bundle.UNSOUND):
+    except (Problem, *bundle.DAMAGE_ERRORS):
         return
     for key in declarations.differences(declarations.declaration(then), found.study):
         first = found.study.design.batches[: len(then.design.batches)]
         if key == "seeds" and first == then.design.batches:
             continue
-        words = f"{WHAT[key]}: not what commit {commit[:12]} has"
+        words = f"{PLAN_PARTS[key]}: not what commit {commit[:12]} has"
         report.refused.append((declarations.REASONS[key], words))
     for run in then.runs:
         name = f"runs/{run.name}/events.jsonl"
@@ -237,7 +243,7 @@ def _compare_with(commits: ForeignCommits, commit: str, found: Bundle, report: R
         now = found.files.get(name)
         if told is None or now is None:
             continue
-        if bundle.with_git_ends(told) != bundle.with_git_ends(read_bytes(now)):
+        if bundle.with_git_line_ends(told) != bundle.with_git_line_ends(read_bytes(now)):
             words = f"{name}: not what commit {commit[:12]} has"
             report.refused.append((LOSS, words))
 
@@ -254,7 +260,7 @@ def _as_declared(study: Study, lines: Sequence[Mapping[str, Any]]) -> Study:
 
 
 @contextlib.contextmanager
-def _opened_alone(found: Bundle, study: Study) -> Iterator[tuple[Path, Store]]:
+def _open_alone(found: Bundle, study: Study) -> Iterator[tuple[Path, Store]]:
     """For a block, a home that holds this study alone."""
     here = os.environ.get("Q1LAB_HOME")
     with tempfile.TemporaryDirectory(prefix=".take-in-", dir=paths.ensure_home()) as name:
@@ -266,7 +272,7 @@ def _opened_alone(found: Bundle, study: Study) -> Iterator[tuple[Path, Store]]:
             shutil.copyfile(file, home / "in" / inside)
         os.environ["Q1LAB_HOME"] = name
         try:
-            bundle.adopt(study, copies, [study.id])
+            bundle.adopt_study(study, copies, [study.id])
             with Store() as store:
                 ingest_events.take_in(store, study)
                 yield home, store
@@ -277,19 +283,19 @@ def _opened_alone(found: Bundle, study: Study) -> Iterator[tuple[Path, Store]]:
                 os.environ["Q1LAB_HOME"] = here
 
 
-def _verdict(
+def _check_verdict(
     found: Bundle,
     study: Study,
     lines: Sequence[Mapping[str, Any]],
     store: Store,
-    report: Report,
+    report: BundleReport,
 ) -> None:
     """The verdict, from the runs' numbers and what the journal lets the study spend."""
     if "claim" not in found.about:
         report.unchecked.append("it claims no verdict")
         return
     try:
-        said = claims.of_record(found.about["claim"])
+        said = claims.load_claim(found.about["claim"])
     except ValueError as error:
         report.refused.append((VERDICT, f"its claim can't be read ({plain(str(error))[:100]})"))
         return
@@ -305,18 +311,18 @@ def _verdict(
         )
         return
     lost = [run.name for run in study.runs if f"runs/{run.name}/events.jsonl" not in found.files]
-    now = claims.judged(study, store.runs(study.id), said)
+    now = claims.recompute_claim(study, store.runs(study.id), said)
     if now.agrees(said):
         asked = f", asked {plural(len(before), 'time')} before" if before else ""
-        report.passed.append(f"the verdict, worked out anew: {_in_words(now)}{asked}")
+        report.passed.append(f"the verdict, worked out anew: {_describe_claim(now)}{asked}")
     elif lost and not study.design.is_sequential:
         report.refused.append((SEED, f"{', '.join(lost)}: declared, and not there"))
     else:
-        words = f"it claims {_in_words(said)}; its runs say {_in_words(now)}"
+        words = f"it claims {_describe_claim(said)}; its runs say {_describe_claim(now)}"
         report.refused.append((VERDICT, words))
 
 
-def _in_words(one: Claim) -> str:
+def _describe_claim(one: Claim) -> str:
     if one.mean is None:
         return one.verdict
     low, high = one.ends or (math.nan, math.nan)
@@ -326,7 +332,9 @@ def _in_words(one: Claim) -> str:
 # ── runs, trained again
 
 
-def _train(again: Retraining, how: How, report: Report, tell: Tell, agree: Agree) -> None:
+def _check_training(
+    again: Retraining, how: CheckOptions, report: BundleReport, tell: Tell, agree: Agree
+) -> None:
     """Train some of the runs again, and compare."""
     theirs = again.recorded()
     report.of = len(theirs)
@@ -334,8 +342,8 @@ def _train(again: Retraining, how: How, report: Report, tell: Tell, agree: Agree
         report.unchecked.append(why)
         return
     key = sha256_json(again.found.about)
-    runs = chosen(list(theirs), key, how.number)[: how.cells]
-    if (commands := again.commands(runs)) and not agree(commands):
+    runs = training_order(list(theirs), key, how.number)[: how.cells]
+    if (commands := again.displayed_commands(runs)) and not agree(commands):
         report.unchecked.append("its command was not run")
         return
     for run in runs:
@@ -347,7 +355,7 @@ def _train(again: Retraining, how: How, report: Report, tell: Tell, agree: Agree
             report.unchecked.append(f"{run.name} could not be trained again: {why}")
             return
         reason, words = again.compared(run, mine, theirs[run])
-        if reason and (doubt := again.study.trainer.doubt_of_repeating):
+        if reason and (doubt := again.study.trainer.repeat_caveat):
             words += f"; {doubt}"
             report.unchecked.append(f"{run.name}: {words}")
             return

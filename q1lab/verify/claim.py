@@ -16,13 +16,13 @@ from q1lab.index.store import Row, Store
 from q1lab.record import declarations, ledger, questions
 from q1lab.record.ledger import Asked
 from q1lab.statistics.intervals import MIN_FOR_VERDICT
-from q1lab.study.bundle import Evidence
+from q1lab.study.bundle import Provenance
 from q1lab.study.studies import Study
 from q1lab.verdict import comparison_cache
 from q1lab.verdict.comparison import Comparison, build, start_of
 
 Name = Annotated[str, text(100)]
-AS_GOOD_AS_EQUAL = 1e-9
+RELATIVE_TOLERANCE = 1e-9
 """Relative: versions of SciPy may differ in the last digits."""
 
 
@@ -47,7 +47,7 @@ class Claim:
         mine, theirs = ((one.verdict, one.headline, one.n, one.reason) for one in (self, other))
         return mine == theirs and all(
             a is b
-            or (a is not None and b is not None and math.isclose(a, b, rel_tol=AS_GOOD_AS_EQUAL))
+            or (a is not None and b is not None and math.isclose(a, b, rel_tol=RELATIVE_TOLERANCE))
             for a, b in zip(self._numbers(), other._numbers(), strict=True)
         )
 
@@ -55,11 +55,11 @@ class Claim:
         return (self.alpha, self.mean, *(self.ends or (None, None)))
 
 
-def evidence(store: Store, study: Study) -> Evidence:
+def make_provenance(store: Store, study: Study) -> Provenance:
     """What a stranger checks a study's bundle by; nothing for runs that were trained elsewhere, and
     while a gate keeps them blind."""
     if not study.origin.is_ours or study.design.is_blind:
-        return Evidence()
+        return Provenance()
     made = comparison_cache.compare(store, study)
     asked = ledger.asked_of(store, study)
     begun = {one.study.id: one.study for one in questions.begun(store)[0].values()}
@@ -69,7 +69,7 @@ def evidence(store: Store, study: Study) -> Evidence:
         if (other := begun.get(one.study)) is not None:
             together = ledger.declared_together(other, study)
             before[declarations.name_of(other)] = 0 if together else len(one.looks)
-    claim = _of(made, before, picked=asked.chosen)
+    claim = _claim_of(made, before, picked=asked.chosen)
     chain = questions.chain(store, study)
     lines = "".join(f"{json.dumps(line, sort_keys=True)}\n" for line in chain)
     starts = [start_of(study, row) for row in store.runs(study.id)]
@@ -82,20 +82,20 @@ def evidence(store: Store, study: Study) -> Evidence:
         "data": study.data.sha256,
         "trained_with": trained,
     }
-    return Evidence(about, lines.encode(), questions.link_of(chain))
+    return Provenance(about, lines.encode(), questions.link_of(chain))
 
 
-def judged(study: Study, rows: Sequence[Row], claim: Claim) -> Claim:
+def recompute_claim(study: Study, rows: Sequence[Row], claim: Claim) -> Claim:
     """The claim that these runs bear out, given ``before`` and ``picked`` of the one that is made.
     A smaller α than the ledger allows is nobody's gain, so it may stand."""
     many = itertools.accumulate(map(len, study.design.batches))
     again = sum(n >= MIN_FOR_VERDICT for n in many) > 1 or any((claim.before or {}).values())
     alpha = study.design.level or ledger.spends(study, later=again)
     question = Asked((), min(alpha, claim.alpha), again, (), claim.picked)
-    return _of(build(study, list(rows), question), claim.before or {}, picked=claim.picked)
+    return _claim_of(build(study, list(rows), question), claim.before or {}, picked=claim.picked)
 
 
-def _of(made: Comparison, before: Mapping[str, int], *, picked: bool) -> Claim:
+def _claim_of(made: Comparison, before: Mapping[str, int], *, picked: bool) -> Claim:
     ends = made.analysis.ends
     return Claim(
         made.analysis.verdict,
@@ -110,6 +110,6 @@ def _of(made: Comparison, before: Mapping[str, int], *, picked: bool) -> Claim:
     )
 
 
-def of_record(found: Any) -> Claim:
+def load_claim(found: Any) -> Claim:
     """The claim in a bundle's list. ValueError for what is none."""
     return json_records.load(Claim, found, "claim")

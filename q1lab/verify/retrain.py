@@ -25,7 +25,7 @@ from q1lab.study import corpora, events, kept_folder, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.identity import FIRST_LOSSES
 from q1lab.study.metric import Metric
-from q1lab.study.run_states import ENDED, State
+from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Run, Study
 
 LOSS = "edited-loss"
@@ -36,7 +36,7 @@ NEARLY = 1e-3
 PyTorch, up to its first evaluation: four times the largest distance that was measured, and a fifth
 of what lies between two seeds (docs/verify.md)."""
 
-A_DAY = 86_400.0
+DAY_SECONDS = 86_400.0
 CONDITIONS = ("torch", "processor", "threads", "device", "dtype")
 """What must be equal, beside the trainer's code, for a run to repeat to the last bit."""
 
@@ -44,18 +44,18 @@ Tell = Callable[[str], None]
 Agree = Callable[[str], bool]
 """Shows somebody else's commands to a person, and says whether they may run."""
 
-Verdict = tuple[str, str]
+Agreement = tuple[str, str]
 """(reason, words): no reason where a run agrees with its record."""
 
 
-def chosen(runs: Sequence[Run], key: str, number: int) -> list[Run]:
+def training_order(runs: Sequence[Run], key: str, number: int) -> list[Run]:
     """The runs in the order in which they are trained again: neither who made the bundle (``key``
     is its list's hash) nor who gives the number can choose it alone."""
     return sorted(runs, key=lambda run: sha256_json([key, number, run.name]))
 
 
 @dataclass(frozen=True)
-class Record:
+class RunRecord:
     """What a run's events say, the last word on each iter, as the index takes them in."""
 
     start: Mapping[str, Any]
@@ -73,16 +73,16 @@ class Record:
     """Whether one attempt made it all: then every number in it repeats."""
 
 
-def record_of(file: Path, metric: Metric) -> Record:
+def read_record(file: Path, metric: Metric) -> RunRecord:
     """What a run's file of events says."""
-    found, _ = events.whole_run(file)
+    found, _ = events.read_ended_run(file)
     row = ingest_events.fold(ingest_events.FIRST, found)
     numbers: dict[str, dict[int, float | None]] = defaultdict(dict)
     for name, at, value in ingest_events.metrics_of(found, metric):
         numbers[name][at] = value
     starts = [one for one in found if one["type"] == "start"]
     evals = (one.get("tokens") for one in found if one["type"] == "eval")
-    return Record(
+    return RunRecord(
         starts[-1] if starts else {},
         numbers[events.TRAIN_LOSS],
         numbers["lr"],
@@ -108,10 +108,10 @@ class Retraining:
     folder: Path | None
     data: Path | None
 
-    def recorded(self) -> dict[Run, Record]:
+    def recorded(self) -> dict[Run, RunRecord]:
         """What the bundle says of the runs that ended."""
         there = {
-            run: record_of(file, self.study.metric)
+            run: read_record(file, self.study.metric)
             for run in self.study.runs
             if (file := self.found.files.get(f"runs/{run.name}/events.jsonl")) is not None
         }
@@ -120,16 +120,18 @@ class Retraining:
     def why_not(self) -> str:
         """Why nothing can be trained again here; empty where it can. Puts the text in its place."""
         data, trainer = self.study.data, self.study.trainer
-        if why := trainer.why_not_again():
+        if why := trainer.why_not_retrainable():
             return why
-        if trainer.starts_in and self.start is None:
-            return f"its command starts in {plain(trainer.starts_in)[:200]}, outside its repository"
+        if trainer.start_folder and self.start is None:
+            return (
+                f"its command starts in {plain(trainer.start_folder)[:200]}, outside its repository"
+            )
         if not trainer.has_model_files:
             return ""
         if self.data is not None:
-            text = read_bytes(self.data, corpora.LARGEST)
+            text = read_bytes(self.data, corpora.LARGEST_CORPUS)
             write_atomic(self.home / "data" / f"{data.sha256}.txt", text)
-        if corpora.kept(data.sha256) is None and not self._finds_text():
+        if corpora.cached_corpus(data.sha256) is None and not self._finds_text():
             return (
                 f"its text {data.name} (SHA-256 {data.sha256[:12]}…) is not here: give it with "
                 "--data"
@@ -141,18 +143,18 @@ class Retraining:
         """Where the study's command starts: a folder of the repository that keeps the study, or
         where one stands with an archive, which holds none of its files. None for a folder
         elsewhere, and for a trainer that starts in no folder of the learner's."""
-        if not self.study.trainer.starts_in:
+        if not self.study.trainer.start_folder:
             return None
         if self.folder is None:
             return Path.cwd()
         here = self.folder.resolve()
-        root = here.parent.parent if here.parent.name == kept_folder.FOLDER else here
-        start = (root / self.study.trainer.starts_in).resolve()
+        root = here.parent.parent if here.parent.name == kept_folder.STUDIES_FOLDER else here
+        start = (root / self.study.trainer.start_folder).resolve()
         return start if start.is_relative_to(root) else None
 
-    def commands(self, runs: Sequence[Run]) -> str:
+    def displayed_commands(self, runs: Sequence[Run]) -> str:
         """What a person is shown before somebody else's command runs."""
-        return self.study.commands(runs, self.start)
+        return self.study.displayed_commands(runs, self.start)
 
     def _finds_text(self) -> bool:
         """Whether the text is in this machine's home, beside the folder, or among those that
@@ -161,16 +163,18 @@ class Retraining:
         own = self.home.parent / "data" / f"{data.sha256}.txt"
         try:
             if own.is_file():
-                corpora.keep(data.name, read_bytes(own, corpora.LARGEST), 1)
+                corpora.store_corpus(data.name, read_bytes(own, corpora.LARGEST_CORPUS), 1)
             elif self.folder is not None:
-                corpora.prepare(kept_folder.data_of(kept_folder.load(self.folder), ""), 1)
+                corpora.prepare_corpus(
+                    kept_folder.find_data(kept_folder.load_kept_study(self.folder), ""), 1
+                )
             elif data.name in corpora.BUILT_IN:
-                corpora.prepare(data.name, 1)
+                corpora.prepare_corpus(data.name, 1)
         except (Problem, OSError):
             return False
-        return corpora.kept(data.sha256) is not None
+        return corpora.cached_corpus(data.sha256) is not None
 
-    def train(self, run: Run, iters: int | None = None) -> Record:
+    def train(self, run: Run, iters: int | None = None) -> RunRecord:
         """One run, trained in a folder of its own; ``iters``: only its first ones."""
         study = self.study
         name = f"again-{run.name}-{iters or 'whole'}"
@@ -178,83 +182,86 @@ class Retraining:
         data = replace(study.data, file=f"data/{study.data.sha256}.txt")
         trainer = replace(study.trainer, engine=None)
         if iters is not None:
-            trainer = trainer.for_iters(iters)
+            trainer = trainer.with_iters(iters)
         if self.start is not None:
-            trainer = trainer.started_in(self.start)
+            trainer = trainer.with_start_folder(self.start)
         again = replace(study, id=name, data=data, trainer=trainer, design=study.design.whole())
         shutil.copytree(study.files.source, folder.source)
         studies.save(again)
         command = [*study.trainer.program(), str(folder.root)]
-        with child_processes.asked(
+        with child_processes.running_child(
             [*command, "--only", run.name, "--alone"],
-            seconds=A_DAY,
-            env=child_processes.for_a_stranger(study.trainer.threads),
+            seconds=DAY_SECONDS,
+            env=child_processes.stranger_environment(study.trainer.threads),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as child:
             child.wait()
-        return record_of(folder.run(run.name).events, self.study.metric)
+        return read_record(folder.run(run.name).events, self.study.metric)
 
-    def compared(self, run: Run, mine: Record, theirs: Record) -> Verdict:
+    def compared(self, run: Run, mine: RunRecord, theirs: RunRecord) -> Agreement:
         """How a run that was trained again agrees with the record."""
         if not self.study.trainer.has_model_files:
-            return _of_its_evaluations(mine, theirs, self.study.trainer.repeats_within)
-        exact = _same_place(self.study, mine, theirs)
+            return _compare_evaluations(mine, theirs, self.study.trainer.repeat_tolerance)
+        exact = _must_repeat(self.study, mine, theirs)
         within = 0.0 if exact else NEARLY
         if mine.tokens != theirs.tokens:
             return DATA, "its text has another length"
         if mine.start.get("n_params") != theirs.start.get("n_params"):
             return SOURCE, "its model has another number of parameters"
-        if _far(mine.losses.get(1), theirs.losses.get(1)) > within:
+        if _relative_distance(mine.losses.get(1), theirs.losses.get(1)) > within:
             return self._other_arm(run, within)
         ends = [max(one.losses, default=0) for one in (mine, theirs)]
-        if ends[0] != ends[1] or _apart(mine.rates, theirs.rates) > 1e-9:
+        if ends[0] != ends[1] or _largest_distance(mine.rates, theirs.rates) > 1e-9:
             return BUDGET, "its iters and learning rates are not those of the plan"
         first = {at: loss for at, loss in theirs.losses.items() if at <= FIRST_LOSSES}
-        if _apart({at: mine.losses.get(at) for at in first}, first) > within:
+        if _largest_distance({at: mine.losses.get(at) for at in first}, first) > within:
             return BUDGET, "it starts the same, and its first updates are others"
         if exact:
-            return _to_the_last_bit(mine, theirs)
+            return _compare_bits(mine, theirs)
         at = min(theirs.evals, default=0)
-        if _far(mine.evals.get(at), theirs.evals.get(at)) > NEARLY:
-            return LOSS, _unlike(mine, theirs)
+        if _relative_distance(mine.evals.get(at), theirs.evals.get(at)) > NEARLY:
+            return LOSS, _describe_difference(mine, theirs)
         return "", (
             f"equal up to its first evaluation at iter {at}, to {NEARLY:g}; the end is not "
-            f"compared, since {_other(mine, theirs)}"
+            f"compared, since {_first_difference(mine, theirs)}"
         )
 
-    def _other_arm(self, run: Run, within: float) -> Verdict:
+    def _other_arm(self, run: Run, within: float) -> Agreement:
         """Of a run whose first loss is another: whether the other arm's is, too. A text is that of
         both arms, a model file that of one."""
         for other, record in self.recorded().items():
             if other.seed != run.seed or other.arm == run.arm:
                 continue
             now = self.train(other, FIRST_LOSSES).losses.get(1)
-            if _far(now, record.losses.get(1)) > within:
+            if _relative_distance(now, record.losses.get(1)) > within:
                 return DATA, "its first loss is another, in both arms"
         return SOURCE, "its first loss is another, in this arm alone"
 
 
-def _of_its_evaluations(mine: Record, theirs: Record, within: float) -> Verdict:
+def _compare_evaluations(mine: RunRecord, theirs: RunRecord, within: float) -> Agreement:
     pairs = ((mine.evals, theirs.evals), (mine.finals, theirs.finals))
-    apart = max(_far(mine.final, theirs.final), *(_apart(one, other) for one, other in pairs))
+    apart = max(
+        _relative_distance(mine.final, theirs.final),
+        *(_largest_distance(one, other) for one, other in pairs),
+    )
     if apart <= within:
         return "", "equal to 1e-4, as it repeats" if within else "equal to the last bit"
     at = min([*mine.evals, *theirs.evals], default=0)
-    began = _far(mine.evals.get(at), theirs.evals.get(at)) <= within
-    return (LOSS if began else SOURCE), _unlike(mine, theirs)
+    began = _relative_distance(mine.evals.get(at), theirs.evals.get(at)) <= within
+    return (LOSS if began else SOURCE), _describe_difference(mine, theirs)
 
 
-def _to_the_last_bit(mine: Record, theirs: Record) -> Verdict:
+def _compare_bits(mine: RunRecord, theirs: RunRecord) -> Agreement:
     ends = [(one.evals, one.finals, one.final, one.state) for one in (mine, theirs)]
     same = ends[0] == ends[1]
     # (a run that was interrupted means its losses over other iters)
     if same and (not theirs.whole or mine.losses == theirs.losses):
         return "", "equal to the last bit"
-    return LOSS, _unlike(mine, theirs)
+    return LOSS, _describe_difference(mine, theirs)
 
 
-def _same_place(study: Study, mine: Record, theirs: Record) -> bool:
+def _must_repeat(study: Study, mine: RunRecord, theirs: RunRecord) -> bool:
     """Whether a run must repeat to the last bit."""
     here = all(
         mine.start.get(key) and mine.start.get(key) == theirs.start.get(key) for key in CONDITIONS
@@ -263,7 +270,7 @@ def _same_place(study: Study, mine: Record, theirs: Record) -> bool:
     return here and versions == {study.trainer.code_version()}
 
 
-def _other(mine: Record, theirs: Record) -> str:
+def _first_difference(mine: RunRecord, theirs: RunRecord) -> str:
     """What is otherwise here than where a run was trained."""
     for key in CONDITIONS:
         was, now = (one.start.get(key) or "not known" for one in (theirs, mine))
@@ -272,23 +279,27 @@ def _other(mine: Record, theirs: Record) -> str:
     return "the trainer's code is of another version"
 
 
-def _far(one: float | None, other: float | None) -> float:
+def _relative_distance(one: float | None, other: float | None) -> float:
     """How far two numbers lie apart, relative; infinite where one is missing."""
     if one is None or other is None:
         return 0.0 if one is other else math.inf
     return 0.0 if one == other else abs(one - other) / max(abs(one), abs(other))
 
 
-def _apart(mine: Mapping[int, float | None], theirs: Mapping[int, float | None]) -> float:
+def _largest_distance(
+    mine: Mapping[int, float | None], theirs: Mapping[int, float | None]
+) -> float:
     """How far the numbers of both lie apart at most."""
-    return max((_far(mine.get(at), theirs.get(at)) for at in {*mine, *theirs}), default=0.0)
+    return max(
+        (_relative_distance(mine.get(at), theirs.get(at)) for at in {*mine, *theirs}), default=0.0
+    )
 
 
-def _unlike(mine: Record, theirs: Record) -> str:
-    def ended(one: Record) -> str:
+def _describe_difference(mine: RunRecord, theirs: RunRecord) -> str:
+    def ended(one: RunRecord) -> str:
         return (
             f"{one.final:.6f}"
-            if one.state == State.FINISHED and one.final is not None
+            if one.state == RunState.FINISHED and one.final is not None
             else one.state
         )
 

@@ -42,7 +42,7 @@ def run(week: Week, models: Path, *, scripts: bool = False, seconds: float = 900
     shown = {code.file for code in week.code}
     python = [name for name in week.files if name.endswith(".py")]
     names = [name for name in python if scripts and f"{FILES}/{name}" not in shown]
-    answer = child_processes.ask(
+    answer = child_processes.ask_child(
         child_processes.python_module("q1lab.week.code_runner"),
         {"folders": folders, "blocks": blocks, "scripts": names},
         threads=1,

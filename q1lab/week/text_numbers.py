@@ -35,7 +35,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from q1lab.ground.text_formats import MINUS, signed
-from q1lab.study.corpora import DEFAULT_DATA, STDLIB_CHARACTERS, in_words
+from q1lab.study.corpora import DEFAULT_DATA, STDLIB_CHARACTERS, describe_corpus
 from q1lab.study.presets import PRESETS
 
 PLACEHOLDER = re.compile(
@@ -156,7 +156,7 @@ class Measured:
 
     @property
     def on(self) -> str:
-        return in_words(self.data)
+        return describe_corpus(self.data)
 
     @property
     def interval(self) -> str:

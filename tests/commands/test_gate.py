@@ -48,7 +48,7 @@ def same_seeds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(gate_proposal.secrets, "randbelow", random.Random(3).randrange)
     yield
     for study_id in studies.ids():
-        launch.stop(studies.load(study_id))
+        launch.stop_study(studies.load(study_id))
 
 
 def test_what_helps_is_kept_and_is_the_next_ones_baseline() -> None:

@@ -186,10 +186,10 @@ def test_what_is_no_bundle_is_one_line(place: str) -> None:
 
 def test_the_runs_are_chosen_by_both_sides() -> None:
     runs = [Run("baseline", "", seed) for seed in range(6)]
-    firsts = [retrain.chosen(runs, "key", number)[0].seed for number in range(6000)]
+    firsts = [retrain.training_order(runs, "key", number)[0].seed for number in range(6000)]
     shares = [firsts.count(seed) / 6000 for seed in range(6)]
     assert all(abs(share - 1 / 6) < 0.02 for share in shares)
-    assert retrain.chosen(runs, "key", 1) != retrain.chosen(runs, "other", 1)
+    assert retrain.training_order(runs, "key", 1) != retrain.training_order(runs, "other", 1)
 
 
 # ── repositories of others
@@ -284,15 +284,15 @@ def opened(file: Path) -> dict[str, bytes]:
 
 def sealed(file: Path, files: dict[str, bytes], *, hashes: bool = True) -> None:
     """Write the files as an archive, ``hashes`` with a list that has them as they are now."""
-    record = json.loads(files[bundle.LIST])
+    record = json.loads(files[bundle.LIST_NAME])
     if hashes:
         record["files"] = {
             name: hashlib.sha256(data).hexdigest()
             for name, data in files.items()
-            if name != bundle.LIST
+            if name != bundle.LIST_NAME
         }
     with zipfile.ZipFile(file, "w") as packed:
-        for name, data in {**files, bundle.LIST: json.dumps(record).encode()}.items():
+        for name, data in {**files, bundle.LIST_NAME: json.dumps(record).encode()}.items():
             packed.writestr(name, data)
 
 
@@ -410,7 +410,7 @@ def test_another_text_is_refused() -> None:
 def test_a_verdict_that_the_runs_do_not_bear_out_is_refused() -> None:
     file = archived("rope-2")
     files = opened(file)
-    record = json.loads(files[bundle.LIST])
+    record = json.loads(files[bundle.LIST_NAME])
     assert record["claim"]["alpha"] < 0.05  # the question was asked before
     for changes in (
         {"verdict": "hurts"},
@@ -419,12 +419,12 @@ def test_a_verdict_that_the_runs_do_not_bear_out_is_refused() -> None:
         {"ends": [-0.2, -0.1]},
         {"n": 5},
     ):
-        files[bundle.LIST] = json.dumps(
+        files[bundle.LIST_NAME] = json.dumps(
             {**record, "claim": {**record["claim"], **changes}}
         ).encode()
         sealed(file, files)
         assert reasons(verify(file, "--cells", "0", code=20)) == {"edited-verdict"}, changes
-    files[bundle.LIST] = json.dumps(
+    files[bundle.LIST_NAME] = json.dumps(
         {**record, "claim": {**record["claim"], "alpha": 0.05, "before": None}}
     ).encode()
     sealed(file, files)
@@ -439,9 +439,9 @@ def test_a_line_that_shows_nothing_may_have_been_an_asking() -> None:
     hidden = [{"sha": journal.hash_of(lines[0])}, *lines[1:]]
     assert [*journal.follow(hidden)] == [*journal.follow(lines)]
     files["journal.jsonl"] = "".join(json.dumps(line) + "\n" for line in hidden).encode()
-    record = json.loads(files[bundle.LIST])
+    record = json.loads(files[bundle.LIST_NAME])
     record["claim"]["before"] = None
-    files[bundle.LIST] = json.dumps(record).encode()
+    files[bundle.LIST_NAME] = json.dumps(record).encode()
     sealed(file, files)
     found = verify(file, "--cells", "0", code=21)
     assert "asked before: in 1 line of the journal" in found["unchecked"][0]
@@ -464,9 +464,9 @@ def test_a_claim_or_a_journal_that_makes_no_sense_is_refused(text: str) -> None:
     lines = files["journal.jsonl"] + text.encode() + b"\n"
     sealed(file, {**files, "journal.jsonl": lines})
     assert reasons(verify(file, "--cells", "0", code=20)) == {"trimmed-ledger"}
-    record = json.loads(files[bundle.LIST])
+    record = json.loads(files[bundle.LIST_NAME])
     whole = json.dumps({**record, "claim": "?"}).replace('"?"', text)
-    files[bundle.LIST] = whole.encode()
+    files[bundle.LIST_NAME] = whole.encode()
     with zipfile.ZipFile(file, "w") as packed:
         for name, data in files.items():
             packed.writestr(name, data)
@@ -520,7 +520,7 @@ def test_a_loss_that_was_edited_is_found_by_the_run_that_is_trained_again() -> N
     found = verify(file, "--all", code=20)
     assert reasons(found) == {"edited-loss"}
     assert "modified-seed1: trained again, it ends at" in found["refused"][0]["what"]
-    key = json.loads(opened(file)[bundle.LIST])
+    key = json.loads(opened(file)[bundle.LIST_NAME])
     assert key["claim"]["verdict"] == "helps"
 
 
@@ -559,13 +559,13 @@ def test_a_seed_that_was_dropped_is_refused_by_the_journal_or_by_the_commit(trai
             (place / name).write_bytes(data)
     plan["looks"] = [[0, 1]]
     (place / "study.json").write_text(json.dumps(plan))
-    record = json.loads((place / bundle.LIST).read_text())
+    record = json.loads((place / bundle.LIST_NAME).read_text())
     there = {str(one.relative_to(place)) for one in place.rglob("*") if one.is_file()}
     record["files"] = {
         name: hashlib.sha256((place / name).read_bytes()).hexdigest()
-        for name in there - {bundle.LIST, ".gitattributes"}
+        for name in there - {bundle.LIST_NAME, ".gitattributes"}
     }
-    (place / bundle.LIST).write_text(json.dumps(record))
+    (place / bundle.LIST_NAME).write_text(json.dumps(record))
     assert reasons(verify(place, "--cells", "0", code=20)) == {"dropped-seed"}
 
 

@@ -128,7 +128,7 @@ def test_the_table_of_all_studies_says_how_they_differ() -> None:
     from q1lab.documents.comparison_tables import studies_table
 
     usual = records.comparison("helps")
-    config = presets.resolve("quick", {"max_iters": "60", "n_kv_head": "4"}, ("n_kv_head",))
+    config = presets.resolve_config("quick", {"max_iters": "60", "n_kv_head": "4"}, ("n_kv_head",))
     plan = changed(usual.study, id="gqa-3", preset="quick", config=config)
     other = dataclasses.replace(usual, study=plan)
     assert "quick, 60 iters, n_kv_head=4 |" in studies_table([usual, other])

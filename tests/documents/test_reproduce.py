@@ -21,7 +21,7 @@ from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.planning import study_plan
 from q1lab.study import command_line, kept_folder, studies
-from q1lab.study.bundle import Evidence
+from q1lab.study.bundle import Provenance
 from q1lab.study.command_line import Request
 from q1lab.study.origin import ImportedRuns
 from q1lab.study.studies import Study
@@ -187,10 +187,10 @@ def test_a_copy_of_a_model_file_is_one_line_of_the_preview(study: Study, repo: P
 
 
 def keep(study: Study, root: Path) -> Path:
-    for path, data in kept_folder.files(study, root).items():
+    for path, data in kept_folder.files_to_keep(study, root).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    return root / kept_folder.folder_of(study)
+    return root / kept_folder.folder_name(study)
 
 
 def planned(folder: Path | str, **more: object) -> study_plan.Plan:
@@ -199,7 +199,7 @@ def planned(folder: Path | str, **more: object) -> study_plan.Plan:
 
 
 def test_everything_that_was_decided_is_on_record(study: Study, repo: Path) -> None:
-    found = kept_folder.load(keep(study, repo))
+    found = kept_folder.load_kept_study(keep(study, repo))
     there = found.study
     assert there.trainer.hyperparameters == study.trainer.hyperparameters
     assert there.seeds == (2, 5)
@@ -209,7 +209,7 @@ def test_everything_that_was_decided_is_on_record(study: Study, repo: Path) -> N
         "fp32",
     )
     assert there.trainer.threads == study.trainer.threads
-    assert found.values == kept_folder.values_of(study)
+    assert found.values == kept_folder.final_values(study)
     assert len(found.values) == 4
     imported = changed(study, imported=ImportedRuns(str(repo / "runs.csv")))
     for one in (study, imported):
@@ -224,7 +224,7 @@ def test_the_folder_plans_the_study_in_another_home(
     monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "other"))
     made = planned(folder)
     assert made.is_new
-    assert studies.identity(made.study) == studies.identity(study)
+    assert studies.identity_key(made.study) == studies.identity_key(study)
     assert (made.study.seeds, made.study.trainer.threads) == (study.seeds, study.trainer.threads)
     assert [made.study.arms[arm].variant for arm in studies.ARMS] == ["model", "swiglu"]
 
@@ -241,13 +241,13 @@ def test_at_home_it_is_the_study_itself(study: Study, repo: Path) -> None:
     made = planned(keep(study, repo))
     assert (made.is_new, made.missing, made.study.id) == (False, (), "swiglu-1")
     assert made.draft.kept
-    assert kept_folder.outcome(made.draft.kept, made.study).startswith("All 4 losses")
+    assert kept_folder.compare_values(made.draft.kept, made.study).startswith("All 4 losses")
 
 
 def test_other_losses_are_said_to_be_other(study: Study, repo: Path) -> None:
-    found = kept_folder.load(keep(study, repo))
+    found = kept_folder.load_kept_study(keep(study, repo))
     values = {**found.values, "modified-seed5": found.values["modified-seed5"] + 0.25}
-    words = kept_folder.outcome(replace(found, values=values), study)
+    words = kept_folder.compare_values(replace(found, values=values), study)
     assert words.startswith("3 of 4 losses are equal")
     assert "by up to 0.25 nats" in words
 
@@ -257,10 +257,10 @@ def test_an_edited_file_is_not_what_trained(study: Study, repo: Path) -> None:
     file = folder / "source/modified/swiglu.py"
     file.write_text(file.read_text() + "\nx = 1\n")
     with pytest.raises(Problem, match="is not the file that trained in swiglu-1") as no:
-        kept_folder.load(folder)
+        kept_folder.load_kept_study(folder)
     assert OF_ITS_FILES.format(folder) in str(no.value)
-    assert reproduce.files(study, repo, Evidence())[0] == {}
-    assert "no longer what trained" in reproduce.files(study, repo, Evidence())[1][0]
+    assert reproduce.files(study, repo, Provenance())[0] == {}
+    assert "no longer what trained" in reproduce.files(study, repo, Provenance())[1][0]
     assert not reproduce.stands(study, repo)
 
 
@@ -307,7 +307,7 @@ def test_a_damaged_folder_is_one_line(
     else:
         file.write_text(how)
     with pytest.raises(Problem) as no:
-        kept_folder.load(folder)
+        kept_folder.load_kept_study(folder)
     assert str(folder) in str(no.value)
     assert "\n" not in str(no.value)
 
@@ -317,7 +317,7 @@ def test_line_ends_that_git_made_are_no_damage(study: Study, repo: Path) -> None
     for file in folder.rglob("*.*"):
         if file.is_file():
             file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
-    assert kept_folder.load(folder).values == kept_folder.values_of(study)
+    assert kept_folder.load_kept_study(folder).values == kept_folder.final_values(study)
 
 
 def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path) -> None:

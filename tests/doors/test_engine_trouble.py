@@ -21,10 +21,10 @@ from q1lab.ground.errors import STATUSES
 from q1lab.index import study_view
 from q1lab.index.store import Store
 from q1lab.runner import launch, remote_engine
-from q1lab.runner.engine import News, OutOfReach, Refused
-from q1lab.runner.remote_engine import Crew
+from q1lab.runner.engine import JobNews, OutOfReach, Refused
+from q1lab.runner.remote_engine import RemoteCrew
 from q1lab.study import engine_state, liveness, studies
-from q1lab.study.engine_state import Job, Seen
+from q1lab.study.engine_state import CellStatus, Job
 from q1lab.study.studies import Study
 from tests.kit.engines import fake_slurm
 from tests.kit.lab_home import make_study
@@ -64,8 +64,8 @@ def begun() -> Study:
     return studies.load("rope-1")
 
 
-def said(study: Study) -> engine_state.Word:
-    found = engine_state.read(study.files.root)
+def said(study: Study) -> engine_state.EngineStatus:
+    found = engine_state.read_status(study.files.root)
     assert found is not None
     return found
 
@@ -85,7 +85,7 @@ HICCUPS = [
 def test_no_hiccup_of_slurm_ends_a_watch(slurm: Path, home: Path) -> None:
     """Each message once, the first two at the submission; then one job has trained everything."""
     study = make_study(seeds=(0,))
-    shown: list[engine_state.Word] = []
+    shown: list[engine_state.EngineStatus] = []
     hiccups, hold = slurm / "hiccups", slurm / "hold"
 
     def between(_: float) -> None:
@@ -100,7 +100,7 @@ def test_no_hiccup_of_slurm_ends_a_watch(slurm: Path, home: Path) -> None:
 
     hiccups.write_text("\n".join(HICCUPS[:2]) + "\n")
     hold.touch()
-    Crew(study, 1, Slurm("", {}), "slurm", sleep=between).run()
+    RemoteCrew(study, 1, Slurm("", {}), "slurm", sleep=between).run()
     reasons = [word.why for word in shown if not word.reached]
     for text in HICCUPS:
         assert any(text in why for why in reasons), text
@@ -113,8 +113,8 @@ def test_only_an_answer_ends_a_watch(home: Path) -> None:
     """Whatever an engine raises of a job that it has, the job goes on; time out of touch counts
     from its last answer, though that brought no news."""
     study = make_study(seeds=(0,))
-    running = News({run.name: Seen("running") for run in study.runs})
-    answers: list[News | Exception] = [
+    running = JobNews({run.name: CellStatus("running") for run in study.runs})
+    answers: list[JobNews | Exception] = [
         running,
         running,
         Refused("it wants a token"),
@@ -125,8 +125,8 @@ def test_only_an_answer_ends_a_watch(home: Path) -> None:
         def submit(self, study: Study, job: Job) -> Job:
             return job
 
-        def look(self, study: Study, job: Job, cursor: int) -> News:
-            found = answers.pop(0) if answers else News({}, over=True)
+        def poll(self, study: Study, job: Job, cursor: int) -> JobNews:
+            found = answers.pop(0) if answers else JobNews({}, over=True)
             if isinstance(found, Exception):
                 raise found
             return found
@@ -141,13 +141,16 @@ def test_only_an_answer_ends_a_watch(home: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(remote_engine, "TRIES", 1)
         patch.setattr(remote_engine, "utc_now", lambda: next(times))
-        Crew(study, 1, Engine(), "lab", sleep=between).run()  # type: ignore[arg-type]
+        RemoteCrew(study, 1, Engine(), "lab", sleep=between).run()  # type: ignore[arg-type]
     assert [word.reached for word in shown] == [True, True, False, False]
     assert shown[0].seen < shown[2].seen == shown[3].seen
     later = replace(shown[2], seen="2026-03-07T14:03:00+00:00")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine_state, "utc_now", lambda: "2026-03-07T14:06:40+00:00")
-        assert engine_state.words(later) == "on lab, out of touch for 3 min (it wants a token)"
+        assert (
+            engine_state.describe_status(later)
+            == "on lab, out of touch for 3 min (it wants a token)"
+        )
 
 
 @pytest.mark.parametrize("who", ["somebody else", "another terminal"])

@@ -23,7 +23,7 @@ import pytest
 
 from q1lab.runner import launch
 from q1lab.study import engine_state, studies
-from q1lab.study.engine_state import Word
+from q1lab.study.engine_state import EngineStatus
 from q1lab.study.studies import Study
 from tests.kit.engines import ray as ray_kit
 from tests.kit.engines import slurm as slurm_kit
@@ -220,12 +220,12 @@ def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
         study.files.run(run.name).events.unlink()
     known = word(study)
     assert known is not None
-    engine_state.write(
+    engine_state.write_status(
         study.files.root,
-        Word(**{**vars(known), "over": False, "before": dict.fromkeys(known.cells, 0)}),
+        EngineStatus(**{**vars(known), "over": False, "before": dict.fromkeys(known.cells, 0)}),
     )
     began = time.monotonic()
-    launch.tend(study)
+    launch.resume_runner(study)
     wait_for(lambda: is_over(study), seconds=300)
     figure(
         "Ray: 1,000 cells",
@@ -270,13 +270,13 @@ def kill_the_runner(study: Study, most: int) -> int:
     wait_for(lambda: is_submitted(study))
     chance, kills = random.Random(14), 0
     while not is_over(study) and kills < most:
-        pid = launch.last(study.files).get("pid")
+        pid = launch.last_launch(study.files).get("pid")
         if isinstance(pid, int) and launch.has_runner(study.files):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 kills += 1
         wait_for(lambda: not launch.has_runner(study.files))
-        launch.tend(study)
+        launch.resume_runner(study)
         time.sleep(chance.uniform(0, 1.2))  # the moment is the point: chance, not a condition
     wait_for(lambda: is_over(study), seconds=240)
     assert kills == most

@@ -164,7 +164,7 @@ def test_lines_join_whatever_the_log_shows(board: Board) -> None:
     board.answers["/api/jobs/x"] = (200, {"status": "RUNNING", "driver_node_id": "d"})
     torn = b"2026 INFO something else\n" + said + b'{"n": 4, "cell": "base'
     board.answers["/api/v0/logs/file"] = (200, torn)
-    news = Ray(board.url, {}).look(study, job, 1)
+    news = Ray(board.url, {}).poll(study, job, 1)
     assert [(n, text) for n, _, text in news.lines] == [(2, "one"), (3, "two")]
     assert (news.cells[cell].state, news.cells[cell].words) == ("running", "attempt 2, node lost")
     assert not news.over
@@ -185,13 +185,13 @@ def test_what_says_nothing_of_a_job_is_no_end_of_it(board: Board, code: int, bod
     study, job = make_study(seeds=(0,)), Job("x", ("baseline-seed0",))
     board.answers["/api/jobs/x"] = (code, body)
     with pytest.raises((OutOfReach, Refused)):
-        Ray(board.url, {}).look(study, job, 0)
+        Ray(board.url, {}).poll(study, job, 0)
 
 
 def test_a_job_that_ray_forgot_is_over(board: Board) -> None:
     study, job = make_study(seeds=(0,)), Job("x", ("baseline-seed0",))
     board.answers["/api/jobs/x"] = (404, b"Job x does not exist")
-    news = Ray(board.url, {}).look(study, job, 0)
+    news = Ray(board.url, {}).poll(study, job, 0)
     assert news.over
     assert news.cells["baseline-seed0"].words == "Ray no longer knows this job"
 
@@ -205,7 +205,7 @@ def test_a_python_without_ray_is_named(board: Board) -> None:
         "    import ray\nModuleNotFoundError: No module named 'ray'\n"
     )
     board.answers["/api/jobs/x"] = (200, {"status": "FAILED", "message": message})
-    news = Ray(board.url, {}).look(study, job, 0)
+    news = Ray(board.url, {}).poll(study, job, 0)
     assert news.why == (
         "Job entrypoint command failed with exit code 1: ModuleNotFoundError: No module named 'ray'"
     )
@@ -267,13 +267,13 @@ def test_a_runner_killed_at_many_moments_loses_and_doubles_nothing(cluster: kit.
     wait_for(lambda: is_submitted(study))
     kills = 0
     while (seen := word()) is not None and not seen.over:
-        pid = launch.last(study.files).get("pid")
+        pid = launch.last_launch(study.files).get("pid")
         if isinstance(pid, int) and launch.has_runner(study.files):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 kills += 1
         wait_for(lambda: not launch.has_runner(study.files))
-        launch.tend(study)
+        launch.resume_runner(study)
         time.sleep(0.4 + 0.05 * (kills % 7))  # another moment of its work each time
     assert kills >= 5
     for run in study.runs:

@@ -80,7 +80,7 @@ def test_a_planned_range_goes_on_by_the_same_command() -> None:
     assert q1lab(*asked, "--detach", effect=0.0, noise=0.5, pause=0.1).returncode == 0
     study = studies.load("rope-1")
     wait_for(lambda: is_submitted(study))
-    os.kill(launch.last(study.files)["pid"], signal.SIGKILL)
+    os.kill(launch.last_launch(study.files)["pid"], signal.SIGKILL)
     wait_for(lambda: not launch.has_runner(study.files))
     done = q1lab(*asked, effect=0.0, noise=0.5)
     assert done.returncode == 0, done.stderr

@@ -299,9 +299,9 @@ def test_a_child_has_limits_of_its_own(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(child_processes, "MARGIN", 0)
     wall = [*child_processes.python_module("timeit"), "-n", "1", "import time; time.sleep(600)"]
     busy = [*child_processes.python_module("timeit"), "-n", "1", "while True: pass"]
-    with child_processes.asked(wall, seconds=1) as child:
+    with child_processes.running_child(wall, seconds=1) as child:
         assert child.wait(timeout=60) == -signal.SIGKILL
-    with child_processes.leashed(busy, seconds=1, threads=1) as (command, _):
+    with child_processes.guarded_command(busy, seconds=1, threads=1) as (command, _):
         at = command.index("--seconds")
         command[at + 1], command[command.index("--fd") + 1] = "0", "-1"
         assert subprocess.run(command, timeout=60, check=False).returncode == -signal.SIGXCPU

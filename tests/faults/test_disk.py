@@ -101,7 +101,7 @@ def test_a_full_disk_under_a_run(
     while launch.is_alive(study.files) and read(study, "baseline-seed0")[-1]["type"] != "exit":
         ballast = fill(small_disk)  # also what an old checkpoint leaves
         time.sleep(0.05)
-    launch.stop(study)
+    launch.stop_study(study)
     event = read(study, "baseline-seed0")[-1]
     assert event["state"] == "failed", event
     assert "disk is full" in event["message"]
@@ -109,10 +109,10 @@ def test_a_full_disk_under_a_run(
     assert "full" in status.stdout + status.stderr
     ballast.unlink()
     assert "the disk is full" in q1lab("status").stdout
-    launch.start(study)
+    launch.start_runner(study)
     wait_for(lambda: sum(e["type"] == "start" for e in read(study, "baseline-seed0")) == 2)
     again = [e for e in read(study, "baseline-seed0") if e["type"] == "start"][-1]
-    launch.stop(study)
+    launch.stop_study(study)
     assert again["resumed_from"] >= int(saved.name.split("-")[1])
     figures(
         "a full disk",

@@ -27,7 +27,7 @@ from q1lab.index.ingest_events import fold, metrics_of
 from q1lab.index.store import Store
 from q1lab.runner import launch
 from q1lab.study import studies
-from q1lab.study.events import LONGEST, read_new, sound
+from q1lab.study.events import LONGEST_LINE, read_new_events, sanitize_event
 from q1lab.study.metric import VAL_LOSS
 from q1lab.study.studies import Study
 from q1lab.week import progress
@@ -117,7 +117,9 @@ def test_no_event_stops_the_fold(events: list[dict[str, Any]]) -> None:
         )
     )
     row |= {"state": "queued", "attempt": 0, "iter": 0, "seconds": 0.0}
-    good = [event for event in map(sound, json.loads(json.dumps(events))) if event is not None]
+    good = [
+        event for event in map(sanitize_event, json.loads(json.dumps(events))) if event is not None
+    ]
     after = fold(row, good)
     for key, value in after.items():
         assert value is None or isinstance(value, str | int | float), key
@@ -174,12 +176,12 @@ def test_a_line_without_an_end_is_passed_over_in_pieces(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     with file.open("wb") as out:
         out.write(b'{"type":"start"}\n')
-        out.truncate(9 * LONGEST)
-        out.seek(9 * LONGEST)
+        out.truncate(9 * LONGEST_LINE)
+        out.seek(9 * LONGEST_LINE)
         out.write(b'\n{"type":"exit","state":"finished"}\n')
     found, offset, bad = [], 0, 0
     while True:
-        events, new, more = read_new(file, offset)
+        events, new, more = read_new_events(file, offset)
         found += events
         bad += more
         if new == offset:

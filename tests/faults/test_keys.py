@@ -319,8 +319,8 @@ def world(
     yield make
     for number in range(1, made + 1):
         monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / f"home{number}"))
-        for study in studies.readable():
-            launch.stop(study)
+        for study in studies.load_readable():
+            launch.stop_study(study)
 
 
 SAMPLE = {

@@ -95,7 +95,7 @@ def test_real_trainers_killed_in_checkpoints_go_on_bit_for_bit(
             break
         before = sum(len(read(study, run.name)) for run in study.runs)
         if not launch.is_alive(study.files):
-            launch.start(study)
+            launch.start_runner(study)
         while sum(len(read(study, run.name)) for run in study.runs) == before:
             if not launch.is_alive(study.files):
                 break
@@ -186,7 +186,7 @@ def test_viewers_killed_at_any_moment(
         answers_kept=len(kept),
         **found,
     )
-    assert launch.last(study.files)["launch"] == 1, "no viewer launched it again"
+    assert launch.last_launch(study.files)["launch"] == 1, "no viewer launched it again"
     assert gone == 0
     assert acknowledged <= len(kept)
     assert found["lost"] == found["duplicates"] == 0
@@ -226,7 +226,7 @@ def test_a_viewer_killed_leaves_its_trainers_and_the_next_one_attaches(
         launched_twice=starts - len({r.name for r in study.runs if read(study, r.name)}),
     )
     assert running == 2
-    launch.stop(study)
+    launch.stop_study(study)
 
 
 def test_a_deaf_trainer_and_its_child_are_gone(
@@ -277,7 +277,7 @@ def test_two_viewers_at_once_never_launch_twice(
         starts = [
             len([e for e in read(study, run.name) if e["type"] == "start"]) for run in study.runs
         ]
-        twice += starts != [1, 1] or launch.last(study.files)["launch"] != 1
+        twice += starts != [1, 1] or launch.last_launch(study.files)["launch"] != 1
     figures("two viewers at once", launches=trials, double=twice, refused_with_a_message=refused)
     assert twice == 0
 

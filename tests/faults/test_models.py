@@ -132,10 +132,10 @@ def test_a_model_file_that_loops_is_named_with_its_line(tmp_path: Path) -> None:
     question = {
         "files": {"modified": str(file)},
         "vocab_size": 20,
-        "config": presets.resolve("quick", {}),
+        "config": presets.resolve_config("quick", {}),
     }
     with pytest.raises(Problem) as raised:
-        child_processes.ask(child_processes.prober(), question, seconds=12)
+        child_processes.ask_child(child_processes.probe_command(), question, seconds=12)
     figures(
         "a model file that",
         does="loops",
@@ -168,7 +168,7 @@ def test_a_model_file_that_prints_without_end(faulty: Faulty, tmp_path: Path) ->
         log_at_the_end_mb=log.stat().st_size >> 20,
     )
     assert read(study, "modified-seed0")[-1]["state"] == "finished"
-    assert log.stat().st_size <= 8 * local_engine.LOG_MOST
+    assert log.stat().st_size <= 8 * local_engine.LARGEST_LOG
     assert "some of it was left out" in log.read_text()
 
 
@@ -195,9 +195,9 @@ def test_a_model_file_that_loads_no_more_says_so_in_its_run(faulty: Faulty, tmp_
     q1lab(*args, "--detach")
     study = studies.load("mine-1")
     wait_for(lambda: read(study, "baseline-seed0"))
-    launch.stop(study)
+    launch.stop_study(study)
     flag.unlink()
-    launch.start(study)
+    launch.start_runner(study)
     wait_for(lambda: not launch.is_alive(study.files))
     found = json.loads(q1lab("status", "--json").stdout)["studies"][0]
     cell = next(run for run in found["runs"] if run["run"] == "modified-seed0")
@@ -213,10 +213,10 @@ def test_changed_data_is_said_in_the_run(faulty: Faulty, tmp_path: Path) -> None
     args = words(tmp_path, paths.models_dir() / "rope.py")
     q1lab(*args, "--detach")
     study = studies.load(studies.latest())
-    launch.stop(study)
+    launch.stop_study(study)
     kept = paths.home() / study.data.file
     kept.write_text(kept.read_text()[:-9] + "tampered!")
-    launch.start(study)
+    launch.start_runner(study)
     wait_for(lambda: not launch.is_alive(study.files))
     found = json.loads(q1lab("status", "--json").stdout)["studies"][0]
     assert {run["state"] for run in found["runs"]} <= {"failed", "finished"}

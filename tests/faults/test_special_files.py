@@ -35,7 +35,7 @@ from q1lab.ground.write_intents import write_out
 from q1lab.runner import launch
 from q1lab.study import corpora, studies, variants
 from q1lab.study import wandb_runs as wandb_state
-from q1lab.study.events import last_event, read_new
+from q1lab.study.events import last_event, read_new_events
 from q1lab.week.own_model.run_checks import run_checks
 from tests.kit import wandb_study as lab
 from tests.kit.faults import figures
@@ -112,7 +112,7 @@ def test_nothing_but_a_plain_file_is_read(tmp_path: Path, kind: str) -> None:
         assert found.filename == str(path)
     if path.is_file():  # a terabyte of events is read in parts
         return
-    assert within(20, lambda: read_new(path)) == ([], 0, 0)
+    assert within(20, lambda: read_new_events(path)) == ([], 0, 0)
 
 
 def test_what_is_no_file_is_said_in_words(tmp_path: Path) -> None:
@@ -147,20 +147,20 @@ def test_every_reader_of_a_name_is_bounded(
     run.root.mkdir(parents=True, exist_ok=True)
     special(run.events)
     readers: dict[str, Callable[[], object]] = {
-        "run FILE": lambda: variants.find(str(path)),
+        "run FILE": lambda: variants.find_variant(str(path)),
         "check FILE": lambda: run_checks(path, "rope").unusable,
-        "--data FILE": lambda: corpora.prepare(str(path), 8),
+        "--data FILE": lambda: corpora.prepare_corpus(str(path), 8),
         "import FILE": lambda: outside_runs.from_csv(csv),
         "config.toml": lambda: config.load(settings, {}),
         "config": lambda: config.put("theme", "nord", settings),
         "study.json": lambda: studies.load(study.id),
-        "launch.json": lambda: launch.last(study.files),
+        "launch.json": lambda: launch.last_launch(study.files),
         "a document": lambda: documents.read(path),
         "last event": lambda: last_event(run.events),
         "a picture": lambda: post_page.picture(png.name, "", tmp_path),
         "a log": lambda: Tail(path).read(),
         "netrc": wandb_state.key_configured,
-        "netrc, for the client": lambda: wandb_state.environment(study.files.root),
+        "netrc, for the client": lambda: wandb_state.wandb_environment(study.files.root),
     }
     monkeypatch.setenv("NETRC", str(path))
     for name, read in readers.items():

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from q1lab.ground.files import plain
 from q1lab.index import ingest_events, store
 from q1lab.study import run_states
-from q1lab.study.events import read_new
-from q1lab.study.run_states import State
+from q1lab.study.events import read_new_events
+from q1lab.study.run_states import RunState
 from tests.kit import lab_home
 
 EMPTY: dict[str, Any] = {
@@ -48,7 +48,7 @@ events = st.lists(
         st.builds(lambda i, x: {"type": "eval", "iter": i, "val_loss": x}, iters, numbers),
         st.builds(
             lambda s, x: {"type": "exit", "state": s, "val_loss": x},
-            st.sampled_from(list(State)[2:]),
+            st.sampled_from(list(RunState)[2:]),
             numbers,
         ),
         st.builds(lambda t: {"type": t, "surprise": 1}, st.text(max_size=4)),
@@ -95,7 +95,7 @@ def test_reading_takes_whole_lines_only_and_loses_none(texts: list[str], step: i
         offset = 0
         for end in [*range(0, len(data), step), len(data)]:  # the file grows in torn pieces
             file.write_bytes(data[:end])
-            new, offset, bad = read_new(file, offset)
+            new, offset, bad = read_new_events(file, offset)
             got += new
             assert bad == 0
         assert [event["text"] for event in got] == [plain(text) for text in texts]
@@ -106,7 +106,7 @@ def test_damaged_lines_are_counted_and_passed_over(tmp_path: Path) -> None:
     file.write_bytes(
         b'{"type":"note"}\n\xff\xfe{{\n[1]\n{"no":"type"}\n{"type":"note"}\n{"type":"to'
     )
-    found, offset, bad = read_new(file)
+    found, offset, bad = read_new_events(file)
     assert (len(found), bad) == (2, 3)
     assert file.read_bytes()[offset:] == b'{"type":"to'
 
@@ -114,7 +114,7 @@ def test_damaged_lines_are_counted_and_passed_over(tmp_path: Path) -> None:
 def test_a_line_longer_than_a_read_is_still_read(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     file.write_text(json.dumps({"type": "note", "text": "x" * 1000}) + "\n")
-    found, _, _ = read_new(file, limit=64)
+    found, _, _ = read_new_events(file, limit=64)
     assert len(found) == 1
 
 
@@ -148,12 +148,12 @@ def test_a_number_of_the_schema_that_is_just_wrong_is_damage() -> None:
 
 
 def test_states_follow_the_plan() -> None:
-    def begun(after: State) -> str:
+    def begun(after: RunState) -> str:
         return str(ingest_events.fold({**EMPTY, "state": after}, [{"type": "start"}])["state"])
 
-    assert begun(State.CRASHED) == "running"
-    assert begun(State.FINISHED) == "finished"
-    assert begun(State.DIVERGED) == "diverged", "no silent retry"
-    assert run_states.of_study([State.FINISHED, State.DIVERGED], alive=False) == "finished"
-    assert run_states.of_study([State.FINISHED, State.CRASHED], alive=False) == "crashed"
-    assert run_states.of_study([State.FINISHED, State.QUEUED], alive=False) == "stopped"
+    assert begun(RunState.CRASHED) == "running"
+    assert begun(RunState.FINISHED) == "finished"
+    assert begun(RunState.DIVERGED) == "diverged", "no silent retry"
+    assert run_states.study_state([RunState.FINISHED, RunState.DIVERGED], alive=False) == "finished"
+    assert run_states.study_state([RunState.FINISHED, RunState.CRASHED], alive=False) == "crashed"
+    assert run_states.study_state([RunState.FINISHED, RunState.QUEUED], alive=False) == "stopped"

@@ -18,8 +18,8 @@ from q1lab.index import study_view
 from q1lab.index.store import Store
 from q1lab.index.study_view import RunView, seconds_left
 from q1lab.study import studies
-from q1lab.study.command_arms import Loop
-from q1lab.study.run_states import State
+from q1lab.study.command_arms import CommandSpec
+from q1lab.study.run_states import RunState
 from q1lab.study.studies import Study
 from q1lab.trainers.command import NOT_KNOWN
 from q1lab.tui.snapshot_taker import Taker
@@ -30,7 +30,7 @@ from tests.kit.places import ROOT
 from tests.kit.plans import changed
 
 
-def run(arm: str, seed: int, state: State, iter_: int = 0, **changes: Any) -> RunView:
+def run(arm: str, seed: int, state: RunState, iter_: int = 0, **changes: Any) -> RunView:
     values: dict[str, Any] = {
         "name": f"{arm}-seed{seed}",
         "arm": arm,
@@ -53,8 +53,8 @@ def run(arm: str, seed: int, state: State, iter_: int = 0, **changes: Any) -> Ru
 def test_a_run_that_is_about_to_start_has_a_place_of_its_own() -> None:
     """Two at once, one under way and one not begun, 50 s each: 50 s, not one after the other."""
     runs = [
-        run("baseline", 0, State.RUNNING, 0, pace=0.5),
-        run("modified", 0, State.QUEUED),
+        run("baseline", 0, RunState.RUNNING, 0, pace=0.5),
+        run("modified", 0, RunState.QUEUED),
     ]
     assert seconds_left(runs, 2, frozenset({"modified-seed0"})) == 50
     assert seconds_left(runs, 1, frozenset({"modified-seed0"})) == 100
@@ -63,18 +63,18 @@ def test_a_run_that_is_about_to_start_has_a_place_of_its_own() -> None:
 def test_a_slow_arm_is_not_timed_by_a_fast_one() -> None:
     """A baseline of 12 s is done; the modification needs 120 s: the mean of both is nobody's."""
     runs = [
-        run("baseline", 0, State.FINISHED, 100, pace=0.12),
-        run("modified", 0, State.RUNNING, 0, pace=1.2),
+        run("baseline", 0, RunState.FINISHED, 100, pace=0.12),
+        run("modified", 0, RunState.RUNNING, 0, pace=1.2),
     ]
     assert seconds_left(runs, 2, frozenset()) == 120
 
 
 def test_runs_are_taken_up_in_order_as_soon_as_there_is_room() -> None:
     runs = [
-        run("baseline", 0, State.RUNNING, 90, pace=1.0),
-        run("modified", 0, State.RUNNING, 50, pace=2.0),
-        run("baseline", 1, State.QUEUED),
-        run("modified", 1, State.QUEUED),
+        run("baseline", 0, RunState.RUNNING, 90, pace=1.0),
+        run("modified", 0, RunState.RUNNING, 50, pace=2.0),
+        run("baseline", 1, RunState.QUEUED),
+        run("modified", 1, RunState.QUEUED),
     ]
     waits = frozenset({"baseline-seed1", "modified-seed1"})
     # the first place is free after 10 s and works until 110, the second from 100 until 300
@@ -84,7 +84,7 @@ def test_runs_are_taken_up_in_order_as_soon_as_there_is_room() -> None:
 
 
 def test_no_pace_is_no_number() -> None:
-    assert seconds_left([run("baseline", 0, State.RUNNING)], 1, frozenset()) is None
+    assert seconds_left([run("baseline", 0, RunState.RUNNING)], 1, frozenset()) is None
 
 
 def test_a_later_attempt_does_not_count_the_time_that_was_lost() -> None:
@@ -106,7 +106,9 @@ def test_a_later_attempt_does_not_count_the_time_that_was_lost() -> None:
 
 def command_study() -> Study:
     """Two arms of a command, one seed each, that report nothing but their metric."""
-    loop = Loop("train {args}", {"baseline": "", "rope": "--fast"}, "/", "acc", better="higher")
+    loop = CommandSpec(
+        "train {args}", {"baseline": "", "rope": "--fast"}, "/", "acc", better="higher"
+    )
     made = changed(lab_home.make_study(seeds=(0,)), loop=loop, jobs=1, **NOT_KNOWN)
     studies.save(made)
     return made
@@ -156,8 +158,8 @@ def test_how_long_a_command_trains_is_learned_from_its_first_run() -> None:
 
 def test_a_run_that_trains_on_beyond_the_others_has_no_known_end() -> None:
     runs = [
-        run("baseline", 0, State.FINISHED, 100, pace=1.0, max_iters=0),
-        run("modified", 0, State.RUNNING, 130, pace=1.0, max_iters=0),
+        run("baseline", 0, RunState.FINISHED, 100, pace=1.0, max_iters=0),
+        run("modified", 0, RunState.RUNNING, 130, pace=1.0, max_iters=0),
     ]
     assert [one.max_iters for one in study_view.with_lengths(runs)] == [100, 0]
     assert seconds_left(study_view.with_lengths(runs), 1, frozenset()) is None
@@ -248,9 +250,9 @@ def test_only_one_place_says_what_is_alive() -> None:
 
 
 def test_the_live_view_of_many_runs_shows_what_moves() -> None:
-    runs = [run("baseline", seed, State.FINISHED, 100) for seed in range(40)]
-    runs += [run("baseline", 40, State.FAILED, 10), run("baseline", 41, State.RUNNING, 10)]
-    runs += [run("baseline", seed, State.QUEUED) for seed in range(42, 90)]
+    runs = [run("baseline", seed, RunState.FINISHED, 100) for seed in range(40)]
+    runs += [run("baseline", 40, RunState.FAILED, 10), run("baseline", 41, RunState.RUNNING, 10)]
+    runs += [run("baseline", seed, RunState.QUEUED) for seed in range(42, 90)]
     shown = [one.seed for one in live_progress.runs_that_fit(runs, 10)]
     assert shown == [*range(32, 40), 40, 41], "the latest, in the order of the plan"
     assert live_progress.runs_that_fit(runs[:3], 10) == runs[:3]

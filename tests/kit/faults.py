@@ -102,7 +102,7 @@ def killed_at(step: int, act: Callable[[], object]) -> bool:
 
 def group(study: Study) -> list[int]:
     """Living processes of the study's group, its runner first (Linux)."""
-    leader = launch.last(study.files).get("pid", 0)
+    leader = launch.last_launch(study.files).get("pid", 0)
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -128,7 +128,7 @@ def kill_trainers(study: Study, wanted: int, rng: random.Random, pause: tuple[fl
     killed = 0
     while killed < wanted and unfinished(study):
         if not launch.is_alive(study.files):
-            launch.start(study)
+            launch.start_runner(study)
         time.sleep(rng.uniform(*pause))
         trainers = group(study)[1:]
         if trainers:
@@ -141,7 +141,7 @@ def train_to_the_end(study: Study, launches: int = 30) -> None:
         wait_for(lambda: not launch.is_alive(study.files), seconds=150)
         if not unfinished(study):
             return
-        launch.start(study)
+        launch.start_runner(study)
     raise AssertionError(f"{unfinished(study)} never ended")
 
 
@@ -233,7 +233,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable
     yield behave
     for study_id in studies.ids():  # whatever a test found, nothing of it goes on
         with contextlib.suppress(Problem):
-            launch.stop(studies.load(study_id), grace=0.2)
+            launch.stop_study(studies.load(study_id), grace=0.2)
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def make_study(
     """A planned study with its folder, nothing trained."""
     arms = {}
     for arm, given in zip(ARMS, ("baseline", variant), strict=True):
-        file = variants.find(given)
+        file = variants.find_variant(given)
         arms[arm] = Arm(
             file.name,
             file.title,
@@ -96,7 +96,7 @@ def make_study(
     for arm, given in zip(ARMS, ("baseline", variant), strict=True):
         copy = study.files.root / study.arms[arm].source
         copy.parent.mkdir(parents=True)
-        copy.write_bytes(variants.find(given).path.read_bytes())
+        copy.write_bytes(variants.find_variant(given).path.read_bytes())
     studies.save(study)
     return study
 
@@ -276,5 +276,5 @@ def store_of_short_studies() -> Iterator[Store]:
     """A store; when it is done with, every study that still trains is stopped."""
     with Store() as opened:
         yield opened
-    for study in studies.readable():
-        launch.stop(study)
+    for study in studies.load_readable():
+        launch.stop_study(study)

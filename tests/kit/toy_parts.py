@@ -23,7 +23,7 @@ from q1lab.index.store import Store
 from q1lab.runner import child_processes
 from q1lab.study.command_line import Request
 from q1lab.study.design import Design, TypedSeeds
-from q1lab.study.kept_folder import Kept
+from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.metric import Metric
 from q1lab.study.origin import Planned, TypedOptions
 from q1lab.study.studies import ARMS, Arm, Data, Study
@@ -44,11 +44,13 @@ class Points(Trainer):
         return Metric("score", "points", "higher")
 
     @classmethod
-    def takes(cls, request: Request) -> bool:
+    def accepts(cls, request: Request) -> bool:
         return request.variant.startswith("toy:")
 
     @classmethod
-    def draft(cls, request: Request, seeds: TypedSeeds, kept: Kept | None, store: Store) -> Draft:
+    def draft(
+        cls, request: Request, seeds: TypedSeeds, kept: KeptStudy | None, store: Store
+    ) -> Draft:
         try:
             by = float(request.variant.removeprefix("toy:"))
         except ValueError:
@@ -71,8 +73,8 @@ class Points(Trainer):
     def declared_budget(self) -> list[Any]:
         return [self.by]
 
-    def identity(self) -> dict[str, Any]:
-        return {**super().identity(), "by": self.by}
+    def identity_settings(self) -> dict[str, Any]:
+        return {**super().identity_settings(), "by": self.by}
 
     def program(self) -> list[str]:
         return child_processes.python_module("tests.kit.toy_parts")
@@ -88,7 +90,7 @@ def _arm(arm: str, by: float) -> Arm:
 
 
 class PointsDraft(Draft):
-    def looked_at(self) -> Trainer:
+    def preflight(self) -> Trainer:
         return self.study.trainer
 
     def seconds(self, study: Study, missing: Sequence[str]) -> float:
@@ -109,7 +111,7 @@ class Agreed(Design):
     because: Annotated[str, one_of("a toy")] = "a toy"
 
     @classmethod
-    def read(cls, text: str) -> TypedSeeds | None:
+    def parse_seeds(cls, text: str) -> TypedSeeds | None:
         if not text.startswith("agreed:"):
             return None
         wanted = int(text.removeprefix("agreed:"))
@@ -137,17 +139,19 @@ class Agreed(Design):
         last = min(max(pairs, self.wanted), 2 * self.wanted)
         return tuple((n, 0.02) for n in range(self.wanted, last + 1))
 
-    def over_at(self, differences: Sequence[float | None], delta: float | None) -> int | None:
+    def over_after(self, differences: Sequence[float | None], delta: float | None) -> int | None:
         for n in range(self.wanted, len(differences) + 1):
             first = differences[:n]
             if n == 2 * self.wanted or None in first or len({d > 0 for d in first if d}) == 1:
                 return n
         return None
 
-    def counts(self, differences: Sequence[float | None], delta: float | None) -> tuple[int, ...]:
-        return self.seeds[: self.over_at(differences, delta) or len(differences)]
+    def counted_seeds(
+        self, differences: Sequence[float | None], delta: float | None
+    ) -> tuple[int, ...]:
+        return self.seeds[: self.over_after(differences, delta) or len(differences)]
 
-    def declares(self) -> list[float]:
+    def declared_rule(self) -> list[float]:
         return [self.wanted]
 
     def typed(self) -> str:

@@ -178,7 +178,7 @@ def log_of(study: Study) -> str:
 
 
 def states(study: Study) -> set[str]:
-    return {run.state for run in wandb_state.read(study).values()}
+    return {run.state for run in wandb_state.read_relayed_runs(study).values()}
 
 
 def files_with(root: Path, needle: bytes) -> list[Path]:

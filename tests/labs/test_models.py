@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from q1lab.study import variants
 from tests.kit.places import MODELS
 
-VARIANTS = variants.names()
+VARIANTS = variants.variant_names()
 SMALL = {"block_size": 16, "vocab_size": 65, "n_layer": 2, "n_head": 4, "n_embd": 32}
 
 

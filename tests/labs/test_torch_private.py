@@ -101,7 +101,10 @@ def test_without_a_name_the_numbers_are_the_same(
 
 
 def test_with_every_name_there_doctor_says_nothing_of_it(whole: dict[str, Any]) -> None:
-    assert child_processes.ask(child_processes.prober(), {"threads": 1})["torch_lacks"] == []
+    assert (
+        child_processes.ask_child(child_processes.probe_command(), {"threads": 1})["torch_lacks"]
+        == []
+    )
 
 
 def test_no_other_file_uses_such_a_name() -> None:

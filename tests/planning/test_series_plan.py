@@ -50,7 +50,7 @@ def swept(store: Store, names: tuple[str, ...] = NAMES, **changes: Any) -> serie
 
 
 def over(series_id: str) -> bool:
-    members = series_turns.members(series_id).values()
+    members = series_turns.series_members(series_id).values()
     return not any(launch.is_alive(one.files) or series_turns.lacks_runs(one) for one in members)
 
 
@@ -107,12 +107,12 @@ def test_everything_is_declared_before_the_first_run(
     fake_trainer: Fake, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there: list[list[str]] = []
-    monkeypatch.setattr(launch, "start", lambda study: there.append(studies.ids()))
+    monkeypatch.setattr(launch, "start_runner", lambda study: there.append(studies.ids()))
     series_plan.begin(series_plan.sweep(request(seeds="3..8"), NAMES, store), store)
     assert there == [["rmsnorm-1", "rope-1", "swiglu-1"]], "one start, when all plans are written"
     plans = [studies.load(name) for name in there[0]]
     assert len({one.seeds for one in plans}) == 1
-    assert len({tuple(one.design.declares() or ()) for one in plans}) == 1
+    assert len({tuple(one.design.declared_rule() or ()) for one in plans}) == 1
 
 
 def test_a_file_that_fails_its_checks_starts_nothing(
@@ -302,7 +302,7 @@ def test_what_goes_on_is_said_as_the_command_of_the_whole_sweep(
 ) -> None:
     made = series_plan.sweep(request(seeds="3..8"), NAMES, store)
     study = study_plan.save(made.plans[1], store)
-    text = command_line.going_on(study)
+    text = command_line.resume_command(study)
     assert text.startswith("q1lab run rmsnorm rope swiglu --seeds 3..8 --preset quick")
     assert "--max-iters 20" in text
 
@@ -382,7 +382,7 @@ def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
     assert "●" in text
     again = series_plan.over(asked, "max_iters", ("20", "40"), store)
     assert (again.series.id, again.missing) == ("over-1", 0)
-    text = command_line.going_on(studies.load("rope-1"))
+    text = command_line.resume_command(studies.load("rope-1"))
     assert text.endswith("--wandb disabled --over max_iters=20,40")
     assert "--max-iters" not in text
 

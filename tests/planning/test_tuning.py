@@ -30,7 +30,7 @@ REQUEST = Request("rope", preset="quick", overrides={"max_iters": "20"}, wandb="
 store = pytest.fixture(store_of_short_studies)
 
 
-def tried(store: Store, losses: dict[str, tuple[float | None, ...]]) -> tuned_value.Tuned:
+def tried(store: Store, losses: dict[str, tuple[float | None, ...]]) -> tuned_value.TunedValue:
     """What is chosen when the three values came to these losses in each arm."""
     made = series_plan.tune(REQUEST, "learning_rate", store)
     for at, plan in enumerate(made.plans):
@@ -50,8 +50,8 @@ def test_each_arm_tries_the_same_values_on_seeds_that_no_study_has(
     assert [plan.study.trainer.hyperparameters["learning_rate"] for plan in made.plans] == [
         pytest.approx(around * factor) for factor in (0.5, 1, 2)
     ]
-    assert {plan.study.seeds for plan in made.plans} == {tuned_value.SEEDS}
-    assert min(tuned_value.SEEDS) > OTHER_SEEDS + 10**9 - 1
+    assert {plan.study.seeds for plan in made.plans} == {tuned_value.TUNING_SEEDS}
+    assert min(tuned_value.TUNING_SEEDS) > OTHER_SEEDS + 10**9 - 1
     assert made.missing == 12
 
 
@@ -64,8 +64,8 @@ def test_the_lowest_loss_is_chosen_for_each_arm_and_recorded(
     request = dataclasses.replace(REQUEST, tune=found.key, tuned=found)
     study = study_plan.plan(request, store).study
     assert study.trainer.hyperparameters["learning_rate"] == mid
-    assert study.trainer.changed_in("modified") == {"learning_rate": high}
-    assert study.trainer.changed_in("baseline") == {}
+    assert study.trainer.arm_overrides("modified") == {"learning_rate": high}
+    assert study.trainer.arm_overrides("baseline") == {}
     assert study.trainer.tuned == found
     text = wording.tuned(found, {"baseline": "baseline", "modified": "rope"})
     assert f"among {low:g}, {mid:g} and {high:g} on 2 other seeds" in text
@@ -73,9 +73,9 @@ def test_the_lowest_loss_is_chosen_for_each_arm_and_recorded(
     back = study.trainer.request(study)
     assert back.tune == "learning_rate"
     assert "learning_rate" not in back.overrides
-    assert "--tune learning_rate" in command_line.text(back)
+    assert "--tune learning_rate" in command_line.command_text(back)
     plain = study_plan.plan(REQUEST, store).study
-    assert studies.identity(plain) != studies.identity(study)
+    assert studies.identity_key(plain) != studies.identity_key(study)
 
 
 def test_what_diverged_is_not_chosen(fake_trainer: Fake, store: Store) -> None:

@@ -455,12 +455,12 @@ def held_by(target: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
     """An archive's files by their names, and its list."""
     with zipfile.ZipFile(target) as packed:
         held = {name: packed.read(name) for name in packed.namelist()}
-    return held, json.loads(held.pop(bundle.LIST))
+    return held, json.loads(held.pop(bundle.LIST_NAME))
 
 
 def as_zip(out: Path, held: dict[str, bytes], listed: dict[str, Any]) -> Path:
     with zipfile.ZipFile(out, "w") as packed:
-        for name, data in {bundle.LIST: json.dumps(listed).encode(), **held}.items():
+        for name, data in {bundle.LIST_NAME: json.dumps(listed).encode(), **held}.items():
             info = zipfile.ZipInfo(name)
             info.external_attr = (0o120777 if data == b"LINK" else 0o644) << 16
             packed.writestr(info, data)
@@ -501,7 +501,7 @@ def test_a_hostile_archive_leaves_nothing(
     study = lab.plan(wandb="disabled")
     lab.train_all(study)
     target = tmp_path / "a.zip"
-    bundle.pack(study.id, target, {}, bundle.Evidence())
+    bundle.write_archive(study.id, target, {}, bundle.Provenance())
     delete(study.id)
     held, listed = held_by(target)
     if how in HOSTILE:
@@ -524,7 +524,7 @@ def test_a_hostile_archive_leaves_nothing(
     assert sorted(p.name for p in paths.home().rglob("*")) == before
     assert studies.ids() == []
     assert not (tmp_path / "x.py").exists()
-    bundle.restore(target)
+    bundle.restore_archive(target)
     assert studies.ids() == [study.id]
 
 
@@ -532,7 +532,7 @@ def test_restoring_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "none", Path("/dev/zero")):
         with pytest.raises(Problem, match="can't be unpacked"):
-            bundle.restore(path)
+            bundle.restore_archive(path)
 
 
 def test_tags_that_are_put_on_at_once_are_all_there(trained: str) -> None:
@@ -551,7 +551,7 @@ def test_a_plan_under_another_name_is_synced_before_it_is_there(
     trained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "one.zip"
-    bundle.pack(trained, target, {}, bundle.Evidence())
+    bundle.write_archive(trained, target, {}, bundle.Provenance())
     synced: list[str] = []
     real = os.fsync
 

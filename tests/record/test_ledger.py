@@ -393,7 +393,7 @@ def test_a_damaged_line_of_the_ledger_stops_nothing() -> None:
 
 def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:
     alpha = interim_analyses.level(3, 8)
-    planned = seed_range.Range(3, 8, alpha, interim_analyses.limits(3, 8, alpha))
+    planned = seed_range.SeedRange(3, 8, alpha, interim_analyses.limits(3, 8, alpha))
     study = edited(make_study(seeds=tuple(range(8))), range=planned)
     for seed in range(4):
         for arm, val in (("baseline", 1.9), ("modified", 1.9 + 0.05 * (-1) ** seed + 0.001 * seed)):

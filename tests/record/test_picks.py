@@ -16,7 +16,7 @@ from q1lab.record import delete_restore
 from q1lab.runner import launch
 from q1lab.statistics.intervals import ALPHA, Reason
 from q1lab.study.command_line import Request
-from q1lab.study.identity import Training, code_of, same_run
+from q1lab.study.identity import ArmTraining, code_hash, find_same_arm
 from q1lab.verdict import wording
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
@@ -160,20 +160,22 @@ def test_seeds_of_which_nothing_is_known_are_not_picked(ask: Callable[..., Compa
 
 
 def test_code_is_the_same_whatever_its_locals_are_called() -> None:
-    code = code_of("def f(x):\n    y = g(x)\n    return y\n")
-    assert code == code_of("def f(a):\n    b = g(a)  # the same\n    return b\n")
-    assert code != code_of("def f(x):\n    y = g(x)\n    return x\n")
-    assert code != code_of("def f(x):\n    y = h(x)\n    return y\n")
+    code = code_hash("def f(x):\n    y = g(x)\n    return y\n")
+    assert code == code_hash("def f(a):\n    b = g(a)  # the same\n    return b\n")
+    assert code != code_hash("def f(x):\n    y = g(x)\n    return x\n")
+    assert code != code_hash("def f(x):\n    y = h(x)\n    return y\n")
 
 
 def test_first_losses_that_agree_with_both_arms_speak_for_the_nearer_one() -> None:
     """RMSNorm begins within 1 in 1,000 of the baseline, and is not the baseline."""
 
-    def training(code: str, shift: float) -> Training:
-        return Training(frozenset({"text"}), code, "", {0: dict.fromkeys(range(1, 9), 4.2 + shift)})
+    def training(code: str, shift: float) -> ArmTraining:
+        return ArmTraining(
+            frozenset({"text"}), code, "", {0: dict.fromkeys(range(1, 9), 4.2 + shift)}
+        )
 
     arms = {"baseline": training("base", 0.0), "modified": training("rmsnorm", 0.002)}
-    assert same_run(training("base", 0.0), arms) == "baseline"
-    assert same_run(training("a renamed local", 0.0021), arms) == "modified"
-    assert same_run(training("felt only later", 0.0), arms) == "baseline"
-    assert same_run(training("rope", 0.03), arms) is None
+    assert find_same_arm(training("base", 0.0), arms) == "baseline"
+    assert find_same_arm(training("a renamed local", 0.0021), arms) == "modified"
+    assert find_same_arm(training("felt only later", 0.0), arms) == "baseline"
+    assert find_same_arm(training("rope", 0.03), arms) is None

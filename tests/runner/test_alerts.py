@@ -70,7 +70,7 @@ def test_a_study_that_was_stopped_tells_nobody(
     main([*RUN, "--seeds", "1", "--detach"])
     study = studies.load("rope-1")
     wait_for(lambda: study.files.run("baseline-seed0").events.exists())
-    assert launch.stop(study)
+    assert launch.stop_study(study)
     assert "stopped" in study.files.runner_log.read_text()
     assert lines(out) == []
 
@@ -80,12 +80,12 @@ def test_a_stall_and_a_divergence_are_told_once() -> None:
     whole = lab.events(0)
     lab.append(study, "baseline-seed0", whole[:3])
     now = 1000.0
-    watch = alerts.Watch(study, lambda: now)
+    watch = alerts.AlertWatch(study, lambda: now)
 
     def later(seconds: float) -> list[str]:
         nonlocal now
         now += seconds
-        return watch.look()
+        return watch.poll()
 
     assert later(10) == []
     assert later(alerts.STALL) == [alerts.STALLED]
@@ -99,7 +99,7 @@ def test_a_stall_and_a_divergence_are_told_once() -> None:
     assert later(10) == [alerts.DIVERGED]
     lab.append(study, "baseline-seed0", whole[5:6])
     assert later(10) == []
-    assert alerts.Watch(study, lambda: now).diverged == {"modified-seed0"}
+    assert alerts.AlertWatch(study, lambda: now).diverged == {"modified-seed0"}
 
 
 def test_a_command_that_hangs_or_fails_harms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from q1lab.runner.engine import News
-from q1lab.runner.remote_engine import Crew
+from q1lab.runner.engine import JobNews
+from q1lab.runner.remote_engine import RemoteCrew
 from q1lab.study import engine_state
-from q1lab.study.engine_state import Job, Seen
+from q1lab.study.engine_state import CellStatus, Job
 from q1lab.study.studies import Study
 from tests.kit.lab_home import make_study
 
@@ -32,10 +32,10 @@ class Sender:
     def submit(self, study: Study, job: Job) -> Job:
         return job
 
-    def look(self, study: Study, job: Job, cursor: int) -> News:
-        state = Seen("ended" if self.most is None else "running")
+    def poll(self, study: Study, job: Job, cursor: int) -> JobNews:
+        state = CellStatus("ended" if self.most is None else "running")
         news = tuple(self.lines[cursor : self.most])
-        return News(dict.fromkeys(RUNS, state), news, over=self.most is None)
+        return JobNews(dict.fromkeys(RUNS, state), news, over=self.most is None)
 
 
 def numbered(counts: list[int]) -> list[tuple[int, str, str]]:
@@ -54,7 +54,7 @@ def work(study: Study, sender: Sender) -> None:
         raise Killed
 
     try:
-        Crew(study, 1, sender, "lab", sleep=kill).run()  # type: ignore[arg-type]
+        RemoteCrew(study, 1, sender, "lab", sleep=kill).run()  # type: ignore[arg-type]
     except Killed:
         assert sender.most is not None
 
@@ -90,7 +90,7 @@ def test_a_second_launch_begins_behind_what_is_there(home: Path) -> None:
     study = make_study(seeds=(0,))
     begun = [(1, RUNS[0], '{"type":"start"}'), (2, RUNS[0], '{"type":"note"}')]
     work(study, Sender(begun, 9))
-    engine_state.forget(study.files.root)  # and then it trained here for a while
+    engine_state.remove_status(study.files.root)  # and then it trained here for a while
     events = study.files.run(RUNS[0]).events
     with events.open("a") as file:
         file.write('{"type":"note","text":"trained here"}\n')

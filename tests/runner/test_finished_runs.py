@@ -27,7 +27,7 @@ def test_the_trainers_version_is_of_the_files_that_it_really_imports(program: st
     folder = paths.models_dir().parents[1]
     words = [sys.executable, "-c", LOADED, program]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True)
-    assert [str(file) for file in finished_runs.imported_by(program)] == json.loads(done.stdout)
+    assert [str(file) for file in finished_runs.lab_files(program)] == json.loads(done.stdout)
 
 
 def test_a_file_that_trains_nothing_leaves_baselines_reusable(

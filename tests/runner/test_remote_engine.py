@@ -15,12 +15,12 @@ from q1lab.ground import config
 from q1lab.index import ingest_events, study_view
 from q1lab.index.store import Store
 from q1lab.runner import alerts, remote_engine
-from q1lab.runner.engine import News, OutOfReach, Refused
-from q1lab.runner.remote_engine import Crew
+from q1lab.runner.engine import JobNews, OutOfReach, Refused
+from q1lab.runner.remote_engine import RemoteCrew
 from q1lab.runner.runner import Runner
 from q1lab.study import engine_state, liveness, seed_range, studies
-from q1lab.study.engine_state import Job, Seen
-from q1lab.study.run_states import State
+from q1lab.study.engine_state import CellStatus, Job
+from q1lab.study.run_states import RunState
 from q1lab.study.studies import Study
 from tests.kit.lab_home import make_study
 from tests.kit.plans import changed
@@ -41,7 +41,7 @@ def end(state: str = "finished", loss: float = 1.9) -> str:
 class Engine:
     """Gives the news it was told to give, one a look; an exception among them is raised."""
 
-    news: list[News | Exception]
+    news: list[JobNews | Exception]
     jobs: list[Job] = field(default_factory=list)
     stopped: int = 0
     seen: list[int] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Engine:
         self.jobs.append(job)
         return job
 
-    def look(self, study: Study, job: Job, cursor: int) -> News:
+    def poll(self, study: Study, job: Job, cursor: int) -> JobNews:
         self.seen.append(cursor)
         found = self.news.pop(0)
         if isinstance(found, Exception):
@@ -68,18 +68,18 @@ def study(home: object) -> Study:
     return make_study(seeds=(0,))
 
 
-def crew(study: Study, engine: Engine, between: Any = lambda _: None) -> Crew:
-    return Crew(study, 1, engine, "gpu-box", sleep=between)  # type: ignore[arg-type]
+def crew(study: Study, engine: Engine, between: Any = lambda _: None) -> RemoteCrew:
+    return RemoteCrew(study, 1, engine, "gpu-box", sleep=between)  # type: ignore[arg-type]
 
 
-def whole(study: Study) -> News:
+def whole(study: Study) -> JobNews:
     """Everything finished, in one look."""
     lines, n = [], 0
     for run in study.runs:
         for text in (start(run.name), end()):
             n += 1
             lines.append((n, run.name, text))
-    return News({run.name: Seen("ended") for run in study.runs}, tuple(lines), over=True)
+    return JobNews({run.name: CellStatus("ended") for run in study.runs}, tuple(lines), over=True)
 
 
 def look(study: Study) -> study_view.StudyView:
@@ -98,16 +98,16 @@ def test_a_job_that_ends_well(study: Study) -> None:
 @pytest.mark.parametrize(
     ("seen", "state", "said"),
     [
-        (Seen("waiting", "waits: Resources"), State.QUEUED, "waits: Resources"),
-        (Seen("running", "attempt 2, node lost"), State.RUNNING, "attempt 2, node lost"),
+        (CellStatus("waiting", "waits: Resources"), RunState.QUEUED, "waits: Resources"),
+        (CellStatus("running", "attempt 2, node lost"), RunState.RUNNING, "attempt 2, node lost"),
     ],
 )
 def test_what_only_the_engine_knows_is_shown_in_its_words(
-    study: Study, seen: Seen, state: State, said: str
+    study: Study, seen: CellStatus, state: RunState, said: str
 ) -> None:
-    lines = ((1, A, start(A)),) if state is State.RUNNING else ()
+    lines = ((1, A, start(A)),) if state is RunState.RUNNING else ()
     shown: list[study_view.StudyView] = []
-    engine = Engine([News({A: seen}, lines), whole(study)])
+    engine = Engine([JobNews({A: seen}, lines), whole(study)])
     crew(study, engine, lambda _: shown.append(look(study))).run()
     run = shown[0].run(A)
     assert (run.state, run.message) == (state, said)
@@ -118,19 +118,21 @@ def test_what_only_the_engine_knows_is_shown_in_its_words(
 
 
 def test_words_of_many_runs_are_said_once(study: Study) -> None:
-    word = engine_state.Word(
+    word = engine_state.EngineStatus(
         "lab",
         1,
         Job("x", ()),
         cells={
-            **{f"baseline-seed{n}": Seen("waiting", "waits: Priority") for n in range(500)},
-            **{f"modified-seed{n}": Seen("running", "attempt 2, node lost") for n in range(3)},
-            "modified-seed3": Seen("running", "attempt 3, node lost"),
-            "modified-seed4": Seen("ended", "of no interest"),
-            "modified-seed5": Seen("running"),
+            **{f"baseline-seed{n}": CellStatus("waiting", "waits: Priority") for n in range(500)},
+            **{
+                f"modified-seed{n}": CellStatus("running", "attempt 2, node lost") for n in range(3)
+            },
+            "modified-seed3": CellStatus("running", "attempt 3, node lost"),
+            "modified-seed4": CellStatus("ended", "of no interest"),
+            "modified-seed5": CellStatus("running"),
         },
     )
-    assert engine_state.words(word) == (
+    assert engine_state.describe_status(word) == (
         "on lab: waits: Priority (500 runs); attempt 2, node lost (3 runs)"
     )
 
@@ -138,16 +140,20 @@ def test_words_of_many_runs_are_said_once(study: Study) -> None:
 @pytest.mark.parametrize(
     ("seen", "state", "said"),
     [
-        (Seen("cancelled", "cancelled at Slurm"), State.STOPPED, "cancelled at Slurm"),
-        (Seen("cancelled", "preempted at Slurm"), State.STOPPED, "preempted at Slurm"),
-        (Seen("lost", "the engine no longer knows it"), State.CRASHED, "no longer knows it"),
+        (CellStatus("cancelled", "cancelled at Slurm"), RunState.STOPPED, "cancelled at Slurm"),
+        (CellStatus("cancelled", "preempted at Slurm"), RunState.STOPPED, "preempted at Slurm"),
+        (
+            CellStatus("lost", "the engine no longer knows it"),
+            RunState.CRASHED,
+            "no longer knows it",
+        ),
     ],
 )
 def test_a_run_without_a_last_word_gets_the_engines(
-    study: Study, seen: Seen, state: State, said: str, monkeypatch: pytest.MonkeyPatch
+    study: Study, seen: CellStatus, state: RunState, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("q1lab.runner.remote_engine.TRIES", 1)
-    engine = Engine([News({A: seen}, ((1, A, start(A)),), over=True)])
+    monkeypatch.setattr("q1lab.runner.remote_engine.MOST_TRIES", 1)
+    engine = Engine([JobNews({A: seen}, ((1, A, start(A)),), over=True)])
     crew(study, engine).run()
     run = look(study).run(A)
     assert run.state is state
@@ -158,23 +164,23 @@ def test_a_run_that_wrote_here_itself_gets_a_last_word_too(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on Slurm, where nothing is pulled; the trainer was killed in mid-write."""
-    monkeypatch.setattr("q1lab.runner.remote_engine.TRIES", 1)
+    monkeypatch.setattr("q1lab.runner.remote_engine.MOST_TRIES", 1)
     events = study.files.run(A).events
 
     def train(_: float) -> None:
         events.parent.mkdir(parents=True)
         events.write_text(start(A) + "\n" + json.dumps({"type": "note", "text": "x" * 900}) + "\n{")
 
-    gone = News({A: Seen("lost", "node fail at Slurm")}, over=True)
-    crew(study, Engine([News({A: Seen("running")}), gone]), train).run()
+    gone = JobNews({A: CellStatus("lost", "node fail at Slurm")}, over=True)
+    crew(study, Engine([JobNews({A: CellStatus("running")}), gone]), train).run()
     run = look(study).run(A)
-    assert (run.state, run.message) == (State.CRASHED, "node fail at Slurm")
+    assert (run.state, run.message) == (RunState.CRASHED, "node fail at Slurm")
 
 
 def test_lost_cells_are_handed_over_again_and_attempts_count_on(study: Study) -> None:
-    lost = News({A: Seen("lost", "node lost")}, ((1, A, start(A)),), over=True)
-    again = News(
-        {run.name: Seen("ended") for run in study.runs},
+    lost = JobNews({A: CellStatus("lost", "node lost")}, ((1, A, start(A)),), over=True)
+    again = JobNews(
+        {run.name: CellStatus("ended") for run in study.runs},
         tuple(
             (n, run.name, text)
             for n, (run, text) in enumerate(
@@ -195,13 +201,13 @@ def test_out_of_reach_changes_no_state(study: Study) -> None:
     shown: list[study_view.StudyView] = []
     engine = Engine(
         [
-            News({A: Seen("running")}, ((1, A, start(A)),)),
+            JobNews({A: CellStatus("running")}, ((1, A, start(A)),)),
             OutOfReach("the tunnel is down"),
             whole(study),
         ]
     )
     crew(study, engine, lambda _: shown.append(look(study))).run()
-    assert shown[1].run(A).state is State.RUNNING
+    assert shown[1].run(A).state is RunState.RUNNING
     assert shown[1].engine.startswith("on gpu-box, out of touch for 0 min (the tunnel")
     assert engine.seen == [0, 1, 1]
 
@@ -221,7 +227,7 @@ def test_the_next_process_takes_up_the_same_job(study: Study) -> None:
     def kill(_: float) -> None:
         raise Killed
 
-    engine = Engine([News({A: Seen("running")}, ((1, A, start(A)),))])
+    engine = Engine([JobNews({A: CellStatus("running")}, ((1, A, start(A)),))])
     with pytest.raises(Killed):
         crew(study, engine, kill).run()
     assert liveness.is_alive(study.files)  # the engine has it, whoever looks
@@ -235,7 +241,7 @@ def test_the_next_process_takes_up_the_same_job(study: Study) -> None:
 # ── a planned range: more cells as looks go on
 
 
-PLANNED = seed_range.Range(3, 6, 0.02, (6.0, 5.0, 4.0, 3.0))
+PLANNED = seed_range.SeedRange(3, 6, 0.02, (6.0, 5.0, 4.0, 3.0))
 
 
 @dataclass
@@ -250,14 +256,16 @@ class Machines:
             self.jobs.append(job)
         return job
 
-    def look(self, study: Study, job: Job, cursor: int) -> News:
+    def poll(self, study: Study, job: Job, cursor: int) -> JobNews:
         lines: list[tuple[int, str, str]] = []
         for cell in job.cells:
             arm, _, seed = cell.partition("-seed")
             loss = 1.9 + (self.pairs[int(seed)] if arm == "modified" else 0.0)
             for text in (start(cell), end(loss=loss)):
                 lines.append((len(lines) + 1, cell, text))
-        return News({cell: Seen("ended") for cell in job.cells}, tuple(lines[cursor:]), over=True)
+        return JobNews(
+            {cell: CellStatus("ended") for cell in job.cells}, tuple(lines[cursor:]), over=True
+        )
 
     def stop(self, job: Job) -> None:
         pass
@@ -342,21 +350,21 @@ def test_stop_is_asked_once_and_waited_for(study: Study) -> None:
     stopped = json.dumps({"type": "exit", "state": "stopped", "iter": 10})
     engine = Engine(
         [
-            News({A: Seen("running")}, ((1, A, start(A)),)),
-            News({A: Seen("running")}),
-            News({A: Seen("ended")}, ((2, A, stopped),), over=True),
+            JobNews({A: CellStatus("running")}, ((1, A, start(A)),)),
+            JobNews({A: CellStatus("running")}),
+            JobNews({A: CellStatus("ended")}, ((2, A, stopped),), over=True),
         ]
     )
     at_work = crew(study, engine, lambda _: at_work.stop())
     at_work.run()
     assert engine.stopped == 1
-    assert look(study).run(A).state is State.STOPPED
+    assert look(study).run(A).state is RunState.STOPPED
     assert look(study).line.state == "stopped"
 
 
 def test_a_damaged_word_is_no_word(study: Study) -> None:
-    engine_state.file_of(study.files.root).write_text('{"job": {"name": 3}')
-    assert engine_state.read(study.files.root) is None
+    engine_state.status_file(study.files.root).write_text('{"job": {"name": 3}')
+    assert engine_state.read_status(study.files.root) is None
     assert not liveness.is_alive(study.files)
     with Store() as store:
         ingest_events.take_in(store, study)
@@ -370,23 +378,23 @@ def test_a_person_is_told_of_what_trains_elsewhere_too(
     told_file = tmp_path / "told"
     config.put("on_end", f'echo "$Q1LAB_WHAT" >> {told_file}')
     b = "modified-seed0"
-    waiting, running = Seen("waiting", "waits: Resources"), Seen("running")
+    waiting, running = CellStatus("waiting", "waits: Resources"), CellStatus("running")
     engine = Engine(
         [
-            News({A: waiting, b: waiting}),
-            News({A: waiting, b: waiting}),
-            News({A: running, b: running}, ((1, A, start(A)), (2, b, start(b)))),
-            News({A: running, b: running}),
-            News({A: running, b: running}),
-            News({A: Seen("ended"), b: running}, ((3, A, end("diverged")),)),
-            News({A: Seen("ended"), b: Seen("ended")}, ((4, b, end()),), over=True),
+            JobNews({A: waiting, b: waiting}),
+            JobNews({A: waiting, b: waiting}),
+            JobNews({A: running, b: running}, ((1, A, start(A)), (2, b, start(b)))),
+            JobNews({A: running, b: running}),
+            JobNews({A: running, b: running}),
+            JobNews({A: CellStatus("ended"), b: running}, ((3, A, end("diverged")),)),
+            JobNews({A: CellStatus("ended"), b: CellStatus("ended")}, ((4, b, end()),), over=True),
         ]
     )
     monkeypatch.setattr(remote_engine, "PAUSE", 0.0)
     runner = Runner(study, 1, -1)
-    runner.crew = Crew(study, 1, engine, "lab", beside=runner._beside)  # type: ignore[arg-type]
+    runner.crew = RemoteCrew(study, 1, engine, "lab", beside=runner._beside)  # type: ignore[arg-type]
     hours = iter(range(0, 1_000_000, 3600))
-    runner.watch = alerts.Watch(study, lambda: float(next(hours)))
+    runner.watch = alerts.AlertWatch(study, lambda: float(next(hours)))
     runner.run()
     for teller in runner.tellers:
         teller.wait(timeout=60)

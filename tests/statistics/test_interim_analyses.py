@@ -158,8 +158,8 @@ def test_a_study_is_over_at_the_first_look_that_knows(
     values: list[float], delta: float | None
 ) -> None:
     alpha = interim_analyses.level(3, 12)
-    planned = seed_range.Range(3, 12, alpha, interim_analyses.limits(3, 12, alpha))
-    found = seed_range.over_at(planned, values, delta)
+    planned = seed_range.SeedRange(3, 12, alpha, interim_analyses.limits(3, 12, alpha))
+    found = seed_range.over_after(planned, values, delta)
     expected = None
     for n in range(3, len(values) + 1):
         part = values[:n]
@@ -175,9 +175,9 @@ def test_a_study_is_over_at_the_first_look_that_knows(
 
 
 def test_a_diverged_run_ends_a_planned_study() -> None:
-    planned = seed_range.Range(3, 5, 0.0228, interim_analyses.limits(3, 5, 0.0228))
-    assert seed_range.over_at(planned, [0.1, None]) == 2
-    assert seed_range.over_at(planned, [0.1, -0.2]) is None
+    planned = seed_range.SeedRange(3, 5, 0.0228, interim_analyses.limits(3, 5, 0.0228))
+    assert seed_range.over_after(planned, [0.1, None]) == 2
+    assert seed_range.over_after(planned, [0.1, -0.2]) is None
 
 
 def test_a_ranges_power_line_is_true_of_the_whole_plan() -> None:

@@ -23,7 +23,7 @@ from q1lab.study.studies import Study
 from q1lab.week.syllabus import Action
 from tests.kit.places import ROOT
 
-NOT_OF_THE_STUDY = (*command_line.BEYOND, "tune", "plot", "force")
+NOT_OF_THE_STUDY = (*command_line.OTHER_OPTIONS, "tune", "plot", "force")
 
 
 def parsed(words: tuple[str, ...]) -> Request:
@@ -32,7 +32,7 @@ def parsed(words: tuple[str, ...]) -> Request:
     asked = dict(run.make_context("run", list(words[2:])).params)
     (variant,) = asked.pop("variant")
     asked = {key: value for key, value in asked.items() if key not in NOT_OF_THE_STUDY}
-    return command_line.request_of(variant=variant, **asked)
+    return command_line.request_from_options(variant=variant, **asked)
 
 
 def drafted(request: Request) -> Study:
@@ -91,7 +91,7 @@ REQUESTS = st.builds(
 @given(request=REQUESTS)
 def test_a_request_is_read_back_from_its_command(request: Request) -> None:
     assert parsed(command_line.argv(request)) == request
-    assert command_line.of_argv(command_line.argv(request)) == request
+    assert command_line.request_from_argv(command_line.argv(request)) == request
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_request_is_read_back_from_its_command(request: Request) -> None:
      "q1lab run rope --json", "q1lab run rope gqa", "q1lab run rope --set x", "git run rope"],
 )  # fmt: skip
 def test_no_other_command_is_a_request(line: str) -> None:
-    assert command_line.of_argv(shlex.split(line)) is None
+    assert command_line.request_from_argv(shlex.split(line)) is None
 
 
 @settings(
@@ -110,7 +110,7 @@ def test_no_other_command_is_a_request(line: str) -> None:
 def test_a_study_is_planned_again_by_its_command(request: Request) -> None:
     study = drafted(request)
     twin = drafted(parsed(command_line.argv(study.trainer.request(study))))
-    assert studies.identity(twin) == studies.identity(study)
+    assert studies.identity_key(twin) == studies.identity_key(study)
     assert (twin.seeds, twin.trainer.unchecked, twin.design.headline) == (
         study.seeds,
         study.trainer.unchecked,
@@ -125,7 +125,7 @@ def test_a_preset_that_changed_since_does_not_change_the_study(
     changed = {**presets.PRESETS["quick"], "learning_rate": 0.5, "eval_interval": 7}
     monkeypatch.setitem(presets.PRESETS, "quick", changed)
     twin = drafted(parsed(command_line.argv(study.trainer.request(study))))
-    assert studies.identity(twin) == studies.identity(study)
+    assert studies.identity_key(twin) == studies.identity_key(study)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_the_printed_command_finds_the_study_that_is(
         request = replace(request, data=str(text))
     with Store() as store:
         study = study_plan.save(study_plan.plan(request, store), store)
-        line = command_line.text(study.trainer.request(study))
+        line = command_line.command_text(study.trainer.request(study))
         again = study_plan.plan(parsed(tuple(shlex.split(line))), store)
     assert not again.is_new
     assert again.study == study
@@ -192,5 +192,5 @@ def test_seeds_are_told_in_the_shortest_form() -> None:
 )
 def test_bad_seeds_are_named(text: str, named: str) -> None:
     with pytest.raises(Problem, match=named) as raised:
-        _ = Request("rope", seeds=text).read_seeds
+        _ = Request("rope", seeds=text).parsed_seeds
     assert "\n" not in str(raised.value)

@@ -44,7 +44,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_the_default_corpus_is_on_every_machine() -> None:
-    first, again = corpora.prepare("stdlib", 64), corpora.prepare("stdlib", 64)
+    first, again = corpora.prepare_corpus("stdlib", 64), corpora.prepare_corpus("stdlib", 64)
     assert first == again
     assert first.name == "stdlib"
     assert 0.25 * corpora.STDLIB_CHARACTERS < first.characters <= corpora.STDLIB_CHARACTERS
@@ -54,20 +54,20 @@ def test_the_default_corpus_is_on_every_machine() -> None:
 
 def test_shakespeare_is_fetched_once_and_pinned(server: str, shakespeare: Path) -> None:
     served["/input.txt"] = shakespeare.read_bytes()
-    data = corpora.prepare("shakespeare", 64)
+    data = corpora.prepare_corpus("shakespeare", 64)
     assert (data.sha256, data.vocab_size, data.val_tokens) == (
         corpora.SHAKESPEARE_SHA256,
         65,
         111_540,
     )
     served.clear()
-    assert corpora.prepare("shakespeare", 64) == data, "the copy serves from then on"
+    assert corpora.prepare_corpus("shakespeare", 64) == data, "the copy serves from then on"
 
 
 def test_another_file_under_that_address_is_refused(server: str) -> None:
     served["/input.txt"] = b"To be, or to be not" * 1000
     with pytest.raises(Problem, match="is not Tiny Shakespeare"):
-        corpora.prepare("shakespeare", 64)
+        corpora.prepare_corpus("shakespeare", 64)
     assert not list(paths.data_dir().glob("*")) if paths.data_dir().exists() else True
 
 
@@ -78,11 +78,11 @@ def test_a_download_that_fails_says_what_to_do(
     with pytest.raises(
         Problem, match=r"without a network: `q1lab data stdlib` takes .* `q1lab data FILE`"
     ) as found:
-        corpora.prepare("shakespeare", 64)
+        corpora.prepare_corpus("shakespeare", 64)
     assert found.value.code == 1
     monkeypatch.setenv("Q1LAB_SHAKESPEARE_URL", "http://127.0.0.1:9/input.txt")
     with pytest.raises(Problem, match="cannot download"):
-        corpora.prepare("shakespeare", 64)
+        corpora.prepare_corpus("shakespeare", 64)
 
 
 def test_a_refused_download_leaves_no_connection_open(server: str) -> None:
@@ -90,7 +90,7 @@ def test_a_refused_download_leaves_no_connection_open(server: str) -> None:
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         try:
-            corpora.download(server)
+            corpora.download_shakespeare(server)
         except Problem as problem:
             kept: list[object] = [problem]
             kept.append(kept)  # as a kept traceback does: only the collector frees it
@@ -104,20 +104,20 @@ def test_q1lab_data_may_be_a_folder(
 ) -> None:
     monkeypatch.setenv("Q1LAB_DATA", str(tmp_path))
     with pytest.raises(Problem, match="no file at"):
-        corpora.prepare("shakespeare", 64)
+        corpora.prepare_corpus("shakespeare", 64)
     (tmp_path / "tinyshakespeare.txt").write_bytes(shakespeare.read_bytes())
-    assert corpora.prepare("shakespeare", 64).sha256 == corpora.SHAKESPEARE_SHA256
+    assert corpora.prepare_corpus("shakespeare", 64).sha256 == corpora.SHAKESPEARE_SHA256
 
 
 def test_a_file_is_kept_by_its_content(tmp_path: Path) -> None:
     file = tmp_path / "märchen.txt"
     file.write_text("Es war einmal ein König. " * 100)
-    data = corpora.prepare(str(file), 16)
+    data = corpora.prepare_corpus(str(file), 16)
     assert data.name == "märchen.txt"
     kept = paths.home() / data.file
     assert kept.name == f"{data.sha256}.txt"
     file.write_text("ganz anders " * 100)
-    assert corpora.prepare(str(file), 16).sha256 != data.sha256
+    assert corpora.prepare_corpus(str(file), 16).sha256 != data.sha256
     assert kept.read_text().startswith("Es war")
 
 
@@ -125,9 +125,9 @@ def test_too_short_says_how_much_is_needed(tmp_path: Path) -> None:
     file = tmp_path / "short.txt"
     file.write_text("x" * 639)
     with pytest.raises(Problem, match="at least 650"):
-        corpora.prepare(str(file), 64)
+        corpora.prepare_corpus(str(file), 64)
     file.write_text("x" * 650)
-    assert corpora.prepare(str(file), 64).val_tokens == 65
+    assert corpora.prepare_corpus(str(file), 64).val_tokens == 65
 
 
 def test_a_way_that_is_shown_has_no_detour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,32 +6,32 @@ import pytest
 
 from q1lab.ground import json_records
 from q1lab.ground.errors import Problem
-from q1lab.study.engine_choice import Choice, choose, engine_of
+from q1lab.study.engine_choice import EngineChoice, choose_engine, load_engine
 from tests.kit.engines.client import q1lab
 
 NAMED = {"gpu-box": {"ray": "http://127.0.0.1:8265", "gpus": 0.5, "presets": ["gpu"]}}
 
 
 def test_the_default_is_this_machine() -> None:
-    assert choose(None, "cpu", (), NAMED) is None
+    assert choose_engine(None, "cpu", (), NAMED) is None
 
 
 def test_a_name_brings_its_address_and_options() -> None:
-    chosen = choose("gpu-box", "cpu", ("cpus=2",), NAMED)
+    chosen = choose_engine("gpu-box", "cpu", ("cpus=2",), NAMED)
     assert chosen is not None
     assert (chosen.kind, chosen.address) == ("ray", "http://127.0.0.1:8265")
     assert chosen.options == {"gpus": "0.5", "cpus": "2"}
 
 
 def test_a_preset_may_have_a_default_engine() -> None:
-    chosen = choose(None, "gpu", (), NAMED)
+    chosen = choose_engine(None, "gpu", (), NAMED)
     assert chosen is not None
     assert chosen.text == "gpu-box"
 
 
 def test_a_study_keeps_its_choice() -> None:
-    chosen = choose("gpu-box", "cpu", (), NAMED)
-    assert json_records.load(Choice, json_records.dump(chosen)) == chosen
+    chosen = choose_engine("gpu-box", "cpu", (), NAMED)
+    assert json_records.load(EngineChoice, json_records.dump(chosen)) == chosen
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_study_keeps_its_choice() -> None:
 )
 def test_what_is_no_engine_is_refused(text: str, options: tuple[str, ...], said: str) -> None:
     with pytest.raises(Problem, match=said):
-        choose(text, None, options, NAMED)
+        choose_engine(text, None, options, NAMED)
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_a_ray_address_is_looked_at_first(
     monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "/nonexistent")
     with pytest.raises(Problem, match=said):
-        engine_of(Choice("ray", "ray", address, options))
+        load_engine(EngineChoice("ray", "ray", address, options))
 
 
 def test_a_token_lets_another_machine_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
-    assert engine_of(Choice("ray", "ray", "http://10.0.0.7:8265")).usage.startswith("ray=")
+    assert load_engine(EngineChoice("ray", "ray", "http://10.0.0.7:8265")).usage.startswith("ray=")
 
 
 @pytest.mark.parametrize(

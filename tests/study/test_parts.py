@@ -77,7 +77,7 @@ def test_a_plan_of_no_kind_is_one_line_and_the_others_go_on(
 def test_every_built_in_kind_is_there() -> None:
     for part, known in part_registry.BUILT_IN.items():
         for kind in known:
-            assert part_registry.of_kind(part, kind).kind == kind
+            assert part_registry.part_class(part, kind).kind == kind
 
 
 def test_only_its_own_seam_asks_which_kind_a_part_is() -> None:

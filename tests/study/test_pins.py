@@ -43,7 +43,7 @@ from q1lab.runner import early_stopping, finished_runs, launch, series_turns
 from q1lab.statistics import interim_analyses
 from q1lab.study import command_line, identity, kept_folder, studies
 from q1lab.study import wandb_runs as wandb_state
-from q1lab.study.events import exit_of, first_event, has_ended
+from q1lab.study.events import closing_exit, first_start, has_ended
 from q1lab.study.studies import ARMS, Run, Study
 from tests.kit.commands import q1lab
 from tests.kit.places import GOLDEN
@@ -121,21 +121,21 @@ EFFECT = {"swiglu": -300, "better": -300}
 
 def values_of(store: Store, root: str) -> dict[str, Any]:
     """What follows from the plans of a home, by study, oldest first."""
-    every = studies.readable()
+    every = studies.load_readable()
     for study in every:
         ingest_events.take_in(store, study)
-    asks = identity.same_question(every)
+    asks = identity.questions_of(every)
     return {
         study.id: {
-            "identity": sha256_text(studies.identity(study)),
-            "equal_bits": sha256_json([identity.equal_bits(study, run) for run in study.runs]),
+            "identity": sha256_text(studies.identity_key(study)),
+            "equal_bits": sha256_json([identity.run_fingerprint(study, run) for run in study.runs]),
             "trains": {arm: sha256_json(_training(study, arm)) for arm in ARMS},
             "asks": [question.text, question.baseline, question.modified],
             "declares": declaration(study),
-            "drawn_with": [study.trainer.seed_drawn(run) for run in study.runs],
+            "drawn_with": [study.trainer.drawn_seed(run) for run in study.runs],
             **_in_the_ledger(store, study),
-            "going_on": command_line.going_on(study).replace(root, PLACE),
-            "wandb": {run: relay.id for run, relay in wandb_state.read(study).items()},
+            "going_on": command_line.resume_command(study).replace(root, PLACE),
+            "wandb": {run: relay.id for run, relay in wandb_state.read_relayed_runs(study).items()},
             "told_wandb": sha256_json([[run.name, run_config(study, run)] for run in study.runs]),
             "bundle": _bundle(study, Path(root)),
         }
@@ -144,7 +144,7 @@ def values_of(store: Store, root: str) -> dict[str, Any]:
 
 
 def _training(study: Study, arm: str) -> list[Any]:
-    trains = identity.training_of(study, arm)
+    trains = identity.arm_training(study, arm)
     return [sorted(trains.text), trains.code, trains.settings]
 
 
@@ -168,7 +168,7 @@ def _bundle(study: Study, root: Path) -> str:
     """The hash of the list of the study's bundle, as it is kept."""
     (listed,) = (
         content
-        for file, content in kept_folder.files(study, root).items()
+        for file, content in kept_folder.files_to_keep(study, root).items()
         if file.name == "bundle.json"
     )
     names = json.loads(listed)["files"]
@@ -180,8 +180,8 @@ def runs_of(study: Study) -> dict[str, list[Any]]:
     found = {}
     for run in study.runs:
         events = study.files.run(run.name).events
-        if (start := first_event(events)) is not None:
-            end = exit_of(events)
+        if (start := first_start(events)) is not None:
+            end = closing_exit(events)
             assert end is not None
             found[run.name] = [start.get("time"), start.get("reused_from"), end["val_loss"]]
     return found
@@ -194,7 +194,7 @@ def write_events(study: Study, run: Run, began: str, copied: str | None, loss: f
         {
             "type": "iter",
             "iter": at,
-            "train_loss": 4 + loss / at - study.trainer.seed_drawn(run) % 7 / 100,
+            "train_loss": 4 + loss / at - study.trainer.drawn_seed(run) % 7 / 100,
         }
         for at in (1, 2, 3)
     ]
@@ -239,8 +239,8 @@ class Machine:
         level, limits = interim_analyses.level, interim_analyses.limits
         put(interim_analyses, "level", lambda *plan: round(level(*plan), 9))
         put(interim_analyses, "limits", lambda *plan: tuple(round(one, 9) for one in limits(*plan)))
-        put(identity, "code_of", lambda text: sha256_text(f"code {text}"))
-        put(launch, "start", self.train)
+        put(identity, "code_hash", lambda text: sha256_text(f"code {text}"))
+        put(launch, "start_runner", self.train)
         put(hashlib, "sha256", partial(Hash, hashlib.sha256, self.placeless))
 
     def placeless(self, data: bytes) -> bytes:
@@ -263,15 +263,15 @@ class Machine:
                     if not has_ended(study.files.run(run.name).events):
                         began = files.utc_now()
                         write_events(study, run, began, None, self.loss(study, run))
-                end = early_stopping.Looks(study).known_after()
-        series_turns.start_next(study if end is None else early_stopping.end_after(study, end))
+                end = early_stopping.EarlyStopping(study).over_before_plan()
+        series_turns.start_next(study if end is None else early_stopping.cut_study(study, end))
         return 1
 
     def loss(self, study: Study, run: Run) -> float:
-        rate = {**study.trainer.hyperparameters, **study.trainer.changed_in(run.arm)}.get(
+        rate = {**study.trainer.hyperparameters, **study.trainer.arm_overrides(run.arm)}.get(
             "learning_rate", 1
         )
-        seed = study.trainer.seed_drawn(run)
+        seed = study.trainer.drawn_seed(run)
         mark = int(sha256_text(f"{study.arms[run.arm].sha256} {seed} {rate}")[:8], 16)
         # whole thousandths, so that every machine has the same digits
         return (1900 + seed * 37 % 41 + mark % 29 + EFFECT.get(run.variant, 0)) / 1000
@@ -384,7 +384,7 @@ def test_a_home_of_plans_of_every_kind_is_read_as_it_was(home: Path) -> None:
         (plan.parent / "source").mkdir(parents=True)
         plan.write_bytes((PINS / f"{name}.json").read_bytes())
         study = studies.load(name)
-        assert studies.encoded(study).encode() == plan.read_bytes(), name
+        assert studies.encode_plan(study).encode() == plan.read_bytes(), name
         for arm in study.arms.values():
             if arm.source:
                 (plan.parent / arm.source).parent.mkdir(parents=True, exist_ok=True)
@@ -393,9 +393,9 @@ def test_a_home_of_plans_of_every_kind_is_read_as_it_was(home: Path) -> None:
             if run.name in runs[name]:
                 write_events(study, run, *runs[name][run.name])
         if ids := pinned[name]["wandb"]:
-            relays = {run: asdict(wandb_state.RunRelay(run_id)) for run, run_id in ids.items()}
-            wandb_state.runs_file(study).parent.mkdir()
-            wandb_state.runs_file(study).write_text(json.dumps({"runs": relays}))
+            relays = {run: asdict(wandb_state.RelayedRun(run_id)) for run, run_id in ids.items()}
+            wandb_state.relayed_runs_file(study).parent.mkdir()
+            wandb_state.relayed_runs_file(study).write_text(json.dumps({"runs": relays}))
         os.utime(plan.parent / "source", ns=(at + 1, at + 1))
     with Store() as store:
         found = values_of(store, PLACE)

@@ -6,11 +6,11 @@ import pytest
 
 from q1lab.ground.errors import Problem
 from q1lab.study import hyperparameters
-from q1lab.study.presets import PRESETS, default_for, resolve
+from q1lab.study.presets import PRESETS, default_preset, resolve_config
 
 
 def test_cpu_is_the_recipe_of_nanogpts_readme() -> None:
-    config = resolve("cpu", {})
+    config = resolve_config("cpu", {})
     wanted = {
         "n_layer": 4,
         "n_head": 4,
@@ -32,7 +32,7 @@ def test_cpu_is_the_recipe_of_nanogpts_readme() -> None:
 
 
 def test_gpu_is_nanogpts_character_recipe() -> None:
-    config = resolve("gpu", {})
+    config = resolve_config("gpu", {})
     wanted = {
         "n_layer": 6,
         "n_head": 6,
@@ -46,16 +46,20 @@ def test_gpu_is_nanogpts_character_recipe() -> None:
 
 def test_gpu_ends_near_the_lowest_val_loss() -> None:
     """Where public runs of the recipe have it on Tiny Shakespeare: at 1,250 to 1,750 iters."""
-    config = resolve("gpu", {})
+    config = resolve_config("gpu", {})
     assert 1250 <= config["max_iters"] == config["lr_decay_iters"] <= 1750
 
 
 def test_the_device_chooses() -> None:
-    assert (default_for("cpu"), default_for("cuda"), default_for("mps")) == ("cpu", "gpu", "cpu")
+    assert (default_preset("cpu"), default_preset("cuda"), default_preset("mps")) == (
+        "cpu",
+        "gpu",
+        "cpu",
+    )
 
 
 def test_overrides_keep_the_kind_and_reach_the_model() -> None:
-    config = resolve(
+    config = resolve_config(
         "quick",
         {"learning_rate": "3e-4", "n_layer": "2", "bias": "true", "n_kv_head": "1"},
         ["n_kv_head"],
@@ -69,10 +73,10 @@ def test_overrides_keep_the_kind_and_reach_the_model() -> None:
 
 
 def test_a_shorter_run_keeps_the_shape_of_its_schedule() -> None:
-    config = resolve("quick", {"max_iters": "100"})
+    config = resolve_config("quick", {"max_iters": "100"})
     assert (config["lr_decay_iters"], config["warmup_iters"]) == (100, 5)
     assert config["eval_interval"] <= 25
-    assert resolve("quick", {"max_iters": "1"})["log_interval"] == 1
+    assert resolve_config("quick", {"max_iters": "1"})["log_interval"] == 1
 
 
 @pytest.mark.parametrize(
@@ -92,18 +96,18 @@ def test_a_shorter_run_keeps_the_shape_of_its_schedule() -> None:
 )
 def test_what_cannot_be_is_refused(overrides: dict[str, str], said: str) -> None:
     with pytest.raises(Problem, match=said):
-        resolve("cpu", overrides, ["vocab_size"])
+        resolve_config("cpu", overrides, ["vocab_size"])
 
 
 def test_presets_are_not_changed_by_using_them() -> None:
     before = {name: dict(config) for name, config in PRESETS.items()}
-    resolve("quick", {"n_layer": "2"})
+    resolve_config("quick", {"n_layer": "2"})
     assert before == PRESETS
 
 
 @pytest.mark.parametrize("key", ["max_iters", "learning_rate"])
 def test_a_plan_has_no_number_that_set_would_refuse(key: str) -> None:
     with pytest.raises(ValueError, match=f"{key} is {2**53}, and is too large"):
-        hyperparameters.hyperparameter(key, 2**53)
+        hyperparameters.checked_value(key, 2**53)
     with pytest.raises(Problem, match="too large"):
-        resolve("cpu", {key: str(2**53)})
+        resolve_config("cpu", {key: str(2**53)})

@@ -50,7 +50,7 @@ def test_the_same_command_again_prints_and_trains_nothing(fake_trainer: Fake) ->
     record("run", "rope", *SMALL)
     again = q1lab("run", "rope", *SMALL)
     assert studies.ids() == ["rope-1"]
-    assert launch.last(studies.load("rope-1").files)["launch"] == 1
+    assert launch.last_launch(studies.load("rope-1").files)["launch"] == 1
     assert "rope − baseline" in again.stdout
     record("run", "rope", *SMALL, "--fresh")
     assert studies.ids() == ["rope-1", "rope-2"]
@@ -87,7 +87,7 @@ def test_a_diverged_run_is_shown_and_leaves_no_mean_verdict(fake_trainer: Fake) 
     assert found["arms"]["modified"]["mean"] is None
     again = q1lab("run", "rope", *SMALL, code=1)
     assert "modified-seed1 diverged" in again.stderr
-    assert launch.last(studies.load("rope-1").files)["launch"] == 1, (
+    assert launch.last_launch(studies.load("rope-1").files)["launch"] == 1, (
         "a diverged run is never silently retried"
     )
 
@@ -167,7 +167,7 @@ def test_training_outlives_viewer_and_runner(fake_trainer: Fake) -> None:
     child.kill()
     child.wait()
     study = studies.load("rope-1")
-    os.kill(launch.last(study.files)["pid"], signal.SIGKILL)
+    os.kill(launch.last_launch(study.files)["pid"], signal.SIGKILL)
     assert launch.is_alive(study.files), "the trainers hold the lock that the runner handed down"
     wait_for(lambda: not launch.is_alive(study.files), seconds=30)
     assert record("compare")["complete"]
@@ -272,7 +272,7 @@ def test_each_trainer_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
     assert Local("", {}).places("cuda", 6, 6, None) == (2, 1)
     assert Local("", {}).places("cuda", 1, 1, None) == (1, 1)
     assert Local("", {}).places("mps", 6, 6, None) == (1, 1)
-    assert machine.places("cuda", 4) == 2, "another run at once shares a GPU"
+    assert machine.free_slots("cuda", 4) == 2, "another run at once shares a GPU"
 
 
 def test_the_noise_floor_is_what_the_baseline_does_to_itself(fake_trainer: Fake) -> None:

@@ -82,7 +82,7 @@ async def test_the_lab_shows_its_runs_and_its_verdict(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(here.parent / "site"))
-    part_registry._others.cache_clear()
+    part_registry._installed_kinds.cache_clear()
     q1lab("run", "toy:2.5", "--seeds", "agreed:3")
     opened = app()
     async with opened.run_test(size=(120, 40)) as pilot:
@@ -93,8 +93,8 @@ async def test_the_lab_shows_its_runs_and_its_verdict(
         await pilot.press("v")
         await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
         await until(pilot, lambda: "HELPS" in words(opened))
-    part_registry._others.cache_clear()
-    part_registry.of_kind.cache_clear()
+    part_registry._installed_kinds.cache_clear()
+    part_registry.part_class.cache_clear()
 
 
 def test_what_it_refuses_is_one_line(here: Path) -> None:

@@ -16,8 +16,8 @@ from hypothesis import strategies as some
 
 from q1lab.doors.weights_and_biases.history_rows import RunHistory
 from q1lab.study import wandb_runs as wandb_state
-from q1lab.study.events import sound
-from q1lab.study.run_states import State
+from q1lab.study.events import sanitize_event
+from q1lab.study.run_states import RunState
 from q1lab.study.wandb_runs import ERROR, OFFLINE, SYNCED, SYNCING
 from tests.kit import wandb_study as lab
 from tests.kit.wandb_server import KEY
@@ -34,57 +34,59 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_ids_are_minted_once_and_grow_with_the_plan() -> None:
     study = lab.plan(seeds=(0,))
-    ids = wandb_state.mint(study)
+    ids = wandb_state.mint_ids(study)
     assert list(ids) == ["baseline-seed0", "modified-seed0"]
-    assert wandb_state.mint(study) == ids
-    wandb_state.update(study, "baseline-seed0", state=SYNCED)
-    grown = wandb_state.mint(lab.plan(seeds=(0, 1)))
+    assert wandb_state.mint_ids(study) == ids
+    wandb_state.update_run(study, "baseline-seed0", state=SYNCED)
+    grown = wandb_state.mint_ids(lab.plan(seeds=(0, 1)))
     assert {name: grown[name] for name in ids} == ids
     assert len(set(grown.values())) == 4
-    assert wandb_state.read(study)["baseline-seed0"].state == SYNCED
-    assert wandb_state.runs_file(study).stat().st_mode & 0o777 == 0o600
+    assert wandb_state.read_relayed_runs(study)["baseline-seed0"].state == SYNCED
+    assert wandb_state.relayed_runs_file(study).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_notebook_that_is_broken_or_hostile_is_written_anew() -> None:
     study = lab.plan()
-    wandb_state.mint(study)
+    wandb_state.mint_ids(study)
     for text in ("{", "[]", '{"runs": 3}', "null"):
-        wandb_state.runs_file(study).write_text(text)
-        assert wandb_state.read(study) == {}
-        assert len(wandb_state.mint(study)) == 2
-    record = json.loads(wandb_state.runs_file(study).read_text())
+        wandb_state.relayed_runs_file(study).write_text(text)
+        assert wandb_state.read_relayed_runs(study) == {}
+        assert len(wandb_state.mint_ids(study)) == 2
+    record = json.loads(wandb_state.relayed_runs_file(study).read_text())
     record["runs"]["baseline-seed0"]["id"] = "../../x"
-    wandb_state.runs_file(study).write_text(json.dumps(record))
-    assert wandb_state.ID.fullmatch(wandb_state.mint(study)["baseline-seed0"])
+    wandb_state.relayed_runs_file(study).write_text(json.dumps(record))
+    assert wandb_state.WANDB_ID.fullmatch(wandb_state.mint_ids(study)["baseline-seed0"])
 
 
 def test_the_state_in_words() -> None:
     study = lab.plan(wandb="disabled")
-    assert wandb_state.status(study).words == "off"
+    assert wandb_state.wandb_status(study).words == "off"
     study = lab.plan(wandb="online")
-    wandb_state.mint(study)
-    assert wandb_state.status(study).words == "offline; `q1lab sync` uploads"
+    wandb_state.mint_ids(study)
+    assert wandb_state.wandb_status(study).words == "offline; `q1lab sync` uploads"
     lab.train_all(study)
     sizes = {run.name: study.files.run(run.name).events.stat().st_size for run in study.runs}
     url = "https://wandb.ai/alice/q1-capstone/runs/abc"
     for name in sizes:
-        wandb_state.update(study, name, state=SYNCED, offset=sizes[name], url=url)
-    status = wandb_state.status(study)
+        wandb_state.update_run(study, name, state=SYNCED, offset=sizes[name], url=url)
+    status = wandb_state.wandb_status(study)
     assert (status.words, status.url) == ("synced, 2 runs", "https://wandb.ai/alice/q1-capstone")
-    assert wandb_state.pending(study) == []
-    wandb_state.update(study, "baseline-seed0", state=SYNCING)
-    assert wandb_state.status(study).state == OFFLINE, "no relay is there to confirm it"
-    wandb_state.update(study, "modified-seed0", state=ERROR, error="connection refused\x1b[31m")
-    assert wandb_state.status(study).words == "error: connection refused"
-    wandb_state.update(study, "modified-seed0", state=SYNCED, error=None)
+    assert wandb_state.pending_runs(study) == []
+    wandb_state.update_run(study, "baseline-seed0", state=SYNCING)
+    assert wandb_state.wandb_status(study).state == OFFLINE, "no relay is there to confirm it"
+    wandb_state.update_run(study, "modified-seed0", state=ERROR, error="connection refused\x1b[31m")
+    assert wandb_state.wandb_status(study).words == "error: connection refused"
+    wandb_state.update_run(study, "modified-seed0", state=SYNCED, error=None)
     lab.append(study, "modified-seed0", [{"type": "iter", "iter": 21, "train_loss": 1.0}])
-    assert wandb_state.status(study).runs["modified-seed0"].state == OFFLINE, "it went on since"
-    assert wandb_state.pending(study) == ["baseline-seed0", "modified-seed0"]
+    assert wandb_state.wandb_status(study).runs["modified-seed0"].state == OFFLINE, (
+        "it went on since"
+    )
+    assert wandb_state.pending_runs(study) == ["baseline-seed0", "modified-seed0"]
 
 
 def test_only_the_study_s_own_folders_count(tmp_path: Path) -> None:
     study = lab.plan()
-    ids = wandb_state.mint(study)
+    ids = wandb_state.mint_ids(study)
     run = ids["baseline-seed0"]
     good = study.files.wandb / f"offline-run-20260307_093000-{run}"
     good.mkdir()
@@ -92,7 +94,7 @@ def test_only_the_study_s_own_folders_count(tmp_path: Path) -> None:
     (study.files.wandb / f"run-20260307_093000-{ids['modified-seed0']}").mkdir()
     (tmp_path / "elsewhere").mkdir()
     (study.files.wandb / f"run-20260307_093001-{run}").symlink_to(tmp_path / "elsewhere")
-    assert {path.name for path in wandb_state.folders(study, run)} == {
+    assert {path.name for path in wandb_state.wandb_folders(study, run)} == {
         good.name,
         f"run-20260307_093000-{run}-1",
     }
@@ -156,7 +158,7 @@ def test_the_environment_keeps_all_files_in_the_study_and_the_key_readable(
     )
     environ |= {"WANDB_RUN_ID": "evil", "WANDB_MODE": "disabled", "WANDB_API_KEY": KEY}
     environ["HOME"] = "/home/alice"
-    env = wandb_state.environment(study.files.root)
+    env = wandb_state.wandb_environment(study.files.root)
     assert env["WANDB_BASE_URL"] == "https://wandb.example"
     assert (env["WANDB_ENTITY"], env["WANDB_API_KEY"], env["HOME"]) == ("alice", KEY, "/home/alice")
     assert "WANDB_RUN_ID" not in env
@@ -167,11 +169,11 @@ def test_the_environment_keeps_all_files_in_the_study_and_the_key_readable(
 
 @pytest.mark.parametrize("key", [KEY, f"local-{KEY}", "wandb_v1_AbCdEf0123456789_xyz-Q"])
 def test_keys_are_taken_out_of_text(key: str, environ: dict[str, str]) -> None:
-    assert key not in wandb_state.scrub(f"POST failed: api:{key}@host")
+    assert key not in wandb_state.scrub_keys(f"POST failed: api:{key}@host")
     sha = "c" * 64
-    assert wandb_state.scrub(f"sha256 {sha}") == f"sha256 {sha}"
+    assert wandb_state.scrub_keys(f"sha256 {sha}") == f"sha256 {sha}"
     odd = environ["WANDB_API_KEY"] = "not-hex-but-set"
-    assert odd not in wandb_state.scrub(f"key={odd}")
+    assert odd not in wandb_state.scrub_keys(f"key={odd}")
 
 
 # ── rows
@@ -181,7 +183,7 @@ def projected(pieces: list[list[dict[str, Any]]]) -> RunHistory:
     study = lab.plan()
     projection = RunHistory(study, study.runs[0])
     for piece in pieces:
-        projection.feed(event for one in piece if (event := sound(dict(one))) is not None)
+        projection.feed(event for one in piece if (event := sanitize_event(dict(one))) is not None)
     return projection
 
 
@@ -228,7 +230,7 @@ def test_a_run_that_went_on_from_a_checkpoint_has_every_iter_once() -> None:
     it = projected([whole[:14], again])
     assert [row["iter"] for row in it.rows if "train_loss" in row] == list(range(1, 21))
     assert it.summary()["attempts"] == 2
-    assert it.ended is State.FINISHED
+    assert it.ended is RunState.FINISHED
 
 
 def test_a_loss_that_is_no_number_is_shown_as_such() -> None:

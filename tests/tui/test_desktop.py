@@ -95,9 +95,9 @@ def test_a_theme_that_is_not_there_names_the_nearest() -> None:
 
 def test_a_short_name_of_a_hyperparameter_names_the_long_one() -> None:
     with pytest.raises(Problem, match="did you mean 'learning_rate'"):
-        presets.resolve("cpu", {"lr": "1"}, ())
+        presets.resolve_config("cpu", {"lr": "1"}, ())
     with pytest.raises(Problem, match="did you mean 'weight_decay'"):
-        presets.resolve("cpu", {"wd": "1"}, ())
+        presets.resolve_config("cpu", {"wd": "1"}, ())
 
 
 def test_inside_q1labs_own_clone_a_folder_beside_it_is_offered(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from q1lab.index.store import Store
 from q1lab.runner import alerts, launch
 from q1lab.study import seed_range, studies
 from q1lab.study import wandb_runs as wandb_state
-from q1lab.study.run_states import State
+from q1lab.study.run_states import RunState
 from q1lab.study.series import SWEEP, Series
 from q1lab.tui.screens.error import ErrorScreen
 from q1lab.tui.screens.lab import LabScreen
@@ -103,7 +103,7 @@ async def test_no_verdict_before_every_planned_run_has_ended() -> None:
 
 
 async def test_an_open_verdict_of_a_planned_range_keeps_to_its_plan() -> None:
-    planned = seed_range.Range(3, 12, 0.02, (4.0,) * 10)
+    planned = seed_range.SeedRange(3, 12, 0.02, (4.0,) * 10)
     study = make_study(seeds=tuple(range(12)), range=planned)
     training(study)
     async with app().run_test(size=(120, 40)) as pilot:
@@ -153,7 +153,7 @@ async def test_a_diverged_run_is_shown_and_stays() -> None:
         await until(pilot, lambda: "A diverged run is a result" in notices(pilot.app))
         assert not launch.is_alive(study.files)
         assert screen.chosen_run is not None
-        assert screen.chosen_run.state is State.DIVERGED
+        assert screen.chosen_run.state is RunState.DIVERGED
 
 
 async def test_stop_and_go_on(fake_trainer: Callable[..., None]) -> None:
@@ -222,7 +222,7 @@ async def test_the_lab_says_how_the_study_stands_with_wandb() -> None:
         await until(pilot, lambda: "upload now" in words(pilot.app))
         for run in study.runs:
             size = study.files.run(run.name).events.stat().st_size
-            wandb_state.update(
+            wandb_state.update_run(
                 study,
                 run.name,
                 state="synced",
@@ -257,7 +257,7 @@ async def test_leaving_the_app_stops_nothing(fake_trainer: Callable[..., None]) 
         await pilot.press("1")
         assert launch.is_alive(study.files)
     assert launch.is_alive(study.files)
-    assert launch.stop(study)
+    assert launch.stop_study(study)
 
 
 async def test_nothing_to_go_on_with_is_said_in_a_box() -> None:

@@ -18,7 +18,7 @@ from q1lab.ground.text_formats import signed, speed, time_left
 from q1lab.index.study_view import RunView, StudyView, line_of
 from q1lab.statistics.intervals import Kind, Note
 from q1lab.study.metric import VAL_LOSS, Metric
-from q1lab.study.run_states import State
+from q1lab.study.run_states import RunState
 from q1lab.tui.snapshot_taker import Focus
 from q1lab.tui.widgets import forest_plot
 from q1lab.tui.widgets.braille import Canvas
@@ -60,7 +60,7 @@ COLORS = Palette(
 
 
 def run(
-    arm: str = "modified", seed: int = 0, state: State = State.FINISHED, **changes: object
+    arm: str = "modified", seed: int = 0, state: RunState = RunState.FINISHED, **changes: object
 ) -> RunView:
     values: dict[str, object] = {
         "name": f"{arm}-seed{seed}",
@@ -73,7 +73,7 @@ def run(
         "max_iters": 100,
         "train_loss": 2.0,
         "eval_loss": 1.95,
-        "val_loss": 1.9 if state is State.FINISHED else None,
+        "val_loss": 1.9 if state is RunState.FINISHED else None,
         "tokens_per_s": 20_000.0,
         "seconds": 10.0,
         "message": None,
@@ -175,12 +175,12 @@ def test_lines_outside_are_cut(x0: int, y0: int, x1: int, y1: int) -> None:
 
 def test_the_mean_is_over_finished_seeds_as_soon_as_there_is_one() -> None:
     done = run(seed=0, val=((0, 4.0), (50, 2.0), (100, 1.0)))
-    under_way = run(seed=1, state=State.RUNNING, val=((0, 8.0), (50, 6.0)))
+    under_way = run(seed=1, state=RunState.RUNNING, val=((0, 8.0), (50, 6.0)))
     (arm,) = chart_data([done, under_way], VAL_LOSS).arms
     assert (arm.n, arm.mean) == (1, ((0, 4.0), (50, 2.0), (100, 1.0)))
     assert len(arm.seeds) == 2
     (arm,) = chart_data(
-        [under_way, run(seed=2, state=State.RUNNING, val=((0, 4.0),))], VAL_LOSS
+        [under_way, run(seed=2, state=RunState.RUNNING, val=((0, 4.0),))], VAL_LOSS
     ).arms
     assert (arm.n, arm.mean, arm.band) == (2, ((0, 6.0),), ((0, 4.0, 8.0),))
 
@@ -188,14 +188,16 @@ def test_the_mean_is_over_finished_seeds_as_soon_as_there_is_one() -> None:
 def test_the_training_loss_stands_in_until_two_evaluations_make_a_line() -> None:
     """The chart said "no loss yet" for half of a study, then showed six specks."""
     train = ((1, 4.2), (10, 3.0))
-    begun = [run(state=State.RUNNING, val_loss=None, train=train, val=val) for val in ((), VAL[:1])]
+    begun = [
+        run(state=RunState.RUNNING, val_loss=None, train=train, val=val) for val in ((), VAL[:1])
+    ]
     for runs in (begun[:1], begun):
         data = chart_data(runs, Metric("val/bpb", "", "lower"))
         assert (data.name, data.instead_of) == ("train loss", "val/bpb")
         assert data.arms[0].seeds == (train,) * len(runs)
-    whole = run(state=State.RUNNING, val_loss=None, train=train, val=VAL)
+    whole = run(state=RunState.RUNNING, val_loss=None, train=train, val=VAL)
     ended = run(train=train, iter=100, val=((100, 1.9),))
-    alone = run(state=State.RUNNING, val_loss=None, val=VAL[:1])
+    alone = run(state=RunState.RUNNING, val_loss=None, val=VAL[:1])
     for runs in ([*begun, whole], [ended], [alone]):
         data = chart_data(runs, VAL_LOSS)
         assert (data.name, data.instead_of) == ("val loss", "")
@@ -229,7 +231,7 @@ async def test_a_point_without_a_line_can_be_seen() -> None:
         for runs, count in (([run(val=((100, 1.9),))], 1), ([run(val=VAL, iter=100)], 0)):
             chart.data = chart_data(runs, VAL_LOSS)
             assert "\n".join(line.plain for line in chart._draw(COLORS)).count("●") == count
-        begun = run(state=State.RUNNING, val_loss=None, train=((1, 4.2), (9, 3.0)))
+        begun = run(state=RunState.RUNNING, val_loss=None, train=((1, 4.2), (9, 3.0)))
         chart.data = chart_data([begun], Metric("val/bpb", "", "lower"))
         lines = [line.plain for line in chart._draw(COLORS)]
         assert ("val/bpb" in lines[1], len(lines)) == (True, 12)
@@ -313,7 +315,7 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
         run("baseline", 0, val_loss=1.90),
         run("modified", 0, val_loss=1.88),
         run("baseline", 1, val_loss=1.91),
-        run("modified", 1, State.RUNNING),
+        run("modified", 1, RunState.RUNNING),
     ]
     plot = figure.so_far(make_study(), runs)
     assert plot.word == ""
@@ -423,7 +425,7 @@ def test_the_forest_never_leaves_its_width(
 )
 def test_the_heading_tells_what_the_engine_says(home: Path, width: int, said: str) -> None:
     study = make_study(seeds=(0, 1))
-    runs = tuple(run(one.arm, one.seed, State.QUEUED, iter=0) for one in study.runs)
+    runs = tuple(run(one.arm, one.seed, RunState.QUEUED, iter=0) for one in study.runs)
     line = replace(line_of(study, runs), state="running")
     focus = Focus(study, line, runs, "on gpu-box: waits: Resources (4 runs)")
     shown = heading(focus, width, COLORS)
@@ -435,10 +437,10 @@ def test_the_heading_tells_what_the_engine_says(home: Path, width: int, said: st
 
 def test_words() -> None:
     assert state_words(run()) == "✓ done"
-    assert state_words(run(state=State.RUNNING, iter=61)) == "▶ 61%"
-    assert state_words(run(state=State.RUNNING, iter=100)) == "▶ 99%"
-    assert state_words(run(state=State.DIVERGED)) == "∞ diverged"
-    assert (loss_words(run()), loss_words(run(state=State.RUNNING))) == ("1.9000", "1.950…")
+    assert state_words(run(state=RunState.RUNNING, iter=61)) == "▶ 61%"
+    assert state_words(run(state=RunState.RUNNING, iter=100)) == "▶ 99%"
+    assert state_words(run(state=RunState.DIVERGED)) == "∞ diverged"
+    assert (loss_words(run()), loss_words(run(state=RunState.RUNNING))) == ("1.9000", "1.950…")
     assert [speed(v) for v in (None, 0.0, 950.0, 22_140.0, 3.2e6)] == [
         "",
         "",
@@ -453,7 +455,7 @@ def test_words() -> None:
         "5 min",
         "2.0 h",
     ]
-    assert run(state=State.RUNNING, iter=50, pace=0.04).seconds_left == 2.0
+    assert run(state=RunState.RUNNING, iter=50, pace=0.04).seconds_left == 2.0
     assert run(pace=0.04).seconds_left is None
     assert (signed(-0.012), signed(0.5, 1), signed(None)) == ("−0.0120", "+0.5", "–")
 

@@ -17,7 +17,7 @@ from q1lab.index.store import Store
 from q1lab.planning import study_plan
 from q1lab.runner import launch
 from q1lab.study import kept_folder, studies
-from q1lab.study.command_arms import Loop
+from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
 from q1lab.trainers.command import NOT_KNOWN
 from q1lab.tui.screens import launch_opener
@@ -143,7 +143,7 @@ async def test_the_seeds_that_a_verdict_names_are_planned(
 
 async def test_more_seeds_of_a_command_are_said_in_words() -> None:
     """The form is for model files."""
-    loop = Loop("train {seed}", {"baseline": "", "fast": "x"}, "/", "val/loss")
+    loop = CommandSpec("train {seed}", {"baseline": "", "fast": "x"}, "/", "val/loss")
     study = changed(make_study(), loop=loop, **NOT_KNOWN)
     studies.save(study)
     async with app().run_test(size=(100, 30)) as pilot:
@@ -166,7 +166,7 @@ async def test_a_running_study_is_offered_to_watch(fake_trainer: Callable[..., N
             await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
         (only,) = studies.ids()
         assert launch.is_alive(studies.load(only).files)
-        launch.stop(studies.load(only))
+        launch.stop_study(studies.load(only))
 
 
 async def test_the_prediction_is_shown_and_locks_with_the_start(
@@ -238,7 +238,7 @@ async def test_a_kept_study_is_chosen_and_trained_as_it_was(
     with Store() as store:
         first = study_plan.begin(Request("rope", seeds="2", preset="quick"), store).study
     wait_for(lambda: not launch.is_alive(first.files), "the study's end")
-    for path, data in kept_folder.files(first, tmp_path).items():
+    for path, data in kept_folder.files_to_keep(first, tmp_path).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     app_ = app(cwd=tmp_path)

@@ -58,13 +58,13 @@ def test_the_baseline_against_itself_trains_on_other_seeds(fake_trainer: Fake) -
     study = trained("baseline", seeds="4")
     assert study.id == "baseline-1"
     assert study.is_floor
-    assert study.trainer.seed_drawn(Run("baseline", "baseline", 2)) == 2
-    assert study.trainer.seed_drawn(Run("modified", "baseline*", 2)) == OTHER_SEEDS + 2
+    assert study.trainer.drawn_seed(Run("baseline", "baseline", 2)) == 2
+    assert study.trainer.drawn_seed(Run("modified", "baseline*", 2)) == OTHER_SEEDS + 2
     told = found(study)
     assert told.analysis.n == 4
     assert len(set(told.analysis.pairs.values())) == 4, "no pair is of two equal runs"
     assert told.floor is None
-    assert command_line.text(study.trainer.request(study)).startswith(
+    assert command_line.command_text(study.trainer.request(study)).startswith(
         "q1lab run baseline --seeds 4"
     )
     with Store() as store:
@@ -134,9 +134,9 @@ def test_its_runs_are_kept_for_other_studies_and_its_own(fake_trainer: Fake) -> 
     welch = trained("baseline", seeds="3", headline="welch")
     assert len(found(welch).reused) == 6
     assert found(welch).analysis.pairs == found(first).analysis.pairs
-    assert not finished_runs.find(changed(first, seed_shift=None), studies.OnDisk())[3:], (
-        "equal names, other seeds"
-    )
+    assert not finished_runs.find_copies(changed(first, seed_shift=None), studies.StudiesOnDisk())[
+        3:
+    ], "equal names, other seeds"
 
 
 def test_a_copy_with_another_name_is_still_refused(fake_trainer: Fake, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_copy_with_another_name_is_still_refused(fake_trainer: Fake, tmp_path:
 
 def test_a_kept_floor_trains_again(fake_trainer: Fake, tmp_path: Path) -> None:
     study = trained("baseline", seeds="3")
-    for path, data in kept_folder.files(study, tmp_path).items():
+    for path, data in kept_folder.files_to_keep(study, tmp_path).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     with Store() as store:

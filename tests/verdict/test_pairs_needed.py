@@ -72,12 +72,12 @@ def test_planned_null_studies_claim_something_in_5_percent() -> None:
     """Through the program's own stopping rule and its own verdict."""
     rng = random.Random(7)
     alpha = interim_analyses.level(3, 8)
-    planned = seed_range.Range(3, 8, alpha, interim_analyses.limits(3, 8, alpha))
+    planned = seed_range.SeedRange(3, 8, alpha, interim_analyses.limits(3, 8, alpha))
     many, false = 500, 0
     for _ in range(many):
         base = {seed: rng.gauss(1.9, 0.01) for seed in range(8)}
         mod = {seed: value + rng.gauss(0, 0.005) for seed, value in base.items()}
-        end = seed_range.over_at(planned, [mod[seed] - base[seed] for seed in range(8)])
+        end = seed_range.over_after(planned, [mod[seed] - base[seed] for seed in range(8)])
         assert end is not None
         seeds = range(end)
         found = intervals.analyze(
@@ -96,7 +96,7 @@ def test_a_planned_range_shows_its_interval_narrow() -> None:
     from q1lab.index import ingest_events, study_view
 
     alpha = interim_analyses.level(3, 8)
-    planned = seed_range.Range(3, 8, alpha, interim_analyses.limits(3, 8, alpha))
+    planned = seed_range.SeedRange(3, 8, alpha, interim_analyses.limits(3, 8, alpha))
     study = make_study(seeds=tuple(range(8)), range=planned)
     finish(study)
     with Store() as store:

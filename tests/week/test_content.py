@@ -25,7 +25,7 @@ from q1lab.week.syllabus import Action, ContentProblem, Fold, Part, Step, Text, 
 from tests.kit.places import ROOT
 
 SHIPPED = ROOT / "content"
-MODELS = variants.names()
+MODELS = variants.variant_names()
 
 TOML = """\
 format = 1

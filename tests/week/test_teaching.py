@@ -23,7 +23,7 @@ from q1lab.commands.cli import cli, run_command_line
 from q1lab.ground.text_formats import signed
 from q1lab.index.store import Store
 from q1lab.study import command_line, studies
-from q1lab.study.command_line import of_argv
+from q1lab.study.command_line import request_from_argv
 from q1lab.tui.pages import text_of
 from q1lab.week import code_runner, progress, text_numbers
 from q1lab.week.content import check, load
@@ -777,7 +777,7 @@ def test_the_app_can_plan_every_training_of_the_week(week: Week, variant: str) -
     trainings = [line for line in lines if line[:2] == ("q1lab", "run")]
     assert trainings
     for line in trainings:
-        assert of_argv(line) is not None, line
+        assert request_from_argv(line) is not None, line
 
 
 VERBS = (
@@ -976,7 +976,7 @@ def test_a_run_without_data_trains_on_what_was_chosen(
     assert ran(*ask)[0] == 0
     assert [studies.load(one).data.name for one in studies.ids()] == ["stdlib", "own.txt"]
     again = studies.load("rope-1").trainer.request(studies.load("rope-1"))
-    assert "--data stdlib" in command_line.text(again)  # whatever is chosen now
+    assert "--data stdlib" in command_line.command_text(again)  # whatever is chosen now
     own.unlink()
     code, said = ran(*ask)
     assert code == 2

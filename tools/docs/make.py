@@ -163,7 +163,7 @@ def training() -> None:
                 time.sleep(0.5)
         time.sleep(8)
         (file,) = shots.shoot(Path(home), ("lab",))
-        launch.stop(study)
+        launch.stop_study(study)
         (DOCS / "screens" / "training.svg").write_bytes(file.read_bytes())
     print("training.svg")
 

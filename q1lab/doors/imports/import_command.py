@@ -73,7 +73,7 @@ def import_(
         raise Problem(
             f"{path} doesn't exist", next="give a folder of events.jsonl or a CSV", file=path
         )
-    if path.is_file() and path.suffix != ".csv" and bundle.is_packed(path):
+    if path.is_file() and path.suffix != ".csv" and bundle.is_archive(path):
         with bundle.unpacked(path) as found:
             return _import_bundle(found, str(path), as_json=as_json)
     if (path / "study.json").is_file():
@@ -82,7 +82,7 @@ def import_(
                 f"{path} is a whole study with its own plan; --baseline and --allow don't apply",
                 file=path,
             )
-        return _import_bundle(bundle.read(path, str(path)), str(path), as_json=as_json)
+        return _import_bundle(bundle.read_bundle(path, str(path)), str(path), as_json=as_json)
     runs = outside_runs.from_folder(path) if path.is_dir() else outside_runs.from_csv(path)
     return print_imported(make_study(runs, str(path), baseline, allow), as_json=as_json)
 
@@ -172,7 +172,7 @@ def _pull_in_child(project: str, group: str | None) -> dict[str, Any]:
             project,
             str(file),
         ]
-        with child_processes.asked(
+        with child_processes.running_child(
             [*command, *([group] if group else [])],
             seconds=PULL_SECONDS,
             env=dict(os.environ),

@@ -24,10 +24,10 @@ from q1lab.ground.json_records import storable
 from q1lab.runner import early_stopping
 from q1lab.study import bundle, liveness, studies
 from q1lab.study.bundle import Bundle
-from q1lab.study.events import LARGEST, has_ended
-from q1lab.study.hyperparameters import NUMBERS, WHOLE, hyperparameter
+from q1lab.study.events import LARGEST_COUNT, has_ended
+from q1lab.study.hyperparameters import INTEGERS, NUMBERS, checked_value
 from q1lab.study.origin import Imported, ImportedRuns
-from q1lab.study.run_states import ENDED, State
+from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
 from q1lab.study.trainer import is_version
 from q1lab.trainers.own_loop import OwnLoop
@@ -157,7 +157,7 @@ def _refuse_differences(
                 )
     lengths: dict[int, list[str]] = defaultdict(list)
     for run in every:
-        if run.state is State.FINISHED:
+        if run.state is RunState.FINISHED:
             lengths[run.last].append(run_name(run.cfg, run.seed))
     if len(lengths) > 1:
         differ["iters"] = ", ".join(
@@ -194,19 +194,19 @@ def create_study(grouped: GroupedRuns, origin: str, taken: Collection[str] = ())
     every = [run for arm in grouped.arms.values() for run in arm.values()]
     config = clean_json(_shared_config(every))
     notes = list(grouped.notes)
-    for key in (*WHOLE, *NUMBERS):
+    for key in (*INTEGERS, *NUMBERS):
         value = config.get(key)
         if isinstance(value, float) and value.is_integer():
             config[key] = int(value)
         try:
-            config[key] = hyperparameter(key, config[key])
+            config[key] = checked_value(key, config[key])
         except KeyError:
             continue
         except ValueError as error:
             notes.append(f"{error}; it is left out")
             del config[key]
     config.setdefault("max_iters", max(1, *(run.last for run in every)))
-    silent = [run.where for run in every if run.state is State.FINISHED and run.final is None]
+    silent = [run.where for run in every if run.state is RunState.FINISHED and run.final is None]
     if silent:
         notes.append(
             f"{_first_names(silent)}: finished, but no final val loss is said, so it is left open"
@@ -309,7 +309,9 @@ def find_planned(theirs: Study) -> Study | None:
         ours = studies.load(theirs.id)
     except Problem:
         return None
-    same = ours.created == theirs.created and studies.identity(ours) == studies.identity(theirs)
+    same = ours.created == theirs.created and studies.identity_key(ours) == studies.identity_key(
+        theirs
+    )
     some, mine = set(theirs.seeds), set(ours.seeds)
     # a planned range that was known here since has fewer seeds than it was planned with
     fits = some <= mine or (ours.design.is_sequential and mine <= some)
@@ -333,9 +335,9 @@ def fill_planned(study: Study, found: Bundle, origin: str) -> list[str]:
             ready[here] = read_bytes(there)
     for path, data in ready.items():
         write_atomic(path, data)
-    end = early_stopping.Looks(study).known_after()
+    end = early_stopping.EarlyStopping(study).over_before_plan()
     if end is not None:
-        early_stopping.end_after(study, end)
+        early_stopping.cut_study(study, end)
     return [path.parent.name for path in ready]
 
 
@@ -347,7 +349,7 @@ def trainer_events(run: OutsideRun, arm: str, variant: str) -> list[dict[str, An
             {**event, "arm": arm} if event["type"] == "start" else event for event in run.events
         ]
         for event in mine:  # one that doesn't say its final loss may have been evaluated at the end
-            if event["type"] == "exit" and event.get("state") == State.FINISHED:
+            if event["type"] == "exit" and event.get("state") == RunState.FINISHED:
                 event["val_loss"] = finite_or_none(run.final)
         return mine
     start = {
@@ -375,7 +377,7 @@ def trainer_events(run: OutsideRun, arm: str, variant: str) -> list[dict[str, An
         "iter": run.last,
         "time": run.began,
     }
-    if run.state is State.FINISHED:
+    if run.state is RunState.FINISHED:
         points.append({"type": "eval", "iter": run.last, "val_loss": final, "final": True})
         end["val_loss"] = final
     for key, value in (("t", run.seconds), ("tok_per_s", run.tok_per_s), ("message", run.message)):
@@ -434,7 +436,7 @@ def _data_record(runs: list[OutsideRun]) -> Data:
 def _count_or_zero(value: Any) -> int:
     """A whole number from 0 up as it was said, else 0: not known."""
     found = finite_or_none(value)
-    return int(found) if found is not None and 0 <= found < LARGEST else 0
+    return int(found) if found is not None and 0 <= found < LARGEST_COUNT else 0
 
 
 def _publish(
@@ -466,4 +468,4 @@ def _publish(
     there = paths.studies_dir()
     known = [path.name for path in there.iterdir()] if there.is_dir() else []
     first = studies.next_number(stem, [*known, *taken])
-    return bundle.adopt(study, files, (f"{stem}-{n}" for n in count(first)))
+    return bundle.adopt_study(study, files, (f"{stem}-{n}" for n in count(first)))

@@ -20,8 +20,8 @@ from typing import Any
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import os_reason, plain, read_text
 from q1lab.ground.json_records import storable
-from q1lab.study.events import LARGEST, LARGEST_LOSS, read_new, up_to_the_end
-from q1lab.study.run_states import State
+from q1lab.study.events import LARGEST_COUNT, LARGEST_LOSS, cut_after_end, read_new_events
+from q1lab.study.run_states import RunState
 from q1lab.study.studies import run_name
 
 MAX_FILES, MAX_BYTES, MAX_ROWS = 4000, 64 << 20, 2_000_000
@@ -58,7 +58,7 @@ class OutsideRun:
     """Loss by iter; None where it was not finite."""
     final: float | None = None
     """Val loss at the end."""
-    state: State = State.FINISHED
+    state: RunState = RunState.FINISHED
     message: str | None = None
     seconds: float | None = None
     tok_per_s: float | None = None
@@ -103,18 +103,18 @@ def from_wandb(record: Mapping[str, Any]) -> list[OutsideRun]:
 
 def _wandb_state(
     said: Any, summary: Mapping[str, Any], run: OutsideRun
-) -> tuple[State, str | None]:
+) -> tuple[RunState, str | None]:
     message = _text_or_none(summary.get("message"))
     own = summary.get("state")
-    if own in set(State) and State(own) not in (State.QUEUED, State.RUNNING):
-        return State(own), message
+    if own in set(RunState) and RunState(own) not in (RunState.QUEUED, RunState.RUNNING):
+        return RunState(own), message
     if said in ("running", "pending", "preempting"):
         raise Problem(f"{run.where} is still running at W&B", FAILED, next="pull when it has ended")
     if said != "finished":
-        return State.FAILED, message or f"{plain(str(said))} at W&B"
+        return RunState.FAILED, message or f"{plain(str(said))} at W&B"
     if run.final is not None and not math.isfinite(run.final):
-        return State.DIVERGED, message
-    return State.FINISHED, message
+        return RunState.DIVERGED, message
+    return RunState.FINISHED, message
 
 
 # ── reading: events
@@ -153,8 +153,8 @@ def run_from_events(file: Path, where: str) -> OutsideRun:
     """One run from its event file. cfg, seed and config come from its start event."""
     if file.stat().st_size > MAX_BYTES:
         raise Problem(f"{where} is larger than {MAX_BYTES >> 20} MB; a run's event file is not")
-    found, _, bad = read_new(file, limit=MAX_BYTES + 1)
-    events, behind = up_to_the_end(found)
+    found, _, bad = read_new_events(file, limit=MAX_BYTES + 1)
+    events, behind = cut_after_end(found)
     start = next((event for event in events if event["type"] == "start"), None)
     if start is None:
         raise Problem(f"{where} has no start event, so it doesn't say which run it is")
@@ -170,14 +170,14 @@ def run_from_events(file: Path, where: str) -> OutsideRun:
         cfg,
         seed,
         config,
-        state=State.CRASHED,
+        state=RunState.CRASHED,
         began=_text_or_none(start.get("time")),
         events=events,
     )
     for event in events:
         kind, loss = event["type"], finite_or_none(event.get("val_loss"))
         if kind == "start":
-            run.state = State.CRASHED
+            run.state = RunState.CRASHED
         elif kind == "iter":
             run.train[event["iter"]] = finite_or_none(event.get("train_loss"))
         elif kind == "eval" and event.get("final"):
@@ -185,10 +185,10 @@ def run_from_events(file: Path, where: str) -> OutsideRun:
         elif kind == "eval":
             run.evals[event["iter"]] = loss
         elif kind == "exit":
-            run.state = State(event["state"])
-            if run.state is State.FINISHED and loss is not None:
+            run.state = RunState(event["state"])
+            if run.state is RunState.FINISHED and loss is not None:
                 run.final = loss
-    if run.state is State.FINISHED and run.final is None:
+    if run.state is RunState.FINISHED and run.final is None:
         run.final = _last_loss(run.evals)
     if bad := bad + behind:
         run.message = f"{bad} damaged lines were passed over"
@@ -314,9 +314,9 @@ def _runs_of_points(file: Path, points: Iterable[Point], *, wide: bool = False) 
         if run.final is None and wide:
             raise Problem(f"{run.where} has no val_loss", next="export the chart of val_loss")
         if run.final is None:
-            run.state, run.message = State.FAILED, "no val_loss in the CSV"
+            run.state, run.message = RunState.FAILED, "no val_loss in the CSV"
         elif not math.isfinite(run.final):
-            run.state = State.DIVERGED
+            run.state = RunState.DIVERGED
     return list(runs.values())
 
 
@@ -341,7 +341,7 @@ def _iter_cell(text: str, where: str, name: str) -> int:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 <= value < LARGEST or value != int(value):
+    if not 0 <= value < LARGEST_COUNT or value != int(value):
         raise Problem(
             f"{where}: {plain(name)} is {plain(text)[:40]!r}, no whole number from 0 up that an "
             "iter can be"
@@ -372,7 +372,7 @@ def add_history_rows(run: OutsideRun, rows: Iterable[Mapping[str, Any]]) -> None
         return
     for row in rows:
         n = parse_number(row.get(step))
-        if n is None or not 0 <= n < LARGEST:
+        if n is None or not 0 <= n < LARGEST_COUNT:
             continue
         for key, curve in ((train, run.train), (val, run.evals)):
             if key is not None and key in row and (value := parse_number(row[key])) is not None:

@@ -23,10 +23,10 @@ from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import plain, private_folder, sha256_text, utc_now
 from q1lab.study import studies
 from q1lab.study import wandb_runs as wandb_state
-from q1lab.study.events import own_names, read_new
-from q1lab.study.run_states import State
+from q1lab.study.events import read_new_events, standard_names
+from q1lab.study.run_states import RunState
 from q1lab.study.studies import Run, Study
-from q1lab.study.wandb_runs import PROJECT, RunRelay, scrub
+from q1lab.study.wandb_runs import PROJECT, RelayedRun, scrub_keys
 
 FLUSH_SECONDS = 1.0
 """Seconds until a row is on the disk in wandb's own log (its default of 15 loses all of a short
@@ -51,7 +51,7 @@ def prepare_process(root: Path) -> Path:
     what a killed relay left is removed by the next one. So call it under the relay's lock. The
     folder lies in the system's own place: wandb makes a socket there, whose path must be short.
     """
-    kept = wandb_state.environment(root)
+    kept = wandb_state.wandb_environment(root)
     for name in [name for name in os.environ if name.startswith("WANDB_") and name not in kept]:
         del os.environ[name]
     os.environ.update(kept)
@@ -125,11 +125,11 @@ def check_server() -> None:
 def error_text(error: BaseException) -> str:
     """An exception of wandb or of the network as one line without secrets."""
     if isinstance(error, UnreachableError):
-        return scrub(plain(str(error)))
+        return scrub_keys(plain(str(error)))
     inner = getattr(error, "reason", None)
     if isinstance(inner, BaseException):
         error = inner
-    text = scrub(plain(" ".join(str(error).split())))
+    text = scrub_keys(plain(" ".join(str(error).split())))
     if re.search(r"\b401\b|[Ii]nvalid API key|[Uu]nauthorized", text):
         return f"W&B refuses the key; run `{wandb_state.wandb_command('login', '--relogin')}`"
     if re.search(r"\b403\b|[Pp]ermission denied", text):
@@ -146,7 +146,7 @@ def error_text(error: BaseException) -> str:
 def open_run(
     study: Study,
     run: Run,
-    relay: RunRelay,
+    relay: RelayedRun,
     config: dict[str, Any],
     mode: Literal["online", "offline"],
     *,
@@ -175,7 +175,7 @@ def open_run(
     # every metric goes by the iter: W&B's own step only counts rows
     handle.define_metric("iter", hidden=True)
     # (names that are known go up with the run, those that a pattern finds some time later)
-    for name in (*own_names(study.metric), "tok_per_s", "tokens", "*"):
+    for name in (*standard_names(study.metric), "tok_per_s", "tokens", "*"):
         handle.define_metric(name, step_metric="iter")
     return handle
 
@@ -191,7 +191,7 @@ def stop_wandb_service() -> None:
     end.join(timeout=FINISH_SECONDS)
 
 
-def count_uploaded_rows(relay: RunRelay) -> int:
+def count_uploaded_rows(relay: RelayedRun) -> int:
     """How many rows W&B has of this run; 0 when it doesn't know it."""
     import wandb
 
@@ -225,7 +225,7 @@ class RunUpload:
         """Take in what the trainer wrote since; whether there was anything."""
         before = self.offset
         while True:
-            events, offset, _ = read_new(self.files.events, self.offset)
+            events, offset, _ = read_new_events(self.files.events, self.offset)
             if offset < self.offset:  # the file was replaced: start again
                 self.projection = RunHistory(self.study, self.run)
             moved = offset != self.offset
@@ -241,7 +241,7 @@ class RunUpload:
             self.handle.log(rows[n], step=n, commit=True)
         self.written = max(self.written, len(rows))
 
-    def finish_run(self, state: State | None = None) -> None:
+    def finish_run(self, state: RunState | None = None) -> None:
         """Leave summary and exit code; raises TimeoutError when W&B doesn't take it all in time."""
         handle, self.handle = self.handle, None
         self.closed_at = self.offset
@@ -250,7 +250,7 @@ class RunUpload:
 
 
 def remove_folders(folders: list[Path]) -> None:
-    """Delete wandb folders that were found by ``wandb_state.folders`` and are of no more use."""
+    """Delete folders that ``wandb_state.wandb_folders`` found and that are of no more use."""
     for folder in folders:
         with contextlib.suppress(Problem):
             files.remove(folder)
@@ -258,7 +258,7 @@ def remove_folders(folders: list[Path]) -> None:
 
 def write_log(text: str) -> None:
     """A line for relay.log."""
-    sys.stderr.write(f"{utc_now()} {scrub(plain(text))}\n")
+    sys.stderr.write(f"{utc_now()} {scrub_keys(plain(text))}\n")
     sys.stderr.flush()
 
 

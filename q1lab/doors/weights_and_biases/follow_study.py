@@ -21,7 +21,7 @@ from q1lab.doors.weights_and_biases.client import (
 )
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.liveness import is_alive
-from q1lab.study.run_states import State
+from q1lab.study.run_states import RunState
 from q1lab.study.studies import Study
 from q1lab.study.wandb_runs import ERROR, OFFLINE, SYNCING
 
@@ -64,15 +64,15 @@ class Relay:
             if not alive or self.stop.wait(POLL_SECONDS):
                 break
         self.due = [line for line in self.lines.values() if line.handle is not None]
-        self._close_together(State.CRASHED)
+        self._close_together(RunState.CRASHED)
         stop_wandb_service()
 
     def _take_plan(self) -> None:
         """Read the plan (again: it may have grown), mint the ids that are missing, open a line per
         run."""
         self.study = load_study(self.study.files.root)
-        wandb_state.mint(self.study)
-        known = wandb_state.read(self.study)
+        wandb_state.mint_ids(self.study)
+        known = wandb_state.read_relayed_runs(self.study)
         for run in self.study.runs:
             if run.name in self.lines:
                 continue
@@ -97,7 +97,7 @@ class Relay:
             if len(self.due) >= MAX_CLOSING:
                 self._close_together()
 
-    def _close_together(self, state: State | None = None) -> None:
+    def _close_together(self, state: RunState | None = None) -> None:
         """Close the runs that are due side by side: a server that is gone lets each of them wait
         FINISH seconds."""
         due, self.due = self.due, []
@@ -117,12 +117,12 @@ class Relay:
         online = study.trainer.wandb == "online"
         if time.monotonic() < self.not_before:
             return False
-        relay = wandb_state.read(study)[name]
-        old = wandb_state.folders(study, relay.id)
+        relay = wandb_state.read_relayed_runs(study)[name]
+        old = wandb_state.wandb_folders(study, relay.id)
         try:
             if online:
                 check_server()
-                wandb_state.update(study, name, sent=True)
+                wandb_state.update_run(study, name, sent=True)
             mode: Literal["online", "offline"] = "online" if online else "offline"
             config = line.projection.config
             line.handle = open_run(study, line.run, relay, config, mode, resume=online)
@@ -133,7 +133,7 @@ class Relay:
         line.written = line.handle.starting_step if online and line.handle.resumed else 0
         there = {"url": line.handle.url, "entity": line.handle.entity} if online else {}
         state = SYNCING if online else OFFLINE
-        wandb_state.update(study, name, state=state, error=None, offset=0, **there)
+        wandb_state.update_run(study, name, state=state, error=None, offset=0, **there)
         if not online:
             remove_folders(old)
         return True
@@ -143,7 +143,7 @@ class Relay:
         opened again then, and a sync uploads what is left."""
         write_log(f"{line.run.name}: {text}")
         self.not_before = time.monotonic() + RETRY_SECONDS
-        wandb_state.update(self.study, line.run.name, state=ERROR, error=text, **more)
+        wandb_state.update_run(self.study, line.run.name, state=ERROR, error=text, **more)
 
     def _lost(self, line: RunUpload, error: BaseException) -> None:
         """wandb gave up on an open run."""
@@ -152,7 +152,7 @@ class Relay:
             handle.finish(exit_code=1)
         self._failed(line, error_text(error))
 
-    def _close(self, line: RunUpload, state: State | None) -> None:
+    def _close(self, line: RunUpload, state: RunState | None) -> None:
         offset = line.offset
         try:
             line.finish_run(state)
@@ -160,4 +160,4 @@ class Relay:
             kept = "everything is kept, `q1lab sync` uploads it"
             self._failed(line, f"{error_text(error)} at the end of the run; {kept}", offset=offset)
         else:
-            wandb_state.update(self.study, line.run.name, offset=offset)
+            wandb_state.update_run(self.study, line.run.name, offset=offset)

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from q1lab.study.events import Event, reported
-from q1lab.study.run_states import State
+from q1lab.study.events import Event, reported_numbers
+from q1lab.study.run_states import RunState
 from q1lab.study.studies import Run, Study
 
 Row = dict[str, Any]
@@ -33,7 +33,7 @@ class RunHistory:
         self.attempts = 0
         self.began: float | None = None
         """Unix time of the first start."""
-        self.ended: State | None = None
+        self.ended: RunState | None = None
         """The state of the exit record; None while the run goes on (or died without one)."""
         self._others: set[str] = set()
         """Names of numbers that are neither the training loss nor the metric."""
@@ -57,10 +57,10 @@ class RunHistory:
                 case "exit":
                     self._exit(event)
 
-    def summary(self, state: State | None = None) -> Row:
+    def summary(self, state: RunState | None = None) -> Row:
         """The summary to leave at the end; ``state`` when the run has no exit record of its own."""
         out = dict(self._summary)
-        out["state"] = str(self.ended or state or State.RUNNING)
+        out["state"] = str(self.ended or state or RunState.RUNNING)
         out["attempts"] = self.attempts
         if self._best is not None:
             out[self._metric.key("best")] = self._best
@@ -70,7 +70,7 @@ class RunHistory:
     def exit_code(self) -> int:
         """W&B knows finished (0) and failed (anything else); the summary's ``state`` says it
         exactly."""
-        return 0 if self.ended is State.FINISHED else 1
+        return 0 if self.ended is RunState.FINISHED else 1
 
     def _start(self, event: Event) -> None:
         self.started = True
@@ -83,7 +83,7 @@ class RunHistory:
                 self.config[key] = event[key]
 
     def _row(self, event: Event) -> None:
-        numbers = reported(event, self._metric, self._others)
+        numbers = reported_numbers(event, self._metric, self._others)
         # not finite: the trainer writes null; W&B shows NaN, and keeps names with _ for itself
         row: Row = {
             name: math.nan if value is None else value
@@ -109,7 +109,7 @@ class RunHistory:
         self.rows.append(row)
 
     def _exit(self, event: Event) -> None:
-        self.ended = State(event["state"])
+        self.ended = RunState(event["state"])
         self._summary.pop("message", None)
         message = (event.get("message") or "")[:500]
         said = {key: event.get(key) for key in ("iter", "tok_per_s")}
@@ -125,7 +125,7 @@ def run_config(study: Study, run: Run) -> dict[str, Any]:
         **study.trainer.hyperparameters,
         "cfg": run.arm,
         "seed": run.seed,
-        **({"drawn_with": drawn} if (drawn := study.trainer.seed_drawn(run)) != run.seed else {}),
+        **({"drawn_with": drawn} if (drawn := study.trainer.drawn_seed(run)) != run.seed else {}),
         "variant": arm.variant,
         "model_sha256": arm.sha256,
         "n_params": arm.n_params,

@@ -81,7 +81,7 @@ def _run_locked(study: Study, *, follow: bool) -> int:
     os.close(lock)
     if relay.study.trainer.wandb == "online" and not relay.stop.is_set():
         upload_study(relay.study, LAST_UPLOAD_SECONDS)
-        return 1 if wandb_state.pending(relay.study) else 0
+        return 1 if wandb_state.pending_runs(relay.study) else 0
     return 0
 
 

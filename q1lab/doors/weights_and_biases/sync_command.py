@@ -44,7 +44,7 @@ def sync(study: str | None, fresh: bool) -> int:
     if study:
         chosen = [studies.load(study)]
     else:
-        chosen = [one for one in studies.readable() if one.trainer.wandb != "disabled"]
+        chosen = [one for one in studies.load_readable() if one.trainer.wandb != "disabled"]
     if not chosen:
         click.echo("nothing to upload: no study uses W&B")
         return OK
@@ -52,7 +52,7 @@ def sync(study: str | None, fresh: bool) -> int:
     for one in chosen:
         if fresh and not is_alive(one.files):
             _reset_uploads(one)
-        before = wandb_state.pending(one)
+        before = wandb_state.pending_runs(one)
         if not before:
             click.echo(_status_line(one))
             continue
@@ -72,7 +72,7 @@ def sync(study: str | None, fresh: bool) -> int:
         _wait_for_relay(one)
         upload_study(one, UPLOAD_SECONDS)
         click.echo(_status_line(one))
-        if wandb_state.pending(one):
+        if wandb_state.pending_runs(one):
             code = FAILED
     return code
 
@@ -106,14 +106,14 @@ def _reset_uploads(study: Study) -> None:
         )
     old = [
         folder
-        for run in wandb_state.read(study).values()
-        for folder in wandb_state.folders(study, run.id)
+        for run in wandb_state.read_relayed_runs(study).values()
+        for folder in wandb_state.wandb_folders(study, run.id)
     ]
-    wandb_state.mint_anew(study)
+    wandb_state.mint_new_ids(study)
     for folder in old:
         remove(folder)
 
 
 def _status_line(study: Study) -> str:
-    status = wandb_state.status(study)
+    status = wandb_state.wandb_status(study)
     return plain(f"{study.id}: {status.words}" + (f"  {status.url}" if status.url else ""))

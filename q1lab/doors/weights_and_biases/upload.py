@@ -24,9 +24,9 @@ from q1lab.ground.files import open_private, plain, private_folder
 from q1lab.runner import child_processes
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.liveness import is_alive
-from q1lab.study.run_states import State
+from q1lab.study.run_states import RunState
 from q1lab.study.studies import Study
-from q1lab.study.wandb_runs import ERROR, SYNCED, SYNCING, scrub
+from q1lab.study.wandb_runs import ERROR, SYNCED, SYNCING, scrub_keys
 
 BUSY = 3
 """The relay's exit status when another one holds the study."""
@@ -42,8 +42,8 @@ def upload_pending(study: Study) -> bool:
     arrived before, W&B is asked how many rows it has, and only the rest goes up, from a folder of
     its own. The outcome of each run, and the last error in words, is kept in ``runs.json``.
     """
-    wandb_state.mint(study)
-    names = wandb_state.pending(study)
+    wandb_state.mint_ids(study)
+    names = wandb_state.pending_runs(study)
     lines = [RunUpload(study, run) for run in study.runs if run.name in names]
     for line in lines:
         line.read_events()
@@ -58,29 +58,31 @@ def upload_pending(study: Study) -> bool:
         stop_wandb_service()
     except Exception as error:
         for line in lines:
-            wandb_state.update(study, line.run.name, state=ERROR, error=error_text(error))
+            wandb_state.update_run(study, line.run.name, state=ERROR, error=error_text(error))
         write_log(f"{study.id}: {error_text(error)}")
         return False
     for line in lines:
-        wandb_state.update(study, line.run.name, state=SYNCING, sent=True, offset=line.offset)
+        wandb_state.update_run(study, line.run.name, state=SYNCING, sent=True, offset=line.offset)
     code, said = _run_wandb_sync(list(going.values()))
     urls = dict(re.findall(r"\[[^\]\n]*/([a-z0-9]{8})\] View run .*? at (https?://\S+)", said))
     for name, folder in going.items():
-        relay = wandb_state.read(study)[name]
+        relay = wandb_state.read_relayed_runs(study)[name]
         if code == 0 and list(folder.glob("*.wandb.synced")):
             url = urls.get(relay.id, relay.url)
-            wandb_state.update(study, name, state=SYNCED, error=None, url=url)
+            wandb_state.update_run(study, name, state=SYNCED, error=None, url=url)
             (whole[name] / f"run-{relay.id}.wandb.synced").touch(mode=0o600)
         else:
-            wandb_state.update(study, name, state=ERROR, error=_sync_error(code, said))
+            wandb_state.update_run(study, name, state=ERROR, error=_sync_error(code, said))
         if folder != whole[name]:
             remove_folders([folder])
-    return not wandb_state.pending(study)
+    return not wandb_state.pending_runs(study)
 
 
 def _write_whole(line: RunUpload) -> Path:
     """The run's folder with its whole history, in the place of what wandb had of it here."""
-    old = wandb_state.folders(line.study, wandb_state.read(line.study)[line.run.name].id)
+    old = wandb_state.wandb_folders(
+        line.study, wandb_state.read_relayed_runs(line.study)[line.run.name].id
+    )
     folder = _write_offline(line, 0)
     remove_folders(old)
     return folder
@@ -88,19 +90,19 @@ def _write_whole(line: RunUpload) -> Path:
 
 def _write_offline(line: RunUpload, first: int) -> Path:
     """A finished offline folder with the run's rows from ``first`` on."""
-    relay = wandb_state.read(line.study)[line.run.name]
+    relay = wandb_state.read_relayed_runs(line.study)[line.run.name]
     config = line.projection.config
     line.handle = open_run(line.study, line.run, relay, config, "offline", resume=first > 0)
     folder = line.study.files.wandb / Path(line.handle.dir).parent.name
     line.written = first
     line.log_rows()
-    line.finish_run(State.RUNNING if is_alive(line.files) else State.CRASHED)
+    line.finish_run(RunState.RUNNING if is_alive(line.files) else RunState.CRASHED)
     return folder
 
 
 def _write_rest(line: RunUpload) -> Path | None:
     """A folder with the rows that W&B lacks; None where it lacks all."""
-    relay = wandb_state.read(line.study)[line.run.name]
+    relay = wandb_state.read_relayed_runs(line.study)[line.run.name]
     have, rows = count_uploaded_rows(relay) if relay.sent else 0, len(line.projection.rows)
     if have > rows:
         raise UnreachableError(
@@ -120,7 +122,7 @@ def _run_wandb_sync(folders: list[Path]) -> tuple[int, str]:
         "--include-online",
         "--include-synced",
     ]
-    with child_processes.asked(
+    with child_processes.running_child(
         [*command, *map(str, folders)],
         seconds=UPLOAD_SECONDS,
         env=env,
@@ -137,7 +139,7 @@ def _run_wandb_sync(folders: list[Path]) -> tuple[int, str]:
             child.kill()  # its service ends with it
             said, _ = child.communicate()
             code = -1
-    return code, scrub(plain(said))
+    return code, scrub_keys(plain(said))
 
 
 def _sync_error(code: int, said: str) -> str:
@@ -162,7 +164,8 @@ def upload_study(study: Study, seconds: float) -> None:
     """Have the relay upload a study, in a process of its own that ends after ``seconds`` at the
     latest: a wandb that met a broken server may still hold on to the runs' ids.
 
-    How it went stands in ``wandb_state.status(study)``. Raises Problem where it could not even try.
+    How it went stands in ``wandb_state.wandb_status(study)``. Raises Problem where it could not
+    even try.
     """
     private_folder(study.files.wandb)
     command = [
@@ -172,7 +175,7 @@ def upload_study(study: Study, seconds: float) -> None:
     ]
     with (
         open_private(study.files.relay_log) as log,
-        child_processes.asked(
+        child_processes.running_child(
             command,
             seconds=seconds,
             env={**os.environ, "Q1LAB_HOME": str(paths.home())},

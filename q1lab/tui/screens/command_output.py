@@ -96,7 +96,7 @@ class OutputScreen(Dialog[None]):
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 env={
-                    **child_processes.environment(),
+                    **child_processes.child_environment(),
                     **self.answered,
                     "COLUMNS": str(self.query_one("#printed").content_size.width),
                 },

@@ -154,7 +154,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
             self.query_one("#diff", Static).update("")
             return
         tries = "trying a few steps on this machine, for an estimate …"
-        own = request.variant not in variants.modifications() and not kept_folder.is_one(
+        own = request.variant not in variants.modifications() and not kept_folder.is_kept_folder(
             request.variant
         )
         self._say(f"Checking the model files, then {tries}" if own else tries.capitalize())
@@ -163,8 +163,10 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         self._timer = self.set_timer(PAUSE, lambda: self._estimate(request))
 
     def _show_diff(self, request: Request) -> None:
-        if kept_folder.is_one(request.variant):
-            request = kept_folder.request(kept_folder.load(Path(request.variant)), request)
+        if kept_folder.is_kept_folder(request.variant):
+            request = kept_folder.retraining_request(
+                kept_folder.load_kept_study(Path(request.variant)), request
+            )
         pair = parents.pair(request.variant, request.baseline)
         old, new = pair.baseline, pair.modified
         diff = diffs.unified(old.text, new.text, old.name, new.name)
@@ -245,7 +247,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         """End the steps that are being tried for what the form said before: they would slow down
         those that are tried now, and the runs."""
         if self._planner is not None:
-            child_processes.end_what_waits(self._planner)
+            child_processes.kill_child_of_thread(self._planner)
 
     def on_unmount(self) -> None:
         self._let_go()

@@ -25,13 +25,13 @@ def launch(app: Q1Lab, request: Request | None = None) -> None:
 
 def more_seeds(app: Q1Lab, study: Study, n: int | None) -> None:
     """Plan the same question with ``n`` seeds per arm; without a number, with twice as many."""
-    from q1lab.study.command_line import going_on
+    from q1lab.study.command_line import resume_command
 
     if not study.trainer.has_model_files:  # which are what the form asks for
-        line = going_on(study)
+        line = resume_command(study)
         more = (
             ""
-            if study.design.proposed_by(study.variant)
+            if study.design.resume_instead(study.variant)
             else f" --seeds {n or 2 * len(study.seeds)}"
         )
         app.notify(f"A command trains it. For more: {line}{more}", markup=False)

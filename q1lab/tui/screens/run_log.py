@@ -11,7 +11,7 @@ from textual.widgets import Log, Static
 from q1lab.ground import paths
 from q1lab.ground.log_tail import Tail
 from q1lab.index.study_view import RunView
-from q1lab.study.run_states import ENDED, MARKS
+from q1lab.study.run_states import ENDED, STATE_SYMBOLS
 from q1lab.study.studies import Study
 from q1lab.tui.desktop import copy
 from q1lab.tui.screens.base import OwnScreen
@@ -91,7 +91,7 @@ class RunLogScreen(OwnScreen[None]):
         loss = loss_words(run)
         head.append(f"  iter {run.iter_words}" + (f"  val loss {loss}" if loss else ""))
         if run.message:
-            head.append(f"\n {MARKS[run.state]} {run.message}", style=colors.warning)
+            head.append(f"\n {STATE_SYMBOLS[run.state]} {run.message}", style=colors.warning)
         head.append(f"\n {self._place()}", style=colors.muted)
         self.query_one("#log-head", Static).update(head)
 

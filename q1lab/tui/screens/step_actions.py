@@ -96,14 +96,14 @@ def command(app: Q1Lab, argv: list[str]) -> None:
     """Do what a command does without leaving the app: a training is planned in its form, what would
     be committed is shown before it is, and what any other command prints opens in a pane."""
     from q1lab.documents import commit_commands
-    from q1lab.study.command_line import of_argv
+    from q1lab.study.command_line import request_from_argv
     from q1lab.tui.screens import command_output
     from q1lab.tui.screens.commit import CommitScreen
 
     act = named(argv[1:]) if argv[0] == "q1lab" else None
     if act and act.palette and argv[1:] == act.name.split() and _form(app, argv[1:]):
         return
-    if request := of_argv(argv):
+    if request := request_from_argv(argv):
         launch_opener.launch(app, _beside_all(app, request))
         return
     if argv[:2] == ["q1lab", "compare"]:

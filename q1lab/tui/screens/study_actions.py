@@ -11,7 +11,7 @@ from typing import TypeVar
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.index.study_view import RunView
-from q1lab.study.run_states import MISSING, State
+from q1lab.study.run_states import MISSING, RunState
 from q1lab.tui.background import beside
 from q1lab.tui.screens.base import Page
 from q1lab.tui.snapshot_taker import Focus
@@ -89,7 +89,7 @@ class StudyActs(Page):
             )
         elif run.state in MISSING:
             self.tell(f"{run.name} can be trained again when the study has ended or stopped.")
-        elif run.state is State.DIVERGED:
+        elif run.state is RunState.DIVERGED:
             self.tell("A diverged run is a result. It stays, and the verdict says so.")
         else:
             self.tell(f"{run.name} is {run.state}; there is nothing to do again.")

@@ -50,19 +50,19 @@ class WandbScreen(Dialog[None]):
 
     def look(self) -> None:
         """The state as the files tell it now, and what can be done about it."""
-        standing = wandb_state.status(self.study)
+        standing = wandb_state.wandb_status(self.study)
         lines = [f"state    {standing.words}", f"mode     {standing.mode}"]
         lines += [f"url      {plain(standing.url)}"] if standing.url else []
         lines += ["", ABOUT[standing.state]]
         self.query_one("#standing", Static).update("\n".join(lines))
         acts = []
-        if standing.state not in (wandb_state.OFF, wandb_state.SYNCED) and wandb_state.pending(
+        if standing.state not in (wandb_state.OFF, wandb_state.SYNCED) and wandb_state.pending_runs(
             self.study
         ):
             acts.append(("upload", "upload now (q1lab sync)"))
         if standing.url:
             acts.append(("url", "copy the address"))
-        if wandb_state.kept(self.study):
+        if wandb_state.has_wandb_folders(self.study):
             acts.append(
                 ("leet", "copy the command that opens the runs in the terminal (wandb leet)")
             )
@@ -80,7 +80,7 @@ class WandbScreen(Dialog[None]):
         if event.option.id == "upload":
             self._upload()
             return
-        standing = wandb_state.status(self.study)
+        standing = wandb_state.wandb_status(self.study)
         text = standing.url if event.option.id == "url" else wandb_state.leet_command(self.study)
         if text:
             self.q1.copy_to_clipboard(text)

@@ -11,7 +11,7 @@ from q1lab.index import study_view
 from q1lab.index.store import Store
 from q1lab.index.study_view import RunView
 from q1lab.study import studies
-from q1lab.study.events import TRAIN_LOSS, own_names
+from q1lab.study.events import TRAIN_LOSS, standard_names
 from q1lab.study.metric import Metric
 from q1lab.study.run_states import ENDED
 from q1lab.study.studies import ARMS
@@ -87,7 +87,7 @@ def curves(store: Store, study_id: str) -> ChartData:
     """The curves of any study's metric, from the database. Problem when its plan can't be read."""
     found = study_view.look(store, studies.load(study_id), new_events=False)
     metric = found.study.metric
-    names = own_names(metric)[:2]
+    names = standard_names(metric)[:2]
     return chart_data([study_view.with_curves(store, run, names) for run in found.runs], metric)
 
 

@@ -4,16 +4,16 @@ Pure."""
 from __future__ import annotations
 
 from q1lab.index.study_view import RunView
-from q1lab.study.run_states import MARKS, State
+from q1lab.study.run_states import STATE_SYMBOLS, RunState
 
-WORDS = {State.FINISHED: "done"}
+WORDS = {RunState.FINISHED: "done"}
 
 
 def state_words(run: RunView) -> str:
     """``✓ done``, ``▶ 61%``, ``· queued``: a mark and a word, so that color is never alone."""
-    if run.state is State.RUNNING and run.max_iters:
-        return f"{MARKS[run.state]} {min(99, int(100 * run.progress))}%"
-    return f"{MARKS[run.state]} {WORDS.get(run.state, str(run.state))}"
+    if run.state is RunState.RUNNING and run.max_iters:
+        return f"{STATE_SYMBOLS[run.state]} {min(99, int(100 * run.progress))}%"
+    return f"{STATE_SYMBOLS[run.state]} {WORDS.get(run.state, str(run.state))}"
 
 
 def loss_words(run: RunView) -> str:

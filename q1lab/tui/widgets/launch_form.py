@@ -18,7 +18,7 @@ from q1lab.ground.errors import Problem
 from q1lab.study import kept_folder, variants
 from q1lab.study.command_line import Request
 from q1lab.study.corpora import DEFAULT_DATA
-from q1lab.study.engine_choice import HERE
+from q1lab.study.engine_choice import LOCAL
 from q1lab.study.presets import PRESETS
 from q1lab.study.studies import Study
 from q1lab.tui.widgets.choice_list import Listing
@@ -53,19 +53,23 @@ class LaunchForm(VerticalScroll, can_focus=False):
         super().__init__(id="launch-form")
         self.names = variants.modifications()
         self.folder = folder or Path()
-        self.kept = {one.name: one for one in kept_folder.in_repository(self.folder)}
+        self.kept = {one.name: one for one in kept_folder.find_kept_folders(self.folder)}
         self.given = asked.variant or self.names[0]
         self.asked = asked
         self.data = data
-        self.engines = [*engines, HERE]
+        self.engines = [*engines, LOCAL]
         if asked.engine is not None and asked.engine not in self.engines:
             self.engines.append(asked.engine)
 
     def compose(self) -> ComposeResult:
         asked = self.asked
-        rows = [Option(f"{name:<9} {variants.find(name).title}", id=name) for name in self.names]
+        rows = [
+            Option(f"{name:<9} {variants.find_variant(name).title}", id=name) for name in self.names
+        ]
         rows.append(Option("a file of mine …", id=OTHER))
-        rows += [Option(f"{kept_folder.FOLDER}/{name}  once more", id=name) for name in self.kept]
+        rows += [
+            Option(f"{kept_folder.STUDIES_FOLDER}/{name}  once more", id=name) for name in self.kept
+        ]
         yield Listing(*rows, id="variant", classes=WHAT, markup=False, compact=True)
         own = "" if self.given in self.names else self._short(self.given)
         yield Input(
@@ -98,7 +102,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         choices: Sequence[str] = (),
     ) -> Iterable[Widget]:
         """A field with its label: one of the choices, or text where there are none."""
-        decided = "" if name in kept_folder.OPEN else " decided"
+        decided = "" if name in kept_folder.FREE_OPTIONS else " decided"
         with Horizontal(classes=f"pick {step}{decided}"):
             yield Label(label)
             if choices:
@@ -144,7 +148,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         chosen = self.kept.get(self._picked())
         if chosen is None and self._picked() == OTHER:
             typed = self._file()
-            chosen = Path(typed) if typed and kept_folder.is_one(typed) else None
+            chosen = Path(typed) if typed and kept_folder.is_kept_folder(typed) else None
         return chosen
 
     def _file(self) -> str:
@@ -217,5 +221,5 @@ class LaunchForm(VerticalScroll, can_focus=False):
             overrides=overrides,
             **open_,
         )
-        _ = request.read_seeds  # bad ones are said at once
+        _ = request.parsed_seeds  # bad ones are said at once
         return request

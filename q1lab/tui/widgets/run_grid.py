@@ -15,9 +15,9 @@ from textual.widgets.data_table import RowKey
 
 from q1lab.ground.text_formats import speed, time_left
 from q1lab.index.study_view import Points, RunView, StudyView
-from q1lab.study.events import own_names
+from q1lab.study.events import standard_names
 from q1lab.study.metric import VAL_LOSS
-from q1lab.study.run_states import State
+from q1lab.study.run_states import RunState
 from q1lab.tui.widgets.choice_list import WALK, OneClick
 from q1lab.tui.widgets.lab_numbers import (
     loss_words,
@@ -162,7 +162,7 @@ class Grid(Table):
         runs = self.view.runs
         # a command may report its metric alone, or its training loss once in a while
         drawn = max(
-            own_names(self.view.study.metric)[:2],
+            standard_names(self.view.study.metric)[:2],
             key=lambda name: sum(len(run.curve(name)) for run in runs),
         )
         curves = {run.name: run.curve(drawn) for run in runs}
@@ -177,7 +177,9 @@ class Grid(Table):
                 "state": Cell(state_words(run), style=colors.state(run.state)),
                 "loss": CurveCell(curves[run.name], columns["loss"], last, scale, arm),
                 "iter": _right(str(run.iter) if run.attempt else ""),
-                "val": _right(loss_words(run), "" if run.state is State.FINISHED else colors.muted),
+                "val": _right(
+                    loss_words(run), "" if run.state is RunState.FINISHED else colors.muted
+                ),
                 "speed": _right(speed(run.tokens_per_s), colors.muted),
                 "left": _right(time_left(run.seconds_left), colors.muted),
             }

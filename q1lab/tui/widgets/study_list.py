@@ -11,11 +11,11 @@ from textual.binding import BindingType
 from textual.widgets.option_list import Option
 
 from q1lab.index.study_view import StudyLine
-from q1lab.study.run_states import MARKS, State
+from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.tui.widgets.choice_list import WALK, Filled
 from q1lab.tui.widgets.theme_colors import Palette, palette
 
-AS_RUNS = {"planned": State.QUEUED, "unreadable": State.FAILED}
+AS_RUNS = {"planned": RunState.QUEUED, "unreadable": RunState.FAILED}
 """States of a study that look as a run's of another name; all others have the same name."""
 
 MOST = 150
@@ -39,10 +39,10 @@ def about(line: StudyLine) -> str:
 
 def row(line: StudyLine, current: str | None, colors: Palette) -> Text:
     """A study in a line; the one that is looked at is marked."""
-    state = AS_RUNS.get(line.state) or State(line.state)
+    state = AS_RUNS.get(line.state) or RunState(line.state)
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append("▸" if line.id == current else " ", style="bold")
-    text.append(f"{MARKS[state]} ", style=colors.state(state))
+    text.append(f"{STATE_SYMBOLS[state]} ", style=colors.state(state))
     text.append(line.id, style="bold" if line.id == current else "")
     told = f"{line.done}/{line.total} {line.preset} {line.data}"
     told = "damaged" if line.problem else told

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from q1lab.study.run_states import State
+from q1lab.study.run_states import RunState
 
 FALLBACK = {
     "arm-baseline": "#6cb6ff",
@@ -40,15 +40,15 @@ class Palette:
     def arm(self, arm: str) -> str:
         return self.baseline if arm == "baseline" else self.modified
 
-    def state(self, state: State) -> str:
+    def state(self, state: RunState) -> str:
         return {
-            State.FINISHED: self.success,
-            State.RUNNING: self.foreground,
-            State.QUEUED: self.muted,
-            State.STOPPED: self.warning,
-            State.FAILED: self.error,
-            State.CRASHED: self.error,
-            State.DIVERGED: self.error,
+            RunState.FINISHED: self.success,
+            RunState.RUNNING: self.foreground,
+            RunState.QUEUED: self.muted,
+            RunState.STOPPED: self.warning,
+            RunState.FAILED: self.error,
+            RunState.CRASHED: self.error,
+            RunState.DIVERGED: self.error,
         }[state]
 
     def tint(self, color: str, share: float) -> str:

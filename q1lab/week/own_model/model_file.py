@@ -104,7 +104,7 @@ def _after_shebang(text: bytes) -> tuple[bytes, bytes]:
 
 def _read(path: Path) -> bytes:
     try:
-        data = read_bytes(path, variants.LARGEST)
+        data = read_bytes(path, variants.LARGEST_MODEL_FILE)
         data.decode("utf-8")
         return data
     except UnicodeDecodeError:

@@ -44,11 +44,11 @@ def pair(variant: str, baseline: str | None, command: str = "run") -> Pair:
     learner's that it might be, or the parent can't be had: a comparison with the wrong file looks
     like any other. ``command`` is the one to choose with (`q1lab COMMAND …`).
     """
-    modified = variants.find(variant)
+    modified = variants.find_variant(variant)
     if baseline is not None:
-        return Pair(variants.find(baseline), modified)
+        return Pair(variants.find_variant(baseline), modified)
     if not modified.is_learners:
-        return Pair(variants.find("baseline"), modified)
+        return Pair(variants.find_variant("baseline"), modified)
     found = of(modified.path)
     if found is not None:
         return Pair(found.variant, modified, found.note)
@@ -63,7 +63,7 @@ def pair(variant: str, baseline: str | None, command: str = "run") -> Pair:
                 f"`{choose} baseline` with q1lab's own"
             ),
         )
-    return Pair(variants.find("baseline"), modified)
+    return Pair(variants.find_variant("baseline"), modified)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def of(file: Path) -> Parent | None:
     name = lies.name
     now = _read(lies) if lies != file else None
     if now is not None and _sha(now) == made.sha256:
-        return Parent(name, variants.read(lies, lies.stem, origin))
+        return Parent(name, variants.read_variant(lies, lies.stem, origin))
     kept = kept_file(made.sha256)
     if not kept.is_file():
         past = None if own else _in_history(lies, made.sha256)
@@ -112,7 +112,7 @@ def of(file: Path) -> Parent | None:
             f"{name} has changed since {file.name} was made from it; compared with what it was "
             f"then (--baseline {shlex.quote(_told(lies))} compares with today's)"
         )
-    return Parent(name, variants.read(kept, lies.stem, origin), note)
+    return Parent(name, variants.read_variant(kept, lies.stem, origin), note)
 
 
 def of_or_baseline(file: Path) -> Parent:
@@ -122,7 +122,7 @@ def of_or_baseline(file: Path) -> Parent:
         found = of(file)
     except Problem:
         found = None
-    return found or Parent("baseline.py", variants.find("baseline"))
+    return found or Parent("baseline.py", variants.find_variant("baseline"))
 
 
 def same_code(one: Variant, other: Variant) -> bool:
@@ -182,7 +182,7 @@ def _sha(text: bytes) -> str:
 
 def _read(file: Path) -> bytes | None:
     try:
-        return read_bytes(file, variants.LARGEST)
+        return read_bytes(file, variants.LARGEST_MODEL_FILE)
     except OSError:
         return None
 

@@ -218,10 +218,10 @@ def run_checks(
 ) -> CheckReport:
     """Check a model file and return the report; blocks until done, so an app calls it in a thread.
 
-    ``for_``: one of ``variants.with_checks``, or several joined by "+"; None tells it by the file's
-    name, else by what the file does. ``on_begin(name)`` and
-    ``on_result(result)`` are called in this thread as checks start and end. ``cancel`` ends the run
-    early. Nothing is raised for a bad file: the report says what is wrong in ``unusable``.
+    ``for_``: one of ``variants.checked_variants``, or several joined by "+"; None tells it by the
+    file's name, else by what the file does. ``on_begin(name)`` and ``on_result(result)`` are
+    called in this thread as checks start and end. ``cancel`` ends the run early. Nothing
+    is raised for a bad file: the report says what is wrong in ``unusable``.
     """
     limits = limits or Limits()
     path = expanded(file).absolute()
@@ -240,7 +240,7 @@ def run_checks(
     source = parents.of_or_baseline(path).variant.path
     if source != paths.models_dir() / "baseline.py":
         command.append(f"--source={source}")
-    with child_processes.asked(
+    with child_processes.running_child(
         command,
         seconds=limits.seconds,
         env=_environment(),
@@ -262,7 +262,7 @@ def run_checks(
 
 
 def _environment() -> dict[str, str]:
-    env = child_processes.environment(threads=1)
+    env = child_processes.child_environment(threads=1)
     # a @torch.compile in the file is left out: a check lasts milliseconds
     env["TORCHDYNAMO_DISABLE"] = "1"
     return env

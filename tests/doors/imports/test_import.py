@@ -22,7 +22,7 @@ from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.statistics.intervals import Reason
 from q1lab.study import studies
-from q1lab.study.run_states import State
+from q1lab.study.run_states import RunState
 from q1lab.verdict import wording
 from q1lab.verdict.comparison_cache import compare
 from tests.kit import wandb_study as lab
@@ -208,10 +208,10 @@ def test_a_difference_that_is_meant_is_kept_in_the_record() -> None:
 
 
 def test_a_rerun_replaces_the_run_that_failed() -> None:
-    failed = a_run(where_state := "baseline", final=None, state=State.FAILED)
+    failed = a_run(where_state := "baseline", final=None, state=RunState.FAILED)
     failed.where = f"{where_state}-seed0 (first)"
     grouped = import_study.group_runs([failed, *pair()])
-    assert grouped.arms["baseline"][0].state is State.FINISHED
+    assert grouped.arms["baseline"][0].state is RunState.FINISHED
     assert "first" in grouped.notes[0]
 
 

@@ -31,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_online_study_appears_as_the_learner_expects(home: Path) -> None:
     study = lab.plan(seeds=(0, 1))
-    ids = wandb_state.mint(study)
+    ids = wandb_state.mint_ids(study)
     with WandbServer() as server, lab.relay(study, lab.environment(server.url)) as child:
         with lab.alive(study):
             lab.append(study, "baseline-seed0", lab.events(0)[:12])
@@ -78,11 +78,11 @@ def test_online_study_appears_as_the_learner_expects(home: Path) -> None:
         names = [m.get("1") for m in there.config["_wandb"]["value"]["m"]]
         for metric in ("train_loss", "val_loss"):
             assert names[metrics[metric]["5"] - 1] == "iter", "the loss's own step is the iter"
-    status = wandb_state.status(study)
+    status = wandb_state.wandb_status(study)
     assert status.state == SYNCED
     assert status.url == f"{server.url}/learner/q1-capstone"
-    for run in wandb_state.read(study).values():
-        (folder,) = wandb_state.folders(study, run.id)
+    for run in wandb_state.read_relayed_runs(study).values():
+        (folder,) = wandb_state.wandb_folders(study, run.id)
         assert list(folder.glob("*.wandb.synced"))
     assert not lab.files_with(home, KEY.encode()), "the key is nowhere on the disk"
     assert all(
@@ -92,7 +92,7 @@ def test_online_study_appears_as_the_learner_expects(home: Path) -> None:
 
 def test_offline_stays_here_and_says_how_to_open_it(home: Path) -> None:
     study = lab.plan(wandb="offline")
-    wandb_state.mint(study)
+    wandb_state.mint_ids(study)
     with lab.relay(study, lab.environment("http://127.0.0.1:9", key=False)) as child:
         with lab.alive(study):
             lab.append(study, "baseline-seed0", lab.events(0)[:12])
@@ -106,9 +106,9 @@ def test_offline_stays_here_and_says_how_to_open_it(home: Path) -> None:
             wait_for(lambda: _rows_on_disk(study, "modified-seed0") >= 7, "the second run's rows")
         assert child.wait(timeout=60) == 0, lab.log_of(study)
     assert lab.states(study) == {OFFLINE}
-    assert wandb_state.status(study).words == "offline; `q1lab sync` uploads"
-    runs = wandb_state.read(study)
-    (folder,) = wandb_state.folders(study, runs["baseline-seed0"].id)
+    assert wandb_state.wandb_status(study).words == "offline; `q1lab sync` uploads"
+    runs = wandb_state.read_relayed_runs(study)
+    (folder,) = wandb_state.wandb_folders(study, runs["baseline-seed0"].id)
     assert folder.name.startswith("offline-run-")
     summary = _inspect(folder)
     assert summary["state"] == "finished"
@@ -120,7 +120,7 @@ def test_offline_stays_here_and_says_how_to_open_it(home: Path) -> None:
 
 def test_a_killed_relay_starts_again_without_loss_or_duplicate(home: Path) -> None:
     study = lab.plan()
-    wandb_state.mint(study)
+    wandb_state.mint_ids(study)
     whole = lab.events(0)
     with WandbServer() as server, lab.alive(study):
         env = lab.environment(server.url)
@@ -140,7 +140,7 @@ def test_a_killed_relay_starts_again_without_loss_or_duplicate(home: Path) -> No
 
 def test_a_killed_offline_relay_leaves_one_whole_folder(home: Path) -> None:
     study = lab.plan(wandb="offline")
-    wandb_state.mint(study)
+    wandb_state.mint_ids(study)
     whole = lab.events(0)
     with lab.alive(study):
         env = lab.environment("http://127.0.0.1:9", key=False)
@@ -151,8 +151,13 @@ def test_a_killed_offline_relay_leaves_one_whole_folder(home: Path) -> None:
             child.wait(timeout=10)
         lab.append(study, "baseline-seed0", whole[12:])
         with lab.relay(study, env):
-            wait_for(lambda: wandb_state.read(study)["baseline-seed0"].offset, "the run's end")
-    (folder,) = wandb_state.folders(study, wandb_state.read(study)["baseline-seed0"].id)
+            wait_for(
+                lambda: wandb_state.read_relayed_runs(study)["baseline-seed0"].offset,
+                "the run's end",
+            )
+    (folder,) = wandb_state.wandb_folders(
+        study, wandb_state.read_relayed_runs(study)["baseline-seed0"].id
+    )
     assert _rows_on_disk(study, "baseline-seed0") == 20
     assert _inspect(folder)["state"] == "finished"
 
@@ -178,12 +183,12 @@ def test_a_server_that_will_not_have_it(home: Path, fault: str, words: str) -> N
             server.forbidden = {"UpsertBucket"}
         with lab.relay(study, lab.environment(server.url, key=fault != "no key")) as child:
             assert child.wait(timeout=60) == 1
-    status = wandb_state.status(study)
+    status = wandb_state.wandb_status(study)
     assert status.state == ERROR
     assert words in (status.error or ""), status.error
     assert KEY not in lab.log_of(study)
-    for name, run in wandb_state.read(study).items():
-        assert len(wandb_state.folders(study, run.id)) == 1, "kept offline"
+    for name, run in wandb_state.read_relayed_runs(study).items():
+        assert len(wandb_state.wandb_folders(study, run.id)) == 1, "kept offline"
         assert _rows_on_disk(study, name) == 20
 
 
@@ -206,8 +211,8 @@ def test_a_server_that_dies_in_mid_run_gets_the_rest_by_sync(home: Path) -> None
     assert [row["_step"] for row in there.history] == list(range(lab.ROWS))
     assert there.exitcode == 0
     assert there.summary["val_loss"] == whole[-1]["val_loss"]
-    assert wandb_state.status(study).state == SYNCED
-    (folder,) = wandb_state.folders(study, there.id)
+    assert wandb_state.wandb_status(study).state == SYNCED
+    (folder,) = wandb_state.wandb_folders(study, there.id)
     assert list(folder.glob("*.wandb.synced"))
     assert _rows_on_disk(study, "baseline-seed0") == 20, (
         "the whole history stays here for `wandb leet`"
@@ -274,8 +279,8 @@ def test_a_server_that_is_in_trouble_for_long(home: Path, fault: str) -> None:
             assert code == 0, lab.log_of(study)
         else:
             assert code == 1
-            assert wandb_state.status(study).state == ERROR
-            assert wandb_state.status(study).error
+            assert wandb_state.wandb_status(study).state == ERROR
+            assert wandb_state.wandb_status(study).error
             server.fault = ""
             if fault == "dies":
                 server.start()
@@ -288,7 +293,7 @@ def test_a_server_that_is_in_trouble_for_long(home: Path, fault: str) -> None:
 
 
 def _wandb_file(study: lab.Study, name: str) -> Path | None:
-    for folder in wandb_state.folders(study, wandb_state.read(study)[name].id):
+    for folder in wandb_state.wandb_folders(study, wandb_state.read_relayed_runs(study)[name].id):
         for file in folder.glob("*.wandb"):
             return file
     return None

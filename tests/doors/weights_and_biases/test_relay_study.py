@@ -56,13 +56,13 @@ def test_a_study_is_whole_at_wandb(server: WandbServer) -> None:
         train()
         study = studies.load(studies.latest())
         assert study.trainer.wandb == "online", "a key is configured"
-        wait_for(lambda: not wandb_state.pending(study), "the last upload")
+        wait_for(lambda: not wandb_state.pending_runs(study), "the last upload")
         for each in study.runs:
             there = server.run(each.name)
             assert there.exitcode == 0
             assert there.group == study.id
             assert there.values["max_iters"] == 20
-            assert there.id == wandb_state.read(study)[each.name].id
+            assert there.id == wandb_state.read_relayed_runs(study)[each.name].id
             assert there.summary["state"] == "finished"
     finally:
         server.stop()

@@ -51,7 +51,7 @@ def test_offline_then_sync(
         with lab.relay(study, env) as child:
             assert child.wait(timeout=60) == 0
         assert server.asked == [], "offline asks nobody"
-        assert wandb_state.status(study).state == OFFLINE
+        assert wandb_state.wandb_status(study).state == OFFLINE
         assert call() == 0
         assert "rope-1: synced, 2 runs" in capsys.readouterr().out
         for each in study.runs:
@@ -59,8 +59,8 @@ def test_offline_then_sync(
             assert [row["_step"] for row in there.history] == list(range(lab.ROWS))
             assert there.exitcode == 0
             assert there.group == "rope-1"
-        for each in wandb_state.read(study).values():
-            (folder,) = wandb_state.folders(study, each.id)
+        for each in wandb_state.read_relayed_runs(study).values():
+            (folder,) = wandb_state.wandb_folders(study, each.id)
             assert list(folder.glob("*.wandb.synced"))
         asked = len(server.asked)
         assert call("rope-1") == 0
@@ -77,26 +77,26 @@ def test_broken_and_partly_uploaded_runs_are_made_anew(
         env = use(monkeypatch, server.url)
         with lab.relay(study, env) as child:
             assert child.wait(timeout=60) == 0
-        runs = wandb_state.read(study)
+        runs = wandb_state.read_relayed_runs(study)
         # one folder is cut short, one is gone, one run is half there from an upload that broke off
-        (cut,) = wandb_state.folders(study, runs["baseline-seed0"].id)
+        (cut,) = wandb_state.wandb_folders(study, runs["baseline-seed0"].id)
         (file,) = cut.glob("*.wandb")
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-        shutil.rmtree(wandb_state.folders(study, runs["modified-seed0"].id)[0])
+        shutil.rmtree(wandb_state.wandb_folders(study, runs["modified-seed0"].id)[0])
         assert call() == 0
         half = server.run("baseline-seed1")
         for name, lines in half.lines.items():
             half.lines[name] = {n: line for n, line in lines.items() if n < 7}
         half.exitcode = None
         half.summary["_step"] = 6
-        wandb_state.update(study, "baseline-seed1", state=OFFLINE)
+        wandb_state.update_run(study, "baseline-seed1", state=OFFLINE)
         assert call() == 0
         for each in study.runs:
             there = server.run(each.name)
             assert [row["_step"] for row in there.history] == list(range(lab.ROWS)), each.name
             assert there.exitcode == 0
             assert there.summary["state"] == "finished"
-            (folder,) = wandb_state.folders(study, runs[each.name].id)
+            (folder,) = wandb_state.wandb_folders(study, runs[each.name].id)
             assert list(folder.glob("*.wandb.synced"))
         assert lab.states(study) == {SYNCED}
 
@@ -104,14 +104,14 @@ def test_broken_and_partly_uploaded_runs_are_made_anew(
 def test_a_study_that_was_off_can_still_go_up(monkeypatch: pytest.MonkeyPatch) -> None:
     study = lab.plan(wandb="disabled")
     lab.train_all(study)
-    assert wandb_state.status(study).state == "off"
+    assert wandb_state.wandb_status(study).state == "off"
     with WandbServer() as server:
         use(monkeypatch, server.url)
         assert call() == 0, "without a name it is left alone"
         assert not server.runs
         assert call("rope-1") == 0
         assert server.run("modified-seed0").exitcode == 0
-    assert wandb_state.status(study).state == SYNCED
+    assert wandb_state.wandb_status(study).state == SYNCED
 
 
 def test_what_can_not_be_uploaded_is_said(
@@ -135,7 +135,7 @@ def test_what_can_not_be_uploaded_is_said(
         assert call("rope-1") == 1
         assert "error: " in (out := capsys.readouterr().out)
         assert "connection refused" in out
-        assert wandb_state.status(study).state == ERROR
+        assert wandb_state.wandb_status(study).state == ERROR
         with lab.alive(study):
             assert call("rope-1") == 3
             assert "still running" in capsys.readouterr().err
@@ -154,7 +154,7 @@ def test_rows_that_are_not_ours_stop_an_upload(
         there = server.run("baseline-seed0")
         last = max(there.lines["wandb-history.jsonl"])
         there.lines["wandb-history.jsonl"][last + 1] = '{"_step": 99, "iter": 99}'
-        wandb_state.update(study, "baseline-seed0", state=OFFLINE)
+        wandb_state.update_run(study, "baseline-seed0", state=OFFLINE)
         assert call() == 1
         assert "not the same run" in capsys.readouterr().out
 
@@ -167,7 +167,7 @@ def test_runs_that_were_deleted_at_wandb_go_up_anew(
     with WandbServer() as server:
         use(monkeypatch, server.url)
         assert call() == 0
-        before = wandb_state.mint(study)
+        before = wandb_state.mint_ids(study)
         server.runs.clear()
         assert call("rope-1", "--fresh") == 0
         assert {run.id for run in server.runs.values()}.isdisjoint(before.values())

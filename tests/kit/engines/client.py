@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.study import engine_state, studies
-from q1lab.study.engine_state import Word
+from q1lab.study.engine_state import EngineStatus
 from q1lab.study.studies import Study
 from tests.kit.places import KIT, ROOT
 
@@ -61,13 +61,13 @@ def begin(engine: str, *more: str, **how: Any) -> Study:
     return studies.load("rope-1")
 
 
-def word(study: Study | str = "rope-1") -> Word | None:
+def word(study: Study | str = "rope-1") -> EngineStatus | None:
     """The engine's last word about a study."""
     found = studies.load(study) if isinstance(study, str) else study
-    return engine_state.read(found.files.root)
+    return engine_state.read_status(found.files.root)
 
 
-def said(study: Study | str = "rope-1") -> Word:
+def said(study: Study | str = "rope-1") -> EngineStatus:
     """The same, where there has to be one."""
     found = word(study)
     assert found is not None

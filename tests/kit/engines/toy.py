@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.runner import child_processes
-from q1lab.runner.engine import Finding, News
+from q1lab.runner.engine import EngineCheck, JobNews
 from q1lab.runner.remote_engine import Remote
-from q1lab.study.engine_state import ENDED, RUNNING, WAITING, Job, Seen
+from q1lab.study.engine_state import ENDED, RUNNING, WAITING, CellStatus, Job
 from q1lab.study.events import has_ended, last_event
 from q1lab.study.studies import Study
 
@@ -30,31 +30,35 @@ class Toy(Remote):
     def __init__(self, address: str, options: Mapping[str, str]) -> None:
         self.folder = Path(address)
 
-    def check(self) -> list[Finding]:
-        return [Finding("folder", self.folder.is_dir(), str(self.folder))]
+    def check(self) -> list[EngineCheck]:
+        return [EngineCheck("folder", self.folder.is_dir(), str(self.folder))]
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        return child_processes.ask(child_processes.prober(), dict(question))
+        return child_processes.ask_child(child_processes.probe_command(), dict(question))
 
     def submit(self, study: Study, job: Job) -> Job:
         place = self.folder / job.name
         if not place.exists():  # else it was handed over before
-            trainer = [*child_processes.trainer(), str(study.files.root), "--only"]
+            trainer = [*child_processes.trainer_command(), str(study.files.root), "--only"]
             command = [sys.executable, __file__, *job.cells, "--", *trainer]
             worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
             place.write_text(str(worker.pid))
         return replace(job, id=place.read_text())
 
-    def look(self, study: Study, job: Job, cursor: int) -> News:
+    def poll(self, study: Study, job: Job, cursor: int) -> JobNews:
         alive = b"\0--\0" in self._command_of(job)
         cells = {cell: self._seen(study, cell, alive) for cell in job.cells}
-        return News(cells, over=not alive)
+        return JobNews(cells, over=not alive)
 
-    def _seen(self, study: Study, cell: str, alive: bool) -> Seen:
+    def _seen(self, study: Study, cell: str, alive: bool) -> CellStatus:
         events = study.files.run(cell).events
         if not alive or has_ended(events):
-            return Seen(ENDED)
-        return Seen(RUNNING) if last_event(events) else Seen(WAITING, "waits: the toy has one hand")
+            return CellStatus(ENDED)
+        return (
+            CellStatus(RUNNING)
+            if last_event(events)
+            else CellStatus(WAITING, "waits: the toy has one hand")
+        )
 
     def _command_of(self, job: Job) -> bytes:
         with contextlib.suppress(OSError):

@@ -200,4 +200,4 @@ def test_a_study_runs_against_the_parent_and_its_command_does_again(
 def test_a_kept_text_reads_like_any_model_file(folder: Path) -> None:
     kept = parents.kept_file(parents.keep(MINE.encode()))
     assert kept.parent == paths.home() / "bases"
-    assert variants.read(kept, "model", "model.py").fields
+    assert variants.read_variant(kept, "model", "model.py").fields
