@@ -103,7 +103,7 @@ def test_a_stall_and_a_divergence_are_told_once() -> None:
 
 
 def test_a_command_that_hangs_or_fails_harms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_on_end, "SECONDS", 0.5)
+    monkeypatch.setattr(run_on_end, "MAX_SECONDS", 0.5)
     with pytest.raises(Problem, match="took longer"):
         run_on_end.run_command("sleep 600 & sleep 600", {})
     assert run_on_end.run_command("exit 7", {}) == 7
