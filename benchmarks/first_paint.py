@@ -60,11 +60,11 @@ def first_paint(argv: list[str], env: dict[str, str]) -> float:
 def prepare(env: dict[str, str]) -> None:
     """Make a home where the learner was before: the welcome is over."""
     code = """
-from q1lab import paths
+from q1lab.ground import paths
 from q1lab.index.store import Store
 from q1lab.week import content, progress
 with Store() as store:
-    progress.keep(store, content.load(paths.content_dir()).label, "welcomed", True)
+    progress.save_setting(store, content.load_week(paths.content_dir()).label, "welcomed", True)
 """
     subprocess.run([sys.executable, "-P", "-c", code], env=env, check=True)
 

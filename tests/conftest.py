@@ -15,7 +15,7 @@ import pytest
 from q1lab.ground import paths
 from q1lab.ground.errors import NOTICES
 from q1lab.week import content, read_week
-from q1lab.week.syllabus import Finding, Week
+from q1lab.week.syllabus import ContentFinding, Week
 from tests.kit.commands import without_torch
 from tests.kit.places import ROOT
 
@@ -45,13 +45,13 @@ SHIPPED = paths.content_dir()
 
 
 @functools.cache
-def shipped(course: bool) -> tuple[Week | None, list[Finding]]:
-    return read_week.read(SHIPPED, course)
+def shipped(course: bool) -> tuple[Week | None, list[ContentFinding]]:
+    return read_week.read_week(SHIPPED, course)
 
 
-def read(root: Path, course: bool) -> tuple[Week | None, list[Finding]]:
+def read(root: Path, course: bool) -> tuple[Week | None, list[ContentFinding]]:
     if root != SHIPPED:
-        return read_week.read(root, course)
+        return read_week.read_week(root, course)
     week, findings = shipped(course)
     return week, [*findings]
 
@@ -60,7 +60,7 @@ def read(root: Path, course: bool) -> tuple[Week | None, list[Finding]]:
 def the_week_that_ships_is_read_once() -> Iterator[None]:
     """It is frozen, and no test writes into its folder."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(content, "read", read)
+        patch.setattr(content, "read_week", read)
         yield
 
 

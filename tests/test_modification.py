@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.tui.pages import text_of
-from q1lab.week.content import load
+from q1lab.week.content import load_week
 from tests.kit import toy_modification
 from tests.kit.places import ROOT
 from tests.kit.toy_modification import NAME
@@ -119,7 +119,7 @@ def test_the_lab_and_the_documents_know_it(q1lab: Callable[..., Done], tmp_path:
 
 def test_the_week_offers_it(q1lab: Callable[..., Done], copy: Path) -> None:
     q1lab("content", "check", str(copy / "content"))
-    week = load(copy / "content").for_variant(NAME, ("Tiny Shakespeare", 65, "shakespeare"))
+    week = load_week(copy / "content").for_variant(NAME, ("Tiny Shakespeare", 65, "shakespeare"))
     assert week.chosen is not None
     text = "\n".join(text_of(block) for part in week.parts() for block in part.blocks)
     assert "| ReLU² | the activation | Primer | easy, 5 min |" in text

@@ -80,7 +80,7 @@ def test_content_and_models_travel(installed: Path, tmp_path: Path) -> None:
     assert "freqs_cis" in run(installed, tmp_path, "diff", "rope")
     code = (
         "from q1lab import paths; from q1lab.week import content; "
-        "print(len(content.load(paths.content_dir()).sessions))"
+        "print(len(content.load_week(paths.content_dir()).sessions))"
     )
     done = subprocess.run(
         [installed / "python", "-P", "-c", code],

@@ -23,7 +23,7 @@ from q1lab.ground.git_repository import NoRepository, Repository
 from q1lab.week.syllabus import Week
 
 if TYPE_CHECKING:
-    from q1lab.documents.change import Change, Saved
+    from q1lab.documents.change import Change, SavedChange
     from q1lab.index.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -101,7 +101,7 @@ def current_week() -> Week:
     typed_folder = context.find_root().params.get("content") if context else None
     settings = config.load()
     folder = typed_folder or settings.content or paths.content_dir()
-    return content.load(Path(folder), settings.course)
+    return content.load_week(Path(folder), settings.course)
 
 
 def note_viewed(act: str, viewed: object, variant: str = "") -> None:
@@ -110,7 +110,7 @@ def note_viewed(act: str, viewed: object, variant: str = "") -> None:
     from q1lab.week import evidence
 
     with contextlib.suppress(Problem), open_store() as store:
-        evidence.note_looked(store, current_week().label, act, str(viewed), variant)
+        evidence.note_viewed(store, current_week().label, act, str(viewed), variant)
 
 
 def repository_folder(typed: Path | None) -> Path:
@@ -233,7 +233,7 @@ def write_document(
 
 
 def save_and_commit(
-    save: Callable[..., Saved], proposal: Change, how: WriteOptions, *, quiet: bool = False
+    save: Callable[..., SavedChange], proposal: Change, how: WriteOptions, *, quiet: bool = False
 ) -> dict[str, Any]:
     """Call ``save``, after asking the learner where a yes is missing. Prints the outcome (unless
     ``quiet``) and returns it as JSON types."""
@@ -280,7 +280,7 @@ def _ask_first(proposal: Change) -> None:
     assert proposal.repo is not None
     print_diff(proposal.diff, err=True)
     branch = proposal.repo.head().branch or "a detached HEAD"
-    names = proposal.named(changing)
+    names = proposal.describe_paths(changing)
     remark(f"\nThis would be committed on {branch}, with {names} and nothing else:")
     remark(f"  {proposal.message}")
     unanswered = Problem(
@@ -296,10 +296,10 @@ def _ask_first(proposal: Change) -> None:
         remark("Later: `q1lab config ask_before_commit true` asks again.")
 
 
-def _print_outcome(done: Saved, proposal: Change, how: WriteOptions) -> None:
+def _print_outcome(done: SavedChange, proposal: Change, how: WriteOptions) -> None:
     subject = proposal.message.splitlines()[0]
     commit = done.commit
-    names = proposal.named(proposal.files)
+    names = proposal.describe_paths(proposal.files)
     if how.dry_run:
         remark(f"would write {names}" if done.written else f"{names}: nothing would change")
         if proposal.repo is not None:
@@ -307,7 +307,7 @@ def _print_outcome(done: Saved, proposal: Change, how: WriteOptions) -> None:
     elif commit and commit.committed:
         branch = commit.branch or "a detached HEAD"
         root = proposal.repo.root if proposal.repo else Path()
-        committed = proposal.named(root / name for name in commit.files)
+        committed = proposal.describe_paths(root / name for name in commit.files)
         remark(f"{committed}: committed {str(commit.sha)[:7]} on {branch}: {subject}")
         for note in commit.notes:
             remark(f"note: {note}")

@@ -60,12 +60,14 @@ def prepare_app(session: str | None, folder: Path | None) -> Setup:
     settings = config.load()
     check_keymap(settings.keymap, str(paths.config_file()))
     root = folder or settings.content or paths.content_dir()
-    week = content.load(root, settings.course)
+    week = content.load_week(root, settings.course)
     session_id = week.session(session).id if session else None
     first, notice = None, ""
     if paths.database().exists() or paths.journal().exists():
         with Store() as store:
-            first = Snapshot(evidence.read(store, week))  # the studies come with the first look
+            first = Snapshot(
+                evidence.read_progress(store, week)
+            )  # the studies come with the first look
             lacks = lost_lines.told(store.file, store.journal)
             notice = store.notice or "\n".join(lacks)
     return Setup(week, settings, session_id, first, notice=notice)

@@ -30,7 +30,7 @@ def artifact(ctx: click.Context, as_json: bool) -> int:
     if ctx.invoked_subcommand is not None:
         return OK
     with open_store() as store:
-        rows = artifacts.every(store)
+        rows = artifacts.all_artifacts(store)
     return shared.print_list(
         "artifacts",
         rows,
@@ -56,7 +56,7 @@ def add_command(store: Store, week: Week, kind: str, title: str, location: str |
     """Add the artifact TITLE of KIND."""
     if location and "://" not in location:
         location = str(whole(location))
-    number = artifacts.add(store, kind, title, location=location, week=week.label)
+    number = artifacts.add_artifact(store, kind, title, location=location, week=week.label)
     return Said(f"{number}: {title}")
 
 
@@ -65,5 +65,5 @@ def add_command(store: Store, week: Week, kind: str, title: str, location: str |
 @shared.list_command
 def remove_command(store: Store, week: Week, which: str) -> Said:
     """Take the artifact WHICH (a number, or words of its title) off the list."""
-    row = artifacts.remove(store, which)
+    row = artifacts.remove_artifact(store, which)
     return Said(f"removed: {row['title']}")

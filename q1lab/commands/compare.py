@@ -77,7 +77,7 @@ def compare(
             from q1lab.documents.change import public_mode
             from q1lab.ground.write_intents import write_out
 
-            made = comparison_page.page(store, chosen, answer)
+            made = comparison_page.comparison_page(store, chosen, answer)
             write_out(page, made, mode=public_mode(), force=force)
         print_comparison(store, chosen, as_json=as_json, answer=answer)
         if plot is not None and not as_json:

@@ -76,7 +76,7 @@ def _tick_step() -> None:
     from q1lab.week import progress
 
     with contextlib.suppress(Problem), open_store() as store:
-        progress.tick_those(store, shared.current_week(), "config")
+        progress.tick_steps_of_command(store, shared.current_week(), "config")
 
 
 def _print_keys(moved: dict[str, str], as_json: bool) -> None:

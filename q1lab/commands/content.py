@@ -39,21 +39,21 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
     """
     from q1lab.ground.paths import models_dir
     from q1lab.study import variants
-    from q1lab.week.content import check, load
+    from q1lab.week.content import check_week, load_week
     from q1lab.week.lists.kpis import COUNTERS
 
     if not folder.is_dir():
         raise Problem(
             f"{folder} is not a folder", next="name the folder that holds week.toml", file=folder
         )
-    findings = check(folder, variants.variant_names(), COUNTERS)
+    findings = check_week(folder, variants.variant_names(), COUNTERS)
     if running and not any(finding.fatal for finding in findings):
         from q1lab.week import code_runner
 
-        told = [load(folder, course) for course in (True, False)]
+        told = [load_week(folder, course) for course in (True, False)]
         once = {tuple(code.source for code in week.code): week for week in told}
         for index, week in enumerate(once.values()):
-            found = code_runner.run(week, models_dir(), scripts=index == 0)
+            found = code_runner.run_blocks(week, models_dir(), scripts=index == 0)
             findings += [one for one in found if one not in findings]
     if as_json:
         rows = [
@@ -67,7 +67,7 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
         for finding in findings:
             click.echo(plain(str(finding)))
         if not findings:
-            week = load(folder)
+            week = load_week(folder)
             parts, steps = len(list(week.parts())), len(list(week.steps()))
             click.echo(
                 f"{plain(week.label)} is fine: sessions {len(week.sessions)}, parts {parts}, "
@@ -93,9 +93,9 @@ def new_command(folder: Path, label: str) -> None:
     \b
     Exit codes: 0 written, 1 DIR can't be written, 2 there is a week in DIR already.
     """
-    from q1lab.week.content import skeleton
+    from q1lab.week.content import write_skeleton
 
-    for path in skeleton(folder, label):
+    for path in write_skeleton(folder, label):
         click.echo(f"wrote {plain(str(path))}")
     click.echo(
         f"next: q1lab content check {plain(str(folder))}, then q1lab --content {plain(str(folder))}"

@@ -39,8 +39,8 @@ def data(store: Store, week: Week, corpus: str | None) -> Said:
         size = f", {found.characters:,} in all"
         word = corpus if corpus in corpora.BUILT_IN else str(whole(corpus))
         progress.choose_data(store, word, corpora.describe_corpus(found.name), found.vocab_size)
-        progress.tick_those(store, week, "data")
-    chosen = progress.read(store, week.label).data
+        progress.tick_steps_of_command(store, week, "data")
+    chosen = progress.recorded_progress(store, week.label).data
     record = dict(zip(("words", "characters", "corpus"), chosen or (None,) * 3, strict=True))
     if chosen is None:
         line = f"no data is chosen; runs train on {DEFAULT_DATA}. Choose: q1lab data shakespeare"

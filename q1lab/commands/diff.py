@@ -26,15 +26,15 @@ Examples:
 )
 def diff(variant: str, baseline: str | None) -> int:
     """The unified diff from the baseline to VARIANT, colored on a terminal."""
-    pair = parents.pair(variant, baseline, "diff")
+    pair = parents.find_pair(variant, baseline, "diff")
     new, old = pair.modified, pair.baseline
     if pair.note:
         sys.stderr.write(f"note: {plain(pair.note)}\n")
-    text = plain(diffs.unified(old.text, new.text, f"{old.name}.py", new.path.name))
+    text = plain(diffs.unified_diff(old.text, new.text, f"{old.name}.py", new.path.name))
     if not text:
         click.echo(f"{new.path.name} and {old.name}.py hold the same code.")
         return OK
-    added, removed = diffs.count(text)
+    added, removed = diffs.count_changed_lines(text)
     print_diff(text)
     if new.is_learners:
         shared.note_viewed("diff", new.path.absolute())

@@ -31,5 +31,5 @@ def keep(study: str | None, how: shared.WriteOptions, as_json: bool) -> int:
     root, found = shared.open_repository(how)
     with open_store() as store:
         return shared.write_document(
-            proposals.keep(store, chosen, root, found), store, how, as_json=as_json
+            proposals.propose_kept_study(store, chosen, root, found), store, how, as_json=as_json
         )

@@ -12,7 +12,7 @@ from q1lab.ground.command_table import Said
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.week.lists import kpis
-from q1lab.week.lists.kpis import KpiLine
+from q1lab.week.lists.kpis import KpiRow
 from q1lab.week.syllabus import Week
 
 
@@ -49,13 +49,13 @@ def kpi(
         return _set_by_hand(store, week, name, actual, target, counted)
     if counted or actual is not None or target is not None:
         raise Problem("which KPI? ", next="Give its NAME; `q1lab kpi` lists them")
-    lines = kpi_sources.kpi_lines(store, week, shared.repository_if_any(repo))
+    lines = kpi_sources.kpis_of_week(store, week, shared.repository_if_any(repo))
     return Said(
         "", [kpi_table(lines)], {"kpis": [{**asdict(one), "met": one.met} for one in lines]}
     )
 
 
-def kpi_table(lines: list[KpiLine]) -> str:
+def kpi_table(lines: list[KpiRow]) -> str:
     """The KPIs as an aligned table; where both numbers come from is a line below each."""
     from q1lab.ground.text_formats import count
 
@@ -86,5 +86,5 @@ def _set_by_hand(
     known = {item.title.lower(): item.id for item in week.kpis}
     key = known.get(" ".join(name.split()).lower(), name)
     kpis.set_kpi(store, key, actual=actual, target=target, count=counted)
-    lines = [line for line in kpis.lines(store) if line.name == " ".join(key.split())]
+    lines = [line for line in kpis.kpi_rows(store) if line.name == " ".join(key.split())]
     return Said(f"{key}: set" if lines else f"{key}: counted again")

@@ -71,12 +71,12 @@ def modification(
         variant = variants.find_variant(variant).name
     with open_store() as store:
         if reference:
-            name = document_data.chosen(store, week, variant).name
-            evidence.show_reference(store, week.label, name)
+            name = document_data.chosen_modification(store, week, variant).name
+            evidence.note_reference_shown(store, week.label, name)
         if variant in offered and not (how.dry_run or how.yes):
-            _ask_before_changing(chosen_variant.question(store, week.label, variant))
+            _ask_before_changing(chosen_variant.change_question(store, week.label, variant))
         root, found = shared.open_repository(how)
-        proposal = proposals.modification(
+        proposal = proposals.propose_modification(
             store,
             week,
             root,

@@ -65,11 +65,11 @@ def new(
     if name is not None and variant is not None and baseline:
         raise Problem("--name names one file", next="make them one at a time")
     if variant is not None:
-        model_file.known_modification(variant)
+        model_file.require_modification(variant)
     from q1lab.ground.git_repository import Repository, init
 
     folder = shared.repository_folder(repo)
-    made: list[model_file.Made] = []
+    made: list[model_file.NewFile] = []
     chosen: str | None = None
     created = not folder.exists()
     if created and shutil.which("git") is None:
@@ -87,7 +87,7 @@ def new(
     elif baseline or variant is None:
         made.append(model_file.new_baseline(folder, name or "model.py"))
     if variant is not None:
-        made.append(model_file.new(variant, folder, source, name))
+        made.append(model_file.new_model_file(variant, folder, source, name))
         with open_store() as store:
             label = shared.current_week().label
             model_file.note_file(store, label, variant, made[-1])
@@ -137,7 +137,7 @@ def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: 
             if row is None:
                 raise Problem("say for which modification: ", next="q1lab hint rope")
             variant = str(row["variant"])
-        ladder = model_file.hints(variant, week.root)
+        ladder = model_file.hints_for(variant, week.root)
         if compare is not None:
             return _print_reference(variant, compare, week.root, as_json)
         used = learner_tables.used_hints(store, week.label, variant)
@@ -189,7 +189,7 @@ def _print_reference(variant: str, file: Path, content: Path, as_json: bool) -> 
         )
     beside, words = (
         model_file.compare_with_reference(variant, file),
-        model_file.after(variant, content),
+        model_file.notes_after_passing(variant, content),
     )
     diff = beside.diff
     if as_json:
@@ -256,7 +256,7 @@ def merge(
     from q1lab.documents import merge_change
 
     target = (into or file.absolute().parent / "model.py").absolute()
-    plan = model_file.merge(file, target, base)
+    plan = model_file.merge_into(file, target, base)
     how = dataclasses.replace(how, repo=how.repo or target.parent)
     record: dict[str, Any] = {
         "file": str(plan.file.absolute()),
@@ -265,30 +265,30 @@ def merge(
         "conflicts": plan.conflicts,
         "diff": plan.diff,
     }
-    if words := merge_change.nothing(plan):
+    if words := merge_change.nothing_to_merge(plan):
         return _finish_merge(record, as_json, OK, words)
     if not as_json:
         print_diff(plan.diff)
     week = shared.current_week().label
     if plan.conflicts:
-        proposal = merge_change.propose(plan, None, week)
+        proposal = merge_change.propose_merge(plan, None, week)
         if how.dry_run:
-            words = f"{merge_change.conflicts(plan)}; nothing was written"
+            words = f"{merge_change.conflict_words(plan)}; nothing was written"
             return _finish_merge(record, as_json, FAILED, words)
         with open_store() as store:
             record["copy"] = str(proposal.save(store).copy)
         words = f"{proposal.unsettled}. Before: {record['copy']}"
         return _finish_merge(record, as_json, FAILED, words)
     if not unchecked:
-        report = merge_change.check(plan)
+        report = merge_change.check_merge(plan)
         record["checks"] = {"passed": report.passed, "count": len(report.checks)}
         try:
-            remark(merge_change.passed(plan, report))
+            remark(merge_change.passed_words(plan, report))
         except Problem as problem:
             return _finish_merge(record, as_json, FAILED, str(problem))
     _, found = shared.open_repository(how)
     proposal = dataclasses.replace(
-        merge_change.propose(plan, found, week), diff=""
+        merge_change.propose_merge(plan, found, week), diff=""
     )  # it stands above
     with open_store() as store:
         saved = shared.save_and_commit(

@@ -33,7 +33,7 @@ def paper(ctx: click.Context, as_json: bool) -> int:
     if ctx.invoked_subcommand is not None:
         return OK
     with open_store() as store:
-        rows = papers.papers(store)
+        rows = papers.all_papers(store)
     return shared.print_list(
         "papers",
         rows,
@@ -50,7 +50,7 @@ def _chosen_paper(store: Store, week: Week) -> Mapping[str, str]:
     if chosen is None or found is None:
         return {"done": "yes"}
     link = f"https://arxiv.org/abs/{found[1]}"
-    if link in {one["link"] for one in papers.papers(store)}:
+    if link in {one["link"] for one in papers.all_papers(store)}:
         return {"done": "yes"}
     named = chosen.paper[: found.start()].strip(" ,:")
     title = named or f"{chosen.title.partition(':')[0]} (arXiv {found[1]})"
@@ -77,9 +77,11 @@ def add_command(
     notes: str | None = None,
 ) -> Said:
     """Add the paper TITLE to the log. With the link of one that is there, correct its title."""
-    number = papers.add(store, title, link=link, week=week.label, depth=depth, notes=notes or "")
+    number = papers.add_paper(
+        store, title, link=link, week=week.label, depth=depth, notes=notes or ""
+    )
     if done:
-        papers.finish(store, str(number))
+        papers.finish_paper(store, str(number))
     return Said(f"{number}: {title}" + (", read" if done else ""))
 
 
@@ -92,7 +94,7 @@ def done_command(
     store: Store, week: Week, which: str, depth: str | None, notes: str | None
 ) -> Said:
     """Mark the paper WHICH (a number, or words of its title) as read."""
-    row = papers.finish(store, which, depth=depth, notes=notes)
+    row = papers.finish_paper(store, which, depth=depth, notes=notes)
     return Said(f"{row['id']}: {row['title']}, read ({row['depth']})")
 
 

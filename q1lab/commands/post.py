@@ -50,8 +50,8 @@ def post(ctx: click.Context, as_json: bool) -> int:
 
     label = shared.current_week().label
     with open_store() as store:
-        documents.note_empty(store, label)
-        found = posts.of_week(store, label)
+        documents.count_empty_sections(store, label)
+        found = posts.post_of_week(store, label)
     if as_json:
         print_json({"post": found, "enough_channels": posts.ENOUGH_CHANNELS})
     elif found is None:
@@ -110,7 +110,7 @@ def _write_draft(
     week = shared.current_week()
     with open_store() as store:
         root, found = shared.open_repository(how)
-        proposal = proposals.post(
+        proposal = proposals.propose_post(
             store, week, root, found, new=new, title=title, overwrite=overwrite
         )
         return shared.write_document(proposal, store, how, as_json=as_json)
@@ -119,19 +119,19 @@ def _write_draft(
 def _read_draft(file: Path | None) -> tuple[Path, bytes]:
     """The draft's path and bytes: as given, as recorded, or where `post new` puts it."""
     from q1lab.documents import post as documents
-    from q1lab.documents.change import read
+    from q1lab.documents.change import read_document
 
     if file is None:
         found = shared.repository_if_any(None)
         root = found.root if found else shared.repository_folder(None)
         with open_store() as store:
             week = shared.current_week()
-            documents.note_empty(store, week.label)  # it may have been written by now
-            file = documents.path_of(store, week, root)
-            kept = posts.of_week(store, week.label)
+            documents.count_empty_sections(store, week.label)  # it may have been written by now
+            file = documents.draft_path(store, week, root)
+            kept = posts.post_of_week(store, week.label)
             if not file.exists() and kept and kept["path"] and Path(kept["path"]).exists():
                 file = Path(kept["path"])
-    data = read(file)
+    data = read_document(file)
     if data is None:
         raise Problem(
             f"there is no draft {file}: ",
@@ -149,7 +149,7 @@ def words_command(file: Path | None, as_json: bool) -> int:
     from q1lab.documents import word_count
 
     path, data = _read_draft(file)
-    sections = word_count.sections(data.decode("utf-8-sig", errors="replace"))
+    sections = word_count.draft_sections(data.decode("utf-8-sig", errors="replace"))
     total, budget = sum(item.words for item in sections), sum(item.budget or 0 for item in sections)
     shared.note_viewed("post words", path.absolute())
     minutes = total / word_count.WORDS_PER_MINUTE
@@ -202,7 +202,7 @@ def lint_command(file: Path | None, as_json: bool) -> int:
 
     path, _ = _read_draft(file)
     with open_store() as store:
-        found = draft_claims.findings(store, shared.current_week(), path)
+        found = draft_claims.draft_findings(store, shared.current_week(), path)
     if as_json:
         print_json({"file": str(path), "findings": [asdict(item) for item in found]})
     else:
@@ -261,10 +261,10 @@ def preview_command(
 
     path, data = _read_draft(file)
     text = data.decode("utf-8-sig", errors="replace")
-    total = sum(item.words for item in word_count.sections(text))
+    total = sum(item.words for item in word_count.draft_sections(text))
     minutes = max(1, round(total / word_count.WORDS_PER_MINUTE))
     note = f"A preview. {total:,} words, {minutes} min read aloud."
-    page = post_page.page(text, path.parent, note)
+    page = post_page.html_page(text, path.parent, note)
     opens = sys.stdin.isatty() and sys.stderr.isatty() if opening is None else opening
     shared.note_viewed("post preview", path.absolute())
     target = output or paths.home() / "preview" / f"{path.stem}.html"
@@ -314,8 +314,8 @@ def export_command(
     path, data = _read_draft(file)
     week = shared.current_week()
     with open_store() as store:
-        kept = posts.of_week(store, week.label)
-    made = post_export.export(
+        kept = posts.post_of_week(store, week.label)
+    made = post_export.export_post(
         data.decode("utf-8-sig", errors="replace"),
         date=(kept and kept["published"]) or utc_now(),
         url=kept["url"] if kept else None,
@@ -340,7 +340,7 @@ def export_command(
 
 
 def _recorded_address(store: Store, week: Week) -> Mapping[str, str]:
-    found = posts.of_week(store, week.label)
+    found = posts.post_of_week(store, week.label)
     return {"url": (found and found["url"]) or ""}
 
 
@@ -353,14 +353,14 @@ def publish_command(store: Store, week: Week, url: str) -> Said:
     from q1lab.documents import draft_claims
     from q1lab.documents import post as documents
 
-    empty = documents.note_empty(store, week.label)
-    found = posts.publish(store, week.label, url)
-    open_ = draft_claims.of_post(store, week, found)
+    empty = documents.count_empty_sections(store, week.label)
+    found = posts.publish_post(store, week.label, url)
+    open_ = draft_claims.post_findings(store, week, found)
     return Said(
         "Recorded. Cross-posts link to this address.",
         _post_summary(found),
         {"post": found, "findings": [asdict(item) for item in open_]},
-        draft_claims.told(found, open_, empty),
+        draft_claims.publish_notes(found, open_, empty),
     )
 
 
@@ -389,7 +389,7 @@ def share_command(
     URL. Without URL, print a text for CHANNEL to copy, within its limit."""
     if url is None:
         return _channel_text(store, week, channel)
-    found = posts.share(store, week.label, channel, url, replace=replace, other=other)
+    found = posts.share_post(store, week.label, channel, url, replace=replace, other=other)
     return Said(f"Recorded: {posts.shared_words(found)}.", _post_summary(found), {"post": found})
 
 
@@ -397,8 +397,8 @@ def _channel_text(store: Store, week: Week, channel: str) -> Said:
     from q1lab.documents import channel_posts
     from q1lab.documents import post as documents
 
-    url = posts.published(store, week.label)["url"]
-    record = documents.gather(store, week)
+    url = posts.published_post(store, week.label)["url"]
+    record = documents.gather_post(store, week)
     text = channel_posts.channel_text(posts.channel_name(channel), record, url, week.root)
     size = f"{text.length} of {text.limit} characters ({text.counted})"
     return Said(size, [text.text], asdict(text), [size])

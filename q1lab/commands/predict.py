@@ -61,7 +61,7 @@ def predict(
     with open_store() as store:
         if variant is not None and variant not in {item.name for item in week.variants}:
             variant = variant if variant in arms else variants.find_variant(variant).name
-        name = variant or document_data.chosen(store, week).name
+        name = variant or document_data.chosen_modification(store, week).name
         given = {"--direction": direction, "--size": size, "--matters": matters, "--sure": sure}
         if any(value is not None for value in given.values()) or amend:
             missing = [option for option, value in given.items() if value is None]
@@ -71,9 +71,9 @@ def predict(
                 )
             names = {option.removeprefix("--"): option for option in given}
             typed = {name: given[option] or "" for name, option in names.items()}
-            values = predictions.read({**typed, "why": why or ""}, names)
-            predictions.predict(store, week.label, name, **values, amend=amend)
-        found = predictions.newest(store, name, week.label)
+            values = predictions.parse_prediction({**typed, "why": why or ""}, names)
+            predictions.record_prediction(store, week.label, name, **values, amend=amend)
+        found = predictions.newest_prediction(store, name, week.label)
         if as_json:
             print_json({"variant": name, "prediction": found})
             return OK

@@ -34,7 +34,7 @@ def retro(how: shared.WriteOptions, overwrite: bool, add_missing: bool, as_json:
     week = shared.current_week()
     with open_store() as store:
         root, found = shared.open_repository(how)
-        proposal = proposals.retro(
+        proposal = proposals.propose_retro(
             store,
             week,
             root,

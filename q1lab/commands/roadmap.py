@@ -51,7 +51,7 @@ def roadmap(
     """
     from q1lab.documents import proposals
     from q1lab.documents import roadmap as documents
-    from q1lab.documents.change import read
+    from q1lab.documents.change import read_document
 
     week = shared.current_week()
     writing = bool(tick or untick)
@@ -61,7 +61,7 @@ def roadmap(
         found = shared.repository_if_any(how.repo)
         root = found.root if found else shared.repository_folder(how.repo)
     path = root / (file or documents.FILE)
-    data = read(path)
+    data = read_document(path)
     if data is None:
         raise Problem(
             f"there is no {path}",
@@ -90,12 +90,12 @@ def roadmap(
         left = sum(not box.ticked for box in listed)
         remark(f"{left} of {len(listed)} open" + (": q1lab roadmap --tick NUMBER" if left else ""))
         return OK
-    proposal, changed = proposals.roadmap(
+    proposal, changed = proposals.propose_roadmap(
         path,
         data,
         week.label,
-        documents.choose(listed, tick),
-        documents.choose(listed, untick),
+        documents.choose_boxes(listed, tick),
+        documents.choose_boxes(listed, untick),
         found,
     )
     with open_store() as store:

@@ -24,7 +24,7 @@ from q1lab.study import kept_folder
 
 
 @dataclass(frozen=True)
-class Saved:
+class SavedChange:
     """``written`` files, the commit (None without one), and where the text before is kept, if it
     is."""
 
@@ -65,7 +65,7 @@ class Change:
     """What else is good to know before it is written, a sentence each."""
     unsettled: str = ""
     """What the learner has to settle in it, and why nothing is committed; else empty."""
-    after: Callable[[Store, Saved], None] | None = None
+    after: Callable[[Store, SavedChange], None] | None = None
     keep_copy: Callable[[], Path] | None = None
     """Keeps the text that is replaced, where nothing else has it, and returns where."""
 
@@ -74,7 +74,7 @@ class Change:
         """The first file as it would be."""
         return next(iter(self.files.values())).decode(errors="replace")
 
-    def named(self, paths: Iterable[Path]) -> str:
+    def describe_paths(self, paths: Iterable[Path]) -> str:
         """Some of its files by their paths in the repository, separated by commas; those of a
         study's folder are told as one."""
         root = self.repo.root if self.repo is not None else self.root
@@ -99,18 +99,18 @@ class Change:
         return tuple(
             path
             for path, data in self.files.items()
-            if read(path) != data or (self.repo is not None and not self.repo.holds(path))
+            if read_document(path) != data or (self.repo is not None and not self.repo.holds(path))
         )
 
-    def save(self, store: Store, *, confirmed: bool = False, dry_run: bool = False) -> Saved:
+    def save(self, store: Store, *, confirmed: bool = False, dry_run: bool = False) -> SavedChange:
         """Write and commit, and note it. NeedsYes and Problem as ``save`` has them."""
         before: dict[Path, bytes | None] = {}
         copy = None
         if self.keep_copy is not None and not dry_run:
-            before = {path: read(path) for path in self.files}
+            before = {path: read_document(path) for path in self.files}
             copy = self.keep_copy()
         try:
-            done = save(
+            done = save_files(
                 self.files,
                 self.message,
                 self.repo,
@@ -119,7 +119,7 @@ class Change:
                 dry_run=dry_run,
             )
         except BaseException:
-            if copy is not None and before == {path: read(path) for path in self.files}:
+            if copy is not None and before == {path: read_document(path) for path in self.files}:
                 copy.unlink(missing_ok=True)  # there is nothing to go back to
             raise
         done = replace(done, copy=copy)
@@ -128,7 +128,7 @@ class Change:
         return done
 
 
-def propose(
+def propose_document(
     path: Path,
     rendered: Rendered,
     repo: Repository | None = None,
@@ -142,17 +142,17 @@ def propose(
     without any region gets all of them at its end; one that has some gets a missing one only with
     ``add_missing``: it may have been deleted on purpose. ``head`` may renew what q1lab wrote
     outside of the regions."""
-    old = read(path)
+    old = read_document(path)
     if old is None or not old.strip():
         new = head(rendered.text.encode())
-        diff = managed_regions.unified(old or b"", new, path.name)
+        diff = managed_regions.document_diff(old or b"", new, path.name)
         return Change({path: new}, "", repo, diff, root, old is None, tuple(rendered.regions))
-    done = managed_regions.refresh(
+    done = managed_regions.refresh_regions(
         old,
         rendered.regions,
         where=path.name,
         overwrite=overwrite,
-        append=add_missing or not managed_regions.find(old, path.name),
+        append=add_missing or not managed_regions.find_regions(old, path.name),
     )
     stays = () if overwrite else done.edited
     new = head(done.data)
@@ -160,7 +160,7 @@ def propose(
         {path: new},
         "",
         repo,
-        managed_regions.unified(old, new, path.name),
+        managed_regions.document_diff(old, new, path.name),
         root,
         changed=(*(name for name in done.changed if name in done.diffs), *done.added),
         edited=stays,
@@ -168,7 +168,7 @@ def propose(
     )
 
 
-def read(path: Path) -> bytes | None:
+def read_document(path: Path) -> bytes | None:
     """A document's bytes, None when there is none. Problem for what is no plain, readable file."""
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
@@ -180,7 +180,7 @@ def read(path: Path) -> bytes | None:
         raise Problem(f"cannot read {path}: {os_reason(error)}", FAILED, file=path) from None
 
 
-def save(
+def save_files(
     files: Mapping[Path, bytes],
     message: str,
     repo: Repository | None,
@@ -188,21 +188,21 @@ def save(
     root: Path | None = None,
     confirmed: bool = False,
     dry_run: bool = False,
-) -> Saved:
+) -> SavedChange:
     """Write ``files``, which lie below ``root`` (by default the repository's, else where each one
     is), and with a repository commit exactly them. One act: when the commit is
     refused, the files are put back as they were; when it is cut off by a kill, the next call knows
     q1lab's own bytes from the learner's edits. NeedsYes (before anything is written) where only a
     person's yes is missing."""
     if dry_run:
-        before = {path: read(path) for path in files}
+        before = {path: read_document(path) for path in files}
         _prove(files, repo, root)
         if repo is not None:
             repo.check(files, confirmed=True, dry_run=True)
-        return Saved(tuple(path for path in files if before[path] != files[path]), None)
+        return SavedChange(tuple(path for path in files if before[path] != files[path]), None)
     git_dir = repo.git_dir if repo is not None else None
     with write_intents.writing(git_dir):
-        before = {path: read(path) for path in files}
+        before = {path: read_document(path) for path in files}
         _prove(files, repo, root)
         ours = [path for path in files if write_intents.ours(path, before[path])]
         checked = repo.check(files, confirmed=confirmed, ours=ours) if repo is not None else None
@@ -214,7 +214,7 @@ def save(
         write_intents.mean({path: files[path] for path in whole})
         try:
             for path, data in changed.items():
-                if read(path) != before[path]:
+                if read_document(path) != before[path]:
                     raise Problem(
                         f"{path} changed while q1lab worked on it",
                         FAILED,
@@ -238,7 +238,7 @@ def save(
                     write_intents.mean({path: before[path] or b"" for path in ours})
                 # else it was cut off after the commit, which has them
             raise
-        return Saved(tuple(changed), result)
+        return SavedChange(tuple(changed), result)
 
 
 def _prove(files: Mapping[Path, bytes], repo: Repository | None, root: Path | None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from q1lab.documents.post import Post
-from q1lab.documents.templates import render
+from q1lab.documents.templates import render_template
 from q1lab.ground.errors import Problem
 
 SHORT_ADDRESS = 23
@@ -54,7 +54,7 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
         "verdict_words": study.in_a_sentence if study else "",
         "scale": study.scale if study else "",
     }
-    text = render(f"share-{channel}.txt.j2", values, root).text.strip("\n")
+    text = render_template(f"share-{channel}.txt.j2", values, root).text.strip("\n")
     if channel == "x":
         length = len(text.replace(url, "")) + SHORT_ADDRESS
     elif channel in ("hn", "r-machinelearning", "r-localllama"):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from q1lab.documents import managed_regions
-from q1lab.documents.word_count import by_kind, split_lines
+from q1lab.documents.word_count import lines_by_kind, split_lines
 from q1lab.statistics.prediction_score import predicted_difference
 from q1lab.study import variants
 from q1lab.study.metric import VAL_LOSS
@@ -209,7 +209,7 @@ class _Paragraph:
 def _our_lines(data: bytes, where: str) -> set[int]:
     """Line numbers inside regions that are as q1lab wrote them, and in its own words."""
     ours: set[int] = set()
-    for region in managed_regions.find(data, where):
+    for region in managed_regions.find_regions(data, where):
         if not region.edited and region.name not in ANSWERS:
             ours |= set(range(region.line, region.line + len(region.body.splitlines()) + 2))
     return ours
@@ -226,7 +226,7 @@ def _paragraphs(text: str, ours: set[int]) -> list[_Paragraph]:
             found.append(_Paragraph(section, tuple(current)))
             current.clear()
 
-    for number, kind, line in by_kind(text):
+    for number, kind, line in lines_by_kind(text):
         if kind == "heading":
             flush()
             if line.startswith("## ") or line.startswith("# "):
@@ -341,7 +341,7 @@ def _allows(text: str) -> tuple[dict[int, set[int]], list[int]]:
     rows = split_lines(text)
     covered: dict[int, set[int]] = {}
     reasonless = []
-    for number, kind, line in by_kind(text):
+    for number, kind, line in lines_by_kind(text):
         if kind != "comment":
             continue
         match = _ALLOW.search(line if line.rstrip().endswith("-->") else line + "-->")

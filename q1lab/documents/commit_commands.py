@@ -10,7 +10,7 @@ from pathlib import Path
 
 from q1lab.documents import merge_change, proposals
 from q1lab.documents import roadmap as roadmaps
-from q1lab.documents.change import Change, read
+from q1lab.documents.change import Change, read_document
 from q1lab.ground import command_table
 from q1lab.ground.errors import Problem
 from q1lab.ground.git_repository import Repository
@@ -18,11 +18,11 @@ from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.week.syllabus import Week
 
-LOOKING = frozenset({"dry_run", "no_commit"})
+NOT_COMMITTING = frozenset({"dry_run", "no_commit"})
 """With one of these no command commits."""
 
 
-def is_one(argv: Sequence[str]) -> bool:
+def can_preview(argv: Sequence[str]) -> bool:
     """Whether ``of_command`` knows the command, with all of its options."""
     asked = _commit(argv)
     return asked is not None and asked.given <= _fields(asked.act)
@@ -42,16 +42,16 @@ def _commit(argv: Sequence[str]) -> command_table.Asked | None:
     except Problem:
         return None
     listing = asked.act.name == "roadmap" and not asked.given & {"tick", "untick"}
-    if asked.help or listing or not asked.act.commits or asked.given & LOOKING:
+    if asked.help or listing or not asked.act.commits or asked.given & NOT_COMMITTING:
         return None
     return asked
 
 
-def of_command(argv: Sequence[str], store: Store, week: Week, folder: Path) -> Change | None:
+def preview_change(argv: Sequence[str], store: Store, week: Week, folder: Path) -> Change | None:
     """What ``argv`` (``q1lab retro``) would write and commit when it is typed in ``folder``; None
     for a command that does not commit, and for one with options that the app does not know."""
     asked = _commit(argv)
-    if asked is None or not is_one(argv):
+    if asked is None or not can_preview(argv):
         return None
     repo = Repository.around(folder)
     root = repo.root if repo else folder
@@ -72,35 +72,37 @@ def _fields(act: command_table.Act) -> set[str]:
     return {one.name for one in given if one.kind is one.KEYWORD_ONLY}
 
 
-def keep(
+def keep_study(
     store: Store, week: Week, root: Path, repo: Repository | None, *, study: str | None = None
 ) -> Change:
-    return proposals.keep(store, studies.load(study or studies.latest()), root, repo)
+    return proposals.propose_kept_study(store, studies.load(study or studies.latest()), root, repo)
 
 
-def merge(store: Store, week: Week, root: Path, repo: Repository | None, *, file: Path) -> Change:
-    return merge_change.typed(file, week.label)
+def merge_file(
+    store: Store, week: Week, root: Path, repo: Repository | None, *, file: Path
+) -> Change:
+    return merge_change.propose_typed_merge(file, week.label)
 
 
 def begin_post(
     store: Store, week: Week, root: Path, repo: Repository | None, *, title: str | None = None
 ) -> Change:
-    return proposals.post(store, week, root, repo, new=True, title=title)
+    return proposals.propose_post(store, week, root, repo, new=True, title=title)
 
 
 def renew_post(
     store: Store, week: Week, root: Path, repo: Repository | None, *, overwrite: bool = False
 ) -> Change:
-    return proposals.post(store, week, root, repo, new=False, overwrite=overwrite)
+    return proposals.propose_post(store, week, root, repo, new=False, overwrite=overwrite)
 
 
-def tick(
+def tick_roadmap(
     store: Store, week: Week, root: Path, repo: Repository | None, *, tick: tuple[str, ...]
 ) -> Change:
     """The roadmap with those of the week's boxes ticked."""
     path = root / roadmaps.FILE
-    data = read(path)
+    data = read_document(path)
     if data is None:
         raise Problem(f"there is no {path}; the roadmap's boxes are ticked in that file", file=path)
-    chosen = roadmaps.choose(roadmaps.boxes(data, week.label), tick)
-    return proposals.roadmap(path, data, week.label, chosen, (), repo)[0]
+    chosen = roadmaps.choose_boxes(roadmaps.boxes(data, week.label), tick)
+    return proposals.propose_roadmap(path, data, week.label, chosen, (), repo)[0]

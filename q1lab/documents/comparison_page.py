@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from q1lab.documents import document_data, post_page, reproduce
 from q1lab.documents.comparison_tables import StudyFacts
-from q1lab.documents.markdown_escape import Md, code
+from q1lab.documents.markdown_escape import Md, code_span
 from q1lab.documents.reproduce import Reproduction
-from q1lab.documents.templates import Rendered, render
+from q1lab.documents.templates import Rendered, render_template
 from q1lab.index.store import Store
 from q1lab.study.studies import Study
 from q1lab.verdict import charts, comparison_cache, equal_budget, wording
@@ -25,30 +25,31 @@ PORTRAIT = (5.4, 7.6)
 """Inches: letters stay as large as the text beside them, on a phone and on a wide screen."""
 
 
-def document(
+def comparison_document(
     c: Comparison, study: StudyFacts, again: Reproduction, answer: Sequence[str] = ()
 ) -> Rendered:
     """The page as Markdown; ``answer`` are sentences about an equal budget."""
     title = wording.title(c)
     record = {"title": title, "study": study, "answer": answer, "again": again, "figure": FIGURE}
-    return render(TEMPLATE, record)
+    return render_template(TEMPLATE, record)
 
 
-def page(store: Store, study: Study, answer: AtBudget | None = None) -> str:
+def comparison_page(store: Store, study: Study, answer: AtBudget | None = None) -> str:
     """The page of a study's comparison as HTML; with the answer at an equal budget, if given."""
     c = comparison_cache.compare(store, study)
-    again = reproduce.told(study, None, keeps=False)
-    if again.command and reproduce.own_file(study):
-        keep = f"{code(f'q1lab keep {study.id}')} writes them into a folder that can be sent along."
+    again = reproduce.reproduction_of(study, None, keeps=False)
+    if again.command and reproduce.trained_own_file(study):
+        command = code_span(f"q1lab keep {study.id}")
+        keep = f"{command} writes them into a folder that can be sent along."
         files = Md(f"The model files as they trained are not in this page: {keep}")
         again = Reproduction(again.command, notes=(files, *again.notes[1:]))
-    text = document(
+    text = comparison_document(
         c,
-        document_data.study_facts(study, c),
+        document_data.facts_of_study(study, c),
         again,
         () if answer is None else equal_budget.told(answer, c),
     ).text
     curves = comparison_cache.curves(store, study)
     figure = charts.comparison_figure(c, curves, "svg", answer=answer, size=PORTRAIT, stacked=True)
     note = f"Made by q1lab from the record of {study.id}."
-    return post_page.page(text, study.files.root, note, {FIGURE: figure})
+    return post_page.html_page(text, study.files.root, note, {FIGURE: figure})

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from q1lab.documents.markdown_escape import Md, code, inline, sentence, table
+from q1lab.documents.markdown_escape import Md, code_span, inline, sentence, table
 from q1lab.ground.text_formats import DASH, MINUS, plural
 from q1lab.study import corpora
 from q1lab.study.command_line import fewest_overrides
@@ -97,7 +97,7 @@ def _introduction(c: Comparison) -> Md:
     base, variant = wording.names(c)
     many = len({seed for arm in c.arms.values() for seed in arm.values})
     data = inline(corpora.describe_corpus(c.study.data.name or "the same data"))
-    what = f"{code(variant)} against {code(base)} on {data}, {plural(many, 'seed')} each."
+    what = f"{code_span(variant)} against {code_span(base)} on {data}, {plural(many, 'seed')} each."
     return Md(f"{what} {wording.measured(c)}")
 
 
@@ -132,14 +132,14 @@ def _intervals(c: Comparison) -> Md:
 
 def _reproduce(c: Comparison, commit: str | None, dirty: bool, versions: Mapping[str, str]) -> Md:
     trainer = c.study.trainer
-    rows: list[list[object]] = [["study", code(c.study.id)]]
+    rows: list[list[object]] = [["study", code_span(c.study.id)]]
     if c.study.data.name:
         rows.append(["data", c.study.data.name])
     if c.study.data.sha256:
-        rows.append(["its SHA-256", code(c.study.data.sha256)])
+        rows.append(["its SHA-256", code_span(c.study.data.sha256)])
     if commit:
         state = " with uncommitted changes" if dirty else ""
-        rows.append(["commit of this repository", Md(f"{code(commit)}{state}")])
+        rows.append(["commit of this repository", Md(f"{code_span(commit)}{state}")])
     for title, value in (
         ("preset", trainer.recipe),
         ("device", trainer.device),
@@ -153,7 +153,7 @@ def _reproduce(c: Comparison, commit: str | None, dirty: bool, versions: Mapping
         if isinstance(value, int | float | str)
     ]
     if shown:
-        rows.append(["hyperparameters", code(", ".join(shown))])
+        rows.append(["hyperparameters", code_span(", ".join(shown))])
     if versions:
         rows.append(
             ["versions", ", ".join(f"{name} {version}" for name, version in versions.items())]
@@ -167,7 +167,7 @@ def studies_table(found: Sequence[Comparison]) -> Md:
     for c in found:
         rows.append(
             [
-                code(c.study.id),
+                code_span(c.study.id),
                 " against ".join(reversed(wording.names(c))),
                 c.study.data.name,
                 _settings(c),

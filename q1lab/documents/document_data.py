@@ -50,7 +50,7 @@ class Chosen:
 
     def trained_by(self, study: Study) -> bool:
         """Whether a study answers for it."""
-        return chosen_variant.trained(study.id, study.variant, self.names, self.name)
+        return chosen_variant.study_trained(study.id, study.variant, self.names, self.name)
 
 
 def chosen(store: Store, week: Week, variant: str | None = None) -> Chosen:
@@ -63,7 +63,7 @@ def chosen(store: Store, week: Week, variant: str | None = None) -> Chosen:
             return Chosen(name, True, row["chosen"] or None, row["file"], row["base"])
     if variant is not None:
         return Chosen(variant, True, None, None, None)
-    predicted = predictions.every(store, week.label)
+    predicted = predictions.all_predictions(store, week.label)
     if predicted:
         return Chosen(predicted[-1]["variant"], True, predicted[-1]["created"], None, None)
     known = studies.load_readable()
@@ -77,7 +77,7 @@ def chosen(store: Store, week: Week, variant: str | None = None) -> Chosen:
 def answers(store: Store, week: Week, into: str, variant: str = "") -> tuple[Answer, ...]:
     """What the learner wrote for a region, in the order of the week; about the chosen modification,
     or another one."""
-    done = progress.record_of(store, week, variant)
+    done = progress.progress_of_modification(store, week, variant)
     found = []
     for step in week.steps():
         text = done.of(step.id).answer
@@ -123,20 +123,20 @@ def numbers(store: Store, week: Week) -> list[float]:
 
     Training losses are left out: there are so many that nearly any number would be one of them.
     """
-    from q1lab.documents.claim_lint import numbers_of
+    from q1lab.documents.claim_lint import numbers_in
 
     known: list[float] = []
     found = comparisons(store)
     for _, record in found:
-        known += numbers_of(record)
-    for item in predictions.every(store):
-        known += numbers_of(item)
+        known += numbers_in(record)
+    for item in predictions.all_predictions(store):
+        known += numbers_in(item)
         known.append(100 * float(item["confidence"] or 0))
     for study, _ in found:
         known += stored_results.numbers_of_runs(store, study)
         known += _before_training(study)
         known.append(math.log(max(1, study.data.vocab_size)))  # the loss of a uniform guess
-    done = progress.read(store, week.label)
+    done = progress.recorded_progress(store, week.label)
     spent = [done.spent(part) for part in {*done.seconds, *done.pending}]
     known += [seconds / scale for seconds in spent for scale in (60, 3600)]
     return known

@@ -7,36 +7,36 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.documents import claim_lint, document_data, modification
-from q1lab.documents.change import read
-from q1lab.documents.claim_lint import Finding
+from q1lab.documents.change import read_document
+from q1lab.documents.claim_lint import ClaimFinding
 from q1lab.index.store import Store
 from q1lab.study.metric import VAL_LOSS
 from q1lab.week.lists import posts
 from q1lab.week.syllabus import Week
 
 
-def findings(store: Store, week: Week, path: Path) -> list[Finding]:
+def draft_findings(store: Store, week: Week, path: Path) -> list[ClaimFinding]:
     """What the claim lint has to say about a draft."""
-    record = modification.gather(store, week)
+    record = modification.gather_modification(store, week)
     verdict, pace = (record.study.verdict, record.study.pace) if record.study else ("", "")
     metric = (record.study.metric if record.study else VAL_LOSS).name
-    return claim_lint.lint(
-        read(path) or b"",
+    return claim_lint.lint_draft(
+        read_document(path) or b"",
         verdict,
-        document_data.numbers(store, week),
+        document_data.postable_numbers(store, week),
         pace=pace,
         metric=metric,
         where=path.name,
     )
 
 
-def of_post(store: Store, week: Week, post: Mapping[str, Any]) -> list[Finding]:
+def post_findings(store: Store, week: Week, post: Mapping[str, Any]) -> list[ClaimFinding]:
     """The findings in a post's draft; none where it has no draft that is there."""
     draft = Path(post["path"]) if post["path"] else None
-    return findings(store, week, draft) if draft is not None and draft.is_file() else []
+    return draft_findings(store, week, draft) if draft is not None and draft.is_file() else []
 
 
-def told(post: Mapping[str, Any], found: Sequence[Finding], empty: int) -> list[str]:
+def publish_notes(post: Mapping[str, Any], found: Sequence[ClaimFinding], empty: int) -> list[str]:
     """What somebody who publishes is to know: how many sections of the draft are empty, and how
     many claims are open, with the first. A line each."""
     lines = []

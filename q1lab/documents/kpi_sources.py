@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from q1lab.documents import roadmap
 from q1lab.documents.document_data import quarter_of
-from q1lab.documents.post import note_empty
+from q1lab.documents.post import count_empty_sections
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import read_bytes
 from q1lab.ground.git_repository import Repository
@@ -28,38 +28,38 @@ class Repo:
     notebooks: int | None
 
 
-def kpi_lines(store: Store, week: Week, repo: Repository | None = None) -> list[kpis.KpiLine]:
+def kpis_of_week(store: Store, week: Week, repo: Repository | None = None) -> list[kpis.KpiRow]:
     """The KPIs of the week; targets from the roadmap in the repository where it states them."""
-    return kpi_lines_beside(store, week, around(store, week, repo))
+    return kpis_from(store, week, read_kpi_sources(store, week, repo))
 
 
 @dataclass(frozen=True)
-class Around:
+class KpiSources:
     """What the KPIs take from the learner's files; it costs a few calls of git."""
 
     stated: Mapping[str, float]
     """Targets that the roadmap states."""
-    repos: kpis.Count
+    repos: kpis.CountedKpi
     """Repositories with a public address that holds the learner's commits."""
 
 
-def around(store: Store, week: Week, repo: Repository | None) -> Around:
+def read_kpi_sources(store: Store, week: Week, repo: Repository | None) -> KpiSources:
     """Look at roadmap, repositories, and what of the post's draft is empty."""
-    note_empty(store, week.label)
+    count_empty_sections(store, week.label)
     stated: Mapping[str, float] = {}
     file = repo.root / roadmap.FILE if repo else None
     if file is not None and week.course and file.is_file():
         pairs = [(item.id, item.title) for item in week.kpis]
-        stated = roadmap.targets(read_bytes(file), pairs, quarter_of(week.label))
+        stated = roadmap.kpi_targets(read_bytes(file), pairs, quarter_of(week.label))
     found = repositories(store, repo)
     public = {item.location for item in found if item.location}
     private = sum(item.location is None for item in found)
-    return Around(stated, kpis.repo_count(len(public), private))
+    return KpiSources(stated, kpis.repo_count(len(public), private))
 
 
-def kpi_lines_beside(store: Store, week: Week, seen: Around) -> list[kpis.KpiLine]:
+def kpis_from(store: Store, week: Week, seen: KpiSources) -> list[kpis.KpiRow]:
     """The KPIs as the store has them now, beside a look at the files that may be a little older."""
-    return kpis.lines(store, week.kpis, seen.stated, roadmap.FILE, repos=seen.repos)
+    return kpis.kpi_rows(store, week.kpis, seen.stated, roadmap.FILE, repos=seen.repos)
 
 
 NOTEBOOKS = "*.ipynb"
@@ -73,7 +73,7 @@ def _own_address(repo: Repository) -> str | None:
 def repositories(store: Store, repo: Repository | None) -> list[Repo]:
     """The learner's repositories: the one that documents are written to, then those on record.
     Without a public remote the first has the address that is on record under its name."""
-    recorded = [item for item in artifacts.every(store) if item["kind"] == "repo"]
+    recorded = [item for item in artifacts.all_artifacts(store) if item["kind"] == "repo"]
     found: list[Repo] = []
     seen: set[str] = set()
     if repo is not None:

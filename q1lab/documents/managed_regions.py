@@ -80,7 +80,7 @@ class Refreshed:
         return "".join(self.diffs.values())
 
 
-def find(data: bytes, where: str = "the document") -> list[Region]:
+def find_regions(data: bytes, where: str = "the document") -> list[Region]:
     """The regions of a document, in order. RegionProblem for broken marks; Problem for UTF-16."""
     return _scan(data, where)[0]
 
@@ -151,7 +151,7 @@ def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
     return regions, (fence_line if fence.mark else None)
 
 
-def refresh(
+def refresh_regions(
     data: bytes,
     contents: Mapping[str, str],
     *,
@@ -233,7 +233,7 @@ def refresh(
     return Refreshed(b"".join(pieces), tuple(changed), tuple(added), tuple(edited), diffs)
 
 
-def block(name: str, text: str) -> str:
+def region_block(name: str, text: str) -> str:
     """A region as Markdown with ``\\n`` line ends, marks included: for the first writing of a
     document."""
     _refuse_marks(name, text)
@@ -247,7 +247,7 @@ def fingerprint(body: bytes) -> str:
     return hashlib.sha256(_unified(body)).hexdigest()[:16]
 
 
-def unified(old: bytes, new: bytes, name: str) -> str:
+def document_diff(old: bytes, new: bytes, name: str) -> str:
     """A readable unified diff of two versions of a document; bytes that are not UTF-8 are shown as
     �."""
     return _diff(old, new, name)

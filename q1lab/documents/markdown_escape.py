@@ -56,7 +56,7 @@ def cell(text: object) -> Md:
     return Md(inline(text) or "–") if not isinstance(text, Md) else text
 
 
-def code(text: object) -> Md:
+def code_span(text: object) -> Md:
     """A code span that holds ``text``, whatever backticks are in it."""
     words = " ".join(plain(str(text)).split())
     if not words:
@@ -84,7 +84,7 @@ def link(title: object, url: str | None) -> Md:
         return shown
     if re.match(r"https?://", url) and not re.search(r"[\s<>]", url):
         return Md(f"[{shown}](<{url}>)" if re.search(r"[()\[\]\\]", url) else f"[{shown}]({url})")
-    return Md(f"{shown} ({code(url)})")
+    return Md(f"{shown} ({code_span(url)})")
 
 
 def answer(text: str, level: int = 3) -> Md:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from q1lab.documents.change import Change, Saved
+from q1lab.documents.change import Change, SavedChange
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.git_repository import Repository
 from q1lab.index.store import Store
@@ -16,7 +16,7 @@ from q1lab.week.own_model import model_file
 from q1lab.week.own_model.run_checks import CheckReport, run_checks
 
 
-def check(plan: model_file.Merge) -> CheckReport:
+def check_merge(plan: model_file.ModelMerge) -> CheckReport:
     """Check the merged text before it is written."""
     with tempfile.TemporaryDirectory(prefix="q1lab-merge-") as folder:
         trial = Path(folder) / plan.into.name
@@ -26,7 +26,7 @@ def check(plan: model_file.Merge) -> CheckReport:
         )
 
 
-def passed(plan: model_file.Merge, report: CheckReport) -> str:
+def passed_words(plan: model_file.ModelMerge, report: CheckReport) -> str:
     """That the merged file passes, in a sentence. Problem with the first thing that is wrong."""
     if report.passed:
         return f"the merged {plan.into.name} passes all {report.counted}, as {report.for_}"
@@ -38,14 +38,14 @@ def passed(plan: model_file.Merge, report: CheckReport) -> str:
     )
 
 
-def nothing(plan: model_file.Merge) -> str:
+def nothing_to_merge(plan: model_file.ModelMerge) -> str:
     """That the merge changes nothing, in a sentence; "" when it changes something."""
     if plan.new != plan.old:
         return ""
     return f"{plan.into.name} already has what {plan.file.name} changes"
 
 
-def conflicts(plan: model_file.Merge) -> str:
+def conflict_words(plan: model_file.ModelMerge) -> str:
     """What git could not decide, in words; "" without a conflict."""
     if not plan.conflicts:
         return ""
@@ -55,14 +55,16 @@ def conflicts(plan: model_file.Merge) -> str:
 SETTLE = f"{model_file.SETTLE}, then check and commit it"
 
 
-def propose(plan: model_file.Merge, repo: Repository | None, week: str, note: str = "") -> Change:
+def propose_merge(
+    plan: model_file.ModelMerge, repo: Repository | None, week: str, note: str = ""
+) -> Change:
     """The merge as it would be written: committed alone, or with git's markers and not committed.
     ``note`` is what the checks said."""
     if repo is not None and not plan.into.is_relative_to(repo.root):
         raise Problem(f"{plan.into} is not in the repository {repo.root}", file=plan.into)
-    found = conflicts(plan)
+    found = conflict_words(plan)
 
-    def after(store: Store, done: Saved) -> None:
+    def after(store: Store, done: SavedChange) -> None:
         evidence.note_merge(store, week, plan.file.absolute(), plan.into, done.sha)
 
     return Change(
@@ -73,16 +75,16 @@ def propose(plan: model_file.Merge, repo: Repository | None, week: str, note: st
         notes=(note,) if note else (),
         unsettled=f"{found}: {SETTLE}" if found else "",
         after=None if found else after,
-        keep_copy=lambda: model_file.keep_copy(plan),
+        keep_copy=lambda: model_file.save_copy(plan),
     )
 
 
-def typed(file: Path, week: str) -> Change:
+def propose_typed_merge(file: Path, week: str) -> Change:
     """The merge of ``file`` into the model.py beside it, as `q1lab merge FILE` would do it. Problem
     when there is nothing to merge, and when the result fails its checks."""
     file = file.absolute()
-    plan = model_file.merge(file, file.parent / "model.py")
-    if found := nothing(plan):
+    plan = model_file.merge_into(file, file.parent / "model.py")
+    if found := nothing_to_merge(plan):
         raise Problem(found)
-    note = "" if plan.conflicts else passed(plan, check(plan))
-    return propose(plan, Repository.around(plan.into.parent), week, note)
+    note = "" if plan.conflicts else passed_words(plan, check_merge(plan))
+    return propose_merge(plan, Repository.around(plan.into.parent), week, note)

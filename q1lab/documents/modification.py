@@ -14,10 +14,10 @@ from typing import Any
 
 from q1lab.documents import comparison_tables, document_data, reproduce
 from q1lab.documents.comparison_tables import StudyFacts
-from q1lab.documents.document_data import Answer, Chosen
+from q1lab.documents.document_data import Answer, ChosenModification
 from q1lab.documents.markdown_escape import Md
 from q1lab.documents.reproduce import Reproduction
-from q1lab.documents.templates import Rendered, render
+from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import read_text
 from q1lab.index.store import Store
@@ -85,17 +85,17 @@ class Modification:
     command: str = ""
 
 
-def document(record: Modification, root: Path | None = None) -> Rendered:
+def modification_document(record: Modification, root: Path | None = None) -> Rendered:
     """The document and its regions."""
-    return render(TEMPLATE, record, root)
+    return render_template(TEMPLATE, record, root)
 
 
-def with_head_of(record: Modification, week: Week, data: bytes) -> bytes:
+def renew_modification_head(record: Modification, week: Week, data: bytes) -> bytes:
     """A document with the head of what is chosen now, where the head is still as q1lab wrote it for
     another choice or for none: it lies outside the regions, and a choice may change."""
 
     def head(**of: Any) -> bytes:
-        text = document(replace(record, **of), week.root).text
+        text = modification_document(replace(record, **of), week.root).text
         return text[: text.index("<!-- q1lab:begin")].encode()
 
     if data.startswith(head()):
@@ -137,7 +137,7 @@ def shown_prediction(found: Mapping[str, Any], metric: Metric = VAL_LOSS) -> Pre
     )
 
 
-def gather(
+def gather_modification(
     store: Store,
     week: Week,
     variant: str | None = None,
@@ -147,17 +147,17 @@ def gather(
 ) -> Modification:
     """The record of MODIFICATION.md as of now. ``root`` is the folder that the document is in,
     ``keeps`` the studies whose files are about to be kept there."""
-    picked = document_data.chosen(store, week, variant)
+    picked = document_data.chosen_modification(store, week, variant)
     week = week.for_variant(picked.name)
     listed = next((item for item in week.variants if item.name == picked.name), None)
     title = _title(listed) if listed else picked.name
-    found = document_data.comparisons(store, picked)
-    study, record = document_data.foremost(found) or (None, None)
+    found = document_data.ended_comparisons(store, picked)
+    study, record = document_data.main_comparison(found) or (None, None)
     reference = evidence.may_show_reference(store, week.label, picked.name)
-    diff, withheld = diff_of(study, picked, reference=reference)
+    diff, withheld = trained_diff(study, picked, reference=reference)
     predicted = _prediction(store, week.label, picked)
     metric = record.metric if record else VAL_LOSS
-    added, removed = diffs.count(diff)
+    added, removed = diffs.count_changed_lines(diff)
     return Modification(
         week=week.label if week.course else "",
         title=_heading(title) if picked.really else UNCHOSEN,
@@ -176,7 +176,7 @@ def gather(
         diff=diff,
         withheld=withheld,
         diff_lines={"added": added, "removed": removed},
-        study=document_data.study_facts(study, record) if study and record else None,
+        study=document_data.facts_of_study(study, record) if study and record else None,
         reproduce=_reproduction(store, study, root, keeps) if study else None,
         other_studies=comparison_tables.studies_table([item for _, item in found])
         if len(found) > 1
@@ -188,9 +188,9 @@ def gather(
 def _reproduction(
     store: Store, study: Study, root: Path | None, keeps: Collection[str]
 ) -> Reproduction:
-    held = root is not None and (study.id in keeps or reproduce.stands(study, root))
+    held = root is not None and (study.id in keeps or reproduce.keeps_bundle(study, root))
     link = questions.link_of(questions.chain(store, study))
-    return replace(reproduce.told(study, root, keeps=held), journal=link)
+    return replace(reproduce.reproduction_of(study, root, keeps=held), journal=link)
 
 
 def _file_name(origin: str) -> str:
@@ -198,15 +198,17 @@ def _file_name(origin: str) -> str:
     return Path(origin).name
 
 
-def _prediction(store: Store, label: str, picked: Chosen) -> dict[str, Any] | None:
+def _prediction(store: Store, label: str, picked: ChosenModification) -> dict[str, Any] | None:
     for name in (picked.name, *sorted(picked.names - {picked.name})):
-        found = predictions.newest(store, name, label)
+        found = predictions.newest_prediction(store, name, label)
         if found:
             return found
     return None
 
 
-def diff_of(study: Study | None, picked: Chosen, *, reference: bool) -> tuple[str, bool]:
+def trained_diff(
+    study: Study | None, picked: ChosenModification, *, reference: bool
+) -> tuple[str, bool]:
     """(the diff, whether one is withheld). It is the diff that ran; before a study, the diff of the
     learner's own file as it is now, "" without one.
 
@@ -220,19 +222,19 @@ def diff_of(study: Study | None, picked: Chosen, *, reference: bool) -> tuple[st
             old, new = (read_text(study.files.root / arms[arm].source) for arm in studies.ARMS)
         except OSError:
             return "", False
-        return diffs.unified(old, new, f"{study.baseline}.py", f"{study.variant}.py"), False
+        return diffs.unified_diff(old, new, f"{study.baseline}.py", f"{study.variant}.py"), False
     if picked.file is None:
         return "", False
     try:
-        pair = parents.pair(picked.file, None)
+        pair = parents.find_pair(picked.file, None)
     except Problem:
         return "", False
     old_file, new_file = pair.baseline, pair.modified
     names = (f"{old_file.name}.py", new_file.path.name)
-    return diffs.unified(old_file.text, new_file.text, *names), False
+    return diffs.unified_diff(old_file.text, new_file.text, *names), False
 
 
-def about_to_be_locked(record: Modification, today: str) -> Modification:
+def locked_by_commit(record: Modification, today: str) -> Modification:
     """The record as it reads once it is committed: the commit locks a prediction that is still
     open."""
     if record.prediction is None or record.prediction.locked_words != "not yet":

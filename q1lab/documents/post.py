@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.documents import document_data, modification, word_count
-from q1lab.documents.change import read
+from q1lab.documents.change import read_document
 from q1lab.documents.comparison_tables import StudyFacts
 from q1lab.documents.document_data import Answer, quarter_of
 from q1lab.documents.markdown_escape import Md
 from q1lab.documents.modification import Modification
-from q1lab.documents.templates import Rendered, render
+from q1lab.documents.templates import Rendered, render_template
 from q1lab.index.store import Store
 from q1lab.week.lists import posts
 from q1lab.week.syllabus import Week
@@ -62,7 +62,7 @@ class Post:
         return self.modification.variant_title.replace(": ", ", ", 1)
 
 
-def document(record: Post, root: Path | None = None) -> Rendered:
+def post_document(record: Post, root: Path | None = None) -> Rendered:
     """The draft and its regions."""
     outline = "\n\n".join(item.text for item in record.outline)
     figure = record.figure
@@ -79,13 +79,13 @@ def document(record: Post, root: Path | None = None) -> Rendered:
         ),
         "figure": None if figure is None else Md(figure),
     }
-    return render(TEMPLATE, values, root)
+    return render_template(TEMPLATE, values, root)
 
 
-def path_of(store: Store, week: Week, root: Path) -> Path:
+def draft_path(store: Store, week: Week, root: Path) -> Path:
     """Where the week's draft is: as recorded if that lies below ``root`` and is still there, else
     where a new one would be made."""
-    kept = posts.of_week(store, week.label)
+    kept = posts.post_of_week(store, week.label)
     if kept and kept["path"]:
         recorded = Path(kept["path"])
         if recorded.is_relative_to(root) and recorded.exists():
@@ -94,23 +94,23 @@ def path_of(store: Store, week: Week, root: Path) -> Path:
     return root / FOLDER / f"{label}-retrospective.md"
 
 
-def note_empty(store: Store, label: str) -> int:
+def count_empty_sections(store: Store, label: str) -> int:
     """Look how many sections of the week's draft are empty, and note it; 0 without a draft."""
-    kept = posts.of_week(store, label)
-    draft = read(Path(kept["path"])) if kept and kept["path"] else None
-    sections = word_count.sections((draft or b"").decode("utf-8-sig", errors="replace"))
+    kept = posts.post_of_week(store, label)
+    draft = read_document(Path(kept["path"])) if kept and kept["path"] else None
+    sections = word_count.draft_sections((draft or b"").decode("utf-8-sig", errors="replace"))
     found = sum(section.state == "empty" for section in sections)
-    posts.note_empty(store, label, found)
+    posts.note_empty_sections(store, label, found)
     return found
 
 
-def chart(store: Store, week: Week) -> bytes:
+def post_chart(store: Store, week: Week) -> bytes:
     """The chart of the study that the draft tells, as an SVG. There has to be one."""
     from q1lab.verdict import charts
     from q1lab.verdict.comparison_cache import curves
 
-    found = document_data.foremost(
-        document_data.comparisons(store, document_data.chosen(store, week))
+    found = document_data.main_comparison(
+        document_data.ended_comparisons(store, document_data.chosen_modification(store, week))
     )
     assert found is not None
     study, record = found
@@ -118,11 +118,11 @@ def chart(store: Store, week: Week) -> bytes:
     return charts.comparison_figure(record, drawn, "svg")
 
 
-def gather(store: Store, week: Week, *, title: str | None = None) -> Post:
+def gather_post(store: Store, week: Week, *, title: str | None = None) -> Post:
     """The record of the draft as of now."""
-    told = modification.gather(store, week)
+    told = modification.gather_modification(store, week)
     week = week.for_variant(told.variant)
-    kept = posts.of_week(store, week.label)
+    kept = posts.post_of_week(store, week.label)
     quarter = quarter_of(week.label)
     return Post(
         title=title or (kept["title"] if kept else TITLES[week.course].format(quarter=quarter)),

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from q1lab.documents.code_fences import Fence
-from q1lab.documents.templates import render
+from q1lab.documents.templates import render_template
 from q1lab.documents.typeset import INLINE
-from q1lab.documents.word_count import by_kind
+from q1lab.documents.word_count import lines_by_kind
 
 TAGS = ("machinelearning", "transformers", "pytorch")
 TEMPLATE = "front-matter.txt.j2"
@@ -27,7 +27,7 @@ class Exported:
     notes: tuple[str, ...]
 
 
-def export(
+def export_post(
     text: str,
     *,
     date: str,
@@ -51,12 +51,14 @@ def export(
         notes.append("it holds {{ or {%: where a place reads templates, tell it to leave them")
     record = {"title": title, "date": date, "url": url, "tags": list(tags), "math": math}
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "post"
-    front = render(TEMPLATE, record, root).text
+    front = render_template(TEMPLATE, record, root).text
     return Exported(f"{front}\n{body.strip()}\n", f"{slug}.md", tuple(notes))
 
 
 def _without_comments(text: str) -> str:
-    kept = [line for _, kind, line in by_kind(text.removeprefix("\ufeff")) if kind != "comment"]
+    kept = [
+        line for _, kind, line in lines_by_kind(text.removeprefix("\ufeff")) if kind != "comment"
+    ]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(kept))
 
 

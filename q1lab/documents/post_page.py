@@ -38,7 +38,7 @@ def style() -> str:
     return Path(__file__).with_suffix(".css").read_text(encoding="utf-8").strip()
 
 
-def policy() -> str:
+def content_policy() -> str:
     """The content security policy: nothing loads but this page's own style and pictures inside the
     page."""
     digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
@@ -50,7 +50,7 @@ def policy() -> str:
     )
 
 
-def page(
+def html_page(
     text: str, folder: Path, note: str = "", pictures: Mapping[str, bytes] | None = None
 ) -> str:
     """The whole page. Pictures are those of ``pictures``, else read from ``folder`` or below it;
@@ -62,7 +62,7 @@ def page(
     foot = f'<p class="note">{html.escape(note)}</p>' if note else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy()}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{content_policy()}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
         f"<title>{html.escape(shown)}</title>\n<style>{style()}</style>\n</head>\n"
@@ -93,13 +93,14 @@ def _markdown(folder: Path, pictures: Mapping[str, bytes]) -> Any:
         language = token.info.strip().split(maxsplit=1)[0] if token.info.strip() else ""
         if language == "diff":
             return f'<pre class="diff" tabindex="0"><code>{_diff(token.content)}</code></pre>\n'
-        return f'<pre tabindex="0"><code>{typeset.code(token.content, language)}</code></pre>\n'
+        code = typeset.highlighted_code(token.content, language)
+        return f'<pre tabindex="0"><code>{code}</code></pre>\n'
 
     def math_inline(tokens: Any, index: int, _options: Any, _env: Any) -> str:
-        return typeset.math(tokens[index].content, block=False)
+        return typeset.mathml(tokens[index].content, block=False)
 
     def math_block(tokens: Any, index: int, _options: Any, _env: Any) -> str:
-        return typeset.math(tokens[index].content, block=True)
+        return typeset.mathml(tokens[index].content, block=True)
 
     def image(tokens: Any, index: int, _options: Any, _env: Any) -> str:
         token = tokens[index]

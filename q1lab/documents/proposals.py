@@ -17,9 +17,9 @@ from q1lab.documents import post as posts
 from q1lab.documents import reproduce
 from q1lab.documents import retro as retros
 from q1lab.documents import roadmap as roadmaps
-from q1lab.documents.change import Change, Saved, propose, read
+from q1lab.documents.change import Change, SavedChange, propose_document, read_document
 from q1lab.documents.document_data import quarter_of
-from q1lab.documents.managed_regions import find, unified
+from q1lab.documents.managed_regions import find_regions, document_diff
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
 from q1lab.ground.git_repository import Repository
@@ -53,34 +53,34 @@ def modification(
     ``keep_study``: with it goes the folder of the study that it tells of, where that trained a file
     of the learner's: without the files, nobody could train it again.
     """
-    record = modifications.gather(store, week, variant, root=root)
+    record = modifications.gather_modification(store, week, variant, root=root)
     choosing = variant in {one.name for one in week.variants}
     if choosing:  # as it reads once it is written
         record = replace(record, chosen_on=record.chosen_on or utc_now())
     folder: dict[Path, bytes] = {}
     left: tuple[str, ...] = ()
     if repo is not None:
-        record = modifications.about_to_be_locked(record, utc_now())
+        record = modifications.locked_by_commit(record, utc_now())
         study = studies.load(record.study.id) if record.study and keep_study else None
-        if study is not None and reproduce.own_file(study):
-            folder, left = reproduce.files(study, root, claim.make_provenance(store, study))
+        if study is not None and reproduce.trained_own_file(study):
+            folder, left = reproduce.bundle_files(study, root, claim.make_provenance(store, study))
             if folder and record.reproduce is not None:
-                told = reproduce.told(study, root, keeps=True)
+                told = reproduce.reproduction_of(study, root, keeps=True)
                 record = replace(record, reproduce=replace(told, journal=record.reproduce.journal))
-    path = chosen_variant.document_of(store, week.label, record.variant, root / modifications.FILE)
-    made = propose(
+    path = chosen_variant.document_path(store, week.label, record.variant, root / modifications.FILE)
+    made = propose_document(
         path,
-        modifications.document(record, week.root),
+        modifications.modification_document(record, week.root),
         repo,
         root,
         overwrite=overwrite,
         add_missing=add_missing,
-        head=lambda data: modifications.with_head_of(record, week, data),
+        head=lambda data: modifications.renew_modification_head(record, week, data),
     )
 
-    def after(store: Store, done: Saved) -> None:
+    def after(store: Store, done: SavedChange) -> None:
         if choosing:
-            progress.choose(store, week, record.variant)
+            progress.choose_modification(store, week, record.variant)
         told = record.variant if record.chosen else None
         held = record.prediction if "prediction" not in made.edited else None
         chosen_variant.note_document(
@@ -92,7 +92,7 @@ def modification(
             prediction=held.number if held else None,
         )
         if repo is not None and held is not None:
-            predictions.lock(store, record.variant, modifications.LOCKED_BY_COMMIT, week.label)
+            predictions.lock_prediction(store, record.variant, modifications.LOCKED_BY_COMMIT, week.label)
 
     named = record.study and record.reproduce and _naming(record.study.id, record.reproduce.journal)
     return replace(
@@ -113,7 +113,7 @@ def _naming(study_id: str, link: str) -> str:
 def keep(store: Store, study: Study, root: Path, repo: Repository | None) -> Change:
     """The folder of a study below ``root``, from which anybody can train it again."""
     proof = claim.make_provenance(store, study)
-    folder, left = reproduce.files(study, root, proof)
+    folder, left = reproduce.bundle_files(study, root, proof)
     if not folder:
         raise Problem(left[0])
     message = f"docs: keep the files of study {study.id}" + _naming(study.id, proof.link)
@@ -125,12 +125,12 @@ def _diff_of_files(files: Mapping[Path, bytes], root: Path) -> str:
     or what came out, and hundreds of lines would push the document itself out of sight."""
 
     def shown(path: Path, data: bytes) -> str:
-        name, old = str(path.relative_to(root)), read(path)
+        name, old = str(path.relative_to(root)), read_document(path)
         if old is None and path.name != kept_folder.PLAN_NAME:
             lines = data.count(b"\n")
             what = ", the file as it trained" if path.suffix == ".py" else ""
             return f"--- /dev/null\n+++ {name} (new: {lines} lines{what})\n"
-        return unified(old or b"", data, name)
+        return document_diff(old or b"", data, name)
 
     return "".join(starmap(shown, files.items()))
 
@@ -164,22 +164,22 @@ def retro(
     is counted from, where nothing is committed to it."""
     name = retros.file_name(quarter_of(week.label))
     seen = repo or looking
-    record = retros.gather(store, week, seen, ticked=retro_ticks(root, week))
-    made = propose(
+    record = retros.gather_retro(store, week, seen, ticked=retro_ticks(root, week))
+    made = propose_document(
         root / name,
-        retros.document(record, week.root),
+        retros.retro_document(record, week.root),
         repo,
         root,
         overwrite=overwrite,
         add_missing=add_missing,
-        head=lambda data: retros.with_head_of(record, week.root, data),
+        head=lambda data: retros.renew_retro_head(record, week.root, data),
     )
 
-    def after(store: Store, done: Saved) -> None:
+    def after(store: Store, done: SavedChange) -> None:
         holds = done.commit.sha if done.commit is not None else None
         evidence.note_written(store, week.label, "retro", root / name, holds)
 
-    claims = (*retros.claims(record), *evidence.look(store, week).gone)
+    claims = (*retros.claims(record), *evidence.find_evidence(store, week).gone)
     message = f"docs: add {name}" if made.is_new else _update(made, name)
     return replace(made, message=message, claims=claims, after=after)
 
@@ -187,8 +187,8 @@ def retro(
 def retro_ticks(root: Path, week: Week) -> frozenset[str]:
     """The boxes that are ticked in the retrospective itself: a tick made in the file counts."""
     name = retros.file_name(quarter_of(week.label))
-    data = read(root / name) or b""
-    bodies = [region.body for region in find(data, name) if region.name == "calibration"]
+    data = read_document(root / name) or b""
+    bodies = [region.body for region in find_regions(data, name) if region.name == "calibration"]
     return frozenset(title for body in bodies for title in retros.ticked_in(body))
 
 
@@ -203,7 +203,7 @@ def post(
     overwrite: bool = False,
 ) -> Change:
     """The draft of the post below ``root``, with its chart: ``new``, or refreshed."""
-    path = posts.path_of(store, week, root)
+    path = posts.draft_path(store, week, root)
     if new and path.exists():
         raise Problem(
             f"{path} is there already: ",
@@ -212,14 +212,14 @@ def post(
         )
     if not new and not path.exists():
         raise Problem(f"there is no draft {path}: ", next="`q1lab post new` makes one", file=path)
-    record = posts.gather(store, week, title=title)
-    made = propose(path, posts.document(record, week.root), repo, root, overwrite=overwrite)
-    chart = {path.parent / record.figure: posts.chart(store, week)} if record.figure else {}
+    record = posts.gather_post(store, week, title=title)
+    made = propose_document(path, posts.post_document(record, week.root), repo, root, overwrite=overwrite)
+    chart = {path.parent / record.figure: posts.post_chart(store, week)} if record.figure else {}
     results = f" with the {record.modification.variant} results ({record.verdict})"
     what = results if record.study else ""
     told = f"docs: {'draft' if new else 'refresh'} the retrospective post{what}"
 
-    def after(store: Store, done: Saved) -> None:
+    def after(store: Store, done: SavedChange) -> None:
         published.save_post(store, week.label, record.title, str(path))
 
     return replace(made, files={**made.files, **chart}, message=told, after=after)
@@ -238,7 +238,7 @@ def roadmap(
     journal.refuse_agents("roadmap")
     if {box.number for box in chosen} & {box.number for box in opened}:
         raise Problem("a box can't be ticked and opened at once")
-    new = roadmaps.tick(roadmaps.tick(data, chosen), opened, done=False)
+    new = roadmaps.tick_boxes(roadmaps.tick_boxes(data, chosen), opened, done=False)
     changed = [box for box in chosen if not box.ticked] + [box for box in opened if box.ticked]
     if len(changed) == 1:
         act = "open" if changed[0].ticked else "tick"
@@ -246,9 +246,9 @@ def roadmap(
     else:
         told = f"docs: tick {len(changed)} boxes of {label} in {path.name}"
 
-    def after(store: Store, done: Saved) -> None:
+    def after(store: Store, done: SavedChange) -> None:
         if chosen:
             evidence.note_written(store, label, "roadmap", path, done.sha)
 
-    diff = unified(data, new, path.name)
+    diff = document_diff(data, new, path.name)
     return Change({path: new}, told, repo, diff, after=after), changed

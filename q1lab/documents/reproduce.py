@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from q1lab.documents.change import read
-from q1lab.documents.markdown_escape import Md, code, inline
+from q1lab.documents.change import read_document
+from q1lab.documents.markdown_escape import Md, code_span, inline
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file
 from q1lab.ground.git_repository import Repository
@@ -48,7 +48,7 @@ def files(
     edited = [
         path
         for path, data in wanted.items()
-        if path.suffix == ".py" and read(path) not in (None, data)
+        if path.suffix == ".py" and read_document(path) not in (None, data)
     ]
     if edited:
         named = ", ".join(str(path.relative_to(root)) for path in edited)
@@ -66,7 +66,7 @@ def stands(study: Study, root: Path) -> bool:
     except Problem:
         return False
     return all(
-        read(path) == data if path.suffix == ".py" else read(path) is not None
+        read_document(path) == data if path.suffix == ".py" else read_document(path) is not None
         for path, data in wanted.items()
         if path.suffix == ".py" or path.name == kept_folder.PLAN_NAME
     )
@@ -85,7 +85,7 @@ def told(study: Study, root: Path | None, *, keeps: bool) -> Reproduction:
         notes = (
             Md(
                 "The model files are not in this repository as they trained: "
-                f"{code(f'q1lab keep {study.id}')} puts them there."
+                f"{code_span(f'q1lab keep {study.id}')} puts them there."
             ),
             *notes,
         )
@@ -109,11 +109,11 @@ def _data_notes(study: Study, root: Path | None) -> tuple[Md, ...]:
     if origin in corpora.BUILT_IN or study.data.name in corpora.BUILT_IN:
         return ()
     if root is not None and _committed(Path(origin), study.data.sha256, root):
-        return (Md(f"The data are {code(str(Path(origin).relative_to(root)))}."),)
+        return (Md(f"The data are {code_span(str(Path(origin).relative_to(root)))}."),)
     return (
         Md(
-            f"The data, {code(study.data.name)} (the hash is below), are not in this repository: "
-            f"give the file with {code('--data')}."
+            f"The data, {code_span(study.data.name)} (the hash is below), are not in this repository: "
+            f"give the file with {code_span('--data')}."
         ),
     )
 

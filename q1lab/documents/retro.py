@@ -17,8 +17,8 @@ from q1lab.documents import comparison_tables, document_data, kpi_sources
 from q1lab.documents.document_data import Answer, next_quarter_of, quarter_of
 from q1lab.documents.kpi_sources import Repo
 from q1lab.documents.markdown_escape import Md, inline
-from q1lab.documents.post import note_empty
-from q1lab.documents.templates import Rendered, render
+from q1lab.documents.post import count_empty_sections
+from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.command_table import ACTS
 from q1lab.ground.git_repository import Repository
 from q1lab.ground.text_formats import DASH, count, minutes
@@ -28,7 +28,7 @@ from q1lab.statistics.prediction_score import Score, calibration, small_ones
 from q1lab.verdict import wording
 from q1lab.week import evidence, progress, study_timer
 from q1lab.week.lists import artifacts, papers, posts
-from q1lab.week.lists.kpis import KpiLine
+from q1lab.week.lists.kpis import KpiRow
 from q1lab.week.syllabus import Week
 
 TEMPLATE = "retro.md.j2"
@@ -40,7 +40,7 @@ sustainable."""
 
 
 @dataclass(frozen=True)
-class Open:
+class OpenPart:
     """A part with required steps that could be done and are not: their titles, and how many it has
     that could be. What comes after this document could not, and its own commit may tick it."""
 
@@ -79,7 +79,7 @@ class PartTime:
 
 
 @dataclass(frozen=True)
-class Tick:
+class TickBox:
     """A box; ``shown`` is the title of the step that shows it, where that is done."""
 
     title: str
@@ -100,11 +100,11 @@ class Retro:
     posts: tuple[Mapping[str, Any], ...] = ()
     studies: Md | None = None
     others: tuple[Mapping[str, Any], ...] = ()
-    kpis: tuple[KpiLine, ...] = ()
+    kpis: tuple[KpiRow, ...] = ()
     papers: tuple[Mapping[str, Any], ...] = ()
     insights: tuple[Answer, ...] = ()
     slipped_words: tuple[Answer, ...] = ()
-    unfinished: tuple[Open, ...] = ()
+    unfinished: tuple[OpenPart, ...] = ()
     required: int = 0
     """Steps before this document that are not optional."""
     parts: tuple[PartTime, ...] = ()
@@ -113,8 +113,8 @@ class Retro:
     """What the timer still asks about, in a sentence."""
     pace_answer: tuple[Answer, ...] = ()
     plan: tuple[Answer, ...] = ()
-    confidence: tuple[Tick, ...] = ()
-    assessment: tuple[Tick, ...] = ()
+    confidence: tuple[TickBox, ...] = ()
+    assessment: tuple[TickBox, ...] = ()
     small: tuple[Answer, ...] = ()
     """The week's small predictions, as the learner scored them."""
     predictions: Md | None = None
@@ -144,17 +144,17 @@ def together(parts: Sequence[PartTime]) -> PartTime:
     return PartTime("together", planned, actual, all(part.finished for part in parts))
 
 
-def document(record: Retro, root: Path | None = None) -> Rendered:
+def retro_document(record: Retro, root: Path | None = None) -> Rendered:
     """The document and its regions."""
-    return render(TEMPLATE, {**vars(record), "retro": record}, root)
+    return render_template(TEMPLATE, {**vars(record), "retro": record}, root)
 
 
-def with_head_of(record: Retro, root: Path, data: bytes) -> bytes:
+def renew_retro_head(record: Retro, root: Path, data: bytes) -> bytes:
     """A document with the head of the course, or of a week alone, where the head is still as q1lab
     wrote it for the other one."""
 
     def head(course: bool) -> bytes:
-        text = document(replace(record, course=course), root).text
+        text = retro_document(replace(record, course=course), root).text
         return text[: text.index("<!-- q1lab:begin")].encode()
 
     other = head(not record.course)
@@ -166,7 +166,7 @@ def file_name(quarter: str) -> str:
     return f"{quarter}_RETRO.md"
 
 
-def pace(parts: Sequence[PartTime]) -> str:
+def proposed_pace(parts: Sequence[PartTime]) -> str:
     """``sustainable``, ``accelerated`` or ``behind``: a proposal from the minutes, or ``""``
     without any."""
     worked = [part for part in parts if part.timed and part.planned > 0]
@@ -182,7 +182,7 @@ def pace(parts: Sequence[PartTime]) -> str:
 
 def pace_words(parts: Sequence[PartTime]) -> str:
     """The proposal as a sentence with its reasons."""
-    word = pace(parts)
+    word = proposed_pace(parts)
     if not word:
         return ""
     whole = together([part for part in parts if part.timed])
@@ -196,7 +196,7 @@ def pace_words(parts: Sequence[PartTime]) -> str:
 def not_counted(week: Week, done: progress.Progress) -> str:
     """What the timer asks about and nobody has answered, in a sentence; "" for nothing."""
     question = study_timer.open_question(done.settings.get("clock"))
-    found = week.find(question.part) if question else None
+    found = week.find_part(question.part) if question else None
     if question is None or found is None:
         return ""
     return (
@@ -227,7 +227,7 @@ def claims(record: Retro) -> tuple[str, ...]:
     return tuple(filter(None, (*said, record.not_counted)))
 
 
-def calibrated(scores: Sequence[Score], small: int = 0) -> str:
+def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
     """How sure one was, and how often right; ``small`` of the scores are the learner's own. A share
     of one prediction says nothing."""
     found = calibration(scores)
@@ -256,16 +256,16 @@ def _without_proof(box: str) -> str:
     return box.removesuffix(" (self-declared)")
 
 
-def gather(
+def gather_retro(
     store: Store, week: Week, repo: Repository | None = None, *, ticked: Iterable[str] = ()
 ) -> Retro:
     """The record of the retrospective as of now. ``ticked`` are titles that are ticked in the file
     itself."""
-    note_empty(store, week.label)
-    done = evidence.read(store, week)
-    week = progress.narrowed(week, done)
+    count_empty_sections(store, week.label)
+    done = evidence.read_progress(store, week)
+    week = progress.narrow_week(week, done)
     quarter, following = quarter_of(week.label), next_quarter_of(week.label)
-    found = document_data.comparisons(store)
+    found = document_data.ended_comparisons(store)
     parts = part_times(week, done)
     already = frozenset(ticked)
     # a prediction is of the modification, not of experiments of one seed beside its study
@@ -279,12 +279,12 @@ def gather(
         next_quarter=following,
         next_week=week.next or following,
         repositories=tuple(kpi_sources.repositories(store, repo)),
-        posts=tuple(map(_post, posts.every(store))),
+        posts=tuple(map(_post, posts.all_posts(store))),
         studies=comparison_tables.studies_table([record for _, record in found]) if found else None,
-        others=tuple(item for item in artifacts.every(store) if item["kind"] != "repo"),
-        kpis=tuple(kpi_sources.kpi_lines(store, week, repo)),
+        others=tuple(item for item in artifacts.all_artifacts(store) if item["kind"] != "repo"),
+        kpis=tuple(kpi_sources.kpis_of_week(store, week, repo)),
         papers=tuple(
-            item for item in papers.papers(store) if item["done"] and item["depth"] == "deep"
+            item for item in papers.all_papers(store) if item["done"] and item["depth"] == "deep"
         ),
         insights=document_data.answers(store, week, "insights"),
         slipped_words=document_data.answers(store, week, "slipped"),
@@ -299,7 +299,7 @@ def gather(
         assessment=_ticks(week, done, "assessment", already),
         predictions=comparison_tables.predictions_table(predicted),
         small=small,
-        calibration=calibrated([*scores, *small_scores], len(small_scores)),
+        calibration=calibration_words([*scores, *small_scores], len(small_scores)),
         course=week.course,
     )
 
@@ -323,7 +323,7 @@ def part_times(week: Week, done: progress.Progress) -> list[PartTime]:
     return found
 
 
-def _unfinished(week: Week, done: progress.Progress) -> list[Open]:
+def _unfinished(week: Week, done: progress.Progress) -> list[OpenPart]:
     found = []
     titles = {step.id: step.title for step in week.steps()}
     asked = _required(week)
@@ -334,7 +334,7 @@ def _unfinished(week: Week, done: progress.Progress) -> list[Open]:
             if step.id in asked and not done.of(step.id).done
         )
         if left:
-            found.append(Open(part.title, left, sum(step.id in asked for step in part.steps)))
+            found.append(OpenPart(part.title, left, sum(step.id in asked for step in part.steps)))
     return found
 
 
@@ -349,10 +349,10 @@ def _required(week: Week) -> set[str]:
 
 def _ticks(
     week: Week, done: progress.Progress, into: str, already: frozenset[str]
-) -> tuple[Tick, ...]:
+) -> tuple[TickBox, ...]:
     titles = {step.id: step.title for step in week.steps()}
     return tuple(
-        Tick(
+        TickBox(
             step.title,
             done.of(step.id).done or inline(step.title) in already or step.title in already,
             titles[step.needs] if step.needs and done.of(step.needs).done else "",

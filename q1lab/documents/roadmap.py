@@ -67,7 +67,7 @@ def boxes(data: bytes, label: str) -> list[Box]:
     return found
 
 
-def tick(data: bytes, chosen: Sequence[Box], done: bool = True) -> bytes:
+def tick_boxes(data: bytes, chosen: Sequence[Box], done: bool = True) -> bytes:
     """``data`` with the chosen boxes ticked (or open again): one byte changes for each, and no
     other."""
     out = bytearray(data)
@@ -82,7 +82,7 @@ def tick(data: bytes, chosen: Sequence[Box], done: bool = True) -> bytes:
     return bytes(out)
 
 
-def choose(listed: Sequence[Box], wanted: Iterable[str]) -> list[Box]:
+def choose_boxes(listed: Sequence[Box], wanted: Iterable[str]) -> list[Box]:
     """The boxes named by number, by range (``2-4``), by ``all``, or by words of their title."""
     chosen: dict[int, Box] = {}
     for word in wanted:
@@ -105,7 +105,7 @@ def choose(listed: Sequence[Box], wanted: Iterable[str]) -> list[Box]:
     return [chosen[number] for number in sorted(chosen)]
 
 
-def targets(data: bytes, kpis: Sequence[tuple[str, str]], quarter: str) -> Mapping[str, float]:
+def kpi_targets(data: bytes, kpis: Sequence[tuple[str, str]], quarter: str) -> Mapping[str, float]:
     """KPI targets as the roadmap states them, for (id, title) pairs.
 
     Understood are a table row whose first cell names the KPI (the column that is headed by the

@@ -34,7 +34,7 @@ class Rendered:
     regions: Mapping[str, str]
 
 
-def render(name: str, record: Any, root: Path | None = None) -> Rendered:
+def render_template(name: str, record: Any, root: Path | None = None) -> Rendered:
     """Render the template ``name`` with the fields of a frozen record as variables.
 
     ``root`` is the week's folder; a template that it lacks is taken from the week that ships.
@@ -88,7 +88,7 @@ def _environment(folders: tuple[Path, ...], finalize: Callable[[Any], str]) -> A
     environment.filters.update(
         answer=markdown_escape.answer,
         cell=markdown_escape.cell,
-        code=markdown_escape.code,
+        code=markdown_escape.code_span,
         fenced=markdown_escape.fenced,
         inline=markdown_escape.inline,
         link=markdown_escape.link,
@@ -119,11 +119,11 @@ def _as_text(value: Any) -> str:
 
 def _region(regions: dict[str, str]) -> Callable[..., Md]:
     def region(name: str, caller: Callable[[], str]) -> Md:
-        from q1lab.documents.managed_regions import block
+        from q1lab.documents.managed_regions import region_block
 
         body = _tidy(caller())
         regions[name] = body
-        return Md(block(name, body))
+        return Md(region_block(name, body))
 
     return region
 

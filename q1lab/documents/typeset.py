@@ -85,7 +85,7 @@ def inline_rule(state: Any, silent: bool) -> bool:
     return True
 
 
-def math(tex: str, *, block: bool) -> str:
+def mathml(tex: str, *, block: bool) -> str:
     """LaTeX as MathML, which browsers draw by themselves; as code where it can't be read."""
     found = _element(tex.strip(), block)
     if found is None:
@@ -124,7 +124,7 @@ def _clean(element: Element) -> None:
         _clean(child)
 
 
-def code(text: str, language: str) -> str:
+def highlighted_code(text: str, language: str) -> str:
     """Code as HTML, its words in spans of the classes ``h-…`` where the language is known."""
     if not re.fullmatch(r"[\w+#.-]{1,30}", language) or len(text) > MOST_CODE:
         return html.escape(text)

@@ -19,7 +19,7 @@ WITHIN = 0.15
 
 
 @dataclass(frozen=True)
-class Section:
+class DraftSection:
     """A section of the draft: ``words`` of prose, ``budget`` from its mark (None without), and the
     ``line`` it begins on, from 1."""
 
@@ -44,15 +44,17 @@ _BUDGET = re.compile(r"<!--\s*q1lab:budget\s+(\d+)\s*-->")
 _WORD = re.compile(r"[^\W_]+(?:['’.,\-/][^\W_]+)*")
 
 
-def sections(text: str) -> list[Section]:
+def draft_sections(text: str) -> list[DraftSection]:
     """The sections with their words. Code blocks, tables, comments, addresses and marks are not
     read aloud."""
-    found: list[Section] = []
+    found: list[DraftSection] = []
     title, start, budget, words = "", 1, None, 0
-    for number, kind, line in by_kind(text):
+    for number, kind, line in lines_by_kind(text):
         if kind == "heading" and line.startswith("## "):
             if title or words:
-                found.append(Section(title or "(before the first heading)", start, words, budget))
+                found.append(
+                    DraftSection(title or "(before the first heading)", start, words, budget)
+                )
             title, start, budget, words = line[3:].strip(), number, None, 0
             continue
         if kind == "comment":
@@ -63,7 +65,7 @@ def sections(text: str) -> list[Section]:
         if kind in ("text", "heading") and not (kind == "heading" and line.startswith("# ")):
             words += count_words(line)
     if title or words:
-        found.append(Section(title or "(before the first heading)", start, words, budget))
+        found.append(DraftSection(title or "(before the first heading)", start, words, budget))
     return found
 
 
@@ -76,7 +78,7 @@ def count_words(line: str) -> int:
     return len(_WORD.findall(line))
 
 
-def by_kind(text: str) -> Iterator[tuple[int, str, str]]:
+def lines_by_kind(text: str) -> Iterator[tuple[int, str, str]]:
     """(number from 1, kind, line) with kind ``text``, ``heading``, ``code``, ``table`` or
     ``comment``.
 

@@ -104,7 +104,7 @@ _EVERY = (
         "keep",
         "Keep a study's files in your repo, so that it can be trained again.",
         STUDIES,
-        commits="q1lab.documents.commit_commands:keep",
+        commits="q1lab.documents.commit_commands:keep_study",
     ),
     Act("verify", "Check a study that somebody else gives you.", STUDIES),
     Act(
@@ -166,7 +166,7 @@ _EVERY = (
         MODEL,
         "own_model:merge",
         done_when=("modification merged",),
-        commits="q1lab.documents.commit_commands:merge",
+        commits="q1lab.documents.commit_commands:merge_file",
     ),
     Act(
         "data",
@@ -188,7 +188,7 @@ _EVERY = (
         WEEK,
         palette="Write MODIFICATION.md, and see the commit first",
         done_when=("modification written", "modification committed"),
-        commits="q1lab.documents.proposals:modification",
+        commits="q1lab.documents.proposals:propose_modification",
     ),
     Act("post", "The blog post: draft, words, claims, preview, sharing.", WEEK),
     Act(
@@ -197,7 +197,7 @@ _EVERY = (
         WEEK,
         palette="Write Q1_RETRO.md, and see the commit first",
         done_when=("retro written", "retro committed"),
-        commits="q1lab.documents.proposals:retro",
+        commits="q1lab.documents.proposals:propose_retro",
     ),
     Act(
         "post new",
@@ -255,7 +255,7 @@ _EVERY = (
         WEEK,
         palette="List this week's boxes of the roadmap",
         done_when=("roadmap ticked",),
-        commits="q1lab.documents.commit_commands:tick",
+        commits="q1lab.documents.commit_commands:tick_roadmap",
     ),
     Act("card", "A progress card to share.", WEEK),
     Act("content", "Check another week's content, or start one.", AROUND),

@@ -37,7 +37,8 @@ OWN_TABLES = (
 """The tables that come from the journal, children before parents."""
 
 OF_PROGRESS = frozenset({"tick", "answer", "recall", "time", "setting"})
-"""Acts that change only what `progress.read` reads: step_records, part_times and settings."""
+"""Acts that change only what `progress.recorded_progress` reads: step_records, part_times and
+settings."""
 
 MOST_LOOKS = 50
 """Studies or files that are remembered for each kind of look."""

@@ -99,7 +99,7 @@ def draft(
     request: Request, seeds: TypedSeeds, again: KeptStudy | None, store: Store
 ) -> OwnLoopDraft:
     """The study that a request for model files would be. Problem for what a person can mend."""
-    pair = parents.pair(request.variant, request.baseline)
+    pair = parents.find_pair(request.variant, request.baseline)
     modified, baseline = pair.modified, pair.baseline
     is_floor = modified.sha256 == baseline.sha256 and (
         modified.path == baseline.path or again is not None
@@ -149,7 +149,7 @@ def draft(
 
     matched = {}
     if request.match is not None:
-        matched = matched_width.matching(pair, config, lambda with_: ask(with_)["arms"])
+        matched = matched_width.match_width(pair, config, lambda with_: ask(with_)["arms"])
         config = presets.resolve_config(preset, {**request.overrides, **matched}, extra_fields)
         answer = ask(config)
 

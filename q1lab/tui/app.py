@@ -137,7 +137,7 @@ class Q1Lab(TimedApp):
     def on_unmount(self) -> None:
         label, place = self.setup.week.label, self.place
         if place and place != self.snapshot.progress.settings.get("place"):
-            self.desk.ask(lambda store: progress.keep(store, label, "place", place))
+            self.desk.ask(lambda store: progress.save_setting(store, label, "place", place))
         self.time.leave(self._timed_here)
         self.desk.ask(lambda _: self.time.release())
         self.desk.stop()
@@ -171,10 +171,10 @@ class Q1Lab(TimedApp):
 
         with self.careful():
             config.put("course", str(course).lower())
-            week = content.load(self.setup.week.root, course)
+            week = content.load_week(self.setup.week.root, course)
             self.setup = replace(self.setup, week=week)
             self.desk.taker.content = week
-            self.ask(lambda store: progress.tick_those(store, week, "config"))
+            self.ask(lambda store: progress.tick_steps_of_command(store, week, "config"))
             self.mutate_reactive(Q1Lab.snapshot)  # the pages are other ones
             told = "as part of the course" if course else "on its own, without the course"
             self.notify(f"The week now reads {told}.")

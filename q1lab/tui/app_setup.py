@@ -10,7 +10,7 @@ from pathlib import Path
 from q1lab.ground import paths
 from q1lab.ground.config import Config
 from q1lab.tui.snapshot import Snapshot
-from q1lab.week.study_timer import Reading, read_clocks
+from q1lab.week.study_timer import ClockReading, read_clocks
 from q1lab.week.syllabus import Week
 
 
@@ -28,6 +28,6 @@ class Setup:
     notice: str = ""
     """Something to say at the start, such as that a damaged database was made again."""
     database: Path = field(default_factory=paths.database)
-    clocks: Callable[[], Reading] = read_clocks
+    clocks: Callable[[], ClockReading] = read_clocks
     """The machine's clocks."""
     cwd: Path = field(default_factory=Path.cwd)

@@ -38,7 +38,7 @@ def in_editor(app: Q1Lab, step: Step) -> None:
     before = app.snapshot.progress.of(step.id).answer or ""
     after = edit_text(app, before, step.id)
     if after is not None and after != before:
-        app.desk.ask(lambda store: domain.answer(store, app.week.label, step.id, after))
+        app.desk.ask(lambda store: domain.save_answer(store, app.week.label, step.id, after))
 
 
 def edit_text(app: Q1Lab, text: str, name: str) -> str | None:

@@ -16,7 +16,7 @@ from q1lab.week.progress import Progress
 from q1lab.week.syllabus import Week
 
 if TYPE_CHECKING:  # both cost the app more than its first paint may
-    from q1lab.documents.kpi_sources import Around
+    from q1lab.documents.kpi_sources import KpiSources
     from q1lab.ground.git_repository import Repository
 
 REPOSITORY_EVERY = 20.0
@@ -29,20 +29,20 @@ class Look:
 
     def __init__(self, week: Week, repo: Path | None) -> None:
         self.week, self.repo = week, repo
-        self._around: Around | None = None
+        self._around: KpiSources | None = None
         self._when = 0.0
 
     def __call__(self, store: Store) -> dict[str, Any]:
         from q1lab.documents import kpi_sources
 
         if self._around is None or time.monotonic() - self._when > REPOSITORY_EVERY:
-            self._around = kpi_sources.around(store, self.week, self._repository())
+            self._around = kpi_sources.read_kpi_sources(store, self.week, self._repository())
             self._when = time.monotonic()
         return {
-            "kpis": kpi_sources.kpi_lines_beside(store, self.week, self._around),
-            "papers": papers.papers(store),
-            "artifacts": artifacts.every(store),
-            "post": posts.of_week(store, self.week.label),
+            "kpis": kpi_sources.kpis_from(store, self.week, self._around),
+            "papers": papers.all_papers(store),
+            "artifacts": artifacts.all_artifacts(store),
+            "post": posts.post_of_week(store, self.week.label),
         }
 
     def _repository(self) -> Repository | None:
@@ -54,7 +54,7 @@ class Look:
             return None
 
 
-def kpi(one: kpis.KpiLine) -> ListRow:
+def kpi(one: kpis.KpiRow) -> ListRow:
     mark = {True: "✓ ", False: "· ", None: "  "}[one.met]
     target = f" of {one.target:g}" if one.target is not None else ""
     actual = "–" if one.actual is None else f"{one.actual:g}"

@@ -66,7 +66,7 @@ class Taker:
         """The metric that is charted, beside the study's own and the training loss."""
         self.pages: dict[str, Job] = {}
         self._done = Progress()
-        self._evidence: evidence.Evidence | None = None
+        self._evidence: evidence.WeekEvidence | None = None
         self._worked_out: object = None
         """The database's stamp when these two were worked out."""
         self._plans: dict[str, tuple[str, Study]] = {}
@@ -112,10 +112,12 @@ class Taker:
         has changed."""
         now = (store.stamp(), learner_tables.timer_stamp(store))
         if now != self._worked_out or (self._evidence and self._evidence.facts.changed_files):
-            self._done = progress.read(store, self.week)
+            self._done = progress.recorded_progress(store, self.week)
             if self.content is not None:
-                self._evidence = evidence.look(store, self.content, self._done, self._evidence)
-                self._done = evidence.merge(self._done, self._evidence)
+                self._evidence = evidence.find_evidence(
+                    store, self.content, self._done, self._evidence
+                )
+                self._done = evidence.tick_by_evidence(self._done, self._evidence)
             self._worked_out = now
         return self._done
 

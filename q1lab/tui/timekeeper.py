@@ -15,7 +15,7 @@ from q1lab.ground import text_formats
 from q1lab.ground.files import try_lock
 from q1lab.week import study_timer as clocks
 from q1lab.week.progress import Progress
-from q1lab.week.study_timer import Clock, Question, Reading
+from q1lab.week.study_timer import Clock, ClockReading, TimerQuestion
 from q1lab.week.syllabus import Part
 
 HEARTBEAT = 5.0
@@ -28,7 +28,7 @@ class Timekeeper:
 
     def __init__(
         self,
-        read: Callable[[], Reading],
+        read: Callable[[], ClockReading],
         save: Callable[[Mapping[str, float], Mapping[str, Any]], object],
         lock: Path,
     ) -> None:
@@ -47,7 +47,7 @@ class Timekeeper:
         """Whether this window keeps the time (before it asked: nobody else is known to)."""
         return self._fd is not None or not self._asked
 
-    def open(self, saved: object) -> Question | None:
+    def open(self, saved: object) -> TimerQuestion | None:
         """Take the timer over, from what was kept on disk; a question when time passed that nobody
         saw."""
         self._asked = True
@@ -55,7 +55,7 @@ class Timekeeper:
             self._fd = try_lock(self.lock)
             if self._fd is None:
                 return None
-            self.clock = clocks.restore(saved, self.read()) if saved else Clock()
+            self.clock = clocks.restore_clock(saved, self.read()) if saved else Clock()
             if self.clock.question is not None:
                 self._keep()
         return self.clock.question

@@ -47,7 +47,7 @@ class TimedApp(CalmApp):
     @property
     def week(self) -> Week:
         """The week as this learner meets it: their variant, their data, what they got wrong."""
-        return progress.narrowed(self.setup.week, self.snapshot.progress)
+        return progress.narrow_week(self.setup.week, self.snapshot.progress)
 
     @property
     def timed_part(self) -> str | None:
@@ -95,7 +95,7 @@ class TimedApp(CalmApp):
         before = self.time.spent(part.id, done) if part else 0.0
         if self.time.tick(self._timed_here):
             self.ask_time()
-        if part and clocks.spent(before, self.time.spent(part.id, done), part.minutes):
+        if part and clocks.minutes_ran_out(before, self.time.spent(part.id, done), part.minutes):
             if self.setup.config.bell:
                 self.bell()
             self.notify(
@@ -136,7 +136,7 @@ class TimedApp(CalmApp):
             return
         label, offered = self.setup.week.label, {**known, part.id: now}
         self._offered = offered
-        self.desk.ask(lambda store: progress.keep(store, label, "offered", offered))
+        self.desk.ask(lambda store: progress.save_setting(store, label, "offered", offered))
         other = self._part(clock.part) if clock.running else None
         asks = (
             f"The timer of {part_name(other)} waits. Count for {part_name(part)} from now on?"
@@ -195,7 +195,7 @@ class TimedApp(CalmApp):
         await super().on_event(event)
 
     def _part(self, part_id: str | None) -> Part | None:
-        found = self.setup.week.find(part_id) if part_id else None
+        found = self.setup.week.find_part(part_id) if part_id else None
         return found[1] if found else None
 
     def _save_clock(self, credited: Mapping[str, float], state: Mapping[str, Any]) -> None:

@@ -19,31 +19,31 @@ if TYPE_CHECKING:
     from q1lab.index.store import Store
 
 
-def trained(study: str, its_variant: str, names: Collection[str], variant: str) -> bool:
+def study_trained(study: str, its_variant: str, names: Collection[str], variant: str) -> bool:
     """Whether a study whose modified arm is called ``its_variant`` trained the modification
     ``variant``, whose studies run under ``names``. The first line of the file that trained is
     believed before its name: one file may have carried two modifications, one after the other."""
-    return its_variant in names and parents.made_for(study) in (None, variant)
+    return its_variant in names and parents.variant_trained_by(study) in (None, variant)
 
 
-def studies_of(store: Store, week: str, variant: str) -> list[str]:
+def studies_of_variant(store: Store, week: str, variant: str) -> list[str]:
     """The studies that train or trained a modification, the newest first."""
     row = learner_tables.modification(store, learner_tables.kept_under(store, week, variant))
     names = learner_tables.own_names(row) | {variant}
     return [
         row["id"]
         for row in stored_results.planned(store)
-        if trained(row["id"], row["variant"].removesuffix("*"), names, variant)
+        if study_trained(row["id"], row["variant"].removesuffix("*"), names, variant)
     ]
 
 
-def question(store: Store, week: str, variant: str) -> str:
+def change_question(store: Store, week: str, variant: str) -> str:
     """What a person is asked before they choose another modification than the one that they have
     trained; "" where nothing is lost from sight: before the first run, and for the same one."""
     before = learner_tables.chosen(store, week)
     if before is None or before == variant:
         return ""
-    studies = studies_of(store, week, before)
+    studies = studies_of_variant(store, week, before)
     if not studies:
         return ""
     ran = studies[0] if len(studies) == 1 else f"{studies[0]} and {len(studies) - 1} more"
@@ -78,7 +78,7 @@ def note_document(
     )
 
 
-def documents(store: Store, week: str) -> Mapping[str, Mapping[str, Any]]:
+def noted_documents(store: Store, week: str) -> Mapping[str, Mapping[str, Any]]:
     """What was noted of each modification's document, by its name ("": before the choice): path,
     at (when it was written), committed, prediction (the one that it holds, by its row)."""
     return {
@@ -88,14 +88,14 @@ def documents(store: Store, week: str) -> Mapping[str, Mapping[str, Any]]:
     }
 
 
-def document_of(store: Store, week: str, variant: str, usual: Path) -> Path:
+def document_path(store: Store, week: str, variant: str, usual: Path) -> Path:
     """Where the document of a modification is, or is to be. It is ``usual``, unless that one tells
     of another modification that has been trained: then it has its name in it."""
-    kept = documents(store, week)
+    kept = noted_documents(store, week)
     mine = kept.get(variant)
     if mine is not None and Path(mine["path"]).parent == usual.parent:
         return Path(mine["path"])
     for name, found in kept.items():
-        if found["path"] == str(usual) and name and studies_of(store, week, name):
+        if found["path"] == str(usual) and name and studies_of_variant(store, week, name):
             return usual.with_name(f"{usual.stem}-{variant}{usual.suffix}")
     return usual

@@ -26,16 +26,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from q1lab.week.syllabus import Finding, Week
+from q1lab.week.syllabus import ContentFinding, Week
 
 BLANK = "____"
 
 
-def run(week: Week, models: Path, *, scripts: bool = False, seconds: float = 900) -> list[Finding]:
+def run_blocks(
+    week: Week, models: Path, *, scripts: bool = False, seconds: float = 900
+) -> list[ContentFinding]:
     """The blocks that fail, and with ``scripts`` the week's scripts, too, each with file and line.
     Problem when the child itself can't run."""
     from q1lab.runner import child_processes
-    from q1lab.week.markdown_reader import FILES, in_file
+    from q1lab.week.markdown_reader import FILES, line_in_file
 
     blocks = [asdict(code) for code in week.code]
     folders = [str((week.root / FILES).resolve()), str(models)]
@@ -49,7 +51,9 @@ def run(week: Week, models: Path, *, scripts: bool = False, seconds: float = 900
         seconds=seconds,
     )
     return [
-        Finding(one["file"], in_file(week.lines, one["file"], one["line"]), one["message"], False)
+        ContentFinding(
+            one["file"], line_in_file(week.lines, one["file"], one["line"]), one["message"], False
+        )
         for one in answer["findings"]
     ]
 

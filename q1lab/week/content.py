@@ -38,46 +38,46 @@ from dataclasses import replace
 from pathlib import Path
 
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.week.markdown_reader import in_file
-from q1lab.week.read_week import read
-from q1lab.week.syllabus import ContentProblem, Finding, Week
+from q1lab.week.markdown_reader import line_in_file
+from q1lab.week.read_week import read_week
+from q1lab.week.syllabus import ContentFinding, ContentProblem, Week
 
 
-def load(root: Path, course: bool = True) -> Week:
+def load_week(root: Path, course: bool = True) -> Week:
     """Read the week in folder `root`, as a week of its course or alone. Raises ContentProblem with
     file and line if it can't be used."""
-    week, findings = read(root, course)
+    week, findings = read_week(root, course)
     fatal = [finding for finding in _ordered(findings, week) if finding.fatal]
     if week is None or fatal:
         raise ContentProblem(root, fatal)
     return week
 
 
-def check(
+def check_week(
     root: Path,
     variants: Collection[str] | None = None,
     counters: Collection[str] | None = None,
-) -> list[Finding]:
+) -> list[ContentFinding]:
     """Everything that is wrong with the week in `root`, in file and line order; [] when nothing is.
 
     `variants` are the names of the model files there are, `counters` those that a KPI may name;
     without them the week is believed. It is read twice: with the course, and without it.
     """
-    from q1lab.week.lint import lint
+    from q1lab.week.lint import lint_week
 
-    findings: list[Finding] = []
+    findings: list[ContentFinding] = []
     for course, words in ((True, ""), (False, " (without the course)")):
-        week, found = read(root, course)
+        week, found = read_week(root, course)
         if week is not None:
-            for one in lint(week, variants, counters):
-                found.append(replace(one, line=in_file(week.lines, one.file, one.line)))
+            for one in lint_week(week, variants, counters):
+                found.append(replace(one, line=line_in_file(week.lines, one.file, one.line)))
         findings += [
             replace(one, message=one.message + words) for one in found if one not in findings
         ]
     return _ordered(findings, week)
 
 
-def skeleton(root: Path, label: str = "M00-W00") -> list[Path]:
+def write_skeleton(root: Path, label: str = "M00-W00") -> list[Path]:
     """Write a new week that passes `check` into `root` and return its files. Overwrites nothing: if
     one of the files is there already, raises Problem and writes none."""
     if not re.fullmatch(r"[\w .-]{1,40}", label):
@@ -104,7 +104,7 @@ def skeleton(root: Path, label: str = "M00-W00") -> list[Path]:
     return list(files)
 
 
-def _ordered(findings: list[Finding], week: Week | None) -> list[Finding]:
+def _ordered(findings: list[ContentFinding], week: Week | None) -> list[ContentFinding]:
     """By file, week.toml first and then in the week's order, and by line."""
     order = {session.file: number for number, session in enumerate(week.sessions)} if week else {}
     return sorted(

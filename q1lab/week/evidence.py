@@ -24,12 +24,12 @@ from q1lab.index import learner_tables, stored_results
 from q1lab.index.store import Row, Store
 from q1lab.week import progress
 from q1lab.week.lists import artifacts, papers, posts
-from q1lab.week.progress import Progress, Record
+from q1lab.week.progress import Progress, StepState
 from q1lab.week.syllabus import Step, Week
 
 
 @dataclass(frozen=True)
-class Mark:
+class StepEvidence:
     """What an act left behind: ``words`` say it, ``since`` when it first was so (ISO)."""
 
     words: str
@@ -41,10 +41,10 @@ FileStamp = tuple[int, int] | None
 
 
 @dataclass(frozen=True)
-class Evidence:
+class WeekEvidence:
     """``marks`` by step id; ``lost`` says of steps whose mark has disappeared why."""
 
-    marks: Mapping[str, Mark]
+    marks: Mapping[str, StepEvidence]
     lost: Mapping[str, str]
     titles: Mapping[str, str]
     facts: Facts
@@ -83,13 +83,13 @@ def note_written(store: Store, week: str, act: str, path: Path, commit: str | No
     store.add(act, week=week, path=str(path), commit=commit)
 
 
-def note_looked(store: Store, week: str, act: str, what: str, variant: str = "") -> None:
+def note_viewed(store: Store, week: str, act: str, what: str, variant: str = "") -> None:
     """Note that something was shown to a person: ``act`` is the command (``compare``), ``what`` the
     study or file, and ``variant`` whose it is."""
     store.add("look", week=week, command=act, what=what, variant=variant)
 
 
-def show_reference(store: Store, week: str, variant: str) -> None:
+def note_reference_shown(store: Store, week: str, variant: str) -> None:
     """Note that the learner asked to see q1lab's own implementation."""
     store.add("reference", week=week, variant=variant)
 
@@ -117,33 +117,33 @@ LAST_HINT = 4
 # ── from acts to steps
 
 
-def read(store: Store, week: Week) -> Progress:
+def read_progress(store: Store, week: Week) -> Progress:
     """Everything that the learner did in the week, ticked by hand or by what happened."""
-    done = progress.read(store, week.label)
-    return merge(done, look(store, week, done))
+    done = progress.recorded_progress(store, week.label)
+    return tick_by_evidence(done, find_evidence(store, week, done))
 
 
-def merge(done: Progress, seen: Evidence) -> Progress:
+def tick_by_evidence(done: Progress, seen: WeekEvidence) -> Progress:
     """``done`` with the steps ticked that ``seen`` has a mark for, but those that were unticked by
     hand since."""
     records = dict(done.records)
     for step_id, why in seen.lost.items():
-        records[step_id] = replace(records.get(step_id, Record()), lost=why)
+        records[step_id] = replace(records.get(step_id, StepState()), lost=why)
     for step_id, mark in seen.marks.items():
-        record = records.get(step_id, Record())
+        record = records.get(step_id, StepState())
         if not record.done and record.changed < mark.since:
             records[step_id] = replace(record, done=True, done_at=mark.since)
     return replace(done, records=MappingProxyType(records))
 
 
-def look(
-    store: Store, week: Week, done: Progress | None = None, before: Evidence | None = None
-) -> Evidence:
+def find_evidence(
+    store: Store, week: Week, done: Progress | None = None, before: WeekEvidence | None = None
+) -> WeekEvidence:
     """The marks that are there now. What was there at an earlier look and is not any more is told,
     until the learner ticks the step by hand or its act is done again. The facts of the look
     ``before`` are not read again while they hold."""
-    done = done or progress.read(store, week.label)
-    week = progress.narrowed(week, done)
+    done = done or progress.recorded_progress(store, week.label)
+    week = progress.narrow_week(week, done)
     facts = before.facts if before and before.facts.hold(store, week) else Facts(store, week)
     steps = list(week.steps())
     marks = facts.marks(steps, done)
@@ -163,7 +163,7 @@ def look(
     }
     if {**kept, **now} != kept:
         store.set_setting(f"evidence:{week.label}", {**kept, **now})
-    return Evidence(
+    return WeekEvidence(
         MappingProxyType(marks),
         MappingProxyType(lost),
         MappingProxyType(there),
@@ -186,14 +186,14 @@ class Facts:
         self.variant = str(row["variant"]) if row else None
         self.file = Path(row["file"]) if row and row["file"] else None
         self.own_names = learner_tables.own_names(row)
-        self.post = posts.of_week(store, week.label)
+        self.post = posts.post_of_week(store, week.label)
         self._rows = learner_tables.evidence(store, week.label)
         self.files: dict[Path, FileStamp] = {}
         """The files that were looked at, as they were then."""
         self.why: dict[str, str] = {}
         """Why a step has no mark, where more can be said than that it can't be found."""
         self._why = ""
-        self._marks: dict[str, Mark | None] = {}
+        self._marks: dict[str, StepEvidence | None] = {}
         """By step, what was worked out."""
 
     def hold(self, store: Store, week: Week) -> bool:
@@ -222,14 +222,14 @@ class Facts:
         """The prediction for what was chosen, made in the app or with ``q1lab predict``."""
         from q1lab.week.lists import predictions
 
-        return predictions.newest(self.store, self.variant or "", self.week.label)
+        return predictions.newest_prediction(self.store, self.variant or "", self.week.label)
 
     def _is_there(self, path: Path) -> bool:
         if path not in self.files:
             self.files[path] = _stamp(path)
         return self.files[path] is not None
 
-    def marks(self, steps: Sequence[Step], done: Progress) -> dict[str, Mark]:
+    def marks(self, steps: Sequence[Step], done: Progress) -> dict[str, StepEvidence]:
         """What shows that the steps' conditions hold, by step. A mark is worked out once, but that
         of the modification's document: whether it is new enough depends on when the steps before it
         were done."""
@@ -252,20 +252,20 @@ class Facts:
         from q1lab.week import chosen_variant
 
         mine = its_variant.removesuffix("*")
-        return chosen_variant.trained(study, mine, names, self.variant or mine)
+        return chosen_variant.study_trained(study, mine, names, self.variant or mine)
 
-    def _predicted(self, _: Step) -> Mark | None:
+    def _predicted(self, _: Step) -> StepEvidence | None:
         found = self.prediction
-        return Mark("the prediction", str(found["created"])) if found else None
+        return StepEvidence("the prediction", str(found["created"])) if found else None
 
-    def _new(self, _: Step) -> Mark | None:
+    def _new(self, _: Step) -> StepEvidence | None:
         if self.file is None or not self._is_there(self.file):
             return None
         row = learner_tables.modification(self.store, self.week.label)
-        return Mark(f"the file {self.file.name}", str(row["chosen"]) if row else "")
+        return StepEvidence(f"the file {self.file.name}", str(row["chosen"]) if row else "")
 
-    def _check(self, step: Step) -> Mark | None:
-        action = step.doing
+    def _check(self, step: Step) -> StepEvidence | None:
+        action = step.ticking_action
         name = Path(str(action.options["file"])).name if action else ""
         own = self.file is not None and name == f"{self.variant}.py"  # under whatever name it is
         wanted = str(action.options.get("for", "")) if action else ""
@@ -277,12 +277,12 @@ class Facts:
                 continue  # it passed as another modification, or as a model without one
             if _sha(path) == row["sha"]:
                 self._why = ""
-                return Mark(f"the green checks of {path.name}", row["at"])
+                return StepEvidence(f"the green checks of {path.name}", row["at"])
             self._why = f"{path.name} has changed since its checks were green"
         return None
 
-    def _run(self, step: Step) -> Mark | None:
-        action = step.doing
+    def _run(self, step: Step) -> StepEvidence | None:
+        action = step.ticking_action
         if self.variant is None and any(step.behavior.chooses for step in self.week.steps()):
             return None  # trained to try q1lab, before there was a modification to train
         names = self.own_names
@@ -292,17 +292,19 @@ class Facts:
         seeds = len(wanted) if isinstance(wanted, tuple | list) else int(wanted)
         for row in self.ended:
             if row["planned"] >= seeds and self._trained(row["id"], row["variant"], names):
-                return Mark(f"the {row['runs']} runs of {row['id']}", str(row["ended"]))
+                return StepEvidence(f"the {row['runs']} runs of {row['id']}", str(row["ended"]))
         return None
 
-    def _merge(self, _: Step) -> Mark | None:
+    def _merge(self, _: Step) -> StepEvidence | None:
         for row in self.rows("merge"):
             merged, into = Path(row["subject"]), Path(row["file"])
             if merged == self.file or merged.stem == self.variant:
-                return Mark(f"the merge of {merged.name} into {into.name}", row["at"])
+                return StepEvidence(f"the merge of {merged.name} into {into.name}", row["at"])
         return None
 
-    def _modification(self, step: Step, before: Sequence[Step], done: Progress) -> Mark | None:
+    def _modification(
+        self, step: Step, before: Sequence[Step], done: Progress
+    ) -> StepEvidence | None:
         """Written since the newest of the answers that the steps before it asked for. Some may
         still be open, but not all of those since the step that last had the document written. A
         step that needs the prediction needs it in the document."""
@@ -310,7 +312,7 @@ class Facts:
         row = next(mine, None)
         if row is None:
             return None
-        facts, found = json.loads(row["facts"]), Mark(Path(row["file"]).name, row["at"])
+        facts, found = json.loads(row["facts"]), StepEvidence(Path(row["file"]).name, row["at"])
         needed = next((one for one in before if one.id == step.needs), None)
         if needed and not ((since := self._when(needed, done)) and since <= found.since):
             self._why = f"{found.words} was written before “{needed.title}” was done"
@@ -322,7 +324,7 @@ class Facts:
         if needed and needed.done_when == PREDICTED and facts["prediction"] != number:
             self._why = f"{found.words} was written without the prediction"
             return None
-        asked = (s for s in before if s.into and s.into not in progress.ELSEWHERE)
+        asked = (s for s in before if s.into and s.into not in progress.ANSWERS_ELSEWHERE)
         answers = [s for s in asked if not s.optional and (s.behavior.form or s.done_when)]
         written = [one for one in answers if self._when(one, done) is not None]
         if any(str(self._when(one, done)) > found.since for one in written):
@@ -343,7 +345,7 @@ class Facts:
         mark = self._marks.get(step.id)
         return by_hand or (mark.since if mark else None)
 
-    def _document(self, step: Step) -> Mark | None:
+    def _document(self, step: Step) -> StepEvidence | None:
         """The document of an act, written or committed (`Act.done_when`)."""
         (act,) = command_table.bringing(step.done_when)
         row = next(self.rows(act.name), None)
@@ -353,78 +355,78 @@ class Facts:
         if row["sha"] is None and step.done_when in act.done_when[1:]:
             self._why = f"{name} is written and not committed"
             return None
-        return Mark(name, row["at"])
+        return StepEvidence(name, row["at"])
 
-    def _draft(self, _: Step) -> Mark | None:
+    def _draft(self, _: Step) -> StepEvidence | None:
         path = self.post["path"] if self.post else None
         if self.post is None or not path or not self._is_there(Path(path)):
             return None
-        return Mark(f"the draft {Path(path).name}", str(self.post["updated"]))
+        return StepEvidence(f"the draft {Path(path).name}", str(self.post["updated"]))
 
-    def _published(self, _: Step) -> Mark | None:
+    def _published(self, _: Step) -> StepEvidence | None:
         if self.post is None or not self.post["url"]:
             return None
         if not posts.is_out(self.post):
             self._why = f"of the post's draft are {posts.empty_words(self.post['empty'])}"
             return None
-        return Mark(f"the post at {self.post['url']}", str(self.post["published"]))
+        return StepEvidence(f"the post at {self.post['url']}", str(self.post["published"]))
 
-    def _shared(self, _: Step) -> Mark | None:
-        shares = posts.counted(self.post)
+    def _shared(self, _: Step) -> StepEvidence | None:
+        shares = posts.counted_shares(self.post)
         if len(shares) < posts.ENOUGH_CHANNELS:
             return None
         times = sorted(str(item["shared"]) for item in shares)
-        return Mark(f"the post in {len(shares)} channels", times[posts.ENOUGH_CHANNELS - 1])
+        return StepEvidence(f"the post in {len(shares)} channels", times[posts.ENOUGH_CHANNELS - 1])
 
-    def _compared(self, _: Step) -> Mark | None:
+    def _compared(self, _: Step) -> StepEvidence | None:
         ended = {row["id"] for row in self.ended}
         for row in self.rows("compare"):
             study = row["subject"]
             if study in ended and self._trained(study, row["variant"], self.own_names):
-                return Mark(f"the comparison of {study}", row["at"])
+                return StepEvidence(f"the comparison of {study}", row["at"])
         return None
 
-    def _diff(self, step: Step) -> Mark | None:
-        action = step.doing
+    def _diff(self, step: Step) -> StepEvidence | None:
+        action = step.ticking_action
         name = Path(action.argv()[-1]).name if action else ""
         for row in self.rows("diff"):
             path = Path(row["subject"])
             if path.name == name or path == self.file:
-                return Mark(f"the diff of {path.name}", row["at"])
+                return StepEvidence(f"the diff of {path.name}", row["at"])
         return None
 
-    def _seen(self, step: Step) -> Mark | None:
+    def _seen(self, step: Step) -> StepEvidence | None:
         """What an act showed to a person; of the post, the draft that is there."""
-        action = step.doing
+        action = step.ticking_action
         name = action.act.name if action is not None and action.act is not None else ""
         draft = self.post["path"] if self.post and name.startswith("post ") else None
         for row in self.rows(name):
             shown = Path(row["subject"])
             if draft is None or shown == Path(draft):
-                return Mark(f"`q1lab {name}` of {shown.name}", row["at"])
+                return StepEvidence(f"`q1lab {name}` of {shown.name}", row["at"])
         return None
 
-    def _paper(self, _: Step) -> Mark | None:
+    def _paper(self, _: Step) -> StepEvidence | None:
         """The paper that the page names."""
         one = self.week.chosen
-        for row in papers.papers(self.store):
+        for row in papers.all_papers(self.store):
             mine = one is None or one.is_paper(row["title"], row["link"])
             if mine and row["week"] == self.week.label and row["done"]:
-                return Mark(f"the paper “{row['title']}”", str(row["done"]))
+                return StepEvidence(f"the paper “{row['title']}”", str(row["done"]))
         return None
 
-    def _artifact(self, _: Step) -> Mark | None:
+    def _artifact(self, _: Step) -> StepEvidence | None:
         """The newest that was recorded in this week."""
-        for row in reversed(artifacts.every(self.store)):
+        for row in reversed(artifacts.all_artifacts(self.store)):
             if row["week"] == self.week.label:
-                return Mark(f"{row['kind']} {row['title']}", str(row["added"]))
+                return StepEvidence(f"{row['kind']} {row['title']}", str(row["added"]))
         return None
 
 
 PREDICTED = "prediction made"
 WRITTEN, COMMITTED = command_table.ACTS["modification"].done_when
 
-CONDITIONS: Mapping[str, Callable[[Facts, Step], Mark | None]] = {
+CONDITIONS: Mapping[str, Callable[[Facts, Step], StepEvidence | None]] = {
     PREDICTED: Facts._predicted,
     "file made": Facts._new,
     "checks passed": Facts._check,

@@ -10,41 +10,43 @@ from q1lab.ground import command_table
 from q1lab.ground.command_table import bringing
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import plain, read_text
-from q1lab.week.markdown_reader import for_way, is_path
-from q1lab.week.read_week import Lines
+from q1lab.week.markdown_reader import is_path, lines_for_audience
+from q1lab.week.read_week import TomlLines
 from q1lab.week.syllabus import (
     GLOSSARY,
     Action,
     Block,
-    Finding,
+    ContentFinding,
     Fold,
     Part,
     Step,
     Term,
     Text,
     Week,
-    told,
+    for_learner,
 )
 
 
-def lint(
+def lint_week(
     week: Week, models: Collection[str] | None, counters: Collection[str] | None
-) -> list[Finding]:
-    findings: list[Finding] = []
+) -> list[ContentFinding]:
+    findings: list[ContentFinding] = []
     names = [variant.name for variant in week.variants]
     known = sorted(models) if models is not None else [*names, "baseline"]
-    text, _ = for_way(plain(read_text(week.root / "week.toml", encoding="utf-8-sig")), week.course)
-    lines = Lines(text)
+    text, _ = lines_for_audience(
+        plain(read_text(week.root / "week.toml", encoding="utf-8-sig")), week.course
+    )
+    lines = TomlLines(text)
     for index, name in enumerate(names):
         if name not in known:
             at = lines.table("variants", index)
             text = f"unknown variant {name!r}; {nearest(name, known)}"
-            findings.append(Finding("week.toml", at, text, False))
+            findings.append(ContentFinding("week.toml", at, text, False))
     for index, kpi in enumerate(week.kpis):
         if kpi.counter and counters is not None and kpi.counter not in counters:
             at = lines.key("counter", lines.table("kpis", index))
             text = f"unknown counter {kpi.counter!r}; {nearest(kpi.counter, counters)}"
-            findings.append(Finding("week.toml", at, text, False))
+            findings.append(ContentFinding("week.toml", at, text, False))
     for index, session in enumerate(week.sessions):
         total = sum(part.minutes for part in session.parts)
         if session.parts and total != session.minutes:
@@ -54,7 +56,7 @@ def lint(
                 f"session {session.id} plans {session.minutes} minutes, "
                 f"its parts add up to {parts} = {total}"
             )
-            findings.append(Finding("week.toml", at, text, False))
+            findings.append(ContentFinding("week.toml", at, text, False))
     for step in week.steps():
         if fault := step.behavior.fault(step, week):
             findings.append(_at(step, f"step {step.id!r} {fault}"))
@@ -68,7 +70,7 @@ def lint(
     for term in week.terms:
         if term.first_in(text) is None:
             words = f"the week never says {term.name!r}; take it out"
-            findings.append(Finding(GLOSSARY, term.line, words, False))
+            findings.append(ContentFinding(GLOSSARY, term.line, words, False))
     choices: list[str | None] = [*names] or [None]
     for chosen in choices:
         for finding in (
@@ -83,13 +85,13 @@ def lint(
 
 def _never_done(step: Step) -> str:
     """What is missing for the step to become done; "" for nothing."""
-    if step.done_when == step.behavior.done_when or step.doing or step.to_fill_in:
+    if step.done_when == step.behavior.done_when or step.ticking_action or step.ticking_form:
         return ""
     names = " or ".join(f"`q1lab {act.name}`" for act in bringing(step.done_when))
     return f"is done when {step.done_when!r}; put an action below it that does that: {names}"
 
 
-def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Finding]:
+def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[ContentFinding]:
     """What depends on the order in which one learner meets the blocks."""
     predicted = False
     met: set[str] = set()
@@ -111,7 +113,7 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
                                 "a result before the step that predicts it; move it below the "
                                 "step of kind=predict"
                             )
-                            yield Finding(file, at + line, said, False)
+                            yield ContentFinding(file, at + line, said, False)
             needs = block.needs if isinstance(block, Step | Fold) else None
             if needs is not None and needs not in met:
                 there = any(step.id == needs for step in week.steps())
@@ -142,7 +144,7 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
                         yield _at(action, text)
 
 
-def _unexplained(week: Week, part: Part, chosen: str | None) -> Iterator[Finding]:
+def _unexplained(week: Week, part: Part, chosen: str | None) -> Iterator[ContentFinding]:
     """Experiments (steps that train and are written down) that leave one alone with a result."""
     told = {block.needs for block in _blocks(part, chosen) if isinstance(block, Fold)}
     for block in _blocks(part, chosen):
@@ -153,9 +155,9 @@ def _unexplained(week: Week, part: Part, chosen: str | None) -> Iterator[Finding
                 yield _at(block, text)
 
 
-def _at(block: Block | Part, text: str) -> Finding:
+def _at(block: Block | Part, text: str) -> ContentFinding:
     """A finding for the author, which doesn't stop a learner."""
-    return Finding(block.file, block.line, text, False)
+    return ContentFinding(block.file, block.line, text, False)
 
 
 def _blocks(part: Part, chosen: str | None) -> Iterator[Block]:
@@ -164,7 +166,7 @@ def _blocks(part: Part, chosen: str | None) -> Iterator[Block]:
 
 def _actions(week: Week, block: Block, chosen: str | None) -> list[Action]:
     actions = block.actions if isinstance(block, Step) else (block,)
-    return [told(one, chosen, week.numbers) for one in actions if isinstance(one, Action)]
+    return [for_learner(one, chosen, week.numbers) for one in actions if isinstance(one, Action)]
 
 
 def _refused(words: Sequence[str]) -> str:
@@ -189,7 +191,7 @@ def _used_by(action: Action) -> Iterator[str]:
     return (word.removeprefix("./") for word in words if word.endswith(".py"))
 
 
-def _lint_minutes(week: Week, chosen: str | None) -> Iterator[Finding]:
+def _lint_minutes(week: Week, chosen: str | None) -> Iterator[ContentFinding]:
     """Minutes that don't add up to what the part gives: those of its steps, of reading, and of its
     tables."""
     for part in week.parts():
@@ -221,7 +223,7 @@ def _lint_minutes(week: Week, chosen: str | None) -> Iterator[Finding]:
                 f"part {part.id} gives {part.minutes} minutes{_for(chosen)}, its table adds up to "
                 f"{total}"
             )
-            yield Finding(block.file, block.line + line, text, False)
+            yield ContentFinding(block.file, block.line + line, text, False)
 
 
 WORDS_A_MINUTE = 200
@@ -249,7 +251,7 @@ _NO_PROSE = re.compile(r"^(`{3,}|~{3,}).*?^\1\s*$|<!--.*?-->|\]\([^)]*\)", re.DO
 """Blocks of code, comments and the addresses of links."""
 
 
-def _lint_words(week: Week, chosen: str | None) -> Iterator[Finding]:
+def _lint_words(week: Week, chosen: str | None) -> Iterator[ContentFinding]:
     """Words of the glossary that one learner meets without a link to what they mean, and links to
     words that are not in it."""
     addresses = {term.address: term for term in week.terms}
@@ -260,7 +262,7 @@ def _lint_words(week: Week, chosen: str | None) -> Iterator[Finding]:
             term = addresses.get(link[2].removeprefix("../"))
             if term is None:
                 text = f"the glossary has no word for {link[2]}; {nearest(link[2], addresses)}"
-                yield Finding(file, at + markdown.count("\n", 0, link.start()), text, False)
+                yield ContentFinding(file, at + markdown.count("\n", 0, link.start()), text, False)
             else:
                 linked.setdefault(link.start(1), term)
         said = _CODE.sub(lambda code: re.sub(r"[^\n]", " ", code[0]), markdown)
@@ -270,7 +272,7 @@ def _lint_words(week: Week, chosen: str | None) -> Iterator[Finding]:
                 if linked.get(first) is not term:
                     word = f"[{term.name}]({'../' * file.count('/')}{term.address})"
                     text = f"{term.name!r} is said here first; link it: {word}"
-                    yield Finding(file, at + said.count("\n", 0, first), text, False)
+                    yield ContentFinding(file, at + said.count("\n", 0, first), text, False)
 
 
 _WORD_LINK = re.compile(rf"(?<=\[)([^\[\]]+)\]\(((?:\.\./)*{re.escape(GLOSSARY)}#[^)\s]*)\)")
@@ -317,7 +319,7 @@ def table_minutes(markdown: str) -> Iterator[tuple[int, int]]:
         yield number, total
 
 
-def _lint_code(week: Week) -> Iterator[Finding]:
+def _lint_code(week: Week) -> Iterator[ContentFinding]:
     """Python in the text that no Python can read. (`content check --run` runs it, too.)"""
     for code in week.code:
         try:
@@ -325,14 +327,16 @@ def _lint_code(week: Week) -> Iterator[Finding]:
         except (SyntaxError, ValueError) as error:
             line = code.line + (getattr(error, "lineno", None) or 1) - 1
             what = getattr(error, "msg", None) or str(error)
-            yield Finding(code.file, line, f"this block of Python does not run: {what}", False)
+            yield ContentFinding(
+                code.file, line, f"this block of Python does not run: {what}", False
+            )
 
 
 CODE_WIDTH = 70
 """Columns that a block of code may have: in a fold, a terminal of 80 breaks longer lines."""
 
 
-def _lint_width(week: Week) -> Iterator[Finding]:
+def _lint_width(week: Week) -> Iterator[ContentFinding]:
     """Blocks of code, and pictures, that are wider than the page of a small terminal."""
     for part in week.parts():
         for block in part.blocks:
@@ -347,7 +351,7 @@ def _lint_width(week: Week) -> Iterator[Finding]:
                     f"a picture of this figure has {len(wide[0])} columns; {CODE_WIDTH} fit on a "
                     "small screen"
                 )
-                yield Finding(block.file, block.line, text, False)
+                yield ContentFinding(block.file, block.line, text, False)
     for file, at, markdown in _markdown(week):
         inside = False
         for number, line in enumerate(week.numbers.fill(markdown).split("\n")):
@@ -357,7 +361,7 @@ def _lint_width(week: Week) -> Iterator[Finding]:
                 text = (
                     f"this line of code has {len(line)} columns; {CODE_WIDTH} fit on a small screen"
                 )
-                yield Finding(file, at + number, text, False)
+                yield ContentFinding(file, at + number, text, False)
 
 
 _GITHUB = re.compile(r"https?://(?:www\.)?github\.com/[\w.-]+/[\w.-]+(?P<rest>[\w./-]*)")
@@ -367,13 +371,13 @@ _LASTS = re.compile(
 """What says the same in a year: a commit's files, and threads."""
 
 
-def _lint_links(week: Week) -> Iterator[Finding]:
+def _lint_links(week: Week) -> Iterator[ContentFinding]:
     """Links to what a repository holds today, which may be gone or say something else tomorrow."""
     for file, at, markdown in _markdown(week):
         for link in _GITHUB.finditer(markdown):
             if not _LASTS.match(link["rest"].rstrip(".")):
                 text = f"{link[0].rstrip('.')} names no commit: link to /blob/ and its 40 digits"
-                yield Finding(file, at + markdown.count("\n", 0, link.start()), text, False)
+                yield ContentFinding(file, at + markdown.count("\n", 0, link.start()), text, False)
 
 
 _LOSS = re.compile(
@@ -390,12 +394,12 @@ examples."""
 _SOURCE = re.compile(r"https?://|arXiv|#[0-9]|`[^`]+\.(?:md|toml|json|py)`|[Ff]or example")
 
 
-def _lint_numbers(week: Week) -> Iterator[Finding]:
+def _lint_numbers(week: Week) -> Iterator[ContentFinding]:
     """Placeholders without a value, and losses that no file and no paper stands behind."""
     for file, at, markdown in _markdown(week):
         for line, name in week.numbers.unknown(markdown):
             text = f"there is no number {name}; add it to the results file, or correct the name"
-            yield Finding(file, at + line, text, False)
+            yield ContentFinding(file, at + line, text, False)
         line = 0
         for paragraph in _EXAMPLE.sub(_blank, markdown).split("\n\n"):
             match = _LOSS.search(paragraph)
@@ -407,7 +411,9 @@ def _lint_numbers(week: Week) -> Iterator[Finding]:
                     f"{number!r} names no source; quote a result of your own as "
                     "{measured.PRESET.VARIANT}, or name the file or paper"
                 )
-                yield Finding(file, at + line + paragraph.count("\n", 0, match.end()), text, False)
+                yield ContentFinding(
+                    file, at + line + paragraph.count("\n", 0, match.end()), text, False
+                )
             line += paragraph.count("\n") + 2
 
 

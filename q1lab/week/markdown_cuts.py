@@ -42,12 +42,12 @@ class Cuts:
                 kept = json.loads(body)
                 self._kept = {key: [Cut(*cut) for cut in cuts] for key, cuts in kept.items()}
 
-    def of(self, text: str) -> list[Cut]:
+    def cuts_of(self, text: str) -> list[Cut]:
         key = sha256_text(f"{__version__}\n{text}")
-        self._used[key] = self._kept[key] if key in self._kept else parsed(text)
+        self._used[key] = self._kept[key] if key in self._kept else parse_cuts(text)
         return self._used[key]
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Keep the cuts of the texts that were asked for. What can't be kept is made again."""
         if self._used.keys() - self._kept.keys() and paths.home().is_dir():
             body = json.dumps(self._used)
@@ -55,7 +55,7 @@ class Cuts:
                 write_atomic(paths.week_cuts(), f"{sha256_text(body)}\n{body}")
 
 
-def parsed(text: str) -> list[Cut]:
+def parse_cuts(text: str) -> list[Cut]:
     """Blocks only, and of those what a page is cut at: the text between is for the viewer."""
     from markdown_it import MarkdownIt
 

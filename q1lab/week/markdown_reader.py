@@ -18,8 +18,18 @@ from q1lab.ground.errors import nearest
 from q1lab.ground.files import plain, read_text
 from q1lab.week.markdown_cuts import Cut, Cuts
 from q1lab.week.step_kinds import STEP_KINDS
-from q1lab.week.syllabus import MAX_BYTES, Action, Block, Code, Finding, Fold, Step, Text, Variant
-from q1lab.week.text_numbers import Numbers
+from q1lab.week.syllabus import (
+    MAX_BYTES,
+    Action,
+    Block,
+    CodeBlock,
+    ContentFinding,
+    Fold,
+    Step,
+    Text,
+    Variant,
+)
+from q1lab.week.text_numbers import TextNumbers
 
 PART_ATTRIBUTES = ("id", "minutes")
 GUIDE_ATTRIBUTES = ("part",)
@@ -34,7 +44,7 @@ STEP_ATTRIBUTES = (
     "optional",
     "variant",
 )
-GUIDE_MARK = "<!-- q1lab:guide -->"
+GUIDE_MARKER = "<!-- q1lab:guide -->"
 _WAYS = " q1lab:"
 """In each line that says whom the lines below are for."""
 _WAY = re.compile(r"\s*(?:<!--|#) q1lab:(course|alone|both)(?: -->)?\s*$")
@@ -60,7 +70,7 @@ _SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.IGNORECASE)
 _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 
 
-def for_way(text: str, course: bool) -> tuple[str, list[int]]:
+def lines_for_audience(text: str, course: bool) -> tuple[str, list[int]]:
     """The lines of a file that are for those who follow the course, or for those who came by
     themselves; and their numbers in the file."""
     if _WAYS not in text:
@@ -76,13 +86,13 @@ def for_way(text: str, course: bool) -> tuple[str, list[int]]:
     return "\n".join(kept), numbers
 
 
-def in_file(numbers: Mapping[str, list[int]], file: str, line: int) -> int:
+def line_in_file(numbers: Mapping[str, list[int]], file: str, line: int) -> int:
     """The number that a line has in its file, of one among the lines that were read."""
     lines = numbers.get(file, [])
     return lines[line - 1] if line <= len(lines) else line
 
 
-class Reader:
+class WeekReader:
     """Collects findings while the files of one folder are read, as they are with the course or
     without it (``for_way``)."""
 
@@ -92,30 +102,30 @@ class Reader:
         self.course = course
         self.numbers: dict[str, list[int]] = {}
         """By file, the numbers of its lines that were read."""
-        self.findings: list[Finding] = []
+        self.findings: list[ContentFinding] = []
         self.ids: dict[str, str] = {}
-        self.code: list[Code] = []
+        self.code: list[CodeBlock] = []
         self.cuts = Cuts()
         self.variants: Sequence[Variant] = ()
-        self.values = Numbers()
+        self.values = TextNumbers()
         """What the placeholders of the text stand for."""
 
     def add(self, file: str, line: int, message: str, fatal: bool = True) -> None:
-        line = in_file(self.numbers, file, line)
-        self.findings.append(Finding(file, line, message, fatal))
+        line = line_in_file(self.numbers, file, line)
+        self.findings.append(ContentFinding(file, line, message, fatal))
 
     def text(self, name: str, asked_in: str, asked_at: int) -> str | None:
         """The text of a file inside the folder, or None with a finding at the place that asked for
         it."""
         path = self.root / name
-        if not inside(name):
+        if not stays_inside(name):
             why = "must be a plain path inside the content folder"
         elif not path.resolve().is_relative_to(self._real_root):
             why = "leads outside the content folder"
         else:
             try:
                 text = plain(read_text(path, MAX_BYTES, "utf-8-sig"))
-                told, self.numbers[name] = self._each(name, *for_way(text, self.course))
+                told, self.numbers[name] = self._each(name, *lines_for_audience(text, self.course))
                 return told
             except FileNotFoundError:
                 why = "is not there; create it or correct the name"
@@ -156,7 +166,7 @@ class Reader:
         elif id_ in self.ids:
             why = f"id {id_!r} is used already at {self.ids[id_]}; ids are unique in a week"
         else:
-            self.ids[id_] = f"{file}:{in_file(self.numbers, file, line)}"
+            self.ids[id_] = f"{file}:{line_in_file(self.numbers, file, line)}"
             return id_
         self.add(file, line, why)
         return f"line-{line}"
@@ -169,7 +179,7 @@ def _row(variant: Variant, line: str) -> str:
 
 
 @dataclass
-class Section:
+class PageSection:
     """What stands below one ## line; `id` is a part's, claimed in reading order."""
 
     title: str
@@ -179,13 +189,13 @@ class Section:
     blocks: list[Block] = field(default_factory=list)
 
 
-class Page:
+class MarkdownPage:
     """One file, cut at its ## lines, unless it is one `whole` page. A `guide` is a variant's: its
     headings go one level down."""
 
     def __init__(
         self,
-        reader: Reader,
+        reader: WeekReader,
         file: str,
         text: str,
         variants: list[str],
@@ -198,12 +208,12 @@ class Page:
         self.guide = guide
         self.whole = whole
         self.before: list[Block] = []
-        self.sections: list[Section] = []
+        self.sections: list[PageSection] = []
         self.blocks = self.before
         self.lines = text.split("\n")
         self.at = 0
         """The first line that no block holds yet."""
-        cuts = reader.cuts.of(text)
+        cuts = reader.cuts.cuts_of(text)
         for cut in cuts:
             self._code(cut)
         for cut in cuts:
@@ -221,7 +231,7 @@ class Page:
             if not self.lines[cut.last - 1].strip().startswith(mark) or cut.last == cut.first + 1:
                 self._add(cut.first, f"this {mark} block is never closed")
             if info[:1] == ["python"]:
-                self.reader.code.append(Code(f"{self._held(cut)}\n", self.file, cut.first + 2))
+                self.reader.code.append(CodeBlock(f"{self._held(cut)}\n", self.file, cut.first + 2))
         elif cut.kind == "html_block":
             for number in range(cut.first, cut.last):
                 if shown := _FILE_MARK.match(self.lines[number]):
@@ -244,7 +254,7 @@ class Page:
             return ""
         kind = "python" if name.endswith(".py") else "text"
         if kind == "python":
-            self.reader.code.append(Code(text, f"{FILES}/{name}", 1))
+            self.reader.code.append(CodeBlock(text, f"{FILES}/{name}", 1))
         return f"```{kind}\n{text.rstrip(chr(10))}\n```"
 
     def _cut(self, cut: Cut, cuts: list[Cut]) -> None:
@@ -264,9 +274,9 @@ class Page:
                 self.blocks[-1] = replace(step, actions=(*step.actions, action))
             else:
                 self.blocks.append(action)
-        elif cut.kind == "html_block" and line.strip() == GUIDE_MARK:
+        elif cut.kind == "html_block" and line.strip() == GUIDE_MARKER:
             self._text(first, first + 1)
-            self.blocks.append(Text(GUIDE_MARK, self.file, first + 1, self.guide))
+            self.blocks.append(Text(GUIDE_MARKER, self.file, first + 1, self.guide))
         elif cut.kind == "html_block" and line.lower().startswith("<details"):
             self._fold(first)
 
@@ -291,13 +301,13 @@ class Page:
         elif self.guide:
             self.lines[at] = "#" + line
 
-    def _section(self, heading: str, at: int) -> Section:
+    def _section(self, heading: str, at: int) -> PageSection:
         if self.guide:
             title, found = self._attributes(heading, GUIDE_ATTRIBUTES, "guide's section", at)
-            return Section(title, found, "", at + 1)
+            return PageSection(title, found, "", at + 1)
         title, found = self._attributes(heading, PART_ATTRIBUTES, "part", at)
         id_ = self.reader.claim(found.get("id", ""), "part", self.file, at + 1)
-        return Section(title, found, id_, at + 1)
+        return PageSection(title, found, id_, at + 1)
 
     def _step(self, head: str, cut: Cut, pressed: list[Cut]) -> None:
         first = cut.first
@@ -390,7 +400,7 @@ class Page:
         source = self.reader.text(f"{FILES}/{name}.py", self.file, at + 1)
         if text is None or source is None:
             return ()
-        self.reader.code.append(Code(source, f"{FILES}/{name}.py", 1, prints=text))
+        self.reader.code.append(CodeBlock(source, f"{FILES}/{name}.py", 1, prints=text))
         return tuple(frame.strip("\n") for frame in text.split(_NEXT_FRAME))
 
     def _action(self, cut: Cut) -> Action | None:
@@ -462,9 +472,9 @@ def _option_problems(kind: str, options: dict[str, Any]) -> Iterator[str]:
             yield f"{key} must be one line of text in quotes"
         elif value.startswith("-"):
             yield f"{key} can't start with a hyphen"
-        elif key in ("document", "file") and not inside(value):
+        elif key in ("document", "file") and not stays_inside(value):
             yield f"{key} {value!r} must be a plain path inside the learner's repo"
-        elif key in ("variant", "baseline") and is_path(value) and not inside(value):
+        elif key in ("variant", "baseline") and is_path(value) and not stays_inside(value):
             yield f"{key} {value!r} must be a name, or a plain path inside the learner's repo"
         elif key == "url" and not re.fullmatch(r"https://[^\s<>\"']+", value):
             yield f"url {value!r} must start with https://"
@@ -482,7 +492,7 @@ def _default_title(kind: str, options: dict[str, Any]) -> str:
     return f"{kind.capitalize()} {options[command_table.ACTS[kind].action[0]]}"
 
 
-def inside(name: str) -> bool:
+def stays_inside(name: str) -> bool:
     """Whether `name` is a plain relative path that can't lead out of its folder, on any system."""
     if not name.isprintable() or "\\" in name or ":" in name or name.startswith(("/", "~")):
         return False

@@ -19,14 +19,14 @@ from q1lab.index import learner_tables
 from q1lab.index.learner_tables import save_clock as save_clock
 from q1lab.index.store import Store
 from q1lab.study.corpora import DEFAULT_DATA
-from q1lab.week.syllabus import Part, Session, Step, Text, Week, told
+from q1lab.week.syllabus import Part, Session, Step, Text, Week, for_learner
 
 MAX_ANSWER = 200_000
 """Characters that one answer may have."""
 
 
 @dataclass(frozen=True)
-class Record:
+class StepState:
     """What the learner did with one step."""
 
     done: bool = False
@@ -39,7 +39,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Count:
+class StepCount:
     """Progress of some parts: required steps done of all, seconds spent of minutes planned."""
 
     done: int
@@ -57,7 +57,7 @@ class Count:
 class Progress:
     """All of it, at one moment."""
 
-    records: Mapping[str, Record] = field(default_factory=dict)
+    records: Mapping[str, StepState] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Time that was credited, by part id."""
     pending: Mapping[str, float] = field(default_factory=dict)
@@ -89,14 +89,14 @@ class Progress:
         """Seconds that a part has taken."""
         return self.seconds.get(part_id, 0.0) + self.pending.get(part_id, 0.0)
 
-    def of(self, step_id: str) -> Record:
-        return self.records.get(step_id, Record())
+    def of(self, step_id: str) -> StepState:
+        return self.records.get(step_id, StepState())
 
-    def count(self, parts: Iterable[Part]) -> Count:
+    def count(self, parts: Iterable[Part]) -> StepCount:
         """Counts over some parts (all of a session's, or one)."""
         parts = tuple(parts)
         required = [step for part in parts for step in part.steps if not step.optional]
-        return Count(
+        return StepCount(
             sum(self.of(step.id).done for step in required),
             len(required),
             sum(self.spent(part.id) for part in parts),
@@ -104,7 +104,7 @@ class Progress:
         )
 
 
-def narrowed(week: Week, progress: Progress) -> Week:
+def narrow_week(week: Week, progress: Progress) -> Week:
     """The week as this learner meets it: the variant and the data that they chose, and at the start
     of each session the recall steps of the one before that they marked wrong.
 
@@ -114,7 +114,7 @@ def narrowed(week: Week, progress: Progress) -> Week:
     marks = progress.marks
     wrong = frozenset(step_id for step_id, how in marks.items() if how == "wrong")
     key = (progress.chosen, progress.data, wrong)
-    return week.keeping(key, lambda: _narrowed(week, progress, wrong))
+    return week.cached_narrowing(key, lambda: _narrowed(week, progress, wrong))
 
 
 AGAIN = "Answer again, from memory"
@@ -131,7 +131,7 @@ def _unchosen(week: Week) -> Week:
 
     def before(part: Part) -> Part:
         asked = any(step.behavior.chooses for step in part.steps)
-        return told(part, None, week.numbers) if asked else part
+        return for_learner(part, None, week.numbers) if asked else part
 
     sessions = (replace(one, parts=tuple(map(before, one.parts))) for one in week.sessions)
     return replace(week, sessions=tuple(sessions))
@@ -204,10 +204,10 @@ def first_open(
 # ── the database
 
 
-def read(store: Store, week: str) -> Progress:
+def recorded_progress(store: Store, week: str) -> Progress:
     """Everything the learner did in the week with this label."""
     records = {
-        row["step_id"]: Record(
+        row["step_id"]: StepState(
             bool(row["done"]), row["answer"], row["done_at"], changed=row["updated"]
         )
         for row in learner_tables.steps(store, week)
@@ -227,21 +227,21 @@ def read(store: Store, week: str) -> Progress:
     )
 
 
-def tick(store: Store, week: str, step_id: str, done: bool) -> None:
+def tick_step(store: Store, week: str, step_id: str, done: bool) -> None:
     """Tick a step, or take the tick away. An answer stays either way."""
     store.add("tick", week=week, step=step_id, done=done)
 
 
-def tick_those(store: Store, week: Week, command: str) -> None:
+def tick_steps_of_command(store: Store, week: Week, command: str) -> None:
     """Tick the steps whose buttons are this command of q1lab: a choice was made."""
     for step in (*week.overview, *week.steps()):
         if isinstance(step, Step) and any(
             action.argv()[:2] == ("q1lab", command) for action in step.actions
         ):
-            tick(store, week.label, step.id, True)
+            tick_step(store, week.label, step.id, True)
 
 
-def answer(store: Store, week: str, step_id: str, text: str) -> None:
+def save_answer(store: Store, week: str, step_id: str, text: str) -> None:
     """Keep an answer, byte for byte. A step with an answer is done; an empty one takes both
     away."""
     if len(text) > MAX_ANSWER:
@@ -253,12 +253,12 @@ def answer(store: Store, week: str, step_id: str, text: str) -> None:
     store.add("answer", week=week, step=step_id, text=text if text.strip() else None)
 
 
-ELSEWHERE = ("hook", "outline", "surprises", "plan", "insights", "slipped", "pace")
+ANSWERS_ELSEWHERE = ("hook", "outline", "surprises", "plan", "insights", "slipped", "pace")
 """Where answers go that belong to the week, and not to its modification: the post and the
 retrospective."""
 
 
-def of_modification(week: Week) -> frozenset[str]:
+def steps_of_modification(week: Week) -> frozenset[str]:
     """The steps, but those of the guides, whose ticks and answers belong to the modification that
     was chosen: from the choice to the last part in which MODIFICATION.md is written, without the
     answers that go elsewhere."""
@@ -270,33 +270,35 @@ def of_modification(week: Week) -> frozenset[str]:
     return frozenset(
         step.id
         for step in itertools.islice(after, 1, None)
-        if step.variant is None and step.into not in ELSEWHERE
+        if step.variant is None and step.into not in ANSWERS_ELSEWHERE
     )
 
 
-def choose(store: Store, week: Week, variant: str) -> None:
+def choose_modification(store: Store, week: Week, variant: str) -> None:
     """Note the modification that the learner chose, and tick the step that asks for it. What they
     did for another one is put aside, and what they did for this one comes back."""
     with store.act():
-        learner_tables.choose(store, week.label, variant, of_modification(week))
+        learner_tables.choose(store, week.label, variant, steps_of_modification(week))
         for step in week.steps():
             if step.behavior.chooses:
-                answer(store, week.label, step.id, variant)
+                save_answer(store, week.label, step.id, variant)
 
 
-def record_of(store: Store, week: Week, variant: str) -> Progress:
+def progress_of_modification(store: Store, week: Week, variant: str) -> Progress:
     """What the learner did in the week, with the record of a modification that need not be the
     chosen one; "" is that one."""
-    done = read(store, week.label)
+    done = recorded_progress(store, week.label)
     kept = learner_tables.kept_under(store, week.label, variant or done.chosen or "")
     if kept == week.label:
         return done
-    own = of_modification(week)
+    own = steps_of_modification(week)
     records = {step: record for step, record in done.records.items() if step not in own}
-    return replace(done, records=MappingProxyType({**records, **read(store, kept).records}))
+    return replace(
+        done, records=MappingProxyType({**records, **recorded_progress(store, kept).records})
+    )
 
 
-def mark(store: Store, week: str, step_id: str, right: bool) -> None:
+def grade_recall(store: Store, week: str, step_id: str, right: bool) -> None:
     """Note whether the learner had the answer of a recall step. It is done either way; what was
     wrong comes back at the start of the next session (``narrowed``)."""
     store.add("recall", week=week, step=step_id, right=right)
@@ -315,6 +317,6 @@ def data_to_train_on(store: Store) -> str:
     return str(kept["corpus"]) if isinstance(kept, Mapping) else DEFAULT_DATA
 
 
-def keep(store: Store, week: str, name: str, value: Any) -> None:
+def save_setting(store: Store, week: str, name: str, value: Any) -> None:
     """Keep one of ``Progress.settings`` for this week (JSON)."""
     store.add("setting", key=f"{name}:{week}", value=value)

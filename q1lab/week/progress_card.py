@@ -19,7 +19,7 @@ BAR = 12
 
 
 @dataclass(frozen=True)
-class Line:
+class SessionRow:
     """One session: steps done of all, seconds spent of minutes planned."""
 
     name: str
@@ -31,12 +31,12 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Card:
+class ProgressCard:
     """What the card says. Every number is counted from the store."""
 
     label: str
     title: str
-    sessions: tuple[Line, ...]
+    sessions: tuple[SessionRow, ...]
     study: str
     """The study that answers for the modification, in one line; without one the newest with a
     result; empty without any."""
@@ -47,16 +47,18 @@ HOW = "Steps: the required ones, ticked by hand or by what happened."
 """What the card counts."""
 
 
-def gather(store: Store, week: Week, counted: Sequence[kpis.KpiLine] | None = None) -> Card:
+def build_card(
+    store: Store, week: Week, counted: Sequence[kpis.KpiRow] | None = None
+) -> ProgressCard:
     """Count everything for the card. ``counted`` are the KPIs where the caller has looked at the
     learner's files, as `q1lab kpi` does."""
-    done = evidence.read(store, week)
-    week = progress.narrowed(week, done)
+    done = evidence.read_progress(store, week)
+    week = progress.narrow_week(week, done)
     sessions = []
     for session in week.sessions:
         count = done.count(session.parts)
         sessions.append(
-            Line(
+            SessionRow(
                 session.id.upper(),
                 plain(session.title),
                 count.done,
@@ -68,16 +70,16 @@ def gather(store: Store, week: Week, counted: Sequence[kpis.KpiLine] | None = No
     numbers = [
         f"{given(one.actual)}{'' if one.target is None else f' of {one.target:g}'} "
         f"{plain(one.title)}"
-        for one in (kpis.lines(store, week.kpis) if counted is None else counted)
+        for one in (kpis.kpi_rows(store, week.kpis) if counted is None else counted)
     ]
     newest = comparison_cache.newest(
         store, learner_tables.own_names(learner_tables.modification(store, week.label))
     )
     study = wording.line(newest) if newest else ""
-    return Card(week.name, plain(week.title), tuple(sessions), study, tuple(numbers))
+    return ProgressCard(week.name, plain(week.title), tuple(sessions), study, tuple(numbers))
 
 
-def text(card: Card, width: int = 72) -> str:
+def card_text(card: ProgressCard, width: int = 72) -> str:
     """The card as plain text, at most ``width`` columns."""
     import textwrap
 
@@ -98,7 +100,7 @@ def text(card: Card, width: int = 72) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _folded(card: Card, width: int) -> list[str]:
+def _folded(card: ProgressCard, width: int) -> list[str]:
     import textwrap
 
     lines = []
@@ -109,7 +111,7 @@ def _folded(card: Card, width: int) -> list[str]:
     return lines
 
 
-def svg(card: Card) -> str:
+def card_svg(card: ProgressCard) -> str:
     """The card as an SVG of its own: system fonts, nothing to load."""
     import textwrap
 
@@ -148,7 +150,7 @@ def svg(card: Card) -> str:
     return "\n".join([*out, "</svg>"]) + "\n"
 
 
-def _timed(line: Line) -> str:
+def _timed(line: SessionRow) -> str:
     """The minutes of a session; a timer that never ran is no zero."""
     planned = hours(line.minutes * 60)
     return (

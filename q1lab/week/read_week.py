@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from q1lab.ground.errors import nearest
-from q1lab.week.markdown_reader import FILES, GUIDE_MARK, Page, Reader, toml_error
+from q1lab.week.markdown_reader import FILES, GUIDE_MARKER, MarkdownPage, WeekReader, toml_error
 from q1lab.week.syllabus import (
     FORMAT,
     GLOSSARY,
     Block,
-    Finding,
+    ContentFinding,
     Kpi,
     Part,
     Session,
@@ -25,10 +25,10 @@ from q1lab.week.syllabus import (
     Variant,
     Week,
 )
-from q1lab.week.text_numbers import Measured, Numbers, Shape
+from q1lab.week.text_numbers import MeasuredResult, ModelShape, TextNumbers
 
 
-class Kind(NamedTuple):
+class ValueKind(NamedTuple):
     """What a key may hold, in words; what it is where it is left out, or wrong."""
 
     words: str
@@ -45,21 +45,23 @@ def _whole(value: Any) -> bool:
     return type(value) is int and 0 <= value <= 100_000
 
 
-TEXT = Kind("text in quotes", lambda value: isinstance(value, str))
-NEEDED = Kind("text in quotes", lambda value: isinstance(value, str) and value != "", needed=True)
-COUNT = Kind("a whole number, 0 or more", _whole, 0, needed=True)
-NUMBER = Kind("a number", lambda value: type(value) in (int, float), 0.0, needed=True)
-TEXTS = Kind("a list of texts", _all(str), ())
-SHARE = Kind(
+TEXT = ValueKind("text in quotes", lambda value: isinstance(value, str))
+NEEDED = ValueKind(
+    "text in quotes", lambda value: isinstance(value, str) and value != "", needed=True
+)
+COUNT = ValueKind("a whole number, 0 or more", _whole, 0, needed=True)
+NUMBER = ValueKind("a number", lambda value: type(value) in (int, float), 0.0, needed=True)
+TEXTS = ValueKind("a list of texts", _all(str), ())
+SHARE = ValueKind(
     'a whole number or a fraction in quotes, such as "1/2"',
     lambda value: (
         isinstance(value, str) and bool(re.fullmatch(r"[1-9]\d{0,3}(/[1-9]\d{0,3})?", value))
     ),
 )
-TABLE = Kind("a table in braces", lambda value: isinstance(value, dict), None)
-TABLES = Kind("written as [[…]] tables", _all(dict), ())
+TABLE = ValueKind("a table in braces", lambda value: isinstance(value, dict), None)
+TABLES = ValueKind("written as [[…]] tables", _all(dict), ())
 
-WEEK_KEYS: Mapping[str, Kind] = {
+WEEK_KEYS: Mapping[str, ValueKind] = {
     "format": COUNT,
     "label": NEEDED,
     "title": NEEDED,
@@ -72,7 +74,7 @@ WEEK_KEYS: Mapping[str, Kind] = {
     "variants": TABLES,
     "kpis": TABLES,
 }
-SESSION_KEYS: Mapping[str, Kind] = {
+SESSION_KEYS: Mapping[str, ValueKind] = {
     "id": TEXT,
     "file": NEEDED,
     "title": NEEDED,
@@ -81,7 +83,7 @@ SESSION_KEYS: Mapping[str, Kind] = {
     "minutes": COUNT,
     "output": TEXTS,
 }
-VARIANT_KEYS: Mapping[str, Kind] = {
+VARIANT_KEYS: Mapping[str, ValueKind] = {
     "name": NEEDED,
     "title": NEEDED,
     "used_in": TEXT,
@@ -93,20 +95,20 @@ VARIANT_KEYS: Mapping[str, Kind] = {
     "lines": TEXT,
     "shape": TABLE,
 }
-SHAPE_KEYS: Mapping[str, Kind] = {
-    "positions": Kind("true or false", lambda value: isinstance(value, bool), True),
+SHAPE_KEYS: Mapping[str, ValueKind] = {
+    "positions": ValueKind("true or false", lambda value: isinstance(value, bool), True),
     "matrices": COUNT._replace(empty=2, needed=False),
     "hidden": SHARE._replace(empty="4"),
     "kv_heads": SHARE._replace(empty="1"),
 }
 """What is left out is as the baseline's."""
-KPI_KEYS: Mapping[str, Kind] = {
+KPI_KEYS: Mapping[str, ValueKind] = {
     "id": NEEDED,
     "title": NEEDED,
     "target": COUNT,
     "counter": TEXT,
 }
-RESULT_KEYS: Mapping[str, Kind] = {
+RESULT_KEYS: Mapping[str, ValueKind] = {
     "preset": NEEDED,
     "variant": NEEDED,
     "data": NEEDED,
@@ -124,7 +126,7 @@ RESULT_KEYS: Mapping[str, Kind] = {
 _TABLE = re.compile(r" *\[ *\[([^\]]+)\] *\]")
 
 
-class Lines:
+class TomlLines:
     """Where things are in a TOML file: tomllib gives values, not places."""
 
     def __init__(self, text: str) -> None:
@@ -151,15 +153,15 @@ class Lines:
         return max(at, 1)
 
 
-class Toml:
+class TomlFile:
     """A TOML file of the week: its values, held against what its keys may hold."""
 
-    def __init__(self, reader: Reader, file: str, asked_at: int) -> None:
+    def __init__(self, reader: WeekReader, file: str, asked_at: int) -> None:
         self.reader = reader
         self.file = file
         self.top: dict[str, Any] | None = None
         text = reader.text(file, "week.toml", asked_at)
-        self.lines = Lines(text or "")
+        self.lines = TomlLines(text or "")
         if text is not None:
             try:
                 self.top = tomllib.loads(text)
@@ -167,7 +169,7 @@ class Toml:
                 message, line = toml_error(error, text)
                 reader.add(file, line, message)
 
-    def values(self, table: Mapping[str, Any], kinds: Mapping[str, Kind], at: int = 0) -> Any:
+    def values(self, table: Mapping[str, Any], kinds: Mapping[str, ValueKind], at: int = 0) -> Any:
         """The value of each key of a table that starts at line `at`."""
         for key in table:
             if key not in kinds:
@@ -185,7 +187,7 @@ class Toml:
         return found
 
     def rows(
-        self, name: str, rows: Any, kinds: Mapping[str, Kind]
+        self, name: str, rows: Any, kinds: Mapping[str, ValueKind]
     ) -> Iterator[tuple[dict[str, Any], int]]:
         """The values of each `[[name]]`, and the line where it stands."""
         for index, row in enumerate(rows):
@@ -196,14 +198,14 @@ class Toml:
         self.reader.add(self.file, self.lines.key(key, at), message)
 
 
-def read(root: Path, course: bool) -> tuple[Week | None, list[Finding]]:
+def read_week(root: Path, course: bool) -> tuple[Week | None, list[ContentFinding]]:
     """The week as far as it can be built, with the course or without it, and all findings of
     reading it."""
-    reader = Reader(root, course)
+    reader = WeekReader(root, course)
     if not root.is_dir():
         reader.add("week.toml", 1, "there is no such folder; name the folder that holds week.toml")
         return None, reader.findings
-    toml = Toml(reader, "week.toml", 1)
+    toml = TomlFile(reader, "week.toml", 1)
     if toml.top is None:
         return None, reader.findings
     given = toml.top.get("format")
@@ -216,7 +218,7 @@ def read(root: Path, course: bool) -> tuple[Week | None, list[Finding]]:
     top = toml.values(toml.top, WEEK_KEYS)
     variants = _variants(toml, top)
     names = [variant.name for variant in variants]
-    numbers = Numbers(
+    numbers = TextNumbers(
         measured=_results(toml, top["results"]),
         shapes={one.name: one.shape for one in variants if one.shape is not None},
     )
@@ -254,27 +256,27 @@ def read(root: Path, course: bool) -> tuple[Week | None, list[Finding]]:
         course=course,
         lines=reader.numbers,
     )
-    reader.cuts.keep()
+    reader.cuts.save()
     return week, reader.findings
 
 
-def _overview(toml: Toml, file: str, variants: list[str]) -> tuple[Block, ...]:
+def _overview(toml: TomlFile, file: str, variants: list[str]) -> tuple[Block, ...]:
     """The page before the sessions; nothing where week.toml names none."""
     at = toml.lines.key("overview")
     text = toml.reader.text(file, "week.toml", at) if file else None
-    return tuple(Page(toml.reader, file, text or "", variants, whole=True).before)
+    return tuple(MarkdownPage(toml.reader, file, text or "", variants, whole=True).before)
 
 
-def _results(toml: Toml, name: str) -> tuple[Measured, ...]:
-    results = Toml(toml.reader, name, toml.lines.key("results")) if name else None
+def _results(toml: TomlFile, name: str) -> tuple[MeasuredResult, ...]:
+    results = TomlFile(toml.reader, name, toml.lines.key("results")) if name else None
     if results is None or results.top is None:
         return ()
     rows = results.values(results.top, {"results": TABLES})["results"]
     found = results.rows("results", rows, RESULT_KEYS)
-    return tuple(Measured(**row, line=at) for row, at in found)
+    return tuple(MeasuredResult(**row, line=at) for row, at in found)
 
 
-def _terms(reader: Reader) -> tuple[Term, ...]:
+def _terms(reader: WeekReader) -> tuple[Term, ...]:
     """The words of the week's glossary, a `## ` heading each; none where there is no glossary."""
     if not (reader.root / GLOSSARY).exists():
         return ()
@@ -288,7 +290,7 @@ def _terms(reader: Reader) -> tuple[Term, ...]:
 _ENTRY = re.compile(r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
 
-def _variants(toml: Toml, top: Mapping[str, Any]) -> list[Variant]:
+def _variants(toml: TomlFile, top: Mapping[str, Any]) -> list[Variant]:
     variants: dict[str, Variant] = {}
     for row, at in toml.rows("variants", top["variants"], VARIANT_KEYS):
         if row["name"] in variants:
@@ -301,17 +303,17 @@ def _variants(toml: Toml, top: Mapping[str, Any]) -> list[Variant]:
     return list(variants.values())
 
 
-def _shape(toml: Toml, given: Mapping[str, Any], at: int) -> Shape:
+def _shape(toml: TomlFile, given: Mapping[str, Any], at: int) -> ModelShape:
     row = toml.values(given, SHAPE_KEYS, toml.lines.key("shape", at))
     shares = {key: Fraction(row[key]) for key in ("hidden", "kv_heads")}
-    return Shape(**{**row, **shares})
+    return ModelShape(**{**row, **shares})
 
 
-def _session(toml: Toml, row: dict[str, Any], at: int, variants: list[str]) -> Session:
+def _session(toml: TomlFile, row: dict[str, Any], at: int, variants: list[str]) -> Session:
     reader, file = toml.reader, row["file"]
     id_ = reader.claim(row.pop("id"), "session", "week.toml", at)
     text = reader.text(file, "week.toml", toml.lines.key("file", at)) if file else None
-    page = Page(reader, file, text or "", variants)
+    page = MarkdownPage(reader, file, text or "", variants)
     parts = []
     for section in page.sections:
         minutes = section.attributes.get("minutes", "")
@@ -327,7 +329,9 @@ def _session(toml: Toml, row: dict[str, Any], at: int, variants: list[str]) -> S
     return Session(id=id_, intro=intro, parts=tuple(parts), **row)
 
 
-def _guides(toml: Toml, sessions: list[Session], variants: list[Variant]) -> dict[str, list[Block]]:
+def _guides(
+    toml: TomlFile, sessions: list[Session], variants: list[Variant]
+) -> dict[str, list[Block]]:
     """What the variants' guides put into each part, by its id."""
     reader, names = toml.reader, [variant.name for variant in variants]
     extra: dict[str, list[Block]] = {part.id: [] for one in sessions for part in one.parts}
@@ -336,7 +340,7 @@ def _guides(toml: Toml, sessions: list[Session], variants: list[Variant]) -> dic
         text = variant.guide and reader.text(variant.guide, "week.toml", at)
         if not variant.guide or not text:
             continue
-        for section in Page(reader, variant.guide, text, names, variant.name).sections:
+        for section in MarkdownPage(reader, variant.guide, text, names, variant.name).sections:
             target = section.attributes.get("part", "")
             if target not in extra:
                 why = "needs a part" if not target else f"names part {target!r}, which is not there"
@@ -355,7 +359,7 @@ def _guided(session: Session, guides: Mapping[str, list[Block]]) -> Session:
         blocks: list[Block] = []
         guide = guides[part.id]
         for block in part.blocks:
-            if isinstance(block, Text) and block.markdown == GUIDE_MARK:
+            if isinstance(block, Text) and block.markdown == GUIDE_MARKER:
                 blocks += guide
                 guide = []
             else:

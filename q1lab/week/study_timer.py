@@ -38,7 +38,7 @@ count as readings of two different boots."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ClockReading:
     """The machine's clocks at one moment, all in seconds."""
 
     awake: float
@@ -52,7 +52,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class TimerRules:
     """When to doubt, in seconds."""
 
     gap: float = 30.0
@@ -62,7 +62,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class TimerQuestion:
     """A stretch of time that only the learner can judge."""
 
     kind: Annotated[str, one_of("away", "idle")]
@@ -86,16 +86,16 @@ class Clock:
     back."""
     silent: float = 0.0
     """Counted seconds since the last sign of life."""
-    last: Reading | None = None
+    last: ClockReading | None = None
     """The newest reading seen while counting."""
-    question: Question | None = None
+    question: TimerQuestion | None = None
     """While one is open, nothing is credited, and `start`, `pause` and `switch` wait for its
     answer."""
-    rules: Rules = Rules()
+    rules: TimerRules = TimerRules()
 
     # ── what time does
 
-    def tick(self, now: Reading, here: bool = True) -> Clock:
+    def tick(self, now: ClockReading, here: bool = True) -> Clock:
         """Time went by; nothing of it is credited unless ``here``, the part that it runs for, is
         the one that is open.
 
@@ -127,21 +127,21 @@ class Clock:
         if silent < self.rules.idle:
             return ticked
         without = _plus(ticked.fresh, self.part, -silent)
-        question = Question("idle", self.part, seconds=silent)
+        question = TimerQuestion("idle", self.part, seconds=silent)
         return replace(ticked, running=False, question=question, fresh=without)
 
-    def _left_alone(self, now: Reading) -> Clock:
+    def _left_alone(self, now: ClockReading) -> Clock:
         """Pause and ask about the time between `last` and `now`, of which nothing was seen."""
         assert self.part is not None
         assert self.last is not None
         gap, sure = away_between(self.last, now)
-        question = self.question or Question("away", self.part, 0.0)
+        question = self.question or TimerQuestion("away", self.part, 0.0)
         question = replace(_longer(question, gap), kind="away", sure=question.sure and sure)
         return replace(self, running=False, question=question, last=None, silent=0.0)
 
     # ── what the learner does
 
-    def start(self, now: Reading, part: str | None = None) -> Clock:
+    def start(self, now: ClockReading, part: str | None = None) -> Clock:
         """Count for `part` (left out: go on with the current one). A clock that runs for another
         part credits that one first. Unchanged while a question is open, or without any part."""
         ticked = self.tick(now)
@@ -150,20 +150,20 @@ class Clock:
             return ticked
         return replace(ticked, part=target, running=True, last=now, silent=0.0)
 
-    def pause(self, now: Reading) -> Clock:
+    def pause(self, now: ClockReading) -> Clock:
         """Credit up to now and stop counting."""
         ticked = self.tick(now)
         if ticked.question is not None:
             return ticked
         return replace(ticked, running=False, last=None, silent=0.0)
 
-    def touch(self, now: Reading) -> Clock:
+    def touch(self, now: ClockReading) -> Clock:
         """A sign of life: a key, the mouse, a saved file. Credits up to now; silence begins anew.
         It answers no question."""
         ticked = self.tick(now)
         return ticked if ticked.question is not None else replace(ticked, silent=0.0)
 
-    def answer(self, now: Reading, seconds: float, go_on: bool = False) -> Clock:
+    def answer(self, now: ClockReading, seconds: float, go_on: bool = False) -> Clock:
         """The learner says that `seconds` of the stretch count (0: none, math.inf: all of it).
 
         `go_on` starts counting again from now; else the clock is paused. If a gap made another
@@ -198,7 +198,7 @@ class Clock:
         return state
 
 
-def restore(data: object, now: Reading, rules: Rules | None = None) -> Clock:
+def restore_clock(data: object, now: ClockReading, rules: TimerRules | None = None) -> Clock:
     """The clock of an earlier process, made of what `to_dict` gave.
 
     If it was counting and no gap lies between, it goes on from now. Else it comes back paused, and
@@ -207,7 +207,7 @@ def restore(data: object, now: Reading, rules: Rules | None = None) -> Clock:
     Data that make no sense give a new clock: the settled seconds
     are not in here to be lost.
     """
-    rules = rules or Rules()
+    rules = rules or TimerRules()
     try:
         saved = _parsed(data, rules)
     except ValueError:
@@ -221,14 +221,14 @@ def restore(data: object, now: Reading, rules: Rules | None = None) -> Clock:
     return saved._left_alone(now)
 
 
-def open_question(data: object) -> Question | None:
+def open_question(data: object) -> TimerQuestion | None:
     """The question that a saved clock (`to_dict`) still asks, if any."""
     with contextlib.suppress(ValueError):
-        return _parsed(data, Rules()).question
+        return _parsed(data, TimerRules()).question
     return None
 
 
-def same_boot(earlier: Reading, later: Reading) -> bool:
+def same_boot(earlier: ClockReading, later: ClockReading) -> bool:
     """Whether the two readings are from one run of the machine, so that their stopwatches can be
     compared.
 
@@ -241,7 +241,7 @@ def same_boot(earlier: Reading, later: Reading) -> bool:
     return grown >= 0 and abs((later.wall - earlier.wall) - grown) < _DRIFT
 
 
-def away_between(earlier: Reading, later: Reading) -> tuple[float, bool]:
+def away_between(earlier: ClockReading, later: ClockReading) -> tuple[float, bool]:
     """Seconds between two readings (never negative), and whether no settable clock had a say in
     it."""
     if same_boot(earlier, later):
@@ -249,9 +249,9 @@ def away_between(earlier: Reading, later: Reading) -> tuple[float, bool]:
     return max(0.0, later.wall - earlier.wall), False
 
 
-def read_clocks() -> Reading:
+def read_clocks() -> ClockReading:
     """The machine's clocks now. The only function here that looks at the world."""
-    return Reading(awake=time.monotonic(), up=_uptime(), wall=time.time(), boot=_boot_id())
+    return ClockReading(awake=time.monotonic(), up=_uptime(), wall=time.time(), boot=_boot_id())
 
 
 def _uptime() -> float:
@@ -271,7 +271,7 @@ def _boot_id() -> str:
         return ""
 
 
-def spent(before: float, after: float, minutes: int) -> bool:
+def minutes_ran_out(before: float, after: float, minutes: int) -> bool:
     """Whether the budget ran out between two amounts of seconds: the moment for the bell."""
     return minutes > 0 and before < minutes * 60 <= after
 
@@ -283,11 +283,11 @@ def _plus(fresh: Mapping[str, float], part: str, seconds: float) -> dict[str, fl
     return {**fresh, part: fresh.get(part, 0.0) + seconds}
 
 
-def _longer(question: Question, seconds: float) -> Question:
+def _longer(question: TimerQuestion, seconds: float) -> TimerQuestion:
     return replace(question, seconds=question.seconds + seconds)
 
 
-def _parsed(data: object, rules: Rules) -> Clock:
+def _parsed(data: object, rules: TimerRules) -> Clock:
     """A heartbeat as a Clock. ValueError when it makes no sense."""
     clock = replace(load(Clock, data), rules=rules)
     if (clock.running or clock.question) and not clock.part:

@@ -1,6 +1,7 @@
 """What a week of study is made of: Week, Session, Part, Step and Action, frozen.
 
-content.load makes a Week of a folder; nothing here reads a file. The format is described there.
+`content.load_week` makes a Week from a folder, and describes the format; nothing here reads a
+file.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from q1lab.ground.command_table import ACTS, Act, bringing, named
 from q1lab.ground.errors import Problem
 from q1lab.week.step_kinds import STEP_KINDS, StepKind
-from q1lab.week.text_numbers import Numbers, Shape
+from q1lab.week.text_numbers import ModelShape, TextNumbers
 
 if TYPE_CHECKING:  # what a run asks for is worked out when one is started
     from q1lab.study.command_line import Request
@@ -31,7 +32,7 @@ MAX_BYTES = 2 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ContentFinding:
     """Something wrong with the content: where, and what to do about it.
 
     A `fatal` finding makes `load` refuse the week; the others are for the author (`check` names
@@ -51,7 +52,7 @@ class ContentProblem(Problem):
     """The content can't be used. `findings` has every fatal finding; the message names the
     first."""
 
-    def __init__(self, root: Path, findings: list[Finding]) -> None:
+    def __init__(self, root: Path, findings: list[ContentFinding]) -> None:
         self.findings = tuple(findings)
         more = len(findings) - 1
         tail = f" (and {more} more; `q1lab content check {root}` lists them)" if more > 0 else ""
@@ -88,7 +89,7 @@ class Fold:
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class CodeBlock:
     """A block of Python in the text, for checks: `line` is that of its first line of code. With
     `prints` it is a figure's, and that is what it prints."""
 
@@ -162,8 +163,9 @@ class Step:
     and `heading` what it stands below there, if not the title.
     `minutes` is what it should take, where the author says so. `needs` is the id of a step that
     comes before. `answer` belongs to a step of kind recall: a viewer shows the title and the
-    detail, then on a key the answer, then asks whether the learner had it, and calls progress.mark.
-    `again` is the id of the recall step that this one brings back (see progress.narrowed).
+    detail, then on a key the answer, then asks whether the learner had it, and calls
+    progress.grade_recall.
+    `again` is the id of the recall step that this one brings back (see progress.narrow_week).
     """
 
     id: str
@@ -188,13 +190,13 @@ class Step:
         return STEP_KINDS[self.kind]
 
     @property
-    def doing(self) -> Action | None:
+    def ticking_action(self) -> Action | None:
         """Its first action that brings `done_when` about."""
         acts = bringing(self.done_when)
         return next((action for action in self.actions if action.act in acts), None)
 
     @property
-    def to_fill_in(self) -> Act | None:
+    def ticking_form(self) -> Act | None:
         """The act with a form that brings `done_when` about."""
         return next((act for act in bringing(self.done_when) if act.form), None)
 
@@ -258,7 +260,7 @@ class Variant:
     paper: str
     """The paper, and after it what to read of it."""
     guide: str | None
-    shape: Shape | None = None
+    shape: ModelShape | None = None
     """How its model is sized, for the numbers in the text; None: they hold none of it."""
     changes: str = ""
     """What it changes, in a few words of Markdown."""
@@ -324,7 +326,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Week:
-    """A week of study. Build it with content.load; narrow it to the learner's choice with
+    """A week of study. Build it with content.load_week; narrow it to the learner's choice with
     `for_variant`."""
 
     label: str
@@ -338,9 +340,9 @@ class Week:
     kpis: tuple[Kpi, ...]
     default: str | None
     root: Path
-    numbers: Numbers = field(default_factory=Numbers)
+    numbers: TextNumbers = field(default_factory=TextNumbers)
     """What the text's placeholders stand for; `for_variant` sets the learner's data in it."""
-    code: tuple[Code, ...] = ()
+    code: tuple[CodeBlock, ...] = ()
     """The Python blocks of the text, for checks."""
     files: tuple[str, ...] = ()
     """What `q1lab take` can copy into the learner's repo: plain files in the folder `files`."""
@@ -352,7 +354,7 @@ class Week:
     """Whether it is told to those who follow the course that it is a week of; else to those who
     came by themselves."""
     lines: Mapping[str, list[int]] = field(default_factory=dict, repr=False)
-    """By file, the numbers of the lines that were read (markdown_reader.for_way)."""
+    """By file, the numbers of the lines that were read (markdown_reader.lines_for_audience)."""
     _where: dict[str, tuple[Session, Part]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -397,8 +399,8 @@ class Week:
             numbers = replace(numbers, data=data[0], vocab=data[1], corpus=data[2])
         return replace(
             self,
-            sessions=told(self.sessions, chosen, numbers),
-            overview=told(self.overview, chosen, numbers),
+            sessions=for_learner(self.sessions, chosen, numbers),
+            overview=for_learner(self.overview, chosen, numbers),
             numbers=numbers,
             variant=chosen,
         )
@@ -408,7 +410,7 @@ class Week:
         """What it is called where others read it: the label means something in its course only."""
         return self.label if self.course else "One week"
 
-    def keeping(self, key: object, narrow: Callable[[], Week]) -> Week:
+    def cached_narrowing(self, key: object, narrow: Callable[[], Week]) -> Week:
         """What ``narrow`` makes of this week. The last one is kept with its key: a viewer asks for
         it at every key that is pressed, and at every look."""
         found = self._kept.get(key)
@@ -435,7 +437,7 @@ class Week:
         for part in self.parts():
             yield from part.steps
 
-    def find(self, part_or_step_id: str) -> tuple[Session, Part] | None:
+    def find_part(self, part_or_step_id: str) -> tuple[Session, Part] | None:
         """Where a part or a step is, or None: stored progress may name what an edited week no
         longer has."""
         return self._where.get(part_or_step_id)
@@ -450,7 +452,7 @@ def _seeds_words(seeds: object) -> str:
     return str(seeds)
 
 
-def told(what: T, name: str | None, numbers: Numbers) -> T:
+def for_learner(what: T, name: str | None, numbers: TextNumbers) -> T:
     """Anything of the week as a learner who chose ``name`` meets it: with the variant's name and
     the numbers of their corpus, and without what is another variant's."""
     found: Any = what
@@ -458,10 +460,12 @@ def told(what: T, name: str | None, numbers: Numbers) -> T:
         found = numbers.fill(what.replace("{variant}", name) if name else what)
     elif isinstance(what, tuple):
         mine = (one for one in what if getattr(one, "variant", None) in (None, name))
-        found = tuple(told(one, name, numbers) for one in mine)
+        found = tuple(for_learner(one, name, numbers) for one in mine)
     elif isinstance(what, Mapping):
-        found = MappingProxyType({key: told(one, name, numbers) for key, one in what.items()})
+        found = MappingProxyType(
+            {key: for_learner(one, name, numbers) for key, one in what.items()}
+        )
     elif is_dataclass(what) and not isinstance(what, type):
-        of = {one.name: told(getattr(what, one.name), name, numbers) for one in fields(what)}
+        of = {one.name: for_learner(getattr(what, one.name), name, numbers) for one in fields(what)}
         found = type(what)(**of)
     return cast("T", found)

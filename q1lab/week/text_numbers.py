@@ -66,7 +66,7 @@ THREE_PAIRS = 3.267
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class ModelSize:
     """The sizes of a model (biases off)."""
 
     layers: int
@@ -107,7 +107,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ModelShape:
     """How a model is sized, the baseline's where nothing is said: a variant's `shape` in
     week.toml."""
 
@@ -118,7 +118,7 @@ class Shape:
     kv_heads: Fraction = Fraction(1)
     """As a share of the heads."""
 
-    def sized(self, size: str, number: int | None) -> Model:
+    def sized(self, size: str, number: int | None) -> ModelSize:
         """The model of a size (KeyError for one that there is not), with another ``number`` of key
         and value heads where the shape gives a share of them, else of hidden features."""
         layers, heads, width, block = SIZES[size]
@@ -127,11 +127,13 @@ class Shape:
             kv_heads = number
         elif number is not None:
             hidden = number
-        return Model(layers, heads, width, block, self.positions, self.matrices, hidden, kv_heads)
+        return ModelSize(
+            layers, heads, width, block, self.positions, self.matrices, hidden, kv_heads
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredResult:
     """One comparison that was really run: modified minus baseline, in nats of validation loss."""
 
     preset: str
@@ -182,7 +184,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class TextNumbers:
     """What the placeholders mean for one learner."""
 
     data: str = "your data"
@@ -190,15 +192,15 @@ class Numbers:
     """None as long as no data is chosen."""
     corpus: str | None = None
     """The corpus as typed after --data."""
-    measured: tuple[Measured, ...] = ()
-    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    measured: tuple[MeasuredResult, ...] = ()
+    shapes: Mapping[str, ModelShape] = field(default_factory=dict)
     """Of the variants; the baseline has one in any week."""
 
-    def model(self, name: str, size: str) -> Model:
+    def model(self, name: str, size: str) -> ModelSize:
         """A model as the placeholders name it, such as `rope` or `swiglu-344`. KeyError for a model
         or a size that there is not."""
         variant, _, number = name.partition("-")
-        shape = {"baseline": Shape(), **self.shapes}[variant]
+        shape = {"baseline": ModelShape(), **self.shapes}[variant]
         return shape.sized(size, int(number) if number else None)
 
     def fill(self, text: str) -> str:
@@ -215,7 +217,7 @@ class Numbers:
             if self._value(known) is None if known else _meant(match[1]):
                 yield text.count("\n", 0, match.start()), match[0]
 
-    def result(self, preset: str, variant: str) -> Measured | None:
+    def result(self, preset: str, variant: str) -> MeasuredResult | None:
         """The comparison of a variant at a preset, on the data of the learner's runs where that was
         measured."""
         found = [one for one in self.measured if (one.preset, one.variant) == (preset, variant)]
@@ -236,7 +238,7 @@ class Numbers:
             return f"ln {self.vocab} = {math.log(self.vocab):.4f}" if self.vocab else "ln V"
         first, second, *rest = name.split(".")
         if first == "passes":
-            return passes(second)
+            return passes_over_text(second)
         if first == "measured":
             result, what = self.result(second, rest[0]), rest[1] if len(rest) > 1 else ""
             return None if result is None or what not in ("", *MEASURED) else result.field(what)
@@ -276,7 +278,7 @@ def _meant(word: str) -> bool:
     return word != "variant" and bool(difflib.get_close_matches(word, _FIRST, 1, 0.8))
 
 
-def passes(preset: str) -> str | None:
+def passes_over_text(preset: str) -> str | None:
     """Iters × batch × block over the characters that train, of the built-in texts."""
     if preset not in PRESETS:
         return None

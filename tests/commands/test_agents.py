@@ -265,7 +265,7 @@ def test_the_journal_says_who_acted(
     monkeypatch.setenv(journal.AGENT, name)
     monkeypatch.setattr("sys.stdin.isatty", lambda: terminal)
     with Store() as store:
-        papers.add(store, title="RoFormer", depth="skim")
+        papers.add_paper(store, title="RoFormer", depth="skim")
     (line,) = journal.read(paths.journal()).lines
     assert line.body is not None
     assert line.body["who"] == who

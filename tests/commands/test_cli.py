@@ -97,7 +97,7 @@ def test_a_closed_output_is_no_traceback_and_takes_no_file(home: Path, closed: s
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr
     with Store() as store:  # nothing of it was written into the database or the journal
-        assert [row["title"] for row in papers.papers(store)] == ["RoFormer"]
+        assert [row["title"] for row in papers.all_papers(store)] == ["RoFormer"]
 
 
 @pytest.mark.parametrize("words", ["status", "diff rope", "kpi", "--spec", "status --help", "no"])

@@ -94,7 +94,7 @@ def answers(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Answers:
 
 def answer(step: str, text: str) -> None:
     with Store() as store:
-        progress.answer(store, "M03-W04", step, text)
+        progress.save_answer(store, "M03-W04", step, text)
 
 
 def study(fake: Fake, *args: str, **how: Any) -> None:
@@ -123,7 +123,7 @@ def test_the_head_names_what_is_chosen_and_nothing_before(repo: Path, q1lab: Q1l
     assert "RoPE" not in document.read_text().split("<!--")[0]
     for variant, title in (("rope", "RoPE"), ("gqa", "GQA")):
         with Store() as store:
-            progress.choose(store, content.load(paths.content_dir()), variant)
+            progress.choose_modification(store, content.load_week(paths.content_dir()), variant)
         q1lab("modification")
         head = document.read_text().split("<!--")[0]
         assert head.startswith(f"# Modification: {title}\n")
@@ -134,7 +134,7 @@ def test_the_head_names_what_is_chosen_and_nothing_before(repo: Path, q1lab: Q1l
     mine = document.read_text().replace("# Modification: GQA", "# Fewer heads", 1)
     document.write_text(mine)
     with Store() as store:
-        progress.choose(store, content.load(paths.content_dir()), "rope")
+        progress.choose_modification(store, content.load_week(paths.content_dir()), "rope")
     q1lab("modification", "--yes")
     assert document.read_text().startswith("# Fewer heads\n")
 
@@ -143,11 +143,11 @@ def test_a_changed_mind_after_a_study_keeps_two_documents(
     repo: Path, q1lab: Q1lab, answers: Answers, fake_trainer: Fake
 ) -> None:
     """RoPE's document had stood over SwiGLU's notes, prediction, diff and verdict."""
-    week = content.load(paths.content_dir())
+    week = content.load_week(paths.content_dir())
 
     def done(step: str) -> bool:
         with Store() as store:
-            return evidence.read(store, week).of(step).done
+            return evidence.read_progress(store, week).of(step).done
 
     (repo / "model.py").write_bytes((paths.models_dir() / "baseline.py").read_bytes())
     git(repo, "commit", "-qam", "mine")
@@ -213,7 +213,7 @@ def test_before_the_first_run_the_one_document_follows_the_choice(
 
 def test_a_commit_without_a_prediction_locks_none(repo: Path, q1lab: Q1lab) -> None:
     """“This locks the prediction” was ticked by any commit of the document after any answer."""
-    week = content.load(paths.content_dir())
+    week = content.load_week(paths.content_dir())
     q1lab("modification", "rope")
     answer("a1-why", "a reason")
     answer("a2-skim", "a claim")
@@ -221,10 +221,10 @@ def test_a_commit_without_a_prediction_locks_none(repo: Path, q1lab: Q1lab) -> N
     for command in (("modification",), PREDICT, ("modification", "--no-commit")):
         q1lab(*command)
         with Store() as store:
-            assert not steps & evidence.read(store, week).done
+            assert not steps & evidence.read_progress(store, week).done
     q1lab("modification")
     with Store() as store:
-        assert steps <= evidence.read(store, week).done
+        assert steps <= evidence.read_progress(store, week).done
 
 
 def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
@@ -359,7 +359,9 @@ def test_a_document_written_by_hand_gets_the_regions_at_its_end_once(
 def test_a_region_taken_out_stays_out_until_it_is_asked_for(repo: Path, q1lab: Q1lab) -> None:
     q1lab("modification")
     path = repo / "MODIFICATION.md"
-    region = next(item for item in managed_regions.find(path.read_bytes()) if item.name == "notes")
+    region = next(
+        item for item in managed_regions.find_regions(path.read_bytes()) if item.name == "notes"
+    )
     data = path.read_bytes()
     path.write_bytes(data[: region.start] + data[region.end :])
     q1lab("modification", "--yes")
@@ -554,8 +556,8 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
     study(fake_trainer)
     with Store() as store:
         learner_tables.add_seconds(store, "M03-W04", {"a2": 60 * 120})
-        progress.tick(store, "M03-W04", "a2-log", True)
-        progress.tick(store, "M03-W04", "c3-attention", True)
+        progress.tick_step(store, "M03-W04", "a2-log", True)
+        progress.tick_step(store, "M03-W04", "c3-attention", True)
     answer("c3-insights", "1. Seeds vary.")
     q1lab("artifact", "add", "repo", "ml-from-scratch", "--at", "https://example.org/ml")
     q1lab("paper", "add", 'A "quoted" | paper', "--done")
@@ -628,11 +630,11 @@ def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab
     """It had said 6 of 6 undone of a part where the app said 0 of 8. Of its own part, what comes
     after it is not counted, and the rows come to what the sentence says."""
     with Store() as store:
-        progress.choose(store, content.load(paths.content_dir()), "swiglu")
-        progress.tick(store, "M03-W04", "a1-trains", True)
-        week = content.load(paths.content_dir()).for_variant("swiglu")
+        progress.choose_modification(store, content.load_week(paths.content_dir()), "swiglu")
+        progress.tick_step(store, "M03-W04", "a1-trains", True)
+        week = content.load_week(paths.content_dir()).for_variant("swiglu")
         asked = [step.id for step in week.steps() if step.kind == "recall"]
-        progress.mark(store, "M03-W04", asked[-1], right=False)  # asked again in session B
+        progress.grade_recall(store, "M03-W04", asked[-1], right=False)  # asked again in session B
     text = q1lab("retro", "--dry-run")[0]
     card = q1lab("card")[0]
     app = lab_home.app()
@@ -656,9 +658,9 @@ def test_minutes_that_the_timer_asks_about_are_said_and_not_counted(
     repo: Path, q1lab: Q1lab
 ) -> None:
     """They stood as a fact in the retrospective when the timer's question was overlooked."""
-    now = study_timer.Reading(0.0, 0.0, 1.8e9, "boot")
-    timer = study_timer.Clock(rules=study_timer.Rules(gap=3000)).start(now, "b1")
-    asking = timer.tick(study_timer.Reading(2520.0, 2520.0, 1.8e9 + 2520, "boot"))
+    now = study_timer.ClockReading(0.0, 0.0, 1.8e9, "boot")
+    timer = study_timer.Clock(rules=study_timer.TimerRules(gap=3000)).start(now, "b1")
+    asking = timer.tick(study_timer.ClockReading(2520.0, 2520.0, 1.8e9 + 2520, "boot"))
     credited, asking = asking.settle()
     with Store() as store:
         progress.save_clock(store, "M03-W04", {"a1": 600.0}, {})
@@ -728,9 +730,9 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     mine = tmp_path / "fresh" / "rope.py"
     mine.write_text(mine.read_text() + "CHANGED = True\n")
     q1lab("diff", str(mine))
-    week = content.load(paths.content_dir())
+    week = content.load_week(paths.content_dir())
     with Store() as store:
-        done = evidence.read(store, week).done
+        done = evidence.read_progress(store, week).done
     looked = {step.id for step in week.for_variant("rope").steps() if step.id in LOOKED}
     assert len(looked) == len(LOOKED)
     assert done >= looked
@@ -745,7 +747,7 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     board = json.loads(q1lab("post", "--json")[0])
     assert [item["channel"] for item in board["post"]["shares"]] == ["hn"]
     with Store() as store:
-        progress.choose(store, content.load(paths.content_dir()), "rope")
+        progress.choose_modification(store, content.load_week(paths.content_dir()), "rope")
     study(fake_trainer, "gqa", effect=0.3)  # an experiment beside the one that the post is about
     beside = json.loads(q1lab("compare", "gqa-1", "--json")[0])["difference"]["mean"]
     path.write_text(text + f"\nGQA ended {beside:.4f} nats higher.\n")
@@ -759,7 +761,7 @@ def test_every_answer_of_the_week_reaches_a_document(
     than no question."""
     q1lab(*PREDICT)
     study(fake_trainer)
-    week = content.load(paths.content_dir()).for_variant("rope")
+    week = content.load_week(paths.content_dir()).for_variant("rope")
     asked = [step for step in week.steps() if step.into and step.kind == "write"]
     assert len(asked) > 12
     for step in asked:
@@ -807,10 +809,10 @@ def test_a_week_alone_leaves_no_word_of_a_course(
 def test_how_one_came_ticks_the_step_that_asks(repo: Path, q1lab: Q1lab) -> None:
     q1lab("config", "course", "maybe", code=2)
     with Store() as store:
-        assert not progress.read(store, "M03-W04").of("way").done
+        assert not progress.recorded_progress(store, "M03-W04").of("way").done
     q1lab("config", "course", "false")
     with Store() as store:
-        assert progress.read(store, "M03-W04").of("way").done
+        assert progress.recorded_progress(store, "M03-W04").of("way").done
     q1lab("--content", str(repo), "config", "course", "true")  # no week is no reason to fail
 
 
@@ -851,7 +853,7 @@ def test_a_study_of_ones_own_file_names_no_private_path(
 ) -> None:
     (repo / "my_rope.py").write_text((paths.models_dir() / "rope.py").read_text() + "\n# mine\n")
     with Store() as store:
-        progress.choose(store, content.load(paths.content_dir()), "rope")
+        progress.choose_modification(store, content.load_week(paths.content_dir()), "rope")
         with store.write() as db:
             db.execute("UPDATE modifications SET file = ?", (str(repo / "my_rope.py"),))
     q1lab(*PREDICT)
@@ -865,7 +867,7 @@ def test_a_study_of_ones_own_file_names_no_private_path(
 
 def test_another_week_has_its_own_words(repo: Path, q1lab: Q1lab, tmp_path: Path) -> None:
     week = tmp_path / "week"
-    content.skeleton(week, "M05-W02")
+    content.write_skeleton(week, "M05-W02")
     out, _ = q1lab("--content", str(week), "retro", "--dry-run")
     assert "+# Q2 retrospective" in out
     q1lab("--content", str(week), "retro")
@@ -950,7 +952,7 @@ def test_nothing_gives_the_solution_away(repo: Path, q1lab: Q1lab, fake_trainer:
         return "config.n_kv_head" in text
 
     with Store() as store:
-        progress.choose(store, content.load(paths.content_dir()), "gqa")
+        progress.choose_modification(store, content.load_week(paths.content_dir()), "gqa")
     assert not gives_away(told())  # chosen, nothing written yet
     (repo / "model.py").write_bytes((paths.models_dir() / "baseline.py").read_bytes())
     q1lab("new", "gqa")
@@ -977,12 +979,12 @@ def test_after_a_file_of_ones_own_has_passed_the_reference_is_no_secret(
 
 
 def test_the_step_after_the_retrospective_is_not_left_undone(repo: Path, q1lab: Q1lab) -> None:
-    week = content.load(paths.content_dir()).for_variant("rope")
+    week = content.load_week(paths.content_dir()).for_variant("rope")
     with Store() as store:
-        progress.choose(store, content.load(paths.content_dir()), "rope")
+        progress.choose_modification(store, content.load_week(paths.content_dir()), "rope")
         for step in week.steps():
             if step.id not in ("c3-retro", "c3-roadmap"):
-                progress.tick(store, "M03-W04", step.id, True)
+                progress.tick_step(store, "M03-W04", step.id, True)
     q1lab("retro")
     text = (repo / "Q1_RETRO.md").read_text()
     assert "left undone" not in text
@@ -1032,15 +1034,15 @@ def test_a_repository_without_a_remote_has_the_address_on_record(repo: Path, q1l
 def test_the_retrospective_names_the_questions_that_were_to_be_answered_again(
     repo: Path, q1lab: Q1lab
 ) -> None:
-    week = content.load(paths.content_dir())
+    week = content.load_week(paths.content_dir())
     asked = next(
         one for one in week.steps() if one.kind == "recall" and one.id.startswith("a2-rope")
     )
     with Store() as store:
         for step in week.steps():
             if not step.id.startswith("c"):
-                progress.tick(store, week.label, step.id, True)
-        progress.mark(store, week.label, asked.id, right=False)
+                progress.tick_step(store, week.label, step.id, True)
+        progress.grade_recall(store, week.label, asked.id, right=False)
     q1lab("retro")
     assert f"answer again: {asked.title}" in (repo / "Q1_RETRO.md").read_text()
 
@@ -1077,12 +1079,12 @@ def fill_in(draft: Path, sections: int = 9) -> None:
 
 def test_a_post_with_empty_sections_is_not_counted_as_published(repo: Path, q1lab: Q1lab) -> None:
     """With 8 of 9 sections empty it ticked its step and met its KPI, without a word."""
-    week = content.load(paths.content_dir())
+    week = content.load_week(paths.content_dir())
 
     def counted() -> tuple[float, str, bool]:
         lines = {item["name"]: item for item in json.loads(q1lab("kpi", "--json")[0])["kpis"]}
         with Store() as store:
-            done = evidence.read(store, week).of("c2-publish").done
+            done = evidence.read_progress(store, week).of("c2-publish").done
         return lines["blog_posts"]["actual"], lines["blog_posts"]["how"], done
 
     q1lab("post", "new")
@@ -1109,7 +1111,7 @@ def test_a_post_with_empty_sections_is_not_counted_as_published(repo: Path, q1la
 def test_a_published_post_counts_as_soon_as_its_draft_is_seen_to_be_written(
     repo: Path, q1lab: Q1lab, look: list[str]
 ) -> None:
-    week = content.load(paths.content_dir())
+    week = content.load_week(paths.content_dir())
     q1lab("post", "new")
     (draft,) = (repo / "posts").glob("*.md")
     q1lab("post", "publish", "https://example.org/q1")
@@ -1117,7 +1119,7 @@ def test_a_published_post_counts_as_soon_as_its_draft_is_seen_to_be_written(
     q1lab(*look)
     assert "empty" not in q1lab("post")[0]
     with Store() as store:
-        assert evidence.read(store, week).of("c2-publish").done
+        assert evidence.read_progress(store, week).of("c2-publish").done
 
 
 def test_answers_flow_into_the_draft_and_refresh_asks_only_about_news(
@@ -1198,7 +1200,7 @@ def test_a_post_may_name_the_loss_before_training(
 def test_status_proposes_a_first_study_of_what_was_chosen(q1lab: Q1lab) -> None:
     assert "q1lab run rope --seeds 3" in q1lab("status")[0]
     with Store() as store:
-        progress.choose(store, content.load(paths.content_dir()), "swiglu")
+        progress.choose_modification(store, content.load_week(paths.content_dir()), "swiglu")
     assert "q1lab run swiglu --seeds 3" in q1lab("status")[0]
 
 

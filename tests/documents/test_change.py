@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.documents.change import propose, read, save
+from q1lab.documents.change import propose_document, read_document, save_files
 from q1lab.documents.templates import Rendered
 from q1lab.ground.errors import Problem
 from q1lab.ground.git_repository import NeedsYes, Repository
@@ -38,10 +38,10 @@ def hook(repo: Repository, body: str) -> None:
 
 def test_several_files_are_one_act(repo: Repository) -> None:
     text, picture = repo.root / "posts" / "a.md", repo.root / "posts" / "figures" / "a.svg"
-    done = save({text: b"a\n", picture: b"<svg/>\n"}, "docs: two", repo)
+    done = save_files({text: b"a\n", picture: b"<svg/>\n"}, "docs: two", repo)
     assert done.commit is not None
     assert done.commit.files == ("posts/a.md", "posts/figures/a.svg")
-    done = save({text: b"b\n", picture: b"<svg/>\n"}, "docs: one", repo)
+    done = save_files({text: b"b\n", picture: b"<svg/>\n"}, "docs: one", repo)
     assert done.written == (text,)
     assert done.commit is not None
     assert done.commit.files == ("posts/a.md",)
@@ -49,11 +49,11 @@ def test_several_files_are_one_act(repo: Repository) -> None:
 
 def test_a_refusal_puts_everything_back(repo: Repository) -> None:
     old = repo.root / "old.md"
-    save({old: b"old\n"}, "docs: old", repo)
+    save_files({old: b"old\n"}, "docs: old", repo)
     hook(repo, "exit 1\n")
     before = files(repo.root)
     with pytest.raises(Problem, match="pre-commit"):
-        save({old: b"new\n", repo.root / "deep" / "er" / "new.md": b"new\n"}, "docs", repo)
+        save_files({old: b"new\n", repo.root / "deep" / "er" / "new.md": b"new\n"}, "docs", repo)
     assert files(repo.root) == before
     assert not (repo.root / "deep").exists()
 
@@ -61,7 +61,7 @@ def test_a_refusal_puts_everything_back(repo: Repository) -> None:
 def test_what_a_hook_wrote_is_not_undone(repo: Repository) -> None:
     hook(repo, "echo formatted > new.md; exit 1\n")
     with pytest.raises(Problem, match=r"the hook changed new\.md"):
-        save({repo.root / "new.md": b"ours\n"}, "docs", repo)
+        save_files({repo.root / "new.md": b"ours\n"}, "docs", repo)
     assert (repo.root / "new.md").read_bytes() == b"formatted\n"
 
 
@@ -70,9 +70,9 @@ def test_a_missing_yes_is_found_before_anything_is_written(repo: Repository) -> 
     path.write_bytes(b"mine\n")
     before = files(repo.root)
     with pytest.raises(NeedsYes):
-        save({path: b"ours\n", repo.root / "other.md": b"x\n"}, "docs", repo)
+        save_files({path: b"ours\n", repo.root / "other.md": b"x\n"}, "docs", repo)
     assert files(repo.root) == before
-    save({path: b"ours\n"}, "docs", repo, confirmed=True)
+    save_files({path: b"ours\n"}, "docs", repo, confirmed=True)
     assert path.read_bytes() == b"ours\n"
 
 
@@ -85,28 +85,28 @@ def test_links_and_folders_are_not_written_through(repo: Repository, tmp_path: P
     for path in (link, repo.root / "folder.md"):
         for where in (repo, None):
             with pytest.raises(Problem, match="plain file"):
-                save({path: b"x\n"}, "docs", where)
+                save_files({path: b"x\n"}, "docs", where)
     assert outside.read_bytes() == b"outside\n"
 
 
 def test_without_a_repository_it_is_only_written(tmp_path: Path) -> None:
-    done = save({tmp_path / "a.md": b"a\n"}, "docs", None)
+    done = save_files({tmp_path / "a.md": b"a\n"}, "docs", None)
     assert done.commit is None
     assert (tmp_path / "a.md").read_bytes() == b"a\n"
-    assert save({tmp_path / "b.md": b"b\n"}, "docs", None, dry_run=True).written == (
+    assert save_files({tmp_path / "b.md": b"b\n"}, "docs", None, dry_run=True).written == (
         tmp_path / "b.md",
     )
-    assert read(tmp_path / "b.md") is None
+    assert read_document(tmp_path / "b.md") is None
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(Problem):
-        save({tmp_path / "file" / "a.md": b"a\n"}, "docs", None)
+        save_files({tmp_path / "file" / "a.md": b"a\n"}, "docs", None)
 
 
 def test_an_empty_file_is_as_good_as_none(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"\n\n")
-    made = propose(tmp_path / "a.md", RENDERED)
+    made = propose_document(tmp_path / "a.md", RENDERED)
     assert made.files == {tmp_path / "a.md": RENDERED.text.encode()}
     assert not made.is_new

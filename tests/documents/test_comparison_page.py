@@ -64,7 +64,7 @@ def test_what_comes_from_files_is_text(study: studies.Study) -> None:
     record["variant"] = record["data"]["name"] = EVIL
     plan.write_text(json.dumps(record), encoding="utf-8")
     with Store(paths.database()) as store:
-        page = comparison_page.page(store, studies.load(study.id))
+        page = comparison_page.comparison_page(store, studies.load(study.id))
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert "<em>x</em>" not in page

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.documents import managed_regions, modification, post, retro
-from q1lab.documents.templates import Rendered, render
+from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.errors import Problem
 from q1lab.study import presets
 from tests.kit import document_records as records
@@ -20,19 +20,25 @@ from tests.kit.plans import changed
 GOLDEN = places.GOLDEN / "documents"
 
 CASES = {
-    "modification-begun": lambda: modification.document(records.modification()),
-    "modification-cannot-tell": lambda: modification.document(records.modification("cannot tell")),
-    "modification-helps": lambda: modification.document(records.modification("helps")),
-    "modification-diverged": lambda: modification.document(records.modification("diverged")),
-    "modification-evil": lambda: modification.document(records.modification("hurts", evil=True)),
-    "retro-empty": lambda: retro.document(records.retro_record(full=False)),
-    "retro-full": lambda: retro.document(records.retro_record()),
-    "post-before": lambda: post.document(records.post_record(None)),
-    "post-cannot-tell": lambda: post.document(records.post_record("cannot tell")),
-    "post-too-small": lambda: post.document(records.post_record("too small to matter")),
-    "post-helps": lambda: post.document(records.post_record("helps")),
-    "post-hurts": lambda: post.document(records.post_record("hurts")),
-    "post-no-verdict": lambda: post.document(records.post_record("no verdict")),
+    "modification-begun": lambda: modification.modification_document(records.modification()),
+    "modification-cannot-tell": lambda: modification.modification_document(
+        records.modification("cannot tell")
+    ),
+    "modification-helps": lambda: modification.modification_document(records.modification("helps")),
+    "modification-diverged": lambda: modification.modification_document(
+        records.modification("diverged")
+    ),
+    "modification-evil": lambda: modification.modification_document(
+        records.modification("hurts", evil=True)
+    ),
+    "retro-empty": lambda: retro.retro_document(records.retro_record(full=False)),
+    "retro-full": lambda: retro.retro_document(records.retro_record()),
+    "post-before": lambda: post.post_document(records.post_record(None)),
+    "post-cannot-tell": lambda: post.post_document(records.post_record("cannot tell")),
+    "post-too-small": lambda: post.post_document(records.post_record("too small to matter")),
+    "post-helps": lambda: post.post_document(records.post_record("helps")),
+    "post-hurts": lambda: post.post_document(records.post_record("hurts")),
+    "post-no-verdict": lambda: post.post_document(records.post_record("no verdict")),
 }
 
 
@@ -101,14 +107,14 @@ def test_every_document_is_its_own_fixed_point(name: str) -> None:
     """A fresh document refreshed with its own regions does not change, and its marks are whole."""
     made: Rendered = CASES[name]()
     data = made.text.encode()
-    assert [region.name for region in managed_regions.find(data)] == list(made.regions)
-    assert managed_regions.refresh(data, made.regions).data == data
+    assert [region.name for region in managed_regions.find_regions(data)] == list(made.regions)
+    assert managed_regions.refresh_regions(data, made.regions).data == data
 
 
 def test_a_document_grows_by_refreshing_and_ends_like_a_fresh_one() -> None:
-    begun = modification.document(records.modification()).text.encode()
-    done = modification.document(records.modification("helps"))
-    assert managed_regions.refresh(begun, done.regions).data.decode() == done.text
+    begun = modification.modification_document(records.modification()).text.encode()
+    done = modification.modification_document(records.modification("helps"))
+    assert managed_regions.refresh_regions(begun, done.regions).data.decode() == done.text
 
 
 def test_all_studies_are_shown_when_there_are_several() -> None:
@@ -116,7 +122,7 @@ def test_all_studies_are_shown_when_there_are_several() -> None:
 
     told = [records.comparison("cannot tell"), records.comparison("helps", study="rope-2")]
     record = dataclasses.replace(records.modification("helps"), other_studies=studies_table(told))
-    text = modification.document(record).text
+    text = modification.modification_document(record).text
     assert "All studies of this modification" in text
     assert "`rope-1`" in text
     assert "`rope-2`" in text
@@ -142,7 +148,7 @@ def test_the_post_says_what_the_verdict_is_warned_of() -> None:
         record.study, warnings=("The arms differ by −8.2% in parameters.",)
     )
     told = dataclasses.replace(record.modification, study=warned)
-    text = post.document(dataclasses.replace(record, modification=told)).text
+    text = post.post_document(dataclasses.replace(record, modification=told)).text
     assert "\n- The arms differ by −8.2% in parameters.\n" in text
 
 
@@ -158,18 +164,18 @@ def test_another_week_brings_its_own_template_and_its_mistakes_have_a_line(tmp_p
     folder.mkdir()
     (folder / "modification.md.j2").write_text("# Mine: {{ variant }}\n{{ evil }}\n")
     with pytest.raises(Problem, match=r"modification\.md\.j2:2: .*evil"):
-        modification.document(records.modification(), tmp_path)
+        modification.modification_document(records.modification(), tmp_path)
     (folder / "modification.md.j2").write_text(
         "# Mine: {{ variant }}\n\n{{ title }}\n{% call region('a') %}x{% endcall %}\n"
     )
     record = dataclasses.replace(records.modification(), title="*a* <b>")
-    made = modification.document(record, tmp_path)
+    made = modification.modification_document(record, tmp_path)
     assert made.text.startswith("# Mine: rope\n\n\\*a\\* \\<b\\>\n<!-- q1lab:begin a ")
     (folder / "modification.md.j2").write_text("{% if %}")
     with pytest.raises(Problem, match=r"modification\.md\.j2:1: "):
-        modification.document(records.modification(), tmp_path)
+        modification.modification_document(records.modification(), tmp_path)
     with pytest.raises(Problem, match="no template"):
-        render("none.md.j2", {}, tmp_path)
+        render_template("none.md.j2", {}, tmp_path)
 
 
 def test_a_template_cannot_reach_into_the_program(tmp_path: Path) -> None:
@@ -177,4 +183,4 @@ def test_a_template_cannot_reach_into_the_program(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "x.md.j2").write_text("{{ ''.__class__.__mro__[1].__subclasses__() }}")
     with pytest.raises(Problem, match="unsafe"):
-        render("x.md.j2", {}, tmp_path)
+        render_template("x.md.j2", {}, tmp_path)

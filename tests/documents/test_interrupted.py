@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from q1lab.documents.change import save
+from q1lab.documents.change import save_files
 from q1lab.ground import git_repository
 from q1lab.ground.git_repository import Repository
 from tests.kit.repos import begun, git, of_its_own
@@ -117,7 +117,9 @@ def test_ctrl_c_at_any_process_leaves_both_or_neither(repo: Repository) -> None:
         text = f"{step}\n".encode()
         path = repo.root / f"{step}.md"
         head = git(repo.root, "rev-parse", "HEAD")
-        cut = interrupted_at(step, lambda path=path, text=text: save({path: text}, "docs", repo))  # type: ignore[misc]
+        cut = interrupted_at(
+            step, lambda path=path, text=text: save_files({path: text}, "docs", repo)
+        )  # type: ignore[misc]
         time.sleep(0.1)
         committed = git(repo.root, "rev-parse", "HEAD") != head
         assert path.exists() == committed, step
@@ -139,7 +141,7 @@ def test_ctrl_c_while_it_is_put_back_waits_for_that(
     (repo.root / ".git" / "index.lock").touch()
     path = repo.root / "DOC.md"
     for step in (5, 6):  # the look at HEAD before the file is taken back
-        assert interrupted_at(step, lambda: save({path: b"new\n"}, "docs", repo))
+        assert interrupted_at(step, lambda: save_files({path: b"new\n"}, "docs", repo))
         assert not path.exists(), step
 
 
@@ -157,7 +159,7 @@ def test_a_refusal_leaves_the_index_as_old_as_it_was(repo: Repository) -> None:
     git(repo.root, "update-index", "--refresh")
     os.utime(index, ns=(then, then))
     with pytest.raises(git_repository.Problem, match="refused the commit"):
-        save({repo.root / "new.md": b"x\n"}, "docs", repo)
+        save_files({repo.root / "new.md": b"x\n"}, "docs", repo)
     model.write_text("Staged\n")
     os.utime(model, ns=(then, then))
     assert git(repo.root, "diff", "--name-only") == "model.py\n"
@@ -170,7 +172,7 @@ def test_a_commit_that_the_index_has_not_is_mended_by_the_next_command(
     """As a full disk leaves it when git can't write the index after it has moved HEAD."""
     path, index = repo.root / "DOC.md", repo.root / ".git" / "index"
     if known:
-        save({path: b"old\n"}, "docs: old", repo)
+        save_files({path: b"old\n"}, "docs: old", repo)
         before = index.read_bytes()
     else:
         path.write_bytes(b"new\n")
@@ -178,12 +180,12 @@ def test_a_commit_that_the_index_has_not_is_mended_by_the_next_command(
         before = index.read_bytes()
         git(repo.root, "rm", "-q", "--cached", "DOC.md")
         path.unlink()
-    save({path: b"new\n"}, "docs: new", repo)
+    save_files({path: b"new\n"}, "docs: new", repo)
     index.write_bytes(before)
     head = git(repo.root, "rev-parse", "HEAD")
-    assert not save({path: b"new\n"}, "docs: new", repo).sha
+    assert not save_files({path: b"new\n"}, "docs: new", repo).sha
     assert git(repo.root, "status", "--porcelain") == "M  model.py\n"
     assert git(repo.root, "rev-parse", "HEAD") == head
     index.write_bytes(before)
-    assert save({path: b"newer\n"}, "docs: newer", repo).sha
+    assert save_files({path: b"newer\n"}, "docs: newer", repo).sha
     assert git(repo.root, "status", "--porcelain") == "M  model.py\n"

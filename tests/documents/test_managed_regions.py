@@ -6,26 +6,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from q1lab.documents.managed_regions import RegionProblem, block, find, fingerprint, refresh
+from q1lab.documents.managed_regions import (
+    RegionProblem,
+    find_regions,
+    fingerprint,
+    refresh_regions,
+    region_block,
+)
 from q1lab.ground.errors import Problem
 
 DOC = (
     "# Mine\n\n"
-    + block("one", "old one")
+    + region_block("one", "old one")
     + "\nbetween, mine\n\n"
-    + block("two", "old two")
+    + region_block("two", "old two")
     + "last, mine"
 )
 
 
 def bodies(data: bytes) -> dict[str, bytes]:
-    return {region.name: region.body for region in find(data)}
+    return {region.name: region.body for region in find_regions(data)}
 
 
 def outside(data: bytes, names: set[str]) -> list[bytes]:
     """The bytes before, between and after the named regions."""
     pieces, position = [], 0
-    for region in find(data):
+    for region in find_regions(data):
         if region.name in names:
             pieces.append(data[position : region.start])
             position = region.end
@@ -33,8 +39,11 @@ def outside(data: bytes, names: set[str]) -> list[bytes]:
 
 
 def test_only_the_owned_region_changes() -> None:
-    done = refresh(DOC.encode(), {"one": "new one"})
-    assert done.data == DOC.replace(block("one", "old one"), block("one", "new one")).encode()
+    done = refresh_regions(DOC.encode(), {"one": "new one"})
+    assert (
+        done.data
+        == DOC.replace(region_block("one", "old one"), region_block("one", "new one")).encode()
+    )
     assert done.changed == ("one",)
     assert done.edited == done.added == ()
     assert "-old one" in done.diff
@@ -42,12 +51,12 @@ def test_only_the_owned_region_changes() -> None:
 
 
 def test_the_same_text_again_changes_no_byte() -> None:
-    assert refresh(DOC.encode(), {"one": "old one", "two": "old two"}).data == DOC.encode()
+    assert refresh_regions(DOC.encode(), {"one": "old one", "two": "old two"}).data == DOC.encode()
 
 
 def test_crlf_and_bom_and_no_final_newline_survive() -> None:
     data = b"\xef\xbb\xbf" + DOC.replace("\n", "\r\n").encode()
-    done = refresh(data, {"two": "a\nb"})
+    done = refresh_regions(data, {"two": "a\nb"})
     assert done.edited == ()
     assert done.data.startswith(b"\xef\xbb\xbf# Mine\r\n")
     assert b"-->\r\na\r\nb\r\n<!--" in done.data
@@ -56,50 +65,53 @@ def test_crlf_and_bom_and_no_final_newline_survive() -> None:
 
 
 def test_lone_cr_line_ends() -> None:
-    done = refresh(DOC.replace("\n", "\r").encode(), {"two": "a\nb"})
+    done = refresh_regions(DOC.replace("\n", "\r").encode(), {"two": "a\nb"})
     assert b"\n" not in done.data
     assert bodies(done.data)["two"] == b"a\rb\r"
 
 
 def test_line_ends_that_git_changed_are_no_edit() -> None:
-    assert not any(region.edited for region in find(DOC.replace("\n", "\r\n").encode()))
+    assert not any(region.edited for region in find_regions(DOC.replace("\n", "\r\n").encode()))
 
 
 def test_a_learners_edit_is_kept_and_shown_and_overwritten_only_with_a_yes() -> None:
     edited = DOC.replace("old one", "old one, but I know better").encode()
-    kept = refresh(edited, {"one": "new one", "two": "new two"})
+    kept = refresh_regions(edited, {"one": "new one", "two": "new two"})
     assert bodies(kept.data)["one"] == b"old one, but I know better\n"
     assert bodies(kept.data)["two"] == b"new two\n"
     assert kept.edited == ("one",)
     assert "-old one, but I know better" in kept.diffs["one"]
-    again = refresh(kept.data, {"one": "new one", "two": "new two"})
+    again = refresh_regions(kept.data, {"one": "new one", "two": "new two"})
     assert again.data == kept.data
     assert again.edited == ("one",)
-    forced = refresh(edited, {"one": "new one"}, overwrite=True)
+    forced = refresh_regions(edited, {"one": "new one"}, overwrite=True)
     assert bodies(forced.data)["one"] == b"new one\n"
-    assert not any(region.edited for region in find(forced.data))
+    assert not any(region.edited for region in find_regions(forced.data))
 
 
 def test_an_edit_that_equals_the_new_text_is_no_conflict() -> None:
     edited = DOC.replace("old one", "new one").encode()
-    done = refresh(edited, {"one": "new one"})
+    done = refresh_regions(edited, {"one": "new one"})
     assert done.edited == ()
-    assert done.data == DOC.replace(block("one", "old one"), block("one", "new one")).encode()
+    assert (
+        done.data
+        == DOC.replace(region_block("one", "old one"), region_block("one", "new one")).encode()
+    )
 
 
 def test_a_hand_written_empty_region_is_filled_and_one_with_text_is_not() -> None:
     empty = b"<!-- q1lab:begin one -->\n\n<!-- q1lab:end one -->\n"
-    assert bodies(refresh(empty, {"one": "text"}).data)["one"] == b"text\n"
+    assert bodies(refresh_regions(empty, {"one": "text"}).data)["one"] == b"text\n"
     filled = empty.replace(b"\n\n", b"\nmine\n")
-    assert refresh(filled, {"one": "text"}).edited == ("one",)
+    assert refresh_regions(filled, {"one": "text"}).edited == ("one",)
 
 
 def test_a_missing_region_is_appended_once_and_not_when_told() -> None:
-    done = refresh(DOC.encode(), {"three": "new"})
-    assert done.data == (DOC + "\n\n" + block("three", "new")).encode()
+    done = refresh_regions(DOC.encode(), {"three": "new"})
+    assert done.data == (DOC + "\n\n" + region_block("three", "new")).encode()
     assert done.added == ("three",)
-    assert refresh(done.data, {"three": "new"}).data == done.data
-    assert refresh(DOC.encode(), {"three": "new"}, append=False).data == DOC.encode()
+    assert refresh_regions(done.data, {"three": "new"}).data == done.data
+    assert refresh_regions(DOC.encode(), {"three": "new"}, append=False).data == DOC.encode()
 
 
 @pytest.mark.parametrize("fence", ["```", "~~~~", "   ```markdown"])
@@ -108,20 +120,20 @@ def test_marks_in_code_are_text(fence: str) -> None:
     example = f"{fence}\n<!-- q1lab:begin one -->\nexample\n<!-- q1lab:end one -->\n{closing}\n\n"
     indented = "    <!-- q1lab:begin two -->\n\n"
     data = (example + indented + DOC).encode()
-    done = refresh(data, {"one": "new"})
+    done = refresh_regions(data, {"one": "new"})
     assert done.data.startswith((example + indented).encode())
     assert bodies(done.data)["one"] == b"new\n"
 
 
 def test_a_longer_fence_holds_a_shorter_one() -> None:
     data = ("````\n```\n<!-- q1lab:begin one -->\n```\n````\n" + DOC).encode()
-    assert [region.name for region in find(data)] == ["one", "two"]
+    assert [region.name for region in find_regions(data)] == ["one", "two"]
 
 
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("a\n" + block("one", "x") + block("one", "y"), 5, "two regions 'one'"),
+        ("a\n" + region_block("one", "x") + region_block("one", "y"), 5, "two regions 'one'"),
         ("<!-- q1lab:begin one -->\nx\n", 1, "never closed"),
         ("x\n<!-- q1lab:end one -->\n", 2, "no partner"),
         (
@@ -136,38 +148,38 @@ def test_a_longer_fence_holds_a_shorter_one() -> None:
 )
 def test_broken_marks_are_refused_with_a_line(text: str, line: int, words: str) -> None:
     with pytest.raises(RegionProblem, match=words) as caught:
-        refresh(text.encode(), {"one": "new"}, where="MODIFICATION.md", overwrite=True)
+        refresh_regions(text.encode(), {"one": "new"}, where="MODIFICATION.md", overwrite=True)
     assert str(caught.value).startswith(f"MODIFICATION.md:{line}: ")
 
 
 def test_nothing_is_added_below_a_code_block_that_never_ends() -> None:
     with pytest.raises(RegionProblem, match="never closed"):
-        refresh(b"# x\n```\ncode\n", {"one": "new"})
+        refresh_regions(b"# x\n```\ncode\n", {"one": "new"})
 
 
 def test_other_encodings() -> None:
-    latin = "# Résumé\n".encode("latin-1") + block("one", "x").encode()
-    assert refresh(latin, {"one": "plain"}).data.startswith(b"# R\xe9sum\xe9\n")
+    latin = "# Résumé\n".encode("latin-1") + region_block("one", "x").encode()
+    assert refresh_regions(latin, {"one": "plain"}).data.startswith(b"# R\xe9sum\xe9\n")
     with pytest.raises(RegionProblem, match="not UTF-8"):
-        refresh(latin, {"one": "−0.012"})
+        refresh_regions(latin, {"one": "−0.012"})
     for wide in ("utf-16", "utf-16-le", "utf-32"):
         with pytest.raises(Problem, match="UTF-16"):
-            refresh(DOC.encode(wide), {"one": "x"})
+            refresh_regions(DOC.encode(wide), {"one": "x"})
 
 
 def test_new_text_with_marks_in_it_is_never_written() -> None:
     for evil in ("<!-- q1lab:end one -->", "x\n  <!-- q1lab:begin two -->"):
         with pytest.raises(ValueError, match="mark"):
-            refresh(DOC.encode(), {"one": evil})
+            refresh_regions(DOC.encode(), {"one": evil})
 
 
 def test_five_megabytes() -> None:
     filler = ("A line of the learner's, with ünïcode.\n" * 60_000).encode()
     data = filler + DOC.encode() + b"\n" + filler
     assert len(data) > 4_800_000
-    done = refresh(data, {"two": "new two"})
+    done = refresh_regions(data, {"two": "new two"})
     assert done.data == data.replace(
-        block("two", "old two").encode(), block("two", "new two").encode()
+        region_block("two", "old two").encode(), region_block("two", "new two").encode()
     )
 
 
@@ -202,7 +214,7 @@ def documents(draw: st.DrawFn) -> bytes:
     newline = draw(newlines)
     pieces = [draw(prose)]
     for name in draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=3)):
-        pieces += [newline, block(name, draw(texts)).replace("\n", newline), draw(prose)]
+        pieces += [newline, region_block(name, draw(texts)).replace("\n", newline), draw(prose)]
     data = "".join(pieces).encode()
     return (b"\xef\xbb\xbf" if draw(st.booleans()) else b"") + data
 
@@ -216,10 +228,10 @@ def test_every_byte_outside_survives_and_refresh_is_idempotent(
     data: bytes, new: dict[str, str], overwrite: bool
 ) -> None:
     try:
-        done = refresh(data, new, overwrite=overwrite)
+        done = refresh_regions(data, new, overwrite=overwrite)
     except Problem:
         return  # generated marks may be broken; then nothing is returned, so nothing can be written
-    before, after = find(data), find(done.data)
+    before, after = find_regions(data), find_regions(done.data)
     there = {region.name for region in before}
     assert {region.name for region in after} == there | set(new)
     # What lies outside the regions that we own is a prefix-equal copy; only appended regions may
@@ -233,7 +245,7 @@ def test_every_byte_outside_survives_and_refresh_is_idempotent(
     for region in after:
         if region.name in new and region.name not in done.edited:
             assert not region.edited
-    again = refresh(done.data, new, overwrite=overwrite)
+    again = refresh_regions(done.data, new, overwrite=overwrite)
     assert again.data == done.data
     assert again.added == again.changed == ()
 
@@ -244,7 +256,7 @@ def test_an_edited_region_is_never_lost_without_a_yes(
     data: bytes, new: dict[str, str], edit: str
 ) -> None:
     try:
-        regions = find(data)
+        regions = find_regions(data)
     except Problem:
         return
     for region in regions:
@@ -254,12 +266,12 @@ def test_an_edited_region_is_never_lost_without_a_yes(
         changed = data[: region.body_start] + body + (b"\n" if not body.endswith(b"\n") else b"")
         changed += data[region.body_end :]
         try:
-            mine = next(item for item in find(changed) if item.name == region.name)
-            done = refresh(changed, new)
+            mine = next(item for item in find_regions(changed) if item.name == region.name)
+            done = refresh_regions(changed, new)
         except Problem:
             continue
         if region.name in done.edited or region.name not in new:
             assert mine.body in done.data
         else:
-            ours = next(item for item in find(done.data) if item.name == region.name)
+            ours = next(item for item in find_regions(done.data) if item.name == region.name)
             assert not mine.edited or ours.body.split() == mine.body.split()

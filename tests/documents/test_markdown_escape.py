@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from q1lab.documents import managed_regions, markdown_escape
-from q1lab.documents.markdown_escape import answer, code, fenced, inline, link, table
+from q1lab.documents.markdown_escape import answer, code_span, fenced, inline, link, table
 
 anything = st.text(
     alphabet=st.one_of(
@@ -85,7 +85,7 @@ def test_code_and_fences_hold_anything(text: str) -> None:
     assert block.count("<pre>") == 1
     assert text_of(block).strip("\n") == text.strip("\n") or "\n" in text
     if text.strip():
-        assert MarkdownIt().render("x " + code(text)).count("<code>") == 1
+        assert MarkdownIt().render("x " + code_span(text)).count("<code>") == 1
 
 
 @settings(max_examples=600, deadline=None)
@@ -94,8 +94,8 @@ def test_an_answer_stays_inside_its_region(text: str) -> None:
     """Whatever a learner writes: the region closes where q1lab closed it, and what follows is what
     it was."""
     body = "## Notes\n\n" + answer(text)
-    document = managed_regions.block("notes", body) + "\n## After\n\nthe end\n"
-    found = managed_regions.find(document.encode())
+    document = managed_regions.region_block("notes", body) + "\n## After\n\nthe end\n"
+    found = managed_regions.find_regions(document.encode())
     assert [region.name for region in found] == ["notes"]
     assert not found[0].edited
     html = MarkdownIt().render(document)

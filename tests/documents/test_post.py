@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 
 from q1lab.documents import channel_posts, post, word_count
-from q1lab.documents.claim_lint import Finding, lint, numbers_of
-from q1lab.documents.managed_regions import block
+from q1lab.documents.claim_lint import ClaimFinding, lint_draft, numbers_in
+from q1lab.documents.managed_regions import region_block
 from q1lab.ground.errors import Problem
-from q1lab.week.content import load
+from q1lab.week.content import load_week
 from q1lab.week.syllabus import Text
 from tests.kit import document_records as records
 from tests.kit.places import CONTENT
@@ -42,7 +42,7 @@ code is not read aloud
 
 
 def test_words_by_section() -> None:
-    found = word_count.sections(DRAFT)
+    found = word_count.draft_sections(DRAFT)
     assert [(item.title, item.words, item.budget, item.state) for item in found] == [
         ("One", 5, 10, "short"),
         ("Two, with `a <!-- span -->`", 11, None, ""),
@@ -50,25 +50,25 @@ def test_words_by_section() -> None:
 
 
 def test_the_shipped_budgets_add_up_to_about_3000() -> None:
-    found = word_count.sections(post.document(records.post_record(None)).text)
+    found = word_count.draft_sections(post.post_document(records.post_record(None)).text)
     assert len(found) == 9
     assert sum(item.budget or 0 for item in found) == 3000
 
 
 def test_crlf_and_bom_do_not_matter() -> None:
     windows = "\ufeff" + DRAFT.replace("\n", "\r\n")
-    assert [i.words for i in word_count.sections(windows.removeprefix("\ufeff"))] == [
-        i.words for i in word_count.sections(DRAFT)
+    assert [i.words for i in word_count.draft_sections(windows.removeprefix("\ufeff"))] == [
+        i.words for i in word_count.draft_sections(DRAFT)
     ]
 
 
-KNOWN = numbers_of(records.comparison("cannot tell"))
+KNOWN = numbers_in(records.comparison("cannot tell"))
 
 
 def findings(
     text: str, verdict: str = "cannot tell", section: str = "The experiment"
 ) -> list[tuple[int, str]]:
-    found = lint(f"## {section}\n\n{text}\n".encode(), verdict, KNOWN)
+    found = lint_draft(f"## {section}\n\n{text}\n".encode(), verdict, KNOWN)
     return [(item.line - 2, item.kind) for item in found]
 
 
@@ -144,7 +144,7 @@ def test_numbers_must_come_from_the_runs() -> None:
     ],
 )
 def test_what_the_clock_did_not_show_is_a_claim_too(text: str, pace: str, flagged: bool) -> None:
-    found = lint(f"## The experiment\n\n{text}\n".encode(), "helps", [], pace=pace)
+    found = lint_draft(f"## The experiment\n\n{text}\n".encode(), "helps", [], pace=pace)
     assert [item.kind for item in found] == ["claim"] * flagged
 
 
@@ -161,19 +161,19 @@ def test_overruling_needs_a_reason_and_something_to_overrule() -> None:
 
 
 def test_lines_are_named() -> None:
-    found = lint(
+    found = lint_draft(
         b"\xef\xbb\xbf# T\r\n\r\n## The experiment\r\n\r\nA line.\r\nIt improves.\r\n", "", []
     )
     assert found == [
-        Finding(6, "claim", "“improves” says that it helps, but no study has finished")
+        ClaimFinding(6, "claim", "“improves” says that it helps, but no study has finished")
     ]
 
 
 def test_what_q1lab_wrote_is_passed_over_until_it_is_edited() -> None:
-    draft = "## The experiment\n\n" + block("result", "It improves by 9.999.")
-    assert lint(draft.encode(), "", []) == []
+    draft = "## The experiment\n\n" + region_block("result", "It improves by 9.999.")
+    assert lint_draft(draft.encode(), "", []) == []
     edited = draft.replace("by 9.999", "by 8.888")
-    assert {item.kind for item in lint(edited.encode(), "", [])} == {"claim", "number"}
+    assert {item.kind for item in lint_draft(edited.encode(), "", [])} == {"claim", "number"}
 
 
 @pytest.mark.parametrize(
@@ -186,12 +186,12 @@ def test_the_shipped_draft_passes_its_own_lint_with_the_marks_taken_out(
     """The wording that q1lab proposes must not claim what it flags in others."""
     record = records.post_record(outcome)
     text = "\n".join(
-        line for line in post.document(record).text.split("\n") if "q1lab:begin" not in line
+        line for line in post.post_document(record).text.split("\n") if "q1lab:begin" not in line
     )
     text = "\n".join(line for line in text.split("\n") if "q1lab:end" not in line)
-    known = numbers_of(records.comparison(outcome)) if outcome else []
-    known += [*numbers_of(records.PREDICTION), 74.2]
-    assert lint(text.encode(), record.verdict, known) == []
+    known = numbers_in(records.comparison(outcome)) if outcome else []
+    known += [*numbers_in(records.PREDICTION), 74.2]
+    assert lint_draft(text.encode(), record.verdict, known) == []
 
 
 @pytest.mark.parametrize("channel", channel_posts.LIMITS)
@@ -232,18 +232,18 @@ def test_an_unknown_channel() -> None:
 
 
 def test_answers_in_the_draft_are_read_like_the_rest_of_it() -> None:
-    text = block("surprises", "RoPE beats the baseline in every run.") + block(
+    text = region_block("surprises", "RoPE beats the baseline in every run.") + region_block(
         "honest", "The baseline beats nothing."
     )
-    found = lint(text.encode(), "cannot tell", [])
+    found = lint_draft(text.encode(), "cannot tell", [])
     assert [(item.line, item.kind) for item in found] == [(2, "claim")]
 
 
 @pytest.mark.parametrize(("course", "length"), [(True, 3000), (False, 2000)])
 def test_the_budgets_are_the_length_that_the_week_names(course: bool, length: int) -> None:
-    draft = post.document(dataclasses.replace(records.post_record(None), course=course))
-    assert sum(one.budget or 0 for one in word_count.sections(draft.text)) == length
+    draft = post.post_document(dataclasses.replace(records.post_record(None), course=course))
+    assert sum(one.budget or 0 for one in word_count.draft_sections(draft.text)) == length
     overview = "".join(
-        one.markdown for one in load(CONTENT, course=course).overview if isinstance(one, Text)
+        one.markdown for one in load_week(CONTENT, course=course).overview if isinstance(one, Text)
     )
     assert f"about {length:,} words" in overview

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.documents import post
-from q1lab.documents.post_export import export
+from q1lab.documents.post_export import export_post
 from tests.kit import document_records as records
 
 DATE = "2026-03-08T20:00:00+00:00"
@@ -21,7 +21,7 @@ TEXT = (
 
 
 def test_the_marks_go_and_the_title_moves() -> None:
-    made = export(TEXT, date=DATE, url="https://example.org/q1")
+    made = export_post(TEXT, date=DATE, url="https://example.org/q1")
     head, body = made.text.removeprefix("---\n").split("\n---\n", 1)
     assert 'title: "Twelve *weeks*: a \\"deep\\" dive"' in head
     assert 'canonical_url: "https://example.org/q1"' in head
@@ -36,7 +36,7 @@ def test_the_marks_go_and_the_title_moves() -> None:
 
 
 def test_names_and_notes() -> None:
-    made = export(TEXT, date=DATE)
+    made = export_post(TEXT, date=DATE)
     assert made.name == "twelve-weeks-a-deep-dive.md"
     assert [note.split(":")[0].split(";")[0] for note in made.notes] == [
         "copy beside it, or upload and put the address in",
@@ -58,21 +58,21 @@ def test_names_and_notes() -> None:
     ],
 )
 def test_the_front_matter_says_whether_there_is_math(text: str, math: bool) -> None:
-    assert ("math: true" in export(f"# T\n\n{text}\n", date=DATE).text) == math
+    assert ("math: true" in export_post(f"# T\n\n{text}\n", date=DATE).text) == math
 
 
 def test_a_whole_draft_and_an_empty_one() -> None:
-    draft = post.document(records.post_record("cannot tell")).text
-    text = export(draft, date=DATE).text
+    draft = post.post_document(records.post_record("cannot tell")).text
+    text = export_post(draft, date=DATE).text
     assert "q1lab:" not in text
     assert "<!--" not in text.replace("<!-- the -->", "")
     assert "## What surprised me" in text
-    assert export("", date=DATE).text.count("---") == 2
+    assert export_post("", date=DATE).text.count("---") == 2
 
 
 def test_front_matter_is_what_its_reader_reads() -> None:
     # Hugo reads TOML, too; every string here is one in both.
-    head = export(TEXT, date=DATE, url="https://example.org/q1").text.split("---")[1]
+    head = export_post(TEXT, date=DATE, url="https://example.org/q1").text.split("---")[1]
     pairs = dict(line.split(": ", 1) for line in head.strip().split("\n"))
     for value in (pairs["title"], pairs["canonical_url"], pairs["tags"]):
         tomllib.loads(f"x = {value}")
@@ -83,5 +83,5 @@ def test_a_week_has_a_front_matter_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "templates" / "front-matter.txt.j2").write_text(
         "+++\ntitle = {{ title | quoted }}\n+++"
     )
-    made = export('# A "post"\n\ntext\n', date=DATE, root=tmp_path)
+    made = export_post('# A "post"\n\ntext\n', date=DATE, root=tmp_path)
     assert made.text == '+++\ntitle = "A \\"post\\""\n+++\n\ntext\n'

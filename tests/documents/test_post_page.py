@@ -68,7 +68,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_nothing_of_the_learner_is_html(folder: Path) -> None:
-    page = post_page.page(EVIL, folder, "<i>note</i>")
+    page = post_page.html_page(EVIL, folder, "<i>note</i>")
     tags = Tags()
     tags.feed(page)
     names = [name for name, _ in tags.found]
@@ -89,7 +89,9 @@ def test_nothing_of_the_learner_is_html(folder: Path) -> None:
 
 
 def test_the_page_loads_nothing() -> None:
-    page = post_page.page(post.document(records.post_record("helps")).text, Path(__file__).parent)
+    page = post_page.html_page(
+        post.post_document(records.post_record("helps")).text, Path(__file__).parent
+    )
     tags = Tags()
     tags.feed(page)
     assert not any(
@@ -107,8 +109,8 @@ def test_the_page_loads_nothing() -> None:
 
 
 def test_marks_and_budgets_do_not_show() -> None:
-    page = post_page.page(
-        post.document(records.post_record("cannot tell")).text, Path(__file__).parent
+    page = post_page.html_page(
+        post.post_document(records.post_record("cannot tell")).text, Path(__file__).parent
     )
     assert "q1lab:" not in page
     assert "One scene, no history" not in page
@@ -116,7 +118,7 @@ def test_marks_and_budgets_do_not_show() -> None:
 
 
 def test_title_bom_and_crlf(tmp_path: Path) -> None:
-    page = post_page.page("\ufeff# A *title* \\& more\r\n\r\ntext\r\n", tmp_path)
+    page = post_page.html_page("\ufeff# A *title* \\& more\r\n\r\ntext\r\n", tmp_path)
     assert "<title>A *title* &amp; more</title>" in page
     assert "<h1>" in page
 
@@ -157,7 +159,7 @@ def test_a_browser_runs_nothing_of_it(browser: list[str], folder: Path) -> None:
     """A planted script would change the title; the same browser runs one where nothing forbids
     it."""
     page = folder / "page.html"
-    page.write_text(post_page.page(EVIL, folder), encoding="utf-8")
+    page.write_text(post_page.html_page(EVIL, folder), encoding="utf-8")
     dom = dumped(browser, page)
     assert "<title>Evil" in dom
     assert "<title>ran" not in dom
@@ -177,9 +179,9 @@ def test_a_browser_runs_nothing_of_it(browser: list[str], folder: Path) -> None:
 def test_a_browser_draws_it_light_dark_and_narrow(browser: list[str], tmp_path: Path) -> None:
     from PIL import Image
 
-    text = post.document(records.post_record("cannot tell")).text
+    text = post.post_document(records.post_record("cannot tell")).text
     page = tmp_path / "page.html"
-    page.write_text(post_page.page(text, tmp_path), encoding="utf-8")
+    page.write_text(post_page.html_page(text, tmp_path), encoding="utf-8")
     corner = {}
     for name, options in (
         ("light", []),

@@ -42,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setitem(command_table.ACTS, "logbook", toy_document.ACT)
     of_its_own(tmp_path, monkeypatch)
     root = tmp_path / "week"
-    content.skeleton(root)
+    content.write_skeleton(root)
     (root / "session-a.md").write_text(TEXT)
     (root / "templates").mkdir()
     (root / "templates" / "logbook.md.j2").write_text(toy_document.TEMPLATE)
@@ -51,20 +51,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def ticked(week: Week) -> set[str]:
     with Store() as store:
-        return set(evidence.read(store, week).done)
+        return set(evidence.read_progress(store, week).done)
 
 
 def test_a_document_goes_from_its_row_to_a_commit_and_a_tick(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert content.check(folder) == []
-    week, repo = content.load(folder), begun(tmp_path / "repo")
+    assert content.check_week(folder) == []
+    week, repo = content.load_week(folder), begun(tmp_path / "repo")
     typed = ["q1lab", "logbook", "--overwrite"]
-    assert commit_commands.is_one(typed)
+    assert commit_commands.can_preview(typed)
     assert commit_commands.commits([*typed, "--json"])
-    assert not commit_commands.is_one([*typed, "--json"])
+    assert not commit_commands.can_preview([*typed, "--json"])
     with Store() as store:
-        shown = commit_commands.of_command(typed, store, week, repo)
+        shown = commit_commands.preview_change(typed, store, week, repo)
     assert shown is not None
     assert "0 steps." in shown.text
     assert ticked(week) == set()

@@ -72,7 +72,7 @@ def laid(place: Path, patch: pytest.MonkeyPatch) -> Path:
     mine = "# mine\n" + (MODELS / "baseline.py").read_text()
     folder = begun(place / "transformer", {"model.py": mine, "words.txt": WORDS})
     patch.chdir(folder)
-    model_file.new("swiglu", folder)
+    model_file.new_model_file("swiglu", folder)
     head = (folder / "swiglu.py").read_text().splitlines(keepends=True)[0]
     (folder / "swiglu.py").write_text(head + "# mine\n" + (MODELS / "swiglu.py").read_text())
     return folder
@@ -131,7 +131,7 @@ def test_a_clone_trains_exactly_the_study(untrained: Path, home: Path, tmp_path:
         "studies/swiglu-1/source/modified/swiglu.py",
         "studies/swiglu-1/study.json",
     ]
-    merged = model_file.merge(repo / "swiglu.py", repo / "model.py")
+    merged = model_file.merge_into(repo / "swiglu.py", repo / "model.py")
     (repo / "model.py").write_bytes(merged.new)
     git(repo, "commit", "-qam", "merge")
 
@@ -259,9 +259,9 @@ def test_an_edited_file_is_not_what_trained(study: Study, repo: Path) -> None:
     with pytest.raises(Problem, match="is not the file that trained in swiglu-1") as no:
         kept_folder.load_kept_study(folder)
     assert OF_ITS_FILES.format(folder) in str(no.value)
-    assert reproduce.files(study, repo, Provenance())[0] == {}
-    assert "no longer what trained" in reproduce.files(study, repo, Provenance())[1][0]
-    assert not reproduce.stands(study, repo)
+    assert reproduce.bundle_files(study, repo, Provenance())[0] == {}
+    assert "no longer what trained" in reproduce.bundle_files(study, repo, Provenance())[1][0]
+    assert not reproduce.keeps_bundle(study, repo)
 
 
 def test_more_than_the_folder_says_is_refused(study: Study, repo: Path) -> None:
@@ -350,15 +350,15 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path) -> None:
     assert planned(private, data=str(outside)).study.data.sha256 == made[outside].data.sha256
     shutil.rmtree(paths.data_dir())
     assert planned(shared).study.data.sha256 == made[inside].data.sha256
-    notes = reproduce.told(made[outside], repo, keeps=True).notes
+    notes = reproduce.reproduction_of(made[outside], repo, keeps=True).notes
     assert any("not in this repository" in note for note in notes)
-    assert "not in this repository" in reproduce.told(made[inside], repo, keeps=True).notes[0]
+    assert "not in this repository" in reproduce.reproduction_of(made[inside], repo, keeps=True).notes[0]
     git(repo, "add", "own.txt")
     git(repo, "commit", "-qm", "data")
-    assert reproduce.told(made[inside], repo, keeps=True).notes == ("The data are `own.txt`.",)
+    assert reproduce.reproduction_of(made[inside], repo, keeps=True).notes == ("The data are `own.txt`.",)
     inside.write_text(words + "?")
     git(repo, "commit", "-qam", "other data")
-    assert "not in this repository" in reproduce.told(made[inside], repo, keeps=True).notes[0]
+    assert "not in this repository" in reproduce.reproduction_of(made[inside], repo, keeps=True).notes[0]
 
 
 def test_keeping_is_polite(study: Study, repo: Path) -> None:

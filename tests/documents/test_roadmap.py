@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from q1lab.documents.roadmap import Box, boxes, choose, targets, tick
+from q1lab.documents.roadmap import Box, boxes, choose_boxes, kpi_targets, tick_boxes
 from q1lab.ground.errors import Problem
 
 ROADMAP = """\ufeff# Roadmap\r
@@ -60,13 +60,13 @@ def test_other_spellings_of_the_week(heading: str) -> None:
 
 def test_a_tick_is_one_byte() -> None:
     found = boxes(DATA, "M03-W04")
-    new = tick(DATA, found)
+    new = tick_boxes(DATA, found)
     assert len(new) == len(DATA)
     changed = [index for index in range(len(DATA)) if DATA[index] != new[index]]
     assert changed == [box.offset for box in found if not box.ticked]
     assert all(DATA[i : i + 1] == b" " and new[i : i + 1] == b"x" for i in changed)
-    assert tick(new, [box for box in found if not box.ticked], done=False) != DATA or True
-    opened = tick(new, [box for box in boxes(new, "M03-W04") if box.number != 2], done=False)
+    assert tick_boxes(new, [box for box in found if not box.ticked], done=False) != DATA or True
+    opened = tick_boxes(new, [box for box in boxes(new, "M03-W04") if box.number != 2], done=False)
     assert opened == DATA
 
 
@@ -95,28 +95,28 @@ def test_a_tick_is_one_byte() -> None:
 def test_ticking_all_changes_only_boxes(lines: list[str], end: str, encoding: str) -> None:
     data = end.join(["# M03-W04", *lines]).encode(encoding)
     found = boxes(data, "M03-W04")
-    new = tick(data, found)
+    new = tick_boxes(data, found)
     assert len(new) == len(data)
     assert {i for i in range(len(data)) if data[i] != new[i]} == {
         box.offset for box in found if not box.ticked
     }
     assert all(box.ticked for box in boxes(new, "M03-W04"))
-    assert tick(new, boxes(new, "M03-W04")) == new
+    assert tick_boxes(new, boxes(new, "M03-W04")) == new
 
 
 def test_choosing() -> None:
     found = boxes(DATA, "M03-W04")
-    assert [box.number for box in choose(found, ["1", "3-4"])] == [1, 3, 4]
-    assert [box.number for box in choose(found, ["all"])] == [1, 2, 3, 4]
-    assert [box.number for box in choose(found, ["BASELINE", "2"])] == [2]
+    assert [box.number for box in choose_boxes(found, ["1", "3-4"])] == [1, 3, 4]
+    assert [box.number for box in choose_boxes(found, ["all"])] == [1, 2, 3, 4]
+    assert [box.number for box in choose_boxes(found, ["BASELINE", "2"])] == [2]
     for wrong in ("9", "3-9", "4-2", "the", "nothing like it", ""):
         with pytest.raises(Problem):
-            choose(found, [wrong])
+            choose_boxes(found, [wrong])
 
 
 def test_a_roadmap_that_changed_meanwhile() -> None:
     with pytest.raises(Problem, match="changed at line 1"):
-        tick(b"- [y] a", [Box(1, 1, 3, False, "a", "")])
+        tick_boxes(b"- [y] a", [Box(1, 1, 3, False, "a", "")])
 
 
 def test_utf16_is_refused() -> None:
@@ -131,8 +131,8 @@ def test_targets() -> None:
         ("papers", "Papers read deeply"),
         ("x", "Talks"),
     ]
-    assert targets(DATA, names, "Q1") == {"repos": 3, "posts": 1, "papers": 8}
-    assert targets(DATA, names, "Q2")["repos"] == 5
-    assert targets(b"| KPI | now | target |\n|-|-|-|\n| public repos | 1 | 4 |\n", names, "Q1") == {
-        "repos": 4
-    }
+    assert kpi_targets(DATA, names, "Q1") == {"repos": 3, "posts": 1, "papers": 8}
+    assert kpi_targets(DATA, names, "Q2")["repos"] == 5
+    assert kpi_targets(
+        b"| KPI | now | target |\n|-|-|-|\n| public repos | 1 | 4 |\n", names, "Q1"
+    ) == {"repos": 4}

@@ -13,7 +13,7 @@ from q1lab.documents import post_page, typeset
 
 
 def page(text: str, folder: Path = Path(__file__).parent) -> str:
-    whole = post_page.page(text, folder)
+    whole = post_page.html_page(text, folder)
     return whole[whole.index("<main>") :]
 
 
@@ -49,7 +49,7 @@ def test_dollars_are_dollars() -> None:
 )
 def test_hostile_formulas_stay_text(tex: str) -> None:
     for block in (True, False):
-        shown = typeset.math(tex, block=block)
+        shown = typeset.mathml(tex, block=block)
         assert "<script" not in shown
         assert "<img" not in shown
         assert "<b>" not in shown
@@ -59,7 +59,7 @@ def test_hostile_formulas_stay_text(tex: str) -> None:
 
 @given(st.text(alphabet="{}\\frac^_&<>lefright()abc123 $#~", max_size=60))
 def test_whatever_is_typed_is_well_formed(tex: str) -> None:
-    ET.fromstring(f"<p>{typeset.math(tex, block=False)}</p>")
+    ET.fromstring(f"<p>{typeset.mathml(tex, block=False)}</p>")
 
 
 def test_code_is_highlighted_by_its_language() -> None:
@@ -73,7 +73,7 @@ def test_code_is_highlighted_by_its_language() -> None:
 
 def test_code_keeps_every_line() -> None:
     text = "\n\ndef f():\n    pass\n\n"
-    shown = typeset.code(text, "python")
+    shown = typeset.highlighted_code(text, "python")
     assert shown.count("\n") == text.count("\n")
 
 

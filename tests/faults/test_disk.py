@@ -44,15 +44,15 @@ def fill(mount: Path) -> Path:
 
 def test_a_full_disk_under_the_database(small_disk: Path) -> None:
     with Store() as store:
-        progress.answer(store, "week", "before", "kept")
+        progress.save_answer(store, "week", "before", "kept")
         ballast = fill(small_disk)
         with pytest.raises(Problem) as raised:
-            progress.answer(store, "week", "much", "x" * 100_000)
-        assert progress.read(store, "week").records["before"].answer == "kept"
+            progress.save_answer(store, "week", "much", "x" * 100_000)
+        assert progress.recorded_progress(store, "week").records["before"].answer == "kept"
         ballast.unlink()
-        progress.answer(store, "week", "after", "kept")
+        progress.save_answer(store, "week", "after", "kept")
     with Store() as store:
-        records = progress.read(store, "week").records
+        records = progress.recorded_progress(store, "week").records
         assert store.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     assert "full" in str(raised.value)
     assert (records["before"].answer, records["after"].answer) == ("kept", "kept")
@@ -127,7 +127,7 @@ def test_a_full_disk_under_a_run(
 
 def test_a_newer_schema_is_left_alone(home: Path) -> None:
     with Store() as store:
-        progress.answer(store, "week", "one", "first")
+        progress.save_answer(store, "week", "one", "first")
         store.db.execute("PRAGMA user_version = 99")
         store.db.execute(f"PRAGMA application_id = {OF_Q1LAB + 99}")
     before = (home / "q1lab.db").read_bytes()
@@ -145,7 +145,7 @@ def test_damage_met_in_the_middle_of_a_command_is_one_line_and_mended_by_the_nex
     faulty(fake=True)
     q1lab("run", "rope", *SMALL, "--json")
     with Store() as store:
-        progress.answer(store, "week", "one", "first")
+        progress.save_answer(store, "week", "one", "first")
         root = store.db.execute(
             "SELECT rootpage FROM sqlite_schema WHERE name = 'runs'"
         ).fetchone()[0]
@@ -161,12 +161,12 @@ def test_damage_met_in_the_middle_of_a_command_is_one_line_and_mended_by_the_nex
     again = q1lab("status")
     assert "6 of 6 runs done" in again.stdout
     with Store() as store:
-        assert progress.read(store, "week").of("one").answer == "first"
+        assert progress.recorded_progress(store, "week").of("one").answer == "first"
 
 
 def test_an_outsiders_tables_are_no_damage(home: Path) -> None:
     with Store() as store:
-        progress.answer(store, "week", "one", "first")
+        progress.save_answer(store, "week", "one", "first")
         store.db.executescript(
             "CREATE TABLE mine (a); CREATE INDEX i ON runs (state); CREATE VIEW v AS SELECT 1;"
         )

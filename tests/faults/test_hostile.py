@@ -257,7 +257,7 @@ def test_text_in_events_is_shown_as_text(capsys: pytest.CaptureFixture[str]) -> 
         say.close()
         lab_home.train(study, "baseline", 1, 600, state="failed", message=text)
         with Store() as store:
-            progress.answer(store, "week", "step", text[:1000])
+            progress.save_answer(store, "week", "step", text[:1000])
         for command in (["status"], ["compare", study.id], ["attach", study.id]):
             assert run_command_line(command) in (0, 1)
             said = capsys.readouterr()
@@ -287,7 +287,7 @@ def test_everything_is_private_whatever_the_umask(
     )
     assert done.returncode == 0, done.stderr
     with Store() as store:
-        progress.answer(store, "week", "one", "first")
+        progress.save_answer(store, "week", "one", "first")
     open_to_others = [
         f"{path.relative_to(home)} {stat.S_IMODE(path.lstat().st_mode):o}"
         for path in [home, *home.rglob("*")]

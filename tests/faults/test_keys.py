@@ -53,11 +53,13 @@ STEPS = {"write": "a1-why", "choose": "a1-choose", "predict": "a3-predict", "rec
 
 
 def a_week(store: Store, week: Week) -> None:
-    progress.choose(store, week, "rope")
-    progress.answer(store, week.label, "a1-why", "Because.")
-    artifacts.add(store, "repo", "mine", location="https://example.org/t", week=week.label)
-    predictions.predict(store, week.label, "rope", "lower", size=0.03, matters=0.01, confidence=0.7)
-    predictions.lock(store, "rope", "a commit", week.label)
+    progress.choose_modification(store, week, "rope")
+    progress.save_answer(store, week.label, "a1-why", "Because.")
+    artifacts.add_artifact(store, "repo", "mine", location="https://example.org/t", week=week.label)
+    predictions.record_prediction(
+        store, week.label, "rope", "lower", size=0.03, matters=0.01, confidence=0.7
+    )
+    predictions.lock_prediction(store, "rope", "a commit", week.label)
 
 
 def an_app(repo: Path) -> Q1Lab:
@@ -196,7 +198,7 @@ async def opened(pilot: Pilot[Any], name: str, repo: Path) -> None:
     assert isinstance(page, StudyScreen)
     page.remove_class("-zen", "-tree", "-untree")
     page.open_sheet("a1", "a1-trains")
-    app.ask(lambda store: progress.choose(store, app.setup.week, "rope"))
+    app.ask(lambda store: progress.choose_modification(store, app.setup.week, "rope"))
     await settled(pilot)
     await (OPEN | MORE)[name](pilot, repo)
     if name in OPEN:
@@ -436,7 +438,9 @@ async def test_the_second_click_of_a_double_click_does_not_fall_through(
         await opened(pilot, "StudyScreen", repo)
         app.push_screen(
             PickScreen("Which?", [("one", "one"), ("two", "two")]),
-            lambda name: app.desk.ask(lambda store: artifacts.add(store, "repo", str(name))),
+            lambda name: app.desk.ask(
+                lambda store: artifacts.add_artifact(store, "repo", str(name))
+            ),
         )
         await at_rest(pilot)
         x, y = app.screen.query_one(OptionList).content_region.translate((3, 0)).offset

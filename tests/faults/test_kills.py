@@ -170,13 +170,13 @@ def test_viewers_killed_at_any_moment(
         n = int(said[-1]) + 2
         with Store() as store:  # and the next one finds everything
             assert store.notice is None
-            records = progress.read(store, "week").records
+            records = progress.recorded_progress(store, "week").records
         for each in map(int, said):
             gone += records[f"step-{each}"].answer != f"answer {each} {'é' * (each % 50)}"
     train_to_the_end(study)
     found = count_losses(study, acks)
     with Store() as store:
-        kept = progress.read(store, "week").records
+        kept = progress.recorded_progress(store, "week").records
     figures(
         "200 random kill -9",
         who="viewer",

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.commands.cli import run_command_line as main
-from q1lab.documents.change import save
+from q1lab.documents.change import save_files
 from q1lab.ground import paths
 from q1lab.ground.errors import NOTICES, Problem
 from q1lab.ground.files import is_locked, proved, remove
@@ -203,7 +203,7 @@ def test_a_link_to_a_place_inside_is_none_either(
     (repo / "posts").symlink_to(repo / "real")
     for where in (Repository.discover(repo), None):
         with pytest.raises(Problem, match="is a link"):
-            save({repo / "posts" / "a.md": b"a\n"}, "docs", where, root=repo)
+            save_files({repo / "posts" / "a.md": b"a\n"}, "docs", where, root=repo)
     assert list((repo / "real").iterdir()) == []
 
 

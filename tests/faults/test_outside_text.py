@@ -209,11 +209,11 @@ def processor(seconds: int) -> Iterator[None]:
 def test_markdown_is_read_in_bounded_time(kind: str, tmp_path: Path) -> None:
     text = ENDLESS[kind]
     readers: tuple[Callable[[], object], ...] = (
-        lambda: post_page.page(text, tmp_path),
-        lambda: word_count.sections(text),
-        lambda: list(word_count.by_kind(text)),
+        lambda: post_page.html_page(text, tmp_path),
+        lambda: word_count.draft_sections(text),
+        lambda: list(word_count.lines_by_kind(text)),
         lambda: roadmap.boxes(text.encode(), "M03-W04"),
-        lambda: roadmap.targets(text.encode(), [("papers", "Papers read")], "Q1"),
+        lambda: roadmap.kpi_targets(text.encode(), [("papers", "Papers read")], "Q1"),
         lambda: retro.ticked_in(text.encode()),
         lambda: claim_lint._allows(text),
         lambda: claim_lint._paragraphs(text, frozenset()),
@@ -228,7 +228,7 @@ def test_a_picture_whose_path_holds_a_zero_is_said(tmp_path: Path) -> None:
     for source in ("a%00.png", "http://[.png", "loop.png", "../x.png"):
         (tmp_path / "loop.png").unlink(missing_ok=True)
         (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
-        assert "[picture" in post_page.page(f"![alt]({source})", tmp_path)
+        assert "[picture" in post_page.html_page(f"![alt]({source})", tmp_path)
     figures("text from outside", what="pictures' paths that lead nowhere", cases=4, tracebacks=0)
 
 

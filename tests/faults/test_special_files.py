@@ -155,7 +155,7 @@ def test_every_reader_of_a_name_is_bounded(
         "config": lambda: config.put("theme", "nord", settings),
         "study.json": lambda: studies.load(study.id),
         "launch.json": lambda: launch.last_launch(study.files),
-        "a document": lambda: documents.read(path),
+        "a document": lambda: documents.read_document(path),
         "last event": lambda: last_event(run.events),
         "a picture": lambda: post_page.picture(png.name, "", tmp_path),
         "a log": lambda: Tail(path).read(),

@@ -48,9 +48,9 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     root = tmp_path / "week"
-    content.skeleton(root)
+    content.write_skeleton(root)
     week = (root / "week.toml").read_text()
-    session = content.load(root).sessions[0]
+    session = content.load_week(root).sessions[0]
     (root / session.file).write_text(WEEK)
     (root / "week.toml").write_text(week.replace(f"minutes = {session.minutes}", "minutes = 10"))
     return root
@@ -83,32 +83,32 @@ def test_it_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.usefixtures("toy")
 def test_a_weeks_text_may_name_it_and_its_check_reads_the_command(folder: Path) -> None:
-    assert content.check(folder) == []
-    actions = [action for part in content.load(folder).parts() for action in part.actions]
+    assert content.check_week(folder) == []
+    actions = [action for part in content.load_week(folder).parts() for action in part.actions]
     assert [action.title for action in actions] == ["Toy duck", "q1lab toy ball"]
     assert actions[0].argv() == ("q1lab", "toy", "duck", "--color", "blue")
-    text = folder / content.load(folder).sessions[0].file
+    text = folder / content.load_week(folder).sessions[0].file
     text.write_text(
         WEEK.replace("color =", "colour =").replace("q1lab toy ball", "q1lab toy ball --colour red")
     )
-    field, found = content.check(folder)
+    field, found = content.check_week(folder)
     assert field.message == "a toy action has no field 'colour'; did you mean 'color'?"
     assert "`q1lab toy ball --colour red`: No such option" in found.message
     assert found.line == WEEK[: WEEK.index("q1lab command")].count("\n") + 1
     text.write_text(WEEK.replace("q1lab toy ball", "q1lab toi ball"))
-    (found,) = content.check(folder)
+    (found,) = content.check_week(folder)
     assert "did you mean 'toy'?" in found.message
 
 
 @pytest.mark.usefixtures("toy")
 def test_it_ticks_the_step_that_names_it(folder: Path) -> None:
-    week = content.load(folder)
+    week = content.load_week(folder)
     with Store() as store:
-        assert not evidence.read(store, week).of("a1-duck").done
+        assert not evidence.read_progress(store, week).of("a1-duck").done
     assert run_command_line(["--content", str(folder), "toy", "duck"]) == 0
     with Store() as store:
-        assert evidence.read(store, week).of("a1-duck").done
-        assert evidence.look(store, week).marks["a1-duck"].words == "`q1lab toy` of duck"
+        assert evidence.read_progress(store, week).of("a1-duck").done
+        assert evidence.find_evidence(store, week).marks["a1-duck"].words == "`q1lab toy` of duck"
     assert mentioned_in_code("q1lab toy") == mentioned_in_code("toy_act") == []
 
 

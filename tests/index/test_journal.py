@@ -90,13 +90,13 @@ def test_a_flipped_bit_costs_its_line_alone_and_the_chain_names_the_place(
 
 def test_a_torn_line_gets_its_end_and_the_next_one_follows_the_last_whole_one(home: Path) -> None:
     with Store() as one:
-        progress.tick(one, WEEK, "a", True)
+        progress.tick_step(one, WEEK, "a", True)
     file = home / "journal.jsonl"
     with file.open("ab") as out:
         out.write(b'{"v": 1, "prev": "12')
     with Store() as one:
-        progress.tick(one, WEEK, "b", True)
-        assert progress.read(one, WEEK).done == {"a", "b"}
+        progress.tick_step(one, WEEK, "b", True)
+        assert progress.recorded_progress(one, WEEK).done == {"a", "b"}
     news = journal.read(file)
     assert news.damaged == (2,)
     assert not news.broken
@@ -110,13 +110,15 @@ def typed(one: Store) -> None:
     """Some of everything."""
     learner_tables.choose(one, WEEK, "gqa")
     learner_tables.choose(one, WEEK, "rope", ["a2-relative"])
-    progress.answer(one, WEEK, "a2-relative", "réponse 🙂\n" + "L" * 30_000)
-    progress.mark(one, WEEK, "a2-rope-s1", False)
+    progress.save_answer(one, WEEK, "a2-relative", "réponse 🙂\n" + "L" * 30_000)
+    progress.grade_recall(one, WEEK, "a2-rope-s1", False)
     learner_tables.add_seconds(one, WEEK, {"a1": 754.5})
-    predictions.predict(one, WEEK, "rope", "lower", size=0.05, matters=0.01, confidence=0.8)
-    predictions.lock(one, "rope", "commit 1a2b3c")
-    papers.finish(one, str(papers.add(one, "RoFormer", week=WEEK)))
-    progress.keep(one, WEEK, "welcomed", True)
+    predictions.record_prediction(
+        one, WEEK, "rope", "lower", size=0.05, matters=0.01, confidence=0.8
+    )
+    predictions.lock_prediction(one, "rope", "commit 1a2b3c")
+    papers.finish_paper(one, str(papers.add_paper(one, "RoFormer", week=WEEK)))
+    progress.save_setting(one, WEEK, "welcomed", True)
 
 
 def rows(one: Store) -> dict[str, list[tuple[Any, ...]]]:
@@ -145,8 +147,8 @@ def test_the_database_can_go_at_any_time(home: Path, how: str) -> None:
             "empty": b"",
         }
         file.write_bytes(changed[how])
-    progress.tick(viewer, WEEK, "b", True)
-    progress.tick(viewer, WEEK, "b", False)
+    progress.tick_step(viewer, WEEK, "b", True)
+    progress.tick_step(viewer, WEEK, "b", False)
     viewer.close()
     with Store() as again:
         found = rows(again)
@@ -159,14 +161,14 @@ def test_a_row_that_the_disk_garbled_comes_back_within_a_day(
 ) -> None:
     """SQLite has no checksums: a flipped letter in an answer opens fine."""
     with Store() as one:
-        progress.answer(one, WEEK, "one", "the answer that was typed")
+        progress.save_answer(one, WEEK, "one", "the answer that was typed")
     file = home / "q1lab.db"
     data = file.read_bytes()
     assert data.count(b"that was typed") == 1
     file.write_bytes(data.replace(b"that was typed", b"that was tyqed"))
     monkeypatch.setattr(store, "utc_now", lambda: "2036-03-07T10:00:00+00:00")
     with Store() as one:
-        assert progress.read(one, WEEK).of("one").answer == "the answer that was typed"
+        assert progress.recorded_progress(one, WEEK).of("one").answer == "the answer that was typed"
 
 
 @pytest.mark.parametrize("how", ["deleted", "emptied", "rolled back", "another"])
@@ -176,7 +178,7 @@ def test_what_the_journal_lost_is_said_and_stays_in_a_copy_of_the_index(
     """It was taken in silence, and the index, the last copy, was thrown away."""
     file = home / "journal.jsonl"
     with Store() as one:
-        progress.tick(one, WEEK, "a", True)
+        progress.tick_step(one, WEEK, "a", True)
         early = file.read_bytes()
         typed(one)
         truth = rows(one)
@@ -187,7 +189,7 @@ def test_what_the_journal_lost_is_said_and_stays_in_a_copy_of_the_index(
     if how == "deleted":
         file.unlink()
     with Store() as one:
-        assert len(progress.read(one, WEEK).done) == begins.count(b"\n")
+        assert len(progress.recorded_progress(one, WEEK).done) == begins.count(b"\n")
         (said,) = NOTICES
         assert lost_lines.told(one.file, one.journal) == [said]
         assert one.notice == said
@@ -216,7 +218,7 @@ def test_what_the_journal_lost_is_said_and_stays_in_a_copy_of_the_index(
 @pytest.mark.parametrize("how", ["of an older q1lab", "a day later"])
 def test_what_the_journal_lost_is_kept_however_the_index_is_made_anew(home: Path, how: str) -> None:
     with Store() as one:
-        progress.tick(one, WEEK, "a", True)
+        progress.tick_step(one, WEEK, "a", True)
         if how == "a day later":
             one.set_setting("folded", "2026-03-07")
     (home / "journal.jsonl").unlink()
@@ -232,7 +234,7 @@ def test_two_at_once_lose_nothing(home: Path) -> None:
     code = (
         "import sys; from q1lab.index.store import Store; from q1lab.week import progress\n"
         "for n in range(20):\n"
-        "  with Store() as s: progress.tick(s, 'w', f'{sys.argv[1]}-{n}', True)"
+        "  with Store() as s: progress.tick_step(s, 'w', f'{sys.argv[1]}-{n}', True)"
     )
     both = [subprocess.Popen([sys.executable, "-c", code, str(who)]) for who in range(3)]
     assert [child.wait(timeout=170) for child in both] == [0, 0, 0]
@@ -240,7 +242,7 @@ def test_two_at_once_lose_nothing(home: Path) -> None:
     assert len(news.lines) == 60
     assert (news.damaged, news.broken) == ((), ())
     with Store() as one:
-        assert len(progress.read(one, "w").done) == 60
+        assert len(progress.recorded_progress(one, "w").done) == 60
 
 
 def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(home: Path) -> None:
@@ -253,7 +255,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(home: Path) ->
         "    if left <= 0: os.kill(os.getpid(), 9)\n    return trace\n"
         "sys.settrace(trace)\n"
         "for n in range(3):\n"
-        "  with store.Store() as s: progress.tick(s, 'w', str(n), True)\n"
+        "  with store.Store() as s: progress.tick_step(s, 'w', str(n), True)\n"
         "  print(n, flush=True)\n"
     )
     killed = 0
@@ -265,9 +267,9 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(home: Path) ->
         )
         killed += done.returncode == -signal.SIGKILL
         with Store() as one:
-            there = progress.read(one, "w").done
-            progress.tick(one, "w", "after", True)
-            assert "after" in progress.read(one, "w").done
+            there = progress.recorded_progress(one, "w").done
+            progress.tick_step(one, "w", "after", True)
+            assert "after" in progress.recorded_progress(one, "w").done
         assert there >= set(done.stdout.split())
         assert not journal.read(home / "journal.jsonl").broken
     assert killed > 10
@@ -275,7 +277,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(home: Path) ->
 
 def test_what_the_disk_refuses_did_not_happen(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Store() as one:
-        progress.tick(one, WEEK, "a", True)
+        progress.tick_step(one, WEEK, "a", True)
         before = (home / "journal.jsonl").read_bytes()
         real = os.write
 
@@ -285,12 +287,12 @@ def test_what_the_disk_refuses_did_not_happen(home: Path, monkeypatch: pytest.Mo
 
         monkeypatch.setattr(journal.os, "write", full)
         with pytest.raises(Problem, match=r"journal\.jsonl: the disk is full"):
-            progress.tick(one, WEEK, "b", True)
+            progress.tick_step(one, WEEK, "b", True)
         monkeypatch.undo()
         assert (home / "journal.jsonl").read_bytes() == before
-        assert progress.read(one, WEEK).done == {"a"}
-        progress.tick(one, WEEK, "c", True)
-        assert progress.read(one, WEEK).done == {"a", "c"}
+        assert progress.recorded_progress(one, WEEK).done == {"a"}
+        progress.tick_step(one, WEEK, "c", True)
+        assert progress.recorded_progress(one, WEEK).done == {"a", "c"}
 
 
 def line(body: dict[str, Any], **how: Any) -> bytes:
@@ -326,9 +328,9 @@ def test_a_senseless_line_is_said_and_costs_nothing_else(home: Path, bad: bytes,
     link = journal.link_of(prev, json.loads(bad)["sha"]) if bad.startswith(b'{"v"') else ""
     (home / "journal.jsonl").write_bytes(bad + line(good, prev=link))
     with Store() as one:
-        assert progress.read(one, WEEK).done == {"b"}
-        progress.tick(one, WEEK, "c", True)
-        assert progress.read(one, WEEK).done == {"b", "c"}
+        assert progress.recorded_progress(one, WEEK).done == {"b"}
+        progress.tick_step(one, WEEK, "c", True)
+        assert progress.recorded_progress(one, WEEK).done == {"b", "c"}
     assert said in NOTICES[0]
 
 
@@ -448,12 +450,12 @@ def test_no_senseless_line_of_a_sound_hash_ends_a_command(
     )
     with Store() as one:
         assert wrong <= one.unread <= len(bodies)
-        progress.tick(one, WEEK, "b", True)
-        assert "b" in progress.read(one, WEEK).done
+        progress.tick_step(one, WEEK, "b", True)
+        assert "b" in progress.recorded_progress(one, WEEK).done
     for words in ("status", "paper", "kpi", "card", "artifact", "compare rope-1", "post"):
         assert cli.run_command_line(words.split()) == 0, capsys.readouterr().err
     with Store() as one:
-        evidence.read(one, content.load(paths.content_dir()))
+        evidence.read_progress(one, content.load_week(paths.content_dir()))
         questions.chain(one, lab_home.make_study("rope-2"))
     assert doctor._journal_summary()
 
@@ -469,7 +471,7 @@ def test_a_journal_that_is_no_file_is_one_line(home: Path, kind: str, tmp_path: 
         (tmp_path / "elsewhere").touch()
         file.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Problem, match=r"journal\.jsonl: "), Store() as one:
-        progress.tick(one, WEEK, "a", True)
+        progress.tick_step(one, WEEK, "a", True)
     if kind == "link":
         assert not (tmp_path / "elsewhere").read_bytes()
 
@@ -478,25 +480,25 @@ def test_acts_inside_an_act_are_one(home: Path) -> None:
     with Store() as one:
         with contextlib.suppress(RuntimeError), one.act() as add:
             add("tick", week=WEEK, step="a", done=True)
-            progress.tick(one, WEEK, "b", True)
+            progress.tick_step(one, WEEK, "b", True)
             raise RuntimeError
-        assert progress.read(one, WEEK).done == set()
+        assert progress.recorded_progress(one, WEEK).done == set()
         with one.act() as add:
             add("tick", week=WEEK, step="a", done=True)
-            progress.tick(one, WEEK, "b", True)
-        assert progress.read(one, WEEK).done == {"a", "b"}
+            progress.tick_step(one, WEEK, "b", True)
+        assert progress.recorded_progress(one, WEEK).done == {"a", "b"}
 
 
 def test_the_timer_counts_once_when_a_credit_is_cut_off_before_its_state(home: Path) -> None:
     with Store() as one:
         progress.save_clock(one, WEEK, {}, {"part": "a1", "fresh": {"a1": 30.0}})
-        assert progress.read(one, WEEK).spent("a1") == 30
+        assert progress.recorded_progress(one, WEEK).spent("a1") == 30
         learner_tables.add_seconds(
             one, WEEK, {"a1": 30.0}
         )  # and killed before the state was written
-        assert progress.read(one, WEEK).spent("a1") == 30
+        assert progress.recorded_progress(one, WEEK).spent("a1") == 30
         progress.save_clock(one, WEEK, {}, {"part": "a1", "fresh": {"a1": 5.0}})
-        assert progress.read(one, WEEK).spent("a1") == 35
+        assert progress.recorded_progress(one, WEEK).spent("a1") == 35
 
 
 def test_a_viewer_sees_what_another_one_did(home: Path) -> None:
@@ -505,12 +507,12 @@ def test_a_viewer_sees_what_another_one_did(home: Path) -> None:
 
     def other() -> None:
         with Store() as one:
-            progress.tick(one, WEEK, "a", True)
+            progress.tick_step(one, WEEK, "a", True)
             said.append("done")
 
     thread = threading.Thread(target=other)
     thread.start()
     thread.join()
     viewer.follow_the_file()
-    assert progress.read(viewer, WEEK).done == {"a"}
+    assert progress.recorded_progress(viewer, WEEK).done == {"a"}
     viewer.close()

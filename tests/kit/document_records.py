@@ -138,7 +138,7 @@ def reproduction(outcome: str) -> Reproduction:
 
 def retro_record(full: bool = True) -> retro.Retro:
     """A retrospective with nothing on record, or with everything."""
-    base = retro.Retro("M03-W04", "Q1", "Q2", "M04-W01", calibration=retro.calibrated([]))
+    base = retro.Retro("M03-W04", "Q1", "Q2", "M04-W01", calibration=retro.calibration_words([]))
     if not full:
         return base
     parts = (
@@ -148,8 +148,8 @@ def retro_record(full: bool = True) -> retro.Retro:
         retro.PartTime("Train", 130, 0, False),
     )
     open_parts = (
-        retro.Open("Implement", ("All checks pass", "Read | the diff", "Commit it"), 6),
-        retro.Open("Train", ("Run six",) * 5, 5),
+        retro.OpenPart("Implement", ("All checks pass", "Read | the diff", "Commit it"), 6),
+        retro.OpenPart("Train", ("Run six",) * 5, 5),
     )
     told = [comparison("cannot tell"), comparison("helps", study="rope-2")]
     scores = [record.score for record in told if record.score is not None]
@@ -172,9 +172,9 @@ def retro_record(full: bool = True) -> retro.Retro:
         studies=studies_table(told),
         others=({"kind": "talk", "title": "Backprop by hand", "location": None},),
         kpis=(
-            kpis.KpiLine("public_repos", "Public repos", 3, "the week", 4, "counted", 4),
-            kpis.KpiLine("papers", 'Papers "read" | deeply', 8, "the week", 5, "set by hand", 2),
-            kpis.KpiLine("talks", "Talks", None, "", None, "not known", None),
+            kpis.KpiRow("public_repos", "Public repos", 3, "the week", 4, "counted", 4),
+            kpis.KpiRow("papers", 'Papers "read" | deeply', 8, "the week", 5, "set by hand", 2),
+            kpis.KpiRow("talks", "Talks", None, "", None, "not known", None),
         ),
         papers=({"title": "RoFormer", "link": "https://arxiv.org/abs/2104.09864"},),
         insights=(
@@ -191,14 +191,14 @@ def retro_record(full: bool = True) -> retro.Retro:
         pace_answer=(Answer("Pace", EVIL),),
         plan=(Answer("Plan", "- an incident-triage system"),),
         confidence=(
-            retro.Tick("I can implement attention from a blank file in 30 min", True),
-            retro.Tick("I can read", False),
-            retro.Tick("I can add", True, "Add *two* numbers"),
+            retro.TickBox("I can implement attention from a blank file in 30 min", True),
+            retro.TickBox("I can read", False),
+            retro.TickBox("I can add", True, "Add *two* numbers"),
         ),
-        assessment=(retro.Tick("I can tell Q1's change in 30 seconds", False),),
+        assessment=(retro.TickBox("I can tell Q1's change in 30 seconds", False),),
         predictions=None,
         small=(Answer("Small", "order of the four, 60%: wrong\nparameters, 90%: right"),),
-        calibration=retro.calibrated(
+        calibration=retro.calibration_words(
             [*scores, *small_ones("order of the four, 60%: wrong\nparameters, 90%: right")], 2
         ),
     )

@@ -16,6 +16,6 @@ n = int(sys.argv[2])
 with Store() as store:
     while True:
         ingest_events.take_in(store, study)
-        progress.answer(store, "week", f"step-{n}", f"answer {n} {'é' * (n % 50)}")
+        progress.save_answer(store, "week", f"step-{n}", f"answer {n} {'é' * (n % 50)}")
         os.write(1, f"{n}\n".encode())
         n += 1

@@ -31,7 +31,7 @@ from q1lab.tui.screens.results import ResultsScreen
 from q1lab.tui.snapshot_taker import Taker
 from q1lab.tui.widgets.results_table import ResultsTable
 from q1lab.week import progress
-from q1lab.week.content import load
+from q1lab.week.content import load_week
 from tests.kit import tui_home
 from tests.kit.plans import of_keys
 
@@ -230,9 +230,9 @@ def labeled() -> None:
 
 def app(**given: Any) -> Q1Lab:
     """The app on this home, with its first look taken: files first."""
-    week = load(content_dir())
+    week = load_week(content_dir())
     with Store() as store:
-        progress.keep(store, week.label, "welcomed", True)
+        progress.save_setting(store, week.label, "welcomed", True)
         first = Taker(week.label, week).take(store)
     return Q1Lab(Setup(week, given.pop("config", Config()), first=first, **given))
 

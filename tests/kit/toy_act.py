@@ -28,5 +28,5 @@ ACT = Act(
 @shared.list_command
 def toy(store: Store, week: Week, name: str, color: str) -> Said:
     """Play with the toy NAME."""
-    evidence.note_looked(store, week.label, "toy", name)
+    evidence.note_viewed(store, week.label, "toy", name)
     return Said(f"the {name} is {color}", record={"name": name, "color": color})

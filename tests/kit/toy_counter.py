@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from q1lab.index.store import Store
-from q1lab.week.lists.kpis import Count
+from q1lab.week.lists.kpis import CountedKpi
 
 
-def sonnets(store: Store) -> Count:
+def sonnets(store: Store) -> CountedKpi:
     (number,) = store.db.execute(
         "SELECT count(*) FROM artifacts WHERE kind = 'other' AND title LIKE 'Sonnet%'"
     ).fetchone()
-    return Count(number, "sonnets on record")
+    return CountedKpi(number, "sonnets on record")

@@ -9,8 +9,8 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._store import open_store
-from q1lab.documents.change import Change, Saved, propose
-from q1lab.documents.templates import render
+from q1lab.documents.change import Change, SavedChange, propose_document
+from q1lab.documents.templates import render_template
 from q1lab.ground.command_table import WEEK, Act
 from q1lab.ground.git_repository import Repository
 from q1lab.index.store import Store
@@ -37,16 +37,16 @@ class Logbook:
 
 
 def gather(store: Store, week: Week) -> Logbook:
-    return Logbook(len(progress.read(store, week.label).done))
+    return Logbook(len(progress.recorded_progress(store, week.label).done))
 
 
 def change(
     store: Store, week: Week, root: Path, repo: Repository | None, *, overwrite: bool = False
 ) -> Change:
-    text = render("logbook.md.j2", gather(store, week), week.root)
-    made = propose(root / FILE, text, repo, root, overwrite=overwrite)
+    text = render_template("logbook.md.j2", gather(store, week), week.root)
+    made = propose_document(root / FILE, text, repo, root, overwrite=overwrite)
 
-    def after(store: Store, done: Saved) -> None:
+    def after(store: Store, done: SavedChange) -> None:
         evidence.note_written(store, week.label, ACT.name, root / FILE, done.sha)
 
     return replace(made, message=f"docs: write {FILE}", after=after)

@@ -24,7 +24,7 @@ from q1lab.tui.app_setup import Setup
 from q1lab.tui.screens.command_output import OutputScreen
 from q1lab.tui.snapshot_taker import Taker
 from q1lab.week import content, progress
-from q1lab.week.study_timer import Reading
+from q1lab.week.study_timer import ClockReading
 from q1lab.week.syllabus import Week
 
 
@@ -32,9 +32,9 @@ from q1lab.week.syllabus import Week
 class FakeClocks:
     """The machine's clocks, moved by a test."""
 
-    now: Reading = field(default_factory=lambda: Reading(1000.0, 1000.0, 1.8e9, "boot"))
+    now: ClockReading = field(default_factory=lambda: ClockReading(1000.0, 1000.0, 1.8e9, "boot"))
 
-    def __call__(self) -> Reading:
+    def __call__(self) -> ClockReading:
         return self.now
 
     def forward(self, seconds: float) -> None:
@@ -47,9 +47,9 @@ class FakeClocks:
 
 def prepared(fill: Callable[[Store, Week], None] | None = None, **given: Any) -> Q1Lab:
     """The app as at a later start: welcomed, and whatever ``fill`` put into the store."""
-    week = content.load(given.pop("folder", None) or paths.content_dir())
+    week = content.load_week(given.pop("folder", None) or paths.content_dir())
     with Store() as store:
-        progress.keep(store, week.label, "welcomed", True)
+        progress.save_setting(store, week.label, "welcomed", True)
         if fill is not None:
             fill(store, week)
         first = Taker(week.label, week).take(store, ingest=False)
@@ -62,8 +62,10 @@ def some_progress(store: Store, week: Week) -> None:
     """A learner in the middle of A2."""
     steps = [step for step in week.steps() if step.id.startswith("a1-")]
     for step in steps:
-        progress.tick(store, week.label, step.id, True)
-    progress.answer(store, week.label, "a1-why", "It is the richest idea. [bold]not markup[/bold]")
+        progress.tick_step(store, week.label, step.id, True)
+    progress.save_answer(
+        store, week.label, "a1-why", "It is the richest idea. [bold]not markup[/bold]"
+    )
     learner_tables.add_seconds(store, week.label, {"a1": 12 * 60})
     learner_tables.add_seconds(store, week.label, {"a2": 104 * 60})
 

@@ -24,13 +24,13 @@ from q1lab.planning import own_loop_draft
 from q1lab.study import studies, variants
 from q1lab.verdict import comparison_cache, wording
 from q1lab.week.own_model import origin_line
-from q1lab.week.own_model.run_checks import CheckReport, CheckResult, Limits, run_checks
+from q1lab.week.own_model.run_checks import CheckLimits, CheckReport, CheckResult, run_checks
 from tests.kit import lab_home
 from tests.kit.places import MODELS
 
 pytestmark = pytest.mark.sample
 
-QUICK = Limits(seconds=60, step_seconds=3, memory_mb=1024, printed=2**20, kept=2000)
+QUICK = CheckLimits(seconds=60, step_seconds=3, memory_mb=1024, printed=2**20, kept=2000)
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +120,7 @@ def test_green_ends_with_the_next_command(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_counts_are_compared_with_what_the_file_was_made_from(tmp_path: Path) -> None:
     own = write(tmp_path, baseline().replace("bias=config.bias", "bias=True"), "model.py")
-    made = origin_line.line(origin_line.Marker("rope", "model.py", sha256_file(own)))
+    made = origin_line.marker_line(origin_line.Marker("rope", "model.py", sha256_file(own)))
     seen = {}
     for name, text in (("mine.py", baseline()), ("rope.py", f"{made}\n{baseline()}")):
         report = run_checks(write(tmp_path, text, name), "baseline")
@@ -250,7 +250,7 @@ def test_what_goes_wrong_in_a_check_is_told_with_the_files_own_line(tmp_path: Pa
         "        x = self.transformer.ln_f(x)", "        while idx.size(1) == 32:\n            pass\n        x = self.transformer.ln_f(x)"
     )  # fmt: skip
     path = write(tmp_path, text)
-    report = run_checks(path, "baseline", limits=Limits(step_seconds=8))
+    report = run_checks(path, "baseline", limits=CheckLimits(step_seconds=8))
     failed = {c.name: c.seen for c in report.checks if not c.passed}
     assert report.code == 1
     assert set(failed) == {"loss at the start"}

@@ -198,7 +198,9 @@ def test_a_smallest_difference_that_is_named_after_the_runs_is_not_the_studys(
 ) -> None:
     begun = study_plan.begin(SMALL, store).study
     wait_for(lambda: not launch.is_alive(begun.files))
-    predictions.predict(store, "A1", "rope", "lower", size=0.1, matters=5.0, confidence=0.7)
+    predictions.record_prediction(
+        store, "A1", "rope", "lower", size=0.1, matters=5.0, confidence=0.7
+    )
     assert study_plan.plan(SMALL, store).study.prediction is None
     assert compare(store, begun).analysis.delta is None
 
@@ -208,7 +210,7 @@ def predict(store: Store, **given: Any) -> None:
     without torch end in the one they begin in."""
     time.sleep(1.0 - time.time() % 1.0)
     said = {"direction": "same", "size": 0.0, "matters": 0.5, "confidence": 0.99, **given}
-    predictions.predict(store, "A1", "rope", amend=True, **said)
+    predictions.record_prediction(store, "A1", "rope", amend=True, **said)
 
 
 def trained(store: Store, request: Request) -> Comparison:

@@ -35,7 +35,7 @@ REFERENCE = model_file.paths.models_dir() / "rope.py"
 def repo(tmp_path: Path) -> Path:
     """A learner's folder: model.py, and rope.py made from it."""
     model_file.new_baseline(tmp_path)
-    model_file.new("rope", tmp_path)
+    model_file.new_model_file("rope", tmp_path)
     return tmp_path
 
 

@@ -33,8 +33,8 @@ def commits(folder: Path) -> list[str]:
 
 
 def a_choice(store: Store, week: Week) -> None:
-    progress.choose(store, week, "gqa")
-    progress.answer(store, week.label, "a1-why", "Because [b]it[/b] saves memory.")
+    progress.choose_modification(store, week, "gqa")
+    progress.save_answer(store, week.label, "a1-why", "Because [b]it[/b] saves memory.")
 
 
 def press(app: Q1Lab, command: str) -> None:
@@ -158,11 +158,12 @@ async def test_the_merge_is_shown_before_it_is_committed(repo: Path) -> None:
     (repo / "model.py").write_bytes((MODELS / "baseline.py").read_bytes())
     git(repo, "add", "model.py")
     git(repo, "commit", "-q", "-m", "mine")
-    file = model_file.new("rmsnorm", repo).path
+    file = model_file.new_model_file("rmsnorm", repo).path
     first = file.read_text().partition("\n")[0]
     file.write_text(first + "\n" + (MODELS / "rmsnorm.py").read_text())
     app = prepared(
-        lambda store, week: progress.choose(store, week, "rmsnorm"), config=Config(repo=repo)
+        lambda store, week: progress.choose_modification(store, week, "rmsnorm"),
+        config=Config(repo=repo),
     )
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)

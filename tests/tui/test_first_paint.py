@@ -67,9 +67,9 @@ def test_the_first_frame_is_whole_and_nothing_heavy_is_loaded_before_it(home: Pa
     from q1lab.index.store import Store
     from q1lab.week import content, progress
 
-    week = content.load(paths.content_dir())
+    week = content.load_week(paths.content_dir())
     with Store() as store:
-        progress.keep(store, week.label, "welcomed", True)
+        progress.save_setting(store, week.label, "welcomed", True)
     found = subprocess.run(
         [sys.executable, "-c", LOOK], capture_output=True, text=True, check=False
     )

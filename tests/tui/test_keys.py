@@ -28,7 +28,7 @@ from q1lab.tui.screens.timer_question import AwayScreen
 from q1lab.tui.widgets.key_line import KeyLine
 from q1lab.week import progress
 from q1lab.week.lists import predictions
-from q1lab.week.study_timer import Question
+from q1lab.week.study_timer import TimerQuestion
 from tests.kit.lab_home import words
 from tests.kit.tui_home import prepared, running, settled, until
 
@@ -100,11 +100,13 @@ async def test_a_prediction_that_was_left_is_a_draft_and_is_discarded_on_purpose
             await until(pilot, lambda: isinstance(app.screen, StudyScreen))
         assert app.drafts == {}
         with Store() as store:
-            assert predictions.newest(store, "rope", LABEL) is None
+            assert predictions.newest_prediction(store, "rope", LABEL) is None
 
 
 async def test_an_answer_can_be_discarded() -> None:
-    app = prepared(lambda store, week: progress.answer(store, week.label, "a1-why", "Because."))
+    app = prepared(
+        lambda store, week: progress.save_answer(store, week.label, "a1-why", "Because.")
+    )
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
         await open_step(app, "a1", "a1-why")
@@ -190,7 +192,7 @@ async def test_leaving_asks_while_a_draft_is_open() -> None:
 
 
 async def test_a_letter_counts_no_time_and_spends_no_hint() -> None:
-    app = prepared(lambda store, week: progress.choose(store, week, "rope"))
+    app = prepared(lambda store, week: progress.choose_modification(store, week, "rope"))
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
         await pilot.press("h")
@@ -206,7 +208,7 @@ async def test_a_letter_counts_no_time_and_spends_no_hint() -> None:
         with Store() as store:
             assert learner_tables.used_hints(store, LABEL, "rope") == [1]
         await pilot.press("escape")
-        app.push_screen(AwayScreen(Question("idle", "a1", 600.0), "A1"))
+        app.push_screen(AwayScreen(TimerQuestion("idle", "a1", 600.0), "A1"))
         await until(pilot, lambda: isinstance(app.screen, AwayScreen))
         await pilot.press(*"anyx", "enter")
         await settled(pilot)

@@ -173,7 +173,7 @@ async def test_the_prediction_is_shown_and_locks_with_the_start(
     fake_trainer: Callable[..., None],
 ) -> None:
     with Store() as store:
-        predictions.predict(
+        predictions.record_prediction(
             store, "M03-W04", "gqa", "higher", size=0.02, matters=0.005, confidence=0.6
         )
     async with app().run_test(size=(100, 30)) as pilot:
@@ -262,7 +262,7 @@ async def test_in_the_smallest_terminal_no_line_of_a_new_study_is_cut(
     fake_trainer: Callable[..., None], tmp_path: Path
 ) -> None:
     with Store() as store:
-        progress.choose(store, content.load(content_dir()), "rope")
+        progress.choose_modification(store, content.load_week(content_dir()), "rope")
     (tmp_path / "rope.py").write_text((MODELS / "rope.py").read_text())
     async with app(cwd=tmp_path).run_test(size=(60, 20)) as pilot:
         screen = await open_launch(pilot)
@@ -279,7 +279,7 @@ async def test_the_form_begins_with_the_file_that_the_learner_wrote(
     fake_trainer: Callable[..., None], tmp_path: Path
 ) -> None:
     with Store() as store:
-        progress.choose(store, content.load(content_dir()), "rope")
+        progress.choose_modification(store, content.load_week(content_dir()), "rope")
     (tmp_path / "rope.py").write_text((MODELS / "rope.py").read_text())
     async with app(cwd=tmp_path).run_test(size=(100, 30)) as pilot:
         screen = await open_launch(pilot)

@@ -91,9 +91,13 @@ async def test_picture_of_the_help(picture: Picture) -> None:
 async def test_picture_of_the_progress(picture: Picture) -> None:
     def a_quarter(store: Store, week: Week) -> None:
         some_progress(store, week)
-        papers.add(store, "RoFormer", link="https://arxiv.org/abs/2104.09864", week=week.label)
-        papers.finish(store, "RoFormer")
-        artifacts.add(store, "repo", "transformer-from-scratch", location="https://example.org/t")
+        papers.add_paper(
+            store, "RoFormer", link="https://arxiv.org/abs/2104.09864", week=week.label
+        )
+        papers.finish_paper(store, "RoFormer")
+        artifacts.add_artifact(
+            store, "repo", "transformer-from-scratch", location="https://example.org/t"
+        )
 
     async def go(pilot: Pilot[Any]) -> None:
         await after("4")(pilot)

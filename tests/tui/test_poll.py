@@ -17,12 +17,12 @@ from q1lab.tui.snapshot_taker import Taker
 from q1lab.week import chosen_variant, content, evidence, progress
 from q1lab.week.lists import papers, posts, predictions
 from q1lab.week.syllabus import Week
-from q1lab.week.text_numbers import Numbers
+from q1lab.week.text_numbers import TextNumbers
 
 
 @pytest.fixture
 def week() -> Week:
-    return content.load(paths.content_dir())
+    return content.load_week(paths.content_dir())
 
 
 @pytest.fixture
@@ -35,28 +35,28 @@ def store() -> Iterator[Store]:
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The texts of the week that were filled in since."""
     seen: list[str] = []
-    fill = Numbers.fill
+    fill = TextNumbers.fill
 
-    def counted(self: Numbers, text: str) -> str:
+    def counted(self: TextNumbers, text: str) -> str:
         seen.append(text)
         return fill(self, text)
 
-    monkeypatch.setattr(Numbers, "fill", counted)
+    monkeypatch.setattr(TextNumbers, "fill", counted)
     return seen
 
 
 def test_an_idle_look_renders_nothing(store: Store, week: Week, rendered: list[str]) -> None:
-    progress.choose(store, week, "rope")
+    progress.choose_modification(store, week, "rope")
     taker = Taker(week.label, week)
     first = [taker.take(store) for _ in range(3)][-1]
     assert rendered
     rendered.clear()
     assert [taker.take(store) for _ in range(5)] == [first] * 5
     assert rendered == []
-    progress.tick(store, week.label, "a1-trains", True)
+    progress.tick_step(store, week.label, "a1-trains", True)
     assert taker.take(store).progress.of("a1-trains").done
     assert rendered == []  # another tick is no other text
-    progress.choose(store, week, "gqa")
+    progress.choose_modification(store, week, "gqa")
     taker.take(store)
     assert rendered
 
@@ -64,7 +64,7 @@ def test_an_idle_look_renders_nothing(store: Store, week: Week, rendered: list[s
 def test_a_file_that_changes_or_goes_is_seen_at_the_next_look(
     store: Store, week: Week, tmp_path: Path
 ) -> None:
-    progress.choose(store, week, "rope")
+    progress.choose_modification(store, week, "rope")
     file = tmp_path / "rope.py"
     file.write_text("# mine\n")
     evidence.note_check(store, week.label, file, "rope")
@@ -84,11 +84,11 @@ def test_a_file_that_changes_or_goes_is_seen_at_the_next_look(
 
 
 def test_a_tick_is_no_reason_to_read_more_than_progress(store: Store, week: Week) -> None:
-    progress.choose(store, week, "rope")
+    progress.choose_modification(store, week, "rope")
     taker = Taker(week.label, week)
     for _ in range(2):
         taker.take(store)
-    progress.tick(store, week.label, "a1-trains", True)
+    progress.tick_step(store, week.label, "a1-trains", True)
     questions: list[str] = []
     store.db.set_trace_callback(questions.append)
     assert taker.take(store, ingest=False).progress.of("a1-trains").done
@@ -109,7 +109,7 @@ def test_what_a_look_does_not_read_again_is_what_a_fresh_one_reads(
     model.write_text("# mine\n")
 
     def write() -> None:
-        found = predictions.newest(store, "rope", label)
+        found = predictions.newest_prediction(store, "rope", label)
         number = found["id"] if found else None
         chosen_variant.note_document(
             store, label, "rope", document, committed=True, prediction=number
@@ -117,37 +117,37 @@ def test_what_a_look_does_not_read_again_is_what_a_fresh_one_reads(
 
     def elsewhere() -> None:
         with Store() as other:
-            progress.tick(other, label, "a1-document", False)
-            posts.publish(other, label, "https://example.org/q1")
+            progress.tick_step(other, label, "a1-document", False)
+            posts.publish_post(other, label, "https://example.org/q1")
 
     def predict() -> None:
-        predictions.predict(
+        predictions.record_prediction(
             store, label, "rope", "lower", size=0.02, matters=0.01, confidence=0.7, reasoning=""
         )
 
     acts: list[Callable[[], object]] = [
-        lambda: progress.choose(store, week, "rope"),
-        lambda: progress.answer(store, label, "a1-why", "words"),
+        lambda: progress.choose_modification(store, week, "rope"),
+        lambda: progress.save_answer(store, label, "a1-why", "words"),
         write,
         predict,
         write,
-        lambda: progress.tick(store, label, "a3-predict", True),
-        lambda: progress.tick(store, label, "a3-commit", False),
-        lambda: progress.mark(store, label, "a2-rope-s1", False),
-        lambda: papers.finish(store, str(papers.add(store, "RoFormer", week=label))),
-        lambda: progress.tick(store, label, "a2-log", False),
+        lambda: progress.tick_step(store, label, "a3-predict", True),
+        lambda: progress.tick_step(store, label, "a3-commit", False),
+        lambda: progress.grade_recall(store, label, "a2-rope-s1", False),
+        lambda: papers.finish_paper(store, str(papers.add_paper(store, "RoFormer", week=label))),
+        lambda: progress.tick_step(store, label, "a2-log", False),
         lambda: evidence.note_check(store, label, model, "rope"),
         lambda: model.write_text("# mine, and changed\n"),
-        lambda: progress.answer(store, label, "a1-why", ""),
-        lambda: progress.answer(store, label, "a1-why", "later than the document"),
+        lambda: progress.save_answer(store, label, "a1-why", ""),
+        lambda: progress.save_answer(store, label, "a1-why", "later than the document"),
         elsewhere,
         write,
         document.unlink,
-        lambda: progress.choose(store, week, "gqa"),
+        lambda: progress.choose_modification(store, week, "gqa"),
     ]
     pictures = []
     for act in acts:
         act()
         pictures.append(taker.take(store).progress)
-        assert pictures[-1] == taker.take(store).progress == evidence.read(store, week)
+        assert pictures[-1] == taker.take(store).progress == evidence.read_progress(store, week)
     assert all(one != other for one, other in itertools.pairwise(pictures))

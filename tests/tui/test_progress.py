@@ -59,7 +59,7 @@ async def test_every_parts_title_is_whole_where_there_is_room() -> None:
 
 
 async def test_targets_are_those_that_the_learners_roadmap_states(tmp_path: Path) -> None:
-    week = content.load(paths.content_dir())
+    week = content.load_week(paths.content_dir())
     first = week.kpis[0]
     Repo.init(tmp_path)
     (tmp_path / "AI_EXPERT_ROADMAP.md").write_text(
@@ -96,7 +96,7 @@ async def test_papers_and_artifacts_are_added_ticked_and_removed() -> None:
         await pilot.press("delete", "tab", "enter")
         await until(pilot, lambda: "transformer-from-scratch" not in rows_of(app, "artifacts"))
     with Store() as store:
-        assert [paper["title"] for paper in papers.papers(store)] == ["RoFormer [v5]"]
+        assert [paper["title"] for paper in papers.all_papers(store)] == ["RoFormer [v5]"]
 
 
 async def test_a_statement_is_ticked_here_too_and_the_card_is_copied() -> None:
@@ -111,7 +111,9 @@ async def test_a_statement_is_ticked_here_too_and_the_card_is_copied() -> None:
         await until(pilot, lambda: app.clipboard)
         assert LABEL in app.clipboard or "q1lab" in app.clipboard
     with Store() as store:
-        assert any(record.done for record in progress.read(store, LABEL).records.values())
+        assert any(
+            record.done for record in progress.recorded_progress(store, LABEL).records.values()
+        )
 
 
 async def test_a_document_is_shown_and_a_missing_one_says_so(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ async def go(pilot: Pilot[Any], part: str, step: str) -> None:
 
 def stored() -> progress.Progress:
     with Store() as store:
-        return progress.read(store, LABEL)
+        return progress.recorded_progress(store, LABEL)
 
 
 async def test_it_opens_at_the_first_unfinished_step() -> None:
@@ -78,7 +78,7 @@ async def test_what_one_looks_at_stays_in_sight_in_another_width(width: int) -> 
     """The first layout has room for the tree, the second does not; and terminals are resized."""
 
     def begun_here(store: Store, week: Week) -> None:
-        progress.tick(store, week.label, "a1-trains", True)
+        progress.tick_step(store, week.label, "a1-trains", True)
         learner_tables.add_seconds(store, week.label, {"a1": 60})  # a first visit starts at the top
 
     async with running(begun_here, size=(width, 24)) as (app, pilot):
@@ -94,7 +94,10 @@ async def test_what_one_looks_at_stays_in_sight_in_another_width(width: int) -> 
 
 
 async def test_what_the_cursor_went_up_to_stays_in_sight_in_another_width() -> None:
-    async with running(lambda store, week: progress.choose(store, week, "rope")) as (app, pilot):
+    async with running(lambda store, week: progress.choose_modification(store, week, "rope")) as (
+        app,
+        pilot,
+    ):
         await go(pilot, "a1", "a1-why")
         reader = app.screen.query_one(Reader)
         for _ in range(3):  # each comes into sight at the top
@@ -114,7 +117,7 @@ async def test_it_opens_where_one_left_whatever_a_command_ticked_since() -> None
             app.screen.open_sheet(left)  # type: ignore[attr-defined]
             await pilot.press("q")
         with Store() as store:
-            progress.tick(store, LABEL, "c3-insights", True)
+            progress.tick_step(store, LABEL, "c3-insights", True)
         async with running() as (app, _):
             assert app.place == left
 
@@ -144,7 +147,7 @@ async def test_an_agent_ticks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_an_answer_is_written_in_place_and_esc_keeps_it() -> None:
     async with running(
-        lambda store, week: progress.tick(store, week.label, "a1-trains", True), size=(100, 30)
+        lambda store, week: progress.tick_step(store, week.label, "a1-trains", True), size=(100, 30)
     ) as (app, pilot):
         await go(pilot, "a1", "a1-why")
         await pilot.press("enter")
@@ -211,8 +214,8 @@ async def test_j_and_k_walk_the_choice_and_it_changes_the_text() -> None:
 
 async def test_changing_what_was_trained_asks_first_and_keeps_both() -> None:
     def trained(store: Store, week: Week) -> None:
-        progress.choose(store, week, "swiglu")
-        progress.answer(store, week.label, "a1-why", "for the gate")
+        progress.choose_modification(store, week, "swiglu")
+        progress.save_answer(store, week.label, "a1-why", "for the gate")
         lab_home.finish(lab_home.make_study("swiglu-1", "swiglu"))
         ingest_events.take_in_all(store)
 
@@ -244,7 +247,7 @@ def flat(text: str) -> str:
 
 
 async def test_a_key_explains_the_words_of_the_step_and_the_page() -> None:
-    app = prepared(lambda store, week: progress.choose(store, week, "rope"))
+    app = prepared(lambda store, week: progress.choose_modification(store, week, "rope"))
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         await go(pilot, "b2", "b2-noise")
@@ -266,7 +269,7 @@ async def test_a_key_explains_the_words_of_the_step_and_the_page() -> None:
 
 
 async def test_a_click_on_a_linked_word_opens_the_glossary_at_it() -> None:
-    app = prepared(lambda store, week: progress.choose(store, week, "rope"))
+    app = prepared(lambda store, week: progress.choose_modification(store, week, "rope"))
     async with app.run_test(size=(100, 40)) as pilot:
         await settled(pilot)
         await go(pilot, "a1", "a1-guess")
@@ -286,7 +289,7 @@ async def test_a_click_on_a_linked_word_opens_the_glossary_at_it() -> None:
 
 async def test_a_question_is_answered_from_memory_then_marked() -> None:
     async with running(
-        lambda store, week: progress.choose(store, week, "rope"), size=(100, 40)
+        lambda store, week: progress.choose_modification(store, week, "rope"), size=(100, 40)
     ) as (app, pilot):
         await go(pilot, "a2", "a2-rope-s1")
         await pilot.press("e")
@@ -305,7 +308,7 @@ async def test_a_question_is_answered_from_memory_then_marked() -> None:
 
 
 async def test_a_key_typed_ahead_of_the_question_does_not_end_the_app() -> None:
-    async with running(lambda store, week: progress.choose(store, week, "rope")) as (
+    async with running(lambda store, week: progress.choose_modification(store, week, "rope")) as (
         app,
         pilot,
     ):
@@ -336,7 +339,7 @@ async def test_a_prediction_is_kept_once_it_is_whole_and_ticks_its_step() -> Non
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, StudyScreen))
         with Store() as store:
-            found = predictions.newest(store, "rope", LABEL)
+            found = predictions.newest_prediction(store, "rope", LABEL)
         assert found is not None
         assert (found["direction"], found["size"], found["confidence"]) == ("lower", 0.03, 0.7)
         assert stored().of("a3-predict").done
@@ -428,7 +431,7 @@ async def test_an_error_is_a_modal_and_the_app_goes_on(monkeypatch: pytest.Monke
             raise OSError(28, "No space left on device")
 
         with monkeypatch.context() as broken:  # undo() would give the test's own home away, too
-            broken.setattr(progress, "tick", fail)
+            broken.setattr(progress, "tick_step", fail)
             await pilot.press("j", "space")
             await until(pilot, lambda: isinstance(app.screen, ErrorScreen))
             await pilot.press("escape")
@@ -535,7 +538,7 @@ async def test_j_and_k_walk_and_the_text_follows() -> None:
             steps.append(reader.current)
         assert [getattr(step, "id", "") for step in steps if isinstance(step, Step)] == [
             step.id
-            for step in app.week.find("a1")[1].steps  # type: ignore[index]
+            for step in app.week.find_part("a1")[1].steps  # type: ignore[index]
         ]
         await pilot.press("home")
         await until(pilot, lambda: reader.scroll_y == 0)
@@ -570,7 +573,7 @@ async def test_while_a_study_trains_u_goes_to_what_is_done_meanwhile() -> None:
         week = lab_home.app().week
         steps = [step.id for step in week.steps()]
         for step in steps[: steps.index("b2-run")]:
-            progress.tick(store, week.label, step, True)
+            progress.tick_step(store, week.label, step, True)
     try:
         async with lab_home.app().run_test(size=(120, 40)) as pilot:
             await pilot.press("u")
@@ -658,7 +661,7 @@ async def test_the_tree_and_reading_mode() -> None:
 
 async def test_a_page_starts_at_its_top_until_one_was_at_work_on_it() -> None:
     def committed(store: Store, week: Week) -> None:
-        progress.tick(store, week.label, "b2-lock", True)  # by the commit at the end of A3
+        progress.tick_step(store, week.label, "b2-lock", True)  # by the commit at the end of A3
 
     async with running(committed) as (app, pilot):
         reader = app.screen.query_one(Reader)
@@ -666,8 +669,8 @@ async def test_a_page_starts_at_its_top_until_one_was_at_work_on_it() -> None:
         await until(pilot, lambda: reader.step)
         await settled(pilot)
         assert reader.scroll_y == 0, "what comes before the first step has not been read"
-        app.desk.ask(lambda store: progress.tick(store, LABEL, "b2-page", True))
-        app.desk.ask(lambda store: progress.answer(store, LABEL, "b2-numbers", "4.17"))
+        app.desk.ask(lambda store: progress.tick_step(store, LABEL, "b2-page", True))
+        app.desk.ask(lambda store: progress.save_answer(store, LABEL, "b2-numbers", "4.17"))
         await until(pilot, lambda: app.snapshot.progress.of("b2-numbers").done)
         app.screen.open_sheet("b3")  # type: ignore[attr-defined]
         await settled(pilot)
@@ -812,7 +815,7 @@ async def test_an_answer_that_waits_for_a_step_stays_folded_until_that_is_done()
         await pilot.press("enter", "f")
         assert not fold.open
         needs = fold.fold.needs
-        app.desk.ask(lambda store: progress.tick(store, LABEL, str(needs), True))
+        app.desk.ask(lambda store: progress.tick_step(store, LABEL, str(needs), True))
         await settled(pilot)
         await pilot.press("enter")
         assert fold.open
@@ -823,7 +826,7 @@ async def test_a_step_says_why_its_tick_is_gone(tmp_path: Path) -> None:
     file.write_text("checked\n")
 
     def fill(store: Store, week: Week) -> None:
-        progress.choose(store, week, "rope")
+        progress.choose_modification(store, week, "rope")
         evidence.note_check(store, week.label, file, "rope")
 
     async with running(fill, size=(80, 50)) as (app, pilot):
@@ -917,7 +920,7 @@ async def test_a_form_does_what_a_step_has_to_be_filled_in_with() -> None:
         await settled(pilot)
         await settled(pilot)
         with Store() as store:
-            found = papers.papers(store)
+            found = papers.all_papers(store)
         assert [(one["title"], one["depth"], bool(one["done"])) for one in found] == [
             ("RoFormer", "deep", True)
         ]
@@ -944,7 +947,7 @@ async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None
         await pilot.press("ctrl+s")
         await settled(pilot)
         with Store() as store:
-            post = posts.of_week(store, LABEL)
+            post = posts.post_of_week(store, LABEL)
         assert post is not None
         assert post["url"] == "https://example.org/post"
         await until(pilot, lambda: app.snapshot.progress.of("c2-publish").done)
@@ -987,7 +990,7 @@ async def test_publishing_over_open_claims_says_so(tmp_path: Path) -> None:
         assert isinstance(app.screen, ErrorScreen)
         assert "1 finding is open in the draft" in app.screen.text
         with Store() as store:
-            assert posts.of_week(store, LABEL)["url"] == "https://example.org/post"  # type: ignore[index]
+            assert posts.post_of_week(store, LABEL)["url"] == "https://example.org/post"  # type: ignore[index]
         await pilot.press("escape", "4")
         await until(pilot, lambda: "progress" in app.snapshot.pages)
         await pilot.press("1", "enter")
@@ -1053,7 +1056,7 @@ async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
 
 async def test_the_line_below_the_page_says_how_much_is_left_when_a_fold_opens() -> None:
     def guessed(store: Store, week: Week) -> None:
-        progress.tick(store, week.label, "a1-guess", True)
+        progress.tick_step(store, week.label, "a1-guess", True)
 
     async with running(guessed) as (app, pilot):
         app.screen.query_one(Reader).scroll_end(animate=False, immediate=True)

@@ -135,16 +135,16 @@ def start(home: Path) -> Iterator[Callable[..., Terminal]]:
 
 
 def welcomed(fill: Callable[[Store, Week], None] | None = None) -> None:
-    week = content.load(paths.content_dir())
+    week = content.load_week(paths.content_dir())
     with Store() as store:
-        progress.keep(store, week.label, "welcomed", True)
+        progress.save_setting(store, week.label, "welcomed", True)
         if fill:
             fill(store, week)
 
 
 def stored() -> progress.Progress:
     with Store() as store:
-        return progress.read(store, LABEL)
+        return progress.recorded_progress(store, LABEL)
 
 
 def test_a_killed_app_finds_everything_and_asks_about_the_time_away(

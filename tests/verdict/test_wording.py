@@ -82,9 +82,9 @@ def tellers(c: Comparison) -> dict[str, str]:
         "app": flat(plot),
         "list": flat(beside) if c.analysis.mean is not None else "",
         "card": flat(wording.line(c)),
-        "document": flat(modification.document(document).text),
-        "post": flat(post.document(draft).text),
-        "page": flat(comparison_page.document(c, told, Reproduction()).text),
+        "document": flat(modification.modification_document(document).text),
+        "post": flat(post.post_document(draft).text),
+        "page": flat(comparison_page.comparison_document(c, told, Reproduction()).text),
         "table": flat(comparison_tables.studies_table([c])),
         "json": flat(json.dumps(wording.to_json(c), ensure_ascii=False)),
     }
@@ -288,7 +288,9 @@ def test_rows_of_the_figure_have_one_name_everywhere() -> None:
     texts = {
         "terminal": "\n".join(lines(c, 110)),
         "app": "\n".join(line.plain for line in forest_plot.draw(shown, 40, COLORS)),
-        "page": comparison_page.document(c, comparison_tables.study_facts(c), Reproduction()).text,
+        "page": comparison_page.comparison_document(
+            c, comparison_tables.study_facts(c), Reproduction()
+        ).text,
         "picture": " ".join(re.findall("<!--(.*?)-->", comparison_figure(c, {}, "svg").decode())),
     }
     rows = {

@@ -18,7 +18,7 @@ from q1lab.ground.errors import Problem
 from q1lab.study import variants
 from q1lab.tui.pages import text_of
 from q1lab.week import markdown_cuts
-from q1lab.week.content import check, load, skeleton
+from q1lab.week.content import check_week, load_week, write_skeleton
 from q1lab.week.lists.kpis import COUNTERS
 from q1lab.week.step_kinds import STEP_KINDS
 from q1lab.week.syllabus import Action, ContentProblem, Fold, Part, Step, Text, Week
@@ -130,7 +130,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def said(folder: Path, models: list[str] | None = None) -> list[str]:
-    return [str(finding) for finding in check(folder, models, COUNTERS)]
+    return [str(finding) for finding in check_week(folder, models, COUNTERS)]
 
 
 def open_text(part: Part) -> str:
@@ -142,14 +142,14 @@ def open_text(part: Part) -> str:
 
 def test_a_week_of_baking_loads(folder: Path) -> None:
     assert said(folder) == []
-    week = load(folder)
+    week = load_week(folder)
     assert (week.label, week.minutes, week.default, week.kpis[0].target) == ("G01", 40, "rye", 2)
     assert [part.id for part in week.parts()] == ["weigh", "knead"]
     assert week.sessions[0].intro == "Before the *first* part."
 
 
 def test_blocks_keep_their_order_and_their_lines(folder: Path) -> None:
-    weigh, knead = load(folder).for_variant("rye").parts()
+    weigh, knead = load_week(folder).for_variant("rye").parts()
     assert [type(block) for block in weigh.blocks] == [Text, Step, Step, Fold]
     assert [type(b) for b in knead.blocks] == [Text, Text, Text, Step, Text, Step, Text, Action]
     lines = MIX.split("\n")
@@ -161,7 +161,7 @@ def test_blocks_keep_their_order_and_their_lines(folder: Path) -> None:
 
 
 def test_text_keeps_fences_and_braces_and_names_the_variant(folder: Path) -> None:
-    text = open_text(load(folder).for_variant("spelt").sessions[0].parts[0])
+    text = open_text(load_week(folder).for_variant("spelt").sessions[0].parts[0])
     assert "```text\n## not a heading {#no}\n- [ ] not a step\n```" in text
     assert "{braces} and a `spelt`" in text
     assert "Answers" not in text
@@ -169,7 +169,7 @@ def test_text_keeps_fences_and_braces_and_names_the_variant(folder: Path) -> Non
 
 
 def test_steps_carry_what_their_braces_say(folder: Path) -> None:
-    first, guess, spelt = load(folder).for_variant("spelt").sessions[0].parts[0].steps
+    first, guess, spelt = load_week(folder).for_variant("spelt").sessions[0].parts[0].steps
     assert (first.title, first.kind, first.detail) == (
         "Weigh the spelt flour", "tick", "To the gram.\n\nTwice.",
     )  # fmt: skip
@@ -178,7 +178,7 @@ def test_steps_carry_what_their_braces_say(folder: Path) -> None:
 
 
 def test_only_the_chosen_guide_and_steps_show(folder: Path) -> None:
-    week = load(folder)
+    week = load_week(folder)
     rye = [step.id for step in week.for_variant("rye").steps()]
     spelt = [step.id for step in week.for_variant("spelt").steps()]
     assert rye == ["weigh-flour", "weigh-guess", "rye-wet", "knead-bake"]
@@ -190,12 +190,12 @@ def test_only_the_chosen_guide_and_steps_show(folder: Path) -> None:
 
 
 def test_a_name_that_the_week_has_not_is_its_default(folder: Path) -> None:
-    week = load(folder)
+    week = load_week(folder)
     assert week.for_variant("oats").variant == week.for_variant().variant == "rye"
 
 
 def test_actions_belong_to_the_step_before_or_to_the_part(folder: Path) -> None:
-    knead = load(folder).for_variant("spelt").sessions[0].parts[1]
+    knead = load_week(folder).for_variant("spelt").sessions[0].parts[1]
     bake = knead.steps[-1]
     assert [action.argv() for action in bake.actions] == [("q1lab", "run", "spelt", "--seeds", "2")]
     assert bake.actions[0].title == "Run spelt against baseline"
@@ -209,56 +209,56 @@ def test_indented_actions_belong_to_their_step(folder: Path) -> None:
         "  Twice.\n",
         "  Twice.\n\n  ```q1lab command\n  command = \"q1lab kpi 'a b' 3\"\n  ```\n",
     )
-    step = load(folder).sessions[0].parts[0].steps[0]
+    step = load_week(folder).sessions[0].parts[0].steps[0]
     assert [action.argv() for action in step.actions] == [("q1lab", "kpi", "a b", "3")]
     assert step.detail == "To the gram.\n\nTwice."
 
 
 def test_parts_and_steps_are_found_by_id(folder: Path) -> None:
-    week = load(folder).for_variant("rye")
-    found = week.find("rye-wet")
+    week = load_week(folder).for_variant("rye")
+    found = week.find_part("rye-wet")
     assert found is not None
     assert (found[0].id, found[1].id) == ("mix", "knead")
-    assert week.find("weigh-spelt") is None
+    assert week.find_part("weigh-spelt") is None
     assert week.session("MIX").id == "mix"
     with pytest.raises(Problem, match="it has MIX"):
         week.session("b")
 
 
 def test_editing_prose_and_order_keeps_ids(folder: Path) -> None:
-    before = {step.id for step in load(folder).steps()}
+    before = {step.id for step in load_week(folder).steps()}
     text = (folder / "mix.md").read_text()
     head, weigh, knead = re.split(r"(?m)^(?=## [WK])", text)
     (folder / "mix.md").write_text(head + knead + "\n" + weigh.replace("Some text", "Other text"))
-    assert {step.id for step in load(folder).steps()} == before
+    assert {step.id for step in load_week(folder).steps()} == before
 
 
 def test_windows_files_read_the_same(folder: Path) -> None:
-    before = load(folder)
+    before = load_week(folder)
     for name in ("mix.md", "rye.md", "week.toml"):
         data = (folder / name).read_bytes().replace(b"\n", b"\r\n")
         (folder / name).write_bytes(b"\xef\xbb\xbf" + data)
-    assert load(folder) == before
+    assert load_week(folder) == before
 
 
 def test_cuts_are_kept_and_made_again_where_the_file_is_damaged(
     folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home.mkdir(exist_ok=True)
-    week = load(folder)
+    week = load_week(folder)
     kept = paths.week_cuts()
     good = kept.read_text()
     for damage in ("", "{", good[:-10], f"x\n{good}", good.replace("fence", "hence")):
         kept.write_text(damage)
-        assert load(folder) == week
+        assert load_week(folder) == week
         assert kept.read_text() == good
     monkeypatch.setattr(markdown_cuts, "parsed", None)
-    assert load(folder) == week, "nothing is cut a second time"
+    assert load_week(folder) == week, "nothing is cut a second time"
 
 
 def test_control_characters_never_reach_a_screen(folder: Path) -> None:
     edit(folder / "mix.md", "First.", "Fi\x1b[31mr\x07st[bold]\u202e.")
-    shown = open_text(load(folder).sessions[0].parts[1])
+    shown = open_text(load_week(folder).sessions[0].parts[1])
     assert "First[bold]." in shown
 
 
@@ -342,7 +342,7 @@ def test_a_word_that_is_never_said_needs_no_explanation(folder: Path) -> None:
     (folder / "glossary.md").write_text("# Words\n\n## crumb\n\nInside.\n\n## loaf\n\nBread.\n")
     edit(folder / "mix.md", "First.", "Two [loafs](glossary.md#loaf).")
     assert said(folder) == ["glossary.md:3: the week never says 'crumb'; take it out"]
-    assert [term.name for term in load(folder).terms_in("a Loaf")] == ["loaf"]
+    assert [term.name for term in load_week(folder).terms_in("a Loaf")] == ["loaf"]
 
 
 def test_a_words_first_use_is_linked_on_each_path(folder: Path) -> None:
@@ -382,7 +382,7 @@ def test_a_fatal_mistake_stops_loading_and_names_the_place(folder: Path) -> None
     with pytest.raises(
         ContentProblem, match=r"mix\.md:14: id 'weigh' is used already.*and 1 more"
     ) as caught:
-        load(folder)
+        load_week(folder)
     assert [finding.line for finding in caught.value.findings] == [14, 37]
     assert caught.value.code == 2
 
@@ -390,8 +390,8 @@ def test_a_fatal_mistake_stops_loading_and_names_the_place(folder: Path) -> None
 def test_what_only_authors_care_about_does_not_stop_loading(folder: Path) -> None:
     edit(folder / "mix.md", "minutes=10", "minutes=11")
     edit(folder / "mix.md", "kind=predict", "kind=write")
-    assert load(folder).minutes == 41
-    assert len(check(folder)) == 2
+    assert load_week(folder).minutes == 41
+    assert len(check_week(folder)) == 2
 
 
 def test_variants_are_held_against_the_models_there_are(folder: Path) -> None:
@@ -409,7 +409,9 @@ def test_a_row_stands_once_for_each_variant_whose_numbers_are_known(folder: Path
     edit(folder / "mix.md", "## Knead", rows)
     assert said(folder) == []
     text = "\n".join(
-        text_of(block) for part in load(folder).for_variant("rye").parts() for block in part.blocks
+        text_of(block)
+        for part in load_week(folder).for_variant("rye").parts()
+        for block in part.blocks
     )
     assert "| With rye | rye |\n| With spelt | spelt |\n\n| rye | 256 |\n" in text
     edit(folder / "mix.md", "{each.short}", "{each.shrt}")
@@ -485,7 +487,7 @@ def test_no_week_at_all(tmp_path: Path) -> None:
         "week.toml:1: file 'week.toml' is not there; create it or correct the name"
     ]
     with pytest.raises(ContentProblem, match="no such folder"):
-        load(tmp_path / "nowhere")
+        load_week(tmp_path / "nowhere")
 
 
 @settings(max_examples=100, deadline=None)
@@ -494,7 +496,7 @@ def test_no_text_makes_it_fall_over(text: str, tmp_path_factory: pytest.TempPath
     folder = tmp_path_factory.mktemp("week", numbered=True)
     (folder / "week.toml").write_text(TOML.replace('guide = "rye.md"\n', ""))
     (folder / "mix.md").write_text("## A {#a minutes=40}\n" + text, encoding="utf-8")
-    for finding in check(folder):
+    for finding in check_week(folder):
         assert finding.line >= 1
 
 
@@ -505,7 +507,7 @@ def test_no_week_toml_makes_it_fall_over(
 ) -> None:
     folder = tmp_path_factory.mktemp("week", numbered=True)
     (folder / "week.toml").write_text(text, encoding="utf-8", errors="replace")
-    assert check(folder)
+    assert check_week(folder)
 
 
 # ── the commands
@@ -537,12 +539,12 @@ def test_new_writes_a_week_that_passes_and_overwrites_nothing(tmp_path: Path) ->
     target = tmp_path / "deep" / "week"
     result = CliRunner().invoke(command, ["new", str(target), "--name", "M04-W01"])
     assert result.exit_code == 0, result.output
-    assert check(target, MODELS) == []
-    assert load(target).label == "M04-W01"
+    assert check_week(target, MODELS) == []
+    assert load_week(target).label == "M04-W01"
     before = {path: path.read_bytes() for path in target.iterdir()}
     (target / "week.toml").unlink()
     with pytest.raises(Problem, match="already there"):
-        skeleton(target)
+        write_skeleton(target)
     assert not (target / "week.toml").exists()
     assert {p: p.read_bytes() for p in target.iterdir()} == {
         p: data for p, data in before.items() if p.name != "week.toml"
@@ -552,14 +554,14 @@ def test_new_writes_a_week_that_passes_and_overwrites_nothing(tmp_path: Path) ->
 @pytest.mark.parametrize("label", ["", 'a"b', "a\nb", "x" * 41, "\\u0000"])
 def test_new_refuses_a_label_that_would_break_the_file(tmp_path: Path, label: str) -> None:
     with pytest.raises(Problem, match="label"):
-        skeleton(tmp_path / "w", label)
+        write_skeleton(tmp_path / "w", label)
     assert not (tmp_path / "w").exists()
 
 
 def test_new_in_a_place_that_can_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(Problem, match="can't write") as caught:
-        skeleton(tmp_path / "file" / "week")
+        write_skeleton(tmp_path / "file" / "week")
     assert caught.value.code == 1
 
 
@@ -585,7 +587,7 @@ def ways(folder: Path) -> Path:
 
 
 def test_a_week_is_told_with_its_course_and_alone(ways: Path) -> None:
-    course, alone = load(ways), load(ways, course=False)
+    course, alone = load_week(ways), load_week(ways, course=False)
     assert "As in week 3,\nlast." in open_text(course.session("mix").parts[1])
     assert "Once more,\nlast." in open_text(alone.session("mix").parts[1])
     assert "q1lab:" not in everything(course) + everything(alone)
@@ -615,7 +617,7 @@ def test_the_overview_may_ask(folder: Path) -> None:
     """Its steps are shown and pressed as others are, and counted nowhere."""
     edit(folder / "week.toml", 'default = "rye"', 'default = "rye"\noverview = "all.md"')
     (folder / "all.md").write_text("# All\n\nFirst.\n\n- [ ] Say it {#say}\n\n## Then\n\nLast.\n")
-    week = load(folder).for_variant("rye")
+    week = load_week(folder).for_variant("rye")
     first, step, last = week.overview
     assert isinstance(step, Step)
     assert isinstance(first, Text)
@@ -629,7 +631,7 @@ def test_the_overview_may_ask(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def week() -> Week:
-    return load(SHIPPED)
+    return load_week(SHIPPED)
 
 
 def everything(week: Week) -> str:

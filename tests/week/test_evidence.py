@@ -22,13 +22,13 @@ LABEL = "M03-W04"
 
 @pytest.fixture
 def week() -> Week:
-    return content.load(paths.content_dir())
+    return content.load_week(paths.content_dir())
 
 
 @pytest.fixture
 def store(week: Week) -> Any:
     with Store() as store:
-        progress.choose(store, week, "rope")
+        progress.choose_modification(store, week, "rope")
         yield store
 
 
@@ -42,23 +42,23 @@ def step_of(week: Week, command: str, number: int = 0) -> str:
 
 def by(step: Step) -> str:
     """The act that a step is done by; "" for none."""
-    act = step.doing.act if step.doing else step.to_fill_in
+    act = step.ticking_action.act if step.ticking_action else step.ticking_form
     return act.name if act else ""
 
 
 def done(store: Store, week: Week, step: str) -> bool:
-    return evidence.read(store, week).of(step).done
+    return evidence.read_progress(store, week).of(step).done
 
 
 def predict(store: Store, variant: str = "rope") -> None:
-    predictions.predict(
+    predictions.record_prediction(
         store, LABEL, variant, "lower", size=0.02, matters=0.01, confidence=0.7, reasoning=""
     )
 
 
 def write(store: Store, path: Path, variant: str = "rope", committed: bool = True) -> None:
     """Note a document as `q1lab modification` does."""
-    found = predictions.newest(store, variant, LABEL)
+    found = predictions.newest_prediction(store, variant, LABEL)
     number = found["id"] if found else None
     chosen_variant.note_document(
         store, LABEL, variant, path, committed=committed, prediction=number
@@ -130,7 +130,7 @@ CONDITIONS = {
 @pytest.mark.parametrize("course", [True, False])
 def test_the_steps_of_the_week_that_ships_that_tick_themselves(course: bool) -> None:
     last = {"c3-roadmap": "roadmap ticked"} if course else {"c3-kpis": "artifact added"}
-    week = content.load(paths.content_dir(), course)
+    week = content.load_week(paths.content_dir(), course)
     for variant in ("rope", "rmsnorm", "swiglu", "gqa"):
         steps = week.for_variant(variant).steps()
         found = {step.id: step.done_when for step in steps if step.done_when}
@@ -141,7 +141,7 @@ def test_a_step_is_done_by_its_condition_and_by_no_word_of_its_text(
     tmp_path: Path,
 ) -> None:
     """A title with "commit" asked for a commit, and a command in backticks was what ticks it."""
-    content.skeleton(tmp_path / "week")
+    content.write_skeleton(tmp_path / "week")
     (tmp_path / "week" / "session-a.md").write_text(
         "# A\n\n## A {#a1 minutes=60}\n\n"
         '- [ ] Commit to a pace {#pace done_when="retro written"}\n'
@@ -149,14 +149,14 @@ def test_a_step_is_done_by_its_condition_and_by_no_word_of_its_text(
         '- [ ] Keep it {#keep done_when="retro committed"}\n'
         "- [ ] Commit {#by-hand}\n  `q1lab post publish URL`\n"
     )
-    week = content.load(tmp_path / "week")
+    week = content.load_week(tmp_path / "week")
     (tmp_path / "R.md").write_text("x")
     with Store() as store:
-        posts.publish(store, week.label, "https://example.org/q1")
-        assert evidence.read(store, week).done == set()
+        posts.publish_post(store, week.label, "https://example.org/q1")
+        assert evidence.read_progress(store, week).done == set()
         for sha, ticked in ((None, {"pace"}), ("1a2b", {"pace", "keep"})):
             evidence.note_written(store, week.label, "retro", tmp_path / "R.md", sha)
-            assert evidence.read(store, week).done == ticked
+            assert evidence.read_progress(store, week).done == ticked
 
 
 def test_the_file_and_its_green_checks(store: Store, week: Week, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_the_file_and_its_green_checks(store: Store, week: Week, tmp_path: Path)
     first = step_of(week, "check")  # of model.py, before anything is changed
     assert first != green
     assert not done(store, week, made)
-    model_file.note_file(store, LABEL, "rope", model_file.new("rope", tmp_path))
+    model_file.note_file(store, LABEL, "rope", model_file.new_model_file("rope", tmp_path))
     file = tmp_path / "rope.py"
     assert done(store, week, made)
     assert not done(store, week, green)
@@ -173,16 +173,18 @@ def test_the_file_and_its_green_checks(store: Store, week: Week, tmp_path: Path)
     assert not done(store, week, first)
     file.write_text(file.read_text() + "# changed since\n")
     assert not done(store, week, green)  # this text was never checked
-    (sentence,) = evidence.look(store, week).gone
+    (sentence,) = evidence.find_evidence(store, week).gone
     assert sentence.endswith("not ticked any more: rope.py has changed since its checks were green")
-    lost = evidence.read(store, week).of(green).lost  # the same words, where the step is
+    lost = evidence.read_progress(store, week).of(green).lost  # the same words, where the step is
     assert lost
     assert sentence.endswith(lost)
-    progress.choose(store, week, "gqa")  # what was done for another modification is not missed
-    assert evidence.look(store, week).gone == ()
-    progress.choose(store, week, "rope")
-    progress.tick(store, LABEL, green, True)  # by hand: nothing is missed then, either
-    assert evidence.read(store, week).of(green).lost == ""
+    progress.choose_modification(
+        store, week, "gqa"
+    )  # what was done for another modification is not missed
+    assert evidence.find_evidence(store, week).gone == ()
+    progress.choose_modification(store, week, "rope")
+    progress.tick_step(store, LABEL, green, True)  # by hand: nothing is missed then, either
+    assert evidence.read_progress(store, week).of(green).lost == ""
 
 
 def test_the_reference_itself_is_no_file_of_the_learners(store: Store, week: Week) -> None:
@@ -204,7 +206,7 @@ def test_six_runs(store: Store, week: Week) -> None:
     with store.write() as db:
         db.execute("DELETE FROM studies WHERE id = 'rope-4'")
     assert not done(store, week, step)
-    assert "the 6 runs of rope-4 can't be found now" in evidence.look(store, week).gone[0]
+    assert "the 6 runs of rope-4 can't be found now" in evidence.find_evidence(store, week).gone[0]
 
 
 def test_an_untick_is_remembered_until_it_happens_again(
@@ -213,29 +215,29 @@ def test_an_untick_is_remembered_until_it_happens_again(
     step = step_of(week, "paper add")
     now = ["2026-03-07T10:00:00+00:00"]
     monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
-    progress.tick(store, LABEL, step, True)
-    progress.tick(store, LABEL, step, False)  # long before there is anything to tick it
+    progress.tick_step(store, LABEL, step, True)
+    progress.tick_step(store, LABEL, step, False)  # long before there is anything to tick it
     now[0] = "2026-03-07T11:00:00+00:00"
-    number = papers.add(store, "RoFormer", week=LABEL)
+    number = papers.add_paper(store, "RoFormer", week=LABEL)
     assert not done(store, week, step)
-    papers.finish(store, str(number))
+    papers.finish_paper(store, str(number))
     assert done(store, week, step)
     now[0] = "2026-03-07T12:00:00+00:00"
-    progress.tick(store, LABEL, step, False)
+    progress.tick_step(store, LABEL, step, False)
     assert not done(store, week, step)
     assert not done(store, week, step)
-    assert evidence.look(store, week).gone == ()  # it is there, and not wanted
-    progress.tick(store, LABEL, step, True)
+    assert evidence.find_evidence(store, week).gone == ()  # it is there, and not wanted
+    progress.tick_step(store, LABEL, step, True)
     assert done(store, week, step)
 
 
 def test_published_and_shared(store: Store, week: Week) -> None:
     published, shared = step_of(week, "post publish"), step_of(week, "post share")
-    posts.publish(store, LABEL, "https://example.org/q1")
+    posts.publish_post(store, LABEL, "https://example.org/q1")
     assert done(store, week, published)
     for number, channel in enumerate(("hn", "x", "linkedin")):
         assert not done(store, week, shared)
-        posts.share(store, LABEL, channel, f"https://example.org/{number}")
+        posts.share_post(store, LABEL, channel, f"https://example.org/{number}")
     assert done(store, week, shared)
 
 
@@ -253,8 +255,8 @@ def test_a_document_counts_once_it_holds_what_was_asked_for(
     def answer_until(end: str) -> None:
         for step in steps[: ids.index(end)]:
             asks = step.into and not step.optional and step.kind != "tick"
-            if asks and not progress.read(store, LABEL).of(step.id).done:
-                progress.answer(store, LABEL, step.id, "words")
+            if asks and not progress.recorded_progress(store, LABEL).of(step.id).done:
+                progress.save_answer(store, LABEL, step.id, "words")
 
     answer_until(first)
     write(store, path)
@@ -270,7 +272,7 @@ def test_a_document_counts_once_it_holds_what_was_asked_for(
     assert done(store, week, again)
     path.unlink()
     assert not done(store, week, first)
-    assert "MODIFICATION.md can't be found now" in evidence.look(store, week).gone[0]
+    assert "MODIFICATION.md can't be found now" in evidence.find_evidence(store, week).gone[0]
 
 
 def test_a_prediction_in_a_terminal_ticks_its_step(store: Store, week: Week) -> None:
@@ -292,13 +294,13 @@ def test_a_document_from_before_the_runs_does_not_count_as_the_one_after_them(
     assert after.needs == "b2-run"
     now = ["2026-01-07T10:00:00+00:00"]
     monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
-    progress.answer(store, LABEL, "b2-numbers", "4.17")
+    progress.save_answer(store, LABEL, "b2-numbers", "4.17")
     write(store, path)
     assert not done(store, week, after.id)
     a_study(store, "rope-1", ["finished"] * 6)
     assert done(store, week, "b2-run")
     assert not done(store, week, after.id)
-    assert after.id not in evidence.look(store, week).lost
+    assert after.id not in evidence.find_evidence(store, week).lost
     now[0] = "2026-12-07T12:00:00+00:00"
     write(store, path)
     assert done(store, week, after.id)
@@ -308,10 +310,10 @@ def test_a_study_from_before_the_choice_begins_no_week(home: Path, week: Week) -
     """README's first command trains RoPE, and the app then opened at B2."""
     with Store() as store:
         a_study(store, "rope-1", ["finished"] * 6)
-        now = evidence.read(store, week)
+        now = evidence.read_progress(store, week)
         assert not any(record.done for record in now.records.values())
         assert progress.first_open(week, now)[0].id == "a1"
-        progress.choose(store, week, "rope")
+        progress.choose_modification(store, week, "rope")
         assert done(store, week, step_of(week, "run"))
 
 
@@ -329,34 +331,34 @@ def test_a_document_that_was_written_counts_though_an_answer_is_still_open(
     assert len(asked) > 1
     write(store, path)
     assert not done(store, week, second)  # it holds nothing that was asked for since the first one
-    progress.answer(store, LABEL, asked[-1], "words")
+    progress.save_answer(store, LABEL, asked[-1], "words")
     predict(store)
     write(store, path)
     assert done(store, week, second)
 
 
 def test_the_card_counts_what_happened(store: Store, week: Week) -> None:
-    before = sum(line.done for line in progress_card.gather(store, week).sessions)
-    posts.publish(store, LABEL, "https://example.org/q1")
+    before = sum(line.done for line in progress_card.build_card(store, week).sessions)
+    posts.publish_post(store, LABEL, "https://example.org/q1")
     a_study(store, "rope-1", ["finished"] * 6)
-    assert sum(line.done for line in progress_card.gather(store, week).sessions) == before + 2
+    assert sum(line.done for line in progress_card.build_card(store, week).sessions) == before + 2
 
 
 def test_what_was_looked_at_is_done(store: Store, week: Week, tmp_path: Path) -> None:
     """The retrospective listed the comparison, the claims and the diff as left undone."""
     acts = ("compare", "diff", "post words", "post lint", "post preview")
     steps = {act: step_of(week, act) for act in acts}
-    evidence.note_looked(store, LABEL, "compare", "gqa-1", "gqa")  # another modification's
-    evidence.note_looked(store, LABEL, "diff", "/elsewhere/gqa.py")
+    evidence.note_viewed(store, LABEL, "compare", "gqa-1", "gqa")  # another modification's
+    evidence.note_viewed(store, LABEL, "diff", "/elsewhere/gqa.py")
     assert not any(done(store, week, step) for step in steps.values())
-    evidence.note_looked(store, LABEL, "compare", "rope-1", "rope*")
+    evidence.note_viewed(store, LABEL, "compare", "rope-1", "rope*")
     assert not done(store, week, steps["compare"])  # its runs have not ended
     a_study(store, "rope-1", ["finished"] * 6)
-    evidence.note_looked(store, LABEL, "diff", str(tmp_path / "rope.py"))
+    evidence.note_viewed(store, LABEL, "diff", str(tmp_path / "rope.py"))
     for act in ("post words", "post lint", "post preview"):
-        evidence.note_looked(store, LABEL, act, str(tmp_path / "q1.md"))
+        evidence.note_viewed(store, LABEL, act, str(tmp_path / "q1.md"))
     assert all(done(store, week, step) for step in steps.values())
-    progress.tick(store, LABEL, steps["compare"], False)
+    progress.tick_step(store, LABEL, steps["compare"], False)
     assert not done(store, week, steps["compare"])
     assert done(store, week, steps["diff"])
 
@@ -372,12 +374,12 @@ def test_a_prediction_is_committed_once_it_is_in_the_committed_document(
     monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
 
     def ticked() -> set[str]:
-        return steps & set(evidence.read(store, week).done)
+        return steps & set(evidence.read_progress(store, week).done)
 
-    progress.answer(store, LABEL, "a2-skim", "words")
+    progress.save_answer(store, LABEL, "a2-skim", "words")
     write(store, path)
     assert ticked() == set()
-    progress.tick(store, LABEL, "a3-predict", True)  # by hand: there is still none
+    progress.tick_step(store, LABEL, "a3-predict", True)  # by hand: there is still none
     predict(store, "gqa")
     assert ticked() == set()
     now[0] = "2046-03-07T11:00:00+00:00"
@@ -407,13 +409,13 @@ def test_a_prediction_is_committed_once_it_is_in_the_committed_document(
         ),
         (
             "paper add",
-            lambda store, _: papers.finish(
-                store, str(papers.add(store, "Attention Is All You Need", week=LABEL))
+            lambda store, _: papers.finish_paper(
+                store, str(papers.add_paper(store, "Attention Is All You Need", week=LABEL))
             ),
-            lambda store, _: papers.finish(
+            lambda store, _: papers.finish_paper(
                 store,
                 str(
-                    papers.add(
+                    papers.add_paper(
                         store, "Su et al.", link="https://arxiv.org/abs/2104.09864", week=LABEL
                     )
                 ),
@@ -421,10 +423,10 @@ def test_a_prediction_is_committed_once_it_is_in_the_committed_document(
         ),
         (
             "post words",
-            lambda store, folder: evidence.note_looked(
+            lambda store, folder: evidence.note_viewed(
                 store, LABEL, "post words", str(folder / "notes.md")
             ),
-            lambda store, folder: evidence.note_looked(
+            lambda store, folder: evidence.note_viewed(
                 store, LABEL, "post words", str(folder / "post.md")
             ),
         ),
@@ -463,7 +465,7 @@ def test_a_merge_stays_though_another_one_follows(store: Store, week: Week, tmp_
 def test_checks_for_something_else_are_not_those_that_were_asked_for(
     store: Store, week: Week, tmp_path: Path
 ) -> None:
-    model_file.note_file(store, LABEL, "rope", model_file.new("rope", tmp_path))
+    model_file.note_file(store, LABEL, "rope", model_file.new_model_file("rope", tmp_path))
     evidence.note_check(store, LABEL, tmp_path / "rope.py", "baseline")
     assert not done(store, week, "b1-checks")
     evidence.note_check(store, LABEL, tmp_path / "rope.py", "gqa+rope")
@@ -484,7 +486,7 @@ def test_a_study_ticks_for_what_its_file_was_made_for(store: Store, week: Week) 
 
 def test_asking_for_the_reference_is_remembered(store: Store) -> None:
     assert not evidence.may_show_reference(store, LABEL, "rope")
-    evidence.show_reference(store, LABEL, "rope")
+    evidence.note_reference_shown(store, LABEL, "rope")
     assert evidence.may_show_reference(store, LABEL, "rope")
     assert not evidence.may_show_reference(store, LABEL, "gqa")
     learner_tables.use_hint(store, LABEL, "gqa", evidence.LAST_HINT)
@@ -493,9 +495,11 @@ def test_asking_for_the_reference_is_remembered(store: Store) -> None:
 
 
 def test_alone_the_repo_that_one_records_ticks_its_step(store: Store) -> None:
-    week = content.load(paths.content_dir(), course=False)
+    week = content.load_week(paths.content_dir(), course=False)
     assert not done(store, week, "c3-kpis")
-    artifacts.add(store, "repo", "an older one", location="https://example.org/a", week="M03-W03")
+    artifacts.add_artifact(
+        store, "repo", "an older one", location="https://example.org/a", week="M03-W03"
+    )
     assert not done(store, week, "c3-kpis")
-    artifacts.add(store, "repo", "mine", location="https://example.org/b", week=LABEL)
+    artifacts.add_artifact(store, "repo", "mine", location="https://example.org/b", week=LABEL)
     assert done(store, week, "c3-kpis")

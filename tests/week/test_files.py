@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from q1lab.week.content import load
+from q1lab.week.content import load_week
 from q1lab.week.syllabus import Fold, Step, Week
 from tests.kit.places import ROOT
 
@@ -22,7 +22,7 @@ Run = Callable[..., str]
 
 @pytest.fixture(scope="module")
 def week() -> Week:
-    return load(ROOT / "content")
+    return load_week(ROOT / "content")
 
 
 @pytest.fixture

@@ -29,11 +29,11 @@ def store(home: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def week() -> Week:
-    return content.load(paths.content_dir())
+    return content.load_week(paths.content_dir())
 
 
 def test_an_empty_week_counts_nothing(store: Store, week: Week) -> None:
-    found = progress_card.gather(store, week)
+    found = progress_card.build_card(store, week)
     assert [line.done for line in found.sessions] == [0, 0, 0]
     assert sum(line.minutes for line in found.sessions) == week.minutes
     assert found.study == ""
@@ -43,12 +43,12 @@ def test_numbers_follow_the_store(store: Store, week: Week) -> None:
     steps = [
         step for step in week.for_variant(None).session("a").parts[0].steps if not step.optional
     ]
-    progress.tick(store, week.label, steps[0].id, True)
-    artifacts.add(store, "repo", "mine", location="https://example.org/mine")
+    progress.tick_step(store, week.label, steps[0].id, True)
+    artifacts.add_artifact(store, "repo", "mine", location="https://example.org/mine")
     learner_tables.add_seconds(store, week.label, {"a1": 65 * 60})
-    found = progress_card.gather(store, week)
+    found = progress_card.build_card(store, week)
     assert found.sessions[0].done == 1
-    text = progress_card.text(found)
+    text = progress_card.card_text(found)
     assert "1 h 05 of" in text
     assert f"1/{found.sessions[0].total}" in text
     assert any(line.startswith("1 of 3") for line in found.kpis)
@@ -64,16 +64,24 @@ def test_the_verdict_is_said_as_it_is() -> None:
 
 def test_text_fits_its_width_and_the_svg_is_xml_whatever_the_titles_are() -> None:
     hostile = '<script>&"[bold]' + "語" * 30
-    made = progress_card.Card(
-        "M<1>", hostile, (progress_card.Line("A", hostile, 3, 7, 600, 45),), "x" * 300, (hostile,)
+    made = progress_card.ProgressCard(
+        "M<1>",
+        hostile,
+        (progress_card.SessionRow("A", hostile, 3, 7, 600, 45),),
+        "x" * 300,
+        (hostile,),
     )
-    root = ET.fromstring(progress_card.svg(made))
+    root = ET.fromstring(progress_card.card_svg(made))
     assert root.tag.endswith("svg")
-    assert "<script>" not in progress_card.svg(made)
-    narrow = progress_card.Card(
-        "M1", "t", (progress_card.Line("A", "a title " * 9, 3, 7, 600, 45),), "word " * 60, ("k",)
+    assert "<script>" not in progress_card.card_svg(made)
+    narrow = progress_card.ProgressCard(
+        "M1",
+        "t",
+        (progress_card.SessionRow("A", "a title " * 9, 3, 7, 600, 45),),
+        "word " * 60,
+        ("k",),
     )
-    assert all(cell_len(line) <= 72 for line in progress_card.text(narrow).splitlines())
+    assert all(cell_len(line) <= 72 for line in progress_card.card_text(narrow).splitlines())
 
 
 def test_the_command_prints_and_writes(home: Path, tmp_path: Path) -> None:

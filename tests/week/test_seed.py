@@ -9,7 +9,7 @@ import pytest
 from q1lab.tui.pages import sheets
 from q1lab.tui.widgets.markdown_layout import laid
 from q1lab.tui.widgets.page_blocks import FoldPiece, StepPiece, pieces_of
-from q1lab.week.content import load
+from q1lab.week.content import load_week
 from q1lab.week.syllabus import Week
 from tests.kit.places import ROOT
 
@@ -117,7 +117,7 @@ def bare(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def screens() -> dict[str, str]:
-    week = load(ROOT / "content")
+    week = load_week(ROOT / "content")
     return {name: drawn(week.for_variant(name), 118) for name in VARIANTS}
 
 
@@ -136,6 +136,6 @@ def test_each_fact_is_drawn(screens: dict[str, str]) -> None:
 
 def test_in_80_columns_every_word_of_the_facts_is_drawn() -> None:
     """Cells of a table wrap there, so that words are looked for one by one."""
-    page = drawn(load(ROOT / "content").for_variant("rope"), 76)
+    page = drawn(load_week(ROOT / "content").for_variant("rope"), 76)
     facts = " ".join(fact for row in (*ROWS.values(), *OF_ROPE.values()) for fact in row)
     assert set(re.findall(r"\w+", bare(facts))) - set(re.findall(r"\w+", page)) == set()

@@ -25,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         rows = MappingProxyType({**step_kinds.STEP_KINDS, "haiku": toy_kind.HAIKU})
         monkeypatch.setattr(f"q1lab.week.{module}.STEP_KINDS", rows)
     root = tmp_path / "week"
-    content.skeleton(root)
+    content.write_skeleton(root)
     (root / "session-a.md").write_text(
         "# A\n\n## A {#a1 minutes=60}\n\n- [ ] On noise {#a1-noise kind=haiku into=notes}\n"
     )
@@ -33,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def test_a_kind_of_ones_own_goes_from_the_text_to_a_document(folder: Path) -> None:
-    assert content.check(folder) == []
+    assert content.check_week(folder) == []
     app = prepared(folder=folder)
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
@@ -46,7 +46,7 @@ async def test_a_kind_of_ones_own_goes_from_the_text_to_a_document(folder: Path)
         await until(pilot, lambda: app.snapshot.progress.of("a1-noise").done)
         assert piece.enter == "recite"
     with Store() as store:
-        (answer,) = document_data.answers(store, content.load(folder), "notes")
+        (answer,) = document_data.answers(store, content.load_week(folder), "notes")
         assert (answer.heading, answer.text) == ("On noise", "five")
     assert mentioned_in_code("haiku") == []
 
@@ -59,7 +59,7 @@ def test_its_author_is_told_what_is_wrong(folder: Path) -> None:
     (folder / "week.toml").write_text(
         (folder / "week.toml").read_text().replace("minutes = 60", "minutes = 6")
     )
-    (finding,) = content.check(folder)
+    (finding,) = content.check_week(folder)
     assert finding.message == "step 'a1-noise' is a haiku of more than five minutes"
 
 
@@ -68,12 +68,12 @@ async def test_enter_opens_the_form_that_makes_a_step_done_though_a_row_below_st
 ) -> None:
     """The text said so, and Enter went to the KPIs."""
     root = tmp_path / "week"
-    content.skeleton(root)
+    content.write_skeleton(root)
     (root / "session-a.md").write_text(
         '# A\n\n## A {#a1 minutes=60}\n\n- [ ] Record it {#a1-record done_when="artifact added"}\n\n'
         '  ```q1lab command\n  command = "q1lab kpi"\n  ```\n'
     )
-    assert content.check(root) == []
+    assert content.check_week(root) == []
     app = prepared(folder=root)
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)

@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 
 from q1lab.week.study_timer import (
     Clock,
-    Question,
-    Reading,
-    Rules,
+    ClockReading,
+    TimerQuestion,
+    TimerRules,
     away_between,
+    minutes_ran_out,
     read_clocks,
-    restore,
+    restore_clock,
     same_boot,
-    spent,
 )
 
-RULES = Rules(gap=30, idle=600)
+RULES = TimerRules(gap=30, idle=600)
 
 
 @dataclass
@@ -36,23 +36,25 @@ class Machine:
     boots: int = 1
     ids: bool = True
 
-    def now(self) -> Reading:
-        return Reading(self.awake, self.up, self.wall, f"boot-{self.boots}" if self.ids else "")
+    def now(self) -> ClockReading:
+        return ClockReading(
+            self.awake, self.up, self.wall, f"boot-{self.boots}" if self.ids else ""
+        )
 
-    def work(self, seconds: float) -> Reading:
+    def work(self, seconds: float) -> ClockReading:
         self.awake += seconds
         return self.sleep(seconds)
 
-    def sleep(self, seconds: float) -> Reading:
+    def sleep(self, seconds: float) -> ClockReading:
         self.up += seconds
         self.wall += seconds
         return self.now()
 
-    def set_wall(self, by: float) -> Reading:
+    def set_wall(self, by: float) -> ClockReading:
         self.wall += by
         return self.now()
 
-    def reboot(self, off: float) -> Reading:
+    def reboot(self, off: float) -> ClockReading:
         self.boots += 1
         self.awake = self.up = 5.0
         self.wall += off
@@ -75,8 +77,8 @@ def running(machine: Machine) -> Clock:
     return Clock(rules=RULES).start(machine.now(), "a2")
 
 
-def through_disk(clock: Clock, now: Reading) -> Clock:
-    return restore(json.loads(json.dumps(clock.to_dict())), now, RULES)
+def through_disk(clock: Clock, now: ClockReading) -> Clock:
+    return restore_clock(json.loads(json.dumps(clock.to_dict())), now, RULES)
 
 
 # ── transitions
@@ -116,7 +118,7 @@ def test_a_stopped_program_is_a_gap(machine: Machine, running: Clock) -> None:
     clock = ticked(running, machine, 10).tick(machine.work(3_600))
     assert clock.fresh == {"a2": 10}
     assert not clock.running
-    assert clock.question == Question("away", "a2", 3_600)
+    assert clock.question == TimerQuestion("away", "a2", 3_600)
 
 
 def test_a_sleeping_machine_is_a_gap_though_its_stopwatch_stood_still(
@@ -125,12 +127,12 @@ def test_a_sleeping_machine_is_a_gap_though_its_stopwatch_stood_still(
     machine.sleep(7_200)
     clock = running.tick(machine.work(1))
     assert clock.fresh == {}
-    assert clock.question == Question("away", "a2", 7_201)
+    assert clock.question == TimerQuestion("away", "a2", 7_201)
 
 
 def test_silence_makes_it_ask_and_the_answer_decides(machine: Machine, running: Clock) -> None:
     asked = ticked(running, machine, 600)
-    assert asked.question == Question("idle", "a2", 600)
+    assert asked.question == TimerQuestion("idle", "a2", 600)
     assert asked.fresh == {"a2": 0}, "a question that is overlooked leaves nothing counted"
     longer = ticked(asked, machine, 60)
     assert longer.fresh == {"a2": 0}
@@ -160,7 +162,9 @@ def test_nothing_counts_while_another_part_is_open(machine: Machine, running: Cl
     assert (clock.fresh, clock.running, clock.question) == ({"a2": 10}, True, None)
     clock = ticked(clock, machine, 5)
     assert clock.fresh == {"a2": 15}
-    assert clock.tick(machine.work(3_600), here=False).question == Question("away", "a2", 3_600)
+    assert clock.tick(machine.work(3_600), here=False).question == TimerQuestion(
+        "away", "a2", 3_600
+    )
 
 
 def test_a_key_answers_no_question_and_nothing_starts_under_one(
@@ -191,7 +195,7 @@ def test_an_answer_to_a_question_that_a_gap_replaced_waits(
 ) -> None:
     asked = ticked(running, machine, 600)
     clock = asked.answer(machine.work(5_000), math.inf)
-    assert clock.question == Question("away", "a2", 5_600)
+    assert clock.question == TimerQuestion("away", "a2", 5_600)
     assert clock.fresh == {"a2": 0}
     assert clock.answer(machine.now(), 0).fresh == {"a2": 0}
 
@@ -203,7 +207,7 @@ def test_it_comes_back_paused_and_asks_how_much_counts(machine: Machine, running
     before = ticked(running, machine, 20)
     clock = through_disk(before, machine.work(900))
     assert not clock.running
-    assert clock.question == Question("away", "a2", 900)
+    assert clock.question == TimerQuestion("away", "a2", 900)
     assert clock.fresh == {"a2": 20}
     counted = clock.answer(machine.work(30), 120)
     assert counted.fresh == {"a2": 140}
@@ -233,7 +237,7 @@ def test_an_open_question_survives(machine: Machine, running: Clock) -> None:
 def test_a_wall_clock_set_while_away_does_not_count(machine: Machine, running: Clock) -> None:
     machine.set_wall(86_400)
     clock = through_disk(running, machine.work(60))
-    assert clock.question == Question("away", "a2", 60)
+    assert clock.question == TimerQuestion("away", "a2", 60)
 
 
 @pytest.mark.parametrize("ids", [True, False])
@@ -241,15 +245,15 @@ def test_after_a_reboot_the_wall_clock_is_all_there_is(ids: bool) -> None:
     machine = Machine(ids=ids)
     clock = Clock(rules=RULES).start(machine.now(), "a2")
     back = through_disk(clock, machine.reboot(3_600))
-    assert back.question == Question("away", "a2", 3_600, sure=False)
+    assert back.question == TimerQuestion("away", "a2", 3_600, sure=False)
     machine.set_wall(-1e6)
-    assert through_disk(clock, machine.now()).question == Question("away", "a2", 0, sure=False)
+    assert through_disk(clock, machine.now()).question == TimerQuestion("away", "a2", 0, sure=False)
 
 
 def test_idle_and_killed_asks_once_about_both(machine: Machine, running: Clock) -> None:
     asked = ticked(ticked(running, machine, 600), machine, 10)
     clock = through_disk(asked, machine.work(1_000))
-    assert clock.question == Question("away", "a2", 1_610)
+    assert clock.question == TimerQuestion("away", "a2", 1_610)
     assert clock.answer(machine.now(), math.inf).fresh == {"a2": 1_610}
 
 
@@ -269,7 +273,7 @@ SOUND: dict[str, object] = {
     ],
 )
 def test_nonsense_on_the_disk_gives_a_new_clock(data: object, machine: Machine) -> None:
-    assert restore(data, machine.now(), RULES) == Clock(rules=RULES)
+    assert restore_clock(data, machine.now(), RULES) == Clock(rules=RULES)
 
 
 def test_settling_hands_over_each_second_once(machine: Machine, running: Clock) -> None:
@@ -281,12 +285,12 @@ def test_settling_hands_over_each_second_once(machine: Machine, running: Clock) 
 
 
 def test_boots_are_told_apart() -> None:
-    one = Reading(10, 10, 1000)
-    assert same_boot(one, Reading(70, 70, 1060))
-    assert not same_boot(one, Reading(5, 5, 1060))
-    assert not same_boot(one, Reading(70, 70, 9000))
-    assert not same_boot(replace(one, boot="x"), Reading(70, 70, 1060, "y"))
-    assert away_between(one, Reading(5, 5, 900)) == (0.0, False)
+    one = ClockReading(10, 10, 1000)
+    assert same_boot(one, ClockReading(70, 70, 1060))
+    assert not same_boot(one, ClockReading(5, 5, 1060))
+    assert not same_boot(one, ClockReading(70, 70, 9000))
+    assert not same_boot(replace(one, boot="x"), ClockReading(70, 70, 1060, "y"))
+    assert away_between(one, ClockReading(5, 5, 900)) == (0.0, False)
 
 
 def test_the_real_clocks_go_forward() -> None:
@@ -297,8 +301,14 @@ def test_the_real_clocks_go_forward() -> None:
 
 
 def test_the_bell_rings_once() -> None:
-    assert [spent(s, s + 1, 1) for s in (57, 58, 59, 60, 61)] == [False, False, True, False, False]
-    assert not spent(0, 100, 0)
+    assert [minutes_ran_out(s, s + 1, 1) for s in (57, 58, 59, 60, 61)] == [
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
+    assert not minutes_ran_out(0, 100, 0)
 
 
 # ── no history credits what was not seen
@@ -326,9 +336,9 @@ class History:
     counting."""
     granted: float = 0.0
     """The most that the answers could add."""
-    looked: Reading | None = None
+    looked: ClockReading | None = None
 
-    def look(self) -> Reading:
+    def look(self) -> ClockReading:
         now = self.machine.now()
         if self.looked is not None and self.clock.running and now.boot == self.looked.boot:
             step = now.awake - self.looked.awake

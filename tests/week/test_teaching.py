@@ -26,7 +26,7 @@ from q1lab.study import command_line, studies
 from q1lab.study.command_line import request_from_argv
 from q1lab.tui.pages import text_of
 from q1lab.week import code_runner, progress, text_numbers
-from q1lab.week.content import check, load
+from q1lab.week.content import check_week, load_week
 from q1lab.week.lint import table_minutes
 from q1lab.week.syllabus import Fold, Step, Text, Week
 from tests.kit.places import ROOT
@@ -35,13 +35,13 @@ from tests.week.test_content import MIX, TOML, edit, everything, said
 SHIPPED = ROOT / "content"
 Ran = Callable[..., tuple[int, str]]
 VARIANTS = ("rmsnorm", "rope", "swiglu", "gqa")
-SIZED = load(SHIPPED).numbers
+SIZED = load_week(SHIPPED).numbers
 DATA = [("Tiny Shakespeare", 65, "shakespeare"), ("Python's own source text", 98, "stdlib")]
 
 
 @pytest.fixture(scope="module", params=["course", "alone"])
 def week(request: pytest.FixtureRequest) -> Week:
-    return load(SHIPPED, course=request.param == "course")
+    return load_week(SHIPPED, course=request.param == "course")
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_the_passes_of_each_preset_come_out() -> None:
 
     rows = re.findall(
         r"(?m)^(\w+) +([\d,]+) × +(\d+) × +(\d+) / ([\d,]+) = +(\S+)$",
-        text_numbers.Numbers().fill((SHIPPED / "session-b.md").read_text()),
+        text_numbers.TextNumbers().fill((SHIPPED / "session-b.md").read_text()),
     )
     assert [row[0] for row in rows] == [*PRESETS, "nanoGPT"]
     for name, *row in rows:
@@ -210,7 +210,7 @@ def test_before_the_prediction_nothing_leads_to_a_result(week: Week, variant: st
 
 
 def test_a_spread_from_three_pairs_says_not_what_three_pairs_could_see() -> None:
-    one = text_numbers.Measured("cpu", "rope", "stdlib", 3, 0.0, 0.0, 0.0, 0.0, 0.01, "x")
+    one = text_numbers.MeasuredResult("cpu", "rope", "stdlib", 3, 0.0, 0.0, 0.0, 0.0, 0.01, "x")
     assert (one.field("three"), replace(one, pairs=8).field("three")) == (None, "0.033")
 
 
@@ -218,9 +218,9 @@ def test_the_table_of_the_four_counts_lines_as_q1lab_diff_does() -> None:
     from q1lab.week.own_model import diffs
 
     models = ROOT / "labs" / "models"
-    for one in load(SHIPPED).variants:
+    for one in load_week(SHIPPED).variants:
         old, new = ((models / f"{name}.py").read_text() for name in ("baseline", one.name))
-        added, removed = diffs.count(diffs.unified(old, new, "old", "new"))
+        added, removed = diffs.count_changed_lines(diffs.unified_diff(old, new, "old", "new"))
         assert one.lines == f"+{added} −{removed}", one.name
 
 
@@ -408,7 +408,7 @@ def test_what_three_pairs_could_see_is_what_the_comparison_computes() -> None:
 def test_what_to_expect_comes_from_the_results_file(week: Week) -> None:
     for variant in VARIANTS:
         told = week.for_variant(variant)
-        found = told.find("b3")
+        found = told.find_part("b3")
         assert found
         text = " ".join(map(text_of, found[1].blocks))
         for preset in ("cpu", "quick"):
@@ -489,7 +489,7 @@ def test_looking_at_three_five_and_ten_is_wrong_one_time_in_eight() -> None:
 
 def test_a_first_test_that_is_written_out_is_not_asked_for(week: Week) -> None:
     for variant in VARIANTS:
-        found = week.for_variant(variant).find("b1")
+        found = week.for_variant(variant).find_part("b1")
         assert found
         text = " ".join(" ".join(map(text_of, found[1].blocks)).split())
         assert "written out; the other two are yours" in text
@@ -519,7 +519,9 @@ def test_the_first_test_fails_before_the_change(
 
 
 def test_every_block_of_python_runs(week: Week) -> None:
-    assert [str(finding) for finding in code_runner.run(week, ROOT / "labs" / "models")] == []
+    assert [
+        str(finding) for finding in code_runner.run_blocks(week, ROOT / "labs" / "models")
+    ] == []
     assert len(week.code) > 20
 
 
@@ -529,7 +531,7 @@ def test_the_blanks_filled_with_their_answers_run(week: Week) -> None:
 
     for variant in VARIANTS:
         told = week.for_variant(variant)
-        found = told.find("a3")
+        found = told.find_part("a3")
         assert found
         folds = [block for block in found[1].blocks if isinstance(block, Fold)]
         (sketch,) = (fold for fold in folds if "____" in fold.markdown)
@@ -596,7 +598,7 @@ SAME = {"rope": _rope, "rmsnorm": _rmsnorm, "swiglu": _swiglu, "gqa": _gqa}
 def test_a_block_that_fails_is_named_with_its_line(folder: Path) -> None:
     edit(folder / "mix.md", "First.", "First.\n\n```python\nx = 1\n1 / 0\n```")
     assert said(folder) == []
-    found = code_runner.run(load(folder), ROOT / "labs" / "models")
+    found = code_runner.run_blocks(load_week(folder), ROOT / "labs" / "models")
     assert [str(one) for one in found] == [
         "mix.md:35: this block of Python fails: ZeroDivisionError: division by zero"
     ]
@@ -608,10 +610,10 @@ def test_a_script_whose_assertion_fails_is_named_with_its_line(folder: Path) -> 
     (folder / "files" / "right.py").write_text(f"{head}sys.exit()\n")
     (folder / "files" / "wrong.py").write_text(f"{head}import rope\nassert not rope.GPT, 'wrong'\n")
     models = ROOT / "labs" / "models"
-    assert code_runner.run(load(folder), models) == []
-    assert [str(one) for one in code_runner.run(load(folder), models, scripts=True)] == [
-        "files/wrong.py:4: this script fails: AssertionError: wrong"
-    ]
+    assert code_runner.run_blocks(load_week(folder), models) == []
+    assert [
+        str(one) for one in code_runner.run_blocks(load_week(folder), models, scripts=True)
+    ] == ["files/wrong.py:4: this script fails: AssertionError: wrong"]
 
 
 def test_a_figure_is_what_its_script_prints(folder: Path) -> None:
@@ -619,12 +621,14 @@ def test_a_figure_is_what_its_script_prints(folder: Path) -> None:
     (folder / "files" / "oven.py").write_text("print('cold\\n|\\n---\\nhot\\n||||')\n")
     (folder / "files" / "oven.txt").write_text("cold\n|\n---\nhot\n||||\n")
     edit(folder / "mix.md", "<details>", "<details figure=oven>")
-    week = load(folder)
+    week = load_week(folder)
     figure = next(b for p in week.parts() for b in p.blocks if isinstance(b, Fold))
     assert figure.frames == ("cold\n|", "hot\n||||")
-    assert code_runner.run(week, ROOT / "labs" / "models") == []
+    assert code_runner.run_blocks(week, ROOT / "labs" / "models") == []
     edit(folder / "files" / "oven.txt", "||||", "|||")
-    assert [str(one) for one in code_runner.run(load(folder), ROOT / "labs" / "models")] == [
+    assert [
+        str(one) for one in code_runner.run_blocks(load_week(folder), ROOT / "labs" / "models")
+    ] == [
         "files/oven.py:1: this block of Python fails: ValueError: the figure beside it (.txt) is not "
         "what it prints"
     ]
@@ -642,7 +646,7 @@ def test_a_figure_below_a_recall_step_is_no_answer_to_it(folder: Path) -> None:
     edit(folder / "mix.md", figure, "")
     edit(folder / "mix.md", "500** g.\n\n</details>", "500** g.\n\n</details>\n\n" + figure)
     assert not any("recall" in one for one in said(folder))
-    part = load(folder).sessions[0].parts[0]
+    part = load_week(folder).sessions[0].parts[0]
     assert [b.title for b in part.blocks if isinstance(b, Fold) and b.frames] == ["Figure"]
 
 
@@ -808,7 +812,7 @@ COURSE = re.compile(
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_who_came_by_themselves_is_asked_nothing_of_a_course(variant: str) -> None:
-    alone, course = (load(SHIPPED, course=one).for_variant(variant) for one in (False, True))
+    alone, course = (load_week(SHIPPED, course=one).for_variant(variant) for one in (False, True))
     offer = "The week belongs to a course of twelve weeks, and stands alone as well."
     for text in (everything(alone), "\n".join(quoted_commands(alone))):
         found = COURSE.search(text.replace(offer, "").replace("a thread of twelve posts", ""))
@@ -905,7 +909,7 @@ def test_a_result_without_its_source_is_named(folder: Path) -> None:
         "It rose by {measured.oven.rye.mean} on {measured.oven.rye.data}.",
     )
     assert said(folder) == []
-    assert "It rose by +0.100 on x." in everything(load(folder).for_variant("rye"))
+    assert "It rose by +0.100 on x." in everything(load_week(folder).for_variant("rye"))
 
 
 def test_tables_of_minutes_are_summed() -> None:
@@ -918,10 +922,10 @@ def test_reading_a_week_runs_nothing(
 ) -> None:
     mark = tmp_path_factory.mktemp("mark") / "ran"
     edit(folder / "mix.md", "First.", f"```python\nopen({str(mark)!r}, 'w')\n```")
-    check(folder)
-    load(folder)
+    check_week(folder)
+    load_week(folder)
     assert not mark.exists()
-    code_runner.run(load(folder), ROOT / "labs" / "models")
+    code_runner.run_blocks(load_week(folder), ROOT / "labs" / "models")
     assert mark.exists()
 
 
@@ -952,9 +956,9 @@ def test_choosing_data_changes_the_text_and_the_runs(
     assert f"own.txt: 11 different characters{size}. A uniform guess costs ln 11 = 2.3979" in said
     assert ran("data")[1] == said.replace(size, "")
     with Store() as store:
-        now = progress.read(store, week.label)
+        now = progress.recorded_progress(store, week.label)
     assert now.of("a1-data").done
-    told = progress.narrowed(week, now)
+    told = progress.narrow_week(week, now)
     assert "ln 11 = 2.3979" in everything(told)
     assert ran("data", "nowhere.txt")[0] == 2
     assert ran("data")[1] == said.replace(size, "")
@@ -1009,16 +1013,16 @@ def test_a_file_is_taken_once_and_never_over_another(
 def test_before_the_choice_no_modification_asks_its_question(home: Path, week: Week) -> None:
     """The part with the choice shows no guide to somebody who has chosen nothing."""
     with Store() as store:
-        now = progress.read(store, week.label)
-        told = progress.narrowed(week, now)
-        first = told.find("a1-choose")
+        now = progress.recorded_progress(store, week.label)
+        told = progress.narrow_week(week, now)
+        first = told.find_part("a1-choose")
         assert first
         assert {block.variant for block in first[1].blocks} == {None}
-        assert told.find("a1-rope-first") is None
-        assert told.find("a2-rope-s1"), "later parts show the recommendation"
-        progress.choose(store, week, "gqa")
-        told = progress.narrowed(week, progress.read(store, week.label))
-    assert told.find("a1-gqa-first")
+        assert told.find_part("a1-rope-first") is None
+        assert told.find_part("a2-rope-s1"), "later parts show the recommendation"
+        progress.choose_modification(store, week, "gqa")
+        told = progress.narrow_week(week, progress.recorded_progress(store, week.label))
+    assert told.find_part("a1-gqa-first")
 
 
 # ── questions that come back
@@ -1027,35 +1031,40 @@ def test_before_the_choice_no_modification_asks_its_question(home: Path, week: W
 def test_what_was_wrong_comes_back_at_the_next_sessions_start(home: Path, week: Week) -> None:
     label = week.label
     with Store() as store:
-        progress.choose(store, week, "rope")
-        told = progress.narrowed(week, progress.read(store, label))
+        progress.choose_modification(store, week, "rope")
+        told = progress.narrow_week(week, progress.recorded_progress(store, label))
         asked = [step.id for step in told.steps() if step.kind == "recall"]
         assert "a2-rope-s1" in asked
-        progress.mark(store, label, "a2-rope-s1", False)
-        progress.mark(store, label, "a2-rope-s31", True)
-        now = progress.read(store, label)
+        progress.grade_recall(store, label, "a2-rope-s1", False)
+        progress.grade_recall(store, label, "a2-rope-s31", True)
+        now = progress.recorded_progress(store, label)
         assert now.of("a2-rope-s1").done
-        again = progress.narrowed(week, now)
+        again = progress.narrow_week(week, now)
         first = again.session("b").parts[0].steps[0]
         assert (first.id, first.again, first.kind) == ("a2-rope-s1@b", "a2-rope-s1", "recall")
         assert first.answer
         assert len(list(again.steps())) == len(list(told.steps())) + 1
         assert again.session("a") == told.session("a")
-        assert again.find("a2-rope-s1@b")
+        assert again.find_part("a2-rope-s1@b")
 
-        progress.mark(store, label, "a2-rope-s1@b", False)
-        third = progress.narrowed(week, progress.read(store, label)).session("c").parts[0].steps[0]
+        progress.grade_recall(store, label, "a2-rope-s1@b", False)
+        third = (
+            progress.narrow_week(week, progress.recorded_progress(store, label))
+            .session("c")
+            .parts[0]
+            .steps[0]
+        )
         assert (third.id, third.again) == ("a2-rope-s1@c", "a2-rope-s1")
-        progress.mark(store, label, "a2-rope-s1@b", True)
-        last = progress.narrowed(week, progress.read(store, label))
+        progress.grade_recall(store, label, "a2-rope-s1@b", True)
+        last = progress.narrow_week(week, progress.recorded_progress(store, label))
         assert last.session("c").parts[0].steps[0].again is None
         assert last.session("b").parts[0].steps[0].id == "a2-rope-s1@b"
 
 
 def test_the_same_narrowing_is_made_once(home: Path, week: Week) -> None:
     with Store() as store:
-        now = progress.read(store, week.label)
-    assert progress.narrowed(week, now) is progress.narrowed(week, now)
+        now = progress.recorded_progress(store, week.label)
+    assert progress.narrow_week(week, now) is progress.narrow_week(week, now)
 
 
 def test_each_fold_answers_one_section(week: Week) -> None:

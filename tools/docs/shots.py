@@ -28,7 +28,7 @@ def shoot(folder: Path, pages: tuple[str, ...] = PAGES, size: tuple[int, int] = 
 
 async def _shoot(folder: Path, pages: tuple[str, ...], size: tuple[int, int]) -> list[Path]:
     with Store() as store:
-        progress.keep(store, prepare_app(None, None).week.label, "welcomed", True)
+        progress.save_setting(store, prepare_app(None, None).week.label, "welcomed", True)
     app = Q1Lab(prepare_app(None, None))
     files = []
     async with app.run_test(size=size) as pilot:

@@ -80,7 +80,9 @@ class AnswerScreen(Dialog[None]):
         if text != self.kept:
             self.kept = text
             app = self.q1
-            app.desk.ask(lambda store: domain.answer(store, app.week.label, self.step.id, text))
+            app.desk.ask(
+                lambda store: domain.save_answer(store, app.week.label, self.step.id, text)
+            )
 
     @on(Button.Pressed, "#keep")
     def action_back(self) -> None:

@@ -169,7 +169,7 @@ class CheckScreen(OwnScreen[None]):
             file, name = self.path, report.for_
             self.q1.desk.ask(lambda store: evidence.note_check(store, week, file, name))
         if report.passed and step_id:
-            self.q1.desk.ask(lambda store: domain.tick(store, week, step_id, True))
+            self.q1.desk.ask(lambda store: domain.tick_step(store, week, step_id, True))
 
     # ── what is shown
 
@@ -186,7 +186,7 @@ class CheckScreen(OwnScreen[None]):
 
     def _show_diff(self) -> None:
         try:
-            self._side(*against_source(self.path, parents.of_or_baseline(self.path)))
+            self._side(*against_source(self.path, parents.parent_or_baseline(self.path)))
         except Problem as problem:
             self._side(str(problem), "")
 
@@ -233,7 +233,7 @@ class CheckScreen(OwnScreen[None]):
             if beside.of_file
             else f"what {reference} changes in its baseline"
         )
-        text = model_file.after(report.for_, self.q1.week.root)
+        text = model_file.notes_after_passing(report.for_, self.q1.week.root)
         self.app.push_screen(HintScreen(title, text, beside.diff))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -243,7 +243,7 @@ class CheckScreen(OwnScreen[None]):
         """Show the next hint, and note that it was used."""
         week = self.q1.week
         try:
-            variant = self.target or model_file.header_variant(self.path) or week.variant
+            variant = self.target or model_file.variant_of_file(self.path) or week.variant
         except Problem:
             variant = week.variant
         failing = [one for one in self.results.rows.values() if one.failed]

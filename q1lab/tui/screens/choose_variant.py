@@ -29,15 +29,15 @@ def choose(app: Q1Lab, step: Step) -> None:
     def picked(name: str) -> None:
         def take(store: Store) -> str:
             """Choose it, or say what is to be asked first."""
-            question = chosen_variant.question(store, week.label, name)
+            question = chosen_variant.change_question(store, week.label, name)
             if not question:
-                domain.choose(store, week, name)
+                domain.choose_modification(store, week, name)
             return question
 
         def asked(question: str) -> None:
             if question:
                 ask = AskScreen("Change the modification?", question, "Keep it", "Change it")
-                change = partial(domain.choose, week=week, variant=name)
+                change = partial(domain.choose_modification, week=week, variant=name)
                 app.push_screen(ask, lambda _: app.desk.ask(change))
 
         app.ask(take, asked)

@@ -22,7 +22,7 @@ from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.theme_colors import palette
 
 if TYPE_CHECKING:
-    from q1lab.documents.change import Change, Saved
+    from q1lab.documents.change import Change, SavedChange
 
 
 class CommitScreen(Dialog[bool]):
@@ -68,7 +68,7 @@ class CommitScreen(Dialog[bool]):
         from q1lab.documents import commit_commands
 
         with Store(self.setup.database) as store:
-            found = commit_commands.of_command(self.argv, store, self.setup.week, self.folder)
+            found = commit_commands.preview_change(self.argv, store, self.setup.week, self.folder)
         if found is None:
             return None, (), ""
         branch = (found.repo.head().branch or "a detached HEAD") if found.repo else ""
@@ -80,7 +80,7 @@ class CommitScreen(Dialog[bool]):
         if self.proposal is None:
             self._nothing("There is nothing to write.", "Esc closes")
             return
-        names = self.proposal.named(pending or self.proposal.files)
+        names = self.proposal.describe_paths(pending or self.proposal.files)
         if not pending:
             be = "is" if len(self.proposal.files) == 1 else "are"
             self._nothing(f"{names} {be} up to date: nothing to commit.", "Esc closes")
@@ -165,7 +165,7 @@ class CommitScreen(Dialog[bool]):
         self.box.border_subtitle = "working …"
         proposal, confirmed = self.proposal, self.confirmed
 
-        def act() -> Saved:
+        def act() -> SavedChange:
             with Store(self.setup.database) as store:
                 return proposal.save(store, confirmed=confirmed)
 
@@ -190,12 +190,12 @@ class CommitScreen(Dialog[bool]):
         if not (self.busy and self.proposal is not None):
             self.dismiss(False)
 
-    def _done(self, done: Saved) -> None:
-        names = self.proposal.named(self.proposal.files) if self.proposal else ""
+    def _done(self, done: SavedChange) -> None:
+        names = self.proposal.describe_paths(self.proposal.files) if self.proposal else ""
         kept = f"; the text before: {done.copy}" if done.copy else ""
         if done.commit is not None and done.sha and self.proposal and self.proposal.repo:
             root = self.proposal.repo.root
-            names = self.proposal.named(root / name for name in done.commit.files)
+            names = self.proposal.describe_paths(root / name for name in done.commit.files)
             branch = done.commit.branch or "a detached HEAD"
             self._end(f"{names}: committed {done.sha[:7]} on {branch}{kept}", True)
             for note in done.commit.notes:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import click
 
     from q1lab.tui.app import Q1Lab
-    from q1lab.week.lists.kpis import KpiLine
+    from q1lab.week.lists.kpis import KpiRow
     from q1lab.week.syllabus import Step
 
 ANOTHER, OTHER = "another", "other"
@@ -164,7 +164,7 @@ def export(app: Q1Lab, studies: Sequence[str]) -> None:
     form(app, "export", given, title, lambda values: {"study": studies})
 
 
-def kpi(app: Q1Lab, one: KpiLine) -> None:
+def kpi(app: Q1Lab, one: KpiRow) -> None:
     """A KPI's value and target; an empty value is counted again."""
     given = {
         "actual": f"{one.actual:g}" if one.source == "set by hand" else "",
@@ -184,9 +184,9 @@ def predict(app: Q1Lab, step: Step) -> None:
     week, variant = app.week.label, app.week.variant or "modified"
 
     def job(store: Store, said: dict[str, str], amend: bool) -> Said:
-        values = predictions.read(said, PARTS)
-        predictions.predict(store, week, variant, **values, amend=amend)
-        domain.tick(store, week, step.id, True)
+        values = predictions.parse_prediction(said, PARTS)
+        predictions.record_prediction(store, week, variant, **values, amend=amend)
+        domain.tick_step(store, week, step.id, True)
         return Said(f"Kept: {_foretold(variant, said)}")
 
     def opened(found: dict[str, Any] | None) -> None:
@@ -211,7 +211,7 @@ def predict(app: Q1Lab, step: Step) -> None:
             about,
         )
 
-    app.ask(lambda store: predictions.newest(store, variant, week), opened)
+    app.ask(lambda store: predictions.newest_prediction(store, variant, week), opened)
 
 
 WAYS = {"lower": "lower (better)", "higher": "higher (worse)", "same": "about the same"}
@@ -237,7 +237,7 @@ PREDICTION = (
 
 def _foretold(variant: str, said: Mapping[str, str]) -> str:
     """The prediction as a sentence. Problem naming what is missing or wrong."""
-    values = predictions.read(said, PARTS)
+    values = predictions.parse_prediction(said, PARTS)
     way = {"lower": "lower by {:g} nats", "higher": "higher by {:g} nats", "same": "the same"}
     return (
         f"{variant} against the baseline: {way[values['direction']].format(values['size'])}; "

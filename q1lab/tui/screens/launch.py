@@ -167,10 +167,10 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
             request = kept_folder.retraining_request(
                 kept_folder.load_kept_study(Path(request.variant)), request
             )
-        pair = parents.pair(request.variant, request.baseline)
+        pair = parents.find_pair(request.variant, request.baseline)
         old, new = pair.baseline, pair.modified
-        diff = diffs.unified(old.text, new.text, old.name, new.name)
-        added, removed = diffs.count(diff)
+        diff = diffs.unified_diff(old.text, new.text, old.name, new.name)
+        added, removed = diffs.count_changed_lines(diff)
         self._head(f"{new.name} against {old.name}   +{added} −{removed} lines")
         self._diff = diff
         self.query_one("#diff", Static).update("")
@@ -183,7 +183,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
             partial(self._diff_shown, diff),
         )
         self.q1.ask(
-            lambda store: predictions.newest(store, new.name),
+            lambda store: predictions.newest_prediction(store, new.name),
             partial(self._show_prediction, new.name, request.seeds),
         )
 
@@ -208,7 +208,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         week, variant = self.q1.week.label, request.variant
         if variant in variants.modifications():
             self.q1.ask(
-                lambda store: evidence.show_reference(store, week, variant),
+                lambda store: evidence.note_reference_shown(store, week, variant),
                 lambda _: self._show_diff(request),
             )
 

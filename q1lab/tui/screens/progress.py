@@ -114,12 +114,12 @@ class ProgressScreen(Page):
         label = self.q1.week.label
         if self.pane.id == "says":
             done = not self.q1.snapshot.progress.of(row.key).done
-            self.q1.desk.ask(lambda store: domain.tick(store, label, row.key, done))
+            self.q1.desk.ask(lambda store: domain.tick_step(store, label, row.key, done))
         elif self.pane.id == "papers" and not row.key["done"]:
             self._ask(
                 f"Did you read {row.key['title']}? The log keeps the day.",
                 "It is read",
-                lambda store: papers.finish(store, str(row.key["id"])),
+                lambda store: papers.finish_paper(store, str(row.key["id"])),
             )
 
     def action_edit(self) -> None:
@@ -148,7 +148,7 @@ class ProgressScreen(Page):
             self._ask(
                 f"Remove {' '.join(row.left.split())} from your artifacts?",
                 "Remove it",
-                lambda store: artifacts.remove(store, str(row.key)),
+                lambda store: artifacts.remove_artifact(store, str(row.key)),
             )
         elif row is not None:
             self.notify("The post is no artifact; it stays.")
@@ -157,6 +157,8 @@ class ProgressScreen(Page):
         from q1lab.week import progress_card
 
         self.q1.ask(
-            lambda store: progress_card.text(progress_card.gather(store, self.q1.setup.week)),
+            lambda store: progress_card.card_text(
+                progress_card.build_card(store, self.q1.setup.week)
+            ),
             lambda text: copy(self.q1, text, "the progress card"),
         )

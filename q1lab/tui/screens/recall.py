@@ -2,7 +2,7 @@
 
 The plain form of a recall step, complete in itself. A reader that shows the step in its page needs
 the same three things: `step.title` and `step.detail` are the question, `step.answer.markdown` is
-what a key reveals, and `progress.mark` keeps how it went.
+what a key reveals, and `progress.grade_recall` keeps how it went.
 """
 
 from __future__ import annotations
@@ -61,5 +61,7 @@ class RecallScreen(Dialog[None]):
         """Only after the answer was shown."""
         if self.open:
             app = self.q1
-            app.desk.ask(lambda store: domain.mark(store, app.week.label, self.step.id, right))
+            app.desk.ask(
+                lambda store: domain.grade_recall(store, app.week.label, self.step.id, right)
+            )
             self.dismiss()

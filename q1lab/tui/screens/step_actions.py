@@ -34,7 +34,7 @@ def form(app: Q1Lab, step: Step) -> bool:
 def filled_in(app: Q1Lab, step: Step) -> bool:
     """Open the form of the act that the step is done by: again when it is done, as there may be a
     fourth channel. False when that act has none."""
-    return step.to_fill_in is not None and _form(app, step.to_fill_in.name.split())
+    return step.ticking_form is not None and _form(app, step.ticking_form.name.split())
 
 
 def _form(app: Q1Lab, words: Sequence[str]) -> bool:
@@ -116,7 +116,7 @@ def command(app: Q1Lab, argv: list[str]) -> None:
         app.follow(argv[3] == "true")
         return
     asks = config.load().ask_before_commit
-    if commit_commands.is_one(argv):
+    if commit_commands.can_preview(argv):
         app.push_screen(CommitScreen(argv, folder(app), asks))
         return
     asks = asks and commit_commands.commits(argv)

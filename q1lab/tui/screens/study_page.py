@@ -95,7 +95,7 @@ class StudyScreen(Page):
     def open_sheet(self, sheet_id: str, at: str | None = None) -> None:
         """Show another page, with the cursor on step ``at`` or its first open one."""
         self.q1.place = sheet_id
-        if self.week.find(sheet_id) is not None:
+        if self.week.find_part(sheet_id) is not None:
             self.q1.part_id = sheet_id
         self.remove_class("-tree")
         self.refill(at)
@@ -158,7 +158,7 @@ class StudyScreen(Page):
 
     def _turn(self, step: Step) -> None:
         done, label = not self.q1.snapshot.progress.of(step.id).done, self.week.label
-        self.q1.desk.ask(lambda store: domain.tick(store, label, step.id, done))
+        self.q1.desk.ask(lambda store: domain.tick_step(store, label, step.id, done))
 
     @on(Reader.Entered)
     def action_enter(self) -> None:

@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.widgets import Button, Input, Label, Static
 
 from q1lab.tui.screens.base import Dialog
-from q1lab.week.study_timer import Question
+from q1lab.week.study_timer import TimerQuestion
 
 Answer = tuple[float, bool]
 """Seconds that count, and whether the timer goes on at once."""
@@ -36,7 +36,7 @@ class AwayScreen(Dialog[Answer | None]):
     AUTO_FOCUS = "#minutes"
     keys = "Esc answers later"
 
-    def __init__(self, question: Question, part: str) -> None:
+    def __init__(self, question: TimerQuestion, part: str) -> None:
         super().__init__()
         self.question = question
         length = ("" if question.sure else "about ") + words(question.seconds)

@@ -82,7 +82,7 @@ class VerdictScreen(OwnScreen[None]):
         label, made, name = self.q1.week.label, self.record, self.study_id
         if made is not None:
             self.q1.desk.ask(
-                lambda store: evidence.note_looked(
+                lambda store: evidence.note_viewed(
                     store, label, "compare", name, made.study.variant
                 )
             )

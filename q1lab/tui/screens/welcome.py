@@ -73,7 +73,7 @@ class WelcomeScreen(Dialog[bool]):
         app = self.q1
         if "welcomed" not in app.snapshot.progress.settings:
             with contextlib.suppress(Problem):
-                return content.load(app.setup.week.root, course=False)
+                return content.load_week(app.setup.week.root, course=False)
         return app.week
 
     def body(self) -> ComposeResult:
@@ -146,5 +146,5 @@ class WelcomeScreen(Dialog[bool]):
                 folder = whole(text)
                 config.put("repo", str(folder))
                 app.config = replace(app.config, repo=folder)
-        app.desk.ask(lambda store: domain.keep(store, app.week.label, "welcomed", True))
+        app.desk.ask(lambda store: domain.save_setting(store, app.week.label, "welcomed", True))
         self.dismiss(True)

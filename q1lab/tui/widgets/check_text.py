@@ -114,13 +114,13 @@ def against_source(file: Path, source: Parent) -> tuple[str, str]:
     """(a heading, the unified diff) from what the file was made from to it. Problem when one can't
     be read."""
     old, new = (_bytes(path).decode(errors="replace") for path in (source.variant.path, file))
-    diff = diffs.unified(plain(old), plain(new), source.name, file.name)
+    diff = diffs.unified_diff(plain(old), plain(new), source.name, file.name)
     return heading(diff, source.name), diff
 
 
 def heading(diff: str, against: str) -> str:
     """``against model.py  +12 −3 lines``."""
-    added, removed = diffs.count(diff)
+    added, removed = diffs.count_changed_lines(diff)
     return (
         f"against {against}  +{added} −{removed} lines" if diff else f"the same code as {against}"
     )

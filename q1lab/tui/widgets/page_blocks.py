@@ -16,7 +16,7 @@ from textual.widget import Widget
 from q1lab.ground.files import plain
 from q1lab.tui.pages import Sheet
 from q1lab.tui.widgets import markdown_layout
-from q1lab.week.progress import Record
+from q1lab.week.progress import StepState
 from q1lab.week.syllabus import Action, Fold, Step, Text
 
 INDENT = 5
@@ -165,12 +165,12 @@ class FoldPiece(Piece):
 class StepPiece(Piece):
     """A step in full: its title, its detail, and what was answered."""
 
-    def __init__(self, step: Step, record: Record) -> None:
+    def __init__(self, step: Step, record: StepState) -> None:
         super().__init__()
         self.step = step
         self.record = record
 
-    def show(self, step: Step, record: Record) -> None:
+    def show(self, step: Step, record: StepState) -> None:
         if (step, record) != (self.step, self.record):
             self.step, self.record = step, record
             self.changed()
@@ -181,7 +181,7 @@ class StepPiece(Piece):
         step, kind = self.step, self.step.behavior
         if kind.form:
             return kind.enter_again if kind.enter_again and self.record.answer else kind.enter
-        if step.to_fill_in is not None:
+        if step.ticking_form is not None:
             return "fill in"
         if step.actions:
             several = len(step.actions) > 1
@@ -281,7 +281,9 @@ def command_of(action: Action) -> str:
     )
 
 
-def pieces_of(sheet: Sheet, records: Mapping[str, Record], following: Sheet | None) -> list[Piece]:
+def pieces_of(
+    sheet: Sheet, records: Mapping[str, StepState], following: Sheet | None
+) -> list[Piece]:
     found: list[Piece] = []
     for block in sheet.blocks:
         if isinstance(block, Text):
@@ -291,7 +293,7 @@ def pieces_of(sheet: Sheet, records: Mapping[str, Record], following: Sheet | No
         elif isinstance(block, Action):
             found.append(ActionPiece(block))
         else:
-            found.append(StepPiece(block, records.get(block.id, Record())))
+            found.append(StepPiece(block, records.get(block.id, StepState())))
             for action in block.actions:
                 found[-1].add_class("-tied")
                 found.append(ActionPiece(action))

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 ARTIFACT_KINDS = ("repo", "notebook", "post", "study", "tool", "talk", "other")
 
 
-def add(
+def add_artifact(
     store: Store, kind: str, title: str, *, location: str | None = None, week: str | None = None
 ) -> int:
     """Add something shipped; returns its number. ``location`` is an address or a path; a
     repository's folder has to be there."""
     if kind not in ARTIFACT_KINDS:
         raise Problem(f"an artifact is one of {', '.join(ARTIFACT_KINDS)}, not {kind!r}")
-    title = entries.title(title, "an artifact's title")
+    title = entries.clean_title(title, "an artifact's title")
     if location and "://" in location:
         entries.web_address(location)
     elif kind == "repo" and location and not expanded(location).is_dir():
@@ -48,14 +48,14 @@ def _number(store: Store, kind: str, title: str) -> int | None:
     return int(row["id"]) if row else None
 
 
-def remove(store: Store, which: str) -> dict[str, Any]:
+def remove_artifact(store: Store, which: str) -> dict[str, Any]:
     """Take an artifact, given by number or title, off the list; returns it."""
     with store.act() as record:
-        row = entries.find(store, "artifacts", which, "q1lab artifact")
+        row = entries.find_item(store, "artifacts", which, "q1lab artifact")
         record("artifact", kind=row["kind"], title=row["title"], removed=True)
     return row
 
 
-def every(store: Store) -> list[dict[str, Any]]:
+def all_artifacts(store: Store) -> list[dict[str, Any]]:
     """All artifacts, oldest first: id, kind, title, location, week, added."""
     return [dict(row) for row in store.db.execute("SELECT * FROM artifacts ORDER BY id")]

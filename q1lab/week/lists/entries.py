@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from q1lab.index.store import Store
 
 
-def find(store: Store, table: str, which: str, listing: str) -> dict[str, Any]:
+def find_item(store: Store, table: str, which: str, listing: str) -> dict[str, Any]:
     """The row of ``table`` (a fixed name) that ``which`` means: its number, its title, or words of
     it. Problem when none or several do; ``listing`` is the command that shows them."""
     rows = [dict(row) for row in store.db.execute(f"SELECT * FROM {table} ORDER BY id")]
@@ -67,7 +67,7 @@ def public_address(url: str) -> str:
     return url
 
 
-def title(text: str, what: str) -> str:
+def clean_title(text: str, what: str) -> str:
     """``text`` in one line of at most 300 characters; ``what`` names it in the Problem
     otherwise."""
     cleaned = " ".join(plain(text).split())

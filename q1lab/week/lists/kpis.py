@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class KpiLine:
+class KpiRow:
     """One KPI: ``source`` says where ``actual`` comes from, ``counted`` what q1lab can count itself
     (or None)."""
 
@@ -54,7 +54,7 @@ def set_kpi(
 ) -> None:
     """Set a KPI by hand, or with ``count`` go back to what q1lab counts. Problem for a name or
     number that is none."""
-    name = entries.title(name, "a KPI's name")
+    name = entries.clean_title(name, "a KPI's name")
     for value in (actual, target):
         if value is not None and (not math.isfinite(value) or value < 0):
             raise Problem(f"a KPI is a number, 0 or more, not {value}")
@@ -75,14 +75,14 @@ def set_kpi(
         add("kpi", name=name, **now)
 
 
-def lines(
+def kpi_rows(
     store: Store,
     planned: Sequence[Kpi] = (),
     roadmap: Mapping[str, float] | None = None,
     roadmap_name: str = "the roadmap",
     *,
-    repos: Count | None = None,
-) -> list[KpiLine]:
+    repos: CountedKpi | None = None,
+) -> list[KpiRow]:
     """All KPIs: those of the week, those of the roadmap, and those that were set by hand.
 
     A target set by hand goes before the roadmap's, that before the week's; an actual set by hand
@@ -115,11 +115,11 @@ def lines(
             actual, source = None, "not known"
         title = name if kpi is None else kpi.title
         number, how = counted or (None, "")
-        found.append(KpiLine(name, title, target, origin, actual, source, number, how))
+        found.append(KpiRow(name, title, target, origin, actual, source, number, how))
     return found
 
 
-class Count(NamedTuple):
+class CountedKpi(NamedTuple):
     """What q1lab counted itself: the number, and in words what it is a number of."""
 
     number: int
@@ -129,7 +129,7 @@ class Count(NamedTuple):
 POSTS_ON_RECORD = "SELECT location FROM artifacts WHERE kind = 'post' AND location LIKE 'http%://%'"
 
 
-def public_repos(store: Store) -> Count:
+def public_repos(store: Store) -> CountedKpi:
     """The repositories on record that have a public address."""
     (number,) = store.db.execute(
         "SELECT count(DISTINCT location) FROM artifacts WHERE kind = 'repo' AND location LIKE "
@@ -138,15 +138,15 @@ def public_repos(store: Store) -> Count:
     return repo_count(number)
 
 
-def repo_count(public: int, others: int = 0) -> Count:
+def repo_count(public: int, others: int = 0) -> CountedKpi:
     """``others`` are repositories without a public address."""
     uncounted = f" ({others} without one not counted)" if others else ""
-    return Count(public, f"repositories with a public address{uncounted}")
+    return CountedKpi(public, f"repositories with a public address{uncounted}")
 
 
-def published_posts(store: Store) -> Count:
+def published_posts(store: Store) -> CountedKpi:
     """The posts that are out, without those whose draft still has empty sections."""
-    every = posts.every(store)
+    every = posts.all_posts(store)
     out = {item["url"] for item in every if posts.is_out(item)}
     out |= {row["location"] for row in store.db.execute(POSTS_ON_RECORD)}
     unwritten = "".join(
@@ -154,17 +154,17 @@ def published_posts(store: Store) -> Count:
         for one in every
         if one["published"] and one["empty"]
     )
-    return Count(len(out), f"posts with an address where they are published{unwritten}")
+    return CountedKpi(len(out), f"posts with an address where they are published{unwritten}")
 
 
-def papers_read(store: Store) -> Count:
+def papers_read(store: Store) -> CountedKpi:
     (number,) = store.db.execute(
         "SELECT count(*) FROM papers WHERE done IS NOT NULL AND depth = 'deep'"
     ).fetchone()
-    return Count(number, "papers marked as read deeply")
+    return CountedKpi(number, "papers marked as read deeply")
 
 
-COUNTERS: Mapping[str, Callable[[Store], Count]] = {
+COUNTERS: Mapping[str, Callable[[Store], CountedKpi]] = {
     "repos": public_repos,
     "posts": published_posts,
     "papers": papers_read,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 DEPTHS = ("deep", "skim")
 
 
-def add(
+def add_paper(
     store: Store,
     title: str,
     *,
@@ -26,7 +26,7 @@ def add(
     of its own. Problem when the title is there already, or the link is none."""
     if depth not in DEPTHS:
         raise Problem(f"a paper is read {' or '.join(DEPTHS)}, not {depth!r}")
-    title = entries.title(title, "a paper's title")
+    title = entries.clean_title(title, "a paper's title")
     if link:
         entries.web_address(link)
     with store.act() as record:
@@ -43,18 +43,18 @@ def add(
     return int(row["id"])
 
 
-def finish(
+def finish_paper(
     store: Store, which: str, *, depth: str | None = None, notes: str | None = None
 ) -> dict[str, Any]:
     """Mark a paper, given by number or by (part of) its title, as read; returns it."""
     if depth is not None and depth not in DEPTHS:
         raise Problem(f"a paper is read {' or '.join(DEPTHS)}, not {depth!r}")
     with store.act() as record:
-        row = entries.find(store, "papers", which, "q1lab paper")
+        row = entries.find_item(store, "papers", which, "q1lab paper")
         record("read", title=row["title"], depth=depth, notes=notes)
     return dict(store.db.execute("SELECT * FROM papers WHERE id = ?", (row["id"],)).fetchone())
 
 
-def papers(store: Store) -> list[dict[str, Any]]:
+def all_papers(store: Store) -> list[dict[str, Any]]:
     """All papers, oldest first: id, title, link, week, depth, added, done, notes."""
     return [dict(row) for row in store.db.execute("SELECT * FROM papers ORDER BY id")]

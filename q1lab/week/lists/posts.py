@@ -30,20 +30,20 @@ def channel_title(channel: str) -> str:
 def shared_words(post: Mapping[str, Any] | None) -> str:
     """How far sharing has come: ``shared in 2 of 3 channels``, from there up ``shared in 4
     channels``."""
-    done = len(counted(post))
+    done = len(counted_shares(post))
     if done < ENOUGH_CHANNELS:
         return f"shared in {done} of {ENOUGH_CHANNELS} channels"
     return f"shared in {done} channels"
 
 
-def note_empty(store: Store, week: str, sections: int) -> None:
+def note_empty_sections(store: Store, week: str, sections: int) -> None:
     """Note how many sections of the week's draft are empty: a post with such sections is not
     counted as published."""
-    if sections != empty(store, week):
+    if sections != empty_sections(store, week):
         store.set_setting(f"empty:{week}", sections)
 
 
-def empty(store: Store, week: str) -> int:
+def empty_sections(store: Store, week: str) -> int:
     """How many sections of the week's draft were empty when it was last looked at."""
     return int(store.setting(f"empty:{week}", 0))
 
@@ -55,14 +55,14 @@ def empty_words(sections: int) -> str:
 
 def save_post(store: Store, week: str, title: str, path: str | None) -> dict[str, Any]:
     """Remember the week's post (one per week); returns it."""
-    title = entries.title(title, "a post's title")
+    title = entries.clean_title(title, "a post's title")
     store.add("post", week=week, title=title, path=path)
-    found = of_week(store, week)
+    found = post_of_week(store, week)
     assert found is not None
     return found
 
 
-def of_week(store: Store, week: str) -> dict[str, Any] | None:
+def post_of_week(store: Store, week: str) -> dict[str, Any] | None:
     """The week's post with ``shares`` (channel, url, shared; oldest first) and ``empty`` (how many
     of its sections are), or None."""
     row = store.db.execute(
@@ -71,7 +71,7 @@ def of_week(store: Store, week: str) -> dict[str, Any] | None:
     if row is None:
         return None
     found = dict(row)
-    found["empty"] = empty(store, week)
+    found["empty"] = empty_sections(store, week)
     found["shares"] = [
         dict(share)
         for share in store.db.execute(
@@ -81,7 +81,7 @@ def of_week(store: Store, week: str) -> dict[str, Any] | None:
     return found
 
 
-def counted(post: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def counted_shares(post: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """The shares that count towards ENOUGH_CHANNELS: all that are on record."""
     return list(post["shares"]) if post else []
 
@@ -92,26 +92,26 @@ def is_out(post: Mapping[str, Any]) -> bool:
     return bool(post["published"]) and not post["empty"]
 
 
-def every(store: Store) -> list[dict[str, Any]]:
+def all_posts(store: Store) -> list[dict[str, Any]]:
     """All weeks' posts, oldest first, as ``of_week`` gives them."""
     weeks = [row["week"] for row in store.db.execute("SELECT DISTINCT week FROM posts ORDER BY id")]
-    return [found for week in weeks if (found := of_week(store, week))]
+    return [found for week in weeks if (found := post_of_week(store, week))]
 
 
-def publish(store: Store, week: str, url: str) -> dict[str, Any]:
+def publish_post(store: Store, week: str, url: str) -> dict[str, Any]:
     """Record the canonical address of the week's post: the one that every channel links to."""
     entries.public_address(url)
     with store.act() as add:
-        found = of_week(store, week)
+        found = post_of_week(store, week)
         add("publish", week=week, url=url, title=found["title"] if found else "Retrospective")
-    again = of_week(store, week)
+    again = post_of_week(store, week)
     assert again is not None
     return again
 
 
-def published(store: Store, week: str) -> dict[str, Any]:
+def published_post(store: Store, week: str) -> dict[str, Any]:
     """The week's post, with its address. Problem where it has none yet."""
-    found = of_week(store, week)
+    found = post_of_week(store, week)
     if found is None or not found["url"]:
         raise Problem(
             "the canonical address comes first, which channels link to: ",
@@ -120,7 +120,7 @@ def published(store: Store, week: str) -> dict[str, Any]:
     return found
 
 
-def share(
+def share_post(
     store: Store,
     week: str,
     channel: str,
@@ -139,7 +139,7 @@ def share(
             f"there is no channel {channel!r}",
             next=f"{nearest(channel, CHANNELS)} (--other records one that is not in the list)",
         )
-    found = published(store, week)
+    found = published_post(store, week)
     there = next((item for item in found["shares"] if item["channel"] == channel), None)
     if there and not replace:
         raise Problem(
@@ -152,7 +152,7 @@ def share(
             next=f"give the address of the entry on {channel_title(channel)}",
         )
     store.add("share", week=week, channel=channel, url=url)
-    again = of_week(store, week)
+    again = post_of_week(store, week)
     assert again is not None
     return again
 
@@ -160,7 +160,7 @@ def share(
 def channel_name(given: str) -> str:
     """A channel's key: ``hn``, ``r-machinelearning`` … Common spellings are understood, others kept
     as they are."""
-    key = entries.title(given, "a channel").lower()
+    key = entries.clean_title(given, "a channel").lower()
     aliases = {
         "hackernews": "hn",
         "hacker news": "hn",

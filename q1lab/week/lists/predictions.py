@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from q1lab.index.store import Store
 
 
-def predict(
+def record_prediction(
     store: Store,
     week: str,
     variant: str,
@@ -75,12 +75,12 @@ def predict(
             confidence=confidence,
             reasoning=reasoning.strip(),
         )
-    found = newest(store, variant, week)
+    found = newest_prediction(store, variant, week)
     assert found is not None
     return found
 
 
-def read(typed: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
+def parse_prediction(typed: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
     """A prediction as it was typed: ``direction``, ``size``, ``matters``, ``sure``, ``why``, as the
     keywords of ``predict``. Problem naming the part that is wrong, or missing, as ``names`` calls
     it."""
@@ -125,7 +125,7 @@ def _share(name: str, text: str) -> float:
     return value
 
 
-def newest(store: Store, variant: str, week: str | None = None) -> dict[str, Any] | None:
+def newest_prediction(store: Store, variant: str, week: str | None = None) -> dict[str, Any] | None:
     """The newest prediction for ``variant`` (of ``week``, else of any), or None.
 
     Keys: id, week, variant, direction, size, matters, confidence, reasoning, created, locked,
@@ -135,7 +135,7 @@ def newest(store: Store, variant: str, week: str | None = None) -> dict[str, Any
     return _with_history(store.db, row) if row else None
 
 
-def every(store: Store, week: str | None = None) -> list[dict[str, Any]]:
+def all_predictions(store: Store, week: str | None = None) -> list[dict[str, Any]]:
     """The newest prediction for every week and variant, oldest first."""
     rows = store.db.execute(
         "SELECT * FROM predictions p WHERE (? IS NULL OR week = ?) "
@@ -145,14 +145,16 @@ def every(store: Store, week: str | None = None) -> list[dict[str, Any]]:
     return [_with_history(store.db, row) for row in rows]
 
 
-def lock(store: Store, variant: str, by: str, week: str | None = None) -> dict[str, Any] | None:
+def lock_prediction(
+    store: Store, variant: str, by: str, week: str | None = None
+) -> dict[str, Any] | None:
     """Lock the newest prediction for ``variant``; ``by`` says what locked it (``commit 1a2b3c``).
     None without one."""
     with store.act() as add:
         row = _newest(store.db, week, variant)
         if row is not None and row["locked"] is None:
             add("lock", week=row["week"], variant=variant, by=by)
-    return newest(store, variant, week)
+    return newest_prediction(store, variant, week)
 
 
 def locked_prediction(
@@ -180,7 +182,7 @@ def locked_prediction(
 
 
 def _locked(store: Store, variant: str, by: str) -> dict[str, Any] | None:
-    found = lock(store, variant, by)
+    found = lock_prediction(store, variant, by)
     if found is None:
         # The learner's own file: the prediction was made for the modification that the file
         # implements.
@@ -190,7 +192,7 @@ def _locked(store: Store, variant: str, by: str) -> dict[str, Any] | None:
         )
         for row in rows.fetchall():
             if Path(row["file"]).stem == variant.removesuffix("*"):
-                found = found or lock(store, row["variant"], by)
+                found = found or lock_prediction(store, row["variant"], by)
     return found
 
 

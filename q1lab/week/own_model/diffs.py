@@ -16,14 +16,14 @@ from q1lab.week.own_model import origin_line
 _HUNK = re.compile(r"@@ -(\d+)((?:,\d+)?) \+(\d+)((?:,\d+)?) @@")
 
 
-def code_of(text: str) -> str:
+def code_without_docstring(text: str) -> str:
     """The text of a Python file without q1lab's own line on top and without its module docstring
     (and the blank lines after it).
 
     A file that does not parse, or has no such docstring, keeps the rest as it is: a diff can still
     be shown.
     """
-    text = origin_line.strip_text(text)
+    text = origin_line.strip_marker_text(text)
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):  # ValueError: a NUL byte, before Python 3.12
@@ -40,7 +40,7 @@ def code_of(text: str) -> str:
     return "".join(before + after)
 
 
-def unified(
+def unified_diff(
     old_text: str,
     new_text: str,
     old_name: str,
@@ -56,7 +56,10 @@ def unified(
     old, new = old_text.splitlines(), new_text.splitlines()
     old_code, new_code = old, new
     if code_only:
-        old_code, new_code = code_of(old_text).splitlines(), code_of(new_text).splitlines()
+        old_code, new_code = (
+            code_without_docstring(old_text).splitlines(),
+            code_without_docstring(new_text).splitlines(),
+        )
     above = len(old) - len(old_code), len(new) - len(new_code)
     lines: list[str] = []
     for line in difflib.unified_diff(
@@ -76,7 +79,7 @@ def _numbered(line: str, old_above: int, new_above: int) -> str:
     return f"@@ -{old}{hunk[2]} +{new}{hunk[4]} @@"
 
 
-def count(diff: str) -> tuple[int, int]:
+def count_changed_lines(diff: str) -> tuple[int, int]:
     """How many lines a unified diff adds and removes: (added, removed). Its file headers are not
     counted."""
     added = removed = 0

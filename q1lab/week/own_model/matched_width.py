@@ -26,7 +26,7 @@ NAMES = (
 """What such a field is called."""
 
 
-def matching(
+def match_width(
     pair: Pair,
     config: Mapping[str, Any],
     arms: Callable[[dict[str, Any]], Mapping[str, Mapping[str, Any]]],

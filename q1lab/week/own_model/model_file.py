@@ -33,7 +33,7 @@ diff."""
 # ── new
 
 
-def known_modification(name: str) -> None:
+def require_modification(name: str) -> None:
     """Problem unless q1lab has a modification of this name."""
     there = variants.modifications()
     if name not in there:
@@ -41,7 +41,7 @@ def known_modification(name: str) -> None:
 
 
 @dataclass(frozen=True)
-class Made:
+class NewFile:
     """A new file. ``source`` is what it was copied from: a path, or "baseline"."""
 
     path: Path
@@ -49,35 +49,37 @@ class Made:
     sha256: str
 
 
-def new(variant: str, folder: Path, source: Path | None = None, name: str | None = None) -> Made:
+def new_model_file(
+    variant: str, folder: Path, source: Path | None = None, name: str | None = None
+) -> NewFile:
     """Put ``<variant>.py`` (or ``name``) into ``folder``: a copy of ``source`` under a header line.
 
     ``source`` None means the folder's model.py where there is one, else the baseline. Raises
     Problem for an unknown variant, a source that can't be read, and a file that is already there.
     """
-    known_modification(variant)
+    require_modification(variant)
     if source is None and (folder / "model.py").is_file():
         source = folder / "model.py"
     text = _read(source or paths.models_dir() / "baseline.py")
     made = origin_line.Marker(
-        variant, source.name if source else origin_line.BASELINE, parents.keep(text)
+        variant, source.name if source else origin_line.BASELINE, parents.save_base(text)
     )
     newline = b"\r\n" if b"\r\n" in text[:10_000] else b"\n"
-    header = origin_line.line(made).encode() + newline
+    header = origin_line.marker_line(made).encode() + newline
     first, rest = _after_shebang(text)
     path = folder / (name or f"{variant}.py")
     _create(path, first + header + rest)
-    parents.remember(path, made)
-    return Made(path, str(source.absolute()) if source else "baseline", made.sha256)
+    parents.remember_origin(path, made)
+    return NewFile(path, str(source.absolute()) if source else "baseline", made.sha256)
 
 
-def new_baseline(folder: Path, name: str = "model.py") -> Made:
+def new_baseline(folder: Path, name: str = "model.py") -> NewFile:
     """Put the baseline into ``folder`` as the learner's own model. Problem when the file is already
     there."""
     text = _read(paths.models_dir() / "baseline.py")
     path = folder / name
     _create(path, text)
-    return Made(path, "baseline", parents.keep(text))
+    return NewFile(path, "baseline", parents.save_base(text))
 
 
 def make_folder(folder: Path) -> None:
@@ -86,7 +88,7 @@ def make_folder(folder: Path) -> None:
         folder.mkdir()
 
 
-def note_file(store: Store, week: str, variant: str, made: Made) -> None:
+def note_file(store: Store, week: str, variant: str, made: NewFile) -> None:
     """Remember which file carries the week's modification, and what it was made from. It is chosen
     by that where none is; a choice of another variant stays as it is."""
     file = str(made.path.absolute())
@@ -155,7 +157,7 @@ class Hint:
     checks: tuple[str, ...] = ()
 
 
-def hints(variant: str, content: Path | None = None) -> tuple[Hint, ...]:
+def hints_for(variant: str, content: Path | None = None) -> tuple[Hint, ...]:
     """The four stages for a variant: question, place, idea, reference diff.
 
     ``content``: the week's folder; the shipped hints stand in where it has none. Problem for an
@@ -173,7 +175,7 @@ def hints(variant: str, content: Path | None = None) -> tuple[Hint, ...]:
     return tuple(found)
 
 
-def after(variant: str, content: Path | None = None) -> str:
+def notes_after_passing(variant: str, content: Path | None = None) -> str:
     """Markdown for those who have passed: how right files may differ from the reference."""
     return _sections(variant, content).get("After", "")
 
@@ -183,27 +185,29 @@ def reference_diff(variant: str) -> str:
     old, new_ = (
         _read(paths.models_dir() / f"{name}.py").decode() for name in ("baseline", variant)
     )
-    return diffs.unified(old, new_, "baseline.py", f"{variant}.py")
+    return diffs.unified_diff(old, new_, "baseline.py", f"{variant}.py")
 
 
 @dataclass(frozen=True)
-class Beside:
+class ReferenceDiff:
     """The reference beside a learner's file: a unified diff, and whether it ends at that file."""
 
     diff: str
     of_file: bool
 
 
-def compare_with_reference(variant: str, file: Path) -> Beside:
+def compare_with_reference(variant: str, file: Path) -> ReferenceDiff:
     """The diff from the reference variant to the learner's file, without the header line. Where
     that would be most of the file, since it was made from other code than q1lab's baseline, the
     diff from that baseline to the reference."""
     theirs = _read(paths.models_dir() / f"{variant}.py").decode()
-    mine = origin_line.strip(_read(file)).decode()
-    diff = diffs.unified(theirs, mine, f"reference/{variant}.py", file.name)
-    if 2 * diffs.count(diff)[1] > len(diffs.code_of(theirs).splitlines()):
-        return Beside(reference_diff(variant), False)
-    return Beside(diff, True)
+    mine = origin_line.strip_marker(_read(file)).decode()
+    diff = diffs.unified_diff(theirs, mine, f"reference/{variant}.py", file.name)
+    if 2 * diffs.count_changed_lines(diff)[1] > len(
+        diffs.code_without_docstring(theirs).splitlines()
+    ):
+        return ReferenceDiff(reference_diff(variant), False)
+    return ReferenceDiff(diff, True)
 
 
 def open_hints(
@@ -212,7 +216,7 @@ def open_hints(
     """The hints that were used, and first the next one: the first that answers one of the
     ``failing`` checks; without one, or when that was used, the first that was not used yet (the
     last one when all were). Problem: no such hints."""
-    ladder = hints(variant, content)
+    ladder = hints_for(variant, content)
     used = learner_tables.used_hints(store, week, variant)
     left = [one for one in ladder if one.stage not in used]
     fitting = [one for one in left if set(failing) & set(one.checks)]
@@ -248,7 +252,7 @@ def _sections(variant: str, content: Path | None) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Merge:
+class ModelMerge:
     """A modification applied to a file, in memory. ``conflicts`` counts places that git could not
     decide."""
 
@@ -261,7 +265,7 @@ class Merge:
     diff: str
 
 
-def merge(file: Path, into: Path, base: Path | None = None) -> Merge:
+def merge_into(file: Path, into: Path, base: Path | None = None) -> ModelMerge:
     """Apply what ``file`` changed since it was made to ``into``: a three-way merge. Nothing is
     written.
 
@@ -290,9 +294,9 @@ def merge(file: Path, into: Path, base: Path | None = None) -> Merge:
         raise Problem(
             f"{into} still holds what an earlier merge could not decide: {SETTLE} first", file=into
         )
-    found = parents.made_by(file)
+    found = parents.origin_of(file)
     if base is not None:
-        base_text = origin_line.strip(_read(base))
+        base_text = origin_line.strip_marker(_read(base))
     elif found is None:
         raise Problem(
             f"{file}:1: the line that says what it was made from is gone",
@@ -306,23 +310,23 @@ def merge(file: Path, into: Path, base: Path | None = None) -> Merge:
     merged, conflicts = merge_file(
         old,
         base_text,
-        origin_line.strip(raw),
+        origin_line.strip_marker(raw),
         (into.name, f"{file.name} as it was made", file.name),
     )
-    diff = diffs.unified(
+    diff = diffs.unified_diff(
         old.decode(),
         merged.decode("utf-8", "replace"),
         into.name,
         f"{into.name} with {variant}",
         code_only=False,
     )
-    return Merge(file, into, variant, old, merged, conflicts, diff)
+    return ModelMerge(file, into, variant, old, merged, conflicts, diff)
 
 
 def _base_of(file: Path, found: origin_line.Marker) -> bytes:
     """The text that ``file`` was made from."""
     try:
-        parent = parents.of(file)
+        parent = parents.parent_of(file)
         assert parent is not None
     except Problem:
         raise Problem(
@@ -332,14 +336,14 @@ def _base_of(file: Path, found: origin_line.Marker) -> bytes:
     return _read(parent.variant.path)
 
 
-def header_variant(file: Path) -> str | None:
+def variant_of_file(file: Path) -> str | None:
     """The modification that a file was made for; None where nothing says so."""
     _read(file)  # a Problem in words where there is no such file
-    found = parents.made_by(file)
+    found = parents.origin_of(file)
     return found.variant if found else None
 
 
-def keep_copy(plan: Merge) -> Path:
+def save_copy(plan: ModelMerge) -> Path:
     """Keep the text that a merge is about to replace, in q1lab's home; returns where.
 
     Problem when the file has changed since the merge was planned: it is the learner's, and newer.

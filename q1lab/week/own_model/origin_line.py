@@ -14,7 +14,7 @@ from dataclasses import dataclass
 BASELINE = "the baseline"
 """The source of a file that was made from q1lab's own baseline."""
 
-LOOKED_AT = 2000
+SEARCHED_BYTES = 2000
 """Bytes at a file's beginning in which the line is looked for."""
 
 _LINE = (
@@ -33,7 +33,7 @@ class Marker:
     sha256: str
 
 
-def line(marker: Marker) -> str:
+def marker_line(marker: Marker) -> str:
     """The line without its end."""
     return (
         f"# q1lab: {marker.variant}, made from {marker.source}, sha256 {marker.sha256} "
@@ -41,9 +41,9 @@ def line(marker: Marker) -> str:
     )
 
 
-def read(text: bytes) -> Marker | None:
+def read_marker(text: bytes) -> Marker | None:
     """The marker of a file's text; None without one."""
-    found = _BYTES.search(text[:LOOKED_AT])
+    found = _BYTES.search(text[:SEARCHED_BYTES])
     if found is None:
         return None
     return Marker(
@@ -53,11 +53,11 @@ def read(text: bytes) -> Marker | None:
     )
 
 
-def strip(text: bytes) -> bytes:
+def strip_marker(text: bytes) -> bytes:
     """A file's text without the line."""
-    return _BYTES.sub(b"", text[:LOOKED_AT], count=1) + text[LOOKED_AT:]
+    return _BYTES.sub(b"", text[:SEARCHED_BYTES], count=1) + text[SEARCHED_BYTES:]
 
 
-def strip_text(text: str) -> str:
+def strip_marker_text(text: str) -> str:
     """The same for text that is decoded already."""
-    return _TEXT.sub("", text[:LOOKED_AT], count=1) + text[LOOKED_AT:]
+    return _TEXT.sub("", text[:SEARCHED_BYTES], count=1) + text[SEARCHED_BYTES:]

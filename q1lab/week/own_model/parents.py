@@ -127,8 +127,8 @@ def of_or_baseline(file: Path) -> Parent:
 
 def same_code(one: Variant, other: Variant) -> bool:
     """Whether two files differ in nothing but q1lab's line on top."""
-    return sha256_text(origin_line.strip_text(one.text)) == sha256_text(
-        origin_line.strip_text(other.text)
+    return sha256_text(origin_line.strip_marker_text(one.text)) == sha256_text(
+        origin_line.strip_marker_text(other.text)
     )
 
 
@@ -155,7 +155,7 @@ def made_by(file: Path) -> origin_line.Marker | None:
         known = origin_line.Marker(**read_json(_memory(file), 100_000))
     except (OSError, ValueError, TypeError):
         return None
-    return known if origin_line.read(f"{origin_line.line(known)}\n".encode()) == known else None
+    return known if origin_line.read_marker(f"{origin_line.marker_line(known)}\n".encode()) == known else None
 
 
 def _memory(file: Path) -> Path:
@@ -190,7 +190,7 @@ def _read(file: Path) -> bytes | None:
 def _marker_of(file: Path) -> origin_line.Marker | None:
     try:
         with open_regular(file) as stream:
-            return origin_line.read(stream.read(origin_line.LOOKED_AT))
+            return origin_line.read_marker(stream.read(origin_line.SEARCHED_BYTES))
     except OSError:
         return None
 

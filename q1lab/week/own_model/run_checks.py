@@ -139,7 +139,7 @@ def next_command(report: CheckReport, file: str, variant: str | None = None) -> 
 
 
 @dataclass(frozen=True)
-class Limits:
+class CheckLimits:
     """What a file may use: seconds for everything and for one check, megabytes of data memory,
     bytes of output."""
 
@@ -213,7 +213,7 @@ def run_checks(
     *,
     on_result: Callable[[CheckResult], None] = lambda result: None,
     on_begin: Callable[[str], None] = lambda name: None,
-    limits: Limits | None = None,
+    limits: CheckLimits | None = None,
     cancel: threading.Event | None = None,
 ) -> CheckReport:
     """Check a model file and return the report; blocks until done, so an app calls it in a thread.
@@ -223,7 +223,7 @@ def run_checks(
     called in this thread as checks start and end. ``cancel`` ends the run early. Nothing
     is raised for a bad file: the report says what is wrong in ``unusable``.
     """
-    limits = limits or Limits()
+    limits = limits or CheckLimits()
     path = expanded(file).absolute()
     what = not_a_file(path)
     if what is not None:
@@ -237,7 +237,7 @@ def run_checks(
         f"--step-seconds={limits.step_seconds}",
         f"--memory-mb={limits.memory_mb}",
     ]
-    source = parents.of_or_baseline(path).variant.path
+    source = parents.parent_or_baseline(path).variant.path
     if source != paths.models_dir() / "baseline.py":
         command.append(f"--source={source}")
     with child_processes.running_child(
@@ -272,7 +272,7 @@ def _follow(
     child: subprocess.Popen[bytes],
     reading: _Reading,
     printed: _Printed,
-    limits: Limits,
+    limits: CheckLimits,
     cancel: threading.Event | None,
 ) -> str | None:
     """Read both pipes until the child is gone. Returns why it was stopped, or None."""

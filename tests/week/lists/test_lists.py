@@ -28,7 +28,7 @@ def store() -> Iterator[Store]:
 def predict(
     store: Store, direction: str = "lower", size: float = 0.03, **more: object
 ) -> dict[str, object]:
-    return predictions.predict(
+    return predictions.record_prediction(
         store, WEEK, "rope", direction, size=size, matters=0.01, confidence=0.7, **more
     )  # type: ignore[arg-type]
 
@@ -38,27 +38,27 @@ def test_an_open_prediction_is_replaced_and_a_locked_one_is_not(store: Store) ->
     second = predict(store, size=0.04)
     assert second["size"] == 0.04
     assert second["amended"] == []
-    assert len(predictions.every(store)) == 1
-    locked = predictions.lock(store, "rope", "commit 1a2b3c4")
+    assert len(predictions.all_predictions(store)) == 1
+    locked = predictions.lock_prediction(store, "rope", "commit 1a2b3c4")
     assert locked is not None
     assert locked["locked"]
     with pytest.raises(Problem, match=r"locked since .*commit 1a2b3c4.*--amend"):
         predict(store, "higher")
-    assert predictions.newest(store, "rope") == locked
+    assert predictions.newest_prediction(store, "rope") == locked
 
 
 def test_an_amendment_is_dated_and_keeps_what_it_replaces(store: Store) -> None:
     predict(store)
-    first = predictions.lock(store, "rope", "commit 1")
+    first = predictions.lock_prediction(store, "rope", "commit 1")
     amended = predict(store, "same", 0.0, amend=True)
     assert first is not None
     assert amended["locked"] is None
     assert amended["amended"] == [{key: value for key, value in first.items() if key != "amended"}]
     # An amendment is itself open until it is locked, and then can be amended again.
-    predictions.lock(store, "rope", "commit 2")
+    predictions.lock_prediction(store, "rope", "commit 2")
     third = predict(store, "higher", 0.02, amend=True)
     assert [old["direction"] for old in third["amended"]] == ["same", "lower"]  # type: ignore[attr-defined]
-    assert [item["direction"] for item in predictions.every(store)] == ["higher"]
+    assert [item["direction"] for item in predictions.all_predictions(store)] == ["higher"]
 
 
 def test_a_study_carries_the_prediction_and_locks_it(store: Store) -> None:
@@ -102,10 +102,10 @@ def test_predictions_that_make_no_sense(
     store: Store, direction: str, size: float, matters: float, confidence: float
 ) -> None:
     with pytest.raises(Problem):
-        predictions.predict(
+        predictions.record_prediction(
             store, WEEK, "rope", direction, size=size, matters=matters, confidence=confidence
         )
-    assert predictions.every(store) == []
+    assert predictions.all_predictions(store) == []
 
 
 # ── KPIs, papers, artifacts
@@ -118,14 +118,14 @@ PLANNED = [
 
 
 def test_kpis_are_counted_until_set_by_hand(store: Store, tmp_path: Path) -> None:
-    artifacts.add(store, "repo", "a", location="https://example.org/a")
-    artifacts.add(store, "repo", "b", location=str(tmp_path))
-    papers.add(store, "One")
-    papers.add(store, "Two", depth="skim")
-    papers.finish(store, "One")
-    papers.finish(store, "two")
-    posts.publish(store, WEEK, "https://example.org/q1")
-    lines = {line.name: line for line in kpis.lines(store, PLANNED, {"papers_read": 10.0})}
+    artifacts.add_artifact(store, "repo", "a", location="https://example.org/a")
+    artifacts.add_artifact(store, "repo", "b", location=str(tmp_path))
+    papers.add_paper(store, "One")
+    papers.add_paper(store, "Two", depth="skim")
+    papers.finish_paper(store, "One")
+    papers.finish_paper(store, "two")
+    posts.publish_post(store, WEEK, "https://example.org/q1")
+    lines = {line.name: line for line in kpis.kpi_rows(store, PLANNED, {"papers_read": 10.0})}
     assert (
         lines["public_repos"].actual,
         lines["public_repos"].source,
@@ -139,7 +139,7 @@ def test_kpis_are_counted_until_set_by_hand(store: Store, tmp_path: Path) -> Non
     assert (lines["papers_read"].actual, lines["papers_read"].target) == (1, 10)
     assert lines["papers_read"].target_from == "the roadmap"
     kpis.set_kpi(store, "papers_read", actual=9, target=9)
-    line = {line.name: line for line in kpis.lines(store, PLANNED)}["papers_read"]
+    line = {line.name: line for line in kpis.kpi_rows(store, PLANNED)}["papers_read"]
     assert (line.actual, line.source, line.counted, line.target, line.met) == (
         9,
         "set by hand",
@@ -148,17 +148,17 @@ def test_kpis_are_counted_until_set_by_hand(store: Store, tmp_path: Path) -> Non
         True,
     )
     kpis.set_kpi(store, "papers_read", count=True)
-    line = {line.name: line for line in kpis.lines(store, PLANNED)}["papers_read"]
+    line = {line.name: line for line in kpis.kpi_rows(store, PLANNED)}["papers_read"]
     assert (line.actual, line.source, line.target) == (1, "counted", 9)
 
 
 def test_a_kpi_is_counted_by_the_counter_that_it_names_and_by_no_word_of_its_title(
     store: Store,
 ) -> None:
-    artifacts.add(store, "repo", "a", location="https://example.org/a")
+    artifacts.add_artifact(store, "repo", "a", location="https://example.org/a")
     bugs, code = Kpi("bugs", "Bug reports filed", 3), Kpi("code", "Code in public", 1, "repos")
     kpis.set_kpi(store, "Papers for lunch", target=1)
-    lines = {line.name: line for line in kpis.lines(store, [bugs, code])}
+    lines = {line.name: line for line in kpis.kpi_rows(store, [bugs, code])}
     assert {name: line.counted for name, line in lines.items()} == {
         "bugs": None,
         "code": 1,
@@ -170,12 +170,12 @@ def test_a_counter_that_one_file_and_one_row_add_counts_a_kpi_of_the_week(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kpis, "COUNTERS", {**kpis.COUNTERS, "sonnets": toy_counter.sonnets})
-    content.skeleton(tmp_path / "week")
+    content.write_skeleton(tmp_path / "week")
     with (tmp_path / "week" / "week.toml").open("a") as file:
         file.write('\n[[kpis]]\nid = "poems"\ntitle = "Posts"\ntarget = 1\ncounter = "sonnets"\n')
-    assert content.check(tmp_path / "week", counters=kpis.COUNTERS) == []
-    artifacts.add(store, "other", "Sonnet 18")
-    (line,) = kpis.lines(store, content.load(tmp_path / "week").kpis)
+    assert content.check_week(tmp_path / "week", counters=kpis.COUNTERS) == []
+    artifacts.add_artifact(store, "other", "Sonnet 18")
+    (line,) = kpis.kpi_rows(store, content.load_week(tmp_path / "week").kpis)
     assert (line.actual, line.met, line.origin) == (1, True, "counted: sonnets on record")
     assert mentioned_in_code("sonnet") == []
 
@@ -186,7 +186,9 @@ def test_a_counter_that_one_file_and_one_row_add_counts_a_kpi_of_the_week(
 def test_kpi_names_are_text(store: Store, name: str) -> None:
     kpis.set_kpi(store, name, actual=1)
     kpis.set_kpi(store, name, target=2)
-    assert [(line.name, line.actual, line.target) for line in kpis.lines(store)] == [(name, 1, 2)]
+    assert [(line.name, line.actual, line.target) for line in kpis.kpi_rows(store)] == [
+        (name, 1, 2)
+    ]
 
 
 def test_kpis_that_are_none(store: Store) -> None:
@@ -199,35 +201,41 @@ def test_kpis_that_are_none(store: Store) -> None:
 
 
 def test_papers(store: Store) -> None:
-    number = papers.add(store, "  RoFormer\n", link="https://arxiv.org/abs/2104.09864", week=WEEK)
-    papers.add(store, "RoBERTa")
+    number = papers.add_paper(
+        store, "  RoFormer\n", link="https://arxiv.org/abs/2104.09864", week=WEEK
+    )
+    papers.add_paper(store, "RoBERTa")
     with pytest.raises(Problem, match="already"):
-        papers.add(store, "RoFormer")
+        papers.add_paper(store, "RoFormer")
     with pytest.raises(Problem, match="matches 2"):
-        papers.finish(store, "ro")
+        papers.finish_paper(store, "ro")
     with pytest.raises(Problem, match="nothing in your list"):
-        papers.finish(store, "llama")
-    done = papers.finish(store, str(number), depth="skim", notes="short")
+        papers.finish_paper(store, "llama")
+    done = papers.finish_paper(store, str(number), depth="skim", notes="short")
     first = done["done"]
     assert (done["title"], done["depth"], done["notes"]) == ("RoFormer", "skim", "short")
-    assert papers.finish(store, "roformer")["done"] == first, "the first date stays"
+    assert papers.finish_paper(store, "roformer")["done"] == first, "the first date stays"
     with pytest.raises(Problem, match="not a web address"):
-        papers.add(store, "x", link="javascript:alert(1)")
+        papers.add_paper(store, "x", link="javascript:alert(1)")
     for title in ("Atention", "Attention"):  # the link says that it is the same one
-        assert papers.add(store, title, link="https://arxiv.org/abs/1706.03762") == 3
-    assert [one["title"] for one in papers.papers(store)] == ["RoFormer", "RoBERTa", "Attention"]
+        assert papers.add_paper(store, title, link="https://arxiv.org/abs/1706.03762") == 3
+    assert [one["title"] for one in papers.all_papers(store)] == [
+        "RoFormer",
+        "RoBERTa",
+        "Attention",
+    ]
 
 
 def test_artifacts(store: Store) -> None:
-    artifacts.add(store, "repo", "a", location="https://example.org/a")
+    artifacts.add_artifact(store, "repo", "a", location="https://example.org/a")
     with pytest.raises(Problem, match="already"):
-        artifacts.add(store, "repo", "a")
+        artifacts.add_artifact(store, "repo", "a")
     with pytest.raises(Problem, match="URL is neither a web address nor a folder here"):
-        artifacts.add(store, "repo", "b", location="URL")
+        artifacts.add_artifact(store, "repo", "b", location="URL")
     with pytest.raises(Problem, match="one of repo"):
-        artifacts.add(store, "house", "a")
-    assert artifacts.remove(store, "a")["location"] == "https://example.org/a"
-    assert artifacts.every(store) == []
+        artifacts.add_artifact(store, "house", "a")
+    assert artifacts.remove_artifact(store, "a")["location"] == "https://example.org/a"
+    assert artifacts.all_artifacts(store) == []
 
 
 # ── the post
@@ -235,30 +243,30 @@ def test_artifacts(store: Store) -> None:
 
 def test_canonical_first_then_each_channel_once(store: Store) -> None:
     with pytest.raises(Problem, match="canonical address comes first"):
-        posts.share(store, WEEK, "hn", "https://example.org/1")
+        posts.share_post(store, WEEK, "hn", "https://example.org/1")
     posts.save_post(store, WEEK, "A title", "/repo/post.md")
     with pytest.raises(Problem, match="canonical address comes first"):
-        posts.share(store, WEEK, "hn", "https://example.org/1")
-    posts.publish(store, WEEK, "https://example.org/post")
-    posts.share(store, WEEK, "Show HN", "https://example.org/1")
+        posts.share_post(store, WEEK, "hn", "https://example.org/1")
+    posts.publish_post(store, WEEK, "https://example.org/post")
+    posts.share_post(store, WEEK, "Show HN", "https://example.org/1")
     with pytest.raises(Problem, match="recorded already"):
-        posts.share(store, WEEK, "hn", "https://example.org/2")
+        posts.share_post(store, WEEK, "hn", "https://example.org/2")
     with pytest.raises(Problem, match="is the post itself"):
-        posts.share(store, WEEK, "x", "https://example.org/post")
-    found = posts.share(store, WEEK, "hn", "https://example.org/2", replace=True)
+        posts.share_post(store, WEEK, "x", "https://example.org/post")
+    found = posts.share_post(store, WEEK, "hn", "https://example.org/2", replace=True)
     assert [(item["channel"], item["url"]) for item in found["shares"]] == [
         ("hn", "https://example.org/2")
     ]
-    found = posts.share(store, WEEK, "My newsletter", "https://example.org/3", other=True)
+    found = posts.share_post(store, WEEK, "My newsletter", "https://example.org/3", other=True)
     assert {item["channel"] for item in found["shares"]} == {"hn", "my newsletter"}
     published = found["published"]
-    again = posts.publish(store, WEEK, "https://example.org/moved")
+    again = posts.publish_post(store, WEEK, "https://example.org/moved")
     assert (again["url"], again["published"], again["title"]) == (
         "https://example.org/moved",
         published,
         "A title",
     )
-    assert posts.every(store) == [again]
+    assert posts.all_posts(store) == [again]
 
 
 @pytest.mark.parametrize(
@@ -279,5 +287,5 @@ def test_canonical_first_then_each_channel_once(store: Store) -> None:
 )
 def test_addresses_that_are_none(store: Store, url: str) -> None:
     with pytest.raises(Problem):
-        posts.publish(store, WEEK, url)
-    assert posts.of_week(store, WEEK) is None
+        posts.publish_post(store, WEEK, url)
+    assert posts.post_of_week(store, WEEK) is None

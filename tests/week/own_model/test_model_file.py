@@ -87,8 +87,8 @@ def test_new_copies_the_learners_model_under_a_header(repo: Path) -> None:
     header, rest = made.split(b"\n", 1)
     assert header.startswith(b"# q1lab: rope, made from model.py, sha256 ")
     assert rest == b"# mine\n" + baseline()
-    assert origin_line.strip(made) == rest
-    assert model_file.header_variant(repo / "rope.py") == "rope"
+    assert origin_line.strip_marker(made) == rest
+    assert model_file.variant_of_file(repo / "rope.py") == "rope"
     assert git(repo, "status", "--short").split() == [
         "M",
         "model.py",
@@ -100,8 +100,8 @@ def test_new_copies_the_learners_model_under_a_header(repo: Path) -> None:
 def test_the_header_changes_nothing_that_runs(repo: Path) -> None:
     ok(new, "gqa")
     texts = [(repo / name).read_text() for name in ("model.py", "gqa.py")]
-    diff = diffs.unified(*texts, "a", "b", code_only=False)
-    assert diffs.count(diff) == (1, 0)
+    diff = diffs.unified_diff(*texts, "a", "b", code_only=False)
+    assert diffs.count_changed_lines(diff) == (1, 0)
     compile(texts[1], "gqa.py", "exec")
 
 
@@ -114,7 +114,7 @@ def test_first_lines_and_line_ends_survive(repo: Path, start: bytes, newline: by
     made = (repo / "rope.py").read_bytes()
     assert made.startswith(start)
     assert made.count(b"\n") == made.count(newline) or start.startswith(b"#!")
-    assert origin_line.strip(made) == text
+    assert origin_line.strip_marker(made) == text
 
 
 def test_new_says_when_the_file_is_in_no_repository(
@@ -191,23 +191,23 @@ def test_new_refuses_what_makes_no_sense(repo: Path) -> None:
 
 @pytest.mark.parametrize("variant", ["rope", "rmsnorm", "swiglu", "gqa"])
 def test_each_variant_has_four_stages_and_words_for_later(variant: str) -> None:
-    ladder = model_file.hints(variant)
+    ladder = model_file.hints_for(variant)
     assert [one.stage for one in ladder] == [1, 2, 3, 4]
     assert "?" in ladder[0].text
     assert "```" in ladder[2].text
     assert ladder[3].text.startswith("--- baseline.py\n+++ ")
     assert "+" not in ladder[0].text  # the first stages give no code away
-    assert model_file.after(variant)
+    assert model_file.notes_after_passing(variant)
 
 
 @pytest.mark.parametrize("variant", ["rmsnorm", "rope", "swiglu", "gqa"])
 def test_each_check_of_a_modification_has_its_hint(variant: str) -> None:
     source = (ROOT / "labs" / "checks" / f"{variant}.py").read_text()
     there = set(re.findall(r'^@check\(\n    "([^"]+)"', source, re.MULTILINE))
-    named = [name for one in model_file.hints(variant) for name in one.checks]
+    named = [name for one in model_file.hints_for(variant) for name in one.checks]
     assert len(there) >= 4
     assert sorted(named) == sorted(there)
-    assert not any("checks:" in one.text for one in model_file.hints(variant)[:3])
+    assert not any("checks:" in one.text for one in model_file.hints_for(variant)[:3])
 
 
 def test_hints_come_one_after_the_other_and_are_noted(repo: Path) -> None:
@@ -309,11 +309,13 @@ def test_two_modifications_one_after_the_other(repo: Path) -> None:
     for variant in ("rmsnorm", "swiglu"):
         implement(repo, variant)
         text = (repo / f"{variant}.py").read_bytes()
-        own = diffs.code_of(origin_line.strip(text).decode())
+        own = diffs.code_without_docstring(origin_line.strip_marker(text).decode())
         (repo / f"{variant}.py").write_text(
             text.decode().splitlines(keepends=True)[0] + '"""Mine."""\n\n' + own
         )
-    (repo / "model.py").write_text('"""Mine."""\n\n' + diffs.code_of(baseline().decode()))
+    (repo / "model.py").write_text(
+        '"""Mine."""\n\n' + diffs.code_without_docstring(baseline().decode())
+    )
     git(repo, "commit", "-qam", "my own docstring")
     for variant in ("rmsnorm", "swiglu"):  # both were made from the text with the old docstring
         ok(merge, f"{variant}.py")
@@ -405,7 +407,7 @@ def test_merge_refuses_what_it_cannot_know(repo: Path) -> None:
 
 def test_a_target_that_changes_meanwhile_is_left_alone(repo: Path) -> None:
     ok(new, "rope")
-    plan = model_file.merge(implement(repo, "rope"), repo / "model.py")
+    plan = model_file.merge_into(implement(repo, "rope"), repo / "model.py")
     (repo / "model.py").write_text("newer\n")
     with pytest.raises(Problem, match="changed while"):
-        model_file.keep_copy(plan)
+        model_file.save_copy(plan)

@@ -31,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     where.mkdir()
     (where / "model.py").write_text(MINE)
     monkeypatch.chdir(where)
-    model_file.new("rope", where)
+    model_file.new_model_file("rope", where)
     edit(where / "rope.py")
     return where
 
@@ -43,7 +43,7 @@ def edit(file: Path) -> None:
 
 
 def found(name: str = "./rope.py") -> parents.Pair:
-    return parents.pair(name, None)
+    return parents.find_pair(name, None)
 
 
 def test_a_file_is_compared_with_what_it_was_made_from(folder: Path) -> None:
@@ -57,7 +57,7 @@ def test_one_of_q1labs_own_is_compared_with_the_baseline() -> None:
 
 
 def test_made_from_the_baseline(tmp_path: Path) -> None:
-    model_file.new("gqa", tmp_path)
+    model_file.new_model_file("gqa", tmp_path)
     pair = found(str(tmp_path / "gqa.py"))
     assert (pair.baseline.path, pair.baseline.name) == (MODELS / "baseline.py", "baseline")
 
@@ -71,7 +71,7 @@ def test_a_parent_that_changed_since_is_taken_as_it_was(folder: Path) -> None:
 
 
 def test_after_a_merge_the_right_two_files_are_compared(folder: Path) -> None:
-    merged = model_file.merge(folder / "rope.py", folder / "model.py")
+    merged = model_file.merge_into(folder / "rope.py", folder / "model.py")
     assert not merged.conflicts
     (folder / "model.py").write_bytes(merged.new)
     assert found().baseline.text == MINE
@@ -93,7 +93,7 @@ def test_a_parent_is_found_in_the_history_of_the_repository(folder: Path) -> Non
     git(folder, "commit", "-qam", "more")
     git(folder, "rm", "-q", "model.py")
     git(folder, "commit", "-qm", "gone")
-    parents.kept_file(parents.keep(MINE.encode())).unlink()
+    parents.base_path(parents.save_base(MINE.encode())).unlink()
     assert found().baseline.text == MINE
 
 
@@ -101,7 +101,7 @@ def test_a_parent_is_found_in_the_history_of_the_repository(folder: Path) -> Non
 def test_a_parent_that_is_nowhere_is_one_clear_line(folder: Path, repository: bool) -> None:
     if repository:
         git(folder, "init", "-q")  # and no commit
-    parents.kept_file(parents.keep(MINE.encode())).unlink()
+    parents.base_path(parents.save_base(MINE.encode())).unlink()
     (folder / "model.py").write_text(MINE + "\n# and more\n")
     with pytest.raises(
         Problem, match=r"model\.py has changed since rope\.py was made from it"
@@ -112,26 +112,26 @@ def test_a_parent_that_is_nowhere_is_one_clear_line(folder: Path, repository: bo
     (folder / "model.py").unlink()
     with pytest.raises(Problem, match=r"model\.py is gone since"):
         found()
-    assert parents.of_or_baseline(folder / "rope.py").name == "baseline.py"
+    assert parents.parent_or_baseline(folder / "rope.py").name == "baseline.py"
 
 
 def test_two_variants_of_one_parent_are_each_compared_with_it(folder: Path) -> None:
     (folder / "model.py").write_text(MINE + "\n# second\n")
-    model_file.new("gqa", folder)
+    model_file.new_model_file("gqa", folder)
     assert found("rope.py").baseline.text == MINE
     assert found("gqa.py").baseline.text == MINE + "\n# second\n"
 
 
 def test_a_file_whose_line_was_taken_out_still_knows_its_parent(folder: Path) -> None:
     file = folder / "rope.py"
-    file.write_bytes(origin_line.strip(file.read_bytes()))
-    assert origin_line.read(file.read_bytes()) is None
+    file.write_bytes(origin_line.strip_marker(file.read_bytes()))
+    assert origin_line.read_marker(file.read_bytes()) is None
     assert found().baseline.text == MINE
     (folder / "model.py").write_text(MINE + "\n# and more\n")
     assert found().baseline.text == MINE, "the text of then, not today's"
-    merged = model_file.merge(file, folder / "model.py")
+    merged = model_file.merge_into(file, folder / "model.py")
     assert not merged.conflicts
-    assert model_file.header_variant(file) == "rope"
+    assert model_file.variant_of_file(file) == "rope"
     for memory in (paths.home() / "bases").glob("*.json"):
         memory.write_text('{"variant": "rope", "source": "x\\ny", "sha256": "z"}')
     with pytest.raises(Problem, match="does not say what it was made from"):
@@ -139,7 +139,7 @@ def test_a_file_whose_line_was_taken_out_still_knows_its_parent(folder: Path) ->
 
 
 def test_a_file_that_says_nothing_beside_a_model_is_asked_about(folder: Path) -> None:
-    text = origin_line.strip_text((folder / "rope.py").read_text())
+    text = origin_line.strip_marker_text((folder / "rope.py").read_text())
     (folder / "mine.py").write_text(text)
     with pytest.raises(Problem) as no:
         found("./mine.py")
@@ -159,13 +159,13 @@ def test_a_model_of_ones_own_is_compared_with_the_baseline(folder: Path) -> None
 
 def test_the_line_on_top_is_nobodys_change(folder: Path) -> None:
     pair = found()
-    text = diffs.unified(pair.baseline.text, pair.modified.text, "model.py", "rope.py")
-    assert diffs.count(text) == (1, 1)
+    text = diffs.unified_diff(pair.baseline.text, pair.modified.text, "model.py", "rope.py")
+    assert diffs.count_changed_lines(text) == (1, 1)
     assert "q1lab:" not in text
 
 
 def test_a_fresh_copy_holds_nothing_to_compare(folder: Path) -> None:
-    model_file.new("gqa", folder)
+    model_file.new_model_file("gqa", folder)
     with Store() as store, pytest.raises(Problem, match=r"gqa\.py and model\.py hold"):
         study_plan.plan(Request("./gqa.py"), store)
 
@@ -198,6 +198,6 @@ def test_a_study_runs_against_the_parent_and_its_command_does_again(
 
 
 def test_a_kept_text_reads_like_any_model_file(folder: Path) -> None:
-    kept = parents.kept_file(parents.keep(MINE.encode()))
+    kept = parents.base_path(parents.save_base(MINE.encode()))
     assert kept.parent == paths.home() / "bases"
     assert variants.read_variant(kept, "model", "model.py").fields

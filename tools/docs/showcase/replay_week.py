@@ -165,13 +165,13 @@ def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
     from q1lab.index.store import Store
     from q1lab.week import content, progress
 
-    week = content.load(paths.content_dir()).for_variant("rope")
+    week = content.load_week(paths.content_dir()).for_variant("rope")
     with Store() as store:
         told = script[session]
         if session == "a":
-            progress.choose(store, week, "rope")
+            progress.choose_modification(store, week, "rope")
         for step, text in told.get("answers", {}).items():
-            progress.answer(store, week.label, step, text)
+            progress.save_answer(store, week.label, step, text)
         for part, minutes in told.get("minutes", {}).items():
             learner_tables.add_seconds(store, week.label, {part: 60.0 * minutes})
         skipped, also = (set(told.get(key, [])) for key in ("skipped", "also"))
@@ -179,7 +179,7 @@ def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
             for step in part.steps:
                 wanted = step.id in also if step.optional else step.id not in skipped
                 if wanted and step.kind not in ("write", "choose"):
-                    progress.tick(store, week.label, step.id, True)
+                    progress.tick_step(store, week.label, step.id, True)
 
 
 def filled(draft: str, sections: dict[str, str]) -> str:
