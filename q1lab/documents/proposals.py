@@ -19,7 +19,7 @@ from q1lab.documents import retro as retros
 from q1lab.documents import roadmap as roadmaps
 from q1lab.documents.change import Change, SavedChange, propose_document, read_document
 from q1lab.documents.document_data import quarter_of
-from q1lab.documents.managed_regions import find_regions, document_diff
+from q1lab.documents.managed_regions import document_diff, find_regions
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import utc_now
 from q1lab.ground.git_repository import Repository
@@ -67,7 +67,9 @@ def modification(
             if folder and record.reproduce is not None:
                 told = reproduce.reproduction_of(study, root, keeps=True)
                 record = replace(record, reproduce=replace(told, journal=record.reproduce.journal))
-    path = chosen_variant.document_path(store, week.label, record.variant, root / modifications.FILE)
+    path = chosen_variant.document_path(
+        store, week.label, record.variant, root / modifications.FILE
+    )
     made = propose_document(
         path,
         modifications.modification_document(record, week.root),
@@ -92,7 +94,9 @@ def modification(
             prediction=held.number if held else None,
         )
         if repo is not None and held is not None:
-            predictions.lock_prediction(store, record.variant, modifications.LOCKED_BY_COMMIT, week.label)
+            predictions.lock_prediction(
+                store, record.variant, modifications.LOCKED_BY_COMMIT, week.label
+            )
 
     named = record.study and record.reproduce and _naming(record.study.id, record.reproduce.journal)
     return replace(
@@ -213,7 +217,9 @@ def post(
     if not new and not path.exists():
         raise Problem(f"there is no draft {path}: ", next="`q1lab post new` makes one", file=path)
     record = posts.gather_post(store, week, title=title)
-    made = propose_document(path, posts.post_document(record, week.root), repo, root, overwrite=overwrite)
+    made = propose_document(
+        path, posts.post_document(record, week.root), repo, root, overwrite=overwrite
+    )
     chart = {path.parent / record.figure: posts.post_chart(store, week)} if record.figure else {}
     results = f" with the {record.modification.variant} results ({record.verdict})"
     what = results if record.study else ""

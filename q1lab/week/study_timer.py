@@ -8,12 +8,12 @@ calls), so that tests can drive it with any times at all. The rules:
   the one before. The wall clock is never looked at for that: setting it changes nothing.
 - A step of the stopwatch above `TimerRules.gap` is no tick: the program was stopped, or the machine
   slept. Nothing of it is credited. The clock pauses and asks.
-- After `TimerRules.idle` seconds without a sign of life it asks "still working?". The silence, and what
-  runs on until the answer, counts only if the learner says so.
-- While another part is open than the one that it runs for, nothing is credited.
-- A clock that was running when the app was closed or killed comes back paused, with the question
-  how much of the time away counts. So does one from before a reboot. A few seconds (`TimerRules.gap`)
-  are a restart and nothing to ask about: it goes on, and they don't count.
+- After `TimerRules.idle` seconds without a sign of life it asks "still working?". The silence, and
+  the time until the learner answers, counts only if the learner says so.
+- While the learner reads another part than the one that it runs for, nothing is credited.
+- A clock that was running when the app was closed or killed comes back paused, and asks how much of
+  the time away counts. So does one from before a reboot. A few seconds (`TimerRules.gap`) are a
+  restart and nothing to ask about: the clock goes on, and they don't count.
 - The learner's answer can't grant more than the stretch that was asked about.
 
 What was credited gathers in `fresh` until the app has written it down (`settle`). The app saves
@@ -99,7 +99,7 @@ class Clock:
         """Time went by; nothing of it is credited unless ``here``, the part that it runs for, is
         the one that is open.
 
-        running, small step      → running, credited; asks (idle) after `TimerRules.idle` silent seconds
+        running, small step      → running, credited; asks (idle) after `TimerRules.idle` seconds
         running, gap or reboot   → asks (away); nothing is credited
         asks (idle), small step  → asks (idle), the stretch in question grows
         asks (idle), gap         → asks (away), the stretch and the gap together

@@ -352,13 +352,21 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path) -> None:
     assert planned(shared).study.data.sha256 == made[inside].data.sha256
     notes = reproduce.reproduction_of(made[outside], repo, keeps=True).notes
     assert any("not in this repository" in note for note in notes)
-    assert "not in this repository" in reproduce.reproduction_of(made[inside], repo, keeps=True).notes[0]
+    assert (
+        "not in this repository"
+        in reproduce.reproduction_of(made[inside], repo, keeps=True).notes[0]
+    )
     git(repo, "add", "own.txt")
     git(repo, "commit", "-qm", "data")
-    assert reproduce.reproduction_of(made[inside], repo, keeps=True).notes == ("The data are `own.txt`.",)
+    assert reproduce.reproduction_of(made[inside], repo, keeps=True).notes == (
+        "The data are `own.txt`.",
+    )
     inside.write_text(words + "?")
     git(repo, "commit", "-qam", "other data")
-    assert "not in this repository" in reproduce.reproduction_of(made[inside], repo, keeps=True).notes[0]
+    assert (
+        "not in this repository"
+        in reproduce.reproduction_of(made[inside], repo, keeps=True).notes[0]
+    )
 
 
 def test_keeping_is_polite(study: Study, repo: Path) -> None:

@@ -155,7 +155,11 @@ def made_by(file: Path) -> origin_line.Marker | None:
         known = origin_line.Marker(**read_json(_memory(file), 100_000))
     except (OSError, ValueError, TypeError):
         return None
-    return known if origin_line.read_marker(f"{origin_line.marker_line(known)}\n".encode()) == known else None
+    return (
+        known
+        if origin_line.read_marker(f"{origin_line.marker_line(known)}\n".encode()) == known
+        else None
+    )
 
 
 def _memory(file: Path) -> Path:
