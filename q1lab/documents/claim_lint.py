@@ -92,7 +92,7 @@ ln 65."""
 
 
 @dataclass(frozen=True)
-class Finding:
+class ClaimFinding:
     """``line`` is from 1. ``kind``: claim, number, seeds, allow."""
 
     line: int
@@ -100,7 +100,7 @@ class Finding:
     message: str
 
 
-def lint(
+def lint_draft(
     data: bytes,
     verdict: str,
     known: Iterable[float],
@@ -109,7 +109,7 @@ def lint(
     metric: str = VAL_LOSS.name,
     experiment: str = "experiment",
     where: str = "the draft",
-) -> list[Finding]:
+) -> list[ClaimFinding]:
     """Everything in a draft that the data do not support, in line order.
 
     ``verdict`` is the study's ("" before one), ``known`` the numbers that are in the store,
@@ -122,7 +122,7 @@ def lint(
     ours = _our_lines(data, where)
     paragraphs = _paragraphs(text, ours)
     allows, reasonless = _allows(text)
-    found: list[Finding] = []
+    found: list[ClaimFinding] = []
     names = "|".join(variants.variant_names())
     about = re.compile(rf"{_ABOUT}|\b(?:{names})\b|{re.escape(metric)}", re.IGNORECASE)
     for paragraph in paragraphs:
@@ -139,17 +139,18 @@ def lint(
         else:
             used.add(allow)
     kept += [
-        Finding(line, "allow", "say why: <!-- q1lab:allow the reason -->") for line in reasonless
+        ClaimFinding(line, "allow", "say why: <!-- q1lab:allow the reason -->")
+        for line in reasonless
     ]
     kept += [
-        Finding(line, "allow", "this q1lab:allow overrules nothing; take it out")
+        ClaimFinding(line, "allow", "this q1lab:allow overrules nothing; take it out")
         for line in allows
         if line not in used and line not in reasonless and line not in ours
     ]
     return sorted(kept, key=lambda f: (f.line, f.kind, f.message))
 
 
-def numbers_of(value: Any) -> list[float]:
+def numbers_in(value: Any) -> list[float]:
     """All numbers in a record, however deep, with those that follow from it: differences in
     percent, and the like."""
     found: list[float] = []
@@ -157,12 +158,12 @@ def numbers_of(value: Any) -> list[float]:
         return found
     if isinstance(value, Comparison):
         off = value.score.off if value.score is not None else None
-        return numbers_of(facts(value)) + ([] if off is None else [off])
+        return numbers_in(facts(value)) + ([] if off is None else [off])
     if isinstance(value, int | float):
         found.append(float(value))
     elif isinstance(value, Mapping):
         for item in value.values():
-            found += numbers_of(item)
+            found += numbers_in(item)
         arms = value.get("arms")
         if isinstance(arms, Mapping) and len(arms) == 2:
             found += _derived([arm for arm in arms.values() if isinstance(arm, Mapping)])
@@ -170,7 +171,7 @@ def numbers_of(value: Any) -> list[float]:
         found += [] if predicted is None else [predicted]
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
         for item in value:
-            found += numbers_of(item)
+            found += numbers_in(item)
     return found
 
 
@@ -255,7 +256,7 @@ def _blank(match: re.Match[str]) -> str:
 
 def _claims(
     paragraph: _Paragraph, verdict: str, pace: str, strict: bool, about: re.Pattern[str]
-) -> list[Finding]:
+) -> list[ClaimFinding]:
     came = f"but the verdict is {verdict.upper()}" if verdict else "but no study has finished"
     clock = "but the tokens/s of these runs don't show it"
     groups: list[tuple[Sequence[str], bool, str]] = [
@@ -286,13 +287,15 @@ def _claims(
                 ):
                     continue
                 message = f"“{match[0]}” {says}"
-                found.append(Finding(paragraph.line_at(start + match.start()), "claim", message))
+                found.append(
+                    ClaimFinding(paragraph.line_at(start + match.start()), "claim", message)
+                )
     return found
 
 
 def _numbers(
     paragraph: _Paragraph, known: Sequence[float], strict: bool, about: re.Pattern[str]
-) -> list[Finding]:
+) -> list[ClaimFinding]:
     found = []
     text = paragraph.text
     for match in _NUMBER.finditer(text):
@@ -306,7 +309,9 @@ def _numbers(
             continue
         line = paragraph.line_at(match.start())
         found.append(
-            Finding(line, "number", f"{match[0].strip()} is not among the numbers of your runs")
+            ClaimFinding(
+                line, "number", f"{match[0].strip()} is not among the numbers of your runs"
+            )
         )
     return found
 
@@ -321,13 +326,13 @@ def _is_known(value: float, digits: int, percent: bool, known: Sequence[float]) 
     return False
 
 
-def _seeds(paragraph: _Paragraph) -> list[Finding]:
+def _seeds(paragraph: _Paragraph) -> list[ClaimFinding]:
     text = paragraph.text
     match = re.search(r"\bbootstrap(?:ped)?\b", text, re.IGNORECASE)
     if match is None or re.search(r"\b(?:seeds?|pairs?)\b", text, re.IGNORECASE):
         return []
     return [
-        Finding(
+        ClaimFinding(
             paragraph.line_at(match.start()),
             "seeds",
             "a bootstrap CI needs its seeds beside it: how many, "

@@ -33,7 +33,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenModification:
     """The modification of the week: ``name`` as predicted and documented, ``files`` what trains
     under it."""
 
@@ -53,25 +53,27 @@ class Chosen:
         return chosen_variant.study_trained(study.id, study.variant, self.names, self.name)
 
 
-def chosen(store: Store, week: Week, variant: str | None = None) -> Chosen:
+def chosen_modification(store: Store, week: Week, variant: str | None = None) -> ChosenModification:
     """What the learner works on: as given, as chosen, as predicted, as studied last, or the week's
     default."""
     name = variant or learner_tables.chosen(store, week.label)
     if name is not None:
         row = learner_tables.modification(store, learner_tables.kept_under(store, week.label, name))
         if row is not None and row["variant"] == name:
-            return Chosen(name, True, row["chosen"] or None, row["file"], row["base"])
+            return ChosenModification(name, True, row["chosen"] or None, row["file"], row["base"])
     if variant is not None:
-        return Chosen(variant, True, None, None, None)
+        return ChosenModification(variant, True, None, None, None)
     predicted = predictions.all_predictions(store, week.label)
     if predicted:
-        return Chosen(predicted[-1]["variant"], True, predicted[-1]["created"], None, None)
+        return ChosenModification(
+            predicted[-1]["variant"], True, predicted[-1]["created"], None, None
+        )
     known = studies.load_readable()
     if known:
         study = known[-1]
-        return Chosen(study.variant, True, study.created, None, study.baseline)
+        return ChosenModification(study.variant, True, study.created, None, study.baseline)
     name = week.default or (week.variants[0].name if week.variants else "rope")
-    return Chosen(name, False, None, None, None)
+    return ChosenModification(name, False, None, None, None)
 
 
 def answers(store: Store, week: Week, into: str, variant: str = "") -> tuple[Answer, ...]:
@@ -86,7 +88,9 @@ def answers(store: Store, week: Week, into: str, variant: str = "") -> tuple[Ans
     return tuple(found)
 
 
-def comparisons(store: Store, of: Chosen | None = None) -> list[tuple[Study, Comparison]]:
+def ended_comparisons(
+    store: Store, of: ChosenModification | None = None
+) -> list[tuple[Study, Comparison]]:
     """All studies whose runs have ended, oldest first, with their comparison; those that trained
     one modification, if given."""
     found = []
@@ -99,12 +103,12 @@ def comparisons(store: Store, of: Chosen | None = None) -> list[tuple[Study, Com
     return found
 
 
-def foremost(found: Sequence[tuple[Study, Comparison]]) -> tuple[Study, Comparison] | None:
+def main_comparison(found: Sequence[tuple[Study, Comparison]]) -> tuple[Study, Comparison] | None:
     """The one of ``comparisons`` that answers for the modification."""
     return comparison_cache.foremost(found, lambda one: len(one[0].seeds))
 
 
-def study_facts(study: Study, record: Comparison) -> comparison_tables.StudyFacts:
+def facts_of_study(study: Study, record: Comparison) -> comparison_tables.StudyFacts:
     """A finished study as the documents tell it."""
     repo = study.origin.repo or {}
     commit = repo.get("commit")
@@ -116,7 +120,7 @@ def study_facts(study: Study, record: Comparison) -> comparison_tables.StudyFact
     )
 
 
-def numbers(store: Store, week: Week) -> list[float]:
+def postable_numbers(store: Store, week: Week) -> list[float]:
     """Every number that a post may state: of the comparisons, predictions, runs, their evaluations,
     and minutes. The small experiments beside the modification are among them: a surprise may come
     from one.
@@ -126,7 +130,7 @@ def numbers(store: Store, week: Week) -> list[float]:
     from q1lab.documents.claim_lint import numbers_in
 
     known: list[float] = []
-    found = comparisons(store)
+    found = ended_comparisons(store)
     for _, record in found:
         known += numbers_in(record)
     for item in predictions.all_predictions(store):

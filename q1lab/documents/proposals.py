@@ -35,7 +35,7 @@ from q1lab.week.lists import predictions
 from q1lab.week.syllabus import Week
 
 
-def modification(
+def propose_modification(
     store: Store,
     week: Week,
     root: Path,
@@ -114,7 +114,7 @@ def _naming(study_id: str, link: str) -> str:
     return f"\n\n{questions.trailer(study_id, link)}" if link else ""
 
 
-def keep(store: Store, study: Study, root: Path, repo: Repository | None) -> Change:
+def propose_kept_study(store: Store, study: Study, root: Path, repo: Repository | None) -> Change:
     """The folder of a study below ``root``, from which anybody can train it again."""
     proof = claim.make_provenance(store, study)
     folder, left = reproduce.bundle_files(study, root, proof)
@@ -154,7 +154,7 @@ def _update(made: Change, name: str) -> str:
     return f"docs: update {', '.join(made.changed[:3]) or 'text'} in {name}"
 
 
-def retro(
+def propose_retro(
     store: Store,
     week: Week,
     root: Path,
@@ -196,7 +196,7 @@ def retro_ticks(root: Path, week: Week) -> frozenset[str]:
     return frozenset(title for body in bodies for title in retros.ticked_in(body))
 
 
-def post(
+def propose_post(
     store: Store,
     week: Week,
     root: Path,
@@ -231,7 +231,7 @@ def post(
     return replace(made, files={**made.files, **chart}, message=told, after=after)
 
 
-def roadmap(
+def propose_roadmap(
     path: Path,
     data: bytes,
     label: str,

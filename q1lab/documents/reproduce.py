@@ -29,12 +29,12 @@ class Reproduction:
     """The journal's link at what the study declared."""
 
 
-def own_file(study: Study) -> bool:
+def trained_own_file(study: Study) -> bool:
     """Whether the study trained a file of the learner's rather than one that ships with q1lab."""
     return any("/" in arm.origin or arm.origin.endswith(".py") for arm in study.arms.values())
 
 
-def files(
+def bundle_files(
     study: Study, root: Path, evidence: Provenance
 ) -> tuple[dict[Path, bytes], tuple[str, ...]]:
     """(the study's folder below ``root`` as it is to be written, what stands in the way).
@@ -59,7 +59,7 @@ def files(
     return wanted, ()
 
 
-def stands(study: Study, root: Path) -> bool:
+def keeps_bundle(study: Study, root: Path) -> bool:
     """Whether the repository keeps the study's files as they trained."""
     try:
         wanted = kept_folder.files_to_keep(study, root)
@@ -72,7 +72,7 @@ def stands(study: Study, root: Path) -> bool:
     )
 
 
-def told(study: Study, root: Path | None, *, keeps: bool) -> Reproduction:
+def reproduction_of(study: Study, root: Path | None, *, keeps: bool) -> Reproduction:
     """What the document says. ``keeps``: the repository ``root`` holds, or is about to hold, the
     study's folder."""
     if not study.origin.is_ours and not keeps:
@@ -81,7 +81,7 @@ def told(study: Study, root: Path | None, *, keeps: bool) -> Reproduction:
         folder = kept_folder.folder_name(study)
         return Reproduction(f"q1lab run {folder}", folder, _data_notes(study, root))
     notes = _data_notes(study, root)
-    if own_file(study):
+    if trained_own_file(study):
         notes = (
             Md(
                 "The model files are not in this repository as they trained: "
@@ -92,7 +92,7 @@ def told(study: Study, root: Path | None, *, keeps: bool) -> Reproduction:
     else:
         version = study.trainer.versions.get("q1lab", "")
         notes = (inline(f"Both model files ship with q1lab {version}".rstrip() + "."), *notes)
-    return Reproduction(command_of(study), "", notes)
+    return Reproduction(run_command(study), "", notes)
 
 
 def _data_notes(study: Study, root: Path | None) -> tuple[Md, ...]:
@@ -112,8 +112,8 @@ def _data_notes(study: Study, root: Path | None) -> tuple[Md, ...]:
         return (Md(f"The data are {code_span(str(Path(origin).relative_to(root)))}."),)
     return (
         Md(
-            f"The data, {code_span(study.data.name)} (the hash is below), are not in this repository: "
-            f"give the file with {code_span('--data')}."
+            f"The data, {code_span(study.data.name)} (the hash is below), are not in this "
+            f"repository: give the file with {code_span('--data')}."
         ),
     )
 
@@ -128,7 +128,7 @@ def _committed(file: Path, sha256: str, root: Path) -> bool:
         return False
 
 
-def command_of(study: Study) -> str:
+def run_command(study: Study) -> str:
     """The command that runs the study again. Of a learner's file only the name is told: paths are
     private."""
 

@@ -36,7 +36,7 @@ class Pair:
     note: str = ""
 
 
-def pair(variant: str, baseline: str | None, command: str = "run") -> Pair:
+def find_pair(variant: str, baseline: str | None, command: str = "run") -> Pair:
     """The two files that ``variant`` and ``baseline`` name, as a person types them.
 
     ``baseline`` None means what the variant was made from; for one of q1lab's own, and for a file
@@ -49,7 +49,7 @@ def pair(variant: str, baseline: str | None, command: str = "run") -> Pair:
         return Pair(variants.find_variant(baseline), modified)
     if not modified.is_learners:
         return Pair(variants.find_variant("baseline"), modified)
-    found = of(modified.path)
+    found = parent_of(modified.path)
     if found is not None:
         return Pair(found.variant, modified, found.note)
     own = _own_model(modified.path)
@@ -76,12 +76,12 @@ class Parent:
     note: str = ""
 
 
-def of(file: Path) -> Parent | None:
+def parent_of(file: Path) -> Parent | None:
     """What ``file`` was made from; None when neither its first lines nor q1lab's home say.
 
     Problem when that text is nowhere to be had.
     """
-    made = made_by(file)
+    made = origin_of(file)
     if made is None:
         return None
     own = made.source == origin_line.BASELINE
@@ -91,7 +91,7 @@ def of(file: Path) -> Parent | None:
     now = _read(lies) if lies != file else None
     if now is not None and _sha(now) == made.sha256:
         return Parent(name, variants.read_variant(lies, lies.stem, origin))
-    kept = kept_file(made.sha256)
+    kept = base_path(made.sha256)
     if not kept.is_file():
         past = None if own else _in_history(lies, made.sha256)
         if past is None:
@@ -102,7 +102,7 @@ def of(file: Path) -> Parent | None:
                 f"nowhere: ",
                 next="say what to compare with, --baseline FILE or --baseline baseline",
             )
-        keep(past)
+        save_base(past)
     if own:
         note = "q1lab's baseline is another one by now; compared with the one of then"
     elif now is None:
@@ -115,11 +115,11 @@ def of(file: Path) -> Parent | None:
     return Parent(name, variants.read_variant(kept, lies.stem, origin), note)
 
 
-def of_or_baseline(file: Path) -> Parent:
+def parent_or_baseline(file: Path) -> Parent:
     """As ``of``, for looking only: the baseline where the parent is not known or can't be had.
     Never raises."""
     try:
-        found = of(file)
+        found = parent_of(file)
     except Problem:
         found = None
     return found or Parent("baseline.py", variants.find_variant("baseline"))
@@ -132,7 +132,7 @@ def same_code(one: Variant, other: Variant) -> bool:
     )
 
 
-def made_for(study: str) -> str | None:
+def variant_trained_by(study: str) -> str | None:
     """The modification that the file which a study trained was made for, by its first line; None
     where that does not say, as in q1lab's own."""
     copies = (paths.study_dir(study) / "source" / "modified").glob("*.py")
@@ -140,12 +140,12 @@ def made_for(study: str) -> str | None:
     return found.variant if found else None
 
 
-def remember(file: Path, made: origin_line.Marker) -> None:
+def remember_origin(file: Path, made: origin_line.Marker) -> None:
     """Keep what a new file's first line says, for when that line is gone."""
     write_atomic(_memory(file), json.dumps(asdict(made)) + "\n")
 
 
-def made_by(file: Path) -> origin_line.Marker | None:
+def origin_of(file: Path) -> origin_line.Marker | None:
     """What a file's first lines say of how `q1lab new` made it; without them, what was remembered
     when it did. None for a file that it did not make."""
     found = _marker_of(file)
@@ -166,16 +166,16 @@ def _memory(file: Path) -> Path:
     return paths.home() / "bases" / f"{sha256_text(str(file.absolute()))[:32]}.json"
 
 
-def keep(text: bytes) -> str:
+def save_base(text: bytes) -> str:
     """Keep a text that a file was made from; returns its SHA-256, under which it is found again."""
     sha = _sha(text)
-    kept = kept_file(sha)
+    kept = base_path(sha)
     if not kept.is_file():
         write_atomic(kept, text)
     return sha
 
 
-def kept_file(sha: str) -> Path:
+def base_path(sha: str) -> Path:
     """Where the text with this SHA-256 is kept, if it is."""
     return paths.home() / "bases" / f"{sha}.py"
 
