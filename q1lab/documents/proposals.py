@@ -47,7 +47,7 @@ def propose_modification(
     keep_study: bool = True,
 ) -> Change:
     """The document of the chosen modification in ``root``, or of ``variant``, which is then chosen:
-    MODIFICATION.md (``chosen_variant.document_of``), new or refreshed. Committing it locks the
+    MODIFICATION.md (``chosen_variant.document_path``), new or refreshed. Committing it locks the
     prediction.
 
     ``keep_study``: with it goes the folder of the study that it tells of, where that trained a file
