@@ -135,8 +135,8 @@ def _train(store: Store, request: Request, detach: bool, as_json: bool) -> int:
         if left is not None:
             return left
     status = _finish(store, study, as_json)
-    if begun.kept is not None:
-        remark(kept_folder.compare_values(begun.kept, study))
+    if begun.kept_study is not None:
+        remark(kept_folder.compare_values(begun.kept_study, study))
     return status
 
 

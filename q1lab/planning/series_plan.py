@@ -209,8 +209,8 @@ def _declare(
         tried = TypedSeeds(Tuning, tuned_value.TUNING_SEEDS, len(tuned_value.TUNING_SEEDS))
         drafts = [replace(one, seeds=tried) for one in drafts]
     for request, draft in zip(requests, drafts, strict=True):
-        if draft.kept is not None or draft.study.is_floor:
-            what = "a kept study" if draft.kept is not None else "the baseline itself"
+        if draft.kept_study is not None or draft.study.is_floor:
+            what = "a kept study" if draft.kept_study is not None else "the baseline itself"
             raise Problem(
                 f"{request.variant}: {what} can't be one of a series", next="run it alone"
             )

@@ -63,9 +63,9 @@ class Plan:
         return self.is_new and self.on_disk.is_current
 
     @property
-    def kept(self) -> KeptStudy | None:
+    def kept_study(self) -> KeptStudy | None:
         """The folder that the study was read from, where a study of the repository trains again."""
-        return self.draft.kept
+        return self.draft.kept_study
 
 
 def plan(request: Request, store: Store) -> Plan:
@@ -157,7 +157,9 @@ def resolve(
         is_new=known is None,
         missing=missing,
         minutes=None if seconds is None else seconds / 60.0,
-        notes=tuple(filter(None, [draft.note, *_notes(study, known, draft.kept, store, on_disk)])),
+        notes=tuple(
+            filter(None, [draft.note, *_notes(study, known, draft.kept_study, store, on_disk)])
+        ),
         alive=known is not None and launch.is_alive(study.files),
         on_disk=on_disk,
         finished=finished,

@@ -1,9 +1,8 @@
-"""When a person is to be told about a study: it has ended, a run diverged, nothing has come for
-long.
+"""Alerts about a study: it has ended, a run diverged, or no event has come for long.
 
-The runner looks, since it is there with or without a viewer and wherever the study trains, and
+The runner polls, since it runs with or without a viewer and wherever the study trains, and
 starts the learner's own command (``on_end`` in config.toml) through
-``q1lab.commands.run_on_end``. The app and whoever follows in a terminal look, too: they ring, and
+``q1lab.commands.run_on_end``. The app and a terminal that follows a study poll, too: they ring, and
 ask the terminal for a notification.
 """
 
@@ -26,18 +25,18 @@ STALL = 900.0
 """Seconds without an event of any run from which a study counts as stalled."""
 
 POLL_INTERVAL = 5.0
-"""Seconds between two looks."""
+"""Seconds between two polls."""
 
 
 def alert_text(study_id: str, kind: str) -> str:
-    """What to say of a study that goes on."""
+    """The alert's text, for a study that goes on."""
     if kind == DIVERGED:
         return f"A run of {study_id} diverged: its loss is not finite any more."
     return f"{study_id} has written nothing for {STALL / 60:.0f} minutes."
 
 
 class AlertWatch:
-    """Looks at one launch of a study; tells each thing once, a stall once per stall."""
+    """Watches one launch of a study and reports each alert once, a stall once per stall."""
 
     def __init__(self, study: Study, clock: Callable[[], float] = time.monotonic) -> None:
         self.study, self.clock = study, clock
@@ -45,11 +44,11 @@ class AlertWatch:
         self.moved = self.looked = clock()
         self.stalled = False
         self.diverged = self._diverged(self.sizes)
-        """Runs of an earlier launch are no news."""
+        """Runs that diverged before this launch give no alert."""
 
     def poll(self) -> list[str]:
-        """What is new: some of ``diverged`` and ``stalled``. Cheap, and at most every ``EVERY``
-        seconds."""
+        """The alerts that are new: some of ``diverged`` and ``stalled``. Cheap; looks at the files
+        at most every ``POLL_INTERVAL`` seconds."""
         now = self.clock()
         if now - self.looked < POLL_INTERVAL:
             return []
@@ -71,12 +70,12 @@ class AlertWatch:
         return news
 
     def _waits(self) -> bool:
-        """Whether an engine has the study and none of its runs is at work: silence in a cluster's
+        """True if an engine has the study and none of its runs is at work: silence in a cluster's
         queue is no stall."""
-        word = engine_state.read_status(self.study.files.root)
-        if word is None or word.over:
+        status = engine_state.read_status(self.study.files.root)
+        if status is None or status.over:
             return False
-        return not any(seen.state == RUNNING for seen in word.cells.values())
+        return not any(cell.state == RUNNING for cell in status.cells.values())
 
     def _sizes(self) -> dict[str, int]:
         return {run.name: size_of(self.study.files.run(run.name).events) for run in self.study.runs}

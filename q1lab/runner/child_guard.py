@@ -1,4 +1,4 @@
-"""Run a module as a child that ends with whoever asked for it.
+"""Run a module as a child that ends with the process that started it.
 
 ``python -P q1lab/runner/child_guard.py --fd N --seconds S --cpu S MODULE ARGUMENTS…``
 
@@ -25,7 +25,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Tie this process to its asker, then become the module."""
+    """Tie this process to its parent, then become the module."""
     options = {"--fd": -1, "--seconds": 0, "--cpu": 0}
     words = sys.argv[1:]
     while words and words[0] in options:
@@ -42,8 +42,8 @@ def main() -> None:
 
 
 def tie_to_parent(fd: int, seconds: int = 0) -> None:
-    """End this process (and its group, where it leads one) once nobody is left at the other end of
-    ``fd``, or after ``seconds``; a negative ``fd`` is no end, 0 seconds are no limit."""
+    """End this process (and its group, where it leads one) once the other end of ``fd`` is closed,
+    or after ``seconds``; a negative ``fd`` is ignored, and 0 seconds are no limit."""
     if fd < 0 and not seconds:
         return
     if fd >= 0 and hasattr(fcntl, "F_SETSIG"):
@@ -55,7 +55,7 @@ def tie_to_parent(fd: int, seconds: int = 0) -> None:
 
 
 def leads_group() -> bool:
-    """Whether this process leads a group of its own."""
+    """True if this process leads a group of its own."""
     return os.getpgrp() == os.getpid()
 
 

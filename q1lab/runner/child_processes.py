@@ -1,4 +1,5 @@
-"""Starting q1lab's child processes: the command, the environment, and asking one of them something.
+"""Start q1lab's child processes: their command lines, their environment, and JSON questions to one
+of them.
 
 There are two kinds. Those that train (runner, trainers, relay) are meant to outlive whoever started
 them; locks tell whether they are alive. All others answer to the process that asked: ``asked``
@@ -27,7 +28,8 @@ from q1lab.ground.errors import FAILED, Problem
 CHILD_GUARD = Path(__file__).with_name("child_guard.py")
 
 MARGIN = 10
-"""Seconds that a child's own limits lie above the time its asker waits: the asker has the words."""
+"""Seconds by which a child's own limits exceed the time that its parent waits: the parent gives the
+better message."""
 
 
 def python_module(module: str) -> list[str]:
@@ -51,25 +53,25 @@ HARMLESS = re.compile(
     "PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|VIRTUAL_ENV|PYTHONPATH|LD_LIBRARY_PATH"
     "|(CUDA|NVIDIA|HIP|ROCR|OMP|MKL|OPENBLAS|ONEDNN|DNNL|ATEN|PYTORCH|TORCH)_.*"
 )
-"""Names of what a stranger's program is given of this process's environment: where programs, files
-and languages are, and how PyTorch computes. Keys and tokens have other names."""
+"""Names of the environment variables that a stranger's program gets: where programs, files and
+languages are, and how PyTorch computes. Keys and tokens have other names."""
 
 
 def stranger_environment(threads: int) -> dict[str, str]:
     """The environment of a child that runs somebody else's code."""
-    given = {name: value for name, value in os.environ.items() if HARMLESS.fullmatch(name)}
-    return child_environment(threads, given)
+    harmless = {name: value for name, value in os.environ.items() if HARMLESS.fullmatch(name)}
+    return child_environment(threads, harmless)
 
 
-def child_environment(threads: int = 1, given: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The child's environment, ``given`` and besides: so many threads, huge pages for malloc where
-    glibc knows them, and compile caches inside q1lab's home."""
-    env = dict(given)
+def child_environment(threads: int = 1, base: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of a child: ``base`` with so many threads, huge pages for malloc where glibc
+    knows them, and compile caches inside q1lab's home."""
+    env = dict(base)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         env[name] = str(threads)
     if "glibc.malloc.hugetlb" not in env.get("GLIBC_TUNABLES", ""):
-        known = env.get("GLIBC_TUNABLES")
-        env["GLIBC_TUNABLES"] = (known + ":" if known else "") + "glibc.malloc.hugetlb=1"
+        tunables = env.get("GLIBC_TUNABLES")
+        env["GLIBC_TUNABLES"] = (tunables + ":" if tunables else "") + "glibc.malloc.hugetlb=1"
     env.setdefault("TORCHINDUCTOR_CACHE_DIR", str(paths.home() / "cache" / "inductor"))
     env.setdefault("TRITON_CACHE_DIR", str(paths.home() / "cache" / "triton"))
     env["PYTHONUNBUFFERED"] = "1"
@@ -84,10 +86,9 @@ def running_child(
     seconds: float,
     threads: int = 1,
     env: dict[str, str] | None = None,
-    **how: Any,
+    **popen_options: Any,
 ) -> Iterator[subprocess.Popen[Any]]:
-    """A child that works for this process, for a block; whatever is left of its group is killed
-    after it.
+    """Run a child for the length of a block, then kill all that is left of its process group.
 
     It runs isolated: no code of the current folder, a folder of q1lab's to stand in, no standard
     input unless ``how`` (the arguments of Popen) gives one, a session of its own. It ends when this
@@ -97,7 +98,7 @@ def running_child(
     with guarded_command(command, seconds=seconds, threads=threads) as (tied, fd):
         child = subprocess.Popen(
             tied,
-            **{"stdin": subprocess.DEVNULL, "cwd": paths.scratch_dir(), **how},
+            **{"stdin": subprocess.DEVNULL, "cwd": paths.scratch_dir(), **popen_options},
             env=child_environment(threads) if env is None else env,
             start_new_session=True,
             pass_fds=[fd],
@@ -113,11 +114,11 @@ def running_child(
 
 
 _child_by_thread: dict[int, subprocess.Popen[Any]] = {}
-"""The child that a thread waits for."""
+"""Thread id → the child that the thread waits for."""
 
 
 def kill_child_of_thread(thread: int) -> None:
-    """End the child that a thread waits for, when nobody wants the answer any more."""
+    """End the child that a thread waits for, when its answer is no longer needed."""
     child = _child_by_thread.get(thread)
     if child is not None:
         _kill_group(child)
@@ -217,7 +218,7 @@ def run_q1lab(arguments: list[str], *, seconds: float = CHILD_SECONDS) -> str:
             errors="replace",
             **pipes,
         ) as child:
-            out, said_aside = child.communicate(timeout=seconds)
+            out, errors = child.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         raise Problem(
             f"`q1lab {' '.join(arguments)}` took longer than {seconds:.0f} s", FAILED
@@ -225,9 +226,11 @@ def run_q1lab(arguments: list[str], *, seconds: float = CHILD_SECONDS) -> str:
     except OSError as error:
         raise Problem(f"cannot run `q1lab {' '.join(arguments)}`: {error}", FAILED) from error
     if child.returncode:
-        said = [line for line in said_aside.strip().splitlines() if line]
+        error_lines = [line for line in errors.strip().splitlines() if line]
         raise Problem(
-            (said[-1] if said else f"exit status {child.returncode}").removeprefix("q1lab: "),
+            (error_lines[-1] if error_lines else f"exit status {child.returncode}").removeprefix(
+                "q1lab: "
+            ),
             FAILED,
         )
     return str(out)
@@ -249,7 +252,7 @@ class _OutputTail(threading.Thread):
         os.close(self._pipe)
 
     def text(self, wait: float) -> str:
-        """What was printed last, once the pipe is closed or ``wait`` seconds are over."""
+        """The last output, once the pipe is closed or ``wait`` seconds are over."""
         self.join(wait)
         return self._end.decode("utf-8", "replace")
 

@@ -1,4 +1,4 @@
-"""Look at a study while it trains: which of its pairs have ended, and whether that is enough.
+"""Decide while a study trains which of its pairs have ended, and whether they are enough.
 
 For the runner, wherever the runs train; the study's design says when it is over.
 """
@@ -13,17 +13,17 @@ from q1lab.study.studies import Study
 
 
 class EarlyStopping:
-    """The pairs of one study, as they end."""
+    """Follows the pairs of one study as they end, and says when the study is over."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
         self.pairs: list[float | None] = []
         """Differences of the first pairs that have ended, in the order of the plan and in the
-        metric's unit; None for one of which a run diverged."""
+        metric's unit; None for a pair with a run that diverged."""
 
     def over_before_plan(self) -> int | None:
-        """After how many pairs the study is over where that is before its last one; None while it
-        has to go on, and when it ends with its plan."""
+        """The number of pairs after which the study is over, if it is over before its last one;
+        None while it has to go on, and when it ends with its plan."""
         if not self.study.design.is_sequential:
             return None
         self._take_in()
@@ -49,8 +49,8 @@ class EarlyStopping:
 
 
 def cut_study(study: Study, pairs: int) -> Study:
-    """The study with a plan that names its first ``pairs`` pairs: it was known then, and nothing
-    beyond them trains or counts. Saved."""
+    """Save the study with a plan of only its first ``pairs`` pairs, and return it: nothing beyond
+    them trains or counts."""
     ended = replace(study, design=study.design.cut_to(pairs))
     studies.save(ended)
     return ended

@@ -1,5 +1,4 @@
-"""What an engine is: the place where a study trains. Nothing outside this folder knows which one it
-is; ``choice`` finds it.
+"""Engines: the places where a study trains. Only ``engine_choice`` knows which one a study has.
 
 An engine on other machines (``remote_engine.Remote``) is handed cells of the grid arm × seed, which
 it starts, counts and restarts with its own means; q1lab asks how they stand, and takes the events
@@ -31,7 +30,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class EngineCheck:
-    """One thing that ``q1lab doctor --engine`` looked at."""
+    """One check of ``q1lab doctor --engine``."""
 
     name: str
     good: bool
@@ -40,16 +39,16 @@ class EngineCheck:
 
 @dataclass(frozen=True)
 class JobNews:
-    """What came since ``cursor``."""
+    """The news of a job since ``cursor``."""
 
     cells: Mapping[str, CellStatus]
     lines: tuple[tuple[int, str, str], ...] = ()
     """Numbered event lines (n, cell, line), joined to what came before. Empty where trainers write
     into the study's folder themselves."""
     over: bool = False
-    """Nothing of the job is left at the engine."""
+    """True if nothing of the job is left at the engine."""
     why: str = ""
-    """Why the job ended as a whole, where that was not by its cells' ends."""
+    """The reason why the job ended as a whole, where its cells' own ends don't tell."""
 
 
 class Crew(ABC):
@@ -62,19 +61,20 @@ class Crew(ABC):
         """Until nothing of the launch is left."""
 
     def stop(self) -> None:
-        """End it soon; each run keeps a checkpoint where it can. From a signal's handler."""
+        """End the launch soon; each run writes a checkpoint where it can. Called from a signal's
+        handler."""
         self.stopping = True
 
 
 class Engine(ABC):
-    """What q1lab asks of an engine, and what holds unless an engine says otherwise. ``check``,
-    ``ask`` and ``plan`` raise OutOfReach and Refused."""
+    """The interface of an engine, with defaults. ``check``, ``ask`` and ``probe_for_plan`` raise
+    OutOfReach and Refused."""
 
     usage: str
-    """What ``--engine`` takes: ``slurm``, or with an address ``ray=http://HOST:8265``."""
+    """The form of ``--engine``: ``slurm``, or with an address ``ray=http://HOST:8265``."""
 
     runs_commands = False
-    """Whether it trains where the learner's own folder is, so that a command finds its files."""
+    """True if it trains where the learner's own folder is, so that a command finds its files."""
 
     def __init__(self, address: str, options: Mapping[str, str]) -> None:
         """Problem for an address or options that it doesn't take."""
@@ -82,7 +82,7 @@ class Engine(ABC):
             raise Problem("--engine-option goes with another engine", next="--engine says which")
 
     def check(self) -> list[EngineCheck]:
-        """What is there and what is missing, in words."""
+        """The engine's parts, found and missing, for ``q1lab doctor``."""
         return []
 
     @abstractmethod
@@ -90,9 +90,9 @@ class Engine(ABC):
         """The probe's answer (labs/probe.py) from a machine that trains; None where none can be
         asked."""
 
-    def device(self, wanted: str, preset: str | None) -> str:
-        """The device to ask for, for what ``--device`` says. "auto": the probe decides."""
-        return wanted
+    def device(self, typed: str, preset: str | None) -> str:
+        """The device to probe for this value of ``--device``. "auto": the probe decides."""
+        return typed
 
     def probe_for_plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """The probe's answer that a study is planned by. An arm has no ``seconds_per_iter`` where
@@ -100,17 +100,18 @@ class Engine(ABC):
         return self.ask(question) or probe_here(question)
 
     def choose_slots(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
-        """How many runs train at once, and threads of each. ``first`` of the ``runs`` train before
-        the first look; ``jobs`` is what ``--jobs`` says."""
+        """The number of runs that train at once, and threads of each. ``first`` of the ``runs``
+        train before the first look; ``jobs`` is the value of ``--jobs``."""
         return jobs or first, 1
 
     def runs_at_once(self, study: Study) -> int:
-        """How many of a study's runs train at once without taking time from each other."""
+        """The number of a study's runs that train at once without taking time from each other."""
         return study.trainer.jobs
 
     @staticmethod
     def manual_command(study_id: str) -> str:
-        """What to type to take the study further, where q1lab has it trained by nobody; else ""."""
+        """The command with which a person trains the study, for engines that only plan it; "" for
+        those that train it."""
         return ""
 
     @staticmethod
@@ -120,14 +121,15 @@ class Engine(ABC):
         raise Problem(f"{study.id} can't be taken along to this engine")
 
     @abstractmethod
-    def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Crew:
-        """Who works the launch off. ``lock`` is the study's, for processes that keep it alive;
-        ``beside`` is to be called every moment or so."""
+    def crew(self, study: Study, launch: int, lock: int, tick: Callable[[], None]) -> Crew:
+        """The crew for one launch. ``lock`` is the study's, for processes that keep it alive; the
+        crew calls ``tick`` several times a second while it works."""
 
 
 def probe_here(question: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer for machines that can't be asked before they train: counted on this one, for the
-    device and number format that every such machine has; the trainer looks whether it does."""
+    """Answer for machines that can't be probed before they train: count parameters on this machine,
+    for the device and number format that every such machine has. The trainer checks them when it
+    starts."""
     answer = child_processes.ask_child(
         child_processes.probe_command(), {**question, "device": "cpu", "dtype": "fp32"}
     )

@@ -1,4 +1,4 @@
-"""A finished run is kept: the second study against the same baseline trains half.
+"""Reuse finished runs: a second study against the same baseline trains only the other arm.
 
 Where everything that touches a bit is the same (identity.run_fingerprint), the numbers would be
 equal, so they are copied, and their events say where they came from.
@@ -22,13 +22,14 @@ from q1lab.study.run_states import RunState
 from q1lab.study.studies import Run, Study
 
 RunCopies = tuple[tuple[Run, tuple[Study, Run]], ...]
-"""Runs of a study, each with the study that has finished it already, and the run there."""
+"""Runs of a study, each with the other study that has finished the same run, and the run there."""
 
 
 def find_copies(study: Study, others: Iterable[Study]) -> RunCopies:
-    """Runs of ``study`` that one of the ``others`` has finished already; of several the first."""
-    wanted = {run_fingerprint(study, run): run for run in study.runs}
-    found: dict[str, tuple[Run, tuple[Study, Run]]] = {}
+    """Find the runs of ``study`` that one of the ``others`` has finished already; of several the
+    first."""
+    run_by_fingerprint = {run_fingerprint(study, run): run for run in study.runs}
+    copy_by_fingerprint: dict[str, tuple[Run, tuple[Study, Run]]] = {}
     for other in others:
         if other.id == study.id:
             continue
@@ -37,30 +38,34 @@ def find_copies(study: Study, others: Iterable[Study]) -> RunCopies:
         if not other.trainer.repeats:
             continue
         for run in other.runs:
-            key = run_fingerprint(other, run)
-            if key in wanted and key not in found and _has_finished(other, run):
-                found[key] = (wanted[key], (other, run))
-    return tuple(found.values())
+            fingerprint = run_fingerprint(other, run)
+            if (
+                fingerprint in run_by_fingerprint
+                and fingerprint not in copy_by_fingerprint
+                and _has_finished(other, run)
+            ):
+                copy_by_fingerprint[fingerprint] = (run_by_fingerprint[fingerprint], (other, run))
+    return tuple(copy_by_fingerprint.values())
 
 
-def copy_runs(study: Study, finished: RunCopies) -> None:
-    """Copy runs that ``find`` found into the study, marked with where they came from. A run that
-    has begun here stays as it is."""
-    for run, (other, theirs) in finished:
+def copy_runs(study: Study, copies: RunCopies) -> None:
+    """Copy the runs that ``find_copies`` found into the study; their start events say where they
+    came from. A run that has begun here stays as it is."""
+    for run, (other, finished_run) in copies:
         if study.files.run(run.name).events.exists():
             continue
-        source, target = other.files.run(theirs.name), study.files.run(run.name)
+        source, target = other.files.run(finished_run.name), study.files.run(run.name)
         events, _, _ = read_new_events(source.events, limit=1 << 30)
         lines = []
         for event in events:
             if event["type"] == "start":
-                here = {"arm": run.arm, "seed": run.seed}
-                event = {**event, **here, "reused_from": f"{other.id}/{theirs.name}"}
+                changes = {"arm": run.arm, "seed": run.seed}
+                event = {**event, **changes, "reused_from": f"{other.id}/{finished_run.name}"}
             lines.append(json.dumps(event, ensure_ascii=False) + "\n")
-        for kept, copy in ((source.model, target.model), (source.log, target.log)):
-            if kept.exists():
+        for original, copy in ((source.model, target.model), (source.log, target.log)):
+            if original.exists():
                 private_folder(target.root)
-                shutil.copy2(kept, proved(copy, paths.home()))
+                shutil.copy2(original, proved(copy, paths.home()))
         write_atomic(target.events, "".join(lines))
 
 
@@ -73,29 +78,29 @@ def trainer_version(by_command: bool = False) -> str:
 
 
 def lab_files(module: str) -> list[Path]:
-    """The files that make a module of ``labs``: its own, and those of ``labs`` that it imports, by
-    way of others too. A file that it does without, such as a check, is no part of it."""
+    """The files of a module of ``labs``: its own, and those of ``labs`` that it imports, directly
+    or through others. Files that it doesn't need, such as a check, are left out."""
     folder = paths.models_dir().parent
-    found: set[Path] = set()
+    files: set[Path] = set()
     names = {"__init__", module}
     while names:
         file = folder / f"{names.pop()}.py"
-        if file.is_file() and file not in found:
-            found.add(file)
+        if file.is_file() and file not in files:
+            files.add(file)
             names |= _imported_lab_modules(file.read_text())
-    return sorted(found)
+    return sorted(files)
 
 
 def _imported_lab_modules(text: str) -> set[str]:
-    """Names of the modules of ``labs`` that a file imports; none of a file that is no Python."""
+    """Names of the modules of ``labs`` that a file imports; empty if the file is not Python."""
     names = set()
     with contextlib.suppress(SyntaxError):
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Import):
-                names |= {f"{each.name}." for each in node.names}
+                names |= {f"{alias.name}." for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 package = ".".join(filter(None, ("labs" if node.level else "", node.module)))
-                names |= {f"{package}.{each.name}." for each in node.names}
+                names |= {f"{package}.{alias.name}." for alias in node.names}
     return {name.split(".")[1] for name in names if name.startswith("labs.")} - {""}
 
 

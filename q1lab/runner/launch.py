@@ -1,4 +1,4 @@
-"""Start a study's runner detached, look whether anything of it lives, stop it."""
+"""Start a study's runner detached, take up a launch again, and stop it."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ ENGINE_GRACE = 60.0
 def last_launch(files: StudyPaths) -> dict[str, Any]:
     """The record of the last launch; empty when there was none or it can't be read."""
     try:
-        found = read_json(files.launch, 1 << 20)
+        record = read_json(files.launch, 1 << 20)
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return record if isinstance(record, dict) else {}
 
 
 def resume_runner(study: Study) -> bool:
-    """Have a runner take up again what an engine still has of the study, where there is none: the
-    machine slept, or the runner was killed. Returns whether one was started."""
-    word = engine_state.read_status(study.files.root)
-    if word is None or word.over or has_runner(study.files):
+    """Start a runner for a study that an engine still has and that has no runner: the machine
+    slept, or the runner was killed. Returns True if one was started."""
+    status = engine_state.read_status(study.files.root)
+    if status is None or status.over or has_runner(study.files):
         return False
     try:
-        start_runner(study, number=word.launch)
+        start_runner(study, number=status.launch)
     except Problem:  # somebody else was faster
         return False
     return True
@@ -117,14 +117,14 @@ def start_runner(study: Study, only: Collection[str] = (), number: int | None = 
 
 
 def already_running(study_id: str) -> Problem:
-    """What is said to whoever would start a study that runs."""
+    """The Problem for a study that runs already."""
     return Problem(
         f"{study_id} is running already", next=f"watch it with `q1lab attach {study_id}`"
     )
 
 
 def exclude_runs(study: Study, number: int, runs: Collection[str]) -> None:
-    """Take runs out of a launch: trainers pass by what is claimed."""
+    """Exclude runs from a launch: trainers skip runs that are claimed."""
     claims = study.files.claims
     with refusals(f"cannot start the training of {study.id}"):
         private_folder(claims)
@@ -133,8 +133,8 @@ def exclude_runs(study: Study, number: int, runs: Collection[str]) -> None:
 
 
 def record_launch(files: StudyPaths, number: int, pid: int) -> None:
-    """Write down who was launched. The runner does it too, should its starter be killed before it
-    could."""
+    """Write the record of a launch. The runner writes it too, in case its starter is killed
+    first."""
     launched = {"launch": number, "pid": pid, "host": socket.gethostname(), "started": utc_now()}
     # a full disk: training may still find room, and its own words for it
     with contextlib.suppress(Problem):
@@ -142,8 +142,9 @@ def record_launch(files: StudyPaths, number: int, pid: int) -> None:
 
 
 def _next_number(files: StudyPaths) -> int:
-    """One more than any launch so far, by the record or (should that be damaged) by the claims: a
-    number that was used before would find its runs claimed, and train nothing."""
+    """The next launch's number: one more than any so far, by the record or (if that is damaged) by
+    the claims. With a number that was used before, all runs would count as claimed, and nothing
+    would train."""
     recorded = last_launch(files).get("launch")
     numbers = [recorded] if isinstance(recorded, int) and 0 < recorded < 1 << 31 else []
     if files.claims.is_dir():
@@ -193,8 +194,8 @@ def stop_study(study: Study, *, grace: float = GRACE) -> bool:
 
 
 def _stop_at_the_engine(study: Study) -> bool:
-    """Have the runner ask the engine to stop, and wait for its last word. Problem when the engine
-    does not answer: what it works on goes on."""
+    """Have the runner ask the engine to stop, and wait until the engine says that it has. Problem
+    when the engine does not answer: its work goes on."""
     files = study.files
     resume_runner(study)
     pid = _runner_pid(files)
@@ -204,11 +205,11 @@ def _stop_at_the_engine(study: Study) -> bool:
     deadline = time.monotonic() + ENGINE_GRACE
     while engine_state.engine_has_study(files.root):
         if time.monotonic() > deadline:
-            word = engine_state.read_status(files.root)
-            why = f" ({word.why})" if word is not None and word.why else ""
+            status = engine_state.read_status(files.root)
+            why = f" ({status.why})" if status is not None and status.why else ""
             raise Problem(
                 f"{study.id}: the engine has not stopped it yet{why}",
-                UNFINISHED if word is None or word.reached else OUT_OF_TOUCH,
+                UNFINISHED if status is None or status.reached else OUT_OF_TOUCH,
                 next=f"it is asked again until it has: q1lab attach {study.id}",
             )
         time.sleep(0.1)

@@ -42,17 +42,17 @@ class Local(Engine):
     def runs_at_once(self, study: Study) -> int:
         return machine.free_slots(study.trainer.device, study.trainer.threads)
 
-    def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> LocalCrew:
-        return LocalCrew(study, launch, lock, beside)
+    def crew(self, study: Study, launch: int, lock: int, tick: Callable[[], None]) -> LocalCrew:
+        return LocalCrew(study, launch, lock, tick)
 
 
 class LocalCrew(Crew):
     """Starts trainers, and replaces those that die while runs are left."""
 
     def __init__(
-        self, study: Study, number: int, lock: int, beside: Callable[[], None] = lambda: None
+        self, study: Study, number: int, lock: int, tick: Callable[[], None] = lambda: None
     ) -> None:
-        self.study, self.launch, self.lock, self.beside = study, number, lock, beside
+        self.study, self.launch, self.lock, self.tick = study, number, lock, tick
         self.files = study.files
         self.jobs = study.trainer.jobs
         self.workers: list[subprocess.Popen[bytes]] = []
@@ -82,20 +82,20 @@ class LocalCrew(Crew):
             if not self.workers:
                 return
             self._keep_logs_short()
-            self.beside()
+            self.tick()
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """A signal went to the whole group, so the trainers know; those that were started since are
-        told here."""
+        """Stop the trainers that were started since the signal; the others got it with the process
+        group."""
         super().stop()
         for worker in self.workers:
             if worker.poll() is None:
                 worker.terminate()
 
     def _end_when_known(self) -> None:
-        """A study with a planned range is over at the look that knows: its plan then names the
-        pairs up to that look, and nothing trains on. Runs under way are beyond it."""
+        """End a study with a planned range at the look that decides it: from then on its plan names
+        the pairs up to that look, and the runs beyond it are stopped."""
         end = None if self.stopping else self.looks.over_before_plan()
         if end is None:
             return
@@ -112,7 +112,8 @@ class LocalCrew(Crew):
         self.looks = early_stopping.EarlyStopping(self.study)
 
     def left(self) -> list[str]:
-        """Runs that nobody has claimed in this launch and that have not ended before."""
+        """Names of the runs that no trainer has claimed in this launch and that have not ended
+        before."""
         return [
             run.name
             for run in self.study.runs
@@ -143,9 +144,8 @@ class LocalCrew(Crew):
         )
 
     def _keep_logs_short(self) -> None:
-        """A model file that prints without end must not fill the disk: of a log that grew past
-        LOG_MOST its beginning stays, and what comes next. Trainers append, so they go on behind the
-        cut."""
+        """Cut logs that grew past LARGEST_LOG, so that a model file that prints without end can't
+        fill the disk: the beginning stays, and trainers append behind the cut."""
         for run in self.study.runs:
             path = self.files.run(run.name).log
             with contextlib.suppress(OSError):
@@ -161,5 +161,5 @@ def gpu_for(worker: int, visible: str | None) -> str:
     """The GPU of the nth trainer at work: one each, in turn, of those that the learner lets us
     see."""
     allowed = [part for part in visible.split(",") if part] if visible is not None else None
-    cards = allowed if allowed is not None else [str(at) for at in range(len(machine.gpus()))]
+    cards = allowed if allowed is not None else [str(index) for index in range(len(machine.gpus()))]
     return cards[worker % len(cards)] if cards else (visible or "")

@@ -1,4 +1,4 @@
-"""What this machine has to train with, found without torch."""
+"""The devices and cores of this machine, found without torch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def likely_device(wanted: str) -> str:
-    """The device that ``wanted`` is here; for "auto" a guess, of which the probe has the last
-    word."""
-    if wanted != "auto":
-        return wanted
+def likely_device(typed: str) -> str:
+    """The device for this value of ``--device``; for "auto" a guess, which the probe may
+    correct."""
+    if typed != "auto":
+        return typed
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return "mps"
     return "cuda" if gpus() else "cpu"
@@ -41,7 +41,7 @@ class Gpu:
 
 
 def gpus() -> list[Gpu]:
-    """All NVIDIA cards, by their driver; none where there is none."""
+    """All NVIDIA cards, by their driver; empty without a driver."""
     import pynvml
 
     try:
@@ -49,7 +49,7 @@ def gpus() -> list[Gpu]:
     except pynvml.NVMLError:
         return []
     try:
-        found = []
+        cards = []
         for index in range(pynvml.nvmlDeviceGetCount()):
             handle = pynvml.nvmlDeviceGetHandleByIndex(index)
             memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
@@ -59,8 +59,8 @@ def gpus() -> list[Gpu]:
                 use = 0
             name = pynvml.nvmlDeviceGetName(handle)
             text = name.decode() if isinstance(name, bytes) else str(name)
-            found.append(Gpu(text, use, int(memory.used) >> 20, int(memory.total) >> 20))
-        return found
+            cards.append(Gpu(text, use, int(memory.used) >> 20, int(memory.total) >> 20))
+        return cards
     except pynvml.NVMLError:
         return []
     finally:

@@ -1,4 +1,5 @@
-"""An engine on other machines: hand a study's cells over, take their events in, say how it stands.
+"""An engine on other machines: hands a study's cells over, appends their events, and writes their
+status.
 
 The process that does this is the same detached runner as for local training. It may be killed, and
 the machine may sleep: what the engine works on goes on, and the next runner takes up the same job.
@@ -33,15 +34,15 @@ from q1lab.study.events import closing_exit, has_ended
 from q1lab.study.studies import Study
 
 PAUSE, LONGEST_PAUSE = 0.5, 30.0
-"""Seconds between two looks: while there is news, and after long silence or out of reach."""
+"""Seconds between two polls: while there is news, and after long silence or out of reach."""
 
 STOPPED = "stopped; the same command goes on"
 
 WRITTEN_BY_Q1LAB = b'"by": "q1lab"'
-"""What marks a last word that no trainer wrote."""
+"""Marks an exit event that q1lab wrote instead of the trainer."""
 
 MOST_TRIES = 3
-"""How often a cell is handed over in one launch when it died without a last word."""
+"""The number of times that a cell is handed over in one launch if it dies without an exit event."""
 
 
 class Remote(Engine):
@@ -53,15 +54,15 @@ class Remote(Engine):
 
     @abstractmethod
     def poll(self, study: Study, job: Job, cursor: int) -> JobNews:
-        """How the job stands, and the lines after ``cursor``."""
+        """The job's status, and its event lines after ``cursor``."""
 
     @abstractmethod
     def stop(self, job: Job) -> None:
         """Ask the job to stop; each run keeps a checkpoint where it can."""
 
-    def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> RemoteCrew:
+    def crew(self, study: Study, launch: int, lock: int, tick: Callable[[], None]) -> RemoteCrew:
         assert study.trainer.engine is not None
-        return RemoteCrew(study, launch, self, study.trainer.engine.text, beside=beside)
+        return RemoteCrew(study, launch, self, study.trainer.engine.text, tick=tick)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class EventsRead:
     lines: int = 0
     starts: int = 0
     last: str = ""
-    """The last line that is a trainer's own."""
+    """The last line that a trainer wrote."""
 
 
 class RemoteCrew(engine.Crew):
@@ -84,34 +85,34 @@ class RemoteCrew(engine.Crew):
         name: str,
         *,
         sleep: Callable[[float], None] = time.sleep,
-        beside: Callable[[], None] = lambda: None,
+        tick: Callable[[], None] = lambda: None,
     ) -> None:
         self.study, self.engine, self.sleep = study, engine, sleep
-        self.beside = beside
-        """Called after every look: the runner keeps the W&B relay going, and tells people."""
+        self.tick = tick
+        """Called after every poll: the runner restarts the W&B relay, and sends alerts."""
         self.files = study.files
         self.looks = early_stopping.EarlyStopping(study)
         self._events: dict[str, EventsRead] = {}
         self.cursor = 0
-        """Number of the job's last line that this process had."""
-        self.there: dict[str, int] = {}
-        """Lines of each run to come that an earlier process has appended: a process begins with the
-        job's first line."""
+        """Number of the job's last line that this process has read."""
+        self.lines_to_skip: dict[str, int] = {}
+        """Number of lines of each run to skip, since an earlier process has appended them: each
+        process reads the job from its first line."""
         self.answered = ""
         """When the engine last answered this process (UTC)."""
         self.pause = PAUSE
-        known = engine_state.read_status(self.files.root)
-        if known is not None and not known.over:
-            self.word = known
-            self.stopping = known.told and self.looks.over_before_plan() is None
-            self.there = {
-                cell: self._read(cell).lines - before for cell, before in known.before.items()
+        status = engine_state.read_status(self.files.root)
+        if status is not None and not status.over:
+            self.status = status
+            self.stopping = status.told and self.looks.over_before_plan() is None
+            self.lines_to_skip = {
+                cell: self._read(cell).lines - before for cell, before in status.before.items()
             }
-            log(f"taking up {known.job.name} again")
+            log(f"taking up {status.job.name} again")
         else:
             cells = self._batch(launch)
             job = self._job(launch, 1, cells)
-            self.word = EngineStatus(
+            self.status = EngineStatus(
                 engine=name,
                 launch=launch,
                 job=job,
@@ -119,123 +120,125 @@ class RemoteCrew(engine.Crew):
                 cells={cell: CellStatus(WAITING) for cell in cells},
                 before=self._before(job),
             )
-            engine_state.write_status(self.files.root, self.word)
+            engine_state.write_status(self.files.root, self.status)
 
     def run(self) -> None:
-        """Until nothing of the study is left at the engine.
+        """Poll until nothing of the study is left at the engine.
 
         Of a job that was handed over only the engine's own word that it is over ends this: whatever
         else goes wrong with asking is a hiccup, and it is asked again.
         """
-        if not self.word.submitted:
+        if not self.status.submitted:
             self._end_when_known()
-        if not self.word.job.cells:
+        if not self.status.job.cells:
             self._put(over=True)
             return
-        while not self.word.over:
+        while not self.status.over:
             try:
                 self._turn()
             except (OutOfReach, Refused) as error:
-                if isinstance(error, Refused) and not self.word.submitted:
+                if isinstance(error, Refused) and not self.status.submitted:
                     log(f"refused: {error}")
                     self._end_all("failed", str(error))
                     self._put(over=True, why=str(error))
                 else:
                     log(f"out of touch: {error}")
-                    seen = self.answered or self.word.seen
+                    seen = self.answered or self.status.seen
                     self._put(reached=False, why=str(error), seen=seen)
                     self.pause = min(LONGEST_PAUSE, 2 * self.pause)
-            if not self.word.over:
-                self.beside()
+            if not self.status.over:
+                self.tick()
                 self.sleep(self.pause)
 
     def _turn(self) -> None:
-        word = self.word
-        if not word.submitted:
+        status = self.status
+        if not status.submitted:
             if self.stopping:
                 self._end_all("stopped", "stopped before it was handed over")
                 self._put(over=True)
                 return
-            job = self.engine.submit(self.study, word.job)
+            job = self.engine.submit(self.study, status.job)
             self._put(job=job, submitted=True, seen=utc_now(), reached=True, why="")
             log(f"handed over {len(job.cells)} runs as {job.id or job.name}")
-        if self.stopping and not self.word.told:
+        if self.stopping and not self.status.told:
             self._tell_to_stop()
-        news = self.engine.poll(self.study, self.word.job, self.cursor)
+        news = self.engine.poll(self.study, self.status.job, self.cursor)
         self.answered = utc_now()
         new = self._take_in(news.lines)
-        changed = news.cells != {c: self.word.cells.get(c) for c in news.cells}
+        changed = news.cells != {c: self.status.cells.get(c) for c in news.cells}
         self.pause = PAUSE if new or changed else min(5.0, 1.3 * self.pause)
-        if not self.word.told and (end := self.looks.over_before_plan()) is not None:
+        if not self.status.told and (end := self.looks.over_before_plan()) is not None:
             log(f"known after {end} of {len(self.study.seeds)} pairs")
             self._tell_to_stop()
         if news.over:
             self._ended(news)
-        elif changed or not self.word.reached or new:
-            self._put(cells={**self.word.cells, **news.cells}, seen=utc_now(), reached=True, why="")
+        elif changed or not self.status.reached or new:
+            self._put(
+                cells={**self.status.cells, **news.cells}, seen=utc_now(), reached=True, why=""
+            )
 
     def _take_in(self, lines: Sequence[tuple[int, str, str]]) -> bool:
-        """Append the lines that are new to the runs' events; whether there was one."""
+        """Append the lines that are new to the runs' events. True if there was one."""
         before = self.cursor
-        fresh: dict[Path, list[str]] = {}
+        new_lines: dict[Path, list[str]] = {}
         for n, cell, line in lines:
             if n <= self.cursor:
                 continue
             self.cursor = n
-            if line and self.there.get(cell, 0) > 0:
-                self.there[cell] -= 1
+            if line and self.lines_to_skip.get(cell, 0) > 0:
+                self.lines_to_skip[cell] -= 1
             elif line:  # else a word about the cell, which has a number too
-                fresh.setdefault(self.files.run(cell).events, []).append(line)
-        append_lines(fresh)
+                new_lines.setdefault(self.files.run(cell).events, []).append(line)
+        append_lines(new_lines)
         return self.cursor > before
 
     def _tell_to_stop(self) -> None:
-        self.engine.stop(self.word.job)
+        self.engine.stop(self.status.job)
         self._put(told=True)
 
     def _ended(self, news: JobNews) -> None:
         """The job is over: hand lost cells over again, or the next ones of a planned range, or
         close the launch."""
-        cells = {**self.word.cells, **news.cells}
-        if self.word.told:  # what was cancelled then was not cancelled by somebody else
+        cells = {**self.status.cells, **news.cells}
+        if self.status.told:  # what was cancelled then was not cancelled by somebody else
             mine = [cell for cell, seen in cells.items() if seen.state == CANCELLED]
             cells.update(dict.fromkeys(mine, CellStatus(CANCELLED, STOPPED)))
         self._end_when_known()
         planned = {run.name for run in self.study.runs}
-        mine = [cell for cell in self.word.job.cells if cell in planned]
-        open_ = [cell for cell in mine if not self._last_word(cell)]
-        again = [cell for cell in open_ if cells[cell].state != CANCELLED]
-        if again and self.word.tries < MOST_TRIES and not self.stopping:
-            log(f"{len(again)} runs ended without a result; handing them over again")
-            self._go_on(tuple(again), cells, self.word.tries + 1)
+        mine = [cell for cell in self.status.job.cells if cell in planned]
+        cells_without_end = [cell for cell in mine if not self._last_word(cell)]
+        cells_to_repeat = [cell for cell in cells_without_end if cells[cell].state != CANCELLED]
+        if cells_to_repeat and self.status.tries < MOST_TRIES and not self.stopping:
+            log(f"{len(cells_to_repeat)} runs ended without a result; handing them over again")
+            self._go_on(tuple(cells_to_repeat), cells, self.status.tries + 1)
             return
-        for cell in open_:
+        for cell in cells_without_end:
             seen = cells[cell]
             if seen.state == CANCELLED or (self.stopping and seen.state != LOST):
                 self._say(cell, "stopped", seen.words or STOPPED)
             else:
                 self._say(cell, "crashed", seen.words or news.why or "it ended without a result")
-        more = self._batch(self.word.launch)
+        more = self._batch(self.status.launch)
         if more and not self.stopping and all(self._has_ended(cell) for cell in mine):
             log(f"not known after {len(self.looks.pairs)} pairs")
             self._go_on(more, cells, 1)
             return
         self._put(cells=cells, seen=utc_now(), reached=True, over=True, why=news.why)
 
-    def _go_on(self, more: tuple[str, ...], cells: dict[str, CellStatus], tries: int) -> None:
+    def _go_on(self, next_cells: tuple[str, ...], cells: dict[str, CellStatus], tries: int) -> None:
         """Hand these cells over next, for the ``tries``-th time."""
-        job = self._job(self.word.launch, len(self.word.jobs) + 1, more)
+        job = self._job(self.status.launch, len(self.status.jobs) + 1, next_cells)
         waiting = {
             cell: CellStatus(
                 WAITING, f"attempt {job.attempts[cell] + 1}" if job.attempts[cell] else ""
             )
-            for cell in more
+            for cell in next_cells
         }
-        self.cursor, self.there = 0, {}
+        self.cursor, self.lines_to_skip = 0, {}
         self._put(
             job=job,
             before=self._before(job),
-            jobs=(*self.word.jobs, job.name),
+            jobs=(*self.status.jobs, job.name),
             tries=tries,
             cells={**cells, **waiting},
             submitted=False,
@@ -244,8 +247,8 @@ class RemoteCrew(engine.Crew):
         )
 
     def _end_when_known(self) -> None:
-        """A planned range that is known has no more runs than those that made it known; called
-        when nothing of the study is at the engine."""
+        """Cut the plan of a range that is decided to the pairs that decided it. Called when nothing
+        of the study is at the engine."""
         end = None if self.stopping else self.looks.over_before_plan()
         if end is not None:
             self.study = early_stopping.cut_study(self.study, end)
@@ -262,23 +265,25 @@ class RemoteCrew(engine.Crew):
         )
 
     def _put(self, **changes: object) -> None:
-        self.word = replace(self.word, **changes)  # type: ignore[arg-type]
-        engine_state.write_status(self.files.root, self.word)
+        self.status = replace(self.status, **changes)  # type: ignore[arg-type]
+        engine_state.write_status(self.files.root, self.status)
 
     def _job(self, launch: int, number: int, cells: tuple[str, ...]) -> Job:
         # a name of its own: another q1lab on the same cluster may have a study of the same name
         name = f"q1lab-{self.study.id}-{launch}-{number}-{secrets.token_hex(4)}"
-        read = {cell: self._read(cell) for cell in cells}
-        last = {cell: found.last for cell, found in read.items() if found.last}
-        return Job(name, cells, {cell: found.starts for cell, found in read.items()}, last)
+        events_by_cell = {cell: self._read(cell) for cell in cells}
+        last = {cell: events.last for cell, events in events_by_cell.items() if events.last}
+        return Job(
+            name, cells, {cell: events.starts for cell, events in events_by_cell.items()}, last
+        )
 
     def _before(self, job: Job) -> dict[str, int]:
         return {cell: self._read(cell).lines for cell in job.cells}
 
     def _read(self, cell: str) -> EventsRead:
-        """What the run's events hold by now; each line is read once."""
-        known = self._events.get(cell, EventsRead())
-        place, lines, starts, last = known.bytes, known.lines, known.starts, known.last
+        """The events of a run so far; each line is read once."""
+        events = self._events.get(cell, EventsRead())
+        place, lines, starts, last = events.bytes, events.lines, events.starts, events.last
         with contextlib.suppress(OSError), open_regular(self.files.run(cell).events) as file:
             file.seek(place)
             for line in file:
@@ -295,7 +300,7 @@ class RemoteCrew(engine.Crew):
         return closing_exit(self.files.run(cell).events) is not None
 
     def _is_wanted(self, cell: str, launch: int) -> bool:
-        """Whether this launch trains the run: it has not ended, and was not taken out."""
+        """True if this launch trains the run: it has not ended, and was not taken out."""
         taken_out = (self.files.claims / f"{launch}-{cell}").exists()
         return not taken_out and not self._has_ended(cell)
 
@@ -303,13 +308,13 @@ class RemoteCrew(engine.Crew):
         return has_ended(self.files.run(cell).events)
 
     def _say(self, cell: str, state: str, message: str) -> None:
-        """Write a last word for a run that started and had none of its own."""
+        """Write an exit event for a run that started and wrote none of its own."""
         if not self._read(cell).starts:
             return
         event = {"type": "exit", "state": state, "message": message, "time": utc_now()}
         append_lines({self.files.run(cell).events: [json.dumps({**event, "by": "q1lab"})]})
 
     def _end_all(self, state: str, message: str) -> None:
-        for cell, seen in self.word.cells.items():
+        for cell, seen in self.status.cells.items():
             if seen.state in (WAITING, RUNNING) and not self._last_word(cell):
                 self._say(cell, state, message)

@@ -1,4 +1,5 @@
-"""The detached process that works a study's plan off: ``python -m q1lab.runner.runner STUDY_DIR``.
+"""The detached process that carries out a study's plan: ``python -m q1lab.runner.runner
+STUDY_DIR``.
 
 Its engine's crew trains; beside that it keeps the W&B relay going and has the learner told, and
 ends when all runs have ended, whether anybody watches or not.
@@ -27,7 +28,7 @@ RELAY_LIVED, RELAY_PAUSE = 60.0, 60.0
 
 
 class Runner:
-    """Works off one launch of one study."""
+    """Carries out one launch of one study."""
 
     def __init__(self, study: Study, launch: int, lock: int) -> None:
         self.study = study
@@ -40,7 +41,7 @@ class Runner:
         self.watch = alerts.AlertWatch(study)
 
     def run(self) -> None:
-        """Until nothing of the launch is left."""
+        """Train until nothing of the launch is left."""
         signal.signal(signal.SIGTERM, lambda *_: self.crew.stop())
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -51,14 +52,14 @@ class Runner:
             self._tell(alerts.ENDED)
 
     def _beside(self) -> None:
-        """What goes on beside the training; the crew calls it."""
+        """Keep the relay running and send alerts; the crew calls this while it trains."""
         self._keep_relay()
         self.tellers = [teller for teller in self.tellers if teller.poll() is None]
         for kind in self.watch.poll():
             self._tell(kind)
 
     def _tell(self, kind: str) -> None:
-        """Have the learner's own command run, by a process that outlives this one."""
+        """Start the learner's own ``on_end`` command, in a process that outlives this one."""
         try:
             if not config.load().on_end:
                 return
@@ -81,8 +82,8 @@ class Runner:
         self.tellers.append(child)
 
     def _keep_relay(self) -> None:
-        """Have the W&B relay running while runs do. It has a session of its own and no share in the
-        lock: whatever happens to it, the study goes on."""
+        """Restart the W&B relay while runs train. It has a session of its own and doesn't hold the
+        study's lock: whatever happens to it, the study goes on."""
         if self.study.trainer.wandb == "disabled" or (
             self.relay is not None and self.relay.poll() is None
         ):

@@ -1,5 +1,5 @@
-"""The studies of a series (see series.py), and whose turn it is: the one way that one of them
-begins."""
+"""The studies of a series (see series.py) and their turns: each member starts here and nowhere
+else."""
 
 from __future__ import annotations
 
@@ -13,48 +13,52 @@ from q1lab.study.studies import Study
 
 def series_members(series_id: str) -> dict[int, Study]:
     """The studies of a series that are on disk and can be read, by their place in it."""
-    found: dict[int, Study] = {}
+    member_by_place: dict[int, Study] = {}
     for study in studies.load_each(studies.ids())[0]:
-        mine = study.origin.series
-        if mine is not None and mine.id == series_id:
-            found.setdefault(mine.at, study)
-    return found
+        series = study.origin.series
+        if series is not None and series.id == series_id:
+            member_by_place.setdefault(series.at, study)
+    return member_by_place
 
 
-def new_series_id(stem: str, taken: Iterable[str]) -> str:
+def new_series_id(stem: str, taken_names: Iterable[str]) -> str:
     """The next free ``sweep-N``, past the names that are ``taken`` and past studies of that
     name."""
-    there = studies.load_each(studies.ids())[0]
-    known = (study.origin.series.id for study in there if study.origin.series is not None)
-    return f"{stem}-{studies.next_number(stem, [*studies.ids(), *known, *taken])}"
+    on_disk = studies.load_each(studies.ids())[0]
+    series_ids = (study.origin.series.id for study in on_disk if study.origin.series is not None)
+    return f"{stem}-{studies.next_number(stem, [*studies.ids(), *series_ids, *taken_names])}"
 
 
 def lacks_runs(study: Study) -> bool:
-    """Whether a study has runs that have not ended."""
+    """True if a study has runs that have not ended."""
     return not all(has_ended(study.files.run(run.name).events) for run in study.runs)
 
 
 def start_next(study: Study) -> Study | None:
-    """Start the next member of this study's series that lacks runs; None when there is none.
+    """Start the next member of this study's series that still has runs to train; None when there is
+    none.
 
     Runs that the members before have finished are taken over first. Problem when it can't start.
     """
-    mine = study.origin.series
-    if mine is None:
+    series = study.origin.series
+    if series is None:
         return None
-    for at, member in sorted(series_members(mine.id).items()):
-        if at > mine.at and lacks_runs(member) and start_member(member):
+    for place, member in sorted(series_members(series.id).items()):
+        if place > series.at and lacks_runs(member) and start_member(member):
             return member
     return None
 
 
 def start_member(member: Study) -> bool:
-    """Take over what there is and train the rest; False when nothing was left to train."""
-    mine = member.origin.series
-    fresh = mine is not None and mine.fresh
+    """Copy the runs that are finished elsewhere and train the rest; False if nothing was left to
+    train."""
+    series = member.origin.series
+    fresh = series is not None and series.fresh
     # newest first, as those on disk
     others = (
-        reversed(series_members(mine.id).values()) if mine and fresh else studies.StudiesOnDisk()
+        reversed(series_members(series.id).values())
+        if series and fresh
+        else studies.StudiesOnDisk()
     )
     finished_runs.copy_runs(member, finished_runs.find_copies(member, others))
     if not lacks_runs(member):

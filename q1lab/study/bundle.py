@@ -1,4 +1,4 @@
-"""One study as one folder: how it leaves this machine, and how it comes back.
+"""One study as one folder, to take it away from this machine and to bring it back.
 
 ::
 
@@ -70,33 +70,33 @@ FILE_NAMES = re.compile(
     rf"study\.json|labels\.json|journal\.jsonl|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
     rf"|runs/{_PART}/(?:events\.jsonl|run\.log|model\.pt|checkpoints/{_PART}\.pt)"
 )
-"""What a bundle may hold. Locks, logs of processes and W&B's own folders stay behind."""
+"""Names that a bundle may hold. Locks, logs of processes and W&B's own folders stay behind."""
 
 DAMAGE_ERRORS = (
     *(ValueError, KeyError, TypeError, AttributeError, ArithmeticError, IndexError),
     *(zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError),
     *(struct.error, zlib.error, lzma.LZMAError),
 )
-"""What reading a list or an archive that lies, or is damaged, may raise."""
+"""Exceptions that a damaged or forged list or archive may raise when it is read."""
 
 Content = Path | bytes
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a stranger checks a study by, beside its files: what the list says besides, and the
-    journal."""
+    """The facts by which a stranger checks a study, in addition to its files: more keys of the
+    list, and the journal."""
 
     about: Mapping[str, Any] = field(default_factory=dict)
     journal: bytes = b""
     link: str = ""
-    """The journal's link at its end."""
+    """The hash of the journal's last line."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """What was read, and found to be what its list says. ``files`` lie where they are named, by
-    their names in the bundle; ``whole`` says whether it had a list, so that nothing is missing."""
+    """A bundle whose files were read and match its list. ``files`` are the paths by the names in
+    the bundle; ``has_list`` is False for a study's plain folder, of which files may be missing."""
 
     study: Study
     files: Mapping[str, Path]
@@ -104,11 +104,11 @@ class Bundle:
     labels: Any = None
     """The object in labels.json, unchecked."""
     planned: int = 0
-    """When the study was planned (ns since the epoch), which orders studies; 0: not said."""
+    """When the study was planned (ns since the epoch), which orders studies; 0 if unknown."""
     about: Mapping[str, Any] = field(default_factory=dict)
-    """What the list says, unchecked; empty where there is none."""
+    """The list's record, unchecked; empty where there is no list."""
     faults: Mapping[str, str] = field(default_factory=dict)
-    """Files that are not what the list says → how, where they were read all the same."""
+    """Name of each file that doesn't match the list → the fault, where faults were collected."""
 
 
 # ── writing
@@ -117,48 +117,52 @@ class Bundle:
 def core_files(
     study: Study, *, plan: Study | None = None, events: Iterable[str] = ()
 ) -> dict[str, Content]:
-    """A study's files by their names in a bundle: the plan (as it is, or ``plan``), both model
-    files, and the events of these runs, as far as they are there. Problem when a model file can't
-    be read."""
-    found: dict[str, Content] = {"study.json": studies.encode_plan(plan or study).encode()}
+    """A study's essential files by their names in a bundle: the plan (the study's, or ``plan``),
+    both model files, and the events of these runs as far as they exist. Problem when a model file
+    can't be read."""
+    content_by_name: dict[str, Content] = {
+        "study.json": studies.encode_plan(plan or study).encode()
+    }
     for arm in study.arms.values():
         if arm.source:
             with refusals(f"the model files of {study.id} can't be read"):
-                found[arm.source] = read_bytes(study.files.root / arm.source)
+                content_by_name[arm.source] = read_bytes(study.files.root / arm.source)
     for run in events:
         file = study.files.run(run).events
         if file.is_file() and not file.is_symlink():
-            found[f"runs/{run}/events.jsonl"] = file
-    return found
+            content_by_name[f"runs/{run}/events.jsonl"] = file
+    return content_by_name
 
 
 def all_files(study: Study, labels: Mapping[str, Any], evidence: Provenance) -> dict[str, Content]:
-    """All that belongs to a study. Checkpoints only of runs that can still go on."""
+    """All files of a study. Checkpoints only of runs that can still go on."""
     files = study.files
-    wanted = [files.plan, files.wandb / "runs.json", *sorted(files.source.rglob("*.py"))]
-    wanted += files.source.glob("*.diff")
+    candidates = [files.plan, files.wandb / "runs.json", *sorted(files.source.rglob("*.py"))]
+    candidates += files.source.glob("*.diff")
     for run in study.runs:
-        own = files.run(run.name)
-        wanted += [own.events, own.log, own.model]
-        if not has_ended(own.events):
-            wanted += sorted(own.checkpoints.glob("*.pt"))
-    found: dict[str, Content] = {
+        run_files = files.run(run.name)
+        candidates += [run_files.events, run_files.log, run_files.model]
+        if not has_ended(run_files.events):
+            candidates += sorted(run_files.checkpoints.glob("*.pt"))
+    content_by_name: dict[str, Content] = {
         str(file.relative_to(files.root)): file
-        for file in wanted
+        for file in candidates
         if file.is_file() and not file.is_symlink()
     }
     if labels:
-        found["labels.json"] = json.dumps(labels, ensure_ascii=False).encode()
+        content_by_name["labels.json"] = json.dumps(labels, ensure_ascii=False).encode()
     if evidence.journal:
-        found["journal.jsonl"] = evidence.journal
+        content_by_name["journal.jsonl"] = evidence.journal
     text = paths.data_dir() / f"{study.data.sha256}.txt"
     if text.is_file():
-        found[f"data/{text.name}"] = text
-    return {name: content for name, content in found.items() if FILE_NAMES.fullmatch(name)}
+        content_by_name[f"data/{text.name}"] = text
+    return {
+        name: content for name, content in content_by_name.items() if FILE_NAMES.fullmatch(name)
+    }
 
 
 def encode_list(study: Study, files: Mapping[str, Content], **about: Any) -> bytes:
-    """The list of a bundle of these files. ``about`` is what else it says."""
+    """The list of a bundle of these files, as JSON. ``about`` holds its other keys."""
     hashes = {name: _hash(content) for name, content in sorted(files.items())}
     record = {"v": FORMAT, "study": study.id, **about, "files": hashes}
     return (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
@@ -173,7 +177,9 @@ def _hash(content: Content) -> str:
 def write_zip(out: IO[bytes], files: Mapping[str, Content]) -> None:
     """Files by their names, as a zip. OSError where one can't be read or written."""
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
-        for name, content in sorted(files.items(), key=lambda one: (one[0] != LIST_NAME, one[0])):
+        for name, content in sorted(
+            files.items(), key=lambda item: (item[0] != LIST_NAME, item[0])
+        ):
             info = zipfile.ZipInfo(name)
             info.external_attr, info.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
             with packed.open(info, "w", force_zip64=True) as member:
@@ -197,10 +203,12 @@ def write_archive(
     Problem when it is alive, when ``target`` is there already, or when the disk refuses.
     """
     study = studies.load(study_id)
-    what = not_a_file(target)
-    if what is not None or (target.exists() and not force):
-        instead = "another --output" + " or --force" * (what is None)
-        raise Problem(f"{target} is {what or 'already there'}", next=f"give {instead}", file=target)
+    obstacle = not_a_file(target)
+    if obstacle is not None or (target.exists() and not force):
+        instead = "another --output" + " or --force" * (obstacle is None)
+        raise Problem(
+            f"{target} is {obstacle or 'already there'}", next=f"give {instead}", file=target
+        )
     if not target.parent.is_dir():
         raise Problem(
             f"there is no folder {target.parent}",
@@ -225,17 +233,17 @@ def write_archive(
 
 
 def is_archive(file: Path) -> bool:
-    """Whether a file is a bundle that travels: a zip."""
+    """True if a file is a packed bundle, that is, a zip."""
     with contextlib.suppress(OSError), open_regular(file) as stream:
         return stream.read(2) == b"PK" or file.suffix == ".zip"
     return False
 
 
 @contextlib.contextmanager
-def unpacked(file: Path, *, faults: bool = False) -> Iterator[Bundle]:
-    """For a block, the bundle in an archive, its files in a folder of q1lab's home. Problem for
-    what is no archive, holds more than there is room for or more than it says, leads elsewhere, or
-    is damaged (``faults``: as ``read`` has it)."""
+def unpacked(file: Path, *, collect_faults: bool = False) -> Iterator[Bundle]:
+    """Unpack an archive into q1lab's home for the length of a block. Problem if the file is no
+    archive, is damaged, is larger than it declares or than the disk, or has paths that lead
+    elsewhere (``collect_faults``: see ``read_bundle``)."""
     home = paths.ensure_home()
     with tempfile.TemporaryDirectory(prefix=".take-in-", dir=home) as name:
         try:
@@ -247,22 +255,22 @@ def unpacked(file: Path, *, faults: bool = False) -> Iterator[Bundle]:
         except DAMAGE_ERRORS as error:
             why = plain(str(error))[:200] or type(error).__name__
             raise Problem(f"{file} can't be unpacked ({why})", FAILED, file=file) from None
-        yield read_bundle(Path(name), str(file), hashes, faults=faults)
+        yield read_bundle(Path(name), str(file), hashes, collect_faults=collect_faults)
 
 
 def _extract_members(file: Path, into: Path) -> dict[str, str]:
-    """Every member into a folder; returns their hashes."""
+    """Extract every member into a folder; returns their hashes by name."""
     room = shutil.disk_usage(into).free
-    found: dict[str, str] = {}
+    hash_by_name: dict[str, str] = {}
     with open_regular(file) as stream:
         for name, size, content in _zip_members(stream):
             room -= size
             if room <= 0:
                 raise ValueError("there is no room for what it holds")
-            if len(found) >= MOST_FILES:
+            if len(hash_by_name) >= MOST_FILES:
                 raise ValueError(f"it holds more than {MOST_FILES:,} files")
-            found[name] = _write_member(content, into / name, size)
-    return found
+            hash_by_name[name] = _write_member(content, into / name, size)
+    return hash_by_name
 
 
 Member = tuple[str, int, IO[bytes]]
@@ -299,20 +307,24 @@ def _write_member(content: IO[bytes], target: Path, size: int) -> str:
 
 
 def read_bundle(
-    folder: Path, origin: str, hashes: Mapping[str, str] | None = None, *, faults: bool = False
+    folder: Path,
+    origin: str,
+    hashes: Mapping[str, str] | None = None,
+    *,
+    collect_faults: bool = False,
 ) -> Bundle:
-    """The bundle in a folder: one with a list, or a study's folder as q1lab has it. ``origin`` is
-    what a message names; ``hashes`` are those of the files where they are known. Problem when a
-    file is not the one that the list names (with ``faults`` it is in ``wrong`` instead), and for a
-    plan that can't be read."""
-    wrong: dict[str, str] = {}
+    """Read the bundle in a folder: one with a list, or a study's folder in q1lab's home. ``origin``
+    names it in messages; ``hashes`` are those of the files, if known. Problem for a plan that can't
+    be read, and for files that don't match the list (with ``collect_faults`` these are returned in
+    ``faults``)."""
+    fault_by_name: dict[str, str] = {}
     try:
         files = _find_files(folder) if hashes is None else {name: folder / name for name in hashes}
         record = _read_list(folder)
         if record is not None:
-            wrong = _find_faults(record, files, hashes)
-            if wrong and not faults:
-                raise ValueError(next(iter(wrong.values())))
+            fault_by_name = _find_faults(record, files, hashes)
+            if fault_by_name and not collect_faults:
+                raise ValueError(next(iter(fault_by_name.values())))
             files = {name: folder / name for name in record["files"] if name in files}
         study = studies.from_dict(studies.read_plan(folder / "study.json"))
         if record is not None and (record["study"] != study.id or not studies.is_id(study.id)):
@@ -331,24 +343,24 @@ def read_bundle(
         raise Problem(f"{origin} is damaged ({plain(str(error))[:200]})", FAILED) from None
     if not isinstance(planned, int) or not 0 < planned < 1 << 62:
         planned = 0
-    return Bundle(study, files, record is not None, labels, planned, record or {}, wrong)
+    return Bundle(study, files, record is not None, labels, planned, record or {}, fault_by_name)
 
 
 def _find_files(folder: Path) -> dict[str, Path]:
     """The files below a folder that a bundle may hold; links are not followed."""
-    found = {}
+    path_by_name = {}
     for root, _, names in os.walk(folder):
         for name in names:
             path = Path(root, name)
-            place = path.relative_to(folder).as_posix()
-            if FILE_NAMES.fullmatch(place) and path.is_file() and not path.is_symlink():
-                found[place] = path
-    return found
+            name_in_bundle = path.relative_to(folder).as_posix()
+            if FILE_NAMES.fullmatch(name_in_bundle) and path.is_file() and not path.is_symlink():
+                path_by_name[name_in_bundle] = path
+    return path_by_name
 
 
 def _read_list(folder: Path) -> dict[str, Any] | None:
-    """The list of the bundle in a folder; None where there is none. ValueError for a damaged
-    one."""
+    """Read the list of the bundle in a folder; None where there is no list. ValueError for a
+    damaged one."""
     file = folder / LIST_NAME
     if not os.path.lexists(file):
         return None
@@ -361,33 +373,35 @@ def _read_list(folder: Path) -> dict[str, Any] | None:
 
 
 def _find_faults(
-    record: Mapping[str, Any], there: Mapping[str, Path], hashes: Mapping[str, str] | None
+    record: Mapping[str, Any], path_by_name: Mapping[str, Path], hashes: Mapping[str, str] | None
 ) -> dict[str, str]:
-    """What is wrong, by the file's name; nothing where exactly the files of the list are there, as
-    it has them."""
-    wrong = {}
+    """Compare the files with the list. Returns the fault by the file's name; empty if exactly the
+    listed files are there, unchanged."""
+    fault_by_name = {}
     for name, sha256 in record["files"].items():
-        if name not in there:
-            wrong[name] = f"{name[:100]!r} is missing"
+        if name not in path_by_name:
+            fault_by_name[name] = f"{name[:100]!r} is missing"
             continue
-        right = possible_hashes(there[name]) if hashes is None else {hashes[name]}
-        if sha256 not in right:
-            wrong[name] = f"{name} is not what its list has: it is damaged, or was changed"
+        accepted_hashes = possible_hashes(path_by_name[name]) if hashes is None else {hashes[name]}
+        if sha256 not in accepted_hashes:
+            fault_by_name[name] = f"{name} is not what its list has: it is damaged, or was changed"
         elif name.startswith("data/") and name != f"data/{sha256}.txt":
-            wrong[name] = "its text is not the one that its name says"
+            fault_by_name[name] = "its text is not the one that its name says"
     for name in sorted(set(hashes or ()) - {*record["files"], LIST_NAME}):
-        wrong[name] = f"it holds {name[:100]!r}, which its list does not name"
-    return wrong
+        fault_by_name[name] = f"it holds {name[:100]!r}, which its list does not name"
+    return fault_by_name
 
 
 def possible_hashes(file: Path) -> set[str]:
-    """A file's hash, and that of its text as git keeps it."""
+    """The hashes that a list may have of a file: of its bytes, and of its text with git's line
+    ends."""
     data = read_bytes(file, LARGEST_FILE)
-    return {hashlib.sha256(one).hexdigest() for one in (data, with_git_line_ends(data))}
+    return {hashlib.sha256(variant).hexdigest() for variant in (data, with_git_line_ends(data))}
 
 
 def with_git_line_ends(text: bytes) -> bytes:
-    """A text as git keeps it, whose work tree may hold it with CRLF (``core.autocrlf``)."""
+    """A text with LF line ends, as git stores it; the work tree may have CRLF
+    (``core.autocrlf``)."""
     return text.replace(b"\r\n", b"\n")
 
 
@@ -397,8 +411,8 @@ def with_git_line_ends(text: bytes) -> bytes:
 def adopt_study(
     study: Study, files: Mapping[str, Content], names: Iterable[str], planned: int = 0
 ) -> Study:
-    """Put a study beside the others under the first of ``names`` that is free; returns it as it
-    is then. It appears whole or not at all.
+    """Add a study to q1lab's home under the first of ``names`` that is free; returns it with that
+    name. It appears whole or not at all.
 
     Bytes are written, a file is moved (it lies in q1lab's home); a text of ``data/`` goes to the
     others. Problem when no name is free.
@@ -427,10 +441,10 @@ def adopt_study(
             with contextlib.suppress(OSError):
                 os.utime(draft / "source", ns=(planned, planned))
         for name in names:
-            named, target = replace(study, id=name), paths.study_dir(name)
+            renamed, target = replace(study, id=name), paths.study_dir(name)
             if target.exists() or target.is_symlink():
                 continue
-            write_atomic(draft / "study.json", studies.encode_plan(named))
+            write_atomic(draft / "study.json", studies.encode_plan(renamed))
             if name != study.id:  # the runs at W&B are those of the study with the old name
                 shutil.rmtree(draft / "wandb", ignore_errors=True)
             try:
@@ -442,16 +456,16 @@ def adopt_study(
                     f"cannot write {target}: {os_reason(error)}", FAILED, file=target
                 ) from error
             sync_folder(target.parent)
-            return named
+            return renamed
     raise Problem(f"there is a study called {name} already", next="restore it with --name NAME")
 
 
 def restore_archive(file: Path, name: str | None = None) -> tuple[Study, Any]:
-    """Bring a study back from an archive, under ``name`` if given; returns it, and the labels that
-    came with it. Problem for what is no sound archive, and when there is such a study already."""
-    with unpacked(file) as found:
-        name = name or found.study.id
-        if not found.has_list:
+    """Restore a study from an archive, under ``name`` if given; returns it with its labels. Problem
+    for a damaged archive, and when there is such a study already."""
+    with unpacked(file) as bundle:
+        name = name or bundle.study.id
+        if not bundle.has_list:
             raise Problem(
                 f"{file} is not a study's archive",
                 next=f"`q1lab import {file}` takes runs in",
@@ -459,4 +473,4 @@ def restore_archive(file: Path, name: str | None = None) -> tuple[Study, Any]:
             )
         if not studies.is_id(name):
             raise Problem(f"{name!r} is not a study's name: letters, digits, dots, hyphens")
-        return adopt_study(found.study, found.files, [name], found.planned), found.labels
+        return adopt_study(bundle.study, bundle.files, [name], bundle.planned), bundle.labels

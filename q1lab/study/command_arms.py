@@ -1,4 +1,5 @@
-"""A training loop that is not q1lab's: a command, with other arguments for each arm.
+"""The command of a study that trains with a program other than q1lab's own, with other arguments
+for each arm.
 
 Here is its record, which a plan keeps and ``labs/loop.py`` reads, and how it is read from what was
 typed or from a ``study.toml``. Nothing of it is run here.
@@ -29,14 +30,14 @@ CommandText = Annotated[str, text(10_000, "(?s).*")]
 
 @dataclass(frozen=True)
 class CommandSpec:
-    """A command that trains one run, and where its metric is read."""
+    """The command that trains one run, and where its metric is read."""
 
     run: CommandText
-    """With ``{seed}``, ``{out}`` and ``{args}`` in the place of a run's own."""
+    """With ``{seed}``, ``{out}`` and ``{args}`` as placeholders for each run."""
     args: Annotated[dict[str, CommandText], at_most(64)]
     """Each arm's own arguments, by the arm's name."""
     folder: CommandText
-    """Where the command is started."""
+    """The folder in which the command starts."""
     metric: Annotated[str, text(100)]
     better: Annotated[str, one_of("lower", "higher")] = "lower"
     take: Annotated[str, one_of("last", "best")] = "last"
@@ -49,16 +50,16 @@ class CommandSpec:
     )
     """Files that the command reads → SHA-256; no hash before the study is planned."""
     smoke: CommandText | None = None
-    """Arguments that make a run short, for the look beforehand; None: nobody looks."""
+    """Arguments that make a run short, for the preflight; None: no preflight."""
     reads: Annotated[str, one_of("", "file", "lines", "pattern")] = ""
-    """Where the metric was found when somebody looked; empty: the first that reports it."""
+    """The place where the preflight found the metric; empty: the first one that reports it."""
     repeats: Annotated[str, one_of("", "bit", "1e-4", "no")] = ""
-    """Whether the same seed gave the same numbers: to the bit, to 1e-4, or not; empty: not
-    looked."""
+    """Agreement of two runs with the same seed in the preflight: to the bit, to 1e-4, or not at
+    all; empty: not tried."""
 
     @property
     def measured_metric(self) -> Metric:
-        """What the command reports of a run; its unit is not known."""
+        """The metric that the command reports; its unit is not known."""
         return Metric(plain(self.metric), "", self.better)
 
     @property
@@ -75,19 +76,19 @@ def displayed_command(loop: CommandSpec, variant: str, seed: int) -> str:
         words, args = shlex.split(loop.run), shlex.split(loop.args.get(variant, ""))
     except ValueError as error:
         raise Problem(f"its command can't be read: {error}") from None
-    line: list[str] = []
+    shown_words: list[str] = []
     for word in words if "{args}" in loop.run else [*words, "{args}"]:
         word = word.replace("{seed}", str(seed)).replace("{out}", "OUT")
-        line += args if word == "{args}" else [word.replace("{args}", shlex.join(args))]
-    return shlex.join(line)
+        shown_words += args if word == "{args}" else [word.replace("{args}", shlex.join(args))]
+    return shlex.join(shown_words)
 
 
-def parse_command(run: str, arms: Sequence[str], **more: Any) -> CommandSpec:
-    """The loop of `q1lab run --command`: ``arms`` as typed, ``NAME=ARGUMENTS``. Options that are
-    None were not given. Problem for what can't be one."""
+def parse_command(run: str, arms: Sequence[str], **typed_options: Any) -> CommandSpec:
+    """Parse the options of `q1lab run --command`: ``arms`` as typed, ``NAME=ARGUMENTS``; options
+    that are None were not typed. Problem for a command that can't run."""
     args = parse_arms(arms)
-    given = {key: value for key, value in more.items() if value is not None}
-    return _check_spec({"run": run, "args": args, **given}, Path.cwd(), "--command")
+    options = {key: value for key, value in typed_options.items() if value is not None}
+    return _check_spec({"run": run, "args": args, **options}, Path.cwd(), "--command")
 
 
 def parse_arms(typed: Sequence[str]) -> dict[str, str]:
@@ -108,21 +109,21 @@ def parse_arms(typed: Sequence[str]) -> dict[str, str]:
 COMMAND_KEYS = ("run", "resume", "inputs", "metric", "better", "pattern", "take", "smoke")
 
 
-def read_study_toml(file: Path, more: Mapping[str, str] = {}) -> CommandSpec:
-    """The loop of a ``study.toml``, with ``more`` arms; its commands start in that file's folder.
-    Problem that names the file for one that can't be read."""
+def read_study_toml(file: Path, added_arms: Mapping[str, str] = {}) -> CommandSpec:
+    """Read a ``study.toml``, with ``added_arms`` from the command line; its commands start in that
+    file's folder. Problem that names the file if it can't be read."""
     try:
-        found = tomllib.loads(read_text(file, 1 << 20))
+        tables = tomllib.loads(read_text(file, 1 << 20))
     except UnicodeDecodeError:
         raise Problem(f"{file}: not UTF-8 text", file=file) from None
     except OSError as error:
         raise Problem(f"{file}: {os_reason(error)}", file=file) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise Problem(f"{file}: {error}", file=file) from None
-    for key in found:
+    for key in tables:
         if key not in ("command", "arm"):
             raise Problem(f"{file}: [{key}]: {nearest(key, ('command', 'arm'))}", file=file)
-    command, arms = found.get("command"), found.get("arm")
+    command, arms = tables.get("command"), tables.get("arm")
     if not isinstance(command, dict) or not isinstance(arms, dict):
         raise Problem(
             f"{file}: it needs [command] with run, and [arm.NAME] with args for each arm", file=file
@@ -136,31 +137,31 @@ def read_study_toml(file: Path, more: Mapping[str, str] = {}) -> CommandSpec:
             raise Problem(f"{file}: [arm.{name}] takes args and nothing else", file=file)
         args[name] = arm.get("args", "")
     inputs = command.get("inputs", [])
-    if not isinstance(inputs, list) or not all(isinstance(one, str) for one in inputs):
+    if not isinstance(inputs, list) or not all(isinstance(file_name, str) for file_name in inputs):
         raise Problem(f"{file}: [command] inputs is a list of files", file=file)
-    made = {**command, "inputs": dict.fromkeys(inputs, ""), "args": {**args, **more}}
+    record = {**command, "inputs": dict.fromkeys(inputs, ""), "args": {**args, **added_arms}}
     try:
-        return _check_spec(made, whole(str(file)).parent, str(file))
+        return _check_spec(record, whole(str(file)).parent, str(file))
     except Problem as problem:
         problem.file = file
         raise
 
 
-def _check_spec(made: Mapping[str, Any], folder: Path, where: str) -> CommandSpec:
-    """The record, with its words looked over. Problem that begins with ``where``."""
-    pattern = made.get("pattern", "")
-    if "metric" not in made and pattern:
-        made = {**made, "metric": "val loss"}
-    if not made.get("metric"):
+def _check_spec(record: Mapping[str, Any], folder: Path, where: str) -> CommandSpec:
+    """Check the command and its arms, and return the spec. Problem that begins with ``where``."""
+    pattern = record.get("pattern", "")
+    if "metric" not in record and pattern:
+        record = {**record, "metric": "val loss"}
+    if not record.get("metric"):
         raise Problem(
             f"{where}: ",
             next="say which number counts, with --metric val/loss (or metric in study.toml)",
         )
     try:
-        loop = json_records.load(CommandSpec, {**made, "folder": str(folder)})
+        loop = json_records.load(CommandSpec, {**record, "folder": str(folder)})
         words = shlex.split(loop.run)
-        for each in (*loop.args.values(), loop.resume, loop.smoke or ""):
-            shlex.split(each)
+        for arguments in (*loop.args.values(), loop.resume, loop.smoke or ""):
+            shlex.split(arguments)
     except ValueError as error:
         raise Problem(f"{where}: {error}") from None
     if not words:
@@ -182,13 +183,13 @@ def _check_spec(made: Mapping[str, Any], folder: Path, where: str) -> CommandSpe
 
 def _check_pattern(pattern: str, where: str) -> None:
     try:
-        found = re.compile(pattern)
+        expression = re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         raise Problem(f"{where}: the metric's pattern {pattern[:60]!r}: {error}") from None
-    if "value" not in found.groupindex and found.groups not in (1, 2):
+    if "value" not in expression.groupindex and expression.groups not in (1, 2):
         raise Problem(
             f"{where}: the metric's pattern needs a group for the number, such as "
             r"'val loss (?P<value>\S+)'; known by name: " + ", ".join(NAMED_PATTERNS)
         )
-    if found.search("") is not None:
+    if expression.search("") is not None:
         raise Problem(f"{where}: the metric's pattern {pattern[:60]!r} matches everything")

@@ -1,5 +1,5 @@
-"""What a person asks of `q1lab run`, as a record and as a command line; the one builder of such
-commands.
+"""Requests to `q1lab run`, as a record and as a command line. All such command lines are built
+here.
 
 ``Request`` is what was asked for, as typed. ``argv`` writes it as a command; a study's trainer
 gives the one that plans its twin: same files, hyperparameters, data, device and number format.
@@ -22,21 +22,21 @@ from q1lab.study.design import TypedSeeds
 from q1lab.study.studies import Study
 
 DEFAULT_HEADLINE = "paired"
-"""Which interval decides unless a study says otherwise. Chosen from measured pair correlations:
-docs/pairing.md."""
+"""The interval that decides unless a study declares the other. Chosen from measured pair
+correlations: docs/pairing.md."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for, as typed."""
+    """A request for a study, with the options as typed."""
 
     variant: str
     seeds: str = "3"
     baseline: str | None = None
-    """What to compare with; None: what the variant was made from, else q1lab's baseline."""
+    """The variant to compare with; None: the parent of the variant, else q1lab's baseline."""
     preset: str | None = None
     data: str = ""
-    """A name or a file; nothing: what `q1lab data` chose, else stdlib."""
+    """A name or a file; empty: the choice of `q1lab data`, else stdlib."""
     device: str = "auto"
     dtype: str = "auto"
     jobs: int | None = None
@@ -48,23 +48,23 @@ class Request:
     tune: str | None = None
     """The hyperparameter that each arm chooses for itself before the study."""
     tuned: tuned_value.TunedValue | None = None
-    """What was chosen (tuning.py); not typed, but found before the study is planned."""
+    """The tuned value (designs/tuning.py); not typed, but found before the study is planned."""
     fresh: bool = False
     unchecked: bool = False
     wandb: str = "auto"
     engine: str | None = None
-    """Where it trains: ``local``, ``slurm``, ``ray=…`` or a name; None: what the study has, or the
-    settings give for the preset."""
+    """The engine: ``local``, ``slurm``, ``ray=…`` or a name; None: the engine that the study has,
+    or the one that the settings give for the preset."""
     engine_options: tuple[str, ...] = ()
     yes: bool = False
-    """Whether a command may run that never ran here: a person typed it, or saw it."""
+    """True if a command may run that never ran here: the person typed it, or has seen it."""
     loop: CommandSpec | None = None
     """The command that trains, where that is not q1lab's own loop; ``variant`` and ``baseline`` are
     then names of its arms."""
 
     @cached_property
     def parsed_seeds(self) -> TypedSeeds:
-        """What was typed after --seeds, read. Problem for what asks for no design that there is."""
+        """The seeds typed after --seeds, parsed. Problem if no design takes them."""
         for kind in part_registry.part_classes("design"):
             typed: TypedSeeds | None = kind.parse_seeds(self.seeds)
             if typed is not None:
@@ -80,7 +80,7 @@ class Request:
 
 
 def argv(request: Request) -> tuple[str, ...]:
-    """The command of a request, program name first. What is the default is left out."""
+    """The command of a request, program name first. Defaults are left out."""
     # a file whose name begins with a hyphen would be read as an option
     variant = f"./{request.variant}" if request.variant.startswith("-") else request.variant
     words = ["q1lab", "run", variant]
@@ -115,40 +115,42 @@ def request_from_options(
     overrides: tuple[str, ...],
     headline: str | None = None,
     loop: CommandSpec | None = None,
-    **asked: Any,
+    **options: Any,
 ) -> Request:
-    """The request of the parsed options of `q1lab run`."""
+    """Make a request from the parsed options of `q1lab run`."""
     headline = headline or (DEFAULT_HEADLINE if loop is None else "welch")
-    more = _parse_overrides(overrides, max_iters)
-    return Request(data=data or "", overrides=more, headline=headline, loop=loop, **asked)
+    parsed_overrides = _parse_overrides(overrides, max_iters)
+    return Request(
+        data=data or "", overrides=parsed_overrides, headline=headline, loop=loop, **options
+    )
 
 
-def _parse_overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for item in given:
+def _parse_overrides(typed: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
+    value_by_key: dict[str, str] = {}
+    for item in typed:
         key, sign, value = item.partition("=")
         if not sign or not key.strip():
             raise Problem(
                 f"--set {item!r}: ", next="give KEY=VALUE, for example --set learning_rate=3e-4"
             )
-        found[key.strip()] = value.strip()
+        value_by_key[key.strip()] = value.strip()
     if max_iters is not None:
         if max_iters < 1:
             raise Problem(f"--max-iters {max_iters}: a run needs at least 1 iter")
-        found["max_iters"] = str(max_iters)
-    return found
+        value_by_key["max_iters"] = str(max_iters)
+    return value_by_key
 
 
 def request_from_argv(words: Sequence[str]) -> Request | None:
-    """The request of a `q1lab run`, program name first; None for any other command, for one that is
-    refused, and for one that asks for more than a study: an axis, JSON, to return at once."""
+    """The request of a `q1lab run` command, program name first; None for any other command, for one
+    that is refused, and for one with more than a single study in it: an axis, JSON, --detach."""
     if list(words[:2]) != ["q1lab", "run"]:
         return None
     try:
-        asked = command_table.parse(words[1:])
-        if asked.help or asked.given & OTHER_OPTIONS:
+        parsed = command_table.parse(words[1:])
+        if parsed.help or parsed.given & OTHER_OPTIONS:
             return None
-        values = {key: asked.values[key] for key in asked.values if key not in OTHER_OPTIONS}
+        values = {key: parsed.values[key] for key in parsed.values if key not in OTHER_OPTIONS}
         (variant,) = values.pop("variant")
         return request_from_options(variant=variant, **values)
     except (Problem, ValueError):  # several variants are more than a study, too
@@ -159,7 +161,7 @@ OTHER_OPTIONS = {
     *("over", "detach", "as_json"),
     *("command_", "arms", "metric", "better", "pattern", "smoke"),
 }
-"""What `q1lab run` takes beside a request."""
+"""Options of `q1lab run` that are no part of a request."""
 
 
 def command_text(request: Request) -> str:
@@ -173,8 +175,8 @@ def sweep_command(request: Request, variants: Sequence[str]) -> str:
 
 
 def resume_command(study: Study) -> str:
-    """What to type so that a study goes on: what its engine says to do by hand, else what planned
-    it."""
+    """The command that resumes a study: the engine's own for training by hand, else the one that
+    planned it."""
     return (
         engine_choice.manual_command(study.trainer.engine, study.id)
         or study.design.resume_instead(study.variant)
@@ -183,7 +185,7 @@ def resume_command(study: Study) -> str:
 
 
 def shorter_command(study: Study, iters: int) -> str:
-    """The command that asks the question of a study again, at so many iters."""
+    """The command for a new study of the same question with so many iters."""
     request = study.trainer.request(study)
     overrides = {**request.overrides, "max_iters": str(iters)}
     for key in ("lr_decay_iters", "warmup_iters", "eval_interval", "log_interval"):
@@ -192,23 +194,23 @@ def shorter_command(study: Study, iters: int) -> str:
 
 
 def fewest_overrides(preset: str, config: Mapping[str, Any]) -> dict[str, str]:
-    """The fewest words after --set (and --max-iters) that make ``config`` out of ``preset``.
+    """The fewest --set options (and --max-iters) that make ``config`` out of ``preset``.
 
     Found from the hyperparameters that trained, not from what was typed then: a preset may have
     changed since.
     """
-    plain = presets.PRESETS.get(preset, {})
-    found: dict[str, str] = {}
+    preset_config = presets.PRESETS.get(preset, {})
+    overrides: dict[str, str] = {}
     # max_iters first: other values follow it unless they are given, too
-    for key in sorted(config, key=lambda key: (key != "max_iters", key not in plain)):
-        made = presets.resolve_config(preset, found, config) if plain else {}
-        if key not in made or not _same(made[key], config[key]):
-            found[key] = _typed(config[key])
-    return found
+    for key in sorted(config, key=lambda key: (key != "max_iters", key not in preset_config)):
+        resolved = presets.resolve_config(preset, overrides, config) if preset_config else {}
+        if key not in resolved or not _same(resolved[key], config[key]):
+            overrides[key] = _typed(config[key])
+    return overrides
 
 
-def _same(one: Any, other: Any) -> bool:
-    return bool(one == other) and type(one) is type(other)
+def _same(value: Any, other: Any) -> bool:
+    return bool(value == other) and type(value) is type(other)
 
 
 def _typed(value: Any) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from q1lab.study.studies import Data
 
 STDLIB_CHARACTERS = 1_115_394
-"""As many as Tiny Shakespeare has, so that a run costs the same on either."""
+"""The number of characters of Tiny Shakespeare, so that a run costs the same on either."""
 
 SHAKESPEARE_URL = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
@@ -25,16 +25,16 @@ SHAKESPEARE_URL = (
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 
 DESCRIPTIONS = {"stdlib": "Python's own source text", "shakespeare": "Tiny Shakespeare"}
-"""The corpora that one need not give as a file, and what they are."""
+"""Names of the built-in corpora, with a description for people."""
 BUILT_IN = tuple(DESCRIPTIONS)
 DEFAULT_DATA = "stdlib"
-"""What runs train on as long as the learner chose nothing: Python's own source text."""
+"""The corpus that runs train on until the learner chooses one: Python's own source text."""
 TRAIN_SHARE = 0.9  # as in labs/data.py, which cuts the text; here it only counts
 LARGEST_CORPUS = 1 << 30
 
 
 def describe_corpus(name: str) -> str:
-    """What a corpus is, for those who do not know its name here."""
+    """A corpus described for people who don't know its short name."""
     return DESCRIPTIONS.get(name, name)
 
 
@@ -96,10 +96,10 @@ def store_corpus(label: str, raw: bytes, block_size: int) -> Data:
 
 
 def cached_corpus(sha256: str) -> Path | None:
-    """q1lab's own copy of a corpus that was used before; None when there is none."""
+    """q1lab's own copy of a corpus that was used before; None if there is no intact copy."""
     file = paths.data_dir() / f"{sha256}.txt"
-    ours = re.fullmatch(r"[0-9a-f]{64}", sha256) is not None and file.is_file()
-    return file if ours and sha256_file(file) == sha256 else None
+    is_cached = re.fullmatch(r"[0-9a-f]{64}", sha256) is not None and file.is_file()
+    return file if is_cached and sha256_file(file) == sha256 else None
 
 
 def stdlib_text() -> str:
@@ -137,8 +137,8 @@ def read_shakespeare() -> bytes:
         if not path.exists():
             raise Problem(f"Q1LAB_DATA: no file at {path}", file=path)
         return _check_shakespeare(read_corpus_file(path), str(path))
-    if (own := cached_corpus(SHAKESPEARE_SHA256)) is not None:
-        return own.read_bytes()
+    if (cached := cached_corpus(SHAKESPEARE_SHA256)) is not None:
+        return cached.read_bytes()
     return _check_shakespeare(
         download_shakespeare(os.environ.get("Q1LAB_SHAKESPEARE_URL", SHAKESPEARE_URL)),
         "the download",
@@ -171,10 +171,10 @@ def download_shakespeare(url: str, timeout: float = 30.0) -> bytes:
 def _check_shakespeare(raw: bytes, where: str) -> bytes:
     import hashlib
 
-    found = hashlib.sha256(raw).hexdigest()
-    if found != SHAKESPEARE_SHA256:
+    sha256 = hashlib.sha256(raw).hexdigest()
+    if sha256 != SHAKESPEARE_SHA256:
         raise Problem(
-            f"{where} is not Tiny Shakespeare (SHA-256 {found[:12]}…, "
+            f"{where} is not Tiny Shakespeare (SHA-256 {sha256[:12]}…, "
             f"not {SHAKESPEARE_SHA256[:12]}…)",
             FAILED,
         )

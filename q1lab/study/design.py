@@ -1,4 +1,4 @@
-"""What a design decides: which seeds a study trains, which runs count, and when it is over."""
+"""Designs: which seeds a study trains, which runs count, and when it is over."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ def _batches(value: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
 
 @dataclass(frozen=True)
 class TypedSeeds:
-    """What was typed after --seeds, read: a design, with its seeds as far as they can be known
-    before the other studies are looked at."""
+    """The value of --seeds, parsed: a design, with its seeds as far as they can be known before the
+    other studies are read."""
 
     kind: type[Design]
     seeds: tuple[int, ...]
-    """As many as the design may train; the first ones where others will be taken."""
+    """All seeds that the design may train; placeholders 0, 1, 2 … where unused seeds will be
+    drawn."""
     fewest: int
-    """After how many pairs the study can be over."""
+    """The smallest number of pairs after which the study can be over."""
     fresh: int = 0
-    """How many seeds are to be drawn that no run had."""
+    """The number of seeds to draw that no run has used."""
 
     @property
     def is_sequential(self) -> bool:
@@ -55,31 +56,31 @@ class Design(Part, ABC):
     """The seeds in the order in which they were declared: one batch means that n was fixed before
     the first run."""
     headline: Annotated[str, one_of("paired", "welch")]
-    """Which interval decides."""
+    """The interval that decides."""
     fresh_seeds: Annotated[int, whole(0, 1001)] = 0
-    """How many seeds were drawn that no run had used; 0: they were named or counted."""
+    """The number of seeds that were drawn unused; 0: the seeds were named or counted."""
 
     @property
     def seeds(self) -> tuple[int, ...]:
         return tuple(seed for batch in self.batches for seed in batch)
 
     def includes_run(self, run: str) -> bool:
-        """Whether a run of the grid arm × seed, by its name, is one of this study."""
+        """True if the study includes this run of the grid arm × seed, by the run's name."""
         return True
 
     @property
     def is_blind(self) -> bool:
-        """Whether the losses are shown to nobody yet."""
+        """True if the losses are not shown to anyone yet."""
         return False
 
     @property
     def counts_as_asking(self) -> bool:
-        """Whether a study of this design counts as an asking of its question."""
+        """True if a study of this design counts as an asking of its question."""
         return True
 
     @property
     def has_verdict(self) -> bool:
-        """Whether a comparison of the runs gives a verdict; a gate decides by a rule of its own."""
+        """True if a comparison of the runs gives a verdict; a gate decides by a rule of its own."""
         return True
 
     # ── how many pairs, and when it is over
@@ -91,26 +92,26 @@ class Design(Part, ABC):
 
     @property
     def is_sequential(self) -> bool:
-        """Whether the study can be over before its last pair."""
+        """True if the study can be over before its last pair."""
         return False
 
     @property
     def level(self) -> float | None:
-        """α of each interval, where the design declares one of its own."""
+        """α of each interval; None where the design declares no level of its own."""
         return None
 
     def looks_until(self, pairs: int) -> tuple[tuple[int, float], ...]:
-        """(pairs, α) of the intervals that are looked at by the time so many pairs have ended, of a
-        design that declares its levels; empty for the others."""
+        """(pairs, α) of each look by the time so many pairs have ended, for a design that declares
+        its levels; empty for the others."""
         return ()
 
     def interval_at(self, differences: Sequence[float]) -> tuple[float, float] | None:
-        """The interval that may be seen after these pairs while the study goes on; None where the
-        design declares no look then."""
+        """The interval that may be shown after these pairs while the study goes on; None if the
+        design declares no look there."""
         return None
 
     def over_after(self, differences: Sequence[float | None], delta: float | None) -> int | None:
-        """After how many pairs the study is over; None while it goes on.
+        """The number of pairs after which the study is over; None while it goes on.
 
         ``differences`` (in the metric's unit) are those of the first pairs that have ended, None
         for one of which a run diverged; ``delta`` is the smallest difference that matters.
@@ -132,7 +133,7 @@ class Design(Part, ABC):
     # ── going on
 
     def cut_to(self, pairs: int) -> Self:
-        """The design as it is once the study was over after so many pairs."""
+        """The design of a study that was over after so many pairs."""
         return replace(self, batches=(self.seeds[:pairs],))
 
     def with_more_seeds(self, more: tuple[int, ...], *, begun: bool) -> Self:
@@ -142,15 +143,15 @@ class Design(Part, ABC):
         return replace(self, batches=(tuple(dict.fromkeys((*self.seeds, *more))),))
 
     def whole(self) -> Design:
-        """The design under which every run of the grid trains, each by itself."""
+        """The design that trains every run of the grid, each by itself."""
         return self
 
     # ── typed, and in words
 
     @classmethod
     def parse_seeds(cls, text: str) -> TypedSeeds | None:
-        """What was typed after --seeds, where it asks for this design; None where it doesn't.
-        Problem for what asks for it and can't be planned."""
+        """Parse the value of --seeds if it means this design; None if it doesn't. Problem if it
+        does and can't be planned."""
         return None
 
     @classmethod
@@ -161,24 +162,25 @@ class Design(Part, ABC):
         headline: str,
         may_spend: Callable[[], float],
     ) -> Self:
-        """The design as it is declared, over these seeds. ``may_spend``: the chance of a false
-        claim that the study may have."""
+        """Declare the design over these seeds. ``may_spend`` returns the chance of a false claim
+        that the study may have."""
         return cls(batches=(seeds,), headline=headline, fresh_seeds=typed.fresh)
 
     @classmethod
     def check_headline(cls, typed: TypedSeeds, headline: str) -> None:
-        """Problem where the design can't be judged by this interval."""
+        """Raise a Problem if the design can't be judged by this interval."""
 
     def declared_rule(self) -> list[float] | None:
-        """What a declaration says of the rule; None where the seeds say it all."""
+        """The numbers of the rule in a declaration; None where the seeds tell everything."""
         return None
 
     @abstractmethod
     def typed(self) -> str:
-        """What to type after --seeds to plan this design."""
+        """The value of --seeds that plans this design."""
 
     def resume_instead(self, variant: str) -> str:
-        """What to do to go on, where that is not `q1lab run`; empty otherwise."""
+        """The command that goes on with a study of this design, if it is not `q1lab run`; else
+        ""."""
         return ""
 
 

@@ -1,4 +1,4 @@
-"""Which engine a study trains on, from what a person typed or a name in config.toml.
+"""The choice of a study's engine, from --engine or a name in config.toml.
 
 ``local`` is this machine; ``slurm``, ``ray=http://127.0.0.1:8265``, ``notebook`` (planned here,
 trained where a person takes it), or a name from the settings::
@@ -39,7 +39,7 @@ ENGINES = {
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """An engine as it was chosen. ``text`` is what ``--engine`` takes, and what commands print."""
+    """The chosen engine. ``text`` is the value of ``--engine``, as commands print it."""
 
     text: str
     kind: str
@@ -51,16 +51,16 @@ def choose_engine(
     text: str | None,
     preset: str | None,
     options: Iterable[str],
-    named: Mapping[str, Mapping[str, Any]],
+    table_by_name: Mapping[str, Mapping[str, Any]],
 ) -> EngineChoice | None:
-    """The engine for a request; None for this machine. ``named`` is config.toml's ``[engine.…]``
-    tables. Problem for what none of this is, and for what the engine can't be used with."""
+    """The engine for a request; None for this machine. ``table_by_name`` holds config.toml's
+    ``[engine.…]`` tables. Problem for an unknown engine, and for options that it doesn't take."""
     if text is None:
-        text = default_engine(preset, named)
-    given = _parse_options(options)
+        text = default_engine(preset, table_by_name)
+    option_values = _parse_options(options)
     kind, _, address = text.partition("=")
-    if text in named:
-        table = {key: value for key, value in named[text].items() if key != "presets"}
+    if text in table_by_name:
+        table = {key: value for key, value in table_by_name[text].items() if key != "presets"}
         kinds = [key for key in table if key in _engine_kinds()]
         if len(kinds) != 1:
             raise Problem(
@@ -68,49 +68,52 @@ def choose_engine(
             )
         kind, value = kinds[0], table.pop(kinds[0])
         address = "" if value is True else str(value)
-        given = {**{key: str(value) for key, value in table.items()}, **given}
-    elif (found := engine_class(kind)) is None or not (
-        ("=" in text) == bool(address) == ("=" in found.usage)
+        option_values = {**{key: str(value) for key, value in table.items()}, **option_values}
+    elif (engine_type := engine_class(kind)) is None or not (
+        ("=" in text) == bool(address) == ("=" in engine_type.usage)
     ):
-        shown = [one.usage for kind in _engine_kinds() if (one := engine_class(kind)) is not None]
-        hint = nearest(text, [*named, *shown])
+        usages = [one.usage for kind in _engine_kinds() if (one := engine_class(kind)) is not None]
+        hint = nearest(text, [*table_by_name, *usages])
         raise Problem(f"--engine {text}: there is no such engine", next=hint)
-    choice = EngineChoice(text, kind, address.rstrip("/"), given)
+    choice = EngineChoice(text, kind, address.rstrip("/"), option_values)
     load_engine(choice)  # has the last word on address and options
     return None if kind == LOCAL else choice
 
 
-def default_engine(preset: str | None, named: Mapping[str, Mapping[str, Any]]) -> str:
-    """What is meant without ``--engine``."""
-    return next((one for one, table in named.items() if preset in table.get("presets", ())), LOCAL)
+def default_engine(preset: str | None, table_by_name: Mapping[str, Mapping[str, Any]]) -> str:
+    """The engine without ``--engine``: the one that the settings give for the preset, else
+    local."""
+    return next(
+        (name for name, table in table_by_name.items() if preset in table.get("presets", ())), LOCAL
+    )
 
 
-def _parse_options(given: Iterable[str]) -> dict[str, str]:
-    found = {}
-    for item in given:
+def _parse_options(typed: Iterable[str]) -> dict[str, str]:
+    value_by_name = {}
+    for item in typed:
         key, sign, value = item.partition("=")
         if not sign or not key.replace("-", "").isalnum():
             raise Problem(
                 f"--engine-option {item!r}: ", next="give NAME=VALUE, such as partition=gpu"
             )
-        found[key] = value
-    return found
+        value_by_name[key] = value
+    return value_by_name
 
 
 def engine_class(kind: str) -> type[Engine] | None:
-    """The class of that kind's engines; None where it isn't installed. Problem for a broken one of
-    another package."""
-    found: type[Engine]
+    """The class of that kind's engines; None if it isn't installed. Problem if another package's
+    class can't be loaded."""
+    engine_type: type[Engine]
     if kind in ENGINES:
         module, name = ENGINES[kind].split(":")
-        found = getattr(importlib.import_module(module), name)
-        return found
+        engine_type = getattr(importlib.import_module(module), name)
+        return engine_type
     for entry in _installed_engines().select(name=kind):
         try:
-            found = entry.load()
+            engine_type = entry.load()
         except Exception as error:
             raise Problem(f"the engine {kind!r} can't be loaded: {error}") from error
-        return found
+        return engine_type
     return None
 
 
@@ -126,21 +129,20 @@ def _engine_kinds() -> list[str]:
 
 
 def load_engine(choice: EngineChoice | None) -> Engine:
-    """The engine itself. Problem where it isn't installed, or not with this address and these
-    options."""
+    """Make the engine. Problem if it isn't installed, or refuses this address or these options."""
     if choice is None:
         choice = EngineChoice(LOCAL, LOCAL)
-    found = engine_class(choice.kind)
-    if found is None:
+    engine_type = engine_class(choice.kind)
+    if engine_type is None:
         raise Problem(f"the engine {choice.kind!r} is not installed here")
-    return found(choice.address, choice.options)
+    return engine_type(choice.address, choice.options)
 
 
 def manual_command(choice: EngineChoice | None, study_id: str) -> str:
-    """What to type to take a study further whose engine only plans it; "" where q1lab has it
-    trained."""
-    found = None
+    """The command that trains a study by hand, for an engine that only plans it; "" for engines
+    that train it."""
+    engine_type = None
     if choice is not None:
         with contextlib.suppress(Problem):
-            found = engine_class(choice.kind)
-    return "" if found is None else found.manual_command(study_id)
+            engine_type = engine_class(choice.kind)
+    return "" if engine_type is None else engine_type.manual_command(study_id)

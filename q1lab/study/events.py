@@ -38,7 +38,7 @@ CHUNK_BYTES = 4 << 20
 
 NO_FILE = (errno.ENOENT, errno.ENOTDIR)
 NO_EVENTS = (*NO_FILE, errno.EISDIR, errno.EINVAL, errno.ELOOP)
-"""Where there is no file, or something else in its place, there are no events."""
+"""Errors for a missing file, or something else in its place: then there are no events."""
 
 LARGEST_LOSS = 1e9
 """Nats; a number as large as that is no loss any more, whatever its bytes say: as good as not
@@ -60,13 +60,13 @@ _NUMBERS = {
     **dict.fromkeys(("train_loss", "val_loss"), LARGEST_LOSS),
     **dict.fromkeys(("tok_per_s", "t", "total", "tokens"), 1e15),
 }
-"""Fields that hold numbers, and from where on a number is none."""
+"""Fields that hold numbers, and the limit from which on a number is unfit."""
 
 MOST_NUMBERS = 64
 """Names that one run reports numbers under; those that come later are passed over."""
 
 LONGEST_NAME = 100
-"""Characters of such a name; a longer one, or one that can't be printed, is none."""
+"""Characters of such a name; a longer one, or one that can't be printed, is dropped."""
 
 LARGEST_NUMBER = 1e300
 
@@ -136,8 +136,8 @@ def _parse_event(line: bytes) -> Event | None:
 
 
 def cut_after_end(events: list[Event], over: bool = False) -> tuple[list[Event], int]:
-    """A run's events up to the exit after which nothing is left to train, and how many stand behind
-    it, which say nothing. ``over``: it was among the events before these."""
+    """A run's events up to the exit after which nothing is left to train, and the number of events
+    behind it, which are ignored. ``over``: the exit came before these events."""
     if over:
         return [], len(events)
     ends = (n for n, event in enumerate(events, 1) if _is_end(event))
@@ -150,15 +150,14 @@ def _is_end(event: Event) -> bool:
 
 
 def read_ended_run(path: Path) -> tuple[list[Event], int]:
-    """All events of a run that is over, as ``read_new`` takes them one piece after the other, and
-    how many stand behind its end."""
-    found: list[Event] = []
+    """Read all events of a run that has ended, and the number of events behind its end."""
+    events_so_far: list[Event] = []
     offset, before = 0, -1
     while offset != before:
         before = offset
         events, offset, _ = read_new_events(path, offset)
-        found += events
-    return cut_after_end(found)
+        events_so_far += events
+    return cut_after_end(events_so_far)
 
 
 def last_event(path: Path) -> Event | None:
@@ -185,26 +184,25 @@ def first_start(path: Path) -> Event | None:
 
 
 def closing_exit(path: Path) -> Event | None:
-    """The exit that a run's events close with; None where they don't."""
+    """The exit event that closes a run's events; None while there is none."""
     event = last_event(path)
     return event if event is not None and event["type"] == "exit" else None
 
 
 def has_ended(path: Path) -> bool:
-    """Whether a run's events close with an exit after which nothing is left to train."""
+    """True if a run's events close with an exit after which nothing is left to train."""
     event = last_event(path)
     return event is not None and _is_end(event)
 
 
 def final_loss(path: Path) -> float | None:
-    """The val loss that a run finished with; None where it didn't, or doesn't say it."""
+    """The val loss of a finished run; None if it did not finish, or has no such number."""
     end = closing_exit(path)
     return end.get("val_loss") if end is not None and end["state"] == RunState.FINISHED else None
 
 
 def sanitize_event(event: Any) -> Event | None:
-    """``event`` with only such values in its known fields as they are meant to hold; None when it
-    is no event.
+    """``event`` with every known field of the right type; None if it is no event.
 
     A number that isn't finite becomes None, a text is cut and loses escape sequences and what can't
     be stored, a count that is none is left out; without its iter an ``iter`` or ``eval`` says
@@ -214,24 +212,24 @@ def sanitize_event(event: Any) -> Event | None:
         return None
     if event["type"] not in _KINDS:
         return event
-    left_out = []
+    unfit_keys = []
     # (one pass, and exact types: this runs for every line of every study)
     for key, value in event.items():
-        most = _NUMBERS.get(key)
-        if most is not None:
-            if not (type(value) in (float, int) and -most < value < most):
+        limit = _NUMBERS.get(key)
+        if limit is not None:
+            if not (type(value) in (float, int) and -limit < value < limit):
                 event[key] = None
         elif key in _COUNTS:
             if not (type(value) is int and 0 <= value < LARGEST_COUNT):
-                left_out.append(key)
+                unfit_keys.append(key)
         elif key == "numbers":
             event[key] = _sanitize_numbers(value)
         elif key in _TEXTS:
             if isinstance(value, str):
                 event[key] = plain(value[:LONGEST_TEXT]).encode(errors="replace").decode()
             else:
-                left_out.append(key)
-    for key in left_out:
+                unfit_keys.append(key)
+    for key in unfit_keys:
         del event[key]
     if event["type"] in ("iter", "eval") and "iter" not in event:
         return None
@@ -258,20 +256,24 @@ def standard_names(metric: Metric) -> tuple[str, str, str]:
     return TRAIN_LOSS, metric.key(), metric.key("final")
 
 
-def reported_numbers(event: Event, metric: Metric, others: set[str]) -> dict[str, float | None]:
-    """What a sound event reports, by the names that a run's metrics have everywhere; None for a
-    number that is not finite. ``others``: the names of the run's other numbers so far, which new
-    ones join while there are fewer than ``MOST_NUMBERS``."""
+def reported_numbers(
+    event: Event, metric: Metric, other_names: set[str]
+) -> dict[str, float | None]:
+    """The numbers of a sanitized event, by the names that a run's metrics have everywhere; None for
+    a number that is not finite. ``other_names`` are the run's other numbers so far; new ones are
+    added while there are fewer than ``MOST_NUMBERS``."""
     train, value, final = standard_names(metric)
-    found: dict[str, float | None] = {}
+    number_by_name: dict[str, float | None] = {}
     if event["type"] == "eval":
-        found[final if event.get("final") else value] = event.get("val_loss")
+        number_by_name[final if event.get("final") else value] = event.get("val_loss")
     elif event["type"] != "iter":
         return {}
     elif TRAIN_LOSS in event:
-        found[train] = event[TRAIN_LOSS]
+        number_by_name[train] = event[TRAIN_LOSS]
     for name, number in event.get("numbers", {}).items():
-        if name in others or (len(others) < MOST_NUMBERS and name not in (train, value, final)):
-            others.add(name)
-            found[name] = number
-    return found
+        if name in other_names or (
+            len(other_names) < MOST_NUMBERS and name not in (train, value, final)
+        ):
+            other_names.add(name)
+            number_by_name[name] = number
+    return number_by_name

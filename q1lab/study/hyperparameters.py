@@ -18,7 +18,7 @@ NUMBERS = (
 
 
 def checked_value(key: str, value: Any) -> Any:
-    """``value`` where it is one that q1lab can compute with. ValueError when it isn't."""
+    """Return ``value`` if q1lab can compute with it. ValueError if it can't."""
     if key == "max_iters" and value == 0:  # not known before they have ended
         return value
     if key in INTEGERS and json_records.load(int, value, key) < 1:

@@ -40,7 +40,7 @@ differs by more than this share."""
 def run_fingerprint(study: Study, run: Run) -> str:
     """Everything that touches a bit of a run's numbers, as a key: equal keys, equal numbers."""
     versions = {key: study.trainer.versions.get(key) for key in ("torch", "trainer", "platform")}
-    what = [
+    facts = [
         study.arms[run.arm].sha256,
         study.trainer.drawn_seed(run),
         {**study.trainer.hyperparameters, **study.trainer.arm_overrides(run.arm)},
@@ -50,7 +50,7 @@ def run_fingerprint(study: Study, run: Run) -> str:
         study.trainer.threads,
         versions,
     ]
-    return json.dumps(what, sort_keys=True)
+    return json.dumps(facts, sort_keys=True)
 
 
 LossesBySeed = Mapping[int, Mapping[int, float]]
@@ -68,22 +68,22 @@ class ArmTraining:
 
 
 def find_same_arm(
-    theirs: ArmTraining, arms: Mapping[str, ArmTraining], edited: Sequence[str] = ()
+    other: ArmTraining, arms: Mapping[str, ArmTraining], edited: Sequence[str] = ()
 ) -> str | None:
     """Which of a study's ``arms`` another study's arm is in another dress, if any: given the same
     seed, both make the same run. They train on the same text, by the same code and settings; or
     their first losses agree (with those of both arms, as when a change is felt only later: the
     arm's that agree better, the baseline's where they do equally). ``edited``: the arms that count
     as the same where nothing is known of how both begin."""
-    apart = {}
-    for arm, mine in arms.items():
-        if mine.text & theirs.text:
-            if (mine.code, mine.settings) == (theirs.code, theirs.settings):
+    distance_by_arm = {}
+    for arm, training in arms.items():
+        if training.text & other.text:
+            if (training.code, training.settings) == (other.code, other.settings):
                 return arm
-            distance = _loss_distance(mine.losses, theirs.losses)
+            distance = _loss_distance(training.losses, other.losses)
             if distance <= LARGEST_DISTANCE or (arm in edited and distance == math.inf):
-                apart[arm] = distance
-    return min(apart, key=lambda arm: apart[arm], default=None)
+                distance_by_arm[arm] = distance
+    return min(distance_by_arm, key=lambda arm: distance_by_arm[arm], default=None)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Question:
 
 def questions_of(studies: Sequence[Study]) -> list[Question]:
     """What each of these studies asks."""
-    return questions_of_fingerprints([study_fingerprints(one) for one in studies])
+    return questions_of_fingerprints([study_fingerprints(study) for study in studies])
 
 
 Fingerprints = Mapping[str, frozenset[str]]
@@ -116,13 +116,13 @@ def study_fingerprints(study: Study) -> Fingerprints:
     }
 
 
-def questions_of_fingerprints(studies: Sequence[Fingerprints]) -> list[Question]:
+def questions_of_fingerprints(fingerprints: Sequence[Fingerprints]) -> list[Question]:
     """What studies with these marks ask. Two arms are the same modification when they share their
     place, their name or their code, directly or by way of others."""
-    texts = _number_classes([one["text"] for one in studies])
-    arms = _number_classes([one[arm] for arm in ARMS for one in studies])
-    many = len(studies)
-    return [Question(*found) for found in zip(texts, arms[:many], arms[many:], strict=True)]
+    texts = _number_classes([study["text"] for study in fingerprints])
+    arms = _number_classes([study[arm] for arm in ARMS for study in fingerprints])
+    n = len(fingerprints)
+    return [Question(*numbers) for numbers in zip(texts, arms[:n], arms[n:], strict=True)]
 
 
 # ── what goes into them
@@ -136,8 +136,10 @@ def arm_training(study: Study, arm: str, losses: LossesBySeed | None = None) -> 
         if key not in NO_EFFECT_ON_WEIGHTS
     }
     settings = json.dumps(config | study.trainer.arm_overrides(arm), sort_keys=True)
-    known = {} if losses is None else losses
-    return ArmTraining(text_fingerprints(study.data), arm_code_hash(study, arm), settings, known)
+    losses_by_seed = {} if losses is None else losses
+    return ArmTraining(
+        text_fingerprints(study.data), arm_code_hash(study, arm), settings, losses_by_seed
+    )
 
 
 def text_fingerprints(data: Data) -> frozenset[str]:
@@ -186,10 +188,10 @@ def _number_locals(function: ast.AST) -> None:
 def arm_code_hash(study: Study, arm: str) -> str:
     """The code that an arm trains, as ``code_of`` has it. A plan of an older q1lab does not say:
     then from its copy of the file; for runs from elsewhere the file's hash or the arm's name."""
-    mine = study.arms[arm]
-    if mine.code or not mine.sha256:
-        return mine.code or f"name {mine.variant}"
-    return _copy_code_hash(study.files.root / mine.source, mine.sha256)
+    arm_record = study.arms[arm]
+    if arm_record.code or not arm_record.sha256:
+        return arm_record.code or f"name {arm_record.variant}"
+    return _copy_code_hash(study.files.root / arm_record.source, arm_record.sha256)
 
 
 @lru_cache(maxsize=4096)
@@ -210,38 +212,53 @@ def _is_docstring(node: Any) -> bool:
     )
 
 
-def _loss_distance(one: LossesBySeed, other: LossesBySeed) -> float:
+def _loss_distance(losses: LossesBySeed, other_losses: LossesBySeed) -> float:
     """How far apart the first losses of runs with the same seed are at most, as a share; infinite
     where too few are known of both. Of several seeds the nearest counts."""
-    found = []
-    for seed in one.keys() & other.keys():
-        mine, theirs = one[seed], other[seed]
-        shared = mine.keys() & theirs.keys()
+    distances = []
+    for seed in losses.keys() & other_losses.keys():
+        loss_by_iter, other_by_iter = losses[seed], other_losses[seed]
+        shared = loss_by_iter.keys() & other_by_iter.keys()
         if len(shared) >= FEWEST_SHARED_LOSSES:
-            found.append(max(abs(mine[at] / theirs[at] - 1) for at in shared if theirs[at]))
-    return min(found, default=math.inf)
+            distances.append(
+                max(
+                    abs(loss_by_iter[iteration] / other_by_iter[iteration] - 1)
+                    for iteration in shared
+                    if other_by_iter[iteration]
+                )
+            )
+    return min(distances, default=math.inf)
 
 
 def _arm_fingerprints(study: Study, arm: str) -> frozenset[str]:
     """What tells that two arms are the same modification: the name of a model that ships, the place
     of a file (that is edited), and its code (that is moved or copied)."""
-    mine: Arm = study.arms[arm]
-    if not study.origin.is_ours or not mine.origin:
-        name = f"name {mine.variant.removesuffix('*')}"
-    elif "/" in mine.origin or "\\" in mine.origin or mine.origin.endswith(".py"):
-        name = f"file {mine.origin}"
+    arm_record: Arm = study.arms[arm]
+    if not study.origin.is_ours or not arm_record.origin:
+        name = f"name {arm_record.variant.removesuffix('*')}"
+    elif "/" in arm_record.origin or "\\" in arm_record.origin or arm_record.origin.endswith(".py"):
+        name = f"file {arm_record.origin}"
     else:
-        name = f"name {mine.origin}"
+        name = f"name {arm_record.origin}"
     code = arm_code_hash(study, arm)
-    return frozenset({name, code, mine.sha256} - {""})
+    return frozenset({name, code, arm_record.sha256} - {""})
 
 
-def _number_classes(everything: Sequence[frozenset[str]]) -> list[int]:
+def _number_classes(fingerprint_sets: Sequence[frozenset[str]]) -> list[int]:
     """A number for each set of marks: equal where two share one, directly or by way of others."""
-    number: dict[str, int] = {}
-    for at, marks in enumerate(everything):
-        met = {number[mark] for mark in marks if mark in number}
-        if len(met) > 1:  # this set joins what was apart
-            number = {mark: at if one in met else one for mark, one in number.items()}
-        number.update(dict.fromkeys(marks, met.pop() if len(met) == 1 else at))
-    return [number[min(marks)] for marks in everything]
+    class_by_fingerprint: dict[str, int] = {}
+    for index, fingerprints in enumerate(fingerprint_sets):
+        shared_classes = {
+            class_by_fingerprint[fingerprint]
+            for fingerprint in fingerprints
+            if fingerprint in class_by_fingerprint
+        }
+        if len(shared_classes) > 1:  # this set joins what was apart
+            class_by_fingerprint = {
+                fingerprint: index if class_number in shared_classes else class_number
+                for fingerprint, class_number in class_by_fingerprint.items()
+            }
+        class_by_fingerprint.update(
+            dict.fromkeys(fingerprints, shared_classes.pop() if len(shared_classes) == 1 else index)
+        )
+    return [class_by_fingerprint[min(fingerprints)] for fingerprints in fingerprint_sets]

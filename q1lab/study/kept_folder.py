@@ -46,12 +46,12 @@ class KeptStudy:
         """The model file of an arm."""
         return self.folder.absolute() / self.study.arms[arm].source
 
-    def command_for_files(self, asked: Request) -> str:
+    def command_for_files(self, request: Request) -> str:
         """The command for another study of the same two files, with the options that were asked
         for."""
         names = {arm: str(self.folder / self.study.arms[arm].source) for arm in ARMS}
         return command_line.command_text(
-            replace(asked, variant=names["modified"], baseline=names["baseline"])
+            replace(request, variant=names["modified"], baseline=names["baseline"])
         )
 
 
@@ -60,9 +60,9 @@ def folder_name(study: Study) -> str:
     return f"{STUDIES_FOLDER}/{study.id}"
 
 
-def is_kept_folder(given: str) -> bool:
-    """Whether what a person typed names the folder of a kept study."""
-    return (expanded(given) / bundle.LIST_NAME).is_file()
+def is_kept_folder(typed: str) -> bool:
+    """True if what a person typed names the folder of a kept study."""
+    return (expanded(typed) / bundle.LIST_NAME).is_file()
 
 
 def find_kept_folders(root: Path) -> list[Path]:
@@ -87,12 +87,12 @@ def files_to_keep(
     if evidence.journal:
         contents["journal.jsonl"] = evidence.journal
     contents[bundle.LIST_NAME] = bundle.encode_list(study, contents, **evidence.about)
-    found = {
+    content_by_name = {
         name: content if isinstance(content, bytes) else read_bytes(content)
         for name, content in contents.items()
     }
-    found[".gitattributes"] = GIT_ATTRIBUTES
-    return {folder / name: data for name, data in found.items()}
+    content_by_name[".gitattributes"] = GIT_ATTRIBUTES
+    return {folder / name: data for name, data in content_by_name.items()}
 
 
 def _plan_for_publication(study: Study, root: Path) -> Study:
@@ -124,106 +124,111 @@ def load_kept_study(folder: Path) -> KeptStudy:
     file = folder / PLAN_NAME
     try:
         study = studies.from_dict(studies.read_plan(file))
-        kept = KeptStudy(folder, study, final_values(study, folder))
+        kept_study = KeptStudy(folder, study, final_values(study, folder))
     except OSError as error:
         raise Problem(f"cannot read {file}: {os_reason(error)}", file=file) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        said = plain(f"{type(error).__name__}: {error}")[:300]
-        raise Problem(f"{file} is damaged ({said})", file=file) from None
-    for arm in ARMS if kept.study.trainer.has_model_files else ():
-        path = kept.file(arm)
+        reason = plain(f"{type(error).__name__}: {error}")[:300]
+        raise Problem(f"{file} is damaged ({reason})", file=file) from None
+    for arm in ARMS if kept_study.study.trainer.has_model_files else ():
+        path = kept_study.file(arm)
         text = variants.read_variant(path, path.stem, str(path)).text
-        if sha256_text(text) != kept.study.arms[arm].sha256:
+        if sha256_text(text) != kept_study.study.arms[arm].sha256:
             raise Problem(
-                f"{path} is not the file that trained in {kept.study.id}. To train it as it is "
-                f"now: {kept.command_for_files(Request(str(folder)))}",
+                f"{path} is not the file that trained in {kept_study.study.id}. "
+                f"To train it as it is now: {kept_study.command_for_files(Request(str(folder)))}",
                 file=path,
             )
     bundle.read_bundle(folder, str(folder))
-    return kept
+    return kept_study
 
 
 # ── training it again
 
 
-def retraining_request(kept: KeptStudy, asked: Request) -> Request:
+def retraining_request(kept_study: KeptStudy, request: Request) -> Request:
     """What trains the study again. Problem when more was asked for than ``OPEN``: then it would be
     another study."""
-    given = {name: getattr(asked, name) for name in FREE_OPTIONS}
-    if asked != replace(Request(asked.variant), **given):
+    free_options = {name: getattr(request, name) for name in FREE_OPTIONS}
+    if request != replace(Request(request.variant), **free_options):
         raise Problem(
-            f"{asked.variant} says by itself what it trains: ",
+            f"{request.variant} says by itself what it trains: ",
             next=(
                 f"leave the other options out. For "
                 "another study of its files: "
-                f"{kept.command_for_files(asked)}"
+                f"{kept_study.command_for_files(request)}"
             ),
         )
-    return kept.study.trainer.request_for_kept(kept, given)
+    return kept_study.study.trainer.request_for_kept(kept_study, free_options)
 
 
-def find_data(kept: KeptStudy, asked: str) -> str:
+def find_data(kept_study: KeptStudy, typed_data: str) -> str:
     """What to train on: as asked for, else as kept. Problem where neither is to be had."""
-    data, said = kept.study.data, kept.study.origin.typed
-    if asked or data.name in corpora.BUILT_IN:
-        return asked or data.name
-    inside = Path(said.data if said else "")
+    data, typed_then = kept_study.study.data, kept_study.study.origin.typed
+    if typed_data or data.name in corpora.BUILT_IN:
+        return typed_data or data.name
+    inside = Path(typed_then.data if typed_then else "")
     if inside.parts and not inside.is_absolute() and ".." not in inside.parts:
-        file = kept.folder.absolute().parent.parent / inside
+        file = kept_study.folder.absolute().parent.parent / inside
         if file.is_file():
             return str(file)
-    own = corpora.cached_corpus(data.sha256)
-    if own is not None and own.is_file():
-        return str(own)
+    cached = corpora.cached_corpus(data.sha256)
+    if cached is not None and cached.is_file():
+        return str(cached)
     raise Problem(
-        f"{kept.study.id} was trained on {data.name} (SHA-256 {data.sha256[:12]}…), which is not "
-        "here: ",
+        f"{kept_study.study.id} was trained on {data.name} "
+        f"(SHA-256 {data.sha256[:12]}…), which is not here: ",
         next="give the file with --data",
     )
 
 
-def check_same_data(kept: KeptStudy, data: Data) -> None:
+def check_same_data(kept_study: KeptStudy, data: Data) -> None:
     """Problem when these are other data than those that the study was trained on."""
-    of_then = kept.study.data
-    if data.sha256 == of_then.sha256:
+    recorded = kept_study.study.data
+    if data.sha256 == recorded.sha256:
         return
     why = ""
-    if of_then.name == "stdlib":
+    if recorded.name == "stdlib":
         why = (
             f"; stdlib is the running Python's own source, and the study ran on Python "
-            f"{kept.study.trainer.versions.get('python', '?')}"
+            f"{kept_study.study.trainer.versions.get('python', '?')}"
         )
     raise Problem(
-        f"{data.name} is not the text that {kept.study.id} was trained on (SHA-256 "
-        f"{data.sha256[:12]}…, not {of_then.sha256[:12]}…){why}"
+        f"{data.name} is not the text that {kept_study.study.id} was trained on (SHA-256 "
+        f"{data.sha256[:12]}…, not {recorded.sha256[:12]}…){why}"
     )
 
 
-def version_differences(kept: KeptStudy, versions: Mapping[str, str]) -> str:
+def version_differences(kept_study: KeptStudy, versions: Mapping[str, str]) -> str:
     """What is another version here than when the study trained: ``torch 2.9.1, then 2.8.0``."""
-    then = kept.study.trainer.versions
+    recorded = kept_study.study.trainer.versions
     return "; ".join(
-        f"{name} {versions.get(name, '?')}, then {then[name]}"
+        f"{name} {versions.get(name, '?')}, then {recorded[name]}"
         for name in ("q1lab", "torch", "trainer", "platform")
-        if name in then and versions.get(name) != then[name]
+        if name in recorded and versions.get(name) != recorded[name]
     )
 
 
-def compare_values(kept: KeptStudy, study: Study) -> str:
+def compare_values(kept_study: KeptStudy, study: Study) -> str:
     """How the losses compare with those on record, in a sentence; empty when there is nothing to
     compare."""
-    now = final_values(study)
-    both = [name for name in kept.values if name in now]
-    if not both:
+    values = final_values(study)
+    shared_runs = [name for name in kept_study.values if name in values]
+    if not shared_runs:
         return ""
-    equal = [name for name in both if now[name] == kept.values[name]]
-    if len(equal) == len(both):
-        what = "All" if len(both) > 1 else "The"
-        many = f"{len(both)} losses are" if len(both) > 1 else "one loss is"
-        return f"{what} {many} equal to the record in {kept.folder}, to the last bit."
-    most = max(abs(now[name] - kept.values[name]) for name in both)
-    other = version_differences(kept, study.trainer.versions)
+    equal_runs = [name for name in shared_runs if values[name] == kept_study.values[name]]
+    if len(equal_runs) == len(shared_runs):
+        determiner = "All" if len(shared_runs) > 1 else "The"
+        count_text = f"{len(shared_runs)} losses are" if len(shared_runs) > 1 else "one loss is"
+        return (
+            f"{determiner} {count_text} equal to the record in {kept_study.folder}, "
+            "to the last bit."
+        )
+    most = max(abs(values[name] - kept_study.values[name]) for name in shared_runs)
+    versions = version_differences(kept_study, study.trainer.versions)
     return (
-        f"{len(equal)} of {len(both)} losses are equal to the record in {kept.folder}; the others "
-        f"differ by up to {most:.2g}{study.metric.suffix}" + (f" ({other})" if other else "") + "."
+        f"{len(equal_runs)} of {len(shared_runs)} losses are equal to the record in "
+        f"{kept_study.folder}; the others differ by up to {most:.2g}{study.metric.suffix}"
+        + (f" ({versions})" if versions else "")
+        + "."
     )

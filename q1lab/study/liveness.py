@@ -1,4 +1,4 @@
-"""Whether something of a study still works: the only place that says so."""
+"""True if something of a study still works: the only place that says so."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from q1lab.study import engine_state
 
 
 def is_alive(files: StudyPaths | RunPaths) -> bool:
-    """Whether the runner or any trainer of a study lives, or the trainer of one run: somebody holds
+    """True if the runner or any trainer of a study lives, or the trainer of one run: somebody holds
     its lock, which the kernel frees when all who held it are gone, or an engine said last that it
     has it. Silence says nothing: an engine out of reach works on."""
     if is_locked(files.lock):
@@ -19,5 +19,5 @@ def is_alive(files: StudyPaths | RunPaths) -> bool:
 
 
 def has_runner(files: StudyPaths) -> bool:
-    """Whether a process on this machine tends the study."""
+    """True if a process on this machine tends the study."""
     return is_locked(files.lock)

@@ -50,7 +50,7 @@ class Metric:
 
     @property
     def is_loss(self) -> bool:
-        """Whether training losses can stand on the same axis."""
+        """True if training losses can stand on the same axis."""
         return self.better == "lower" and "loss" in self.name.lower()
 
     def verb(self, difference: float) -> str:
@@ -58,7 +58,7 @@ class Metric:
         return "lowers" if difference < 0 else "raises"
 
     def favors(self, difference: float) -> bool:
-        """Whether a difference modified − baseline is one for the better."""
+        """True if a difference modified − baseline is one for the better."""
         return self.sign * difference < 0
 
     def key(self, kind: str = "") -> str:

@@ -56,7 +56,7 @@ class Origin(Part):
 
     @property
     def is_ours(self) -> bool:
-        """Whether q1lab planned the study and trained its runs."""
+        """True if q1lab planned the study and trained its runs."""
         return True
 
     @property
@@ -138,5 +138,5 @@ class Imported(Origin):
         )
 
     def for_publication(self, typed: TypedOptions) -> Self:
-        here = replace(self.imported, source=Path(self.source).name)
-        return replace(super().for_publication(typed), imported=here)
+        imported = replace(self.imported, source=Path(self.source).name)
+        return replace(super().for_publication(typed), imported=imported)

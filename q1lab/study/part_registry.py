@@ -82,15 +82,17 @@ class Part:
 def load_part(part: str, record: Mapping[str, Any]) -> Any:
     """The ``trainer``, ``design`` or ``origin`` of a plan. ValueError that names the field for an
     unknown kind, for a plan of two kinds at once, and for what doesn't fit."""
-    signed = [kind for kind, known in BUILT_IN[part].items() if known.is_in(record)]
-    if (given := record.get(part)) is not None:
+    kinds = [kind for kind, known in BUILT_IN[part].items() if known.is_in(record)]
+    if (named_kind := record.get(part)) is not None:
         known = [*BUILT_IN[part], *_installed_kinds(part).names]
-        if not isinstance(given, str) or given not in known:
-            raise ValueError(f"{part} is {str(given)[:60]!r}; this q1lab knows {', '.join(known)}")
-        signed = [given, *(kind for kind in signed if kind != given)]
-    if len(signed) > 1:
-        raise ValueError(f"{part} is of two kinds at once: {' and '.join(signed)}")
-    return part_class(part, signed[0] if signed else next(iter(BUILT_IN[part]))).load(record)
+        if not isinstance(named_kind, str) or named_kind not in known:
+            raise ValueError(
+                f"{part} is {str(named_kind)[:60]!r}; this q1lab knows {', '.join(known)}"
+            )
+        kinds = [named_kind, *(kind for kind in kinds if kind != named_kind)]
+    if len(kinds) > 1:
+        raise ValueError(f"{part} is of two kinds at once: {' and '.join(kinds)}")
+    return part_class(part, kinds[0] if kinds else next(iter(BUILT_IN[part]))).load(record)
 
 
 def part_classes(part: str) -> Iterator[type[Any]]:
@@ -103,16 +105,16 @@ def part_classes(part: str) -> Iterator[type[Any]]:
 @cache
 def part_class(part: str, kind: str) -> type[Part]:
     """The class of a kind. Problem for one of another package that can't be loaded."""
-    if (known := BUILT_IN[part].get(kind)) is not None:
-        module, name = known.place.split(":")
-        found: type[Part] = getattr(importlib.import_module(module), name)
-        return found
+    if (built_in := BUILT_IN[part].get(kind)) is not None:
+        module, name = built_in.place.split(":")
+        kind_class: type[Part] = getattr(importlib.import_module(module), name)
+        return kind_class
     (entry,) = _installed_kinds(part).select(name=kind)
     try:
-        found = entry.load()
+        kind_class = entry.load()
     except Exception as error:
         raise Problem(f"the {part} {kind!r} can't be loaded: {error}") from error
-    return found
+    return kind_class
 
 
 @cache

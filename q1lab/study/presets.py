@@ -106,13 +106,13 @@ def resolve_config(
     if preset not in PRESETS:
         raise Problem(f"no preset called {preset!r}", next=nearest(preset, PRESETS))
     config = dict(PRESETS[preset])
-    known = [
+    allowed_keys = [
         *config,
         *(name for name in model_fields if name not in config and name != "vocab_size"),
     ]
     for key, text in overrides.items():
-        if key not in known:
-            hint = nearest(ABBREVIATIONS.get(key, key), known)
+        if key not in allowed_keys:
+            hint = nearest(ABBREVIATIONS.get(key, key), allowed_keys)
             raise Problem(f"--set {key}: no such hyperparameter", next=hint)
         config[key] = _parse_value(key, text, config.get(key))
     # a shorter run keeps the shape of its schedule unless told otherwise
@@ -145,8 +145,8 @@ def _parse_value(key: str, text: str, default: Any) -> Any:
             if not abs(value) < LARGEST:  # nor NaN
                 raise Problem(f"--set {key}={text}: it is not a finite number, or it is too large")
             return value
-    wanted = "a whole number" if isinstance(default, int) else "a number"
-    raise Problem(f"--set {key}={text}: it takes {wanted}")
+    expected = "a whole number" if isinstance(default, int) else "a number"
+    raise Problem(f"--set {key}={text}: it takes {expected}")
 
 
 def _check_config(config: Config) -> Config:
@@ -156,8 +156,8 @@ def _check_config(config: Config) -> Config:
     for key in NUMBERS:
         share = key in ("beta1", "beta2", "dropout")
         if not 0 <= config[key] < (1 if share else math.inf):
-            wanted = "at least 0 and below 1" if share else "a finite number, 0 or more"
-            raise Problem(f"{key} is {config[key]}", next=f"it must be {wanted}")
+            requirement = "at least 0 and below 1" if share else "a finite number, 0 or more"
+            raise Problem(f"{key} is {config[key]}", next=f"it must be {requirement}")
     if config["n_embd"] % config["n_head"]:
         raise Problem(f"n_embd {config['n_embd']} is not divisible by n_head {config['n_head']}")
     return config

@@ -35,27 +35,27 @@ class Series:
     seeds: tuple[int, ...] = ()
     """The seeds of a planned range, of which each member trains the first ones."""
     fresh: bool = False
-    """Whether runs that had ended before the series were left alone."""
+    """True if runs that had ended before the series were left alone."""
     then: str = "3"
     """Of a tuning: the seeds, as typed, of the study that follows."""
 
-    def name(self, at: int) -> str:
+    def name(self, place: int) -> str:
         """A member's name for people: a file's by its last part."""
-        name = self.members[at]
+        name = self.members[place]
         return PurePath(name).stem if self.kind == SWEEP and name.endswith(".py") else name
 
-    def with_place(self, at: int) -> Series:
-        return replace(self, at=at)
+    def with_place(self, place: int) -> Series:
+        return replace(self, at=place)
 
     def question_key(self) -> tuple[str, str, list[str]]:
         """What is the same of a series that is declared again, in whatever order."""
         return self.kind, self.axis, sorted(self.members)
 
     def __post_init__(self) -> None:
-        right = (
+        is_sound = (
             self.kind in SERIES_KINDS
             and 2 <= len(self.members) <= MOST_MEMBERS
             and 0 < self.alpha < 1
         )
-        if not right or not 0 <= self.at < len(self.members):
+        if not is_sound or not 0 <= self.at < len(self.members):
             raise ValueError("is damaged")

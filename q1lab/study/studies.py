@@ -151,13 +151,13 @@ class Study:
 
     @property
     def is_floor(self) -> bool:
-        """Whether both arms are the same file, which is then compared with itself."""
+        """True if both arms are the same file, which is then compared with itself."""
         base, modified = (self.arms[arm].sha256 for arm in ARMS)
         return bool(base) and base == modified
 
     @property
     def counts_as_asking(self) -> bool:
-        """Whether it counts as an asking of its question: not one pair, nor a file against itself,
+        """True if it counts as an asking of its question: not one pair, nor a file against itself,
         nor what is tried to tune one."""
         return len(self.seeds) > 1 and not self.is_floor and self.design.counts_as_asking
 
@@ -298,9 +298,9 @@ def load(study_id: str) -> Study:
         raise _plan_problem(file, f"is damaged ({plain(str(error))[:200]})") from None
 
 
-def _plan_problem(file: Path, what: str) -> Problem:
+def _plan_problem(file: Path, fault: str) -> Problem:
     return Problem(
-        f"{file} {what}; the runs of {file.parent.name} are kept, and the other studies go on. ",
+        f"{file} {fault}; the runs of {file.parent.name} are kept, and the other studies go on. ",
         FAILED,
         next=f"Put a good copy in its place, or give the study up: q1lab delete {file.parent.name}",
         file=file,
@@ -308,7 +308,7 @@ def _plan_problem(file: Path, what: str) -> Problem:
 
 
 def has_runs(folder: Path) -> bool:
-    """Whether a study's folder holds anything of a run: events, weights, a log."""
+    """True if a study's folder holds anything of a run: events, weights, a log."""
     return any(file.is_file() for file in folder.glob("runs/*/*"))
 
 
@@ -327,7 +327,7 @@ def _study_folders() -> Iterator[Path]:
 
 
 def is_id(text: str) -> bool:
-    """Whether ``text`` can be a study's name: one folder's plain name, which never leads
+    """True if ``text`` can be a study's name: one folder's plain name, which never leads
     elsewhere."""
     return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", text) is not None
 
@@ -351,37 +351,37 @@ def ids() -> list[str]:
 def load_readable() -> list[Study]:
     """All studies that can be read, oldest first. Each of the others is one notice at the command's
     end, and left out."""
-    found, unreadable = load_each(ids())
+    loaded, unreadable = load_each(ids())
     for study_id, why in unreadable.items():
         notice(f"{study_id} is left out: {why}")
-    return found
+    return loaded
 
 
 def load_each(names: Iterable[str]) -> tuple[list[Study], dict[str, str]]:
     """Studies that can be read, and why the others can't, by id; both in the order of ``names``."""
-    found, unreadable = [], {}
+    loaded, unreadable = [], {}
     for study_id in names:
         try:
-            found.append(load(study_id))
+            loaded.append(load(study_id))
         except Problem as problem:
             unreadable[study_id] = str(problem)
-    return found, unreadable
+    return loaded, unreadable
 
 
 def plan_stamps() -> dict[str, str] | None:
     """Every study on disk with the stamp of its plan, in no order: one look each, for viewers. None
     when the folder can't be looked into."""
-    found: dict[str, str] = {}
+    stamp_by_id: dict[str, str] = {}
     try:
         with os.scandir(paths.studies_dir()) as entries:
             for entry in entries:
                 if is_id(entry.name) and (stamp := _stamp(f"{entry.path}/study.json")):
-                    found[entry.name] = stamp
+                    stamp_by_id[entry.name] = stamp
     except FileNotFoundError:
         return {}
     except OSError:
         return None
-    return found
+    return stamp_by_id
 
 
 class StudiesOnDisk:
@@ -394,22 +394,22 @@ class StudiesOnDisk:
         self._read: list[Study] = []
 
     def __iter__(self) -> Iterator[Study]:
-        at = 0
-        while at < len(self._read) or self._reads_one():
-            yield self._read[at]
-            at += 1
+        index = 0
+        while index < len(self._read) or self._reads_one():
+            yield self._read[index]
+            index += 1
 
     def _reads_one(self) -> bool:
         for study_id in self._unread:
-            found, _ = load_each([study_id])
-            if found:
-                self._read += found
+            loaded, _ = load_each([study_id])
+            if loaded:
+                self._read += loaded
                 return True
         return False
 
     @property
     def is_current(self) -> bool:
-        """Whether no plan was added, changed or deleted since."""
+        """True if no plan was added, changed or deleted since."""
         return self._stamps is not None and self._stamps == plan_stamps()
 
     def refreshed(self) -> StudiesOnDisk:
@@ -445,26 +445,26 @@ def _planned_at(folder: Path) -> float:
 
 def latest() -> str:
     """The study that was planned last. Problem when there is none."""
-    known = ids()
-    if not known:
+    study_ids = ids()
+    if not study_ids:
         raise Problem("no study yet", next="start one with `q1lab run rope --seeds 3`")
-    return known[-1]
+    return study_ids[-1]
 
 
 def next_number(stem: str, names: Iterable[str]) -> int:
     """The number after that of all ``names`` of the form ``stem-N``."""
     form = re.compile(re.escape(stem) + r"-([0-9]{1,9})")
-    taken = [int(match[1]) for name in names if (match := form.fullmatch(name))]
-    return max(taken, default=0) + 1
+    numbers = [int(match[1]) for name in names if (match := form.fullmatch(name))]
+    return max(numbers, default=0) + 1
 
 
-def reserve_id(variant: str, taken: Iterable[str]) -> str:
+def reserve_id(variant: str, taken_names: Iterable[str]) -> str:
     """The next free ``rope-N``, past the names that are ``taken``; makes its folder, which is what
     reserves the name."""
     stem = safe_name(variant)
     root = paths.studies_dir()
     private_folder(root)
-    number = next_number(stem, [*(folder.name for folder in root.iterdir()), *taken])
+    number = next_number(stem, [*(folder.name for folder in root.iterdir()), *taken_names])
     while True:
         try:
             (root / f"{stem}-{number}").mkdir(mode=0o700)

@@ -20,7 +20,7 @@ class Draft(ABC):
 
     request: Request
     seeds: TypedSeeds
-    kept: KeptStudy | None
+    kept_study: KeptStudy | None
     """The folder that the study was read from, where a study of the repository trains again."""
     study: Study
 

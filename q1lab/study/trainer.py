@@ -32,10 +32,10 @@ RELEASES = ("q1lab", "python", "torch", "trainer")
 """Whose version a plan names; ``requirements.txt`` and `%pip install` repeat that of torch."""
 
 
-def is_version(words: str) -> bool:
-    """Whether these can be a version, and nothing else on a command line or in a list of
+def is_version(version: str) -> bool:
+    """True if these can be a version, and nothing else on a command line or in a list of
     packages."""
-    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,79}", words) is not None
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,79}", version) is not None
 
 
 def _versions(value: dict[str, str]) -> dict[str, str]:
@@ -105,7 +105,7 @@ class Trainer(Part, ABC):
 
     @property
     def unchecked(self) -> bool:
-        """Whether the learner's model file trains without its checks."""
+        """True if the learner's model file trains without its checks."""
         return False
 
     @property
@@ -121,7 +121,7 @@ class Trainer(Part, ABC):
 
     @property
     def repeats(self) -> bool:
-        """Whether a run that is trained again has the same numbers to the last bit."""
+        """True if a run that is trained again has the same numbers to the last bit."""
         return True
 
     @property
@@ -157,28 +157,28 @@ class Trainer(Part, ABC):
 
     @classmethod
     def accepts(cls, request: Request) -> bool:
-        """Whether a request is for this trainer."""
+        """True if a request is for this trainer."""
         return False
 
     @classmethod
     def draft(
-        cls, request: Request, seeds: TypedSeeds, kept: KeptStudy | None, store: Store
+        cls, request: Request, seeds: TypedSeeds, kept_study: KeptStudy | None, store: Store
     ) -> Draft:
         """The study that a request would be (see ``Draft``). Problem for what a person can mend."""
         raise NotImplementedError
 
     @abstractmethod
-    def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
+    def request(self, study: Study, spell: Callable[[str], str] = str) -> Request:
         """What to ask for so that the same study is planned: what runs, on what, decided by what.
 
         ``word`` gives the words for model files and data in place of those that the study knows
         them by, which for a file is its full path.
         """
 
-    def request_for_kept(self, kept: KeptStudy, options: Mapping[str, Any]) -> Request:
+    def request_for_kept(self, kept_study: KeptStudy, options: Mapping[str, Any]) -> Request:
         """What to ask for to train a study of a repository again; ``options`` are those that change
         nothing of what trains."""
-        return replace(self.request(kept.study), **options)
+        return replace(self.request(kept_study.study), **options)
 
     def resume_command(self, study: Study) -> str:
         """What to type so that a study goes on."""
@@ -220,7 +220,7 @@ class Trainer(Part, ABC):
 
     @property
     def has_model_files(self) -> bool:
-        """Whether the study's folder holds a model file for each arm."""
+        """True if the study's folder holds a model file for each arm."""
         return True
 
     @property

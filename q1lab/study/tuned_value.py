@@ -38,5 +38,7 @@ class TunedValue:
 
 def best_value(values: Sequence[float], losses: Sequence[float | None]) -> float | None:
     """The value with the lowest loss; None when every one diverged."""
-    known = [(loss, value) for value, loss in zip(values, losses, strict=True) if loss is not None]
-    return min(known)[1] if known else None
+    loss_and_value = [
+        (loss, value) for value, loss in zip(values, losses, strict=True) if loss is not None
+    ]
+    return min(loss_and_value)[1] if loss_and_value else None

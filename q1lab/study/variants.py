@@ -29,7 +29,7 @@ class Variant:
 
     @property
     def is_learners(self) -> bool:
-        """Whether this is somebody's own file rather than one of labs/models."""
+        """True if this is somebody's own file rather than one of labs/models."""
         return self.path.parent != paths.models_dir()
 
     @property
@@ -39,8 +39,8 @@ class Variant:
 
 def variant_names() -> list[str]:
     """The reference variants in ``labs/models``, baseline first."""
-    found = (f.stem for f in paths.models_dir().glob("*.py") if not f.stem.startswith("_"))
-    return sorted(found, key=lambda name: (name != "baseline", name))
+    stems = (f.stem for f in paths.models_dir().glob("*.py") if not f.stem.startswith("_"))
+    return sorted(stems, key=lambda name: (name != "baseline", name))
 
 
 def modifications() -> list[str]:
@@ -54,23 +54,23 @@ def checked_variants() -> list[str]:
     return ["baseline", *(name for name in modifications() if (checks / f"{name}.py").is_file())]
 
 
-def find_variant(given: str) -> Variant:
+def find_variant(typed: str) -> Variant:
     """The variant that ``given`` names: a reference variant, or a path to a model file.
 
     Problem when it isn't there (naming the nearest), can't be read, has a syntax error, or lacks
     GPT or GPTConfig.
     """
-    looks_like_path = given.endswith(".py") or "/" in given
-    if not looks_like_path and given in variant_names():
-        return read_variant(paths.models_dir() / f"{given}.py", given, given)
-    path = whole(given)
+    looks_like_path = typed.endswith(".py") or "/" in typed
+    if not looks_like_path and typed in variant_names():
+        return read_variant(paths.models_dir() / f"{typed}.py", typed, typed)
+    path = whole(typed)
     if looks_like_path or path.is_file():
         if not path.exists():
-            raise Problem(f"{given}: no such model file")
+            raise Problem(f"{typed}: no such model file")
         return read_variant(path, path.stem, str(path))
     raise Problem(
-        f"no variant called {given!r}",
-        next=f"{nearest(given, variant_names())} (or the path to a model file)",
+        f"no variant called {typed!r}",
+        next=f"{nearest(typed, variant_names())} (or the path to a model file)",
     )
 
 
@@ -92,10 +92,10 @@ def read_variant(path: Path, name: str, origin: str) -> Variant:
         raise Problem(f"{path}:1: {error or 'nested too deeply'}", file=path, line=1) from None
     defined = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
     imported = any(isinstance(node, ast.ImportFrom | ast.Import) for node in ast.walk(tree))
-    for wanted in ("GPTConfig", "GPT"):
-        if wanted not in defined and not (imported and wanted in text):
+    for class_name in ("GPTConfig", "GPT"):
+        if class_name not in defined and not (imported and class_name in text):
             raise Problem(
-                f"{path}:1: no class {wanted}",
+                f"{path}:1: no class {class_name}",
                 next="a model file defines GPTConfig and GPT, as nanoGPT's does",
                 file=path,
                 line=1,

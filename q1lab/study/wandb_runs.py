@@ -82,7 +82,7 @@ class RelayedRun:
     url: str | None = None
     entity: str | None = None
     sent: bool = False
-    """Whether anything may have reached the server: from then on the server is asked what it
+    """True if anything may have reached the server: from then on the server is asked what it
     has."""
     offset: int = 0
     """Bytes of ``events.jsonl`` that were there when the run was last closed, here or at W&B."""
@@ -147,13 +147,13 @@ def read_relayed_runs(study: Study) -> dict[str, RelayedRun]:
     broken)."""
     try:
         runs = read_json(relayed_runs_file(study))["runs"]
-        found = {name: json_records.load(RelayedRun, run) for name, run in runs.items()}
+        relayed = {name: json_records.load(RelayedRun, run) for name, run in runs.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     return {
-        run.name: found[run.name]
+        run.name: relayed[run.name]
         for run in study.runs
-        if run.name in found and WANDB_ID.fullmatch(str(found[run.name].id))
+        if run.name in relayed and WANDB_ID.fullmatch(str(relayed[run.name].id))
     }
 
 
@@ -197,8 +197,8 @@ def new_wandb_id() -> str:
 def wandb_status(study: Study) -> WandbStatus:
     """How the study stands with W&B. Reads two small files and a lock; never the network."""
     runs = read_relayed_runs(study)
-    known = [run for run in runs.values() if run.updated]
-    if study.trainer.wandb == "disabled" and not known:
+    updated_runs = [run for run in runs.values() if run.updated]
+    if study.trainer.wandb == "disabled" and not updated_runs:
         return WandbStatus(OFF, study.trainer.wandb)
     busy = is_locked(relay_lock(study))
     for name, run in runs.items():
@@ -206,12 +206,12 @@ def wandb_status(study: Study) -> WandbStatus:
             runs[name] = replace(run, state=OFFLINE)
         elif run.state == SYNCED and size_of(study.files.run(name).events) != run.offset:
             runs[name] = replace(run, state=SYNCING if busy else OFFLINE)
-    begun = {
+    begun_runs = {
         name: run for name, run in runs.items() if size_of(study.files.run(name).events)
     } or runs
-    states = {run.state for run in begun.values()}
+    states = {run.state for run in begun_runs.values()}
     state = next((s for s in (ERROR, SYNCING, OFFLINE, SYNCED) if s in states), OFFLINE)
-    errors = sorted((run.updated, run.error) for run in begun.values() if run.error)
+    errors = sorted((run.updated, run.error) for run in begun_runs.values() if run.error)
     url = next((run.url for run in runs.values() if run.url), None)
     return WandbStatus(
         state,
@@ -224,11 +224,11 @@ def wandb_status(study: Study) -> WandbStatus:
 
 def pending_runs(study: Study) -> list[str]:
     """Names of the runs that have events which no sync has confirmed."""
-    known = read_relayed_runs(study)
+    relayed_runs = read_relayed_runs(study)
     names = []
     for run in study.runs:
         size = size_of(study.files.run(run.name).events)
-        relay = known.get(run.name)
+        relay = relayed_runs.get(run.name)
         if size and not (relay and relay.state == SYNCED and relay.offset == size):
             names.append(run.name)
     return names
@@ -244,16 +244,16 @@ def wandb_folders(study: Study, run_id: str) -> list[Path]:
     root = study.files.wandb
     if not root.is_dir():
         return []
-    found = [
+    folders = [
         path
         for path in root.iterdir()
         if pattern.fullmatch(path.name) and path.is_dir() and not path.is_symlink()
     ]
-    return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))
+    return sorted(folders, key=lambda path: (path.stat().st_mtime, path.name))
 
 
 def has_wandb_folders(study: Study) -> bool:
-    """Whether wandb keeps anything of the study here."""
+    """True if wandb keeps anything of the study here."""
     return any(wandb_folders(study, run.id) for run in read_relayed_runs(study).values())
 
 
@@ -264,8 +264,8 @@ def leet_command(study: Study) -> str:
 
 def wandb_command(*args: str) -> str:
     """A call of wandb, ready to paste: pipx and ``uv tool`` put only q1lab on the PATH."""
-    found = shutil.which("wandb")
-    return shlex.join(["wandb" if found else str(Path(sys.executable).with_name("wandb")), *args])
+    on_path = shutil.which("wandb")
+    return shlex.join(["wandb" if on_path else str(Path(sys.executable).with_name("wandb")), *args])
 
 
 # ── the learner's settings
@@ -285,7 +285,7 @@ def learner_settings() -> dict[str, str]:
 
 
 def key_configured() -> bool:
-    """Whether the wandb client would find credentials for its server (it alone reads them in
+    """True if the wandb client would find credentials for its server (it alone reads them in
     earnest)."""
     import netrc
 
@@ -298,12 +298,12 @@ def key_configured() -> bool:
         hosts = DEFAULT_HOSTS
     for path in _netrcs():
         try:
-            known = netrc.netrc(path)
+            credentials = netrc.netrc(path)
         except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
             continue
         for host in hosts:
-            found = known.hosts.get(host) or known.hosts.get("default")
-            if found and found[2]:
+            login = credentials.hosts.get(host) or credentials.hosts.get("default")
+            if login and login[2]:
                 return True
     return False
 
@@ -326,25 +326,27 @@ def _host(server: str) -> str:
 def _netrcs() -> list[Path]:
     """The netrc files that can be read to their end: no pipe, device or folder, and none that is
     too large to be one. (``netrc`` opens whatever it is given, and waits at a pipe.)"""
-    named = os.environ.get("NETRC")
-    files = map(expanded, [named] if named else NETRCS)
+    typed = os.environ.get("NETRC")
+    files = map(expanded, [typed] if typed else NETRCS)
     return [path for path in files if path.is_file() and size_of(path) <= LARGEST_NETRC]
 
 
-def wandb_mode(wished: str) -> str:
+def wandb_mode(chosen: str) -> str:
     """What was asked for after ``--wandb``, else the learner's setting, else online where a key is
     configured."""
-    wished = load_settings().wandb if wished == "auto" else wished
-    return default_mode() if wished == "auto" else wished
+    chosen = load_settings().wandb if chosen == "auto" else chosen
+    return default_mode() if chosen == "auto" else chosen
 
 
 def default_mode() -> str:
     """``--wandb`` when nothing is said: WANDB_MODE, else online where a key is configured, else
     offline."""
-    wished = (os.environ.get("WANDB_MODE") or learner_settings().get("mode") or "").lower()
-    wished = {"dryrun": "offline", "run": "online", "shared": "online"}.get(wished, wished)
-    if wished in MODES:
-        return wished
+    configured = (os.environ.get("WANDB_MODE") or learner_settings().get("mode") or "").lower()
+    configured = {"dryrun": "offline", "run": "online", "shared": "online"}.get(
+        configured, configured
+    )
+    if configured in MODES:
+        return configured
     return "online" if key_configured() else "offline"
 
 
@@ -355,19 +357,19 @@ def wandb_environment(root: Path) -> dict[str, str]:
     The learner's key, server and entity stay readable (netrc, environment, their settings file);
     other WANDB_ variables are dropped, since they could rename or redirect the study's runs.
     """
-    own = learner_settings()
-    kept = {
+    settings = learner_settings()
+    env = {
         key: value
         for key, value in os.environ.items()
         if not key.startswith("WANDB_") or key in _KEPT_VARIABLES
     }
     for name in ("api_key", "base_url", "entity"):
-        if name in own and not kept.get(f"WANDB_{name.upper()}"):
-            kept[f"WANDB_{name.upper()}"] = own[name]
+        if name in settings and not env.get(f"WANDB_{name.upper()}"):
+            env[f"WANDB_{name.upper()}"] = settings[name]
     if not _netrcs():
-        kept["NETRC"] = os.devnull  # the client would wait at a pipe
+        env["NETRC"] = os.devnull  # the client would wait at a pipe
     folder = root / "wandb"
-    kept |= {
+    env |= {
         "WANDB_DIR": str(root),
         "WANDB_CACHE_DIR": str(folder / "cache"),
         "WANDB_CONFIG_DIR": str(folder / "config"),
@@ -375,7 +377,7 @@ def wandb_environment(root: Path) -> dict[str, str]:
         "WANDB_ERROR_REPORTING": "false",
         "WANDB_SILENT": "true",
     }
-    return kept
+    return env
 
 
 def scrub_keys(text: str) -> str:

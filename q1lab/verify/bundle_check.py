@@ -67,7 +67,7 @@ class CheckOptions:
     data: Path | None = None
 
 
-def check_bundle(place: Path, how: CheckOptions, tell: Tell, agree: Agree) -> BundleReport:
+def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -> BundleReport:
     """Check the bundle at ``place``, an archive or a folder. Problem for what is no bundle."""
     if not place.exists():
         raise Problem(f"{place}: no such file or folder", file=place)
@@ -76,27 +76,31 @@ def check_bundle(place: Path, how: CheckOptions, tell: Tell, agree: Agree) -> Bu
         raise Problem(f"{place} is no archive of q1lab and no folder of a study", file=place)
     with contextlib.ExitStack() as opened:
         if packed:
-            found = opened.enter_context(bundle.unpacked(place, faults=True))
+            opened_bundle = opened.enter_context(bundle.unpacked(place, collect_faults=True))
         else:
-            found = bundle.read_bundle(place, str(place), faults=True)
-        if not found.has_list:
+            opened_bundle = bundle.read_bundle(place, str(place), collect_faults=True)
+        if not opened_bundle.has_list:
             raise Problem(
                 f"{place} has no list of its files: it is not a bundle", FAILED, file=place
             )
-        report = BundleReport(found.study.id, number=how.number)
-        _check_files(found, report)
-        lines, links = _check_journal(found, report)
+        report = BundleReport(opened_bundle.study.id, number=options.number)
+        _check_files(opened_bundle, report)
+        lines, links = _check_journal(opened_bundle, report)
         if not packed and lines:
-            _check_commits(place, found, links, report)
+            _check_commits(place, opened_bundle, links, report)
         if report.refused:  # nothing of it would be worth training
             return report
-        study = _as_declared(found.study, lines)
-        with _open_alone(found, study) as (home, store):
-            _check_verdict(found, study, lines, store, report)
-            if how.cells != 0 and not report.refused:
+        study = _as_declared(opened_bundle.study, lines)
+        with _open_alone(opened_bundle, study) as (home, store):
+            _check_verdict(opened_bundle, study, lines, store, report)
+            if options.cells != 0 and not report.refused:
                 where = None if packed else place
                 _check_training(
-                    Retraining(found, study, home, where, how.data), how, report, tell, agree
+                    Retraining(opened_bundle, study, home, where, options.data),
+                    options,
+                    report,
+                    tell,
+                    agree,
                 )
         return report
 
@@ -104,10 +108,10 @@ def check_bundle(place: Path, how: CheckOptions, tell: Tell, agree: Agree) -> Bu
 # ── files and journal
 
 
-def _check_files(found: Bundle, report: BundleReport) -> None:
+def _check_files(opened_bundle: Bundle, report: BundleReport) -> None:
     """Files that are not those of the list, named by what they are; the plan is compared with the
     journal besides."""
-    for name, words in found.faults.items():
+    for name, words in opened_bundle.faults.items():
         if name.startswith("source/"):
             reason = SOURCE
         elif name.startswith("data/"):
@@ -121,65 +125,75 @@ def _check_files(found: Bundle, report: BundleReport) -> None:
         else:
             reason = DAMAGED
         report.refused.append((reason, words))
-    for arm in ARMS if found.study.trainer.has_model_files else ():
-        mine = found.study.arms[arm]
-        file = found.files.get(mine.source)
-        if file is None or mine.sha256 not in bundle.possible_hashes(file):
-            report.refused.append((SOURCE, f"{mine.source} is not the file that the plan names"))
-    for name, file in found.files.items():
+    for arm in ARMS if opened_bundle.study.trainer.has_model_files else ():
+        arm_record = opened_bundle.study.arms[arm]
+        file = opened_bundle.files.get(arm_record.source)
+        if file is None or arm_record.sha256 not in bundle.possible_hashes(file):
+            report.refused.append(
+                (SOURCE, f"{arm_record.source} is not the file that the plan names")
+            )
+    for name, file in opened_bundle.files.items():
         if name.endswith("events.jsonl") and (behind := events.read_ended_run(file)[1]):
             words = f"{name}: {plural(behind, 'event')} behind the one that ends the run"
             report.refused.append((DAMAGED, words))
     if not report.refused:
-        report.passed.append(f"all {plural(len(found.files), 'file')} are what the list says")
+        report.passed.append(
+            f"all {plural(len(opened_bundle.files), 'file')} are what the list says"
+        )
 
 
 def _check_journal(
-    found: Bundle, report: BundleReport
+    opened_bundle: Bundle, report: BundleReport
 ) -> tuple[list[Mapping[str, Any]], list[str]]:
     """The declarations in the journal, the study's own last, and the links of its lines; what of
     the plan is otherwise is refused."""
-    changed = "study.json" in found.faults
-    file = found.files.get("journal.jsonl")
+    changed = "study.json" in opened_bundle.faults
+    file = opened_bundle.files.get("journal.jsonl")
     if file is None:
         report.unchecked.append(
             "it has no journal: what was declared, and asked before, is unknown"
         )
         if changed:
-            report.refused.append((DAMAGED, found.faults["study.json"]))
+            report.refused.append((DAMAGED, opened_bundle.faults["study.json"]))
         return [], []
     try:
         outlines = [json.loads(line) for line in read_bytes(file, bundle.LARGEST_LIST).splitlines()]
         links = list(journal.follow(outlines))
-        lines = [one["declares"] for one in outlines if one.get("act") == "begin"]
-        mine = [one for one in lines if one["study"] == declarations.name_of(found.study)]
-        for one in lines:
-            declarations.asked_before(one, [])  # reads all that is needed of it
+        declarations_so_far = [
+            outline["declares"] for outline in outlines if outline.get("act") == "begin"
+        ]
+        own_declarations = [
+            outline
+            for outline in declarations_so_far
+            if outline["study"] == declarations.name_of(opened_bundle.study)
+        ]
+        for outline in declarations_so_far:
+            declarations.asked_before(outline, [])  # reads all that is needed of it
     except (OSError, *bundle.DAMAGE_ERRORS, RecursionError):
         report.refused.append((TRIMMED, "the journal is damaged"))
         return [], []
-    if not mine or outlines[-1].get("declares") is not mine[-1]:
+    if not own_declarations or outlines[-1].get("declares") is not own_declarations[-1]:
         report.refused.append((TRIMMED, "the journal does not end with what the study declared"))
         return [], []
-    broken = [number for number, one in enumerate(outlines, 1) if "prev" in one]
+    broken = [number for number, outline in enumerate(outlines, 1) if "prev" in outline]
     for number in broken:
         report.unchecked.append(f"line {number} of the journal doesn't follow from the one before")
-    if "journal.jsonl" in found.faults:  # what it declares is nobody's word
+    if "journal.jsonl" in opened_bundle.faults:  # what it declares is nobody's word
         return [], []
-    otherwise = declarations.differences(mine[-1], found.study)
-    for key in otherwise:
+    differing_parts = declarations.differences(own_declarations[-1], opened_bundle.study)
+    for key in differing_parts:
         words = f"{PLAN_PARTS[key]}: not what the journal declares"
         report.refused.append((declarations.REASONS[key], words))
-    if changed and not otherwise:
-        report.refused.append((DAMAGED, found.faults["study.json"]))
-    if silent := sum("sha" in one for one in outlines):  # as q1lab wrote them once
+    if changed and not differing_parts:
+        report.refused.append((DAMAGED, opened_bundle.faults["study.json"]))
+    if silent := sum("sha" in outline for outline in outlines):  # as q1lab wrote them once
         words = f"{plural(silent, 'line')} of the journal that show nothing"
         report.unchecked.append(f"whether the question was asked before: in {words}")
     report.passed.append(
         f"the plan is what line {len(outlines)} of the journal declares; up to there it is "
         f"{links[-1][:16]}…"
     )
-    return lines, links
+    return declarations_so_far, links
 
 
 PLAN_PARTS = {
@@ -191,59 +205,65 @@ PLAN_PARTS = {
 }
 
 
-def _check_commits(folder: Path, found: Bundle, links: Sequence[str], report: BundleReport) -> None:
+def _check_commits(
+    folder: Path, opened_bundle: Bundle, links: Sequence[str], report: BundleReport
+) -> None:
     """What commits in the folder's repository say of the study: each names the journal's link as it
     was then, and may hold the bundle as it was."""
-    words = questions.trailer(found.study.id, "")
+    words = questions.trailer(opened_bundle.study.id, "")
     try:
         with ForeignCommits.around(folder) as commits:
             if commits is None:
                 return
-            said = [
+            links_by_commit = [
                 (name, line.removeprefix(words).strip())
                 for name, message in commits.saying(words)
                 for line in message.splitlines()
                 if line.startswith(words)
             ]
-            for name, link in said:
+            for name, link in links_by_commit:
                 before = len(report.refused)
-                _check_commit(commits, name, found, report)
+                _check_commit(commits, name, opened_bundle, report)
                 if link not in links and len(report.refused) == before:
                     other = f"commit {name[:12]} names another journal ({link[:16]}…)"
                     report.refused.append((TRIMMED, other))
     except Problem as problem:
         report.unchecked.append(f"what the commits here have: {problem}")
         return
-    if not said:
+    if not links_by_commit:
         report.passed.append("no commit here names its journal")
     elif not report.refused:
-        report.passed.append(f"commits here that name a link of this journal: {len(said)}")
+        report.passed.append(
+            f"commits here that name a link of this journal: {len(links_by_commit)}"
+        )
 
 
 def _check_commit(
-    commits: ForeignCommits, commit: str, found: Bundle, report: BundleReport
+    commits: ForeignCommits, commit: str, opened_bundle: Bundle, report: BundleReport
 ) -> None:
     """Refuse what a commit has otherwise: the plan but for seeds that came later, and results."""
     plan = commits.content_at(commit, "study.json")
     if plan is None:
         return
     try:
-        then = studies.from_dict(json.loads(plan))
+        committed = studies.from_dict(json.loads(plan))
     except (Problem, *bundle.DAMAGE_ERRORS):
         return
-    for key in declarations.differences(declarations.declaration(then), found.study):
-        first = found.study.design.batches[: len(then.design.batches)]
-        if key == "seeds" and first == then.design.batches:
+    for key in declarations.differences(declarations.declaration(committed), opened_bundle.study):
+        first = opened_bundle.study.design.batches[: len(committed.design.batches)]
+        if key == "seeds" and first == committed.design.batches:
             continue
         words = f"{PLAN_PARTS[key]}: not what commit {commit[:12]} has"
         report.refused.append((declarations.REASONS[key], words))
-    for run in then.runs:
+    for run in committed.runs:
         name = f"runs/{run.name}/events.jsonl"
-        told = commits.content_at(commit, name)
-        now = found.files.get(name)
-        if told is None or now is None:
+        committed_events = commits.content_at(commit, name)
+        events_file = opened_bundle.files.get(name)
+        if committed_events is None or events_file is None:
             continue
-        if bundle.with_git_line_ends(told) != bundle.with_git_line_ends(read_bytes(now)):
+        if bundle.with_git_line_ends(committed_events) != bundle.with_git_line_ends(
+            read_bytes(events_file)
+        ):
             words = f"{name}: not what commit {commit[:12]} has"
             report.refused.append((LOSS, words))
 
@@ -260,16 +280,16 @@ def _as_declared(study: Study, lines: Sequence[Mapping[str, Any]]) -> Study:
 
 
 @contextlib.contextmanager
-def _open_alone(found: Bundle, study: Study) -> Iterator[tuple[Path, Store]]:
+def _open_alone(opened_bundle: Bundle, study: Study) -> Iterator[tuple[Path, Store]]:
     """For a block, a home that holds this study alone."""
-    here = os.environ.get("Q1LAB_HOME")
+    previous_home = os.environ.get("Q1LAB_HOME")
     with tempfile.TemporaryDirectory(prefix=".take-in-", dir=paths.ensure_home()) as name:
         home = Path(name)
         copies: dict[str, bundle.Content] = {}
-        for inside, file in found.files.items():
-            copies[inside] = home / "in" / inside
-            (home / "in" / inside).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, home / "in" / inside)
+        for name_in_bundle, file in opened_bundle.files.items():
+            copies[name_in_bundle] = home / "in" / name_in_bundle
+            (home / "in" / name_in_bundle).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, home / "in" / name_in_bundle)
         os.environ["Q1LAB_HOME"] = name
         try:
             bundle.adopt_study(study, copies, [study.id])
@@ -277,85 +297,91 @@ def _open_alone(found: Bundle, study: Study) -> Iterator[tuple[Path, Store]]:
                 ingest_events.take_in(store, study)
                 yield home, store
         finally:
-            if here is None:
+            if previous_home is None:
                 del os.environ["Q1LAB_HOME"]
             else:
-                os.environ["Q1LAB_HOME"] = here
+                os.environ["Q1LAB_HOME"] = previous_home
 
 
 def _check_verdict(
-    found: Bundle,
+    opened_bundle: Bundle,
     study: Study,
     lines: Sequence[Mapping[str, Any]],
     store: Store,
     report: BundleReport,
 ) -> None:
     """The verdict, from the runs' numbers and what the journal lets the study spend."""
-    if "claim" not in found.about:
+    if "claim" not in opened_bundle.about:
         report.unchecked.append("it claims no verdict")
         return
     try:
-        said = claims.load_claim(found.about["claim"])
+        claimed = claims.load_claim(opened_bundle.about["claim"])
     except ValueError as error:
         report.refused.append((VERDICT, f"its claim can't be read ({plain(str(error))[:100]})"))
         return
     before = declarations.asked_before(lines[-1], lines[:-1]) if lines else []
-    left = [name for name in before if name not in (said.before or {})]
-    if left:
+    unclaimed = [name for name in before if name not in (claimed.before or {})]
+    if unclaimed:
         report.refused.append(
             (
                 TRIMMED,
-                f"{plural(len(left), 'earlier asking')} of the question "
+                f"{plural(len(unclaimed), 'earlier asking')} of the question "
                 "in the journal, and not in the claim",
             )
         )
         return
-    lost = [run.name for run in study.runs if f"runs/{run.name}/events.jsonl" not in found.files]
-    now = claims.recompute_claim(study, store.runs(study.id), said)
-    if now.agrees(said):
-        asked = f", asked {plural(len(before), 'time')} before" if before else ""
-        report.passed.append(f"the verdict, worked out anew: {_describe_claim(now)}{asked}")
-    elif lost and not study.design.is_sequential:
-        report.refused.append((SEED, f"{', '.join(lost)}: declared, and not there"))
+    missing_runs = [
+        run.name for run in study.runs if f"runs/{run.name}/events.jsonl" not in opened_bundle.files
+    ]
+    recomputed = claims.recompute_claim(study, store.runs(study.id), claimed)
+    if recomputed.agrees(claimed):
+        asked_text = f", asked {plural(len(before), 'time')} before" if before else ""
+        report.passed.append(
+            f"the verdict, worked out anew: {_describe_claim(recomputed)}{asked_text}"
+        )
+    elif missing_runs and not study.design.is_sequential:
+        report.refused.append((SEED, f"{', '.join(missing_runs)}: declared, and not there"))
     else:
-        words = f"it claims {_describe_claim(said)}; its runs say {_describe_claim(now)}"
+        words = f"it claims {_describe_claim(claimed)}; its runs say {_describe_claim(recomputed)}"
         report.refused.append((VERDICT, words))
 
 
-def _describe_claim(one: Claim) -> str:
-    if one.mean is None:
-        return one.verdict
-    low, high = one.ends or (math.nan, math.nan)
-    return f"{one.verdict}, {one.mean:+.5f} ({low:+.5f} to {high:+.5f}), {plural(one.n, 'pair')}"
+def _describe_claim(claim: Claim) -> str:
+    if claim.mean is None:
+        return claim.verdict
+    low, high = claim.ends or (math.nan, math.nan)
+    return (
+        f"{claim.verdict}, {claim.mean:+.5f} ({low:+.5f} to {high:+.5f}), {plural(claim.n, 'pair')}"
+    )
 
 
 # ── runs, trained again
 
 
 def _check_training(
-    again: Retraining, how: CheckOptions, report: BundleReport, tell: Tell, agree: Agree
+    retraining: Retraining, options: CheckOptions, report: BundleReport, tell: Tell, agree: Agree
 ) -> None:
     """Train some of the runs again, and compare."""
-    theirs = again.recorded()
-    report.of = len(theirs)
-    if why := again.why_not():
+    record_by_run = retraining.recorded()
+    report.of = len(record_by_run)
+    if why := retraining.why_not():
         report.unchecked.append(why)
         return
-    key = sha256_json(again.found.about)
-    runs = training_order(list(theirs), key, how.number)[: how.cells]
-    if (commands := again.displayed_commands(runs)) and not agree(commands):
+    key = sha256_json(retraining.bundle.about)
+    runs = training_order(list(record_by_run), key, options.number)[: options.cells]
+    if (commands := retraining.displayed_commands(runs)) and not agree(commands):
         report.unchecked.append("its command was not run")
         return
     for run in runs:
-        long = theirs[run].seconds
+        long = record_by_run[run].seconds
         tell(f"trains {run.name} again" + (f": it took {long:.0f} s" if long else ""))
-        mine = again.train(run)
-        if mine.state not in ENDED:
-            why = mine.message or "its trainer ended without a word"
+        retrained = retraining.train(run)
+        if retrained.state not in ENDED:
+            why = retrained.message or "its trainer ended without a word"
             report.unchecked.append(f"{run.name} could not be trained again: {why}")
             return
-        reason, words = again.compared(run, mine, theirs[run])
-        if reason and (doubt := again.study.trainer.repeat_caveat):
+        reason, words = retraining.compared(run, retrained, record_by_run[run])
+        if reason and (doubt := retraining.study.trainer.repeat_caveat):
             words += f"; {doubt}"
             report.unchecked.append(f"{run.name}: {words}")
             return

@@ -40,12 +40,14 @@ class Claim:
     reason: Name | None = None
     before: Annotated[dict[Name, Annotated[int, whole()]], at_most(10_000)] | None = None
     picked: bool = False
-    """Whether the seeds were picked among those at which results could be known."""
+    """True if the seeds were picked among those at which results could be known."""
 
     def agrees(self, other: Claim) -> bool:
-        """Whether both say the same of the runs."""
-        mine, theirs = ((one.verdict, one.headline, one.n, one.reason) for one in (self, other))
-        return mine == theirs and all(
+        """True if both say the same of the runs."""
+        facts, other_facts = (
+            (claim.verdict, claim.headline, claim.n, claim.reason) for claim in (self, other)
+        )
+        return facts == other_facts and all(
             a is b
             or (a is not None and b is not None and math.isclose(a, b, rel_tol=RELATIVE_TOLERANCE))
             for a, b in zip(self._numbers(), other._numbers(), strict=True)
@@ -60,16 +62,16 @@ def make_provenance(store: Store, study: Study) -> Provenance:
     while a gate keeps them blind."""
     if not study.origin.is_ours or study.design.is_blind:
         return Provenance()
-    made = comparison_cache.compare(store, study)
-    asked = ledger.asked_of(store, study)
-    begun = {one.study.id: one.study for one in questions.begun(store)[0].values()}
-    ids = [one.study for one in asked.askings]
+    comparison = comparison_cache.compare(store, study)
+    history = ledger.asked_of(store, study)
+    begun = {asking.study.id: asking.study for asking in questions.begun(store)[0].values()}
+    ids = [asking.study for asking in history.askings]
     before = {}
-    for one in asked.askings[: ids.index(study.id)] if study.id in ids else ():
-        if (other := begun.get(one.study)) is not None:
-            together = ledger.declared_together(other, study)
-            before[declarations.name_of(other)] = 0 if together else len(one.looks)
-    claim = _claim_of(made, before, picked=asked.chosen)
+    for asking in history.askings[: ids.index(study.id)] if study.id in ids else ():
+        if (other := begun.get(asking.study)) is not None:
+            share_alpha = ledger.declared_together(other, study)
+            before[declarations.name_of(other)] = 0 if share_alpha else len(asking.looks)
+    claim = _claim_of(comparison, before, picked=history.chosen)
     chain = questions.chain(store, study)
     lines = "".join(f"{json.dumps(line, sort_keys=True)}\n" for line in chain)
     starts = [start_of(study, row) for row in store.runs(study.id)]
@@ -88,28 +90,30 @@ def make_provenance(store: Store, study: Study) -> Provenance:
 def recompute_claim(study: Study, rows: Sequence[Row], claim: Claim) -> Claim:
     """The claim that these runs bear out, given ``before`` and ``picked`` of the one that is made.
     A smaller α than the ledger allows is nobody's gain, so it may stand."""
-    many = itertools.accumulate(map(len, study.design.batches))
-    again = sum(n >= MIN_FOR_VERDICT for n in many) > 1 or any((claim.before or {}).values())
-    alpha = study.design.level or ledger.spends(study, later=again)
-    question = Asked((), min(alpha, claim.alpha), again, (), claim.picked)
+    pairs_per_look = itertools.accumulate(map(len, study.design.batches))
+    looks_again = sum(n >= MIN_FOR_VERDICT for n in pairs_per_look) > 1 or any(
+        (claim.before or {}).values()
+    )
+    alpha = study.design.level or ledger.spends(study, later=looks_again)
+    question = Asked((), min(alpha, claim.alpha), looks_again, (), claim.picked)
     return _claim_of(build(study, list(rows), question), claim.before or {}, picked=claim.picked)
 
 
-def _claim_of(made: Comparison, before: Mapping[str, int], *, picked: bool) -> Claim:
-    ends = made.analysis.ends
+def _claim_of(comparison: Comparison, before: Mapping[str, int], *, picked: bool) -> Claim:
+    ends = comparison.analysis.ends
     return Claim(
-        made.analysis.verdict,
-        made.analysis.headline,
-        made.analysis.n,
-        made.analysis.alpha,
-        made.analysis.mean,
+        comparison.analysis.verdict,
+        comparison.analysis.headline,
+        comparison.analysis.n,
+        comparison.analysis.alpha,
+        comparison.analysis.mean,
         None if ends is None else (ends.low, ends.high),
-        made.analysis.reason,
+        comparison.analysis.reason,
         dict(before) or None,
         picked,
     )
 
 
-def load_claim(found: Any) -> Claim:
+def load_claim(record: Any) -> Claim:
     """The claim in a bundle's list. ValueError for what is none."""
-    return json_records.load(Claim, found, "claim")
+    return json_records.load(Claim, record, "claim")

@@ -70,18 +70,18 @@ class RunRecord:
     message: str
     seconds: float
     whole: bool
-    """Whether one attempt made it all: then every number in it repeats."""
+    """True if one attempt made it all: then every number in it repeats."""
 
 
 def read_record(file: Path, metric: Metric) -> RunRecord:
     """What a run's file of events says."""
-    found, _ = events.read_ended_run(file)
-    row = ingest_events.fold(ingest_events.FIRST, found)
+    run_events, _ = events.read_ended_run(file)
+    row = ingest_events.fold(ingest_events.FIRST, run_events)
     numbers: dict[str, dict[int, float | None]] = defaultdict(dict)
-    for name, at, value in ingest_events.metrics_of(found, metric):
-        numbers[name][at] = value
-    starts = [one for one in found if one["type"] == "start"]
-    evals = (one.get("tokens") for one in found if one["type"] == "eval")
+    for name, iteration, value in ingest_events.metrics_of(run_events, metric):
+        numbers[name][iteration] = value
+    starts = [event for event in run_events if event["type"] == "start"]
+    evals = (event.get("tokens") for event in run_events if event["type"] == "eval")
     return RunRecord(
         starts[-1] if starts else {},
         numbers[events.TRAIN_LOSS],
@@ -102,7 +102,7 @@ class Retraining:
     """Runs of the bundle ``found``, trained again in the ``home`` that holds its ``study`` alone.
     ``folder`` is where it lies plain (None for an archive), ``data`` the text where it has none."""
 
-    found: Bundle
+    bundle: Bundle
     study: Study
     home: Path
     folder: Path | None
@@ -110,12 +110,12 @@ class Retraining:
 
     def recorded(self) -> dict[Run, RunRecord]:
         """What the bundle says of the runs that ended."""
-        there = {
+        record_by_run = {
             run: read_record(file, self.study.metric)
             for run in self.study.runs
-            if (file := self.found.files.get(f"runs/{run.name}/events.jsonl")) is not None
+            if (file := self.bundle.files.get(f"runs/{run.name}/events.jsonl")) is not None
         }
-        return {run: record for run, record in there.items() if record.state in ENDED}
+        return {run: record for run, record in record_by_run.items() if record.state in ENDED}
 
     def why_not(self) -> str:
         """Why nothing can be trained again here; empty where it can. Puts the text in its place."""
@@ -147,8 +147,8 @@ class Retraining:
             return None
         if self.folder is None:
             return Path.cwd()
-        here = self.folder.resolve()
-        root = here.parent.parent if here.parent.name == kept_folder.STUDIES_FOLDER else here
+        folder = self.folder.resolve()
+        root = folder.parent.parent if folder.parent.name == kept_folder.STUDIES_FOLDER else folder
         start = (root / self.study.trainer.start_folder).resolve()
         return start if start.is_relative_to(root) else None
 
@@ -157,13 +157,13 @@ class Retraining:
         return self.study.displayed_commands(runs, self.start)
 
     def _finds_text(self) -> bool:
-        """Whether the text is in this machine's home, beside the folder, or among those that
+        """True if the text is in this machine's home, beside the folder, or among those that
         anybody can have; it is put into the home that is thrown away."""
         data = self.study.data
-        own = self.home.parent / "data" / f"{data.sha256}.txt"
+        cached = self.home.parent / "data" / f"{data.sha256}.txt"
         try:
-            if own.is_file():
-                corpora.store_corpus(data.name, read_bytes(own, corpora.LARGEST_CORPUS), 1)
+            if cached.is_file():
+                corpora.store_corpus(data.name, read_bytes(cached, corpora.LARGEST_CORPUS), 1)
             elif self.folder is not None:
                 corpora.prepare_corpus(
                     kept_folder.find_data(kept_folder.load_kept_study(self.folder), ""), 1
@@ -185,9 +185,11 @@ class Retraining:
             trainer = trainer.with_iters(iters)
         if self.start is not None:
             trainer = trainer.with_start_folder(self.start)
-        again = replace(study, id=name, data=data, trainer=trainer, design=study.design.whole())
+        retrained_study = replace(
+            study, id=name, data=data, trainer=trainer, design=study.design.whole()
+        )
         shutil.copytree(study.files.source, folder.source)
-        studies.save(again)
+        studies.save(retrained_study)
         command = [*study.trainer.program(), str(folder.root)]
         with child_processes.running_child(
             [*command, "--only", run.name, "--alone"],
@@ -199,32 +201,47 @@ class Retraining:
             child.wait()
         return read_record(folder.run(run.name).events, self.study.metric)
 
-    def compared(self, run: Run, mine: RunRecord, theirs: RunRecord) -> Agreement:
+    def compared(self, run: Run, retrained: RunRecord, recorded: RunRecord) -> Agreement:
         """How a run that was trained again agrees with the record."""
         if not self.study.trainer.has_model_files:
-            return _compare_evaluations(mine, theirs, self.study.trainer.repeat_tolerance)
-        exact = _must_repeat(self.study, mine, theirs)
+            return _compare_evaluations(retrained, recorded, self.study.trainer.repeat_tolerance)
+        exact = _must_repeat(self.study, retrained, recorded)
         within = 0.0 if exact else NEARLY
-        if mine.tokens != theirs.tokens:
+        if retrained.tokens != recorded.tokens:
             return DATA, "its text has another length"
-        if mine.start.get("n_params") != theirs.start.get("n_params"):
+        if retrained.start.get("n_params") != recorded.start.get("n_params"):
             return SOURCE, "its model has another number of parameters"
-        if _relative_distance(mine.losses.get(1), theirs.losses.get(1)) > within:
+        if _relative_distance(retrained.losses.get(1), recorded.losses.get(1)) > within:
             return self._other_arm(run, within)
-        ends = [max(one.losses, default=0) for one in (mine, theirs)]
-        if ends[0] != ends[1] or _largest_distance(mine.rates, theirs.rates) > 1e-9:
+        last_iters = [max(record.losses, default=0) for record in (retrained, recorded)]
+        if (
+            last_iters[0] != last_iters[1]
+            or _largest_distance(retrained.rates, recorded.rates) > 1e-9
+        ):
             return BUDGET, "its iters and learning rates are not those of the plan"
-        first = {at: loss for at, loss in theirs.losses.items() if at <= FIRST_LOSSES}
-        if _largest_distance({at: mine.losses.get(at) for at in first}, first) > within:
+        first = {
+            iteration: loss
+            for iteration, loss in recorded.losses.items()
+            if iteration <= FIRST_LOSSES
+        }
+        if (
+            _largest_distance(
+                {iteration: retrained.losses.get(iteration) for iteration in first}, first
+            )
+            > within
+        ):
             return BUDGET, "it starts the same, and its first updates are others"
         if exact:
-            return _compare_bits(mine, theirs)
-        at = min(theirs.evals, default=0)
-        if _relative_distance(mine.evals.get(at), theirs.evals.get(at)) > NEARLY:
-            return LOSS, _describe_difference(mine, theirs)
+            return _compare_bits(retrained, recorded)
+        iteration = min(recorded.evals, default=0)
+        if (
+            _relative_distance(retrained.evals.get(iteration), recorded.evals.get(iteration))
+            > NEARLY
+        ):
+            return LOSS, _describe_difference(retrained, recorded)
         return "", (
-            f"equal up to its first evaluation at iter {at}, to {NEARLY:g}; the end is not "
-            f"compared, since {_first_difference(mine, theirs)}"
+            f"equal up to its first evaluation at iter {iteration}, to {NEARLY:g}; the end is not "
+            f"compared, since {_first_difference(retrained, recorded)}"
         )
 
     def _other_arm(self, run: Run, within: float) -> Agreement:
@@ -233,76 +250,90 @@ class Retraining:
         for other, record in self.recorded().items():
             if other.seed != run.seed or other.arm == run.arm:
                 continue
-            now = self.train(other, FIRST_LOSSES).losses.get(1)
-            if _relative_distance(now, record.losses.get(1)) > within:
+            first_loss = self.train(other, FIRST_LOSSES).losses.get(1)
+            if _relative_distance(first_loss, record.losses.get(1)) > within:
                 return DATA, "its first loss is another, in both arms"
         return SOURCE, "its first loss is another, in this arm alone"
 
 
-def _compare_evaluations(mine: RunRecord, theirs: RunRecord, within: float) -> Agreement:
-    pairs = ((mine.evals, theirs.evals), (mine.finals, theirs.finals))
-    apart = max(
-        _relative_distance(mine.final, theirs.final),
-        *(_largest_distance(one, other) for one, other in pairs),
+def _compare_evaluations(retrained: RunRecord, recorded: RunRecord, within: float) -> Agreement:
+    pairs = ((retrained.evals, recorded.evals), (retrained.finals, recorded.finals))
+    distance = max(
+        _relative_distance(retrained.final, recorded.final),
+        *(_largest_distance(numbers, other_numbers) for numbers, other_numbers in pairs),
     )
-    if apart <= within:
+    if distance <= within:
         return "", "equal to 1e-4, as it repeats" if within else "equal to the last bit"
-    at = min([*mine.evals, *theirs.evals], default=0)
-    began = _relative_distance(mine.evals.get(at), theirs.evals.get(at)) <= within
-    return (LOSS if began else SOURCE), _describe_difference(mine, theirs)
+    iteration = min([*retrained.evals, *recorded.evals], default=0)
+    begins_alike = (
+        _relative_distance(retrained.evals.get(iteration), recorded.evals.get(iteration)) <= within
+    )
+    return (LOSS if begins_alike else SOURCE), _describe_difference(retrained, recorded)
 
 
-def _compare_bits(mine: RunRecord, theirs: RunRecord) -> Agreement:
-    ends = [(one.evals, one.finals, one.final, one.state) for one in (mine, theirs)]
+def _compare_bits(retrained: RunRecord, recorded: RunRecord) -> Agreement:
+    ends = [
+        (record.evals, record.finals, record.final, record.state)
+        for record in (retrained, recorded)
+    ]
     same = ends[0] == ends[1]
     # (a run that was interrupted means its losses over other iters)
-    if same and (not theirs.whole or mine.losses == theirs.losses):
+    if same and (not recorded.whole or retrained.losses == recorded.losses):
         return "", "equal to the last bit"
-    return LOSS, _describe_difference(mine, theirs)
+    return LOSS, _describe_difference(retrained, recorded)
 
 
-def _must_repeat(study: Study, mine: RunRecord, theirs: RunRecord) -> bool:
-    """Whether a run must repeat to the last bit."""
-    here = all(
-        mine.start.get(key) and mine.start.get(key) == theirs.start.get(key) for key in CONDITIONS
+def _must_repeat(study: Study, retrained: RunRecord, recorded: RunRecord) -> bool:
+    """True if a run must repeat to the last bit."""
+    same_conditions = all(
+        retrained.start.get(key) and retrained.start.get(key) == recorded.start.get(key)
+        for key in CONDITIONS
     )
     versions = {study.trainer.versions.get("trainer"), *study.trainer.later_versions}
-    return here and versions == {study.trainer.code_version()}
+    return same_conditions and versions == {study.trainer.code_version()}
 
 
-def _first_difference(mine: RunRecord, theirs: RunRecord) -> str:
+def _first_difference(retrained: RunRecord, recorded: RunRecord) -> str:
     """What is otherwise here than where a run was trained."""
     for key in CONDITIONS:
-        was, now = (one.start.get(key) or "not known" for one in (theirs, mine))
-        if was != now or now == "not known":
-            return f"{key} was {plain(str(was))[:80]}, and is {now}"
+        recorded_value, value = (
+            record.start.get(key) or "not known" for record in (recorded, retrained)
+        )
+        if recorded_value != value or value == "not known":
+            return f"{key} was {plain(str(recorded_value))[:80]}, and is {value}"
     return "the trainer's code is of another version"
 
 
-def _relative_distance(one: float | None, other: float | None) -> float:
+def _relative_distance(number: float | None, other: float | None) -> float:
     """How far two numbers lie apart, relative; infinite where one is missing."""
-    if one is None or other is None:
-        return 0.0 if one is other else math.inf
-    return 0.0 if one == other else abs(one - other) / max(abs(one), abs(other))
+    if number is None or other is None:
+        return 0.0 if number is other else math.inf
+    return 0.0 if number == other else abs(number - other) / max(abs(number), abs(other))
 
 
 def _largest_distance(
-    mine: Mapping[int, float | None], theirs: Mapping[int, float | None]
+    number_by_iter: Mapping[int, float | None], other_by_iter: Mapping[int, float | None]
 ) -> float:
     """How far the numbers of both lie apart at most."""
     return max(
-        (_relative_distance(mine.get(at), theirs.get(at)) for at in {*mine, *theirs}), default=0.0
+        (
+            _relative_distance(number_by_iter.get(iteration), other_by_iter.get(iteration))
+            for iteration in {*number_by_iter, *other_by_iter}
+        ),
+        default=0.0,
     )
 
 
-def _describe_difference(mine: RunRecord, theirs: RunRecord) -> str:
-    def ended(one: RunRecord) -> str:
+def _describe_difference(retrained: RunRecord, recorded: RunRecord) -> str:
+    def ended(record: RunRecord) -> str:
         return (
-            f"{one.final:.6f}"
-            if one.state == RunState.FINISHED and one.final is not None
-            else one.state
+            f"{record.final:.6f}"
+            if record.state == RunState.FINISHED and record.final is not None
+            else record.state
         )
 
-    same = mine.final == theirs.final and mine.state == theirs.state
-    where = "its curve is another" if same else f"it ends at {ended(mine)}, not {ended(theirs)}"
+    same = retrained.final == recorded.final and retrained.state == recorded.state
+    where = (
+        "its curve is another" if same else f"it ends at {ended(retrained)}, not {ended(recorded)}"
+    )
     return f"trained again, {where}"

@@ -392,7 +392,7 @@ def test_a_person_is_told_of_what_trains_elsewhere_too(
     )
     monkeypatch.setattr(remote_engine, "PAUSE", 0.0)
     runner = Runner(study, 1, -1)
-    runner.crew = RemoteCrew(study, 1, engine, "lab", beside=runner._beside)  # type: ignore[arg-type]
+    runner.crew = RemoteCrew(study, 1, engine, "lab", tick=runner._beside)  # type: ignore[arg-type]
     hours = iter(range(0, 1_000_000, 3600))
     runner.watch = alerts.AlertWatch(study, lambda: float(next(hours)))
     runner.run()
