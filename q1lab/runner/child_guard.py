@@ -3,8 +3,8 @@
 ``python -P q1lab/runner/child_guard.py --fd N --seconds S --cpu S MODULE ARGUMENTS…``
 
 Run as a file, so that the child loads nothing of q1lab but the module it is for. ``--fd`` is the
-read end of a pipe: nobody writes into it, and it ends when the process at its other end is gone,
-however that came about. Then the child and its process group are killed. On Linux the kernel does
+read end of a pipe that is never written to; it closes when the process at its other end is gone,
+for whatever reason. Then the child and its process group are killed. On Linux the kernel does
 this by itself (a signal-driven descriptor), so it also ends a model file that never lets another
 thread run; elsewhere a thread waits for it. A limit on wall time and on processor time are the
 child's own, should the asker be stopped rather than gone.

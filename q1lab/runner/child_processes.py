@@ -1,9 +1,9 @@
 """Start q1lab's child processes: their command lines, their environment, and JSON questions to one
 of them.
 
-There are two kinds. Those that train (runner, trainers, relay) are meant to outlive whoever started
-them; locks tell whether they are alive. All others answer to the process that asked: ``asked``
-starts them, and they end with it, killed or not. docs/processes.md lists every one.
+There are two kinds. Those that train (runner, trainers, relay) outlive the process that started
+them; locks tell if they are alive. All others work for their parent: ``running_child`` starts them,
+and they end with the parent, even if it is killed. docs/processes.md lists every one.
 """
 
 from __future__ import annotations

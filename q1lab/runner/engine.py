@@ -123,7 +123,7 @@ class Engine(ABC):
     @abstractmethod
     def crew(self, study: Study, launch: int, lock: int, tick: Callable[[], None]) -> Crew:
         """The crew for one launch. ``lock`` is the study's, for processes that keep it alive; the
-        crew calls ``tick`` several times a second while it works."""
+        crew calls ``tick`` after every poll."""
 
 
 def probe_here(question: Mapping[str, Any]) -> dict[str, Any]:

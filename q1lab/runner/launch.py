@@ -57,7 +57,7 @@ def resume_runner(study: Study) -> bool:
         return False
     try:
         start_runner(study, number=status.launch)
-    except Problem:  # somebody else was faster
+    except Problem:  # another viewer was faster
         return False
     return True
 
@@ -72,10 +72,10 @@ def start_runner(study: Study, only: Collection[str] = (), number: int | None = 
     files = study.files
     if number is None and engine_state.engine_has_study(files.root):
         raise already_running(study.id)
-    load_engine(study.trainer.engine)  # a runner could only write down what is wrong with it
+    load_engine(study.trainer.engine)  # raises here: a runner could only log what is wrong with it
     if words := manual_command(study.trainer.engine, study.id):
         raise Problem(f"{study.id} was planned to be trained by hand: {words}")
-    # the processes that are started write there, and look no more
+    # the processes that are started write there without checking again
     for folder in (files.runs, files.source, files.claims):
         without_links(folder)
     for path in (files.wandb, files.relay_log, files.runner_log, files.launch):
@@ -107,8 +107,7 @@ def start_runner(study: Study, only: Collection[str] = (), number: int | None = 
                 start_new_session=True,
                 pass_fds=[lock],
             )
-        # somebody has to take its exit status: a viewer that stays open would else keep a dead
-        # process around
+        # reap it: otherwise a viewer that stays open keeps a dead process around
         threading.Thread(target=child.wait, daemon=True, name=f"reap {child.pid}").start()
         record_launch(files, number, child.pid)
         return number
@@ -136,7 +135,7 @@ def record_launch(files: StudyPaths, number: int, pid: int) -> None:
     """Write the record of a launch. The runner writes it too, in case its starter is killed
     first."""
     launched = {"launch": number, "pid": pid, "host": socket.gethostname(), "started": utc_now()}
-    # a full disk: training may still find room, and its own words for it
+    # on a full disk training may still find room, or report it itself
     with contextlib.suppress(Problem):
         write_atomic(files.launch, json.dumps(launched) + "\n")
 

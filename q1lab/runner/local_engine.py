@@ -59,11 +59,11 @@ class LocalCrew(Crew):
         self.looks = early_stopping.EarlyStopping(study)
 
     def run(self) -> None:
-        engine_state.remove_status(self.files.root)  # what an engine of an earlier launch said last
+        engine_state.remove_status(self.files.root)  # of an engine that had an earlier launch
         log(
             f"launch {self.launch} of {self.study.id}: {len(self.left())} runs, {self.jobs} at once"
         )
-        # a trainer that dies at once isn't replaced for ever
+        # a trainer that dies at once isn't replaced forever
         starts, most = 0, self.jobs + len(self.study.runs)
         while True:
             for worker in [w for w in self.workers if w.poll() is not None]:

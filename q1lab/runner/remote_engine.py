@@ -125,8 +125,8 @@ class RemoteCrew(engine.Crew):
     def run(self) -> None:
         """Poll until nothing of the study is left at the engine.
 
-        Of a job that was handed over only the engine's own word that it is over ends this: whatever
-        else goes wrong with asking is a hiccup, and it is asked again.
+        Once a job is handed over, only the engine's report that it is over ends this; any other
+        error is taken for a hiccup, and the engine is polled again.
         """
         if not self.status.submitted:
             self._end_when_known()
@@ -187,7 +187,7 @@ class RemoteCrew(engine.Crew):
             self.cursor = n
             if line and self.lines_to_skip.get(cell, 0) > 0:
                 self.lines_to_skip[cell] -= 1
-            elif line:  # else a word about the cell, which has a number too
+            elif line:  # else a message about the cell, which has a number too
                 new_lines.setdefault(self.files.run(cell).events, []).append(line)
         append_lines(new_lines)
         return self.cursor > before
@@ -200,7 +200,7 @@ class RemoteCrew(engine.Crew):
         """The job is over: hand lost cells over again, or the next ones of a planned range, or
         close the launch."""
         cells = {**self.status.cells, **news.cells}
-        if self.status.told:  # what was cancelled then was not cancelled by somebody else
+        if self.status.told:  # q1lab cancelled these cells itself
             mine = [cell for cell, seen in cells.items() if seen.state == CANCELLED]
             cells.update(dict.fromkeys(mine, CellStatus(CANCELLED, STOPPED)))
         self._end_when_known()

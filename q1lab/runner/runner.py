@@ -1,8 +1,8 @@
 """The detached process that carries out a study's plan: ``python -m q1lab.runner.runner
 STUDY_DIR``.
 
-Its engine's crew trains; beside that it keeps the W&B relay going and has the learner told, and
-ends when all runs have ended, whether anybody watches or not.
+The engine's crew trains; meanwhile the runner restarts the W&B relay and sends alerts. It ends when
+all runs have ended, with or without a viewer.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Runner:
         if self.relay is not None and self.relay.returncode == 0:
             return
         now = time.monotonic()
-        if self.relay is not None and self.relay_due is None:  # it has just died
+        if self.relay is not None and self.relay_due is None:  # the relay has just died
             # the first restart comes at once; one that keeps dying early waits twice as long each
             # time
             self.relay_pause = 0.0 if now - self.relay_began >= RELAY_LIVED else self.relay_pause
@@ -122,7 +122,7 @@ def main() -> None:
         "--lock", type=int, required=True, help="inherited descriptor of the study's lock"
     )
     args = parser.parse_args()
-    # until there is a crew that can be told
+    # until there is a crew to stop
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     os.environ["Q1LAB_HOME"] = str(args.study.parent.parent)
     os.umask(0o077)  # everything that this process and its children write is private to the user

@@ -3,18 +3,18 @@
 ::
 
     bundle.json                   the list: SHA-256 of every other file, by its name
-    study.json                    the plan, as it was declared
+    study.json                    the plan, as declared
     source/<arm>/<name>.py        both model files as they trained; uncommitted.diff, of a command
-    runs/<run>/events.jsonl       what the runs told; run.log, model.pt, checkpoints/ if wanted
+    runs/<run>/events.jsonl       the runs' events; run.log, model.pt, checkpoints/ if wanted
     data/<sha256>.txt             the text, if wanted
     labels.json, wandb/runs.json  the learner's note and tags, the runs at W&B
     journal.jsonl                 the journal as it is handed out, up to the study's own line
 
-The list says besides what the study claims (verify/claim.py) and what it was trained with.
+The list also holds the study's claim (verify/claim.py) and the versions that trained it.
 
-It lies plain in a learner's repository (`q1lab keep`), or travels as a zip (`q1lab export`, what
-comes back from a notebook). Reading trusts nothing: names, kinds, sizes and hashes are checked, and
-a study appears whole or not at all.
+A bundle is a plain folder in a learner's repository (`q1lab keep`), or a zip (`q1lab export`, and a
+notebook's results). Reading trusts nothing: names, kinds, sizes and hashes are checked, and a study
+appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -405,7 +405,7 @@ def with_git_line_ends(text: bytes) -> bytes:
     return text.replace(b"\r\n", b"\n")
 
 
-# ── taking in
+# ── adding to the studies of this machine
 
 
 def adopt_study(
@@ -445,7 +445,7 @@ def adopt_study(
             if target.exists() or target.is_symlink():
                 continue
             write_atomic(draft / "study.json", studies.encode_plan(renamed))
-            if name != study.id:  # the runs at W&B are those of the study with the old name
+            if name != study.id:  # its runs at W&B belong to the study with the old name
                 shutil.rmtree(draft / "wandb", ignore_errors=True)
             try:
                 draft.rename(target)

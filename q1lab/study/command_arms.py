@@ -1,8 +1,8 @@
 """The command of a study that trains with a program other than q1lab's own, with other arguments
 for each arm.
 
-Here is its record, which a plan keeps and ``labs/loop.py`` reads, and how it is read from what was
-typed or from a ``study.toml``. Nothing of it is run here.
+The record stands in the plan, and ``labs/loop.py`` reads it there. This module parses it from
+typed options or from a ``study.toml``, and runs nothing.
 """
 
 from __future__ import annotations

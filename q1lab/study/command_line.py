@@ -1,9 +1,9 @@
 """Requests to `q1lab run`, as a record and as a command line. All such command lines are built
 here.
 
-``Request`` is what was asked for, as typed. ``argv`` writes it as a command; a study's trainer
-gives the one that plans its twin: same files, hyperparameters, data, device and number format.
-Pure, and light enough for the first paint.
+``Request`` holds the options as typed, and ``argv`` writes them as a command. A study's trainer
+makes the request that plans its twin: same files, hyperparameters, data, device and number format.
+Pure, and light enough for the app's first screen.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def request_from_argv(words: Sequence[str]) -> Request | None:
         values = {key: parsed.values[key] for key in parsed.values if key not in OTHER_OPTIONS}
         (variant,) = values.pop("variant")
         return request_from_options(variant=variant, **values)
-    except (Problem, ValueError):  # several variants are more than a study, too
+    except (Problem, ValueError):  # such as two variants: a sweep
         return None
 
 
@@ -196,8 +196,8 @@ def shorter_command(study: Study, iters: int) -> str:
 def fewest_overrides(preset: str, config: Mapping[str, Any]) -> dict[str, str]:
     """The fewest --set options (and --max-iters) that make ``config`` out of ``preset``.
 
-    Found from the hyperparameters that trained, not from what was typed then: a preset may have
-    changed since.
+    They come from the hyperparameters that trained, not from the options typed at the time: a
+    preset may have changed since.
     """
     preset_config = presets.PRESETS.get(preset, {})
     overrides: dict[str, str] = {}

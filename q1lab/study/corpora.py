@@ -156,7 +156,7 @@ def download_shakespeare(url: str, timeout: float = 30.0) -> bytes:
     except (OSError, urllib.error.URLError, ValueError) as error:
         reason = getattr(error, "reason", error)
         if isinstance(error, urllib.error.HTTPError):
-            error.close()  # it is an open answer, too
+            error.close()  # an HTTPError is an open response
         raise Problem(
             f"cannot download Tiny Shakespeare ({reason})",
             FAILED,

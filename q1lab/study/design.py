@@ -114,7 +114,7 @@ class Design(Part, ABC):
         """The number of pairs after which the study is over; None while it goes on.
 
         ``differences`` (in the metric's unit) are those of the first pairs that have ended, None
-        for one of which a run diverged; ``delta`` is the smallest difference that matters.
+        for a pair with a diverged run; ``delta`` is the smallest difference that matters.
         """
         return len(self.seeds) if len(differences) == len(self.seeds) else None
 

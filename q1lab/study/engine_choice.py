@@ -76,7 +76,7 @@ def choose_engine(
         hint = nearest(text, [*table_by_name, *usages])
         raise Problem(f"--engine {text}: there is no such engine", next=hint)
     choice = EngineChoice(text, kind, address.rstrip("/"), option_values)
-    load_engine(choice)  # has the last word on address and options
+    load_engine(choice)  # refuses an address or options that it can't use
     return None if kind == LOCAL else choice
 
 

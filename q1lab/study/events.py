@@ -14,9 +14,9 @@ trainer measures, by name: ``{"lr": 0.001, "grad_norm": 0.4}``. All of them can 
 exported; ``reported`` says under which names.
 
 ``t`` is seconds of this attempt by the monotonic clock, ``total`` those of all attempts so far.
-Unknown types and fields are ignored, so that an older viewer can watch a newer trainer. A line that
-is none of this (binary junk, a torn line, a number where a text belongs) is counted and passed
-over: it can't stop a viewer.
+Unknown types and fields are ignored, so that an older viewer can watch a newer trainer. Any
+other line (binary junk, a torn line, a number where a text belongs) is counted and skipped: it
+can't stop a viewer.
 """
 
 from __future__ import annotations
@@ -41,8 +41,7 @@ NO_EVENTS = (*NO_FILE, errno.EISDIR, errno.EINVAL, errno.ELOOP)
 """Errors for a missing file, or something else in its place: then there are no events."""
 
 LARGEST_LOSS = 1e9
-"""Nats; a number as large as that is no loss any more, whatever its bytes say: as good as not
-finite."""
+"""Nats; a loss as large as that counts as not finite."""
 
 LARGEST_COUNT = 1 << 53
 """Whole numbers from here on are no iters or attempts."""
@@ -84,9 +83,9 @@ def read_new_events(
     read).
 
     Consumes only through the last newline, so a torn tail waits for its rest. A missing file has no
-    events; what stands in its place and is none is said. A file shorter than ``offset`` was
-    replaced: it is read again from its start. A line longer than LONGEST is no event: it is passed
-    over in pieces, each counted.
+    events; for something else in its place a notice is given. A file shorter than ``offset`` was
+    replaced: it is read again from its start. A line longer than LONGEST_LINE is no event: it is
+    skipped in pieces, each counted.
     """
     try:
         with open_regular(path, own=True) as file:
@@ -204,9 +203,9 @@ def final_loss(path: Path) -> float | None:
 def sanitize_event(event: Any) -> Event | None:
     """``event`` with every known field of the right type; None if it is no event.
 
-    A number that isn't finite becomes None, a text is cut and loses escape sequences and what can't
-    be stored, a count that is none is left out; without its iter an ``iter`` or ``eval`` says
-    nothing. Types that aren't known pass as they are.
+    A number that isn't finite becomes None; a text is cut and loses escape sequences and characters
+    that can't be stored; an unfit count is left out, and an ``iter`` or ``eval`` without its iter
+    is no event. Unknown types pass unchanged.
     """
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
         return None

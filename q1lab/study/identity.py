@@ -1,14 +1,15 @@
-"""When two things are the same. There are three answers, each with one use:
+"""Three kinds of sameness, each with one use:
 
-- ``equal_bits``: both runs end with the same numbers to the last bit; one is copied for the other
-  (finished_runs.py).
-- ``same_run``: an arm that trains the same, perhaps under another name, in another number format,
-  or after an edit that changes nothing; seeds whose runs were seen there are no news (ledger.py).
-- ``same_question``: the learner would call it the same question; looks at it are counted
+- ``run_fingerprint``: both runs end with the same numbers to the last bit; one is copied for the
+  other (finished_runs.py).
+- ``find_same_arm``: an arm that trains the same, perhaps under another name, in another number
+  format, or after an edit that changes nothing; a seed whose run was seen there is not a fresh one
   (ledger.py).
+- ``questions_of``: studies that the learner would say ask the same question; the looks at it are
+  counted (ledger.py).
 
-The first is the narrowest and the last the widest. Pure, but for the model files that ``arm_of``
-reads for plans of an older q1lab.
+The first is the narrowest and the last the widest. Pure, except that ``arm_code_hash`` reads model
+files for plans of an older q1lab.
 """
 
 from __future__ import annotations
@@ -27,18 +28,19 @@ from q1lab.ground.files import read_text
 from q1lab.study.studies import ARMS, Arm, Data, Run, Study
 
 NO_EFFECT_ON_WEIGHTS = frozenset({"log_interval", "eval_interval", "eval_windows", "compile"})
-"""Settings that say what is shown of a run, or how fast it goes, and not what it learns."""
+"""Settings that change what a run shows or how fast it goes, but not its weights."""
 
 FIRST_LOSSES = 8
-"""Iters at the beginning of a run whose training loss is always logged (labs/train.py)."""
+"""Number of iters at the beginning of a run whose training loss is always logged
+(labs/train.py)."""
 
 FEWEST_SHARED_LOSSES, LARGEST_DISTANCE = 3, 1e-3
-"""Two runs begin alike when at least so many of their first losses are known of both, and none
+"""Two runs begin alike if at least so many of their first losses are known of both, and none
 differs by more than this share."""
 
 
 def run_fingerprint(study: Study, run: Run) -> str:
-    """Everything that touches a bit of a run's numbers, as a key: equal keys, equal numbers."""
+    """All that touches a bit of a run's numbers, as a key: equal keys, equal numbers."""
     versions = {key: study.trainer.versions.get(key) for key in ("torch", "trainer", "platform")}
     facts = [
         study.arms[run.arm].sha256,
@@ -59,7 +61,7 @@ LossesBySeed = Mapping[int, Mapping[int, float]]
 
 @dataclass(frozen=True, eq=False)
 class ArmTraining:
-    """What one arm of a study trains, and how its runs began."""
+    """The training of one arm of a study, and the first losses of its runs."""
 
     text: frozenset[str]
     code: str
@@ -70,11 +72,12 @@ class ArmTraining:
 def find_same_arm(
     other: ArmTraining, arms: Mapping[str, ArmTraining], edited: Sequence[str] = ()
 ) -> str | None:
-    """Which of a study's ``arms`` another study's arm is in another dress, if any: given the same
-    seed, both make the same run. They train on the same text, by the same code and settings; or
-    their first losses agree (with those of both arms, as when a change is felt only later: the
-    arm's that agree better, the baseline's where they do equally). ``edited``: the arms that count
-    as the same where nothing is known of how both begin."""
+    """Find the arm among ``arms`` that trains the same as another study's arm, perhaps under
+    another name; None if there is none. With the same seed both make the same run: they train on
+    the same text by the same code and settings, or their first losses agree. If they agree with
+    those of both arms (a change that takes effect later), the closer arm is returned, and the
+    baseline at a tie. ``edited``: the arms that count as the same if too few losses of both are
+    known."""
     distance_by_arm = {}
     for arm, training in arms.items():
         if training.text & other.text:
@@ -88,8 +91,8 @@ def find_same_arm(
 
 @dataclass(frozen=True)
 class Question:
-    """What a study asks: numbers that stand for its text and for the files of its arms, through all
-    their edits and renames. Equal ``key``, same question: arms may be swapped."""
+    """The question of a study, as numbers for its text and for the files of its arms, which stay
+    the same through edits and renames. Equal ``key``, same question: arms may be swapped."""
 
     text: int
     baseline: int
@@ -101,12 +104,13 @@ class Question:
 
 
 def questions_of(studies: Sequence[Study]) -> list[Question]:
-    """What each of these studies asks."""
+    """The question of each of these studies."""
     return questions_of_fingerprints([study_fingerprints(study) for study in studies])
 
 
 Fingerprints = Mapping[str, frozenset[str]]
-"""What tells that two studies ask the same: marks of the ``text`` and of each arm."""
+"""Fingerprints of the ``text`` and of each arm: two studies that share one of each ask the same
+question."""
 
 
 def study_fingerprints(study: Study) -> Fingerprints:
@@ -117,19 +121,19 @@ def study_fingerprints(study: Study) -> Fingerprints:
 
 
 def questions_of_fingerprints(fingerprints: Sequence[Fingerprints]) -> list[Question]:
-    """What studies with these marks ask. Two arms are the same modification when they share their
-    place, their name or their code, directly or by way of others."""
+    """The questions of studies with these fingerprints. Two arms are the same modification if they
+    share their place, their name or their code, directly or through others."""
     texts = _number_classes([study["text"] for study in fingerprints])
     arms = _number_classes([study[arm] for arm in ARMS for study in fingerprints])
     n = len(fingerprints)
     return [Question(*numbers) for numbers in zip(texts, arms[:n], arms[n:], strict=True)]
 
 
-# ── what goes into them
+# ── the facts that are compared
 
 
 def arm_training(study: Study, arm: str, losses: LossesBySeed | None = None) -> ArmTraining:
-    """What an arm of a study trains; ``losses`` as ``Training`` has them."""
+    """The training of an arm of a study; ``losses`` as in ``ArmTraining``."""
     config = {
         key: value
         for key, value in study.trainer.hyperparameters.items()
@@ -143,20 +147,20 @@ def arm_training(study: Study, arm: str, losses: LossesBySeed | None = None) -> 
 
 
 def text_fingerprints(data: Data) -> frozenset[str]:
-    """What tells that two texts train the same."""
+    """Fingerprints of a text: two texts that share one train the same."""
     return frozenset({data.sha256, f"training {data.training}"} if data.training else {data.sha256})
 
 
 def training_text_hash(text: str, characters: int) -> str:
-    """A hash of the text's training part, ``characters`` long: of as much of its beginning as a
-    power of two holds, so that what is put behind a text changes nothing."""
+    """A hash of the training part of a text, ``characters`` long: of its beginning up to the
+    largest power of two, so that text added at the end changes nothing."""
     beginning = text[: 1 << max(0, characters.bit_length() - 1)]
     return hashlib.sha256(beginning.encode()).hexdigest()
 
 
 def code_hash(text: str) -> str:
-    """A hash of a Python file's syntax tree, docstrings left out: comments, blank lines, line
-    breaks and the names of local variables change nothing. Empty for a text that is no Python."""
+    """A hash of a Python file's syntax tree without docstrings: comments, blank lines, line breaks
+    and the names of local variables change nothing. Empty if the text is not Python."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -171,7 +175,7 @@ def code_hash(text: str) -> str:
 
 
 def _number_locals(function: ast.AST) -> None:
-    """Call what a function names itself, its arguments too, by numbers."""
+    """Rename a function's arguments and local variables to numbers."""
     numbers: dict[str, str] = {}
     for node in ast.walk(function):
         if isinstance(node, ast.arg):
@@ -186,8 +190,9 @@ def _number_locals(function: ast.AST) -> None:
 
 
 def arm_code_hash(study: Study, arm: str) -> str:
-    """The code that an arm trains, as ``code_of`` has it. A plan of an older q1lab does not say:
-    then from its copy of the file; for runs from elsewhere the file's hash or the arm's name."""
+    """The hash of an arm's code (``code_hash``). A plan of an older q1lab has none: then it comes
+    from the study's copy of the file; for runs from elsewhere, from the file's hash or the arm's
+    name."""
     arm_record = study.arms[arm]
     if arm_record.code or not arm_record.sha256:
         return arm_record.code or f"name {arm_record.variant}"
@@ -213,8 +218,8 @@ def _is_docstring(node: Any) -> bool:
 
 
 def _loss_distance(losses: LossesBySeed, other_losses: LossesBySeed) -> float:
-    """How far apart the first losses of runs with the same seed are at most, as a share; infinite
-    where too few are known of both. Of several seeds the nearest counts."""
+    """The largest relative distance between the first losses of runs with the same seed; infinite
+    if too few are known of both. Of several seeds the nearest counts."""
     distances = []
     for seed in losses.keys() & other_losses.keys():
         loss_by_iter, other_by_iter = losses[seed], other_losses[seed]
@@ -231,8 +236,8 @@ def _loss_distance(losses: LossesBySeed, other_losses: LossesBySeed) -> float:
 
 
 def _arm_fingerprints(study: Study, arm: str) -> frozenset[str]:
-    """What tells that two arms are the same modification: the name of a model that ships, the place
-    of a file (that is edited), and its code (that is moved or copied)."""
+    """Fingerprints of an arm's modification: the name of a model that ships, the place of a file
+    (which may be edited), and its code (which may be moved or copied)."""
     arm_record: Arm = study.arms[arm]
     if not study.origin.is_ours or not arm_record.origin:
         name = f"name {arm_record.variant.removesuffix('*')}"
@@ -245,7 +250,8 @@ def _arm_fingerprints(study: Study, arm: str) -> frozenset[str]:
 
 
 def _number_classes(fingerprint_sets: Sequence[frozenset[str]]) -> list[int]:
-    """A number for each set of marks: equal where two share one, directly or by way of others."""
+    """Number each set of fingerprints: equal numbers if two sets share one, directly or through
+    others."""
     class_by_fingerprint: dict[str, int] = {}
     for index, fingerprints in enumerate(fingerprint_sets):
         shared_classes = {
@@ -253,7 +259,7 @@ def _number_classes(fingerprint_sets: Sequence[frozenset[str]]) -> list[int]:
             for fingerprint in fingerprints
             if fingerprint in class_by_fingerprint
         }
-        if len(shared_classes) > 1:  # this set joins what was apart
+        if len(shared_classes) > 1:  # this set joins classes that were separate
             class_by_fingerprint = {
                 fingerprint: index if class_number in shared_classes else class_number
                 for fingerprint, class_number in class_by_fingerprint.items()

@@ -23,20 +23,21 @@ from q1lab.study.origin import TypedOptions
 from q1lab.study.studies import ARMS, Data, Study
 
 STUDIES_FOLDER = "studies"
-"""Where the folders lie in the learner's repository."""
+"""The folder of kept studies in the learner's repository."""
 
 PLAN_NAME = "study.json"
 
 GIT_ATTRIBUTES = b"* -text\n"
-"""The folder's ``.gitattributes``: git changes no line ends, since the list has hashes of bytes."""
+"""The folder's ``.gitattributes``: git must not change line ends, since the list has hashes of
+bytes."""
 
 FREE_OPTIONS = ("data", "jobs", "fresh", "unchecked", "wandb", "engine", "engine_options", "yes")
-"""What a person may still ask for beside a kept study: none of it changes what trains."""
+"""Options of a request that may go with a kept study, since they don't change its training."""
 
 
 @dataclass(frozen=True)
 class KeptStudy:
-    """A folder as it was read. ``values`` are the metric that each run ended with."""
+    """A study as read from its kept folder. ``values`` are the metric that each run ended with."""
 
     folder: Path
     study: Study
@@ -47,8 +48,7 @@ class KeptStudy:
         return self.folder.absolute() / self.study.arms[arm].source
 
     def command_for_files(self, request: Request) -> str:
-        """The command for another study of the same two files, with the options that were asked
-        for."""
+        """The command for another study of the same two files, with the options of ``request``."""
         names = {arm: str(self.folder / self.study.arms[arm].source) for arm in ARMS}
         return command_line.command_text(
             replace(request, variant=names["modified"], baseline=names["baseline"])
@@ -61,7 +61,7 @@ def folder_name(study: Study) -> str:
 
 
 def is_kept_folder(typed: str) -> bool:
-    """True if what a person typed names the folder of a kept study."""
+    """True if ``typed`` is the folder of a kept study."""
     return (expanded(typed) / bundle.LIST_NAME).is_file()
 
 
@@ -96,7 +96,7 @@ def files_to_keep(
 
 
 def _plan_for_publication(study: Study, root: Path) -> Study:
-    """The plan without what tells of its machine: paths, the repository, the engine."""
+    """The plan without facts about its machine: paths, the repository, the engine."""
     arms = {name: replace(arm, origin=Path(arm.origin).name) for name, arm in study.arms.items()}
     origin = Path(study.origin.typed.data if study.origin.typed else "")
     data = str(origin.relative_to(root)) if origin.is_relative_to(root) else ""
@@ -120,7 +120,7 @@ def final_values(study: Study, root: Path | None = None) -> dict[str, float]:
 
 
 def load_kept_study(folder: Path) -> KeptStudy:
-    """Read a folder. Problem when it can't be read, or its files are not those that trained."""
+    """Read a kept study. Problem if it can't be read, or its files are not those that trained."""
     file = folder / PLAN_NAME
     try:
         study = studies.from_dict(studies.read_plan(file))
@@ -147,8 +147,8 @@ def load_kept_study(folder: Path) -> KeptStudy:
 
 
 def retraining_request(kept_study: KeptStudy, request: Request) -> Request:
-    """What trains the study again. Problem when more was asked for than ``OPEN``: then it would be
-    another study."""
+    """The request that trains the study again. Problem for options other than ``FREE_OPTIONS``:
+    with them it would be another study."""
     free_options = {name: getattr(request, name) for name in FREE_OPTIONS}
     if request != replace(Request(request.variant), **free_options):
         raise Problem(
@@ -163,7 +163,7 @@ def retraining_request(kept_study: KeptStudy, request: Request) -> Request:
 
 
 def find_data(kept_study: KeptStudy, typed_data: str) -> str:
-    """What to train on: as asked for, else as kept. Problem where neither is to be had."""
+    """The data to train on: as typed, else as kept. Problem if it can't be found."""
     data, typed_then = kept_study.study.data, kept_study.study.origin.typed
     if typed_data or data.name in corpora.BUILT_IN:
         return typed_data or data.name
@@ -183,7 +183,7 @@ def find_data(kept_study: KeptStudy, typed_data: str) -> str:
 
 
 def check_same_data(kept_study: KeptStudy, data: Data) -> None:
-    """Problem when these are other data than those that the study was trained on."""
+    """Raise a Problem if these are not the data that the study was trained on."""
     recorded = kept_study.study.data
     if data.sha256 == recorded.sha256:
         return
@@ -200,7 +200,7 @@ def check_same_data(kept_study: KeptStudy, data: Data) -> None:
 
 
 def version_differences(kept_study: KeptStudy, versions: Mapping[str, str]) -> str:
-    """What is another version here than when the study trained: ``torch 2.9.1, then 2.8.0``."""
+    """The versions that differ from those that trained the study: ``torch 2.9.1, then 2.8.0``."""
     recorded = kept_study.study.trainer.versions
     return "; ".join(
         f"{name} {versions.get(name, '?')}, then {recorded[name]}"
@@ -210,7 +210,7 @@ def version_differences(kept_study: KeptStudy, versions: Mapping[str, str]) -> s
 
 
 def compare_values(kept_study: KeptStudy, study: Study) -> str:
-    """How the losses compare with those on record, in a sentence; empty when there is nothing to
+    """Compare the losses with those on record, in a sentence; empty when there is nothing to
     compare."""
     values = final_values(study)
     shared_runs = [name for name in kept_study.values if name in values]

@@ -1,4 +1,4 @@
-"""True if something of a study still works: the only place that says so."""
+"""Liveness of studies: the only place that decides if a study or a run still trains."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from q1lab.study import engine_state
 
 
 def is_alive(files: StudyPaths | RunPaths) -> bool:
-    """True if the runner or any trainer of a study lives, or the trainer of one run: somebody holds
-    its lock, which the kernel frees when all who held it are gone, or an engine said last that it
-    has it. Silence says nothing: an engine out of reach works on."""
+    """True if the runner or any trainer of a study lives, or the trainer of one run: a process
+    holds its lock, which the kernel frees when the last holder is gone, or an engine last reported
+    that it has it. Silence proves nothing: an engine out of reach works on."""
     if is_locked(files.lock):
         return True
     if isinstance(files, StudyPaths):
@@ -19,5 +19,5 @@ def is_alive(files: StudyPaths | RunPaths) -> bool:
 
 
 def has_runner(files: StudyPaths) -> bool:
-    """True if a process on this machine tends the study."""
+    """True if the study has a runner on this machine."""
     return is_locked(files.lock)

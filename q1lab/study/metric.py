@@ -1,4 +1,4 @@
-"""What a study measures of each run: the metric's name, its unit, and which way is better.
+"""The metric of a study: its name, its unit, and which way is better.
 
 Every comparison carries its metric. Whatever names a unit or a direction asks it: sentences, axes,
 columns of a file.
@@ -25,7 +25,7 @@ class Metric:
 
     @property
     def sign(self) -> float:
-        """The factor that makes of the metric a number of which lower is better."""
+        """+1, or −1 if higher is better."""
         return -1.0 if self.better == "higher" else 1.0
 
     @property
@@ -54,11 +54,11 @@ class Metric:
         return self.better == "lower" and "loss" in self.name.lower()
 
     def verb(self, difference: float) -> str:
-        """What a difference does to it: it ``lowers`` or ``raises`` the metric."""
+        """``lowers`` or ``raises``: the effect of a difference on the metric."""
         return "lowers" if difference < 0 else "raises"
 
     def favors(self, difference: float) -> bool:
-        """True if a difference modified − baseline is one for the better."""
+        """True if the difference, modified − baseline, is an improvement."""
         return self.sign * difference < 0
 
     def key(self, kind: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Where a study came from: planned here, or taken in from elsewhere."""
+"""The origin of a study: planned here, or imported."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ Lines = Annotated[tuple[Annotated[str, text(100_000)], ...], at_most(20_000)]
 
 @dataclass(frozen=True)
 class TypedOptions:
-    """What was typed, where the rest of the plan doesn't tell."""
+    """Options as typed, where the rest of the plan doesn't tell."""
 
     data: Annotated[str, text(4096)] = ""
-    """What to type after --data."""
+    """The value of --data."""
     wandb: Name = "auto"
     baseline: Annotated[str, text(10_000)] | None = None
-    """None: what `q1lab run` takes by itself."""
+    """None: the baseline that `q1lab run` takes by default."""
 
 
 @dataclass(frozen=True)
 class ImportedRuns:
-    """Where runs from elsewhere came from, and what had to be allowed to compare them."""
+    """The source of imported runs, and the differences that had to be allowed to compare them."""
 
     source: Annotated[str, text(10_000)] = ""
     study: Line = ""
@@ -44,7 +44,7 @@ class ImportedRuns:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin(Part):
-    """Where a study came from."""
+    """The origin of a study."""
 
     part: ClassVar[str] = "origin"
 
@@ -61,7 +61,7 @@ class Origin(Part):
 
     @property
     def imported_at(self) -> str:
-        """When runs from elsewhere were taken in (UTC); empty for a study planned here."""
+        """When the runs were imported (UTC); empty for a study planned here."""
         return ""
 
     @property
@@ -71,20 +71,20 @@ class Origin(Part):
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """What had to be allowed to compare the runs."""
+        """The differences that had to be allowed to compare the runs."""
         return ()
 
     def describe(self, description: Description, metric: Metric) -> Description:
-        """What the trainer says of the runs, as far as that is known of runs from here."""
+        """The trainer's description of the runs, as far as it holds for this origin."""
         return description
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of how the runs were taken in."""
+        """Notes for people about the import."""
         return ()
 
     def for_publication(self, typed: TypedOptions) -> Self:
-        """The origin without what tells of this machine: the repository, paths, the series."""
+        """The origin without facts about this machine: the repository, paths, the series."""
         return replace(self, typed=typed, repo=None, series=None)
 
 
@@ -97,7 +97,7 @@ class Planned(Origin):
 
 @dataclass(frozen=True, kw_only=True)
 class Imported(Origin):
-    """Taken in from a file, a folder or W&B: which other runs there were is not known here."""
+    """Imported from a file, a folder or W&B: whether there were other runs is not known here."""
 
     kind: ClassVar[str] = "imported"
 

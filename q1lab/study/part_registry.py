@@ -1,4 +1,4 @@
-"""Which trainer, design and origin a plan has: the table of the kinds, and the one reader of it.
+"""The kinds of trainers, designs and origins: their table, and the one reader of them in a plan.
 
 Each kind is one class in one module, imported when a plan needs it. Another package adds one by an
 entry point of the group ``q1lab.trainers`` or ``q1lab.designs``, whose name is the kind. Nothing
@@ -30,7 +30,7 @@ def _tries_a_value(record: Mapping[str, Any]) -> bool:
 
 
 class BuiltIn(NamedTuple):
-    """A kind that q1lab brings. A plan, as JSON, shows it before its class is loaded."""
+    """A built-in kind. ``is_in`` recognizes it in a plan's JSON before its class is loaded."""
 
     place: str
     """``module:class``."""
@@ -53,12 +53,11 @@ BUILT_IN: Mapping[str, Mapping[str, BuiltIn]] = {
         "imported": BuiltIn("q1lab.study.origin:Imported", _has("imported")),
     },
 }
-"""Part of a study → kind → where its class is. The first kind of each is the one that a plan has
-where nothing in it says otherwise."""
+"""Part of a study → kind → its class. A plan without a sign of another kind has the first."""
 
 
 class Part:
-    """One part of a study: how it trains, what is counted, or where it came from.
+    """One part of a study: its trainer, its design, or its origin.
 
     A part's fields are keys of ``study.json``. A kind of another package is recognized by the
     part's own key there, such as ``"trainer": "toy"``; each built-in kind as ``BUILT_IN`` says.
@@ -96,15 +95,15 @@ def load_part(part: str, record: Mapping[str, Any]) -> Any:
 
 
 def part_classes(part: str) -> Iterator[type[Any]]:
-    """The classes of all kinds, those of other packages first: what is asked for is theirs where
-    they say so."""
+    """The classes of all kinds, those of other packages first: a request goes to the first that
+    accepts it."""
     for kind in (*_installed_kinds(part).names, *BUILT_IN[part]):
         yield part_class(part, kind)
 
 
 @cache
 def part_class(part: str, kind: str) -> type[Part]:
-    """The class of a kind. Problem for one of another package that can't be loaded."""
+    """The class of a kind. Problem if another package's class can't be loaded."""
     if (built_in := BUILT_IN[part].get(kind)) is not None:
         module, name = built_in.place.split(":")
         kind_class: type[Part] = getattr(importlib.import_module(module), name)

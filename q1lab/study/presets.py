@@ -85,7 +85,7 @@ ABBREVIATIONS: Mapping[str, str] = {
     "heads": "n_head",
     "d_model": "n_embd",
 }
-"""What people type for a hyperparameter, and its name here."""
+"""Common abbreviations of hyperparameters → their names here."""
 
 
 def default_preset(device: str) -> str:

@@ -1,4 +1,4 @@
-"""The states of a run, and what a study's runs say together. Standard library only."""
+"""The states of a run, and the state of a study that follows from them. Standard library only."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ class RunState(StrEnum):
     FAILED = "failed"
     """The trainer met an error and wrote it down."""
     STOPPED = "stopped"
-    """Somebody asked it to stop; it left a checkpoint."""
+    """It was asked to stop, and left a checkpoint."""
     CRASHED = "crashed"
-    """It started, left no exit record, and nobody holds its lock."""
+    """It started, left no exit event, and no process holds its lock."""
     DIVERGED = "diverged"
     """The loss stopped being a finite number. A result: shown, counted, never silently retried."""
 
 
 ENDED = frozenset({RunState.FINISHED, RunState.DIVERGED})
-"""Nothing is left to train here."""
+"""States in which nothing is left to train."""
 
 MISSING = frozenset({RunState.QUEUED, RunState.STOPPED, RunState.CRASHED, RunState.FAILED})
-"""The same command again trains these."""
+"""States of runs that the same command trains when it is given again."""
 
 STATE_SYMBOLS = {
     RunState.QUEUED: "·",
@@ -40,7 +40,7 @@ STATE_SYMBOLS = {
 
 
 def study_state(states: Iterable[RunState], *, alive: bool) -> str:
-    """A study's state, from its runs' and from whether its lock is held. It is never stored.
+    """A study's state, from its runs' and from its liveness. It is never stored.
 
     One of ``running``, ``finished`` (every run ended; some may have diverged), ``stopped`` (can go
     on), ``failed`` (a run failed), ``crashed`` (a run died), ``planned`` (nothing started yet).

@@ -2,8 +2,8 @@
 
 After each pair from the first look on there is one interval, all at one level that was fixed when
 the range was declared (statistics/interim_analyses.py finds it). The study is over at the first
-look whose interval excludes 0 or lies within ±δ, at the latest after the last pair. Here is when
-that is: worked out in one place for the runner, which stops the study, and for the comparison.
+look whose interval excludes 0 or lies within ±δ, at the latest after the last pair. The
+runner, which stops the study, and the comparison both ask this module.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class SeedRange:
 
 
 def smallest_that_matters(prediction: Mapping[str, Any] | None) -> float | None:
-    """δ in the metric's unit, from the prediction that a study carries; None without one, and where
-    it was said after results could be seen."""
+    """δ in the metric's unit, from the study's prediction; None without one, and if it was made
+    after results could be seen."""
     predicted = prediction or {}
     delta = None if predicted.get("after") else predicted.get("matters")
     if isinstance(delta, int | float) and math.isfinite(delta) and delta > 0:
@@ -43,10 +43,10 @@ def smallest_that_matters(prediction: Mapping[str, Any] | None) -> float | None:
 def over_after(
     planned: SeedRange, pairs: Sequence[float | None], delta: float | None = None
 ) -> int | None:
-    """After how many pairs the study is over; None while it has to go on.
+    """The number of pairs after which the study is over; None while it has to go on.
 
     ``pairs`` are the differences (nats) of the first pairs that have ended, in the order of the
-    plan, None for one of which a run diverged: that ends the study without a verdict.
+    plan, None for a pair with a diverged run, which ends the study without a verdict.
     """
     for n, value in enumerate(pairs, 1):
         if value is None or n == planned.most:

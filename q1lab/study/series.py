@@ -2,8 +2,8 @@
 another: a sweep over several modifications, one modification over an axis, or the values that are
 tried before a study to tune it.
 
-Each member's ``study.json`` says so itself; there is no other file. Here is that record. Pure;
-series_turns.py finds the members and says whose turn it is.
+Each member's ``study.json`` holds the record below; there is no other file. Pure; series_turns.py
+finds the members and starts the next one.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ MOST_MEMBERS = 24
 
 @dataclass(frozen=True)
 class Series:
-    """What one study knows of its series. ``alpha`` is the share of the series' 5% that each of its
-    members may spend; ``members`` are in the order of their turns: modifications as they were
-    given, or the values of ``axis``."""
+    """A study's record of its series. ``alpha`` is the share of the series' 5% that each of its
+    members may spend; ``members`` are in the order of their turns: modifications as typed, or the
+    values of ``axis``."""
 
     id: str
     kind: str
@@ -35,9 +35,9 @@ class Series:
     seeds: tuple[int, ...] = ()
     """The seeds of a planned range, of which each member trains the first ones."""
     fresh: bool = False
-    """True if runs that had ended before the series were left alone."""
+    """True if members don't copy runs that had ended before the series."""
     then: str = "3"
-    """Of a tuning: the seeds, as typed, of the study that follows."""
+    """The --seeds of the study that follows a tuning, as typed."""
 
     def name(self, place: int) -> str:
         """A member's name for people: a file's by its last part."""
@@ -48,7 +48,7 @@ class Series:
         return replace(self, at=place)
 
     def question_key(self) -> tuple[str, str, list[str]]:
-        """What is the same of a series that is declared again, in whatever order."""
+        """A key that is equal for a series that is declared again, in whatever order."""
         return self.kind, self.axis, sorted(self.members)
 
     def __post_init__(self) -> None:

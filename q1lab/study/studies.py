@@ -1,4 +1,4 @@
-"""Study, Arm and Run: what is declared, as frozen records, and ``study.json``, which keeps them."""
+"""Study, Arm and Run: the declared plan as frozen records, and ``study.json``, which keeps them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Arm:
     """The copy that trains, relative to the study's folder."""
     sha256: Sha
     origin: Annotated[str, text(10_000)]
-    """Where the file came from, as the learner gave it."""
+    """The origin of the file, as the learner typed it."""
     n_params: Count
     flops_per_token: Annotated[int, whole(below=1 << 63)]
     """Forward pass, two per multiply-add, matrix products only."""
@@ -114,11 +114,11 @@ class Study:
     arms: dict[ArmName, Arm]
     data: Data
     trainer: Trainer
-    """How its runs are made."""
+    """The trainer of its runs."""
     design: Design
-    """Which runs count, and when it is over."""
+    """The design: which runs count, and when the study is over."""
     origin: Origin
-    """Where it came from."""
+    """The origin: planned here, or imported."""
     prediction: Annotated[dict[str, Any], _prediction] | None = None
 
     @property
@@ -134,8 +134,9 @@ class Study:
         return self.arms["baseline"].variant
 
     def displayed_commands(self, runs: Iterable[Run], start: Path | str | None) -> str:
-        """What a person is shown before these runs of somebody else's study train in the folder
-        ``start``; empty where q1lab's own loop trains. Problem where it can't be shown."""
+        """The commands to show a person before these runs of a stranger's study train in the folder
+        ``start``; empty where q1lab's own loop trains. Problem for a command that can't be
+        shown."""
         shown = {run: self.trainer.displayed_command(run) for run in runs}
         if not any(shown.values()):
             return ""
@@ -151,29 +152,29 @@ class Study:
 
     @property
     def is_floor(self) -> bool:
-        """True if both arms are the same file, which is then compared with itself."""
+        """True if both arms are the same file: a noise floor."""
         base, modified = (self.arms[arm].sha256 for arm in ARMS)
         return bool(base) and base == modified
 
     @property
     def counts_as_asking(self) -> bool:
-        """True if it counts as an asking of its question: not one pair, nor a file against itself,
-        nor what is tried to tune one."""
+        """True if it counts as an asking of its question: not a single pair, a file against itself,
+        or a tuning."""
         return len(self.seeds) > 1 and not self.is_floor and self.design.counts_as_asking
 
     @property
     def description(self) -> Description:
-        """What a verdict says of the runs, as far as it is known here."""
+        """The description of its runs that a verdict repeats."""
         return self.origin.describe(self.trainer.describe(self), self.metric)
 
     @property
     def metric(self) -> Metric:
-        """What is measured of each run."""
+        """The metric of each run."""
         return self.trainer.metric
 
     @property
     def max_iters(self) -> int:
-        """Iters of a run; 0 where nobody knows before one has ended."""
+        """Iters of a run; 0 if unknown until one has ended."""
         return int(self.trainer.hyperparameters["max_iters"])
 
     @property
@@ -182,14 +183,14 @@ class Study:
 
     @property
     def passes(self) -> float | None:
-        """How often a run reads the text that it trains on; None where that is not known."""
+        """The number of passes of a run over its training text; None where that is not known."""
         if not self.data.train_tokens or "batch_size" not in self.trainer.hyperparameters:
             return None
         return self.max_iters * self.tokens_per_iter / self.data.train_tokens
 
     @property
     def smallest_that_matters(self) -> float | None:
-        """δ in the metric's unit; None where none was predicted before results could be seen."""
+        """δ in the metric's unit; None if it was not predicted before results could be seen."""
         return seed_range.smallest_that_matters(self.prediction)
 
     def with_trainer(self, **changes: Any) -> Study:
@@ -206,7 +207,7 @@ class Study:
         return paths.StudyPaths(paths.study_dir(self.id))
 
     def to_dict(self) -> dict[str, Any]:
-        """What study.json holds: JSON's own types."""
+        """The content of study.json, in JSON's own types."""
         flat = {
             "id": self.id,
             "created": self.created,
@@ -234,8 +235,8 @@ ORDER = (
 
 
 def from_dict(record: Any) -> Study:
-    """The study that ``to_dict`` wrote. ValueError that names the place where it doesn't hold what
-    it is meant to; Problem for a plan of a newer q1lab."""
+    """Rebuild the study that ``to_dict`` wrote. ValueError that names the place of an unfit value;
+    Problem for a plan of a newer q1lab."""
     if not isinstance(record, dict):
         raise ValueError("it is not a plan")
     version = record.get("v", FORMAT)
@@ -258,7 +259,7 @@ def from_dict(record: Any) -> Study:
 
 
 def read_plan(file: Path) -> dict[str, Any]:
-    """What a study.json holds, its texts fit to be shown. OSError; ValueError when it is no JSON
+    """Read a study.json, with its texts made safe to show. OSError; ValueError if it is not a JSON
     object."""
     record = read_shown_json(file, LARGEST, own=True)
     if not isinstance(record, dict):
@@ -267,8 +268,7 @@ def read_plan(file: Path) -> dict[str, Any]:
 
 
 def identity_key(study: Study) -> str:
-    """Everything in which two studies must be equal to be the same but for their seeds, as a
-    key."""
+    """A key that is equal for two studies that differ in nothing but their seeds."""
     facts = {
         "sources": [study.arms[arm].sha256 for arm in ARMS],
         "data": study.data.sha256,
@@ -308,7 +308,7 @@ def _plan_problem(file: Path, fault: str) -> Problem:
 
 
 def has_runs(folder: Path) -> bool:
-    """True if a study's folder holds anything of a run: events, weights, a log."""
+    """True if a study's folder holds any file of a run: events, weights, a log."""
     return any(file.is_file() for file in folder.glob("runs/*/*"))
 
 
@@ -327,8 +327,7 @@ def _study_folders() -> Iterator[Path]:
 
 
 def is_id(text: str) -> bool:
-    """True if ``text`` can be a study's name: one folder's plain name, which never leads
-    elsewhere."""
+    """True if ``text`` can be a study's name: a plain folder name that leads nowhere else."""
     return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", text) is not None
 
 
@@ -349,8 +348,8 @@ def ids() -> list[str]:
 
 
 def load_readable() -> list[Study]:
-    """All studies that can be read, oldest first. Each of the others is one notice at the command's
-    end, and left out."""
+    """Load all studies that can be read, oldest first. Each of the others is left out, with a
+    notice at the command's end."""
     loaded, unreadable = load_each(ids())
     for study_id, why in unreadable.items():
         notice(f"{study_id} is left out: {why}")
@@ -358,7 +357,8 @@ def load_readable() -> list[Study]:
 
 
 def load_each(names: Iterable[str]) -> tuple[list[Study], dict[str, str]]:
-    """Studies that can be read, and why the others can't, by id; both in the order of ``names``."""
+    """Load the studies that can be read; returns them, and the reasons why the others can't, by id;
+    both in the order of ``names``."""
     loaded, unreadable = [], {}
     for study_id in names:
         try:
@@ -369,8 +369,8 @@ def load_each(names: Iterable[str]) -> tuple[list[Study], dict[str, str]]:
 
 
 def plan_stamps() -> dict[str, str] | None:
-    """Every study on disk with the stamp of its plan, in no order: one look each, for viewers. None
-    when the folder can't be looked into."""
+    """The stamp of each plan on disk, by the study's id, in no order. One stat call each, for
+    viewers. None when the folder can't be read."""
     stamp_by_id: dict[str, str] = {}
     try:
         with os.scandir(paths.studies_dir()) as entries:
@@ -413,12 +413,12 @@ class StudiesOnDisk:
         return self._stamps is not None and self._stamps == plan_stamps()
 
     def refreshed(self) -> StudiesOnDisk:
-        """These while they are current, else those that there are now."""
+        """These studies while they are current, else those that are on disk now."""
         return self if self.is_current else StudiesOnDisk()
 
 
 def plan_stamp(study_id: str) -> str:
-    """Changes whenever a study's plan does; empty when there is none."""
+    """A stamp that changes whenever the study's plan does; empty without a plan."""
     return _stamp(f"{paths.study_dir(study_id)}/study.json")
 
 
@@ -431,7 +431,7 @@ def _stamp(file: str) -> str:
 
 
 def oldest_first(names: Iterable[str]) -> list[str]:
-    """Some studies, oldest first, as ``ids`` has them."""
+    """Sort some studies by age, oldest first, as ``ids`` does."""
     return sorted(names, key=lambda name: (_planned_at(paths.study_dir(name)), name))
 
 
@@ -444,7 +444,7 @@ def _planned_at(folder: Path) -> float:
 
 
 def latest() -> str:
-    """The study that was planned last. Problem when there is none."""
+    """The id of the study that was planned last. Problem when there is none."""
     study_ids = ids()
     if not study_ids:
         raise Problem("no study yet", next="start one with `q1lab run rope --seeds 3`")
@@ -452,15 +452,15 @@ def latest() -> str:
 
 
 def next_number(stem: str, names: Iterable[str]) -> int:
-    """The number after that of all ``names`` of the form ``stem-N``."""
+    """The number after the highest N of all ``names`` of the form ``stem-N``."""
     form = re.compile(re.escape(stem) + r"-([0-9]{1,9})")
     numbers = [int(match[1]) for name in names if (match := form.fullmatch(name))]
     return max(numbers, default=0) + 1
 
 
 def reserve_id(variant: str, taken_names: Iterable[str]) -> str:
-    """The next free ``rope-N``, past the names that are ``taken``; makes its folder, which is what
-    reserves the name."""
+    """The next free ``rope-N`` that is not among ``taken_names``; makes its folder, which reserves
+    the name."""
     stem = safe_name(variant)
     root = paths.studies_dir()
     private_folder(root)

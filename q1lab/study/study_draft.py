@@ -1,4 +1,4 @@
-"""A study that could be made of a request, as its trainer drafts it. Nothing of it is on disk."""
+"""A draft: the study that a request would become. Nothing of it is on disk."""
 
 from __future__ import annotations
 
@@ -15,35 +15,34 @@ from q1lab.study.trainer import Trainer
 
 @dataclass(frozen=True)
 class Draft(ABC):
-    """A request that was read and asked about on this machine: the study that it would be, if there
-    were none yet."""
+    """A request, with the study that it would become if there were no studies yet."""
 
     request: Request
     seeds: TypedSeeds
     kept_study: KeptStudy | None
-    """The folder that the study was read from, where a study of the repository trains again."""
+    """The kept study that trains again; None for a new one."""
     study: Study
 
     @property
     def note(self) -> str:
-        """What a person should know of what will train; empty where there is nothing to say."""
+        """A note for people about the training; empty where there is nothing to say."""
         return ""
 
     @property
     def checks(self) -> Mapping[str, Callable[[], object]]:
-        """What of the look beforehand can be done at once with that of other drafts, by a name of
-        its own; each raises a Problem where it fails, and is done once a process."""
+        """The parts of the preflight that can run at once with those of other drafts, by unique
+        names; each raises a Problem if it fails, and runs once a process."""
         return {}
 
     @abstractmethod
     def preflight(self) -> Trainer:
-        """The trainer with what a look beforehand shows of it: its files' checks, or short runs.
-        Problem where the arms can't be compared."""
+        """Run the preflight (checks of the model files, or short runs), and return the trainer with
+        its results. Problem if the arms can't be compared."""
 
     @abstractmethod
     def seconds(self, study: Study, missing: Sequence[str]) -> float | None:
-        """How long the missing runs will take, by their names; None where nobody can tell."""
+        """The seconds that the missing runs (names) will take; None if unknown."""
 
     @abstractmethod
     def write(self, study: Study) -> None:
-        """Put what trains into the folder of a new study. Problem where it has changed since."""
+        """Write the sources into the folder of a new study. Problem if they have changed since."""

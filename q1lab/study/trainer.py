@@ -1,4 +1,4 @@
-"""What a trainer says of itself: what it trains with, what of it repeats, and what it measures."""
+"""The interface of a trainer: its settings, how exactly its runs repeat, and its metric."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ Lines = Annotated[tuple[Annotated[str, text(100_000)], ...], at_most(20_000)]
 
 
 RELEASES = ("q1lab", "python", "torch", "trainer")
-"""Whose version a plan names; ``requirements.txt`` and `%pip install` repeat that of torch."""
+"""The releases whose versions a plan names; ``requirements.txt`` and `%pip install` repeat that of
+torch."""
 
 
 def is_version(version: str) -> bool:
-    """True if these can be a version, and nothing else on a command line or in a list of
+    """True if this can be a version, and nothing else on a command line or in a list of
     packages."""
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,79}", version) is not None
 
@@ -47,11 +48,11 @@ def _versions(value: dict[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Trainer(Part, ABC):
-    """How a study's runs are made."""
+    """The trainer of a study's runs."""
 
     part: ClassVar[str] = "trainer"
     preflight_subject: ClassVar[str] = "what trains"
-    """What is looked at before a study is planned, for the line that says so."""
+    """The subject of the preflight, for the line that announces it."""
 
     device: Name
     jobs: Annotated[int, whole(1, 1025)]
@@ -59,24 +60,24 @@ class Trainer(Part, ABC):
     threads: Annotated[int, whole(1, 4097)]
     """CPU threads of each run."""
     versions: Annotated[dict[str, Annotated[str, text(1000)]], _versions]
-    """What the study was planned with: q1lab, the trainer's code, Python, PyTorch, platform."""
+    """Versions when the study was planned: q1lab, the trainer's code, Python, PyTorch, platform."""
     later_versions: Lines = field(default=(), metadata=stored_as("trainers"))
     """Versions of the trainer's code that later runs trained with."""
     wandb: Annotated[str, one_of("disabled", "offline", "online")] = "disabled"
     engine: EngineChoice | None = None
-    """Where it trains, unless that is here."""
+    """The engine; None for this machine."""
 
     # ── what it trains with
 
     @property
     @abstractmethod
     def metric(self) -> Metric:
-        """What is measured of each run."""
+        """The metric of each run."""
 
     @property
     def hyperparameters(self) -> Mapping[str, Any]:
-        """The hyperparameters that q1lab knows, of the baseline arm; ``max_iters`` is 0 where
-        nobody knows it before a run has ended."""
+        """The baseline's hyperparameters that q1lab knows; ``max_iters`` is 0 if it is unknown
+        until a run has ended."""
         return {"max_iters": 0}
 
     def arm_overrides(self, arm: str) -> dict[str, Any]:
@@ -131,15 +132,16 @@ class Trainer(Part, ABC):
 
     @property
     def repeat_caveat(self) -> str:
-        """Why a run that differs when it is trained again proves nothing; empty where it does."""
+        """The reason why a run that differs when it is trained again proves nothing; empty if it
+        does."""
         return ""
 
     def why_not_retrainable(self) -> str:
-        """Why no run can be trained again to check it; empty where it can."""
+        """The reason why no run can be trained again to check it; empty if it can."""
         return ""
 
     def identity_settings(self) -> dict[str, Any]:
-        """What must be equal for two studies to be the same but for their seeds."""
+        """The settings that must be equal for two studies to differ in nothing but their seeds."""
         changed = {arm: self.arm_overrides(arm) for arm in ("baseline", "modified")}
         changed = {arm: settings for arm, settings in changed.items() if settings}
         return {
@@ -151,7 +153,7 @@ class Trainer(Part, ABC):
 
     @abstractmethod
     def declared_budget(self) -> list[Any]:
-        """What a declaration's hash says of the training, as JSON."""
+        """The training budget as JSON, for the hash of a declaration."""
 
     # ── asking for it, once and again
 
@@ -164,30 +166,32 @@ class Trainer(Part, ABC):
     def draft(
         cls, request: Request, seeds: TypedSeeds, kept_study: KeptStudy | None, store: Store
     ) -> Draft:
-        """The study that a request would be (see ``Draft``). Problem for what a person can mend."""
+        """Draft the study of a request (see ``Draft``). Problem for mistakes that a person can
+        fix."""
         raise NotImplementedError
 
     @abstractmethod
     def request(self, study: Study, spell: Callable[[str], str] = str) -> Request:
-        """What to ask for so that the same study is planned: what runs, on what, decided by what.
+        """The request that plans the same study again: same files, hyperparameters, data and
+        decision.
 
         ``word`` gives the words for model files and data in place of those that the study knows
         them by, which for a file is its full path.
         """
 
     def request_for_kept(self, kept_study: KeptStudy, options: Mapping[str, Any]) -> Request:
-        """What to ask for to train a study of a repository again; ``options`` are those that change
-        nothing of what trains."""
+        """The request that trains a kept study again, with these ``options``, which don't change
+        its training."""
         return replace(self.request(kept_study.study), **options)
 
     def resume_command(self, study: Study) -> str:
-        """What to type so that a study goes on."""
+        """The command that resumes a study."""
         return f"q1lab run {study.id}"
 
     # ── in words
 
     def describe(self, study: Study) -> Description:
-        """What a verdict says of the runs and of what they measure."""
+        """The description of the runs and their metric that a verdict repeats."""
         return Description(
             within="with this trainer",
             about="data",
@@ -199,12 +203,12 @@ class Trainer(Part, ABC):
         )
 
     def conditions(self, study: Study) -> str:
-        """What it trains with, for the line that announces a study."""
+        """The conditions of training, for the line that announces a study."""
         return f"{self.metric.name}, {self.metric.direction}, on {study.data.name}"
 
     def displayed_command(self, run: Run) -> str:
-        """What a person is shown before this trainer runs on behalf of a stranger; empty where
-        q1lab's own code is all that runs."""
+        """The command to show a person before this trainer runs for a stranger; empty if only
+        q1lab's own code runs."""
         return ""
 
     # ── where it runs
@@ -237,5 +241,5 @@ class Trainer(Part, ABC):
         return self
 
     def for_publication(self, root: Path) -> Self:
-        """The trainer without what tells of this machine, in a repository at ``root``."""
+        """The trainer without facts about this machine, in a repository at ``root``."""
         return replace(self, wandb="disabled", engine=None)

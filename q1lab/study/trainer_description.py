@@ -1,4 +1,4 @@
-"""What a trainer says of a study's runs: the words that a verdict repeats."""
+"""A trainer's description of a study's runs: the words that a verdict repeats."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class Description:
     """Sentences and phrases for people, none of them markup."""
 
     within: Sentence
-    """For what a verdict holds: ``at this size and budget``."""
+    """The scope of a verdict: ``at this size and budget``."""
     about: Sentence
-    """What the questions on record are counted by: ``data``."""
+    """The unit by which the questions on record are counted: ``data``."""
     measured: Sentence
-    """What the runs of a pair share, and what is measured of each, in sentences."""
+    """What a pair's runs share, and the metric of each, in sentences."""
     pair_shares: Sentence
-    """What the two runs of a pair have in common: they ``share their seed …``."""
+    """The common ground of a pair's two runs: they ``share their seed …``."""
     trains: Sentence = ""
-    """What trains, in the scope, where that is not a model file on the study's text."""
+    """The program that trains, for the scope, if it is not a model file on the study's text."""
     cautions: Annotated[tuple[Sentence, ...], at_most(20)] = ()
-    """What a reader should know of how the runs were made."""
+    """Cautions for readers about how the runs were made."""

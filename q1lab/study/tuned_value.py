@@ -1,8 +1,8 @@
-"""A hyperparameter chosen for each arm by itself, before the study: what is tried, on which seeds,
-and what was chosen. Pure.
+"""A hyperparameter tuned for each arm separately, before the study: the values and seeds that are
+tried, and the choice. Pure.
 
-A modification may want another learning rate than the baseline does. Both arms get the same small
-budget to find theirs: the same values, on the same seeds, which no study has.
+A modification may want another learning rate than the baseline does. Both arms try
+the same few values on the same seeds, which no study uses.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 FACTORS = (0.5, 1.0, 2.0)
-"""What is tried, times the value that the study would have had."""
+"""The values to try, as multiples of the study's own value."""
 
 TUNING_SEEDS = (2 * 10**9, 2 * 10**9 + 1)
-"""What it is tried on: beyond every seed that can be typed, and beyond those of a file against
-itself."""
+"""The seeds to try them on: beyond all seeds that a person can type, and beyond those of a file
+against itself."""
 
 
 @dataclass(frozen=True)
 class TunedValue:
-    """What was tried and chosen. ``around`` is the value that the study would have had; ``losses``
-    are mean val losses (nats) in the order of ``values``, None where a run diverged."""
+    """The values tried and chosen. ``around`` is the value that the study would have had;
+    ``losses`` are mean val losses (nats) in the order of ``values``, None where a run diverged."""
 
     key: str
     around: float

@@ -22,7 +22,7 @@ class Variant:
     title: str
     path: Path
     origin: str
-    """What the learner typed: a name out of labs/models, or the file's path."""
+    """The variant as typed: a name out of labs/models, or the file's path."""
     text: str
     fields: tuple[str, ...]
     """Fields of its GPTConfig, as far as they can be read off the file."""
@@ -49,13 +49,13 @@ def modifications() -> list[str]:
 
 
 def checked_variants() -> list[str]:
-    """The reference variants whose properties ``labs/checks`` knows, baseline first."""
+    """The reference variants that ``labs/checks`` has properties for, baseline first."""
     checks = paths.models_dir().parent / "checks"
     return ["baseline", *(name for name in modifications() if (checks / f"{name}.py").is_file())]
 
 
 def find_variant(typed: str) -> Variant:
-    """The variant that ``given`` names: a reference variant, or a path to a model file.
+    """Find a variant by what was typed: the name of a reference variant, or a path to a model file.
 
     Problem when it isn't there (naming the nearest), can't be read, has a syntax error, or lacks
     GPT or GPTConfig.
@@ -75,7 +75,7 @@ def find_variant(typed: str) -> Variant:
 
 
 def read_variant(path: Path, name: str, origin: str) -> Variant:
-    """Read and look over a model file, by its syntax alone."""
+    """Read a model file and check its syntax; nothing of it runs."""
     try:
         text = read_text(path, LARGEST_MODEL_FILE)
     except UnicodeDecodeError:

@@ -1,12 +1,12 @@
-"""What q1lab knows about a study's runs in Weights & Biases, without importing wandb.
+"""A study's runs in Weights & Biases, as far as q1lab can know without importing wandb.
 
 ``studies/<id>/wandb/runs.json`` holds, per run, the id that it has in W&B (minted before the
 launch, so that every attempt and every upload lands on the same run), what the relay did last, and
 the last error in words. The events are the truth; this is a projection's notebook, and losing it
 costs nothing but the ids.
 
-Here too: whether a key is configured, and the environment that keeps all of wandb's files inside
-the study. No key is ever stored.
+This module also finds out if a key is configured, and makes the environment that keeps all of
+wandb's files inside the study. No key is ever stored.
 """
 
 from __future__ import annotations
@@ -55,9 +55,8 @@ LARGEST_NETRC = 1 << 20
 WANDB_ID = re.compile(r"[a-z0-9]{8}")
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
-# Kept from the learner's environment: where the server is and who they are. Everything else that
-# starts with WANDB_ could turn a run of ours into another one (WANDB_RUN_ID, WANDB_MODE, WANDB_NAME
-# …).
+# Kept from the learner's environment: the server and the credentials. Any other WANDB_ variable
+# could turn a study's run into another one (WANDB_RUN_ID, WANDB_MODE, WANDB_NAME …).
 _KEPT_VARIABLES = {
     "WANDB_API_KEY",
     "WANDB_APP_URL",
@@ -73,7 +72,7 @@ _KEPT_VARIABLES = {
 
 @dataclass(frozen=True)
 class RelayedRun:
-    """One run as the relay left it."""
+    """The state of one run, as the relay left it."""
 
     id: str
     state: str = OFFLINE
@@ -91,7 +90,7 @@ class RelayedRun:
 
 @dataclass(frozen=True)
 class WandbStatus:
-    """A study's standing with W&B, for `q1lab status` and the app."""
+    """The state of a study at W&B, for `q1lab status` and the app."""
 
     state: str
     """off, offline, syncing, synced or error: the worst that holds for any run."""
@@ -127,7 +126,7 @@ def relayed_runs_file(study: Study) -> Path:
 
 
 def relay_lock(study: Study) -> Path:
-    """Held by the one process that speaks to W&B for this study."""
+    """The lock of the one process that speaks to W&B for this study."""
     return study.files.wandb / "relay.lock"
 
 
@@ -135,7 +134,7 @@ def mint_ids(study: Study) -> dict[str, str]:
     """Give every run of the study its W&B id and keep it; ids that exist stay. Returns run name →
     id.
 
-    Call it before the launch, and again when the plan grew. Problem when the folder can't be
+    Call it before the launch, and again when the plan has grown. Problem when the folder can't be
     written.
     """
     with changing_runs(study) as runs:
@@ -143,8 +142,8 @@ def mint_ids(study: Study) -> dict[str, str]:
 
 
 def read_relayed_runs(study: Study) -> dict[str, RelayedRun]:
-    """Run name → what is known, in the order of the plan; empty when nothing was minted (or it is
-    broken)."""
+    """Run name → the run's relay state, in the order of the plan; empty without ids, or if the file
+    is damaged."""
     try:
         runs = read_json(relayed_runs_file(study))["runs"]
         relayed = {name: json_records.load(RelayedRun, run) for name, run in runs.items()}
@@ -195,14 +194,14 @@ def new_wandb_id() -> str:
 
 
 def wandb_status(study: Study) -> WandbStatus:
-    """How the study stands with W&B. Reads two small files and a lock; never the network."""
+    """The study's state at W&B. Reads two small files and a lock; never the network."""
     runs = read_relayed_runs(study)
     updated_runs = [run for run in runs.values() if run.updated]
     if study.trainer.wandb == "disabled" and not updated_runs:
         return WandbStatus(OFF, study.trainer.wandb)
     busy = is_locked(relay_lock(study))
     for name, run in runs.items():
-        if run.state == SYNCING and not busy:  # its relay is gone: nothing confirms it any more
+        if run.state == SYNCING and not busy:  # its relay is gone, so nothing will confirm it
             runs[name] = replace(run, state=OFFLINE)
         elif run.state == SYNCED and size_of(study.files.run(name).events) != run.offset:
             runs[name] = replace(run, state=SYNCING if busy else OFFLINE)
@@ -253,7 +252,7 @@ def wandb_folders(study: Study, run_id: str) -> list[Path]:
 
 
 def has_wandb_folders(study: Study) -> bool:
-    """True if wandb keeps anything of the study here."""
+    """True if a folder of wandb's holds data of the study here."""
     return any(wandb_folders(study, run.id) for run in read_relayed_runs(study).values())
 
 
@@ -313,7 +312,7 @@ def _host(server: str) -> str:
     try:
         parts = urlsplit(server)
         good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # http://[::1, or a port that is none
+    except ValueError:  # http://[::1, or an invalid port
         good = False
     if not good:
         raise Problem(
@@ -332,15 +331,13 @@ def _netrcs() -> list[Path]:
 
 
 def wandb_mode(chosen: str) -> str:
-    """What was asked for after ``--wandb``, else the learner's setting, else online where a key is
-    configured."""
+    """The value of ``--wandb``, else the learner's setting, else online if a key is configured."""
     chosen = load_settings().wandb if chosen == "auto" else chosen
     return default_mode() if chosen == "auto" else chosen
 
 
 def default_mode() -> str:
-    """``--wandb`` when nothing is said: WANDB_MODE, else online where a key is configured, else
-    offline."""
+    """The default of ``--wandb``: WANDB_MODE, else online if a key is configured, else offline."""
     configured = (os.environ.get("WANDB_MODE") or learner_settings().get("mode") or "").lower()
     configured = {"dryrun": "offline", "run": "online", "shared": "online"}.get(
         configured, configured

@@ -41,8 +41,9 @@ SEED, VERDICT = declarations.REASONS["seeds"], declarations.REASONS["judged"]
 
 @dataclass
 class BundleReport:
-    """What was found: ``passed`` in words, ``refused`` as (reason, words), and what could not be
-    checked. ``chance``: that the trained cells find a single forged one."""
+    """The result of a check: ``passed`` and ``unchecked`` in words, ``refused`` as (reason, words).
+    ``of`` is the number of runs that could be trained again; ``chance`` that the trained ones catch
+    a single forged run."""
 
     study: str
     passed: list[str] = field(default_factory=list)
@@ -59,8 +60,8 @@ class BundleReport:
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """How much is trained again: ``cells`` of them (None: all), chosen by ``number``, on the text
-    in ``data`` where the bundle has none."""
+    """Options of a check: train ``cells`` of the runs again (None: all), chosen by ``number``, on
+    the text in ``data`` if the bundle has none."""
 
     cells: int | None = 1
     number: int = 0
@@ -68,7 +69,7 @@ class CheckOptions:
 
 
 def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -> BundleReport:
-    """Check the bundle at ``place``, an archive or a folder. Problem for what is no bundle."""
+    """Check the bundle at ``place``, an archive or a folder. Problem if it is not a bundle."""
     if not place.exists():
         raise Problem(f"{place}: no such file or folder", file=place)
     packed = place.is_file()
@@ -109,8 +110,8 @@ def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -
 
 
 def _check_files(opened_bundle: Bundle, report: BundleReport) -> None:
-    """Files that are not those of the list, named by what they are; the plan is compared with the
-    journal besides."""
+    """Refuse files that don't match the list, with the reason for each kind; the plan is compared
+    with the journal later."""
     for name, words in opened_bundle.faults.items():
         if name.startswith("source/"):
             reason = SOURCE
@@ -145,8 +146,8 @@ def _check_files(opened_bundle: Bundle, report: BundleReport) -> None:
 def _check_journal(
     opened_bundle: Bundle, report: BundleReport
 ) -> tuple[list[Mapping[str, Any]], list[str]]:
-    """The declarations in the journal, the study's own last, and the links of its lines; what of
-    the plan is otherwise is refused."""
+    """The declarations in the journal, the study's own last, and the hashes of its lines. Parts of
+    the plan that differ from the declaration are refused."""
     changed = "study.json" in opened_bundle.faults
     file = opened_bundle.files.get("journal.jsonl")
     if file is None:
@@ -208,8 +209,8 @@ PLAN_PARTS = {
 def _check_commits(
     folder: Path, opened_bundle: Bundle, links: Sequence[str], report: BundleReport
 ) -> None:
-    """What commits in the folder's repository say of the study: each names the journal's link as it
-    was then, and may hold the bundle as it was."""
+    """Check the commits in the folder's repository that name the study: each names the journal's
+    hash at that time, and may hold the bundle of that time."""
     words = questions.trailer(opened_bundle.study.id, "")
     try:
         with ForeignCommits.around(folder) as commits:
@@ -241,7 +242,7 @@ def _check_commits(
 def _check_commit(
     commits: ForeignCommits, commit: str, opened_bundle: Bundle, report: BundleReport
 ) -> None:
-    """Refuse what a commit has otherwise: the plan but for seeds that came later, and results."""
+    """Refuse differences from a commit: in the plan, except seeds added later, and in results."""
     plan = commits.content_at(commit, "study.json")
     if plan is None:
         return
@@ -269,7 +270,7 @@ def _check_commit(
 
 
 def _as_declared(study: Study, lines: Sequence[Mapping[str, Any]]) -> Study:
-    """The study with the share of its series, which a kept folder leaves out."""
+    """The study with its share of its series' α, which a kept folder leaves out."""
     share = lines[-1]["series"] if lines else None
     if share is None or study.origin.series is not None:
         return study
@@ -281,7 +282,7 @@ def _as_declared(study: Study, lines: Sequence[Mapping[str, Any]]) -> Study:
 
 @contextlib.contextmanager
 def _open_alone(opened_bundle: Bundle, study: Study) -> Iterator[tuple[Path, Store]]:
-    """For a block, a home that holds this study alone."""
+    """Make a home that holds this study alone, for the length of a block."""
     previous_home = os.environ.get("Q1LAB_HOME")
     with tempfile.TemporaryDirectory(prefix=".take-in-", dir=paths.ensure_home()) as name:
         home = Path(name)
@@ -310,7 +311,7 @@ def _check_verdict(
     store: Store,
     report: BundleReport,
 ) -> None:
-    """The verdict, from the runs' numbers and what the journal lets the study spend."""
+    """Check the claimed verdict against the runs' numbers and the α that the journal allows."""
     if "claim" not in opened_bundle.about:
         report.unchecked.append("it claims no verdict")
         return

@@ -1,5 +1,5 @@
-"""What a bundle claims of its study: the verdict with its numbers, and what the ledger let it
-spend. Whoever has the runs can work it out anew."""
+"""A bundle's claim: the study's verdict with its numbers, and the α that the ledger let it spend.
+Any reader with the runs can recompute it."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class Claim:
     reason: Name | None = None
     before: Annotated[dict[Name, Annotated[int, whole()]], at_most(10_000)] | None = None
     picked: bool = False
-    """True if the seeds were picked among those at which results could be known."""
+    """True if the seeds were picked among seeds with results that could be known."""
 
     def agrees(self, other: Claim) -> bool:
-        """True if both say the same of the runs."""
+        """True if both claims give the same verdict and numbers."""
         facts, other_facts = (
             (claim.verdict, claim.headline, claim.n, claim.reason) for claim in (self, other)
         )
@@ -58,8 +58,8 @@ class Claim:
 
 
 def make_provenance(store: Store, study: Study) -> Provenance:
-    """What a stranger checks a study's bundle by; nothing for runs that were trained elsewhere, and
-    while a gate keeps them blind."""
+    """Make the provenance of a study's bundle; empty for imported runs, and while a gate keeps the
+    losses blind."""
     if not study.origin.is_ours or study.design.is_blind:
         return Provenance()
     comparison = comparison_cache.compare(store, study)
@@ -88,8 +88,8 @@ def make_provenance(store: Store, study: Study) -> Provenance:
 
 
 def recompute_claim(study: Study, rows: Sequence[Row], claim: Claim) -> Claim:
-    """The claim that these runs bear out, given ``before`` and ``picked`` of the one that is made.
-    A smaller α than the ledger allows is nobody's gain, so it may stand."""
+    """Recompute the claim from the runs, given ``before`` and ``picked`` of the bundle's claim. A
+    smaller α than the ledger allows may stand, since it helps no forger."""
     pairs_per_look = itertools.accumulate(map(len, study.design.batches))
     looks_again = sum(n >= MIN_FOR_VERDICT for n in pairs_per_look) > 1 or any(
         (claim.before or {}).values()
@@ -115,5 +115,5 @@ def _claim_of(comparison: Comparison, before: Mapping[str, int], *, picked: bool
 
 
 def load_claim(record: Any) -> Claim:
-    """The claim in a bundle's list. ValueError for what is none."""
+    """Load the claim in a bundle's list. ValueError if it is malformed."""
     return json_records.load(Claim, record, "claim")

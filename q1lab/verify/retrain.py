@@ -1,4 +1,4 @@
-"""Train runs of somebody else's study again, and say how they agree with the record.
+"""Train runs of another person's study again, and compare them with the record.
 
 Where processor, PyTorch, threads and the trainer's code are the same, every number must be equal to
 the last bit; elsewhere the first losses and the first evaluation must nearly be.
@@ -38,11 +38,12 @@ of what lies between two seeds (docs/verify.md)."""
 
 DAY_SECONDS = 86_400.0
 CONDITIONS = ("torch", "processor", "threads", "device", "dtype")
-"""What must be equal, beside the trainer's code, for a run to repeat to the last bit."""
+"""The conditions that must be equal, in addition to the trainer's code, for a run to repeat to the
+last bit."""
 
 Tell = Callable[[str], None]
 Agree = Callable[[str], bool]
-"""Shows somebody else's commands to a person, and says whether they may run."""
+"""Shows a stranger's commands to a person; returns True if they may run."""
 
 Agreement = tuple[str, str]
 """(reason, words): no reason where a run agrees with its record."""
@@ -56,7 +57,7 @@ def training_order(runs: Sequence[Run], key: str, number: int) -> list[Run]:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run's events say, the last word on each iter, as the index takes them in."""
+    """A run's events as one record: the last value of each iter, as the index stores them."""
 
     start: Mapping[str, Any]
     losses: Mapping[int, float | None]
@@ -70,11 +71,11 @@ class RunRecord:
     message: str
     seconds: float
     whole: bool
-    """True if one attempt made it all: then every number in it repeats."""
+    """True if a single attempt made all of the run: then every number in it repeats."""
 
 
 def read_record(file: Path, metric: Metric) -> RunRecord:
-    """What a run's file of events says."""
+    """Read the record of a run from its events file."""
     run_events, _ = events.read_ended_run(file)
     row = ingest_events.fold(ingest_events.FIRST, run_events)
     numbers: dict[str, dict[int, float | None]] = defaultdict(dict)
@@ -99,8 +100,8 @@ def read_record(file: Path, metric: Metric) -> RunRecord:
 
 @dataclass(frozen=True)
 class Retraining:
-    """Runs of the bundle ``found``, trained again in the ``home`` that holds its ``study`` alone.
-    ``folder`` is where it lies plain (None for an archive), ``data`` the text where it has none."""
+    """Trains runs of ``bundle`` again, in a ``home`` that holds only its ``study``. ``folder`` is
+    the bundle's folder (None for an archive), ``data`` the text if the bundle has none."""
 
     bundle: Bundle
     study: Study
@@ -109,7 +110,7 @@ class Retraining:
     data: Path | None
 
     def recorded(self) -> dict[Run, RunRecord]:
-        """What the bundle says of the runs that ended."""
+        """The records in the bundle of the runs that ended."""
         record_by_run = {
             run: read_record(file, self.study.metric)
             for run in self.study.runs
@@ -118,7 +119,8 @@ class Retraining:
         return {run: record for run, record in record_by_run.items() if record.state in ENDED}
 
     def why_not(self) -> str:
-        """Why nothing can be trained again here; empty where it can. Puts the text in its place."""
+        """The reason why nothing can be trained again here; empty if it can. Puts the text in its
+        place."""
         data, trainer = self.study.data, self.study.trainer
         if why := trainer.why_not_retrainable():
             return why
@@ -140,9 +142,9 @@ class Retraining:
 
     @property
     def start(self) -> Path | None:
-        """Where the study's command starts: a folder of the repository that keeps the study, or
-        where one stands with an archive, which holds none of its files. None for a folder
-        elsewhere, and for a trainer that starts in no folder of the learner's."""
+        """The folder in which the study's command starts: a folder of the repository that keeps the
+        study, or the current folder for an archive, which has none of the command's files. None for
+        a folder outside, and for a trainer that needs no folder of the learner's."""
         if not self.study.trainer.start_folder:
             return None
         if self.folder is None:
@@ -153,12 +155,12 @@ class Retraining:
         return start if start.is_relative_to(root) else None
 
     def displayed_commands(self, runs: Sequence[Run]) -> str:
-        """What a person is shown before somebody else's command runs."""
+        """The commands to show a person before a stranger's command runs."""
         return self.study.displayed_commands(runs, self.start)
 
     def _finds_text(self) -> bool:
-        """True if the text is in this machine's home, beside the folder, or among those that
-        anybody can have; it is put into the home that is thrown away."""
+        """Find the text in this machine's home, in the folder's repository, or among the built-in
+        corpora, and put it into the temporary home. True if it was found."""
         data = self.study.data
         cached = self.home.parent / "data" / f"{data.sha256}.txt"
         try:
@@ -175,7 +177,7 @@ class Retraining:
         return corpora.cached_corpus(data.sha256) is not None
 
     def train(self, run: Run, iters: int | None = None) -> RunRecord:
-        """One run, trained in a folder of its own; ``iters``: only its first ones."""
+        """Train one run in a folder of its own; ``iters``: only its first ones."""
         study = self.study
         name = f"again-{run.name}-{iters or 'whole'}"
         folder = paths.StudyPaths(paths.study_dir(name))
@@ -202,7 +204,7 @@ class Retraining:
         return read_record(folder.run(run.name).events, self.study.metric)
 
     def compared(self, run: Run, retrained: RunRecord, recorded: RunRecord) -> Agreement:
-        """How a run that was trained again agrees with the record."""
+        """Compare a run that was trained again with its record."""
         if not self.study.trainer.has_model_files:
             return _compare_evaluations(retrained, recorded, self.study.trainer.repeat_tolerance)
         exact = _must_repeat(self.study, retrained, recorded)
@@ -245,8 +247,8 @@ class Retraining:
         )
 
     def _other_arm(self, run: Run, within: float) -> Agreement:
-        """Of a run whose first loss is another: whether the other arm's is, too. A text is that of
-        both arms, a model file that of one."""
+        """Judge a run whose first loss differs: if the other arm's differs too, the text was
+        changed, which both arms share; else this arm's model file."""
         for other, record in self.recorded().items():
             if other.seed != run.seed or other.arm == run.arm:
                 continue
@@ -294,7 +296,7 @@ def _must_repeat(study: Study, retrained: RunRecord, recorded: RunRecord) -> boo
 
 
 def _first_difference(retrained: RunRecord, recorded: RunRecord) -> str:
-    """What is otherwise here than where a run was trained."""
+    """The first condition that differs here from where the run was trained."""
     for key in CONDITIONS:
         recorded_value, value = (
             record.start.get(key) or "not known" for record in (recorded, retrained)
@@ -305,7 +307,7 @@ def _first_difference(retrained: RunRecord, recorded: RunRecord) -> str:
 
 
 def _relative_distance(number: float | None, other: float | None) -> float:
-    """How far two numbers lie apart, relative; infinite where one is missing."""
+    """The relative distance of two numbers; infinite if one is missing."""
     if number is None or other is None:
         return 0.0 if number is other else math.inf
     return 0.0 if number == other else abs(number - other) / max(abs(number), abs(other))
@@ -314,7 +316,7 @@ def _relative_distance(number: float | None, other: float | None) -> float:
 def _largest_distance(
     number_by_iter: Mapping[int, float | None], other_by_iter: Mapping[int, float | None]
 ) -> float:
-    """How far the numbers of both lie apart at most."""
+    """The largest relative distance between numbers at the same iter."""
     return max(
         (
             _relative_distance(number_by_iter.get(iteration), other_by_iter.get(iteration))

@@ -269,9 +269,9 @@ def test_each_trainer_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(machine, "gpus", lambda: cards)
     assert [gpu_for(worker, None) for worker in range(3)] == ["0", "1", "0"]
     assert [gpu_for(worker, "3,5") for worker in range(3)] == ["3", "5", "3"]
-    assert Local("", {}).places("cuda", 6, 6, None) == (2, 1)
-    assert Local("", {}).places("cuda", 1, 1, None) == (1, 1)
-    assert Local("", {}).places("mps", 6, 6, None) == (1, 1)
+    assert Local("", {}).choose_slots("cuda", 6, 6, None) == (2, 1)
+    assert Local("", {}).choose_slots("cuda", 1, 1, None) == (1, 1)
+    assert Local("", {}).choose_slots("mps", 6, 6, None) == (1, 1)
     assert machine.free_slots("cuda", 4) == 2, "another run at once shares a GPU"
 
 
