@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.tui.pages import text_of
+from q1lab.tui.pages import block_text
 from q1lab.week.content import load_week
 from tests.kit import toy_modification
 from tests.kit.places import ROOT
@@ -121,7 +121,7 @@ def test_the_week_offers_it(q1lab: Callable[..., Done], copy: Path) -> None:
     q1lab("content", "check", str(copy / "content"))
     week = load_week(copy / "content").for_variant(NAME, ("Tiny Shakespeare", 65, "shakespeare"))
     assert week.chosen is not None
-    text = "\n".join(text_of(block) for part in week.parts() for block in part.blocks)
+    text = "\n".join(block_text(block) for part in week.parts() for block in part.blocks)
     assert "| ReLU² | the activation | Primer | easy, 5 min |" in text
     assert "- **ReLU²**: is it better, at the same size?" in text
     assert "| ReLU² | 0% | 0% | 1,024 | +1 −1 |" in text

@@ -241,7 +241,7 @@ def pages_of_modules() -> dict[str, str]:
     found = {}
     for name in tree():
         if name.startswith("q1lab/tui/screens/") and name.endswith(".py"):
-            pages = set(re.findall(r'(?m)^    page = "(\w+)"', (ROOT / name).read_text()))
+            pages = set(re.findall(r'(?m)^    screen_name = "(\w+)"', (ROOT / name).read_text()))
             if len(pages) == 1:
                 found[name] = pages.pop()
     return found

@@ -12,7 +12,7 @@ from q1lab.ground import config, paths
 from q1lab.ground.errors import Problem
 
 if TYPE_CHECKING:
-    from q1lab.tui.app_setup import Setup
+    from q1lab.tui.app_setup import AppSetup
 
 
 def start_app(session: str | None, content: Path | None) -> None:
@@ -38,20 +38,20 @@ def start_app(session: str | None, content: Path | None) -> None:
         # Textual draws on stderr; with `2>file` that is no terminal, and the screen stayed blank
         vars(sys)["__stderr__"] = sys.__stdout__
     app.run()
-    if app.ended_by:
-        sys.exit(128 + app.ended_by)
+    if app.exit_signal:
+        sys.exit(128 + app.exit_signal)
     if app.return_code:
         raise Problem(
             f"the app ended by an error; nothing was lost, {paths.home() / 'app.log'} has it", 1
         )
 
 
-def prepare_app(session: str | None, folder: Path | None) -> Setup:
+def prepare_app(session: str | None, folder: Path | None) -> AppSetup:
     """Everything the app is given: config, week, and what the database knows. Problem for bad
     input."""
     from q1lab.index import lost_lines
     from q1lab.index.store import Store
-    from q1lab.tui.app_setup import Setup
+    from q1lab.tui.app_setup import AppSetup
     from q1lab.tui.keys import check_keymap
     from q1lab.tui.snapshot import Snapshot
     from q1lab.week import content, evidence
@@ -70,4 +70,4 @@ def prepare_app(session: str | None, folder: Path | None) -> Setup:
             )  # the studies come with the first look
             lacks = lost_lines.told(store.file, store.journal)
             notice = store.notice or "\n".join(lacks)
-    return Setup(week, settings, session_id, first, notice=notice)
+    return AppSetup(week, settings, session_id, first, notice=notice)

@@ -61,7 +61,7 @@ def _set_value(key: str, value: str) -> None:
     if key == "theme":
         from q1lab.tui import theme
 
-        theme.check(value, "`q1lab config`")
+        theme.check_theme_name(value, "`q1lab config`")
     settings.put(key, value)
     if key == "course":
         _tick_step()

@@ -1,4 +1,5 @@
 """The app. No other room imports textual.
 
-A screen lays out what the rooms below it have worded. It imports the documents and below.
+A screen lays out sentences that the rooms below it have worded. This room imports the documents
+and everything below them.
 """

@@ -1,5 +1,4 @@
-"""The companion: screens, bindings, theme, and the desk that feeds them. Nothing else is decided
-here."""
+"""The app: its screens, bindings and theme, and the store thread that feeds them."""
 
 from __future__ import annotations
 
@@ -18,19 +17,20 @@ from textual.screen import Screen
 
 from q1lab.ground import paths
 from q1lab.tui import keys, theme
-from q1lab.tui.app_setup import Setup
+from q1lab.tui.app_setup import AppSetup
 from q1lab.tui.pages import OVERVIEW, part_name
 from q1lab.tui.screens.step_actions import open_url
 from q1lab.tui.screens.study_page import StudyScreen
-from q1lab.tui.screens.too_small import TooSmallScreen, fits
-from q1lab.tui.snapshot import Desk, Snapshot, ended_since
-from q1lab.tui.timer_app import TimedApp
-from q1lab.tui.widgets.markdown_layout import word_of
+from q1lab.tui.screens.too_small import TooSmallScreen, is_large_enough
+from q1lab.tui.snapshot import Snapshot, StoreThread, studies_ended_between
+from q1lab.tui.timer_app import TimerApp
+from q1lab.tui.widgets.markdown_layout import glossary_word
 from q1lab.week import progress
 
 
 def _late(module: str, name: str) -> Callable[[], Any]:
-    """What is imported when it is first opened: the first paint pays for one screen only."""
+    """A function that imports ``name`` when it is called: the first paint pays for one screen
+    only."""
 
     def get() -> Any:
         from importlib import import_module
@@ -45,12 +45,12 @@ def _page(module: str, name: str) -> Callable[[], Screen[Any]]:
 
 
 def _commands() -> type[Provider]:
-    found: type[Provider] = _late("command_palette", "Commands")()
+    found: type[Provider] = _late("command_palette", "CommandProvider")()
     return found
 
 
-class Q1Lab(TimedApp):
-    """The app. ``desk`` does all reading and writing; ``snapshot`` is what every widget shows."""
+class Q1Lab(TimerApp):
+    """The app. ``store_thread`` does all reading and writing; every widget shows ``snapshot``."""
 
     TITLE = "q1lab"
     CSS_PATH = "app.tcss"
@@ -70,17 +70,17 @@ class Q1Lab(TimedApp):
     DEFAULT_MODE = "study"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: AppSetup) -> None:
         super().__init__()
         self.setup = setup
         self.drafts: dict[str, dict[str, str]] = {}
-        """What was typed into forms and not kept, by their headings."""
-        self.place = ""
-        """The page of the week that is open, by its id."""
+        """Values typed into forms and not saved: form heading → field id → text."""
+        self.open_page_id = ""
+        """The id of the page of the week that is open."""
         self._leaving: Screen[Any] | None = None
-        """The question whether to leave, once it was asked."""
-        self.ended_by = 0
-        """The signal that ended it."""
+        """The dialog that asks before the app closes, once it has been shown."""
+        self.exit_signal = 0
+        """The number of the signal that ended the app; 0 if none did."""
         self.config = setup.config
         for one in theme.THEMES:
             self.register_theme(one)
@@ -91,69 +91,71 @@ class Q1Lab(TimedApp):
         self.animation_level = setup.config.animation  # type: ignore[assignment]
         self.set_keymap(dict(setup.config.keymap))
         self.set_reactive(Q1Lab.snapshot, setup.first or Snapshot())
-        self.desk = Desk(
-            lambda: _late("snapshot_taker", "Taker")()(setup.week.label, setup.week),
-            lambda snapshot: self.call_later(self.take, snapshot),
-            lambda title, text: self.call_later(self.tell, text, title),
+        self.store_thread = StoreThread(
+            lambda: _late("snapshot_taker", "SnapshotReader")()(setup.week.label, setup.week),
+            lambda snapshot: self.call_later(self.receive_snapshot, snapshot),
+            lambda title, text: self.call_later(self.show_error, text, title),
             file=setup.database,
         )
         self.init_timer()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The arm colors, for every theme."""
-        return theme.variables(self.current_theme.dark)
+        return theme.arm_variables(self.current_theme.dark)
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
-            loop.add_signal_handler(number, self.end_by, number)
+            loop.add_signal_handler(number, self.exit_on_signal, number)
         self.after_first_paint(self._begin)
 
-    def end_by(self, number: int) -> None:
-        """Close because of a signal: the terminal gets its screen back, and what the timer counted
-        is kept."""
-        self.ended_by = number
+    def exit_on_signal(self, number: int) -> None:
+        """Close because of a signal: restore the terminal's screen and save the timer."""
+        self.exit_signal = number
         self.exit()
 
     def _begin(self) -> None:
-        """What can wait until something is on screen: the desk, the timer, the welcome."""
+        """Start the store thread and the timer, and show the welcome: after the first paint."""
         gc.freeze()
         gc.enable()
-        self.run_worker(self.desk.work, thread=True, name="desk", exit_on_error=False)
+        self.run_worker(self.store_thread.run, thread=True, name="store", exit_on_error=False)
         self.open_timer()
         if self.setup.first is None or "welcomed" not in self.snapshot.progress.settings:
             self.push_screen(_late("screens.welcome", "WelcomeScreen")()(), self._welcomed)
         if self.setup.config.theme not in self.available_themes:
-            with self.careful():
-                theme.check(self.setup.config.theme, str(paths.config_file()))
+            with self.errors_as_dialogs():
+                theme.check_theme_name(self.setup.config.theme, str(paths.config_file()))
         if self.setup.notice:
-            self.tell(self.setup.notice, "Your records")
+            self.show_error(self.setup.notice, "Your records")
 
     def _welcomed(self, _: bool) -> None:
-        """A first start begins with what the week is about."""
+        """Open the week's overview on a first start."""
         if isinstance(self.screen, StudyScreen) and not self.snapshot.progress.records:
             self.screen.open_sheet(OVERVIEW)
 
     def on_unmount(self) -> None:
-        label, place = self.setup.week.label, self.place
+        label, place = self.setup.week.label, self.open_page_id
         if place and place != self.snapshot.progress.settings.get("place"):
-            self.desk.ask(lambda store: progress.save_setting(store, label, "place", place))
+            self.store_thread.submit(
+                lambda store: progress.save_setting(store, label, "place", place)
+            )
         self.time.leave(self._timed_here)
-        self.desk.ask(lambda _: self.time.release())
-        self.desk.stop()
+        self.store_thread.submit(lambda _: self.time.release())
+        self.store_thread.stop()
 
     def on_resize(self, event: events.Resize) -> None:
-        if not fits(event.size):
+        if not is_large_enough(event.size):
             self.push_screen(TooSmallScreen())
 
-    def take(self, snapshot: Snapshot) -> None:
-        """The desk looked: here is everything as it stands now."""
+    def receive_snapshot(self, snapshot: Snapshot) -> None:
+        """Show a new snapshot from the store thread, and announce its news and the studies that
+        have ended since the last one."""
         before, self.snapshot = self.snapshot, snapshot
         self.draw_clock()
         ended = [
             f"{line.id}: {line.done} of {line.total} runs have ended. "
             "The lab (2) shows what came out."
-            for line in ended_since(before, snapshot)
+            for line in studies_ended_between(before, snapshot)
         ]
         for text in (*snapshot.news, *ended):
             if self.config.bell:
@@ -161,21 +163,22 @@ class Q1Lab(TimedApp):
             self.announce(text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A form has digits of its own: typed beside a field, they must not leave what was set."""
+        """Disable the digits that switch screens while a form is open: a digit typed beside a
+        field must not close the form."""
         return not (action == "go" and getattr(self.screen, "is_form", False))
 
-    def follow(self, course: bool) -> None:
-        """Tell the week as part of its course, or alone, from now on."""
+    def set_course(self, course: bool) -> None:
+        """Show the week as part of its course, or on its own, from now on."""
         from q1lab.ground import config
         from q1lab.week import content
 
-        with self.careful():
+        with self.errors_as_dialogs():
             config.put("course", str(course).lower())
             week = content.load_week(self.setup.week.root, course)
             self.setup = replace(self.setup, week=week)
-            self.desk.taker.content = week
-            self.ask(lambda store: progress.tick_steps_of_command(store, week, "config"))
-            self.mutate_reactive(Q1Lab.snapshot)  # the pages are other ones
+            self.store_thread.reader.content = week
+            self.run_job(lambda store: progress.tick_steps_of_command(store, week, "config"))
+            self.mutate_reactive(Q1Lab.snapshot)  # redraw: the pages' texts have changed
             told = "as part of the course" if course else "on its own, without the course"
             self.notify(f"The week now reads {told}.")
 
@@ -185,15 +188,15 @@ class Q1Lab(TimedApp):
         self.switch_mode(page)
 
     def action_command_palette(self) -> None:
-        self.push_screen(_late("command_palette", "Palette")()())
+        self.push_screen(_late("command_palette", "AppCommandPalette")()())
 
     def action_help(self) -> None:
         screen = self.screen
         self.push_screen(_late("screens.help", "HelpScreen")()(screen, screen.focused))
 
     def action_open_link(self, url: str) -> None:
-        """A word of the glossary opens that, any other address a browser."""
-        if word := word_of(url):
+        """Open the glossary for a link to a word in it; open any other address in a browser."""
+        if word := glossary_word(url):
             terms = sorted(self.week.terms, key=lambda term: term.address.endswith(f"#{word}"))
             self.push_screen(_late("screens.glossary", "GlossaryScreen")()(terms[-1:] + terms[:-1]))
         else:
@@ -203,22 +206,22 @@ class Q1Lab(TimedApp):
         self.screen.action_back()  # type: ignore[attr-defined]
 
     def action_end(self) -> None:
-        """Close; where that ends or loses something, ask first. The same key again is the answer:
-        who pressed nothing else could never leave."""
+        """Close the app; ask first if that stops the timer or loses a draft. Pressing the same key
+        again confirms, so that repeating one key always leads out."""
         if self.screen is self._leaving:
             self.exit()
             return
-        if getattr(self.screen, "is_form", False):  # what is typed there becomes a draft first
+        if getattr(self.screen, "is_form", False):  # leaving it saves a draft first
             self.action_leave()
             return
         ends = [f"{name} is a draft, and it is lost." for name in self.drafts]
-        part = self.time.mine and self._part(self.timed_part)
+        part = self.time.keeps_time and self._part(self.timed_part)
         if part:
             ends.insert(0, f"The timer of {part_name(part)} runs, and it stops.")
         if not ends:
             self.exit()
             return
-        ask = _late("screens.confirm", "AskScreen")()(
+        ask = _late("screens.confirm", "ConfirmScreen")()(
             "Leave q1lab?", "\n".join(ends), "Stay", "Leave"
         )
         ask.keys += " · ^q: leave"

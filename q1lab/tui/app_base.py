@@ -1,4 +1,5 @@
-"""An app that keeps calm: it paints before it works, and an error is a message, not the end."""
+"""The app's base: it paints before it does slow work, shows errors as dialogs, and delivers fast
+typing to the screen that it was typed for."""
 
 from __future__ import annotations
 
@@ -17,28 +18,28 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from q1lab.ground.errors import Problem
-from q1lab.tui.key_bursts import Bursts
+from q1lab.tui.key_bursts import BurstFilter
 from q1lab.tui.snapshot import log_error
-from q1lab.tui.textual_private import PrivateApp
+from q1lab.tui.textual_private import AppHooks
 
-READY = 2.0
-"""Seconds that a key waits for a screen at most."""
+SCREEN_READY_SECONDS = 2.0
+"""A key waits at most this long for the screen to be mounted."""
 
-READ = 0.5
-"""Seconds that a key waits at most until the one before it was read."""
+KEY_READ_SECONDS = 0.5
+"""A key waits at most this long until the widget has handled the key before it."""
 
 
-class CalmApp(PrivateApp):
-    """What every screen may rely on: ``tell``, ``careful``, ``after_first_paint``."""
+class BaseApp(AppHooks):
+    """Gives every screen ``show_error``, ``errors_as_dialogs`` and ``after_first_paint``."""
 
     notice: reactive[tuple[str, str]] = reactive(("", ""))
-    """What ``notify`` said last, and how serious it is; empty after a few seconds."""
+    """(text, severity) of the last ``notify``; empty again after a few seconds."""
 
     def __init__(self) -> None:
         super().__init__()
         self._quiet: Timer | None = None
         self._waiting: list[Callable[[], Any]] | None = []
-        self._bursts = Bursts(self.CLICK_CHAIN_TIME_THRESHOLD)
+        self._bursts = BurstFilter(self.CLICK_CHAIN_TIME_THRESHOLD)
         self._key: Message | None = None
         self._came_back = False
 
@@ -63,11 +64,14 @@ class CalmApp(PrivateApp):
         self._bursts.end(event.key)
 
     async def _read_by(self, node: DOMNode | None) -> None:
-        """Wait until a key was read by ``node`` and by all around it. Textual hands on the next one
-        before: what was typed after Tab went to the field before, and Ctrl+S kept a form without
-        the words that were typed before it."""
+        """Wait until ``node`` and its ancestors have handled a key.
+
+        Works around Textual: it dispatches the next key before the widget has handled this one.
+        Without the wait, text typed right after Tab went into the previous field, and Ctrl+S saved
+        a form without the words typed just before it.
+        """
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(READ):
+            async with asyncio.timeout(KEY_READ_SECONDS):
                 while node is not None and node is not self:
                     read = asyncio.Event()
                     if not node.call_later(read.set):
@@ -76,15 +80,16 @@ class CalmApp(PrivateApp):
                     node = node.parent
 
     def post_message(self, message: Message) -> bool:
-        """A key that nobody wanted comes back to the app: it stays before those typed after it."""
+        """Intercept a key that no widget handled: Textual posts it back to the app, behind the keys
+        typed after it. ``on_event`` handles it at once instead, which keeps the order."""
         if message is self._key:
             self._came_back = True
             return True
         return super().post_message(message)
 
     def push_screen(self, screen: Any, callback: Any = None, *args: Any, **given: Any) -> Any:
-        """Open a screen; ``callback`` gets its answer, if there is one. None opens over another of
-        its kind, so that what asks twice for one gets one."""
+        """Open a screen; ``callback`` gets its answer, if there is one. A screen never opens over
+        another of its class, so two requests in a row open one."""
 
         def answered(answer: Any) -> None:
             if answer and callback is not None:
@@ -94,78 +99,81 @@ class CalmApp(PrivateApp):
             return AwaitComplete()
         return super().push_screen(screen, answered, *args, **given)
 
-    def tell(self, text: str, title: str = "That did not work") -> None:
-        """Say what went wrong in a modal, once; the app goes on."""
+    def show_error(self, text: str, title: str = "That did not work") -> None:
+        """Show an error in a dialog; the app goes on."""
         from q1lab.tui.screens.error import ErrorScreen
 
         self.push_screen(ErrorScreen(title, text))
 
     def notify(self, message: str, **given: Any) -> None:
-        """Say something for a while, in a line at the foot: never over what one reads."""
-        from q1lab.tui.widgets.message_line import SayLine
+        """Show a message for a few seconds in a line at the foot, never over the text."""
+        from q1lab.tui.widgets.message_line import MessageLine
 
         super().notify(message, **given)
-        if self.screen.is_mounted and not self.screen.query(SayLine):
-            self.screen.mount(SayLine())
+        if self.screen.is_mounted and not self.screen.query(MessageLine):
+            self.screen.mount(MessageLine())
         severity = str(given.get("severity", "information"))
         if self._quiet is not None:
             self._quiet.stop()
         self.notice = (message, severity)
         seconds = given.get("timeout") or 4.0 + len(message) / 25
-        self._quiet = self.set_timer(seconds, self.hush)
+        self._quiet = self.set_timer(seconds, self.clear_notice)
 
     def announce(self, text: str) -> None:
-        """Say it here, and on the desktop where the terminal can."""
+        """Show a message here, and as a desktop notification if the terminal supports it."""
         from q1lab.tui.desktop import desktop_note
 
         self.notify(text, markup=False, timeout=30)
         self.to_terminal(desktop_note(text))
 
-    def hush(self) -> None:
-        """Take away what was said."""
+    def clear_notice(self) -> None:
+        """Remove the message at the foot."""
         self.notice = ("", "")
 
     @contextlib.contextmanager
-    def careful(self) -> Iterator[None]:
-        """Turn an error inside the block into a modal; the app goes on."""
+    def errors_as_dialogs(self) -> Iterator[None]:
+        """Show an error raised inside the block in a dialog; the app goes on."""
         try:
             yield
         except Problem as problem:
-            self.tell(str(problem))
+            self.show_error(str(problem))
         except Exception:
-            self.tell(log_error())
+            self.show_error(log_error())
 
     async def run_action(
         self, action: Any, default_namespace: DOMNode | None = None, *args: Any, **kwargs: Any
     ) -> bool:
-        """Do what a key is for once the screen it meets is complete: keys can be typed faster than
-        a screen is put together, and one that closed it half done would end the app."""
+        """Run a key's action once the screen is mounted.
+
+        Works around Textual: keys can arrive before a new screen has finished mounting, and an
+        action that closes a half-mounted screen crashes the app.
+        """
         done = True
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(READY):
+            async with asyncio.timeout(SCREEN_READY_SECONDS):
                 while not self.screen.is_mounted:
                     await asyncio.sleep(0.005)
-        with self.careful():
+        with self.errors_as_dialogs():
             done = await super().run_action(action, default_namespace, *args, **kwargs)
         if done:
             self._bursts.ran(str(action), isinstance(default_namespace, Screen | App))
         return done
 
     def after_first_paint(self, work: Callable[[], Any]) -> None:
-        """Do ``work`` when something is on screen: at once, if something is already."""
+        """Call ``work`` after the first paint; soon, if that is over."""
         if self._waiting is None:
             self.call_later(work)
         else:
             self._waiting.append(work)
 
     def post_display_hook(self) -> None:
-        """Textual calls this after every paint; those inside a batch (the start) reach no terminal
-        yet."""
+        """Run the work that waits for the first paint. Textual calls this after every paint, also
+        after those inside a batch (during the start), which don't reach the terminal yet."""
         if self._waiting is not None and self.paints:
             waiting, self._waiting = self._waiting, None
             for work in waiting:
                 self.call_later(work)
 
-    def end_of_all(self) -> None:
-        """The last resort: the traceback goes into app.log."""
+    def log_fatal_error(self) -> None:
+        """Write the traceback into app.log before the app ends."""
         log_error()

@@ -1,5 +1,4 @@
-"""Everything the app is given when it starts: one frozen record, so that tests can give it
-something else."""
+"""The app's inputs in one frozen dataclass, so that tests can replace them."""
 
 from __future__ import annotations
 
@@ -15,19 +14,19 @@ from q1lab.week.syllabus import Week
 
 
 @dataclass(frozen=True)
-class Setup:
-    """The app's collaborators."""
+class AppSetup:
+    """The inputs with which the app starts."""
 
     week: Week
-    """All variants' blocks still in; the app narrows it to the learner's choice."""
+    """With the blocks of all variants; the app narrows it to the learner's variant."""
     config: Config = field(default_factory=Config)
     session: str | None = None
-    """The session to open, by id; None: wherever the learner left off."""
+    """The id of the session to open; None opens the page where the learner left off."""
     first: Snapshot | None = None
-    """Taken before the first paint, so that nothing jumps; None on the very first start."""
+    """Read before the first paint, so that nothing jumps; None on the very first start."""
     notice: str = ""
-    """Something to say at the start, such as that a damaged database was made again."""
+    """A message for the start, for example that a damaged database was rebuilt."""
     database: Path = field(default_factory=paths.database)
     clocks: Callable[[], ClockReading] = read_clocks
-    """The machine's clocks."""
+    """Reads the machine's clocks."""
     cwd: Path = field(default_factory=Path.cwd)

@@ -1,5 +1,4 @@
-"""Slow work beside a screen: done in a thread, and what it gives (or its Problem) handed back in
-the app's."""
+"""Slow work in a thread; its result, or its Problem, comes back in the app's thread."""
 
 from __future__ import annotations
 
@@ -13,14 +12,14 @@ from q1lab.ground.errors import Problem
 T = TypeVar("T")
 
 
-def beside(
+def run_in_background(
     widget: Widget,
     act: Callable[[], T],
     done: Callable[[T], object],
     failed: Callable[[Problem], object],
 ) -> None:
-    """Run ``act`` in a thread; then ``done(value)`` or ``failed(problem)``, unless the widget is
-    gone by then."""
+    """Run ``work`` in a thread; then call ``done(result)`` or ``failed(problem)`` in the app's,
+    unless the widget has been removed by then."""
     app = widget.app
 
     def tell(call: Callable[[Any], object], value: Any) -> None:

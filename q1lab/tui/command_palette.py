@@ -11,33 +11,33 @@ from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from q1lab.ground.command_table import ACTS
 from q1lab.tui.keys import KEYS, key_names
 from q1lab.tui.screens import step_actions
-from q1lab.tui.screens.base import Own
+from q1lab.tui.screens.base import AppScreen
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
-Command = tuple[str, str, Callable[[], Any]]
+PaletteCommand = tuple[str, str, Callable[[], Any]]
 
 
-class Palette(Own, CommandPalette):
-    """Textual's own, with the way out in its first line; without its id, which one that opens while
-    another closes must not share."""
+class AppCommandPalette(AppScreen, CommandPalette):
+    """Textual's palette with a hint in its field how to close it, and without Textual's fixed id: a
+    second palette may open while the first one still closes."""
 
     def __init__(self) -> None:
         super().__init__(placeholder="What to do, in words … · Esc closes")
 
 
-class Commands(Provider):
-    """What can be done, in words: the commands, the forms, every key's action, and what has no
-    key."""
+class CommandProvider(Provider):
+    """Finds commands, forms, the action of every key, and a few actions without a key by their
+    titles."""
 
-    def _all(self) -> Iterator[Command]:
+    def _all(self) -> Iterator[PaletteCommand]:
         app = cast("Q1Lab", self.app)
         screen = self.screen
         active = {one.binding.id: one for one in screen.active_bindings.values() if one.binding.id}
         for act in ACTS.values():
             if act.palette:
-                do = partial(step_actions.command, app, ["q1lab", *act.name.split()])
+                do = partial(step_actions.run_command, app, ["q1lab", *act.name.split()])
                 yield act.palette, "a form" if act.form else f"q1lab {act.name}", do
         yield "Tick boxes of the roadmap, by their numbers", "a form", partial(tick_boxes, app)
         for name, key in KEYS.items():
@@ -69,21 +69,23 @@ class Commands(Provider):
 
 
 def tick_boxes(app: Q1Lab) -> None:
-    """Ask which of the week's boxes to tick; the commit is shown before it is made."""
-    from q1lab.tui.screens.form import Field, FieldsScreen
+    """Ask which of the roadmap's boxes to tick; the app shows the commit before it is made."""
+    from q1lab.tui.screens.form import Field, FormScreen
 
     def given(values: dict[str, str]) -> None:
-        step_actions.command(app, ["q1lab", "roadmap", "--tick", values["boxes"].replace(" ", "")])
+        step_actions.run_command(
+            app, ["q1lab", "roadmap", "--tick", values["boxes"].replace(" ", "")]
+        )
 
     boxes = Field("boxes", "boxes", hint="2 or 2-4: `q1lab roadmap` lists them", needed=True)
-    app.push_screen(FieldsScreen("Boxes of the roadmap to tick", [boxes]), given)
+    app.push_screen(FormScreen("Boxes of the roadmap to tick", [boxes]), given)
 
 
 def set_theme(app: Q1Lab, name: str) -> None:
     from q1lab.ground import config
 
     app.theme = name
-    with app.careful():
+    with app.errors_as_dialogs():
         config.put("theme", name)
 
 

@@ -1,4 +1,4 @@
-"""What the app does outside its own screen: the clipboard, and a notification on the desktop."""
+"""The clipboard, and notifications on the desktop."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from textual.app import App
 TMUX_SECONDS = 2.0
 
 
-def copy(app: App[Any], text: str, what: str) -> None:
-    """Copy ``text``, and say what became of it; ``what`` names it (``the path``)."""
+def copy_text(app: App[Any], text: str, what: str) -> None:
+    """Copy ``text`` to the clipboard, and say whether that worked; the message calls it ``name``
+    (``the path``)."""
     app.copy_to_clipboard(text)
-    taken = into_tmux(text)
+    taken = copy_into_tmux(text)
     if taken:
         said = f"Copied {what} into tmux's buffer: prefix ] pastes it."
     elif taken is False:
@@ -26,10 +27,10 @@ def copy(app: App[Any], text: str, what: str) -> None:
     app.notify(said, markup=False)
 
 
-def into_tmux(text: str, env: Mapping[str, str] = os.environ) -> bool | None:
-    """Put ``text`` into tmux's buffer, and through it on the clipboard where tmux may write that.
+def copy_into_tmux(text: str, env: Mapping[str, str] = os.environ) -> bool | None:
+    """Put ``text`` into tmux's buffer; tmux passes it on to the clipboard if it is set up to.
 
-    None outside tmux, where the terminal itself is asked; False when tmux did not take it."""
+    True if tmux took it, False if it did not, None outside tmux."""
     tmux = shutil.which("tmux") if env.get("TMUX") else None
     if tmux is None:
         return None if not env.get("TMUX") else False
@@ -49,9 +50,9 @@ def into_tmux(text: str, env: Mapping[str, str] = os.environ) -> bool | None:
 def desktop_note(text: str, env: Mapping[str, str] = os.environ) -> str:
     """The escape sequence that asks the terminal for a desktop notification.
 
-    OSC 9 is what most understand (iTerm2, kitty, WezTerm, Ghostty, Windows Terminal); urxvt, foot
-    and VTE's want OSC 777. A terminal that knows neither shows nothing. tmux is asked to pass it
-    on, which it does with ``allow-passthrough``.
+    Most terminals understand OSC 9 (iTerm2, kitty, WezTerm, Ghostty, Windows Terminal); urxvt, foot
+    and those built on VTE want OSC 777. A terminal that knows neither shows nothing. tmux passes
+    the sequence on if ``allow-passthrough`` is set.
     """
     words = " ".join("".join(letter for letter in text if letter.isprintable()).split())
     term = env.get("TERM", "")

@@ -1,4 +1,4 @@
-"""The learner's own editor and folder: what screens need of the world outside the app."""
+"""The learner's folder, and texts and files in the learner's editor."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
 
-def folder(app: Q1Lab) -> Path:
-    """Where commands run and documents are: the learner's repository, while it is there."""
+def learner_folder(app: Q1Lab) -> Path:
+    """The folder where commands run and documents are: the learner's repository if it exists, else
+    the folder in which the app was started."""
     repo = app.config.repo
     return repo if repo is not None and repo.is_dir() else app.setup.cwd
 
 
-def editor() -> list[str]:
+def editor_command() -> list[str]:
     chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     try:
         return shlex.split(chosen) or ["vi"]
@@ -32,23 +33,24 @@ def editor() -> list[str]:
         return [chosen]
 
 
-def in_editor(app: Q1Lab, step: Step) -> None:
-    """Write a step's answer in $EDITOR. What was saved there is kept; an unchanged file changes
-    nothing."""
+def edit_answer(app: Q1Lab, step: Step) -> None:
+    """Open a step's answer in $EDITOR, and save it if it was changed there."""
     before = app.snapshot.progress.of(step.id).answer or ""
     after = edit_text(app, before, step.id)
     if after is not None and after != before:
-        app.desk.ask(lambda store: domain.save_answer(store, app.week.label, step.id, after))
+        app.store_thread.submit(
+            lambda store: domain.save_answer(store, app.week.label, step.id, after)
+        )
 
 
 def edit_text(app: Q1Lab, text: str, name: str) -> str | None:
-    """``text`` after a visit to $EDITOR; None when that did not work (the reason is shown)."""
+    """``text`` as saved in $EDITOR; None if the editor failed (the app shows the reason)."""
     with tempfile.TemporaryDirectory(prefix="q1lab-") as place:
         file = Path(place) / f"{name}.md"
         file.write_text(text)
         code = edit_file(app, file)
         if code:
-            app.tell(f"{editor()[0]} ended with {code}; the answer stays as it was")
+            app.show_error(f"{editor_command()[0]} ended with {code}; the answer stays as it was")
         if code != 0:
             return None
         try:
@@ -58,9 +60,9 @@ def edit_text(app: Q1Lab, text: str, name: str) -> str | None:
 
 
 def edit_file(app: Q1Lab, file: Path) -> int | None:
-    """Open a file in $EDITOR; its exit status, or None when it did not start (the reason is
-    shown)."""
-    argv = [*editor(), str(file)]
+    """Open a file in $EDITOR. Returns the editor's exit status, or None if it did not start (the
+    app shows the reason)."""
+    argv = [*editor_command(), str(file)]
     try:
         with app.suspend():
             return subprocess.run(argv, check=False).returncode
@@ -69,5 +71,7 @@ def edit_file(app: Q1Lab, file: Path) -> int | None:
             "An editor can't open from here: there is no terminal of its own.", severity="warning"
         )
     except OSError as error:
-        app.tell(f"cannot start {argv[0]!r}: {error.strerror}; set EDITOR to your editor's command")
+        app.show_error(
+            f"cannot start {argv[0]!r}: {error.strerror}; set EDITOR to your editor's command"
+        )
     return None

@@ -1,4 +1,8 @@
-"""Keys and clicks that come faster than the app handles them: which of them are dropped. Pure."""
+"""Drops keys and clicks that arrived faster than the app could handle them. Pure.
+
+Works around Textual: it delivers a queued key or click to whatever screen is open when it is
+handled, not to the one that was open when it was typed.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +12,21 @@ from textual import events
 from textual.geometry import Offset
 
 MOVES = ("move", "next", "zoom", "pan", "focus_next", "focus_previous")
-"""What a screen's key does again with every press, also when two come in one burst."""
+"""Actions of a screen that repeat with every press, also when two presses come in one burst."""
 CHOICES = ("select", "submit", "press")
-"""What a key does in a list, in a field or on a button; a screen acts on it."""
+"""Actions of a list, a field or a button to which the screen reacts."""
 
 
-class Bursts:
-    """What was typed or clicked before the open screen came was not meant for it. A key that was
-    pressed again before the app had done what it is for counts once, except those that move.
+class BurstFilter:
+    """Decides which events to drop: those typed or clicked before the open screen appeared, and a
+    key pressed again before its action had finished, unless it moves the cursor.
 
     Times are those of Textual's events: when they were read, not when they are handled.
     """
 
     def __init__(self, chain: float) -> None:
         self.chain = chain
-        """Seconds within which a second click at one place belongs to the first."""
+        """Textual counts clicks at one place within this many seconds as one chain."""
         self._came = 0.0
         self._first = self._last = float("-inf")
         self._place = Offset()
@@ -30,11 +34,11 @@ class Bursts:
         self._done = ("", 0.0)
 
     def screen_came(self, _: object = None) -> None:
-        """Another screen is open from now on."""
+        """Note the time at which another screen opened."""
         self._came = monotonic()
 
     def too_early(self, event: events.Event) -> bool:
-        """Whether the event is to be dropped."""
+        """True if the event is to be dropped."""
         if isinstance(event, events.Key):
             key, done = self._done
             return event.time < self._came or (event.key == key and event.time < done)
@@ -43,7 +47,7 @@ class Bursts:
         return False
 
     def _begun(self, event: events.MouseDown | events.MouseUp) -> float:
-        """When the first of the clicks in a row was made that this event belongs to."""
+        """The time of the first click in the chain that this event belongs to."""
         if isinstance(event, events.MouseDown):
             again = event.screen_offset == self._place and event.time - self._last <= self.chain
             self._first = self._first if again else event.time
@@ -51,15 +55,16 @@ class Bursts:
         return self._first
 
     def ran(self, action: str, of_screen: bool) -> None:
-        """An action was done; ``of_screen`` says that the key is a screen's or the app's own."""
+        """Note that the key's action ran; ``of_screen``: the screen or the app has bound the key,
+        not a widget."""
         name = action.partition("(")[0].rpartition(".")[2]
         self._ran = name in CHOICES or (of_screen and name not in MOVES)
 
     def begin(self) -> None:
-        """A key is handled from now on."""
+        """Note that the app begins to handle a key."""
         self._ran = None
 
     def end(self, key: str) -> None:
-        """The key was handled."""
+        """Note that the app has handled ``key``."""
         if self._ran is not None:
             self._done = (key, monotonic()) if self._ran else ("", 0.0)

@@ -27,13 +27,13 @@ class Key:
     """Textual's key names, comma separated."""
     action: str
     words: str
-    """What it does, in a word or two: the footer has little room. A letter or sign has the same
-    words on every screen."""
+    """The action in a word or two, for the footer. A letter or sign has the same words on every
+    screen."""
     more: str = ""
-    """The same as a sentence, for help and palette."""
+    """The action as a sentence, for help and palette."""
     footer: bool = False
     shown: str | None = None
-    """How the key is written in the footer, where that is not its name."""
+    """The key as the footer writes it, if not by its name."""
 
 
 KEYS: dict[str, Key] = {
@@ -177,7 +177,7 @@ def key_name(key: str) -> str:
 
 
 def key_names(keys: str) -> str:
-    """Several of them, comma separated, in words."""
+    """Several comma-separated key names as people write them: ``N or ]``."""
     return " or ".join(dict.fromkeys(map(key_name, keys.split(","))))
 
 
@@ -200,8 +200,8 @@ def bindings(where: str) -> list[Binding]:
 
 
 def check_keymap(keymap: Mapping[str, str], where: str) -> dict[str, str]:
-    """The remapping as Textual wants it. Problem naming file, key and the nearest action id
-    otherwise."""
+    """The remapping in Textual's form. Problem, naming file, key and the nearest action id, if it
+    is not valid."""
     for name, keys in keymap.items():
         if name not in KEYS:
             hint = nearest(name, KEYS, "`q1lab config --keys` names all actions")

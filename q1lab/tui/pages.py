@@ -1,5 +1,5 @@
-"""The pages of the week, in the order one reads them: the overview, and each session's introduction
-before its parts. Pure."""
+"""The pages of the week in reading order: the overview, then each session's introduction before its
+parts. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from q1lab.week.syllabus import Action, Block, Fold, Part, Session, Step, Text, 
 OVERVIEW = ":week"
 """The overview's id; a session's introduction is ``:a``. No part's id begins with a colon."""
 
-Stop = Step | Action | Fold
-"""What the cursor stops at."""
+CursorStop = Step | Action | Fold
+"""A block on which the cursor can stand."""
 
 
 @dataclass(frozen=True)
-class Sheet:
+class WeekPage:
     """One page: a part with its text and steps, or text only."""
 
     id: str
@@ -28,36 +28,36 @@ class Sheet:
     part: Part | None = None
 
 
-def text_of(block: Block) -> str:
-    """The words that a block of a page shows, its folds among them."""
+def block_text(block: Block) -> str:
+    """The text of a block, folded text included."""
     if isinstance(block, Step):
         return f"{block.title}\n{block.detail}"
     return block.markdown if isinstance(block, Text | Fold) else ""
 
 
 def part_name(part: Part) -> str:
-    """How a part is called on screen: ``A1``; an id that is a word keeps its form."""
+    """A part's name on screen: ``A1``; an id that is a word stays as it is."""
     return part.id.upper() if len(part.id) <= 3 else part.id
 
 
-def sheets(week: Week) -> Iterator[Sheet]:
+def week_pages(week: Week) -> Iterator[WeekPage]:
     if week.overview:
-        yield Sheet(OVERVIEW, "", week.title, week.overview)
+        yield WeekPage(OVERVIEW, "", week.title, week.overview)
     for session in week.sessions:
         if blocks := tuple(_introduction(session)):
-            yield Sheet(f":{session.id}", session.id.upper(), session.title, blocks, session)
+            yield WeekPage(f":{session.id}", session.id.upper(), session.title, blocks, session)
         for part in session.parts:
-            yield Sheet(part.id, part_name(part), part.title, part.blocks, session, part)
+            yield WeekPage(part.id, part_name(part), part.title, part.blocks, session, part)
 
 
-def find(week: Week, sheet_id: str) -> Sheet | None:
-    """The page with this id, or None: kept progress may name what an edited week no longer has."""
-    return next((sheet for sheet in sheets(week) if sheet.id == sheet_id), None)
+def find_page(week: Week, sheet_id: str) -> WeekPage | None:
+    """The page with this id, or None: saved progress may name a page that an edit has removed."""
+    return next((sheet for sheet in week_pages(week) if sheet.id == sheet_id), None)
 
 
-def after(week: Week, sheet_id: str, by: int = 1) -> Sheet | None:
-    """The page ``by`` pages further; None at the ends."""
-    every = list(sheets(week))
+def page_after(week: Week, sheet_id: str, by: int = 1) -> WeekPage | None:
+    """The page ``by`` pages after this one; None beyond the first or last."""
+    every = list(week_pages(week))
     index = next((k for k, sheet in enumerate(every) if sheet.id == sheet_id), 0) + by
     return every[index] if 0 <= index < len(every) else None
 

@@ -1,5 +1,5 @@
-"""What the progress screen shows: its look at the store and the learner's repository, and a row for
-each thing."""
+"""The rows of the progress screen, and the reader that collects their data from the store and the
+learner's repository."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:  # both cost the app more than its first paint may
     from q1lab.ground.git_repository import Repository
 
 REPOSITORY_EVERY = 20.0
-"""Seconds between looks at the learner's repository: git costs more than a poll may."""
+"""Seconds between two readings of the learner's repository: git is too slow for every poll."""
 
 
-class Look:
-    """A job for the desk. KPIs are counted as `q1lab kpi` counts them, roadmap and repository
-    included."""
+class ProgressReader:
+    """A job for the store thread. It counts KPIs as `q1lab kpi` does, from the roadmap and the
+    repository too."""
 
     def __init__(self, week: Week, repo: Path | None) -> None:
         self.week, self.repo = week, repo
@@ -54,7 +54,7 @@ class Look:
             return None
 
 
-def kpi(one: kpis.KpiRow) -> ListRow:
+def kpi_row(one: kpis.KpiRow) -> ListRow:
     mark = {True: "✓ ", False: "· ", None: "  "}[one.met]
     target = f" of {one.target:g}" if one.target is not None else ""
     actual = "–" if one.actual is None else f"{one.actual:g}"
@@ -65,8 +65,8 @@ def kpi(one: kpis.KpiRow) -> ListRow:
     )
 
 
-def parts(week: Week, progress: Progress) -> list[ListRow]:
-    """The week's course: steps done and minutes spent, part by part, on one scale."""
+def part_rows(week: Week, progress: Progress) -> list[ListRow]:
+    """A row for each part: steps done and minutes spent, with bars on one scale."""
     longest = max(
         (max(part.minutes, progress.count([part]).seconds / 60) for part in week.parts()), default=1
     )
@@ -87,17 +87,17 @@ def parts(week: Week, progress: Progress) -> list[ListRow]:
     return found
 
 
-def paper(one: dict[str, Any]) -> ListRow:
+def paper_row(one: dict[str, Any]) -> ListRow:
     mark, tone = ("✓ ", "$success") if one["done"] else ("☐ ", "")
     return ListRow(mark + one["title"], one["depth"] or "", tone, key=one)
 
 
-def artifact(one: dict[str, Any]) -> ListRow:
+def artifact_row(one: dict[str, Any]) -> ListRow:
     place = (one["location"] or "").removeprefix("https://")
     return ListRow(f"{one['kind']:<9}{one['title']}", place, key=one["id"])
 
 
-def post(post: dict[str, Any] | None) -> list[ListRow]:
+def post_rows(post: dict[str, Any] | None) -> list[ListRow]:
     if post is None or not post["published"]:
         return []
     shares = len(post["shares"])

@@ -1,8 +1,8 @@
-"""The one frozen snapshot that every widget shows, and the desk that takes it.
+"""The frozen snapshot that every widget shows, and the store thread that reads it.
 
-The desk is one thread with one database connection. It looks a few times a second, and between two
-looks it does what the screens ask for (tick this step, save that answer), each followed by a fresh
-snapshot: what is on screen is what is on disk. Nothing here knows Textual; the app hands in a
+The store thread holds the app's one database connection. It polls a few times a second, and between
+two polls it runs the jobs of the screens (tick this step, save that answer) and then reads a fresh
+snapshot: the screen shows what is on disk. Nothing here imports Textual; the app passes in the
 function that delivers.
 """
 
@@ -25,59 +25,59 @@ from q1lab.week.progress import Progress
 if TYPE_CHECKING:  # the first paint does without
     from q1lab.index.ingest_events import Looked
     from q1lab.index.study_view import StudyLine
-    from q1lab.tui.snapshot_taker import Focus, Taker
+    from q1lab.tui.snapshot_taker import SnapshotReader, StudyInFocus
 
 Job = Callable[[Store], Any]
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything that is on screen, at one moment."""
+    """Everything that the screens show, at one moment."""
 
     progress: Progress = field(default_factory=Progress)
     studies: tuple[StudyLine, ...] = ()
     """Newest first."""
-    focus: Focus | None = None
+    focus: StudyInFocus | None = None
     pages: dict[str, Any] = field(default_factory=dict)
-    """What single screens asked for (see ``Desk.page``), by the page's name."""
+    """Results of the jobs of single screens (see ``StoreThread.set_page_job``), by page name."""
     news: tuple[str, ...] = ()
-    """What a person is to be told at this moment: a run diverged, a study stalled."""
-    looked: Looked | None = None
-    """How far a long first look at all studies has come; None when it is whole."""
+    """Sentences to announce now: a run diverged, a study stalled."""
+    ingest_progress: Looked | None = None
+    """Progress of reading all studies' events, while that takes long; None once it is complete."""
 
     @property
     def training(self) -> StudyLine | None:
-        """The study that trains now; the newest of them when there are several."""
+        """The study that trains now; of several, the newest."""
         return next((line for line in self.studies if line.state == "running"), None)
 
 
-def ended_since(before: Snapshot, after: Snapshot) -> list[StudyLine]:
-    """The studies that trained at one look and have all their runs at the next."""
+def studies_ended_between(before: Snapshot, after: Snapshot) -> list[StudyLine]:
+    """The studies that trained in one snapshot and whose runs have all ended in the next."""
     trained = {line.id for line in before.studies if line.state == "running"}
     return [line for line in after.studies if line.id in trained and line.done == line.total]
 
 
 def log_error() -> str:
-    """Keep the traceback of the current exception, and say where it is."""
+    """Append the current exception's traceback to app.log; returns a message naming the file."""
     file = paths.home() / "app.log"
     with contextlib.suppress(OSError), file.open("a") as log:
         traceback.print_exc(file=log)
     return f"An error in q1lab. Nothing was lost; {file} has the details."
 
 
-class Desk:
-    """The thread's work: do what was asked, look, deliver; again."""
+class StoreThread:
+    """Runs submitted jobs, reads a snapshot, delivers it if it has changed; and again."""
 
     def __init__(
         self,
-        make_taker: Callable[[], Taker],
+        make_reader: Callable[[], SnapshotReader],
         deliver: Callable[[Snapshot], object],
         fail: Callable[[str, str], object],
         *,
         file: Path | None = None,
         every: float = 0.4,
     ) -> None:
-        self._make_taker = make_taker
+        self._make_reader = make_reader
         self.deliver = deliver
         self.fail = fail
         self.file = file
@@ -85,50 +85,50 @@ class Desk:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
 
     @cached_property
-    def taker(self) -> Taker:
-        """What reads the store, made in the desk's thread."""
-        return self._make_taker()
+    def reader(self) -> SnapshotReader:
+        """The snapshot reader, created in this thread on first use."""
+        return self._make_reader()
 
-    def ask(self, job: Job) -> None:
-        """Do ``job(store)`` in the desk's thread, then take a snapshot."""
+    def submit(self, job: Job) -> None:
+        """Run ``job(store)`` in this thread, then read a snapshot."""
         self._jobs.put(job)
 
-    def page(self, name: str, job: Job | None) -> None:
-        """Have every snapshot carry ``job(store)`` under ``pages[name]``; None takes it out
-        again."""
+    def set_page_job(self, name: str, job: Job | None) -> None:
+        """Store the result of ``job(store)`` under ``pages[name]`` in every snapshot; None
+        removes the job."""
 
         def change(_: Store) -> None:
             if job is None:
-                self.taker.pages.pop(name, None)
+                self.reader.pages.pop(name, None)
             else:
-                self.taker.pages[name] = job
+                self.reader.pages[name] = job
 
-        self.ask(change)
+        self.submit(change)
 
-    def watch(self, study_id: str | None) -> None:
-        """Look at this study's curves from now on; None: at the newest study."""
-        self.ask(lambda _: setattr(self.taker, "watched", study_id))
+    def watch_study(self, study_id: str | None) -> None:
+        """Read this study's curves from now on; None: those of the newest study."""
+        self.submit(lambda _: setattr(self.reader, "watched", study_id))
 
-    def chart(self, metric: str) -> None:
-        """Read the curves of this metric, too, from now on."""
-        self.ask(lambda _: setattr(self.taker, "charted", metric))
+    def chart_metric(self, metric: str) -> None:
+        """Also read the curves of this metric from now on."""
+        self.submit(lambda _: setattr(self.reader, "charted", metric))
 
     def stop(self) -> None:
-        """End the thread after what was asked before is done."""
+        """End the thread after the jobs submitted so far."""
         self._jobs.put(None)
 
-    def work(self) -> None:
-        """Runs in the desk's own thread until ``stop``. An error is told, and the work goes on."""
+    def run(self) -> None:
+        """The thread's main loop, until ``stop``. An error is shown, and the loop goes on."""
         store: Store | None = None
         last: Snapshot | None = None
-        ingest = False  # the first look shows what the database knows; files come with the second
+        ingest = False  # the first snapshot reads the database alone; the second, new events too
         while True:
             try:
                 if store is None:
                     store = Store(self.file)
                     if store.notice:
                         self.fail("Your records", store.notice)
-                snapshot = self.taker.take(store, ingest=ingest)
+                snapshot = self.reader.read_snapshot(store, ingest=ingest)
                 if snapshot != last:
                     self.deliver(snapshot)
                 last = snapshot
@@ -137,7 +137,7 @@ class Desk:
                 if store is None:
                     return
             except Exception:
-                self._log("The desk stumbled")
+                self._log("The app could not read your records")
             try:
                 job = self._jobs.get(timeout=self._pause(ingest))
             except queue.Empty:
@@ -157,10 +157,10 @@ class Desk:
                     break
 
     def _pause(self, ingest: bool) -> float:
-        """Seconds to wait for something to do before the next look."""
+        """Seconds to wait for a job before the next poll."""
         if not ingest:
             return 0.05
-        return 0.0 if self.taker.looked else self.every
+        return 0.0 if self.reader.ingest_progress else self.every
 
     def _do(self, store: Store | None, job: Job) -> None:
         if store is None:
@@ -173,5 +173,5 @@ class Desk:
             self._log("That did not work")
 
     def _log(self, title: str) -> None:
-        """Tell about an error that nobody foresaw."""
+        """Log an unexpected error and show it."""
         self.fail(title, log_error())

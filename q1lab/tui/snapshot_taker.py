@@ -1,7 +1,6 @@
-"""Reads the store into snapshots: what the learner did, all studies, and the one that the lab looks
-at. It keeps what did not change between two looks.
+"""Reads the store into snapshots: the learner's progress, all studies, and the study in focus.
 
-Nothing of it is loaded before something is on screen.
+The app imports this module after its first paint.
 """
 
 from __future__ import annotations
@@ -32,67 +31,68 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Focus(StudyView):
-    """The study that the lab looks at, with its runs' curves and its comparison when there is
-    one."""
+class StudyInFocus(StudyView):
+    """The study that the lab shows, with its runs' curves, and its comparison if it has one."""
 
-    record: Comparison | None = None
+    comparison: Comparison | None = None
     wandb: WandbStatus | None = None
-    """How it stands with W&B; None in the very first look."""
+    """The study's W&B status; None in the very first snapshot."""
 
 
 CURVES, FIRST_CURVES = 250, 60
-"""Curves read per look, and by the first one, which a person waits for; the others come with the
-looks that follow."""
+"""Curves read per snapshot, and for the first one, which a person waits for; the snapshots that
+follow read the others."""
 
 SCAN = 3.0
-"""Seconds between two looks at all studies; those that train are looked at every time."""
+"""Seconds between two scans of all studies' events; every poll reads those of training studies."""
 
 PATIENCE = 1.0
-"""Seconds after which a look at all studies leaves the rest to the next one: ticks and answers
-don't wait for it, and what was read is shown."""
+"""Seconds after which a scan leaves the rest to the next poll: ticks and answers don't wait for it,
+and the app shows what was read so far."""
 
 
-class Taker:
-    """Reads the store into snapshots. Keeps what did not change between two looks."""
+class SnapshotReader:
+    """Reads the store into snapshots, and reuses everything that has not changed since the last
+    one."""
 
     def __init__(self, week: str, content: Week | None = None) -> None:
         self.week = week
         self.content = content
-        """The week itself: with it, steps tick themselves by what happened."""
+        """The week's text; with it, evidence ticks steps."""
         self.watched: str | None = None
-        """The study whose curves are wanted; None: the newest."""
+        """The id of the study to put in focus; None: the one that trains, else the newest."""
         self.charted = ""
-        """The metric that is charted, beside the study's own and the training loss."""
+        """A metric to read curves of, beside the study's metric and the training loss."""
         self.pages: dict[str, Job] = {}
         self._done = Progress()
         self._evidence: evidence.WeekEvidence | None = None
         self._worked_out: object = None
-        """The database's stamp when these two were worked out."""
+        """The stamps at which progress and evidence were last computed."""
         self._plans: dict[str, tuple[str, Study]] = {}
         self._lines: tuple[StudyLine, ...] = ()
         self._seen: tuple[object, ...] = ()
-        self._focus: Focus | None = None
+        self._focus: StudyInFocus | None = None
         self._settled: dict[str, StudyLine] = {}
         self._runs: dict[int, tuple[tuple[object, ...], RunView]] = {}
-        """Each run of the study in focus: its row and what is charted, and what is shown of it."""
+        """Views of the runs in focus by run id, each with the row and metric it was made from."""
         self._scanned = float("-inf")
         self._looked = self._more = False
-        """Whether a look has been taken, and whether it left curves for the next one."""
+        """True after a first view of a study; True if curves are left for the next snapshot."""
         self._trained: str | None = None
-        """The study that trained last, while one looked."""
+        """The id of the study that was last seen training."""
         self._unreadable: dict[str, str] = {}
-        """Why the studies that can't be read can't, by id."""
+        """Study id → reason, for the studies that can't be read."""
         self._watches: dict[str, alerts.AlertWatch] = {}
-        """A look at each study that trains, for what a person is to be told."""
-        self.looked: Looked | None = None
-        """How far the look at all studies came that was not finished."""
+        """A watch for alerts on each training study, by id."""
+        self.ingest_progress: Looked | None = None
+        """Progress of an unfinished scan of all studies; None when no scan is unfinished."""
 
-    def take(self, store: Store, *, ingest: bool = True) -> Snapshot:
-        """A fresh snapshot. ``ingest`` takes the trainers' new events in first."""
+    def read_snapshot(self, store: Store, *, ingest: bool = True) -> Snapshot:
+        """A fresh snapshot; with ``ingest``, the trainers' new events are read into the store
+        first."""
         if ingest:
             self._ingest(store)
-        stamp = store.stamp().beside_progress  # a tick is no reason to look at the studies
+        stamp = store.stamp().beside_progress  # a tick does not change the studies
         seen = (stamp, self.watched, self.charted, tuple(self._unreadable))
         running = {line.id for line in self._lines if line.state == "running"}
         if seen != self._seen or running or self._more:
@@ -101,15 +101,15 @@ class Taker:
                 self._look(store)
             self._seen = seen
         if ingest and self._focus is not None:
-            self._focus = with_wandb(self._focus)
+            self._focus = with_wandb_status(self._focus)
         pages = {name: job(store) for name, job in self.pages.items()}
         done = self._progress(store)
         news = tuple(self._news()) if ingest else ()
-        return Snapshot(done, self._lines, self._focus, pages, news, self.looked)
+        return Snapshot(done, self._lines, self._focus, pages, news, self.ingest_progress)
 
     def _progress(self, store: Store) -> Progress:
-        """Ticks, answers and minutes; worked out again only when the database or a file that counts
-        has changed."""
+        """Ticks, answers and minutes; computed again only when the database or a file that evidence
+        depends on has changed."""
         now = (store.stamp(), learner_tables.timer_stamp(store))
         if now != self._worked_out or (self._evidence and self._evidence.facts.changed_files):
             self._done = progress.recorded_progress(store, self.week)
@@ -122,7 +122,7 @@ class Taker:
         return self._done
 
     def _news(self) -> Iterator[str]:
-        """What of the studies that train is seen for the first time."""
+        """Sentences about alerts that training studies raise for the first time."""
         alive = [line.id for line in self._lines if line.state == "running"]
         self._watches = {name: self._watches[name] for name in alive if name in self._watches}
         for name in alive:
@@ -136,7 +136,9 @@ class Taker:
 
     def _ingest(self, store: Store) -> None:
         now = time.monotonic()
-        if self.looked or now - self._scanned > SCAN:  # new studies, and those that nobody trains
+        if (
+            self.ingest_progress or now - self._scanned > SCAN
+        ):  # new studies, and those that nobody trains
             self._scanned = now
             self._look_at_all(store, now + PATIENCE)
             self._tend()
@@ -147,8 +149,8 @@ class Taker:
                     ingest_events.take_in(store, self._plan(line.id), whole=False)
 
     def _take_in_what_ended(self, store: Store, ran: set[str]) -> bool:
-        """A study that trained at the last look and does not now is read whole: a planned range
-        that is over has another plan, and its last runs may have ended since."""
+        """Read all events of studies that have stopped training since the last poll: when a planned
+        range ends, its plan changes, and the last runs may have ended in the meantime."""
         ended = [line.id for line in self._lines if line.id in ran and line.state != "running"]
         for study_id in ended:
             with contextlib.suppress(Problem):
@@ -156,19 +158,19 @@ class Taker:
         return bool(ended)
 
     def _look_at_all(self, store: Store, until: float) -> None:
-        before = self.looked
+        before = self.ingest_progress
 
         def tell(looked: Looked) -> str:
             whole = looked.is_whole
-            self.looked = None if whole else added(before, looked)
+            self.ingest_progress = None if whole else ingest_progress_sum(before, looked)
             return ingest_events.ENOUGH if not whole and time.monotonic() > until else ""
 
         found = ingest_events.take_in_all(store, tell)
-        # of those that this look did not reach, the last one's word stands
-        self._unreadable = {**self._unreadable, **found} if self.looked else found
+        # studies that an unfinished scan did not reach keep their earlier reason
+        self._unreadable = {**self._unreadable, **found} if self.ingest_progress else found
 
     def _look(self, store: Store) -> None:
-        """Bring the lines and the study in focus up to date; the latter is worked out once."""
+        """Update the list of studies and the study in focus; the latter is computed once."""
         wanted = self.watched or self._foremost()
         self._focus = self._view(store, wanted)
         known = dict(self._settled)
@@ -180,7 +182,7 @@ class Taker:
             self._focus = self._view(store, self._foremost())
 
     def _foremost(self) -> str | None:
-        """The study that trains; none does: the one that did, while one looked, else the newest."""
+        """The id of the study that trains; else of the one last seen training; else the newest."""
         sound = {line.id: line.state for line in self._lines if line.problem is None}
         self._trained = next(
             (name for name, state in sound.items() if state == "running"), self._trained
@@ -188,7 +190,7 @@ class Taker:
         return self._trained if self._trained in sound else next(iter(sound), None)
 
     def _tend(self) -> None:
-        """Have somebody here follow what trains elsewhere: its runner may have been killed."""
+        """Start a runner here for studies that train on an engine: theirs may have been killed."""
         for line in self._lines:
             if line.state == "running":
                 with contextlib.suppress(Problem, OSError):
@@ -201,7 +203,7 @@ class Taker:
             seen = self._plans[study_id] = (stamp, studies.load(study_id))
         return seen[1]
 
-    def _view(self, store: Store, study_id: str | None) -> Focus | None:
+    def _view(self, store: Store, study_id: str | None) -> StudyInFocus | None:
         if study_id is None:
             return None
         try:
@@ -220,7 +222,7 @@ class Taker:
             one = self._runs.get(row["id"])
             if one is None or one[0] != values:
                 run = study_view.run_view(row, study.tokens_per_iter)
-                if run.attempt and room == 0:  # its curve comes with the next look
+                if run.attempt and room == 0:  # the next snapshot reads its curve
                     self._more = True
                     one = ((), run)
                 else:
@@ -234,20 +236,19 @@ class Taker:
         wandb = before.wandb if before else None
         from q1lab.verdict.comparison_cache import kept  # a first paint may have no study to show
 
-        return Focus(study, now.line, now.runs, now.engine, kept(store, study_id), wandb)
+        return StudyInFocus(study, now.line, now.runs, now.engine, kept(store, study_id), wandb)
 
 
-def added(before: Looked | None, now: Looked) -> Looked:
-    """How far a look has come that goes on where the one before left off: it has fewer to look
-    at."""
+def ingest_progress_sum(before: Looked | None, now: Looked) -> Looked:
+    """The progress of a scan that continues an unfinished one, counted over both."""
     if before is None:
         return now
     of = max(before.of, now.of)
     return Looked(of - now.of + now.studies, of, before.taken + now.taken)
 
 
-def with_wandb(focus: Focus) -> Focus:
-    """The study with its standing at W&B, which changes after the last run has ended, too."""
+def with_wandb_status(focus: StudyInFocus) -> StudyInFocus:
+    """The study with its current W&B status, which also changes after the last run has ended."""
     from q1lab.study import wandb_runs as wandb_state
 
     standing = wandb_state.wandb_status(focus.study)

@@ -1,5 +1,5 @@
-"""Names of Textual that carry no promise, all in one place: a release that drops one fails
-tests/tui/test_textual_private.py, and nothing else by surprise."""
+"""All uses of Textual's private names. A Textual release that drops one fails
+tests/tui/test_textual_private.py."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from textual.css.stylesheet import Stylesheet
 from textual.geometry import Size
 
 
-class KeptStylesheet(Stylesheet):
-    """Keeps what it has parsed while the variables stay the same.
+class CachedStylesheet(Stylesheet):
+    """A stylesheet that keeps its parsed rules while its variables stay the same.
 
-    Textual's own parses every rule anew for each mode that opens, and once more after it: at the
-    start the app's CSS was read three times, a tenth of the time to the first paint.
+    Works around Textual: it parses all rules again whenever a mode opens, and once more after that.
+    At the start it parsed the app's CSS three times, a tenth of the time to the first paint.
     """
 
     def __init__(self, variables: dict[str, str]) -> None:
@@ -25,47 +25,46 @@ class KeptStylesheet(Stylesheet):
             super().set_variables(variables)
 
     def reparse(self) -> None:
-        self.parse()  # takes what it knows from its cache
+        self.parse()  # reads unchanged rules from the cache
 
 
-class PrivateApp(App[None]):
-    """The hooks of an app that Textual offers under no public name."""
+class AppHooks(App[None]):
+    """Hooks of Textual's App that have no public name."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.stylesheet = KeptStylesheet(self.get_css_variables())
+        self.stylesheet = CachedStylesheet(self.get_css_variables())
 
     @property
     def paints(self) -> bool:
-        """Whether a paint reaches the terminal; those inside a batch (the start) don't yet."""
+        """True if a paint reaches the terminal; inside a batch (during the start) it does not."""
         return not self._batch_count
 
     def to_terminal(self, text: str) -> None:
-        """Write text to the terminal as it is, if there is one."""
+        """Write text to the terminal unchanged, if there is a terminal."""
         if self._driver is not None and not self.is_headless:
             self._driver.write(text)
 
-    def end_of_all(self) -> None:
-        """What to do about an error that nothing caught, before the app ends."""
+    def log_fatal_error(self) -> None:
+        """Record an uncaught error before the app ends; subclasses say where."""
 
     def _refresh_notifications(self) -> None:
-        """Make no toast of what is said. A toast sets a timer for the time that is left, and a
-        timer for less than nothing never gives the loop back: the app would stand still for good.
-        """
+        """Show no toasts. Works around Textual: a toast that is already overdue sets a timer with a
+        negative interval, which never yields to the event loop, and the app hangs."""
 
     def _fatal_error(self) -> None:
-        """Textual would print a traceback with all local values."""
-        self.end_of_all()
+        """End without Textual's traceback, which prints the values of all local variables."""
+        self.log_fatal_error()
         self._close_messages_no_wait()
 
 
-class PrivateScreen:
-    """The hooks of a screen that Textual offers under no public name. No widget itself: of several
-    bases Textual reads the style rules of the first that is one."""
+class ScreenHooks:
+    """Hooks of Textual's Screen that have no public name. Not a widget: of several base classes,
+    Textual applies the style rules of the first one that is a widget."""
 
     least: Size
-    """Columns and lines that the screen is laid out for at least, whatever the terminal has. Text
-    without a column to be broken into ends Textual's app."""
+    """The smallest size for which the screen is laid out. Works around Textual: wrapping text into
+    zero columns crashes the app."""
 
     def _refresh_layout(self, size: Size | None = None, scroll: bool = False) -> None:
         wanted = self.outer_size if size is None else size  # type: ignore[attr-defined]
@@ -73,6 +72,7 @@ class PrivateScreen:
         super()._refresh_layout(room if wanted else wanted, scroll)  # type: ignore[misc]
 
     def _compositor_refresh(self) -> None:
-        """Draw what changed; not while the app starts, when no paint reaches the terminal."""
+        """Draw the changes, except during the start, when Textual paints frames that never reach
+        the terminal."""
         if self.app.paints:  # type: ignore[attr-defined]
             super()._compositor_refresh()  # type: ignore[misc]

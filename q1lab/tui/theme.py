@@ -1,9 +1,9 @@
 """The app's own two themes, and the colors of the arms.
 
 Color carries meaning: one color per arm, everywhere (table, sparkline, chart, forest plot). Blue
-and orange stay apart for all common kinds of color blindness; on every screen a word or a mark
-says the same without color. Other Textual themes work too: they get the arm colors that fit a
-dark or a light ground.
+and orange differ for all common kinds of color blindness; on every screen a word or a sign says the
+same without color. Other Textual themes work too: they get the arm colors for a dark or a light
+background.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ LIGHT = Theme(
 THEMES = (DARK, LIGHT)
 
 
-def check(name: str, where: str) -> None:
-    """Problem, naming the nearest theme there is, when there is none of this name."""
+def check_theme_name(name: str, where: str) -> None:
+    """Problem, naming the nearest theme, if no theme is called ``name``."""
     from textual.theme import BUILTIN_THEMES
 
     known = [*(theme.name for theme in THEMES), *BUILTIN_THEMES]
@@ -82,6 +82,6 @@ def check(name: str, where: str) -> None:
         raise Problem(f"{where}: no theme is called {name!r}", next=nearest(name, sorted(known)))
 
 
-def variables(dark: bool) -> dict[str, str]:
-    """The app's own CSS variables, for a theme that does not name them."""
+def arm_variables(dark: bool) -> dict[str, str]:
+    """The CSS variables of the arm colors, for themes that don't define them."""
     return OWN_DARK if dark else OWN_LIGHT

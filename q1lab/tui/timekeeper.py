@@ -1,7 +1,7 @@
-"""The timer in the app: drives the pure clock, keeps it on disk, and says what the top line shows.
+"""The app's timer: drives the pure clock, saves it to disk, and words it for the top line.
 
-One viewer at a time keeps the time: it holds ``timer.lock``. A second window shows the clock and
-leaves it alone.
+One window at a time keeps the time: it holds ``timer.lock``. A second window shows the clock and
+does not change it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from q1lab.week.study_timer import Clock, ClockReading, TimerQuestion
 from q1lab.week.syllabus import Part
 
 HEARTBEAT = 5.0
-"""Seconds between two saves while the clock runs: at most this much is lost to a kill."""
+"""Seconds between two saves while the clock runs: a kill loses at most this much."""
 
 
 class Timekeeper:
-    """Holds the newest clock. ``save(credited, state)`` must credit the seconds for good and then
-    keep the state; a heartbeat credits nothing."""
+    """Holds the current clock. ``save(credited, state)`` must add the credited seconds to the
+    parts and store the state; a heartbeat credits nothing."""
 
     def __init__(
         self,
@@ -39,17 +39,17 @@ class Timekeeper:
         self._fd: int | None = None
         self._asked = False
         self._written: dict[str, float] = {}
-        """Settled, but not in a snapshot yet."""
+        """Seconds by part that were saved but are not in a snapshot yet."""
         self._saved_at = float("-inf")
 
     @property
-    def mine(self) -> bool:
-        """Whether this window keeps the time (before it asked: nobody else is known to)."""
+    def keeps_time(self) -> bool:
+        """True if this window holds the lock, or has not tried to take it yet."""
         return self._fd is not None or not self._asked
 
     def open(self, saved: object) -> TimerQuestion | None:
-        """Take the timer over, from what was kept on disk; a question when time passed that nobody
-        saw."""
+        """Take the lock and restore the clock from its saved state. Returns the clock's question if
+        time passed while no window was open."""
         self._asked = True
         if self._fd is None:
             self._fd = try_lock(self.lock)
@@ -61,8 +61,8 @@ class Timekeeper:
         return self.clock.question
 
     def leave(self, here: bool = True) -> None:
-        """Keep what was counted; ``here`` as in ``tick``. A clock that counted asks at the next
-        start how much of the time since counts; one that waited is paused."""
+        """Save the clock before the app closes; ``here`` as in ``tick``. A clock that was counting
+        asks at the next start how much of the time in between counts; one that waited is paused."""
         if self._fd is not None:
             now = self.read()
             ticked = self.clock.tick(now, here)
@@ -70,14 +70,14 @@ class Timekeeper:
             self._keep()
 
     def release(self) -> None:
-        """Let another window keep the time. Call it when everything is on disk."""
+        """Release the lock for another window. Call it when everything is on disk."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
 
     def tick(self, here: bool = True) -> bool:
-        """Once a second. ``here``: the part that the clock runs for is the one that is open. True
-        when the clock asks something that it did not ask before."""
+        """Advance the clock; called once a second. ``here``: the open part is the one that the
+        clock runs for. True if the clock has a new question."""
         if self._fd is None:
             return False
         before = self.clock
@@ -90,13 +90,13 @@ class Timekeeper:
         return asks
 
     def touch(self, here: bool = True) -> None:
-        """A sign of life; ``here`` as in ``tick``."""
+        """Note that the learner pressed something; ``here`` as in ``tick``."""
         if self._fd is not None and self.clock.running:
             now = self.read()
             self.clock = self.clock.tick(now, here).touch(now)
 
     def press(self, part: str) -> None:
-        """Start for ``part``, or pause what runs."""
+        """Start the clock for ``part``, or pause it if it runs."""
         now = self.read()
         self.clock = self.clock.pause(now) if self.clock.running else self.clock.start(now, part)
         self._keep()
@@ -111,12 +111,12 @@ class Timekeeper:
         self._keep()
 
     def in_snapshot(self) -> None:
-        """A snapshot holds everything that was written before it was asked for."""
+        """Note that a snapshot now holds all seconds that were saved."""
         self._written = {}
 
     def spent(self, part: str, progress: Progress) -> float:
-        """Seconds on ``part``: credited, written, and counted since."""
-        if not self.mine:
+        """Seconds spent on ``part``: in the snapshot, saved since then, and counted since then."""
+        if not self.keeps_time:
             return progress.spent(part)
         credited = progress.seconds.get(part, 0.0) + self._written.get(part, 0.0)
         return credited + self.clock.fresh.get(part, 0.0)
@@ -131,11 +131,11 @@ class Timekeeper:
         self.save(credited, self.clock.to_dict())
 
 
-def line(
+def clock_text(
     name: str, part: Part, spent: float, clock: Clock, mine: bool, here: bool = True
 ) -> tuple[str, str]:
-    """What the top line shows of a part's time: the text, and its tone (``on``, ``off``, ``over``,
-    ``ask``). A clock that is not ``here`` waits."""
+    """A part's time for the top line: its text and its tone (``on``, ``off``, ``over``, ``ask``).
+    While another part is open (not ``here``), the clock waits."""
     left = part.minutes * 60 - max(0.0, spent)
     over = part.minutes > 0 and left < 0
     running = clock.running and clock.part == part.id and here

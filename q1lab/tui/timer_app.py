@@ -1,4 +1,4 @@
-"""The part of the app that deals with the timer: its tick, its key, its question, its bell."""
+"""The app's handling of the timer: its tick, key, question and bell."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from textual.reactive import reactive
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
-from q1lab.tui.app_base import CalmApp
-from q1lab.tui.app_setup import Setup
+from q1lab.tui.app_base import BaseApp
+from q1lab.tui.app_setup import AppSetup
 from q1lab.tui.pages import part_name
-from q1lab.tui.snapshot import Desk, Snapshot
-from q1lab.tui.timekeeper import Timekeeper, line
+from q1lab.tui.snapshot import Snapshot, StoreThread
+from q1lab.tui.timekeeper import Timekeeper, clock_text
 from q1lab.week import progress
 from q1lab.week import study_timer as clocks
 from q1lab.week.syllabus import Part, Week
@@ -24,58 +24,59 @@ from q1lab.week.syllabus import Part, Week
 T = TypeVar("T")
 
 ONCE = 4 * 3600.0
-"""Seconds in which the timer is offered once for a part, however often the app is opened."""
+"""The app offers the timer for a part at most once in this many seconds, across restarts."""
 
 
-class TimedApp(CalmApp):
+class TimerApp(BaseApp):
     """An app with one timer for the parts of the week."""
 
     snapshot: reactive[Snapshot] = reactive(Snapshot, init=False)
     clock_line: reactive[tuple[str, str]] = reactive(("", ""))
     part_id: reactive[str] = reactive("")
-    """The part that is open on the study screen: what the timer starts for."""
+    """The id of the part that is open on the study screen; the timer starts for it."""
     timer_offer: reactive[str] = reactive("")
-    """The offer to start the timer, with its keys; empty when nothing is offered."""
-    desk: Desk
-    setup: Setup
+    """The offer to start the timer, with its keys; empty while there is no offer."""
+    store_thread: StoreThread
+    setup: AppSetup
 
     def init_timer(self) -> None:
-        """Make the timekeeper; before the app runs."""
+        """Create the timekeeper; called before the app runs."""
         self._offered: dict[str, float] = {}
         self.time = Timekeeper(self.setup.clocks, self._save_clock, paths.home() / "timer.lock")
 
     @property
     def week(self) -> Week:
-        """The week as this learner meets it: their variant, their data, what they got wrong."""
+        """The week narrowed to this learner: their variant, their data, their wrong answers."""
         return progress.narrow_week(self.setup.week, self.snapshot.progress)
 
     @property
     def timed_part(self) -> str | None:
-        """The part for which the clock counts now."""
+        """The id of the part that the clock counts for now."""
         return self.time.clock.part if self.time.clock.running and self._timed_here else None
 
     @property
     def _timed_here(self) -> bool:
-        """Whether the open part is the one that the clock runs for: it counts for no other."""
+        """True if the clock may count: the part it runs for is open, or no part is."""
         return self.time.clock.part in (self.part_id, None) or not self.part_id
 
     def open_timer(self) -> None:
-        """Take the timer over from disk, and ask about time that nobody saw."""
+        """Restore the timer, ask about time that passed while the app was closed, and start its
+        tick."""
         if self.time.open(self.snapshot.progress.settings.get("clock")) is not None:
             self.ask_time()
         self.set_interval(1.0, self.tick_clock)
         self.draw_clock()
 
-    def ask(
+    def run_job(
         self,
         job: Callable[[Store], T],
         then: Callable[[T], object] | None = None,
         failed: Callable[[Problem], object] | None = None,
     ) -> None:
-        """Have the desk do ``job(store)``, then call ``then(result)`` in the app. A Problem is
-        told; with ``failed`` it is given to that."""
+        """Run ``job(store)`` in the store thread, then call ``then(result)`` in the app's. A
+        Problem goes to ``failed``, or is shown if there is no ``failed``."""
 
-        def careful(store: Store) -> None:
+        def guarded_job(store: Store) -> None:
             try:
                 found = job(store)
             except Problem as problem:
@@ -86,10 +87,10 @@ class TimedApp(CalmApp):
                 if then is not None:
                     self.call_later(then, found)
 
-        self.desk.ask(careful)
+        self.store_thread.submit(guarded_job)
 
     def tick_clock(self) -> None:
-        """Once a second."""
+        """Advance the timer and redraw it; called once a second."""
         part = self._part(self.time.clock.part)
         done = self.snapshot.progress
         before = self.time.spent(part.id, done) if part else 0.0
@@ -106,7 +107,7 @@ class TimedApp(CalmApp):
         self.draw_clock()
 
     def draw_clock(self) -> None:
-        """Put the running part's time, else the open part's, on the top line."""
+        """Show the time of the part that the clock runs for, else of the open part."""
         clock = self.time.clock
         asked = clock.question.part if clock.question else None
         part = self._part(asked or (clock.part if clock.running else None) or self.part_id)
@@ -115,18 +116,20 @@ class TimedApp(CalmApp):
             return
         spent = self.time.spent(part.id, self.snapshot.progress)
         here = self._timed_here
-        self.clock_line = line(part_name(part), part, spent, clock, self.time.mine, here)
+        self.clock_line = clock_text(
+            part_name(part), part, spent, clock, self.time.keeps_time, here
+        )
 
     def watch_part_id(self) -> None:
         self.timer_offer = ""
         self.draw_clock()
 
     def offer_timer(self) -> None:
-        """At the first key in a part that the timer doesn't count for: offer to start it, once
-        in a sitting."""
+        """Offer to start the timer at the first key in a part that it doesn't count for, once in
+        ``ONCE`` seconds."""
         part, clock = self._part(self.part_id), self.time.clock
         timed = clock.running and clock.part == self.part_id
-        if part is None or timed or not self.time.mine or clock.question is not None:
+        if part is None or timed or not self.time.keeps_time or clock.question is not None:
             return
         now = self.time.read().wall
         kept = self.snapshot.progress.settings.get("offered")
@@ -136,7 +139,9 @@ class TimedApp(CalmApp):
             return
         label, offered = self.setup.week.label, {**known, part.id: now}
         self._offered = offered
-        self.desk.ask(lambda store: progress.save_setting(store, label, "offered", offered))
+        self.store_thread.submit(
+            lambda store: progress.save_setting(store, label, "offered", offered)
+        )
         other = self._part(clock.part) if clock.running else None
         asks = (
             f"The timer of {part_name(other)} waits. Count for {part_name(part)} from now on?"
@@ -151,10 +156,10 @@ class TimedApp(CalmApp):
             self.action_timer_here(pause=False)
 
     def action_timer(self) -> None:
-        """Start for the open part, pause, or ask again what is still open."""
-        if not self.time.mine:
+        """Start the timer for the open part, pause it, or show its open question again."""
+        if not self.time.keeps_time:
             self.time.open(self.snapshot.progress.settings.get("clock"))
-        if not self.time.mine:
+        if not self.time.keeps_time:
             self.notify("Another q1lab window keeps the time.", severity="warning")
             return
         if self.time.clock.question is not None:
@@ -165,10 +170,15 @@ class TimedApp(CalmApp):
         self.draw_clock()
 
     def action_timer_here(self, pause: bool = True) -> None:
-        """Count for the open part from now on; pause what counts for it already."""
+        """Count for the open part from now on; if the timer does already, pause it."""
         part, clock = self._part(self.part_id), self.time.clock
         moves = part is not None and clock.running and clock.part != part.id
-        if part is not None and self.time.mine and clock.question is None and (moves or not pause):
+        if (
+            part is not None
+            and self.time.keeps_time
+            and clock.question is None
+            and (moves or not pause)
+        ):
             self.time.move(part.id)
             self.timer_offer = ""
             self.draw_clock()
@@ -176,18 +186,20 @@ class TimedApp(CalmApp):
             self.action_timer()
 
     def ask_time(self) -> None:
-        from q1lab.tui.screens.timer_question import Answer, AwayScreen
+        from q1lab.tui.screens.timer_question import TimerAnswer, TimerQuestionScreen
 
         question = self.time.clock.question
-        if question is None or isinstance(self.screen, AwayScreen):
+        if question is None or isinstance(self.screen, TimerQuestionScreen):
             return
         part = self._part(question.part)
 
-        def answered(answer: Answer) -> None:
+        def answered(answer: TimerAnswer) -> None:
             self.time.answer(*answer)
             self.draw_clock()
 
-        self.push_screen(AwayScreen(question, part_name(part) if part else question.part), answered)
+        self.push_screen(
+            TimerQuestionScreen(question, part_name(part) if part else question.part), answered
+        )
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.MouseDown | events.Paste):
@@ -200,7 +212,7 @@ class TimedApp(CalmApp):
 
     def _save_clock(self, credited: Mapping[str, float], state: Mapping[str, Any]) -> None:
         label, clock, amounts = self.setup.week.label, dict(state), dict(credited)
-        self.ask(
+        self.run_job(
             lambda store: progress.save_clock(store, label, amounts, clock),
             lambda _: self.time.in_snapshot(),
         )

@@ -90,8 +90,8 @@ def read(store: Store) -> tuple[ResultLine, ...]:
 
 
 class Reader:
-    """``read`` for a desk that asks several times a second: reads again only when something in the
-    database has changed that is not progress."""
+    """``read`` for a thread that polls several times a second: reads again only when the database
+    has changed in something other than progress."""
 
     def __init__(self) -> None:
         self._stamp: Stamp | None = None

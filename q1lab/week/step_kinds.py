@@ -65,7 +65,7 @@ STEP_KINDS: Mapping[str, StepKind] = MappingProxyType(
         "read": StepKind("something to read; done when it is ticked", reads=True),
         "write": StepKind(
             "asks for an answer in words; done when there is one",
-            form="q1lab.tui.screens.answer:write",
+            form="q1lab.tui.screens.answer:open_answer_form",
             enter="write",
             enter_again="read again",
             in_words=True,
@@ -73,7 +73,7 @@ STEP_KINDS: Mapping[str, StepKind] = MappingProxyType(
         "recall": StepKind(
             "a question to answer from memory; its answer is shown after, and marked right or "
             "wrong",
-            form="q1lab.tui.screens.recall:recall",
+            form="q1lab.tui.screens.recall:open_recall",
             enter="answer",
             enter_again="read again",
             answer_below=True,
@@ -83,12 +83,12 @@ STEP_KINDS: Mapping[str, StepKind] = MappingProxyType(
             "asks for a prediction: direction, size, the smallest difference that matters, how "
             "sure",
             done_when="prediction made",
-            form="q1lab.tui.screens.forms:predict",
+            form="q1lab.tui.screens.forms:open_prediction_form",
             enter="predict",
         ),
         "choose": StepKind(
             "asks for one of the week's variants",
-            form="q1lab.tui.screens.choose_variant:choose",
+            form="q1lab.tui.screens.choose_variant:open_variant_choice",
             enter="choose",
             chooses=True,
             fault=_without_variants,

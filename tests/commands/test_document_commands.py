@@ -20,7 +20,7 @@ from q1lab.ground import paths
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.study import studies
-from q1lab.tui.progress_rows import parts
+from q1lab.tui.progress_rows import part_rows
 from q1lab.week import content, evidence, progress, study_timer
 from tests.kit import commands, lab_home
 from tests.kit.repos import begun, git, of_its_own
@@ -638,7 +638,9 @@ def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab
     text = q1lab("retro", "--dry-run")[0]
     card = q1lab("card")[0]
     app = lab_home.app()
-    rows = {str(row.left).split(" ", 2)[2]: row for row in parts(app.week, app.snapshot.progress)}
+    rows = {
+        str(row.left).split(" ", 2)[2]: row for row in part_rows(app.week, app.snapshot.progress)
+    }
     told = dict(re.findall(r"^\+\| (.+?) \| (\d+ of \d+) \|", text, re.MULTILINE))
     for part in app.week.parts():
         count = app.snapshot.progress.count([part])

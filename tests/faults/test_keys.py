@@ -32,7 +32,7 @@ from q1lab.tui.key_bursts import CHOICES, MOVES
 from q1lab.tui.screens import forms, launch_opener, step_actions
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.screens.check import CheckScreen
-from q1lab.tui.screens.confirm import AskScreen
+from q1lab.tui.screens.confirm import ConfirmScreen
 from q1lab.tui.screens.document import DocumentScreen
 from q1lab.tui.screens.launch import LaunchScreen
 from q1lab.tui.screens.pick_one import PickScreen
@@ -95,7 +95,7 @@ def doing(act: Callable[[Q1Lab, Path], object]) -> Opener:
 def form(kind: str) -> Opener:
     def opened(app: Q1Lab, _: Path) -> object:
         step = next(one for one in app.week.steps() if one.id == STEPS[kind])
-        return step_actions.form(app, step)
+        return step_actions.open_step_form(app, step)
 
     return doing(opened)
 
@@ -117,7 +117,7 @@ async def too_small(pilot: Pilot[Any], _: Path) -> None:
 
 
 async def in_the_lab(pilot: Pilot[Any], repo: Path, *keys: str) -> None:
-    pilot.app.desk.watch("rope-1")  # type: ignore[attr-defined]
+    pilot.app.store_thread.watch_study("rope-1")  # type: ignore[attr-defined]
     await by("2", *keys)(pilot, repo)
 
 
@@ -126,32 +126,34 @@ def lab(*keys: str) -> Opener:
 
 
 async def stopped_study(pilot: Pilot[Any], repo: Path) -> None:
-    pilot.app.desk.watch("swiglu-1")  # type: ignore[attr-defined]
+    pilot.app.store_thread.watch_study("swiglu-1")  # type: ignore[attr-defined]
     await by("2")(pilot, repo)
 
 
 OPEN: dict[str, Opener] = {
     "AnswerScreen": form("write"),
-    "AskScreen": doing(lambda app, _: app.push_screen(AskScreen("Change?", "", "Keep", "Do"))),
-    "AwayScreen": away,
+    "ConfirmScreen": doing(
+        lambda app, _: app.push_screen(ConfirmScreen("Change?", "", "Keep", "Do"))
+    ),
+    "TimerQuestionScreen": away,
     "CheckScreen": doing(
         lambda app, _: app.push_screen(CheckScreen("model.py", "rope", None, checks))
     ),
-    "CommitScreen": doing(lambda app, _: step_actions.command(app, ["q1lab", "modification"])),
+    "CommitScreen": doing(lambda app, _: step_actions.run_command(app, ["q1lab", "modification"])),
     "DocumentScreen": doing(lambda app, repo: app.push_screen(DocumentScreen(repo / "notes.md"))),
-    "ErrorScreen": doing(lambda app, _: app.tell("It did not work.")),
-    "FieldsScreen": doing(lambda app, _: forms.form(app, "paper add")),
+    "ErrorScreen": doing(lambda app, _: app.show_error("It did not work.")),
+    "FormScreen": doing(lambda app, _: forms.open_form(app, "paper add")),
     "GlossaryScreen": by("w"),
     "HelpScreen": by("question_mark"),
     "HintScreen": by("h", "enter"),
     "LabScreen": lab(),
     "LaunchScreen": doing(
-        lambda app, _: launch_opener.launch(
+        lambda app, _: launch_opener.open_launch_form(
             app, Request("gqa", seeds="1", overrides={"max_iters": "40"})
         )
     ),
-    "OutputScreen": lambda pilot, repo: pane_of(pilot, "print('said')", repo),
-    "Palette": by("ctrl+p"),
+    "CommandOutputScreen": lambda pilot, repo: pane_of(pilot, "print('said')", repo),
+    "AppCommandPalette": by("ctrl+p"),
     "PickScreen": by("h"),
     "ProgressScreen": by("4"),
     "RecallScreen": form("recall"),
@@ -198,7 +200,7 @@ async def opened(pilot: Pilot[Any], name: str, repo: Path) -> None:
     assert isinstance(page, StudyScreen)
     page.remove_class("-zen", "-tree", "-untree")
     page.open_sheet("a1", "a1-trains")
-    app.ask(lambda store: progress.choose_modification(store, app.setup.week, "rope"))
+    app.run_job(lambda store: progress.choose_modification(store, app.setup.week, "rope"))
     await settled(pilot)
     await (OPEN | MORE)[name](pilot, repo)
     if name in OPEN:
@@ -209,9 +211,9 @@ async def opened(pilot: Pilot[Any], name: str, repo: Path) -> None:
 
 
 async def at_rest(pilot: Pilot[Any]) -> None:
-    """Wait for what works beside the app: plans, proposals, commands, the desk."""
+    """Wait for what works beside the app: plans, proposals, commands, the store thread."""
     await settled(pilot)
-    await until(pilot, lambda: all(one.name == "desk" for one in pilot.app.workers))
+    await until(pilot, lambda: all(one.name == "store" for one in pilot.app.workers))
     await settled(pilot)
 
 
@@ -438,7 +440,7 @@ async def test_the_second_click_of_a_double_click_does_not_fall_through(
         await opened(pilot, "StudyScreen", repo)
         app.push_screen(
             PickScreen("Which?", [("one", "one"), ("two", "two")]),
-            lambda name: app.desk.ask(
+            lambda name: app.store_thread.submit(
                 lambda store: artifacts.add_artifact(store, "repo", str(name))
             ),
         )
@@ -462,7 +464,7 @@ async def test_a_dialog_under_another_closes_when_that_is_gone(world: Callable[[
     async with app.run_test(size=(100, 30)) as pilot:
         await opened(pilot, "PickScreen", repo)
         below = app.screen
-        app.tell("It did not work.")
+        app.show_error("It did not work.")
         await pilot.pause()
         below.dismiss(None)
         await at_rest(pilot)

@@ -15,8 +15,8 @@ from q1lab.commands import cli
 from q1lab.index import ingest_events, study_view
 from q1lab.index.store import Store
 from q1lab.study import studies
-from q1lab.tui.snapshot_taker import Taker
-from q1lab.tui.widgets.study_text import heading
+from q1lab.tui.snapshot_taker import SnapshotReader
+from q1lab.tui.widgets.study_text import study_heading
 from q1lab.tui.widgets.theme_colors import Palette
 from tests.kit import lab_home
 from tests.kit.faults import figures
@@ -104,7 +104,7 @@ def test_a_plan_that_says_nonsense_is_one_line_and_stops_no_other(
         assert cli.run_command_line([command, "bad-1"]) in (1, 2), command
         assert capsys.readouterr().err.count("\n") == 1, command
     with Store() as store:
-        snapshot = Taker("week").take(store)
+        snapshot = SnapshotReader("week").read_snapshot(store)
     assert [(line.id, line.state) for line in snapshot.studies] == [
         ("good-1", "finished"),
         ("bad-1", "unreadable"),
@@ -119,13 +119,13 @@ def test_a_plan_that_is_right_again_is_read_again() -> None:
     study = lab_home.make_study("gqa-1", variant="gqa", seeds=(0,))
     whole = study.files.plan.read_bytes()
     study.files.plan.write_bytes(whole[:100])
-    taker = Taker("week")
+    reader = SnapshotReader("week")
     with Store() as store:
-        (line,) = taker.take(store).studies
+        (line,) = reader.read_snapshot(store).studies
         assert line.state == "unreadable"
         study.files.plan.write_bytes(whole)
-        taker._scanned = float("-inf")
-        (line,) = taker.take(store).studies
+        reader._scanned = float("-inf")
+        (line,) = reader.read_snapshot(store).studies
     assert (line.state, line.problem) == ("planned", None)
 
 
@@ -157,9 +157,9 @@ def test_a_study_without_a_preset_leaves_no_gap(capsys: pytest.CaptureFixture[st
     said = capsys.readouterr().out
     assert said.startswith("rope-1: rope against baseline, shakespeare: finished")
     with Store() as store:
-        focus = Taker("week").take(store).focus
+        focus = SnapshotReader("week").read_snapshot(store).focus
     assert focus is not None
-    assert "  preset" not in heading(focus, 120, Palette(*["#ffffff"] * 9)).plain
+    assert "  preset" not in study_heading(focus, 120, Palette(*["#ffffff"] * 9)).plain
 
 
 # ── steps
@@ -223,12 +223,17 @@ def test_the_app_shows_how_far_a_long_first_look_has_come(monkeypatch: pytest.Mo
     damage("rope-1", headline=None)
     monkeypatch.setattr(ingest_events, "STEP", 0.0)
     monkeypatch.setattr("q1lab.tui.snapshot_taker.PATIENCE", -1.0)
-    taker, seen = Taker("week"), []
+    reader, seen = SnapshotReader("week"), []
     with Store() as store:
         for _ in range(4):
-            now = taker.take(store)
+            now = reader.read_snapshot(store)
             states = sorted(line.state for line in now.studies)
-            seen.append((now.looked and (now.looked.studies, now.looked.of), states))
+            seen.append(
+                (
+                    now.ingest_progress and (now.ingest_progress.studies, now.ingest_progress.of),
+                    states,
+                )
+            )
     assert seen == [
         ((2, 4), ["finished", "unreadable"]),
         ((3, 4), ["finished", "finished", "unreadable"]),
@@ -245,11 +250,11 @@ def test_a_study_of_many_megabytes_is_taken_in_over_several_looks(
     monkeypatch.setattr(ingest_events, "STEP", 0.0)
     monkeypatch.setattr(ingest_events, "LARGE", 1000)
     monkeypatch.setattr("q1lab.tui.snapshot_taker.PATIENCE", -1.0)
-    taker, read = Taker("week"), []
+    reader, read = SnapshotReader("week"), []
     with Store() as store:
-        while (now := taker.take(store)).looked is not None:
-            assert (now.looked.studies, now.looked.of) == (0, 1)
-            read.append(now.looked.taken)
+        while (now := reader.read_snapshot(store)).ingest_progress is not None:
+            assert (now.ingest_progress.studies, now.ingest_progress.of) == (0, 1)
+            read.append(now.ingest_progress.taken)
         assert now.studies[0].state == "finished"
     sizes = [study.files.run(run.name).events.stat().st_size for run in study.runs]
     assert read == [sum(sizes[: n + 1]) for n in range(3)]

@@ -22,8 +22,8 @@ from q1lab.study.command_arms import CommandSpec
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import Study
 from q1lab.trainers.command import NOT_KNOWN
-from q1lab.tui.snapshot_taker import Taker
-from q1lab.tui.widgets.top_line import minutes
+from q1lab.tui.snapshot_taker import SnapshotReader
+from q1lab.tui.widgets.top_line import time_left_words
 from tests.kit import lab_home
 from tests.kit.commands import q1lab
 from tests.kit.places import ROOT
@@ -147,7 +147,7 @@ def test_how_long_a_command_trains_is_learned_from_its_first_run() -> None:
     held.append(lab_home.hold(study.files.run("modified-seed0").lock))
     with Store() as store:
         seen = study_view.look(store, study)
-        snapshot = Taker("week").take(store)
+        snapshot = SnapshotReader("week").read_snapshot(store)
     assert held
     assert seen.run("modified-seed0").iter_words == "50 of 200"
     assert seen.line.seconds_left == pytest.approx(30)
@@ -170,7 +170,7 @@ def test_every_place_shows_the_same_picture(capsys: pytest.CaptureFixture[str]) 
     held = lab_home.training(study)
     with Store() as store:
         seen = study_view.look(store, study)
-        snapshot = Taker("week").take(store)
+        snapshot = SnapshotReader("week").read_snapshot(store)
     assert len(held) == 3
     assert snapshot.studies == (seen.line,)
     assert snapshot.focus is not None
@@ -181,7 +181,7 @@ def test_every_place_shows_the_same_picture(capsys: pytest.CaptureFixture[str]) 
     (told,) = json.loads(capsys.readouterr().out)["studies"]
     assert (told["state"], told["done"]) == ("running", 3)
     assert told["seconds_left"] == pytest.approx(seen.line.seconds_left)
-    assert minutes(seen.line.seconds_left)
+    assert time_left_words(seen.line.seconds_left)
 
 
 def test_a_run_that_failed_in_this_launch_is_not_waited_for() -> None:

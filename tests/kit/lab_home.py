@@ -25,10 +25,10 @@ from q1lab.runner import launch
 from q1lab.study import studies, variants
 from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.app_setup import Setup
+from q1lab.tui.app_setup import AppSetup
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.results import ResultsScreen
-from q1lab.tui.snapshot_taker import Taker
+from q1lab.tui.snapshot_taker import SnapshotReader
 from q1lab.tui.widgets.results_table import ResultsTable
 from q1lab.week import progress
 from q1lab.week.content import load_week
@@ -233,8 +233,8 @@ def app(**given: Any) -> Q1Lab:
     week = load_week(content_dir())
     with Store() as store:
         progress.save_setting(store, week.label, "welcomed", True)
-        first = Taker(week.label, week).take(store)
-    return Q1Lab(Setup(week, given.pop("config", Config()), first=first, **given))
+        first = SnapshotReader(week.label, week).read_snapshot(store)
+    return Q1Lab(AppSetup(week, given.pop("config", Config()), first=first, **given))
 
 
 async def until(pilot: Pilot[Any], holds: Callable[[], Any], what: str = "") -> None:

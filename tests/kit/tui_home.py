@@ -20,9 +20,9 @@ from q1lab.ground.files import is_locked
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.app_setup import Setup
-from q1lab.tui.screens.command_output import OutputScreen
-from q1lab.tui.snapshot_taker import Taker
+from q1lab.tui.app_setup import AppSetup
+from q1lab.tui.screens.command_output import CommandOutputScreen
+from q1lab.tui.snapshot_taker import SnapshotReader
 from q1lab.week import content, progress
 from q1lab.week.study_timer import ClockReading
 from q1lab.week.syllabus import Week
@@ -52,10 +52,10 @@ def prepared(fill: Callable[[Store, Week], None] | None = None, **given: Any) ->
         progress.save_setting(store, week.label, "welcomed", True)
         if fill is not None:
             fill(store, week)
-        first = Taker(week.label, week).take(store, ingest=False)
+        first = SnapshotReader(week.label, week).read_snapshot(store, ingest=False)
     given.setdefault("config", Config())
     given.setdefault("clocks", FakeClocks())
-    return Q1Lab(Setup(week, first=first, cwd=Path("/nowhere"), **given))
+    return Q1Lab(AppSetup(week, first=first, cwd=Path("/nowhere"), **given))
 
 
 def some_progress(store: Store, week: Week) -> None:
@@ -83,11 +83,11 @@ async def until(pilot: Pilot[Any], holds: Callable[[], Any], what: str = "") -> 
 
 
 async def settled(pilot: Pilot[None]) -> None:
-    """Wait until the desk has done everything it was asked, and the app shows it."""
+    """Wait until the store thread has run all its jobs, and the app shows it."""
     app = pilot.app
     assert isinstance(app, Q1Lab)
     done: list[int] = []
-    app.ask(lambda _: None, lambda _: done.append(1))
+    app.run_job(lambda _: None, lambda _: done.append(1))
     await until(pilot, lambda: done)
     await pilot.pause()
 
@@ -101,7 +101,7 @@ async def running(
 ) -> AsyncIterator[tuple[Q1Lab, Pilot[None]]]:
     """The prepared app on a terminal of ``size`` columns and lines, settled, and who drives it.
 
-    The desk's thread ends a moment after the app: then everything is on disk."""
+    The store thread ends a moment after the app: then everything is on disk."""
     app = prepared(fill, **given)
     async with app.run_test(size=size, notifications=notifications) as pilot:
         await settled(pilot)
@@ -112,9 +112,9 @@ async def running(
 
 async def pane_of(
     pilot: Pilot[None], code: str, folder: Path, shown: str = "a command"
-) -> OutputScreen:
+) -> CommandOutputScreen:
     """Open the pane of a command: a Python that runs ``code``."""
     await settled(pilot)
-    pane = OutputScreen(shown, [sys.executable, "-c", code], folder)
+    pane = CommandOutputScreen(shown, [sys.executable, "-c", code], folder)
     pilot.app.push_screen(pane)
     return pane

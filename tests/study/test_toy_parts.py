@@ -15,7 +15,7 @@ import pytest
 
 from q1lab.study import part_registry
 from q1lab.tui.screens.verdict import VerdictScreen
-from q1lab.tui.widgets.run_grid import Grid
+from q1lab.tui.widgets.run_grid import RunGrid
 from tests.kit import toy_parts
 from tests.kit.lab_home import app, open_lab, until, words
 from tests.kit.places import ROOT
@@ -87,7 +87,7 @@ async def test_the_lab_shows_its_runs_and_its_verdict(
     opened = app()
     async with opened.run_test(size=(120, 40)) as pilot:
         screen = await open_lab(pilot)
-        grid = screen.query_one(Grid)
+        grid = screen.query_one(RunGrid)
         await until(pilot, lambda: grid.row_count == 6)
         assert "score" in str([column.label for column in grid.columns.values()])
         await pilot.press("v")

@@ -19,7 +19,7 @@ from q1lab.tui.screens.check import CheckScreen
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.launch import LaunchScreen
 from q1lab.tui.screens.pick_one import PickScreen
-from q1lab.tui.widgets.check_text import ending
+from q1lab.tui.widgets.check_text import round_summary
 from q1lab.week.own_model import model_file
 from q1lab.week.own_model.run_checks import CheckReport, CheckResult, run_checks
 from q1lab.week.syllabus import Action
@@ -296,7 +296,7 @@ async def test_a_run_action_fills_the_form(repo: Path) -> None:
         "seeds": 2,
     }
     async with app_.run_test(size=(100, 30)) as pilot:
-        step_actions.start(app_, Action("run", "Train it", options, "file", 1), None)
+        step_actions.start_action(app_, Action("run", "Train it", options, "file", 1), None)
         await until(pilot, lambda: isinstance(app_.screen, LaunchScreen) and app_.screen.is_mounted)
         values = {
             name: app_.screen.query_one(f"#{name}", Input).value for name in ("file", "baseline")
@@ -316,7 +316,7 @@ async def test_a_command_that_trains_opens_the_form_too(repo: Path) -> None:
     app_ = app(repo)
     async with app_.run_test(size=(100, 40)) as pilot:
         line = "q1lab run gqa --set n_kv_head=1 --preset quick --seeds 1"
-        step_actions.command(app_, line.split())
+        step_actions.run_command(app_, line.split())
         await until(pilot, lambda: isinstance(app_.screen, LaunchScreen) and app_.screen.is_mounted)
         assert app_.screen.query_one("#more", Input).value == "n_kv_head=1"
         assert app_.screen.query_one("#seeds", Input).value == "1"
@@ -360,6 +360,6 @@ async def test_the_check_of_the_baseline_makes_no_choice(repo: Path) -> None:
 def test_a_sound_baseline_names_no_modification_before_one_is_chosen() -> None:
     """Page A1 asks for a choice after the check; the check must not make it."""
     sound = CheckReport("model.py", "baseline", True, ())
-    assert "choose a modification" in ending(sound, "model.py", None, hints=False).plain
-    assert "q1lab new" not in ending(sound, "model.py", None, hints=False).plain
-    assert "q1lab new swiglu" in ending(sound, "model.py", "swiglu", hints=False).plain
+    assert "choose a modification" in round_summary(sound, "model.py", None, hints=False).plain
+    assert "q1lab new" not in round_summary(sound, "model.py", None, hints=False).plain
+    assert "q1lab new swiglu" in round_summary(sound, "model.py", "swiglu", hints=False).plain

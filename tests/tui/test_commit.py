@@ -12,7 +12,7 @@ from q1lab.ground.config import Config
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens import step_actions
-from q1lab.tui.screens.command_output import OutputScreen
+from q1lab.tui.screens.command_output import CommandOutputScreen
 from q1lab.tui.screens.commit import CommitScreen
 from q1lab.week import progress
 from q1lab.week.own_model import model_file
@@ -38,7 +38,9 @@ def a_choice(store: Store, week: Week) -> None:
 
 
 def press(app: Q1Lab, command: str) -> None:
-    step_actions.start(app, Action("command", "Do it", {"command": command}, "x.md", 1), None)
+    step_actions.start_action(
+        app, Action("command", "Do it", {"command": command}, "x.md", 1), None
+    )
 
 
 def said(screen: CommitScreen, name: str = "message") -> str:
@@ -204,9 +206,9 @@ async def test_the_options_of_a_document_are_shown_in_what_it_would_commit(repo:
 async def test_what_commits_with_options_of_its_own_shows_its_dry_run_first(repo: Path) -> None:
     async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
         press(app, "q1lab modification gqa")
-        await until(pilot, lambda: isinstance(app.screen, OutputScreen))
+        await until(pilot, lambda: isinstance(app.screen, CommandOutputScreen))
         screen = app.screen
-        assert isinstance(screen, OutputScreen)
+        assert isinstance(screen, CommandOutputScreen)
         await until(pilot, lambda: screen.code is not None)
         assert "would commit: docs: add MODIFICATION.md for gqa" in screen.said
         assert commits(repo) == ["begin"]

@@ -16,10 +16,10 @@ from q1lab.study import presets
 from q1lab.tui import desktop, theme
 from q1lab.tui.keys import key_names
 from q1lab.tui.screens.hint import HintScreen
-from q1lab.tui.screens.welcome import offered
-from q1lab.tui.timekeeper import line as line_of_time
-from q1lab.tui.widgets.results_table import _plotted, axis_of
-from q1lab.tui.widgets.titled_rows import ListRow, bar, drawn
+from q1lab.tui.screens.welcome import repository_to_offer
+from q1lab.tui.timekeeper import clock_text as line_of_time
+from q1lab.tui.widgets.results_table import _plotted, group_axis
+from q1lab.tui.widgets.titled_rows import ListRow, progress_bar, render_row
 from q1lab.verdict.result_rows import ResultLine
 from q1lab.week.own_model.run_checks import CheckResult
 from q1lab.week.study_timer import Clock
@@ -36,7 +36,7 @@ def test_inside_tmux_the_text_is_in_tmuxs_buffer(tmp_path: Path) -> None:
         old = os.environ.get("TMUX")
         os.environ["TMUX"] = env["TMUX"]
         try:
-            assert desktop.into_tmux("q1lab run ./é.py", env) is True
+            assert desktop.copy_into_tmux("q1lab run ./é.py", env) is True
         finally:
             os.environ.pop("TMUX") if old is None else os.environ.update(TMUX=old)
         shown = subprocess.run([*tmux, "show-buffer"], capture_output=True, check=True)
@@ -46,8 +46,8 @@ def test_inside_tmux_the_text_is_in_tmuxs_buffer(tmp_path: Path) -> None:
 
 
 def test_without_tmux_the_terminal_is_asked_and_a_dead_one_is_told_about(tmp_path: Path) -> None:
-    assert desktop.into_tmux("text", {}) is None
-    assert desktop.into_tmux("text", {"TMUX": f"{tmp_path}/gone,1,0"}) in (True, False)
+    assert desktop.copy_into_tmux("text", {}) is None
+    assert desktop.copy_into_tmux("text", {"TMUX": f"{tmp_path}/gone,1,0"}) in (True, False)
 
 
 def test_a_notification_is_one_sequence_and_carries_no_other() -> None:
@@ -84,12 +84,12 @@ def test_the_clock_counts_down_and_over_in_the_unit_of_its_plan(
 
 
 def test_a_theme_that_is_not_there_names_the_nearest() -> None:
-    theme.check("q1lab-light", "here")
+    theme.check_theme_name("q1lab-light", "here")
     with pytest.raises(Problem, match="did you mean 'nord'"):
-        theme.check("nrod", "here")
+        theme.check_theme_name("nrod", "here")
     for far in ("pink", "nonsense"):
         with pytest.raises(Problem, match=f"no theme is called '{far}'") as found:
-            theme.check(far, "here")
+            theme.check_theme_name(far, "here")
         assert "did you mean" not in str(found.value)
 
 
@@ -105,13 +105,13 @@ def test_inside_q1labs_own_clone_a_folder_beside_it_is_offered(tmp_path: Path) -
     (clone / "q1lab" / "tui").mkdir(parents=True)
     (clone / "q1lab" / "tui" / "app.py").touch()
     (clone / ".git").mkdir()
-    assert offered(clone / "q1lab") == tmp_path / "transformer-from-scratch"
+    assert repository_to_offer(clone / "q1lab") == tmp_path / "transformer-from-scratch"
     mine = tmp_path / "mine"
     (mine / ".git").mkdir(parents=True)
-    assert offered(mine) == mine
-    assert offered(tmp_path) == tmp_path / "transformer-from-scratch"
+    assert repository_to_offer(mine) == mine
+    assert repository_to_offer(tmp_path) == tmp_path / "transformer-from-scratch"
     (tmp_path / "model.py").touch()
-    assert offered(tmp_path) == tmp_path
+    assert repository_to_offer(tmp_path) == tmp_path
 
 
 def test_a_failing_check_comes_before_the_hint() -> None:
@@ -147,7 +147,7 @@ def line(name: str, mean: float, low: float, high: float) -> ResultLine:
 def test_all_studies_are_on_one_axis_and_one_wide_interval_squeezes_none() -> None:
     lines = [line(f"s{k}", -0.02 * k, -0.02 * k - 0.01, -0.02 * k + 0.01) for k in range(1, 11)]
     wide = line("wide", -0.05, -5.0, 5.0)
-    axis = axis_of([*lines, wide], 40)
+    axis = group_axis([*lines, wide], 40)
     assert axis.low > -1
     places = [_plotted(one, axis).index("●") for one in lines]
     assert places == sorted(places, reverse=True), "further left is lower"
@@ -162,7 +162,7 @@ def test_all_studies_are_on_one_axis_and_one_wide_interval_squeezes_none() -> No
     ("done", "planned"), [(0, 90), (45, 90), (90, 90), (91, 90), (130, 90), (5, 0)]
 )
 def test_bars_have_one_length_and_say_what_is_over(done: float, planned: float) -> None:
-    parts = bar(done, planned, 130, 26, "$primary", "$warning")
+    parts = progress_bar(done, planned, 130, 26, "$primary", "$warning")
     text = "".join(words for words, _ in parts)
     assert len(text) == 26
     over = sum(len(words) for words, tone in parts if tone == "$warning")
@@ -175,14 +175,14 @@ def test_bars_have_one_length_and_say_what_is_over(done: float, planned: float) 
 @pytest.mark.parametrize("width", [20, 40, 54, 74, 110])
 def test_rows_with_bars_fit_their_width(width: int) -> None:
     row = ListRow("· A2 Read the paper and more words", "0/11 ·  104 of 90", bar=(104, 90, 130))
-    shown = drawn(row, width, 34, 18)
+    shown = render_row(row, width, 34, 18)
     assert shown.cell_length <= width
     assert row.right in shown.plain
 
 
 def test_a_long_title_beside_a_value_goes_on_below() -> None:
     title = "post     Twelve weeks from no backprop to a modified transformer: a Q1 deep dive"
-    first, *rest = drawn(ListRow(title, "shared in 3 channels"), 56, 0, 0).plain.split("\n")
+    first, *rest = render_row(ListRow(title, "shared in 3 channels"), 56, 0, 0).plain.split("\n")
     assert first.endswith("  shared in 3 channels")
     assert max(map(len, (first, *rest))) <= 56
     assert " ".join([first.removesuffix("shared in 3 channels"), *rest]).split() == title.split()

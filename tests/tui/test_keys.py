@@ -18,13 +18,13 @@ from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.keys import key_name
 from q1lab.tui.screens.answer import AnswerScreen
-from q1lab.tui.screens.confirm import AskScreen
-from q1lab.tui.screens.form import FieldsScreen
+from q1lab.tui.screens.confirm import ConfirmScreen
+from q1lab.tui.screens.form import FormScreen
 from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.screens.study_page import StudyScreen
-from q1lab.tui.screens.timer_question import AwayScreen
+from q1lab.tui.screens.timer_question import TimerQuestionScreen
 from q1lab.tui.widgets.key_line import KeyLine
 from q1lab.week import progress
 from q1lab.week.lists import predictions
@@ -85,7 +85,7 @@ async def test_a_prediction_that_was_left_is_a_draft_and_is_discarded_on_purpose
         await settled(pilot)
         for key in ("escape", "discard"):
             await pilot.press("e")
-            await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+            await until(pilot, lambda: isinstance(app.screen, FormScreen))
             await settled(pilot)
             size = app.screen.query_one("#size", Input)
             assert size.value == ("" if key == "escape" else "0.03")
@@ -124,7 +124,7 @@ async def test_an_answer_can_be_discarded() -> None:
 
 async def test_keys_that_come_fast_are_read_in_their_order() -> None:
     async with running(size=(100, 30)) as (app, pilot):
-        for part, step, box in (("a1", "a1-why", AnswerScreen), ("a3", "a3-predict", FieldsScreen)):
+        for part, step, box in (("a1", "a1-why", AnswerScreen), ("a3", "a3-predict", FormScreen)):
             await open_step(app, part, step)
             await settled(pilot)
             await pilot.press("e")
@@ -147,7 +147,7 @@ async def test_a_prediction_is_judged_while_it_is_typed() -> None:
         await open_step(app, "a3", "a3-predict")
         await settled(pilot)
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
         for field, key in (("size", "Enter"), ("why", "^s"), ("direction", "^s")):
             app.screen.query_one(f"#{field}").focus()
             await until(pilot, lambda: f"{key} keeps it" in words(app))  # noqa: B023
@@ -158,7 +158,7 @@ async def test_a_prediction_is_judged_while_it_is_typed() -> None:
             ("surely", "is a percentage such as 70%, not 'surely'"),
             ("70", "70% sure"),
         ):
-            assert isinstance(app.screen, FieldsScreen)
+            assert isinstance(app.screen, FormScreen)
             app.screen.query_one("#sure", Input).value = typed
             await until(pilot, lambda: said in words(app))  # noqa: B023
             await pilot.press("ctrl+s")
@@ -174,7 +174,7 @@ async def test_leaving_asks_while_the_timer_runs(key: str) -> None:
         for ahead in (("y", "x", "enter"), ("right", "left", "enter"), (key, "enter")):
             await until(pilot, lambda: isinstance(app.screen, StudyScreen))
             await pilot.press("q")
-            await until(pilot, lambda: isinstance(app.screen, AskScreen))
+            await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
             assert "The timer of A1 runs, and it stops." in words(app)
             await pilot.press(*ahead)
         await until(pilot, lambda: not app.is_running)
@@ -185,7 +185,7 @@ async def test_leaving_asks_while_a_draft_is_open() -> None:
         app.drafts["A new study"] = {"seeds": "5"}
         for key in ("q", "ctrl+q"):
             await pilot.press(key)
-            await until(pilot, lambda: isinstance(app.screen, AskScreen))
+            await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
             assert "A new study is a draft, and it is lost." in words(app)
             await pilot.press("escape")
             await until(pilot, lambda: isinstance(app.screen, StudyScreen))
@@ -208,11 +208,11 @@ async def test_a_letter_counts_no_time_and_spends_no_hint() -> None:
         with Store() as store:
             assert learner_tables.used_hints(store, LABEL, "rope") == [1]
         await pilot.press("escape")
-        app.push_screen(AwayScreen(TimerQuestion("idle", "a1", 600.0), "A1"))
-        await until(pilot, lambda: isinstance(app.screen, AwayScreen))
+        app.push_screen(TimerQuestionScreen(TimerQuestion("idle", "a1", 600.0), "A1"))
+        await until(pilot, lambda: isinstance(app.screen, TimerQuestionScreen))
         await pilot.press(*"anyx", "enter")
         await settled(pilot)
-        assert isinstance(app.screen, AwayScreen)
+        assert isinstance(app.screen, TimerQuestionScreen)
 
 
 async def test_a_click_on_a_key_presses_it_and_the_mouse_over_it_says_what_it_does() -> None:

@@ -22,11 +22,11 @@ from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.screens.run_log import RunLogScreen
 from q1lab.tui.screens.verdict import VerdictScreen
-from q1lab.tui.snapshot import ended_since
-from q1lab.tui.snapshot_taker import Taker
+from q1lab.tui.snapshot import studies_ended_between
+from q1lab.tui.snapshot_taker import SnapshotReader
 from q1lab.tui.widgets.forest_plot import ForestPlot
 from q1lab.tui.widgets.loss_chart import LossChart
-from q1lab.tui.widgets.run_grid import Grid
+from q1lab.tui.widgets.run_grid import RunGrid
 from tests.kit.lab_home import (
     app,
     compared,
@@ -61,7 +61,7 @@ async def test_the_grid_follows_the_files_and_keeps_the_cursor() -> None:
     held = training(study)
     async with app().run_test(size=(120, 40)) as pilot:
         screen = await open_lab(pilot)
-        grid = screen.query_one(Grid)
+        grid = screen.query_one(RunGrid)
         await pilot.press("down", "down", "down")
         assert grid.selected is not None
         assert grid.selected.name == "modified-seed1"
@@ -89,7 +89,7 @@ async def test_no_verdict_before_every_planned_run_has_ended() -> None:
     async with app().run_test(size=(120, 40)) as pilot:
         screen = await open_lab(pilot)
         assert screen.view is not None
-        assert screen.view.record is not None
+        assert screen.view.comparison is not None
         plot = screen.query_one(ForestPlot).figure
         assert plot.word == ""
         assert [bar.label for bar in plot.bars] == ["1 pair"]
@@ -194,7 +194,7 @@ async def test_a_failed_cell_heals_alone(fake_trainer: Callable[..., None]) -> N
             pilot, lambda: words(pilot.app).count("✗ failed") == 2 and not screen.view.alive
         )
         before = attempts()
-        grid = screen.query_one(Grid)
+        grid = screen.query_one(RunGrid)
         names = [run.name for run in screen.view.runs]
         grid.move_cursor(row=names.index("modified-seed1"))
         fake_trainer()
@@ -304,7 +304,7 @@ async def test_several_studies_are_listed_and_filtered() -> None:
             await pilot.resize_terminal(*size)
             screen._watch("rope-1")
             await until(pilot, lambda: screen.view.line.id == "rope-1")
-            screen.query_one(Grid).focus()
+            screen.query_one(RunGrid).focus()
             await pilot.press("n")
             await until(pilot, lambda: screen.view.line.id == "rmsnorm-1")
             await pilot.press("slash", *"swi")
@@ -312,9 +312,9 @@ async def test_several_studies_are_listed_and_filtered() -> None:
             await until(pilot, lambda: pilot.app.screen.query_one(OptionList).option_count == 1)
             await pilot.press("enter")
             await until(pilot, lambda: screen.view.line.id == "swiglu-1")
-            assert screen.query_one(Grid).has_focus
+            assert screen.query_one(RunGrid).has_focus
             await pilot.press("slash", "escape")
-            assert screen.query_one(Grid).has_focus
+            assert screen.query_one(RunGrid).has_focus
             assert screen.view.line.id == "swiglu-1"
 
 
@@ -340,7 +340,7 @@ async def test_the_chart_names_the_study_that_one_looks_at_also_before_its_first
         screen = await open_lab(pilot)
         chart = screen.query_one(LossChart)
         for name in ("swiglu-1", "rmsnorm-1"):
-            screen.q1.desk.watch(name)
+            screen.q1.store_thread.watch_study(name)
             variant = name.partition("-")[0]
             await until(pilot, lambda variant=variant: chart.data.arms[1].variant == variant)
 
@@ -465,15 +465,15 @@ def test_the_end_of_a_planned_range_is_seen_as_one() -> None:
     for seed in range(3):
         train(study, "baseline", seed)
         train(study, "modified", seed)
-    taker = Taker("week")
+    reader = SnapshotReader("week")
     with Store() as store:
-        before = taker.take(store)
+        before = reader.read_snapshot(store)
         assert [(line.state, line.total) for line in before.studies] == [("running", 10)]
         studies.save(changed(study, looks=((0, 1, 2),)))
         os.close(locked)
-        after = taker.take(store)
+        after = reader.read_snapshot(store)
     assert [(line.state, line.done, line.total) for line in after.studies] == [("finished", 6, 6)]
-    assert [line.id for line in ended_since(before, after)] == [study.id]
+    assert [line.id for line in studies_ended_between(before, after)] == [study.id]
 
 
 async def test_a_divergence_and_a_stall_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -484,7 +484,7 @@ async def test_a_divergence_and_a_stall_are_told(monkeypatch: pytest.MonkeyPatch
     async with app().run_test(size=(120, 40)) as pilot:
         await open_lab(pilot)
         await until(pilot, lambda: pilot.app.snapshot.training is not None, "not seen to train")
-        await until(pilot, lambda: pilot.app.desk.taker._watches, "no look at it")
+        await until(pilot, lambda: pilot.app.store_thread.reader._watches, "no look at it")
         train(study, "modified", 0, 200, state="diverged")
         await until(pilot, lambda: "A run of rope-1 diverged" in notices(pilot.app), "not told")
         monkeypatch.setattr(alerts, "STALL", 0.0)

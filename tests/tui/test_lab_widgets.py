@@ -19,7 +19,7 @@ from q1lab.index.study_view import RunView, StudyView, line_of
 from q1lab.statistics.intervals import Kind, Note
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.run_states import RunState
-from q1lab.tui.snapshot_taker import Focus
+from q1lab.tui.snapshot_taker import StudyInFocus
 from q1lab.tui.widgets import forest_plot
 from q1lab.tui.widgets.braille import Canvas
 from q1lab.tui.widgets.chart_data import (
@@ -27,7 +27,7 @@ from q1lab.tui.widgets.chart_data import (
     chart_data,
     log_ticks,
     mean_and_band,
-    short,
+    short_count,
     ticks,
 )
 from q1lab.tui.widgets.diff_view import diff_text
@@ -35,10 +35,10 @@ from q1lab.tui.widgets.lab_numbers import (
     loss_words,
     state_words,
 )
-from q1lab.tui.widgets.loss_chart import GUTTER, LossChart, single
-from q1lab.tui.widgets.run_grid import Grid
-from q1lab.tui.widgets.sparkline import BARS, GAP, ends, spanning, sparkline
-from q1lab.tui.widgets.study_text import heading
+from q1lab.tui.widgets.loss_chart import GUTTER, LossChart, drawn_seeds
+from q1lab.tui.widgets.run_grid import RunGrid
+from q1lab.tui.widgets.sparkline import BARS, GAP, common_range, sparkline, value_range
+from q1lab.tui.widgets.study_text import study_heading
 from q1lab.tui.widgets.theme_colors import Palette
 from q1lab.verdict import figure, wording
 from q1lab.verdict.comparison import Floor
@@ -101,7 +101,7 @@ def test_a_sparkline_is_as_long_as_the_run_has_got() -> None:
 
 def test_one_scale_for_a_study_makes_runs_comparable() -> None:
     high, low = [(0, 4.0), (100, 3.0)], [(0, 4.0), (100, 2.0)]
-    both = spanning([ends(high), ends(low)])
+    both = common_range([value_range(high), value_range(low)])
     assert both == (2.0, 4.0)
     assert sparkline(high, 8, 100, *both)[-1] > sparkline(low, 8, 100, *both)[-1]
 
@@ -126,7 +126,7 @@ def test_a_sparkline_always_has_its_width(
     points: list[tuple[int, float | None]], width: int, last: int
 ) -> None:
     points = sorted(points, key=lambda point: point[0])
-    assert len(sparkline(points, width, last, *spanning([ends(points)]))) == width
+    assert len(sparkline(points, width, last, *common_range([value_range(points)]))) == width
 
 
 # ── canvas and chart data
@@ -210,11 +210,11 @@ async def test_a_command_that_reports_its_metric_has_a_curve_of_it() -> None:
 
     class Alone(App[None]):
         def compose(self) -> ComposeResult:
-            yield Grid()
+            yield RunGrid()
 
     app, study = Alone(), make_study()
     async with app.run_test(size=(80, 12)) as pilot:
-        app.query_one(Grid).show(StudyView(study, line_of(study, runs), runs))
+        app.query_one(RunGrid).show(StudyView(study, line_of(study, runs), runs))
         await pilot.pause()
         shown = [strip.text for strip in app.screen._compositor.render_strips()][1:3]
         assert all(BARS[-1] in line and BARS[0] in line for line in shown)
@@ -304,7 +304,7 @@ def test_ticks_are_round(low: float, high: float, most: int, expected: list[floa
 def test_log_ticks_and_short_numbers() -> None:
     assert log_ticks(10, 2000, 9) == [10, 20, 50, 100, 200, 500, 1000, 2000]
     assert log_ticks(10, 2000, 4) == [10, 100, 1000]
-    assert [short(v) for v in (5, 500, 1000, 1500, 2e6)] == ["5", "500", "1k", "1.5k", "2M"]
+    assert [short_count(v) for v in (5, 500, 1000, 1500, 2e6)] == ["5", "500", "1k", "1.5k", "2M"]
 
 
 # ── forest
@@ -323,7 +323,7 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
     assert [(one.label, one.low, one.high, round(one.points[0], 3)) for one in pairs.parts] == [
         ("pair of seed 0", None, None, -0.02)
     ]
-    text = "\n".join(line.plain for line in forest_plot.draw(plot, 40, COLORS))
+    text = "\n".join(line.plain for line in forest_plot.figure_lines(plot, 40, COLORS))
     assert "No verdict before all 3 planned pairs" in " ".join(text.split())
     assert "too little" in figure.so_far(make_study("rope-2", seeds=(0,)), runs).caveats[-1]
 
@@ -331,7 +331,9 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
 def test_of_many_pairs_the_plot_draws_the_ends_and_says_so() -> None:
     values = {seed: 0.001 * (seed % 37) - 0.1 for seed in range(200)}
     record = make(dict.fromkeys(values, 2.0), {s: 2.0 + v for s, v in values.items()})
-    lines = [line.plain for line in forest_plot.draw(figure.of_comparison(record), 80, COLORS)]
+    lines = [
+        line.plain for line in forest_plot.figure_lines(figure.of_comparison(record), 80, COLORS)
+    ]
     drawn = [line for line in lines if line.startswith("pair of seed ")]
     assert len(drawn) == 10
     number = wording.numbers(record.analysis)
@@ -354,8 +356,8 @@ def test_of_many_seeds_some_are_drawn_and_the_band_is_of_all() -> None:
     for n, drawn in ((1, 1), (3, 3), (24, 24), (25, 13), (500, 24)):
         seeds = tuple(((0, 4.0), (100, 2.0 + k)) for k in range(n))
         arm = ArmCurves("modified", "rope", seeds, (), (), n)
-        assert len(single(arm)) == drawn
-        assert single(arm)[0] == seeds[0]
+        assert len(drawn_seeds(arm)) == drawn
+        assert drawn_seeds(arm)[0] == seeds[0]
 
 
 def test_the_declared_interval_is_the_one_shown() -> None:
@@ -376,14 +378,14 @@ def test_the_declared_interval_is_the_one_shown() -> None:
 
 def test_the_difference_is_whole_beside_long_names() -> None:
     plot = replace(figure.of_comparison(FOUND), title="no_positions − baseline = +0.123 nats")
-    lines = [line.plain for line in forest_plot.draw(plot, 31, COLORS)]
+    lines = [line.plain for line in forest_plot.figure_lines(plot, 31, COLORS)]
     assert "no_positions − baseline = +0.123" in " ".join(lines)
     assert max(map(len, lines)) <= 31
 
 
 def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
     plot = figure.of_comparison(make(BASE, {9: 1.9, 10: None, 11: 1.91}))
-    lines = [line.plain for line in forest_plot.draw(plot, 40, COLORS)]
+    lines = [line.plain for line in forest_plot.figure_lines(plot, 40, COLORS)]
     assert lines[0] == "NO VERDICT"
     assert any("pair of seed 9" in line for line in lines)
     assert "diverged" in " ".join(lines)
@@ -407,7 +409,7 @@ def test_the_forest_never_leaves_its_width(
         Bar("interval", "95% interval (paired t)", note, low, high, (sum(ends) / 2,)),
     )
     plot = Figure(bars, "", "t " * 40, "s " * 60, "HELPS", ("note " * 30,))
-    lines = forest_plot.draw(plot, width, COLORS)
+    lines = forest_plot.figure_lines(plot, width, COLORS)
     assert max(line.cell_len for line in lines) <= width
     text = " ".join(" ".join(line.plain for line in lines).split())
     assert "(paired t)" in text, "a label is never cut"
@@ -427,8 +429,8 @@ def test_the_heading_tells_what_the_engine_says(home: Path, width: int, said: st
     study = make_study(seeds=(0, 1))
     runs = tuple(run(one.arm, one.seed, RunState.QUEUED, iter=0) for one in study.runs)
     line = replace(line_of(study, runs), state="running")
-    focus = Focus(study, line, runs, "on gpu-box: waits: Resources (4 runs)")
-    shown = heading(focus, width, COLORS)
+    focus = StudyInFocus(study, line, runs, "on gpu-box: waits: Resources (4 runs)")
+    shown = study_heading(focus, width, COLORS)
     assert shown.plain.strip().startswith(said)
     assert shown.plain.rstrip().endswith("● 0 of 4 done")
     assert ("…" in shown.plain) == (width < 80)

@@ -87,7 +87,9 @@ async def test_start_is_taken_before_the_estimate_and_one_lands_in_the_lab(
     fake_trainer()
     async with app().run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
-        launch_opener.launch(pilot.app, Request("rope", seeds="1", overrides={"max_iters": "40"}))
+        launch_opener.open_launch_form(
+            pilot.app, Request("rope", seeds="1", overrides={"max_iters": "40"})
+        )
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
         screen = pilot.app.screen
         await until(pilot, lambda: not screen.query_one("#start", Button).disabled)
@@ -134,7 +136,7 @@ async def test_the_seeds_that_a_verdict_names_are_planned(
     finish(study)
     async with app().run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
-        launch_opener.more_seeds(pilot.app, study, 9)
+        launch_opener.open_form_with_more_seeds(pilot.app, study, 9)
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
         await until(pilot, lambda: pilot.app.screen.query("#seeds"))
         request = pilot.app.screen.request()
@@ -148,7 +150,7 @@ async def test_more_seeds_of_a_command_are_said_in_words() -> None:
     studies.save(study)
     async with app().run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
-        launch_opener.more_seeds(pilot.app, study, 9)
+        launch_opener.open_form_with_more_seeds(pilot.app, study, 9)
         await until(pilot, lambda: "q1lab run rope-1 --seeds 9" in notices(pilot.app))
         assert isinstance(pilot.app.screen, StudyScreen)
 
@@ -344,7 +346,7 @@ async def test_keys_that_are_typed_ahead_of_a_form_or_beside_its_fields_do_no_ha
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
         await settled(pilot)
         free = Event()
-        pilot.app.desk.ask(lambda _: free.wait(60))
+        pilot.app.store_thread.submit(lambda _: free.wait(60))
         await pilot.app.push_screen(LaunchScreen())
         await pilot.press("escape")  # before its answer came
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))

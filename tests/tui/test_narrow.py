@@ -15,14 +15,14 @@ from textual.widgets import Button, Input, Select, Static
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens import forms
-from q1lab.tui.screens.choose_variant import choose
-from q1lab.tui.screens.command_output import OutputScreen
+from q1lab.tui.screens.choose_variant import open_variant_choice
+from q1lab.tui.screens.command_output import CommandOutputScreen
 from q1lab.tui.screens.commit import CommitScreen
-from q1lab.tui.screens.form import FieldsScreen
+from q1lab.tui.screens.form import FormScreen
 from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.screens.verdict import VerdictScreen
-from q1lab.tui.widgets.page_reader import Reader
-from q1lab.tui.widgets.titled_rows import Rows
+from q1lab.tui.widgets.page_reader import PageReader
+from q1lab.tui.widgets.titled_rows import TitledRows
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress
 from q1lab.week.lists import artifacts
@@ -57,8 +57,8 @@ def step_of(app: Q1Lab, name: str) -> Step:
 
 async def test_the_prediction_is_whole() -> None:
     async with running(some_progress, size=SMALLEST) as (app, pilot):
-        forms.predict(app, step_of(app, "a3-predict"))
-        await shown(pilot, FieldsScreen)
+        forms.open_prediction_form(app, step_of(app, "a3-predict"))
+        await shown(pilot, FormScreen)
         await until(pilot, lambda: whole(app.screen))
         assert "the final val loss will be" in words(app)
         assert "missing" not in words(app)  # nothing was typed yet
@@ -68,8 +68,8 @@ async def test_the_prediction_is_whole() -> None:
 
 async def test_forms_are_whole_and_show_every_choice() -> None:
     async with running(some_progress, size=SMALLEST) as (app, pilot):
-        forms.form(app, "paper add")
-        await shown(pilot, FieldsScreen)
+        forms.open_form(app, "paper add")
+        await shown(pilot, FormScreen)
         await until(pilot, lambda: whole(app.screen))
         field = app.screen.query_one("#link", Input)
         select = app.screen.query_one("#depth", Select)
@@ -91,7 +91,7 @@ async def test_a_commit_shows_its_buttons(tmp_path: Path, monkeypatch: pytest.Mo
 
 async def test_what_a_row_says_continues_below_itself() -> None:
     async with running(some_progress, size=SMALLEST) as (app, pilot):
-        choose(app, step_of(app, "a1-choose"))
+        open_variant_choice(app, step_of(app, "a1-choose"))
         await shown(pilot, PickScreen)
         await until(pilot, lambda: "2104.09864" in words(app))
         lines = words(app).splitlines()
@@ -100,7 +100,7 @@ async def test_what_a_row_says_continues_below_itself() -> None:
         assert rest.index("(recommended)") == title.index("RoPE")
 
 
-def printed(pane: OutputScreen) -> list[str]:
+def printed(pane: CommandOutputScreen) -> list[str]:
     return str(pane.query_one("#printed", Static).content).split("\n")
 
 
@@ -151,7 +151,7 @@ async def test_progress_offers_what_its_list_can_do() -> None:
     async with app.run_test(size=SMALLEST) as pilot:
         await pilot.press("4")
         await until(pilot, lambda: "e edit" in last(app) and "space tick" not in last(app))
-        app.screen.query_one("#says", Rows).focus()
+        app.screen.query_one("#says", TitledRows).focus()
         await until(pilot, lambda: "space tick" in last(app) and "e edit" not in last(app))
 
 
@@ -165,11 +165,11 @@ async def test_no_name_and_no_statement_is_cut_for_a_bar_or_an_address() -> None
     async with app.run_test(size=SMALLEST) as pilot:
         await pilot.press("4")
         lists = ("minutes", "says", "artifacts")
-        await until(pilot, lambda: app.screen.query_one("#artifacts", Rows).rows)
+        await until(pilot, lambda: app.screen.query_one("#artifacts", TitledRows).rows)
         told = " ".join(
             " ".join(str(option.prompt).split())
             for name in lists
-            for option in app.screen.query_one(f"#{name}", Rows).options
+            for option in app.screen.query_one(f"#{name}", TitledRows).options
         )
         for title in ("A1 Pick the modification", "C3 Retrospective document", "micrograd-minimal"):
             assert title in told
@@ -181,7 +181,7 @@ async def test_the_list_of_pages_has_keys_of_its_own_and_ticks_nothing_behind_it
         await until(pilot, lambda: "space tick" in last(app) and "esc" not in last(app))
         await pilot.press("t")
         await until(pilot, lambda: "esc back" in last(app) and "space tick" not in last(app))
-        step = app.screen.query_one(Reader).step
+        step = app.screen.query_one(PageReader).step
         tree = app.screen.query_one(WeekTree)
         here = tree.highlighted
         assert step is not None
@@ -191,7 +191,7 @@ async def test_the_list_of_pages_has_keys_of_its_own_and_ticks_nothing_behind_it
         assert not app.snapshot.progress.of(step.id).done
         assert tree.highlighted == here + 1
         await pilot.press("escape")
-        await until(pilot, lambda: app.screen.query_one(Reader).has_focus)
+        await until(pilot, lambda: app.screen.query_one(PageReader).has_focus)
 
 
 async def test_a_link_over_two_lines_is_offered_whole() -> None:
@@ -200,7 +200,7 @@ async def test_a_link_over_two_lines_is_offered_whole() -> None:
     for width in (60, 80, 120):
         async with app.run_test(size=(width, 24)) as pilot:
             await settled(pilot)
-            reader = app.screen.query_one(Reader)
+            reader = app.screen.query_one(PageReader)
             await until(pilot, reader.links)
             words_of[width] = {words for words, _ in reader.links()}
         app = prepared(some_progress)

@@ -14,7 +14,7 @@ from q1lab.ground.config import Config
 from q1lab.index.store import Store
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.loss_chart import LossChart
-from q1lab.tui.widgets.page_reader import Reader
+from q1lab.tui.widgets.page_reader import PageReader
 from q1lab.tui.widgets.results_table import ResultsTable
 from q1lab.week.lists import artifacts, papers
 from q1lab.week.syllabus import Week
@@ -54,7 +54,7 @@ def on(part: str, step: str, *keys: str) -> Go:
 
     async def press(pilot: Pilot[Any]) -> None:
         await after()(pilot)
-        reader = pilot.app.screen.query_one(Reader)
+        reader = pilot.app.screen.query_one(PageReader)
         pilot.app.screen.open_sheet(part, step)  # type: ignore[attr-defined]
         await until(pilot, lambda: reader.step is not None and reader.step.id == step)
         await until(pilot, lambda: reader.on_screen)

@@ -13,7 +13,7 @@ import pytest
 from q1lab.ground import paths
 from q1lab.index import store as index_store
 from q1lab.index.store import Store
-from q1lab.tui.snapshot_taker import Taker
+from q1lab.tui.snapshot_taker import SnapshotReader
 from q1lab.week import chosen_variant, content, evidence, progress
 from q1lab.week.lists import papers, posts, predictions
 from q1lab.week.syllabus import Week
@@ -47,17 +47,17 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_an_idle_look_renders_nothing(store: Store, week: Week, rendered: list[str]) -> None:
     progress.choose_modification(store, week, "rope")
-    taker = Taker(week.label, week)
-    first = [taker.take(store) for _ in range(3)][-1]
+    reader = SnapshotReader(week.label, week)
+    first = [reader.read_snapshot(store) for _ in range(3)][-1]
     assert rendered
     rendered.clear()
-    assert [taker.take(store) for _ in range(5)] == [first] * 5
+    assert [reader.read_snapshot(store) for _ in range(5)] == [first] * 5
     assert rendered == []
     progress.tick_step(store, week.label, "a1-trains", True)
-    assert taker.take(store).progress.of("a1-trains").done
+    assert reader.read_snapshot(store).progress.of("a1-trains").done
     assert rendered == []  # another tick is no other text
     progress.choose_modification(store, week, "gqa")
-    taker.take(store)
+    reader.read_snapshot(store)
     assert rendered
 
 
@@ -68,10 +68,10 @@ def test_a_file_that_changes_or_goes_is_seen_at_the_next_look(
     file = tmp_path / "rope.py"
     file.write_text("# mine\n")
     evidence.note_check(store, week.label, file, "rope")
-    taker = Taker(week.label, week)
+    reader = SnapshotReader(week.label, week)
 
     def record() -> Any:
-        return taker.take(store).progress
+        return reader.read_snapshot(store).progress
 
     ticked = record().done - {"a1-choose"}
     assert ticked
@@ -85,13 +85,13 @@ def test_a_file_that_changes_or_goes_is_seen_at_the_next_look(
 
 def test_a_tick_is_no_reason_to_read_more_than_progress(store: Store, week: Week) -> None:
     progress.choose_modification(store, week, "rope")
-    taker = Taker(week.label, week)
+    reader = SnapshotReader(week.label, week)
     for _ in range(2):
-        taker.take(store)
+        reader.read_snapshot(store)
     progress.tick_step(store, week.label, "a1-trains", True)
     questions: list[str] = []
     store.db.set_trace_callback(questions.append)
-    assert taker.take(store, ingest=False).progress.of("a1-trains").done
+    assert reader.read_snapshot(store, ingest=False).progress.of("a1-trains").done
     tables = {table for one in questions for table in re.findall(r"(?:FROM|INTO) (\w+)", one)}
     assert tables == {"step_records", "part_times", "modifications", "settings"}
 
@@ -104,7 +104,7 @@ def test_what_a_look_does_not_read_again_is_what_a_fresh_one_reads(
         index_store, "utc_now", lambda: f"2046-03-07T10:{next(minutes):02}:00+00:00"
     )
     label, document, model = week.label, tmp_path / "M.md", tmp_path / "rope.py"
-    taker = Taker(label, week)
+    reader = SnapshotReader(label, week)
     document.write_text("x")
     model.write_text("# mine\n")
 
@@ -148,6 +148,10 @@ def test_what_a_look_does_not_read_again_is_what_a_fresh_one_reads(
     pictures = []
     for act in acts:
         act()
-        pictures.append(taker.take(store).progress)
-        assert pictures[-1] == taker.take(store).progress == evidence.read_progress(store, week)
+        pictures.append(reader.read_snapshot(store).progress)
+        assert (
+            pictures[-1]
+            == reader.read_snapshot(store).progress
+            == evidence.read_progress(store, week)
+        )
     assert all(one != other for one, other in itertools.pairwise(pictures))

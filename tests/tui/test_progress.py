@@ -13,10 +13,10 @@ from q1lab.ground import paths
 from q1lab.ground.config import Config
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.screens.command_output import OutputScreen
+from q1lab.tui.screens.command_output import CommandOutputScreen
 from q1lab.tui.screens.document import DocumentScreen
-from q1lab.tui.screens.form import FieldsScreen
-from q1lab.tui.widgets.titled_rows import Rows
+from q1lab.tui.screens.form import FormScreen
+from q1lab.tui.widgets.titled_rows import TitledRows
 from q1lab.week import content, progress
 from q1lab.week.lists import papers
 from tests.kit.lab_home import words
@@ -27,7 +27,7 @@ LABEL = "M03-W04"
 
 def rows_of(app: Q1Lab, pane: str) -> str:
     """What a pane says, one line per row."""
-    options = app.screen.query_one(f"#{pane}", Rows).options
+    options = app.screen.query_one(f"#{pane}", TitledRows).options
     return "\n".join(str(option.prompt) for option in options)
 
 
@@ -37,13 +37,13 @@ async def test_a_kpi_is_set_by_hand_and_counted_again() -> None:
         await pilot.press("4")
         await until(pilot, lambda: "counted" in rows_of(app, "kpis"))
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
         app.screen.query_one("#actual", Input).value = "7"
         app.screen.query_one("#target", Input).value = "9"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "set by hand   7 of 9" in rows_of(app, "kpis"))
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
         app.screen.query_one("#actual", Input).value = ""
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "set by hand" not in rows_of(app, "kpis"))
@@ -78,7 +78,7 @@ async def test_papers_and_artifacts_are_added_ticked_and_removed() -> None:
         await until(pilot, lambda: "progress" in app.snapshot.pages)
         app.screen.query_one("#papers").focus()
         await pilot.press("a", "enter")
-        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
         app.screen.query_one("#title", Input).value = "RoFormer [v5]"
         app.screen.query_one("#done", Select).value = "no"
         await pilot.press("ctrl+s")
@@ -87,9 +87,9 @@ async def test_papers_and_artifacts_are_added_ticked_and_removed() -> None:
         await until(pilot, lambda: "✓ RoFormer [v5]" in rows_of(app, "papers"))
         app.screen.query_one("#artifacts").focus()
         await pilot.press("a", "enter")
-        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
         await pilot.press("ctrl+s")
-        assert isinstance(app.screen, FieldsScreen), "an artifact without a title was kept"
+        assert isinstance(app.screen, FormScreen), "an artifact without a title was kept"
         app.screen.query_one("#title", Input).value = "transformer-from-scratch"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "transformer-from-scratch" in rows_of(app, "artifacts"))
@@ -135,18 +135,20 @@ async def test_a_commands_output_is_shown_as_plain_text_and_esc_ends_it(tmp_path
     code = "import time; print('one [bold]two \\x1b[31m', flush=True); time.sleep(60)"
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        screen = OutputScreen("a command", [sys.executable, "-c", code], tmp_path)
+        screen = CommandOutputScreen("a command", [sys.executable, "-c", code], tmp_path)
         await app.push_screen(screen)
         await until(pilot, lambda: "one" in str(screen.query_one("#printed", Static).content))
         assert str(screen.query_one("#printed", Static).content) == "one [bold]two "
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is not screen)
-        done = OutputScreen("another", [sys.executable, "-c", "raise SystemExit(3)"], tmp_path)
+        done = CommandOutputScreen(
+            "another", [sys.executable, "-c", "raise SystemExit(3)"], tmp_path
+        )
         await app.push_screen(done)
         await until(pilot, lambda: "status 3" in str(done.query_one(".dialog").border_subtitle))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is not done)
-        missing = OutputScreen("a third", [str(tmp_path / "nothing")], tmp_path)
+        missing = CommandOutputScreen("a third", [str(tmp_path / "nothing")], tmp_path)
         await app.push_screen(missing)
         await until(
             pilot,

@@ -12,12 +12,12 @@ from q1lab.ground import paths
 from q1lab.index import ingest_events, study_labels
 from q1lab.index.store import Store
 from q1lab.statistics.intervals import Interval
-from q1lab.tui.screens.form import FieldsScreen
+from q1lab.tui.screens.form import FormScreen
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.results import ResultsScreen
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.forest_plot import ForestPlot
-from q1lab.tui.widgets.results_table import ResultsTable, _plotted, axis_of
+from q1lab.tui.widgets.results_table import ResultsTable, _plotted, group_axis
 from q1lab.verdict import result_rows
 from q1lab.verdict.result_rows import ResultLine
 from tests.kit.lab_home import (
@@ -157,7 +157,7 @@ async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
         await pilot.press("escape")
         go(screen, "swiglu-1")
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(pilot.app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, FormScreen))
         form = pilot.app.screen
         form.query_one("#tags", Input).value = "#mine draft"
         form.query_one("#note", Input).value = "  once   more "
@@ -165,7 +165,7 @@ async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
         await until(pilot, lambda: "swiglu-1 #mine" in words(pilot.app))
         assert noted("swiglu-1") == study_labels.Labels("once more", ("mine", "draft"))
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(pilot.app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, FormScreen))
         pilot.app.screen.query_one("#tags", Input).value = "no/tag"
         await pilot.press("enter")
         assert "is not a tag" in notices(pilot.app)
@@ -205,7 +205,7 @@ async def test_export_writes_files_or_says_why_not(
         screen = await open_results(pilot)
         go(screen, "llama-1")
         await pilot.press("o")
-        await until(pilot, lambda: isinstance(pilot.app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, FormScreen))
         place = pilot.app.screen.query_one("#output", Input)
         assert place.value == str(tmp_path)
         place.value = str(tmp_path / "nowhere" / "a.svg")
@@ -213,7 +213,7 @@ async def test_export_writes_files_or_says_why_not(
         await until(pilot, lambda: "it did not work" in words(pilot.app))
         assert "nowhere" in words(pilot.app)
         await pilot.press("escape", "o")
-        await until(pilot, lambda: isinstance(pilot.app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, FormScreen))
         pilot.app.screen.query_one("#form", Select).value = "json"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: (tmp_path / "llama-1.json").exists(), "nothing was written")
@@ -274,7 +274,7 @@ def a_line(study: str, low: float, high: float) -> ResultLine:
 def test_one_wide_study_does_not_squeeze_the_others() -> None:
     near = [a_line(f"s-{k}", -0.03, 0.01) for k in range(3)]
     wide = a_line("wide", -0.5, 0.52)
-    axis = axis_of([*near, wide], 40)
+    axis = group_axis([*near, wide], 40)
     assert (axis.low, axis.high) == pytest.approx((-0.032, 0.012))
     drawn = _plotted(wide, axis)
     assert (drawn[0], drawn[-1]) == ("◂", "▸")

@@ -19,14 +19,14 @@ from q1lab.index import ingest_events, journal, learner_tables
 from q1lab.index.store import Store
 from q1lab.tui import pages
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.command_palette import Palette, tick_boxes
+from q1lab.tui.command_palette import AppCommandPalette, tick_boxes
 from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.answer import AnswerScreen
-from q1lab.tui.screens.command_output import OutputScreen
+from q1lab.tui.screens.command_output import CommandOutputScreen
 from q1lab.tui.screens.commit import CommitScreen
-from q1lab.tui.screens.confirm import AskScreen
+from q1lab.tui.screens.confirm import ConfirmScreen
 from q1lab.tui.screens.error import ErrorScreen
-from q1lab.tui.screens.form import FieldsScreen
+from q1lab.tui.screens.form import FormScreen
 from q1lab.tui.screens.glossary import GlossaryScreen
 from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.pick_one import PickScreen
@@ -35,8 +35,8 @@ from q1lab.tui.screens.study_page import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
 from q1lab.tui.widgets.page_blocks import ActionPiece, FoldPiece, NextPiece, Prose, StepPiece
-from q1lab.tui.widgets.page_reader import Reader
-from q1lab.tui.widgets.scroll_line import PlaceLine
+from q1lab.tui.widgets.page_reader import PageReader
+from q1lab.tui.widgets.scroll_line import ScrollLine
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import evidence, progress
 from q1lab.week.lists import papers, posts, predictions
@@ -68,7 +68,7 @@ def stored() -> progress.Progress:
 async def test_it_opens_at_the_first_unfinished_step() -> None:
     async with running(some_progress, size=(100, 30)) as (app, _):
         assert app.part_id == "a2"
-        row = app.screen.query_one(Reader).current
+        row = app.screen.query_one(PageReader).current
         assert isinstance(row, Step)
         assert row.id == next(step.id for step in app.week.steps() if step.id.startswith("a2-"))
 
@@ -82,7 +82,7 @@ async def test_what_one_looks_at_stays_in_sight_in_another_width(width: int) -> 
         learner_tables.add_seconds(store, week.label, {"a1": 60})  # a first visit starts at the top
 
     async with running(begun_here, size=(width, 24)) as (app, pilot):
-        reader = app.screen.query_one(Reader)
+        reader = app.screen.query_one(PageReader)
         await until(pilot, lambda: reader.on_screen)
         assert reader.step is not None
         assert reader.step.id == "a1-data"
@@ -99,7 +99,7 @@ async def test_what_the_cursor_went_up_to_stays_in_sight_in_another_width() -> N
         pilot,
     ):
         await go(pilot, "a1", "a1-why")
-        reader = app.screen.query_one(Reader)
+        reader = app.screen.query_one(PageReader)
         for _ in range(3):  # each comes into sight at the top
             await pilot.press("k")
             await settled(pilot)
@@ -119,7 +119,7 @@ async def test_it_opens_where_one_left_whatever_a_command_ticked_since() -> None
         with Store() as store:
             progress.tick_step(store, LABEL, "c3-insights", True)
         async with running() as (app, _):
-            assert app.place == left
+            assert app.open_page_id == left
 
 
 async def test_a_session_can_be_asked_for() -> None:
@@ -229,10 +229,10 @@ async def test_changing_what_was_trained_asks_first_and_keeps_both() -> None:
             await settled(pilot)
             await go(pilot, "a1", "a1-choose")
             await pilot.press("enter", "home", "down", "enter")
-            await until(pilot, lambda: isinstance(app.screen, AskScreen))
+            await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
             assert "You have trained swiglu (swiglu-1). Change to rope?" in flat(words(app))
             await pilot.press(*keys)
-            await until(pilot, lambda: not isinstance(app.screen, AskScreen))
+            await until(pilot, lambda: not isinstance(app.screen, ConfirmScreen))
             await settled(pilot)
             assert (stored().chosen, stored().of("a1-why").answer) == (chosen, why)
         await go(pilot, "a1", "a1-choose")
@@ -257,7 +257,7 @@ async def test_a_key_explains_the_words_of_the_step_and_the_page() -> None:
         await until(pilot, lambda: isinstance(app.screen, GlossaryScreen))
         screen = app.screen
         assert isinstance(screen, GlossaryScreen)
-        page = "\n".join(map(pages.text_of, study.sheet.blocks))
+        page = "\n".join(map(pages.block_text, study.sheet.blocks))
         used = app.week.terms_in(page)
         assert len(app.week.terms) > len(used) > 3
         assert set(screen.terms[: len(used)]) == set(used)
@@ -354,13 +354,13 @@ async def test_parts_change_by_key_and_by_the_finder() -> None:
         await pilot.press("slash", *"six runs", "enter")
         await pilot.pause()
         assert app.part_id == "b2"
-        assert getattr(app.screen.query_one(Reader).current, "id", "") == "b2-run"
+        assert getattr(app.screen.query_one(PageReader).current, "id", "") == "b2-run"
         await pilot.press("u")
         assert app.part_id == "a1"
         # `is` lies in `this`, and `modification` in the part's title: many rows have the words
         await pilot.press("slash", *"Is the mod", "enter")
         await pilot.pause()
-        assert getattr(app.screen.query_one(Reader).current, "id", "") == "b3-verdict"
+        assert getattr(app.screen.query_one(PageReader).current, "id", "") == "b3-verdict"
 
 
 async def test_text_is_shown_after_the_first_paint_and_never_as_markup(tmp_path: Path) -> None:
@@ -401,7 +401,7 @@ async def test_a_small_terminal_gets_one_sentence_and_the_app_comes_back() -> No
         await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))
         await pilot.resize_terminal(60, 20)
         await until(pilot, lambda: isinstance(app.screen, StudyScreen))
-        for screen in (WelcomeScreen(), Palette()):
+        for screen in (WelcomeScreen(), AppCommandPalette()):
             app.push_screen(screen)
             await settled(pilot)
             for columns in (9, 5, 1):
@@ -489,9 +489,9 @@ async def test_the_first_start_shows_all_of_itself_in_the_smallest_terminal(tmp_
 
 async def test_text_and_steps_are_one_page_in_the_order_of_the_content() -> None:
     async with running() as (app, _):
-        sheet = pages.find(app.week, "a1")
+        sheet = pages.find_page(app.week, "a1")
         assert sheet is not None
-        reader = app.screen.query_one(Reader)
+        reader = app.screen.query_one(PageReader)
         shown = [
             getattr(piece, "step", None) or getattr(piece, "fold", None) or piece.markdown
             for piece in reader.pieces
@@ -507,8 +507,8 @@ async def test_every_word_of_every_page_is_there_and_nothing_is_under_the_scroll
     size: tuple[int, int],
 ) -> None:
     async with running(size=size) as (app, pilot):
-        reader = app.screen.query_one(Reader)
-        for sheet in pages.sheets(app.week):
+        reader = app.screen.query_one(PageReader)
+        for sheet in pages.week_pages(app.week):
             app.screen.open_sheet(sheet.id)  # type: ignore[attr-defined]
             await until(pilot, lambda: all(piece.size.width for piece in reader.pieces))
             room = reader.scrollable_content_region.right
@@ -526,7 +526,7 @@ async def test_every_word_of_every_page_is_there_and_nothing_is_under_the_scroll
 
 async def test_j_and_k_walk_and_the_text_follows() -> None:
     async with running() as (app, pilot):
-        reader = app.screen.query_one(Reader)
+        reader = app.screen.query_one(PageReader)
         assert not reader.on_screen
         assert reader.scroll_y == 0, "a part that is not begun opens at its text"
         await pilot.press("j")
@@ -556,7 +556,7 @@ async def test_the_first_open_step_is_found_from_the_end_of_its_page() -> None:
     """Its rows are above, too: on the way to them the cursor must not stay on one."""
     async with running() as (app, pilot):
         await go(pilot, "a1", "a1-trains")
-        reader = app.screen.query_one(Reader)
+        reader = app.screen.query_one(PageReader)
         await pilot.press("end")
         await until(pilot, lambda: reader.at == len(reader.stops) - 1)
         await pilot.press("u")
@@ -577,7 +577,7 @@ async def test_while_a_study_trains_u_goes_to_what_is_done_meanwhile() -> None:
     try:
         async with lab_home.app().run_test(size=(120, 40)) as pilot:
             await pilot.press("u")
-            reader = pilot.app.screen.query_one(Reader)
+            reader = pilot.app.screen.query_one(PageReader)
             await until(pilot, lambda: isinstance(reader.current, Step))
             assert isinstance(reader.current, Step)
             assert reader.current.id == "b2-first"
@@ -588,7 +588,7 @@ async def test_while_a_study_trains_u_goes_to_what_is_done_meanwhile() -> None:
 
 async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:
     async with running(size=(120, 40)) as (app, pilot):
-        names = [sheet.id for sheet in pages.sheets(app.week)]
+        names = [sheet.id for sheet in pages.week_pages(app.week)]
         assert names[:3] == [":week", ":a", "a1"]
         app.screen.open_sheet(":week")  # type: ignore[attr-defined]
         await until(pilot, lambda: "Why this week matters" in words(app))
@@ -605,7 +605,7 @@ async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:
 async def test_one_says_once_how_one_came_here() -> None:
     async with running() as (app, pilot):
         app.screen.open_sheet(":week")  # type: ignore[attr-defined]
-        reader = app.screen.query_one(Reader)
+        reader = app.screen.query_one(PageReader)
         await until(pilot, lambda: "Say how you came here" in words(app))
         assert reader.step
         assert reader.step.id == "way"
@@ -627,7 +627,7 @@ async def test_a_text_of_ones_own_is_named_in_the_app_and_checked(tmp_path: Path
     own = tmp_path / "own.txt"
     own.write_text("abcdefghij " * 200)
     async with running(notifications=True) as (app, pilot):
-        step_actions.command(app, ["q1lab", "data"])
+        step_actions.run_command(app, ["q1lab", "data"])
         for typed, said in ((str(tmp_path / "no.txt"), "no such file"), (str(own), "2,200 in all")):
             await until(pilot, lambda: app.screen.query(Input))
             app.screen.query_one(Input).value = typed
@@ -644,15 +644,15 @@ async def test_the_tree_and_reading_mode() -> None:
         assert not tree.display
         await pilot.press("t")
         assert tree.display
-        assert not app.screen.query_one(Reader).parent.display  # type: ignore[union-attr]
+        assert not app.screen.query_one(PageReader).parent.display  # type: ignore[union-attr]
         await pilot.press("down", "enter")
         await settled(pilot)
         assert app.part_id == "a2"
         assert not tree.display
         await pilot.press("z")
-        assert app.screen.query_one(Reader).size.height == 24
+        assert app.screen.query_one(PageReader).size.height == 24
         await pilot.press("escape")
-        assert app.screen.query_one(Reader).size.height < 24
+        assert app.screen.query_one(PageReader).size.height < 24
         await pilot.resize_terminal(120, 40)
         await until(pilot, lambda: tree.display)
         await pilot.press("t")
@@ -664,13 +664,15 @@ async def test_a_page_starts_at_its_top_until_one_was_at_work_on_it() -> None:
         progress.tick_step(store, week.label, "b2-lock", True)  # by the commit at the end of A3
 
     async with running(committed) as (app, pilot):
-        reader = app.screen.query_one(Reader)
+        reader = app.screen.query_one(PageReader)
         app.screen.open_sheet("b2")  # type: ignore[attr-defined]
         await until(pilot, lambda: reader.step)
         await settled(pilot)
         assert reader.scroll_y == 0, "what comes before the first step has not been read"
-        app.desk.ask(lambda store: progress.tick_step(store, LABEL, "b2-page", True))
-        app.desk.ask(lambda store: progress.save_answer(store, LABEL, "b2-numbers", "4.17"))
+        app.store_thread.submit(lambda store: progress.tick_step(store, LABEL, "b2-page", True))
+        app.store_thread.submit(
+            lambda store: progress.save_answer(store, LABEL, "b2-numbers", "4.17")
+        )
         await until(pilot, lambda: app.snapshot.progress.of("b2-numbers").done)
         app.screen.open_sheet("b3")  # type: ignore[attr-defined]
         await settled(pilot)
@@ -685,7 +687,7 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         app.screen.open_sheet("a2")  # type: ignore[attr-defined]
-        reader = app.screen.query_one(Reader)
+        reader = app.screen.query_one(PageReader)
         await until(pilot, lambda: reader.query(FoldPiece))
         folds = [p for p in reader.stops if isinstance(p, FoldPiece) and not p.wants]
         await until(pilot, lambda: folds[0].virtual_region.y > 0)
@@ -710,7 +712,7 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
 async def test_a_figure_is_turned_with_the_arrow_keys() -> None:
     async with running(size=(80, 24)) as (app, pilot):
         app.screen.open_sheet("a2")  # type: ignore[attr-defined]
-        reader = app.screen.query_one(Reader)
+        reader = app.screen.query_one(PageReader)
         await until(pilot, lambda: reader.query(FoldPiece))
         figure = next(p for p in reader.stops if isinstance(p, FoldPiece) and p.fold.frames)
         await until(pilot, lambda: figure.virtual_region.y > 0)
@@ -759,7 +761,7 @@ async def test_e_only_writes_and_c_copies_the_command_or_says_so() -> None:
         await go(pilot, "b1", "b1-new")
         await pilot.press("c")
         assert app.clipboard == "q1lab new rope"
-        reader = app.screen.query_one(Reader)
+        reader = app.screen.query_one(PageReader)
         await pilot.press("end")  # the row that leads to the next page
         assert reader.current is None
         app.notice = ("", "")
@@ -802,20 +804,20 @@ async def test_what_is_said_leaves_the_text_alone() -> None:
         await until(pilot, lambda: "Something [happened]" in words(app))
         after = lines()
         assert (before[:-3], before[-1]) == (after[:-3], after[-1]), "neither text nor keys"
-        app.hush()
+        app.clear_notice()
         await until(pilot, lambda: lines() == before)
 
 
 async def test_an_answer_that_waits_for_a_step_stays_folded_until_that_is_done() -> None:
     async with running() as (app, pilot):
-        reader = app.screen.query_one(Reader)
+        reader = app.screen.query_one(PageReader)
         fold = next(p for p in reader.stops if isinstance(p, FoldPiece) and p.fold.needs)
         reader._go(reader.stops.index(fold))
         reader.bring()
         await pilot.press("enter", "f")
         assert not fold.open
         needs = fold.fold.needs
-        app.desk.ask(lambda store: progress.tick_step(store, LABEL, str(needs), True))
+        app.store_thread.submit(lambda store: progress.tick_step(store, LABEL, str(needs), True))
         await settled(pilot)
         await pilot.press("enter")
         assert fold.open
@@ -843,8 +845,10 @@ async def test_a_step_says_why_its_tick_is_gone(tmp_path: Path) -> None:
 
 async def test_what_a_command_prints_opens_in_a_pane(tmp_path: Path) -> None:
     async with running(config=Config(repo=tmp_path)) as (app, pilot):
-        step_actions.command(app, ["q1lab", "status"])
-        await until(pilot, lambda: isinstance(app.screen, OutputScreen) and app.screen.code == 0)
+        step_actions.run_command(app, ["q1lab", "status"])
+        await until(
+            pilot, lambda: isinstance(app.screen, CommandOutputScreen) and app.screen.code == 0
+        )
         assert "No study yet" in app.screen.said  # type: ignore[attr-defined]
         await pilot.press("escape")
         assert isinstance(app.screen, StudyScreen)
@@ -862,7 +866,7 @@ async def test_a_pane_says_what_esc_does_and_tells_a_finding_from_a_failure(
             ("q1lab post lint", ends.format("post.md:3: “improves” says"), "done: it found"),
             ("q1lab post lint", ends.format("q1lab: there is no post"), "it did not work (status"),
         ):
-            pane = OutputScreen(shown, [sys.executable, "-c", code], tmp_path)
+            pane = CommandOutputScreen(shown, [sys.executable, "-c", code], tmp_path)
             app.push_screen(pane)
             await until(pilot, lambda: pane.query_one(".dialog"))  # noqa: B023
             await until(pilot, lambda: code == runs or pane.code == 1)  # noqa: B023
@@ -878,7 +882,7 @@ async def test_a_pane_gives_the_yes_that_a_command_asks_for(tmp_path: Path) -> N
         "else: sys.exit('it holds edits of yours; --yes goes on')\n"
     )
     async with running() as (app, pilot):
-        pane = OutputScreen("asks", [sys.executable, str(script)], tmp_path)
+        pane = CommandOutputScreen("asks", [sys.executable, str(script)], tmp_path)
         app.push_screen(pane)
         await until(pilot, lambda: pane.code == 1)
         await pilot.press("y")
@@ -913,7 +917,7 @@ async def test_a_form_does_what_a_step_has_to_be_filled_in_with() -> None:
     async with running() as (app, pilot):
         await go(pilot, "a2", "a2-log")
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
         assert app.screen.query_one("#title", Input).value == "RoFormer"
         assert app.screen.query_one("#link", Input).value.endswith("2104.09864")
         await pilot.press("ctrl+s")
@@ -931,17 +935,17 @@ async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None
     async with running() as (app, pilot):
         await go(pilot, "c2", "c2-publish")
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
         app.screen.query_one("#url", Input).value = "no address"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, ErrorScreen))
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
         assert app.screen.query_one("#url", Input).value == "no address"  # to be mended
         await pilot.press("escape")
         assert list(app.drafts) == ["Record where the post is published"]
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
         await until(pilot, lambda: app.screen.query_one("#url", Input).value == "no address")
         app.screen.query_one("#url", Input).value = "https://example.org/post"
         await pilot.press("ctrl+s")
@@ -952,7 +956,7 @@ async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None
         assert post["url"] == "https://example.org/post"
         await until(pilot, lambda: app.snapshot.progress.of("c2-publish").done)
         await pilot.press("enter")  # to correct it: Enter takes no tick away here
-        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
         assert app.screen.query_one("#url", Input).value == "https://example.org/post"
 
 
@@ -983,7 +987,7 @@ async def test_publishing_over_open_claims_says_so(tmp_path: Path) -> None:
     ) as (app, pilot):
         await go(pilot, "c2", "c2-publish")
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
         app.screen.query_one("#url", Input).value = "https://example.org/post"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, ErrorScreen))
@@ -994,7 +998,7 @@ async def test_publishing_over_open_claims_says_so(tmp_path: Path) -> None:
         await pilot.press("escape", "4")
         await until(pilot, lambda: "progress" in app.snapshot.pages)
         await pilot.press("1", "enter")
-        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
         assert app.screen.query_one("#url", Input).value == "https://example.org/post"
 
 
@@ -1003,14 +1007,14 @@ async def test_a_choice_that_changes_the_text_leaves_the_place() -> None:
     async with running() as (app, pilot):
         await pilot.press("j")
         await go(pilot, "a1", "a1-data")
-        reader = app.screen.query_one(Reader)
+        reader = app.screen.query_one(PageReader)
         reader.move(2)  # the step's second row to press
         await pilot.pause()
         assert reader.piece is not None
         before = reader.piece.virtual_region.y - reader.scroll_y
         assert before > 0
         words = "Python's own source text"
-        app.desk.ask(lambda store: progress.choose_data(store, "stdlib", words, 98))
+        app.store_thread.submit(lambda store: progress.choose_data(store, "stdlib", words, 98))
         await until(pilot, lambda: app.week.numbers.vocab == 98)
         await until(
             pilot,
@@ -1037,7 +1041,7 @@ async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(app.screen, StudyScreen)
-        reader = app.screen.query_one(Reader)
+        reader = app.screen.query_one(PageReader)
         assert isinstance(reader.piece, ActionPiece)
         assert reader.piece.action.argv() == ("q1lab", "data", "shakespeare")
         says = {p.step.id: p.enter for p in reader.pieces if isinstance(p, StepPiece)}
@@ -1059,23 +1063,23 @@ async def test_the_line_below_the_page_says_how_much_is_left_when_a_fold_opens()
         progress.tick_step(store, week.label, "a1-guess", True)
 
     async with running(guessed) as (app, pilot):
-        app.screen.query_one(Reader).scroll_end(animate=False, immediate=True)
-        await until(pilot, lambda: app.screen.query_one(PlaceLine).place[1] == "100%")
+        app.screen.query_one(PageReader).scroll_end(animate=False, immediate=True)
+        await until(pilot, lambda: app.screen.query_one(ScrollLine).place[1] == "100%")
         await pilot.press("f")
-        await until(pilot, lambda: app.screen.query_one(PlaceLine).place[1] != "100%")
+        await until(pilot, lambda: app.screen.query_one(ScrollLine).place[1] != "100%")
 
 
 async def test_the_line_below_the_page_says_where_one_was_brought_to_and_stays_one_line() -> None:
     async with running() as (app, pilot):
-        reader = app.screen.query_one(Reader)
+        reader = app.screen.query_one(PageReader)
         await go(pilot, "a1", "a1-why")  # as u does
         await until(pilot, lambda: reader.on_screen)
         await settled(pilot)
-        place = app.screen.query_one(PlaceLine).place
+        place = app.screen.query_one(ScrollLine).place
         assert place[1].startswith(f"{round(100 * reader.scroll_y / reader.max_scroll_y)}%")
         await pilot.resize_terminal(120, 40)  # the page is narrower beside the tree
         await pilot.pause()
-        assert app.screen.query_one(PlaceLine).region.height == 1
+        assert app.screen.query_one(ScrollLine).region.height == 1
 
 
 async def test_the_foot_always_says_how_to_get_help_and_the_top_what_else_there_is() -> None:
@@ -1095,7 +1099,7 @@ def last_line(app: Q1Lab) -> str:
 async def test_what_one_answered_is_in_sight() -> None:
     async with running() as (app, pilot):
         await go(pilot, "a2", "a2-rope-s1")
-        reader = app.screen.query_one(Reader)
+        reader = app.screen.query_one(PageReader)
         piece = reader.piece
         assert isinstance(piece, StepPiece)
         end = piece.virtual_region.bottom - reader.size.height

@@ -10,7 +10,7 @@ from textual.css.stylesheet import Stylesheet
 from textual.screen import ModalScreen, Screen
 from textual.widgets._toast import Toast
 
-from q1lab.tui.textual_private import KeptStylesheet, PrivateApp
+from q1lab.tui.textual_private import AppHooks, CachedStylesheet
 
 
 @pytest.mark.parametrize("name", ["_batch_count", "_driver"])
@@ -39,9 +39,9 @@ def test_a_stylesheet_is_told_its_variables_and_parses_again() -> None:
 
 
 async def test_a_batch_holds_paints_back() -> None:
-    app = PrivateApp()
+    app = AppHooks()
     async with app.run_test():
-        assert isinstance(app.stylesheet, KeptStylesheet)
+        assert isinstance(app.stylesheet, CachedStylesheet)
         assert app.paints
         with app.batch_update():
             assert not app.paints
@@ -51,7 +51,7 @@ async def test_a_batch_holds_paints_back() -> None:
 async def test_what_is_said_makes_no_toast() -> None:
     """Textual never comes back from a toast whose time runs out while it is made: a dialog that
     opened in that moment, on a busy machine, took the app with it."""
-    app = PrivateApp()
+    app = AppHooks()
     async with app.run_test(notifications=True) as pilot:
         app.notify("Kept as your answer.", timeout=60)
         await pilot.pause()
@@ -67,8 +67,8 @@ async def test_an_error_that_nothing_caught_ends_in_our_hook(
 ) -> None:
     ended = []
 
-    class Failing(PrivateApp):
-        def end_of_all(self) -> None:
+    class Failing(AppHooks):
+        def log_fatal_error(self) -> None:
             ended.append(True)
 
         def on_mount(self) -> None:

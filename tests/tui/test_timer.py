@@ -10,9 +10,9 @@ from q1lab.ground.files import is_locked
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.screens.confirm import AskScreen
+from q1lab.tui.screens.confirm import ConfirmScreen
 from q1lab.tui.screens.study_page import StudyScreen
-from q1lab.tui.screens.timer_question import AwayScreen
+from q1lab.tui.screens.timer_question import TimerQuestionScreen
 from q1lab.week import progress
 from tests.kit.lab_home import words
 from tests.kit.tui_home import FakeClocks, prepared, running, settled, until
@@ -99,7 +99,7 @@ async def test_a_killed_app_comes_back_paused_and_asks(home: Path) -> None:
     clocks.forward(3600)
     app = prepared(was_running, clocks=clocks)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: isinstance(app.screen, AwayScreen))
+        await until(pilot, lambda: isinstance(app.screen, TimerQuestionScreen))
         assert app.clock_line[1] == "ask"
         assert seconds() == 30
         await pilot.press("escape")
@@ -107,11 +107,11 @@ async def test_a_killed_app_comes_back_paused_and_asks(home: Path) -> None:
         assert seconds() == 30, "nothing counts while the question is open"
         key = app.clock_line[0].removesuffix(" answers")[-1]
         await pilot.press(key)
-        await until(pilot, lambda: isinstance(app.screen, AwayScreen))
+        await until(pilot, lambda: isinstance(app.screen, TimerQuestionScreen))
         app.screen.query_one(Input).value = "90"
         app.screen.query_one(Input).focus()
         await pilot.press("enter")
-        assert isinstance(app.screen, AwayScreen), "more than went by is not taken"
+        assert isinstance(app.screen, TimerQuestionScreen), "more than went by is not taken"
         app.screen.query_one(Input).value = "10"
         await pilot.press("enter")
         await settled(pilot)
@@ -126,7 +126,7 @@ async def test_a_jump_of_the_machine_is_not_credited() -> None:
         run_for(app, clocks, 10)
         clocks.forward(7200)
         app.tick_clock()
-        await until(pilot, lambda: isinstance(app.screen, AwayScreen))
+        await until(pilot, lambda: isinstance(app.screen, TimerQuestionScreen))
         await settled(pilot)
         app.screen.query_one("#none", Button).press()
         await settled(pilot)
@@ -163,7 +163,7 @@ async def test_the_key_that_asks_whether_to_leave_is_an_answer_too() -> None:
     """It did nothing in its own question, and Esc and q stay: the app could not be left."""
     async with running(size=(100, 30)) as (app, pilot):
         await pilot.press("T", "ctrl+q")
-        await until(pilot, lambda: isinstance(app.screen, AskScreen) and app.screen.is_mounted)
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen) and app.screen.is_mounted)
         await settled(pilot)
         assert app.is_running
         await pilot.press("ctrl+q")

@@ -73,9 +73,12 @@ def tellers(c: Comparison) -> dict[str, str]:
     document = replace(records.modification(None), study=told)
     draft = records.post_record(None)
     draft = replace(draft, modification=replace(draft.modification, study=told))
-    plot = "\n".join(line.plain for line in forest_plot.draw(figure.of_comparison(c), 110, COLORS))
+    plot = "\n".join(
+        line.plain for line in forest_plot.figure_lines(figure.of_comparison(c), 110, COLORS)
+    )
     beside = "\n".join(
-        line.plain for line in forest_plot.draw(figure.side_by_side([line_of(c)]), 110, COLORS)
+        line.plain
+        for line in forest_plot.figure_lines(figure.side_by_side([line_of(c)]), 110, COLORS)
     )
     return {
         "terminal": flat("\n".join(lines(c, 110))),
@@ -287,7 +290,7 @@ def test_rows_of_the_figure_have_one_name_everywhere() -> None:
     labels = {bar.kind: bar.label for bar in shown.bars} | {"pairs": pairs.parts[0].label}
     texts = {
         "terminal": "\n".join(lines(c, 110)),
-        "app": "\n".join(line.plain for line in forest_plot.draw(shown, 40, COLORS)),
+        "app": "\n".join(line.plain for line in forest_plot.figure_lines(shown, 40, COLORS)),
         "page": comparison_page.comparison_document(
             c, comparison_tables.study_facts(c), Reproduction()
         ).text,
@@ -302,7 +305,7 @@ def test_rows_of_the_figure_have_one_name_everywhere() -> None:
     for where, kinds in rows.items():
         for kind in kinds:  # a label may go on in the next line, below a drawing
             assert letters(labels[kind]) in letters(texts[where]), (where, labels[kind])
-    narrow = [line.plain for line in forest_plot.draw(shown, 24, COLORS)]
+    narrow = [line.plain for line in forest_plot.figure_lines(shown, 24, COLORS)]
     assert any("pair of seed 0" in line for line in narrow)
 
 

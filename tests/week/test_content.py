@@ -16,7 +16,7 @@ from q1lab.commands.content import content as command
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.study import variants
-from q1lab.tui.pages import text_of
+from q1lab.tui.pages import block_text
 from q1lab.week import markdown_cuts
 from q1lab.week.content import check_week, load_week, write_skeleton
 from q1lab.week.lists.kpis import COUNTERS
@@ -409,7 +409,7 @@ def test_a_row_stands_once_for_each_variant_whose_numbers_are_known(folder: Path
     edit(folder / "mix.md", "## Knead", rows)
     assert said(folder) == []
     text = "\n".join(
-        text_of(block)
+        block_text(block)
         for part in load_week(folder).for_variant("rye").parts()
         for block in part.blocks
     )
@@ -636,13 +636,13 @@ def week() -> Week:
 
 def everything(week: Week) -> str:
     """All that a learner of this variant can meet, folded or not, as one text."""
-    pieces = [week.title, week.goal, week.next, *map(text_of, week.overview)]
+    pieces = [week.title, week.goal, week.next, *map(block_text, week.overview)]
     for session in week.sessions:
         pieces += [session.title, session.goal, session.when, session.intro, *session.output]
         for part in session.parts:
             pieces.append(part.title)
             for block in part.blocks:
-                pieces.append(block.title if isinstance(block, Action) else text_of(block))
+                pieces.append(block.title if isinstance(block, Action) else block_text(block))
     for variant in week.variants:
         pieces += [variant.title, variant.used_in, variant.difficulty, variant.paper]
     return re.sub(r"\s+", " ", "\n".join(pieces))

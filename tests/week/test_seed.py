@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from q1lab.tui.pages import sheets
-from q1lab.tui.widgets.markdown_layout import laid
+from q1lab.tui.pages import week_pages
+from q1lab.tui.widgets.markdown_layout import lay_out_markdown
 from q1lab.tui.widgets.page_blocks import FoldPiece, StepPiece, pieces_of
 from q1lab.week.content import load_week
 from q1lab.week.syllabus import Week
@@ -98,13 +98,15 @@ OF: dict[str, dict[str, list[str]]] = {
 def drawn(week: Week, width: int) -> str:
     """What the reader draws on its pages, every fold open, with the form that chooses."""
     lines = [week.label, week.title, week.goal]
-    for sheet in sheets(week):
+    for sheet in week_pages(week):
         for piece in pieces_of(sheet, {}, None):
             if isinstance(piece, FoldPiece):
                 piece.open = True
             lines += [line.plain for line in piece.lines(width)]
             if isinstance(piece, StepPiece) and piece.step.answer:  # what Enter shows of a question
-                lines += [line.plain for line in laid(piece.step.answer.markdown, width)]
+                lines += [
+                    line.plain for line in lay_out_markdown(piece.step.answer.markdown, width)
+                ]
     for one in week.variants:
         lines += [one.title, one.used_in, one.difficulty, one.paper]
     return bare("\n".join(lines))

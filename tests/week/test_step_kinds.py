@@ -11,7 +11,7 @@ import pytest
 from q1lab.documents import document_data
 from q1lab.index.store import Store
 from q1lab.tui.screens.answer import AnswerScreen
-from q1lab.tui.screens.form import FieldsScreen
+from q1lab.tui.screens.form import FormScreen
 from q1lab.tui.widgets.page_blocks import StepPiece
 from q1lab.week import content, step_kinds
 from tests.kit import toy_kind
@@ -81,5 +81,5 @@ async def test_enter_opens_the_form_that_makes_a_step_done_though_a_row_below_st
         (piece,) = app.screen.query(StepPiece)
         assert piece.enter == "fill in"
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        await until(pilot, lambda: isinstance(app.screen, FormScreen))
         assert app.screen.query("#location")

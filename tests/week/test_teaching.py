@@ -24,7 +24,7 @@ from q1lab.ground.text_formats import signed
 from q1lab.index.store import Store
 from q1lab.study import command_line, studies
 from q1lab.study.command_line import request_from_argv
-from q1lab.tui.pages import text_of
+from q1lab.tui.pages import block_text
 from q1lab.week import code_runner, progress, text_numbers
 from q1lab.week.content import check_week, load_week
 from q1lab.week.lint import table_minutes
@@ -410,7 +410,7 @@ def test_what_to_expect_comes_from_the_results_file(week: Week) -> None:
         told = week.for_variant(variant)
         found = told.find_part("b3")
         assert found
-        text = " ".join(map(text_of, found[1].blocks))
+        text = " ".join(map(block_text, found[1].blocks))
         for preset in ("cpu", "quick"):
             result = told.numbers.result(preset, variant)
             assert result
@@ -491,7 +491,7 @@ def test_a_first_test_that_is_written_out_is_not_asked_for(week: Week) -> None:
     for variant in VARIANTS:
         found = week.for_variant(variant).find_part("b1")
         assert found
-        text = " ".join(" ".join(map(text_of, found[1].blocks)).split())
+        text = " ".join(" ".join(map(block_text, found[1].blocks)).split())
         assert "written out; the other two are yours" in text
         titles = [step.title for step in found[1].steps]
         assert sum(title.startswith("Write the test") for title in titles) == 2, titles
@@ -845,7 +845,7 @@ def test_the_first_step_asks_how_one_came_here(week: Week) -> None:
 
 
 def test_the_overview_adds_up(week: Week) -> None:
-    row = re.findall(r"(?m)^\| [ABC] .*\|([^|]*)\|$", "\n\n".join(map(text_of, week.overview)))
+    row = re.findall(r"(?m)^\| [ABC] .*\|([^|]*)\|$", "\n\n".join(map(block_text, week.overview)))
     planned = [sum(int(n) for n in re.findall(r"\d+", cell)) for cell in row]
     assert planned == [session.minutes for session in week.sessions]
 
@@ -854,7 +854,7 @@ def test_the_fast_track_adds_up(week: Week) -> None:
     """Its minutes replace those of the parts that it names."""
     (told,) = re.findall(
         r"(?ms)^\*\*The fast track, about (\d+) hours.\*\* (.*?)\n\n",
-        "\n\n".join(map(text_of, week.overview)),
+        "\n\n".join(map(block_text, week.overview)),
     )
     planned = {part.id: part.minutes for part in week.parts()}
     for sentence in told[1].split("In ")[1:]:

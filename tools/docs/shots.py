@@ -36,7 +36,7 @@ async def _shoot(folder: Path, pages: tuple[str, ...], size: tuple[int, int]) ->
             app.action_go("lab" if page == "verdict" else page)
             for _ in range(2):  # the second look has what the page asked for
                 looked = asyncio.Event()
-                app.desk.ask(lambda _: None, lambda _, seen=looked: app.call_later(seen.set))  # type: ignore[misc]
+                app.run_job(lambda _: None, lambda _, seen=looked: app.call_later(seen.set))
                 await looked.wait()
             await pilot.pause(0.5)
             async with asyncio.timeout(30):  # the keys come last, and late on a busy machine

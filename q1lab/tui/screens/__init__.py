@@ -1,1 +1,1 @@
-"""One screen a file: each a subclass of base.Page, fed by the app's one snapshot."""
+"""One screen or dialog per file, each a subclass of base.AppScreen."""

@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
 WIDE = 10_000
-"""More cells than a paragraph has: the box breaks its lines."""
+"""Wider than any paragraph, in cells: the text box breaks the lines."""
 
 AROUND = 14
-"""Cells that the terminal has more than a title in the dialog's border may take."""
+"""Cells of the terminal's width that the title in the dialog's border can't use."""
 
 
-def write(app: Q1Lab, step: Step) -> None:
+def open_answer_form(app: Q1Lab, step: Step) -> None:
     app.push_screen(AnswerScreen(step, app.snapshot.progress.of(step.id).answer or ""))
 
 
 class AnswerScreen(Dialog[None]):
-    """Esc or Ctrl+S keeps the text and goes back; only Discard takes it away."""
+    """Esc or Ctrl+S saves the text and closes; only Discard drops it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "back", "keep"),
@@ -75,12 +75,13 @@ class AnswerScreen(Dialog[None]):
         self.box.border_subtitle = f"{said} · Esc keeps it · ^e in $EDITOR"
 
     def _keep(self) -> None:
-        """Save what is there; also every few seconds, so that a crash takes a sentence at most."""
+        """Save the text; also called every few seconds, so that a crash loses a sentence at
+        most."""
         text = self.query_one(TextArea).text
         if text != self.kept:
             self.kept = text
             app = self.q1
-            app.desk.ask(
+            app.store_thread.submit(
                 lambda store: domain.save_answer(store, app.week.label, self.step.id, text)
             )
 
@@ -93,7 +94,7 @@ class AnswerScreen(Dialog[None]):
 
     @on(Button.Pressed, "#discard")
     def _discard(self) -> None:
-        """Go back to the answer that there was."""
+        """Restore the answer as it was when the dialog opened, and close."""
         self.query_one(TextArea).text = self.opened
         self._keep()
         self.dismiss()

@@ -1,5 +1,5 @@
-"""What all screens share; and what the main ones do: the line at the top, a body, the footer, and
-the snapshot that fills them."""
+"""Base classes of the screens: main screens (top line, body, footer, filled from the snapshot),
+full screens over them, and dialogs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from textual.widgets import Button, Static
 from q1lab.ground.files import plain
 from q1lab.tui.keys import bindings
 from q1lab.tui.snapshot import Snapshot
-from q1lab.tui.textual_private import PrivateScreen
+from q1lab.tui.textual_private import ScreenHooks
 from q1lab.tui.widgets.key_line import KeyLine
-from q1lab.tui.widgets.message_line import SayLine
+from q1lab.tui.widgets.message_line import MessageLine
 from q1lab.tui.widgets.top_line import TopLine
 
 if TYPE_CHECKING:
@@ -30,39 +30,41 @@ T = TypeVar("T")
 
 
 LEAST = Size(60, 20)
-"""Columns and lines that a screen needs."""
+"""The smallest terminal, in columns and lines."""
 
 
-class Own(PrivateScreen):
-    """A screen of this app: it closes once, and nothing but itself. While another one is over it,
-    it waits for that.
+class AppScreen(ScreenHooks):
+    """Base of all screens. ``dismiss`` closes only this screen, and only once; while another screen
+    is open above it, it closes after that one.
 
-    No widget itself: of several bases Textual reads the style rules of the first that is one.
+    Not a widget: of several base classes, Textual applies the style rules of the first one that is
+    a widget.
     """
 
     app: Any
     least = LEAST
-    page: ClassVar[str] = ""
-    """Its place in the table of keys, which gives it its own."""
+    screen_name: ClassVar[str] = ""
+    """The screen's prefix in ``KEYS``, from which it gets its bindings; a main screen's mode,
+    too."""
     _late: tuple[Any] | None = None
-    """What it gives as soon as nothing is over it any more."""
+    """The result (in a tuple) to dismiss with once no screen is open above this one."""
 
     def __init_subclass__(cls, **given: Any) -> None:
-        if "page" in vars(cls):
-            cls.BINDINGS = bindings(cls.page)  # type: ignore[attr-defined]
+        if "screen_name" in vars(cls):
+            cls.BINDINGS = bindings(cls.screen_name)  # type: ignore[attr-defined]
         super().__init_subclass__(**given)
 
     @property
     def q1(self) -> Q1Lab:
-        """The app, by its own type."""
+        """The app, typed."""
         return cast("Q1Lab", self.app)
 
     def body(self) -> ComposeResult:
-        """What it shows."""
+        """The screen's own widgets."""
         yield from ()
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
-        """Close and give ``result``; nothing happens when it is closed already."""
+        """Close with ``result``; does nothing if the screen is closed already."""
         closing = AwaitComplete()
         if self.app.screen is self:
             closing = super().dismiss(result)  # type: ignore[misc]
@@ -71,7 +73,7 @@ class Own(PrivateScreen):
         return closing
 
     def action_back(self) -> None:
-        """What Esc and q do: close, and lose nothing that was typed."""
+        """Close on Esc or q; subclasses save what was typed first."""
         self.dismiss()
 
     def on_screen_resume(self) -> None:
@@ -79,21 +81,22 @@ class Own(PrivateScreen):
             self.dismiss(*self._late)
 
 
-class OwnScreen(Own, Screen[T]):
-    """A screen over a page, as large as that: ``body`` above the keys."""
+class FullScreen(AppScreen, Screen[T]):
+    """A screen as large as the terminal, opened over a main screen: ``body`` above the keys."""
 
     def compose(self) -> ComposeResult:
         yield from self.body()
         yield KeyLine()
-        yield SayLine()
+        yield MessageLine()
 
 
-class Scroll(VerticalScroll, can_focus=False):
-    """A box that scrolls where the terminal is small; its fields have the focus."""
+class ScrollingBox(VerticalScroll, can_focus=False):
+    """A box that scrolls if the terminal is small; it takes no focus, its fields do."""
 
 
-class Dialog(Own, ModalScreen[T]):
-    """A box over a page: ``heading`` in its border, ``keys`` below, and ``body`` in it."""
+class Dialog(AppScreen, ModalScreen[T]):
+    """A box over another screen: ``heading`` in its upper border, ``keys`` in the lower, ``body``
+    inside."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "back"),
@@ -104,7 +107,7 @@ class Dialog(Own, ModalScreen[T]):
     heading = ""
     keys = "Esc closes"
     shape = ""
-    """Its style classes."""
+    """CSS classes of the box."""
     kind: ClassVar[type[Widget]] = Vertical
     box: Widget
 
@@ -114,32 +117,32 @@ class Dialog(Own, ModalScreen[T]):
             yield from self.body()
 
     def action_button(self, by: int) -> None:
-        """From one button to another; a field has the arrow keys for itself."""
+        """Move the focus from one button to another; in a field, arrow keys move its cursor."""
         if isinstance(self.focused, Button):
             (self.focus_next if by > 0 else self.focus_previous)(Button)
 
-    def tell(self, text: str, bad: bool = False) -> None:
-        """Say it in the box, where that has a place for it."""
+    def show_message(self, text: str, bad: bool = False) -> None:
+        """Show a message in the dialog's ``#said`` line."""
         said = self.query_one("#said", Static)
         said.update(plain(text))
         said.set_class(bad, "bad")
 
 
-class Page(OwnScreen[None]):
-    """A main screen. Subclasses give ``page``, ``body()`` and ``show(snapshot)``."""
+class MainScreen(FullScreen[None]):
+    """A main screen. Subclasses define ``screen_name``, ``body()`` and ``show(snapshot)``."""
 
     AUTO_FOCUS: ClassVar[str | None] = "#body *"
 
     def show(self, snapshot: Snapshot) -> None:
-        """Fill the widgets from the snapshot. Called when it is new, and when the screen comes
-        back."""
+        """Fill the widgets from the snapshot. Called for each new snapshot, and when the screen
+        becomes visible again."""
 
     def compose(self) -> ComposeResult:
-        yield TopLine(self.page)
+        yield TopLine(self.screen_name)
         with Container(id="body"):
             yield from self.body()
         yield KeyLine()
-        yield SayLine()
+        yield MessageLine()
 
     def action_back(self) -> None:
         self.q1.action_end()
@@ -155,9 +158,9 @@ class Page(OwnScreen[None]):
         self.query_one(TopLine).clock = clock_line
 
     def _arrived(self, snapshot: Snapshot) -> None:
-        if self.q1.current_mode != self.page or not self.is_mounted:
+        if self.q1.current_mode != self.screen_name or not self.is_mounted:
             return
         self.query_one(TopLine).training = snapshot.training
-        self.query_one(TopLine).looked = snapshot.looked
-        with self.q1.careful():
+        self.query_one(TopLine).ingest_progress = snapshot.ingest_progress
+        with self.q1.errors_as_dialogs():
             self.show(snapshot)

@@ -1,4 +1,4 @@
-"""Property checks of the learner's file: run again at every save, with what the file changes beside
+"""Property checks of the learner's file, run again at every save, with the file's diff beside
 them."""
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import os_reason, plain
 from q1lab.study import variants
 from q1lab.tui import editing, pages
-from q1lab.tui.background import beside
-from q1lab.tui.screens.base import OwnScreen
-from q1lab.tui.screens.hint import HintScreen, hints
-from q1lab.tui.widgets.check_text import Results, against_source, ending, heading
+from q1lab.tui.background import run_in_background
+from q1lab.tui.screens.base import FullScreen
+from q1lab.tui.screens.hint import HintScreen, offer_hints
+from q1lab.tui.widgets.check_text import CheckRows, diff_against_source, diff_heading, round_summary
 from q1lab.tui.widgets.diff_view import diff_text
-from q1lab.tui.widgets.fitted_text import Fitted
-from q1lab.tui.widgets.page_reader import Reader
+from q1lab.tui.widgets.fitted_text import FittedText
+from q1lab.tui.widgets.page_reader import PageReader
 from q1lab.tui.widgets.theme_colors import palette
 from q1lab.week import evidence
 from q1lab.week import progress as domain
@@ -31,16 +31,15 @@ from q1lab.week.own_model import model_file, parents
 from q1lab.week.own_model.run_checks import CheckReport, CheckResult, run_checks
 
 POLL = 1.0
-"""Seconds between looks at the file. Looking works everywhere; being told does not on WSL and
-network mounts."""
+"""Seconds between polls of the file. Polling works everywhere; change notifications don't work on
+WSL and network mounts."""
 
 Stamp = tuple[int, int]
-"""When a file was changed last (nanoseconds), and its size in bytes: another pair means that it was
-saved."""
+"""A file's modification time (ns) and size (bytes); a different pair means the file was saved."""
 
 
-def stamp(path: Path) -> tuple[Stamp | None, str]:
-    """(the file's stamp, ""), or (None, a sentence that says why there is none)."""
+def file_stamp(path: Path) -> tuple[Stamp | None, str]:
+    """(stamp, ""), or (None, a sentence with the reason) if the file can't be read."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -50,16 +49,16 @@ def stamp(path: Path) -> tuple[Stamp | None, str]:
     return (found.st_mtime_ns, found.st_size), ""
 
 
-class CheckScreen(OwnScreen[None]):
-    """Checks ``file`` (from the learner's folder) for ``target``; a step that carries it is ticked
-    on success.
+class CheckScreen(FullScreen[None]):
+    """Checks ``file`` (relative to the learner's folder) against the modification ``target``; on
+    success, ticks the step ``step_id``.
 
-    ``run`` has the signature of `run_checks.run_checks`; it is called in a thread, and the
-    learner's code runs in a process of its own.
+    ``run`` has the signature of `run_checks.run_checks`; the screen calls it in a thread, and it
+    runs the learner's code in a separate process.
     """
 
     CSS_PATH = "../check.tcss"
-    page = "check"
+    screen_name = "check"
 
     def __init__(
         self,
@@ -71,10 +70,10 @@ class CheckScreen(OwnScreen[None]):
         super().__init__()
         self.file, self.target, self.step_id, self.run = file, target, step_id, run
         self.path, self._state = Path(file), ""
-        self.results = Results()
+        self.results = CheckRows()
         self.report: CheckReport | None = None
         self._cancelled = threading.Event()
-        """Ends the round that is under way; nothing more is heard of it."""
+        """Set to end the current round of checks; its later results are dropped."""
         self._seen: Stamp | None = None
 
     def body(self) -> ComposeResult:
@@ -82,16 +81,16 @@ class CheckScreen(OwnScreen[None]):
         with Horizontal(id="check"):
             with Vertical(id="check-main"):
                 with VerticalScroll(id="check-scroll"):
-                    yield Fitted(lambda: self._draw(self._state), id="checks")
+                    yield FittedText(lambda: self._draw(self._state), id="checks")
                 yield Static(id="check-says", markup=False)
             with Vertical(id="check-side"):
                 yield Static(id="check-against", markup=False)
                 with VerticalScroll(id="check-diff"):
                     yield Static(id="diff", markup=False)
-                yield Reader()
+                yield PageReader()
 
     def on_mount(self) -> None:
-        self.path = editing.folder(self.q1) / self.file
+        self.path = editing.learner_folder(self.q1) / self.file
         self.query_one("#check-scroll").focus()
         self.action_again()
         self.set_interval(POLL, self.look)
@@ -102,17 +101,16 @@ class CheckScreen(OwnScreen[None]):
     # ── the file, and a round of checks
 
     def look(self) -> None:
-        """Begin a round when the file is not the one that was checked: saved, gone, or back
-        again."""
-        if stamp(self.path)[0] != self._seen:
+        """Start a round if the file has changed since the last one: saved, deleted or restored."""
+        if file_stamp(self.path)[0] != self._seen:
             self.action_again()
 
     def action_again(self) -> None:
-        """Check the file as it is now; a round under way ends, and its results no longer count."""
+        """Check the file as it is now; ends a round that is running and drops its results."""
         self._cancelled.set()
         self.report = None
         self.results.begin()
-        self._seen, missing = stamp(self.path)
+        self._seen, missing = file_stamp(self.path)
         if self._seen is None:
             self._draw("not checked")
             self._say(missing, bad=True)
@@ -123,7 +121,7 @@ class CheckScreen(OwnScreen[None]):
         self._round()
 
     def _round(self) -> None:
-        """Run the checks beside the screen, and show each result as it comes."""
+        """Run the checks in a thread, and show each result as it comes."""
         app, path, target = self.app, self.path, self.target
         self._cancelled = cancelled = threading.Event()
 
@@ -143,15 +141,17 @@ class CheckScreen(OwnScreen[None]):
                 return CheckReport(str(path), target or "", False, (), why)
 
         said = partial(self._say, bad=True)
-        beside(self, checked, partial(hear, self._ended), lambda problem: said(str(problem)))
+        run_in_background(
+            self, checked, partial(hear, self._ended), lambda problem: said(str(problem))
+        )
 
     def _came(self, result: CheckResult) -> None:
         self.results.put(result)
         self._draw(f"checking … {len(self.results.fresh)} so far")
 
     def _ended(self, report: CheckReport) -> None:
-        # saved while it ran: what was found is about another text
-        if stamp(self.path)[0] != self._seen:
+        # the file was saved during the round: the results belong to the old text
+        if file_stamp(self.path)[0] != self._seen:
             self.action_again()
             return
         self.report = report
@@ -162,21 +162,21 @@ class CheckScreen(OwnScreen[None]):
         )
         self._draw(f"{report.for_}: {ended}".removeprefix(": "))
         chosen = self.q1.snapshot.progress.chosen
-        said = ending(report, self.file, chosen, hints=bool(self.check_action("hint", ())))
+        said = round_summary(report, self.file, chosen, hints=bool(self.check_action("hint", ())))
         self.query_one("#check-says", Static).update(said)
         step_id, week = self.step_id, self.q1.week.label
         if report.passed:
             file, name = self.path, report.for_
-            self.q1.desk.ask(lambda store: evidence.note_check(store, week, file, name))
+            self.q1.store_thread.submit(lambda store: evidence.note_check(store, week, file, name))
         if report.passed and step_id:
-            self.q1.desk.ask(lambda store: domain.tick_step(store, week, step_id, True))
+            self.q1.store_thread.submit(lambda store: domain.tick_step(store, week, step_id, True))
 
     # ── what is shown
 
     def _draw(self, state: str) -> None:
         self.query_one("#check-head", Static).update(f" {plain(self.file)}   {state}")
         self._state = state
-        rows = self.query_one(Fitted)
+        rows = self.query_one(FittedText)
         rows.update(self.results.content(rows.room))
 
     def _say(self, text: str, bad: bool = False) -> None:
@@ -186,7 +186,7 @@ class CheckScreen(OwnScreen[None]):
 
     def _show_diff(self) -> None:
         try:
-            self._side(*against_source(self.path, parents.parent_or_baseline(self.path)))
+            self._side(*diff_against_source(self.path, parents.parent_or_baseline(self.path)))
         except Problem as problem:
             self._side(str(problem), "")
 
@@ -196,14 +196,15 @@ class CheckScreen(OwnScreen[None]):
         self.query_one("#diff", Static).update(text)
 
     def action_diff(self) -> None:
-        """Wide, the diff stands beside the checks until this key takes it away; narrow, it takes
-        their place."""
+        """Show or hide the diff: beside the checks on a wide screen, in their place on a narrow
+        one."""
         self.toggle_class("-flip")
 
     def action_text(self) -> None:
-        """The part's text in the diff's place, and back; narrow, it takes the checks' place."""
+        """Show or hide the part's text: in place of the diff on a wide screen, of the checks on a
+        narrow one."""
         self.toggle_class("-text")
-        reader, sheet = self.query_one(Reader), pages.find(self.q1.week, self.q1.part_id)
+        reader, sheet = self.query_one(PageReader), pages.find_page(self.q1.week, self.q1.part_id)
         if self.has_class("-text") and sheet is not None:
             reader.fill(sheet, self.q1.snapshot.progress)
             reader.focus()
@@ -215,8 +216,8 @@ class CheckScreen(OwnScreen[None]):
         self.look()
 
     def action_compare(self) -> None:
-        """How right files differ from the reference, and how the learner's does, once that
-        passes; for one made from other code, what the reference changes."""
+        """Compare the learner's file with the reference once it passes. For a file written from
+        scratch, show what the reference changes in its baseline."""
         report = self.report
         if report is None or not report.passed or report.for_ not in variants.modifications():
             until = "; h gives hints until then" if self.check_action("hint", ()) else ""
@@ -225,11 +226,11 @@ class CheckScreen(OwnScreen[None]):
         try:
             beside = model_file.compare_with_reference(report.for_, self.path)
         except Problem as problem:
-            self.q1.tell(str(problem))
+            self.q1.show_error(str(problem))
             return
         reference = f"the reference {report.for_}.py"
         title = (
-            heading(beside.diff, reference)
+            diff_heading(beside.diff, reference)
             if beside.of_file
             else f"what {reference} changes in its baseline"
         )
@@ -237,10 +238,10 @@ class CheckScreen(OwnScreen[None]):
         self.app.push_screen(HintScreen(title, text, beside.diff))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return action != "hint" or self.target != "baseline"  # there are none for it
+        return action != "hint" or self.target != "baseline"  # the baseline has no hints
 
     def action_hint(self) -> None:
-        """Show the next hint, and note that it was used."""
+        """Offer the hints for the modification; a failing check chooses among combined ones."""
         week = self.q1.week
         try:
             variant = self.target or model_file.variant_of_file(self.path) or week.variant
@@ -248,6 +249,6 @@ class CheckScreen(OwnScreen[None]):
             variant = week.variant
         failing = [one for one in self.results.rows.values() if one.failed]
         about = failing[0].name.partition(":")[0] if failing else ""
-        if about in variants.modifications():  # one made of others fails by one of those
+        if about in variants.modifications():  # the failing part of a combined modification
             variant = about
-        hints(self.q1, variant, failing)
+        offer_hints(self.q1, variant, failing)

@@ -1,4 +1,4 @@
-"""Choose one of the week's variants: the guides in the text follow the choice."""
+"""Choose one of the week's variants; the text shows that variant's guides."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from q1lab.index.store import Store
-from q1lab.tui.screens.confirm import AskScreen
+from q1lab.tui.screens.confirm import ConfirmScreen
 from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.widgets.theme_colors import palette
 from q1lab.week import chosen_variant
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from q1lab.week.syllabus import Step
 
 
-def choose(app: Q1Lab, step: Step) -> None:
-    """Show the week's variants; where another one was trained, ask before the choice changes."""
+def open_variant_choice(app: Q1Lab, step: Step) -> None:
+    """Show the week's variants; if another one was trained already, ask before changing."""
     week, chosen = app.setup.week, app.snapshot.progress.chosen
     rows = [(one.name, _row(app, one, one.name == chosen)) for one in app.week.variants]
 
     def picked(name: str) -> None:
         def take(store: Store) -> str:
-            """Choose it, or say what is to be asked first."""
+            """Choose the variant, or return the question to ask first."""
             question = chosen_variant.change_question(store, week.label, name)
             if not question:
                 domain.choose_modification(store, week, name)
@@ -36,11 +36,11 @@ def choose(app: Q1Lab, step: Step) -> None:
 
         def asked(question: str) -> None:
             if question:
-                ask = AskScreen("Change the modification?", question, "Keep it", "Change it")
+                ask = ConfirmScreen("Change the modification?", question, "Keep it", "Change it")
                 change = partial(domain.choose_modification, week=week, variant=name)
-                app.push_screen(ask, lambda _: app.desk.ask(change))
+                app.push_screen(ask, lambda _: app.store_thread.submit(change))
 
-        app.ask(take, asked)
+        app.run_job(take, asked)
 
     app.push_screen(
         PickScreen(

@@ -1,4 +1,4 @@
-"""A command's output, as it comes, in a pane over the page: one never leaves the app."""
+"""Runs a command inside the app and shows its output in a dialog, as it comes."""
 
 from __future__ import annotations
 
@@ -19,36 +19,32 @@ from textual.widgets import Static
 from q1lab.ground.errors import FAILED
 from q1lab.ground.files import plain
 from q1lab.runner import child_processes
-from q1lab.tui.desktop import copy
-from q1lab.tui.editing import folder
+from q1lab.tui.desktop import copy_text
+from q1lab.tui.editing import learner_folder
 from q1lab.tui.screens.base import Dialog
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
 LINES = 5000
-"""Lines shown, the last ones."""
+"""At most this many of the last lines are shown."""
 PAUSE = 0.1
-"""Seconds between two looks at what is printed: to lay thousands of lines out takes longer than to
-print them."""
+"""Seconds between two updates: laying out thousands of lines takes longer than printing them."""
 _REFUSED = re.compile(r"^q1lab: ", re.MULTILINE)
-"""How q1lab says what went wrong; without it a command that fails has said what it found."""
-
-SECONDS = 6 * 3600
-"""A command that runs longer ends by its own limit."""
+"""The start of q1lab's error messages; a failed command without one has reported findings."""
 
 
-def run(app: Q1Lab, argv: list[str], look: tuple[str, ...] = ()) -> None:
-    """Run a command in a pane, in the folder that is the learner's."""
+def run_in_pane(app: Q1Lab, argv: list[str], look: tuple[str, ...] = ()) -> None:
+    """Run a command in the learner's folder, with its output in a dialog."""
     real = [*child_processes.python_module("q1lab"), *argv[1:]] if argv[0] == "q1lab" else argv
-    app.push_screen(OutputScreen(shlex.join(argv), real, folder(app), look))
+    app.push_screen(CommandOutputScreen(shlex.join(argv), real, learner_folder(app), look))
 
 
-class OutputScreen(Dialog[None]):
-    """Runs one command without input; Esc ends it if it still runs, but not what it trains. Where
-    the command asks for ``--yes``, ``y`` gives it. With ``look`` the command runs with these
-    options first, to show what it would do, and ``y`` does it. One reads from the top; at its end
-    the pane follows."""
+class CommandOutputScreen(Dialog[None]):
+    """Runs one command without input. Esc ends the command, but not a training that it started. If
+    the command asks for ``--yes``, ``y`` runs it again with that. With ``look``, the command first
+    runs with these options to show what it would do, and ``y`` then does it. The output starts at
+    its top; once scrolled to the end, the dialog follows it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "back", "back"),
@@ -67,7 +63,7 @@ class OutputScreen(Dialog[None]):
         self.look = look
         self.folder = folder
         self.answered: dict[str, str] = {}
-        """What tells the command that its commit was shown here, and answered."""
+        """Environment that tells the command that the learner has confirmed its commit here."""
         self.said = ""
         self.code: int | None = None
         self._due: Timer | None = None
@@ -107,7 +103,7 @@ class OutputScreen(Dialog[None]):
         assert child.stdout is not None
         try:
             letters, block = getincrementaldecoder("utf-8")("replace"), b"-"
-            while block:  # it may end amid a letter
+            while block:  # a block may end inside a UTF-8 sequence
                 block = await child.stdout.read(65536)
                 self.said += plain(letters.decode(block, final=not block))
                 if self._due is None:
@@ -129,7 +125,7 @@ class OutputScreen(Dialog[None]):
         self.box.border_subtitle = f"{words} · Esc closes · c copies{asks}"
 
     def _show(self, instead: str = "") -> None:
-        """What it has printed; who reads its end stays there."""
+        """Show the output so far (or ``instead``); at its end, keep following."""
         self._due = None
         place = self.query_one(VerticalScroll)
         follow = place.max_scroll_y > 0 and place.is_vertical_scroll_end
@@ -140,22 +136,22 @@ class OutputScreen(Dialog[None]):
 
     @property
     def running(self) -> str:
-        """What Esc does meanwhile. `q1lab run` only watches what it has started."""
+        """The key line while the command runs. Ending `q1lab run` does not end its training."""
         trains = self.shown.startswith("q1lab run ")
         return f"running · Esc {'closes; what trains goes on' if trains else 'ends it'}"
 
     @property
     def would(self) -> bool:
-        """Whether what the command would do is shown, and can be done."""
+        """True if the dialog shows a preview that ``y`` can carry out."""
         return bool(self.look) and self.code == 0
 
     @property
     def asks(self) -> bool:
-        """Whether the command ended because it wants a yes."""
+        """True if the command ended because it needs ``--yes``."""
         return bool(self.code) and "--yes" in self.said and "--yes" not in self.argv
 
     def action_copy(self) -> None:
-        copy(self.app, self.said, "what it printed")
+        copy_text(self.app, self.said, "what it printed")
 
     def action_yes(self) -> None:
         if self.would or self.asks:

@@ -1,4 +1,4 @@
-"""What a command would write and commit, shown before it does."""
+"""Shows what a command would write and commit, before it does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from q1lab.ground import config
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import plain
 from q1lab.index.store import Store
-from q1lab.tui.background import beside
+from q1lab.tui.background import run_in_background
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.theme_colors import palette
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class CommitScreen(Dialog[bool]):
-    """Message, files and diff; Enter commits, Esc leaves everything as it is.
+    """Shows message, files and diff; Enter commits, Esc changes nothing.
 
-    Gives True when something was written. Without ``asks`` it commits at once and says so, unless
-    something must be decided first.
+    The result is True if something was written. Without ``asks`` it commits at once and says so,
+    unless the learner must decide something first.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,10 +61,10 @@ class CommitScreen(Dialog[bool]):
 
     def on_mount(self) -> None:
         self.setup = self.q1.setup
-        beside(self, self._propose, self._show, self._failed)
+        run_in_background(self, self._propose, self._show, self._failed)
 
     def _propose(self) -> tuple[Change | None, tuple[Path, ...], str]:
-        """In a thread: the proposal, the files that it would change, and the branch."""
+        """The proposal, the files that it would change, and the branch; runs in a thread."""
         from q1lab.documents import commit_commands
 
         with Store(self.setup.database) as store:
@@ -134,8 +134,7 @@ class CommitScreen(Dialog[bool]):
         self.query_one("#text", Static).update(shown)
 
     def _nothing(self, text: str, subtitle: str) -> None:
-        """Say it in a small dialog: there is nothing to see below, and nothing to press but the
-        way out."""
+        """Shrink the dialog to a message and a Close button."""
         self._say(text, subtitle)
         self.box.remove_class("tall")
         self.query_one(VerticalScroll).display = False
@@ -150,7 +149,7 @@ class CommitScreen(Dialog[bool]):
         self.box.border_subtitle = subtitle
 
     def action_enter(self) -> None:
-        """Press the button that has the focus; from anywhere else, commit."""
+        """Press the focused button; if none is focused, commit."""
         if isinstance(self.focused, Button):
             self.focused.press()
         else:
@@ -169,7 +168,7 @@ class CommitScreen(Dialog[bool]):
             with Store(self.setup.database) as store:
                 return proposal.save(store, confirmed=confirmed)
 
-        beside(self, act, self._done, self._failed)
+        run_in_background(self, act, self._done, self._failed)
 
     @on(Button.Pressed, "#always")
     def action_always(self) -> None:
@@ -208,7 +207,7 @@ class CommitScreen(Dialog[bool]):
         self.dismiss(changed)
 
     def _failed(self, problem: Problem) -> None:
-        """Say why not. Where only a yes is missing, the next Enter gives it."""
+        """Show why the command failed. If it only needs a confirmation, the next Enter gives it."""
         from q1lab.ground.git_repository import NeedsYes
 
         self.busy = False

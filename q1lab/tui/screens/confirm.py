@@ -1,5 +1,4 @@
-"""A question before something that can't be taken back. Esc, and Enter at first, leave it as it
-is."""
+"""Asks before something that can't be undone. Esc, and Enter at first, change nothing."""
 
 from __future__ import annotations
 
@@ -13,8 +12,9 @@ from textual.widgets import Button, Static
 from q1lab.tui.screens.base import Dialog
 
 
-class AskScreen(Dialog[bool]):
-    """Gives True for ``do``. No letter answers: it may have been meant for a text."""
+class ConfirmScreen(Dialog[bool]):
+    """The result is True for the button ``do``. No letter answers: it may have been typed for a
+    text."""
 
     AUTO_FOCUS: ClassVar[str | None] = "#keep"
 

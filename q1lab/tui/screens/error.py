@@ -1,4 +1,4 @@
-"""An error, said in a box: what happened and what to do. The app goes on behind it."""
+"""An error in a dialog: what happened and what to do. The app goes on behind it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widgets import Button, Static
 
-from q1lab.tui.desktop import copy
-from q1lab.tui.screens.base import Dialog, Scroll
+from q1lab.tui.desktop import copy_text
+from q1lab.tui.screens.base import Dialog, ScrollingBox
 
 
 class ErrorScreen(Dialog[None]):
     """One message; Esc, Enter or the button closes it, ``c`` copies it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("c", "copy", "copy")]
-    kind, keys = Scroll, "Esc closes · c copies"
+    kind, keys = ScrollingBox, "Esc closes · c copies"
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
@@ -33,4 +33,4 @@ class ErrorScreen(Dialog[None]):
         self.dismiss()
 
     def action_copy(self) -> None:
-        copy(self.app, self.text, "the message")
+        copy_text(self.app, self.text, "the message")

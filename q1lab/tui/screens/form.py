@@ -1,4 +1,5 @@
-"""A form: a few named fields, what is wrong with them or what they say below, and two buttons."""
+"""A form: a few named fields, below them a sentence about their values or the first error, and two
+buttons."""
 
 from __future__ import annotations
 
@@ -13,14 +14,14 @@ from textual.containers import Horizontal
 from textual.widgets import Button, Input, Label, Select, Static, TextArea
 
 from q1lab.ground.errors import Problem
-from q1lab.tui.screens.base import Dialog, Scroll
-from q1lab.tui.screens.form_drafts import Drafted, Typed, typed
+from q1lab.tui.screens.base import Dialog, ScrollingBox
+from q1lab.tui.screens.form_drafts import DraftForm, FieldValues, field_values
 from q1lab.tui.widgets.text_box import TextBox
 
 
 @dataclass(frozen=True)
 class Field:
-    """One line of the form. With ``choices`` it is one of these, else text."""
+    """One field of the form: a choice if it has ``choices``, else text."""
 
     name: str
     label: str
@@ -28,27 +29,27 @@ class Field:
     hint: str = ""
     choices: tuple[str, ...] = ()
     titles: Callable[[str], str] = str
-    """What a choice is called."""
+    """The label of a choice."""
     needed: bool = False
     most: int = 400
-    """Characters that can be typed."""
+    """The largest number of characters."""
     lines: bool = False
-    """Whether it is a text of several lines."""
+    """True for a text of several lines."""
 
 
-class FieldsScreen(Drafted, Dialog[Typed | None]):
-    """Gives the values by name, or None when it was closed. ``says`` tells what they say, as they
-    are typed; its Problem keeps the form open."""
+class FormScreen(DraftForm, Dialog[FieldValues | None]):
+    """The result is the values by field name, or None if the form was closed. ``says`` words the
+    values while they are typed; a Problem from it keeps the form open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "keep", "keep")]
 
-    kind, shape = Scroll, "form"
+    kind, shape = ScrollingBox, "form"
 
     def __init__(
         self,
         title: str,
         fields: Sequence[Field],
-        says: Callable[[Typed], str] = lambda _: "",
+        says: Callable[[FieldValues], str] = lambda _: "",
         about: str = "",
     ) -> None:
         super().__init__()
@@ -86,7 +87,7 @@ class FieldsScreen(Drafted, Dialog[Typed | None]):
             yield Button("Discard", id="discard")
 
     def on_descendant_focus(self) -> None:
-        """Enter is a line of a text, and opens a list."""
+        """Show the key that saves: not Enter in a text of several lines or in a list."""
         own = isinstance(self.focused, Select | TextArea)
         key = "^s" if own else "Enter"
         self.box.border_subtitle = f"{key} keeps it · Esc leaves a draft"
@@ -95,15 +96,15 @@ class FieldsScreen(Drafted, Dialog[Typed | None]):
         self.begin()
         self._say()
 
-    def values(self) -> Typed:
-        found = typed(self)
+    def values(self) -> FieldValues:
+        found = field_values(self)
         return {field.name: found[field.name].strip() for field in self.fields}
 
     @on(Input.Changed)
     @on(Select.Changed)
     def _say(self) -> None:
-        """What they say, or what is wrong with them, as they are typed; a form that one has not
-        begun to fill in is not wrong yet."""
+        """Show the sentence about the values, or the first error; no error while all fields are
+        empty."""
         try:
             text, bad = self.says(self.values()), False
         except Problem as problem:
@@ -120,7 +121,7 @@ class FieldsScreen(Drafted, Dialog[Typed | None]):
     @on(Input.Submitted)
     @on(Button.Pressed, "#keep")
     def action_keep(self) -> None:
-        """Give the values, when nothing is missing or wrong."""
+        """Close with the values if nothing is missing or wrong."""
         values = self.values()
         for field in self.fields:
             if field.needed and not values[field.name]:
@@ -137,4 +138,4 @@ class FieldsScreen(Drafted, Dialog[Typed | None]):
 
 def _sentence(problem: Problem) -> str:
     text = str(problem)
-    return f"{text[:1].upper()}{text[1:]}" if text[:1].isascii() else text  # δ is not Δ
+    return f"{text[:1].upper()}{text[1:]}" if text[:1].isascii() else text  # keep δ, not Δ

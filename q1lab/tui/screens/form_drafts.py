@@ -1,4 +1,4 @@
-"""What was typed into a form and not kept: it is there again when the form opens."""
+"""Drafts: values typed into a form and not saved come back when the form opens again."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from textual.widgets import Input, OptionList, Select, TextArea
 from textual.widgets.option_list import OptionDoesNotExist
 from textual.widgets.select import InvalidSelectValueError
 
-from q1lab.tui.screens.base import Own
+from q1lab.tui.screens.base import AppScreen
 
-Typed = dict[str, str]
-"""The values of a form's fields, by their ids; one of a list by the id of its row."""
+FieldValues = dict[str, str]
+"""A form's values by field id; a list's value is the id of its highlighted row."""
 
 
-def typed(form: DOMNode) -> Typed:
-    """What the form's fields say now."""
-    found: Typed = {}
+def field_values(form: DOMNode) -> FieldValues:
+    """The current values of the form's fields."""
+    found: FieldValues = {}
     for one in form.query("Input, TextArea, Select, OptionList"):
         if one.id is None:
             continue
@@ -33,8 +33,8 @@ def typed(form: DOMNode) -> Typed:
     return found
 
 
-def retype(form: DOMNode, values: Typed) -> None:
-    """Have the fields say that; a choice that is gone stays as it is."""
+def fill_fields(form: DOMNode, values: FieldValues) -> None:
+    """Set the fields to ``values``; skips a choice that no longer exists."""
     for name, value in values.items():
         for one in form.query(f"#{name}"):
             if isinstance(one, TextArea):
@@ -49,21 +49,21 @@ def retype(form: DOMNode, values: Typed) -> None:
                     one.highlighted = one.get_option_index(value)
 
 
-class Drafted(Own):
-    """A form that keeps a draft when one goes back. ``heading`` names it."""
+class DraftForm(AppScreen):
+    """A form that saves a draft on Esc, under its ``heading``."""
 
     is_form = True
     heading: str
-    _opened: Typed | None = None
+    _opened: FieldValues | None = None
 
     def begin(self) -> None:
-        """All fields are filled: from here on it is the learner who types."""
+        """Note the fields' first values, then fill in the draft; called once all fields exist."""
         form = cast(DOMNode, self)
-        self._opened = typed(form)
-        retype(form, self.q1.drafts.get(self.heading, {}))
+        self._opened = field_values(form)
+        fill_fields(form, self.q1.drafts.get(self.heading, {}))
 
     def action_back(self) -> None:
-        now = typed(cast(DOMNode, self))
+        now = field_values(cast(DOMNode, self))
         if self._opened not in (None, now):
             self.q1.drafts[self.heading] = now
             said = f"{self.heading}: kept as a draft. It opens as you left it."
@@ -71,6 +71,6 @@ class Drafted(Own):
         self.dismiss(None)
 
     def ended(self, result: Any) -> None:
-        """Close with a result: there is no draft any more."""
+        """Close with a result, and drop the draft."""
         self.q1.drafts.pop(self.heading, None)
         self.dismiss(result)

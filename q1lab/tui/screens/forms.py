@@ -1,4 +1,4 @@
-"""Forms for acts that ask for more than a key: their fields are those of the act's command."""
+"""Forms for acts that need more than a key; the fields are the parameters of the act's command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from q1lab.ground import command_table
 from q1lab.ground.command_table import Act, Said
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
-from q1lab.tui.screens.form import Field, FieldsScreen
+from q1lab.tui.screens.form import Field, FormScreen
 from q1lab.week import progress as domain
 from q1lab.week.lists import predictions
 from q1lab.week.syllabus import Week
@@ -24,27 +24,28 @@ if TYPE_CHECKING:
     from q1lab.week.syllabus import Step
 
 ANOTHER, OTHER = "another", "other"
-"""The choice of none that is offered, and the field that then says which."""
+"""The choice for a value that is not in the list, and the name of the field for that value."""
 FLAG = ("yes", "no")
 Values = dict[str, Any]
 
 
-def form(
+def open_form(
     app: Q1Lab,
     name: str,
     given: Mapping[str, str] | None = None,
     title: str = "",
     fixed: Callable[[Values], Values] = lambda values: {},
 ) -> None:
-    """Ask for the fields of the act ``name``, and do it. ``given`` is what they say at first, else
-    what the act itself knows; ``fixed`` makes those that aren't asked for of those that are."""
+    """Open the form of the act ``name``, and carry the act out. ``given`` are the fields' first
+    values (default: those that the act proposes); ``fixed`` computes the parameters that the form
+    doesn't show from those that it does."""
     act, command = command_table.ACTS[name], command_table.command(name)
     prefill: Callable[[Store, Week], Mapping[str, str]] | None
     prefill = getattr(command.callback, "prefill", None)
     if given is None and prefill is not None:
-        app.ask(
+        app.run_job(
             lambda store: prefill(store, app.week),
-            lambda found: form(app, name, found, title, fixed),
+            lambda found: open_form(app, name, found, title, fixed),
         )
         return
     params = {param.name: param for param in command.params if param.name in act.form}
@@ -71,7 +72,7 @@ def form(
 
 
 def _words(command: click.Command, values: Values) -> Iterator[str]:
-    """What is typed after the command's name to give it these values."""
+    """The command-line words that pass these values to the command."""
     for param in command.params:
         value = values.get(str(param.name))
         if param.param_type_name == "argument":
@@ -91,31 +92,31 @@ def _ask(
     about: str = "",
 ) -> None:
     def kept(typed: dict[str, str]) -> None:
-        def failed(problem: Problem) -> None:  # what was typed is there again, to be corrected
+        def failed(problem: Problem) -> None:  # open the form again with what was typed
             app.drafts[title] = typed
             _ask(app, title, fields, job, says, about)
-            app.tell(str(problem))
+            app.show_error(str(problem))
 
-        app.ask(lambda store: job(store, typed), lambda said: _say(app, said), failed)
+        app.run_job(lambda store: job(store, typed), lambda said: _say(app, said), failed)
 
-    app.push_screen(FieldsScreen(title, fields, says, about), kept)
+    app.push_screen(FormScreen(title, fields, says, about), kept)
 
 
 def _say(app: Q1Lab, said: Said | list[str]) -> None:
-    """What was done; where there is something to look at, too, it stays until that is read. Any
-    other act is done as its command is."""
+    """Show the act's message; one with notes stays until it is closed. A list is a command line,
+    which is run in a dialog."""
     from q1lab.tui.screens import command_output
 
     if isinstance(said, list):
-        command_output.run(app, said)
+        command_output.run_in_pane(app, said)
     elif said.notes:
-        app.tell(f"{said.line} {'; '.join(said.notes)}", "Kept")
+        app.show_error(f"{said.line} {'; '.join(said.notes)}", "Kept")
     else:
         app.notify(said.line, markup=False)
 
 
 def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
-    """A parameter of a command as a field; one that offers some of many has a field for others."""
+    """A command's parameter as a field; a list of common values has a second field for others."""
     import click
 
     from q1lab.ground.argument_checks import Known
@@ -138,7 +139,7 @@ def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
 
 
 def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str, str]) -> Values:
-    """What was typed, as the command gets it. Problem naming the field that can't be read."""
+    """The typed texts converted to the command's values. Problem naming a field that is invalid."""
     import click
 
     values: Values = {}
@@ -156,21 +157,21 @@ def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str,
     return values
 
 
-def export(app: Q1Lab, studies: Sequence[str]) -> None:
-    """Write results into files of the current folder, or of another."""
+def open_export_form(app: Q1Lab, studies: Sequence[str]) -> None:
+    """Open the form that exports studies' results into files."""
     more = f" and {len(studies) - 4} more" if len(studies) > 4 else ""
     given = {"form": "svg", "output": str(Path.cwd())}
     title = f"Export {', '.join(studies[:4])}{more}"
-    form(app, "export", given, title, lambda values: {"study": studies})
+    open_form(app, "export", given, title, lambda values: {"study": studies})
 
 
-def kpi(app: Q1Lab, one: KpiRow) -> None:
-    """A KPI's value and target; an empty value is counted again."""
+def open_kpi_form(app: Q1Lab, one: KpiRow) -> None:
+    """Open the form for a KPI's value and target; an empty value means q1lab counts it."""
     given = {
         "actual": f"{one.actual:g}" if one.source == "set by hand" else "",
         "target": "" if one.target is None else f"{one.target:g}",
     }
-    form(
+    open_form(
         app,
         "kpi",
         given,
@@ -179,8 +180,9 @@ def kpi(app: Q1Lab, one: KpiRow) -> None:
     )
 
 
-def predict(app: Q1Lab, step: Step) -> None:
-    """Write down a prediction before the runs, and tick its step; a locked one is amended."""
+def open_prediction_form(app: Q1Lab, step: Step) -> None:
+    """Open the form for a prediction; saving ticks its step. A locked prediction gets an
+    amendment."""
     week, variant = app.week.label, app.week.variant or "modified"
 
     def job(store: Store, said: dict[str, str], amend: bool) -> Said:
@@ -211,7 +213,7 @@ def predict(app: Q1Lab, step: Step) -> None:
             about,
         )
 
-    app.ask(lambda store: predictions.newest_prediction(store, variant, week), opened)
+    app.run_job(lambda store: predictions.newest_prediction(store, variant, week), opened)
 
 
 WAYS = {"lower": "lower (better)", "higher": "higher (worse)", "same": "about the same"}
@@ -220,7 +222,7 @@ PARTS = {
     "matters": "the smallest difference that matters",
     "sure": "how sure you are",
 }
-"""How a message calls the fields."""
+"""The fields' names in messages."""
 PREDICTION = (
     Field(
         "direction",
@@ -236,7 +238,7 @@ PREDICTION = (
 
 
 def _foretold(variant: str, said: Mapping[str, str]) -> str:
-    """The prediction as a sentence. Problem naming what is missing or wrong."""
+    """The prediction as a sentence. Problem naming a value that is missing or wrong."""
     values = predictions.parse_prediction(said, PARTS)
     way = {"lower": "lower by {:g} nats", "higher": "higher by {:g} nats", "same": "the same"}
     return (

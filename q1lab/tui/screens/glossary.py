@@ -1,4 +1,4 @@
-"""What a word of the week means."""
+"""The week's glossary."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from textual.widgets import OptionList
 
 from q1lab.ground.files import plain
 from q1lab.tui.screens.base import Dialog
-from q1lab.tui.widgets.choice_list import Listing
+from q1lab.tui.widgets.choice_list import ChoiceList
 from q1lab.tui.widgets.page_blocks import Prose
 from q1lab.week.syllabus import Term
 
 
 class GlossaryScreen(Dialog[None]):
-    """The words on the left, what the one under the cursor means on the right."""
+    """The words on the left; on the right, the meaning of the word under the cursor."""
 
     heading, shape = "Words", "tall words"
 
@@ -25,7 +25,7 @@ class GlossaryScreen(Dialog[None]):
         self.terms = list(terms)
 
     def body(self) -> ComposeResult:
-        yield Listing(*(plain(term.name) for term in self.terms), markup=False)
+        yield ChoiceList(*(plain(term.name) for term in self.terms), markup=False)
         with VerticalScroll(can_focus=False):
             yield Prose()
 

@@ -1,4 +1,4 @@
-"""All keys of what has the focus, of the screen, and of the app; and what the marks mean."""
+"""All keys of the focused widget, the screen and the app, and the meaning of the signs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from q1lab.tui.widgets.theme_colors import palette
 CHANGED = "Keys are changed in the file that `q1lab config` names."
 SCREEN, APP, HERE = "This screen", "Everywhere", "Where the focus is"
 UNSAID = ("Scroll Left", "Scroll Right", "Page Left", "Page Right", "Copy selected text")
-"""Textual binds these everywhere, also where there is nothing to scroll to or to copy."""
+"""Bindings that Textual adds everywhere, even with nothing to scroll or copy; help omits them."""
 PLAIN = {
     "Scroll Up": "Up a line",
     "Scroll Down": "Down a line",
@@ -43,7 +43,7 @@ PLAIN = {
     "step": "To the row below",
     "step back": "To the row above",
 }
-"""Textual's words for what its own widgets do, as this app says them."""
+"""Textual's descriptions of its widgets' actions → this app's."""
 MARKS = (
     ("✓", "done"),
     ("☐", "open"),
@@ -60,7 +60,7 @@ MARKS = (
 
 
 class HelpScreen(Dialog[None]):
-    """A table made from the bindings that hold at this moment, remapped keys included."""
+    """A table of the bindings that are active now, remapped keys included."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1", "back", "help")]
 
@@ -79,7 +79,7 @@ class HelpScreen(Dialog[None]):
         yield Static(CHANGED, classes="muted last", markup=False)
 
     def _table(self, rows: Iterable[tuple[str, str]]) -> Table:
-        """Keys, and what they do beside them."""
+        """Keys on the left, their descriptions on the right."""
         table = Table.grid(padding=(0, 2), expand=True)
         table.add_column(width=16, justify="right", style=palette(self.app).warning)
         table.add_column(ratio=1)

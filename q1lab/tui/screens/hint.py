@@ -1,5 +1,4 @@
-"""One hint, to read; or, after passing, how right files differ from the reference, and a diff that
-shows it."""
+"""One hint; or, once the checks pass, the reference with a diff."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class HintScreen(Dialog[None]):
-    """Markdown, and below it a diff, where there is one."""
+    """Markdown, and a diff below it if there is one."""
 
     def __init__(self, title: str, text: str = "", diff: str = "") -> None:
         super().__init__()
@@ -35,7 +34,7 @@ class HintScreen(Dialog[None]):
 
     @classmethod
     def of(cls, hint: Hint, failing: CheckResult | None = None) -> HintScreen:
-        """A question, a place, an idea; the last stage is a diff."""
+        """The dialog for a hint; the last stage is a diff."""
         last = hint.stage == len(STAGES)
         title = f"{hint.variant}, hint {hint.stage} of {len(STAGES)}: {hint.title.lower()}"
         if last:
@@ -59,9 +58,9 @@ def _first(failing: CheckResult | None) -> str:
     return "\n\n".join(lines) + "\n\n---\n\n"
 
 
-def hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] = ()) -> None:
-    """Offer the next hint for a modification, and those that were seen. The one that is chosen is
-    noted. A check that fails comes first in it: what it saw is the best hint there is."""
+def offer_hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] = ()) -> None:
+    """Offer the next hint for a modification, and those seen before. The chosen hint is recorded.
+    It begins with a failing check, if there is one: its observation is the best hint."""
     if variant is None:
         app.notify("Hints come with a modification: choose one first.")
         return
@@ -75,7 +74,7 @@ def hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] = ()) 
         def show(stage: str) -> None:
             hint = next(one for one in found if str(one.stage) == stage)
             helped = (one for one in failing if one.name in hint.checks)
-            app.desk.ask(
+            app.store_thread.submit(
                 lambda store: learner_tables.use_hint(store, week.label, variant, hint.stage)
             )
             app.push_screen(HintScreen.of(hint, next(iter((*helped, *failing)), None)))
@@ -83,6 +82,6 @@ def hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] = ()) 
         app.push_screen(PickScreen(f"Hints for {variant}: the week notes what you saw", rows), show)
 
     names = [one.name for one in failing]
-    app.ask(
+    app.run_job(
         lambda store: model_file.open_hints(store, week.label, week.root, variant, names), offer
     )

@@ -1,5 +1,5 @@
-"""The lab: a study's grid arm × seed, its curves, the difference so far, and the verdict when it is
-done."""
+"""The lab: a study's grid arm × seed, its curves, the difference so far, and its verdict once all
+runs have ended."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from q1lab.index.study_view import RunView
 from q1lab.runner import child_processes
 from q1lab.study.run_states import ENDED, MISSING
 from q1lab.tui.screens import launch_opener
-from q1lab.tui.screens.base import Page
-from q1lab.tui.screens.study_actions import StudyActs
+from q1lab.tui.screens.base import MainScreen
+from q1lab.tui.screens.study_actions import StudyActions
 from q1lab.tui.snapshot import Snapshot
-from q1lab.tui.snapshot_taker import Focus
+from q1lab.tui.snapshot_taker import StudyInFocus
 from q1lab.tui.widgets.chart_data import chart_data
 from q1lab.tui.widgets.forest_plot import ForestPlot
 from q1lab.tui.widgets.loss_chart import LossChart
-from q1lab.tui.widgets.run_grid import Grid
+from q1lab.tui.widgets.run_grid import RunGrid
 from q1lab.tui.widgets.study_heading import StudyHeading
-from q1lab.tui.widgets.study_list import StudyList, about, row
-from q1lab.tui.widgets.study_text import settled
+from q1lab.tui.widgets.study_list import StudyList, search_text, study_row
+from q1lab.tui.widgets.study_text import final_comparison
 from q1lab.tui.widgets.theme_colors import palette
 from q1lab.verdict import figure
 
 SLIM = 78
-"""Below this many cells the chart has the width for itself, and ``v`` shows the difference."""
+"""Below this width in cells, the chart takes the whole width; ``v`` shows the difference."""
 
 NEED_A_STUDY = (
     "log",
@@ -50,15 +50,15 @@ anything trains.
 Training goes on when you leave the lab, and when you close q1lab."""
 
 
-class LabScreen(StudyActs, Page):
-    """Looks at the study that the desk watches; every act runs beside the screen, never in it."""
+class LabScreen(StudyActions, MainScreen):
+    """Shows the study in focus; slow acts run in threads."""
 
-    page = "lab"
+    screen_name = "lab"
     CSS_PATH = "../lab.tcss"
     AUTO_FOCUS = "#grid"
 
     metric = ""
-    """The metric that is charted, by name; empty, or one that a study has not: the study's own."""
+    """The name of the charted metric; if empty or not in the study, its own metric is charted."""
     _comparing: tuple[str, int] | None = None
     _curves: tuple[object, ...] | None = None
 
@@ -67,7 +67,7 @@ class LabScreen(StudyActs, Page):
             yield StudyList(id="studies")
             with Vertical(id="lab-main"):
                 yield StudyHeading()
-                yield Grid(id="grid")
+                yield RunGrid(id="grid")
                 with Horizontal(id="lab-low"):
                     yield LossChart(id="chart")
                     with VerticalScroll(id="difference", can_focus=False):
@@ -85,12 +85,12 @@ class LabScreen(StudyActs, Page):
         self.query_one("#lab").set_class(view is None, "-empty")
         self.query_one("#lab").set_class(len(snapshot.studies) > 1, "-several")
         self.query_one(StudyList).show(snapshot.studies, view.line.id if view else None)
-        self.query_one(Grid).show(view)
+        self.query_one(RunGrid).show(view)
         if view is not None:
             self.query_one(StudyHeading).view = view
             self._show_curves(view)
             self._show_difference(view)
-            if snapshot.looked is None:  # else a newer study may come with the next look
+            if snapshot.ingest_progress is None:  # until then a newer study may take the focus
                 self._compare_when_done(view)
         if (
             before is None
@@ -99,7 +99,7 @@ class LabScreen(StudyActs, Page):
         ):
             self.refresh_bindings()
 
-    def _show_curves(self, view: Focus) -> None:
+    def _show_curves(self, view: StudyInFocus) -> None:
         name = self.metric if self.metric in view.metrics else ""
         points = ((run.name, run.state, run.curves) for run in view.runs)
         curves = (view.line.id, name, *points)
@@ -107,23 +107,23 @@ class LabScreen(StudyActs, Page):
             self._curves = curves
             self.query_one(LossChart).data = chart_data(view.runs, view.study.metric, name)
 
-    def _show_difference(self, view: Focus) -> None:
-        record = settled(view)
+    def _show_difference(self, view: StudyInFocus) -> None:
+        record = final_comparison(view)
         plot = self.query_one(ForestPlot)
         if record is not None:
             plot.figure = figure.of_comparison(record)
         else:
             plot.figure = figure.so_far(view.study, view.runs)
 
-    def _compare_when_done(self, view: Focus) -> None:
-        """Whichever viewer is open when the last run ends computes the comparison; once a study and
-        look."""
+    def _compare_when_done(self, view: StudyInFocus) -> None:
+        """Compute the comparison once the last run has ended, once per study and number of runs:
+        whichever window is open then does it."""
         asked = (view.line.id, len(view.runs))
         ended = bool(view.runs) and all(run.state in ENDED for run in view.runs)
-        if ended and settled(view) is None and self._comparing != asked:
+        if ended and final_comparison(view) is None and self._comparing != asked:
             self._comparing = asked
             name = view.line.id
-            self.work(
+            self.run_once(
                 f"compare {name}", lambda: child_processes.run_q1lab(["compare", name, "--json"])
             )
 
@@ -157,10 +157,10 @@ class LabScreen(StudyActs, Page):
 
     @property
     def chosen_run(self) -> RunView | None:
-        return self.query_one(Grid).selected
+        return self.query_one(RunGrid).selected
 
     def action_run(self) -> None:
-        launch_opener.launch(self.q1)
+        launch_opener.open_launch_form(self.q1)
 
     # ── which study, which part of it
 
@@ -169,35 +169,35 @@ class LabScreen(StudyActs, Page):
 
         here, colors = self.view.line.id if self.view else "", palette(self.app)
         lines = self.q1.snapshot.studies
-        rows = [(line.id, row(line, here, colors)) for line in lines]
-        words = {line.id: about(line) for line in lines}
+        rows = [(line.id, study_row(line, here, colors)) for line in lines]
+        words = {line.id: search_text(line) for line in lines}
         self.app.push_screen(PickScreen("Which study?", rows, here, find=words), self._watch)
 
     @on(OptionList.OptionSelected, "#studies")
     def _picked(self, event: OptionList.OptionSelected) -> None:
         self._watch(event.option_id or "")
-        self.query_one(Grid).focus()
+        self.query_one(RunGrid).focus()
 
     def _watch(self, study_id: str) -> None:
-        """Look at another study; of one that can't be read, say why."""
+        """Put another study in focus; if it can't be read, say why."""
         line = next((one for one in self.q1.snapshot.studies if one.id == study_id), None)
         if line is not None and line.problem is not None:
             self.notify(line.problem, severity="error", markup=False)
         else:
-            self.q1.desk.watch(study_id)
+            self.q1.store_thread.watch_study(study_id)
 
     def action_next(self, by: int) -> None:
         ids = [line.id for line in self.q1.snapshot.studies if line.problem is None]
         if self.view is not None and self.view.line.id in ids:
             index = min(len(ids) - 1, max(0, ids.index(self.view.line.id) + by))
-            self.q1.desk.watch(ids[index])
+            self.q1.store_thread.watch_study(ids[index])
 
     def action_metric(self) -> None:
         if self.view is not None:
             names = self.view.metrics
             at = names.index(self.metric) if self.metric in names else 0
             self.metric = names[(at + 1) % len(names)]
-            self.q1.desk.chart(self.metric)
+            self.q1.store_thread.chart_metric(self.metric)
             self._show_curves(self.view)
 
     def action_zoom(self, factor: float) -> None:
@@ -210,7 +210,7 @@ class LabScreen(StudyActs, Page):
         self.query_one(LossChart).whole()
 
     def action_log_scale(self) -> None:
-        """For the loss, for the iters, for both, for none."""
+        """Step through: log scale for the value, for the iters, for both, for neither."""
         chart = self.query_one(LossChart)
         chart.log_iter ^= chart.log_loss
         chart.log_loss = not chart.log_loss

@@ -1,5 +1,4 @@
-"""Plan a study: variant with its diff, baseline, preset, data, seeds; an estimate; then start
-it."""
+"""Plan a study: variant with its diff, baseline, preset, data, seeds; see an estimate; start it."""
 
 from __future__ import annotations
 
@@ -21,9 +20,9 @@ from q1lab.study import kept_folder, variants
 from q1lab.study.command_line import Request
 from q1lab.study.corpora import DEFAULT_DATA
 from q1lab.tui import editing
-from q1lab.tui.background import beside
-from q1lab.tui.screens.base import OwnScreen
-from q1lab.tui.screens.form_drafts import Drafted
+from q1lab.tui.background import run_in_background
+from q1lab.tui.screens.base import FullScreen
+from q1lab.tui.screens.form_drafts import DraftForm
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.launch_form import LaunchForm
 from q1lab.tui.widgets.launch_text import estimate, prediction_words
@@ -37,20 +36,19 @@ if TYPE_CHECKING:
 
 SPOILER = """This is q1lab's own implementation.
 
-Its diff is the solution of the file that you write, so it is shown once that passes its checks. \
-Ctrl+O shows it now."""
+Its diff is the solution of the file that you write, so it is shown once your file passes its \
+checks. Ctrl+O shows it now."""
 
 PAUSE = 0.7
-"""Seconds without a change until the plan is estimated; a probe trains a few steps, so not on every
-key."""
+"""Seconds after the last change until the estimate starts: it trains a few steps, too slow for
+every key."""
 
 
-class LaunchScreen(Drafted, OwnScreen[str | None]):
-    """Gives the id of the study that was started (or that is to be watched), None when left with
-    Esc."""
+class LaunchScreen(DraftForm, FullScreen[str | None]):
+    """The result is the id of the study that was started or is to be watched; None after Esc."""
 
     CSS_PATH = "../lab.tcss"
-    page = "launch"
+    screen_name = "launch"
 
     def __init__(self, asked: Request | None = None) -> None:
         super().__init__()
@@ -60,18 +58,19 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
             self.heading += f" of {Path(asked.variant).stem}, seeds {asked.seeds}"
         self._diff = ""
         self.eager = False
-        """Whether Start was pressed before the plan was there: it starts as soon as it is."""
+        """True if Start was pressed before the plan was ready: the study starts as soon as it
+        is."""
         self.draft: Plan | None = None
         self._timer: Timer | None = None
         self._asked = 0
         self._planner: int | None = None
-        """The thread that plans."""
+        """The id of the thread that makes the plan; None while none runs."""
         self._pair = ""
 
     def body(self) -> ComposeResult:
         yield Static(id="launch-head", markup=False)
         with Horizontal(id="launch"):
-            done, folder = self.q1.snapshot.progress, editing.folder(self.q1)
+            done, folder = self.q1.snapshot.progress, editing.learner_folder(self.q1)
             own = folder / f"{done.chosen}.py"
             yield LaunchForm(
                 self.asked or Request(str(own) if own.is_file() else done.chosen or ""),
@@ -113,12 +112,12 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
     @on(OptionList.OptionSelected)
     @on(Input.Submitted)
     def action_how(self) -> None:
-        """What is rarely changed, with the values that it has."""
+        """Go to the second step: settings that are rarely changed."""
         if not self._how:
             self._step(True)
 
     def action_back(self) -> None:
-        """To the first step, or out."""
+        """Go back to the first step, or close from there."""
         if self._how:
             self._step(False)
         else:
@@ -127,7 +126,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return action != "how" or not self._how
 
-    # ── what was asked for
+    # ── the request
 
     def request(self) -> Request:
         return self.query_one(LaunchForm).request()
@@ -175,20 +174,21 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         self._diff = diff
         self.query_one("#diff", Static).update("")
         week, reference = self.q1.week.label, request.variant
-        self.q1.ask(
+        self.q1.run_job(
             lambda store: (
                 reference not in variants.modifications()
                 or evidence.may_show_reference(store, week, reference)
             ),
             partial(self._diff_shown, diff),
         )
-        self.q1.ask(
+        self.q1.run_job(
             lambda store: predictions.newest_prediction(store, new.name),
             partial(self._show_prediction, new.name, request.seeds),
         )
 
     def _diff_shown(self, diff: str, may: bool) -> None:
-        """The diff; that of q1lab's own file would give the solution away."""
+        """Show the diff; q1lab's own implementation stays hidden while it would spoil the
+        solution."""
         if not self.is_attached or diff != self._diff:
             return
         place = self.query_one("#diff", Static)
@@ -200,14 +200,14 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
             place.update(SPOILER if diff else "The same code: there is nothing to compare.")
 
     def action_reference(self) -> None:
-        """Show q1lab's own implementation, and note that it was asked for."""
+        """Show q1lab's own implementation, and record that."""
         try:
             request = self.request()
         except Problem:
             return
         week, variant = self.q1.week.label, request.variant
         if variant in variants.modifications():
-            self.q1.ask(
+            self.q1.run_job(
                 lambda store: evidence.note_reference_shown(store, week, variant),
                 lambda _: self._show_diff(request),
             )
@@ -236,7 +236,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
                 if self._planner == me:
                     self._planner = None
 
-        beside(
+        run_in_background(
             self,
             plan,
             lambda found: self._estimated(asked, request, found),
@@ -244,8 +244,8 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         )
 
     def _let_go(self) -> None:
-        """End the steps that are being tried for what the form said before: they would slow down
-        those that are tried now, and the runs."""
+        """End the trial steps of an outdated plan: they would slow down those of the new one, and
+        the runs."""
         if self._planner is not None:
             child_processes.kill_child_of_thread(self._planner)
 
@@ -255,7 +255,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
     def _estimated(self, asked: int, request: Request, found: Plan | Problem) -> None:
         try:
             if asked != self._asked or not self.is_attached or self.request() != request:
-                return  # the form has changed since
+                return  # the form has changed in the meantime
         except Problem:
             return
         if isinstance(found, Problem):
@@ -278,7 +278,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
 
     @on(Button.Pressed)
     def action_start(self) -> None:
-        """Start what was estimated; a study that runs already, or is done, is opened instead."""
+        """Start the planned study; one that runs already or is complete is opened instead."""
         drawn = self.draft
         if drawn is None:
             if not self.query_one("#start", Button).disabled:
@@ -299,7 +299,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
             with Store(database) as store:
                 return study_plan.begin(drawn.draft.request, store, drawn)
 
-        beside(
+        run_in_background(
             self,
             begin,
             lambda begun: self.ended(begun.study.id),
@@ -307,5 +307,5 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         )
 
     def _not_started(self, problem: Problem) -> None:
-        self.q1.tell(str(problem), "The study was not started")
+        self.q1.show_error(str(problem), "The study was not started")
         self.changed()

@@ -1,4 +1,4 @@
-"""Opening the launch form: for a new study, or for a study's question with more seeds."""
+"""Opens the launch form: for a new study, or for an existing study with more seeds."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
 
-def launch(app: Q1Lab, request: Request | None = None) -> None:
-    """Plan a study; once it has started, one is in the lab and looks at it."""
+def open_launch_form(app: Q1Lab, request: Request | None = None) -> None:
+    """Open the launch form; once the study has started, show it in the lab."""
     from q1lab.tui.screens.launch import LaunchScreen
 
     def launched(study_id: str) -> None:
-        app.desk.watch(study_id)
+        app.store_thread.watch_study(study_id)
         app.action_go("lab")
 
     app.push_screen(LaunchScreen(request), launched)
 
 
-def more_seeds(app: Q1Lab, study: Study, n: int | None) -> None:
-    """Plan the same question with ``n`` seeds per arm; without a number, with twice as many."""
+def open_form_with_more_seeds(app: Q1Lab, study: Study, n: int | None) -> None:
+    """Open the launch form for the same study with ``n`` seeds per arm; None: twice as many."""
     from q1lab.study.command_line import resume_command
 
-    if not study.trainer.has_model_files:  # which are what the form asks for
+    if not study.trainer.has_model_files:  # the form is about model files
         line = resume_command(study)
         more = (
             ""
@@ -41,4 +41,4 @@ def more_seeds(app: Q1Lab, study: Study, n: int | None) -> None:
     seeds = [*study.seeds, *islice(fresh, wanted - len(study.seeds))]
     plain = seeds == list(range(wanted))
     words = str(wanted) if plain else ",".join(map(str, seeds))
-    launch(app, replace(study.trainer.request(study), seeds=words))
+    open_launch_form(app, replace(study.trainer.request(study), seeds=words))

@@ -1,4 +1,4 @@
-"""One of several, by name or by words of it."""
+"""Choose a row from a list, with a search field if it is long."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from q1lab.tui.screens.base import Dialog
-from q1lab.tui.widgets.choice_list import Listing
+from q1lab.tui.widgets.choice_list import ChoiceList
 
 MOST = 150
-"""Rows shown at most: a long list would take longer to lay out than to read."""
+"""At most this many rows are shown: laying out a long list takes longer than reading it."""
 
 
 class PickScreen(Dialog[str | None]):
-    """Gives the id of the row that was chosen, None when it was closed. The cursor begins at the
-    row of ``first``; ``empty`` is said where there is no row. With ``find``, the words of each
-    row, there is a field for some of them."""
+    """The result is the id of the chosen row; None if the dialog was closed. The cursor starts at
+    the row ``first``; ``empty`` is shown if there are no rows. With ``find`` (row id → text to
+    search), there is a search field."""
 
     BINDINGS = [  # noqa: RUF012  (as Textual has it)
         Binding("down", "move(1)", show=False, priority=True),
@@ -47,7 +47,7 @@ class PickScreen(Dialog[str | None]):
     def body(self) -> ComposeResult:
         if self.find:
             yield Input(placeholder="words of its title")
-        yield Listing(markup=False)
+        yield ChoiceList(markup=False)
 
     def on_mount(self) -> None:
         self._fill("")

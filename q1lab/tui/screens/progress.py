@@ -1,4 +1,4 @@
-"""The quarter on one screen: KPIs, papers, artifacts, and what the learner says of the week."""
+"""The quarter on one screen: KPIs, papers, artifacts, and the week's self-assessment."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from q1lab.ground.command_table import ACTS
 from q1lab.ground.text_formats import hours
 from q1lab.index.store import Store
 from q1lab.tui import progress_rows as rows
-from q1lab.tui.desktop import copy
-from q1lab.tui.progress_rows import Look
+from q1lab.tui.desktop import copy_text
+from q1lab.tui.progress_rows import ProgressReader
 from q1lab.tui.screens import forms
-from q1lab.tui.screens.base import Page
-from q1lab.tui.screens.confirm import AskScreen
+from q1lab.tui.screens.base import MainScreen
+from q1lab.tui.screens.confirm import ConfirmScreen
 from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.snapshot import Snapshot
-from q1lab.tui.widgets.titled_rows import ListRow, Rows
+from q1lab.tui.widgets.titled_rows import ListRow, TitledRows
 from q1lab.week import progress as domain
 from q1lab.week.lists import artifacts, papers
 from q1lab.week.syllabus import Step
 
 DOES = {"edit": ("kpis",), "mark": ("says", "papers"), "remove": ("artifacts",)}
-"""The lists in which an action has something to do."""
+"""The lists on which an action works."""
 SAYS = ("assessment", "confidence")
-"""Steps that go ``into`` one of these are statements about oneself."""
+"""Steps whose ``into`` is one of these are self-assessments."""
 
 
-class ProgressScreen(Page):
-    """Five lists. Each row is changed where it stands."""
+class ProgressScreen(MainScreen):
+    """Five lists whose rows are edited in place."""
 
-    page = "progress"
+    screen_name = "progress"
     AUTO_FOCUS = "#kpis"
     CSS_PATH = "../progress.tcss"
 
     def body(self) -> ComposeResult:
         with Horizontal(id="lists"):
             with Vertical():
-                yield Rows("KPIs against targets", "This week names no KPI.", id="kpis")
-                yield Rows(
+                yield TitledRows("KPIs against targets", "This week names no KPI.", id="kpis")
+                yield TitledRows(
                     "The week: steps, minutes spent and planned", "No part yet.", id="minutes"
                 )
-                yield Rows("I can say", "This week asks for no self-assessment.", id="says")
+                yield TitledRows("I can say", "This week asks for no self-assessment.", id="says")
             with Vertical():
-                yield Rows("Papers", "None yet. a adds the first.", id="papers")
-                yield Rows(
+                yield TitledRows("Papers", "None yet. a adds the first.", id="papers")
+                yield TitledRows(
                     "Artifacts",
                     "None yet. a adds the first: repo, post, notebook …",
                     id="artifacts",
@@ -55,26 +55,28 @@ class ProgressScreen(Page):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.q1.desk.page("progress", Look(self.q1.week, self.q1.config.repo))
+        self.q1.store_thread.set_page_job(
+            "progress", ProgressReader(self.q1.week, self.q1.config.repo)
+        )
 
     def show(self, snapshot: Snapshot) -> None:
         week = self.q1.week
-        self.query_one("#says", Rows).fill(
+        self.query_one("#says", TitledRows).fill(
             [self._statement(step, snapshot) for step in self._statements()]
         )
-        pane = self.query_one("#minutes", Rows)
+        pane = self.query_one("#minutes", TitledRows)
         total = snapshot.progress.count(week.parts())
         planned = hours(total.minutes * 60)
         spent = f"{hours(total.seconds)} of {planned}" if total.seconds else f"{planned} planned"
         pane.border_subtitle = spent
-        pane.fill(rows.parts(week, snapshot.progress))
+        pane.fill(rows.part_rows(week, snapshot.progress))
         data = snapshot.pages.get("progress")
         if data is None:
             return
-        self.query_one("#kpis", Rows).fill([rows.kpi(one) for one in data["kpis"]])
-        self.query_one("#papers", Rows).fill([rows.paper(one) for one in data["papers"]])
-        self.query_one("#artifacts", Rows).fill(
-            [*rows.post(data["post"]), *map(rows.artifact, data["artifacts"])]
+        self.query_one("#kpis", TitledRows).fill([rows.kpi_row(one) for one in data["kpis"]])
+        self.query_one("#papers", TitledRows).fill([rows.paper_row(one) for one in data["papers"]])
+        self.query_one("#artifacts", TitledRows).fill(
+            [*rows.post_rows(data["post"]), *map(rows.artifact_row, data["artifacts"])]
         )
 
     def _statements(self) -> list[Step]:
@@ -93,16 +95,16 @@ class ProgressScreen(Page):
         return panes is None or self.pane.id in panes
 
     @property
-    def pane(self) -> Rows:
-        """The list with the focus."""
+    def pane(self) -> TitledRows:
+        """The focused list."""
         focused = self.focused
-        return focused if isinstance(focused, Rows) else self.query(Rows).first()
+        return focused if isinstance(focused, TitledRows) else self.query(TitledRows).first()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         if self.pane.id in ("says", "papers"):
             self.action_mark()
         elif self.pane.id == "minutes" and self.pane.current:
-            self.q1.part_id = self.q1.place = self.pane.current.key
+            self.q1.part_id = self.q1.open_page_id = self.pane.current.key
             self.q1.action_go("study")
         else:
             self.action_edit()
@@ -114,7 +116,7 @@ class ProgressScreen(Page):
         label = self.q1.week.label
         if self.pane.id == "says":
             done = not self.q1.snapshot.progress.of(row.key).done
-            self.q1.desk.ask(lambda store: domain.tick_step(store, label, row.key, done))
+            self.q1.store_thread.submit(lambda store: domain.tick_step(store, label, row.key, done))
         elif self.pane.id == "papers" and not row.key["done"]:
             self._ask(
                 f"Did you read {row.key['title']}? The log keeps the day.",
@@ -126,21 +128,22 @@ class ProgressScreen(Page):
         row = self.pane.current
         if self.pane.id != "kpis" or row is None:
             return
-        forms.kpi(self.q1, row.key)
+        forms.open_kpi_form(self.q1, row.key)
 
     def action_add(self) -> None:
-        """A paper, an artifact, where the post is or was shared; the list's own act first."""
+        """Offer to add a paper, an artifact, or the post's address; the focused list's act is
+        first."""
         rows = [(act.name, act.palette) for act in ACTS.values() if act.adds]
         here = str(self.pane.id)
         first = next((name for name, _ in rows if here.startswith(name.split()[0])), "")
 
         pick = PickScreen("Add what?", rows, first)
-        self.app.push_screen(pick, lambda name: forms.form(self.q1, name))
+        self.app.push_screen(pick, lambda name: forms.open_form(self.q1, name))
 
     def _ask(self, question: str, do: str, job: Callable[[Store], object]) -> None:
-        """Do what can't be taken back, once the learner says so."""
-        ask = AskScreen("Are you sure?", question, "Leave it", do)
-        self.app.push_screen(ask, lambda _: self.q1.desk.ask(job))
+        """Run a job that can't be undone once the learner has confirmed it."""
+        ask = ConfirmScreen("Are you sure?", question, "Leave it", do)
+        self.app.push_screen(ask, lambda _: self.q1.store_thread.submit(job))
 
     def action_remove(self) -> None:
         row = self.pane.current
@@ -156,9 +159,9 @@ class ProgressScreen(Page):
     def action_copy(self) -> None:
         from q1lab.week import progress_card
 
-        self.q1.ask(
+        self.q1.run_job(
             lambda store: progress_card.card_text(
                 progress_card.build_card(store, self.q1.setup.week)
             ),
-            lambda text: copy(self.q1, text, "the progress card"),
+            lambda text: copy_text(self.q1, text, "the progress card"),
         )

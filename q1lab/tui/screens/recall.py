@@ -1,8 +1,7 @@
-"""Answer a question from memory: the question, then on a key its answer, then right or wrong.
+"""A recall step: the question, then on a key its answer, then the learner's grade.
 
-The plain form of a recall step, complete in itself. A reader that shows the step in its page needs
-the same three things: `step.title` and `step.detail` are the question, `step.answer.markdown` is
-what a key reveals, and `progress.grade_recall` keeps how it went.
+`step.title` and `step.detail` are the question, `step.answer.markdown` is the answer, and
+`progress.grade_recall` records the grade.
 """
 
 from __future__ import annotations
@@ -23,12 +22,13 @@ if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
 
-def recall(app: Q1Lab, step: Step) -> None:
+def open_recall(app: Q1Lab, step: Step) -> None:
     app.push_screen(RecallScreen(step))
 
 
 class RecallScreen(Dialog[None]):
-    """Enter reveals; then y or x marks. What was wrong comes back at the next session's start."""
+    """Enter shows the answer; then y or x grades it. A wrong answer comes back at the start of the
+    next session."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "reveal", "answer"),
@@ -58,10 +58,10 @@ class RecallScreen(Dialog[None]):
         self.box.border_subtitle = "y  I had it · x  I didn't · Esc closes"
 
     def action_mark(self, right: bool) -> None:
-        """Only after the answer was shown."""
+        """Record the grade; ignored before the answer is shown."""
         if self.open:
             app = self.q1
-            app.desk.ask(
+            app.store_thread.submit(
                 lambda store: domain.grade_recall(store, app.week.label, self.step.id, right)
             )
             self.dismiss()

@@ -1,4 +1,4 @@
-"""Past studies side by side: what each one changed, what came out, how sure that is."""
+"""Past studies side by side: what each one changed, its result, and how certain that is."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from textual.widgets import DataTable, Input, Static
 
 from q1lab.ground.text_formats import cut_middle
 from q1lab.index import study_labels
-from q1lab.tui.screens.study_actions import StudyActs
+from q1lab.tui.screens.study_actions import StudyActions
 from q1lab.tui.snapshot import Snapshot
-from q1lab.tui.widgets.chart_data import ChartData, curves
+from q1lab.tui.widgets.chart_data import ChartData, study_curves
 from q1lab.tui.widgets.forest_plot import ForestPlot
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.results_table import ResultsTable
@@ -26,13 +26,14 @@ The lab (2) starts one."""
 
 
 BESIDE = 120
-"""From this many cells up the curves of the study under the cursor are beside the table."""
+"""From this width in cells, the curves of the study under the cursor are beside the table."""
 
 
-class ResultsScreen(StudyActs):
-    """Rows are read by the desk while this screen is open. Marked rows stand side by side below."""
+class ResultsScreen(StudyActions):
+    """The store thread reads the rows while this screen is open. Selected rows are compared below
+    the table."""
 
-    page = "results"
+    screen_name = "results"
     CSS_PATH = "../results.tcss"
     AUTO_FOCUS = "#results"
 
@@ -62,11 +63,11 @@ class ResultsScreen(StudyActs):
         self.set_class(self.size.width >= BESIDE, "-beside")
 
     def on_screen_resume(self) -> None:
-        self.q1.desk.page("results", result_rows.Reader())
+        self.q1.store_thread.set_page_job("results", result_rows.Reader())
         super().on_screen_resume()
 
     def on_screen_suspend(self) -> None:
-        self.q1.desk.page("results", None)
+        self.q1.store_thread.set_page_job("results", None)
 
     def show(self, snapshot: Snapshot) -> None:
         lines: tuple[ResultLine, ...] | None = snapshot.pages.get("results")
@@ -101,7 +102,7 @@ class ResultsScreen(StudyActs):
         shown.update(text)
 
     def _chart(self, study_id: str | None) -> None:
-        """The curves of the study under the cursor, beside the table."""
+        """Draw the curves of the study under the cursor."""
         if study_id == self._charted or study_id is None:
             return
         self._charted = study_id
@@ -110,7 +111,7 @@ class ResultsScreen(StudyActs):
             if self._charted == study_id and self.is_mounted:
                 self.query_one(LossChart).data = found
 
-        self.q1.ask(lambda store: curves(store, study_id), show)
+        self.q1.run_job(lambda store: study_curves(store, study_id), show)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "all":
@@ -132,7 +133,7 @@ class ResultsScreen(StudyActs):
         self.action_open()
 
     def _chosen(self) -> ResultLine | None:
-        """The study under the cursor; None when it can't be read, which is then told."""
+        """The study under the cursor; None if it can't be read, and then a message says why."""
         line = self.query_one(ResultsTable).selected
         if line is not None and line.problem:
             self.notify(line.problem, severity="error", markup=False)
@@ -142,7 +143,7 @@ class ResultsScreen(StudyActs):
     def action_open(self) -> None:
         line = self._chosen()
         if line is not None:
-            self.q1.desk.watch(line.id)
+            self.q1.store_thread.watch_study(line.id)
             self.q1.switch_mode("lab")
 
     def action_mark(self) -> None:
@@ -151,7 +152,7 @@ class ResultsScreen(StudyActs):
         if line is None:
             return
         if line.mean is None:
-            self.tell(f"{line.id} has no mean difference to compare yet.")
+            self.show_message(f"{line.id} has no mean difference to compare yet.")
             return
         why = result_rows.why_not_comparable([*table.marked, line])
         if why is not None and line.id not in table.marks:
@@ -167,28 +168,28 @@ class ResultsScreen(StudyActs):
         if line is None:
             return
         if line.verdict is None:
-            self.tell(
+            self.show_message(
                 f"{line.id} has no verdict: {line.done} of {line.total} runs have ended. "
                 "Enter opens it."
             )
             return
         name = line.id
-        self.q1.ask(
+        self.q1.run_job(
             lambda store: kept(store, name),
             lambda record: self.q1.push_screen(VerdictScreen(name, record)),
         )
 
     def action_export(self) -> None:
-        from q1lab.tui.screens.forms import export
+        from q1lab.tui.screens.forms import open_export_form
 
         table = self.query_one(ResultsTable)
         line = None if table.marked else self._chosen()
         chosen = table.marked or ([line] if line is not None else [])
         if chosen:
-            export(self.q1, [line.id for line in chosen])
+            open_export_form(self.q1, [line.id for line in chosen])
 
     def action_label(self) -> None:
-        from q1lab.tui.screens.form import Field, FieldsScreen
+        from q1lab.tui.screens.form import Field, FormScreen
 
         line = self._chosen()
         if line is None:
@@ -214,9 +215,11 @@ class ResultsScreen(StudyActs):
             return ""
 
         def keep(given: dict[str, str]) -> None:
-            self.q1.desk.ask(lambda store: study_labels.change(store, name, lambda _: made(given)))
+            self.q1.store_thread.submit(
+                lambda store: study_labels.change(store, name, lambda _: made(given))
+            )
 
-        self.app.push_screen(FieldsScreen(f"Tags and note of {name}", fields, says), keep)
+        self.app.push_screen(FormScreen(f"Tags and note of {name}", fields, says), keep)
 
     def action_filter(self) -> None:
         box = self.query_one("#results-filter")
@@ -237,7 +240,7 @@ class ResultsScreen(StudyActs):
         if box.display:
             box.value, box.display = "", False
         else:
-            table.unmark()
+            table.clear_selection()
             self._side()
         table.focus()
         self.refresh_bindings()

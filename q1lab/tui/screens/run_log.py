@@ -1,5 +1,4 @@
-"""The log of one run, followed while it grows: what the trainer and the model file printed, as
-plain text."""
+"""The log of one run (the output of trainer and model file) as plain text, followed as it grows."""
 
 from __future__ import annotations
 
@@ -13,8 +12,8 @@ from q1lab.ground.log_tail import Tail
 from q1lab.index.study_view import RunView
 from q1lab.study.run_states import ENDED, STATE_SYMBOLS
 from q1lab.study.studies import Study
-from q1lab.tui.desktop import copy
-from q1lab.tui.screens.base import OwnScreen
+from q1lab.tui.desktop import copy_text
+from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.lab_numbers import loss_words, state_words
 from q1lab.tui.widgets.theme_colors import palette
@@ -23,12 +22,12 @@ EVERY = 0.5
 MOST_LINES = 5_000
 
 
-class RunLogScreen(OwnScreen[None]):
-    """Esc goes back. Following stops while the reader scrolls up, and goes on at the end
-    (``end``)."""
+class RunLogScreen(FullScreen[None]):
+    """Esc goes back. The log stops following when scrolled up, and follows again at its end (key
+    ``end``)."""
 
     CSS_PATH = "../lab.tcss"
-    page = "log"
+    screen_name = "log"
 
     def __init__(self, study: Study, run: RunView) -> None:
         super().__init__()
@@ -49,7 +48,7 @@ class RunLogScreen(OwnScreen[None]):
         self.watch(self.app, "snapshot", self._snapshot)
 
     def look(self) -> None:
-        """Take in what was appended since; a file that can't be read says so in its place."""
+        """Append the log's new text; if the file can't be read, show why in its place."""
         log = self.query_one(Log)
         try:
             text, anew = self.tail.read()
@@ -96,8 +95,8 @@ class RunLogScreen(OwnScreen[None]):
         self.query_one("#log-head", Static).update(head)
 
     def _place(self) -> str:
-        """Where the log is: in full where that fits, else from q1lab's folder on. ``c`` copies it
-        in full."""
+        """The log's path: in full if it fits, else relative to q1lab's home. ``c`` copies the full
+        path."""
         full = str(self.file)
         fits = cell_len(full) < self.app.size.width - 1
         return full if fits else str(self.file.relative_to(paths.home()))
@@ -109,4 +108,4 @@ class RunLogScreen(OwnScreen[None]):
         self.query_one(Log).scroll_end(animate=False)
 
     def action_copy(self) -> None:
-        copy(self.app, str(self.file), "the log's path")
+        copy_text(self.app, str(self.file), "the log's path")

@@ -1,4 +1,4 @@
-"""What a stop on the page does: forms for what is written, starts for what can be pressed."""
+"""Carries out the steps and actions of a page: opens their forms, screens, links and commands."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 from q1lab.ground import config
 from q1lab.ground.command_table import named
 from q1lab.tui import desktop
-from q1lab.tui.editing import folder
+from q1lab.tui.editing import learner_folder
 from q1lab.tui.screens import launch_opener
-from q1lab.tui.widgets.page_blocks import command_of
+from q1lab.tui.widgets.page_blocks import command_text
 from q1lab.week.syllabus import Action, Step
 
 if TYPE_CHECKING:
     from q1lab.study.command_line import Request
     from q1lab.tui.app import Q1Lab
-    from q1lab.tui.pages import Stop
+    from q1lab.tui.pages import CursorStop
     from q1lab.verdict.comparison import Comparison
 
 
-def form(app: Q1Lab, step: Step) -> bool:
-    """Open the form of the step's kind. False when it has none."""
+def open_step_form(app: Q1Lab, step: Step) -> bool:
+    """Open the form of the step's kind. False if the kind has none."""
     module, _, function = step.behavior.form.partition(":")
     if not module:
         return False
@@ -31,27 +31,27 @@ def form(app: Q1Lab, step: Step) -> bool:
     return True
 
 
-def filled_in(app: Q1Lab, step: Step) -> bool:
-    """Open the form of the act that the step is done by: again when it is done, as there may be a
-    fourth channel. False when that act has none."""
+def open_form_of_act(app: Q1Lab, step: Step) -> bool:
+    """Open the form of the act that completes the step; also for a step that is done, to add more
+    (such as a fourth channel). False if there is no such form."""
     return step.ticking_form is not None and _form(app, step.ticking_form.name.split())
 
 
 def _form(app: Q1Lab, words: Sequence[str]) -> bool:
-    """Open the form of the act that a command begins with. False when it has none."""
+    """Open the form of the act that a command line names. False if it has none."""
     act = named(words)
     if act is None or not act.form:
         return False
-    from q1lab.tui.screens.forms import form
+    from q1lab.tui.screens.forms import open_form
 
-    form(app, act.name)
+    open_form(app, act.name)
     return True
 
 
-def start(app: Q1Lab, action: Action, step: Step | None) -> None:
+def start_action(app: Q1Lab, action: Action, step: Step | None) -> None:
     options = action.options
     if action.kind == "run":
-        launch_opener.launch(app, _beside_all(app, action.request()))
+        launch_opener.open_launch_form(app, _beside_all(app, action.request()))
     elif action.kind == "check":
         from q1lab.tui.screens.check import CheckScreen
 
@@ -66,35 +66,35 @@ def start(app: Q1Lab, action: Action, step: Step | None) -> None:
     elif action.kind == "open":
         from q1lab.tui.screens.document import DocumentScreen
 
-        app.push_screen(DocumentScreen(folder(app) / str(options["document"])))
+        app.push_screen(DocumentScreen(learner_folder(app) / str(options["document"])))
     else:
-        command(app, list(action.argv()))
+        run_command(app, list(action.argv()))
 
 
 def open_url(app: Q1Lab, url: str) -> None:
-    """Open an address in a browser; where none opens, it is in the clipboard."""
+    """Open an address in a browser, and copy it in case no browser opens."""
     app.copy_to_clipboard(url)
     app.open_url(url)
     app.notify(f"Opened and copied: {url}", markup=False)
 
 
 def _beside(app: Q1Lab, value: object) -> str:
-    """A name as it is; a path that starts with a dot is the learner's own file, beside their
-    documents."""
+    """A name unchanged; a path that begins with ``./`` or ``../``, relative to the learner's
+    folder."""
     text = str(value)
-    return str(folder(app) / text) if text.startswith(("./", "../")) else text
+    return str(learner_folder(app) / text) if text.startswith(("./", "../")) else text
 
 
 def _beside_all(app: Q1Lab, request: Request) -> Request:
-    """The request with the learner's own files where they are."""
+    """The request with the paths of the learner's files resolved."""
     base = None if request.baseline is None else _beside(app, request.baseline)
     variant, data = _beside(app, request.variant), _beside(app, request.data)
     return replace(request, variant=variant, baseline=base, data=data)
 
 
-def command(app: Q1Lab, argv: list[str]) -> None:
-    """Do what a command does without leaving the app: a training is planned in its form, what would
-    be committed is shown before it is, and what any other command prints opens in a pane."""
+def run_command(app: Q1Lab, argv: list[str]) -> None:
+    """Carry out a command line inside the app: a training opens the launch form, a commit is shown
+    before it is made, and any other command's output opens in a dialog."""
     from q1lab.documents import commit_commands
     from q1lab.study.command_line import request_from_argv
     from q1lab.tui.screens import command_output
@@ -104,28 +104,28 @@ def command(app: Q1Lab, argv: list[str]) -> None:
     if act and act.palette and argv[1:] == act.name.split() and _form(app, argv[1:]):
         return
     if request := request_from_argv(argv):
-        launch_opener.launch(app, _beside_all(app, request))
+        launch_opener.open_launch_form(app, _beside_all(app, request))
         return
     if argv[:2] == ["q1lab", "compare"]:
-        verdict(app, argv[2] if len(argv) > 2 else None)
+        open_verdict(app, argv[2] if len(argv) > 2 else None)
         return
     if argv == ["q1lab", "kpi"]:
         app.action_go("progress")
         return
     if argv[:3] == ["q1lab", "config", "course"]:
-        app.follow(argv[3] == "true")
+        app.set_course(argv[3] == "true")
         return
     asks = config.load().ask_before_commit
     if commit_commands.can_preview(argv):
-        app.push_screen(CommitScreen(argv, folder(app), asks))
+        app.push_screen(CommitScreen(argv, learner_folder(app), asks))
         return
     asks = asks and commit_commands.commits(argv)
-    command_output.run(app, argv, ("--dry-run",) if asks else ())
+    command_output.run_in_pane(app, argv, ("--dry-run",) if asks else ())
 
 
-def verdict(app: Q1Lab, asked: str | None) -> None:
-    """The comparison of a study, or of a modification's foremost one that has ended; without a
-    name, of the newest of all."""
+def open_verdict(app: Q1Lab, asked: str | None) -> None:
+    """Open the comparison of a study, or of a modification's foremost complete study; without a
+    name, of the newest complete study."""
     from q1lab.study.studies import ARMS
     from q1lab.verdict import comparison_cache
 
@@ -148,24 +148,24 @@ def verdict(app: Q1Lab, asked: str | None) -> None:
     def opened(record: Comparison | None) -> None:
         from q1lab.tui.screens.verdict import VerdictScreen
 
-        app.desk.watch(name)
-        if record is None:  # the lab computes it, and the verdict is one key away
+        app.store_thread.watch_study(name)
+        if record is None:  # the lab computes it
             app.action_go("lab")
         else:
             app.push_screen(VerdictScreen(name, record))
 
-    app.ask(lambda store: comparison_cache.kept(store, name), opened)
+    app.run_job(lambda store: comparison_cache.kept(store, name), opened)
 
 
-def copy(app: Q1Lab, row: Stop | None) -> None:
-    """Copy a row's command, or a step's answer; works over ssh (OSC 52)."""
+def copy_row(app: Q1Lab, row: CursorStop | None) -> None:
+    """Copy a row's command, or a step's answer."""
     text = ""
     if isinstance(row, Action):
-        text = command_of(row)
+        text = command_text(row)
     elif isinstance(row, Step):
         answer = app.snapshot.progress.of(row.id).answer
-        text = answer or (command_of(row.actions[0]) if row.actions else "")
+        text = answer or (command_text(row.actions[0]) if row.actions else "")
     if not text:
         app.notify("There is no command and no answer here to copy.")
         return
-    desktop.copy(app, text, f"`{text}`" if len(text) <= 60 else "the text")
+    desktop.copy_text(app, text, f"`{text}`" if len(text) <= 60 else "the text")

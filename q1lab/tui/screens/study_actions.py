@@ -1,5 +1,5 @@
-"""Acts on a study that several screens share. The slow ones run beside the screen and tell when
-they are done."""
+"""Actions on a study that several screens share. Slow ones run in a thread and report when they are
+done."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.index.study_view import RunView
 from q1lab.study.run_states import MISSING, RunState
-from q1lab.tui.background import beside
-from q1lab.tui.screens.base import Page
-from q1lab.tui.snapshot_taker import Focus
-from q1lab.tui.widgets.study_text import settled
+from q1lab.tui.background import run_in_background
+from q1lab.tui.screens.base import MainScreen
+from q1lab.tui.snapshot_taker import StudyInFocus
+from q1lab.tui.widgets.study_text import final_comparison
 from q1lab.verdict import figure
 
 T = TypeVar("T")
 
 
-class StudyActs(Page):
-    """``view`` is the study they act on, ``chosen_run`` the cell under the cursor."""
+class StudyActions(MainScreen):
+    """``view`` is the study that the actions work on, ``chosen_run`` the run under the cursor."""
 
-    view: Focus | None = None
+    view: StudyInFocus | None = None
     _at_work: frozenset[str] = frozenset()
-    """What is being done to a study now."""
+    """The names of the actions that are running."""
 
     @property
     def chosen_run(self) -> RunView | None:
         return None
 
-    def work(
+    def run_once(
         self, what: str, act: Callable[[], T], done: Callable[[T], object] | None = None
     ) -> None:
-        """Do something slow beside the screen, unless it is being done already; a Problem becomes
-        the error modal."""
+        """Run a slow action in a thread, unless one of the same name is running; a Problem is
+        shown."""
         if what in self._at_work:
             return
         self._at_work |= {what}
@@ -48,32 +48,32 @@ class StudyActs(Page):
 
         def failed(problem: Problem) -> None:
             self._at_work -= {what}
-            self.q1.tell(str(problem))
+            self.q1.show_error(str(problem))
 
-        beside(self, act, ended, failed)
+        run_in_background(self, act, ended, failed)
 
-    def tell(self, text: str) -> None:
+    def show_message(self, text: str) -> None:
         self.notify(text, markup=False)
 
     def action_stop(self) -> None:
         if self.view is None:
             return
         name = self.view.line.id
-        self.tell(f"Stopping {name}; each run leaves a checkpoint.")
-        self.work(
+        self.show_message(f"Stopping {name}; each run leaves a checkpoint.")
+        self.run_once(
             f"stop {name}",
             lambda: _planning().stop(name),
-            lambda _: self.tell(f"{name} stopped; g goes on."),
+            lambda _: self.show_message(f"{name} stopped; g goes on."),
         )
 
     def action_go_on(self) -> None:
         if self.view is None:
             return
         name = self.view.line.id
-        self.work(
+        self.run_once(
             f"train {name}",
             lambda: _go_on(name, self.q1.setup.database),
-            lambda runs: self.tell(f"{name} trains again: {', '.join(runs)}"),
+            lambda runs: self.show_message(f"{name} trains again: {', '.join(runs)}"),
         )
 
     def action_again(self) -> None:
@@ -82,24 +82,28 @@ class StudyActs(Page):
             return
         if run.state in MISSING and not self.view.alive:
             study, name = self.view.line.id, run.name
-            self.work(
+            self.run_once(
                 f"train {study}",
                 lambda: _planning().again(study, name),
-                lambda _: self.tell(f"{name} trains again."),
+                lambda _: self.show_message(f"{name} trains again."),
             )
         elif run.state in MISSING:
-            self.tell(f"{run.name} can be trained again when the study has ended or stopped.")
+            self.show_message(
+                f"{run.name} can be trained again when the study has ended or stopped."
+            )
         elif run.state is RunState.DIVERGED:
-            self.tell("A diverged run is a result. It stays, and the verdict says so.")
+            self.show_message("A diverged run is a result. It stays, and the verdict says so.")
         else:
-            self.tell(f"{run.name} is {run.state}; there is nothing to do again.")
+            self.show_message(f"{run.name} is {run.state}; there is nothing to do again.")
 
     def action_verdict(self) -> None:
         from q1lab.tui.screens.verdict import VerdictScreen
 
         if self.view is not None:
             plot = figure.so_far(self.view.study, self.view.runs)
-            self.app.push_screen(VerdictScreen(self.view.line.id, settled(self.view), plot))
+            self.app.push_screen(
+                VerdictScreen(self.view.line.id, final_comparison(self.view), plot)
+            )
 
     def action_wandb(self) -> None:
         from q1lab.tui.screens.wandb import WandbScreen
@@ -108,14 +112,14 @@ class StudyActs(Page):
             self.app.push_screen(WandbScreen(self.view.study))
 
     def action_export(self) -> None:
-        from q1lab.tui.screens.forms import export
+        from q1lab.tui.screens.forms import open_export_form
 
         if self.view is not None:
-            export(self.q1, [self.view.line.id])
+            open_export_form(self.q1, [self.view.line.id])
 
 
 def _planning() -> ModuleType:
-    """It costs 40 ms to import: the lab opens without it."""
+    """The planning module, imported late: it takes 40 ms, and the lab opens without it."""
     from q1lab.planning import study_plan
 
     return study_plan

@@ -1,5 +1,4 @@
-"""The study screen: a page of the week to read and work through, the week's tree, and their
-keys."""
+"""The study screen: a page of the week to read and work through, and the tree of all pages."""
 
 from __future__ import annotations
 
@@ -9,26 +8,26 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
 from q1lab.tui import editing, pages
-from q1lab.tui.pages import Sheet, text_of
+from q1lab.tui.pages import WeekPage, block_text
 from q1lab.tui.screens import step_actions
-from q1lab.tui.screens.base import Page
+from q1lab.tui.screens.base import MainScreen
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.page_blocks import FoldPiece, NextPiece
-from q1lab.tui.widgets.page_reader import Reader
+from q1lab.tui.widgets.page_reader import PageReader
 from q1lab.tui.widgets.part_line import PartLine
-from q1lab.tui.widgets.scroll_line import PlaceLine
+from q1lab.tui.widgets.scroll_line import ScrollLine
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress as domain
 from q1lab.week.syllabus import Action, Step, Week
 
 ON_THE_PAGE = ("tick", "enter", "move", "write", "editor", "act", "copy")
-"""Actions of the stop under the page's cursor: not for one who is in the list of pages."""
+"""Actions on the block under the page's cursor; disabled while the tree has the focus."""
 
 
-class StudyScreen(Page):
-    """The app's ``place`` is the screen's only state."""
+class StudyScreen(MainScreen):
+    """The app's ``open_page_id`` is the screen's only state."""
 
-    page = "study"
+    screen_name = "study"
     AUTO_FOCUS = "#reader"
 
     def body(self) -> ComposeResult:
@@ -37,10 +36,10 @@ class StudyScreen(Page):
             yield WeekTree()
             with Vertical(id="part"):
                 yield PartLine()
-                reader = Reader()  # with its page, for the first paint
-                reader.fill(sheet, self.q1.snapshot.progress, pages.after(self.week, sheet.id))
+                reader = PageReader()  # with its page, for the first paint
+                reader.fill(sheet, self.q1.snapshot.progress, pages.page_after(self.week, sheet.id))
                 yield reader
-                yield PlaceLine()
+                yield ScrollLine()
 
     # ── what is shown
 
@@ -49,22 +48,22 @@ class StudyScreen(Page):
         return self.q1.week
 
     @property
-    def reader(self) -> Reader:
-        return self.query_one(Reader)
+    def reader(self) -> PageReader:
+        return self.query_one(PageReader)
 
     @property
-    def sheet(self) -> Sheet:
-        found = pages.find(self.week, self.q1.place)
-        if found is None:  # the first look, or a week that changed under the app
-            asked = self.q1.setup.session if not self.q1.place else None
+    def sheet(self) -> WeekPage:
+        found = pages.find_page(self.week, self.q1.open_page_id)
+        if found is None:  # at the start, or after the week's files have changed
+            asked = self.q1.setup.session if not self.q1.open_page_id else None
             progress = self.q1.snapshot.progress
             if asked is None:
-                found = pages.find(self.week, str(progress.settings.get("place")))
+                found = pages.find_page(self.week, str(progress.settings.get("place")))
             session = self.week.session(asked) if asked else None
             part = domain.first_open(self.week, progress, session)[0]
-            found = found or pages.find(self.week, part.id)
+            found = found or pages.find_page(self.week, part.id)
             assert found is not None
-            self.q1.place = found.id
+            self.q1.open_page_id = found.id
             self.q1.part_id = found.part.id if found.part else part.id
         return found
 
@@ -83,18 +82,18 @@ class StudyScreen(Page):
         self.refill()
 
     def refill(self, at: str | None = None) -> None:
-        """Fill all panes from the app's snapshot; ``at`` puts the cursor on that step."""
+        """Fill all panes from the app's snapshot, with the cursor on step ``at`` if given."""
         if not self.is_mounted:
             return
         progress, sheet = self.q1.snapshot.progress, self.sheet
         self.query_one(WeekTree).fill(self.week, progress, sheet.id, self.q1.timed_part)
         self.query_one(PartLine).fill(self.week, sheet, progress)
-        self.reader.fill(sheet, progress, pages.after(self.week, sheet.id), at)
+        self.reader.fill(sheet, progress, pages.page_after(self.week, sheet.id), at)
         self._ask()
 
     def open_sheet(self, sheet_id: str, at: str | None = None) -> None:
-        """Show another page, with the cursor on step ``at`` or its first open one."""
-        self.q1.place = sheet_id
+        """Show another page, with the cursor on step ``at``, else on its first open step."""
+        self.q1.open_page_id = sheet_id
         if self.week.find_part(sheet_id) is not None:
             self.q1.part_id = sheet_id
         self.remove_class("-tree")
@@ -105,7 +104,7 @@ class StudyScreen(Page):
     def _chosen(self, event: WeekTree.Chosen) -> None:
         self.open_sheet(event.sheet_id)
 
-    @on(Reader.Moved)
+    @on(PageReader.Moved)
     def _place(self) -> None:
         reader = self.reader
         end = reader.max_scroll_y
@@ -117,17 +116,17 @@ class StudyScreen(Page):
         read = min(1.0, reader.scroll_y / end) if end > 0 else 1.0
         on = "" if read == 1.0 else " · PgDn" if words else " · PgDn reads on"
         share = f"{round(100 * read)}%{on}" if end > 0 else "all of it"
-        self.query_one(PlaceLine).place = (words, share)
+        self.query_one(ScrollLine).place = (words, share)
 
     def _ask(self) -> None:
-        self.query_one(PlaceLine).ask = self.q1.timer_offer if self.sheet.part else ""
+        self.query_one(ScrollLine).ask = self.q1.timer_offer if self.sheet.part else ""
         self.refresh_bindings()
 
     # ── what keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("yes", "no"):
-            return bool(self.query(PlaceLine) and self.query_one(PlaceLine).ask)
+            return bool(self.query(ScrollLine) and self.query_one(ScrollLine).ask)
         listed = isinstance(self.focused, WeekTree)
         if action == "leave":
             return listed or bool(self.classes & {"-zen", "-tree"})
@@ -139,11 +138,12 @@ class StudyScreen(Page):
 
     @property
     def step(self) -> Step | None:
-        """The step under the cursor, or the one whose action is under it."""
+        """The step under the cursor, or the step of the action under it."""
         return self.reader.step
 
     def action_move(self, by: int) -> None:
-        """The next stop, or the one before; first the one that the cursor is on, out of sight."""
+        """Move the cursor to the next or previous block; if it is out of sight, scroll to it
+        first."""
         if not self.reader.bring():
             self.reader.move(by)
 
@@ -158,11 +158,11 @@ class StudyScreen(Page):
 
     def _turn(self, step: Step) -> None:
         done, label = not self.q1.snapshot.progress.of(step.id).done, self.week.label
-        self.q1.desk.ask(lambda store: domain.tick_step(store, label, step.id, done))
+        self.q1.store_thread.submit(lambda store: domain.tick_step(store, label, step.id, done))
 
-    @on(Reader.Entered)
+    @on(PageReader.Entered)
     def action_enter(self) -> None:
-        """Whatever the stop under the cursor is for."""
+        """Carry out the block under the cursor."""
         if self.reader.bring():
             return
         row = self.reader.current
@@ -173,26 +173,26 @@ class StudyScreen(Page):
             piece.toggle()
             self.reader.follow()
         elif isinstance(row, Action):
-            step_actions.start(self.q1, row, self.step)
-        elif isinstance(row, Step) and not step_actions.form(self.q1, row):
-            if step_actions.filled_in(self.q1, row):
+            step_actions.start_action(self.q1, row, self.step)
+        elif isinstance(row, Step) and not step_actions.open_step_form(self.q1, row):
+            if step_actions.open_form_of_act(self.q1, row):
                 return
-            if len(row.actions) > 1:  # which of them is for the learner to say
+            if len(row.actions) > 1:  # the learner chooses one
                 self.reader.move(1)
             elif row.actions:
-                step_actions.start(self.q1, row.actions[0], row)
+                step_actions.start_action(self.q1, row.actions[0], row)
             else:
                 self._turn(row)
 
     def action_write(self) -> None:
         step = self.reader.current
-        if not isinstance(step, Step) or not step_actions.form(self.q1, step):
+        if not isinstance(step, Step) or not step_actions.open_step_form(self.q1, step):
             self.notify("There is nothing to write here. Enter does it; Space ticks a step.")
 
     def action_editor(self) -> None:
         step = self.reader.current
         if isinstance(step, Step) and step.behavior.in_words:
-            editing.in_editor(self.q1, step)
+            editing.edit_answer(self.q1, step)
         else:
             self.notify("There is nothing to write here.")
 
@@ -207,10 +207,10 @@ class StudyScreen(Page):
         if action is None:
             self.notify("Nothing to start here: rows with → start something.")
         else:
-            step_actions.start(self.q1, action, self.step)
+            step_actions.start_action(self.q1, action, self.step)
 
     def action_next(self, by: int) -> None:
-        found = pages.after(self.week, self.sheet.id, by)
+        found = pages.page_after(self.week, self.sheet.id, by)
         if found is not None:
             self.open_sheet(found.id)
 
@@ -242,12 +242,13 @@ class StudyScreen(Page):
         self.app.push_screen(PickScreen("Find a part or a step", rows, find=about), chosen)
 
     def action_glossary(self) -> None:
-        """The words of the step that the cursor is on, then those of its page, then all others."""
+        """Open the glossary: the words of the step under the cursor first, then those of the page,
+        then all others."""
         from q1lab.tui.screens.glossary import GlossaryScreen
 
         row = self.reader.current
         here = f"{row.title}\n{row.detail}" if isinstance(row, Step) else ""
-        page = "\n".join([here, *map(text_of, self.sheet.blocks)])
+        page = "\n".join([here, *map(block_text, self.sheet.blocks)])
         terms = list(dict.fromkeys([*self.week.terms_in(page), *self.week.terms]))
         if terms:
             self.app.push_screen(GlossaryScreen(terms))
@@ -258,7 +259,7 @@ class StudyScreen(Page):
         self.reader.unfold()
 
     def action_week(self) -> None:
-        """The tree: beside the text where there is room for both, else in its place."""
+        """Show or hide the tree: beside the text on a wide screen, in its place on a narrow one."""
         tree = self.query_one(WeekTree)
         if self.has_class("-wide"):
             self.toggle_class("-untree")
@@ -267,17 +268,17 @@ class StudyScreen(Page):
         (tree if self.has_class("-tree") else self.reader).focus()
 
     def action_zen(self) -> None:
-        """The text alone, and back."""
+        """Show the text alone, or everything again."""
         self.toggle_class("-zen")
         self.reader.focus()
 
     def action_leave(self) -> None:
-        """Esc: out of reading mode, or out of the tree."""
+        """Leave reading mode, or the tree."""
         self.remove_class("-zen", "-tree")
         self.reader.focus()
 
     def action_link(self) -> None:
-        """Open the link on screen; of several, the one that is chosen."""
+        """Open the link on screen; offer a choice if there are several."""
         found = self.reader.links()
         if not found:
             self.notify("There is no link on this page.")
@@ -290,7 +291,7 @@ class StudyScreen(Page):
             self.app.push_screen(PickScreen("Which link?", rows), self.q1.action_open_link)
 
     def action_copy(self) -> None:
-        step_actions.copy(self.q1, self.reader.current)
+        step_actions.copy_row(self.q1, self.reader.current)
 
     def action_timer(self) -> None:
         self.q1.action_timer_here()
@@ -302,6 +303,6 @@ class StudyScreen(Page):
         self.q1.answer_offer(False)
 
     def action_hint(self) -> None:
-        from q1lab.tui.screens.hint import hints
+        from q1lab.tui.screens.hint import offer_hints
 
-        hints(self.q1, self.q1.week.variant)
+        offer_hints(self.q1, self.q1.week.variant)

@@ -1,4 +1,4 @@
-"""The timer's question: time went by that nobody saw. Does any of it count?"""
+"""The timer's question after idle or closed time: how much of it counts?"""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from textual.widgets import Button, Input, Label, Static
 from q1lab.tui.screens.base import Dialog
 from q1lab.week.study_timer import TimerQuestion
 
-Answer = tuple[float, bool]
-"""Seconds that count, and whether the timer goes on at once."""
+TimerAnswer = tuple[float, bool]
+"""(seconds that count, True if the timer goes on at once)."""
 
 
-def words(seconds: float) -> str:
+def duration_words(seconds: float) -> str:
     """``40 s``, ``12 min``, ``1 h 12 min``, ``3 days 2 h``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
@@ -29,9 +29,9 @@ def words(seconds: float) -> str:
     return f"{hours // 24} days {hours % 24} h"
 
 
-class AwayScreen(Dialog[Answer | None]):
-    """Nothing is credited without an answer, and no letter is one: it comes while one may be
-    typing. Esc leaves the question open; ``T`` asks it again."""
+class TimerQuestionScreen(Dialog[TimerAnswer | None]):
+    """Credits nothing without an answer. No letter answers, because the dialog may open while the
+    learner types. Esc leaves the question open; ``T`` asks it again."""
 
     AUTO_FOCUS = "#minutes"
     keys = "Esc answers later"
@@ -39,7 +39,7 @@ class AwayScreen(Dialog[Answer | None]):
     def __init__(self, question: TimerQuestion, part: str) -> None:
         super().__init__()
         self.question = question
-        length = ("" if question.sure else "about ") + words(question.seconds)
+        length = ("" if question.sure else "about ") + duration_words(question.seconds)
         if question.kind == "idle":
             self.heading = "Still working?"
             self.text = f"The timer of {part} runs, and nothing was pressed for {length}."
@@ -75,6 +75,8 @@ class AwayScreen(Dialog[Answer | None]):
             self.notify("Give minutes as a number, such as 25.", severity="warning")
             return
         if not 0 <= minutes * 60 <= self.question.seconds + 30:
-            self.notify(f"At most {words(self.question.seconds)} went by.", severity="warning")
+            self.notify(
+                f"At most {duration_words(self.question.seconds)} went by.", severity="warning"
+            )
             return
         self.dismiss((minutes * 60, self.question.kind == "idle"))

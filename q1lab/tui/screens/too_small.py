@@ -1,4 +1,4 @@
-"""What a terminal below 60×20 shows: one sentence, and nothing that could be misread."""
+"""The screen of a terminal below 60×20: one sentence."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from textual.app import ComposeResult
 from textual.geometry import Size
 from textual.widgets import Static
 
-from q1lab.tui.screens.base import LEAST, OwnScreen
+from q1lab.tui.screens.base import LEAST, FullScreen
 
 
-def fits(size: Size) -> bool:
+def is_large_enough(size: Size) -> bool:
     return size.width >= LEAST.width and size.height >= LEAST.height
 
 
-class TooSmallScreen(OwnScreen[None]):
-    """Goes away by itself when the terminal grows."""
+class TooSmallScreen(FullScreen[None]):
+    """Closes by itself when the terminal is large enough."""
 
     least = Size(1, 1)
 
@@ -22,7 +22,7 @@ class TooSmallScreen(OwnScreen[None]):
         yield Static(id="sentence", markup=False)
 
     def action_back(self) -> None:
-        """There is no room for a question."""
+        """Leave the app without a question: there is no room for one."""
         self.q1.exit()
 
     def on_screen_resume(self) -> None:
@@ -30,7 +30,7 @@ class TooSmallScreen(OwnScreen[None]):
 
     def on_resize(self) -> None:
         width, height = self.app.size
-        if fits(self.app.size):
+        if is_large_enough(self.app.size):
             self.dismiss()
         self.query_one(Static).update(
             f"q1lab needs {LEAST.width}×{LEAST.height}; this terminal is {width}×{height}. "

@@ -1,5 +1,5 @@
-"""The whole comparison in words and bars, as `q1lab compare` prints it; before the end, the pairs
-so far."""
+"""The whole comparison in words and bars, as `q1lab compare` prints it; until the study is
+complete, the pairs so far."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from textual.widgets import Static
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.study import studies
-from q1lab.tui.desktop import copy
+from q1lab.tui.desktop import copy_text
 from q1lab.tui.screens import launch_opener
-from q1lab.tui.screens.base import OwnScreen
+from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.snapshot import Snapshot
-from q1lab.tui.widgets.chart_data import ChartData, curves
-from q1lab.tui.widgets.fitted_text import Fitted
-from q1lab.tui.widgets.forest_plot import draw
+from q1lab.tui.widgets.chart_data import ChartData, study_curves
+from q1lab.tui.widgets.fitted_text import FittedText
+from q1lab.tui.widgets.forest_plot import figure_lines
 from q1lab.tui.widgets.loss_chart import LossChart
-from q1lab.tui.widgets.study_text import settled
+from q1lab.tui.widgets.study_text import final_comparison
 from q1lab.tui.widgets.theme_colors import palette
 from q1lab.verdict import equal_budget, figure, series_table
 from q1lab.verdict import terminal_text as verdict
@@ -31,41 +31,41 @@ from q1lab.week import evidence
 
 WIDEST = 116
 BESIDE = 150
-"""From this many cells up the curves are beside the words."""
+"""From this width in cells, the curves are beside the words."""
 
 
-class VerdictScreen(OwnScreen[None]):
+class VerdictScreen(FullScreen[None]):
     """Esc goes back; ``c`` copies the text, ``o`` writes it into a file, ``b`` answers at an equal
     budget."""
 
     CSS_PATH = "../lab.tcss"
-    page = "verdict"
+    screen_name = "verdict"
 
     def __init__(
         self, study_id: str, record: Comparison | None, so_far: Figure | None = None
     ) -> None:
         super().__init__()
         self.study_id = study_id
-        self.record = record
+        self.comparison = record
         self.so_far = so_far or Figure()
         self.series: Together | None = None
-        """What the study was declared together with: a sweep, or an axis."""
+        """The sweep or axis that the study belongs to."""
         self.besides: list[str] = []
-        """The answer at an equal budget, once asked for."""
+        """The answer at an equal budget, if the learner has requested it."""
         self._asked = 0
 
     def body(self) -> ComposeResult:
         yield Static(f" {self.study_id}", id="verdict-head", markup=False)
         with Horizontal(id="verdict-body"):
             with VerticalScroll(id="verdict"):
-                yield Fitted(self._draw, id="verdict-text")
+                yield FittedText(self._draw, id="verdict-text")
             yield LossChart(id="verdict-chart")
 
     def on_mount(self) -> None:
         self.query_one("#verdict").focus()
         self.watch(self.q1, "snapshot", self._arrived, init=False)
-        self.q1.ask(lambda store: curves(store, self.study_id), self._chart)
-        self.q1.ask(self._together, self._with_series)
+        self.q1.run_job(lambda store: study_curves(store, self.study_id), self._chart)
+        self.q1.run_job(self._together, self._with_series)
         self._note()
 
     def _together(self, store: Store) -> Together | None:
@@ -78,10 +78,10 @@ class VerdictScreen(OwnScreen[None]):
             self._draw()
 
     def _note(self) -> None:
-        """A step of the week may wait for the comparison to be looked at."""
-        label, made, name = self.q1.week.label, self.record, self.study_id
+        """Record that the learner has viewed the comparison: it may complete a step."""
+        label, made, name = self.q1.week.label, self.comparison, self.study_id
         if made is not None:
-            self.q1.desk.ask(
+            self.q1.store_thread.submit(
                 lambda store: evidence.note_viewed(
                     store, label, "compare", name, made.study.variant
                 )
@@ -95,31 +95,31 @@ class VerdictScreen(OwnScreen[None]):
             chart.data = found
 
     def _arrived(self, snapshot: Snapshot) -> None:
-        """Opened before the end: the comparison takes the place of the pairs so far."""
+        """Replace the pairs so far by the comparison once the study is complete."""
         view = snapshot.focus
-        if self.record is None and view is not None and view.line.id == self.study_id:
-            self.record = settled(view)
+        if self.comparison is None and view is not None and view.line.id == self.study_id:
+            self.comparison = final_comparison(view)
             self._note()
             self.so_far = figure.so_far(view.study, view.runs)
             self._draw()
             self.refresh_bindings()
 
     def _draw(self) -> None:
-        text = self.query_one(Fitted)
+        text = self.query_one(FittedText)
         text.update(Text("\n").join(self.lines(text.room)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self.record is not None if action in ("export", "more", "budget") else True
+        return self.comparison is not None if action in ("export", "more", "budget") else True
 
     def action_budget(self) -> None:
-        """At equal FLOPs; again: at equal wall clock; again: neither."""
+        """Step through the answers: at equal FLOPs, at equal wall clock, neither."""
         if self._asked == len(equal_budget.WHAT):
             self._asked = 0
             self._beside([])
             return
         what = equal_budget.WHAT[self._asked]
         self._asked += 1
-        self.q1.ask(lambda store: self._answer(store, what), self._beside)
+        self.q1.run_job(lambda store: self._answer(store, what), self._beside)
 
     def _answer(self, store: Store, what: equal_budget.What) -> list[str]:
         try:
@@ -135,18 +135,20 @@ class VerdictScreen(OwnScreen[None]):
             self.query_one("#verdict", VerticalScroll).scroll_end(animate=False)
 
     def action_more(self) -> None:
-        """The same question with as many seeds as the verdict names."""
-        needed = self.record.analysis.seeds_needed if self.record is not None else None
-        with self.q1.careful():
+        """Open the launch form with as many seeds as the verdict names."""
+        needed = self.comparison.analysis.seeds_needed if self.comparison is not None else None
+        with self.q1.errors_as_dialogs():
             study = studies.load(self.study_id)
             self.dismiss()
-            launch_opener.more_seeds(self.q1, study, needed.mid if needed is not None else None)
+            launch_opener.open_form_with_more_seeds(
+                self.q1, study, needed.mid if needed is not None else None
+            )
 
     def lines(self, width: int) -> list[Text]:
-        """What is shown, for so many cells."""
+        """The screen's text, laid out for ``width`` cells."""
         colors = palette(self.app)
-        if self.record is None:
-            return [*draw(self.so_far, min(width, 72), colors), *self._table(width)]
+        if self.comparison is None:
+            return [*figure_lines(self.so_far, min(width, 72), colors), *self._table(width)]
         styles = {
             **verdict.STYLES,
             "baseline": colors.baseline,
@@ -159,23 +161,23 @@ class VerdictScreen(OwnScreen[None]):
             "dim": colors.muted,
             "prediction": colors.accent,
         }
-        shown = verdict.rich_lines(self.record, min(width, WIDEST), styles)
+        shown = verdict.rich_lines(self.comparison, min(width, WIDEST), styles)
         for k, sentence in enumerate(self.besides):
             shown += [] if k else [Text()]
             shown += list(Text(sentence).wrap(Console(), min(width, WIDEST)))
         return [*shown, *self._table(width)]
 
     def _table(self, width: int) -> list[Text]:
-        """The sweep or axis that the study is of, as `q1lab run` prints it."""
+        """The table of the study's sweep or axis, as `q1lab run` prints it."""
         if self.series is None:
             return []
         return [Text(), *map(Text, series_table.lines(self.series, min(width, WIDEST)))]
 
     def action_copy(self) -> None:
         text = "\n".join(line.plain for line in self.lines(min(100, self.size.width - 6)))
-        copy(self.app, text + "\n", "the comparison as text")
+        copy_text(self.app, text + "\n", "the comparison as text")
 
     def action_export(self) -> None:
-        from q1lab.tui.screens.forms import export
+        from q1lab.tui.screens.forms import open_export_form
 
-        export(self.q1, [self.study_id])
+        open_export_form(self.q1, [self.study_id])

@@ -1,4 +1,4 @@
-"""How a study stands with Weights & Biases; uploading it, and the addresses to copy."""
+"""A study's Weights & Biases status; uploads it, and copies its address."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from q1lab.ground.files import plain
 from q1lab.runner import child_processes
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.studies import Study
-from q1lab.tui.background import beside
+from q1lab.tui.background import run_in_background
 from q1lab.tui.screens.base import Dialog
-from q1lab.tui.widgets.choice_list import Listing
+from q1lab.tui.widgets.choice_list import ChoiceList
 
 UPLOAD_SECONDS = 620.0
-"""A little more than `q1lab sync` gives itself, so that its own words come first."""
+"""A little more than the time limit of `q1lab sync`, whose own message then comes first."""
 
 ABOUT = {
     wandb_state.OFF: "This study does not use W&B. A new one does, unless its wandb is disabled.",
@@ -32,7 +32,7 @@ ABOUT = {
 
 
 class WandbScreen(Dialog[None]):
-    """State, last error, address; rows upload or copy."""
+    """State, last error and address, with rows that upload or copy."""
 
     def __init__(self, study: Study) -> None:
         super().__init__()
@@ -42,14 +42,14 @@ class WandbScreen(Dialog[None]):
 
     def body(self) -> ComposeResult:
         yield Static(id="standing", markup=False)
-        yield Listing(id="wandb-acts", markup=False)
+        yield ChoiceList(id="wandb-acts", markup=False)
         yield Static(id="said", markup=False)
 
     def on_mount(self) -> None:
         self.watch(self.app, "snapshot", self.look)
 
     def look(self) -> None:
-        """The state as the files tell it now, and what can be done about it."""
+        """Show the current state from the files, and the rows that apply to it."""
         standing = wandb_state.wandb_status(self.study)
         lines = [f"state    {standing.words}", f"mode     {standing.mode}"]
         lines += [f"url      {plain(standing.url)}"] if standing.url else []
@@ -84,14 +84,14 @@ class WandbScreen(Dialog[None]):
         text = standing.url if event.option.id == "url" else wandb_state.leet_command(self.study)
         if text:
             self.q1.copy_to_clipboard(text)
-            self.tell(f"Copied: {plain(text)}")
+            self.show_message(f"Copied: {plain(text)}")
 
     def _upload(self) -> None:
         if self.uploading:
             return
         self.uploading = True
-        self.tell("Uploading … you may close this; it goes on.")
-        beside(
+        self.show_message("Uploading … you may close this; it goes on.")
+        run_in_background(
             self,
             lambda: child_processes.run_q1lab(
                 ["sync", self.study.id], seconds=UPLOAD_SECONDS
@@ -102,5 +102,5 @@ class WandbScreen(Dialog[None]):
 
     def _uploaded(self, text: str, bad: bool = False) -> None:
         self.uploading = False
-        self.tell(text, bad)
+        self.show_message(text, bad)
         self.look()

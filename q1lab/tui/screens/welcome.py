@@ -1,4 +1,4 @@
-"""The first minute: what this week is, what machine this is, where the learner's repository is."""
+"""The welcome: the week at a glance, this machine, and the learner's repository."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import whole
 from q1lab.ground.text_formats import hours
 from q1lab.index.store import Store
-from q1lab.tui.screens.base import Dialog, Scroll
+from q1lab.tui.screens.base import Dialog, ScrollingBox
 from q1lab.week import content
 from q1lab.week import progress as domain
 from q1lab.week.syllabus import Week
 
 NEW = "transformer-from-scratch"
-"""A name for a repository that isn't there yet."""
+"""The name offered for a new repository."""
 
 
 def repository_of(folder: Path) -> Path | None:
@@ -35,17 +35,17 @@ def repository_of(folder: Path) -> Path | None:
     return None
 
 
-def offered(folder: Path) -> Path:
-    """The repository to offer: the one that ``folder`` is in, else the folder itself where a model
-    is in it, else a new one in it; beside q1lab's own clone, not in there."""
+def repository_to_offer(folder: Path) -> Path:
+    """The repository to offer: the one that contains ``folder``; else the folder itself if it has a
+    model.py; else a new one in it. From inside q1lab's own clone, a new one beside the clone."""
     found = repository_of(folder)
     if found is not None and (found / "q1lab" / "tui" / "app.py").is_file():
         return found.parent / NEW
     return found or (folder if (folder / "model.py").is_file() else folder / NEW)
 
 
-def machine(_: Store) -> str:
-    """This machine in words, found without torch."""
+def describe_machine(_: Store) -> str:
+    """This machine in words, without importing torch."""
     from q1lab.runner.machine import cores, gpus, likely_device
 
     device = likely_device("auto")
@@ -63,13 +63,13 @@ class WelcomeScreen(Dialog[bool]):
 
     AUTO_FOCUS = "#begin"
 
-    kind, shape = Scroll, "welcome"
+    kind, shape = ScrollingBox, "welcome"
     keys = "Enter begins · ? shows all keys at any time"
 
     @cached_property
     def week(self) -> Week:
-        """At a first start nobody has said yet whether they follow the course: as it stands alone
-        it is true for everybody."""
+        """The week. At a first start the learner hasn't said yet whether they follow the course, so
+        it is the week on its own, which is true for everyone."""
         app = self.q1
         if "welcomed" not in app.snapshot.progress.settings:
             with contextlib.suppress(Problem):
@@ -88,7 +88,7 @@ class WelcomeScreen(Dialog[bool]):
         yield Static(Content.assemble(("this machine  ", "$muted"), "looking…"), id="machine")
         with Horizontal(classes="field"):
             yield Label("your repo   ")
-            repo = app.config.repo or offered(app.setup.cwd)
+            repo = app.config.repo or repository_to_offer(app.setup.cwd)
             yield Input(str(repo), placeholder="folder of your git repository", id="repo")
         yield Static(id="about", classes="muted", markup=False)
         with Horizontal(classes="buttons"):
@@ -111,16 +111,16 @@ class WelcomeScreen(Dialog[bool]):
 
     def on_mount(self) -> None:
         app = self.q1
-        app.ask(machine, self._machine)
+        app.run_job(describe_machine, self._machine)
         self._about()
 
     def _machine(self, text: str) -> None:
-        for line in self.query("#machine").results(Static):  # none, when the learner was faster
+        for line in self.query("#machine").results(Static):  # empty if the dialog has closed
             line.update(Content.assemble(("this machine  ", "$muted"), text))
 
     @on(Input.Changed)
     def _about(self) -> None:
-        """What the folder in the field is."""
+        """Describe the folder in the field."""
         text = self.query_one(Input).value.strip()
         folder = Path(text)
         with contextlib.suppress(Problem):  # `~m` may be the beginning of a name
@@ -138,13 +138,15 @@ class WelcomeScreen(Dialog[bool]):
     @on(Button.Pressed)
     @on(Input.Submitted)
     def action_back(self) -> None:
-        """Keep the repository, and go to the first step."""
+        """Save the repository, and go to the first step."""
         app = self.q1
         text = self.query_one(Input).value.strip()
         if text:
-            with app.careful():
+            with app.errors_as_dialogs():
                 folder = whole(text)
                 config.put("repo", str(folder))
                 app.config = replace(app.config, repo=folder)
-        app.desk.ask(lambda store: domain.save_setting(store, app.week.label, "welcomed", True))
+        app.store_thread.submit(
+            lambda store: domain.save_setting(store, app.week.label, "welcomed", True)
+        )
         self.dismiss(True)

@@ -20,7 +20,7 @@ _LONE = 0x100
 
 
 @dataclass(frozen=True)
-class Piece:
+class CellRun:
     """Neighboring cells that look alike: ``pen`` and ``tint`` are the caller's own numbers, −1 for
     none."""
 
@@ -103,12 +103,12 @@ class Canvas:
             if tint not in tints:
                 tints.append(tint)
 
-    def rows(self) -> list[list[Piece]]:
+    def rows(self) -> list[list[CellRun]]:
         """Every row as pieces; where two bands overlap the tints take turns by column, as equal
         pens do."""
-        out: list[list[Piece]] = []
+        out: list[list[CellRun]] = []
         for row in range(self.height):
-            pieces: list[Piece] = []
+            pieces: list[CellRun] = []
             text, pen, tint = "", -1, -1
             for column in range(self.width):
                 cell = row * self.width + column
@@ -123,11 +123,11 @@ class Canvas:
                 tints = self._tints.get(cell)
                 new_tint = sorted(tints)[column % len(tints)] if tints else -1
                 if text and (new_pen, new_tint) != (pen, tint):
-                    pieces.append(Piece(text, pen, tint))
+                    pieces.append(CellRun(text, pen, tint))
                     text = ""
                 pen, tint = new_pen, new_tint
                 text += mark
             if text:
-                pieces.append(Piece(text, pen, tint))
+                pieces.append(CellRun(text, pen, tint))
             out.append(pieces)
         return out

@@ -63,7 +63,7 @@ def chart_data(runs: Iterable[RunView], metric: Metric, name: str = "") -> Chart
     own = name = name or metric.key()
     curves = [_curve(run, name, metric) for run in runs]
     early = any(run.state not in ENDED for run in runs) and all(len(one) < 2 for one in curves)
-    if own == metric.key() and early and any(finite(run.curve(TRAIN_LOSS)) for run in runs):
+    if own == metric.key() and early and any(finite_points(run.curve(TRAIN_LOSS)) for run in runs):
         name = TRAIN_LOSS
         curves = [_curve(run, name, metric) for run in runs]
     for arm in ARMS:
@@ -83,7 +83,7 @@ def chart_data(runs: Iterable[RunView], metric: Metric, name: str = "") -> Chart
     return ChartData(tuple(arms), last, metric.title(name), instead_of)
 
 
-def curves(store: Store, study_id: str) -> ChartData:
+def study_curves(store: Store, study_id: str) -> ChartData:
     """The curves of any study's metric, from the database. Problem when its plan can't be read."""
     found = study_view.look(store, studies.load(study_id), new_events=False)
     metric = found.study.metric
@@ -94,14 +94,14 @@ def curves(store: Store, study_id: str) -> ChartData:
 def _curve(run: RunView, name: str, metric: Metric) -> Curve:
     """The points of a metric; those of the study's own, taken in mid-run, are closed by the exact
     value at the end when none was taken there."""
-    points = finite(run.curve(name))
+    points = finite_points(run.curve(name))
     end = run.val_loss if name == metric.key() else None
     if end is not None and (not points or points[-1][0] < run.iter):
         return (*points, (run.iter, end))
     return points
 
 
-def finite(points: Sequence[tuple[int, float | None]]) -> Curve:
+def finite_points(points: Sequence[tuple[int, float | None]]) -> Curve:
     return tuple((i, v) for i, v in points if v is not None and math.isfinite(v))
 
 
@@ -142,7 +142,7 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
     return found if len(found) >= 2 else ticks(low, high, most)
 
 
-def short(value: float) -> str:
+def short_count(value: float) -> str:
     """An iter count for an axis: 500, 1k, 1.5k, 2M."""
     for size, letter in ((1e6, "M"), (1e3, "k")):
         if abs(value) >= size:

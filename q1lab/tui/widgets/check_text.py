@@ -25,7 +25,7 @@ PRINTED = 4
 """Lines shown of what the file printed."""
 
 
-class Results:
+class CheckRows:
     """The results on screen by name: a new round dims them, and each is replaced where it
     stands."""
 
@@ -83,7 +83,7 @@ def _lines(check: CheckResult, fresh: bool, width: int) -> list[Content]:
     return lines
 
 
-def ending(report: CheckReport, file: str, variant: str | None, hints: bool) -> Content:
+def round_summary(report: CheckReport, file: str, variant: str | None, hints: bool) -> Content:
     """What is below the results of a finished round; after success, what comes next. ``hints``:
     whether there are some for this file."""
     if report.unusable is not None:
@@ -110,15 +110,15 @@ def ending(report: CheckReport, file: str, variant: str | None, hints: bool) -> 
     return said
 
 
-def against_source(file: Path, source: Parent) -> tuple[str, str]:
+def diff_against_source(file: Path, source: Parent) -> tuple[str, str]:
     """(a heading, the unified diff) from what the file was made from to it. Problem when one can't
     be read."""
     old, new = (_bytes(path).decode(errors="replace") for path in (source.variant.path, file))
     diff = diffs.unified_diff(plain(old), plain(new), source.name, file.name)
-    return heading(diff, source.name), diff
+    return diff_heading(diff, source.name), diff
 
 
-def heading(diff: str, against: str) -> str:
+def diff_heading(diff: str, against: str) -> str:
     """``against model.py  +12 −3 lines``."""
     added, removed = diffs.count_changed_lines(diff)
     return (

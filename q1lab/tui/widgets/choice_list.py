@@ -19,7 +19,7 @@ WALK: list[BindingType] = [
 """A list's keys, besides those that Textual gives it."""
 
 
-class OneClick:
+class SingleClick:
     """A list or table in which the second click of a double click does nothing."""
 
     def on_click(self, event: events.Click) -> None:
@@ -27,7 +27,7 @@ class OneClick:
             event.prevent_default()
 
 
-class Listing(OneClick, OptionList):
+class ChoiceList(SingleClick, OptionList):
     """A list. ``j`` and ``k`` go down and up, as on the pages; ``▸`` stands before the row that
     Enter takes, in a margin of two cells that app.tcss leaves free."""
 
@@ -43,7 +43,7 @@ class Listing(OneClick, OptionList):
         return Strip([Segment("▸", first.style), *strip.crop(1)], strip.cell_length)
 
 
-class Filled(OneClick, OptionList):
+class RefilledList(SingleClick, OptionList):
     """A list whose rows follow what is known; one that is laid out for its width is filled again
     when that changes."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from textual.widgets import Static
 
 
-class Fitted(Static):
+class FittedText(Static):
     """Calls ``lay_out`` when its width has changed; that updates the text, for ``room`` cells."""
 
     def __init__(self, lay_out: Callable[[], None], id: str) -> None:  # noqa: A002  (Textual's own name)

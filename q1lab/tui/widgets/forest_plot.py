@@ -30,13 +30,13 @@ LOOKS = {
 marked. What is not here has no row: the prediction is told beside the verdict."""
 
 
-def draw(figure: Figure, width: int, colors: Palette) -> list[Text]:
+def figure_lines(figure: Figure, width: int, colors: Palette) -> list[Text]:
     """The plot as lines of at most ``width`` cells (24 and up are meant)."""
     lines: list[Text] = []
     if figure.word:
         role = TONES.get(figure.word.lower(), "foreground")
         lines.append(Text(figure.word, style=f"bold {getattr(colors, role)}"))
-    lines += [Text(part, "bold" if figure.word else "") for part in wrap(figure.title, width)]
+    lines += [Text(part, "bold" if figure.word else "") for part in wrap_lines(figure.title, width)]
     caveats = list(figure.caveats)
     if figure.bars:
         lines.append(_cut(Text(figure.basis, style=colors.muted), width))
@@ -44,7 +44,7 @@ def draw(figure: Figure, width: int, colors: Palette) -> list[Text]:
         lines += _rows(bars, width, colors)
         caveats = [left_out, *caveats]
     for caveat in caveats:
-        lines += [Text(line, style=colors.muted) for line in wrap(caveat, width)]
+        lines += [Text(line, style=colors.muted) for line in wrap_lines(caveat, width)]
     return lines
 
 
@@ -66,7 +66,7 @@ def _rows(bars: Sequence[Bar], width: int, colors: Palette) -> list[Text]:
     lines = [Text(" " * LABEL + axis.ticks(), style=colors.muted)]
     for bar in bars:
         role, weight, fill, mark = LOOKS[bar.kind]
-        label, *more = wrap(bar.label, LABEL - 1)
+        label, *more = wrap_lines(bar.label, LABEL - 1)
         line = Text(f"{label:<{LABEL}}", style=weight)
         style = f"{weight} {getattr(colors, role)}".strip()
         line.append(_drawn(bar, axis, fill, mark), style=style)
@@ -78,7 +78,7 @@ def _rows(bars: Sequence[Bar], width: int, colors: Palette) -> list[Text]:
             lines[-1].append(axis.row(lambda cells: None), style=colors.muted)
         note = " · ".join(filter(None, (" to ".join(bar.ends or ()), bar.note)))
         for part in note.splitlines():
-            lines += [Text(f"  {text}", style=colors.muted) for text in wrap(part, width - 2)]
+            lines += [Text(f"  {text}", style=colors.muted) for text in wrap_lines(part, width - 2)]
     return lines
 
 
@@ -89,7 +89,7 @@ def _drawn(bar: Bar, axis: Axis, fill: str, mark: str) -> str:
     return axis.bar(bar.low, bar.high, bar.points[0] if bar.points else None, fill, edges, mark)
 
 
-def wrap(text: str, width: int) -> list[str]:
+def wrap_lines(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, max(10, width))
 
 
@@ -104,4 +104,6 @@ class ForestPlot(Widget):
     figure: reactive[Figure] = reactive(Figure(), layout=True)
 
     def render(self) -> Text:
-        return Text("\n").join(draw(self.figure, max(24, self.size.width), palette(self.app)))
+        return Text("\n").join(
+            figure_lines(self.figure, max(24, self.size.width), palette(self.app))
+        )

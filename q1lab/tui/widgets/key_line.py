@@ -16,7 +16,7 @@ from textual.widget import Widget
 HELP = "app.help"
 
 
-class Hint(NamedTuple):
+class KeyHint(NamedTuple):
     """One key of the line: what is drawn of it, and what a click presses."""
 
     key: str
@@ -40,8 +40,8 @@ class KeyLine(Widget):
     """
 
     ALLOW_SELECT = False
-    hints: reactive[tuple[Hint, ...]] = reactive(())
-    palette: reactive[Hint | None] = reactive(None)
+    hints: reactive[tuple[KeyHint, ...]] = reactive(())
+    palette: reactive[KeyHint | None] = reactive(None)
     pointed: reactive[str] = reactive("")
     """The key under the mouse."""
 
@@ -58,7 +58,7 @@ class KeyLine(Widget):
         if not self.app.app_focus or screen is not self.screen:
             return
         active = screen.active_bindings
-        hints: dict[str, Hint] = {}
+        hints: dict[str, KeyHint] = {}
         for _, binding, enabled, tooltip in active.values():
             if not binding.show or binding.action in hints:
                 continue
@@ -68,7 +68,7 @@ class KeyLine(Widget):
             # Textual's words, of an open list of choices
             words = "close" if binding.description == "Dismiss menu" else binding.description
             always = binding.action == HELP or "escape" in binding.key
-            hints[binding.action] = Hint(
+            hints[binding.action] = KeyHint(
                 binding.key, name, words, tooltip or words, always, enabled
             )
         self.hints = tuple(hints.values())
@@ -78,9 +78,11 @@ class KeyLine(Widget):
         else:
             _, binding, enabled, _ = palette
             name, words = self.app.get_key_display(binding), binding.description
-            self.palette = Hint(binding.key, name, words, binding.tooltip or words, True, enabled)
+            self.palette = KeyHint(
+                binding.key, name, words, binding.tooltip or words, True, enabled
+            )
 
-    def _fitting(self) -> list[Hint]:
+    def _fitting(self) -> list[KeyHint]:
         room = self.size.width - sum(hint.cells for hint in self.hints if hint.always)
         if self.palette is not None:
             room -= self.palette.cells + 2  # a line before it, and a cell after
@@ -99,7 +101,7 @@ class KeyLine(Widget):
         gap = self.size.width - left.cell_length - right.cell_length
         return Content.assemble(left, " " * gap, right)
 
-    def _drawn(self, hint: Hint) -> Content:
+    def _drawn(self, hint: KeyHint) -> Content:
         drawn = Content.assemble(
             (f" {hint.name}", "bold $footer-key-foreground"),
             (f" {hint.words} ", "$footer-description-foreground"),

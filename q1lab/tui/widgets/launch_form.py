@@ -21,7 +21,7 @@ from q1lab.study.corpora import DEFAULT_DATA
 from q1lab.study.engine_choice import LOCAL
 from q1lab.study.presets import PRESETS
 from q1lab.study.studies import Study
-from q1lab.tui.widgets.choice_list import Listing
+from q1lab.tui.widgets.choice_list import ChoiceList
 
 OTHER = "other"
 
@@ -70,7 +70,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         rows += [
             Option(f"{kept_folder.STUDIES_FOLDER}/{name}  once more", id=name) for name in self.kept
         ]
-        yield Listing(*rows, id="variant", classes=WHAT, markup=False, compact=True)
+        yield ChoiceList(*rows, id="variant", classes=WHAT, markup=False, compact=True)
         own = "" if self.given in self.names else self._short(self.given)
         yield Input(
             own, placeholder="path to your model file", id="file", classes=WHAT, compact=True

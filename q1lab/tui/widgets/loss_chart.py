@@ -13,7 +13,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from q1lab.tui.widgets.braille import Canvas
-from q1lab.tui.widgets.chart_data import ArmCurves, ChartData, Curve, log_ticks, short, ticks
+from q1lab.tui.widgets.chart_data import ArmCurves, ChartData, Curve, log_ticks, short_count, ticks
 from q1lab.tui.widgets.theme_colors import Palette, palette
 
 GUTTER = 7
@@ -187,7 +187,7 @@ class LossChart(Widget, can_focus=True):
         cells = [" "] * self._columns
         most = max(2, self._columns // 14)
         for value in log_ticks(low, high, most) if self.log_iter else ticks(low, high, most):
-            text = short(value)
+            text = short_count(value)
             start = min(max(0, (axis.at(value) >> 1) - len(text) // 2), self._columns - len(text))
             if all(cell == " " for cell in cells[max(0, start - 1) : start + len(text) + 1]):
                 cells[start : start + len(text)] = list(text)
@@ -214,7 +214,7 @@ SINGLE = 24
 """Seeds that are drawn one by one. More can't be told apart; the band is of them all."""
 
 
-def single(arm: ArmCurves) -> tuple[Curve, ...]:
+def drawn_seeds(arm: ArmCurves) -> tuple[Curve, ...]:
     """The seeds whose curves are drawn: all, or of many some, evenly taken."""
     step = -(-len(arm.seeds) // SINGLE) or 1
     return arm.seeds[::step]
@@ -234,7 +234,7 @@ def _draw_arm(canvas: Canvas, arm: ArmCurves, pen: int, x_axis: _Axis, y_axis: _
                     round(bottom0 + (bottom1 - bottom0) * share),
                     pen,
                 )
-    for curve in single(arm):
+    for curve in drawn_seeds(arm):
         canvas.path(_dots(curve, x_axis, y_axis), pen, THIN)
     if arm.n > 1 or not arm.seeds:
         canvas.path(_dots(arm.mean, x_axis, y_axis), pen + 2, MEAN, dash=DASH[arm.arm])

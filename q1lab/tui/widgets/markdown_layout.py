@@ -29,7 +29,7 @@ _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
 
 @lru_cache(maxsize=64)
-def laid(markdown: str, width: int) -> tuple[Content, ...]:
+def lay_out_markdown(markdown: str, width: int) -> tuple[Content, ...]:
     """``markdown`` in lines of at most ``width`` cells."""
     from markdown_it.tree import SyntaxTreeNode
 
@@ -44,7 +44,7 @@ def _parser() -> Any:
     return MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
-def wrap(content: Content, width: int) -> list[Content]:
+def wrap_content(content: Content, width: int) -> list[Content]:
     """Lines of at most ``width`` cells. Behind a word that it folded Textual may leave the space
     that follows, in front of a line or alone."""
     lines = (line[len(line) - len(line.plain.lstrip()) :] for line in content.wrap(width))
@@ -70,10 +70,10 @@ def _block(node: SyntaxTreeNode, width: int) -> list[Content]:
     if kind == "heading":
         return [
             line.stylize_before(HEADINGS.get(node.tag, "bold italic"))
-            for line in wrap(_spoken(node), width)
+            for line in wrap_content(_spoken(node), width)
         ]
     if kind == "paragraph":
-        return wrap(_spoken(node), width)
+        return wrap_content(_spoken(node), width)
     if kind in ("fence", "code_block"):
         return _code(node.content, node.info.split()[:1], width)
     if kind in ("bullet_list", "ordered_list"):
@@ -85,7 +85,7 @@ def _block(node: SyntaxTreeNode, width: int) -> list[Content]:
     if kind == "hr":
         return [Content.styled("─" * width, "$border-blurred")]
     if kind == "html_block":
-        return wrap(Content(_COMMENT.sub("", node.content).strip()), width)
+        return wrap_content(Content(_COMMENT.sub("", node.content).strip()), width)
     return _blocks(node.children, width)
 
 
@@ -145,7 +145,7 @@ def _table(node: SyntaxTreeNode, width: int) -> list[Content]:
     ]
     lines: list[Content] = []
     for number, row in enumerate(cells):
-        made = [wrap(cell, size) for cell, size in zip(row, sizes, strict=False)]
+        made = [wrap_content(cell, size) for cell, size in zip(row, sizes, strict=False)]
         for level in range(max((len(cell) for cell in made), default=0)):
             parts: list[Content] = []
             for k, cell in enumerate(made):
@@ -176,13 +176,13 @@ def _squeezed(wants: Sequence[int], words: Sequence[int], room: int) -> list[int
 # ── inside a line
 
 
-def word_of(address: str) -> str:
+def glossary_word(address: str) -> str:
     """The place in the week's glossary that an address names; empty for any other address."""
     file, _, place = unquote(address).rpartition("#")
     return place if file.rpartition("/")[2] == GLOSSARY else ""
 
 
-def link_of(span: Span) -> str:
+def link_address(span: Span) -> str:
     """The address that a click on a stretch of text opens; empty for none."""
     return str(span.style.meta.get("url", "")) if isinstance(span.style, Style) else ""
 
@@ -207,7 +207,7 @@ def _said(node: SyntaxTreeNode, linked: bool) -> Content:
         return Content(_COMMENT.sub("", node.content))
     if kind == "link":
         address = str(node.attrs.get("href", ""))
-        opens = bool(word_of(address)) or address.startswith(("https://", "http://"))
+        opens = bool(glossary_word(address)) or address.startswith(("https://", "http://"))
         inner = _spoken(node, linked or opens)
         return _link(inner, address) if opens else inner
     style = {"strong": "bold", "em": "italic", "s": "strike"}.get(kind, "")
@@ -216,7 +216,7 @@ def _said(node: SyntaxTreeNode, linked: bool) -> Content:
 
 def _link(content: Content, address: str) -> Content:
     meta = {"@click": f"app.open_link({address!r})", "url": address}
-    shown = content.stylize_before(WORD if word_of(address) else LINK)
+    shown = content.stylize_before(WORD if glossary_word(address) else LINK)
     return shown.stylize(Style.from_meta(meta))
 
 

@@ -8,7 +8,7 @@ from textual.widgets import Static
 TONES = {"warning": "$warning", "error": "$error", "information": "$foreground"}
 
 
-class SayLine(Static):
+class MessageLine(Static):
     """Shows the app's ``notice``, (text, severity); without a text there is nothing to see."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from q1lab.ground.files import plain
-from q1lab.tui.pages import Sheet
+from q1lab.tui.pages import WeekPage
 from q1lab.tui.widgets import markdown_layout
 from q1lab.week.progress import StepState
 from q1lab.week.syllabus import Action, Fold, Step, Text
@@ -59,7 +59,8 @@ class Piece(Widget):
             (number, line.plain[span.start : span.end], url)
             for number, line in enumerate(self._lines(self.content_size.width))
             for span in line.spans
-            if (url := markdown_layout.link_of(span)) and not markdown_layout.word_of(url)
+            if (url := markdown_layout.link_address(span))
+            and not markdown_layout.glossary_word(url)
         ]
 
     def changed(self) -> None:
@@ -86,7 +87,7 @@ class Piece(Widget):
     ) -> list[Content]:
         """The first lines of a stop: cursor, mark, words, and what Enter does at the edge."""
         room = max(8, width - INDENT - cell_len(right) - 2)
-        first, *rest = markdown_layout.wrap(Content.styled(words, bold), room)
+        first, *rest = markdown_layout.wrap_content(Content.styled(words, bold), room)
         gap = " " * max(1, width - INDENT - first.cell_length - cell_len(right) - 1)
         lead = ("▸" if self.here else " ", "bold $primary")
         line = Content.assemble(
@@ -113,7 +114,7 @@ class Prose(Piece):
         self.changed()
 
     def lines(self, width: int) -> Sequence[Content]:
-        return markdown_layout.laid(self.markdown, width)
+        return markdown_layout.lay_out_markdown(self.markdown, width)
 
 
 class FoldPiece(Piece):
@@ -152,7 +153,7 @@ class FoldPiece(Piece):
         )
         if not self.open:
             return head
-        body = list(markdown_layout.laid(self.fold.markdown, width - INDENT - 1))
+        body = list(markdown_layout.lay_out_markdown(self.fold.markdown, width - INDENT - 1))
         if frames := self.fold.frames:
             where = f"   ← →   {self.at + 1} of {len(frames)}"
             title, *picture = plain(frames[self.at]).split("\n")
@@ -198,13 +199,13 @@ class StepPiece(Piece):
         tone = "$success" if done else ""
         shown = self.head("✓" if done else "☐", tone, words, right, width, tone if done else "bold")
         body = (
-            list(markdown_layout.laid(plain(step.detail), width - INDENT - 1))
+            list(markdown_layout.lay_out_markdown(plain(step.detail), width - INDENT - 1))
             if step.detail
             else []
         )
         if done:
             body = [line.stylize_before("$muted") for line in body]
-        lost = markdown_layout.wrap(
+        lost = markdown_layout.wrap_content(
             Content.styled(f"! {self.record.lost}", "$warning"), width - INDENT - 1
         )
         below = [*(lost if self.record.lost and not done else ()), *body, *self._answer(width)]
@@ -214,7 +215,7 @@ class StepPiece(Piece):
         if self.step.behavior.answer_below:
             fold = self.step.answer
             return (
-                list(markdown_layout.laid(fold.markdown, width - INDENT - 1))
+                list(markdown_layout.lay_out_markdown(fold.markdown, width - INDENT - 1))
                 if fold and self.record.done
                 else []
             )
@@ -222,7 +223,7 @@ class StepPiece(Piece):
         if not answer or self.step.behavior.chooses:
             return [Content.assemble(("yours: ", "$success"), answer)] if answer else []
         words = Content.assemble(("yours: ", "$success"), " ".join(plain(answer).split()))
-        lines = markdown_layout.wrap(words, width - INDENT - 1)
+        lines = markdown_layout.wrap_content(words, width - INDENT - 1)
         if len(lines) <= ANSWER_LINES:
             return lines
         more = f"… {len(answer.split())} words in all; Enter shows them"
@@ -242,14 +243,16 @@ class ActionPiece(Piece):
     def lines(self, width: int) -> Sequence[Content]:
         right = f"enter  {STARTS.get(self.action.kind, 'do it')}"
         lines = self.head("→", "$accent", plain(self.action.title), right, width, "$accent")
-        same = command_of(self.action)
+        same = command_text(self.action)
         if not same or same == self.action.title:
             return lines
         return [
             *lines,
             *(
                 Content.assemble(" " * INDENT, one)
-                for one in markdown_layout.wrap(Content.styled(same, "$muted"), width - INDENT - 1)
+                for one in markdown_layout.wrap_content(
+                    Content.styled(same, "$muted"), width - INDENT - 1
+                )
             ),
         ]
 
@@ -261,7 +264,7 @@ class ActionPiece(Piece):
 class NextPiece(Piece):
     """The page's last row: where it goes on."""
 
-    def __init__(self, sheet: Sheet) -> None:
+    def __init__(self, sheet: WeekPage) -> None:
         super().__init__()
         self.sheet = sheet
 
@@ -274,7 +277,7 @@ class NextPiece(Piece):
         )
 
 
-def command_of(action: Action) -> str:
+def command_text(action: Action) -> str:
     """The command, address or document that an action stands for."""
     return shlex.join(action.argv()) or str(
         action.options.get("url") or action.options.get("document") or ""
@@ -282,7 +285,7 @@ def command_of(action: Action) -> str:
 
 
 def pieces_of(
-    sheet: Sheet, records: Mapping[str, StepState], following: Sheet | None
+    sheet: WeekPage, records: Mapping[str, StepState], following: WeekPage | None
 ) -> list[Piece]:
     found: list[Piece] = []
     for block in sheet.blocks:

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
 
-from q1lab.tui.pages import Sheet, Stop
+from q1lab.tui.pages import CursorStop, WeekPage
 from q1lab.tui.widgets.page_blocks import (
     ActionPiece,
     FoldPiece,
@@ -23,7 +23,7 @@ from q1lab.week.progress import Progress
 from q1lab.week.syllabus import Action, Step
 
 
-class Reader(VerticalScroll):
+class PageReader(VerticalScroll):
     """Shows one sheet. ``current`` is what the cursor is on; Enter is the screen's."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -41,7 +41,7 @@ class Reader(VerticalScroll):
 
     def __init__(self) -> None:
         super().__init__(id="reader")
-        self.sheet: Sheet | None = None
+        self.sheet: WeekPage | None = None
         self.pieces: list[Piece] = []
         self.at = 0
         self._brought: Piece | None = None
@@ -67,9 +67,9 @@ class Reader(VerticalScroll):
 
     def fill(
         self,
-        sheet: Sheet,
+        sheet: WeekPage,
         progress: Progress,
-        following: Sheet | None = None,
+        following: WeekPage | None = None,
         at: str | None = None,
     ) -> None:
         """Show a sheet; ``at`` puts the cursor on that step. The same sheet stays where it is."""
@@ -118,7 +118,7 @@ class Reader(VerticalScroll):
         self.scroll_to(y=piece.virtual_region.y - below, animate=False, immediate=True)
         self.call_after_refresh(self.post_message, self.Moved())
 
-    def _update(self, sheet: Sheet) -> None:
+    def _update(self, sheet: WeekPage) -> None:
         self.sheet = sheet
         steps = {step.id: step for step in sheet.blocks if isinstance(step, Step)}
         for piece in self.pieces:
@@ -178,7 +178,7 @@ class Reader(VerticalScroll):
         return stops[self.at] if 0 <= self.at < len(stops) else None
 
     @property
-    def current(self) -> Stop | None:
+    def current(self) -> CursorStop | None:
         """What the piece under the cursor stands for; None on the page's last row."""
         piece = self.piece
         if isinstance(piece, StepPiece):
@@ -385,9 +385,9 @@ class Reader(VerticalScroll):
         return list({url: (words, url) for _, words, url in seen}.values())
 
 
-def _shape(sheet: Sheet) -> tuple[object, ...]:
+def _shape(sheet: WeekPage) -> tuple[object, ...]:
     """What of a sheet its pieces are made from: while it is the same they stay."""
     return (sheet.id, *sheet.blocks)
 
 
-__all__ = ["NextPiece", "Reader"]
+__all__ = ["NextPiece", "PageReader"]

@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from q1lab.ground.text_formats import cut_cells, hours
-from q1lab.tui.pages import Sheet
+from q1lab.tui.pages import WeekPage
 from q1lab.week.progress import Progress
 from q1lab.week.syllabus import Week
 
@@ -21,7 +21,7 @@ class PartLine(Widget):
     values: reactive[tuple[str, str, str, bool]] = reactive(("", "", "", False))
     """Name with title, counts, place in the week, and whether the part is done."""
 
-    def fill(self, week: Week, sheet: Sheet, progress: Progress) -> None:
+    def fill(self, week: Week, sheet: WeekPage, progress: Progress) -> None:
         title = f"{sheet.name} · {sheet.title}" if sheet.name else sheet.title
         if sheet.part is None or sheet.session is None:
             parts = sheet.session.parts if sheet.session else tuple(week.parts())

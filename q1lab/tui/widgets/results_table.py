@@ -10,7 +10,7 @@ from rich.text import Text
 from textual import events
 
 from q1lab.ground.text_formats import day
-from q1lab.tui.widgets.run_grid import Column, Table
+from q1lab.tui.widgets.run_grid import Column, RowTable
 from q1lab.tui.widgets.study_text import TONES
 from q1lab.tui.widgets.theme_colors import Palette, palette
 from q1lab.verdict import wording
@@ -44,7 +44,7 @@ MOST = 150
 """Rows at most, newest first; the filter reaches the others."""
 
 
-def matches(line: ResultLine, words: str) -> bool:
+def matches_words(line: ResultLine, words: str) -> bool:
     parts = (
         line.id,
         line.variant,
@@ -62,7 +62,7 @@ def matches(line: ResultLine, words: str) -> bool:
     return all(word in text for word in words.casefold().split())
 
 
-def axis_of(lines: Sequence[ResultLine], columns: int) -> Axis:
+def group_axis(lines: Sequence[ResultLine], columns: int) -> Axis:
     """One axis for the studies of a group, 0 on it. An interval that is much wider than the others
     may leave it (an arrow says so): one study of two seeds would squeeze them."""
     means = [line.mean for line in lines if line.mean is not None]
@@ -90,7 +90,7 @@ def _plotted(line: ResultLine, axis: Axis) -> str:
     return axis.bar(line.ends.low, line.ends.high, line.mean, "─", "├┤", "●")
 
 
-class ResultsTable(Table):
+class ResultsTable(RowTable):
     """``lines`` are shown in groups; ``selected`` is under the cursor, ``marked`` are the marked
     ones."""
 
@@ -114,7 +114,7 @@ class ResultsTable(Table):
 
     def show(self, lines: Sequence[ResultLine], words: str = "") -> None:
         """Fill the table with what matches; nothing is done when nothing changed."""
-        hits = tuple(line for line in lines if matches(line, words))
+        hits = tuple(line for line in lines if matches_words(line, words))
         state = (hits, self.size.width, palette(self.app))
         if state != self._shown:
             self.lines = hits
@@ -134,7 +134,7 @@ class ResultsTable(Table):
             self.marks.append(study_id)
         self._remark([study_id])
 
-    def unmark(self) -> None:
+    def clear_selection(self) -> None:
         gone, self.marks = self.marks, []
         self._remark(gone)
 
@@ -168,7 +168,7 @@ class ResultsTable(Table):
         self.head(visible)
         self._order = []
         for name, group in by_data([*sound[:MOST], *broken[:MOST]]):
-            axis = axis_of(group, room) if room else None
+            axis = group_axis(group, room) if room else None
             self._order.append(GROUP + name)
             heading = self._heading(name, axis, [column[0] for column in visible], colors)
             self.add_row(*heading, key=GROUP + name)

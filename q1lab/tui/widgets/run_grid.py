@@ -18,12 +18,12 @@ from q1lab.index.study_view import Points, RunView, StudyView
 from q1lab.study.events import standard_names
 from q1lab.study.metric import VAL_LOSS
 from q1lab.study.run_states import RunState
-from q1lab.tui.widgets.choice_list import WALK, OneClick
+from q1lab.tui.widgets.choice_list import WALK, SingleClick
 from q1lab.tui.widgets.lab_numbers import (
     loss_words,
     state_words,
 )
-from q1lab.tui.widgets.sparkline import Ends, ends, spanning, sparkline
+from q1lab.tui.widgets.sparkline import ValueRange, common_range, sparkline, value_range
 from q1lab.tui.widgets.theme_colors import Palette, palette
 
 Column = tuple[str, str, int, bool, int]
@@ -56,7 +56,7 @@ class CurveCell(NamedTuple):
     points: Points
     width: int
     last: int
-    scale: Ends
+    scale: ValueRange
     style: str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -66,7 +66,7 @@ class CurveCell(NamedTuple):
 Cells = tuple[Cell | CurveCell, ...]
 
 
-class Table(OneClick, DataTable[Any], inherit_bindings=False):
+class RowTable(SingleClick, DataTable[Any], inherit_bindings=False):
     """A table with a cursor on a row. Enter is left to the screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -93,7 +93,7 @@ class Table(OneClick, DataTable[Any], inherit_bindings=False):
         return self.size.width - sum(column[2] + 2 * self.cell_padding for column in columns) - 1
 
 
-class Grid(Table):
+class RunGrid(RowTable):
     """Shows a ``StudyView``; ``selected`` is the run under the cursor."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
@@ -166,7 +166,7 @@ class Grid(Table):
             key=lambda name: sum(len(run.curve(name)) for run in runs),
         )
         curves = {run.name: run.curve(drawn) for run in runs}
-        scale = spanning(map(ends, curves.values()))
+        scale = common_range(map(value_range, curves.values()))
         columns = {column[0]: column[2] for column in self._visible()}
         made = {}
         for run in runs:

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from q1lab.ground.text_formats import cut_cells
 
 
-class PlaceLine(Widget):
+class ScrollLine(Widget):
     """``ask`` is a question with its keys; while there is one it has a line of its own."""
 
     place: reactive[tuple[str, str]] = reactive(("", ""))

@@ -13,7 +13,7 @@ GAP = "·"
 """Stands for a stretch whose loss was not a finite number."""
 
 Point = tuple[int, float | None]
-Ends = tuple[float, float]
+ValueRange = tuple[float, float]
 
 
 def sparkline(points: Sequence[Point], width: int, last: int, low: float, high: float) -> str:
@@ -61,13 +61,13 @@ def _bar(value: float, low: float, high: float) -> str:
     return BARS[min(len(BARS) - 1, max(0, int(share * len(BARS))))]
 
 
-def ends(curve: Sequence[Point]) -> Ends | None:
+def value_range(curve: Sequence[Point]) -> ValueRange | None:
     """The lowest and the highest finite value of a curve; None when it has none."""
     real = [value for _, value in curve if value is not None and math.isfinite(value)]
     return (min(real), max(real)) if real else None
 
 
-def spanning(found: Iterable[Ends | None]) -> Ends:
+def common_range(found: Iterable[ValueRange | None]) -> ValueRange:
     """One scale over the ends of several curves; (0, 0) when there is none."""
     known = [pair for pair in found if pair is not None]
     if not known:

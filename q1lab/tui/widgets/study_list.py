@@ -12,7 +12,7 @@ from textual.widgets.option_list import Option
 
 from q1lab.index.study_view import StudyLine
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
-from q1lab.tui.widgets.choice_list import WALK, Filled
+from q1lab.tui.widgets.choice_list import WALK, RefilledList
 from q1lab.tui.widgets.theme_colors import Palette, palette
 
 AS_RUNS = {"planned": RunState.QUEUED, "unreadable": RunState.FAILED}
@@ -22,7 +22,7 @@ MOST = 150
 """Studies listed at most. A long list would take longer to lay out than to read."""
 
 
-def about(line: StudyLine) -> str:
+def search_text(line: StudyLine) -> str:
     """The words by which a study is found."""
     return " ".join(
         (
@@ -37,7 +37,7 @@ def about(line: StudyLine) -> str:
     )
 
 
-def row(line: StudyLine, current: str | None, colors: Palette) -> Text:
+def study_row(line: StudyLine, current: str | None, colors: Palette) -> Text:
     """A study in a line; the one that is looked at is marked."""
     state = AS_RUNS.get(line.state) or RunState(line.state)
     text = Text(no_wrap=True, overflow="ellipsis")
@@ -50,7 +50,7 @@ def row(line: StudyLine, current: str | None, colors: Palette) -> Text:
     return text
 
 
-class StudyList(Filled):
+class StudyList(RefilledList):
     """The studies; an option's id is its study's."""
 
     BINDINGS: ClassVar[list[BindingType]] = WALK
@@ -61,7 +61,7 @@ class StudyList(Filled):
     def show(self, lines: Sequence[StudyLine], current: str | None) -> None:
         """Show these, with the cursor on the current one while it is elsewhere."""
         colors, more = palette(self.app), len(lines) - MOST
-        rows = [Option(row(line, current, colors), id=line.id) for line in lines[:MOST]]
+        rows = [Option(study_row(line, current, colors), id=line.id) for line in lines[:MOST]]
         if more > 0:
             words = Text(f"  {more:,} older: / finds them", style=colors.muted)
             rows.append(Option(words, disabled=True))

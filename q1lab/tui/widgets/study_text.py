@@ -6,22 +6,22 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from q1lab.study.run_states import ENDED
-from q1lab.tui.snapshot_taker import Focus
+from q1lab.tui.snapshot_taker import StudyInFocus
 from q1lab.tui.widgets.theme_colors import Palette
-from q1lab.tui.widgets.top_line import minutes
+from q1lab.tui.widgets.top_line import time_left_words
 from q1lab.verdict import wording
 from q1lab.verdict.comparison import Comparison
 
 TONES = {"helps": "success", "hurts": "error", "cannot tell": "warning", "no verdict": "muted"}
 
 
-def settled(view: Focus) -> Comparison | None:
+def final_comparison(view: StudyInFocus) -> Comparison | None:
     """The comparison, when every planned run has ended and it is about exactly these runs; else
     None.
 
     Before that no verdict is shown, whatever is in the database.
     """
-    record = view.record
+    record = view.comparison
     if record is None or not view.runs or not all(run.state in ENDED for run in view.runs):
         return None
     return record if record.analysis.complete and record.study.seeds == view.study.seeds else None
@@ -36,13 +36,13 @@ def verdict_words(c: Comparison, colors: Palette) -> Text:
     return text
 
 
-def heading(view: Focus, width: int, colors: Palette) -> Text:
+def study_heading(view: StudyInFocus, width: int, colors: Palette) -> Text:
     """The lab's first line: arms in their colors to the left, progress or verdict to the right."""
     left = Text(" ")
     left.append(view.study.variant[:24], style=f"bold {colors.modified}")
     left.append(" against ", style=colors.muted)
     left.append(view.study.baseline[:24], style=f"bold {colors.baseline}")
-    record = settled(view)
+    record = final_comparison(view)
     right = verdict_words(record, colors) if record is not None else _progress(view, colors)
     details = [
         f" · {view.study.trainer.recipe} preset" if view.study.trainer.recipe else "",
@@ -67,10 +67,10 @@ def heading(view: Focus, width: int, colors: Palette) -> Text:
     return line
 
 
-def _progress(view: Focus, colors: Palette) -> Text:
+def _progress(view: StudyInFocus, colors: Palette) -> Text:
     done = f"{view.line.done} of {view.line.total} done"
     if view.alive:
-        left = minutes(view.line.seconds_left)
+        left = time_left_words(view.line.seconds_left)
         return Text.assemble(("● ", colors.success), done + (f" · {left}" if left else ""))
     if view.line.done == view.line.total:
         return Text("comparing …", style=colors.muted)

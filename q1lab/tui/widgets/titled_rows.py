@@ -14,8 +14,8 @@ from textual.content import Content
 from textual.widgets.option_list import Option
 
 from q1lab.ground.text_formats import cut_cells
-from q1lab.tui.widgets.choice_list import Filled
-from q1lab.tui.widgets.week_tree import line
+from q1lab.tui.widgets.choice_list import RefilledList
+from q1lab.tui.widgets.week_tree import left_right_line
 
 SHORTEST = 6
 """Cells of a bar at least; with less room there is none."""
@@ -34,7 +34,7 @@ class ListRow:
     """(done, planned, the longest bar's length), in one unit: drawn where there is room."""
 
 
-def bar(
+def progress_bar(
     done: float, planned: float, longest: float, cells: int, tone: str, over_tone: str
 ) -> list[tuple[str, str]]:
     """``done`` against ``planned`` in ``cells`` cells: filled in ``tone``, still open, and over the
@@ -51,7 +51,7 @@ def bar(
     ]
 
 
-def drawn(row: ListRow, width: int, names: int, numbers: int) -> Content:
+def render_row(row: ListRow, width: int, names: int, numbers: int) -> Content:
     """A row in ``width`` cells; ``names`` and ``numbers`` are those that the widest texts to the
     left and to the right take, so that bars begin at one column, and are short where names are
     long."""
@@ -63,18 +63,22 @@ def drawn(row: ListRow, width: int, names: int, numbers: int) -> Content:
         most = max(width - cell_len(row.left) - 2, 2 * width // 5)
         right = row.right if row.bar else cut_cells(row.right, most)  # numbers stay whole
         if row.bar is not None:
-            return line(row.left, right, width, row.tone, row.right_tone)
+            return left_right_line(row.left, right, width, row.tone, row.right_tone)
         room = max(8, width - cell_len(right) - 2)
         first, *rest = textwrap.wrap(row.left, room, subsequent_indent="  ") or [""]
         below = (Content.styled(one, row.tone) for one in rest)
-        return Content("\n").join([line(first, right, width, row.tone, row.right_tone), *below])
-    left = line(row.left, "", width - cells - numbers - 2, row.tone)
+        return Content("\n").join(
+            [left_right_line(first, right, width, row.tone, row.right_tone), *below]
+        )
+    left = left_right_line(row.left, "", width - cells - numbers - 2, row.tone)
     right = row.right.rjust(numbers)
     tones = row.tone or "$primary", "$warning" if row.right_tone == "$warning" else "$success"
-    return Content.assemble(left, " ", *bar(*row.bar, cells, *tones), " ", (right, row.right_tone))
+    return Content.assemble(
+        left, " ", *progress_bar(*row.bar, cells, *tones), " ", (right, row.right_tone)
+    )
 
 
-class Rows(Filled):
+class TitledRows(RefilledList):
     """A pane. ``empty`` says what to do while there is nothing."""
 
     def __init__(self, title: str, empty: str, *, id: str) -> None:  # noqa: A002  (Textual's name)
@@ -98,6 +102,8 @@ class Rows(Filled):
         self.rows = tuple(rows)
         numbers = max((cell_len(row.right) for row in rows), default=0)
         names = max((cell_len(row.left) for row in rows), default=0)
-        shown = [Option(drawn(row, width, names, numbers), id=str(k)) for k, row in enumerate(rows)]
+        shown = [
+            Option(render_row(row, width, names, numbers), id=str(k)) for k, row in enumerate(rows)
+        ]
         self.put(shown or [Option(Content.styled(self.empty, "$muted"), disabled=True)])
         self.highlighted = min(at, len(rows) - 1) if rows else None

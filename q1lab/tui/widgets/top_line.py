@@ -27,7 +27,7 @@ ROOM = 78
 """From this many cells up all tabs have their names; below, only the one that is open."""
 
 
-def minutes(seconds: float | None) -> str:
+def time_left_words(seconds: float | None) -> str:
     """A time left in words: ``4 min left``; empty when nothing is known."""
     if seconds is None:
         return ""
@@ -42,7 +42,7 @@ class TopLine(Widget):
     """Tabs to the left, the running study in the middle, the clock to the right."""
 
     training: reactive[StudyLine | None] = reactive(None)
-    looked: reactive[Looked | None] = reactive(None)
+    ingest_progress: reactive[Looked | None] = reactive(None)
     """How far a long look at all studies has come."""
     clock: reactive[tuple[str, str]] = reactive(("", ""))
     """The clock's text, and its tone: ``on``, ``off``, ``over`` or nothing."""
@@ -70,15 +70,15 @@ class TopLine(Widget):
         return Content("").join(cells)
 
     def _middle(self, room: int) -> Content:
-        if self.looked is not None:
-            now = self.looked
+        if self.ingest_progress is not None:
+            now = self.ingest_progress
             texts = (f"reading {now.words}", f"reading {now.studies:,}/{now.of:,}", "reading …")
             fit = next((text for text in texts if cell_len(text) <= room), "")
             return Content.styled(fit, "$muted")
         line = self.training
         if line is None:
             return Content("")
-        left = minutes(line.seconds_left)
+        left = time_left_words(line.seconds_left)
         whole = f"{line.variant} {line.done}/{line.total} runs" + (f" · {left}" if left else "")
         short = f"{line.variant} {line.done}/{line.total}"
         for text in (whole, short, f"{line.done}/{line.total}"):

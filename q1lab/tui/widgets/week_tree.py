@@ -14,13 +14,15 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from q1lab.ground.text_formats import cut_cells, hours
-from q1lab.tui.pages import Sheet, part_name, sheets
-from q1lab.tui.widgets.choice_list import WALK, Filled
+from q1lab.tui.pages import WeekPage, part_name, week_pages
+from q1lab.tui.widgets.choice_list import WALK, RefilledList
 from q1lab.week.progress import Progress
 from q1lab.week.syllabus import Part, Week
 
 
-def line(left: str, right: str, width: int, tone: str, right_tone: str = "$muted") -> Content:
+def left_right_line(
+    left: str, right: str, width: int, tone: str, right_tone: str = "$muted"
+) -> Content:
     """One line: ``left`` cut to what ``right`` leaves, ``right`` flush with the edge."""
     room = width - cell_len(right) - (1 if right else 0)
     left = cut_cells(left, room)
@@ -28,7 +30,7 @@ def line(left: str, right: str, width: int, tone: str, right_tone: str = "$muted
     return Content.assemble((left, tone), gap, (right, right_tone))
 
 
-class WeekTree(Filled):
+class WeekTree(RefilledList):
     """Sessions and parts. Posts ``Chosen`` when the learner picks one. ``j`` and ``k`` go down and
     up, as on the pages."""
 
@@ -55,24 +57,26 @@ class WeekTree(Filled):
         total = progress.count(week.parts())
         self.border_title = week.name
         self.border_subtitle = f"{hours(total.seconds)} of {hours(total.minutes * 60)}"
-        ids = [sheet.id for sheet in sheets(week)]
-        rows = (self._row(sheet, progress, width, here, timed) for sheet in sheets(week))
+        ids = [sheet.id for sheet in week_pages(week)]
+        rows = (self._row(sheet, progress, width, here, timed) for sheet in week_pages(week))
         self.put([Option(row, id=name) for name, row in zip(ids, rows, strict=True)])
         if self._here != here:
             self._here, self.highlighted = here, ids.index(here) if here in ids else None
 
     def _row(
-        self, sheet: Sheet, progress: Progress, width: int, here: str, timed: str | None
+        self, sheet: WeekPage, progress: Progress, width: int, here: str, timed: str | None
     ) -> Content:
         if sheet.part is not None:
             return self._part(sheet.part, progress, width, here, timed)
         tone = "bold $primary" if sheet.id == here else "bold"
         if sheet.session is None:
             mark = "▸" if sheet.id == here else " "
-            return line(f"{mark} Overview", "", width, "$primary" if sheet.id == here else "")
+            return left_right_line(
+                f"{mark} Overview", "", width, "$primary" if sheet.id == here else ""
+            )
         mark = "✓" if progress.count(sheet.session.parts).finished else "▾"
         mark = "▸" if sheet.id == here else mark
-        return line(f"{mark} {sheet.name}  {sheet.title}", "", width, tone)
+        return left_right_line(f"{mark} {sheet.name}  {sheet.title}", "", width, tone)
 
     def _part(
         self, part: Part, progress: Progress, width: int, here: str, timed: str | None
@@ -86,7 +90,9 @@ class WeekTree(Filled):
         tone = "$success" if count.finished else "bold $primary" if part.id == here else ""
         over = "$warning" if spent > part.minutes else "$muted"
         clock = "▶ " if part.id == timed else ""
-        return line(f"  {mark} {part_name(part)} {part.title}", clock + right, width, tone, over)
+        return left_right_line(
+            f"  {mark} {part_name(part)} {part.title}", clock + right, width, tone, over
+        )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
