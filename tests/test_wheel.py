@@ -64,7 +64,7 @@ def run(installed: Path, cwd: Path, *args: str, **env: str) -> str:
 
 
 def test_the_installed_command_is_the_wheels(installed: Path, tmp_path: Path) -> None:
-    code = "import q1lab, labs; from q1lab import paths; print(q1lab.__file__, labs.__file__, paths.content_dir())"
+    code = "import q1lab, labs; from q1lab.ground import paths; print(q1lab.__file__, labs.__file__, paths.content_dir())"
     done = subprocess.run(
         [installed / "python", "-P", "-c", code],
         cwd=tmp_path,
@@ -79,7 +79,7 @@ def test_the_installed_command_is_the_wheels(installed: Path, tmp_path: Path) ->
 def test_content_and_models_travel(installed: Path, tmp_path: Path) -> None:
     assert "freqs_cis" in run(installed, tmp_path, "diff", "rope")
     code = (
-        "from q1lab import paths; from q1lab.week import content; "
+        "from q1lab.ground import paths; from q1lab.week import content; "
         "print(len(content.load_week(paths.content_dir()).sessions))"
     )
     done = subprocess.run(
