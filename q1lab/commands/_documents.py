@@ -35,7 +35,7 @@ repo_option = click.option(
     help="Your repository. Default: the configured one, else that of the current folder.",
 )
 overwrite_option = click.option(
-    "--overwrite", is_flag=True, help="Replace what you edited between q1lab's marks."
+    "--overwrite", is_flag=True, help="Replace your edits between q1lab's markers."
 )
 force_option = click.option(
     "--force", is_flag=True, help="Write over a file that q1lab did not write."
@@ -45,12 +45,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def writing_options(command: F) -> F:
     """Add --repo, --dry-run, --yes, --no-commit and --init, as every command that writes into the
-    repository has them. The command gets their values as one ``how: WriteOptions``."""
+    repository has them. The command gets their values as one ``write_options: WriteOptions``."""
 
     @functools.wraps(command)
     def with_write_options(**values: Any) -> Any:
         names = [item.name for item in dataclasses.fields(WriteOptions)]
-        return command(how=WriteOptions(**{name: values.pop(name) for name in names}), **values)
+        return command(
+            write_options=WriteOptions(**{name: values.pop(name) for name in names}), **values
+        )
 
     for option in (
         click.option("--init", is_flag=True, help="Make a git repository when there is none."),
@@ -120,18 +122,18 @@ def repository_folder(typed: Path | None) -> Path:
     return whole(typed or config.load().repo or Path.cwd())
 
 
-def open_repository(how: WriteOptions) -> tuple[Path, Repository | None]:
+def open_repository(write_options: WriteOptions) -> tuple[Path, Repository | None]:
     """The folder to write in, and its repository (None with --no-commit). Where there is no
     repository, --init makes one; without it the learner is asked. Problem if they say no."""
     from q1lab.ground.git_repository import init
 
-    folder = repository_folder(how.repo)
+    folder = repository_folder(write_options.repo)
     try:
         repo = Repository.discover(folder)
     except NoRepository:
-        if how.init and not how.dry_run:
+        if write_options.init and not write_options.dry_run:
             repo = init(folder)
-        elif how.no_commit or how.dry_run:
+        elif write_options.no_commit or write_options.dry_run:
             return folder, None
         else:
             refused = Problem(
@@ -144,13 +146,13 @@ def open_repository(how: WriteOptions) -> tuple[Path, Repository | None]:
                 raise refused from None
             repo = init(folder)
     except Problem:
-        if how.init and not folder.exists() and not how.dry_run:
+        if write_options.init and not folder.exists() and not write_options.dry_run:
             repo = init(folder)
-        elif how.no_commit and folder.is_dir():
+        elif write_options.no_commit and folder.is_dir():
             return folder, None
         else:
             raise
-    return repo.root, (None if how.no_commit else repo)
+    return repo.root, (None if write_options.no_commit else repo)
 
 
 def repository_if_any(typed: Path | None) -> Repository | None:
@@ -206,7 +208,7 @@ def agrees_to_run(commands: str, otherwise: str, yes: bool = False) -> bool:
 def write_document(
     proposal: Change,
     store: Store,
-    how: WriteOptions,
+    write_options: WriteOptions,
     *,
     as_json: bool,
     extra: Mapping[str, Any] | None = None,
@@ -219,9 +221,11 @@ def write_document(
             "The difference:"
         )
         print_diff(proposal.edited_diff, err=True)
-    if how.dry_run and not as_json:
+    if write_options.dry_run and not as_json:
         print_diff(proposal.diff)
-    result = save_and_commit(functools.partial(proposal.save, store), proposal, how, quiet=as_json)
+    result = save_and_commit(
+        functools.partial(proposal.save, store), proposal, write_options, quiet=as_json
+    )
     if as_json:
         regions = {
             "claims": list(proposal.claims),
@@ -233,16 +237,20 @@ def write_document(
 
 
 def save_and_commit(
-    save: Callable[..., SavedChange], proposal: Change, how: WriteOptions, *, quiet: bool = False
+    save: Callable[..., SavedChange],
+    proposal: Change,
+    write_options: WriteOptions,
+    *,
+    quiet: bool = False,
 ) -> dict[str, Any]:
     """Call ``save``, after asking the learner where a yes is missing. Prints the outcome (unless
     ``quiet``) and returns it as JSON types."""
     from q1lab.ground.git_repository import NeedsYes
 
-    if not (how.dry_run or how.yes) and proposal.repo is not None:
+    if not (write_options.dry_run or write_options.yes) and proposal.repo is not None:
         _ask_first(proposal)
     try:
-        done = save(confirmed=how.yes, dry_run=how.dry_run)
+        done = save(confirmed=write_options.yes, dry_run=write_options.dry_run)
     except NeedsYes as problem:
         print_diff(problem.diff, err=True)
         for reason in problem.reasons:
@@ -253,7 +261,7 @@ def save_and_commit(
     commit = done.commit
     result = {
         "files": [str(path) for path in proposal.files],
-        "written": [] if how.dry_run else [str(path) for path in done.written],
+        "written": [] if write_options.dry_run else [str(path) for path in done.written],
         "commit": done.sha,
         "branch": commit.branch if commit and commit.committed else None,
         "message": proposal.message,
@@ -261,7 +269,7 @@ def save_and_commit(
         **({"copy": str(done.copy)} if done.copy else {}),
     }
     if not quiet:
-        _print_outcome(done, proposal, how)
+        _print_outcome(done, proposal, write_options)
     return result
 
 
@@ -296,11 +304,11 @@ def _ask_first(proposal: Change) -> None:
         remark("Later: `q1lab config ask_before_commit true` asks again.")
 
 
-def _print_outcome(done: SavedChange, proposal: Change, how: WriteOptions) -> None:
+def _print_outcome(done: SavedChange, proposal: Change, write_options: WriteOptions) -> None:
     subject = proposal.message.splitlines()[0]
     commit = done.commit
     names = proposal.describe_paths(proposal.files)
-    if how.dry_run:
+    if write_options.dry_run:
         remark(f"would write {names}" if done.written else f"{names}: nothing would change")
         if proposal.repo is not None:
             remark(f"would commit: {subject}")

@@ -1,4 +1,5 @@
-"""The options of `q1lab run` that make a `Request`."""
+"""The options of `q1lab run` and `q1lab gate`: those of a `Request`, and those of a training
+command of the learner's own."""
 
 from __future__ import annotations
 
@@ -23,12 +24,13 @@ REQUEST_OPTIONS = (
         "--seeds",
         default="3",
         show_default=True,
-        help="How many (3), a range that stops when known (3..12), which (0,1,2,7), or how many "
-        "that nobody chose (fresh:8).",
+        help="A number (3), a range that stops when the answer is known (3..12), a list (0,1,2,7), "
+        "or a number of new seeds, drawn for you (fresh:8).",
     ),
     click.option(
         "--baseline",
-        help="What to compare with: a name or a file. Default: what VARIANT was made from.",
+        help="The model to compare with: a name or a file. Default: the one that VARIANT was made "
+        "from.",
     ),
     click.option(
         "--preset",
@@ -102,13 +104,15 @@ REQUEST_OPTIONS = (
         is_flag=True,
         help="Train your own file without its checks; the verdict says so.",
     ),
-    click.option("--yes", is_flag=True, help="Run the command of somebody's study without asking."),
+    click.option(
+        "--yes", is_flag=True, help="Run the command of another person's study without asking."
+    ),
 )
-"""The options that say what is trained, on what, and where: those of a `Request`."""
+"""The options of a `Request`: the seeds, the baseline, the data, the machine that trains."""
 
 
 def request_options(function: F) -> F:
-    """Put ``ASKING`` on a command."""
+    """Add ``REQUEST_OPTIONS`` to a command."""
     for option in reversed(REQUEST_OPTIONS):
         function = option(function)
     return function
@@ -139,17 +143,17 @@ COMMAND_OPTIONS = (
     click.option(
         "--smoke",
         metavar="ARGS",
-        type=click.UNPROCESSED,  # '' is meant: the command is short as it is
-        help="Arguments that make a run short ('': none are needed): each arm is looked at "
-        "beforehand.",
+        type=click.UNPROCESSED,  # '' is a value: the command is short already
+        help="Arguments that make a run short, for a try of each arm before the study. '' if the "
+        "command is short already.",
     ),
 )
-"""The options of a command that trains, in the place of q1lab's own loop."""
+"""The options that name a training command, which replaces q1lab's own loop."""
 
 
 @dataclass(frozen=True)
 class TypedCommand:
-    """The values of ``OF_A_COMMAND``."""
+    """The values of ``COMMAND_OPTIONS``."""
 
     command_: str | None
     arms: tuple[str, ...]
@@ -159,17 +163,17 @@ class TypedCommand:
     smoke: str | None
 
     def loop(self, file: Path | None) -> CommandSpec | None:
-        """The command that is to train: as typed, or that of a study.toml with the arms that were
-        typed beside; None where there is neither. Problem for what goes with another."""
+        """The training command as typed, or the one of a study.toml with the typed arms added; None
+        where neither is given. Problem for options that don't go together."""
         names = ("metric", "better", "pattern", "smoke")
-        more = {name: getattr(self, name) for name in names}
+        settings = {name: getattr(self, name) for name in names}
         if self.command_ is not None:
             if file is not None:
                 raise Problem(
                     f"{file}: ", file=file, next="leave it out, or --command; each names the arms"
                 )
-            return loops.parse_command(self.command_, self.arms, **more)
-        if any(value is not None for value in more.values()):
+            return loops.parse_command(self.command_, self.arms, **settings)
+        if any(value is not None for value in settings.values()):
             raise Problem("--metric, --better, --metric-pattern and --smoke go with --command")
         if file is not None:
             return loops.read_study_toml(expanded(file), loops.parse_arms(self.arms))
@@ -179,14 +183,15 @@ class TypedCommand:
 
 
 def command_options(function: F) -> F:
-    """Put ``OF_A_COMMAND`` on a command, which gets their values as one ``own: OwnCommand``."""
+    """Add ``COMMAND_OPTIONS`` to a command, which gets their values as one ``typed_command:
+    TypedCommand``."""
 
     @functools.wraps(function)
-    def gathered(**values: Any) -> Any:
+    def with_typed_command(**values: Any) -> Any:
         names = [item.name for item in dataclasses.fields(TypedCommand)]
-        own = TypedCommand(**{name: values.pop(name) for name in names})
-        return function(own=own, **values)
+        typed_command = TypedCommand(**{name: values.pop(name) for name in names})
+        return function(typed_command=typed_command, **values)
 
     for option in reversed(COMMAND_OPTIONS):
-        option(gathered)
-    return cast("F", gathered)
+        option(with_typed_command)
+    return cast("F", with_typed_command)

@@ -1,5 +1,5 @@
-"""What the words after `q1lab run` ask for: variants, a command, a study.toml, a kept folder, a
-study's name, a series' name."""
+"""The arguments of `q1lab run`, parsed: variants, a training command, a study.toml, a bundle's
+folder, or the name of a study or a series."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from q1lab.study.studies import Study
 
 @dataclass(frozen=True)
 class ParsedRun:
-    """The ``request`` of a study. Several ``variants`` make a sweep of it, and an ``axis`` with its
-    values another series. ``series`` is one that was declared before: its table is asked for."""
+    """The request that was typed. Several ``variants`` make it a sweep; an ``axis`` with its values
+    makes it a series over that hyperparameter. ``series`` is the id of a series declared earlier,
+    whose table is to be printed."""
 
     request: Request
     variants: Sequence[str]
@@ -30,23 +31,23 @@ class ParsedRun:
 
 
 def parse_run(
-    words: Sequence[str],
-    own: TypedCommand,
+    typed_names: Sequence[str],
+    typed_command: TypedCommand,
     options: Mapping[str, Any],
     *,
     over: str | None,
     tune: str | None,
     detach: bool,
 ) -> ParsedRun:
-    """Sort out what was typed. Problem for words and options that don't go together; what can be
-    seen to be wrong is said before anything is looked at."""
-    names = [name for word in words for name in _split(word)]
-    loop, names, baseline = _arms(names, own, options["baseline"])
+    """Parse the arguments of `q1lab run`. Problem for arguments and options that don't go together;
+    all that can be refused by their text alone is refused before any file is read."""
+    names = [name for word in typed_names for name in _split(word)]
+    loop, names, baseline = _arms(names, typed_command, options["baseline"])
     _check_together(names, over, tune, detach)
-    seen = options["yes"] or loop is not None  # a command that is typed, or named by its file
-    given = {**options, "baseline": baseline, "yes": seen}
-    request = command_line.request_from_options(variant=names[0], loop=loop, **given)
-    _ = request.parsed_seeds  # bad ones are said at once
+    may_run = options["yes"] or loop is not None  # the learner typed the command, or named its file
+    request_options = {**options, "baseline": baseline, "yes": may_run}
+    request = command_line.request_from_options(variant=names[0], loop=loop, **request_options)
+    _ = request.parsed_seeds  # raises Problem for bad ones, at once
     axis = series_plan.parse_axis(over) if over else None
     if len(names) > 1 or loop is not None:
         return ParsedRun(request, names, axis)
@@ -60,15 +61,15 @@ def _split(word: str) -> list[str]:
     """``rope,swiglu`` is two names, as in --seeds and --over; a file's name may have a comma."""
     if Path(word).exists():
         return [word]
-    return [name for one in word.split(",") if (name := one.strip())] or [word]
+    return [name for part in word.split(",") if (name := part.strip())] or [word]
 
 
 def _arms(
-    names: list[str], own: TypedCommand, baseline: str | None
+    names: list[str], typed_command: TypedCommand, baseline: str | None
 ) -> tuple[CommandSpec | None, list[str], str | None]:
-    """The command that trains, if that is not q1lab's own loop; the variants, and the baseline."""
+    """The training command (None for q1lab's own loop), the variants, and the baseline."""
     toml = len(names) == 1 and names[0].endswith(".toml")
-    loop = own.loop(Path(names[0]) if toml else None)
+    loop = typed_command.loop(Path(names[0]) if toml else None)
     if loop is None:
         if not names:
             raise Problem("give a VARIANT, such as rope, or a --command")
@@ -97,7 +98,8 @@ def _names_a_series(name: str) -> bool:
 
 
 def _named(name: str) -> Study | None:
-    """The study of that name, where it is no model's and no file's."""
+    """The study with this name; None if the name is a model's, a file's, or no study's. Problem for
+    a gate's proposal, which `q1lab gate` continues."""
     if name in variants.variant_names() or Path(name).exists() or name not in studies.ids():
         return None
     study = studies.load(name)
@@ -110,10 +112,14 @@ def _named(name: str) -> Study | None:
 
 
 def _going_on(study: Study, request: Request) -> Request:
-    """The request of a study that is there, with the seeds that were typed beside its name. Problem
-    for any other option."""
-    plain = Request(request.variant, yes=request.yes)
-    if replace(request, seeds=plain.seeds) != plain:
+    """The request that an existing study was planned by, with the seeds typed after its name.
+    Problem for any other option."""
+    defaults = Request(request.variant, yes=request.yes)
+    if replace(request, seeds=defaults.seeds) != defaults:
         raise Problem(f"{study.id} says what it trains: ", next="leave all options but --seeds out")
-    again = replace(study.trainer.request(study), yes=request.yes)
-    return again if request.seeds == plain.seeds else replace(again, seeds=request.seeds)
+    saved_request = replace(study.trainer.request(study), yes=request.yes)
+    return (
+        saved_request
+        if request.seeds == defaults.seeds
+        else replace(saved_request, seeds=request.seeds)
+    )

@@ -1,5 +1,5 @@
-"""The store as commands open it: a long first look at all studies says on a terminal how far it
-has come, whichever command is the first to look."""
+"""The store as commands open it. When it takes in many studies at once, it shows its progress on
+the terminal, whichever command comes first."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from q1lab.index.ingest_events import Looked, Tell
 from q1lab.index.store import Store
 
 SILENT_SECONDS = 0.3
-"""Seconds after its first commit that a look may go on before it says how far it has come."""
+"""Seconds after its first commit before a long reading of events shows its progress."""
 
 
 def open_store() -> Store:
-    """A store for one command; use it as a context."""
+    """The store for one command; use it as a context."""
     store = Store()
     store.tell = _on_terminal()
     store.say = lambda text: click.echo(text, err=True)
@@ -27,18 +27,18 @@ def _on_terminal() -> Tell | None:
     if not sys.stderr.isatty():
         return None
     began: float | None = None
-    said = False
+    progress_shown = False
 
-    def tell(looked: Looked) -> None:
-        nonlocal began, said
-        if looked.is_whole:
-            sys.stderr.write("\r\x1b[K" if said else "")
-            began, said = None, False
+    def tell(progress: Looked) -> None:
+        nonlocal began, progress_shown
+        if progress.is_whole:
+            sys.stderr.write("\r\x1b[K" if progress_shown else "")
+            began, progress_shown = None, False
         elif began is None:
             began = time.monotonic()
         elif time.monotonic() - began > SILENT_SECONDS:
-            said = True
-            sys.stderr.write(f"\rreading {looked.words} ")
+            progress_shown = True
+            sys.stderr.write(f"\rreading {progress.words} ")
         sys.stderr.flush()
 
     return tell

@@ -1,4 +1,4 @@
-"""`q1lab` without a command: opens the app."""
+"""`q1lab` without a command: open the app."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def start_app(session: str | None, content: Path | None) -> None:
-    """Open the app where one left it, or at ``session``. Problem without a terminal."""
+    """Open the app where the learner left it, or at ``session``. Problem without a terminal."""
     # `textual serve q1lab`: pipes, and a page at their other end
     in_browser = "TEXTUAL_DRIVER" in os.environ
     if not in_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -29,13 +29,13 @@ def start_app(session: str | None, content: Path | None) -> None:
             "the app needs more than TERM=dumb",
             next="`q1lab status` and every other command work here",
         )
-    gc.disable()  # nothing of the start is garbage; the app turns it on again after the first paint
+    gc.disable()  # starting makes no garbage; the app turns it on again after the first paint
     setup = prepare_app(session, content)
     from q1lab.tui.app import Q1Lab
 
     app = Q1Lab(setup)
     if not in_browser and not sys.stderr.isatty():
-        # Textual draws on stderr; with `2>file` that is no terminal, and the screen stayed blank
+        # Textual draws on stderr; with `2>file` the screen would stay blank
         vars(sys)["__stderr__"] = sys.__stdout__
     app.run()
     if app.exit_signal:
@@ -47,8 +47,7 @@ def start_app(session: str | None, content: Path | None) -> None:
 
 
 def prepare_app(session: str | None, folder: Path | None) -> AppSetup:
-    """Everything the app is given: config, week, and what the database knows. Problem for bad
-    input."""
+    """The app's settings, week and first snapshot of the database. Problem for bad input."""
     from q1lab.index import lost_lines
     from q1lab.index.store import Store
     from q1lab.tui.app_setup import AppSetup
@@ -62,12 +61,11 @@ def prepare_app(session: str | None, folder: Path | None) -> AppSetup:
     root = folder or settings.content or paths.content_dir()
     week = content.load_week(root, settings.course)
     session_id = week.session(session).id if session else None
-    first, notice = None, ""
+    snapshot, notice = None, ""
     if paths.database().exists() or paths.journal().exists():
         with Store() as store:
-            first = Snapshot(
-                evidence.read_progress(store, week)
-            )  # the studies come with the first look
-            lacks = lost_lines.told(store.file, store.journal)
-            notice = store.notice or "\n".join(lacks)
-    return AppSetup(week, settings, session_id, first, notice=notice)
+            # the studies come with the first look
+            snapshot = Snapshot(evidence.read_progress(store, week))
+            lost = lost_lines.told(store.file, store.journal)
+            notice = store.notice or "\n".join(lost)
+    return AppSetup(week, settings, session_id, snapshot, notice=notice)

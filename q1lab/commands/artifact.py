@@ -1,4 +1,4 @@
-"""`q1lab artifact`: what was shipped in the quarter, beyond what q1lab sees by itself."""
+"""`q1lab artifact`: shipped work of the quarter that q1lab can't see by itself."""
 
 from __future__ import annotations
 

@@ -32,9 +32,9 @@ def card(output: Path | None, force: bool) -> None:
     week = shared.current_week()
     with open_store() as store:
         lines = kpi_sources.kpis_of_week(store, week, shared.repository_if_any(None))
-        found = cards.build_card(store, week, lines)
+        progress = cards.build_card(store, week, lines)
     if output is None:
-        click.echo(cards.card_text(found), nl=False)
+        click.echo(cards.card_text(progress), nl=False)
         return
-    write_out(output, cards.card_svg(found), force=force)
+    write_out(output, cards.card_svg(progress), force=force)
     click.echo(f"wrote {output}", err=not_a_file(output) is not None)

@@ -34,21 +34,21 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended
     "--for",
     "for_",
     default=None,
-    help=f"{', '.join(variants.checked_variants())}, or several joined by +; by default told by "
-    "name or behavior.",
+    help=f"{', '.join(variants.checked_variants())}, or several joined by +; default: by the "
+    "file's name or behavior.",
 )
 @click.option("--watch", is_flag=True, help="Check again whenever the file is saved, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON record on standard output.")
 def check(file: Path, for_: str | None, watch: bool, as_json: bool) -> int:
-    """Check what a model FILE does: causality, gradients, and what its modification promises.
+    """Check the behavior of a model FILE: causality, gradients, and its modification's promises.
 
-    Checks look at behavior, so names don't matter. The file runs in a process of its own, with
-    limits.
+    The names in the file don't matter. It runs in a process of its own, with limits on time and
+    memory.
     """
-    known = variants.checked_variants()
+    variant_names = variants.checked_variants()
     for part in (for_ or "").replace(",", "+").split("+"):
-        if part and part not in known:
-            raise Problem(f"--for {part}: not one of {', '.join(known)}")
+        if part and part not in variant_names:
+            raise Problem(f"--for {part}: not one of {', '.join(variant_names)}")
     if watch and as_json:
         raise Problem(
             "--watch shows checks as a file is saved; --json gives one record: ", next="choose one"
@@ -69,7 +69,7 @@ def _check_once(file: Path, for_: str | None, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
         return report.code
-    # a print in __init__ comes once a model
+    # a print in __init__ is repeated for every model that is built
     printed = list(dict.fromkeys(report.printed.splitlines()))
     if printed:
         more = f"\n  … and {len(printed) - 8} more lines" if len(printed) > 8 else ""
@@ -82,15 +82,15 @@ def _check_once(file: Path, for_: str | None, as_json: bool) -> int:
 
 
 def _note_passed(file: Path, report: CheckReport) -> str | None:
-    """Remember that a file of the learner's passed: its step of the week is done. Gives the
-    modification that is chosen for the week."""
+    """Note in the journal that the learner's file passed, which ticks its step. Returns the
+    modification chosen for the week; None if the file did not pass, or nothing could be noted."""
     from q1lab.commands import _documents as shared
     from q1lab.commands._store import open_store
     from q1lab.index import learner_tables
     from q1lab.week import evidence
 
     if report.passed and report.unusable is None:
-        # Whatever is wrong with a week or the database, the checks have their own result.
+        # a broken week or database must not hide the result of the checks
         with contextlib.suppress(Problem), open_store() as store:
             label = shared.current_week().label
             evidence.note_check(store, label, file, report.for_)
@@ -99,11 +99,11 @@ def _note_passed(file: Path, report: CheckReport) -> str | None:
 
 
 def print_result(result: CheckResult) -> None:
-    """Print one result: a line when it passed, what was expected and seen and why when it
-    didn't."""
+    """Print one result: a line if it passed, else also the expectation, the observation and the
+    reason."""
     if not result.failed:
-        mark, color = ("✓", "green") if result.passed and not result.warning else ("!", "yellow")
-        click.echo(f"{click.style(mark, fg=color)} {wrapped(result.words, 2, None)}")
+        symbol, color = ("✓", "green") if result.passed and not result.warning else ("!", "yellow")
+        click.echo(f"{click.style(symbol, fg=color)} {wrapped(result.words, 2, None)}")
         return
     click.echo(f"{click.style('✗', fg='red')} {result.name}")
     for label in ("expected", "seen", "why", "doubt"):
@@ -112,26 +112,28 @@ def print_result(result: CheckResult) -> None:
 
 
 def check_summary(report: CheckReport, file: str, chosen: str | None = None) -> str:
-    """How the checks ended, for what, and after success the next command. ``chosen`` is the week's
-    modification."""
+    """The outcome of the checks, with the modification that they checked for, and after success the
+    next command. ``chosen`` is the week's modification."""
     from q1lab.week.own_model.run_checks import next_command
 
-    said = f"\n{Path(report.file).name}, as {report.for_}: {report.summary}"
+    outcome = f"\n{Path(report.file).name}, as {report.for_}: {report.summary}"
     if not report.passed:
-        return said
+        return outcome
     several = ", ".join(variants.modifications())
     choose = f"choose a modification ({several}), then q1lab new NAME"
-    return f"{said}\nNext: {next_command(report, file, chosen) or choose}"
+    return f"{outcome}\nNext: {next_command(report, file, chosen) or choose}"
 
 
 def _saves(file: Path) -> Iterator[None]:
-    """One item each time the file is saved, also by editors that replace it; Ctrl-C ends it."""
+    """Yield each time the file is saved, also by editors that replace it. Ctrl-C ends it."""
     import watchfiles
 
-    wanted = str(file.absolute())
+    saved_path = str(file.absolute())
     changes = watchfiles.watch(
         file.absolute().parent,
-        watch_filter=lambda change, path: path == wanted and change != watchfiles.Change.deleted,
+        watch_filter=lambda change, path: (
+            path == saved_path and change != watchfiles.Change.deleted
+        ),
         recursive=False,
     )
     for _ in changes:

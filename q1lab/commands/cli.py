@@ -1,4 +1,4 @@
-"""The command line: each act's command, imported only when it is called."""
+"""The command line: a click group that imports each command only when it is called."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from q1lab.ground.errors import EXIT_STATUS, USAGE, Problem
 
 
 class Commands(click.Group):
-    """A group that imports a command's module when that command is called, and no sooner."""
+    """A click group that imports a command's module only when that command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(command_table.listed())
@@ -40,9 +40,9 @@ class Commands(click.Group):
                 formatter.write_dl(rows)
 
 
-def _print_spec(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
-    """Print every command as click knows it, and leave."""
-    if asked and not ctx.resilient_parsing:
+def _print_spec(ctx: click.Context, param: click.Parameter, wanted_spec: bool) -> None:
+    """Print every command as JSON, as click describes it, and exit."""
+    if wanted_spec and not ctx.resilient_parsing:
         from importlib import metadata
 
         from q1lab.commands._output import print_json
@@ -92,16 +92,16 @@ careful(cli)
 def run_command_line(args: list[str] | None = None) -> int:
     """Run the command line; returns the exit status. Problems become one line on stderr, never a
     traceback."""
-    words = sys.argv[1:] if args is None else args
-    return run_guarded(lambda: _run_words(words), as_json="--json" in words)
+    arguments = sys.argv[1:] if args is None else args
+    return run_guarded(lambda: _run_words(arguments), as_json="--json" in arguments)
 
 
-def _run_words(words: list[str]) -> int:
-    for word in words:
+def _run_words(arguments: list[str]) -> int:
+    for word in arguments:
         if any("\ud800" <= letter <= "\udfff" for letter in word):
             raise Problem(f"not UTF-8 text: {word!r}", next="q1lab takes names in UTF-8 only")
     try:
-        result = cli.main(args=words, prog_name="q1lab", standalone_mode=False)
+        result = cli.main(args=arguments, prog_name="q1lab", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)  # a page, not a line
@@ -112,5 +112,5 @@ def _run_words(words: list[str]) -> int:
         return leave.exit_code
     except click.Abort:
         raise KeyboardInterrupt from None
-    except SystemExit as leave:  # click leaves so, with 1, where nobody reads what is printed
+    except SystemExit as leave:  # click exits with 1 when the reader of stdout has gone
         raise BrokenPipeError from leave

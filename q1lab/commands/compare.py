@@ -1,4 +1,4 @@
-"""`q1lab compare`: the comparison of a study, again, at any time."""
+"""`q1lab compare`: print the comparison of a study."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ Examples:
 @shared.force_option
 @click.option(
     "--at",
-    "what",
+    "cost",
     type=click.Choice(["flops", "time"]),
-    help="Besides: the answer at equal training FLOPs, or at equal wall clock, from the curves.",
+    help="Also the comparison at equal training FLOPs, or at equal wall clock, from the curves.",
 )
 def compare(
     study: str | None,
@@ -57,7 +57,7 @@ def compare(
     plot: Path | None,
     page: Path | None,
     force: bool,
-    what: What | None,
+    cost: What | None,
 ) -> int:
     """The comparison of STUDY, with its verdict; of a modification's name, that of its newest study
     with three pairs or more (default: the latest of all)."""
@@ -66,10 +66,10 @@ def compare(
     chosen = studies.load(comparison_cache.named(study) if study else studies.latest())
     with open_store() as store:
         answer = None
-        if what is not None:
+        if cost is not None:
             from q1lab.verdict import equal_budget
 
-            _, answer = equal_budget.read(store, chosen, what)
+            _, answer = equal_budget.read(store, chosen, cost)
         if plot is not None:
             draw_comparison(store, chosen, plot, answer, force=force)
         if page is not None:
@@ -77,8 +77,8 @@ def compare(
             from q1lab.documents.change import public_mode
             from q1lab.ground.write_intents import write_out
 
-            made = comparison_page.comparison_page(store, chosen, answer)
-            write_out(page, made, mode=public_mode(), force=force)
+            html = comparison_page.comparison_page(store, chosen, answer)
+            write_out(page, html, mode=public_mode(), force=force)
         print_comparison(store, chosen, as_json=as_json, answer=answer)
         if plot is not None and not as_json:
             click.echo(f"\nDrawn: {plot}")
@@ -91,12 +91,12 @@ def compare(
 def print_comparison(
     store: Store, study: Study, *, as_json: bool, answer: AtBudget | None = None
 ) -> None:
-    """Print a study's comparison: JSON, or the verdict block; below it the answer at an equal
-    budget, if given."""
+    """Print a study's comparison as JSON or as the verdict block, and below it ``answer``, the
+    comparison at equal FLOPs or wall clock."""
     from q1lab.verdict import equal_budget, wording
-    from q1lab.verdict.comparison_cache import compare as make
+    from q1lab.verdict.comparison_cache import compare as make_comparison
 
-    record = make(store, study)
+    record = make_comparison(store, study)
     if as_json:
         facts = wording.to_json(record)
         if answer is not None:
@@ -120,16 +120,16 @@ def print_comparison(
 def draw_comparison(
     store: Store, study: Study, path: Path, answer: AtBudget | None = None, *, force: bool = False
 ) -> None:
-    """Draw both arms' loss curves and the forest plot of the difference; with an answer at an equal
-    budget the curves over what they cost."""
+    """Draw both arms' loss curves and the forest plot of the difference into ``path``. With
+    ``answer`` the curves run over FLOPs or wall clock instead of iters."""
     from q1lab.ground.write_intents import write_out
     from q1lab.verdict import charts, comparison_cache
 
     form = charts.form_of(path)
-    drawn = charts.comparison_figure(
+    image = charts.comparison_figure(
         comparison_cache.compare(store, study),
         comparison_cache.curves(store, study),
         form,
         answer=answer,
     )
-    write_out(path, drawn, force=force)
+    write_out(path, image, force=force)

@@ -37,14 +37,14 @@ def config(key: str | None, value: str | None, keys: bool, as_json: bool) -> Non
             raise Problem(f"give {key} a value", next="`q1lab config` says what it is now")
         _set_value(key, value)
         return
-    found = settings.load()
+    current = settings.load()
     if keys:
-        _print_keys(dict(found.keymap), as_json)
+        _print_keys(dict(current.keymap), as_json)
         return
-    rows = settings.as_rows(found)
+    rows = settings.as_rows(current)
     if as_json:
-        told = {name: {"value": is_now, "from": source} for name, is_now, source in rows}
-        click.echo(json.dumps(told, indent=1))
+        values = {name: {"value": is_now, "from": source} for name, is_now, source in rows}
+        click.echo(json.dumps(values, indent=1))
         return
     width = max(len(name) for name, *_ in rows)
     for name, is_now, source in rows:
@@ -69,8 +69,7 @@ def _set_value(key: str, value: str) -> None:
 
 
 def _tick_step() -> None:
-    """Tick the week's step that asks how one came here. What can't be noted is no reason to
-    fail."""
+    """Tick the week's step about the course. The setting is saved even if this can't be noted."""
     from q1lab.commands import _documents as shared
     from q1lab.commands._store import open_store
     from q1lab.week import progress

@@ -50,11 +50,11 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
     if running and not any(finding.fatal for finding in findings):
         from q1lab.week import code_runner
 
-        told = [load_week(folder, course) for course in (True, False)]
-        once = {tuple(code.source for code in week.code): week for week in told}
-        for index, week in enumerate(once.values()):
-            found = code_runner.run_blocks(week, models_dir(), scripts=index == 0)
-            findings += [one for one in found if one not in findings]
+        editions = [load_week(folder, course) for course in (True, False)]
+        distinct_editions = {tuple(code.source for code in week.code): week for week in editions}
+        for index, week in enumerate(distinct_editions.values()):
+            run_findings = code_runner.run_blocks(week, models_dir(), scripts=index == 0)
+            findings += [new for new in run_findings if new not in findings]
     if as_json:
         rows = [
             {"file": f.file, "line": f.line, "message": plain(f.message), "fatal": f.fatal}

@@ -1,4 +1,4 @@
-"""`q1lab data`: choose what the week's runs train on."""
+"""`q1lab data`: choose the text that the week's runs train on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from q1lab.week import progress
 from q1lab.week.syllabus import Week
 
 BLOCK_SIZE = 64
-"""The text has to be long enough for one window of the small model."""
+"""Context length of the small model, in characters: the text must be at least as long."""
 
 
 @click.command(epilog="Example: q1lab data shakespeare")
@@ -35,18 +35,20 @@ def data(store: Store, week: Week, corpus: str | None) -> Said:
     """
     size = ""
     if corpus is not None:
-        found = corpora.prepare_corpus(corpus, BLOCK_SIZE)
-        size = f", {found.characters:,} in all"
+        prepared = corpora.prepare_corpus(corpus, BLOCK_SIZE)
+        size = f", {prepared.characters:,} in all"
         word = corpus if corpus in corpora.BUILT_IN else str(whole(corpus))
-        progress.choose_data(store, word, corpora.describe_corpus(found.name), found.vocab_size)
+        progress.choose_data(
+            store, word, corpora.describe_corpus(prepared.name), prepared.vocab_size
+        )
         progress.tick_steps_of_command(store, week, "data")
     chosen = progress.recorded_progress(store, week.label).data
     record = dict(zip(("words", "characters", "corpus"), chosen or (None,) * 3, strict=True))
     if chosen is None:
         line = f"no data is chosen; runs train on {DEFAULT_DATA}. Choose: q1lab data shakespeare"
         return Said(line, [line], record)
-    words, vocab, _ = chosen
-    line = f"{words}: {vocab} different characters{size}."
+    label, vocab, _ = chosen
+    line = f"{label}: {vocab} different characters{size}."
     uniform = f"A uniform guess costs ln {vocab} = {math.log(vocab):.4f} nats per character."
     return Said(
         line,

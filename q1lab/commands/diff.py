@@ -1,4 +1,4 @@
-"""`q1lab diff`: what a variant changes, computed from the code that runs."""
+"""`q1lab diff`: the changes that a variant makes, computed from the code that runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ Examples:
 @click.argument("variant")
 @click.option(
     "--baseline",
-    help="What to compare with: a name or a file. Default: what VARIANT was made from.",
+    help="The model to compare with: a name or a file. Default: the one that VARIANT was made "
+    "from.",
 )
 def diff(variant: str, baseline: str | None) -> int:
     """The unified diff from the baseline to VARIANT, colored on a terminal."""
@@ -38,6 +39,6 @@ def diff(variant: str, baseline: str | None) -> int:
     print_diff(text)
     if new.is_learners:
         shared.note_viewed("diff", new.path.absolute())
-    told = new.path.name if new.is_learners else new.title
-    sys.stderr.write(f"{told} against {old.name}.py: +{added} −{removed} lines\n")
+    changed_name = new.path.name if new.is_learners else new.title
+    sys.stderr.write(f"{changed_name} against {old.name}.py: +{added} −{removed} lines\n")
     return OK

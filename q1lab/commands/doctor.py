@@ -1,4 +1,4 @@
-"""`q1lab doctor`: what there is on this machine, and where the files are."""
+"""`q1lab doctor`: the software and hardware of this machine, and the paths of q1lab's files."""
 
 from __future__ import annotations
 
@@ -63,55 +63,55 @@ def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
         from q1lab.study.engine_choice import LOCAL, choose_engine
 
         choice = choose_engine(engine or LOCAL, None, options, load().engine)
-    found = examine_machine() if choice is None else examine_engine(choice)
+    findings = examine_machine() if choice is None else examine_engine(choice)
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps(findings, indent=2))
     else:
-        for name, value in found.items():
+        for name, value in findings.items():
             if name not in ("ok", "problems", "reached"):
                 click.echo(f"{name.replace('_', ' '):<16} {wrapped(_value_text(value), 17)}")
-        for problem in found["problems"]:
+        for problem in findings["problems"]:
             click.echo(f"problem          {problem}")
-        click.echo("All good." if found["ok"] else "See the problems above.")
-    if found["ok"]:
+        click.echo("All good." if findings["ok"] else "See the problems above.")
+    if findings["ok"]:
         return OK
-    return FAILED if found.get("reached", True) else OUT_OF_TOUCH
+    return FAILED if findings.get("reached", True) else OUT_OF_TOUCH
 
 
 def examine_engine(choice: EngineChoice) -> dict[str, Any]:
-    """What an engine has and what it lacks, in words."""
+    """The findings about an engine, by name, with ``problems``, ``reached`` and ``ok``."""
     from q1lab.runner.engine import OutOfReach, Refused
     from q1lab.study.engine_choice import load_engine
 
-    found: dict[str, Any] = {"engine": choice.text}
+    findings: dict[str, Any] = {"engine": choice.text}
     problems, reached = [], True
     try:
         engine = load_engine(choice)
         for finding in engine.check():
-            found[finding.name] = finding.words
+            findings[finding.name] = finding.words
             if not finding.good:
                 problems.append(f"{finding.name}: {finding.words}")
         answer = engine.ask({"threads": 1}) if not problems else None
         if answer is not None:
-            found["python"] = f"torch {answer['torch']} on {answer.get('platform', 'unknown')}"
-            found["device"] = f"{answer['device']} ({answer['device_name']}), {answer['dtype']}"
-            found |= _torch_findings(answer)
+            findings["python"] = f"torch {answer['torch']} on {answer.get('platform', 'unknown')}"
+            findings["device"] = f"{answer['device']} ({answer['device_name']}), {answer['dtype']}"
+            findings |= _torch_findings(answer)
     except (OutOfReach, Refused) as error:
         problems.append(str(error))
         reached = isinstance(error, Refused)
-    found["reached"] = reached
-    found["problems"] = problems
-    found["ok"] = not problems
-    return found
+    findings["reached"] = reached
+    findings["problems"] = problems
+    findings["ok"] = not problems
+    return findings
 
 
 def examine_machine() -> dict[str, Any]:
-    """Everything that decides whether and how a study can run here."""
+    """The findings about this machine, by name, with ``problems`` and ``ok``."""
     from q1lab.index import lost_lines
     from q1lab.runner.machine import cores, gpus
 
     problems: list[str] = []
-    found: dict[str, Any] = {
+    findings: dict[str, Any] = {
         "q1lab": __version__,
         "python": f"{platform.python_version()} ({sys.executable})",
         "platform": (
@@ -120,60 +120,62 @@ def examine_machine() -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
     }
     problems += [
-        f"{name} is not installed" for name, version in found["packages"].items() if version is None
+        f"{name} is not installed"
+        for name, version in findings["packages"].items()
+        if version is None
     ]
     try:
         answer = child_processes.ask_child(child_processes.probe_command(), {"threads": 1})
-        found["device"] = f"{answer['device']} ({answer['device_name']})"
-        found["bf16"] = "yes" if answer["bf16"] else "no (training uses another format)"
-        found["training_dtype"] = answer["dtype"]
-        found |= _torch_findings(answer)
+        findings["device"] = f"{answer['device']} ({answer['device_name']})"
+        findings["bf16"] = "yes" if answer["bf16"] else "no (training uses another format)"
+        findings["training_dtype"] = answer["dtype"]
+        findings |= _torch_findings(answer)
     except Problem as problem:
         problems.append(f"torch does not work: {problem}")
     cards = gpus()
-    found["gpus"] = [
+    findings["gpus"] = [
         f"{c.name}, {c.use}% busy, {c.memory_used:,} of {c.memory_total:,} MiB" for c in cards
     ] or "none seen by the NVIDIA driver"
-    found["compiler"] = shutil.which("cc") or shutil.which("gcc") or "none (not needed)"
+    findings["compiler"] = shutil.which("cc") or shutil.which("gcc") or "none (not needed)"
     git = shutil.which("git")
-    found["git"] = _git_version() if git else None
+    findings["git"] = _git_version() if git else None
     if not git:
         problems.append("git is not installed; documents can't be committed")
     try:
         home = paths.ensure_home()
         free = shutil.disk_usage(home).free
-        found["home"] = str(home)
-        found["journal"] = _journal_summary()
+        findings["home"] = str(home)
+        findings["journal"] = _journal_summary()
         problems += lost_lines.told(paths.database(), paths.journal())
-        found["database"] = str(paths.database())
-        found["config"] = str(paths.config_file())
-        found["free_disk"] = f"{free / 1e9:.1f} GB"
+        findings["database"] = str(paths.database())
+        findings["config"] = str(paths.config_file())
+        findings["free_disk"] = f"{free / 1e9:.1f} GB"
         if free < 500e6:
             problems.append(
                 f"only {free / 1e6:.0f} MB are free at {home}; a study needs up to 200 MB"
             )
     except Problem as problem:
-        found["home"] = str(paths.home())
+        findings["home"] = str(paths.home())
         problems.append(str(problem))
-    found["problems"] = problems
-    found["ok"] = not problems
-    return found
+    findings["problems"] = problems
+    findings["ok"] = not problems
+    return findings
 
 
 def _journal_summary() -> str:
-    """Where it is, and how many of its lines whom it names as acting."""
+    """The journal's path, and the count of its lines by author (the learner or an agent)."""
     from q1lab.index import journal
 
     lines = journal.read(paths.journal()).lines
-    who = Counter(
+    lines_by_author = Counter(
         plain(str(line.body.get("who", "unknown"))) for line in lines if line.body is not None
     )
-    counts = ", ".join(f"{name} {count}" for name, count in sorted(who.items()))
+    counts = ", ".join(f"{name} {count}" for name, count in sorted(lines_by_author.items()))
     return f"{paths.journal()}: lines by {counts}" if counts else str(paths.journal())
 
 
 def _torch_findings(answer: dict[str, Any]) -> dict[str, list[str]]:
-    """Which PyTorch releases were tested, and what the one that answered lacks and does without."""
+    """The PyTorch releases that were tested, and the features that the installed one lacks."""
     return {name: answer[name] for name in ("torch_tested", "torch_lacks") if answer.get(name)}
 
 

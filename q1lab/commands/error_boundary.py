@@ -1,5 +1,5 @@
-"""Around every command and the app: a Problem is one line on stderr, and so is what the system
-refuses. With ``--json`` it is a record on stdout, too."""
+"""The outermost handler of every command and of the app: a Problem, or an error of the system,
+becomes one line on stderr. With ``--json`` it is also printed on stdout, as a record."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from collections.abc import Callable
 from q1lab.ground.errors import FAILED, INTERRUPTED, NOTICES, STATUSES, Problem
 
 BROKEN_PIPE = 128 + 13
-"""The exit status when whoever read the output has left (`… | head -1`), as a shell tells it of
-other programs (SIGPIPE). It is no success: of some commands the status is the answer."""
+"""The exit status when the reader of stdout has gone (`… | head -1`); shells report SIGPIPE so. It
+must not be 0: the exit status of some commands is their answer."""
 
 
 def run_guarded(command: Callable[[], int], as_json: bool = False) -> int:
-    """Run it; returns its exit status, or that of what went wrong. Notices come last. ``as_json``:
-    what went wrong is a record on stdout, too."""
+    """Run a command and return its exit status, or the status of the Problem that stopped it.
+    Prints pending notices last. With ``as_json`` the Problem is also a record on stdout."""
     reopen_closed_streams()
     print_in_any_encoding()
     try:
@@ -47,10 +47,10 @@ def _run_reporting(command: Callable[[], int], as_json: bool) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
-        found = as_problem(error)
-        if found is None:
+        explained = as_problem(error)
+        if explained is None:
             raise
-        problem = found
+        problem = explained
         print_error(str(problem))
     if as_json:
         sys.stdout.write(json.dumps(problem_record(problem), indent=2) + "\n")
@@ -58,7 +58,7 @@ def _run_reporting(command: Callable[[], int], as_json: bool) -> int:
 
 
 def as_problem(error: Exception) -> Problem | None:
-    """The error as a person can mend it; None where it is a defect of the program."""
+    """The error as a Problem that a person can fix; None if it is a defect of q1lab."""
     if isinstance(error, Problem):
         return error
     if "sqlite3" in sys.modules and isinstance(error, sys.modules["sqlite3"].DatabaseError):
@@ -73,12 +73,12 @@ def as_problem(error: Exception) -> Problem | None:
         return None
     from q1lab.ground.files import os_reason
 
-    named = error.filename or "a file"
-    return Problem(f"{named}: {os_reason(error)}", FAILED, file=error.filename)
+    file_name = error.filename or "a file"
+    return Problem(f"{file_name}: {os_reason(error)}", FAILED, file=error.filename)
 
 
 def problem_record(problem: Problem) -> dict[str, object]:
-    """A problem for programs."""
+    """A Problem as JSON types, for programs."""
     return {
         "error": STATUSES[problem.code].replace(" ", "-"),
         "what": in_one_line(problem.what),
@@ -90,24 +90,24 @@ def problem_record(problem: Problem) -> dict[str, object]:
 
 
 def print_error(message: str) -> None:
-    """One line for a person, on stderr."""
+    """Print one line for a person on stderr."""
     sys.stderr.write(f"q1lab: {in_one_line(message)}\n")
 
 
 def in_one_line(message: str) -> str:
-    """A message as it may stand in a terminal's line."""
+    """A message as one line of printable text, at most ``MAX_MESSAGE`` characters long."""
     from q1lab.ground.files import plain
 
     return shorten_message(" ".join(plain(message).splitlines()))
 
 
 MAX_WORD, MAX_MESSAGE = 400, 1600
-"""Characters of a single word, and of a whole message, that a person can still read."""
+"""Most characters printed of one word, and of one message."""
 
 
 def shorten_message(message: str) -> str:
-    """A message without the megabyte that somebody typed or a file held: its beginning and end
-    say what is wrong and what to do."""
+    """A message with the middle of overlong words, and of an overlong message, cut out: text from a
+    file may be megabytes, and the beginning and end say what is wrong and what to do."""
     words = message.split(" ")
     message = " ".join(w if len(w) <= MAX_WORD else f"{w[:60]}…{w[-20:]}" for w in words)
     return (
@@ -153,11 +153,12 @@ TRANSLITERATIONS = {
     "⚠": "!",
     "α": "alpha",
 }
-"""How signs are written where the terminal's encoding lacks them."""
+"""ASCII substitutes for characters that the output's encoding lacks."""
 
 
 def transliterate(error: UnicodeError) -> tuple[str, int]:
-    """What stands for text that the output's encoding lacks (a handler for ``codecs``)."""
+    """Substitute ASCII for text that the output's encoding lacks (an error handler of
+    ``codecs``)."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     letters = error.object[error.start : error.end]
@@ -165,8 +166,8 @@ def transliterate(error: UnicodeError) -> tuple[str, int]:
 
 
 def reopen_closed_streams() -> None:
-    """Put an empty stream where the shell closed one (``>&-``): else the next file that is opened
-    would take its place, and be written over with what is meant for a person."""
+    """Replace standard streams that the shell closed (``>&-``) with /dev/null. Otherwise the next
+    file that is opened would get that descriptor, and output would be written into it."""
     for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
             with contextlib.suppress(OSError):
@@ -175,8 +176,8 @@ def reopen_closed_streams() -> None:
 
 
 def print_in_any_encoding() -> None:
-    """Print to a terminal or a file that knows ASCII or Latin-1 only, and names that are no
-    text."""
+    """Make stdout and stderr accept any text, also where they can encode only ASCII or Latin-1, and
+    file names that are not valid text."""
     codecs.register_error("q1lab", transliterate)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors != "q1lab":

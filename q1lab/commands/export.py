@@ -1,4 +1,4 @@
-"""`q1lab export`: studies as files: results, charts, a notebook, or one archive that holds all."""
+"""`q1lab export`: write studies into files: results, charts, a notebook, or an archive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from q1lab.study.studies import Study
 from q1lab.verdict.result_files import FORMATS
 
 BUNDLE_FORMATS = {"notebook": ".ipynb", "archive": ".q1lab.zip"}
-"""Formats that hold one study, to train it elsewhere or to take it along, with their suffix."""
+"""Formats that contain one whole study, with their suffixes: to train it elsewhere, or to move
+it."""
 
 
 @click.command(
@@ -53,9 +54,11 @@ Exit status: 0 written, 1 a file can't be written, 2 usage."""
 @click.option(
     "--curves",
     is_flag=True,
-    help="Every number that a run reported: a row per point instead of per run, or in the JSON.",
+    help="All numbers that the runs reported: a row per point instead of per run, or in the JSON.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Say as JSON what was written.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the names of the written files as JSON."
+)
 def export(
     study: tuple[str, ...],
     form: str | None,
@@ -69,7 +72,7 @@ def export(
     """Write STUDY (several are fine; default: the latest) into files.
 
     An archive holds the whole study: plan, sources, events, logs, weights, labels, and its text.
-    `q1lab restore` brings it back, and anybody can check it with `q1lab verify`.
+    `q1lab restore` brings it back, and anyone can check it with `q1lab verify`.
     """
     from q1lab.commands._store import open_store
     from q1lab.ground.files import not_a_file, plain
@@ -86,7 +89,7 @@ def export(
         if everything or tag is not None:
             names = studies.ids() if tag is None else study_labels.tagged(store, tag)
             readable, unreadable = studies.load_each(names)
-            ids = [one.id for one in readable]
+            ids = [study_on_disk.id for study_on_disk in readable]
         else:
             ids = list(dict.fromkeys(study)) or [studies.latest()]
         if form in BUNDLE_FORMATS:
@@ -102,14 +105,14 @@ def export(
         return OK
     back = {"notebook": "; back home: q1lab import", "archive": "; `q1lab restore` brings it back"}
     for path in written:
-        said = f"wrote {plain(str(path))}{back.get(form, '')}"
-        click.echo(said, err=not_a_file(path) is not None)
+        sentence = f"wrote {plain(str(path))}{back.get(form, '')}"
+        click.echo(sentence, err=not_a_file(path) is not None)
     return OK
 
 
 def _format_of(output: Path | None) -> str:
-    """The format that an output's suffix asks for; json where it has none. Problem for another
-    suffix."""
+    """The format that the suffix of ``output`` stands for; json without a suffix. Problem for a
+    suffix of no format."""
     if output is None or output.is_dir() or not output.suffix:
         return "json"
     by_suffix = {f".{form}": form for form in FORMATS} | {".ipynb": "notebook", ".zip": "archive"}
@@ -151,9 +154,11 @@ def _write_archive(store: Store, study: Study, path: Path, force: bool) -> None:
     from q1lab.study import bundle
     from q1lab.verify import claim
 
-    noted = study_labels.read(store, study.id)
-    made = asdict(noted) if noted != study_labels.Labels() else {}
-    bundle.write_archive(study.id, path, made, claim.make_provenance(store, study), force=force)
+    labels = study_labels.read(store, study.id)
+    labels_record = asdict(labels) if labels != study_labels.Labels() else {}
+    bundle.write_archive(
+        study.id, path, labels_record, claim.make_provenance(store, study), force=force
+    )
 
 
 def _write_notebook(store: Store, study: Study, path: Path, force: bool) -> None:
@@ -163,15 +168,15 @@ def _write_notebook(store: Store, study: Study, path: Path, force: bool) -> None
     from q1lab.study.engine_choice import EngineChoice, load_engine
 
     if not study.trainer.has_model_files:
-        raise Problem(f"{study.id} trains by a command, which a notebook does not have")
+        raise Problem(f"{study.id} trains by a command, and a notebook can't run that")
     ingest_events.take_in(store, study)
     missing = store.missing(study)
     if not missing:
-        raise Problem(f"{study.id} lacks no run; there is nothing to train")
+        raise Problem(f"{study.id} is complete; there is nothing to train")
     notebook = load_engine(EngineChoice("notebook", "notebook"))
     try:
         write_out(path, notebook.portable_file(study, missing, path.suffix), force=force)
     except OSError as error:
         raise Problem(
-            f"{study.id} can't be taken along: {error.filename}: {os_reason(error)}", FAILED
+            f"{study.id} can't be exported: {error.filename}: {os_reason(error)}", FAILED
         ) from None

@@ -32,14 +32,19 @@ Examples:
 )
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @command_options
-@click.option("--budget", default="home", show_default=True, help="What shares 5% of false keeps.")
-@click.option("--max-cost", type=click.IntRange(1), metavar="RUNS", help="Train no more now.")
+@click.option(
+    "--budget",
+    default="home",
+    show_default=True,
+    help="The proposals that share 5% of false keeps, by name.",
+)
+@click.option("--max-cost", type=click.IntRange(1), metavar="RUNS", help="Most runs to train now.")
 @click.option("--jobs", type=int, help="Runs that train at once. Default: 1.")
 @click.option("--engine", metavar="ENGINE", help="Where it trains: local or slurm.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one line of JSON.")
 def gate(
     file: Path | None,
-    own: TypedCommand,
+    typed_command: TypedCommand,
     budget: str,
     max_cost: int | None,
     jobs: int | None,
@@ -48,21 +53,24 @@ def gate(
 ) -> int:
     """Keep or discard one proposal: an arm of your own command, or of a study.toml.
 
-    It first trains one run. Where that is good, it is looked at: fresh seeds, drawn then, for it
-    and for the baseline, as many as decide. A proposal that is kept becomes the next one's
-    baseline. In at most 5 of 100 budgets anything is kept that did nothing, whatever is
-    proposed. Losses are shown once a look has decided. The same command again goes on.
+    It first trains one run. If that is good, a look follows: the proposal and the baseline train on
+    new seeds, drawn only then, as many as the decision needs. A kept proposal becomes the next
+    one's baseline. In at most 5 of 100 budgets a proposal that does nothing is kept, however many
+    are proposed. Losses are shown once a look has decided. The same command continues where it
+    stopped.
     """
-    loop = own.loop(Path("study.toml") if file is None and own.command_ is None else file)
+    loop = typed_command.loop(
+        Path("study.toml") if file is None and typed_command.command_ is None else file
+    )
     assert loop is not None
-    names = [name for name in loops.parse_arms(own.arms) if name in loop.arms[1]]
+    names = [name for name in loops.parse_arms(typed_command.arms) if name in loop.arms[1]]
     if len(names) != 1:
         raise Problem(f"a gate takes one proposal; here are {', '.join(names) or 'none'} (--arm)")
-    how = Request(names[0], jobs=jobs, engine=engine)
+    base_request = Request(names[0], jobs=jobs, engine=engine)
     with open_store() as store:
 
-        def train(study: Study, what: str) -> None:
-            remark(f"{study.id}: {study.variant} against {study.baseline}, {what}", quiet=as_json)
+        def train(study: Study, reason: str) -> None:
+            remark(f"{study.id}: {study.variant} against {study.baseline}, {reason}", quiet=as_json)
             if not is_alive(study.files):  # else its runner outlived who began it
                 launch.start_runner(study)
             try:
@@ -71,20 +79,22 @@ def gate(
                 launch.stop_study(study)
                 raise
 
-        found = gate_proposal.propose(store, loop, names[0], budget, train, max_cost, how)
+        outcome = gate_proposal.propose(
+            store, loop, names[0], budget, train, max_cost, base_request
+        )
     if as_json:
-        click.echo(gate_proposal.as_line(found))
+        click.echo(gate_proposal.as_line(outcome))
     else:
-        looks = found.facts["looks"]
-        click.echo(f"{names[0]}: {found.words}")
-        if "difference" in found.facts:
-            difference, bound = (signed(found.facts[key], 4) for key in ("difference", "bound"))
+        looks = outcome.facts["looks"]
+        click.echo(f"{names[0]}: {outcome.words}")
+        if "difference" in outcome.facts:
+            difference, bound = (signed(outcome.facts[key], 4) for key in ("difference", "bound"))
             click.echo(
-                f"difference {difference} over {found.facts['pairs']} pairs; a one-sided "
-                f"{found.facts['level']:.2%} interval ends at {bound}"
+                f"difference {difference} over {outcome.facts['pairs']} pairs; a one-sided "
+                f"{outcome.facts['level']:.2%} interval ends at {bound}"
             )
         click.echo(
             f"budget {budget}: {looks['used']} of {looks['of']} looks spent; "
-            f"{plural(found.facts['runs'], 'run')} trained; baseline {found.facts['baseline']}"
+            f"{plural(outcome.facts['runs'], 'run')} trained; baseline {outcome.facts['baseline']}"
         )
-    return found.code
+    return outcome.code

@@ -1,4 +1,5 @@
-"""`q1lab keep`: a study's files and settings in the learner's repository, to be trained again."""
+"""`q1lab keep`: copy a study's files and settings into the learner's repository, so that anybody
+can train it again."""
 
 from __future__ import annotations
 
@@ -17,19 +18,22 @@ Examples:
 @click.argument("study", required=False)
 @shared.writing_options
 @shared.json_option
-def keep(study: str | None, how: shared.WriteOptions, as_json: bool) -> int:
-    """Keep STUDY (default: the latest) in your repo, so that anybody can train it again.
+def keep(study: str | None, write_options: shared.WriteOptions, as_json: bool) -> int:
+    """Keep STUDY (default: the latest) in your repo, so that anyone can train it again.
 
     The folder studies/STUDY gets both model files as they trained, the plan, the events of the runs
     that ended, and a list of hashes. `q1lab run studies/STUDY` trains from it. `q1lab modification`
-    does the same for the study that it tells of.
+    does the same for the study that its document is about.
     """
     from q1lab.documents import proposals
     from q1lab.study import studies
 
     chosen = studies.load(study or studies.latest())
-    root, found = shared.open_repository(how)
+    root, repo = shared.open_repository(write_options)
     with open_store() as store:
         return shared.write_document(
-            proposals.propose_kept_study(store, chosen, root, found), store, how, as_json=as_json
+            proposals.propose_kept_study(store, chosen, root, repo),
+            store,
+            write_options,
+            as_json=as_json,
         )

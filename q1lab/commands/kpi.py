@@ -51,12 +51,12 @@ def kpi(
         raise Problem("which KPI? ", next="Give its NAME; `q1lab kpi` lists them")
     lines = kpi_sources.kpis_of_week(store, week, shared.repository_if_any(repo))
     return Said(
-        "", [kpi_table(lines)], {"kpis": [{**asdict(one), "met": one.met} for one in lines]}
+        "", [kpi_table(lines)], {"kpis": [{**asdict(line), "met": line.met} for line in lines]}
     )
 
 
 def kpi_table(lines: list[KpiRow]) -> str:
-    """The KPIs as an aligned table; where both numbers come from is a line below each."""
+    """The KPIs as an aligned table; below each, a line with the sources of both numbers."""
     from q1lab.ground.text_formats import count
 
     if not lines:
@@ -66,10 +66,10 @@ def kpi_table(lines: list[KpiRow]) -> str:
         met = {True: "met", False: "not met", None: ""}[line.met]
         rows.append((line.title, count(line.target), count(line.actual), met))
     first, second, third, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
-    told = ["", *(f"\n  {line.origin}; target: {line.target_from}" for line in lines)]
+    origins = ["", *(f"\n  {line.origin}; target: {line.target_from}" for line in lines)]
     return "\n".join(
         f"{a:{first}}  {b:>{second}}  {c:>{third}}  {met}".rstrip() + below
-        for (a, b, c, met), below in zip(rows, told, strict=True)
+        for (a, b, c, met), below in zip(rows, origins, strict=True)
     )
 
 
@@ -83,8 +83,8 @@ def _set_by_hand(
 ) -> Said:
     if counted and actual is not None:
         raise Problem("--count and --actual contradict each other")
-    known = {item.title.lower(): item.id for item in week.kpis}
-    key = known.get(" ".join(name.split()).lower(), name)
+    ids_by_title = {item.title.lower(): item.id for item in week.kpis}
+    key = ids_by_title.get(" ".join(name.split()).lower(), name)
     kpis.set_kpi(store, key, actual=actual, target=target, count=counted)
     lines = [line for line in kpis.kpi_rows(store) if line.name == " ".join(key.split())]
     return Said(f"{key}: set" if lines else f"{key}: counted again")

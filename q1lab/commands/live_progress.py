@@ -1,4 +1,4 @@
-"""Live progress in the terminal: a Rich grid arm × seed, or plain lines where the output is no
+"""Live progress of a study: a Rich table with a row per run, or plain lines where stdout is not a
 terminal."""
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.25
 LINES_AROUND = 4
-"""Lines around the rows: the heading, what is below, and the prompt."""
+"""Lines of the terminal that aren't rows: the heading, the foot, and the prompt."""
 ARM_STYLE = {"baseline": "blue", "modified": "magenta"}
 STATE_STYLE = {
     RunState.FINISHED: "green",
@@ -37,7 +37,8 @@ STATE_STYLE = {
 
 
 def watch_study(store: Store, study: Study, *, quiet: bool = False, hint: str = "") -> StudyView:
-    """Show the study until nothing of it lives. KeyboardInterrupt passes through."""
+    """Show the study's progress until all of its processes have ended. ``quiet`` only waits. Passes
+    KeyboardInterrupt through."""
     launch.resume_runner(study)
     if quiet:
         return _wait_quietly(store, study)
@@ -53,7 +54,8 @@ def _wait_quietly(store: Store, study: Study) -> StudyView:
 
 
 def _poll(store: Store, study: Study) -> tuple[StudyView, bool]:
-    """The picture, and whether anything still works (asked first: what it wrote last is seen)."""
+    """The study's view, and True if a process of it is alive. The processes are checked before the
+    view is read, so that the view has their last events."""
     alive = is_alive(study.files)
     return look(store, study), alive
 
@@ -94,9 +96,9 @@ def ring_bell(text: str) -> None:
 
 
 def _print_lines(store: Store, study: Study) -> StudyView:
-    """One line when a run starts or ends, and in between at each tenth of the way, or each time its
-    iters have doubled where nobody knows of how many."""
-    said: dict[str, tuple[RunState, int, int]] = {}
+    """Print a line when a run starts or ends, and in between at each tenth of its iters, or each
+    time its iters have doubled where their number is not known."""
+    printed_progress: dict[str, tuple[RunState, int, int]] = {}
     reached = True
     while True:
         view, alive = _poll(store, study)
@@ -106,12 +108,12 @@ def _print_lines(store: Store, study: Study) -> StudyView:
             sys.stdout.write(f"{study.id}: {where}\n")
         for run in view.runs:
             doubled = 0 if run.max_iters else run.iter.bit_length()
-            mark = (run.state, int(run.progress * 10), doubled)
+            progress = (run.state, int(run.progress * 10), doubled)
             if run.state is RunState.QUEUED and not run.message:
                 continue
-            if said.get(run.name) == mark:
+            if printed_progress.get(run.name) == progress:
                 continue
-            said[run.name] = mark
+            printed_progress[run.name] = progress
             sys.stdout.write(run_line(run, study.metric.name) + "\n")
             sys.stdout.flush()
         if not alive:
@@ -120,16 +122,16 @@ def _print_lines(store: Store, study: Study) -> StudyView:
 
 
 def run_line(run: RunView, metric: str) -> str:
-    """One run in one plain line."""
+    """The progress of one run as a plain line."""
     head = f"{run.variant} seed {run.seed}: {run.state}"
     if run.state is RunState.RUNNING:
         loss = "" if run.eval_loss is None else f", {metric} {run.eval_loss:.3f}"
         if run.train_loss is not None:
             loss = f", loss {run.train_loss:.3f}"
         pace = f", {speed(run.tokens_per_s)} tok/s" if run.tokens_per_s else ""
-        said = f", {run.message}" if run.message else ""
+        message = f", {run.message}" if run.message else ""
         where = f"{run.iter}/{run.max_iters}" if run.max_iters else f"at iter {run.iter}"
-        return f"{head} {where}{loss}{pace}{said}"
+        return f"{head} {where}{loss}{pace}{message}"
     if run.state is RunState.QUEUED:
         return f"{head}{', ' + run.message if run.message else ''}"
     if run.val_loss is not None:
@@ -140,8 +142,8 @@ def run_line(run: RunView, metric: str) -> str:
 def runs_grid(
     view: StudyView, sparks: Mapping[str, tuple[float, ...]], hint: str, width: int
 ) -> RenderableType:
-    """The table of a study: state, sparkline of the loss, iter, val loss, tokens/s, time left. A
-    row for each run that ``sparks`` has."""
+    """The table of a study's runs: state, sparkline of the loss, iter, val loss, tokens/s, time
+    left. It has a row for each run in ``sparks``, and fits ``width`` columns."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -183,33 +185,32 @@ def runs_grid(
         cells.append(Text(duration(run.seconds_left)))
         table.add_row(*cells)
     line = view.line
-    left = f" · about {duration(line.seconds_left)} left" if line.seconds_left else ""
-    more = len(view.runs) - len(sparks)
+    time_left = f" · about {duration(line.seconds_left)} left" if line.seconds_left else ""
+    hidden_runs = len(view.runs) - len(sparks)
     foot = (
-        f"{line.done} of {line.total} runs done{left}{gpu_text(view)}"
+        f"{line.done} of {line.total} runs done{time_left}{gpu_text(view)}"
         + (f" · {view.engine}" if view.engine else "")
-        + (f" · {more} more runs" if more else "")
+        + (f" · {hidden_runs} more runs" if hidden_runs else "")
         + (f" · {hint}" if hint else "")
     )
     return Group(table, Text(foot, style="dim"))
 
 
 def runs_that_fit(runs: Sequence[RunView], rows: int) -> list[RunView]:
-    """The runs that fit, in the order of the plan: those under way first, then those that went
-    wrong, those that ended, and those that wait; of each the latest."""
+    """The runs that fit into ``rows``, in the order of the plan. Running ones have priority, then
+    failed ones, finished ones and queued ones; of each the latest, of queued ones the next."""
     if len(runs) <= rows:
         return list(runs)
     groups: dict[int, list[int]] = {0: [], 1: [], 2: [], 3: []}
     for index, run in enumerate(runs):
-        calm = {RunState.RUNNING: 0, RunState.FINISHED: 2, RunState.QUEUED: 3}
-        groups[calm.get(run.state, 1)].append(index)
-    # (of those that wait, the next ones)
+        group_by_state = {RunState.RUNNING: 0, RunState.FINISHED: 2, RunState.QUEUED: 3}
+        groups[group_by_state.get(run.state, 1)].append(index)
     order = [*groups[0][::-1], *groups[1][::-1], *groups[2][::-1], *groups[3]]
     return [runs[index] for index in sorted(order[: max(1, rows)])]
 
 
 def state_text(run: RunView) -> str:
-    """Mark and word, of constant width: ``▶ 61%``, ``✓ finished``."""
+    """Symbol and state, padded to ten cells: ``▶ 61%``, ``✓ finished``."""
     word = f"{run.progress:.0%}" if run.state is RunState.RUNNING else str(run.state)
     return f"{STATE_SYMBOLS[run.state]} {word}".ljust(10)
 
@@ -230,6 +231,6 @@ def gpu_text(view: StudyView) -> str:
 
 
 def _common_scale(sparks: Iterable[tuple[float, ...]]) -> tuple[float, float]:
-    """One scale for all sparklines of a study, so that they can be compared by eye."""
-    values = [value for one in sparks for value in one]
+    """The lowest and highest loss of all sparklines, so that they share one scale."""
+    values = [value for losses in sparks for value in losses]
     return (min(values), max(values)) if values else (0.0, 0.0)

@@ -40,7 +40,7 @@ message says which option)."""
 def modification(
     variant: str | None,
     reference: bool,
-    how: shared.WriteOptions,
+    write_options: shared.WriteOptions,
     overwrite: bool,
     add_missing: bool,
     keep_study: bool,
@@ -48,12 +48,12 @@ def modification(
 ) -> int:
     """Write MODIFICATION.md, or bring it up to date, and commit it.
 
-    Between its marks q1lab writes what it knows: choice, notes, sketch, prediction, the diff that
-    ran, the comparison. Every other byte is yours. What you edit between the marks stays, and is
-    shown as a diff, until you say --overwrite. The commit locks your prediction.
+    Between its markers q1lab writes your choice, notes, sketch and prediction, the diff that
+    ran, and the comparison. Every other byte is yours. Your edits between the markers stay, and are
+    shown as a diff, until you give --overwrite. The commit locks your prediction.
 
     With it goes a folder, studies/STUDY: the two files that trained and all settings, so that
-    anybody can train the study again (--no-study leaves it out). Nothing else is committed.
+    anyone can train the study again (--no-study leaves it out). Nothing else is committed.
 
     The diff is that of your own file. Where the runs used q1lab's implementation, its code is left
     out until a file of yours passes its checks, or you say --reference.
@@ -73,24 +73,24 @@ def modification(
         if reference:
             name = document_data.chosen_modification(store, week, variant).name
             evidence.note_reference_shown(store, week.label, name)
-        if variant in offered and not (how.dry_run or how.yes):
+        if variant in offered and not (write_options.dry_run or write_options.yes):
             _ask_before_changing(chosen_variant.change_question(store, week.label, variant))
-        root, found = shared.open_repository(how)
+        root, repo = shared.open_repository(write_options)
         proposal = proposals.propose_modification(
             store,
             week,
             root,
-            found,
+            repo,
             variant=variant,
             overwrite=overwrite,
             add_missing=add_missing,
             keep_study=keep_study,
         )
-        return shared.write_document(proposal, store, how, as_json=as_json)
+        return shared.write_document(proposal, store, write_options, as_json=as_json)
 
 
 def _ask_before_changing(question: str) -> None:
-    """Problem unless the learner says yes to what is asked, if anything is."""
+    """Problem unless the learner answers yes. An empty question is not put."""
     unanswered = Problem(
         "nothing was changed, as nobody answered: ", next="--yes changes your choice"
     )

@@ -1,4 +1,4 @@
-"""`q1lab new`, `q1lab hint`, `q1lab merge`: the learner's own model file, from a copy to a
+"""`q1lab new`, `q1lab hint` and `q1lab merge`: the learner's own model file, from the copy to the
 commit."""
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def new(
     from q1lab.ground.git_repository import Repository, init
 
     folder = shared.repository_folder(repo)
-    made: list[model_file.NewFile] = []
+    new_files: list[model_file.NewFile] = []
     chosen: str | None = None
     created = not folder.exists()
     if created and shutil.which("git") is None:
@@ -78,33 +78,38 @@ def new(
     elif created:
         folder = init(folder).root
         remark(f"{folder}: a new git repository")
-    there = baseline and name is None and (folder / "model.py").is_file()
-    if there:
+    has_model = baseline and name is None and (folder / "model.py").is_file()
+    if has_model:
         remark(
             f"{folder / 'model.py'} is your model, and stays as it is: "
             "`q1lab check model.py --for baseline` says whether it trains"
         )
     elif baseline or variant is None:
-        made.append(model_file.new_baseline(folder, name or "model.py"))
+        new_files.append(model_file.new_baseline(folder, name or "model.py"))
     if variant is not None:
-        made.append(model_file.new_model_file(variant, folder, source, name))
+        new_files.append(model_file.new_model_file(variant, folder, source, name))
         with open_store() as store:
             label = shared.current_week().label
-            model_file.note_file(store, label, variant, made[-1])
+            model_file.note_file(store, label, variant, new_files[-1])
             chosen = learner_tables.chosen(store, label)
     if as_json:
-        print_json({"repository_made": created, "files": [vars(one) for one in made]})
+        print_json(
+            {"repository_made": created, "files": [vars(new_file) for new_file in new_files]}
+        )
         return OK
-    for one in made:
-        click.echo(f"{one.path}: a copy of {one.source}")
-    with contextlib.suppress(Problem):  # the file is there, whatever git says of the folder
+    for new_file in new_files:
+        click.echo(f"{new_file.path}: a copy of {new_file.source}")
+    with contextlib.suppress(
+        Problem
+    ):  # the file has been written; git's view of the folder is only a remark
         if Repository.around(folder) is None:
             remark(f"{folder} is in no git repository yet; `git init` there makes it one")
     if variant is not None and chosen != variant:
         remark(f"your choice for the week is {chosen}; q1lab modification {variant} changes it")
     if variant is not None:
         remark(
-            f"next: q1lab check {made[-1].path.name} --watch, and q1lab hint {variant} when stuck"
+            f"next: q1lab check {new_files[-1].path.name} --watch, and "
+            f"q1lab hint {variant} when stuck"
         )
     return OK
 
@@ -142,26 +147,30 @@ def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: 
             return _print_reference(variant, compare, week.root, as_json)
         used = learner_tables.used_hints(store, week.label, variant)
         if stage is None:
-            found = model_file.next_hint(store, week.label, week.root, variant)
-            stage = found.stage
+            next_hint = model_file.next_hint(store, week.label, week.root, variant)
+            stage = next_hint.stage
         else:
-            given = next((one for one in ladder if one.stage == stage), None)
-            if given is None:
+            requested = next(
+                (stage_hint for stage_hint in ladder if stage_hint.stage == stage), None
+            )
+            if requested is None:
                 raise Problem(f"{variant} has no hint of stage {stage}")
             learner_tables.use_hint(store, week.label, variant, stage)
-            found = given
+            next_hint = requested
     if as_json:
-        print_json({**vars(found), "of": len(model_file.STAGES), "used": sorted({*used, stage})})
+        print_json(
+            {**vars(next_hint), "of": len(model_file.STAGES), "used": sorted({*used, stage})}
+        )
         return OK
-    click.echo(f"{variant}, hint {stage} of {len(model_file.STAGES)}: {found.title.lower()}\n")
-    _print_hint(found.text, is_diff=stage == len(model_file.STAGES))
+    click.echo(f"{variant}, hint {stage} of {len(model_file.STAGES)}: {next_hint.title.lower()}\n")
+    _print_hint(next_hint.text, is_diff=stage == len(model_file.STAGES))
     if stage < len(model_file.STAGES):
         remark(f"\nq1lab hint {variant} gives the next one")
     return OK
 
 
 def _print_hint(text: str, is_diff: bool) -> None:
-    """A diff in colors, Markdown laid out, on a terminal; the plain text elsewhere."""
+    """Print a hint: on a terminal with colored diffs and rendered Markdown, elsewhere as text."""
     if is_diff:
         print_diff(text)
     elif sys.stdout.isatty():
@@ -176,43 +185,44 @@ def _print_hint(text: str, is_diff: bool) -> None:
 
 
 def _print_reference(variant: str, file: Path, content: Path, as_json: bool) -> int:
-    """The reference beside a file that passes."""
+    """Print the difference between the reference and the learner's file. Problem unless the file
+    passes its checks."""
     from q1lab.week.own_model.run_checks import run_checks
 
     report = run_checks(file, variant)
     if not report.passed:
-        what = report.unusable or report.failed[0].words
+        failure = report.unusable or report.failed[0].words
         raise Problem(
-            f"{file.name} does not pass yet ({what})",
+            f"{file.name} does not pass yet ({failure})",
             FAILED,
             next="the reference comes after that, or as `--stage 4`",
         )
-    beside, words = (
+    comparison, explanation = (
         model_file.compare_with_reference(variant, file),
         model_file.notes_after_passing(variant, content),
     )
-    diff = beside.diff
+    diff = comparison.diff
     if as_json:
         print_json(
             {
                 "variant": variant,
                 "file": str(file.absolute()),
                 "diff": diff,
-                "of_file": beside.of_file,
-                "after": words,
+                "of_file": comparison.of_file,
+                "after": explanation,
             }
         )
         return OK
     passed = f"{file.name} passes all {report.counted}."
-    what = (
+    failure = (
         "From the reference to it:"
-        if beside.of_file
+        if comparison.of_file
         else "It was made from other code, so here is what the reference changes in its baseline:"
     )
-    remark(f"{passed} {what}")
+    remark(f"{passed} {failure}")
     _print_hint(diff or "no difference\n", is_diff=True)
     click.echo()
-    _print_hint(words, is_diff=False)
+    _print_hint(explanation, is_diff=False)
     return OK
 
 
@@ -243,7 +253,7 @@ def merge(
     into: Path | None,
     base: Path | None,
     unchecked: bool,
-    how: shared.WriteOptions,
+    write_options: shared.WriteOptions,
     as_json: bool,
 ) -> int:
     """Apply the modification in FILE to your model.py, check the result, and commit that file
@@ -256,51 +266,51 @@ def merge(
     from q1lab.documents import merge_change
 
     target = (into or file.absolute().parent / "model.py").absolute()
-    plan = model_file.merge_into(file, target, base)
-    how = dataclasses.replace(how, repo=how.repo or target.parent)
+    model_merge = model_file.merge_into(file, target, base)
+    write_options = dataclasses.replace(write_options, repo=write_options.repo or target.parent)
     record: dict[str, Any] = {
-        "file": str(plan.file.absolute()),
+        "file": str(model_merge.file.absolute()),
         "into": str(target),
-        "variant": plan.variant,
-        "conflicts": plan.conflicts,
-        "diff": plan.diff,
+        "variant": model_merge.variant,
+        "conflicts": model_merge.conflicts,
+        "diff": model_merge.diff,
     }
-    if words := merge_change.nothing_to_merge(plan):
-        return _finish_merge(record, as_json, OK, words)
+    if message := merge_change.nothing_to_merge(model_merge):
+        return _finish_merge(record, as_json, OK, message)
     if not as_json:
-        print_diff(plan.diff)
+        print_diff(model_merge.diff)
     week = shared.current_week().label
-    if plan.conflicts:
-        proposal = merge_change.propose_merge(plan, None, week)
-        if how.dry_run:
-            words = f"{merge_change.conflict_words(plan)}; nothing was written"
-            return _finish_merge(record, as_json, FAILED, words)
+    if model_merge.conflicts:
+        proposal = merge_change.propose_merge(model_merge, None, week)
+        if write_options.dry_run:
+            message = f"{merge_change.conflict_words(model_merge)}; nothing was written"
+            return _finish_merge(record, as_json, FAILED, message)
         with open_store() as store:
             record["copy"] = str(proposal.save(store).copy)
-        words = f"{proposal.unsettled}. Before: {record['copy']}"
-        return _finish_merge(record, as_json, FAILED, words)
+        message = f"{proposal.unsettled}. Before: {record['copy']}"
+        return _finish_merge(record, as_json, FAILED, message)
     if not unchecked:
-        report = merge_change.check_merge(plan)
+        report = merge_change.check_merge(model_merge)
         record["checks"] = {"passed": report.passed, "count": len(report.checks)}
         try:
-            remark(merge_change.passed_words(plan, report))
+            remark(merge_change.passed_words(model_merge, report))
         except Problem as problem:
             return _finish_merge(record, as_json, FAILED, str(problem))
-    _, found = shared.open_repository(how)
+    _, repo = shared.open_repository(write_options)
     proposal = dataclasses.replace(
-        merge_change.propose_merge(plan, found, week), diff=""
-    )  # it stands above
+        merge_change.propose_merge(model_merge, repo, week), diff=""
+    )  # it was printed above
     with open_store() as store:
         saved = shared.save_and_commit(
-            functools.partial(proposal.save, store), proposal, how, quiet=as_json
+            functools.partial(proposal.save, store), proposal, write_options, quiet=as_json
         )
-    words = f"before: {saved['copy']}" if "copy" in saved else ""
-    return _finish_merge({**record, **saved}, as_json, OK, words)
+    message = f"before: {saved['copy']}" if "copy" in saved else ""
+    return _finish_merge({**record, **saved}, as_json, OK, message)
 
 
-def _finish_merge(record: dict[str, Any], as_json: bool, code: int, words: str) -> int:
+def _finish_merge(record: dict[str, Any], as_json: bool, code: int, message: str) -> int:
     if as_json:
-        print_json({**record, "message": words})
-    elif words:
-        remark(words)
+        print_json({**record, "message": message})
+    elif message:
+        remark(message)
     return code

@@ -44,16 +44,17 @@ def paper(ctx: click.Context, as_json: bool) -> int:
 
 
 def _chosen_paper(store: Store, week: Week) -> Mapping[str, str]:
-    """The paper of the chosen modification, as far as the week names it and it isn't logged."""
+    """The form's first values: the chosen modification's paper, if the week names it and the log
+    doesn't have it yet."""
     chosen = week.chosen
-    found = ARXIV.search(chosen.paper) if chosen else None
-    if chosen is None or found is None:
+    arxiv_id = ARXIV.search(chosen.paper) if chosen else None
+    if chosen is None or arxiv_id is None:
         return {"done": "yes"}
-    link = f"https://arxiv.org/abs/{found[1]}"
-    if link in {one["link"] for one in papers.all_papers(store)}:
+    link = f"https://arxiv.org/abs/{arxiv_id[1]}"
+    if link in {paper["link"] for paper in papers.all_papers(store)}:
         return {"done": "yes"}
-    named = chosen.paper[: found.start()].strip(" ,:")
-    title = named or f"{chosen.title.partition(':')[0]} (arXiv {found[1]})"
+    title_in_week = chosen.paper[: arxiv_id.start()].strip(" ,:")
+    title = title_in_week or f"{chosen.title.partition(':')[0]} (arXiv {arxiv_id[1]})"
     return {"title": title, "link": link, "done": "yes"}
 
 

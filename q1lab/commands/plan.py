@@ -1,4 +1,4 @@
-"""`q1lab plan`: how many pairs a difference needs, before anything trains."""
+"""`q1lab plan`: the number of pairs that a difference needs, before anything trains."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
     with open_store() as store:
         ingest_events.take_in_all(store)
         usual = preset or presets.default_preset("cpu")
-        there = studies.StudiesOnDisk()
-        spread = pairs_needed.own(store, name, preset, there) or pairs_needed.known(
-            store, name, usual, there
+        studies_on_disk = studies.StudiesOnDisk()
+        spread = pairs_needed.own(store, name, preset, studies_on_disk) or pairs_needed.known(
+            store, name, usual, studies_on_disk
         )
     if spread is None:
         raise Problem(
@@ -55,8 +55,8 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
     begin = command_line.command_text(Request(variant, seeds="3", preset=preset)).replace(
         " --seeds 3", ""
     )
-    *words, begun = pairs_needed.told(advice, begin)
-    for line in words:
+    *sentences, command_line_sentence = pairs_needed.told(advice, begin)
+    for line in sentences:
         print_wrapped(line, 0)
-    click.echo(begun)
+    click.echo(command_line_sentence)
     return OK

@@ -42,7 +42,7 @@ Examples:
 def post(ctx: click.Context, as_json: bool) -> int:
     """The retrospective post: draft, word budgets, claims, preview, publishing.
 
-    Alone it says where the post is live: its canonical address and the channels.
+    Without a command it shows where the post is published: its canonical address and the channels.
     """
     if ctx.invoked_subcommand is not None:
         return OK
@@ -51,13 +51,13 @@ def post(ctx: click.Context, as_json: bool) -> int:
     label = shared.current_week().label
     with open_store() as store:
         documents.count_empty_sections(store, label)
-        found = posts.post_of_week(store, label)
+        recorded_post = posts.post_of_week(store, label)
     if as_json:
-        print_json({"post": found, "enough_channels": posts.ENOUGH_CHANNELS})
-    elif found is None:
+        print_json({"post": recorded_post, "enough_channels": posts.ENOUGH_CHANNELS})
+    elif recorded_post is None:
         click.echo("No post yet. Make the draft: q1lab post new")
     else:
-        print_text("\n".join(_post_summary(found)))
+        print_text("\n".join(_post_summary(recorded_post)))
     return OK
 
 
@@ -79,26 +79,26 @@ Examples:
 @click.option("--title", metavar="TEXT", help="The post's title.")
 @shared.writing_options
 @shared.json_option
-def new_command(title: str | None, how: shared.WriteOptions, as_json: bool) -> int:
+def new_command(title: str | None, write_options: shared.WriteOptions, as_json: bool) -> int:
     """Make the draft: the week's sections with budgets, table, chart, diff, and the paragraph for
     your verdict.
 
     Before the study is done, it holds the paragraph for a null result.
     """
-    return _write_draft(how, title=title, new=True, as_json=as_json)
+    return _write_draft(write_options, title=title, new=True, as_json=as_json)
 
 
 @post.command("refresh", epilog="Example: q1lab post refresh")
 @shared.writing_options
 @shared.overwrite_option
 @shared.json_option
-def refresh_command(how: shared.WriteOptions, overwrite: bool, as_json: bool) -> int:
+def refresh_command(write_options: shared.WriteOptions, overwrite: bool, as_json: bool) -> int:
     """Renew the parts of the draft that come from your runs; the rest stays byte for byte."""
-    return _write_draft(how, new=False, overwrite=overwrite, as_json=as_json)
+    return _write_draft(write_options, new=False, overwrite=overwrite, as_json=as_json)
 
 
 def _write_draft(
-    how: shared.WriteOptions,
+    write_options: shared.WriteOptions,
     *,
     new: bool,
     as_json: bool,
@@ -109,28 +109,35 @@ def _write_draft(
 
     week = shared.current_week()
     with open_store() as store:
-        root, found = shared.open_repository(how)
+        root, repo = shared.open_repository(write_options)
         proposal = proposals.propose_post(
-            store, week, root, found, new=new, title=title, overwrite=overwrite
+            store, week, root, repo, new=new, title=title, overwrite=overwrite
         )
-        return shared.write_document(proposal, store, how, as_json=as_json)
+        return shared.write_document(proposal, store, write_options, as_json=as_json)
 
 
 def _read_draft(file: Path | None) -> tuple[Path, bytes]:
-    """The draft's path and bytes: as given, as recorded, or where `post new` puts it."""
+    """The path and bytes of the draft: ``file``, else the path where `post new` puts it, else the
+    recorded path. Problem if there is no draft."""
     from q1lab.documents import post as documents
     from q1lab.documents.change import read_document
 
     if file is None:
-        found = shared.repository_if_any(None)
-        root = found.root if found else shared.repository_folder(None)
+        repo = shared.repository_if_any(None)
+        root = repo.root if repo else shared.repository_folder(None)
         with open_store() as store:
             week = shared.current_week()
-            documents.count_empty_sections(store, week.label)  # it may have been written by now
+            # the learner may have filled it by now
+            documents.count_empty_sections(store, week.label)
             file = documents.draft_path(store, week, root)
-            kept = posts.post_of_week(store, week.label)
-            if not file.exists() and kept and kept["path"] and Path(kept["path"]).exists():
-                file = Path(kept["path"])
+            recorded_post = posts.post_of_week(store, week.label)
+            if (
+                not file.exists()
+                and recorded_post
+                and recorded_post["path"]
+                and Path(recorded_post["path"]).exists()
+            ):
+                file = Path(recorded_post["path"])
     data = read_document(file)
     if data is None:
         raise Problem(
@@ -172,10 +179,10 @@ def words_command(file: Path | None, as_json: bool) -> int:
         title = text_formats.cut(item.title, width)
         against = f"of {item.budget:>4}  {item.state}" if item.budget else ""
         print_text(f"{title.ljust(width)}  {item.words:>5} {against}".rstrip())
-    together = f"{'together'.ljust(width)}  {total:>5} of {budget:>4}"
+    total_row = f"{'together'.ljust(width)}  {total:>5} of {budget:>4}"
     aloud = f"{minutes:.0f} min read aloud"
-    fits = len(together) + 2 + len(aloud) <= columns
-    print_text(f"{together}  {aloud}" if fits else f"{together}\n{aloud}")
+    fits = len(total_row) + 2 + len(aloud) <= columns
+    print_text(f"{total_row}  {aloud}" if fits else f"{total_row}\n{aloud}")
     return OK
 
 
@@ -202,22 +209,22 @@ def lint_command(file: Path | None, as_json: bool) -> int:
 
     path, _ = _read_draft(file)
     with open_store() as store:
-        found = draft_claims.draft_findings(store, shared.current_week(), path)
+        findings = draft_claims.draft_findings(store, shared.current_week(), path)
     if as_json:
-        print_json({"file": str(path), "findings": [asdict(item) for item in found]})
+        print_json({"file": str(path), "findings": [asdict(item) for item in findings]})
     else:
-        for item in found:
+        for item in findings:
             print_text(f"{_relative_path(path)}:{item.line}: {item.message}")
-        if not found:
+        if not findings:
             remark("no claim beyond the data")
         else:
             remark("\nOne that is right all the same: <!-- q1lab:allow the reason --> above it")
     shared.note_viewed("post lint", path.absolute())
-    return FAILED if found else OK
+    return FAILED if findings else OK
 
 
 def _relative_path(path: Path) -> str:
-    """A path as one would type it here."""
+    """``path`` relative to the current folder if it is below it."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
@@ -305,7 +312,7 @@ def export_command(
     tags: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """The draft as a place takes it: without q1lab's marks, with front matter."""
+    """The draft as a publishing platform takes it: without q1lab's markers, with front matter."""
     from q1lab.documents import post_export
     from q1lab.documents.change import public_mode
     from q1lab.ground.files import utc_now
@@ -314,34 +321,34 @@ def export_command(
     path, data = _read_draft(file)
     week = shared.current_week()
     with open_store() as store:
-        kept = posts.post_of_week(store, week.label)
-    made = post_export.export_post(
+        recorded_post = posts.post_of_week(store, week.label)
+    exported = post_export.export_post(
         data.decode("utf-8-sig", errors="replace"),
-        date=(kept and kept["published"]) or utc_now(),
-        url=kept["url"] if kept else None,
+        date=(recorded_post and recorded_post["published"]) or utc_now(),
+        url=recorded_post["url"] if recorded_post else None,
         tags=tags or post_export.TAGS,
         root=week.root,
     )
     target = None
     if output is not None:
-        target = output / made.name if output.is_dir() or str(output).endswith("/") else output
+        target = output / exported.name if output.is_dir() or str(output).endswith("/") else output
         if target.resolve() == path.resolve():
             raise Problem(
                 f"{path} is the draft itself", next="give another file with --output", file=path
             )
-        write_out(target, made.text, mode=public_mode(), force=force)
+        write_out(target, exported.text, mode=public_mode(), force=force)
     if as_json:
-        print_json({**asdict(made), "file": str(target) if target else None})
+        print_json({**asdict(exported), "file": str(target) if target else None})
         return OK
-    print_text(str(target) if target else made.text)
-    for note in made.notes:
+    print_text(str(target) if target else exported.text)
+    for note in exported.notes:
         remark(f"note: {note}")
     return OK
 
 
 def _recorded_address(store: Store, week: Week) -> Mapping[str, str]:
-    found = posts.post_of_week(store, week.label)
-    return {"url": (found and found["url"]) or ""}
+    recorded_post = posts.post_of_week(store, week.label)
+    return {"url": (recorded_post and recorded_post["url"]) or ""}
 
 
 @post.command("publish", epilog="Example: q1lab post publish https://example.org/q1")
@@ -354,13 +361,13 @@ def publish_command(store: Store, week: Week, url: str) -> Said:
     from q1lab.documents import post as documents
 
     empty = documents.count_empty_sections(store, week.label)
-    found = posts.publish_post(store, week.label, url)
-    open_ = draft_claims.post_findings(store, week, found)
+    published = posts.publish_post(store, week.label, url)
+    findings = draft_claims.post_findings(store, week, published)
     return Said(
         "Recorded. Cross-posts link to this address.",
-        _post_summary(found),
-        {"post": found, "findings": [asdict(item) for item in open_]},
-        draft_claims.publish_notes(found, open_, empty),
+        _post_summary(published),
+        {"post": published, "findings": [asdict(item) for item in findings]},
+        draft_claims.publish_notes(published, findings, empty),
     )
 
 
@@ -389,8 +396,12 @@ def share_command(
     URL. Without URL, print a text for CHANNEL to copy, within its limit."""
     if url is None:
         return _channel_text(store, week, channel)
-    found = posts.share_post(store, week.label, channel, url, replace=replace, other=other)
-    return Said(f"Recorded: {posts.shared_words(found)}.", _post_summary(found), {"post": found})
+    shared_post = posts.share_post(store, week.label, channel, url, replace=replace, other=other)
+    return Said(
+        f"Recorded: {posts.shared_words(shared_post)}.",
+        _post_summary(shared_post),
+        {"post": shared_post},
+    )
 
 
 def _channel_text(store: Store, week: Week, channel: str) -> Said:
@@ -404,14 +415,20 @@ def _channel_text(store: Store, week: Week, channel: str) -> Said:
     return Said(size, [text.text], asdict(text), [size])
 
 
-def _post_summary(found: dict[str, Any]) -> list[str]:
+def _post_summary(recorded_post: dict[str, Any]) -> list[str]:
     out = [
-        str(found["title"]),
-        f"  live at {found['url']}" if found["url"] else "  not published: q1lab post publish URL",
-        *([f"  {posts.empty_words(found['empty'])}"] if found["url"] and found["empty"] else []),
+        str(recorded_post["title"]),
+        f"  live at {recorded_post['url']}"
+        if recorded_post["url"]
+        else "  not published: q1lab post publish URL",
+        *(
+            [f"  {posts.empty_words(recorded_post['empty'])}"]
+            if recorded_post["url"] and recorded_post["empty"]
+            else []
+        ),
     ]
     width = max(len(name) for name in posts.CHANNELS.values())
-    shared_on = {item["channel"]: item for item in found["shares"]}
+    shared_on = {item["channel"]: item for item in recorded_post["shares"]}
     for channel in dict.fromkeys([*posts.CHANNELS, *shared_on]):
         name = posts.channel_title(channel)
         item = shared_on.get(channel)
@@ -419,4 +436,4 @@ def _post_summary(found: dict[str, Any]) -> list[str]:
             f"✓ {item['url']} ({item['shared'][:10]})" if item else f"· q1lab post share {channel}"
         )
         out.append(f"  {name.ljust(width)}  {where}")
-    return [*out, f"  {posts.shared_words(found)}"]
+    return [*out, f"  {posts.shared_words(recorded_post)}"]

@@ -1,4 +1,4 @@
-"""`q1lab predict`: say before the runs what they will show."""
+"""`q1lab predict`: record a prediction before the runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Examples:
 @click.option(
     "--direction",
     type=click.Choice(["lower", "higher", "same"]),
-    help="Of the final metric, modified against baseline.",
+    help="Direction of the final metric, modified against baseline.",
 )
 @click.option("--size", metavar="NUMBER", help="By how much; q1lab's own val loss is in nats.")
 @click.option(
@@ -50,8 +50,8 @@ def predict(
     """Record your prediction for VARIANT, or show it.
 
     It locks when MODIFICATION.md is committed or when the first study of VARIANT starts. The
-    smallest difference that matters is what the verdict TOO SMALL TO MATTER is judged by, so it
-    must be chosen before the runs.
+    verdict TOO SMALL TO MATTER depends on the smallest difference that matters, so you choose it
+    before the runs.
     """
     from q1lab.documents import document_data
     from q1lab.study import variants
@@ -62,70 +62,79 @@ def predict(
         if variant is not None and variant not in {item.name for item in week.variants}:
             variant = variant if variant in arms else variants.find_variant(variant).name
         name = variant or document_data.chosen_modification(store, week).name
-        given = {"--direction": direction, "--size": size, "--matters": matters, "--sure": sure}
-        if any(value is not None for value in given.values()) or amend:
-            missing = [option for option, value in given.items() if value is None]
+        typed_values = {
+            "--direction": direction,
+            "--size": size,
+            "--matters": matters,
+            "--sure": sure,
+        }
+        if any(value is not None for value in typed_values.values()) or amend:
+            missing = [option for option, value in typed_values.items() if value is None]
             if missing and (direction != "same" or missing != ["--size"]):
                 raise Problem(
                     "a prediction has four parts", next=f"{', '.join(missing)} is missing"
                 )
-            names = {option.removeprefix("--"): option for option in given}
-            typed = {name: given[option] or "" for name, option in names.items()}
+            names = {option.removeprefix("--"): option for option in typed_values}
+            typed = {name: typed_values[option] or "" for name, option in names.items()}
             values = predictions.parse_prediction({**typed, "why": why or ""}, names)
             predictions.record_prediction(store, week.label, name, **values, amend=amend)
-        found = predictions.newest_prediction(store, name, week.label)
+        prediction = predictions.newest_prediction(store, name, week.label)
         if as_json:
-            print_json({"variant": name, "prediction": found})
+            print_json({"variant": name, "prediction": prediction})
             return OK
-        if found is None:
+        if prediction is None:
             click.echo(f"No prediction for {name} yet. Make one before the first run:")
             click.echo(
                 f"  q1lab predict {name} --direction lower --size 0.03 --matters 0.01 --sure 70%"
             )
             return OK
-        for line in prediction_lines(found, arms.get(name, VAL_LOSS)):
+        for line in prediction_lines(prediction, arms.get(name, VAL_LOSS)):
             print_wrapped(plain(line), 4)
     return OK
 
 
 def _arms_of_folder() -> dict[str, Metric]:
-    """The arms of the study.toml in this folder, of which one may be predicted, with its metric."""
+    """The metric by arm, for the arms of the study.toml in the current folder; empty without
+    one."""
     from q1lab.study import command_arms
 
     file = Path("study.toml")
     if not file.is_file():
         return {}
-    found = command_arms.read_study_toml(file)
-    return dict.fromkeys(found.arms[1], found.measured_metric)
+    arms = command_arms.read_study_toml(file)
+    return dict.fromkeys(arms.arms[1], arms.measured_metric)
 
 
-def prediction_lines(found: dict[str, object], metric: Metric) -> list[str]:
-    """A prediction of a metric, and its earlier versions, as text."""
+def prediction_lines(prediction: dict[str, object], metric: Metric) -> list[str]:
+    """A prediction of ``metric`` as lines of text, with the versions that it replaced."""
     from q1lab.verdict.wording import direction_words
 
-    def one(item: dict[str, object]) -> str:
-        confidence = item["confidence"]
+    def forecast(version: dict[str, object]) -> str:
+        confidence = version["confidence"]
         sure = f", {float(str(confidence)):.0%} sure" if confidence is not None else ""
-        by = f" by {item['size']:g}{metric.suffix}" if item["direction"] != "same" else ""
+        by = f" by {version['size']:g}{metric.suffix}" if version["direction"] != "same" else ""
         return (
-            f"{direction_words(item['direction'], metric)}{by}{sure}; "
-            f"from {item['matters']:g}{metric.suffix} up it matters"
+            f"{direction_words(version['direction'], metric)}{by}{sure}; "
+            f"from {version['matters']:g}{metric.suffix} up it matters"
         )
 
-    def written(item: dict[str, object]) -> str:
-        return f"written {str(item['created'])[:10]}"
+    def date_written(version: dict[str, object]) -> str:
+        return f"written {str(version['created'])[:10]}"
 
     locked = (
-        f"locked {str(found['locked'])[:10]} by {found['locked_by']}"
-        if found["locked"]
+        f"locked {str(prediction['locked'])[:10]} by {prediction['locked_by']}"
+        if prediction["locked"]
         else "not locked yet"
     )
-    out = [f"{found['variant']}: {one(found)}", f"  {written(found)}, {locked}"]
-    if found["reasoning"]:
-        out.append(f"  because: {found['reasoning']}")
-    amended = found["amended"]
+    out = [
+        f"{prediction['variant']}: {forecast(prediction)}",
+        f"  {date_written(prediction)}, {locked}",
+    ]
+    if prediction["reasoning"]:
+        out.append(f"  because: {prediction['reasoning']}")
+    amended = prediction["amended"]
     assert isinstance(amended, list)
     return out + [
-        f"  replaces: {one(old)}; {written(old)}, locked {str(old['locked'])[:10]}"
+        f"  replaces: {forecast(old)}; {date_written(old)}, locked {str(old['locked'])[:10]}"
         for old in amended
     ]

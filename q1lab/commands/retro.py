@@ -22,7 +22,9 @@ message says which option)."""
 @shared.writing_options
 @shared.region_options
 @shared.json_option
-def retro(how: shared.WriteOptions, overwrite: bool, add_missing: bool, as_json: bool) -> int:
+def retro(
+    write_options: shared.WriteOptions, overwrite: bool, add_missing: bool, as_json: bool
+) -> int:
     """Write Q1_RETRO.md, or bring it up to date, and commit it alone.
 
     Artifacts, KPIs, unfinished steps, minutes and predictions are counted from what is there;
@@ -33,14 +35,14 @@ def retro(how: shared.WriteOptions, overwrite: bool, add_missing: bool, as_json:
 
     week = shared.current_week()
     with open_store() as store:
-        root, found = shared.open_repository(how)
+        root, repo = shared.open_repository(write_options)
         proposal = proposals.propose_retro(
             store,
             week,
             root,
-            found,
-            looking=found or shared.repository_if_any(how.repo),
+            repo,
+            looking=repo or shared.repository_if_any(write_options.repo),
             overwrite=overwrite,
             add_missing=add_missing,
         )
-        return shared.write_document(proposal, store, how, as_json=as_json)
+        return shared.write_document(proposal, store, write_options, as_json=as_json)

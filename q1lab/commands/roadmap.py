@@ -42,7 +42,7 @@ def roadmap(
     tick: tuple[str, ...],
     untick: tuple[str, ...],
     file: Path | None,
-    how: shared.WriteOptions,
+    write_options: shared.WriteOptions,
     as_json: bool,
 ) -> int:
     """List the week's checkboxes in AI_EXPERT_ROADMAP.md, or tick some and commit the file.
@@ -56,10 +56,10 @@ def roadmap(
     week = shared.current_week()
     writing = bool(tick or untick)
     if writing:
-        root, found = shared.open_repository(how)
+        root, repo = shared.open_repository(write_options)
     else:
-        found = shared.repository_if_any(how.repo)
-        root = found.root if found else shared.repository_folder(how.repo)
+        repo = shared.repository_if_any(write_options.repo)
+        root = repo.root if repo else shared.repository_folder(write_options.repo)
     path = root / (file or documents.FILE)
     data = read_document(path)
     if data is None:
@@ -87,8 +87,11 @@ def roadmap(
                 heading = box.heading
                 print_text(heading)
             print_text(f"{box.number:>4}  [{'x' if box.ticked else ' '}] {box.title}")
-        left = sum(not box.ticked for box in listed)
-        remark(f"{left} of {len(listed)} open" + (": q1lab roadmap --tick NUMBER" if left else ""))
+        open_boxes = sum(not box.ticked for box in listed)
+        remark(
+            f"{open_boxes} of {len(listed)} open"
+            + (": q1lab roadmap --tick NUMBER" if open_boxes else "")
+        )
         return OK
     proposal, changed = proposals.propose_roadmap(
         path,
@@ -96,13 +99,13 @@ def roadmap(
         week.label,
         documents.choose_boxes(listed, tick),
         documents.choose_boxes(listed, untick),
-        found,
+        repo,
     )
     with open_store() as store:
         return shared.write_document(
             proposal,
             store,
-            how,
+            write_options,
             as_json=as_json,
             extra={"changed": [asdict(box) for box in changed]},
         )

@@ -58,12 +58,13 @@ The same command again trains only what is missing, and with nothing missing pri
 @click.option(
     "--over",
     metavar="KEY=VALUE,VALUE",
-    help="The same at each value of a hyperparameter, such as max_iters=500,1000,2000.",
+    help="A study at each value of a hyperparameter, such as max_iters=500,1000,2000.",
 )
 @click.option(
     "--tune",
     metavar="KEY",
-    help="Let each arm choose its own first, such as learning_rate: 3 values, seeds of their own.",
+    help="First tune a hyperparameter for each arm, such as learning_rate: 3 values, on other "
+    "seeds.",
 )
 @click.option("--detach", is_flag=True, help="Start it and return at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
@@ -73,28 +74,28 @@ def run(
     tune: str | None,
     detach: bool,
     as_json: bool,
-    own: TypedCommand,
+    typed_command: TypedCommand,
     **options: Any,
 ) -> int:
     """Train VARIANT against a baseline over seeds, then compare.
 
     VARIANT is one of the names below, the path to a model file with nanoGPT's interface, or a
     folder that `q1lab keep` made: then it trains that study again.
-    Training outlives the terminal; Ctrl-C stops it cleanly, so that it can go
-    on.
-    With VARIANT baseline it is compared with itself, on other seeds: how far apart equals are.
-    With the name of a study it goes on, and with --command, or a study.toml, your own command
-    trains: docs/commands-as-arms.md.
+    Training outlives the terminal; Ctrl-C stops it cleanly, and the same command continues it.
+    The VARIANT baseline compares the baseline with itself on other seeds, which shows the noise.
+    The name of a study continues it.
+
+    Your own command trains with --command, or a study.toml: docs/commands-as-arms.md.
 
     Several VARIANTs share the baseline's runs, are declared together before the first one begins,
-    share the 5% of false verdicts between them, and are ranked in one table. With the name of such
-    a sweep, or of an axis (--over), its table is printed again.
+    share the 5% of false verdicts between them, and are ranked in one table. The name of such a
+    sweep, or of a series (--over), prints its table again.
     """
-    asked = parse_run(variant, own, options, over=over, tune=tune, detach=detach)
+    parsed = parse_run(variant, typed_command, options, over=over, tune=tune, detach=detach)
     with open_store() as store:
-        if asked.series is not None:
-            return _finish_series(store, asked.series, as_json)
-        request = asked.request
+        if parsed.series is not None:
+            return _finish_series(store, parsed.series, as_json)
+        request = parsed.request
         remark(
             f"Looking at {study_plan.trainer_of(request).preflight_subject} and this machine …",
             quiet=as_json,
@@ -104,13 +105,13 @@ def run(
             if isinstance(tuned, int):
                 return tuned
             request = tuned
-        if asked.axis is not None:
+        if parsed.axis is not None:
             return _train_series(
-                store, series_plan.over(request, *asked.axis, store), detach, as_json
+                store, series_plan.over(request, *parsed.axis, store), detach, as_json
             )
-        if len(asked.variants) > 1:
+        if len(parsed.variants) > 1:
             return _train_series(
-                store, series_plan.sweep(request, asked.variants, store), detach, as_json
+                store, series_plan.sweep(request, parsed.variants, store), detach, as_json
             )
         return _train(store, request, detach, as_json)
 
@@ -131,9 +132,9 @@ def _train(store: Store, request: Request, detach: bool, as_json: bool) -> int:
     if detach:
         return _print_detached(begun, as_json)
     if begun.missing:
-        left = _follow(store, [study], as_json, ctrl_c_stops=True)
-        if left is not None:
-            return left
+        exit_status = _follow(store, [study], as_json, ctrl_c_stops=True)
+        if exit_status is not None:
+            return exit_status
     status = _finish(store, study, as_json)
     if begun.kept_study is not None:
         remark(kept_folder.compare_values(begun.kept_study, study))
@@ -141,7 +142,7 @@ def _train(store: Store, request: Request, detach: bool, as_json: bool) -> int:
 
 
 def _print_detached(begun: study_plan.Plan, as_json: bool) -> int:
-    """Say how to come back to a study that trains by itself."""
+    """Print the commands that watch and stop a study that trains in the background."""
     study, started = begun.study, bool(begun.missing)
     if as_json:
         print_json({"study": study.id, "started": started, "missing": list(begun.missing)})
@@ -154,27 +155,29 @@ def _print_detached(begun: study_plan.Plan, as_json: bool) -> int:
 
 
 def _tune(store: Store, request: Request, key: str, as_json: bool) -> Request | int:
-    """Let each arm choose its own value of ``key``: the request with what was chosen, or an exit
-    status when the person left."""
+    """Tune ``key`` for each arm. Returns the request with each arm's chosen value, or an exit
+    status if the learner interrupted."""
     begun = series_plan.begin(series_plan.tune(request, key, store), store)
-    left = _watch_series(store, begun, as_json)
-    if left is not None:
-        return left
-    found = series_plan.choice(begun.series, store)
-    one = begun.studies[0]
-    names = dict(zip(studies.ARMS, (one.baseline, one.variant), strict=True))
+    exit_status = _watch_series(store, begun, as_json)
+    if exit_status is not None:
+        return exit_status
+    tuned_values = series_plan.choice(begun.series, store)
+    first = begun.studies[0]
+    names = dict(zip(studies.ARMS, (first.baseline, first.variant), strict=True))
     if not as_json:
-        text = wording.tuned(found, names)
+        text = wording.tuned(tuned_values, names)
         click.echo(f"\n{text[0].upper()}{text[1:]}.\n")
-    return replace(request, tune=found.key, tuned=found)
+    return replace(request, tune=tuned_values.key, tuned=tuned_values)
 
 
-def _train_series(store: Store, made: Declared, detach: bool, as_json: bool) -> int:
-    """Train studies that were planned together, and print their table."""
-    begun = series_plan.begin(made, store)
+def _train_series(store: Store, declared: Declared, detach: bool, as_json: bool) -> int:
+    """Train the studies of a series, and print their table."""
+    begun = series_plan.begin(declared, store)
     if not detach:
-        left = _watch_series(store, begun, as_json)
-        return _finish_series(store, begun.series.id, as_json) if left is None else left
+        exit_status = _watch_series(store, begun, as_json)
+        return (
+            _finish_series(store, begun.series.id, as_json) if exit_status is None else exit_status
+        )
     names = [study.id for study in begun.studies]
     if as_json:
         started = begun.missing > 0
@@ -188,35 +191,37 @@ def _train_series(store: Store, made: Declared, detach: bool, as_json: bool) -> 
 
 
 def _watch_series(store: Store, begun: Declared, as_json: bool) -> int | None:
-    """Say what is declared, and show one study after the other; an exit status when the person
-    left."""
+    """Print what the series declares, and show its studies one after another. Returns an exit
+    status if the learner interrupted."""
     record, first, missing = begun.series, begun.studies[0], begun.missing
     members = ", ".join(record.name(at) for at in range(len(record.members)))
-    what = f"{members} against {first.baseline}"
+    comparison = f"{members} against {first.baseline}"
     if record.axis:
-        what = f"{first.variant} against {first.baseline} at {record.axis} {members}"
+        comparison = f"{first.variant} against {first.baseline} at {record.axis} {members}"
     most = "at most " if first.design.is_sequential else ""
     work = f"{most}{missing} runs, one study after another" if missing else ""
     if not as_json:
-        _announce(record.id, what, begun.plans, work)
+        _announce(record.id, comparison, begun.plans, work)
     return _follow(store, begun.studies, as_json, ctrl_c_stops=True) if missing else None
 
 
 def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
-    """Print a series' table; the status says whether every run finished."""
+    """Print a series' table. Returns OK, FAILED if a run failed, UNFINISHED if some are missing."""
     from q1lab.verdict import series_table
 
-    found = series_table.read(store, series_id)
+    table = series_table.read(store, series_id)
     if as_json:
-        print_json(series_table.to_json(found))
+        print_json(series_table.to_json(table))
     else:
         width = min(shutil.get_terminal_size().columns, 100)
-        click.echo("\n".join(["", *series_table.lines(found, width)]))
-    left = [one.study for one in found.members if one.study and not one.is_complete]
-    if left:
-        line = command_line.resume_command(studies.load(left[0]))
+        click.echo("\n".join(["", *series_table.lines(table, width)]))
+    unfinished = [
+        member.study for member in table.members if member.study and not member.is_complete
+    ]
+    if unfinished:
+        line = command_line.resume_command(studies.load(unfinished[0]))
         remark(f"q1lab: {series_id} is not done; go on with: {line}")
-    return FAILED if series_table.bad(found) else UNFINISHED if left else OK
+    return FAILED if series_table.bad(table) else UNFINISHED if unfinished else OK
 
 
 @click.command(epilog=f"Example: q1lab attach rope-1\n\n{EXIT_STATUS}")
@@ -248,46 +253,49 @@ def stop(study: str | None) -> int:
 
 
 def _study_or_latest(name: str | None) -> Study:
-    """The study of that name; without one the newest that trains (of a sweep that is not the last
-    one), else the newest."""
+    """The study with this name. Without a name, the newest that is training (in a sweep it is not
+    always the newest study), else the newest of all."""
     if name:
         return studies.load(name)
-    alive = [one for one in studies.load_readable() if launch.is_alive(one.files)]
+    alive = [study for study in studies.load_readable() if launch.is_alive(study.files)]
     return alive[-1] if alive else studies.load(studies.latest())
 
 
-def _announce(name: str, what: str, plans: Sequence[study_plan.Plan], work: str) -> None:
-    """Say what is declared before it trains, and the notes on it: each once, with whose it is."""
+def _announce(name: str, comparison: str, plans: Sequence[study_plan.Plan], work: str) -> None:
+    """Print the declaration before training, and the notes of all plans: each once, with the
+    studies that it is about."""
     first = plans[0].study
     seeds = f"{len(first.seeds)} seed{'s' if len(first.seeds) > 1 else ''} each"
     fewest, most = first.design.pairs
     if fewest < most and any(plan.missing for plan in plans):
         seeds = f"{fewest} to {most} seeds each"
     with_what = first.trainer.conditions(first)
-    print_wrapped(f"{name}: {what}, {seeds}, {with_what}, {first.trainer.jobs} at once")
+    print_wrapped(f"{name}: {comparison}, {seeds}, {with_what}, {first.trainer.jobs} at once")
     if work:
         click.echo(work)
     noted: dict[str, list[str]] = {}
     for plan in plans:
-        mine = plan.study.origin.series
-        for note in plan.notes if mine is None or mine.kind != series.TUNE else ():
-            noted.setdefault(note, []).append("" if mine is None else mine.name(mine.at))
+        membership = plan.study.origin.series
+        for note in plan.notes if membership is None or membership.kind != series.TUNE else ():
+            noted.setdefault(note, []).append(
+                "" if membership is None else membership.name(membership.at)
+            )
     for note, names in noted.items():
         whose = "" if len(names) == len(plans) else f" on {', '.join(names)}"
         print_wrapped(f"note{whose}: {note}")
 
 
 def _work_text(plan: study_plan.Plan) -> str:
-    """How much will train; nothing where nothing does."""
-    many, every = len(plan.missing), len(plan.study.runs)
-    if not many:
+    """The number of runs that will train and their time; empty if none will."""
+    missing, total = len(plan.missing), len(plan.study.runs)
+    if not missing:
         return ""
-    runs = f"{many} runs" if many == every else f"{many} of {every} runs are missing"
+    runs = f"{missing} runs" if missing == total else f"{missing} of {total} runs are missing"
     return runs if plan.minutes is None else f"{runs}, about {duration(plan.minutes * 60)}"
 
 
 def _print_planned(study: Study, as_json: bool) -> int:
-    """Say what comes after a study was planned that is trained by hand."""
+    """Print the next step for a planned study that the learner takes to another machine."""
     if as_json:
         print_json({"study": study.id, "started": False})
         return OK
@@ -299,29 +307,37 @@ def _print_planned(study: Study, as_json: bool) -> int:
 def _follow(
     store: Store, members: Sequence[Study], as_json: bool, *, ctrl_c_stops: bool
 ) -> int | None:
-    """Show the study, or one after the other, until they have ended; an exit status when the person
-    left."""
+    """Show the studies one after another until all have ended. Returns an exit status if the
+    learner interrupted: Ctrl-C stops the training, or leaves it running, as ``ctrl_c_stops``
+    says."""
     several = len(members) > 1
-    # asked before the first is watched: another may begin and end meanwhile
-    left = [
-        one
-        for one in members
-        if not several or series_turns.lacks_runs(one) or launch.is_alive(one.files)
+    # decided before the first is watched: others may begin and end meanwhile
+    unfinished = [
+        member
+        for member in members
+        if not several or series_turns.lacks_runs(member) or launch.is_alive(member.files)
     ]
-    at = members[0]
+    current = members[0]
     try:
-        for at in left:
-            mine = at.origin.series
-            if mine is not None and several:
-                where = f" at {mine.axis} {mine.name(mine.at)}" if mine.axis else ""
+        for current in unfinished:
+            membership = current.origin.series
+            if membership is not None and several:
+                where = (
+                    f" at {membership.axis} {membership.name(membership.at)}"
+                    if membership.axis
+                    else ""
+                )
                 if not as_json:
-                    click.echo(f"\n{at.id}: {at.variant} against {at.baseline}{where}")
+                    click.echo(
+                        f"\n{current.id}: {current.variant} against {current.baseline}{where}"
+                    )
             hint = "Ctrl-C stops" if ctrl_c_stops else "Ctrl-C leaves"
-            watch_study(store, at, quiet=as_json, hint=hint)
+            watch_study(store, current, quiet=as_json, hint=hint)
     except KeyboardInterrupt:
         if not ctrl_c_stops:
             remark(
-                f"\nTraining goes on. Watch: q1lab attach {at.id} · stop: q1lab stop {at.id}",
+                f"\nTraining goes on. Watch: q1lab attach {current.id} · "
+                f"stop: q1lab stop {current.id}",
                 quiet=as_json,
             )
             return INTERRUPTED
@@ -330,13 +346,14 @@ def _follow(
             for study in members:
                 launch.stop_study(study)
                 ingest_events.take_in(store, study)
-            remark(f"Stopped. Go on with: {command_line.resume_command(at)}", quiet=as_json)
+            remark(f"Stopped. Go on with: {command_line.resume_command(current)}", quiet=as_json)
         return INTERRUPTED
     return None
 
 
 def _finish(store: Store, study: Study, as_json: bool) -> int:
-    """Print the comparison, and what is left; the status says whether every run finished."""
+    """Print the comparison, and the runs that failed or are missing. Returns OK, FAILED if a run
+    failed, UNFINISHED if some are missing."""
     from q1lab.commands.compare import print_comparison
 
     print_comparison(store, study, as_json=as_json)
@@ -345,15 +362,17 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
     bad = [
         run for run in runs if run.state in (RunState.FAILED, RunState.CRASHED, RunState.DIVERGED)
     ]
-    left = [run for run in runs if run.state not in ENDED]
+    unfinished = [run for run in runs if run.state not in ENDED]
     for run in bad:
         log = study.files.run(run.name).log
         remark(f"q1lab: {run.name} {run.state}: {run.message or ''} (log: {log})")
-    if left:
-        others = {run.message.partition(";")[0] for run in left if run not in bad and run.message}
-        why = f" ({', '.join(sorted(others))})" if others else ""
+    if unfinished:
+        messages = {
+            run.message.partition(";")[0] for run in unfinished if run not in bad and run.message
+        }
+        why = f" ({', '.join(sorted(messages))})" if messages else ""
         remark(
-            f"q1lab: {study.id} is not done, {len(left)} of {len(runs)} runs are left{why}; go on "
-            f"with: {command_line.resume_command(study)}"
+            f"q1lab: {study.id} is not done, {len(unfinished)} of {len(runs)} runs are left{why}; "
+            f"go on with: {command_line.resume_command(study)}"
         )
-    return FAILED if bad else UNFINISHED if left else OK
+    return FAILED if bad else UNFINISHED if unfinished else OK

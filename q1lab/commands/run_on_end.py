@@ -1,13 +1,13 @@
 """``python -m q1lab.commands.run_on_end STUDY KIND``: run the learner's ``on_end`` command.
 
-The runner starts it, detached. The command is a line for the shell; what it is about stands in its
-environment:
+The runner starts it, detached. The command is a line for the shell and gets these environment
+variables:
 
 ================== ==========================================================================
 ``Q1LAB_STUDY``    the study's name
 ``Q1LAB_WHAT``     ended, diverged or stalled
 ``Q1LAB_VERDICT``  helps, hurts, too small to matter, cannot tell, no verdict; empty unless ended
-``Q1LAB_SENTENCE`` what to say, in a sentence or two
+``Q1LAB_SENTENCE`` the news in a sentence or two
 ================== ==========================================================================
 """
 
@@ -28,7 +28,7 @@ from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
 MAX_SECONDS = 60.0
-"""How long the command may take, and how long the runner is given to end."""
+"""Seconds that the command may take, and that this process waits for the runner to end."""
 
 
 def main(arguments: list[str]) -> int:
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
 
 
 def command_environment(study: Study, kind: str) -> dict[str, str]:
-    """What the command is told."""
+    """The environment variables that tell the command about the study."""
     verdict = ""
     if kind == alerts.ENDED:
         verdict, sentence = _verdict_sentence(study)
@@ -60,7 +60,7 @@ def command_environment(study: Study, kind: str) -> dict[str, str]:
 
 
 def _verdict_sentence(study: Study) -> tuple[str, str]:
-    """The verdict and its sentence, once nothing of the study is alive."""
+    """The verdict and its sentence, once the study's processes have ended."""
     deadline = time.monotonic() + MAX_SECONDS
     while is_alive(study.files) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -76,7 +76,8 @@ def _verdict_sentence(study: Study) -> tuple[str, str]:
 
 
 def run_command(line: str, about: Mapping[str, str]) -> int:
-    """Run the learner's line in a shell of its own, with an end to it; returns its exit status."""
+    """Run the learner's line in a shell and return its exit status. The shell's process group is
+    killed after ``MAX_SECONDS``."""
     child = subprocess.Popen(
         ["/bin/sh", "-c", line],
         stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""`q1lab skill`: what an agent needs to know, in the form of agentskills.io."""
+"""`q1lab skill`: instructions for a coding agent, in the format of agentskills.io."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from q1lab.ground.files import proved, read_text
 from q1lab.index import journal
 
 SKILL_NAME = "q1lab"
-"""The skill's, and therefore its folder's."""
+"""Name of the skill and of its folder."""
 PAGES = ("plan", "run", "look", "gate", "documents", "learner")
-"""What there is to look up, a page each in references/."""
+"""Pages of the skill, each a file in references/."""
 
 
 @click.command(
@@ -41,17 +41,17 @@ def skill(page: str | None, output: Path | None, force: bool, as_json: bool) -> 
 
     An agent that follows it gives its name in Q1LAB_AGENT; the journal then shows what it did.
     """
-    found = skill_files()
+    pages = skill_files()
     if output is None:
-        text = found[f"references/{page}.md" if page else "SKILL.md"]
+        text = pages[f"references/{page}.md" if page else "SKILL.md"]
         if as_json:
-            print_json(found)
+            print_json(pages)
         else:
             click.echo(text, nl=False)
         return OK
     if page:
         raise Problem("--output writes every page", next="leave PAGE out")
-    written = write_skill(output.absolute(), found, force=force)
+    written = write_skill(output.absolute(), pages, force=force)
     if as_json:
         print_json({"written": [str(file) for file in written]})
     else:
@@ -60,30 +60,31 @@ def skill(page: str | None, output: Path | None, force: bool, as_json: bool) -> 
 
 
 def skill_files() -> dict[str, str]:
-    """The skill's files by their names in its folder, SKILL.md first."""
+    """The text of the skill's files by their paths in its folder, SKILL.md first."""
     folder = paths.PACKAGE / "commands" / "skill_pages"
     names = ["SKILL.md", *(f"references/{page}.md" for page in PAGES)]
-    made = {
+    replacements = {
         "COMMANDS": "\n".join(
             f"- `q1lab {a.name}`: {a.about}" for a in command_table.listed().values()
         ),
         "EXIT_STATUS": EXIT_STATUS,
         "GATE_STATUS": GATE_STATUS,
         "AGENT": journal.AGENT,
-        "LEARNERS": "\n".join(f"- {what}" for what in journal.LEARNERS.values()),
+        "LEARNERS": "\n".join(f"- {act}" for act in journal.LEARNERS.values()),
     }
-    found = {}
+    pages = {}
     for name in names:
         text = read_text(folder / name)
-        for key, value in made.items():
+        for key, value in replacements.items():
             text = text.replace("{{" + key + "}}", value)
-        found[name] = text
-    return found
+        pages[name] = text
+    return pages
 
 
-def write_skill(folder: Path, found: dict[str, str], *, force: bool) -> list[Path]:
-    """Write the skill's folder into ``folder``; all of it is looked at before anything is written.
-    Problem over a file that q1lab did not write (unless ``force``), and for a link on the way."""
+def write_skill(folder: Path, pages: dict[str, str], *, force: bool) -> list[Path]:
+    """Write the skill's folder into ``folder`` and return the paths written. All targets are
+    checked before the first is written: Problem for a file that q1lab did not write (unless
+    ``force``), and for a path through a symbolic link."""
     from q1lab.documents.change import public_mode
     from q1lab.ground import write_intents
 
@@ -91,11 +92,13 @@ def write_skill(folder: Path, found: dict[str, str], *, force: bool) -> list[Pat
         raise Problem(
             f"there is no folder {folder}", next="make it first, or give another path", file=folder
         )
-    to = {proved(folder / SKILL_NAME / name, folder): text.encode() for name, text in found.items()}
+    targets = {
+        proved(folder / SKILL_NAME / name, folder): text.encode() for name, text in pages.items()
+    }
     with write_intents.writing(None):
-        for file in to:
+        for file in targets:
             write_intents.may_write(file, force)
-        write_intents.mean(to)
-        for file, data in to.items():
+        write_intents.mean(targets)
+        for file, data in targets.items():
             write_intents.put(file, data, mode=public_mode(), git_dir=None)
-    return list(to)
+    return list(targets)

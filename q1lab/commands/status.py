@@ -1,13 +1,13 @@
-"""`q1lab status`: what runs, what is done, what is next. Imports nothing heavy."""
+"""`q1lab status`: the state of each study, and the next step. Imports nothing heavy."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import asdict
 
 import click
 
+from q1lab.commands._output import print_json
 from q1lab.commands._store import open_store
 from q1lab.commands.live_progress import run_line as live_line
 from q1lab.ground.errors import OK, Problem, notice
@@ -22,53 +22,56 @@ from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
 
 MAX_STUDIES = 8
-"""Studies that are told about; --json has all."""
+"""Studies that are printed; --json has all."""
 
 MAX_RUNS = 20
-"""Lines about the runs of one study."""
+"""Runs of one study that are printed; --json has all."""
 
 
 @click.command(epilog="Example: q1lab status --json")
 @click.option("--json", "as_json", is_flag=True, help="Every study and run as JSON.")
 @click.option("--tag", metavar="TAG", help="Only studies that have this tag.")
 def status(as_json: bool, tag: str | None) -> int:
-    """What runs, what is done, what is next."""
+    """The state of your studies, and the next step."""
     with open_store() as store:
-        for words in lost_lines.told(store.file, store.journal):
-            notice(words)
+        for problem in lost_lines.told(store.file, store.journal):
+            notice(problem)
         unreadable = ingest_events.take_in_all(store)
         lines = study_view.lines(store, unreadable=unreadable)
         if tag is not None:
             tagged = study_labels.tagged(store, tag)
             lines = tuple(line for line in lines if line.id in tagged)
             unreadable = {line.id: unreadable[line.id] for line in lines if line.id in unreadable}
-        # the study that a command without a name means comes first
-        good = studies.oldest_first(line.id for line in lines if line.problem is None)[::-1]
+        # first comes the study that other commands take without a name
+        readable = studies.oldest_first(line.id for line in lines if line.problem is None)[::-1]
         if as_json:
-            views = [study_view.look(store, studies.load(name), new_events=False) for name in good]
-            told = [study_record(one, study_labels.read(store, one.study.id)) for one in views]
-            found = {"studies": told, "broken": unreadable}
-            click.echo(json.dumps(found, indent=2))
+            views = [
+                study_view.look(store, studies.load(name), new_events=False) for name in readable
+            ]
+            records = [
+                study_record(view, study_labels.read(store, view.study.id)) for view in views
+            ]
+            print_json({"studies": records, "broken": unreadable})
             return OK
         shown = [
             study_view.look(store, studies.load(name), new_events=False)
-            for name in good[:MAX_STUDIES]
+            for name in readable[:MAX_STUDIES]
         ]
-        noted = {one.study.id: study_labels.read(store, one.study.id) for one in shown}
+        labels = {view.study.id: study_labels.read(store, view.study.id) for view in shown}
     if not lines:
         click.echo(f"No study yet. Start one: q1lab run {_chosen_variant()} --seeds 3")
-    for one in shown:
-        if one.engine and one.alive:
-            launch.resume_runner(one.study)
-        click.echo(study_summary(one))
-        for text in label_lines(noted[one.study.id]):
+    for view in shown:
+        if view.engine and view.alive:
+            launch.resume_runner(view.study)
+        click.echo(study_summary(view))
+        for text in label_lines(labels[view.study.id]):
             click.echo(f"    {text}")
-        for text in wandb_lines(one.study, newest=one is shown[0]):
+        for text in wandb_lines(view.study, newest=view is shown[0]):
             click.echo(f"    {text}")
-        for text in run_lines(one):
+        for text in run_lines(view):
             click.echo(f"    {text}")
-    if len(good) > MAX_STUDIES:
-        click.echo(f"… and {len(good) - MAX_STUDIES:,} older studies (--json lists them all)")
+    if len(readable) > MAX_STUDIES:
+        click.echo(f"… and {len(readable) - MAX_STUDIES:,} older studies (--json lists them all)")
     for line in lines:
         if line.problem is not None:
             click.echo(f"{STATE_SYMBOLS[RunState.FAILED]} {line.id} can't be read: {line.problem}")
@@ -77,14 +80,14 @@ def status(as_json: bool, tag: str | None) -> int:
     return OK
 
 
-def run_lines(one: StudyView) -> list[str]:
-    """The runs worth a line: those under way, and those that did not finish."""
-    if not one.alive and one.line.state not in ("crashed", "failed", "stopped"):
+def run_lines(view: StudyView) -> list[str]:
+    """A line for each run that is under way or did not finish, while the study is unfinished."""
+    if not view.alive and view.line.state not in ("crashed", "failed", "stopped"):
         return []
-    wanted = [run for run in one.runs if run.state not in (RunState.QUEUED, RunState.FINISHED)]
-    wanted.sort(key=lambda run: run.state is not RunState.RUNNING)
-    more = len(wanted) - MAX_RUNS
-    return [live_line(run, one.study.metric.name) for run in wanted[:MAX_RUNS]] + (
+    runs = [run for run in view.runs if run.state not in (RunState.QUEUED, RunState.FINISHED)]
+    runs.sort(key=lambda run: run.state is not RunState.RUNNING)
+    more = len(runs) - MAX_RUNS
+    return [live_line(run, view.study.metric.name) for run in runs[:MAX_RUNS]] + (
         [f"… and {more} more runs (--json lists them all)"] if more > 0 else []
     )
 
@@ -93,17 +96,17 @@ def study_summary(view: StudyView) -> str:
     study = view.study
     now = view.line
     where = f" {view.engine}" if view.engine else ""
-    left = f", about {duration(now.seconds_left)} left" if now.seconds_left else ""
+    time_left = f", about {duration(now.seconds_left)} left" if now.seconds_left else ""
     # an imported study has no preset
-    what = [f"{study.variant} against {study.baseline}", study.trainer.recipe, study.data.name]
+    parts = [f"{study.variant} against {study.baseline}", study.trainer.recipe, study.data.name]
     return (
-        f"{study.id}: {', '.join(part for part in what if part)}: "
-        f"{now.state}{where}, {now.done} of {now.total} runs done{left}"
+        f"{study.id}: {', '.join(part for part in parts if part)}: "
+        f"{now.state}{where}, {now.done} of {now.total} runs done{time_left}"
     )
 
 
 def _chosen_variant() -> str:
-    """The modification that was chosen for the week, else one to try."""
+    """The modification chosen for the week, else rope."""
     from q1lab.commands import _documents as shared
     from q1lab.index import learner_tables
 
@@ -112,17 +115,17 @@ def _chosen_variant() -> str:
     return "rope"
 
 
-def label_lines(found: Labels) -> list[str]:
-    """The learner's tags and note on a study, where there are any."""
+def label_lines(labels: Labels) -> list[str]:
+    """The learner's tags and note on a study, a line each; empty without them."""
     return [
-        *([f"tags: {', '.join(found.tags)}"] if found.tags else []),
-        *([f"note: {cut_middle(found.note, 200)}"] if found.note else []),
+        *([f"tags: {', '.join(labels.tags)}"] if labels.tags else []),
+        *([f"note: {cut_middle(labels.note, 200)}"] if labels.note else []),
     ]
 
 
 def wandb_lines(study: Study, *, newest: bool) -> list[str]:
-    """How the study stands with W&B; off is said of the newest only, which also says how to open it
-    here."""
+    """The study's state at W&B. For the newest study, also that W&B is off, and the command that
+    opens its runs in the terminal."""
     standing = wandb_state.wandb_status(study)
     if standing.state == wandb_state.OFF:
         return ["W&B off"] if newest else []
@@ -149,7 +152,8 @@ def wandb_record(study: Study) -> dict[str, object]:
 
 
 def next_command(views: list[StudyView]) -> str:
-    """The command that makes sense now, for the newest study; ``views`` has the newest first."""
+    """The command that continues the newest study. ``views`` has the newest first, and is not
+    empty."""
     newest = views[0]
     if newest.alive:
         return f"q1lab attach {newest.study.id}"
@@ -157,17 +161,19 @@ def next_command(views: list[StudyView]) -> str:
         from q1lab.study import command_line
 
         return command_line.resume_command(newest.study)
-    ended = [one.study for one in reversed(views) if one.line.state == "finished"]
-    mine = [study for study in ended if study.variant == newest.study.variant]
-    if len(mine) == 1:
+    ended = [view.study for view in reversed(views) if view.line.state == "finished"]
+    same_variant = [study for study in ended if study.variant == newest.study.variant]
+    if len(same_variant) == 1:
         return f"q1lab compare {newest.study.id}"
-    # a small experiment beside the modification is no result to go on with
+    # not a small experiment that came after the study with the most seeds
     from q1lab.verdict.comparison_cache import foremost
 
-    return f"q1lab compare {(foremost(mine, lambda one: len(one.seeds)) or newest.study).id}"
+    return (
+        f"q1lab compare {(foremost(same_variant, lambda view: len(view.seeds)) or newest.study).id}"
+    )
 
 
-def study_record(view: StudyView, noted: Labels) -> dict[str, object]:
+def study_record(view: StudyView, labels: Labels) -> dict[str, object]:
     study = view.study
     return {
         "study": study.id,
@@ -182,8 +188,8 @@ def study_record(view: StudyView, noted: Labels) -> dict[str, object]:
         "engine": view.engine or None,
         "done": view.line.done,
         "seconds_left": view.line.seconds_left,
-        "tags": list(noted.tags),
-        "note": noted.note,
+        "tags": list(labels.tags),
+        "note": labels.note,
         "wandb": wandb_record(study),
         "runs": [
             {

@@ -27,13 +27,15 @@ def take(name: str | None, as_json: bool) -> int:
     """
     week = shared.current_week()
     if name is None:
-        rows = [(one, _first_line(week.root / FILES / one)) for one in week.files]
+        rows = [(file_name, _first_line(week.root / FILES / file_name)) for file_name in week.files]
         if as_json:
-            print_json({"files": [{"name": one, "about": about} for one, about in rows]})
+            print_json(
+                {"files": [{"name": file_name, "about": about} for file_name, about in rows]}
+            )
         else:
-            width = max((len(one) for one, _ in rows), default=0)
-            for one, about in rows:
-                click.echo(plain(f"{one:{width}}  {about}".rstrip()))
+            width = max((len(file_name) for file_name, _ in rows), default=0)
+            for file_name, about in rows:
+                click.echo(plain(f"{file_name:{width}}  {about}".rstrip()))
         return 0
     if name not in week.files:
         raise Problem(f"the week has no file {name!r}", next=nearest(name, week.files))
@@ -60,7 +62,7 @@ def take(name: str | None, as_json: bool) -> int:
 
 
 def _first_line(file: Path) -> str:
-    """What a Python file says about itself in its first line; nothing for other files."""
+    """The first line of a Python file's docstring; empty for other files."""
     if file.suffix != ".py":
         return ""
     return file.read_text(encoding="utf-8").partition("\n")[0].strip('"').strip()

@@ -1,4 +1,4 @@
-"""`q1lab delete | prune | note | restore`: studies over the months."""
+"""`q1lab delete`, `prune`, `note` and `restore`: the upkeep of studies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def _agrees(question: str, yes: bool) -> bool:
-    """Whether the learner agrees. Problem where nobody answers."""
+    """True if the learner agrees. Problem if no one answers."""
     unanswered = Problem("nothing was done: ", next="look with --dry-run, then give --yes")
     return yes or shared.ask_user(question, unanswered) == "yes"
 
@@ -43,31 +43,35 @@ Exit status: 0 deleted, 1 a study can't be deleted, 2 usage."""
 @yes_option
 @json_option
 def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> int:
-    """Delete STUDY: its runs, weights and logs go to the trash, until `q1lab prune`.
+    """Delete STUDY: its runs, weights and logs stay in the trash until `q1lab prune`.
 
     `q1lab restore STUDY` brings it back. Its plan and how its runs ended stay on record
     (`journal.jsonl`), so that the count of questions you asked stays true. Documents in your
     repository stay as they are.
     """
     with open_store() as store:
-        doomed = [delete_restore.look(store, name) for name in dict.fromkeys(study)]
-    for one in doomed:
-        words = f"{one.id}: {text_formats.size(one.bytes)}"
-        if one.unreadable:
-            words += "; its plan can't be read, so only its name stays on record"
-        if one.reused_by:
-            words += f"; {', '.join(one.reused_by)} reused runs of it: those are copies, and stay"
-        click.echo(plain(words), err=as_json)
-    done = not dry_run and _agrees(f"Move {len(doomed)} of your studies to the trash?", yes)
+        previews = [delete_restore.look(store, name) for name in dict.fromkeys(study)]
+    for preview in previews:
+        description = f"{preview.id}: {text_formats.size(preview.bytes)}"
+        if preview.unreadable:
+            description += "; its plan can't be read, so only its name stays on record"
+        if preview.reused_by:
+            description += (
+                f"; {', '.join(preview.reused_by)} reused runs of it: those are copies, and stay"
+            )
+        click.echo(plain(description), err=as_json)
+    done = not dry_run and _agrees(f"Move {len(previews)} of your studies to the trash?", yes)
     if done:
         with open_store() as store:
-            for one in doomed:
-                delete_restore.delete(store, one.id)
+            for preview in previews:
+                delete_restore.delete(store, preview.id)
     if as_json:
-        record = [{"study": one.id, "bytes": one.bytes, "deleted": done} for one in doomed]
+        record = [
+            {"study": preview.id, "bytes": preview.bytes, "deleted": done} for preview in previews
+        ]
         click.echo(json.dumps(record, indent=1))
     else:
-        back = f"deleted; `q1lab restore {doomed[0].id}` brings it back until `q1lab prune`"
+        back = f"deleted; `q1lab restore {previews[0].id}` brings it back until `q1lab prune`"
         click.echo(plain(back) if done else "nothing was deleted")
     return OK
 
@@ -86,14 +90,14 @@ Examples:
     default=30.0,
     show_default=True,
     metavar="DAYS",
-    help="How old these must be.",
+    help="Only those older than this.",
 )
 @dry_run_option
 @yes_option
 @json_option
 def prune(models: bool, days: float, dry_run: bool, yes: bool, as_json: bool) -> int:
-    """Free room: empty the trash, and remove checkpoints of runs that have ended, texts that no
-    study trains on, and what killed commands left behind.
+    """Free disk space: empty the trash, and remove checkpoints of ended runs, texts that no study
+    trains on, and temporary files of killed commands.
 
     Losses, verdicts and logs stay. Studies that are running are left alone.
     """
@@ -104,8 +108,8 @@ def prune(models: bool, days: float, dry_run: bool, yes: bool, as_json: bool) ->
         line = f"{item.kind:<12} {text_formats.size(item.bytes):>9}  {item.what}"
         click.echo(plain(line), err=as_json)
     with open_store() as store:
-        taken = delete_restore.reusers(store, items)
-    for sentence in taken:
+        warnings = delete_restore.reusers(store, items)
+    for sentence in warnings:
         click.echo(plain(sentence), err=as_json)
     done = bool(items) and not dry_run and _agrees(f"Free {text_formats.size(total)}?", yes)
     if done:
@@ -147,8 +151,8 @@ def note(
     def changed(before: study_labels.Labels) -> study_labels.Labels:
         if missing := [tag for tag in untag if tag not in before.tags]:
             raise Problem(f"{study} has no tag {missing[0]!r}")
-        kept = [tag for tag in dict.fromkeys((*before.tags, *tags)) if tag not in untag]
-        return study_labels.Labels(before.note if text is None else text, tuple(kept))
+        labels_tags = [tag for tag in dict.fromkeys((*before.tags, *tags)) if tag not in untag]
+        return study_labels.Labels(before.note if text is None else text, tuple(labels_tags))
 
     with open_store() as store:
         if text is not None or tags or untag:
@@ -158,9 +162,9 @@ def note(
     if as_json:
         click.echo(json.dumps({"study": study, **asdict(now)}, indent=1))
         return OK
-    told = [now.note or "no note"] * bool(now.note or not now.tags)
-    told += [f"tags: {', '.join(now.tags)}"] * bool(now.tags)
-    click.echo(plain(f"{study}: " + "; ".join(told)))
+    parts = [now.note or "no note"] * bool(now.note or not now.tags)
+    parts += [f"tags: {', '.join(now.tags)}"] * bool(now.tags)
+    click.echo(plain(f"{study}: " + "; ".join(parts)))
     return OK
 
 
@@ -171,23 +175,23 @@ Examples:
   q1lab restore rope-1.q1lab.zip --name rope-1-laptop
   q1lab restore rope-1
 
-Exit status: 0 restored, 1 the file is damaged or no archive, 2 usage."""
+Exit status: 0 restored, 1 the file is damaged or not an archive, 2 usage."""
 )
 @click.argument("file", metavar="FILE|STUDY", type=click.Path(path_type=Path))
 @click.option("--name", metavar="NAME", help="Another name for the study.")
 def restore(file: Path, name: str | None) -> int:
-    """Bring a study back from FILE, an archive, or a deleted STUDY from the trash, whole or not at
-    all."""
+    """Bring back a study from FILE, an archive, or a deleted STUDY from the trash, completely or
+    not at all."""
     paths.ensure_home()
     place = None if file.exists() else delete_restore.in_trash(str(file))
-    noted = None
+    labels_record = None
     if place is not None:
         study = studies.load(delete_restore.bring_back(place, name))
     else:
-        study, noted = bundle.restore_archive(file, name)
+        study, labels_record = bundle.restore_archive(file, name)
     with open_store() as store:
         questions.begin(store, study)
-        if noted is not None:
-            study_labels.change(store, study.id, lambda _: study_labels.of_record(noted))
+        if labels_record is not None:
+            study_labels.change(store, study.id, lambda _: study_labels.of_record(labels_record))
     click.echo(plain(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
     return OK

@@ -1,4 +1,4 @@
-"""`q1lab verify`: check a bundle that somebody else made."""
+"""`q1lab verify`: check a bundle that another person made."""
 
 from __future__ import annotations
 
@@ -29,64 +29,70 @@ Examples:
     "--cells",
     type=click.IntRange(0),
     metavar="N",
-    help="Runs to train again; 0 runs none of its files. Default: 1.",
+    help="Number of runs to train again; 0 runs none of its files. Default: 1.",
 )
-@click.option("--all", "every", is_flag=True, help="Train all runs again.")
+@click.option("--all", "all_runs", is_flag=True, help="Train all runs again.")
 @click.option(
-    "--number", type=click.IntRange(0), metavar="N", help="Your number, which chooses the runs."
+    "--number",
+    type=click.IntRange(0),
+    metavar="N",
+    help="A number of yours, which chooses the runs.",
 )
 @click.option(
-    "--data", type=click.Path(path_type=Path), metavar="FILE", help="The text, if it has none."
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The text to train on, if the bundle lacks it.",
 )
 @click.option("--yes", is_flag=True, help="Run a study's command without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def verify(
     place: Path,
     cells: int | None,
-    every: bool,
+    all_runs: bool,
     number: int | None,
     data: Path | None,
     yes: bool,
     as_json: bool,
 ) -> int:
-    """Check a study that somebody gives you, as an archive or as a folder of their repo.
+    """Check a study that another person gives you, as an archive or a folder of their repo.
 
-    It checks every file, the journal (also against the commits around the folder), and works out
-    the verdict anew. Then it trains one run again, which a number of yours chooses, and compares
-    it with the record. That runs the files of the study: read them first. A command is shown and
-    asked about.
+    It checks every file and the journal (also against the commits of the repo), and computes the
+    verdict again. Then it trains one run again, chosen by a number of yours, and compares it with
+    the record. That runs the study's own files: read them first. A training command is shown, and
+    runs only if you agree.
     """
     from q1lab.verify import bundle_check
 
-    if every and cells is not None:
+    if all_runs and cells is not None:
         raise Problem("--all and --cells: ", next="give one of them")
-    drawn = secrets.randbelow(10**6) if number is None else number
-    many = None if every else 1 if cells is None else cells
-    how = bundle_check.CheckOptions(many, drawn, data and expanded(data))
+    seed_number = secrets.randbelow(10**6) if number is None else number
+    run_count = None if all_runs else 1 if cells is None else cells
+    options = bundle_check.CheckOptions(run_count, seed_number, data and expanded(data))
 
     def agree(commands: str) -> bool:
         return shared.agrees_to_run(commands, "--yes runs it, --cells 0 runs nothing", yes)
 
     report = bundle_check.check_bundle(
-        expanded(place), how, lambda text: remark(text, quiet=as_json), agree
+        expanded(place), options, lambda text: remark(text, quiet=as_json), agree
     )
     code = REFUSED_BUNDLE if report.refused else NOT_CHECKED if report.unchecked else OK
     if as_json:
-        refused = [{"reason": reason, "what": words} for reason, words in report.refused]
+        refused = [{"reason": reason, "what": sentence} for reason, sentence in report.refused]
         print_json({**asdict(report), "refused": refused, "chance": report.chance, "code": code})
         return code
-    for words in report.passed:
-        print_wrapped(plain(f"  {words}"))
+    for sentence in report.passed:
+        print_wrapped(plain(f"  {sentence}"))
     if report.trained:
-        many_of = f"{len(report.trained)} of {report.of} runs (number {drawn})"
+        many_of = f"{len(report.trained)} of {report.of} runs (number {seed_number})"
         print_wrapped(
             f"  {many_of}: so one forged run is found in {report.chance:.0%} of such checks"
         )
-    for words in report.unchecked:
-        print_wrapped(plain(f"  not checked: {words}"))
-    for reason, words in report.refused:
-        print_wrapped(plain(f"  {reason}: {words}"))
+    for sentence in report.unchecked:
+        print_wrapped(plain(f"  not checked: {sentence}"))
+    for reason, sentence in report.refused:
+        print_wrapped(plain(f"  {reason}: {sentence}"))
     ends = {REFUSED_BUNDLE: "refused", NOT_CHECKED: "could not be checked whole", OK: "verified"}
-    said = ends[code] + (", without training" if code == OK and many == 0 else "")
-    click.echo(f"{report.study}: {said}")
+    ending = ends[code] + (", without training" if code == OK and run_count == 0 else "")
+    click.echo(f"{report.study}: {ending}")
     return code

@@ -1,7 +1,8 @@
-"""A notebook, or a zip with one script: planned here, trained where a person takes it.
+"""The notebook engine: a study is planned here, and trained where a person takes its notebook or
+zip.
 
-``q1lab export --format notebook`` writes it, and ``q1lab import`` takes the results
-(q1lab.doors.notebook_files).
+``q1lab export --format notebook`` writes the file (q1lab.doors.notebook_files); ``q1lab import``
+takes the results.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from q1lab.study.studies import Study
 
 
 class Notebook(Engine):
-    """Any machine with PyTorch that a person goes to."""
+    """Any machine with PyTorch to which a person takes the notebook."""
 
     usage = "notebook"
 
     def check(self) -> list[EngineCheck]:
-        what = "nothing is needed here; Colab, Kaggle or another machine has to have PyTorch"
-        return [EngineCheck("notebook", True, what)]
+        message = "nothing is needed here; Colab, Kaggle or another machine has to have PyTorch"
+        return [EngineCheck("notebook", True, message)]
 
     def ask(self, question: Mapping[str, Any]) -> None:
-        """Nobody knows yet which machine it will be."""
+        """None: the machine is not known yet."""
 
     def device(self, wanted: str, preset: str | None) -> str:
         if wanted != "auto":

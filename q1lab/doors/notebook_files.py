@@ -1,8 +1,8 @@
 """A study as a notebook (or a zip with one script) that trains without q1lab: for Colab, Kaggle,
 or any machine with PyTorch.
 
-Source, config and data are inside, pinned by their hashes. What comes back is a zip with the plan
-and the events; ``q1lab import`` puts them into the study that was planned here.
+Source, config and data are inside, pinned by their hashes. The notebook writes a zip with the plan
+and the events; ``q1lab import`` copies these into the study that was planned here.
 """
 
 from __future__ import annotations
@@ -127,14 +127,14 @@ if __name__ == "__main__":
 
 
 def notebook_zip(study: Study, runs: list[str]) -> bytes:
-    """The zip: plan, model files, data, trainer, and ``train.py``, which trains ``runs``. Of a
-    planned range it trains pair after pair until it is known, as a runner here does. OSError where
-    the study's data is not here any more."""
-    # neither logs nor a repository mean anything there
+    """The zip file: plan, model files, data, trainer, and ``train.py``, which trains ``runs``. For
+    a planned range that script trains pair after pair and stops when the range ends, as a runner
+    here does. OSError if the study's data is not here any more."""
+    # W&B and the repository belong to this machine
     trainer, origin = replace(study.trainer, wandb="disabled"), replace(study.origin, repo=None)
     plan = replace(study, trainer=trainer, origin=origin)
-    there = bundle.core_files(study, plan=plan)
-    files = {f"studies/{study.id}/{name}": content for name, content in there.items()}
+    bundle_files = bundle.core_files(study, plan=plan)
+    files = {f"studies/{study.id}/{name}": content for name, content in bundle_files.items()}
     files[study.data.file] = read_bytes(paths.home() / study.data.file, corpora.LARGEST_CORPUS)
     labs = paths.models_dir().parent
     for file in sorted(labs.rglob("*.py")):
@@ -157,12 +157,13 @@ def notebook_zip(study: Study, runs: list[str]) -> bytes:
 
 
 def runs_text(study: Study, runs: list[str]) -> str:
-    """How many runs it trains, in words: of a planned range as many as it takes."""
+    """The number of runs to train, in words; an upper bound for a planned range."""
     return f"{'up to ' if study.design.is_sequential else ''}{len(runs)} runs"
 
 
 def _ended(study: Study) -> dict[str, tuple[str, float | None]]:
-    """State and loss of the runs that have ended here: a planned range counts their pairs, too."""
+    """(state, val loss) of each run that has ended here: a planned range counts their pairs,
+    too."""
     ends = {run.name: closing_exit(study.files.run(run.name).events) for run in study.runs}
     return {
         name: (end["state"], end.get("val_loss"))
@@ -172,19 +173,20 @@ def _ended(study: Study) -> dict[str, tuple[str, float | None]]:
 
 
 def _versions(study: Study) -> str:
-    """What the study was planned with, for people."""
+    """The Python and torch that the study was planned with, for people."""
     versions = study.trainer.versions
     return f"Python {versions.get('python', '?')}, torch {versions.get('torch', '?')}"
 
 
 def _requirement(study: Study) -> str:
-    """torch of that version, as its wheels are called everywhere: ``2.9.1`` of ``2.9.1+cpu``."""
+    """The pip requirement for the torch that the study was planned with. Local labels are dropped:
+    ``2.9.1+cpu`` becomes ``torch==2.9.1``, which exists for every platform."""
     version = study.trainer.versions.get("torch", "").partition("+")[0]
     return f"torch=={version}" if version else "torch"
 
 
 def notebook_json(study: Study, runs: list[str]) -> str:
-    """The notebook (nbformat 4), with the bundle inside."""
+    """The notebook (nbformat 4) as JSON text, with the zip inside."""
     inside = base64.b64encode(notebook_zip(study, runs)).decode()
     data = "\n".join(textwrap.wrap(inside, 4000))
     device = study.trainer.device

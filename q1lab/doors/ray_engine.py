@@ -1,10 +1,11 @@
-"""Ray, through the Jobs REST API of its dashboard, with the standard library alone.
+"""The Ray engine: the Jobs REST API of Ray's dashboard, with the standard library alone.
 
-No Ray is needed here and no version has to match: one port, which an ssh tunnel carries. Source,
-data and config travel with the job as its working directory; on the cluster labs/engines/ray_job.py
-runs one task per cell and prints numbered lines, which the dashboard serves from the driver's log.
+Ray need not be installed here, and no version has to match: one port is enough, which can come
+through an ssh tunnel. Source, data and config travel with the job as its working directory. On the
+cluster labs/engines/ray_job.py runs one task per cell and prints numbered lines, which the
+dashboard serves from the driver's log.
 
-The token is looked for where Ray itself looks: ``RAY_AUTH_TOKEN``, the file that
+The token is read from the same places as by Ray itself: ``RAY_AUTH_TOKEN``, the file that
 ``RAY_AUTH_TOKEN_PATH`` names, ``~/.ray/auth_token``. It goes into a header and nowhere else.
 """
 
@@ -34,20 +35,20 @@ from q1lab.study.engine_state import CANCELLED, ENDED, LOST, RUNNING, WAITING, C
 from q1lab.study.studies import Study
 
 OPTIONS = ("cpus", "gpus", "retries", "storage")
-"""CPUs and GPUs of one run; how often Ray starts it again; a folder that all nodes share, in which
-another node finds a lost one's checkpoint."""
+"""CPUs and GPUs of one run; the number of times that Ray restarts it; a folder shared by all nodes,
+where another node finds the checkpoint of a lost one."""
 FINAL_STATUSES = ("SUCCEEDED", "FAILED", "STOPPED")
 UNKNOWN_TO_RAY = ("does not exist", "Could not find a log file")
-"""Ray's own words for what it does not know, with HTTP 404 or 500."""
+"""Parts of Ray's answers (HTTP 404 or 500) about a job or file that it does not know."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROBE_SECONDS = 300
-"""Seconds in which the cluster has to try the model files."""
+"""Seconds within which the cluster must have tried the model files."""
 MAX_LINES = 5000
-"""Lines asked for at once; more are fetched at the next look."""
+"""Log lines that one poll fetches; the next poll fetches more."""
 
 
 class Ray(Remote):
-    """A Ray cluster, by its dashboard's address."""
+    """A Ray cluster, reached at its dashboard's address."""
 
     usage = "ray=http://HOST:8265"
 
@@ -98,31 +99,33 @@ class Ray(Remote):
             ) from None
         return value
 
-    # ── what an engine does
+    # ── the interface of an engine
 
     def check(self) -> list[EngineCheck]:
         version = self._call_api("GET", "/api/version").get("ray_version", "of unknown version")
-        found = [EngineCheck("dashboard", True, f"{self.address} answers, Ray {version}")]
+        findings = [EngineCheck("dashboard", True, f"{self.address} answers, Ray {version}")]
         none = "none: this address is on this machine"
-        found.append(EngineCheck("token", True, "sent with each request" if self.token else none))
+        findings.append(
+            EngineCheck("token", True, "sent with each request" if self.token else none)
+        )
         nodes = self._live_nodes()
         cpus = sum(float(n.get("CPU", 0)) for n in nodes)
         gpus = sum(float(n.get("GPU", 0)) for n in nodes)
-        found.append(
+        findings.append(
             EngineCheck("nodes", bool(nodes), f"{len(nodes)} alive, {cpus:g} CPUs, {gpus:g} GPUs")
         )
         if nodes:
-            found.append(self._check_room(nodes))
-        return found
+            findings.append(self._check_room(nodes))
+        return findings
 
     def _check_room(self, nodes: list[dict[str, Any]]) -> EngineCheck:
-        wanted = f"{self.cpus:g} CPUs and {self.gpus:g} GPUs per run"
+        resources = f"{self.cpus:g} CPUs and {self.gpus:g} GPUs per run"
         good = any(
             float(n.get("CPU", 0)) >= self.cpus and float(n.get("GPU", 0)) >= self.gpus
             for n in nodes
         )
         return EngineCheck(
-            "room", good, wanted if good else f"no node has {wanted}; runs would wait forever"
+            "room", good, resources if good else f"no node has {resources}; runs would wait forever"
         )
 
     def choose_slots(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
@@ -135,12 +138,14 @@ class Ray(Remote):
             raise Refused(fit.words)
         files = question.get("files", {})
         inner = {f"probe/{arm}.py": read_bytes(Path(file)) for arm, file in files.items()}
-        there = {**question, "files": {arm: f"probe/{arm}.py" for arm in files}}
-        inner["probe/question.json"] = json.dumps(there).encode()
+        remote_question = {**question, "files": {arm: f"probe/{arm}.py" for arm in files}}
+        inner["probe/question.json"] = json.dumps(remote_question).encode()
         name = f"q1lab-probe-{secrets.token_hex(6)}"
         probe = _command("Q1LAB_ENGINE_PROBE", ["python3", "-P", "-m", "labs.probe"])
-        how = {"probe": probe, "cpus": self.cpus, "gpus": self.gpus}
-        self._submit_job(name, self._upload({**inner, **_trainer_files()}), ["probe"], how)
+        driver_options = {"probe": probe, "cpus": self.cpus, "gpus": self.gpus}
+        self._submit_job(
+            name, self._upload({**inner, **_trainer_files()}), ["probe"], driver_options
+        )
         deadline = time.monotonic() + PROBE_SECONDS
         while True:
             record = self._read_job(name)
@@ -164,7 +169,7 @@ class Ray(Remote):
             inner[f"study/{arm.source}"] = read_bytes(study.files.root / arm.source)
         inner[study.data.file] = read_bytes(paths.home() / study.data.file, corpora.LARGEST_CORPUS)
         trainer = ["python3", "-P", "-m", "labs.train"]
-        how = {
+        driver_options = {
             "trainer": _command("Q1LAB_ENGINE_TRAINER", trainer),
             "threads": study.trainer.threads,
             "attempts": dict(job.attempts),
@@ -175,7 +180,7 @@ class Ray(Remote):
             "study": node_folder(study),
             "storage": self.storage,
         }
-        self._submit_job(job.name, self._upload(inner), list(job.cells), how)
+        self._submit_job(job.name, self._upload(inner), list(job.cells), driver_options)
         return job
 
     def poll(self, study: Study, job: Job, cursor: int) -> JobNews:
@@ -183,27 +188,27 @@ class Ray(Remote):
         status = str(record.get("status"))
         if status not in (*FINAL_STATUSES, "PENDING", "RUNNING"):
             raise OutOfReach(f"{self.address} does not say how the job stands")
-        said = self._read_log(record, job.name, MAX_LINES)
-        if said and said[0]["n"] > cursor + 1:
-            said = self._read_log(record, job.name, -1)
+        log_lines = self._read_log(record, job.name, MAX_LINES)
+        if log_lines and log_lines[0]["n"] > cursor + 1:
+            log_lines = self._read_log(record, job.name, -1)
         cells: dict[str, CellStatus] = {}
         lines: list[tuple[int, str, str]] = []
-        for entry in said:
+        for entry in log_lines:
             n, cell = entry["n"], entry["cell"]
             if cell and isinstance(entry.get("state"), str):
                 cells[cell] = _cell_state(entry)
             if n == cursor + len(lines) + 1:
                 lines.append((n, cell, str(entry.get("event", ""))))
         over = status in FINAL_STATUSES
-        said_over = any(entry.get("state") == "over" for entry in said)
+        driver_ended = any(entry.get("state") == "over" for entry in log_lines)
         if status == "PENDING":
             cells = {cell: CellStatus(WAITING, "waits: Ray starts the job") for cell in job.cells}
-        why = _job_reason(record) if over and not said_over else ""
-        if status == "STOPPED":  # also where trainers had the time to say so
+        why = _job_reason(record) if over and not driver_ended else ""
+        if status == "STOPPED":  # also if the trainers had time to report it
             cells = dict.fromkeys(
                 job.cells, CellStatus(CANCELLED, "cancelled by somebody else at Ray")
             )
-        elif over and not said_over:
+        elif over and not driver_ended:
             for cell in job.cells:
                 if cells.get(cell, CellStatus(WAITING)).state in (WAITING, RUNNING):
                     cells[cell] = CellStatus(LOST, why)
@@ -215,10 +220,10 @@ class Ray(Remote):
     # ── the REST API
 
     def _live_nodes(self) -> list[dict[str, Any]]:
-        """Resources of the nodes that are alive."""
-        found = self._call_api("GET", "/api/v0/nodes?detail=1")
+        """The resources of each live node."""
+        answer = self._call_api("GET", "/api/v0/nodes?detail=1")
         try:
-            rows = found["data"]["result"]["result"]
+            rows = answer["data"]["result"]["result"]
             return [dict(r.get("resources_total") or {}) for r in rows if r["state"] == "ALIVE"]
         except (KeyError, TypeError):
             raise Refused(f"{self.address} does not say which nodes it has; is it Ray?") from None
@@ -230,7 +235,7 @@ class Ray(Remote):
             return {"status": "FAILED", "message": "Ray no longer knows this job"}
 
     def _read_log(self, record: Mapping[str, Any], name: str, lines: int) -> list[dict[str, Any]]:
-        """The driver's last numbered lines, as far as they are whole."""
+        """The driver's last numbered lines, parsed; a line cut off in the middle is left out."""
         node = record.get("driver_node_id")
         if not node:
             return []
@@ -239,7 +244,7 @@ class Ray(Remote):
             text = self._request("GET", f"/api/v0/logs/file?{query}", None, 60)
         except _UnknownToRay:
             return []
-        found = []
+        log_lines = []
         for line in text[: text.rfind(b"\n") + 1].split(b"\n"):
             start = line.find(b'{"n"')
             if start < 0:
@@ -249,11 +254,11 @@ class Ray(Remote):
             except ValueError:
                 continue
             if isinstance(entry.get("n"), int) and isinstance(entry.get("cell"), str):
-                found.append(entry)
-        return found
+                log_lines.append(entry)
+        return log_lines
 
     def _upload(self, files: Mapping[str, bytes]) -> str:
-        """Put the files into the cluster's package store, named by their content; returns the
+        """Upload the files into the cluster's package store, named by their hash; returns the
         URI."""
         block = io.BytesIO()
         bundle.write_zip(block, files)
@@ -264,14 +269,16 @@ class Ray(Remote):
             self._request("PUT", f"/api/packages/gcs/{package}", block.getvalue(), 300)
         return f"gcs://{package}"
 
-    def _submit_job(self, name: str, uri: str, cells: list[str], how: Mapping[str, Any]) -> None:
+    def _submit_job(
+        self, name: str, uri: str, cells: list[str], driver_options: Mapping[str, Any]
+    ) -> None:
         body = {
             "entrypoint": "python3 -P labs/engines/ray_job.py " + " ".join(cells),
             "submission_id": name,
             "runtime_env": {
                 "working_dir": uri,
                 "env_vars": {
-                    "Q1LAB_HOW": json.dumps(how),
+                    "Q1LAB_HOW": json.dumps(driver_options),
                     "PYTHONUNBUFFERED": "1",
                     **{k: v for k, v in os.environ.items() if k == "FAKE_TRAIN"},
                 },
@@ -280,17 +287,17 @@ class Ray(Remote):
         try:
             self._call_api("POST", "/api/jobs/", body)
         except Refused as error:
-            if "already exists" not in str(error):  # an earlier try got through after all
+            if "already exists" not in str(error):  # an earlier attempt got through after all
                 raise
 
     def _call_api(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
         text = self._request(method, path, data, 30)
         try:
-            found = json.loads(text) if text.strip() else {}
+            answer = json.loads(text) if text.strip() else {}
         except ValueError:
             raise OutOfReach(f"{self.address} does not answer as Ray does") from None
-        return found if isinstance(found, dict) else {"data": found}
+        return answer if isinstance(answer, dict) else {"data": answer}
 
     def _request(self, method: str, path: str, data: bytes | None, seconds: float) -> bytes:
         kind = "application/octet-stream" if method == "PUT" else "application/json"
@@ -299,14 +306,14 @@ class Ray(Remote):
             headers["Authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(self.address + path, data, headers, method=method)
         try:
-            # without proxies: the address is a tunnel's end, or a cluster's own
+            # without proxies: the address is the end of a tunnel, or the cluster's own
             direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             with direct.open(request, timeout=seconds) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
-            words = error.read(4000).decode(errors="replace")
-            if any(said in words for said in UNKNOWN_TO_RAY):
-                raise _UnknownToRay(plain(f"{self.address}: {words}")[:600]) from None
+            body = error.read(4000).decode(errors="replace")
+            if any(part in body for part in UNKNOWN_TO_RAY):
+                raise _UnknownToRay(plain(f"{self.address}: {body}")[:600]) from None
             if error.code == 404:  # a gateway between here and Ray
                 raise Refused(f"{self.address} knows no {path.partition('?')[0]}") from None
             if error.code in (401, 403):
@@ -315,10 +322,10 @@ class Ray(Remote):
                 ) from None
             if error.code in (429, 502, 503, 504):
                 raise OutOfReach(f"{self.address} answers HTTP {error.code}") from None
-            last = [line for line in words.strip().splitlines() if line.strip()]
-            said = last[-1].strip()[:300] if last else f"HTTP {error.code}"
-            said = words if "already exists" in words else said
-            raise Refused(plain(f"{self.address}: {said}")[:600]) from None
+            last_lines = [line for line in body.strip().splitlines() if line.strip()]
+            message = last_lines[-1].strip()[:300] if last_lines else f"HTTP {error.code}"
+            message = body if "already exists" in body else message
+            raise Refused(plain(f"{self.address}: {message}")[:600]) from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             why = plain(getattr(reason, "strerror", None) or str(reason))
@@ -326,14 +333,14 @@ class Ray(Remote):
 
 
 class _UnknownToRay(Refused):
-    """Ray itself says that it does not know it."""
+    """Ray's own answer that it does not know the job, package or file."""
 
 
 def auth_token() -> str:
-    """The token that Ray's own tools would send; empty where there is none."""
-    given = os.environ.get("RAY_AUTH_TOKEN", "").strip()
-    if given:
-        return given
+    """The token that Ray's own tools would send; empty without one."""
+    from_environment = os.environ.get("RAY_AUTH_TOKEN", "").strip()
+    if from_environment:
+        return from_environment
     file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
     try:
         with file.open(encoding="utf-8") as stream:
@@ -343,32 +350,32 @@ def auth_token() -> str:
 
 
 def _trainer_files() -> dict[str, bytes]:
-    """The trainer's files as they are here, with the program that runs as the job's driver."""
+    """The trainer's files by path, with the program that runs as the job's driver."""
     folder = paths.PACKAGE.parent / "labs"
     return {f"labs/{file.relative_to(folder)}": file.read_bytes() for file in folder.rglob("*.py")}
 
 
 def node_folder(study: Study) -> str:
-    """A folder's name on the nodes that no other study of anybody has: checkpoints are found in
-    it again."""
-    mark = hashlib.sha256(f"{paths.home()} {study.id} {study.created}".encode()).hexdigest()
-    return f"{study.id}-{mark[:12]}"
+    """The name of the study's folder on the nodes, unique among all users' studies. A restarted run
+    finds its checkpoint there."""
+    fingerprint = hashlib.sha256(f"{paths.home()} {study.id} {study.created}".encode()).hexdigest()
+    return f"{study.id}-{fingerprint[:12]}"
 
 
 def _command(variable: str, default: list[str]) -> list[str]:
-    """A program on the cluster; the variable puts another one in its place (tests use one without
-    torch)."""
+    """A program's command on the cluster. The environment variable replaces it (tests use a program
+    without torch)."""
     return os.environ.get(variable, "").split() or default
 
 
 def _cell_state(entry: Mapping[str, Any]) -> CellStatus:
-    """A cell's state as the driver printed it."""
+    """A cell's state, from a line that the driver printed."""
     state, attempt = str(entry.get("state")), entry.get("attempt", 1)
     node = plain(str(entry.get("node", "")))[:80]
     why = plain(str(entry.get("why", "")))[:300]
     if state == "running":
-        words = f"attempt {attempt}, {why}" if why else ""
-        return CellStatus(RUNNING, words, node)
+        message = f"attempt {attempt}, {why}" if why else ""
+        return CellStatus(RUNNING, message, node)
     if state == "ended":
         return CellStatus(ENDED, "", node)
     if state == "lost":
@@ -377,9 +384,9 @@ def _cell_state(entry: Mapping[str, Any]) -> CellStatus:
 
 
 def _job_reason(record: Mapping[str, Any]) -> str:
-    """Why a job ended, in Ray's words, on one line. Of a driver that ended with an error Ray gives
-    its last output: the last line of that says why."""
+    """The reason why a job ended, in Ray's words, on one line. For a driver that failed, Ray
+    appends its last output, whose last line has the error."""
     text = plain(str(record.get("message") or record.get("status") or ""))
-    first, found, output = text.partition(", last available logs")
-    last = [line for line in output.splitlines() if line.strip()][-1:] if found else []
+    first, has_output, output = text.partition(", last available logs")
+    last = [line for line in output.splitlines() if line.strip()][-1:] if has_output else []
     return " ".join(": ".join([first, *last]).split())[:300]

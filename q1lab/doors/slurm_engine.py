@@ -1,7 +1,7 @@
-"""Slurm, by ``sbatch`` and ``squeue`` on the login node, with a home that the nodes share.
+"""The Slurm engine: ``sbatch`` and ``squeue`` on the login node, with a home that the nodes share.
 
-One array task per run. Trainers write into the study's folder themselves, so nothing has to be
-pulled, and no process here has to stay: the runner only watches.
+Each run is one task of an array job. The trainers write into the study's folder themselves, so
+nothing has to be copied back, and the jobs go on without a process here: the runner only watches.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ RESERVED_OPTIONS = {
 """Options that q1lab sets itself."""
 
 UNKNOWN_JOB = "Invalid job id"
-"""What Slurm says of a job that it does not know: the only error that says anything of a job."""
+"""Slurm's error about a job that it does not know, the only error that says anything about a
+job."""
 QUERIES = ("squeue", "scontrol", "sinfo")
-"""Commands that only ask. Whatever else they end with is no answer."""
+"""Commands that only read. Any other error of theirs means that Slurm did not answer."""
 NO_ANSWER = (
     "Unable to contact",
     "Connection refused",
@@ -55,9 +56,9 @@ NO_ANSWER = (
     "Unexpected message",
     "Transport endpoint",
 )
-"""What the other commands say where they got no answer; anything else is a refusal."""
+"""Parts of the other commands' errors when Slurm did not answer. Other errors are refusals."""
 NODE_SECONDS = 60
-"""Seconds that a node may take to become free for a look at it."""
+"""Seconds to wait for a free node when a command is to run on one."""
 
 _WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
 _LOST = ("FAILED", "NODE_FAIL", "BOOT_FAIL", "OUT_OF_MEMORY", "TIMEOUT", "DEADLINE")
@@ -67,14 +68,14 @@ CELL_STATES = {
     **dict.fromkeys(_LOST, LOST),
     "COMPLETED": ENDED,
 }
-"""What ``squeue`` calls a task's state, and how a cell then stands. With any other it runs: a state
-that is new says nothing of an end."""
+"""The state of a cell by ``squeue``'s state of its task. With any other state the cell counts as
+running: a state unknown to us says nothing about an end."""
 
 NO_NODE = "node configuration is not available"
-"""What a test says of too large a request, and also while each node that could do it is drained or
-down; a real submission waits for those."""
+"""The error of ``sbatch --test-only`` for a request that no node can satisfy, and also for one
+whose nodes are all drained or down; a real submission waits for those."""
 USABLE_NODE_STATES = ("idle", "mix", "alloc", "comp")
-"""How the states of nodes begin that are neither."""
+"""Prefixes of the states of nodes that are neither drained nor down."""
 
 
 class Slurm(Remote):
@@ -89,26 +90,26 @@ class Slurm(Remote):
                 raise Problem(f"--engine-option {key}: q1lab sets that itself")
         self.options = dict(options)
 
-    # ── what an engine does
+    # ── the interface of an engine
 
     def check(self) -> list[EngineCheck]:
-        found = []
+        findings = []
         for program in ("sbatch", "squeue", "scancel"):
             where = shutil.which(program)
-            found.append(
+            findings.append(
                 EngineCheck(program, where is not None, where or "not on this machine's PATH")
             )
-        if not all(finding.good for finding in found):
-            return found
+        if not all(finding.good for finding in findings):
+            return findings
         text = self._run_slurm(["sinfo", "-h", "-o", "%P %a %D %G"])
         rows = [line.split() for line in text.splitlines() if line.strip()]
         names = ", ".join(f"{name} ({nodes} nodes, {state})" for name, state, nodes, *_ in rows)
-        found.append(EngineCheck("partitions", bool(rows), plain(names) or "none"))
-        found.append(self._check_shared_home())
-        return found
+        findings.append(EngineCheck("partitions", bool(rows), plain(names) or "none"))
+        findings.append(self._check_shared_home())
+        return findings
 
     def _check_shared_home(self) -> EngineCheck:
-        """Whether a node sees a file that was written here."""
+        """A finding: a node sees a file that was written here, or does not."""
         folder = paths.ensure_home() / "engine-check"
         private_folder(folder)
         with tempfile.NamedTemporaryFile(dir=folder, prefix="seen-") as file:
@@ -133,18 +134,20 @@ class Slurm(Remote):
         return dict(answer)
 
     def _run_on_node(self, command: list[str], stdin: str = "") -> str:
-        """What a command prints on a node that is free within PATIENCE."""
+        """Run a command on a node and return its output. Refused if no node is free within
+        ``NODE_SECONDS``."""
         flags = ["--quiet", "--ntasks=1", f"--immediate={NODE_SECONDS}", *self._option_flags()]
         return self._run_slurm(["srun", *flags, *command], stdin=stdin, seconds=NODE_SECONDS + 60)
 
     def device(self, wanted: str, preset: str | None) -> str:
         if wanted != "auto":
             return wanted
-        asked = any("gpu" in f"{key} {value}" for key, value in self.options.items())
-        return "cuda" if asked or preset == "gpu" else "cpu"
+        has_gpu_option = any("gpu" in f"{key} {value}" for key, value in self.options.items())
+        return "cuda" if has_gpu_option or preset == "gpu" else "cpu"
 
     def probe_for_plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """Planned here: nodes may be busy for days. What Slurm would refuse is refused now."""
+        """Plan on this machine, since nodes may be busy for days. Refused if Slurm would refuse the
+        job."""
         try:
             self._run_slurm(
                 ["sbatch", "--test-only", "--quiet", *self._option_flags(), "--wrap=true"]
@@ -160,9 +163,9 @@ class Slurm(Remote):
     def submit(self, study: Study, job: Job) -> Job:
         folder = study.files.root / "engine"
         private_folder(folder)
-        known = self._find_job_ids(job.name)
-        if known:  # an earlier try got through after all
-            return replace(job, id=known)
+        submitted_ids = self._find_job_ids(job.name)
+        if submitted_ids:  # an earlier attempt got through after all
+            return replace(job, id=submitted_ids)
         cells = folder / f"{job.name}.cells"
         script = folder / f"{job.name}.sh"
         write_atomic(cells, "".join(f"{cell}\n" for cell in job.cells))
@@ -189,7 +192,8 @@ class Slurm(Remote):
         return replace(job, id=",".join(ids))
 
     def _job_script(self, study: Study, cells: Path) -> str:
-        """What a task runs: exec, so that the trainer gets Slurm's signals itself."""
+        """The script of a task. It ends with exec, so that the trainer gets Slurm's signals
+        itself."""
         program = study.trainer.program()
         trainer = shlex.join([*program, str(study.files.root)])
         threads = study.trainer.threads
@@ -206,16 +210,16 @@ class Slurm(Remote):
         cells: dict[str, CellStatus] = {}
         for part in job.id.split(","):
             number, _, first = part.partition("+")
-            for index, seen in self._read_tasks(number, job.name).items():
+            for index, task_state in self._read_tasks(number, job.name).items():
                 place = index + int(first or 0)
                 if 0 <= place < len(job.cells):
-                    cells[job.cells[place]] = seen
-        live = any(seen.state in (WAITING, RUNNING) for seen in cells.values())
+                    cells[job.cells[place]] = task_state
+        live = any(task_state.state in (WAITING, RUNNING) for task_state in cells.values())
         # Slurm forgets ended tasks after a while
         return JobNews({**dict.fromkeys(job.cells, CellStatus(ENDED)), **cells}, (), not live, "")
 
     def _read_tasks(self, number: str, name: str) -> dict[int, CellStatus]:
-        """The tasks of one array that Slurm still knows, by index."""
+        """The state of each task of one array that Slurm still knows, by index."""
         form = "%K|%T|%r|%N|%j"
         try:
             text = self._run_slurm(["squeue", "-h", "-r", "-t", "all", "-j", number, "-o", form])
@@ -223,15 +227,15 @@ class Slurm(Remote):
             if UNKNOWN_JOB in str(error):
                 return {}
             raise
-        found = {}
+        state_by_index = {}
         for line in text.splitlines():
-            index, state, reason, node, theirs = (line.split("|") + [""] * 5)[:5]
-            if theirs != name or not index.isdigit():
-                continue  # an id that was given to somebody else's job since
-            found[int(index)] = _cell_state(state, plain(reason), plain(node))
+            index, state, reason, node, job_name = (line.split("|") + [""] * 5)[:5]
+            if job_name != name or not index.isdigit():
+                continue  # the id has been given to another user's job since
+            state_by_index[int(index)] = _cell_state(state, plain(reason), plain(node))
         if not text.strip():
             raise OutOfReach(f"squeue says nothing of job {number}")
-        return found
+        return state_by_index
 
     def stop(self, job: Job) -> None:
         for part in job.id.split(","):
@@ -249,7 +253,8 @@ class Slurm(Remote):
         return [f"--{key}={value}" if value else f"--{key}" for key, value in self.options.items()]
 
     def _find_job_ids(self, name: str) -> str:
-        """Ids of this user's jobs of that name; empty where there is none."""
+        """The ids of this user's jobs with that name, each with the index of its first cell; empty
+        without such jobs."""
         text = self._run_slurm(["squeue", "-h", "--me", "-t", "all", "-n", name, "-o", "%F"])
         ids = sorted({line.strip() for line in text.splitlines() if line.strip()}, key=int)
         return ",".join(
@@ -258,11 +263,12 @@ class Slurm(Remote):
 
     def _max_array_size(self) -> int:
         text = self._run_slurm(["scontrol", "show", "config"])
-        found = re.search(r"MaxArraySize\s*=\s*(\d+)", text)
-        return max(1, int(found[1]) - 1) if found else 1000
+        match = re.search(r"MaxArraySize\s*=\s*(\d+)", text)
+        return max(1, int(match[1]) - 1) if match else 1000
 
     def _run_slurm(self, command: list[str], *, stdin: str = "", seconds: float = 60) -> str:
-        """A Slurm command's output. OutOfReach where its controller does not answer."""
+        """Run a Slurm command and return its output. OutOfReach if its controller does not answer,
+        Refused for any other error."""
         for attempt in range(3):
             try:
                 done = subprocess.run(
@@ -286,29 +292,31 @@ class Slurm(Remote):
                 return done.stdout
             lines = plain(done.stderr).splitlines()
             fatal = [line for line in lines if ": fatal: " in line]
-            words = " ".join(" ".join(fatal or lines).split())[:400]
-            words = words or f"{command[0]} ended with status {done.returncode}"
-            if "Socket timed out" in words and attempt < 2:
+            message = " ".join(" ".join(fatal or lines).split())[:400]
+            message = message or f"{command[0]} ended with status {done.returncode}"
+            if "Socket timed out" in message and attempt < 2:
                 time.sleep(1)
                 continue
-            hiccup = command[0] in QUERIES and UNKNOWN_JOB not in words
-            if not fatal and (hiccup or any(text in words for text in NO_ANSWER)):
-                raise OutOfReach(f"Slurm does not answer ({words})")
-            raise Refused(words)
+            hiccup = command[0] in QUERIES and UNKNOWN_JOB not in message
+            if not fatal and (hiccup or any(text in message for text in NO_ANSWER)):
+                raise OutOfReach(f"Slurm does not answer ({message})")
+            raise Refused(message)
         raise OutOfReach(f"{command[0]} does not answer")
 
 
 def _cell_state(state: str, reason: str, node: str) -> CellStatus:
-    """A task's state in Slurm's words."""
-    how = CELL_STATES.get(state, RUNNING)
-    if how == WAITING:
-        return CellStatus(how, f"waits: {reason}" if reason not in ("", "None") else "waits", node)
+    """A cell's state, from its task's state, reason and node at Slurm."""
+    cell_state = CELL_STATES.get(state, RUNNING)
+    if cell_state == WAITING:
+        return CellStatus(
+            cell_state, f"waits: {reason}" if reason not in ("", "None") else "waits", node
+        )
     if state == "PREEMPTED":
-        return CellStatus(how, "preempted at Slurm", node)
-    if how == CANCELLED:
-        return CellStatus(how, "cancelled by somebody else at Slurm", node)
-    if how == LOST:
-        named = state.lower().replace("_", " ")
+        return CellStatus(cell_state, "preempted at Slurm", node)
+    if cell_state == CANCELLED:
+        return CellStatus(cell_state, "cancelled by somebody else at Slurm", node)
+    if cell_state == LOST:
+        state_words = state.lower().replace("_", " ")
         why = f" ({reason})" if reason not in ("", "None") else ""
-        return CellStatus(how, f"{named} at Slurm{why}", node)
-    return CellStatus(how, "", node)
+        return CellStatus(cell_state, f"{state_words} at Slurm{why}", node)
+    return CellStatus(cell_state, "", node)

@@ -56,10 +56,10 @@ def change(
 @shared.writing_options
 @shared.overwrite_option
 @shared.json_option
-def logbook(how: shared.WriteOptions, overwrite: bool, as_json: bool) -> int:
+def logbook(write_options: shared.WriteOptions, overwrite: bool, as_json: bool) -> int:
     """Write LOGBOOK.md, and commit it."""
     week = shared.current_week()
     with open_store() as store:
-        root, found = shared.open_repository(how)
+        root, found = shared.open_repository(write_options)
         made = change(store, week, root, found, overwrite=overwrite)
-        return shared.write_document(made, store, how, as_json=as_json)
+        return shared.write_document(made, store, write_options, as_json=as_json)

@@ -1,4 +1,5 @@
-"""`q1lab import`: runs that were trained elsewhere: from a folder of events, a CSV, or W&B."""
+"""`q1lab import`: make a study of runs that were trained elsewhere, from a folder of events, a CSV
+or W&B."""
 
 from __future__ import annotations
 
@@ -22,9 +23,9 @@ from q1lab.study.bundle import Bundle
 from q1lab.study.studies import Study
 
 WANDB_PREFIX = "wandb:"
-"""What a project of Weights & Biases begins with, where a path might stand."""
+"""Prefix of a Weights & Biases project in place of a path."""
 PULL_SECONDS = 300.0
-"""How long reading such a project may take."""
+"""Seconds that reading a W&B project may take."""
 
 
 @click.command(
@@ -44,12 +45,12 @@ Examples:
     "--allow",
     multiple=True,
     metavar="KEY",
-    help="A difference that is meant: a config key, `iters` or `seeds`. Repeatable.",
+    help="An intended difference: a config key, `iters` or `seeds`. Repeatable.",
 )
 @click.option(
     "--group",
     metavar="GROUP",
-    help="Of W&B, only the runs of this group (q1lab's groups are its studies).",
+    help="Only the runs of this W&B group (q1lab's groups are its studies).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison's record as JSON.")
 def import_(
@@ -68,14 +69,14 @@ def import_(
         runs = outside_runs.from_wandb(_read_project(project, group))
         return print_imported(make_study(runs, f"W&B {project}", baseline, allow), as_json=as_json)
     if group is not None:
-        raise Problem(f"--group is one of W&B's: {WANDB_PREFIX}ENTITY/PROJECT")
+        raise Problem(f"--group needs a W&B project: {WANDB_PREFIX}ENTITY/PROJECT")
     if not path.exists():
         raise Problem(
             f"{path} doesn't exist", next="give a folder of events.jsonl or a CSV", file=path
         )
     if path.is_file() and path.suffix != ".csv" and bundle.is_archive(path):
-        with bundle.unpacked(path) as found:
-            return _import_bundle(found, str(path), as_json=as_json)
+        with bundle.unpacked(path) as unpacked:
+            return _import_bundle(unpacked, str(path), as_json=as_json)
     if (path / "study.json").is_file():
         if baseline or allow:
             raise Problem(
@@ -87,32 +88,32 @@ def import_(
     return print_imported(make_study(runs, str(path), baseline, allow), as_json=as_json)
 
 
-def _import_bundle(found: Bundle, origin: str, *, as_json: bool) -> int:
-    """Take a whole study in: into the one that was planned here, else as one of its own."""
+def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
+    """Import a whole study: into the study that was planned here, else as a new one."""
     from q1lab.commands._store import open_store
     from q1lab.commands.compare import print_comparison
     from q1lab.doors.imports import import_study
     from q1lab.record import questions
 
-    known = import_study.find_planned(found.study)
+    planned = import_study.find_planned(received.study)
     with open_store() as store:
-        if known is None:
-            taken = questions.taken_names(store)
-            return print_imported(import_study.adopt_study(found, origin, taken), as_json=as_json)
-        filled = import_study.fill_planned(known, found, origin)
-        said = f"{known.id}: {len(filled)} runs taken in from {origin}"
-        click.echo(
-            said if filled else f"{known.id}: {origin} has no run that it lacks", err=as_json
-        )
-        print_comparison(store, studies.load(known.id), as_json=as_json)
+        if planned is None:
+            taken_names = questions.taken_names(store)
+            return print_imported(
+                import_study.adopt_study(received, origin, taken_names), as_json=as_json
+            )
+        filled = import_study.fill_planned(planned, received, origin)
+        summary = f"{planned.id}: {len(filled)} runs taken in from {origin}"
+        click.echo(summary if filled else f"{planned.id}: {origin} has no new runs", err=as_json)
+        print_comparison(store, studies.load(planned.id), as_json=as_json)
     return OK
 
 
 def make_study(
     runs: list[OutsideRun], origin: str, baseline: str | None, allow: tuple[str, ...]
 ) -> Study:
-    """Group runs and write the study. Problem when they are not comparable; nothing is written
-    then."""
+    """Group the runs and write the study. Problem, with nothing written, if they are not
+    comparable."""
     from q1lab.commands._store import open_store
     from q1lab.doors.imports import import_study
     from q1lab.record import questions
@@ -123,7 +124,7 @@ def make_study(
 
 
 def print_imported(study: Study, *, as_json: bool) -> int:
-    """Say what was taken in, then compare."""
+    """Print the number of runs taken in, the notes, and the comparison."""
     from q1lab.commands._store import open_store
     from q1lab.commands.compare import print_comparison
     from q1lab.record import questions
@@ -139,7 +140,8 @@ def print_imported(study: Study, *, as_json: bool) -> int:
 
 
 def _read_project(project: str, group: str | None) -> dict[str, Any]:
-    """The runs of a W&B project. Problem with the reason where they can't be had."""
+    """The runs of a W&B project, as the relay pulled them. Problem if they can't be read, or there
+    are none."""
     from q1lab.study import wandb_runs as wandb_state
 
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,127}/[A-Za-z0-9][\w.-]{0,127}", project, re.ASCII):
@@ -158,11 +160,8 @@ def _read_project(project: str, group: str | None) -> dict[str, Any]:
 
 
 def _pull_in_child(project: str, group: str | None) -> dict[str, Any]:
-    """Have the relay read a project's runs, in a process of its own that ends after ``SECONDS`` at
-    the latest.
-
-    Raises Problem with the reason where that fails.
-    """
+    """Read a project's runs by a relay process, which is ended after ``PULL_SECONDS``. Problem with
+    the reason if that fails."""
     home = paths.ensure_home()
     with tempfile.TemporaryDirectory(prefix=".pull-", dir=home) as scratch:
         file = Path(scratch) / "runs.json"

@@ -1,9 +1,9 @@
 """Runs that were trained elsewhere become a study: arms by ``cfg``, seeds by ``seed``.
 
-A study compares like with like, so runs whose data, hyperparameters or length differ are refused,
-with the names of what differs; a difference that is meant is named (``allow``) and kept in the
-study's record. Paths are made from checked names and numbers only. Reading is in outside_runs.py.
-"""
+A study compares like with like. Runs that differ in data, hyperparameters or length are refused,
+and the Problem names the differences. The learner can allow a difference by its name (``allow``);
+the study's record keeps it. Paths are made from checked names and numbers only. outside_runs.py
+reads the runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from q1lab.study.trainer import is_version
 from q1lab.trainers.own_loop import OwnLoop
 
 DATA_KEYS = ("data_sha256", "data", "dataset", "corpus")
-"""Config keys that say which data a run saw."""
+"""Config keys that identify a run's data."""
 
 RUN_KEYS = frozenset(
     {
@@ -53,12 +53,12 @@ RUN_KEYS = frozenset(
 """Config keys that may differ from run to run."""
 
 STUDY_KEYS = frozenset({"preset", "device", "dtype", "torch", "metric", "better"})
-"""Config keys that a study keeps in fields of their own."""
+"""Config keys that a study keeps in fields of their own, outside its config."""
 
 ARM_KEYS = frozenset(
     {"variant", "model", "model_file", "model_sha256", "n_params", "flops_per_token"}
 )
-"""Config keys that are what the arms are compared for: the same within an arm only."""
+"""Config keys by which the arms are meant to differ: each is equal within an arm only."""
 
 
 # ── grouping
@@ -66,7 +66,7 @@ ARM_KEYS = frozenset(
 
 @dataclass(frozen=True)
 class GroupedRuns:
-    """Runs that belong together, by arm and seed, and what was noted on the way."""
+    """Comparable runs by arm and seed, with notes for the study's record."""
 
     arms: dict[str, dict[int, OutsideRun]]
     names: dict[str, str]
@@ -78,71 +78,72 @@ class GroupedRuns:
 def group_runs(
     runs: list[OutsideRun], *, baseline: str | None = None, allow: Iterable[str] = ()
 ) -> GroupedRuns:
-    """Sort runs into two arms. Problem when it isn't clear, or when they are not comparable.
+    """Sort runs into two arms. Problem if the arms are not clear, or the runs not comparable.
 
-    ``baseline`` names the cfg of the baseline where none is called so. ``allow`` names differences
-    that are meant: config keys, or ``iters`` (lengths differ), or ``seeds`` (leave out seeds that
+    ``baseline`` names the cfg of the baseline if it is not "baseline". ``allow`` names intended
+    differences: config keys, ``iters`` (lengths differ), or ``seeds`` (leave out the seeds that
     only one arm has).
     """
     allowed = frozenset(allow)
     notes: list[str] = []
-    kinds = sorted({run.cfg for run in runs})
+    cfg_names = sorted({run.cfg for run in runs})
     chosen = baseline or "baseline"
-    if chosen not in kinds or len(kinds) != 2:
-        said = ", ".join(kinds[:8])
-        if len(kinds) == 2 and baseline is None:
+    if chosen not in cfg_names or len(cfg_names) != 2:
+        cfgs = ", ".join(cfg_names[:8])
+        if len(cfg_names) == 2 and baseline is None:
             raise Problem(
-                f"neither cfg is called baseline: {said}", next="say which one is, with --baseline"
+                f"neither cfg is called baseline: {cfgs}", next="say which one is, with --baseline"
             )
-        raise Problem(f"two cfgs are compared, {chosen} and one more; these runs have: {said}")
-    modified = next(kind for kind in kinds if kind != chosen)
+        raise Problem(f"two cfgs are compared, {chosen} and one more; these runs have: {cfgs}")
+    modified = next(kind for kind in cfg_names if kind != chosen)
     names = {"baseline": chosen, "modified": modified}
     arms = {
         arm: _by_seed([run for run in runs if run.cfg == cfg], notes) for arm, cfg in names.items()
     }
-    lonely = sorted(set(arms["baseline"]) ^ set(arms["modified"]))
-    if lonely:
-        text = f"seed {', '.join(map(str, lonely))} is there in one arm only"
+    unpaired_seeds = sorted(set(arms["baseline"]) ^ set(arms["modified"]))
+    if unpaired_seeds:
+        text = f"seed {', '.join(map(str, unpaired_seeds))} is in one arm only"
         if "seeds" not in allowed:
             raise Problem(text, next="`--allow seeds` compares the others")
         notes.append(f"{text}; left out")
         for arm in ARMS:
-            arms[arm] = {seed: run for seed, run in arms[arm].items() if seed not in lonely}
+            arms[arm] = {seed: run for seed, run in arms[arm].items() if seed not in unpaired_seeds}
     if not arms["baseline"]:
-        raise Problem("no seed is there in both arms, so there is nothing to compare")
+        raise Problem("no seed is in both arms, so there is nothing to compare")
     _refuse_differences(arms, allowed, notes)
     return GroupedRuns(arms, names, tuple(sorted(allowed)), tuple(notes))
 
 
 def _by_seed(runs: list[OutsideRun], notes: list[str]) -> dict[int, OutsideRun]:
-    found: dict[int, OutsideRun] = {}
+    run_by_seed: dict[int, OutsideRun] = {}
     for run in runs:
-        other = found.get(run.seed)
+        other = run_by_seed.get(run.seed)
         if other is None:
-            found[run.seed] = run
+            run_by_seed[run.seed] = run
             continue
-        ended = [one for one in (other, run) if one.state in ENDED]
+        ended = [candidate for candidate in (other, run) if candidate.state in ENDED]
         if len(ended) != 1:
             raise Problem(
-                f"{run.cfg}, seed {run.seed}, is there twice: {other.where} and {run.where}",
-                next="choose with --group, or give them apart",
+                f"{run.cfg}, seed {run.seed}, appears twice: {other.where} and {run.where}",
+                next="choose with --group, or import them separately",
             )
-        found[run.seed] = ended[0]
-        left = other if ended[0] is run else run
-        notes.append(f"{left.where} did not finish; {ended[0].where} is used")
-    return dict(sorted(found.items()))
+        run_by_seed[run.seed] = ended[0]
+        unused = other if ended[0] is run else run
+        notes.append(f"{unused.where} did not finish; {ended[0].where} is used")
+    return dict(sorted(run_by_seed.items()))
 
 
 def _refuse_differences(
     arms: dict[str, dict[int, OutsideRun]], allowed: frozenset[str], notes: list[str]
 ) -> None:
-    """Refuse runs that differ in data, hyperparameters or length; note what can't be known."""
+    """Refuse runs that differ in data, hyperparameters or length. Adds a note for each allowed
+    difference and for each thing that the runs don't tell."""
     differ: dict[str, str] = {}
-    every = [run for arm in arms.values() for run in arm.values()]
-    keys = {key for run in every for key in run.config if not key.startswith("_")} - RUN_KEYS
+    all_runs = [run for arm in arms.values() for run in arm.values()]
+    keys = {key for run in all_runs for key in run.config if not key.startswith("_")} - RUN_KEYS
     for key in sorted(keys):
         of_arms = [list(arm.values()) for arm in arms.values()]
-        for members in of_arms if key in ARM_KEYS else [every]:
+        for members in of_arms if key in ARM_KEYS else [all_runs]:
             values: dict[str, list[str]] = defaultdict(list)
             for run in members:
                 shown = (
@@ -156,7 +157,7 @@ def _refuse_differences(
                     f"{value[:60]} ({_first_names(who)})" for value, who in values.items()
                 )
     lengths: dict[int, list[str]] = defaultdict(list)
-    for run in every:
+    for run in all_runs:
         if run.state is RunState.FINISHED:
             lengths[run.last].append(run_name(run.cfg, run.seed))
     if len(lengths) > 1:
@@ -169,12 +170,13 @@ def _refuse_differences(
         more = f"; and {len(wrong) - 4} more" if len(wrong) > 4 else ""
         flags = " ".join(f"--allow {key}" for key in list(wrong)[:4])
         raise Problem(
-            plain(f"these runs are not alike. {shown}{more}. "), next=f"If that is meant: {flags}"
+            plain(f"these runs are not alike. {shown}{more}. "),
+            next=f"If that is intended: {flags}",
         )
     notes += [plain(f"{key} differs, as allowed: {text}") for key, text in differ.items()]
-    if not any(key in run.config for run in every for key in DATA_KEYS):
+    if not any(key in run.config for run in all_runs for key in DATA_KEYS):
         notes.append("the runs don't say which data they saw; you vouch that it was the same")
-    if not any(key in run.config for run in every for key in ("learning_rate", "lr")):
+    if not any(key in run.config for run in all_runs for key in ("learning_rate", "lr")):
         notes.append("the runs don't say their learning rate; you vouch that it was the same")
 
 
@@ -185,14 +187,14 @@ def _first_names(names: list[str]) -> str:
 # ── writing
 
 
-def create_study(grouped: GroupedRuns, origin: str, taken: Collection[str] = ()) -> Study:
+def create_study(grouped: GroupedRuns, origin: str, taken_names: Collection[str] = ()) -> Study:
     """Write the study: ``study.json`` and every run's events, as if it had been trained here.
 
-    The folder appears whole or not at all. ``origin`` says where the runs came from; names in
-    ``taken`` are not given.
+    The folder appears complete or not at all. ``origin`` says where the runs came from, for people.
+    The study gets a name outside ``taken_names``.
     """
-    every = [run for arm in grouped.arms.values() for run in arm.values()]
-    config = clean_json(_shared_config(every))
+    all_runs = [run for arm in grouped.arms.values() for run in arm.values()]
+    config = clean_json(_shared_config(all_runs))
     notes = list(grouped.notes)
     for key in (*INTEGERS, *NUMBERS):
         value = config.get(key)
@@ -205,19 +207,22 @@ def create_study(grouped: GroupedRuns, origin: str, taken: Collection[str] = ())
         except ValueError as error:
             notes.append(f"{error}; it is left out")
             del config[key]
-    config.setdefault("max_iters", max(1, *(run.last for run in every)))
-    silent = [run.where for run in every if run.state is RunState.FINISHED and run.final is None]
-    if silent:
+    config.setdefault("max_iters", max(1, *(run.last for run in all_runs)))
+    lossless_runs = [
+        run.where for run in all_runs if run.state is RunState.FINISHED and run.final is None
+    ]
+    if lossless_runs:
         notes.append(
-            f"{_first_names(silent)}: finished, but no final val loss is said, so it is left open"
+            f"{_first_names(lossless_runs)}: finished, but no final val loss is said, "
+            "so it is left open"
         )
     now = utc_now()
-    began = min((run.began for run in every if run.began), default=now)
+    began = min((run.began for run in all_runs if run.began), default=now)
     study = Study(
         id="",
         created=began if re.fullmatch("[0-9T:.+Z -]{10,40}", began) else now,
         arms={arm: _arm_record(arm, grouped, origin) for arm in ARMS},
-        data=_data_record(every),
+        data=_data_record(all_runs),
         trainer=OwnLoop(
             preset=str(config.get("preset") or "")[:60],
             config={
@@ -233,7 +238,7 @@ def create_study(grouped: GroupedRuns, origin: str, taken: Collection[str] = ())
         ),
         design=Fixed(
             batches=(tuple(sorted(grouped.arms["baseline"])),),
-            headline="paired" if all(_pairs_by_seed(run) for run in every) else "welch",
+            headline="paired" if all(_pairs_by_seed(run) for run in all_runs) else "welch",
         ),
         origin=Imported(
             imported=ImportedRuns(
@@ -241,34 +246,34 @@ def create_study(grouped: GroupedRuns, origin: str, taken: Collection[str] = ())
                 time=now,
                 allowed=tuple(grouped.allowed),
                 notes=tuple(note[:2000] for note in notes),
-                runs=tuple(run.where for run in every),
+                runs=tuple(run.where for run in all_runs),
             )
         ),
     )
     runs = {
         run_name(arm, seed): run
-        for arm, found in grouped.arms.items()
-        for seed, run in found.items()
+        for arm, run_by_seed in grouped.arms.items()
+        for seed, run in run_by_seed.items()
     }
     events = {run.name: trainer_events(runs[run.name], run.arm, run.variant) for run in study.runs}
     stem = grouped.names["modified"] if study.variant == "modified" else study.variant
-    return _publish(study, stem, events, {}, taken)
+    return _publish(study, stem, events, {}, taken_names)
 
 
-def adopt_study(found: Bundle, origin: str, taken: Collection[str]) -> Study:
-    """Take in a whole study of another q1lab as one of its own, past the names that are
-    ``taken``: plan, model files and events."""
-    events = {name: run.events or [] for name, run in _read_runs(found, origin).items()}
+def adopt_study(received: Bundle, origin: str, taken_names: Collection[str]) -> Study:
+    """Copy another q1lab's study (plan, model files and events) into a study of its own here. It
+    gets none of the ``taken_names``."""
+    events = {name: run.events or [] for name, run in _read_runs(received, origin).items()}
     if not events:
         raise Problem(f"{origin} holds no events of the runs that its study.json plans")
-    study, files = found.study, {}
+    study, files = received.study, {}
     arms = {}
     for name, arm in study.arms.items():
-        source = found.files.get(arm.source)
-        here = source is not None and source.suffix == ".py" and size_of(source) < 1 << 20
-        if source is not None and here:
+        source = received.files.get(arm.source)
+        is_model_file = source is not None and source.suffix == ".py" and size_of(source) < 1 << 20
+        if source is not None and is_model_file:
             files[f"source/{name}.py"] = read_bytes(source)
-        arms[name] = replace(arm, source=f"source/{name}.py" if here else "")
+        arms[name] = replace(arm, source=f"source/{name}.py" if is_model_file else "")
     study = replace(
         study,
         arms=arms,
@@ -279,32 +284,31 @@ def adopt_study(found: Bundle, origin: str, taken: Collection[str]) -> Study:
             imported=ImportedRuns(source=origin, study=plain(study.id), time=utc_now()),
         ),
     )
-    return _publish(study, study.variant, events, files, taken)
+    return _publish(study, study.variant, events, files, taken_names)
 
 
-def _read_runs(found: Bundle, origin: str) -> dict[str, OutsideRun]:
-    """The runs of a bundle that have events. Problem for events that are not those of their
-    run."""
+def _read_runs(received: Bundle, origin: str) -> dict[str, OutsideRun]:
+    """The runs of a bundle that have events, by name. Problem for events that name another run."""
     runs = {}
-    for run in found.study.runs:
+    for run in received.study.runs:
         if not re.fullmatch(r"(baseline|modified)-seed\d{1,9}", run.name):
             raise Problem(f"{origin} names a run {plain(run.name)!r}, which is not a run of q1lab")
-        file = found.files.get(f"runs/{run.name}/events.jsonl")
+        file = received.files.get(f"runs/{run.name}/events.jsonl")
         if file is None:
             continue
-        one = run_from_events(file, f"{run.name}/events.jsonl")
-        if (one.cfg, one.seed) != (run.arm, run.seed):
+        outside_run = run_from_events(file, f"{run.name}/events.jsonl")
+        if (outside_run.cfg, outside_run.seed) != (run.arm, run.seed):
             raise Problem(
-                f"{one.where} is the run {run_name(one.cfg, one.seed)}, not {run.name}; nothing "
-                "was taken"
+                f"{outside_run.where} is the run "
+                f"{run_name(outside_run.cfg, outside_run.seed)}, not {run.name}; nothing was taken"
             )
-        runs[run.name] = one
+        runs[run.name] = outside_run
     return runs
 
 
 def find_planned(theirs: Study) -> Study | None:
-    """The study here that this plan was made from: the same name, time and identity. None where
-    there is none."""
+    """The study here that ``theirs`` is a copy of: the same name, time and identity, and no seeds
+    that were not planned here. None if there is no such study."""
     try:
         ours = studies.load(theirs.id)
     except Problem:
@@ -312,46 +316,51 @@ def find_planned(theirs: Study) -> Study | None:
     same = ours.created == theirs.created and studies.identity_key(ours) == studies.identity_key(
         theirs
     )
-    some, mine = set(theirs.seeds), set(ours.seeds)
-    # a planned range that was known here since has fewer seeds than it was planned with
-    fits = some <= mine or (ours.design.is_sequential and mine <= some)
+    their_seeds, our_seeds = set(theirs.seeds), set(ours.seeds)
+    # a planned range that has ended early here has fewer seeds than the copy
+    fits = their_seeds <= our_seeds or (ours.design.is_sequential and our_seeds <= their_seeds)
     return ours if same and fits else None
 
 
-def fill_planned(study: Study, found: Bundle, origin: str) -> list[str]:
-    """Give a study that was planned here the runs that ended there and not here; returns their
-    names. A planned range that is known with them has no more runs. Problem, with nothing changed,
-    when events are not those of their run, or the study trains now.
+def fill_planned(study: Study, received: Bundle, origin: str) -> list[str]:
+    """Copy the events of runs that have ended elsewhere, and not here, into the study that was
+    planned here; returns the runs' names. A planned range that is decided with them ends. Problem,
+    with nothing changed, if events name another run or the study is training.
 
-    So there is one study, declared before its runs, and not a second one beside it.
+    So the study stays the one that was declared before its runs.
     """
     if liveness.is_alive(study.files):
         raise Problem(f"{study.id} is running", next=f"stop it first: q1lab stop {study.id}")
-    runs, ready = _read_runs(found, origin), {}
+    runs, events_by_path = _read_runs(received, origin), {}
     for run in study.runs:
-        here = study.files.run(run.name).events
-        there = found.files.get(f"runs/{run.name}/events.jsonl")
-        if run.name in runs and there is not None and has_ended(there) and not has_ended(here):
-            ready[here] = read_bytes(there)
-    for path, data in ready.items():
+        our_events = study.files.run(run.name).events
+        their_events = received.files.get(f"runs/{run.name}/events.jsonl")
+        if (
+            run.name in runs
+            and their_events is not None
+            and has_ended(their_events)
+            and not has_ended(our_events)
+        ):
+            events_by_path[our_events] = read_bytes(their_events)
+    for path, data in events_by_path.items():
         write_atomic(path, data)
     end = early_stopping.EarlyStopping(study).over_before_plan()
     if end is not None:
         early_stopping.cut_study(study, end)
-    return [path.parent.name for path in ready]
+    return [path.parent.name for path in events_by_path]
 
 
 def trainer_events(run: OutsideRun, arm: str, variant: str) -> list[dict[str, Any]]:
-    """The run as a trainer of q1lab would have written it. Its own events are kept, under the arm
-    it has here."""
+    """The run's events as q1lab's trainer would have written them. A run that has events of its own
+    keeps them; only ``arm`` is set in them."""
     if run.events is not None:
-        mine = [
+        own_events = [
             {**event, "arm": arm} if event["type"] == "start" else event for event in run.events
         ]
-        for event in mine:  # one that doesn't say its final loss may have been evaluated at the end
+        for event in own_events:  # a run without a final loss may have been evaluated at its end
             if event["type"] == "exit" and event.get("state") == RunState.FINISHED:
                 event["val_loss"] = finite_or_none(run.final)
-        return mine
+        return own_events
     start = {
         "type": "start",
         "v": 1,
@@ -387,13 +396,13 @@ def trainer_events(run: OutsideRun, arm: str, variant: str) -> list[dict[str, An
 
 
 def _pairs_by_seed(run: OutsideRun) -> bool:
-    """Whether runs of one seed start and train alike, which q1lab's trainer sees to. Of others it
-    is not known, so their arms are compared apart."""
+    """True if the run is known to come from q1lab's trainer, with which runs of one seed start
+    alike and see the same batches. Other runs are compared without pairing."""
     return run.events is not None or "model_sha256" in run.config
 
 
 def _shared_config(runs: list[OutsideRun]) -> dict[str, Any]:
-    """What all runs say alike."""
+    """The config keys and values that all runs share."""
     first = runs[0].config
     return {
         key: value
@@ -434,9 +443,9 @@ def _data_record(runs: list[OutsideRun]) -> Data:
 
 
 def _count_or_zero(value: Any) -> int:
-    """A whole number from 0 up as it was said, else 0: not known."""
-    found = finite_or_none(value)
-    return int(found) if found is not None and 0 <= found < LARGEST_COUNT else 0
+    """``value`` as a count if it is one, else 0 for unknown."""
+    count = finite_or_none(value)
+    return int(count) if count is not None and 0 <= count < LARGEST_COUNT else 0
 
 
 def _publish(
@@ -444,12 +453,13 @@ def _publish(
     stem: str,
     events: Mapping[str, list[dict[str, Any]]],
     sources: Mapping[str, bytes],
-    taken: Collection[str],
+    taken_names: Collection[str],
 ) -> Study:
-    """Put a study beside the others, under the next free name past those that are ``taken``.
+    """Write a study into the home under the next free name that starts with ``stem`` and is not in
+    ``taken_names``.
 
-    What would be written is read first as any viewer will read it: a study that can't be opened is
-    a Problem here, and nothing is there then.
+    The plan is read back from its JSON before anything is written: Problem if no viewer could open
+    the study.
     """
     try:
         study = studies.from_dict(json.loads(json.dumps(study.to_dict())))
@@ -460,12 +470,12 @@ def _publish(
     files: dict[str, bundle.Content] = dict(sources)
     for name, records in events.items():
         lines = (
-            json.dumps(clean_json(one), ensure_ascii=False, allow_nan=False) + "\n"
-            for one in records
+            json.dumps(clean_json(event), ensure_ascii=False, allow_nan=False) + "\n"
+            for event in records
         )
         files[f"runs/{name}/events.jsonl"] = "".join(lines).encode()
     stem = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40] or "imported"
-    there = paths.studies_dir()
-    known = [path.name for path in there.iterdir()] if there.is_dir() else []
-    first = studies.next_number(stem, [*known, *taken])
+    folder = paths.studies_dir()
+    names_on_disk = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    first = studies.next_number(stem, [*names_on_disk, *taken_names])
     return bundle.adopt_study(study, files, (f"{stem}-{n}" for n in count(first)))

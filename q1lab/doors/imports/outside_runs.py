@@ -1,8 +1,7 @@
 """Runs that were trained elsewhere, read into one form: from W&B, from event files, from a CSV.
 
-What is read is data: it is bounded, checked, stripped of control characters, and nothing in it is
-executed or used as a path.
-"""
+Everything read here is untrusted data: it is bounded, checked and stripped of control characters,
+and nothing in it is executed or used as a path."""
 
 from __future__ import annotations
 
@@ -39,7 +38,7 @@ VAL = (
     "validation_loss",
 )
 FINAL = ("final_val_loss", "final/val_loss")
-"""Names that trainers give the same thing; the first that is there counts."""
+"""Names that trainers give the same quantity. The first one present counts."""
 
 NAME = re.compile(r"(?P<cfg>.+?)[-_ ]seed[-_ ]?(?P<seed>\d{1,9})")
 
@@ -49,7 +48,7 @@ class OutsideRun:
     """One run that was trained elsewhere."""
 
     where: str
-    """For messages: a run's name and id, or a file."""
+    """Its name and id, or its file, for messages."""
     cfg: str
     seed: int
     config: dict[str, Any] = field(default_factory=dict)
@@ -64,7 +63,7 @@ class OutsideRun:
     tok_per_s: float | None = None
     began: str | None = None
     events: list[dict[str, Any]] | None = None
-    """The run's own events, where it has some: they are kept as they are."""
+    """The events that came with the run; None if it has only numbers."""
 
     @property
     def last(self) -> int:
@@ -77,15 +76,15 @@ class OutsideRun:
 def from_wandb(record: Mapping[str, Any]) -> list[OutsideRun]:
     """The runs of a pull (``q1lab.doors.weights_and_biases.relay --pull``).
 
-    Problem for runs that have no cfg and seed, neither in their config nor in their name."""
+    Problem for a run whose cfg and seed are neither in its config nor in its name."""
     runs = []
-    for one in record["runs"]:
-        where = plain(f"{one.get('name')} ({one.get('id')})")
-        config = dict(one.get("config") or {})
-        summary = dict(one.get("summary") or {})
-        cfg, seed = _identity(where, config, str(one.get("name") or ""))
-        run = OutsideRun(where, cfg, seed, config, began=_text_or_none(one.get("created")))
-        add_history_rows(run, one.get("history") or [])
+    for pulled in record["runs"]:
+        where = plain(f"{pulled.get('name')} ({pulled.get('id')})")
+        config = dict(pulled.get("config") or {})
+        summary = dict(pulled.get("summary") or {})
+        cfg, seed = _identity(where, config, str(pulled.get("name") or ""))
+        run = OutsideRun(where, cfg, seed, config, began=_text_or_none(pulled.get("created")))
+        add_history_rows(run, pulled.get("history") or [])
         for key in (*FINAL, *VAL):
             if key in summary and (value := parse_number(summary[key])) is not None:
                 run.final = _check_loss(value, where, key)
@@ -96,22 +95,25 @@ def from_wandb(record: Mapping[str, Any]) -> list[OutsideRun]:
             summary.get("_runtime")
         )
         run.tok_per_s = finite_or_none(summary.get("tok_per_s"))
-        run.state, run.message = _wandb_state(one.get("state"), summary, run)
+        run.state, run.message = _wandb_state(pulled.get("state"), summary, run)
         runs.append(run)
     return runs
 
 
 def _wandb_state(
-    said: Any, summary: Mapping[str, Any], run: OutsideRun
+    state_at_wandb: Any, summary: Mapping[str, Any], run: OutsideRun
 ) -> tuple[RunState, str | None]:
     message = _text_or_none(summary.get("message"))
-    own = summary.get("state")
-    if own in set(RunState) and RunState(own) not in (RunState.QUEUED, RunState.RUNNING):
-        return RunState(own), message
-    if said in ("running", "pending", "preempting"):
+    summary_state = summary.get("state")
+    if summary_state in set(RunState) and RunState(summary_state) not in (
+        RunState.QUEUED,
+        RunState.RUNNING,
+    ):
+        return RunState(summary_state), message
+    if state_at_wandb in ("running", "pending", "preempting"):
         raise Problem(f"{run.where} is still running at W&B", FAILED, next="pull when it has ended")
-    if said != "finished":
-        return RunState.FAILED, message or f"{plain(str(said))} at W&B"
+    if state_at_wandb != "finished":
+        return RunState.FAILED, message or f"{plain(str(state_at_wandb))} at W&B"
     if run.final is not None and not math.isfinite(run.final):
         return RunState.DIVERGED, message
     return RunState.FINISHED, message
@@ -121,7 +123,7 @@ def _wandb_state(
 
 
 def from_folder(folder: Path) -> list[OutsideRun]:
-    """Runs from all ``events.jsonl`` below ``folder``; links are not followed. Problem when there
+    """Runs from all ``events.jsonl`` below ``folder``; links are not followed. Problem if there
     are none."""
     files = sorted(_event_files(folder))
     if not files:
@@ -153,8 +155,8 @@ def run_from_events(file: Path, where: str) -> OutsideRun:
     """One run from its event file. cfg, seed and config come from its start event."""
     if file.stat().st_size > MAX_BYTES:
         raise Problem(f"{where} is larger than {MAX_BYTES >> 20} MB; a run's event file is not")
-    found, _, bad = read_new_events(file, limit=MAX_BYTES + 1)
-    events, behind = cut_after_end(found)
+    all_events, _, bad = read_new_events(file, limit=MAX_BYTES + 1)
+    events, after_exit = cut_after_end(all_events)
     start = next((event for event in events if event["type"] == "start"), None)
     if start is None:
         raise Problem(f"{where} has no start event, so it doesn't say which run it is")
@@ -190,7 +192,7 @@ def run_from_events(file: Path, where: str) -> OutsideRun:
                 run.final = loss
     if run.state is RunState.FINISHED and run.final is None:
         run.final = _last_loss(run.evals)
-    if bad := bad + behind:
+    if bad := bad + after_exit:
         run.message = f"{bad} damaged lines were passed over"
     return run
 
@@ -253,7 +255,7 @@ CSV_FORMS = (
 
 Rows = list[tuple[int, dict[str, Any]]]
 Point = tuple[str, tuple[str, int], dict[str, Any], dict[str, Any]]
-"""Where it is said, cfg and seed, what it says (iter and losses), and the run's config."""
+"""The place in the file, (cfg, seed), the point (iter and losses), and the run's config."""
 
 
 def _long_points(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
@@ -261,10 +263,14 @@ def _long_points(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
     losses = [name for name in names if name in (*TRAIN, *VAL, *FINAL)]
     if not losses:
         raise Problem(f"{file}: no column train_loss or val_loss", next=CSV_FORMS, file=file)
-    own = (*STEP, *TRAIN, *VAL, *FINAL, "cfg", "seed", "state")
+    known_columns = (*STEP, *TRAIN, *VAL, *FINAL, "cfg", "seed", "state")
     for line, row in rows:
         where = f"{file}:{line}"
-        config = {name: _cell(row[name]) for name in names if name not in own and row[name] != ""}
+        config = {
+            name: _cell(row[name])
+            for name in names
+            if name not in known_columns and row[name] != ""
+        }
         point = {
             name: _number_cell(row[name], where, name) for name in losses if row[name].strip() != ""
         }
@@ -279,30 +285,30 @@ def _wide_points(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
         raise Problem(f"{file}: no column iter or Step", next=CSV_FORMS, file=file)
     for name in names:
         head, _, metric = name.partition(" - ")
-        found = NAME.fullmatch(head)
-        if not found or metric not in (*TRAIN, *VAL, *FINAL):
+        run_id = NAME.fullmatch(head)
+        if not run_id or metric not in (*TRAIN, *VAL, *FINAL):
             continue  # wandb adds __MIN and __MAX columns
         for line, row in rows:
             if row[name].strip() != "":
                 where = f"{file}:{line}"
                 n = _iter_cell(row[step], where, step)
                 point = {"iter": n, metric: _number_cell(row[name], where, name)}
-                yield where, (found["cfg"], int(found["seed"])), point, {}
+                yield where, (run_id["cfg"], int(run_id["seed"])), point, {}
 
 
 def _runs_of_points(file: Path, points: Iterable[Point], *, wide: bool = False) -> list[OutsideRun]:
-    """The runs that a CSV's points make."""
+    """The runs of a CSV, from its points."""
     runs: dict[tuple[str, int], OutsideRun] = {}
-    said: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+    points_by_run: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
     for where, (cfg, seed), point, config in points:
         name = f"{run_name(plain(cfg), seed)} of {file.name}"
         run = runs.setdefault((cfg, seed), OutsideRun(name, cfg, seed, config))
         if config != run.config:
             key = next(k for k in {*config, *run.config} if config.get(k) != run.config.get(k))
             raise Problem(f"{where}: {plain(key)} changes within {run.where}; a run has one config")
-        said[cfg, seed].append(point)
-    for which, run in runs.items():
-        rows = said[which]
+        points_by_run[cfg, seed].append(point)
+    for run_key, run in runs.items():
+        rows = points_by_run[run_key]
         if "iter" in rows[0]:
             add_history_rows(run, rows)
             run.final = run.final if run.final is not None else _last_loss(run.evals)
@@ -321,7 +327,7 @@ def _runs_of_points(file: Path, points: Iterable[Point], *, wide: bool = False) 
 
 
 def _cell(text: str) -> Any:
-    """A cell as the JSON that it may be, else as text."""
+    """A cell parsed as JSON if it is JSON, else as text."""
     try:
         return json.loads(text, parse_constant=str)
     except (ValueError, RecursionError):
@@ -350,18 +356,18 @@ def _iter_cell(text: str, where: str, name: str) -> int:
 
 
 def _check_loss(value: float, where: str, name: str) -> float:
-    """``value``, unless it is a number that no loss can be. Infinite and not a number are ways to
-    diverge."""
+    """``value`` unchanged. Problem if it is finite and too large for a loss; inf and NaN are
+    allowed, as losses of a run that diverged."""
     if math.isfinite(value) and abs(value) >= LARGEST_LOSS:
         raise Problem(f"{where}: {plain(name)} is {value:g}; no loss is as large as that")
     return value
 
 
-# ── reading: what all have in common
+# ── reading: shared by all
 
 
 def add_history_rows(run: OutsideRun, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Losses by iter from history rows, whatever the trainer called them."""
+    """Add the losses in history rows to ``run``, under whichever names the trainer gave them."""
     rows = list(rows)
     keys = {key for row in rows for key in row}
     step = next((key for key in STEP if key in keys), None)
@@ -383,8 +389,8 @@ def add_history_rows(run: OutsideRun, rows: Iterable[Mapping[str, Any]]) -> None
 
 
 def parse_number(value: Any) -> float | None:
-    """A number, also as W&B writes those that JSON lacks ("NaN", "Infinity"); None for anything
-    else."""
+    """``value`` as a float if it is a number, or the text "NaN" or "Infinity", which W&B writes for
+    numbers that JSON lacks; else None."""
     if isinstance(value, str):
         return {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}.get(value)
     if not isinstance(value, int | float) or isinstance(value, bool):
@@ -396,12 +402,12 @@ def parse_number(value: Any) -> float | None:
 
 
 def finite_or_none(value: Any) -> float | None:
-    found = parse_number(value)
-    return found if found is not None and math.isfinite(found) else None
+    number = parse_number(value)
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _last_loss(curve: Mapping[int, float | None]) -> float | None:
-    """The last value of a curve; NaN where it was not finite; None for an empty one."""
+    """The last loss of a curve; NaN if it was not finite; None if the curve is empty."""
     if not curve:
         return None
     value = curve[max(curve)]
@@ -413,12 +419,13 @@ def _text_or_none(value: Any) -> str | None:
 
 
 def _identity(where: str, config: Mapping[str, Any], name: str) -> tuple[str, int]:
-    """cfg and seed, from the config or else from a name like ``modified-seed0``."""
+    """(cfg, seed) from the config, else from a name like ``modified-seed0``. Problem if one is
+    missing."""
     cfg, seed = config.get("cfg"), config.get("seed")
-    found = NAME.fullmatch(name)
-    if found:
-        cfg = cfg if cfg not in (None, "") else found["cfg"]
-        seed = seed if seed not in (None, "") else found["seed"]
+    name_match = NAME.fullmatch(name)
+    if name_match:
+        cfg = cfg if cfg not in (None, "") else name_match["cfg"]
+        seed = seed if seed not in (None, "") else name_match["seed"]
     if isinstance(seed, str) and re.fullmatch(r"\d{1,9}", seed.strip()):
         seed = int(seed)
     if isinstance(seed, float) and seed.is_integer():
@@ -437,8 +444,8 @@ def _identity(where: str, config: Mapping[str, Any], name: str) -> tuple[str, in
 
 
 def clean_json(value: Any, depth: int = 0) -> Any:
-    """JSON from outside, fit to keep: text without control characters, numbers that are finite or
-    null."""
+    """JSON from outside made safe to store: text without control characters and of bounded length,
+    lists and depth bounded, numbers that are not finite replaced by null."""
     if isinstance(value, str):
         return storable(value)[:2000]
     if isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) < 1e100:

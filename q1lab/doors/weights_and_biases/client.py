@@ -1,8 +1,8 @@
-"""The wandb client at arm's length: the only module, besides pull, that imports it, and never at
-import time.
+"""The wandb client behind a few functions. Only this module and pull_runs.py import wandb, and only
+inside functions.
 
-Whatever wandb raises comes out as one line without secrets, and whatever it writes stays in the
-study's own folder.
+wandb's exceptions become one line without secrets, and all of wandb's files stay in the study's own
+folder.
 """
 
 from __future__ import annotations
@@ -29,32 +29,34 @@ from q1lab.study.studies import Run, Study
 from q1lab.study.wandb_runs import PROJECT, RelayedRun, scrub_keys
 
 FLUSH_SECONDS = 1.0
-"""Seconds until a row is on the disk in wandb's own log (its default of 15 loses all of a short
-run)."""
+"""Seconds until a row is on the disk in wandb's own log. Its default of 15 loses all of a short
+run."""
 
 SEND_SECONDS = 3.0
-"""Seconds between two sendings of rows to W&B: its default of 15 makes a short run look dead."""
+"""Seconds between two uploads of rows to W&B. Its default of 15 makes a short run look dead."""
 
 REACH_SECONDS, INIT_SECONDS, FINISH_SECONDS = 10.0, 30.0, 30.0
 """Seconds at most: for the server's first answer, a run's start, its end."""
 
 
 class UnreachableError(Exception):
-    """W&B can't be had now; the text says why, for people."""
+    """W&B can't be reached, or can't be used now; the text says why, for people."""
 
 
 def prepare_process(root: Path) -> Path:
-    """Point this process's environment at the folder that it works in, a study's say, before wandb
-    is imported; returns a temporary folder for wandb, made anew.
+    """Point this process's environment at ``root``, a study's folder for example, before wandb is
+    imported. Returns a new temporary folder for wandb.
 
-    wandb removes what it has there in an exit hook, which never runs here (see ``relay.exit_now``);
-    what a killed relay left is removed by the next one. So call it under the relay's lock. The
-    folder lies in the system's own place: wandb makes a socket there, whose path must be short.
+    wandb would remove that folder in an exit hook, which never runs here (see ``relay.exit_now``).
+    The next relay removes what a killed one left, so call this under the relay's lock. The folder
+    is in the system's temporary folder, as wandb makes a socket there, whose path must be short.
     """
-    kept = wandb_state.wandb_environment(root)
-    for name in [name for name in os.environ if name.startswith("WANDB_") and name not in kept]:
+    environment = wandb_state.wandb_environment(root)
+    for name in [
+        name for name in os.environ if name.startswith("WANDB_") and name not in environment
+    ]:
         del os.environ[name]
-    os.environ.update(kept)
+    os.environ.update(environment)
     os.umask(0o077)
     private_folder(root / "wandb")
     # q1lab writes no settings there; a copied study's could send the learner's key elsewhere
@@ -63,23 +65,22 @@ def prepare_process(root: Path) -> Path:
         os.nice(10)
     prefix = f"q1lab-{sha256_text(str(root))[:10]}-"
     above = Path(tempfile.gettempdir())
-    if above.name.startswith(prefix):  # a child of a relay
+    if above.name.startswith(prefix):  # this process is the child of a relay
         above = above.parent
-    for left in above.glob(f"{prefix}*"):
+    for leftover in above.glob(f"{prefix}*"):
         with contextlib.suppress(OSError):
-            if left.lstat().st_uid == os.geteuid():
-                shutil.rmtree(left)
+            if leftover.lstat().st_uid == os.geteuid():
+                shutil.rmtree(leftover)
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=above))
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
     return folder
 
 
 def run_settings(**more: Any) -> Any:
-    """wandb's settings for one run; those that this version of the client doesn't know are left
-    out."""
+    """wandb's settings for one run, without those that this version of the client doesn't know."""
     import wandb
 
-    wished = {
+    settings = {
         "x_transaction_log_flush_interval": FLUSH_SECONDS,
         "x_file_stream_transmit_interval": SEND_SECONDS,
         "init_timeout": INIT_SECONDS,
@@ -97,12 +98,12 @@ def run_settings(**more: Any) -> Any:
         "x_save_requirements": False,
         **more,
     }
-    known = wandb.Settings.model_fields
-    return wandb.Settings(**{key: value for key, value in wished.items() if key in known})
+    supported = wandb.Settings.model_fields
+    return wandb.Settings(**{key: value for key, value in settings.items() if key in supported})
 
 
 def check_server() -> None:
-    """Ask the server for a sign of life and look for a key; UnreachableError says what is wrong."""
+    """Check that a key is configured and that the server answers. UnreachableError if not."""
     import urllib.error
     import urllib.request
 
@@ -119,7 +120,7 @@ def check_server() -> None:
             raise UnreachableError(f"{url} answers with a server error ({error.code})") from None
     except Exception as error:
         raise UnreachableError(f"{url} can't be reached: {error_text(error)}") from None
-    wandb.Api(timeout=int(REACH_SECONDS))  # asks who we are, and so whether the key is good
+    wandb.Api(timeout=int(REACH_SECONDS))  # asks for the account, and so checks the key
 
 
 def error_text(error: BaseException) -> str:
@@ -154,9 +155,8 @@ def open_run(
 ) -> Any:
     """A wandb run under its minted id.
 
-    ``resume``: what W&B has stays, and new rows go behind it. Online, ``starting_step`` is then the
-    first row that W&B lacks; offline, the upload asks for it.
-    """
+    With ``resume`` the rows at W&B stay, and new rows are appended. Online, ``starting_step`` is
+    then the first row that W&B lacks; offline, the upload asks for it."""
     import wandb
 
     handle = wandb.init(
@@ -174,16 +174,16 @@ def open_run(
     )
     # every metric goes by the iter: W&B's own step only counts rows
     handle.define_metric("iter", hidden=True)
-    # (names that are known go up with the run, those that a pattern finds some time later)
+    # named ones go up with the run, those that the pattern matches some time later
     for name in (*standard_names(study.metric), "tok_per_s", "tokens", "*"):
         handle.define_metric(name, step_metric="iter")
     return handle
 
 
 def stop_wandb_service() -> None:
-    """End wandb's service, so that all it wrote is on the disk: a run's ``finish`` may return
-    before that. The next run starts the service again. A service that hangs is left behind after
-    FINISH seconds."""
+    """Stop wandb's service, so that all its writes are on the disk: a run's ``finish`` may return
+    before that. The next run starts the service again. A service that hangs is abandoned after
+    ``FINISH_SECONDS``."""
     import wandb
 
     end = threading.Thread(target=wandb.teardown, daemon=True)
@@ -192,14 +192,14 @@ def stop_wandb_service() -> None:
 
 
 def count_uploaded_rows(relay: RelayedRun) -> int:
-    """How many rows W&B has of this run; 0 when it doesn't know it."""
+    """The number of rows that W&B has of this run; 0 if it doesn't know the run."""
     import wandb
 
     api = wandb.Api(timeout=int(REACH_SECONDS))
     entity = relay.entity or api.default_entity
     try:
         run = api.run(f"{entity}/{PROJECT}/{relay.id}")
-    except Exception as error:  # the client has several for this, all of them with these words
+    except Exception as error:  # the client has several exceptions for this, all with these words
         if "could not find" in str(error).lower() or "not found" in str(error).lower():
             return 0
         raise
@@ -208,7 +208,7 @@ def count_uploaded_rows(relay: RelayedRun) -> int:
 
 
 class RunUpload:
-    """One run on its way to W&B: its events so far, and wandb's handle while it is open."""
+    """One run on its way to W&B: its history so far, and wandb's handle while the run is open."""
 
     def __init__(self, study: Study, run: Run) -> None:
         self.study = study
@@ -222,7 +222,7 @@ class RunUpload:
         """Offset up to which the run was last closed; -1 before that."""
 
     def read_events(self) -> bool:
-        """Take in what the trainer wrote since; whether there was anything."""
+        """Read the events written since the last call. True if there were any."""
         before = self.offset
         while True:
             events, offset, _ = read_new_events(self.files.events, self.offset)
@@ -237,12 +237,13 @@ class RunUpload:
     def log_rows(self) -> None:
         rows = self.projection.rows
         for n in range(self.written, len(rows)):
-            # else wandb holds it back until the next one
+            # without commit, wandb would hold the row back until the next one
             self.handle.log(rows[n], step=n, commit=True)
         self.written = max(self.written, len(rows))
 
     def finish_run(self, state: RunState | None = None) -> None:
-        """Leave summary and exit code; raises TimeoutError when W&B doesn't take it all in time."""
+        """Close the run at W&B with its summary and exit code. TimeoutError if W&B doesn't take
+        everything in time."""
         handle, self.handle = self.handle, None
         self.closed_at = self.offset
         handle.summary.update(self.projection.summary(state))
@@ -250,20 +251,21 @@ class RunUpload:
 
 
 def remove_folders(folders: list[Path]) -> None:
-    """Delete folders that ``wandb_state.wandb_folders`` found and that are of no more use."""
+    """Delete folders of wandb's (see ``wandb_state.wandb_folders``) that are not needed any
+    more."""
     for folder in folders:
         with contextlib.suppress(Problem):
             files.remove(folder)
 
 
 def write_log(text: str) -> None:
-    """A line for relay.log."""
+    """Write a line on stderr, which is relay.log."""
     sys.stderr.write(f"{utc_now()} {scrub_keys(plain(text))}\n")
     sys.stderr.flush()
 
 
 def load_study(root: Path) -> Study:
-    """The study that lies in ``root``; q1lab's home is made the one it belongs to."""
+    """The study in the folder ``root``. Sets Q1LAB_HOME to the home that the folder belongs to."""
     root = root.absolute()
     os.environ["Q1LAB_HOME"] = str(root.parent.parent)
     study = studies.load(root.name)

@@ -1,4 +1,4 @@
-"""Following one study: its events become rows of W&B runs while they are written."""
+"""Follows one study: its events become rows of W&B runs while they are written."""
 
 from __future__ import annotations
 
@@ -26,80 +26,85 @@ from q1lab.study.studies import Study
 from q1lab.study.wandb_runs import ERROR, OFFLINE, SYNCING
 
 POLL_SECONDS = 0.4
-"""Seconds between two looks at the events."""
+"""Seconds between two readings of the events."""
 
 MAX_CLOSING = 16
-"""Runs that are closed side by side."""
+"""Most runs that are closed at the same time."""
 
 RETRY_SECONDS = 60.0
 """Seconds before a server that failed is tried again."""
 
 
 class Relay:
-    """Follows one study until its lock is free."""
+    """A relay that follows one study until its processes have ended."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.lines: dict[str, RunUpload] = {}
+        self.run_uploads: dict[str, RunUpload] = {}
         self.due: list[RunUpload] = []
         """Runs that have ended and are to be closed at W&B."""
         self.not_before = 0.0
-        """Monotonic time before which W&B isn't tried again."""
+        """Monotonic time of the next attempt to reach W&B."""
         self.stop = threading.Event()
 
     def follow(self) -> None:
-        """Until nothing of the study is alive, and every event is written."""
+        """Relay events until the study's processes have ended, and all events are at W&B or
+        stored."""
         plan = self.study.files.plan
-        seen = None
+        last_stamp = None
         while True:
-            # before reading: no last event can slip in between
+            # checked before the events are read, so that the last ones are seen
             alive = is_alive(self.study.files)
             stamp = plan.stat().st_mtime_ns
-            if stamp != seen:
-                seen = stamp
-                self._take_plan()
-            for line in self.lines.values():
-                self._step(line)
-            self._close_together()
+            if stamp != last_stamp:
+                last_stamp = stamp
+                self._read_plan()
+            for run_upload in self.run_uploads.values():
+                self._relay_run(run_upload)
+            self._close_due()
             if not alive or self.stop.wait(POLL_SECONDS):
                 break
-        self.due = [line for line in self.lines.values() if line.handle is not None]
-        self._close_together(RunState.CRASHED)
+        self.due = [
+            run_upload for run_upload in self.run_uploads.values() if run_upload.handle is not None
+        ]
+        self._close_due(RunState.CRASHED)
         stop_wandb_service()
 
-    def _take_plan(self) -> None:
-        """Read the plan (again: it may have grown), mint the ids that are missing, open a line per
-        run."""
+    def _read_plan(self) -> None:
+        """Read the plan, which may have grown, mint ids for new runs, and add a ``RunUpload`` for
+        each."""
         self.study = load_study(self.study.files.root)
         wandb_state.mint_ids(self.study)
-        known = wandb_state.read_relayed_runs(self.study)
+        relay_by_run = wandb_state.read_relayed_runs(self.study)
         for run in self.study.runs:
-            if run.name in self.lines:
+            if run.name in self.run_uploads:
                 continue
-            line = self.lines[run.name] = RunUpload(self.study, run)
-            # where it was closed before, by this relay or by one before it
-            line.closed_at = known[run.name].offset or -1
+            run_upload = self.run_uploads[run.name] = RunUpload(self.study, run)
+            # the offset where this relay or an earlier one closed the run
+            run_upload.closed_at = relay_by_run[run.name].offset or -1
 
-    def _step(self, line: RunUpload) -> None:
-        line.read_events()
-        projection = line.projection
+    def _relay_run(self, run_upload: RunUpload) -> None:
+        run_upload.read_events()
+        projection = run_upload.projection
         if not projection.started:
             return
-        if line.handle is None and (line.closed_at >= line.offset or not self._open(line)):
+        if run_upload.handle is None and (
+            run_upload.closed_at >= run_upload.offset or not self._open(run_upload)
+        ):
             return
         try:
-            line.log_rows()
+            run_upload.log_rows()
         except Exception as error:
-            self._lost(line, error)
+            self._abandon(run_upload, error)
             return
         if projection.ended is not None:
-            self.due.append(line)
+            self.due.append(run_upload)
             if len(self.due) >= MAX_CLOSING:
-                self._close_together()
+                self._close_due()
 
-    def _close_together(self, state: RunState | None = None) -> None:
-        """Close the runs that are due side by side: a server that is gone lets each of them wait
-        FINISH seconds."""
+    def _close_due(self, state: RunState | None = None) -> None:
+        """Close the runs that are due in parallel: a server that is gone makes each of them wait
+        ``FINISH_SECONDS``."""
         due, self.due = self.due, []
         if len(due) > 1:
             write_log(f"ending {len(due)} runs at W&B; at most {FINISH_SECONDS:.0f} s")
@@ -107,13 +112,15 @@ class Relay:
             with ThreadPoolExecutor(MAX_CLOSING) as pool:
                 list(
                     pool.map(
-                        lambda line: self._close(line, state), due[start : start + MAX_CLOSING]
+                        lambda run_upload: self._close(run_upload, state),
+                        due[start : start + MAX_CLOSING],
                     )
                 )
 
-    def _open(self, line: RunUpload) -> bool:
-        """Begin the run, at W&B or in a folder here; False while that can't be."""
-        study, name = self.study, line.run.name
+    def _open(self, run_upload: RunUpload) -> bool:
+        """Open the run at W&B, or in an offline folder. False if that fails, or has failed just
+        now."""
+        study, name = self.study, run_upload.run.name
         online = study.trainer.wandb == "online"
         if time.monotonic() < self.not_before:
             return False
@@ -124,40 +131,48 @@ class Relay:
                 check_server()
                 wandb_state.update_run(study, name, sent=True)
             mode: Literal["online", "offline"] = "online" if online else "offline"
-            config = line.projection.config
-            line.handle = open_run(study, line.run, relay, config, mode, resume=online)
+            config = run_upload.projection.config
+            run_upload.handle = open_run(study, run_upload.run, relay, config, mode, resume=online)
         # wandb is a guest here: whatever it raises must not end the relay
         except Exception as error:
-            self._failed(line, error_text(error))
+            self._note_failure(run_upload, error_text(error))
             return False
-        line.written = line.handle.starting_step if online and line.handle.resumed else 0
-        there = {"url": line.handle.url, "entity": line.handle.entity} if online else {}
+        run_upload.written = (
+            run_upload.handle.starting_step if online and run_upload.handle.resumed else 0
+        )
+        address = (
+            {"url": run_upload.handle.url, "entity": run_upload.handle.entity} if online else {}
+        )
         state = SYNCING if online else OFFLINE
-        wandb_state.update_run(study, name, state=state, error=None, offset=0, **there)
+        wandb_state.update_run(study, name, state=state, error=None, offset=0, **address)
         if not online:
             remove_folders(old)
         return True
 
-    def _failed(self, line: RunUpload, text: str, **more: Any) -> None:
-        """W&B is left alone for a while. The events have everything: a run that is under way is
-        opened again then, and a sync uploads what is left."""
-        write_log(f"{line.run.name}: {text}")
+    def _note_failure(self, run_upload: RunUpload, text: str, **more: Any) -> None:
+        """Note the failure and leave W&B alone for ``RETRY_SECONDS``. Nothing is lost: an open run
+        is then opened again from its events, and a sync uploads the rest."""
+        write_log(f"{run_upload.run.name}: {text}")
         self.not_before = time.monotonic() + RETRY_SECONDS
-        wandb_state.update_run(self.study, line.run.name, state=ERROR, error=text, **more)
+        wandb_state.update_run(self.study, run_upload.run.name, state=ERROR, error=text, **more)
 
-    def _lost(self, line: RunUpload, error: BaseException) -> None:
-        """wandb gave up on an open run."""
-        handle, line.handle = line.handle, None
+    def _abandon(self, run_upload: RunUpload, error: BaseException) -> None:
+        """Give up the handle of an open run after wandb raised ``error``."""
+        handle, run_upload.handle = run_upload.handle, None
         with contextlib.suppress(Exception):
             handle.finish(exit_code=1)
-        self._failed(line, error_text(error))
+        self._note_failure(run_upload, error_text(error))
 
-    def _close(self, line: RunUpload, state: RunState | None) -> None:
-        offset = line.offset
+    def _close(self, run_upload: RunUpload, state: RunState | None) -> None:
+        offset = run_upload.offset
         try:
-            line.finish_run(state)
+            run_upload.finish_run(state)
         except Exception as error:
-            kept = "everything is kept, `q1lab sync` uploads it"
-            self._failed(line, f"{error_text(error)} at the end of the run; {kept}", offset=offset)
+            consolation = "everything is kept, `q1lab sync` uploads it"
+            self._note_failure(
+                run_upload,
+                f"{error_text(error)} at the end of the run; {consolation}",
+                offset=offset,
+            )
         else:
-            wandb_state.update_run(self.study, line.run.name, offset=offset)
+            wandb_state.update_run(self.study, run_upload.run.name, offset=offset)

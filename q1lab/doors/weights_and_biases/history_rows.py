@@ -1,10 +1,10 @@
-"""A run's events as W&B should show them: history rows, config and summary. Pure, and the same
-every time.
+"""A run's events as W&B should show them: history rows, config and summary. A pure function of the
+events.
 
-Row n of a run always carries step n, whatever was relayed, killed or uploaded before. So a relay
-that starts again, or a sync after a broken one, sends the rows from the first one that the server
-lacks, and nothing twice. An attempt that goes on from a checkpoint reports some iters again: an
-iter's first report is its row.
+Row n of a run always has step n, whatever was relayed, killed or uploaded before. So a relay that
+starts again, or a sync after a broken one, sends the rows from the first one that the server lacks,
+and nothing twice. An attempt that continues from a checkpoint reports some iters again; the first
+report of a number at an iter counts.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Row = dict[str, Any]
 
 
 class RunHistory:
-    """Feed it a run's events in order, in pieces of any size; read rows, config and summary from
-    it."""
+    """The rows, config and summary of a run. Feed it the run's events in order, in pieces of any
+    size."""
 
     def __init__(self, study: Study, run: Run) -> None:
         self.rows: list[Row] = []
@@ -38,16 +38,16 @@ class RunHistory:
         self._others: set[str] = set()
         """Names of numbers that are neither the training loss nor the metric."""
         self._columns: dict[int, frozenset[str]] = {}
-        """What was reported at each iter."""
+        """The names reported so far, by iter."""
         self._equal: dict[frozenset[str], frozenset[str]] = {}
-        """Each of those once: thousands of iters report the same."""
+        """Each of those sets once: thousands of iters report the same names."""
         self._clock = 0.0
         self._summary: Row = {}
         self._best: float | None = None
 
     def feed(self, events: Iterable[Event]) -> None:
-        """Take events in, as ``read_new`` gives them. Unknown types, and numbers that are none, are
-        left out."""
+        """Add events, as ``read_new`` gives them. Unknown types and malformed numbers are left
+        out."""
         for event in events:
             match event["type"]:
                 case "start":
@@ -58,7 +58,7 @@ class RunHistory:
                     self._exit(event)
 
     def summary(self, state: RunState | None = None) -> Row:
-        """The summary to leave at the end; ``state`` when the run has no exit record of its own."""
+        """The run's summary at W&B. ``state`` is used if the run has no exit event."""
         out = dict(self._summary)
         out["state"] = str(self.ended or state or RunState.RUNNING)
         out["attempts"] = self.attempts
@@ -68,8 +68,8 @@ class RunHistory:
 
     @property
     def exit_code(self) -> int:
-        """W&B knows finished (0) and failed (anything else); the summary's ``state`` says it
-        exactly."""
+        """0 if the run finished, else 1: W&B knows no other states. The summary has the exact
+        one."""
         return 0 if self.ended is RunState.FINISHED else 1
 
     def _start(self, event: Event) -> None:
@@ -84,7 +84,7 @@ class RunHistory:
 
     def _row(self, event: Event) -> None:
         numbers = reported_numbers(event, self._metric, self._others)
-        # not finite: the trainer writes null; W&B shows NaN, and keeps names with _ for itself
+        # null is the trainer's NaN or inf; names that begin with _ are W&B's own
         row: Row = {
             name: math.nan if value is None else value
             for name, value in numbers.items()
@@ -112,20 +112,25 @@ class RunHistory:
         self.ended = RunState(event["state"])
         self._summary.pop("message", None)
         message = (event.get("message") or "")[:500]
-        said = {key: event.get(key) for key in ("iter", "tok_per_s")}
-        said |= {self._metric.key(): event.get("val_loss")}
-        said |= {"seconds": event.get("t"), "message": message or None}
-        self._summary |= {key: value for key, value in said.items() if value is not None}
+        final_numbers = {key: event.get(key) for key in ("iter", "tok_per_s")}
+        final_numbers |= {self._metric.key(): event.get("val_loss")}
+        final_numbers |= {"seconds": event.get("t"), "message": message or None}
+        self._summary |= {key: value for key, value in final_numbers.items() if value is not None}
 
 
 def run_config(study: Study, run: Run) -> dict[str, Any]:
-    """The run's config: ``cfg``, ``seed``, the hyperparameters, and what makes runs comparable."""
+    """The run's config at W&B: ``cfg``, ``seed``, the hyperparameters, and the keys by which runs
+    are compared."""
     arm = study.arms[run.arm]
     return {
         **study.trainer.hyperparameters,
         "cfg": run.arm,
         "seed": run.seed,
-        **({"drawn_with": drawn} if (drawn := study.trainer.drawn_seed(run)) != run.seed else {}),
+        **(
+            {"drawn_with": drawn_seed}
+            if (drawn_seed := study.trainer.drawn_seed(run)) != run.seed
+            else {}
+        ),
         "variant": arm.variant,
         "model_sha256": arm.sha256,
         "n_params": arm.n_params,

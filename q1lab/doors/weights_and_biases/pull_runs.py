@@ -1,4 +1,4 @@
-"""Reading the runs of a W&B project."""
+"""Reads the runs of a W&B project."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ PULLED_KEYS = {
 
 
 def pull_project(path: str, group: str | None) -> dict[str, Any]:
-    """The runs of ENTITY/PROJECT: name, state, group, config, summary and the history of steps and
-    losses."""
+    """The runs of ENTITY/PROJECT (of one ``group``, if given) as JSON types: name, state, group,
+    config, summary, and the history of steps and losses."""
     import wandb
 
     api = wandb.Api(timeout=30)
     entity, _, project = path.partition("/")
     filters = {"group": group} if group else {}
-    found: list[dict[str, Any]] = []
+    pulled: list[dict[str, Any]] = []
     for run in api.runs(f"{entity}/{project}", filters=filters, lazy=False):
-        if len(found) >= MAX_RUNS:
+        if len(pulled) >= MAX_RUNS:
             raise Problem(
                 f"{path} has more than {MAX_RUNS} runs",
                 FAILED,
@@ -49,7 +49,7 @@ def pull_project(path: str, group: str | None) -> dict[str, Any]:
             )
             if len(rows) > MAX_ROWS:
                 raise Problem(f"{run.name} has more than {MAX_ROWS} rows", FAILED)
-        found.append(
+        pulled.append(
             {
                 "id": run.id,
                 "name": run.name,
@@ -64,4 +64,4 @@ def pull_project(path: str, group: str | None) -> dict[str, Any]:
                 },
             }
         )
-    return {"path": path, "pulled": utc_now(), "runs": found}
+    return {"path": path, "pulled": utc_now(), "runs": pulled}

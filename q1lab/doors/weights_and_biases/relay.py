@@ -1,14 +1,14 @@
-"""The one process that speaks to Weights & Biases: it follows a study's events and repeats them
-there.
+"""The relay, the only process that talks to Weights & Biases: it follows a study's events and
+repeats them there.
 
 ``relay STUDY_DIR``          follow the study to its end, then upload
 ``relay --sync STUDY_DIR``   upload the events that no sync has confirmed (`q1lab sync`)
 ``relay --pull PATH FILE``   write a project's runs as JSON (`q1lab import`)
 
-The trainers know nothing of it and nobody waits for it, so it may block, fail or be killed. It
-keeps no state that matters: the ids were minted before the launch, row n of a run is the same
-whenever it is asked for, and a connection starts by asking W&B how many rows it has. A run counts
-as synced only when `wandb sync` ended with exit 0 *and* left its ``.synced`` mark.
+The trainers know nothing of it and no process waits for it, so it may block, fail or be killed. It
+keeps no state that matters: the ids were minted before the launch, row n of a run is always the
+same, and a connection begins with the number of rows that W&B has. A run counts as synced only when
+`wandb sync` ended with exit 0 *and* left its ``.synced`` file.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.studies import Study
 
 LAST_UPLOAD_SECONDS = 420.0
-"""Seconds that the upload after a study may take."""
+"""Seconds that the upload at the end of a study may take."""
 
 TEMPORARY_FOLDERS: list[Path] = []
-"""Folders of wandb's that go when this process does."""
+"""wandb's folders, which ``exit_now`` deletes."""
 
 
 def exit_now(code: int) -> None:
-    """End at once: wandb's own exit hooks may wait for a server that is gone."""
+    """Exit without running exit hooks: wandb's may wait for a server that is gone."""
     for folder in TEMPORARY_FOLDERS:
         shutil.rmtree(folder, ignore_errors=True)
     sys.stdout.flush()
@@ -65,9 +65,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _run_locked(study: Study, *, follow: bool) -> int:
-    """Do the work under the relay's lock, so that there is never more than one per study."""
+    """Follow or upload the study under the relay's lock, so that a study never has two relays."""
     private_folder(study.files.wandb)
-    # before a sync another one may be uploading; who asked for it has a limit of their own
+    # another relay may be uploading; the command that asked for a sync has a time limit of its own
     lock = try_lock(wandb_state.relay_lock(study), wait=15 if follow else 120)
     if lock is None:
         write_log(f"{study.id}: another relay is at work")
@@ -99,7 +99,7 @@ def _pull(path: str, file: Path, group: str | None) -> int:
 if __name__ == "__main__":
     try:
         status = main(sys.argv[1:])
-    except Exception as error:  # the runner starts it again at once: don't let it spin
+    except Exception as error:  # the runner starts the relay again at once: don't let it spin
         write_log(
             str(error)
             if isinstance(error, Problem)

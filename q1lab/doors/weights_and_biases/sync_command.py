@@ -1,4 +1,4 @@
-"""`q1lab sync`: upload to Weights & Biases what is kept offline."""
+"""`q1lab sync`: upload runs to Weights & Biases that are not there yet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
 UPLOAD_SECONDS = 600.0
-"""How long the upload of a study may take."""
+"""Seconds that the upload of a study may take."""
 
 
 @click.command(
@@ -30,13 +30,13 @@ Examples:
 @click.option(
     "--fresh",
     is_flag=True,
-    help="Upload STUDY as new runs: after its runs were deleted at W&B, say.",
+    help="Upload STUDY as new runs, for example after its runs were deleted at W&B.",
 )
 def sync(study: str | None, fresh: bool) -> int:
     """Upload STUDY to W&B (default: every study that is not off).
 
-    A study is done when every run of it is confirmed: `wandb sync` ended well and left its mark.
-    Runs that went up in part, and folders that are broken, are made anew from the events. The exit
+    A study is done when each of its runs is confirmed: `wandb sync` succeeded and left its marker.
+    Partly uploaded runs and broken folders are made again from the events. The exit
     status is 0 when nothing is left to upload.
     """
     if fresh and not study:
@@ -44,20 +44,26 @@ def sync(study: str | None, fresh: bool) -> int:
     if study:
         chosen = [studies.load(study)]
     else:
-        chosen = [one for one in studies.load_readable() if one.trainer.wandb != "disabled"]
+        chosen = [
+            next_study
+            for next_study in studies.load_readable()
+            if next_study.trainer.wandb != "disabled"
+        ]
     if not chosen:
         click.echo("nothing to upload: no study uses W&B")
         return OK
     code = OK
-    for one in chosen:
-        if fresh and not is_alive(one.files):
-            _reset_uploads(one)
-        before = wandb_state.pending_runs(one)
+    for next_study in chosen:
+        if fresh and not is_alive(next_study.files):
+            _reset_uploads(next_study)
+        before = wandb_state.pending_runs(next_study)
         if not before:
-            click.echo(_status_line(one))
+            click.echo(_status_line(next_study))
             continue
-        if is_alive(one.files):
-            click.echo(f"{one.id}: still running; sync it when its runs have ended", err=True)
+        if is_alive(next_study.files):
+            click.echo(
+                f"{next_study.id}: still running; sync it when its runs have ended", err=True
+            )
             code = code or UNFINISHED
             continue
         if not wandb_state.key_configured():
@@ -67,19 +73,20 @@ def sync(study: str | None, fresh: bool) -> int:
                 next=f"run `{wandb_state.wandb_command('login')}`, then `q1lab sync` again",
             )
         click.echo(
-            f"{one.id}: uploading {len(before)} run{'s' if len(before) != 1 else ''} …", err=True
+            f"{next_study.id}: uploading {len(before)} run{'s' if len(before) != 1 else ''} …",
+            err=True,
         )
-        _wait_for_relay(one)
-        upload_study(one, UPLOAD_SECONDS)
-        click.echo(_status_line(one))
-        if wandb_state.pending_runs(one):
+        _wait_for_relay(next_study)
+        upload_study(next_study, UPLOAD_SECONDS)
+        click.echo(_status_line(next_study))
+        if wandb_state.pending_runs(next_study):
             code = FAILED
     return code
 
 
 def _wait_for_relay(study: Study) -> None:
-    """A relay may still be ending the study's runs at a server that does not answer: say so, and
-    wait until it is through. Problem after ``SECONDS``."""
+    """Wait until the study's relay has ended, which may still be closing runs at a server that does
+    not answer. Problem after ``UPLOAD_SECONDS``."""
     lock = wandb_state.relay_lock(study)
     if not is_locked(lock):
         return
@@ -98,8 +105,8 @@ def _wait_for_relay(study: Study) -> None:
 
 
 def _reset_uploads(study: Study) -> None:
-    """Give the runs new ids and drop what wandb keeps under the old ones; the events are all it
-    takes."""
+    """Give the runs new ids at W&B and delete wandb's local folders of the old ones. The next
+    upload is made from the events."""
     if is_locked(wandb_state.relay_lock(study)):
         raise Problem(
             f"the relay of {study.id} is still at work", FAILED, next="try again in a moment"

@@ -1,4 +1,4 @@
-"""Uploading what no upload has confirmed yet."""
+"""Uploads the runs that no upload has confirmed yet."""
 
 from __future__ import annotations
 
@@ -29,92 +29,104 @@ from q1lab.study.studies import Study
 from q1lab.study.wandb_runs import ERROR, SYNCED, SYNCING, scrub_keys
 
 BUSY = 3
-"""The relay's exit status when another one holds the study."""
+"""The relay's exit status when another relay holds the study's lock."""
 
 UPLOAD_SECONDS = 300.0
-"""Seconds that one upload may take."""
+"""Seconds that one `wandb sync` may take."""
 
 
 def upload_pending(study: Study) -> bool:
-    """Upload every run that no upload has confirmed; True when all are confirmed in the end.
+    """Upload every run that no upload has confirmed. True if all are confirmed in the end.
 
-    Each is written into an offline folder, anew from its events, which stays. Where something
-    arrived before, W&B is asked how many rows it has, and only the rest goes up, from a folder of
-    its own. The outcome of each run, and the last error in words, is kept in ``runs.json``.
+    Each run is written from its events into an offline folder, which stays. If W&B has rows of it
+    already, only the rest is uploaded, from another folder. The outcome of each run, and its last
+    error, is stored in ``runs.json``.
     """
     wandb_state.mint_ids(study)
     names = wandb_state.pending_runs(study)
-    lines = [RunUpload(study, run) for run in study.runs if run.name in names]
-    for line in lines:
-        line.read_events()
-    lines = [line for line in lines if line.projection.started]
-    if not lines:
+    run_uploads = [RunUpload(study, run) for run in study.runs if run.name in names]
+    for run_upload in run_uploads:
+        run_upload.read_events()
+    run_uploads = [run_upload for run_upload in run_uploads if run_upload.projection.started]
+    if not run_uploads:
         return not names
     try:
-        whole = {line.run.name: _write_whole(line) for line in lines}
+        whole_folders = {
+            run_upload.run.name: _write_whole(run_upload) for run_upload in run_uploads
+        }
         stop_wandb_service()
         check_server()
-        going = {line.run.name: _write_rest(line) or whole[line.run.name] for line in lines}
+        folder_to_send = {
+            run_upload.run.name: _write_rest(run_upload) or whole_folders[run_upload.run.name]
+            for run_upload in run_uploads
+        }
         stop_wandb_service()
     except Exception as error:
-        for line in lines:
-            wandb_state.update_run(study, line.run.name, state=ERROR, error=error_text(error))
+        for run_upload in run_uploads:
+            wandb_state.update_run(study, run_upload.run.name, state=ERROR, error=error_text(error))
         write_log(f"{study.id}: {error_text(error)}")
         return False
-    for line in lines:
-        wandb_state.update_run(study, line.run.name, state=SYNCING, sent=True, offset=line.offset)
-    code, said = _run_wandb_sync(list(going.values()))
-    urls = dict(re.findall(r"\[[^\]\n]*/([a-z0-9]{8})\] View run .*? at (https?://\S+)", said))
-    for name, folder in going.items():
+    for run_upload in run_uploads:
+        wandb_state.update_run(
+            study, run_upload.run.name, state=SYNCING, sent=True, offset=run_upload.offset
+        )
+    code, output = _run_wandb_sync(list(folder_to_send.values()))
+    urls = dict(re.findall(r"\[[^\]\n]*/([a-z0-9]{8})\] View run .*? at (https?://\S+)", output))
+    for name, folder in folder_to_send.items():
         relay = wandb_state.read_relayed_runs(study)[name]
         if code == 0 and list(folder.glob("*.wandb.synced")):
             url = urls.get(relay.id, relay.url)
             wandb_state.update_run(study, name, state=SYNCED, error=None, url=url)
-            (whole[name] / f"run-{relay.id}.wandb.synced").touch(mode=0o600)
+            (whole_folders[name] / f"run-{relay.id}.wandb.synced").touch(mode=0o600)
         else:
-            wandb_state.update_run(study, name, state=ERROR, error=_sync_error(code, said))
-        if folder != whole[name]:
+            wandb_state.update_run(study, name, state=ERROR, error=_sync_error(code, output))
+        if folder != whole_folders[name]:
             remove_folders([folder])
     return not wandb_state.pending_runs(study)
 
 
-def _write_whole(line: RunUpload) -> Path:
-    """The run's folder with its whole history, in the place of what wandb had of it here."""
+def _write_whole(run_upload: RunUpload) -> Path:
+    """Write an offline folder with the run's whole history, and delete older ones of this run."""
     old = wandb_state.wandb_folders(
-        line.study, wandb_state.read_relayed_runs(line.study)[line.run.name].id
+        run_upload.study, wandb_state.read_relayed_runs(run_upload.study)[run_upload.run.name].id
     )
-    folder = _write_offline(line, 0)
+    folder = _write_offline(run_upload, 0)
     remove_folders(old)
     return folder
 
 
-def _write_offline(line: RunUpload, first: int) -> Path:
-    """A finished offline folder with the run's rows from ``first`` on."""
-    relay = wandb_state.read_relayed_runs(line.study)[line.run.name]
-    config = line.projection.config
-    line.handle = open_run(line.study, line.run, relay, config, "offline", resume=first > 0)
-    folder = line.study.files.wandb / Path(line.handle.dir).parent.name
-    line.written = first
-    line.log_rows()
-    line.finish_run(RunState.RUNNING if is_alive(line.files) else RunState.CRASHED)
+def _write_offline(run_upload: RunUpload, first: int) -> Path:
+    """Write a closed offline folder with the run's rows from ``first`` on; returns its path."""
+    relay = wandb_state.read_relayed_runs(run_upload.study)[run_upload.run.name]
+    config = run_upload.projection.config
+    run_upload.handle = open_run(
+        run_upload.study, run_upload.run, relay, config, "offline", resume=first > 0
+    )
+    folder = run_upload.study.files.wandb / Path(run_upload.handle.dir).parent.name
+    run_upload.written = first
+    run_upload.log_rows()
+    run_upload.finish_run(RunState.RUNNING if is_alive(run_upload.files) else RunState.CRASHED)
     return folder
 
 
-def _write_rest(line: RunUpload) -> Path | None:
-    """A folder with the rows that W&B lacks; None where it lacks all."""
-    relay = wandb_state.read_relayed_runs(line.study)[line.run.name]
-    have, rows = count_uploaded_rows(relay) if relay.sent else 0, len(line.projection.rows)
-    if have > rows:
+def _write_rest(run_upload: RunUpload) -> Path | None:
+    """Write an offline folder with the rows that W&B lacks; None if it lacks all of them."""
+    relay = wandb_state.read_relayed_runs(run_upload.study)[run_upload.run.name]
+    uploaded_rows, rows = (
+        count_uploaded_rows(relay) if relay.sent else 0,
+        len(run_upload.projection.rows),
+    )
+    if uploaded_rows > rows:
         raise UnreachableError(
-            f"W&B holds {have} rows for {line.run.name} ({relay.id}) and the events {rows}; they "
-            "are not the same run, and nothing was uploaded"
+            f"W&B holds {uploaded_rows} rows for {run_upload.run.name} ({relay.id}) and the "
+            f"events {rows}; they are not the same run, and nothing was uploaded"
         )
-    return _write_offline(line, have) if have else None
+    return _write_offline(run_upload, uploaded_rows) if uploaded_rows else None
 
 
 def _run_wandb_sync(folders: list[Path]) -> tuple[int, str]:
-    """Run `wandb sync` on the folders; returns its exit code (-1: it took too long) and what it
-    said."""
+    """Run `wandb sync` on the folders; returns its exit code (-1 if it took too long) and
+    output."""
     env = {key: value for key, value in os.environ.items() if key != "WANDB_SILENT"}
     command = [
         *child_processes.python_module("wandb"),
@@ -133,26 +145,26 @@ def _run_wandb_sync(folders: list[Path]) -> tuple[int, str]:
         errors="replace",
     ) as child:
         try:
-            said, _ = child.communicate(timeout=UPLOAD_SECONDS)
+            output, _ = child.communicate(timeout=UPLOAD_SECONDS)
             code = child.returncode
         except subprocess.TimeoutExpired:
             child.kill()  # its service ends with it
-            said, _ = child.communicate()
+            output, _ = child.communicate()
             code = -1
-    return code, scrub_keys(plain(said))
+    return code, scrub_keys(plain(output))
 
 
-def _sync_error(code: int, said: str) -> str:
+def _sync_error(code: int, output: str) -> str:
     if code == -1:
         return (
             f"the upload was not through after {UPLOAD_SECONDS:.0f} s; `q1lab sync` goes on with it"
         )
-    lines = [line.removeprefix("wandb: ").strip() for line in said.splitlines()]
-    told = [
+    lines = [line.removeprefix("wandb: ").strip() for line in output.splitlines()]
+    error_lines = [
         line for line in lines if re.search(r"error|fail|refus|denied|invalid|HTTP \d", line, re.I)
     ]
-    told = told or lines
-    why = error_text(Exception(told[-1])) if told else "it said nothing"
+    error_lines = error_lines or lines
+    why = error_text(Exception(error_lines[-1])) if error_lines else "it said nothing"
     return (
         f"`wandb sync` left no mark (exit {code}): {why}"
         if code == 0
@@ -161,12 +173,11 @@ def _sync_error(code: int, said: str) -> str:
 
 
 def upload_study(study: Study, seconds: float) -> None:
-    """Have the relay upload a study, in a process of its own that ends after ``seconds`` at the
-    latest: a wandb that met a broken server may still hold on to the runs' ids.
+    """Upload a study by a relay process, which is ended after ``seconds``. It must be another
+    process, because a wandb that met a broken server may still hold the runs' ids.
 
-    How it went stands in ``wandb_state.wandb_status(study)``. Raises Problem where it could not
-    even try.
-    """
+    ``wandb_state.wandb_status(study)`` has the outcome. Problem if the relay did not end in time,
+    or another one is at work."""
     private_folder(study.files.wandb)
     command = [
         *child_processes.python_module("q1lab.doors.weights_and_biases.relay"),

@@ -176,8 +176,8 @@ def pair(**changes: Any) -> list[OutsideRun]:
             "not said (modified-seed0)",
         ),
         (pair(evals={20: 2.0}), "iters: 10 (baseline-seed0), 20 (modified-seed0)"),
-        ([*pair(), a_run(seed=1)], "seed 1 is there in one arm only"),
-        ([*pair(), a_run()], "is there twice"),
+        ([*pair(), a_run(seed=1)], "seed 1 is in one arm only"),
+        ([*pair(), a_run()], "appears twice"),
         (
             [
                 a_run(),
