@@ -78,7 +78,7 @@ class Week:
         from q1lab.record import questions
         from q1lab.study import studies
 
-        questions.begin(self.store, study)
+        questions.record_begin(self.store, study)
         (study.files.root / "source").mkdir(parents=True, exist_ok=True)
         studies.save(study)
         return study
@@ -186,7 +186,7 @@ class Week:
         from q1lab.index import ingest_events
         from q1lab.verdict.comparison_cache import compare
 
-        ingest_events.take_in_all(self.store)
+        ingest_events.ingest_all(self.store)
         return compare(self.store, study)
 
     def asked(self, seeds: Sequence[int], variant: str = "rope", **changes: Any) -> Comparison:
@@ -295,7 +295,7 @@ def fresh(times: int, n: int = 3, *, gone: str = "", **changes: Any) -> Ask:
             week.train(study, study.seeds)
             said.append(week.told(study))
             if gone == "deleted":
-                delete_restore.delete(week.store, study.id)
+                delete_restore.delete_study(week.store, study.id)
             elif gone == "removed":
                 shutil.rmtree(study.files.root)
         return said

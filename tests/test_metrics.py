@@ -90,7 +90,7 @@ def test_page_and_picture_draw_each_of_them_that_differs_between_the_arms(
 def test_a_column_is_in_every_table_of_costs(
     trained: studies.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arm_columns, "COLUMNS", (*arm_columns.COLUMNS, ITERS, PER_ITER))
+    monkeypatch.setattr(arm_columns, "COLUMNS", (*arm_columns.COST_COLUMNS, ITERS, PER_ITER))
     with Store() as store:
         store.db.execute("DELETE FROM results")
         found = comparison_cache.compare(store, trained)
@@ -135,9 +135,9 @@ def test_the_names_of_one_run_are_bounded_and_its_own_are_its_own() -> None:
     }
     first = event(numbers={**names, **{f"n{n}": n for n in range(60)}})
     more = event(train_loss=2.0, numbers={f"more{n}": 10**400 for n in range(60)})
-    points = list(ingest_events.metrics_of([first, more], VAL_LOSS))
-    pieces = list(ingest_events.metrics_of([first], VAL_LOSS))
-    pieces += ingest_events.metrics_of([more], VAL_LOSS, {name for name, _, _ in pieces})
+    points = list(ingest_events.reported_values([first, more], VAL_LOSS))
+    pieces = list(ingest_events.reported_values([first], VAL_LOSS))
+    pieces += ingest_events.reported_values([more], VAL_LOSS, {name for name, _, _ in pieces})
     assert points == pieces
     assert len(points) == MOST_NUMBERS + 1
     assert [point for point in points if point[0] in names] == [
@@ -145,7 +145,7 @@ def test_the_names_of_one_run_are_bounded_and_its_own_are_its_own() -> None:
         ("train_loss", 1, 2.0),
     ]
     assert ("more0", 1, None) in points
-    assert list(ingest_events.metrics_of([event(numbers=[1])], VAL_LOSS)) == []
+    assert list(ingest_events.reported_values([event(numbers=[1])], VAL_LOSS)) == []
 
 
 def test_what_a_run_reported_is_known_without_reading_its_points(tmp_path: Path) -> None:

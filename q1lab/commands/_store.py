@@ -8,7 +8,7 @@ import time
 
 import click
 
-from q1lab.index.ingest_events import Looked, Tell
+from q1lab.index.ingest_events import IngestProgress, OnProgress
 from q1lab.index.store import Store
 
 SILENT_SECONDS = 0.3
@@ -23,22 +23,22 @@ def open_store() -> Store:
     return store
 
 
-def _on_terminal() -> Tell | None:
+def _on_terminal() -> OnProgress | None:
     if not sys.stderr.isatty():
         return None
     began: float | None = None
     progress_shown = False
 
-    def tell(progress: Looked) -> None:
+    def tell(progress: IngestProgress) -> None:
         nonlocal began, progress_shown
-        if progress.is_whole:
+        if progress.is_complete:
             sys.stderr.write("\r\x1b[K" if progress_shown else "")
             began, progress_shown = None, False
         elif began is None:
             began = time.monotonic()
         elif time.monotonic() - began > SILENT_SECONDS:
             progress_shown = True
-            sys.stderr.write(f"\rreading {progress.words} ")
+            sys.stderr.write(f"\rreading {progress.message} ")
         sys.stderr.flush()
 
     return tell

@@ -66,6 +66,6 @@ def prepare_app(session: str | None, folder: Path | None) -> AppSetup:
         with Store() as store:
             # the studies come with the first look
             snapshot = Snapshot(evidence.read_progress(store, week))
-            lost = lost_lines.told(store.file, store.journal)
+            lost = lost_lines.lost_line_warnings(store.file, store.journal)
             notice = store.notice or "\n".join(lost)
     return AppSetup(week, settings, session_id, snapshot, notice=notice)

@@ -94,7 +94,7 @@ def _note_passed(file: Path, report: CheckReport) -> str | None:
         with contextlib.suppress(Problem), open_store() as store:
             label = shared.current_week().label
             evidence.note_check(store, label, file, report.for_)
-            return learner_tables.chosen(store, label)
+            return learner_tables.chosen_variant(store, label)
     return None
 
 

@@ -16,7 +16,7 @@ from q1lab.study import studies
 from q1lab.study.studies import Study
 
 if TYPE_CHECKING:
-    from q1lab.verdict.equal_budget import AtBudget, What
+    from q1lab.verdict.equal_budget import BudgetKind, EqualBudgetResult
 
 
 @click.command(
@@ -57,19 +57,19 @@ def compare(
     plot: Path | None,
     page: Path | None,
     force: bool,
-    cost: What | None,
+    cost: BudgetKind | None,
 ) -> int:
     """The comparison of STUDY, with its verdict; of a modification's name, that of its newest study
     with three pairs or more (default: the latest of all)."""
     from q1lab.verdict import comparison_cache
 
-    chosen = studies.load(comparison_cache.named(study) if study else studies.latest())
+    chosen = studies.load(comparison_cache.resolve_study_id(study) if study else studies.latest())
     with open_store() as store:
         answer = None
         if cost is not None:
             from q1lab.verdict import equal_budget
 
-            _, answer = equal_budget.read(store, chosen, cost)
+            _, answer = equal_budget.read_at_budget(store, chosen, cost)
         if plot is not None:
             draw_comparison(store, chosen, plot, answer, force=force)
         if page is not None:
@@ -89,46 +89,54 @@ def compare(
 
 
 def print_comparison(
-    store: Store, study: Study, *, as_json: bool, answer: AtBudget | None = None
+    store: Store, study: Study, *, as_json: bool, answer: EqualBudgetResult | None = None
 ) -> None:
     """Print a study's comparison as JSON or as the verdict block, and below it ``answer``, the
     comparison at equal FLOPs or wall clock."""
-    from q1lab.verdict import equal_budget, wording
+    from q1lab.verdict import comparison_record, equal_budget
     from q1lab.verdict.comparison_cache import compare as make_comparison
 
     record = make_comparison(store, study)
     if as_json:
-        facts = wording.to_json(record)
+        facts = comparison_record.comparison_json(record)
         if answer is not None:
-            facts["at"] = {**answer.to_dict(), "told": equal_budget.told(answer, record)}
+            facts["at"] = {
+                **answer.to_dict(),
+                "told": equal_budget.budget_sentences(answer, record),
+            }
         print_json(facts)
         return
     from rich.console import Console
 
-    from q1lab.verdict.terminal_text import rich_lines
+    from q1lab.verdict.terminal_text import rich_comparison_lines
 
     console = Console(highlight=False)
     console.print()
-    for line in rich_lines(record, min(console.width, 100)):
+    for line in rich_comparison_lines(record, min(console.width, 100)):
         console.print(line, soft_wrap=True)
     if answer is not None:
         console.print()
-        for sentence in equal_budget.told(answer, record):
+        for sentence in equal_budget.budget_sentences(answer, record):
             click.echo(click.wrap_text(sentence, min(console.width, 100), "  ", "    "))
 
 
 def draw_comparison(
-    store: Store, study: Study, path: Path, answer: AtBudget | None = None, *, force: bool = False
+    store: Store,
+    study: Study,
+    path: Path,
+    answer: EqualBudgetResult | None = None,
+    *,
+    force: bool = False,
 ) -> None:
     """Draw both arms' loss curves and the forest plot of the difference into ``path``. With
     ``answer`` the curves run over FLOPs or wall clock instead of iters."""
     from q1lab.ground.write_intents import write_out
     from q1lab.verdict import charts, comparison_cache
 
-    form = charts.form_of(path)
-    image = charts.comparison_figure(
+    form = charts.picture_format(path)
+    image = charts.draw_comparison(
         comparison_cache.compare(store, study),
-        comparison_cache.curves(store, study),
+        comparison_cache.read_curves(store, study),
         form,
         answer=answer,
     )

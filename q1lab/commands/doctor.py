@@ -146,7 +146,7 @@ def examine_machine() -> dict[str, Any]:
         free = shutil.disk_usage(home).free
         findings["home"] = str(home)
         findings["journal"] = _journal_summary()
-        problems += lost_lines.told(paths.database(), paths.journal())
+        problems += lost_lines.lost_line_warnings(paths.database(), paths.journal())
         findings["database"] = str(paths.database())
         findings["config"] = str(paths.config_file())
         findings["free_disk"] = f"{free / 1e9:.1f} GB"
@@ -166,7 +166,7 @@ def _journal_summary() -> str:
     """The journal's path, and the count of its lines by author (the learner or an agent)."""
     from q1lab.index import journal
 
-    lines = journal.read(paths.journal()).lines
+    lines = journal.read_entries(paths.journal()).lines
     lines_by_author = Counter(
         plain(str(line.body.get("who", "unknown"))) for line in lines if line.body is not None
     )

@@ -64,7 +64,7 @@ def as_problem(error: Exception) -> Problem | None:
     if "sqlite3" in sys.modules and isinstance(error, sys.modules["sqlite3"].DatabaseError):
         from q1lab.index import store
 
-        return store.explain(error)
+        return store.database_problem(error)
     if isinstance(error, UnicodeEncodeError) and isinstance(error.object, str):
         return Problem(
             f"not UTF-8 text: {error.object!r}", FAILED, next="rename it, or leave it out"

@@ -77,7 +77,7 @@ def export(
     from q1lab.commands._store import open_store
     from q1lab.ground.files import not_a_file, plain
     from q1lab.index import study_labels
-    from q1lab.verdict.result_files import export as write
+    from q1lab.verdict.result_files import export_studies as write
 
     if bool(study) + everything + (tag is not None) > 1:
         raise Problem("give studies, --all or --tag: one of them")
@@ -87,7 +87,7 @@ def export(
     unreadable: dict[str, str] = {}
     with open_store() as store:
         if everything or tag is not None:
-            names = studies.ids() if tag is None else study_labels.tagged(store, tag)
+            names = studies.ids() if tag is None else study_labels.studies_tagged(store, tag)
             readable, unreadable = studies.load_each(names)
             ids = [study_on_disk.id for study_on_disk in readable]
         else:
@@ -154,7 +154,7 @@ def _write_archive(store: Store, study: Study, path: Path, force: bool) -> None:
     from q1lab.study import bundle
     from q1lab.verify import claim
 
-    labels = study_labels.read(store, study.id)
+    labels = study_labels.read_labels(store, study.id)
     labels_record = asdict(labels) if labels != study_labels.Labels() else {}
     bundle.write_archive(
         study.id, path, labels_record, claim.make_provenance(store, study), force=force
@@ -169,8 +169,8 @@ def _write_notebook(store: Store, study: Study, path: Path, force: bool) -> None
 
     if not study.trainer.has_model_files:
         raise Problem(f"{study.id} trains by a command, and a notebook can't run that")
-    ingest_events.take_in(store, study)
-    missing = store.missing(study)
+    ingest_events.ingest_study(store, study)
+    missing = store.missing_runs(study)
     if not missing:
         raise Problem(f"{study.id} is complete; there is nothing to train")
     notebook = load_engine(EngineChoice("notebook", "notebook"))

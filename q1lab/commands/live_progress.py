@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from q1lab.ground.errors import Problem
 from q1lab.ground.text_formats import bars, duration, speed
 from q1lab.index.store import Store
-from q1lab.index.study_view import RunView, StudyView, look, spark
+from q1lab.index.study_view import RunView, StudyView, read_view, sparkline
 from q1lab.runner import alerts, launch
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
@@ -50,14 +50,14 @@ def watch_study(store: Store, study: Study, *, quiet: bool = False, hint: str = 
 def _wait_quietly(store: Store, study: Study) -> StudyView:
     while _poll(store, study)[1]:
         time.sleep(POLL_SECONDS)
-    return look(store, study)
+    return read_view(store, study)
 
 
 def _poll(store: Store, study: Study) -> tuple[StudyView, bool]:
     """The study's view, and True if a process of it is alive. The processes are checked before the
     view is read, so that the view has their last events."""
     alive = is_alive(study.files)
-    return look(store, study), alive
+    return read_view(store, study), alive
 
 
 def _show_grid(store: Store, study: Study, hint: str) -> StudyView:
@@ -70,7 +70,7 @@ def _show_grid(store: Store, study: Study, hint: str) -> StudyView:
         while True:
             view, alive = _poll(store, study)
             shown = runs_that_fit(view.runs, console.height - LINES_AROUND)
-            sparks = {run.name: spark(store, run) for run in shown}
+            sparks = {run.name: sparkline(store, run) for run in shown}
             picture = runs_grid(view, sparks, hint if alive else "", console.width)
             live.update(picture, refresh=True)
             if not alive:
@@ -80,7 +80,7 @@ def _show_grid(store: Store, study: Study, hint: str) -> StudyView:
                 ring_bell(alerts.alert_text(study.id, kind))
             time.sleep(POLL_SECONDS)
     if waited:
-        ring_bell(f"{study.id}: {view.line.done} of {view.line.total} runs done")
+        ring_bell(f"{study.id}: {view.row.done} of {view.row.total} runs done")
     return view
 
 
@@ -184,7 +184,7 @@ def runs_grid(
             cells.append(Text(speed(run.tokens_per_s)))
         cells.append(Text(duration(run.seconds_left)))
         table.add_row(*cells)
-    line = view.line
+    line = view.row
     time_left = f" · about {duration(line.seconds_left)} left" if line.seconds_left else ""
     hidden_runs = len(view.runs) - len(sparks)
     foot = (

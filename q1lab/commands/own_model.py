@@ -91,7 +91,7 @@ def new(
         with open_store() as store:
             label = shared.current_week().label
             model_file.note_file(store, label, variant, new_files[-1])
-            chosen = learner_tables.chosen(store, label)
+            chosen = learner_tables.chosen_variant(store, label)
     if as_json:
         print_json(
             {"repository_made": created, "files": [vars(new_file) for new_file in new_files]}
@@ -138,7 +138,7 @@ def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: 
     week = shared.current_week()
     with open_store() as store:
         if variant is None:
-            row = learner_tables.modification(store, week.label)
+            row = learner_tables.modification_row(store, week.label)
             if row is None:
                 raise Problem("say for which modification: ", next="q1lab hint rope")
             variant = str(row["variant"])

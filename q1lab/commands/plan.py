@@ -37,12 +37,12 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
     """
     name = Path(variant).stem if variant.endswith(".py") else variant
     with open_store() as store:
-        ingest_events.take_in_all(store)
+        ingest_events.ingest_all(store)
         usual = preset or presets.default_preset("cpu")
         studies_on_disk = studies.StudiesOnDisk()
-        spread = pairs_needed.own(store, name, preset, studies_on_disk) or pairs_needed.known(
-            store, name, usual, studies_on_disk
-        )
+        spread = pairs_needed.own_spread(
+            store, name, preset, studies_on_disk
+        ) or pairs_needed.known_spread(store, name, usual, studies_on_disk)
     if spread is None:
         raise Problem(
             f"no study of {variant} has three pairs yet, and no figures ship for it at {usual}",
@@ -55,7 +55,7 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
     begin = command_line.command_text(Request(variant, seeds="3", preset=preset)).replace(
         " --seeds 3", ""
     )
-    *sentences, command_line_sentence = pairs_needed.told(advice, begin)
+    *sentences, command_line_sentence = pairs_needed.advice_lines(advice, begin)
     for line in sentences:
         print_wrapped(line, 0)
     click.echo(command_line_sentence)

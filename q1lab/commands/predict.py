@@ -107,14 +107,14 @@ def _arms_of_folder() -> dict[str, Metric]:
 
 def prediction_lines(prediction: dict[str, object], metric: Metric) -> list[str]:
     """A prediction of ``metric`` as lines of text, with the versions that it replaced."""
-    from q1lab.verdict.wording import direction_words
+    from q1lab.verdict.prediction_text import direction_text
 
     def forecast(version: dict[str, object]) -> str:
         confidence = version["confidence"]
         sure = f", {float(str(confidence)):.0%} sure" if confidence is not None else ""
         by = f" by {version['size']:g}{metric.suffix}" if version["direction"] != "same" else ""
         return (
-            f"{direction_words(version['direction'], metric)}{by}{sure}; "
+            f"{direction_text(version['direction'], metric)}{by}{sure}; "
             f"from {version['matters']:g}{metric.suffix} up it matters"
         )
 

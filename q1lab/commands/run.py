@@ -28,7 +28,7 @@ from q1lab.study.command_line import Request
 from q1lab.study.engine_choice import manual_command
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Study
-from q1lab.verdict import wording
+from q1lab.verdict import scope_text
 
 
 @click.command(
@@ -165,7 +165,7 @@ def _tune(store: Store, request: Request, key: str, as_json: bool) -> Request | 
     first = begun.studies[0]
     names = dict(zip(studies.ARMS, (first.baseline, first.variant), strict=True))
     if not as_json:
-        text = wording.tuned(tuned_values, names)
+        text = scope_text.tuned_text(tuned_values, names)
         click.echo(f"\n{text[0].upper()}{text[1:]}.\n")
     return replace(request, tune=tuned_values.key, tuned=tuned_values)
 
@@ -209,19 +209,19 @@ def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
     """Print a series' table. Returns OK, FAILED if a run failed, UNFINISHED if some are missing."""
     from q1lab.verdict import series_table
 
-    table = series_table.read(store, series_id)
+    table = series_table.read_series(store, series_id)
     if as_json:
-        print_json(series_table.to_json(table))
+        print_json(series_table.series_json(table))
     else:
         width = min(shutil.get_terminal_size().columns, 100)
-        click.echo("\n".join(["", *series_table.lines(table, width)]))
+        click.echo("\n".join(["", *series_table.series_lines(table, width)]))
     unfinished = [
         member.study for member in table.members if member.study and not member.is_complete
     ]
     if unfinished:
         line = command_line.resume_command(studies.load(unfinished[0]))
         remark(f"q1lab: {series_id} is not done; go on with: {line}")
-    return FAILED if series_table.bad(table) else UNFINISHED if unfinished else OK
+    return FAILED if series_table.failed_members(table) else UNFINISHED if unfinished else OK
 
 
 @click.command(epilog=f"Example: q1lab attach rope-1\n\n{EXIT_STATUS}")
@@ -345,7 +345,7 @@ def _follow(
         with contextlib.suppress(KeyboardInterrupt):
             for study in members:
                 launch.stop_study(study)
-                ingest_events.take_in(store, study)
+                ingest_events.ingest_study(store, study)
             remark(f"Stopped. Go on with: {command_line.resume_command(current)}", quiet=as_json)
         return INTERRUPTED
     return None
@@ -358,7 +358,7 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
 
     print_comparison(store, study, as_json=as_json)
     study = studies.load(study.id)
-    runs = study_view.look(store, study, new_events=False).runs
+    runs = study_view.read_view(store, study, new_events=False).runs
     bad = [
         run for run in runs if run.state in (RunState.FAILED, RunState.CRASHED, RunState.DIVERGED)
     ]

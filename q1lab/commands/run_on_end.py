@@ -66,13 +66,16 @@ def _verdict_sentence(study: Study) -> tuple[str, str]:
         time.sleep(0.1)
     from q1lab.commands._store import open_store
     from q1lab.index import ingest_events
-    from q1lab.verdict import wording
+    from q1lab.verdict import verdict_text
     from q1lab.verdict.comparison_cache import compare
 
     with open_store() as store:
-        ingest_events.take_in(store, study)
+        ingest_events.ingest_study(store, study)
         comparison = compare(store, study)
-    return comparison.analysis.verdict, f"{study.id} has ended. {wording.verdict(comparison)}"
+    return (
+        comparison.analysis.verdict,
+        f"{study.id} has ended. {verdict_text.verdict_sentence(comparison)}",
+    )
 
 
 def run_command(line: str, about: Mapping[str, str]) -> int:

@@ -34,30 +34,31 @@ MAX_RUNS = 20
 def status(as_json: bool, tag: str | None) -> int:
     """The state of your studies, and the next step."""
     with open_store() as store:
-        for problem in lost_lines.told(store.file, store.journal):
+        for problem in lost_lines.lost_line_warnings(store.file, store.journal):
             notice(problem)
-        unreadable = ingest_events.take_in_all(store)
-        lines = study_view.lines(store, unreadable=unreadable)
+        unreadable = ingest_events.ingest_all(store)
+        lines = study_view.read_study_rows(store, unreadable=unreadable)
         if tag is not None:
-            tagged = study_labels.tagged(store, tag)
+            tagged = study_labels.studies_tagged(store, tag)
             lines = tuple(line for line in lines if line.id in tagged)
             unreadable = {line.id: unreadable[line.id] for line in lines if line.id in unreadable}
         # first comes the study that other commands take without a name
         readable = studies.oldest_first(line.id for line in lines if line.problem is None)[::-1]
         if as_json:
             views = [
-                study_view.look(store, studies.load(name), new_events=False) for name in readable
+                study_view.read_view(store, studies.load(name), new_events=False)
+                for name in readable
             ]
             records = [
-                study_record(view, study_labels.read(store, view.study.id)) for view in views
+                study_record(view, study_labels.read_labels(store, view.study.id)) for view in views
             ]
             print_json({"studies": records, "broken": unreadable})
             return OK
         shown = [
-            study_view.look(store, studies.load(name), new_events=False)
+            study_view.read_view(store, studies.load(name), new_events=False)
             for name in readable[:MAX_STUDIES]
         ]
-        labels = {view.study.id: study_labels.read(store, view.study.id) for view in shown}
+        labels = {view.study.id: study_labels.read_labels(store, view.study.id) for view in shown}
     if not lines:
         click.echo(f"No study yet. Start one: q1lab run {_chosen_variant()} --seeds 3")
     for view in shown:
@@ -82,7 +83,7 @@ def status(as_json: bool, tag: str | None) -> int:
 
 def run_lines(view: StudyView) -> list[str]:
     """A line for each run that is under way or did not finish, while the study is unfinished."""
-    if not view.alive and view.line.state not in ("crashed", "failed", "stopped"):
+    if not view.alive and view.row.state not in ("crashed", "failed", "stopped"):
         return []
     runs = [run for run in view.runs if run.state not in (RunState.QUEUED, RunState.FINISHED)]
     runs.sort(key=lambda run: run.state is not RunState.RUNNING)
@@ -94,7 +95,7 @@ def run_lines(view: StudyView) -> list[str]:
 
 def study_summary(view: StudyView) -> str:
     study = view.study
-    now = view.line
+    now = view.row
     where = f" {view.engine}" if view.engine else ""
     time_left = f", about {duration(now.seconds_left)} left" if now.seconds_left else ""
     # an imported study has no preset
@@ -111,7 +112,7 @@ def _chosen_variant() -> str:
     from q1lab.index import learner_tables
 
     with contextlib.suppress(Problem), open_store() as store:
-        return learner_tables.chosen(store, shared.current_week().label) or "rope"
+        return learner_tables.chosen_variant(store, shared.current_week().label) or "rope"
     return "rope"
 
 
@@ -157,20 +158,19 @@ def next_command(views: list[StudyView]) -> str:
     newest = views[0]
     if newest.alive:
         return f"q1lab attach {newest.study.id}"
-    if newest.line.state != "finished":
+    if newest.row.state != "finished":
         from q1lab.study import command_line
 
         return command_line.resume_command(newest.study)
-    ended = [view.study for view in reversed(views) if view.line.state == "finished"]
+    ended = [view.study for view in reversed(views) if view.row.state == "finished"]
     same_variant = [study for study in ended if study.variant == newest.study.variant]
     if len(same_variant) == 1:
         return f"q1lab compare {newest.study.id}"
     # not a small experiment that came after the study with the most seeds
-    from q1lab.verdict.comparison_cache import foremost
+    from q1lab.verdict.comparison_cache import leading_study
 
-    return (
-        f"q1lab compare {(foremost(same_variant, lambda view: len(view.seeds)) or newest.study).id}"
-    )
+    leading = leading_study(same_variant, lambda study: len(study.seeds)) or newest.study
+    return f"q1lab compare {leading.id}"
 
 
 def study_record(view: StudyView, labels: Labels) -> dict[str, object]:
@@ -184,10 +184,10 @@ def study_record(view: StudyView, labels: Labels) -> dict[str, object]:
         "device": study.trainer.device,
         "dtype": study.trainer.number_format,
         "metric": asdict(study.metric),
-        "state": view.line.state,
+        "state": view.row.state,
         "engine": view.engine or None,
-        "done": view.line.done,
-        "seconds_left": view.line.seconds_left,
+        "done": view.row.done,
+        "seconds_left": view.row.seconds_left,
         "tags": list(labels.tags),
         "note": labels.note,
         "wandb": wandb_record(study),

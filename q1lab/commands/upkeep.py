@@ -50,7 +50,7 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
     repository stay as they are.
     """
     with open_store() as store:
-        previews = [delete_restore.look(store, name) for name in dict.fromkeys(study)]
+        previews = [delete_restore.preview_delete(store, name) for name in dict.fromkeys(study)]
     for preview in previews:
         description = f"{preview.id}: {text_formats.size(preview.bytes)}"
         if preview.unreadable:
@@ -64,7 +64,7 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
     if done:
         with open_store() as store:
             for preview in previews:
-                delete_restore.delete(store, preview.id)
+                delete_restore.delete_study(store, preview.id)
     if as_json:
         record = [
             {"study": preview.id, "bytes": preview.bytes, "deleted": done} for preview in previews
@@ -102,19 +102,19 @@ def prune(models: bool, days: float, dry_run: bool, yes: bool, as_json: bool) ->
     Losses, verdicts and logs stay. Studies that are running are left alone.
     """
     paths.ensure_home()
-    items = delete_restore.plan(models=models, days=days)
+    items = delete_restore.list_reclaimable(models=models, days=days)
     total = sum(item.bytes for item in items)
     for item in items:
         line = f"{item.kind:<12} {text_formats.size(item.bytes):>9}  {item.what}"
         click.echo(plain(line), err=as_json)
     with open_store() as store:
-        warnings = delete_restore.reusers(store, items)
+        warnings = delete_restore.reuse_warnings(store, items)
     for sentence in warnings:
         click.echo(plain(sentence), err=as_json)
     done = bool(items) and not dry_run and _agrees(f"Free {text_formats.size(total)}?", yes)
     if done:
         with open_store() as store:
-            delete_restore.free(items)
+            delete_restore.delete_items(items)
     if as_json:
         rows = [{"kind": i.kind, "what": i.what, "bytes": i.bytes} for i in items]
         click.echo(json.dumps({"items": rows, "bytes": total, "freed": done}, indent=1))
@@ -156,9 +156,9 @@ def note(
 
     with open_store() as store:
         if text is not None or tags or untag:
-            now = study_labels.change(store, study, changed)
+            now = study_labels.change_labels(store, study, changed)
         else:
-            now = study_labels.read(store, study)
+            now = study_labels.read_labels(store, study)
     if as_json:
         click.echo(json.dumps({"study": study, **asdict(now)}, indent=1))
         return OK
@@ -183,15 +183,17 @@ def restore(file: Path, name: str | None) -> int:
     """Bring back a study from FILE, an archive, or a deleted STUDY from the trash, completely or
     not at all."""
     paths.ensure_home()
-    place = None if file.exists() else delete_restore.in_trash(str(file))
+    place = None if file.exists() else delete_restore.trashed_folder(str(file))
     labels_record = None
     if place is not None:
-        study = studies.load(delete_restore.bring_back(place, name))
+        study = studies.load(delete_restore.restore_study(place, name))
     else:
         study, labels_record = bundle.restore_archive(file, name)
     with open_store() as store:
-        questions.begin(store, study)
+        questions.record_begin(store, study)
         if labels_record is not None:
-            study_labels.change(store, study.id, lambda _: study_labels.of_record(labels_record))
+            study_labels.change_labels(
+                store, study.id, lambda _: study_labels.labels_from_json(labels_record)
+            )
     click.echo(plain(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
     return OK

@@ -19,7 +19,7 @@ from q1lab.statistics.prediction_score import predicted_difference
 from q1lab.study import variants
 from q1lab.study.metric import VAL_LOSS
 from q1lab.verdict import arm_columns
-from q1lab.verdict.comparison import Comparison, facts
+from q1lab.verdict.comparison import Comparison, comparison_facts
 
 _BETTER = (
     r"improv(?:e|es|ed|ing|ement|ements)",
@@ -113,9 +113,9 @@ def lint_draft(
     """Everything in a draft that the data do not support, in line order.
 
     ``verdict`` is the study's ("" before one), ``known`` the numbers that are in the store,
-    ``pace`` what the clock showed (``wording.pace``), ``metric`` the name of what was measured.
-    Text that q1lab wrote itself and that is unchanged is passed over. Sections whose title holds
-    ``experiment`` are read strictly.
+    ``pace`` what the clock showed (``table_text.faster_or_slower``), ``metric`` the name of the
+    metric. Text that q1lab wrote itself and that is unchanged is passed over. Sections whose title
+    holds ``experiment`` are read strictly.
     """
     numbers = [value for value in known if math.isfinite(value)]
     text = data.decode("utf-8-sig", errors="replace")
@@ -158,7 +158,7 @@ def numbers_in(value: Any) -> list[float]:
         return found
     if isinstance(value, Comparison):
         off = value.score.off if value.score is not None else None
-        return numbers_in(facts(value)) + ([] if off is None else [off])
+        return numbers_in(comparison_facts(value)) + ([] if off is None else [off])
     if isinstance(value, int | float):
         found.append(float(value))
     elif isinstance(value, Mapping):
@@ -178,7 +178,7 @@ def numbers_in(value: Any) -> list[float]:
 def _derived(arms: list[Mapping[str, Any]]) -> list[float]:
     """Changes in percent between the arms, perplexities, and sizes in millions."""
     found: list[float] = []
-    for key in ("mean", *(column.key for column in arm_columns.COLUMNS)):
+    for key in ("mean", *(column.key for column in arm_columns.COST_COLUMNS)):
         values = [arm.get(key) for arm in arms]
         numbers = [float(value) for value in values if isinstance(value, int | float)]
         if len(numbers) == 2 and numbers[0]:

@@ -13,11 +13,11 @@ from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.index.store import Store
 from q1lab.study.studies import Study
-from q1lab.verdict import charts, comparison_cache, equal_budget, wording
+from q1lab.verdict import charts, comparison_cache, equal_budget, label_text
 from q1lab.verdict.comparison import Comparison
 
 if TYPE_CHECKING:
-    from q1lab.verdict.equal_budget import AtBudget
+    from q1lab.verdict.equal_budget import EqualBudgetResult
 
 TEMPLATE = "comparison.md.j2"
 FIGURE = "figure.svg"
@@ -29,12 +29,12 @@ def comparison_document(
     c: Comparison, study: StudyFacts, again: Reproduction, answer: Sequence[str] = ()
 ) -> Rendered:
     """The page as Markdown; ``answer`` are sentences about an equal budget."""
-    title = wording.title(c)
+    title = label_text.comparison_title(c)
     record = {"title": title, "study": study, "answer": answer, "again": again, "figure": FIGURE}
     return render_template(TEMPLATE, record)
 
 
-def comparison_page(store: Store, study: Study, answer: AtBudget | None = None) -> str:
+def comparison_page(store: Store, study: Study, answer: EqualBudgetResult | None = None) -> str:
     """The page of a study's comparison as HTML; with the answer at an equal budget, if given."""
     c = comparison_cache.compare(store, study)
     again = reproduce.reproduction_of(study, None, keeps=False)
@@ -47,9 +47,9 @@ def comparison_page(store: Store, study: Study, answer: AtBudget | None = None) 
         c,
         document_data.facts_of_study(study, c),
         again,
-        () if answer is None else equal_budget.told(answer, c),
+        () if answer is None else equal_budget.budget_sentences(answer, c),
     ).text
-    curves = comparison_cache.curves(store, study)
-    figure = charts.comparison_figure(c, curves, "svg", answer=answer, size=PORTRAIT, stacked=True)
+    curves = comparison_cache.read_curves(store, study)
+    figure = charts.draw_comparison(c, curves, "svg", answer=answer, size=PORTRAIT, stacked=True)
     note = f"Made by q1lab from the record of {study.id}."
     return post_page.html_page(text, study.files.root, note, {FIGURE: figure})

@@ -1,5 +1,5 @@
 """A comparison as tables and sentences for a document: only layout, the words are
-compare/wording's. Pure."""
+verdict/*_text.py's. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,17 @@ from q1lab.study import corpora
 from q1lab.study.command_line import fewest_overrides
 from q1lab.study.metric import Metric
 from q1lab.study.presets import PRESETS
-from q1lab.verdict import figure, wording
+from q1lab.verdict import (
+    difference_text,
+    figure,
+    label_text,
+    note_text,
+    scope_text,
+    table_text,
+    verdict_text,
+)
 from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.report_blocks import Sentence, Table, report
+from q1lab.verdict.report_blocks import Sentence, Table, report_blocks
 
 KEEP_TOGETHER = "\u00a0"
 
@@ -61,8 +69,8 @@ def study_facts(
 ) -> StudyFacts:
     """Everything that the documents say about a finished study."""
     analysis = c.analysis
-    number = wording.numbers(analysis)
-    blocks = report(c, published=True)
+    number = difference_text.number_writer(analysis)
+    blocks = report_blocks(c, published=True)
     said = {block.part: sentence(block.text) for block in blocks if isinstance(block, Sentence)}
     tables = {block.what: _table(block) for block in blocks if isinstance(block, Table)}
     return StudyFacts(
@@ -74,31 +82,33 @@ def study_facts(
         arms_table=tables.get("losses", Md("")),
         intervals_table=_intervals(c),
         costs_table=tables.get("costs", Md("")),
-        warnings=tuple(wording.notes(c)),
+        warnings=tuple(note_text.note_sentences(c)),
         verdict_sentence=said["verdict"],
         power=said.get("power", Md("")),
         scope=said["scope"],
-        scale=wording.scale(c),
+        scale=scope_text.scale_text(c),
         outcome=said.get("prediction", Md("")),
         facts_table=_reproduce(c, commit, dirty, versions or {}),
-        difference="" if analysis.mean is None else wording.mean(analysis) + c.metric.suffix,
+        difference=""
+        if analysis.mean is None
+        else difference_text.mean_text(analysis) + c.metric.suffix,
         interval=""
         if analysis.ends is None
-        else f"{wording.interval_label(analysis)} {wording.between(analysis)}",
+        else f"{label_text.interval_label(analysis)} {difference_text.interval_text(analysis)}",
         detectable=""
         if analysis.detectable is None
         else number.size(analysis.detectable) + c.metric.suffix,
-        pace=wording.pace(c),
-        in_a_sentence=wording.said(c),
+        pace=table_text.faster_or_slower(c),
+        in_a_sentence=verdict_text.first_person_verdict(c),
     )
 
 
 def _introduction(c: Comparison) -> Md:
-    base, variant = wording.names(c)
+    base, variant = label_text.arm_names(c)
     many = len({seed for arm in c.arms.values() for seed in arm.values})
     data = inline(corpora.describe_corpus(c.study.data.name or "the same data"))
     what = f"{code_span(variant)} against {code_span(base)} on {data}, {plural(many, 'seed')} each."
-    return Md(f"{what} {wording.measured(c)}")
+    return Md(f"{what} {label_text.shared_and_measured(c)}")
 
 
 def _table(block: Table) -> Md:
@@ -117,16 +127,16 @@ def _intervals(c: Comparison) -> Md:
         return Md("There is no mean difference, and so no interval.")
     rows = [
         [bar.label, f"{KEEP_TOGETHER}to{KEEP_TOGETHER}".join(bar.ends), bar.note]
-        for bar in figure.of_comparison(c, published=True).bars
+        for bar in figure.comparison_figure(c, published=True).bars
         if bar.kind in ("interval", "bootstrap") and bar.ends is not None
     ]
     if not rows:
         return Md(
-            f"The mean difference is {wording.mean(c.analysis)}{c.metric.suffix}. "
+            f"The mean difference is {difference_text.mean_text(c.analysis)}{c.metric.suffix}. "
             "There is no interval."
         )
-    base, variant = wording.names(c)
-    head = f"{variant} {MINUS} {base} = {wording.mean(c.analysis)}{c.metric.suffix}"
+    base, variant = label_text.arm_names(c)
+    head = f"{variant} {MINUS} {base} = {difference_text.mean_text(c.analysis)}{c.metric.suffix}"
     return table([head, "from, to", ""], rows)
 
 
@@ -168,13 +178,13 @@ def studies_table(found: Sequence[Comparison]) -> Md:
         rows.append(
             [
                 code_span(c.study.id),
-                " against ".join(reversed(wording.names(c))),
+                " against ".join(reversed(label_text.arm_names(c))),
                 c.study.data.name,
                 _settings(c),
-                wording.seeds(c),
-                wording.mean(c.analysis),
-                wording.between(c.analysis, KEEP_TOGETHER) or DASH,
-                wording.level(c.analysis) if c.analysis.ends else DASH,
+                label_text.sample_text(c),
+                difference_text.mean_text(c.analysis),
+                difference_text.interval_text(c.analysis, KEEP_TOGETHER) or DASH,
+                difference_text.level_text(c.analysis) if c.analysis.ends else DASH,
                 c.analysis.verdict,
             ]
         )
@@ -193,7 +203,7 @@ def _settings(c: Comparison) -> str:
     own.pop("max_iters", None)  # the budget says it
     words = [
         trainer.recipe,
-        wording.budget(c),
+        scope_text.iters_text(c),
         *(f"{key}={value}" for key, value in own.items()),
     ]
     return ", ".join(filter(None, words))
@@ -205,13 +215,13 @@ def predictions_table(found: Sequence[Comparison]) -> Md | None:
     for c in found:
         if c.score is None:
             continue
-        number, one = wording.numbers(c.analysis), c.score
+        number, one = difference_text.number_writer(c.analysis), c.score
         rows.append(
             [
                 c.study.id,
                 DASH if one.predicted is None else number.end(one.predicted),
                 DASH if one.confidence is None else f"{one.confidence:.0%}",
-                wording.mean(c.analysis),
+                difference_text.mean_text(c.analysis),
                 DASH if one.off is None else number.size(one.off),
                 one.outcome,
             ]

@@ -56,9 +56,11 @@ class ChosenModification:
 def chosen_modification(store: Store, week: Week, variant: str | None = None) -> ChosenModification:
     """What the learner works on: as given, as chosen, as predicted, as studied last, or the week's
     default."""
-    name = variant or learner_tables.chosen(store, week.label)
+    name = variant or learner_tables.chosen_variant(store, week.label)
     if name is not None:
-        row = learner_tables.modification(store, learner_tables.kept_under(store, week.label, name))
+        row = learner_tables.modification_row(
+            store, learner_tables.stored_week(store, week.label, name)
+        )
         if row is not None and row["variant"] == name:
             return ChosenModification(name, True, row["chosen"] or None, row["file"], row["base"])
     if variant is not None:
@@ -105,7 +107,7 @@ def ended_comparisons(
 
 def main_comparison(found: Sequence[tuple[Study, Comparison]]) -> tuple[Study, Comparison] | None:
     """The one of ``comparisons`` that answers for the modification."""
-    return comparison_cache.foremost(found, lambda one: len(one[0].seeds))
+    return comparison_cache.leading_study(found, lambda one: len(one[0].seeds))
 
 
 def facts_of_study(study: Study, record: Comparison) -> comparison_tables.StudyFacts:
@@ -137,7 +139,7 @@ def postable_numbers(store: Store, week: Week) -> list[float]:
         known += numbers_in(item)
         known.append(100 * float(item["confidence"] or 0))
     for study, _ in found:
-        known += stored_results.numbers_of_runs(store, study)
+        known += stored_results.run_numbers(store, study)
         known += _before_training(study)
         known.append(math.log(max(1, study.data.vocab_size)))  # the loss of a uniform guess
     done = progress.recorded_progress(store, week.label)

@@ -25,7 +25,7 @@ from q1lab.record import questions
 from q1lab.study import studies
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.studies import Study
-from q1lab.verdict.wording import direction_words
+from q1lab.verdict.prediction_text import direction_text
 from q1lab.week import evidence
 from q1lab.week.lists import predictions
 from q1lab.week.own_model import diffs, parents
@@ -123,7 +123,7 @@ def shown_prediction(found: Mapping[str, Any], metric: Metric = VAL_LOSS) -> Pre
     """A prediction of the journal as the document shows it."""
     locked = found.get("locked")
     return Prediction(
-        direction_words=direction_words(found["direction"], metric),
+        direction_words=direction_text(found["direction"], metric),
         size=f"{found['size']}{metric.suffix}" if found.get("size") else "",
         matters=f"{found.get('matters') or 0.0}{metric.suffix}",
         confidence=found.get("confidence"),
@@ -189,7 +189,7 @@ def _reproduction(
     store: Store, study: Study, root: Path | None, keeps: Collection[str]
 ) -> Reproduction:
     held = root is not None and (study.id in keeps or reproduce.keeps_bundle(study, root))
-    link = questions.link_of(questions.chain(store, study))
+    link = questions.last_link(questions.journal_outlines(store, study))
     return replace(reproduce.reproduction_of(study, root, keeps=held), journal=link)
 
 

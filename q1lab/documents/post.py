@@ -107,15 +107,15 @@ def count_empty_sections(store: Store, label: str) -> int:
 def post_chart(store: Store, week: Week) -> bytes:
     """The chart of the study that the draft tells, as an SVG. There has to be one."""
     from q1lab.verdict import charts
-    from q1lab.verdict.comparison_cache import curves
+    from q1lab.verdict.comparison_cache import read_curves
 
     found = document_data.main_comparison(
         document_data.ended_comparisons(store, document_data.chosen_modification(store, week))
     )
     assert found is not None
     study, record = found
-    drawn: Any = curves(store, study)
-    return charts.comparison_figure(record, drawn, "svg")
+    drawn: Any = read_curves(store, study)
+    return charts.draw_comparison(record, drawn, "svg")
 
 
 def gather_post(store: Store, week: Week, *, title: str | None = None) -> Post:

@@ -111,7 +111,7 @@ def propose_modification(
 
 def _naming(study_id: str, link: str) -> str:
     """What a commit's message says of the journal, so that it can't be made anew afterwards."""
-    return f"\n\n{questions.trailer(study_id, link)}" if link else ""
+    return f"\n\n{questions.commit_trailer(study_id, link)}" if link else ""
 
 
 def propose_kept_study(store: Store, study: Study, root: Path, repo: Repository | None) -> Change:

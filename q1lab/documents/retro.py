@@ -25,7 +25,7 @@ from q1lab.ground.text_formats import DASH, count, minutes
 from q1lab.index.store import Store
 from q1lab.statistics.intervals import MIN_FOR_VERDICT
 from q1lab.statistics.prediction_score import Score, calibration, small_ones
-from q1lab.verdict import wording
+from q1lab.verdict import prediction_text
 from q1lab.week import evidence, progress, study_timer
 from q1lab.week.lists import artifacts, papers, posts
 from q1lab.week.lists.kpis import KpiRow
@@ -233,7 +233,7 @@ def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
     found = calibration(scores)
     if found.settled != 1:
         own = f" {small} of them are small ones, scored by hand." if small else ""
-        return wording.calibrated(found) + own
+        return prediction_text.calibration_sentence(found) + own
     outcome = "right" if found.hits else "wrong"
     tail = f" {found.still_open} still open." if found.still_open else ""
     return (

@@ -20,7 +20,7 @@ Count = Annotated[int, whole()]
 
 
 @dataclass(frozen=True)
-class Plan:
+class BegunPlan:
     """What a plan's line needs of it; study/studies.py reads the rest."""
 
     id: str
@@ -28,13 +28,13 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ConditionSetting:
     words: str
     since: str
 
 
 @dataclass(frozen=True)
-class Data:
+class CorpusSetting:
     corpus: str
     words: str
     vocab: Count
@@ -104,9 +104,9 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
     "post": {**WEEK, "title": str, "path": Text},
     "publish": {**WEEK, "url": str, "title": str},
     "share": {**WEEK, "channel": str, "url": Text},
-    "begin": {"plan": Plan | None, "declares": NotRequired[dict | None]},
+    "begin": {"plan": BegunPlan | None, "declares": NotRequired[dict | None]},
     "gate": {"study": str, "created": str, "kept": bool, "facts": dict},
-    "delete": {"study": str, "plan": Plan | None, "runs": Annotated[dict, _computable]},
+    "delete": {"study": str, "plan": BegunPlan | None, "runs": Annotated[dict, _computable]},
     "label": {"study": str, "note": str, "tags": list[str]},
     "setting": {"key": str, "value": Any},
 }
@@ -117,16 +117,16 @@ WRITTEN = {**WEEK, "path": str, "commit": NotRequired[Text]}
 """The same of an act that is noted as having written its document (`is_document`)."""
 
 SETTINGS: Mapping[str, Any] = {
-    "data": Data,
+    "data": CorpusSetting,
     "recall": dict[str, str],
     "offered": dict[str, Number],
     "timer": Count,
     "empty": Count,
-    "evidence": dict[str, Evidence],
+    "evidence": dict[str, ConditionSetting],
 }
 """The kind of each setting that is read, by the part of its key before the first colon."""
 
-OWN_SETTINGS = MARK, FOLDED, UNREAD, LOST = "journal", "folded", "unread", "lost"
+OWN_SETTINGS = OFFSET, FOLDED, UNREAD, LOST = "journal", "folded", "unread", "lost"
 """Settings that the index keeps of itself, which no entry has: how far the journal is folded into
 the tables, on which day (UTC) all of it was, how many of its lines could not be read, and in a copy
 what the journal had lost (lost_lines.py)."""
@@ -137,7 +137,7 @@ def is_document(act: str) -> bool:
     return act not in FIELDS and act in ACTS and bool(ACTS[act].commits)
 
 
-def checked(body: Body) -> bool:
+def check_body(body: Body) -> bool:
     """Whether this version knows the act. ValueError, naming the field, for one that makes no
     sense."""
     act = str(body.get("act", ""))

@@ -29,7 +29,7 @@ from q1lab.study.metric import Metric
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Study, run_name
 
-FIRST: dict[str, Any] = {
+NEW_RUN: dict[str, Any] = {
     "state": str(RunState.QUEUED),
     "attempt": 0,
     "iter": 0,
@@ -45,18 +45,18 @@ FIRST: dict[str, Any] = {
 }
 """A run before its first event: the columns that ``fold`` changes."""
 
-GONE = "the process ended without saying why (killed, or out of memory?)"
+VANISHED = "the process ended without saying why (killed, or out of memory?)"
 
 
-STEP = 0.7
+COMMIT_EVERY = 0.7
 """Seconds after which what was taken in is committed: a kill loses no more than that, and another
 viewer waits no longer."""
 
-LARGE = 32 << 20
+COMMIT_BYTES = 32 << 20
 """Bytes of new events up to which a study among others is committed as a whole."""
 
 
-class Looked(NamedTuple):
+class IngestProgress(NamedTuple):
     """How far a look at all studies has come."""
 
     studies: int
@@ -65,11 +65,11 @@ class Looked(NamedTuple):
     """Bytes of events taken in."""
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         return self.studies >= self.of
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         read = f"{self.taken / 1e6:,.0f} MB of events"
         if self.of == 1:
             return read
@@ -77,7 +77,7 @@ class Looked(NamedTuple):
         return f"{self.studies:,} of {self.of:,} studies{more}"
 
 
-Tell = Callable[[Looked], object]
+OnProgress = Callable[[IngestProgress], object]
 """Told after each step, when it is committed, and at the end. Where it answers ``ENOUGH``, the look
 ends there, and the next one goes on."""
 
@@ -86,7 +86,7 @@ ENOUGH = "enough"
 # ── studies
 
 
-def take_in_all(store: Store, tell: Tell | None = None) -> dict[str, str]:
+def ingest_all(store: Store, tell: OnProgress | None = None) -> dict[str, str]:
     """Bring the index up to date with every study on disk that isn't settled in it yet; returns why
     those that can't be read can't, by id.
 
@@ -94,14 +94,14 @@ def take_in_all(store: Store, tell: Tell | None = None) -> dict[str, str]:
     studies are committed together, in steps.
     """
     tell = tell or store.tell
-    store.follow_the_file()
+    store.refresh()
     now = studies.plan_stamps()
     if now is None:  # nobody can look now
         return {}
     known = {row["id"]: row["stamp"] for row in store.db.execute("SELECT id, stamp FROM studies")}
     gone = [study_id for study_id in known if study_id not in now]
     if gone:
-        with store.write() as db:
+        with store.transaction() as db:
             db.executemany("DELETE FROM studies WHERE id = ?", [(study_id,) for study_id in gone])
     # (the condition is that of the index on runs, so that it is used)
     unfinished = {
@@ -136,23 +136,26 @@ def take_in_all(store: Store, tell: Tell | None = None) -> dict[str, str]:
     def step(read: int, under_way: bool) -> bool:
         nonlocal taken
         taken += read
-        return tell is not None and tell(Looked(looked - under_way, len(queue), taken)) == ENOUGH
+        return (
+            tell is not None
+            and tell(IngestProgress(looked - under_way, len(queue), taken)) == ENOUGH
+        )
 
-    _work_off(store, news(), step, LARGE)
+    _work_off(store, news(), step, COMMIT_BYTES)
     return unreadable
 
 
-def take_in(store: Store, study: Study, *, whole: bool = True) -> int | None:
+def ingest_study(store: Store, study: Study, *, whole: bool = True) -> int | None:
     """Take a study's new events into the tables; returns how many there were, None where whoever is
     told of long looks left some for the next one.
 
     ``whole`` also looks at the plan and at the runs that have ended. Without it the look costs what
     can have changed since a whole one.
     """
-    store.follow_the_file()
+    store.refresh()
     if whole:
         study = _take_in_plan(store, study)
-    rows = store.runs(study.id) if whole else store.unfinished(study.id)
+    rows = store.runs(study.id) if whole else store.unfinished_runs(study.id)
     return _work_off(store, _grown(study, rows), _telling(store))
 
 
@@ -170,8 +173,8 @@ def _work_off(store: Store, news: Iterator[News], step: Step, whole: int = 0) ->
     taken = 0
     item = next(news, None)
     while item is not None:
-        until, read = time.monotonic() + STEP, 0
-        with store.write():  # one commit for many: it waits for the disk
+        until, read = time.monotonic() + COMMIT_EVERY, 0
+        with store.transaction():  # one commit for many: it waits for the disk
             while item is not None:
                 study, run_id = item
                 if run_id is None:
@@ -203,7 +206,9 @@ def _telling(store: Store) -> Step:
     def step(read: int, under_way: bool) -> bool:
         nonlocal taken
         taken += read
-        return store.tell is not None and store.tell(Looked(int(not read), 1, taken)) == ENOUGH
+        return (
+            store.tell is not None and store.tell(IngestProgress(int(not read), 1, taken)) == ENOUGH
+        )
 
     return step
 
@@ -215,31 +220,31 @@ def _take_in_plan(store: Store, study: Study) -> Study:
     row = store.db.execute("SELECT stamp FROM studies WHERE id = ?", (study.id,)).fetchone()
     if row is None or row["stamp"] != stamp:
         study = studies.load(study.id)
-        with store.write() as db:
+        with store.transaction() as db:
             _upsert_study(db, study, stamp)
     if not _is_sound(study, store.runs(study.id)):
-        forget(store, study)
+        clear_runs(store, study)
     return study
 
 
-def forget(store: Store, study: Study) -> None:
-    """Drop what the tables say of a study's runs; ``take_in`` then takes all of it from the files
-    again."""
-    with store.write() as db:
+def clear_runs(store: Store, study: Study) -> None:
+    """Drop a study's runs from the tables; ``ingest_study`` then reads all of them again from the
+    files."""
+    with store.transaction() as db:
         # its runs and metrics go with it
         db.execute("DELETE FROM studies WHERE id = ?", (study.id,))
         _upsert_study(db, study, studies.plan_stamp(study.id))
 
 
-def verify(store: Store, study: Study) -> bool:
+def verify_study(store: Store, study: Study) -> bool:
     """Take a study in, and compare the numbers that a verdict rests on with the files: where a
     run's last record says otherwise than the tables do (a bad disk), all are taken from the files
     again. Returns whether the tables were right."""
-    take_in(store, study)
+    ingest_study(store, study)
     for run in store.runs(study.id):
         if RunState(run["state"]) in ENDED and _says_otherwise(study, run):
-            forget(store, study)
-            take_in(store, study)
+            clear_runs(store, study)
+            ingest_study(store, study)
             return False
     return True
 
@@ -302,7 +307,7 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, b
     files = study.files.run(run_name(run["arm"], run["seed"]))
     size = size_of(files.events)
     if 0 < size < run["events_offset"]:  # it was replaced: its row begins anew
-        _set(db, run_id, {**FIRST, "events_offset": 0, "bad_lines": 0})
+        _set(db, run_id, {**NEW_RUN, "events_offset": 0, "bad_lines": 0})
         db.execute("DELETE FROM metrics WHERE run_id = ?", (run_id,))
         return 0, 0, True
     # looked at before reading: an exit record can't slip in between
@@ -311,13 +316,15 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, b
     events, behind = cut_after_end(found, run["state"] in ENDED)
     bad += behind
     if study.design.is_blind:
-        events = [{key: event[key] for key in event if key not in RESULTS} for event in events]
+        events = [
+            {key: event[key] for key in event if key not in RESULT_FIELDS} for event in events
+        ]
     lost = run["state"] == RunState.RUNNING and not alive and not events
     if not events and not bad and not lost:
         return 0, 0, False
-    fields = fold(dict(run), events)
+    fields = fold_events(dict(run), events)
     if lost:
-        fields["state"], fields["message"] = str(RunState.CRASHED), GONE
+        fields["state"], fields["message"] = str(RunState.CRASHED), VANISHED
     fields["events_offset"] = offset
     fields["bad_lines"] = run["bad_lines"] + bad
     _set(db, run_id, fields)
@@ -325,7 +332,7 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, b
         "INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?)",
         [
             (run_id, *point)
-            for point in metrics_of(events, study.metric, store.metric_names(run_id))
+            for point in reported_values(events, study.metric, store.metric_names(run_id))
         ],
     )
     more = not lost and (offset < size or fields["state"] == RunState.RUNNING)
@@ -350,15 +357,15 @@ def _says_otherwise(study: Study, run: Row) -> bool:
 
 # ── the fold
 
-RESULTS = ("train_loss", "val_loss", "numbers")
+RESULT_FIELDS = ("train_loss", "val_loss", "numbers")
 """Fields of events that say how a run comes out."""
 
 
-def fold(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:
+def fold_events(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:
     """The changed columns of a run after ``events``, sound ones: a pure fold, the same however they
     are cut. What stands behind its end changes nothing."""
     state = RunState(run["state"])
-    out: dict[str, Any] = {key: run[key] for key in FIRST}
+    out: dict[str, Any] = {key: run[key] for key in NEW_RUN}
     for event in cut_after_end(events, state in ENDED)[0]:
         kind = event["type"]
         if kind == "start":
@@ -399,7 +406,7 @@ def _keep_pace(out: dict[str, Any], event: Event) -> None:
     out["tokens_per_s"] = event.get("tok_per_s") or out["tokens_per_s"]
 
 
-def metrics_of(
+def reported_values(
     events: list[Event], metric: Metric, before: Iterable[str] = ()
 ) -> Iterator[tuple[str, int, float | None]]:
     """(name, iter, value) for every number that a run's sound events report; ``before``: the names

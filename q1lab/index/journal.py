@@ -8,7 +8,7 @@ Lines are only ever appended, each written and synced before it counts. A line's
 SHA-256 of ``prev`` and ``sha``, and ``prev`` is the link of the last whole line before it: whoever
 knows the last link can tell whether a line was changed, added or taken out. The chain runs over
 hashes of bodies, and a body's hash over that of what it shows (its act, and what a study declares)
-and that of the rest. So the chain can be handed out (``Line.outline``) without what the learner
+and that of the rest. So the chain can be handed out (``Entry.outline``) without what the learner
 wrote. The salt keeps a short rest, such as a tick, from being guessed by its hash.
 
 Who acted stands in each body as ``who``: ``person`` (at a terminal), ``agent NAME``, or ``no
@@ -46,7 +46,7 @@ from q1lab.ground.files import (
 )
 
 FORMAT = 2
-SHOWN = ("act", "declares")
+SHOWN_FIELDS = ("act", "declares")
 """The fields of a body that are handed out with its line."""
 LARGEST_LINE = 8 << 20
 """Bytes of one line at most: an answer has 200,000 characters."""
@@ -55,7 +55,7 @@ START = ""
 
 AGENT = "Q1LAB_AGENT"
 """The environment variable in which an agent that works for the learner gives its name."""
-LEARNERS = {
+LEARNER_ONLY = {
     "tick": "a tick",
     "answer": "an answer",
     "recall": "how a recall question went",
@@ -68,7 +68,7 @@ Body = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Line:
+class Entry:
     """A whole line: its number in the file (from 1), the link before it, its own, its body (None
     where a newer q1lab wrote it), and what it is handed out as."""
 
@@ -81,7 +81,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Mark:
+class Offset:
     """How far a reader has come: bytes and lines read, the hash of those bytes, and the link of the
     last whole line."""
 
@@ -92,7 +92,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class News:
+class NewEntries:
     """What a reader finds after its mark, and the mark after it.
 
     ``damaged`` are numbers of lines that could not be read; ``broken`` of those whose ``prev`` is
@@ -100,30 +100,30 @@ class News:
     q1lab wrote.
     """
 
-    lines: tuple[Line, ...]
-    mark: Mark
+    lines: tuple[Entry, ...]
+    mark: Offset
     damaged: tuple[int, ...] = ()
     broken: tuple[int, ...] = ()
     newer: tuple[int, ...] = ()
 
 
-def agent() -> str:
+def agent_name() -> str:
     """The agent that acts, by the name that it gives itself; "" where none does."""
     return " ".join(plain(os.environ.get(AGENT, "")).split())[:60]
 
 
-def who() -> str:
+def current_actor() -> str:
     """Who acts, as a line keeps it."""
-    if name := agent():
+    if name := agent_name():
         return f"agent {name}"
     return "person" if sys.stdin is not None and sys.stdin.isatty() else "no terminal"
 
 
 def refuse_agents(act: str) -> None:
     """Problem where an agent is about to do what is the learner's alone."""
-    if act in LEARNERS and (name := agent()):
+    if act in LEARNER_ONLY and (name := agent_name()):
         raise Problem(
-            f"{LEARNERS[act]} is the learner's own, and {name} acts ({AGENT} is set)",
+            f"{LEARNER_ONLY[act]} is the learner's own, and {name} acts ({AGENT} is set)",
             FAILED,
             fixable_by="learner",
             next="ask the learner to do it",
@@ -138,36 +138,36 @@ class Rewritten(Exception):
     """The file's beginning is not what was read before: start again with an empty mark."""
 
 
-def read(file: Path, after: Mark | None = None) -> News:
+def read_entries(file: Path, after: Offset | None = None) -> NewEntries:
     """The whole lines after ``after``. OSError when the file can't be read (none is an empty one),
     Rewritten when it isn't the one that the mark was made in."""
-    mark = after or Mark()
+    mark = after or Offset()
     try:
         stream = open_regular(file, own=True)
     except FileNotFoundError:
         if mark.size:
             raise Rewritten from None
-        return News((), mark)
+        return NewEntries((), mark)
     with stream:
         if os.fstat(stream.fileno()).st_size > LARGEST:
             raise OSError(errno.EFBIG, f"larger than {LARGEST >> 20} MB", str(file))
         return _read(stream, mark)
 
 
-def holds(file: Path, mark: Mark) -> bool:
+def begins_with(file: Path, mark: Offset) -> bool:
     """Whether the file still begins with what was read up to ``mark``. OSError as ``read`` has."""
     try:
-        read(file, mark)
+        read_entries(file, mark)
     except Rewritten:
         return False
     return True
 
 
-def _read(stream: BinaryIO, mark: Mark) -> News:
+def _read(stream: BinaryIO, mark: Offset) -> NewEntries:
     digest = hashlib.sha256(stream.read(mark.size))
     if stream.tell() != mark.size or digest.hexdigest() != mark.sha256:
         raise Rewritten
-    lines: list[Line] = []
+    lines: list[Entry] = []
     damaged, broken, newer = [], [], []
     size, number, link = mark.size, mark.lines, mark.link
     for raw in stream:
@@ -186,11 +186,11 @@ def _read(stream: BinaryIO, mark: Mark) -> News:
             newer.append(number)
         lines.append(line)
         link = line.link
-    after = Mark(size, number, digest.hexdigest(), link)
-    return News(tuple(lines), after, tuple(damaged), tuple(broken), tuple(newer))
+    after = Offset(size, number, digest.hexdigest(), link)
+    return NewEntries(tuple(lines), after, tuple(damaged), tuple(broken), tuple(newer))
 
 
-def _parsed(raw: bytes, number: int) -> Line | None:
+def _parsed(raw: bytes, number: int) -> Entry | None:
     if len(raw) > LARGEST_LINE:
         return None
     try:
@@ -205,70 +205,73 @@ def _parsed(raw: bytes, number: int) -> Line | None:
             return None
         sha = str(found["sha"])
         if version > FORMAT:  # how its hash is made is not known here
-            return Line(number, prev, link_of(prev, sha), None, {"sha": sha})
+            return Entry(number, prev, next_link(prev, sha), None, {"sha": sha})
         outline = _outline(body, found["salt"])
-        if sha != hash_of(outline):
+        if sha != body_hash(outline):
             return None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return Line(number, prev, link_of(prev, sha), body, outline)
+    return Entry(number, prev, next_link(prev, sha), body, outline)
 
 
 def _outline(body: Body, salt: str) -> Body:
-    rest = {key: body[key] for key in body if key not in SHOWN}
-    return {**{key: body[key] for key in SHOWN if key in body}, "hidden": sha256_json([salt, rest])}
+    rest = {key: body[key] for key in body if key not in SHOWN_FIELDS}
+    return {
+        **{key: body[key] for key in SHOWN_FIELDS if key in body},
+        "hidden": sha256_json([salt, rest]),
+    }
 
 
-def hash_of(outline: Mapping[str, Any]) -> str:
+def body_hash(outline: Mapping[str, Any]) -> str:
     """The hash of a line's body, from what the line is handed out as."""
     return str(outline["sha"]) if "sha" in outline else sha256_json(outline)
 
 
-def link_of(prev: str, sha: str) -> str:
+def next_link(prev: str, sha: str) -> str:
     """The link of a line from the link before it and the hash of its body."""
     return hashlib.sha256(f"{prev} {sha}".encode()).hexdigest()
 
 
-def follow(outlines: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def chain_links(outlines: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """The link after each line of a journal that was handed out. KeyError and TypeError for what is
     no line."""
     link = START
     for outline in outlines:
         shown = {key: outline[key] for key in outline if key != "prev"}
-        link = link_of(outline.get("prev", link), hash_of(shown))
+        link = next_link(outline.get("prev", link), body_hash(shown))
         yield link
 
 
-def encoded(bodies: Sequence[Body], prev: str) -> bytes:
+def encode_entries(bodies: Sequence[Body], prev: str) -> bytes:
     """The lines that carry ``bodies`` after the link ``prev``."""
     out = []
     for body in bodies:
         salt = secrets.token_hex(8)
-        sha = hash_of(_outline(body, salt))
+        sha = body_hash(_outline(body, salt))
         record = {"v": FORMAT, "prev": prev, "sha": sha, "salt": salt, "body": body}
         line = json.dumps(record, ensure_ascii=False)
         # (half a character, from a terminal that speaks no UTF-8, is written as its escape)
         out.append(re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", line).encode())
         out.append(b"\n")
-        prev = link_of(prev, sha)
+        prev = next_link(prev, sha)
     return b"".join(out)
 
 
 @contextlib.contextmanager
-def alone(file: Path) -> Iterator[None]:
+def hold_lock(file: Path) -> Iterator[None]:
     """Hold the journal's lock for a block: read the tail, decide, and append inside it. Problem
     when another q1lab holds it for long."""
     with locked(file.with_suffix(".lock")):
         yield
 
 
-def begin(file: Path) -> None:
+def create_file(file: Path) -> None:
     """Make an empty journal where there is none."""
     with _appending(file):
         pass
 
 
-def end_torn_line(file: Path, mark: Mark) -> None:
+def end_torn_line(file: Path, mark: Offset) -> None:
     """Give a line that was cut off its end, so that the next one begins on a line of its own. The
     lock is held, and ``mark`` is that of all whole lines."""
     with _appending(file) as fd:
@@ -276,11 +279,11 @@ def end_torn_line(file: Path, mark: Mark) -> None:
             _write(fd, b"\n")
 
 
-def append(file: Path, bodies: Sequence[Body], mark: Mark) -> Mark:
+def append(file: Path, bodies: Sequence[Body], mark: Offset) -> Offset:
     """Append one line a body and sync them, all or none; returns the mark after them. The lock is
     held, and ``mark`` is that of the whole file. Problem when the disk refuses: then nothing was
     added."""
-    data = encoded(bodies, mark.link)
+    data = encode_entries(bodies, mark.link)
     with _appending(file) as fd:
         if os.fstat(fd).st_size != mark.size:
             raise Problem(
@@ -293,7 +296,7 @@ def append(file: Path, bodies: Sequence[Body], mark: Mark) -> Mark:
     if not mark.size:
         sync_folder(file.parent)
     # (a prefix that is hashed again: a journal has some hundred lines, and this follows an fsync)
-    return read(file, mark).mark
+    return read_entries(file, mark).mark
 
 
 @contextlib.contextmanager

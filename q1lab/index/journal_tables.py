@@ -15,7 +15,7 @@ from typing import Any
 from q1lab.index import entry_fields
 from q1lab.index.journal import Body
 
-OWN_TABLES = (
+JOURNAL_TABLES = (
     "step_records",
     "part_times",
     "predictions",
@@ -36,20 +36,20 @@ OWN_TABLES = (
 )
 """The tables that come from the journal, children before parents."""
 
-OF_PROGRESS = frozenset({"tick", "answer", "recall", "time", "setting"})
+PROGRESS_ACTS = frozenset({"tick", "answer", "recall", "time", "setting"})
 """Acts that change only what `progress.recorded_progress` reads: step_records, part_times and
 settings."""
 
-MOST_LOOKS = 50
+MOST_VIEWED = 50
 """Studies or files that are remembered for each kind of look."""
 
-SENSELESS = (KeyError, ValueError, sqlite3.Error)
+MALFORMED_BODY = (KeyError, ValueError, sqlite3.Error)
 """What a body that makes no sense raises."""
 
 
-def fold(db: sqlite3.Connection, body: Body) -> bool:
+def fold_act(db: sqlite3.Connection, body: Body) -> bool:
     """Take one act into the tables; False when this version knows no such act."""
-    if not entry_fields.checked(body):
+    if not entry_fields.check_body(body):
         return False
     act = body["act"]
     folded = _written if entry_fields.is_document(act) else FOLDS[act]
@@ -60,7 +60,7 @@ def fold(db: sqlite3.Connection, body: Body) -> bool:
     return True
 
 
-def setting(db: sqlite3.Connection, key: str, default: Any = None) -> Any:
+def read_setting(db: sqlite3.Connection, key: str, default: Any = None) -> Any:
     """A value of the settings table (JSON)."""
     row = db.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
     try:
@@ -69,18 +69,18 @@ def setting(db: sqlite3.Connection, key: str, default: Any = None) -> Any:
         return default
 
 
-def set_setting(db: sqlite3.Connection, key: str, value: Any, at: str) -> None:
+def write_setting(db: sqlite3.Connection, key: str, value: Any, at: str) -> None:
     """Put a value into the settings table."""
     db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?, ?)", (key, json.dumps(value), at))
 
 
 def _kept(db: sqlite3.Connection, body: Body, name: str) -> Any:
     """What the week's settings hold under ``name``; an empty object where they hold nothing."""
-    return setting(db, f"{name}:{body['week']}", {})
+    return read_setting(db, f"{name}:{body['week']}", {})
 
 
 def _keep(db: sqlite3.Connection, body: Body, name: str, value: Any) -> None:
-    set_setting(db, f"{name}:{body['week']}", value, body["at"])
+    write_setting(db, f"{name}:{body['week']}", value, body["at"])
 
 
 def _some(body: Body, *names: str) -> dict[str, Any]:
@@ -263,7 +263,7 @@ def _look(db: sqlite3.Connection, body: Body) -> None:
     db.execute(
         "DELETE FROM evidence WHERE week = :week AND act = :command AND rowid NOT IN (SELECT rowid "
         "FROM evidence WHERE week = :week AND act = :command ORDER BY rowid DESC LIMIT "
-        f"{MOST_LOOKS})",
+        f"{MOST_VIEWED})",
         body,
     )
 
@@ -413,5 +413,5 @@ FOLDS: Mapping[str, str | Callable[[sqlite3.Connection, Body], None]] = {
     "gate": _gate,
     "delete": _delete,
     "label": _label,
-    "setting": lambda db, body: set_setting(db, body["key"], body["value"], body["at"]),
+    "setting": lambda db, body: write_setting(db, body["key"], body["value"], body["at"]),
 }

@@ -19,7 +19,7 @@ from q1lab.index.store import Row, Store
 # ── steps
 
 
-def steps(store: Store, week: str) -> list[Row]:
+def step_rows(store: Store, week: str) -> list[Row]:
     """Rows of step_records: step_id, done, answer, done_at, updated."""
     return store.db.execute("SELECT * FROM step_records WHERE week = ?", (week,)).fetchall()
 
@@ -33,7 +33,7 @@ def part_seconds(store: Store, week: str) -> dict[str, float]:
     return {row["part_id"]: float(row["seconds"]) for row in rows}
 
 
-def add_seconds(store: Store, week: str, credited: Mapping[str, float]) -> None:
+def credit_seconds(store: Store, week: str, credited: Mapping[str, float]) -> None:
     """Credit seconds by part, for good; a negative number takes some away, never below nothing.
     Credits are numbered (see ``save_clock``)."""
     with store.act() as add:
@@ -47,13 +47,13 @@ def save_clock(
     """Credit what the timer counted, and keep its state, which holds what it has counted since. A
     state that was kept before the newest credit doesn't count again."""
     if credited:
-        add_seconds(store, week, credited)
+        credit_seconds(store, week, credited)
     file = timer_file(store)
     now = {"entry": store.setting(f"timer:{week}", 0), "clock": dict(state)}
     write_atomic(file, json.dumps({**_clocks(store), week: now}) + "\n")
 
 
-def clock(store: Store, week: str) -> dict[str, Any] | None:
+def saved_clock(store: Store, week: str) -> dict[str, Any] | None:
     """The timer's state as it was kept last; what it had counted is in ``fresh``."""
     kept = _clocks(store).get(week)
     if not isinstance(kept, dict) or not isinstance(kept.get("clock"), dict):
@@ -64,7 +64,7 @@ def clock(store: Store, week: str) -> dict[str, Any] | None:
     return state
 
 
-def pending(clock: Mapping[str, Any] | None) -> dict[str, float]:
+def uncredited_seconds(clock: Mapping[str, Any] | None) -> dict[str, float]:
     """Seconds by part that a kept state has counted and that are not credited yet."""
     fresh = (clock or {}).get("fresh")
     return {
@@ -98,7 +98,7 @@ def _clocks(store: Store) -> dict[str, Any]:
 # ── the chosen variant, its file, its hints
 
 
-def modification(store: Store, week: str) -> Row | None:
+def modification_row(store: Store, week: str) -> Row | None:
     """What was chosen for the week: variant, file, base, chosen (when); None before a choice. That
     of one that is not chosen now is under ``kept_under``."""
     row: Row | None = store.db.execute(
@@ -107,21 +107,21 @@ def modification(store: Store, week: str) -> Row | None:
     return row
 
 
-def chosen(store: Store, week: str) -> str | None:
+def chosen_variant(store: Store, week: str) -> str | None:
     """The name of the chosen modification."""
-    row = modification(store, week)
+    row = modification_row(store, week)
     return str(row["variant"]) if row else None
 
 
-def kept_under(store: Store, week: str, variant: str) -> str:
+def stored_week(store: Store, week: str, variant: str) -> str:
     """The week under which the record of a modification is kept: its row, and the steps that belong
     to it. That is the week itself for the one that is chosen, and before a choice; of another it is
     the week with its name."""
-    now = chosen(store, week)
+    now = chosen_variant(store, week)
     return week if now in (None, variant) else f"{week} {variant}"
 
 
-def own_names(row: Row | None) -> frozenset[str]:
+def variant_names(row: Row | None) -> frozenset[str]:
     """Names under which the studies of a chosen modification run: its own, and its model file's."""
     if row is None:
         return frozenset()
@@ -129,11 +129,11 @@ def own_names(row: Row | None) -> frozenset[str]:
     return frozenset({str(row["variant"]), PurePath(file).stem} - {""})
 
 
-def choose(store: Store, week: str, variant: str, shared: Collection[str] = ()) -> None:
+def choose_variant(store: Store, week: str, variant: str, shared: Collection[str] = ()) -> None:
     """Note the chosen modification. ``shared`` are the steps of the week whose ticks and answers
     belong to it: those of the one before are put aside with its row, and come back with it."""
     with store.act() as add:
-        if chosen(store, week) != variant:
+        if chosen_variant(store, week) != variant:
             add("choose", week=week, variant=variant, shared=sorted(shared))
 
 
@@ -153,7 +153,7 @@ def use_hint(store: Store, week: str, variant: str, stage: int) -> None:
 # ── what steps tick themselves by
 
 
-def evidence(store: Store, week: str) -> list[Row]:
+def evidence_rows(store: Store, week: str) -> list[Row]:
     """What acts left behind in the week, newest first: act, subject (what it was about), variant,
     file (which has to be there), sha, facts (JSON), at."""
     rows = store.db.execute("SELECT * FROM evidence WHERE week = ? ORDER BY rowid DESC", (week,))

@@ -19,31 +19,31 @@ from pathlib import Path
 from q1lab.ground.files import plain, sync_folder
 from q1lab.ground.text_formats import plural
 from q1lab.index import journal
-from q1lab.index.entry_fields import LOST, MARK
+from q1lab.index.entry_fields import LOST, OFFSET
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownJournal:
     """What an index knows: the journal up to ``mark``, as of ``until`` (UTC). A copy also knows how
     many lines were ``missing`` when it was made (0: another journal had taken the place), and
     ``since`` when."""
 
-    mark: journal.Mark
+    mark: journal.Offset
     until: str
     missing: int = 0
     since: str = ""
 
 
-def keep(database: Path, file: Path) -> str | None:
+def copy_index_if_lost(database: Path, file: Path) -> str | None:
     """Copy the index beside, where the journal ``file`` lacks lines that it knows; returns what to
     say. OSError when the disk refuses."""
     known = _known(database)
-    if known is None or journal.holds(file, known.mark):
+    if known is None or journal.begins_with(file, known.mark):
         return None
     for copy in _copies(database):
         if (before := _known(copy)) is not None and before.mark == known.mark:
             return _told(before, copy, file)
-    lines = journal.read(file)
+    lines = journal.read_entries(file)
     missing = max(0, known.mark.lines - lines.mark.lines)
     bodies = [line.body for line in lines.lines if line.body is not None]
     since = str(bodies[-1].get("at", "")) if bodies and missing else ""
@@ -63,20 +63,20 @@ def keep(database: Path, file: Path) -> str | None:
         os.fsync(stream.fileno())
     part.replace(copy)
     sync_folder(copy.parent)
-    return _told(Known(known.mark, known.until, missing, since), copy, file)
+    return _told(KnownJournal(known.mark, known.until, missing, since), copy, file)
 
 
-def told(database: Path, file: Path) -> list[str]:
+def lost_line_warnings(database: Path, file: Path) -> list[str]:
     """What the journal ``file`` lacks, a line for each copy that knows of it."""
     found = []
     for copy in _copies(database):
         known = _known(copy)
-        if known is not None and not journal.holds(file, known.mark):
+        if known is not None and not journal.begins_with(file, known.mark):
             found.append(_told(known, copy, file))
     return found
 
 
-def _told(known: Known, copy: Path, file: Path) -> str:
+def _told(known: KnownJournal, copy: Path, file: Path) -> str:
     if known.missing:
         last = f" (its last was of {_minute(known.since)})" if known.since else ""
         fewer = plural(known.missing, "line")
@@ -98,7 +98,7 @@ def _copies(database: Path) -> list[Path]:
     return sorted(database.parent.glob(f"{database.stem}.until-*{database.suffix}"))
 
 
-def _known(database: Path) -> Known | None:
+def _known(database: Path) -> KnownJournal | None:
     """None for an index that can't be read, or knows no line."""
     try:
         with contextlib.closing(
@@ -107,12 +107,12 @@ def _known(database: Path) -> Known | None:
             rows = {
                 key: (json.loads(value), updated)
                 for key, value, updated in db.execute(
-                    "SELECT * FROM settings WHERE key IN (?, ?)", (MARK, LOST)
+                    "SELECT * FROM settings WHERE key IN (?, ?)", (OFFSET, LOST)
                 )
             }
-        value, until = rows[MARK]
-        mark = journal.Mark(**value)
+        value, until = rows[OFFSET]
+        mark = journal.Offset(**value)
         more = rows[LOST][0] if LOST in rows else {}
     except (sqlite3.Error, OSError, ValueError, TypeError, KeyError):
         return None
-    return Known(mark, until, **more) if mark.lines else None
+    return KnownJournal(mark, until, **more) if mark.lines else None

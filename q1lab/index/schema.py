@@ -119,7 +119,7 @@ VIEWS = {
 """For a person who opens the database in Datasette, say; q1lab reads the tables."""
 
 
-def make(db: sqlite3.Connection) -> None:
+def create_schema(db: sqlite3.Connection) -> None:
     """Make all of it in an empty database."""
     index = sqlite_utils.Database(db, execute_plugins=False)
     index.executescript(TABLES)

@@ -31,32 +31,32 @@ from q1lab.ground.files import (
     utc_now,
 )
 from q1lab.index import journal, journal_tables, lost_lines
-from q1lab.index.entry_fields import FOLDED, MARK, UNREAD
+from q1lab.index.entry_fields import FOLDED, OFFSET, UNREAD
 from q1lab.study.run_states import MISSING, RunState
 
 if TYPE_CHECKING:  # a tick needs no study
-    from q1lab.index.ingest_events import Tell
+    from q1lab.index.ingest_events import OnProgress
     from q1lab.study.studies import Study
 
 SCHEMA = 9
 """The number of the schema in schema.py, kept in ``PRAGMA user_version``."""
 
-OF_Q1LAB = 0x71316C00
+APPLICATION_ID = 0x71316C00
 """What ``PRAGMA application_id`` says beside the schema's number: with both, a number that is just
 wrong is told from a newer one."""
 
 INDEX_TABLES = ("studies", "runs", "metrics", "results")
-TABLES = (*INDEX_TABLES, *journal_tables.OWN_TABLES)
+TABLES = (*INDEX_TABLES, *journal_tables.JOURNAL_TABLES)
 """Every table of the schema (a test says so)."""
 
-QUICK = 4 << 20
+QUICK_CHECK_BYTES = 4 << 20
 """Bytes up to which opening a database checks its structure: 2 to 4 ms at most. In a larger one
 damage shows when a question meets it."""
 
 Row = sqlite3.Row
 
 
-class Add(Protocol):
+class AddAct(Protocol):
     """Puts one act on record: its name, and what it says."""
 
     def __call__(self, act: str, /, **what: Any) -> None: ...
@@ -74,7 +74,7 @@ class Stamp(NamedTuple):
     """Rows that it has changed by acts on progress alone: a tick, an answer, minutes."""
 
     @property
-    def beside_progress(self) -> Stamp:
+    def without_progress(self) -> Stamp:
         """The stamp of everything that such an act does not touch."""
         return self._replace(progress=0)
 
@@ -84,8 +84,8 @@ class Store:
 
     ``db`` is the sqlite3 connection in autocommit mode, rows are ``sqlite3.Row``. What the learner
     does is put on record by ``add``, or inside ``with store.act() as add``. The index of runs is
-    written inside ``with store.write() as db``: a BEGIN IMMEDIATE transaction that commits at the
-    end and rolls back on an error.
+    written inside ``with store.transaction() as db``: a BEGIN IMMEDIATE transaction that commits at
+    the end and rolls back on an error.
     """
 
     def __init__(self, file: Path | None = None) -> None:
@@ -94,18 +94,18 @@ class Store:
         self.journal = self.file.with_name("journal.jsonl")
         self.notice: str | None = None
         """What a person should know about how it was opened, in one line."""
-        self.tell: Tell | None = None
+        self.tell: OnProgress | None = None
         """Who is told how far a look at all studies has come, when nobody else is."""
         self.say: Callable[[str], object] | None = None
         """Who is told at once what this process waits for."""
-        self._add: Add | None = None
+        self._add: AddAct | None = None
         """Inside ``act``: what adds to it."""
         self._of_progress = 0
         """Rows that acts on progress have changed (``Stamp.progress``)."""
         private_folder(self.file.parent)
         self.db = self._open()
         try:
-            self.follow_journal(whole=True)
+            self.fold_journal(whole=True)
         except BaseException:
             self.db.close()
             raise
@@ -113,15 +113,15 @@ class Store:
     # ── opening
 
     def _open(self) -> sqlite3.Connection:
-        with contextlib.suppress(Damaged, FileNotFoundError):
+        with contextlib.suppress(DamagedIndex, FileNotFoundError):
             return self._connected()
         with locked(self.file.with_suffix(".lock")):
             with contextlib.suppress(FileNotFoundError):
                 try:
                     return self._connected()  # another q1lab was here in the meantime
-                except Older:
+                except OlderIndex:
                     pass
-                except Damaged as fault:
+                except DamagedIndex as fault:
                     self._say(
                         f"{self.file.name} was damaged ({fault}); it was made again from "
                         "journal.jsonl and the studies' files"
@@ -141,21 +141,21 @@ class Store:
             application = db.execute("PRAGMA application_id").fetchone()[0]
             tables = {row[0] for row in db.execute("SELECT name FROM sqlite_schema")}
             if 0 < version < SCHEMA:
-                raise Older(f"its schema is {version}")
-            is_numbered = application == OF_Q1LAB + version
+                raise OlderIndex(f"its schema is {version}")
+            is_numbered = application == APPLICATION_ID + version
             if is_numbered and version > SCHEMA:
                 raise self._newer(version)
             if not is_numbered or not tables.issuperset(TABLES):
-                raise Damaged("its tables are not those of q1lab")
-            if size < QUICK:
+                raise DamagedIndex("its tables are not those of q1lab")
+            if size < QUICK_CHECK_BYTES:
                 found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
                 if found != "ok":
-                    raise Damaged(found.splitlines()[-1])
+                    raise DamagedIndex(found.splitlines()[-1])
         # (sqlite3's own message may quote garbled bytes)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             db.close()
             if is_damage(error) or _code(error) == 1:
-                raise Damaged(str(error)) from error
+                raise DamagedIndex(str(error)) from error
             raise Problem(
                 f"cannot open {self.file}: {_reason(error)}", FAILED, file=self.file
             ) from error
@@ -186,12 +186,12 @@ class Store:
             for stale in (fresh, _rollback(fresh)):
                 stale.unlink(missing_ok=True)
             with contextlib.closing(connect(fresh)) as db:
-                make(db)
+                create_index(db)
             fresh.chmod(0o600)
             self._say(self._keep_what_it_lost())
             # an unfinished transaction of the old file must not be rolled back into the new one
             _rollback(self.file).unlink(missing_ok=True)
-            journal.begin(self.journal)
+            journal.create_file(self.journal)
             fresh.replace(self.file)
             sync_folder(self.file.parent)
         except (OSError, sqlite3.Error) as error:
@@ -199,11 +199,11 @@ class Store:
                 f"cannot write {self.file}: {_reason(error)}", FAILED, file=self.file
             ) from error
 
-    def follow_the_file(self) -> None:
+    def refresh(self) -> None:
         """Open again when another q1lab has put a new database in the place of this one, or
         somebody deleted it; and take in what others put on record."""
         self._reopen_if_replaced()
-        self.follow_journal()
+        self.fold_journal()
 
     def _reopen_if_replaced(self) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -211,7 +211,7 @@ class Store:
                 return
         self.db.close()
         self.db = self._open()
-        self.follow_journal(whole=True)
+        self.fold_journal(whole=True)
 
     def close(self) -> None:
         self.db.close()
@@ -224,7 +224,7 @@ class Store:
 
     # ── the journal
 
-    def follow_journal(self, *, whole: bool = False) -> None:
+    def fold_journal(self, *, whole: bool = False) -> None:
         """Fold what was appended to the journal since the last look into the tables. Without
         ``whole``, a file that has not grown is taken for unchanged. Once a day all of it is folded
         again, since SQLite doesn't notice a letter that the disk garbled."""
@@ -237,42 +237,42 @@ class Store:
         news = None if again else self._news(kept)
         if news is not None and news.mark == kept:
             return
-        with self.write() as db:
+        with self.transaction() as db:
             kept = self._journal_mark()  # another viewer may have been faster
             news = None if again else self._news(kept)
             # what an earlier look could not read was said then
             since = 0 if news is None and not again else kept.lines
             if news is None:
                 self._say(self._keep_what_it_lost())
-                for table in journal_tables.OWN_TABLES:
+                for table in journal_tables.JOURNAL_TABLES:
                     db.execute(f"DELETE FROM {table}")
-                news = self._news(journal.Mark())
+                news = self._news(journal.Offset())
                 assert news is not None
-                journal_tables.set_setting(db, FOLDED, utc_now()[:10], utc_now())
+                journal_tables.write_setting(db, FOLDED, utc_now()[:10], utc_now())
             self._fold(db, news, since)
 
     def _keep_what_it_lost(self) -> str | None:
         """Copy the index beside before it is made anew, where it knows lines that the journal has
         lost; returns what to say."""
         with refusals(f"cannot copy {self.file}"):
-            return lost_lines.keep(self.file, self.journal)
+            return lost_lines.copy_index_if_lost(self.file, self.journal)
 
-    def _news(self, mark: journal.Mark) -> journal.News | None:
+    def _news(self, mark: journal.Offset) -> journal.NewEntries | None:
         """What is new in the journal; None when it is another file than before."""
         with contextlib.suppress(journal.Rewritten), refusals(f"cannot read {self.journal}"):
-            return journal.read(self.journal, mark)
+            return journal.read_entries(self.journal, mark)
         return None
 
-    def _fold(self, db: sqlite3.Connection, news: journal.News, since: int) -> None:
+    def _fold(self, db: sqlite3.Connection, news: journal.NewEntries, since: int) -> None:
         lost, newer = list(news.damaged), list(news.newer)
         for line in news.lines:
             if line.body is None:
                 continue
             db.execute("SAVEPOINT act")
             try:
-                if not journal_tables.fold(db, line.body):
+                if not journal_tables.fold_act(db, line.body):
                     newer.append(line.number)
-            except journal_tables.SENSELESS:
+            except journal_tables.MALFORMED_BODY:
                 db.execute("ROLLBACK TO act")
                 lost.append(line.number)
             db.execute("RELEASE act")
@@ -280,7 +280,7 @@ class Store:
         # the line after a damaged one can't follow from it
         missing = max(0, len(news.broken) - len(news.damaged))
         unread = self.unread + len(lost) + len(newer) + missing
-        journal_tables.set_setting(db, UNREAD, unread, utc_now())
+        journal_tables.write_setting(db, UNREAD, unread, utc_now())
         for numbers, words in (
             (lost, "can't be read: what it said is lost, the others are whole"),
             (newer, "is from a newer q1lab and is left out; upgrade q1lab to see it"),
@@ -296,17 +296,17 @@ class Store:
         """How many lines of the journal are missing or can't be read."""
         return int(self.setting(UNREAD, 0))
 
-    def _journal_mark(self) -> journal.Mark:
+    def _journal_mark(self) -> journal.Offset:
         try:
-            return journal.Mark(**self.setting(MARK, {}))
+            return journal.Offset(**self.setting(OFFSET, {}))
         except TypeError:
-            return journal.Mark()
+            return journal.Offset()
 
-    def _keep_mark(self, db: sqlite3.Connection, mark: journal.Mark) -> None:
-        journal_tables.set_setting(db, MARK, asdict(mark), utc_now())
+    def _keep_mark(self, db: sqlite3.Connection, mark: journal.Offset) -> None:
+        journal_tables.write_setting(db, OFFSET, asdict(mark), utc_now())
 
     @contextlib.contextmanager
-    def act(self) -> Iterator[Add]:
+    def act(self) -> Iterator[AddAct]:
         """One act of the learner: the journal is held, and everything in it is in the tables, so
         that what is asked inside is what is so. What is added is in the tables at once, and on
         record, all or nothing, when the block ends. Inside another ``act`` it is a part of that
@@ -314,19 +314,19 @@ class Store:
         if self._add is not None:
             yield self._add
             return
-        with journal.alone(self.journal):
-            self.follow_the_file()
+        with journal.hold_lock(self.journal):
+            self.refresh()
             journal.end_torn_line(self.journal, self._journal_mark())
-            self.follow_journal()
-            with self.write() as db:
+            self.fold_journal()
+            with self.transaction() as db:
                 bodies: list[journal.Body] = []
 
                 def add(act: str, /, **what: Any) -> None:
                     journal.refuse_agents(act)
-                    body = {"act": act, "at": utc_now(), "who": journal.who(), **what}
+                    body = {"act": act, "at": utc_now(), "who": journal.current_actor(), **what}
                     before = db.total_changes
-                    journal_tables.fold(db, body)
-                    if act in journal_tables.OF_PROGRESS:
+                    journal_tables.fold_act(db, body)
+                    if act in journal_tables.PROGRESS_ACTS:
                         self._of_progress += db.total_changes - before
                     bodies.append(body)
 
@@ -346,11 +346,11 @@ class Store:
             add(act, **what)
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """One immediate transaction; a full disk or a locked or damaged database is a Problem and
         changes nothing.
 
-        Inside another ``write`` it is a part of that one.
+        Inside another ``transaction`` it is a part of that one.
         """
         inside = self.db.in_transaction
         if inside:
@@ -377,9 +377,9 @@ class Store:
                 if self.db.in_transaction:
                     self.db.execute("ROLLBACK")
             if is_damage(error):
-                discard(self.file)
+                discard_database(self.file)
                 raise Problem(
-                    f"{self.file} is damaged ({error})", FAILED, next=MENDS, file=self.file
+                    f"{self.file} is damaged ({error})", FAILED, next=REBUILDS, file=self.file
                 ) from error
             raise Problem(
                 f"cannot write {self.file}: {_reason(error)}", FAILED, file=self.file
@@ -394,12 +394,12 @@ class Store:
 
     def setting(self, key: str, default: Any = None) -> Any:
         """A value that the program keeps for itself (JSON)."""
-        return journal_tables.setting(self.db, key, default)
+        return journal_tables.read_setting(self.db, key, default)
 
     def set_setting(self, key: str, value: Any) -> None:
         """Keep something that may be lost with the database: what can be looked up again."""
-        with self.write() as db:
-            journal_tables.set_setting(db, key, value, utc_now())
+        with self.transaction() as db:
+            journal_tables.write_setting(db, key, value, utc_now())
 
     # ── runs
 
@@ -409,7 +409,7 @@ class Store:
             "SELECT * FROM runs WHERE study_id = ? ORDER BY id", (study_id,)
         ).fetchall()
 
-    def unfinished(self, study_id: str) -> list[Row]:
+    def unfinished_runs(self, study_id: str) -> list[Row]:
         """Those of a study's runs that have not ended."""
         return self.db.execute(
             "SELECT * FROM runs WHERE study_id = ? AND state NOT IN ('finished', 'diverged') "
@@ -439,7 +439,7 @@ class Store:
         )
         return [row["name"] for row in rows]
 
-    def missing(self, study: Study) -> list[str]:
+    def missing_runs(self, study: Study) -> list[str]:
         """Names of the runs that the same command again would train."""
         from q1lab.study.studies import run_name
 
@@ -460,12 +460,12 @@ def connect(file: Path) -> sqlite3.Connection:
     return db
 
 
-def make(db: sqlite3.Connection) -> None:
+def create_index(db: sqlite3.Connection) -> None:
     """Make an empty database into an index."""
     from q1lab.index import schema
 
-    schema.make(db)
-    db.execute(f"PRAGMA application_id = {OF_Q1LAB + SCHEMA}")
+    schema.create_schema(db)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID + SCHEMA}")
     db.execute(f"PRAGMA user_version = {SCHEMA}")
 
 
@@ -474,15 +474,15 @@ def _rollback(file: Path) -> Path:
     return file.with_name(file.name + "-journal")
 
 
-class Damaged(Exception):
+class DamagedIndex(Exception):
     """The database can't be used and is made again; the message says what was seen."""
 
 
-class Older(Damaged):
+class OlderIndex(DamagedIndex):
     """An older q1lab made it."""
 
 
-MENDS = "run the command again: it is made again from journal.jsonl and the studies' files"
+REBUILDS = "run the command again: it is made again from journal.jsonl and the studies' files"
 
 _DAMAGE = {11, 24, 26}
 """SQLITE_CORRUPT, SQLITE_FORMAT, SQLITE_NOTADB."""
@@ -512,18 +512,18 @@ def _reason(error: Exception) -> str:
     return text
 
 
-def explain(error: sqlite3.DatabaseError) -> Problem | None:
+def database_problem(error: sqlite3.DatabaseError) -> Problem | None:
     """What a question that failed means for a person; None when it is the program's own mistake."""
     if is_damage(error):
-        discard()
-        return Problem(f"the database is damaged ({error})", FAILED, next=MENDS)
+        discard_database()
+        return Problem(f"the database is damaged ({error})", FAILED, next=REBUILDS)
     if isinstance(error, sqlite3.OperationalError) and _code(error) != 1:
         file = paths.database()
         return Problem(f"cannot use {file}: {_reason(error)}", FAILED, file=file)
     return None
 
 
-def discard(file: Path | None = None) -> None:
+def discard_database(file: Path | None = None) -> None:
     """Have a damaged database made again by the next opening: everything in it is in files."""
     file = file or paths.database()
     with contextlib.suppress(OSError), locked(file.with_suffix(".lock")):

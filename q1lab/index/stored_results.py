@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from q1lab.study.studies import Study
 
 
-def kept(store: Store, study_id: str) -> Row | None:
+def cached_row(store: Store, study_id: str) -> Row | None:
     """The comparison that was kept last: computed (when), fingerprint, record (JSON)."""
     row: Row | None = store.db.execute(
         "SELECT * FROM results WHERE study_id = ?", (study_id,)
@@ -21,7 +21,7 @@ def kept(store: Store, study_id: str) -> Row | None:
     return row
 
 
-def newest(store: Store, version: int, pairs: int, names: Collection[str]) -> str | None:
+def newest_record(store: Store, version: int, pairs: int, names: Collection[str]) -> str | None:
     """The record (JSON) of the newest study of a modification among those whose record is of
     ``version``: of the variants so named, where there are any, and of those with at least ``pairs``
     planned."""
@@ -38,16 +38,16 @@ def newest(store: Store, version: int, pairs: int, names: Collection[str]) -> st
     return None if row is None else str(row["record"])
 
 
-def keep(store: Store, study_id: str, fingerprint: str, text: str) -> None:
+def cache_record(store: Store, study_id: str, fingerprint: str, text: str) -> None:
     """Keep a comparison's record (JSON) in the place of the one before."""
-    with store.write() as db:
+    with store.transaction() as db:
         db.execute(
             "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)",
             (study_id, utc_now(), fingerprint, text),
         )
 
 
-def listing(store: Store, version: int) -> list[Row]:
+def list_results(store: Store, version: int) -> list[Row]:
     """A row per study, newest first: its plan in columns, note and tags (JSON; null where there are
     none), how many runs have ended (done, total), and the verdict and numbers of its
     comparison, null where there is none of ``version``."""
@@ -73,14 +73,14 @@ def listing(store: Store, version: int) -> list[Row]:
     ).fetchall()
 
 
-def planned(store: Store) -> list[Row]:
+def list_studies(store: Store) -> list[Row]:
     """All studies, newest first: id, variant."""
     return store.db.execute(
         "SELECT id, variant FROM studies ORDER BY created DESC, rowid DESC"
     ).fetchall()
 
 
-def ended(store: Store) -> list[Row]:
+def list_ended(store: Store) -> list[Row]:
     """The studies whose runs have all ended with a result, newest first: id, variant, planned (how
     many seeds), runs (how many), ended (when the last one did)."""
     return store.db.execute(
@@ -93,7 +93,7 @@ def ended(store: Store) -> list[Row]:
     ).fetchall()
 
 
-def numbers_of_runs(store: Store, study: Study) -> list[float]:
+def run_numbers(store: Store, study: Study) -> list[float]:
     """Every number that a study's runs ended with or were evaluated at, in no order."""
     found = [
         float(value)

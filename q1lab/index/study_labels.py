@@ -18,10 +18,10 @@ from q1lab.study import studies
 if TYPE_CHECKING:
     from q1lab.index.store import Store
 
-LONGEST = 4000
+LONGEST_NOTE = 4000
 """Characters of a note."""
 
-MOST = 20
+MOST_TAGS = 20
 """Tags of one study."""
 
 
@@ -33,7 +33,7 @@ class Labels:
     tags: tuple[str, ...] = ()
 
 
-def read(store: Store, study_id: str) -> Labels:
+def read_labels(store: Store, study_id: str) -> Labels:
     """The labels of a study; empty where there are none."""
     row = store.db.execute(
         "SELECT note, tags FROM labels WHERE study_id = ?", (study_id,)
@@ -41,9 +41,9 @@ def read(store: Store, study_id: str) -> Labels:
     return Labels() if row is None else Labels(row["note"], tuple(json.loads(row["tags"])))
 
 
-def tagged(store: Store, tag: str) -> list[str]:
+def studies_tagged(store: Store, tag: str) -> list[str]:
     """The studies that have a tag. Problem, with the tags in use, where none has it."""
-    tags = {name: read(store, name).tags for name in studies.ids()}
+    tags = {name: read_labels(store, name).tags for name in studies.ids()}
     found = [name for name, its in tags.items() if tag in its]
     if not found:
         used = ", ".join(sorted({each for its in tags.values() for each in its})) or "none"
@@ -51,38 +51,38 @@ def tagged(store: Store, tag: str) -> list[str]:
     return found
 
 
-def change(store: Store, study_id: str, to: Callable[[Labels], Labels]) -> Labels:
+def change_labels(store: Store, study_id: str, to: Callable[[Labels], Labels]) -> Labels:
     """Keep the labels that ``to`` makes of those that are there; returns them. Two at once change
     them one after the other. Problem for a note or tags that are too much."""
     with store.act() as add:
-        made = checked(to(read(store, study_id)))
+        made = check_labels(to(read_labels(store, study_id)))
         add("label", study=study_id, note=made.note, tags=list(made.tags))
     return made
 
 
-def checked(labels: Labels) -> Labels:
+def check_labels(labels: Labels) -> Labels:
     """Labels as they are kept. Problem for a note or tags that are too much."""
-    if len(labels.note) > LONGEST:
+    if len(labels.note) > LONGEST_NOTE:
         raise Problem(
-            f"a note has {LONGEST:,} characters at most; this one has {len(labels.note):,}"
+            f"a note has {LONGEST_NOTE:,} characters at most; this one has {len(labels.note):,}"
         )
-    if len(labels.tags) > MOST:
-        raise Problem(f"a study has {MOST} tags at most")
+    if len(labels.tags) > MOST_TAGS:
+        raise Problem(f"a study has {MOST_TAGS} tags at most")
     for tag in labels.tags:
         if not is_tag(tag):
             raise Problem(f"{tag!r} is not a tag: letters, digits, dots, hyphens, 32 at most")
     return Labels(plain(" ".join(labels.note.split())), labels.tags)
 
 
-def of_record(record: Any) -> Labels:
+def labels_from_json(record: Any) -> Labels:
     """Labels from elsewhere, without what can't be one. ValueError for what is no record."""
     if not isinstance(record, dict):
         raise ValueError("it holds no object")
     note, tags = record.get("note"), record.get("tags")
-    note = note[:LONGEST] if isinstance(note, str) else ""
+    note = note[:LONGEST_NOTE] if isinstance(note, str) else ""
     tags = tags if isinstance(tags, list) else []
     good = dict.fromkeys(tag for tag in tags if isinstance(tag, str) and is_tag(tag))
-    return checked(Labels(note, tuple(good)[:MOST]))
+    return check_labels(Labels(note, tuple(good)[:MOST_TAGS]))
 
 
 def is_tag(text: str) -> bool:

@@ -29,8 +29,8 @@ from q1lab.study.studies import Study, run_name, tokens_per_iter
 SPARK_POINTS = 24
 
 Points = tuple[tuple[int, float | None], ...]
-About = tuple[str, str, str, str, str, str]
-"""The first six fields of a ``StudyLine``."""
+StudySummary = tuple[str, str, str, str, str, str]
+"""The first six fields of a ``StudyRow``."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class RunView:
         return min(1.0, self.iter / self.max_iters) if self.max_iters else 0.0
 
     @property
-    def iter_words(self) -> str:
+    def iter_text(self) -> str:
         """``250 of 2000``, or how far it is where nobody knows of how many."""
         return f"{self.iter} of {self.max_iters}" if self.max_iters else str(self.iter)
 
@@ -88,7 +88,7 @@ class RunView:
         return max(0, self.max_iters - self.iter) * self.pace
 
 
-SAME = (
+COPIED_COLUMNS = (
     *("arm", "variant", "seed", "attempt", "iter", "max_iters", "train_loss", "eval_loss"),
     *("val_loss", "tokens_per_s", "seconds", "message", "reused_from"),
 )
@@ -96,7 +96,7 @@ SAME = (
 
 
 @dataclass(frozen=True)
-class StudyLine:
+class StudyRow:
     """A study in one line: what a list and the top line need."""
 
     id: str
@@ -106,8 +106,8 @@ class StudyLine:
     data: str
     created: str
     state: str
-    """running, finished, stopped, failed, crashed, planned (run_states.study_state),
-    or unreadable."""
+    """running, finished, stopped, failed, crashed, planned (run_states.study_state), or
+    unreadable."""
     done: int
     total: int
     seconds_left: float | None
@@ -122,7 +122,7 @@ class StudyView:
     """A study and its runs in the order of its plan."""
 
     study: Study
-    line: StudyLine
+    row: StudyRow
     runs: tuple[RunView, ...]
     engine: str = ""
     """Where it trains, and what that engine says of the whole study; empty for this machine."""
@@ -131,7 +131,7 @@ class StudyView:
 
     @property
     def alive(self) -> bool:
-        return self.line.state == "running"
+        return self.row.state == "running"
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -145,19 +145,19 @@ class StudyView:
         return next(run for run in self.runs if run.name == name)
 
 
-def look(store: Store, study: Study, *, new_events: bool = True) -> StudyView:
+def read_view(store: Store, study: Study, *, new_events: bool = True) -> StudyView:
     """The picture of one study, without curves. ``new_events`` are taken in first."""
     if new_events:
-        ingest_events.take_in(store, study)
-    return view_of(study, run_views(store.runs(study.id), study.tokens_per_iter))
+        ingest_events.ingest_study(store, study)
+    return build_view(study, run_views(store.runs(study.id), study.tokens_per_iter))
 
 
-def view_of(study: Study, runs: tuple[RunView, ...]) -> StudyView:
+def build_view(study: Study, runs: tuple[RunView, ...]) -> StudyView:
     """The picture from a plan and its runs, with what only an engine knows in its words."""
-    runs = with_lengths(runs)
+    runs = with_max_iters(runs)
     word = engine_state.read_status(study.files.root)
     if word is None:
-        return StudyView(study, line_of(study, runs), runs)
+        return StudyView(study, study_row(study, runs), runs)
     runs = tuple(
         replace(run, message=_message(run, seen))
         if (seen := word.cells.get(run.name)) and seen.words and run.state not in ENDED
@@ -166,7 +166,7 @@ def view_of(study: Study, runs: tuple[RunView, ...]) -> StudyView:
     )
     reached = word.reached or word.over
     return StudyView(
-        study, line_of(study, runs), runs, engine_state.describe_status(word), reached=reached
+        study, study_row(study, runs), runs, engine_state.describe_status(word), reached=reached
     )
 
 
@@ -178,7 +178,7 @@ def _message(run: RunView, seen: CellStatus) -> str:
     return seen.words if seen.state == CANCELLED else run.message or seen.words
 
 
-def line_of(study: Study, runs: Sequence[RunView]) -> StudyLine:
+def study_row(study: Study, runs: Sequence[RunView]) -> StudyRow:
     about = (
         study.id,
         study.variant,
@@ -190,11 +190,11 @@ def line_of(study: Study, runs: Sequence[RunView]) -> StudyLine:
     return _line(about, runs, study.trainer.jobs)
 
 
-def lines(
+def read_study_rows(
     store: Store,
-    settled: Mapping[str, StudyLine] | None = None,
+    settled: Mapping[str, StudyRow] | None = None,
     unreadable: Mapping[str, str] = MappingProxyType({}),
-) -> tuple[StudyLine, ...]:
+) -> tuple[StudyRow, ...]:
     """All studies, newest first; then those of ``unreadable`` (why, by id).
 
     ``settled`` are lines of an earlier look whose runs had all ended; they are taken over while the
@@ -226,33 +226,33 @@ def lines(
         if plan["id"] not in unreadable
     )
     return readable + tuple(
-        StudyLine(study_id, "", "", "", "", "", "unreadable", 0, 0, None, why)
+        StudyRow(study_id, "", "", "", "", "", "unreadable", 0, 0, None, why)
         for study_id, why in unreadable.items()
     )
 
 
-def _fresh_line(store: Store, plan: Row, rows: list[Row]) -> StudyLine:
+def _fresh_line(store: Store, plan: Row, rows: list[Row]) -> StudyRow:
     states = [RunState(row["state"]) for row in rows]
-    about = cast("About", tuple(plan)[:6])
+    about = cast("StudySummary", tuple(plan)[:6])
     if all(state in ENDED for state in states):
-        return StudyLine(*about, study_state(states, alive=False), len(states), len(states), None)
+        return StudyRow(*about, study_state(states, alive=False), len(states), len(states), None)
     how = store.db.execute(
         "SELECT plan ->> '$.jobs' AS jobs, plan ->> '$.config.batch_size' AS batch_size, "
         "plan ->> '$.config.block_size' AS block_size FROM studies WHERE id = ?",
         (plan["id"],),
     ).fetchone()
     config = {key: how[key] for key in ("batch_size", "block_size") if how[key]}
-    runs = with_lengths(run_views(rows, tokens_per_iter(config)))
+    runs = with_max_iters(run_views(rows, tokens_per_iter(config)))
     return _line(about, runs, how["jobs"] or 1)
 
 
-def _line(about: About, runs: Sequence[RunView], jobs: int) -> StudyLine:
+def _line(about: StudySummary, runs: Sequence[RunView], jobs: int) -> StudyRow:
     done = sum(run.state in ENDED for run in runs)
     files = StudyPaths(study_dir(about[0]))
     alive = done < len(runs) and is_alive(files)
-    left = seconds_left(runs, jobs, waiting(files, runs)) if alive else None
+    left = seconds_left(runs, jobs, waiting_runs(files, runs)) if alive else None
     state = study_state((run.state for run in runs), alive=alive)
-    return StudyLine(*about, state, done, len(runs), left)
+    return StudyRow(*about, state, done, len(runs), left)
 
 
 # ── runs
@@ -266,11 +266,11 @@ def run_views(rows: Iterable[Row], tokens: int) -> tuple[RunView, ...]:
 def run_view(row: Row, tokens: int) -> RunView:
     """One row of ``runs`` as it is shown, without curves."""
     name, pace = run_name(row["arm"], row["seed"]), _pace(row, tokens)
-    same = {column: row[column] for column in SAME}
+    same = {column: row[column] for column in COPIED_COLUMNS}
     return RunView(name=name, state=RunState(row["state"]), run_id=row["id"], pace=pace, **same)
 
 
-def with_lengths(runs: Sequence[RunView]) -> tuple[RunView, ...]:
+def with_max_iters(runs: Sequence[RunView]) -> tuple[RunView, ...]:
     """The runs of a study, where it doesn't declare their iters with as many as the first run of
     the same arm took, else the first of any. A run that is already beyond that has no known end."""
     if all(run.max_iters for run in runs):
@@ -295,7 +295,7 @@ def with_curves(store: Store, run: RunView, names: Iterable[str]) -> RunView:
     return replace(run, metrics=reported, curves=curves)
 
 
-def spark(store: Store, run: RunView) -> tuple[float, ...]:
+def sparkline(store: Store, run: RunView) -> tuple[float, ...]:
     """The last train loss in each of SPARK_POINTS equal parts of the run, as far as it has come."""
     if not run.attempt:
         return ()
@@ -320,7 +320,7 @@ def _pace(row: Row, tokens: int) -> float | None:
     return tokens / speed if speed else None
 
 
-def waiting(files: StudyPaths, runs: Iterable[RunView]) -> frozenset[str]:
+def waiting_runs(files: StudyPaths, runs: Iterable[RunView]) -> frozenset[str]:
     """Names of the runs that this launch still has to train: those that nobody has claimed in it,
     and those whose trainer has not said a word yet. A run that failed in this launch, or was left
     out of it, is not among them."""

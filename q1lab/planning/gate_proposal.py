@@ -83,13 +83,13 @@ class Budget:
 
 def budget_of(store: Store, name: str) -> Budget:
     """What is on record of a budget."""
-    begun = questions.begun(store)[0].values()
+    begun = questions.begun_studies(store)[0].values()
     mine = tuple(
         one.study
         for one in begun
         if isinstance(one.study.design, Gate) and one.study.design.gate.budget == name
     )
-    decided = questions.gated(store)
+    decided = questions.gate_decisions(store)
     kept = frozenset(study_id for study_id, was_kept in decided.items() if was_kept)
     return Budget(name, mine, kept, frozenset(decided))
 
@@ -250,7 +250,7 @@ class _Proposal:
 
     def _save(self, study: Study) -> None:
         with study_plan.planning_lock(study.id, self.store):
-            questions.begin(self.store, study)
+            questions.record_begin(self.store, study)
             studies.save(study)
         self.study = study
 
@@ -272,8 +272,8 @@ class _Proposal:
         more = [run_name(arm, seed) for seed in seeds for arm in ARMS] if asked.look else []
         if new := tuple(name for name in more if name not in cells):
             self._save(replace(self.study, design=design.with_cells(new)))
-        ingest_events.take_in(self.store, self.study)
-        missing = self.store.missing(self.study)
+        ingest_events.ingest_study(self.store, self.study)
+        missing = self.store.missing_runs(self.study)
         if missing:
             if self._too_much(len(missing)):
                 return self._more(len(missing))
@@ -282,7 +282,7 @@ class _Proposal:
             )
             self.train(self.study, what)
             self.trained += len(missing)
-            ingest_events.take_in(self.store, self.study)
+            ingest_events.ingest_study(self.store, self.study)
         for row in self.store.runs(self.study.id):
             run = run_name(row["arm"], row["seed"])
             if row["state"] not in ENDED:
@@ -322,8 +322,8 @@ class _Proposal:
         if found is not None:
             studies.save(replace(self.study, design=_gate_of(self.study).shown()))
             self.study = studies.load(self.study.id)
-            ingest_events.forget(self.store, self.study)
-            ingest_events.take_in(self.store, self.study)
+            ingest_events.clear_runs(self.store, self.study)
+            ingest_events.ingest_study(self.store, self.study)
         word = "keep" if kept else "discard"
         return self._outcome(KEEP if kept else DISCARD, word, f"{word}: {judged.why}", facts)
 

@@ -123,7 +123,7 @@ def choice(record: Series, store: Store) -> tuned_value.TunedValue:
         )
     tried: dict[str, list[float | None]] = {arm: [] for arm in ARMS}
     for _, member in sorted(there.items()):
-        ingest_events.take_in(store, member)
+        ingest_events.ingest_study(store, member)
         for arm, losses in tried.items():
             found = [row["val_loss"] for row in store.runs(member.id) if row["arm"] == arm]
             losses.append(None if None in found else sum(found) / len(found))
@@ -186,7 +186,7 @@ def begin(declared: Declared, store: Store) -> Declared:
         begun = []
         for plan in declared.plans:
             study = study_plan.save(plan, store)
-            ingest_events.take_in(store, study)
+            ingest_events.ingest_study(store, study)
             begun.append(replace(plan, study=study))
         for plan in begun:
             if series_turns.lacks_runs(plan.study) and series_turns.start_member(plan.study):
@@ -239,7 +239,7 @@ def _placed(wanted: Series, drafts: tuple[Draft, ...], store: Store) -> Declared
     found = {} if record is None else series_turns.series_members(record.id)
     gone = set() if record is None else questions.deleted_places(store, record.id)
     if record is None:
-        series_id = series_turns.new_series_id(kind, questions.taken_names(store))
+        series_id = series_turns.new_series_id(kind, questions.names_on_record(store))
         record = replace(wanted, id=series_id, seeds=_seeds(drafts, store))
     if kind == SWEEP:
         new = [by_name[name] for at, name in enumerate(record.members) if at not in found]

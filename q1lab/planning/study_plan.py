@@ -31,7 +31,7 @@ from q1lab.study.series import Series
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.study.study_draft import Draft
 from q1lab.study.trainer import Trainer
-from q1lab.verdict import pairs_needed, wording
+from q1lab.verdict import difference_text, note_text, pairs_needed, scope_text, verdict_text
 from q1lab.week.lists import predictions
 
 
@@ -205,7 +205,7 @@ def begin(request: Request, store: Store, drawn: Plan | None = None) -> Plan:
                 return made
             raise launch.already_running(made.study.id)
         study = save(made, store)
-        ingest_events.take_in(store, study)
+        ingest_events.ingest_study(store, study)
         if made.missing and not manual_command(study.trainer.engine, study.id):
             launch.start_runner(study)
     return replace(made, study=study)
@@ -225,14 +225,14 @@ def go_on(study_id: str, store: Store) -> list[str]:
     with planning_lock(study_id, store):
         study = studies.load(study_id)
         prove_seen(study, study_id)
-        ingest_events.take_in(store, study)
-        missing = store.missing(study)
+        ingest_events.ingest_study(store, study)
+        missing = store.missing_runs(study)
         if not missing:
             raise Problem(f"{study_id} lacks no run; there is nothing to go on with")
         if study.origin.series is None:
             launch.start_runner(study)
         elif not series_turns.start_member(study):  # the others of its series had those runs
-            ingest_events.take_in(store, study)
+            ingest_events.ingest_study(store, study)
     return missing
 
 
@@ -260,7 +260,7 @@ def save(made: Plan, store: Store) -> Study:
     study = made.study
     if made.is_new:
         return make(study, made.draft, store, made.finished)
-    questions.begin(store, study)
+    questions.record_begin(store, study)
     if studies.load(study.id) != study:
         studies.save(study)
         _mint(study)
@@ -270,16 +270,16 @@ def save(made: Plan, store: Store) -> Study:
 def make(study: Study, draft: Draft, store: Store, finished: finished_runs.RunCopies = ()) -> Study:
     """Make a new study of its plan and of the draft that it comes from, with the runs that others
     have ``finished``; as ``save``."""
-    study = replace(study, id=studies.reserve_id(study.variant, questions.taken_names(store)))
+    study = replace(study, id=studies.reserve_id(study.variant, questions.names_on_record(store)))
     predicted = predictions.locked_prediction(
         store,
         study.variant,
         f"study {study.id}",
-        lambda when: ledger.seen_before(store, study, when),
+        lambda when: ledger.seen_in_study(store, study, when),
     )
     study = replace(study, prediction=predicted)
     try:
-        questions.begin(store, study)
+        questions.record_begin(store, study)
         draft.write(study)
         studies.make_newest(study.files.source)
         studies.save(study)
@@ -319,14 +319,14 @@ def declared(
         elif typed.fresh:
             seeds = drawn_seeds(study, store)
     design = typed.kind.declared(
-        typed, seeds, study.design.headline, lambda: ledger.may_spend(store, study)
+        typed, seeds, study.design.headline, lambda: ledger.allowed_alpha(store, study)
     )
     return replace(study, design=design)
 
 
 def free_seeds(drafts: Sequence[Study], most: int, store: Store) -> tuple[int, ...]:
     """The first seeds of which nothing is known yet for any of these."""
-    ingest_events.take_in_all(store)
+    ingest_events.ingest_all(store)
     known = set().union(*(ledger.ended_seeds(store, draft) for draft in drafts))
     return tuple(islice((seed for seed in count() if seed not in known), most))
 
@@ -334,7 +334,7 @@ def free_seeds(drafts: Sequence[Study], most: int, store: Store) -> tuple[int, .
 def drawn_seeds(draft: Study, store: Store) -> tuple[int, ...]:
     """Seeds that no run has used, drawn from a hash of the question as it is declared: nobody
     chooses them."""
-    ingest_events.take_in_all(store)
+    ingest_events.ingest_all(store)
     used = ledger.used_seeds(store)
     trains = [identity.arm_training(draft, arm) for arm in studies.ARMS]
     what = [[sorted(one.text), one.code, one.settings] for one in trains]
@@ -380,7 +380,7 @@ def _go_on(
 ) -> tuple[Study, tuple[str, ...]]:
     """The study with the asked seeds: those it lacks become a new look, since its first results may
     be known."""
-    ingest_events.take_in(store, study)
+    ingest_events.ingest_study(store, study)
     new = tuple(seed for seed in seeds if seed not in study.seeds)
     if new and not study.design.is_sequential:
         started = any(row["attempt"] for row in store.runs(study.id))
@@ -405,7 +405,7 @@ def _notes(
 ) -> list[str]:
     notes = []
     if study.is_floor:
-        notes.append(wording.itself(study.baseline))
+        notes.append(verdict_text.self_comparison_sentence(study.baseline))
     other = (
         kept_folder.version_differences(again, study.trainer.versions) if again is not None else ""
     )
@@ -413,22 +413,24 @@ def _notes(
         notes.append(f"the last digits may differ from then: {other}")
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
     if abs(b - a) >= 0.01 * a > 0:
-        notes.append(f"parameters differ by {wording.apart(a, b)}: {a:,} and {b:,}")
-    notes.append(wording.many_passes(study.passes))
+        notes.append(
+            f"parameters differ by {difference_text.percent_change(a, b)}: {a:,} and {b:,}"
+        )
+    notes.append(scope_text.many_passes_warning(study.passes))
     if (mine := study.origin.series) is not None:
-        notes.append(wording.family(mine))
+        notes.append(note_text.series_share_sentence(mine))
     if study.design.fresh_seeds:
-        notes.append(wording.drawn(study.seeds))
+        notes.append(verdict_text.drawn_seeds_note(study.seeds))
     if study.design.level is not None:
-        notes.append(wording.declared(*study.design.pairs, study.design.level))
-    elif (known is None and ledger.is_later(store, study)) or (
+        notes.append(verdict_text.declared_range_sentence(*study.design.pairs, study.design.level))
+    elif (known is None and ledger.is_later_look(store, study)) or (
         known is not None
         and study.design.batches != known.design.batches
         and len(study.design.batches) > 1
     ):
-        notes.append(wording.another_look())
+        notes.append(verdict_text.later_look_note())
     name, on = study.variant.removesuffix("*"), study.data.name
-    spread = pairs_needed.known(store, name, study.trainer.recipe, on_disk, on)
+    spread = pairs_needed.known_spread(store, name, study.trainer.recipe, on_disk, on)
     if spread is not None:
-        notes.append(pairs_needed.can_see(study, spread))
+        notes.append(pairs_needed.detectable_sentence(study, spread))
     return notes

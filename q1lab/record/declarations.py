@@ -14,7 +14,7 @@ from q1lab.ground.files import sha256_json
 from q1lab.study.identity import questions_of_fingerprints, study_fingerprints
 from q1lab.study.studies import ARMS, Study
 
-REASONS = {
+DIFFERENCE_CODES = {
     "seeds": "dropped-seed",
     "source": "other-source",
     "data": "other-data",
@@ -26,11 +26,11 @@ REASONS = {
 Declaration = Mapping[str, Any]
 
 
-def declaration(study: Study) -> dict[str, Any]:
+def declaration_of(study: Study) -> dict[str, Any]:
     """What a line of the journal shows of a study."""
     series = study.origin.series
     return {
-        "study": name_of(study),
+        "study": declared_name(study),
         "seeds": [list(batch) for batch in study.design.batches],
         "source": {arm: study.arms[arm].sha256 for arm in ARMS},
         "data": study.data.sha256,
@@ -49,22 +49,22 @@ def declaration(study: Study) -> dict[str, Any]:
     }
 
 
-def name_of(study: Study) -> str:
+def declared_name(study: Study) -> str:
     """What a study is called in a declaration."""
     return sha256_json([study.id, study.created])
 
 
-def differences(declared: Declaration, study: Study) -> list[str]:
+def differing_fields(declared: Declaration, study: Study) -> list[str]:
     """The keys of REASONS of which a study has not what was declared. Of a planned range the first
     seeds are enough: it may have been over before the last ones."""
-    now, said = declaration(study), dict(declared)
+    now, said = declaration_of(study), dict(declared)
     batches = said.get("seeds")
     if study.design.is_sequential and isinstance(batches, list) and len(batches) == 1:
         said["seeds"] = [batches[0][: len(study.seeds)]] if isinstance(batches[0], list) else None
-    return [key for key in REASONS if now[key] != said.get(key)]
+    return [key for key in DIFFERENCE_CODES if now[key] != said.get(key)]
 
 
-def asked_before(declared: Declaration, lines: Sequence[Declaration]) -> list[str]:
+def earlier_studies(declared: Declaration, lines: Sequence[Declaration]) -> list[str]:
     """The names of the studies among ``lines``, the earlier ones, that ask what ``declared``
     does."""
     others = [one for one in lines if one["asks"] and one["study"] != declared["study"]]

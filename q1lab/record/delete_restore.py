@@ -42,7 +42,7 @@ OLD = 3600.0
 
 
 @dataclass(frozen=True)
-class Item:
+class Reclaimable:
     """Something that can be freed: ``kind`` is trash, checkpoints, models, data or leftovers."""
 
     kind: str
@@ -52,7 +52,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Doomed:
+class DeletePreview:
     """What deleting a study means."""
 
     id: str
@@ -62,15 +62,15 @@ class Doomed:
     unreadable: bool
 
 
-def look(store: Store, study_id: str) -> Doomed:
+def preview_delete(store: Store, study_id: str) -> DeletePreview:
     """What deleting this study would mean. Problem when there is none."""
     folder = _folder(study_id)
     unreadable = study_id in studies.load_each([study_id])[1]
     takers = sorted(taker for taker, origin in _reused(store) if origin == study_id)
-    return Doomed(study_id, _size([folder]), tuple(takers), unreadable)
+    return DeletePreview(study_id, _size([folder]), tuple(takers), unreadable)
 
 
-def delete(store: Store, study_id: str) -> Path:
+def delete_study(store: Store, study_id: str) -> Path:
     """Move a study into the trash, after its plan and how its runs ended were put on record;
     returns where it is then.
 
@@ -95,12 +95,12 @@ def delete(store: Store, study_id: str) -> Path:
         with contextlib.suppress(Problem):
             study = studies.load(study_id)
             plan = study.to_dict()
-            ingest_events.take_in(store, study)
+            ingest_events.ingest_study(store, study)
             for row in store.runs(study_id):
                 name = studies.run_name(row["arm"], row["seed"])
                 told = {"state": row["state"], "val_loss": row["val_loss"]}
-                runs[name] = {**told, "seen": questions.shows_a_result(row), "first": {}}
-            for row in questions.first_losses(store, FIRST_LOSSES, study_id):
+                runs[name] = {**told, "seen": questions.shows_result(row), "first": {}}
+            for row in questions.read_first_losses(store, FIRST_LOSSES, study_id):
                 name = studies.run_name(row["arm"], row["seed"])
                 runs[name]["first"][row["iter"]] = row["value"]
         store.add("delete", study=study_id, plan=plan, runs=runs)
@@ -116,13 +116,13 @@ def delete(store: Store, study_id: str) -> Path:
             os.close(lock)
 
 
-def in_trash(name: str) -> Path | None:
+def trashed_folder(name: str) -> Path | None:
     """Where a deleted study is, while it can be brought back."""
     place = paths.trash_dir() / name
     return place if studies.is_id(name) and (place.is_dir() or place.is_symlink()) else None
 
 
-def bring_back(place: Path, name: str | None = None) -> str:
+def restore_study(place: Path, name: str | None = None) -> str:
     """Move a study out of the trash, under ``name`` if given; returns its name. Problem when there
     is one of that name."""
     proved(place.parent, paths.home())
@@ -162,12 +162,12 @@ def _folder(study_id: str) -> Path:
 # ── freeing room
 
 
-def plan(*, models: bool = False, days: float = 30.0) -> list[Item]:
+def list_reclaimable(*, models: bool = False, days: float = 30.0) -> list[Reclaimable]:
     """What can be freed: the trash, checkpoints of runs that have ended, corpora that no study
     trains on, and leftovers; on demand the weights of finished runs that are older than ``days``.
     Studies that are alive are left out."""
     found = [
-        Item("trash", f"{path.name} (deleted)", (path,), _size([path]))
+        Reclaimable("trash", f"{path.name} (deleted)", (path,), _size([path]))
         for path in _entries(paths.trash_dir(), "")
     ]
     found += _leftovers()
@@ -194,23 +194,29 @@ def plan(*, models: bool = False, days: float = 30.0) -> list[Item]:
         files = [p for folder in folders if _is_ours(folder) for p in folder.glob("*.pt")]
         if files:
             found.append(
-                Item("checkpoints", f"of ended runs of {study.id}", tuple(files), _size(files))
+                Reclaimable(
+                    "checkpoints", f"of ended runs of {study.id}", tuple(files), _size(files)
+                )
             )
         if models and _time_of(study) < before:
             weights = [study.files.run(run.name).model for run in ended]
             files = [file for file in weights if file.is_file() and _is_ours(file)]
             if files:
-                found.append(Item("models", f"weights of {study.id}", tuple(files), _size(files)))
+                found.append(
+                    Reclaimable("models", f"weights of {study.id}", tuple(files), _size(files))
+                )
     if all_readable and paths.data_dir().is_dir() and _is_ours(paths.data_dir()):
         for file in sorted(paths.data_dir().glob("*.txt")):
             if file.stem not in needed and file.lstat().st_mtime < time.time() - OLD:
                 found.append(
-                    Item("data", f"a text of no study ({file.name[:12]}…)", (file,), size_of(file))
+                    Reclaimable(
+                        "data", f"a text of no study ({file.name[:12]}…)", (file,), size_of(file)
+                    )
                 )
     return found
 
 
-def free(items: Iterable[Item]) -> None:
+def delete_items(items: Iterable[Reclaimable]) -> None:
     """Free them. Problem for what the disk refuses."""
     for item in items:
         for path in item.paths:
@@ -220,7 +226,7 @@ def free(items: Iterable[Item]) -> None:
             remove(path)
 
 
-def reusers(store: Store, items: Iterable[Item]) -> list[str]:
+def reuse_warnings(store: Store, items: Iterable[Reclaimable]) -> list[str]:
     """Sentences on what a later study took from studies whose weights are going."""
     going = {item.what.removeprefix("weights of ") for item in items if item.kind == "models"}
     found = sorted((origin, taker) for taker, origin in _reused(store) if origin in going)
@@ -229,12 +235,12 @@ def reusers(store: Store, items: Iterable[Item]) -> list[str]:
 
 def _reused(store: Store) -> set[tuple[str, str]]:
     """(a study, the study that one of its runs was copied from)."""
-    ingest_events.take_in_all(store)
+    ingest_events.ingest_all(store)
     rows = store.db.execute("SELECT study_id, reused_from FROM runs WHERE reused_from <> ''")
     return {(row["study_id"], row["reused_from"].partition("/")[0]) for row in rows}
 
 
-def _leftovers() -> Iterator[Item]:
+def _leftovers() -> Iterator[Reclaimable]:
     """What those left who were killed: writes, deletions, restores, imports, pulls, rescues of the
     database, checks of a bundle or an engine; and what children wrote where they stood."""
     old = time.time() - OLD
@@ -259,7 +265,7 @@ def _leftovers() -> Iterator[Item]:
     for path in candidates:
         with contextlib.suppress(OSError):
             if path.lstat().st_mtime < old:
-                yield Item("leftovers", path.name, (path,), _size([path]))
+                yield Reclaimable("leftovers", path.name, (path,), _size([path]))
 
 
 def _entries(folder: Path, prefix: str) -> list[Path]:

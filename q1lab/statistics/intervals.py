@@ -106,7 +106,7 @@ class Reason(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a note beside the verdict is about. Its words are in wording.py, never here."""
+    """What a note beside the verdict is about. Its words are in note_text.py, never here."""
 
     UNPAIRED = "unpaired"
     EQUAL = "equal pairs"

@@ -1,4 +1,4 @@
-"""A prediction against the outcome of a study. Pure; the words are in wording.py."""
+"""A prediction against the outcome of a study. Pure; the words are in prediction_text.py."""
 
 from __future__ import annotations
 

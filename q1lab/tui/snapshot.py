@@ -23,8 +23,8 @@ from q1lab.index.store import Store
 from q1lab.week.progress import Progress
 
 if TYPE_CHECKING:  # the first paint does without
-    from q1lab.index.ingest_events import Looked
-    from q1lab.index.study_view import StudyLine
+    from q1lab.index.ingest_events import IngestProgress
+    from q1lab.index.study_view import StudyRow
     from q1lab.tui.snapshot_taker import SnapshotReader, StudyInFocus
 
 Job = Callable[[Store], Any]
@@ -35,23 +35,23 @@ class Snapshot:
     """Everything that the screens show, at one moment."""
 
     progress: Progress = field(default_factory=Progress)
-    studies: tuple[StudyLine, ...] = ()
+    studies: tuple[StudyRow, ...] = ()
     """Newest first."""
     focus: StudyInFocus | None = None
     pages: dict[str, Any] = field(default_factory=dict)
     """Results of the jobs of single screens (see ``StoreThread.set_page_job``), by page name."""
     news: tuple[str, ...] = ()
     """Sentences to announce now: a run diverged, a study stalled."""
-    ingest_progress: Looked | None = None
+    ingest_progress: IngestProgress | None = None
     """Progress of reading all studies' events, while that takes long; None once it is complete."""
 
     @property
-    def training(self) -> StudyLine | None:
+    def training(self) -> StudyRow | None:
         """The study that trains now; of several, the newest."""
         return next((line for line in self.studies if line.state == "running"), None)
 
 
-def studies_ended_between(before: Snapshot, after: Snapshot) -> list[StudyLine]:
+def studies_ended_between(before: Snapshot, after: Snapshot) -> list[StudyRow]:
     """The studies that trained in one snapshot and whose runs have all ended in the next."""
     trained = {line.id for line in before.studies if line.state == "running"}
     return [line for line in after.studies if line.id in trained and line.done == line.total]

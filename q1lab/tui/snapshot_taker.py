@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from q1lab.ground.errors import Problem
 from q1lab.index import ingest_events, learner_tables, study_view
-from q1lab.index.ingest_events import Looked
+from q1lab.index.ingest_events import IngestProgress
 from q1lab.index.store import Store
-from q1lab.index.study_view import RunView, StudyLine, StudyView
+from q1lab.index.study_view import RunView, StudyRow, StudyView
 from q1lab.runner import alerts, launch
 from q1lab.study import studies
 from q1lab.study.events import standard_names
@@ -69,10 +69,10 @@ class SnapshotReader:
         self._worked_out: object = None
         """The stamps at which progress and evidence were last computed."""
         self._plans: dict[str, tuple[str, Study]] = {}
-        self._lines: tuple[StudyLine, ...] = ()
+        self._lines: tuple[StudyRow, ...] = ()
         self._seen: tuple[object, ...] = ()
         self._focus: StudyInFocus | None = None
-        self._settled: dict[str, StudyLine] = {}
+        self._settled: dict[str, StudyRow] = {}
         self._runs: dict[int, tuple[tuple[object, ...], RunView]] = {}
         """Views of the runs in focus by run id, each with the row and metric it was made from."""
         self._scanned = float("-inf")
@@ -84,7 +84,7 @@ class SnapshotReader:
         """Study id → reason, for the studies that can't be read."""
         self._watches: dict[str, alerts.AlertWatch] = {}
         """A watch for alerts on each training study, by id."""
-        self.ingest_progress: Looked | None = None
+        self.ingest_progress: IngestProgress | None = None
         """Progress of an unfinished scan of all studies; None when no scan is unfinished."""
 
     def read_snapshot(self, store: Store, *, ingest: bool = True) -> Snapshot:
@@ -92,7 +92,7 @@ class SnapshotReader:
         first."""
         if ingest:
             self._ingest(store)
-        stamp = store.stamp().beside_progress  # a tick does not change the studies
+        stamp = store.stamp().without_progress  # a tick does not change the studies
         seen = (stamp, self.watched, self.charted, tuple(self._unreadable))
         running = {line.id for line in self._lines if line.state == "running"}
         if seen != self._seen or running or self._more:
@@ -146,7 +146,7 @@ class SnapshotReader:
         for line in self._lines:
             if line.state == "running":
                 with contextlib.suppress(Problem):
-                    ingest_events.take_in(store, self._plan(line.id), whole=False)
+                    ingest_events.ingest_study(store, self._plan(line.id), whole=False)
 
     def _take_in_what_ended(self, store: Store, ran: set[str]) -> bool:
         """Read all events of studies that have stopped training since the last poll: when a planned
@@ -154,18 +154,18 @@ class SnapshotReader:
         ended = [line.id for line in self._lines if line.id in ran and line.state != "running"]
         for study_id in ended:
             with contextlib.suppress(Problem):
-                ingest_events.take_in(store, self._plan(study_id))
+                ingest_events.ingest_study(store, self._plan(study_id))
         return bool(ended)
 
     def _look_at_all(self, store: Store, until: float) -> None:
         before = self.ingest_progress
 
-        def tell(looked: Looked) -> str:
-            whole = looked.is_whole
+        def tell(looked: IngestProgress) -> str:
+            whole = looked.is_complete
             self.ingest_progress = None if whole else ingest_progress_sum(before, looked)
             return ingest_events.ENOUGH if not whole and time.monotonic() > until else ""
 
-        found = ingest_events.take_in_all(store, tell)
+        found = ingest_events.ingest_all(store, tell)
         # studies that an unfinished scan did not reach keep their earlier reason
         self._unreadable = {**self._unreadable, **found} if self.ingest_progress else found
 
@@ -175,8 +175,8 @@ class SnapshotReader:
         self._focus = self._view(store, wanted)
         known = dict(self._settled)
         if self._focus is not None:
-            known[self._focus.line.id] = self._focus.line
-        self._lines = study_view.lines(store, known, self._unreadable)
+            known[self._focus.row.id] = self._focus.row
+        self._lines = study_view.read_study_rows(store, known, self._unreadable)
         self._settled = {line.id: line for line in self._lines if line.state == "finished"}
         if not self.watched and self._foremost() != wanted:
             self._focus = self._view(store, self._foremost())
@@ -231,20 +231,24 @@ class SnapshotReader:
             fresh[row["id"]] = one
         self._runs = fresh
         self._looked = True
-        now = study_view.view_of(study, tuple(run for _, run in fresh.values()))
-        before = self._focus if self._focus and self._focus.line.id == study_id else None
+        now = study_view.build_view(study, tuple(run for _, run in fresh.values()))
+        before = self._focus if self._focus and self._focus.row.id == study_id else None
         wandb = before.wandb if before else None
-        from q1lab.verdict.comparison_cache import kept  # a first paint may have no study to show
+        from q1lab.verdict.comparison_cache import (
+            cached_comparison,  # a first paint may have no study to show
+        )
 
-        return StudyInFocus(study, now.line, now.runs, now.engine, kept(store, study_id), wandb)
+        return StudyInFocus(
+            study, now.row, now.runs, now.engine, cached_comparison(store, study_id), wandb
+        )
 
 
-def ingest_progress_sum(before: Looked | None, now: Looked) -> Looked:
+def ingest_progress_sum(before: IngestProgress | None, now: IngestProgress) -> IngestProgress:
     """The progress of a scan that continues an unfinished one, counted over both."""
     if before is None:
         return now
     of = max(before.of, now.of)
-    return Looked(of - now.of + now.studies, of, before.taken + now.taken)
+    return IngestProgress(of - now.of + now.studies, of, before.taken + now.taken)
 
 
 def with_wandb_status(focus: StudyInFocus) -> StudyInFocus:

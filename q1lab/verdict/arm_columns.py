@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Column:
+class CostColumn:
     """A cost, by its ``key`` in JSON and in the CSV, and by its ``label`` for people."""
 
     key: str
@@ -37,7 +37,7 @@ class Column:
     unit: str = ""
     """What the label needs besides where every digit is written."""
 
-    def of(self, arm: Arm, rows: Sequence[Row]) -> float | None:
+    def arm_cost(self, arm: Arm, rows: Sequence[Row]) -> float | None:
         """The cost of an arm with these runs; None where it is not known."""
         if self.measured:
             rows = [row for row in rows if row["state"] == RunState.FINISHED]
@@ -47,17 +47,17 @@ class Column:
         return self.of_arm(values) if self.measured else values[0]
 
 
-COLUMNS: tuple[Column, ...] = (
-    Column("n_params", "parameters", lambda arm, _: arm.n_params),
-    Column("flops_per_token", "matmul FLOPs/token", lambda arm, _: arm.flops_per_token),
-    Column(
+COST_COLUMNS: tuple[CostColumn, ...] = (
+    CostColumn("n_params", "parameters", lambda arm, _: arm.n_params),
+    CostColumn("flops_per_token", "matmul FLOPs/token", lambda arm, _: arm.flops_per_token),
+    CostColumn(
         "tokens_per_s",
         "tokens/s",
         lambda _, run: run["tokens_per_s"] or None,
         measured=True,
         of_arm=statistics.median,
     ),
-    Column(
+    CostColumn(
         "wall_s",
         "wall clock per run",
         lambda _, run: run["seconds"],
@@ -68,6 +68,6 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-def measured() -> dict[str, str]:
+def measured_costs() -> dict[str, str]:
     """The labels of the costs that vary from run to run, by their keys."""
-    return {column.key: column.label for column in COLUMNS if column.measured}
+    return {column.key: column.label for column in COST_COLUMNS if column.measured}

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from q1lab.ground.text_formats import signed
 
 
-class Axis:
+class CharacterAxis:
     """``columns`` characters for the numbers from ``low`` to ``high``, with 0 on a whole column."""
 
     def __init__(self, low: float, high: float, columns: int) -> None:
         self.low, self.high, self.columns = low, high, columns
 
-    def at(self, value: float) -> int:
+    def column_of(self, value: float) -> int:
         """The column of a value; beyond an end, the column just outside (−1 or ``columns``)."""
         place, zero = self._column(value), self._column(0.0)
         if place == zero and value:
@@ -28,7 +28,7 @@ class Axis:
     def row(self, draw: Callable[[list[str]], None]) -> str:
         """One row: the 0 line, then whatever ``draw`` puts over it."""
         cells = [" "] * self.columns
-        cells[self.at(0.0)] = "│"
+        cells[self.column_of(0.0)] = "│"
         draw(cells)
         return "".join(cells)
 
@@ -38,16 +38,18 @@ class Axis:
         """An interval with its point; arrows where it leaves the axis."""
 
         def draw(cells: list[str]) -> None:
-            zero = self.at(0.0)
-            first, last = (min(max(self.at(end), 0), self.columns - 1) for end in (low, high))
+            zero = self.column_of(0.0)
+            first, last = (
+                min(max(self.column_of(end), 0), self.columns - 1) for end in (low, high)
+            )
             for column in range(first, last + 1):
                 cells[column] = "┼" if column == zero else fill
             if first != zero:
-                cells[first] = "◂" if self.at(low) < 0 else ends[0]
+                cells[first] = "◂" if self.column_of(low) < 0 else ends[0]
             if last != zero:
-                cells[last] = "▸" if self.at(high) >= self.columns else ends[1]
+                cells[last] = "▸" if self.column_of(high) >= self.columns else ends[1]
             if point is not None:
-                cells[min(max(self.at(point), 0), self.columns - 1)] = mark
+                cells[min(max(self.column_of(point), 0), self.columns - 1)] = mark
 
         return self.row(draw)
 
@@ -56,9 +58,11 @@ class Axis:
 
         def draw(cells: list[str]) -> None:
             for value in values:
-                column = self.at(value)
+                column = self.column_of(value)
                 if stem:
-                    first, last = sorted((self.at(0.0), min(max(column, 0), self.columns - 1)))
+                    first, last = sorted(
+                        (self.column_of(0.0), min(max(column, 0), self.columns - 1))
+                    )
                     for between in range(first + 1, last):
                         cells[between] = "·"
                 if column < 0:
@@ -78,7 +82,7 @@ class Axis:
         cells = [" "] * self.columns
         for index in sorted(range(first, last + 1), key=abs):
             text = "0" if index == 0 else signed(index * step, decimals)
-            start = self.at(index * step) - len(text) // 2
+            start = self.column_of(index * step) - len(text) // 2
             start = min(max(start, 0), self.columns - len(text))
             around = cells[max(start - 1, 0) : start + len(text) + 1]
             if index == 0 or all(cell == " " for cell in around):

@@ -24,9 +24,9 @@ from q1lab.ground.paths import home
 from q1lab.ground.text_formats import MINUS
 from q1lab.study.events import standard_names
 from q1lab.study.studies import ARMS
-from q1lab.verdict import wording
-from q1lab.verdict.equal_budget import NAMES, Curves, amount
-from q1lab.verdict.figure import Bar, Kind, of_comparison
+from q1lab.verdict import label_text
+from q1lab.verdict.equal_budget import BUDGET_NAMES, Curves, budget_text
+from q1lab.verdict.figure import Bar, BarKind, comparison_figure
 from q1lab.verdict.terminal_text import ARM_COLORS
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from q1lab.verdict.comparison import Comparison
-    from q1lab.verdict.equal_budget import AtBudget
+    from q1lab.verdict.equal_budget import EqualBudgetResult
 
     Floats = NDArray[np.float64]
 
@@ -59,12 +59,12 @@ STYLE = {
 }
 
 
-def comparison_figure(
+def draw_comparison(
     c: Comparison,
     curves: Curves,
     form: str,
     *,
-    answer: AtBudget | None = None,
+    answer: EqualBudgetResult | None = None,
     size: tuple[float, float] = (11.0, 4.8),
     stacked: bool = False,
 ) -> bytes:
@@ -96,7 +96,7 @@ def comparison_figure(
             _mark_budget(left, answer)
         _draw_forest(right, c)
         if below is not None:
-            across = "iter" if answer is None else NAMES[answer.what]
+            across = "iter" if answer is None else BUDGET_NAMES[answer.what]
             _draw_small(below, columns, c, curves, shown, across)
             if len(names) > len(shown):
                 rest = ", ".join(c.metric.title(name) for name in names[len(shown) :])
@@ -104,10 +104,10 @@ def comparison_figure(
                 below.supxlabel(f"also reported: {rest}", x=0.01, ha="left", fontsize=7)
 
     whole = (size[0], size[1] + height)
-    return _drawn(form, whole, "" if stacked else wording.title(c), draw)
+    return _drawn(form, whole, "" if stacked else label_text.comparison_title(c), draw)
 
 
-def form_of(path: Path) -> str:
+def picture_format(path: Path) -> str:
     """The kind of picture that a file's name asks for. Problem for another suffix."""
     form = path.suffix.lower().removeprefix(".")
     if form not in FORMATS:
@@ -161,7 +161,7 @@ def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
 
     drawn = []
     train, metric, _ = standard_names(c.metric)
-    for arm, name in zip(ARMS, wording.names(c), strict=True):
+    for arm, name in zip(ARMS, label_text.arm_names(c), strict=True):
         color = ARM_COLORS[arm]
         for _, at, loss in _runs(curves, arm, train) if c.metric.is_loss else ():
             smooth = _smooth(loss)
@@ -264,7 +264,7 @@ def _draw_small(
         axes.set_axis_off()
 
 
-def _over_cost(curves: Curves, answer: AtBudget) -> Curves:
+def _over_cost(curves: Curves, answer: EqualBudgetResult) -> Curves:
     """The curves with FLOPs or seconds in place of iters."""
     return {
         arm: {
@@ -278,12 +278,12 @@ def _over_cost(curves: Curves, answer: AtBudget) -> Curves:
     }
 
 
-def _mark_budget(axes: Any, answer: AtBudget) -> None:
+def _mark_budget(axes: Any, answer: EqualBudgetResult) -> None:
     """A line where both arms have spent the same, and the axis' own unit."""
-    name = NAMES[answer.what]
+    name = BUDGET_NAMES[answer.what]
     axes.axvline(answer.budget, color="black", lw=0.9, ls=(0, (4, 2)), zorder=1)
     unit = "FLOPs" if answer.what == "flops" else "seconds, without evaluation"
-    axes.set_xlabel(f"{name} ({unit}); line: equal {name}, {amount(answer)} per run")
+    axes.set_xlabel(f"{name} ({unit}); line: equal {name}, {budget_text(answer)} per run")
 
 
 def _inset(axes: Any, curves: Curves, metric: str) -> None:
@@ -358,7 +358,7 @@ def _smooth(values: Floats) -> Floats:
 # ── right: the difference
 
 
-LINES: dict[Kind, tuple[float, str, str]] = {
+INTERVAL_STYLES: dict[BarKind, tuple[float, str, str]] = {
     "interval": (2.6, "s", "black"),
     "bootstrap": (1.2, "o", "white"),
 }
@@ -368,7 +368,7 @@ LINES: dict[Kind, tuple[float, str, str]] = {
 def _draw_forest(axes: Any, c: Comparison) -> None:
     """Each pair, the headline interval, the bootstrap CI with what it covers, 0, and ±δ if there is
     one."""
-    bars = {bar.kind: bar for bar in of_comparison(c).bars}
+    bars = {bar.kind: bar for bar in comparison_figure(c).bars}
     rows: list[str] = []
     reach = [0.0]
     for bar in _pair_rows(bars.get("pairs")):
@@ -377,7 +377,7 @@ def _draw_forest(axes: Any, c: Comparison) -> None:
         axes.plot(bar.points, y, "o", color="#444444", mfc=fill, ms=6, zorder=3)
         rows.append(bar.label)
         reach.extend(bar.points)
-    for kind, (width, marker, fill) in LINES.items():
+    for kind, (width, marker, fill) in INTERVAL_STYLES.items():
         found = bars.get(kind)
         if found is None or found.low is None or found.high is None:
             continue
@@ -389,7 +389,7 @@ def _draw_forest(axes: Any, c: Comparison) -> None:
         rows.append(f"{found.label}\n({found.note})")
         reach.extend(ends)
     axes.set_title(f"Difference in final {c.metric.name}", fontsize=9)
-    base, modified = wording.names(c)
+    base, modified = label_text.arm_names(c)
     unit = f" ({c.metric.unit})" if c.metric.unit else ""
     side = "left" if c.metric.favors(-1) else "right"
     below = f"{modified} {MINUS} {base}{unit}\n{side} of 0: {c.metric.better}, so better"

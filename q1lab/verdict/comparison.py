@@ -1,7 +1,8 @@
 """The comparison of a study: one frozen record that every screen, document and file tells from.
 
-Pure statistics are in intervals.py, the words in wording.py, the layout of the terminal in
-terminal_text.py, pictures in charts.py; comparison_cache.py makes it from the store and keeps it.
+Pure statistics are in intervals.py, sentences in verdict_text.py and its neighbors, the layout of
+the terminal in terminal_text.py, pictures in charts.py; comparison_cache.py makes it from the store
+and keeps it.
 Here is the record, and how it is put together from a plan and its runs. It is a dict only at the
 border: in the table ``results``, and in ``--json`` and ``export``.
 """
@@ -17,7 +18,8 @@ from q1lab.ground import json_records
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import plain
 from q1lab.index.store import Row
-from q1lab.record.ledger import Asked, End, Family, pairs_of
+from q1lab.record.ledger import QuestionFamily, QuestionHistory
+from q1lab.record.recorded_studies import RunEnd, pair_differences
 from q1lab.statistics import interim_analyses, intervals
 from q1lab.statistics.intervals import Analysis, Interval, Kind, Note, Reason
 from q1lab.statistics.prediction_score import Score, score
@@ -46,7 +48,7 @@ class ArmResult:
     mean: float | None = None
     std: float | None = None
     costs: Mapping[str, float | None] = field(default_factory=dict)
-    """By the keys of arm_columns.COLUMNS."""
+    """By the keys of arm_columns.COST_COLUMNS."""
     tokens_per_s_ends: tuple[float, float] | None = None
     """The slowest and the fastest run, where two or more have ended."""
 
@@ -61,7 +63,7 @@ class Floor(Interval):
 
 
 @dataclass(frozen=True)
-class Asking:
+class QuestionCost:
     """How often the question was asked, and what that leaves of its answer."""
 
     looks: int = 1
@@ -74,7 +76,7 @@ class Asking:
     """The chance that all of them together claim something when nothing has changed."""
     left_out: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """(study, seeds) of runs that train the same and are not in here."""
-    family: Family | None = None
+    family: QuestionFamily | None = None
     """What else the studies on record asked."""
 
 
@@ -86,7 +88,7 @@ class Comparison:
     """What was compared, as it was planned."""
     analysis: Analysis
     arms: Mapping[str, ArmResult]
-    asking: Asking = Asking()
+    asking: QuestionCost = QuestionCost()
     floor: Floor | None = None
     timed: Mapping[str, Interval] | None = None
     """tokens_per_s, wall_s → how much more or less the modified arm's is (0.1: a tenth more), as a
@@ -111,7 +113,7 @@ class Comparison:
         return sum(len(seeds) for seeds in self.analysis.diverged.values())
 
 
-def facts(c: Comparison) -> dict[str, Any]:
+def comparison_facts(c: Comparison) -> dict[str, Any]:
     """Every fact as programs get it, in JSON's own types; what is not finite is null."""
     study, found, asking = c.study, c.analysis, c.asking
     trainer, origin = study.trainer, study.origin
@@ -212,10 +214,10 @@ def from_record(record: Mapping[str, Any]) -> Comparison | None:
         return None
 
 
-def build(
+def build_comparison(
     study: Study,
     rows: list[Row],
-    question: Asked | None = None,
+    question: QuestionHistory | None = None,
     starts: Mapping[int, Mapping[str, Any]] | None = None,
     floor: tuple[str, Interval] | None = None,
     still_falling: tuple[float, float] | None = None,
@@ -232,7 +234,7 @@ def build(
         share = study.origin.series
         alpha = share.alpha if share else intervals.ALPHA
         alpha = study.design.level or alpha
-        question = Asked((), alpha, later=False, left_out=(), chosen=False)
+        question = QuestionHistory((), alpha, later=False, left_out=(), picked=False)
     upward = study.metric.better == "higher"  # then what is analyzed is turned around
     analysis = intervals.analyze(
         _turned(values["baseline"]) if upward else values["baseline"],
@@ -241,7 +243,7 @@ def build(
         alpha=question.alpha,
         delta=delta,
         complete=complete,
-        picked=question.chosen,
+        picked=question.picked,
     )
     analysis = _turned_back(analysis) if upward else analysis
     if not study.design.has_verdict:
@@ -270,7 +272,7 @@ def build(
             overstated=None if seen is None else seen.overstated,
         ),
         {arm: _arm(study, rows, arm) for arm in ARMS},
-        Asking(
+        QuestionCost(
             looks=max(1, len(mine)),
             studies=max(1, question.studies),
             all_looks=max(1, question.looks),
@@ -349,7 +351,7 @@ def _has_ended(row: Row) -> bool:
 def _timed(study: Study, rows: list[Row]) -> dict[str, Interval]:
     found = {}
     ended = [row for row in rows if row["state"] == RunState.FINISHED]
-    for column in arm_columns.COLUMNS:
+    for column in arm_columns.COST_COLUMNS:
         arms = [
             [column.of_run(study.arms[arm], row) or 0.0 for row in ended if row["arm"] == arm]
             for arm in ARMS
@@ -370,7 +372,9 @@ def _arm(study: Study, rows: list[Row], arm: str) -> ArmResult:
         values=dict(sorted(values.items())),
         mean=statistics.fmean(finished) if finished and whole else None,
         std=statistics.stdev(finished) if len(finished) > 1 and whole else None,
-        costs={column.key: column.of(study.arms[arm], own) for column in arm_columns.COLUMNS},
+        costs={
+            column.key: column.arm_cost(study.arms[arm], own) for column in arm_columns.COST_COLUMNS
+        },
         tokens_per_s_ends=(min(speeds), max(speeds)) if len(speeds) > 1 else None,
     )
 
@@ -380,13 +384,13 @@ def _counted(study: Study, rows: list[Row], delta: float | None) -> tuple[list[R
     nobody counted. Of a planned range the pairs up to the look that ended it count, and until then
     those that have ended, in the order of the plan."""
     ends = {
-        (row["arm"], row["seed"]): End(row["state"], row["val_loss"])
+        (row["arm"], row["seed"]): RunEnd(row["state"], row["val_loss"])
         for row in rows
         if _has_ended(row)
     }
     if not study.design.is_sequential:
         return rows, len(ends) == len(rows)
-    pairs = pairs_of(study, ends)
+    pairs = pair_differences(study, ends)
     seeds = study.design.counted_seeds(pairs, delta)
     over = study.design.over_after(pairs, delta) is not None
     return [row for row in rows if row["seed"] in seeds], over
@@ -396,7 +400,7 @@ CONDITIONS = ("device", "processor", "dtype", "torch", "trainer", "threads", "le
 """What may change a val loss besides the model file; each must be the same in every run."""
 
 
-def start_of(study: Study, row: Row) -> dict[str, Any]:
+def start_conditions(study: Study, row: Row) -> dict[str, Any]:
     """The conditions under which a run began, as it said itself; empty where it did not."""
     if not row["attempt"]:
         return {}
@@ -440,7 +444,7 @@ def _notes(
     study: Study,
     rows: list[Row],
     analysis: Analysis,
-    question: Asked,
+    question: QuestionHistory,
     starts: Mapping[int, Mapping[str, Any]],
     still_falling: tuple[float, float] | None,
 ) -> list[Note]:
@@ -453,7 +457,7 @@ def _notes(
         notes.append(Note(Kind.ASKED, facts))
     if question.strays:
         notes.append(Note(Kind.STRAYS, {"arms": [list(one) for one in question.strays]}))
-    if question.left_out and not question.chosen:
+    if question.left_out and not question.picked:
         notes.append(Note(Kind.LEFT_OUT))
     differ = _differences(rows, starts)
     if (chosen := study.trainer.tuned) is not None and not _strays(study, rows, starts):

@@ -13,13 +13,20 @@ from q1lab.ground.files import sha256_text
 from q1lab.index import ingest_events, stored_results
 from q1lab.index.store import Row, Store
 from q1lab.record import ledger
-from q1lab.record.ledger import Asked, asked_of
+from q1lab.record.ledger import QuestionHistory, question_history
 from q1lab.statistics.intervals import MIN_FOR_VERDICT, Interval
 from q1lab.study import studies
 from q1lab.study.events import standard_names
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Study
-from q1lab.verdict.comparison import VERSION, Comparison, build, from_record, start_of, to_record
+from q1lab.verdict.comparison import (
+    VERSION,
+    Comparison,
+    build_comparison,
+    from_record,
+    start_conditions,
+    to_record,
+)
 
 if TYPE_CHECKING:
     from q1lab.verdict.equal_budget import Point
@@ -30,14 +37,14 @@ T = TypeVar("T")
 def compare(store: Store, study: Study) -> Comparison:
     """The comparison of everything that has ended. Kept in ``results``, and computed again when a
     run changes."""
-    ingest_events.verify(store, study)
+    ingest_events.verify_study(store, study)
     _take_in_the_others(store)
     rows = store.runs(study.id)
-    question = asked_of(store, study)
-    starts = {row["id"]: start_of(study, row) for row in rows}
-    floor = floor_of(store, study)
+    question = question_history(store, study)
+    starts = {row["id"]: start_conditions(study, row) for row in rows}
+    floor = measured_floor(store, study)
     fingerprint = _fingerprint(study, rows, question, list(starts.values()), floor)
-    known = stored_results.kept(store, study.id)
+    known = stored_results.cached_row(store, study.id)
     made = None
     if (
         known is not None
@@ -48,20 +55,20 @@ def compare(store: Store, study: Study) -> Comparison:
             return found
         made = found and replace(found, asking=replace(found.asking, family=question.family))
     if made is None:
-        ends = still_falling(store, study, rows), rises(store, study, rows)
-        made = build(study, rows, question, starts, floor, *ends)
+        ends = still_falling(store, study, rows), rise_from_lowest(store, study, rows)
+        made = build_comparison(study, rows, question, starts, floor, *ends)
     text = json.dumps(to_record(made), allow_nan=False)
-    stored_results.keep(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
+    stored_results.cache_record(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
     return made
 
 
-def kept(store: Store, study_id: str) -> Comparison | None:
+def cached_comparison(store: Store, study_id: str) -> Comparison | None:
     """The comparison that was computed last for a study, if any; computes nothing."""
-    row = stored_results.kept(store, study_id)
+    row = stored_results.cached_row(store, study_id)
     return None if row is None else from_record(json.loads(row["record"]))
 
 
-def foremost(found: Sequence[T], pairs: Callable[[T], int]) -> T | None:
+def leading_study(found: Sequence[T], pairs: Callable[[T], int]) -> T | None:
     """Of the studies of a modification, oldest first, the one that answers for it: the newest that
     was planned with ``pairs`` enough for a verdict. One with fewer is an experiment beside it, and
     the newest of these answers only where there is no other."""
@@ -69,28 +76,28 @@ def foremost(found: Sequence[T], pairs: Callable[[T], int]) -> T | None:
     return whole[-1] if whole else None
 
 
-def named(name: str) -> str:
+def resolve_study_id(name: str) -> str:
     """The study of this name; where there is none, the foremost of the modification so named."""
     if name in studies.ids():
         return name
     mine = [one for one in studies.load_readable() if one.variant == name]
-    found = foremost(mine, lambda one: len(one.seeds))
+    found = leading_study(mine, lambda one: len(one.seeds))
     return found.id if found else name
 
 
-def newest(store: Store, names: Collection[str] = ()) -> Comparison | None:
+def newest_comparison(store: Store, names: Collection[str] = ()) -> Comparison | None:
     """The comparison of the foremost study among those that were computed, of the variants so named
     where there are any; computes nothing."""
-    text = stored_results.newest(store, VERSION, MIN_FOR_VERDICT, names)
+    text = stored_results.newest_record(store, VERSION, MIN_FOR_VERDICT, names)
     return None if text is None else from_record(json.loads(text))
 
 
-def floor_of(store: Store, study: Study) -> tuple[str, Interval] | None:
+def measured_floor(store: Store, study: Study) -> tuple[str, Interval] | None:
     """The newest study that compares this study's baseline with itself under the same conditions,
     and the interval that it came to; None while there is none, and for such a study itself."""
     if study.is_floor:
         return None
-    for one in reversed(ledger.floors(store, study)):
+    for one in reversed(ledger.floor_studies(store, study)):
         found = compare(store, one)
         if found.analysis.ends is not None and found.analysis.reason is None:
             return one.id, found.analysis.ends
@@ -127,7 +134,7 @@ RISES, EARLY = 0.02, 0.9
 share of the iters."""
 
 
-def rises(store: Store, study: Study, rows: Sequence[Row]) -> tuple[int, float] | None:
+def rise_from_lowest(store: Store, study: Study, rows: Sequence[Row]) -> tuple[int, float] | None:
     """Where an arm's mean val loss was lowest, and by how much it rose from there (nats); None
     where the curves don't rise. Of two arms the one that rises more."""
     found = []
@@ -158,11 +165,11 @@ _up_to_date: WeakSet[Store] = WeakSet()
 def _take_in_the_others(store: Store) -> None:
     """Once per store: the ledger counts studies that nobody has looked at through it."""
     if store not in _up_to_date:
-        ingest_events.take_in_all(store)
+        ingest_events.ingest_all(store)
         _up_to_date.add(store)
 
 
-def curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[Point]]]]:
+def read_curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[Point]]]]:
     """The curves of every number that the runs reported, for the charts: ``{arm: {seed: {name:
     [(iter, value)]}}}``; where a value was not finite the curve has NaN.
 
@@ -182,7 +189,7 @@ def curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[Poi
     return found
 
 
-def speeds(store: Store, study: Study) -> dict[str, list[float]]:
+def read_speeds(store: Store, study: Study) -> dict[str, list[float]]:
     """Tokens/s of each arm's finished runs, without what evaluation took."""
     found: dict[str, list[float]] = {arm: [] for arm in ARMS}
     for row in store.runs(study.id):
@@ -194,7 +201,7 @@ def speeds(store: Store, study: Study) -> dict[str, list[float]]:
 def _fingerprint(
     study: Study,
     rows: list[Row],
-    question: Asked,
+    question: QuestionHistory,
     starts: Sequence[Mapping[str, Any]],
     floor: tuple[str, Interval] | None,
 ) -> str:

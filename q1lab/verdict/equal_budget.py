@@ -21,22 +21,22 @@ from q1lab.ground.text_formats import MINUS, duration, rough
 from q1lab.statistics import intervals
 from q1lab.statistics.intervals import Interval
 from q1lab.study.studies import ARMS, tokens_per_iter
-from q1lab.verdict import wording
+from q1lab.verdict import difference_text, label_text
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
     from q1lab.study.studies import Study
     from q1lab.verdict.comparison import Comparison
 
-What = Literal["flops", "time"]
-WHAT: tuple[What, ...] = ("flops", "time")
+BudgetKind = Literal["flops", "time"]
+BUDGET_KINDS: tuple[BudgetKind, ...] = ("flops", "time")
 
-NAMES: Mapping[str, str] = {"flops": "training FLOPs", "time": "wall clock"}
+BUDGET_NAMES: Mapping[str, str] = {"flops": "training FLOPs", "time": "wall clock"}
 
-TRAINING = 3
+TRAINING_FACTOR = 3
 """FLOPs of training per FLOP of the forward pass: the backward pass costs twice as many."""
 
-BUSY = 1.25
+BUSY_RATIO = 1.25
 """From this ratio of the fastest to the slowest run of one arm on, its speed is rough."""
 
 Point = tuple[float, float]
@@ -47,10 +47,10 @@ Curves = Mapping[str, Mapping[int, Mapping[str, Sequence[Point]]]]
 
 
 @dataclass(frozen=True)
-class AtBudget:
+class EqualBudgetResult:
     """What the curves say at an equal budget."""
 
-    what: What
+    what: BudgetKind
     budget: float
     """FLOPs, or seconds of training without evaluation, per run."""
     costs: Mapping[str, float]
@@ -82,9 +82,9 @@ class AtBudget:
         }
 
 
-def at(
-    what: What, c: Comparison, curves: Curves, speeds: Mapping[str, Sequence[float]]
-) -> AtBudget:
+def compare_at_budget(
+    what: BudgetKind, c: Comparison, curves: Curves, speeds: Mapping[str, Sequence[float]]
+) -> EqualBudgetResult:
     """The comparison ``c`` at an equal budget. ``curves`` are those of comparison_cache.curves;
     ``speeds`` are the tokens/s of each arm's finished runs, evaluation left out.
 
@@ -102,7 +102,7 @@ def at(
             flops = c.arms[arm].costs.get("flops_per_token")
             if not flops:
                 raise _none(what, c, "the FLOPs per token are not on record")
-            costs[arm] = TRAINING * flops * tokens
+            costs[arm] = TRAINING_FACTOR * flops * tokens
         else:
             known = [speed for speed in speeds.get(arm, ()) if speed > 0]
             if not known:
@@ -132,7 +132,7 @@ def at(
         values["baseline"], values["modified"], headline=c.analysis.headline, alpha=c.analysis.alpha
     )
     assert one.mean is not None
-    return AtBudget(
+    return EqualBudgetResult(
         what,
         budget,
         costs,
@@ -147,28 +147,33 @@ def at(
     )
 
 
-def read(store: Store, study: Study, what: What) -> tuple[Comparison, AtBudget]:
+def read_at_budget(
+    store: Store, study: Study, what: BudgetKind
+) -> tuple[Comparison, EqualBudgetResult]:
     """A study's comparison, and that at an equal budget. Problem where there is none."""
     from q1lab.verdict import comparison_cache
 
     c = comparison_cache.compare(store, study)
-    return c, at(
-        what, c, comparison_cache.curves(store, study), comparison_cache.speeds(store, study)
+    return c, compare_at_budget(
+        what,
+        c,
+        comparison_cache.read_curves(store, study),
+        comparison_cache.read_speeds(store, study),
     )
 
 
-def told(one: AtBudget, c: Comparison) -> list[str]:
+def budget_sentences(one: EqualBudgetResult, c: Comparison) -> list[str]:
     """The answer in sentences: what it is, where it was read, what weakens it."""
-    names = dict(zip(ARMS, wording.names(c), strict=True))
+    names = dict(zip(ARMS, label_text.arm_names(c), strict=True))
     base, modified = names["baseline"], names["modified"]
-    number = wording.Numbers(one.interval, None, abs(one.mean))
+    number = difference_text.NumberWriter(one.interval, None, abs(one.mean))
     first = (
-        f"At equal {NAMES[one.what]} ({amount(one)} per run): {modified} {MINUS} {base} = "
-        f"{number(one.mean)}{c.metric.suffix}"
+        f"At equal {BUDGET_NAMES[one.what]} ({budget_text(one)} per run): "
+        f"{modified} {MINUS} {base} = {number(one.mean)}{c.metric.suffix}"
     )
     if one.interval is not None:
         low, high = number.ends(one.interval)
-        first += f", {wording.level(c.analysis)} interval {low} to {high}"
+        first += f", {difference_text.level_text(c.analysis)} interval {low} to {high}"
     first += "."
     if one.interval is None:
         first += " Without a spread between pairs there is no interval."
@@ -205,7 +210,7 @@ def told(one: AtBudget, c: Comparison) -> list[str]:
             f"Time is that of training without evaluation, by the median speed of each arm's runs "
             f"on their machine: {spent}. The interval knows nothing of how that varies."
         )
-        if one.busy >= BUSY:
+        if one.busy >= BUSY_RATIO:
             sentences.append(
                 f"The machine was busy: the fastest run of one arm was {one.busy:.1f} times as "
                 "fast as its slowest, so take this answer as a rough one."
@@ -217,20 +222,20 @@ def told(one: AtBudget, c: Comparison) -> list[str]:
     ]
 
 
-def amount(one: AtBudget) -> str:
+def budget_text(one: EqualBudgetResult) -> str:
     """The budget with its unit: ``4.1 TFLOPs``, ``41 s``."""
     if one.what == "time":
         return duration(one.budget)
     return f"{rough(one.budget)}FLOPs"
 
 
-def _more(one: AtBudget, arm: str) -> str:
+def _more(one: EqualBudgetResult, arm: str) -> str:
     other = "modified" if arm == "baseline" else "baseline"
     return f"{100 * (one.costs[arm] / one.costs[other] - 1):.1f}%"
 
 
-def _none(what: What, c: Comparison, why: str) -> Problem:
-    return Problem(f"{c.study.id} has no answer at equal {NAMES[what]}: {why}", FAILED)
+def _none(what: BudgetKind, c: Comparison, why: str) -> Problem:
+    return Problem(f"{c.study.id} has no answer at equal {BUDGET_NAMES[what]}: {why}", FAILED)
 
 
 def _finite(points: Sequence[Point]) -> list[Point]:

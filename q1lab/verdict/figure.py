@@ -16,16 +16,16 @@ from q1lab.ground.text_formats import MINUS, given, plural, signed
 from q1lab.statistics.intervals import MIN_FOR_VERDICT, Interval
 from q1lab.statistics.prediction_score import predicted_difference
 from q1lab.study.run_states import RunState
-from q1lab.verdict import wording
+from q1lab.verdict import difference_text, label_text, note_text, verdict_text
 
 if TYPE_CHECKING:
     from q1lab.index.study_view import RunView
     from q1lab.study.design import Design
     from q1lab.study.studies import Study
     from q1lab.verdict.comparison import Comparison
-    from q1lab.verdict.result_rows import ResultLine
+    from q1lab.verdict.result_rows import ResultRow
 
-Kind = Literal["interval", "bootstrap", "pairs", "floor", "delta", "prediction", "study"]
+BarKind = Literal["interval", "bootstrap", "pairs", "floor", "delta", "prediction", "study"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Bar:
     """A row: an interval, or points, on the axis of differences. ``ends`` is how the interval's are
     written; ``text`` is the number of what has none."""
 
-    kind: Kind
+    kind: BarKind
     label: str
     note: str = ""
     low: float | None = None
@@ -62,67 +62,75 @@ class Figure:
     """What is said below it where it stands by itself."""
 
 
-def of_comparison(c: Comparison, *, published: bool = False) -> Figure:
+def comparison_figure(c: Comparison, *, published: bool = False) -> Figure:
     """The figure of a comparison, without rows where it has neither a pair nor an interval.
     ``published``: for a document that others read, which names the number of seeds."""
     analysis = c.analysis
-    base, modified = wording.names(c)
+    base, modified = label_text.arm_names(c)
     title = f"{modified} {MINUS} {base}"
     if analysis.mean is not None:
-        title += f" = {wording.mean(analysis)}{c.metric.suffix}"
-    caveats = wording.notes(c)[:1] if analysis.reason is None else [wording.reason(c)]
+        title += f" = {difference_text.mean_text(analysis)}{c.metric.suffix}"
+    caveats = (
+        note_text.note_sentences(c)[:1]
+        if analysis.reason is None
+        else [verdict_text.no_verdict_reason(c)]
+    )
     return Figure(
         tuple(_bars(c, published=published)) if analysis.pairs or analysis.ends is not None else (),
         c.metric.difference,
         title,
-        f"{wording.seeds(c)}, {c.metric.direction}",
-        wording.word(c),
+        f"{label_text.sample_text(c)}, {c.metric.direction}",
+        label_text.verdict_word(c),
         tuple(caveats),
     )
 
 
 def _bars(c: Comparison, *, published: bool) -> Iterator[Bar]:
-    number = wording.numbers(c.analysis)
+    number = difference_text.number_writer(c.analysis)
     mean = () if c.analysis.mean is None else (c.analysis.mean,)
 
-    def interval(kind: Kind, label: str, note: str, found: Interval) -> Bar:
+    def interval(kind: BarKind, label: str, note: str, found: Interval) -> Bar:
         points = () if kind == "floor" else mean
         return Bar(kind, label, note, found.low, found.high, points, number.ends(found))
 
     if c.analysis.ends is not None:
         yield interval(
             "interval",
-            wording.interval_label(c.analysis),
-            wording.interval_note(c),
+            label_text.interval_label(c.analysis),
+            label_text.interval_note(c),
             c.analysis.ends,
         )
     if c.analysis.bootstrap is not None:
-        note = wording.bootstrap_note(c, c.analysis.n if published else None)
-        yield interval("bootstrap", wording.BOOTSTRAP_LABEL, note, c.analysis.bootstrap.interval())
+        note = label_text.bootstrap_note(c, c.analysis.n if published else None)
+        yield interval(
+            "bootstrap", label_text.BOOTSTRAP_LABEL, note, c.analysis.bootstrap.interval()
+        )
     if c.analysis.pairs:
         yield _pairs(c.analysis.pairs, number)
     if c.floor is not None:
-        yield interval("floor", wording.FLOOR_LABEL, wording.floor_note(c), c.floor)
+        yield interval("floor", label_text.FLOOR_LABEL, label_text.floor_note(c), c.floor)
     if c.analysis.delta:
         text = f"±{c.analysis.delta:g}"
-        yield Bar("delta", wording.DELTA_LABEL, "", -c.analysis.delta, c.analysis.delta, text=text)
+        yield Bar(
+            "delta", label_text.DELTA_LABEL, "", -c.analysis.delta, c.analysis.delta, text=text
+        )
     predicted = predicted_difference(c.study.prediction) if c.study.prediction else None
     if predicted is not None:
-        label, text = wording.prediction_label(c), given(predicted, sign=True)
+        label, text = label_text.prediction_label(c), given(predicted, sign=True)
         yield Bar("prediction", label, points=(predicted,), text=text)
 
 
 def _pairs(pairs: Mapping[int, float], write: Callable[[float], str]) -> Bar:
     """All pairs as one row, which has them one by one, too."""
     parts = tuple(
-        Bar("pairs", wording.pair_label(seed), points=(value,), text=write(value))
+        Bar("pairs", label_text.pair_label(seed), points=(value,), text=write(value))
         for seed, value in pairs.items()
     )
     label = f"each of {len(pairs)} pairs" if len(pairs) > 1 else "1 pair"
     return Bar("pairs", label, points=tuple(pairs.values()), parts=parts)
 
 
-def so_far(study: Study, runs: Sequence[RunView]) -> Figure:
+def progress_figure(study: Study, runs: Sequence[RunView]) -> Figure:
     """Finished pairs of ``runs`` while their study goes on. No mean and no interval: looking
     early invites stopping early; but for a design that declares its looks, which are paid for, the
     interval after each."""
@@ -131,11 +139,11 @@ def so_far(study: Study, runs: Sequence[RunView]) -> Figure:
     bars = [_pairs(pairs, signed)] if pairs else []
     if design.level is not None:
         bars += _narrowing(design, _first_pairs(runs, pairs))
-        caveats = [wording.declared(*design.pairs, design.level)]
+        caveats = [verdict_text.declared_range_sentence(*design.pairs, design.level)]
     elif planned >= MIN_FOR_VERDICT:
-        caveats = [wording.not_yet(planned)]
+        caveats = [verdict_text.not_yet_sentence(planned)]
     else:
-        caveats = [wording.too_few(planned)]
+        caveats = [verdict_text.too_few_sentence(planned)]
     if not pairs:
         caveats.insert(0, "No pair has finished yet.")
     elif planned >= MIN_FOR_VERDICT and len(pairs) == planned:
@@ -175,7 +183,7 @@ def _narrowing(design: Design, values: Sequence[float]) -> Iterator[Bar]:
             yield Bar("interval", f"after {n} pairs", "", *ends, (sum(values[:n]) / n,))
 
 
-def side_by_side(lines: Sequence[ResultLine]) -> Figure:
+def side_by_side_figure(lines: Sequence[ResultRow]) -> Figure:
     """The chosen studies' headline intervals on one axis; they must be comparable
     (``result_rows.why_not_comparable``)."""
     measured = [line for line in lines if line.mean is not None]
@@ -209,7 +217,7 @@ def side_by_side(lines: Sequence[ResultLine]) -> Figure:
         )
     else:
         caveats.append("Space marks studies; marked ones are shown here side by side.")
-    levels = sorted({wording.level(line) for line in measured})
+    levels = sorted({difference_text.level_text(line) for line in measured})
     metric = measured[0].metric
     return Figure(
         tuple(_of_line(line) for line in measured),
@@ -219,12 +227,19 @@ def side_by_side(lines: Sequence[ResultLine]) -> Figure:
     )
 
 
-def _of_line(line: ResultLine) -> Bar:
-    what = f"{line.variant} {MINUS} {line.baseline} = {wording.mean(line)}{line.metric.suffix}"
-    parts = (what, line.verdict, f"n {line.n}", line.preset)
+def _of_line(line: ResultRow) -> Bar:
+    mean = f"{difference_text.mean_text(line)}{line.metric.suffix}"
+    parts = (
+        f"{line.variant} {MINUS} {line.baseline} = {mean}",
+        line.verdict,
+        f"n {line.n}",
+        line.preset,
+    )
     note = " · ".join(part for part in parts if part)
     points = () if line.mean is None else (line.mean,)
     if line.ends is None:
         return Bar("study", line.id, note, points=points)
-    note = f"{wording.level(line)} interval {wording.between(line)}\n{note}"
+    note = (
+        f"{difference_text.level_text(line)} interval {difference_text.interval_text(line)}\n{note}"
+    )
     return Bar("study", line.id, note, line.ends.low, line.ends.high, points)

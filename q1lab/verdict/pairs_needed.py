@@ -20,7 +20,7 @@ from q1lab.statistics.intervals import SeedsNeeded
 from q1lab.study import presets
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.studies import Study
-from q1lab.verdict import comparison_cache, wording
+from q1lab.verdict import comparison_cache, verdict_text
 
 SHIPPED = "results.toml"
 
@@ -40,7 +40,7 @@ class Spread:
     metric: Metric = VAL_LOSS
 
     @property
-    def held(self) -> str:
+    def conditions(self) -> str:
         """For what it was measured: ``2,000 iters on shakespeare``."""
         return f"{self.iters:,} iters on {self.data}" if self.iters and self.data else self.data
 
@@ -56,7 +56,7 @@ class Advice:
     range: tuple[int, int] | None
 
 
-def own(
+def own_spread(
     store: Store, variant: str, preset: str | None, newest_first: Iterable[Study]
 ) -> Spread | None:
     """The spread of the newest study of ``variant`` with three pairs or more, whose comparison was
@@ -64,7 +64,7 @@ def own(
     for study in newest_first:
         if study.variant.removesuffix("*") != variant or preset not in (None, study.trainer.recipe):
             continue
-        found = comparison_cache.kept(store, study.id)
+        found = comparison_cache.cached_comparison(store, study.id)
         if found is None or len(found.analysis.pairs) < intervals.MIN_FOR_VERDICT or found.lost:
             continue
         times = [arm.costs.get("wall_s") for arm in found.arms.values()]
@@ -78,7 +78,7 @@ def own(
     return None
 
 
-def shipped(folder: Path, variant: str, preset: str, data: str = "") -> Spread | None:
+def shipped_spread(folder: Path, variant: str, preset: str, data: str = "") -> Spread | None:
     """The spread that the week's results file gives for a preset and a variant, if it does: that on
     ``data`` before others. The file says ``shakespeare`` where a study has ``tinyshakespeare``."""
     try:
@@ -95,18 +95,20 @@ def shipped(folder: Path, variant: str, preset: str, data: str = "") -> Spread |
     row = next((row for row in rows if row["data"] in data), rows[0])
     iters = presets.PRESETS[preset]["max_iters"] if preset in presets.PRESETS else None
     spread = Spread(float(row["pair_sd"]), int(row["pairs"]), "", None, iters, str(row["data"]))
-    return replace(spread, source=f"the figures that ship with q1lab ({preset}, {spread.held})")
+    return replace(
+        spread, source=f"the figures that ship with q1lab ({preset}, {spread.conditions})"
+    )
 
 
-def known(
+def known_spread(
     store: Store, variant: str, preset: str, newest_first: Iterable[Study], data: str = ""
 ) -> Spread | None:
     """The spread of the learner's own runs, else the one that ships."""
-    mine = own(store, variant, preset, newest_first)
-    return mine or shipped(paths.content_dir(), variant, preset, data)
+    mine = own_spread(store, variant, preset, newest_first)
+    return mine or shipped_spread(paths.content_dir(), variant, preset, data)
 
 
-def can_see(study: Study, spread: Spread) -> str:
+def detectable_sentence(study: Study, spread: Spread) -> str:
     """What a planned study can see with its last pair, in a sentence; empty below three pairs."""
     pairs = len(study.seeds)
     if pairs < intervals.MIN_FOR_VERDICT or study.design.headline != "paired":
@@ -137,7 +139,7 @@ def advise(effect: float, spread: Spread) -> Advice:
     return Advice(effect, spread, needed, (interim_analyses.FIRST_LEAST, most) if within else None)
 
 
-def told(advice: Advice, command: str) -> tuple[str, ...]:
+def advice_lines(advice: Advice, command: str) -> tuple[str, ...]:
     """The advice in lines, the command to type last; ``command`` is what begins ``q1lab run`` for
     it, without its seeds."""
     needed, spread = advice.needed, advice.spread
@@ -154,5 +156,7 @@ def told(advice: Advice, command: str) -> tuple[str, ...]:
     if advice.range is None:
         return (*lines, "That is beyond a planned range:", f"  {command} --seeds {needed.mid}")
     first, last = advice.range
-    declared = wording.declared(first, last, interim_analyses.level(first, last))
+    declared = verdict_text.declared_range_sentence(
+        first, last, interim_analyses.level(first, last)
+    )
     return (*lines, declared, "Begin it:", f"  {command} --seeds {first}..{last}")

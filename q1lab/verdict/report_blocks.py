@@ -1,8 +1,9 @@
 """A comparison as blocks, in the order in which it is read: headline, sentences, figure, tables,
 notes.
 
-Words and numbers are wording.py's. The terminal, the app, the documents, the page and the pictures
-lay blocks out; what a comparison says is decided here. Pure: plain text, nothing marked up.
+Words and numbers come from the modules ``*_text``. The terminal, the app, the documents, the page
+and the pictures lay blocks out; this module decides which blocks there are and in which order.
+Pure: plain text, nothing marked up.
 """
 
 from __future__ import annotations
@@ -12,7 +13,17 @@ from typing import TYPE_CHECKING, Literal
 
 from q1lab.ground.text_formats import DASH, count
 from q1lab.study.studies import ARMS
-from q1lab.verdict import arm_columns, figure, wording
+from q1lab.verdict import (
+    arm_columns,
+    difference_text,
+    figure,
+    label_text,
+    note_text,
+    prediction_text,
+    scope_text,
+    table_text,
+    verdict_text,
+)
 from q1lab.verdict.figure import Figure
 
 if TYPE_CHECKING:
@@ -22,7 +33,7 @@ Part = Literal["verdict", "power", "floor", "note", "prediction", "scope"]
 
 
 @dataclass(frozen=True)
-class Headline:
+class HeadlineBlock:
     """The verdict in capitals, the arms, and the mean difference with its unit (empty without
     one)."""
 
@@ -43,7 +54,7 @@ class Sentence:
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """A row of numbers: the baseline's, the modified arm's, and what lies between them."""
 
     label: str
@@ -58,34 +69,36 @@ class Table:
 
     what: Literal["losses", "costs"]
     heads: tuple[str, str, str, str]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     foot: str = ""
 
 
-Block = Headline | Sentence | Figure | Table
+Block = HeadlineBlock | Sentence | Figure | Table
 
 
-def report(c: Comparison, *, published: bool = False) -> tuple[Block, ...]:
+def report_blocks(c: Comparison, *, published: bool = False) -> tuple[Block, ...]:
     """Everything that is told of a comparison. ``published``: for a document that others read, with
     every seed, numbers in full, and nothing that is said to the learner alone."""
     found: list[Block] = [
-        Headline(
-            wording.word(c),
+        HeadlineBlock(
+            label_text.verdict_word(c),
             c.analysis.verdict,
-            wording.names(c),
-            "" if c.analysis.mean is None else wording.mean(c.analysis) + c.metric.suffix,
-            wording.seeds(c),
+            label_text.arm_names(c),
+            ""
+            if c.analysis.mean is None
+            else difference_text.mean_text(c.analysis) + c.metric.suffix,
+            label_text.sample_text(c),
             c.metric.direction,
         ),
-        Sentence("verdict", wording.verdict(c)),
-        figure.of_comparison(c, published=published),
-        Sentence("power", wording.power(c)),
+        Sentence("verdict", verdict_text.verdict_sentence(c)),
+        figure.comparison_figure(c, published=published),
+        Sentence("power", verdict_text.power_sentence(c)),
         Sentence("floor", _floor(c)),
-        losses(c, published=published),
-        costs(c, published=published),
-        *(Sentence("note", note) for note in wording.notes(c)),
-        Sentence("prediction", wording.prediction(c)),
-        Sentence("scope", wording.scope(c)),
+        loss_table(c, published=published),
+        cost_table(c, published=published),
+        *(Sentence("note", note) for note in note_text.note_sentences(c)),
+        Sentence("prediction", prediction_text.prediction_sentence(c)),
+        Sentence("scope", scope_text.scope_sentence(c)),
     ]
     return tuple(block for block in found if not _is_empty(block))
 
@@ -105,41 +118,44 @@ def _floor(c: Comparison) -> str:
     if c.floor is None or analysis.headline != "paired" or len(analysis.pairs) < 2:
         return ""
     apart = max(analysis.pairs.values()) - min(analysis.pairs.values())
-    return wording.floor_why(c) if c.floor.high - c.floor.low > apart else ""
+    return label_text.floor_sentence(c) if c.floor.high - c.floor.low > apart else ""
 
 
-def losses(c: Comparison, *, published: bool = False) -> Table:
+def loss_table(c: Comparison, *, published: bool = False) -> Table:
     """What every seed ended with, and the means; of many seeds the ends, unless ``published``."""
-    number = wording.numbers(c.analysis)
+    number = difference_text.number_writer(c.analysis)
     seeds = sorted({seed for arm in c.arms.values() for seed in arm.values})
-    shown = seeds if published else wording.seeds_shown(c, seeds)
+    shown = seeds if published else table_text.seeds_shown(c, seeds)
     rows = []
     for seed in shown:
-        base, modified = (wording.loss_of(c, arm, seed) for arm in ARMS)
-        rows.append(Row(f"seed {seed}", base, modified, wording.pair_of(c, seed)))
+        base, modified = (table_text.loss_cell(c, arm, seed) for arm in ARMS)
+        rows.append(TableRow(f"seed {seed}", base, modified, table_text.difference_cell(c, seed)))
     arms = [c.arms[arm] for arm in ARMS]
     if len(seeds) > 1 and (published or any(arm.mean is not None for arm in arms)):
         base, modified = (number.loss(arm.mean) for arm in arms)
-        rows.append(Row("mean", base, modified, wording.mean(c.analysis)))
+        rows.append(TableRow("mean", base, modified, difference_text.mean_text(c.analysis)))
         base, modified = (number.loss(arm.std) for arm in arms)
-        rows.append(Row("sd", base, modified, ""))
-    foot = wording.folded(len(shown), len(seeds)) if len(shown) < len(seeds) else ""
-    base, modified = wording.names(c)
+        rows.append(TableRow("sd", base, modified, ""))
+    foot = table_text.folded_note(len(shown), len(seeds)) if len(shown) < len(seeds) else ""
+    base, modified = label_text.arm_names(c)
     return Table("losses", (c.metric.name, base, modified, "difference"), tuple(rows), foot)
 
 
-def costs(c: Comparison, *, published: bool = False) -> Table:
+def cost_table(c: Comparison, *, published: bool = False) -> Table:
     """What each arm cost; ``published``: to the last digit."""
     rows = []
-    for column in arm_columns.COLUMNS:
+    for column in arm_columns.COST_COLUMNS:
         values = [c.arms[arm].costs.get(column.key) for arm in ARMS]
         if not any(values):
             continue
         write = (lambda value: count(round(value))) if published else column.write
         base, modified = (DASH if value is None else write(value) for value in values)
         named = column.label + column.unit if published else column.label
-        rows.append(Row(named, base, modified, wording.change(c, column.key)))
-    base, modified = wording.names(c)
+        rows.append(TableRow(named, base, modified, table_text.cost_change(c, column.key)))
+    base, modified = label_text.arm_names(c)
     return Table(
-        "costs", ("cost", base, modified, "change"), tuple(rows), wording.timing(c) if rows else ""
+        "costs",
+        ("cost", base, modified, "change"),
+        tuple(rows),
+        table_text.timing_note(c) if rows else "",
     )

@@ -57,7 +57,7 @@ STUDY_COLUMNS = ("verdict", "level", "pairs", "difference", "low", "high")
 POINT_COLUMNS = ("study", "arm", "variant", "seed", "metric", "iter", "value")
 
 
-def export(
+def export_studies(
     store: Store,
     ids: Sequence[str],
     form: str,
@@ -83,7 +83,7 @@ def export(
         raise Problem("nothing to export", next="start a study with `q1lab run rope --seeds 3`")
     chosen = [studies.load(study_id) for study_id in ids]
     for study in chosen:
-        ingest_events.take_in(store, study)
+        ingest_events.ingest_study(store, study)
     target = Path.cwd() if target is None else expanded(target)
     folder = target.is_dir()
     if form in ("svg", "png"):
@@ -101,14 +101,14 @@ def export(
     name = f"{stem}-curves.csv" if curves and form == "csv" else f"{stem}.{form}"
     file = target / name if folder else target
     if form == "json":
-        text = as_json(store, chosen, unreadable, curves=curves)
+        text = studies_json(store, chosen, unreadable, curves=curves)
     else:
-        text = as_csv(store, chosen, curves=curves, unreadable=unreadable)
+        text = studies_csv(store, chosen, curves=curves, unreadable=unreadable)
     write_out(file, text, force=force)
     return [file]
 
 
-def as_json(
+def studies_json(
     store: Store,
     chosen: Sequence[Study],
     unreadable: Mapping[str, str] = MappingProxyType({}),
@@ -119,9 +119,9 @@ def as_json(
     [record, …], "curves": [point, …], "labels": {id: {"tags", "note"}}, "unreadable": {id: why}}``;
     a point has the ``POINT_COLUMNS``. The last three only where there are any."""
     from q1lab.verdict.comparison_cache import compare
-    from q1lab.verdict.wording import to_json
+    from q1lab.verdict.comparison_record import comparison_json
 
-    records = [to_json(compare(store, study)) for study in chosen]
+    records = [comparison_json(compare(store, study)) for study in chosen]
     document: dict[str, Any] = {
         "q1lab": __version__,
         "exported": utc_now(),
@@ -130,14 +130,14 @@ def as_json(
     if curves:
         points = (point for study in chosen for point in _points(store, study))
         document["curves"] = [dict(zip(POINT_COLUMNS, point, strict=True)) for point in points]
-    found = {study.id: study_labels.read(store, study.id) for study in chosen}
+    found = {study.id: study_labels.read_labels(store, study.id) for study in chosen}
     noted = {name: asdict(one) for name, one in found.items() if one != study_labels.Labels()}
     document |= {"labels": noted} if noted else {}
     document |= {"unreadable": dict(unreadable)} if unreadable else {}
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def as_csv(
+def studies_csv(
     store: Store,
     chosen: Sequence[Study],
     *,
@@ -148,7 +148,7 @@ def as_csv(
     A study in ``unreadable`` is one row per study, its state ``unreadable``, and why."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    keys = tuple(column.key for column in costs.COLUMNS)
+    keys = tuple(column.key for column in costs.COST_COLUMNS)
     heads = POINT_COLUMNS if curves else RUN_COLUMNS + keys + STUDY_COLUMNS
     writer.writerow(heads)
     for study in chosen:
@@ -162,10 +162,10 @@ def as_csv(
 
 def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
     from q1lab.verdict.comparison_cache import compare
-    from q1lab.verdict.wording import columns
+    from q1lab.verdict.comparison_record import verdict_columns
 
-    told = list(columns(compare(store, study)).values())
-    noted = study_labels.read(store, study.id)
+    told = list(verdict_columns(compare(store, study)).values())
+    noted = study_labels.read_labels(store, study.id)
     for row in store.runs(study.id):
         arm = study.arms[row["arm"]]
         fixed = {
@@ -184,7 +184,7 @@ def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
         }
         yield [
             *(fixed[name] if name in fixed else row[name] for name in RUN_COLUMNS),
-            *(column.of_run(arm, row) for column in costs.COLUMNS),
+            *(column.of_run(arm, row) for column in costs.COST_COLUMNS),
             *told,
         ]
 
@@ -199,9 +199,9 @@ def _points(store: Store, study: Study) -> Iterator[list[Any]]:
 def _picture(store: Store, study: Study, file: Path, force: bool) -> Path:
     from q1lab.verdict import charts, comparison_cache
 
-    form = charts.form_of(file)
-    drawn = charts.comparison_figure(
-        comparison_cache.compare(store, study), comparison_cache.curves(store, study), form
+    form = charts.picture_format(file)
+    drawn = charts.draw_comparison(
+        comparison_cache.compare(store, study), comparison_cache.read_curves(store, study), form
     )
     write_out(file, drawn, force=force)
     return file

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from q1lab.index.store import Stamp, Store
-from q1lab.index.stored_results import listing
+from q1lab.index.stored_results import list_results
 from q1lab.statistics.intervals import Headline, Interval
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.verdict.comparison import VERSION
@@ -19,7 +19,7 @@ CANNOT_BE_READ = "can't be read"
 
 
 @dataclass(frozen=True)
-class ResultLine:
+class ResultRow:
     """One study. ``verdict`` and the numbers are None while planned runs are missing or
     uncompared."""
 
@@ -56,10 +56,10 @@ class ResultLine:
         return self.total > 0 and self.done == self.total
 
 
-def read(store: Store) -> tuple[ResultLine, ...]:
+def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
     """Every study, newest first."""
     found = []
-    for row in listing(store, VERSION):
+    for row in list_results(store, VERSION):
         told = {}
         if row["done"] == row["total"] and row["of_all_seeds"]:
             told = {key: row[key] for key in ("verdict", "n", "mean", "alpha", "delta")}
@@ -74,7 +74,7 @@ def read(store: Store) -> tuple[ResultLine, ...]:
         threads = row["threads"] if isinstance(row["threads"], int) else None
         headline: Headline = "welch" if row["headline"] == "welch" else "paired"
         found.append(
-            ResultLine(
+            ResultRow(
                 **plan,
                 data=row["data_name"],
                 done=row["done"],
@@ -89,36 +89,36 @@ def read(store: Store) -> tuple[ResultLine, ...]:
     return tuple(found)
 
 
-class Reader:
-    """``read`` for a thread that polls several times a second: reads again only when the database
-    has changed in something other than progress."""
+class ResultRowReader:
+    """``read`` for a desk that asks several times a second: reads again only when something in the
+    database has changed that is not progress."""
 
     def __init__(self) -> None:
         self._stamp: Stamp | None = None
-        self._lines: tuple[ResultLine, ...] = ()
+        self._lines: tuple[ResultRow, ...] = ()
 
-    def __call__(self, store: Store) -> tuple[ResultLine, ...]:
-        stamp = store.stamp().beside_progress
+    def __call__(self, store: Store) -> tuple[ResultRow, ...]:
+        stamp = store.stamp().without_progress
         if stamp != self._stamp:
-            self._lines, self._stamp = read(store), stamp
+            self._lines, self._stamp = read_result_rows(store), stamp
         return self._lines
 
 
 def with_unreadable(
-    lines: Sequence[ResultLine], unreadable: Mapping[str, str]
-) -> tuple[ResultLine, ...]:
+    lines: Sequence[ResultRow], unreadable: Mapping[str, str]
+) -> tuple[ResultRow, ...]:
     """The lines, then one for each study that can't be read (why, by id)."""
     broken = tuple(
-        ResultLine(study_id, "", "", "", "", "", "", "", 0, 0, problem=why)
+        ResultRow(study_id, "", "", "", "", "", "", "", 0, 0, problem=why)
         for study_id, why in unreadable.items()
     )
     return (*(line for line in lines if line.id not in unreadable), *broken)
 
 
-def by_data(lines: Sequence[ResultLine]) -> list[tuple[str, list[ResultLine]]]:
+def group_by_data(lines: Sequence[ResultRow]) -> list[tuple[str, list[ResultRow]]]:
     """Groups that may be compared: the same text and the same number format. The group with the
     newest first."""
-    groups: dict[tuple[str, str, bool], list[ResultLine]] = {}
+    groups: dict[tuple[str, str, bool], list[ResultRow]] = {}
     for line in lines:
         key = (line.data_sha256, line.dtype, line.problem is None)
         groups.setdefault(key, []).append(line)
@@ -133,7 +133,7 @@ def by_data(lines: Sequence[ResultLine]) -> list[tuple[str, list[ResultLine]]]:
     ]
 
 
-def why_not_comparable(lines: Sequence[ResultLine]) -> str | None:
+def why_not_comparable(lines: Sequence[ResultRow]) -> str | None:
     """Why these studies can't stand side by side, or None when they can."""
     broken = next((line for line in lines if line.problem), None)
     if broken is not None:

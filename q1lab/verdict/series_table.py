@@ -2,7 +2,7 @@
 one modification's difference over an axis.
 
 Nothing is left out: a member that diverged, failed, still trains, was deleted or can't be read is a
-row like the others. Words and numbers of one comparison are wording.py's.
+row like the others. Words and numbers of one comparison come from the modules ``*_text``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,14 @@ from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.run_states import RunState
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import Study
-from q1lab.verdict import wording
+from q1lab.verdict import (
+    comparison_record,
+    difference_text,
+    label_text,
+    note_text,
+    scope_text,
+    verdict_text,
+)
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
 from q1lab.verdict.figure import Bar, Figure
@@ -37,7 +44,7 @@ NAME = 16
 
 
 @dataclass(frozen=True)
-class Member:
+class SeriesMember:
     """One place of a series: its study and what came out, as far as there is one."""
 
     at: int
@@ -58,13 +65,13 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Together:
+class SeriesResult:
     """A series with all of its members, in the order of their turns."""
 
     series: Series
     baseline: str
     plan: tuple[int, int] | None
-    members: tuple[Member, ...]
+    members: tuple[SeriesMember, ...]
 
     @property
     def complete(self) -> bool:
@@ -72,7 +79,7 @@ class Together:
         return all(one.is_complete for one in self.members)
 
     @property
-    def ranked(self) -> list[Member]:
+    def ranked(self) -> list[SeriesMember]:
         """The best difference first, then those without one in the order of their turns; of an axis
         the order of its values."""
         if self.series.kind != SWEEP:
@@ -93,7 +100,7 @@ class Together:
         """At most so many of such series make any claim when nothing has changed."""
         return sum(self.spends(one) for one in self.members)
 
-    def spends(self, member: Member) -> float:
+    def spends(self, member: SeriesMember) -> float:
         """The chance that a member claims something when nothing has changed."""
         c = member.comparison
         if c is None or self.plan is None:
@@ -103,7 +110,7 @@ class Together:
         )
 
 
-def read(store: Store, series_id: str) -> Together:
+def read_series(store: Store, series_id: str) -> SeriesResult:
     """A series as it stands now. Problem when there is none of that name."""
     there = series_turns.series_members(series_id)
     record = next((study.origin.series for study in there.values()), None)
@@ -118,14 +125,14 @@ def read(store: Store, series_id: str) -> Together:
         study = there.get(at)
         if study is None:
             why = "its study was deleted" if at in gone else "its study is not there"
-            members.append(Member(at, name, why=why))
+            members.append(SeriesMember(at, name, why=why))
             continue
-        ingest_events.take_in(store, study)
+        ingest_events.ingest_study(store, study)
         found = compare(store, study)
-        members.append(Member(at, name, study.id, found, _why(store, study, found)))
+        members.append(SeriesMember(at, name, study.id, found, _why(store, study, found)))
     one = next(iter(there.values()))
     plan = one.design.pairs if one.design.is_sequential else None
-    return Together(record, one.baseline, plan, tuple(members))
+    return SeriesResult(record, one.baseline, plan, tuple(members))
 
 
 def _why(store: Store, study: Study, c: Comparison) -> str:
@@ -145,28 +152,28 @@ def _why(store: Store, study: Study, c: Comparison) -> str:
     if not c.analysis.complete:
         begun = any(state != RunState.QUEUED for state in states)
         return f"{c.analysis.n} pairs so far" if begun else "waits for its turn"
-    return wording.reason(c)
+    return verdict_text.no_verdict_reason(c)
 
 
 # ── in words
 
 
-def lines(one: Together, width: int = 80) -> list[str]:
+def series_lines(one: SeriesResult, width: int = 80) -> list[str]:
     """The series as text, no line wider than ``width`` columns (60 and more are meant)."""
     width = max(width, 60)
-    found = _prose(heading(one), width)
+    found = _prose(series_heading(one), width)
     found += ["", *_table(one, width)]
     if drawn := _drawing(one, width):
         found += ["", *drawn]
-    for sentence in sentences(one):
+    for sentence in series_sentences(one):
         found += ["", *_prose(sentence, width)]
     return found
 
 
-def heading(one: Together) -> str:
+def series_heading(one: SeriesResult) -> str:
     """What was declared."""
     record = one.series
-    base = wording.plain_name(one.baseline)
+    base = label_text.short_name(one.baseline)
     counts = sorted({m.comparison.analysis.n for m in one.members if m.comparison is not None})
     seeds = f"{' to '.join(map(str, counts[:1] + counts[-1:] * (len(counts) > 1)))} pairs each"
     if one.plan is not None:
@@ -175,13 +182,13 @@ def heading(one: Together) -> str:
     if record.kind == SWEEP:
         return f"{plain(record.id)}: {many} modifications against {base}, {seeds}"
     what = next((m.comparison.study.variant for m in one.members if m.comparison is not None), "")
-    name = wording.plain_name(what)
+    name = label_text.short_name(what)
     return f"{plain(record.id)}: {name} against {base} at {many} values of {record.axis}, {seeds}"
 
 
-def sentences(one: Together) -> list[str]:
+def series_sentences(one: SeriesResult) -> list[str]:
     """What a reader of the table has to know."""
-    found = [correction(one)]
+    found = [correction_sentence(one)]
     if one.series.kind == SWEEP:
         found.append(
             "Ranked by the mean difference, the best first. Each interval is against the baseline: "
@@ -191,11 +198,11 @@ def sentences(one: Together) -> list[str]:
         found = [*_over(one), *found]
     found += _notes(one)
     known = [member.comparison for member in one.members if member.comparison is not None]
-    scope = wording.scope(known[0]) if known and one.series.kind == SWEEP else ""
+    scope = scope_text.scope_sentence(known[0]) if known and one.series.kind == SWEEP else ""
     return [*found, scope] if scope else found
 
 
-def _over(one: Together) -> list[str]:
+def _over(one: SeriesResult) -> list[str]:
     """What an axis shows: whether the verdict holds along it, and what becomes of a lead."""
     known = [(m.name, m.comparison) for m in one.members if m.comparison and not m.why]
     if len(known) < 2:
@@ -209,13 +216,13 @@ def _over(one: Together) -> list[str]:
     else:
         said = "; ".join(f"{verdict} at {', '.join(names)}" for verdict, names in at.items())
         found = [f"The verdict depends on {axis}: {said}."]
-    return [*found, *([lead(known)] if axis == "max_iters" else [])]
+    return [*found, *([lead_sentence(known)] if axis == "max_iters" else [])]
 
 
-def lead(known: Sequence[tuple[str, Comparison]]) -> str:
+def lead_sentence(known: Sequence[tuple[str, Comparison]]) -> str:
     """What becomes of the lead at the shortest budget as the budget grows: a head start shrinks."""
     (short, first), (long, last) = known[0], known[-1]
-    base, modified = wording.names(first)
+    base, modified = label_text.arm_names(first)
     if (
         first.analysis.ends is None
         or last.analysis.ends is None
@@ -228,7 +235,7 @@ def lead(known: Sequence[tuple[str, Comparison]]) -> str:
     who = modified if first.metric.favors(first.analysis.mean) else base
     sign = -1 if first.analysis.mean < 0 else 1
     sizes = [sign * c.analysis.mean for _, c in known if c.analysis.mean is not None]
-    one, other = wording.mean(first.analysis), wording.mean(last.analysis)
+    one, other = difference_text.mean_text(first.analysis), difference_text.mean_text(last.analysis)
     what = (
         f"The difference goes from {one}{first.metric.suffix} at {short} iters to {other} at {long}"
     )
@@ -254,30 +261,36 @@ def lead(known: Sequence[tuple[str, Comparison]]) -> str:
     )
 
 
-def correction(one: Together) -> str:
+def correction_sentence(one: SeriesResult) -> str:
     """How several comparisons are paid for."""
     many = len(one.series.members)
-    each = " or ".join(sorted({wording.share(one.spends(member)) for member in one.members}))
+    each = " or ".join(
+        sorted({difference_text.percent_text(one.spends(member)) for member in one.members})
+    )
     text = (
         f"Corrected for {many} comparisons (Bonferroni): declared together, each may be wrong in "
-        f"{each} of null studies, so at most {wording.share(one.any_claim)} of such series claim "
-        "anything when nothing has changed."
+        f"{each} of null studies, so at most {difference_text.percent_text(one.any_claim)} of such "
+        "series claim anything when nothing has changed."
     )
-    levels = {wording.level(m.comparison.analysis) for m in one.members if m.comparison is not None}
+    levels = {
+        difference_text.level_text(m.comparison.analysis)
+        for m in one.members
+        if m.comparison is not None
+    }
     if len(levels) == 1:
         text += f" Each interval covers {levels.pop()}"
         text += " at every look." if one.plan is not None else "."
     return text
 
 
-def _notes(one: Together) -> list[str]:
+def _notes(one: SeriesResult) -> list[str]:
     """Notes of single members, each said once with the members that it is about."""
     said: dict[str, list[str]] = {}
     for member in one.ranked:
         c = member.comparison
         for note in c.analysis.notes if c is not None else ():
             if c is not None and note.kind is not Kind.SERIES:
-                said.setdefault(wording.note(note, c), []).append(member.name)
+                said.setdefault(note_text.note_sentence(note, c), []).append(member.name)
     return [f"{', '.join(names)}: {text}" for text, names in said.items()]
 
 
@@ -285,7 +298,7 @@ def _prose(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, min(width, 100), break_on_hyphens=False)
 
 
-def _table(one: Together, width: int) -> list[str]:
+def _table(one: SeriesResult, width: int) -> list[str]:
     rows = [("", one.series.axis or "modification", "verdict", "difference", "interval", "pairs")]
     below = [""]
     for rank, member in enumerate(one.ranked, 1):
@@ -295,8 +308,8 @@ def _table(one: Together, width: int) -> list[str]:
         if c is not None and not member.why:
             told = (
                 c.analysis.verdict.upper(),
-                wording.mean(c.analysis),
-                wording.between(c.analysis),
+                difference_text.mean_text(c.analysis),
+                difference_text.interval_text(c.analysis),
                 str(c.analysis.n),
             )
         rows.append((place, cut(plain(member.name), NAME), *told))
@@ -311,7 +324,7 @@ def _table(one: Together, width: int) -> list[str]:
     return found
 
 
-def _drawing(one: Together, width: int) -> list[str]:
+def _drawing(one: SeriesResult, width: int) -> list[str]:
     """Each member's interval on one axis."""
     bars = [
         Bar(
@@ -331,7 +344,7 @@ def _drawing(one: Together, width: int) -> list[str]:
 # ── the border
 
 
-def to_json(one: Together) -> dict[str, Any]:
+def series_json(one: SeriesResult) -> dict[str, Any]:
     """Every fact, ranked; each member with the whole record of its comparison."""
     return {
         "series": one.series.id,
@@ -353,15 +366,15 @@ def to_json(one: Together) -> dict[str, Any]:
                 "why": member.why or None,
                 "comparison": None
                 if member.comparison is None
-                else wording.to_json(member.comparison),
+                else comparison_record.comparison_json(member.comparison),
             }
             for member in one.ranked
         ],
-        "sentences": sentences(one),
+        "sentences": series_sentences(one),
     }
 
 
-def bad(one: Together) -> Sequence[str]:
+def failed_members(one: SeriesResult) -> Sequence[str]:
     """Members of which a run failed or diverged, or that are gone."""
     ill = (RunState.FAILED, RunState.CRASHED, RunState.DIVERGED)
     return [

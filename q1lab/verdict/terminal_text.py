@@ -1,7 +1,7 @@
 """The verdict of a comparison as text: what a person reads when a study is done. Pure: a comparison
 in, lines out.
 
-Only the layout is here: what is said, in which order, is report.py's.
+Only the layout is here: report_blocks.py decides the words and their order.
 
 Every line is first a list of (text, role) pieces, so that plain text and Rich text cannot drift
 apart. Roles name what a piece is ("baseline", "modified", a verdict, "dim", "warn", …); color
@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import MINUS, cut_cells
-from q1lab.verdict.character_axis import Axis
+from q1lab.verdict.character_axis import CharacterAxis
 from q1lab.verdict.figure import Bar, Figure
-from q1lab.verdict.report_blocks import Block, Headline, Sentence, Table, report
+from q1lab.verdict.report_blocks import Block, HeadlineBlock, Sentence, Table, report_blocks
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -44,7 +44,7 @@ LABEL = 27  # columns of the labels beside the axis
 NAME = 18  # columns of an arm's name
 NARROW = 72  # below this the label gets a line of its own
 WIDEST_AXIS = 60
-LOOKS = {
+BAR_STYLES = {
     "interval": ("bold", "─", "●"),
     "bootstrap": ("", "─", "●"),
     "pairs": ("modified", "", "○"),
@@ -56,7 +56,7 @@ LOOKS = {
 """How a row of the figure looks: its role, what fills an interval, and how a point is marked."""
 
 
-def lines(c: Comparison, width: int = 80) -> list[str]:
+def comparison_lines(c: Comparison, width: int = 80) -> list[str]:
     """The comparison as plain text, no line wider than ``width`` columns (60 to 120 are meant)."""
     return _plain(_laid_out(c, width))
 
@@ -70,7 +70,7 @@ def _plain(found: Sequence[Line]) -> list[str]:
     return ["".join(piece for piece, _ in line).rstrip() for line in found]
 
 
-def rich_lines(
+def rich_comparison_lines(
     c: Comparison, width: int = 80, styles: Mapping[str, str] | None = None
 ) -> list[Text]:
     """The same lines as Rich text: one color per arm, everywhere, and no meaning in color alone.
@@ -99,9 +99,8 @@ def _laid_out(c: Comparison, width: int) -> list[Line]:
     width = max(width, 40)
     found: list[Line] = []
     above = ""
-    for block in report(c):
-        group = block.part if isinstance(block, Sentence) else type(block).__name__.lower()
-        group = BELOW.get(group, group)
+    for block in report_blocks(c):
+        group = _group(block)
         if found and (group != above or isinstance(block, Table)):
             found.append([])
         found += _lines_of(block, width)
@@ -109,9 +108,16 @@ def _laid_out(c: Comparison, width: int) -> list[Line]:
     return found
 
 
+def _group(block: Block) -> str:
+    """Blocks of the same group stand together, without a blank line between them."""
+    if isinstance(block, Sentence):
+        return BELOW.get(block.part, block.part)
+    return "headline" if isinstance(block, HeadlineBlock) else type(block).__name__
+
+
 def _lines_of(block: Block, width: int) -> list[Line]:
     match block:
-        case Headline():
+        case HeadlineBlock():
             return _headline(block, width)
         case Figure():
             return _figure(block, width)
@@ -123,7 +129,7 @@ def _lines_of(block: Block, width: int) -> list[Line]:
             return _prose(block.text, width, role="dim" if block.part in ("floor", "scope") else "")
 
 
-def _headline(block: Headline, width: int) -> list[Line]:
+def _headline(block: HeadlineBlock, width: int) -> list[Line]:
     base, modified = _short_names(block.names)
     first: Line = [(block.word, block.verdict), ("   ", ""), (modified, "modified")]
     if not block.mean:
@@ -148,7 +154,7 @@ def _figure(block: Figure, width: int) -> list[Line]:
     if narrow:
         result = [[("  " + axis.ticks(), "dim")]]
     for bar, text in zip(block.bars, numbers, strict=True):
-        role, fill, mark = LOOKS[bar.kind]
+        role, fill, mark = BAR_STYLES[bar.kind]
         bold = "bold" if role == "bold" else ""
         if bar.low is None or bar.high is None:
             drawn = axis.points(bar.points, mark)
@@ -168,7 +174,7 @@ def _figure(block: Figure, width: int) -> list[Line]:
     return result
 
 
-def _axis(bars: Sequence[Bar], columns: int) -> Axis:
+def _axis(bars: Sequence[Bar], columns: int) -> CharacterAxis:
     """An axis on which what was measured has room. A guest (the baseline against itself, δ, the
     prediction) may stretch it by half; beyond that it is an arrow at the edge."""
     solid, guests = [0.0], []
@@ -185,7 +191,7 @@ def _axis(bars: Sequence[Bar], columns: int) -> Axis:
         if left - span / 2 <= value <= right + span / 2:
             left, right = min(left, value), max(right, value)
     pad = (right - left or span) * 0.04
-    return Axis(left - pad, right + pad, columns)
+    return CharacterAxis(left - pad, right + pad, columns)
 
 
 # ── small pieces

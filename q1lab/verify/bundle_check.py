@@ -36,7 +36,7 @@ from q1lab.verify.claim import Claim
 from q1lab.verify.retrain import DATA, LOSS, SOURCE, Agree, Retraining, Tell, training_order
 
 DAMAGED, TRIMMED = "damaged", "trimmed-ledger"
-SEED, VERDICT = declarations.REASONS["seeds"], declarations.REASONS["judged"]
+SEED, VERDICT = declarations.DIFFERENCE_CODES["seeds"], declarations.DIFFERENCE_CODES["judged"]
 
 
 @dataclass
@@ -159,17 +159,17 @@ def _check_journal(
         return [], []
     try:
         outlines = [json.loads(line) for line in read_bytes(file, bundle.LARGEST_LIST).splitlines()]
-        links = list(journal.follow(outlines))
+        links = list(journal.chain_links(outlines))
         declarations_so_far = [
             outline["declares"] for outline in outlines if outline.get("act") == "begin"
         ]
         own_declarations = [
             outline
             for outline in declarations_so_far
-            if outline["study"] == declarations.name_of(opened_bundle.study)
+            if outline["study"] == declarations.declared_name(opened_bundle.study)
         ]
         for outline in declarations_so_far:
-            declarations.asked_before(outline, [])  # reads all that is needed of it
+            declarations.earlier_studies(outline, [])  # reads all that is needed of it
     except (OSError, *bundle.DAMAGE_ERRORS, RecursionError):
         report.refused.append((TRIMMED, "the journal is damaged"))
         return [], []
@@ -181,10 +181,10 @@ def _check_journal(
         report.unchecked.append(f"line {number} of the journal doesn't follow from the one before")
     if "journal.jsonl" in opened_bundle.faults:  # what it declares is nobody's word
         return [], []
-    differing_parts = declarations.differences(own_declarations[-1], opened_bundle.study)
+    differing_parts = declarations.differing_fields(own_declarations[-1], opened_bundle.study)
     for key in differing_parts:
         words = f"{PLAN_PARTS[key]}: not what the journal declares"
-        report.refused.append((declarations.REASONS[key], words))
+        report.refused.append((declarations.DIFFERENCE_CODES[key], words))
     if changed and not differing_parts:
         report.refused.append((DAMAGED, opened_bundle.faults["study.json"]))
     if silent := sum("sha" in outline for outline in outlines):  # as q1lab wrote them once
@@ -211,7 +211,7 @@ def _check_commits(
 ) -> None:
     """Check the commits in the folder's repository that name the study: each names the journal's
     hash at that time, and may hold the bundle of that time."""
-    words = questions.trailer(opened_bundle.study.id, "")
+    words = questions.commit_trailer(opened_bundle.study.id, "")
     try:
         with ForeignCommits.around(folder) as commits:
             if commits is None:
@@ -250,12 +250,14 @@ def _check_commit(
         committed = studies.from_dict(json.loads(plan))
     except (Problem, *bundle.DAMAGE_ERRORS):
         return
-    for key in declarations.differences(declarations.declaration(committed), opened_bundle.study):
+    for key in declarations.differing_fields(
+        declarations.declaration_of(committed), opened_bundle.study
+    ):
         first = opened_bundle.study.design.batches[: len(committed.design.batches)]
         if key == "seeds" and first == committed.design.batches:
             continue
         words = f"{PLAN_PARTS[key]}: not what commit {commit[:12]} has"
-        report.refused.append((declarations.REASONS[key], words))
+        report.refused.append((declarations.DIFFERENCE_CODES[key], words))
     for run in committed.runs:
         name = f"runs/{run.name}/events.jsonl"
         committed_events = commits.content_at(commit, name)
@@ -295,7 +297,7 @@ def _open_alone(opened_bundle: Bundle, study: Study) -> Iterator[tuple[Path, Sto
         try:
             bundle.adopt_study(study, copies, [study.id])
             with Store() as store:
-                ingest_events.take_in(store, study)
+                ingest_events.ingest_study(store, study)
                 yield home, store
         finally:
             if previous_home is None:
@@ -320,7 +322,7 @@ def _check_verdict(
     except ValueError as error:
         report.refused.append((VERDICT, f"its claim can't be read ({plain(str(error))[:100]})"))
         return
-    before = declarations.asked_before(lines[-1], lines[:-1]) if lines else []
+    before = declarations.earlier_studies(lines[-1], lines[:-1]) if lines else []
     unclaimed = [name for name in before if name not in (claimed.before or {})]
     if unclaimed:
         report.refused.append(

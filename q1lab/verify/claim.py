@@ -14,12 +14,12 @@ from q1lab.ground import json_records
 from q1lab.ground.json_records import at_most, text, whole
 from q1lab.index.store import Row, Store
 from q1lab.record import declarations, ledger, questions
-from q1lab.record.ledger import Asked
+from q1lab.record.ledger import QuestionHistory
 from q1lab.statistics.intervals import MIN_FOR_VERDICT
 from q1lab.study.bundle import Provenance
 from q1lab.study.studies import Study
 from q1lab.verdict import comparison_cache
-from q1lab.verdict.comparison import Comparison, build, start_of
+from q1lab.verdict.comparison import Comparison, build_comparison, start_conditions
 
 Name = Annotated[str, text(100)]
 RELATIVE_TOLERANCE = 1e-9
@@ -63,18 +63,18 @@ def make_provenance(store: Store, study: Study) -> Provenance:
     if not study.origin.is_ours or study.design.is_blind:
         return Provenance()
     comparison = comparison_cache.compare(store, study)
-    history = ledger.asked_of(store, study)
-    begun = {asking.study.id: asking.study for asking in questions.begun(store)[0].values()}
+    history = ledger.question_history(store, study)
+    begun = {asking.study.id: asking.study for asking in questions.begun_studies(store)[0].values()}
     ids = [asking.study for asking in history.askings]
     before = {}
     for asking in history.askings[: ids.index(study.id)] if study.id in ids else ():
         if (other := begun.get(asking.study)) is not None:
             share_alpha = ledger.declared_together(other, study)
-            before[declarations.name_of(other)] = 0 if share_alpha else len(asking.looks)
-    claim = _claim_of(comparison, before, picked=history.chosen)
-    chain = questions.chain(store, study)
+            before[declarations.declared_name(other)] = 0 if share_alpha else len(asking.looks)
+    claim = _claim_of(comparison, before, picked=history.picked)
+    chain = questions.journal_outlines(store, study)
     lines = "".join(f"{json.dumps(line, sort_keys=True)}\n" for line in chain)
-    starts = [start_of(study, row) for row in store.runs(study.id)]
+    starts = [start_conditions(study, row) for row in store.runs(study.id)]
     trained = {
         key: sorted({str(start[key]) for start in starts if key in start})
         for key in ("torch", "processor", "threads")
@@ -84,7 +84,7 @@ def make_provenance(store: Store, study: Study) -> Provenance:
         "data": study.data.sha256,
         "trained_with": trained,
     }
-    return Provenance(about, lines.encode(), questions.link_of(chain))
+    return Provenance(about, lines.encode(), questions.last_link(chain))
 
 
 def recompute_claim(study: Study, rows: Sequence[Row], claim: Claim) -> Claim:
@@ -94,9 +94,11 @@ def recompute_claim(study: Study, rows: Sequence[Row], claim: Claim) -> Claim:
     looks_again = sum(n >= MIN_FOR_VERDICT for n in pairs_per_look) > 1 or any(
         (claim.before or {}).values()
     )
-    alpha = study.design.level or ledger.spends(study, later=looks_again)
-    question = Asked((), min(alpha, claim.alpha), looks_again, (), claim.picked)
-    return _claim_of(build(study, list(rows), question), claim.before or {}, picked=claim.picked)
+    alpha = study.design.level or ledger.look_alpha(study, later=looks_again)
+    question = QuestionHistory((), min(alpha, claim.alpha), looks_again, (), claim.picked)
+    return _claim_of(
+        build_comparison(study, list(rows), question), claim.before or {}, picked=claim.picked
+    )
 
 
 def _claim_of(comparison: Comparison, before: Mapping[str, int], *, picked: bool) -> Claim:

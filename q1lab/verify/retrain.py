@@ -29,7 +29,7 @@ from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Run, Study
 
 LOSS = "edited-loss"
-SOURCE, DATA, BUDGET = (declarations.REASONS[key] for key in ("source", "data", "budget"))
+SOURCE, DATA, BUDGET = (declarations.DIFFERENCE_CODES[key] for key in ("source", "data", "budget"))
 
 NEARLY = 1e-3
 """Relative: how far the same run's losses may lie apart on another processor or with another
@@ -77,9 +77,9 @@ class RunRecord:
 def read_record(file: Path, metric: Metric) -> RunRecord:
     """Read the record of a run from its events file."""
     run_events, _ = events.read_ended_run(file)
-    row = ingest_events.fold(ingest_events.FIRST, run_events)
+    row = ingest_events.fold_events(ingest_events.NEW_RUN, run_events)
     numbers: dict[str, dict[int, float | None]] = defaultdict(dict)
-    for name, iteration, value in ingest_events.metrics_of(run_events, metric):
+    for name, iteration, value in ingest_events.reported_values(run_events, metric):
         numbers[name][iteration] = value
     starts = [event for event in run_events if event["type"] == "start"]
     evals = (event.get("tokens") for event in run_events if event["type"] == "eval")

@@ -28,11 +28,11 @@ def study_trained(study: str, its_variant: str, names: Collection[str], variant:
 
 def studies_of_variant(store: Store, week: str, variant: str) -> list[str]:
     """The studies that train or trained a modification, the newest first."""
-    row = learner_tables.modification(store, learner_tables.kept_under(store, week, variant))
-    names = learner_tables.own_names(row) | {variant}
+    row = learner_tables.modification_row(store, learner_tables.stored_week(store, week, variant))
+    names = learner_tables.variant_names(row) | {variant}
     return [
         row["id"]
-        for row in stored_results.planned(store)
+        for row in stored_results.list_studies(store)
         if study_trained(row["id"], row["variant"].removesuffix("*"), names, variant)
     ]
 
@@ -40,7 +40,7 @@ def studies_of_variant(store: Store, week: str, variant: str) -> list[str]:
 def change_question(store: Store, week: str, variant: str) -> str:
     """What a person is asked before they choose another modification than the one that they have
     trained; "" where nothing is lost from sight: before the first run, and for the same one."""
-    before = learner_tables.chosen(store, week)
+    before = learner_tables.chosen_variant(store, week)
     if before is None or before == variant:
         return ""
     studies = studies_of_variant(store, week, before)
@@ -83,7 +83,7 @@ def noted_documents(store: Store, week: str) -> Mapping[str, Mapping[str, Any]]:
     at (when it was written), committed, prediction (the one that it holds, by its row)."""
     return {
         row["variant"]: {"path": row["file"], "at": row["at"], **json.loads(row["facts"])}
-        for row in learner_tables.evidence(store, week)
+        for row in learner_tables.evidence_rows(store, week)
         if row["act"] == "modification"
     }
 

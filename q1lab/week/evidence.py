@@ -67,7 +67,7 @@ def note_check(store: Store, week: str, file: Path, variant: str) -> None:
     except OSError:
         return
     path = str(file.absolute())
-    passed = [row for row in learner_tables.evidence(store, week) if row["act"] == "check"]
+    passed = [row for row in learner_tables.evidence_rows(store, week) if row["act"] == "check"]
     if (path, variant, sha) not in [(row["file"], row["variant"], row["sha"]) for row in passed]:
         store.add("check", week=week, file=path, variant=variant, sha256=sha)
 
@@ -97,7 +97,7 @@ def note_reference_shown(store: Store, week: str, variant: str) -> None:
 def may_show_reference(store: Store, week: str, variant: str) -> bool:
     """Whether q1lab's own implementation of ``variant`` gives nothing away any more: a file of the
     learner's has passed its checks, or they asked for it (also as the last hint)."""
-    rows = learner_tables.evidence(store, week)
+    rows = learner_tables.evidence_rows(store, week)
     if any(variant in row["variant"].split("+") for row in rows if row["act"] in _SHOWS_REFERENCE):
         return True
     return LAST_HINT in learner_tables.used_hints(store, week, variant)
@@ -181,13 +181,13 @@ class Facts:
 
     def __init__(self, store: Store, week: Week) -> None:
         self.store, self.week = store, week
-        self.stamp = store.stamp().beside_progress
-        row = learner_tables.modification(store, week.label)
+        self.stamp = store.stamp().without_progress
+        row = learner_tables.modification_row(store, week.label)
         self.variant = str(row["variant"]) if row else None
         self.file = Path(row["file"]) if row and row["file"] else None
-        self.own_names = learner_tables.own_names(row)
+        self.own_names = learner_tables.variant_names(row)
         self.post = posts.post_of_week(store, week.label)
-        self._rows = learner_tables.evidence(store, week.label)
+        self._rows = learner_tables.evidence_rows(store, week.label)
         self.files: dict[Path, FileStamp] = {}
         """The files that were looked at, as they were then."""
         self.why: dict[str, str] = {}
@@ -199,7 +199,7 @@ class Facts:
     def hold(self, store: Store, week: Week) -> bool:
         """Whether a look would find the same."""
         same = self.store is store and self.week is week
-        return same and self.stamp == store.stamp().beside_progress and not self.changed_files
+        return same and self.stamp == store.stamp().without_progress and not self.changed_files
 
     @property
     def changed_files(self) -> bool:
@@ -215,7 +215,7 @@ class Facts:
     @cached_property
     def ended(self) -> list[Row]:
         """The studies whose runs have all ended."""
-        return stored_results.ended(self.store)
+        return stored_results.list_ended(self.store)
 
     @cached_property
     def prediction(self) -> Mapping[str, Any] | None:
@@ -261,7 +261,7 @@ class Facts:
     def _new(self, _: Step) -> StepEvidence | None:
         if self.file is None or not self._is_there(self.file):
             return None
-        row = learner_tables.modification(self.store, self.week.label)
+        row = learner_tables.modification_row(self.store, self.week.label)
         return StepEvidence(f"the file {self.file.name}", str(row["chosen"]) if row else "")
 
     def _check(self, step: Step) -> StepEvidence | None:

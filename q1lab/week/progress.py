@@ -210,18 +210,18 @@ def recorded_progress(store: Store, week: str) -> Progress:
         row["step_id"]: StepState(
             bool(row["done"]), row["answer"], row["done_at"], changed=row["updated"]
         )
-        for row in learner_tables.steps(store, week)
+        for row in learner_tables.step_rows(store, week)
     }
     seconds = learner_tables.part_seconds(store, week)
-    row = learner_tables.modification(store, week)
+    row = learner_tables.modification_row(store, week)
     names = ("welcomed", "recall", "offered", "place")
     settings = {name: store.setting(f"{name}:{week}") for name in names}
-    clock = settings["clock"] = learner_tables.clock(store, week)
+    clock = settings["clock"] = learner_tables.saved_clock(store, week)
     settings["data"] = store.setting("data")
     return Progress(
         MappingProxyType(records),
         MappingProxyType(seconds),
-        MappingProxyType(learner_tables.pending(clock)),
+        MappingProxyType(learner_tables.uncredited_seconds(clock)),
         row["variant"] if row else None,
         MappingProxyType({name: value for name, value in settings.items() if value is not None}),
     )
@@ -278,7 +278,7 @@ def choose_modification(store: Store, week: Week, variant: str) -> None:
     """Note the modification that the learner chose, and tick the step that asks for it. What they
     did for another one is put aside, and what they did for this one comes back."""
     with store.act():
-        learner_tables.choose(store, week.label, variant, steps_of_modification(week))
+        learner_tables.choose_variant(store, week.label, variant, steps_of_modification(week))
         for step in week.steps():
             if step.behavior.chooses:
                 save_answer(store, week.label, step.id, variant)
@@ -288,7 +288,7 @@ def progress_of_modification(store: Store, week: Week, variant: str) -> Progress
     """What the learner did in the week, with the record of a modification that need not be the
     chosen one; "" is that one."""
     done = recorded_progress(store, week.label)
-    kept = learner_tables.kept_under(store, week.label, variant or done.chosen or "")
+    kept = learner_tables.stored_week(store, week.label, variant or done.chosen or "")
     if kept == week.label:
         return done
     own = steps_of_modification(week)

@@ -10,7 +10,7 @@ from q1lab.ground.files import plain
 from q1lab.ground.text_formats import cut, given, hours
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
-from q1lab.verdict import comparison_cache, wording
+from q1lab.verdict import comparison_cache, label_text
 from q1lab.week import evidence, progress
 from q1lab.week.lists import kpis
 from q1lab.week.syllabus import Week
@@ -72,10 +72,10 @@ def build_card(
         f"{plain(one.title)}"
         for one in (kpis.kpi_rows(store, week.kpis) if counted is None else counted)
     ]
-    newest = comparison_cache.newest(
-        store, learner_tables.own_names(learner_tables.modification(store, week.label))
+    newest = comparison_cache.newest_comparison(
+        store, learner_tables.variant_names(learner_tables.modification_row(store, week.label))
     )
-    study = wording.line(newest) if newest else ""
+    study = label_text.summary_line(newest) if newest else ""
     return ProgressCard(week.name, plain(week.title), tuple(sessions), study, tuple(numbers))
 
 

@@ -227,7 +227,7 @@ def test_an_agent_leaves_to_the_learner_what_is_theirs(
         ):
             with pytest.raises(Problem, match="the learner's own"):
                 act()
-        assert journal.read(store.journal).lines == ()
+        assert journal.read_entries(store.journal).lines == ()
     assert cli.run_command_line(["predict", "rope"]) == OK  # to read it is fine
     monkeypatch.delenv(journal.AGENT)
     assert cli.run_command_line(["predict", *PREDICTION]) == OK
@@ -266,7 +266,7 @@ def test_the_journal_says_who_acted(
     monkeypatch.setattr("sys.stdin.isatty", lambda: terminal)
     with Store() as store:
         papers.add_paper(store, title="RoFormer", depth="skim")
-    (line,) = journal.read(paths.journal()).lines
+    (line,) = journal.read_entries(paths.journal()).lines
     assert line.body is not None
     assert line.body["who"] == who
     cli.run_command_line(["doctor", "--json"])

@@ -19,15 +19,15 @@ import pytest
 
 from q1lab.ground import paths
 from q1lab.index.store import Store
-from q1lab.index.study_view import look
+from q1lab.index.study_view import read_view
 from q1lab.planning import command_draft, study_plan
 from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.tui.widgets.forest_plot import figure_lines
 from q1lab.tui.widgets.theme_colors import Palette
-from q1lab.verdict import comparison_cache, result_rows, wording
-from q1lab.verdict.charts import comparison_figure
-from q1lab.verdict.figure import Figure, of_comparison, side_by_side, so_far
+from q1lab.verdict import comparison_cache, result_rows, verdict_text
+from q1lab.verdict.charts import draw_comparison
+from q1lab.verdict.figure import Figure, comparison_figure, progress_figure, side_by_side_figure
 from tests.kit.commands import q1lab
 from tests.kit.waiting import wait_for
 
@@ -114,11 +114,15 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
     q1lab("compare", "more-1", "--plot", "figure.svg")
     q1lab("export", "more-1", "--output", "runs.csv")
     with Store() as store:
-        lines = [line for line in result_rows.read(store) if line.id == "more-1"]
+        lines = [line for line in result_rows.read_result_rows(store) if line.id == "more-1"]
         study = studies.load("more-1")
-        found, view = comparison_cache.compare(store, study), look(store, study)
-        svg = comparison_figure(found, comparison_cache.curves(store, study), "svg").decode()
-    plots = (of_comparison(found), side_by_side(lines), so_far(study, view.runs))
+        found, view = comparison_cache.compare(store, study), read_view(store, study)
+        svg = draw_comparison(found, comparison_cache.read_curves(store, study), "svg").decode()
+    plots = (
+        comparison_figure(found),
+        side_by_side_figure(lines),
+        progress_figure(study, view.runs),
+    )
     places = {
         "series": q1lab("run", record["series"]).stdout,
         "compare": q1lab("compare", "more-1").stdout,
@@ -132,7 +136,9 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
         assert "lower is better" not in flat, where
         assert "faster start" not in flat, where
     assert all("higher is better" in places[where] for where in ("compare", "plot 0", "picture"))
-    assert wording.said(found).startswith("It raises the val_loss with this command")
+    assert verdict_text.first_person_verdict(found).startswith(
+        "It raises the val_loss with this command"
+    )
     rows = list(csv.DictReader(Path("runs.csv").read_text().splitlines()))
     assert {(row["metric"], row["unit"], row["better"]) for row in rows} == {
         ("val_loss", "", "higher")

@@ -555,7 +555,7 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
     q1lab(*PREDICT)
     study(fake_trainer)
     with Store() as store:
-        learner_tables.add_seconds(store, "M03-W04", {"a2": 60 * 120})
+        learner_tables.credit_seconds(store, "M03-W04", {"a2": 60 * 120})
         progress.tick_step(store, "M03-W04", "a2-log", True)
         progress.tick_step(store, "M03-W04", "c3-attention", True)
     answer("c3-insights", "1. Seeds vary.")
@@ -856,7 +856,7 @@ def test_a_study_of_ones_own_file_names_no_private_path(
     (repo / "my_rope.py").write_text((paths.models_dir() / "rope.py").read_text() + "\n# mine\n")
     with Store() as store:
         progress.choose_modification(store, content.load_week(paths.content_dir()), "rope")
-        with store.write() as db:
+        with store.transaction() as db:
             db.execute("UPDATE modifications SET file = ?", (str(repo / "my_rope.py"),))
     q1lab(*PREDICT)
     study(fake_trainer, "./my_rope.py", "--unchecked", "--baseline", "baseline")

@@ -15,7 +15,7 @@ import pytest
 
 from q1lab.ground import paths
 from q1lab.index import journal
-from q1lab.record.declarations import declaration
+from q1lab.record.declarations import declaration_of
 from q1lab.study import bundle, studies
 from q1lab.study.studies import Run
 from q1lab.verify import retrain
@@ -149,7 +149,7 @@ def test_every_kind_of_study_is_verified(kind: str) -> None:
 def test_the_document_and_the_commit_name_the_journal(trained: Path) -> None:
     folder = kept()
     lines = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
-    link = list(journal.follow(lines))[-1]
+    link = list(journal.chain_links(lines))[-1]
     assert f"Journal-of-rope-1: {link}" in repos.git(trained, "log", "-1", "--format=%B")
     q1lab("keep", "rope-2", "--yes")
     q1lab("modification", "rope", "--yes")
@@ -436,8 +436,8 @@ def test_a_line_that_shows_nothing_may_have_been_an_asking() -> None:
     file = archived("rope-2")
     files = opened(file)
     lines = [json.loads(line) for line in files["journal.jsonl"].splitlines()]
-    hidden = [{"sha": journal.hash_of(lines[0])}, *lines[1:]]
-    assert [*journal.follow(hidden)] == [*journal.follow(lines)]
+    hidden = [{"sha": journal.body_hash(lines[0])}, *lines[1:]]
+    assert [*journal.chain_links(hidden)] == [*journal.chain_links(lines)]
     files["journal.jsonl"] = "".join(json.dumps(line) + "\n" for line in hidden).encode()
     record = json.loads(files[bundle.LIST_NAME])
     record["claim"]["before"] = None
@@ -491,9 +491,9 @@ def edit(run: str, change: Callable[[dict[str, Any]], None], study: str = "rope-
 
 def remade(change: Callable[[journal.Body], journal.Body | None]) -> None:
     """Write the journal anew: each body as ``change`` has it, left out where it is None."""
-    bodies = [line.body for line in journal.read(paths.journal()).lines if line.body]
+    bodies = [line.body for line in journal.read_entries(paths.journal()).lines if line.body]
     now = [made for body in bodies if (made := change(body)) is not None]
-    paths.journal().write_bytes(journal.encoded(now, journal.START))
+    paths.journal().write_bytes(journal.encode_entries(now, journal.START))
 
 
 def redeclared(study: str, **changes: Any) -> None:
@@ -505,7 +505,7 @@ def redeclared(study: str, **changes: Any) -> None:
     def change(body: journal.Body) -> journal.Body:
         if body["act"] != "begin" or body["plan"]["id"] != study:
             return body
-        return {**body, "plan": now.to_dict(), "declares": declaration(now)}
+        return {**body, "plan": now.to_dict(), "declares": declaration_of(now)}
 
     remade(change)
 

@@ -338,7 +338,7 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path) -> None:
         )
         with Store() as store:
             made[file] = study_plan.save(study_plan.plan(request, store), store)
-            ingest_events.take_in(store, made[file])
+            ingest_events.ingest_study(store, made[file])
     private, shared = keep(made[outside], repo), keep(made[inside], repo)
     assert str(tmp_path) not in (private / "study.json").read_text()
     shutil.rmtree(paths.data_dir())

@@ -105,7 +105,7 @@ def test_no_hiccup_of_slurm_ends_a_watch(slurm: Path, home: Path) -> None:
     for text in HICCUPS:
         assert any(text in why for why in reasons), text
     with Store() as store:
-        assert study_view.look(store, study).line.state == "finished"
+        assert study_view.read_view(store, study).row.state == "finished"
     assert len(said(study).jobs) == 1
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.ground.errors import Problem
-from q1lab.index.store import OF_Q1LAB, Store
+from q1lab.index.store import APPLICATION_ID, Store
 from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.week import progress
@@ -129,7 +129,7 @@ def test_a_newer_schema_is_left_alone(home: Path) -> None:
     with Store() as store:
         progress.save_answer(store, "week", "one", "first")
         store.db.execute("PRAGMA user_version = 99")
-        store.db.execute(f"PRAGMA application_id = {OF_Q1LAB + 99}")
+        store.db.execute(f"PRAGMA application_id = {APPLICATION_ID + 99}")
     before = (home / "q1lab.db").read_bytes()
     done = q1lab("status", code=1)
     assert "newer q1lab" in done.stderr

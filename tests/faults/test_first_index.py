@@ -25,7 +25,7 @@ from tests.kit.lab_home import finish, make_study
 SAYS = re.compile(rb"reading ([\d,]+) of ([\d,]+) studies")
 AT_ONCE = (
     "import sys; from q1lab.commands import _store; from q1lab.index import ingest_events; "
-    "from q1lab.commands.cli import run_command_line; _store.SILENT_SECONDS = ingest_events.STEP = 0.0; sys.exit(run_command_line(sys.argv[1:]))"
+    "from q1lab.commands.cli import run_command_line; _store.SILENT_SECONDS = ingest_events.COMMIT_EVERY = 0.0; sys.exit(run_command_line(sys.argv[1:]))"
 )
 """A command that commits after every study, and speaks from the second one on."""
 

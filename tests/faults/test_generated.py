@@ -119,7 +119,7 @@ def check_in_place(plan: dict[str, Any], files: list[bytes]) -> None:
     assert code in (0, 1), err
     assert code == 0 or len(err.strip().splitlines()) == 1
     with Store() as store:
-        lines = study_view.lines(store, unreadable=ingest_events.take_in_all(store))
+        lines = study_view.read_study_rows(store, unreadable=ingest_events.ingest_all(store))
     assert len(lines) == 2
 
 

@@ -23,7 +23,7 @@ from q1lab.designs.fixed import Fixed
 from q1lab.ground import json_records, paths
 from q1lab.ground.errors import Problem
 from q1lab.index import ingest_events
-from q1lab.index.ingest_events import fold, metrics_of
+from q1lab.index.ingest_events import fold_events, reported_values
 from q1lab.index.store import Store
 from q1lab.runner import launch
 from q1lab.study import studies
@@ -120,12 +120,12 @@ def test_no_event_stops_the_fold(events: list[dict[str, Any]]) -> None:
     good = [
         event for event in map(sanitize_event, json.loads(json.dumps(events))) if event is not None
     ]
-    after = fold(row, good)
+    after = fold_events(row, good)
     for key, value in after.items():
         assert value is None or isinstance(value, str | int | float), key
         if isinstance(value, str):
             value.encode()
-    for _, i, value in metrics_of(good, VAL_LOSS):
+    for _, i, value in reported_values(good, VAL_LOSS):
         assert 0 <= i < 2**53
         assert value is None or math.isfinite(value)
 
@@ -155,7 +155,7 @@ def test_junk_in_an_event_file_is_counted_and_the_rest_goes_on(faulty: Faulty) -
     ]
     events.write_bytes(b"".join(mixed))
     with Store() as store:
-        ingest_events.forget(store, study)
+        ingest_events.clear_runs(store, study)
     after = tables()
     with Store() as store:
         bad = next(

@@ -23,7 +23,7 @@ from q1lab.commands import cli, doctor
 from q1lab.ground import paths
 from q1lab.ground.errors import NOTICES, Problem
 from q1lab.index import journal, journal_tables, learner_tables, lost_lines, store
-from q1lab.index.journal import Mark
+from q1lab.index.journal import Offset
 from q1lab.index.store import Store
 from q1lab.record import questions
 from q1lab.week import content, evidence, progress
@@ -51,18 +51,18 @@ def test_lines_are_the_same_however_they_are_read(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[dict[str, Any]]], steps: int
 ) -> None:
     file = tmp_path_factory.mktemp("j") / "journal.jsonl"
-    mark = Mark()
+    mark = Offset()
     for bodies in batches:
         mark = journal.append(file, bodies, mark)
-    whole = journal.read(file) if batches else journal.News((), Mark())
+    whole = journal.read_entries(file) if batches else journal.NewEntries((), Offset())
     assert [line.body for line in whole.lines] == [body for one in batches for body in one]
     assert whole.mark == mark
     assert (whole.damaged, whole.broken, whole.newer) == ((), (), ())
     data = file.read_bytes() if batches else b""
-    grown, at, found = file.with_name("grown.jsonl"), Mark(), []
+    grown, at, found = file.with_name("grown.jsonl"), Offset(), []
     for end in range(0, len(data) + steps, steps):
         grown.write_bytes(data[:end])
-        news = journal.read(grown, at)
+        news = journal.read_entries(grown, at)
         found += news.lines
         at = news.mark
     assert tuple(found) == whole.lines
@@ -75,13 +75,13 @@ def test_a_flipped_bit_costs_its_line_alone_and_the_chain_names_the_place(
 ) -> None:
     file = tmp_path_factory.mktemp("j") / "journal.jsonl"
     bodies = [{"act": "tick", "n": n, "é": "réponse"} for n in range(8)]
-    journal.append(file, bodies, Mark())
+    journal.append(file, bodies, Offset())
     raw = bytearray(file.read_bytes())
     bit = data.draw(st.integers(0, len(raw) * 8 - 1))
     line = raw[: bit // 8].count(b"\n")
     raw[bit // 8] ^= 1 << bit % 8
     file.write_bytes(raw)
-    news = journal.read(file)
+    news = journal.read_entries(file)
     there = [found.body["n"] for found in news.lines if found.body is not None]
     near = {line, line + 1}  # a newline that went joins two lines
     assert [n for n in range(8) if n not in near] == [n for n in there if n not in near]
@@ -97,7 +97,7 @@ def test_a_torn_line_gets_its_end_and_the_next_one_follows_the_last_whole_one(ho
     with Store() as one:
         progress.tick_step(one, WEEK, "b", True)
         assert progress.recorded_progress(one, WEEK).done == {"a", "b"}
-    news = journal.read(file)
+    news = journal.read_entries(file)
     assert news.damaged == (2,)
     assert not news.broken
     assert "journal.jsonl, line 2 can't be read" in NOTICES[-1]
@@ -108,11 +108,11 @@ def test_a_torn_line_gets_its_end_and_the_next_one_follows_the_last_whole_one(ho
 
 def typed(one: Store) -> None:
     """Some of everything."""
-    learner_tables.choose(one, WEEK, "gqa")
-    learner_tables.choose(one, WEEK, "rope", ["a2-relative"])
+    learner_tables.choose_variant(one, WEEK, "gqa")
+    learner_tables.choose_variant(one, WEEK, "rope", ["a2-relative"])
     progress.save_answer(one, WEEK, "a2-relative", "réponse 🙂\n" + "L" * 30_000)
     progress.grade_recall(one, WEEK, "a2-rope-s1", False)
-    learner_tables.add_seconds(one, WEEK, {"a1": 754.5})
+    learner_tables.credit_seconds(one, WEEK, {"a1": 754.5})
     predictions.record_prediction(
         one, WEEK, "rope", "lower", size=0.05, matters=0.01, confidence=0.8
     )
@@ -124,7 +124,7 @@ def typed(one: Store) -> None:
 def rows(one: Store) -> dict[str, list[tuple[Any, ...]]]:
     """The learner's rows."""
     found = {}
-    for table in journal_tables.OWN_TABLES:
+    for table in journal_tables.JOURNAL_TABLES:
         where = "WHERE key NOT IN ('journal', 'folded', 'unread')" if table == "settings" else ""
         found[table] = [tuple(row) for row in one.db.execute(f"SELECT * FROM {table} {where}")]
     return found
@@ -183,7 +183,7 @@ def test_what_the_journal_lost_is_said_and_stays_in_a_copy_of_the_index(
         typed(one)
         truth = rows(one)
     whole = file.read_bytes()
-    other = journal.encoded([{**TICK, "step": str(n)} for n in range(99)], "")
+    other = journal.encode_entries([{**TICK, "step": str(n)} for n in range(99)], "")
     begins = {"deleted": b"", "emptied": b"", "rolled back": early, "another": other}[how]
     file.write_bytes(begins)
     if how == "deleted":
@@ -191,7 +191,7 @@ def test_what_the_journal_lost_is_said_and_stays_in_a_copy_of_the_index(
     with Store() as one:
         assert len(progress.recorded_progress(one, WEEK).done) == begins.count(b"\n")
         (said,) = NOTICES
-        assert lost_lines.told(one.file, one.journal) == [said]
+        assert lost_lines.lost_line_warnings(one.file, one.journal) == [said]
         assert one.notice == said
     gone = whole.count(b"\n") - begins.count(b"\n")
     assert (f"{gone} lines fewer" in said) == (how != "another")
@@ -205,14 +205,16 @@ def test_what_the_journal_lost_is_said_and_stays_in_a_copy_of_the_index(
     for data in (whole, begins, whole):  # a synced folder may bring both again and again
         file.write_bytes(data)
         with Store() as one:
-            assert (said in lost_lines.told(one.file, one.journal)) == (data == begins)
+            assert (said in lost_lines.lost_line_warnings(one.file, one.journal)) == (
+                data == begins
+            )
             assert rows(one)["step_records"] == truth["step_records"] or data == begins
     if how != "another":  # of which whoever puts the first one back loses the lines
         assert list(home.glob("q1lab.until-*.db")) == [copy]
     for each in home.glob("q1lab.until-*.db"):  # to go on without what they know
         each.unlink()
     with Store() as one:
-        assert not lost_lines.told(one.file, one.journal)
+        assert not lost_lines.lost_line_warnings(one.file, one.journal)
 
 
 @pytest.mark.parametrize("how", ["of an older q1lab", "a day later"])
@@ -226,7 +228,7 @@ def test_what_the_journal_lost_is_kept_however_the_index_is_made_anew(home: Path
         with contextlib.closing(sqlite3.connect(home / "q1lab.db")) as db:
             db.execute("PRAGMA user_version = 1")
     with Store() as one:
-        assert len(lost_lines.told(one.file, one.journal)) == 1
+        assert len(lost_lines.lost_line_warnings(one.file, one.journal)) == 1
 
 
 def test_two_at_once_lose_nothing(home: Path) -> None:
@@ -238,7 +240,7 @@ def test_two_at_once_lose_nothing(home: Path) -> None:
     )
     both = [subprocess.Popen([sys.executable, "-c", code, str(who)]) for who in range(3)]
     assert [child.wait(timeout=170) for child in both] == [0, 0, 0]
-    news = journal.read(home / "journal.jsonl")
+    news = journal.read_entries(home / "journal.jsonl")
     assert len(news.lines) == 60
     assert (news.damaged, news.broken) == ((), ())
     with Store() as one:
@@ -271,7 +273,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(home: Path) ->
             progress.tick_step(one, "w", "after", True)
             assert "after" in progress.recorded_progress(one, "w").done
         assert there >= set(done.stdout.split())
-        assert not journal.read(home / "journal.jsonl").broken
+        assert not journal.read_entries(home / "journal.jsonl").broken
     assert killed > 10
 
 
@@ -296,7 +298,7 @@ def test_what_the_disk_refuses_did_not_happen(home: Path, monkeypatch: pytest.Mo
 
 
 def line(body: dict[str, Any], **how: Any) -> bytes:
-    made = json.loads(journal.encoded([body], journal.START))
+    made = json.loads(journal.encode_entries([body], journal.START))
     return json.dumps({**made, **how}).encode() + b"\n"
 
 
@@ -325,7 +327,7 @@ TICK = {"act": "tick", **AT, "week": WEEK, "step": "a", "done": True}
 def test_a_senseless_line_is_said_and_costs_nothing_else(home: Path, bad: bytes, said: str) -> None:
     good = {**TICK, "step": "b"}
     prev = json.loads(bad)["prev"] if bad.startswith(b'{"v"') else ""
-    link = journal.link_of(prev, json.loads(bad)["sha"]) if bad.startswith(b'{"v"') else ""
+    link = journal.next_link(prev, json.loads(bad)["sha"]) if bad.startswith(b'{"v"') else ""
     (home / "journal.jsonl").write_bytes(bad + line(good, prev=link))
     with Store() as one:
         assert progress.recorded_progress(one, WEEK).done == {"b"}
@@ -438,7 +440,7 @@ def test_no_senseless_line_of_a_sound_hash_ends_a_command(
         for sample in SAMPLES:
             add(sample["act"], **{key: sample[key] for key in sample if key not in ("act", "who")})
     bodies = [{**AT, **body} for body in spoiled()]
-    mark = journal.read(home / "journal.jsonl").mark
+    mark = journal.read_entries(home / "journal.jsonl").mark
     journal.append(home / "journal.jsonl", bodies, mark)
     wrong = sum(
         any(
@@ -456,7 +458,7 @@ def test_no_senseless_line_of_a_sound_hash_ends_a_command(
         assert cli.run_command_line(words.split()) == 0, capsys.readouterr().err
     with Store() as one:
         evidence.read_progress(one, content.load_week(paths.content_dir()))
-        questions.chain(one, lab_home.make_study("rope-2"))
+        questions.journal_outlines(one, lab_home.make_study("rope-2"))
     assert doctor._journal_summary()
 
 
@@ -493,7 +495,7 @@ def test_the_timer_counts_once_when_a_credit_is_cut_off_before_its_state(home: P
     with Store() as one:
         progress.save_clock(one, WEEK, {}, {"part": "a1", "fresh": {"a1": 30.0}})
         assert progress.recorded_progress(one, WEEK).spent("a1") == 30
-        learner_tables.add_seconds(
+        learner_tables.credit_seconds(
             one, WEEK, {"a1": 30.0}
         )  # and killed before the state was written
         assert progress.recorded_progress(one, WEEK).spent("a1") == 30
@@ -513,6 +515,6 @@ def test_a_viewer_sees_what_another_one_did(home: Path) -> None:
     thread = threading.Thread(target=other)
     thread.start()
     thread.join()
-    viewer.follow_the_file()
+    viewer.refresh()
     assert progress.recorded_progress(viewer, WEEK).done == {"a"}
     viewer.close()

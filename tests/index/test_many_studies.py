@@ -90,7 +90,7 @@ def test_a_plan_that_says_nonsense_is_one_line_and_stops_no_other(
     lab_home.finish(good)
     lab_home.make_study("bad-1", seeds=(0,))
     with Store() as store:
-        ingest_events.take_in_all(store)
+        ingest_events.ingest_all(store)
     damage("bad-1", **{field: value})
     assert cli.run_command_line(["status"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -111,7 +111,7 @@ def test_a_plan_that_says_nonsense_is_one_line_and_stops_no_other(
     ]
     assert said in str(snapshot.studies[1].problem)
     assert snapshot.focus is not None
-    assert snapshot.focus.line.id == "good-1", "the newest that can be read"
+    assert snapshot.focus.row.id == "good-1", "the newest that can be read"
     figures("a plan that can't be read", kinds=len(NONSENSE), others_stopped=0)
 
 
@@ -134,11 +134,11 @@ def test_a_study_whose_folder_is_gone_is_gone_from_the_picture(
 ) -> None:
     study = lab_home.make_study("gqa-1", variant="gqa", seeds=(0,))
     with Store() as store:
-        ingest_events.take_in_all(store)
-        assert len(study_view.lines(store)) == 1
+        ingest_events.ingest_all(store)
+        assert len(study_view.read_study_rows(store)) == 1
         study.files.root.rename(study.files.root.parent.parent / "elsewhere")
-        assert ingest_events.take_in_all(store) == {}
-        assert study_view.lines(store) == ()
+        assert ingest_events.ingest_all(store) == {}
+        assert study_view.read_study_rows(store) == ()
 
 
 def test_texts_of_a_plan_reach_no_terminal_as_they_are() -> None:
@@ -169,33 +169,33 @@ def test_many_studies_are_committed_in_steps(monkeypatch: pytest.MonkeyPatch) ->
     """A kill in the middle of a first look loses one step: what was told is kept."""
     for number in range(6):
         lab_home.finish(lab_home.make_study(f"rope-{number}", seeds=(0,)))
-    monkeypatch.setattr(ingest_events, "STEP", 0.0)
+    monkeypatch.setattr(ingest_events, "COMMIT_EVERY", 0.0)
 
     class Killed(BaseException):
         pass
 
-    def tell(looked: ingest_events.Looked) -> None:
+    def tell(looked: ingest_events.IngestProgress) -> None:
         assert looked.of == 6
         if looked.studies == 4:
             raise Killed
 
     with Store() as store, pytest.raises(Killed):
-        ingest_events.take_in_all(store, tell)
+        ingest_events.ingest_all(store, tell)
     with Store() as store:
-        assert [line.state for line in study_view.lines(store)] == ["finished"] * 4
-        assert ingest_events.take_in_all(store) == {}
-        assert [line.done for line in study_view.lines(store)] == [2] * 6
+        assert [line.state for line in study_view.read_study_rows(store)] == ["finished"] * 4
+        assert ingest_events.ingest_all(store) == {}
+        assert [line.done for line in study_view.read_study_rows(store)] == [2] * 6
 
 
 def test_a_large_study_is_committed_in_steps_too(monkeypatch: pytest.MonkeyPatch) -> None:
     study = lab_home.make_study(seeds=(0, 1))
     lab_home.finish(study)
-    monkeypatch.setattr(ingest_events, "STEP", 0.0)
-    monkeypatch.setattr(ingest_events, "LARGE", 1000)
+    monkeypatch.setattr(ingest_events, "COMMIT_EVERY", 0.0)
+    monkeypatch.setattr(ingest_events, "COMMIT_BYTES", 1000)
     commits: list[int] = []
     with Store() as store:
         store.db.set_trace_callback(lambda sql: commits.append(1) if sql == "COMMIT" else None)
-        ingest_events.take_in_all(store)
+        ingest_events.ingest_all(store)
         rows = store.runs(study.id)
     assert len(commits) >= len(rows) == 4
     assert {row["state"] for row in rows} == {"finished"}
@@ -204,16 +204,16 @@ def test_a_large_study_is_committed_in_steps_too(monkeypatch: pytest.MonkeyPatch
 def test_one_large_study_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     study = lab_home.make_study(seeds=(0, 1))
     lab_home.finish(study)
-    monkeypatch.setattr(ingest_events, "STEP", 0.0)
-    told: list[ingest_events.Looked] = []
+    monkeypatch.setattr(ingest_events, "COMMIT_EVERY", 0.0)
+    told: list[ingest_events.IngestProgress] = []
     with Store() as store:
         store.tell = told.append
-        ingest_events.take_in(store, study)
+        ingest_events.ingest_study(store, study)
     size = sum(study.files.run(run.name).events.stat().st_size for run in study.runs)
     assert [one.taken for one in told] == sorted(one.taken for one in told)
     assert len(told) > 4
     assert told[-1] == (1, 1, size)
-    assert ingest_events.Looked(0, 1, 20_000_000).words == "20 MB of events"
+    assert ingest_events.IngestProgress(0, 1, 20_000_000).message == "20 MB of events"
 
 
 def test_the_app_shows_how_far_a_long_first_look_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +221,7 @@ def test_the_app_shows_how_far_a_long_first_look_has_come(monkeypatch: pytest.Mo
     for number in range(4):
         lab_home.finish(lab_home.make_study(f"rope-{number}", seeds=(0,)))
     damage("rope-1", headline=None)
-    monkeypatch.setattr(ingest_events, "STEP", 0.0)
+    monkeypatch.setattr(ingest_events, "COMMIT_EVERY", 0.0)
     monkeypatch.setattr("q1lab.tui.snapshot_taker.PATIENCE", -1.0)
     reader, seen = SnapshotReader("week"), []
     with Store() as store:
@@ -247,8 +247,8 @@ def test_a_study_of_many_megabytes_is_taken_in_over_several_looks(
 ) -> None:
     study = lab_home.make_study(seeds=(0, 1))
     lab_home.finish(study)
-    monkeypatch.setattr(ingest_events, "STEP", 0.0)
-    monkeypatch.setattr(ingest_events, "LARGE", 1000)
+    monkeypatch.setattr(ingest_events, "COMMIT_EVERY", 0.0)
+    monkeypatch.setattr(ingest_events, "COMMIT_BYTES", 1000)
     monkeypatch.setattr("q1lab.tui.snapshot_taker.PATIENCE", -1.0)
     reader, read = SnapshotReader("week"), []
     with Store() as store:
@@ -263,16 +263,16 @@ def test_a_study_of_many_megabytes_is_taken_in_over_several_looks(
 def test_a_settled_study_costs_no_look_into_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
     lab_home.finish(lab_home.make_study("rope-1", seeds=(0,)))
     with Store() as store:
-        ingest_events.take_in_all(store)
+        ingest_events.ingest_all(store)
     opened: list[str] = []
     real = studies.load
     monkeypatch.setattr(studies, "load", lambda name: opened.append(name) or real(name))
     with Store() as store:
-        ingest_events.take_in_all(store)
+        ingest_events.ingest_all(store)
     assert opened == []
     os.utime(studies.paths.study_dir("rope-1") / "study.json", ns=(1, 1))
     with Store() as store:
-        ingest_events.take_in_all(store)
+        ingest_events.ingest_all(store)
     assert "rope-1" in opened, "a plan that changed is read"
 
 

@@ -62,10 +62,10 @@ events = st.lists(
 def test_folding_does_not_depend_on_how_events_are_cut(
     found: list[dict[str, Any]], cuts: list[int]
 ) -> None:
-    whole = ingest_events.fold(EMPTY, found)
+    whole = ingest_events.fold_events(EMPTY, found)
     run, at = dict(EMPTY), 0
     for cut in [*sorted(cuts), len(found)]:
-        run = ingest_events.fold(run, found[at:cut])
+        run = ingest_events.fold_events(run, found[at:cut])
         at = max(at, cut)
     assert run == whole
 
@@ -74,7 +74,7 @@ def test_folding_does_not_depend_on_how_events_are_cut(
 @given(events)
 def test_what_has_ended_stays_ended(found: list[dict[str, Any]]) -> None:
     done = {**EMPTY, "state": "finished", "val_loss": 1.5}
-    after = ingest_events.fold(done, found)
+    after = ingest_events.fold_events(done, found)
     assert after["state"] == "finished"
     assert after["val_loss"] == 1.5
 
@@ -121,7 +121,7 @@ def test_a_line_longer_than_a_read_is_still_read(tmp_path: Path) -> None:
 def test_the_index_has_its_tables_and_views_for_a_person() -> None:
     lab_home.finish(study := lab_home.make_study())
     with store.Store() as one:
-        ingest_events.take_in(one, study)
+        ingest_events.ingest_study(one, study)
         of = "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND type = ?"
         assert {name for (name,) in one.db.execute(of, ("table",))} == set(store.TABLES)
         pairs = one.db.execute("SELECT seed, difference FROM pairs ORDER BY seed").fetchall()
@@ -149,7 +149,9 @@ def test_a_number_of_the_schema_that_is_just_wrong_is_damage() -> None:
 
 def test_states_follow_the_plan() -> None:
     def begun(after: RunState) -> str:
-        return str(ingest_events.fold({**EMPTY, "state": after}, [{"type": "start"}])["state"])
+        return str(
+            ingest_events.fold_events({**EMPTY, "state": after}, [{"type": "start"}])["state"]
+        )
 
     assert begun(RunState.CRASHED) == "running"
     assert begun(RunState.FINISHED) == "finished"

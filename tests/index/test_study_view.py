@@ -99,7 +99,7 @@ def test_a_later_attempt_does_not_count_the_time_that_was_lost() -> None:
     (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     held = lab_home.hold(study.files.run("baseline-seed0").lock)
     with Store() as store:
-        found = study_view.look(store, study).run("baseline-seed0")
+        found = study_view.read_view(store, study).run("baseline-seed0")
     assert held
     assert found.seconds_left == pytest.approx(1950 / 10)
 
@@ -146,13 +146,13 @@ def test_how_long_a_command_trains_is_learned_from_its_first_run() -> None:
     held = [lab_home.hold(study.files.lock)]
     held.append(lab_home.hold(study.files.run("modified-seed0").lock))
     with Store() as store:
-        seen = study_view.look(store, study)
+        seen = study_view.read_view(store, study)
         snapshot = SnapshotReader("week").read_snapshot(store)
     assert held
-    assert seen.run("modified-seed0").iter_words == "50 of 200"
-    assert seen.line.seconds_left == pytest.approx(30)
+    assert seen.run("modified-seed0").iter_text == "50 of 200"
+    assert seen.row.seconds_left == pytest.approx(30)
     assert snapshot.focus is not None
-    assert (snapshot.studies, snapshot.focus.line) == ((seen.line,), seen.line)
+    assert (snapshot.studies, snapshot.focus.row) == ((seen.row,), seen.row)
     assert snapshot.focus.runs[1].seconds_left == pytest.approx(30)
 
 
@@ -161,27 +161,27 @@ def test_a_run_that_trains_on_beyond_the_others_has_no_known_end() -> None:
         run("baseline", 0, RunState.FINISHED, 100, pace=1.0, max_iters=0),
         run("modified", 0, RunState.RUNNING, 130, pace=1.0, max_iters=0),
     ]
-    assert [one.max_iters for one in study_view.with_lengths(runs)] == [100, 0]
-    assert seconds_left(study_view.with_lengths(runs), 1, frozenset()) is None
+    assert [one.max_iters for one in study_view.with_max_iters(runs)] == [100, 0]
+    assert seconds_left(study_view.with_max_iters(runs), 1, frozenset()) is None
 
 
 def test_every_place_shows_the_same_picture(capsys: pytest.CaptureFixture[str]) -> None:
     study = lab_home.make_study()
     held = lab_home.training(study)
     with Store() as store:
-        seen = study_view.look(store, study)
+        seen = study_view.read_view(store, study)
         snapshot = SnapshotReader("week").read_snapshot(store)
     assert len(held) == 3
-    assert snapshot.studies == (seen.line,)
+    assert snapshot.studies == (seen.row,)
     assert snapshot.focus is not None
-    assert snapshot.focus.line == seen.line
+    assert snapshot.focus.row == seen.row
     bare = [study_view.replace(one, metrics=(), curves={}) for one in snapshot.focus.runs]
     assert tuple(bare) == seen.runs
     assert cli.run_command_line(["status", "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)["studies"]
     assert (told["state"], told["done"]) == ("running", 3)
-    assert told["seconds_left"] == pytest.approx(seen.line.seconds_left)
-    assert time_left_words(seen.line.seconds_left)
+    assert told["seconds_left"] == pytest.approx(seen.row.seconds_left)
+    assert time_left_words(seen.row.seconds_left)
 
 
 def test_a_run_that_failed_in_this_launch_is_not_waited_for() -> None:
@@ -194,13 +194,13 @@ def test_a_run_that_failed_in_this_launch_is_not_waited_for() -> None:
     for name in ("3-baseline-seed0", "3-modified-seed0", "1-baseline-seed1"):
         (study.files.claims / name).touch()
     with Store() as store:
-        runs = study_view.look(store, study).runs
+        runs = study_view.read_view(store, study).runs
         assert held
-        assert study_view.waiting(study.files, runs) == {"baseline-seed1", "modified-seed1"}
+        assert study_view.waiting_runs(study.files, runs) == {"baseline-seed1", "modified-seed1"}
         # claimed, and its trainer is still loading
         (study.files.claims / "3-baseline-seed1").touch()
         held.append(lab_home.hold(study.files.run("baseline-seed1").lock))
-        assert study_view.waiting(study.files, runs) == {"baseline-seed1", "modified-seed1"}
+        assert study_view.waiting_runs(study.files, runs) == {"baseline-seed1", "modified-seed1"}
 
 
 # ── who may ask
@@ -257,7 +257,7 @@ def test_the_live_view_of_many_runs_shows_what_moves() -> None:
     assert shown == [*range(32, 40), 40, 41], "the latest, in the order of the plan"
     assert live_progress.runs_that_fit(runs[:3], 10) == runs[:3]
     study = lab_home.make_study()
-    picture = study_view.StudyView(study, study_view.line_of(study, runs), tuple(runs))
+    picture = study_view.StudyView(study, study_view.study_row(study, runs), tuple(runs))
     console = Console(width=100, height=14, record=True, file=io.StringIO())
     console.print(
         live_progress.runs_grid(

@@ -15,7 +15,7 @@ study = studies.load(sys.argv[1])
 n = int(sys.argv[2])
 with Store() as store:
     while True:
-        ingest_events.take_in(store, study)
+        ingest_events.ingest_study(store, study)
         progress.save_answer(store, "week", f"step-{n}", f"answer {n} {'é' * (n % 50)}")
         os.write(1, f"{n}\n".encode())
         n += 1

@@ -204,7 +204,7 @@ def tables(file: Path | None = None) -> dict[str, list[tuple[Any, ...]]]:
     """The index of the runs as a database has it after taking in all files."""
     with Store(file) as store:
         for study_id in studies.ids():
-            ingest_events.take_in(store, studies.load(study_id))
+            ingest_events.ingest_study(store, studies.load(study_id))
         assert store.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         return {
             table: sorted(

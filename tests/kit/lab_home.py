@@ -225,7 +225,7 @@ def labeled() -> None:
     """Write a note and two tags at one of them."""
     made = study_labels.Labels("the batch is half", ("draft", "long-context"))
     with Store() as store:
-        study_labels.change(store, "llama-1", lambda _: made)
+        study_labels.change_labels(store, "llama-1", lambda _: made)
 
 
 def app(**given: Any) -> Q1Lab:

@@ -66,8 +66,8 @@ def some_progress(store: Store, week: Week) -> None:
     progress.save_answer(
         store, week.label, "a1-why", "It is the richest idea. [bold]not markup[/bold]"
     )
-    learner_tables.add_seconds(store, week.label, {"a1": 12 * 60})
-    learner_tables.add_seconds(store, week.label, {"a2": 104 * 60})
+    learner_tables.credit_seconds(store, week.label, {"a1": 12 * 60})
+    learner_tables.credit_seconds(store, week.label, {"a2": 104 * 60})
 
 
 async def until(pilot: Pilot[Any], holds: Callable[[], Any], what: str = "") -> None:

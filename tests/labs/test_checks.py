@@ -22,7 +22,7 @@ from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.planning import own_loop_draft
 from q1lab.study import studies, variants
-from q1lab.verdict import comparison_cache, wording
+from q1lab.verdict import comparison_cache, note_text
 from q1lab.week.own_model import origin_line
 from q1lab.week.own_model.run_checks import CheckLimits, CheckReport, CheckResult, run_checks
 from tests.kit import lab_home
@@ -113,7 +113,7 @@ def test_green_ends_with_the_next_command(tmp_path: Path, monkeypatch: pytest.Mo
     several = ", ".join(variants.modifications())
     assert last == f"Next: choose a modification ({several}), then q1lab new NAME"
     with Store() as store:
-        learner_tables.choose(store, "M03-W04", "gqa")
+        learner_tables.choose_variant(store, "M03-W04", "gqa")
     run = CliRunner().invoke(check, ["../models/baseline.py"], standalone_mode=False)
     assert run.output.rstrip().endswith("Next: q1lab new gqa")
 
@@ -149,7 +149,7 @@ def test_a_file_that_cannot_be_called_is_no_success_anywhere(
     assert run.return_value == 1, run.output
     assert "Next: " not in run.output
     with Store() as store:  # no step is ticked
-        assert learner_tables.evidence(store, "M03-W04") == []
+        assert learner_tables.evidence_rows(store, "M03-W04") == []
     with pytest.raises(Problem, match="interface"):
         own_loop_draft.check(variants.find_variant(str(path)))
 
@@ -173,7 +173,7 @@ def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
     study = lab_home.make_study(overruled=overruled)
     lab_home.finish(study)
     with Store() as store:
-        notes = wording.notes(comparison_cache.compare(store, studies.load(study.id)))
+        notes = note_text.note_sentences(comparison_cache.compare(store, studies.load(study.id)))
     assert f"2 checks of the model files failed and were overruled: {'; '.join(told)}." in notes
     report = run_checks(write(tmp_path, line.replace("causality", "causalty") + broken))
     assert not report.passed

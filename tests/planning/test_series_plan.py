@@ -20,7 +20,7 @@ from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, Kind
 from q1lab.study import command_line, studies
 from q1lab.study.command_line import Request
-from q1lab.verdict import series_table, wording
+from q1lab.verdict import note_text, series_table, verdict_text
 from q1lab.verdict.comparison_cache import compare
 from tests.kit.comparisons import make, times_asked
 from tests.kit.lab_home import finish, store_of_short_studies
@@ -42,11 +42,13 @@ def request(**changes: Any) -> Request:
     return dataclasses.replace(SMALL, **changes)
 
 
-def swept(store: Store, names: tuple[str, ...] = NAMES, **changes: Any) -> series_table.Together:
+def swept(
+    store: Store, names: tuple[str, ...] = NAMES, **changes: Any
+) -> series_table.SeriesResult:
     """A sweep that was begun, when nothing of it trains any more."""
     made = series_plan.begin(series_plan.sweep(request(**changes), names, store), store)
     wait_for(lambda: over(made.series.id))
-    return series_table.read(store, made.series.id)
+    return series_table.read_series(store, made.series.id)
 
 
 def over(series_id: str) -> bool:
@@ -79,11 +81,11 @@ def test_each_of_a_sweep_has_its_share_of_5_percent(fake_trainer: Fake, store: S
         assert c.analysis.alpha == pytest.approx(ALPHA / 3)
         assert times_asked(c) == (1, 1)
         assert "share 5%" in next(
-            wording.note(n, c) for n in c.analysis.notes if n.kind is Kind.SERIES
+            note_text.note_sentence(n, c) for n in c.analysis.notes if n.kind is Kind.SERIES
         )
     assert found.any_claim == pytest.approx(ALPHA)
-    assert "Bonferroni" in series_table.correction(found)
-    assert "98.33%" in series_table.correction(found)
+    assert "Bonferroni" in series_table.correction_sentence(found)
+    assert "98.33%" in series_table.correction_sentence(found)
 
 
 def test_a_planned_sweep_stops_each_member_when_it_is_known(
@@ -100,7 +102,7 @@ def test_a_planned_sweep_stops_each_member_when_it_is_known(
         assert interim_analyses.any_claim(
             [(n, c.analysis.alpha) for n in range(3, 7)]
         ) == pytest.approx(ALPHA / 3, abs=0.0001)
-        assert "1.7% of null studies" in wording.plan(c)
+        assert "1.7% of null studies" in verdict_text.planned_range_sentence(c)
 
 
 def test_everything_is_declared_before_the_first_run(
@@ -200,11 +202,11 @@ def test_the_same_command_goes_on_and_in_another_order(fake_trainer: Fake, store
     fake_trainer()
     series_plan.begin(again, store)
     wait_for(lambda: over("sweep-1"))
-    assert series_table.read(store, "sweep-1").complete
+    assert series_table.read_series(store, "sweep-1").complete
     assert len(studies.ids()) == 3
 
 
-def swept_once(store: Store) -> series_table.Together:
+def swept_once(store: Store) -> series_table.SeriesResult:
     """A sweep after its first way through, whatever it lacks."""
     made = series_plan.begin(series_plan.sweep(request(seeds="3"), NAMES, store), store)
     last = made.studies[-1].files
@@ -215,7 +217,7 @@ def swept_once(store: Store) -> series_table.Together:
         )
 
     wait_for(ended)
-    return series_table.read(store, made.series.id)
+    return series_table.read_series(store, made.series.id)
 
 
 def test_a_sweep_begins_though_another_study_was_planned_meanwhile(
@@ -241,20 +243,20 @@ def test_a_diverged_member_is_a_row_without_a_rank(fake_trainer: Fake, store: St
     lines = [json.loads(line) for line in lost.read_text().splitlines()]
     lines[-1] = {"type": "exit", "state": "diverged", "iter": 5, "time": lines[-1]["time"]}
     lost.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    found = series_table.read(store, "sweep-1")
+    found = series_table.read_series(store, "sweep-1")
     assert [one.name for one in found.ranked] == ["rope", "rmsnorm"]
-    text = "\n".join(series_table.lines(found))
+    text = "\n".join(series_table.series_lines(found))
     assert "1 of 6 runs diverged" in text
-    assert series_table.bad(found) == ["rmsnorm"]
+    assert series_table.failed_members(found) == ["rmsnorm"]
 
 
 def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
     fake_trainer: Fake, store: Store
 ) -> None:
     swept(store, seeds="3")
-    delete_restore.delete(store, "rope-1")
-    found = series_table.read(store, "sweep-1")
-    assert "its study was deleted" in "\n".join(series_table.lines(found))
+    delete_restore.delete_study(store, "rope-1")
+    found = series_table.read_series(store, "sweep-1")
+    assert "its study was deleted" in "\n".join(series_table.series_lines(found))
     assert found.any_claim == pytest.approx(ALPHA), "its share stays spent"
     again = series_plan.sweep(request(seeds="3"), NAMES, store)
     assert (again.missing, len(again.plans)) == (0, 2)
@@ -365,7 +367,7 @@ def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
     asked = request(variant="rope", seeds="3", overrides={})
     made = series_plan.begin(series_plan.over(asked, "max_iters", ("20", "40"), store), store)
     wait_for(lambda: over(made.series.id))
-    found = series_table.read(store, "over-1")
+    found = series_table.read_series(store, "over-1")
     assert [one.name for one in found.ranked] == ["20", "40"]
     told = [one.comparison for one in found.members]
     assert [c.study.trainer.hyperparameters["max_iters"] for c in told if c] == [20, 40]
@@ -375,7 +377,7 @@ def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
             "declared together: neither is a later look"
         )
         assert Kind.LEFT_OUT not in [note.kind for note in c.analysis.notes]
-    text = "\n".join(series_table.lines(found, 80))
+    text = "\n".join(series_table.series_lines(found, 80))
     assert "The verdict is the same at all 2 values of max_iters: HELPS." in text
     assert "1 modification" not in text
     assert max(map(len, text.splitlines())) <= 80
@@ -434,7 +436,7 @@ def leads(*effects: float, noise: float = 0.001) -> str:
     for at, effect in enumerate(effects):
         mod = {seed: loss + effect + noise * (-1) ** seed for seed, loss in base.items()}
         known.append((str(500 * (at + 1)), make(base, mod)))
-    return series_table.lead(known)
+    return series_table.lead_sentence(known)
 
 
 def test_a_shrinking_lead_is_called_a_head_start() -> None:

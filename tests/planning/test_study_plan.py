@@ -21,7 +21,7 @@ from q1lab.planning import study_plan
 from q1lab.runner import launch, machine
 from q1lab.study import studies
 from q1lab.study.command_line import Request
-from q1lab.verdict import wording
+from q1lab.verdict import prediction_text
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
 from q1lab.week.lists import predictions
@@ -225,7 +225,10 @@ def test_what_is_said_to_matter_after_runs_could_be_seen_decides_nothing(store: 
     predict(store)
     later = trained(store, replace(SMALL, fresh=True, seeds="3,4,5"))
     assert (later.analysis.delta, later.score, later.analysis.verdict) == (None, None, "helps")
-    assert "results could be seen (rope-1), so it decides nothing" in wording.prediction(later)
+    assert (
+        "results could be seen (rope-1), so it decides nothing"
+        in prediction_text.prediction_sentence(later)
+    )
     ranged = study_plan.plan(replace(SMALL, seeds="3..5"), store)
     assert study_plan.save(ranged, store).smallest_that_matters is None
     other = trained(store, replace(SMALL, variant="swiglu"))
@@ -241,7 +244,7 @@ def test_a_prediction_from_before_the_runs_counts_again_and_its_amendment_does_n
     predict(store)
     told = trained(store, replace(SMALL, fresh=True, seeds="3,4,5"))
     assert (told.analysis.delta, told.score and told.score.outcome) == (0.01, "hit")
-    assert "A later version" in wording.prediction(told)
+    assert "A later version" in prediction_text.prediction_sentence(told)
 
 
 @pytest.mark.usefixtures("fake_trainer")

@@ -17,7 +17,7 @@ from q1lab.statistics.intervals import ALPHA, Kind
 from q1lab.study import command_line, studies, tuned_value
 from q1lab.study.command_line import Request
 from q1lab.trainers.own_loop import OTHER_SEEDS
-from q1lab.verdict import wording
+from q1lab.verdict import comparison_record, scope_text
 from q1lab.verdict.comparison_cache import compare
 from tests.kit.comparisons import times_asked
 from tests.kit.lab_home import store_of_short_studies, train
@@ -67,7 +67,7 @@ def test_the_lowest_loss_is_chosen_for_each_arm_and_recorded(
     assert study.trainer.arm_overrides("modified") == {"learning_rate": high}
     assert study.trainer.arm_overrides("baseline") == {}
     assert study.trainer.tuned == found
-    text = wording.tuned(found, {"baseline": "baseline", "modified": "rope"})
+    text = scope_text.tuned_text(found, {"baseline": "baseline", "modified": "rope"})
     assert f"among {low:g}, {mid:g} and {high:g} on 2 other seeds" in text
     assert f"{mid:g} for baseline, {high:g} for rope (at an edge for rope" in text
     back = study.trainer.request(study)
@@ -121,9 +121,9 @@ def test_the_command_tunes_then_trains_and_says_so(
         )
         kinds = [note.kind for note in told.analysis.notes]
         assert not {Kind.LEFT_OUT, Kind.CONDITIONS, Kind.ASKED} & set(kinds)
-        assert "tuned for each arm among" in wording.scope(told)
-        assert "not tuned" not in wording.scope(told)
-        assert wording.to_json(told)["tuned"]["seeds"] == 2
+        assert "tuned for each arm among" in scope_text.scope_sentence(told)
+        assert "not tuned" not in scope_text.scope_sentence(told)
+        assert comparison_record.comparison_json(told)["tuned"]["seeds"] == 2
     many = len(studies.ids())
     assert q1lab([*WORDS, "--tune", "learning_rate", "--json"]) == 0
     capsys.readouterr()

@@ -74,7 +74,7 @@ def results(capsys: pytest.CaptureFixture[str], name: str) -> Any:
 
 def delete(name: str) -> None:
     with Store() as store:
-        delete_restore.delete(store, name)
+        delete_restore.delete_study(store, name)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -82,14 +82,14 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def away() -> list[questions.Deleted]:
+def away() -> list[questions.DeletedStudy]:
     with Store() as store:
-        return questions.away(store)
+        return questions.absent_studies(store)
 
 
 def noted(name: str) -> study_labels.Labels:
     with Store() as store:
-        return study_labels.read(store, name)
+        return study_labels.read_labels(store, name)
 
 
 # ── delete
@@ -168,14 +168,14 @@ def test_a_deletion_that_was_cut_off(trained: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Path, "rename", real)
     delete(trained)
     assert studies.ids() == []
-    assert [item.kind for item in delete_restore.plan()] == ["trash"]
+    assert [item.kind for item in delete_restore.list_reclaimable()] == ["trash"]
     with monkeypatch.context() as broken:
         broken.setattr(shutil, "rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
-            delete_restore.free(delete_restore.plan())
-    assert delete_restore.in_trash(trained) is None, "half a study does not come back"
-    delete_restore.free(delete_restore.plan())
-    assert delete_restore.plan() == []
+            delete_restore.delete_items(delete_restore.list_reclaimable())
+    assert delete_restore.trashed_folder(trained) is None, "half a study does not come back"
+    delete_restore.delete_items(delete_restore.list_reclaimable())
+    assert delete_restore.list_reclaimable() == []
     assert len(away()) == 1
 
 
@@ -312,11 +312,11 @@ def test_prune_keeps_what_can_go_on_or_is_running() -> None:
     files = study.files.run("baseline-seed0")
     files.checkpoints.mkdir()
     (files.checkpoints / "iter-1.pt").write_bytes(b"c")
-    assert delete_restore.plan(models=True, days=0) == []
+    assert delete_restore.list_reclaimable(models=True, days=0) == []
     lab.train_all(study)
     with lab.alive(study):
-        assert delete_restore.plan(models=True, days=0) == []
-    assert {item.kind for item in delete_restore.plan()} == {"checkpoints"}
+        assert delete_restore.list_reclaimable(models=True, days=0) == []
+    assert {item.kind for item in delete_restore.list_reclaimable()} == {"checkpoints"}
 
 
 def test_prune_texts_of_no_study_and_weights_on_demand(
@@ -327,9 +327,11 @@ def test_prune_texts_of_no_study_and_weights_on_demand(
         text.write_bytes(b"t" * 300)
         os.utime(text, (time.time() - age,) * 2)
     assert main(["run", "swiglu", *SMALL]) == 0
-    kinds = [item.kind for item in delete_restore.plan(models=True, days=0)]
+    kinds = [item.kind for item in delete_restore.list_reclaimable(models=True, days=0)]
     assert sorted(set(kinds)) == ["checkpoints", "data", "models"]
-    assert "models" not in [item.kind for item in delete_restore.plan(models=True, days=30)]
+    assert "models" not in [
+        item.kind for item in delete_restore.list_reclaimable(models=True, days=30)
+    ]
     capsys.readouterr()
     assert main(["prune", "--models", "--older-than", "0", "--yes"]) == 0
     said = capsys.readouterr().out
@@ -347,7 +349,7 @@ def test_an_import_is_as_old_as_its_taking_in() -> None:
     long_ago = "2020-01-01T00:00:00+00:00"
     for time_, kinds in ((utc_now(), []), (long_ago, ["models"])):
         studies.save(changed(study, created=long_ago, imported=ImportedRuns("x", "", time_)))
-        assert [item.kind for item in delete_restore.plan(models=True)] == kinds
+        assert [item.kind for item in delete_restore.list_reclaimable(models=True)] == kinds
 
 
 # ── notes and tags
@@ -398,11 +400,11 @@ def test_bad_labels_are_one_line(
 
 def test_labels_from_elsewhere_are_taken_as_far_as_they_are_any() -> None:
     for record in ({"tags": 3, "note": []}, {"tags": ["a b", 1, "ok"]}, {"note": "x" * 9000}):
-        found = study_labels.of_record(record)
+        found = study_labels.labels_from_json(record)
         assert set(found.tags) <= {"ok"}
-        assert len(found.note) <= study_labels.LONGEST
+        assert len(found.note) <= study_labels.LONGEST_NOTE
     with pytest.raises(ValueError, match="no object"):
-        study_labels.of_record([])
+        study_labels.labels_from_json([])
 
 
 def test_the_name_of_a_study_that_was_removed_by_hand_is_not_given_again(trained: str) -> None:

@@ -66,7 +66,7 @@ def told(week: asking.Week, asks: list[Ask]) -> list[Comparison]:
             week.train(study, seeds)
         said.append(week.told(study))
         if one.end == "deleted":
-            delete_restore.delete(week.store, study.id)
+            delete_restore.delete_study(week.store, study.id)
         elif one.end == "removed":
             shutil.rmtree(study.files.root)
     return said

@@ -13,13 +13,13 @@ from q1lab.ground.errors import NOTICES
 from q1lab.index import journal
 from q1lab.index.store import Store
 from q1lab.record import delete_restore, questions
-from q1lab.record.declarations import declaration
+from q1lab.record.declarations import declaration_of
 from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, Kind, Reason
 from q1lab.study import seed_range, studies
 from q1lab.study.origin import ImportedRuns
 from q1lab.study.studies import Study
-from q1lab.verdict import wording
+from q1lab.verdict import difference_text, label_text, note_text, verdict_text
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
 from tests.kit.comparisons import times_asked
@@ -43,12 +43,12 @@ def found(study: Study) -> Comparison:
 
 def begin(study: Study) -> None:
     with Store() as store:
-        questions.begin(store, study)
+        questions.record_begin(store, study)
 
 
 def on_record() -> list[journal.Body]:
     """The acts of the journal."""
-    return [line.body for line in journal.read(paths.journal()).lines if line.body]
+    return [line.body for line in journal.read_entries(paths.journal()).lines if line.body]
 
 
 def level_of(study: Study) -> float:
@@ -109,7 +109,7 @@ def test_asking_again_is_counted_and_pays(how: str) -> None:
     told = found(done(again(how)))
     assert told.analysis.alpha == ALPHA_LATER, how
     assert times_asked(told) == (2, 2)
-    text = " ".join(wording.notes(told))
+    text = " ".join(note_text.note_sentences(told))
     assert "asked 2 times, with 2 looks" in text
     assert "98.94% interval" in text
     assert found(studies.load("rope-1")).analysis.alpha == ALPHA, "the first keeps its level"
@@ -173,7 +173,7 @@ def test_begun_is_asked_unless_nothing_could_be_seen(what: str, counts: bool) ->
         shutil.rmtree(first.files.root / "runs")
     if what.startswith("deleted"):
         with Store() as store:
-            delete_restore.delete(store, "rope-1")
+            delete_restore.delete_study(store, "rope-1")
     second = make_study("rope-2", seeds=(3, 4, 5), created=at(10))
     begin(second)
     told = found(done(second))
@@ -192,9 +192,9 @@ def test_a_third_pair_makes_one_look_with_the_two_before() -> None:
 
 def test_a_single_pair_is_an_experiment_without_a_verdict() -> None:
     told = found(done(make_study(seeds=(0,))))
-    assert wording.title(told).startswith("ONE PAIR")
-    assert "no question yet" in wording.verdict(told)
-    assert wording.surroundings(told) == ""
+    assert label_text.comparison_title(told).startswith("ONE PAIR")
+    assert "no question yet" in verdict_text.verdict_sentence(told)
+    assert note_text.record_sentence(told) == ""
     picked = edited(make_study("rope-2", seeds=(5,), created=at(10)), looks=((5,), (6, 7)))
     assert found(done(picked)).analysis.reason is Reason.CHOSEN, "of single pairs the best went on"
 
@@ -206,7 +206,9 @@ def test_seeds_added_later_are_a_later_look() -> None:
     assert (told.analysis.alpha, told.asking.looks, times_asked(told)) == (ALPHA_LATER, 2, (1, 2))
     expected = interim_analyses.any_claim([(3, ALPHA), (5, ALPHA_LATER)])
     assert told.asking.total == pytest.approx(expected)
-    assert f"up to {wording.share(expected)}" in " ".join(wording.notes(told))
+    assert f"up to {difference_text.percent_text(expected)}" in " ".join(
+        note_text.note_sentences(told)
+    )
 
 
 def test_the_best_of_the_seeds_that_are_there_is_no_verdict() -> None:
@@ -216,7 +218,7 @@ def test_the_best_of_the_seeds_that_are_there_is_no_verdict() -> None:
     told = found(picked)
     assert (told.analysis.verdict, told.analysis.reason) == ("no verdict", Reason.CHOSEN)
     assert told.asking.left_out == (("rope-1", (0, 2)),)
-    assert "seeds 0, 2 (rope-1)" in wording.verdict(told)
+    assert "seeds 0, 2 (rope-1)" in verdict_text.verdict_sentence(told)
 
 
 def test_another_headline_over_the_same_runs_is_a_later_look() -> None:
@@ -234,7 +236,7 @@ def test_a_diverged_twin_that_is_left_out_is_named() -> None:
     train(first, "modified", 1, state="diverged")
     told = found(done(make_study("rope-2", seeds=(3, 4, 5), created=at(10))))
     assert told.asking.left_out == (("rope-1", (0, 1, 2)),)
-    assert "Left out: seeds 0, 1, 2 (rope-1)" in " ".join(wording.notes(told))
+    assert "Left out: seeds 0, 1, 2 (rope-1)" in " ".join(note_text.note_sentences(told))
 
 
 def test_deleting_a_study_leaves_its_line_in_the_ledger() -> None:
@@ -249,7 +251,7 @@ def test_deleting_a_study_leaves_its_line_in_the_ledger() -> None:
         }
         with store.act() as add:
             add("delete", study=first.id, plan=first.to_dict(), runs=runs)
-        with store.write() as db:
+        with store.transaction() as db:
             db.execute("DELETE FROM studies WHERE id = ?", (first.id,))
     shutil.rmtree(first.files.root)
     told = found(done(make_study("rope-2", seeds=(3, 4, 5), created=at(10))))
@@ -278,7 +280,10 @@ SENSELESS = [{"plan": {"id": 3}}, {"plan": {"id": "x", "created": "y"}}, {"plan"
         b"{broken",
         b"[]",
         b"\xff",
-        *(journal.encoded([{"act": "begin", "at": at(1), **what}], "") for what in SENSELESS),
+        *(
+            journal.encode_entries([{"act": "begin", "at": at(1), **what}], "")
+            for what in SENSELESS
+        ),
     ],
 )
 def test_a_line_that_cannot_be_read_counts_as_an_asking(line: bytes) -> None:
@@ -296,7 +301,7 @@ def test_a_line_that_cannot_be_read_counts_as_an_asking(line: bytes) -> None:
         (2, 2),
         1,
     )
-    assert "1 line of the record can't be read" in " ".join(wording.notes(told))
+    assert "1 line of the record can't be read" in " ".join(note_text.note_sentences(told))
 
 
 def test_a_question_that_was_taken_out_of_the_journal_counts_as_an_asking() -> None:
@@ -320,10 +325,12 @@ def test_the_journal_is_handed_out_without_what_the_learner_wrote() -> None:
         with Store() as store, store.act() as add:
             add("answer", week="2026-W11", step="a1-why", text="my own words")
     with Store() as store:
-        chain = questions.chain(store, studies.load("rope-2"))
+        chain = questions.journal_outlines(store, studies.load("rope-2"))
     assert [one.get("act") for one in chain] == ["tick", "begin", "answer", "begin"]
-    assert [*journal.follow(chain)] == [one.link for one in journal.read(paths.journal()).lines][:4]
-    assert chain[3]["declares"] == declaration(studies.load("rope-2"))
+    assert [*journal.chain_links(chain)] == [
+        one.link for one in journal.read_entries(paths.journal()).lines
+    ][:4]
+    assert chain[3]["declares"] == declaration_of(studies.load("rope-2"))
     told = json.dumps(chain)
     assert not any(words in told for words in ("my own words", "a1-why", "rope", str(paths.home())))
 
@@ -335,7 +342,7 @@ def test_a_clock_that_goes_back_hides_no_asking() -> None:
         with store.act() as add:
             add("begin", at="2099-01-01T10:00:00 2026", plan=first.to_dict())
         second = done(make_study("rope-2", seeds=(3, 4, 5)))
-        questions.begin(store, second)
+        questions.record_begin(store, second)
         assert compare(store, second).analysis.alpha == ALPHA_LATER
         assert compare(store, first).analysis.alpha == ALPHA
 
@@ -350,23 +357,25 @@ def test_to_choose_among_declared_sets_is_to_ask_with_each() -> None:
     assert told.asking.total == pytest.approx(
         interim_analyses.together([ALPHA, ALPHA_LATER, ALPHA_LATER])
     )
-    assert "results at 2 other sets of seeds could be known" in " ".join(wording.notes(told))
+    assert "results at 2 other sets of seeds could be known" in " ".join(
+        note_text.note_sentences(told)
+    )
     first = found(done(make_study("llama-1", "llama", seeds=(0, 1, 2), created=at(16))))
     assert first.analysis.alpha == ALPHA, "the first seeds keep their level"
     assert first.asking.total == pytest.approx(told.asking.total)
 
 
 def test_what_else_was_asked_is_told_around_every_verdict_in_words_of_a_stranger() -> None:
-    first = wording.notes(found(done(make_study())))[-1]
+    first = note_text.note_sentences(found(done(make_study())))[-1]
     assert first.startswith("It is the only question on record so far.")
     for k, name in enumerate(("rmsnorm", "swiglu", "gqa")):
         done(make_study(f"{name}-1", name, created=at(9 + k)))
     other = make_study("rope-2", sha256="9" * 64, seeds=(7, 8, 9), created=at(14))
-    told = wording.notes(found(done(other)))[-1]
+    told = note_text.note_sentences(found(done(other)))[-1]
     assert "the only question on record about this data, and one of 5 in all." in told
     assert "up to 23 of 100 such records" in told
     assert "home" not in told
-    told = wording.notes(found(studies.load("rope-1")))[-1]
+    told = note_text.note_sentences(found(studies.load("rope-1")))[-1]
     assert "4 questions on record about this data" in told
     assert "3 of the others used the same baseline runs" in told
 
@@ -377,9 +386,9 @@ def test_an_arm_that_goes_astray_is_told_wherever_it_did() -> None:
     train(first, "modified", 4, val=2.9)
     train(first, "baseline", 3, state="diverged")
     told = found(done(make_study("swiglu-1", "swiglu", created=at(10))))
-    assert "Of 5 runs of baseline on record 1 diverged" in " ".join(wording.notes(told))
+    assert "Of 5 runs of baseline on record 1 diverged" in " ".join(note_text.note_sentences(told))
     told = found(done(make_study("rope-2", seeds=(5, 6, 7), created=at(11))))
-    assert "of 8 runs of rope on record 1 got stuck" in " ".join(wording.notes(told))
+    assert "of 8 runs of rope on record 1 got stuck" in " ".join(note_text.note_sentences(told))
 
 
 def test_a_damaged_line_of_the_ledger_stops_nothing() -> None:
@@ -387,7 +396,7 @@ def test_a_damaged_line_of_the_ledger_stops_nothing() -> None:
     bad = [{"study": "x", "plan": {"id": 3}, "runs": {}}, {"study": "y"}, {"study": {}}]
     paths.ensure_home()
     bodies = [{"act": "delete", "at": at(1), **one} for one in bad]
-    paths.journal().write_bytes(journal.encoded(bodies, journal.START))
+    paths.journal().write_bytes(journal.encode_entries(bodies, journal.START))
     assert times_asked(found(done(make_study()))) == (4, 4)
 
 
@@ -404,7 +413,7 @@ def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:
         Reason.INCOMPLETE,
         (3, 8),
     )
-    assert "After 4 pairs of 3 to 8 it is not known yet" in wording.verdict(going)
+    assert "After 4 pairs of 3 to 8 it is not known yet" in verdict_text.verdict_sentence(going)
     assert going.analysis.ends is not None, "the interval so far may be seen: each look is paid for"
     for seed in range(8):
         for arm, val in (("baseline", 1.9), ("modified", 1.8 + 0.001 * seed)):
@@ -414,7 +423,7 @@ def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:
         "the first look that knows is the last"
     )
     assert (over.analysis.level, over.asking.looks) == (1 - alpha, 1)
-    assert "Planned: 3 to 8 pairs" in wording.power(over)
+    assert "Planned: 3 to 8 pairs" in verdict_text.power_sentence(over)
     assert over.asking.total == pytest.approx(0.05, abs=0.001), "the whole plan counts"
     later = found(done(make_study("rope-2", seeds=(20, 21, 22), created=at(12))))
     assert later.asking.total == pytest.approx(1 - 0.95 * (1 - ALPHA_LATER), abs=0.001)

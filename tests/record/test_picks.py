@@ -17,7 +17,7 @@ from q1lab.runner import launch
 from q1lab.statistics.intervals import ALPHA, Reason
 from q1lab.study.command_line import Request
 from q1lab.study.identity import ArmTraining, code_hash, find_same_arm
-from q1lab.verdict import wording
+from q1lab.verdict import verdict_text
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
 from tests.kit.waiting import wait_for
@@ -83,7 +83,7 @@ def dress(how: str, folder: Path) -> dict[str, object]:
             edit(base, "logits", "scores")
             if "deleted" in how:
                 with Store() as store:
-                    delete_restore.delete(store, "mine-1")
+                    delete_restore.delete_study(store, "mine-1")
             else:
                 shutil.rmtree(paths.study_dir("mine-1"))
         case "dtype":
@@ -115,7 +115,7 @@ def test_seeds_picked_in_any_dress_get_no_verdict(
     assert ask("8").analysis.reason is None
     told = ask("1,4,6", **dress(how, tmp_path), fresh=True)
     assert told.analysis.reason is Reason.CHOSEN
-    assert "seeds 0, 2, 3, 5, 7 (mine-1)" in wording.verdict(told)
+    assert "seeds 0, 2, 3, 5, 7 (mine-1)" in verdict_text.verdict_sentence(told)
 
 
 def test_the_first_of_eight_pairs_that_could_be_seen_are_picked_too(

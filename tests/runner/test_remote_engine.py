@@ -84,13 +84,13 @@ def whole(study: Study) -> JobNews:
 
 def look(study: Study) -> study_view.StudyView:
     with Store() as store:
-        return study_view.look(store, study)
+        return study_view.read_view(store, study)
 
 
 def test_a_job_that_ends_well(study: Study) -> None:
     engine = Engine([whole(study)])
     crew(study, engine).run()
-    assert look(study).line.state == "finished"
+    assert look(study).row.state == "finished"
     assert not liveness.is_alive(study.files)
     assert engine.jobs[0].cells == tuple(run.name for run in study.runs)
 
@@ -111,7 +111,7 @@ def test_what_only_the_engine_knows_is_shown_in_its_words(
     crew(study, engine, lambda _: shown.append(look(study))).run()
     run = shown[0].run(A)
     assert (run.state, run.message) == (state, said)
-    assert shown[0].line.state == "running"
+    assert shown[0].row.state == "running"
     assert shown[0].engine == f"on gpu-box: {said} (1 run)"
     assert live_progress.run_line(run, "val loss").endswith(f", {said}")
     assert f"running on gpu-box: {said} (1 run), 0 of 2 runs done" in status.study_summary(shown[0])
@@ -194,7 +194,7 @@ def test_lost_cells_are_handed_over_again_and_attempts_count_on(study: Study) ->
     assert [job.name.split("-")[-2] for job in engine.jobs] == ["1", "2"]
     assert engine.jobs[1].attempts[A] == 1
     assert look(study).run(A).attempt == 2
-    assert look(study).line.state == "finished"
+    assert look(study).row.state == "finished"
 
 
 def test_out_of_reach_changes_no_state(study: Study) -> None:
@@ -215,7 +215,7 @@ def test_out_of_reach_changes_no_state(study: Study) -> None:
 def test_refused_ends_the_launch_and_says_why(study: Study) -> None:
     crew(study, Engine([Refused("no partition called gpu")])).run()
     found = look(study)
-    assert found.line.state == "planned"
+    assert found.row.state == "planned"
     assert found.engine == "on gpu-box: no partition called gpu"
     assert not liveness.is_alive(study.files)
 
@@ -235,7 +235,7 @@ def test_the_next_process_takes_up_the_same_job(study: Study) -> None:
     crew(study, later).run()
     assert later.jobs == []
     assert later.seen == [0]  # from the first line on; what is there is passed by
-    assert look(study).line.state == "finished"
+    assert look(study).row.state == "finished"
 
 
 # ── a planned range: more cells as looks go on
@@ -301,7 +301,7 @@ def test_a_range_is_given_more_cells_as_looks_go_on(
     assert engine.seeds() == handed_over
     assert len(studies.load(study.id).seeds) == planned
     found = look(studies.load(study.id))
-    assert (found.line.state, found.line.done) == ("finished", 2 * planned)
+    assert (found.row.state, found.row.done) == ("finished", 2 * planned)
     assert not liveness.is_alive(study.files)
 
 
@@ -322,7 +322,7 @@ def test_a_range_goes_on_by_itself_after_a_kill_between_looks(home: object) -> N
             kills += 1
     assert kills == 3
     assert engine.seeds() == [[0, 1, 2], [3], [4], [5]]
-    assert look(study).line.state == "finished"
+    assert look(study).row.state == "finished"
 
 
 def test_what_was_known_before_a_kill_hands_nothing_over(home: object) -> None:
@@ -336,7 +336,7 @@ def test_what_was_known_before_a_kill_hands_nothing_over(home: object) -> None:
     engine = Machines(NARROW)
     crew(study, engine).run()  # type: ignore[arg-type]
     assert engine.jobs == []
-    assert look(studies.load(study.id)).line.state == "finished"
+    assert look(studies.load(study.id)).row.state == "finished"
 
 
 def ranged(jobs: int) -> Study:
@@ -359,7 +359,7 @@ def test_stop_is_asked_once_and_waited_for(study: Study) -> None:
     at_work.run()
     assert engine.stopped == 1
     assert look(study).run(A).state is RunState.STOPPED
-    assert look(study).line.state == "stopped"
+    assert look(study).row.state == "stopped"
 
 
 def test_a_damaged_word_is_no_word(study: Study) -> None:
@@ -367,7 +367,7 @@ def test_a_damaged_word_is_no_word(study: Study) -> None:
     assert engine_state.read_status(study.files.root) is None
     assert not liveness.is_alive(study.files)
     with Store() as store:
-        ingest_events.take_in(store, study)
+        ingest_events.ingest_study(store, study)
 
 
 def test_a_person_is_told_of_what_trains_elsewhere_too(

@@ -33,7 +33,7 @@ from q1lab.statistics.intervals import (
     power_of,
     true_coverage,
 )
-from q1lab.verdict.comparison import facts
+from q1lab.verdict.comparison import comparison_facts
 from tests.kit.comparisons import make
 from tests.kit.places import ROOT
 
@@ -404,7 +404,7 @@ def test_the_verdict_follows_from_the_interval(
         assert result.bootstrap is not None
         assert result.bootstrap.low <= result.mean + 1e-9
         assert result.mean - 1e-9 <= result.bootstrap.high
-    json.dumps(facts(make(arm(*study[0]), arm(*study[1]), headline)), allow_nan=False)
+    json.dumps(comparison_facts(make(arm(*study[0]), arm(*study[1]), headline)), allow_nan=False)
 
 
 @calm
@@ -416,7 +416,7 @@ def test_the_verdict_follows_from_the_interval(
 def test_any_numbers_at_all_give_an_answer(
     base: dict[int, float | None], mod: dict[int, float | None], headline: Headline
 ) -> None:
-    json.dumps(facts(make(base, mod, headline)), allow_nan=False)
+    json.dumps(comparison_facts(make(base, mod, headline)), allow_nan=False)
 
 
 # ── null studies

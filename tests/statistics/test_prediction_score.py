@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from q1lab.statistics.prediction_score import Outcome, Score, calibration, score, small_ones
-from q1lab.verdict import wording
+from q1lab.verdict import prediction_text
 from tests.kit import document_records as records
 
 
@@ -39,15 +39,21 @@ def test_scores(outcome: str, direction: str, scored: str) -> None:
         assert found.score.inside is None
     else:
         assert found.score.off == pytest.approx(abs(expected - found.analysis.mean))
-    assert wording.OUTCOME_WORDS[found.score.outcome] in wording.prediction(found)
+    assert prediction_text.OUTCOME_TEXT[found.score.outcome] in prediction_text.prediction_sentence(
+        found
+    )
 
 
 def test_whether_the_size_lies_inside() -> None:
-    assert "contains the predicted" in wording.prediction(records.comparison("helps"))
+    assert "contains the predicted" in prediction_text.prediction_sentence(
+        records.comparison("helps")
+    )
     outside = records.comparison("helps", {**records.PREDICTION, "size": 0.5})
     assert outside.score is not None
     assert outside.score.inside is False
-    assert "the 95% interval does not contain the predicted" in wording.prediction(outside)
+    assert "the 95% interval does not contain the predicted" in prediction_text.prediction_sentence(
+        outside
+    )
 
 
 @pytest.mark.parametrize("predicted", [{}, {"direction": "sideways"}, {"direction": "lower"}])
@@ -57,15 +63,17 @@ def test_a_prediction_that_lacks_something_is_told_and_not_scored(
     found = records.comparison("helps", {"matters": 0.01, **predicted})
     assert found.score is not None
     assert found.score.predicted is found.score.off is None
-    assert "None" not in wording.prediction(found)
+    assert "None" not in prediction_text.prediction_sentence(found)
 
 
 def test_calibration_over_the_weeks() -> None:
     def one(outcome: Outcome, confidence: float) -> Score:
         return Score(outcome, 0.0, None, None, None, confidence)
 
-    assert "No prediction has been settled" in wording.calibrated(calibration([]))
-    line = wording.calibrated(calibration([one("hit", 0.9), one("miss", 0.7), one("open", 0.5)]))
+    assert "No prediction has been settled" in prediction_text.calibration_sentence(calibration([]))
+    line = prediction_text.calibration_sentence(
+        calibration([one("hit", 0.9), one("miss", 0.7), one("open", 0.5)])
+    )
     assert line.startswith(
         "Over 2 settled predictions you were 80% sure on average and right in 1 (50%)"
     )

@@ -1,5 +1,5 @@
 """Plans of every kind, pinned to the byte, with what follows from them: identity, what repeats, the
-declaration, the journal's lines, levels, seeds, ids at W&B.
+declaration_of, the journal's lines, levels, seeds, ids at W&B.
 
 ``tests/golden/pins`` holds a home as the program made it: each study's plan, the journal, how every
 run began and ended, and the values that were read off. One test types the commands again, and must get the same bytes. The other
@@ -38,7 +38,7 @@ from q1lab.index import ingest_events, journal
 from q1lab.index.store import Store
 from q1lab.planning import command_draft, own_loop_draft
 from q1lab.record import ledger, questions
-from q1lab.record.declarations import declaration
+from q1lab.record.declarations import declaration_of
 from q1lab.runner import early_stopping, finished_runs, launch, series_turns
 from q1lab.statistics import interim_analyses
 from q1lab.study import command_line, identity, kept_folder, studies
@@ -123,7 +123,7 @@ def values_of(store: Store, root: str) -> dict[str, Any]:
     """What follows from the plans of a home, by study, oldest first."""
     every = studies.load_readable()
     for study in every:
-        ingest_events.take_in(store, study)
+        ingest_events.ingest_study(store, study)
     asks = identity.questions_of(every)
     return {
         study.id: {
@@ -131,7 +131,7 @@ def values_of(store: Store, root: str) -> dict[str, Any]:
             "equal_bits": sha256_json([identity.run_fingerprint(study, run) for run in study.runs]),
             "trains": {arm: sha256_json(_training(study, arm)) for arm in ARMS},
             "asks": [question.text, question.baseline, question.modified],
-            "declares": declaration(study),
+            "declares": declaration_of(study),
             "drawn_with": [study.trainer.drawn_seed(run) for run in study.runs],
             **_in_the_ledger(store, study),
             "going_on": command_line.resume_command(study).replace(root, PLACE),
@@ -149,18 +149,18 @@ def _training(study: Study, arm: str) -> list[Any]:
 
 
 def _in_the_ledger(store: Store, study: Study) -> dict[str, Any]:
-    asked = ledger.asked_of(store, study)
-    chain = questions.chain(store, study)
+    asked = ledger.question_history(store, study)
+    chain = questions.journal_outlines(store, study)
     levels = {
         "alpha": asked.alpha,
         "total": asked.total,
-        "may_spend": ledger.may_spend(store, study),
+        "may_spend": ledger.allowed_alpha(store, study),
     }
     return {
         **{key: round(value, 6) for key, value in levels.items()},
-        "asked": [asked.later, asked.chosen, asked.could_be, asked.studies, asked.looks],
+        "asked": [asked.later, asked.picked, asked.could_be, asked.studies, asked.looks],
         "left_out": sha256_json(asked.left_out),
-        "journal": [len(chain), questions.link_of(chain)],
+        "journal": [len(chain), questions.last_link(chain)],
     }
 
 
@@ -234,7 +234,7 @@ class Machine:
             put(platform, name, lambda value=value: value)
         for module in (command_draft, own_loop_draft):
             put(module, "__version__", "0")
-        put(journal, "who", lambda: "person")
+        put(journal, "current_actor", lambda: "person")
         put(paths, "models_dir", lambda: here / "labs" / "models")
         level, limits = interim_analyses.level, interim_analyses.limits
         put(interim_analyses, "level", lambda *plan: round(level(*plan), 9))

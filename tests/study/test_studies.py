@@ -302,9 +302,9 @@ def test_a_planned_range_stops_by_itself_when_it_knows(fake_trainer: Fake) -> No
     study = studies.load("rope-1")
     assert study.seeds == (0, 1, 2), "the plan names what was needed"
     with Store() as store:
-        ingest_events.take_in(store, study)
+        ingest_events.ingest_study(store, study)
         assert len(store.runs("rope-1")) == 6
-        assert store.missing(study) == []
+        assert store.missing_runs(study) == []
     again = q1lab("run", "rope", *SMALL, "--seeds", "3..12")
     assert "Planned: 3 to 12 pairs" in " ".join(again.stdout.split())
     assert studies.ids() == ["rope-1"]

@@ -20,7 +20,7 @@ from q1lab.tui.screens.welcome import repository_to_offer
 from q1lab.tui.timekeeper import clock_text as line_of_time
 from q1lab.tui.widgets.results_table import _plotted, group_axis
 from q1lab.tui.widgets.titled_rows import ListRow, progress_bar, render_row
-from q1lab.verdict.result_rows import ResultLine
+from q1lab.verdict.result_rows import ResultRow
 from q1lab.week.own_model.run_checks import CheckResult
 from q1lab.week.study_timer import Clock
 from q1lab.week.syllabus import Part
@@ -124,8 +124,8 @@ def test_a_failing_check_comes_before_the_hint() -> None:
         assert words in shown
 
 
-def line(name: str, mean: float, low: float, high: float) -> ResultLine:
-    return ResultLine(
+def line(name: str, mean: float, low: float, high: float) -> ResultRow:
+    return ResultRow(
         name,
         name,
         "baseline",
@@ -155,7 +155,7 @@ def test_all_studies_are_on_one_axis_and_one_wide_interval_squeezes_none() -> No
     assert len(drawn_wide) == 40
     assert "◂" in drawn_wide
     assert "▸" in drawn_wide
-    assert {_plotted(one, axis).find("│") for one in lines[2:]} == {axis.at(0.0)}
+    assert {_plotted(one, axis).find("│") for one in lines[2:]} == {axis.column_of(0.0)}
 
 
 @pytest.mark.parametrize(

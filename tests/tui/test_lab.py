@@ -422,7 +422,7 @@ async def test_the_verdict_answers_at_equal_budgets_in_turn() -> None:
         await pilot.press("b")
         await until(pilot, lambda: text() == before)
     with Store() as store:  # it was looked at: a step of the week waits for that
-        seen = learner_tables.evidence(store, "M03-W04")
+        seen = learner_tables.evidence_rows(store, "M03-W04")
         assert [(row["act"], row["subject"]) for row in seen] == [("compare", study.id)]
 
 
@@ -452,10 +452,10 @@ async def test_a_study_that_cannot_be_read_is_a_marked_line_and_stops_no_other()
         screen = await open_lab(pilot)
         await until(pilot, lambda: "✗ bad-1  damaged" in words(pilot.app), "no marked line")
         assert screen.view is not None
-        assert screen.view.line.id == "good-1"
+        assert screen.view.row.id == "good-1"
         screen._watch("bad-1")
         await until(pilot, lambda: "headline is null" in notices(pilot.app), "no reason")
-        assert screen.view.line.id == "good-1"
+        assert screen.view.row.id == "good-1"
 
 
 def test_the_end_of_a_planned_range_is_seen_as_one() -> None:

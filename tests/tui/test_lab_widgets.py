@@ -15,7 +15,7 @@ from textual.app import App, ComposeResult
 
 from q1lab.ground.log_tail import Tail
 from q1lab.ground.text_formats import signed, speed, time_left
-from q1lab.index.study_view import RunView, StudyView, line_of
+from q1lab.index.study_view import RunView, StudyView, study_row
 from q1lab.statistics.intervals import Kind, Note
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.run_states import RunState
@@ -40,7 +40,7 @@ from q1lab.tui.widgets.run_grid import RunGrid
 from q1lab.tui.widgets.sparkline import BARS, GAP, common_range, sparkline, value_range
 from q1lab.tui.widgets.study_text import study_heading
 from q1lab.tui.widgets.theme_colors import Palette
-from q1lab.verdict import figure, wording
+from q1lab.verdict import difference_text, figure
 from q1lab.verdict.comparison import Floor
 from q1lab.verdict.figure import Bar, Figure
 from tests.kit.comparisons import make
@@ -214,7 +214,7 @@ async def test_a_command_that_reports_its_metric_has_a_curve_of_it() -> None:
 
     app, study = Alone(), make_study()
     async with app.run_test(size=(80, 12)) as pilot:
-        app.query_one(RunGrid).show(StudyView(study, line_of(study, runs), runs))
+        app.query_one(RunGrid).show(StudyView(study, study_row(study, runs), runs))
         await pilot.pause()
         shown = [strip.text for strip in app.screen._compositor.render_strips()][1:3]
         assert all(BARS[-1] in line and BARS[0] in line for line in shown)
@@ -317,7 +317,7 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
         run("baseline", 1, val_loss=1.91),
         run("modified", 1, RunState.RUNNING),
     ]
-    plot = figure.so_far(make_study(), runs)
+    plot = figure.progress_figure(make_study(), runs)
     assert plot.word == ""
     (pairs,) = plot.bars
     assert [(one.label, one.low, one.high, round(one.points[0], 3)) for one in pairs.parts] == [
@@ -325,18 +325,21 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
     ]
     text = "\n".join(line.plain for line in forest_plot.figure_lines(plot, 40, COLORS))
     assert "No verdict before all 3 planned pairs" in " ".join(text.split())
-    assert "too little" in figure.so_far(make_study("rope-2", seeds=(0,)), runs).caveats[-1]
+    assert (
+        "too little" in figure.progress_figure(make_study("rope-2", seeds=(0,)), runs).caveats[-1]
+    )
 
 
 def test_of_many_pairs_the_plot_draws_the_ends_and_says_so() -> None:
     values = {seed: 0.001 * (seed % 37) - 0.1 for seed in range(200)}
     record = make(dict.fromkeys(values, 2.0), {s: 2.0 + v for s, v in values.items()})
     lines = [
-        line.plain for line in forest_plot.figure_lines(figure.of_comparison(record), 80, COLORS)
+        line.plain
+        for line in forest_plot.figure_lines(figure.comparison_figure(record), 80, COLORS)
     ]
     drawn = [line for line in lines if line.startswith("pair of seed ")]
     assert len(drawn) == 10
-    number = wording.numbers(record.analysis)
+    number = difference_text.number_writer(record.analysis)
     for end in (min(values.values()), max(values.values())):
         assert any(line.endswith(number(end)) for line in drawn)
     assert "10 of 200 pairs are drawn: the 5 lowest and the 5 highest differences." in lines
@@ -361,7 +364,7 @@ def test_of_many_seeds_some_are_drawn_and_the_band_is_of_all() -> None:
 
 
 def test_the_declared_interval_is_the_one_shown() -> None:
-    plot = figure.of_comparison(FOUND)
+    plot = figure.comparison_figure(FOUND)
     bars = {bar.kind: bar for bar in plot.bars}
     assert list(bars) == ["interval", "bootstrap", "pairs", "floor", "delta"]
     assert [part.label for part in bars["pairs"].parts] == [
@@ -373,18 +376,18 @@ def test_the_declared_interval_is_the_one_shown() -> None:
     assert plot.caveats == ("The model file was trained without its checks (--unchecked).",)
     welch = make(BASE, {9: 1.897, 10: 1.9001, 11: 1.8951}, "welch")
     assert welch.analysis.welch is not None
-    assert figure.of_comparison(welch).bars[0].low == welch.analysis.welch.low
+    assert figure.comparison_figure(welch).bars[0].low == welch.analysis.welch.low
 
 
 def test_the_difference_is_whole_beside_long_names() -> None:
-    plot = replace(figure.of_comparison(FOUND), title="no_positions − baseline = +0.123 nats")
+    plot = replace(figure.comparison_figure(FOUND), title="no_positions − baseline = +0.123 nats")
     lines = [line.plain for line in forest_plot.figure_lines(plot, 31, COLORS)]
     assert "no_positions − baseline = +0.123" in " ".join(lines)
     assert max(map(len, lines)) <= 31
 
 
 def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
-    plot = figure.of_comparison(make(BASE, {9: 1.9, 10: None, 11: 1.91}))
+    plot = figure.comparison_figure(make(BASE, {9: 1.9, 10: None, 11: 1.91}))
     lines = [line.plain for line in forest_plot.figure_lines(plot, 40, COLORS)]
     assert lines[0] == "NO VERDICT"
     assert any("pair of seed 9" in line for line in lines)
@@ -428,7 +431,7 @@ def test_the_forest_never_leaves_its_width(
 def test_the_heading_tells_what_the_engine_says(home: Path, width: int, said: str) -> None:
     study = make_study(seeds=(0, 1))
     runs = tuple(run(one.arm, one.seed, RunState.QUEUED, iter=0) for one in study.runs)
-    line = replace(line_of(study, runs), state="running")
+    line = replace(study_row(study, runs), state="running")
     focus = StudyInFocus(study, line, runs, "on gpu-box: waits: Resources (4 runs)")
     shown = study_heading(focus, width, COLORS)
     assert shown.plain.strip().startswith(said)

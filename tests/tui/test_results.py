@@ -19,7 +19,7 @@ from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.forest_plot import ForestPlot
 from q1lab.tui.widgets.results_table import ResultsTable, _plotted, group_axis
 from q1lab.verdict import result_rows
-from q1lab.verdict.result_rows import ResultLine
+from q1lab.verdict.result_rows import ResultRow
 from tests.kit.lab_home import (
     app,
     compared,
@@ -44,8 +44,8 @@ def go(screen: ResultsScreen, study_id: str) -> None:
 async def test_verdicts_are_listed_and_an_unfinished_study_has_none() -> None:
     past()
     with Store() as store:
-        ingest_events.take_in_all(store)
-        lines = {line.id: line for line in result_rows.read(store)}
+        ingest_events.ingest_all(store)
+        lines = {line.id: line for line in result_rows.read_result_rows(store)}
     assert [(line.verdict, line.n) for line in lines.values()] == [
         (None, None),
         ("helps", 3),
@@ -131,12 +131,12 @@ async def test_the_table_is_walked_and_filtered_and_a_heading_offers_nothing_to_
 def note() -> None:
     made = study_labels.Labels("the batch is half", ("draft", "long-context"))
     with Store() as store:
-        study_labels.change(store, "llama-1", lambda _: made)
+        study_labels.change_labels(store, "llama-1", lambda _: made)
 
 
 def noted(name: str) -> study_labels.Labels:
     with Store() as store:
-        return study_labels.read(store, name)
+        return study_labels.read_labels(store, name)
 
 
 async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
@@ -175,7 +175,7 @@ async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
 async def test_a_damaged_study_is_one_marked_line() -> None:
     past()
     with Store() as store:
-        ingest_events.take_in_all(store)
+        ingest_events.ingest_all(store)
     (paths.study_dir("gqa-1") / "study.json").write_text("{")
     (paths.study_dir("never-1") / "source").mkdir(parents=True)
     (paths.study_dir("never-1") / "study.json").write_text('{"v": 1}')
@@ -223,7 +223,7 @@ async def test_export_writes_files_or_says_why_not(
 
 
 def test_why_not_comparable() -> None:
-    def line(**changes: Any) -> result_rows.ResultLine:
+    def line(**changes: Any) -> result_rows.ResultRow:
         values = {
             "id": "a",
             "variant": "a",
@@ -236,14 +236,14 @@ def test_why_not_comparable() -> None:
             "done": 6,
             "total": 6,
         }
-        return result_rows.ResultLine(**{**values, **changes})
+        return result_rows.ResultRow(**{**values, **changes})
 
     assert result_rows.why_not_comparable([line(), line(id="c")]) is None
     assert "different data" in (
         result_rows.why_not_comparable([line(), line(data_sha256="2" * 64)]) or ""
     )
     assert "number formats" in (result_rows.why_not_comparable([line(), line(dtype="fp32")]) or "")
-    assert len(result_rows.by_data([line(), line(dtype="fp32"), line(id="c")])) == 2
+    assert len(result_rows.group_by_data([line(), line(dtype="fp32"), line(id="c")])) == 2
 
 
 async def test_no_results_say_what_to_do() -> None:
@@ -254,8 +254,8 @@ async def test_no_results_say_what_to_do() -> None:
         assert "The lab (2) starts one." in words(pilot.app)
 
 
-def a_line(study: str, low: float, high: float) -> ResultLine:
-    return ResultLine(
+def a_line(study: str, low: float, high: float) -> ResultRow:
+    return ResultRow(
         study,
         "rope",
         "baseline",

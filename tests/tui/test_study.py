@@ -79,7 +79,9 @@ async def test_what_one_looks_at_stays_in_sight_in_another_width(width: int) -> 
 
     def begun_here(store: Store, week: Week) -> None:
         progress.tick_step(store, week.label, "a1-trains", True)
-        learner_tables.add_seconds(store, week.label, {"a1": 60})  # a first visit starts at the top
+        learner_tables.credit_seconds(
+            store, week.label, {"a1": 60}
+        )  # a first visit starts at the top
 
     async with running(begun_here, size=(width, 24)) as (app, pilot):
         reader = app.screen.query_one(PageReader)
@@ -217,7 +219,7 @@ async def test_changing_what_was_trained_asks_first_and_keeps_both() -> None:
         progress.choose_modification(store, week, "swiglu")
         progress.save_answer(store, week.label, "a1-why", "for the gate")
         lab_home.finish(lab_home.make_study("swiglu-1", "swiglu"))
-        ingest_events.take_in_all(store)
+        ingest_events.ingest_all(store)
 
     app = prepared(trained)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -75,7 +75,7 @@ async def test_it_counts_for_a_part_while_that_part_is_open() -> None:
 async def test_past_the_budget_it_goes_on_in_another_tone_and_says_so_once() -> None:
     clocks = FakeClocks()
     app = prepared(
-        lambda store, week: learner_tables.add_seconds(store, week.label, {"a1": 899}),
+        lambda store, week: learner_tables.credit_seconds(store, week.label, {"a1": 899}),
         clocks=clocks,
     )
     async with app.run_test(size=(100, 30)) as pilot:

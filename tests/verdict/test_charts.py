@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from q1lab.ground.errors import Problem
-from q1lab.verdict.charts import comparison_figure, form_of
+from q1lab.verdict.charts import draw_comparison, picture_format
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.terminal_text import ARM_COLORS
 from tests.kit.comparisons import make
@@ -51,16 +51,16 @@ HELPS: dict[int, float | None] = {0: 1.8804, 1: 1.8760, 2: 1.8791}
 
 @pytest.mark.parametrize("name", ["a.svg", "a.png", "A.PNG"])
 def test_the_same_picture_has_the_same_bytes(name: str) -> None:
-    form = form_of(Path(name))
-    first = comparison_figure(make_record(HELPS, delta=0.01), make_curves(), form)
-    assert comparison_figure(make_record(HELPS, delta=0.01), make_curves(), form) == first
+    form = picture_format(Path(name))
+    first = draw_comparison(make_record(HELPS, delta=0.01), make_curves(), form)
+    assert draw_comparison(make_record(HELPS, delta=0.01), make_curves(), form) == first
     assert first.startswith(b"<?xml" if form == "svg" else b"\x89PNG")
 
 
 def svg(record: Comparison, curves: Curves) -> str:
     """The SVG's text: matplotlib draws letters as paths, and keeps each string in a comment beside
     its path."""
-    text = comparison_figure(record, curves, "svg").decode()
+    text = draw_comparison(record, curves, "svg").decode()
     ElementTree.fromstring(text)  # it is well-formed
     assert "dc:date" not in text
     return text
@@ -125,7 +125,7 @@ def test_unfinished_or_empty_curves(curves: Curves) -> None:
 def test_names_with_dollar_signs_are_no_formulas() -> None:
     text = svg(make_record(HELPS, variant="$x^{$ <b>&"), make_curves())
     assert "$x^{$" in text
-    comparison_figure(make_record(HELPS, variant="変圧器"), make_curves(), "png")
+    draw_comparison(make_record(HELPS, variant="変圧器"), make_curves(), "png")
 
 
 def test_many_pairs_share_a_row() -> None:
@@ -160,4 +160,4 @@ def test_a_number_at_every_iter_makes_no_large_picture() -> None:
 
 def test_another_suffix_is_refused() -> None:
     with pytest.raises(Problem, match=r"\.svg or \.png"):
-        form_of(Path("a.pdf"))
+        picture_format(Path("a.pdf"))

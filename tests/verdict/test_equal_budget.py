@@ -13,7 +13,7 @@ from q1lab.commands.cli import cli
 from q1lab.ground.errors import Problem
 from q1lab.verdict import equal_budget
 from q1lab.verdict.comparison import Comparison
-from q1lab.verdict.equal_budget import Curves, at, told
+from q1lab.verdict.equal_budget import Curves, budget_sentences, compare_at_budget
 from tests.kit.comparisons import make
 
 SPEEDS = {"baseline": [20_000.0, 20_100.0, 19_900.0], "modified": [16_000.0, 16_100.0, 15_900.0]}
@@ -46,7 +46,7 @@ def dearer(flops: float = 1.25, **more: object) -> Comparison:
 
 
 def test_the_dearer_arm_is_read_where_it_has_spent_what_the_cheaper_one_ends_with() -> None:
-    one = at("flops", dearer(), curves(), SPEEDS)
+    one = compare_at_budget("flops", dearer(), curves(), SPEEDS)
     assert one.budget == pytest.approx(3 * 1e6 * 12 * 64 * 2000)
     assert one.iters == {"baseline": 2000, "modified": pytest.approx(1600)}
     # 400 iters before its end, on a slope of 1e-3: .4 higher than at its end
@@ -57,27 +57,30 @@ def test_the_dearer_arm_is_read_where_it_has_spent_what_the_cheaper_one_ends_wit
 
 
 def test_equal_time_goes_by_the_median_speed_without_evaluation() -> None:
-    one = at("time", dearer(flops=1.0), curves(), SPEEDS)
+    one = compare_at_budget("time", dearer(flops=1.0), curves(), SPEEDS)
     assert one.costs["baseline"] == pytest.approx(12 * 64 / 20_000)
     assert one.iters["modified"] == pytest.approx(1600)
     lone = {"baseline": [20_000.0, 20_000.0, 4_000.0], "modified": [16_000.0] * 3}
-    busy = at("time", dearer(flops=1.0), curves(), lone)
+    busy = compare_at_budget("time", dearer(flops=1.0), curves(), lone)
     assert busy.iters == one.iters
     assert busy.busy == pytest.approx(5)
-    assert any("machine was busy" in line and "5.0 times" in line for line in told(busy, dearer()))
-    assert not any("busy" in line for line in told(one, dearer()))
+    assert any(
+        "machine was busy" in line and "5.0 times" in line
+        for line in budget_sentences(busy, dearer())
+    )
+    assert not any("busy" in line for line in budget_sentences(one, dearer()))
 
 
 def test_equal_costs_give_the_end_of_both_curves() -> None:
-    one = at("flops", dearer(flops=1.0), curves(), SPEEDS)
+    one = compare_at_budget("flops", dearer(flops=1.0), curves(), SPEEDS)
     assert one.iters == {"baseline": 2000, "modified": 2000}
     assert one.mean == pytest.approx(-0.2 + 0.002 / 3)
-    assert not any("before the end" in line for line in told(one, dearer(flops=1.0)))
+    assert not any("before the end" in line for line in budget_sentences(one, dearer(flops=1.0)))
 
 
 def test_it_says_what_it_is_and_never_that_it_was_declared() -> None:
     c = dearer()
-    text = " ".join(told(at("flops", c, curves(), SPEEDS), c))
+    text = " ".join(budget_sentences(compare_at_budget("flops", c, curves(), SPEEDS), c))
     assert "At equal training FLOPs (4.61 TFLOPs per run)" in text
     assert "iter 2,000 of baseline and iter 1,600 of rope" in text
     assert "An iter of rope costs 25.0% more" in text
@@ -90,29 +93,29 @@ def test_it_says_what_it_is_and_never_that_it_was_declared() -> None:
 
 def test_the_cheaper_modification_makes_the_baseline_the_early_one() -> None:
     c = dearer(flops=0.8)
-    one = at("flops", c, curves(), SPEEDS)
+    one = compare_at_budget("flops", c, curves(), SPEEDS)
     assert one.iters == {"baseline": pytest.approx(1600), "modified": 2000}
-    assert "That counts against baseline" in " ".join(told(one, c))
+    assert "That counts against baseline" in " ".join(budget_sentences(one, c))
 
 
 def test_where_there_is_no_answer_one_line_says_why() -> None:
     lost = dearer()
     lost = make({0: 2.0, 1: None, 2: 2.1}, {0: 1.9, 1: 1.9, 2: 1.9})
     with pytest.raises(Problem, match="no answer at equal training FLOPs: a run diverged"):
-        at("flops", lost, curves(), SPEEDS)
+        compare_at_budget("flops", lost, curves(), SPEEDS)
     with pytest.raises(Problem, match="not all runs have ended"):
-        at("flops", dearer(complete=False), curves(), SPEEDS)
+        compare_at_budget("flops", dearer(complete=False), curves(), SPEEDS)
     with pytest.raises(Problem, match="FLOPs per token are not on record"):
-        at("flops", dearer(flops=0), curves(), SPEEDS)
+        compare_at_budget("flops", dearer(flops=0), curves(), SPEEDS)
     with pytest.raises(Problem, match="speed of the runs is not on record"):
-        at("time", dearer(), curves(), {})
+        compare_at_budget("time", dearer(), curves(), {})
     with pytest.raises(Problem, match="a run has no val curve"):
-        at("flops", dearer(), {}, SPEEDS)
+        compare_at_budget("flops", dearer(), {}, SPEEDS)
     with pytest.raises(Problem, match="no evaluation is on record before iter 400"):
-        at("flops", dearer(flops=5.0), curves(), SPEEDS)
+        compare_at_budget("flops", dearer(flops=5.0), curves(), SPEEDS)
 
 
-@pytest.mark.parametrize("what", equal_budget.WHAT)
+@pytest.mark.parametrize("what", equal_budget.BUDGET_KINDS)
 def test_the_command_answers_in_words_in_json_and_as_a_picture(
     fake_trainer: Callable[..., None], what: str, tmp_path: Path
 ) -> None:
@@ -122,9 +125,9 @@ def test_the_command_answers_in_words_in_json_and_as_a_picture(
     picture = tmp_path / "at.svg"
     done = CliRunner().invoke(cli, ["compare", "rope-1", "--at", what, "--plot", str(picture)])
     assert done.exit_code == 0, done.output
-    assert f"At equal {equal_budget.NAMES[what]}" in done.output
+    assert f"At equal {equal_budget.BUDGET_NAMES[what]}" in done.output
     assert plain.splitlines()[1] == done.output.splitlines()[1]  # the verdict stays
-    assert f"equal {equal_budget.NAMES[what]}" in picture.read_text()
+    assert f"equal {equal_budget.BUDGET_NAMES[what]}" in picture.read_text()
     record = json.loads(
         CliRunner().invoke(cli, ["compare", "rope-1", "--at", what, "--json"]).stdout
     )

@@ -15,7 +15,7 @@ from q1lab.study import command_line, kept_folder, studies
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Run, Study
 from q1lab.trainers.own_loop import OTHER_SEEDS
-from q1lab.verdict import terminal_text, wording
+from q1lab.verdict import comparison_record, prediction_text, terminal_text, verdict_text
 from q1lab.verdict.comparison import Comparison, Floor
 from q1lab.verdict.comparison_cache import compare
 from tests.kit.comparisons import times_asked
@@ -74,13 +74,14 @@ def test_the_baseline_against_itself_trains_on_other_seeds(fake_trainer: Fake) -
 
 def test_a_floor_claims_nothing_about_a_modification() -> None:
     told = found(floor_of_baseline())
-    assert "nothing is claimed about a modification" in wording.verdict(told)
-    assert "As it should, the 95% interval contains 0" in wording.verdict(told)
-    assert wording.prediction(told) == ""
+    assert "nothing is claimed about a modification" in verdict_text.verdict_sentence(told)
+    assert "As it should, the 95% interval contains 0" in verdict_text.verdict_sentence(told)
+    assert prediction_text.prediction_sentence(told) == ""
     apart = make_study("baseline-2", "baseline")
     finish(apart, effect=-0.2, noise=0.001)
-    assert "a false HELPS, as it is expected in 5% of such intervals" in wording.verdict(
-        found(apart)
+    assert (
+        "a false HELPS, as it is expected in 5% of such intervals"
+        in verdict_text.verdict_sentence(found(apart))
     )
 
 
@@ -90,14 +91,14 @@ def test_its_interval_is_the_row_of_every_later_verdict_of_the_same_baseline() -
     before = found(study)
     assert before.floor is not None
     assert before.floor.study is None
-    assert "estimate from these runs" in "\n".join(terminal_text.lines(before, 80))
+    assert "estimate from these runs" in "\n".join(terminal_text.comparison_lines(before, 80))
     floor = floor_of_baseline(seeds=(0, 1, 2, 3, 4))
     after = found(study)
     ends = found(floor).analysis.ends
     assert ends is not None
     assert after.floor == Floor(ends.low, ends.high, "baseline-1")
-    assert "measured: baseline-1" in "\n".join(terminal_text.lines(after, 80))
-    assert wording.to_json(after)["floor"]["study"] == "baseline-1"
+    assert "measured: baseline-1" in "\n".join(terminal_text.comparison_lines(after, 80))
+    assert comparison_record.comparison_json(after)["floor"]["study"] == "baseline-1"
     other = make_study("rope-2", preset="quick")
     other = changed(other, config={**other.trainer.hyperparameters, "n_layer": 2})
     studies.save(other)

@@ -57,15 +57,17 @@ def test_nonsense_is_one_line(asked: list[str], says: str) -> None:
 
 def test_every_shipped_row_is_a_spread() -> None:
     for variant in ("rmsnorm", "rope", "swiglu", "gqa"):
-        found = pairs_needed.shipped(paths.content_dir(), variant, "cpu")
+        found = pairs_needed.shipped_spread(paths.content_dir(), variant, "cpu")
         assert found is not None
         assert found.sd > 0
-        on = pairs_needed.shipped(paths.content_dir(), variant, "cpu", "stdlib-3.12")
+        on = pairs_needed.shipped_spread(paths.content_dir(), variant, "cpu", "stdlib-3.12")
         assert on is not None
         assert on.source.endswith("(cpu, 2,000 iters on stdlib)")
     study = make_study()
     study = changed(study, config={**study.trainer.hyperparameters, "max_iters": 300})
-    assert "this is for 300 iters on shakespeare, where" in pairs_needed.can_see(study, found)
+    assert "this is for 300 iters on shakespeare, where" in pairs_needed.detectable_sentence(
+        study, found
+    )
 
 
 def test_planned_null_studies_claim_something_in_5_percent() -> None:
@@ -100,8 +102,8 @@ def test_a_planned_range_shows_its_interval_narrow() -> None:
     study = make_study(seeds=tuple(range(8)), range=planned)
     finish(study)
     with Store() as store:
-        ingest_events.take_in(store, study)
-        runs = study_view.look(store, study).runs
-    plot = figure.so_far(study, runs[:10])
+        ingest_events.ingest_study(store, study)
+        runs = study_view.read_view(store, study).runs
+    plot = figure.progress_figure(study, runs[:10])
     assert [bar.label for bar in plot.bars[1:]] == [f"after {n} pairs" for n in (3, 4, 5)]
     assert "Planned: 3 to 8 pairs" in plot.caveats[-1]

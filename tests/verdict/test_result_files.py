@@ -15,7 +15,7 @@ from q1lab.ground.errors import Problem
 from q1lab.index import study_labels
 from q1lab.index.store import Store
 from q1lab.study import studies
-from q1lab.verdict.result_files import export
+from q1lab.verdict.result_files import export_studies
 from tests.kit.lab_home import finish, make_study, train
 
 
@@ -30,7 +30,7 @@ def two() -> list[str]:
 def test_csv_has_a_row_a_run_unfinished_ones_too(tmp_path: Path) -> None:
     ids = two()
     with Store() as store:
-        (file,) = export(store, ids, "csv", tmp_path)
+        (file,) = export_studies(store, ids, "csv", tmp_path)
     rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
     assert len(rows) == 12
     assert [row["state"] for row in rows[6:]] == ["finished", "diverged", *["queued"] * 4]
@@ -47,7 +47,7 @@ def test_csv_has_a_row_a_run_unfinished_ones_too(tmp_path: Path) -> None:
 def test_curves_have_every_point(tmp_path: Path) -> None:
     two()
     with Store() as store:
-        (file,) = export(store, ["gqa-1"], "csv", tmp_path / "points.csv", curves=True)
+        (file,) = export_studies(store, ["gqa-1"], "csv", tmp_path / "points.csv", curves=True)
         wanted = store.db.execute(
             "SELECT count(*) FROM metrics JOIN runs ON runs.id = run_id WHERE study_id = 'gqa-1'"
         ).fetchone()[0]
@@ -59,7 +59,7 @@ def test_curves_have_every_point(tmp_path: Path) -> None:
 def test_json_is_the_comparison(tmp_path: Path) -> None:
     ids = two()
     with Store() as store:
-        (file,) = export(store, ids, "json", tmp_path)
+        (file,) = export_studies(store, ids, "json", tmp_path)
     document = json.loads(file.read_text())
     assert [record["study"] for record in document["studies"]] == ids
     assert document["studies"][0]["verdict"] == "cannot tell"
@@ -70,11 +70,11 @@ def test_json_is_the_comparison(tmp_path: Path) -> None:
 def test_pictures(tmp_path: Path, form: str, head: bytes) -> None:
     ids = two()
     with Store() as store:
-        files = export(store, ids, form, tmp_path)
+        files = export_studies(store, ids, form, tmp_path)
         assert [file.name for file in files] == [f"rope-1.{form}", f"gqa-1.{form}"]
         assert all(file.read_bytes().startswith(head) for file in files)
         with pytest.raises(Problem, match="2 studies make 2 pictures"):
-            export(store, ids, form, tmp_path / f"one.{form}")
+            export_studies(store, ids, form, tmp_path / f"one.{form}")
 
 
 def test_the_command(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_tags_and_notes_are_exported_and_a_tag_chooses(tmp_path: Path) -> None:
     two()
     made = study_labels.Labels('half the "batch", again', ("draft", "long-context"))
     with Store() as store:
-        study_labels.change(store, "gqa-1", lambda _: made)
+        study_labels.change_labels(store, "gqa-1", lambda _: made)
     run = CliRunner().invoke
     for form in ("csv", "json"):
         target = str(tmp_path / f"draft.{form}")

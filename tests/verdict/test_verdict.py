@@ -21,9 +21,9 @@ from rich.cells import cell_len
 from q1lab.commands import error_boundary
 from q1lab.statistics import intervals
 from q1lab.statistics.intervals import Kind, Note
-from q1lab.verdict import arm_columns, wording
-from q1lab.verdict.comparison import SIZE_MATTERS_FROM, Asking, Comparison, Floor
-from q1lab.verdict.terminal_text import ARM_COLORS, lines, rich_lines
+from q1lab.verdict import arm_columns, table_text
+from q1lab.verdict.comparison import SIZE_MATTERS_FROM, Comparison, Floor, QuestionCost
+from q1lab.verdict.terminal_text import ARM_COLORS, comparison_lines, rich_comparison_lines
 from tests.kit import places
 from tests.kit.comparisons import COSTS, make, renamed
 
@@ -48,7 +48,7 @@ CASES: dict[str, Comparison] = {
         {0: 1.470, 1: 1.475, 2: 1.468, 3: 1.471},
         {0: 1.452, 1: 1.466, 2: 1.477, 3: 1.462},
         alpha=0.0106,
-        asking=Asking(looks=2, all_looks=2),
+        asking=QuestionCost(looks=2, all_looks=2),
         notes=(Note(Kind.ASKED, {"later": True}),),
     ),
     "two-seeds": make({0: 1.470, 1: 1.475}, {0: 1.452, 1: 1.466}),
@@ -70,7 +70,7 @@ VERDICTS = {
 @pytest.mark.parametrize("name", CASES)
 def test_golden(name: str) -> None:
     path = GOLDEN / f"{name}.txt"
-    text = "\n".join(lines(CASES[name], 80)) + "\n"
+    text = "\n".join(comparison_lines(CASES[name], 80)) + "\n"
     if os.environ.get("UPDATE_GOLDEN"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -81,14 +81,16 @@ def test_golden(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_every_width_fits_and_both_forms_agree(name: str) -> None:
     for width in range(60, 121, 3):
-        plain = lines(CASES[name], width)
+        plain = comparison_lines(CASES[name], width)
         assert max(map(cell_len, plain)) <= width
-        assert [text.plain for text in rich_lines(CASES[name], width)] == plain
+        assert [text.plain for text in rich_comparison_lines(CASES[name], width)] == plain
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_terminal_that_has_only_ascii_gets_every_sign_spelled(name: str) -> None:
-    signs = {sign for line in lines(CASES[name], 80) for sign in line if not sign.isascii()}
+    signs = {
+        sign for line in comparison_lines(CASES[name], 80) for sign in line if not sign.isascii()
+    }
     assert signs <= set(error_boundary.TRANSLITERATIONS)
 
 
@@ -97,7 +99,7 @@ def test_a_terminal_that_has_only_ascii_gets_every_sign_spelled(name: str) -> No
 def test_zero_stands_in_one_column(name: str, width: int) -> None:
     """The 0 of the axis, and the 0 line through every row below it: under a bar it shows as a
     crossing."""
-    text = lines(CASES[name], width)
+    text = comparison_lines(CASES[name], width)
     top = next(i for i, line in enumerate(text) if line.startswith("difference in nats"))
     column = next(
         i for i, c in enumerate(text[top]) if c == "0" and text[top][i - 1 : i + 2].strip() == "0"
@@ -111,7 +113,7 @@ def test_zero_stands_in_one_column(name: str, width: int) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_every_seed_and_the_scope_are_there(name: str) -> None:
     record = CASES[name]
-    text = "\n".join(lines(record, 80))
+    text = "\n".join(comparison_lines(record, 80))
     for arm in ("baseline", "modified"):
         for value in record.arms[arm].values.values():
             assert ("diverged" if value is None else f"{value:.4f}") in text
@@ -131,19 +133,19 @@ def test_every_seed_and_the_scope_are_there(name: str) -> None:
 
 
 def test_no_interval_without_its_name_and_coverage() -> None:
-    flat = " ".join(" ".join(lines(CASES["cannot-tell"], 80)).split())
+    flat = " ".join(" ".join(comparison_lines(CASES["cannot-tell"], 80)).split())
     assert "95% interval (Welch t)" in flat
     assert "covers 95%; it decides" in flat
     assert "covers 81 to 98%" in flat
 
 
 def test_cannot_tell_says_what_would_settle_it() -> None:
-    flat = " ".join(" ".join(lines(CASES["cannot-tell"], 80)).split())
+    flat = " ".join(" ".join(comparison_lines(CASES["cannot-tell"], 80)).split())
     assert "depends on the smallest difference that matters" in flat
     told = make({0: 1.470, 1: 1.475, 2: 1.468}, {0: 1.452, 1: 1.466, 2: 1.457}, "welch", delta=0.01)
     needed = told.analysis.seeds_needed
     assert needed is not None
-    settled = " ".join(" ".join(lines(told, 80)).split())
+    settled = " ".join(" ".join(comparison_lines(told, 80)).split())
     assert f"about {needed.mid} seeds per arm ({needed.low} to {needed.high}" in settled
     assert "not the same as no effect" in flat
 
@@ -166,7 +168,7 @@ def test_cannot_tell_says_what_would_settle_it() -> None:
 def test_prediction_against_outcome(name: str, prediction: dict[str, Any], outcome: str) -> None:
     c = CASES[name]
     predicted = replace(c, study=replace(c.study, prediction=prediction))
-    flat = " ".join(" ".join(lines(predicted, 80)).split())
+    flat = " ".join(" ".join(comparison_lines(predicted, 80)).split())
     assert outcome in flat
 
 
@@ -181,7 +183,7 @@ def test_fairness_warning_from_one_percent_up(params: int, warns: bool) -> None:
     assert (abs(params / 100_000 - 1) >= SIZE_MATTERS_FROM) == warns
     notes = (Note(Kind.SIZE),) if warns else ()
     found = make(BASE, HELPS, costs=size, notes=notes)
-    assert any("parameters:" in line for line in lines(found, 80)) == warns
+    assert any("parameters:" in line for line in comparison_lines(found, 80)) == warns
 
 
 def test_text_from_outside_is_only_text() -> None:
@@ -189,7 +191,7 @@ def test_text_from_outside_is_only_text() -> None:
     record = renamed(make(BASE, HELPS, notes=(note,)), "[bold red]x")
     data = replace(record.study.data, name="a\x1b[2Jb\x07")
     record = replace(record, study=replace(record.study, data=data))
-    text = rich_lines(record, 100)
+    text = rich_comparison_lines(record, 100)
     plain = "\n".join(line.plain for line in text)
     assert "[bold red]x" in plain
     assert "[link=evil]note" in plain
@@ -198,23 +200,25 @@ def test_text_from_outside_is_only_text() -> None:
 
 
 def test_arms_keep_their_colors_and_are_named_apart() -> None:
-    text = rich_lines(CASES["helps"], 80)
+    text = rich_comparison_lines(CASES["helps"], 80)
     head = next(line for line in text if line.plain.startswith("val loss"))
     colors = {head.plain[span.start : span.end].strip(): span.style for span in head.spans}
     assert colors["baseline"] == ARM_COLORS["baseline"]
     assert colors["rope"] == ARM_COLORS["modified"]
-    assert lines(CASES["same-code"], 80)[0].startswith("NO VERDICT   baseline B − baseline A")
+    assert comparison_lines(CASES["same-code"], 80)[0].startswith(
+        "NO VERDICT   baseline B − baseline A"
+    )
 
 
 def test_wide_characters_keep_the_columns() -> None:
-    text = lines(renamed(CASES["helps"], "変圧器"), 80)
+    text = comparison_lines(renamed(CASES["helps"], "変圧器"), 80)
     assert max(map(cell_len, text)) <= 80
     rows = text[next(i for i, line in enumerate(text) if line.startswith("val loss")) :][:4]
     assert len(set(map(cell_len, rows))) == 1
 
 
 ABSENT = ("bootstrap", "seeds_needed", "detectable")
-COST_KEYS = tuple(column.key for column in arm_columns.COLUMNS)
+COST_KEYS = tuple(column.key for column in arm_columns.COST_COLUMNS)
 
 
 @settings(max_examples=80, deadline=None)
@@ -244,7 +248,7 @@ def test_what_is_not_known_is_left_out_and_breaks_nothing(
         arms=arms,
         floor=None if "floor" in keys else c.floor,
     )
-    text = lines(found, width)
+    text = comparison_lines(found, width)
     assert text[0]
     assert max(map(cell_len, text)) <= width
     assert not any(word in " ".join(text) for word in ("None", "nan", "inf "))
@@ -269,7 +273,7 @@ def test_any_losses_make_a_text_that_fits(
     delta: float | None,
     width: int,
 ) -> None:
-    text = lines(make(base, mod, headline, delta=delta), width)
+    text = comparison_lines(make(base, mod, headline, delta=delta), width)
     assert max(map(cell_len, text)) <= width
 
 
@@ -286,28 +290,32 @@ def timed(**speeds: tuple[float, ...]) -> Comparison:
         for arm, runs in speeds.items()
     }
     ends = intervals.ratio(speeds["baseline"], speeds["modified"])
-    found = {} if ends is None else dict.fromkeys(arm_columns.measured(), ends)
+    found = {} if ends is None else dict.fromkeys(arm_columns.measured_costs(), ends)
     return replace(c, arms=arms, timed=found)
 
 
 def test_speed_is_told_as_a_change_only_where_its_interval_excludes_0() -> None:
     apart = timed(baseline=(21_900.0, 22_000.0, 22_200.0), modified=(20_700.0, 20_800.0, 20_900.0))
     noisy_ends = intervals.Interval(-0.1, 0.1)
-    assert wording.change(apart, "tokens_per_s") == "−5.5%"
-    assert "The change of tokens/s is −6.9% to −4.2% (95% interval)" in wording.timing(apart)
+    assert table_text.cost_change(apart, "tokens_per_s") == "−5.5%"
+    assert "The change of tokens/s is −6.9% to −4.2% (95% interval)" in table_text.timing_note(
+        apart
+    )
     assert apart.timed is not None
     slower = replace(apart, timed={**apart.timed, "wall_s": noisy_ends})
-    assert "; that of wall clock per run is not clear: the 95%" in wording.timing(slower)
+    assert "; that of wall clock per run is not clear: the 95%" in table_text.timing_note(slower)
     noisy = timed(baseline=(15_000.0, 19_000.0, 22_200.0), modified=(14_000.0, 18_000.0, 20_900.0))
-    assert wording.change(noisy, "tokens_per_s") == "not clear"
-    said = " ".join("\n".join(lines(noisy, 80)).split())
+    assert table_text.cost_change(noisy, "tokens_per_s") == "not clear"
+    said = " ".join("\n".join(comparison_lines(noisy, 80)).split())
     assert "vary by up to 49%, so the machine did something else, too" in said
     assert "Not clear: the 95% interval over runs contains 0" in said
-    assert wording.timing(CASES["helps"]) == ""  # how far its runs vary is not on record
+    assert table_text.timing_note(CASES["helps"]) == ""  # how far its runs vary is not on record
     two = timed(baseline=(21_900.0, 22_000.0), modified=(20_700.0, 20_800.0))
-    assert wording.change(two, "tokens_per_s") == "not clear", "2 of 3 such ranges lie apart"
-    assert wording.change(two, "n_params") != "not clear"
-    assert "fewer than three runs an arm" in wording.timing(two)
+    assert table_text.cost_change(two, "tokens_per_s") == "not clear", (
+        "2 of 3 such ranges lie apart"
+    )
+    assert table_text.cost_change(two, "n_params") != "not clear"
+    assert "fewer than three runs an arm" in table_text.timing_note(two)
 
 
 @pytest.mark.parametrize("n", [3, 4, 8])
@@ -318,7 +326,7 @@ def test_equal_code_is_rarely_told_to_be_faster(n: int) -> None:
 
 
 def test_the_baseline_against_itself_is_thin_and_says_why_pairs_see_less() -> None:
-    shown = lines(replace(CASES["helps"], floor=Floor(-0.01, 0.01)), 80)
+    shown = comparison_lines(replace(CASES["helps"], floor=Floor(-0.01, 0.01)), 80)
     row = next(line for line in shown if line.startswith("baseline against itself"))
     assert "╌" in row
     assert "░" not in row

@@ -24,12 +24,22 @@ from q1lab.study.series import Series
 from q1lab.tui.widgets import forest_plot
 from q1lab.tui.widgets.study_text import verdict_words
 from q1lab.tui.widgets.theme_colors import Palette
-from q1lab.verdict import comparison_cache, figure, result_rows, wording
-from q1lab.verdict.charts import comparison_figure
+from q1lab.verdict import (
+    comparison_cache,
+    comparison_record,
+    difference_text,
+    figure,
+    label_text,
+    note_text,
+    result_rows,
+    scope_text,
+    verdict_text,
+)
+from q1lab.verdict.charts import draw_comparison
 from q1lab.verdict.comparison import VERSION, Comparison, Floor, from_record, to_record
 from q1lab.verdict.result_files import STUDY_COLUMNS
-from q1lab.verdict.result_rows import ResultLine
-from q1lab.verdict.terminal_text import lines
+from q1lab.verdict.result_rows import ResultRow
+from q1lab.verdict.terminal_text import comparison_lines
 from tests.kit import document_records as records
 from tests.kit import lab_home
 from tests.kit.comparisons import make
@@ -44,9 +54,9 @@ def flat(text: str) -> str:
     return " ".join(text.replace("\u00a0", " ").split())
 
 
-def line_of(c: Comparison) -> ResultLine:
+def line_of(c: Comparison) -> ResultRow:
     """The comparison as the results table reads it."""
-    return ResultLine(
+    return ResultRow(
         id=c.study.id,
         variant=c.study.variant,
         baseline=c.study.baseline,
@@ -74,22 +84,22 @@ def tellers(c: Comparison) -> dict[str, str]:
     draft = records.post_record(None)
     draft = replace(draft, modification=replace(draft.modification, study=told))
     plot = "\n".join(
-        line.plain for line in forest_plot.figure_lines(figure.of_comparison(c), 110, COLORS)
+        line.plain for line in forest_plot.figure_lines(figure.comparison_figure(c), 110, COLORS)
     )
     beside = "\n".join(
         line.plain
-        for line in forest_plot.figure_lines(figure.side_by_side([line_of(c)]), 110, COLORS)
+        for line in forest_plot.figure_lines(figure.side_by_side_figure([line_of(c)]), 110, COLORS)
     )
     return {
-        "terminal": flat("\n".join(lines(c, 110))),
+        "terminal": flat("\n".join(comparison_lines(c, 110))),
         "app": flat(plot),
         "list": flat(beside) if c.analysis.mean is not None else "",
-        "card": flat(wording.line(c)),
+        "card": flat(label_text.summary_line(c)),
         "document": flat(modification.modification_document(document).text),
         "post": flat(post.post_document(draft).text),
         "page": flat(comparison_page.comparison_document(c, told, Reproduction()).text),
         "table": flat(comparison_tables.studies_table([c])),
-        "json": flat(json.dumps(wording.to_json(c), ensure_ascii=False)),
+        "json": flat(json.dumps(comparison_record.comparison_json(c), ensure_ascii=False)),
     }
 
 
@@ -147,7 +157,7 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
         Kind.COMMAND: {"correlation": 0.5, "between": [-0.2, 0.9]},
         Kind.OVERRULED: {"checks": ["“rope: angles”, because the base grows with the layer"]},
     }
-    said = [wording.note(Note(kind, facts_of.get(kind, {})), found) for kind in Kind]
+    said = [note_text.note_sentence(Note(kind, facts_of.get(kind, {})), found) for kind in Kind]
     assert len(set(said)) == len(Kind)
     for sentence in said:
         assert sentence.endswith((".", ")", "--max-iters 1250")), sentence
@@ -163,8 +173,10 @@ def test_the_reason_is_never_told_twice() -> None:
     ):
         assert found.analysis.reason is not None
         for name, text in tellers(found).items():
-            assert text.count(wording.reason(found)[:60]) <= 2, name  # JSON and drafts quote it
-        assert "\n".join(lines(found, 100)).count("⚠") == len(found.analysis.notes)
+            assert text.count(verdict_text.no_verdict_reason(found)[:60]) <= 2, (
+                name
+            )  # JSON and drafts quote it
+        assert "\n".join(comparison_lines(found, 100)).count("⚠") == len(found.analysis.notes)
 
 
 def test_a_threshold_is_shown_on_the_side_where_it_is() -> None:
@@ -175,7 +187,7 @@ def test_a_threshold_is_shown_on_the_side_where_it_is() -> None:
     assert found.analysis.ends is not None
     shown = [
         float(end.replace("−", "-"))
-        for end in wording.numbers(found.analysis).ends(found.analysis.ends)
+        for end in difference_text.number_writer(found.analysis).ends(found.analysis.ends)
     ]
     assert (shown[1] < 0.0095) == (found.analysis.ends.high < 0.0095)
 
@@ -221,26 +233,28 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
     told = tellers(c)
     for name in ("terminal", "app"):
         # notes and predictions may name another verdict, but the first word is this one's
-        assert told[name].startswith(wording.word(c)), name
+        assert told[name].startswith(label_text.verdict_word(c)), name
     assert f": {c.analysis.verdict}" in told["card"]
     assert f"Verdict: {c.analysis.verdict}" in told["document"]
-    assert told["page"].startswith(f"# {wording.word(c)}: ")
+    assert told["page"].startswith(f"# {label_text.verdict_word(c)}: ")
     assert f"| {c.analysis.verdict} |" in told["table"]
     assert f'"verdict": "{c.analysis.verdict}"' in told["json"]
     assert c.analysis.mean is None or f"· {c.analysis.verdict} ·" in told["list"]
     if c.analysis.ends is not None and c.analysis.mean is not None:
-        low, high = wording.numbers(c.analysis).ends(c.analysis.ends)
+        low, high = difference_text.number_writer(c.analysis).ends(c.analysis.ends)
         for name in ("card", "list", "document", "page", "post", "table", "json", "app"):
             assert f"{low} to {high}" in told[name], (name, told[name])
         assert f"[{low}, {high}]" in told["terminal"]
         for name in ("terminal", "card", "document", "page", "post", "json", "table"):
-            assert wording.level(c.analysis) in told[name], name
+            assert difference_text.level_text(c.analysis) in told[name], name
         for end, shown in ((c.analysis.ends.low, low), (c.analysis.ends.high, high)):
             value = float(shown.replace("−", "-"))
             assert (value > 0, value < 0) == (end > 0, end < 0), "an end keeps its sign"
         if c.analysis.ends.excludes_zero():
-            assert wording.mean(c.analysis)[0] in "−+", "a mean that excludes 0 has its sign"
-    row = wording.columns(c)
+            assert difference_text.mean_text(c.analysis)[0] in "−+", (
+                "a mean that excludes 0 has its sign"
+            )
+    row = comparison_record.verdict_columns(c)
     assert tuple(row) == STUDY_COLUMNS
     assert (row["verdict"], row["difference"], row["pairs"]) == (
         c.analysis.verdict,
@@ -249,19 +263,19 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
     )
     if c.analysis.ends is not None:
         assert (row["low"], row["high"]) == (c.analysis.ends.low, c.analysis.ends.high)
-        assert row["level"] == wording.level(c.analysis)
+        assert row["level"] == difference_text.level_text(c.analysis)
     if c.analysis.mean is not None:
-        mean = wording.mean(c.analysis)
+        mean = difference_text.mean_text(c.analysis)
         for name in ("terminal", "card", "document", "page", "table", "app", "list"):
             assert f"{mean}" in told[name], (name, mean)
     if c.analysis.verdict == "no verdict":
         assert not [name for name in told if "it decides" in told[name]], "nothing is decided"
     for name in ("terminal", "app", "table"):
         if c.analysis.mean is not None:
-            assert wording.seeds(c) in told[name], name
+            assert label_text.sample_text(c) in told[name], name
     if c.analysis.reason is not None:
         for name in ("terminal", "app", "document", "page", "post", "json"):
-            assert flat(wording.reason(c)).split(". ")[0][:50] in told[name], name
+            assert flat(verdict_text.no_verdict_reason(c)).split(". ")[0][:50] in told[name], name
 
 
 @settings(max_examples=30, deadline=None)
@@ -285,16 +299,16 @@ def letters(text: str) -> str:
 
 def test_rows_of_the_figure_have_one_name_everywhere() -> None:
     c = make(BASE, HELPS, delta=0.01, floor=Floor(-0.008, 0.008))
-    shown = figure.of_comparison(c)
+    shown = figure.comparison_figure(c)
     pairs = next(bar for bar in shown.bars if bar.kind == "pairs")
     labels = {bar.kind: bar.label for bar in shown.bars} | {"pairs": pairs.parts[0].label}
     texts = {
-        "terminal": "\n".join(lines(c, 110)),
+        "terminal": "\n".join(comparison_lines(c, 110)),
         "app": "\n".join(line.plain for line in forest_plot.figure_lines(shown, 40, COLORS)),
         "page": comparison_page.comparison_document(
             c, comparison_tables.study_facts(c), Reproduction()
         ).text,
-        "picture": " ".join(re.findall("<!--(.*?)-->", comparison_figure(c, {}, "svg").decode())),
+        "picture": " ".join(re.findall("<!--(.*?)-->", draw_comparison(c, {}, "svg").decode())),
     }
     rows = {
         "terminal": ("interval", "bootstrap", "floor", "delta"),
@@ -312,17 +326,21 @@ def test_rows_of_the_figure_have_one_name_everywhere() -> None:
 @settings(max_examples=5, deadline=None)
 @given(comparisons())
 def test_the_picture_says_the_same(c: Comparison) -> None:
-    text = comparison_figure(c, {}, "svg").decode()
-    assert f"<!-- {wording.word(c)}" in text
+    text = draw_comparison(c, {}, "svg").decode()
+    assert f"<!-- {label_text.verdict_word(c)}" in text
     if c.analysis.ends is not None and c.analysis.pairs:
-        assert wording.interval_label(c.analysis) in text
+        assert label_text.interval_label(c.analysis) in text
 
 
 def test_studies_side_by_side_name_another_number_of_threads() -> None:
     one, other = (replace(line_of(make(BASE, HELPS)), threads=many) for many in (1, 2))
-    (note,) = (text for text in figure.side_by_side([one, other]).caveats if "threads" in text)
+    (note,) = (
+        text for text in figure.side_by_side_figure([one, other]).caveats if "threads" in text
+    )
     assert note.startswith("Their runs had 1 and 2 threads: ")
-    assert not [text for text in figure.side_by_side([one, one]).caveats if "threads" in text]
+    assert not [
+        text for text in figure.side_by_side_figure([one, one]).caveats if "threads" in text
+    ]
 
 
 @pytest.mark.parametrize(("iters", "short"), [(60, True), (2000, False)])
@@ -330,8 +348,8 @@ def test_a_budget_at_which_little_is_trained_is_called_short(iters: int, short: 
     """Curves that still fall fast are named beside the verdict, whatever it is."""
     found = with_curves(iters, lambda at: 1.9 + 2.2 * math.exp(-at / 300))
     assert found.analysis.verdict == "cannot tell"
-    assert (wording.to_json(found)["still_falling"] is not None) == short
-    assert ("little is trained" in " ".join(wording.notes(found))) == short
+    assert (comparison_record.comparison_json(found)["still_falling"] is not None) == short
+    assert ("little is trained" in " ".join(note_text.note_sentences(found))) == short
 
 
 def with_curves(iters: int, loss: Callable[[int], float], name: str = "rope-1") -> Comparison:
@@ -359,7 +377,7 @@ def test_a_val_loss_that_rises_is_named_with_the_budget_of_its_minimum() -> None
     found = with_curves(5000, lambda at: 1.47 + ((at - 1500) / 5000) ** 2)
     (note,) = [one for one in found.analysis.notes if one.kind is Kind.RISING]
     assert note.facts["at"] == 1500
-    text = wording.note(note, found)
+    text = note_text.note_sentence(note, found)
     assert "lowest at iter 1,500 and rose by 0.49 nats" in text
     assert "--max-iters 1500" in text
     assert not any(
@@ -372,14 +390,14 @@ def test_a_val_loss_that_rises_is_named_with_the_budget_of_its_minimum() -> None
 def test_runs_that_read_their_text_often_are_named_beforehand(
     many: float | None, said: str
 ) -> None:
-    assert said in wording.many_passes(many)
-    assert bool(wording.many_passes(many)) == bool(said)
+    assert said in scope_text.many_passes_warning(many)
+    assert bool(scope_text.many_passes_warning(many)) == bool(said)
 
 
 def test_the_list_of_studies_knows_their_threads() -> None:
     lab_home.compared(lab_home.make_study("rope-1"))
     with Store(paths.database()) as store:
-        assert [line.threads for line in result_rows.read(store)] == [1]
+        assert [line.threads for line in result_rows.read_result_rows(store)] == [1]
 
 
 def test_of_imported_runs_nobody_says_what_they_share() -> None:
@@ -394,7 +412,7 @@ def test_of_imported_runs_nobody_says_what_they_share() -> None:
 def test_the_verdict_line_of_the_app_is_the_terminals() -> None:
     found = make(BASE, HELPS)
     words: Text = verdict_words(found, COLORS)
-    assert words.plain == f"HELPS  {wording.mean(found.analysis)}"
+    assert words.plain == f"HELPS  {difference_text.mean_text(found.analysis)}"
 
 
 @settings(max_examples=200, deadline=None)
@@ -406,26 +424,30 @@ def test_signed_numbers_have_a_sign_unless_they_show_as_zero(value: float) -> No
 
 
 def test_levels_keep_the_digits_that_tell_them_apart() -> None:
-    assert [wording.percent_level(a) for a in (0.05, 0.025, 0.0106)] == ["95%", "97.5%", "98.94%"]
+    assert [difference_text.percent_level(a) for a in (0.05, 0.025, 0.0106)] == [
+        "95%",
+        "97.5%",
+        "98.94%",
+    ]
 
 
 def test_json_holds_no_nan() -> None:
     """Its keys are the golden record's (tests/test_golden.py)."""
-    broken = wording.to_json(make(BASE, {**HELPS, 1: math.nan}, "welch"))
+    broken = comparison_record.comparison_json(make(BASE, {**HELPS, 1: math.nan}, "welch"))
     assert json.loads(json.dumps(broken, allow_nan=False))["difference"]["welch"] is None
 
 
 def test_the_scope_says_what_the_arms_share_at_the_start() -> None:
     found = make(BASE, HELPS, shared_at_start=0.348)
-    assert "35% of the baseline's weights shared at the start" in wording.scope(found)
+    assert "35% of the baseline's weights shared at the start" in scope_text.scope_sentence(found)
     assert from_record(to_record(found)) == found
-    assert "shared at the start" not in wording.scope(make(BASE, HELPS))
+    assert "shared at the start" not in scope_text.scope_sentence(make(BASE, HELPS))
 
 
 def test_a_share_has_the_sign_of_every_other_number() -> None:
-    assert wording.apart(808_320, 800_128) == "−1.0%"
-    assert wording.apart(800_128, 808_320) == "+1.0%"
-    assert wording.apart(800_128, 800_127) == "0.0%"
+    assert difference_text.percent_change(808_320, 800_128) == "−1.0%"
+    assert difference_text.percent_change(800_128, 808_320) == "+1.0%"
+    assert difference_text.percent_change(800_128, 800_127) == "0.0%"
 
 
 @pytest.mark.parametrize(
@@ -441,6 +463,6 @@ def test_a_share_has_the_sign_of_every_other_number() -> None:
 def test_a_small_number_is_written_in_decimals_where_six_of_them_show_it(
     value: float, text: str
 ) -> None:
-    number = wording.Numbers(None)
+    number = difference_text.NumberWriter(None)
     number.decimals = 3
     assert number.end(value) == text

@@ -67,7 +67,7 @@ def write(store: Store, path: Path, variant: str = "rope", committed: bool = Tru
 
 def a_study(store: Store, study: str, states: list[str], variant: str = "rope") -> None:
     """Rows of a study as the index has them: one run per state, both arms of a seed in turn."""
-    with store.write() as db:
+    with store.transaction() as db:
         db.execute(
             "INSERT INTO studies (id, variant, baseline, preset, data_name, data_sha256, device, "
             "dtype, headline, seeds, created, plan, stamp) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -203,7 +203,7 @@ def test_six_runs(store: Store, week: Week) -> None:
     assert not done(store, week, step)
     a_study(store, "rope-4", ["finished"] * 5 + ["diverged"])  # a diverged run is a result
     assert done(store, week, step)
-    with store.write() as db:
+    with store.transaction() as db:
         db.execute("DELETE FROM studies WHERE id = 'rope-4'")
     assert not done(store, week, step)
     assert "the 6 runs of rope-4 can't be found now" in evidence.find_evidence(store, week).gone[0]
@@ -474,7 +474,7 @@ def test_checks_for_something_else_are_not_those_that_were_asked_for(
 
 def test_a_study_ticks_for_what_its_file_was_made_for(store: Store, week: Week) -> None:
     """One file carried SwiGLU, and then RoPE: its studies run under one name."""
-    with store.write() as db:
+    with store.transaction() as db:
         db.execute("UPDATE modifications SET file = '/repo/mine.py'")
     for number, variant in enumerate(("swiglu", "rope"), 1):
         a_study(store, f"mine-{number}", ["finished"] * 6, variant="mine")

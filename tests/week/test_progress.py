@@ -87,7 +87,7 @@ def test_an_answer_that_is_too_long_is_refused_and_changes_nothing(store: Store)
 
 def test_weeks_do_not_mix(store: Store) -> None:
     progress.tick_step(store, WEEK, "s", True)
-    learner_tables.add_seconds(store, WEEK, {"a1": 60})
+    learner_tables.credit_seconds(store, WEEK, {"a1": 60})
     assert progress.recorded_progress(store, "other") == progress.Progress()
 
 
@@ -152,7 +152,7 @@ def test_a_changed_mind_keeps_two_records(store: Store) -> None:
         progress.tick_step(store, label, step, True)
     first, file = (
         progress.recorded_progress(store, label),
-        learner_tables.modification(store, label),
+        learner_tables.modification_row(store, label),
     )
     assert file is not None
 
@@ -160,10 +160,10 @@ def test_a_changed_mind_keeps_two_records(store: Store) -> None:
     now = progress.recorded_progress(store, label)
     assert now.done & {*its_own, "b1-write", "b3-merge"} == set()
     assert now.done >= {*for_the_week, "c1-begin"}
-    row = learner_tables.modification(store, label)
+    row = learner_tables.modification_row(store, label)
     assert row is not None
     assert (row["variant"], row["file"]) == ("rope", None)
-    assert learner_tables.own_names(row) == {"rope"}
+    assert learner_tables.variant_names(row) == {"rope"}
     told = progress.progress_of_modification(store, week, "swiglu")
     assert told.of("a3-sketch").answer == "swiglu: a3-sketch"
     assert progress.progress_of_modification(store, week, "gqa").of("a3-sketch").answer is None
@@ -172,7 +172,7 @@ def test_a_changed_mind_keeps_two_records(store: Store) -> None:
     store.add(
         "file", week=label, variant="gqa", file="/repo/gqa.py", base="model.py"
     )  # made, and not chosen
-    assert learner_tables.chosen(store, label) == "rope"
+    assert learner_tables.chosen_variant(store, label) == "rope"
 
     progress.choose_modification(store, week, "swiglu")
     now = progress.recorded_progress(store, label)
@@ -181,7 +181,7 @@ def test_a_changed_mind_keeps_two_records(store: Store) -> None:
         key: record for key, record in first.records.items() if key not in changed
     }
     assert now.of("b2-draft").answer == "newer"
-    back = learner_tables.modification(store, label)
+    back = learner_tables.modification_row(store, label)
     assert back is not None
     assert tuple(back) == tuple(file)
     for name, sketch in (("rope", "rope"), ("gqa", None), ("swiglu", "swiglu: a3-sketch")):

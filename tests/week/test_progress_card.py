@@ -14,7 +14,7 @@ from q1lab.commands.card import card as command
 from q1lab.ground import paths
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
-from q1lab.verdict import wording
+from q1lab.verdict import label_text
 from q1lab.week import content, progress, progress_card
 from q1lab.week.lists import artifacts
 from q1lab.week.syllabus import Week
@@ -45,7 +45,7 @@ def test_numbers_follow_the_store(store: Store, week: Week) -> None:
     ]
     progress.tick_step(store, week.label, steps[0].id, True)
     artifacts.add_artifact(store, "repo", "mine", location="https://example.org/mine")
-    learner_tables.add_seconds(store, week.label, {"a1": 65 * 60})
+    learner_tables.credit_seconds(store, week.label, {"a1": 65 * 60})
     found = progress_card.build_card(store, week)
     assert found.sessions[0].done == 1
     text = progress_card.card_text(found)
@@ -56,7 +56,7 @@ def test_numbers_follow_the_store(store: Store, week: Week) -> None:
 
 def test_the_verdict_is_said_as_it_is() -> None:
     found = records.comparison("cannot tell", None)
-    assert wording.line(found) == (
+    assert label_text.summary_line(found) == (
         "rope against baseline: cannot tell, −0.009 nats, 95% interval −0.033 to +0.015, seeds 0, "
         "1, 2"
     )

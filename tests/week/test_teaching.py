@@ -326,10 +326,10 @@ def test_the_noise_beside_delta_is_that_of_the_floor() -> None:
 
 def test_intervals_in_the_text_are_drawn_as_the_program_draws_them() -> None:
     from q1lab.verdict.comparison import Floor
-    from q1lab.verdict.terminal_text import lines
+    from q1lab.verdict.terminal_text import comparison_lines
     from tests.verdict.test_verdict import CASES
 
-    shown = lines(replace(CASES["helps"], floor=Floor(-0.01, 0.01)), 80)
+    shown = comparison_lines(replace(CASES["helps"], floor=Floor(-0.01, 0.01)), 80)
     text = (SHIPPED / "session-b.md").read_text()
     for label in ("baseline against itself", "95% interval"):
         (told,) = (line for line in text.splitlines() if re.match(rf"{label}.*[├╌░]", line))

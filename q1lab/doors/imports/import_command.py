@@ -98,7 +98,7 @@ def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
     planned = import_study.find_planned(received.study)
     with open_store() as store:
         if planned is None:
-            taken_names = questions.taken_names(store)
+            taken_names = questions.names_on_record(store)
             return print_imported(
                 import_study.adopt_study(received, origin, taken_names), as_json=as_json
             )
@@ -120,7 +120,7 @@ def make_study(
 
     grouped = import_study.group_runs(runs, baseline=baseline, allow=allow)
     with open_store() as store:
-        return import_study.create_study(grouped, origin, questions.taken_names(store))
+        return import_study.create_study(grouped, origin, questions.names_on_record(store))
 
 
 def print_imported(study: Study, *, as_json: bool) -> int:
@@ -134,7 +134,7 @@ def print_imported(study: Study, *, as_json: bool) -> int:
     for text in study.origin.notes:
         click.echo(f"  note: {text}", err=as_json)
     with open_store() as store:
-        questions.begin(store, study)
+        questions.record_begin(store, study)
         print_comparison(store, study, as_json=as_json)
     return OK
 

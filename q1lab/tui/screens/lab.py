@@ -84,7 +84,7 @@ class LabScreen(StudyActions, MainScreen):
         view = self.view
         self.query_one("#lab").set_class(view is None, "-empty")
         self.query_one("#lab").set_class(len(snapshot.studies) > 1, "-several")
-        self.query_one(StudyList).show(snapshot.studies, view.line.id if view else None)
+        self.query_one(StudyList).show(snapshot.studies, view.row.id if view else None)
         self.query_one(RunGrid).show(view)
         if view is not None:
             self.query_one(StudyHeading).view = view
@@ -95,14 +95,14 @@ class LabScreen(StudyActions, MainScreen):
         if (
             before is None
             or view is None
-            or (before.line.id, before.line.state) != (view.line.id, view.line.state)
+            or (before.row.id, before.row.state) != (view.row.id, view.row.state)
         ):
             self.refresh_bindings()
 
     def _show_curves(self, view: StudyInFocus) -> None:
         name = self.metric if self.metric in view.metrics else ""
         points = ((run.name, run.state, run.curves) for run in view.runs)
-        curves = (view.line.id, name, *points)
+        curves = (view.row.id, name, *points)
         if curves != self._curves:
             self._curves = curves
             self.query_one(LossChart).data = chart_data(view.runs, view.study.metric, name)
@@ -111,18 +111,18 @@ class LabScreen(StudyActions, MainScreen):
         record = final_comparison(view)
         plot = self.query_one(ForestPlot)
         if record is not None:
-            plot.figure = figure.of_comparison(record)
+            plot.figure = figure.comparison_figure(record)
         else:
-            plot.figure = figure.so_far(view.study, view.runs)
+            plot.figure = figure.progress_figure(view.study, view.runs)
 
     def _compare_when_done(self, view: StudyInFocus) -> None:
         """Compute the comparison once the last run has ended, once per study and number of runs:
         whichever window is open then does it."""
-        asked = (view.line.id, len(view.runs))
+        asked = (view.row.id, len(view.runs))
         ended = bool(view.runs) and all(run.state in ENDED for run in view.runs)
         if ended and final_comparison(view) is None and self._comparing != asked:
             self._comparing = asked
-            name = view.line.id
+            name = view.row.id
             self.run_once(
                 f"compare {name}", lambda: child_processes.run_q1lab(["compare", name, "--json"])
             )
@@ -167,7 +167,7 @@ class LabScreen(StudyActions, MainScreen):
     def action_filter(self) -> None:
         from q1lab.tui.screens.pick_one import PickScreen
 
-        here, colors = self.view.line.id if self.view else "", palette(self.app)
+        here, colors = self.view.row.id if self.view else "", palette(self.app)
         lines = self.q1.snapshot.studies
         rows = [(line.id, study_row(line, here, colors)) for line in lines]
         words = {line.id: search_text(line) for line in lines}
@@ -188,8 +188,8 @@ class LabScreen(StudyActions, MainScreen):
 
     def action_next(self, by: int) -> None:
         ids = [line.id for line in self.q1.snapshot.studies if line.problem is None]
-        if self.view is not None and self.view.line.id in ids:
-            index = min(len(ids) - 1, max(0, ids.index(self.view.line.id) + by))
+        if self.view is not None and self.view.row.id in ids:
+            index = min(len(ids) - 1, max(0, ids.index(self.view.row.id) + by))
             self.q1.store_thread.watch_study(ids[index])
 
     def action_metric(self) -> None:

@@ -16,8 +16,8 @@ from q1lab.tui.widgets.forest_plot import ForestPlot
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.results_table import ResultsTable
 from q1lab.verdict import figure, result_rows
-from q1lab.verdict.comparison_cache import kept
-from q1lab.verdict.result_rows import ResultLine
+from q1lab.verdict.comparison_cache import cached_comparison
+from q1lab.verdict.result_rows import ResultRow
 
 EMPTY = """No results yet.
 
@@ -63,14 +63,14 @@ class ResultsScreen(StudyActions):
         self.set_class(self.size.width >= BESIDE, "-beside")
 
     def on_screen_resume(self) -> None:
-        self.q1.store_thread.set_page_job("results", result_rows.Reader())
+        self.q1.store_thread.set_page_job("results", result_rows.ResultRowReader())
         super().on_screen_resume()
 
     def on_screen_suspend(self) -> None:
         self.q1.store_thread.set_page_job("results", None)
 
     def show(self, snapshot: Snapshot) -> None:
-        lines: tuple[ResultLine, ...] | None = snapshot.pages.get("results")
+        lines: tuple[ResultRow, ...] | None = snapshot.pages.get("results")
         if lines is None:
             return
         broken = {line.id: line.problem for line in snapshot.studies if line.problem}
@@ -85,7 +85,7 @@ class ResultsScreen(StudyActions):
         table = self.query_one(ResultsTable)
         here = [table.selected] if table.selected is not None else []
         chosen = table.marked or here
-        self.query_one(ForestPlot).figure = figure.side_by_side(chosen)
+        self.query_one(ForestPlot).figure = figure.side_by_side_figure(chosen)
         self._labels(here[0] if here else None)
         if here and here[0].problem:
             self._charted, self.query_one(LossChart).data = None, ChartData()
@@ -93,7 +93,7 @@ class ResultsScreen(StudyActions):
             self._chart(here[0].id if here else None)
         self.refresh_bindings()
 
-    def _labels(self, line: ResultLine | None) -> None:
+    def _labels(self, line: ResultRow | None) -> None:
         text = " ".join(f"#{tag}" for tag in line.tags) if line is not None else ""
         if line is not None and line.note:
             text += f"{'  ' if text else ''}{cut_middle(line.note, 300)}"
@@ -132,7 +132,7 @@ class ResultsScreen(StudyActions):
         event.stop()
         self.action_open()
 
-    def _chosen(self) -> ResultLine | None:
+    def _chosen(self) -> ResultRow | None:
         """The study under the cursor; None if it can't be read, and then a message says why."""
         line = self.query_one(ResultsTable).selected
         if line is not None and line.problem:
@@ -175,7 +175,7 @@ class ResultsScreen(StudyActions):
             return
         name = line.id
         self.q1.run_job(
-            lambda store: kept(store, name),
+            lambda store: cached_comparison(store, name),
             lambda record: self.q1.push_screen(VerdictScreen(name, record)),
         )
 
@@ -202,13 +202,13 @@ class ResultsScreen(StudyActions):
                 "note",
                 line.note,
                 hint="what you want to remember of it",
-                most=study_labels.LONGEST,
+                most=study_labels.LONGEST_NOTE,
             ),
         ]
 
         def made(given: dict[str, str]) -> study_labels.Labels:
             tags = tuple(dict.fromkeys(given["tags"].replace("#", " ").split()))
-            return study_labels.checked(study_labels.Labels(given["note"], tags))
+            return study_labels.check_labels(study_labels.Labels(given["note"], tags))
 
         def says(given: dict[str, str]) -> str:
             made(given)
@@ -216,7 +216,7 @@ class ResultsScreen(StudyActions):
 
         def keep(given: dict[str, str]) -> None:
             self.q1.store_thread.submit(
-                lambda store: study_labels.change(store, name, lambda _: made(given))
+                lambda store: study_labels.change_labels(store, name, lambda _: made(given))
             )
 
         self.app.push_screen(FormScreen(f"Tags and note of {name}", fields, says), keep)

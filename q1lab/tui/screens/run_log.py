@@ -76,7 +76,7 @@ class RunLogScreen(FullScreen[None]):
 
     def _snapshot(self, snapshot: Snapshot) -> None:
         view = snapshot.focus
-        if view is not None and view.line.id == self.study.id:
+        if view is not None and view.row.id == self.study.id:
             self.run_view = next(
                 (run for run in view.runs if run.name == self.run_view.name), self.run_view
             )
@@ -88,7 +88,7 @@ class RunLogScreen(FullScreen[None]):
         if run.attempt > 1:
             head.append(f"  attempt {run.attempt}", style=colors.warning)
         loss = loss_words(run)
-        head.append(f"  iter {run.iter_words}" + (f"  val loss {loss}" if loss else ""))
+        head.append(f"  iter {run.iter_text}" + (f"  val loss {loss}" if loss else ""))
         if run.message:
             head.append(f"\n {STATE_SYMBOLS[run.state]} {run.message}", style=colors.warning)
         head.append(f"\n {self._place()}", style=colors.muted)

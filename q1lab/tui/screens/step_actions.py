@@ -135,9 +135,9 @@ def open_verdict(app: Q1Lab, asked: str | None) -> None:
         line = ended[-1] if ended else None
     else:
         mine = [one for one in ended if one.variant == asked]
-        line = next((one for one in studies if one.id == asked), None) or comparison_cache.foremost(
-            mine, lambda one: one.total // len(ARMS)
-        )
+        line = next(
+            (one for one in studies if one.id == asked), None
+        ) or comparison_cache.leading_study(mine, lambda one: one.total // len(ARMS))
     if line is None:
         of = f" of {asked}" if asked else ""
         waits = f"No study{of} has ended yet; the lab (2) shows how far they are."
@@ -154,7 +154,7 @@ def open_verdict(app: Q1Lab, asked: str | None) -> None:
         else:
             app.push_screen(VerdictScreen(name, record))
 
-    app.run_job(lambda store: comparison_cache.kept(store, name), opened)
+    app.run_job(lambda store: comparison_cache.cached_comparison(store, name), opened)
 
 
 def copy_row(app: Q1Lab, row: CursorStop | None) -> None:

@@ -58,7 +58,7 @@ class StudyActions(MainScreen):
     def action_stop(self) -> None:
         if self.view is None:
             return
-        name = self.view.line.id
+        name = self.view.row.id
         self.show_message(f"Stopping {name}; each run leaves a checkpoint.")
         self.run_once(
             f"stop {name}",
@@ -69,7 +69,7 @@ class StudyActions(MainScreen):
     def action_go_on(self) -> None:
         if self.view is None:
             return
-        name = self.view.line.id
+        name = self.view.row.id
         self.run_once(
             f"train {name}",
             lambda: _go_on(name, self.q1.setup.database),
@@ -81,7 +81,7 @@ class StudyActions(MainScreen):
         if self.view is None or run is None:
             return
         if run.state in MISSING and not self.view.alive:
-            study, name = self.view.line.id, run.name
+            study, name = self.view.row.id, run.name
             self.run_once(
                 f"train {study}",
                 lambda: _planning().again(study, name),
@@ -100,10 +100,8 @@ class StudyActions(MainScreen):
         from q1lab.tui.screens.verdict import VerdictScreen
 
         if self.view is not None:
-            plot = figure.so_far(self.view.study, self.view.runs)
-            self.app.push_screen(
-                VerdictScreen(self.view.line.id, final_comparison(self.view), plot)
-            )
+            plot = figure.progress_figure(self.view.study, self.view.runs)
+            self.app.push_screen(VerdictScreen(self.view.row.id, final_comparison(self.view), plot))
 
     def action_wandb(self) -> None:
         from q1lab.tui.screens.wandb import WandbScreen
@@ -115,7 +113,7 @@ class StudyActions(MainScreen):
         from q1lab.tui.screens.forms import open_export_form
 
         if self.view is not None:
-            open_export_form(self.q1, [self.view.line.id])
+            open_export_form(self.q1, [self.view.row.id])
 
 
 def _planning() -> ModuleType:

@@ -26,7 +26,7 @@ from q1lab.verdict import equal_budget, figure, series_table
 from q1lab.verdict import terminal_text as verdict
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.figure import Figure
-from q1lab.verdict.series_table import Together
+from q1lab.verdict.series_table import SeriesResult
 from q1lab.week import evidence
 
 WIDEST = 116
@@ -48,7 +48,7 @@ class VerdictScreen(FullScreen[None]):
         self.study_id = study_id
         self.comparison = record
         self.so_far = so_far or Figure()
-        self.series: Together | None = None
+        self.series: SeriesResult | None = None
         """The sweep or axis that the study belongs to."""
         self.besides: list[str] = []
         """The answer at an equal budget, if the learner has requested it."""
@@ -68,11 +68,11 @@ class VerdictScreen(FullScreen[None]):
         self.q1.run_job(self._together, self._with_series)
         self._note()
 
-    def _together(self, store: Store) -> Together | None:
+    def _together(self, store: Store) -> SeriesResult | None:
         mine = studies.load(self.study_id).origin.series
-        return series_table.read(store, mine.id) if mine is not None else None
+        return series_table.read_series(store, mine.id) if mine is not None else None
 
-    def _with_series(self, found: Together | None) -> None:
+    def _with_series(self, found: SeriesResult | None) -> None:
         self.series = found
         if found is not None and self.is_mounted:
             self._draw()
@@ -97,10 +97,10 @@ class VerdictScreen(FullScreen[None]):
     def _arrived(self, snapshot: Snapshot) -> None:
         """Replace the pairs so far by the comparison once the study is complete."""
         view = snapshot.focus
-        if self.comparison is None and view is not None and view.line.id == self.study_id:
+        if self.comparison is None and view is not None and view.row.id == self.study_id:
             self.comparison = final_comparison(view)
             self._note()
-            self.so_far = figure.so_far(view.study, view.runs)
+            self.so_far = figure.progress_figure(view.study, view.runs)
             self._draw()
             self.refresh_bindings()
 
@@ -113,20 +113,20 @@ class VerdictScreen(FullScreen[None]):
 
     def action_budget(self) -> None:
         """Step through the answers: at equal FLOPs, at equal wall clock, neither."""
-        if self._asked == len(equal_budget.WHAT):
+        if self._asked == len(equal_budget.BUDGET_KINDS):
             self._asked = 0
             self._beside([])
             return
-        what = equal_budget.WHAT[self._asked]
+        what = equal_budget.BUDGET_KINDS[self._asked]
         self._asked += 1
         self.q1.run_job(lambda store: self._answer(store, what), self._beside)
 
-    def _answer(self, store: Store, what: equal_budget.What) -> list[str]:
+    def _answer(self, store: Store, what: equal_budget.BudgetKind) -> list[str]:
         try:
-            made, answer = equal_budget.read(store, studies.load(self.study_id), what)
+            made, answer = equal_budget.read_at_budget(store, studies.load(self.study_id), what)
         except Problem as problem:
             return [str(problem)]
-        return equal_budget.told(answer, made)
+        return equal_budget.budget_sentences(answer, made)
 
     def _beside(self, sentences: list[str]) -> None:
         self.besides = sentences
@@ -161,7 +161,7 @@ class VerdictScreen(FullScreen[None]):
             "dim": colors.muted,
             "prediction": colors.accent,
         }
-        shown = verdict.rich_lines(self.comparison, min(width, WIDEST), styles)
+        shown = verdict.rich_comparison_lines(self.comparison, min(width, WIDEST), styles)
         for k, sentence in enumerate(self.besides):
             shown += [] if k else [Text()]
             shown += list(Text(sentence).wrap(Console(), min(width, WIDEST)))
@@ -171,7 +171,7 @@ class VerdictScreen(FullScreen[None]):
         """The table of the study's sweep or axis, as `q1lab run` prints it."""
         if self.series is None:
             return []
-        return [Text(), *map(Text, series_table.lines(self.series, min(width, WIDEST)))]
+        return [Text(), *map(Text, series_table.series_lines(self.series, min(width, WIDEST)))]
 
     def action_copy(self) -> None:
         text = "\n".join(line.plain for line in self.lines(min(100, self.size.width - 6)))

@@ -85,7 +85,7 @@ def chart_data(runs: Iterable[RunView], metric: Metric, name: str = "") -> Chart
 
 def study_curves(store: Store, study_id: str) -> ChartData:
     """The curves of any study's metric, from the database. Problem when its plan can't be read."""
-    found = study_view.look(store, studies.load(study_id), new_events=False)
+    found = study_view.read_view(store, studies.load(study_id), new_events=False)
     metric = found.study.metric
     names = standard_names(metric)[:2]
     return chart_data([study_view.with_curves(store, run, names) for run in found.runs], metric)

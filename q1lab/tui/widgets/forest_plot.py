@@ -12,8 +12,8 @@ from textual.widget import Widget
 
 from q1lab.tui.widgets.study_text import TONES
 from q1lab.tui.widgets.theme_colors import Palette, palette
-from q1lab.verdict import wording
-from q1lab.verdict.character_axis import Axis
+from q1lab.verdict import table_text
+from q1lab.verdict.character_axis import CharacterAxis
 from q1lab.verdict.figure import Bar, Figure
 
 LABEL = 16
@@ -51,9 +51,11 @@ def figure_lines(figure: Figure, width: int, colors: Palette) -> list[Text]:
 def _one_by_one(bars: Sequence[Bar]) -> tuple[list[Bar], str]:
     """A row for each pair (of many the ends), then those of intervals; and what is left out."""
     pairs = [part for bar in bars for part in bar.parts]
-    shown = wording.pairs_shown({at: part.points[0] for at, part in enumerate(pairs)})
+    shown = table_text.pairs_shown({at: part.points[0] for at, part in enumerate(pairs)})
     others = [bar for bar in bars if bar.kind in LOOKS and not bar.parts]
-    return [*(pairs[at] for at in shown), *others], wording.folded_pairs(len(shown), len(pairs))
+    return [*(pairs[at] for at in shown), *others], table_text.folded_pairs_note(
+        len(shown), len(pairs)
+    )
 
 
 def _rows(bars: Sequence[Bar], width: int, colors: Palette) -> list[Text]:
@@ -62,7 +64,7 @@ def _rows(bars: Sequence[Bar], width: int, colors: Palette) -> list[Text]:
     ends = [end for bar in bars for end in (bar.low, bar.high, *bar.points) if end is not None]
     low, high = min(0.0, *ends), max(0.0, *ends)
     pad = (high - low) * 0.06 or 0.005
-    axis = Axis(low - pad, high + pad, columns)
+    axis = CharacterAxis(low - pad, high + pad, columns)
     lines = [Text(" " * LABEL + axis.ticks(), style=colors.muted)]
     for bar in bars:
         role, weight, fill, mark = LOOKS[bar.kind]
@@ -82,7 +84,7 @@ def _rows(bars: Sequence[Bar], width: int, colors: Palette) -> list[Text]:
     return lines
 
 
-def _drawn(bar: Bar, axis: Axis, fill: str, mark: str) -> str:
+def _drawn(bar: Bar, axis: CharacterAxis, fill: str, mark: str) -> str:
     if bar.low is None or bar.high is None:
         return axis.points(bar.points, mark, stem=True)
     edges = "├┤" if fill == "─" else fill * 2

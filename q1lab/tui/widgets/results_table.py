@@ -13,9 +13,9 @@ from q1lab.ground.text_formats import day
 from q1lab.tui.widgets.run_grid import Column, RowTable
 from q1lab.tui.widgets.study_text import TONES
 from q1lab.tui.widgets.theme_colors import Palette, palette
-from q1lab.verdict import wording
-from q1lab.verdict.character_axis import Axis
-from q1lab.verdict.result_rows import ResultLine, by_data
+from q1lab.verdict import difference_text
+from q1lab.verdict.character_axis import CharacterAxis
+from q1lab.verdict.result_rows import ResultRow, group_by_data
 
 COLUMNS: tuple[Column, ...] = (
     # key, title, width, to the right, and the widget width from which it is shown
@@ -44,7 +44,7 @@ MOST = 150
 """Rows at most, newest first; the filter reaches the others."""
 
 
-def matches_words(line: ResultLine, words: str) -> bool:
+def matches_words(line: ResultRow, words: str) -> bool:
     parts = (
         line.id,
         line.variant,
@@ -62,16 +62,16 @@ def matches_words(line: ResultLine, words: str) -> bool:
     return all(word in text for word in words.casefold().split())
 
 
-def group_axis(lines: Sequence[ResultLine], columns: int) -> Axis:
+def group_axis(lines: Sequence[ResultRow], columns: int) -> CharacterAxis:
     """One axis for the studies of a group, 0 on it. An interval that is much wider than the others
     may leave it (an arrow says so): one study of two seeds would squeeze them."""
     means = [line.mean for line in lines if line.mean is not None]
     if not means:
-        return Axis(-0.01, 0.01, columns)
+        return CharacterAxis(-0.01, 0.01, columns)
     low = min(0.0, *means, -_reach([-line.ends.low for line in lines if line.ends]))
     high = max(0.0, *means, _reach([line.ends.high for line in lines if line.ends]))
     pad = (high - low) * 0.05 or 0.005
-    return Axis(low - pad, high + pad, columns)
+    return CharacterAxis(low - pad, high + pad, columns)
 
 
 def _reach(ends: Sequence[float]) -> float:
@@ -82,7 +82,7 @@ def _reach(ends: Sequence[float]) -> float:
     return others[0] if others and 0 < FAR * others[0] < far else far
 
 
-def _plotted(line: ResultLine, axis: Axis) -> str:
+def _plotted(line: ResultRow, axis: CharacterAxis) -> str:
     if line.problem:
         return ""
     if line.ends is None:
@@ -96,23 +96,23 @@ class ResultsTable(RowTable):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
         super().__init__(id=id)
-        self.lines: tuple[ResultLine, ...] = ()
+        self.lines: tuple[ResultRow, ...] = ()
         self.marks: list[str] = []
         self._shown: tuple[object, ...] = ()
-        self._by_id: dict[str, ResultLine] = {}
+        self._by_id: dict[str, ResultRow] = {}
         self._order: list[str] = []
 
     @property
-    def selected(self) -> ResultLine | None:
+    def selected(self) -> ResultRow | None:
         if not 0 <= self.cursor_row < len(self._order):
             return None
         return self._by_id.get(self._order[self.cursor_row])
 
     @property
-    def marked(self) -> list[ResultLine]:
+    def marked(self) -> list[ResultRow]:
         return [self._by_id[one] for one in self.marks if one in self._by_id]
 
-    def show(self, lines: Sequence[ResultLine], words: str = "") -> None:
+    def show(self, lines: Sequence[ResultRow], words: str = "") -> None:
         """Fill the table with what matches; nothing is done when nothing changed."""
         hits = tuple(line for line in lines if matches_words(line, words))
         state = (hits, self.size.width, palette(self.app))
@@ -167,7 +167,7 @@ class ResultsTable(RowTable):
         ]
         self.head(visible)
         self._order = []
-        for name, group in by_data([*sound[:MOST], *broken[:MOST]]):
+        for name, group in group_by_data([*sound[:MOST], *broken[:MOST]]):
             axis = group_axis(group, room) if room else None
             self._order.append(GROUP + name)
             heading = self._heading(name, axis, [column[0] for column in visible], colors)
@@ -185,14 +185,14 @@ class ResultsTable(RowTable):
             first = next(k for k, name in enumerate(self._order) if not name.startswith(GROUP))
             self.move_cursor(row=self._order.index(here) if here in self._order else first)
 
-    def _study_width(self, lines: Sequence[ResultLine]) -> int:
+    def _study_width(self, lines: Sequence[ResultRow]) -> int:
         names = [cell_len(name) for line in lines for name in (line.id, line.data)]
         most = STUDY_WIDE if self.size.width >= 96 else STUDY_MOST
         tags = TAGGED if any(line.tags for line in lines) else 0
         return min(most, max([STUDY_LEAST, *names])) + tags
 
     def _heading(
-        self, name: str, axis: Axis | None, keys: Sequence[str], colors: Palette
+        self, name: str, axis: CharacterAxis | None, keys: Sequence[str], colors: Palette
     ) -> list[Text]:
         data, _, rest = name.partition(" (")
         words = {
@@ -207,7 +207,9 @@ class ResultsTable(RowTable):
             Text(words.get(key, ""), style=tone, no_wrap=True, overflow="ellipsis") for key in keys
         ]
 
-    def _cells(self, line: ResultLine, colors: Palette, axis: Axis | None) -> dict[str, Text]:
+    def _cells(
+        self, line: ResultRow, colors: Palette, axis: CharacterAxis | None
+    ) -> dict[str, Text]:
         verdict = line.verdict or (
             "comparing …" if line.complete else f"{line.done} of {line.total} done"
         )
@@ -223,9 +225,13 @@ class ResultsTable(RowTable):
             "preset": Text(line.preset, style=colors.muted),
             "plot": Text(_plotted(line, axis) if axis else "", style=tone),
             "n": Text("" if line.n is None else str(line.n), justify="right"),
-            "mean": Text("" if line.mean is None else wording.mean(line), justify="right"),
+            "mean": Text(
+                "" if line.mean is None else difference_text.mean_text(line), justify="right"
+            ),
             "interval": Text(
-                f"{wording.level(line)} {wording.between(line)}" if line.ends else "",
+                f"{difference_text.level_text(line)} {difference_text.interval_text(line)}"
+                if line.ends
+                else "",
                 style=colors.muted,
             ),
             "verdict": Text(verdict, style=f"bold {tone}" if line.verdict else tone),

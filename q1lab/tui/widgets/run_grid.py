@@ -118,7 +118,7 @@ class RunGrid(RowTable):
             return
         if not self.size.width:  # not laid out yet; then it is made for its width
             return
-        same = before is not None and before.line.id == view.line.id
+        same = before is not None and before.row.id == view.row.id
         names = [run.name for run in view.runs]
         if not same or self._width != self.size.width or list(self._shown) != names:
             self._rebuild(keep=same)

@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.binding import BindingType
 from textual.widgets.option_list import Option
 
-from q1lab.index.study_view import StudyLine
+from q1lab.index.study_view import StudyRow
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.tui.widgets.choice_list import WALK, RefilledList
 from q1lab.tui.widgets.theme_colors import Palette, palette
@@ -22,7 +22,7 @@ MOST = 150
 """Studies listed at most. A long list would take longer to lay out than to read."""
 
 
-def search_text(line: StudyLine) -> str:
+def search_text(line: StudyRow) -> str:
     """The words by which a study is found."""
     return " ".join(
         (
@@ -37,7 +37,7 @@ def search_text(line: StudyLine) -> str:
     )
 
 
-def study_row(line: StudyLine, current: str | None, colors: Palette) -> Text:
+def study_row(line: StudyRow, current: str | None, colors: Palette) -> Text:
     """A study in a line; the one that is looked at is marked."""
     state = AS_RUNS.get(line.state) or RunState(line.state)
     text = Text(no_wrap=True, overflow="ellipsis")
@@ -58,7 +58,7 @@ class StudyList(RefilledList):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
         super().__init__(id=id, markup=False, compact=True)
 
-    def show(self, lines: Sequence[StudyLine], current: str | None) -> None:
+    def show(self, lines: Sequence[StudyRow], current: str | None) -> None:
         """Show these, with the cursor on the current one while it is elsewhere."""
         colors, more = palette(self.app), len(lines) - MOST
         rows = [Option(study_row(line, current, colors), id=line.id) for line in lines[:MOST]]

@@ -9,7 +9,7 @@ from q1lab.study.run_states import ENDED
 from q1lab.tui.snapshot_taker import StudyInFocus
 from q1lab.tui.widgets.theme_colors import Palette
 from q1lab.tui.widgets.top_line import time_left_words
-from q1lab.verdict import wording
+from q1lab.verdict import difference_text, label_text
 from q1lab.verdict.comparison import Comparison
 
 TONES = {"helps": "success", "hurts": "error", "cannot tell": "warning", "no verdict": "muted"}
@@ -30,9 +30,9 @@ def final_comparison(view: StudyInFocus) -> Comparison | None:
 def verdict_words(c: Comparison, colors: Palette) -> Text:
     """``CANNOT TELL  −0.0123``: the verdict and the mean difference."""
     tone = getattr(colors, TONES.get(c.analysis.verdict, "foreground"))
-    text = Text(wording.word(c), style=f"bold {tone}")
+    text = Text(label_text.verdict_word(c), style=f"bold {tone}")
     if c.analysis.mean is not None:
-        text.append(f"  {wording.mean(c.analysis)}", style=colors.foreground)
+        text.append(f"  {difference_text.mean_text(c.analysis)}", style=colors.foreground)
     return text
 
 
@@ -47,7 +47,7 @@ def study_heading(view: StudyInFocus, width: int, colors: Palette) -> Text:
     details = [
         f" · {view.study.trainer.recipe} preset" if view.study.trainer.recipe else "",
         f" · {view.study.data.name[:20]}",
-        f" · {view.line.id}",
+        f" · {view.row.id}",
     ]
     if view.study.trainer.device not in ("", "cpu"):
         details.append(f" · {view.study.trainer.device}")
@@ -68,11 +68,11 @@ def study_heading(view: StudyInFocus, width: int, colors: Palette) -> Text:
 
 
 def _progress(view: StudyInFocus, colors: Palette) -> Text:
-    done = f"{view.line.done} of {view.line.total} done"
+    done = f"{view.row.done} of {view.row.total} done"
     if view.alive:
-        left = time_left_words(view.line.seconds_left)
+        left = time_left_words(view.row.seconds_left)
         return Text.assemble(("● ", colors.success), done + (f" · {left}" if left else ""))
-    if view.line.done == view.line.total:
+    if view.row.done == view.row.total:
         return Text("comparing …", style=colors.muted)
-    tone = {"stopped": colors.warning, "planned": colors.muted}.get(view.line.state, colors.error)
-    return Text.assemble((view.line.state, tone), (f" · {done}", colors.muted))
+    tone = {"stopped": colors.warning, "planned": colors.muted}.get(view.row.state, colors.error)
+    return Text.assemble((view.row.state, tone), (f" · {done}", colors.muted))

@@ -12,8 +12,8 @@ from textual.style import Style
 from textual.widget import Widget
 
 if TYPE_CHECKING:
-    from q1lab.index.ingest_events import Looked
-    from q1lab.index.study_view import StudyLine
+    from q1lab.index.ingest_events import IngestProgress
+    from q1lab.index.study_view import StudyRow
 
 TABS = (
     ("1", "study", "Study"),
@@ -41,8 +41,8 @@ def time_left_words(seconds: float | None) -> str:
 class TopLine(Widget):
     """Tabs to the left, the running study in the middle, the clock to the right."""
 
-    training: reactive[StudyLine | None] = reactive(None)
-    ingest_progress: reactive[Looked | None] = reactive(None)
+    training: reactive[StudyRow | None] = reactive(None)
+    ingest_progress: reactive[IngestProgress | None] = reactive(None)
     """How far a long look at all studies has come."""
     clock: reactive[tuple[str, str]] = reactive(("", ""))
     """The clock's text, and its tone: ``on``, ``off``, ``over`` or nothing."""
@@ -72,7 +72,7 @@ class TopLine(Widget):
     def _middle(self, room: int) -> Content:
         if self.ingest_progress is not None:
             now = self.ingest_progress
-            texts = (f"reading {now.words}", f"reading {now.studies:,}/{now.of:,}", "reading …")
+            texts = (f"reading {now.message}", f"reading {now.studies:,}/{now.of:,}", "reading …")
             fit = next((text for text in texts if cell_len(text) <= room), "")
             return Content.styled(fit, "$muted")
         line = self.training

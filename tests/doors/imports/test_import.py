@@ -23,7 +23,7 @@ from q1lab.index.store import Store
 from q1lab.statistics.intervals import Reason
 from q1lab.study import studies
 from q1lab.study.run_states import RunState
-from q1lab.verdict import wording
+from q1lab.verdict import label_text, note_text
 from q1lab.verdict.comparison_cache import compare
 from tests.kit import wandb_study as lab
 from tests.kit.wandb_server import ENTITY, KEY, Received, WandbServer
@@ -139,7 +139,7 @@ def test_what_the_relay_sent_comes_back_the_same(
     assert back.data.sha256 == study.data.sha256
     assert back.trainer.hyperparameters == study.trainer.hyperparameters
     with Store() as store:
-        ingest_events.take_in(store, study)
+        ingest_events.ingest_study(store, study)
         ours, theirs = store.runs(study.id), store.runs(back.id)
         for a, b in zip(ours, theirs, strict=True):
             assert (a["arm"], a["seed"], a["val_loss"]) == (b["arm"], b["seed"], b["val_loss"])
@@ -240,7 +240,7 @@ def test_diverged_runs_stay_diverged() -> None:
         import_study.group_runs(outside_runs.from_wandb(record)), "a test"
     )
     with Store() as store:
-        ingest_events.take_in(store, study)
+        ingest_events.ingest_study(store, study)
         assert [row["state"] for row in store.runs(study.id)] == ["finished", "diverged"]
 
 
@@ -362,7 +362,7 @@ def test_of_runs_from_elsewhere_nothing_is_said_about_what_pairs_share(tmp_path:
     assert study.design.headline == "welch"
     with Store() as store:
         told = compare(store, study)
-    assert "with it the batches" not in wording.floor_why(told)
+    assert "with it the batches" not in label_text.floor_sentence(told)
 
 
 @pytest.mark.parametrize("evaluated", [True, False])
@@ -384,7 +384,7 @@ def test_a_run_that_finished_without_saying_its_loss_did_not_diverge(
         told = compare(store, study)
     assert (study.design.headline, told.lost) == ("paired", 0)
     assert (told.analysis.reason is Reason.INCOMPLETE) != evaluated
-    assert evaluated or "doesn't say its final val loss" in " ".join(wording.notes(told))
+    assert evaluated or "doesn't say its final val loss" in " ".join(note_text.note_sentences(told))
 
 
 def test_csv_as_wandb_exports_a_chart(tmp_path: Path) -> None:
@@ -461,7 +461,7 @@ def test_whatever_the_names_and_numbers_the_study_opens(
     assert studies.load(study.id).seeds == (0,)
     assert study.files.root.parent == Path(os.environ["Q1LAB_HOME"]) / "studies"
     with Store() as store:
-        ingest_events.take_in(store, study)
+        ingest_events.ingest_study(store, study)
         assert {row["state"] for row in store.runs(study.id)} <= {"finished", "diverged"}
 
 

@@ -73,7 +73,7 @@ def test_a_study_carries_the_prediction_and_locks_it(store: Store) -> None:
 
 def test_a_file_of_ones_own_carries_the_prediction_of_its_modification(store: Store) -> None:
     predict(store)
-    with store.write() as db:
+    with store.transaction() as db:
         db.execute(
             "INSERT INTO modifications VALUES (?,?,?,?,?)",
             (WEEK, "rope", "/home/me/my_rope.py", None, "2026-01-01"),

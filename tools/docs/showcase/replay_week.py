@@ -173,7 +173,7 @@ def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
         for step, text in told.get("answers", {}).items():
             progress.save_answer(store, week.label, step, text)
         for part, minutes in told.get("minutes", {}).items():
-            learner_tables.add_seconds(store, week.label, {part: 60.0 * minutes})
+            learner_tables.credit_seconds(store, week.label, {part: 60.0 * minutes})
         skipped, also = (set(told.get(key, [])) for key in ("skipped", "also"))
         for part in week.session(session).parts:
             for step in part.steps:

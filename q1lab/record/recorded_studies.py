@@ -1,0 +1,178 @@
+"""The studies on record with their runs, read from the index and the journal's lines.
+
+A study stays on record when it is stopped, deleted, or removed by hand. ledger.py judges what is
+read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from q1lab.index.store import Row, Store
+from q1lab.record import questions
+from q1lab.study.identity import FIRST_LOSSES
+from q1lab.study.liveness import is_alive
+from q1lab.study.run_states import ENDED, RunState
+from q1lab.study.studies import ARMS, Run, Study
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """The end of a run: ``finished`` or ``diverged``, and its final val loss (nats)."""
+
+    state: str
+    val_loss: float | None
+
+
+RunEnds = Mapping[tuple[str, int], RunEnd]
+"""(arm, seed) → its end, for the runs that finished or diverged."""
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedStudy:
+    """A study on record, and the facts on record about its runs."""
+
+    study: Study
+    begun_at: tuple[str, ...]
+    """The time (UTC) at which each batch of its seeds was begun."""
+    ends: RunEnds = field(default_factory=dict)
+    seen_since: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    """(arm, seed) → the time (UTC) from which on a result of that run could be seen."""
+    losses: Mapping[str, Mapping[int, Mapping[int, float]]] = field(default_factory=dict)
+    """Arm → seed → iter → training loss, of the first iters."""
+    is_forgotten: bool = False
+    """True if the first losses of its runs are not on record: an edit since then may have changed
+    nothing that trains."""
+
+    def drawn_seed(self, arm: str, seed: int) -> int:
+        """The seed from which a run draws its weights and batches."""
+        return self.study.trainer.drawn_seed(Run(arm, "", seed))
+
+    def seen_seeds(self, arm: str, until: str = "~") -> set[int]:
+        """The drawn seeds of an arm's runs whose results could be seen by ``until`` (UTC); by now,
+        if no time is given."""
+        return {
+            self.drawn_seed(arm, seed)
+            for (run_arm, seed), since in self.seen_since.items()
+            if run_arm == arm and since <= until
+        }
+
+    @cached_property
+    def batches(self) -> tuple[tuple[tuple[int, ...], str], ...]:
+        """(seeds, time) of each batch that was declared together. A first batch of a single pair is
+        an experiment; it counts as one batch with the next."""
+        merged: list[tuple[tuple[int, ...], str]] = []
+        for seeds, at in zip(self.study.design.batches, self.begun_at, strict=True):
+            if len(merged) == 1 and len(merged[0][0]) == 1:
+                merged = [((*merged[0][0], *seeds), at)]
+            else:
+                merged.append((seeds, at))
+        return tuple(merged)
+
+
+def pair_differences(study: Study, ends: RunEnds) -> list[float | None]:
+    """The differences (nats) of the first pairs that have ended, in the order of the plan; None for
+    a pair with a diverged run."""
+    differences: list[float | None] = []
+    for seed in study.seeds:
+        base_end, modified_end = (ends.get((arm, seed)) for arm in ARMS)
+        if base_end is None or modified_end is None:
+            break
+        base, modified = (
+            end.val_loss if end.state == RunState.FINISHED else None
+            for end in (base_end, modified_end)
+        )
+        differences.append(None if base is None or modified is None else modified - base)
+    return differences
+
+
+def read_recorded_studies(store: Store) -> tuple[list[RecordedStudy], int]:
+    """Every study on record that asks a question, and the number of lines that can't be read."""
+    rows: dict[str, list[Row]] = {}
+    for row in questions.started_runs(store):
+        rows.setdefault(row["study_id"], []).append(row)
+    losses: dict[str, Any] = {}
+    for row in questions.read_first_losses(store, FIRST_LOSSES):
+        by_seed = losses.setdefault(row["study_id"], {}).setdefault(row["arm"], {})
+        by_seed.setdefault(row["seed"], {})[row["iter"]] = row["value"]
+    begun_studies, unreadable = questions.begun_studies(store)
+    on_disk, deleted = questions.studies_on_disk(store), questions.deleted_plans(store)
+    recorded = []
+    for key in {**begun_studies, **deleted, **on_disk}:
+        begun = begun_studies.get(key)
+        if key in on_disk:
+            study = on_disk[key]
+            entry = _from_rows(study, begun, rows.get(study.id, []), losses.get(study.id, {}))
+        elif key in deleted:
+            entry = _from_deletion(deleted[key][0], begun, deleted[key][1])
+        else:
+            assert begun is not None
+            entry = _removed_by_hand(begun.study, begun)
+        if entry.study.design.counts_as_asking:
+            recorded.append(entry)
+    return recorded, unreadable
+
+
+def _begin_times(study: Study, begun: questions.BegunStudy | None) -> tuple[str, ...]:
+    """The time at which each batch was begun; the last known time stands for later batches."""
+    times = begun.begun_at if begun is not None else (study.origin.imported_at or study.created,)
+    batches = len(study.design.batches)
+    return (*times, *[times[-1]] * batches)[:batches]
+
+
+def _from_rows(
+    study: Study,
+    begun: questions.BegunStudy | None,
+    rows: Iterable[Row],
+    losses: Mapping[str, Any],
+) -> RecordedStudy:
+    ends: dict[tuple[str, int], RunEnd] = {}
+    seen_since: dict[tuple[str, int], str] = {}
+    for row in rows:
+        run = row["arm"], row["seed"]
+        if row["state"] in ENDED:
+            ends[run] = RunEnd(row["state"], row["val_loss"])
+        if questions.shows_result(row):
+            seen_since[run] = row["started"] or row["ended"] or ""
+    if not rows and study.files.launch.exists() and not is_alive(study.files):
+        return _removed_by_hand(study, begun)  # its folder is there, its runs are not
+    return RecordedStudy(study, _begin_times(study, begun), ends, seen_since, losses)
+
+
+def _from_deletion(
+    study: Study, begun: questions.BegunStudy | None, runs: Mapping[str, Mapping[str, Any]]
+) -> RecordedStudy:
+    """A deleted study from its line in the journal. The line doesn't say when its runs were seen:
+    they count as seen before anything that was planned later, to be on the safe side."""
+    ends: dict[tuple[str, int], RunEnd] = {}
+    seen_since: dict[tuple[str, int], str] = {}
+    losses: dict[str, dict[int, dict[int, float]]] = {arm: {} for arm in ARMS}
+    is_forgotten = False
+    for run in study.runs:
+        facts = runs.get(run.name)
+        facts = facts if isinstance(facts, Mapping) else {"state": "unknown"}
+        first_losses = facts.get("first")
+        if isinstance(first_losses, Mapping):
+            losses[run.arm][run.seed] = {
+                int(at): float(loss)
+                for at, loss in first_losses.items()
+                if isinstance(loss, int | float) and str(at).isdecimal()
+            }
+        if facts.get("state") in ENDED:
+            loss = facts.get("val_loss")
+            is_number = isinstance(loss, int | float)
+            ends[run.arm, run.seed] = RunEnd(str(facts["state"]), loss if is_number else None)
+        if facts.get("seen", facts.get("state") is not None):
+            seen_since[run.arm, run.seed] = ""
+            is_forgotten = is_forgotten or not isinstance(first_losses, Mapping)
+    return RecordedStudy(study, _begin_times(study, begun), ends, seen_since, losses, is_forgotten)
+
+
+def _removed_by_hand(study: Study, begun: questions.BegunStudy | None) -> RecordedStudy:
+    """A study whose files were removed by hand: nothing proves that no result was seen."""
+    times = _begin_times(study, begun)
+    seen_since = {(run.arm, run.seed): times[0] for run in study.runs}
+    return RecordedStudy(study, times, {}, seen_since, is_forgotten=True)

@@ -1,0 +1,40 @@
+"""A comparison for programs: the record of ``compare --json``, and the columns of a CSV."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from q1lab.verdict.difference_text import interval_text, level_text
+from q1lab.verdict.label_text import interval_label
+from q1lab.verdict.note_text import CAVEATS, note_sentence, note_sentences
+from q1lab.verdict.verdict_text import verdict_sentence
+
+if TYPE_CHECKING:
+    from q1lab.verdict.comparison import Comparison
+
+
+def verdict_columns(c: Comparison) -> dict[str, Any]:
+    """The comparison in a table of runs: one value per column, unrounded; None where there is
+    none."""
+    analysis = c.analysis
+    return {
+        "verdict": analysis.verdict,
+        "level": level_text(analysis) if analysis.ends is not None else None,
+        "pairs": len(analysis.pairs),
+        "difference": analysis.mean,
+        "low": analysis.ends.low if analysis.ends is not None else None,
+        "high": analysis.ends.high if analysis.ends is not None else None,
+    }
+
+
+def comparison_json(c: Comparison) -> dict[str, Any]:
+    """The record of ``compare --json``: every fact, and what is told about them."""
+    from q1lab.verdict.comparison import comparison_facts
+
+    return {
+        **comparison_facts(c),
+        "sentence": verdict_sentence(c),
+        "interval": {"name": interval_label(c.analysis), "between": interval_text(c.analysis)},
+        "warnings": note_sentences(c),
+        "caveats": [note_sentence(one, c) for one in c.analysis.notes if one.kind in CAVEATS],
+    }

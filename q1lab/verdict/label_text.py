@@ -1,0 +1,175 @@
+"""Names, labels and titles of a comparison: its arms, the rows of its figure, its verdict in
+capitals.
+
+Text from outside (names, notes of a study) is cleaned of control characters. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from q1lab.ground.files import plain
+from q1lab.ground.text_formats import MINUS, plural
+from q1lab.statistics.intervals import Reason
+from q1lab.verdict.difference_text import (
+    MeasuredDifference,
+    interval_text,
+    level_text,
+    mean_text,
+    seed_list,
+)
+
+if TYPE_CHECKING:
+    from q1lab.verdict.comparison import Comparison
+
+
+COVERS_AS_NAMED_FROM = 94.5
+"""A "95%" interval that covers at least this much (in %) is said to cover about 95%."""
+
+
+def arm_names(c: Comparison) -> tuple[str, str]:
+    """The arms' names, baseline first: their variants, a path by its last part, told apart when
+    they are the same."""
+    base, modified = (
+        _short_name(c.study.baseline, "baseline"),
+        _short_name(c.study.variant, "modified"),
+    )
+    return (base, modified) if base != modified else (f"{base} A", f"{modified} B")
+
+
+def short_name(given: str) -> str:
+    """A variant's name for people, a path by its last part."""
+    return _short_name(given, "baseline")
+
+
+def _short_name(given: str, default: str) -> str:
+    name = " ".join(plain(given).replace("\\", "/").split())
+    return name.rstrip("/").rsplit("/", 1)[-1].removesuffix(".py") or default
+
+
+def interval_label(c: MeasuredDifference) -> str:
+    """The headline interval by its name: ``95% interval (paired t)``."""
+    return f"{level_text(c)} interval ({headline_method(c.headline)})"
+
+
+def headline_method(headline: str) -> str:
+    return "paired t" if headline == "paired" else "Welch t"
+
+
+def interval_note(c: Comparison) -> str:
+    """What the headline interval is for."""
+    return f"covers {level_text(c.analysis)}{_decides(c)}"
+
+
+def _decides(c: Comparison) -> str:
+    """That the headline interval decides; empty where there is no verdict."""
+    return "" if c.analysis.verdict == "no verdict" else "; it decides"
+
+
+BOOTSTRAP_LABEL = "95% bootstrap CI"
+
+
+def pair_label(seed: int) -> str:
+    """A pair by itself, by its seed."""
+    return f"pair of seed {seed}"
+
+
+def bootstrap_note(c: Comparison, n: int | None = None) -> str:
+    """What the bootstrap CI, which calls itself 95%, really covers; at ``n`` seeds, if given.
+
+    Drawn from each arm by itself it covers the more, the better the pairs go together: at three
+    seeds from 80% (not at all) to 98% (correlation .9).
+    """
+    analysis = c.analysis
+    covers = 95.0 if analysis.bootstrap is None else analysis.bootstrap.true_coverage
+    if covers >= COVERS_AS_NAMED_FROM:
+        return "covers about 95%"
+    at = "" if n is None else f" at {plural(n, 'seed')}"
+    if analysis.headline == "welch" and analysis.pairs:
+        return f"covers {covers:.0f} to 98%{at}"
+    return f"covers about {covers:.0f}%{at}, not 95%"
+
+
+def shared_and_measured(c: Comparison) -> str:
+    """What the arms of a pair share, and what is measured."""
+    return c.study.description.measured
+
+
+FLOOR_LABEL = "baseline against itself"
+
+
+def floor_sentence(c: Comparison) -> str:
+    """Why the row of the baseline against itself may be wider than all pairs."""
+    return (
+        "The baseline against itself compares runs of different seeds; the two runs of a pair "
+        f"{c.study.description.pair_shares}."
+    )
+
+
+def floor_note(c: Comparison) -> str:
+    """Where the row of the baseline against itself is from."""
+    if c.floor is None or c.floor.study is None:
+        return "estimate from these runs"
+    return f"measured: {plain(c.floor.study)}"
+
+
+DELTA_LABEL = "too small to matter"
+
+
+def prediction_label(c: Comparison) -> str:
+    """The row of the prediction."""
+    late = (c.study.prediction or {}).get("after")
+    return "your prediction, later" if late else "your prediction"
+
+
+def sample_text(c: Comparison) -> str:
+    """What the verdict rests on: ``3 pairs``, or ``3 seeds per arm``."""
+    if c.analysis.headline == "paired":
+        return plural(c.analysis.n, "pair")
+    return f"{plural(c.analysis.n, 'seed')} per arm"
+
+
+def verdict_word(c: Comparison) -> str:
+    """The verdict in capitals; a single pair is none."""
+    return "ONE PAIR" if is_experiment(c) else c.analysis.verdict.upper()
+
+
+def is_experiment(c: Comparison) -> bool:
+    """Whether a study is of one pair: it draws curves, asks no question, and gets no verdict."""
+    return len(c.study.seeds) == 1 and c.analysis.reason is Reason.TOO_FEW
+
+
+def comparison_title(c: Comparison) -> str:
+    """One line above a picture: verdict, difference, seeds, data."""
+    base, modified = arm_names(c)
+    what = f"{modified} against {base}"
+    if c.analysis.mean is not None:
+        what = f"{modified} {MINUS} {base} = {mean_text(c.analysis)}{c.metric.suffix}"
+    many = f"{plural(c.lost, 'run')} diverged" if c.lost else sample_text(c)
+    where = (
+        many,
+        plain(c.study.data.name),
+        f"{c.study.trainer.recipe} preset" if c.study.trainer.recipe else "",
+    )
+    return f"{verdict_word(c)}: {what} ({', '.join(part for part in where if part)})"
+
+
+def summary_line(c: Comparison) -> str:
+    """The comparison in one line: ``rope against baseline: cannot tell, −0.012 nats, 95% interval
+    −0.030 to +0.006, seeds 0, 1, 2``."""
+    analysis = c.analysis
+    base, modified = arm_names(c)
+    parts = [f"{modified} against {base}: {analysis.verdict}"]
+    if analysis.mean is not None:
+        parts.append(f"{mean_text(analysis)}{c.metric.suffix}")
+    if analysis.ends is not None:
+        parts.append(f"{level_text(analysis)} interval {interval_text(analysis)}")
+    if c.study.seeds:
+        parts.append(
+            f"{len(c.study.seeds)} seeds" if len(c.study.seeds) > 6 else seed_list(c.study.seeds)
+        )
+    return ", ".join(parts)
+
+
+def left_out_text(c: Comparison) -> str:
+    """``seeds 0, 2, 4 (rmsnorm-1)``: finished or diverged pairs that are not in here."""
+    return "; ".join(f"{seed_list(seeds)} ({plain(study)})" for study, seeds in c.asking.left_out)

@@ -1,0 +1,252 @@
+"""The notes of a comparison in sentences: what the reader of a verdict must know as well.
+
+Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from q1lab.ground.files import plain
+from q1lab.ground.text_formats import MINUS, cut_middle, plural
+from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, Kind, Note
+from q1lab.study.series import SWEEP, Series
+from q1lab.study.studies import ARMS
+from q1lab.verdict.difference_text import level_text, percent_text, seed_list
+from q1lab.verdict.label_text import arm_names, left_out_text, sample_text
+from q1lab.verdict.scope_text import iters_text
+from q1lab.verdict.table_text import cost_change
+
+if TYPE_CHECKING:
+    from q1lab.verdict.comparison import Comparison
+
+
+def note_sentences(c: Comparison) -> list[str]:
+    """What the reader of the verdict must know besides, a sentence or two each."""
+    found = [note_sentence(one, c) for one in c.analysis.notes]
+    around = record_sentence(c)
+    return [*found, around] if around else found
+
+
+def note_sentence(one: Note, c: Comparison) -> str:
+    """One note in words."""
+    analysis = c.analysis
+    facts = one.facts
+    headline, other = ("paired", "Welch") if analysis.headline == "paired" else ("Welch", "paired")
+    match one.kind:
+        case Kind.UNPAIRED:
+            alone = seed_list(facts["seeds"])
+            return f"{alone[0].upper()}{alone[1:]} ran in one arm only and can't be paired."
+        case Kind.EQUAL:
+            return (
+                f"{facts['equal']} of {plural(facts['pairs'], 'finished pair')} ended equal, to "
+                "the last bit: check that the change reaches every run."
+            )
+        case Kind.SERIES:
+            return _series_note(c)
+        case Kind.ASKED:
+            return _asked_note(c, facts)
+        case Kind.LEFT_OUT:
+            return f"Left out: {left_out_text(c)}, of runs that train the same."
+        case Kind.CONDITIONS:
+            return _conditions_note(facts["differ"])
+        case Kind.TRAINER:
+            return (
+                "Some of these runs were trained after an upgrade of q1lab's trainer: "
+                "that alone can "
+                "change a loss."
+            )
+        case Kind.ALLOWED:
+            what = plain(", ".join(facts["what"]))
+            return f"The runs were taken in although they differ: {what}."
+        case Kind.STRAYS:
+            return _strays_note(facts["arms"], dict(zip(ARMS, arm_names(c), strict=True)))
+        case Kind.DISAGREE:
+            does, does_not = ("bootstrap CI", f"{headline} interval")
+            if not facts["bootstrap"]:
+                does, does_not = does_not, does
+            covers = (
+                f"{analysis.bootstrap.true_coverage:.0f}%"
+                if analysis.bootstrap
+                else "less than 95%"
+            )
+            return (
+                f"The {does} excludes 0, the {does_not} does not. The {headline} interval "
+                f"decides: the bootstrap CI covers about {covers} at {sample_text(c)}."
+            )
+        case Kind.TEMPTING:
+            return (
+                f"The {other} interval alone would say {facts['verdict'].upper()}. The {headline} "
+                "interval was declared before the runs; picking the better-looking one afterwards "
+                "makes false verdicts more frequent."
+            )
+        case Kind.BELOW_DELTA:
+            return (
+                f"The whole interval is smaller than {analysis.delta:g}{c.metric.suffix}, the "
+                "smallest difference said to matter before the runs."
+            )
+        case Kind.SHORT:
+            fallen, lately = facts["fallen"], facts["lately"]
+            return (
+                f"At {iters_text(c) or 'this budget'} little is trained: the {c.metric.name} lies "
+                f"{fallen:.2f}{c.metric.suffix} below that of a uniform guess, and {lately:.2f} "
+                "of them came in the last quarter of the iters, so it still falls fast. Whatever "
+                "the verdict, it says nothing of a budget at which the curves have leveled off."
+            )
+        case Kind.RISING:
+            return (
+                f"The {c.metric.name} was lowest at iter {facts['at']:,} and rose by "
+                f"{facts['rise']:.2f}{c.metric.suffix} to the end: this compares overfitted "
+                "models, and the arm that learns faster may lose by that alone. The budget of the "
+                f"minimum is a new question, declared as one: {facts['command']}"
+            )
+        case Kind.UNFINISHED:
+            more = len(facts["runs"]) - MOST_NAMED
+            left = plain(", ".join(facts["runs"][:MOST_NAMED])) + (
+                f" and {more} more" if more > 0 else ""
+            )
+            planned = plural(facts["of"], "run")
+            return f"{len(facts['runs'])} of {planned} have not finished: {left}."
+        case Kind.DAMAGED:
+            lines = plural(facts["lines"], "damaged line")
+            return f"{lines} in the event files could not be read and were left out."
+        case Kind.COMMAND:
+            return _command_note(c, facts)
+        case Kind.UNCHECKED:
+            return "The model file was trained without its checks (--unchecked)."
+        case Kind.OVERRULED:
+            # both arms' files may overrule the same check, for the same reason or another one
+            reasons = list(dict.fromkeys(facts["checks"]))
+            checks = len({one.partition("”")[0] for one in reasons})
+            more = len(reasons) - MOST_NAMED
+            told = "; ".join(cut_middle(plain(one), 120) for one in reasons[:MOST_NAMED])
+            return (
+                f"{plural(checks, 'check')} of the model files failed and "
+                f"{'was' if checks == 1 else 'were'} overruled: {told}"
+                + (f"; and {more} more" if more > 0 else "")
+                + "."
+            )
+        case Kind.SIZE:
+            return (
+                f"The arms differ by {cost_change(c, 'n_params')} in parameters: part of the "
+                "difference may come from size, not from the idea. A baseline of the same size "
+                "would tell."
+            )
+
+
+def _command_note(c: Comparison, facts: Mapping[str, Any]) -> str:
+    """What a reader should know of how the runs were made, and how well they go together."""
+    parts = list(c.study.description.cautions)
+    if (r := facts.get("correlation")) is not None:
+        low, high = (f"{end:.2f}".replace("-", MINUS) for end in facts["between"])
+        r = f"{r:.2f}".replace("-", MINUS)
+        parts.insert(
+            max(0, len(parts) - 1),
+            f"Over the seeds the arms correlate by r = {r} ({low} to {high}).",
+        )
+    return " ".join(parts)
+
+
+def _asked_note(c: Comparison, facts: Mapping[str, Any]) -> str:
+    """How often the question was asked, and what that does."""
+    many, count = c.asking.studies, c.asking.all_looks
+    times = "once" if many == 1 else f"{many} times"
+    text = f"This question was asked {times}, with {plural(count, 'look')} in all. "
+    if facts.get("could_be"):
+        sets = plural(facts["could_be"], "other set") + " of seeds"
+        text += (
+            f"When its seeds were named, results at {sets} could be known: to choose among them "
+            "is to ask with each. "
+        )
+    if facts.get("unreadable"):
+        lines = plural(facts["unreadable"], "line")
+        text += f"{lines} of the record can't be read and may have been more of it. "
+    text += (
+        f"If nothing had changed, up to {percent_text(c.asking.total)} of such series would claim "
+        "a difference."
+    )
+    return text + (
+        f" So this look is judged by a {level_text(c.analysis)} interval." if facts["later"] else ""
+    )
+
+
+def record_sentence(c: Comparison) -> str:
+    """What else the studies on record asked, for the readers of a post, too; empty where nothing is
+    known of it."""
+    found = c.asking.family
+    if found is None or len(c.study.seeds) < 2:
+        return ""
+    only = "It is the only question on record"
+    text = f"{only} so far"
+    if found.questions > 1:
+        text = only if found.here == 1 else f"It is one of {found.here} questions on record"
+        text += f" about this {c.study.description.about}"
+        if found.texts > 1:
+            text += f", and one of {found.questions} in all"
+        if found.shared:
+            text += f"; {found.shared} of the others used the same baseline runs"
+    return (
+        f"{text}. If nothing helped, up to {math.ceil(100 * found.total - 1e-9)} of 100 such "
+        "records would claim at least one difference."
+    )
+
+
+def _strays_note(arms: Sequence[Sequence[Any]], names: Mapping[str, str]) -> str:
+    said = []
+    for arm, runs, diverged, stuck in arms:
+        how = [f"{diverged} diverged"] * bool(diverged) + [f"{stuck} got stuck"] * bool(stuck)
+        said.append(f"of {plural(runs, 'run')} of {names[arm]} on record {' and '.join(how)}")
+    text = "; ".join(said)
+    return (
+        f"{text[0].upper()}{text[1:]}. With such an arm the interval claims a difference more "
+        "often than its level says, however many seeds there are."
+    )
+
+
+def _conditions_note(differ: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
+    said = []
+    for key, values in differ.items():
+        what = "; ".join(
+            f"{plain(value)} in {len(runs)} of them ({plain(runs[0])}{', …' if runs[1:] else ''})"
+            for value, runs in values.items()
+        )
+        said.append(f"{key.replace('_', ' ')} ({what})")
+    return (
+        f"The runs differ in {' and in '.join(said)}: that alone can change a loss, so the "
+        "difference may not be the modification's."
+    )
+
+
+def _series_note(c: Comparison) -> str:
+    """What a study shares with those that were declared together with it; empty for one by
+    itself."""
+    return "" if c.study.origin.series is None else series_share_sentence(c.study.origin.series)
+
+
+def series_share_sentence(one: Series) -> str:
+    """How a series' studies share its 5%."""
+    many = len(one.members)
+    what = f"{many} modifications" if one.kind == SWEEP else f"{many} values of {one.axis}"
+    return (
+        f"One of {what} that were declared together ({plain(one.id)}). They share 5%: each may "
+        f"claim a difference in {percent_text(one.alpha)} of null studies, or in "
+        f"{percent_text(one.alpha * ALPHA_LATER / ALPHA)} where its question was asked before."
+    )
+
+
+MOST_NAMED = 12
+"""Runs that a note names one by one."""
+
+CAVEATS = frozenset(
+    {
+        Kind.CONDITIONS,
+        Kind.TRAINER,
+        Kind.ALLOWED,
+        Kind.UNCHECKED,
+        Kind.OVERRULED,
+        Kind.SIZE,
+        Kind.STRAYS,
+    }
+)
+"""Kinds of notes after which the difference may have another reason than the modification."""

@@ -1,0 +1,87 @@
+"""The prediction of a study against its outcome, in sentences. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from q1lab.ground.files import plain
+from q1lab.ground.text_formats import plural
+from q1lab.statistics.prediction_score import Calibration, Score, predicted_difference
+from q1lab.study.metric import Metric
+from q1lab.verdict.difference_text import level_text, mean_text, number_writer
+
+if TYPE_CHECKING:
+    from q1lab.verdict.comparison import Comparison
+
+
+OUTCOME_TEXT = {"hit": "a hit", "miss": "a miss", "open": "neither a hit nor a miss"}
+
+
+def prediction_sentence(c: Comparison) -> str:
+    """The recorded prediction against the outcome, or that there was none."""
+    if c.study.is_floor:
+        return ""
+    if not c.study.prediction:
+        return "No prediction was recorded before these runs, so there is nothing to score."
+    what = predicted_sentence(c.study.prediction, c.metric)
+    if c.score is None:
+        return (
+            f"{what} It was locked when results could be seen "
+            f"({plain(str(c.study.prediction['after']))}), so it decides nothing and is not scored."
+        )
+    later = ""
+    if c.study.prediction.get("later"):
+        later = " A later version, locked when results could be seen, is not scored."
+    return f"{what} {score_sentence(c.score, c)}{later}"
+
+
+def direction_text(direction: object, metric: Metric) -> str:
+    """Which way a prediction goes: ``the val loss falls``."""
+    verb = {"lower": "falls", "higher": "rises"}.get(str(direction))
+    if verb is not None:
+        return f"the {metric.name} {verb}"
+    return "no difference that matters" if direction == "same" else plain(str(direction))
+
+
+def predicted_sentence(found: Mapping[str, Any], metric: Metric) -> str:
+    """A prediction as it was made: ``Predicted: the val loss falls by 0.03 nats, 70% sure.``"""
+    direction = found.get("direction") or "no direction"
+    text = f"Predicted: {direction_text(direction, metric)}"
+    size = predicted_difference(found)
+    if size is not None and direction != "same":
+        text += f" by {abs(size):g}{metric.suffix}"
+    if found.get("matters"):
+        text += f" (it matters from {abs(found['matters']):g} up)"
+    if found.get("confidence") is not None:
+        text += f", {found['confidence']:.0%} sure"
+    return text + "."
+
+
+def score_sentence(one: Score, c: Comparison) -> str:
+    """How a prediction came out: ``Outcome: HELPS, a hit. …``"""
+    analysis = c.analysis
+    number = number_writer(analysis)
+    text = f"Outcome: {analysis.verdict.upper()}, {OUTCOME_TEXT[one.outcome]}"
+    if one.off is not None and one.predicted is not None:
+        text += (
+            f". Predicted {number.end(one.predicted)}{c.metric.suffix}, measured "
+            f"{mean_text(analysis)}: off by {number.size(one.off)}"
+        )
+    if one.inside is not None:
+        contains = "contains" if one.inside else "does not contain"
+        text += f"; the {level_text(analysis)} interval {contains} the predicted difference"
+    return text + "."
+
+
+def calibration_sentence(all_of_them: Calibration) -> str:
+    """How sure one was over all predictions, and how often right."""
+    tail = f" {all_of_them.still_open} still open." if all_of_them.still_open else ""
+    many = all_of_them.settled
+    if not many:
+        return "No prediction has been settled by a comparison yet." + tail
+    return (
+        f"Over {plural(many, 'settled prediction')} you were {all_of_them.sure:.0%} sure on "
+        f"average and right in {all_of_them.hits} ({all_of_them.hits / many:.0%}); Brier score "
+        f"{all_of_them.brier:.2f} (0 is perfect, 0.25 is a coin).{tail}"
+    )

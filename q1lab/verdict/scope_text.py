@@ -1,0 +1,119 @@
+"""The scope of a verdict as text: data, size, iters, hyperparameters, hardware. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from q1lab.ground.files import plain
+from q1lab.ground.text_formats import passes, rough
+from q1lab.study import corpora
+from q1lab.study.studies import ARMS
+from q1lab.study.tuned_value import TunedValue
+from q1lab.verdict.difference_text import percent_text
+from q1lab.verdict.label_text import arm_names
+
+if TYPE_CHECKING:
+    from q1lab.verdict.comparison import Comparison
+
+
+def iters_text(c: Comparison) -> str:
+    """How long each run trained: ``2,000 iters``; empty where that is not known."""
+    iters = c.study.trainer.hyperparameters.get("max_iters")
+    return f"{iters:,} iters" if iters else ""
+
+
+MANY_PASSES = 3
+"""From here on a small model begins to learn its text by heart."""
+
+
+def many_passes_warning(many: float | None) -> str:
+    """What is said before runs that read their text often; empty for others."""
+    if many is None or many <= MANY_PASSES:
+        return ""
+    return (
+        f"a run reads its text in {passes(many)}; in more than {MANY_PASSES} a model can learn it "
+        "by heart, so look at where the val loss is lowest"
+    )
+
+
+def scale_text(c: Comparison) -> str:
+    """What a reader elsewhere asks first: size, data, budget, hardware."""
+    device = {"cpu": "on a CPU", "cuda": "on a GPU"}.get(
+        c.study.trainer.device.partition(":")[0], ""
+    )
+    parts = (
+        _sizes_text(c),
+        corpora.describe_corpus(c.study.data.name or ""),
+        _training_text(c),
+        device,
+    )
+    return ", ".join(plain(part) for part in parts if part)
+
+
+def _sizes_text(c: Comparison) -> str:
+    sizes = [arm.costs.get("n_params") for arm in c.arms.values()]
+    if not all(sizes):
+        return ""
+    shown = list(dict.fromkeys(rough(size) for size in sizes if size))
+    return f"{' and '.join(shown)} parameters"
+
+
+def _training_text(c: Comparison) -> str:
+    batch, block = (
+        c.study.trainer.hyperparameters.get("batch_size"),
+        c.study.trainer.hyperparameters.get("block_size"),
+    )
+    windows = f" of {batch} × {block} tokens" if batch and block else ""
+    read = f", {passes(c.study.passes)} over the text" if c.study.passes is not None else ""
+    return f"{trained}{windows}{read}" if (trained := iters_text(c)) else ""
+
+
+def scope_sentence(c: Comparison) -> str:
+    """What the verdict is about: data, size, budget, hyperparameters."""
+    trainer = c.study.trainer
+    config, trained = trainer.hyperparameters, iters_text(c)
+    parts = []
+    if c.study.description.trains:
+        parts.append(c.study.description.trains)
+    elif c.study.data.name:
+        sha = f" (sha256 {c.study.data.sha256[:8]})" if c.study.data.sha256 else ""
+        parts.append(f"{plain(c.study.data.name)}{sha}")
+    parts += [part for part in (_sizes_text(c), _training_text(c)) if part]
+    if trainer.shared_at_start is not None:
+        parts.append(
+            f"{percent_text(trainer.shared_at_start)} of the baseline's weights shared at the start"
+        )
+    if trainer.tuned is not None:
+        parts.append(tuned_text(trainer.tuned, dict(zip(ARMS, arm_names(c), strict=True))))
+    if config.get("learning_rate") and (
+        trainer.tuned is None or trainer.tuned.key != "learning_rate"
+    ):
+        parts.append(f"learning rate {config['learning_rate']:g} (not tuned for either arm)")
+    if config.get("dropout") is not None:
+        parts.append(f"dropout {config['dropout']:g}")
+    parts += [f"preset {trainer.recipe}"] if trainer.recipe else []
+    parts += [trainer.number_format] if trainer.number_format else []
+    what = ", ".join(parts) or "the data, size, budget and hyperparameters of these runs"
+    text = f"Scope: {what}. Other data, sizes, budgets or hyperparameters may say otherwise."
+    if not trained:
+        return text
+    only = (
+        "the modified arm may only start more slowly"
+        if c.analysis.verdict == "hurts"
+        else "a lead may only be a faster start"
+    )
+    return f"{text} At a short budget {only}, so look at the curves."
+
+
+def tuned_text(one: TunedValue, names: Mapping[str, str]) -> str:
+    """What each arm chose for itself, and among what."""
+    values = [f"{value:g}" for value in one.values]
+    chosen = ", ".join(f"{one.chosen[arm]:g} for {names[arm]}" for arm in ARMS)
+    text = (
+        f"{one.key.replace('_', ' ')} tuned for each arm among {', '.join(values[:-1])} and "
+        f"{values[-1]} on {one.seeds} other seeds: {chosen}"
+    )
+    edges = {min(one.values), max(one.values)}
+    edge = [names[arm] for arm in ARMS if one.chosen[arm] in edges]
+    return text + (f" (at an edge for {' and '.join(edge)}: beyond may be better)" if edge else "")

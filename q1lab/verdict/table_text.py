@@ -1,0 +1,122 @@
+"""Cells and captions of a comparison's tables: losses by seed, costs of the arms. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from q1lab.ground.text_formats import MINUS
+from q1lab.statistics.intervals import MIN_FOR_VERDICT
+from q1lab.study.studies import ARMS
+from q1lab.verdict import arm_columns as costs
+from q1lab.verdict.difference_text import number_writer, percent_change
+
+if TYPE_CHECKING:
+    from q1lab.verdict.comparison import Comparison
+
+
+def loss_cell(c: Comparison, arm: str, seed: int) -> str:
+    """One run's final val loss, or why there is none."""
+    if seed in c.analysis.diverged.get(arm, []):
+        return "diverged"
+    if seed not in c.arms[arm].values:
+        return "no run"
+    value = c.arms[arm].values[seed]
+    return "diverged" if value is None else number_writer(c.analysis).loss(value)
+
+
+def difference_cell(c: Comparison, seed: int) -> str:
+    """Modified − baseline of one seed; empty where not both arms finished."""
+    return number_writer(c.analysis)(c.analysis.pairs[seed]) if seed in c.analysis.pairs else ""
+
+
+MOST_SEEDS = 20
+"""Seeds that a table shows one by one; of more, the ends of the row speak for it."""
+
+SEEDS_PER_END = 5
+"""Seeds shown from either end of a folded table, and of those without a pair."""
+
+
+def seeds_shown(c: Comparison, seeds: Sequence[int]) -> list[int]:
+    """The seeds that a table shows: all of them, or of many those with the lowest and the highest
+    differences and those that are no pair, by seed."""
+    if len(seeds) <= MOST_SEEDS:
+        return list(seeds)
+    odd = [seed for seed in seeds if seed not in c.analysis.pairs]
+    return sorted({*pairs_shown(c.analysis.pairs), *odd[:SEEDS_PER_END]})
+
+
+def pairs_shown(pairs: Mapping[int, float]) -> list[int]:
+    """The pairs that a plot shows, by seed: all of them, or of many the ends."""
+    by_difference = sorted(pairs, key=lambda seed: (pairs[seed], seed))
+    if len(pairs) > MOST_SEEDS:
+        by_difference = by_difference[:SEEDS_PER_END] + by_difference[-SEEDS_PER_END:]
+    return sorted(by_difference)
+
+
+def folded_note(shown: int, total: int) -> str:
+    """What a folded table leaves out, and where it is."""
+    return (
+        f"{shown} of {total:,} seeds: {_ENDS_TEXT}, and runs without a pair; `--json` and "
+        "`q1lab export` have all."
+    )
+
+
+def folded_pairs_note(shown: int, total: int) -> str:
+    """What a folded plot leaves out; empty when it has all."""
+    return f"{shown} of {total:,} pairs are drawn: {_ENDS_TEXT}." if shown < total else ""
+
+
+_ENDS_TEXT = f"the {SEEDS_PER_END} lowest and the {SEEDS_PER_END} highest differences"
+
+
+def cost_change(c: Comparison, key: str) -> str:
+    """The modified arm's cost against the baseline's: ``−1.0%``; empty when one is not known, and
+    no number where the interval over single runs contains 0, or runs are too few for one."""
+    base, modified = (c.arms[arm].costs.get(key) for arm in ARMS)
+    if not base or not modified:
+        return ""
+    if key in costs.measured_costs() and (c.timed is not None or len(c.analysis.pairs) == 1):
+        ends = (c.timed or {}).get(key)
+        if ends is None or not ends.excludes_zero():
+            return UNCLEAR
+    return percent_change(base, modified)
+
+
+UNCLEAR = "not clear"
+
+BUSY_FROM = 0.1
+"""Share by which one arm's runs differ in speed from which the machine did something else, too."""
+
+
+def faster_or_slower(c: Comparison) -> str:
+    """Whether the modified arm trained ``faster`` or ``slower``; empty where that is not clear."""
+    text = cost_change(c, "tokens_per_s")
+    return "faster" if text.startswith("+") else "slower" if text.startswith(MINUS) else ""
+
+
+def timing_note(c: Comparison) -> str:
+    """How sure a change of speed or time is; empty where that is not known."""
+    if c.timed is None and len(c.analysis.pairs) != 1:
+        return ""
+    labels = costs.measured_costs()
+    clear = [key for key in labels if cost_change(c, key) not in ("", UNCLEAR)]
+    said = []
+    for key in clear:
+        ends = (c.timed or {})[key]
+        low, high = (percent_change(1.0, 1.0 + end) for end in (ends.low, ends.high))
+        said.append(f"the change of {labels[key]} is {low} to {high} (95% interval)")
+    if unclear := [label for key, label in labels.items() if cost_change(c, key) == UNCLEAR]:
+        few = min((len(arm.values) for arm in c.arms.values()), default=0) < MIN_FOR_VERDICT
+        why = "fewer than three runs an arm" if few else "the 95% interval over runs contains 0"
+        which = f"that of {' and '.join(unclear)} is " if clear else ""
+        said.append(f"{which}{UNCLEAR}: {why}")
+    spans = [arm.tokens_per_s_ends for arm in c.arms.values()]
+    shares = [high / low - 1 for low, high in (pair for pair in spans if pair) if low > 0]
+    if shares and max(shares) >= BUSY_FROM:
+        said.append(
+            f"within an arm tokens/s vary by up to {max(shares):.0%}, so the machine did something "
+            "else, too"
+        )
+    text = "; ".join(said)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
