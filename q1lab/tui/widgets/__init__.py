@@ -1,1 +1,1 @@
-"""One pane a file. A widget gets plain values; none of them opens a file or the database."""
+"""One widget per file. A widget gets plain values; none opens a file or the database."""

@@ -1,5 +1,5 @@
-"""A canvas of braille dots in plain Python: 2 × 4 dots a cell, dashes, tinted bands, a rule for who
-wins a cell.
+"""A canvas of braille dots in plain Python: 2 × 4 dots per cell, dashes, tinted bands, and ranks
+that decide which line is drawn in a shared cell.
 
 textual-plot was tried and left out: it has no bands and no dashes, zooms by mouse only, its later
 lines hide the earlier ones, and a redraw of six curves of a thousand points took 65 ms on a 2-core
@@ -16,13 +16,13 @@ from itertools import pairwise
 _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _SPACE = 0x2800
 _LONE = 0x100
-"""Beside a cell's dots: a point that no line goes through."""
+"""A bit above those of a cell's dots: the cell holds a single point that no line goes through."""
 
 
 @dataclass(frozen=True)
 class CellRun:
-    """Neighboring cells that look alike: ``pen`` and ``tint`` are the caller's own numbers, −1 for
-    none."""
+    """Neighboring cells with the same ``pen`` and ``tint``, which are numbers that the caller
+    chooses; −1: no pen, no tint."""
 
     text: str
     pen: int
@@ -43,7 +43,7 @@ class Canvas:
         self._set(x, y, pen, rank, _BITS[y & 3][x & 1])
 
     def lone(self, x: int, y: int, pen: int, rank: int = 0) -> None:
-        """Fill the dot's cell with ●: one dot of eight is taken for dust."""
+        """Fill the dot's cell with ●: a single braille dot would be overlooked."""
         self._set(x, y, pen, rank, _LONE)
 
     def _set(self, x: int, y: int, pen: int, rank: int, bits: int) -> None:
@@ -104,8 +104,8 @@ class Canvas:
                 tints.append(tint)
 
     def rows(self) -> list[list[CellRun]]:
-        """Every row as pieces; where two bands overlap the tints take turns by column, as equal
-        pens do."""
+        """Each row as runs of like cells; where two bands overlap, their tints take turns by
+        column, as pens of equal rank do."""
         out: list[list[CellRun]] = []
         for row in range(self.height):
             pieces: list[CellRun] = []

@@ -1,5 +1,5 @@
-"""What the chart draws, worked out from a study's runs: thin curves, and each arm's mean and
-band. Pure."""
+"""The chart's data, computed from a study's runs: each seed's curve, each arm's mean and band.
+Pure."""
 
 from __future__ import annotations
 
@@ -30,18 +30,19 @@ class ArmCurves:
     mean: Curve
     band: tuple[tuple[int, float, float], ...]
     n: int
-    """How many seeds the mean is over."""
+    """The number of seeds in the mean."""
 
 
 @dataclass(frozen=True)
 class ChartData:
-    """Both arms of a study, one metric, by its ``name``; ``last`` is where the iter axis ends."""
+    """Both arms of a study for one metric, called ``name``; ``last`` is the end of the iter
+    axis."""
 
     arms: tuple[ArmCurves, ...] = ()
     last: int = 0
     name: str = "val loss"
     instead_of: str = ""
-    """The metric that was asked for, while there is too little of it to draw."""
+    """The metric that this one stands in for, while that has too few points to draw."""
 
     @property
     def empty(self) -> bool:
@@ -49,13 +50,13 @@ class ChartData:
 
 
 def chart_data(runs: Iterable[RunView], metric: Metric, name: str = "") -> ChartData:
-    """The curves of what runs reported under ``name``; without one, of their study's ``metric``.
-    Points that are not finite are left out. While the study trains and no run has two values of its
-    metric, a line between them, the training loss stands in.
+    """The curves that runs reported under ``name`` (default: their study's ``metric``), without
+    points that are not finite. While the study trains and no run has two values of its metric, the
+    training loss stands in.
 
-    An arm's mean runs over its finished seeds; before the first has finished, over those that have
-    begun, as far as all of them have got: a mean that changed its members on the way would show
-    steps nobody trained.
+    An arm's mean is over its finished seeds; before the first has finished, over the seeds that
+    have begun, up to the iter that all of them have reached. A mean whose members changed on the
+    way would show steps that no run has taken.
     """
     arms: list[ArmCurves] = []
     last = 0
@@ -84,7 +85,7 @@ def chart_data(runs: Iterable[RunView], metric: Metric, name: str = "") -> Chart
 
 
 def study_curves(store: Store, study_id: str) -> ChartData:
-    """The curves of any study's metric, from the database. Problem when its plan can't be read."""
+    """The curves of a study's metric, from the database. Problem if its plan can't be read."""
     found = study_view.read_view(store, studies.load(study_id), new_events=False)
     metric = found.study.metric
     names = standard_names(metric)[:2]
@@ -92,8 +93,8 @@ def study_curves(store: Store, study_id: str) -> ChartData:
 
 
 def _curve(run: RunView, name: str, metric: Metric) -> Curve:
-    """The points of a metric; those of the study's own, taken in mid-run, are closed by the exact
-    value at the end when none was taken there."""
+    """The points of a metric. The study's own metric also gets the exact final value as its last
+    point, if no evaluation was made there."""
     points = finite_points(run.curve(name))
     end = run.val_loss if name == metric.key() else None
     if end is not None and (not points or points[-1][0] < run.iter):
@@ -130,8 +131,8 @@ def ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:
-    """1, 2 and 5 times powers of ten in [low, high], thinned to powers where they are too many;
-    ``low`` > 0."""
+    """1, 2 and 5 times powers of ten in [low, high], only the powers if those are more than
+    ``most``; ``low`` > 0."""
     found: list[float] = []
     for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
         found += [m * 10.0**power for m in (1, 2, 5) if low <= m * 10.0**power <= high * (1 + 1e-9)]

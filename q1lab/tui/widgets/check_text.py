@@ -1,7 +1,7 @@
-"""Check results as text: one line each, and under a failed one what was expected, what was seen,
-and why. Pure.
+"""Check results as text: one line per check; below a failed one, the expected and seen values and
+the reason. Pure.
 
-All words come from the learner's file or about it: they are data, and no markup is read from them.
+Texts from or about the learner's file are data: no markup is read from them.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from q1lab.week.own_model.parents import Parent
 from q1lab.week.own_model.run_checks import CheckReport, CheckResult, next_command
 
 MOST = 400_000
-"""Bytes of a file that are compared at most."""
+"""At most this many bytes of a file are compared."""
 
 PRINTED = 4
-"""Lines shown of what the file printed."""
+"""At most this many lines of the file's output are shown."""
 
 
 class CheckRows:
-    """The results on screen by name: a new round dims them, and each is replaced where it
-    stands."""
+    """The results on screen by check name. A new round dims them, and each new result replaces the
+    old one in its row."""
 
     def __init__(self) -> None:
         self.rows: dict[str, CheckResult] = {}
@@ -41,7 +41,7 @@ class CheckRows:
         self.fresh.add(result.name)
 
     def end(self) -> None:
-        """Drop what this round did not check any more."""
+        """Drop the results of checks that this round did not run."""
         self.rows = {name: result for name, result in self.rows.items() if name in self.fresh}
 
     def content(self, width: int) -> Content:
@@ -62,7 +62,7 @@ def _lines(check: CheckResult, fresh: bool, width: int) -> list[Content]:
         sign = "$muted"
     name = plain(check.name)
     if not check.failed:
-        # what was seen names the convention, such as which coordinates RoPE pairs
+        # the result names the convention in use, such as which coordinates RoPE pairs
         words = plain(check.words)
         first, *more = textwrap.wrap(words, max(20, width - 2)) or [name]
         head = first.removeprefix(name)
@@ -84,8 +84,8 @@ def _lines(check: CheckResult, fresh: bool, width: int) -> list[Content]:
 
 
 def round_summary(report: CheckReport, file: str, variant: str | None, hints: bool) -> Content:
-    """What is below the results of a finished round; after success, what comes next. ``hints``:
-    whether there are some for this file."""
+    """The summary below the results of a finished round; after success, with the next step.
+    ``hints``: True if the file's modification has hints."""
     if report.unusable is not None:
         said = Content.styled(plain(report.unusable), "$error")
     elif report.passed:
@@ -111,8 +111,7 @@ def round_summary(report: CheckReport, file: str, variant: str | None, hints: bo
 
 
 def diff_against_source(file: Path, source: Parent) -> tuple[str, str]:
-    """(a heading, the unified diff) from what the file was made from to it. Problem when one can't
-    be read."""
+    """(heading, unified diff) from the file's source to the file. Problem if one can't be read."""
     old, new = (_bytes(path).decode(errors="replace") for path in (source.variant.path, file))
     diff = diffs.unified_diff(plain(old), plain(new), source.name, file.name)
     return diff_heading(diff, source.name), diff

@@ -1,4 +1,4 @@
-"""What a dialog offers to choose from: a sign, not color alone, says which one is meant."""
+"""Lists to choose from. A sign, not color alone, shows the highlighted row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WALK: list[BindingType] = [
     Binding("j", "cursor_down", "step", show=False),
     Binding("k", "cursor_up", "step back", show=False),
 ]
-"""A list's keys, besides those that Textual gives it."""
+"""Keys of a list, in addition to Textual's."""
 
 
 class SingleClick:
@@ -28,8 +28,8 @@ class SingleClick:
 
 
 class ChoiceList(SingleClick, OptionList):
-    """A list. ``j`` and ``k`` go down and up, as on the pages; ``▸`` stands before the row that
-    Enter takes, in a margin of two cells that app.tcss leaves free."""
+    """A list. ``j`` and ``k`` go down and up, as on the pages; ``▸`` marks the highlighted row, in
+    a margin of two cells that app.tcss leaves free."""
 
     BINDINGS: ClassVar[list[BindingType]] = WALK
 
@@ -44,14 +44,14 @@ class ChoiceList(SingleClick, OptionList):
 
 
 class RefilledList(SingleClick, OptionList):
-    """A list whose rows follow what is known; one that is laid out for its width is filled again
-    when that changes."""
+    """A list whose rows are updated in place. If ``refill`` is set, the list calls it when its
+    width changes."""
 
     refill: Callable[[], None] | None = None
 
     @property
     def room(self) -> int:
-        """Cells that a row has."""
+        """The width of a row in cells."""
         return self.scrollable_content_region.width or self.content_size.width
 
     def on_resize(self) -> None:
@@ -59,7 +59,7 @@ class RefilledList(SingleClick, OptionList):
             self.refill()
 
     def put(self, rows: Sequence[Option]) -> None:
-        """Show these rows; as long as they are the same ones, only what changed is drawn again."""
+        """Show these rows; if their ids are the same as before, only changed rows are redrawn."""
         if [row.id for row in rows] != [row.id for row in self.options]:
             self.set_options(rows)
             return
@@ -69,12 +69,13 @@ class RefilledList(SingleClick, OptionList):
 
 
 def _look(row: Option) -> tuple[object, object]:
-    """What one sees of a row; texts that differ in color alone are equal for Textual."""
+    """A row's text and colors, to compare: to Textual, texts that differ only in color are
+    equal."""
     return row.prompt, getattr(row.prompt, "spans", None)
 
 
 def _option(strip: Strip) -> int | None:
-    """Which option a line belongs to: Textual notes it for the mouse."""
+    """The index of the option that a line belongs to; Textual stores it for the mouse."""
     for segment in strip:
         if segment.style is not None and "option" in segment.style.meta:
             return int(segment.style.meta["option"])

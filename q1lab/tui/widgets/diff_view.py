@@ -1,5 +1,5 @@
-"""A unified diff as colored text: the change itself in the arms' colors, Python words picked
-out."""
+"""A unified diff as colored text: changed lines in the arms' colors, with Python syntax
+highlighted."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from rich.text import Text
 from q1lab.tui.widgets.theme_colors import Palette
 
 MOST_LINES = 2_000
-"""Beyond this a diff is cut: nobody reads it on a screen, and coloring it would take too long."""
+"""Longer diffs are cut: nobody reads them on a screen, and coloring them takes too long."""
 
 
 def diff_text(diff: str, colors: Palette, *, code: bool = True) -> Text:
-    """The diff's lines; what goes is tinted in the baseline's color, what comes in the modified
+    """The diff's lines, removed ones tinted in the baseline's color, added ones in the modified
     arm's.
 
-    Plain signs stay in front, so that nothing is said by color alone. The text is data: no markup
-    is read. With ``code`` False it is prose: long lines go on in the next one.
+    The signs + and − stay in front, so that nothing is said by color alone. The text is data: no
+    markup is read. With ``code`` False it is prose, and long lines are wrapped.
     """
     lines = diff.splitlines()
     cut = len(lines) - MOST_LINES
@@ -60,8 +60,8 @@ HEADS = ("diff --git ", "index ", "--- ", "+++ ", "new file mode ", "deleted fil
 
 
 def _body(lines: list[str]) -> list[str]:
-    """Without what is above a file's hunks: what the diff is of is said elsewhere. Inside a hunk
-    the same signs are a changed line that itself begins with dashes or pluses."""
+    """The lines without file headers: the screen names the files elsewhere. Inside a hunk, a line
+    that looks like a header is a changed line that itself begins with dashes or pluses."""
     body, in_hunk = [], False
     for line in lines:
         in_hunk = (in_hunk or line.startswith("@@")) and not line.startswith("diff --git ")

@@ -1,4 +1,4 @@
-"""Text that is laid out for its width by whoever made it."""
+"""Text that its owner lays out for its width."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from textual.widgets import Static
 
 
 class FittedText(Static):
-    """Calls ``lay_out`` when its width has changed; that updates the text, for ``room`` cells."""
+    """Calls ``lay_out`` when its width has changed; ``lay_out`` sets the text, ``room`` cells
+    wide."""
 
     def __init__(self, lay_out: Callable[[], None], id: str) -> None:  # noqa: A002  (Textual's own name)
         super().__init__(markup=False, id=id)
@@ -17,7 +18,7 @@ class FittedText(Static):
 
     @property
     def room(self) -> int:
-        """The cells across; those it had last, while something else has its place."""
+        """The width in cells; the last one while the widget is hidden."""
         return self.size.width or self._width
 
     def on_resize(self) -> None:

@@ -1,5 +1,5 @@
-"""A figure of differences as lines for the app: pair by pair while a study trains, with interval
-and verdict when done. Only layout: rows, labels and caveats are verdict/figure.py's."""
+"""A figure of differences as lines for the app: pair by pair while a study trains, then with
+interval and verdict. Layout only; rows, labels and caveats come from verdict/figure.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from q1lab.verdict.character_axis import CharacterAxis
 from q1lab.verdict.figure import Bar, Figure
 
 LABEL = 16
-"""Cells of the label beside a row; a longer one goes on below, beside the line of 0."""
+"""Width of a row's label in cells; a longer one continues below, beside the line of 0."""
 LOOKS = {
     "interval": ("foreground", "bold", "─", "●"),
     "bootstrap": ("muted", "", "─", "●"),
@@ -26,12 +26,12 @@ LOOKS = {
     "delta": ("muted", "", "┄", "●"),
     "study": ("modified", "bold", "─", "●"),
 }
-"""How a row looks: its color of the palette, its weight, what fills an interval, and how a point is
-marked. What is not here has no row: the prediction is told beside the verdict."""
+"""A row's look by its kind: color, weight, the character that fills an interval, and a point's
+character. Other kinds have no row: the verdict's text gives the prediction."""
 
 
 def figure_lines(figure: Figure, width: int, colors: Palette) -> list[Text]:
-    """The plot as lines of at most ``width`` cells (24 and up are meant)."""
+    """The plot as lines of at most ``width`` cells (designed for 24 and more)."""
     lines: list[Text] = []
     if figure.word:
         role = TONES.get(figure.word.lower(), "foreground")
@@ -49,7 +49,8 @@ def figure_lines(figure: Figure, width: int, colors: Palette) -> list[Text]:
 
 
 def _one_by_one(bars: Sequence[Bar]) -> tuple[list[Bar], str]:
-    """A row for each pair (of many the ends), then those of intervals; and what is left out."""
+    """The rows: one per pair (of many pairs, the first and last), then the intervals; and a
+    sentence about the pairs left out."""
     pairs = [part for bar in bars for part in bar.parts]
     shown = table_text.pairs_shown({at: part.points[0] for at, part in enumerate(pairs)})
     others = [bar for bar in bars if bar.kind in LOOKS and not bar.parts]
@@ -101,7 +102,7 @@ def _cut(text: Text, width: int) -> Text:
 
 
 class ForestPlot(Widget):
-    """Draws ``figure`` into its width; as high as it needs."""
+    """Draws ``figure`` into its width, as high as needed."""
 
     figure: reactive[Figure] = reactive(Figure(), layout=True)
 

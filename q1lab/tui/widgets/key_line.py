@@ -17,14 +17,14 @@ HELP = "app.help"
 
 
 class KeyHint(NamedTuple):
-    """One key of the line: what is drawn of it, and what a click presses."""
+    """One key of the line: its texts, and the key that a click presses."""
 
     key: str
     name: str
     words: str
     more: str
     always: bool
-    """It stays where not all fit."""
+    """True if the key is shown even if not all fit."""
     enabled: bool
 
     @property
@@ -33,10 +33,11 @@ class KeyHint(NamedTuple):
 
 
 class KeyLine(Widget):
-    """Where the keys don't all fit, those further right are left out, but never the way back, nor
-    help, which lists the others. The palette's key has the right edge.
+    """The footer. If not all keys fit, it leaves out those further right, but never the key that
+    goes back, nor help, which lists all keys. The palette's key is at the right edge.
 
-    One widget: Textual's footer makes one of each key, anew whenever one of them changes.
+    One widget draws all keys: Textual's footer mounts a widget per key, and mounts all of them
+    again whenever one changes.
     """
 
     ALLOW_SELECT = False

@@ -1,4 +1,4 @@
-"""Numbers as they stand in the lab's tables: short, the same width, honest about what is not known.
+"""Numbers for the lab's tables: short, of equal width, and empty or with ``…`` while not final.
 Pure."""
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ WORDS = {RunState.FINISHED: "done"}
 
 
 def state_words(run: RunView) -> str:
-    """``✓ done``, ``▶ 61%``, ``· queued``: a mark and a word, so that color is never alone."""
+    """``✓ done``, ``▶ 61%``, ``· queued``: a sign and a word, so that nothing is said by color
+    alone."""
     if run.state is RunState.RUNNING and run.max_iters:
         return f"{STATE_SYMBOLS[run.state]} {min(99, int(100 * run.progress))}%"
     return f"{STATE_SYMBOLS[run.state]} {WORDS.get(run.state, str(run.state))}"

@@ -1,4 +1,4 @@
-"""What a study is made of, as a form of two steps: what trains, and how."""
+"""The form of a new study, in two steps: what is trained, and how."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ OTHER = "other"
 
 AUTO = "auto"
 WHAT, HOW = "what", "how"
-"""The two steps of the form: its modification, seeds and size; and all else, which has values of
-its own."""
+"""The form's two steps: modification, seeds and size; and everything else, which has defaults."""
 KEPT = "Its folder says everything else: model files, seeds, size and device."
 PICKS = {
     "device": ("device", ("cpu", "cuda", "mps")),
@@ -39,9 +38,9 @@ PICKS = {
 
 
 class LaunchForm(VerticalScroll, can_focus=False):
-    """``request`` is what it says now, ``asked`` what it says at first. ``data`` is what runs
-    train on where nothing is said; ``folder`` is the learner's, whose kept studies can be chosen;
-    ``engines`` are those that config.toml names."""
+    """``request()`` is the request that the form describes now, ``asked`` the one it starts with.
+    ``data`` is the default data; ``folder`` is the learner's, whose kept studies can be chosen;
+    ``engines`` are those in config.toml."""
 
     def __init__(
         self,
@@ -101,7 +100,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         step: str = WHAT,
         choices: Sequence[str] = (),
     ) -> Iterable[Widget]:
-        """A field with its label: one of the choices, or text where there are none."""
+        """A field with its label: a choice if there are ``choices``, else text."""
         decided = "" if name in kept_folder.FREE_OPTIONS else " decided"
         with Horizontal(classes=f"pick {step}{decided}"):
             yield Label(label)
@@ -113,7 +112,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
                 yield Input(value or "", placeholder=hint, id=name, compact=True)
 
     def usual(self, study: Study) -> None:
-        """Show what the fields that say nothing come to."""
+        """Show the plan's values as the placeholders of empty fields."""
         values = {
             "baseline": study.baseline,
             "data": f"{study.data.name}; or a file",
@@ -144,7 +143,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         self.set_class(self._kept() is not None, "-kept")
 
     def _kept(self) -> Path | None:
-        """The folder of a kept study, where one is chosen or typed."""
+        """The folder of the kept study that is chosen or typed; else None."""
         chosen = self.kept.get(self._picked())
         if chosen is None and self._picked() == OTHER:
             typed = self._file()
@@ -152,14 +151,15 @@ class LaunchForm(VerticalScroll, can_focus=False):
         return chosen
 
     def _file(self) -> str:
-        """The path as typed; where it is of the learner's folder and not of here, in full."""
+        """The path as typed; resolved in the learner's folder if it exists only there."""
         typed = self._said("file")
         own = self.folder / typed
         here = Path(typed).expanduser()
         return str(own) if typed and not here.exists() and own.exists() else typed
 
     def _short(self, path: str) -> str:
-        """A path of the learner's folder from there on, where `_file` finds it again."""
+        """A path inside the learner's folder, relative to it, if `_file` resolves it to the same
+        file."""
         own = Path(path)
         if not own.is_absolute() or not own.is_relative_to(self.folder.absolute()):
             return path
@@ -171,12 +171,12 @@ class LaunchForm(VerticalScroll, can_focus=False):
         return option.id if option is not None and option.id else OTHER
 
     def _said(self, name: str) -> str:
-        """What is typed or chosen; empty where nothing is."""
+        """The field's value; empty if nothing is typed or chosen."""
         field: Any = self.query_one(f"#{name}")
         return field.value.strip() if isinstance(field.value, str) else ""
 
     def _number(self, name: str, otherwise: str) -> str:
-        """What a field for a whole number says; empty when it says nothing."""
+        """The text of a field for a whole number, or empty. Problem if it is not one."""
         text = self._said(name)
         if text and (not text.isascii() or not text.isdigit() or int(text) < 1):
             label = "at once" if name == "jobs" else name
@@ -187,7 +187,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         return text
 
     def request(self) -> Request:
-        """The form's request. Problem, without any file read, for what can be seen to be wrong."""
+        """The form's request. Problem for errors that show without reading a file."""
         variant = self._file() if self._picked() == OTHER else self._picked()
         if not variant:
             raise Problem("Give the path to your model file.")

@@ -1,4 +1,4 @@
-"""What the launch screen says about a plan and about the prediction for it. Pure."""
+"""The launch screen's sentences about a plan and its prediction. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from q1lab.statistics.intervals import MIN_FOR_VERDICT
 def prediction_words(
     record: Mapping[str, Any] | None, variant: str, chosen: bool = True, few: bool = False
 ) -> str:
-    """The prediction in a line, and that it locks; or that there is none. The study screen has a
-    form for the modification that is ``chosen``; a ``few`` pairs give no verdict to score."""
+    """The prediction in a line, with when it locks; or a line that there is none. ``chosen``: the
+    variant is the learner's modification, for which the study screen has a form; ``few``: too few
+    pairs for a verdict that scores a prediction."""
     if record is None and few:
         return f"Fewer than {MIN_FOR_VERDICT} pairs give no verdict that scores a prediction."
     if record is None:

@@ -25,11 +25,10 @@ MOST_ZOOM = 64.0
 
 
 class LossChart(Widget, can_focus=True):
-    """``data`` is drawn into whatever room there is. One color per arm; the modified mean is
-    dashed.
+    """Draws ``data`` into its size. One color per arm; the modified mean is dashed.
 
-    ``low`` and ``high`` are the shown part of the iter axis, as shares of it (0 to 1); the loss
-    axis always fits what is shown, so that zooming in on the end tells the arms apart.
+    ``span`` is the shown part of the iter axis, as shares of it (0 to 1); the loss axis always fits
+    the shown curves, so zooming in on the end separates the arms.
     """
 
     ALLOW_SELECT: ClassVar[bool] = False
@@ -127,7 +126,7 @@ class LossChart(Widget, can_focus=True):
         unit = _unit(max(abs(y_low), abs(y_high)))
         lines[0] = self._title(colors, width, unit)
         room = max(0, GUTTER - 3 - len(f"{y_high / unit:.0f}"))  # decimals that a label has
-        # labels tell their places apart; what is nearer together than that is drawn as equal
+        # the axis spans at least what its labels can resolve; smaller differences look equal
         pad = max((y_high - y_low) * 0.04, (most * unit * 10.0**-room - (y_high - y_low)) / 2)
         log_loss = self.log_loss and y_low > 0
         y_low, y_high = (y_low / 1.01, y_high * 1.01) if log_loss else (y_low - pad, y_high + pad)
@@ -158,7 +157,7 @@ class LossChart(Widget, can_focus=True):
         return [*lines, self._iter_labels(x_axis, x_low, x_high, muted)]
 
     def _iters(self) -> tuple[float, float]:
-        """The shown part of the iter axis; a log axis starts at the first iter that has a point."""
+        """The shown part of the iter axis; a log axis starts at the first iter with a point."""
         first = min((c[0][0] for arm in self.data.arms for c in arm.seeds), default=1)
         first = max(1, first) if self.log_iter else 0
         last = max(first + 1, self.data.last)
@@ -211,11 +210,11 @@ class _Axis:
 
 
 SINGLE = 24
-"""Seeds that are drawn one by one. More can't be told apart; the band is of them all."""
+"""At most this many seeds are drawn one by one: more can't be told apart. The band covers all."""
 
 
 def drawn_seeds(arm: ArmCurves) -> tuple[Curve, ...]:
-    """The seeds whose curves are drawn: all, or of many some, evenly taken."""
+    """The curves to draw: all, or an even selection of many."""
     step = -(-len(arm.seeds) // SINGLE) or 1
     return arm.seeds[::step]
 
@@ -245,8 +244,8 @@ def _draw_arm(canvas: Canvas, arm: ArmCurves, pen: int, x_axis: _Axis, y_axis: _
 def _dots(
     curve: tuple[tuple[int, float], ...], x_axis: _Axis, y_axis: _Axis
 ) -> list[tuple[int, int]]:
-    """A curve as dots: one a dot column (the mean of the values there), and no more than one beyond
-    each edge."""
+    """A curve as dots: one per dot column (the mean of its values), and at most one beyond each
+    edge."""
     out: list[tuple[int, int]] = []
     column, total, count = None, 0.0, 0
     for iter_, value in curve:
@@ -262,7 +261,7 @@ def _dots(
 
 
 def _unit(largest: float) -> float:
-    """What labels are counted in: 1, or a power of ten where a label has no room for the number."""
+    """The unit of the labels: 1, or a power of ten if the numbers don't fit into a label."""
     power = math.floor(math.log10(largest)) if largest > 0 else 0
     return 1.0 if -3 < power < 4 else 10.0**power
 

@@ -45,8 +45,8 @@ def _parser() -> Any:
 
 
 def wrap_content(content: Content, width: int) -> list[Content]:
-    """Lines of at most ``width`` cells. Behind a word that it folded Textual may leave the space
-    that follows, in front of a line or alone."""
+    """Lines of at most ``width`` cells. Works around Textual: after a word that it had to fold, it
+    may begin a line with the space that follows, or leave that space alone on a line."""
     lines = (line[len(line) - len(line.plain.lstrip()) :] for line in content.wrap(width))
     return [line for line in lines if line] or [Content("")]
 
@@ -177,19 +177,18 @@ def _squeezed(wants: Sequence[int], words: Sequence[int], room: int) -> list[int
 
 
 def glossary_word(address: str) -> str:
-    """The place in the week's glossary that an address names; empty for any other address."""
+    """The anchor in the week's glossary that an address names; empty for any other address."""
     file, _, place = unquote(address).rpartition("#")
     return place if file.rpartition("/")[2] == GLOSSARY else ""
 
 
 def link_address(span: Span) -> str:
-    """The address that a click on a stretch of text opens; empty for none."""
+    """The address that a click on the span opens; empty if the span is no link."""
     return str(span.style.meta.get("url", "")) if isinstance(span.style, Style) else ""
 
 
 def _spoken(node: SyntaxTreeNode, linked: bool = False) -> Content:
-    """What stands in a block or in a stretch of its line; in what is ``linked`` nothing is a link
-    of its own."""
+    """The inline content of a node; inside a link (``linked``), nothing is a link of its own."""
     return Content.assemble(*(_said(child, linked) for child in node.children))
 
 
@@ -221,7 +220,7 @@ def _link(content: Content, address: str) -> Content:
 
 
 def _text(text: str) -> Content:
-    """Plain text; an arXiv number in it is a link, as everybody writes it."""
+    """Plain text, in which arXiv numbers are links."""
     found: list[str | Content] = []
     end = 0
     for match in ARXIV.finditer(text):

@@ -1,4 +1,4 @@
-"""What the app has to say, for a few seconds, in lines of its own above the keys."""
+"""The app's message, shown for a few seconds above the keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ TONES = {"warning": "$warning", "error": "$error", "information": "$foreground"}
 
 
 class MessageLine(Static):
-    """Shows the app's ``notice``, (text, severity); without a text there is nothing to see."""
+    """Shows the app's ``notice`` (text, severity); hidden while the text is empty."""
 
     def __init__(self) -> None:
         super().__init__(markup=False)

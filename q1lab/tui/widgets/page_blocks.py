@@ -1,5 +1,5 @@
-"""What a page of the week is made of: text, folds, steps, and what can be started. Each piece is
-laid out for its width when it is drawn; the cursor stops at all but plain text."""
+"""The pieces of a page of the week: text, folds, steps and actions. Each lays itself out for its
+width; the cursor can stand on all but plain text."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from q1lab.week.progress import StepState
 from q1lab.week.syllabus import Action, Fold, Step, Text
 
 INDENT = 5
-"""Cells before a step's words: a blank, the cursor, a blank, the mark, a blank."""
+"""Cells before a step's words: a blank, the cursor, a blank, the sign, a blank."""
 
 STARTS = {"run": "train", "open": "open", "check": "check"}
-"""What Enter does on an action, by its kind; any other is done."""
+"""The word for Enter on an action, by the action's kind; other kinds say ``do it``."""
 ANSWER_LINES = 4
-"""Lines of an answer that the page shows; the form has all of it."""
+"""At most this many lines of an answer are shown; the form shows all of it."""
 
 
 class Piece(Widget):
-    """A stretch of a page. ``lines(width)`` lays it out; ``changed`` has it laid out again."""
+    """A block of a page. ``lines(width)`` lays it out; ``changed`` makes it lay out again."""
 
     stop = True
-    """Whether the cursor stops here."""
+    """True if the cursor can stand on it."""
 
     class Pressed(Message):
         """Clicked; ``chain`` counts clicks in a row."""
@@ -46,7 +46,7 @@ class Piece(Widget):
 
     @property
     def here(self) -> bool:
-        """Whether the cursor is on it."""
+        """True if the cursor is on it."""
         return self.has_class("-here")
 
     def lines(self, width: int) -> Sequence[Content]:
@@ -54,7 +54,7 @@ class Piece(Widget):
         raise NotImplementedError
 
     def links(self) -> list[tuple[int, str, str]]:
-        """The links in it: (line, words, address). To a word of the glossary leads a key."""
+        """Its links as (line, words, address), without those to the glossary, which has a key."""
         return [
             (number, line.plain[span.start : span.end], url)
             for number, line in enumerate(self._lines(self.content_size.width))
@@ -85,7 +85,7 @@ class Piece(Widget):
     def head(
         self, mark: str, tone: str, words: str, right: str, width: int, bold: str
     ) -> list[Content]:
-        """The first lines of a stop: cursor, mark, words, and what Enter does at the edge."""
+        """The piece's heading: cursor, sign and words, and Enter's action at the right edge."""
         room = max(8, width - INDENT - cell_len(right) - 2)
         first, *rest = markdown_layout.wrap_content(Content.styled(words, bold), room)
         gap = " " * max(1, width - INDENT - first.cell_length - cell_len(right) - 1)
@@ -118,7 +118,7 @@ class Prose(Piece):
 
 
 class FoldPiece(Piece):
-    """Text that stays folded until it is asked for."""
+    """Text that stays folded until the learner opens it."""
 
     def __init__(self, fold: Fold) -> None:
         super().__init__()
@@ -127,14 +127,14 @@ class FoldPiece(Piece):
         self.at = 0
         """The frame that a figure shows."""
         self.wants = ""
-        """The title of the step that comes before, while that is not done."""
+        """The title of the step that must be done first; empty if none is open."""
 
     def toggle(self) -> None:
         self.open = not self.open and not self.wants
         self.changed()
 
     def turn(self, by: int) -> None:
-        """Show another frame of a figure; at either end it stays."""
+        """Show the next or previous frame of a figure; stops at either end."""
         at = min(max(0, self.at + by), len(self.fold.frames) - 1)
         if self.open and self.fold.frames and at != self.at:
             self.at = at
@@ -164,7 +164,7 @@ class FoldPiece(Piece):
 
 
 class StepPiece(Piece):
-    """A step in full: its title, its detail, and what was answered."""
+    """A step in full: its title, its detail, and the learner's answer."""
 
     def __init__(self, step: Step, record: StepState) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ class StepPiece(Piece):
 
     @property
     def enter(self) -> str:
-        """What Enter does here, in a word."""
+        """Enter's action here, in a word."""
         step, kind = self.step, self.step.behavior
         if kind.form:
             return kind.enter_again if kind.enter_again and self.record.answer else kind.enter
@@ -262,7 +262,7 @@ class ActionPiece(Piece):
 
 
 class NextPiece(Piece):
-    """The page's last row: where it goes on."""
+    """The page's last row, which leads to the next page."""
 
     def __init__(self, sheet: WeekPage) -> None:
         super().__init__()
@@ -278,7 +278,7 @@ class NextPiece(Piece):
 
 
 def command_text(action: Action) -> str:
-    """The command, address or document that an action stands for."""
+    """The command, address or document of an action."""
     return shlex.join(action.argv()) or str(
         action.options.get("url") or action.options.get("document") or ""
     )

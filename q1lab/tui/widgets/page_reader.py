@@ -1,5 +1,5 @@
-"""A page of the week to read and to work through: a step is where its text is, a cursor walks from
-stop to stop, and the text follows."""
+"""A page of the week to read and to work through: steps stand in the text, a cursor moves from
+piece to piece, and the text scrolls with it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from q1lab.week.syllabus import Action, Step
 
 
 class PageReader(VerticalScroll):
-    """Shows one sheet. ``current`` is what the cursor is on; Enter is the screen's."""
+    """Shows one page. ``current`` is the block under the cursor; the screen handles Enter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "line(-1)", "Up a line", show=False),
@@ -34,7 +34,7 @@ class PageReader(VerticalScroll):
     ]
 
     class Moved(Message):
-        """The cursor moved, or the text did."""
+        """The cursor or the text moved."""
 
     class Entered(Message):
         """The piece under the cursor was clicked."""
@@ -59,7 +59,7 @@ class PageReader(VerticalScroll):
             self.call_after_refresh(self._land)
 
     def on_resize(self) -> None:
-        """In another width the same words have other lines: go on where one was in the text."""
+        """Keep the place in the text when a new width breaks the lines differently."""
         if self.size.width != self._laid_out_for:
             self.call_after_refresh(self._to_spot, self._spot)
 
@@ -72,7 +72,8 @@ class PageReader(VerticalScroll):
         following: WeekPage | None = None,
         at: str | None = None,
     ) -> None:
-        """Show a sheet; ``at`` puts the cursor on that step. The same sheet stays where it is."""
+        """Show a page, with the cursor on step ``at`` if given. An unchanged page keeps its scroll
+        position."""
         self._progress = progress
         if self.sheet is not None and _shape(sheet) == _shape(self.sheet):
             self._update(sheet)
@@ -98,8 +99,8 @@ class PageReader(VerticalScroll):
                 self.call_after_refresh(self._land if at is None else self.follow)
 
     def _mark(self) -> tuple[str, int, float] | None:
-        """The step that one is at, which of its rows (0: its own), and how far that is below the
-        top of the screen."""
+        """(id of the step at the cursor, row of the step (0: the step itself), lines below the top
+        of the screen)."""
         step, piece = self.step, self.piece
         if step is None or piece is None:
             return None
@@ -107,7 +108,8 @@ class PageReader(VerticalScroll):
         return step.id, row, piece.virtual_region.y - self.scroll_y
 
     def _back(self, step_id: str, row: int, below: float, tries: int = 20) -> None:
-        """Go on at the mark, on a page whose text has changed, as soon as it is laid out."""
+        """Restore the cursor and scroll position on a page whose text has changed, once it is laid
+        out."""
         self._place(step_id, row)
         piece = self.piece
         if piece is None or not self.is_attached:
@@ -127,11 +129,11 @@ class PageReader(VerticalScroll):
                 changed = record != piece.record
                 piece.show(steps[piece.step.id], record)
                 if changed and piece is self.piece and self.on_screen:
-                    self.follow()  # its answer, or why its tick is lost, is below its title
+                    self.follow()  # its answer, or the reason for a lost tick, is below its title
         self._lock_folds()
 
     def _lock_folds(self) -> None:
-        """A fold that waits for a step says so until that step is done."""
+        """Lock folds whose step is not done yet, and unlock the others."""
         titles = {
             piece.step.id: piece.step.title for piece in self.pieces if isinstance(piece, StepPiece)
         }
@@ -148,8 +150,8 @@ class PageReader(VerticalScroll):
                     piece.changed()
 
     def _note_spot(self) -> None:
-        """Remember what one looks at, and how far below the top of the screen it is, in lines: the
-        cursor's piece where that is in sight, else the first one that is."""
+        """Remember a visible piece and its distance from the top of the screen in lines: the
+        cursor's piece if it is visible, else the first visible one."""
         seen = [self.piece] if self.on_screen else self.pieces
         for piece in seen:
             if piece is not None and piece.virtual_region.bottom > self.scroll_y:
@@ -157,7 +159,7 @@ class PageReader(VerticalScroll):
                 return
 
     def _to_spot(self, spot: tuple[Piece, float] | None) -> None:
-        """Scroll to what one looked at, now that the page is laid out anew."""
+        """Scroll to the remembered piece after the page was laid out again."""
         self._laid_out_for = self.size.width
         if spot is not None and self.scroll_y > 0:
             piece, below = spot
@@ -179,7 +181,7 @@ class PageReader(VerticalScroll):
 
     @property
     def current(self) -> CursorStop | None:
-        """What the piece under the cursor stands for; None on the page's last row."""
+        """The block under the cursor; None on the page's last row."""
         piece = self.piece
         if isinstance(piece, StepPiece):
             return piece.step
@@ -189,7 +191,7 @@ class PageReader(VerticalScroll):
 
     @property
     def step(self) -> Step | None:
-        """The step under the cursor, or the one whose action is under it."""
+        """The step under the cursor, or the step of the action under it."""
         current = self.current
         if isinstance(current, Action):
             return next(
@@ -204,7 +206,7 @@ class PageReader(VerticalScroll):
 
     @property
     def on_screen(self) -> bool:
-        """Whether any of what the cursor is on can be seen."""
+        """True if any part of the cursor's piece is visible."""
         return self.piece is not None and self._seen(self.piece)
 
     def _seen(self, piece: Piece) -> bool:
@@ -212,12 +214,12 @@ class PageReader(VerticalScroll):
         return region.y < top + self.size.height and region.y + 1 > top
 
     def move(self, by: int) -> None:
-        """The next stop, or the one before; the text follows."""
+        """Move the cursor to the next or previous piece, and scroll to it."""
         self._go(min(len(self.stops) - 1, max(0, self.at + by)))
         self.follow()
 
     def action_line(self, by: int) -> None:
-        """A line of text; where the next stop is in sight already, the cursor goes there."""
+        """Move the cursor to the next piece if that is visible; else scroll by a line."""
         stops, index = self.stops, self.at + by
         ends = self.scroll_y >= self.max_scroll_y if by > 0 else self.scroll_y <= 0
         if 0 <= index < len(stops) and (self._whole(stops[index]) or ends):
@@ -226,17 +228,17 @@ class PageReader(VerticalScroll):
             self.scroll_relative(y=by, animate=False)
 
     def action_turn(self, by: int) -> None:
-        """Another picture of the figure under the cursor."""
+        """Show another frame of the figure under the cursor."""
         if isinstance(self.piece, FoldPiece):
             self.piece.turn(by)
 
     def action_scroll_home(self) -> None:
-        """The top of the page, and the cursor on its first stop."""
+        """Go to the top of the page, with the cursor on its first stop."""
         self.scroll_home(animate=False, immediate=True)
         self._go(0)
 
     def action_scroll_end(self) -> None:
-        """The end of the page, and the cursor on its last stop."""
+        """Go to the end of the page, with the cursor on its last stop."""
         self.scroll_end(animate=False, immediate=True)
         self._go(max(0, len(self.stops) - 1))
 
@@ -256,7 +258,7 @@ class PageReader(VerticalScroll):
         self.post_message(self.Moved())
 
     def _place(self, step_id: str | None, row: int = 0) -> None:
-        """The cursor on a step or a row to press of it, or on the first thing left to do."""
+        """Put the cursor on a step (or on one of its action rows), or on the first open step."""
         stops = self.stops
         index = self._first_open(stops)
         for number, piece in enumerate(stops):
@@ -274,9 +276,9 @@ class PageReader(VerticalScroll):
         return max(0, len(stops) - 1) if any(isinstance(one, StepPiece) for one in stops) else 0
 
     def _land(self) -> None:
-        """Where one goes on reading: after the last step that is done before the cursor's. A page
-        that one meets for the first time starts at its top, also when a step of it has ticked
-        itself by what was done elsewhere."""
+        """Scroll to where reading goes on: below the last done step before the cursor. A page that
+        is opened for the first time starts at its top, even if evidence has already ticked one of
+        its steps."""
         piece = self.piece
         if piece is None or self.sheet is None:
             return
@@ -291,7 +293,7 @@ class PageReader(VerticalScroll):
         self.call_after_refresh(self.post_message, self.Moved())
 
     def follow(self) -> None:
-        """Bring what the cursor is on into sight, as it will be when it is laid out."""
+        """Scroll to the cursor's piece after the next layout."""
         piece = self.piece
         if piece is not None:
             self.call_after_refresh(self._show, piece)
@@ -299,8 +301,8 @@ class PageReader(VerticalScroll):
     def _show(self, piece: Piece) -> None:
         if not piece.is_attached:
             return
-        self._showing = True  # on the way the cursor may be out of sight: it stays where it is
-        for row in self._rows_of(piece)[-1:]:  # what can be pressed for it, too
+        self._showing = True  # while scrolling, the cursor may be out of sight; it must not move
+        for row in self._rows_of(piece)[-1:]:  # show the step's action rows, too
             self.scroll_to_widget(row, animate=False, immediate=True)
         tall = piece.virtual_region.height > self.size.height - 2
         self.scroll_to_widget(piece, animate=False, top=tall, immediate=True)
@@ -309,30 +311,31 @@ class PageReader(VerticalScroll):
         self.post_message(self.Moved())
 
     def _rows_of(self, piece: Piece) -> list[Piece]:
-        """The rows to press that belong to a step."""
+        """The action rows of a step."""
         if not isinstance(piece, StepPiece):
             return []
         after = self.pieces[self.pieces.index(piece) + 1 :]
         return after[: len(piece.step.actions)]
 
     def bring(self) -> bool:
-        """Scroll to the cursor when it is out of sight. True when that was needed."""
+        """Scroll to the cursor if it is out of sight. True if that was needed."""
         piece = self.piece
         if piece is None or self.on_screen or piece is self._brought:
             return False
-        self._brought = piece  # the next key means it, even before the screen was drawn again
+        self._brought = piece  # the next key acts on it, even before the screen is redrawn
         self._show(piece)
         return True
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         if self._showing or self.size.width != self._laid_out_for:
-            return  # not what one did: the text follows the cursor, or became shorter
+            return  # the app scrolled, or the layout changed; not the learner
         if self.piece is not None and not self.on_screen:
             self._brought = None
             self._go(self._nearest(down=new_value > old_value))
-            # Moving the cursor lays the page out anew, and Textual then paints what differs from
-            # its last whole layout. A scroll back to where that was left the old text on screen.
+            # Works around Textual: moving the cursor lays the page out again, and Textual paints
+            # only the differences from its last full layout. A scroll back to that layout's
+            # position left the old text on screen.
             self.refresh()
         self._note_spot()
         self.post_message(self.Moved())
@@ -341,7 +344,8 @@ class PageReader(VerticalScroll):
         self.post_message(self.Moved())  # how much there is to read has changed
 
     def _nearest(self, down: bool) -> int:
-        """The stop that one looks at; where none is in sight, the one that reading on leads to."""
+        """The index of a visible stop: the first when scrolling down, else the last; if none is
+        visible, of the next one below."""
         stops = self.stops
         seen = [number for number, one in enumerate(stops) if self._seen(one)]
         if seen:
@@ -351,7 +355,7 @@ class PageReader(VerticalScroll):
 
     def on_piece_pressed(self, event: Piece.Pressed) -> None:
         event.stop()
-        if event.chain > 1 and self._clicked:  # of a double click one click enters
+        if event.chain > 1 and self._clicked:  # a double click enters once
             return
         self._clicked = event.piece is self.piece or isinstance(event.piece, FoldPiece)
         self._go(self.stops.index(event.piece))
@@ -369,7 +373,7 @@ class PageReader(VerticalScroll):
             fold.changed()
 
     def links(self) -> list[tuple[str, str]]:
-        """(words, address) of the links that are on screen, else of the whole page."""
+        """(words, address) of the links on screen, or of the whole page if none is on screen."""
         every: list[tuple[int, str, str]] = []
         for piece in self.pieces:
             before = (-2, "")
@@ -386,7 +390,7 @@ class PageReader(VerticalScroll):
 
 
 def _shape(sheet: WeekPage) -> tuple[object, ...]:
-    """What of a sheet its pieces are made from: while it is the same they stay."""
+    """The parts of a page that its pieces are built from: while equal, the pieces stay."""
     return (sheet.id, *sheet.blocks)
 
 

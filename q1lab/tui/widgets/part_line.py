@@ -1,5 +1,4 @@
-"""The line above a part's text: which part this is, how much of it is done, minutes spent of
-minutes planned."""
+"""The line above a part's text: its title, steps done, minutes spent of minutes planned."""
 
 from __future__ import annotations
 
@@ -15,11 +14,11 @@ from q1lab.week.syllabus import Week
 
 
 class PartLine(Widget):
-    """``A2 · Read the paper    3 of 5 done · 41 of 90 min``; on a narrow screen also where in
-    the week."""
+    """``A2 · Read the paper    3 of 5 done · 41 of 90 min``; on a narrow screen, which hides the
+    tree, also the position in the week."""
 
     values: reactive[tuple[str, str, str, bool]] = reactive(("", "", "", False))
-    """Name with title, counts, place in the week, and whether the part is done."""
+    """(name with title, counts, position in the week, True if the part is done)."""
 
     def fill(self, week: Week, sheet: WeekPage, progress: Progress) -> None:
         title = f"{sheet.name} · {sheet.title}" if sheet.name else sheet.title

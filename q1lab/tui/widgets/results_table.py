@@ -31,17 +31,17 @@ COLUMNS: tuple[Column, ...] = (
     ("date", "date", 10, False, 120),
 )
 PLOT_LEAST, PLOT_MOST = 10, 60
-"""Cells that the forest plot has: below the least it is left out."""
+"""Width of the forest plot in cells; with less than the least it is left out."""
 STUDY_LEAST, STUDY_MOST, STUDY_WIDE = 14, 16, 24
-"""Cells of the study's column: for its longest name, as far as there is room; the last on a wide
-table."""
+"""Width of the study's column in cells: as wide as the longest name, between least and most; up to
+``STUDY_WIDE`` on a wide table."""
 TAGGED = 8
-"""Cells that the study's column gets besides, when a study has tags."""
+"""Cells added to the study's column if a study has tags."""
 FAR = 3.0
 GROUP = "group:"
 MORE = "more:"
 MOST = 150
-"""Rows at most, newest first; the filter reaches the others."""
+"""At most this many rows, newest first; the filter finds the others."""
 
 
 def matches_words(line: ResultRow, words: str) -> bool:
@@ -63,8 +63,8 @@ def matches_words(line: ResultRow, words: str) -> bool:
 
 
 def group_axis(lines: Sequence[ResultRow], columns: int) -> CharacterAxis:
-    """One axis for the studies of a group, 0 on it. An interval that is much wider than the others
-    may leave it (an arrow says so): one study of two seeds would squeeze them."""
+    """One axis for the studies of a group, including 0. An interval much wider than the others may
+    extend beyond it (shown by an arrow): else one study of two seeds would squeeze the rest."""
     means = [line.mean for line in lines if line.mean is not None]
     if not means:
         return CharacterAxis(-0.01, 0.01, columns)
@@ -75,8 +75,8 @@ def group_axis(lines: Sequence[ResultRow], columns: int) -> CharacterAxis:
 
 
 def _reach(ends: Sequence[float]) -> float:
-    """How far the axis goes: to the farthest of the ends, but for a tenth of them and for one that
-    is more than `FAR` times as far as the next."""
+    """The axis's extent: the farthest of the ends, leaving out the farthest tenth, and one more end
+    if it is more than `FAR` times as far as the next."""
     beyond = len(ends) // 10
     far, *others = sorted(ends, reverse=True)[beyond:] or [0.0]
     return others[0] if others and 0 < FAR * others[0] < far else far
@@ -91,8 +91,8 @@ def _plotted(line: ResultRow, axis: CharacterAxis) -> str:
 
 
 class ResultsTable(RowTable):
-    """``lines`` are shown in groups; ``selected`` is under the cursor, ``marked`` are the marked
-    ones."""
+    """Shows ``lines`` in groups; ``selected`` is the study under the cursor, ``marked`` are those
+    chosen for comparison."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
         super().__init__(id=id)
@@ -113,7 +113,7 @@ class ResultsTable(RowTable):
         return [self._by_id[one] for one in self.marks if one in self._by_id]
 
     def show(self, lines: Sequence[ResultRow], words: str = "") -> None:
-        """Fill the table with what matches; nothing is done when nothing changed."""
+        """Fill the table with the lines that match; does nothing if nothing has changed."""
         hits = tuple(line for line in lines if matches_words(line, words))
         state = (hits, self.size.width, palette(self.app))
         if state != self._shown:

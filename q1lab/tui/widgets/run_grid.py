@@ -1,5 +1,4 @@
-"""The grid arm × seed: one row per run, updated in place, so that rows and the selection never
-jump."""
+"""The grid arm × seed: one row per run, updated in place, so rows and cursor never jump."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ from q1lab.tui.widgets.sparkline import ValueRange, common_range, sparkline, val
 from q1lab.tui.widgets.theme_colors import Palette, palette
 
 Column = tuple[str, str, int, bool, int]
-"""Key, title, width in cells, whether to the right, and from which width of the table on."""
+"""(key, title, width in cells, True if right-aligned, least width of the table to show it)."""
 
 COLUMNS: tuple[Column, ...] = (
     # key, title, width, to the right, and the widget width from which it is shown
@@ -44,13 +43,14 @@ SPARK_LEAST, SPARK_MOST = 8, 28
 
 
 class Cell(Text):
-    """A cell of a column whose width is known: a table of a thousand runs need not measure it."""
+    """A cell of a column with fixed width, so that a table of a thousand runs doesn't measure each
+    one."""
 
     __rich_measure__ = None  # type: ignore[assignment]
 
 
 class CurveCell(NamedTuple):
-    """A run's sparkline, drawn when it comes into view: of a thousand a screen shows some
+    """A run's sparkline, drawn only when it comes into view: of a thousand runs a screen shows some
     thirty."""
 
     points: Points
@@ -67,7 +67,7 @@ Cells = tuple[Cell | CurveCell, ...]
 
 
 class RowTable(SingleClick, DataTable[Any], inherit_bindings=False):
-    """A table with a cursor on a row. Enter is left to the screen."""
+    """A table with a row cursor. The screen handles Enter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *WALK,
@@ -83,13 +83,13 @@ class RowTable(SingleClick, DataTable[Any], inherit_bindings=False):
         super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
 
     def head(self, columns: Sequence[Column]) -> None:
-        """Begin anew, with these columns."""
+        """Clear the table and add these columns."""
         self.clear(columns=True)
         for key, title, width, right, _ in columns:
             self.add_column(Text(title, justify="right" if right else "left"), width=width, key=key)
 
     def rest(self, columns: Sequence[Column]) -> int:
-        """The cells that these columns leave of the table's width."""
+        """The table's width minus these columns, in cells."""
         return self.size.width - sum(column[2] + 2 * self.cell_padding for column in columns) - 1
 
 
@@ -109,14 +109,14 @@ class RunGrid(RowTable):
         return self.view.runs[self.cursor_row]
 
     def show(self, view: StudyView | None) -> None:
-        """Bring the table up to date; only cells that changed are drawn again."""
+        """Update the table; only changed cells are redrawn."""
         before = self.view
         self.view = view
         if view is None:
             self._shown = {}
             self.clear()
             return
-        if not self.size.width:  # not laid out yet; then it is made for its width
+        if not self.size.width:  # not laid out yet; on_resize fills it
             return
         same = before is not None and before.row.id == view.row.id
         names = [run.name for run in view.runs]
@@ -137,7 +137,7 @@ class RunGrid(RowTable):
             self._rebuild(keep=True)
 
     def _visible(self) -> list[Column]:
-        """The columns for the table's width: that of the sparklines has what the others leave."""
+        """The columns for the table's width; the sparklines get the cells that the others leave."""
         shown = [column for column in COLUMNS if self._width >= column[4]]
         spark = min(SPARK_MOST, max(SPARK_LEAST, self.rest(shown)))
         metric = (VAL_LOSS if self.view is None else self.view.study.metric).name

@@ -1,5 +1,5 @@
-"""The line below a page: how far down one is, and what comes next out of sight; above it what is
-asked, while something is."""
+"""The line below a page: the scroll position, and the title of a step out of sight; above it a
+question, while there is one."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from q1lab.ground.text_formats import cut_cells
 
 
 class ScrollLine(Widget):
-    """``ask`` is a question with its keys; while there is one it has a line of its own."""
+    """``ask`` is a question with its keys, shown on a line of its own; empty if there is none."""
 
     place: reactive[tuple[str, str]] = reactive(("", ""))
-    """What to the left, and how far down (``41% · PgDn reads on``)."""
+    """(text at the left, scroll position such as ``41% · PgDn reads on``)."""
     ask: reactive[str] = reactive("", layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        # not measured from ``render``, whose line still has the width before a resize
+        # not measured from ``render``, which still uses the width before a resize
         return 2 if self.ask else 1
 
     def render(self) -> Content:

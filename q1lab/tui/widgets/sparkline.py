@@ -1,5 +1,5 @@
-"""A run's loss as a row of bars: fixed width, one scale for a whole study, as long as the run has
-got."""
+"""A run's loss as a row of bars: fixed width, one scale for the whole study, filled as far as the
+run has come."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from q1lab.ground.text_formats import BARS
 
 GAP = "·"
-"""Stands for a stretch whose loss was not a finite number."""
+"""Shown for a stretch whose loss was not finite."""
 
 Point = tuple[int, float | None]
 ValueRange = tuple[float, float]
@@ -45,7 +45,7 @@ def sparkline(points: Sequence[Point], width: int, last: int, low: float, high: 
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    """The mean of the finite ones; NaN when there is none among them, None for no value at all."""
+    """The mean of the finite values; NaN if none is finite, None if there are no values."""
     real = [value for value in values if value is not None and math.isfinite(value)]
     if real:
         return sum(real) / len(real)
@@ -62,13 +62,13 @@ def _bar(value: float, low: float, high: float) -> str:
 
 
 def value_range(curve: Sequence[Point]) -> ValueRange | None:
-    """The lowest and the highest finite value of a curve; None when it has none."""
+    """(lowest, highest) finite value of a curve; None if it has no finite value."""
     real = [value for _, value in curve if value is not None and math.isfinite(value)]
     return (min(real), max(real)) if real else None
 
 
 def common_range(found: Iterable[ValueRange | None]) -> ValueRange:
-    """One scale over the ends of several curves; (0, 0) when there is none."""
+    """The range that covers all of these; (0, 0) if there are none."""
     known = [pair for pair in found if pair is not None]
     if not known:
         return 0.0, 0.0

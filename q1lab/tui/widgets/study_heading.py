@@ -1,4 +1,4 @@
-"""The lab's first line: which study, how far it is or what it says."""
+"""The lab's first line: the study, and its progress or verdict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from q1lab.tui.widgets.theme_colors import palette
 
 
 class StudyHeading(Widget):
-    """Fits itself to its width: details that have no room are left out."""
+    """Leaves out the details that don't fit into its width."""
 
     view: reactive[StudyInFocus | None] = reactive(None)
 

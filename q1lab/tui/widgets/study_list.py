@@ -1,5 +1,5 @@
-"""All studies, newest first: beside the lab where there is room, else in a dialog with a field for
-words."""
+"""All studies, newest first: beside the lab on a wide screen, else in a dialog with a search
+field."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from q1lab.tui.widgets.choice_list import WALK, RefilledList
 from q1lab.tui.widgets.theme_colors import Palette, palette
 
 AS_RUNS = {"planned": RunState.QUEUED, "unreadable": RunState.FAILED}
-"""States of a study that look as a run's of another name; all others have the same name."""
+"""States of a study that share the sign of a run state of another name."""
 
 MOST = 150
-"""Studies listed at most. A long list would take longer to lay out than to read."""
+"""At most this many studies are listed: laying out a long list takes longer than reading it."""
 
 
 def search_text(line: StudyRow) -> str:
-    """The words by which a study is found."""
+    """The text that a search for a study looks in."""
     return " ".join(
         (
             line.id,
@@ -38,7 +38,7 @@ def search_text(line: StudyRow) -> str:
 
 
 def study_row(line: StudyRow, current: str | None, colors: Palette) -> Text:
-    """A study in a line; the one that is looked at is marked."""
+    """A study in a line; ``▸`` marks the one in focus."""
     state = AS_RUNS.get(line.state) or RunState(line.state)
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append("▸" if line.id == current else " ", style="bold")
@@ -51,7 +51,7 @@ def study_row(line: StudyRow, current: str | None, colors: Palette) -> Text:
 
 
 class StudyList(RefilledList):
-    """The studies; an option's id is its study's."""
+    """The list of studies; an option's id is the study's id."""
 
     BINDINGS: ClassVar[list[BindingType]] = WALK
 
@@ -59,7 +59,7 @@ class StudyList(RefilledList):
         super().__init__(id=id, markup=False, compact=True)
 
     def show(self, lines: Sequence[StudyRow], current: str | None) -> None:
-        """Show these, with the cursor on the current one while it is elsewhere."""
+        """Show these studies; moves the cursor to the current one unless the list has the focus."""
         colors, more = palette(self.app), len(lines) - MOST
         rows = [Option(study_row(line, current, colors), id=line.id) for line in lines[:MOST]]
         if more > 0:

@@ -1,4 +1,4 @@
-"""A study in a line: what it is, how far it is, what it says. Shared by lab, results and launch."""
+"""A study in a line: its name, and its progress or verdict. Shared by several screens."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ TONES = {"helps": "success", "hurts": "error", "cannot tell": "warning", "no ver
 
 
 def final_comparison(view: StudyInFocus) -> Comparison | None:
-    """The comparison, when every planned run has ended and it is about exactly these runs; else
-    None.
+    """The comparison, if every planned run has ended and it covers exactly these runs; else None.
 
-    Before that no verdict is shown, whatever is in the database.
+    Until then no verdict is shown, even if the database holds one.
     """
     record = view.comparison
     if record is None or not view.runs or not all(run.state in ENDED for run in view.runs):

@@ -1,4 +1,4 @@
-"""A text of several lines in a form."""
+"""A form's field for a text of several lines."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from textual.widgets import TextArea
 
 
 class TextBox(TextArea):
-    """Tab leaves it. Its lines are drawn anew whenever its width changes: Textual breaks them anew
-    then, and kept the picture of the ones before where their number stayed the same."""
+    """A text area that Tab leaves. Works around Textual: when a new width breaks the lines
+    differently but into the same number, Textual goes on showing the old ones; this redraws them on
+    every resize."""
 
     def __init__(self, text: str, **given: Any) -> None:
         super().__init__(text, tab_behavior="focus", highlight_cursor_line=False, **given)

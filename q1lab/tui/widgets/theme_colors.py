@@ -1,4 +1,4 @@
-"""The colors that carry meaning, taken from the theme at the moment of drawing: one color per arm,
+"""The colors that carry meaning, read from the theme whenever a widget is drawn: one color per arm,
 everywhere."""
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FALLBACK = {
 
 @dataclass(frozen=True)
 class Palette:
-    """Colors as ``#rrggbb``. A widget is drawn again when the theme changes, and asks again."""
+    """Colors as ``#rrggbb``. A theme change redraws the widgets, which then read a new palette."""
 
     baseline: str
     modified: str
@@ -35,7 +35,7 @@ class Palette:
     background: str
     accent: str
     dark: bool = True
-    """Whether the ground is."""
+    """True if the background is dark."""
 
     def arm(self, arm: str) -> str:
         return self.baseline if arm == "baseline" else self.modified

@@ -1,5 +1,4 @@
-"""A titled list of rows with one value each: text to the left, value to the right, a key kept per
-row."""
+"""A titled list of rows: text at the left, a value at the right, and a key for each row."""
 
 from __future__ import annotations
 
@@ -18,12 +17,12 @@ from q1lab.tui.widgets.choice_list import RefilledList
 from q1lab.tui.widgets.week_tree import left_right_line
 
 SHORTEST = 6
-"""Cells of a bar at least; with less room there is none."""
+"""Least width of a bar in cells; with less there is no bar."""
 
 
 @dataclass(frozen=True)
 class ListRow:
-    """One row. ``key`` is what the screen gets back."""
+    """One row. ``key`` identifies it to the screen."""
 
     left: str
     right: str = ""
@@ -37,8 +36,8 @@ class ListRow:
 def progress_bar(
     done: float, planned: float, longest: float, cells: int, tone: str, over_tone: str
 ) -> list[tuple[str, str]]:
-    """``done`` against ``planned`` in ``cells`` cells: filled in ``tone``, still open, and over the
-    plan, which shows however little it is."""
+    """``done`` against ``planned`` in ``cells`` cells: the done part in ``tone``, the open part,
+    and the excess over ``planned``, which gets at least one cell."""
     scale = cells / max(longest, planned, done, 1e-9)
     over = max(1, round(done * scale) - round(planned * scale)) if done > planned else 0
     whole = min(round(planned * scale), cells - over)
@@ -52,9 +51,8 @@ def progress_bar(
 
 
 def render_row(row: ListRow, width: int, names: int, numbers: int) -> Content:
-    """A row in ``width`` cells; ``names`` and ``numbers`` are those that the widest texts to the
-    left and to the right take, so that bars begin at one column, and are short where names are
-    long."""
+    """A row in ``width`` cells; ``names`` and ``numbers`` are the widths of the widest left and
+    right texts, so that all bars begin in one column."""
     if row.bar is None and not row.right:
         text = "\n".join(textwrap.wrap(row.left, max(8, width), subsequent_indent="  "))
         return Content.styled(text, row.tone)
@@ -79,7 +77,7 @@ def render_row(row: ListRow, width: int, names: int, numbers: int) -> Content:
 
 
 class TitledRows(RefilledList):
-    """A pane. ``empty`` says what to do while there is nothing."""
+    """A pane of rows. ``empty`` is its text while there are no rows."""
 
     def __init__(self, title: str, empty: str, *, id: str) -> None:  # noqa: A002  (Textual's name)
         super().__init__(id=id, classes="pane", markup=False)

@@ -1,5 +1,4 @@
-"""The line at the top of every screen: where am I, how is the training going, what does the clock
-say."""
+"""The line at the top of every main screen: tabs, the running study, the timer."""
 
 from __future__ import annotations
 
@@ -24,11 +23,11 @@ TABS = (
 HERE = "bold $text on $primary 30%"
 TONES = {"on": "bold $success", "off": "$muted", "over": "bold $warning"}
 ROOM = 78
-"""From this many cells up all tabs have their names; below, only the one that is open."""
+"""From this width in cells, all tabs show their names; below it, only the open one does."""
 
 
 def time_left_words(seconds: float | None) -> str:
-    """A time left in words: ``4 min left``; empty when nothing is known."""
+    """A time left in words: ``4 min left``; empty for None."""
     if seconds is None:
         return ""
     if seconds < 60:
@@ -43,7 +42,7 @@ class TopLine(Widget):
 
     training: reactive[StudyRow | None] = reactive(None)
     ingest_progress: reactive[IngestProgress | None] = reactive(None)
-    """How far a long look at all studies has come."""
+    """Progress of reading all studies' events, while that takes long; else None."""
     clock: reactive[tuple[str, str]] = reactive(("", ""))
     """The clock's text, and its tone: ``on``, ``off``, ``over`` or nothing."""
 

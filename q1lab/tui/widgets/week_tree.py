@@ -1,5 +1,4 @@
-"""The week as a tree of sessions and parts: done, minutes spent of minutes planned, and where one
-is."""
+"""The week as a tree of sessions and parts, with their progress and the open page."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ from q1lab.week.syllabus import Part, Week
 def left_right_line(
     left: str, right: str, width: int, tone: str, right_tone: str = "$muted"
 ) -> Content:
-    """One line: ``left`` cut to what ``right`` leaves, ``right`` flush with the edge."""
+    """One line: ``right`` flush right, ``left`` cut to the remaining width."""
     room = width - cell_len(right) - (1 if right else 0)
     left = cut_cells(left, room)
     gap = " " * max(0, width - cell_len(left) - cell_len(right))
@@ -49,7 +48,8 @@ class WeekTree(RefilledList):
         self._here = ""
 
     def fill(self, week: Week, progress: Progress, here: str, timed: str | None) -> None:
-        """Show the week; ``here`` is the open part, ``timed`` the part whose clock runs."""
+        """Show the week; ``here`` is the id of the open page, ``timed`` of the part whose clock
+        runs."""
         self.refill = partial(self.fill, week, progress, here, timed)
         width = self.room
         if width <= 0:
