@@ -1,5 +1,5 @@
-"""A change of the learner's files: what will be written and committed, shown before it is, and then
-written and committed as shown, or everything is left as it was.
+"""A change of the learner's files: shown first, then written and committed as shown, or else every
+file stays as it was.
 
 ``propose`` makes the change that brings one document up to date: its template is rendered, its
 regions are refreshed, every other byte stays.
@@ -54,17 +54,17 @@ class Change:
     root: Path | None = None
     """The folder that nothing is written outside of, where there is no repository."""
     is_new: bool = False
-    """Whether the document was not there."""
+    """True if the document did not exist."""
     changed: tuple[str, ...] = ()
     edited: tuple[str, ...] = ()
     edited_diff: str = ""
     claims: tuple[str, ...] = ()
-    """What the document says about the learner's work, a sentence each: to be read before it is
+    """The document's claims about the learner's work, a sentence each, to read before it is
     committed."""
     notes: tuple[str, ...] = ()
-    """What else is good to know before it is written, a sentence each."""
+    """Further notes to read before it is written, a sentence each."""
     unsettled: str = ""
-    """What the learner has to settle in it, and why nothing is committed; else empty."""
+    """What the learner has to settle in it before it can be committed; "" for nothing."""
     after: Callable[[Store, SavedChange], None] | None = None
     keep_copy: Callable[[], Path] | None = None
     """Keeps the text that is replaced, where nothing else has it, and returns where."""
@@ -76,7 +76,7 @@ class Change:
 
     def describe_paths(self, paths: Iterable[Path]) -> str:
         """Some of its files by their paths in the repository, separated by commas; those of a
-        study's folder are told as one."""
+        study's folder count as one."""
         root = self.repo.root if self.repo is not None else self.root
         places: dict[str, list[str]] = {}
         for path in paths:
@@ -90,12 +90,12 @@ class Change:
             )
             places.setdefault(one, []).append(name)
         return ", ".join(
-            f"{place} ({len(held)} files)" if len(held) > 1 else held[0]
-            for place, held in places.items()
+            f"{place} ({len(names)} files)" if len(names) > 1 else names[0]
+            for place, names in places.items()
         )
 
     def pending(self) -> tuple[Path, ...]:
-        """The files of which saving would change anything: the file, or what is committed of it."""
+        """The files that saving would change, on disk or in the repository."""
         return tuple(
             path
             for path, data in self.files.items()
@@ -103,14 +103,14 @@ class Change:
         )
 
     def save(self, store: Store, *, confirmed: bool = False, dry_run: bool = False) -> SavedChange:
-        """Write and commit, and note it. NeedsYes and Problem as ``save`` has them."""
+        """Write and commit, and note it. Raises NeedsYes and Problem as ``save_files`` does."""
         before: dict[Path, bytes | None] = {}
         copy = None
         if self.keep_copy is not None and not dry_run:
             before = {path: read_document(path) for path in self.files}
             copy = self.keep_copy()
         try:
-            done = save_files(
+            saved = save_files(
                 self.files,
                 self.message,
                 self.repo,
@@ -122,10 +122,10 @@ class Change:
             if copy is not None and before == {path: read_document(path) for path in self.files}:
                 copy.unlink(missing_ok=True)  # there is nothing to go back to
             raise
-        done = replace(done, copy=copy)
+        saved = replace(saved, copy=copy)
         if self.after is not None and not dry_run:
-            self.after(store, done)
-        return done
+            self.after(store, saved)
+        return saved
 
 
 def propose_document(
@@ -147,29 +147,32 @@ def propose_document(
         new = head(rendered.text.encode())
         diff = managed_regions.document_diff(old or b"", new, path.name)
         return Change({path: new}, "", repo, diff, root, old is None, tuple(rendered.regions))
-    done = managed_regions.refresh_regions(
+    refreshed = managed_regions.refresh_regions(
         old,
         rendered.regions,
         where=path.name,
         overwrite=overwrite,
         append=add_missing or not managed_regions.find_regions(old, path.name),
     )
-    stays = () if overwrite else done.edited
-    new = head(done.data)
+    edited = () if overwrite else refreshed.edited
+    new = head(refreshed.data)
     return Change(
         {path: new},
         "",
         repo,
         managed_regions.document_diff(old, new, path.name),
         root,
-        changed=(*(name for name in done.changed if name in done.diffs), *done.added),
-        edited=stays,
-        edited_diff="".join(done.diffs[name] for name in stays),
+        changed=(
+            *(name for name in refreshed.changed if name in refreshed.diffs),
+            *refreshed.added,
+        ),
+        edited=edited,
+        edited_diff="".join(refreshed.diffs[name] for name in edited),
     )
 
 
 def read_document(path: Path) -> bytes | None:
-    """A document's bytes, None when there is none. Problem for what is no plain, readable file."""
+    """A document's bytes, None when there is none. Problem unless it is a plain, readable file."""
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             raise Problem(f"{path} is not a plain file: q1lab writes plain files only", file=path)
@@ -207,11 +210,11 @@ def save_files(
         ours = [path for path in files if write_intents.ours(path, before[path])]
         checked = repo.check(files, confirmed=confirmed, ours=ours) if repo is not None else None
         changed = {path: data for path, data in files.items() if before[path] != data}
-        made = [folder for path in changed for folder in _new_folders(path)]
-        done: list[Path] = []
+        new_folders = [folder for path in changed for folder in _new_folders(path)]
+        written: list[Path] = []
         # Without a repository nobody asks whose the rest of an existing file is.
-        whole = [path for path in files if repo or before[path] is None or path in ours]
-        write_intents.mean({path: files[path] for path in whole})
+        q1labs_own = [path for path in files if repo or before[path] is None or path in ours]
+        write_intents.mean({path: files[path] for path in q1labs_own})
         try:
             for path, data in changed.items():
                 if read_document(path) != before[path]:
@@ -222,17 +225,17 @@ def save_files(
                         file=path,
                     )
                 write_intents.put(path, data, mode=public_mode(), git_dir=git_dir)
-                done.append(path)
+                written.append(path)
             result = None
             if repo is not None and checked is not None:
                 result = repo.commit(checked, message)
         except BaseException:
             with interrupts_wait():
                 moved = repo is not None and checked is not None and repo.head() != checked.head
-                if not (repo is not None and moved and all(map(repo.holds, done))):
-                    for path in done:
+                if not (repo is not None and moved and all(map(repo.holds, written))):
+                    for path in written:
                         _put_back(path, before[path], changed[path], git_dir)
-                    for folder in reversed(made):
+                    for folder in reversed(new_folders):
                         with contextlib.suppress(OSError):
                             folder.rmdir()
                     write_intents.mean({path: before[path] or b"" for path in ours})
@@ -249,7 +252,7 @@ def _prove(files: Mapping[Path, bytes], repo: Repository | None, root: Path | No
 
 
 def _put_back(path: Path, old: bytes | None, ours: bytes, git_dir: Path | None) -> None:
-    """Undo our writing, unless somebody (a hook) has changed the file since."""
+    """Undo our writing, unless someone (a hook) has changed the file since."""
     with contextlib.suppress(OSError, Problem):
         if read_bytes(path) != ours:
             return
@@ -261,12 +264,12 @@ def _put_back(path: Path, old: bytes | None, ours: bytes, git_dir: Path | None) 
 
 def _new_folders(path: Path) -> list[Path]:
     """The folders that writing ``path`` would make, outermost first."""
-    found = []
+    folders = []
     folder = path.parent
     while not folder.exists():
-        found.append(folder)
+        folders.append(folder)
         folder = folder.parent
-    return found[::-1]
+    return folders[::-1]
 
 
 def public_mode() -> int:

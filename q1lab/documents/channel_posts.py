@@ -34,7 +34,7 @@ class ChannelText:
 
 
 def channel_text(channel: str, record: Post, url: str, root: Path | None = None) -> ChannelText:
-    """What to post on ``channel`` (a key of LIMITS), within its limit. Problem for a channel that
+    """The text for ``channel`` (a key of LIMITS), within its limit. Problem for a channel that
     has no text."""
     if channel not in LIMITS:
         raise Problem(

@@ -1,9 +1,9 @@
 """The claim lint of a draft: words that the data do not support, numbers that no run produced, bare
 bootstrap CIs.
 
-Pure: a text and what is known, findings out. It reminds, it does not judge: ``<!-- q1lab:allow why
--->`` on the line, or on a line of its own above, overrules it in the open, with the reason.
-"""
+Pure: a text and the known numbers in, findings out. It reminds, it does not judge: ``<!--
+q1lab:allow why -->`` on the line, or on a line of its own above, overrules it in the open, with the
+reason."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _PROOF = (
 _FASTER = (r"faster", r"quicker", r"speed(?:s|ed|ing)? up", r"speed-?ups?")
 _SLOWER = (r"slower", r"slow(?:s|ed|ing)? down")
 _OF_LEARNING = re.compile(r"\b(?:starts?|started|learn\w*|converg\w*|lead\w*)\b", re.IGNORECASE)
-"""What is fast there is the loss, not the clock."""
+"""In such a sentence the loss is fast, not the clock."""
 
 # A claim word counts where the sentence is about the experiment; elsewhere "better" may be about
 # sleep.
@@ -103,7 +103,7 @@ class ClaimFinding:
 def lint_draft(
     data: bytes,
     verdict: str,
-    known: Iterable[float],
+    known_numbers: Iterable[float],
     *,
     pace: str = "",
     metric: str = VAL_LOSS.name,
@@ -117,77 +117,79 @@ def lint_draft(
     metric. Text that q1lab wrote itself and that is unchanged is passed over. Sections whose title
     holds ``experiment`` are read strictly.
     """
-    numbers = [value for value in known if math.isfinite(value)]
+    numbers = [value for value in known_numbers if math.isfinite(value)]
     text = data.decode("utf-8-sig", errors="replace")
     ours = _our_lines(data, where)
     paragraphs = _paragraphs(text, ours)
     allows, reasonless = _allows(text)
-    found: list[ClaimFinding] = []
+    findings: list[ClaimFinding] = []
     names = "|".join(variants.variant_names())
     about = re.compile(rf"{_ABOUT}|\b(?:{names})\b|{re.escape(metric)}", re.IGNORECASE)
     for paragraph in paragraphs:
         strict = experiment.lower() in paragraph.section.lower()
-        found += _claims(paragraph, verdict, pace, strict, about)
-        found += _numbers(paragraph, numbers, strict, about)
-        found += _seeds(paragraph)
+        findings += _claims(paragraph, verdict, pace, strict, about)
+        findings += _numbers(paragraph, numbers, strict, about)
+        findings += _seeds(paragraph)
     used: set[int] = set()
-    kept = []
-    for item in sorted(set(found), key=lambda f: (f.line, f.kind, f.message)):
-        allow = next((mark for mark, lines in allows.items() if item.line in lines), None)
+    open_findings = []
+    for item in sorted(set(findings), key=lambda f: (f.line, f.kind, f.message)):
+        allow = next(
+            (allow_line for allow_line, lines in allows.items() if item.line in lines), None
+        )
         if allow is None:
-            kept.append(item)
+            open_findings.append(item)
         else:
             used.add(allow)
-    kept += [
+    open_findings += [
         ClaimFinding(line, "allow", "say why: <!-- q1lab:allow the reason -->")
         for line in reasonless
     ]
-    kept += [
+    open_findings += [
         ClaimFinding(line, "allow", "this q1lab:allow overrules nothing; take it out")
         for line in allows
         if line not in used and line not in reasonless and line not in ours
     ]
-    return sorted(kept, key=lambda f: (f.line, f.kind, f.message))
+    return sorted(open_findings, key=lambda f: (f.line, f.kind, f.message))
 
 
 def numbers_in(value: Any) -> list[float]:
     """All numbers in a record, however deep, with those that follow from it: differences in
     percent, and the like."""
-    found: list[float] = []
+    numbers: list[float] = []
     if isinstance(value, bool):
-        return found
+        return numbers
     if isinstance(value, Comparison):
         off = value.score.off if value.score is not None else None
         return numbers_in(comparison_facts(value)) + ([] if off is None else [off])
     if isinstance(value, int | float):
-        found.append(float(value))
+        numbers.append(float(value))
     elif isinstance(value, Mapping):
         for item in value.values():
-            found += numbers_in(item)
+            numbers += numbers_in(item)
         arms = value.get("arms")
         if isinstance(arms, Mapping) and len(arms) == 2:
-            found += _derived([arm for arm in arms.values() if isinstance(arm, Mapping)])
+            numbers += _derived([arm for arm in arms.values() if isinstance(arm, Mapping)])
         predicted = predicted_difference(value) if "direction" in value else None
-        found += [] if predicted is None else [predicted]
+        numbers += [] if predicted is None else [predicted]
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
         for item in value:
-            found += numbers_in(item)
-    return found
+            numbers += numbers_in(item)
+    return numbers
 
 
 def _derived(arms: list[Mapping[str, Any]]) -> list[float]:
     """Changes in percent between the arms, perplexities, and sizes in millions."""
-    found: list[float] = []
+    derived: list[float] = []
     for key in ("mean", *(column.key for column in arm_columns.COST_COLUMNS)):
         values = [arm.get(key) for arm in arms]
         numbers = [float(value) for value in values if isinstance(value, int | float)]
         if len(numbers) == 2 and numbers[0]:
-            found.append(100 * (numbers[1] / numbers[0] - 1))
+            derived.append(100 * (numbers[1] / numbers[0] - 1))
         for number in numbers:
-            found += [number / 1e3, number / 1e6, number / 60]
+            derived += [number / 1e3, number / 1e6, number / 60]
             if key == "mean" and number < 50:
-                found.append(math.exp(number))
-    return found
+                derived.append(math.exp(number))
+    return derived
 
 
 @dataclass(frozen=True)
@@ -217,14 +219,14 @@ def _our_lines(data: bytes, where: str) -> set[int]:
 
 
 def _paragraphs(text: str, ours: set[int]) -> list[_Paragraph]:
-    found: list[_Paragraph] = []
+    paragraphs: list[_Paragraph] = []
     section = ""
     current: list[tuple[int, str]] = []
     previous = 0
 
     def flush() -> None:
         if current:
-            found.append(_Paragraph(section, tuple(current)))
+            paragraphs.append(_Paragraph(section, tuple(current)))
             current.clear()
 
     for number, kind, line in lines_by_kind(text):
@@ -247,7 +249,7 @@ def _paragraphs(text: str, ours: set[int]) -> list[_Paragraph]:
             flush()
         previous = number
     flush()
-    return found
+    return paragraphs
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -257,25 +259,25 @@ def _blank(match: re.Match[str]) -> str:
 def _claims(
     paragraph: _Paragraph, verdict: str, pace: str, strict: bool, about: re.Pattern[str]
 ) -> list[ClaimFinding]:
-    came = f"but the verdict is {verdict.upper()}" if verdict else "but no study has finished"
+    result = f"but the verdict is {verdict.upper()}" if verdict else "but no study has finished"
     clock = "but the tokens/s of these runs don't show it"
     groups: list[tuple[Sequence[str], bool, str]] = [
-        (_BETTER, verdict == "helps", f"says that it helps, {came}"),
-        (_WORSE, verdict == "hurts", f"says that it hurts, {came}"),
-        (_NOTHING, verdict == "too small to matter", f"says that there is nothing, {came}"),
+        (_BETTER, verdict == "helps", f"says that it helps, {result}"),
+        (_WORSE, verdict == "hurts", f"says that it hurts, {result}"),
+        (_NOTHING, verdict == "too small to matter", f"says that there is nothing, {result}"),
         (_PROOF, False, "says more than an interval can: name the interval instead"),
         (_FASTER, pace == "faster", f"says that it is faster, {clock}"),
         (_SLOWER, pace == "slower", f"says that it is slower, {clock}"),
     ]
-    found = []
+    findings = []
     position = 0
     for sentence in _SENTENCE.split(paragraph.text):
         start = paragraph.text.index(sentence, position)
         position = start + len(sentence)
         if not strict and not about.search(sentence):
             continue
-        for words, borne, says in groups:
-            if borne or (words in (_FASTER, _SLOWER) and _OF_LEARNING.search(sentence)):
+        for words, supported, says in groups:
+            if supported or (words in (_FASTER, _SLOWER) and _OF_LEARNING.search(sentence)):
                 continue
             for match in re.finditer(rf"\b(?:{'|'.join(words)})\b", sentence, re.IGNORECASE):
                 if words is _BETTER and _DIRECTION.search(sentence[: match.start()]):
@@ -287,16 +289,16 @@ def _claims(
                 ):
                     continue
                 message = f"“{match[0]}” {says}"
-                found.append(
+                findings.append(
                     ClaimFinding(paragraph.line_at(start + match.start()), "claim", message)
                 )
-    return found
+    return findings
 
 
 def _numbers(
-    paragraph: _Paragraph, known: Sequence[float], strict: bool, about: re.Pattern[str]
+    paragraph: _Paragraph, known_numbers: Sequence[float], strict: bool, about: re.Pattern[str]
 ) -> list[ClaimFinding]:
-    found = []
+    findings = []
     text = paragraph.text
     for match in _NUMBER.finditer(text):
         before = text[max(0, match.start() - 24) : match.start()]
@@ -305,21 +307,21 @@ def _numbers(
             continue
         value = float(match[1].replace(",", "").replace("−", "-"))
         digits = len(match[1].split(".")[1])
-        if _is_known(value, digits, bool(match[2]), known):
+        if _is_known(value, digits, bool(match[2]), known_numbers):
             continue
         line = paragraph.line_at(match.start())
-        found.append(
+        findings.append(
             ClaimFinding(
                 line, "number", f"{match[0].strip()} is not among the numbers of your runs"
             )
         )
-    return found
+    return findings
 
 
-def _is_known(value: float, digits: int, percent: bool, known: Sequence[float]) -> bool:
-    """Whether some known number rounds to this one; signs may be left to the words around it."""
+def _is_known(value: float, digits: int, percent: bool, known_numbers: Sequence[float]) -> bool:
+    """True if some known number rounds to this one; signs may be left to the words around it."""
     slack = 0.5 * 10.0**-digits * 1.0001
-    for number in (*known, *CONSTANTS):
+    for number in (*known_numbers, *CONSTANTS):
         for candidate in (number, 100 * number) if percent else (number,):
             if abs(abs(candidate) - abs(value)) <= slack and (value >= 0 or candidate <= 0):
                 return True
@@ -342,7 +344,7 @@ def _seeds(paragraph: _Paragraph) -> list[ClaimFinding]:
 
 
 def _allows(text: str) -> tuple[dict[int, set[int]], list[int]]:
-    """{line of the mark: lines it covers}, and the marks that give no reason."""
+    """{line of an allow comment: lines that it covers}, and the comments that give no reason."""
     rows = split_lines(text)
     covered: dict[int, set[int]] = {}
     reasonless = []

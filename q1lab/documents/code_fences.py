@@ -17,7 +17,7 @@ class Fence:
         self.mark = ""
 
     def takes(self, line: str | bytes) -> bool:
-        """Whether the line belongs to a code block: its fences, and what is between them."""
+        """True if the line belongs to a code block: one of its fences, or a line between them."""
         # Latin-1 keeps every byte one character: a fence is ASCII in whatever encoding.
         match = _FENCE.match(line if isinstance(line, str) else line.decode("latin-1"))
         if self.mark:

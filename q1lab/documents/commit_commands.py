@@ -1,5 +1,5 @@
-"""What a command that commits (``q1lab retro``) would write and commit, for the app to show before
-it does."""
+"""Previews of the commands that commit (``q1lab retro``): the app shows the change before it is
+written."""
 
 from __future__ import annotations
 
@@ -23,41 +23,43 @@ NOT_COMMITTING = frozenset({"dry_run", "no_commit"})
 
 
 def can_preview(argv: Sequence[str]) -> bool:
-    """Whether ``of_command`` knows the command, with all of its options."""
-    asked = _commit(argv)
-    return asked is not None and asked.given <= _fields(asked.act)
+    """True if ``preview_change`` knows the command, with all of its options."""
+    parsed = _commit(argv)
+    return parsed is not None and parsed.given <= _fields(parsed.act)
 
 
 def commits(argv: Sequence[str]) -> bool:
-    """Whether the command commits something."""
+    """True if the command commits something."""
     return _commit(argv) is not None
 
 
 def _commit(argv: Sequence[str]) -> command_table.Asked | None:
-    """What is asked for, of a command that commits; None for any other."""
+    """The parsed command, if it commits; None for any other."""
     if list(argv[:1]) != ["q1lab"]:
         return None
     try:
-        asked = command_table.parse(argv[1:])
+        parsed = command_table.parse(argv[1:])
     except Problem:
         return None
-    listing = asked.act.name == "roadmap" and not asked.given & {"tick", "untick"}
-    if asked.help or listing or not asked.act.commits or asked.given & NOT_COMMITTING:
+    listing = parsed.act.name == "roadmap" and not parsed.given & {"tick", "untick"}
+    if parsed.help or listing or not parsed.act.commits or parsed.given & NOT_COMMITTING:
         return None
-    return asked
+    return parsed
 
 
 def preview_change(argv: Sequence[str], store: Store, week: Week, folder: Path) -> Change | None:
-    """What ``argv`` (``q1lab retro``) would write and commit when it is typed in ``folder``; None
-    for a command that does not commit, and for one with options that the app does not know."""
-    asked = _commit(argv)
-    if asked is None or not can_preview(argv):
+    """The change that ``argv`` (``q1lab retro``) would make when typed in ``folder``; None for a
+    command that does not commit, or with options that the app does not know."""
+    parsed = _commit(argv)
+    if parsed is None or not can_preview(argv):
         return None
     repo = Repository.around(folder)
     root = repo.root if repo else folder
-    typed = {name: asked.values[name] for name in asked.given}
-    given = {key: folder / one if isinstance(one, Path) else one for key, one in typed.items()}
-    return _maker(asked.act)(store, week, root, repo, **given)
+    typed = {name: parsed.values[name] for name in parsed.given}
+    options = {
+        key: folder / value if isinstance(value, Path) else value for key, value in typed.items()
+    }
+    return _maker(parsed.act)(store, week, root, repo, **options)
 
 
 def _maker(act: command_table.Act) -> Callable[..., Change]:
@@ -68,8 +70,8 @@ def _maker(act: command_table.Act) -> Callable[..., Change]:
 
 def _fields(act: command_table.Act) -> set[str]:
     """The fields of a command that its maker takes."""
-    given = inspect.signature(_maker(act)).parameters.values()
-    return {one.name for one in given if one.kind is one.KEYWORD_ONLY}
+    parameters = inspect.signature(_maker(act)).parameters.values()
+    return {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
 
 
 def keep_study(

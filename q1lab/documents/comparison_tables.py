@@ -29,7 +29,7 @@ KEEP_TOGETHER = "\u00a0"
 
 @dataclass(frozen=True)
 class StudyFacts:
-    """What the documents say about one finished study. ``*_table`` and sentences are Markdown
+    """A finished study as the documents show it. ``*_table`` and sentences are Markdown
     already; numbers are written as the comparison tells them."""
 
     id: str
@@ -55,7 +55,7 @@ class StudyFacts:
     detectable: str
     """With its unit."""
     pace: str
-    """What the clock showed: ``faster``, ``slower``, or nothing that is clear."""
+    """The pace by the clock: ``faster``, ``slower``, or nothing that is clear."""
     in_a_sentence: str
     """The verdict in the first person, for a post."""
 
@@ -71,7 +71,9 @@ def study_facts(
     analysis = c.analysis
     number = difference_text.number_writer(analysis)
     blocks = report_blocks(c, published=True)
-    said = {block.part: sentence(block.text) for block in blocks if isinstance(block, Sentence)}
+    sentences = {
+        block.part: sentence(block.text) for block in blocks if isinstance(block, Sentence)
+    }
     tables = {block.what: _table(block) for block in blocks if isinstance(block, Table)}
     return StudyFacts(
         id=c.study.id,
@@ -83,11 +85,11 @@ def study_facts(
         intervals_table=_intervals(c),
         costs_table=tables.get("costs", Md("")),
         warnings=tuple(note_text.note_sentences(c)),
-        verdict_sentence=said["verdict"],
-        power=said.get("power", Md("")),
-        scope=said["scope"],
+        verdict_sentence=sentences["verdict"],
+        power=sentences.get("power", Md("")),
+        scope=sentences["scope"],
         scale=scope_text.scale_text(c),
-        outcome=said.get("prediction", Md("")),
+        outcome=sentences.get("prediction", Md("")),
         facts_table=_reproduce(c, commit, dirty, versions or {}),
         difference=""
         if analysis.mean is None
@@ -107,19 +109,21 @@ def _introduction(c: Comparison) -> Md:
     base, variant = label_text.arm_names(c)
     many = len({seed for arm in c.arms.values() for seed in arm.values})
     data = inline(corpora.describe_corpus(c.study.data.name or "the same data"))
-    what = f"{code_span(variant)} against {code_span(base)} on {data}, {plural(many, 'seed')} each."
-    return Md(f"{what} {label_text.shared_and_measured(c)}")
+    arms_and_data = (
+        f"{code_span(variant)} against {code_span(base)} on {data}, {plural(many, 'seed')} each."
+    )
+    return Md(f"{arms_and_data} {label_text.shared_and_measured(c)}")
 
 
 def _table(block: Table) -> Md:
-    """A table of numbers, the means in bold; below it what is to be said of them."""
+    """A table of numbers, the means in bold; below it the note on them."""
     rows = []
     for row in block.rows:
         cells: list[object] = [row.label, row.baseline, row.modified, row.change]
         strong = block.what == "losses" and row.label == "mean"
         rows.append([Md(f"**{cell}**") for cell in cells] if strong else cells)
-    made = table(block.heads, rows, right=(1, 2, 3))
-    return Md(f"{made}\n\n{inline(block.foot)}") if block.foot else made
+    markdown = table(block.heads, rows, right=(1, 2, 3))
+    return Md(f"{markdown}\n\n{inline(block.foot)}") if block.foot else markdown
 
 
 def _intervals(c: Comparison) -> Md:
@@ -171,10 +175,10 @@ def _reproduce(c: Comparison, commit: str | None, dirty: bool, versions: Mapping
     return table(["", ""], rows)
 
 
-def studies_table(found: Sequence[Comparison]) -> Md:
+def studies_table(comparisons: Sequence[Comparison]) -> Md:
     """One row per study: all of a modification that have ended, so that none is left out."""
     rows: list[list[object]] = []
-    for c in found:
+    for c in comparisons:
         rows.append(
             [
                 code_span(c.study.id),
@@ -195,35 +199,35 @@ def studies_table(found: Sequence[Comparison]) -> Md:
 def _settings(c: Comparison) -> str:
     """The preset, the budget, and what else was set: ``quick, 60 iters, n_kv_head=4``."""
     trainer = c.study.trainer
-    own = (
+    overrides = (
         fewest_overrides(trainer.recipe, trainer.hyperparameters)
         if trainer.recipe in PRESETS
         else {}
     )
-    own.pop("max_iters", None)  # the budget says it
+    overrides.pop("max_iters", None)  # the budget says it
     words = [
         trainer.recipe,
         scope_text.iters_text(c),
-        *(f"{key}={value}" for key, value in own.items()),
+        *(f"{key}={value}" for key, value in overrides.items()),
     ]
     return ", ".join(filter(None, words))
 
 
-def predictions_table(found: Sequence[Comparison]) -> Md | None:
+def predictions_table(comparisons: Sequence[Comparison]) -> Md | None:
     """One row per study that carries a prediction; None when none does."""
     rows: list[list[object]] = []
-    for c in found:
+    for c in comparisons:
         if c.score is None:
             continue
-        number, one = difference_text.number_writer(c.analysis), c.score
+        number, score = difference_text.number_writer(c.analysis), c.score
         rows.append(
             [
                 c.study.id,
-                DASH if one.predicted is None else number.end(one.predicted),
-                DASH if one.confidence is None else f"{one.confidence:.0%}",
+                DASH if score.predicted is None else number.end(score.predicted),
+                DASH if score.confidence is None else f"{score.confidence:.0%}",
                 difference_text.mean_text(c.analysis),
-                DASH if one.off is None else number.size(one.off),
-                one.outcome,
+                DASH if score.off is None else number.size(score.off),
+                score.outcome,
             ]
         )
     heads = ["study", "predicted", "sure", "measured", "off by", ""]

@@ -1,4 +1,4 @@
-"""What q1lab knows that more than one document says: the modification of the week, the learner's
+"""Data that more than one document shows: the modification of the week, the learner's
 answers, the finished studies, and the numbers that a post may state."""
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from q1lab.week.syllabus import Week
 
 @dataclass(frozen=True)
 class Answer:
-    """What the learner wrote for a step, and the heading that it gets in a document."""
+    """A learner's answer to a step, and its heading in a document."""
 
     heading: str
     text: str
@@ -49,13 +49,13 @@ class ChosenModification:
         return frozenset({self.name} | ({Path(self.file).stem} if self.file else set()))
 
     def trained_by(self, study: Study) -> bool:
-        """Whether a study answers for it."""
+        """True if a study trained it."""
         return chosen_variant.study_trained(study.id, study.variant, self.names, self.name)
 
 
 def chosen_modification(store: Store, week: Week, variant: str | None = None) -> ChosenModification:
-    """What the learner works on: as given, as chosen, as predicted, as studied last, or the week's
-    default."""
+    """The modification that the learner works on: the given one, else the chosen, the last
+    predicted, the last studied, or the week's default."""
     name = variant or learner_tables.chosen_variant(store, week.label)
     if name is not None:
         row = learner_tables.modification_row(
@@ -70,44 +70,48 @@ def chosen_modification(store: Store, week: Week, variant: str | None = None) ->
         return ChosenModification(
             predicted[-1]["variant"], True, predicted[-1]["created"], None, None
         )
-    known = studies.load_readable()
-    if known:
-        study = known[-1]
+    studies_on_disk = studies.load_readable()
+    if studies_on_disk:
+        study = studies_on_disk[-1]
         return ChosenModification(study.variant, True, study.created, None, study.baseline)
     name = week.default or (week.variants[0].name if week.variants else "rope")
     return ChosenModification(name, False, None, None, None)
 
 
 def answers(store: Store, week: Week, into: str, variant: str = "") -> tuple[Answer, ...]:
-    """What the learner wrote for a region, in the order of the week; about the chosen modification,
-    or another one."""
+    """The learner's answers for a region, in the order of the week: on the chosen modification, or
+    on ``variant``."""
     done = progress.progress_of_modification(store, week, variant)
-    found = []
+    answers_of_steps = []
     for step in week.steps():
         text = done.of(step.id).answer
         if step.into == into and step.behavior.in_words and text and text.strip():
-            found.append(Answer(step.heading or step.title.rstrip("."), text))
-    return tuple(found)
+            answers_of_steps.append(Answer(step.heading or step.title.rstrip("."), text))
+    return tuple(answers_of_steps)
 
 
 def ended_comparisons(
-    store: Store, of: ChosenModification | None = None
+    store: Store, modification: ChosenModification | None = None
 ) -> list[tuple[Study, Comparison]]:
     """All studies whose runs have ended, oldest first, with their comparison; those that trained
     one modification, if given."""
-    found = []
+    comparisons = []
     for study in studies.load_readable():
-        if of is not None and not of.trained_by(study):
+        if modification is not None and not modification.trained_by(study):
             continue
         record = compare(store, study)
         if record.analysis.complete and (record.analysis.n or record.lost):
-            found.append((study, record))
-    return found
+            comparisons.append((study, record))
+    return comparisons
 
 
-def main_comparison(found: Sequence[tuple[Study, Comparison]]) -> tuple[Study, Comparison] | None:
+def main_comparison(
+    comparisons: Sequence[tuple[Study, Comparison]],
+) -> tuple[Study, Comparison] | None:
     """The one of ``comparisons`` that answers for the modification."""
-    return comparison_cache.leading_study(found, lambda one: len(one[0].seeds))
+    return comparison_cache.leading_study(
+        comparisons, lambda study_and_comparison: len(study_and_comparison[0].seeds)
+    )
 
 
 def facts_of_study(study: Study, record: Comparison) -> comparison_tables.StudyFacts:
@@ -131,32 +135,32 @@ def postable_numbers(store: Store, week: Week) -> list[float]:
     """
     from q1lab.documents.claim_lint import numbers_in
 
-    known: list[float] = []
-    found = ended_comparisons(store)
-    for _, record in found:
-        known += numbers_in(record)
+    numbers: list[float] = []
+    comparisons = ended_comparisons(store)
+    for _, record in comparisons:
+        numbers += numbers_in(record)
     for item in predictions.all_predictions(store):
-        known += numbers_in(item)
-        known.append(100 * float(item["confidence"] or 0))
-    for study, _ in found:
-        known += stored_results.run_numbers(store, study)
-        known += _before_training(study)
-        known.append(math.log(max(1, study.data.vocab_size)))  # the loss of a uniform guess
+        numbers += numbers_in(item)
+        numbers.append(100 * float(item["confidence"] or 0))
+    for study, _ in comparisons:
+        numbers += stored_results.run_numbers(store, study)
+        numbers += _before_training(study)
+        numbers.append(math.log(max(1, study.data.vocab_size)))  # the loss of a uniform guess
     done = progress.recorded_progress(store, week.label)
     spent = [done.spent(part) for part in {*done.seconds, *done.pending}]
-    known += [seconds / scale for seconds in spent for scale in (60, 3600)]
-    return known
+    numbers += [seconds / scale for seconds in spent for scale in (60, 3600)]
+    return numbers
 
 
 def _before_training(study: Study) -> list[float]:
     """The loss before training of each run that says it in its log."""
-    found = []
+    losses = []
     for run in study.runs:
         path = study.files.run(run.name).log
         with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as log:
             lines = (_BEFORE.match(line) for line in itertools.islice(log, 20))
-            found += [float(match[1]) for match in lines if match]
-    return found
+            losses += [float(match[1]) for match in lines if match]
+    return losses
 
 
 _BEFORE = re.compile(r"loss before training (\d+\.\d+) nats")

@@ -1,4 +1,4 @@
-"""What the claim lint finds in the week's draft, for whoever is about to publish it."""
+"""The claim lint of the week's draft, for the learner who is about to publish it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from q1lab.week.syllabus import Week
 
 
 def draft_findings(store: Store, week: Week, path: Path) -> list[ClaimFinding]:
-    """What the claim lint has to say about a draft."""
+    """The claim lint's findings in a draft."""
     record = modification.gather_modification(store, week)
     verdict, pace = (record.study.verdict, record.study.pace) if record.study else ("", "")
     metric = (record.study.metric if record.study else VAL_LOSS).name
@@ -31,19 +31,21 @@ def draft_findings(store: Store, week: Week, path: Path) -> list[ClaimFinding]:
 
 
 def post_findings(store: Store, week: Week, post: Mapping[str, Any]) -> list[ClaimFinding]:
-    """The findings in a post's draft; none where it has no draft that is there."""
+    """The findings in a post's draft; [] if it has no draft on disk."""
     draft = Path(post["path"]) if post["path"] else None
     return draft_findings(store, week, draft) if draft is not None and draft.is_file() else []
 
 
-def publish_notes(post: Mapping[str, Any], found: Sequence[ClaimFinding], empty: int) -> list[str]:
-    """What somebody who publishes is to know: how many sections of the draft are empty, and how
-    many claims are open, with the first. A line each."""
+def publish_notes(
+    post: Mapping[str, Any], findings: Sequence[ClaimFinding], empty: int
+) -> list[str]:
+    """Notes before publishing, a line each: the number of empty sections, and of open findings with
+    the first of them."""
     lines = []
     if empty:
         lines.append(f"{posts.empty_words(empty)} in the draft: the post counts once it is written")
-    if found:
-        many = "1 finding is" if len(found) == 1 else f"{len(found)} findings are"
-        first = f"{Path(post['path']).name}:{found[0].line}: {found[0].message}"
+    if findings:
+        many = "1 finding is" if len(findings) == 1 else f"{len(findings)} findings are"
+        first = f"{Path(post['path']).name}:{findings[0].line}: {findings[0].message}"
         lines.append(f"{many} open in the draft; `q1lab post lint` lists them. The first: {first}")
     return lines

@@ -1,5 +1,5 @@
-"""What is counted from the learner's own files: the repositories, and the KPIs with the targets
-that the roadmap states."""
+"""Counts from the learner's own files: the repositories, and the KPIs with the targets that the
+roadmap states."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def kpis_of_week(store: Store, week: Week, repo: Repository | None = None) -> li
 
 @dataclass(frozen=True)
 class KpiSources:
-    """What the KPIs take from the learner's files; it costs a few calls of git."""
+    """The KPIs' numbers from the learner's files; reading them costs a few calls of git."""
 
     stated: Mapping[str, float]
     """Targets that the roadmap states."""
@@ -44,29 +44,29 @@ class KpiSources:
 
 
 def read_kpi_sources(store: Store, week: Week, repo: Repository | None) -> KpiSources:
-    """Look at roadmap, repositories, and what of the post's draft is empty."""
+    """Read the roadmap and the repositories, and note the empty sections of the post's draft."""
     count_empty_sections(store, week.label)
     stated: Mapping[str, float] = {}
     file = repo.root / roadmap.FILE if repo else None
     if file is not None and week.course and file.is_file():
         pairs = [(item.id, item.title) for item in week.kpis]
         stated = roadmap.kpi_targets(read_bytes(file), pairs, quarter_of(week.label))
-    found = repositories(store, repo)
-    public = {item.location for item in found if item.location}
-    private = sum(item.location is None for item in found)
+    repos = repositories(store, repo)
+    public = {item.location for item in repos if item.location}
+    private = sum(item.location is None for item in repos)
     return KpiSources(stated, kpis.repo_count(len(public), private))
 
 
-def kpis_from(store: Store, week: Week, seen: KpiSources) -> list[kpis.KpiRow]:
-    """The KPIs as the store has them now, beside a look at the files that may be a little older."""
-    return kpis.kpi_rows(store, week.kpis, seen.stated, roadmap.FILE, repos=seen.repos)
+def kpis_from(store: Store, week: Week, sources: KpiSources) -> list[kpis.KpiRow]:
+    """The KPIs from the store now and from ``sources``, which may be a little older."""
+    return kpis.kpi_rows(store, week.kpis, sources.stated, roadmap.FILE, repos=sources.repos)
 
 
 NOTEBOOKS = "*.ipynb"
 
 
 def _own_address(repo: Repository) -> str | None:
-    """The public address of a repository; None for a clone of somebody else's project."""
+    """The public address of a repository; None for a clone of someone else's project."""
     return repo.web_url() if repo.is_mine_at_origin() else None
 
 
@@ -74,16 +74,18 @@ def repositories(store: Store, repo: Repository | None) -> list[Repo]:
     """The learner's repositories: the one that documents are written to, then those on record.
     Without a public remote the first has the address that is on record under its name."""
     recorded = [item for item in artifacts.all_artifacts(store) if item["kind"] == "repo"]
-    found: list[Repo] = []
-    seen: set[str] = set()
+    repos: list[Repo] = []
+    listed: set[str] = set()
     if repo is not None:
         name = repo.root.name.lower()
-        given = (item["location"] or "" for item in recorded if item["title"].lower() == name)
-        address = _own_address(repo) or next((one for one in given if "://" in one), None)
-        found.append(Repo(repo.root.name, address, len(repo.added_by_me(NOTEBOOKS))))
-        seen |= {name, (address or "").lower()}
+        addresses = (item["location"] or "" for item in recorded if item["title"].lower() == name)
+        address = _own_address(repo) or next(
+            (recorded_address for recorded_address in addresses if "://" in recorded_address), None
+        )
+        repos.append(Repo(repo.root.name, address, len(repo.added_by_me(NOTEBOOKS))))
+        listed |= {name, (address or "").lower()}
     for item in recorded:
-        if {item["title"].lower(), (item["location"] or "-").lower()} & seen:
+        if {item["title"].lower(), (item["location"] or "-").lower()} & listed:
             continue
         location, notebooks = item["location"], None
         if location and "://" not in location:
@@ -93,5 +95,5 @@ def repositories(store: Store, repo: Repository | None) -> list[Repo]:
                 location = _own_address(other)
             except Problem:
                 location = None  # a folder of this machine is nobody else's address
-        found.append(Repo(item["title"], location, notebooks))
-    return found
+        repos.append(Repo(item["title"], location, notebooks))
+    return repos

@@ -7,11 +7,10 @@ A region lies between two lines of their own::
     what q1lab writes
     <!-- q1lab:end comparison -->
 
-``sha`` is a hash of what q1lab wrote last. When the text between the marks no longer matches it,
+``sha`` is a hash of what q1lab wrote last. When the text between the markers no longer matches it,
 the learner has edited the region, and it is not overwritten without a yes. Everything here works on
-bytes: a region is written with the document's own line ends, marks inside code fences are text, and
-what lies outside the regions is copied, never re-encoded.
-"""
+bytes: a region is written with the document's own line ends, markers inside code fences are text,
+and all else outside the regions is copied, never re-encoded."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
 _BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
-# A mark is a whole line, indented by at most three blanks (four would be a code block).
+# A marker is a whole line, indented by at most three blanks (four would be a code block).
 _BEGIN = re.compile(
     rb" {0,3}<!--[ \t]*q1lab:begin[ \t]+([a-z][a-z0-9-]*)"
     rb"(?:[ \t]+sha=([0-9a-f]+))?[ \t]*-->[ \t]*\Z"
@@ -39,7 +38,7 @@ _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)")
 
 
 class RegionProblem(Problem):
-    """The marks of a document are broken: ``line`` says where (from 1)."""
+    """The markers of a document are broken: ``line`` says where (from 1)."""
 
     def __init__(self, where: str, line: int, message: str) -> None:
         super().__init__(f"{where}:{line}: {message}", file=where, line=line)
@@ -47,8 +46,8 @@ class RegionProblem(Problem):
 
 @dataclass(frozen=True)
 class Region:
-    """One region as found: ``body`` is what lies between the marks, ``edited`` whether it is still
-    q1lab's."""
+    """One region as found: ``body`` is the text between the markers; ``edited``: it is no longer
+    what q1lab wrote."""
 
     name: str
     line: int
@@ -59,7 +58,7 @@ class Region:
     body: bytes
     edited: bool
     sha: str | None = None
-    """The hash of what q1lab wrote last; None in a mark that was never filled."""
+    """The hash of the text that q1lab wrote last; None if it has written none yet."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Refreshed:
 
 
 def find_regions(data: bytes, where: str = "the document") -> list[Region]:
-    """The regions of a document, in order. RegionProblem for broken marks; Problem for UTF-16."""
+    """The regions of a document, in order. RegionProblem for broken markers; Problem for UTF-16."""
     return _scan(data, where)[0]
 
 
@@ -93,7 +92,7 @@ def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
             next="save it as UTF-8 and try again. Nothing was changed",
         )
     regions: list[Region] = []
-    seen: dict[str, int] = {}
+    line_by_name: dict[str, int] = {}
     # name, sha, line, start, body start
     open_: tuple[str, bytes | None, int, int, int] | None = None
     fence = Fence()
@@ -113,7 +112,7 @@ def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
             if closing and closing[1].decode() == open_[0]:
                 name, sha, at, start, body_start = open_
                 body = data[body_start:position]
-                # A mark without a hash was never filled: anything but blank in it is the learner's.
+                # A marker without a hash was never filled: any text in it is the learner's.
                 edited = bool(body.strip()) if sha is None else fingerprint(body) != sha.decode()
                 written = None if sha is None else sha.decode()
                 regions.append(
@@ -132,14 +131,14 @@ def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
             fence_line = number
         elif begin := _BEGIN.match(line):
             name = begin[1].decode()
-            if name in seen:
+            if name in line_by_name:
                 raise RegionProblem(
                     where,
                     number,
-                    f"there are two regions {name!r} (the first is at line {seen[name]}): "
+                    f"there are two regions {name!r} (the first is at line {line_by_name[name]}): "
                     "remove one",
                 )
-            seen[name] = number
+            line_by_name[name] = number
             open_ = (name, begin[2], number, position, end)
         elif _NEARLY.match(line):
             raise RegionProblem(
@@ -163,7 +162,7 @@ def refresh_regions(
 
     A region that the document lacks is appended at the end, in the order given, unless ``append``
     is False (a learner may have deleted it on purpose). A region that the learner edited stays as
-    it is unless ``overwrite``, and is told about only when q1lab has something new for it; when its
+    it is unless ``overwrite``, and is reported only when q1lab has something new for it; when its
     text equals the new one anyway, it is simply q1lab's again.
     """
     for name, text in contents.items():
@@ -192,7 +191,7 @@ def refresh_regions(
                 diffs[region.name] = diff
             continue
         old = data[region.start : region.end]
-        # The first mark is the only one that is written anew (for its hash); the last keeps its
+        # The first marker is the only one that is written anew (for its hash); the last keeps its
         # bytes.
         new = _mark(
             region.name, body, _end_of_line(data[region.start : region.body_start]) or newline
@@ -207,10 +206,10 @@ def refresh_regions(
             if region.edited:
                 edited.append(region.name)
     pieces.append(data[position:])
-    there = {region.name for region in regions}
+    names = {region.name for region in regions}
     if append:
         for name, text in contents.items():
-            if name in there:
+            if name in names:
                 continue
             if open_fence is not None:
                 raise RegionProblem(
@@ -234,7 +233,7 @@ def refresh_regions(
 
 
 def region_block(name: str, text: str) -> str:
-    """A region as Markdown with ``\\n`` line ends, marks included: for the first writing of a
+    """A region as Markdown with ``\\n`` line ends, markers included: for the first writing of a
     document."""
     _refuse_marks(name, text)
     body = _body(text, b"\n")
@@ -242,7 +241,7 @@ def region_block(name: str, text: str) -> str:
 
 
 def fingerprint(body: bytes) -> str:
-    """The hash that a mark carries: of the body with line ends made equal, so that git's autocrlf
+    """The hash that a marker carries: of the body with line ends made equal, so that git's autocrlf
     is no edit."""
     return hashlib.sha256(_unified(body)).hexdigest()[:16]
 
@@ -254,8 +253,8 @@ def document_diff(old: bytes, new: bytes, name: str) -> str:
 
 
 def _refuse_mixing(data: bytes, contents: Mapping[str, str], where: str) -> None:
-    """A document in another encoding takes ASCII only: two encodings in one file can be read by
-    nobody."""
+    """A document in another encoding takes ASCII only: no program reads a file in two
+    encodings."""
     try:
         data.decode()
     except UnicodeDecodeError as error:
@@ -267,8 +266,8 @@ def _refuse_mixing(data: bytes, contents: Mapping[str, str], where: str) -> None
 
 
 def _refuse_marks(name: str, text: str) -> None:
-    """Text that holds a mark would break the document: templates neutralize them, and this is the
-    net below."""
+    """Refuse text that holds a marker, which would break the document. Templates disarm markers;
+    this check is the safety net."""
     for line in text.encode(errors="replace").splitlines():
         if _NEARLY.match(line):
             raise ValueError(f"the new text of region {name!r} holds a q1lab mark: {line!r}")
@@ -314,8 +313,8 @@ def _end_of_line(data: bytes) -> bytes:
 
 
 def _gap(data: bytes, newline: bytes) -> bytes:
-    """What separates an appended region from the text before it: the line is ended, and one line is
-    blank."""
+    """The bytes between the text and an appended region: the end of the last line, and a blank
+    line."""
     if not data or data == _BOM:
         return b""
     if not _end_of_line(data):

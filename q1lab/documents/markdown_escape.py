@@ -1,5 +1,4 @@
-"""Text of others in Markdown: escaped where it is a phrase, contained where it is Markdown of its
-own.
+"""Foreign text in Markdown: a phrase is escaped, Markdown is contained.
 
 A learner's answer may hold anything: headings, an open code fence, HTML, a region's mark. In a
 document it must neither break the outline nor swallow what follows. The functions return ``Md``:
@@ -98,7 +97,7 @@ def answer(text: str, level: int = 3) -> Md:
 
 
 def listed(text: str) -> str:
-    """What was asked for a line each, as a list: Markdown would run the lines together. A text that
+    """An answer of several lines as a list: Markdown would run the lines together. A text that
     has a list or a fence of its own stays."""
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     if len(lines) < 2 or any(_OWN_BLOCK.match(line) for line in lines):
@@ -114,7 +113,7 @@ def sketched(text: str) -> str:
     def block(paragraph: list[str]) -> str:
         if not any(_COMMENT.search(line) for line in paragraph):
             return "\n".join(paragraph)
-        prose = [bool(_SENTENCE.search(one)) and not _COMMENT.search(one) for one in paragraph]
+        prose = [bool(_SENTENCE.search(line)) and not _COMMENT.search(line) for line in paragraph]
         first, last = prose.index(False), len(prose) - prose[::-1].index(False)
         code = fenced("\n".join(paragraph[first:last]), "python")
         blocks = ["\n".join(paragraph[:first]), code, "\n".join(paragraph[last:])]
@@ -127,7 +126,9 @@ def sketched(text: str) -> str:
 def _by_paragraph(lines: Iterable[tuple[bool, str]], change: Callable[[list[str]], str]) -> str:
     """Every paragraph changed: lines that are marked, up to a blank one. All others stay."""
     out: list[str] = []
-    for inside, some in itertools.groupby(lines, lambda one: one[0] and bool(one[1].strip())):
+    for inside, some in itertools.groupby(
+        lines, lambda marked_line: marked_line[0] and bool(marked_line[1].strip())
+    ):
         group = [line for _, line in some]
         out += [change(group)] if inside else group
     return "\n".join(out)

@@ -27,7 +27,7 @@ def check_merge(plan: model_file.ModelMerge) -> CheckReport:
 
 
 def passed_words(plan: model_file.ModelMerge, report: CheckReport) -> str:
-    """That the merged file passes, in a sentence. Problem with the first thing that is wrong."""
+    """A sentence that the merged file passes. Problem with the first fault if it does not."""
     if report.passed:
         return f"the merged {plan.into.name} passes all {report.counted}, as {report.for_}"
     first = report.unusable or report.failed[0].words
@@ -39,14 +39,14 @@ def passed_words(plan: model_file.ModelMerge, report: CheckReport) -> str:
 
 
 def nothing_to_merge(plan: model_file.ModelMerge) -> str:
-    """That the merge changes nothing, in a sentence; "" when it changes something."""
+    """A sentence that the merge changes nothing; "" if it changes something."""
     if plan.new != plan.old:
         return ""
     return f"{plan.into.name} already has what {plan.file.name} changes"
 
 
 def conflict_words(plan: model_file.ModelMerge) -> str:
-    """What git could not decide, in words; "" without a conflict."""
+    """The number of conflicts, in words; "" without one."""
     if not plan.conflicts:
         return ""
     return f"{plan.conflicts} conflict{'s' if plan.conflicts > 1 else ''} in {plan.into.name}"
@@ -59,10 +59,10 @@ def propose_merge(
     plan: model_file.ModelMerge, repo: Repository | None, week: str, note: str = ""
 ) -> Change:
     """The merge as it would be written: committed alone, or with git's markers and not committed.
-    ``note`` is what the checks said."""
+    ``note`` is the outcome of the checks."""
     if repo is not None and not plan.into.is_relative_to(repo.root):
         raise Problem(f"{plan.into} is not in the repository {repo.root}", file=plan.into)
-    found = conflict_words(plan)
+    conflict_text = conflict_words(plan)
 
     def after(store: Store, done: SavedChange) -> None:
         evidence.note_merge(store, week, plan.file.absolute(), plan.into, done.sha)
@@ -70,11 +70,11 @@ def propose_merge(
     return Change(
         {plan.into: plan.new},
         f"feat: merge {plan.variant} into {plan.into.name}",
-        None if found else repo,
+        None if conflict_text else repo,
         plan.diff,
         notes=(note,) if note else (),
-        unsettled=f"{found}: {SETTLE}" if found else "",
-        after=None if found else after,
+        unsettled=f"{conflict_text}: {SETTLE}" if conflict_text else "",
+        after=None if conflict_text else after,
         keep_copy=lambda: model_file.save_copy(plan),
     )
 
@@ -84,7 +84,7 @@ def propose_typed_merge(file: Path, week: str) -> Change:
     when there is nothing to merge, and when the result fails its checks."""
     file = file.absolute()
     plan = model_file.merge_into(file, file.parent / "model.py")
-    if found := nothing_to_merge(plan):
-        raise Problem(found)
+    if reason := nothing_to_merge(plan):
+        raise Problem(reason)
     note = "" if plan.conflicts else passed_words(plan, check_merge(plan))
     return propose_merge(plan, Repository.around(plan.into.parent), week, note)

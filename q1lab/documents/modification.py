@@ -57,7 +57,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Modification:
-    """Everything that MODIFICATION.md says. ``study`` is the newest finished study of the
+    """The record of MODIFICATION.md. ``study`` is the newest finished study of the
     modification, or None."""
 
     week: str
@@ -101,8 +101,8 @@ def renew_modification_head(record: Modification, week: Week, data: bytes) -> by
     if data.startswith(head()):
         return data
     others: list[dict[str, Any]] = [{}, {"title": UNCHOSEN, "chosen": False}]
-    for one in week.variants:
-        title = _title(one)
+    for variant in week.variants:
+        title = _title(variant)
         others.append({"title": _heading(title), "variant_title": title, "chosen": True})
     for of, label in itertools.product(others, (week.label, "")):
         written = head(**of, week=label)
@@ -119,21 +119,21 @@ def _heading(title: str) -> str:
     return f"Modification: {title.split(':')[0]}"
 
 
-def shown_prediction(found: Mapping[str, Any], metric: Metric = VAL_LOSS) -> Prediction:
+def shown_prediction(prediction: Mapping[str, Any], metric: Metric = VAL_LOSS) -> Prediction:
     """A prediction of the journal as the document shows it."""
-    locked = found.get("locked")
+    locked = prediction.get("locked")
     return Prediction(
-        direction_words=direction_text(found["direction"], metric),
-        size=f"{found['size']}{metric.suffix}" if found.get("size") else "",
-        matters=f"{found.get('matters') or 0.0}{metric.suffix}",
-        confidence=found.get("confidence"),
-        reasoning=str(found.get("reasoning") or ""),
-        created=str(found["created"]),
-        locked_words=f"{locked[:10]}, by {found.get('locked_by') or 'hand'}"
+        direction_words=direction_text(prediction["direction"], metric),
+        size=f"{prediction['size']}{metric.suffix}" if prediction.get("size") else "",
+        matters=f"{prediction.get('matters') or 0.0}{metric.suffix}",
+        confidence=prediction.get("confidence"),
+        reasoning=str(prediction.get("reasoning") or ""),
+        created=str(prediction["created"]),
+        locked_words=f"{locked[:10]}, by {prediction.get('locked_by') or 'hand'}"
         if locked
         else "not yet",
-        amended=tuple(shown_prediction(old, metric) for old in found.get("amended") or ()),
-        number=found.get("id"),
+        amended=tuple(shown_prediction(old, metric) for old in prediction.get("amended") or ()),
+        number=prediction.get("id"),
     )
 
 
@@ -151,8 +151,8 @@ def gather_modification(
     week = week.for_variant(picked.name)
     listed = next((item for item in week.variants if item.name == picked.name), None)
     title = _title(listed) if listed else picked.name
-    found = document_data.ended_comparisons(store, picked)
-    study, record = document_data.main_comparison(found) or (None, None)
+    comparisons = document_data.ended_comparisons(store, picked)
+    study, record = document_data.main_comparison(comparisons) or (None, None)
     reference = evidence.may_show_reference(store, week.label, picked.name)
     diff, withheld = trained_diff(study, picked, reference=reference)
     predicted = _prediction(store, week.label, picked)
@@ -178,8 +178,8 @@ def gather_modification(
         diff_lines={"added": added, "removed": removed},
         study=document_data.facts_of_study(study, record) if study and record else None,
         reproduce=_reproduction(store, study, root, keeps) if study else None,
-        other_studies=comparison_tables.studies_table([item for _, item in found])
-        if len(found) > 1
+        other_studies=comparison_tables.studies_table([item for _, item in comparisons])
+        if len(comparisons) > 1
         else None,
         command=f"q1lab run {picked.name} --seeds 3",
     )
@@ -188,28 +188,28 @@ def gather_modification(
 def _reproduction(
     store: Store, study: Study, root: Path | None, keeps: Collection[str]
 ) -> Reproduction:
-    held = root is not None and (study.id in keeps or reproduce.keeps_bundle(study, root))
+    has_files = root is not None and (study.id in keeps or reproduce.keeps_bundle(study, root))
     link = questions.last_link(questions.journal_outlines(store, study))
-    return replace(reproduce.reproduction_of(study, root, keeps=held), journal=link)
+    return replace(reproduce.reproduction_of(study, root, keeps=has_files), journal=link)
 
 
 def _file_name(origin: str) -> str:
-    """What a model is called in the repository: ``model.py``, or q1lab's name for its own."""
+    """A model's name in the repository: ``model.py``, or q1lab's name for its own."""
     return Path(origin).name
 
 
 def _prediction(store: Store, label: str, picked: ChosenModification) -> dict[str, Any] | None:
     for name in (picked.name, *sorted(picked.names - {picked.name})):
-        found = predictions.newest_prediction(store, name, label)
-        if found:
-            return found
+        prediction = predictions.newest_prediction(store, name, label)
+        if prediction:
+            return prediction
     return None
 
 
 def trained_diff(
     study: Study | None, picked: ChosenModification, *, reference: bool
 ) -> tuple[str, bool]:
-    """(the diff, whether one is withheld). It is the diff that ran; before a study, the diff of the
+    """(the diff, True if one is withheld). It is the diff that ran; before a study, the diff of the
     learner's own file as it is now, "" without one.
 
     q1lab's own implementation is withheld unless ``reference`` says that it gives nothing away.

@@ -34,7 +34,7 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Post:
-    """Everything that the draft is made of."""
+    """The record of the draft."""
 
     title: str
     modification: Modification
@@ -83,11 +83,11 @@ def post_document(record: Post, root: Path | None = None) -> Rendered:
 
 
 def draft_path(store: Store, week: Week, root: Path) -> Path:
-    """Where the week's draft is: as recorded if that lies below ``root`` and is still there, else
-    where a new one would be made."""
-    kept = posts.post_of_week(store, week.label)
-    if kept and kept["path"]:
-        recorded = Path(kept["path"])
+    """The path of the week's draft: the recorded one if it exists below ``root``, else the path for
+    a new draft."""
+    post = posts.post_of_week(store, week.label)
+    if post and post["path"]:
+        recorded = Path(post["path"])
         if recorded.is_relative_to(root) and recorded.exists():
             return recorded
     label = re.sub(r"[^a-z0-9]+", "-", week.name.lower()).strip("-")
@@ -95,13 +95,13 @@ def draft_path(store: Store, week: Week, root: Path) -> Path:
 
 
 def count_empty_sections(store: Store, label: str) -> int:
-    """Look how many sections of the week's draft are empty, and note it; 0 without a draft."""
-    kept = posts.post_of_week(store, label)
-    draft = read_document(Path(kept["path"])) if kept and kept["path"] else None
+    """Count the empty sections of the week's draft, and note the number; 0 without a draft."""
+    post = posts.post_of_week(store, label)
+    draft = read_document(Path(post["path"])) if post and post["path"] else None
     sections = word_count.draft_sections((draft or b"").decode("utf-8-sig", errors="replace"))
-    found = sum(section.state == "empty" for section in sections)
-    posts.note_empty_sections(store, label, found)
-    return found
+    empty = sum(section.state == "empty" for section in sections)
+    posts.note_empty_sections(store, label, empty)
+    return empty
 
 
 def post_chart(store: Store, week: Week) -> bytes:
@@ -109,25 +109,25 @@ def post_chart(store: Store, week: Week) -> bytes:
     from q1lab.verdict import charts
     from q1lab.verdict.comparison_cache import read_curves
 
-    found = document_data.main_comparison(
+    main = document_data.main_comparison(
         document_data.ended_comparisons(store, document_data.chosen_modification(store, week))
     )
-    assert found is not None
-    study, record = found
-    drawn: Any = read_curves(store, study)
-    return charts.draw_comparison(record, drawn, "svg")
+    assert main is not None
+    study, record = main
+    loss_curves: Any = read_curves(store, study)
+    return charts.draw_comparison(record, loss_curves, "svg")
 
 
 def gather_post(store: Store, week: Week, *, title: str | None = None) -> Post:
     """The record of the draft as of now."""
-    told = modification.gather_modification(store, week)
-    week = week.for_variant(told.variant)
-    kept = posts.post_of_week(store, week.label)
+    record = modification.gather_modification(store, week)
+    week = week.for_variant(record.variant)
+    post = posts.post_of_week(store, week.label)
     quarter = quarter_of(week.label)
     return Post(
-        title=title or (kept["title"] if kept else TITLES[week.course].format(quarter=quarter)),
-        modification=told,
-        figure=f"figures/{told.study.id}.svg" if told.study else None,
+        title=title or (post["title"] if post else TITLES[week.course].format(quarter=quarter)),
+        modification=record,
+        figure=f"figures/{record.study.id}.svg" if record.study else None,
         hook="\n\n".join(item.text for item in document_data.answers(store, week, "hook")),
         surprises=document_data.answers(store, week, "surprises"),
         plan=document_data.answers(store, week, "plan"),

@@ -1,5 +1,5 @@
-"""The post as a place takes it where it is published: q1lab's marks and the comments go, the title
-moves into a front matter, which is a template of the week. Pure."""
+"""The post for the site that publishes it: without q1lab's markers and without comments, its title
+in a front matter, which is a template of the week. Pure."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def export_post(
 
 
 def _without_comments(text: str) -> str:
-    kept = [
+    lines = [
         line for _, kind, line in lines_by_kind(text.removeprefix("\ufeff")) if kind != "comment"
     ]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
 
 
 def _without_title(text: str) -> tuple[str, str]:

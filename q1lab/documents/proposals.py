@@ -1,5 +1,4 @@
-"""What a document command is about to write and commit, before it does: for commands and the app
-alike.
+"""The changes that the document commands propose, for commands and the app alike.
 
 Each function looks at the store, the week and the learner's files and returns a ``Change``.
 Nothing is written until ``Change.save``.
@@ -54,23 +53,27 @@ def propose_modification(
     of the learner's: without the files, nobody could train it again.
     """
     record = modifications.gather_modification(store, week, variant, root=root)
-    choosing = variant in {one.name for one in week.variants}
+    choosing = variant in {offered.name for offered in week.variants}
     if choosing:  # as it reads once it is written
         record = replace(record, chosen_on=record.chosen_on or utc_now())
     folder: dict[Path, bytes] = {}
-    left: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     if repo is not None:
         record = modifications.locked_by_commit(record, utc_now())
         study = studies.load(record.study.id) if record.study and keep_study else None
         if study is not None and reproduce.trained_own_file(study):
-            folder, left = reproduce.bundle_files(study, root, claim.make_provenance(store, study))
+            folder, warnings = reproduce.bundle_files(
+                study, root, claim.make_provenance(store, study)
+            )
             if folder and record.reproduce is not None:
-                told = reproduce.reproduction_of(study, root, keeps=True)
-                record = replace(record, reproduce=replace(told, journal=record.reproduce.journal))
+                reproduction = reproduce.reproduction_of(study, root, keeps=True)
+                record = replace(
+                    record, reproduce=replace(reproduction, journal=record.reproduce.journal)
+                )
     path = chosen_variant.document_path(
         store, week.label, record.variant, root / modifications.FILE
     )
-    made = propose_document(
+    change = propose_document(
         path,
         modifications.modification_document(record, week.root),
         repo,
@@ -83,43 +86,46 @@ def propose_modification(
     def after(store: Store, done: SavedChange) -> None:
         if choosing:
             progress.choose_modification(store, week, record.variant)
-        told = record.variant if record.chosen else None
-        held = record.prediction if "prediction" not in made.edited else None
+        reproduction = record.variant if record.chosen else None
+        prediction = record.prediction if "prediction" not in change.edited else None
         chosen_variant.note_document(
             store,
             week.label,
-            told,
+            reproduction,
             path,
             committed=repo is not None,
-            prediction=held.number if held else None,
+            prediction=prediction.number if prediction else None,
         )
-        if repo is not None and held is not None:
+        if repo is not None and prediction is not None:
             predictions.lock_prediction(
                 store, record.variant, modifications.LOCKED_BY_COMMIT, week.label
             )
 
-    named = record.study and record.reproduce and _naming(record.study.id, record.reproduce.journal)
+    journal_trailer = (
+        record.study and record.reproduce and _naming(record.study.id, record.reproduce.journal)
+    )
     return replace(
-        made,
-        files={**made.files, **folder},
-        message=_modification_message(made, record, path.name) + (named or ""),
-        diff=made.diff + _diff_of_files(folder, root),
-        claims=left,
+        change,
+        files={**change.files, **folder},
+        message=_modification_message(change, record, path.name) + (journal_trailer or ""),
+        diff=change.diff + _diff_of_files(folder, root),
+        claims=warnings,
         after=after,
     )
 
 
 def _naming(study_id: str, link: str) -> str:
-    """What a commit's message says of the journal, so that it can't be made anew afterwards."""
+    """The trailer of a commit's message that names the journal's link, so that the journal can't be
+    rewritten afterwards."""
     return f"\n\n{questions.commit_trailer(study_id, link)}" if link else ""
 
 
 def propose_kept_study(store: Store, study: Study, root: Path, repo: Repository | None) -> Change:
     """The folder of a study below ``root``, from which anybody can train it again."""
     proof = claim.make_provenance(store, study)
-    folder, left = reproduce.bundle_files(study, root, proof)
+    folder, warnings = reproduce.bundle_files(study, root, proof)
     if not folder:
-        raise Problem(left[0])
+        raise Problem(warnings[0])
     message = f"docs: keep the files of study {study.id}" + _naming(study.id, proof.link)
     return Change(folder, message, repo, _diff_of_files(folder, root), root)
 
@@ -132,26 +138,26 @@ def _diff_of_files(files: Mapping[Path, bytes], root: Path) -> str:
         name, old = str(path.relative_to(root)), read_document(path)
         if old is None and path.name != kept_folder.PLAN_NAME:
             lines = data.count(b"\n")
-            what = ", the file as it trained" if path.suffix == ".py" else ""
-            return f"--- /dev/null\n+++ {name} (new: {lines} lines{what})\n"
+            note = ", the file as it trained" if path.suffix == ".py" else ""
+            return f"--- /dev/null\n+++ {name} (new: {lines} lines{note})\n"
         return document_diff(old or b"", data, name)
 
     return "".join(starmap(shown, files.items()))
 
 
-def _modification_message(made: Change, record: modifications.Modification, name: str) -> str:
-    if made.is_new:
+def _modification_message(change: Change, record: modifications.Modification, name: str) -> str:
+    if change.is_new:
         return f"docs: add {name}" + f" for {record.variant}" * record.chosen
-    if "comparison" in made.changed:
+    if "comparison" in change.changed:
         outcome = f" ({record.study.verdict})" if record.study else ""
         return f"docs: record the {record.variant} comparison in {name}{outcome}"
-    if "prediction" in made.changed:
+    if "prediction" in change.changed:
         return f"docs: record the prediction for {record.variant} in {name}"
-    return _update(made, name)
+    return _update(change, name)
 
 
-def _update(made: Change, name: str) -> str:
-    return f"docs: update {', '.join(made.changed[:3]) or 'text'} in {name}"
+def _update(change: Change, name: str) -> str:
+    return f"docs: update {', '.join(change.changed[:3]) or 'text'} in {name}"
 
 
 def propose_retro(
@@ -167,9 +173,9 @@ def propose_retro(
     """The quarter's retrospective in ``root``, new or refreshed. ``looking`` is the repository that
     is counted from, where nothing is committed to it."""
     name = retros.file_name(quarter_of(week.label))
-    seen = repo or looking
-    record = retros.gather_retro(store, week, seen, ticked=retro_ticks(root, week))
-    made = propose_document(
+    counted_repo = repo or looking
+    record = retros.gather_retro(store, week, counted_repo, ticked=retro_ticks(root, week))
+    change = propose_document(
         root / name,
         retros.retro_document(record, week.root),
         repo,
@@ -184,8 +190,8 @@ def propose_retro(
         evidence.note_written(store, week.label, "retro", root / name, holds)
 
     claims = (*retros.claims(record), *evidence.find_evidence(store, week).gone)
-    message = f"docs: add {name}" if made.is_new else _update(made, name)
-    return replace(made, message=message, claims=claims, after=after)
+    message = f"docs: add {name}" if change.is_new else _update(change, name)
+    return replace(change, message=message, claims=claims, after=after)
 
 
 def retro_ticks(root: Path, week: Week) -> frozenset[str]:
@@ -217,18 +223,18 @@ def propose_post(
     if not new and not path.exists():
         raise Problem(f"there is no draft {path}: ", next="`q1lab post new` makes one", file=path)
     record = posts.gather_post(store, week, title=title)
-    made = propose_document(
+    change = propose_document(
         path, posts.post_document(record, week.root), repo, root, overwrite=overwrite
     )
     chart = {path.parent / record.figure: posts.post_chart(store, week)} if record.figure else {}
     results = f" with the {record.modification.variant} results ({record.verdict})"
-    what = results if record.study else ""
-    told = f"docs: {'draft' if new else 'refresh'} the retrospective post{what}"
+    with_results = results if record.study else ""
+    message = f"docs: {'draft' if new else 'refresh'} the retrospective post{with_results}"
 
     def after(store: Store, done: SavedChange) -> None:
         published.save_post(store, week.label, record.title, str(path))
 
-    return replace(made, files={**made.files, **chart}, message=told, after=after)
+    return replace(change, files={**change.files, **chart}, message=message, after=after)
 
 
 def propose_roadmap(
@@ -248,13 +254,13 @@ def propose_roadmap(
     changed = [box for box in chosen if not box.ticked] + [box for box in opened if box.ticked]
     if len(changed) == 1:
         act = "open" if changed[0].ticked else "tick"
-        told = f"docs: {act} “{changed[0].title[:50]}” in {path.name}"
+        message = f"docs: {act} “{changed[0].title[:50]}” in {path.name}"
     else:
-        told = f"docs: tick {len(changed)} boxes of {label} in {path.name}"
+        message = f"docs: tick {len(changed)} boxes of {label} in {path.name}"
 
     def after(store: Store, done: SavedChange) -> None:
         if chosen:
             evidence.note_written(store, label, "roadmap", path, done.sha)
 
     diff = document_diff(data, new, path.name)
-    return Change({path: new}, told, repo, diff, after=after), changed
+    return Change({path: new}, message, repo, diff, after=after), changed

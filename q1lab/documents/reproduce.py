@@ -1,5 +1,5 @@
-"""How a finished study is trained again by a stranger: what the document says, and the folder in
-the learner's repository that makes it true."""
+"""Instructions for a stranger to train a finished study again, and the bundle in the learner's
+repository that makes this possible."""
 
 from __future__ import annotations
 
@@ -30,51 +30,51 @@ class Reproduction:
 
 
 def trained_own_file(study: Study) -> bool:
-    """Whether the study trained a file of the learner's rather than one that ships with q1lab."""
+    """True if the study trained a file of the learner's rather than one that ships with q1lab."""
     return any("/" in arm.origin or arm.origin.endswith(".py") for arm in study.arms.values())
 
 
 def bundle_files(
     study: Study, root: Path, evidence: Provenance
 ) -> tuple[dict[Path, bytes], tuple[str, ...]]:
-    """(the study's folder below ``root`` as it is to be written, what stands in the way).
+    """(the study's folder below ``root`` to write, the obstacles in sentences).
 
     A model file that is there already with other contents is the learner's edit of it: then nothing
     is to be written.
     """
     if not study.origin.is_ours and not _has_sources(study):
         raise Problem(f"{study.id} was trained elsewhere: q1lab has none of its model files")
-    wanted = kept_folder.files_to_keep(study, root, evidence)
+    files = kept_folder.files_to_keep(study, root, evidence)
     edited = [
         path
-        for path, data in wanted.items()
+        for path, data in files.items()
         if path.suffix == ".py" and read_document(path) not in (None, data)
     ]
     if edited:
-        named = ", ".join(str(path.relative_to(root)) for path in edited)
+        edited_names = ", ".join(str(path.relative_to(root)) for path in edited)
         return {}, (
-            f"{named}: no longer what trained in {study.id}, and left as it is. Delete it, and "
-            f"`q1lab keep {study.id}` writes it again.",
+            f"{edited_names}: no longer what trained in {study.id}, and left as it is. Delete it, "
+            f"and `q1lab keep {study.id}` writes it again.",
         )
-    return wanted, ()
+    return files, ()
 
 
 def keeps_bundle(study: Study, root: Path) -> bool:
-    """Whether the repository keeps the study's files as they trained."""
+    """True if the repository holds the study's files as they trained."""
     try:
-        wanted = kept_folder.files_to_keep(study, root)
+        files = kept_folder.files_to_keep(study, root)
     except Problem:
         return False
     return all(
         read_document(path) == data if path.suffix == ".py" else read_document(path) is not None
-        for path, data in wanted.items()
+        for path, data in files.items()
         if path.suffix == ".py" or path.name == kept_folder.PLAN_NAME
     )
 
 
 def reproduction_of(study: Study, root: Path | None, *, keeps: bool) -> Reproduction:
-    """What the document says. ``keeps``: the repository ``root`` holds, or is about to hold, the
-    study's folder."""
+    """The instructions for the document. ``keeps``: the repository ``root`` holds, or is about to
+    hold, the study's folder."""
     if not study.origin.is_ours and not keeps:
         return Reproduction(notes=(Md("The runs were trained elsewhere and imported."),))
     if keeps:
@@ -96,7 +96,7 @@ def reproduction_of(study: Study, root: Path | None, *, keeps: bool) -> Reproduc
 
 
 def _data_notes(study: Study, root: Path | None) -> tuple[Md, ...]:
-    """What a stranger must know about the data."""
+    """Notes for a stranger on the data."""
     if study.data.name == "stdlib":
         release = ".".join(study.trainer.versions.get("python", "").split(".")[:2])
         return (
@@ -119,7 +119,7 @@ def _data_notes(study: Study, root: Path | None) -> tuple[Md, ...]:
 
 
 def _committed(file: Path, sha256: str, root: Path) -> bool:
-    """Whether whoever clones the repository gets these data with it."""
+    """True if a clone of the repository contains these data."""
     try:
         if not file.is_relative_to(root) or sha256_file(file) != sha256:
             return False
@@ -132,14 +132,14 @@ def run_command(study: Study) -> str:
     """The command that runs the study again. Of a learner's file only the name is told: paths are
     private."""
 
-    def name(given: str) -> str:
-        return f"./{Path(given).name}" if "/" in given or given.endswith(".py") else given
+    def name(origin: str) -> str:
+        return f"./{Path(origin).name}" if "/" in origin or origin.endswith(".py") else origin
 
     # where a stranger uploads is theirs to say; seeds that were drawn here are named
-    made = replace(study.trainer.request(study, name), wandb="auto")
+    request = replace(study.trainer.request(study, name), wandb="auto")
     if study.design.fresh_seeds:
-        made = replace(made, seeds=seeds_text(study.seeds))
-    return command_line.command_text(made)
+        request = replace(request, seeds=seeds_text(study.seeds))
+    return command_line.command_text(request)
 
 
 def _has_sources(study: Study) -> bool:

@@ -1,4 +1,4 @@
-"""Q1_RETRO.md: what the quarter came to.
+"""Q1_RETRO.md: the results of the quarter.
 
 ``gather`` puts the record together from the store, the week and the studies; rendering is a pure
 function of the record.
@@ -55,7 +55,7 @@ class OpenPart:
 
 @dataclass(frozen=True)
 class PartTime:
-    """Planned and actual minutes of a part, and whether its required steps are done."""
+    """Planned and actual minutes of a part. ``finished``: its required steps are done."""
 
     title: str
     planned: float
@@ -64,12 +64,12 @@ class PartTime:
 
     @property
     def timed(self) -> bool:
-        """Whether the clock ran for it. A few seconds are a key pressed by mistake."""
+        """True if the timer ran for it. A few seconds are a key pressed by mistake."""
         return self.actual >= 0.5
 
     @property
     def overran(self) -> bool:
-        """Whether it took longer than planned by more than a quarter."""
+        """True if it took longer than planned by more than a quarter."""
         return bool(self.planned) and self.actual > OVER * self.planned
 
     @property
@@ -89,7 +89,7 @@ class TickBox:
 
 @dataclass(frozen=True)
 class Retro:
-    """Everything that the retrospective says. Posts, other artifacts and papers are rows as the
+    """The record of the retrospective. Posts, other artifacts and papers are rows as the
     journal lists them."""
 
     week: str
@@ -110,7 +110,7 @@ class Retro:
     parts: tuple[PartTime, ...] = ()
     pace_words: str = ""
     not_counted: str = ""
-    """What the timer still asks about, in a sentence."""
+    """The timer's open question, in a sentence."""
     pace_answer: tuple[Answer, ...] = ()
     plan: tuple[Answer, ...] = ()
     confidence: tuple[TickBox, ...] = ()
@@ -120,7 +120,7 @@ class Retro:
     predictions: Md | None = None
     calibration: str = ""
     course: bool = True
-    """Whether the week is one of a course; else it tells of the week alone."""
+    """True if the week belongs to a course, False for a week on its own."""
 
     @property
     def timed(self) -> tuple[PartTime, ...]:
@@ -134,7 +134,7 @@ class Retro:
 
     @property
     def left(self) -> int:
-        """How many steps were left undone."""
+        """The number of open steps."""
         return sum(len(item.steps) for item in self.unfinished)
 
 
@@ -172,8 +172,8 @@ def proposed_pace(parts: Sequence[PartTime]) -> str:
     worked = [part for part in parts if part.timed and part.planned > 0]
     if not worked:
         return ""
-    whole = together(worked)
-    ratio = whole.actual / whole.planned
+    total = together(worked)
+    ratio = total.actual / total.planned
     done = sum(part.finished for part in parts)
     if ratio > SUSTAINABLE or done < len(parts) / 2:
         return "behind"
@@ -185,59 +185,59 @@ def pace_words(parts: Sequence[PartTime]) -> str:
     word = proposed_pace(parts)
     if not word:
         return ""
-    whole = together([part for part in parts if part.timed])
+    total = together([part for part in parts if part.timed])
     done = sum(part.finished for part in parts)
     return (
-        f"By minutes and steps: {word}. The timer counted {minutes(whole.actual)} for parts "
-        f"planned for {minutes(whole.planned)}, and {done} of {len(parts)} parts are finished."
+        f"By minutes and steps: {word}. The timer counted {minutes(total.actual)} for parts "
+        f"planned for {minutes(total.planned)}, and {done} of {len(parts)} parts are finished."
     )
 
 
 def not_counted(week: Week, done: progress.Progress) -> str:
-    """What the timer asks about and nobody has answered, in a sentence; "" for nothing."""
+    """The timer's open question about uncounted time, in a sentence; "" without one."""
     question = study_timer.open_question(done.settings.get("clock"))
-    found = week.find_part(question.part) if question else None
-    if question is None or found is None:
+    place = week.find_part(question.part) if question else None
+    if question is None or place is None:
         return ""
     return (
-        f"{minutes(question.seconds / 60)} of “{found[1].title}” are not counted: the timer saw "
+        f"{minutes(question.seconds / 60)} of “{place[1].title}” are not counted: the timer saw "
         "nobody at work and still asks about them."
     )
 
 
 def claims(record: Retro) -> tuple[str, ...]:
-    """What the document says about the learner's work, a sentence each: to be read before it is
+    """The document's claims about the learner's work, a sentence each, to read before it is
     committed."""
-    said = []
+    sentences = []
     for line in record.kpis:
         target = "" if line.target is None else f" of {count(line.target)}"
-        said.append(f"{line.title}: {count(line.actual)}{target} ({line.origin})")
+        sentences.append(f"{line.title}: {count(line.actual)}{target} ({line.origin})")
     for post in record.posts:
         where = f"published at {post['url']}" if post["published"] else "not published"
         on = f", shared on {', '.join(post['channels'])}" if post["channels"] else ""
         empty = f", {post['empty']}" if post["empty"] else ""
-        said.append(f"“{post['title']}”: {where}{empty}{on}")
+        sentences.append(f"“{post['title']}”: {where}{empty}{on}")
     parts = ", ".join(item.part for item in record.unfinished)
     if record.left:
         are = "step is" if record.left == 1 else "steps are"
-        said.append(f"{record.left} {are} open, in: {parts}")
+        sentences.append(f"{record.left} {are} open, in: {parts}")
     else:
-        said.append("Every step of the week is done.")
-    said.append(record.pace_words or "The week was not timed.")
-    return tuple(filter(None, (*said, record.not_counted)))
+        sentences.append("Every step of the week is done.")
+    sentences.append(record.pace_words or "The week was not timed.")
+    return tuple(filter(None, (*sentences, record.not_counted)))
 
 
 def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
-    """How sure one was, and how often right; ``small`` of the scores are the learner's own. A share
-    of one prediction says nothing."""
-    found = calibration(scores)
-    if found.settled != 1:
-        own = f" {small} of them are small ones, scored by hand." if small else ""
-        return prediction_text.calibration_sentence(found) + own
-    outcome = "right" if found.hits else "wrong"
-    tail = f" {found.still_open} still open." if found.still_open else ""
+    """The learner's confidence against the outcomes; ``small`` of the scores are the learner's own.
+    A share of one prediction says nothing."""
+    record = calibration(scores)
+    if record.settled != 1:
+        hand_scored = f" {small} of them are small ones, scored by hand." if small else ""
+        return prediction_text.calibration_sentence(record) + hand_scored
+    outcome = "right" if record.hits else "wrong"
+    tail = f" {record.still_open} still open." if record.still_open else ""
     return (
-        f"One prediction is settled: you were {found.sure:.0%} sure, and {outcome}. How well you "
+        f"One prediction is settled: you were {record.sure:.0%} sure, and {outcome}. How well you "
         f"judge takes more of them to say.{tail}"
     )
 
@@ -245,12 +245,12 @@ def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
 def ticked_in(body: bytes) -> frozenset[str]:
     """Titles of the boxes that are ticked in a document's region: a tick made in the file
     counts."""
-    found = re.findall(r"^[ \t]*[-*+] \[[xX]\] (.+)$", body.decode(errors="replace"), re.MULTILINE)
-    return frozenset(_without_proof(title.rstrip()) for title in found)
+    titles = re.findall(r"^[ \t]*[-*+] \[[xX]\] (.+)$", body.decode(errors="replace"), re.MULTILINE)
+    return frozenset(_without_proof(title.rstrip()) for title in titles)
 
 
 def _without_proof(box: str) -> str:
-    """A box's title without what stands behind it: who says that it is true."""
+    """A box's title without the note that says who vouches for it."""
     if box.endswith(")"):
         box = box.removesuffix(" (self-declared)").rpartition(" (shown: ")[0] or box
     return box.removesuffix(" (self-declared)")
@@ -265,14 +265,14 @@ def gather_retro(
     done = evidence.read_progress(store, week)
     week = progress.narrow_week(week, done)
     quarter, following = quarter_of(week.label), next_quarter_of(week.label)
-    found = document_data.ended_comparisons(store)
+    comparisons = document_data.ended_comparisons(store)
     parts = part_times(week, done)
     already = frozenset(ticked)
     # a prediction is of the modification, not of experiments of one seed beside its study
-    predicted = [record for study, record in found if len(study.seeds) >= MIN_FOR_VERDICT]
+    predicted = [record for study, record in comparisons if len(study.seeds) >= MIN_FOR_VERDICT]
     scores = [record.score for record in predicted if record.score is not None]
     small = document_data.answers(store, week, "small")
-    small_scores = [one for answer in small for one in small_ones(answer.text)]
+    small_scores = [score for answer in small for score in small_ones(answer.text)]
     return Retro(
         week=week.label,
         quarter=quarter,
@@ -280,7 +280,9 @@ def gather_retro(
         next_week=week.next or following,
         repositories=tuple(kpi_sources.repositories(store, repo)),
         posts=tuple(map(_post, posts.all_posts(store))),
-        studies=comparison_tables.studies_table([record for _, record in found]) if found else None,
+        studies=comparison_tables.studies_table([record for _, record in comparisons])
+        if comparisons
+        else None,
         others=tuple(item for item in artifacts.all_artifacts(store) if item["kind"] != "repo"),
         kpis=tuple(kpi_sources.kpis_of_week(store, week, repo)),
         papers=tuple(
@@ -313,29 +315,33 @@ def _post(row: Mapping[str, Any]) -> Mapping[str, Any]:
 def part_times(week: Week, done: progress.Progress) -> list[PartTime]:
     """Planned and actual minutes of every part. The part that this document is written in is
     finished when all before it is done: it would never be else."""
-    found = []
-    asked = _required(week)
+    times = []
+    required_ids = _required(week)
     for part in week.parts():
         counted = done.count([part])
-        steps = [step for step in part.steps if step.id in asked]
+        steps = [step for step in part.steps if step.id in required_ids]
         finished = bool(steps) and all(done.of(step.id).done for step in steps)
-        found.append(PartTime(part.title, counted.minutes, counted.seconds / 60, finished))
-    return found
+        times.append(PartTime(part.title, counted.minutes, counted.seconds / 60, finished))
+    return times
 
 
 def _unfinished(week: Week, done: progress.Progress) -> list[OpenPart]:
-    found = []
+    open_parts = []
     titles = {step.id: step.title for step in week.steps()}
-    asked = _required(week)
+    required_ids = _required(week)
     for part in week.parts():
-        left = tuple(
+        open_titles = tuple(
             f"answer again: {titles[step.again]}" if step.again in titles else step.title
             for step in part.steps
-            if step.id in asked and not done.of(step.id).done
+            if step.id in required_ids and not done.of(step.id).done
         )
-        if left:
-            found.append(OpenPart(part.title, left, sum(step.id in asked for step in part.steps)))
-    return found
+        if open_titles:
+            open_parts.append(
+                OpenPart(
+                    part.title, open_titles, sum(step.id in required_ids for step in part.steps)
+                )
+            )
+    return open_parts
 
 
 def _required(week: Week) -> set[str]:

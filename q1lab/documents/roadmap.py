@@ -44,7 +44,7 @@ class _Line:
 def boxes(data: bytes, label: str) -> list[Box]:
     """The checkboxes of the week ``label``: those below a heading that names it, and single ones
     that do. Problem for UTF-16."""
-    found: list[Box] = []
+    week_boxes: list[Box] = []
     for line in _lines(data):
         match = _BOX.match(line.content)
         if match is None:
@@ -54,9 +54,9 @@ def boxes(data: bytes, label: str) -> list[Box]:
         if not any(_names(label, text) for text in (*headings, title)):
             continue
         heading = headings[-1] if headings else ""
-        found.append(
+        week_boxes.append(
             Box(
-                len(found) + 1,
+                len(week_boxes) + 1,
                 line.number,
                 line.start + match.start(1),
                 match[1] != b" ",
@@ -64,7 +64,7 @@ def boxes(data: bytes, label: str) -> list[Box]:
                 heading,
             )
         )
-    return found
+    return week_boxes
 
 
 def tick_boxes(data: bytes, chosen: Sequence[Box], done: bool = True) -> bytes:
@@ -82,26 +82,26 @@ def tick_boxes(data: bytes, chosen: Sequence[Box], done: bool = True) -> bytes:
     return bytes(out)
 
 
-def choose_boxes(listed: Sequence[Box], wanted: Iterable[str]) -> list[Box]:
+def choose_boxes(listed: Sequence[Box], selectors: Iterable[str]) -> list[Box]:
     """The boxes named by number, by range (``2-4``), by ``all``, or by words of their title."""
     chosen: dict[int, Box] = {}
-    for word in wanted:
+    for word in selectors:
         part = word.strip()
         span = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
         if part.lower() == "all":
-            found = list(listed)
+            matches = list(listed)
         elif span:
             first, last = int(span[1]), int(span[2] or span[1])
-            found = [box for box in listed if first <= box.number <= last]
-            if last < first or len(found) != last - first + 1:
+            matches = [box for box in listed if first <= box.number <= last]
+            if last < first or len(matches) != last - first + 1:
                 raise Problem(f"there is no box {part}; there are {len(listed)}")
         else:
-            found = [box for box in listed if part and part.lower() in box.title.lower()]
-            if len(found) > 1:
-                raise Problem(f"{part!r} fits {len(found)} boxes", next="give the number")
-            if not found:
+            matches = [box for box in listed if part and part.lower() in box.title.lower()]
+            if len(matches) > 1:
+                raise Problem(f"{part!r} fits {len(matches)} boxes", next="give the number")
+            if not matches:
                 raise Problem(f"no box fits {part!r}", next="`q1lab roadmap` lists them")
-        chosen.update({box.number: box for box in found})
+        chosen.update({box.number: box for box in matches})
     return [chosen[number] for number in sorted(chosen)]
 
 
@@ -112,7 +112,7 @@ def kpi_targets(data: bytes, kpis: Sequence[tuple[str, str]], quarter: str) -> M
     quarter or by "target", else the first number), and a line such as ``Public repos: 3`` or ``- 8
     papers read deeply``.
     """
-    found: dict[str, float] = {}
+    targets: dict[str, float] = {}
     header: list[str] = []
     for line in _lines(data):
         text = line.content.decode(errors="replace").strip()
@@ -126,12 +126,12 @@ def kpi_targets(data: bytes, kpis: Sequence[tuple[str, str]], quarter: str) -> M
         if cells and not header:
             header = [part.lower() for part in cells]
         for name, title in kpis:
-            if name in found or not _same_words(title, cells[0] if cells else text):
+            if name in targets or not _same_words(title, cells[0] if cells else text):
                 continue
             value = _from_cells(cells, header, quarter) if cells else _from_line(text, title)
             if value is not None:
-                found[name] = value
-    return found
+                targets[name] = value
+    return targets
 
 
 def _from_cells(cells: Sequence[str], header: Sequence[str], quarter: str) -> float | None:
@@ -165,7 +165,7 @@ def _same_words(title: str, text: str) -> bool:
 
 
 def _names(label: str, text: str) -> bool:
-    """Whether ``text`` names the week: M03-W04 also as ``M03 W04``, ``M3-W4`` or ``Month 3, week
+    """True if ``text`` names the week: M03-W04 also as ``M03 W04``, ``M3-W4`` or ``Month 3, week
     4``."""
     if re.search(rf"(?<!\w){re.escape(label)}(?!\w)", text, re.IGNORECASE):
         return True
@@ -184,7 +184,7 @@ def _lines(data: bytes) -> list[_Line]:
             f"{FILE} is UTF-16 or no text",
             next="save it as UTF-8 and try again. Nothing was changed",
         )
-    found: list[_Line] = []
+    lines: list[_Line] = []
     headings: list[tuple[int, str]] = []
     fence = Fence()
     position = 0
@@ -200,5 +200,5 @@ def _lines(data: bytes) -> list[_Line]:
             level = len(heading[1])
             headings = [item for item in headings if item[0] < level]
             headings.append((level, heading[2].rstrip(b" \t#").decode(errors="replace")))
-        found.append(_Line(number, start, content, tuple(headings)))
-    return found
+        lines.append(_Line(number, start, content, tuple(headings)))
+    return lines

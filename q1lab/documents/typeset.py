@@ -1,7 +1,7 @@
 """Math and code of a post as HTML that needs no script: MathML, and spans with classes.
 
-What is typeset is the learner's text, so it is data: only known elements come out, with their text
-escaped, and what can't be read as LaTeX or as code is shown as it was written.
+The learner's text is data: only known elements come out, with their text escaped, and text that
+can't be read as LaTeX or as code is shown as it was written.
 """
 
 from __future__ import annotations
@@ -87,13 +87,13 @@ def inline_rule(state: Any, silent: bool) -> bool:
 
 def mathml(tex: str, *, block: bool) -> str:
     """LaTeX as MathML, which browsers draw by themselves; as code where it can't be read."""
-    found = _element(tex.strip(), block)
-    if found is None:
+    element = _element(tex.strip(), block)
+    if element is None:
         plain = html.escape(tex.strip())
         return f"<pre><code>{plain}</code></pre>\n" if block else f"<code>{plain}</code>"
     from xml.etree.ElementTree import tostring
 
-    text = tostring(found, encoding="unicode")
+    text = tostring(element, encoding="unicode")
     return f'<div class="math" tabindex="0">{text}</div>\n' if block else text
 
 
@@ -103,15 +103,16 @@ def _element(tex: str, block: bool) -> Element | None:
     from latex2mathml.converter import convert_to_element
 
     try:
-        found: Element = convert_to_element(tex, display="block" if block else "inline")
-        _clean(found)
-    except Exception:  # whatever a parser makes of what somebody types
+        element: Element = convert_to_element(tex, display="block" if block else "inline")
+        _clean(element)
+    except Exception:  # a parser may raise anything for what someone types
         return None
-    return found
+    return element
 
 
 def _clean(element: Element) -> None:
-    """Keep what MathML is made of. Raises ValueError for any other element."""
+    """Drop attributes that MathML does not have. ValueError for an element that it does not
+    have."""
     if element.tag not in _MATHML:
         raise ValueError(element.tag)
     for name in list(element.attrib):

@@ -1,4 +1,4 @@
-"""How many words a draft has, section by section, against their budgets. Pure functions.
+"""The words of a draft, section by section, against their word budgets. Pure functions.
 
 A draft is Markdown. Its sections are the ``##`` headings; ``<!-- q1lab:budget 300 -->`` below one
 is its budget in words. Comments never reach the reader.
@@ -20,8 +20,8 @@ WITHIN = 0.15
 
 @dataclass(frozen=True)
 class DraftSection:
-    """A section of the draft: ``words`` of prose, ``budget`` from its mark (None without), and the
-    ``line`` it begins on, from 1."""
+    """A section of the draft: ``words`` of prose, ``budget`` from its comment (None without), and
+    the ``line`` it begins on, from 1."""
 
     title: str
     line: int
@@ -45,28 +45,28 @@ _WORD = re.compile(r"[^\W_]+(?:['’.,\-/][^\W_]+)*")
 
 
 def draft_sections(text: str) -> list[DraftSection]:
-    """The sections with their words. Code blocks, tables, comments, addresses and marks are not
+    """The sections with their words. Code blocks, tables, comments, addresses and markers are not
     read aloud."""
-    found: list[DraftSection] = []
+    sections: list[DraftSection] = []
     title, start, budget, words = "", 1, None, 0
     for number, kind, line in lines_by_kind(text):
         if kind == "heading" and line.startswith("## "):
             if title or words:
-                found.append(
+                sections.append(
                     DraftSection(title or "(before the first heading)", start, words, budget)
                 )
             title, start, budget, words = line[3:].strip(), number, None, 0
             continue
         if kind == "comment":
-            mark = _BUDGET.search(line)
-            if mark:
-                budget = int(mark[1])
+            marker = _BUDGET.search(line)
+            if marker:
+                budget = int(marker[1])
             continue
         if kind in ("text", "heading") and not (kind == "heading" and line.startswith("# ")):
             words += count_words(line)
     if title or words:
-        found.append(DraftSection(title or "(before the first heading)", start, words, budget))
-    return found
+        sections.append(DraftSection(title or "(before the first heading)", start, words, budget))
+    return sections
 
 
 def count_words(line: str) -> int:
@@ -96,17 +96,17 @@ def lines_by_kind(text: str) -> Iterator[tuple[int, str, str]]:
         if fence.takes(line):
             yield number, "code", line
             continue
-        kept, comments, in_comment = _cut_comments(line)
+        text_left, comments, in_comment = _cut_comments(line)
         for comment in comments:
             yield number, "comment", comment
-        if comments and not kept.strip():
+        if comments and not text_left.strip():
             continue
-        if re.match(r" {0,3}#{1,6}(\s|$)", kept):
-            yield number, "heading", kept.strip()
-        elif kept.lstrip().startswith("|"):
-            yield number, "table", kept
+        if re.match(r" {0,3}#{1,6}(\s|$)", text_left):
+            yield number, "heading", text_left.strip()
+        elif text_left.lstrip().startswith("|"):
+            yield number, "table", text_left
         else:
-            yield number, "text", kept
+            yield number, "text", text_left
 
 
 def split_lines(text: str) -> list[str]:
@@ -117,20 +117,20 @@ def split_lines(text: str) -> list[str]:
 def _cut_comments(line: str) -> tuple[str, list[str], bool]:
     """(the line without its comments, the comments, whether the last one goes on in the next
     line)."""
-    kept = ""
+    text_left = ""
     comments: list[str] = []
     while True:
         # A comment inside a code span is code: skip spans first.
         match = re.search(r"(`{1,9})(?:(?!\1).){1,1999}\1|<!--", line)
         if match is None:
-            return kept + line, comments, False
+            return text_left + line, comments, False
         if match[0] != "<!--":
-            kept += line[: match.end()]
+            text_left += line[: match.end()]
             line = line[match.end() :]
             continue
-        kept += line[: match.start()]
+        text_left += line[: match.start()]
         end = line.find("-->", match.start())
         if end < 0:
-            return kept, [*comments, line[match.start() :]], True
+            return text_left, [*comments, line[match.start() :]], True
         comments.append(line[match.start() : end + 3])
         line = line[end + 3 :]

@@ -1,4 +1,5 @@
-"""The modification of the week: what belongs to which, and what changing one's mind asks first.
+"""The modification of the week: the studies and documents that belong to each, and the question
+that q1lab asks before the learner changes to another.
 
 Every modification has a record of its own: its model file, the ticks and answers of the steps after
 the choice, its prediction, its studies, and its document. A study belongs to the modification that
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     from q1lab.index.store import Store
 
 
-def study_trained(study: str, its_variant: str, names: Collection[str], variant: str) -> bool:
-    """Whether a study whose modified arm is called ``its_variant`` trained the modification
+def study_trained(study: str, trained_variant: str, names: Collection[str], variant: str) -> bool:
+    """True if a study whose modified arm is called ``its_variant`` trained the modification
     ``variant``, whose studies run under ``names``. The first line of the file that trained is
     believed before its name: one file may have carried two modifications, one after the other."""
-    return its_variant in names and parents.variant_trained_by(study) in (None, variant)
+    return trained_variant in names and parents.variant_trained_by(study) in (None, variant)
 
 
 def studies_of_variant(store: Store, week: str, variant: str) -> list[str]:
@@ -38,18 +39,18 @@ def studies_of_variant(store: Store, week: str, variant: str) -> list[str]:
 
 
 def change_question(store: Store, week: str, variant: str) -> str:
-    """What a person is asked before they choose another modification than the one that they have
-    trained; "" where nothing is lost from sight: before the first run, and for the same one."""
+    """The question that a learner answers before they change from the modification that they have
+    trained to another; "" before the first run, and for the same modification."""
     before = learner_tables.chosen_variant(store, week)
     if before is None or before == variant:
         return ""
     studies = studies_of_variant(store, week, before)
     if not studies:
         return ""
-    ran = studies[0] if len(studies) == 1 else f"{studies[0]} and {len(studies) - 1} more"
+    more = f" and {len(studies) - 1} more" if len(studies) > 1 else ""
     return (
-        f"You have trained {before} ({ran}). Change to {variant}? What you wrote and ran for "
-        f"{before} is kept, and comes back when you choose it again."
+        f"You have trained {before} ({studies[0]}{more}). Change to {variant}? What you wrote and "
+        f"ran for {before} is kept, and comes back when you choose it again."
     )
 
 
@@ -66,7 +67,7 @@ def note_document(
     prediction: int | None = None,
 ) -> None:
     """Note that the document of a modification (None: before the choice) was written just now, and
-    which prediction it holds. A file tells of one modification: the one that it was written for
+    the prediction that it holds. A file belongs to the modification that it was written for
     last."""
     store.add(
         "document",
@@ -79,8 +80,9 @@ def note_document(
 
 
 def noted_documents(store: Store, week: str) -> Mapping[str, Mapping[str, Any]]:
-    """What was noted of each modification's document, by its name ("": before the choice): path,
-    at (when it was written), committed, prediction (the one that it holds, by its row)."""
+    """The notes on each modification's document, by the modification's name ("": before the
+    choice): path, at (when it was written), committed, prediction (the one that it holds, by its
+    row)."""
     return {
         row["variant"]: {"path": row["file"], "at": row["at"], **json.loads(row["facts"])}
         for row in learner_tables.evidence_rows(store, week)
@@ -89,13 +91,13 @@ def noted_documents(store: Store, week: str) -> Mapping[str, Mapping[str, Any]]:
 
 
 def document_path(store: Store, week: str, variant: str, usual: Path) -> Path:
-    """Where the document of a modification is, or is to be. It is ``usual``, unless that one tells
-    of another modification that has been trained: then it has its name in it."""
-    kept = noted_documents(store, week)
-    mine = kept.get(variant)
-    if mine is not None and Path(mine["path"]).parent == usual.parent:
-        return Path(mine["path"])
-    for name, found in kept.items():
-        if found["path"] == str(usual) and name and studies_of_variant(store, week, name):
+    """The path of a modification's document, written or not. It is ``usual``, unless that file
+    belongs to another modification that has been trained: then the variant's name is added."""
+    documents_by_variant = noted_documents(store, week)
+    own_document = documents_by_variant.get(variant)
+    if own_document is not None and Path(own_document["path"]).parent == usual.parent:
+        return Path(own_document["path"])
+    for name, document in documents_by_variant.items():
+        if document["path"] == str(usual) and name and studies_of_variant(store, week, name):
             return usual.with_name(f"{usual.stem}-{variant}{usual.suffix}")
     return usual

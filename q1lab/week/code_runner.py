@@ -1,14 +1,13 @@
 """Run the Python blocks of a week's text, as a learner would who types them one after the other.
 
 `q1lab content check DIR --run` starts this as a child process (``python -m
-q1lab.week.code_runner``), since an author asks for it and nobody else: reading a week never
-executes anything. The blocks of
-one file share their names, in order; a function called test_… is called. Imports find the week's
-own files and the reference models, so that `from rope import apply_rotary_emb` works as it does in
-a learner's repo. A block with ____ in it has blanks to fill and is passed over.
+q1lab.week.code_runner``). Only an author asks for it: reading a week never executes anything. The
+blocks of one file share their names, in order; a function called test_… is called. Imports find the
+week's own files and the reference models, so that `from rope import apply_rotary_emb` works as it
+does in a learner's repo. A block with ____ in it has blanks to fill, and is skipped.
 
-The week's scripts that no text shows run as a learner runs them, in a folder with the models, the
-baseline as model.py; what a script asserts is its test.
+The week's scripts that no text shows run as a learner runs them, in a folder with the models and
+the baseline as model.py; a script's assertions are its test.
 """
 
 from __future__ import annotations
@@ -52,9 +51,12 @@ def run_blocks(
     )
     return [
         ContentFinding(
-            one["file"], line_in_file(week.lines, one["file"], one["line"]), one["message"], False
+            finding["file"],
+            line_in_file(week.lines, finding["file"], finding["line"]),
+            finding["message"],
+            False,
         )
-        for one in answer["findings"]
+        for finding in answer["findings"]
     ]
 
 
@@ -63,7 +65,7 @@ def main() -> None:
     sys.path[:0] = question["folders"]
     findings = _blocks(question["blocks"])
     if question["scripts"]:
-        findings += _scripts(question["scripts"], [Path(one) for one in question["folders"]])
+        findings += _scripts(question["scripts"], [Path(folder) for folder in question["folders"]])
     print(json.dumps({"findings": findings}))  # noqa: T201  (the answer)
 
 
@@ -73,14 +75,14 @@ def _blocks(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for block in blocks:
         if BLANK in block["source"]:
             continue
-        own = names.setdefault(block["file"], {"__name__": "__main__"})
-        before = dict(own)
+        namespace = names.setdefault(block["file"], {"__name__": "__main__"})
+        before = dict(namespace)
         # as many empty lines above as the file has, so that a traceback's lines are the file's
         source = "\n" * (block["line"] - 1) + block["source"]
         try:
             with contextlib.redirect_stdout(io.StringIO()) as printed:
-                exec(compile(source, block["file"], "exec"), own)
-                for name, value in list(own.items()):
+                exec(compile(source, block["file"], "exec"), namespace)
+                for name, value in list(namespace.items()):
                     if name.startswith("test_") and before.get(name) is not value:
                         value()
             if block["prints"] not in (None, printed.getvalue()):
@@ -94,7 +96,7 @@ def _blocks(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _scripts(names: list[str], folders: list[Path]) -> list[dict[str, Any]]:
     findings: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        for file in (file for one in folders for file in one.glob("*.py")):
+        for file in (file for source_folder in folders for file in source_folder.glob("*.py")):
             shutil.copy(file, folder)
             if file.stem == "baseline":
                 shutil.copy(file, Path(folder, "model.py"))
@@ -111,18 +113,22 @@ def _scripts(names: list[str], folders: list[Path]) -> list[dict[str, Any]]:
             except Exception as error:
                 findings.append(_failed(error, name, "this script"))
         os.chdir("..")
-    return [{**one, "file": f"{folders[0].name}/{one['file']}"} for one in findings]
+    return [
+        {**source_folder, "file": f"{folders[0].name}/{source_folder['file']}"}
+        for source_folder in findings
+    ]
 
 
-def _failed(error: BaseException, file: str, what: str, line: int = 1) -> dict[str, Any]:
-    """The last line of ``file`` that an error went through, and its words."""
+def _failed(error: BaseException, file: str, code_kind: str, line: int = 1) -> dict[str, Any]:
+    """A finding at the last line of ``file`` that an error went through, with the error's
+    message."""
     lines = [
         frame.lineno
         for frame in traceback.extract_tb(error.__traceback__)
         if frame.filename == file and frame.lineno
     ]
     words = f"{type(error).__name__}: {error}".rstrip(": ").partition("\n")[0]
-    return {"file": file, "line": [line, *lines][-1], "message": f"{what} fails: {words}"}
+    return {"file": file, "line": [line, *lines][-1], "message": f"{code_kind} fails: {words}"}
 
 
 if __name__ == "__main__":

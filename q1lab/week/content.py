@@ -58,21 +58,25 @@ def check_week(
     variants: Collection[str] | None = None,
     counters: Collection[str] | None = None,
 ) -> list[ContentFinding]:
-    """Everything that is wrong with the week in `root`, in file and line order; [] when nothing is.
+    """Everything that is wrong with the week in `root`, in file and line order; [] for a good week.
 
-    `variants` are the names of the model files there are, `counters` those that a KPI may name;
-    without them the week is believed. It is read twice: with the course, and without it.
+    `variants` are the names of the existing model files, `counters` those that a KPI may name; left
+    out, these names are not checked. The week is read twice: with the course, and without it.
     """
     from q1lab.week.lint import lint_week
 
     findings: list[ContentFinding] = []
     for course, words in ((True, ""), (False, " (without the course)")):
-        week, found = read_week(root, course)
+        week, week_findings = read_week(root, course)
         if week is not None:
-            for one in lint_week(week, variants, counters):
-                found.append(replace(one, line=line_in_file(week.lines, one.file, one.line)))
+            for finding in lint_week(week, variants, counters):
+                week_findings.append(
+                    replace(finding, line=line_in_file(week.lines, finding.file, finding.line))
+                )
         findings += [
-            replace(one, message=one.message + words) for one in found if one not in findings
+            replace(finding, message=finding.message + words)
+            for finding in week_findings
+            if finding not in findings
         ]
     return _ordered(findings, week)
 

@@ -1,11 +1,11 @@
-"""What happened, by what it left behind: steps that tick themselves.
+"""Steps that tick themselves, by the evidence that the learner's acts left behind.
 
 A step of the week is done when its condition holds (`done_when`): the file is there, its checks are
-green, the study's runs have ended, a document was written, the post is published. So
-app, commands and documents can't contradict what happened. A step is unticked by hand, and stays so
-until something new happens. Where a mark disappears (a study that was deleted, a file that changed
-after its checks), nothing is claimed any more, and one line says why, wherever the step is shown.
-"""
+green, the study's runs have ended, a document was written, the post is published. So the app, the
+commands and the documents can't contradict what happened. A step that the learner unticks stays
+unticked until something new happens. When the evidence for a step disappears (the study was
+deleted, the file changed after its checks), the step is no longer ticked, and one line says why
+wherever the step is shown."""
 
 from __future__ import annotations
 
@@ -30,19 +30,21 @@ from q1lab.week.syllabus import Step, Week
 
 @dataclass(frozen=True)
 class StepEvidence:
-    """What an act left behind: ``words`` say it, ``since`` when it first was so (ISO)."""
+    """The evidence that a step is done: ``words`` name it, ``since`` is when it first held
+    (ISO)."""
 
     words: str
     since: str
 
 
 FileStamp = tuple[int, int] | None
-"""When a file was changed last (nanoseconds), and its size in bytes; None for no file."""
+"""A file's last change (nanoseconds) and its size in bytes; None for no file."""
 
 
 @dataclass(frozen=True)
 class WeekEvidence:
-    """``marks`` by step id; ``lost`` says of steps whose mark has disappeared why."""
+    """``marks``: evidence by step id. ``lost``: for each step whose evidence has disappeared, the
+    reason."""
 
     marks: Mapping[str, StepEvidence]
     lost: Mapping[str, str]
@@ -51,15 +53,15 @@ class WeekEvidence:
 
     @property
     def gone(self) -> tuple[str, ...]:
-        """The losses as sentences of their own."""
+        """The losses as whole sentences."""
         return tuple(f"“{self.titles[step]}” is {why}" for step, why in self.lost.items())
 
 
-# ── what acts leave behind
+# ── noting acts
 
 
 def note_check(store: Store, week: str, file: Path, variant: str) -> None:
-    """Note that all checks of a file of the learner's passed, as ``variant``."""
+    """Note that a file of the learner's passed all of its checks as ``variant``."""
     if file.resolve().is_relative_to(paths.models_dir().resolve()):
         return
     try:
@@ -83,10 +85,10 @@ def note_written(store: Store, week: str, act: str, path: Path, commit: str | No
     store.add(act, week=week, path=str(path), commit=commit)
 
 
-def note_viewed(store: Store, week: str, act: str, what: str, variant: str = "") -> None:
-    """Note that something was shown to a person: ``act`` is the command (``compare``), ``what`` the
-    study or file, and ``variant`` whose it is."""
-    store.add("look", week=week, command=act, what=what, variant=variant)
+def note_viewed(store: Store, week: str, act: str, subject: str, variant: str = "") -> None:
+    """Note that a person has seen something: ``act`` is the command (``compare``), ``subject``
+    the study or file, and ``variant`` the modification that it belongs to."""
+    store.add("look", week=week, command=act, what=subject, variant=variant)
 
 
 def note_reference_shown(store: Store, week: str, variant: str) -> None:
@@ -95,8 +97,8 @@ def note_reference_shown(store: Store, week: str, variant: str) -> None:
 
 
 def may_show_reference(store: Store, week: str, variant: str) -> bool:
-    """Whether q1lab's own implementation of ``variant`` gives nothing away any more: a file of the
-    learner's has passed its checks, or they asked for it (also as the last hint)."""
+    """True once q1lab's own implementation of ``variant`` gives nothing away: a file of the
+    learner's has passed its checks, or the learner asked to see it (also as the last hint)."""
     rows = learner_tables.evidence_rows(store, week)
     if any(variant in row["variant"].split("+") for row in rows if row["act"] in _SHOWS_REFERENCE):
         return True
@@ -104,8 +106,8 @@ def may_show_reference(store: Store, week: str, variant: str) -> bool:
 
 
 def is_reference(origin: str) -> bool:
-    """Whether a model file is one that q1lab ships, by what was typed for it: a name, no path. The
-    baseline gives nothing away."""
+    """True if a model file, as it was typed, is one that q1lab ships: a name, not a path. False for
+    the baseline, which gives nothing away."""
     return origin != "baseline" and "/" not in origin and not origin.endswith(".py")
 
 
@@ -118,55 +120,55 @@ LAST_HINT = 4
 
 
 def read_progress(store: Store, week: Week) -> Progress:
-    """Everything that the learner did in the week, ticked by hand or by what happened."""
+    """The learner's progress in the week, with the steps that their evidence ticks."""
     done = progress.recorded_progress(store, week.label)
     return tick_by_evidence(done, find_evidence(store, week, done))
 
 
-def tick_by_evidence(done: Progress, seen: WeekEvidence) -> Progress:
-    """``done`` with the steps ticked that ``seen`` has a mark for, but those that were unticked by
-    hand since."""
+def tick_by_evidence(done: Progress, found_evidence: WeekEvidence) -> Progress:
+    """``done`` with the steps ticked that have evidence, except those that the learner has unticked
+    since."""
     records = dict(done.records)
-    for step_id, why in seen.lost.items():
+    for step_id, why in found_evidence.lost.items():
         records[step_id] = replace(records.get(step_id, StepState()), lost=why)
-    for step_id, mark in seen.marks.items():
+    for step_id, step_evidence in found_evidence.marks.items():
         record = records.get(step_id, StepState())
-        if not record.done and record.changed < mark.since:
-            records[step_id] = replace(record, done=True, done_at=mark.since)
+        if not record.done and record.changed < step_evidence.since:
+            records[step_id] = replace(record, done=True, done_at=step_evidence.since)
     return replace(done, records=MappingProxyType(records))
 
 
 def find_evidence(
     store: Store, week: Week, done: Progress | None = None, before: WeekEvidence | None = None
 ) -> WeekEvidence:
-    """The marks that are there now. What was there at an earlier look and is not any more is told,
-    until the learner ticks the step by hand or its act is done again. The facts of the look
-    ``before`` are not read again while they hold."""
+    """The evidence for the week's steps now. Evidence that has disappeared since an earlier call is
+    reported as lost, until the learner ticks the step by hand or does its act again. The facts of
+    ``before`` are used again as long as they hold."""
     done = done or progress.recorded_progress(store, week.label)
     week = progress.narrow_week(week, done)
     facts = before.facts if before and before.facts.hold(store, week) else Facts(store, week)
     steps = list(week.steps())
-    marks = facts.marks(steps, done)
-    kept: dict[str, Any] = store.setting(f"evidence:{week.label}", {})
+    evidence_by_step = facts.marks(steps, done)
+    earlier: dict[str, Any] = store.setting(f"evidence:{week.label}", {})
     now = {
-        step: {"words": mark.words, "since": mark.since, "variant": facts.variant}
-        for step, mark in marks.items()
+        step: {"words": step_evidence.words, "since": step_evidence.since, "variant": facts.variant}
+        for step, step_evidence in evidence_by_step.items()
     }
-    there = {step.id: step.title for step in steps}
+    titles = {step.id: step.title for step in steps}
     lost = {
-        step: f"not ticked any more: {facts.why.get(step) or _missing(found['words'])}"
-        for step, found in kept.items()
-        if step in there
+        step: f"not ticked any more: {facts.why.get(step) or _missing(evidence_then['words'])}"
+        for step, evidence_then in earlier.items()
+        if step in titles
         and step not in now
         and not done.of(step).done
-        and found.get("variant", facts.variant) == facts.variant
+        and evidence_then.get("variant", facts.variant) == facts.variant
     }
-    if {**kept, **now} != kept:
-        store.set_setting(f"evidence:{week.label}", {**kept, **now})
+    if {**earlier, **now} != earlier:
+        store.set_setting(f"evidence:{week.label}", {**earlier, **now})
     return WeekEvidence(
-        MappingProxyType(marks),
+        MappingProxyType(evidence_by_step),
         MappingProxyType(lost),
-        MappingProxyType(there),
+        MappingProxyType(titles),
         facts,
     )
 
@@ -176,8 +178,8 @@ def _missing(words: str) -> str:
 
 
 class Facts:
-    """What acts left behind, each thing read once, and the marks that follow from it. They hold
-    until the database changes by more than a tick, an answer or minutes, or a file changes."""
+    """The traces of the learner's acts, each read once, and the evidence that follows from them.
+    They hold until a file changes, or the database by more than a tick, an answer or minutes."""
 
     def __init__(self, store: Store, week: Week) -> None:
         self.store, self.week = store, week
@@ -189,25 +191,25 @@ class Facts:
         self.post = posts.post_of_week(store, week.label)
         self._rows = learner_tables.evidence_rows(store, week.label)
         self.files: dict[Path, FileStamp] = {}
-        """The files that were looked at, as they were then."""
+        """The files that were examined, with their stamps at that time."""
         self.why: dict[str, str] = {}
-        """Why a step has no mark, where more can be said than that it can't be found."""
+        """By step without evidence, the reason, where it is more than "can't be found"."""
         self._why = ""
         self._marks: dict[str, StepEvidence | None] = {}
-        """By step, what was worked out."""
+        """Evidence by step, as far as it has been worked out."""
 
     def hold(self, store: Store, week: Week) -> bool:
-        """Whether a look would find the same."""
+        """True if reading everything again would find the same."""
         same = self.store is store and self.week is week
         return same and self.stamp == store.stamp().without_progress and not self.changed_files
 
     @property
     def changed_files(self) -> bool:
-        """Whether a file that was looked at is another one now."""
+        """True if an examined file has changed since."""
         return any(_stamp(path) != stamp for path, stamp in self.files.items())
 
     def rows(self, act: str) -> Iterator[Row]:
-        """What an act left behind, newest first; rows whose file is gone left out."""
+        """The rows of an act in the journal, newest first; rows whose file is gone are left out."""
         for row in self._rows:
             if row["act"] == act and (row["file"] is None or self._is_there(Path(row["file"]))):
                 yield row
@@ -230,9 +232,9 @@ class Facts:
         return self.files[path] is not None
 
     def marks(self, steps: Sequence[Step], done: Progress) -> dict[str, StepEvidence]:
-        """What shows that the steps' conditions hold, by step. A mark is worked out once, but that
-        of the modification's document: whether it is new enough depends on when the steps before it
-        were done."""
+        """The evidence that the steps' conditions hold, by step. Each is worked out once, except
+        for the modification's document: whether that is new enough depends on when the steps before
+        it were done."""
         for number, step in enumerate(steps):
             if not step.done_when:
                 continue
@@ -245,18 +247,24 @@ class Facts:
             else:
                 continue
             self.why[step.id] = "" if self._marks[step.id] else self._why
-        return {step: mark for step, mark in self._marks.items() if mark is not None}
+        return {
+            step: step_evidence
+            for step, step_evidence in self._marks.items()
+            if step_evidence is not None
+        }
 
     def _trained(self, study: str, its_variant: str, names: frozenset[str]) -> bool:
-        """Whether a study trained what is chosen, under one of these names."""
+        """True if a study trained the chosen modification under one of these names."""
         from q1lab.week import chosen_variant
 
-        mine = its_variant.removesuffix("*")
-        return chosen_variant.study_trained(study, mine, names, self.variant or mine)
+        plain_variant = its_variant.removesuffix("*")
+        return chosen_variant.study_trained(
+            study, plain_variant, names, self.variant or plain_variant
+        )
 
     def _predicted(self, _: Step) -> StepEvidence | None:
-        found = self.prediction
-        return StepEvidence("the prediction", str(found["created"])) if found else None
+        prediction = self.prediction
+        return StepEvidence("the prediction", str(prediction["created"])) if prediction else None
 
     def _new(self, _: Step) -> StepEvidence | None:
         if self.file is None or not self._is_there(self.file):
@@ -267,13 +275,15 @@ class Facts:
     def _check(self, step: Step) -> StepEvidence | None:
         action = step.ticking_action
         name = Path(str(action.options["file"])).name if action else ""
-        own = self.file is not None and name == f"{self.variant}.py"  # under whatever name it is
-        wanted = str(action.options.get("for", "")) if action else ""
+        checks_own_file = (
+            self.file is not None and name == f"{self.variant}.py"
+        )  # under whatever name it is
+        wanted_variant = str(action.options.get("for", "")) if action else ""
         for row in self.rows("check"):
             path = Path(row["file"])
-            if path.name != name and not (own and path == self.file):
+            if path.name != name and not (checks_own_file and path == self.file):
                 continue
-            if wanted not in ("", "baseline", *row["variant"].split("+")):
+            if wanted_variant not in ("", "baseline", *row["variant"].split("+")):
                 continue  # it passed as another modification, or as a model without one
             if _sha(path) == row["sha"]:
                 self._why = ""
@@ -288,8 +298,10 @@ class Facts:
         names = self.own_names
         if action is not None:
             names |= {Path(str(action.options["variant"])).stem}
-        wanted = action.options.get("seeds", 3) if action else 3
-        seeds = len(wanted) if isinstance(wanted, tuple | list) else int(wanted)
+        planned_seeds = action.options.get("seeds", 3) if action else 3
+        seeds = (
+            len(planned_seeds) if isinstance(planned_seeds, tuple | list) else int(planned_seeds)
+        )
         for row in self.ended:
             if row["planned"] >= seeds and self._trained(row["id"], row["variant"], names):
                 return StepEvidence(f"the {row['runs']} runs of {row['id']}", str(row["ended"]))
@@ -305,45 +317,50 @@ class Facts:
     def _modification(
         self, step: Step, before: Sequence[Step], done: Progress
     ) -> StepEvidence | None:
-        """Written since the newest of the answers that the steps before it asked for. Some may
-        still be open, but not all of those since the step that last had the document written. A
+        """The document counts if it is newer than every answer of the steps before it. Some of
+        these may still be open, but not all since the last step that had the document written. A
         step that needs the prediction needs it in the document."""
-        mine = (one for one in self.rows("modification") if one["variant"] == (self.variant or ""))
-        row = next(mine, None)
+        own_rows = (
+            row for row in self.rows("modification") if row["variant"] == (self.variant or "")
+        )
+        row = next(own_rows, None)
         if row is None:
             return None
-        facts, found = json.loads(row["facts"]), StepEvidence(Path(row["file"]).name, row["at"])
-        needed = next((one for one in before if one.id == step.needs), None)
-        if needed and not ((since := self._when(needed, done)) and since <= found.since):
-            self._why = f"{found.words} was written before “{needed.title}” was done"
+        facts, written_document = (
+            json.loads(row["facts"]),
+            StepEvidence(Path(row["file"]).name, row["at"]),
+        )
+        needed = next((earlier for earlier in before if earlier.id == step.needs), None)
+        if needed and not ((since := self._when(needed, done)) and since <= written_document.since):
+            self._why = f"{written_document.words} was written before “{needed.title}” was done"
             return None
         if step.done_when == COMMITTED and not facts["committed"]:
-            self._why = f"{found.words} is written and not committed"
+            self._why = f"{written_document.words} is written and not committed"
             return None
         number = self.prediction["id"] if self.prediction else None
         if needed and needed.done_when == PREDICTED and facts["prediction"] != number:
-            self._why = f"{found.words} was written without the prediction"
+            self._why = f"{written_document.words} was written without the prediction"
             return None
-        asked = (s for s in before if s.into and s.into not in progress.ANSWERS_ELSEWHERE)
-        answers = [s for s in asked if not s.optional and (s.behavior.form or s.done_when)]
-        written = [one for one in answers if self._when(one, done) is not None]
-        if any(str(self._when(one, done)) > found.since for one in written):
-            self._why = f"an answer is newer than {found.words}"
+        document_steps = (s for s in before if s.into and s.into not in progress.ANSWERS_ELSEWHERE)
+        answers = [s for s in document_steps if not s.optional and (s.behavior.form or s.done_when)]
+        written = [answer for answer in answers if self._when(answer, done) is not None]
+        if any(str(self._when(answer, done)) > written_document.since for answer in written):
+            self._why = f"an answer is newer than {written_document.words}"
             return None
         fresh: list[Step] = []  # a step that asks for nothing new is done with the one before it
-        for one in reversed(before):
-            if fresh and one.done_when in (WRITTEN, COMMITTED):
+        for earlier in reversed(before):
+            if fresh and earlier.done_when in (WRITTEN, COMMITTED):
                 break
-            fresh += [one] if one in answers else []
-        return found if any(one in written for one in fresh) or not fresh else None
+            fresh += [earlier] if earlier in answers else []
+        return written_document if any(answer in written for answer in fresh) or not fresh else None
 
     def _when(self, step: Step, done: Progress) -> str | None:
-        """When a step was done, by hand or by its mark; None when it was not. A prediction has to
-        be there, whatever is ticked."""
+        """The time at which a step was done, by hand or by its evidence; None if it is open. A
+        prediction has to exist: a tick by hand does not count for it."""
         record = done.of(step.id)
         by_hand = record.done_at if record.done and step.done_when != PREDICTED else None
-        mark = self._marks.get(step.id)
-        return by_hand or (mark.since if mark else None)
+        step_evidence = self._marks.get(step.id)
+        return by_hand or (step_evidence.since if step_evidence else None)
 
     def _document(self, step: Step) -> StepEvidence | None:
         """The document of an act, written or committed (`Act.done_when`)."""
@@ -396,7 +413,7 @@ class Facts:
         return None
 
     def _seen(self, step: Step) -> StepEvidence | None:
-        """What an act showed to a person; of the post, the draft that is there."""
+        """Something that an act has shown to the learner; for the post, the present draft."""
         action = step.ticking_action
         name = action.act.name if action is not None and action.act is not None else ""
         draft = self.post["path"] if self.post and name.startswith("post ") else None
@@ -408,10 +425,12 @@ class Facts:
 
     def _paper(self, _: Step) -> StepEvidence | None:
         """The paper that the page names."""
-        one = self.week.chosen
+        chosen_variant = self.week.chosen
         for row in papers.all_papers(self.store):
-            mine = one is None or one.is_paper(row["title"], row["link"])
-            if mine and row["week"] == self.week.label and row["done"]:
+            is_chosen_paper = chosen_variant is None or chosen_variant.is_paper(
+                row["title"], row["link"]
+            )
+            if is_chosen_paper and row["week"] == self.week.label and row["done"]:
                 return StepEvidence(f"the paper “{row['title']}”", str(row["done"]))
         return None
 
@@ -441,16 +460,16 @@ CONDITIONS: Mapping[str, Callable[[Facts, Step], StepEvidence | None]] = {
     "paper read": Facts._paper,
     "artifact added": Facts._artifact,
 }
-"""What shows that the condition of a step holds (`Act.done_when`). The modification's document has
-a rule of its own (`Facts._modification`), those of other acts hold by `Facts._document`."""
+"""The finder of evidence for each condition (`Act.done_when`). The modification's document has a
+rule of its own (`Facts._modification`); the documents of other acts use `Facts._document`."""
 
 
 def _stamp(path: Path) -> FileStamp:
     try:
-        found = path.stat()
+        status = path.stat()
     except (OSError, ValueError):
         return None
-    return (found.st_mtime_ns, found.st_size) if stat.S_ISREG(found.st_mode) else None
+    return (status.st_mtime_ns, status.st_size) if stat.S_ISREG(status.st_mode) else None
 
 
 def _sha(path: Path) -> str | None:

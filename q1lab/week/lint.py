@@ -1,4 +1,4 @@
-"""What an author is told beyond reading: a week that doesn't add up."""
+"""Checks for a week's author, beyond what reading it finds: a week that doesn't add up."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def lint_week(
 ) -> list[ContentFinding]:
     findings: list[ContentFinding] = []
     names = [variant.name for variant in week.variants]
-    known = sorted(models) if models is not None else [*names, "baseline"]
+    known_models = sorted(models) if models is not None else [*names, "baseline"]
     text, _ = lines_for_audience(
         plain(read_text(week.root / "week.toml", encoding="utf-8-sig")), week.course
     )
     lines = TomlLines(text)
     for index, name in enumerate(names):
-        if name not in known:
+        if name not in known_models:
             at = lines.table("variants", index)
-            text = f"unknown variant {name!r}; {nearest(name, known)}"
+            text = f"unknown variant {name!r}; {nearest(name, known_models)}"
             findings.append(ContentFinding("week.toml", at, text, False))
     for index, kpi in enumerate(week.kpis):
         if kpi.counter and counters is not None and kpi.counter not in counters:
@@ -74,7 +74,7 @@ def lint_week(
     choices: list[str | None] = [*names] or [None]
     for chosen in choices:
         for finding in (
-            *_lint_order(week, chosen, known),
+            *_lint_order(week, chosen, known_models),
             *_lint_minutes(week, chosen),
             *_lint_words(week, chosen),
         ):
@@ -84,19 +84,21 @@ def lint_week(
 
 
 def _never_done(step: Step) -> str:
-    """What is missing for the step to become done; "" for nothing."""
+    """The reason why a step can never be done; "" for a step that can."""
     if step.done_when == step.behavior.done_when or step.ticking_action or step.ticking_form:
         return ""
     names = " or ".join(f"`q1lab {act.name}`" for act in bringing(step.done_when))
     return f"is done when {step.done_when!r}; put an action below it that does that: {names}"
 
 
-def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[ContentFinding]:
-    """What depends on the order in which one learner meets the blocks."""
+def _lint_order(
+    week: Week, chosen: str | None, known_models: list[str]
+) -> Iterator[ContentFinding]:
+    """Faults in the order in which a learner meets the blocks."""
     predicted = False
     met: set[str] = set()
-    made: set[str] = set()
-    own = [
+    made_files: set[str] = set()
+    files_of_week = [
         _made_by(action)
         for part in week.parts()
         for block in _blocks(part, chosen)
@@ -109,25 +111,25 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Co
                 for file, at, markdown in _texts(block):
                     for line, text in enumerate(markdown.split("\n")):
                         if "{measured." in text:
-                            said = (
+                            message = (
                                 "a result before the step that predicts it; move it below the "
                                 "step of kind=predict"
                             )
-                            yield ContentFinding(file, at + line, said, False)
+                            yield ContentFinding(file, at + line, message, False)
             needs = block.needs if isinstance(block, Step | Fold) else None
             if needs is not None and needs not in met:
-                there = any(step.id == needs for step in week.steps())
-                why = "comes only after this" if there else "is not in the week"
+                is_in_week = any(step.id == needs for step in week.steps())
+                why = "comes only after this" if is_in_week else "is not in the week"
                 yield _at(block, f"this needs step {needs!r}, which {why}")
             if isinstance(block, Step):
                 predicted = predicted or block.done_when == "prediction made"
                 met.add(block.id)
             for action in _actions(week, block, chosen):
                 for name in _used_by(action):
-                    if name in own and name not in made:
+                    if name in files_of_week and name not in made_files:
                         text = f"{name} is made only after this; move the step that makes it up"
                         yield _at(action, text)
-                made.add(_made_by(action))
+                made_files.add(_made_by(action))
                 words = action.argv()
                 if action.kind == "command" and (problem := _refused(words)):
                     yield _at(action, problem)
@@ -139,18 +141,19 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Co
                     yield _at(action, text)
                 for key in ("variant", "baseline", "for"):
                     name = str(action.options.get(key, ""))
-                    if name and not is_path(name) and name not in known:
-                        text = f"unknown variant {name!r}; {nearest(name, known)}"
+                    if name and not is_path(name) and name not in known_models:
+                        text = f"unknown variant {name!r}; {nearest(name, known_models)}"
                         yield _at(action, text)
 
 
 def _unexplained(week: Week, part: Part, chosen: str | None) -> Iterator[ContentFinding]:
-    """Experiments (steps that train and are written down) that leave one alone with a result."""
-    told = {block.needs for block in _blocks(part, chosen) if isinstance(block, Fold)}
+    """Experiments (steps that train and are written up) without a text on how to read the
+    result."""
+    explained_steps = {block.needs for block in _blocks(part, chosen) if isinstance(block, Fold)}
     for block in _blocks(part, chosen):
-        if isinstance(block, Step) and block.into == "analysis" and block.id not in told:
+        if isinstance(block, Step) and block.into == "analysis" and block.id not in explained_steps:
             actions = _actions(week, block, chosen)
-            if any(one.kind == "run" or one.argv()[1:2] == ("run",) for one in actions):
+            if any(action.kind == "run" or action.argv()[1:2] == ("run",) for action in actions):
                 text = f"nothing says what to make of it; put <details needs={block.id}> below"
                 yield _at(block, text)
 
@@ -166,11 +169,15 @@ def _blocks(part: Part, chosen: str | None) -> Iterator[Block]:
 
 def _actions(week: Week, block: Block, chosen: str | None) -> list[Action]:
     actions = block.actions if isinstance(block, Step) else (block,)
-    return [for_learner(one, chosen, week.numbers) for one in actions if isinstance(one, Action)]
+    return [
+        for_learner(action, chosen, week.numbers)
+        for action in actions
+        if isinstance(action, Action)
+    ]
 
 
 def _refused(words: Sequence[str]) -> str:
-    """Why q1lab would not take a command; nothing where it would."""
+    """The reason why q1lab refuses a command; "" for a command that it takes."""
     try:
         command_table.parse(words[1:])
     except Problem as problem:
@@ -195,15 +202,17 @@ def _lint_minutes(week: Week, chosen: str | None) -> Iterator[ContentFinding]:
     """Minutes that don't add up to what the part gives: those of its steps, of reading, and of its
     tables."""
     for part in week.parts():
-        told = [b for b in _blocks(part, chosen) if isinstance(b, Step) and not b.optional]
-        given = [step.minutes for step in told if step.minutes is not None]
-        if given and sum(given) != part.minutes:
-            sums = f"its steps add up to {' + '.join(map(str, given))} = {sum(given)}"
+        required_steps = [
+            b for b in _blocks(part, chosen) if isinstance(b, Step) and not b.optional
+        ]
+        step_minutes = [step.minutes for step in required_steps if step.minutes is not None]
+        if step_minutes and sum(step_minutes) != part.minutes:
+            sums = f"its steps add up to {' + '.join(map(str, step_minutes))} = {sum(step_minutes)}"
             text = f"part {part.id} gives {part.minutes} minutes{_for(chosen)}, {sums}"
             yield _at(part, text)
-        reading = sum(step.minutes or 0 for step in told if step.behavior.reads)
+        reading = sum(step.minutes or 0 for step in required_steps if step.behavior.reads)
         count = _words(week, part, chosen)
-        if given and count > WORDS_A_MINUTE * max(1, reading):  # a few words need no step
+        if step_minutes and count > WORDS_A_MINUTE * max(1, reading):  # a few words need no step
             needed = -(-count // WORDS_A_MINUTE)
             text = (
                 f"part {part.id} has {count:,} words{_for(chosen)}, {needed} minutes at "
@@ -227,7 +236,7 @@ def _lint_minutes(week: Week, chosen: str | None) -> Iterator[ContentFinding]:
 
 
 WORDS_A_MINUTE = 200
-"""How fast one reads."""
+"""Reading speed."""
 
 
 def _words(week: Week, part: Part, chosen: str | None) -> int:
@@ -265,31 +274,31 @@ def _lint_words(week: Week, chosen: str | None) -> Iterator[ContentFinding]:
                 yield ContentFinding(file, at + markdown.count("\n", 0, link.start()), text, False)
             else:
                 linked.setdefault(link.start(1), term)
-        said = _CODE.sub(lambda code: re.sub(r"[^\n]", " ", code[0]), markdown)
+        prose = _CODE.sub(lambda code: re.sub(r"[^\n]", " ", code[0]), markdown)
         for term in list(unmet):
-            if (first := term.first_in(said)) is not None:
+            if (first := term.first_in(prose)) is not None:
                 unmet.remove(term)
                 if linked.get(first) is not term:
                     word = f"[{term.name}]({'../' * file.count('/')}{term.address})"
                     text = f"{term.name!r} is said here first; link it: {word}"
-                    yield ContentFinding(file, at + said.count("\n", 0, first), text, False)
+                    yield ContentFinding(file, at + prose.count("\n", 0, first), text, False)
 
 
 _WORD_LINK = re.compile(rf"(?<=\[)([^\[\]]+)\]\(((?:\.\./)*{re.escape(GLOSSARY)}#[^)\s]*)\)")
 _CODE = re.compile(
     r"^(`{3,}|~{3,}).*?^\1\s*$|`[^`\n]+`|^#.*?$|<!--.*?-->|\]\([^)]*\)", re.DOTALL | re.MULTILINE
 )
-"""What holds no link: code, headings, comments, the addresses of links."""
+"""Text that holds no link: code, headings, comments, the addresses of links."""
 
 
 def _path(week: Week, chosen: str | None) -> Iterator[tuple[str, int, str]]:
     """The Markdown of the week in the order in which one learner meets it: file, line, text."""
-    every = list(week.overview)
+    blocks = list(week.overview)
     for session in week.sessions:
-        every.append(Text(session.intro, session.file, 1))
+        blocks.append(Text(session.intro, session.file, 1))
         for part in session.parts:
-            every += _blocks(part, chosen)
-    for block in every:
+            blocks += _blocks(part, chosen)
+    for block in blocks:
         if isinstance(block, Step):
             yield block.file, block.line + 1, block.detail
             yield from () if block.answer is None else _texts(block.answer)
@@ -314,8 +323,8 @@ def table_minutes(markdown: str) -> Iterator[tuple[int, int]]:
             if not row.startswith("|"):
                 break
             cells = [cell.strip() for cell in row.strip("|").split("|")]
-            found = re.match(r"[0-9]+", cells[column]) if column < len(cells) else None
-            total += int(found[0]) if found else 0
+            number_match = re.match(r"[0-9]+", cells[column]) if column < len(cells) else None
+            total += int(number_match[0]) if number_match else 0
         yield number, total
 
 
@@ -326,9 +335,9 @@ def _lint_code(week: Week) -> Iterator[ContentFinding]:
             compile(code.source, code.file, "exec")
         except (SyntaxError, ValueError) as error:
             line = code.line + (getattr(error, "lineno", None) or 1) - 1
-            what = getattr(error, "msg", None) or str(error)
+            message = getattr(error, "msg", None) or str(error)
             yield ContentFinding(
-                code.file, line, f"this block of Python does not run: {what}", False
+                code.file, line, f"this block of Python does not run: {message}", False
             )
 
 
@@ -368,11 +377,11 @@ _GITHUB = re.compile(r"https?://(?:www\.)?github\.com/[\w.-]+/[\w.-]+(?P<rest>[\
 _LASTS = re.compile(
     r"/(?:blob|tree|raw|commit)/[0-9a-f]{40}(?:/|$)|/(?:pull|issues|discussions)/[0-9]+"
 )
-"""What says the same in a year: a commit's files, and threads."""
+"""Addresses whose content lasts: a commit's files, and threads."""
 
 
 def _lint_links(week: Week) -> Iterator[ContentFinding]:
-    """Links to what a repository holds today, which may be gone or say something else tomorrow."""
+    """Links to a branch of a repository: the file may be gone tomorrow, or say something else."""
     for file, at, markdown in _markdown(week):
         for link in _GITHUB.finditer(markdown):
             if not _LASTS.match(link["rest"].rstrip(".")):
@@ -389,13 +398,12 @@ _LOSS = re.compile(
 _BESIDE = re.compile(r"(?<![\w^(])[+\u2212][0-9]\.[0-9]{2,}")
 """A difference: meant as measured where the same paragraph quotes what was measured."""
 _EXAMPLE = re.compile(r'"[^"]*"|^(```|~~~).*?^\1', re.DOTALL | re.MULTILINE)
-"""What a learner might write, in quotation marks, and blocks of code: their numbers are
-examples."""
+"""Quotations (a learner's possible words) and blocks of code: their numbers are examples."""
 _SOURCE = re.compile(r"https?://|arXiv|#[0-9]|`[^`]+\.(?:md|toml|json|py)`|[Ff]or example")
 
 
 def _lint_numbers(week: Week) -> Iterator[ContentFinding]:
-    """Placeholders without a value, and losses that no file and no paper stands behind."""
+    """Placeholders without a value, and losses that name no file and no paper."""
     for file, at, markdown in _markdown(week):
         for line, name in week.numbers.unknown(markdown):
             text = f"there is no number {name}; add it to the results file, or correct the name"
@@ -418,7 +426,7 @@ def _lint_numbers(week: Week) -> Iterator[ContentFinding]:
 
 
 def _blank(match: re.Match[str]) -> str:
-    """Nothing, in as many lines, so that places stay right."""
+    """Blanks over as many lines, so that line numbers stay right."""
     return re.sub(r"[^\n]", " ", match[0]).replace("\n\n", "\n \n") if "\n" in match[0] else ""
 
 

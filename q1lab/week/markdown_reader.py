@@ -1,5 +1,5 @@
 """Content files as text: a reader that stays inside its folder, and one Markdown file as sections
-of texts, folds, steps and actions, in order. What stands between them is kept as it was written."""
+of texts, folds, steps and actions, in order. The text between them is kept as it was written."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ STEP_ATTRIBUTES = (
 )
 GUIDE_MARKER = "<!-- q1lab:guide -->"
 _WAYS = " q1lab:"
-"""In each line that says whom the lines below are for."""
+"""A part of each line that names the readers of the lines below it."""
 _WAY = re.compile(r"\s*(?:<!--|#) q1lab:(course|alone|both)(?: -->)?\s*$")
-"""Whom the lines below are for; a comment in Markdown, and in TOML."""
+"""A comment, in Markdown or TOML, that names the readers of the lines below it."""
 FILES = "files"
 """The folder in a week that holds what `q1lab take` copies."""
 
 EACH = re.compile(r"\{each(?:\.(\w+))?\}")
-"""A variant's name, or what week.toml says of it, in a row that stands once for each."""
+"""A placeholder for a variant's name, or a key of its table, in a row repeated for each variant."""
 OF_EACH = ("short", "title", "changes", "used_in", "difficulty", "paper", "question", "lines")
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,63}")
@@ -71,23 +71,23 @@ _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 
 
 def lines_for_audience(text: str, course: bool) -> tuple[str, list[int]]:
-    """The lines of a file that are for those who follow the course, or for those who came by
-    themselves; and their numbers in the file."""
+    """The lines of a file for learners who follow the course, or for those who came by themselves,
+    with their numbers in the file."""
     if _WAYS not in text:
         return text, list(range(1, text.count("\n") + 2))
-    kept, numbers = [], []
-    other, way = "alone" if course else "course", "both"
+    lines, numbers = [], []
+    other, audience = "alone" if course else "course", "both"
     for number, line in enumerate(text.split("\n"), 1):
-        if mark := _WAY.match(line):
-            way = mark[1]
-        elif way != other:
-            kept.append(line)
+        if audience_match := _WAY.match(line):
+            audience = audience_match[1]
+        elif audience != other:
+            lines.append(line)
             numbers.append(number)
-    return "\n".join(kept), numbers
+    return "\n".join(lines), numbers
 
 
 def line_in_file(numbers: Mapping[str, list[int]], file: str, line: int) -> int:
-    """The number that a line has in its file, of one among the lines that were read."""
+    """The number in its file of a line that is counted among the lines that were read."""
     lines = numbers.get(file, [])
     return lines[line - 1] if line <= len(lines) else line
 
@@ -108,7 +108,7 @@ class WeekReader:
         self.cuts = Cuts()
         self.variants: Sequence[Variant] = ()
         self.values = TextNumbers()
-        """What the placeholders of the text stand for."""
+        """The values of the text's placeholders."""
 
     def add(self, file: str, line: int, message: str, fatal: bool = True) -> None:
         line = line_in_file(self.numbers, file, line)
@@ -125,8 +125,10 @@ class WeekReader:
         else:
             try:
                 text = plain(read_text(path, MAX_BYTES, "utf-8-sig"))
-                told, self.numbers[name] = self._each(name, *lines_for_audience(text, self.course))
-                return told
+                expanded, self.numbers[name] = self._each(
+                    name, *lines_for_audience(text, self.course)
+                )
+                return expanded
             except FileNotFoundError:
                 why = "is not there; create it or correct the name"
             except OSError as error:
@@ -150,17 +152,17 @@ class WeekReader:
             if line.lstrip()[:2] in ("| ", "- ") and (names := EACH.findall(line)):
                 for name in {*names} - {"", *OF_EACH}:
                     self.add(file, number, f"unknown {{each.{name}}}; {nearest(name, OF_EACH)}")
-                rows = [_row(one, line) for one in self.variants]
+                rows = [_row(variant, line) for variant in self.variants]
                 rows = [row for row in rows if not any(self.values.unknown(row))] or rows[:1]
             lines += rows
             at += [number] * len(rows)
         return "\n".join(lines), at
 
-    def claim(self, id_: str, what: str, file: str, line: int) -> str:
+    def claim(self, id_: str, kind: str, file: str, line: int) -> str:
         """Check and register an id; on a problem report it and return one that can't clash."""
         if not id_:
-            example = "{#a1 minutes=15}" if what == "part" else "{#a1-read kind=read}"
-            why = f"this {what} has no id; put one at the line's end, for example {example}"
+            example = "{#a1 minutes=15}" if kind == "part" else "{#a1-read kind=read}"
+            why = f"this {kind} has no id; put one at the line's end, for example {example}"
         elif not _ID.fullmatch(id_):
             why = f"id {id_!r}: use a small letter, then small letters, digits and hyphens"
         elif id_ in self.ids:
@@ -180,7 +182,7 @@ def _row(variant: Variant, line: str) -> str:
 
 @dataclass
 class PageSection:
-    """What stands below one ## line; `id` is a part's, claimed in reading order."""
+    """The blocks below one ## line; `id` is a part's, claimed in reading order."""
 
     title: str
     attributes: dict[str, str]
@@ -227,9 +229,9 @@ class MarkdownPage:
     def _code(self, cut: Cut) -> None:
         """Collect the Python of a fence, and put the week's files where the text shows them."""
         if cut.kind == "fence":
-            mark, info = self._opening(cut)
-            if not self.lines[cut.last - 1].strip().startswith(mark) or cut.last == cut.first + 1:
-                self._add(cut.first, f"this {mark} block is never closed")
+            fence, info = self._opening(cut)
+            if not self.lines[cut.last - 1].strip().startswith(fence) or cut.last == cut.first + 1:
+                self._add(cut.first, f"this {fence} block is never closed")
             if info[:1] == ["python"]:
                 self.reader.code.append(CodeBlock(f"{self._held(cut)}\n", self.file, cut.first + 2))
         elif cut.kind == "html_block":
@@ -263,8 +265,14 @@ class MarkdownPage:
         if cut.kind == "heading_open" and cut.level == 0:
             self._heading(line, first)
         elif cut.kind == "list_item_open" and cut.level == 1 and task:
-            inner = [one for one in cuts if one.level == 2 and first < one.first < cut.last]
-            self._step(task[1], cut, [one for one in inner if self._is_action(one)])
+            inner = [
+                inner_cut
+                for inner_cut in cuts
+                if inner_cut.level == 2 and first < inner_cut.first < cut.last
+            ]
+            self._step(
+                task[1], cut, [inner_cut for inner_cut in inner if self._is_action(inner_cut)]
+            )
         elif cut.level == 0 and self._is_action(cut):
             self._text(first, cut.last)
             if (action := self._action(cut)) is None:
@@ -303,25 +311,25 @@ class MarkdownPage:
 
     def _section(self, heading: str, at: int) -> PageSection:
         if self.guide:
-            title, found = self._attributes(heading, GUIDE_ATTRIBUTES, "guide's section", at)
-            return PageSection(title, found, "", at + 1)
-        title, found = self._attributes(heading, PART_ATTRIBUTES, "part", at)
-        id_ = self.reader.claim(found.get("id", ""), "part", self.file, at + 1)
-        return PageSection(title, found, id_, at + 1)
+            title, attributes = self._attributes(heading, GUIDE_ATTRIBUTES, "guide's section", at)
+            return PageSection(title, attributes, "", at + 1)
+        title, attributes = self._attributes(heading, PART_ATTRIBUTES, "part", at)
+        id_ = self.reader.claim(attributes.get("id", ""), "part", self.file, at + 1)
+        return PageSection(title, attributes, id_, at + 1)
 
     def _step(self, head: str, cut: Cut, pressed: list[Cut]) -> None:
         first = cut.first
         self._text(first, cut.last)
-        title, found = self._attributes(head, STEP_ATTRIBUTES, "step", first)
-        id_ = self.reader.claim(found.get("id", ""), "step", self.file, first + 1)
-        kind = found.get("kind", "tick")
-        variant = found.get("variant", self.guide)
-        minutes = found.get("minutes")
-        optional = found.get("optional", "no")
+        title, attributes = self._attributes(head, STEP_ATTRIBUTES, "step", first)
+        id_ = self.reader.claim(attributes.get("id", ""), "step", self.file, first + 1)
+        kind = attributes.get("kind", "tick")
+        variant = attributes.get("variant", self.guide)
+        minutes = attributes.get("minutes")
+        optional = attributes.get("optional", "no")
         if kind not in STEP_KINDS:
             self._add(first, f"unknown step kind {kind!r}; {nearest(kind, STEP_KINDS)}")
             kind = "tick"
-        done_when = found.get("done_when", STEP_KINDS[kind].done_when)
+        done_when = attributes.get("done_when", STEP_KINDS[kind].done_when)
         if done_when and done_when not in command_table.conditions():
             near = nearest(done_when, command_table.conditions())
             self._add(first, f"unknown done_when {done_when!r}; {near}")
@@ -337,24 +345,28 @@ class MarkdownPage:
             self._add(first, "this step has no text")
         if self.blocks is self.before and not self.whole:
             self._add(first, "this step stands before the first part; move it below a ## line")
-        actions = [action for one in pressed if (action := self._action(one))]
-        inside_actions = {number for one in pressed for number in range(one.first, one.last)}
-        kept = [n for n in range(first + 1, cut.last) if n not in inside_actions]
+        actions = [action for action_cut in pressed if (action := self._action(action_cut))]
+        inside_actions = {
+            number for action_cut in pressed for number in range(action_cut.first, action_cut.last)
+        }
+        detail_lines = [n for n in range(first + 1, cut.last) if n not in inside_actions]
         self.blocks.append(
             Step(
                 id=id_,
                 kind=kind,
                 title=title,
-                detail="\n".join(self.lines[n].removeprefix("  ") for n in kept).strip("\n"),
+                detail="\n".join(self.lines[n].removeprefix("  ") for n in detail_lines).strip(
+                    "\n"
+                ),
                 actions=tuple(replace(action, variant=variant) for action in actions),
                 file=self.file,
                 line=first + 1,
-                into=found.get("into"),
-                heading=found.get("heading"),
+                into=attributes.get("into"),
+                heading=attributes.get("heading"),
                 optional=optional == "yes",
                 variant=variant,
                 minutes=None if minutes is None else int(minutes),
-                needs=found.get("needs"),
+                needs=attributes.get("needs"),
                 done_when=done_when,
             )
         )
@@ -407,9 +419,9 @@ class MarkdownPage:
         at = cut.first
         kind = " ".join(self._opening(cut)[1][1:])
         text = self._held(cut)
-        known = command_table.actions()
-        if kind not in known:
-            self._add(at, f"unknown action {kind!r}; {nearest(kind, known)}")
+        fields_by_kind = command_table.actions()
+        if kind not in fields_by_kind:
+            self._add(at, f"unknown action {kind!r}; {nearest(kind, fields_by_kind)}")
             return None
         try:
             options = tomllib.loads(text)
@@ -418,8 +430,10 @@ class MarkdownPage:
             self._add(at + line, message)
             return None
         for key in options:
-            if key not in known[kind]:
-                message = f"a {kind} action has no field {key!r}; {nearest(key, known[kind])}"
+            if key not in fields_by_kind[kind]:
+                message = (
+                    f"a {kind} action has no field {key!r}; {nearest(key, fields_by_kind[kind])}"
+                )
                 self._add(at, message)
         for problem in _option_problems(kind, options):
             self._add(at, problem)
@@ -429,28 +443,28 @@ class MarkdownPage:
         return Action(kind, title, MappingProxyType(options), self.file, at + 1, self.guide)
 
     def _attributes(
-        self, line: str, allowed: tuple[str, ...], what: str, at: int
+        self, line: str, allowed: tuple[str, ...], owner: str, at: int
     ) -> tuple[str, dict[str, str]]:
         """Split `Title {#id key=value}` into the title and its attributes."""
         match = _TAIL.search(line)
         if match is None or not ("=" in match[1] or match[1].lstrip().startswith("#")):
             return line.strip(), {}
-        found: dict[str, str] = {}
+        attributes: dict[str, str] = {}
         for word in _WORD.findall(match[1]):
             key, _, value = word.partition("=") if word[0] != "#" else ("id", "", word[1:])
             if not key or not value:
                 self._add(at, f"can't read {word!r}; write #id or key=value")
             elif key not in allowed or (key == "id" and word[0] != "#"):
-                self._add(at, f"a {what} has no attribute {key!r}; {nearest(key, allowed)}")
-            elif key in found:
+                self._add(at, f"a {owner} has no attribute {key!r}; {nearest(key, allowed)}")
+            elif key in attributes:
                 self._add(at, f"attribute {key!r} is given twice")
             else:
-                found[key] = value.replace('"', "")
-        return line[: match.start()].strip(), found
+                attributes[key] = value.replace('"', "")
+        return line[: match.start()].strip(), attributes
 
 
 def _option_problems(kind: str, options: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with the values of an action. Content may name q1lab's own commands and files
+    """The faults in an action's values. Content may name q1lab's own commands and files
     of the learner's repo; it can't reach outside, nor run another program."""
     need = command_table.ACTS[kind].action[0] if kind in command_table.ACTS else kind
     if kind != "open" and need not in options:
@@ -460,8 +474,10 @@ def _option_problems(kind: str, options: dict[str, Any]) -> Iterator[str]:
     for key, value in options.items():
         if key == "seeds":
             numbers = value if isinstance(value, list) else [value]
-            whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers)
-            if not whole or not numbers or (not isinstance(value, list) and value < 1):
+            are_seeds = all(
+                isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers
+            )
+            if not are_seeds or not numbers or (not isinstance(value, list) and value < 1):
                 yield "seeds must be a number from 1 up, or a list like [0, 1, 2]"
             elif len(set(numbers)) != len(numbers):
                 yield "a seed is listed twice"
@@ -493,7 +509,7 @@ def _default_title(kind: str, options: dict[str, Any]) -> str:
 
 
 def stays_inside(name: str) -> bool:
-    """Whether `name` is a plain relative path that can't lead out of its folder, on any system."""
+    """True if `name` is a plain relative path that can't lead out of its folder, on any system."""
     if not name.isprintable() or "\\" in name or ":" in name or name.startswith(("/", "~")):
         return False
     return bool(name) and ".." not in PurePosixPath(name).parts

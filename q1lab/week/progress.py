@@ -1,5 +1,4 @@
-"""Where the learner is in the week: ticks, answers and minutes, kept in the database and keyed by
-ids.
+"""The learner's progress in the week: ticks, answers and minutes, in the database by ids.
 
 The pure part (Progress, Count, first_open …) knows no database; ``read`` and the functions that
 write take a Store. Content may change under kept progress: ids that a week no longer has are kept
@@ -27,15 +26,15 @@ MAX_ANSWER = 200_000
 
 @dataclass(frozen=True)
 class StepState:
-    """What the learner did with one step."""
+    """The learner's tick and answer for one step."""
 
     done: bool = False
     answer: str | None = None
     done_at: str | None = None
     lost: str = ""
-    """Why the step, which had ticked itself, is not ticked any more."""
+    """The reason why a step that had ticked itself is open again."""
     changed: str = field(default="", compare=False)
-    """When it was ticked, unticked or answered last."""
+    """The time of the last tick, untick or answer."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +67,18 @@ class Progress:
 
     @property
     def marks(self) -> Mapping[str, str]:
-        """Recall steps that the learner marked: ``right`` or ``wrong`` by step id."""
-        kept = self.settings.get("recall")
-        return kept if isinstance(kept, Mapping) else {}
+        """The learner's grades of their recall answers: ``right`` or ``wrong`` by step id."""
+        grades = self.settings.get("recall")
+        return grades if isinstance(grades, Mapping) else {}
 
     @property
     def data(self) -> tuple[str, int, str] | None:
         """The corpus that the learner chose: in words, its number of different characters, and what
         to type after --data."""
-        kept = self.settings.get("data")
-        if not isinstance(kept, Mapping):
+        chosen_data = self.settings.get("data")
+        if not isinstance(chosen_data, Mapping):
             return None
-        return str(kept["words"]), int(kept["vocab"]), str(kept["corpus"])
+        return str(chosen_data["words"]), int(chosen_data["vocab"]), str(chosen_data["corpus"])
 
     @property
     def done(self) -> frozenset[str]:
@@ -111,8 +110,8 @@ def narrow_week(week: Week, progress: Progress) -> Week:
     A step that comes back is a copy with an id of its own (``a2-rope-s1@b`` in session b), so that
     the first try stays done. Marked wrong again, it comes back in the session after.
     """
-    marks = progress.marks
-    wrong = frozenset(step_id for step_id, how in marks.items() if how == "wrong")
+    grades = progress.marks
+    wrong = frozenset(step_id for step_id, grade in grades.items() if grade == "wrong")
     key = (progress.chosen, progress.data, wrong)
     return week.cached_narrowing(key, lambda: _narrowed(week, progress, wrong))
 
@@ -130,10 +129,12 @@ def _unchosen(week: Week) -> Week:
     show the default's."""
 
     def before(part: Part) -> Part:
-        asked = any(step.behavior.chooses for step in part.steps)
-        return for_learner(part, None, week.numbers) if asked else part
+        asks_for_choice = any(step.behavior.chooses for step in part.steps)
+        return for_learner(part, None, week.numbers) if asks_for_choice else part
 
-    sessions = (replace(one, parts=tuple(map(before, one.parts))) for one in week.sessions)
+    sessions = (
+        replace(session, parts=tuple(map(before, session.parts))) for session in week.sessions
+    )
     return replace(week, sessions=tuple(sessions))
 
 
@@ -180,8 +181,8 @@ def _narrowed(week: Week, progress: Progress, wrong: frozenset[str]) -> Week:
 def first_open(
     week: Week, progress: Progress, session: Session | None = None, training: bool = False
 ) -> tuple[Part, Step | None]:
-    """Where to go on: the first required step that isn't done, in ``session`` if given, else in the
-    week. While a study trains, the step that its end ticks comes last.
+    """The next thing to do: the first required step that isn't done, in ``session`` if given, else
+    in the week. While a study trains, the step that its end ticks comes last.
 
     When all is done it is the last part, without a step. Problem when the week has no part.
     """
@@ -254,8 +255,8 @@ def save_answer(store: Store, week: str, step_id: str, text: str) -> None:
 
 
 ANSWERS_ELSEWHERE = ("hook", "outline", "surprises", "plan", "insights", "slipped", "pace")
-"""Where answers go that belong to the week, and not to its modification: the post and the
-retrospective."""
+"""Regions for answers that belong to the week rather than its modification: those of the post and
+the retrospective."""
 
 
 def steps_of_modification(week: Week) -> frozenset[str]:
@@ -285,22 +286,22 @@ def choose_modification(store: Store, week: Week, variant: str) -> None:
 
 
 def progress_of_modification(store: Store, week: Week, variant: str) -> Progress:
-    """What the learner did in the week, with the record of a modification that need not be the
-    chosen one; "" is that one."""
+    """The learner's progress in the week with the ticks and answers of any of its modifications;
+    "": the chosen one."""
     done = recorded_progress(store, week.label)
-    kept = learner_tables.stored_week(store, week.label, variant or done.chosen or "")
-    if kept == week.label:
+    record_key = learner_tables.stored_week(store, week.label, variant or done.chosen or "")
+    if record_key == week.label:
         return done
-    own = steps_of_modification(week)
-    records = {step: record for step, record in done.records.items() if step not in own}
+    own_steps = steps_of_modification(week)
+    records = {step: record for step, record in done.records.items() if step not in own_steps}
     return replace(
-        done, records=MappingProxyType({**records, **recorded_progress(store, kept).records})
+        done, records=MappingProxyType({**records, **recorded_progress(store, record_key).records})
     )
 
 
 def grade_recall(store: Store, week: str, step_id: str, right: bool) -> None:
-    """Note whether the learner had the answer of a recall step. It is done either way; what was
-    wrong comes back at the start of the next session (``narrowed``)."""
+    """Note the learner's grade of their answer to a recall step. The step is done either way; a
+    wrong one comes back at the start of the next session (``narrow_week``)."""
     store.add("recall", week=week, step=step_id, right=right)
 
 
@@ -311,10 +312,10 @@ def choose_data(store: Store, corpus: str, words: str, vocab: int) -> None:
 
 
 def data_to_train_on(store: Store) -> str:
-    """What to train on where nobody says: what the learner chose, else Python's own source text.
-    The one default of commands and app."""
-    kept = store.setting("data")
-    return str(kept["corpus"]) if isinstance(kept, Mapping) else DEFAULT_DATA
+    """The default data for training: the learner's choice, else Python's own source text. Commands
+    and app use no other default."""
+    chosen_data = store.setting("data")
+    return str(chosen_data["corpus"]) if isinstance(chosen_data, Mapping) else DEFAULT_DATA
 
 
 def save_setting(store: Store, week: str, name: str, value: Any) -> None:

@@ -1,4 +1,4 @@
-"""The progress card: where the week stands, as a block of text or as an SVG, to share."""
+"""The progress card: the state of the week as a block of text or as an SVG, to share."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SessionRow:
 
 @dataclass(frozen=True)
 class ProgressCard:
-    """What the card says. Every number is counted from the store."""
+    """The card's content. Every number is counted from the store."""
 
     label: str
     title: str
@@ -44,7 +44,7 @@ class ProgressCard:
 
 
 HOW = "Steps: the required ones, ticked by hand or by what happened."
-"""What the card counts."""
+"""The note on what the card counts."""
 
 
 def build_card(
@@ -68,9 +68,9 @@ def build_card(
             )
         )
     numbers = [
-        f"{given(one.actual)}{'' if one.target is None else f' of {one.target:g}'} "
-        f"{plain(one.title)}"
-        for one in (kpis.kpi_rows(store, week.kpis) if counted is None else counted)
+        f"{given(kpi.actual)}{'' if kpi.target is None else f' of {kpi.target:g}'} "
+        f"{plain(kpi.title)}"
+        for kpi in (kpis.kpi_rows(store, week.kpis) if counted is None else counted)
     ]
     newest = comparison_cache.newest_comparison(
         store, learner_tables.variant_names(learner_tables.modification_row(store, week.label))
@@ -144,8 +144,8 @@ def card_svg(card: ProgressCard) -> str:
         y += 52
     for lines, css in groups:
         y += 12 if lines else 0
-        for one in lines:
-            out.append(f'<text x="32" y="{y}" class="{css}">{escape(one)}</text>')
+        for row in lines:
+            out.append(f'<text x="32" y="{y}" class="{css}">{escape(row)}</text>')
             y += 22
     return "\n".join([*out, "</svg>"]) + "\n"
 

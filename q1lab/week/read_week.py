@@ -29,7 +29,8 @@ from q1lab.week.text_numbers import MeasuredResult, ModelShape, TextNumbers
 
 
 class ValueKind(NamedTuple):
-    """What a key may hold, in words; what it is where it is left out, or wrong."""
+    """A kind of TOML value: its description, the test for it, and the value that stands in for a
+    missing or wrong one."""
 
     words: str
     fits: Callable[[Any], bool]
@@ -38,7 +39,7 @@ class ValueKind(NamedTuple):
 
 
 def _all(kind: type) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, list) and all(isinstance(one, kind) for one in value)
+    return lambda value: isinstance(value, list) and all(isinstance(item, kind) for item in value)
 
 
 def _whole(value: Any) -> bool:
@@ -101,7 +102,7 @@ SHAPE_KEYS: Mapping[str, ValueKind] = {
     "hidden": SHARE._replace(empty="4"),
     "kv_heads": SHARE._replace(empty="1"),
 }
-"""What is left out is as the baseline's."""
+"""A key that is left out has the baseline's value."""
 KPI_KEYS: Mapping[str, ValueKind] = {
     "id": NEEDED,
     "title": NEEDED,
@@ -127,7 +128,7 @@ _TABLE = re.compile(r" *\[ *\[([^\]]+)\] *\]")
 
 
 class TomlLines:
-    """Where things are in a TOML file: tomllib gives values, not places."""
+    """The lines of a TOML file's tables and keys: tomllib gives values, not places."""
 
     def __init__(self, text: str) -> None:
         self._lines = text.split("\n")
@@ -174,7 +175,7 @@ class TomlFile:
         for key in table:
             if key not in kinds:
                 self._add(key, at, f"unknown key {key!r}; {nearest(key, kinds)}")
-        found = {}
+        values = {}
         for key, kind in kinds.items():
             value = table.get(key, kind.empty)
             value = value.strip() if isinstance(value, str) else value
@@ -183,8 +184,8 @@ class TomlFile:
             elif key in table and not kind.fits(value):
                 self._add(key, at, f"{key} must be {kind.words}")
                 value = kind.empty
-            found[key] = tuple(value) if isinstance(value, list) else value
-        return found
+            values[key] = tuple(value) if isinstance(value, list) else value
+        return values
 
     def rows(
         self, name: str, rows: Any, kinds: Mapping[str, ValueKind]
@@ -208,11 +209,11 @@ def read_week(root: Path, course: bool) -> tuple[Week | None, list[ContentFindin
     toml = TomlFile(reader, "week.toml", 1)
     if toml.top is None:
         return None, reader.findings
-    given = toml.top.get("format")
-    if given != FORMAT:
-        newer = isinstance(given, int) and given > FORMAT
+    week_format = toml.top.get("format")
+    if week_format != FORMAT:
+        newer = isinstance(week_format, int) and week_format > FORMAT
         hint = "a newer q1lab is needed" if newer else f"write format = {FORMAT}"
-        message = f"format {given!r} is unknown; {hint}"
+        message = f"format {week_format!r} is unknown; {hint}"
         reader.add("week.toml", toml.lines.key("format"), message)
         return None, reader.findings
     top = toml.values(toml.top, WEEK_KEYS)
@@ -220,7 +221,7 @@ def read_week(root: Path, course: bool) -> tuple[Week | None, list[ContentFindin
     names = [variant.name for variant in variants]
     numbers = TextNumbers(
         measured=_results(toml, top["results"]),
-        shapes={one.name: one.shape for one in variants if one.shape is not None},
+        shapes={variant.name: variant.shape for variant in variants if variant.shape is not None},
     )
     reader.variants, reader.values = variants, numbers
     default = top["default"]
@@ -272,8 +273,8 @@ def _results(toml: TomlFile, name: str) -> tuple[MeasuredResult, ...]:
     if results is None or results.top is None:
         return ()
     rows = results.values(results.top, {"results": TABLES})["results"]
-    found = results.rows("results", rows, RESULT_KEYS)
-    return tuple(MeasuredResult(**row, line=at) for row, at in found)
+    result_rows = results.rows("results", rows, RESULT_KEYS)
+    return tuple(MeasuredResult(**row, line=at) for row, at in result_rows)
 
 
 def _terms(reader: WeekReader) -> tuple[Term, ...]:
@@ -303,8 +304,8 @@ def _variants(toml: TomlFile, top: Mapping[str, Any]) -> list[Variant]:
     return list(variants.values())
 
 
-def _shape(toml: TomlFile, given: Mapping[str, Any], at: int) -> ModelShape:
-    row = toml.values(given, SHAPE_KEYS, toml.lines.key("shape", at))
+def _shape(toml: TomlFile, shape_table: Mapping[str, Any], at: int) -> ModelShape:
+    row = toml.values(shape_table, SHAPE_KEYS, toml.lines.key("shape", at))
     shares = {key: Fraction(row[key]) for key in ("hidden", "kv_heads")}
     return ModelShape(**{**row, **shares})
 
@@ -332,9 +333,9 @@ def _session(toml: TomlFile, row: dict[str, Any], at: int, variants: list[str]) 
 def _guides(
     toml: TomlFile, sessions: list[Session], variants: list[Variant]
 ) -> dict[str, list[Block]]:
-    """What the variants' guides put into each part, by its id."""
+    """The blocks that the variants' guides add to each part, by its id."""
     reader, names = toml.reader, [variant.name for variant in variants]
-    extra: dict[str, list[Block]] = {part.id: [] for one in sessions for part in one.parts}
+    extra: dict[str, list[Block]] = {part.id: [] for session in sessions for part in session.parts}
     for index, variant in enumerate(variants):
         at = toml.lines.key("guide", toml.lines.table("variants", index))
         text = variant.guide and reader.text(variant.guide, "week.toml", at)
@@ -353,7 +354,7 @@ def _guides(
 
 
 def _guided(session: Session, guides: Mapping[str, list[Block]]) -> Session:
-    """The session with the guides' sections in their parts: at the mark, else at the end."""
+    """The session with the guides' sections in their parts: at the marker, else at the end."""
     parts = []
     for part in session.parts:
         blocks: list[Block] = []

@@ -1,5 +1,5 @@
-"""The kinds of steps, a row each: what a step of that kind asks for, by what it is done, what Enter
-opens, and what its author is told."""
+"""The kinds of steps, a row each: the task of such a step, the condition that it is done by, the
+form that Enter opens, and the faults that its author hears of."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ class StepKind(NamedTuple):
     """``module:function``, called with the app and the step: what Enter opens. Enter ticks a step
     without one."""
     enter: str = "tick"
-    """What Enter does, in a word."""
+    """Enter's effect, in a word."""
     enter_again: str = ""
     """The same where there is an answer, if it differs."""
     in_words: bool = False
     """Its answer is a text of the learner's, for their editor and for a document."""
     answer_below: bool = False
-    """The <details> right below it is its answer: shown after the learner's own, which they mark.
-    One marked wrong comes back at the start of the next session."""
+    """The <details> right below it is its answer: shown after the learner's own, which they grade.
+    A wrong one comes back at the start of the next session."""
     chooses: bool = False
     """It asks for one of the week's variants."""
     reads: bool = False
     """Its minutes are the time for the part's text."""
     fault: Callable[[Step, Week], str] = _nothing
-    """What is wrong with such a step in its week; "" for nothing."""
+    """The fault of such a step in its week; "" for a good one."""
 
 
 def _without_action(kind: str) -> Callable[[Step, Week], str]:
     def fault(step: Step, week: Week) -> str:
-        there = any(action.kind == kind for action in step.actions)
-        return "" if there else f"is of kind {step.kind} and has no {kind} action below it"
+        has_action = any(action.kind == kind for action in step.actions)
+        return "" if has_action else f"is of kind {step.kind} and has no {kind} action below it"
 
     return fault
 

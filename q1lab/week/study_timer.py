@@ -1,4 +1,4 @@
-"""The study timer: a pure state machine that counts only what it saw.
+"""The study timer: a pure state machine that counts only the time that it has seen.
 
 A `Clock` is a frozen state; each method takes a `Reading` of the machine's clocks and returns the
 next state. Nothing here reads a clock, a file or a screen (`read_clocks` apart, which the app
@@ -53,7 +53,7 @@ class ClockReading:
 
 @dataclass(frozen=True, slots=True)
 class TimerRules:
-    """When to doubt, in seconds."""
+    """The limits beyond which the timer doubts that someone works, in seconds."""
 
     gap: float = 30.0
     """A longer step between two ticks is a gap, not work."""
@@ -229,7 +229,7 @@ def open_question(data: object) -> TimerQuestion | None:
 
 
 def same_boot(earlier: ClockReading, later: ClockReading) -> bool:
-    """Whether the two readings are from one run of the machine, so that their stopwatches can be
+    """True if both readings are from one run of the machine, so that their stopwatches can be
     compared.
 
     By the boot id where both have one. Else the uptime must have grown, and as much as the wall
@@ -242,7 +242,7 @@ def same_boot(earlier: ClockReading, later: ClockReading) -> bool:
 
 
 def away_between(earlier: ClockReading, later: ClockReading) -> tuple[float, bool]:
-    """Seconds between two readings (never negative), and whether no settable clock had a say in
+    """Seconds between two readings (never negative), and True if no settable clock was needed for
     it."""
     if same_boot(earlier, later):
         return max(0.0, later.up - earlier.up), True
@@ -250,7 +250,7 @@ def away_between(earlier: ClockReading, later: ClockReading) -> tuple[float, boo
 
 
 def read_clocks() -> ClockReading:
-    """The machine's clocks now. The only function here that looks at the world."""
+    """The machine's clocks now. No other function here reads anything outside its arguments."""
     return ClockReading(awake=time.monotonic(), up=_uptime(), wall=time.time(), boot=_boot_id())
 
 
@@ -272,7 +272,7 @@ def _boot_id() -> str:
 
 
 def minutes_ran_out(before: float, after: float, minutes: int) -> bool:
-    """Whether the budget ran out between two amounts of seconds: the moment for the bell."""
+    """True if a part's minutes ran out between two amounts of seconds: the moment for the bell."""
     return minutes > 0 and before < minutes * 60 <= after
 
 

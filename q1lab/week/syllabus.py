@@ -1,4 +1,4 @@
-"""What a week of study is made of: Week, Session, Part, Step and Action, frozen.
+"""The parts of a week of study: Week, Session, Part, Step and Action, frozen.
 
 `content.load_week` makes a Week from a folder, and describes the format; nothing here reads a
 file.
@@ -137,18 +137,18 @@ class Action:
         return None if act is None or act.action else act
 
     def request(self) -> Request:
-        """What a run action asks for."""
+        """The request for a study that a run action makes."""
         from q1lab.study.command_line import Request
 
         options = self.options
-        asked = Request(str(options["variant"]))
+        request = Request(str(options["variant"]))
         preset = options.get("preset")
         return replace(
-            asked,
-            seeds=_seeds_words(options.get("seeds", asked.seeds)),
+            request,
+            seeds=_seeds_words(options.get("seeds", request.seeds)),
             baseline=str(options["baseline"]) if "baseline" in options else None,
             preset=None if preset is None else str(preset),
-            data=str(options.get("data", asked.data)),
+            data=str(options.get("data", request.data)),
             overrides={"max_iters": str(options["max_iters"])} if "max_iters" in options else {},
         )
 
@@ -225,13 +225,13 @@ class Part:
     @property
     def actions(self) -> tuple[Action, ...]:
         """All actions in order, those of the steps included."""
-        found: list[Action] = []
+        actions: list[Action] = []
         for block in self.blocks:
             if isinstance(block, Step):
-                found.extend(block.actions)
+                actions.extend(block.actions)
             elif isinstance(block, Action):
-                found.append(block)
-        return tuple(found)
+                actions.append(block)
+        return tuple(actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,11 +261,11 @@ class Variant:
     """The paper, and after it what to read of it."""
     guide: str | None
     shape: ModelShape | None = None
-    """How its model is sized, for the numbers in the text; None: they hold none of it."""
+    """The size of its model, for the numbers in the text; None: the text has no numbers of it."""
     changes: str = ""
-    """What it changes, in a few words of Markdown."""
+    """Its change to the model, in a few words of Markdown."""
     question: str = ""
-    """What to ask of it before any run, in Markdown."""
+    """The question to ask of it before any run, in Markdown."""
     lines: str = ""
     """The lines of code that it changes, as `q1lab diff` counts them: +8 −8."""
 
@@ -275,19 +275,21 @@ class Variant:
         return self.title.partition(":")[0]
 
     def is_paper(self, title: str, link: str | None) -> bool:
-        """Whether a paper is the variant's: by its number at arXiv, or by the name that it has in
-        the week. Any paper is where the week tells neither."""
+        """True if a paper is the variant's, by its number at arXiv or by its name in the week. True
+        for any paper if the week gives neither."""
         number = ARXIV.search(self.paper)
         name = self.paper[: number.start()] if number else self.paper
-        told = (number[1] if number else "", name.strip(" ,:"))
-        given = f"{title} {link or ''}".lower()
-        return not any(told) or any(one.lower() in given for one in told if one)
+        known_by = (number[1] if number else "", name.strip(" ,:"))
+        title_and_link = f"{title} {link or ''}".lower()
+        return not any(known_by) or any(
+            identifier.lower() in title_and_link for identifier in known_by if identifier
+        )
 
     @property
     def source(self) -> str:
         """The paper as one cites it: up to its arXiv number, else the whole."""
-        found = ARXIV.search(self.paper)
-        return self.paper if found is None else self.paper[: found.end()]
+        number = ARXIV.search(self.paper)
+        return self.paper if number is None else self.paper[: number.end()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,14 +316,14 @@ class Term:
 
     @property
     def address(self) -> str:
-        """What a link to it names, as Markdown's headings are linked to."""
+        """The target of a link to it: Markdown's anchor of its heading."""
         return f"{GLOSSARY}#{self.name.lower().replace(' ', '-')}"
 
     def first_in(self, text: str) -> int | None:
-        """Where a text uses it first, in the singular or the plural; None if it doesn't."""
+        """The position of its first use in a text, singular or plural; None if it has none."""
         word = re.escape(self.name)
-        found = re.search(rf"(?<!\w){word}(?:e?s)?(?!\w)", text, re.IGNORECASE)
-        return found.start() if found else None
+        match = re.search(rf"(?<!\w){word}(?:e?s)?(?!\w)", text, re.IGNORECASE)
+        return match.start() if match else None
 
 
 @dataclass(frozen=True)
@@ -341,18 +343,19 @@ class Week:
     default: str | None
     root: Path
     numbers: TextNumbers = field(default_factory=TextNumbers)
-    """What the text's placeholders stand for; `for_variant` sets the learner's data in it."""
+    """The values of the text's placeholders; `for_variant` sets the learner's data in it."""
     code: tuple[CodeBlock, ...] = ()
     """The Python blocks of the text, for checks."""
     files: tuple[str, ...] = ()
-    """What `q1lab take` can copy into the learner's repo: plain files in the folder `files`."""
+    """The files that `q1lab take` can copy into the learner's repo: plain files in the folder
+    `files`."""
     terms: tuple[Term, ...] = ()
     """The words of `glossary.md`, in its order."""
     variant: str | None = None
-    """What `for_variant` narrowed this week to; None: all variants' blocks are still in."""
+    """The variant that `for_variant` narrowed this week to; None: it has all variants' blocks."""
     course: bool = True
-    """Whether it is told to those who follow the course that it is a week of; else to those who
-    came by themselves."""
+    """True for learners who follow the course that the week belongs to, False for those who came by
+    themselves."""
     lines: Mapping[str, list[int]] = field(default_factory=dict, repr=False)
     """By file, the numbers of the lines that were read (markdown_reader.lines_for_audience)."""
     _where: dict[str, tuple[Session, Part]] = field(
@@ -363,7 +366,7 @@ class Week:
     @property
     def chosen(self) -> Variant | None:
         """The variant that it was narrowed to, where the week offers that one."""
-        return next((one for one in self.variants if one.name == self.variant), None)
+        return next((variant for variant in self.variants if variant.name == self.variant), None)
 
     def __post_init__(self) -> None:
         for session in self.sessions:
@@ -376,7 +379,7 @@ class Week:
         """The words of the glossary that a text uses, in the order of their first use."""
         places = ((term.first_in(text), term) for term in self.terms)
         used = [(at, term) for at, term in places if at is not None]
-        return [term for _, term in sorted(used, key=lambda one: one[0])]
+        return [term for _, term in sorted(used, key=lambda use: use[0])]
 
     @property
     def minutes(self) -> int:
@@ -392,8 +395,8 @@ class Week:
         to type after --data. Without it the numbers in the text are for the data that `numbers`
         names already.
         """
-        known = {variant.name for variant in self.variants}
-        chosen = name if name in known else self.default
+        offered = {variant.name for variant in self.variants}
+        chosen = name if name in offered else self.default
         numbers = self.numbers
         if data is not None:
             numbers = replace(numbers, data=data[0], vocab=data[1], corpus=data[2])
@@ -407,18 +410,18 @@ class Week:
 
     @property
     def name(self) -> str:
-        """What it is called where others read it: the label means something in its course only."""
+        """Its name where others read it: the label means something in its course only."""
         return self.label if self.course else "One week"
 
     def cached_narrowing(self, key: object, narrow: Callable[[], Week]) -> Week:
-        """What ``narrow`` makes of this week. The last one is kept with its key: a viewer asks for
-        it at every key that is pressed, and at every look."""
-        found = self._kept.get(key)
-        if found is None:
-            found = narrow()
+        """This week as ``narrow`` makes it. The last result is cached with its key: a viewer asks
+        for it at every keypress and at every refresh."""
+        narrowed = self._kept.get(key)
+        if narrowed is None:
+            narrowed = narrow()
             self._kept.clear()
-            self._kept[key] = found
-        return found
+            self._kept[key] = narrowed
+        return narrowed
 
     def session(self, session_id: str) -> Session:
         """The session with this id, in upper or lower case. Raises Problem naming the ids there
@@ -438,8 +441,8 @@ class Week:
             yield from part.steps
 
     def find_part(self, part_or_step_id: str) -> tuple[Session, Part] | None:
-        """Where a part or a step is, or None: stored progress may name what an edited week no
-        longer has."""
+        """The session and part of a part or step, or None: stored progress may name what an edited
+        week no longer has."""
         return self._where.get(part_or_step_id)
 
 
@@ -452,20 +455,23 @@ def _seeds_words(seeds: object) -> str:
     return str(seeds)
 
 
-def for_learner(what: T, name: str | None, numbers: TextNumbers) -> T:
+def for_learner(content: T, name: str | None, numbers: TextNumbers) -> T:
     """Anything of the week as a learner who chose ``name`` meets it: with the variant's name and
     the numbers of their corpus, and without what is another variant's."""
-    found: Any = what
-    if isinstance(what, str):
-        found = numbers.fill(what.replace("{variant}", name) if name else what)
-    elif isinstance(what, tuple):
-        mine = (one for one in what if getattr(one, "variant", None) in (None, name))
-        found = tuple(for_learner(one, name, numbers) for one in mine)
-    elif isinstance(what, Mapping):
-        found = MappingProxyType(
-            {key: for_learner(one, name, numbers) for key, one in what.items()}
+    shown: Any = content
+    if isinstance(content, str):
+        shown = numbers.fill(content.replace("{variant}", name) if name else content)
+    elif isinstance(content, tuple):
+        items = (item for item in content if getattr(item, "variant", None) in (None, name))
+        shown = tuple(for_learner(item, name, numbers) for item in items)
+    elif isinstance(content, Mapping):
+        shown = MappingProxyType(
+            {key: for_learner(value, name, numbers) for key, value in content.items()}
         )
-    elif is_dataclass(what) and not isinstance(what, type):
-        of = {one.name: for_learner(getattr(what, one.name), name, numbers) for one in fields(what)}
-        found = type(what)(**of)
-    return cast("T", found)
+    elif is_dataclass(content) and not isinstance(content, type):
+        values = {
+            field.name: for_learner(getattr(content, field.name), name, numbers)
+            for field in fields(content)
+        }
+        shown = type(content)(**values)
+    return cast("T", shown)

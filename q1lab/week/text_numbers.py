@@ -1,4 +1,4 @@
-"""Numbers that the text of a week leaves open, and what they are for one learner.
+"""Numbers that the text of a week leaves open, and their values for one learner.
 
 A guide that says "804,096 parameters" is right for one vocabulary only. So the text holds
 placeholders, and they are filled for the data that the learner chose. As long as none is chosen
@@ -74,7 +74,7 @@ class ModelSize:
     width: int
     block: int
     positions: bool
-    """Whether it has a table of positions."""
+    """True if it has a table of positions."""
     matrices: int
     """Those of a feed-forward layer."""
     hidden: int
@@ -108,8 +108,7 @@ class ModelSize:
 
 @dataclass(frozen=True, slots=True)
 class ModelShape:
-    """How a model is sized, the baseline's where nothing is said: a variant's `shape` in
-    week.toml."""
+    """The size of a model relative to the baseline's: a variant's `shape` in week.toml."""
 
     positions: bool = True
     matrices: int = 2
@@ -185,7 +184,7 @@ class MeasuredResult:
 
 @dataclass(frozen=True, slots=True)
 class TextNumbers:
-    """What the placeholders mean for one learner."""
+    """The placeholders' values for one learner."""
 
     data: str = "your data"
     vocab: int | None = None
@@ -213,16 +212,22 @@ class TextNumbers:
         """The placeholders in `text` that have no value, misspelled ones among them: (line counted
         from 0, placeholder)."""
         for match in _BRACES.finditer(text):
-            known = PLACEHOLDER.fullmatch(match[0])
-            if self._value(known) is None if known else _meant(match[1]):
+            placeholder = PLACEHOLDER.fullmatch(match[0])
+            if self._value(placeholder) is None if placeholder else _meant(match[1]):
                 yield text.count("\n", 0, match.start()), match[0]
 
     def result(self, preset: str, variant: str) -> MeasuredResult | None:
         """The comparison of a variant at a preset, on the data of the learner's runs where that was
         measured."""
-        found = [one for one in self.measured if (one.preset, one.variant) == (preset, variant)]
-        same = [one for one in found if one.data == (self.corpus or DEFAULT_DATA)]
-        return next(iter(same or found), None)
+        of_preset = [
+            measured
+            for measured in self.measured
+            if (measured.preset, measured.variant) == (preset, variant)
+        ]
+        same = [
+            measured for measured in of_preset if measured.data == (self.corpus or DEFAULT_DATA)
+        ]
+        return next(iter(same or of_preset), None)
 
     def _value(self, match: re.Match[str]) -> str | None:
         name, width = match[1], int(match[2] or 0)
@@ -240,8 +245,8 @@ class TextNumbers:
         if first == "passes":
             return passes_over_text(second)
         if first == "measured":
-            result, what = self.result(second, rest[0]), rest[1] if len(rest) > 1 else ""
-            return None if result is None or what not in ("", *MEASURED) else result.field(what)
+            result, field = self.result(second, rest[0]), rest[1] if len(rest) > 1 else ""
+            return None if result is None or field not in ("", *MEASURED) else result.field(field)
         return self._figure(first, second, rest[0])
 
     def _figure(self, size: str, name: str, figure: str) -> str | None:
@@ -254,19 +259,19 @@ class TextNumbers:
         if figure == "cache":
             return f"{model.cache:,}"
         flops, vocab = figure.startswith("flops"), self.vocab
-        counts = [one.flops if flops else one.parameters for one in (model, baseline)]
-        own, base = (count(vocab or 0) for count in counts)
+        counts = [sized.flops if flops else sized.parameters for sized in (model, baseline)]
+        model_count, base = (count(vocab or 0) for count in counts)
         per_character = counts[0](1) - counts[0](0)
         if figure in ("params", "flops"):
-            return f"{own:,}" if vocab else f"{own:,} + {per_character} V"
+            return f"{model_count:,}" if vocab else f"{model_count:,} + {per_character} V"
         if figure == "added":
-            return "0" if own == base else f"{own - base:+,}".replace("-", MINUS)
-        share = 100 * (own - base) / (base + (0 if vocab else USUAL * per_character))
+            return "0" if model_count == base else f"{model_count - base:+,}".replace("-", MINUS)
+        share = 100 * (model_count - base) / (base + (0 if vocab else USUAL * per_character))
         digits, about = (2, "") if vocab else (0 if abs(share) >= 1 else 1, "about ")
         if figure == "than":
             more = "more" if share > 0 else "fewer"
-            return "as many" if own == base else f"{about}{abs(share):.{digits}f}% {more}"
-        return "0%" if own == base else f"{about}{signed(share, digits)}%"
+            return "as many" if model_count == base else f"{about}{abs(share):.{digits}f}% {more}"
+        return "0%" if model_count == base else f"{about}{signed(share, digits)}%"
 
 
 _BRACES = re.compile(r"\{([A-Za-z_]+)(?=[}.:])[^{}\s]*\}")
@@ -274,7 +279,7 @@ _FIRST = ("data", "vocab", "ln_vocab", "variant", "small", "large", "passes", "m
 
 
 def _meant(word: str) -> bool:
-    """Whether a word in braces, which is no placeholder as it stands, was meant as one."""
+    """True if a word in braces looks like a misspelled placeholder."""
     return word != "variant" and bool(difflib.get_close_matches(word, _FIRST, 1, 0.8))
 
 
@@ -284,5 +289,5 @@ def passes_over_text(preset: str) -> str | None:
         return None
     config = PRESETS[preset]
     trains = int(0.9 * STDLIB_CHARACTERS)
-    many = config["max_iters"] * config["batch_size"] * config["block_size"] / trains
-    return f"{many:.1f}" if many < 10 else f"{many:.0f}"
+    count = config["max_iters"] * config["batch_size"] * config["block_size"] / trains
+    return f"{count:.1f}" if count < 10 else f"{count:.0f}"

@@ -252,7 +252,7 @@ def test_cuts_are_kept_and_made_again_where_the_file_is_damaged(
         kept.write_text(damage)
         assert load_week(folder) == week
         assert kept.read_text() == good
-    monkeypatch.setattr(markdown_cuts, "parsed", None)
+    monkeypatch.setattr(markdown_cuts, "parse_cuts", None)
     assert load_week(folder) == week, "nothing is cut a second time"
 
 

@@ -1,5 +1,5 @@
-"""What the learner's lists share: a title in one line, an address, an entry found by number or
-words."""
+"""Helpers that the learner's lists share: a title in one line, a web address, an item found by its
+number or words."""
 
 from __future__ import annotations
 
@@ -13,19 +13,27 @@ if TYPE_CHECKING:
 
 
 def find_item(store: Store, table: str, which: str, listing: str) -> dict[str, Any]:
-    """The row of ``table`` (a fixed name) that ``which`` means: its number, its title, or words of
-    it. Problem when none or several do; ``listing`` is the command that shows them."""
+    """The row of ``table`` (a fixed name) that ``which`` names by number, title or words of the
+    title. Problem if no row or several match; ``listing`` is the command that shows them."""
     rows = [dict(row) for row in store.db.execute(f"SELECT * FROM {table} ORDER BY id")]
-    wanted = which.strip().lower()
-    found = [row for row in rows if str(row["id"]) == wanted or row["title"].lower() == wanted]
-    found = found or [row for row in rows if wanted and wanted in row["title"].lower()]
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    wanted_title = which.strip().lower()
+    matches = [
+        row
+        for row in rows
+        if str(row["id"]) == wanted_title or row["title"].lower() == wanted_title
+    ]
+    matches = matches or [
+        row for row in rows if wanted_title and wanted_title in row["title"].lower()
+    ]
+    if len(matches) == 1:
+        return matches[0]
+    if not matches:
         raise Problem(
             f"nothing in your list matches {which!r}", next=f"`{listing}` shows what is there"
         )
-    raise Problem(f"{which!r} matches {len(found)} entries", next=f"give a number from `{listing}`")
+    raise Problem(
+        f"{which!r} matches {len(matches)} entries", next=f"give a number from `{listing}`"
+    )
 
 
 def web_address(url: str) -> str:
@@ -67,12 +75,12 @@ def public_address(url: str) -> str:
     return url
 
 
-def clean_title(text: str, what: str) -> str:
+def clean_title(text: str, field: str) -> str:
     """``text`` in one line of at most 300 characters; ``what`` names it in the Problem
     otherwise."""
     cleaned = " ".join(plain(text).split())
     if not cleaned:
-        raise Problem(f"{what} can't be empty")
+        raise Problem(f"{field} can't be empty")
     if len(cleaned) > 300:
-        raise Problem(f"{what} is too long ({len(cleaned)} characters; at most 300)")
+        raise Problem(f"{field} is too long ({len(cleaned)} characters; at most 300)")
     return cleaned

@@ -28,11 +28,11 @@ class KpiRow:
     source: str
     counted: int | None
     how: str = ""
-    """What is counted, in words; empty where q1lab can't count it."""
+    """A description of the count; empty where q1lab can't count it."""
 
     @property
     def origin(self) -> str:
-        """Where the actual comes from, in words, for a table."""
+        """The source of the actual, in words, for a table."""
         if self.source == "set by hand" and self.counted is not None:
             return f"set by hand ({self.counted} counted: {self.how})"
         return f"counted: {self.how}" if self.source == "counted" else self.source
@@ -52,8 +52,8 @@ def set_kpi(
     target: float | None = None,
     count: bool = False,
 ) -> None:
-    """Set a KPI by hand, or with ``count`` go back to what q1lab counts. Problem for a name or
-    number that is none."""
+    """Set a KPI by hand, or with ``count`` go back to what q1lab counts. Problem for an empty
+    name or a number below 0."""
     name = entries.clean_title(name, "a KPI's name")
     for value in (actual, target):
         if value is not None and (not math.isfinite(value) or value < 0):
@@ -90,8 +90,8 @@ def kpi_rows(
     them.
     """
     by_hand = {row["name"]: row for row in store.db.execute("SELECT * FROM kpis ORDER BY rowid")}
-    of_week = {one.id: one for one in planned}
-    found = []
+    of_week = {kpi.id: kpi for kpi in planned}
+    rows = []
     for name in dict.fromkeys([*of_week, *(roadmap or {}), *by_hand]):
         row, kpi = by_hand.get(name), of_week.get(name)
         target: float | None
@@ -115,12 +115,12 @@ def kpi_rows(
             actual, source = None, "not known"
         title = name if kpi is None else kpi.title
         number, how = counted or (None, "")
-        found.append(KpiRow(name, title, target, origin, actual, source, number, how))
-    return found
+        rows.append(KpiRow(name, title, target, origin, actual, source, number, how))
+    return rows
 
 
 class CountedKpi(NamedTuple):
-    """What q1lab counted itself: the number, and in words what it is a number of."""
+    """A number that q1lab counted itself, with a description."""
 
     number: int
     how: str
@@ -146,13 +146,13 @@ def repo_count(public: int, others: int = 0) -> CountedKpi:
 
 def published_posts(store: Store) -> CountedKpi:
     """The posts that are out, without those whose draft still has empty sections."""
-    every = posts.all_posts(store)
-    out = {item["url"] for item in every if posts.is_out(item)}
+    posts_of_weeks = posts.all_posts(store)
+    out = {item["url"] for item in posts_of_weeks if posts.is_out(item)}
     out |= {row["location"] for row in store.db.execute(POSTS_ON_RECORD)}
     unwritten = "".join(
-        f" (one with {posts.empty_words(one['empty'])} not counted)"
-        for one in every
-        if one["published"] and one["empty"]
+        f" (one with {posts.empty_words(post['empty'])} not counted)"
+        for post in posts_of_weeks
+        if post["published"] and post["empty"]
     )
     return CountedKpi(len(out), f"posts with an address where they are published{unwritten}")
 
@@ -169,4 +169,4 @@ COUNTERS: Mapping[str, Callable[[Store], CountedKpi]] = {
     "posts": published_posts,
     "papers": papers_read,
 }
-"""What a KPI of week.toml may name as its ``counter``."""
+"""The counters that a KPI of week.toml may name."""

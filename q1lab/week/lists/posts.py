@@ -1,5 +1,4 @@
-"""The week's post: where its draft is, where it is published, and on which channels it was
-shared."""
+"""The week's post: its draft, its published address, and the channels on which it was shared."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ def channel_title(channel: str) -> str:
 
 
 def shared_words(post: Mapping[str, Any] | None) -> str:
-    """How far sharing has come: ``shared in 2 of 3 channels``, from there up ``shared in 4
+    """The progress of sharing: ``shared in 2 of 3 channels``, from there up ``shared in 4
     channels``."""
     done = len(counted_shares(post))
     if done < ENOUGH_CHANNELS:
@@ -44,7 +43,7 @@ def note_empty_sections(store: Store, week: str, sections: int) -> None:
 
 
 def empty_sections(store: Store, week: str) -> int:
-    """How many sections of the week's draft were empty when it was last looked at."""
+    """The number of empty sections when the week's draft was last read."""
     return int(store.setting(f"empty:{week}", 0))
 
 
@@ -57,9 +56,9 @@ def save_post(store: Store, week: str, title: str, path: str | None) -> dict[str
     """Remember the week's post (one per week); returns it."""
     title = entries.clean_title(title, "a post's title")
     store.add("post", week=week, title=title, path=path)
-    found = post_of_week(store, week)
-    assert found is not None
-    return found
+    post = post_of_week(store, week)
+    assert post is not None
+    return post
 
 
 def post_of_week(store: Store, week: str) -> dict[str, Any] | None:
@@ -70,15 +69,15 @@ def post_of_week(store: Store, week: str) -> dict[str, Any] | None:
     ).fetchone()
     if row is None:
         return None
-    found = dict(row)
-    found["empty"] = empty_sections(store, week)
-    found["shares"] = [
+    post = dict(row)
+    post["empty"] = empty_sections(store, week)
+    post["shares"] = [
         dict(share)
         for share in store.db.execute(
             "SELECT channel, url, shared FROM shares WHERE post_id = ? ORDER BY rowid", (row["id"],)
         )
     ]
-    return found
+    return post
 
 
 def counted_shares(post: Mapping[str, Any] | None) -> list[dict[str, Any]]:
@@ -87,7 +86,7 @@ def counted_shares(post: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def is_out(post: Mapping[str, Any]) -> bool:
-    """Whether a post counts as published: it has its address, and no section of its draft is
+    """True if a post counts as published: it has its address, and no section of its draft is
     empty."""
     return bool(post["published"]) and not post["empty"]
 
@@ -95,29 +94,29 @@ def is_out(post: Mapping[str, Any]) -> bool:
 def all_posts(store: Store) -> list[dict[str, Any]]:
     """All weeks' posts, oldest first, as ``of_week`` gives them."""
     weeks = [row["week"] for row in store.db.execute("SELECT DISTINCT week FROM posts ORDER BY id")]
-    return [found for week in weeks if (found := post_of_week(store, week))]
+    return [post for week in weeks if (post := post_of_week(store, week))]
 
 
 def publish_post(store: Store, week: str, url: str) -> dict[str, Any]:
     """Record the canonical address of the week's post: the one that every channel links to."""
     entries.public_address(url)
     with store.act() as add:
-        found = post_of_week(store, week)
-        add("publish", week=week, url=url, title=found["title"] if found else "Retrospective")
-    again = post_of_week(store, week)
-    assert again is not None
-    return again
+        post = post_of_week(store, week)
+        add("publish", week=week, url=url, title=post["title"] if post else "Retrospective")
+    updated = post_of_week(store, week)
+    assert updated is not None
+    return updated
 
 
 def published_post(store: Store, week: str) -> dict[str, Any]:
     """The week's post, with its address. Problem where it has none yet."""
-    found = post_of_week(store, week)
-    if found is None or not found["url"]:
+    post = post_of_week(store, week)
+    if post is None or not post["url"]:
         raise Problem(
             "the canonical address comes first, which channels link to: ",
             next="`q1lab post publish URL`",
         )
-    return found
+    return post
 
 
 def share_post(
@@ -139,28 +138,28 @@ def share_post(
             f"there is no channel {channel!r}",
             next=f"{nearest(channel, CHANNELS)} (--other records one that is not in the list)",
         )
-    found = published_post(store, week)
-    there = next((item for item in found["shares"] if item["channel"] == channel), None)
-    if there and not replace:
+    post = published_post(store, week)
+    earlier_share = next((item for item in post["shares"] if item["channel"] == channel), None)
+    if earlier_share and not replace:
         raise Problem(
-            f"{channel} is recorded already ({there['url']})",
+            f"{channel} is recorded already ({earlier_share['url']})",
             next="--replace puts the new address in its place",
         )
-    if url == found["url"]:
+    if url == post["url"]:
         raise Problem(
             f"{url} is the post itself",
             next=f"give the address of the entry on {channel_title(channel)}",
         )
     store.add("share", week=week, channel=channel, url=url)
-    again = post_of_week(store, week)
-    assert again is not None
-    return again
+    updated = post_of_week(store, week)
+    assert updated is not None
+    return updated
 
 
-def channel_name(given: str) -> str:
+def channel_name(name: str) -> str:
     """A channel's key: ``hn``, ``r-machinelearning`` … Common spellings are understood, others kept
     as they are."""
-    key = entries.clean_title(given, "a channel").lower()
+    key = entries.clean_title(name, "a channel").lower()
     aliases = {
         "hackernews": "hn",
         "hacker news": "hn",

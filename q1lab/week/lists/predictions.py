@@ -1,4 +1,4 @@
-"""Predictions: what the learner expects, written before the runs, and how it came out.
+"""Predictions: the result that the learner expects, written before the runs.
 
 A prediction says which way the final metric will go, by how much, the smallest difference that
 would matter (δ), and how sure one is. It locks when it is committed or when the first study that
@@ -75,9 +75,9 @@ def record_prediction(
             confidence=confidence,
             reasoning=reasoning.strip(),
         )
-    found = newest_prediction(store, variant, week)
-    assert found is not None
-    return found
+    prediction = newest_prediction(store, variant, week)
+    assert prediction is not None
+    return prediction
 
 
 def parse_prediction(typed: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
@@ -163,27 +163,29 @@ def locked_prediction(
     by: str = "the first run of its study",
     seen_before: Callable[[str], str | None] = lambda when: None,
 ) -> dict[str, Any] | None:
-    """What a study that is being planned carries: the newest prediction for ``variant`` that was
-    locked before results could be seen; the newest is locked from now on.
+    """The prediction that a study carries from its plan on: the newest prediction for ``variant``
+    that was locked before results could be seen; the newest is locked from now on.
 
     ``seen_before(when)`` names a study whose results could be seen before a time. Returns plain
     JSON types (the dict of ``newest``), or None when nothing was predicted. ``after`` names such a
     study where there is no version from before; ``later`` is when a newer one was locked.
     """
-    found = _locked(store, variant, by)
-    if found is None:
+    prediction = _locked(store, variant, by)
+    if prediction is None:
         return None
-    versions = [found, *found["amended"]]
-    in_time = next((one for one in versions if seen_before(one["locked"]) is None), None)
+    versions = [prediction, *prediction["amended"]]
+    in_time = next(
+        (version for version in versions if seen_before(version["locked"]) is None), None
+    )
     if in_time is None:
-        return {**found, "after": seen_before(found["locked"])}
-    later = {} if in_time is found else {"later": found["locked"]}
+        return {**prediction, "after": seen_before(prediction["locked"])}
+    later = {} if in_time is prediction else {"later": prediction["locked"]}
     return {**in_time, "amended": versions[versions.index(in_time) + 1 :], **later}
 
 
 def _locked(store: Store, variant: str, by: str) -> dict[str, Any] | None:
-    found = lock_prediction(store, variant, by)
-    if found is None:
+    prediction = lock_prediction(store, variant, by)
+    if prediction is None:
         # The learner's own file: the prediction was made for the modification that the file
         # implements.
         rows = store.db.execute(
@@ -192,8 +194,8 @@ def _locked(store: Store, variant: str, by: str) -> dict[str, Any] | None:
         )
         for row in rows.fetchall():
             if Path(row["file"]).stem == variant.removesuffix("*"):
-                found = found or lock_prediction(store, row["variant"], by)
-    return found
+                prediction = prediction or lock_prediction(store, row["variant"], by)
+    return prediction
 
 
 def _newest(db: sqlite3.Connection, week: str | None, variant: str) -> sqlite3.Row | None:
@@ -206,15 +208,15 @@ def _newest(db: sqlite3.Connection, week: str | None, variant: str) -> sqlite3.R
 
 
 def _with_history(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
-    found = _plain_row(row)
+    prediction = _plain_row(row)
     earlier = []
     before = row["amends"]
     while before is not None:
         old = db.execute("SELECT * FROM predictions WHERE id = ?", (before,)).fetchone()
         earlier.append(_plain_row(old))
         before = old["amends"]
-    found["amended"] = earlier
-    return found
+    prediction["amended"] = earlier
+    return prediction
 
 
 def _plain_row(row: sqlite3.Row) -> dict[str, Any]:

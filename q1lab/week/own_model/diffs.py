@@ -1,4 +1,4 @@
-"""What a variant changes: the unified diff of two model files, computed from the code that runs.
+"""A variant's changes: the unified diff of two model files, computed from the code that runs.
 
 Pure: text in, text out. By default only the code is compared. A file's opening docstring tells its
 own story, so it would fill the diff without changing what runs, and the line that `q1lab new` puts
@@ -80,8 +80,8 @@ def _numbered(line: str, old_above: int, new_above: int) -> str:
 
 
 def count_changed_lines(diff: str) -> tuple[int, int]:
-    """How many lines a unified diff adds and removes: (added, removed). Its file headers are not
-    counted."""
+    """The number of lines that a unified diff adds and removes: (added, removed). Its file headers
+    are not counted."""
     added = removed = 0
     # "+++" and "---" before the first hunk name files; inside one they are changed lines
     in_hunk = False

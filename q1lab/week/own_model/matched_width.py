@@ -23,7 +23,7 @@ NAMES = (
     "mlp_width",
     "intermediate_size",
 )
-"""What such a field is called."""
+"""Names of such a field."""
 
 
 def match_width(
@@ -39,8 +39,8 @@ def match_width(
     its own, or no width fits.
     """
     name = pair.modified.path.name
-    own = [field for field in pair.modified.fields if field not in pair.baseline.fields]
-    field = next((known for known in NAMES if known in own), None)
+    own_fields = [field for field in pair.modified.fields if field not in pair.baseline.fields]
+    field = next((name_of_width for name_of_width in NAMES if name_of_width in own_fields), None)
     if field is None:
         raise Problem(
             f"--match params: {name} has no width to match",
@@ -52,8 +52,8 @@ def match_width(
     low, high = config["n_embd"], 4 * config["n_embd"]
     at_low, at_high = (arms({**config, field: width}) for width in (low, high))
     slope = (at_high["modified"]["n_params"] - at_low["modified"]["n_params"]) / (high - low)
-    wanted = at_low["baseline"]["n_params"] - at_low["modified"]["n_params"]
-    width = low + round(wanted / slope) if slope > 0 else 0
+    missing_params = at_low["baseline"]["n_params"] - at_low["modified"]["n_params"]
+    width = low + round(missing_params / slope) if slope > 0 else 0
     if width < 1:
         raise Problem(
             f"--match params: no {field} gives {name} as many parameters as "

@@ -24,7 +24,7 @@ from q1lab.study import variants
 from q1lab.week.own_model import diffs, origin_line, parents
 
 SETTLE = "settle what is between <<<<<<< and >>>>>>>"
-"""What a merge with conflicts leaves to do."""
+"""The learner's task after a merge with conflicts."""
 STAGES = ("Question", "Place", "Idea", "Reference")
 """The stages of a hint, from 1: a question, the place in the file, the idea in code-like words, a
 diff."""
@@ -35,9 +35,9 @@ diff."""
 
 def require_modification(name: str) -> None:
     """Problem unless q1lab has a modification of this name."""
-    there = variants.modifications()
-    if name not in there:
-        raise Problem(f"no modification called {name!r}", next=f"there is: {', '.join(there)}")
+    names = variants.modifications()
+    if name not in names:
+        raise Problem(f"no modification called {name!r}", next=f"there is: {', '.join(names)}")
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,16 @@ def new_model_file(
     if source is None and (folder / "model.py").is_file():
         source = folder / "model.py"
     text = _read(source or paths.models_dir() / "baseline.py")
-    made = origin_line.Marker(
+    marker = origin_line.Marker(
         variant, source.name if source else origin_line.BASELINE, parents.save_base(text)
     )
     newline = b"\r\n" if b"\r\n" in text[:10_000] else b"\n"
-    header = origin_line.marker_line(made).encode() + newline
+    header = origin_line.marker_line(marker).encode() + newline
     first, rest = _after_shebang(text)
     path = folder / (name or f"{variant}.py")
     _create(path, first + header + rest)
-    parents.remember_origin(path, made)
-    return NewFile(path, str(source.absolute()) if source else "baseline", made.sha256)
+    parents.remember_origin(path, marker)
+    return NewFile(path, str(source.absolute()) if source else "baseline", marker.sha256)
 
 
 def new_baseline(folder: Path, name: str = "model.py") -> NewFile:
@@ -100,8 +100,8 @@ def _after_shebang(text: bytes) -> tuple[bytes, bytes]:
     if text.startswith(b"#!"):
         end = text.find(b"\n") + 1 or len(text)
         return text[:end], text[end:]
-    mark = b"\xef\xbb\xbf"
-    return (mark, text[3:]) if text.startswith(mark) else (b"", text)
+    byte_order_mark = b"\xef\xbb\xbf"
+    return (byte_order_mark, text[3:]) if text.startswith(byte_order_mark) else (b"", text)
 
 
 def _read(path: Path) -> bytes:
@@ -165,18 +165,18 @@ def hints_for(variant: str, content: Path | None = None) -> tuple[Hint, ...]:
     """
     sections = _sections(variant, content)
     texts = [*(sections.get(title, "") for title in STAGES[:-1]), reference_diff(variant)]
-    found = []
+    hints = []
     for stage, (title, text) in enumerate(zip(STAGES, texts, strict=True), 1):
-        named = _CHECKS.match(text)
-        names = named[1].split(";") if named else ()
+        checks_line = _CHECKS.match(text)
+        names = checks_line[1].split(";") if checks_line else ()
         checks = tuple(f"{variant}: {name.strip()}" for name in names)
         if text:
-            found.append(Hint(variant, stage, title, _CHECKS.sub("", text), checks))
-    return tuple(found)
+            hints.append(Hint(variant, stage, title, _CHECKS.sub("", text), checks))
+    return tuple(hints)
 
 
 def notes_after_passing(variant: str, content: Path | None = None) -> str:
-    """Markdown for those who have passed: how right files may differ from the reference."""
+    """Markdown for learners who have passed, on right files that differ from the reference."""
     return _sections(variant, content).get("After", "")
 
 
@@ -190,7 +190,8 @@ def reference_diff(variant: str) -> str:
 
 @dataclass(frozen=True)
 class ReferenceDiff:
-    """The reference beside a learner's file: a unified diff, and whether it ends at that file."""
+    """A diff that shows the reference to a learner who has passed. ``of_file``: it ends at their
+    file; else it leads from the baseline to the reference."""
 
     diff: str
     of_file: bool
@@ -200,11 +201,11 @@ def compare_with_reference(variant: str, file: Path) -> ReferenceDiff:
     """The diff from the reference variant to the learner's file, without the header line. Where
     that would be most of the file, since it was made from other code than q1lab's baseline, the
     diff from that baseline to the reference."""
-    theirs = _read(paths.models_dir() / f"{variant}.py").decode()
-    mine = origin_line.strip_marker(_read(file)).decode()
-    diff = diffs.unified_diff(theirs, mine, f"reference/{variant}.py", file.name)
+    reference_text = _read(paths.models_dir() / f"{variant}.py").decode()
+    learners_text = origin_line.strip_marker(_read(file)).decode()
+    diff = diffs.unified_diff(reference_text, learners_text, f"reference/{variant}.py", file.name)
     if 2 * diffs.count_changed_lines(diff)[1] > len(
-        diffs.code_without_docstring(theirs).splitlines()
+        diffs.code_without_docstring(reference_text).splitlines()
     ):
         return ReferenceDiff(reference_diff(variant), False)
     return ReferenceDiff(diff, True)
@@ -218,10 +219,10 @@ def open_hints(
     last one when all were). Problem: no such hints."""
     ladder = hints_for(variant, content)
     used = learner_tables.used_hints(store, week, variant)
-    left = [one for one in ladder if one.stage not in used]
-    fitting = [one for one in left if set(failing) & set(one.checks)]
-    hint = next(iter((*fitting, *left)), ladder[-1])
-    return [hint, *(one for one in ladder if one.stage in used and one is not hint)]
+    unused = [rung for rung in ladder if rung.stage not in used]
+    fitting = [rung for rung in unused if set(failing) & set(rung.checks)]
+    hint = next(iter((*fitting, *unused)), ladder[-1])
+    return [hint, *(rung for rung in ladder if rung.stage in used and rung is not hint)]
 
 
 def next_hint(
@@ -239,9 +240,11 @@ def _sections(variant: str, content: Path | None) -> dict[str, str]:
     file = next(
         (f for f in (folder / "hints" / f"{variant}.md" for folder in folders) if f.is_file()), None
     )
-    known = sorted({f.stem for folder in folders for f in (folder / "hints").glob("*.md")})
+    with_hints = sorted({f.stem for folder in folders for f in (folder / "hints").glob("*.md")})
     if variant not in variants.modifications() or file is None:
-        raise Problem(f"no hints for {variant!r}", next=f"there are some for {', '.join(known)}")
+        raise Problem(
+            f"no hints for {variant!r}", next=f"there are some for {', '.join(with_hints)}"
+        )
     parts = re.split(r"^## (.+)$", _read(file).decode(), flags=re.MULTILINE)
     return {
         title.strip(): text.strip() for title, text in zip(parts[1::2], parts[2::2], strict=True)
@@ -294,10 +297,10 @@ def merge_into(file: Path, into: Path, base: Path | None = None) -> ModelMerge:
         raise Problem(
             f"{into} still holds what an earlier merge could not decide: {SETTLE} first", file=into
         )
-    found = parents.origin_of(file)
+    marker = parents.origin_of(file)
     if base is not None:
         base_text = origin_line.strip_marker(_read(base))
-    elif found is None:
+    elif marker is None:
         raise Problem(
             f"{file}:1: the line that says what it was made from is gone",
             next="name that file with --base",
@@ -305,8 +308,8 @@ def merge_into(file: Path, into: Path, base: Path | None = None) -> ModelMerge:
             line=1,
         )
     else:
-        base_text = _base_of(file, found)
-    variant = found.variant if found else file.stem
+        base_text = _base_of(file, marker)
+    variant = marker.variant if marker else file.stem
     merged, conflicts = merge_file(
         old,
         base_text,
@@ -323,24 +326,24 @@ def merge_into(file: Path, into: Path, base: Path | None = None) -> ModelMerge:
     return ModelMerge(file, into, variant, old, merged, conflicts, diff)
 
 
-def _base_of(file: Path, found: origin_line.Marker) -> bytes:
+def _base_of(file: Path, marker: origin_line.Marker) -> bytes:
     """The text that ``file`` was made from."""
     try:
         parent = parents.parent_of(file)
         assert parent is not None
     except Problem:
         raise Problem(
-            f"the text that {file.name} was made from ({found.source}) is kept nowhere any more",
+            f"the text that {file.name} was made from ({marker.source}) is kept nowhere any more",
             next="name it with --base",
         ) from None
     return _read(parent.variant.path)
 
 
 def variant_of_file(file: Path) -> str | None:
-    """The modification that a file was made for; None where nothing says so."""
+    """The modification that a file was made for; None if it is unknown."""
     _read(file)  # a Problem in words where there is no such file
-    found = parents.origin_of(file)
-    return found.variant if found else None
+    marker = parents.origin_of(file)
+    return marker.variant if marker else None
 
 
 def save_copy(plan: ModelMerge) -> Path:

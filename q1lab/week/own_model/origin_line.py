@@ -1,5 +1,4 @@
-"""The comment line on top of a file that `q1lab new` made: what it is for, and what it was made
-from.
+"""The comment line on top of a file that `q1lab new` made: its modification and its parent file.
 
 ``# q1lab: rope, made from model.py, sha256 9f2c… (q1lab reads this line)``. The hash is that of
 the text it was made from, so the parent is known for certain, whatever has become of it since.
@@ -26,7 +25,8 @@ _TEXT, _BYTES = re.compile(_LINE), re.compile(_LINE.encode())
 
 @dataclass(frozen=True)
 class Marker:
-    """What the line says: the modification, the name of the parent, the SHA-256 of its text."""
+    """The content of the line: the modification, the name of the parent, the SHA-256 of its
+    text."""
 
     variant: str
     source: str
@@ -43,13 +43,13 @@ def marker_line(marker: Marker) -> str:
 
 def read_marker(text: bytes) -> Marker | None:
     """The marker of a file's text; None without one."""
-    found = _BYTES.search(text[:SEARCHED_BYTES])
-    if found is None:
+    match = _BYTES.search(text[:SEARCHED_BYTES])
+    if match is None:
         return None
     return Marker(
-        found["variant"].decode("utf-8", "replace"),
-        found["source"].decode("utf-8", "replace"),
-        found["sha"].decode(),
+        match["variant"].decode("utf-8", "replace"),
+        match["source"].decode("utf-8", "replace"),
+        match["sha"].decode(),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a model file is compared with: the file that it was made from.
+"""The baseline of a model file: the file that it was made from.
 
 A file that `q1lab new` made says so in its first line (origin_line.py), with the hash of its
 parent's text; q1lab's home remembers the same, for a file whose line was taken out. That text is
@@ -49,17 +49,17 @@ def find_pair(variant: str, baseline: str | None, command: str = "run") -> Pair:
         return Pair(variants.find_variant(baseline), modified)
     if not modified.is_learners:
         return Pair(variants.find_variant("baseline"), modified)
-    found = parent_of(modified.path)
-    if found is not None:
-        return Pair(found.variant, modified, found.note)
-    own = _own_model(modified.path)
-    if own is not None:
+    parent = parent_of(modified.path)
+    if parent is not None:
+        return Pair(parent.variant, modified, parent.note)
+    learners_model = _own_model(modified.path)
+    if learners_model is not None:
         choose = f"q1lab {command} {shlex.quote(variant)} --baseline"
         raise Problem(
             f"{modified.path.name} does not say what it was made from, "
-            f"and there is your {_told(own)}. ",
+            f"and there is your {_told(learners_model)}. ",
             next=(
-                f"Choose: `{choose} {shlex.quote(_told(own))}` compares with yours, "
+                f"Choose: `{choose} {shlex.quote(_told(learners_model))}` compares with yours, "
                 f"`{choose} baseline` with q1lab's own"
             ),
         )
@@ -77,56 +77,60 @@ class Parent:
 
 
 def parent_of(file: Path) -> Parent | None:
-    """What ``file`` was made from; None when neither its first lines nor q1lab's home say.
+    """The parent of ``file``; None if neither its first lines nor q1lab's home name one.
 
-    Problem when that text is nowhere to be had.
+    Problem if the parent's text is lost.
     """
-    made = origin_of(file)
-    if made is None:
+    marker = origin_of(file)
+    if marker is None:
         return None
-    own = made.source == origin_line.BASELINE
-    lies = paths.models_dir() / "baseline.py" if own else file.parent / Path(made.source).name
-    origin = "baseline" if own else str(lies.absolute())
-    name = lies.name
-    now = _read(lies) if lies != file else None
-    if now is not None and _sha(now) == made.sha256:
-        return Parent(name, variants.read_variant(lies, lies.stem, origin))
-    kept = base_path(made.sha256)
-    if not kept.is_file():
-        past = None if own else _in_history(lies, made.sha256)
+    is_baseline = marker.source == origin_line.BASELINE
+    source_file = (
+        paths.models_dir() / "baseline.py"
+        if is_baseline
+        else file.parent / Path(marker.source).name
+    )
+    origin = "baseline" if is_baseline else str(source_file.absolute())
+    name = source_file.name
+    now = _read(source_file) if source_file != file else None
+    if now is not None and _sha(now) == marker.sha256:
+        return Parent(name, variants.read_variant(source_file, source_file.stem, origin))
+    stored_base = base_path(marker.sha256)
+    if not stored_base.is_file():
+        past = None if is_baseline else _in_history(source_file, marker.sha256)
         if past is None:
-            what = "has changed" if now is not None else "is gone"
-            told = "q1lab's baseline" if own else name
+            change = "has changed" if now is not None else "is gone"
+            source_name = "q1lab's baseline" if is_baseline else name
             raise Problem(
-                f"{told} {what} since {file.name} was made from it, and the text of then is kept "
-                f"nowhere: ",
+                f"{source_name} {change} since {file.name} was made from it, and the text "
+                f"of then is kept nowhere: ",
                 next="say what to compare with, --baseline FILE or --baseline baseline",
             )
         save_base(past)
-    if own:
+    if is_baseline:
         note = "q1lab's baseline is another one by now; compared with the one of then"
     elif now is None:
         note = f"{name} is gone; compared with what it was when {file.name} was made from it"
     else:
         note = (
             f"{name} has changed since {file.name} was made from it; compared with what it was "
-            f"then (--baseline {shlex.quote(_told(lies))} compares with today's)"
+            f"then (--baseline {shlex.quote(_told(source_file))} compares with today's)"
         )
-    return Parent(name, variants.read_variant(kept, lies.stem, origin), note)
+    return Parent(name, variants.read_variant(stored_base, source_file.stem, origin), note)
 
 
 def parent_or_baseline(file: Path) -> Parent:
-    """As ``of``, for looking only: the baseline where the parent is not known or can't be had.
-    Never raises."""
+    """As ``parent_of``, but the baseline where the parent is unknown or lost. For display; never
+    raises."""
     try:
-        found = parent_of(file)
+        parent = parent_of(file)
     except Problem:
-        found = None
-    return found or Parent("baseline.py", variants.find_variant("baseline"))
+        parent = None
+    return parent or Parent("baseline.py", variants.find_variant("baseline"))
 
 
 def same_code(one: Variant, other: Variant) -> bool:
-    """Whether two files differ in nothing but q1lab's line on top."""
+    """True if two files are equal but for q1lab's line on top."""
     return sha256_text(origin_line.strip_marker_text(one.text)) == sha256_text(
         origin_line.strip_marker_text(other.text)
     )
@@ -136,28 +140,32 @@ def variant_trained_by(study: str) -> str | None:
     """The modification that the file which a study trained was made for, by its first line; None
     where that does not say, as in q1lab's own."""
     copies = (paths.study_dir(study) / "source" / "modified").glob("*.py")
-    found = next((made for made in map(_marker_of, sorted(copies)) if made is not None), None)
-    return found.variant if found else None
+    marker = next(
+        (copy_marker for copy_marker in map(_marker_of, sorted(copies)) if copy_marker is not None),
+        None,
+    )
+    return marker.variant if marker else None
 
 
 def remember_origin(file: Path, made: origin_line.Marker) -> None:
-    """Keep what a new file's first line says, for when that line is gone."""
+    """Save the content of a new file's first line, in case that line is taken out."""
     write_atomic(_memory(file), json.dumps(asdict(made)) + "\n")
 
 
 def origin_of(file: Path) -> origin_line.Marker | None:
-    """What a file's first lines say of how `q1lab new` made it; without them, what was remembered
-    when it did. None for a file that it did not make."""
-    found = _marker_of(file)
-    if found is not None or not file.is_file():
-        return found
+    """A file's origin, from its first lines, else from q1lab's home. None for a file that `q1lab
+    new` did not make."""
+    marker = _marker_of(file)
+    if marker is not None or not file.is_file():
+        return marker
     try:
-        known = origin_line.Marker(**read_json(_memory(file), 100_000))
+        remembered = origin_line.Marker(**read_json(_memory(file), 100_000))
     except (OSError, ValueError, TypeError):
         return None
     return (
-        known
-        if origin_line.read_marker(f"{origin_line.marker_line(known)}\n".encode()) == known
+        remembered
+        if origin_line.read_marker(f"{origin_line.marker_line(remembered)}\n".encode())
+        == remembered
         else None
     )
 
@@ -169,14 +177,14 @@ def _memory(file: Path) -> Path:
 def save_base(text: bytes) -> str:
     """Keep a text that a file was made from; returns its SHA-256, under which it is found again."""
     sha = _sha(text)
-    kept = base_path(sha)
-    if not kept.is_file():
-        write_atomic(kept, text)
+    path = base_path(sha)
+    if not path.is_file():
+        write_atomic(path, text)
     return sha
 
 
 def base_path(sha: str) -> Path:
-    """Where the text with this SHA-256 is kept, if it is."""
+    """The path at which a text with this SHA-256 is saved, if it is."""
     return paths.home() / "bases" / f"{sha}.py"
 
 
@@ -213,9 +221,9 @@ def _in_history(file: Path, sha: str) -> bytes | None:
 def _own_model(file: Path) -> Path | None:
     """The learner's model.py that ``file`` may have been made from: beside it, or at the root of
     its repository."""
-    beside = file.parent / MODEL
-    if beside.is_file():
-        return beside if beside != file else None
+    sibling = file.parent / MODEL
+    if sibling.is_file():
+        return sibling if sibling != file else None
     from q1lab.ground.git_repository import Repository
 
     try:
@@ -226,6 +234,6 @@ def _own_model(file: Path) -> Path | None:
 
 
 def _told(file: Path) -> str:
-    """A file as it is typed where one stands: from here if it is below, else by its full path."""
-    here = Path.cwd()
-    return str(file.relative_to(here)) if file.is_relative_to(here) else str(file)
+    """A file's path as one types it in the current folder: relative below it, else absolute."""
+    folder = Path.cwd()
+    return str(file.relative_to(folder)) if file.is_relative_to(folder) else str(file)

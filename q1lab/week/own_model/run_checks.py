@@ -48,7 +48,7 @@ class CheckResult:
     overruled: str = ""
     """The reason that the file gives for overruling it; it then counts as passed."""
     judged: bool = True
-    """Whether it could judge the file; where not, it neither passed nor failed, and ``seen`` says
+    """False if it could not judge the file: it then neither passed nor failed, and ``seen`` says
     why."""
 
     @property
@@ -58,8 +58,8 @@ class CheckResult:
     @property
     def words(self) -> str:
         """Its name and what was seen, in one line."""
-        said = f"{self.name}: {'' if self.judged else 'not judged: '}{self.seen}"
-        return said + (f"; overruled by the file, because {self.overruled}" * bool(self.overruled))
+        words = f"{self.name}: {'' if self.judged else 'not judged: '}{self.seen}"
+        return words + (f"; overruled by the file, because {self.overruled}" * bool(self.overruled))
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,14 @@ class CheckReport:
     checks: tuple[CheckResult, ...]
     unusable: str | None = None
     printed: str = ""
-    """What the file printed, cut to a few kilobytes."""
+    """The file's output, cut to a few kilobytes."""
 
     @property
     def summary(self) -> str:
-        """How the checks ended, in one sentence."""
+        """The checks' outcome, in one sentence."""
         count = sum(result.judged for result in self.checks)
-        left = len(self.checks) - count
-        others = f"; {left} could not judge this file." if left else "."
+        unjudged = len(self.checks) - count
+        others = f"; {unjudged} could not judge this file." if unjudged else "."
         if bad := len(self.failed):
             return f"{bad} of {count} checks failed{others}"
         warned = sum(result.warning and not result.overruled for result in self.checks)
@@ -97,7 +97,7 @@ class CheckReport:
 
     @property
     def counted(self) -> str:
-        """How many checks judged the file: ``24 checks``."""
+        """The number of checks that judged the file, in words: ``24 checks``."""
         count = sum(result.judged for result in self.checks)
         return f"{count} checks" + (" that could judge it" if count < len(self.checks) else "")
 
@@ -134,14 +134,14 @@ def next_command(report: CheckReport, file: str, variant: str | None = None) -> 
     choosing it."""
     if report.for_ == "baseline":
         return f"q1lab new {variant}" if variant else ""
-    named = Path(file).is_absolute() or file.startswith(("./", "../"))
-    return f"q1lab run {shlex.quote(file if named else f'./{file}')}"
+    is_explicit_path = Path(file).is_absolute() or file.startswith(("./", "../"))
+    return f"q1lab run {shlex.quote(file if is_explicit_path else f'./{file}')}"
 
 
 @dataclass(frozen=True)
 class CheckLimits:
-    """What a file may use: seconds for everything and for one check, megabytes of data memory,
-    bytes of output."""
+    """Limits on a file's process: seconds for everything and for one check, megabytes of data
+    memory, bytes of output."""
 
     seconds: float = 90.0
     step_seconds: float = 20.0
@@ -151,7 +151,7 @@ class CheckLimits:
 
 
 class _Reading:
-    """What has come from the child so far."""
+    """The child's messages so far."""
 
     def __init__(
         self, on_result: Callable[[CheckResult], None], on_begin: Callable[[str], None]
@@ -225,9 +225,11 @@ def run_checks(
     """
     limits = limits or CheckLimits()
     path = expanded(file).absolute()
-    what = not_a_file(path)
-    if what is not None:
-        return CheckReport(str(path), for_ or "", False, (), f"{path}: {what}, not a model file")
+    kind_of_path = not_a_file(path)
+    if kind_of_path is not None:
+        return CheckReport(
+            str(path), for_ or "", False, (), f"{path}: {kind_of_path}, not a model file"
+        )
     reading, printed = _Reading(on_result, on_begin), _Printed(limits.kept)
     command = [
         *child_processes.python_module("labs.checks"),
@@ -313,7 +315,7 @@ def _follow(
 
 
 def _death(path: Path, code: int, step: str, printed: _Printed) -> str:
-    """Why a child ended without saying so."""
+    """The reason, in a sentence, why a child ended without its last message."""
     if code < 0:
         name = (
             signal.Signals(-code).name
@@ -325,8 +327,8 @@ def _death(path: Path, code: int, step: str, printed: _Printed) -> str:
     last = [
         line for line in plain(printed.text.decode("utf-8", "replace")).splitlines() if line.strip()
     ][-1:]
-    said = f"; its last line: {last[0][:200]}" if last else ""
+    last_words = f"; its last line: {last[0][:200]}" if last else ""
     return (
         f"{path}: the process ended by itself with status {code}, while {step}: does it call "
-        f"os._exit?{said}"
+        f"os._exit?{last_words}"
     )
