@@ -315,7 +315,7 @@ def _follow(
     unfinished = [
         member
         for member in members
-        if not several or series_turns.lacks_runs(member) or launch.is_alive(member.files)
+        if not several or series_turns.has_runs_left(member) or launch.is_alive(member.files)
     ]
     current = members[0]
     try:

@@ -111,7 +111,7 @@ def choice(record: Series, store: Store) -> tuned_value.TunedValue:
     """What each arm chose, once everything was tried. Problem while a run is missing, and when
     every value diverged."""
     there = series_turns.series_members(record.id)
-    short = [at for at in there.values() if series_turns.lacks_runs(at)]
+    short = [at for at in there.values() if series_turns.has_runs_left(at)]
     if short or len(there) < len(record.members):
         line = (
             command_line.resume_command(next(iter(there.values()))) if there else "the same command"
@@ -189,7 +189,7 @@ def begin(declared: Declared, store: Store) -> Declared:
             ingest_events.ingest_study(store, study)
             begun.append(replace(plan, study=study))
         for plan in begun:
-            if series_turns.lacks_runs(plan.study) and series_turns.start_member(plan.study):
+            if series_turns.has_runs_left(plan.study) and series_turns.start_member(plan.study):
                 break
     return replace(declared, plans=tuple(begun))
 

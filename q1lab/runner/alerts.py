@@ -41,7 +41,7 @@ class AlertWatch:
     def __init__(self, study: Study, clock: Callable[[], float] = time.monotonic) -> None:
         self.study, self.clock = study, clock
         self.sizes = self._sizes()
-        self.moved = self.looked = clock()
+        self.last_growth = self.last_poll = clock()
         self.stalled = False
         self.diverged = self._diverged(self.sizes)
         """Runs that diverged before this launch give no alert."""
@@ -50,21 +50,21 @@ class AlertWatch:
         """The alerts that are new: some of ``diverged`` and ``stalled``. Cheap; looks at the files
         at most every ``POLL_INTERVAL`` seconds."""
         now = self.clock()
-        if now - self.looked < POLL_INTERVAL:
+        if now - self.last_poll < POLL_INTERVAL:
             return []
-        self.looked = now
+        self.last_poll = now
         if self._waits():
-            self.moved = now
+            self.last_growth = now
         news = []
         sizes = self._sizes()
         changed = [name for name, size in sizes.items() if size != self.sizes.get(name)]
         if changed:
-            self.sizes, self.moved, self.stalled = sizes, now, False
+            self.sizes, self.last_growth, self.stalled = sizes, now, False
             diverged = self._diverged(changed)
             if diverged - self.diverged:
                 news.append(DIVERGED)
             self.diverged = (self.diverged - set(changed)) | diverged
-        elif now - self.moved >= STALL and not self.stalled:
+        elif now - self.last_growth >= STALL and not self.stalled:
             self.stalled = True
             news.append(STALLED)
         return news

@@ -58,7 +58,7 @@ languages are, and how PyTorch computes. Keys and tokens have other names."""
 
 
 def stranger_environment(threads: int) -> dict[str, str]:
-    """The environment of a child that runs somebody else's code."""
+    """The environment of a child that runs a stranger's code."""
     harmless = {name: value for name, value in os.environ.items() if HARMLESS.fullmatch(name)}
     return child_environment(threads, harmless)
 

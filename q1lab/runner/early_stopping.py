@@ -26,19 +26,19 @@ class EarlyStopping:
         None while it has to go on, and when it ends with its plan."""
         if not self.study.design.is_sequential:
             return None
-        self._take_in()
+        self._add_ended_pairs()
         end = self.study.design.over_after(self.pairs, self.study.smallest_that_matters)
         return end if end is not None and end < len(self.study.seeds) else None
 
-    def batch(self) -> tuple[int, ...]:
+    def trainable_seeds(self) -> tuple[int, ...]:
         """The seeds that may train before the next look."""
         if self.study.design.is_sequential:
-            self._take_in()
+            self._add_ended_pairs()
         return self.study.design.trainable_seeds(
             self.pairs, self.study.smallest_that_matters, max(1, self.study.trainer.jobs // 2)
         )
 
-    def _take_in(self) -> None:
+    def _add_ended_pairs(self) -> None:
         for seed in self.study.seeds[len(self.pairs) :]:
             names = [studies.run_name(arm, seed) for arm in studies.ARMS]
             events = [self.study.files.run(name).events for name in names]

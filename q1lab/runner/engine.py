@@ -95,8 +95,8 @@ class Engine(ABC):
         return typed
 
     def probe_for_plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """The probe's answer that a study is planned by. An arm has no ``seconds_per_iter`` where
-        nobody knows."""
+        """The probe's answer that a study is planned by. An arm has no ``seconds_per_iter`` if
+        that is unknown."""
         return self.ask(question) or probe_here(question)
 
     def choose_slots(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:

@@ -158,7 +158,7 @@ def stop_study(study: Study, *, grace: float = GRACE) -> bool:
     """Ask the study to stop and wait until nothing of it lives; after ``grace`` seconds end it.
 
     Returns False when it was not running. A process id is only signalled while the study's lock is
-    held: then its group has a living member, so the number can't have been given to somebody else.
+    held: then its group has a living member, so the number can't belong to another process.
     """
     files = study.files
     if not is_alive(files):

@@ -56,13 +56,12 @@ class LocalCrew(Crew):
         self.files = study.files
         self.jobs = study.trainer.jobs
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.looks = early_stopping.EarlyStopping(study)
+        self.early_stopping = early_stopping.EarlyStopping(study)
 
     def run(self) -> None:
         engine_state.remove_status(self.files.root)  # of an engine that had an earlier launch
-        log(
-            f"launch {self.launch} of {self.study.id}: {len(self.left())} runs, {self.jobs} at once"
-        )
+        count = len(self.runs_left())
+        log(f"launch {self.launch} of {self.study.id}: {count} runs, {self.jobs} at once")
         # a trainer that dies at once isn't replaced forever
         starts, most = 0, self.jobs + len(self.study.runs)
         while True:
@@ -74,7 +73,7 @@ class LocalCrew(Crew):
                 elif worker.returncode < 0:
                     log(f"a trainer was ended by signal {-worker.returncode}")
             self._end_when_known()
-            left = 0 if self.stopping else len(self.left())
+            left = 0 if self.stopping else len(self.runs_left())
             while left and len(self.workers) < self.jobs and starts < most:
                 self.workers.append(self._start_trainer())
                 left -= 1
@@ -96,7 +95,7 @@ class LocalCrew(Crew):
     def _end_when_known(self) -> None:
         """End a study with a planned range at the look that decides it: from then on its plan names
         the pairs up to that look, and the runs beyond it are stopped."""
-        end = None if self.stopping else self.looks.over_before_plan()
+        end = None if self.stopping else self.early_stopping.over_before_plan()
         if end is None:
             return
         log(f"known after {end} of {len(self.study.seeds)} pairs")
@@ -109,9 +108,9 @@ class LocalCrew(Crew):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 worker.wait(launch.GRACE)
         self.study = early_stopping.cut_study(self.study, end)
-        self.looks = early_stopping.EarlyStopping(self.study)
+        self.early_stopping = early_stopping.EarlyStopping(self.study)
 
-    def left(self) -> list[str]:
+    def runs_left(self) -> list[str]:
         """Names of the runs that no trainer has claimed in this launch and that have not ended
         before."""
         return [

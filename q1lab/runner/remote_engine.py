@@ -91,26 +91,27 @@ class RemoteCrew(engine.Crew):
         self.tick = tick
         """Called after every poll: the runner restarts the W&B relay, and sends alerts."""
         self.files = study.files
-        self.looks = early_stopping.EarlyStopping(study)
+        self.early_stopping = early_stopping.EarlyStopping(study)
         self._events: dict[str, EventsRead] = {}
         self.cursor = 0
         """Number of the job's last line that this process has read."""
         self.lines_to_skip: dict[str, int] = {}
         """Number of lines of each run to skip, since an earlier process has appended them: each
         process reads the job from its first line."""
-        self.answered = ""
+        self.last_answer = ""
         """When the engine last answered this process (UTC)."""
         self.pause = PAUSE
         status = engine_state.read_status(self.files.root)
         if status is not None and not status.over:
             self.status = status
-            self.stopping = status.told and self.looks.over_before_plan() is None
+            self.stopping = status.told and self.early_stopping.over_before_plan() is None
             self.lines_to_skip = {
-                cell: self._read(cell).lines - before for cell, before in status.before.items()
+                cell: self._read_events(cell).lines - before
+                for cell, before in status.before.items()
             }
             log(f"taking up {status.job.name} again")
         else:
-            cells = self._batch(launch)
+            cells = self._next_batch(launch)
             job = self._job(launch, 1, cells)
             self.status = EngineStatus(
                 engine=name,
@@ -118,7 +119,7 @@ class RemoteCrew(engine.Crew):
                 job=job,
                 jobs=(job.name,),
                 cells={cell: CellStatus(WAITING) for cell in cells},
-                before=self._before(job),
+                before=self._lines_before(job),
             )
             engine_state.write_status(self.files.root, self.status)
 
@@ -131,53 +132,53 @@ class RemoteCrew(engine.Crew):
         if not self.status.submitted:
             self._end_when_known()
         if not self.status.job.cells:
-            self._put(over=True)
+            self._update_status(over=True)
             return
         while not self.status.over:
             try:
-                self._turn()
+                self._poll_once()
             except (OutOfReach, Refused) as error:
                 if isinstance(error, Refused) and not self.status.submitted:
                     log(f"refused: {error}")
                     self._end_all("failed", str(error))
-                    self._put(over=True, why=str(error))
+                    self._update_status(over=True, why=str(error))
                 else:
                     log(f"out of touch: {error}")
-                    seen = self.answered or self.status.seen
-                    self._put(reached=False, why=str(error), seen=seen)
+                    seen = self.last_answer or self.status.seen
+                    self._update_status(reached=False, why=str(error), seen=seen)
                     self.pause = min(LONGEST_PAUSE, 2 * self.pause)
             if not self.status.over:
                 self.tick()
                 self.sleep(self.pause)
 
-    def _turn(self) -> None:
+    def _poll_once(self) -> None:
         status = self.status
         if not status.submitted:
             if self.stopping:
                 self._end_all("stopped", "stopped before it was handed over")
-                self._put(over=True)
+                self._update_status(over=True)
                 return
             job = self.engine.submit(self.study, status.job)
-            self._put(job=job, submitted=True, seen=utc_now(), reached=True, why="")
+            self._update_status(job=job, submitted=True, seen=utc_now(), reached=True, why="")
             log(f"handed over {len(job.cells)} runs as {job.id or job.name}")
         if self.stopping and not self.status.told:
             self._tell_to_stop()
         news = self.engine.poll(self.study, self.status.job, self.cursor)
-        self.answered = utc_now()
-        new = self._take_in(news.lines)
+        self.last_answer = utc_now()
+        new = self._append_new(news.lines)
         changed = news.cells != {c: self.status.cells.get(c) for c in news.cells}
         self.pause = PAUSE if new or changed else min(5.0, 1.3 * self.pause)
-        if not self.status.told and (end := self.looks.over_before_plan()) is not None:
+        if not self.status.told and (end := self.early_stopping.over_before_plan()) is not None:
             log(f"known after {end} of {len(self.study.seeds)} pairs")
             self._tell_to_stop()
         if news.over:
-            self._ended(news)
+            self._finish_job(news)
         elif changed or not self.status.reached or new:
-            self._put(
+            self._update_status(
                 cells={**self.status.cells, **news.cells}, seen=utc_now(), reached=True, why=""
             )
 
-    def _take_in(self, lines: Sequence[tuple[int, str, str]]) -> bool:
+    def _append_new(self, lines: Sequence[tuple[int, str, str]]) -> bool:
         """Append the lines that are new to the runs' events. True if there was one."""
         before = self.cursor
         new_lines: dict[Path, list[str]] = {}
@@ -194,38 +195,44 @@ class RemoteCrew(engine.Crew):
 
     def _tell_to_stop(self) -> None:
         self.engine.stop(self.status.job)
-        self._put(told=True)
+        self._update_status(told=True)
 
-    def _ended(self, news: JobNews) -> None:
+    def _finish_job(self, news: JobNews) -> None:
         """The job is over: hand lost cells over again, or the next ones of a planned range, or
         close the launch."""
         cells = {**self.status.cells, **news.cells}
         if self.status.told:  # q1lab cancelled these cells itself
-            mine = [cell for cell, seen in cells.items() if seen.state == CANCELLED]
-            cells.update(dict.fromkeys(mine, CellStatus(CANCELLED, STOPPED)))
+            cancelled = [
+                cell for cell, cell_status in cells.items() if cell_status.state == CANCELLED
+            ]
+            cells.update(dict.fromkeys(cancelled, CellStatus(CANCELLED, STOPPED)))
         self._end_when_known()
         planned = {run.name for run in self.study.runs}
-        mine = [cell for cell in self.status.job.cells if cell in planned]
-        cells_without_end = [cell for cell in mine if not self._last_word(cell)]
+        planned_cells = [cell for cell in self.status.job.cells if cell in planned]
+        cells_without_end = [cell for cell in planned_cells if not self._has_exit(cell)]
         cells_to_repeat = [cell for cell in cells_without_end if cells[cell].state != CANCELLED]
         if cells_to_repeat and self.status.tries < MOST_TRIES and not self.stopping:
             log(f"{len(cells_to_repeat)} runs ended without a result; handing them over again")
-            self._go_on(tuple(cells_to_repeat), cells, self.status.tries + 1)
+            self._hand_over_next(tuple(cells_to_repeat), cells, self.status.tries + 1)
             return
         for cell in cells_without_end:
-            seen = cells[cell]
-            if seen.state == CANCELLED or (self.stopping and seen.state != LOST):
-                self._say(cell, "stopped", seen.words or STOPPED)
+            cell_status = cells[cell]
+            if cell_status.state == CANCELLED or (self.stopping and cell_status.state != LOST):
+                self._write_exit(cell, "stopped", cell_status.words or STOPPED)
             else:
-                self._say(cell, "crashed", seen.words or news.why or "it ended without a result")
-        more = self._batch(self.status.launch)
-        if more and not self.stopping and all(self._has_ended(cell) for cell in mine):
-            log(f"not known after {len(self.looks.pairs)} pairs")
-            self._go_on(more, cells, 1)
+                self._write_exit(
+                    cell, "crashed", cell_status.words or news.why or "it ended without a result"
+                )
+        more = self._next_batch(self.status.launch)
+        if more and not self.stopping and all(self._has_ended(cell) for cell in planned_cells):
+            log(f"not known after {len(self.early_stopping.pairs)} pairs")
+            self._hand_over_next(more, cells, 1)
             return
-        self._put(cells=cells, seen=utc_now(), reached=True, over=True, why=news.why)
+        self._update_status(cells=cells, seen=utc_now(), reached=True, over=True, why=news.why)
 
-    def _go_on(self, next_cells: tuple[str, ...], cells: dict[str, CellStatus], tries: int) -> None:
+    def _hand_over_next(
+        self, next_cells: tuple[str, ...], cells: dict[str, CellStatus], tries: int
+    ) -> None:
         """Hand these cells over next, for the ``tries``-th time."""
         job = self._job(self.status.launch, len(self.status.jobs) + 1, next_cells)
         waiting = {
@@ -235,9 +242,9 @@ class RemoteCrew(engine.Crew):
             for cell in next_cells
         }
         self.cursor, self.lines_to_skip = 0, {}
-        self._put(
+        self._update_status(
             job=job,
-            before=self._before(job),
+            before=self._lines_before(job),
             jobs=(*self.status.jobs, job.name),
             tries=tries,
             cells={**cells, **waiting},
@@ -249,38 +256,38 @@ class RemoteCrew(engine.Crew):
     def _end_when_known(self) -> None:
         """Cut the plan of a range that is decided to the pairs that decided it. Called when nothing
         of the study is at the engine."""
-        end = None if self.stopping else self.looks.over_before_plan()
+        end = None if self.stopping else self.early_stopping.over_before_plan()
         if end is not None:
             self.study = early_stopping.cut_study(self.study, end)
-            self.looks = early_stopping.EarlyStopping(self.study)
+            self.early_stopping = early_stopping.EarlyStopping(self.study)
 
-    def _batch(self, launch: int) -> tuple[str, ...]:
+    def _next_batch(self, launch: int) -> tuple[str, ...]:
         """The cells to hand over now: all that the launch has to train, of a planned range those
         before the next look."""
-        seeds = set(self.looks.batch())
+        seeds = set(self.early_stopping.trainable_seeds())
         return tuple(
             run.name
             for run in self.study.runs
             if run.seed in seeds and self._is_wanted(run.name, launch)
         )
 
-    def _put(self, **changes: object) -> None:
+    def _update_status(self, **changes: object) -> None:
         self.status = replace(self.status, **changes)  # type: ignore[arg-type]
         engine_state.write_status(self.files.root, self.status)
 
     def _job(self, launch: int, number: int, cells: tuple[str, ...]) -> Job:
         # a name of its own: another q1lab on the same cluster may have a study of the same name
         name = f"q1lab-{self.study.id}-{launch}-{number}-{secrets.token_hex(4)}"
-        events_by_cell = {cell: self._read(cell) for cell in cells}
+        events_by_cell = {cell: self._read_events(cell) for cell in cells}
         last = {cell: events.last for cell, events in events_by_cell.items() if events.last}
         return Job(
             name, cells, {cell: events.starts for cell, events in events_by_cell.items()}, last
         )
 
-    def _before(self, job: Job) -> dict[str, int]:
-        return {cell: self._read(cell).lines for cell in job.cells}
+    def _lines_before(self, job: Job) -> dict[str, int]:
+        return {cell: self._read_events(cell).lines for cell in job.cells}
 
-    def _read(self, cell: str) -> EventsRead:
+    def _read_events(self, cell: str) -> EventsRead:
         """The events of a run so far; each line is read once."""
         events = self._events.get(cell, EventsRead())
         place, lines, starts, last = events.bytes, events.lines, events.starts, events.last
@@ -293,10 +300,10 @@ class RemoteCrew(engine.Crew):
                 lines += 1
                 starts += b'"type": "start"' in line or b'"type":"start"' in line
                 last = last if WRITTEN_BY_Q1LAB in line else line[:-1].decode(errors="replace")
-        found = self._events[cell] = EventsRead(place, lines, starts, last)
-        return found
+        events_read = self._events[cell] = EventsRead(place, lines, starts, last)
+        return events_read
 
-    def _last_word(self, cell: str) -> bool:
+    def _has_exit(self, cell: str) -> bool:
         return closing_exit(self.files.run(cell).events) is not None
 
     def _is_wanted(self, cell: str, launch: int) -> bool:
@@ -307,14 +314,14 @@ class RemoteCrew(engine.Crew):
     def _has_ended(self, cell: str) -> bool:
         return has_ended(self.files.run(cell).events)
 
-    def _say(self, cell: str, state: str, message: str) -> None:
+    def _write_exit(self, cell: str, state: str, message: str) -> None:
         """Write an exit event for a run that started and wrote none of its own."""
-        if not self._read(cell).starts:
+        if not self._read_events(cell).starts:
             return
         event = {"type": "exit", "state": state, "message": message, "time": utc_now()}
         append_lines({self.files.run(cell).events: [json.dumps({**event, "by": "q1lab"})]})
 
     def _end_all(self, state: str, message: str) -> None:
-        for cell, seen in self.status.cells.items():
-            if seen.state in (WAITING, RUNNING) and not self._last_word(cell):
-                self._say(cell, state, message)
+        for cell, cell_status in self.status.cells.items():
+            if cell_status.state in (WAITING, RUNNING) and not self._has_exit(cell):
+                self._write_exit(cell, state, message)

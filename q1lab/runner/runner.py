@@ -33,11 +33,11 @@ class Runner:
     def __init__(self, study: Study, launch: int, lock: int) -> None:
         self.study = study
         self.files = study.files
-        self.crew = load_engine(study.trainer.engine).crew(study, launch, lock, self._beside)
+        self.crew = load_engine(study.trainer.engine).crew(study, launch, lock, self._tick)
         self.relay: subprocess.Popen[bytes] | None = None
         self.relay_began = self.relay_pause = 0.0
         self.relay_due: float | None = None
-        self.tellers: list[subprocess.Popen[bytes]] = []
+        self.alert_processes: list[subprocess.Popen[bytes]] = []
         self.watch = alerts.AlertWatch(study)
 
     def run(self) -> None:
@@ -49,16 +49,16 @@ class Runner:
         self.crew.run()
         log("stopped" if self.crew.stopping else "done")
         if not self.crew.stopping:
-            self._tell(alerts.ENDED)
+            self._start_alert(alerts.ENDED)
 
-    def _beside(self) -> None:
+    def _tick(self) -> None:
         """Keep the relay running and send alerts; the crew calls this while it trains."""
         self._keep_relay()
-        self.tellers = [teller for teller in self.tellers if teller.poll() is None]
+        self.alert_processes = [teller for teller in self.alert_processes if teller.poll() is None]
         for kind in self.watch.poll():
-            self._tell(kind)
+            self._start_alert(kind)
 
-    def _tell(self, kind: str) -> None:
+    def _start_alert(self, kind: str) -> None:
         """Start the learner's own ``on_end`` command, in a process that outlives this one."""
         try:
             if not config.load().on_end:
@@ -79,7 +79,7 @@ class Runner:
         except (Problem, OSError) as error:
             log(f"nobody could be told: {error}")
             return
-        self.tellers.append(child)
+        self.alert_processes.append(child)
 
     def _keep_relay(self) -> None:
         """Restart the W&B relay while runs train. It has a session of its own and doesn't hold the

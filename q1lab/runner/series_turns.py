@@ -29,7 +29,7 @@ def new_series_id(stem: str, taken_names: Iterable[str]) -> str:
     return f"{stem}-{studies.next_number(stem, [*studies.ids(), *series_ids, *taken_names])}"
 
 
-def lacks_runs(study: Study) -> bool:
+def has_runs_left(study: Study) -> bool:
     """True if a study has runs that have not ended."""
     return not all(has_ended(study.files.run(run.name).events) for run in study.runs)
 
@@ -44,7 +44,7 @@ def start_next(study: Study) -> Study | None:
     if series is None:
         return None
     for place, member in sorted(series_members(series.id).items()):
-        if place > series.at and lacks_runs(member) and start_member(member):
+        if place > series.at and has_runs_left(member) and start_member(member):
             return member
     return None
 
@@ -61,7 +61,7 @@ def start_member(member: Study) -> bool:
         else studies.StudiesOnDisk()
     )
     finished_runs.copy_runs(member, finished_runs.find_copies(member, others))
-    if not lacks_runs(member):
+    if not has_runs_left(member):
         return False
     launch.start_runner(member)
     return True

@@ -96,7 +96,7 @@ class Provenance:
 @dataclass(frozen=True)
 class Bundle:
     """A bundle whose files were read and match its list. ``files`` are the paths by the names in
-    the bundle; ``has_list`` is False for a study's plain folder, of which files may be missing."""
+    the bundle; ``has_list`` is False for a study's plain folder, which may lack files."""
 
     study: Study
     files: Mapping[str, Path]

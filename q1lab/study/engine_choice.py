@@ -72,7 +72,11 @@ def choose_engine(
     elif (engine_type := engine_class(kind)) is None or not (
         ("=" in text) == bool(address) == ("=" in engine_type.usage)
     ):
-        usages = [one.usage for kind in _engine_kinds() if (one := engine_class(kind)) is not None]
+        usages = [
+            kind_type.usage
+            for kind in _engine_kinds()
+            if (kind_type := engine_class(kind)) is not None
+        ]
         hint = nearest(text, [*table_by_name, *usages])
         raise Problem(f"--engine {text}: there is no such engine", next=hint)
     choice = EngineChoice(text, kind, address.rstrip("/"), option_values)

@@ -1,8 +1,8 @@
 """``engine.json`` in a study's folder: the engine that trains it, and the status that it last
 reported.
 
-It is written before anything is submitted, and it is what viewers read: the app, ``status`` and
-the W&B relay never speak to an engine.
+The runner writes it before it submits anything, and viewers read it: the app, ``status`` and the
+W&B relay never speak to an engine.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A study kept in the learner's repository, so that anybody trains it again: the folder
+"""A study kept in the learner's repository, so that anyone can train it again: the folder
 ``studies/rope-1``, a bundle (bundle.py) with the plan, both model files as they trained, and the
 events of the runs that ended.
 
-`q1lab run studies/rope-1` reads such a folder. What trains is what trained: the same files, every
+`q1lab run studies/rope-1` reads such a folder and trains the same again: files, every
 hyperparameter, data, seeds, device, number format and number of threads.
 """
 

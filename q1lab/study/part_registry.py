@@ -81,12 +81,12 @@ class Part:
 def load_part(part: str, record: Mapping[str, Any]) -> Any:
     """The ``trainer``, ``design`` or ``origin`` of a plan. ValueError that names the field for an
     unknown kind, for a plan of two kinds at once, and for what doesn't fit."""
-    kinds = [kind for kind, known in BUILT_IN[part].items() if known.is_in(record)]
+    kinds = [kind for kind, kind_names in BUILT_IN[part].items() if kind_names.is_in(record)]
     if (named_kind := record.get(part)) is not None:
-        known = [*BUILT_IN[part], *_installed_kinds(part).names]
-        if not isinstance(named_kind, str) or named_kind not in known:
+        kind_names = [*BUILT_IN[part], *_installed_kinds(part).names]
+        if not isinstance(named_kind, str) or named_kind not in kind_names:
             raise ValueError(
-                f"{part} is {str(named_kind)[:60]!r}; this q1lab knows {', '.join(known)}"
+                f"{part} is {str(named_kind)[:60]!r}; this q1lab knows {', '.join(kind_names)}"
             )
         kinds = [named_kind, *(kind for kind in kinds if kind != named_kind)]
     if len(kinds) > 1:

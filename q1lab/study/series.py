@@ -33,7 +33,7 @@ class Series:
     alpha: float
     axis: str = ""
     seeds: tuple[int, ...] = ()
-    """The seeds of a planned range, of which each member trains the first ones."""
+    """The seeds of a planned range; each member trains the first ones of them."""
     fresh: bool = False
     """True if members don't copy runs that had ended before the series."""
     then: str = "3"

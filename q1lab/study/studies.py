@@ -71,7 +71,8 @@ class Data:
     sha256: Sha
     file: Name
     """``data/<sha256>.txt``, relative to q1lab's home; empty where there is none. A plan that names
-    another file may be somebody else's: the reader's own would go wherever the text goes."""
+    another file is refused: it may be a stranger's, and would send a file of the reader's along
+    with the text."""
     characters: Count
     vocab_size: Count
     train_tokens: Count
@@ -395,11 +396,11 @@ class StudiesOnDisk:
 
     def __iter__(self) -> Iterator[Study]:
         index = 0
-        while index < len(self._read) or self._reads_one():
+        while index < len(self._read) or self._load_next():
             yield self._read[index]
             index += 1
 
-    def _reads_one(self) -> bool:
+    def _load_next(self) -> bool:
         for study_id in self._unread:
             loaded, _ = load_each([study_id])
             if loaded:

@@ -29,7 +29,7 @@ class Variant:
 
     @property
     def is_learners(self) -> bool:
-        """True if this is somebody's own file rather than one of labs/models."""
+        """True if this is the learner's own file rather than one of labs/models."""
         return self.path.parent != paths.models_dir()
 
     @property

@@ -179,7 +179,7 @@ def _check_journal(
     broken = [number for number, outline in enumerate(outlines, 1) if "prev" in outline]
     for number in broken:
         report.unchecked.append(f"line {number} of the journal doesn't follow from the one before")
-    if "journal.jsonl" in opened_bundle.faults:  # what it declares is nobody's word
+    if "journal.jsonl" in opened_bundle.faults:  # a changed journal declares nothing
         return [], []
     differing_parts = declarations.differing_fields(own_declarations[-1], opened_bundle.study)
     for key in differing_parts:
@@ -365,9 +365,9 @@ def _check_training(
     retraining: Retraining, options: CheckOptions, report: BundleReport, tell: Tell, agree: Agree
 ) -> None:
     """Train some of the runs again, and compare."""
-    record_by_run = retraining.recorded()
+    record_by_run = retraining.records()
     report.of = len(record_by_run)
-    if why := retraining.why_not():
+    if why := retraining.why_not_here():
         report.unchecked.append(why)
         return
     key = sha256_json(retraining.bundle.about)
@@ -383,7 +383,7 @@ def _check_training(
             why = retrained.message or "its trainer ended without a word"
             report.unchecked.append(f"{run.name} could not be trained again: {why}")
             return
-        reason, words = retraining.compared(run, retrained, record_by_run[run])
+        reason, words = retraining.compare_run(run, retrained, record_by_run[run])
         if reason and (doubt := retraining.study.trainer.repeat_caveat):
             words += f"; {doubt}"
             report.unchecked.append(f"{run.name}: {words}")

@@ -109,7 +109,7 @@ class Retraining:
     folder: Path | None
     data: Path | None
 
-    def recorded(self) -> dict[Run, RunRecord]:
+    def records(self) -> dict[Run, RunRecord]:
         """The records in the bundle of the runs that ended."""
         record_by_run = {
             run: read_record(file, self.study.metric)
@@ -118,7 +118,7 @@ class Retraining:
         }
         return {run: record for run, record in record_by_run.items() if record.state in ENDED}
 
-    def why_not(self) -> str:
+    def why_not_here(self) -> str:
         """The reason why nothing can be trained again here; empty if it can. Puts the text in its
         place."""
         data, trainer = self.study.data, self.study.trainer
@@ -133,7 +133,7 @@ class Retraining:
         if self.data is not None:
             text = read_bytes(self.data, corpora.LARGEST_CORPUS)
             write_atomic(self.home / "data" / f"{data.sha256}.txt", text)
-        if corpora.cached_corpus(data.sha256) is None and not self._finds_text():
+        if corpora.cached_corpus(data.sha256) is None and not self._find_text():
             return (
                 f"its text {data.name} (SHA-256 {data.sha256[:12]}…) is not here: give it with "
                 "--data"
@@ -158,7 +158,7 @@ class Retraining:
         """The commands to show a person before a stranger's command runs."""
         return self.study.displayed_commands(runs, self.start)
 
-    def _finds_text(self) -> bool:
+    def _find_text(self) -> bool:
         """Find the text in this machine's home, in the folder's repository, or among the built-in
         corpora, and put it into the temporary home. True if it was found."""
         data = self.study.data
@@ -203,7 +203,7 @@ class Retraining:
             child.wait()
         return read_record(folder.run(run.name).events, self.study.metric)
 
-    def compared(self, run: Run, retrained: RunRecord, recorded: RunRecord) -> Agreement:
+    def compare_run(self, run: Run, retrained: RunRecord, recorded: RunRecord) -> Agreement:
         """Compare a run that was trained again with its record."""
         if not self.study.trainer.has_model_files:
             return _compare_evaluations(retrained, recorded, self.study.trainer.repeat_tolerance)
@@ -249,7 +249,7 @@ class Retraining:
     def _other_arm(self, run: Run, within: float) -> Agreement:
         """Judge a run whose first loss differs: if the other arm's differs too, the text was
         changed, which both arms share; else this arm's model file."""
-        for other, record in self.recorded().items():
+        for other, record in self.records().items():
             if other.seed != run.seed or other.arm == run.arm:
                 continue
             first_loss = self.train(other, FIRST_LOSSES).losses.get(1)

@@ -53,7 +53,7 @@ def swept(
 
 def over(series_id: str) -> bool:
     members = series_turns.series_members(series_id).values()
-    return not any(launch.is_alive(one.files) or series_turns.lacks_runs(one) for one in members)
+    return not any(launch.is_alive(one.files) or series_turns.has_runs_left(one) for one in members)
 
 
 def test_a_sweep_shares_the_baseline_runs_and_ranks_what_came_out(

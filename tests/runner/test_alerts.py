@@ -136,19 +136,19 @@ def in_terminal(words: list[str], env: dict[str, str]) -> bytes:
         env={**os.environ, **env},
     )
     os.close(theirs)
-    said = b""
+    output = b""
     with contextlib.suppress(OSError):  # Linux says the end of a terminal so
         while block := os.read(ours, 65536):
-            said += block
+            output += block
     os.close(ours)
-    assert child.wait(timeout=60) == 0, said
-    return said
+    assert child.wait(timeout=60) == 0, output
+    return output
 
 
 def test_whoever_watches_hears_the_end(fake_trainer: Callable[..., None]) -> None:
     """In a terminal of its own: the bell rings and the terminal is asked for a notification; not
     where the bell is off."""
     fake_trainer(pause=0.1)
-    for extra, wanted in (({}, True), ({"Q1LAB_BELL": "false"}, False)):
-        said = in_terminal([*RUN, "--seeds", "1", "--fresh"], {"TERM": "xterm-256color", **extra})
-        assert (b"\x1b]9;rope-" in said and b" of 2 runs done\x07" in said) is wanted
+    for extra, rings in (({}, True), ({"Q1LAB_BELL": "false"}, False)):
+        output = in_terminal([*RUN, "--seeds", "1", "--fresh"], {"TERM": "xterm-256color", **extra})
+        assert (b"\x1b]9;rope-" in output and b" of 2 runs done\x07" in output) is rings

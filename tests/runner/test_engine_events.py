@@ -82,8 +82,8 @@ def test_killed_at_any_byte_nothing_is_lost_or_doubled(
                 file.truncate(max(len(whole), min(cut, path.stat().st_size)))
     work(study, Sender(sent))
     for run in RUNS:
-        wanted = whole + "".join(f"{text}\n" for _, name, text in sent if name == run and text)
-        assert study.files.run(run).events.read_text() == wanted
+        expected = whole + "".join(f"{text}\n" for _, name, text in sent if name == run and text)
+        assert study.files.run(run).events.read_text() == expected
 
 
 def test_a_second_launch_begins_behind_what_is_there(home: Path) -> None:

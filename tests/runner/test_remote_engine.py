@@ -54,10 +54,10 @@ class Engine:
 
     def poll(self, study: Study, job: Job, cursor: int) -> JobNews:
         self.seen.append(cursor)
-        found = self.news.pop(0)
-        if isinstance(found, Exception):
-            raise found
-        return found
+        news = self.news.pop(0)
+        if isinstance(news, Exception):
+            raise news
+        return news
 
     def stop(self, job: Job) -> None:
         self.stopped += 1
@@ -96,25 +96,27 @@ def test_a_job_that_ends_well(study: Study) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "state", "said"),
+    ("seen", "state", "message"),
     [
         (CellStatus("waiting", "waits: Resources"), RunState.QUEUED, "waits: Resources"),
         (CellStatus("running", "attempt 2, node lost"), RunState.RUNNING, "attempt 2, node lost"),
     ],
 )
 def test_what_only_the_engine_knows_is_shown_in_its_words(
-    study: Study, seen: CellStatus, state: RunState, said: str
+    study: Study, seen: CellStatus, state: RunState, message: str
 ) -> None:
     lines = ((1, A, start(A)),) if state is RunState.RUNNING else ()
     shown: list[study_view.StudyView] = []
     engine = Engine([JobNews({A: seen}, lines), whole(study)])
     crew(study, engine, lambda _: shown.append(look(study))).run()
     run = shown[0].run(A)
-    assert (run.state, run.message) == (state, said)
+    assert (run.state, run.message) == (state, message)
     assert shown[0].row.state == "running"
-    assert shown[0].engine == f"on gpu-box: {said} (1 run)"
-    assert live_progress.run_line(run, "val loss").endswith(f", {said}")
-    assert f"running on gpu-box: {said} (1 run), 0 of 2 runs done" in status.study_summary(shown[0])
+    assert shown[0].engine == f"on gpu-box: {message} (1 run)"
+    assert live_progress.run_line(run, "val loss").endswith(f", {message}")
+    assert f"running on gpu-box: {message} (1 run), 0 of 2 runs done" in status.study_summary(
+        shown[0]
+    )
 
 
 def test_words_of_many_runs_are_said_once(study: Study) -> None:
@@ -138,7 +140,7 @@ def test_words_of_many_runs_are_said_once(study: Study) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "state", "said"),
+    ("seen", "state", "message"),
     [
         (CellStatus("cancelled", "cancelled at Slurm"), RunState.STOPPED, "cancelled at Slurm"),
         (CellStatus("cancelled", "preempted at Slurm"), RunState.STOPPED, "preempted at Slurm"),
@@ -150,14 +152,14 @@ def test_words_of_many_runs_are_said_once(study: Study) -> None:
     ],
 )
 def test_a_run_without_a_last_word_gets_the_engines(
-    study: Study, seen: CellStatus, state: RunState, said: str, monkeypatch: pytest.MonkeyPatch
+    study: Study, seen: CellStatus, state: RunState, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("q1lab.runner.remote_engine.MOST_TRIES", 1)
     engine = Engine([JobNews({A: seen}, ((1, A, start(A)),), over=True)])
     crew(study, engine).run()
     run = look(study).run(A)
     assert run.state is state
-    assert said in str(run.message)
+    assert message in str(run.message)
 
 
 def test_a_run_that_wrote_here_itself_gets_a_last_word_too(
@@ -179,7 +181,7 @@ def test_a_run_that_wrote_here_itself_gets_a_last_word_too(
 
 def test_lost_cells_are_handed_over_again_and_attempts_count_on(study: Study) -> None:
     lost = JobNews({A: CellStatus("lost", "node lost")}, ((1, A, start(A)),), over=True)
-    again = JobNews(
+    second_job = JobNews(
         {run.name: CellStatus("ended") for run in study.runs},
         tuple(
             (n, run.name, text)
@@ -189,7 +191,7 @@ def test_lost_cells_are_handed_over_again_and_attempts_count_on(study: Study) ->
         ),
         over=True,
     )
-    engine = Engine([lost, again])
+    engine = Engine([lost, second_job])
     crew(study, engine).run()
     assert [job.name.split("-")[-2] for job in engine.jobs] == ["1", "2"]
     assert engine.jobs[1].attempts[A] == 1
@@ -214,9 +216,9 @@ def test_out_of_reach_changes_no_state(study: Study) -> None:
 
 def test_refused_ends_the_launch_and_says_why(study: Study) -> None:
     crew(study, Engine([Refused("no partition called gpu")])).run()
-    found = look(study)
-    assert found.row.state == "planned"
-    assert found.engine == "on gpu-box: no partition called gpu"
+    view = look(study)
+    assert view.row.state == "planned"
+    assert view.engine == "on gpu-box: no partition called gpu"
     assert not liveness.is_alive(study.files)
 
 
@@ -300,8 +302,8 @@ def test_a_range_is_given_more_cells_as_looks_go_on(
     crew(study, engine).run()
     assert engine.seeds() == handed_over
     assert len(studies.load(study.id).seeds) == planned
-    found = look(studies.load(study.id))
-    assert (found.row.state, found.row.done) == ("finished", 2 * planned)
+    view = look(studies.load(study.id))
+    assert (view.row.state, view.row.done) == ("finished", 2 * planned)
     assert not liveness.is_alive(study.files)
 
 
@@ -392,7 +394,7 @@ def test_a_person_is_told_of_what_trains_elsewhere_too(
     )
     monkeypatch.setattr(remote_engine, "PAUSE", 0.0)
     runner = Runner(study, 1, -1)
-    runner.crew = RemoteCrew(study, 1, engine, "lab", tick=runner._beside)  # type: ignore[arg-type]
+    runner.crew = RemoteCrew(study, 1, engine, "lab", tick=runner._tick)  # type: ignore[arg-type]
     hours = iter(range(0, 1_000_000, 3600))
     runner.watch = alerts.AlertWatch(study, lambda: float(next(hours)))
     runner.run()

@@ -29,10 +29,10 @@ NOT_OF_THE_STUDY = (*command_line.OTHER_OPTIONS, "tune", "plot", "force")
 def parsed(words: tuple[str, ...]) -> Request:
     """What `q1lab run` understands."""
     assert words[:2] == ("q1lab", "run")
-    asked = dict(run.make_context("run", list(words[2:])).params)
-    (variant,) = asked.pop("variant")
-    asked = {key: value for key, value in asked.items() if key not in NOT_OF_THE_STUDY}
-    return command_line.request_from_options(variant=variant, **asked)
+    options = dict(run.make_context("run", list(words[2:])).params)
+    (variant,) = options.pop("variant")
+    options = {key: value for key, value in options.items() if key not in NOT_OF_THE_STUDY}
+    return command_line.request_from_options(variant=variant, **options)
 
 
 def drafted(request: Request) -> Study:
@@ -73,7 +73,7 @@ REQUESTS = st.builds(
     variant=st.just("gqa"),
     baseline=st.sampled_from([None, "baseline", "rope"]),
     seeds=st.lists(st.integers(0, 30), min_size=1, max_size=5, unique=True).map(
-        lambda found: seeds_text(tuple(found))
+        lambda seeds: seeds_text(tuple(seeds))
     ),
     preset=st.sampled_from([None, *presets.PRESETS]),
     device=st.sampled_from(["auto", "cpu", "cuda", "mps"]),
@@ -141,17 +141,17 @@ def test_the_printed_command_finds_the_study_that_is(
 ) -> None:
     text = tmp_path / "my words.txt"
     text.write_text((ROOT / "README.md").read_text() * 3)
-    mine = tmp_path / "my rope.py"
-    mine.write_text((ROOT / "labs" / "models" / "rope.py").read_text())
-    request = Request(str(mine), preset="quick", unchecked=True, **more)
+    model_file = tmp_path / "my rope.py"
+    model_file.write_text((ROOT / "labs" / "models" / "rope.py").read_text())
+    request = Request(str(model_file), preset="quick", unchecked=True, **more)
     if "data" in more:
         request = replace(request, data=str(text))
     with Store() as store:
         study = study_plan.save(study_plan.plan(request, store), store)
         line = command_line.command_text(study.trainer.request(study))
-        again = study_plan.plan(parsed(tuple(shlex.split(line))), store)
-    assert not again.is_new
-    assert again.study == study
+        second_plan = study_plan.plan(parsed(tuple(shlex.split(line))), store)
+    assert not second_plan.is_new
+    assert second_plan.study == study
 
 
 def test_a_name_that_begins_with_a_hyphen_is_no_option() -> None:
@@ -167,7 +167,7 @@ def test_an_action_of_the_week_is_the_same_command() -> None:
 
 
 def test_seeds_are_told_in_the_shortest_form() -> None:
-    assert [seeds_text(found) for found in ((0, 1, 2), (7,), (0,), (3, 1))] == [
+    assert [seeds_text(seeds) for seeds in ((0, 1, 2), (7,), (0,), (3, 1))] == [
         "3",
         "7,",
         "1",
@@ -176,7 +176,7 @@ def test_seeds_are_told_in_the_shortest_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "named"),
+    ("text", "message"),
     [
         ("1,1", "seed 1 is listed twice"),
         ("-1", "whole numbers from 0 to 999,999,999"),
@@ -190,7 +190,7 @@ def test_seeds_are_told_in_the_shortest_form() -> None:
         ],
     ],
 )
-def test_bad_seeds_are_named(text: str, named: str) -> None:
-    with pytest.raises(Problem, match=named) as raised:
+def test_bad_seeds_are_named(text: str, message: str) -> None:
+    with pytest.raises(Problem, match=message) as raised:
         _ = Request("rope", seeds=text).parsed_seeds
     assert "\n" not in str(raised.value)

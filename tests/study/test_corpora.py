@@ -44,8 +44,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_the_default_corpus_is_on_every_machine() -> None:
-    first, again = corpora.prepare_corpus("stdlib", 64), corpora.prepare_corpus("stdlib", 64)
-    assert first == again
+    first, second = corpora.prepare_corpus("stdlib", 64), corpora.prepare_corpus("stdlib", 64)
+    assert first == second
     assert first.name == "stdlib"
     assert 0.25 * corpora.STDLIB_CHARACTERS < first.characters <= corpora.STDLIB_CHARACTERS
     assert first.train_tokens + first.val_tokens == first.characters
@@ -77,9 +77,9 @@ def test_a_download_that_fails_says_what_to_do(
     served.clear()
     with pytest.raises(
         Problem, match=r"without a network: `q1lab data stdlib` takes .* `q1lab data FILE`"
-    ) as found:
+    ) as raised:
         corpora.prepare_corpus("shakespeare", 64)
-    assert found.value.code == 1
+    assert raised.value.code == 1
     monkeypatch.setenv("Q1LAB_SHAKESPEARE_URL", "http://127.0.0.1:9/input.txt")
     with pytest.raises(Problem, match="cannot download"):
         corpora.prepare_corpus("shakespeare", 64)
@@ -92,9 +92,9 @@ def test_a_refused_download_leaves_no_connection_open(server: str) -> None:
         try:
             corpora.download_shakespeare(server)
         except Problem as problem:
-            kept: list[object] = [problem]
-            kept.append(kept)  # as a kept traceback does: only the collector frees it
-            del kept
+            cycle: list[object] = [problem]
+            cycle.append(cycle)  # as a kept traceback does: only the collector frees it
+            del cycle
         gc.collect()
     assert [str(warning.message) for warning in seen] == []
 
@@ -114,11 +114,11 @@ def test_a_file_is_kept_by_its_content(tmp_path: Path) -> None:
     file.write_text("Es war einmal ein König. " * 100)
     data = corpora.prepare_corpus(str(file), 16)
     assert data.name == "märchen.txt"
-    kept = paths.home() / data.file
-    assert kept.name == f"{data.sha256}.txt"
+    stored = paths.home() / data.file
+    assert stored.name == f"{data.sha256}.txt"
     file.write_text("ganz anders " * 100)
     assert corpora.prepare_corpus(str(file), 16).sha256 != data.sha256
-    assert kept.read_text().startswith("Es war")
+    assert stored.read_text().startswith("Es war")
 
 
 def test_too_short_says_how_much_is_needed(tmp_path: Path) -> None:

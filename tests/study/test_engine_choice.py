@@ -35,7 +35,7 @@ def test_a_study_keeps_its_choice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "options", "said"),
+    ("text", "options", "message"),
     [
         ("slurmm", (), "did you mean 'slurm'"),
         ("ray", (), "there is gpu-box"),
@@ -45,13 +45,13 @@ def test_a_study_keeps_its_choice() -> None:
         ("local", ("gpus=1",), "goes with another engine"),
     ],
 )
-def test_what_is_no_engine_is_refused(text: str, options: tuple[str, ...], said: str) -> None:
-    with pytest.raises(Problem, match=said):
+def test_what_is_no_engine_is_refused(text: str, options: tuple[str, ...], message: str) -> None:
+    with pytest.raises(Problem, match=message):
         choose_engine(text, None, options, NAMED)
 
 
 @pytest.mark.parametrize(
-    ("address", "options", "said"),
+    ("address", "options", "message"),
     [
         ("ftp://x", {}, "give the dashboard"),
         ("http://10.0.0.7:8265", {}, "nor guarded by a token"),
@@ -63,11 +63,11 @@ def test_what_is_no_engine_is_refused(text: str, options: tuple[str, ...], said:
     ],
 )
 def test_a_ray_address_is_looked_at_first(
-    address: str, options: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+    address: str, options: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "/nonexistent")
-    with pytest.raises(Problem, match=said):
+    with pytest.raises(Problem, match=message):
         load_engine(EngineChoice("ray", "ray", address, options))
 
 
@@ -77,7 +77,7 @@ def test_a_token_lets_another_machine_in(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "said"),
+    ("options", "status", "message"),
     [
         (("notebook",), 0, "has to have PyTorch"),
         (("slurmm",), 2, "did you mean 'slurm'"),
@@ -87,8 +87,8 @@ def test_a_token_lets_another_machine_in(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_the_doctor_says_in_words_what_an_engine_lacks(
-    asked: tuple[str, ...], status: int, said: str
+    options: tuple[str, ...], status: int, message: str
 ) -> None:
-    done = q1lab("doctor", "--engine", *asked)
-    assert said in done.stdout + done.stderr
+    done = q1lab("doctor", "--engine", *options)
+    assert message in done.stdout + done.stderr
     assert done.returncode == status

@@ -1,4 +1,4 @@
-"""The parts of a plan: which kind each is of, and what is said of a plan that no kind fits."""
+"""The parts of a plan: which kind each is of, and the message for a plan that no kind fits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOT_KNOWN = {"preset": "", "config": {"max_iters": 0}, "dtype": ""}
 
 
 @pytest.mark.parametrize(
-    ("keys", "found"),
+    ("keys", "kinds"),
     [
         ({}, ("own", "fixed", "planned")),
         ({"range": LEVELS}, ("own", "range", "planned")),
@@ -35,15 +35,15 @@ NOT_KNOWN = {"preset": "", "config": {"max_iters": 0}, "dtype": ""}
         ),
     ],
 )  # fmt: skip
-def test_a_plan_says_its_kinds(keys: dict[str, Any], found: tuple[str, str, str]) -> None:
+def test_a_plan_says_its_kinds(keys: dict[str, Any], kinds: tuple[str, str, str]) -> None:
     plan = {**lab_home.make_study().to_dict(), **keys}
     study = studies.from_dict(plan)
-    assert (study.trainer.kind, study.design.kind, study.origin.kind) == found
+    assert (study.trainer.kind, study.design.kind, study.origin.kind) == kinds
     assert json.dumps(study.to_dict()) == json.dumps(studies.from_dict(study.to_dict()).to_dict())
 
 
 @pytest.mark.parametrize(
-    ("keys", "named"),
+    ("keys", "words"),
     [
         ({"trainer": "rocket"}, ("trainer", "rocket")),
         ({"design": "guess"}, ("design", "guess")),
@@ -58,7 +58,7 @@ def test_a_plan_says_its_kinds(keys: dict[str, Any], found: tuple[str, str, str]
     ],
 )
 def test_a_plan_of_no_kind_is_one_line_and_the_others_go_on(
-    keys: dict[str, Any], named: tuple[str, ...]
+    keys: dict[str, Any], words: tuple[str, ...]
 ) -> None:
     bad, good = lab_home.make_study("rope-1"), lab_home.make_study("swiglu-1", "swiglu")
     bad.files.plan.write_text(json.dumps({**bad.to_dict(), **keys}))
@@ -67,7 +67,7 @@ def test_a_plan_of_no_kind_is_one_line_and_the_others_go_on(
     assert problem.value.code == 1
     assert "\n" not in str(problem.value)
     assert "study.json" in str(problem.value)
-    assert all(words in str(problem.value) for words in named)
+    assert all(word in str(problem.value) for word in words)
     done = q1lab("status")
     assert good.id in done.stdout
     assert "rope-1 can't be read" in done.stdout
@@ -75,8 +75,8 @@ def test_a_plan_of_no_kind_is_one_line_and_the_others_go_on(
 
 
 def test_every_built_in_kind_is_there() -> None:
-    for part, known in part_registry.BUILT_IN.items():
-        for kind in known:
+    for part, kinds in part_registry.BUILT_IN.items():
+        for kind in kinds:
             assert part_registry.part_class(part, kind).kind == kind
 
 

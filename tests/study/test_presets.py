@@ -11,7 +11,7 @@ from q1lab.study.presets import PRESETS, default_preset, resolve_config
 
 def test_cpu_is_the_recipe_of_nanogpts_readme() -> None:
     config = resolve_config("cpu", {})
-    wanted = {
+    expected = {
         "n_layer": 4,
         "n_head": 4,
         "n_embd": 128,
@@ -28,12 +28,12 @@ def test_cpu_is_the_recipe_of_nanogpts_readme() -> None:
         "grad_clip": 1.0,
         "bias": False,
     }
-    assert {key: config[key] for key in wanted} == wanted
+    assert {key: config[key] for key in expected} == expected
 
 
 def test_gpu_is_nanogpts_character_recipe() -> None:
     config = resolve_config("gpu", {})
-    wanted = {
+    expected = {
         "n_layer": 6,
         "n_head": 6,
         "n_embd": 384,
@@ -41,7 +41,7 @@ def test_gpu_is_nanogpts_character_recipe() -> None:
         "batch_size": 64,
         "dropout": 0.2,
     }
-    assert {key: config[key] for key in wanted} == wanted
+    assert {key: config[key] for key in expected} == expected
 
 
 def test_gpu_ends_near_the_lowest_val_loss() -> None:
@@ -80,7 +80,7 @@ def test_a_shorter_run_keeps_the_shape_of_its_schedule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("overrides", "said"),
+    ("overrides", "message"),
     [
         ({"n_head": "3"}, "not divisible"),
         ({"learning_rat": "1"}, "did you mean 'learning_rate'"),
@@ -94,8 +94,8 @@ def test_a_shorter_run_keeps_the_shape_of_its_schedule() -> None:
         ({"vocab_size": "7"}, "no such hyperparameter"),
     ],
 )
-def test_what_cannot_be_is_refused(overrides: dict[str, str], said: str) -> None:
-    with pytest.raises(Problem, match=said):
+def test_what_cannot_be_is_refused(overrides: dict[str, str], message: str) -> None:
+    with pytest.raises(Problem, match=message):
         resolve_config("cpu", overrides, ["vocab_size"])
 
 

@@ -29,18 +29,18 @@ SMALL = ("--preset", "quick", "--max-iters", "20")
 
 
 def record(*args: str, code: int = 0) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(q1lab(*args, "--json", code=code).stdout)
-    return found
+    answer: dict[str, Any] = json.loads(q1lab(*args, "--json", code=code).stdout)
+    return answer
 
 
 def test_a_study_from_plan_to_verdict(fake_trainer: Fake) -> None:
     fake_trainer(effect=-0.1, noise=0.01)
-    found = record("run", "rope", *SMALL)
-    assert found["study"] == "rope-1"
-    assert found["verdict"] == "helps"
-    assert found["n"] == 3
-    assert set(found["arms"]["modified"]["values"]) == {"0", "1", "2"}
-    assert found["prediction"] is None
+    comparison = record("run", "rope", *SMALL)
+    assert comparison["study"] == "rope-1"
+    assert comparison["verdict"] == "helps"
+    assert comparison["n"] == 3
+    assert set(comparison["arms"]["modified"]["values"]) == {"0", "1", "2"}
+    assert comparison["prediction"] is None
     text = q1lab("compare").stdout
     assert "HELPS" in text
     assert "No prediction was recorded before these runs" in text
@@ -48,45 +48,45 @@ def test_a_study_from_plan_to_verdict(fake_trainer: Fake) -> None:
 
 def test_the_same_command_again_prints_and_trains_nothing(fake_trainer: Fake) -> None:
     record("run", "rope", *SMALL)
-    again = q1lab("run", "rope", *SMALL)
+    second = q1lab("run", "rope", *SMALL)
     assert studies.ids() == ["rope-1"]
     assert launch.last_launch(studies.load("rope-1").files)["launch"] == 1
-    assert "rope − baseline" in again.stdout
+    assert "rope − baseline" in second.stdout
     record("run", "rope", *SMALL, "--fresh")
     assert studies.ids() == ["rope-1", "rope-2"]
 
 
 def test_a_finished_baseline_is_reused(fake_trainer: Fake) -> None:
     record("run", "rope", *SMALL)
-    found = record("run", "swiglu", *SMALL)
-    assert found["reused"] == ["baseline-seed0", "baseline-seed1", "baseline-seed2"]
+    comparison = record("run", "swiglu", *SMALL)
+    assert comparison["reused"] == ["baseline-seed0", "baseline-seed1", "baseline-seed2"]
     claims = {claim.name for claim in studies.load("swiglu-1").files.claims.iterdir()}
     assert claims == {"1-modified-seed0", "1-modified-seed1", "1-modified-seed2"}
     first, second = (
         studies.load(one).files.run("baseline-seed0") for one in ("rope-1", "swiglu-1")
     )
     assert second.log.read_text() == first.log.read_text() != ""
-    again = record("run", "swiglu", *SMALL, "--fresh")
-    assert again["reused"] == []
+    fresh = record("run", "swiglu", *SMALL, "--fresh")
+    assert fresh["reused"] == []
 
 
 def test_adding_seeds_later_is_said_and_paid_for(fake_trainer: Fake) -> None:
     assert record("run", "rope", *SMALL)["alpha"] == 0.05
-    found = record("run", "rope", *SMALL, "--seeds", "5")
-    assert found["study"] == "rope-1"
-    assert (found["n"], found["looks"], found["alpha"]) == (5, 2, 0.0106)
+    comparison = record("run", "rope", *SMALL, "--seeds", "5")
+    assert comparison["study"] == "rope-1"
+    assert (comparison["n"], comparison["looks"], comparison["alpha"]) == (5, 2, 0.0106)
     fewer = record("run", "rope", *SMALL, "--seeds", "3")
     assert fewer["n"] == 5
 
 
 def test_a_diverged_run_is_shown_and_leaves_no_mean_verdict(fake_trainer: Fake) -> None:
     fake_trainer(diverge=["modified-seed1"])
-    found = record("run", "rope", *SMALL, code=1)
-    assert found["verdict"] == "no verdict"
-    assert found["diverged"]["modified"] == [1]
-    assert found["arms"]["modified"]["mean"] is None
-    again = q1lab("run", "rope", *SMALL, code=1)
-    assert "modified-seed1 diverged" in again.stderr
+    comparison = record("run", "rope", *SMALL, code=1)
+    assert comparison["verdict"] == "no verdict"
+    assert comparison["diverged"]["modified"] == [1]
+    assert comparison["arms"]["modified"]["mean"] is None
+    second = q1lab("run", "rope", *SMALL, code=1)
+    assert "modified-seed1 diverged" in second.stderr
     assert launch.last_launch(studies.load("rope-1").files)["launch"] == 1, (
         "a diverged run is never silently retried"
     )
@@ -99,8 +99,8 @@ def test_one_cell_heals(fake_trainer: Fake, fault: str) -> None:
     assert "modified-seed1" in first.stderr
     with Store() as store:
         before = {r["id"]: (r["state"], r["attempt"]) for r in store.runs("rope-1")}
-    found = record("run", "rope", *SMALL)
-    assert found["complete"]
+    comparison = record("run", "rope", *SMALL)
+    assert comparison["complete"]
     with Store() as store:
         after = {r["id"]: (r["state"], r["attempt"]) for r in store.runs("rope-1")}
     assert [a for a in after if after[a] != before[a]] == [
@@ -111,8 +111,8 @@ def test_one_cell_heals(fake_trainer: Fake, fault: str) -> None:
 
 def test_too_little_memory_goes_on_with_fewer_at_once(fake_trainer: Fake) -> None:
     fake_trainer(oom=["modified-seed1"])
-    found = record("run", "rope", *SMALL, "--jobs", "2")
-    assert found["complete"]
+    comparison = record("run", "rope", *SMALL, "--jobs", "2")
+    assert comparison["complete"]
     assert "going on with 1 at once" in studies.load("rope-1").files.runner_log.read_text()
 
 
@@ -127,9 +127,9 @@ def test_detach_attach_stop_and_go_on(fake_trainer: Fake) -> None:
     stopped = q1lab("stop").stdout
     assert "q1lab run rope" in stopped
     assert not launch.is_alive(study.files)
-    found = json.loads(q1lab("status", "--json").stdout)["studies"][0]
-    assert found["state"] == "stopped"
-    assert "running" not in {run["state"] for run in found["runs"]}
+    study_record = json.loads(q1lab("status", "--json").stdout)["studies"][0]
+    assert study_record["state"] == "stopped"
+    assert "running" not in {run["state"] for run in study_record["runs"]}
     fake_trainer()
     assert record("run", "rope", *SMALL)["complete"]
     assert q1lab("attach").stdout.count("val loss") >= 1
@@ -145,9 +145,9 @@ def test_ctrl_c_stops_cleanly_and_prints_how_to_go_on(fake_trainer: Fake) -> Non
     while "baseline seed 0" not in (line := child.stdout.readline()):  # from then on it is watched
         assert line, child.communicate()
     child.send_signal(signal.SIGINT)
-    told = child.communicate(timeout=30)
-    assert child.returncode == 130, told
-    err = told[1]
+    output = child.communicate(timeout=30)
+    assert child.returncode == 130, output
+    err = output[1]
     assert "Go on with: q1lab run rope --seeds 3 --preset quick --data stdlib --max-iters 20" in err
     assert "Traceback" not in err
     assert not launch.is_alive(studies.load("rope-1").files)
@@ -176,8 +176,8 @@ def test_training_outlives_viewer_and_runner(fake_trainer: Fake) -> None:
 def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:
     model = tmp_path / "my_rope.py"
     model.write_text("class GPTConfig: pass\nclass GPT: pass\n")
-    found = record("run", str(model), *SMALL, "--unchecked")
-    assert found["variant"] == "my_rope"
+    comparison = record("run", str(model), *SMALL, "--unchecked")
+    assert comparison["variant"] == "my_rope"
     study = studies.load("my_rope-1")
     copy = study.files.root / study.arms["modified"].source
     model.write_text("class GPTConfig: pass\nclass GPT: x = 1\n")
@@ -187,7 +187,7 @@ def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (["rpoe"], "did you mean 'rope'?"),
         (["rope", "--seeds", ""], "--seeds"),
@@ -211,17 +211,17 @@ def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_gets_one_line_and_creates_nothing(
-    fake_trainer: Fake, args: list[str], said: str
+    fake_trainer: Fake, args: list[str], message: str
 ) -> None:
     done = q1lab("run", *args, code=2)
     lines = [line for line in done.stderr.splitlines() if not line.startswith("Looking at")]
     assert len(lines) == 1, done.stderr
-    assert said in lines[0]
+    assert message in lines[0]
     assert studies.ids() == []
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "empty"),
         (b"\xff\xfe\x00", "not UTF-8"),
@@ -230,11 +230,11 @@ def test_bad_input_gets_one_line_and_creates_nothing(
     ],
 )
 def test_a_corpus_that_cannot_serve_is_refused(
-    fake_trainer: Fake, tmp_path: Path, content: bytes, said: str
+    fake_trainer: Fake, tmp_path: Path, content: bytes, message: str
 ) -> None:
     file = tmp_path / "corpus.txt"
     file.write_bytes(content)
-    assert said in q1lab("run", "rope", "--data", str(file), code=2).stderr
+    assert message in q1lab("run", "rope", "--data", str(file), code=2).stderr
 
 
 def test_an_unknown_command_names_the_nearest() -> None:
@@ -276,10 +276,10 @@ def test_each_trainer_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_noise_floor_is_what_the_baseline_does_to_itself(fake_trainer: Fake) -> None:
-    found = record("run", "rope", *SMALL)
-    values = found["arms"]["baseline"]["values"].values()
-    assert found["floor"]["high"] == pytest.approx(max(values) - min(values))
-    assert found["floor"]["low"] == -found["floor"]["high"]
+    comparison = record("run", "rope", *SMALL)
+    values = comparison["arms"]["baseline"]["values"].values()
+    assert comparison["floor"]["high"] == pytest.approx(max(values) - min(values))
+    assert comparison["floor"]["low"] == -comparison["floor"]["high"]
 
 
 def test_the_setting_decides_about_wandb_unless_the_command_does(
@@ -296,36 +296,40 @@ def test_the_setting_decides_about_wandb_unless_the_command_does(
 
 def test_a_planned_range_stops_by_itself_when_it_knows(fake_trainer: Fake) -> None:
     fake_trainer(effect=-0.1, noise=0.001, pause=0.01)
-    found = record("run", "rope", *SMALL, "--seeds", "3..12")
-    assert (found["verdict"], found["n"], found["plan"]) == ("helps", 3, {"first": 3, "most": 12})
-    assert found["level"] == pytest.approx(0.9894, abs=2e-4)
+    comparison = record("run", "rope", *SMALL, "--seeds", "3..12")
+    assert (comparison["verdict"], comparison["n"], comparison["plan"]) == (
+        "helps",
+        3,
+        {"first": 3, "most": 12},
+    )
+    assert comparison["level"] == pytest.approx(0.9894, abs=2e-4)
     study = studies.load("rope-1")
     assert study.seeds == (0, 1, 2), "the plan names what was needed"
     with Store() as store:
         ingest_events.ingest_study(store, study)
         assert len(store.runs("rope-1")) == 6
         assert store.missing_runs(study) == []
-    again = q1lab("run", "rope", *SMALL, "--seeds", "3..12")
-    assert "Planned: 3 to 12 pairs" in " ".join(again.stdout.split())
+    second = q1lab("run", "rope", *SMALL, "--seeds", "3..12")
+    assert "Planned: 3 to 12 pairs" in " ".join(second.stdout.split())
     assert studies.ids() == ["rope-1"]
 
 
 def test_a_planned_range_without_an_effect_goes_to_its_end(fake_trainer: Fake) -> None:
     fake_trainer(effect=0.0, noise=0.05)
-    found = record("run", "rope", *SMALL, "--seeds", "3..6")
-    assert found["verdict"] == "cannot tell"
-    assert (found["n"], found["looks"], found["complete"]) == (6, 4, True)
+    comparison = record("run", "rope", *SMALL, "--seeds", "3..6")
+    assert comparison["verdict"] == "cannot tell"
+    assert (comparison["n"], comparison["looks"], comparison["complete"]) == (6, 4, True)
 
 
 def test_a_second_plan_pays_for_the_first_and_takes_new_seeds(fake_trainer: Fake) -> None:
     fake_trainer(effect=0.0, noise=0.05)
     record("run", "rope", *SMALL, "--seeds", "3")
-    found = record("run", "rope", *SMALL, "--seeds", "3..4")
-    assert found["study"] == "rope-2"
-    assert found["seeds"] == [3, 4, 5, 6][: found["n"]]
-    assert found["level"] > 0.99
-    assert found["asked"]["studies"] == 2
-    assert found["left_out"] == [{"study": "rope-1", "seeds": [0, 1, 2]}]
+    comparison = record("run", "rope", *SMALL, "--seeds", "3..4")
+    assert comparison["study"] == "rope-2"
+    assert comparison["seeds"] == [3, 4, 5, 6][: comparison["n"]]
+    assert comparison["level"] > 0.99
+    assert comparison["asked"]["studies"] == 2
+    assert comparison["left_out"] == [{"study": "rope-1", "seeds": [0, 1, 2]}]
 
 
 @pytest.mark.parametrize(
@@ -363,6 +367,6 @@ def test_an_upgrade_between_the_looks_is_said(fake_trainer: Fake) -> None:
     study = studies.load("rope-1")
     older = {**study.trainer.versions, "trainer": "0123456789ab"}
     studies.save(changed(study, versions=older))
-    found = record("run", "rope", *SMALL, "--seeds", "4")
-    assert found["study"] == "rope-1"
-    assert any("after an upgrade of q1lab's trainer" in caveat for caveat in found["caveats"])
+    comparison = record("run", "rope", *SMALL, "--seeds", "4")
+    assert comparison["study"] == "rope-1"
+    assert any("after an upgrade of q1lab's trainer" in caveat for caveat in comparison["caveats"])

@@ -61,8 +61,8 @@ def test_from_the_run_to_a_stranger_s_check(here: Path) -> None:
     assert (plan["trainer"], plan["design"], plan["by"]) == ("points", "agreed", 2.5)
     assert plan["looks"] == [[0, 1, 2]], "over at the first three pairs"
 
-    found = json.loads(q1lab("compare", name, "--json"))
-    assert found["verdict"] == "helps"
+    comparison = json.loads(q1lab("compare", name, "--json"))
+    assert comparison["verdict"] == "helps"
     page = here / "page.html"
     q1lab("compare", name, "--html", str(page))
     assert "higher is better" in page.read_text()

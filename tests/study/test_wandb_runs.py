@@ -135,7 +135,7 @@ def test_where_a_key_may_be(tmp_path: Path, environ: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "mode"),
+    ("typed", "mode"),
     [
         ("offline", "offline"),
         ("dryrun", "offline"),
@@ -144,8 +144,8 @@ def test_where_a_key_may_be(tmp_path: Path, environ: dict[str, str]) -> None:
         ("bogus", "offline"),
     ],
 )
-def test_the_learner_s_own_mode_counts(said: str, mode: str, environ: dict[str, str]) -> None:
-    environ["WANDB_MODE"] = said
+def test_the_learner_s_own_mode_counts(typed: str, mode: str, environ: dict[str, str]) -> None:
+    environ["WANDB_MODE"] = typed
     assert wandb_state.default_mode() == mode
 
 
@@ -226,8 +226,8 @@ def test_every_number_is_a_column_and_none_of_them_one_of_its_own() -> None:
 
 def test_a_run_that_went_on_from_a_checkpoint_has_every_iter_once() -> None:
     whole = lab.events(0)
-    again = [{**whole[0], "attempt": 2, "resumed_from": 5}, *whole[7:]]
-    it = projected([whole[:14], again])
+    second_attempt = [{**whole[0], "attempt": 2, "resumed_from": 5}, *whole[7:]]
+    it = projected([whole[:14], second_attempt])
     assert [row["iter"] for row in it.rows if "train_loss" in row] == list(range(1, 21))
     assert it.summary()["attempts"] == 2
     assert it.ended is RunState.FINISHED
