@@ -398,7 +398,7 @@ def test_a_person_is_told_of_what_trains_elsewhere_too(
     hours = iter(range(0, 1_000_000, 3600))
     runner.watch = alerts.AlertWatch(study, lambda: float(next(hours)))
     runner.run()
-    for teller in runner.tellers:
+    for teller in runner.alert_processes:
         teller.wait(timeout=60)
     assert engine.news == []
     assert sorted(told_file.read_text().split()) == ["diverged", "ended", "stalled"]
