@@ -64,7 +64,7 @@ class Change:
     notes: tuple[str, ...] = ()
     """Further notes to read before it is written, a sentence each."""
     unsettled: str = ""
-    """What the learner has to settle in it before it can be committed; "" for nothing."""
+    """The conflict that the learner has to settle before it can be committed; "" for none."""
     after: Callable[[Store, SavedChange], None] | None = None
     keep_copy: Callable[[], Path] | None = None
     """Keeps the text that is replaced, where nothing else has it, and returns where."""
@@ -83,12 +83,12 @@ class Change:
             inside = root is not None and path.is_relative_to(root)
             name = path.relative_to(root or path).as_posix() if inside else path.name
             head, *rest = name.split("/")
-            one = (
+            label = (
                 f"{head}/{rest[0]}"
                 if head == kept_folder.STUDIES_FOLDER and len(rest) > 1
                 else name
             )
-            places.setdefault(one, []).append(name)
+            places.setdefault(label, []).append(name)
         return ", ".join(
             f"{place} ({len(names)} files)" if len(names) > 1 else names[0]
             for place, names in places.items()

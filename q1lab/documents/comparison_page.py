@@ -37,16 +37,16 @@ def comparison_document(
 def comparison_page(store: Store, study: Study, answer: EqualBudgetResult | None = None) -> str:
     """The page of a study's comparison as HTML; with the answer at an equal budget, if given."""
     c = comparison_cache.compare(store, study)
-    again = reproduce.reproduction_of(study, None, keeps=False)
-    if again.command and reproduce.trained_own_file(study):
+    reproduction = reproduce.reproduction_of(study, None, keeps=False)
+    if reproduction.command and reproduce.trained_own_file(study):
         command = code_span(f"q1lab keep {study.id}")
         keep = f"{command} writes them into a folder that can be sent along."
         files = Md(f"The model files as they trained are not in this page: {keep}")
-        again = Reproduction(again.command, notes=(files, *again.notes[1:]))
+        reproduction = Reproduction(reproduction.command, notes=(files, *reproduction.notes[1:]))
     text = comparison_document(
         c,
         document_data.facts_of_study(study, c),
-        again,
+        reproduction,
         () if answer is None else equal_budget.budget_sentences(answer, c),
     ).text
     curves = comparison_cache.read_curves(store, study)

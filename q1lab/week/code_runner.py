@@ -88,8 +88,8 @@ def _blocks(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
             if block["prints"] not in (None, printed.getvalue()):
                 raise ValueError("the figure beside it (.txt) is not what it prints")
         except (Exception, SystemExit) as error:
-            what = "this block of Python"
-            findings.append(_failed(error, block["file"], what, block["line"]))
+            kind = "this block of Python"
+            findings.append(_failed(error, block["file"], kind, block["line"]))
     return findings
 
 

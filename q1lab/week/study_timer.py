@@ -187,7 +187,7 @@ class Clock:
     # ── to the disk and back
 
     def settle(self) -> tuple[dict[str, float], Clock]:
-        """What was credited since the last time, by part, and the clock without it. Write the
+        """The seconds credited since the last call, by part, and the clock without them. Write the
         amounts and the new clock's `to_dict()` in one transaction."""
         return dict(self.fresh), replace(self, fresh={})
 
