@@ -133,12 +133,12 @@ what the journal had lost (lost_lines.py)."""
 
 
 def is_document(act: str) -> bool:
-    """Whether an entry of this kind says that a document of the week was written."""
+    """True if an entry of this kind says that a document of the week was written."""
     return act not in FIELDS and act in ACTS and bool(ACTS[act].commits)
 
 
 def check_body(body: Body) -> bool:
-    """Whether this version knows the act. ValueError, naming the field, for one that makes no
+    """True if this version knows the act. ValueError, naming the field, for one that makes no
     sense."""
     act = str(body.get("act", ""))
     fields = WRITTEN if is_document(act) else FIELDS.get(act)

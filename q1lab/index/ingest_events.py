@@ -278,7 +278,7 @@ def _upsert_study(db: sqlite3.Connection, study: Study, stamp: str) -> None:
 
 
 def _is_sound(study: Study, rows: list[Row]) -> bool:
-    """Whether a study's rows are those of its plan, with states that there are."""
+    """True if a study's rows are those of its plan, with states that there are."""
     planned = {(run.arm, run.variant, run.seed, study.max_iters) for run in study.runs}
     there = {(row["arm"], row["variant"], row["seed"], row["max_iters"]) for row in rows}
     states = {row["state"] for row in rows}
@@ -289,7 +289,7 @@ def _is_sound(study: Study, rows: list[Row]) -> bool:
 
 
 def _has_news(study: Study, run: Row) -> bool:
-    """Whether a run's file has grown (or was replaced), or its process is gone without a word."""
+    """True if a run's file has grown (or was replaced), or its process is gone without a word."""
     files = study.files.run(run_name(run["arm"], run["seed"]))
     size = size_of(files.events)
     if size != run["events_offset"] or (not size and not_a_file(files.events)):
@@ -345,7 +345,7 @@ def _set(db: sqlite3.Connection, run_id: int, fields: dict[str, Any]) -> None:
 
 
 def _says_otherwise(study: Study, run: Row) -> bool:
-    """Whether the last line of a run's events is an exit record that its row doesn't agree with."""
+    """True if the last line of a run's events is an exit record that its row doesn't agree with."""
     if study.design.is_blind:  # its losses are kept out of the tables
         return False
     end = closing_exit(study.files.run(run_name(run["arm"], run["seed"])).events)

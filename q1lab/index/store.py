@@ -493,7 +493,7 @@ def _code(error: Exception) -> int:
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether an error of sqlite3 says that the database file itself is damaged."""
+    """True if an error of sqlite3 says that the database file itself is damaged."""
     return _code(error) in _DAMAGE or isinstance(error, UnicodeDecodeError)
 
 

@@ -86,5 +86,5 @@ def labels_from_json(record: Any) -> Labels:
 
 
 def is_tag(text: str) -> bool:
-    """Whether ``text`` can be a tag: one word without signs that a shell takes apart."""
+    """True if ``text`` can be a tag: one word without signs that a shell takes apart."""
     return re.fullmatch(r"\w[\w.-]{0,31}", text) is not None

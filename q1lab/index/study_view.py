@@ -127,7 +127,7 @@ class StudyView:
     engine: str = ""
     """Where it trains, and what that engine says of the whole study; empty for this machine."""
     reached: bool = field(default=True, kw_only=True)
-    """Whether the engine answered when it was last asked."""
+    """True if the engine answered when it was last asked."""
 
     @property
     def alive(self) -> bool:

@@ -301,7 +301,7 @@ def _size(files: Iterable[Path]) -> int:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether what is at ``path`` may be deleted; a notice where a link is in the way."""
+    """True if what is at ``path`` may be deleted; a notice where a link is in the way."""
     try:
         proved(path, paths.home())
         return True

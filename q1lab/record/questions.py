@@ -205,7 +205,7 @@ def started_runs(store: Store) -> list[Row]:
 
 
 def shows_result(run: Row) -> bool:
-    """Whether a run says how it will come out: it ended, was evaluated, or trained a tenth of its
+    """True if a run says how it will come out: it ended, was evaluated, or trained a tenth of its
     iters (a training loss tells, too)."""
     evaluated = run["eval_loss"] is not None or 10 * run["iter"] >= run["max_iters"]
     return run["state"] in ENDED or evaluated

@@ -28,7 +28,7 @@ class CostColumn:
     of_run: Callable[[Arm, Row], float | None]
     """From the arm's plan and a run's row in the index; None where it is not known."""
     measured: bool = False
-    """Whether it varies from run to run: an arm has that of its finished runs, and a change is told
+    """True if it varies from run to run: an arm has that of its finished runs, and a change is told
     with its interval."""
     of_arm: Callable[[Sequence[float]], float] = statistics.fmean
     """Of a measured cost: one number of those of the runs."""

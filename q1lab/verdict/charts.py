@@ -225,7 +225,7 @@ def _beside(c: Comparison, curves: Curves) -> list[str]:
 
 
 def _differs(curves: Curves, name: str) -> bool:
-    """Whether the arms have other values of a number at the iters that both reported."""
+    """True if the arms have other values of a number at the iters that both reported."""
     baseline, modified = (
         {
             (seed, i): value

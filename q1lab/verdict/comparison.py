@@ -342,7 +342,7 @@ def _values(rows: list[Row], arm: str) -> dict[int, float | None]:
 
 
 def _has_ended(row: Row) -> bool:
-    """Whether a run diverged, or finished with a loss: one from elsewhere may not say it."""
+    """True if a run diverged, or finished with a loss: one from elsewhere may not say it."""
     if row["state"] == RunState.FINISHED:
         return row["val_loss"] is not None
     return bool(row["state"] == RunState.DIVERGED)
@@ -428,7 +428,7 @@ def _differences(
 
 
 def _strays(study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any]]) -> bool:
-    """Whether a run began with another learning rate than its arm chose."""
+    """True if a run began with another learning rate than its arm chose."""
     key = "learning_rate"
     for row in rows:
         said = starts.get(row["id"], {}).get(key)

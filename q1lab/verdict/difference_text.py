@@ -13,7 +13,7 @@ from q1lab.statistics.intervals import ALPHA, Headline, Interval
 
 
 class MeasuredDifference(Protocol):
-    """What is told of a comparison and of its line in a list alike."""
+    """The facts that a comparison and its row in a list have in common."""
 
     @property
     def headline(self) -> Headline: ...
@@ -78,7 +78,7 @@ class NumberWriter:
 
 
 def number_writer(c: MeasuredDifference) -> NumberWriter:
-    """How the differences of this comparison are written, everywhere."""
+    """The writer of this comparison's differences, the same on every screen and page."""
     size = max(map(abs, c.pairs.values()), default=0.0) if c.mean is None else abs(c.mean)
     return NumberWriter(c.ends, c.delta, size)
 
@@ -99,18 +99,18 @@ def _decimals(size: float) -> int:
 
 
 def _same_side(value: float, limit: float, decimals: int) -> bool:
-    """Whether two numbers compare as printed as they compare in truth."""
+    """True if two numbers compare as printed in the same way as unrounded."""
     shown, edge = round(value, decimals), round(limit, decimals)
     return (value > limit) - (value < limit) == (shown > edge) - (shown < edge)
 
 
 def percent_level(alpha: float) -> str:
-    """What an interval at α covers: ``95%``, ``97.5%``, ``98.94%``."""
+    """The coverage of an interval at α: ``95%``, ``97.5%``, ``98.94%``."""
     return f"{round(100 * (1 - alpha), 2):g}%"
 
 
 def level_text(c: MeasuredDifference) -> str:
-    """What the headline interval covers: ``95%``."""
+    """The coverage of the headline interval: ``95%``."""
     return percent_level(ALPHA if c.alpha is None else c.alpha)
 
 
@@ -133,7 +133,7 @@ def percent_text(value: float) -> str:
 
 
 def percent_change(base: float, modified: float) -> str:
-    """How much more or less one number is than another: ``−1.0%``."""
+    """The relative difference of ``modified`` from ``base``: ``−1.0%``."""
     percent = 100 * (modified / base - 1)
     text = f"{abs(percent):.1f}%"
     return text if not float(text[:-1]) else (MINUS if percent < 0 else "+") + text

@@ -56,12 +56,12 @@ def headline_method(headline: str) -> str:
 
 
 def interval_note(c: Comparison) -> str:
-    """What the headline interval is for."""
+    """The headline interval's coverage, and that it decides."""
     return f"covers {level_text(c.analysis)}{_decides(c)}"
 
 
 def _decides(c: Comparison) -> str:
-    """That the headline interval decides; empty where there is no verdict."""
+    """The words that the headline interval decides; empty without a verdict."""
     return "" if c.analysis.verdict == "no verdict" else "; it decides"
 
 
@@ -74,7 +74,7 @@ def pair_label(seed: int) -> str:
 
 
 def bootstrap_note(c: Comparison, n: int | None = None) -> str:
-    """What the bootstrap CI, which calls itself 95%, really covers; at ``n`` seeds, if given.
+    """The true coverage of the bootstrap CI, which calls itself 95%; at ``n`` seeds, if given.
 
     Drawn from each arm by itself it covers the more, the better the pairs go together: at three
     seeds from 80% (not at all) to 98% (correlation .9).
@@ -90,7 +90,7 @@ def bootstrap_note(c: Comparison, n: int | None = None) -> str:
 
 
 def shared_and_measured(c: Comparison) -> str:
-    """What the arms of a pair share, and what is measured."""
+    """The seed and data that a pair's runs share, and the metric."""
     return c.study.description.measured
 
 
@@ -98,7 +98,7 @@ FLOOR_LABEL = "baseline against itself"
 
 
 def floor_sentence(c: Comparison) -> str:
-    """Why the row of the baseline against itself may be wider than all pairs."""
+    """The reason that the row of the baseline against itself may be wider than all pairs."""
     return (
         "The baseline against itself compares runs of different seeds; the two runs of a pair "
         f"{c.study.description.pair_shares}."
@@ -106,7 +106,7 @@ def floor_sentence(c: Comparison) -> str:
 
 
 def floor_note(c: Comparison) -> str:
-    """Where the row of the baseline against itself is from."""
+    """The source of the row of the baseline against itself."""
     if c.floor is None or c.floor.study is None:
         return "estimate from these runs"
     return f"measured: {plain(c.floor.study)}"
@@ -122,19 +122,19 @@ def prediction_label(c: Comparison) -> str:
 
 
 def sample_text(c: Comparison) -> str:
-    """What the verdict rests on: ``3 pairs``, or ``3 seeds per arm``."""
+    """The sample behind the verdict: ``3 pairs``, or ``3 seeds per arm``."""
     if c.analysis.headline == "paired":
         return plural(c.analysis.n, "pair")
     return f"{plural(c.analysis.n, 'seed')} per arm"
 
 
 def verdict_word(c: Comparison) -> str:
-    """The verdict in capitals; a single pair is none."""
+    """The verdict in capitals; ``ONE PAIR`` for a single pair, which gets no verdict."""
     return "ONE PAIR" if is_experiment(c) else c.analysis.verdict.upper()
 
 
 def is_experiment(c: Comparison) -> bool:
-    """Whether a study is of one pair: it draws curves, asks no question, and gets no verdict."""
+    """True if a study has one pair: it draws curves, asks no question, and gets no verdict."""
     return len(c.study.seeds) == 1 and c.analysis.reason is Reason.TOO_FEW
 
 

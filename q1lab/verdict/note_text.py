@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def note_sentences(c: Comparison) -> list[str]:
-    """What the reader of the verdict must know besides, a sentence or two each."""
+    """The notes of a comparison, a sentence or two each."""
     found = [note_sentence(one, c) for one in c.analysis.notes]
     around = record_sentence(c)
     return [*found, around] if around else found
@@ -136,7 +136,7 @@ def note_sentence(one: Note, c: Comparison) -> str:
 
 
 def _command_note(c: Comparison, facts: Mapping[str, Any]) -> str:
-    """What a reader should know of how the runs were made, and how well they go together."""
+    """Cautions about how the runs were made, and the correlation of the arms over the seeds."""
     parts = list(c.study.description.cautions)
     if (r := facts.get("correlation")) is not None:
         low, high = (f"{end:.2f}".replace("-", MINUS) for end in facts["between"])
@@ -149,7 +149,7 @@ def _command_note(c: Comparison, facts: Mapping[str, Any]) -> str:
 
 
 def _asked_note(c: Comparison, facts: Mapping[str, Any]) -> str:
-    """How often the question was asked, and what that does."""
+    """The number of times that the question was asked, and the effect on this look."""
     many, count = c.asking.studies, c.asking.all_looks
     times = "once" if many == 1 else f"{many} times"
     text = f"This question was asked {times}, with {plural(count, 'look')} in all. "
@@ -172,8 +172,7 @@ def _asked_note(c: Comparison, facts: Mapping[str, Any]) -> str:
 
 
 def record_sentence(c: Comparison) -> str:
-    """What else the studies on record asked, for the readers of a post, too; empty where nothing is
-    known of it."""
+    """The other questions on record, also for readers of a post; empty if unknown."""
     found = c.asking.family
     if found is None or len(c.study.seeds) < 2:
         return ""
@@ -219,13 +218,12 @@ def _conditions_note(differ: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
 
 
 def _series_note(c: Comparison) -> str:
-    """What a study shares with those that were declared together with it; empty for one by
-    itself."""
+    """The α that a study shares with those declared together with it; empty without a series."""
     return "" if c.study.origin.series is None else series_share_sentence(c.study.origin.series)
 
 
 def series_share_sentence(one: Series) -> str:
-    """How a series' studies share its 5%."""
+    """The share of 5% that each study of a series may spend."""
     many = len(one.members)
     what = f"{many} modifications" if one.kind == SWEEP else f"{many} values of {one.axis}"
     return (

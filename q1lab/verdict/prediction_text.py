@@ -37,7 +37,7 @@ def prediction_sentence(c: Comparison) -> str:
 
 
 def direction_text(direction: object, metric: Metric) -> str:
-    """Which way a prediction goes: ``the val loss falls``."""
+    """The direction of a prediction: ``the val loss falls``."""
     verb = {"lower": "falls", "higher": "rises"}.get(str(direction))
     if verb is not None:
         return f"the {metric.name} {verb}"
@@ -59,7 +59,7 @@ def predicted_sentence(found: Mapping[str, Any], metric: Metric) -> str:
 
 
 def score_sentence(one: Score, c: Comparison) -> str:
-    """How a prediction came out: ``Outcome: HELPS, a hit. …``"""
+    """The outcome of a prediction: ``Outcome: HELPS, a hit. …``"""
     analysis = c.analysis
     number = number_writer(analysis)
     text = f"Outcome: {analysis.verdict.upper()}, {OUTCOME_TEXT[one.outcome]}"
@@ -75,7 +75,7 @@ def score_sentence(one: Score, c: Comparison) -> str:
 
 
 def calibration_sentence(all_of_them: Calibration) -> str:
-    """How sure one was over all predictions, and how often right."""
+    """The confidence over all predictions, and the share that was right."""
     tail = f" {all_of_them.still_open} still open." if all_of_them.still_open else ""
     many = all_of_them.settled
     if not many:

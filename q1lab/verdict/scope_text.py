@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def iters_text(c: Comparison) -> str:
-    """How long each run trained: ``2,000 iters``; empty where that is not known."""
+    """The length of each run: ``2,000 iters``; empty if unknown."""
     iters = c.study.trainer.hyperparameters.get("max_iters")
     return f"{iters:,} iters" if iters else ""
 
@@ -28,7 +28,7 @@ MANY_PASSES = 3
 
 
 def many_passes_warning(many: float | None) -> str:
-    """What is said before runs that read their text often; empty for others."""
+    """A warning before runs that read their text often; empty for other runs."""
     if many is None or many <= MANY_PASSES:
         return ""
     return (
@@ -38,7 +38,7 @@ def many_passes_warning(many: float | None) -> str:
 
 
 def scale_text(c: Comparison) -> str:
-    """What a reader elsewhere asks first: size, data, budget, hardware."""
+    """Size, data, iters and hardware, which a reader elsewhere asks first."""
     device = {"cpu": "on a CPU", "cuda": "on a GPU"}.get(
         c.study.trainer.device.partition(":")[0], ""
     )
@@ -70,7 +70,7 @@ def _training_text(c: Comparison) -> str:
 
 
 def scope_sentence(c: Comparison) -> str:
-    """What the verdict is about: data, size, budget, hyperparameters."""
+    """The scope of the verdict: data, size, iters, hyperparameters."""
     trainer = c.study.trainer
     config, trained = trainer.hyperparameters, iters_text(c)
     parts = []
@@ -107,7 +107,7 @@ def scope_sentence(c: Comparison) -> str:
 
 
 def tuned_text(one: TunedValue, names: Mapping[str, str]) -> str:
-    """What each arm chose for itself, and among what."""
+    """The tuned value of each arm, and the values that it was chosen from."""
     values = [f"{value:g}" for value in one.values]
     chosen = ", ".join(f"{one.chosen[arm]:g} for {names[arm]}" for arm in ARMS)
     text = (

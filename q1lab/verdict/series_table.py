@@ -56,7 +56,7 @@ class SeriesMember:
 
     @property
     def is_complete(self) -> bool:
-        """Whether its study has come to its end."""
+        """True if its study has come to its end."""
         return self.comparison is not None and self.comparison.analysis.complete
 
     @property
@@ -75,7 +75,7 @@ class SeriesResult:
 
     @property
     def complete(self) -> bool:
-        """Whether every member has come to its end."""
+        """True if every member has come to its end."""
         return all(one.is_complete for one in self.members)
 
     @property

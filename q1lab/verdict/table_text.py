@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def loss_cell(c: Comparison, arm: str, seed: int) -> str:
-    """One run's final val loss, or why there is none."""
+    """A run's final val loss, or ``diverged`` or ``no run``."""
     if seed in c.analysis.diverged.get(arm, []):
         return "diverged"
     if seed not in c.arms[arm].values:
@@ -55,7 +55,7 @@ def pairs_shown(pairs: Mapping[int, float]) -> list[int]:
 
 
 def folded_note(shown: int, total: int) -> str:
-    """What a folded table leaves out, and where it is."""
+    """The seeds that a folded table leaves out, and the place to find them."""
     return (
         f"{shown} of {total:,} seeds: {_ENDS_TEXT}, and runs without a pair; `--json` and "
         "`q1lab export` have all."
@@ -63,7 +63,7 @@ def folded_note(shown: int, total: int) -> str:
 
 
 def folded_pairs_note(shown: int, total: int) -> str:
-    """What a folded plot leaves out; empty when it has all."""
+    """The pairs that a folded plot leaves out; empty if it has all."""
     return f"{shown} of {total:,} pairs are drawn: {_ENDS_TEXT}." if shown < total else ""
 
 
@@ -90,13 +90,13 @@ BUSY_FROM = 0.1
 
 
 def faster_or_slower(c: Comparison) -> str:
-    """Whether the modified arm trained ``faster`` or ``slower``; empty where that is not clear."""
+    """``faster`` or ``slower``, as the modified arm trained; empty if that is not clear."""
     text = cost_change(c, "tokens_per_s")
     return "faster" if text.startswith("+") else "slower" if text.startswith(MINUS) else ""
 
 
 def timing_note(c: Comparison) -> str:
-    """How sure a change of speed or time is; empty where that is not known."""
+    """The certainty of a change of speed or time; empty if unknown."""
     if c.timed is None and len(c.analysis.pairs) != 1:
         return ""
     labels = costs.measured_costs()

@@ -65,12 +65,12 @@ def verdict_sentence(c: Comparison) -> str:
 
 
 def validity_text(c: Comparison) -> str:
-    """For what the verdict holds."""
+    """The conditions under which the verdict holds."""
     return c.study.description.within
 
 
 def self_comparison_sentence(name: str) -> str:
-    """What a study of a file against itself is."""
+    """The explanation of a study of a file against itself."""
     return (
         f"Both arms are {_short_name(name, 'baseline')}, and no two runs share a seed: nothing was "
         "changed, so nothing is claimed about a modification."
@@ -78,7 +78,7 @@ def self_comparison_sentence(name: str) -> str:
 
 
 def _self_comparison_outcome(c: Comparison) -> str:
-    """How a study of a file against itself came out."""
+    """The result of a study of a file against itself."""
     analysis = c.analysis
     if analysis.ends is not None and analysis.ends.excludes_zero():
         return (
@@ -95,7 +95,7 @@ def _self_comparison_outcome(c: Comparison) -> str:
 
 
 def no_verdict_reason(c: Comparison) -> str:
-    """Why there is no verdict."""
+    """The reason that there is no verdict."""
     analysis = c.analysis
     if analysis.reason is Reason.GATED:
         return (
@@ -154,7 +154,7 @@ def no_verdict_reason(c: Comparison) -> str:
 
 
 def not_yet_sentence(planned: int | None = None) -> str:
-    """Why there is no verdict while planned runs have not ended."""
+    """The reason that there is no verdict while planned runs have not ended."""
     when = "all planned runs have ended" if planned is None else f"all {planned} planned pairs"
     return (
         f"No verdict before {when}: looking early, and stopping when it looks good, "
@@ -163,7 +163,7 @@ def not_yet_sentence(planned: int | None = None) -> str:
 
 
 def too_few_sentence(n: int, thing: str = "pair") -> str:
-    """Why so few pairs (or seeds per arm) give no verdict."""
+    """The reason that so few pairs (or seeds per arm) give no verdict."""
     many = plural(n, thing) + ("" if thing == "pair" else " per arm")
     says = "says" if n == 1 else "say"
     return (
@@ -173,7 +173,8 @@ def too_few_sentence(n: int, thing: str = "pair") -> str:
 
 
 def power_sentence(c: Comparison) -> str:
-    """What these seeds could have seen, and what would settle it; empty when it is not known."""
+    """The difference that these seeds could have seen, and the number that would settle it;
+    empty if unknown."""
     analysis = c.analysis
     if analysis.detectable is None:
         return ""
@@ -226,14 +227,14 @@ def power_sentence(c: Comparison) -> str:
 
 
 def planned_range_sentence(c: Comparison) -> str:
-    """What was declared before the first run of a planned range; empty for a fixed number."""
+    """The declaration of a planned range; empty for a fixed number of pairs."""
     if not c.study.design.is_sequential:
         return ""
     return declared_range_sentence(*c.study.design.pairs, c.analysis.alpha)
 
 
 def declared_range_sentence(first: int, most: int, alpha: float) -> str:
-    """What a planned range means, before the first run and after the last."""
+    """The meaning of a planned range, before the first run and after the last."""
     spent = percent_text(interim_analyses.any_claim([(n, alpha) for n in range(first, most + 1)]))
     return (
         f"Planned: {first} to {most} pairs, stopping when known. Each look is a "
@@ -243,12 +244,12 @@ def declared_range_sentence(first: int, most: int, alpha: float) -> str:
 
 
 def drawn_seeds_note(seeds: Sequence[int]) -> str:
-    """How seeds came about that nobody chose."""
+    """The origin of seeds that q1lab drew."""
     return f"no run has used these seeds; a hash of the question drew them: {seed_list(seeds)}"
 
 
 def later_look_note() -> str:
-    """What is said before a question is looked at again without a plan."""
+    """The notice before another look at a question that was asked without a planned range."""
     return (
         "this question was asked before (a study that has begun counts as a look), so the next "
         f"look is judged by a {percent_level(ALPHA_LATER)} interval"

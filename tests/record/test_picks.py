@@ -13,6 +13,8 @@ from q1lab.ground import paths
 from q1lab.index.store import Store
 from q1lab.planning import study_plan
 from q1lab.record import delete_restore
+from q1lab.record.picked_seeds import RelatedStudy, find_picks
+from q1lab.record.recorded_studies import RecordedStudy
 from q1lab.runner import launch
 from q1lab.statistics.intervals import ALPHA, Reason
 from q1lab.study.command_line import Request
@@ -20,6 +22,7 @@ from q1lab.study.identity import ArmTraining, code_hash, find_same_arm
 from q1lab.verdict import verdict_text
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
+from tests.kit import lab_home
 from tests.kit.waiting import wait_for
 
 pytestmark = pytest.mark.sample
@@ -179,3 +182,22 @@ def test_first_losses_that_agree_with_both_arms_speak_for_the_nearer_one() -> No
     assert find_same_arm(training("a renamed local", 0.0021), arms) == "modified"
     assert find_same_arm(training("felt only later", 0.0), arms) == "baseline"
     assert find_same_arm(training("rope", 0.03), arms) is None
+
+
+@pytest.mark.parametrize(
+    ("arms", "seeds", "picked", "alternatives"),
+    [
+        (("baseline", "modified"), (1, 3, 4), True, 0),
+        (("baseline",), (0, 1, 2), False, 1),
+    ],
+)
+def test_the_worked_examples_of_picked_seeds(
+    arms: tuple[str, ...], seeds: tuple[int, ...], picked: bool, alternatives: int
+) -> None:
+    first = lab_home.make_study("rope-1", seeds=tuple(range(6)))
+    seen = {(run.arm, run.seed): first.created for run in first.runs}
+    earlier = RecordedStudy(first, (first.created,), seen_since=seen)
+    study = lab_home.make_study("study-2", seeds=seeds, created="2026-03-09T10:00:00+00:00")
+    related = [RelatedStudy(earlier, {arm: arm for arm in arms}, 0)]
+    picks = find_picks(RecordedStudy(study, (study.created,)), 1, related, lambda _: False)
+    assert (picks.picked, len(picks.alternatives)) == (picked, alternatives)
