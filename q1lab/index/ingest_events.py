@@ -95,11 +95,13 @@ def ingest_all(store: Store, tell: OnProgress | None = None) -> dict[str, str]:
     """
     tell = tell or store.tell
     store.refresh()
-    now = studies.plan_stamps()
-    if now is None:  # nobody can look now
+    disk_stamps = studies.plan_stamps()
+    if disk_stamps is None:  # nobody can look now
         return {}
-    known = {row["id"]: row["stamp"] for row in store.db.execute("SELECT id, stamp FROM studies")}
-    gone = [study_id for study_id in known if study_id not in now]
+    indexed_stamps = {
+        row["id"]: row["stamp"] for row in store.db.execute("SELECT id, stamp FROM studies")
+    }
+    gone = [study_id for study_id in indexed_stamps if study_id not in disk_stamps]
     if gone:
         with store.transaction() as db:
             db.executemany("DELETE FROM studies WHERE id = ?", [(study_id,) for study_id in gone])
@@ -112,33 +114,33 @@ def ingest_all(store: Store, tell: OnProgress | None = None) -> dict[str, str]:
     }
     queue = studies.oldest_first(
         study_id
-        for study_id, stamp in now.items()
-        if study_id in unfinished or known.get(study_id) != stamp
+        for study_id, stamp in disk_stamps.items()
+        if study_id in unfinished or indexed_stamps.get(study_id) != stamp
     )
     unreadable: dict[str, str] = {}
-    looked = taken = 0
+    studies_read = bytes_read = 0
 
     def news() -> Iterator[News]:
-        nonlocal looked
+        nonlocal studies_read
         for study_id in queue:
-            looked += 1
+            studies_read += 1
             try:
                 study = studies.load(study_id)
             except Problem as problem:
                 unreadable[study_id] = str(problem)
                 continue
             rows = store.runs(study_id)
-            if known.get(study_id) != now[study_id] or not _is_sound(study, rows):
+            if indexed_stamps.get(study_id) != disk_stamps[study_id] or not _is_sound(study, rows):
                 yield study, None
                 rows = store.runs(study_id)
             yield from _grown(study, rows)
 
     def step(read: int, under_way: bool) -> bool:
-        nonlocal taken
-        taken += read
+        nonlocal bytes_read
+        bytes_read += read
         return (
             tell is not None
-            and tell(IngestProgress(looked - under_way, len(queue), taken)) == ENOUGH
+            and tell(IngestProgress(studies_read - under_way, len(queue), bytes_read)) == ENOUGH
         )
 
     _work_off(store, news(), step, COMMIT_BYTES)
@@ -170,7 +172,7 @@ looked at has more; where it says so, the rest is left for the next look."""
 def _work_off(store: Store, news: Iterator[News], step: Step, whole: int = 0) -> int | None:
     """Take news in, in steps of about ``STEP`` seconds, but ``whole`` bytes of a study together;
     returns how many events there were, None where some are left."""
-    taken = 0
+    events_read = 0
     item = next(news, None)
     while item is not None:
         until, read = time.monotonic() + COMMIT_EVERY, 0
@@ -182,7 +184,7 @@ def _work_off(store: Store, news: Iterator[News], step: Step, whole: int = 0) ->
                     more = False
                 else:
                     count, size, more = _take_in_chunk(store, study, run_id)
-                    taken += count
+                    events_read += count
                     read += size
                 if not more:
                     item = next(news, None)
@@ -192,7 +194,7 @@ def _work_off(store: Store, news: Iterator[News], step: Step, whole: int = 0) ->
         if step(read, item is not None) and item is not None:
             return None
     step(0, False)
-    return taken
+    return events_read
 
 
 def _grown(study: Study, rows: Iterable[Row]) -> Iterator[News]:
@@ -280,9 +282,9 @@ def _upsert_study(db: sqlite3.Connection, study: Study, stamp: str) -> None:
 def _is_sound(study: Study, rows: list[Row]) -> bool:
     """True if a study's rows are those of its plan, with states that there are."""
     planned = {(run.arm, run.variant, run.seed, study.max_iters) for run in study.runs}
-    there = {(row["arm"], row["variant"], row["seed"], row["max_iters"]) for row in rows}
+    indexed = {(row["arm"], row["variant"], row["seed"], row["max_iters"]) for row in rows}
     states = {row["state"] for row in rows}
-    return planned == there and len(rows) == len(planned) and states <= set(RunState)
+    return planned == indexed and len(rows) == len(planned) and states <= set(RunState)
 
 
 # ── runs
@@ -312,8 +314,8 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, b
         return 0, 0, True
     # looked at before reading: an exit record can't slip in between
     alive = is_alive(files)
-    found, offset, bad = read_new_events(files.events, run["events_offset"])
-    events, behind = cut_after_end(found, run["state"] in ENDED)
+    new_events, offset, bad = read_new_events(files.events, run["events_offset"])
+    events, behind = cut_after_end(new_events, run["state"] in ENDED)
     bad += behind
     if study.design.is_blind:
         events = [

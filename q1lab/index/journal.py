@@ -194,8 +194,8 @@ def _parsed(raw: bytes, number: int) -> Entry | None:
     if len(raw) > LARGEST_LINE:
         return None
     try:
-        found = json.loads(raw)
-        version, prev, body = (found[key] for key in ("v", "prev", "body"))
+        record = json.loads(raw)
+        version, prev, body = (record[key] for key in ("v", "prev", "body"))
         if (
             type(version) is not int
             or version < FORMAT
@@ -203,10 +203,10 @@ def _parsed(raw: bytes, number: int) -> Entry | None:
             or not isinstance(body, dict)
         ):
             return None
-        sha = str(found["sha"])
+        sha = str(record["sha"])
         if version > FORMAT:  # how its hash is made is not known here
             return Entry(number, prev, next_link(prev, sha), None, {"sha": sha})
-        outline = _outline(body, found["salt"])
+        outline = _outline(body, record["salt"])
         if sha != body_hash(outline):
             return None
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -122,8 +122,8 @@ def _answer(db: sqlite3.Connection, body: Body) -> None:
 
 
 def _recall(db: sqlite3.Connection, body: Body) -> None:
-    how = "right" if body["right"] else "wrong"
-    _keep(db, body, "recall", {**_kept(db, body, "recall"), body["step"]: how})
+    grade = "right" if body["right"] else "wrong"
+    _keep(db, body, "recall", {**_kept(db, body, "recall"), body["step"]: grade})
     _step(db, body, True, keep=True)
 
 
@@ -172,13 +172,13 @@ def _choose(db: sqlite3.Connection, body: Body) -> None:
 
 
 def _file(db: sqlite3.Connection, body: Body) -> None:
-    mine = _chosen(db, body["week"]) in (None, body["variant"])
-    place = body["week"] if mine else f"{body['week']} {body['variant']}"
+    is_chosen = _chosen(db, body["week"]) in (None, body["variant"])
+    place = body["week"] if is_chosen else f"{body['week']} {body['variant']}"
     db.execute(
         "INSERT INTO modifications (week, variant, file, base, chosen) "
         "VALUES (:place, :variant, :file, :base, :chosen) ON CONFLICT (week) DO UPDATE "
         "SET file = excluded.file, base = excluded.base",
-        {**body, "place": place, "chosen": body["at"] if mine else ""},
+        {**body, "place": place, "chosen": body["at"] if is_chosen else ""},
     )
 
 
@@ -289,15 +289,15 @@ def _artifact(db: sqlite3.Connection, body: Body) -> None:
 
 
 def _post(db: sqlite3.Connection, body: Body) -> None:
-    found = _post_of(db, body["week"])
-    if found is None:
+    post = _post_of(db, body["week"])
+    if post is None:
         row = _some(body, "week", "title", "path")
         _insert(db, "posts", {**row, "updated": body["at"]})
         return
     db.execute(
         "UPDATE posts SET title = :title, path = coalesce(:path, path), updated = :at "
         "WHERE id = :id",
-        {**body, "id": found["id"]},
+        {**body, "id": post["id"]},
     )
 
 
@@ -312,20 +312,20 @@ def _publish(db: sqlite3.Connection, body: Body) -> None:
 
 
 def _share(db: sqlite3.Connection, body: Body) -> None:
-    found = _post_of(db, body["week"])
-    if found is None:
+    post = _post_of(db, body["week"])
+    if post is None:
         raise ValueError("a share without a post")
     db.execute(
         "INSERT OR REPLACE INTO shares VALUES (?, ?, ?, ?)",
-        (found["id"], body["channel"], body["url"], body["at"]),
+        (post["id"], body["channel"], body["url"], body["at"]),
     )
 
 
 def _post_of(db: sqlite3.Connection, week: str) -> sqlite3.Row | None:
-    found: sqlite3.Row | None = db.execute(
+    post: sqlite3.Row | None = db.execute(
         "SELECT * FROM posts WHERE week = ? ORDER BY id LIMIT 1", (week,)
     ).fetchone()
-    return found
+    return post
 
 
 # ── studies
@@ -335,10 +335,10 @@ def _begin(db: sqlite3.Connection, body: Body) -> None:
     """``plan`` is None for a line of an older record that could not be read. A new study under a
     name that was given before has none of the labels of the one before."""
     study_id, created = _name(body["plan"])
-    known = db.execute(
+    begun = db.execute(
         "SELECT 1 FROM begun WHERE study_id = ? AND created = ?", (study_id, created)
     ).fetchone()
-    if known is None:
+    if begun is None:
         db.execute("DELETE FROM labels WHERE study_id = ?", (study_id,))
     row = {"study_id": study_id, "created": created, "at": body["at"]}
     _insert(db, "begun", {**row, "plan": json.dumps(body["plan"])})
@@ -353,8 +353,8 @@ def _delete(db: sqlite3.Connection, body: Body) -> None:
 
 def _gate(db: sqlite3.Connection, body: Body) -> None:
     row = {"study_id": body["study"], "created": body["created"], "at": body["at"]}
-    told = {"kept": int(bool(body["kept"])), "facts": json.dumps(body["facts"])}
-    _insert(db, "gated", {**row, **told}, replace=True)
+    facts = {"kept": int(bool(body["kept"])), "facts": json.dumps(body["facts"])}
+    _insert(db, "gated", {**row, **facts}, replace=True)
 
 
 def _name(plan: Mapping[str, Any] | None) -> tuple[str, str]:

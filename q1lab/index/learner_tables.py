@@ -55,11 +55,11 @@ def save_clock(
 
 def saved_clock(store: Store, week: str) -> dict[str, Any] | None:
     """The timer's state as it was kept last; what it had counted is in ``fresh``."""
-    kept = _clocks(store).get(week)
-    if not isinstance(kept, dict) or not isinstance(kept.get("clock"), dict):
+    saved = _clocks(store).get(week)
+    if not isinstance(saved, dict) or not isinstance(saved.get("clock"), dict):
         return None
-    state: dict[str, Any] = kept["clock"]
-    if kept.get("entry") != store.setting(f"timer:{week}", 0):
+    state: dict[str, Any] = saved["clock"]
+    if saved.get("entry") != store.setting(f"timer:{week}", 0):
         state = {**state, "fresh": {}}  # credited, and cut off before this was written again
     return state
 
@@ -89,10 +89,10 @@ def timer_stamp(store: Store) -> int:
 
 def _clocks(store: Store) -> dict[str, Any]:
     try:
-        kept = read_json(timer_file(store), 1 << 20)
+        clocks = read_json(timer_file(store), 1 << 20)
     except (OSError, ValueError):
         return {}
-    return kept if isinstance(kept, dict) else {}
+    return clocks if isinstance(clocks, dict) else {}
 
 
 # ── the chosen variant, its file, its hints

@@ -68,12 +68,12 @@ def copy_index_if_lost(database: Path, file: Path) -> str | None:
 
 def lost_line_warnings(database: Path, file: Path) -> list[str]:
     """What the journal ``file`` lacks, a line for each copy that knows of it."""
-    found = []
+    warnings = []
     for copy in _copies(database):
         known = _known(copy)
         if known is not None and not journal.begins_with(file, known.mark):
-            found.append(_told(known, copy, file))
-    return found
+            warnings.append(_told(known, copy, file))
+    return warnings
 
 
 def _told(known: KnownJournal, copy: Path, file: Path) -> str:

@@ -148,9 +148,9 @@ class Store:
             if not is_numbered or not tables.issuperset(TABLES):
                 raise DamagedIndex("its tables are not those of q1lab")
             if size < QUICK_CHECK_BYTES:
-                found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-                if found != "ok":
-                    raise DamagedIndex(found.splitlines()[-1])
+                check = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+                if check != "ok":
+                    raise DamagedIndex(check.splitlines()[-1])
         # (sqlite3's own message may quote garbled bytes)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             db.close()
@@ -230,18 +230,18 @@ class Store:
         again, since SQLite doesn't notice a letter that the disk garbled."""
         if self.db.in_transaction:
             return
-        kept = self._journal_mark()
-        if not whole and size_of(self.journal) == kept.size:
+        offset = self._journal_mark()
+        if not whole and size_of(self.journal) == offset.size:
             return
-        again = whole and self.setting(FOLDED) != utc_now()[:10]
-        news = None if again else self._news(kept)
-        if news is not None and news.mark == kept:
+        fold_all = whole and self.setting(FOLDED) != utc_now()[:10]
+        news = None if fold_all else self._news(offset)
+        if news is not None and news.mark == offset:
             return
         with self.transaction() as db:
-            kept = self._journal_mark()  # another viewer may have been faster
-            news = None if again else self._news(kept)
+            offset = self._journal_mark()  # another viewer may have been faster
+            news = None if fold_all else self._news(offset)
             # what an earlier look could not read was said then
-            since = 0 if news is None and not again else kept.lines
+            since = 0 if news is None and not fold_all else offset.lines
             if news is None:
                 self._say(self._keep_what_it_lost())
                 for table in journal_tables.JOURNAL_TABLES:

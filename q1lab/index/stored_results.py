@@ -95,7 +95,7 @@ def list_ended(store: Store) -> list[Row]:
 
 def run_numbers(store: Store, study: Study) -> list[float]:
     """Every number that a study's runs ended with or were evaluated at, in no order."""
-    found = [
+    numbers = [
         float(value)
         for row in store.db.execute(
             "SELECT val_loss, eval_loss, tokens_per_s, seconds, iter FROM runs WHERE study_id = ?",
@@ -109,4 +109,4 @@ def run_numbers(store: Store, study: Study) -> list[float]:
         "AND m.name IN (?, ?) AND m.value IS NOT NULL",
         (study.id, study.metric.key(), study.metric.key("final")),
     )
-    return found + [float(row["value"]) for row in rows]
+    return numbers + [float(row["value"]) for row in rows]

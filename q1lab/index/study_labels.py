@@ -44,20 +44,20 @@ def read_labels(store: Store, study_id: str) -> Labels:
 def studies_tagged(store: Store, tag: str) -> list[str]:
     """The studies that have a tag. Problem, with the tags in use, where none has it."""
     tags = {name: read_labels(store, name).tags for name in studies.ids()}
-    found = [name for name, its in tags.items() if tag in its]
-    if not found:
-        used = ", ".join(sorted({each for its in tags.values() for each in its})) or "none"
+    tagged = [study_id for study_id, names in tags.items() if tag in names]
+    if not tagged:
+        used = ", ".join(sorted({name for names in tags.values() for name in names})) or "none"
         raise Problem(f"no study has the tag {tag!r}", next=f"in use: {used}")
-    return found
+    return tagged
 
 
 def change_labels(store: Store, study_id: str, to: Callable[[Labels], Labels]) -> Labels:
     """Keep the labels that ``to`` makes of those that are there; returns them. Two at once change
     them one after the other. Problem for a note or tags that are too much."""
     with store.act() as add:
-        made = check_labels(to(read_labels(store, study_id)))
-        add("label", study=study_id, note=made.note, tags=list(made.tags))
-    return made
+        labels = check_labels(to(read_labels(store, study_id)))
+        add("label", study=study_id, note=labels.note, tags=list(labels.tags))
+    return labels
 
 
 def check_labels(labels: Labels) -> Labels:

@@ -57,22 +57,24 @@ def declared_name(study: Study) -> str:
 def differing_fields(declared: Declaration, study: Study) -> list[str]:
     """The keys of REASONS of which a study has not what was declared. Of a planned range the first
     seeds are enough: it may have been over before the last ones."""
-    now, said = declaration_of(study), dict(declared)
-    batches = said.get("seeds")
+    now, declared_fields = declaration_of(study), dict(declared)
+    batches = declared_fields.get("seeds")
     if study.design.is_sequential and isinstance(batches, list) and len(batches) == 1:
-        said["seeds"] = [batches[0][: len(study.seeds)]] if isinstance(batches[0], list) else None
-    return [key for key in DIFFERENCE_CODES if now[key] != said.get(key)]
+        declared_fields["seeds"] = (
+            [batches[0][: len(study.seeds)]] if isinstance(batches[0], list) else None
+        )
+    return [key for key in DIFFERENCE_CODES if now[key] != declared_fields.get(key)]
 
 
 def earlier_studies(declared: Declaration, lines: Sequence[Declaration]) -> list[str]:
     """The names of the studies among ``lines``, the earlier ones, that ask what ``declared``
     does."""
-    others = [one for one in lines if one["asks"] and one["study"] != declared["study"]]
-    found = questions_of_fingerprints([_marks(one) for one in (*others, declared)])
+    others = [line for line in lines if line["asks"] and line["study"] != declared["study"]]
+    questions = questions_of_fingerprints([_marks(line) for line in (*others, declared)])
     names = [
-        one["study"]
-        for one, question in zip(others, found, strict=False)
-        if question.key == found[-1].key
+        line["study"]
+        for line, question in zip(others, questions, strict=False)
+        if question.key == questions[-1].key
     ]
     return list(dict.fromkeys(names))
 

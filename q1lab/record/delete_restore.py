@@ -98,8 +98,8 @@ def delete_study(store: Store, study_id: str) -> Path:
             ingest_events.ingest_study(store, study)
             for row in store.runs(study_id):
                 name = studies.run_name(row["arm"], row["seed"])
-                told = {"state": row["state"], "val_loss": row["val_loss"]}
-                runs[name] = {**told, "seen": questions.shows_result(row), "first": {}}
+                ended = {"state": row["state"], "val_loss": row["val_loss"]}
+                runs[name] = {**ended, "seen": questions.shows_result(row), "first": {}}
             for row in questions.read_first_losses(store, FIRST_LOSSES, study_id):
                 name = studies.run_name(row["arm"], row["seed"])
                 runs[name]["first"][row["iter"]] = row["value"]
@@ -166,19 +166,19 @@ def list_reclaimable(*, models: bool = False, days: float = 30.0) -> list[Reclai
     """What can be freed: the trash, checkpoints of runs that have ended, corpora that no study
     trains on, and leftovers; on demand the weights of finished runs that are older than ``days``.
     Studies that are alive are left out."""
-    found = [
+    items = [
         Reclaimable("trash", f"{path.name} (deleted)", (path,), _size([path]))
         for path in _entries(paths.trash_dir(), "")
     ]
-    found += _leftovers()
+    items += _leftovers()
     needed: set[str] = set()
-    kept = studies.ids_without_plan()
-    for name in kept:
+    without_plan = studies.ids_without_plan()
+    for name in without_plan:
         notice(
             f"{name} has runs and no study.json: it is kept, and so are all texts. Put a good copy "
             f"there, or give the study up: q1lab delete {name}"
         )
-    all_readable = not kept
+    all_readable = not without_plan
     before = time.time() - days * 86_400
     for study_id in studies.ids():
         try:
@@ -193,7 +193,7 @@ def list_reclaimable(*, models: bool = False, days: float = 30.0) -> list[Reclai
         folders = [study.files.run(run.name).checkpoints for run in ended]
         files = [p for folder in folders if _is_ours(folder) for p in folder.glob("*.pt")]
         if files:
-            found.append(
+            items.append(
                 Reclaimable(
                     "checkpoints", f"of ended runs of {study.id}", tuple(files), _size(files)
                 )
@@ -202,18 +202,18 @@ def list_reclaimable(*, models: bool = False, days: float = 30.0) -> list[Reclai
             weights = [study.files.run(run.name).model for run in ended]
             files = [file for file in weights if file.is_file() and _is_ours(file)]
             if files:
-                found.append(
+                items.append(
                     Reclaimable("models", f"weights of {study.id}", tuple(files), _size(files))
                 )
     if all_readable and paths.data_dir().is_dir() and _is_ours(paths.data_dir()):
         for file in sorted(paths.data_dir().glob("*.txt")):
             if file.stem not in needed and file.lstat().st_mtime < time.time() - OLD:
-                found.append(
+                items.append(
                     Reclaimable(
                         "data", f"a text of no study ({file.name[:12]}…)", (file,), size_of(file)
                     )
                 )
-    return found
+    return items
 
 
 def delete_items(items: Iterable[Reclaimable]) -> None:
@@ -229,8 +229,8 @@ def delete_items(items: Iterable[Reclaimable]) -> None:
 def reuse_warnings(store: Store, items: Iterable[Reclaimable]) -> list[str]:
     """Sentences on what a later study took from studies whose weights are going."""
     going = {item.what.removeprefix("weights of ") for item in items if item.kind == "models"}
-    found = sorted((origin, taker) for taker, origin in _reused(store) if origin in going)
-    return [f"{taker} reused runs of {origin}: it has copies of its own" for origin, taker in found]
+    pairs = sorted((origin, taker) for taker, origin in _reused(store) if origin in going)
+    return [f"{taker} reused runs of {origin}: it has copies of its own" for origin, taker in pairs]
 
 
 def _reused(store: Store) -> set[tuple[str, str]]:

@@ -45,8 +45,8 @@ def record_begin(store: Store, study: Study) -> None:
     """Put a study on record with the seeds that it has now, unless it is. Problem when that can't
     be kept: then nothing is to train."""
     with store.act() as add:
-        found = begun_studies(store)[0].get(study_key(study))
-        if found is None or len(found.begun_at) < len(study.design.batches):
+        recorded = begun_studies(store)[0].get(study_key(study))
+        if recorded is None or len(recorded.begun_at) < len(study.design.batches):
             add(
                 "begin", at=record_time(store), plan=study.to_dict(), declares=declaration_of(study)
             )
@@ -56,18 +56,18 @@ def journal_outlines(store: Store, study: Study) -> tuple[dict[str, Any], ...]:
     """The journal up to the line that put the study on record with the seeds that it has, each line
     as it is handed out, with ``prev`` where it does not follow from the one before. Empty when
     there is no such line."""
-    found: list[dict[str, Any]] = []
+    outlines: list[dict[str, Any]] = []
     link, last = journal.START, 0
     for line in journal.read_entries(store.journal).lines:
         follows = line.prev == link
-        found.append({**({} if follows else {"prev": line.prev}), **line.outline})
+        outlines.append({**({} if follows else {"prev": line.prev}), **line.outline})
         link = line.link
         declares = line.outline.get("declares")
         if isinstance(declares, dict) and declares.get("study") == declarations.declared_name(
             study
         ):
-            last = len(found)
-    return tuple(found[:last])
+            last = len(outlines)
+    return tuple(outlines[:last])
 
 
 def last_link(chain: Sequence[Mapping[str, Any]]) -> str:
@@ -83,17 +83,17 @@ def commit_trailer(study_id: str, link: str) -> str:
 def begun_studies(store: Store) -> tuple[dict[StudyKey, BegunStudy], int]:
     """Every study on record, oldest first, and how many lines can't be read: each may have been a
     question."""
-    found: dict[StudyKey, BegunStudy] = {}
+    studies_begun: dict[StudyKey, BegunStudy] = {}
     unread = store.unread
     for row in store.db.execute("SELECT at, plan FROM begun ORDER BY id"):
         study = _plan(row["plan"])
         if study is None:
             unread += 1
             continue
-        before = found.get(study_key(study), BegunStudy(study, ())).begun_at
+        before = studies_begun.get(study_key(study), BegunStudy(study, ())).begun_at
         more = (row["at"],) * (len(study.design.batches) - len(before))
-        found[study_key(study)] = BegunStudy(study, before + more)
-    return found, unread
+        studies_begun[study_key(study)] = BegunStudy(study, before + more)
+    return studies_begun, unread
 
 
 def gate_decisions(store: Store) -> dict[str, bool]:
@@ -105,21 +105,23 @@ def gate_decisions(store: Store) -> dict[str, bool]:
 def record_time(store: Store) -> str:
     """The time in UTC; where the clock was set back, the latest that is on record of this
     machine."""
-    known, _ = begun_studies(store)
-    ours = [study_id for (study_id, _), one in known.items() if one.study.origin.is_ours]
+    recorded, _ = begun_studies(store)
+    ours = [study_id for (study_id, _), begun in recorded.items() if begun.study.origin.is_ours]
     (latest,) = store.db.execute(
         "SELECT coalesce(max(max(coalesce(started, ''), coalesce(ended, ''))), '') FROM runs "
         "WHERE study_id IN (SELECT value FROM json_each(?))",
         (json.dumps(ours),),
     ).fetchone()
-    return max(utc_now(), str(latest), *(at for one in known.values() for at in one.begun_at))
+    return max(
+        utc_now(), str(latest), *(at for begun in recorded.values() for at in begun.begun_at)
+    )
 
 
 def studies_on_disk(store: Store) -> dict[StudyKey, Study]:
     """The plans of the studies on disk, oldest first."""
     rows = store.db.execute("SELECT plan FROM studies ORDER BY created, rowid")
-    found = [one for (plan,) in rows if (one := _plan(plan)) is not None]
-    return {study_key(one): one for one in found}
+    plans = [study for (plan,) in rows if (study := _plan(plan)) is not None]
+    return {study_key(study): study for study in plans}
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,9 @@ def deleted_studies(store: Store) -> list[DeletedStudy]:
 def deleted_plans(store: Store) -> dict[StudyKey, tuple[Study, dict[str, dict[str, Any]]]]:
     """The plans of the studies that were deleted, and what is on record of their runs."""
     return {
-        study_key(one.study): (one.study, one.runs) for one in deleted_studies(store) if one.study
+        study_key(deleted.study): (deleted.study, deleted.runs)
+        for deleted in deleted_studies(store)
+        if deleted.study
     }
 
 
@@ -152,9 +156,9 @@ def absent_studies(store: Store) -> list[DeletedStudy]:
     """The deleted studies without those that are here again (restored, or never gone since the
     deletion was cut off)."""
     return [
-        one
-        for one in deleted_studies(store)
-        if not paths.StudyPaths(paths.study_dir(one.id)).plan.exists()
+        deleted
+        for deleted in deleted_studies(store)
+        if not paths.StudyPaths(paths.study_dir(deleted.id)).plan.exists()
     ]
 
 
@@ -170,12 +174,12 @@ def names_on_record(store: Store) -> set[str]:
 
 def deleted_places(store: Store, series_id: str) -> set[int]:
     """The places of a series whose study was deleted."""
-    found = [
-        one.study.origin.series
-        for one in absent_studies(store)
-        if one.study and one.study.origin.series
+    series_of_deleted = [
+        series.study.origin.series
+        for series in absent_studies(store)
+        if series.study and series.study.origin.series
     ]
-    return {one.at for one in found if one.id == series_id}
+    return {series.at for series in series_of_deleted if series.id == series_id}
 
 
 def record_stamp(store: Store) -> tuple[object, ...]:

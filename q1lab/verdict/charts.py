@@ -159,17 +159,17 @@ def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
     faint."""
     import numpy as np
 
-    drawn = []
+    drawn_values = []
     train, metric, _ = standard_names(c.metric)
     for arm, name in zip(ARMS, label_text.arm_names(c), strict=True):
         color = ARM_COLORS[arm]
         for _, at, loss in _runs(curves, arm, train) if c.metric.is_loss else ():
             smooth = _smooth(loss)
             axes.plot(at, smooth, color=color, lw=0.5, alpha=0.25, zorder=1)
-            drawn += [value for value in smooth.tolist() if math.isfinite(value)]
+            drawn_values += [value for value in smooth.tolist() if math.isfinite(value)]
         runs, lost = _runs(curves, arm, metric), 0
         for seed, at, loss in runs:
-            drawn += [value for value in loss.tolist() if math.isfinite(value)]
+            drawn_values += [value for value in loss.tolist() if math.isfinite(value)]
             if seed in c.analysis.diverged.get(arm, []) or not math.isfinite(loss[-1]):
                 lost += 1
                 kept = np.flatnonzero(np.isfinite(loss))
@@ -185,10 +185,10 @@ def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
     axes.set_ylabel(c.metric.axis)
     axes.grid(True, color="#dddddd", lw=0.6)
     axes.set_axisbelow(True)
-    if drawn:
+    if drawn_values:
         # The first evaluations tower over the rest; what differs is at the end, so the top is cut a
         # little.
-        low, high = min(drawn), max(drawn)
+        low, high = min(drawn_values), max(drawn_values)
         margin = 0.05 * (high - low or 1.0)
         axes.set_ylim(low - margin, high + margin)
         corner = "upper right" if c.metric.better == "lower" else "lower right"
@@ -249,10 +249,10 @@ def _draw_small(
     grid = figure.subplots(rows, columns, squeeze=False).flat
     for name, axes in zip(names, grid, strict=False):
         runs = {arm: _runs(curves, arm, name) for arm in ARMS}
-        longest = max(len(at) for found in runs.values() for _, at, _ in found)
+        longest = max(len(at) for arm_runs in runs.values() for _, at, _ in arm_runs)
         step = math.ceil(longest / MOST_POINTS)
-        for arm, found in runs.items():
-            thin = [(at[::step], _smooth(values)[::step]) for _, at, values in found]
+        for arm, arm_runs in runs.items():
+            thin = [(at[::step], _smooth(values)[::step]) for _, at, values in arm_runs]
             if thin:
                 _draw_arm(axes, arm, thin, "")
         axes.set_title(textwrap.fill(c.metric.title(name), 40), fontsize=8)
@@ -332,12 +332,12 @@ def _runs(curves: Curves, arm: str, name: str) -> list[tuple[int, Floats, Floats
     gap."""
     import numpy as np
 
-    found = []
+    runs = []
     for seed, run in sorted((curves.get(arm) or {}).items()):
         if points := run.get(name):
             at, values = np.array(points, dtype=np.float64).T
-            found.append((seed, at, np.where(np.isfinite(values), values, np.nan)))
-    return found
+            runs.append((seed, at, np.where(np.isfinite(values), values, np.nan)))
+    return runs
 
 
 def _smooth(values: Floats) -> Floats:

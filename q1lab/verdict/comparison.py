@@ -115,7 +115,7 @@ class Comparison:
 
 def comparison_facts(c: Comparison) -> dict[str, Any]:
     """Every fact as programs get it, in JSON's own types; what is not finite is null."""
-    study, found, asking = c.study, c.analysis, c.asking
+    study, analysis, asking = c.study, c.analysis, c.asking
     trainer, origin = study.trainer, study.origin
     first, most = study.design.pairs
     record: dict[str, Any] = {
@@ -125,25 +125,25 @@ def comparison_facts(c: Comparison) -> dict[str, Any]:
         "variant": study.variant,
         "baseline": study.baseline,
         "metric": asdict(c.metric),
-        "verdict": found.verdict,
-        "reason": found.reason,
-        "level": found.level,
-        "n": found.n,
-        "alpha": found.alpha,
-        "delta": found.delta,
+        "verdict": analysis.verdict,
+        "reason": analysis.reason,
+        "level": analysis.level,
+        "n": analysis.n,
+        "alpha": analysis.alpha,
+        "delta": analysis.delta,
         "difference": {
-            "mean": found.mean,
-            "headline": found.headline,
-            "welch": found.welch,
-            "paired": found.paired,
-            "bootstrap": found.bootstrap,
-            "permutation_p": found.permutation_p,
-            "pairs": found.pairs,
+            "mean": analysis.mean,
+            "headline": analysis.headline,
+            "welch": analysis.welch,
+            "paired": analysis.paired,
+            "bootstrap": analysis.bootstrap,
+            "permutation_p": analysis.permutation_p,
+            "pairs": analysis.pairs,
         },
-        "detectable": found.detectable,
-        "seeds_needed": found.seeds_needed,
-        "diverged": found.diverged,
-        "notes": [{"kind": note.kind, **note.facts} for note in found.notes],
+        "detectable": analysis.detectable,
+        "seeds_needed": analysis.seeds_needed,
+        "diverged": analysis.diverged,
+        "notes": [{"kind": note.kind, **note.facts} for note in analysis.notes],
         "arms": {name: _facts_of(study.arms[name], arm) for name, arm in c.arms.items()},
         "floor": None if c.floor is None else vars(c.floor),
         "seeds": study.seeds,
@@ -156,7 +156,7 @@ def comparison_facts(c: Comparison) -> dict[str, Any]:
         "repo": origin.repo,
         "prediction": study.prediction,
         "reused": c.reused,
-        "complete": found.complete,
+        "complete": analysis.complete,
         "plan": {"first": first, "most": most} if study.design.is_sequential else None,
         "series": origin.series,
         "shared_at_start": trainer.shared_at_start,
@@ -170,10 +170,10 @@ def comparison_facts(c: Comparison) -> dict[str, Any]:
         "left_out": [{"study": one, "seeds": seeds} for one, seeds in asking.left_out],
         "family": asking.family,
         "timed": c.timed,
-        "overstated": found.overstated,
+        "overstated": analysis.overstated,
         "imported": not origin.is_ours,
         "still_falling": next(
-            (list(note.facts.values()) for note in found.notes if note.kind is Kind.SHORT), None
+            (list(note.facts.values()) for note in analysis.notes if note.kind is Kind.SHORT), None
         ),
         "passes": study.passes,
         "description": study.description,
@@ -249,7 +249,7 @@ def build_comparison(
     if not study.design.has_verdict:
         analysis = replace(analysis, verdict="no verdict", reason=Reason.GATED)
     sequential = study.design.is_sequential
-    mine = next((one.looks for one in question.askings if one.study == study.id), ())
+    looks = next((one.looks for one in question.askings if one.study == study.id), ())
     seen = None
     if study.design.headline == "paired" and analysis.detectable is not None:
         first, most = study.design.pairs if sequential else (analysis.n, analysis.n)
@@ -273,7 +273,7 @@ def build_comparison(
         ),
         {arm: _arm(study, rows, arm) for arm in ARMS},
         QuestionCost(
-            looks=max(1, len(mine)),
+            looks=max(1, len(looks)),
             studies=max(1, question.studies),
             all_looks=max(1, question.looks),
             total=question.total if question.askings else question.alpha,
@@ -294,15 +294,19 @@ def _turned(values: Mapping[int, float | None]) -> dict[int, float | None]:
     return {seed: None if value is None else -value for seed, value in values.items()}
 
 
-def _turned_back(found: Analysis) -> Analysis:
+def _turned_back(analysis: Analysis) -> Analysis:
     """An analysis of turned values, in the metric's own sign; its verdict stays."""
-    boot = found.bootstrap
+    boot = analysis.bootstrap
     return replace(
-        found,
-        pairs={seed: -value for seed, value in found.pairs.items()},
-        mean=None if found.mean is None else -found.mean,
-        welch=None if found.welch is None else Interval(-found.welch.high, -found.welch.low),
-        paired=None if found.paired is None else Interval(-found.paired.high, -found.paired.low),
+        analysis,
+        pairs={seed: -value for seed, value in analysis.pairs.items()},
+        mean=None if analysis.mean is None else -analysis.mean,
+        welch=None
+        if analysis.welch is None
+        else Interval(-analysis.welch.high, -analysis.welch.low),
+        paired=None
+        if analysis.paired is None
+        else Interval(-analysis.paired.high, -analysis.paired.low),
         bootstrap=None if boot is None else replace(boot, low=-boot.high, high=-boot.low),
     )
 
@@ -316,8 +320,8 @@ def _going_together(values: Mapping[str, dict[int, float | None]]) -> dict[str, 
         for seed, one in base.items()
         if one is not None and (other := modified.get(seed)) is not None
     ]
-    if base != modified and (found := intervals.correlation(pairs)) is not None:
-        facts |= {"correlation": found[0], "between": list(found[1:])}
+    if base != modified and (correlation := intervals.correlation(pairs)) is not None:
+        facts |= {"correlation": correlation[0], "between": list(correlation[1:])}
     return facts
 
 
@@ -349,7 +353,7 @@ def _has_ended(row: Row) -> bool:
 
 
 def _timed(study: Study, rows: list[Row]) -> dict[str, Interval]:
-    found = {}
+    intervals_by_cost = {}
     ended = [row for row in rows if row["state"] == RunState.FINISHED]
     for column in arm_columns.COST_COLUMNS:
         arms = [
@@ -357,8 +361,8 @@ def _timed(study: Study, rows: list[Row]) -> dict[str, Interval]:
             for arm in ARMS
         ]
         if column.measured and (ends := intervals.ratio(*arms)) is not None:
-            found[column.key] = ends
-    return found
+            intervals_by_cost[column.key] = ends
+    return intervals_by_cost
 
 
 def _arm(study: Study, rows: list[Row], arm: str) -> ArmResult:
@@ -407,35 +411,35 @@ def start_conditions(study: Study, row: Row) -> dict[str, Any]:
     event = first_start(study.files.run(_name(row)).events) or {}
     config = event.get("config")
     rate = config.get("learning_rate") if isinstance(config, dict) else None
-    found = {key: event.get(key) for key in CONDITIONS if key != "learning_rate"}
-    return {key: value for key, value in {**found, "learning_rate": rate}.items() if value}
+    conditions = {key: event.get(key) for key in CONDITIONS if key != "learning_rate"}
+    return {key: value for key, value in {**conditions, "learning_rate": rate}.items() if value}
 
 
 def _differences(
     rows: list[Row], starts: Mapping[int, Mapping[str, Any]]
 ) -> dict[str, dict[str, list[str]]]:
     """Conditions that are not the same in all runs: condition → value → runs."""
-    found: dict[str, dict[str, list[str]]] = {}
+    differing: dict[str, dict[str, list[str]]] = {}
     for key in CONDITIONS:
         values: dict[str, list[str]] = {}
         for row in rows:
-            said = starts.get(row["id"], {}).get(key)
-            if said is not None and isinstance(said, str | int | float):
-                values.setdefault(plain(str(said))[:40], []).append(_name(row))
+            value = starts.get(row["id"], {}).get(key)
+            if value is not None and isinstance(value, str | int | float):
+                values.setdefault(plain(str(value))[:40], []).append(_name(row))
         if len(values) > 1:
-            found[key] = values
-    return found
+            differing[key] = values
+    return differing
 
 
 def _strays(study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any]]) -> bool:
     """True if a run began with another learning rate than its arm chose."""
     key = "learning_rate"
     for row in rows:
-        said = starts.get(row["id"], {}).get(key)
+        rate = starts.get(row["id"], {}).get(key)
         planned = {**study.trainer.hyperparameters, **study.trainer.arm_overrides(row["arm"])}.get(
             key
         )
-        if said is not None and said != planned:
+        if rate is not None and rate != planned:
             return True
     return False
 

@@ -44,22 +44,24 @@ def compare(store: Store, study: Study) -> Comparison:
     starts = {row["id"]: start_conditions(study, row) for row in rows}
     floor = measured_floor(store, study)
     fingerprint = _fingerprint(study, rows, question, list(starts.values()), floor)
-    known = stored_results.cached_row(store, study.id)
-    made = None
+    cached = stored_results.cached_row(store, study.id)
+    result = None
     if (
-        known is not None
-        and known["fingerprint"] == f"{fingerprint} {sha256_text(known['record'])}"
+        cached is not None
+        and cached["fingerprint"] == f"{fingerprint} {sha256_text(cached['record'])}"
     ):
-        found = from_record(json.loads(known["record"]))
-        if found is not None and found.asking.family == question.family:
-            return found
-        made = found and replace(found, asking=replace(found.asking, family=question.family))
-    if made is None:
+        unchanged = from_record(json.loads(cached["record"]))
+        if unchanged is not None and unchanged.asking.family == question.family:
+            return unchanged
+        result = unchanged and replace(
+            unchanged, asking=replace(unchanged.asking, family=question.family)
+        )
+    if result is None:
         ends = still_falling(store, study, rows), rise_from_lowest(store, study, rows)
-        made = build_comparison(study, rows, question, starts, floor, *ends)
-    text = json.dumps(to_record(made), allow_nan=False)
+        result = build_comparison(study, rows, question, starts, floor, *ends)
+    text = json.dumps(to_record(result), allow_nan=False)
     stored_results.cache_record(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
-    return made
+    return result
 
 
 def cached_comparison(store: Store, study_id: str) -> Comparison | None:
@@ -68,21 +70,23 @@ def cached_comparison(store: Store, study_id: str) -> Comparison | None:
     return None if row is None else from_record(json.loads(row["record"]))
 
 
-def leading_study(found: Sequence[T], pairs: Callable[[T], int]) -> T | None:
+def leading_study(candidates: Sequence[T], pairs: Callable[[T], int]) -> T | None:
     """Of the studies of a modification, oldest first, the one that answers for it: the newest that
     was planned with ``pairs`` enough for a verdict. One with fewer is an experiment beside it, and
     the newest of these answers only where there is no other."""
-    whole = [one for one in found if pairs(one) >= MIN_FOR_VERDICT] or found
-    return whole[-1] if whole else None
+    enough = [
+        candidate for candidate in candidates if pairs(candidate) >= MIN_FOR_VERDICT
+    ] or candidates
+    return enough[-1] if enough else None
 
 
 def resolve_study_id(name: str) -> str:
     """The study of this name; where there is none, the foremost of the modification so named."""
     if name in studies.ids():
         return name
-    mine = [one for one in studies.load_readable() if one.variant == name]
-    found = leading_study(mine, lambda one: len(one.seeds))
-    return found.id if found else name
+    same_variant = [study for study in studies.load_readable() if study.variant == name]
+    leading = leading_study(same_variant, lambda study: len(study.seeds))
+    return leading.id if leading else name
 
 
 def newest_comparison(store: Store, names: Collection[str] = ()) -> Comparison | None:
@@ -97,10 +101,10 @@ def measured_floor(store: Store, study: Study) -> tuple[str, Interval] | None:
     and the interval that it came to; None while there is none, and for such a study itself."""
     if study.is_floor:
         return None
-    for one in reversed(ledger.floor_studies(store, study)):
-        found = compare(store, one)
-        if found.analysis.ends is not None and found.analysis.reason is None:
-            return one.id, found.analysis.ends
+    for floor_study in reversed(ledger.floor_studies(store, study)):
+        floor = compare(store, floor_study)
+        if floor.analysis.ends is not None and floor.analysis.reason is None:
+            return floor_study.id, floor.analysis.ends
     return None
 
 
@@ -137,7 +141,7 @@ share of the iters."""
 def rise_from_lowest(store: Store, study: Study, rows: Sequence[Row]) -> tuple[int, float] | None:
     """Where an arm's mean val loss was lowest, and by how much it rose from there (nats); None
     where the curves don't rise. Of two arms the one that rises more."""
-    found = []
+    rises = []
     for arm in ARMS:
         ended = [r for r in rows if r["arm"] == arm and r["state"] == RunState.FINISHED]
         curves = [
@@ -155,8 +159,8 @@ def rise_from_lowest(store: Store, study: Study, rows: Sequence[Row]) -> tuple[i
         if len(mean) > 2:
             lowest, last = min(mean, key=lambda at: mean[at]), max(mean)
             if lowest < EARLY * last and mean[last] - mean[lowest] > RISES:
-                found.append((lowest, mean[last] - mean[lowest]))
-    return max(found, key=lambda one: one[1], default=None)
+                rises.append((lowest, mean[last] - mean[lowest]))
+    return max(rises, key=lambda rise: rise[1], default=None)
 
 
 _up_to_date: WeakSet[Store] = WeakSet()
@@ -176,7 +180,7 @@ def read_curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, lis
     The metric's curve is over fixed windows from beginning to end; its exact value only closes a
     curve that stops before the last iter, as curves from elsewhere may.
     """
-    found: dict[str, dict[int, dict[str, list[Point]]]] = {arm: {} for arm in ARMS}
+    curves: dict[str, dict[int, dict[str, list[Point]]]] = {arm: {} for arm in ARMS}
     _, metric, final = standard_names(study.metric)
     for row in store.runs(study.id):
         points = {
@@ -185,17 +189,17 @@ def read_curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, lis
         }
         curve = points.setdefault(metric, [])
         curve += [point for point in points.pop(final, []) if not curve or curve[-1][0] < point[0]]
-        found[row["arm"]][row["seed"]] = points
-    return found
+        curves[row["arm"]][row["seed"]] = points
+    return curves
 
 
 def read_speeds(store: Store, study: Study) -> dict[str, list[float]]:
     """Tokens/s of each arm's finished runs, without what evaluation took."""
-    found: dict[str, list[float]] = {arm: [] for arm in ARMS}
+    speeds: dict[str, list[float]] = {arm: [] for arm in ARMS}
     for row in store.runs(study.id):
         if row["state"] == RunState.FINISHED and row["tokens_per_s"]:
-            found[row["arm"]].append(row["tokens_per_s"])
-    return found
+            speeds[row["arm"]].append(row["tokens_per_s"])
+    return speeds
 
 
 def _fingerprint(
@@ -214,9 +218,9 @@ def _fingerprint(
         ]
         for row in rows
     ]
-    asked = repr(replace(question, family=None))  # what else was asked changes no number
-    told = [VERSION, study.to_dict(), parts, asked, list(starts), repr(floor)]
-    return sha256_text(json.dumps(told, sort_keys=True))
+    history = repr(replace(question, family=None))  # what else was asked changes no number
+    facts = [VERSION, study.to_dict(), parts, history, list(starts), repr(floor)]
+    return sha256_text(json.dumps(facts, sort_keys=True))
 
 
 def _or_nan(value: float | None) -> float:

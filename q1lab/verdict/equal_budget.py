@@ -104,11 +104,11 @@ def compare_at_budget(
                 raise _none(what, c, "the FLOPs per token are not on record")
             costs[arm] = TRAINING_FACTOR * flops * tokens
         else:
-            known = [speed for speed in speeds.get(arm, ()) if speed > 0]
-            if not known:
+            known_speeds = [speed for speed in speeds.get(arm, ()) if speed > 0]
+            if not known_speeds:
                 raise _none(what, c, "the speed of the runs is not on record")
-            costs[arm] = tokens / statistics.median(known)
-            busy = max(busy, max(known) / min(known))
+            costs[arm] = tokens / statistics.median(known_speeds)
+            busy = max(busy, max(known_speeds) / min(known_speeds))
     name = c.metric.key()
     runs = {
         arm: {
@@ -124,14 +124,14 @@ def compare_at_budget(
     iters = {arm: min(budget / costs[arm], float(last[arm])) for arm in ARMS}
     values: dict[str, dict[int, float]] = {}
     for arm in ARMS:
-        found = {seed: _loss_at(points, iters[arm]) for seed, points in runs[arm].items()}
-        values[arm] = {seed: loss for seed, loss in found.items() if loss is not None}
-        if len(values[arm]) < len(found):
+        losses = {seed: _loss_at(points, iters[arm]) for seed, points in runs[arm].items()}
+        values[arm] = {seed: loss for seed, loss in losses.items() if loss is not None}
+        if len(values[arm]) < len(losses):
             raise _none(what, c, f"no evaluation is on record before iter {iters[arm]:,.0f}")
-    one = intervals.analyze(
+    analysis = intervals.analyze(
         values["baseline"], values["modified"], headline=c.analysis.headline, alpha=c.analysis.alpha
     )
-    assert one.mean is not None
+    assert analysis.mean is not None
     return EqualBudgetResult(
         what,
         budget,
@@ -139,9 +139,9 @@ def compare_at_budget(
         iters,
         last,
         values,
-        one.pairs,
-        one.mean,
-        one.ends,
+        analysis.pairs,
+        analysis.mean,
+        analysis.ends,
         c.analysis.alpha,
         busy,
     )
@@ -162,47 +162,47 @@ def read_at_budget(
     )
 
 
-def budget_sentences(one: EqualBudgetResult, c: Comparison) -> list[str]:
+def budget_sentences(result: EqualBudgetResult, c: Comparison) -> list[str]:
     """The answer in sentences: what it is, where it was read, what weakens it."""
     names = dict(zip(ARMS, label_text.arm_names(c), strict=True))
     base, modified = names["baseline"], names["modified"]
-    number = difference_text.NumberWriter(one.interval, None, abs(one.mean))
+    number = difference_text.NumberWriter(result.interval, None, abs(result.mean))
     first = (
-        f"At equal {BUDGET_NAMES[one.what]} ({budget_text(one)} per run): "
-        f"{modified} {MINUS} {base} = {number(one.mean)}{c.metric.suffix}"
+        f"At equal {BUDGET_NAMES[result.what]} ({budget_text(result)} per run): "
+        f"{modified} {MINUS} {base} = {number(result.mean)}{c.metric.suffix}"
     )
-    if one.interval is not None:
-        low, high = number.ends(one.interval)
+    if result.interval is not None:
+        low, high = number.ends(result.interval)
         first += f", {difference_text.level_text(c.analysis)} interval {low} to {high}"
     first += "."
-    if one.interval is None:
+    if result.interval is None:
         first += " Without a spread between pairs there is no interval."
-    elif one.interval.excludes_zero():
-        lower, higher = (modified, base) if one.mean < 0 else (base, modified)
+    elif result.interval.excludes_zero():
+        lower, higher = (modified, base) if result.mean < 0 else (base, modified)
         first += f" At this budget {lower} is lower than {higher}."
     else:
         first += " At this budget the runs can't tell the two apart."
-    where = " and ".join(f"iter {one.iters[arm]:,.0f} of {names[arm]}" for arm in ARMS)
+    where = " and ".join(f"iter {result.iters[arm]:,.0f} of {names[arm]}" for arm in ARMS)
     read = (
         f"Read off the recorded val curves at {where}, on a straight line between two evaluations."
     )
     sentences = [first, read]
-    early = [arm for arm in ARMS if one.iters[arm] < 0.995 * one.last[arm]]
+    early = [arm for arm in ARMS if result.iters[arm] < 0.995 * result.last[arm]]
     for arm in early:
         other = names["modified" if arm == "baseline" else "baseline"]
         sentences.append(
-            f"An iter of {names[arm]} costs {_more(one, arm)} more, so it is read before the end "
-            f"of its schedule, while its learning rate is still higher. That counts against "
+            f"An iter of {names[arm]} costs {_more(result, arm)} more, so it is read before the "
+            f"end of its schedule, while its learning rate is still higher. That counts against "
             f"{names[arm]}: if {other} is ahead here, a schedule that ends at this budget may "
             "say otherwise."
         )
-    if one.what == "flops":
+    if result.what == "flops":
         sentences.append(
             "FLOPs are those of matrix products, and training takes three times the forward pass."
         )
     else:
         spent = " and ".join(
-            f"{duration(one.costs[arm] * one.last[arm])} for {one.last[arm]:,} iters of "
+            f"{duration(result.costs[arm] * result.last[arm])} for {result.last[arm]:,} iters of "
             f"{names[arm]}"
             for arm in ARMS
         )
@@ -210,9 +210,9 @@ def budget_sentences(one: EqualBudgetResult, c: Comparison) -> list[str]:
             f"Time is that of training without evaluation, by the median speed of each arm's runs "
             f"on their machine: {spent}. The interval knows nothing of how that varies."
         )
-        if one.busy >= BUSY_RATIO:
+        if result.busy >= BUSY_RATIO:
             sentences.append(
-                f"The machine was busy: the fastest run of one arm was {one.busy:.1f} times as "
+                f"The machine was busy: the fastest run of one arm was {result.busy:.1f} times as "
                 "fast as its slowest, so take this answer as a rough one."
             )
     return [
@@ -222,16 +222,16 @@ def budget_sentences(one: EqualBudgetResult, c: Comparison) -> list[str]:
     ]
 
 
-def budget_text(one: EqualBudgetResult) -> str:
+def budget_text(result: EqualBudgetResult) -> str:
     """The budget with its unit: ``4.1 TFLOPs``, ``41 s``."""
-    if one.what == "time":
-        return duration(one.budget)
-    return f"{rough(one.budget)}FLOPs"
+    if result.what == "time":
+        return duration(result.budget)
+    return f"{rough(result.budget)}FLOPs"
 
 
-def _more(one: EqualBudgetResult, arm: str) -> str:
+def _more(result: EqualBudgetResult, arm: str) -> str:
     other = "modified" if arm == "baseline" else "baseline"
-    return f"{100 * (one.costs[arm] / one.costs[other] - 1):.1f}%"
+    return f"{100 * (result.costs[arm] / result.costs[other] - 1):.1f}%"
 
 
 def _none(what: BudgetKind, c: Comparison, why: str) -> Problem:

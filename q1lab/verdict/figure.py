@@ -160,12 +160,12 @@ def progress_figure(study: Study, runs: Sequence[RunView]) -> Figure:
 def finished_pairs(runs: Sequence[RunView]) -> dict[int, float]:
     """Modified − baseline by seed, for seeds that both arms have finished."""
     ends = {(run.arm, run.seed): run.val_loss for run in runs if run.state is RunState.FINISHED}
-    found = {}
+    differences = {}
     for (arm, seed), value in sorted(ends.items()):
         other = ends.get(("modified", seed))
         if arm == "baseline" and value is not None and other is not None:
-            found[seed] = other - value
-    return found
+            differences[seed] = other - value
+    return differences
 
 
 def _first_pairs(runs: Sequence[RunView], pairs: Mapping[int, float]) -> list[float]:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 def note_sentences(c: Comparison) -> list[str]:
     """The notes of a comparison, a sentence or two each."""
-    found = [note_sentence(one, c) for one in c.analysis.notes]
+    sentences = [note_sentence(one, c) for one in c.analysis.notes]
     around = record_sentence(c)
-    return [*found, around] if around else found
+    return [*sentences, around] if around else sentences
 
 
 def note_sentence(one: Note, c: Comparison) -> str:
@@ -173,30 +173,30 @@ def _asked_note(c: Comparison, facts: Mapping[str, Any]) -> str:
 
 def record_sentence(c: Comparison) -> str:
     """The other questions on record, also for readers of a post; empty if unknown."""
-    found = c.asking.family
-    if found is None or len(c.study.seeds) < 2:
+    family = c.asking.family
+    if family is None or len(c.study.seeds) < 2:
         return ""
     only = "It is the only question on record"
     text = f"{only} so far"
-    if found.questions > 1:
-        text = only if found.here == 1 else f"It is one of {found.here} questions on record"
+    if family.questions > 1:
+        text = only if family.here == 1 else f"It is one of {family.here} questions on record"
         text += f" about this {c.study.description.about}"
-        if found.texts > 1:
-            text += f", and one of {found.questions} in all"
-        if found.shared:
-            text += f"; {found.shared} of the others used the same baseline runs"
+        if family.texts > 1:
+            text += f", and one of {family.questions} in all"
+        if family.shared:
+            text += f"; {family.shared} of the others used the same baseline runs"
     return (
-        f"{text}. If nothing helped, up to {math.ceil(100 * found.total - 1e-9)} of 100 such "
+        f"{text}. If nothing helped, up to {math.ceil(100 * family.total - 1e-9)} of 100 such "
         "records would claim at least one difference."
     )
 
 
 def _strays_note(arms: Sequence[Sequence[Any]], names: Mapping[str, str]) -> str:
-    said = []
+    parts = []
     for arm, runs, diverged, stuck in arms:
         how = [f"{diverged} diverged"] * bool(diverged) + [f"{stuck} got stuck"] * bool(stuck)
-        said.append(f"of {plural(runs, 'run')} of {names[arm]} on record {' and '.join(how)}")
-    text = "; ".join(said)
+        parts.append(f"of {plural(runs, 'run')} of {names[arm]} on record {' and '.join(how)}")
+    text = "; ".join(parts)
     return (
         f"{text[0].upper()}{text[1:]}. With such an arm the interval claims a difference more "
         "often than its level says, however many seeds there are."
@@ -204,15 +204,15 @@ def _strays_note(arms: Sequence[Sequence[Any]], names: Mapping[str, str]) -> str
 
 
 def _conditions_note(differ: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
-    said = []
+    parts = []
     for key, values in differ.items():
         what = "; ".join(
             f"{plain(value)} in {len(runs)} of them ({plain(runs[0])}{', …' if runs[1:] else ''})"
             for value, runs in values.items()
         )
-        said.append(f"{key.replace('_', ' ')} ({what})")
+        parts.append(f"{key.replace('_', ' ')} ({what})")
     return (
-        f"The runs differ in {' and in '.join(said)}: that alone can change a loss, so the "
+        f"The runs differ in {' and in '.join(parts)}: that alone can change a loss, so the "
         "difference may not be the modification's."
     )
 

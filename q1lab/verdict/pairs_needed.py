@@ -64,17 +64,23 @@ def own_spread(
     for study in newest_first:
         if study.variant.removesuffix("*") != variant or preset not in (None, study.trainer.recipe):
             continue
-        found = comparison_cache.cached_comparison(store, study.id)
-        if found is None or len(found.analysis.pairs) < intervals.MIN_FOR_VERDICT or found.lost:
+        comparison = comparison_cache.cached_comparison(store, study.id)
+        if (
+            comparison is None
+            or len(comparison.analysis.pairs) < intervals.MIN_FOR_VERDICT
+            or comparison.lost
+        ):
             continue
-        times = [arm.costs.get("wall_s") for arm in found.arms.values()]
+        times = [arm.costs.get("wall_s") for arm in comparison.arms.values()]
         seconds = sum(time for time in times if time) if all(times) else None
-        sd = statistics.stdev(found.analysis.pairs.values())
+        sd = statistics.stdev(comparison.analysis.pairs.values())
         source = (
             f"{study.id} ({study.trainer.recipe}, {study.max_iters:,} iters on {study.data.name})"
         )
-        pairs = len(found.analysis.pairs)
-        return Spread(sd, pairs, source, seconds, study.max_iters, study.data.name, found.metric)
+        pairs = len(comparison.analysis.pairs)
+        return Spread(
+            sd, pairs, source, seconds, study.max_iters, study.data.name, comparison.metric
+        )
     return None
 
 
@@ -82,12 +88,12 @@ def shipped_spread(folder: Path, variant: str, preset: str, data: str = "") -> S
     """The spread that the week's results file gives for a preset and a variant, if it does: that on
     ``data`` before others. The file says ``shakespeare`` where a study has ``tinyshakespeare``."""
     try:
-        found = tomllib.loads(read_text(folder / SHIPPED))
+        figures = tomllib.loads(read_text(folder / SHIPPED))
     except (OSError, ValueError):
         return None
     rows = [
         row
-        for row in found.get("results", [])
+        for row in figures.get("results", [])
         if (row.get("preset"), row.get("variant")) == (preset, variant)
     ]
     if not rows:

@@ -44,17 +44,17 @@ def direction_text(direction: object, metric: Metric) -> str:
     return "no difference that matters" if direction == "same" else plain(str(direction))
 
 
-def predicted_sentence(found: Mapping[str, Any], metric: Metric) -> str:
+def predicted_sentence(prediction: Mapping[str, Any], metric: Metric) -> str:
     """A prediction as it was made: ``Predicted: the val loss falls by 0.03 nats, 70% sure.``"""
-    direction = found.get("direction") or "no direction"
+    direction = prediction.get("direction") or "no direction"
     text = f"Predicted: {direction_text(direction, metric)}"
-    size = predicted_difference(found)
+    size = predicted_difference(prediction)
     if size is not None and direction != "same":
         text += f" by {abs(size):g}{metric.suffix}"
-    if found.get("matters"):
-        text += f" (it matters from {abs(found['matters']):g} up)"
-    if found.get("confidence") is not None:
-        text += f", {found['confidence']:.0%} sure"
+    if prediction.get("matters"):
+        text += f" (it matters from {abs(prediction['matters']):g} up)"
+    if prediction.get("confidence") is not None:
+        text += f", {prediction['confidence']:.0%} sure"
     return text + "."
 
 

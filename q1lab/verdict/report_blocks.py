@@ -79,7 +79,7 @@ Block = HeadlineBlock | Sentence | Figure | Table
 def report_blocks(c: Comparison, *, published: bool = False) -> tuple[Block, ...]:
     """Everything that is told of a comparison. ``published``: for a document that others read, with
     every seed, numbers in full, and nothing that is said to the learner alone."""
-    found: list[Block] = [
+    blocks: list[Block] = [
         HeadlineBlock(
             label_text.verdict_word(c),
             c.analysis.verdict,
@@ -100,7 +100,7 @@ def report_blocks(c: Comparison, *, published: bool = False) -> tuple[Block, ...
         Sentence("prediction", prediction_text.prediction_sentence(c)),
         Sentence("scope", scope_text.scope_sentence(c)),
     ]
-    return tuple(block for block in found if not _is_empty(block))
+    return tuple(block for block in blocks if not _is_empty(block))
 
 
 def _is_empty(block: Block) -> bool:

@@ -130,8 +130,8 @@ def studies_json(
     if curves:
         points = (point for study in chosen for point in _points(store, study))
         document["curves"] = [dict(zip(POINT_COLUMNS, point, strict=True)) for point in points]
-    found = {study.id: study_labels.read_labels(store, study.id) for study in chosen}
-    noted = {name: asdict(one) for name, one in found.items() if one != study_labels.Labels()}
+    labels = {study.id: study_labels.read_labels(store, study.id) for study in chosen}
+    noted = {name: asdict(one) for name, one in labels.items() if one != study_labels.Labels()}
     document |= {"labels": noted} if noted else {}
     document |= {"unreadable": dict(unreadable)} if unreadable else {}
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -164,7 +164,7 @@ def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
     from q1lab.verdict.comparison_cache import compare
     from q1lab.verdict.comparison_record import verdict_columns
 
-    told = list(verdict_columns(compare(store, study)).values())
+    verdict = list(verdict_columns(compare(store, study)).values())
     noted = study_labels.read_labels(store, study.id)
     for row in store.runs(study.id):
         arm = study.arms[row["arm"]]
@@ -185,7 +185,7 @@ def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
         yield [
             *(fixed[name] if name in fixed else row[name] for name in RUN_COLUMNS),
             *(column.of_run(arm, row) for column in costs.COST_COLUMNS),
-            *told,
+            *verdict,
         ]
 
 
@@ -200,8 +200,8 @@ def _picture(store: Store, study: Study, file: Path, force: bool) -> Path:
     from q1lab.verdict import charts, comparison_cache
 
     form = charts.picture_format(file)
-    drawn = charts.draw_comparison(
+    picture = charts.draw_comparison(
         comparison_cache.compare(store, study), comparison_cache.read_curves(store, study), form
     )
-    write_out(file, drawn, force=force)
+    write_out(file, picture, force=force)
     return file

@@ -58,22 +58,22 @@ class ResultRow:
 
 def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
     """Every study, newest first."""
-    found = []
+    rows = []
     for row in list_results(store, VERSION):
-        told = {}
+        numbers = {}
         if row["done"] == row["total"] and row["of_all_seeds"]:
-            told = {key: row[key] for key in ("verdict", "n", "mean", "alpha", "delta")}
+            numbers = {key: row[key] for key in ("verdict", "n", "mean", "alpha", "delta")}
             if row["metric"] is not None:
-                told["metric"] = Metric(**json.loads(row["metric"]))
+                numbers["metric"] = Metric(**json.loads(row["metric"]))
             if row["low"] is not None and row["high"] is not None:
-                told["ends"] = Interval(row["low"], row["high"])
+                numbers["ends"] = Interval(row["low"], row["high"])
         plan = {
             key: row[key]
             for key in ("id", "variant", "baseline", "preset", "data_sha256", "dtype", "created")
         }
         threads = row["threads"] if isinstance(row["threads"], int) else None
         headline: Headline = "welch" if row["headline"] == "welch" else "paired"
-        found.append(
+        rows.append(
             ResultRow(
                 **plan,
                 data=row["data_name"],
@@ -83,10 +83,10 @@ def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
                 tags=tuple(json.loads(row["tags"] or "[]")),
                 note=row["note"] or "",
                 threads=threads,
-                **told,
+                **numbers,
             )
         )
-    return tuple(found)
+    return tuple(rows)
 
 
 class ResultRowReader:

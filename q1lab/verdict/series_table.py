@@ -112,8 +112,8 @@ class SeriesResult:
 
 def read_series(store: Store, series_id: str) -> SeriesResult:
     """A series as it stands now. Problem when there is none of that name."""
-    there = series_turns.series_members(series_id)
-    record = next((study.origin.series for study in there.values()), None)
+    studies_by_place = series_turns.series_members(series_id)
+    record = next((study.origin.series for study in studies_by_place.values()), None)
     if record is None:
         raise Problem(
             f"no sweep or axis called {series_id!r}", next="`q1lab status` lists the studies"
@@ -122,17 +122,17 @@ def read_series(store: Store, series_id: str) -> SeriesResult:
     members = []
     for at in range(len(record.members)):
         name = record.name(at)
-        study = there.get(at)
+        study = studies_by_place.get(at)
         if study is None:
             why = "its study was deleted" if at in gone else "its study is not there"
             members.append(SeriesMember(at, name, why=why))
             continue
         ingest_events.ingest_study(store, study)
-        found = compare(store, study)
-        members.append(SeriesMember(at, name, study.id, found, _why(store, study, found)))
-    one = next(iter(there.values()))
-    plan = one.design.pairs if one.design.is_sequential else None
-    return SeriesResult(record, one.baseline, plan, tuple(members))
+        comparison = compare(store, study)
+        members.append(SeriesMember(at, name, study.id, comparison, _why(store, study, comparison)))
+    first_study = next(iter(studies_by_place.values()))
+    plan = first_study.design.pairs if first_study.design.is_sequential else None
+    return SeriesResult(record, first_study.baseline, plan, tuple(members))
 
 
 def _why(store: Store, study: Study, c: Comparison) -> str:
@@ -158,16 +158,16 @@ def _why(store: Store, study: Study, c: Comparison) -> str:
 # ── in words
 
 
-def series_lines(one: SeriesResult, width: int = 80) -> list[str]:
+def series_lines(series: SeriesResult, width: int = 80) -> list[str]:
     """The series as text, no line wider than ``width`` columns (60 and more are meant)."""
     width = max(width, 60)
-    found = _prose(series_heading(one), width)
-    found += ["", *_table(one, width)]
-    if drawn := _drawing(one, width):
-        found += ["", *drawn]
-    for sentence in series_sentences(one):
-        found += ["", *_prose(sentence, width)]
-    return found
+    lines = _prose(series_heading(series), width)
+    lines += ["", *_table(series, width)]
+    if drawing := _drawing(series, width):
+        lines += ["", *drawing]
+    for sentence in series_sentences(series):
+        lines += ["", *_prose(sentence, width)]
+    return lines
 
 
 def series_heading(one: SeriesResult) -> str:
@@ -188,18 +188,18 @@ def series_heading(one: SeriesResult) -> str:
 
 def series_sentences(one: SeriesResult) -> list[str]:
     """What a reader of the table has to know."""
-    found = [correction_sentence(one)]
+    sentences = [correction_sentence(one)]
     if one.series.kind == SWEEP:
-        found.append(
+        sentences.append(
             "Ranked by the mean difference, the best first. Each interval is against the baseline: "
             "neighbors in the table may not differ."
         )
     else:
-        found = [*_over(one), *found]
-    found += _notes(one)
+        sentences = [*_over(one), *sentences]
+    sentences += _notes(one)
     known = [member.comparison for member in one.members if member.comparison is not None]
     scope = scope_text.scope_sentence(known[0]) if known and one.series.kind == SWEEP else ""
-    return [*found, scope] if scope else found
+    return [*sentences, scope] if scope else sentences
 
 
 def _over(one: SeriesResult) -> list[str]:
@@ -212,11 +212,13 @@ def _over(one: SeriesResult) -> list[str]:
     for name, c in known:
         at.setdefault(c.analysis.verdict.upper(), []).append(name)
     if len(at) == 1:
-        found = [f"The verdict is the same at all {len(known)} values of {axis}: {next(iter(at))}."]
+        sentences = [
+            f"The verdict is the same at all {len(known)} values of {axis}: {next(iter(at))}."
+        ]
     else:
-        said = "; ".join(f"{verdict} at {', '.join(names)}" for verdict, names in at.items())
-        found = [f"The verdict depends on {axis}: {said}."]
-    return [*found, *([lead_sentence(known)] if axis == "max_iters" else [])]
+        verdicts = "; ".join(f"{verdict} at {', '.join(names)}" for verdict, names in at.items())
+        sentences = [f"The verdict depends on {axis}: {verdicts}."]
+    return [*sentences, *([lead_sentence(known)] if axis == "max_iters" else [])]
 
 
 def lead_sentence(known: Sequence[tuple[str, Comparison]]) -> str:
@@ -285,13 +287,13 @@ def correction_sentence(one: SeriesResult) -> str:
 
 def _notes(one: SeriesResult) -> list[str]:
     """Notes of single members, each said once with the members that it is about."""
-    said: dict[str, list[str]] = {}
+    members_by_note: dict[str, list[str]] = {}
     for member in one.ranked:
         c = member.comparison
         for note in c.analysis.notes if c is not None else ():
             if c is not None and note.kind is not Kind.SERIES:
-                said.setdefault(note_text.note_sentence(note, c), []).append(member.name)
-    return [f"{', '.join(names)}: {text}" for text, names in said.items()]
+                members_by_note.setdefault(note_text.note_sentence(note, c), []).append(member.name)
+    return [f"{', '.join(names)}: {text}" for text, names in members_by_note.items()]
 
 
 def _prose(text: str, width: int) -> list[str]:
@@ -304,24 +306,24 @@ def _table(one: SeriesResult, width: int) -> list[str]:
     for rank, member in enumerate(one.ranked, 1):
         c = member.comparison
         place = f"{rank}" if one.series.kind == SWEEP and not member.why else ""
-        told = ("NO VERDICT", DASH, DASH, DASH if c is None else str(c.analysis.n))
+        cells = ("NO VERDICT", DASH, DASH, DASH if c is None else str(c.analysis.n))
         if c is not None and not member.why:
-            told = (
+            cells = (
                 c.analysis.verdict.upper(),
                 difference_text.mean_text(c.analysis),
                 difference_text.interval_text(c.analysis),
                 str(c.analysis.n),
             )
-        rows.append((place, cut(plain(member.name), NAME), *told))
+        rows.append((place, cut(plain(member.name), NAME), *cells))
         below.append(member.why)
     sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    found = []
+    lines = []
     for row, why in zip(rows, below, strict=True):
         words = [cell.ljust(size) for cell, size in zip(row[:3], sizes, strict=False)]
         numbers = [cell.rjust(size) for cell, size in zip(row[3:], sizes[3:], strict=True)]
-        found.append("  ".join([*words, *numbers][0 if sizes[0] else 1 :]).rstrip())
-        found += ["     " + line for line in _prose(why, width - 5)]
-    return found
+        lines.append("  ".join([*words, *numbers][0 if sizes[0] else 1 :]).rstrip())
+        lines += ["     " + line for line in _prose(why, width - 5)]
+    return lines
 
 
 def _drawing(one: SeriesResult, width: int) -> list[str]:

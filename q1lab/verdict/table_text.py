@@ -101,22 +101,22 @@ def timing_note(c: Comparison) -> str:
         return ""
     labels = costs.measured_costs()
     clear = [key for key in labels if cost_change(c, key) not in ("", UNCLEAR)]
-    said = []
+    parts = []
     for key in clear:
         ends = (c.timed or {})[key]
         low, high = (percent_change(1.0, 1.0 + end) for end in (ends.low, ends.high))
-        said.append(f"the change of {labels[key]} is {low} to {high} (95% interval)")
+        parts.append(f"the change of {labels[key]} is {low} to {high} (95% interval)")
     if unclear := [label for key, label in labels.items() if cost_change(c, key) == UNCLEAR]:
         few = min((len(arm.values) for arm in c.arms.values()), default=0) < MIN_FOR_VERDICT
         why = "fewer than three runs an arm" if few else "the 95% interval over runs contains 0"
         which = f"that of {' and '.join(unclear)} is " if clear else ""
-        said.append(f"{which}{UNCLEAR}: {why}")
+        parts.append(f"{which}{UNCLEAR}: {why}")
     spans = [arm.tokens_per_s_ends for arm in c.arms.values()]
     shares = [high / low - 1 for low, high in (pair for pair in spans if pair) if low > 0]
     if shares and max(shares) >= BUSY_FROM:
-        said.append(
+        parts.append(
             f"within an arm tokens/s vary by up to {max(shares):.0%}, so the machine did something "
             "else, too"
         )
-    text = "; ".join(said)
+    text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""

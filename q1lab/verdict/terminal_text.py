@@ -66,8 +66,8 @@ def figure_lines(figure: Figure, width: int) -> list[str]:
     return _plain(_figure(figure, width))
 
 
-def _plain(found: Sequence[Line]) -> list[str]:
-    return ["".join(piece for piece, _ in line).rstrip() for line in found]
+def _plain(lines: Sequence[Line]) -> list[str]:
+    return ["".join(piece for piece, _ in line).rstrip() for line in lines]
 
 
 def rich_comparison_lines(
@@ -97,15 +97,15 @@ BELOW = {"verdict": "headline", "floor": "power", "scope": "prediction"}
 
 def _laid_out(c: Comparison, width: int) -> list[Line]:
     width = max(width, 40)
-    found: list[Line] = []
+    lines: list[Line] = []
     above = ""
     for block in report_blocks(c):
         group = _group(block)
-        if found and (group != above or isinstance(block, Table)):
-            found.append([])
-        found += _lines_of(block, width)
+        if lines and (group != above or isinstance(block, Table)):
+            lines.append([])
+        lines += _lines_of(block, width)
         above = group
-    return found
+    return lines
 
 
 def _group(block: Block) -> str:
@@ -157,17 +157,17 @@ def _figure(block: Figure, width: int) -> list[Line]:
         role, fill, mark = BAR_STYLES[bar.kind]
         bold = "bold" if role == "bold" else ""
         if bar.low is None or bar.high is None:
-            drawn = axis.points(bar.points, mark)
+            bar_text = axis.points(bar.points, mark)
         else:
             edges = "╌╌" if fill == "╌" else "├┤"
             point = bar.points[0] if bar.points else None
-            drawn = axis.bar(bar.low, bar.high, point, fill, edges, mark)
+            bar_text = axis.bar(bar.low, bar.high, point, fill, edges, mark)
         if narrow:
             result.append([(_fit(" · ".join(filter(None, (bar.label, bar.note))), width), "")])
             result += [[("  " + text, bold)]] if text else []
-            result.append([("  " + drawn, role)])
+            result.append([("  " + bar_text, role)])
             continue
-        result.append([(_fit(bar.label, LABEL), bold), (drawn, role), ("  " + text, "")])
+        result.append([(_fit(bar.label, LABEL), bold), (bar_text, role), ("  " + text, "")])
         if bar.note:
             empty = axis.row(lambda cells: None)
             result.append([(_fit("  " + bar.note, LABEL), "dim"), (empty, "dim")])
