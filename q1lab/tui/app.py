@@ -45,8 +45,8 @@ def _page(module: str, name: str) -> Callable[[], Screen[Any]]:
 
 
 def _commands() -> type[Provider]:
-    found: type[Provider] = _late("command_palette", "CommandProvider")()
-    return found
+    provider: type[Provider] = _late("command_palette", "CommandProvider")()
+    return provider
 
 
 class Q1Lab(TimerApp):
@@ -82,10 +82,10 @@ class Q1Lab(TimerApp):
         self.exit_signal = 0
         """The number of the signal that ended the app; 0 if none did."""
         self.config = setup.config
-        for one in theme.THEMES:
-            self.register_theme(one)
-        known = setup.config.theme in self.available_themes
-        self.set_reactive(App.theme, setup.config.theme if known else theme.DARK.name)
+        for app_theme in theme.THEMES:
+            self.register_theme(app_theme)
+        is_available = setup.config.theme in self.available_themes
+        self.set_reactive(App.theme, setup.config.theme if is_available else theme.DARK.name)
         # parsed once, with the right colors
         self.stylesheet.set_variables(self.get_css_variables())
         self.animation_level = setup.config.animation  # type: ignore[assignment]
@@ -179,8 +179,8 @@ class Q1Lab(TimerApp):
             self.store_thread.reader.content = week
             self.run_job(lambda store: progress.tick_steps_of_command(store, week, "config"))
             self.mutate_reactive(Q1Lab.snapshot)  # redraw: the pages' texts have changed
-            told = "as part of the course" if course else "on its own, without the course"
-            self.notify(f"The week now reads {told}.")
+            reading = "as part of the course" if course else "on its own, without the course"
+            self.notify(f"The week now reads {reading}.")
 
     def action_go(self, page: str) -> None:
         while len(self.screen_stack) > 1:

@@ -27,13 +27,13 @@ def run_in_background(
             call(value)
 
     def job() -> None:
-        given: Any
+        result: Any
         call: Callable[[Any], object] = done
         try:
-            given = act()
+            result = act()
         except Problem as problem:
-            call, given = failed, problem
+            call, result = failed, problem
         if app.is_running:
-            app.call_from_thread(tell, call, given)
+            app.call_from_thread(tell, call, result)
 
     app.run_worker(job, thread=True, exit_on_error=False, group="beside")

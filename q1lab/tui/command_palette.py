@@ -41,10 +41,10 @@ class CommandProvider(Provider):
                 yield act.palette, "a form" if act.form else f"q1lab {act.name}", do
         yield "Tick boxes of the roadmap, by their numbers", "a form", partial(tick_boxes, app)
         for name, key in KEYS.items():
-            found = active.get(name)
-            if found is not None:
-                run = partial(app.run_action, key.action, found.node)
-                yield key.more or key.words, f"key {key_names(found.binding.key)}", run
+            active_key = active.get(name)
+            if active_key is not None:
+                run = partial(app.run_action, key.action, active_key.node)
+                yield key.more or key.words, f"key {key_names(active_key.binding.key)}", run
         for theme in sorted(
             app.available_themes, key=lambda one: (not one.startswith("q1lab"), one)
         ):

@@ -13,18 +13,18 @@ from textual.app import App
 TMUX_SECONDS = 2.0
 
 
-def copy_text(app: App[Any], text: str, what: str) -> None:
+def copy_text(app: App[Any], text: str, name: str) -> None:
     """Copy ``text`` to the clipboard, and say whether that worked; the message calls it ``name``
     (``the path``)."""
     app.copy_to_clipboard(text)
-    taken = copy_into_tmux(text)
-    if taken:
-        said = f"Copied {what} into tmux's buffer: prefix ] pastes it."
-    elif taken is False:
-        said = f"tmux did not take {what}; `set -g set-clipboard on` lets it copy."
+    tmux_took_it = copy_into_tmux(text)
+    if tmux_took_it:
+        message = f"Copied {name} into tmux's buffer: prefix ] pastes it."
+    elif tmux_took_it is False:
+        message = f"tmux did not take {name}; `set -g set-clipboard on` lets it copy."
     else:
-        said = f"Copied {what}."
-    app.notify(said, markup=False)
+        message = f"Copied {name}."
+    app.notify(message, markup=False)
 
 
 def copy_into_tmux(text: str, env: Mapping[str, str] = os.environ) -> bool | None:

@@ -57,9 +57,9 @@ def find_page(week: Week, sheet_id: str) -> WeekPage | None:
 
 def page_after(week: Week, sheet_id: str, by: int = 1) -> WeekPage | None:
     """The page ``by`` pages after this one; None beyond the first or last."""
-    every = list(week_pages(week))
-    index = next((k for k, sheet in enumerate(every) if sheet.id == sheet_id), 0) + by
-    return every[index] if 0 <= index < len(every) else None
+    pages = list(week_pages(week))
+    index = next((k for k, sheet in enumerate(pages) if sheet.id == sheet_id), 0) + by
+    return pages[index] if 0 <= index < len(pages) else None
 
 
 def _introduction(session: Session) -> Iterator[Block]:
@@ -69,5 +69,5 @@ def _introduction(session: Session) -> Iterator[Block]:
     if head:
         yield Text(head, session.file, 1)
     if session.output:
-        lines = "\n".join(f"- {one}" for one in session.output)
+        lines = "\n".join(f"- {item}" for item in session.output)
         yield Text(f"### At the end you have\n\n{lines}", session.file, 1)

@@ -54,14 +54,14 @@ class ProgressReader:
             return None
 
 
-def kpi_row(one: kpis.KpiRow) -> ListRow:
-    mark = {True: "✓ ", False: "· ", None: "  "}[one.met]
-    target = f" of {one.target:g}" if one.target is not None else ""
-    actual = "–" if one.actual is None else f"{one.actual:g}"
-    tone = "$success" if one.met else ""
-    bar = (one.actual or 0.0, one.target, one.target) if one.target else None
+def kpi_row(kpi: kpis.KpiRow) -> ListRow:
+    mark = {True: "✓ ", False: "· ", None: "  "}[kpi.met]
+    target = f" of {kpi.target:g}" if kpi.target is not None else ""
+    actual = "–" if kpi.actual is None else f"{kpi.actual:g}"
+    tone = "$success" if kpi.met else ""
+    bar = (kpi.actual or 0.0, kpi.target, kpi.target) if kpi.target else None
     return ListRow(
-        mark + one.title, f"{one.source}   {actual}{target}", tone, tone or "$muted", one, bar
+        mark + kpi.title, f"{kpi.source}   {actual}{target}", tone, tone or "$muted", kpi, bar
     )
 
 
@@ -70,7 +70,7 @@ def part_rows(week: Week, progress: Progress) -> list[ListRow]:
     longest = max(
         (max(part.minutes, progress.count([part]).seconds / 60) for part in week.parts()), default=1
     )
-    found, widest = [], max((len(f"{part.minutes}") for part in week.parts()), default=0)
+    rows, widest = [], max((len(f"{part.minutes}") for part in week.parts()), default=0)
     for part in week.parts():
         count = progress.count([part])
         mark = "✓" if count.finished else "·" if not count.done else "◦"
@@ -83,18 +83,18 @@ def part_rows(week: Week, progress: Progress) -> list[ListRow]:
         words = f"{count.done}/{count.total} · {minutes:>{2 * widest + 4}}"
         bar = (float(spent), float(part.minutes), float(longest))
         title = f"{mark} {part_name(part)} {part.title}"
-        found.append(ListRow(title, words, tone, over, part.id, bar))
-    return found
+        rows.append(ListRow(title, words, tone, over, part.id, bar))
+    return rows
 
 
-def paper_row(one: dict[str, Any]) -> ListRow:
-    mark, tone = ("✓ ", "$success") if one["done"] else ("☐ ", "")
-    return ListRow(mark + one["title"], one["depth"] or "", tone, key=one)
+def paper_row(paper: dict[str, Any]) -> ListRow:
+    mark, tone = ("✓ ", "$success") if paper["done"] else ("☐ ", "")
+    return ListRow(mark + paper["title"], paper["depth"] or "", tone, key=paper)
 
 
-def artifact_row(one: dict[str, Any]) -> ListRow:
-    place = (one["location"] or "").removeprefix("https://")
-    return ListRow(f"{one['kind']:<9}{one['title']}", place, key=one["id"])
+def artifact_row(artifact: dict[str, Any]) -> ListRow:
+    place = (artifact["location"] or "").removeprefix("https://")
+    return ListRow(f"{artifact['kind']:<9}{artifact['title']}", place, key=artifact["id"])
 
 
 def post_rows(post: dict[str, Any] | None) -> list[ListRow]:

@@ -173,10 +173,10 @@ class SnapshotReader:
         """Update the list of studies and the study in focus; the latter is computed once."""
         wanted = self.watched or self._foremost()
         self._focus = self._view(store, wanted)
-        known = dict(self._settled)
+        lines_by_id = dict(self._settled)
         if self._focus is not None:
-            known[self._focus.row.id] = self._focus.row
-        self._lines = study_view.read_study_rows(store, known, self._unreadable)
+            lines_by_id[self._focus.row.id] = self._focus.row
+        self._lines = study_view.read_study_rows(store, lines_by_id, self._unreadable)
         self._settled = {line.id: line for line in self._lines if line.state == "finished"}
         if not self.watched and self._foremost() != wanted:
             self._focus = self._view(store, self._foremost())

@@ -77,9 +77,11 @@ def check_theme_name(name: str, where: str) -> None:
     """Problem, naming the nearest theme, if no theme is called ``name``."""
     from textual.theme import BUILTIN_THEMES
 
-    known = [*(theme.name for theme in THEMES), *BUILTIN_THEMES]
-    if name not in known:
-        raise Problem(f"{where}: no theme is called {name!r}", next=nearest(name, sorted(known)))
+    theme_names = [*(theme.name for theme in THEMES), *BUILTIN_THEMES]
+    if name not in theme_names:
+        raise Problem(
+            f"{where}: no theme is called {name!r}", next=nearest(name, sorted(theme_names))
+        )
 
 
 def arm_variables(dark: bool) -> dict[str, str]:

@@ -78,14 +78,14 @@ class TimerApp(BaseApp):
 
         def guarded_job(store: Store) -> None:
             try:
-                found = job(store)
+                result = job(store)
             except Problem as problem:
                 if failed is None:
                     raise
                 self.call_later(failed, problem)
             else:
                 if then is not None:
-                    self.call_later(then, found)
+                    self.call_later(then, result)
 
         self.store_thread.submit(guarded_job)
 
@@ -109,8 +109,8 @@ class TimerApp(BaseApp):
     def draw_clock(self) -> None:
         """Show the time of the part that the clock runs for, else of the open part."""
         clock = self.time.clock
-        asked = clock.question.part if clock.question else None
-        part = self._part(asked or (clock.part if clock.running else None) or self.part_id)
+        question_part = clock.question.part if clock.question else None
+        part = self._part(question_part or (clock.part if clock.running else None) or self.part_id)
         if part is None:
             self.clock_line = ("", "")
             return
@@ -132,12 +132,12 @@ class TimerApp(BaseApp):
         if part is None or timed or not self.time.keeps_time or clock.question is not None:
             return
         now = self.time.read().wall
-        kept = self.snapshot.progress.settings.get("offered")
-        known = {**(kept if isinstance(kept, Mapping) else {}), **self._offered}
-        fresh = abs(now - known.get(part.id, -math.inf)) < ONCE
+        saved = self.snapshot.progress.settings.get("offered")
+        offered_at = {**(saved if isinstance(saved, Mapping) else {}), **self._offered}
+        fresh = abs(now - offered_at.get(part.id, -math.inf)) < ONCE
         if fresh or self.snapshot.progress.count([part]).finished:
             return
-        label, offered = self.setup.week.label, {**known, part.id: now}
+        label, offered = self.setup.week.label, {**offered_at, part.id: now}
         self._offered = offered
         self.store_thread.submit(
             lambda store: progress.save_setting(store, label, "offered", offered)
@@ -207,8 +207,8 @@ class TimerApp(BaseApp):
         await super().on_event(event)
 
     def _part(self, part_id: str | None) -> Part | None:
-        found = self.setup.week.find_part(part_id) if part_id else None
-        return found[1] if found else None
+        match = self.setup.week.find_part(part_id) if part_id else None
+        return match[1] if match else None
 
     def _save_clock(self, credited: Mapping[str, float], state: Mapping[str, Any]) -> None:
         label, clock, amounts = self.setup.week.label, dict(state), dict(credited)

@@ -71,8 +71,8 @@ class AnswerScreen(Dialog[None]):
 
     def _count(self) -> None:
         words = len(self.query_one(TextArea).text.split())
-        said = f"{words} word{'s' if words != 1 else ''}"
-        self.box.border_subtitle = f"{said} · Esc keeps it · ^e in $EDITOR"
+        count = f"{words} word{'s' if words != 1 else ''}"
+        self.box.border_subtitle = f"{count} · Esc keeps it · ^e in $EDITOR"
 
     def _keep(self) -> None:
         """Save the text; also called every few seconds, so that a crash loses a sentence at

@@ -41,12 +41,12 @@ Stamp = tuple[int, int]
 def file_stamp(path: Path) -> tuple[Stamp | None, str]:
     """(stamp, ""), or (None, a sentence with the reason) if the file can't be read."""
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return None, f"There is no {path}. It is checked as soon as it is there."
     except OSError as error:
         return None, f"Cannot read {path}: {os_reason(error)}."
-    return (found.st_mtime_ns, found.st_size), ""
+    return (status.st_mtime_ns, status.st_size), ""
 
 
 class CheckScreen(FullScreen[None]):

@@ -53,14 +53,14 @@ def open_variant_choice(app: Q1Lab, step: Step) -> None:
     )
 
 
-def _row(app: Q1Lab, one: Variant, chosen: bool) -> Table:
+def _row(app: Q1Lab, variant: Variant, chosen: bool) -> Table:
     facts = [
-        f"{one.difficulty} to implement" if one.difficulty else "",
-        f"used in {one.used_in}" if one.used_in else "",
-        one.paper,
+        f"{variant.difficulty} to implement" if variant.difficulty else "",
+        f"used in {variant.used_in}" if variant.used_in else "",
+        variant.paper,
     ]
     row = Table.grid(padding=(0, 1, 0, 0))
-    row.add_row("●" if chosen else "○", Text(one.title, style="bold"))
+    row.add_row("●" if chosen else "○", Text(variant.title, style="bold"))
     for fact in facts:
         if fact:
             row.add_row("", Text(fact, style=palette(app).muted))

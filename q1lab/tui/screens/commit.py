@@ -68,11 +68,13 @@ class CommitScreen(Dialog[bool]):
         from q1lab.documents import commit_commands
 
         with Store(self.setup.database) as store:
-            found = commit_commands.preview_change(self.argv, store, self.setup.week, self.folder)
-        if found is None:
+            proposal = commit_commands.preview_change(
+                self.argv, store, self.setup.week, self.folder
+            )
+        if proposal is None:
             return None, (), ""
-        branch = (found.repo.head().branch or "a detached HEAD") if found.repo else ""
-        return found, found.pending(), branch
+        branch = (proposal.repo.head().branch or "a detached HEAD") if proposal.repo else ""
+        return proposal, proposal.pending(), branch
 
     def _show(self, given: tuple[Change | None, tuple[Path, ...], str]) -> None:
         self.proposal, pending, branch = given

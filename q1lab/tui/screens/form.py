@@ -97,8 +97,8 @@ class FormScreen(DraftForm, Dialog[FieldValues | None]):
         self._say()
 
     def values(self) -> FieldValues:
-        found = field_values(self)
-        return {field.name: found[field.name].strip() for field in self.fields}
+        values = field_values(self)
+        return {field.name: values[field.name].strip() for field in self.fields}
 
     @on(Input.Changed)
     @on(Select.Changed)

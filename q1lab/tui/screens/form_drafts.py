@@ -18,35 +18,35 @@ FieldValues = dict[str, str]
 
 def field_values(form: DOMNode) -> FieldValues:
     """The current values of the form's fields."""
-    found: FieldValues = {}
-    for one in form.query("Input, TextArea, Select, OptionList"):
-        if one.id is None:
+    values: FieldValues = {}
+    for field in form.query("Input, TextArea, Select, OptionList"):
+        if field.id is None:
             continue
-        if isinstance(one, TextArea):
-            found[one.id] = one.text
-        elif isinstance(one, Input):
-            found[one.id] = one.value
-        elif isinstance(one, Select):
-            found[one.id] = one.value if isinstance(one.value, str) else ""
-        elif isinstance(one, OptionList) and one.highlighted_option is not None:
-            found[one.id] = one.highlighted_option.id or ""
-    return found
+        if isinstance(field, TextArea):
+            values[field.id] = field.text
+        elif isinstance(field, Input):
+            values[field.id] = field.value
+        elif isinstance(field, Select):
+            values[field.id] = field.value if isinstance(field.value, str) else ""
+        elif isinstance(field, OptionList) and field.highlighted_option is not None:
+            values[field.id] = field.highlighted_option.id or ""
+    return values
 
 
 def fill_fields(form: DOMNode, values: FieldValues) -> None:
     """Set the fields to ``values``; skips a choice that no longer exists."""
     for name, value in values.items():
-        for one in form.query(f"#{name}"):
-            if isinstance(one, TextArea):
-                one.text = value
-            elif isinstance(one, Input):
-                one.value = value
-            elif isinstance(one, Select):
+        for field in form.query(f"#{name}"):
+            if isinstance(field, TextArea):
+                field.text = value
+            elif isinstance(field, Input):
+                field.value = value
+            elif isinstance(field, Select):
                 with suppress(InvalidSelectValueError):
-                    one.value = value or Select.NULL
-            elif isinstance(one, OptionList):
+                    field.value = value or Select.NULL
+            elif isinstance(field, OptionList):
                 with suppress(OptionDoesNotExist):
-                    one.highlighted = one.get_option_index(value)
+                    field.highlighted = field.get_option_index(value)
 
 
 class DraftForm(AppScreen):
@@ -63,11 +63,11 @@ class DraftForm(AppScreen):
         fill_fields(form, self.q1.drafts.get(self.heading, {}))
 
     def action_back(self) -> None:
-        now = field_values(cast(DOMNode, self))
-        if self._opened not in (None, now):
-            self.q1.drafts[self.heading] = now
-            said = f"{self.heading}: kept as a draft. It opens as you left it."
-            self.q1.notify(said, markup=False)
+        values = field_values(cast(DOMNode, self))
+        if self._opened not in (None, values):
+            self.q1.drafts[self.heading] = values
+            message = f"{self.heading}: kept as a draft. It opens as you left it."
+            self.q1.notify(message, markup=False)
         self.dismiss(None)
 
     def ended(self, result: Any) -> None:

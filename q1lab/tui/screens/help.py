@@ -95,9 +95,13 @@ def _tables(
     groups: dict[str, dict[str, tuple[list[str], str]]] = {SCREEN: {}, APP: {}, HERE: {}}
     for key, active in screen.active_bindings.items():
         binding = active.binding
-        known = KEYS.get(binding.id or "")
-        words = (known.more or known.words) if known else (binding.tooltip or binding.description)
-        words = words if known else PLAIN.get(words, words)
+        key_info = KEYS.get(binding.id or "")
+        words = (
+            (key_info.more or key_info.words)
+            if key_info
+            else (binding.tooltip or binding.description)
+        )
+        words = words if key_info else PLAIN.get(words, words)
         if not words or not active.enabled or words in UNSAID:
             continue
         node = active.node
@@ -105,12 +109,12 @@ def _tables(
         if binding.id and binding.id.startswith("app."):
             group = APP
         groups[group].setdefault(binding.id or binding.action, ([], words))[0].append(key)
-    found = []
+    tables = []
     for title, rows in groups.items():
         if rows:
             order = {name: index for index, name in enumerate(KEYS)}
             names = sorted(rows, key=lambda name: order.get(name, len(order)))
-            found.append(
+            tables.append(
                 (title, [(key_names(",".join(rows[name][0])), rows[name][1]) for name in names])
             )
-    return found
+    return tables

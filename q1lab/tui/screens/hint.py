@@ -66,13 +66,13 @@ def offer_hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] 
         return
     week = app.week
 
-    def offer(found: list[Hint]) -> None:
-        first, *seen = found
+    def offer(hints: list[Hint]) -> None:
+        first, *seen = hints
         rows = [(str(one.stage), f"{one.stage}  {one.title}   seen") for one in seen]
         rows.insert(0, (str(first.stage), f"{first.stage}  {first.title}   the next one"))
 
         def show(stage: str) -> None:
-            hint = next(one for one in found if str(one.stage) == stage)
+            hint = next(one for one in hints if str(one.stage) == stage)
             helped = (one for one in failing if one.name in hint.checks)
             app.store_thread.submit(
                 lambda store: learner_tables.use_hint(store, week.label, variant, hint.stage)

@@ -118,10 +118,10 @@ class LabScreen(StudyActions, MainScreen):
     def _compare_when_done(self, view: StudyInFocus) -> None:
         """Compute the comparison once the last run has ended, once per study and number of runs:
         whichever window is open then does it."""
-        asked = (view.row.id, len(view.runs))
+        request = (view.row.id, len(view.runs))
         ended = bool(view.runs) and all(run.state in ENDED for run in view.runs)
-        if ended and final_comparison(view) is None and self._comparing != asked:
-            self._comparing = asked
+        if ended and final_comparison(view) is None and self._comparing != request:
+            self._comparing = request
             name = view.row.id
             self.run_once(
                 f"compare {name}", lambda: child_processes.run_q1lab(["compare", name, "--json"])
@@ -167,11 +167,11 @@ class LabScreen(StudyActions, MainScreen):
     def action_filter(self) -> None:
         from q1lab.tui.screens.pick_one import PickScreen
 
-        here, colors = self.view.row.id if self.view else "", palette(self.app)
+        current, colors = self.view.row.id if self.view else "", palette(self.app)
         lines = self.q1.snapshot.studies
-        rows = [(line.id, study_row(line, here, colors)) for line in lines]
+        rows = [(line.id, study_row(line, current, colors)) for line in lines]
         words = {line.id: search_text(line) for line in lines}
-        self.app.push_screen(PickScreen("Which study?", rows, here, find=words), self._watch)
+        self.app.push_screen(PickScreen("Which study?", rows, current, find=words), self._watch)
 
     @on(OptionList.OptionSelected, "#studies")
     def _picked(self, event: OptionList.OptionSelected) -> None:

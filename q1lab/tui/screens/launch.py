@@ -252,41 +252,41 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
     def on_unmount(self) -> None:
         self._let_go()
 
-    def _estimated(self, asked: int, request: Request, found: Plan | Problem) -> None:
+    def _estimated(self, asked: int, request: Request, plan: Plan | Problem) -> None:
         try:
             if asked != self._asked or not self.is_attached or self.request() != request:
                 return  # the form has changed in the meantime
         except Problem:
             return
-        if isinstance(found, Problem):
+        if isinstance(plan, Problem):
             self.query_one("#start", Button).disabled = True
-            self._say(str(found), bad=True)
+            self._say(str(plan), bad=True)
             return
-        self.draft = found
-        self.query_one(LaunchForm).usual(found.study)
+        self.draft = plan
+        self.query_one(LaunchForm).usual(plan.study)
         button = self.query_one("#start", Button)
-        button.label = "Watch it" if found.alive else "Start" if found.missing else "Open it"
+        button.label = "Watch it" if plan.alive else "Start" if plan.missing else "Open it"
         button.disabled = False
-        self._say(estimate(found))
-        if self.eager and found.missing and not found.alive:
+        self._say(estimate(plan))
+        if self.eager and plan.missing and not plan.alive:
             self.action_start()
 
     def _say(self, text: str, bad: bool = False) -> None:
-        said = self.query_one("#estimate", Static)
-        said.update(text)
-        said.set_class(bad, "bad")
+        line = self.query_one("#estimate", Static)
+        line.update(text)
+        line.set_class(bad, "bad")
 
     @on(Button.Pressed)
     def action_start(self) -> None:
         """Start the planned study; one that runs already or is complete is opened instead."""
-        drawn = self.draft
-        if drawn is None:
+        plan = self.draft
+        if plan is None:
             if not self.query_one("#start", Button).disabled:
                 self.eager = True
                 self._say("It starts as soon as it is planned: a few steps are tried first …")
             return
-        if drawn.alive:
-            self.ended(drawn.study.id)
+        if plan.alive:
+            self.ended(plan.study.id)
             return
         self.query_one("#start", Button).disabled = True
         self._say("Starting …")
@@ -297,7 +297,7 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
             from q1lab.planning import study_plan
 
             with Store(database) as store:
-                return study_plan.begin(drawn.draft.request, store, drawn)
+                return study_plan.begin(plan.draft.request, store, plan)
 
         run_in_background(
             self,

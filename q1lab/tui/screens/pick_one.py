@@ -71,8 +71,8 @@ class PickScreen(Dialog[str | None]):
         hits.sort(key=lambda row: phrase not in about.get(row.id or "", "").casefold())
         listing = self.query_one(OptionList)
         more = f"{len(hits) - MOST:,} more: type to find them"
-        said = more if len(hits) > MOST else "" if hits else self.empty
-        rest = [Option(Content.styled(said, "$muted"), disabled=True)] if said else []
+        note = more if len(hits) > MOST else "" if hits else self.empty
+        rest = [Option(Content.styled(note, "$muted"), disabled=True)] if note else []
         listing.set_options([*hits[:MOST], *rest])
         listing.highlighted = 0 if hits else None
 

@@ -83,14 +83,14 @@ class ResultsScreen(StudyActions):
 
     def _side(self) -> None:
         table = self.query_one(ResultsTable)
-        here = [table.selected] if table.selected is not None else []
-        chosen = table.marked or here
+        current = [table.selected] if table.selected is not None else []
+        chosen = table.marked or current
         self.query_one(ForestPlot).figure = figure.side_by_side_figure(chosen)
-        self._labels(here[0] if here else None)
-        if here and here[0].problem:
+        self._labels(current[0] if current else None)
+        if current and current[0].problem:
             self._charted, self.query_one(LossChart).data = None, ChartData()
         else:
-            self._chart(here[0].id if here else None)
+            self._chart(current[0].id if current else None)
         self.refresh_bindings()
 
     def _labels(self, line: ResultRow | None) -> None:
@@ -107,9 +107,9 @@ class ResultsScreen(StudyActions):
             return
         self._charted = study_id
 
-        def show(found: ChartData) -> None:
+        def show(data: ChartData) -> None:
             if self._charted == study_id and self.is_mounted:
-                self.query_one(LossChart).data = found
+                self.query_one(LossChart).data = data
 
         self.q1.run_job(lambda store: study_curves(store, study_id), show)
 
@@ -206,17 +206,17 @@ class ResultsScreen(StudyActions):
             ),
         ]
 
-        def made(given: dict[str, str]) -> study_labels.Labels:
-            tags = tuple(dict.fromkeys(given["tags"].replace("#", " ").split()))
-            return study_labels.check_labels(study_labels.Labels(given["note"], tags))
+        def made(values: dict[str, str]) -> study_labels.Labels:
+            tags = tuple(dict.fromkeys(values["tags"].replace("#", " ").split()))
+            return study_labels.check_labels(study_labels.Labels(values["note"], tags))
 
-        def says(given: dict[str, str]) -> str:
-            made(given)
+        def says(values: dict[str, str]) -> str:
+            made(values)
             return ""
 
-        def keep(given: dict[str, str]) -> None:
+        def keep(values: dict[str, str]) -> None:
             self.q1.store_thread.submit(
-                lambda store: study_labels.change_labels(store, name, lambda _: made(given))
+                lambda store: study_labels.change_labels(store, name, lambda _: made(values))
             )
 
         self.app.push_screen(FormScreen(f"Tags and note of {name}", fields, says), keep)

@@ -41,10 +41,10 @@ class StudyActions(MainScreen):
             return
         self._at_work |= {what}
 
-        def ended(given: T) -> None:
+        def ended(result: T) -> None:
             self._at_work -= {what}
             if done is not None:
-                done(given)
+                done(result)
 
         def failed(problem: Problem) -> None:
             self._at_work -= {what}

@@ -210,9 +210,9 @@ class StudyScreen(MainScreen):
             step_actions.start_action(self.q1, action, self.step)
 
     def action_next(self, by: int) -> None:
-        found = pages.page_after(self.week, self.sheet.id, by)
-        if found is not None:
-            self.open_sheet(found.id)
+        page = pages.page_after(self.week, self.sheet.id, by)
+        if page is not None:
+            self.open_sheet(page.id)
 
     def action_open(self) -> None:
         now = self.q1.snapshot
@@ -234,10 +234,10 @@ class StudyScreen(MainScreen):
                 rows.append((step.id, Content.assemble((f"   {mark} ", "$muted"), step.title)))
                 about[step.id] = f"{name} {step.title} {step.id}"
 
-        def chosen(found: str) -> None:
+        def chosen(row_id: str) -> None:
             for part in self.week.parts():
-                if found in (part.id, *(step.id for step in part.steps)):
-                    self.open_sheet(part.id, None if found == part.id else found)
+                if row_id in (part.id, *(step.id for step in part.steps)):
+                    self.open_sheet(part.id, None if row_id == part.id else row_id)
 
         self.app.push_screen(PickScreen("Find a part or a step", rows, find=about), chosen)
 
@@ -247,8 +247,8 @@ class StudyScreen(MainScreen):
         from q1lab.tui.screens.glossary import GlossaryScreen
 
         row = self.reader.current
-        here = f"{row.title}\n{row.detail}" if isinstance(row, Step) else ""
-        page = "\n".join([here, *map(block_text, self.sheet.blocks)])
+        step_text = f"{row.title}\n{row.detail}" if isinstance(row, Step) else ""
+        page = "\n".join([step_text, *map(block_text, self.sheet.blocks)])
         terms = list(dict.fromkeys([*self.week.terms_in(page), *self.week.terms]))
         if terms:
             self.app.push_screen(GlossaryScreen(terms))
@@ -279,15 +279,15 @@ class StudyScreen(MainScreen):
 
     def action_link(self) -> None:
         """Open the link on screen; offer a choice if there are several."""
-        found = self.reader.links()
-        if not found:
+        links = self.reader.links()
+        if not links:
             self.notify("There is no link on this page.")
-        elif len(found) == 1:
-            self.q1.action_open_link(found[0][1])
+        elif len(links) == 1:
+            self.q1.action_open_link(links[0][1])
         else:
             from q1lab.tui.screens.pick_one import PickScreen
 
-            rows = [(url, f"{words}   {url.removeprefix('https://')}") for words, url in found]
+            rows = [(url, f"{words}   {url.removeprefix('https://')}") for words, url in links]
             self.app.push_screen(PickScreen("Which link?", rows), self.q1.action_open_link)
 
     def action_copy(self) -> None:

@@ -69,30 +69,30 @@ class VerdictScreen(FullScreen[None]):
         self._note()
 
     def _together(self, store: Store) -> SeriesResult | None:
-        mine = studies.load(self.study_id).origin.series
-        return series_table.read_series(store, mine.id) if mine is not None else None
+        series = studies.load(self.study_id).origin.series
+        return series_table.read_series(store, series.id) if series is not None else None
 
-    def _with_series(self, found: SeriesResult | None) -> None:
-        self.series = found
-        if found is not None and self.is_mounted:
+    def _with_series(self, series: SeriesResult | None) -> None:
+        self.series = series
+        if series is not None and self.is_mounted:
             self._draw()
 
     def _note(self) -> None:
         """Record that the learner has viewed the comparison: it may complete a step."""
-        label, made, name = self.q1.week.label, self.comparison, self.study_id
-        if made is not None:
+        label, comparison, name = self.q1.week.label, self.comparison, self.study_id
+        if comparison is not None:
             self.q1.store_thread.submit(
                 lambda store: evidence.note_viewed(
-                    store, label, "compare", name, made.study.variant
+                    store, label, "compare", name, comparison.study.variant
                 )
             )
 
     def on_resize(self) -> None:
         self.set_class(self.size.width >= BESIDE, "-beside")
 
-    def _chart(self, found: ChartData) -> None:
+    def _chart(self, data: ChartData) -> None:
         for chart in self.query(LossChart):
-            chart.data = found
+            chart.data = data
 
     def _arrived(self, snapshot: Snapshot) -> None:
         """Replace the pairs so far by the comparison once the study is complete."""
@@ -123,10 +123,12 @@ class VerdictScreen(FullScreen[None]):
 
     def _answer(self, store: Store, what: equal_budget.BudgetKind) -> list[str]:
         try:
-            made, answer = equal_budget.read_at_budget(store, studies.load(self.study_id), what)
+            comparison, answer = equal_budget.read_at_budget(
+                store, studies.load(self.study_id), what
+            )
         except Problem as problem:
             return [str(problem)]
-        return equal_budget.budget_sentences(answer, made)
+        return equal_budget.budget_sentences(answer, comparison)
 
     def _beside(self, sentences: list[str]) -> None:
         self.besides = sentences

@@ -50,17 +50,17 @@ class WandbScreen(Dialog[None]):
 
     def look(self) -> None:
         """Show the current state from the files, and the rows that apply to it."""
-        standing = wandb_state.wandb_status(self.study)
-        lines = [f"state    {standing.words}", f"mode     {standing.mode}"]
-        lines += [f"url      {plain(standing.url)}"] if standing.url else []
-        lines += ["", ABOUT[standing.state]]
+        status = wandb_state.wandb_status(self.study)
+        lines = [f"state    {status.words}", f"mode     {status.mode}"]
+        lines += [f"url      {plain(status.url)}"] if status.url else []
+        lines += ["", ABOUT[status.state]]
         self.query_one("#standing", Static).update("\n".join(lines))
         acts = []
-        if standing.state not in (wandb_state.OFF, wandb_state.SYNCED) and wandb_state.pending_runs(
+        if status.state not in (wandb_state.OFF, wandb_state.SYNCED) and wandb_state.pending_runs(
             self.study
         ):
             acts.append(("upload", "upload now (q1lab sync)"))
-        if standing.url:
+        if status.url:
             acts.append(("url", "copy the address"))
         if wandb_state.has_wandb_folders(self.study):
             acts.append(

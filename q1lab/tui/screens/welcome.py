@@ -29,19 +29,19 @@ NEW = "transformer-from-scratch"
 
 def repository_of(folder: Path) -> Path | None:
     """The git repository that ``folder`` is in: the nearest folder upwards with a ``.git``."""
-    for one in (folder, *folder.parents):
-        if (one / ".git").exists():
-            return one
+    for parent in (folder, *folder.parents):
+        if (parent / ".git").exists():
+            return parent
     return None
 
 
 def repository_to_offer(folder: Path) -> Path:
     """The repository to offer: the one that contains ``folder``; else the folder itself if it has a
     model.py; else a new one in it. From inside q1lab's own clone, a new one beside the clone."""
-    found = repository_of(folder)
-    if found is not None and (found / "q1lab" / "tui" / "app.py").is_file():
-        return found.parent / NEW
-    return found or (folder if (folder / "model.py").is_file() else folder / NEW)
+    repository = repository_of(folder)
+    if repository is not None and (repository / "q1lab" / "tui" / "app.py").is_file():
+        return repository.parent / NEW
+    return repository or (folder if (folder / "model.py").is_file() else folder / NEW)
 
 
 def describe_machine(_: Store) -> str:
@@ -100,7 +100,7 @@ class WelcomeScreen(Dialog[bool]):
             minutes = [part.minutes for part in session.parts]
             parts = session.when or hours(60 * sum(minutes))
             if self.q1.size.width >= 72:
-                parts += ": " + " + ".join(str(one) for one in minutes) + " min"
+                parts += ": " + " + ".join(str(count) for count in minutes) + " min"
             lines.append(
                 Content.assemble(
                     (f"{session.id.upper()}  ", "bold $primary"), (session.title, "bold")
@@ -126,14 +126,20 @@ class WelcomeScreen(Dialog[bool]):
         with contextlib.suppress(Problem):  # `~m` may be the beginning of a name
             folder = whole(text)
         if not text:
-            said = "Documents are written and committed there. Later: `q1lab config repo FOLDER`."
+            description = (
+                "Documents are written and committed there. Later: `q1lab config repo FOLDER`."
+            )
         elif not folder.is_dir():
-            said = "It isn't there yet: `q1lab new --baseline` makes it, with a model.py in it."
+            description = (
+                "It isn't there yet: `q1lab new --baseline` makes it, with a model.py in it."
+            )
         elif repository_of(folder) is None:
-            said = "A folder without git: documents are written, not committed, until `git init`."
+            description = (
+                "A folder without git: documents are written, not committed, until `git init`."
+            )
         else:
-            said = "Documents are written there; every commit is shown before it is made."
-        self.query_one("#about", Static).update(said)
+            description = "Documents are written there; every commit is shown before it is made."
+        self.query_one("#about", Static).update(description)
 
     @on(Button.Pressed)
     @on(Input.Submitted)

@@ -61,35 +61,41 @@ def chart_data(runs: Iterable[RunView], metric: Metric, name: str = "") -> Chart
     arms: list[ArmCurves] = []
     last = 0
     runs = tuple(runs)
-    own = name = name or metric.key()
+    own_name = name = name or metric.key()
     curves = [_curve(run, name, metric) for run in runs]
     early = any(run.state not in ENDED for run in runs) and all(len(one) < 2 for one in curves)
-    if own == metric.key() and early and any(finite_points(run.curve(TRAIN_LOSS)) for run in runs):
+    if (
+        own_name == metric.key()
+        and early
+        and any(finite_points(run.curve(TRAIN_LOSS)) for run in runs)
+    ):
         name = TRAIN_LOSS
         curves = [_curve(run, name, metric) for run in runs]
     for arm in ARMS:
-        mine = [(run, curve) for run, curve in zip(runs, curves, strict=True) if run.arm == arm]
-        if not mine:
+        arm_runs = [(run, curve) for run, curve in zip(runs, curves, strict=True) if run.arm == arm]
+        if not arm_runs:
             continue
-        last = max(last, *(run.max_iters or run.iter for run, _ in mine))
-        begun = [(run, curve) for run, curve in mine if curve]
+        last = max(last, *(run.max_iters or run.iter for run, _ in arm_runs))
+        begun = [(run, curve) for run, curve in arm_runs if curve]
         group = [curve for run, curve in begun if run.state in ENDED] or [
             curve for _, curve in begun
         ]
         mean, band = mean_and_band(group)
         arms.append(
-            ArmCurves(arm, mine[0][0].variant, tuple(c for _, c in begun), mean, band, len(group))
+            ArmCurves(
+                arm, arm_runs[0][0].variant, tuple(c for _, c in begun), mean, band, len(group)
+            )
         )
-    instead_of = "" if name == own else metric.title(own)
+    instead_of = "" if name == own_name else metric.title(own_name)
     return ChartData(tuple(arms), last, metric.title(name), instead_of)
 
 
 def study_curves(store: Store, study_id: str) -> ChartData:
     """The curves of a study's metric, from the database. Problem if its plan can't be read."""
-    found = study_view.read_view(store, studies.load(study_id), new_events=False)
-    metric = found.study.metric
+    view = study_view.read_view(store, studies.load(study_id), new_events=False)
+    metric = view.study.metric
     names = standard_names(metric)[:2]
-    return chart_data([study_view.with_curves(store, run, names) for run in found.runs], metric)
+    return chart_data([study_view.with_curves(store, run, names) for run in view.runs], metric)
 
 
 def _curve(run: RunView, name: str, metric: Metric) -> Curve:
@@ -133,14 +139,16 @@ def ticks(low: float, high: float, most: int) -> list[float]:
 def log_ticks(low: float, high: float, most: int) -> list[float]:
     """1, 2 and 5 times powers of ten in [low, high], only the powers if those are more than
     ``most``; ``low`` > 0."""
-    found: list[float] = []
+    values: list[float] = []
     for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
-        found += [m * 10.0**power for m in (1, 2, 5) if low <= m * 10.0**power <= high * (1 + 1e-9)]
-    if len(found) > most:
-        found = [v for v in found if math.isclose(math.log10(v), round(math.log10(v)))] or found[
+        values += [
+            m * 10.0**power for m in (1, 2, 5) if low <= m * 10.0**power <= high * (1 + 1e-9)
+        ]
+    if len(values) > most:
+        values = [v for v in values if math.isclose(math.log10(v), round(math.log10(v)))] or values[
             -most:
         ]
-    return found if len(found) >= 2 else ticks(low, high, most)
+    return values if len(values) >= 2 else ticks(low, high, most)
 
 
 def short_count(value: float) -> str:

@@ -87,7 +87,7 @@ def round_summary(report: CheckReport, file: str, variant: str | None, hints: bo
     """The summary below the results of a finished round; after success, with the next step.
     ``hints``: True if the file's modification has hints."""
     if report.unusable is not None:
-        said = Content.styled(plain(report.unusable), "$error")
+        text = Content.styled(plain(report.unusable), "$error")
     elif report.passed:
         offer = (
             "\n^o  compares it with the reference"
@@ -97,17 +97,17 @@ def round_summary(report: CheckReport, file: str, variant: str | None, hints: bo
         command = next_command(report, file, variant)
         choose = ("Commit it if you haven't yet; then go back and choose a modification.", "")
         following = (command, "$accent") if command else choose
-        said = Content.assemble(
+        text = Content.assemble(
             (report.summary, "bold $success"), " Next, when you like:\n", following, offer
         )
     else:
         helps = "h gives the hint that helps" if hints else "doubt says how it overrules a check"
-        said = Content(f"{report.summary} Fix the file and save it; {helps}.")
+        text = Content(f"{report.summary} Fix the file and save it; {helps}.")
     printed = list(dict.fromkeys(plain(report.printed).splitlines()))
     if printed:
         shown = "\n  ".join([*printed[:PRINTED], *(["…"] if len(printed) > PRINTED else [])])
-        said = Content.assemble(said, "\n", (f"the file printed:\n  {shown}", "$muted"))
-    return said
+        text = Content.assemble(text, "\n", (f"the file printed:\n  {shown}", "$muted"))
+    return text
 
 
 def diff_against_source(file: Path, source: Parent) -> tuple[str, str]:

@@ -103,16 +103,16 @@ class KeyLine(Widget):
         return Content.assemble(left, " " * gap, right)
 
     def _drawn(self, hint: KeyHint) -> Content:
-        drawn = Content.assemble(
+        content = Content.assemble(
             (f" {hint.name}", "bold $footer-key-foreground"),
             (f" {hint.words} ", "$footer-description-foreground"),
         )
         if hint.key == self.pointed:
-            drawn = drawn.stylize("on $block-hover-background")
+            content = content.stylize("on $block-hover-background")
         if not hint.enabled:
-            drawn = drawn.stylize("dim")
+            content = content.stylize("dim")
         press = f"app.simulate_key({hint.key!r})" if hint.enabled else "app.bell"
-        return drawn.stylize(Style.from_meta({"@mouse.down": press, "key": hint.key}))
+        return content.stylize(Style.from_meta({"@mouse.down": press, "key": hint.key}))
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         self.pointed = str(event.style.meta.get("key", ""))

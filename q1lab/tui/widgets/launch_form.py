@@ -106,7 +106,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
             yield Label(label)
             if choices:
                 picked = value if value in choices else Select.NULL
-                options = [(one, one) for one in choices]
+                options = [(choice, choice) for choice in choices]
                 yield Select(options, prompt=hint, value=picked, id=name, compact=True)
             else:
                 yield Input(value or "", placeholder=hint, id=name, compact=True)

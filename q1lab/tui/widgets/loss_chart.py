@@ -108,20 +108,20 @@ class LossChart(Widget, can_focus=True):
             return []
         lines = [self._title(colors, width)]
         if self.data.instead_of:
-            said = f" {self.data.instead_of} follows after two evaluations"
-            lines.append(Text(said[:width], colors.muted))
+            note = f" {self.data.instead_of} follows after two evaluations"
+            lines.append(Text(note[:width], colors.muted))
         rows = height - 1 - len(lines)
         x_low, x_high = self._iters()
-        seen = [
+        values = [
             v for arm in self.data.arms for c in arm.seeds for i, v in c if x_low <= i <= x_high
         ]
-        if not seen:
+        if not values:
             words = (
                 f"no {self.data.name} yet" if self.data.empty else "no evaluation in this stretch"
             )
             blank = [Text()] * ((rows - 1) // 2)
             return [*lines, *blank, Text(words.center(width)[:width], colors.muted)]
-        y_low, y_high = min(seen), max(seen)
+        y_low, y_high = min(values), max(values)
         most = max(2, rows // 3)
         unit = _unit(max(abs(y_low), abs(y_high)))
         lines[0] = self._title(colors, width, unit)

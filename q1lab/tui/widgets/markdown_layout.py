@@ -145,10 +145,10 @@ def _table(node: SyntaxTreeNode, width: int) -> list[Content]:
     ]
     lines: list[Content] = []
     for number, row in enumerate(cells):
-        made = [wrap_content(cell, size) for cell, size in zip(row, sizes, strict=False)]
-        for level in range(max((len(cell) for cell in made), default=0)):
+        wrapped = [wrap_content(cell, size) for cell, size in zip(row, sizes, strict=False)]
+        for level in range(max((len(cell) for cell in wrapped), default=0)):
             parts: list[Content] = []
-            for k, cell in enumerate(made):
+            for k, cell in enumerate(wrapped):
                 text = cell[level] if level < len(cell) else Content("")
                 blank = Content(" " * max(0, sizes[k] - text.cell_length))
                 parts.append(Content.assemble(*((blank, text) if right[k] else (text, blank))))
@@ -221,10 +221,10 @@ def _link(content: Content, address: str) -> Content:
 
 def _text(text: str) -> Content:
     """Plain text, in which arXiv numbers are links."""
-    found: list[str | Content] = []
+    parts: list[str | Content] = []
     end = 0
     for match in ARXIV.finditer(text):
         address = f"https://arxiv.org/abs/{match[1]}"
-        found += [text[end : match.start()], _link(Content(match[0]), address)]
+        parts += [text[end : match.start()], _link(Content(match[0]), address)]
         end = match.end()
-    return Content.assemble(*found, text[end:])
+    return Content.assemble(*parts, text[end:])

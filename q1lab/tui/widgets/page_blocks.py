@@ -287,19 +287,19 @@ def command_text(action: Action) -> str:
 def pieces_of(
     sheet: WeekPage, records: Mapping[str, StepState], following: WeekPage | None
 ) -> list[Piece]:
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     for block in sheet.blocks:
         if isinstance(block, Text):
-            found.append(Prose(block.markdown))
+            pieces.append(Prose(block.markdown))
         elif isinstance(block, Fold):
-            found.append(FoldPiece(block))
+            pieces.append(FoldPiece(block))
         elif isinstance(block, Action):
-            found.append(ActionPiece(block))
+            pieces.append(ActionPiece(block))
         else:
-            found.append(StepPiece(block, records.get(block.id, StepState())))
+            pieces.append(StepPiece(block, records.get(block.id, StepState())))
             for action in block.actions:
-                found[-1].add_class("-tied")
-                found.append(ActionPiece(action))
+                pieces[-1].add_class("-tied")
+                pieces.append(ActionPiece(action))
     if following is not None:
-        found.append(NextPiece(following))
-    return found
+        pieces.append(NextPiece(following))
+    return pieces

@@ -152,8 +152,8 @@ class PageReader(VerticalScroll):
     def _note_spot(self) -> None:
         """Remember a visible piece and its distance from the top of the screen in lines: the
         cursor's piece if it is visible, else the first visible one."""
-        seen = [self.piece] if self.on_screen else self.pieces
-        for piece in seen:
+        candidates = [self.piece] if self.on_screen else self.pieces
+        for piece in candidates:
             if piece is not None and piece.virtual_region.bottom > self.scroll_y:
                 self._spot = piece, piece.virtual_region.y - self.scroll_y
                 return
@@ -283,11 +283,17 @@ class PageReader(VerticalScroll):
         if piece is None or self.sheet is None:
             return
         y = 0
-        steps = [one for one in self.pieces if isinstance(one, StepPiece) and one.record.done]
-        if self._progress.spent(self.sheet.id) or any(not one.step.actions for one in steps):
-            for one in steps:
-                if one.virtual_region.y < piece.virtual_region.y:
-                    y = one.virtual_region.bottom + 1
+        steps = [
+            step_piece
+            for step_piece in self.pieces
+            if isinstance(step_piece, StepPiece) and step_piece.record.done
+        ]
+        if self._progress.spent(self.sheet.id) or any(
+            not step_piece.step.actions for step_piece in steps
+        ):
+            for step_piece in steps:
+                if step_piece.virtual_region.y < piece.virtual_region.y:
+                    y = step_piece.virtual_region.bottom + 1
         self.scroll_to(y=y, animate=False, immediate=True)
         self._note_spot()
         self.call_after_refresh(self.post_message, self.Moved())
@@ -347,10 +353,10 @@ class PageReader(VerticalScroll):
         """The index of a visible stop: the first when scrolling down, else the last; if none is
         visible, of the next one below."""
         stops = self.stops
-        seen = [number for number, one in enumerate(stops) if self._seen(one)]
-        if seen:
-            return seen[0] if down else seen[-1]
-        ahead = (n for n, one in enumerate(stops) if one.virtual_region.y >= self.scroll_y)
+        visible = [number for number, piece in enumerate(stops) if self._seen(piece)]
+        if visible:
+            return visible[0] if down else visible[-1]
+        ahead = (n for n, piece in enumerate(stops) if piece.virtual_region.y >= self.scroll_y)
         return next(ahead, len(stops) - 1)
 
     def on_piece_pressed(self, event: Piece.Pressed) -> None:
@@ -374,18 +380,18 @@ class PageReader(VerticalScroll):
 
     def links(self) -> list[tuple[str, str]]:
         """(words, address) of the links on screen, or of the whole page if none is on screen."""
-        every: list[tuple[int, str, str]] = []
+        links: list[tuple[int, str, str]] = []
         for piece in self.pieces:
             before = (-2, "")
             for line, words, url in piece.links():
                 if before == (line - 1, url):  # a link that goes on in the next line
-                    top, begun, _ = every.pop()
-                    every.append((top, f"{begun} {words}", url))
+                    top, begun, _ = links.pop()
+                    links.append((top, f"{begun} {words}", url))
                 else:
-                    every.append((piece.virtual_region.y + line, words, url))
+                    links.append((piece.virtual_region.y + line, words, url))
                 before = (line, url)
         bottom = self.scroll_y + self.size.height
-        seen = [one for one in every if self.scroll_y <= one[0] < bottom] or every
+        seen = [one for one in links if self.scroll_y <= one[0] < bottom] or links
         return list({url: (words, url) for _, words, url in seen}.values())
 
 

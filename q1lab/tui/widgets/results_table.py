@@ -148,7 +148,7 @@ class ResultsTable(RowTable):
         return Text("●" if study_id in self.marks else " ", style=colors.modified)
 
     def _rebuild(self) -> None:
-        here = self.selected.id if self.selected else None
+        current = self.selected.id if self.selected else None
         colors = palette(self.app)
         sound = [line for line in self.lines if not line.problem]
         broken = [line for line in self.lines if line.problem]
@@ -183,7 +183,7 @@ class ResultsTable(RowTable):
             self.add_row(*(words.get(column[0], Text("")) for column in visible), key=MORE)
         if self._order:
             first = next(k for k, name in enumerate(self._order) if not name.startswith(GROUP))
-            self.move_cursor(row=self._order.index(here) if here in self._order else first)
+            self.move_cursor(row=self._order.index(current) if current in self._order else first)
 
     def _study_width(self, lines: Sequence[ResultRow]) -> int:
         names = [cell_len(name) for line in lines for name in (line.id, line.data)]

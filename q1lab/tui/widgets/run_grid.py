@@ -161,14 +161,14 @@ class RunGrid(RowTable):
         assert self.view is not None
         runs = self.view.runs
         # a command may report its metric alone, or its training loss once in a while
-        drawn = max(
+        metric_name = max(
             standard_names(self.view.study.metric)[:2],
             key=lambda name: sum(len(run.curve(name)) for run in runs),
         )
-        curves = {run.name: run.curve(drawn) for run in runs}
+        curves = {run.name: run.curve(metric_name) for run in runs}
         scale = common_range(map(value_range, curves.values()))
         columns = {column[0]: column[2] for column in self._visible()}
-        made = {}
+        cells_by_run = {}
         for run in runs:
             last, arm = run.max_iters or run.iter, colors.arm(run.arm)
             values: dict[str, Cell | CurveCell] = {
@@ -183,8 +183,8 @@ class RunGrid(RowTable):
                 "speed": _right(speed(run.tokens_per_s), colors.muted),
                 "left": _right(time_left(run.seconds_left), colors.muted),
             }
-            made[run.name] = tuple(values[key] for key in columns)
-        return made
+            cells_by_run[run.name] = tuple(values[key] for key in columns)
+        return cells_by_run
 
 
 def _right(text: str, style: Any = "") -> Cell:

@@ -69,7 +69,7 @@ def value_range(curve: Sequence[Point]) -> ValueRange | None:
 
 def common_range(found: Iterable[ValueRange | None]) -> ValueRange:
     """The range that covers all of these; (0, 0) if there are none."""
-    known = [pair for pair in found if pair is not None]
-    if not known:
+    ranges = [pair for pair in found if pair is not None]
+    if not ranges:
         return 0.0, 0.0
-    return min(low for low, _ in known), max(high for _, high in known)
+    return min(low for low, _ in ranges), max(high for _, high in ranges)

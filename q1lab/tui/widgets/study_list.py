@@ -44,9 +44,9 @@ def study_row(line: StudyRow, current: str | None, colors: Palette) -> Text:
     text.append("▸" if line.id == current else " ", style="bold")
     text.append(f"{STATE_SYMBOLS[state]} ", style=colors.state(state))
     text.append(line.id, style="bold" if line.id == current else "")
-    told = f"{line.done}/{line.total} {line.preset} {line.data}"
-    told = "damaged" if line.problem else told
-    text.append(f"  {told}", style=colors.muted)
+    details = f"{line.done}/{line.total} {line.preset} {line.data}"
+    details = "damaged" if line.problem else details
+    text.append(f"  {details}", style=colors.muted)
     return text
 
 

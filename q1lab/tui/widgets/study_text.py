@@ -54,9 +54,9 @@ def study_heading(view: StudyInFocus, width: int, colors: Palette) -> Text:
         details.insert(2, f" · W&B {view.wandb.state}")
     if view.engine:  # its words may be long, and matter more than the rest
         room = width - left.cell_len - right.cell_len - 3
-        said = Text(f" · {view.engine}", style=colors.muted)
-        said.truncate(max(0, room), overflow="ellipsis")
-        left.append_text(said)
+        engine = Text(f" · {view.engine}", style=colors.muted)
+        engine.truncate(max(0, room), overflow="ellipsis")
+        left.append_text(engine)
     for detail in details:
         if left.cell_len + cell_len(detail) + right.cell_len + 3 <= width:
             left.append(detail, style=colors.muted)
