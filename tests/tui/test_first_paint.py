@@ -29,10 +29,10 @@ HEAVY = (
 LOOK = """
 import asyncio, json, sys
 from q1lab.index.store import Store
-from q1lab.commands.app import prepare
+from q1lab.commands.app import prepare_app
 
 async def main():
-    setup = prepare(None, None)
+    setup = prepare_app(None, None)
     from q1lab.tui.app import Q1Lab
     app = Q1Lab(setup)
     seen, filled = [], {}

@@ -477,7 +477,7 @@ def test_the_end_of_a_planned_range_is_seen_as_one() -> None:
 
 
 async def test_a_divergence_and_a_stall_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alerts, "EVERY", 0.0)
+    monkeypatch.setattr(alerts, "POLL_INTERVAL", 0.0)
     study = make_study(seeds=(0, 1))
     locked = hold(study.files.lock)
     train(study, "baseline", 0, 400, state=None)

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 SPOILER = """This is q1lab's own implementation.
 
-Its diff is the solution of the file that you write, so it is shown once your file passes its \
-checks. Ctrl+O shows it now."""
+Its diff is the solution of the file that you write, so it is shown once that passes its checks. \
+Ctrl+O shows it now."""
 
 PAUSE = 0.7
 """Seconds after the last change until the estimate starts: it trains a few steps, too slow for
