@@ -165,14 +165,14 @@ async def test_stop_and_go_on(fake_trainer: Callable[..., None]) -> None:
         await pilot.press("s")
         await until(
             pilot,
-            lambda: not screen.view.alive and screen.view.line.state == "stopped",
+            lambda: not screen.view.alive and screen.view.row.state == "stopped",
             "it did not stop",
         )
         fake_trainer(pause=0)
         await until(pilot, lambda: screen.check_action("go_on", ()))
         await pilot.press("g")
         await until(
-            pilot, lambda: screen.view.line.state == "finished", "it did not go on to its end"
+            pilot, lambda: screen.view.row.state == "finished", "it did not go on to its end"
         )
         await until(pilot, lambda: screen.query_one(ForestPlot).figure.word != "")
 
@@ -207,7 +207,7 @@ async def test_a_failed_cell_heals_alone(fake_trainer: Callable[..., None]) -> N
         await until(pilot, lambda: screen.check_action("go_on", ()))
         await pilot.press("g")
         await until(
-            pilot, lambda: screen.view.line.state == "finished", "the other one did not heal"
+            pilot, lambda: screen.view.row.state == "finished", "the other one did not heal"
         )
 
 
@@ -303,19 +303,19 @@ async def test_several_studies_are_listed_and_filtered() -> None:
         for size in ((80, 24), (120, 40), (60, 20)):
             await pilot.resize_terminal(*size)
             screen._watch("rope-1")
-            await until(pilot, lambda: screen.view.line.id == "rope-1")
+            await until(pilot, lambda: screen.view.row.id == "rope-1")
             screen.query_one(RunGrid).focus()
             await pilot.press("n")
-            await until(pilot, lambda: screen.view.line.id == "rmsnorm-1")
+            await until(pilot, lambda: screen.view.row.id == "rmsnorm-1")
             await pilot.press("slash", *"swi")
             await until(pilot, lambda: isinstance(pilot.app.screen, PickScreen))
             await until(pilot, lambda: pilot.app.screen.query_one(OptionList).option_count == 1)
             await pilot.press("enter")
-            await until(pilot, lambda: screen.view.line.id == "swiglu-1")
+            await until(pilot, lambda: screen.view.row.id == "swiglu-1")
             assert screen.query_one(RunGrid).has_focus
             await pilot.press("slash", "escape")
             assert screen.query_one(RunGrid).has_focus
-            assert screen.view.line.id == "swiglu-1"
+            assert screen.view.row.id == "swiglu-1"
 
 
 async def test_it_opens_on_what_trains_and_stays_there_when_that_ends() -> None:
@@ -324,13 +324,13 @@ async def test_it_opens_on_what_trains_and_stays_there_when_that_ends() -> None:
     held = training(trains)
     async with app().run_test(size=(100, 30)) as pilot:
         screen = await open_lab(pilot)
-        await until(pilot, lambda: screen.view.line.id == "swiglu-1")
+        await until(pilot, lambda: screen.view.row.id == "swiglu-1")
         finish(trains)
         compared(trains)
         for one in held:
             os.close(one)
-        await until(pilot, lambda: screen.view.line.state == "finished")
-        assert screen.view.line.id == "swiglu-1"
+        await until(pilot, lambda: screen.view.row.state == "finished")
+        assert screen.view.row.id == "swiglu-1"
 
 
 async def test_the_chart_names_the_study_that_one_looks_at_also_before_its_first_loss() -> None:

@@ -76,8 +76,8 @@ async def test_choose_estimate_start_and_watch(fake_trainer: Callable[..., None]
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "it did not start")
         lab = pilot.app.screen
-        await until(pilot, lambda: lab.view is not None and lab.view.line.id == "rope-1")
-        await until(pilot, lambda: lab.view.line.state == "finished", "it did not end")
+        await until(pilot, lambda: lab.view is not None and lab.view.row.id == "rope-1")
+        await until(pilot, lambda: lab.view.row.state == "finished", "it did not end")
         assert studies.load("rope-1").max_iters == 40
 
 

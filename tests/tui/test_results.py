@@ -69,7 +69,7 @@ async def test_verdicts_are_listed_and_an_unfinished_study_has_none() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
         lab = pilot.app.screen
-        await until(pilot, lambda: lab.view is not None and lab.view.line.id == "llama-1")
+        await until(pilot, lambda: lab.view is not None and lab.view.row.id == "llama-1")
 
 
 async def test_studies_on_different_data_never_stand_side_by_side() -> None:
