@@ -117,14 +117,14 @@ class Week:
             "headline": "paired",
             "versions": {},
         }
-        return studies.from_dict(json_records.dump({**keys, **changes}))
+        return studies.from_dict(json_records.to_json({**keys, **changes}))
 
     def planned(self, first: int, most: int, **changes: Any) -> Study:
         """A study with a planned range, at the level that planning gives it."""
         from q1lab.planning import study_plan
 
         draft = self.draft(range(most), **changes)
-        return self.begun(study_plan.declared(draft, typed_range(first, most), self.store))
+        return self.begun(study_plan.declare_design(draft, typed_range(first, most), self.store))
 
     def clock(self) -> str:
         """A minute later than anything before."""
@@ -394,7 +394,9 @@ def sweep(times: int, models: Sequence[str], first: int, most: int | None = None
             for at, model in enumerate(models):
                 draft = week.draft(seeds, model, series=record.with_place(at))
                 if most:
-                    draft = study_plan.declared(draft, typed_range(first, most), week.store, seeds)
+                    draft = study_plan.declare_design(
+                        draft, typed_range(first, most), week.store, seeds
+                    )
                 made.append(week.begun(draft))
             for study in made:
                 if most:
@@ -454,7 +456,7 @@ def drawn(week: Week) -> list[Comparison]:
     from q1lab.planning import study_plan
 
     week.asked(range(3), "swiglu")
-    return [week.asked(study_plan.drawn_seeds(week.draft(range(3)), week.store))]
+    return [week.asked(study_plan.draw_seeds(week.draft(range(3)), week.store))]
 
 
 def _t(values: Sequence[float]) -> float:

@@ -54,7 +54,7 @@ def test_quick_commands_load_nothing_heavy(args: list[str]) -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "from q1lab.ground.command_table import listed\nfrom q1lab.commands.cli import cli\nfor name in listed(): cli.get_command(None, name)",
+        "from q1lab.ground.command_table import listed_acts\nfrom q1lab.commands.cli import cli\nfor name in listed_acts(): cli.get_command(None, name)",
         "import q1lab.runner.runner",
         "import q1lab.doors.weights_and_biases.history_rows, q1lab.doors.imports.import_study, q1lab.doors.imports.outside_runs",
         f"from pathlib import Path; from q1lab.week.content import load_week; load_week(Path({str(ROOT / 'content')!r}))",

@@ -184,7 +184,7 @@ def stale_commands(unit: Unit) -> Iterator[Named]:
         return
     for part in re.split(r" && | \|\|? |; | > ", unit.text.removeprefix("Example: ")):
         words = re.sub(r"^(\$ |!|\w+=\S+ )*", "", part).partition("  #")[0].split(" ")
-        if words[0] in command_table.listed() and any(word.startswith("--") for word in words):
+        if words[0] in command_table.listed_acts() and any(word.startswith("--") for word in words):
             words.insert(0, "q1lab")
         if words[0].startswith("--"):
             yield 0, words[0], re.split(r"[=\[]", words[0])[0] not in all_options()

@@ -18,7 +18,7 @@ from q1lab.commands._output import print_diff, print_json, print_text, remark
 from q1lab.commands._store import open_store
 from q1lab.ground import command_table
 from q1lab.ground.errors import FAILED, OK, Problem
-from q1lab.ground.files import plain, whole
+from q1lab.ground.files import absolute_path, printable
 from q1lab.ground.git_repository import NoRepository, Repository
 from q1lab.week.syllabus import Week
 
@@ -101,7 +101,7 @@ def current_week() -> Week:
 
     context = click.get_current_context(silent=True)
     typed_folder = context.find_root().params.get("content") if context else None
-    settings = config.load()
+    settings = config.load_settings()
     folder = typed_folder or settings.content or paths.content_dir()
     return content.load_week(Path(folder), settings.course)
 
@@ -119,20 +119,20 @@ def repository_folder(typed: Path | None) -> Path:
     """``--repo``, else the configured repository, else the current folder."""
     from q1lab.ground import config
 
-    return whole(typed or config.load().repo or Path.cwd())
+    return absolute_path(typed or config.load_settings().repo or Path.cwd())
 
 
 def open_repository(write_options: WriteOptions) -> tuple[Path, Repository | None]:
     """The folder to write in, and its repository (None with --no-commit). Where there is no
     repository, --init makes one; without it the learner is asked. Problem if they say no."""
-    from q1lab.ground.git_repository import init
+    from q1lab.ground.git_repository import init_repository
 
     folder = repository_folder(write_options.repo)
     try:
         repo = Repository.discover(folder)
     except NoRepository:
         if write_options.init and not write_options.dry_run:
-            repo = init(folder)
+            repo = init_repository(folder)
         elif write_options.no_commit or write_options.dry_run:
             return folder, None
         else:
@@ -144,10 +144,10 @@ def open_repository(write_options: WriteOptions) -> tuple[Path, Repository | Non
             )
             if ask_user(f"{folder} is in no git repository. Make one there?", refused) != "yes":
                 raise refused from None
-            repo = init(folder)
+            repo = init_repository(folder)
     except Problem:
         if write_options.init and not folder.exists() and not write_options.dry_run:
-            repo = init(folder)
+            repo = init_repository(folder)
         elif write_options.no_commit and folder.is_dir():
             return folder, None
         else:
@@ -182,12 +182,12 @@ def ask_user(question: str, unanswered: Problem, answers: Sequence[str] = ("no",
         at_terminal = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
         if at_terminal and not sys.stderr.isatty():
             raise unanswered
-        click.echo(plain(f"{question} [{choices}] "), nl=False, err=True)
+        click.echo(printable(f"{question} [{choices}] "), nl=False, err=True)
         line = ""
         with contextlib.suppress(AttributeError, OSError, ValueError):  # closed, or not text
             line = sys.stdin.readline(MAX_ANSWER)
         if not at_terminal:
-            click.echo(plain(line.strip()), err=True)
+            click.echo(printable(line.strip()), err=True)
         if not line:
             raise unanswered
         typed = line.strip().lower()
@@ -283,7 +283,7 @@ def _ask_first(proposal: Change) -> None:
         remark(f"What {next(iter(proposal.files)).name} will say:")
         for claim in proposal.claims:
             remark(f"  · {claim}")
-    if not (changing and config.load().ask_before_commit):
+    if not (changing and config.load_settings().ask_before_commit):
         return
     assert proposal.repo is not None
     print_diff(proposal.diff, err=True)
@@ -300,7 +300,7 @@ def _ask_first(proposal: Change) -> None:
     if answer == "no":
         raise Problem("nothing was changed", FAILED)
     if answer == "always":
-        config.put("ask_before_commit", "false")
+        config.save_setting("ask_before_commit", "false")
         remark("Later: `q1lab config ask_before_commit true` asks again.")
 
 
@@ -326,7 +326,7 @@ def _print_outcome(done: SavedChange, proposal: Change, write_options: WriteOpti
 
 
 def list_command(
-    act: Callable[..., command_table.Said],
+    act: Callable[..., command_table.ActReport],
     *,
     prefill: Callable[[Store, Week], Mapping[str, str]] | None = None,
 ) -> Callable[..., int]:

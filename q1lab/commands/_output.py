@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 
 
 def print_json(record: object) -> None:
@@ -19,12 +19,12 @@ def print_json(record: object) -> None:
 def remark(text: str, *, quiet: bool = False) -> None:
     """Print a line for a person on stderr. ``quiet`` where a program reads: prints nothing."""
     if not quiet:
-        click.echo(plain(text), err=True)
+        click.echo(printable(text), err=True)
 
 
 def print_text(text: str) -> None:
     """Print text from outside on stdout, without its control characters."""
-    click.echo(plain(text), nl=not text.endswith("\n"))
+    click.echo(printable(text), nl=not text.endswith("\n"))
 
 
 def print_diff(text: str, *, err: bool = False) -> None:
@@ -36,7 +36,7 @@ def print_diff(text: str, *, err: bool = False) -> None:
 
         Console(file=stream).print(
             Syntax(
-                plain(text),
+                printable(text),
                 "diff",
                 theme="ansi_dark",
                 background_color="default",
@@ -44,7 +44,7 @@ def print_diff(text: str, *, err: bool = False) -> None:
             )
         )
     elif text:
-        click.echo(plain(text), nl=False, err=err)
+        click.echo(printable(text), nl=False, err=err)
 
 
 def wrapped(text: str, indent: int, max_width: int | None = 100) -> str:

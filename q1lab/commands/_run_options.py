@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import expanded
+from q1lab.ground.files import expand_user
 from q1lab.study import command_arms as loops
 from q1lab.study.command_arms import CommandSpec
 
@@ -176,7 +176,7 @@ class TypedCommand:
         if any(value is not None for value in settings.values()):
             raise Problem("--metric, --better, --metric-pattern and --smoke go with --command")
         if file is not None:
-            return loops.read_study_toml(expanded(file), loops.parse_arms(self.arms))
+            return loops.read_study_toml(expand_user(file), loops.parse_arms(self.arms))
         if self.arms:
             raise Problem("--arm goes with --command, or with a study.toml")
         return None

@@ -56,13 +56,13 @@ def prepare_app(session: str | None, folder: Path | None) -> AppSetup:
     from q1lab.week import content, evidence
 
     paths.ensure_home()
-    settings = config.load()
+    settings = config.load_settings()
     check_keymap(settings.keymap, str(paths.config_file()))
     root = folder or settings.content or paths.content_dir()
     week = content.load_week(root, settings.course)
     session_id = week.session(session).id if session else None
     snapshot, notice = None, ""
-    if paths.database().exists() or paths.journal().exists():
+    if paths.database_file().exists() or paths.journal_file().exists():
         with Store() as store:
             # the studies come with the first look
             snapshot = Snapshot(evidence.read_progress(store, week))

@@ -6,9 +6,9 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._store import open_store
-from q1lab.ground.command_table import Said
+from q1lab.ground.command_table import ActReport
 from q1lab.ground.errors import OK
-from q1lab.ground.files import whole
+from q1lab.ground.files import absolute_path
 from q1lab.index.store import Store
 from q1lab.week.lists import artifacts
 from q1lab.week.lists.artifacts import ARTIFACT_KINDS
@@ -52,18 +52,18 @@ def artifact(ctx: click.Context, as_json: bool) -> int:
     help="Where it is. A repository's notebooks are counted.",
 )
 @shared.list_command
-def add_command(store: Store, week: Week, kind: str, title: str, location: str | None) -> Said:
+def add_command(store: Store, week: Week, kind: str, title: str, location: str | None) -> ActReport:
     """Add the artifact TITLE of KIND."""
     if location and "://" not in location:
-        location = str(whole(location))
+        location = str(absolute_path(location))
     number = artifacts.add_artifact(store, kind, title, location=location, week=week.label)
-    return Said(f"{number}: {title}")
+    return ActReport(f"{number}: {title}")
 
 
 @artifact.command("remove", epilog="Example: q1lab artifact remove 2")
 @click.argument("which")
 @shared.list_command
-def remove_command(store: Store, week: Week, which: str) -> Said:
+def remove_command(store: Store, week: Week, which: str) -> ActReport:
     """Take the artifact WHICH (a number, or words of its title) off the list."""
     row = artifacts.remove_artifact(store, which)
-    return Said(f"removed: {row['title']}")
+    return ActReport(f"removed: {row['title']}")

@@ -25,8 +25,8 @@ def card(output: Path | None, force: bool) -> None:
     """
     from q1lab.commands._store import open_store
     from q1lab.documents import kpi_sources
-    from q1lab.ground.files import not_a_file
-    from q1lab.ground.write_intents import write_out
+    from q1lab.ground.files import kind_of_non_file
+    from q1lab.ground.write_intents import write_output
     from q1lab.week import progress_card as cards
 
     week = shared.current_week()
@@ -36,5 +36,5 @@ def card(output: Path | None, force: bool) -> None:
     if output is None:
         click.echo(cards.card_text(progress), nl=False)
         return
-    write_out(output, cards.card_svg(progress), force=force)
-    click.echo(f"wrote {output}", err=not_a_file(output) is not None)
+    write_output(output, cards.card_svg(progress), force=force)
+    click.echo(f"wrote {output}", err=kind_of_non_file(output) is not None)

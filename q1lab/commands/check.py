@@ -13,7 +13,7 @@ import click
 
 from q1lab.commands._output import wrapped
 from q1lab.ground.errors import USAGE, Problem
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.study import variants
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _check_once(file: Path, for_: str | None, as_json: bool) -> int:
         more = f"\n  … and {len(printed) - 8} more lines" if len(printed) > 8 else ""
         click.echo("\nthe file printed:\n  " + "\n  ".join(printed[:8]) + more)
     if report.unusable is not None:
-        sys.stderr.write(f"q1lab: {plain(report.unusable)}\n")
+        sys.stderr.write(f"q1lab: {printable(report.unusable)}\n")
         return USAGE
     click.echo(check_summary(report, str(file), chosen))
     return report.code

@@ -10,7 +10,7 @@ import click
 from q1lab import __version__
 from q1lab.commands.error_boundary import run_guarded
 from q1lab.ground import command_table
-from q1lab.ground.argument_checks import careful
+from q1lab.ground.argument_checks import add_value_checks
 from q1lab.ground.errors import EXIT_STATUS, USAGE, Problem
 
 
@@ -18,22 +18,26 @@ class Commands(click.Group):
     """A click group that imports a command's module only when that command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(command_table.listed())
+        return list(command_table.listed_acts())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return command_table.command(cmd_name) if cmd_name in command_table.listed() else None
+        return (
+            command_table.load_command(cmd_name)
+            if cmd_name in command_table.listed_acts()
+            else None
+        )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
-        if name not in command_table.listed() and not name.startswith("-"):
-            raise command_table.unknown(name)
+        if name not in command_table.listed_acts() and not name.startswith("-"):
+            raise command_table.unknown_command(name)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
-        for name, act in command_table.listed().items():
+        for name, act in command_table.listed_acts().items():
             sections.setdefault(act.section, []).append((name, act.about))
         for title, rows in sections.items():
             with formatter.section(title):
@@ -86,7 +90,7 @@ def cli(ctx: click.Context, session: str | None, content: Path | None) -> None:
         start_app(session, content)
 
 
-careful(cli)
+add_value_checks(cli)
 
 
 def run_command_line(args: list[str] | None = None) -> int:

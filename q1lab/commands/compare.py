@@ -75,10 +75,10 @@ def compare(
         if page is not None:
             from q1lab.documents import comparison_page
             from q1lab.documents.change import public_mode
-            from q1lab.ground.write_intents import write_out
+            from q1lab.ground.write_intents import write_output
 
             html = comparison_page.comparison_page(store, chosen, answer)
-            write_out(page, html, mode=public_mode(), force=force)
+            write_output(page, html, mode=public_mode(), force=force)
         print_comparison(store, chosen, as_json=as_json, answer=answer)
         if plot is not None and not as_json:
             click.echo(f"\nDrawn: {plot}")
@@ -130,7 +130,7 @@ def draw_comparison(
 ) -> None:
     """Draw both arms' loss curves and the forest plot of the difference into ``path``. With
     ``answer`` the curves run over FLOPs or wall clock instead of iters."""
-    from q1lab.ground.write_intents import write_out
+    from q1lab.ground.write_intents import write_output
     from q1lab.verdict import charts, comparison_cache
 
     form = charts.picture_format(path)
@@ -140,4 +140,4 @@ def draw_comparison(
         form,
         answer=answer,
     )
-    write_out(path, image, force=force)
+    write_output(path, image, force=force)

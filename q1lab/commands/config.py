@@ -11,7 +11,7 @@ from q1lab.commands._output import wrapped
 from q1lab.ground import config as settings
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 
 
 @click.command(
@@ -37,7 +37,7 @@ def config(key: str | None, value: str | None, keys: bool, as_json: bool) -> Non
             raise Problem(f"give {key} a value", next="`q1lab config` says what it is now")
         _set_value(key, value)
         return
-    current = settings.load()
+    current = settings.load_settings()
     if keys:
         _print_keys(dict(current.keymap), as_json)
         return
@@ -48,9 +48,9 @@ def config(key: str | None, value: str | None, keys: bool, as_json: bool) -> Non
         return
     width = max(len(name) for name, *_ in rows)
     for name, is_now, source in rows:
-        click.echo(plain(f"{name:<{width}} {is_now or '–':<28} {source}"))
+        click.echo(printable(f"{name:<{width}} {is_now or '–':<28} {source}"))
         click.echo(f"{'':<{width}} {wrapped(settings.HELP[name], width + 1)}")
-    click.echo(plain(f"They are kept in {paths.config_file()}"))
+    click.echo(printable(f"They are kept in {paths.config_file()}"))
 
 
 def _set_value(key: str, value: str) -> None:
@@ -62,10 +62,10 @@ def _set_value(key: str, value: str) -> None:
         from q1lab.tui import theme
 
         theme.check_theme_name(value, "`q1lab config`")
-    settings.put(key, value)
+    settings.save_setting(key, value)
     if key == "course":
         _tick_step()
-    click.echo(plain(f"{key} = {value}"))
+    click.echo(printable(f"{key} = {value}"))
 
 
 def _tick_step() -> None:
@@ -87,4 +87,4 @@ def _print_keys(moved: dict[str, str], as_json: bool) -> None:
         return
     for name, keys in table.items():
         note = "  (moved)" if name in moved else ""
-        click.echo(plain(f"{name:<20} {keys:<28} {KEYS[name].more or KEYS[name].words}{note}"))
+        click.echo(printable(f"{name:<20} {keys:<28} {KEYS[name].more or KEYS[name].words}{note}"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 
 
 @click.group(epilog="Example: q1lab content check my-week")
@@ -57,7 +57,7 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
             findings += [new for new in run_findings if new not in findings]
     if as_json:
         rows = [
-            {"file": f.file, "line": f.line, "message": plain(f.message), "fatal": f.fatal}
+            {"file": f.file, "line": f.line, "message": printable(f.message), "fatal": f.fatal}
             for f in findings
         ]
         click.echo(
@@ -65,12 +65,12 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
         )
     else:
         for finding in findings:
-            click.echo(plain(str(finding)))
+            click.echo(printable(str(finding)))
         if not findings:
             week = load_week(folder)
             parts, steps = len(list(week.parts())), len(list(week.steps()))
             click.echo(
-                f"{plain(week.label)} is fine: sessions {len(week.sessions)}, parts {parts}, "
+                f"{printable(week.label)} is fine: sessions {len(week.sessions)}, parts {parts}, "
                 f"steps {steps}, "
                 f"{week.minutes} minutes"
             )
@@ -96,7 +96,8 @@ def new_command(folder: Path, label: str) -> None:
     from q1lab.week.content import write_skeleton
 
     for path in write_skeleton(folder, label):
-        click.echo(f"wrote {plain(str(path))}")
+        click.echo(f"wrote {printable(str(path))}")
     click.echo(
-        f"next: q1lab content check {plain(str(folder))}, then q1lab --content {plain(str(folder))}"
+        f"next: q1lab content check {printable(str(folder))}, then q1lab --content "
+        f"{printable(str(folder))}"
     )

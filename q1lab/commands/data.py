@@ -7,8 +7,8 @@ import math
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.ground.command_table import Said
-from q1lab.ground.files import whole
+from q1lab.ground.command_table import ActReport
+from q1lab.ground.files import absolute_path
 from q1lab.index.store import Store
 from q1lab.study import corpora
 from q1lab.study.corpora import DEFAULT_DATA
@@ -23,7 +23,7 @@ BLOCK_SIZE = 64
 @click.argument("corpus", required=False)
 @shared.json_option
 @shared.list_command
-def data(store: Store, week: Week, corpus: str | None) -> Said:
+def data(store: Store, week: Week, corpus: str | None) -> ActReport:
     """Choose CORPUS for the week, or show what is chosen.
 
     CORPUS is shakespeare (downloaded once), stdlib (Python's own source text, already here) or a
@@ -37,7 +37,7 @@ def data(store: Store, week: Week, corpus: str | None) -> Said:
     if corpus is not None:
         prepared = corpora.prepare_corpus(corpus, BLOCK_SIZE)
         size = f", {prepared.characters:,} in all"
-        word = corpus if corpus in corpora.BUILT_IN else str(whole(corpus))
+        word = corpus if corpus in corpora.BUILT_IN else str(absolute_path(corpus))
         progress.choose_data(
             store, word, corpora.describe_corpus(prepared.name), prepared.vocab_size
         )
@@ -46,11 +46,11 @@ def data(store: Store, week: Week, corpus: str | None) -> Said:
     record = dict(zip(("words", "characters", "corpus"), chosen or (None,) * 3, strict=True))
     if chosen is None:
         line = f"no data is chosen; runs train on {DEFAULT_DATA}. Choose: q1lab data shakespeare"
-        return Said(line, [line], record)
+        return ActReport(line, [line], record)
     label, vocab, _ = chosen
     line = f"{label}: {vocab} different characters{size}."
     uniform = f"A uniform guess costs ln {vocab} = {math.log(vocab):.4f} nats per character."
-    return Said(
+    return ActReport(
         line,
         [f"{line} {uniform}", "Runs train on it, unless --data says otherwise."],
         record,

@@ -9,7 +9,7 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_diff
 from q1lab.ground.errors import OK
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.week.own_model import diffs, parents
 
 
@@ -30,8 +30,8 @@ def diff(variant: str, baseline: str | None) -> int:
     pair = parents.find_pair(variant, baseline, "diff")
     new, old = pair.modified, pair.baseline
     if pair.note:
-        sys.stderr.write(f"note: {plain(pair.note)}\n")
-    text = plain(diffs.unified_diff(old.text, new.text, f"{old.name}.py", new.path.name))
+        sys.stderr.write(f"note: {printable(pair.note)}\n")
+    text = printable(diffs.unified_diff(old.text, new.text, f"{old.name}.py", new.path.name))
     if not text:
         click.echo(f"{new.path.name} and {old.name}.py hold the same code.")
         return OK

@@ -17,7 +17,7 @@ from q1lab import __version__
 from q1lab.commands._output import wrapped
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, OUT_OF_TOUCH, Problem
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.runner import child_processes
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
     """Versions, device, bf16, git, disk, and where the files are."""
     choice = None
     if engine or options:
-        from q1lab.ground.config import load
+        from q1lab.ground.config import load_settings
         from q1lab.study.engine_choice import LOCAL, choose_engine
 
-        choice = choose_engine(engine or LOCAL, None, options, load().engine)
+        choice = choose_engine(engine or LOCAL, None, options, load_settings().engine)
     findings = examine_machine() if choice is None else examine_engine(choice)
     if as_json:
         click.echo(json.dumps(findings, indent=2))
@@ -146,8 +146,8 @@ def examine_machine() -> dict[str, Any]:
         free = shutil.disk_usage(home).free
         findings["home"] = str(home)
         findings["journal"] = _journal_summary()
-        problems += lost_lines.lost_line_warnings(paths.database(), paths.journal())
-        findings["database"] = str(paths.database())
+        problems += lost_lines.lost_line_warnings(paths.database_file(), paths.journal_file())
+        findings["database"] = str(paths.database_file())
         findings["config"] = str(paths.config_file())
         findings["free_disk"] = f"{free / 1e9:.1f} GB"
         if free < 500e6:
@@ -166,12 +166,12 @@ def _journal_summary() -> str:
     """The journal's path, and the count of its lines by author (the learner or an agent)."""
     from q1lab.index import journal
 
-    lines = journal.read_entries(paths.journal()).lines
+    lines = journal.read_entries(paths.journal_file()).lines
     lines_by_author = Counter(
-        plain(str(line.body.get("who", "unknown"))) for line in lines if line.body is not None
+        printable(str(line.body.get("who", "unknown"))) for line in lines if line.body is not None
     )
     counts = ", ".join(f"{name} {count}" for name, count in sorted(lines_by_author.items()))
-    return f"{paths.journal()}: lines by {counts}" if counts else str(paths.journal())
+    return f"{paths.journal_file()}: lines by {counts}" if counts else str(paths.journal_file())
 
 
 def _torch_findings(answer: dict[str, Any]) -> dict[str, list[str]]:

@@ -96,9 +96,9 @@ def print_error(message: str) -> None:
 
 def in_one_line(message: str) -> str:
     """A message as one line of printable text, at most ``MAX_MESSAGE`` characters long."""
-    from q1lab.ground.files import plain
+    from q1lab.ground.files import printable
 
-    return shorten_message(" ".join(plain(message).splitlines()))
+    return shorten_message(" ".join(printable(message).splitlines()))
 
 
 MAX_WORD, MAX_MESSAGE = 400, 1600

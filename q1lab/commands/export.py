@@ -75,7 +75,7 @@ def export(
     `q1lab restore` brings it back, and anyone can check it with `q1lab verify`.
     """
     from q1lab.commands._store import open_store
-    from q1lab.ground.files import not_a_file, plain
+    from q1lab.ground.files import kind_of_non_file, printable
     from q1lab.index import study_labels
     from q1lab.verdict.result_files import export_studies as write
 
@@ -105,8 +105,8 @@ def export(
         return OK
     back = {"notebook": "; back home: q1lab import", "archive": "; `q1lab restore` brings it back"}
     for path in written:
-        sentence = f"wrote {plain(str(path))}{back.get(form, '')}"
-        click.echo(sentence, err=not_a_file(path) is not None)
+        sentence = f"wrote {printable(str(path))}{back.get(form, '')}"
+        click.echo(sentence, err=kind_of_non_file(path) is not None)
     return OK
 
 
@@ -163,7 +163,7 @@ def _write_archive(store: Store, study: Study, path: Path, force: bool) -> None:
 
 def _write_notebook(store: Store, study: Study, path: Path, force: bool) -> None:
     from q1lab.ground.files import os_reason
-    from q1lab.ground.write_intents import write_out
+    from q1lab.ground.write_intents import write_output
     from q1lab.index import ingest_events
     from q1lab.study.engine_choice import EngineChoice, load_engine
 
@@ -175,7 +175,7 @@ def _write_notebook(store: Store, study: Study, path: Path, force: bool) -> None
         raise Problem(f"{study.id} is complete; there is nothing to train")
     notebook = load_engine(EngineChoice("notebook", "notebook"))
     try:
-        write_out(path, notebook.portable_file(study, missing, path.suffix), force=force)
+        write_output(path, notebook.portable_file(study, missing, path.suffix), force=force)
     except OSError as error:
         raise Problem(
             f"{study.id} can't be exported: {error.filename}: {os_reason(error)}", FAILED

@@ -79,14 +79,14 @@ def gate(
                 launch.stop_study(study)
                 raise
 
-        outcome = gate_proposal.propose(
+        outcome = gate_proposal.judge_proposal(
             store, loop, names[0], budget, train, max_cost, base_request
         )
     if as_json:
-        click.echo(gate_proposal.as_line(outcome))
+        click.echo(gate_proposal.json_line(outcome))
     else:
         looks = outcome.facts["looks"]
-        click.echo(f"{names[0]}: {outcome.words}")
+        click.echo(f"{names[0]}: {outcome.message}")
         if "difference" in outcome.facts:
             difference, bound = (signed(outcome.facts[key], 4) for key in ("difference", "bound"))
             click.echo(

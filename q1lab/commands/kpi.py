@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.ground.command_table import Said
+from q1lab.ground.command_table import ActReport
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.week.lists import kpis
@@ -38,7 +38,7 @@ def kpi(
     target: float | None = None,
     counted: bool = False,
     repo: Path | None = None,
-) -> Said:
+) -> ActReport:
     """KPIs: target, actual, and where the actual comes from (counted, or set by hand).
 
     With NAME (an id or a title), set one by hand.
@@ -50,21 +50,21 @@ def kpi(
     if counted or actual is not None or target is not None:
         raise Problem("which KPI? ", next="Give its NAME; `q1lab kpi` lists them")
     lines = kpi_sources.kpis_of_week(store, week, shared.repository_if_any(repo))
-    return Said(
+    return ActReport(
         "", [kpi_table(lines)], {"kpis": [{**asdict(line), "met": line.met} for line in lines]}
     )
 
 
 def kpi_table(lines: list[KpiRow]) -> str:
     """The KPIs as an aligned table; below each, a line with the sources of both numbers."""
-    from q1lab.ground.text_formats import count
+    from q1lab.ground.text_formats import grouped_number
 
     if not lines:
         return "No KPI yet. Set one: q1lab kpi NAME --target 3 --actual 1"
     rows = [("KPI", "target", "actual", "")]
     for line in lines:
         met = {True: "met", False: "not met", None: ""}[line.met]
-        rows.append((line.title, count(line.target), count(line.actual), met))
+        rows.append((line.title, grouped_number(line.target), grouped_number(line.actual), met))
     first, second, third, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
     origins = ["", *(f"\n  {line.origin}; target: {line.target_from}" for line in lines)]
     return "\n".join(
@@ -80,11 +80,11 @@ def _set_by_hand(
     actual: float | None,
     target: float | None,
     counted: bool,
-) -> Said:
+) -> ActReport:
     if counted and actual is not None:
         raise Problem("--count and --actual contradict each other")
     ids_by_title = {item.title.lower(): item.id for item in week.kpis}
     key = ids_by_title.get(" ".join(name.split()).lower(), name)
     kpis.set_kpi(store, key, actual=actual, target=target, count=counted)
     lines = [line for line in kpis.kpi_rows(store) if line.name == " ".join(key.split())]
-    return Said(f"{key}: set" if lines else f"{key}: counted again")
+    return ActReport(f"{key}: set" if lines else f"{key}: counted again")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.ground.errors import Problem
-from q1lab.ground.text_formats import bars, duration, speed
+from q1lab.ground.text_formats import bar_characters, duration, token_rate
 from q1lab.index.store import Store
 from q1lab.index.study_view import RunView, StudyView, read_view, sparkline
 from q1lab.runner import alerts, launch
@@ -86,11 +86,11 @@ def _show_grid(store: Store, study: Study, hint: str) -> StudyView:
 
 def ring_bell(text: str) -> None:
     """Ring the terminal's bell and ask it for a desktop notification, unless ``bell`` is off."""
-    from q1lab.ground.config import load
+    from q1lab.ground.config import load_settings
     from q1lab.tui.desktop import desktop_note
 
     with contextlib.suppress(Problem):
-        if load().bell:
+        if load_settings().bell:
             sys.stdout.write("\a" + desktop_note(text))
             sys.stdout.flush()
 
@@ -128,7 +128,7 @@ def run_line(run: RunView, metric: str) -> str:
         loss = "" if run.eval_loss is None else f", {metric} {run.eval_loss:.3f}"
         if run.train_loss is not None:
             loss = f", loss {run.train_loss:.3f}"
-        pace = f", {speed(run.tokens_per_s)} tok/s" if run.tokens_per_s else ""
+        pace = f", {token_rate(run.tokens_per_s)} tok/s" if run.tokens_per_s else ""
         message = f", {run.message}" if run.message else ""
         where = f"{run.iter}/{run.max_iters}" if run.max_iters else f"at iter {run.iter}"
         return f"{head} {where}{loss}{pace}{message}"
@@ -174,14 +174,14 @@ def runs_grid(
             Text(str(run.seed)),
             Text(state_text(run), style=STATE_STYLE[run.state]),
             Text(
-                bars(sparks[run.name], low, high).ljust(24 if width >= 90 else 12),
+                bar_characters(sparks[run.name], low, high).ljust(24 if width >= 90 else 12),
                 style=ARM_STYLE[run.arm],
             ),
             Text(str(run.iter) if run.attempt else ""),
             Text(val),
         ]
         if width >= 70:
-            cells.append(Text(speed(run.tokens_per_s)))
+            cells.append(Text(token_rate(run.tokens_per_s)))
         cells.append(Text(duration(run.seconds_left)))
         table.add_row(*cells)
     line = view.row

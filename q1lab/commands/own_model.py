@@ -66,7 +66,7 @@ def new(
         raise Problem("--name names one file", next="make them one at a time")
     if variant is not None:
         model_file.require_modification(variant)
-    from q1lab.ground.git_repository import Repository, init
+    from q1lab.ground.git_repository import Repository, init_repository
 
     folder = shared.repository_folder(repo)
     new_files: list[model_file.NewFile] = []
@@ -76,7 +76,7 @@ def new(
         model_file.make_folder(folder)
         remark(f"{folder}: a new folder. Without git, which is not installed, it is no repository")
     elif created:
-        folder = init(folder).root
+        folder = init_repository(folder).root
         remark(f"{folder}: a new git repository")
     has_model = baseline and name is None and (folder / "model.py").is_file()
     if has_model:
@@ -177,9 +177,9 @@ def _print_hint(text: str, is_diff: bool) -> None:
         from rich.console import Console
         from rich.markdown import Markdown
 
-        from q1lab.ground.files import plain
+        from q1lab.ground.files import printable
 
-        Console().print(Markdown(plain(text)))
+        Console().print(Markdown(printable(text)))
     else:
         click.echo(text)
 

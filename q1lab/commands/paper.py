@@ -10,7 +10,7 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._store import open_store
-from q1lab.ground.command_table import Said
+from q1lab.ground.command_table import ActReport
 from q1lab.ground.errors import OK
 from q1lab.index.store import Store
 from q1lab.week.lists import papers
@@ -76,14 +76,14 @@ def add_command(
     depth: str,
     done: bool,
     notes: str | None = None,
-) -> Said:
+) -> ActReport:
     """Add the paper TITLE to the log. With the link of one that is there, correct its title."""
     number = papers.add_paper(
         store, title, link=link, week=week.label, depth=depth, notes=notes or ""
     )
     if done:
         papers.finish_paper(store, str(number))
-    return Said(f"{number}: {title}" + (", read" if done else ""))
+    return ActReport(f"{number}: {title}" + (", read" if done else ""))
 
 
 @paper.command("done", epilog="Example: q1lab paper done RoFormer --depth skim")
@@ -93,10 +93,10 @@ def add_command(
 @shared.list_command
 def done_command(
     store: Store, week: Week, which: str, depth: str | None, notes: str | None
-) -> Said:
+) -> ActReport:
     """Mark the paper WHICH (a number, or words of its title) as read."""
     row = papers.finish_paper(store, which, depth=depth, notes=notes)
-    return Said(f"{row['id']}: {row['title']}, read ({row['depth']})")
+    return ActReport(f"{row['id']}: {row['title']}, read ({row['depth']})")
 
 
 def _paper_row(row: dict[str, Any]) -> str:

@@ -16,8 +16,8 @@ from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json, print_text, remark
 from q1lab.commands._store import open_store
 from q1lab.ground import text_formats
-from q1lab.ground.argument_checks import Known
-from q1lab.ground.command_table import Said
+from q1lab.ground.argument_checks import SuggestedText
+from q1lab.ground.command_table import ActReport
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.index.store import Store
 from q1lab.week.lists import posts
@@ -264,7 +264,7 @@ def preview_command(
     from q1lab.documents.change import public_mode
     from q1lab.ground import paths
     from q1lab.ground.files import write_atomic
-    from q1lab.ground.write_intents import write_out
+    from q1lab.ground.write_intents import write_output
 
     path, data = _read_draft(file)
     text = data.decode("utf-8-sig", errors="replace")
@@ -276,7 +276,7 @@ def preview_command(
     shared.note_viewed("post preview", path.absolute())
     target = output or paths.home() / "preview" / f"{path.stem}.html"
     if output is not None:
-        write_out(target, page, mode=public_mode(), force=force)
+        write_output(target, page, mode=public_mode(), force=force)
     else:
         write_atomic(target, page)
     print_text(str(target))
@@ -316,7 +316,7 @@ def export_command(
     from q1lab.documents import post_export
     from q1lab.documents.change import public_mode
     from q1lab.ground.files import utc_now
-    from q1lab.ground.write_intents import write_out
+    from q1lab.ground.write_intents import write_output
 
     path, data = _read_draft(file)
     week = shared.current_week()
@@ -336,7 +336,7 @@ def export_command(
             raise Problem(
                 f"{path} is the draft itself", next="give another file with --output", file=path
             )
-        write_out(target, exported.text, mode=public_mode(), force=force)
+        write_output(target, exported.text, mode=public_mode(), force=force)
     if as_json:
         print_json({**asdict(exported), "file": str(target) if target else None})
         return OK
@@ -355,7 +355,7 @@ def _recorded_address(store: Store, week: Week) -> Mapping[str, str]:
 @click.argument("url")
 @shared.json_option
 @partial(shared.list_command, prefill=_recorded_address)
-def publish_command(store: Store, week: Week, url: str) -> Said:
+def publish_command(store: Store, week: Week, url: str) -> ActReport:
     """Record the canonical address of the post: the one that every channel links to."""
     from q1lab.documents import draft_claims
     from q1lab.documents import post as documents
@@ -363,7 +363,7 @@ def publish_command(store: Store, week: Week, url: str) -> Said:
     empty = documents.count_empty_sections(store, week.label)
     published = posts.publish_post(store, week.label, url)
     findings = draft_claims.post_findings(store, week, published)
-    return Said(
+    return ActReport(
         "Recorded. Cross-posts link to this address.",
         _post_summary(published),
         {"post": published, "findings": [asdict(item) for item in findings]},
@@ -378,7 +378,7 @@ Examples:
   q1lab post share hn
   q1lab post share hn https://news.ycombinator.com/item?id=1""",
 )
-@click.argument("channel", type=Known(posts.CHANNELS))
+@click.argument("channel", type=SuggestedText(posts.CHANNELS))
 @click.argument("url", required=False)
 @click.option("--replace", is_flag=True, help="Put this address in the place of the recorded one.")
 @click.option("--other", is_flag=True, help="CHANNEL is one that q1lab has no text for.")
@@ -391,20 +391,20 @@ def share_command(
     url: str | None,
     replace: bool = False,
     other: bool = False,
-) -> Said:
+) -> ActReport:
     """Record that the post is on CHANNEL (hn, r-machinelearning, r-localllama, x, linkedin) at
     URL. Without URL, print a text for CHANNEL to copy, within its limit."""
     if url is None:
         return _channel_text(store, week, channel)
     shared_post = posts.share_post(store, week.label, channel, url, replace=replace, other=other)
-    return Said(
+    return ActReport(
         f"Recorded: {posts.shared_words(shared_post)}.",
         _post_summary(shared_post),
         {"post": shared_post},
     )
 
 
-def _channel_text(store: Store, week: Week, channel: str) -> Said:
+def _channel_text(store: Store, week: Week, channel: str) -> ActReport:
     from q1lab.documents import channel_posts
     from q1lab.documents import post as documents
 
@@ -412,7 +412,7 @@ def _channel_text(store: Store, week: Week, channel: str) -> Said:
     record = documents.gather_post(store, week)
     text = channel_posts.channel_text(posts.channel_name(channel), record, url, week.root)
     size = f"{text.length} of {text.limit} characters ({text.counted})"
-    return Said(size, [text.text], asdict(text), [size])
+    return ActReport(size, [text.text], asdict(text), [size])
 
 
 def _post_summary(recorded_post: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json, print_wrapped
 from q1lab.commands._store import open_store
 from q1lab.ground.errors import OK, Problem
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.study.metric import VAL_LOSS, Metric
 
 
@@ -89,7 +89,7 @@ def predict(
             )
             return OK
         for line in prediction_lines(prediction, arms.get(name, VAL_LOSS)):
-            print_wrapped(plain(line), 4)
+            print_wrapped(printable(line), 4)
     return OK
 
 

@@ -21,7 +21,7 @@ from q1lab.ground.text_formats import duration
 from q1lab.index import ingest_events, study_view
 from q1lab.index.store import Store
 from q1lab.planning import series_plan, study_plan
-from q1lab.planning.series_plan import Declared
+from q1lab.planning.series_plan import DeclaredSeries
 from q1lab.runner import launch, series_turns
 from q1lab.study import command_line, kept_folder, series, studies, variants
 from q1lab.study.command_line import Request
@@ -96,10 +96,8 @@ def run(
         if parsed.series is not None:
             return _finish_series(store, parsed.series, as_json)
         request = parsed.request
-        remark(
-            f"Looking at {study_plan.trainer_of(request).preflight_subject} and this machine …",
-            quiet=as_json,
-        )
+        subject = study_plan.trainer_class_for(request).preflight_subject
+        remark(f"Looking at {subject} and this machine …", quiet=as_json)
         if tune:
             tuned = _tune(store, request, tune, as_json)
             if isinstance(tuned, int):
@@ -107,11 +105,11 @@ def run(
             request = tuned
         if parsed.axis is not None:
             return _train_series(
-                store, series_plan.over(request, *parsed.axis, store), detach, as_json
+                store, series_plan.plan_axis(request, *parsed.axis, store), detach, as_json
             )
         if len(parsed.variants) > 1:
             return _train_series(
-                store, series_plan.sweep(request, parsed.variants, store), detach, as_json
+                store, series_plan.plan_sweep(request, parsed.variants, store), detach, as_json
             )
         return _train(store, request, detach, as_json)
 
@@ -119,11 +117,11 @@ def run(
 def _train(store: Store, request: Request, detach: bool, as_json: bool) -> int:
     """Train a study, and print its comparison."""
     try:
-        begun = study_plan.begin(request, store)
+        begun = study_plan.begin_study(request, store)
     except study_plan.UnseenCommand as unseen:
         if not agrees_to_run(unseen.displayed_commands, "--yes runs it"):
             raise Problem("its command was not run") from None
-        begun = study_plan.begin(replace(request, yes=True), store)
+        begun = study_plan.begin_study(replace(request, yes=True), store)
     study = begun.study
     if not as_json:
         _announce(study.id, f"{study.variant} against {study.baseline}", [begun], _work_text(begun))
@@ -157,11 +155,11 @@ def _print_detached(begun: study_plan.Plan, as_json: bool) -> int:
 def _tune(store: Store, request: Request, key: str, as_json: bool) -> Request | int:
     """Tune ``key`` for each arm. Returns the request with each arm's chosen value, or an exit
     status if the learner interrupted."""
-    begun = series_plan.begin(series_plan.tune(request, key, store), store)
+    begun = series_plan.begin_series(series_plan.plan_tuning(request, key, store), store)
     exit_status = _watch_series(store, begun, as_json)
     if exit_status is not None:
         return exit_status
-    tuned_values = series_plan.choice(begun.series, store)
+    tuned_values = series_plan.tuning_result(begun.series, store)
     first = begun.studies[0]
     names = dict(zip(studies.ARMS, (first.baseline, first.variant), strict=True))
     if not as_json:
@@ -170,9 +168,9 @@ def _tune(store: Store, request: Request, key: str, as_json: bool) -> Request | 
     return replace(request, tune=tuned_values.key, tuned=tuned_values)
 
 
-def _train_series(store: Store, declared: Declared, detach: bool, as_json: bool) -> int:
+def _train_series(store: Store, declared: DeclaredSeries, detach: bool, as_json: bool) -> int:
     """Train the studies of a series, and print their table."""
-    begun = series_plan.begin(declared, store)
+    begun = series_plan.begin_series(declared, store)
     if not detach:
         exit_status = _watch_series(store, begun, as_json)
         return (
@@ -190,7 +188,7 @@ def _train_series(store: Store, declared: Declared, detach: bool, as_json: bool)
     return OK
 
 
-def _watch_series(store: Store, begun: Declared, as_json: bool) -> int | None:
+def _watch_series(store: Store, begun: DeclaredSeries, as_json: bool) -> int | None:
     """Print what the series declares, and show its studies one after another. Returns an exit
     status if the learner interrupted."""
     record, first, missing = begun.series, begun.studies[0], begun.missing

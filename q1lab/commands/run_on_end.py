@@ -21,7 +21,7 @@ from collections.abc import Mapping
 
 from q1lab.ground import config, paths
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import plain, utc_now
+from q1lab.ground.files import printable, utc_now
 from q1lab.runner import alerts
 from q1lab.study import studies
 from q1lab.study.liveness import is_alive
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
             pass
         case _:
             raise Problem("usage: python -m q1lab.commands.run_on_end STUDY ended|diverged|stalled")
-    line = config.load().on_end
+    line = config.load_settings().on_end
     if not line:
         return 0
     study = studies.load(name)
@@ -55,7 +55,7 @@ def command_environment(study: Study, kind: str) -> dict[str, str]:
         "Q1LAB_STUDY": study.id,
         "Q1LAB_WHAT": kind,
         "Q1LAB_VERDICT": verdict,
-        "Q1LAB_SENTENCE": plain(sentence),
+        "Q1LAB_SENTENCE": printable(sentence),
     }
 
 
@@ -107,5 +107,5 @@ if __name__ == "__main__":
     except Problem as problem:
         status, text = problem.code, str(problem)
     if text:
-        sys.stderr.write(f"{utc_now()} {plain(text)}\n")
+        sys.stderr.write(f"{utc_now()} {printable(text)}\n")
     sys.exit(status)

@@ -10,7 +10,7 @@ from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json
 from q1lab.ground import command_table, paths
 from q1lab.ground.errors import EXIT_STATUS, GATE_STATUS, OK, Problem
-from q1lab.ground.files import proved, read_text
+from q1lab.ground.files import prove_inside, read_text
 from q1lab.index import journal
 
 SKILL_NAME = "q1lab"
@@ -65,7 +65,7 @@ def skill_files() -> dict[str, str]:
     names = ["SKILL.md", *(f"references/{page}.md" for page in PAGES)]
     replacements = {
         "COMMANDS": "\n".join(
-            f"- `q1lab {a.name}`: {a.about}" for a in command_table.listed().values()
+            f"- `q1lab {a.name}`: {a.about}" for a in command_table.listed_acts().values()
         ),
         "EXIT_STATUS": EXIT_STATUS,
         "GATE_STATUS": GATE_STATUS,
@@ -93,12 +93,13 @@ def write_skill(folder: Path, pages: dict[str, str], *, force: bool) -> list[Pat
             f"there is no folder {folder}", next="make it first, or give another path", file=folder
         )
     targets = {
-        proved(folder / SKILL_NAME / name, folder): text.encode() for name, text in pages.items()
+        prove_inside(folder / SKILL_NAME / name, folder): text.encode()
+        for name, text in pages.items()
     }
-    with write_intents.writing(None):
+    with write_intents.single_writer(None):
         for file in targets:
-            write_intents.may_write(file, force)
-        write_intents.mean(targets)
+            write_intents.prove_writable(file, force)
+        write_intents.record_intent(targets)
         for file, data in targets.items():
-            write_intents.put(file, data, mode=public_mode(), git_dir=None)
+            write_intents.replace_file(file, data, mode=public_mode(), git_dir=None)
     return list(targets)

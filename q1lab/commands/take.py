@@ -9,7 +9,7 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json
 from q1lab.ground.errors import FAILED, Problem, nearest
-from q1lab.ground.files import os_reason, plain, read_bytes
+from q1lab.ground.files import os_reason, printable, read_bytes
 from q1lab.week.markdown_reader import FILES
 
 
@@ -35,7 +35,7 @@ def take(name: str | None, as_json: bool) -> int:
         else:
             width = max((len(file_name) for file_name, _ in rows), default=0)
             for file_name, about in rows:
-                click.echo(plain(f"{file_name:{width}}  {about}".rstrip()))
+                click.echo(printable(f"{file_name:{width}}  {about}".rstrip()))
         return 0
     if name not in week.files:
         raise Problem(f"the week has no file {name!r}", next=nearest(name, week.files))
@@ -57,7 +57,7 @@ def take(name: str | None, as_json: bool) -> int:
         print_json({"file": str(target)})
     else:
         about = _first_line(source)
-        click.echo(plain(f"{target.absolute()}{': ' + about if about else ''}"))
+        click.echo(printable(f"{target.absolute()}{': ' + about if about else ''}"))
     return 0
 
 

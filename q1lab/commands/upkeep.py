@@ -12,7 +12,7 @@ from q1lab.commands import _documents as shared
 from q1lab.commands._store import open_store
 from q1lab.ground import paths, text_formats
 from q1lab.ground.errors import OK, Problem
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.index import study_labels
 from q1lab.record import delete_restore, questions
 from q1lab.study import bundle, studies
@@ -52,14 +52,14 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
     with open_store() as store:
         previews = [delete_restore.preview_delete(store, name) for name in dict.fromkeys(study)]
     for preview in previews:
-        description = f"{preview.id}: {text_formats.size(preview.bytes)}"
+        description = f"{preview.id}: {text_formats.byte_size(preview.bytes)}"
         if preview.unreadable:
             description += "; its plan can't be read, so only its name stays on record"
         if preview.reused_by:
             description += (
                 f"; {', '.join(preview.reused_by)} reused runs of it: those are copies, and stay"
             )
-        click.echo(plain(description), err=as_json)
+        click.echo(printable(description), err=as_json)
     done = not dry_run and _agrees(f"Move {len(previews)} of your studies to the trash?", yes)
     if done:
         with open_store() as store:
@@ -72,7 +72,7 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
         click.echo(json.dumps(record, indent=1))
     else:
         back = f"deleted; `q1lab restore {previews[0].id}` brings it back until `q1lab prune`"
-        click.echo(plain(back) if done else "nothing was deleted")
+        click.echo(printable(back) if done else "nothing was deleted")
     return OK
 
 
@@ -105,13 +105,13 @@ def prune(models: bool, days: float, dry_run: bool, yes: bool, as_json: bool) ->
     items = delete_restore.list_reclaimable(models=models, days=days)
     total = sum(item.bytes for item in items)
     for item in items:
-        line = f"{item.kind:<12} {text_formats.size(item.bytes):>9}  {item.what}"
-        click.echo(plain(line), err=as_json)
+        line = f"{item.kind:<12} {text_formats.byte_size(item.bytes):>9}  {item.what}"
+        click.echo(printable(line), err=as_json)
     with open_store() as store:
         warnings = delete_restore.reuse_warnings(store, items)
     for sentence in warnings:
-        click.echo(plain(sentence), err=as_json)
-    done = bool(items) and not dry_run and _agrees(f"Free {text_formats.size(total)}?", yes)
+        click.echo(printable(sentence), err=as_json)
+    done = bool(items) and not dry_run and _agrees(f"Free {text_formats.byte_size(total)}?", yes)
     if done:
         with open_store() as store:
             delete_restore.delete_items(items)
@@ -121,7 +121,7 @@ def prune(models: bool, days: float, dry_run: bool, yes: bool, as_json: bool) ->
     elif not items:
         click.echo("nothing to free")
     else:
-        click.echo(f"{'freed' if done else 'would free'} {text_formats.size(total)}")
+        click.echo(f"{'freed' if done else 'would free'} {text_formats.byte_size(total)}")
     return OK
 
 
@@ -164,7 +164,7 @@ def note(
         return OK
     parts = [now.note or "no note"] * bool(now.note or not now.tags)
     parts += [f"tags: {', '.join(now.tags)}"] * bool(now.tags)
-    click.echo(plain(f"{study}: " + "; ".join(parts)))
+    click.echo(printable(f"{study}: " + "; ".join(parts)))
     return OK
 
 
@@ -195,5 +195,5 @@ def restore(file: Path, name: str | None) -> int:
             study_labels.change_labels(
                 store, study.id, lambda _: study_labels.labels_from_json(labels_record)
             )
-    click.echo(plain(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
+    click.echo(printable(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
     return OK

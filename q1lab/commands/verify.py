@@ -11,7 +11,7 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.ground.errors import NOT_CHECKED, OK, REFUSED_BUNDLE, VERIFY_STATUS, Problem
-from q1lab.ground.files import expanded, plain
+from q1lab.ground.files import expand_user, printable
 
 
 @click.command(
@@ -68,13 +68,13 @@ def verify(
         raise Problem("--all and --cells: ", next="give one of them")
     seed_number = secrets.randbelow(10**6) if number is None else number
     run_count = None if all_runs else 1 if cells is None else cells
-    options = bundle_check.CheckOptions(run_count, seed_number, data and expanded(data))
+    options = bundle_check.CheckOptions(run_count, seed_number, data and expand_user(data))
 
     def agree(commands: str) -> bool:
         return shared.agrees_to_run(commands, "--yes runs it, --cells 0 runs nothing", yes)
 
     report = bundle_check.check_bundle(
-        expanded(place), options, lambda text: remark(text, quiet=as_json), agree
+        expand_user(place), options, lambda text: remark(text, quiet=as_json), agree
     )
     code = REFUSED_BUNDLE if report.refused else NOT_CHECKED if report.unchecked else OK
     if as_json:
@@ -82,16 +82,16 @@ def verify(
         print_json({**asdict(report), "refused": refused, "chance": report.chance, "code": code})
         return code
     for sentence in report.passed:
-        print_wrapped(plain(f"  {sentence}"))
+        print_wrapped(printable(f"  {sentence}"))
     if report.trained:
         many_of = f"{len(report.trained)} of {report.of} runs (number {seed_number})"
         print_wrapped(
             f"  {many_of}: so one forged run is found in {report.chance:.0%} of such checks"
         )
     for sentence in report.unchecked:
-        print_wrapped(plain(f"  not checked: {sentence}"))
+        print_wrapped(printable(f"  not checked: {sentence}"))
     for reason, sentence in report.refused:
-        print_wrapped(plain(f"  {reason}: {sentence}"))
+        print_wrapped(printable(f"  {reason}: {sentence}"))
     ends = {REFUSED_BUNDLE: "refused", NOT_CHECKED: "could not be checked whole", OK: "verified"}
     ending = ends[code] + (", without training" if code == OK and run_count == 0 else "")
     click.echo(f"{report.study}: {ending}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Self
 
 from q1lab.designs.fixed import Fixed
-from q1lab.ground.json_records import at_most
+from q1lab.ground.json_records import max_items
 from q1lab.study.design import Count, Design, Name, seeds_text
 
 
@@ -17,7 +17,7 @@ class Proposal:
 
     budget: Name
     proposal: Count
-    cells: Annotated[tuple[Name, ...], at_most(100)]
+    cells: Annotated[tuple[Name, ...], max_items(100)]
     blind: bool = True
 
 

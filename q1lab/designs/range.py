@@ -76,7 +76,7 @@ class Range(Design):
             raise Problem(f"--seeds {text}: a range goes up, for example {example}")
         from q1lab.statistics import interim_analyses
 
-        interim_analyses.check(first, most)
+        interim_analyses.prove_range(first, most)
         return TypedSeeds(cls, tuple(range(most)), first)
 
     @classmethod
@@ -101,9 +101,9 @@ class Range(Design):
         from q1lab.statistics import interim_analyses
 
         first, most = typed.fewest, len(typed.seeds)
-        alpha = interim_analyses.level(first, most, may_spend())
+        alpha = interim_analyses.level_per_look(first, most, may_spend())
         levels = seed_range.SeedRange(
-            first, most, alpha, interim_analyses.limits(first, most, alpha)
+            first, most, alpha, interim_analyses.t_limits(first, most, alpha)
         )
         return cls(batches=(seeds,), headline=headline, levels=levels)
 

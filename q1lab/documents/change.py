@@ -17,7 +17,7 @@ from q1lab.documents import managed_regions
 from q1lab.documents.templates import Rendered
 from q1lab.ground import write_intents
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import os_reason, proved, read_bytes
+from q1lab.ground.files import os_reason, prove_inside, read_bytes
 from q1lab.ground.git_repository import CommitResult, Repository, interrupts_wait
 from q1lab.index.store import Store
 from q1lab.study import kept_folder
@@ -99,7 +99,8 @@ class Change:
         return tuple(
             path
             for path, data in self.files.items()
-            if read_document(path) != data or (self.repo is not None and not self.repo.holds(path))
+            if read_document(path) != data
+            or (self.repo is not None and not self.repo.has_committed(path))
         )
 
     def save(self, store: Store, *, confirmed: bool = False, dry_run: bool = False) -> SavedChange:
@@ -204,17 +205,17 @@ def save_files(
             repo.check(files, confirmed=True, dry_run=True)
         return SavedChange(tuple(path for path in files if before[path] != files[path]), None)
     git_dir = repo.git_dir if repo is not None else None
-    with write_intents.writing(git_dir):
+    with write_intents.single_writer(git_dir):
         before = {path: read_document(path) for path in files}
         _prove(files, repo, root)
-        ours = [path for path in files if write_intents.ours(path, before[path])]
+        ours = [path for path in files if write_intents.is_last_written(path, before[path])]
         checked = repo.check(files, confirmed=confirmed, ours=ours) if repo is not None else None
         changed = {path: data for path, data in files.items() if before[path] != data}
         new_folders = [folder for path in changed for folder in _new_folders(path)]
         written: list[Path] = []
         # Without a repository nobody asks whose the rest of an existing file is.
         q1labs_own = [path for path in files if repo or before[path] is None or path in ours]
-        write_intents.mean({path: files[path] for path in q1labs_own})
+        write_intents.record_intent({path: files[path] for path in q1labs_own})
         try:
             for path, data in changed.items():
                 if read_document(path) != before[path]:
@@ -224,7 +225,7 @@ def save_files(
                         next="run the command again",
                         file=path,
                     )
-                write_intents.put(path, data, mode=public_mode(), git_dir=git_dir)
+                write_intents.replace_file(path, data, mode=public_mode(), git_dir=git_dir)
                 written.append(path)
             result = None
             if repo is not None and checked is not None:
@@ -232,13 +233,13 @@ def save_files(
         except BaseException:
             with interrupts_wait():
                 moved = repo is not None and checked is not None and repo.head() != checked.head
-                if not (repo is not None and moved and all(map(repo.holds, written))):
+                if not (repo is not None and moved and all(map(repo.has_committed, written))):
                     for path in written:
                         _put_back(path, before[path], changed[path], git_dir)
                     for folder in reversed(new_folders):
                         with contextlib.suppress(OSError):
                             folder.rmdir()
-                    write_intents.mean({path: before[path] or b"" for path in ours})
+                    write_intents.record_intent({path: before[path] or b"" for path in ours})
                 # else it was cut off after the commit, which has them
             raise
         return SavedChange(tuple(changed), result)
@@ -248,7 +249,7 @@ def _prove(files: Mapping[Path, bytes], repo: Repository | None, root: Path | No
     """Problem where one of ``files`` would be written elsewhere, through a link."""
     root = root if repo is None else repo.root
     for path in files:
-        proved(path, path.parent if root is None else root)
+        prove_inside(path, path.parent if root is None else root)
 
 
 def _put_back(path: Path, old: bytes | None, ours: bytes, git_dir: Path | None) -> None:
@@ -259,7 +260,7 @@ def _put_back(path: Path, old: bytes | None, ours: bytes, git_dir: Path | None) 
         if old is None:
             path.unlink()
         else:
-            write_intents.put(path, old, mode=public_mode(), git_dir=git_dir)
+            write_intents.replace_file(path, old, mode=public_mode(), git_dir=git_dir)
 
 
 def _new_folders(path: Path) -> list[Path]:

@@ -25,7 +25,7 @@ NOT_COMMITTING = frozenset({"dry_run", "no_commit"})
 def can_preview(argv: Sequence[str]) -> bool:
     """True if ``preview_change`` knows the command, with all of its options."""
     parsed = _commit(argv)
-    return parsed is not None and parsed.given <= _fields(parsed.act)
+    return parsed is not None and parsed.typed <= _fields(parsed.act)
 
 
 def commits(argv: Sequence[str]) -> bool:
@@ -33,16 +33,16 @@ def commits(argv: Sequence[str]) -> bool:
     return _commit(argv) is not None
 
 
-def _commit(argv: Sequence[str]) -> command_table.Asked | None:
+def _commit(argv: Sequence[str]) -> command_table.ParsedCommand | None:
     """The parsed command, if it commits; None for any other."""
     if list(argv[:1]) != ["q1lab"]:
         return None
     try:
-        parsed = command_table.parse(argv[1:])
+        parsed = command_table.parse_command(argv[1:])
     except Problem:
         return None
-    listing = parsed.act.name == "roadmap" and not parsed.given & {"tick", "untick"}
-    if parsed.help or listing or not parsed.act.commits or parsed.given & NOT_COMMITTING:
+    listing = parsed.act.name == "roadmap" and not parsed.typed & {"tick", "untick"}
+    if parsed.help or listing or not parsed.act.commits or parsed.typed & NOT_COMMITTING:
         return None
     return parsed
 
@@ -55,7 +55,7 @@ def preview_change(argv: Sequence[str], store: Store, week: Week, folder: Path) 
         return None
     repo = Repository.around(folder)
     root = repo.root if repo else folder
-    typed = {name: parsed.values[name] for name in parsed.given}
+    typed = {name: parsed.values[name] for name in parsed.typed}
     options = {
         key: folder / value if isinstance(value, Path) else value for key, value in typed.items()
     }

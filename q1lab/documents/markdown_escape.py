@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from q1lab.documents.code_fences import Fence
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _LINE_START = re.compile(r"^(#{1,6}(?=\s|$)|[+-](?=\s|$)|[=-]+$|\d+(?=[.)](?:\s|$)))")
@@ -40,7 +40,7 @@ def inline(text: object) -> Md:
     """A phrase in running text: one line, nothing in it is Markdown or HTML."""
     if isinstance(text, Md):
         return text
-    words = _BLANKS.sub(" ", plain(str(text))).strip(" ")
+    words = _BLANKS.sub(" ", printable(str(text))).strip(" ")
     words = _ENTITY.sub("&amp;", _SPECIAL.sub(r"\\\1", words))
     return Md(_LINE_START.sub(lambda m: m[1] + "\\" if m[1].isdigit() else "\\" + m[1], words))
 
@@ -57,7 +57,7 @@ def cell(text: object) -> Md:
 
 def code_span(text: object) -> Md:
     """A code span that holds ``text``, whatever backticks are in it."""
-    words = " ".join(plain(str(text)).split())
+    words = " ".join(printable(str(text)).split())
     if not words:
         return Md("")
     longest = max((len(run) for run in re.findall(r"`+", words)), default=0)
@@ -69,7 +69,7 @@ def code_span(text: object) -> Md:
 def fenced(text: str, language: str = "") -> Md:
     """A code block that holds ``text``: its fence is longer than any in the text, marks in it are
     disarmed."""
-    text = _MARK.sub(r"<!--\1q1lab :", plain(text)).rstrip("\n")
+    text = _MARK.sub(r"<!--\1q1lab :", printable(text)).rstrip("\n")
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     ticks = "`" * max(3, longest + 1)
     return Md(f"{ticks}{language}\n{text}\n{ticks}")
@@ -91,7 +91,7 @@ def answer(text: str, level: int = 3) -> Md:
     open fence is closed, HTML and marks are shown as text. What can't be contained so (a fence that
     is open inside a list, say) is shown as a code block instead, word for word.
     """
-    cleaned = plain(text).replace("\t", "    ").strip("\n")
+    cleaned = printable(text).replace("\t", "    ").strip("\n")
     contained = _outside_code("\n".join(_contained_lines(cleaned, level)))
     return Md(contained) if _is_contained(contained, level) else fenced(cleaned, "markdown")
 

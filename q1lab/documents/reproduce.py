@@ -123,7 +123,7 @@ def _committed(file: Path, sha256: str, root: Path) -> bool:
     try:
         if not file.is_relative_to(root) or sha256_file(file) != sha256:
             return False
-        return Repository.discover(root).holds(file)
+        return Repository.discover(root).has_committed(file)
     except (OSError, Problem):
         return False
 

@@ -21,10 +21,10 @@ from q1lab.documents.post import count_empty_sections
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.command_table import ACTS
 from q1lab.ground.git_repository import Repository
-from q1lab.ground.text_formats import DASH, count, minutes
+from q1lab.ground.text_formats import DASH, grouped_number, hours_minutes
 from q1lab.index.store import Store
 from q1lab.statistics.intervals import MIN_FOR_VERDICT
-from q1lab.statistics.prediction_score import Score, calibration, small_ones
+from q1lab.statistics.prediction_score import Score, calibrate, small_predictions
 from q1lab.verdict import prediction_text
 from q1lab.week import evidence, progress, study_timer
 from q1lab.week.lists import artifacts, papers, posts
@@ -188,8 +188,9 @@ def pace_words(parts: Sequence[PartTime]) -> str:
     total = together([part for part in parts if part.timed])
     done = sum(part.finished for part in parts)
     return (
-        f"By minutes and steps: {word}. The timer counted {minutes(total.actual)} for parts "
-        f"planned for {minutes(total.planned)}, and {done} of {len(parts)} parts are finished."
+        f"By minutes and steps: {word}. The timer counted {hours_minutes(total.actual)} for parts "
+        f"planned for {hours_minutes(total.planned)}, and {done} of {len(parts)} parts "
+        f" are finished."
     )
 
 
@@ -200,7 +201,8 @@ def not_counted(week: Week, done: progress.Progress) -> str:
     if question is None or place is None:
         return ""
     return (
-        f"{minutes(question.seconds / 60)} of “{place[1].title}” are not counted: the timer saw "
+        f"{hours_minutes(question.seconds / 60)} of “{place[1].title}” are not counted: "
+        f" the timer saw "
         "nobody at work and still asks about them."
     )
 
@@ -210,8 +212,8 @@ def claims(record: Retro) -> tuple[str, ...]:
     committed."""
     sentences = []
     for line in record.kpis:
-        target = "" if line.target is None else f" of {count(line.target)}"
-        sentences.append(f"{line.title}: {count(line.actual)}{target} ({line.origin})")
+        target = "" if line.target is None else f" of {grouped_number(line.target)}"
+        sentences.append(f"{line.title}: {grouped_number(line.actual)}{target} ({line.origin})")
     for post in record.posts:
         where = f"published at {post['url']}" if post["published"] else "not published"
         on = f", shared on {', '.join(post['channels'])}" if post["channels"] else ""
@@ -230,7 +232,7 @@ def claims(record: Retro) -> tuple[str, ...]:
 def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
     """The learner's confidence against the outcomes; ``small`` of the scores are the learner's own.
     A share of one prediction says nothing."""
-    record = calibration(scores)
+    record = calibrate(scores)
     if record.settled != 1:
         hand_scored = f" {small} of them are small ones, scored by hand." if small else ""
         return prediction_text.calibration_sentence(record) + hand_scored
@@ -272,7 +274,7 @@ def gather_retro(
     predicted = [record for study, record in comparisons if len(study.seeds) >= MIN_FOR_VERDICT]
     scores = [record.score for record in predicted if record.score is not None]
     small = document_data.answers(store, week, "small")
-    small_scores = [score for answer in small for score in small_ones(answer.text)]
+    small_scores = [score for answer in small for score in small_predictions(answer.text)]
     return Retro(
         week=week.label,
         quarter=quarter,

@@ -99,8 +99,8 @@ def _environment(folders: tuple[Path, ...], finalize: Callable[[Any], str]) -> A
         quoted=lambda text: json.dumps(text, ensure_ascii=False),
         shorten=text_formats.cut_at_word,
         sketched=markdown_escape.sketched,
-        count=text_formats.count,
-        minutes=text_formats.minutes,
+        count=text_formats.grouped_number,
+        minutes=text_formats.hours_minutes,
         day=text_formats.day,
     )
     environment.globals["table"] = markdown_escape.table
@@ -112,9 +112,9 @@ def _as_markdown(value: Any) -> str:
 
 
 def _as_text(value: Any) -> str:
-    from q1lab.ground.files import plain
+    from q1lab.ground.files import printable
 
-    return "" if value is None else plain(str(value))
+    return "" if value is None else printable(str(value))
 
 
 def _region(regions: dict[str, str]) -> Callable[..., Md]:

@@ -27,7 +27,7 @@ from typing import Any
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import plain, read_bytes
+from q1lab.ground.files import printable, read_bytes
 from q1lab.runner.engine import EngineCheck, JobNews, OutOfReach, Refused
 from q1lab.runner.remote_engine import Remote
 from q1lab.study import bundle, corpora
@@ -313,7 +313,7 @@ class Ray(Remote):
         except urllib.error.HTTPError as error:
             body = error.read(4000).decode(errors="replace")
             if any(part in body for part in UNKNOWN_TO_RAY):
-                raise _UnknownToRay(plain(f"{self.address}: {body}")[:600]) from None
+                raise _UnknownToRay(printable(f"{self.address}: {body}")[:600]) from None
             if error.code == 404:  # a gateway between here and Ray
                 raise Refused(f"{self.address} knows no {path.partition('?')[0]}") from None
             if error.code in (401, 403):
@@ -325,10 +325,10 @@ class Ray(Remote):
             last_lines = [line for line in body.strip().splitlines() if line.strip()]
             message = last_lines[-1].strip()[:300] if last_lines else f"HTTP {error.code}"
             message = body if "already exists" in body else message
-            raise Refused(plain(f"{self.address}: {message}")[:600]) from None
+            raise Refused(printable(f"{self.address}: {message}")[:600]) from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
-            why = plain(getattr(reason, "strerror", None) or str(reason))
+            why = printable(getattr(reason, "strerror", None) or str(reason))
             raise OutOfReach(f"{self.address} does not answer ({why})") from None
 
 
@@ -371,8 +371,8 @@ def _command(variable: str, default: list[str]) -> list[str]:
 def _cell_state(entry: Mapping[str, Any]) -> CellStatus:
     """A cell's state, from a line that the driver printed."""
     state, attempt = str(entry.get("state")), entry.get("attempt", 1)
-    node = plain(str(entry.get("node", "")))[:80]
-    why = plain(str(entry.get("why", "")))[:300]
+    node = printable(str(entry.get("node", "")))[:80]
+    why = printable(str(entry.get("why", "")))[:300]
     if state == "running":
         message = f"attempt {attempt}, {why}" if why else ""
         return CellStatus(RUNNING, message, node)
@@ -386,7 +386,7 @@ def _cell_state(entry: Mapping[str, Any]) -> CellStatus:
 def _job_reason(record: Mapping[str, Any]) -> str:
     """The reason why a job ended, in Ray's words, on one line. For a driver that failed, Ray
     appends its last output, whose last line has the error."""
-    text = plain(str(record.get("message") or record.get("status") or ""))
+    text = printable(str(record.get("message") or record.get("status") or ""))
     first, has_output, output = text.partition(", last available logs")
     last = [line for line in output.splitlines() if line.strip()][-1:] if has_output else []
     return " ".join(": ".join([first, *last]).split())[:300]

@@ -20,7 +20,7 @@ from typing import Any
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import plain, private_folder, write_atomic
+from q1lab.ground.files import printable, private_folder, write_atomic
 from q1lab.runner import child_processes
 from q1lab.runner.engine import EngineCheck, JobNews, OutOfReach, Refused, probe_here
 from q1lab.runner.remote_engine import Remote
@@ -104,7 +104,7 @@ class Slurm(Remote):
         text = self._run_slurm(["sinfo", "-h", "-o", "%P %a %D %G"])
         rows = [line.split() for line in text.splitlines() if line.strip()]
         names = ", ".join(f"{name} ({nodes} nodes, {state})" for name, state, nodes, *_ in rows)
-        findings.append(EngineCheck("partitions", bool(rows), plain(names) or "none"))
+        findings.append(EngineCheck("partitions", bool(rows), printable(names) or "none"))
         findings.append(self._check_shared_home())
         return findings
 
@@ -232,7 +232,7 @@ class Slurm(Remote):
             index, state, reason, node, job_name = (line.split("|") + [""] * 5)[:5]
             if job_name != name or not index.isdigit():
                 continue  # the id has been given to another user's job since
-            state_by_index[int(index)] = _cell_state(state, plain(reason), plain(node))
+            state_by_index[int(index)] = _cell_state(state, printable(reason), printable(node))
         if not text.strip():
             raise OutOfReach(f"squeue says nothing of job {number}")
         return state_by_index
@@ -290,7 +290,7 @@ class Slurm(Remote):
                 raise Refused(f"cannot run {command[0]}: {error.strerror}") from None
             if done.returncode == 0:
                 return done.stdout
-            lines = plain(done.stderr).splitlines()
+            lines = printable(done.stderr).splitlines()
             fatal = [line for line in lines if ": fatal: " in line]
             message = " ".join(" ".join(fatal or lines).split())[:400]
             message = message or f"{command[0]} ended with status {done.returncode}"

@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
-from q1lab.ground.files import expanded
+from q1lab.ground.files import expand_user
 
 LARGEST = 1 << 53
 """Whole numbers from here on are none that a person means."""
 
 
-class Known(click.types.StringParamType):
+class SuggestedText(click.types.StringParamType):
     """A text that is mostly one of a few, which the app offers; others are texts, too."""
 
     def __init__(self, titles: Mapping[str, str]) -> None:
@@ -24,7 +24,7 @@ class Known(click.types.StringParamType):
 
 
 @functools.cache
-def careful(command: click.Command) -> click.Command:
+def add_value_checks(command: click.Command) -> click.Command:
     """``command`` itself, and those below it, made to refuse what nobody can mean by any argument
     or option: an empty text (which Python takes for none, and a path for this folder), a number
     that is not finite, a folder of somebody who is not here."""
@@ -34,7 +34,7 @@ def careful(command: click.Command) -> click.Command:
         kind.convert = convert  # type: ignore[method-assign]
         param.type = kind
     for below in command.commands.values() if isinstance(command, click.Group) else ():
-        careful(below)
+        add_value_checks(below)
     return command
 
 
@@ -44,7 +44,7 @@ def _converted(
     if isinstance(kind, click.types.StringParamType | click.Path) and not str(value).strip():
         kind.fail("it is empty; give a value, or leave it out", param, ctx)
     if isinstance(kind, click.Path):
-        value = str(expanded(value))
+        value = str(expand_user(value))
     found = kind.convert(value, param, ctx)
     if isinstance(found, float) and not math.isfinite(found):
         kind.fail(f"{value!r} is not a finite number", param, ctx)

@@ -36,9 +36,9 @@ class Act(NamedTuple):
     none is given."""
     palette: str = ""
     """What it does, in the words of the app's palette; none where it isn't in there."""
-    form: Mapping[str, str] = MappingProxyType({})
+    form_labels: Mapping[str, str] = MappingProxyType({})
     """Those of its fields that the app asks for in a form, and what they are called there."""
-    action: tuple[str, ...] = ()
+    action_fields: tuple[str, ...] = ()
     """Those of its fields that a week's text gives as an action of this kind: its argument, which
     is needed, then options."""
     done_when: tuple[str, ...] = ()
@@ -50,21 +50,21 @@ class Act(NamedTuple):
     there (`documents.change.Change`), for the store, the week, the folder and its repository. The
     app shows that first, for a command with no other fields than the function has keywords. Once it
     is written, `evidence.note_written` puts it on record under the act's name."""
-    adds: bool = False
+    adds_item: bool = False
     """Whether it adds to one of the lists on the app's Progress page, where `a` offers it."""
 
 
-class Asked(NamedTuple):
+class ParsedCommand(NamedTuple):
     """A command that was typed: its act, the values of all its fields, and which were given."""
 
     act: Act
     values: Mapping[str, Any]
-    given: frozenset[str]
+    typed: frozenset[str]
     help: bool = False
     """Whether it asks for its help page."""
 
 
-class Said(NamedTuple):
+class ActReport(NamedTuple):
     """What an act on one of the learner's lists has done: in a line, on a terminal in a few more,
     for programs, and what to look at besides."""
 
@@ -74,12 +74,12 @@ class Said(NamedTuple):
     notes: Sequence[str] = ()
 
 
-_EVERY = (
+_ALL_ACTS = (
     Act(
         "run",
         "Train variants against a baseline over seeds, then compare.",
         STUDIES,
-        action=("variant", "baseline", "seeds", "preset", "data", "max_iters"),
+        action_fields=("variant", "baseline", "seeds", "preset", "data", "max_iters"),
         done_when=("runs ended",),
     ),
     Act("gate", "Keep or discard one proposal after the other, at 5% for all.", STUDIES),
@@ -111,7 +111,7 @@ _EVERY = (
         "export",
         "Studies as files: results, charts, a notebook, an archive.",
         STUDIES,
-        form={"form": "format", "output": "file or folder", "curves": "curves (CSV)"},
+        form_labels={"form": "format", "output": "file or folder", "curves": "curves (CSV)"},
     ),
     Act(
         "import",
@@ -156,7 +156,7 @@ _EVERY = (
         "check",
         "Check that a model file does what its idea says.",
         MODEL,
-        action=("file", "for"),
+        action_fields=("file", "for"),
         done_when=("checks passed",),
     ),
     Act("hint", "The next hint for your modification.", MODEL, "own_model:hint"),
@@ -173,7 +173,7 @@ _EVERY = (
         "Choose the text that the week's runs train on.",
         WEEK,
         palette="Choose the text that runs train on",
-        form={"corpus": "text file"},
+        form_labels={"corpus": "text file"},
     ),
     Act("take", "Copy one of the week's files beside your model.", WEEK),
     Act(
@@ -217,37 +217,37 @@ _EVERY = (
         "kpi",
         "KPIs against their targets.",
         WEEK,
-        form={"actual": "actual", "target": "target"},
+        form_labels={"actual": "actual", "target": "target"},
     ),
     Act("paper", "The papers you read.", WEEK),
     Act(
         "paper add",
         palette="Log a paper",
-        form={"title": "title", "link": "link", "depth": "read", "done": "finished"},
+        form_labels={"title": "title", "link": "link", "depth": "read", "done": "finished"},
         done_when=("paper read",),
-        adds=True,
+        adds_item=True,
     ),
     Act("artifact", "What you shipped.", WEEK),
     Act(
         "artifact add",
         palette="Add an artifact",
-        form={"title": "title", "kind": "kind", "location": "address or path"},
+        form_labels={"title": "title", "kind": "kind", "location": "address or path"},
         done_when=("artifact added",),
-        adds=True,
+        adds_item=True,
     ),
     Act(
         "post publish",
         palette="Record where the post is published",
-        form={"url": "address"},
+        form_labels={"url": "address"},
         done_when=("post published",),
-        adds=True,
+        adds_item=True,
     ),
     Act(
         "post share",
         palette="Record where the post was shared",
-        form={"channel": "channel", "url": "address there"},
+        form_labels={"channel": "channel", "url": "address there"},
         done_when=("post shared",),
-        adds=True,
+        adds_item=True,
     ),
     Act(
         "roadmap",
@@ -268,58 +268,58 @@ _EVERY = (
         palette="Check versions, device, disk and files",
     ),
 )
-ACTS: dict[str, Act] = {act.name: act for act in _EVERY}
+ACTS: dict[str, Act] = {act.name: act for act in _ALL_ACTS}
 
 
-def named(words: Sequence[str]) -> Act | None:
+def find_act(words: Sequence[str]) -> Act | None:
     """The act that a command begins with; ``words`` are without ``q1lab``."""
     return ACTS.get(" ".join(words[:2])) or ACTS.get(" ".join(words[:1]))
 
 
-def listed() -> dict[str, Act]:
+def listed_acts() -> dict[str, Act]:
     """Those that `q1lab --help` lists."""
     return {name: act for name, act in ACTS.items() if act.section}
 
 
-def actions() -> dict[str, tuple[str, ...]]:
+def fields_by_action() -> dict[str, tuple[str, ...]]:
     """The fields of each kind of action that a week's text may hold: those of acts, an address or a
     document to open, and any other command."""
-    kinds = {act.name: ("title", *act.action) for act in ACTS.values() if act.action}
+    kinds = {act.name: ("title", *act.action_fields) for act in ACTS.values() if act.action_fields}
     return {**kinds, "open": ("title", "document", "url"), "command": ("title", "command")}
 
 
-def conditions() -> list[str]:
+def step_conditions() -> list[str]:
     """What a step of a week may be done by."""
     return list(dict.fromkeys(one for act in ACTS.values() for one in act.done_when))
 
 
-def bringing(condition: str) -> list[Act]:
+def acts_for_condition(condition: str) -> list[Act]:
     """The acts that bring a condition about."""
     return [act for act in ACTS.values() if condition in act.done_when]
 
 
-def unknown(name: str) -> Problem:
+def unknown_command(name: str) -> Problem:
     """That there is no such command, with the one that is meant."""
     return Problem(
         f"no command called {name!r}",
-        next=nearest(name, listed(), "`q1lab --help` lists them"),
+        next=nearest(name, listed_acts(), "`q1lab --help` lists them"),
     )
 
 
-def command(name: str) -> click.Command:
+def load_command(name: str) -> click.Command:
     """The command of this name, of one word or two; its parameters are the act's fields."""
     import click
 
-    from q1lab.ground.argument_checks import careful
+    from q1lab.ground.argument_checks import add_value_checks
 
     family, _, below = name.partition(" ")
-    if family not in listed():
-        raise unknown(family)
+    if family not in listed_acts():
+        raise unknown_command(family)
     module, _, attribute = (ACTS[family].code or f"{family}:{family}").partition(":")
     place = module if "." in module else f"q1lab.commands.{module}"
     found = getattr(importlib.import_module(place), attribute)
     assert isinstance(found, click.Command)
-    found = careful(found)
+    found = add_value_checks(found)
     if below:
         assert isinstance(found, click.Group)
         if below not in found.commands:
@@ -328,7 +328,7 @@ def command(name: str) -> click.Command:
     return found
 
 
-def parse(words: Sequence[str]) -> Asked:
+def parse_command(words: Sequence[str]) -> ParsedCommand:
     """What a command asks for, read by the command's own parser. ``words`` are without ``q1lab``.
     Problem where the command would refuse them."""
     import click
@@ -337,17 +337,17 @@ def parse(words: Sequence[str]) -> Asked:
     if not words:
         raise Problem("`q1lab` alone is the app, no command")
     name, rest = words[0], list(words[1:])
-    found = command(name)
+    found = load_command(name)
     if isinstance(found, click.Group) and rest and not rest[0].startswith("-"):
         name = f"{name} {rest.pop(0)}"
-        found = command(name)
+        found = load_command(name)
     act = ACTS.get(name) or Act(name)
     if {"--help", "-h"} & set(rest):
-        return Asked(act, {}, frozenset(), help=True)
+        return ParsedCommand(act, {}, frozenset(), help=True)
     try:
         context = found.make_context(name, rest)
     except click.ClickException as error:
         raise Problem(error.format_message()) from error
     typed = ParameterSource.COMMANDLINE
     given = (one for one in context.params if context.get_parameter_source(one) is typed)
-    return Asked(act, dict(context.params), frozenset(given))
+    return ParsedCommand(act, dict(context.params), frozenset(given))

@@ -17,7 +17,14 @@ from typing import Any
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem, nearest
-from q1lab.ground.files import expanded, os_reason, plain, read_text, whole, write_atomic
+from q1lab.ground.files import (
+    absolute_path,
+    expand_user,
+    os_reason,
+    printable,
+    read_text,
+    write_atomic,
+)
 
 LARGEST = 1 << 20
 """Bytes of a config.toml at most."""
@@ -80,7 +87,7 @@ HELP = MappingProxyType(
 )
 
 
-def load(file: Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
+def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
     """The settings that hold now: defaults, then the file, then ``Q1LAB_<KEY>``. Problem names file
     and key."""
     file = file or paths.config_file()
@@ -102,7 +109,7 @@ def load(file: Path | None = None, env: Mapping[str, str] = os.environ) -> Confi
     return Config(**values, sources=MappingProxyType(sources))
 
 
-def put(key: str, text: str, file: Path | None = None) -> None:
+def save_setting(key: str, text: str, file: Path | None = None) -> None:
     """Set one key in the file; everything else in it stays as it is. ``keymap.<action id>`` moves a
     key."""
     import tomlkit
@@ -121,7 +128,7 @@ def put(key: str, text: str, file: Path | None = None) -> None:
         value = _from_text(head, text)
         _checked(head, value, "`q1lab config`", Path.cwd())
         if head in ("repo", "content"):
-            value = str(whole(str(value)))
+            value = str(absolute_path(str(value)))
         if head not in document and "keymap" in document:  # a plain key must stand above the tables
             tables = document.pop("keymap")
             document[head] = value
@@ -156,7 +163,11 @@ def _read(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise Problem(f"cannot read {file}: {os_reason(error)}", FAILED, file=file) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        said = "nested too deeply" if isinstance(error, RecursionError) else plain(str(error))[:200]
+        said = (
+            "nested too deeply"
+            if isinstance(error, RecursionError)
+            else printable(str(error))[:200]
+        )
         raise Problem(
             f"{file}: not valid TOML: {said}",
             next="fix it, or move it away for the defaults",
@@ -206,5 +217,5 @@ def _checked(key: str, value: Any, where: str, folder: Path) -> Any:
             f"{where}: {key} can't be {value!r}", next=nearest(value, CHOICES[key], one_of)
         )
     if key in ("repo", "content"):
-        return whole(folder / expanded(value))
+        return absolute_path(folder / expand_user(value))
     return value

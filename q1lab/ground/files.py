@@ -29,7 +29,7 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def plain(text: str) -> str:
+def printable(text: str) -> str:
     """``text`` without escape sequences, control and bidi-override characters; tabs and newlines
     stay."""
     return _CONTROL.sub(
@@ -40,7 +40,7 @@ def plain(text: str) -> str:
 # ── reading what a person or a folder names
 
 
-def expanded(path: Path | str) -> Path:
+def expand_user(path: Path | str) -> Path:
     """``path`` with a ``~`` or ``~user`` at its beginning replaced by that folder. Problem where
     there is no such user."""
     try:
@@ -55,10 +55,10 @@ def expanded(path: Path | str) -> Path:
         ) from None
 
 
-def whole(path: Path | str) -> Path:
+def absolute_path(path: Path | str) -> Path:
     """``path``, ``expanded``, from the root on: the way that is shown, kept and typed again. Where
     it goes back up by ``..`` it is the place that it leads to."""
-    found = expanded(path)
+    found = expand_user(path)
     return found.resolve() if ".." in found.parts else found.absolute()
 
 
@@ -74,7 +74,7 @@ _KINDS = (
 )
 
 
-def not_a_file(path: Path) -> str | None:
+def kind_of_non_file(path: Path) -> str | None:
     """What ``path`` is when it is there and no regular file (``a folder``, ``a device``); else
     None."""
     try:
@@ -93,7 +93,7 @@ def open_regular(path: Path, *, own: bool = False) -> BinaryIO:
     """
     if own and path.is_symlink():
         raise OSError(errno.ELOOP, "a link, not a file", str(path))
-    what = not_a_file(path)
+    what = kind_of_non_file(path)
     if what is None:
         # between the look and the opening it may have been replaced: neither wait, nor believe it
         try:
@@ -150,7 +150,7 @@ def read_json(path: Path, most: int = MOST, *, own: bool = False) -> Any:
 def home() -> Path:
     """The folder that holds all of q1lab's state (not created by asking)."""
     override = os.environ.get("Q1LAB_HOME")
-    return expanded(override).absolute() if override else _default_home()
+    return expand_user(override).absolute() if override else _default_home()
 
 
 @cache
@@ -160,7 +160,7 @@ def _default_home() -> Path:
     return Path(platformdirs.user_data_dir("q1lab", appauthor=False))
 
 
-def proved(path: Path, root: Path) -> Path:
+def prove_inside(path: Path, root: Path) -> Path:
     """``path``, when it really lies below ``root``: none of its parts from there on, itself
     included, is a link. (``root`` itself may be reached by links: it is what a person chose.)
 
@@ -193,10 +193,10 @@ def prove_at_home(path: Path) -> None:
     """As ``proved``, for what lies in q1lab's home."""
     root = home()
     if path != root and path.is_relative_to(root):
-        proved(path, root)
+        prove_inside(path, root)
 
 
-def without_links(folder: Path) -> None:
+def prove_no_links(folder: Path) -> None:
     """Problem when anything below ``folder``, which lies in q1lab's home, is a link: for a folder
     that another process is about to write in."""
     prove_at_home(folder)
@@ -206,13 +206,13 @@ def without_links(folder: Path) -> None:
                 raise _is_a_link(path)
 
 
-def remove(path: Path, root: Path | None = None) -> None:
+def remove_inside(path: Path, root: Path | None = None) -> None:
     """Remove a file, a folder with all in it, or a link (never what it leads to), which has to lie
     below ``root``, by default q1lab's home. What is not there is no error. Problem otherwise."""
     root = home() if root is None else root
     if path.parent != root:
-        proved(path.parent, root)
-    with refusals(f"cannot remove {path}"):
+        prove_inside(path.parent, root)
+    with os_errors_as_problems(f"cannot remove {path}"):
         if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
         else:
@@ -227,7 +227,7 @@ _ESCAPED = re.compile(
 )
 
 
-def read_shown_json(path: Path, most: int = MOST, *, own: bool = False) -> Any:
+def read_printable_json(path: Path, most: int = MOST, *, own: bool = False) -> Any:
     """A JSON file whose texts are going to be shown: as ``read_json``, every text made
     ``plain``."""
     import json
@@ -243,15 +243,15 @@ def read_shown_json(path: Path, most: int = MOST, *, own: bool = False) -> Any:
 
 def _shown(value: Any) -> Any:
     if isinstance(value, str):
-        return plain(value)
+        return printable(value)
     if isinstance(value, list):
         return [_shown(item) for item in value]
     if isinstance(value, dict):
-        return {plain(key): _shown(item) for key, item in value.items()}
+        return {printable(key): _shown(item) for key, item in value.items()}
     return value
 
 
-UNWRITTEN = ".writing-"
+PARTIAL_PREFIX = ".writing-"
 """How the name of a file begins that is not whole yet: what a kill leaves of a write."""
 
 
@@ -273,15 +273,17 @@ def write_atomic(
     """
     if not through:
         prove_at_home(path)
-    with refusals(f"cannot write {path}"):
-        what = not_a_file(path)
+    with os_errors_as_problems(f"cannot write {path}"):
+        what = kind_of_non_file(path)
         if what is not None:
             raise Problem(f"cannot write {path}: it is {what}, not a file", FAILED, file=path)
         private_folder(path.parent)
         target = path.resolve() if path.is_symlink() else path
         with contextlib.suppress(FileNotFoundError):
             mode = target.stat().st_mode & 0o777
-        fd, name = tempfile.mkstemp(prefix=f"{UNWRITTEN}{target.name[:40]}.", dir=target.parent)
+        fd, name = tempfile.mkstemp(
+            prefix=f"{PARTIAL_PREFIX}{target.name[:40]}.", dir=target.parent
+        )
         try:
             with os.fdopen(fd, "wb") as file:
                 if callable(content):
@@ -359,7 +361,7 @@ def os_reason(error: OSError) -> str:
 
 
 @contextlib.contextmanager
-def refusals(what: str, code: int = FAILED) -> Iterator[None]:
+def os_errors_as_problems(what: str, code: int = FAILED) -> Iterator[None]:
     """What the system refuses in a block is a Problem: ``what`` could not be done, and why."""
     try:
         yield
@@ -367,7 +369,7 @@ def refusals(what: str, code: int = FAILED) -> Iterator[None]:
         raise Problem(f"{what}: {os_reason(error)}", code) from error
 
 
-def size_of(path: Path) -> int:
+def file_size(path: Path) -> int:
     """A file's bytes; 0 when it isn't there or can't be looked at."""
     try:
         return path.stat().st_size
@@ -441,7 +443,7 @@ def is_locked(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def locked(
+def exclusive_lock(
     path: Path, *, wait: float = 30.0, doing: str = "", say: Callable[[str], object] | None = None
 ) -> Iterator[int]:
     """Hold the exclusive lock on ``path`` for a block; Problem when it can't be had within ``wait``
@@ -450,7 +452,7 @@ def locked(
     ``doing`` is what this process does meanwhile, which the file says to those who wait; they
     ``say`` it when it takes a moment.
     """
-    with refusals(f"cannot write {path}"):
+    with os_errors_as_problems(f"cannot write {path}"):
         fd = try_lock(path, wait=min(wait, SILENT_WAIT))
         if fd is None:
             holder = _holder(path)
@@ -476,5 +478,5 @@ SILENT_WAIT = 0.5
 def _holder(path: Path) -> str:
     """Who holds a lock, as far as its file says it."""
     with open_regular(path, own=True) as file:
-        said = plain(file.read(200).decode(errors="replace"))
+        said = printable(file.read(200).decode(errors="replace"))
     return said or "another q1lab"

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import expanded, os_reason, plain, read_bytes
+from q1lab.ground.files import expand_user, os_reason, printable, read_bytes
 
 # What keeps git quiet. GIT_OPTIONAL_LOCKS: a look never rewrites the index. GPG_TTY: a passphrase
 # can't be asked for on the terminal; signing with an agent, or with a key that has none, works.
@@ -134,7 +134,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedPaths:
     """What ``Repository.check`` found before anything was written: HEAD, how each path stands,
     which of them lag, and what each holds (None: no file)."""
 
@@ -177,7 +177,7 @@ class Repository:
         in the environment.
         """
         _refuse_misleading()
-        given = expanded(path).absolute()
+        given = expand_user(path).absolute()
         folder = given if given.is_dir() else given.parent
         if not folder.is_dir():
             raise Problem(
@@ -276,7 +276,7 @@ class Repository:
         found = re.match(r"(.*) <(.*)>", ident)
         return frozenset(found.groups()) if code == 0 and found else frozenset()
 
-    def holds(self, path: Path | str) -> bool:
+    def has_committed(self, path: Path | str) -> bool:
         """Whether the last commit has ``path`` as it is now."""
         name = self._relative(Path(path))
         return self._look([name])[1][name] == _SAME
@@ -285,7 +285,7 @@ class Repository:
         """Tracked files whose name matches a git glob such as ``*.ipynb``, at any depth."""
         return _names(self._must("ls-files", "-z", "--", f":(glob)**/{pattern}"))
 
-    def uncommitted(self) -> str:
+    def uncommitted_diff(self) -> str:
         """What tracked files hold that is not committed, as a patch; empty where nothing."""
         return self._must(*_PLAIN_DIFF, "HEAD") if self.head().sha else ""
 
@@ -311,7 +311,7 @@ class Repository:
         confirmed: bool = False,
         ours: Iterable[Path] = (),
         dry_run: bool = False,
-    ) -> Checked:
+    ) -> CheckedPaths:
         """Look at ``paths`` before a document is written there; ``commit`` takes what is returned.
         Changes nothing.
 
@@ -361,9 +361,9 @@ class Repository:
         ]
         if reasons and not confirmed:
             raise NeedsYes(reasons, "".join(diffs.values()))
-        return Checked(head, states, lagging, {name: self._content(name) for name in names})
+        return CheckedPaths(head, states, lagging, {name: self._content(name) for name in names})
 
-    def commit(self, checked: Checked, message: str) -> CommitResult:
+    def commit(self, checked: CheckedPaths, message: str) -> CommitResult:
         """Commit the work-tree content of exactly the paths of ``check``. When nothing differs from
         HEAD, nothing is committed and ``committed`` is False.
 
@@ -744,7 +744,7 @@ class ForeignCommits:
                 raise Problem(f"cannot read {git_dirs[-1]}: {os_reason(error)}", FAILED) from None
             yield one
 
-    def saying(self, words: str) -> list[tuple[str, str]]:
+    def with_message(self, words: str) -> list[tuple[str, str]]:
         """(name, message) of the commits of all branches whose message holds ``words``, newest
         first."""
         how = ("--ignore-missing", "--all", "--fixed-strings", f"--grep={words}", "-z")
@@ -816,10 +816,10 @@ def _refuse_misleading() -> None:
         )
 
 
-def init(path: Path | str) -> Repository:
+def init_repository(path: Path | str) -> Repository:
     """Make a new repository in ``path`` (the last folder may be new), never inside or around
     another one."""
-    folder = expanded(path).absolute()
+    folder = expand_user(path).absolute()
     if folder.exists() and not folder.is_dir():
         raise Problem(f"{folder} is not a folder", file=folder)
     above = [found.root] if (found := Repository.around(folder)) else []
@@ -993,7 +993,7 @@ def _glob(pattern: str) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    return [line.strip() for line in plain(text).splitlines() if line.strip()]
+    return [line.strip() for line in printable(text).splitlines() if line.strip()]
 
 
 def _first_line(text: str) -> str:
@@ -1019,7 +1019,7 @@ def _browsable(url: str) -> str | None:
     return f"https://{parts.hostname}{parts.path.removesuffix('.git')}"
 
 
-def state_of(folder: Path, dirty: Callable[[Repository], bool]) -> dict[str, Any] | None:
+def repository_facts(folder: Path, dirty: Callable[[Repository], bool]) -> dict[str, Any] | None:
     """The git repository that a folder lies in, its commit, and whether it is ``dirty``."""
     try:
         repo = Repository.discover(folder)

@@ -19,13 +19,13 @@ from pathlib import PurePath
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 from typing import get_type_hints as hints_of
 
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 
 T = TypeVar("T")
 Rule = Callable[[Any], Any]
 """Returns the value to use, or raises ValueError with what is wrong, in words."""
 
-LARGEST = 1 << 53
+INT_LIMIT = 1 << 53
 """Whole numbers from here on are none: other programs read JSON's numbers as floats."""
 
 MOST_VALUES, DEEPEST = 20_000, 8
@@ -41,16 +41,18 @@ WORDS = {
 }
 
 
-def dump(record: Any) -> Any:
+def to_json(record: Any) -> Any:
     """A record in JSON's own types, without the fields that have their default; a number that isn't
     finite is null."""
     if dataclasses.is_dataclass(record):
         values = ((each, getattr(record, each.name)) for each in dataclasses.fields(record))
-        return {key_of(each): dump(value) for each, value in values if not _is_default(each, value)}
+        return {
+            key_of(each): to_json(value) for each, value in values if not _is_default(each, value)
+        }
     if isinstance(record, Mapping):
-        return {str(key): dump(value) for key, value in record.items()}
+        return {str(key): to_json(value) for key, value in record.items()}
     if isinstance(record, list | tuple):
-        return [dump(item) for item in record]
+        return [to_json(item) for item in record]
     return None if isinstance(record, float) and not math.isfinite(record) else record
 
 
@@ -60,7 +62,7 @@ def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
     return field.default is not dataclasses.MISSING and bool(value == field.default)
 
 
-def load(kind: type[T], value: Any, where: str = "", **given: Any) -> T:
+def from_json(kind: type[T], value: Any, where: str = "", **given: Any) -> T:
     """``value`` (of JSON's types) as a ``kind``; a record's fields that are ``given`` are taken as
     they are."""
     if given:
@@ -83,7 +85,7 @@ def _load(kind: Any, value: Any, where: str) -> Any:
             return None
         return _load(next(arg for arg in args if arg is not types.NoneType), value, where)
     if kind is Any:
-        return anything(value, where)
+        return bounded_json(value, where)
     if dataclasses.is_dataclass(kind):
         return _record(cast("type[Any]", kind), value, where)
     if origin is Literal:
@@ -102,7 +104,7 @@ def _load(kind: Any, value: Any, where: str) -> Any:
     if origin in (dict, Mapping):
         _check(dict, value, where)
         return {
-            _key(args[0], key, where): _load(args[1], item, f"{where}.{storable(key)[:60]}")
+            _key(args[0], key, where): _load(args[1], item, f"{where}.{storable_text(key)[:60]}")
             for key, item in value.items()
         }
     if kind is float:
@@ -110,9 +112,9 @@ def _load(kind: Any, value: Any, where: str) -> Any:
     if issubclass(kind, Enum):
         return kind(value)
     _check(kind, value, where)
-    if kind is int and not abs(value) < LARGEST << 10:
+    if kind is int and not abs(value) < INT_LIMIT << 10:
         raise ValueError(f"{where} is out of range")
-    return storable(value) if kind is str else value
+    return storable_text(value) if kind is str else value
 
 
 def _key(kind: Any, key: str, where: str) -> Any:
@@ -174,7 +176,7 @@ def _number(value: Any, where: str) -> float:
     return cast("float", value)
 
 
-def anything(value: Any, where: str = "it") -> Any:
+def bounded_json(value: Any, where: str = "it") -> Any:
     """Any JSON of a bounded size: objects, lists, texts, finite numbers, true, false and null."""
     left = MOST_VALUES
 
@@ -190,7 +192,7 @@ def anything(value: Any, where: str = "it") -> Any:
         if isinstance(item, str):
             if len(item) > 200_000:
                 raise ValueError(f"{where} holds a text that is too long")
-            return storable(item)
+            return storable_text(item)
         if item is None or isinstance(item, bool):
             return item
         if isinstance(item, int) and abs(item) < 1 << 63:
@@ -200,15 +202,15 @@ def anything(value: Any, where: str = "it") -> Any:
     return copy(value, 0)
 
 
-def storable(text: str) -> str:
+def storable_text(text: str) -> str:
     """Without escape sequences, and without halves of characters (they can't be written)."""
-    return plain(text).encode(errors="replace").decode()
+    return printable(text).encode(errors="replace").decode()
 
 
 # ── rules
 
 
-def whole(least: int = 0, below: int = LARGEST) -> Rule:
+def whole_number(least: int = 0, below: int = INT_LIMIT) -> Rule:
     """A whole number from ``least`` up, smaller than ``below``."""
 
     def rule(value: int) -> int:
@@ -219,7 +221,7 @@ def whole(least: int = 0, below: int = LARGEST) -> Rule:
     return rule
 
 
-def text(most: int, pattern: str | None = None) -> Rule:
+def max_chars(most: int, pattern: str | None = None) -> Rule:
     """Text of at most ``most`` characters, in one line, matching ``pattern`` in whole."""
 
     def rule(value: str) -> str:
@@ -243,7 +245,7 @@ def one_of(*words: str) -> Rule:
     return rule
 
 
-def inside(value: str) -> str:
+def inside_folder(value: str) -> str:
     """The name of a file inside the folder; it never leads elsewhere. Empty: there is none."""
     parts = PurePath(value)
     if len(value) > 1000 or parts.is_absolute() or ".." in parts.parts or "\0" in value:
@@ -251,7 +253,7 @@ def inside(value: str) -> str:
     return value
 
 
-def at_most(most: int) -> Rule:
+def max_items(most: int) -> Rule:
     """A list or an object of at most ``most`` items."""
 
     def rule(value: Any) -> Any:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-from q1lab.ground.files import open_regular, plain
+from q1lab.ground.files import open_regular, printable
 
 CAP = 256 << 10
 """Bytes of the past that are shown, and the most that one look reads."""
 
 
-class Tail:
+class LogTail:
     """Reads what was appended since the last look. A file that shrank was replaced and is read
     anew."""
 
@@ -23,7 +23,7 @@ class Tail:
         self._offset = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
-    def read(self) -> tuple[str, bool]:
+    def read_new(self) -> tuple[str, bool]:
         """(new text, whether it replaces what was shown before). Escape sequences and control
         characters are gone, a carriage return starts a new line. A missing file is an empty one;
         OSError otherwise."""
@@ -45,4 +45,4 @@ class Tail:
             return "", False
         self._offset += len(block)
         text = self._decoder.decode(block)
-        return plain(text.replace("\r\n", "\n").replace("\r", "\n")), anew
+        return printable(text.replace("\r\n", "\n").replace("\r", "\n")), anew

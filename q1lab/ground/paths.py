@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from q1lab.ground.files import home as home
-from q1lab.ground.files import private_folder, refusals
+from q1lab.ground.files import os_errors_as_problems, private_folder
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -29,18 +29,18 @@ def ensure_home() -> Path:
     """The home folder, made private to the user when it is new. Problem when it can't be
     written."""
     folder = home()
-    with refusals(f"cannot use {folder} for q1lab's files"):
+    with os_errors_as_problems(f"cannot use {folder} for q1lab's files"):
         private_folder(folder)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(13, "permission denied")
     return folder
 
 
-def database() -> Path:
+def database_file() -> Path:
     return home() / "q1lab.db"
 
 
-def journal() -> Path:
+def journal_file() -> Path:
     """What the learner did and said."""
     return home() / "journal.jsonl"
 
@@ -49,7 +49,7 @@ TIMER = "timer.json"
 """The timer's heartbeat: its name in q1lab's home."""
 
 
-def week_cuts() -> Path:
+def week_cuts_file() -> Path:
     """Where the week's text is cut: see week/markdown_cuts.py."""
     return home() / "week.json"
 
@@ -75,7 +75,7 @@ def trash_dir() -> Path:
     return home() / "trash"
 
 
-def plan_lock() -> Path:
+def plan_lock_file() -> Path:
     """Held while a study is looked up or made, so that two commands never launch the same one
     twice."""
     return home() / "plan.lock"

@@ -27,7 +27,7 @@ def unsigned(value: float, digits: int) -> str:
     return f"{size:.{digits}f}" if size < 1e6 else f"{size:.6g}"
 
 
-def given(value: float | None, sign: bool = False) -> str:
+def as_typed(value: float | None, sign: bool = False) -> str:
     """A number as a person gave it, with no digits added: ``−0.03``; 0 has no sign; – without
     one."""
     if value is None:
@@ -45,14 +45,14 @@ def percent(value: float | None, digits: int = 0) -> str:
     return DASH if value is None else f"{value:.{digits}%}".replace("-", MINUS)
 
 
-def count(value: float | None) -> str:
+def grouped_number(value: float | None) -> str:
     """A whole number with grouping, ``10,745,088``; others with one digit; – without one."""
     if value is None:
         return DASH
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
 
 
-def rough(value: float) -> str:
+def three_digits(value: float) -> str:
     """Three digits and a unit: 801 k, 10.7 M."""
     for factor, unit in ((1e15, " P"), (1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
         if value >= factor * 0.9995:
@@ -61,7 +61,7 @@ def rough(value: float) -> str:
     return f"{value:.0f}"
 
 
-def speed(tokens_per_s: float | None) -> str:
+def token_rate(tokens_per_s: float | None) -> str:
     """Tokens per second for a table's cell: ``850``, ``22.1k``, ``1.4M``; empty without one."""
     if not tokens_per_s:
         return ""
@@ -71,7 +71,7 @@ def speed(tokens_per_s: float | None) -> str:
     return f"{tokens_per_s:.0f}"
 
 
-def size(many: int) -> str:
+def byte_size(many: int) -> str:
     """Bytes: ``12 kB``, ``3.4 MB``, ``1.2 GB``."""
     for power, unit in ((9, "GB"), (6, "MB")):
         if many >= 10**power:
@@ -84,7 +84,7 @@ def plural(number: int, thing: str) -> str:
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
-def bars(values: tuple[float, ...], low: float, high: float) -> str:
+def bar_characters(values: tuple[float, ...], low: float, high: float) -> str:
     """Values as bars between ``low`` and ``high``, one character each."""
     if high <= low:
         return BARS[0] * len(values)
@@ -101,7 +101,7 @@ def duration(seconds: float | None) -> str:
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     long = seconds / 60
-    return f"{long:.{1 if long < 9.95 else 0}f} min" if long < 99.5 else minutes(long)
+    return f"{long:.{1 if long < 9.95 else 0}f} min" if long < 99.5 else hours_minutes(long)
 
 
 def time_left(seconds: float | None) -> str:
@@ -114,7 +114,7 @@ def time_left(seconds: float | None) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def minutes(many: float | None) -> str:
+def hours_minutes(many: float | None) -> str:
     """Minutes as a document writes them: 95 → ``1 h 35 min``; – without any."""
     if many is None:
         return DASH
@@ -122,7 +122,7 @@ def minutes(many: float | None) -> str:
     return f"{hours} h {rest:02d} min" if hours else f"{rest} min"
 
 
-def hours(seconds: float) -> str:
+def short_hours(seconds: float) -> str:
     """Seconds where there is little room: ``45 min``, ``10 h``, ``5 h 12``."""
     whole, rest = divmod(round(seconds / 60), 60)
     if not whole:
@@ -130,7 +130,7 @@ def hours(seconds: float) -> str:
     return f"{whole} h" + (f" {rest:02d}" if rest else "")
 
 
-def clock(seconds: float) -> str:
+def minutes_seconds(seconds: float) -> str:
     """``37:12``, minutes and seconds: a plan is in minutes, too (``130:00 of 130``)."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
@@ -176,7 +176,7 @@ def cut_cells(text: str, cells: int) -> str:
     return set_cell_size(text, max(0, cells - 1)).rstrip() + ELLIPSIS
 
 
-def passes(many: float | None) -> str:
+def passes_text(many: float | None) -> str:
     """How often a run reads its text: ``1.5 passes``; empty where that is not known."""
     if many is None:
         return ""

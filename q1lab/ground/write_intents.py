@@ -24,12 +24,12 @@ from pathlib import Path
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import (
-    expanded,
-    locked,
-    not_a_file,
+    exclusive_lock,
+    expand_user,
+    kind_of_non_file,
+    os_errors_as_problems,
     os_reason,
     read_bytes,
-    refusals,
     sync_folder,
     write_atomic,
 )
@@ -46,21 +46,21 @@ def _file() -> Path:
 
 
 @contextlib.contextmanager
-def writing(git_dir: Path | None) -> Iterator[None]:
+def single_writer(git_dir: Path | None) -> Iterator[None]:
     """One writer at a time. What a killed one left in the staging places is removed first."""
     paths.ensure_home()
-    with locked(paths.home() / "written.lock"):
+    with exclusive_lock(paths.home() / "written.lock"):
         for folder in _staging(git_dir):
             (folder / _STAGED).unlink(missing_ok=True)
         yield
 
 
-def ours(path: Path, data: bytes | None) -> bool:
+def is_last_written(path: Path, data: bytes | None) -> bool:
     """Whether ``data`` is what q1lab meant to write to ``path`` the last time."""
     return data is not None and _known().get(str(path)) == _hash(data)
 
 
-def mean(files: Mapping[Path, bytes]) -> None:
+def record_intent(files: Mapping[Path, bytes]) -> None:
     """Note what is about to be written, before it is."""
     known = _known()
     for path, data in files.items():
@@ -69,13 +69,13 @@ def mean(files: Mapping[Path, bytes]) -> None:
     write_atomic(_file(), json.dumps(dict(list(known.items())[-KEPT:]), indent=1))
 
 
-def put(path: Path, data: bytes, *, mode: int, git_dir: Path | None) -> None:
+def replace_file(path: Path, data: bytes, *, mode: int, git_dir: Path | None) -> None:
     """Replace ``path`` by ``data``, whole or not at all. A new file gets ``mode``.
 
     The new bytes are staged outside the learner's work tree wherever that is on the same disk, so
     that a kill leaves nothing there. Problem when the folder can't be written or the disk is full.
     """
-    with refusals(f"cannot write {path}"):
+    with os_errors_as_problems(f"cannot write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             mode = path.stat().st_mode & 0o777
@@ -99,7 +99,9 @@ def put(path: Path, data: bytes, *, mode: int, git_dir: Path | None) -> None:
         sync_folder(path.parent)
 
 
-def write_out(path: Path, content: str | bytes, *, mode: int = 0o644, force: bool = False) -> None:
+def write_output(
+    path: Path, content: str | bytes, *, mode: int = 0o644, force: bool = False
+) -> None:
     """Write what a person wants to have at ``path`` (``--output``): a file atomically; into a pipe
     or a terminal (``/dev/stdout``, ``>(less)``) as it comes.
 
@@ -107,7 +109,7 @@ def write_out(path: Path, content: str | bytes, *, mode: int = 0o644, force: boo
     folder isn't there (a slip of the finger makes none), for a disk device, and for a pipe that
     nobody reads.
     """
-    path = expanded(path).absolute()
+    path = expand_user(path).absolute()
     data = content.encode() if isinstance(content, str) else content
     if _is_stream(path):
         _write_through(path, data)
@@ -118,19 +120,19 @@ def write_out(path: Path, content: str | bytes, *, mode: int = 0o644, force: boo
             next="make it first, or give another path",
             file=path.parent,
         )
-    may_write(path, force)
-    with contextlib.suppress(Problem), locked(paths.home() / "written.lock"):
-        mean({path: data})  # a home that can't be written is no reason to write nothing
+    prove_writable(path, force)
+    with contextlib.suppress(Problem), exclusive_lock(paths.home() / "written.lock"):
+        record_intent({path: data})  # a home that can't be written is no reason to write nothing
     write_atomic(path, data, mode=mode, through=True)
 
 
-def may_write(path: Path, force: bool = False) -> None:
+def prove_writable(path: Path, force: bool = False) -> None:
     """Problem where ``path`` is there, and is no file that q1lab wrote there and nobody changed."""
-    path = expanded(path).absolute()
-    if force or not os.path.lexists(path) or not_a_file(path):
+    path = expand_user(path).absolute()
+    if force or not os.path.lexists(path) or kind_of_non_file(path):
         return  # (what is no file is refused, or written into, whatever was said)
     try:
-        if not path.is_symlink() and ours(path, read_bytes(path, LARGEST)):
+        if not path.is_symlink() and is_last_written(path, read_bytes(path, LARGEST)):
             return
     except OSError:
         pass

@@ -12,11 +12,11 @@ from typing import Annotated, Any, NotRequired, get_args, get_origin
 
 from q1lab.ground import json_records
 from q1lab.ground.command_table import ACTS
-from q1lab.ground.json_records import LARGEST, one_of, whole
+from q1lab.ground.json_records import INT_LIMIT, one_of, whole_number
 from q1lab.index.journal import Body
 
 Text = str | None
-Count = Annotated[int, whole()]
+Count = Annotated[int, whole_number()]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def _computable(value: Any) -> Any:
         item = left.pop()
         if isinstance(item, dict | list):
             left += item.values() if isinstance(item, dict) else item
-        elif type(item) is int and abs(item) >= LARGEST:
+        elif type(item) is int and abs(item) >= INT_LIMIT:
             raise ValueError("holds a number that is out of range")
     return value
 
@@ -147,7 +147,7 @@ def check_body(body: Body) -> bool:
     for name, kind in {**ANY_ACT, **fields}.items():
         if name in body:
             kind = get_args(kind)[0] if get_origin(kind) is NotRequired else kind
-            json_records.load(kind, body[name], name)
+            json_records.from_json(kind, body[name], name)
         elif get_origin(kind) is not NotRequired:
             raise ValueError(f"{name} is missing")
     if any("\0" in str(body.get(name)) for name in PATHS):
@@ -162,4 +162,4 @@ def _check_setting(key: str, value: Any) -> None:
     if name in OWN_SETTINGS:
         raise ValueError(f"{name} is the index's own")
     if name in SETTINGS:
-        json_records.load(SETTINGS[name], value, name)
+        json_records.from_json(SETTINGS[name], value, name)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import not_a_file, size_of
+from q1lab.ground.files import file_size, kind_of_non_file
 from q1lab.index.store import Row, Store
 from q1lab.study import studies
 from q1lab.study.events import (
@@ -293,8 +293,8 @@ def _is_sound(study: Study, rows: list[Row]) -> bool:
 def _has_news(study: Study, run: Row) -> bool:
     """True if a run's file has grown (or was replaced), or its process is gone without a word."""
     files = study.files.run(run_name(run["arm"], run["seed"]))
-    size = size_of(files.events)
-    if size != run["events_offset"] or (not size and not_a_file(files.events)):
+    size = file_size(files.events)
+    if size != run["events_offset"] or (not size and kind_of_non_file(files.events)):
         return True  # (what is no file is read, too: that says what it is)
     return bool(run["state"] == RunState.RUNNING) and not is_alive(files)
 
@@ -307,7 +307,7 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, b
     if run is None:  # another viewer has begun the study anew
         return 0, 0, False
     files = study.files.run(run_name(run["arm"], run["seed"]))
-    size = size_of(files.events)
+    size = file_size(files.events)
     if 0 < size < run["events_offset"]:  # it was replaced: its row begins anew
         _set(db, run_id, {**NEW_RUN, "events_offset": 0, "bad_lines": 0})
         db.execute("DELETE FROM metrics WHERE run_id = ?", (run_id,))

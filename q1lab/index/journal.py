@@ -36,11 +36,11 @@ from typing import Any, BinaryIO
 
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import (
-    locked,
-    not_a_file,
+    exclusive_lock,
+    kind_of_non_file,
     open_regular,
-    plain,
-    refusals,
+    os_errors_as_problems,
+    printable,
     sha256_json,
     sync_folder,
 )
@@ -109,7 +109,7 @@ class NewEntries:
 
 def agent_name() -> str:
     """The agent that acts, by the name that it gives itself; "" where none does."""
-    return " ".join(plain(os.environ.get(AGENT, "")).split())[:60]
+    return " ".join(printable(os.environ.get(AGENT, "")).split())[:60]
 
 
 def current_actor() -> str:
@@ -261,7 +261,7 @@ def encode_entries(bodies: Sequence[Body], prev: str) -> bytes:
 def hold_lock(file: Path) -> Iterator[None]:
     """Hold the journal's lock for a block: read the tail, decide, and append inside it. Problem
     when another q1lab holds it for long."""
-    with locked(file.with_suffix(".lock")):
+    with exclusive_lock(file.with_suffix(".lock")):
         yield
 
 
@@ -302,8 +302,8 @@ def append(file: Path, bodies: Sequence[Body], mark: Offset) -> Offset:
 @contextlib.contextmanager
 def _appending(file: Path) -> Iterator[int]:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
-    with refusals(f"cannot write {file}"):
-        if (what := not_a_file(file)) is not None:
+    with os_errors_as_problems(f"cannot write {file}"):
+        if (what := kind_of_non_file(file)) is not None:
             raise Problem(f"cannot write {file}: it is {what}, not a file", FAILED, file=file)
         fd = os.open(file, flags, 0o600)
         try:

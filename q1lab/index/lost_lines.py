@@ -16,7 +16,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from q1lab.ground.files import plain, sync_folder
+from q1lab.ground.files import printable, sync_folder
 from q1lab.ground.text_formats import plural
 from q1lab.index import journal
 from q1lab.index.entry_fields import LOST, OFFSET
@@ -91,7 +91,7 @@ def _told(known: KnownJournal, copy: Path, file: Path) -> str:
 
 
 def _minute(at: str) -> str:
-    return f"{plain(at)[:16].replace('T', ' ')} UTC"
+    return f"{printable(at)[:16].replace('T', ' ')} UTC"
 
 
 def _copies(database: Path) -> list[Path]:

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem, notice
 from q1lab.ground.files import (
-    locked,
+    exclusive_lock,
+    file_size,
+    os_errors_as_problems,
     os_reason,
     private_folder,
     prove_at_home,
-    refusals,
-    size_of,
     sync_folder,
     utc_now,
 )
@@ -89,7 +89,7 @@ class Store:
     """
 
     def __init__(self, file: Path | None = None) -> None:
-        self.file = file or paths.database()
+        self.file = file or paths.database_file()
         prove_at_home(self.file)
         self.journal = self.file.with_name("journal.jsonl")
         self.notice: str | None = None
@@ -115,7 +115,7 @@ class Store:
     def _open(self) -> sqlite3.Connection:
         with contextlib.suppress(DamagedIndex, FileNotFoundError):
             return self._connected()
-        with locked(self.file.with_suffix(".lock")):
+        with exclusive_lock(self.file.with_suffix(".lock")):
             with contextlib.suppress(FileNotFoundError):
                 try:
                     return self._connected()  # another q1lab was here in the meantime
@@ -231,7 +231,7 @@ class Store:
         if self.db.in_transaction:
             return
         offset = self._journal_mark()
-        if not whole and size_of(self.journal) == offset.size:
+        if not whole and file_size(self.journal) == offset.size:
             return
         fold_all = whole and self.setting(FOLDED) != utc_now()[:10]
         news = None if fold_all else self._news(offset)
@@ -254,12 +254,15 @@ class Store:
     def _keep_what_it_lost(self) -> str | None:
         """Copy the index beside before it is made anew, where it knows lines that the journal has
         lost; returns what to say."""
-        with refusals(f"cannot copy {self.file}"):
+        with os_errors_as_problems(f"cannot copy {self.file}"):
             return lost_lines.copy_index_if_lost(self.file, self.journal)
 
     def _news(self, mark: journal.Offset) -> journal.NewEntries | None:
         """What is new in the journal; None when it is another file than before."""
-        with contextlib.suppress(journal.Rewritten), refusals(f"cannot read {self.journal}"):
+        with (
+            contextlib.suppress(journal.Rewritten),
+            os_errors_as_problems(f"cannot read {self.journal}"),
+        ):
             return journal.read_entries(self.journal, mark)
         return None
 
@@ -518,14 +521,14 @@ def database_problem(error: sqlite3.DatabaseError) -> Problem | None:
         discard_database()
         return Problem(f"the database is damaged ({error})", FAILED, next=REBUILDS)
     if isinstance(error, sqlite3.OperationalError) and _code(error) != 1:
-        file = paths.database()
+        file = paths.database_file()
         return Problem(f"cannot use {file}: {_reason(error)}", FAILED, file=file)
     return None
 
 
 def discard_database(file: Path | None = None) -> None:
     """Have a damaged database made again by the next opening: everything in it is in files."""
-    file = file or paths.database()
-    with contextlib.suppress(OSError), locked(file.with_suffix(".lock")):
+    file = file or paths.database_file()
+    with contextlib.suppress(OSError), exclusive_lock(file.with_suffix(".lock")):
         file.replace(file.with_suffix(".damaged"))
         _rollback(file).unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.study import studies
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def check_labels(labels: Labels) -> Labels:
     for tag in labels.tags:
         if not is_tag(tag):
             raise Problem(f"{tag!r} is not a tag: letters, digits, dots, hyphens, 32 at most")
-    return Labels(plain(" ".join(labels.note.split())), labels.tags)
+    return Labels(printable(" ".join(labels.note.split())), labels.tags)
 
 
 def labels_from_json(record: Any) -> Labels:

@@ -20,10 +20,10 @@ from typing import Any
 from q1lab import __version__
 from q1lab.designs.fixed import Fixed
 from q1lab.ground import json_records, paths
-from q1lab.ground.config import load as load_settings
+from q1lab.ground.config import load_settings
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import sha256_file, sha256_text, utc_now, write_atomic
-from q1lab.ground.git_repository import Repository, state_of
+from q1lab.ground.git_repository import Repository, repository_facts
 from q1lab.runner import child_processes, finished_runs
 from q1lab.runner.machine import cores
 from q1lab.study import wandb_runs as wandb_state
@@ -37,11 +37,11 @@ from q1lab.study.studies import Arm, Data, Study
 from q1lab.study.study_draft import Draft
 from q1lab.trainers.command import Command
 
-LOOK_SECONDS = 600.0
+PREFLIGHT_SECONDS = 600.0
 """How long each short run of the look beforehand may take."""
 ALIKE = 1e-4
 """Numbers of one seed that differ by no more than this share repeat to 1e-4."""
-DIFF = "uncommitted.diff"
+UNCOMMITTED_DIFF = "uncommitted.diff"
 """Beside a study's sources: what its repository held that was not committed."""
 
 
@@ -53,7 +53,7 @@ class CommandDraft(Draft):
         return self.study.trainer
 
     def preflight(self) -> Command:
-        return looked_at(self.trainer, self.study.baseline, self.study.variant)
+        return preflight_command(self.trainer, self.study.baseline, self.study.variant)
 
     def seconds(self, study: Study, missing: Sequence[str]) -> None:
         return None
@@ -63,8 +63,8 @@ class CommandDraft(Draft):
         prove_inputs(self.trainer.loop)
         if (study.origin.repo or {}).get("dirty"):
             with contextlib.suppress(Problem):
-                text = Repository.discover(self.trainer.loop.folder).uncommitted()
-                write_atomic(study.files.source / DIFF, text)
+                text = Repository.discover(self.trainer.loop.folder).uncommitted_diff()
+                write_atomic(study.files.source / UNCOMMITTED_DIFF, text)
 
 
 def draft(
@@ -74,11 +74,15 @@ def draft(
     request says. Problem for what a person can mend."""
     paths.ensure_home()
     engine = choose_engine(request.engine, None, request.engine_options, load_settings().engine)
-    study = study_of(request, seeds, engine, wandb or wandb_state.wandb_mode(request.wandb))
+    study = study_from_request(
+        request, seeds, engine, wandb or wandb_state.wandb_mode(request.wandb)
+    )
     return CommandDraft(request, seeds, again, study)
 
 
-def study_of(request: Request, seeds: TypedSeeds, engine: EngineChoice | None, wandb: str) -> Study:
+def study_from_request(
+    request: Request, seeds: TypedSeeds, engine: EngineChoice | None, wandb: str
+) -> Study:
     """The study that a request would be. Problem for what a person can mend."""
     loop = request.loop
     assert loop is not None
@@ -87,10 +91,10 @@ def study_of(request: Request, seeds: TypedSeeds, engine: EngineChoice | None, w
         raise Problem(f"--engine {request.engine}: a command trains here or on Slurm")
     names = {"baseline": request.baseline or loop.arms[0], "modified": request.variant}
     loop = replace(loop, args={name: loop.args[name] for name in names.values()})
-    words = {arm: own_words(loop, name) for arm, name in names.items()}
+    words = {arm: arm_words(loop, name) for arm, name in names.items()}
     if words["baseline"] == words["modified"]:
         raise Problem(f"{names['modified']} and {names['baseline']} run the same command")
-    inputs = inputs_of(loop)
+    inputs = hash_inputs(loop)
     if inputs != loop.inputs:  # what an earlier look showed, it showed of other files
         loop = replace(loop, inputs=inputs, reads="", repeats="")
     folder = Path(loop.folder)
@@ -139,7 +143,7 @@ def study_of(request: Request, seeds: TypedSeeds, engine: EngineChoice | None, w
         design=Fixed(batches=(seeds.seeds,), headline=request.headline, fresh_seeds=seeds.fresh),
         origin=Planned(
             typed=TypedOptions(wandb=request.wandb, baseline=request.baseline),
-            repo=state_of(folder, lambda repo: bool(repo.uncommitted())),
+            repo=repository_facts(folder, lambda repo: bool(repo.uncommitted_diff())),
         ),
     )
 
@@ -147,16 +151,16 @@ def study_of(request: Request, seeds: TypedSeeds, engine: EngineChoice | None, w
 # ── the look beforehand
 
 
-def looked_at(trainer: Command, baseline: str, modified: str) -> Command:
+def preflight_command(trainer: Command, baseline: str, modified: str) -> Command:
     """The trainer with what a short run of each arm showed: where the metric is, and whether a seed
     repeats. Problem where the command can't be compared: it fails, reports no metric, takes no
     seed, reports the arms at different steps, or the same of both."""
     if trainer.loop.repeats:
         return trainer
-    return replace(trainer, loop=_looked_at(trainer.loop, baseline, modified))
+    return replace(trainer, loop=_preflight_loop(trainer.loop, baseline, modified))
 
 
-def _looked_at(loop: CommandSpec, baseline: str, modified: str) -> CommandSpec:
+def _preflight_loop(loop: CommandSpec, baseline: str, modified: str) -> CommandSpec:
     by_name = "{seed}" in loop.run
     if loop.smoke is None:
         if not by_name:
@@ -210,7 +214,7 @@ def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def _short_run(loop: CommandSpec, variant: str, seed: int, again: bool = False) -> dict[str, Any]:
     """What one short run reported (labs/loop.py). Problem when it failed."""
     mine = replace(loop, args={variant: loop.args[variant]})
-    found = _ask(json.dumps(json_records.dump(mine)), variant, seed, again)
+    found = _ask(json.dumps(json_records.to_json(mine)), variant, seed, again)
     if found["wrong"]:
         raise Problem(f"a short run of {variant}, seed {seed}: {found['wrong']}", FAILED)
     return found
@@ -228,11 +232,11 @@ def _ask(loop: str, variant: str, seed: int, again: bool) -> dict[str, Any]:
             "seed": seed,
             "more": asked["smoke"],
             "scratch": scratch,
-            "seconds": LOOK_SECONDS,
+            "seconds": PREFLIGHT_SECONDS,
         }
         program = [*child_processes.python_module("labs.loop"), "--look"]
         return child_processes.ask_child(
-            program, question, threads=cores(), seconds=LOOK_SECONDS + 30
+            program, question, threads=cores(), seconds=PREFLIGHT_SECONDS + 30
         )
 
 
@@ -267,7 +271,7 @@ def _only_what_fits(request: Request) -> None:
             )
 
 
-def own_words(loop: CommandSpec, name: str) -> list[str]:
+def arm_words(loop: CommandSpec, name: str) -> list[str]:
     """The command's words with this arm's arguments, seed and folder left open."""
     words: list[str] = []
     args = shlex.split(loop.args[name])
@@ -276,7 +280,7 @@ def own_words(loop: CommandSpec, name: str) -> list[str]:
     return words if "{args}" in loop.run else words + args
 
 
-def inputs_of(loop: CommandSpec) -> dict[str, str]:
+def hash_inputs(loop: CommandSpec) -> dict[str, str]:
     """The files that are named, in the command or as its inputs, with their hashes."""
     program, *words = shlex.split(loop.run)
     words += [] if Path(program).is_absolute() else [program]
@@ -297,7 +301,7 @@ def inputs_of(loop: CommandSpec) -> dict[str, str]:
 def prove_inputs(loop: CommandSpec) -> None:
     """Problem for a file that is no longer what it was when the loop was planned: its runs would
     all fail by that."""
-    now = inputs_of(loop)
+    now = hash_inputs(loop)
     for name, sha256 in loop.inputs.items():
         if now.get(name) != sha256:
             raise Problem(

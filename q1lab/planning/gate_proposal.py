@@ -25,7 +25,7 @@ from q1lab.planning import command_draft, study_plan
 from q1lab.planning.command_draft import CommandDraft
 from q1lab.record import questions
 from q1lab.statistics import gate_rule
-from q1lab.statistics.gate_rule import RULES, Known
+from q1lab.statistics.gate_rule import RULES, LossesSoFar
 from q1lab.study import studies
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
@@ -43,23 +43,23 @@ Train = Callable[[Study, str], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class GateOutcome:
     """What came of a proposal. ``code`` is the command's exit status; ``facts`` are what may be
     shown."""
 
     code: int
-    words: str
+    message: str
     facts: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Budget:
+class GateBudget:
     """A budget as it stands: its proposals, oldest first, and what was decided of them."""
 
     name: str
     proposals: tuple[Study, ...]
-    kept: frozenset[str]
-    decided: frozenset[str]
+    kept_ids: frozenset[str]
+    decided_ids: frozenset[str]
 
     @property
     def looks(self) -> int:
@@ -69,19 +69,22 @@ class Budget:
     @property
     def baseline(self) -> Study | None:
         """The proposal that was kept last."""
-        return next((one for one in reversed(self.proposals) if one.id in self.kept), None)
+        return next((one for one in reversed(self.proposals) if one.id in self.kept_ids), None)
 
-    def known(self) -> Known:
+    def losses_so_far(self) -> LossesSoFar:
         """The losses so far."""
-        found = Known()
+        found = LossesSoFar()
         for study in self.proposals:
             look = study.design.batches[1] if len(study.design.batches) > 1 else ()
-            base, modified = losses(study, ARMS[0], study.seeds), losses(study, ARMS[1], look)
-            found = found.after(base, modified, kept=study.id in self.kept)
+            base, modified = (
+                read_losses(study, ARMS[0], study.seeds),
+                read_losses(study, ARMS[1], look),
+            )
+            found = found.after(base, modified, kept=study.id in self.kept_ids)
         return found
 
 
-def budget_of(store: Store, name: str) -> Budget:
+def read_budget(store: Store, name: str) -> GateBudget:
     """What is on record of a budget."""
     begun = questions.begun_studies(store)[0].values()
     mine = tuple(
@@ -91,16 +94,16 @@ def budget_of(store: Store, name: str) -> Budget:
     )
     decided = questions.gate_decisions(store)
     kept = frozenset(study_id for study_id, was_kept in decided.items() if was_kept)
-    return Budget(name, mine, kept, frozenset(decided))
+    return GateBudget(name, mine, kept, frozenset(decided))
 
 
-def losses(study: Study, arm: str, seeds: Sequence[int]) -> list[float]:
+def read_losses(study: Study, arm: str, seeds: Sequence[int]) -> list[float]:
     """The final losses of an arm's finished runs at these seeds, lower is better."""
     ends = (final_loss(study.files.run(run_name(arm, seed)).events) for seed in seeds)
     return [study.metric.sign * float(loss) for loss in ends if loss is not None]
 
 
-def propose(
+def judge_proposal(
     store: Store,
     loop: CommandSpec,
     name: str,
@@ -108,7 +111,7 @@ def propose(
     train: Train,
     most: int | None,
     engine: Request,
-) -> Outcome:
+) -> GateOutcome:
     """Judge the arm ``name`` of a loop against the budget's present baseline. ``most``: how many
     runs may train now. Problem for what a person can mend; the same call again goes on."""
     lock = try_lock(paths.home() / f"gate-{studies.safe_name(budget)}.lock")
@@ -136,33 +139,33 @@ class _Proposal:
         engine: Request,
     ) -> None:
         self.store, self.train, self.most = store, train, most
-        self.budget = budget_of(store, budget)
+        self.budget = read_budget(store, budget)
         self.trained = 0
         self.draft = self._draft(loop, name, engine)
         open_ = [
             one
             for one in self.budget.proposals
-            if one.id not in self.budget.decided
+            if one.id not in self.budget.decided_ids
             and studies.identity_key(one) == studies.identity_key(self.draft.study)
         ]
         self.study = studies.load(open_[-1].id) if open_ else self.draft.study
 
-    def judge(self) -> Outcome:
-        way = gate_rule.proposal(self._known(), RULES, len(self._look()))
+    def judge(self) -> GateOutcome:
+        way = gate_rule.proposal_steps(self._known(), RULES, len(self._look()))
         done = 0
-        answer: gate_rule.Losses | None = None
+        answer: gate_rule.ArmLosses | None = None
         try:
             while True:
                 asked = next(way) if answer is None else way.send(answer)
                 if (stopped := self._plan(asked)) is not None:
                     return stopped
                 seeds = self.study.design.batches[0]
-                if asked.look:
+                if asked.look_pairs:
                     seeds = self._look()[done : done + asked.modified]
                     done += asked.modified
                 if (stopped := self._train(asked, seeds)) is not None:
                     return stopped
-                base, modified = (losses(self.study, arm, seeds) for arm in ARMS)
+                base, modified = (read_losses(self.study, arm, seeds) for arm in ARMS)
                 answer = base, modified
         except StopIteration as end:
             return self._decided(end.value)
@@ -206,8 +209,8 @@ class _Proposal:
                 f"{base} was judged with {judged_by or 'no arguments'}",
                 next="an idea is an arm of its own (--arm)",
             )
-        now = command_draft.inputs_of(replace(loop, args={base: judged_by}))
-        names = {*command_draft.own_words(loop, base), *loop.inputs}
+        now = command_draft.hash_inputs(replace(loop, args={base: judged_by}))
+        names = {*command_draft.arm_words(loop, base), *loop.inputs}
         for name, sha256 in known.inputs.items():
             if name in names and now.get(name) != sha256:
                 raise Problem(
@@ -215,23 +218,23 @@ class _Proposal:
                     next="put it back, and an idea into its own file",
                 )
 
-    def _plan(self, asked: gate_rule.Ask) -> Outcome | None:
+    def _plan(self, asked: gate_rule.RunsNeeded) -> GateOutcome | None:
         """Put what is asked for on record before its first run trains: the proposal, or its look,
         which pays for it. An outcome where that may not be."""
-        if not asked.look and not self.study.id:
+        if not asked.look_pairs and not self.study.id:
             runs = asked.base + asked.modified
-        elif asked.look and not self._look():
-            runs = 2 * asked.look
+        elif asked.look_pairs and not self._look():
+            runs = 2 * asked.look_pairs
         else:
             return None
         if self.budget.looks >= RULES.looks:
             return self._refused()
         if self._too_much(runs):
             return self._more(runs)
-        if asked.look:
+        if asked.look_pairs:
             self._save(
                 self.study.with_design(
-                    batches=(*self.study.design.batches, self._fresh(asked.look))
+                    batches=(*self.study.design.batches, self._fresh(asked.look_pairs))
                 )
             )
             return None
@@ -241,7 +244,7 @@ class _Proposal:
         design = Gate(batches=(seeds,), headline=self.study.design.headline, gate=proposal)
         study = replace(self.study, design=design, trainer=self.draft.preflight())
         with study_plan.planning_lock(study.variant, self.store):
-            self.study = study_plan.make(study, self.draft, self.store)
+            self.study = study_plan.make_study(study, self.draft, self.store)
         return None
 
     def _look(self) -> tuple[int, ...]:
@@ -264,12 +267,12 @@ class _Proposal:
                 found[seed] = None
         return tuple(found)
 
-    def _train(self, asked: gate_rule.Ask, seeds: Sequence[int]) -> Outcome | None:
+    def _train(self, asked: gate_rule.RunsNeeded, seeds: Sequence[int]) -> GateOutcome | None:
         """Have what is asked for trained, in both arms where it is a look. An outcome where that is
         too much, Problem where a run fails."""
         design = _gate_of(self.study)
         cells = design.gate.cells
-        more = [run_name(arm, seed) for seed in seeds for arm in ARMS] if asked.look else []
+        more = [run_name(arm, seed) for seed in seeds for arm in ARMS] if asked.look_pairs else []
         if new := tuple(name for name in more if name not in cells):
             self._save(replace(self.study, design=design.with_cells(new)))
         ingest_events.ingest_study(self.store, self.study)
@@ -278,7 +281,9 @@ class _Proposal:
             if self._too_much(len(missing)):
                 return self._more(len(missing))
             what = (
-                f"{asked.modified} of {asked.look} pairs of a look" if asked.look else "first run"
+                f"{asked.modified} of {asked.look_pairs} pairs of a look"
+                if asked.look_pairs
+                else "first run"
             )
             self.train(self.study, what)
             self.trained += len(missing)
@@ -294,27 +299,27 @@ class _Proposal:
                 )
         return None
 
-    def _known(self) -> Known:
+    def _known(self) -> LossesSoFar:
         """What the proposals before this one tell."""
         before = [one for one in self.budget.proposals if one.id != self.study.id]
         if (number := _number(self.study)) > 0:
             before = [one for one in before if _number(one) < number]
-        return replace(self.budget, proposals=tuple(before)).known()
+        return replace(self.budget, proposals=tuple(before)).losses_so_far()
 
     def _too_much(self, runs: int) -> bool:
         return self.most is not None and self.trained + runs > self.most
 
     # ── how it ends
 
-    def _decided(self, judged: gate_rule.Judged) -> Outcome:
-        kept, found = judged.kept, judged.decision
+    def _decided(self, judged: gate_rule.Judgment) -> GateOutcome:
+        kept, found = judged.keeps, judged.decision
         facts: dict[str, Any] = {"why": judged.why}
         if found is not None:
             sign = self.study.metric.sign
             facts |= {
                 "difference": sign * found.difference,
-                "bound": sign * found.at_most,
-                "level": 1 - RULES.each,
+                "bound": sign * found.upper_end,
+                "level": 1 - RULES.alpha_per_look,
                 "pairs": found.n,
             }
         with self.store.act() as add:
@@ -327,19 +332,20 @@ class _Proposal:
         word = "keep" if kept else "discard"
         return self._outcome(KEEP if kept else DISCARD, word, f"{word}: {judged.why}", facts)
 
-    def _more(self, runs: int) -> Outcome:
+    def _more(self, runs: int) -> GateOutcome:
         words = f"{runs} runs are needed next, more than --max-cost allows; nothing is decided"
         return self._outcome(MORE, "more", words, {"needs": runs})
 
-    def _refused(self) -> Outcome:
+    def _refused(self) -> GateOutcome:
         words = (
-            f"budget {self.budget.name} is spent: {RULES.looks} looks of {RULES.each:.2%} each; "
+            f"budget {self.budget.name} is spent: {RULES.looks} looks of "
+            f"{RULES.alpha_per_look:.2%} each; "
             "--budget NAME opens another one, with 5% of its own"
         )
         return self._outcome(REFUSED, "refused", words, {})
 
-    def _outcome(self, code: int, decision: str, words: str, facts: dict[str, Any]) -> Outcome:
-        now = budget_of(self.store, self.budget.name)
+    def _outcome(self, code: int, decision: str, words: str, facts: dict[str, Any]) -> GateOutcome:
+        now = read_budget(self.store, self.budget.name)
         told = {
             "budget": now.name,
             "decision": decision,
@@ -350,7 +356,7 @@ class _Proposal:
             "baseline": now.baseline.variant if now.baseline else self.study.baseline,
             **facts,
         }
-        return Outcome(code, words, told)
+        return GateOutcome(code, words, told)
 
 
 def _number(study: Study) -> int:
@@ -369,6 +375,6 @@ def _loop_of(study: Study) -> CommandSpec:
     return study.trainer.loop
 
 
-def as_line(found: Outcome) -> str:
+def json_line(found: GateOutcome) -> str:
     """An outcome as one line of JSON."""
     return json.dumps(found.facts, ensure_ascii=False)

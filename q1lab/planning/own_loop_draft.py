@@ -12,10 +12,10 @@ from typing import Any
 from q1lab import __version__
 from q1lab.designs.fixed import Fixed
 from q1lab.ground import paths
-from q1lab.ground.config import load as load_settings
+from q1lab.ground.config import load_settings
 from q1lab.ground.errors import FAILED, OUT_OF_TOUCH, Problem
-from q1lab.ground.files import utc_now, whole, write_atomic
-from q1lab.ground.git_repository import state_of
+from q1lab.ground.files import absolute_path, utc_now, write_atomic
+from q1lab.ground.git_repository import repository_facts
 from q1lab.index.store import Store
 from q1lab.runner import finished_runs
 from q1lab.runner.engine import OutOfReach, Refused
@@ -31,11 +31,11 @@ from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.study.study_draft import Draft
 from q1lab.study.tuned_value import TunedValue
 from q1lab.study.variants import Variant
-from q1lab.trainers.own_loop import OTHER_SEEDS, OwnLoop
+from q1lab.trainers.own_loop import SEED_OFFSET, OwnLoop
 from q1lab.week import progress
 from q1lab.week.own_model import matched_width, parents
 
-STARTING = 3.0
+STARTUP_SECONDS = 3.0
 """Seconds of a processor that each trainer takes to begin: it imports torch once."""
 
 
@@ -53,7 +53,7 @@ class OwnLoopDraft(Draft):
 
     @property
     def checks(self) -> Mapping[str, Callable[[], object]]:
-        return {str(file.path): partial(check, file) for file in self._checked_files}
+        return {str(file.path): partial(check_model_file, file) for file in self._checked_files}
 
     @property
     def _checked_files(self) -> tuple[Variant, ...]:
@@ -63,7 +63,9 @@ class OwnLoopDraft(Draft):
 
     def preflight(self) -> OwnLoop:
         with ThreadPoolExecutor() as both:  # each is a process of its own, and seconds of wait
-            overruled = [words for each in both.map(check, self._checked_files) for words in each]
+            overruled = [
+                words for each in both.map(check_model_file, self._checked_files) for words in each
+            ]
         assert isinstance(self.study.trainer, OwnLoop)
         return replace(self.study.trainer, overruled=tuple(overruled))
 
@@ -79,7 +81,7 @@ class OwnLoopDraft(Draft):
         evaluated = all_of_it + some * (study.max_iters // config["eval_interval"])
         work = sum(paces) * (study.max_iters + evaluated / 3 / study.tokens_per_iter)
         at_once = max(1, min(study.trainer.jobs, len(missing)))
-        work += STARTING * min(at_once, len(missing))
+        work += STARTUP_SECONDS * min(at_once, len(missing))
         return float(work / min(at_once, load_engine(study.trainer.engine).runs_at_once(study)))
 
     def write(self, study: Study) -> None:
@@ -171,7 +173,7 @@ def draft(
         },
         wandb=wandb_state.wandb_mode(request.wandb),
         engine=engine,
-        seed_shift={"modified": OTHER_SEEDS} if same else {},
+        seed_shift={"modified": SEED_OFFSET} if same else {},
         matched=matched,
         shared_at_start=None if same else answer.get("shared_at_start"),
         unchecked=request.unchecked and modified.is_learners,
@@ -190,11 +192,13 @@ def draft(
         origin=Planned(
             typed=TypedOptions(
                 # so that it works from any folder
-                data=text if text in corpora.BUILT_IN else str(whole(text)),
+                data=text if text in corpora.BUILT_IN else str(absolute_path(text)),
                 wandb=request.wandb,
                 baseline=request.baseline and baseline.origin,
             ),
-            repo=state_of(modified.path.parent, lambda repo: not repo.holds(modified.path))
+            repo=repository_facts(
+                modified.path.parent, lambda repo: not repo.has_committed(modified.path)
+            )
             if modified.is_learners
             else None,
         ),
@@ -255,7 +259,7 @@ def _with_threads_of(trainer: OwnLoop, again: KeptStudy, request: Request) -> Ow
 
 
 @cache
-def check(file: Variant) -> tuple[str, ...]:
+def check_model_file(file: Variant) -> tuple[str, ...]:
     """Run the property checks on a learner's file; returns which of them it overrules, and why.
     Once a process: members of a sweep share their baseline.
     Problem when one fails: such a study would say nothing."""

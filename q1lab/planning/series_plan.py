@@ -35,12 +35,12 @@ from q1lab.study.study_draft import Draft
 
 
 @dataclass(frozen=True)
-class Declared:
+class DeclaredSeries:
     """A series, and the plans of its members in the order of their turns."""
 
     series: Series
     plans: tuple[Plan, ...]
-    wanted: Series
+    requested: Series
     """As it was asked for, with the drafts of its members in that order."""
     drafts: tuple[Draft, ...]
 
@@ -56,7 +56,7 @@ class Declared:
         return len(every) - (len(base) - len(set(base)) if self.series.kind == SWEEP else 0)
 
 
-def sweep(request: Request, variants: Sequence[str], store: Store) -> Declared:
+def plan_sweep(request: Request, variants: Sequence[str], store: Store) -> DeclaredSeries:
     """Plan the sweep of ``request`` over these modifications; writes nothing but the corpus.
     Problem for whatever a person can mend: then nothing of it exists."""
     if len(variants) < 2:
@@ -70,7 +70,7 @@ def sweep(request: Request, variants: Sequence[str], store: Store) -> Declared:
     return _declare(SWEEP, "", None, requests, store)
 
 
-def over(request: Request, axis: str, values: Sequence[str], store: Store) -> Declared:
+def plan_axis(request: Request, axis: str, values: Sequence[str], store: Store) -> DeclaredSeries:
     """Plan the study of ``request`` at each value of a hyperparameter; as ``sweep``."""
     if axis in request.overrides:
         raise Problem(
@@ -80,11 +80,11 @@ def over(request: Request, axis: str, values: Sequence[str], store: Store) -> De
     return _declare(OVER, axis, tuple(values), requests, store)
 
 
-def tune(request: Request, key: str, store: Store) -> Declared:
+def plan_tuning(request: Request, key: str, store: Store) -> DeclaredSeries:
     """Plan what is tried before the study of ``request``: each value of a hyperparameter, in both
     arms, on the seeds of tuning. Problem for one that is no number to halve and to double."""
     key = presets.ABBREVIATIONS.get(key, key)
-    plain = study_plan.draft_of(replace(request, tune=None, tuned=None), store)
+    plain = study_plan.draft_study(replace(request, tune=None, tuned=None), store)
     if key not in plain.study.trainer.hyperparameters:
         presets.resolve_config(plain.study.trainer.recipe, {key: "1"})  # says which there are
     around = plain.study.trainer.hyperparameters.get(key)
@@ -107,7 +107,7 @@ def tune(request: Request, key: str, store: Store) -> Declared:
     return _declare(TUNE, key, values, requests, store, request.seeds)
 
 
-def choice(record: Series, store: Store) -> tuned_value.TunedValue:
+def tuning_result(record: Series, store: Store) -> tuned_value.TunedValue:
     """What each arm chose, once everything was tried. Problem while a run is missing, and when
     every value diverged."""
     there = series_turns.series_members(record.id)
@@ -173,19 +173,19 @@ def parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
     return axis, tuple(values[number] for number in sorted(values))
 
 
-def begin(declared: Declared, store: Store) -> Declared:
+def begin_series(declared: DeclaredSeries, store: Store) -> DeclaredSeries:
     """Write every plan, and then start the first study that lacks runs; the others follow by
     themselves. Problem, with nothing started, when one of them is running."""
     with study_plan.planning_lock(", ".join(declared.series.members), store):
         if not declared.plans[0].on_disk.is_current:
             # another one was planned in the meantime
-            declared = _placed(declared.wanted, declared.drafts, store)
+            declared = _placed(declared.requested, declared.drafts, store)
         for plan in declared.plans:
             if not plan.is_new and launch.is_alive(plan.study.files):
                 raise launch.already_running(plan.study.id)
         begun = []
         for plan in declared.plans:
-            study = study_plan.save(plan, store)
+            study = study_plan.save_plan(plan, store)
             ingest_events.ingest_study(store, study)
             begun.append(replace(plan, study=study))
         for plan in begun:
@@ -201,7 +201,7 @@ def _declare(
     requests: Sequence[Request],
     store: Store,
     then: str = "",
-) -> Declared:
+) -> DeclaredSeries:
     if len(requests) > series.MOST_MEMBERS:
         raise Problem(f"{len(requests)} studies in one series; {series.MOST_MEMBERS} at most")
     drafts = _drafts(requests, store)
@@ -230,7 +230,7 @@ def _declare(
     return _placed(wanted, tuple(drafts), store)
 
 
-def _placed(wanted: Series, drafts: tuple[Draft, ...], store: Store) -> Declared:
+def _placed(wanted: Series, drafts: tuple[Draft, ...], store: Store) -> DeclaredSeries:
     """The series that is wanted among the studies that there are now: one of them, or a new one."""
     first, kind = drafts[0], wanted.kind
     by_name = dict(zip(wanted.members, drafts, strict=True))
@@ -250,9 +250,11 @@ def _placed(wanted: Series, drafts: tuple[Draft, ...], store: Store) -> Declared
             member = by_name[name].study.with_origin(series=record.with_place(at))
             draft = replace(by_name[name], study=member)
             plans.append(
-                study_plan.resolve(draft, found.get(at), store, on_disk, record.seeds or None)
+                study_plan.plan_from_draft(
+                    draft, found.get(at), store, on_disk, record.seeds or None
+                )
             )
-    return Declared(record, tuple(plans), wanted, drafts)
+    return DeclaredSeries(record, tuple(plans), wanted, drafts)
 
 
 def _drafts(requests: Sequence[Request], store: Store) -> list[Draft]:
@@ -261,7 +263,7 @@ def _drafts(requests: Sequence[Request], store: Store) -> list[Draft]:
     bad: dict[str, Problem] = {}
     for request in requests:
         try:
-            found.append(study_plan.draft_of(request, store))
+            found.append(study_plan.draft_study(request, store))
         except Problem as problem:
             bad.setdefault(request.variant, problem)
     if bad:
@@ -297,10 +299,10 @@ def _seeds(drafts: Sequence[Draft], store: Store) -> tuple[int, ...]:
     are drawn. None for a fixed number."""
     first = drafts[0]
     if first.study.design.fresh_seeds:
-        return study_plan.drawn_seeds(first.study, store)
+        return study_plan.draw_seeds(first.study, store)
     if not first.seeds.is_sequential:
         return ()
-    return study_plan.free_seeds([draft.study for draft in drafts], len(first.seeds.seeds), store)
+    return study_plan.unseen_seeds([draft.study for draft in drafts], len(first.seeds.seeds), store)
 
 
 def _known(
@@ -309,7 +311,7 @@ def _known(
     """The newest series that is the same but for its seeds. Problem when it was declared with
     another range."""
     for draft in drafts.values():
-        study = study_plan.same_study(draft, on_disk, wanted)
+        study = study_plan.find_same_study(draft, on_disk, wanted)
         if study is None or study.origin.series is None:
             continue
         record = study.origin.series

@@ -16,7 +16,7 @@ from itertools import count, islice
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import expanded, locked, remove, sha256_text
+from q1lab.ground.files import exclusive_lock, expand_user, remove_inside, sha256_text
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.record import ledger, questions
@@ -49,7 +49,7 @@ class Plan:
     """Estimate for what is missing, from a few timed steps; None where no machine of those that
     train could be asked."""
     notes: tuple[str, ...] = ()
-    alive: bool = False
+    is_running: bool = False
     """Whether the study trains already."""
     on_disk: StudiesOnDisk = field(kw_only=True)
     """The studies that there were."""
@@ -68,19 +68,19 @@ class Plan:
         return self.draft.kept_study
 
 
-def plan(request: Request, store: Store) -> Plan:
+def plan_study(request: Request, store: Store) -> Plan:
     """Check everything and find or draft the study; writes nothing but the corpus. ``begin`` makes
     it real.
 
     Raises Problem for whatever a person can mend, before any study exists.
     """
-    draft, on_disk = draft_of(request, store), StudiesOnDisk()
-    return resolve(draft, _known(draft, on_disk), store, on_disk)
+    draft, on_disk = draft_study(request, store), StudiesOnDisk()
+    return plan_from_draft(draft, _known(draft, on_disk), store, on_disk)
 
 
 def _known(draft: Draft, on_disk: StudiesOnDisk) -> Study | None:
     """The study that a draft goes on with."""
-    return None if draft.request.fresh else same_study(draft, on_disk)
+    return None if draft.request.fresh else find_same_study(draft, on_disk)
 
 
 def _finished(study: Study, draft: Draft, on_disk: StudiesOnDisk) -> finished_runs.RunCopies:
@@ -88,14 +88,14 @@ def _finished(study: Study, draft: Draft, on_disk: StudiesOnDisk) -> finished_ru
     return () if draft.request.fresh else finished_runs.find_copies(study, on_disk)
 
 
-def draft_of(request: Request, store: Store) -> Draft:
+def draft_study(request: Request, store: Store) -> Draft:
     """The first half of ``plan``: everything that does not depend on other studies."""
-    request, again = meant(request)
+    request, again = resolve_request(request)
     if request.jobs is not None and request.jobs < 1:
         raise Problem(f"--jobs {request.jobs}: at least one run must train at a time")
-    draft = trainer_of(request).draft(request, request.parsed_seeds, again, store)
+    draft = trainer_class_for(request).draft(request, request.parsed_seeds, again, store)
     if not request.yes:
-        prove_seen(draft.study, str(again.folder) if again else draft.study.variant)
+        prove_command_ran_here(draft.study, str(again.folder) if again else draft.study.variant)
     return draft
 
 
@@ -111,7 +111,7 @@ class UnseenCommand(Problem):
         self.displayed_commands = commands
 
 
-def prove_seen(study: Study, name: str) -> None:
+def prove_command_ran_here(study: Study, name: str) -> None:
     """UnseenCommand where a study would run a command that never ran here."""
     shown = study.displayed_commands(study.runs[: len(studies.ARMS)], study.trainer.start_folder)
     if shown and not any(
@@ -120,12 +120,12 @@ def prove_seen(study: Study, name: str) -> None:
         raise UnseenCommand(name, shown)
 
 
-def trainer_of(request: Request) -> type[Trainer]:
+def trainer_class_for(request: Request) -> type[Trainer]:
     """The trainer that a request is for."""
     return next(kind for kind in part_registry.part_classes("trainer") if kind.accepts(request))
 
 
-def resolve(
+def plan_from_draft(
     draft: Draft,
     known: Study | None,
     store: Store,
@@ -146,7 +146,7 @@ def resolve(
             # checkpoints stay where they were made: runs under way begin again there
             study = study.with_trainer(engine=draft.study.trainer.engine)
     else:
-        study = declared(proved(draft).study, draft.seeds, store, seeds)
+        study = declare_design(with_preflight(draft).study, draft.seeds, store, seeds)
         finished = _finished(study, draft, on_disk)
         ready = {run.name for run, _ in finished}
         missing = tuple(run.name for run in study.runs if run.name not in ready)
@@ -160,28 +160,28 @@ def resolve(
         notes=tuple(
             filter(None, [draft.note, *_notes(study, known, draft.kept_study, store, on_disk)])
         ),
-        alive=known is not None and launch.is_alive(study.files),
+        is_running=known is not None and launch.is_alive(study.files),
         on_disk=on_disk,
         finished=finished,
     )
 
 
-def proved(draft: Draft) -> Draft:
+def with_preflight(draft: Draft) -> Draft:
     """The draft of a study that may begin: what trains it was looked at. Done before, it costs
     nothing again."""
     return replace(draft, study=replace(draft.study, trainer=draft.preflight()))
 
 
-def meant(asked: Request) -> tuple[Request, KeptStudy | None]:
+def resolve_request(asked: Request) -> tuple[Request, KeptStudy | None]:
     """What is to be planned: as asked, or where that names the folder of a kept study, all that it
     says."""
     if asked.loop is not None or not kept_folder.is_kept_folder(asked.variant):
         return asked, None
-    found = kept_folder.load_kept_study(expanded(asked.variant))
+    found = kept_folder.load_kept_study(expand_user(asked.variant))
     return kept_folder.retraining_request(found, asked), found
 
 
-def begin(request: Request, store: Store, drawn: Plan | None = None) -> Plan:
+def begin_study(request: Request, store: Store, drawn: Plan | None = None) -> Plan:
     """Make a study of the request and train what it lacks; returns the plan with the study as it is
     now.
 
@@ -189,22 +189,22 @@ def begin(request: Request, store: Store, drawn: Plan | None = None) -> Plan:
     with nothing written, when the study is running already.
     """
     if drawn is None:
-        draft, on_disk = draft_of(request, store), StudiesOnDisk()
+        draft, on_disk = draft_study(request, store), StudiesOnDisk()
     else:
         draft, on_disk = drawn.draft, drawn.on_disk.refreshed()
     if _known(draft, on_disk) is None:
-        draft = proved(draft)
+        draft = with_preflight(draft)
     with planning_lock(draft.study.variant, store):
         on_disk = on_disk.refreshed()
         if drawn is not None and drawn.is_current:  # though runs may have finished since
             made = replace(drawn, finished=_finished(drawn.study, draft, on_disk))
         else:
-            made = resolve(draft, _known(draft, on_disk), store, on_disk)
+            made = plan_from_draft(draft, _known(draft, on_disk), store, on_disk)
         if not made.is_new and launch.is_alive(made.study.files):
             if _is_taken_up(made.study):
                 return made
             raise launch.already_running(made.study.id)
-        study = save(made, store)
+        study = save_plan(made, store)
         ingest_events.ingest_study(store, study)
         if made.missing and not manual_command(study.trainer.engine, study.id):
             launch.start_runner(study)
@@ -219,12 +219,12 @@ def _is_taken_up(study: Study) -> bool:
     )
 
 
-def go_on(study_id: str, store: Store) -> list[str]:
+def resume_study(study_id: str, store: Store) -> list[str]:
     """Train what a study lacks; returns the names of those runs. Problem when it lacks nothing, or
     is running already."""
     with planning_lock(study_id, store):
         study = studies.load(study_id)
-        prove_seen(study, study_id)
+        prove_command_ran_here(study, study_id)
         ingest_events.ingest_study(store, study)
         missing = store.missing_runs(study)
         if not missing:
@@ -236,22 +236,22 @@ def go_on(study_id: str, store: Store) -> list[str]:
     return missing
 
 
-def again(study_id: str, run: str) -> None:
+def train_run_again(study_id: str, run: str) -> None:
     """Train one run that the study lacks, and no other. Problem when the study is running
     already."""
     with planning_lock(study_id):
         study = studies.load(study_id)
-        prove_seen(study, study_id)
+        prove_command_ran_here(study, study_id)
         launch.start_runner(study, only=[run])
 
 
-def stop(study_id: str) -> bool:
+def stop_study(study_id: str) -> bool:
     """Stop a study so that it can go on; waits until nothing of it lives. False when it was not
     running."""
     return launch.stop_study(studies.load(study_id))
 
 
-def save(made: Plan, store: Store) -> Study:
+def save_plan(made: Plan, store: Store) -> Study:
     """Make the study real: a folder of its own, copies of both model files, ``study.json``.
 
     Call it inside ``planning_lock()``. For a study that was there already, writes what changed
@@ -259,7 +259,7 @@ def save(made: Plan, store: Store) -> Study:
     """
     study = made.study
     if made.is_new:
-        return make(study, made.draft, store, made.finished)
+        return make_study(study, made.draft, store, made.finished)
     questions.record_begin(store, study)
     if studies.load(study.id) != study:
         studies.save(study)
@@ -267,7 +267,9 @@ def save(made: Plan, store: Store) -> Study:
     return study
 
 
-def make(study: Study, draft: Draft, store: Store, finished: finished_runs.RunCopies = ()) -> Study:
+def make_study(
+    study: Study, draft: Draft, store: Store, finished: finished_runs.RunCopies = ()
+) -> Study:
     """Make a new study of its plan and of the draft that it comes from, with the runs that others
     have ``finished``; as ``save``."""
     study = replace(study, id=studies.reserve_id(study.variant, questions.names_on_record(store)))
@@ -285,7 +287,7 @@ def make(study: Study, draft: Draft, store: Store, finished: finished_runs.RunCo
         studies.save(study)
     except BaseException:  # a full disk, say: no half of a study stays
         with contextlib.suppress(Problem):
-            remove(study.files.root)
+            remove_inside(study.files.root)
         raise
     _mint(study)
     finished_runs.copy_runs(study, finished)
@@ -303,10 +305,10 @@ def planning_lock(name: str, store: Store | None = None) -> AbstractContextManag
     another process that holds it is told so (``store.say``)."""
     paths.ensure_home()
     say = None if store is None else store.say
-    return locked(paths.plan_lock(), wait=150, doing=f"begins {name}", say=say)
+    return exclusive_lock(paths.plan_lock_file(), wait=150, doing=f"begins {name}", say=say)
 
 
-def declared(
+def declare_design(
     study: Study, typed: TypedSeeds, store: Store, seeds: tuple[int, ...] | None = None
 ) -> Study:
     """A drafted study with its design as it is declared: its seeds (by itself the first of which
@@ -315,23 +317,23 @@ def declared(
     if seeds is None:
         seeds = typed.seeds
         if typed.is_sequential:
-            seeds = free_seeds([study], len(typed.seeds), store)
+            seeds = unseen_seeds([study], len(typed.seeds), store)
         elif typed.fresh:
-            seeds = drawn_seeds(study, store)
+            seeds = draw_seeds(study, store)
     design = typed.kind.declared(
         typed, seeds, study.design.headline, lambda: ledger.allowed_alpha(store, study)
     )
     return replace(study, design=design)
 
 
-def free_seeds(drafts: Sequence[Study], most: int, store: Store) -> tuple[int, ...]:
+def unseen_seeds(drafts: Sequence[Study], most: int, store: Store) -> tuple[int, ...]:
     """The first seeds of which nothing is known yet for any of these."""
     ingest_events.ingest_all(store)
     known = set().union(*(ledger.ended_seeds(store, draft) for draft in drafts))
     return tuple(islice((seed for seed in count() if seed not in known), most))
 
 
-def drawn_seeds(draft: Study, store: Store) -> tuple[int, ...]:
+def draw_seeds(draft: Study, store: Store) -> tuple[int, ...]:
     """Seeds that no run has used, drawn from a hash of the question as it is declared: nobody
     chooses them."""
     ingest_events.ingest_all(store)
@@ -351,7 +353,9 @@ def is_twin(study: Study, draft: Study) -> bool:
     return studies.identity_key(study) == studies.identity_key(draft) and drawn[0] == drawn[1]
 
 
-def same_study(draft: Draft, on_disk: StudiesOnDisk, series: Series | None = None) -> Study | None:
+def find_same_study(
+    draft: Draft, on_disk: StudiesOnDisk, series: Series | None = None
+) -> Study | None:
     """The newest study that a request goes on with: one by itself, or of a series like the one
     that is declared. Problem when the newest was declared with another range: a plan can't be
     changed once it has begun."""

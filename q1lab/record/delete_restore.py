@@ -17,13 +17,13 @@ from pathlib import Path
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem, notice
 from q1lab.ground.files import (
-    UNWRITTEN,
+    PARTIAL_PREFIX,
+    file_size,
     is_locked,
+    os_errors_as_problems,
     private_folder,
-    proved,
-    refusals,
-    remove,
-    size_of,
+    prove_inside,
+    remove_inside,
     sync_folder,
     try_lock,
     write_atomic,
@@ -104,7 +104,7 @@ def delete_study(store: Store, study_id: str) -> Path:
                 name = studies.run_name(row["arm"], row["seed"])
                 runs[name]["first"][row["iter"]] = row["value"]
         store.add("delete", study=study_id, plan=plan, runs=runs)
-        proved(folder.parent, paths.home())
+        prove_inside(folder.parent, paths.home())
         private_folder(paths.trash_dir())
         place, number = paths.trash_dir() / study_id, 1
         while place.exists() or place.is_symlink():
@@ -125,7 +125,7 @@ def trashed_folder(name: str) -> Path | None:
 def restore_study(place: Path, name: str | None = None) -> str:
     """Move a study out of the trash, under ``name`` if given; returns its name. Problem when there
     is one of that name."""
-    proved(place.parent, paths.home())
+    prove_inside(place.parent, paths.home())
     plan, study = paths.StudyPaths(place).plan, None
     with contextlib.suppress(OSError, ValueError, Problem):
         study = studies.from_dict(studies.read_plan(plan))
@@ -137,14 +137,14 @@ def restore_study(place: Path, name: str | None = None) -> str:
         raise Problem(f"there is a study called {name} already", next="restore it with --name NAME")
     if study and name != study.id:
         write_atomic(plan, studies.encode_plan(replace(study, id=name)))
-        remove(place / "wandb")  # the runs there are those of the study with the old name
+        remove_inside(place / "wandb")  # the runs there are those of the study with the old name
     private_folder(target.parent)
     _move(place, target)
     return name
 
 
 def _move(source: Path, target: Path) -> None:
-    with refusals(f"cannot move {source} to {target}"):
+    with os_errors_as_problems(f"cannot move {source} to {target}"):
         source.rename(target)
         sync_folder(target.parent)
         sync_folder(source.parent)
@@ -210,7 +210,7 @@ def list_reclaimable(*, models: bool = False, days: float = 30.0) -> list[Reclai
             if file.stem not in needed and file.lstat().st_mtime < time.time() - OLD:
                 items.append(
                     Reclaimable(
-                        "data", f"a text of no study ({file.name[:12]}…)", (file,), size_of(file)
+                        "data", f"a text of no study ({file.name[:12]}…)", (file,), file_size(file)
                     )
                 )
     return items
@@ -223,7 +223,7 @@ def delete_items(items: Iterable[Reclaimable]) -> None:
             if path.parent == paths.trash_dir():  # half a study is not to be brought back
                 _move(path, path.with_name(".going"))
                 path = path.with_name(".going")
-            remove(path)
+            remove_inside(path)
 
 
 def reuse_warnings(store: Store, items: Iterable[Reclaimable]) -> list[str]:
@@ -252,7 +252,7 @@ def _leftovers() -> Iterator[Reclaimable]:
         candidates += [path for prefix in prefixes for path in _entries(folder, prefix)]
     home = paths.home()
     for folder in (home, paths.data_dir(), home / "bases", *_entries(paths.studies_dir(), "")):
-        candidates += _entries(folder, UNWRITTEN)
+        candidates += _entries(folder, PARTIAL_PREFIX)
     candidates += [
         folder
         for folder in _entries(paths.studies_dir(), "")
@@ -293,17 +293,17 @@ def _size(files: Iterable[Path]) -> int:
         if path.is_dir():
             for root, _, names in os.walk(path):
                 total += sum(
-                    size_of(Path(root, n)) for n in names if not Path(root, n).is_symlink()
+                    file_size(Path(root, n)) for n in names if not Path(root, n).is_symlink()
                 )
         else:
-            total += size_of(path)
+            total += file_size(path)
     return total
 
 
 def _is_ours(path: Path) -> bool:
     """True if what is at ``path`` may be deleted; a notice where a link is in the way."""
     try:
-        proved(path, paths.home())
+        prove_inside(path, paths.home())
         return True
     except Problem as problem:
         notice(str(problem))

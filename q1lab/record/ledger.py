@@ -52,7 +52,8 @@ class Asking:
         """All looks of a planned range count, however early it stopped: with other luck it would
         have gone on."""
         looks = _all_looks(self.design) or self.looks
-        return interim_analyses.together([interim_analyses.any_claim(looks), *self.alternatives])
+        chance = interim_analyses.chance_of_any_claim(looks)
+        return interim_analyses.chance_over_studies([chance, *self.alternatives])
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class QuestionHistory:
     def total(self) -> float:
         """The chance of at least one claim when nothing has changed: exact if the studies share
         no run, else a bound from above."""
-        return interim_analyses.together(
+        return interim_analyses.chance_over_studies(
             [*(asking.total for asking in self.askings), *[ALPHA] * self.unreadable]
         )
 
@@ -118,7 +119,7 @@ def question_history(store: Store, study: Study) -> QuestionHistory:
     alpha = asking.looks[-1][1] if asking is not None else ledger.next_alpha(recorded)
     first_alpha, spent = look_alpha(study), alpha
     if all_looks := _all_looks(study.design):
-        spent = interim_analyses.any_claim(all_looks)
+        spent = interim_analyses.chance_of_any_claim(all_looks)
     return QuestionHistory(
         tuple(askings.values()),
         alpha,
@@ -346,7 +347,7 @@ class _Ledger:
             questions=len(askings_by_question),
             texts=len({text for text, _ in askings_by_question}),
             shared=len(sharing),
-            total=interim_analyses.together([*totals, *[ALPHA] * self.unreadable]),
+            total=interim_analyses.chance_over_studies([*totals, *[ALPHA] * self.unreadable]),
         )
 
     def _shares_baseline(self, recorded: RecordedStudy, other: RecordedStudy) -> bool:

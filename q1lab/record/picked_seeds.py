@@ -138,7 +138,7 @@ def _with_alternatives(
     if in_order and seeds == set(range(n)):
         # any number of the first seeds could have been taken: a look after each
         most = max([n, *map(len, first_sets)])
-        any_look = interim_analyses.any_claim(
+        any_look = interim_analyses.chance_of_any_claim(
             [(pairs, ALPHA) for pairs in range(max(2, min(n, MIN_FOR_VERDICT)), most + 1)]
         )
         if most > n:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from q1lab.ground.files import size_of
+from q1lab.ground.files import file_size
 from q1lab.study import engine_state
 from q1lab.study.engine_state import RUNNING
 from q1lab.study.events import closing_exit
@@ -78,7 +78,9 @@ class AlertWatch:
         return not any(cell.state == RUNNING for cell in status.cells.values())
 
     def _sizes(self) -> dict[str, int]:
-        return {run.name: size_of(self.study.files.run(run.name).events) for run in self.study.runs}
+        return {
+            run.name: file_size(self.study.files.run(run.name).events) for run in self.study.runs
+        }
 
     def _diverged(self, names: Iterable[str]) -> set[str]:
         ends = {name: closing_exit(self.study.files.run(name).events) for name in names}

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from q1lab.ground.files import open_private, private_folder, prove_at_home, size_of
+from q1lab.ground.files import file_size, open_private, private_folder, prove_at_home
 
 MOST_OPEN_FILES = 64
 """Files that are open at once."""
@@ -34,7 +34,7 @@ def append_lines(lines: Mapping[Path, Sequence[str]]) -> None:
 
 def _cut_torn_line(path: Path) -> None:
     prove_at_home(path)
-    if size_of(path):
+    if file_size(path):
         with path.open("r+b") as file:
             file.seek(-1, os.SEEK_END)
             if file.read() != b"\n":

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from q1lab.ground import paths
-from q1lab.ground.files import private_folder, proved, sha256_text, write_atomic
+from q1lab.ground.files import private_folder, prove_inside, sha256_text, write_atomic
 from q1lab.study.events import closing_exit, read_new_events
 from q1lab.study.identity import run_fingerprint
 from q1lab.study.run_states import RunState
@@ -65,7 +65,7 @@ def copy_runs(study: Study, copies: RunCopies) -> None:
         for original, copy in ((source.model, target.model), (source.log, target.log)):
             if original.exists():
                 private_folder(target.root)
-                shutil.copy2(original, proved(copy, paths.home()))
+                shutil.copy2(original, prove_inside(copy, paths.home()))
         write_atomic(target.events, "".join(lines))
 
 

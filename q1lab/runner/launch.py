@@ -16,13 +16,13 @@ from typing import Any
 from q1lab.ground.errors import FAILED, OUT_OF_TOUCH, UNFINISHED, Problem
 from q1lab.ground.files import (
     open_private,
+    os_errors_as_problems,
     private_folder,
     prove_at_home,
+    prove_no_links,
     read_json,
-    refusals,
     try_lock,
     utc_now,
-    without_links,
     write_atomic,
 )
 from q1lab.ground.paths import StudyPaths
@@ -77,7 +77,7 @@ def start_runner(study: Study, only: Collection[str] = (), number: int | None = 
         raise Problem(f"{study.id} was planned to be trained by hand: {words}")
     # the processes that are started write there without checking again
     for folder in (files.runs, files.source, files.claims):
-        without_links(folder)
+        prove_no_links(folder)
     for path in (files.wandb, files.relay_log, files.runner_log, files.launch):
         prove_at_home(path)
     lock = try_lock(files.lock, wait=1.0)
@@ -96,7 +96,7 @@ def start_runner(study: Study, only: Collection[str] = (), number: int | None = 
             str(lock),
         ]
         cannot = f"cannot start the training of {study.id}"
-        with refusals(cannot), open_private(files.runner_log) as log:
+        with os_errors_as_problems(cannot), open_private(files.runner_log) as log:
             child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -125,7 +125,7 @@ def already_running(study_id: str) -> Problem:
 def exclude_runs(study: Study, number: int, runs: Collection[str]) -> None:
     """Exclude runs from a launch: trainers skip runs that are claimed."""
     claims = study.files.claims
-    with refusals(f"cannot start the training of {study.id}"):
+    with os_errors_as_problems(f"cannot start the training of {study.id}"):
         private_folder(claims)
         for name in runs:
             (claims / f"{number}-{name}").touch(mode=0o600)

@@ -61,7 +61,7 @@ class Runner:
     def _start_alert(self, kind: str) -> None:
         """Start the learner's own ``on_end`` command, in a process that outlives this one."""
         try:
-            if not config.load().on_end:
+            if not config.load_settings().on_end:
                 return
             with open_private(self.files.runner_log) as out:
                 child = subprocess.Popen(

@@ -21,7 +21,7 @@ from functools import lru_cache
 
 
 @dataclass(frozen=True)
-class Rules:
+class GateRules:
     """What is fixed when a budget is opened."""
 
     alpha: float = 0.05
@@ -31,29 +31,29 @@ class Rules:
     effect: float = 3.0
     """The improvement that a look is sized for, in sd of one run."""
     power: float = 0.95
-    first: int = 4
+    baseline_runs: int = 4
     """Runs of a baseline before anything is compared with it."""
-    early: int = 2
+    early_pairs: int = 2
     """Pairs of a look after which it ends where it goes badly: that keeps nothing, so it costs no
     α."""
     futile: float = 1.0
     """A look goes on only if its first pairs are better by more than so many sd."""
-    least: int = 3
-    most: int = 12
+    fewest_pairs: int = 3
+    most_pairs: int = 12
 
     @property
-    def each(self) -> float:
+    def alpha_per_look(self) -> float:
         """What one look may spend."""
         return self.alpha / self.looks
 
 
-RULES = Rules()
+RULES = GateRules()
 SPREADS_APART = 0.01
 """A proposal whose own spread is larger than the budget's at this level is judged by its own."""
 
 
 @dataclass(frozen=True)
-class Known:
+class LossesSoFar:
     """Losses so far, lower is better: those of the present baseline, and other groups of runs that
     differ in nothing but their seed."""
 
@@ -74,11 +74,11 @@ class Known:
         squares = sum(_squares(group) for group in self.groups if len(group) > 1)
         return math.sqrt(squares / self.df) if self.df else 0.0
 
-    def after(self, base: Sequence[float], modified: Sequence[float], *, kept: bool) -> Known:
+    def after(self, base: Sequence[float], modified: Sequence[float], *, kept: bool) -> LossesSoFar:
         """What is known after a proposal. What a look showed of a proposal that it kept tells of
         its luck, too: it counts for the spread alone, and the new baseline begins without runs."""
         baseline, others = (*self.baseline, *base), (*self.others, tuple(modified))
-        return Known((), (*others, baseline)) if kept else Known(baseline, others)
+        return LossesSoFar((), (*others, baseline)) if kept else LossesSoFar(baseline, others)
 
 
 @dataclass(frozen=True)
@@ -87,35 +87,35 @@ class Decision:
     its one-sided interval at the look's level: below 0, it is kept. ``n`` is how many runs of the
     proposal it rests on."""
 
-    kept: bool
+    keeps: bool
     difference: float
-    at_most: float
+    upper_end: float
     n: int
 
 
 @dataclass(frozen=True)
-class Ask:
+class RunsNeeded:
     """Runs that are to train next, at fresh seeds. ``look`` is how many pairs the whole look has,
     of which these are some; 0 before a look."""
 
     base: int
     modified: int
-    look: int = 0
+    look_pairs: int = 0
 
 
 @dataclass(frozen=True)
-class Judged:
+class Judgment:
     """A proposal's end, and why; without a decision it is discarded before a look was whole."""
 
     decision: Decision | None
     why: str
 
     @property
-    def kept(self) -> bool:
-        return self.decision is not None and self.decision.kept
+    def keeps(self) -> bool:
+        return self.decision is not None and self.decision.keeps
 
 
-Losses = tuple[Sequence[float], Sequence[float]]
+ArmLosses = tuple[Sequence[float], Sequence[float]]
 """Of the baseline's and of the proposal's runs that were asked for; diverged runs are left out. A
 proposal's that diverges discards it; the baseline's others decide, which can only be to a
 proposal's harm."""
@@ -123,73 +123,75 @@ proposal's harm."""
 TOO_FEW = "too few of the baseline's runs ended with a number; propose it again"
 
 
-def proposal(known: Known, rules: Rules = RULES, look: int = 0) -> Generator[Ask, Losses, Judged]:
+def proposal_steps(
+    known: LossesSoFar, rules: GateRules = RULES, look: int = 0
+) -> Generator[RunsNeeded, ArmLosses, Judgment]:
     """The way of one proposal: what is to train next, and what comes of it. ``look``: how many
     pairs its look has, where one is on record."""
-    base, first = yield Ask(max(0, rules.first - len(known.baseline)), 1)
-    known = Known((*known.baseline, *base), known.others)
+    base, first = yield RunsNeeded(max(0, rules.baseline_runs - len(known.baseline)), 1)
+    known = LossesSoFar((*known.baseline, *base), known.others)
     if not known.baseline or not known.df:
-        return Judged(None, TOO_FEW)
+        return Judgment(None, TOO_FEW)
     if not known.sd:
-        return Judged(None, "runs do not vary between seeds, so there is nothing to judge by")
-    if not first or not passes(known, first[0], rules):
-        return Judged(None, "its first run was not good enough for a look")
-    n = look or size(known.df, rules)
-    early = min(rules.early, n)
-    base, modified = yield Ask(early, early, n)
+        return Judgment(None, "runs do not vary between seeds, so there is nothing to judge by")
+    if not first or not earns_look(known, first[0], rules):
+        return Judgment(None, "its first run was not good enough for a look")
+    n = look or look_size(known.df, rules)
+    early = min(rules.early_pairs, n)
+    base, modified = yield RunsNeeded(early, early, n)
     if len(modified) < early:
-        return Judged(None, "a run diverged")
-    if base and not goes_on(known, base, modified, rules):
-        return Judged(None, "the first pairs of its look were not good enough")
-    more_base, more = yield Ask(n - early, n - early, n)
+        return Judgment(None, "a run diverged")
+    if base and not continues_look(known, base, modified, rules):
+        return Judgment(None, "the first pairs of its look were not good enough")
+    more_base, more = yield RunsNeeded(n - early, n - early, n)
     if len(more) < n - early:
-        return Judged(None, "a run diverged")
+        return Judgment(None, "a run diverged")
     base = [*base, *more_base]
     if len(base) < min(2, n):
-        return Judged(None, TOO_FEW)
-    found = decide(known, base, [*modified, *more], rules)
-    clear = "its look is clear" if found.kept else "its look is not clear"
+        return Judgment(None, TOO_FEW)
+    found = decide_look(known, base, [*modified, *more], rules)
+    clear = "its look is clear" if found.keeps else "its look is not clear"
     lost = n - len(base)
-    return Judged(found, clear + (f"; {lost} runs of the baseline diverged" if lost else ""))
+    return Judgment(found, clear + (f"; {lost} runs of the baseline diverged" if lost else ""))
 
 
-def passes(known: Known, loss: float, rules: Rules = RULES) -> bool:
+def earns_look(known: LossesSoFar, loss: float, rules: GateRules = RULES) -> bool:
     """Whether a proposal's first run is good enough for a look."""
     margin = _quantile(rules.screen, known.df) * known.sd * math.sqrt(1 + 1 / len(known.baseline))
     return loss < statistics.fmean(known.baseline) - margin
 
 
-def size(df: int, rules: Rules = RULES) -> int:
+def look_size(df: int, rules: GateRules = RULES) -> int:
     """Runs of each arm that a look needs, with a spread known by ``df`` degrees of freedom."""
     return _size(min(df, 1000), rules)
 
 
 @lru_cache(maxsize=4096)
-def _size(df: int, rules: Rules) -> int:
+def _size(df: int, rules: GateRules) -> int:
     from scipy.stats import nct
 
-    for n in range(rules.least, rules.most):
+    for n in range(rules.fewest_pairs, rules.most_pairs):
         all_df = df + 2 * (n - 1)
-        critical = _quantile(rules.each, all_df)
+        critical = _quantile(rules.alpha_per_look, all_df)
         if nct.sf(critical, all_df, rules.effect * math.sqrt(n / 2)) >= rules.power:
             return n
-    return rules.most
+    return rules.most_pairs
 
 
-def goes_on(
-    known: Known, base: Sequence[float], modified: Sequence[float], rules: Rules = RULES
+def continues_look(
+    known: LossesSoFar, base: Sequence[float], modified: Sequence[float], rules: GateRules = RULES
 ) -> bool:
     """Whether a look is trained to its end after its first pairs."""
     gain = statistics.fmean(base) - statistics.fmean(modified)
     return gain > rules.futile * known.sd
 
 
-def decide(
-    known: Known, base: Sequence[float], modified: Sequence[float], rules: Rules = RULES
+def decide_look(
+    known: LossesSoFar, base: Sequence[float], modified: Sequence[float], rules: GateRules = RULES
 ) -> Decision:
     """The look's outcome, over fresh seeds of both arms."""
     n, m = len(modified), len(base)
-    pooled = Known(known.baseline, (*known.others, tuple(base), tuple(modified)))
+    pooled = LossesSoFar(known.baseline, (*known.others, tuple(base), tuple(modified)))
     error, df = pooled.sd * math.sqrt(1 / n + 1 / m), float(pooled.df)
     own, theirs = (_squares(group) / (len(group) - 1) for group in (modified, base))
     if known.sd and own / known.sd**2 > _ratio(n - 1, known.df):
@@ -197,7 +199,7 @@ def decide(
         error = math.sqrt(own + theirs)  # Welch's
         df = (own + theirs) ** 2 / (own**2 / (n - 1) + theirs**2 / (m - 1))
     difference = statistics.fmean(modified) - statistics.fmean(base)
-    at_most = difference + _quantile(rules.each, round(df, 1)) * error
+    at_most = difference + _quantile(rules.alpha_per_look, round(df, 1)) * error
     return Decision(at_most < 0 and error > 0, difference, at_most, n)
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from q1lab.ground.errors import Problem
 from q1lab.statistics.intervals import ALPHA, POWER, SEED
 
-FIRST_LEAST, FIRST_MOST, MOST = 3, 8, 24
+FIRST_LEAST, FIRST_MOST, MOST_PAIRS = 3, 8, 24
 """The planned ranges that there are: where the first look may lie, and the last one at most."""
 
 POINTS, NODES = 60, 40
@@ -32,19 +32,19 @@ FARTHEST = 6.0
 """|u| beyond this is as rare as one in a billion."""
 
 
-def level(first: int, most: int, total: float = ALPHA) -> float:
+def level_per_look(first: int, most: int, total: float = ALPHA) -> float:
     """The α of every look of the plan "``first`` to ``most`` pairs, stop when known": with it
     ``total`` of null studies make a claim at any of the looks."""
-    check(first, most)
+    prove_range(first, most)
     return _level(first, most, total)
 
 
-def check(first: int, most: int) -> None:
+def prove_range(first: int, most: int) -> None:
     """Problem for a range that can't be planned."""
-    if not (FIRST_LEAST <= first <= FIRST_MOST and first < most <= MOST):
+    if not (FIRST_LEAST <= first <= FIRST_MOST and first < most <= MOST_PAIRS):
         raise Problem(
             f"no level for {first}..{most}: ",
-            next=f"plan from {FIRST_LEAST}..{FIRST_MOST} pairs up to at most {MOST}",
+            next=f"plan from {FIRST_LEAST}..{FIRST_MOST} pairs up to at most {MOST_PAIRS}",
         )
 
 
@@ -53,13 +53,13 @@ def _level(first: int, most: int, total: float) -> float:
     from scipy import optimize
 
     def over(log: float) -> float:
-        return any_claim([(n, math.exp(log)) for n in range(first, most + 1)]) / total - 1
+        return chance_of_any_claim([(n, math.exp(log)) for n in range(first, most + 1)]) / total - 1
 
     guess = math.log(total / (most - first + 1) ** 0.65)
     return math.exp(optimize.newton(over, guess, x1=guess + 0.1, tol=1e-5))
 
 
-def any_claim(looks: Sequence[tuple[int, float]]) -> float:
+def chance_of_any_claim(looks: Sequence[tuple[int, float]]) -> float:
     """The chance that a null study makes a claim at one of its looks, each (pairs so far, α).
 
     Pairs are at least 2 and increase. Good to 0.00002.
@@ -140,7 +140,7 @@ def _bound(n: int, alpha: float) -> float:
 
 
 @dataclass(frozen=True)
-class Seen:
+class RangeSensitivity:
     """What a plan can see, in sds of a pair's difference: the true difference that it claims in 80%
     of studies; the sd that such studies measure when they stop, as a multiple of the true one; and
     how many times claims overstate a true difference of one sd, and of half of one."""
@@ -155,7 +155,7 @@ PATHS = 20_000
 
 
 @lru_cache(maxsize=64)
-def seen(first: int, most: int, alpha: float) -> Seen:
+def range_sensitivity(first: int, most: int, alpha: float) -> RangeSensitivity:
     """What the plan sees that looks after each pair from ``first`` to ``most`` at this α; with
     ``first`` = ``most`` a fixed number of pairs. By simulation, good to about 2%: a level that is
     passed early has no closed form."""
@@ -168,7 +168,7 @@ def seen(first: int, most: int, alpha: float) -> Seen:
     mean = (x.cumsum(axis=1) / np.arange(1, most + 1))[:, first - 1 :]
     square = (x**2).cumsum(axis=1)[:, first - 1 :]
     sd = np.sqrt((square - n * mean**2) / (n - 1))
-    bound = np.array(limits(first, most, alpha)) * sd / np.sqrt(n)
+    bound = np.array(t_limits(first, most, alpha)) * sd / np.sqrt(n)
 
     def claims(effect: float) -> Any:
         return np.abs(mean + effect) > bound
@@ -193,16 +193,16 @@ def seen(first: int, most: int, alpha: float) -> Seen:
         at, claimed = stops(effect)
         size = np.abs(mean[rows, at] + effect)[claimed]
         overstated.append(float(size.mean() / effect))
-    return Seen(detectable, measured, (overstated[0], overstated[1]))
+    return RangeSensitivity(detectable, measured, (overstated[0], overstated[1]))
 
 
-def together(totals: Sequence[float]) -> float:
+def chance_over_studies(totals: Sequence[float]) -> float:
     """The chance that one of several studies claims something when nothing has changed; exact where
     they share no run, else a bound from above."""
     return 1 - math.prod(1 - one for one in totals)
 
 
-def limits(first: int, most: int, alpha: float) -> tuple[float, ...]:
+def t_limits(first: int, most: int, alpha: float) -> tuple[float, ...]:
     """Student's t beyond which a look makes a claim, for each n from ``first`` to ``most``."""
     from scipy import special
 

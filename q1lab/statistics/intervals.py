@@ -105,7 +105,7 @@ class Reason(StrEnum):
     NO_SPREAD = "no spread"
 
 
-class Kind(StrEnum):
+class NoteKind(StrEnum):
     """What a note beside the verdict is about. Its words are in note_text.py, never here."""
 
     UNPAIRED = "unpaired"
@@ -134,7 +134,7 @@ class Kind(StrEnum):
 class Note:
     """Something that the reader of a verdict must know: its kind and its facts, in JSON's types."""
 
-    kind: Kind
+    kind: NoteKind
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -257,7 +257,7 @@ def analyze(
     a, b, d = list(base.values()), list(mod.values()), list(pairs.values())
     n = len(d) if headline == "paired" else min(len(a), len(b))
     alone = sorted(set(baseline) ^ set(modified))
-    notes = [Note(Kind.UNPAIRED, {"seeds": alone})] if alone else []
+    notes = [Note(NoteKind.UNPAIRED, {"seeds": alone})] if alone else []
     alike = d.count(0.0)
     all_alike = alike == len(d) >= MIN_FOR_INTERVAL
 
@@ -299,7 +299,7 @@ def analyze(
 
     reason = _reason(verdict, whole, picked, complete, n, all_alike)
     if 2 * alike > len(d) and reason is not Reason.EQUAL:
-        notes.append(Note(Kind.EQUAL, {"equal": alike, "pairs": len(d)}))
+        notes.append(Note(NoteKind.EQUAL, {"equal": alike, "pairs": len(d)}))
     return Analysis(
         headline=headline,
         alpha=alpha,
@@ -321,7 +321,7 @@ def analyze(
     )
 
 
-def plan(
+def seeds_needed(
     effect: float,
     sd: float,
     *,
@@ -355,7 +355,7 @@ def plan(
     return _seeds_for(abs(effect), sd, df, headline, power, alpha)
 
 
-def ratio(baseline: Sequence[float], modified: Sequence[float]) -> Interval | None:
+def ratio_interval(baseline: Sequence[float], modified: Sequence[float]) -> Interval | None:
     """The 95% interval (Welch, of logarithms) of modified / baseline − 1 for what is measured in
     each run: speed, time. None with fewer than three runs an arm, or where neither arm varies."""
     arms = [[math.log(value) for value in arm if value > 0] for arm in (baseline, modified)]
@@ -365,7 +365,7 @@ def ratio(baseline: Sequence[float], modified: Sequence[float]) -> Interval | No
     return Interval(math.expm1(found.low), math.expm1(found.high))
 
 
-def correlation(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float] | None:
+def pair_correlation(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float] | None:
     """How well the arms' losses go together over the seeds: Pearson's r and its 95% interval
     (Fisher's z). None below four pairs, and where an arm has no spread."""
     from scipy.stats import pearsonr
@@ -663,10 +663,10 @@ def _notes_on_verdict(
 ) -> list[Note]:
     notes = []
     if boot.interval().excludes_zero() != chosen.excludes_zero():
-        notes.append(Note(Kind.DISAGREE, {"bootstrap": boot.interval().excludes_zero()}))
+        notes.append(Note(NoteKind.DISAGREE, {"bootstrap": boot.interval().excludes_zero()}))
     tempting = _decide(other, delta) if other is not None else verdict
     if verdict == "cannot tell" and tempting in ("helps", "hurts"):
-        notes.append(Note(Kind.TEMPTING, {"verdict": tempting}))
+        notes.append(Note(NoteKind.TEMPTING, {"verdict": tempting}))
     if verdict in ("helps", "hurts") and delta is not None and chosen.inside(delta):
-        notes.append(Note(Kind.BELOW_DELTA))
+        notes.append(Note(NoteKind.BELOW_DELTA))
     return notes

@@ -31,7 +31,7 @@ class Score:
     confidence: float | None
 
 
-def score(predicted: Mapping[str, Any], found: Analysis) -> Score:
+def score_prediction(predicted: Mapping[str, Any], found: Analysis) -> Score:
     """Score a prediction (``direction``, ``size`` ≥ 0 nats, ``confidence``) against an analysis."""
     difference = predicted_difference(predicted)
     settled = None
@@ -64,7 +64,7 @@ SMALL = re.compile(r"^(?:.*\D)?(\d{1,2}|100) *%.*?\b(right|wrong)\b", re.I | re.
 """A small prediction as its learner scored it: ``order of the four, 60%: wrong``."""
 
 
-def small_ones(text: str) -> list[Score]:
+def small_predictions(text: str) -> list[Score]:
     """The small predictions that are scored in a text, a line each."""
     found = []
     for sure, how in SMALL.findall(text):
@@ -85,7 +85,7 @@ class Calibration:
     brier: float
 
 
-def calibration(scores: Sequence[Score]) -> Calibration:
+def calibrate(scores: Sequence[Score]) -> Calibration:
     """How sure one was, and how often right, over all scored predictions."""
     settled = [
         (one.confidence, one.outcome == "hit")

@@ -40,15 +40,15 @@ from q1lab import __version__
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import (
-    not_a_file,
+    kind_of_non_file,
     open_regular,
+    os_errors_as_problems,
     os_reason,
-    plain,
+    printable,
     private_folder,
     read_bytes,
     read_json,
-    read_shown_json,
-    refusals,
+    read_printable_json,
     sha256_file,
     sync_folder,
     try_lock,
@@ -125,7 +125,7 @@ def core_files(
     }
     for arm in study.arms.values():
         if arm.source:
-            with refusals(f"the model files of {study.id} can't be read"):
+            with os_errors_as_problems(f"the model files of {study.id} can't be read"):
                 content_by_name[arm.source] = read_bytes(study.files.root / arm.source)
     for run in events:
         file = study.files.run(run).events
@@ -203,7 +203,7 @@ def write_archive(
     Problem when it is alive, when ``target`` is there already, or when the disk refuses.
     """
     study = studies.load(study_id)
-    obstacle = not_a_file(target)
+    obstacle = kind_of_non_file(target)
     if obstacle is not None or (target.exists() and not force):
         instead = "another --output" + " or --force" * (obstacle is None)
         raise Problem(
@@ -219,7 +219,7 @@ def write_archive(
     if lock is None:
         raise Problem(f"{study_id} is running", FAILED, next="archive it when it has ended")
     try:
-        with refusals(f"cannot write {target}"):
+        with os_errors_as_problems(f"cannot write {target}"):
             files = all_files(study, labels, evidence)
             planned = study.files.source.stat().st_mtime_ns
             about = {"q1lab": __version__, "made": utc_now(), "source_mtime_ns": planned}
@@ -253,7 +253,7 @@ def unpacked(file: Path, *, collect_faults: bool = False) -> Iterator[Bundle]:
                 f"{file} can't be unpacked: {os_reason(error)}", FAILED, file=file
             ) from None
         except DAMAGE_ERRORS as error:
-            why = plain(str(error))[:200] or type(error).__name__
+            why = printable(str(error))[:200] or type(error).__name__
             raise Problem(f"{file} can't be unpacked ({why})", FAILED, file=file) from None
         yield read_bundle(Path(name), str(file), hashes, collect_faults=collect_faults)
 
@@ -332,7 +332,7 @@ def read_bundle(
         labels, planned = None, (record or {}).get("source_mtime_ns")
         if "labels.json" in files:
             with contextlib.suppress(OSError, ValueError):
-                labels = read_shown_json(folder / "labels.json", 1 << 20)
+                labels = read_printable_json(folder / "labels.json", 1 << 20)
                 labels = labels if isinstance(labels, dict) else None
     except FileNotFoundError as error:
         missing = str(error.filename).removeprefix(f"{folder}/")
@@ -340,7 +340,7 @@ def read_bundle(
     except OSError as error:
         raise Problem(f"cannot read {origin}: {os_reason(error)}", FAILED) from None
     except DAMAGE_ERRORS as error:
-        raise Problem(f"{origin} is damaged ({plain(str(error))[:200]})", FAILED) from None
+        raise Problem(f"{origin} is damaged ({printable(str(error))[:200]})", FAILED) from None
     if not isinstance(planned, int) or not 0 < planned < 1 << 62:
         planned = 0
     return Bundle(study, files, record is not None, labels, planned, record or {}, fault_by_name)

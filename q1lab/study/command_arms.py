@@ -18,14 +18,15 @@ from typing import Annotated, Any
 
 from q1lab.ground import json_records
 from q1lab.ground.errors import Problem, nearest
-from q1lab.ground.files import os_reason, plain, read_text, whole
-from q1lab.ground.json_records import at_most, one_of, text
+from q1lab.ground.files import absolute_path, os_reason, printable, read_text
+from q1lab.ground.json_records import max_chars, max_items, one_of
 from q1lab.study.metric import Metric
 
 BASELINE = "baseline"
 NAMED_PATTERNS = ("nanogpt", "nanochat")
 """Patterns that labs/loop.py knows by name."""
-CommandText = Annotated[str, text(10_000, "(?s).*")]
+CommandText = Annotated[str, max_chars(10_000, "(?s).*")]
+FileHash = Annotated[str, max_chars(64, "[0-9a-f]{0,64}")]
 
 
 @dataclass(frozen=True)
@@ -34,20 +35,18 @@ class CommandSpec:
 
     run: CommandText
     """With ``{seed}``, ``{out}`` and ``{args}`` as placeholders for each run."""
-    args: Annotated[dict[str, CommandText], at_most(64)]
+    args: Annotated[dict[str, CommandText], max_items(64)]
     """Each arm's own arguments, by the arm's name."""
     folder: CommandText
     """The folder in which the command starts."""
-    metric: Annotated[str, text(100)]
+    metric: Annotated[str, max_chars(100)]
     better: Annotated[str, one_of("lower", "higher")] = "lower"
     take: Annotated[str, one_of("last", "best")] = "last"
     """The value that counts: that of the last step, or the best of all."""
-    pattern: Annotated[str, text(1000)] = ""
+    pattern: Annotated[str, max_chars(1000)] = ""
     resume: CommandText = ""
     """Arguments with which a run that was stopped goes on; empty: it begins again."""
-    inputs: Annotated[dict[str, Annotated[str, text(64, "[0-9a-f]{0,64}")]], at_most(1000)] = field(
-        default_factory=dict
-    )
+    inputs: Annotated[dict[str, FileHash], max_items(1000)] = field(default_factory=dict)
     """Files that the command reads → SHA-256; no hash before the study is planned."""
     smoke: CommandText | None = None
     """Arguments that make a run short, for the preflight; None: no preflight."""
@@ -60,7 +59,7 @@ class CommandSpec:
     @property
     def measured_metric(self) -> Metric:
         """The metric that the command reports; its unit is not known."""
-        return Metric(plain(self.metric), "", self.better)
+        return Metric(printable(self.metric), "", self.better)
 
     @property
     def arms(self) -> tuple[str, list[str]]:
@@ -141,7 +140,7 @@ def read_study_toml(file: Path, added_arms: Mapping[str, str] = {}) -> CommandSp
         raise Problem(f"{file}: [command] inputs is a list of files", file=file)
     record = {**command, "inputs": dict.fromkeys(inputs, ""), "args": {**args, **added_arms}}
     try:
-        return _check_spec(record, whole(str(file)).parent, str(file))
+        return _check_spec(record, absolute_path(str(file)).parent, str(file))
     except Problem as problem:
         problem.file = file
         raise
@@ -158,7 +157,7 @@ def _check_spec(record: Mapping[str, Any], folder: Path, where: str) -> CommandS
             next="say which number counts, with --metric val/loss (or metric in study.toml)",
         )
     try:
-        loop = json_records.load(CommandSpec, {**record, "folder": str(folder)})
+        loop = json_records.from_json(CommandSpec, {**record, "folder": str(folder)})
         words = shlex.split(loop.run)
         for arguments in (*loop.args.values(), loop.resume, loop.smoke or ""):
             shlex.split(arguments)

@@ -147,8 +147,8 @@ def request_from_argv(words: Sequence[str]) -> Request | None:
     if list(words[:2]) != ["q1lab", "run"]:
         return None
     try:
-        parsed = command_table.parse(words[1:])
-        if parsed.help or parsed.given & OTHER_OPTIONS:
+        parsed = command_table.parse_command(words[1:])
+        if parsed.help or parsed.typed & OTHER_OPTIONS:
             return None
         values = {key: parsed.values[key] for key in parsed.values if key not in OTHER_OPTIONS}
         (variant,) = values.pop("variant")

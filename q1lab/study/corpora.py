@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, USAGE, Problem
-from q1lab.ground.files import expanded, read_bytes, refusals, sha256_file, whole, write_atomic
+from q1lab.ground.files import (
+    absolute_path,
+    expand_user,
+    os_errors_as_problems,
+    read_bytes,
+    sha256_file,
+    write_atomic,
+)
 
 if TYPE_CHECKING:
     from q1lab.study.studies import Data
@@ -49,7 +56,7 @@ def prepare_corpus(name: str, block_size: int) -> Data:
     elif name == "shakespeare":
         label, raw = "shakespeare", read_shakespeare()
     else:
-        label, raw = Path(name).name, read_corpus_file(whole(name))
+        label, raw = Path(name).name, read_corpus_file(absolute_path(name))
     return store_corpus(label, raw, block_size)
 
 
@@ -132,7 +139,7 @@ def read_shakespeare() -> bytes:
     from q1lab's own copy, or downloaded once; the SHA-256 is pinned."""
     local = os.environ.get("Q1LAB_DATA")
     if local:
-        path = expanded(local)
+        path = expand_user(local)
         path = path / "tinyshakespeare.txt" if path.is_dir() else path
         if not path.exists():
             raise Problem(f"Q1LAB_DATA: no file at {path}", file=path)
@@ -189,5 +196,5 @@ def read_corpus_file(path: Path) -> bytes:
             next=f"there are the built-in corpora {', '.join(BUILT_IN)}",
             file=path,
         )
-    with refusals(str(path), USAGE):
+    with os_errors_as_problems(str(path), USAGE):
         return read_bytes(path, LARGEST_CORPUS)

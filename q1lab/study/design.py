@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Self
 
-from q1lab.ground.json_records import one_of, stored_as, text, whole
+from q1lab.ground.json_records import max_chars, one_of, stored_as, whole_number
 from q1lab.study.part_registry import Part
 
 MOST_SEEDS = 10_000
 """Seeds that a study may plan."""
 
-Count = Annotated[int, whole()]
-Name = Annotated[str, text(200)]
+Count = Annotated[int, whole_number()]
+Name = Annotated[str, max_chars(200)]
 
 
 def _batches(value: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
@@ -57,7 +57,7 @@ class Design(Part, ABC):
     the first run."""
     headline: Annotated[str, one_of("paired", "welch")]
     """The interval that decides."""
-    fresh_seeds: Annotated[int, whole(0, 1001)] = 0
+    fresh_seeds: Annotated[int, whole_number(0, 1001)] = 0
     """The number of seeds that were drawn unused; 0: the seeds were named or counted."""
 
     @property

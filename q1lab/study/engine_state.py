@@ -86,7 +86,7 @@ def read_status(root: Path) -> EngineStatus | None:
     try:
         record = read_json(
             status_file(root), LARGEST_STATUS
-        )  # not by json_records.load: many times a minute
+        )  # not by json_records.from_json: many times a minute
         values = {
             status_field.name: record[status_field.name]
             for status_field in fields(EngineStatus)

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.ground.errors import notice
-from q1lab.ground.files import open_regular, os_reason, plain
+from q1lab.ground.files import open_regular, os_reason, printable
 from q1lab.study.metric import Metric
 from q1lab.study.run_states import ENDED, RunState
 
@@ -225,7 +225,7 @@ def sanitize_event(event: Any) -> Event | None:
             event[key] = _sanitize_numbers(value)
         elif key in _TEXTS:
             if isinstance(value, str):
-                event[key] = plain(value[:LONGEST_TEXT]).encode(errors="replace").decode()
+                event[key] = printable(value[:LONGEST_TEXT]).encode(errors="replace").decode()
             else:
                 unfit_keys.append(key)
     for key in unfit_keys:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import expanded, os_reason, plain, read_bytes, sha256_text
+from q1lab.ground.files import expand_user, os_reason, printable, read_bytes, sha256_text
 from q1lab.ground.paths import StudyPaths
 from q1lab.study import bundle, command_line, corpora, studies, variants
 from q1lab.study.bundle import Provenance
@@ -62,7 +62,7 @@ def folder_name(study: Study) -> str:
 
 def is_kept_folder(typed: str) -> bool:
     """True if ``typed`` is the folder of a kept study."""
-    return (expanded(typed) / bundle.LIST_NAME).is_file()
+    return (expand_user(typed) / bundle.LIST_NAME).is_file()
 
 
 def find_kept_folders(root: Path) -> list[Path]:
@@ -128,7 +128,7 @@ def load_kept_study(folder: Path) -> KeptStudy:
     except OSError as error:
         raise Problem(f"cannot read {file}: {os_reason(error)}", file=file) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        reason = plain(f"{type(error).__name__}: {error}")[:300]
+        reason = printable(f"{type(error).__name__}: {error}")[:300]
         raise Problem(f"{file} is damaged ({reason})", file=file) from None
     for arm in ARMS if kept_study.study.trainer.has_model_files else ():
         path = kept_study.file(arm)

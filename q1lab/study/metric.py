@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from q1lab.ground.files import plain
-from q1lab.ground.json_records import one_of, text
+from q1lab.ground.files import printable
+from q1lab.ground.json_records import max_chars, one_of
 
 
 @dataclass(frozen=True)
 class Metric:
     """A number that each run ends with."""
 
-    name: Annotated[str, text(100)]
+    name: Annotated[str, max_chars(100)]
     """As people read it, or as a command reports it: ``val loss``, ``val/acc``."""
-    unit: Annotated[str, text(20)]
+    unit: Annotated[str, max_chars(20)]
     """Empty where it is not known."""
     better: Annotated[str, one_of("lower", "higher")]
 
@@ -70,7 +70,7 @@ class Metric:
     def title(self, name: str) -> str:
         """A number of the study for a person to read: by this metric's own name, or by what it was
         reported under."""
-        return self.name if name == self.key() else plain(name).replace("_", " ")
+        return self.name if name == self.key() else printable(name).replace("_", " ")
 
 
 VAL_LOSS = Metric("val loss", "nats", "lower")

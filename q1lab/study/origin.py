@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from q1lab.ground.json_records import at_most, stored_as, text
+from q1lab.ground.json_records import max_chars, max_items, stored_as
 from q1lab.study.metric import Metric
 from q1lab.study.part_registry import Part
 from q1lab.study.series import Series
@@ -14,19 +14,19 @@ from q1lab.study.trainer_description import Description
 
 FULL_NAMES = {"val loss": "validation loss"}
 
-Name = Annotated[str, text(200)]
-Line = Annotated[str, text(1000)]
-Lines = Annotated[tuple[Annotated[str, text(100_000)], ...], at_most(20_000)]
+Name = Annotated[str, max_chars(200)]
+Line = Annotated[str, max_chars(1000)]
+Lines = Annotated[tuple[Annotated[str, max_chars(100_000)], ...], max_items(20_000)]
 
 
 @dataclass(frozen=True)
 class TypedOptions:
     """Options as typed, where the rest of the plan doesn't tell."""
 
-    data: Annotated[str, text(4096)] = ""
+    data: Annotated[str, max_chars(4096)] = ""
     """The value of --data."""
     wandb: Name = "auto"
-    baseline: Annotated[str, text(10_000)] | None = None
+    baseline: Annotated[str, max_chars(10_000)] | None = None
     """None: the baseline that `q1lab run` takes by default."""
 
 
@@ -34,9 +34,9 @@ class TypedOptions:
 class ImportedRuns:
     """The source of imported runs, and the differences that had to be allowed to compare them."""
 
-    source: Annotated[str, text(10_000)] = ""
+    source: Annotated[str, max_chars(10_000)] = ""
     study: Line = ""
-    time: Annotated[str, text(64)] = ""
+    time: Annotated[str, max_chars(64)] = ""
     allowed: Lines = ()
     notes: Lines = ()
     runs: Lines = ()

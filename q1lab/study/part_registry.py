@@ -70,12 +70,12 @@ class Part:
     @classmethod
     def load(cls, record: Mapping[str, Any]) -> Self:
         """The part as a plan holds it. ValueError that names the field for what doesn't fit."""
-        return json_records.load(cls, record)
+        return json_records.from_json(cls, record)
 
     def dump(self) -> dict[str, Any]:
         """The part's keys of ``study.json``."""
         kind = {} if self.kind in BUILT_IN[self.part] else {self.part: self.kind}
-        return {**kind, **json_records.dump(self)}
+        return {**kind, **json_records.to_json(self)}
 
 
 def load_part(part: str, record: Mapping[str, Any]) -> Any:

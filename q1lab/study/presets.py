@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from q1lab.ground.errors import Problem, nearest
-from q1lab.ground.json_records import LARGEST
+from q1lab.ground.json_records import INT_LIMIT
 from q1lab.study.hyperparameters import INTEGERS, NUMBERS
 
 Config = dict[str, Any]
@@ -142,7 +142,7 @@ def _parse_value(key: str, text: str, default: Any) -> Any:
     for kind in (int,) if isinstance(default, int) else (int, float):
         with contextlib.suppress(ValueError):
             value = kind(text)
-            if not abs(value) < LARGEST:  # nor NaN
+            if not abs(value) < INT_LIMIT:  # nor NaN
                 raise Problem(f"--set {key}={text}: it is not a finite number, or it is too large")
             return value
     expected = "a whole number" if isinstance(default, int) else "a number"

@@ -12,8 +12,14 @@ from typing import Annotated, Any
 
 from q1lab.ground import json_records, paths
 from q1lab.ground.errors import FAILED, Problem, notice
-from q1lab.ground.files import os_reason, plain, private_folder, read_shown_json, write_atomic
-from q1lab.ground.json_records import inside, one_of, text, whole
+from q1lab.ground.files import (
+    os_reason,
+    printable,
+    private_folder,
+    read_printable_json,
+    write_atomic,
+)
+from q1lab.ground.json_records import inside_folder, max_chars, one_of, whole_number
 from q1lab.study import part_registry, seed_range
 from q1lab.study.design import Design
 from q1lab.study.metric import Metric
@@ -37,10 +43,10 @@ def tokens_per_iter(config: Mapping[str, Any]) -> int:
     return int(config.get("batch_size", 1) * config.get("block_size", 1))
 
 
-Sha = Annotated[str, text(64, "[0-9a-f]{0,64}")]
-Count = Annotated[int, whole()]
-Name = Annotated[str, text(200)]
-Line = Annotated[str, text(1000)]
+Sha = Annotated[str, max_chars(64, "[0-9a-f]{0,64}")]
+Count = Annotated[int, whole_number()]
+Name = Annotated[str, max_chars(200)]
+Line = Annotated[str, max_chars(1000)]
 ArmName = Annotated[str, one_of(*ARMS)]
 
 
@@ -48,16 +54,16 @@ ArmName = Annotated[str, one_of(*ARMS)]
 class Arm:
     """One side of the comparison: a model file, copied into the study before the first run."""
 
-    variant: Annotated[str, text(200, r"(?s).*\S.*")]
+    variant: Annotated[str, max_chars(200, r"(?s).*\S.*")]
     """Name for people: ``rope``, or the stem of the learner's file."""
     title: Line
-    source: Annotated[str, inside]
+    source: Annotated[str, inside_folder]
     """The copy that trains, relative to the study's folder."""
     sha256: Sha
-    origin: Annotated[str, text(10_000)]
+    origin: Annotated[str, max_chars(10_000)]
     """The origin of the file, as the learner typed it."""
     n_params: Count
-    flops_per_token: Annotated[int, whole(below=1 << 63)]
+    flops_per_token: Annotated[int, whole_number(below=1 << 63)]
     """Forward pass, two per multiply-add, matrix products only."""
     code: Sha = ""
     """Hash of its syntax tree (identity.code_hash)."""
@@ -101,7 +107,7 @@ class Run:
 def _prediction(value: dict[str, Any]) -> dict[str, Any]:
     for key in ("size", "matters", "confidence"):
         if value.get(key) is not None:
-            json_records.load(float, value[key], key)
+            json_records.from_json(float, value[key], key)
     return value
 
 
@@ -110,8 +116,8 @@ class Study:
     """One variant against a baseline over seeds: everything that was decided before the first
     run."""
 
-    id: Annotated[str, text(100)]
-    created: Annotated[str, text(64, "[0-9T:.+Z -]+")]
+    id: Annotated[str, max_chars(100)]
+    created: Annotated[str, max_chars(64, "[0-9T:.+Z -]+")]
     arms: dict[ArmName, Arm]
     data: Data
     trainer: Trainer
@@ -212,15 +218,15 @@ class Study:
         flat = {
             "id": self.id,
             "created": self.created,
-            "arms": json_records.dump(self.arms),
-            "data": json_records.dump(self.data),
+            "arms": json_records.to_json(self.arms),
+            "data": json_records.to_json(self.data),
             **self.trainer.dump(),
             **self.design.dump(),
             **self.origin.dump(),
             **(
                 {}
                 if self.prediction is None
-                else {"prediction": json_records.dump(self.prediction)}
+                else {"prediction": json_records.to_json(self.prediction)}
             ),
         }
         return {"v": FORMAT, **{key: flat.pop(key) for key in ORDER if key in flat}, **flat}
@@ -247,7 +253,7 @@ def from_dict(record: Any) -> Study:
         raise Problem("study.json is of a newer q1lab", FAILED, next="upgrade q1lab to open it")
     if version < FORMAT:
         raise ValueError(f"v is {version}, and must be {FORMAT}")
-    study = json_records.load(
+    study = json_records.from_json(
         Study,
         record,
         trainer=part_registry.load_part("trainer", record),
@@ -262,7 +268,7 @@ def from_dict(record: Any) -> Study:
 def read_plan(file: Path) -> dict[str, Any]:
     """Read a study.json, with its texts made safe to show. OSError; ValueError if it is not a JSON
     object."""
-    record = read_shown_json(file, LARGEST, own=True)
+    record = read_printable_json(file, LARGEST, own=True)
     if not isinstance(record, dict):
         raise ValueError("it holds no object")
     return record
@@ -296,7 +302,7 @@ def load(study_id: str) -> Study:
     except OSError as error:
         raise Problem(f"cannot read {file}: {os_reason(error)}", FAILED, file=file) from None
     except (ValueError, RecursionError) as error:
-        raise _plan_problem(file, f"is damaged ({plain(str(error))[:200]})") from None
+        raise _plan_problem(file, f"is damaged ({printable(str(error))[:200]})") from None
 
 
 def _plan_problem(file: Path, fault: str) -> Problem:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from q1lab.ground.json_records import at_most, one_of, stored_as, text, whole
+from q1lab.ground.json_records import max_chars, max_items, one_of, stored_as, whole_number
 from q1lab.study.engine_choice import EngineChoice
 from q1lab.study.metric import Metric
 from q1lab.study.part_registry import Part
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from q1lab.study.studies import Run, Study
     from q1lab.study.study_draft import Draft
 
-Name = Annotated[str, text(200)]
-Lines = Annotated[tuple[Annotated[str, text(100_000)], ...], at_most(20_000)]
+Name = Annotated[str, max_chars(200)]
+Lines = Annotated[tuple[Annotated[str, max_chars(100_000)], ...], max_items(20_000)]
 
 
 RELEASES = ("q1lab", "python", "torch", "trainer")
@@ -55,11 +55,11 @@ class Trainer(Part, ABC):
     """The subject of the preflight, for the line that announces it."""
 
     device: Name
-    jobs: Annotated[int, whole(1, 1025)]
+    jobs: Annotated[int, whole_number(1, 1025)]
     """Runs that train at once."""
-    threads: Annotated[int, whole(1, 4097)]
+    threads: Annotated[int, whole_number(1, 4097)]
     """CPU threads of each run."""
-    versions: Annotated[dict[str, Annotated[str, text(1000)]], _versions]
+    versions: Annotated[dict[str, Annotated[str, max_chars(1000)]], _versions]
     """Versions when the study was planned: q1lab, the trainer's code, Python, PyTorch, platform."""
     later_versions: Lines = field(default=(), metadata=stored_as("trainers"))
     """Versions of the trainer's code that later runs trained with."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from q1lab.ground.json_records import at_most, text
+from q1lab.ground.json_records import max_chars, max_items
 
-Sentence = Annotated[str, text(10_000)]
+Sentence = Annotated[str, max_chars(10_000)]
 
 
 @dataclass(frozen=True)
@@ -24,5 +24,5 @@ class Description:
     """The common ground of a pair's two runs: they ``share their seed …``."""
     trains: Sentence = ""
     """The program that trains, for the scope, if it is not a model file on the study's text."""
-    cautions: Annotated[tuple[Sentence, ...], at_most(20)] = ()
+    cautions: Annotated[tuple[Sentence, ...], max_items(20)] = ()
     """Cautions for readers about how the runs were made."""

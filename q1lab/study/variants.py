@@ -8,7 +8,7 @@ from pathlib import Path
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem, nearest
-from q1lab.ground.files import os_reason, read_text, sha256_text, whole
+from q1lab.ground.files import absolute_path, os_reason, read_text, sha256_text
 
 LARGEST_MODEL_FILE = 1 << 20
 """Bytes of a model file at most."""
@@ -63,7 +63,7 @@ def find_variant(typed: str) -> Variant:
     looks_like_path = typed.endswith(".py") or "/" in typed
     if not looks_like_path and typed in variant_names():
         return read_variant(paths.models_dir() / f"{typed}.py", typed, typed)
-    path = whole(typed)
+    path = absolute_path(typed)
     if looks_like_path or path.is_file():
         if not path.exists():
             raise Problem(f"{typed}: no such model file")

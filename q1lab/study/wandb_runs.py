@@ -26,16 +26,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from q1lab.ground import json_records
-from q1lab.ground.config import load as load_settings
+from q1lab.ground.config import load_settings
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import (
-    expanded,
+    exclusive_lock,
+    expand_user,
+    file_size,
     is_locked,
-    locked,
-    plain,
+    printable,
     read_json,
     read_text,
-    size_of,
     utc_now,
     write_atomic,
 )
@@ -146,7 +146,7 @@ def read_relayed_runs(study: Study) -> dict[str, RelayedRun]:
     is damaged."""
     try:
         runs = read_json(relayed_runs_file(study))["runs"]
-        relayed = {name: json_records.load(RelayedRun, run) for name, run in runs.items()}
+        relayed = {name: json_records.from_json(RelayedRun, run) for name, run in runs.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     return {
@@ -159,7 +159,7 @@ def read_relayed_runs(study: Study) -> dict[str, RelayedRun]:
 @contextlib.contextmanager
 def changing_runs(study: Study) -> Iterator[dict[str, RelayedRun]]:
     """The notebook, to change in place; it is written at the end of the block, under a lock."""
-    with locked(study.files.wandb / "runs.lock"):
+    with exclusive_lock(study.files.wandb / "runs.lock"):
         runs = read_relayed_runs(study)
         before = dict(runs)
         for run in study.runs:
@@ -203,10 +203,10 @@ def wandb_status(study: Study) -> WandbStatus:
     for name, run in runs.items():
         if run.state == SYNCING and not busy:  # its relay is gone, so nothing will confirm it
             runs[name] = replace(run, state=OFFLINE)
-        elif run.state == SYNCED and size_of(study.files.run(name).events) != run.offset:
+        elif run.state == SYNCED and file_size(study.files.run(name).events) != run.offset:
             runs[name] = replace(run, state=SYNCING if busy else OFFLINE)
     begun_runs = {
-        name: run for name, run in runs.items() if size_of(study.files.run(name).events)
+        name: run for name, run in runs.items() if file_size(study.files.run(name).events)
     } or runs
     states = {run.state for run in begun_runs.values()}
     state = next((s for s in (ERROR, SYNCING, OFFLINE, SYNCED) if s in states), OFFLINE)
@@ -216,7 +216,7 @@ def wandb_status(study: Study) -> WandbStatus:
         state,
         study.trainer.wandb,
         runs,
-        plain(errors[-1][1]) if errors else None,
+        printable(errors[-1][1]) if errors else None,
         url.split("/runs/")[0] if url else None,
     )
 
@@ -226,7 +226,7 @@ def pending_runs(study: Study) -> list[str]:
     relayed_runs = read_relayed_runs(study)
     names = []
     for run in study.runs:
-        size = size_of(study.files.run(run.name).events)
+        size = file_size(study.files.run(run.name).events)
         relay = relayed_runs.get(run.name)
         if size and not (relay and relay.state == SYNCED and relay.offset == size):
             names.append(run.name)
@@ -277,7 +277,7 @@ def learner_settings() -> dict[str, str]:
 
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
-        parser.read_string(read_text(expanded(folder) / "settings"))
+        parser.read_string(read_text(expand_user(folder) / "settings"))
         return dict(parser.items("default")) if parser.has_section("default") else {}
     except (OSError, configparser.Error, UnicodeDecodeError):
         return {}
@@ -326,8 +326,8 @@ def _netrcs() -> list[Path]:
     """The netrc files that can be read to their end: no pipe, device or folder, and none that is
     too large to be one. (``netrc`` opens whatever it is given, and waits at a pipe.)"""
     typed = os.environ.get("NETRC")
-    files = map(expanded, [typed] if typed else NETRCS)
-    return [path for path in files if path.is_file() and size_of(path) <= LARGEST_NETRC]
+    files = map(expand_user, [typed] if typed else NETRCS)
+    return [path for path in files if path.is_file() and file_size(path) <= LARGEST_NETRC]
 
 
 def wandb_mode(chosen: str) -> str:

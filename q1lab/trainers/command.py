@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from q1lab.ground import json_records
-from q1lab.ground.files import plain, whole
+from q1lab.ground.files import absolute_path, printable
 from q1lab.study.command_arms import CommandSpec, displayed_command
 from q1lab.study.metric import Metric
 from q1lab.study.trainer import Trainer
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from q1lab.study.studies import Run, Study
     from q1lab.study.study_draft import Draft
 
-NOT_KNOWN: Mapping[str, Any] = {"preset": "", "config": {"max_iters": 0}, "dtype": ""}
+EMPTY_SETTINGS: Mapping[str, Any] = {"preset": "", "config": {"max_iters": 0}, "dtype": ""}
 """What a plan says in place of the settings of q1lab's own loop."""
 
 
-REPEATS = {
+REPEAT_CAUTIONS = {
     "": "Nobody looked at the command before: whether a seed repeats is not known.",
     "bit": "Before the runs, a short one with the same seed gave the same numbers to the bit, and "
     "another seed gave others.",
@@ -49,13 +49,13 @@ class Command(Trainer):
 
     @classmethod
     def load(cls, record: Mapping[str, Any]) -> Self:
-        for key, value in NOT_KNOWN.items():
+        for key, value in EMPTY_SETTINGS.items():
             if record.get(key) != value:
                 raise ValueError(f"{key} is of q1lab's own loop, and loop of a command")
         return super().load(record)
 
     def dump(self) -> dict[str, Any]:
-        return {**NOT_KNOWN, **super().dump()}
+        return {**EMPTY_SETTINGS, **super().dump()}
 
     @property
     def metric(self) -> Metric:
@@ -78,7 +78,7 @@ class Command(Trainer):
         return "" if twice else "its command does not give the same numbers twice"
 
     def declared_budget(self) -> list[Any]:
-        loop = {**json_records.dump(self.loop), "folder": ""}
+        loop = {**json_records.to_json(self.loop), "folder": ""}
         return [{"max_iters": 0}, {}, {}, self.device, "", self.threads, loop]
 
     @classmethod
@@ -109,7 +109,7 @@ class Command(Trainer):
 
     def request_for_kept(self, kept: KeptStudy, options: Mapping[str, Any]) -> Request:
         root = kept.folder.absolute().parent.parent
-        here = self.with_start_folder(whole(str(root / self.loop.folder)))
+        here = self.with_start_folder(absolute_path(str(root / self.loop.folder)))
         options = {name: value for name, value in options.items() if name != "data"}
         return replace(here.request(kept.study), **options)
 
@@ -127,15 +127,17 @@ class Command(Trainer):
             within="with this command",
             about="metric in this folder",
             measured=(
-                f"Each run is the same command, with the arguments of {plain(study.baseline)} or "
-                f"{plain(study.variant)}. The metric is {self.metric.name} as the command reports "
+                f"Each run is the same command, with the arguments of "
+                f"{printable(study.baseline)} or "
+                f"{printable(study.variant)}. The metric is {self.metric.name} as the "
+                f"command reports "
                 f"it {which[self.loop.take]}; {self.metric.direction}. {shares}"
             ),
             pair_shares="share their seed, and with it the batches and what both start from",
-            trains=f"the command `{plain(self.loop.run)}` in {plain(study.data.name)}",
+            trains=f"the command `{printable(self.loop.run)}` in {printable(study.data.name)}",
             cautions=(
                 *([best] if self.loop.take == "best" else []),
-                REPEATS[self.loop.repeats],
+                REPEAT_CAUTIONS[self.loop.repeats],
                 "q1lab did not check what a command does: parameters and FLOPs of the arms, the "
                 "split of the data, and whether validation data are trained on.",
             ),

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from q1lab.ground.json_records import at_most, one_of, whole
-from q1lab.ground.text_formats import passes
+from q1lab.ground.json_records import max_items, one_of, whole_number
+from q1lab.ground.text_formats import passes_text
 from q1lab.study import engine_choice, tuned_value
 from q1lab.study.design import seeds_text
 from q1lab.study.hyperparameters import checked_value
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from q1lab.study.studies import Run, Study
     from q1lab.study.study_draft import Draft
 
-OTHER_SEEDS = 10**9
+SEED_OFFSET = 10**9
 """What the modified arm's runs add to their seed where both arms are the same file: beyond any seed
 that can be typed, so that it is drawn by no other run."""
 
@@ -54,11 +54,11 @@ class OwnLoop(Trainer):
     preset: Name
     config: Annotated[dict[str, Any], _config]
     dtype: Name
-    arm_config: Annotated[dict[ArmName, dict[str, Any]], at_most(2)] = field(default_factory=dict)
+    arm_config: Annotated[dict[ArmName, dict[str, Any]], max_items(2)] = field(default_factory=dict)
     """Hyperparameters of one arm that differ from the study's."""
-    seed_shift: Annotated[dict[ArmName, Annotated[int, whole(below=1 << 40)]], at_most(2)] = field(
-        default_factory=dict
-    )
+    seed_shift: Annotated[
+        dict[ArmName, Annotated[int, whole_number(below=1 << 40)]], max_items(2)
+    ] = field(default_factory=dict)
     """What an arm's runs add to their seed: where both arms are one file, their pairs are to be
     independent. Runs keep the names of their seeds."""
     matched: dict[str, Any] = field(default_factory=dict)
@@ -184,7 +184,7 @@ class OwnLoop(Trainer):
     def _engine_options(self) -> dict[str, Any]:
         """The options that name the engine; none where it is this machine, and nothing else is
         usual."""
-        from q1lab.ground.config import load as load_settings
+        from q1lab.ground.config import load_settings
 
         if self.engine is None:
             usual = engine_choice.default_engine(self.preset, load_settings().engine)
@@ -205,7 +205,7 @@ class OwnLoop(Trainer):
         )
 
     def conditions(self, study: Study) -> str:
-        read = passes(study.passes)
+        read = passes_text(study.passes)
         data = study.data.name + (f" ({read})" if read else "")
         return f"preset {self.preset}, data {data}, {self.device} {self.dtype}"
 

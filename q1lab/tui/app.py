@@ -173,7 +173,7 @@ class Q1Lab(TimerApp):
         from q1lab.week import content
 
         with self.errors_as_dialogs():
-            config.put("course", str(course).lower())
+            config.save_setting("course", str(course).lower())
             week = content.load_week(self.setup.week.root, course)
             self.setup = replace(self.setup, week=week)
             self.store_thread.reader.content = week

@@ -26,7 +26,7 @@ class AppSetup:
     """Read before the first paint, so that nothing jumps; None on the very first start."""
     notice: str = ""
     """A message for the start, for example that a damaged database was rebuilt."""
-    database: Path = field(default_factory=paths.database)
+    database: Path = field(default_factory=paths.database_file)
     clocks: Callable[[], ClockReading] = read_clocks
     """Reads the machine's clocks."""
     cwd: Path = field(default_factory=Path.cwd)

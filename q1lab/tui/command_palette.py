@@ -38,7 +38,7 @@ class CommandProvider(Provider):
         for act in ACTS.values():
             if act.palette:
                 do = partial(step_actions.run_command, app, ["q1lab", *act.name.split()])
-                yield act.palette, "a form" if act.form else f"q1lab {act.name}", do
+                yield act.palette, "a form" if act.form_labels else f"q1lab {act.name}", do
         yield "Tick boxes of the roadmap, by their numbers", "a form", partial(tick_boxes, app)
         for name, key in KEYS.items():
             active_key = active.get(name)
@@ -86,7 +86,7 @@ def set_theme(app: Q1Lab, name: str) -> None:
 
     app.theme = name
     with app.errors_as_dialogs():
-        config.put("theme", name)
+        config.save_setting("theme", name)
 
 
 def welcome(app: Q1Lab) -> None:

@@ -141,15 +141,16 @@ def clock_text(
     running = clock.running and clock.part == part.id and here
     if clock.question is not None and clock.question.part == part.id:
         return (
-            f"{name} ? {text_formats.clock(abs(left))} {'over' if over else 'left'} · T answers",
+            f"{name} ? {text_formats.minutes_seconds(abs(left))} "
+            f"{'over' if over else 'left'} · T answers",
             "ask",
         )
     mark = ("▶ " if running else "‖ ") if mine else ""  # the other window's may run
     if part.minutes <= 0:
-        text = f"{text_formats.clock(max(0.0, spent))} spent"
+        text = f"{text_formats.minutes_seconds(max(0.0, spent))} spent"
     elif over:
-        text = f"+{text_formats.clock(-left)} over {part.minutes}"
+        text = f"+{text_formats.minutes_seconds(-left)} over {part.minutes}"
     else:
-        text = f"{text_formats.clock(left)} left of {part.minutes}"
+        text = f"{text_formats.minutes_seconds(left)} left of {part.minutes}"
     where = "" if mine else " (other window)"
     return f"{name} {mark}{text}{where}", "over" if over else "on" if running else "off"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from q1lab.ground.text_formats import duration, rough
+from q1lab.ground.text_formats import duration, three_digits
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import Arm
 
@@ -32,7 +32,7 @@ class CostColumn:
     with its interval."""
     of_arm: Callable[[Sequence[float]], float] = statistics.fmean
     """Of a measured cost: one number of those of the runs."""
-    write: Callable[[float], str] = rough
+    write: Callable[[float], str] = three_digits
     """In short; a document has every digit."""
     unit: str = ""
     """What the label needs besides where every digit is written."""

@@ -16,13 +16,13 @@ from typing import Any
 
 from q1lab.ground import json_records
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.index.store import Row
 from q1lab.record.ledger import QuestionFamily, QuestionHistory
 from q1lab.record.recorded_studies import RunEnd, pair_differences
 from q1lab.statistics import interim_analyses, intervals
-from q1lab.statistics.intervals import Analysis, Interval, Kind, Note, Reason
-from q1lab.statistics.prediction_score import Score, score
+from q1lab.statistics.intervals import Analysis, Interval, Note, NoteKind, Reason
+from q1lab.statistics.prediction_score import Score, score_prediction
 from q1lab.study import command_line, studies
 from q1lab.study.events import first_start
 from q1lab.study.metric import Metric
@@ -106,7 +106,11 @@ class Comparison:
         """The prediction against the outcome; None when nothing was predicted before results could
         be seen."""
         predicted = self.study.prediction
-        return score(predicted, self.analysis) if predicted and not predicted.get("after") else None
+        return (
+            score_prediction(predicted, self.analysis)
+            if predicted and not predicted.get("after")
+            else None
+        )
 
     @property
     def lost(self) -> int:
@@ -173,12 +177,13 @@ def comparison_facts(c: Comparison) -> dict[str, Any]:
         "overstated": analysis.overstated,
         "imported": not origin.is_ours,
         "still_falling": next(
-            (list(note.facts.values()) for note in analysis.notes if note.kind is Kind.SHORT), None
+            (list(note.facts.values()) for note in analysis.notes if note.kind is NoteKind.SHORT),
+            None,
         ),
         "passes": study.passes,
         "description": study.description,
     }
-    dumped: dict[str, Any] = json_records.dump(record)
+    dumped: dict[str, Any] = json_records.to_json(record)
     return dumped
 
 
@@ -199,7 +204,7 @@ def _facts_of(arm: Arm, result: ArmResult) -> dict[str, Any]:
 
 def to_record(c: Comparison) -> dict[str, Any]:
     """The comparison as the index keeps it; ``metric`` is there for its lists."""
-    parts = {each.name: json_records.dump(getattr(c, each.name)) for each in fields(c)}
+    parts = {each.name: json_records.to_json(getattr(c, each.name)) for each in fields(c)}
     return {"v": VERSION, "metric": asdict(c.metric), **parts, "study": c.study.to_dict()}
 
 
@@ -209,7 +214,7 @@ def from_record(record: Mapping[str, Any]) -> Comparison | None:
     if record.get("v") != VERSION:
         return None
     try:
-        return json_records.load(Comparison, record, study=studies.from_dict(record["study"]))
+        return json_records.from_json(Comparison, record, study=studies.from_dict(record["study"]))
     except (Problem, ValueError):
         return None
 
@@ -253,14 +258,14 @@ def build_comparison(
     seen = None
     if study.design.headline == "paired" and analysis.detectable is not None:
         first, most = study.design.pairs if sequential else (analysis.n, analysis.n)
-        seen = interim_analyses.seen(first, most, question.alpha)
+        seen = interim_analyses.range_sensitivity(first, most, question.alpha)
         if sequential:  # a study that stops early measured too small a spread
             sd = statistics.stdev(analysis.pairs.values()) / seen.measured_sd
             analysis = replace(analysis, detectable=seen.detectable * sd)
     notes = _notes(study, rows, analysis, question, starts or {}, still_falling)
     if rises is not None:
         shorter = command_line.shorter_command(study, rises[0])
-        notes.append(Note(Kind.RISING, {"at": rises[0], "rise": rises[1], "command": shorter}))
+        notes.append(Note(NoteKind.RISING, {"at": rises[0], "rise": rises[1], "command": shorter}))
     seen_or_own = Floor(floor[1].low, floor[1].high, floor[0]) if floor else None
     if seen_or_own is None and not study.is_floor:
         seen_or_own = _floor(values["baseline"])
@@ -320,7 +325,7 @@ def _going_together(values: Mapping[str, dict[int, float | None]]) -> dict[str, 
         for seed, one in base.items()
         if one is not None and (other := modified.get(seed)) is not None
     ]
-    if base != modified and (correlation := intervals.correlation(pairs)) is not None:
+    if base != modified and (correlation := intervals.pair_correlation(pairs)) is not None:
         facts |= {"correlation": correlation[0], "between": list(correlation[1:])}
     return facts
 
@@ -360,7 +365,7 @@ def _timed(study: Study, rows: list[Row]) -> dict[str, Interval]:
             [column.of_run(study.arms[arm], row) or 0.0 for row in ended if row["arm"] == arm]
             for arm in ARMS
         ]
-        if column.measured and (ends := intervals.ratio(*arms)) is not None:
+        if column.measured and (ends := intervals.ratio_interval(*arms)) is not None:
             intervals_by_cost[column.key] = ends
     return intervals_by_cost
 
@@ -425,7 +430,7 @@ def _differences(
         for row in rows:
             value = starts.get(row["id"], {}).get(key)
             if value is not None and isinstance(value, str | int | float):
-                values.setdefault(plain(str(value))[:40], []).append(_name(row))
+                values.setdefault(printable(str(value))[:40], []).append(_name(row))
         if len(values) > 1:
             differing[key] = values
     return differing
@@ -452,17 +457,17 @@ def _notes(
     starts: Mapping[int, Mapping[str, Any]],
     still_falling: tuple[float, float] | None,
 ) -> list[Note]:
-    notes = [] if study.origin.series is None else [Note(Kind.SERIES)]
+    notes = [] if study.origin.series is None else [Note(NoteKind.SERIES)]
     if study.description.cautions:
         values = {arm: _values(rows, arm) for arm in ARMS}
-        notes.append(Note(Kind.COMMAND, _going_together(values)))
+        notes.append(Note(NoteKind.COMMAND, _going_together(values)))
     if question.looks > 1 or question.later or question.could_be:
         facts = {key: getattr(question, key) for key in ("later", "could_be", "unreadable")}
-        notes.append(Note(Kind.ASKED, facts))
+        notes.append(Note(NoteKind.ASKED, facts))
     if question.strays:
-        notes.append(Note(Kind.STRAYS, {"arms": [list(one) for one in question.strays]}))
+        notes.append(Note(NoteKind.STRAYS, {"arms": [list(one) for one in question.strays]}))
     if question.left_out and not question.picked:
-        notes.append(Note(Kind.LEFT_OUT))
+        notes.append(Note(NoteKind.LEFT_OUT))
     differ = _differences(rows, starts)
     if (chosen := study.trainer.tuned) is not None and not _strays(study, rows, starts):
         differ.pop(chosen.key, None)
@@ -471,32 +476,32 @@ def _notes(
         steps = {str(end): [_name(row) for row in rows if row["iter"] == end] for end in ends}
         differ["last step"] = steps
     if differ:
-        notes.append(Note(Kind.CONDITIONS, {"differ": differ}))
+        notes.append(Note(NoteKind.CONDITIONS, {"differ": differ}))
     if study.trainer.later_versions:
-        notes.append(Note(Kind.TRAINER))
+        notes.append(Note(NoteKind.TRAINER))
     if study.origin.allowed:
         allowed = [what[:60] for what in study.origin.allowed]
-        notes.append(Note(Kind.ALLOWED, {"what": allowed}))
+        notes.append(Note(NoteKind.ALLOWED, {"what": allowed}))
     silent = " (it doesn't say its final val loss)"
     open_rows = [row for row in rows if not _has_ended(row)]
     if still_falling is not None:
         fallen, lately = still_falling
-        notes.append(Note(Kind.SHORT, {"fallen": fallen, "lately": lately}))
+        notes.append(Note(NoteKind.SHORT, {"fallen": fallen, "lately": lately}))
     left = [_name(row) + silent * (row["state"] == RunState.FINISHED) for row in open_rows]
     if left:
-        notes.append(Note(Kind.UNFINISHED, {"runs": left, "of": len(rows)}))
+        notes.append(Note(NoteKind.UNFINISHED, {"runs": left, "of": len(rows)}))
     bad = sum(row["bad_lines"] for row in rows)
     if bad:
-        notes.append(Note(Kind.DAMAGED, {"lines": bad}))
+        notes.append(Note(NoteKind.DAMAGED, {"lines": bad}))
     if study.trainer.unchecked:
-        notes.append(Note(Kind.UNCHECKED))
+        notes.append(Note(NoteKind.UNCHECKED))
     if study.trainer.overruled:
-        notes.append(Note(Kind.OVERRULED, {"checks": list(study.trainer.overruled)}))
+        notes.append(Note(NoteKind.OVERRULED, {"checks": list(study.trainer.overruled)}))
     sizes = [study.arms[arm].n_params for arm in ARMS]
     apart = all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM
     # an arm that is smaller and wins (or larger and loses) did not do so by its size
     if apart and (analysis.mean is None or (sizes[1] - sizes[0]) * analysis.mean < 0):
-        notes.append(Note(Kind.SIZE))
+        notes.append(Note(NoteKind.SIZE))
     return notes
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.text_formats import MINUS, duration, rough
+from q1lab.ground.text_formats import MINUS, duration, three_digits
 from q1lab.statistics import intervals
 from q1lab.statistics.intervals import Interval
 from q1lab.study.studies import ARMS, tokens_per_iter
@@ -226,7 +226,7 @@ def budget_text(result: EqualBudgetResult) -> str:
     """The budget with its unit: ``4.1 TFLOPs``, ``41 s``."""
     if result.what == "time":
         return duration(result.budget)
-    return f"{rough(result.budget)}FLOPs"
+    return f"{three_digits(result.budget)}FLOPs"
 
 
 def _more(result: EqualBudgetResult, arm: str) -> str:

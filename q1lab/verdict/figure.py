@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
-from q1lab.ground.text_formats import MINUS, given, plural, signed
+from q1lab.ground.text_formats import MINUS, as_typed, plural, signed
 from q1lab.statistics.intervals import MIN_FOR_VERDICT, Interval
 from q1lab.statistics.prediction_score import predicted_difference
 from q1lab.study.run_states import RunState
@@ -116,7 +116,7 @@ def _bars(c: Comparison, *, published: bool) -> Iterator[Bar]:
         )
     predicted = predicted_difference(c.study.prediction) if c.study.prediction else None
     if predicted is not None:
-        label, text = label_text.prediction_label(c), given(predicted, sign=True)
+        label, text = label_text.prediction_label(c), as_typed(predicted, sign=True)
         yield Bar("prediction", label, points=(predicted,), text=text)
 
 

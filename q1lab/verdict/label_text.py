@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.ground.text_formats import MINUS, plural
 from q1lab.statistics.intervals import Reason
 from q1lab.verdict.difference_text import (
@@ -42,7 +42,7 @@ def short_name(given: str) -> str:
 
 
 def _short_name(given: str, default: str) -> str:
-    name = " ".join(plain(given).replace("\\", "/").split())
+    name = " ".join(printable(given).replace("\\", "/").split())
     return name.rstrip("/").rsplit("/", 1)[-1].removesuffix(".py") or default
 
 
@@ -109,7 +109,7 @@ def floor_note(c: Comparison) -> str:
     """The source of the row of the baseline against itself."""
     if c.floor is None or c.floor.study is None:
         return "estimate from these runs"
-    return f"measured: {plain(c.floor.study)}"
+    return f"measured: {printable(c.floor.study)}"
 
 
 DELTA_LABEL = "too small to matter"
@@ -147,7 +147,7 @@ def comparison_title(c: Comparison) -> str:
     many = f"{plural(c.lost, 'run')} diverged" if c.lost else sample_text(c)
     where = (
         many,
-        plain(c.study.data.name),
+        printable(c.study.data.name),
         f"{c.study.trainer.recipe} preset" if c.study.trainer.recipe else "",
     )
     return f"{verdict_word(c)}: {what} ({', '.join(part for part in where if part)})"
@@ -172,4 +172,6 @@ def summary_line(c: Comparison) -> str:
 
 def left_out_text(c: Comparison) -> str:
     """``seeds 0, 2, 4 (rmsnorm-1)``: finished or diverged pairs that are not in here."""
-    return "; ".join(f"{seed_list(seeds)} ({plain(study)})" for study, seeds in c.asking.left_out)
+    return "; ".join(
+        f"{seed_list(seeds)} ({printable(study)})" for study, seeds in c.asking.left_out
+    )

@@ -8,9 +8,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.ground.text_formats import MINUS, cut_middle, plural
-from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, Kind, Note
+from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, Note, NoteKind
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import ARMS
 from q1lab.verdict.difference_text import level_text, percent_text, seed_list
@@ -35,34 +35,34 @@ def note_sentence(one: Note, c: Comparison) -> str:
     facts = one.facts
     headline, other = ("paired", "Welch") if analysis.headline == "paired" else ("Welch", "paired")
     match one.kind:
-        case Kind.UNPAIRED:
+        case NoteKind.UNPAIRED:
             alone = seed_list(facts["seeds"])
             return f"{alone[0].upper()}{alone[1:]} ran in one arm only and can't be paired."
-        case Kind.EQUAL:
+        case NoteKind.EQUAL:
             return (
                 f"{facts['equal']} of {plural(facts['pairs'], 'finished pair')} ended equal, to "
                 "the last bit: check that the change reaches every run."
             )
-        case Kind.SERIES:
+        case NoteKind.SERIES:
             return _series_note(c)
-        case Kind.ASKED:
+        case NoteKind.ASKED:
             return _asked_note(c, facts)
-        case Kind.LEFT_OUT:
+        case NoteKind.LEFT_OUT:
             return f"Left out: {left_out_text(c)}, of runs that train the same."
-        case Kind.CONDITIONS:
+        case NoteKind.CONDITIONS:
             return _conditions_note(facts["differ"])
-        case Kind.TRAINER:
+        case NoteKind.TRAINER:
             return (
                 "Some of these runs were trained after an upgrade of q1lab's trainer: "
                 "that alone can "
                 "change a loss."
             )
-        case Kind.ALLOWED:
-            what = plain(", ".join(facts["what"]))
+        case NoteKind.ALLOWED:
+            what = printable(", ".join(facts["what"]))
             return f"The runs were taken in although they differ: {what}."
-        case Kind.STRAYS:
+        case NoteKind.STRAYS:
             return _strays_note(facts["arms"], dict(zip(ARMS, arm_names(c), strict=True)))
-        case Kind.DISAGREE:
+        case NoteKind.DISAGREE:
             does, does_not = ("bootstrap CI", f"{headline} interval")
             if not facts["bootstrap"]:
                 does, does_not = does_not, does
@@ -75,18 +75,18 @@ def note_sentence(one: Note, c: Comparison) -> str:
                 f"The {does} excludes 0, the {does_not} does not. The {headline} interval "
                 f"decides: the bootstrap CI covers about {covers} at {sample_text(c)}."
             )
-        case Kind.TEMPTING:
+        case NoteKind.TEMPTING:
             return (
                 f"The {other} interval alone would say {facts['verdict'].upper()}. The {headline} "
                 "interval was declared before the runs; picking the better-looking one afterwards "
                 "makes false verdicts more frequent."
             )
-        case Kind.BELOW_DELTA:
+        case NoteKind.BELOW_DELTA:
             return (
                 f"The whole interval is smaller than {analysis.delta:g}{c.metric.suffix}, the "
                 "smallest difference said to matter before the runs."
             )
-        case Kind.SHORT:
+        case NoteKind.SHORT:
             fallen, lately = facts["fallen"], facts["lately"]
             return (
                 f"At {iters_text(c) or 'this budget'} little is trained: the {c.metric.name} lies "
@@ -94,40 +94,40 @@ def note_sentence(one: Note, c: Comparison) -> str:
                 "of them came in the last quarter of the iters, so it still falls fast. Whatever "
                 "the verdict, it says nothing of a budget at which the curves have leveled off."
             )
-        case Kind.RISING:
+        case NoteKind.RISING:
             return (
                 f"The {c.metric.name} was lowest at iter {facts['at']:,} and rose by "
                 f"{facts['rise']:.2f}{c.metric.suffix} to the end: this compares overfitted "
                 "models, and the arm that learns faster may lose by that alone. The budget of the "
                 f"minimum is a new question, declared as one: {facts['command']}"
             )
-        case Kind.UNFINISHED:
+        case NoteKind.UNFINISHED:
             more = len(facts["runs"]) - MOST_NAMED
-            left = plain(", ".join(facts["runs"][:MOST_NAMED])) + (
+            left = printable(", ".join(facts["runs"][:MOST_NAMED])) + (
                 f" and {more} more" if more > 0 else ""
             )
             planned = plural(facts["of"], "run")
             return f"{len(facts['runs'])} of {planned} have not finished: {left}."
-        case Kind.DAMAGED:
+        case NoteKind.DAMAGED:
             lines = plural(facts["lines"], "damaged line")
             return f"{lines} in the event files could not be read and were left out."
-        case Kind.COMMAND:
+        case NoteKind.COMMAND:
             return _command_note(c, facts)
-        case Kind.UNCHECKED:
+        case NoteKind.UNCHECKED:
             return "The model file was trained without its checks (--unchecked)."
-        case Kind.OVERRULED:
+        case NoteKind.OVERRULED:
             # both arms' files may overrule the same check, for the same reason or another one
             reasons = list(dict.fromkeys(facts["checks"]))
             checks = len({one.partition("”")[0] for one in reasons})
             more = len(reasons) - MOST_NAMED
-            told = "; ".join(cut_middle(plain(one), 120) for one in reasons[:MOST_NAMED])
+            told = "; ".join(cut_middle(printable(one), 120) for one in reasons[:MOST_NAMED])
             return (
                 f"{plural(checks, 'check')} of the model files failed and "
                 f"{'was' if checks == 1 else 'were'} overruled: {told}"
                 + (f"; and {more} more" if more > 0 else "")
                 + "."
             )
-        case Kind.SIZE:
+        case NoteKind.SIZE:
             return (
                 f"The arms differ by {cost_change(c, 'n_params')} in parameters: part of the "
                 "difference may come from size, not from the idea. A baseline of the same size "
@@ -207,7 +207,8 @@ def _conditions_note(differ: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
     parts = []
     for key, values in differ.items():
         what = "; ".join(
-            f"{plain(value)} in {len(runs)} of them ({plain(runs[0])}{', …' if runs[1:] else ''})"
+            f"{printable(value)} in {len(runs)} of them "
+            f"({printable(runs[0])}{', …' if runs[1:] else ''})"
             for value, runs in values.items()
         )
         parts.append(f"{key.replace('_', ' ')} ({what})")
@@ -227,7 +228,7 @@ def series_share_sentence(one: Series) -> str:
     many = len(one.members)
     what = f"{many} modifications" if one.kind == SWEEP else f"{many} values of {one.axis}"
     return (
-        f"One of {what} that were declared together ({plain(one.id)}). They share 5%: each may "
+        f"One of {what} that were declared together ({printable(one.id)}). They share 5%: each may "
         f"claim a difference in {percent_text(one.alpha)} of null studies, or in "
         f"{percent_text(one.alpha * ALPHA_LATER / ALPHA)} where its question was asked before."
     )
@@ -238,13 +239,13 @@ MOST_NAMED = 12
 
 CAVEATS = frozenset(
     {
-        Kind.CONDITIONS,
-        Kind.TRAINER,
-        Kind.ALLOWED,
-        Kind.UNCHECKED,
-        Kind.OVERRULED,
-        Kind.SIZE,
-        Kind.STRAYS,
+        NoteKind.CONDITIONS,
+        NoteKind.TRAINER,
+        NoteKind.ALLOWED,
+        NoteKind.UNCHECKED,
+        NoteKind.OVERRULED,
+        NoteKind.SIZE,
+        NoteKind.STRAYS,
     }
 )
 """Kinds of notes after which the difference may have another reason than the modification."""

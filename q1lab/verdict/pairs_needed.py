@@ -139,9 +139,9 @@ def advise(effect: float, spread: Spread) -> Advice:
     """
     if not (math.isfinite(effect) and effect > 0):
         raise Problem(f"--detect {effect:g}: ", next="give a difference above 0")
-    needed = intervals.plan(effect, spread.sd, headline="paired", df=spread.pairs - 1)
+    needed = intervals.seeds_needed(effect, spread.sd, headline="paired", df=spread.pairs - 1)
     most = max(interim_analyses.FIRST_MOST, math.ceil(1.25 * needed.mid))
-    within = most <= interim_analyses.MOST
+    within = most <= interim_analyses.MOST_PAIRS
     return Advice(effect, spread, needed, (interim_analyses.FIRST_LEAST, most) if within else None)
 
 
@@ -163,6 +163,6 @@ def advice_lines(advice: Advice, command: str) -> tuple[str, ...]:
         return (*lines, "That is beyond a planned range:", f"  {command} --seeds {needed.mid}")
     first, last = advice.range
     declared = verdict_text.declared_range_sentence(
-        first, last, interim_analyses.level(first, last)
+        first, last, interim_analyses.level_per_look(first, last)
     )
     return (*lines, declared, "Begin it:", f"  {command} --seeds {first}..{last}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.ground.text_formats import plural
 from q1lab.statistics.prediction_score import Calibration, Score, predicted_difference
 from q1lab.study.metric import Metric
@@ -28,7 +28,8 @@ def prediction_sentence(c: Comparison) -> str:
     if c.score is None:
         return (
             f"{what} It was locked when results could be seen "
-            f"({plain(str(c.study.prediction['after']))}), so it decides nothing and is not scored."
+            f"({printable(str(c.study.prediction['after']))}), so it decides nothing and "
+            f"is not scored."
         )
     later = ""
     if c.study.prediction.get("later"):
@@ -41,7 +42,7 @@ def direction_text(direction: object, metric: Metric) -> str:
     verb = {"lower": "falls", "higher": "rises"}.get(str(direction))
     if verb is not None:
         return f"the {metric.name} {verb}"
-    return "no difference that matters" if direction == "same" else plain(str(direction))
+    return "no difference that matters" if direction == "same" else printable(str(direction))
 
 
 def predicted_sentence(prediction: Mapping[str, Any], metric: Metric) -> str:

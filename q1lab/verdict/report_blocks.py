@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from q1lab.ground.text_formats import DASH, count
+from q1lab.ground.text_formats import DASH, grouped_number
 from q1lab.study.studies import ARMS
 from q1lab.verdict import (
     arm_columns,
@@ -148,7 +148,7 @@ def cost_table(c: Comparison, *, published: bool = False) -> Table:
         values = [c.arms[arm].costs.get(column.key) for arm in ARMS]
         if not any(values):
             continue
-        write = (lambda value: count(round(value))) if published else column.write
+        write = (lambda value: grouped_number(round(value))) if published else column.write
         base, modified = (DASH if value is None else write(value) for value in values)
         named = column.label + column.unit if published else column.label
         rows.append(TableRow(named, base, modified, table_text.cost_change(c, column.key)))

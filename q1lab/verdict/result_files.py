@@ -17,8 +17,8 @@ from typing import Any
 
 from q1lab import __version__
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import expanded, utc_now
-from q1lab.ground.write_intents import write_out
+from q1lab.ground.files import expand_user, utc_now
+from q1lab.ground.write_intents import write_output
 from q1lab.index import ingest_events, study_labels
 from q1lab.index.store import Store
 from q1lab.study import studies
@@ -84,7 +84,7 @@ def export_studies(
     chosen = [studies.load(study_id) for study_id in ids]
     for study in chosen:
         ingest_events.ingest_study(store, study)
-    target = Path.cwd() if target is None else expanded(target)
+    target = Path.cwd() if target is None else expand_user(target)
     folder = target.is_dir()
     if form in ("svg", "png"):
         if not folder and len(chosen) > 1:
@@ -104,7 +104,7 @@ def export_studies(
         text = studies_json(store, chosen, unreadable, curves=curves)
     else:
         text = studies_csv(store, chosen, curves=curves, unreadable=unreadable)
-    write_out(file, text, force=force)
+    write_output(file, text, force=force)
     return [file]
 
 
@@ -203,5 +203,5 @@ def _picture(store: Store, study: Study, file: Path, force: bool) -> Path:
     picture = charts.draw_comparison(
         comparison_cache.compare(store, study), comparison_cache.read_curves(store, study), form
     )
-    write_out(file, picture, force=force)
+    write_output(file, picture, force=force)
     return file

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from q1lab.ground.files import plain
-from q1lab.ground.text_formats import passes, rough
+from q1lab.ground.files import printable
+from q1lab.ground.text_formats import passes_text, three_digits
 from q1lab.study import corpora
 from q1lab.study.studies import ARMS
 from q1lab.study.tuned_value import TunedValue
@@ -32,7 +32,8 @@ def many_passes_warning(many: float | None) -> str:
     if many is None or many <= MANY_PASSES:
         return ""
     return (
-        f"a run reads its text in {passes(many)}; in more than {MANY_PASSES} a model can learn it "
+        f"a run reads its text in {passes_text(many)}; in more than {MANY_PASSES} a model "
+        f"can learn it "
         "by heart, so look at where the val loss is lowest"
     )
 
@@ -48,14 +49,14 @@ def scale_text(c: Comparison) -> str:
         _training_text(c),
         device,
     )
-    return ", ".join(plain(part) for part in parts if part)
+    return ", ".join(printable(part) for part in parts if part)
 
 
 def _sizes_text(c: Comparison) -> str:
     sizes = [arm.costs.get("n_params") for arm in c.arms.values()]
     if not all(sizes):
         return ""
-    shown = list(dict.fromkeys(rough(size) for size in sizes if size))
+    shown = list(dict.fromkeys(three_digits(size) for size in sizes if size))
     return f"{' and '.join(shown)} parameters"
 
 
@@ -65,7 +66,7 @@ def _training_text(c: Comparison) -> str:
         c.study.trainer.hyperparameters.get("block_size"),
     )
     windows = f" of {batch} × {block} tokens" if batch and block else ""
-    read = f", {passes(c.study.passes)} over the text" if c.study.passes is not None else ""
+    read = f", {passes_text(c.study.passes)} over the text" if c.study.passes is not None else ""
     return f"{trained}{windows}{read}" if (trained := iters_text(c)) else ""
 
 
@@ -78,7 +79,7 @@ def scope_sentence(c: Comparison) -> str:
         parts.append(c.study.description.trains)
     elif c.study.data.name:
         sha = f" (sha256 {c.study.data.sha256[:8]})" if c.study.data.sha256 else ""
-        parts.append(f"{plain(c.study.data.name)}{sha}")
+        parts.append(f"{printable(c.study.data.name)}{sha}")
     parts += [part for part in (_sizes_text(c), _training_text(c)) if part]
     if trainer.shared_at_start is not None:
         parts.append(

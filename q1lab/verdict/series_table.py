@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.ground.text_formats import DASH, cut
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.record import questions
 from q1lab.runner import series_turns
 from q1lab.statistics import interim_analyses
-from q1lab.statistics.intervals import Kind
+from q1lab.statistics.intervals import NoteKind
 from q1lab.study.liveness import is_alive
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.run_states import RunState
@@ -105,7 +105,7 @@ class SeriesResult:
         c = member.comparison
         if c is None or self.plan is None:
             return self.series.alpha if c is None else c.analysis.alpha
-        return interim_analyses.any_claim(
+        return interim_analyses.chance_of_any_claim(
             [(n, c.analysis.alpha) for n in range(self.plan[0], self.plan[1] + 1)]
         )
 
@@ -180,10 +180,12 @@ def series_heading(one: SeriesResult) -> str:
         seeds = f"{one.plan[0]} to {one.plan[1]} pairs each, stopping when known"
     many = len(record.members)
     if record.kind == SWEEP:
-        return f"{plain(record.id)}: {many} modifications against {base}, {seeds}"
+        return f"{printable(record.id)}: {many} modifications against {base}, {seeds}"
     what = next((m.comparison.study.variant for m in one.members if m.comparison is not None), "")
     name = label_text.short_name(what)
-    return f"{plain(record.id)}: {name} against {base} at {many} values of {record.axis}, {seeds}"
+    return (
+        f"{printable(record.id)}: {name} against {base} at {many} values of {record.axis}, {seeds}"
+    )
 
 
 def series_sentences(one: SeriesResult) -> list[str]:
@@ -291,7 +293,7 @@ def _notes(one: SeriesResult) -> list[str]:
     for member in one.ranked:
         c = member.comparison
         for note in c.analysis.notes if c is not None else ():
-            if c is not None and note.kind is not Kind.SERIES:
+            if c is not None and note.kind is not NoteKind.SERIES:
                 members_by_note.setdefault(note_text.note_sentence(note, c), []).append(member.name)
     return [f"{', '.join(names)}: {text}" for text, names in members_by_note.items()]
 
@@ -314,7 +316,7 @@ def _table(one: SeriesResult, width: int) -> list[str]:
                 difference_text.interval_text(c.analysis),
                 str(c.analysis.n),
             )
-        rows.append((place, cut(plain(member.name), NAME), *cells))
+        rows.append((place, cut(printable(member.name), NAME), *cells))
         below.append(member.why)
     sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
@@ -331,7 +333,7 @@ def _drawing(one: SeriesResult, width: int) -> list[str]:
     bars = [
         Bar(
             "study",
-            cut(plain(m.name), NAME),
+            cut(printable(m.name), NAME),
             "",
             c.analysis.ends.low,
             c.analysis.ends.high,

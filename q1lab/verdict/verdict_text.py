@@ -235,7 +235,9 @@ def planned_range_sentence(c: Comparison) -> str:
 
 def declared_range_sentence(first: int, most: int, alpha: float) -> str:
     """The meaning of a planned range, before the first run and after the last."""
-    spent = percent_text(interim_analyses.any_claim([(n, alpha) for n in range(first, most + 1)]))
+    spent = percent_text(
+        interim_analyses.chance_of_any_claim([(n, alpha) for n in range(first, most + 1)])
+    )
     return (
         f"Planned: {first} to {most} pairs, stopping when known. Each look is a "
         f"{percent_level(alpha)} interval; over all {most - first + 1} looks {spent} of null "

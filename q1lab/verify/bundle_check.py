@@ -20,7 +20,7 @@ from typing import Any
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import plain, read_bytes, sha256_json
+from q1lab.ground.files import printable, read_bytes, sha256_json
 from q1lab.ground.git_repository import ForeignCommits
 from q1lab.ground.text_formats import plural
 from q1lab.index import ingest_events, journal
@@ -218,7 +218,7 @@ def _check_commits(
                 return
             links_by_commit = [
                 (name, line.removeprefix(words).strip())
-                for name, message in commits.saying(words)
+                for name, message in commits.with_message(words)
                 for line in message.splitlines()
                 if line.startswith(words)
             ]
@@ -320,7 +320,7 @@ def _check_verdict(
     try:
         claimed = claims.load_claim(opened_bundle.about["claim"])
     except ValueError as error:
-        report.refused.append((VERDICT, f"its claim can't be read ({plain(str(error))[:100]})"))
+        report.refused.append((VERDICT, f"its claim can't be read ({printable(str(error))[:100]})"))
         return
     before = declarations.earlier_studies(lines[-1], lines[:-1]) if lines else []
     unclaimed = [name for name in before if name not in (claimed.before or {})]

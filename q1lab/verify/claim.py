@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from q1lab.ground import json_records
-from q1lab.ground.json_records import at_most, text, whole
+from q1lab.ground.json_records import max_chars, max_items, whole_number
 from q1lab.index.store import Row, Store
 from q1lab.record import declarations, ledger, questions
 from q1lab.record.ledger import QuestionHistory
@@ -21,7 +21,7 @@ from q1lab.study.studies import Study
 from q1lab.verdict import comparison_cache
 from q1lab.verdict.comparison import Comparison, build_comparison, start_conditions
 
-Name = Annotated[str, text(100)]
+Name = Annotated[str, max_chars(100)]
 RELATIVE_TOLERANCE = 1e-9
 """Relative: versions of SciPy may differ in the last digits."""
 
@@ -33,12 +33,12 @@ class Claim:
 
     verdict: Name
     headline: Name
-    n: Annotated[int, whole()]
+    n: Annotated[int, whole_number()]
     alpha: float
     mean: float | None = None
     ends: tuple[float, ...] | None = None
     reason: Name | None = None
-    before: Annotated[dict[Name, Annotated[int, whole()]], at_most(10_000)] | None = None
+    before: Annotated[dict[Name, Annotated[int, whole_number()]], max_items(10_000)] | None = None
     picked: bool = False
     """True if the seeds were picked among seeds with results that could be known."""
 
@@ -80,7 +80,7 @@ def make_provenance(store: Store, study: Study) -> Provenance:
         for key in ("torch", "processor", "threads")
     }
     about = {
-        "claim": json_records.dump(claim),
+        "claim": json_records.to_json(claim),
         "data": study.data.sha256,
         "trained_with": trained,
     }
@@ -118,4 +118,4 @@ def _claim_of(comparison: Comparison, before: Mapping[str, int], *, picked: bool
 
 def load_claim(record: Any) -> Claim:
     """Load the claim in a bundle's list. ValueError if it is malformed."""
-    return json_records.load(Claim, record, "claim")
+    return json_records.from_json(Claim, record, "claim")

@@ -17,7 +17,7 @@ from typing import Any
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import plain, read_bytes, sha256_json, write_atomic
+from q1lab.ground.files import printable, read_bytes, sha256_json, write_atomic
 from q1lab.index import ingest_events
 from q1lab.record import declarations
 from q1lab.runner import child_processes
@@ -125,9 +125,8 @@ class Retraining:
         if why := trainer.why_not_retrainable():
             return why
         if trainer.start_folder and self.start is None:
-            return (
-                f"its command starts in {plain(trainer.start_folder)[:200]}, outside its repository"
-            )
+            folder = printable(trainer.start_folder)[:200]
+            return f"its command starts in {folder}, outside its repository"
         if not trainer.has_model_files:
             return ""
         if self.data is not None:
@@ -302,7 +301,7 @@ def _first_difference(retrained: RunRecord, recorded: RunRecord) -> str:
             record.start.get(key) or "not known" for record in (recorded, retrained)
         )
         if recorded_value != value or value == "not known":
-            return f"{key} was {plain(str(recorded_value))[:80]}, and is {value}"
+            return f"{key} was {printable(str(recorded_value))[:80]}, and is {value}"
     return "the trainer's code is of another version"
 
 

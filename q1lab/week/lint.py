@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Collection, Iterator, Sequence
 
 from q1lab.ground import command_table
-from q1lab.ground.command_table import bringing
+from q1lab.ground.command_table import acts_for_condition
 from q1lab.ground.errors import Problem, nearest
-from q1lab.ground.files import plain, read_text
+from q1lab.ground.files import printable, read_text
 from q1lab.week.markdown_reader import is_path, lines_for_audience
 from q1lab.week.read_week import TomlLines
 from q1lab.week.syllabus import (
@@ -34,7 +34,7 @@ def lint_week(
     names = [variant.name for variant in week.variants]
     known_models = sorted(models) if models is not None else [*names, "baseline"]
     text, _ = lines_for_audience(
-        plain(read_text(week.root / "week.toml", encoding="utf-8-sig")), week.course
+        printable(read_text(week.root / "week.toml", encoding="utf-8-sig")), week.course
     )
     lines = TomlLines(text)
     for index, name in enumerate(names):
@@ -87,7 +87,7 @@ def _never_done(step: Step) -> str:
     """The reason why a step can never be done; "" for a step that can."""
     if step.done_when == step.behavior.done_when or step.ticking_action or step.ticking_form:
         return ""
-    names = " or ".join(f"`q1lab {act.name}`" for act in bringing(step.done_when))
+    names = " or ".join(f"`q1lab {act.name}`" for act in acts_for_condition(step.done_when))
     return f"is done when {step.done_when!r}; put an action below it that does that: {names}"
 
 
@@ -179,7 +179,7 @@ def _actions(week: Week, block: Block, chosen: str | None) -> list[Action]:
 def _refused(words: Sequence[str]) -> str:
     """The reason why q1lab refuses a command; "" for a command that it takes."""
     try:
-        command_table.parse(words[1:])
+        command_table.parse_command(words[1:])
     except Problem as problem:
         return f"`{shlex.join(words)}`: {problem}"
     return ""

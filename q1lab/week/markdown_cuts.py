@@ -37,7 +37,7 @@ class Cuts:
         self._kept: dict[str, list[Cut]] = {}
         self._used: dict[str, list[Cut]] = {}
         with contextlib.suppress(OSError, ValueError):
-            stored_sha, _, body = read_text(paths.week_cuts()).partition("\n")
+            stored_sha, _, body = read_text(paths.week_cuts_file()).partition("\n")
             if sha256_text(body) == stored_sha:  # else a damaged cache would move the cuts
                 stored_cuts = json.loads(body)
                 self._kept = {key: [Cut(*cut) for cut in cuts] for key, cuts in stored_cuts.items()}
@@ -53,7 +53,7 @@ class Cuts:
         if self._used.keys() - self._kept.keys() and paths.home().is_dir():
             body = json.dumps(self._used)
             with contextlib.suppress(Problem):
-                write_atomic(paths.week_cuts(), f"{sha256_text(body)}\n{body}")
+                write_atomic(paths.week_cuts_file(), f"{sha256_text(body)}\n{body}")
 
 
 def parse_cuts(text: str) -> list[Cut]:

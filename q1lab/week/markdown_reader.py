@@ -15,7 +15,7 @@ from typing import Any
 
 from q1lab.ground import command_table
 from q1lab.ground.errors import nearest
-from q1lab.ground.files import plain, read_text
+from q1lab.ground.files import printable, read_text
 from q1lab.week.markdown_cuts import Cut, Cuts
 from q1lab.week.step_kinds import STEP_KINDS
 from q1lab.week.syllabus import (
@@ -124,7 +124,7 @@ class WeekReader:
             why = "leads outside the content folder"
         else:
             try:
-                text = plain(read_text(path, MAX_BYTES, "utf-8-sig"))
+                text = printable(read_text(path, MAX_BYTES, "utf-8-sig"))
                 expanded, self.numbers[name] = self._each(
                     name, *lines_for_audience(text, self.course)
                 )
@@ -330,8 +330,8 @@ class MarkdownPage:
             self._add(first, f"unknown step kind {kind!r}; {nearest(kind, STEP_KINDS)}")
             kind = "tick"
         done_when = attributes.get("done_when", STEP_KINDS[kind].done_when)
-        if done_when and done_when not in command_table.conditions():
-            near = nearest(done_when, command_table.conditions())
+        if done_when and done_when not in command_table.step_conditions():
+            near = nearest(done_when, command_table.step_conditions())
             self._add(first, f"unknown done_when {done_when!r}; {near}")
         if variant is not None and variant not in self.variants:
             self._add(first, f"unknown variant {variant!r}; {nearest(variant, self.variants)}")
@@ -419,7 +419,7 @@ class MarkdownPage:
         at = cut.first
         kind = " ".join(self._opening(cut)[1][1:])
         text = self._held(cut)
-        fields_by_kind = command_table.actions()
+        fields_by_kind = command_table.fields_by_action()
         if kind not in fields_by_kind:
             self._add(at, f"unknown action {kind!r}; {nearest(kind, fields_by_kind)}")
             return None
@@ -466,7 +466,7 @@ class MarkdownPage:
 def _option_problems(kind: str, options: dict[str, Any]) -> Iterator[str]:
     """The faults in an action's values. Content may name q1lab's own commands and files
     of the learner's repo; it can't reach outside, nor run another program."""
-    need = command_table.ACTS[kind].action[0] if kind in command_table.ACTS else kind
+    need = command_table.ACTS[kind].action_fields[0] if kind in command_table.ACTS else kind
     if kind != "open" and need not in options:
         yield f"a {kind} action needs {need}"
     if kind == "open" and ("document" in options) == ("url" in options):
@@ -505,7 +505,7 @@ def _default_title(kind: str, options: dict[str, Any]) -> str:
         return f"Open {options.get('document') or options['url']}"
     if kind == "command":
         return str(options["command"])
-    return f"{kind.capitalize()} {options[command_table.ACTS[kind].action[0]]}"
+    return f"{kind.capitalize()} {options[command_table.ACTS[kind].action_fields[0]]}"
 
 
 def stays_inside(name: str) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from q1lab.ground.files import plain
-from q1lab.ground.text_formats import cut, given, hours
+from q1lab.ground.files import printable
+from q1lab.ground.text_formats import as_typed, cut, short_hours
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.verdict import comparison_cache, label_text
@@ -60,7 +60,7 @@ def build_card(
         sessions.append(
             SessionRow(
                 session.id.upper(),
-                plain(session.title),
+                printable(session.title),
                 count.done,
                 count.total,
                 count.seconds,
@@ -68,15 +68,15 @@ def build_card(
             )
         )
     numbers = [
-        f"{given(kpi.actual)}{'' if kpi.target is None else f' of {kpi.target:g}'} "
-        f"{plain(kpi.title)}"
+        f"{as_typed(kpi.actual)}{'' if kpi.target is None else f' of {kpi.target:g}'} "
+        f"{printable(kpi.title)}"
         for kpi in (kpis.kpi_rows(store, week.kpis) if counted is None else counted)
     ]
     newest = comparison_cache.newest_comparison(
         store, learner_tables.variant_names(learner_tables.modification_row(store, week.label))
     )
     study = label_text.summary_line(newest) if newest else ""
-    return ProgressCard(week.name, plain(week.title), tuple(sessions), study, tuple(numbers))
+    return ProgressCard(week.name, printable(week.title), tuple(sessions), study, tuple(numbers))
 
 
 def card_text(card: ProgressCard, width: int = 72) -> str:
@@ -152,7 +152,9 @@ def card_svg(card: ProgressCard) -> str:
 
 def _timed(line: SessionRow) -> str:
     """The minutes of a session; a timer that never ran is no zero."""
-    planned = hours(line.minutes * 60)
+    planned = short_hours(line.minutes * 60)
     return (
-        f"{hours(line.seconds)} of {planned}" if line.seconds else f"not timed, {planned} planned"
+        f"{short_hours(line.seconds)} of {planned}"
+        if line.seconds
+        else f"not timed, {planned} planned"
     )

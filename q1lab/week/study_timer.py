@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from q1lab.ground.json_records import load, one_of
+from q1lab.ground.json_records import from_json, one_of
 
 _DRIFT = 120.0
 """Seconds by which the wall clock may drift from the uptime before two readings without a boot id
@@ -289,7 +289,7 @@ def _longer(question: TimerQuestion, seconds: float) -> TimerQuestion:
 
 def _parsed(data: object, rules: TimerRules) -> Clock:
     """A heartbeat as a Clock. ValueError when it makes no sense."""
-    clock = replace(load(Clock, data), rules=rules)
+    clock = replace(from_json(Clock, data), rules=rules)
     if (clock.running or clock.question) and not clock.part:
         raise ValueError("running without a part")
     return clock

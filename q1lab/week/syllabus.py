@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from q1lab.ground.command_table import ACTS, Act, bringing, named
+from q1lab.ground.command_table import ACTS, Act, acts_for_condition, find_act
 from q1lab.ground.errors import Problem
 from q1lab.week.step_kinds import STEP_KINDS, StepKind
 from q1lab.week.text_numbers import ModelShape, TextNumbers
@@ -123,7 +123,7 @@ class Action:
             return tuple(shlex.split(str(options["command"])))
         if self.kind not in ACTS:
             return ()
-        first, *others = ACTS[self.kind].action
+        first, *others = ACTS[self.kind].action_fields
         more = [(f"--{key}", str(options[key])) for key in others if key in options]
         return ("q1lab", self.kind, str(options[first]), *chain.from_iterable(more))
 
@@ -133,8 +133,8 @@ class Action:
         a typed command is an experiment beside the week's own, and is none."""
         if self.kind != "command":
             return ACTS.get(self.kind)
-        act = named(self.argv()[1:])
-        return None if act is None or act.action else act
+        act = find_act(self.argv()[1:])
+        return None if act is None or act.action_fields else act
 
     def request(self) -> Request:
         """The request for a study that a run action makes."""
@@ -192,13 +192,13 @@ class Step:
     @property
     def ticking_action(self) -> Action | None:
         """Its first action that brings `done_when` about."""
-        acts = bringing(self.done_when)
+        acts = acts_for_condition(self.done_when)
         return next((action for action in self.actions if action.act in acts), None)
 
     @property
     def ticking_form(self) -> Act | None:
         """The act with a form that brings `done_when` about."""
-        return next((act for act in bringing(self.done_when) if act.form), None)
+        return next((act for act in acts_for_condition(self.done_when) if act.form_labels), None)
 
 
 Block = Text | Fold | Step | Action

@@ -48,12 +48,12 @@ def test_the_skill_has_the_form_of_agentskills_io() -> None:
 def test_each_command_of_the_skill_is_one() -> None:
     for text in skill.skill_files().values():
         for words in re.findall(r"^q1lab (.+)$", text, re.MULTILINE):
-            command_table.parse(words.split())
+            command_table.parse_command(words.split())
         for words in re.findall(r"`q1lab ([a-z].*?)`", text):
             name = " ".join(re.match(r"[a-z]+(?: [a-z]+)?", words)[0].split())  # type: ignore[index]
-            command = command_table.command(name.split()[0])
+            command = command_table.load_command(name.split()[0])
             if isinstance(command, click.Group):
-                command_table.command(name)
+                command_table.load_command(name)
             options = {option for one in command.params for option in one.opts}
             assert set(re.findall(r"--[a-z-]+", words)) <= options
 
@@ -104,7 +104,7 @@ def test_the_commands_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run_command_line(["--spec"]) == OK
     found = json.loads(capsys.readouterr().out)
     assert set(found["versions"]) == {"q1lab", "click"}
-    assert list(found["commands"]) == list(command_table.listed())
+    assert list(found["commands"]) == list(command_table.listed_acts())
     seeds = next(one for one in found["commands"]["run"]["params"] if one["name"] == "seeds")
     assert "--seeds" in seeds["opts"]
     assert {"type", "default", "help", "required", "multiple"} <= set(seeds)
@@ -266,7 +266,7 @@ def test_the_journal_says_who_acted(
     monkeypatch.setattr("sys.stdin.isatty", lambda: terminal)
     with Store() as store:
         papers.add_paper(store, title="RoFormer", depth="skim")
-    (line,) = journal.read_entries(paths.journal()).lines
+    (line,) = journal.read_entries(paths.journal_file()).lines
     assert line.body is not None
     assert line.body["who"] == who
     cli.run_command_line(["doctor", "--json"])

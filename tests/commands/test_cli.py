@@ -15,15 +15,15 @@ from click.testing import CliRunner
 
 from q1lab.commands._output import print_diff, print_wrapped
 from q1lab.commands.cli import cli, run_command_line
-from q1lab.ground.command_table import command, listed
+from q1lab.ground.command_table import listed_acts, load_command
 from q1lab.index.store import Store
 from q1lab.week.lists import papers
 from tests.kit.lab_home import make_study
 
 
-@pytest.mark.parametrize("name", listed())
+@pytest.mark.parametrize("name", listed_acts())
 def test_help_has_an_example(name: str) -> None:
-    found = command(name)
+    found = load_command(name)
     below = [f"{name} {one}" for one in found.commands] if isinstance(found, click.Group) else []
     for words in (name, *below):
         done = CliRunner().invoke(cli, [*words.split(), "--help"], prog_name="q1lab")

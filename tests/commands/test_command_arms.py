@@ -251,14 +251,14 @@ def test_nobody_waits_for_a_look() -> None:
 def test_what_changes_during_a_look_is_not_trained(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = command_draft.looked_at
+    look = command_draft.preflight_command
 
     def meanwhile(*asked: Any) -> Any:
         found = look(*asked)
         (folder / LOOP).write_text((folder / LOOP).read_text() + "\n")
         return found
 
-    monkeypatch.setattr(command_draft, "looked_at", meanwhile)
+    monkeypatch.setattr(command_draft, "preflight_command", meanwhile)
     shown = q1lab(*FAST, "--seeds", "3", code=2).stderr
     assert f"{LOOP} changed while the study was planned" in shown
     assert studies.ids() == []
@@ -432,7 +432,7 @@ def test_a_strangers_command_is_asked_about_before_it_trains(
         q1lab("restore", "fast-1.q1lab.zip")
         events("fast-1", "modified-seed1").unlink()
         with Store() as store, pytest.raises(study_plan.UnseenCommand):  # what `g` in the app does
-            study_plan.go_on("fast-1", store)
+            study_plan.resume_study("fast-1", store)
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     words = ("run", given, *("--yes",) * (answer == "--yes"))
     done = q1lab(*words, code=0 if "yes" in answer else 2)

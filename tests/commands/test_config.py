@@ -19,14 +19,14 @@ def written(home: Path, text: str) -> Path:
 
 
 def test_without_a_file_all_defaults_hold(home: Path) -> None:
-    found = config.load(env={})
+    found = config.load_settings(env={})
     assert found == config.Config()
     assert not (home / "config.toml").exists()
 
 
 def test_the_environment_goes_before_the_file(home: Path) -> None:
     written(home, 'theme = "q1lab-light"\nbell = true\nrepo = "mine"\n')
-    found = config.load(env={"Q1LAB_THEME": "nord", "Q1LAB_BELL": "false"})
+    found = config.load_settings(env={"Q1LAB_THEME": "nord", "Q1LAB_BELL": "false"})
     assert (found.theme, found.bell, found.repo) == ("nord", False, home / "mine")
     assert found.sources["theme"] == "Q1LAB_THEME"
     assert found.sources["repo"].endswith("config.toml")
@@ -47,7 +47,7 @@ def test_the_environment_goes_before_the_file(home: Path) -> None:
 def test_bad_settings_say_file_key_and_what_to_do(home: Path, text: str, parts: list[str]) -> None:
     written(home, text)
     with pytest.raises(Problem) as problem:
-        config.load(env={})
+        config.load_settings(env={})
     for part in parts:
         assert part in str(problem.value)
     assert "\n" not in str(problem.value)
@@ -55,13 +55,13 @@ def test_bad_settings_say_file_key_and_what_to_do(home: Path, text: str, parts: 
 
 def test_setting_a_key_keeps_comments_order_and_tables(home: Path) -> None:
     file = written(home, '# mine\ntheme = "nord" # dark\n\n[keymap]\n"study.tick" = "x"\n')
-    config.put("repo", str(home / "repo"))
-    config.put("theme", "q1lab-light")
-    config.put("keymap.study.write", "w")
+    config.save_setting("repo", str(home / "repo"))
+    config.save_setting("theme", "q1lab-light")
+    config.save_setting("keymap.study.write", "w")
     text = file.read_text()
     assert text.startswith("# mine\n")
     assert "# dark" in text
-    found = config.load(env={})
+    found = config.load_settings(env={})
     assert found.repo == home / "repo"
     assert found.theme == "q1lab-light"
     assert dict(found.keymap) == {"study.tick": "x", "study.write": "w"}
@@ -70,13 +70,13 @@ def test_setting_a_key_keeps_comments_order_and_tables(home: Path) -> None:
 def test_a_damaged_file_is_told_about_and_left_alone(home: Path) -> None:
     file = written(home, "theme = [\n")
     with pytest.raises(Problem, match="not valid TOML"):
-        config.put("theme", "nord")
+        config.save_setting("theme", "nord")
     assert file.read_text() == "theme = [\n"
 
 
 def test_a_value_that_is_refused_writes_nothing(home: Path) -> None:
     with pytest.raises(Problem, match="one of auto, online, offline, disabled"):
-        config.put("wandb", "maybe")
+        config.save_setting("wandb", "maybe")
     assert not (home / "config.toml").exists()
 
 

@@ -936,7 +936,7 @@ def test_a_commit_is_shown_and_asked_about_until_one_says_always(
     left = answers("a\n")
     answer("a1-why", "a reason")
     q1lab("modification")
-    assert config.load().ask_before_commit is False
+    assert config.load_settings().ask_before_commit is False
     answer("a1-why", "another reason")
     q1lab("modification")
     assert len(git(repo, "log", "--format=%s").split("\n")[:-1]) == 5

@@ -18,7 +18,7 @@ from q1lab.ground import paths
 from q1lab.index.store import Store
 from q1lab.planning import gate_proposal
 from q1lab.runner import launch
-from q1lab.statistics.gate_rule import Rules
+from q1lab.statistics.gate_rule import GateRules
 from q1lab.study import studies
 from tests.commands.test_command_arms import (  # noqa: F401  (the fixture)
     COMMAND,
@@ -103,7 +103,7 @@ def test_a_look_that_costs_too_much_waits_and_is_not_paid_for() -> None:
 
 
 def test_a_budget_that_is_spent_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate_proposal, "RULES", Rules(looks=1, alpha=0.002))
+    monkeypatch.setattr(gate_proposal, "RULES", GateRules(looks=1, alpha=0.002))
     assert told(BETTER, code=0)["looks"] == {"used": 1, "of": 1}
     refused = told("more=--lr=0.001", code=12)
     assert refused["decision"] == "refused"
@@ -134,7 +134,7 @@ def test_a_loop_that_is_killed_goes_on_and_pays_once(folder: Path) -> None:  # n
 
 def used() -> int:
     with Store() as store:
-        return gate_proposal.budget_of(store, "home").looks
+        return gate_proposal.read_budget(store, "home").looks
 
 
 def test_two_loops_do_not_spend_one_budget_at_once() -> None:

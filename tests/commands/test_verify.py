@@ -491,9 +491,9 @@ def edit(run: str, change: Callable[[dict[str, Any]], None], study: str = "rope-
 
 def remade(change: Callable[[journal.Body], journal.Body | None]) -> None:
     """Write the journal anew: each body as ``change`` has it, left out where it is None."""
-    bodies = [line.body for line in journal.read_entries(paths.journal()).lines if line.body]
+    bodies = [line.body for line in journal.read_entries(paths.journal_file()).lines if line.body]
     now = [made for body in bodies if (made := change(body)) is not None]
-    paths.journal().write_bytes(journal.encode_entries(now, journal.START))
+    paths.journal_file().write_bytes(journal.encode_entries(now, journal.START))
 
 
 def redeclared(study: str, **changes: Any) -> None:
@@ -574,7 +574,7 @@ def test_a_ledger_that_was_trimmed_is_refused_by_the_commit(trained: Path) -> No
     remade(lambda body: None if body.get("plan", {}).get("id") == "rope-1" else body)
     q1lab("delete", "rope-1", "--yes")
     remade(lambda body: None if body["act"] == "delete" else body)
-    paths.database().unlink()
+    paths.database_file().unlink()
     q1lab("keep", "rope-2", "--no-commit", "--yes")
     assert reasons(verify(trained / "studies" / "rope-2", "--cells", "0", code=20)) == {
         "trimmed-ledger"

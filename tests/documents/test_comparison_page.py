@@ -63,7 +63,7 @@ def test_what_comes_from_files_is_text(study: studies.Study) -> None:
     record = json.loads(plan.read_text(encoding="utf-8"))
     record["variant"] = record["data"]["name"] = EVIL
     plan.write_text(json.dumps(record), encoding="utf-8")
-    with Store(paths.database()) as store:
+    with Store(paths.database_file()) as store:
         page = comparison_page.comparison_page(store, studies.load(study.id))
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page

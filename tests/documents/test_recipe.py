@@ -74,7 +74,7 @@ def test_a_document_goes_from_its_row_to_a_commit_and_a_tick(
     assert run_command_line([*command, "--yes"]) == 0
     assert git(repo, "log", "-1", "--format=%s").strip() == "docs: write LOGBOOK.md"
     assert ticked(week) == {"a1-written", "a1-committed"}
-    paths.database().unlink()  # it is in the journal
+    paths.database_file().unlink()  # it is in the journal
     assert ticked(week) == {"a1-written", "a1-committed"}
     (repo / "LOGBOOK.md").unlink()
     assert ticked(week) == set()

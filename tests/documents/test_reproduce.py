@@ -195,7 +195,7 @@ def keep(study: Study, root: Path) -> Path:
 
 def planned(folder: Path | str, **more: object) -> study_plan.Plan:
     with Store() as store:
-        return study_plan.plan(Request(str(folder), **more), store)  # type: ignore[arg-type]
+        return study_plan.plan_study(Request(str(folder), **more), store)  # type: ignore[arg-type]
 
 
 def test_everything_that_was_decided_is_on_record(study: Study, repo: Path) -> None:
@@ -337,7 +337,7 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path) -> None:
             overrides={"max_iters": "20"},
         )
         with Store() as store:
-            made[file] = study_plan.save(study_plan.plan(request, store), store)
+            made[file] = study_plan.save_plan(study_plan.plan_study(request, store), store)
             ingest_events.ingest_study(store, made[file])
     private, shared = keep(made[outside], repo), keep(made[inside], repo)
     assert str(tmp_path) not in (private / "study.json").read_text()

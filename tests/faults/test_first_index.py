@@ -39,7 +39,7 @@ def heap(count: int) -> None:
         folder = paths.studies_dir() / f"rope-{number}"
         shutil.copytree(first.files.root, folder)
         (folder / "study.json").write_text(json.dumps({**plan, "id": folder.name}))
-    paths.database().unlink(missing_ok=True)
+    paths.database_file().unlink(missing_ok=True)
 
 
 def said_before_it_was_killed(command: list[str], more: float) -> int:

@@ -17,7 +17,7 @@ from q1lab.commands.cli import run_command_line as main
 from q1lab.documents.change import save_files
 from q1lab.ground import paths
 from q1lab.ground.errors import NOTICES, Problem
-from q1lab.ground.files import is_locked, proved, remove
+from q1lab.ground.files import is_locked, prove_inside, remove_inside
 from q1lab.ground.git_repository import Repository
 from q1lab.study import studies
 from tests.kit.faults import figures
@@ -213,13 +213,13 @@ def test_what_is_proved(tmp_path: Path) -> None:
     outside.mkdir()
     (outside / "f").write_text("mine")
     root.symlink_to(tmp_path / "real")
-    assert proved(root / "a" / "new", root) == root / "a" / "new"
+    assert prove_inside(root / "a" / "new", root) == root / "a" / "new"
     (root / "a" / "out").symlink_to(outside)
     for path in (root / "a" / "out", root / "a" / "out" / "f", root / ".." / "x", outside, root):
         with pytest.raises(Problem):
-            proved(path, root)
+            prove_inside(path, root)
     with pytest.raises(Problem):
-        remove(root / "a" / "out" / "f", root)
-    remove(root / "a" / "out", root)  # the link itself
+        remove_inside(root / "a" / "out" / "f", root)
+    remove_inside(root / "a" / "out", root)  # the link itself
     assert not (root / "a" / "out").is_symlink()
     assert (outside / "f").read_text() == "mine"

@@ -152,7 +152,7 @@ def test_deep_toml_is_one_line(file: str, tmp_path: Path) -> None:
     if file == "config.toml":
         paths.config_file().write_text(deep)
         with pytest.raises(Problem, match="nested too deeply"):
-            config.load(env={})
+            config.load_settings(env={})
         done = q1lab("config", code=None)
     else:
         (tmp_path / "week.toml").write_text(deep)

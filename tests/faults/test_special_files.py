@@ -22,7 +22,7 @@ from q1lab.doors.imports import outside_runs
 from q1lab.ground import config, paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import (
-    not_a_file,
+    kind_of_non_file,
     open_private,
     open_regular,
     read_bytes,
@@ -30,8 +30,8 @@ from q1lab.ground.files import (
     read_text,
     write_atomic,
 )
-from q1lab.ground.log_tail import Tail
-from q1lab.ground.write_intents import write_out
+from q1lab.ground.log_tail import LogTail
+from q1lab.ground.write_intents import write_output
 from q1lab.runner import launch
 from q1lab.study import corpora, studies, variants
 from q1lab.study import wandb_runs as wandb_state
@@ -116,11 +116,11 @@ def test_nothing_but_a_plain_file_is_read(tmp_path: Path, kind: str) -> None:
 
 
 def test_what_is_no_file_is_said_in_words(tmp_path: Path) -> None:
-    assert not_a_file(pipe(tmp_path / "p")) == "a named pipe"
-    assert not_a_file(tmp_path) == "a folder"
-    assert not_a_file(Path("/dev/null")) == "a device"
-    assert not_a_file(tmp_path / "none") is None
-    assert not_a_file(Path("nul\0")) is None
+    assert kind_of_non_file(pipe(tmp_path / "p")) == "a named pipe"
+    assert kind_of_non_file(tmp_path) == "a folder"
+    assert kind_of_non_file(Path("/dev/null")) == "a device"
+    assert kind_of_non_file(tmp_path / "none") is None
+    assert kind_of_non_file(Path("nul\0")) is None
     with pytest.raises(OSError, match="no file can have this name"):
         open_regular(Path("nul\0"))
     (tmp_path / "deep.json").write_text("[" * 100_000)
@@ -151,14 +151,14 @@ def test_every_reader_of_a_name_is_bounded(
         "check FILE": lambda: run_checks(path, "rope").unusable,
         "--data FILE": lambda: corpora.prepare_corpus(str(path), 8),
         "import FILE": lambda: outside_runs.from_csv(csv),
-        "config.toml": lambda: config.load(settings, {}),
-        "config": lambda: config.put("theme", "nord", settings),
+        "config.toml": lambda: config.load_settings(settings, {}),
+        "config": lambda: config.save_setting("theme", "nord", settings),
         "study.json": lambda: studies.load(study.id),
         "launch.json": lambda: launch.last_launch(study.files),
         "a document": lambda: documents.read_document(path),
         "last event": lambda: last_event(run.events),
         "a picture": lambda: post_page.picture(png.name, "", tmp_path),
-        "a log": lambda: Tail(path).read(),
+        "a log": lambda: LogTail(path).read_new(),
         "netrc": wandb_state.key_configured,
         "netrc, for the client": lambda: wandb_state.wandb_environment(study.files.root),
     }
@@ -235,7 +235,7 @@ def test_a_pipe_or_a_folder_is_not_replaced(tmp_path: Path) -> None:
 
 
 @ROOT_ONLY
-@pytest.mark.parametrize("write", [write_atomic, write_out])
+@pytest.mark.parametrize("write", [write_atomic, write_output])
 def test_a_device_stays_a_device(tmp_path: Path, write: Callable[..., None]) -> None:
     disk, null = tmp_path / "disk", tmp_path / "null"
     os.mknod(disk, stat.S_IFBLK | 0o600, os.makedev(7, 255))
@@ -255,13 +255,13 @@ def test_a_device_stays_a_device(tmp_path: Path, write: Callable[..., None]) -> 
 def test_a_link_to_a_device_is_written_through(tmp_path: Path) -> None:
     link = tmp_path / "out.csv"
     link.symlink_to("/dev/null")
-    write_out(link, "text")
+    write_output(link, "text")
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
     assert link.is_symlink()
 
 
 def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
-    found = within(20, lambda: write_out(pipe(tmp_path / "p"), "text"))
+    found = within(20, lambda: write_output(pipe(tmp_path / "p"), "text"))
     assert isinstance(found, Problem)
     assert "nobody reads from it" in str(found)
 
@@ -271,7 +271,7 @@ def test_a_pipe_that_somebody_reads_gets_it_all(tmp_path: Path) -> None:
     got: list[str] = []
     reader = threading.Thread(target=lambda: got.append(path.read_text()), daemon=True)
     reader.start()
-    while isinstance(within(20, lambda: write_out(path, text)), Problem):
+    while isinstance(within(20, lambda: write_output(path, text)), Problem):
         pass  # until the reader is there
     reader.join(20)
     assert got == [text]
@@ -279,7 +279,7 @@ def test_a_pipe_that_somebody_reads_gets_it_all(tmp_path: Path) -> None:
 
 def test_an_output_makes_no_folders(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="there is no folder"):
-        write_out(tmp_path / "slip" / "of.csv", "text")
+        write_output(tmp_path / "slip" / "of.csv", "text")
     assert not (tmp_path / "slip").exists()
 
 

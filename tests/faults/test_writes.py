@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.ground import paths
-from q1lab.ground.files import UNWRITTEN
+from q1lab.ground.files import PARTIAL_PREFIX
 from tests.kit.commands import q1lab
 from tests.kit.faults import figures, killed_at
 
@@ -32,7 +32,7 @@ def files(folder: Path) -> dict[str, bytes]:
         if path.is_file()
         and path.name != "week.json"
         and not path.name.endswith((".lock", "-wal", "-shm"))
-        and not path.name.startswith(UNWRITTEN)
+        and not path.name.startswith(PARTIAL_PREFIX)
     }
 
 
@@ -63,10 +63,10 @@ def test_a_kill_at_any_step_of_a_write(
         q1lab(*words)
         assert files(here) == whole, step
         assert set(files(paths.home())) == kept, step
-        for path in paths.home().rglob(f"{UNWRITTEN}*"):
+        for path in paths.home().rglob(f"{PARTIAL_PREFIX}*"):
             os.utime(path, (0, 0))
         q1lab("prune", "--yes")
-        assert not list(paths.home().rglob(f"{UNWRITTEN}*")), step
+        assert not list(paths.home().rglob(f"{PARTIAL_PREFIX}*")), step
         if not was_killed:
             break
     figures("killed at any step of a write", what=what, steps=step)

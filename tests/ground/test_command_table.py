@@ -57,15 +57,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_command_is_an_act_of_a_section() -> None:
-    assert list(command_table.listed()) == cli.list_commands(click.Context(cli))
+    assert list(command_table.listed_acts()) == cli.list_commands(click.Context(cli))
     for name, act in command_table.ACTS.items():
-        fields = {param.name for param in command_table.command(name).params}
-        assert {*act.form, *(key for key in act.action if key != "for")} <= fields, name
+        fields = {param.name for param in command_table.load_command(name).params}
+        assert {*act.form_labels, *(key for key in act.action_fields if key != "for")} <= fields, (
+            name
+        )
     documents = {one for act in command_table.ACTS.values() if act.commits for one in act.done_when}
     assert (
-        set(command_table.conditions()) - documents
+        set(command_table.step_conditions()) - documents
         <= set(evidence.CONDITIONS)
-        <= set(command_table.conditions())
+        <= set(command_table.step_conditions())
     )
 
 
@@ -132,9 +134,9 @@ async def test_the_palette_opens_its_form(folder: Path) -> None:
 def test_what_is_no_command_says_so() -> None:
     for words in ([], ["no"], ["paper", "no"], ["paper", "add"], ["run", "rope", "--no"]):
         with pytest.raises(Problem):
-            command_table.parse(words)
-    asked = command_table.parse(["paper", "add", "RoFormer", "--done"])
+            command_table.parse_command(words)
+    asked = command_table.parse_command(["paper", "add", "RoFormer", "--done"])
     assert asked.act.name == "paper add"
     assert asked.values["depth"] == "deep"
-    assert asked.given == {"title", "done"}
-    assert command_table.parse(["retro", "--help"]).help
+    assert asked.typed == {"title", "done"}
+    assert command_table.parse_command(["retro", "--help"]).help

@@ -18,7 +18,13 @@ import pytest
 
 from q1lab.ground import git_repository
 from q1lab.ground.errors import Problem
-from q1lab.ground.git_repository import CommitResult, NeedsYes, NoRepository, Repository, init
+from q1lab.ground.git_repository import (
+    CommitResult,
+    NeedsYes,
+    NoRepository,
+    Repository,
+    init_repository,
+)
 from tests.kit import repos, traps
 from tests.kit.places import ROOT
 from tests.kit.repos import of_its_own
@@ -198,9 +204,9 @@ def test_odd_names(repo: Path, name: str) -> None:
     assert "+x" in asked(ours, path).diff
     result = commit(ours, [path], f"docs: add {name}")
     assert result.files == (name,)
-    assert ours.holds(path)
+    assert ours.has_committed(path)
     path.write_text("y\n")
-    assert not ours.holds(path)
+    assert not ours.has_committed(path)
     assert "+y" in asked(ours, path).diff
     assert commit(ours, [path], "-m looks like an option", confirmed=True).files == (name,)
     assert sh(repo, "status", "--porcelain=v2", "-z", "-uno") == status
@@ -215,7 +221,7 @@ def test_a_name_that_is_not_utf8(repo: Path) -> None:
 
 def test_unborn_head(tmp_path: Path) -> None:
     folder = tmp_path / "fresh"
-    ours = init(folder)
+    ours = init_repository(folder)
     assert ours.head().sha is None
     assert ours.head().branch == "main"
     (folder / "staged.py").write_text("staged\n")
@@ -229,7 +235,7 @@ def test_unborn_head(tmp_path: Path) -> None:
 
 
 def test_unborn_head_and_a_staged_document(tmp_path: Path) -> None:
-    ours = init(tmp_path / "fresh")
+    ours = init_repository(tmp_path / "fresh")
     doc = ours.root / "DOC.md"
     doc.write_text("mine\n")
     sh(ours.root, "add", "DOC.md")
@@ -262,7 +268,7 @@ def test_looking_never_writes_the_index(repo: Path) -> None:
     before = (repo / ".git" / "index").read_bytes()
     ours = Repository.discover(repo)
     ours.head()
-    assert ours.holds("DOC.md")
+    assert ours.has_committed("DOC.md")
     assert asked(ours, repo / "train.py").diff
     ours.commit(ours.check(["DOC.md"]), "docs")
     assert (repo / ".git" / "index").read_bytes() == before
@@ -394,7 +400,7 @@ def test_the_commit_message_hook_sees_the_message(repo: Path) -> None:
 def test_a_fresh_index_is_put_back_to_the_byte(tmp_path: Path) -> None:
     """After a commit the index holds a cached tree, which `git rm --cached` would not restore."""
     folder = tmp_path / "clean"
-    ours = init(folder)
+    ours = init_repository(folder)
     (folder / "a.md").write_text("a\n")
     commit(ours, ["a.md"], "docs: a")
     sh(folder, "read-tree", "HEAD")
@@ -658,22 +664,22 @@ def test_no_repository_and_init(tmp_path: Path) -> None:
     assert list(plain.iterdir()) == []
     with pytest.raises(Problem, match="there is no folder"):
         Repository.discover(tmp_path / "no" / "such")
-    ours = init(plain)
+    ours = init_repository(plain)
     assert ours.root == plain
     with pytest.raises(Problem, match="already in the repository"):
-        init(plain)
+        init_repository(plain)
     with pytest.raises(Problem, match="already in the repository"):
-        init(plain / "nested")
+        init_repository(plain / "nested")
     assert not (plain / "nested").exists()
     with pytest.raises(Problem, match="holds repositories"):
-        init(tmp_path)
+        init_repository(tmp_path)
     assert not (tmp_path / ".git").exists()
     with pytest.raises(Problem, match="not a folder"):
-        init(plain / ".git" / "HEAD")
+        init_repository(plain / ".git" / "HEAD")
     with pytest.raises(Problem, match="everything you have"):
-        init(Path.home())
+        init_repository(Path.home())
     with pytest.raises(Problem, match="there is no folder"):
-        init(tmp_path / "a" / "b")
+        init_repository(tmp_path / "a" / "b")
 
 
 @pytest.mark.skipif(
@@ -762,7 +768,7 @@ def test_a_commit_of_another_git_at_the_same_time_stays(repo: Path, name: str) -
 def test_what_was_cut_off_before_the_index_caught_up_is_mended(
     repo: Path, tmp_path: Path, first: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = init(tmp_path / "empty").root if first else repo
+    folder = init_repository(tmp_path / "empty").root if first else repo
     (folder / "NEW.md").write_text("ours\n")
     ours = Repository.discover(folder)
     with monkeypatch.context() as patch:
@@ -792,7 +798,7 @@ def test_the_address_of_a_remote_holds_no_secret(
 
 
 def test_what_a_file_held_is_read_from_all_branches_each_content_once(tmp_path: Path) -> None:
-    ours = init(tmp_path / "empty")
+    ours = init_repository(tmp_path / "empty")
     file = ours.root / "a[1] é.md"
     assert [*ours.versions(file)] == [], "no commit yet"
     for text in ("one\n", "two\n", "one\n"):
@@ -827,7 +833,7 @@ def test_no_setting_starts_a_program_where_history_and_diffs_are_read(
     ours = Repository.discover(folder)
     assert ours.added_by_me("*.ipynb") == ("a.ipynb", "b.ipynb")
     assert ours.is_mine_at_origin()
-    assert ours.uncommitted().startswith("diff --git a/b.ipynb b/b.ipynb\n")
+    assert ours.uncommitted_diff().startswith("diff --git a/b.ipynb b/b.ipynb\n")
     assert [*ours.versions("b.ipynb")] == [b"{}\n"]
     assert not sprung.exists()
 

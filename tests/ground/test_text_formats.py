@@ -15,27 +15,30 @@ from q1lab.ground import text_formats
 @pytest.mark.parametrize(
     ("write", "cases"),
     [
-        (text_formats.given, {None: "–", 0.0: "0", -0.03: "−0.03", 3.0: "3"}),
+        (text_formats.as_typed, {None: "–", 0.0: "0", -0.03: "−0.03", 3.0: "3"}),
         (text_formats.loss, {None: "–", 1.909: "1.9090"}),
         (text_formats.percent, {None: "–", 0.7: "70%", -0.1: "−10%"}),
-        (text_formats.count, {None: "–", 10_745_088.0: "10,745,088", 4.5: "4.5"}),
+        (text_formats.grouped_number, {None: "–", 10_745_088.0: "10,745,088", 4.5: "4.5"}),
         (
-            text_formats.rough,
+            text_formats.three_digits,
             {950.0: "950", 801_234.0: "801 k", 10_745_088.0: "10.7 M", 1e9: "1.00 G"},
         ),
-        (text_formats.speed, {None: "", 0.0: "", 950.0: "950", 22_140.0: "22.1k", 3.2e6: "3.2M"}),
-        (text_formats.size, {12_300: "12 kB", 3_400_000: "3.4 MB", 1_200_000_000: "1.2 GB"}),
+        (
+            text_formats.token_rate,
+            {None: "", 0.0: "", 950.0: "950", 22_140.0: "22.1k", 3.2e6: "3.2M"},
+        ),
+        (text_formats.byte_size, {12_300: "12 kB", 3_400_000: "3.4 MB", 1_200_000_000: "1.2 GB"}),
         (
             text_formats.duration,
             {None: "", 69.0: "69 s", 144.0: "2.4 min", 2460.0: "41 min", 7500.0: "2 h 05 min"},
         ),
         (text_formats.time_left, {None: "", 40.0: "40 s", 300.0: "5 min", 7200.0: "2.0 h"}),
         (
-            text_formats.minutes,
+            text_formats.hours_minutes,
             {None: "–", 45.0: "45 min", 95.0: "1 h 35 min", 120.0: "2 h 00 min"},
         ),
-        (text_formats.hours, {2700.0: "45 min", 36_000.0: "10 h", 18_720.0: "5 h 12"}),
-        (text_formats.clock, {61.0: "1:01", 7800.0: "130:00"}),
+        (text_formats.short_hours, {2700.0: "45 min", 36_000.0: "10 h", 18_720.0: "5 h 12"}),
+        (text_formats.minutes_seconds, {61.0: "1:01", 7800.0: "130:00"}),
         (text_formats.day, {None: "–", "2026-03-08T20:00:00+00:00": "2026-03-08"}),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.index import ingest_events, store
 from q1lab.study import run_states
 from q1lab.study.events import read_new_events
@@ -98,7 +98,7 @@ def test_reading_takes_whole_lines_only_and_loses_none(texts: list[str], step: i
             new, offset, bad = read_new_events(file, offset)
             got += new
             assert bad == 0
-        assert [event["text"] for event in got] == [plain(text) for text in texts]
+        assert [event["text"] for event in got] == [printable(text) for text in texts]
 
 
 def test_damaged_lines_are_counted_and_passed_over(tmp_path: Path) -> None:

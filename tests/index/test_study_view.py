@@ -21,7 +21,7 @@ from q1lab.study import studies
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import Study
-from q1lab.trainers.command import NOT_KNOWN
+from q1lab.trainers.command import EMPTY_SETTINGS
 from q1lab.tui.snapshot_taker import SnapshotReader
 from q1lab.tui.widgets.top_line import time_left_words
 from tests.kit import lab_home
@@ -109,7 +109,7 @@ def command_study() -> Study:
     loop = CommandSpec(
         "train {args}", {"baseline": "", "rope": "--fast"}, "/", "acc", better="higher"
     )
-    made = changed(lab_home.make_study(seeds=(0,)), loop=loop, jobs=1, **NOT_KNOWN)
+    made = changed(lab_home.make_study(seeds=(0,)), loop=loop, jobs=1, **EMPTY_SETTINGS)
     studies.save(made)
     return made
 

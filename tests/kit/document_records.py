@@ -12,7 +12,7 @@ from q1lab.documents.comparison_tables import studies_table, study_facts
 from q1lab.documents.markdown_escape import Md
 from q1lab.documents.modification import Answer, Modification, shown_prediction
 from q1lab.documents.reproduce import Reproduction
-from q1lab.statistics.prediction_score import small_ones
+from q1lab.statistics.prediction_score import small_predictions
 from q1lab.verdict.comparison import Comparison
 from q1lab.week.lists import kpis
 from tests.kit import comparisons
@@ -199,7 +199,8 @@ def retro_record(full: bool = True) -> retro.Retro:
         predictions=None,
         small=(Answer("Small", "order of the four, 60%: wrong\nparameters, 90%: right"),),
         calibration=retro.calibration_words(
-            [*scores, *small_ones("order of the four, 60%: wrong\nparameters, 90%: right")], 2
+            [*scores, *small_predictions("order of the four, 60%: wrong\nparameters, 90%: right")],
+            2,
         ),
     )
 

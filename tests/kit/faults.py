@@ -88,8 +88,8 @@ def killed_at(step: int, act: Callable[[], object]) -> bool:
         return stepped
 
     git_repository._run = around(git_repository._run)
-    write_intents.mean = around(write_intents.mean)
-    write_intents.put = around(write_intents.put)
+    write_intents.record_intent = around(write_intents.record_intent)
+    write_intents.replace_file = around(write_intents.replace_file)
     os.fsync = around(os.fsync)
     Path.replace = around(Path.replace)  # type: ignore[method-assign]
     code = 1

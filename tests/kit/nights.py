@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 
 from q1lab.statistics import gate_rule
-from q1lab.statistics.gate_rule import RULES, Known
+from q1lab.statistics.gate_rule import RULES, LossesSoFar
 
 IDEAS = 100
 
@@ -28,15 +28,15 @@ def losses(rng: random.Random, level: float, many: int, sd: float = 1.0) -> list
 def by_gate(rng: random.Random, ideas: list[float], noise: float = 1.0) -> Night:
     """A night through the gate. ``ideas`` are their improvements in sd of one run of the baseline;
     ``noise`` is the spread of theirs."""
-    night, known, level, looks = Night(), Known(), 0.0, 0
+    night, known, level, looks = Night(), LossesSoFar(), 0.0, 0
     for gain in ideas:
-        way = gate_rule.proposal(known)
+        way = gate_rule.proposal_steps(known)
         asked, answer = next(way), None
         base: list[float] = []
         modified: list[float] = []
         try:
             while True:
-                if asked.look and not modified:
+                if asked.look_pairs and not modified:
                     if looks == RULES.looks:
                         return night
                     looks += 1
@@ -44,12 +44,12 @@ def by_gate(rng: random.Random, ideas: list[float], noise: float = 1.0) -> Night
                 other = losses(rng, level - gain, asked.modified, noise)
                 night.runs += asked.base + asked.modified
                 base += one
-                modified += other if asked.look else []
+                modified += other if asked.look_pairs else []
                 answer = one, other
                 asked = way.send(answer)
         except StopIteration as end:
-            known = known.after(base, modified, kept=end.value.kept)
-            if end.value.kept:
+            known = known.after(base, modified, kept=end.value.keeps)
+            if end.value.keeps:
                 level -= gain
                 night.true += gain > 0
                 night.false += gain == 0

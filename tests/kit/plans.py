@@ -11,10 +11,10 @@ from q1lab.study.studies import Study
 
 def of_keys(**keys: Any) -> Study:
     """The study whose plan holds these keys."""
-    return studies.from_dict(json_records.dump({key: keys[key] for key in keys}))
+    return studies.from_dict(json_records.to_json({key: keys[key] for key in keys}))
 
 
 def changed(study: Study, **keys: Any) -> Study:
     """The study with other values of these keys; None takes a key out."""
-    plan = {**study.to_dict(), **json_records.dump(keys)}
+    plan = {**study.to_dict(), **json_records.to_json(keys)}
     return studies.from_dict({key: value for key, value in plan.items() if value is not None})

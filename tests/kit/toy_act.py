@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.ground.command_table import AROUND, Act, Said
+from q1lab.ground.command_table import AROUND, Act, ActReport
 from q1lab.index.store import Store
 from q1lab.week import evidence
 from q1lab.week.syllabus import Week
@@ -15,8 +15,8 @@ ACT = Act(
     "A toy to play with.",
     AROUND,
     palette="Play with a toy",
-    form={"name": "name", "color": "color"},
-    action=("name", "color"),
+    form_labels={"name": "name", "color": "color"},
+    action_fields=("name", "color"),
     done_when=("seen",),
 )
 
@@ -26,7 +26,7 @@ ACT = Act(
 @click.option("--color", type=click.Choice(["red", "blue"]), default="red", help="Its color.")
 @shared.json_option
 @shared.list_command
-def toy(store: Store, week: Week, name: str, color: str) -> Said:
+def toy(store: Store, week: Week, name: str, color: str) -> ActReport:
     """Play with the toy NAME."""
     evidence.note_viewed(store, week.label, "toy", name)
-    return Said(f"the {name} is {color}", record={"name": name, "color": color})
+    return ActReport(f"the {name} is {color}", record={"name": name, "color": color})

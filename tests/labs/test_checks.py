@@ -151,7 +151,7 @@ def test_a_file_that_cannot_be_called_is_no_success_anywhere(
     with Store() as store:  # no step is ticked
         assert learner_tables.evidence_rows(store, "M03-W04") == []
     with pytest.raises(Problem, match="interface"):
-        own_loop_draft.check(variants.find_variant(str(path)))
+        own_loop_draft.check_model_file(variants.find_variant(str(path)))
 
 
 def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
     assert "! causality: changing token 1" in run.output
     assert "overruled by the file, because it fills in gaps" in run.output
     assert "checks passed (2 overruled).\nNext: " in run.output
-    overruled = own_loop_draft.check(variants.find_variant(str(path)))
+    overruled = own_loop_draft.check_model_file(variants.find_variant(str(path)))
     told = ("“causality”, because it fills in gaps", "“prefix”, because a gap has two sides")
     assert overruled == told
     study = lab_home.make_study(overruled=overruled)

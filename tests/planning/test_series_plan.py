@@ -17,7 +17,7 @@ from q1lab.planning import own_loop_draft, series_plan, study_plan
 from q1lab.record import delete_restore
 from q1lab.runner import launch, series_turns
 from q1lab.statistics import interim_analyses
-from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, Kind
+from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, NoteKind
 from q1lab.study import command_line, studies
 from q1lab.study.command_line import Request
 from q1lab.verdict import note_text, series_table, verdict_text
@@ -46,7 +46,7 @@ def swept(
     store: Store, names: tuple[str, ...] = NAMES, **changes: Any
 ) -> series_table.SeriesResult:
     """A sweep that was begun, when nothing of it trains any more."""
-    made = series_plan.begin(series_plan.sweep(request(**changes), names, store), store)
+    made = series_plan.begin_series(series_plan.plan_sweep(request(**changes), names, store), store)
     wait_for(lambda: over(made.series.id))
     return series_table.read_series(store, made.series.id)
 
@@ -81,7 +81,7 @@ def test_each_of_a_sweep_has_its_share_of_5_percent(fake_trainer: Fake, store: S
         assert c.analysis.alpha == pytest.approx(ALPHA / 3)
         assert times_asked(c) == (1, 1)
         assert "share 5%" in next(
-            note_text.note_sentence(n, c) for n in c.analysis.notes if n.kind is Kind.SERIES
+            note_text.note_sentence(n, c) for n in c.analysis.notes if n.kind is NoteKind.SERIES
         )
     assert found.any_claim == pytest.approx(ALPHA)
     assert "Bonferroni" in series_table.correction_sentence(found)
@@ -98,8 +98,8 @@ def test_a_planned_sweep_stops_each_member_when_it_is_known(
         c = member.comparison
         assert c is not None
         assert (c.analysis.verdict, c.analysis.n) == ("helps", 3)
-        assert c.analysis.alpha == interim_analyses.level(3, 6, total=ALPHA / 3)
-        assert interim_analyses.any_claim(
+        assert c.analysis.alpha == interim_analyses.level_per_look(3, 6, total=ALPHA / 3)
+        assert interim_analyses.chance_of_any_claim(
             [(n, c.analysis.alpha) for n in range(3, 7)]
         ) == pytest.approx(ALPHA / 3, abs=0.0001)
         assert "1.7% of null studies" in verdict_text.planned_range_sentence(c)
@@ -110,7 +110,7 @@ def test_everything_is_declared_before_the_first_run(
 ) -> None:
     there: list[list[str]] = []
     monkeypatch.setattr(launch, "start_runner", lambda study: there.append(studies.ids()))
-    series_plan.begin(series_plan.sweep(request(seeds="3..8"), NAMES, store), store)
+    series_plan.begin_series(series_plan.plan_sweep(request(seeds="3..8"), NAMES, store), store)
     assert there == [["rmsnorm-1", "rope-1", "swiglu-1"]], "one start, when all plans are written"
     plans = [studies.load(name) for name in there[0]]
     assert len({one.seeds for one in plans}) == 1
@@ -135,10 +135,10 @@ def test_a_file_that_fails_its_checks_starts_nothing(
         let_go.wait(60)
         return ()
 
-    monkeypatch.setattr(own_loop_draft, "check", check)
+    monkeypatch.setattr(own_loop_draft, "check_model_file", check)
     try:
         with pytest.raises(Problem) as caught:
-            series_plan.sweep(
+            series_plan.plan_sweep(
                 request(seeds="3", baseline="baseline"), ("rope", str(slow), str(bad)), store
             )
     finally:
@@ -156,7 +156,7 @@ def test_files_that_can_not_be_read_are_named_and_the_others_offered(
     bad = tmp_path / "bad.py"
     bad.write_text("def (\n")
     with pytest.raises(Problem) as caught:
-        series_plan.sweep(request(seeds="3"), ("rope", str(bad), "no_such"), store)
+        series_plan.plan_sweep(request(seeds="3"), ("rope", str(bad), "no_such"), store)
     assert "bad.py:1: " in str(caught.value)
     assert "no_such" in str(caught.value)
     assert str(caught.value).endswith(
@@ -187,7 +187,7 @@ def test_what_cannot_be_swept_is_one_line(
     fake_trainer: Fake, store: Store, names: tuple[str, ...], changes: dict[str, str], says: str
 ) -> None:
     with pytest.raises(Problem, match=says) as raised:
-        series_plan.sweep(request(**changes), names, store)
+        series_plan.plan_sweep(request(**changes), names, store)
     assert "\n" not in str(raised.value)
     assert studies.ids() == []
 
@@ -196,11 +196,11 @@ def test_the_same_command_goes_on_and_in_another_order(fake_trainer: Fake, store
     fake_trainer(fail=["modified-seed1"])
     found = swept_once(store)
     assert [one.why for one in found.ranked] == ["1 of 6 runs failed"] * 3, "shown, not hidden"
-    again = series_plan.sweep(request(seeds="3"), NAMES[::-1], store)
+    again = series_plan.plan_sweep(request(seeds="3"), NAMES[::-1], store)
     assert (again.series.id, again.missing) == ("sweep-1", 3)
     assert not any(plan.is_new for plan in again.plans)
     fake_trainer()
-    series_plan.begin(again, store)
+    series_plan.begin_series(again, store)
     wait_for(lambda: over("sweep-1"))
     assert series_table.read_series(store, "sweep-1").complete
     assert len(studies.ids()) == 3
@@ -208,7 +208,7 @@ def test_the_same_command_goes_on_and_in_another_order(fake_trainer: Fake, store
 
 def swept_once(store: Store) -> series_table.SeriesResult:
     """A sweep after its first way through, whatever it lacks."""
-    made = series_plan.begin(series_plan.sweep(request(seeds="3"), NAMES, store), store)
+    made = series_plan.begin_series(series_plan.plan_sweep(request(seeds="3"), NAMES, store), store)
     last = made.studies[-1].files
 
     def ended() -> bool:
@@ -223,20 +223,20 @@ def swept_once(store: Store) -> series_table.SeriesResult:
 def test_a_sweep_begins_though_another_study_was_planned_meanwhile(
     fake_trainer: Fake, store: Store
 ) -> None:
-    made = series_plan.sweep(request(seeds="3..8"), NAMES, store)
-    alone = study_plan.begin(request(variant="rope", seeds="3"), store).study
+    made = series_plan.plan_sweep(request(seeds="3..8"), NAMES, store)
+    alone = study_plan.begin_study(request(variant="rope", seeds="3"), store).study
     wait_for(lambda: not launch.is_alive(alone.files))
-    begun = series_plan.begin(made, store)
+    begun = series_plan.begin_series(made, store)
     assert len(begun.studies) == len(NAMES)
     assert begun.series.seeds[0] == 3, "its seeds are those that nobody knows now"
     for one in begun.studies:
-        study_plan.stop(one.id)
+        study_plan.stop_study(one.id)
 
 
 def test_a_diverged_member_is_a_row_without_a_rank(fake_trainer: Fake, store: Store) -> None:
     names = ("rope", "rmsnorm")
-    made = series_plan.sweep(request(seeds="3"), names, store)
-    begun = [study_plan.save(plan, store) for plan in made.plans]
+    made = series_plan.plan_sweep(request(seeds="3"), names, store)
+    begun = [study_plan.save_plan(plan, store) for plan in made.plans]
     finish(begun[0])
     finish(begun[1])
     lost = begun[1].files.run("modified-seed2").events
@@ -258,13 +258,13 @@ def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
     found = series_table.read_series(store, "sweep-1")
     assert "its study was deleted" in "\n".join(series_table.series_lines(found))
     assert found.any_claim == pytest.approx(ALPHA), "its share stays spent"
-    again = series_plan.sweep(request(seeds="3"), NAMES, store)
+    again = series_plan.plan_sweep(request(seeds="3"), NAMES, store)
     assert (again.missing, len(again.plans)) == (0, 2)
 
 
 def test_the_ledger_counts_each_member(fake_trainer: Fake, store: Store) -> None:
     swept(store, seeds="3")
-    study = study_plan.begin(request(variant="rope", seeds="0,1,2"), store).study
+    study = study_plan.begin_study(request(variant="rope", seeds="0,1,2"), store).study
     wait_for(lambda: not launch.is_alive(study.files))
     assert study.id == "rope-2", "a study by itself is not the sweep's"
     c = compare(store, study)
@@ -276,7 +276,7 @@ def test_the_ledger_counts_each_member(fake_trainer: Fake, store: Store) -> None
 def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
     fake_trainer: Fake, store: Store
 ) -> None:
-    study = study_plan.begin(request(variant="rope", seeds="3"), store).study
+    study = study_plan.begin_study(request(variant="rope", seeds="3"), store).study
     wait_for(lambda: not launch.is_alive(study.files))
     found = swept(store, ("rope", "rmsnorm"), seeds="3")
     rope, rmsnorm = (one.comparison for one in found.members)
@@ -290,20 +290,20 @@ def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
 
 
 def test_another_range_in_mid_sweep_is_refused(fake_trainer: Fake, store: Store) -> None:
-    made = series_plan.sweep(request(seeds="3..8"), NAMES, store)
+    made = series_plan.plan_sweep(request(seeds="3..8"), NAMES, store)
     for plan in made.plans:
-        study_plan.save(plan, store)
+        study_plan.save_plan(plan, store)
     with pytest.raises(Problem, match="was planned with 3 to 8 pairs"):
-        series_plan.sweep(request(seeds="3..12"), NAMES, store)
-    other = series_plan.sweep(request(seeds="3..12", fresh=True), NAMES, store)
+        series_plan.plan_sweep(request(seeds="3..12"), NAMES, store)
+    other = series_plan.plan_sweep(request(seeds="3..12", fresh=True), NAMES, store)
     assert other.series.id == "sweep-2"
 
 
 def test_what_goes_on_is_said_as_the_command_of_the_whole_sweep(
     fake_trainer: Fake, store: Store
 ) -> None:
-    made = series_plan.sweep(request(seeds="3..8"), NAMES, store)
-    study = study_plan.save(made.plans[1], store)
+    made = series_plan.plan_sweep(request(seeds="3..8"), NAMES, store)
+    study = study_plan.save_plan(made.plans[1], store)
     text = command_line.resume_command(study)
     assert text.startswith("q1lab run rmsnorm rope swiglu --seeds 3..8 --preset quick")
     assert "--max-iters 20" in text
@@ -333,8 +333,8 @@ def test_the_command_trains_prints_and_prints_again(
 def test_an_arm_may_have_the_name_of_a_sweep(
     fake_trainer: Fake, store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for plan in series_plan.sweep(request(seeds="3"), NAMES, store).plans:
-        study_plan.save(plan, store)
+    for plan in series_plan.plan_sweep(request(seeds="3"), NAMES, store).plans:
+        study_plan.save_plan(plan, store)
     command_and_arms = (
         "--command",
         "true {seed}",
@@ -348,8 +348,8 @@ def test_an_arm_may_have_the_name_of_a_sweep(
 
 
 def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) -> None:
-    made = series_plan.sweep(request(seeds="3"), NAMES, store)
-    study = study_plan.save(made.plans[0], store)
+    made = series_plan.plan_sweep(request(seeds="3"), NAMES, store)
+    study = study_plan.save_plan(made.plans[0], store)
     record = json.loads(study.files.plan.read_text())
     for damage in ({"at": 3}, {"alpha": 0}, {"members": []}, {"kind": "other"}, {"at": None}):
         broken = {**record["series"], **damage}
@@ -365,7 +365,9 @@ def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
     fake_trainer: Fake, store: Store
 ) -> None:
     asked = request(variant="rope", seeds="3", overrides={})
-    made = series_plan.begin(series_plan.over(asked, "max_iters", ("20", "40"), store), store)
+    made = series_plan.begin_series(
+        series_plan.plan_axis(asked, "max_iters", ("20", "40"), store), store
+    )
     wait_for(lambda: over(made.series.id))
     found = series_table.read_series(store, "over-1")
     assert [one.name for one in found.ranked] == ["20", "40"]
@@ -376,13 +378,13 @@ def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
         assert (c.analysis.alpha, times_asked(c)[0]) == (ALPHA / 2, 2), (
             "declared together: neither is a later look"
         )
-        assert Kind.LEFT_OUT not in [note.kind for note in c.analysis.notes]
+        assert NoteKind.LEFT_OUT not in [note.kind for note in c.analysis.notes]
     text = "\n".join(series_table.series_lines(found, 80))
     assert "The verdict is the same at all 2 values of max_iters: HELPS." in text
     assert "1 modification" not in text
     assert max(map(len, text.splitlines())) <= 80
     assert "●" in text
-    again = series_plan.over(asked, "max_iters", ("20", "40"), store)
+    again = series_plan.plan_axis(asked, "max_iters", ("20", "40"), store)
     assert (again.series.id, again.missing) == ("over-1", 0)
     text = command_line.resume_command(studies.load("rope-1"))
     assert text.endswith("--wandb disabled --over max_iters=20,40")
@@ -426,7 +428,7 @@ def test_an_axis_that_cannot_be_set_starts_nothing(
     fake_trainer: Fake, store: Store, axis: str, values: tuple[str, ...], says: str
 ) -> None:
     with pytest.raises(Problem, match=says):
-        series_plan.over(request(variant="rope", overrides={}), axis, values, store)
+        series_plan.plan_axis(request(variant="rope", overrides={}), axis, values, store)
     assert studies.ids() == []
 
 

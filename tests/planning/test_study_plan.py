@@ -46,41 +46,41 @@ def slow(fake_trainer: Callable[..., None]) -> Iterator[None]:
     fake_trainer(pause=0.3)
     yield
     for study_id in studies.ids():
-        study_plan.stop(study_id)
+        study_plan.stop_study(study_id)
 
 
 @pytest.mark.usefixtures("slow")
 def test_a_study_that_came_alive_after_the_estimate_is_left_alone(store: Store) -> None:
-    study_plan.begin(SMALL, store)
-    study_plan.stop("rope-1")
-    drawn = study_plan.plan(MORE, store)
-    assert not drawn.alive
-    study_plan.go_on("rope-1", store)
+    study_plan.begin_study(SMALL, store)
+    study_plan.stop_study("rope-1")
+    drawn = study_plan.plan_study(MORE, store)
+    assert not drawn.is_running
+    study_plan.resume_study("rope-1", store)
     before = studies.load("rope-1").files.plan.read_bytes()
     with pytest.raises(Problem, match="rope-1 is running already"):
-        study_plan.begin(MORE, store, drawn)
+        study_plan.begin_study(MORE, store, drawn)
     assert studies.load("rope-1").files.plan.read_bytes() == before
-    assert study_plan.plan(MORE, store).alive
+    assert study_plan.plan_study(MORE, store).is_running
 
 
 @pytest.mark.usefixtures("slow")
 def test_a_study_that_was_begun_elsewhere_since_is_not_begun_twice(store: Store) -> None:
-    drawn = study_plan.plan(SMALL, store)
+    drawn = study_plan.plan_study(SMALL, store)
     assert drawn.is_new
-    study_plan.begin(SMALL, store)
+    study_plan.begin_study(SMALL, store)
     with pytest.raises(Problem, match="rope-1 is running already"):
-        study_plan.begin(SMALL, store, drawn)
+        study_plan.begin_study(SMALL, store, drawn)
     assert studies.ids() == ["rope-1"]
 
 
 def test_runs_that_finished_since_the_estimate_are_not_trained_again(
     fake_trainer: Callable[..., None], store: Store
 ) -> None:
-    first = study_plan.save(study_plan.plan(SMALL, store), store)
+    first = study_plan.save_plan(study_plan.plan_study(SMALL, store), store)
     other = replace(SMALL, variant="gqa")
-    drawn = study_plan.plan(other, store)
+    drawn = study_plan.plan_study(other, store)
     train(first, "baseline", 0)
-    begun = study_plan.begin(other, store, drawn).study
+    begun = study_plan.begin_study(other, store, drawn).study
     assert f"{first.id}/baseline-seed0" in begun.files.run("baseline-seed0").events.read_text()
     wait_for(lambda: not launch.is_alive(begun.files))
 
@@ -89,7 +89,7 @@ def test_each_study_is_read_once_on_the_way_to_a_plan(
     fake_trainer: Callable[..., None], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variant in ("gqa", "rmsnorm"):
-        study_plan.save(study_plan.plan(replace(SMALL, variant=variant), store), store)
+        study_plan.save_plan(study_plan.plan_study(replace(SMALL, variant=variant), store), store)
     load, reads = studies.load, Counter[str]()
 
     def counted(study_id: str) -> studies.Study:
@@ -97,18 +97,18 @@ def test_each_study_is_read_once_on_the_way_to_a_plan(
         return load(study_id)
 
     monkeypatch.setattr(studies, "load", counted)
-    study_plan.plan(SMALL, store)
+    study_plan.plan_study(SMALL, store)
     assert reads == {"gqa-1": 1, "rmsnorm-1": 1}
 
 
 @pytest.mark.usefixtures("slow")
 def test_going_on_with_a_running_study_is_refused(store: Store) -> None:
-    study_plan.begin(SMALL, store)
+    study_plan.begin_study(SMALL, store)
     assert launch.is_alive(studies.load("rope-1").files)
     with pytest.raises(Problem, match="running already"):
-        study_plan.go_on("rope-1", store)
+        study_plan.resume_study("rope-1", store)
     with pytest.raises(Problem, match="running already"):
-        study_plan.again("rope-1", "modified-seed2")
+        study_plan.train_run_again("rope-1", "modified-seed2")
 
 
 def test_more_runs_at_once_than_cores_are_not_faster(
@@ -118,7 +118,8 @@ def test_more_runs_at_once_than_cores_are_not_faster(
     monkeypatch.setattr(machine, "cores", lambda: 2)
     long = replace(SMALL, overrides={"max_iters": "10000"})
     one, two, six = (
-        60 * (study_plan.plan(replace(long, jobs=jobs), store).minutes or 0) for jobs in (1, 2, 6)
+        60 * (study_plan.plan_study(replace(long, jobs=jobs), store).minutes or 0)
+        for jobs in (1, 2, 6)
     )
     assert one > 1.5 * two
     assert six >= two > 6 * 10 / 2
@@ -133,22 +134,22 @@ def test_who_is_waited_for_is_said(fake_trainer: Callable[..., None], store: Sto
         held.close()
 
     store.say = say
-    study_plan.begin(SMALL, store)
-    study_plan.stop("rope-1")
+    study_plan.begin_study(SMALL, store)
+    study_plan.stop_study("rope-1")
     assert said == [f"waiting for process {os.getpid()}, which begins swiglu …"]
     with study_plan.planning_lock("swiglu"), pytest.raises(Problem, match="which begins swiglu"):
-        files.locked(paths.plan_lock(), wait=0).__enter__()
+        files.exclusive_lock(paths.plan_lock_file(), wait=0).__enter__()
 
 
 def test_a_plan_that_still_holds_is_begun_as_it_was_shown(
     fake_trainer: Callable[..., None], store: Store
 ) -> None:
-    drawn = study_plan.plan(SMALL, store)
-    begun = study_plan.begin(SMALL, store, drawn)
+    drawn = study_plan.plan_study(SMALL, store)
+    begun = study_plan.begin_study(SMALL, store, drawn)
     assert begun.study.id == "rope-1"
     assert begun.study.created == drawn.study.created
     assert begun.missing == drawn.missing
-    study_plan.stop("rope-1")
+    study_plan.stop_study("rope-1")
 
 
 def wide(folder: Path) -> Path:
@@ -172,7 +173,7 @@ def test_a_width_is_found_at_which_both_arms_have_equally_many_parameters(
         overrides={"max_iters": "20", "n_embd": "32", "n_layer": "1"},
         unchecked=True,
     )
-    study = study_plan.plan(request, store).study
+    study = study_plan.plan_study(request, store).study
     base, modified = (study.arms[arm].n_params for arm in studies.ARMS)
     one_more = 3 * 32 + 2  # of three matrices, and two biases
     assert abs(base - modified) <= one_more
@@ -180,7 +181,8 @@ def test_a_width_is_found_at_which_both_arms_have_equally_many_parameters(
     again = study.trainer.request(study)
     assert again.overrides["n_hidden"] == str(study.trainer.hyperparameters["n_hidden"])
     assert (
-        study_plan.plan(again, store).study.trainer.hyperparameters == study.trainer.hyperparameters
+        study_plan.plan_study(again, store).study.trainer.hyperparameters
+        == study.trainer.hyperparameters
     )
 
 
@@ -188,7 +190,7 @@ def test_a_model_without_a_width_to_match_is_one_line(
     fake_trainer: Callable[..., None], store: Store
 ) -> None:
     with pytest.raises(Problem, match=r"swiglu\.py has no width to match") as raised:
-        study_plan.plan(replace(SMALL, variant="swiglu", match="params"), store)
+        study_plan.plan_study(replace(SMALL, variant="swiglu", match="params"), store)
     assert "\n" not in str(raised.value)
     assert studies.ids() == []
 
@@ -196,12 +198,12 @@ def test_a_model_without_a_width_to_match_is_one_line(
 def test_a_smallest_difference_that_is_named_after_the_runs_is_not_the_studys(
     fake_trainer: Callable[..., None], store: Store
 ) -> None:
-    begun = study_plan.begin(SMALL, store).study
+    begun = study_plan.begin_study(SMALL, store).study
     wait_for(lambda: not launch.is_alive(begun.files))
     predictions.record_prediction(
         store, "A1", "rope", "lower", size=0.1, matters=5.0, confidence=0.7
     )
-    assert study_plan.plan(SMALL, store).study.prediction is None
+    assert study_plan.plan_study(SMALL, store).study.prediction is None
     assert compare(store, begun).analysis.delta is None
 
 
@@ -214,7 +216,7 @@ def predict(store: Store, **given: Any) -> None:
 
 
 def trained(store: Store, request: Request) -> Comparison:
-    study = study_plan.begin(request, store).study
+    study = study_plan.begin_study(request, store).study
     wait_for(lambda: not launch.is_alive(study.files))
     return compare(store, study)
 
@@ -229,8 +231,8 @@ def test_what_is_said_to_matter_after_runs_could_be_seen_decides_nothing(store: 
         "results could be seen (rope-1), so it decides nothing"
         in prediction_text.prediction_sentence(later)
     )
-    ranged = study_plan.plan(replace(SMALL, seeds="3..5"), store)
-    assert study_plan.save(ranged, store).smallest_that_matters is None
+    ranged = study_plan.plan_study(replace(SMALL, seeds="3..5"), store)
+    assert study_plan.save_plan(ranged, store).smallest_that_matters is None
     other = trained(store, replace(SMALL, variant="swiglu"))
     assert (len(other.reused), other.study.prediction) == (3, None)
 
@@ -261,15 +263,15 @@ def test_seeds_that_nobody_chose_are_drawn_anew_for_each_asking(store: Store) ->
     """They are no run's and the same for the same command; a verdict over them stands."""
     trained(store, SMALL)
     request = replace(SMALL, seeds="fresh:3")
-    begun = study_plan.plan(request, store)
+    begun = study_plan.plan_study(request, store)
     assert "a hash of the question drew them" in " ".join(begun.notes)
-    assert study_plan.plan(request, store).study.seeds == begun.study.seeds
+    assert study_plan.plan_study(request, store).study.seeds == begun.study.seeds
     told = trained(store, request)
     assert told.analysis.verdict == "helps"
     seeds = told.study.seeds
     assert seeds == begun.study.seeds
     assert len(set(seeds) - {0, 1, 2}) == 3
-    assert not study_plan.plan(request, store).is_new
+    assert not study_plan.plan_study(request, store).is_new
     assert told.study.trainer.request(told.study).seeds == "fresh:3"
-    again = study_plan.plan(replace(request, fresh=True), store).study.seeds
+    again = study_plan.plan_study(replace(request, fresh=True), store).study.seeds
     assert not set(again) & set(seeds)

@@ -61,6 +61,8 @@ def test_a_range_finds_a_large_effect_with_few_pairs() -> None:
 def test_a_rule_that_did_not_pay_for_its_looks_would_be_seen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(interim_analyses, "level", lambda first, most, total: intervals.ALPHA)
+    monkeypatch.setattr(
+        interim_analyses, "level_per_look", lambda first, most, total: intervals.ALPHA
+    )
     found = asking.simulate(ROWS["range-3-12"], WEEKS)
     assert claims(found["answers"]) > at_most(0.05)

@@ -15,7 +15,7 @@ from q1lab.index.store import Store
 from q1lab.record import delete_restore, questions
 from q1lab.record.declarations import declaration_of
 from q1lab.statistics import interim_analyses
-from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, Kind, Reason
+from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, NoteKind, Reason
 from q1lab.study import seed_range, studies
 from q1lab.study.origin import ImportedRuns
 from q1lab.study.studies import Study
@@ -48,7 +48,7 @@ def begin(study: Study) -> None:
 
 def on_record() -> list[journal.Body]:
     """The acts of the journal."""
-    return [line.body for line in journal.read_entries(paths.journal()).lines if line.body]
+    return [line.body for line in journal.read_entries(paths.journal_file()).lines if line.body]
 
 
 def level_of(study: Study) -> float:
@@ -64,7 +64,7 @@ def edited(study: Study, **changes: object) -> Study:
 def test_the_first_look_is_judged_by_95_percent_and_says_nothing_of_asking() -> None:
     told = found(done(make_study()))
     assert (told.analysis.alpha, times_asked(told), told.asking.looks) == (ALPHA, (1, 1), 1)
-    assert Kind.ASKED not in [note.kind for note in told.analysis.notes]
+    assert NoteKind.ASKED not in [note.kind for note in told.analysis.notes]
 
 
 def again(how: str) -> Study:
@@ -180,7 +180,7 @@ def test_begun_is_asked_unless_nothing_could_be_seen(what: str, counts: bool) ->
     assert told.analysis.alpha == (ALPHA_LATER if counts else ALPHA)
     assert times_asked(told) == ((2, 2) if counts else (1, 1))
     assert told.asking.total == pytest.approx(
-        interim_analyses.together([ALPHA] * counts + [told.analysis.alpha])
+        interim_analyses.chance_over_studies([ALPHA] * counts + [told.analysis.alpha])
     )
 
 
@@ -204,7 +204,7 @@ def test_seeds_added_later_are_a_later_look() -> None:
     both = edited(study, looks=((0, 1, 2), (3, 4)))
     told = found(done(both))
     assert (told.analysis.alpha, told.asking.looks, times_asked(told)) == (ALPHA_LATER, 2, (1, 2))
-    expected = interim_analyses.any_claim([(3, ALPHA), (5, ALPHA_LATER)])
+    expected = interim_analyses.chance_of_any_claim([(3, ALPHA), (5, ALPHA_LATER)])
     assert told.asking.total == pytest.approx(expected)
     assert f"up to {difference_text.percent_text(expected)}" in " ".join(
         note_text.note_sentences(told)
@@ -289,7 +289,7 @@ SENSELESS = [{"plan": {"id": 3}}, {"plan": {"id": "x", "created": "y"}}, {"plan"
 def test_a_line_that_cannot_be_read_counts_as_an_asking(line: bytes) -> None:
     study = done(make_study())
     paths.ensure_home()
-    paths.journal().write_bytes(line)
+    paths.journal_file().write_bytes(line)
     begin(study)
     told = found(study)
     assert (
@@ -309,8 +309,8 @@ def test_a_question_that_was_taken_out_of_the_journal_counts_as_an_asking() -> N
     second = done(make_study("rope-2", seeds=(3, 4, 5), created=at(10)))
     begin(second)
     shutil.rmtree(studies.load("rope-1").files.root)
-    lines = paths.journal().read_bytes().splitlines(keepends=True)
-    paths.journal().write_bytes(lines[1])
+    lines = paths.journal_file().read_bytes().splitlines(keepends=True)
+    paths.journal_file().write_bytes(lines[1])
     told = found(second)
     assert (told.analysis.alpha, times_asked(told)) == (ALPHA_LATER, (2, 2))
     assert "doesn't follow from the line before it" in NOTICES[-1]
@@ -328,7 +328,7 @@ def test_the_journal_is_handed_out_without_what_the_learner_wrote() -> None:
         chain = questions.journal_outlines(store, studies.load("rope-2"))
     assert [one.get("act") for one in chain] == ["tick", "begin", "answer", "begin"]
     assert [*journal.chain_links(chain)] == [
-        one.link for one in journal.read_entries(paths.journal()).lines
+        one.link for one in journal.read_entries(paths.journal_file()).lines
     ][:4]
     assert chain[3]["declares"] == declaration_of(studies.load("rope-2"))
     told = json.dumps(chain)
@@ -355,7 +355,7 @@ def test_to_choose_among_declared_sets_is_to_ask_with_each() -> None:
     told = found(done(make_study("swiglu-1", "swiglu", seeds=(3, 4, 5), created=at(15))))
     assert (told.analysis.reason, told.analysis.alpha) == (None, ALPHA_LATER)
     assert told.asking.total == pytest.approx(
-        interim_analyses.together([ALPHA, ALPHA_LATER, ALPHA_LATER])
+        interim_analyses.chance_over_studies([ALPHA, ALPHA_LATER, ALPHA_LATER])
     )
     assert "results at 2 other sets of seeds could be known" in " ".join(
         note_text.note_sentences(told)
@@ -396,13 +396,13 @@ def test_a_damaged_line_of_the_ledger_stops_nothing() -> None:
     bad = [{"study": "x", "plan": {"id": 3}, "runs": {}}, {"study": "y"}, {"study": {}}]
     paths.ensure_home()
     bodies = [{"act": "delete", "at": at(1), **one} for one in bad]
-    paths.journal().write_bytes(journal.encode_entries(bodies, journal.START))
+    paths.journal_file().write_bytes(journal.encode_entries(bodies, journal.START))
     assert times_asked(found(done(make_study()))) == (4, 4)
 
 
 def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:
-    alpha = interim_analyses.level(3, 8)
-    planned = seed_range.SeedRange(3, 8, alpha, interim_analyses.limits(3, 8, alpha))
+    alpha = interim_analyses.level_per_look(3, 8)
+    planned = seed_range.SeedRange(3, 8, alpha, interim_analyses.t_limits(3, 8, alpha))
     study = edited(make_study(seeds=tuple(range(8))), range=planned)
     for seed in range(4):
         for arm, val in (("baseline", 1.9), ("modified", 1.9 + 0.05 * (-1) ** seed + 0.001 * seed)):

@@ -49,7 +49,7 @@ def ask(fake_trainer: Callable[..., None], tmp_path: Path) -> Iterator[Callable[
                 **more,
             }
             name = str(tmp_path / variant) if variant.endswith(".py") else variant
-            study = study_plan.begin(Request(name, seeds=seeds, **given), store).study  # type: ignore[arg-type]
+            study = study_plan.begin_study(Request(name, seeds=seeds, **given), store).study  # type: ignore[arg-type]
             wait_for(lambda: not launch.is_alive(study.files))
             return compare(store, study)
 

@@ -29,7 +29,7 @@ RUN = ("run", "rope", "--preset", "quick", "--max-iters", "20", "--wandb", "disa
 def command(tmp_path: Path) -> Path:
     """Have an on_end command that writes what it was told; returns the file."""
     out = tmp_path / "told"
-    config.put(
+    config.save_setting(
         "on_end",
         f'printf "%s|" "$Q1LAB_STUDY" "$Q1LAB_WHAT" "$Q1LAB_VERDICT" "$Q1LAB_SENTENCE" >> {out}; echo >> {out}',
     )

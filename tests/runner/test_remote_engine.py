@@ -378,7 +378,7 @@ def test_a_person_is_told_of_what_trains_elsewhere_too(
     """Hours in a queue are no stall; silence of a run at work is one, and each thing is told
     once."""
     told_file = tmp_path / "told"
-    config.put("on_end", f'echo "$Q1LAB_WHAT" >> {told_file}')
+    config.save_setting("on_end", f'echo "$Q1LAB_WHAT" >> {told_file}')
     b = "modified-seed0"
     waiting, running = CellStatus("waiting", "waits: Resources"), CellStatus("running")
     engine = Engine(

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pytest
 
 from q1lab.statistics import gate_rule
-from q1lab.statistics.gate_rule import RULES, Known
+from q1lab.statistics.gate_rule import RULES, LossesSoFar
 from tests.kit.nights import IDEAS, by_gate
 
-KNOWN = Known((0.0, 1.0, -1.0, 0.4), ((0.2, -0.3, 0.6),))
+KNOWN = LossesSoFar((0.0, 1.0, -1.0, 0.4), ((0.2, -0.3, 0.6),))
 
 
 def test_a_night_in_which_nothing_helps_keeps_next_to_nothing() -> None:
@@ -40,13 +40,13 @@ def test_ideas_that_only_spread_wider_are_not_kept_for_that() -> None:
 
 
 def test_all_looks_together_spend_five_percent() -> None:
-    assert RULES.each * RULES.looks == pytest.approx(0.05)
+    assert RULES.alpha_per_look * RULES.looks == pytest.approx(0.05)
 
 
 def test_a_look_is_shorter_the_better_the_spread_is_known() -> None:
-    sizes = [gate_rule.size(df) for df in (3, 10, 30, 100, 10_000)]
+    sizes = [gate_rule.look_size(df) for df in (3, 10, 30, 100, 10_000)]
     assert sizes == sorted(sizes, reverse=True)
-    assert RULES.least <= sizes[-1] < sizes[0] <= RULES.most
+    assert RULES.fewest_pairs <= sizes[-1] < sizes[0] <= RULES.most_pairs
 
 
 def test_a_kept_ideas_luck_is_not_the_next_baseline() -> None:
@@ -68,41 +68,41 @@ def test_a_kept_ideas_luck_is_not_the_next_baseline() -> None:
     ],
 )
 def test_an_idea_is_discarded_before_its_look_is_whole(
-    answers: list[gate_rule.Losses], why: str
+    answers: list[gate_rule.ArmLosses], why: str
 ) -> None:
     judged = judge(KNOWN, answers)
     assert judged.why.startswith(why)
-    assert not judged.kept
+    assert not judged.keeps
 
 
 def test_a_run_of_the_baseline_that_diverged_is_left_out() -> None:
     judged = judge(KNOWN, [((), (-9.0,)), ((0.1,), (-9.0, -9.1)), ((0.0, 0.2), (-9.2,) * 9)])
-    assert judged.kept
+    assert judged.keeps
     assert "runs of the baseline diverged" in judged.why
-    few = gate_rule.decide(KNOWN, [0.0, 0.2], [-9.0, -9.1, -9.2, -9.3])
-    many = gate_rule.decide(KNOWN, [0.0, 0.2, 0.0, 0.2], [-9.0, -9.1, -9.2, -9.3])
+    few = gate_rule.decide_look(KNOWN, [0.0, 0.2], [-9.0, -9.1, -9.2, -9.3])
+    many = gate_rule.decide_look(KNOWN, [0.0, 0.2, 0.0, 0.2], [-9.0, -9.1, -9.2, -9.3])
     assert few.difference == many.difference
-    assert few.at_most > many.at_most, "fewer runs say less"
+    assert few.upper_end > many.upper_end, "fewer runs say less"
 
 
 def test_a_baseline_without_two_numbers_is_nothing_to_judge_by() -> None:
-    for known in (Known(), Known((), KNOWN.groups)):
+    for known in (LossesSoFar(), LossesSoFar((), KNOWN.groups)):
         assert "too few of the baseline's runs" in judge(known, [((), (0.5,))]).why
-    assert "too few" in judge(Known(), [((0.4,), (0.5,))]).why
+    assert "too few" in judge(LossesSoFar(), [((0.4,), (0.5,))]).why
 
 
 def test_runs_that_do_not_vary_decide_nothing() -> None:
-    assert "do not vary" in judge(Known((1.0, 1.0, 1.0, 1.0)), [((), (0.5,))]).why
+    assert "do not vary" in judge(LossesSoFar((1.0, 1.0, 1.0, 1.0)), [((), (0.5,))]).why
 
 
-def judge(known: Known, answers: Sequence[gate_rule.Losses]) -> gate_rule.Judged:
+def judge(known: LossesSoFar, answers: Sequence[gate_rule.ArmLosses]) -> gate_rule.Judgment:
     """What comes of a proposal whose runs end so."""
-    way = gate_rule.proposal(known)
+    way = gate_rule.proposal_steps(known)
     next(way)
     try:
         for answer in answers:
             way.send(answer)
     except StopIteration as end:
-        judged: gate_rule.Judged = end.value
+        judged: gate_rule.Judgment = end.value
         return judged
     raise AssertionError("it asks for more runs")

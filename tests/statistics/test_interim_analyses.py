@@ -41,18 +41,21 @@ def simulated(plan: list[tuple[int, float]], seed: int = 1, many: int = STUDIES)
     ],
 )
 def test_the_chance_of_any_claim_is_what_simulation_finds(plan: list[tuple[int, float]]) -> None:
-    found, error = interim_analyses.any_claim(plan), 4 * (0.12 * 0.88 / STUDIES) ** 0.5
+    found, error = interim_analyses.chance_of_any_claim(plan), 4 * (0.12 * 0.88 / STUDIES) ** 0.5
     assert found == pytest.approx(simulated(plan), abs=error)
 
 
 @pytest.mark.parametrize(("first", "most"), [(3, 5), (3, 8), (3, 12), (5, 12), (8, 24)])
 def test_a_range_makes_a_claim_in_5_percent_of_null_studies(first: int, most: int) -> None:
-    alpha = interim_analyses.level(first, most)
+    alpha = interim_analyses.level_per_look(first, most)
     plan = [(n, alpha) for n in range(first, most + 1)]
     assert simulated(plan, 2) == pytest.approx(ALPHA, abs=4 * (0.0475 / STUDIES) ** 0.5)
-    assert interim_analyses.any_claim(plan) == pytest.approx(ALPHA, abs=1e-5)
-    later = [(n, interim_analyses.level(first, most, ALPHA_LATER)) for n in range(first, most + 1)]
-    assert interim_analyses.any_claim(later) == pytest.approx(ALPHA_LATER, abs=1e-5)
+    assert interim_analyses.chance_of_any_claim(plan) == pytest.approx(ALPHA, abs=1e-5)
+    later = [
+        (n, interim_analyses.level_per_look(first, most, ALPHA_LATER))
+        for n in range(first, most + 1)
+    ]
+    assert interim_analyses.chance_of_any_claim(later) == pytest.approx(ALPHA_LATER, abs=1e-5)
 
 
 # With many pairs the spread is as good as known, and the t statistics of the looks are jointly
@@ -92,14 +95,14 @@ def test_the_library_knows_pococks_constants(looks_at: list[int], pocock: float)
 )
 def test_with_many_pairs_any_claim_is_the_librarys(plan: list[tuple[int, float]]) -> None:
     """The rest, of the order of 1 / pairs, is what Student's t adds; it is always above 0."""
-    beyond = interim_analyses.any_claim(plan) - with_known_spread(plan)
+    beyond = interim_analyses.chance_of_any_claim(plan) - with_known_spread(plan)
     assert 0 < beyond < 0.06 / plan[0][0]
 
 
 def test_what_students_t_adds_goes_away_with_more_pairs() -> None:
     def beyond(scale: int) -> float:
         plan = [(4 * scale, 0.03), (5 * scale, 0.03), (8 * scale, 0.03)]
-        return interim_analyses.any_claim(plan) - with_known_spread(plan)
+        return interim_analyses.chance_of_any_claim(plan) - with_known_spread(plan)
 
     few, some, many = (beyond(scale) for scale in (5, 10, 20))
     assert few > some > many > 0
@@ -131,7 +134,7 @@ def test_at_3_and_4_pairs_it_is_what_quadrature_finds(alpha: float) -> None:
         integrate.quad(quiet, *ends, epsabs=1e-10, limit=200)[0]
         for ends in ((0, min(at, limit)), (min(at, limit), limit))
     )
-    assert interim_analyses.any_claim([(3, alpha), (4, alpha)]) == pytest.approx(
+    assert interim_analyses.chance_of_any_claim([(3, alpha), (4, alpha)]) == pytest.approx(
         1 - found, abs=1e-7
     )
 
@@ -139,14 +142,15 @@ def test_at_3_and_4_pairs_it_is_what_quadrature_finds(alpha: float) -> None:
 @pytest.mark.parametrize("total", [ALPHA, ALPHA_LATER, ALPHA / 24])
 def test_one_look_more_costs(total: float) -> None:
     found = [
-        interim_analyses.level(3, most, total) for most in (4, 5, 8, 12, interim_analyses.MOST)
+        interim_analyses.level_per_look(3, most, total)
+        for most in (4, 5, 8, 12, interim_analyses.MOST_PAIRS)
     ]
     assert found == sorted(found, reverse=True)
-    assert total / (interim_analyses.MOST - 2) < found[-1]
+    assert total / (interim_analyses.MOST_PAIRS - 2) < found[-1]
     assert found[0] < total
     for first, most in ((3, 25), (2, 5), (9, 12), (5, 5)):
         with pytest.raises(Problem, match=rf"{first}\.\.{most}"):
-            interim_analyses.level(first, most)
+            interim_analyses.level_per_look(first, most)
 
 
 pairs = st.lists(st.floats(-0.1, 0.1).map(lambda x: round(x, 4)), min_size=0, max_size=12)
@@ -157,8 +161,8 @@ pairs = st.lists(st.floats(-0.1, 0.1).map(lambda x: round(x, 4)), min_size=0, ma
 def test_a_study_is_over_at_the_first_look_that_knows(
     values: list[float], delta: float | None
 ) -> None:
-    alpha = interim_analyses.level(3, 12)
-    planned = seed_range.SeedRange(3, 12, alpha, interim_analyses.limits(3, 12, alpha))
+    alpha = interim_analyses.level_per_look(3, 12)
+    planned = seed_range.SeedRange(3, 12, alpha, interim_analyses.t_limits(3, 12, alpha))
     found = seed_range.over_after(planned, values, delta)
     expected = None
     for n in range(3, len(values) + 1):
@@ -175,7 +179,7 @@ def test_a_study_is_over_at_the_first_look_that_knows(
 
 
 def test_a_diverged_run_ends_a_planned_study() -> None:
-    planned = seed_range.SeedRange(3, 5, 0.0228, interim_analyses.limits(3, 5, 0.0228))
+    planned = seed_range.SeedRange(3, 5, 0.0228, interim_analyses.t_limits(3, 5, 0.0228))
     assert seed_range.over_after(planned, [0.1, None]) == 2
     assert seed_range.over_after(planned, [0.1, -0.2]) is None
 
@@ -184,8 +188,8 @@ def test_a_ranges_power_line_is_true_of_the_whole_plan() -> None:
     """Of studies in which the truth is what the line says, 80% claim something at some look; and
     what they claim is larger than the truth by what is said."""
     first, most = 3, 12
-    alpha = interim_analyses.level(first, most)
-    said = interim_analyses.seen(first, most, alpha)
+    alpha = interim_analyses.level_per_look(first, most)
+    said = interim_analyses.range_sensitivity(first, most, alpha)
     assert said.detectable == pytest.approx(1.1, abs=0.05), "the last look alone would say 1.38"
     x = np.random.default_rng(7).standard_normal((STUDIES, most))
     for effect, claimed, overstated in (

@@ -25,12 +25,12 @@ from q1lab.statistics.intervals import (
     Analysis,
     Headline,
     Interval,
-    Kind,
     Note,
+    NoteKind,
     Reason,
     analyze,
-    plan,
     power_of,
+    seeds_needed,
     true_coverage,
 )
 from q1lab.verdict.comparison import comparison_facts
@@ -45,7 +45,7 @@ def arm(*losses: float | None) -> dict[int, float | None]:
     return dict(enumerate(losses))
 
 
-def kinds(result: Analysis) -> list[Kind]:
+def kinds(result: Analysis) -> list[NoteKind]:
     return [note.kind for note in result.notes]
 
 
@@ -115,9 +115,9 @@ def test_permutation_cannot_go_below_its_smallest_p(headline: Headline, smallest
 
 def test_power_agrees_with_published_tables() -> None:
     # seeds per arm for effect/sd of 3, 2, 1, .5 at power .8
-    assert [plan(e, 1, headline="welch").mid for e in (3, 2, 1, 0.5)] == [4, 6, 17, 64]
+    assert [seeds_needed(e, 1, headline="welch").mid for e in (3, 2, 1, 0.5)] == [4, 6, 17, 64]
     # pairs that correlate by .5 have differences with the sd of one run
-    assert [plan(e, 1, headline="paired").mid for e in (3, 2, 1, 0.5)] == [4, 5, 10, 34]
+    assert [seeds_needed(e, 1, headline="paired").mid for e in (3, 2, 1, 0.5)] == [4, 5, 10, 34]
     # three pairs that do not correlate see 4.62 sds of one run; the differences' sd is √2 of it
     assert power_of(4.62 / math.sqrt(2), 3, 3, "paired", ALPHA) == pytest.approx(0.8, abs=0.005)
     # at no difference at all, Welch at 3 seeds is false in 3.6% of studies, the paired t in 5%
@@ -143,17 +143,22 @@ def test_detectable_is_seen_with_power_eight_tenths() -> None:
 
 def test_seeds_needed_is_a_range_because_the_sd_is_rough() -> None:
     # at 2 degrees of freedom the sd is known to within × 0.52 to 6.29, and n grows with its square
-    known, rough = plan(1, 1, headline="paired"), plan(1, 1, headline="paired", df=2)
+    known, rough = (
+        seeds_needed(1, 1, headline="paired"),
+        seeds_needed(1, 1, headline="paired", df=2),
+    )
     assert known.low == known.mid == known.high == rough.mid
-    assert rough.low == plan(1, 0.5207, headline="paired").mid
-    assert rough.high == plan(1, 6.2847, headline="paired").mid
+    assert rough.low == seeds_needed(1, 0.5207, headline="paired").mid
+    assert rough.high == seeds_needed(1, 6.2847, headline="paired").mid
     assert not rough.capped
 
 
 def test_seeds_needed_stops_somewhere_and_says_so() -> None:
-    needed = plan(1e-6, 1, headline="welch")
+    needed = seeds_needed(1e-6, 1, headline="welch")
     assert (needed.mid, needed.capped) == (MAX_SEEDS, True)
-    assert plan(1, 0, headline="welch").mid == 3, "no spread at all: the fewest that give a verdict"
+    assert seeds_needed(1, 0, headline="welch").mid == 3, (
+        "no spread at all: the fewest that give a verdict"
+    )
 
 
 # ── verdicts
@@ -180,21 +185,21 @@ def test_verdicts(change: float, delta: float | None, verdict: str, headline: He
 def test_a_win_smaller_than_what_matters_says_so() -> None:
     result = analyze(arm(1.5, 1.502, 1.504), arm(1.4, 1.402, 1.403), headline="paired", delta=1.0)
     assert result.verdict == "helps"
-    assert Kind.BELOW_DELTA in kinds(result)
+    assert NoteKind.BELOW_DELTA in kinds(result)
 
 
 def test_the_declared_headline_decides_and_the_other_is_named() -> None:
     base, mod = arm(1.0, 2.0, 3.0), arm(0.9, 1.9, 2.89)  # pairs agree, seeds spread widely
     paired, welch = analyze(base, mod, headline="paired"), analyze(base, mod, headline="welch")
     assert (paired.verdict, welch.verdict) == ("helps", "cannot tell")
-    assert Note(Kind.TEMPTING, {"verdict": "helps"}) in welch.notes
+    assert Note(NoteKind.TEMPTING, {"verdict": "helps"}) in welch.notes
 
 
 def test_bootstrap_that_disagrees_is_told() -> None:
     # three differences below 0: the bootstrap excludes 0, the t interval does not
     result = analyze(arm(0, 0, 0), arm(-0.01, -0.02, -0.09), headline="paired")
     assert result.verdict == "cannot tell"
-    assert Note(Kind.DISAGREE, {"bootstrap": True}) in result.notes
+    assert Note(NoteKind.DISAGREE, {"bootstrap": True}) in result.notes
 
 
 def test_seeds_needed_aim_at_the_smallest_difference_that_matters_only() -> None:
@@ -248,7 +253,7 @@ def test_only_common_seeds_are_paired() -> None:
     result = analyze(base, mod, headline="paired")
     assert result.n == 3
     assert result.mean == pytest.approx(-0.5)
-    assert Note(Kind.UNPAIRED, {"seeds": [7, 9]}) in result.notes
+    assert Note(NoteKind.UNPAIRED, {"seeds": [7, 9]}) in result.notes
     assert analyze(base, mod, headline="welch").n == 4
 
 
@@ -319,7 +324,7 @@ def test_nonsense_is_refused(asked: dict[str, object], part: str) -> None:
 def test_plan_refuses_nonsense(asked: tuple[float, float, dict[str, float]]) -> None:
     effect, sd, more = asked
     with pytest.raises(Problem):
-        plan(effect, sd, headline="welch", **more)  # type: ignore[arg-type]
+        seeds_needed(effect, sd, headline="welch", **more)  # type: ignore[arg-type]
 
 
 # ── laws
@@ -457,7 +462,7 @@ def test_equal_pairs_are_no_verdict_and_said_beside_any_other(headline: Headline
         return analyze(base, {**base, **change}, headline=headline, delta=0.5)
 
     def equal(one: Analysis) -> list[Mapping[str, Any]]:
-        return [note.facts for note in one.notes if note.kind is Kind.EQUAL]
+        return [note.facts for note in one.notes if note.kind is NoteKind.EQUAL]
 
     same = found({})
     assert (same.verdict, same.reason, same.ends) == ("no verdict", Reason.EQUAL, None)

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from q1lab.statistics.prediction_score import Outcome, Score, calibration, score, small_ones
+from q1lab.statistics.prediction_score import (
+    Outcome,
+    Score,
+    calibrate,
+    score_prediction,
+    small_predictions,
+)
 from q1lab.verdict import prediction_text
 from tests.kit import document_records as records
 
@@ -30,7 +36,7 @@ def test_scores(outcome: str, direction: str, scored: str) -> None:
     predicted = {**records.PREDICTION, "direction": direction}
     found = records.comparison(outcome, predicted)
     assert found.score is not None
-    assert found.score == score(predicted, found.analysis)
+    assert found.score == score_prediction(predicted, found.analysis)
     assert found.score.outcome == scored
     expected = {"lower": -0.03, "higher": 0.03, "same": 0.0}[direction]
     assert found.score.predicted == expected
@@ -70,9 +76,9 @@ def test_calibration_over_the_weeks() -> None:
     def one(outcome: Outcome, confidence: float) -> Score:
         return Score(outcome, 0.0, None, None, None, confidence)
 
-    assert "No prediction has been settled" in prediction_text.calibration_sentence(calibration([]))
+    assert "No prediction has been settled" in prediction_text.calibration_sentence(calibrate([]))
     line = prediction_text.calibration_sentence(
-        calibration([one("hit", 0.9), one("miss", 0.7), one("open", 0.5)])
+        calibrate([one("hit", 0.9), one("miss", 0.7), one("open", 0.5)])
     )
     assert line.startswith(
         "Over 2 settled predictions you were 80% sure on average and right in 1 (50%)"
@@ -89,11 +95,11 @@ the first loss: 100% sure, right
 no number: right
 70%: not yet
 """
-    found = [(one.outcome, one.confidence) for one in small_ones(text)]
+    found = [(one.outcome, one.confidence) for one in small_predictions(text)]
     assert found == [("miss", 0.6), ("hit", 0.9), ("hit", 1.0), ("miss", 0.55)]
-    assert calibration(small_ones(text)).settled == 4
+    assert calibrate(small_predictions(text)).settled == 4
 
 
 @given(st.text(max_size=300))
 def test_any_text_can_be_looked_at_for_small_predictions(text: str) -> None:
-    assert all(0 <= (one.confidence or 0) <= 1 for one in small_ones(text))
+    assert all(0 <= (one.confidence or 0) <= 1 for one in small_predictions(text))

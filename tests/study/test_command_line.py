@@ -53,7 +53,7 @@ def drafted(request: Request) -> Study:
 
     with pytest.MonkeyPatch.context() as patch, Store() as store:
         patch.setattr(own_loop_draft, "_ask", answer)
-        return study_plan.draft_of(request, store).study
+        return study_plan.draft_study(request, store).study
 
 
 OVERRIDES: dict[str, st.SearchStrategy[str]] = {
@@ -147,9 +147,9 @@ def test_the_printed_command_finds_the_study_that_is(
     if "data" in more:
         request = replace(request, data=str(text))
     with Store() as store:
-        study = study_plan.save(study_plan.plan(request, store), store)
+        study = study_plan.save_plan(study_plan.plan_study(request, store), store)
         line = command_line.command_text(study.trainer.request(study))
-        second_plan = study_plan.plan(parsed(tuple(shlex.split(line))), store)
+        second_plan = study_plan.plan_study(parsed(tuple(shlex.split(line))), store)
     assert not second_plan.is_new
     assert second_plan.study == study
 

@@ -13,7 +13,7 @@ import pytest
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import whole
+from q1lab.ground.files import absolute_path
 from q1lab.study import corpora
 
 served: dict[str, bytes] = {}
@@ -136,6 +136,6 @@ def test_a_way_that_is_shown_has_no_detour(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "linked").symlink_to(tmp_path / "nanogpt")
     monkeypatch.chdir(tmp_path / "nanogpt")
     for typed in ("../own.txt", str(tmp_path / "linked" / ".." / "own.txt")):
-        assert str(whole(typed)) == str(tmp_path.resolve() / "own.txt")
-    assert whole("own.txt") == Path.cwd() / "own.txt"
-    assert whole(tmp_path / "linked") == tmp_path / "linked"
+        assert str(absolute_path(typed)) == str(tmp_path.resolve() / "own.txt")
+    assert absolute_path("own.txt") == Path.cwd() / "own.txt"
+    assert absolute_path(tmp_path / "linked") == tmp_path / "linked"

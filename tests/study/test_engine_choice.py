@@ -31,7 +31,7 @@ def test_a_preset_may_have_a_default_engine() -> None:
 
 def test_a_study_keeps_its_choice() -> None:
     chosen = choose_engine("gpu-box", "cpu", (), NAMED)
-    assert json_records.load(EngineChoice, json_records.dump(chosen)) == chosen
+    assert json_records.from_json(EngineChoice, json_records.to_json(chosen)) == chosen
 
 
 @pytest.mark.parametrize(

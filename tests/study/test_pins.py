@@ -236,9 +236,13 @@ class Machine:
             put(module, "__version__", "0")
         put(journal, "current_actor", lambda: "person")
         put(paths, "models_dir", lambda: here / "labs" / "models")
-        level, limits = interim_analyses.level, interim_analyses.limits
-        put(interim_analyses, "level", lambda *plan: round(level(*plan), 9))
-        put(interim_analyses, "limits", lambda *plan: tuple(round(one, 9) for one in limits(*plan)))
+        level, limits = interim_analyses.level_per_look, interim_analyses.t_limits
+        put(interim_analyses, "level_per_look", lambda *plan: round(level(*plan), 9))
+        put(
+            interim_analyses,
+            "t_limits",
+            lambda *plan: tuple(round(one, 9) for one in limits(*plan)),
+        )
         put(identity, "code_hash", lambda text: sha256_text(f"code {text}"))
         put(launch, "start_runner", self.train)
         put(hashlib, "sha256", partial(Hash, hashlib.sha256, self.placeless))
@@ -338,7 +342,7 @@ def test_the_program_makes_this_home(
     every = [studies.load(name) for name in values]
     made: Mapping[str, bytes] = {
         **{f"{study.id}.json": study.files.plan.read_bytes() for study in every},
-        "journal.jsonl": paths.journal().read_bytes(),
+        "journal.jsonl": paths.journal_file().read_bytes(),
         "runs.json": _text({study.id: runs_of(study) for study in every}),
         "values.json": _text(values),
     }

@@ -114,7 +114,7 @@ async def test_always_is_remembered_and_then_nothing_is_asked(
         await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
         app.screen.query_one("#always", Button).press()
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
-        assert config.load().ask_before_commit is False
+        assert config.load_settings().ask_before_commit is False
         press(app, "q1lab modification")
         await until(pilot, lambda: len(commits(repo)) == 3)
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))

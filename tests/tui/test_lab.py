@@ -376,7 +376,7 @@ def _launched() -> studies.Study:
 
     request = Request("rope", preset="quick", overrides={"max_iters": "40"})
     with Store() as store:
-        return study_plan.begin(request, store).study
+        return study_plan.begin_study(request, store).study
 
 
 async def _to_lab(pilot: Any) -> None:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
-from q1lab.ground.log_tail import Tail
-from q1lab.ground.text_formats import signed, speed, time_left
+from q1lab.ground.log_tail import LogTail
+from q1lab.ground.text_formats import signed, time_left, token_rate
 from q1lab.index.study_view import RunView, StudyView, study_row
-from q1lab.statistics.intervals import Kind, Note
+from q1lab.statistics.intervals import Note, NoteKind
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.run_states import RunState
 from q1lab.tui.snapshot_taker import StudyInFocus
@@ -351,7 +351,7 @@ FOUND = make(
     {9: 1.897, 10: 1.9001, 11: 1.8951},
     delta=0.01,
     floor=Floor(-0.008, 0.008),
-    notes=(Note(Kind.UNCHECKED),),
+    notes=(Note(NoteKind.UNCHECKED),),
 )
 
 
@@ -446,7 +446,7 @@ def test_words() -> None:
     assert state_words(run(state=RunState.RUNNING, iter=100)) == "▶ 99%"
     assert state_words(run(state=RunState.DIVERGED)) == "∞ diverged"
     assert (loss_words(run()), loss_words(run(state=RunState.RUNNING))) == ("1.9000", "1.950…")
-    assert [speed(v) for v in (None, 0.0, 950.0, 22_140.0, 3.2e6)] == [
+    assert [token_rate(v) for v in (None, 0.0, 950.0, 22_140.0, 3.2e6)] == [
         "",
         "",
         "950",
@@ -487,25 +487,25 @@ def test_a_diff_of_git_is_shown_without_its_heads_and_with_every_changed_line() 
 
 def test_a_tail_follows_whole_and_safely(tmp_path: Path) -> None:
     file = tmp_path / "run.log"
-    tail = Tail(file, cap=100)
-    assert tail.read() == ("", False)
+    tail = LogTail(file, cap=100)
+    assert tail.read_new() == ("", False)
     file.write_bytes(b"one \x1b[31mred\x1b[0m\r\ntw")
-    assert tail.read() == ("one red\ntw", False)
+    assert tail.read_new() == ("one red\ntw", False)
     with file.open("ab") as out:
         out.write("o é"[:3].encode() + b"\xc3")  # a character torn in the middle
-    assert tail.read() == ("o é", False)
+    assert tail.read_new() == ("o é", False)
     with file.open("ab") as out:
         out.write(b"\xa9\n")
-    assert tail.read() == ("é\n", False)
+    assert tail.read_new() == ("é\n", False)
     file.write_text("new\n")
-    assert tail.read() == ("new\n", True)
+    assert tail.read_new() == ("new\n", True)
 
 
 def test_a_tail_reads_no_more_than_its_cap(tmp_path: Path) -> None:
     file = tmp_path / "run.log"
     file.write_text("".join(f"line {k}\n" for k in range(1000)))
-    tail = Tail(file, cap=64)
-    text, anew = tail.read()
+    tail = LogTail(file, cap=64)
+    text, anew = tail.read_new()
     assert anew
     assert text.startswith("line ")
     assert text.endswith("line 999\n")

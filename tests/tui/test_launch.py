@@ -19,7 +19,7 @@ from q1lab.runner import launch
 from q1lab.study import kept_folder, studies
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
-from q1lab.trainers.command import NOT_KNOWN
+from q1lab.trainers.command import EMPTY_SETTINGS
 from q1lab.tui.screens import launch_opener
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.launch import LaunchScreen
@@ -146,7 +146,7 @@ async def test_the_seeds_that_a_verdict_names_are_planned(
 async def test_more_seeds_of_a_command_are_said_in_words() -> None:
     """The form is for model files."""
     loop = CommandSpec("train {seed}", {"baseline": "", "fast": "x"}, "/", "val/loss")
-    study = changed(make_study(), loop=loop, **NOT_KNOWN)
+    study = changed(make_study(), loop=loop, **EMPTY_SETTINGS)
     studies.save(study)
     async with app().run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
@@ -238,7 +238,7 @@ async def test_a_kept_study_is_chosen_and_trained_as_it_was(
     fake_trainer: Callable[..., None], tmp_path: Path
 ) -> None:
     with Store() as store:
-        first = study_plan.begin(Request("rope", seeds="2", preset="quick"), store).study
+        first = study_plan.begin_study(Request("rope", seeds="2", preset="quick"), store).study
     wait_for(lambda: not launch.is_alive(first.files), "the study's end")
     for path, data in kept_folder.files_to_keep(first, tmp_path).items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -617,12 +617,12 @@ async def test_one_says_once_how_one_came_here() -> None:
         await until(pilot, lambda: app.snapshot.progress.of("way").done)
         await settled(pilot)
         assert "the last week of Q1" not in words(app)
-        assert config.load().course is False
+        assert config.load_settings().course is False
         assert "c3-readme" in {step.id for step in app.week.steps()}
         assert [kpi.target for kpi in app.week.kpis] == [1, 1, 1]
         await pilot.press("k", "enter")  # it can be said again, from the row that one was on
         await until(pilot, lambda: "the last week of Q1" in words(app))
-        assert config.load().course is True
+        assert config.load_settings().course is True
 
 
 async def test_a_text_of_ones_own_is_named_in_the_app_and_checked(tmp_path: Path) -> None:

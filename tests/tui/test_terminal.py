@@ -295,7 +295,7 @@ def test_a_damaged_database_is_made_again_and_said(
     start: Callable[..., Terminal], home: Path
 ) -> None:
     Store().close()
-    paths.database().write_bytes(b"no database at all" * 200)
+    paths.database_file().write_bytes(b"no database at all" * 200)
     app = start()
     app.sees("q1lab.db was damaged")
 

@@ -10,11 +10,11 @@ import pytest
 from q1lab.index.store import Store
 from q1lab.planning import study_plan
 from q1lab.runner import finished_runs, launch
-from q1lab.statistics.intervals import ALPHA, Kind
+from q1lab.statistics.intervals import ALPHA, NoteKind
 from q1lab.study import command_line, kept_folder, studies
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Run, Study
-from q1lab.trainers.own_loop import OTHER_SEEDS
+from q1lab.trainers.own_loop import SEED_OFFSET
 from q1lab.verdict import comparison_record, prediction_text, terminal_text, verdict_text
 from q1lab.verdict.comparison import Comparison, Floor
 from q1lab.verdict.comparison_cache import compare
@@ -28,7 +28,7 @@ Fake = Callable[..., None]
 
 def trained(variant: str, **asked: object) -> Study:
     with Store() as store:
-        study = study_plan.begin(Request(variant, preset="quick", **asked), store).study  # type: ignore[arg-type]
+        study = study_plan.begin_study(Request(variant, preset="quick", **asked), store).study  # type: ignore[arg-type]
         wait_for(lambda: not launch.is_alive(study.files))
     return study
 
@@ -48,7 +48,7 @@ def of_whom(study: Study) -> str | None:
 def floor_of_baseline(name: str = "baseline-1", **how: object) -> Study:
     """A finished study of the baseline against itself, as a plan has it."""
     made = make_study(name, "baseline", **how)  # type: ignore[arg-type]
-    made = changed(made, seed_shift={"modified": OTHER_SEEDS})
+    made = changed(made, seed_shift={"modified": SEED_OFFSET})
     studies.save(made)
     finish(made, effect=0.0, noise=0.02)
     return made
@@ -59,7 +59,7 @@ def test_the_baseline_against_itself_trains_on_other_seeds(fake_trainer: Fake) -
     assert study.id == "baseline-1"
     assert study.is_floor
     assert study.trainer.drawn_seed(Run("baseline", "baseline", 2)) == 2
-    assert study.trainer.drawn_seed(Run("modified", "baseline*", 2)) == OTHER_SEEDS + 2
+    assert study.trainer.drawn_seed(Run("modified", "baseline*", 2)) == SEED_OFFSET + 2
     told = found(study)
     assert told.analysis.n == 4
     assert len(set(told.analysis.pairs.values())) == 4, "no pair is of two equal runs"
@@ -68,7 +68,7 @@ def test_the_baseline_against_itself_trains_on_other_seeds(fake_trainer: Fake) -
         "q1lab run baseline --seeds 4"
     )
     with Store() as store:
-        again = study_plan.plan(study.trainer.request(study), store)
+        again = study_plan.plan_study(study.trainer.request(study), store)
     assert (again.study.id, again.missing) == (study.id, ())
 
 
@@ -119,7 +119,7 @@ def test_a_floor_is_no_look_at_any_question_and_pays_for_none() -> None:
     finish(study)
     told = found(study)
     assert (told.analysis.alpha, times_asked(told)) == (ALPHA, (1, 1))
-    assert Kind.ASKED not in [note.kind for note in told.analysis.notes]
+    assert NoteKind.ASKED not in [note.kind for note in told.analysis.notes]
     second = floor_of_baseline("baseline-2", seeds=(3, 4, 5), created="2026-03-09T10:00:00+00:00")
     assert (found(second).analysis.alpha, found(second).asking.left_out) == (ALPHA, ()), (
         "nor does another floor"
@@ -147,7 +147,7 @@ def test_a_copy_with_another_name_is_still_refused(fake_trainer: Fake, tmp_path:
     copy = tmp_path / "copy.py"
     copy.write_text((paths.models_dir() / "baseline.py").read_text())
     with Store() as store, pytest.raises(Problem, match="hold the same code"):
-        study_plan.plan(Request(str(copy), baseline="baseline"), store)
+        study_plan.plan_study(Request(str(copy), baseline="baseline"), store)
     mine = trained(str(copy), baseline=str(copy), seeds="3", unchecked=True)
     assert mine.is_floor
     assert found(mine).analysis.n == 3
@@ -159,6 +159,8 @@ def test_a_kept_floor_trains_again(fake_trainer: Fake, tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     with Store() as store:
-        again = study_plan.plan(Request(str(tmp_path / "studies" / study.id), fresh=True), store)
+        again = study_plan.plan_study(
+            Request(str(tmp_path / "studies" / study.id), fresh=True), store
+        )
     assert again.study.is_floor
-    assert again.study.to_dict()["seed_shift"] == {"modified": OTHER_SEEDS}
+    assert again.study.to_dict()["seed_shift"] == {"modified": SEED_OFFSET}

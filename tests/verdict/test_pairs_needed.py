@@ -41,7 +41,7 @@ def test_the_range_that_is_proposed_can_be_planned() -> None:
     for effect in (0.1, 0.02, 0.01, 0.007):
         advice = pairs_needed.advise(effect, spread)
         assert advice.range is not None
-        assert interim_analyses.level(*advice.range) < intervals.ALPHA
+        assert interim_analyses.level_per_look(*advice.range) < intervals.ALPHA
         assert advice.range[1] >= advice.needed.mid
     assert pairs_needed.advise(0.001, spread).range is None
 
@@ -73,8 +73,8 @@ def test_every_shipped_row_is_a_spread() -> None:
 def test_planned_null_studies_claim_something_in_5_percent() -> None:
     """Through the program's own stopping rule and its own verdict."""
     rng = random.Random(7)
-    alpha = interim_analyses.level(3, 8)
-    planned = seed_range.SeedRange(3, 8, alpha, interim_analyses.limits(3, 8, alpha))
+    alpha = interim_analyses.level_per_look(3, 8)
+    planned = seed_range.SeedRange(3, 8, alpha, interim_analyses.t_limits(3, 8, alpha))
     many, false = 500, 0
     for _ in range(many):
         base = {seed: rng.gauss(1.9, 0.01) for seed in range(8)}
@@ -97,8 +97,8 @@ def test_planned_null_studies_claim_something_in_5_percent() -> None:
 def test_a_planned_range_shows_its_interval_narrow() -> None:
     from q1lab.index import ingest_events, study_view
 
-    alpha = interim_analyses.level(3, 8)
-    planned = seed_range.SeedRange(3, 8, alpha, interim_analyses.limits(3, 8, alpha))
+    alpha = interim_analyses.level_per_look(3, 8)
+    planned = seed_range.SeedRange(3, 8, alpha, interim_analyses.t_limits(3, 8, alpha))
     study = make_study(seeds=tuple(range(8)), range=planned)
     finish(study)
     with Store() as store:

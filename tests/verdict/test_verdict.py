@@ -20,7 +20,7 @@ from rich.cells import cell_len
 
 from q1lab.commands import error_boundary
 from q1lab.statistics import intervals
-from q1lab.statistics.intervals import Kind, Note
+from q1lab.statistics.intervals import Note, NoteKind
 from q1lab.verdict import arm_columns, table_text
 from q1lab.verdict.comparison import SIZE_MATTERS_FROM, Comparison, Floor, QuestionCost
 from q1lab.verdict.terminal_text import ARM_COLORS, comparison_lines, rich_comparison_lines
@@ -49,7 +49,7 @@ CASES: dict[str, Comparison] = {
         {0: 1.452, 1: 1.466, 2: 1.477, 3: 1.462},
         alpha=0.0106,
         asking=QuestionCost(looks=2, all_looks=2),
-        notes=(Note(Kind.ASKED, {"later": True}),),
+        notes=(Note(NoteKind.ASKED, {"later": True}),),
     ),
     "two-seeds": make({0: 1.470, 1: 1.475}, {0: 1.452, 1: 1.466}),
     "one-seed": make({0: 1.470}, {0: 1.452}),
@@ -181,13 +181,13 @@ def test_fairness_warning_from_one_percent_up(params: int, warns: bool) -> None:
         for arm, count in (("baseline", 100_000), ("modified", params))
     }
     assert (abs(params / 100_000 - 1) >= SIZE_MATTERS_FROM) == warns
-    notes = (Note(Kind.SIZE),) if warns else ()
+    notes = (Note(NoteKind.SIZE),) if warns else ()
     found = make(BASE, HELPS, costs=size, notes=notes)
     assert any("parameters:" in line for line in comparison_lines(found, 80)) == warns
 
 
 def test_text_from_outside_is_only_text() -> None:
-    note = Note(Kind.UNFINISHED, {"runs": ["[link=evil]note\x1b]0;t\x07"], "of": 6})
+    note = Note(NoteKind.UNFINISHED, {"runs": ["[link=evil]note\x1b]0;t\x07"], "of": 6})
     record = renamed(make(BASE, HELPS, notes=(note,)), "[bold red]x")
     data = replace(record.study.data, name="a\x1b[2Jb\x07")
     record = replace(record, study=replace(record.study, data=data))
@@ -289,7 +289,7 @@ def timed(**speeds: tuple[float, ...]) -> Comparison:
         )
         for arm, runs in speeds.items()
     }
-    ends = intervals.ratio(speeds["baseline"], speeds["modified"])
+    ends = intervals.ratio_interval(speeds["baseline"], speeds["modified"])
     found = {} if ends is None else dict.fromkeys(arm_columns.measured_costs(), ends)
     return replace(c, arms=arms, timed=found)
 
@@ -321,7 +321,7 @@ def test_speed_is_told_as_a_change_only_where_its_interval_excludes_0() -> None:
 @pytest.mark.parametrize("n", [3, 4, 8])
 def test_equal_code_is_rarely_told_to_be_faster(n: int) -> None:
     speeds = np.exp(np.random.default_rng(n).normal(10, 0.05, (400, 2, n)))
-    found = [intervals.ratio(*week) for week in speeds]
+    found = [intervals.ratio_interval(*week) for week in speeds]
     assert sum(ends is not None and ends.excludes_zero() for ends in found) <= 0.08 * 400
 
 

@@ -19,7 +19,7 @@ from q1lab.documents.reproduce import Reproduction
 from q1lab.ground import paths
 from q1lab.ground.text_formats import signed
 from q1lab.index.store import Store
-from q1lab.statistics.intervals import Kind, Note, Reason
+from q1lab.statistics.intervals import Note, NoteKind, Reason
 from q1lab.study.series import Series
 from q1lab.tui.widgets import forest_plot
 from q1lab.tui.widgets.study_text import verdict_words
@@ -140,25 +140,25 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
     together = Series("sweep-1", "sweep", ("rope", "gqa"), 0, 0.025)
     found = make(BASE, HELPS, delta=0.5, series=together)
     facts_of = {
-        Kind.UNPAIRED: {"seeds": [3]},
-        Kind.EQUAL: {"equal": 2, "pairs": 3},
-        Kind.ASKED: {"later": True},
-        Kind.CONDITIONS: {
+        NoteKind.UNPAIRED: {"seeds": [3]},
+        NoteKind.EQUAL: {"equal": 2, "pairs": 3},
+        NoteKind.ASKED: {"later": True},
+        NoteKind.CONDITIONS: {
             "differ": {"torch": {"2.9": ["baseline-seed0"], "2.10": ["modified-seed0"]}}
         },
-        Kind.ALLOWED: {"what": ["max_iters"]},
-        Kind.SHORT: {"fallen": 0.3, "lately": 0.1},
-        Kind.STRAYS: {"arms": [["modified", 8, 1, 0], ["baseline", 9, 0, 2]]},
-        Kind.DISAGREE: {"bootstrap": True},
-        Kind.TEMPTING: {"verdict": "helps"},
-        Kind.UNFINISHED: {"runs": ["modified-seed2"], "of": 6},
-        Kind.DAMAGED: {"lines": 1},
-        Kind.RISING: {"at": 1250, "rise": 0.23, "command": "q1lab run rope --max-iters 1250"},
-        Kind.COMMAND: {"correlation": 0.5, "between": [-0.2, 0.9]},
-        Kind.OVERRULED: {"checks": ["“rope: angles”, because the base grows with the layer"]},
+        NoteKind.ALLOWED: {"what": ["max_iters"]},
+        NoteKind.SHORT: {"fallen": 0.3, "lately": 0.1},
+        NoteKind.STRAYS: {"arms": [["modified", 8, 1, 0], ["baseline", 9, 0, 2]]},
+        NoteKind.DISAGREE: {"bootstrap": True},
+        NoteKind.TEMPTING: {"verdict": "helps"},
+        NoteKind.UNFINISHED: {"runs": ["modified-seed2"], "of": 6},
+        NoteKind.DAMAGED: {"lines": 1},
+        NoteKind.RISING: {"at": 1250, "rise": 0.23, "command": "q1lab run rope --max-iters 1250"},
+        NoteKind.COMMAND: {"correlation": 0.5, "between": [-0.2, 0.9]},
+        NoteKind.OVERRULED: {"checks": ["“rope: angles”, because the base grows with the layer"]},
     }
-    said = [note_text.note_sentence(Note(kind, facts_of.get(kind, {})), found) for kind in Kind]
-    assert len(set(said)) == len(Kind)
+    said = [note_text.note_sentence(Note(kind, facts_of.get(kind, {})), found) for kind in NoteKind]
+    assert len(set(said)) == len(NoteKind)
     for sentence in said:
         assert sentence.endswith((".", ")", "--max-iters 1250")), sentence
         assert sentence[0].isupper() or sentence[0].isdigit(), sentence
@@ -368,20 +368,20 @@ def with_curves(iters: int, loss: Callable[[int], float], name: str = "rope-1") 
         events.write_text(
             "".join(json.dumps(line) + "\n" for line in [*kept[:-1], *curve, kept[-1]])
         )
-    with Store(paths.database()) as store:
+    with Store(paths.database_file()) as store:
         return comparison_cache.compare(store, study)
 
 
 def test_a_val_loss_that_rises_is_named_with_the_budget_of_its_minimum() -> None:
     """What is compared then is how fast the arms overfit."""
     found = with_curves(5000, lambda at: 1.47 + ((at - 1500) / 5000) ** 2)
-    (note,) = [one for one in found.analysis.notes if one.kind is Kind.RISING]
+    (note,) = [one for one in found.analysis.notes if one.kind is NoteKind.RISING]
     assert note.facts["at"] == 1500
     text = note_text.note_sentence(note, found)
     assert "lowest at iter 1,500 and rose by 0.49 nats" in text
     assert "--max-iters 1500" in text
     assert not any(
-        one.kind is Kind.RISING
+        one.kind is NoteKind.RISING
         for one in with_curves(5000, lambda at: 1.5, "rope-2").analysis.notes
     )
 
@@ -396,7 +396,7 @@ def test_runs_that_read_their_text_often_are_named_beforehand(
 
 def test_the_list_of_studies_knows_their_threads() -> None:
     lab_home.compared(lab_home.make_study("rope-1"))
-    with Store(paths.database()) as store:
+    with Store(paths.database_file()) as store:
         assert [line.threads for line in result_rows.read_result_rows(store)] == [1]
 
 

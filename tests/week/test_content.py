@@ -246,7 +246,7 @@ def test_cuts_are_kept_and_made_again_where_the_file_is_damaged(
 ) -> None:
     home.mkdir(exist_ok=True)
     week = load_week(folder)
-    kept = paths.week_cuts()
+    kept = paths.week_cuts_file()
     good = kept.read_text()
     for damage in ("", "{", good[:-10], f"x\n{good}", good.replace("fence", "hence")):
         kept.write_text(damage)
@@ -702,8 +702,8 @@ def test_the_authors_page_names_every_kind_key_and_action() -> None:
     page = (SHIPPED / "README.md").read_text()
     keys = [
         *step_kinds.STEP_KINDS,
-        *command_table.conditions(),
-        *command_table.actions(),
+        *command_table.step_conditions(),
+        *command_table.fields_by_action(),
         *content_markdown.STEP_ATTRIBUTES,
     ]
     for table in (
@@ -714,7 +714,7 @@ def test_the_authors_page_names_every_kind_key_and_action() -> None:
         content_week.KPI_KEYS,
     ):
         keys += table
-    for fields in command_table.actions().values():
+    for fields in command_table.fields_by_action().values():
         keys += fields
     assert [key for key in keys if key not in page] == []
 

@@ -39,7 +39,7 @@ def commands_text() -> str:
     import click
 
     from q1lab.commands.cli import cli
-    from q1lab.ground.command_table import listed
+    from q1lab.ground.command_table import listed_acts
     from q1lab.ground.errors import EXIT_STATUS
 
     parts = [EXIT_STATUS]
@@ -57,7 +57,7 @@ def commands_text() -> str:
                 page(f"{name} {child}", found)
 
     top = click.Context(cli, info_name="q1lab")
-    for name in listed():
+    for name in listed_acts():
         command = cli.get_command(top, name)
         assert command is not None
         page(name, command)
@@ -156,7 +156,7 @@ def training() -> None:
         os.environ.update(Q1LAB_HOME=home, WANDB_MODE="disabled")
         request = Request("rope", preset="quick")
         with Store() as store:
-            study = study_plan.begin(request, store).study
+            study = study_plan.begin_study(request, store).study
             while study.runs[3].name not in {
                 path.parent.name for path in study.files.root.glob("runs/*/events.jsonl")
             }:

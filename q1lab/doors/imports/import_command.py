@@ -16,7 +16,7 @@ import click
 from q1lab.doors.imports.outside_runs import OutsideRun
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, Problem
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.runner import child_processes
 from q1lab.study import studies
 from q1lab.study.bundle import Bundle
@@ -192,5 +192,5 @@ def _pull_in_child(project: str, group: str | None) -> dict[str, Any]:
         except (OSError, ValueError):
             raise Problem(f"{project} could not be read: wandb gave no answer", FAILED) from None
     if "error" in record:
-        raise Problem(plain(f"{project}: {record['error']}"), FAILED)
+        raise Problem(printable(f"{project}: {record['error']}"), FAILED)
     return record

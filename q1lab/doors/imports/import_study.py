@@ -19,8 +19,8 @@ from q1lab.designs.fixed import Fixed
 from q1lab.doors.imports.outside_runs import OutsideRun, clean_json, finite_or_none, run_from_events
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import plain, read_bytes, size_of, utc_now, write_atomic
-from q1lab.ground.json_records import storable
+from q1lab.ground.files import file_size, printable, read_bytes, utc_now, write_atomic
+from q1lab.ground.json_records import storable_text
 from q1lab.runner import early_stopping
 from q1lab.study import bundle, liveness, studies
 from q1lab.study.bundle import Bundle
@@ -170,10 +170,10 @@ def _refuse_differences(
         more = f"; and {len(wrong) - 4} more" if len(wrong) > 4 else ""
         flags = " ".join(f"--allow {key}" for key in list(wrong)[:4])
         raise Problem(
-            plain(f"these runs are not alike. {shown}{more}. "),
+            printable(f"these runs are not alike. {shown}{more}. "),
             next=f"If that is intended: {flags}",
         )
-    notes += [plain(f"{key} differs, as allowed: {text}") for key, text in differ.items()]
+    notes += [printable(f"{key} differs, as allowed: {text}") for key, text in differ.items()]
     if not any(key in run.config for run in all_runs for key in DATA_KEYS):
         notes.append("the runs don't say which data they saw; you vouch that it was the same")
     if not any(key in run.config for run in all_runs for key in ("learning_rate", "lr")):
@@ -242,7 +242,7 @@ def create_study(grouped: GroupedRuns, origin: str, taken_names: Collection[str]
         ),
         origin=Imported(
             imported=ImportedRuns(
-                source=plain(origin),
+                source=printable(origin),
                 time=now,
                 allowed=tuple(grouped.allowed),
                 notes=tuple(note[:2000] for note in notes),
@@ -270,7 +270,9 @@ def adopt_study(received: Bundle, origin: str, taken_names: Collection[str]) -> 
     arms = {}
     for name, arm in study.arms.items():
         source = received.files.get(arm.source)
-        is_model_file = source is not None and source.suffix == ".py" and size_of(source) < 1 << 20
+        is_model_file = (
+            source is not None and source.suffix == ".py" and file_size(source) < 1 << 20
+        )
         if source is not None and is_model_file:
             files[f"source/{name}.py"] = read_bytes(source)
         arms[name] = replace(arm, source=f"source/{name}.py" if is_model_file else "")
@@ -281,7 +283,7 @@ def adopt_study(received: Bundle, origin: str, taken_names: Collection[str]) -> 
         origin=Imported(
             typed=study.origin.typed,
             series=study.origin.series,
-            imported=ImportedRuns(source=origin, study=plain(study.id), time=utc_now()),
+            imported=ImportedRuns(source=origin, study=printable(study.id), time=utc_now()),
         ),
     )
     return _publish(study, study.variant, events, files, taken_names)
@@ -292,7 +294,9 @@ def _read_runs(received: Bundle, origin: str) -> dict[str, OutsideRun]:
     runs = {}
     for run in received.study.runs:
         if not re.fullmatch(r"(baseline|modified)-seed\d{1,9}", run.name):
-            raise Problem(f"{origin} names a run {plain(run.name)!r}, which is not a run of q1lab")
+            raise Problem(
+                f"{origin} names a run {printable(run.name)!r}, which is not a run of q1lab"
+            )
         file = received.files.get(f"runs/{run.name}/events.jsonl")
         if file is None:
             continue
@@ -414,14 +418,14 @@ def _shared_config(runs: list[OutsideRun]) -> dict[str, Any]:
 def _arm_record(arm: str, grouped: GroupedRuns, origin: str) -> Arm:
     run = next(iter(grouped.arms[arm].values()))
     variant = run.config.get("variant")
-    name = plain(variant)[:60] if isinstance(variant, str) and variant else grouped.names[arm]
+    name = printable(variant)[:60] if isinstance(variant, str) and variant else grouped.names[arm]
     sha, n, flops = (run.config.get(key) for key in ("model_sha256", "n_params", "flops_per_token"))
     return Arm(
         variant=name,
         title=name,
         source="",
         sha256=sha if isinstance(sha, str) and re.fullmatch(r"[0-9a-f]{64}", sha) else "",
-        origin=plain(origin),
+        origin=printable(origin),
         n_params=_count_or_zero(n),
         flops_per_token=_count_or_zero(flops),
     )
@@ -432,7 +436,7 @@ def _data_record(runs: list[OutsideRun]) -> Data:
     name = next((config[key] for key in ("data", "dataset", "corpus") if config.get(key)), "")
     sha = config.get("data_sha256")
     return Data(
-        name=storable(str(name))[:200] if name else "not said",
+        name=storable_text(str(name))[:200] if name else "not said",
         sha256=sha if isinstance(sha, str) and re.fullmatch(r"[0-9a-f]{64}", sha) else "",
         file="",
         characters=0,
@@ -465,7 +469,8 @@ def _publish(
         study = studies.from_dict(json.loads(json.dumps(study.to_dict())))
     except (ValueError, RecursionError) as error:
         raise Problem(
-            f"{study.origin.source} makes no study: {plain(str(error))[:200]}; nothing was taken in"
+            f"{study.origin.source} makes no study: {printable(str(error))[:200]}; "
+            f"nothing was taken in"
         ) from None
     files: dict[str, bundle.Content] = dict(sources)
     for name, records in events.items():

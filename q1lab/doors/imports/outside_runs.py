@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import os_reason, plain, read_text
-from q1lab.ground.json_records import storable
+from q1lab.ground.files import os_reason, printable, read_text
+from q1lab.ground.json_records import storable_text
 from q1lab.study.events import LARGEST_COUNT, LARGEST_LOSS, cut_after_end, read_new_events
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import run_name
@@ -79,7 +79,7 @@ def from_wandb(record: Mapping[str, Any]) -> list[OutsideRun]:
     Problem for a run whose cfg and seed are neither in its config nor in its name."""
     runs = []
     for pulled in record["runs"]:
-        where = plain(f"{pulled.get('name')} ({pulled.get('id')})")
+        where = printable(f"{pulled.get('name')} ({pulled.get('id')})")
         config = dict(pulled.get("config") or {})
         summary = dict(pulled.get("summary") or {})
         cfg, seed = _identity(where, config, str(pulled.get("name") or ""))
@@ -113,7 +113,7 @@ def _wandb_state(
     if state_at_wandb in ("running", "pending", "preempting"):
         raise Problem(f"{run.where} is still running at W&B", FAILED, next="pull when it has ended")
     if state_at_wandb != "finished":
-        return RunState.FAILED, message or f"{plain(str(state_at_wandb))} at W&B"
+        return RunState.FAILED, message or f"{printable(str(state_at_wandb))} at W&B"
     if run.final is not None and not math.isfinite(run.final):
         return RunState.DIVERGED, message
     return RunState.FINISHED, message
@@ -242,7 +242,7 @@ def from_csv(file: Path) -> list[OutsideRun]:
     if any(" - " in name and NAME.fullmatch(name.split(" - ")[0]) for name in names):
         return _runs_of_points(file, _wide_points(file, names, rows), wide=True)
     raise Problem(
-        f"{file}: columns {', '.join(map(plain, names))[:200]}", next=CSV_FORMS, file=file
+        f"{file}: columns {', '.join(map(printable, names))[:200]}", next=CSV_FORMS, file=file
     )
 
 
@@ -301,11 +301,13 @@ def _runs_of_points(file: Path, points: Iterable[Point], *, wide: bool = False) 
     runs: dict[tuple[str, int], OutsideRun] = {}
     points_by_run: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
     for where, (cfg, seed), point, config in points:
-        name = f"{run_name(plain(cfg), seed)} of {file.name}"
+        name = f"{run_name(printable(cfg), seed)} of {file.name}"
         run = runs.setdefault((cfg, seed), OutsideRun(name, cfg, seed, config))
         if config != run.config:
             key = next(k for k in {*config, *run.config} if config.get(k) != run.config.get(k))
-            raise Problem(f"{where}: {plain(key)} changes within {run.where}; a run has one config")
+            raise Problem(
+                f"{where}: {printable(key)} changes within {run.where}; a run has one config"
+            )
         points_by_run[cfg, seed].append(point)
     for run_key, run in runs.items():
         rows = points_by_run[run_key]
@@ -331,14 +333,16 @@ def _cell(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=str)
     except (ValueError, RecursionError):
-        return plain(text)
+        return printable(text)
 
 
 def _number_cell(text: str, where: str, name: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise Problem(f"{where}: {plain(name)} is {plain(text)[:40]!r}, no number") from None
+        raise Problem(
+            f"{where}: {printable(name)} is {printable(text)[:40]!r}, no number"
+        ) from None
     return _check_loss(value, where, name)
 
 
@@ -349,7 +353,8 @@ def _iter_cell(text: str, where: str, name: str) -> int:
         value = math.nan
     if not 0 <= value < LARGEST_COUNT or value != int(value):
         raise Problem(
-            f"{where}: {plain(name)} is {plain(text)[:40]!r}, no whole number from 0 up that an "
+            f"{where}: {printable(name)} is {printable(text)[:40]!r}, no whole number "
+            f"from 0 up that an "
             "iter can be"
         )
     return int(value)
@@ -359,7 +364,7 @@ def _check_loss(value: float, where: str, name: str) -> float:
     """``value`` unchanged. Problem if it is finite and too large for a loss; inf and NaN are
     allowed, as losses of a run that diverged."""
     if math.isfinite(value) and abs(value) >= LARGEST_LOSS:
-        raise Problem(f"{where}: {plain(name)} is {value:g}; no loss is as large as that")
+        raise Problem(f"{where}: {printable(name)} is {value:g}; no loss is as large as that")
     return value
 
 
@@ -415,7 +420,7 @@ def _last_loss(curve: Mapping[int, float | None]) -> float | None:
 
 
 def _text_or_none(value: Any) -> str | None:
-    return plain(value)[:500] if isinstance(value, str) and value else None
+    return printable(value)[:500] if isinstance(value, str) and value else None
 
 
 def _identity(where: str, config: Mapping[str, Any], name: str) -> tuple[str, int]:
@@ -437,7 +442,7 @@ def _identity(where: str, config: Mapping[str, Any], name: str) -> tuple[str, in
         )
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 10**9:
         raise Problem(f"{where} has no seed: config needs seed, a whole number from 0 up")
-    cfg = storable(cfg).strip()
+    cfg = storable_text(cfg).strip()
     if not cfg:
         raise Problem(f"{where}: its cfg holds no character that can be shown")
     return cfg, seed
@@ -447,7 +452,7 @@ def clean_json(value: Any, depth: int = 0) -> Any:
     """JSON from outside made safe to store: text without control characters and of bounded length,
     lists and depth bounded, numbers that are not finite replaced by null."""
     if isinstance(value, str):
-        return storable(value)[:2000]
+        return storable_text(value)[:2000]
     if isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) < 1e100:
         return None  # also NaN
     if isinstance(value, int) and abs(value) >= 1 << 63:
@@ -456,7 +461,7 @@ def clean_json(value: Any, depth: int = 0) -> Any:
         return None
     if isinstance(value, dict):
         return {
-            storable(str(key))[:200]: clean_json(item, depth + 1)
+            storable_text(str(key))[:200]: clean_json(item, depth + 1)
             for key, item in list(value.items())[:500]
         }
     if isinstance(value, list):

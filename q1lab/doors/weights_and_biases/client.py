@@ -20,7 +20,7 @@ from typing import Any, Literal
 from q1lab.doors.weights_and_biases.history_rows import RunHistory
 from q1lab.ground import files
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import plain, private_folder, sha256_text, utc_now
+from q1lab.ground.files import printable, private_folder, sha256_text, utc_now
 from q1lab.study import studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.events import read_new_events, standard_names
@@ -126,11 +126,11 @@ def check_server() -> None:
 def error_text(error: BaseException) -> str:
     """An exception of wandb or of the network as one line without secrets."""
     if isinstance(error, UnreachableError):
-        return scrub_keys(plain(str(error)))
+        return scrub_keys(printable(str(error)))
     inner = getattr(error, "reason", None)
     if isinstance(inner, BaseException):
         error = inner
-    text = scrub_keys(plain(" ".join(str(error).split())))
+    text = scrub_keys(printable(" ".join(str(error).split())))
     if re.search(r"\b401\b|[Ii]nvalid API key|[Uu]nauthorized", text):
         return f"W&B refuses the key; run `{wandb_state.wandb_command('login', '--relogin')}`"
     if re.search(r"\b403\b|[Pp]ermission denied", text):
@@ -255,12 +255,12 @@ def remove_folders(folders: list[Path]) -> None:
     more."""
     for folder in folders:
         with contextlib.suppress(Problem):
-            files.remove(folder)
+            files.remove_inside(folder)
 
 
 def write_log(text: str) -> None:
     """Write a line on stderr, which is relay.log."""
-    sys.stderr.write(f"{utc_now()} {scrub_keys(plain(text))}\n")
+    sys.stderr.write(f"{utc_now()} {scrub_keys(printable(text))}\n")
     sys.stderr.flush()
 
 

@@ -9,7 +9,7 @@ import click
 from q1lab.doors.weights_and_biases.client import FINISH_SECONDS
 from q1lab.doors.weights_and_biases.upload import upload_study
 from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
-from q1lab.ground.files import is_locked, plain, remove
+from q1lab.ground.files import is_locked, printable, remove_inside
 from q1lab.study import studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.liveness import is_alive
@@ -118,9 +118,9 @@ def _reset_uploads(study: Study) -> None:
     ]
     wandb_state.mint_new_ids(study)
     for folder in old:
-        remove(folder)
+        remove_inside(folder)
 
 
 def _status_line(study: Study) -> str:
     status = wandb_state.wandb_status(study)
-    return plain(f"{study.id}: {status.words}" + (f"  {status.url}" if status.url else ""))
+    return printable(f"{study.id}: {status.words}" + (f"  {status.url}" if status.url else ""))

@@ -20,7 +20,7 @@ from q1lab.doors.weights_and_biases.client import (
 )
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import open_private, plain, private_folder
+from q1lab.ground.files import open_private, printable, private_folder
 from q1lab.runner import child_processes
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.liveness import is_alive
@@ -151,7 +151,7 @@ def _run_wandb_sync(folders: list[Path]) -> tuple[int, str]:
             child.kill()  # its service ends with it
             output, _ = child.communicate()
             code = -1
-    return code, scrub_keys(plain(output))
+    return code, scrub_keys(printable(output))
 
 
 def _sync_error(code: int, output: str) -> str:

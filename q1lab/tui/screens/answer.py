@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Button, Static, TextArea
 
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.tui import editing
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.page_blocks import Prose
@@ -54,7 +54,7 @@ class AnswerScreen(Dialog[None]):
         if not fits:
             yield Static(self.step.title, classes="heading", markup=False)
         if self.step.detail:
-            yield Prose(plain(self.step.detail))
+            yield Prose(printable(self.step.detail))
         yield TextBox(self.opened)
         with Horizontal(classes="buttons"):
             yield Button("Keep", variant="primary", id="keep")

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.tui.keys import bindings
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.textual_private import ScreenHooks
@@ -124,7 +124,7 @@ class Dialog(AppScreen, ModalScreen[T]):
     def show_message(self, text: str, bad: bool = False) -> None:
         """Show a message in the dialog's ``#said`` line."""
         said = self.query_one("#said", Static)
-        said.update(plain(text))
+        said.update(printable(text))
         said.set_class(bad, "bad")
 
 

@@ -14,7 +14,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import os_reason, plain
+from q1lab.ground.files import os_reason, printable
 from q1lab.study import variants
 from q1lab.tui import editing, pages
 from q1lab.tui.background import run_in_background
@@ -174,14 +174,14 @@ class CheckScreen(FullScreen[None]):
     # ── what is shown
 
     def _draw(self, state: str) -> None:
-        self.query_one("#check-head", Static).update(f" {plain(self.file)}   {state}")
+        self.query_one("#check-head", Static).update(f" {printable(self.file)}   {state}")
         self._state = state
         rows = self.query_one(FittedText)
         rows.update(self.results.content(rows.room))
 
     def _say(self, text: str, bad: bool = False) -> None:
         said = self.query_one("#check-says", Static)
-        said.update(plain(text))
+        said.update(printable(text))
         said.set_class(bad, "bad")
 
     def _show_diff(self) -> None:
@@ -191,8 +191,8 @@ class CheckScreen(FullScreen[None]):
             self._side(str(problem), "")
 
     def _side(self, head: str, diff: str) -> None:
-        self.query_one("#check-against", Static).update(plain(head))
-        text = diff_text(plain(diff), palette(self.app))
+        self.query_one("#check-against", Static).update(printable(head))
+        text = diff_text(printable(diff), palette(self.app))
         self.query_one("#diff", Static).update(text)
 
     def action_diff(self) -> None:

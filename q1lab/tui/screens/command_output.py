@@ -17,7 +17,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from q1lab.ground.errors import FAILED
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.runner import child_processes
 from q1lab.tui.desktop import copy_text
 from q1lab.tui.editing import learner_folder
@@ -105,7 +105,7 @@ class CommandOutputScreen(Dialog[None]):
             letters, block = getincrementaldecoder("utf-8")("replace"), b"-"
             while block:  # a block may end inside a UTF-8 sequence
                 block = await child.stdout.read(65536)
-                self.said += plain(letters.decode(block, final=not block))
+                self.said += printable(letters.decode(block, final=not block))
                 if self._due is None:
                     self._due = self.set_timer(PAUSE, self._show)
             self.code = await child.wait()

@@ -14,7 +14,7 @@ from textual.widgets import Button, Static
 
 from q1lab.ground import config
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.index.store import Store
 from q1lab.tui.background import run_in_background
 from q1lab.tui.screens.base import Dialog
@@ -89,10 +89,10 @@ class CommitScreen(Dialog[bool]):
             if not self.asks:
                 self._end(f"{names}: up to date", False)
             return
-        subject = plain(self.proposal.message.partition("\n")[0])
+        subject = printable(self.proposal.message.partition("\n")[0])
         if self.proposal.unsettled:
             self._say(
-                f"{plain(self.proposal.unsettled)}.\n"
+                f"{printable(self.proposal.unsettled)}.\n"
                 "Nothing is committed, and a copy of the file as it is now is kept.",
                 "Enter writes it · Esc leaves it",
             )
@@ -116,10 +116,10 @@ class CommitScreen(Dialog[bool]):
             self.action_commit()
 
     def _tell_more(self, proposal: Change) -> None:
-        lines = [f"· {plain(claim)}" for claim in proposal.claims]
+        lines = [f"· {printable(claim)}" for claim in proposal.claims]
         if lines:
             lines.insert(0, "What it will say:")
-        lines = [*(plain(f"{note[:1].upper()}{note[1:]}.") for note in proposal.notes), *lines]
+        lines = [*(printable(f"{note[:1].upper()}{note[1:]}.") for note in proposal.notes), *lines]
         if not proposal.diff:
             lines.append("q1lab has nothing new to write; what you wrote would be committed.")
         if proposal.edited:
@@ -132,7 +132,7 @@ class CommitScreen(Dialog[bool]):
         self._show_diff(proposal.diff)
 
     def _show_diff(self, diff: str) -> None:
-        shown = diff_text(plain(diff), palette(self.app), code=False)
+        shown = diff_text(printable(diff), palette(self.app), code=False)
         self.query_one("#text", Static).update(shown)
 
     def _nothing(self, text: str, subtitle: str) -> None:
@@ -178,7 +178,7 @@ class CommitScreen(Dialog[bool]):
         if self.busy or self.proposal is None or self.proposal.repo is None:
             return
         try:
-            config.put("ask_before_commit", "false")
+            config.save_setting("ask_before_commit", "false")
         except Problem as problem:
             self._failed(problem)
             return
@@ -200,7 +200,7 @@ class CommitScreen(Dialog[bool]):
             branch = done.commit.branch or "a detached HEAD"
             self._end(f"{names}: committed {done.sha[:7]} on {branch}{kept}", True)
             for note in done.commit.notes:
-                self.app.notify(plain(note), markup=False)
+                self.app.notify(printable(note), markup=False)
         else:
             self._end(f"{names}: written, not committed{kept}", True)
 
@@ -216,10 +216,10 @@ class CommitScreen(Dialog[bool]):
         if isinstance(problem, NeedsYes):
             self.confirmed = True
             self._say(
-                "\n".join(plain(reason) for reason in problem.reasons),
+                "\n".join(printable(reason) for reason in problem.reasons),
                 "Enter goes on · Esc leaves it",
             )
             self.query_one("#commit", Button).label = "Go on"
             self._show_diff(problem.diff)
             return
-        self._nothing(plain(str(problem)), "nothing was changed · Esc closes")
+        self._nothing(printable(str(problem)), "nothing was changed · Esc closes")

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
-from q1lab.ground.files import open_regular, os_reason, plain
+from q1lab.ground.files import open_regular, os_reason, printable
 from q1lab.tui import editing
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.page_blocks import Prose
@@ -37,7 +37,7 @@ class DocumentScreen(Dialog[None]):
     def _text(self) -> str:
         try:
             with open_regular(self.file) as stream:
-                return plain(stream.read(MOST).decode(errors="replace"))
+                return printable(stream.read(MOST).decode(errors="replace"))
         except FileNotFoundError:
             return f"There is no `{self.file}` yet."
         except OSError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground import command_table
-from q1lab.ground.command_table import Act, Said
+from q1lab.ground.command_table import Act, ActReport
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.tui.screens.form import Field, FormScreen
@@ -39,7 +39,7 @@ def open_form(
     """Open the form of the act ``name``, and carry the act out. ``given`` are the fields' first
     values (default: those that the act proposes); ``fixed`` computes the parameters that the form
     doesn't show from those that it does."""
-    act, command = command_table.ACTS[name], command_table.command(name)
+    act, command = command_table.ACTS[name], command_table.load_command(name)
     prefill: Callable[[Store, Week], Mapping[str, str]] | None
     prefill = getattr(command.callback, "prefill", None)
     if given is None and prefill is not None:
@@ -48,16 +48,16 @@ def open_form(
             lambda found: open_form(app, name, found, title, fixed),
         )
         return
-    params = {param.name: param for param in command.params if param.name in act.form}
+    params = {param.name: param for param in command.params if param.name in act.form_labels}
     fields = [
         field
-        for one, label in act.form.items()
+        for one, label in act.form_labels.items()
         for field in _fields(params[one], label, (given or {}).get(one, ""))
     ]
 
-    entry: Callable[..., Said] | None = getattr(command.callback, "act", None)
+    entry: Callable[..., ActReport] | None = getattr(command.callback, "act", None)
 
-    def job(store: Store, typed: dict[str, str]) -> Said | list[str]:
+    def job(store: Store, typed: dict[str, str]) -> ActReport | list[str]:
         values = _values(act, params, typed)
         values |= fixed(values)
         if entry is None:
@@ -87,7 +87,7 @@ def _ask(
     app: Q1Lab,
     title: str,
     fields: list[Field],
-    job: Callable[[Store, dict[str, str]], Said | list[str]],
+    job: Callable[[Store, dict[str, str]], ActReport | list[str]],
     says: Callable[[dict[str, str]], str],
     about: str = "",
 ) -> None:
@@ -102,7 +102,7 @@ def _ask(
     app.push_screen(FormScreen(title, fields, says, about), kept)
 
 
-def _say(app: Q1Lab, said: Said | list[str]) -> None:
+def _say(app: Q1Lab, said: ActReport | list[str]) -> None:
     """Show the act's message; one with notes stays until it is closed. A list is a command line,
     which is run in a dialog."""
     from q1lab.tui.screens import command_output
@@ -119,14 +119,14 @@ def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
     """A command's parameter as a field; a list of common values has a second field for others."""
     import click
 
-    from q1lab.ground.argument_checks import Known
+    from q1lab.ground.argument_checks import SuggestedText
 
     name = str(param.name)
     address = "URL" in (param.metavar or name.upper())
     field = Field(name, label, value, needed=isinstance(param, click.Argument))
     if isinstance(param.type, click.Choice):
         yield replace(field, choices=tuple(param.type.choices))
-    elif isinstance(param.type, Known):
+    elif isinstance(param.type, SuggestedText):
         titles = param.type.titles
         choices = (*titles, ANOTHER)
         yield replace(field, choices=choices, titles=lambda one: titles.get(one, one))
@@ -153,7 +153,7 @@ def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str,
         try:
             values[name] = param.type.convert(text, param, None) if text else None
         except click.BadParameter as error:
-            raise Problem(f"{act.form[name]}: {error.message}") from None
+            raise Problem(f"{act.form_labels[name]}: {error.message}") from None
     return values
 
 
@@ -185,11 +185,11 @@ def open_prediction_form(app: Q1Lab, step: Step) -> None:
     amendment."""
     week, variant = app.week.label, app.week.variant or "modified"
 
-    def job(store: Store, said: dict[str, str], amend: bool) -> Said:
+    def job(store: Store, said: dict[str, str], amend: bool) -> ActReport:
         values = predictions.parse_prediction(said, PARTS)
         predictions.record_prediction(store, week, variant, **values, amend=amend)
         domain.tick_step(store, week, step.id, True)
-        return Said(f"Kept: {_foretold(variant, said)}")
+        return ActReport(f"Kept: {_foretold(variant, said)}")
 
     def opened(found: dict[str, Any] | None) -> None:
         given, about = {}, ""

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import OptionList
 
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.choice_list import ChoiceList
 from q1lab.tui.widgets.page_blocks import Prose
@@ -25,10 +25,10 @@ class GlossaryScreen(Dialog[None]):
         self.terms = list(terms)
 
     def body(self) -> ComposeResult:
-        yield ChoiceList(*(plain(term.name) for term in self.terms), markup=False)
+        yield ChoiceList(*(printable(term.name) for term in self.terms), markup=False)
         with VerticalScroll(can_focus=False):
             yield Prose()
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
-        self.query_one(Prose).show(plain(self.terms[event.option_index].markdown))
+        self.query_one(Prose).show(printable(self.terms[event.option_index].markdown))

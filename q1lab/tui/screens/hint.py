@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.index import learner_tables
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.screens.pick_one import PickScreen
@@ -44,9 +44,9 @@ class HintScreen(Dialog[None]):
     def body(self) -> ComposeResult:
         with VerticalScroll():
             if self.text:
-                yield Prose(plain(self.text))
+                yield Prose(printable(self.text))
             if self.diff:
-                yield Static(diff_text(plain(self.diff), palette(self.app)))
+                yield Static(diff_text(printable(self.diff), palette(self.app)))
 
 
 def _first(failing: CheckResult | None) -> str:

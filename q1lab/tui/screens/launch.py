@@ -231,7 +231,7 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
             self._planner = me = get_ident()
             try:
                 with Store(database) as store:
-                    return study_plan.plan(request, store)
+                    return study_plan.plan_study(request, store)
             finally:
                 if self._planner == me:
                     self._planner = None
@@ -265,10 +265,10 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
         self.draft = plan
         self.query_one(LaunchForm).usual(plan.study)
         button = self.query_one("#start", Button)
-        button.label = "Watch it" if plan.alive else "Start" if plan.missing else "Open it"
+        button.label = "Watch it" if plan.is_running else "Start" if plan.missing else "Open it"
         button.disabled = False
         self._say(estimate(plan))
-        if self.eager and plan.missing and not plan.alive:
+        if self.eager and plan.missing and not plan.is_running:
             self.action_start()
 
     def _say(self, text: str, bad: bool = False) -> None:
@@ -285,7 +285,7 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
                 self.eager = True
                 self._say("It starts as soon as it is planned: a few steps are tried first …")
             return
-        if plan.alive:
+        if plan.is_running:
             self.ended(plan.study.id)
             return
         self.query_one("#start", Button).disabled = True
@@ -297,7 +297,7 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
             from q1lab.planning import study_plan
 
             with Store(database) as store:
-                return study_plan.begin(plan.draft.request, store, plan)
+                return study_plan.begin_study(plan.draft.request, store, plan)
 
         run_in_background(
             self,

@@ -9,7 +9,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
 from q1lab.ground.command_table import ACTS
-from q1lab.ground.text_formats import hours
+from q1lab.ground.text_formats import short_hours
 from q1lab.index.store import Store
 from q1lab.tui import progress_rows as rows
 from q1lab.tui.desktop import copy_text
@@ -66,8 +66,10 @@ class ProgressScreen(MainScreen):
         )
         pane = self.query_one("#minutes", TitledRows)
         total = snapshot.progress.count(week.parts())
-        planned = hours(total.minutes * 60)
-        spent = f"{hours(total.seconds)} of {planned}" if total.seconds else f"{planned} planned"
+        planned = short_hours(total.minutes * 60)
+        spent = (
+            f"{short_hours(total.seconds)} of {planned}" if total.seconds else f"{planned} planned"
+        )
         pane.border_subtitle = spent
         pane.fill(rows.part_rows(week, snapshot.progress))
         data = snapshot.pages.get("progress")
@@ -133,7 +135,7 @@ class ProgressScreen(MainScreen):
     def action_add(self) -> None:
         """Offer to add a paper, an artifact, or the post's address; the focused list's act is
         first."""
-        rows = [(act.name, act.palette) for act in ACTS.values() if act.adds]
+        rows = [(act.name, act.palette) for act in ACTS.values() if act.adds_item]
         here = str(self.pane.id)
         first = next((name for name, _ in rows if here.startswith(name.split()[0])), "")
 

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.page_blocks import Prose
 from q1lab.week import progress as domain
@@ -41,14 +41,14 @@ class RecallScreen(Dialog[None]):
     def __init__(self, step: Step) -> None:
         super().__init__()
         self.step = step
-        self.heading = plain(step.title)
+        self.heading = printable(step.title)
         self.open = False
 
     def body(self) -> ComposeResult:
         with VerticalScroll():
-            yield Prose(plain(self.step.detail or self.step.title))
+            yield Prose(printable(self.step.detail or self.step.title))
             answer = self.step.answer.markdown if self.step.answer else ""
-            hidden = Prose(plain(answer), id="answer")
+            hidden = Prose(printable(answer), id="answer")
             hidden.display = False
             yield hidden
 

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.widgets import Log, Static
 
 from q1lab.ground import paths
-from q1lab.ground.log_tail import Tail
+from q1lab.ground.log_tail import LogTail
 from q1lab.index.study_view import RunView
 from q1lab.study.run_states import ENDED, STATE_SYMBOLS
 from q1lab.study.studies import Study
@@ -34,7 +34,7 @@ class RunLogScreen(FullScreen[None]):
         self.study = study
         self.run_view = run
         self.file = study.files.run(run.name).log
-        self.tail = Tail(self.file)
+        self.tail = LogTail(self.file)
         self.empty = True
 
     def body(self) -> ComposeResult:
@@ -51,7 +51,7 @@ class RunLogScreen(FullScreen[None]):
         """Append the log's new text; if the file can't be read, show why in its place."""
         log = self.query_one(Log)
         try:
-            text, anew = self.tail.read()
+            text, anew = self.tail.read_new()
         except OSError as error:
             self._say(f"{self.file} can't be read: {error.strerror}")
             return

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from q1lab.ground import config
-from q1lab.ground.command_table import named
+from q1lab.ground.command_table import find_act
 from q1lab.tui import desktop
 from q1lab.tui.editing import learner_folder
 from q1lab.tui.screens import launch_opener
@@ -39,8 +39,8 @@ def open_form_of_act(app: Q1Lab, step: Step) -> bool:
 
 def _form(app: Q1Lab, words: Sequence[str]) -> bool:
     """Open the form of the act that a command line names. False if it has none."""
-    act = named(words)
-    if act is None or not act.form:
+    act = find_act(words)
+    if act is None or not act.form_labels:
         return False
     from q1lab.tui.screens.forms import open_form
 
@@ -100,7 +100,7 @@ def run_command(app: Q1Lab, argv: list[str]) -> None:
     from q1lab.tui.screens import command_output
     from q1lab.tui.screens.commit import CommitScreen
 
-    act = named(argv[1:]) if argv[0] == "q1lab" else None
+    act = find_act(argv[1:]) if argv[0] == "q1lab" else None
     if act and act.palette and argv[1:] == act.name.split() and _form(app, argv[1:]):
         return
     if request := request_from_argv(argv):
@@ -115,7 +115,7 @@ def run_command(app: Q1Lab, argv: list[str]) -> None:
     if argv[:3] == ["q1lab", "config", "course"]:
         app.set_course(argv[3] == "true")
         return
-    asks = config.load().ask_before_commit
+    asks = config.load_settings().ask_before_commit
     if commit_commands.can_preview(argv):
         app.push_screen(CommitScreen(argv, learner_folder(app), asks))
         return

@@ -62,7 +62,7 @@ class StudyActions(MainScreen):
         self.show_message(f"Stopping {name}; each run leaves a checkpoint.")
         self.run_once(
             f"stop {name}",
-            lambda: _planning().stop(name),
+            lambda: _planning().stop_study(name),
             lambda _: self.show_message(f"{name} stopped; g goes on."),
         )
 
@@ -84,7 +84,7 @@ class StudyActions(MainScreen):
             study, name = self.view.row.id, run.name
             self.run_once(
                 f"train {study}",
-                lambda: _planning().again(study, name),
+                lambda: _planning().train_run_again(study, name),
                 lambda _: self.show_message(f"{name} trains again."),
             )
         elif run.state in MISSING:
@@ -125,4 +125,4 @@ def _planning() -> ModuleType:
 
 def _go_on(study_id: str, database: Path) -> list[str]:
     with Store(database) as store:
-        return list(_planning().go_on(study_id, store))
+        return list(_planning().resume_study(study_id, store))

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.runner import child_processes
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.studies import Study
@@ -52,7 +52,7 @@ class WandbScreen(Dialog[None]):
         """Show the current state from the files, and the rows that apply to it."""
         status = wandb_state.wandb_status(self.study)
         lines = [f"state    {status.words}", f"mode     {status.mode}"]
-        lines += [f"url      {plain(status.url)}"] if status.url else []
+        lines += [f"url      {printable(status.url)}"] if status.url else []
         lines += ["", ABOUT[status.state]]
         self.query_one("#standing", Static).update("\n".join(lines))
         acts = []
@@ -84,7 +84,7 @@ class WandbScreen(Dialog[None]):
         text = standing.url if event.option.id == "url" else wandb_state.leet_command(self.study)
         if text:
             self.q1.copy_to_clipboard(text)
-            self.show_message(f"Copied: {plain(text)}")
+            self.show_message(f"Copied: {printable(text)}")
 
     def _upload(self) -> None:
         if self.uploading:

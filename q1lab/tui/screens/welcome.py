@@ -15,8 +15,8 @@ from textual.widgets import Button, Input, Label, Static
 
 from q1lab.ground import config
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import whole
-from q1lab.ground.text_formats import hours
+from q1lab.ground.files import absolute_path
+from q1lab.ground.text_formats import short_hours
 from q1lab.index.store import Store
 from q1lab.tui.screens.base import Dialog, ScrollingBox
 from q1lab.week import content
@@ -98,7 +98,7 @@ class WelcomeScreen(Dialog[bool]):
         lines = []
         for session in self.week.sessions:
             minutes = [part.minutes for part in session.parts]
-            parts = session.when or hours(60 * sum(minutes))
+            parts = session.when or short_hours(60 * sum(minutes))
             if self.q1.size.width >= 72:
                 parts += ": " + " + ".join(str(count) for count in minutes) + " min"
             lines.append(
@@ -124,7 +124,7 @@ class WelcomeScreen(Dialog[bool]):
         text = self.query_one(Input).value.strip()
         folder = Path(text)
         with contextlib.suppress(Problem):  # `~m` may be the beginning of a name
-            folder = whole(text)
+            folder = absolute_path(text)
         if not text:
             description = (
                 "Documents are written and committed there. Later: `q1lab config repo FOLDER`."
@@ -149,8 +149,8 @@ class WelcomeScreen(Dialog[bool]):
         text = self.query_one(Input).value.strip()
         if text:
             with app.errors_as_dialogs():
-                folder = whole(text)
-                config.put("repo", str(folder))
+                folder = absolute_path(text)
+                config.save_setting("repo", str(folder))
                 app.config = replace(app.config, repo=folder)
         app.store_thread.submit(
             lambda store: domain.save_setting(store, app.week.label, "welcomed", True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from textual.content import Content
 
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import open_regular, os_reason, plain
+from q1lab.ground.files import open_regular, os_reason, printable
 from q1lab.study import variants
 from q1lab.week.own_model import diffs
 from q1lab.week.own_model.parents import Parent
@@ -60,10 +60,10 @@ def _lines(check: CheckResult, fresh: bool, width: int) -> list[Content]:
         sign = "$warning"
     if not fresh:
         sign = "$muted"
-    name = plain(check.name)
+    name = printable(check.name)
     if not check.failed:
         # the result names the convention in use, such as which coordinates RoPE pairs
-        words = plain(check.words)
+        words = printable(check.words)
         first, *more = textwrap.wrap(words, max(20, width - 2)) or [name]
         head = first.removeprefix(name)
         lines = [
@@ -77,7 +77,7 @@ def _lines(check: CheckResult, fresh: bool, width: int) -> list[Content]:
     lines = [Content.assemble(("✗ ", sign), (name, "bold" if fresh else quiet))]
     for label in ("expected", "seen", "why", "doubt"):
         text = getattr(check, label)
-        for number, part in enumerate(textwrap.wrap(plain(text), max(20, width - 12))):
+        for number, part in enumerate(textwrap.wrap(printable(text), max(20, width - 12))):
             lead = f"  {'' if number else label:<9} "
             lines.append(Content.assemble((lead, "$muted"), (part, quiet)))
     return lines
@@ -87,7 +87,7 @@ def round_summary(report: CheckReport, file: str, variant: str | None, hints: bo
     """The summary below the results of a finished round; after success, with the next step.
     ``hints``: True if the file's modification has hints."""
     if report.unusable is not None:
-        text = Content.styled(plain(report.unusable), "$error")
+        text = Content.styled(printable(report.unusable), "$error")
     elif report.passed:
         offer = (
             "\n^o  compares it with the reference"
@@ -103,7 +103,7 @@ def round_summary(report: CheckReport, file: str, variant: str | None, hints: bo
     else:
         helps = "h gives the hint that helps" if hints else "doubt says how it overrules a check"
         text = Content(f"{report.summary} Fix the file and save it; {helps}.")
-    printed = list(dict.fromkeys(plain(report.printed).splitlines()))
+    printed = list(dict.fromkeys(printable(report.printed).splitlines()))
     if printed:
         shown = "\n  ".join([*printed[:PRINTED], *(["…"] if len(printed) > PRINTED else [])])
         text = Content.assemble(text, "\n", (f"the file printed:\n  {shown}", "$muted"))
@@ -113,7 +113,7 @@ def round_summary(report: CheckReport, file: str, variant: str | None, hints: bo
 def diff_against_source(file: Path, source: Parent) -> tuple[str, str]:
     """(heading, unified diff) from the file's source to the file. Problem if one can't be read."""
     old, new = (_bytes(path).decode(errors="replace") for path in (source.variant.path, file))
-    diff = diffs.unified_diff(plain(old), plain(new), source.name, file.name)
+    diff = diffs.unified_diff(printable(old), printable(new), source.name, file.name)
     return diff_heading(diff, source.name), diff
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from q1lab.ground.text_formats import passes, time_left
+from q1lab.ground.text_formats import passes_text, time_left
 from q1lab.planning.study_plan import Plan
 from q1lab.statistics.intervals import MIN_FOR_VERDICT
 
@@ -40,10 +40,10 @@ def estimate(plan: Plan) -> str:
     study, missing = plan.study, plan.missing
     what = (
         f"{study.trainer.recipe} preset, {study.max_iters:,} iters, {study.data.name}"
-        f"{f' ({read})' if (read := passes(study.passes)) else ''}, "
+        f"{f' ({read})' if (read := passes_text(study.passes)) else ''}, "
         f"{study.trainer.device} {study.trainer.number_format}"
     )
-    if plan.alive:
+    if plan.is_running:
         head = f"{study.id} is exactly this study, and it is training."
     elif not missing:
         head = f"{study.id} is exactly this study, and nothing is missing."

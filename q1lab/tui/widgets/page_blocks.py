@@ -13,7 +13,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 from q1lab.tui.pages import WeekPage
 from q1lab.tui.widgets import markdown_layout
 from q1lab.week.progress import StepState
@@ -149,14 +149,19 @@ class FoldPiece(Piece):
             else "enter  unfold"
         )
         head = self.head(
-            "−" if self.open else "+", "$accent", plain(self.fold.title), right, width, "$accent"
+            "−" if self.open else "+",
+            "$accent",
+            printable(self.fold.title),
+            right,
+            width,
+            "$accent",
         )
         if not self.open:
             return head
         body = list(markdown_layout.lay_out_markdown(self.fold.markdown, width - INDENT - 1))
         if frames := self.fold.frames:
             where = f"   ← →   {self.at + 1} of {len(frames)}"
-            title, *picture = plain(frames[self.at]).split("\n")
+            title, *picture = printable(frames[self.at]).split("\n")
             room = max(len(frame.split("\n")) for frame in frames) - len(picture) - 1
             body += [Content(""), Content.assemble((title, "bold"), (where, "$muted"))]
             body += [Content(line) for line in (*picture, *[""] * room)]
@@ -191,7 +196,7 @@ class StepPiece(Piece):
 
     def lines(self, width: int) -> Sequence[Content]:
         step, done = self.step, self.record.done
-        words = plain(step.title) + (" (optional)" if step.optional else "")
+        words = printable(step.title) + (" (optional)" if step.optional else "")
         plainly = self.enter in ("tick", "untick")
         right = f"enter  {self.enter}" if self.here or not plainly else ""
         if step.minutes and not done:
@@ -199,7 +204,7 @@ class StepPiece(Piece):
         tone = "$success" if done else ""
         shown = self.head("✓" if done else "☐", tone, words, right, width, tone if done else "bold")
         body = (
-            list(markdown_layout.lay_out_markdown(plain(step.detail), width - INDENT - 1))
+            list(markdown_layout.lay_out_markdown(printable(step.detail), width - INDENT - 1))
             if step.detail
             else []
         )
@@ -222,7 +227,7 @@ class StepPiece(Piece):
         answer = (self.record.answer or "").strip()
         if not answer or self.step.behavior.chooses:
             return [Content.assemble(("yours: ", "$success"), answer)] if answer else []
-        words = Content.assemble(("yours: ", "$success"), " ".join(plain(answer).split()))
+        words = Content.assemble(("yours: ", "$success"), " ".join(printable(answer).split()))
         lines = markdown_layout.wrap_content(words, width - INDENT - 1)
         if len(lines) <= ANSWER_LINES:
             return lines
@@ -242,7 +247,7 @@ class ActionPiece(Piece):
 
     def lines(self, width: int) -> Sequence[Content]:
         right = f"enter  {STARTS.get(self.action.kind, 'do it')}"
-        lines = self.head("→", "$accent", plain(self.action.title), right, width, "$accent")
+        lines = self.head("→", "$accent", printable(self.action.title), right, width, "$accent")
         same = command_text(self.action)
         if not same or same == self.action.title:
             return lines

@@ -7,7 +7,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from q1lab.ground.text_formats import cut_cells, hours
+from q1lab.ground.text_formats import cut_cells, short_hours
 from q1lab.tui.pages import WeekPage
 from q1lab.week.progress import Progress
 from q1lab.week.syllabus import Week
@@ -25,7 +25,7 @@ class PartLine(Widget):
         if sheet.part is None or sheet.session is None:
             parts = sheet.session.parts if sheet.session else tuple(week.parts())
             minutes = sum(part.minutes for part in parts)
-            self.values = (title, f"{len(parts)} parts · {hours(minutes * 60)}", "", False)
+            self.values = (title, f"{len(parts)} parts · {short_hours(minutes * 60)}", "", False)
             return
         count = progress.count([sheet.part])
         ids = [one.id for one in sheet.session.parts]

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 from textual.widgets.data_table import RowKey
 
-from q1lab.ground.text_formats import speed, time_left
+from q1lab.ground.text_formats import time_left, token_rate
 from q1lab.index.study_view import Points, RunView, StudyView
 from q1lab.study.events import standard_names
 from q1lab.study.metric import VAL_LOSS
@@ -180,7 +180,7 @@ class RunGrid(RowTable):
                 "val": _right(
                     loss_words(run), "" if run.state is RunState.FINISHED else colors.muted
                 ),
-                "speed": _right(speed(run.tokens_per_s), colors.muted),
+                "speed": _right(token_rate(run.tokens_per_s), colors.muted),
                 "left": _right(time_left(run.seconds_left), colors.muted),
             }
             cells_by_run[run.name] = tuple(values[key] for key in columns)

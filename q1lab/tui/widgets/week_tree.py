@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from q1lab.ground.text_formats import cut_cells, hours
+from q1lab.ground.text_formats import cut_cells, short_hours
 from q1lab.tui.pages import WeekPage, part_name, week_pages
 from q1lab.tui.widgets.choice_list import WALK, RefilledList
 from q1lab.week.progress import Progress
@@ -56,7 +56,7 @@ class WeekTree(RefilledList):
             return
         total = progress.count(week.parts())
         self.border_title = week.name
-        self.border_subtitle = f"{hours(total.seconds)} of {hours(total.minutes * 60)}"
+        self.border_subtitle = f"{short_hours(total.seconds)} of {short_hours(total.minutes * 60)}"
         ids = [sheet.id for sheet in week_pages(week)]
         rows = (self._row(sheet, progress, width, here, timed) for sheet in week_pages(week))
         self.put([Option(row, id=name) for name, row in zip(ids, rows, strict=True)])

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import expanded
+from q1lab.ground.files import expand_user
 from q1lab.week.lists import entries
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def add_artifact(
     title = entries.clean_title(title, "an artifact's title")
     if location and "://" in location:
         entries.web_address(location)
-    elif kind == "repo" and location and not expanded(location).is_dir():
+    elif kind == "repo" and location and not expand_user(location).is_dir():
         raise Problem(
             f"{location} is neither a web address nor a folder here",
             next="give --at https://…, or leave it out",

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.errors import Problem
-from q1lab.ground.files import plain
+from q1lab.ground.files import printable
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
@@ -55,7 +55,7 @@ def web_address(url: str) -> str:
         good = False
     if not good:
         raise Problem(
-            f"{plain(url)!r} is not a web address",
+            f"{printable(url)!r} is not a web address",
             next="it looks like https://example.org/my-post",
         )
     if parts.username or parts.password:
@@ -70,7 +70,8 @@ def public_address(url: str) -> str:
     host = (urlsplit(web_address(url)).hostname or "").rstrip(".")
     if host == "localhost" or host.endswith((".localhost", ".local")) or host.startswith("127."):
         raise Problem(
-            f"{plain(url)} is on this machine only", next="give the address that others can open"
+            f"{printable(url)} is on this machine only",
+            next="give the address that others can open",
         )
     return url
 
@@ -78,7 +79,7 @@ def public_address(url: str) -> str:
 def clean_title(text: str, field: str) -> str:
     """``text`` in one line of at most 300 characters; ``what`` names it in the Problem
     otherwise."""
-    cleaned = " ".join(plain(text).split())
+    cleaned = " ".join(printable(text).split())
     if not cleaned:
         raise Problem(f"{field} can't be empty")
     if len(cleaned) > 300:

@@ -17,7 +17,14 @@ from pathlib import Path
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
-from q1lab.ground.files import os_reason, read_bytes, refusals, sync_folder, utc_now, write_atomic
+from q1lab.ground.files import (
+    os_errors_as_problems,
+    os_reason,
+    read_bytes,
+    sync_folder,
+    utc_now,
+    write_atomic,
+)
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.study import variants
@@ -84,7 +91,7 @@ def new_baseline(folder: Path, name: str = "model.py") -> NewFile:
 
 def make_folder(folder: Path) -> None:
     """Make a folder for a model, in one that is there."""
-    with refusals(f"cannot make {folder}"):
+    with os_errors_as_problems(f"cannot make {folder}"):
         folder.mkdir()
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, USAGE
-from q1lab.ground.files import expanded, not_a_file, plain
+from q1lab.ground.files import expand_user, kind_of_non_file, printable
 from q1lab.runner import child_processes
 from q1lab.week.own_model import parents
 
@@ -173,12 +173,12 @@ class _Reading:
     def take(self, event: dict[str, Any]) -> None:
         kind = event.pop("event")
         if kind == "begin":
-            self.step = plain(str(event["name"]))
+            self.step = printable(str(event["name"]))
             self.on_begin(self.step)
         elif kind == "for":
-            self.for_ = plain(str(event["for"]))
+            self.for_ = printable(str(event["for"]))
         elif kind == "unusable":
-            self.unusable = plain(str(event["message"]))
+            self.unusable = printable(str(event["message"]))
         elif kind == "end":
             self.ended = True
         elif kind == "check":
@@ -188,7 +188,7 @@ class _Reading:
                 seconds=float(event["seconds"]),
                 warning=bool(event["warning"]),
                 judged=bool(event["judged"]),
-                **{key: plain(str(event[key])) for key in texts},
+                **{key: printable(str(event[key])) for key in texts},
             )
             self.results.append(result)
             self.on_result(result)
@@ -224,8 +224,8 @@ def run_checks(
     is raised for a bad file: the report says what is wrong in ``unusable``.
     """
     limits = limits or CheckLimits()
-    path = expanded(file).absolute()
-    kind_of_path = not_a_file(path)
+    path = expand_user(file).absolute()
+    kind_of_path = kind_of_non_file(path)
     if kind_of_path is not None:
         return CheckReport(
             str(path), for_ or "", False, (), f"{path}: {kind_of_path}, not a model file"
@@ -259,7 +259,7 @@ def run_checks(
         passed=unusable is None and not any(result.failed for result in reading.results),
         checks=tuple(reading.results),
         unusable=unusable,
-        printed=plain(printed.text.decode("utf-8", "replace")),
+        printed=printable(printed.text.decode("utf-8", "replace")),
     )
 
 
@@ -325,7 +325,9 @@ def _death(path: Path, code: int, step: str, printed: _Printed) -> str:
         hint = "; out of memory?" if -code == signal.SIGKILL else ""
         return f"{path}: the process was ended by {name}, while {step}{hint}"
     last = [
-        line for line in plain(printed.text.decode("utf-8", "replace")).splitlines() if line.strip()
+        line
+        for line in printable(printed.text.decode("utf-8", "replace")).splitlines()
+        if line.strip()
     ][-1:]
     last_words = f"; its last line: {last[0][:200]}" if last else ""
     return (

@@ -167,7 +167,7 @@ def test_the_line_on_top_is_nobodys_change(folder: Path) -> None:
 def test_a_fresh_copy_holds_nothing_to_compare(folder: Path) -> None:
     model_file.new_model_file("gqa", folder)
     with Store() as store, pytest.raises(Problem, match=r"gqa\.py and model\.py hold"):
-        study_plan.plan(Request("./gqa.py"), store)
+        study_plan.plan_study(Request("./gqa.py"), store)
 
 
 def test_diff_shows_the_learners_change_alone(folder: Path) -> None:
@@ -184,14 +184,14 @@ def test_a_study_runs_against_the_parent_and_its_command_does_again(
 ) -> None:
     request = Request("./rope.py", preset="quick", overrides={"max_iters": "20"}, unchecked=True)
     with Store() as store:
-        study = study_plan.save(study_plan.plan(request, store), store)
+        study = study_plan.save_plan(study_plan.plan_study(request, store), store)
         base = study.arms["baseline"]
         assert (study.files.root / base.source).read_text() == MINE
         assert (base.variant, base.source) == ("model", "source/baseline/model.py")
         again = study.trainer.request(study)
         assert again.baseline is None
         (folder / "model.py").write_text(MINE.replace(*CHANGE))  # as a merge leaves it
-        plan = study_plan.plan(again, store)
+        plan = study_plan.plan_study(again, store)
     assert not plan.is_new
     assert plan.study == study
     assert any("model.py has changed" in note for note in plan.notes)
