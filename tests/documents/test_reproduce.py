@@ -240,8 +240,8 @@ def test_threads_are_those_of_then(
 def test_at_home_it_is_the_study_itself(study: Study, repo: Path) -> None:
     made = planned(keep(study, repo))
     assert (made.is_new, made.missing, made.study.id) == (False, (), "swiglu-1")
-    assert made.draft.kept
-    assert kept_folder.compare_values(made.draft.kept, made.study).startswith("All 4 losses")
+    assert made.draft.kept_study
+    assert kept_folder.compare_values(made.draft.kept_study, made.study).startswith("All 4 losses")
 
 
 def test_other_losses_are_said_to_be_other(study: Study, repo: Path) -> None:
