@@ -139,7 +139,7 @@ def test_only_an_answer_ends_a_watch(home: Path) -> None:
 
     times = (f"2026-03-07T14:{n:02}:00+00:00" for n in clock)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(remote_engine, "TRIES", 1)
+        patch.setattr(remote_engine, "MOST_TRIES", 1)
         patch.setattr(remote_engine, "utc_now", lambda: next(times))
         RemoteCrew(study, 1, Engine(), "lab", sleep=between).run()  # type: ignore[arg-type]
     assert [word.reached for word in shown] == [True, True, False, False]
