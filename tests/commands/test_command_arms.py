@@ -53,8 +53,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def told(*words: str, code: int = 0) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(q1lab(*words, "--json", code=code).stdout)
-    return found
+    record: dict[str, Any] = json.loads(q1lab(*words, "--json", code=code).stdout)
+    return record
 
 
 def loop_of(found: dict[str, Any]) -> dict[str, Any]:
@@ -65,12 +65,12 @@ def loop_of(found: dict[str, Any]) -> dict[str, Any]:
 
 def test_from_a_clean_folder_to_a_verdict(folder: Path) -> None:
     subprocess.run(["git", "init", "-q"], check=True)
-    found = told(*FAST, "--seeds", "4", "--smoke", "--steps=2")
-    assert found["verdict"] == "helps"
-    assert found["metric"]["name"] == "val/loss"
-    assert found["difference"]["headline"] == "welch"
-    assert -0.1 < found["difference"]["mean"] < 0
-    loop = loop_of(found)
+    record = told(*FAST, "--seeds", "4", "--smoke", "--steps=2")
+    assert record["verdict"] == "helps"
+    assert record["metric"]["name"] == "val/loss"
+    assert record["difference"]["headline"] == "welch"
+    assert -0.1 < record["difference"]["mean"] < 0
+    loop = loop_of(record)
     assert (loop["reads"], loop["repeats"]) == ("file", "bit")
     assert list(loop["inputs"]) == [LOOP]
     text = q1lab("compare", "fast-1").stdout
@@ -79,7 +79,7 @@ def test_from_a_clean_folder_to_a_verdict(folder: Path) -> None:
     assert "q1lab did not check what a command does" in " ".join(text.split())
     # the same command again trains nothing, and neither does the study's name
     again = told(*FAST, "--seeds", "4", "--smoke", "--steps=2")
-    assert again == found == told("run", "fast-1")
+    assert again == record == told("run", "fast-1")
     assert studies.ids() == ["fast-1"]
     refused = q1lab("run", "fast-1", "--preset", "gpu", code=2).stderr
     assert "fast-1 says what it trains: leave all options but --seeds out" in refused
@@ -88,11 +88,11 @@ def test_from_a_clean_folder_to_a_verdict(folder: Path) -> None:
 def test_a_metric_that_is_better_when_it_is_higher() -> None:
     words = COMMAND.replace("{args}", "--rising {args}")
     up = ("run", "--command", words, "--metric", "val/loss", "--better", "higher", "--seeds", "4")
-    found = told(*up, "--arm", "baseline=", "--arm", "more=--lr=0.2")
-    assert found["verdict"] == "helps"
-    assert found["difference"]["mean"] > 0
-    low, high = found["difference"]["welch"].values()
-    assert 0 < low < found["difference"]["mean"] < high
+    record = told(*up, "--arm", "baseline=", "--arm", "more=--lr=0.2")
+    assert record["verdict"] == "helps"
+    assert record["difference"]["mean"] > 0
+    low, high = record["difference"]["welch"].values()
+    assert 0 < low < record["difference"]["mean"] < high
     text = q1lab("compare", "more-1").stdout
     assert "ends with a higher val/loss than baseline" in " ".join(text.split())
     assert "higher is better" in text
@@ -154,15 +154,15 @@ def words_of(plot: Figure) -> str:
 def test_pairs_and_ranges_where_the_seed_is_said_to_fix_them() -> None:
     refused = q1lab(*FAST, "--seeds", "3..6", code=2).stderr
     assert "the levels of a range hold for the paired interval" in refused
-    found = told(*FAST, "--seeds", "3..6", "--headline", "paired")
-    assert found["plan"] == {"first": 3, "most": 6}
-    assert found["difference"]["headline"] == "paired"
-    assert found["verdict"] == "helps"
+    record = told(*FAST, "--seeds", "3..6", "--headline", "paired")
+    assert record["plan"] == {"first": 3, "most": 6}
+    assert record["difference"]["headline"] == "paired"
+    assert record["verdict"] == "helps"
 
 
 def test_several_arms_are_a_sweep_that_shares_its_baseline() -> None:
-    found = told(*FAST, "--arm", "slow=--lr=0.3", "--seeds", "3", "--smoke", "--steps=2")
-    assert [one["name"] for one in found["members"]] == ["fast", "slow"]
+    record = told(*FAST, "--arm", "slow=--lr=0.3", "--seeds", "3", "--smoke", "--steps=2")
+    assert [one["name"] for one in record["members"]] == ["fast", "slow"]
     reused = [
         event["reused_from"]
         for event in map(json.loads, events("slow-1", "baseline-seed0").read_text().splitlines())
@@ -185,9 +185,9 @@ metric = "val/loss"
 args = "--lr=0.05"
 """
     )
-    found = told("run", "study.toml", "--seeds", "3")
-    assert found["verdict"] in ("helps", "cannot tell")
-    assert "data.txt" in loop_of(found)["inputs"]
+    record = told("run", "study.toml", "--seeds", "3")
+    assert record["verdict"] in ("helps", "cannot tell")
+    assert "data.txt" in loop_of(record)["inputs"]
     (folder / "data.txt").write_text("other data")
     other = told("run", "study.toml", "--seeds", "3")
     assert other["study"] == "fast-2"
@@ -230,9 +230,9 @@ def test_arguments_that_do_nothing_are_said_before_and_after() -> None:
     refused = q1lab(*same, "--smoke", "--steps=2", code=2).stderr
     assert "same and baseline gave the same numbers at seeds 0 and 1" in refused
     assert studies.ids() == []
-    found = told(*same)
-    assert (found["verdict"], found["reason"]) == ("no verdict", "equal")
-    assert "correlation" not in str(found["notes"])
+    record = told(*same)
+    assert (record["verdict"], record["reason"]) == ("no verdict", "equal")
+    assert "correlation" not in str(record["notes"])
 
 
 def test_nobody_waits_for_a_look() -> None:
@@ -254,9 +254,9 @@ def test_what_changes_during_a_look_is_not_trained(
     look = command_draft.preflight_command
 
     def meanwhile(*asked: Any) -> Any:
-        found = look(*asked)
+        record = look(*asked)
         (folder / LOOP).write_text((folder / LOOP).read_text() + "\n")
-        return found
+        return record
 
     monkeypatch.setattr(command_draft, "preflight_command", meanwhile)
     shown = q1lab(*FAST, "--seeds", "3", code=2).stderr
@@ -351,22 +351,22 @@ def test_a_stranger_verifies_it(folder: Path) -> None:
     told(*FAST, "--smoke", "--steps=2")
     q1lab("keep", "fast-1", "--yes")
     shutil.rmtree(paths.home())
-    found = told("verify", "studies/fast-1", "--all", "--yes")
-    assert len(found["trained"]) == 6
-    assert "equal to the last bit" in found["passed"][-1]
+    record = told("verify", "studies/fast-1", "--all", "--yes")
+    assert len(record["trained"]) == 6
+    assert "equal to the last bit" in record["passed"][-1]
     loop = (folder / LOOP).read_text()
     (folder / LOOP).write_text(loop + "\n")
-    found = told("verify", "studies/fast-1", "--yes", code=21)
-    assert f"{LOOP} changed since the study was planned" in found["unchecked"][0]
+    record = told("verify", "studies/fast-1", "--yes", code=21)
+    assert f"{LOOP} changed since the study was planned" in record["unchecked"][0]
     (folder / LOOP).write_text(loop)
     told("run", "studies/fast-1", "--yes")
     file = events("fast-1", "modified-seed1")
-    said = file.read_text()
-    value = json.loads(said.splitlines()[-1])["val_loss"]
-    file.write_text(said.replace(str(value), str(value - 0.001)))
+    file_text = file.read_text()
+    value = json.loads(file_text.splitlines()[-1])["val_loss"]
+    file.write_text(file_text.replace(str(value), str(value - 0.001)))
     q1lab("export", "fast-1", "--format", "archive")
-    found = told("verify", "fast-1.q1lab.zip", "--all", "--yes", code=20)
-    assert [one["reason"] for one in found["refused"]] == ["edited-loss"]
+    record = told("verify", "fast-1.q1lab.zip", "--all", "--yes", code=20)
+    assert [one["reason"] for one in record["refused"]] == ["edited-loss"]
 
 
 PROBE = """import json, os, sys
@@ -451,9 +451,9 @@ def test_a_strangers_command_starts_inside_its_repository(
 ) -> None:
     (tmp_path / "away").mkdir()
     (folder / "link").symlink_to(tmp_path / "away")
-    found = told("verify", str(of_a_stranger(folder, start)), "--yes", code=21)
-    assert "outside its repository" in found["unchecked"][-1]
-    assert (found["trained"], found["refused"]) == ([], [])
+    record = told("verify", str(of_a_stranger(folder, start)), "--yes", code=21)
+    assert "outside its repository" in record["unchecked"][-1]
+    assert (record["trained"], record["refused"]) == ([], [])
 
 
 def test_an_arm_is_predicted_and_the_prediction_scored(folder: Path) -> None:
@@ -466,8 +466,8 @@ metric = 'val/loss'
         *("predict", "fast", "--direction", "lower", "--size", "0.05", "--matters", "0.01"),
         *("--sure", "80%"),
     )
-    found = told("run", "study.toml", "--seeds", "4")
-    assert found["prediction"]["direction"] == "lower"
+    record = told("run", "study.toml", "--seeds", "4")
+    assert record["prediction"]["direction"] == "lower"
     text = " ".join(q1lab("compare", "fast-1").stdout.split())
     assert "Predicted: the val/loss falls by 0.05 (it matters from 0.01 up), 80% sure." in text
     assert "a hit" in text

@@ -36,10 +36,10 @@ NOTHING, BETTER = "same=--lr=0.1001", "better=--lr=0.02"
 
 
 def told(arm: str, *more: str, code: int) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(
+    outcome: dict[str, Any] = json.loads(
         q1lab(*BASE, "--arm", arm, *more, "--json", code=code).stdout
     )
-    return found
+    return outcome
 
 
 @pytest.fixture(autouse=True)
@@ -81,9 +81,9 @@ def test_losses_are_shown_once_a_look_has_decided() -> None:
     assert not any(loss in shown + q1lab("compare", name, "--json").stdout for loss in losses)
     kept = told(BETTER, code=0)["study"]
     assert "seed" in q1lab("compare", kept).stdout
-    found = json.loads(q1lab("compare", kept, "--json").stdout)
-    assert found["verdict"] == "no verdict"
-    assert found["difference"]["mean"] < 0
+    outcome = json.loads(q1lab("compare", kept, "--json").stdout)
+    assert outcome["verdict"] == "no verdict"
+    assert outcome["difference"]["mean"] < 0
 
 
 def test_a_study_toml_has_the_baseline_alone(folder: Path) -> None:  # noqa: F811
@@ -95,11 +95,11 @@ def test_a_study_toml_has_the_baseline_alone(folder: Path) -> None:  # noqa: F81
 
 
 def test_a_look_that_costs_too_much_waits_and_is_not_paid_for() -> None:
-    found = told(BETTER, "--max-cost", "6", code=11)
-    assert found["decision"] == "more"
-    assert found["needs"] >= 6
-    assert found["looks"]["used"] == 0
-    assert told(BETTER, code=0)["study"] == found["study"]
+    outcome = told(BETTER, "--max-cost", "6", code=11)
+    assert outcome["decision"] == "more"
+    assert outcome["needs"] >= 6
+    assert outcome["looks"]["used"] == 0
+    assert told(BETTER, code=0)["study"] == outcome["study"]
 
 
 def test_a_budget_that_is_spent_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,9 +114,9 @@ def test_a_budget_that_is_spent_refuses(monkeypatch: pytest.MonkeyPatch) -> None
 def test_nothing_is_given_back_by_deleting_a_study() -> None:
     name = told(BETTER, code=0)["study"]
     q1lab("delete", name, "--yes")
-    found = told("last=--lr=0.0201", code=10)
-    assert found["looks"]["used"] == 1
-    assert found["baseline"] == "better"
+    outcome = told("last=--lr=0.0201", code=10)
+    assert outcome["looks"]["used"] == 1
+    assert outcome["baseline"] == "better"
 
 
 def test_a_loop_that_is_killed_goes_on_and_pays_once(folder: Path) -> None:  # noqa: F811
@@ -126,9 +126,9 @@ def test_a_loop_that_is_killed_goes_on_and_pays_once(folder: Path) -> None:  # n
     wait_for(lambda: used() == 1)
     child.send_signal(signal.SIGKILL)
     child.communicate()
-    found = json.loads(q1lab(*words).stdout)
-    assert found["decision"] == "keep"
-    assert found["looks"]["used"] == 1
+    outcome = json.loads(q1lab(*words).stdout)
+    assert outcome["decision"] == "keep"
+    assert outcome["looks"]["used"] == 1
     assert studies.ids() == ["better-1"]
 
 
@@ -168,9 +168,9 @@ def test_a_run_that_fails_is_tried_again(folder: Path) -> None:  # noqa: F811
 def test_a_baseline_that_diverges_now_and_then_ends_no_night() -> None:
     """Those of its runs are left out; the others decide."""
     words = (*BASE[:5], "--arm", "baseline=--lr=0.1 --trouble=nan-at-some-seeds", "--arm", BETTER)
-    found = json.loads(q1lab(*words, "--json").stdout)
-    assert found["decision"] == "keep"
-    runs = studies.load(found["study"]).files.root.glob("runs/baseline-*/events.jsonl")
+    outcome = json.loads(q1lab(*words, "--json").stdout)
+    assert outcome["decision"] == "keep"
+    runs = studies.load(outcome["study"]).files.root.glob("runs/baseline-*/events.jsonl")
     assert {json.loads(file.read_text().splitlines()[-1])["state"] for file in runs} == {
         *("finished", "diverged")
     }

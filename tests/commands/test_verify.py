@@ -56,8 +56,8 @@ def trained(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 def verify(place: Path | str, *more: str, code: int) -> dict[str, Any]:
     done = q1lab("verify", str(place), "--number", "7", "--json", *more, code=code)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
 
 
 def reasons(found: Mapping[str, Any]) -> set[str]:
@@ -141,8 +141,8 @@ def test_every_kind_of_study_is_verified(kind: str) -> None:
         q1lab(*words, *more, code=None)
     q1lab("delete", "rope-2", "--yes")
     for name in set(studies.ids()) - {"rope-1"}:
-        found = verify(archived(name), "--cells", "0", code=0)
-        assert found["unchecked"] == []
+        report = verify(archived(name), "--cells", "0", code=0)
+        assert report["unchecked"] == []
     assert verify(kept(name), code=0)["unchecked"] == []
 
 
@@ -170,9 +170,9 @@ def test_what_cannot_be_checked_is_said() -> None:
     place = kept()
     for one in [*paths.data_dir().iterdir(), Path("text.txt")]:
         one.unlink()
-    found = verify(place, code=21)
-    assert "give it with --data" in found["unchecked"][0]
-    assert found["trained"] == []
+    report = verify(place, code=21)
+    assert "give it with --data" in report["unchecked"][0]
+    assert report["trained"] == []
 
 
 @pytest.mark.parametrize("place", ["nothing.zip", "text.txt", "studies"])
@@ -201,12 +201,12 @@ def test_no_setting_of_a_foreign_repository_starts_a_program(
 ) -> None:
     place, trap = kept(), traps.TRAPS[kind]
     sprung = traps.armed(trained, trap, tmp_path)
-    found = verify(place, "--cells", "0", code=21 if trap.partial else 0)
+    report = verify(place, "--cells", "0", code=21 if trap.partial else 0)
     assert not sprung.exists()
     if trap.partial:
-        assert "what the commits here have: git cannot read them" in found["unchecked"][0]
+        assert "what the commits here have: git cannot read them" in report["unchecked"][0]
     else:
-        assert "commits here that name a link of this journal: 1" in found["passed"]
+        assert "commits here that name a link of this journal: 1" in report["passed"]
 
 
 def git_of(where: str, origin: Path, folder: Path) -> Path:
@@ -244,10 +244,10 @@ def test_commits_are_read_in_every_form_of_a_repository(
     kept()
     q1lab("keep", "rope-2", "--yes")
     clone = git_of(where, trained, tmp_path)
-    found = verify(clone / "studies" / "rope-1", "--cells", "0", code=0)
+    report = verify(clone / "studies" / "rope-1", "--cells", "0", code=0)
     many = 0 if where == "shallow" else 1
     named = "no commit here names its journal" if not many else "name a link of this journal: 1"
-    assert any(named in words for words in found["passed"])
+    assert any(named in words for words in report["passed"])
     assert verify(clone / "studies" / "rope-2", "--cells", "0", code=0)["passed"][-2].endswith("1")
 
 
@@ -328,12 +328,12 @@ def test_a_changed_file_is_refused_by_name(
         assert old in files[name]
         files[name] = files[name].replace(old, new)
     sealed(file, files, hashes=hashes)
-    found = verify(file, "--cells", "0", code=20)
+    report = verify(file, "--cells", "0", code=20)
     if hashes:  # then it is the claim that the runs don't bear out, and the plan that is another
         reason = {"edited-loss": "edited-verdict", "trimmed-ledger": "other-budget"}.get(
             reason, reason
         )
-    assert reasons(found) == {reason}
+    assert reasons(report) == {reason}
 
 
 def lowered(events: bytes) -> list[bytes]:
@@ -363,9 +363,9 @@ def test_a_run_that_goes_on_behind_its_end_is_damaged(kind: str) -> None:
         file = studies.load("rope-1").files.run(run).events
         if "modified" in run or kind == "a note":
             file.write_bytes(b"".join(BEHIND[kind](lowered(file.read_bytes()))))
-    found = verify(archived(), "--all", code=20)
-    assert reasons(found) == {"damaged"}
-    assert "runs/modified-seed0/events.jsonl" in str(found["refused"])
+    report = verify(archived(), "--all", code=20)
+    assert reasons(report) == {"damaged"}
+    assert "runs/modified-seed0/events.jsonl" in str(report["refused"])
 
 
 def test_the_final_evaluation_is_compared_too() -> None:
@@ -443,8 +443,8 @@ def test_a_line_that_shows_nothing_may_have_been_an_asking() -> None:
     record["claim"]["before"] = None
     files[bundle.LIST_NAME] = json.dumps(record).encode()
     sealed(file, files)
-    found = verify(file, "--cells", "0", code=21)
-    assert "asked before: in 1 line of the journal" in found["unchecked"][0]
+    report = verify(file, "--cells", "0", code=21)
+    assert "asked before: in 1 line of the journal" in report["unchecked"][0]
 
 
 HOSTILE = [
@@ -517,9 +517,9 @@ def test_a_loss_that_was_edited_is_found_by_the_run_that_is_trained_again() -> N
 
     edit("modified-seed1", lower)
     file = archived()
-    found = verify(file, "--all", code=20)
-    assert reasons(found) == {"edited-loss"}
-    assert "modified-seed1: trained again, it ends at" in found["refused"][0]["what"]
+    report = verify(file, "--all", code=20)
+    assert reasons(report) == {"edited-loss"}
+    assert "modified-seed1: trained again, it ends at" in report["refused"][0]["what"]
     key = json.loads(opened(file)[bundle.LIST_NAME])
     assert key["claim"]["verdict"] == "helps"
 

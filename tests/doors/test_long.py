@@ -73,20 +73,20 @@ def figure(what: str, **numbers: Any) -> None:
 def cluster() -> Iterator[ray_kit.Ray]:
     """Two nodes; each test gets its own, since it breaks them."""
     root = Path(f"/tmp/q1l{os.getpid()}{time.monotonic_ns() % 1000}")
-    found = ray_kit.Ray(root, PROGRAM, cpus=1, port=6699, board=8465)
-    found.add(1)
-    yield found
-    found.stop()
+    ray_cluster = ray_kit.Ray(root, PROGRAM, cpus=1, port=6699, board=8465)
+    ray_cluster.add(1)
+    yield ray_cluster
+    ray_cluster.stop()
 
 
 @pytest.fixture
 def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[slurm_kit.Slurm]:
-    found = slurm_kit.Slurm(tmp_path / "slurm")
-    found.up()
+    slurm_cluster = slurm_kit.Slurm(tmp_path / "slurm")
+    slurm_cluster.up()
     for name in ("SLURM_CONF", "PATH"):
-        monkeypatch.setenv(name, found.env[name])
-    yield found
-    found.down()
+        monkeypatch.setenv(name, slurm_cluster.env[name])
+    yield slurm_cluster
+    slurm_cluster.down()
 
 
 def whole(study: Study, attempts: int | None = None) -> dict[str, int]:
@@ -214,7 +214,7 @@ def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
     wait_for(lambda: is_over(study), seconds=2600)
     took = time.monotonic() - began
     assert len(study.runs) == 1000
-    found = whole(study)
+    cell_states = whole(study)
     # a fresh process, with nothing but what the engine still tells
     for run in study.runs:
         study.files.run(run.name).events.unlink()
@@ -231,7 +231,7 @@ def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
         "Ray: 1,000 cells",
         took=round(took),
         again=round(time.monotonic() - began, 1),
-        **found,
+        **cell_states,
     )
     whole(study)
 

@@ -94,10 +94,10 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def board() -> Iterator[Board]:
-    found = Board()
-    yield found
-    found.shutdown()
-    found.server_close()
+    fake_dashboard = Board()
+    yield fake_dashboard
+    fake_dashboard.shutdown()
+    fake_dashboard.server_close()
 
 
 def lines(*entries: dict[str, Any]) -> bytes:
@@ -239,9 +239,9 @@ real = pytest.mark.skipif(not PROGRAM.is_file(), reason="Ray is not installed (R
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kit.Ray]:
     root = Path(f"/tmp/q1r{os.getpid()}")  # short: unix sockets go under it
-    found = kit.Ray(root, PROGRAM)
-    yield found
-    found.stop()
+    ray_cluster = kit.Ray(root, PROGRAM)
+    yield ray_cluster
+    ray_cluster.stop()
 
 
 def asked(cluster: kit.Ray, *more: str) -> tuple[str, ...]:
