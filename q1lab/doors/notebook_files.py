@@ -68,7 +68,7 @@ def last_word(run):
 
 def is_known():
     """Whether a planned range is over: the pairs that have ended say enough."""
-    planned, pairs = PLAN.range and looks.Range(**PLAN.range), []
+    planned, pairs = PLAN.range and looks.SeedRange(**PLAN.range), []
     for seed in (seed for batch in PLAN.looks for seed in batch):
         words = [last_word(f"{{arm}}-seed{{seed}}") for arm in ("baseline", "modified")]
         if None in words:
@@ -76,7 +76,7 @@ def is_known():
         losses = [loss for state, loss in words if state == "finished"]
         pairs.append(losses[1] - losses[0] if len(losses) == 2 else None)
     delta = looks.smallest_that_matters(PLAN.prediction)
-    return planned is not None and looks.over_at(planned, pairs, delta) is not None
+    return planned is not None and looks.over_after(planned, pairs, delta) is not None
 
 
 def train(run):
