@@ -426,7 +426,7 @@ def _notes(
     if study.design.fresh_seeds:
         notes.append(verdict_text.drawn_seeds_note(study.seeds))
     if study.design.level is not None:
-        notes.append(verdict_text.declared_range_sentence(*study.design.pairs, study.design.level))
+        notes.append(verdict_text.planned_seeds_sentence(*study.design.pairs, study.design.level))
     elif (known is None and ledger.is_later_look(store, study)) or (
         known is not None
         and study.design.batches != known.design.batches

@@ -25,7 +25,7 @@ class CharacterAxis:
     def _column(self, value: float) -> int:
         return round((value - self.low) / (self.high - self.low) * (self.columns - 1))
 
-    def row(self, draw: Callable[[list[str]], None]) -> str:
+    def draw_row(self, draw: Callable[[list[str]], None]) -> str:
         """One row: the 0 line, then whatever ``draw`` puts over it."""
         cells = [" "] * self.columns
         cells[self.column_of(0.0)] = "│"
@@ -51,7 +51,7 @@ class CharacterAxis:
             if point is not None:
                 cells[min(max(self.column_of(point), 0), self.columns - 1)] = mark
 
-        return self.row(draw)
+        return self.draw_row(draw)
 
     def points(self, values: Sequence[float], mark: str, *, stem: bool = False) -> str:
         """A mark for each value; with ``stem`` dots from 0 to it."""
@@ -72,7 +72,7 @@ class CharacterAxis:
                 else:
                     cells[column] = mark
 
-        return self.row(draw)
+        return self.draw_row(draw)
 
     def ticks(self) -> str:
         """Round numbers over their columns; 0 always, the others where there is room."""

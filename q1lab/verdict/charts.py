@@ -203,7 +203,7 @@ def _draw_arm(axes: Any, arm: str, runs: Sequence[tuple[Floats, Floats]], label:
     color, dashes = ARM_COLORS[arm], DASHES[arm]
     for at, values in runs:
         axes.plot(at, values, color=color, ls=dashes, lw=0.7, alpha=0.6, zorder=2)
-    grid, table = _table(runs)
+    grid, table = _losses_by_iter(runs)
     if not len(grid):
         return
     if len(runs) > 1:
@@ -311,7 +311,7 @@ def _inset(axes: Any, curves: Curves, metric: str) -> None:
     inset.grid(True, color="#eeeeee", lw=0.5)
 
 
-def _table(runs: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+def _losses_by_iter(runs: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
     """The iters at which every run was evaluated, and the losses there: shape (runs, iters).
 
     Iters that only some runs reached (a run still going, a diverged one) stay out of mean and band:

@@ -139,7 +139,7 @@ def progress_figure(study: Study, runs: Sequence[RunView]) -> Figure:
     bars = [_pairs(pairs, signed)] if pairs else []
     if design.level is not None:
         bars += _narrowing(design, _first_pairs(runs, pairs))
-        caveats = [verdict_text.declared_range_sentence(*design.pairs, design.level)]
+        caveats = [verdict_text.planned_seeds_sentence(*design.pairs, design.level)]
     elif planned >= MIN_FOR_VERDICT:
         caveats = [verdict_text.not_yet_sentence(planned)]
     else:

@@ -162,7 +162,7 @@ def advice_lines(advice: Advice, command: str) -> tuple[str, ...]:
     if advice.range is None:
         return (*lines, "That is beyond a planned range:", f"  {command} --seeds {needed.mid}")
     first, last = advice.range
-    declared = verdict_text.declared_range_sentence(
+    declared = verdict_text.planned_seeds_sentence(
         first, last, interim_analyses.level_per_look(first, last)
     )
     return (*lines, declared, "Begin it:", f"  {command} --seeds {first}..{last}")

@@ -96,7 +96,7 @@ class SeriesResult:
         return next(of_members, VAL_LOSS)
 
     @property
-    def any_claim(self) -> float:
+    def any_claim_chance(self) -> float:
         """At most so many of such series make any claim when nothing has changed."""
         return sum(self.spends(one) for one in self.members)
 
@@ -273,8 +273,9 @@ def correction_sentence(one: SeriesResult) -> str:
     )
     text = (
         f"Corrected for {many} comparisons (Bonferroni): declared together, each may be wrong in "
-        f"{each} of null studies, so at most {difference_text.percent_text(one.any_claim)} of such "
-        "series claim anything when nothing has changed."
+        f"{each} of null studies, so at most "
+        f"{difference_text.percent_text(one.any_claim_chance)} of such series claim "
+        "anything when nothing has changed."
     )
     levels = {
         difference_text.level_text(m.comparison.analysis)
@@ -360,7 +361,7 @@ def series_json(one: SeriesResult) -> dict[str, Any]:
             "method": "Bonferroni",
             "members": len(one.series.members),
             "each": one.series.alpha,
-            "total": one.any_claim,
+            "total": one.any_claim_chance,
         },
         "complete": one.complete,
         "members": [

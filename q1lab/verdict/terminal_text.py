@@ -169,7 +169,7 @@ def _figure(block: Figure, width: int) -> list[Line]:
             continue
         result.append([(_fit(bar.label, LABEL), bold), (bar_text, role), ("  " + text, "")])
         if bar.note:
-            empty = axis.row(lambda cells: None)
+            empty = axis.draw_row(lambda cells: None)
             result.append([(_fit("  " + bar.note, LABEL), "dim"), (empty, "dim")])
     return result
 

@@ -230,10 +230,10 @@ def planned_range_sentence(c: Comparison) -> str:
     """The declaration of a planned range; empty for a fixed number of pairs."""
     if not c.study.design.is_sequential:
         return ""
-    return declared_range_sentence(*c.study.design.pairs, c.analysis.alpha)
+    return planned_seeds_sentence(*c.study.design.pairs, c.analysis.alpha)
 
 
-def declared_range_sentence(first: int, most: int, alpha: float) -> str:
+def planned_seeds_sentence(first: int, most: int, alpha: float) -> str:
     """The meaning of a planned range, before the first run and after the last."""
     spent = percent_text(
         interim_analyses.chance_of_any_claim([(n, alpha) for n in range(first, most + 1)])

@@ -83,7 +83,7 @@ def test_each_of_a_sweep_has_its_share_of_5_percent(fake_trainer: Fake, store: S
         assert "share 5%" in next(
             note_text.note_sentence(n, c) for n in c.analysis.notes if n.kind is NoteKind.SERIES
         )
-    assert found.any_claim == pytest.approx(ALPHA)
+    assert found.any_claim_chance == pytest.approx(ALPHA)
     assert "Bonferroni" in series_table.correction_sentence(found)
     assert "98.33%" in series_table.correction_sentence(found)
 
@@ -257,7 +257,7 @@ def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
     delete_restore.delete_study(store, "rope-1")
     found = series_table.read_series(store, "sweep-1")
     assert "its study was deleted" in "\n".join(series_table.series_lines(found))
-    assert found.any_claim == pytest.approx(ALPHA), "its share stays spent"
+    assert found.any_claim_chance == pytest.approx(ALPHA), "its share stays spent"
     again = series_plan.plan_sweep(request(seeds="3"), NAMES, store)
     assert (again.missing, len(again.plans)) == (0, 2)
 
@@ -284,9 +284,9 @@ def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
     assert rmsnorm is not None
     assert (rope.analysis.alpha, rmsnorm.analysis.alpha) == (ALPHA_LATER / 2, ALPHA / 2)
     assert times_asked(rope) == (2, 2)
-    assert found.any_claim == pytest.approx((ALPHA_LATER + ALPHA) / 2)
+    assert found.any_claim_chance == pytest.approx((ALPHA_LATER + ALPHA) / 2)
     third = swept(store, ("rope", "rmsnorm"), seeds="3,4,5", fresh=True)
-    assert third.any_claim == pytest.approx(ALPHA_LATER), "to ask all of it again pays, too"
+    assert third.any_claim_chance == pytest.approx(ALPHA_LATER), "to ask all of it again pays, too"
 
 
 def test_another_range_in_mid_sweep_is_refused(fake_trainer: Fake, store: Store) -> None:

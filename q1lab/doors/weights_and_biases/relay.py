@@ -55,7 +55,7 @@ def exit_now(code: int) -> None:
 def main(arguments: list[str]) -> int:
     match arguments:
         case ["--pull", path, file, *group]:
-            return _pull(path, Path(file), group[0] if group else None)
+            return _pull_project_runs(path, Path(file), group[0] if group else None)
         case ["--sync", folder]:
             return _run_locked(load_study(Path(folder)), follow=False)
         case [folder] if not folder.startswith("-"):
@@ -85,7 +85,7 @@ def _run_locked(study: Study, *, follow: bool) -> int:
     return 0
 
 
-def _pull(path: str, file: Path, group: str | None) -> int:
+def _pull_project_runs(path: str, file: Path, group: str | None) -> int:
     TEMPORARY_FOLDERS.append(prepare_process(file.parent))
     try:
         check_server()

@@ -78,7 +78,7 @@ def _rows(bars: Sequence[Bar], width: int, colors: Palette) -> list[Text]:
         lines.append(line)
         for rest in more:
             lines.append(Text(f"{rest:<{LABEL}}", style=weight))
-            lines[-1].append(axis.row(lambda cells: None), style=colors.muted)
+            lines[-1].append(axis.draw_row(lambda cells: None), style=colors.muted)
         note = " · ".join(filter(None, (" to ".join(bar.ends or ()), bar.note)))
         for part in note.splitlines():
             lines += [Text(f"  {text}", style=colors.muted) for text in wrap_lines(part, width - 2)]

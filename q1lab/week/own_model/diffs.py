@@ -65,11 +65,11 @@ def unified_diff(
     for line in difflib.unified_diff(
         old_code, new_code, old_name, new_name, n=context, lineterm=""
     ):
-        lines.append(_numbered(line, *above) + "\n")
+        lines.append(_shift_hunk_header(line, *above) + "\n")
     return "".join(lines)
 
 
-def _numbered(line: str, old_above: int, new_above: int) -> str:
+def _shift_hunk_header(line: str, old_above: int, new_above: int) -> str:
     """A hunk's header with the lines counted that are above what is compared; any other line as it
     is."""
     hunk = _HUNK.fullmatch(line)
