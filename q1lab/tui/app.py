@@ -131,7 +131,7 @@ class Q1Lab(TimerApp):
     def _welcomed(self, _: bool) -> None:
         """Open the week's overview on a first start."""
         if isinstance(self.screen, StudyScreen) and not self.snapshot.progress.records:
-            self.screen.open_sheet(OVERVIEW)
+            self.screen.open_page(OVERVIEW)
 
     def on_unmount(self) -> None:
         label, place = self.setup.week.label, self.open_page_id
@@ -153,9 +153,8 @@ class Q1Lab(TimerApp):
         before, self.snapshot = self.snapshot, snapshot
         self.draw_clock()
         ended = [
-            f"{line.id}: {line.done} of {line.total} runs have ended. "
-            "The lab (2) shows what came out."
-            for line in studies_ended_between(before, snapshot)
+            f"{row.id}: {row.done} of {row.total} runs have ended. The lab (2) shows what came out."
+            for row in studies_ended_between(before, snapshot)
         ]
         for text in (*snapshot.news, *ended):
             if self.config.bell:

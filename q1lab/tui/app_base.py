@@ -87,7 +87,7 @@ class BaseApp(AppHooks):
             return True
         return super().post_message(message)
 
-    def push_screen(self, screen: Any, callback: Any = None, *args: Any, **given: Any) -> Any:
+    def push_screen(self, screen: Any, callback: Any = None, *args: Any, **options: Any) -> Any:
         """Open a screen; ``callback`` gets its answer, if there is one. A screen never opens over
         another of its class, so two requests in a row open one."""
 
@@ -97,7 +97,7 @@ class BaseApp(AppHooks):
 
         if type(screen) is type(self.screen):
             return AwaitComplete()
-        return super().push_screen(screen, answered, *args, **given)
+        return super().push_screen(screen, answered, *args, **options)
 
     def show_error(self, text: str, title: str = "That did not work") -> None:
         """Show an error in a dialog; the app goes on."""
@@ -105,18 +105,18 @@ class BaseApp(AppHooks):
 
         self.push_screen(ErrorScreen(title, text))
 
-    def notify(self, message: str, **given: Any) -> None:
+    def notify(self, message: str, **options: Any) -> None:
         """Show a message for a few seconds in a line at the foot, never over the text."""
         from q1lab.tui.widgets.message_line import MessageLine
 
-        super().notify(message, **given)
+        super().notify(message, **options)
         if self.screen.is_mounted and not self.screen.query(MessageLine):
             self.screen.mount(MessageLine())
-        severity = str(given.get("severity", "information"))
+        severity = str(options.get("severity", "information"))
         if self._quiet is not None:
             self._quiet.stop()
         self.notice = (message, severity)
-        seconds = given.get("timeout") or 4.0 + len(message) / 25
+        seconds = options.get("timeout") or 4.0 + len(message) / 25
         self._quiet = self.set_timer(seconds, self.clear_notice)
 
     def announce(self, text: str) -> None:

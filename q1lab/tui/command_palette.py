@@ -34,7 +34,11 @@ class CommandProvider(Provider):
     def _all(self) -> Iterator[PaletteCommand]:
         app = cast("Q1Lab", self.app)
         screen = self.screen
-        active = {one.binding.id: one for one in screen.active_bindings.values() if one.binding.id}
+        active = {
+            binding.binding.id: binding
+            for binding in screen.active_bindings.values()
+            if binding.binding.id
+        }
         for act in ACTS.values():
             if act.palette:
                 do = partial(step_actions.run_command, app, ["q1lab", *act.name.split()])
@@ -46,7 +50,7 @@ class CommandProvider(Provider):
                 run = partial(app.run_action, key.action, active_key.node)
                 yield key.more or key.words, f"key {key_names(active_key.binding.key)}", run
         for theme in sorted(
-            app.available_themes, key=lambda one: (not one.startswith("q1lab"), one)
+            app.available_themes, key=lambda name: (not name.startswith("q1lab"), name)
         ):
             yield f"Theme: {theme}", "kept in config.toml", partial(set_theme, app, theme)
         yield (
@@ -72,13 +76,13 @@ def tick_boxes(app: Q1Lab) -> None:
     """Ask which of the roadmap's boxes to tick; the app shows the commit before it is made."""
     from q1lab.tui.screens.form import Field, FormScreen
 
-    def given(values: dict[str, str]) -> None:
+    def tick(values: dict[str, str]) -> None:
         step_actions.run_command(
             app, ["q1lab", "roadmap", "--tick", values["boxes"].replace(" ", "")]
         )
 
     boxes = Field("boxes", "boxes", hint="2 or 2-4: `q1lab roadmap` lists them", needed=True)
-    app.push_screen(FormScreen("Boxes of the roadmap to tick", [boxes]), given)
+    app.push_screen(FormScreen("Boxes of the roadmap to tick", [boxes]), tick)
 
 
 def set_theme(app: Q1Lab, name: str) -> None:

@@ -19,7 +19,7 @@ CHOICES = ("select", "submit", "press")
 
 class BurstFilter:
     """Decides which events to drop: those typed or clicked before the open screen appeared, and a
-    key pressed again before its action had finished, unless it moves the cursor.
+    key pressed continues_chain before its action had finished, unless it moves the cursor.
 
     Times are those of Textual's events: when they were read, not when they are handled.
     """
@@ -49,8 +49,10 @@ class BurstFilter:
     def _begun(self, event: events.MouseDown | events.MouseUp) -> float:
         """The time of the first click in the chain that this event belongs to."""
         if isinstance(event, events.MouseDown):
-            again = event.screen_offset == self._place and event.time - self._last <= self.chain
-            self._first = self._first if again else event.time
+            continues_chain = (
+                event.screen_offset == self._place and event.time - self._last <= self.chain
+            )
+            self._first = self._first if continues_chain else event.time
             self._place, self._last = event.screen_offset, event.time
         return self._first
 

@@ -50,15 +50,15 @@ def week_pages(week: Week) -> Iterator[WeekPage]:
             yield WeekPage(part.id, part_name(part), part.title, part.blocks, session, part)
 
 
-def find_page(week: Week, sheet_id: str) -> WeekPage | None:
+def find_page(week: Week, page_id: str) -> WeekPage | None:
     """The page with this id, or None: saved progress may name a page that an edit has removed."""
-    return next((sheet for sheet in week_pages(week) if sheet.id == sheet_id), None)
+    return next((page for page in week_pages(week) if page.id == page_id), None)
 
 
-def page_after(week: Week, sheet_id: str, by: int = 1) -> WeekPage | None:
+def page_after(week: Week, page_id: str, by: int = 1) -> WeekPage | None:
     """The page ``by`` pages after this one; None beyond the first or last."""
     pages = list(week_pages(week))
-    index = next((k for k, sheet in enumerate(pages) if sheet.id == sheet_id), 0) + by
+    index = next((k for k, page in enumerate(pages) if page.id == page_id), 0) + by
     return pages[index] if 0 <= index < len(pages) else None
 
 

@@ -55,13 +55,13 @@ class ProgressReader:
 
 
 def kpi_row(kpi: kpis.KpiRow) -> ListRow:
-    mark = {True: "✓ ", False: "· ", None: "  "}[kpi.met]
+    sign = {True: "✓ ", False: "· ", None: "  "}[kpi.met]
     target = f" of {kpi.target:g}" if kpi.target is not None else ""
     actual = "–" if kpi.actual is None else f"{kpi.actual:g}"
     tone = "$success" if kpi.met else ""
     bar = (kpi.actual or 0.0, kpi.target, kpi.target) if kpi.target else None
     return ListRow(
-        mark + kpi.title, f"{kpi.source}   {actual}{target}", tone, tone or "$muted", kpi, bar
+        sign + kpi.title, f"{kpi.source}   {actual}{target}", tone, tone or "$muted", kpi, bar
     )
 
 
@@ -73,7 +73,7 @@ def part_rows(week: Week, progress: Progress) -> list[ListRow]:
     rows, widest = [], max((len(f"{part.minutes}") for part in week.parts()), default=0)
     for part in week.parts():
         count = progress.count([part])
-        mark = "✓" if count.finished else "·" if not count.done else "◦"
+        sign = "✓" if count.finished else "·" if not count.done else "◦"
         tone = "$success" if count.finished else ""
         spent = round(count.seconds / 60)
         minutes = f"{spent} of {part.minutes}"
@@ -82,14 +82,14 @@ def part_rows(week: Week, progress: Progress) -> list[ListRow]:
         over = "$warning" if spent > part.minutes else "$muted"
         words = f"{count.done}/{count.total} · {minutes:>{2 * widest + 4}}"
         bar = (float(spent), float(part.minutes), float(longest))
-        title = f"{mark} {part_name(part)} {part.title}"
+        title = f"{sign} {part_name(part)} {part.title}"
         rows.append(ListRow(title, words, tone, over, part.id, bar))
     return rows
 
 
 def paper_row(paper: dict[str, Any]) -> ListRow:
-    mark, tone = ("✓ ", "$success") if paper["done"] else ("☐ ", "")
-    return ListRow(mark + paper["title"], paper["depth"] or "", tone, key=paper)
+    sign, tone = ("✓ ", "$success") if paper["done"] else ("☐ ", "")
+    return ListRow(sign + paper["title"], paper["depth"] or "", tone, key=paper)
 
 
 def artifact_row(artifact: dict[str, Any]) -> ListRow:

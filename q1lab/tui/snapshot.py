@@ -48,13 +48,13 @@ class Snapshot:
     @property
     def training(self) -> StudyRow | None:
         """The study that trains now; of several, the newest."""
-        return next((line for line in self.studies if line.state == "running"), None)
+        return next((row for row in self.studies if row.state == "running"), None)
 
 
 def studies_ended_between(before: Snapshot, after: Snapshot) -> list[StudyRow]:
     """The studies that trained in one snapshot and whose runs have all ended in the next."""
-    trained = {line.id for line in before.studies if line.state == "running"}
-    return [line for line in after.studies if line.id in trained and line.done == line.total]
+    trained = {row.id for row in before.studies if row.state == "running"}
+    return [row for row in after.studies if row.id in trained and row.done == row.total]
 
 
 def log_error() -> str:
@@ -75,13 +75,13 @@ class StoreThread:
         fail: Callable[[str, str], object],
         *,
         file: Path | None = None,
-        every: float = 0.4,
+        poll_seconds: float = 0.4,
     ) -> None:
         self._make_reader = make_reader
         self.deliver = deliver
         self.fail = fail
         self.file = file
-        self.every = every
+        self.poll_seconds = poll_seconds
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
 
     @cached_property
@@ -160,7 +160,7 @@ class StoreThread:
         """Seconds to wait for a job before the next poll."""
         if not ingest:
             return 0.05
-        return 0.0 if self.reader.ingest_progress else self.every
+        return 0.0 if self.reader.ingest_progress else self.poll_seconds
 
     def _do(self, store: Store | None, job: Job) -> None:
         if store is None:

@@ -69,14 +69,14 @@ class SnapshotReader:
         self._worked_out: object = None
         """The stamps at which progress and evidence were last computed."""
         self._plans: dict[str, tuple[str, Study]] = {}
-        self._lines: tuple[StudyRow, ...] = ()
-        self._seen: tuple[object, ...] = ()
+        self._rows: tuple[StudyRow, ...] = ()
+        self._last_state: tuple[object, ...] = ()
         self._focus: StudyInFocus | None = None
         self._settled: dict[str, StudyRow] = {}
         self._runs: dict[int, tuple[tuple[object, ...], RunView]] = {}
         """Views of the runs in focus by run id, each with the row and metric it was made from."""
         self._scanned = float("-inf")
-        self._looked = self._more = False
+        self._viewed = self._more = False
         """True after a first view of a study; True if curves are left for the next snapshot."""
         self._trained: str | None = None
         """The id of the study that was last seen training."""
@@ -93,19 +93,19 @@ class SnapshotReader:
         if ingest:
             self._ingest(store)
         stamp = store.stamp().without_progress  # a tick does not change the studies
-        seen = (stamp, self.watched, self.charted, tuple(self._unreadable))
-        running = {line.id for line in self._lines if line.state == "running"}
-        if seen != self._seen or running or self._more:
-            self._look(store)
-            if ingest and self._take_in_what_ended(store, running):
-                self._look(store)
-            self._seen = seen
+        state = (stamp, self.watched, self.charted, tuple(self._unreadable))
+        running = {row.id for row in self._rows if row.state == "running"}
+        if state != self._last_state or running or self._more:
+            self._update_view(store)
+            if ingest and self._ingest_ended(store, running):
+                self._update_view(store)
+            self._last_state = state
         if ingest and self._focus is not None:
             self._focus = with_wandb_status(self._focus)
         pages = {name: job(store) for name, job in self.pages.items()}
         done = self._progress(store)
         news = tuple(self._news()) if ingest else ()
-        return Snapshot(done, self._lines, self._focus, pages, news, self.ingest_progress)
+        return Snapshot(done, self._rows, self._focus, pages, news, self.ingest_progress)
 
     def _progress(self, store: Store) -> Progress:
         """Ticks, answers and minutes; computed again only when the database or a file that evidence
@@ -123,7 +123,7 @@ class SnapshotReader:
 
     def _news(self) -> Iterator[str]:
         """Sentences about alerts that training studies raise for the first time."""
-        alive = [line.id for line in self._lines if line.state == "running"]
+        alive = [row.id for row in self._rows if row.state == "running"]
         self._watches = {name: self._watches[name] for name in alive if name in self._watches}
         for name in alive:
             with contextlib.suppress(Problem):
@@ -140,68 +140,70 @@ class SnapshotReader:
             self.ingest_progress or now - self._scanned > SCAN
         ):  # new studies, and those that nobody trains
             self._scanned = now
-            self._look_at_all(store, now + PATIENCE)
-            self._tend()
+            self._scan_all(store, now + PATIENCE)
+            self._resume_runners()
             return
-        for line in self._lines:
-            if line.state == "running":
+        for row in self._rows:
+            if row.state == "running":
                 with contextlib.suppress(Problem):
-                    ingest_events.ingest_study(store, self._plan(line.id), whole=False)
+                    ingest_events.ingest_study(store, self._plan(row.id), whole=False)
 
-    def _take_in_what_ended(self, store: Store, ran: set[str]) -> bool:
+    def _ingest_ended(self, store: Store, ran: set[str]) -> bool:
         """Read all events of studies that have stopped training since the last poll: when a planned
         range ends, its plan changes, and the last runs may have ended in the meantime."""
-        ended = [line.id for line in self._lines if line.id in ran and line.state != "running"]
+        ended = [row.id for row in self._rows if row.id in ran and row.state != "running"]
         for study_id in ended:
             with contextlib.suppress(Problem):
                 ingest_events.ingest_study(store, self._plan(study_id))
         return bool(ended)
 
-    def _look_at_all(self, store: Store, until: float) -> None:
+    def _scan_all(self, store: Store, until: float) -> None:
         before = self.ingest_progress
 
-        def tell(looked: IngestProgress) -> str:
-            whole = looked.is_complete
-            self.ingest_progress = None if whole else ingest_progress_sum(before, looked)
-            return ingest_events.ENOUGH if not whole and time.monotonic() > until else ""
+        def report_progress(scanned: IngestProgress) -> str:
+            complete = scanned.is_complete
+            self.ingest_progress = None if complete else ingest_progress_sum(before, scanned)
+            return ingest_events.ENOUGH if not complete and time.monotonic() > until else ""
 
-        found = ingest_events.ingest_all(store, tell)
+        unreadable = ingest_events.ingest_all(store, report_progress)
         # studies that an unfinished scan did not reach keep their earlier reason
-        self._unreadable = {**self._unreadable, **found} if self.ingest_progress else found
+        self._unreadable = (
+            {**self._unreadable, **unreadable} if self.ingest_progress else unreadable
+        )
 
-    def _look(self, store: Store) -> None:
+    def _update_view(self, store: Store) -> None:
         """Update the list of studies and the study in focus; the latter is computed once."""
-        wanted = self.watched or self._foremost()
-        self._focus = self._view(store, wanted)
-        lines_by_id = dict(self._settled)
+        study_id = self.watched or self._default_study()
+        self._focus = self._view(store, study_id)
+        rows_by_id = dict(self._settled)
         if self._focus is not None:
-            lines_by_id[self._focus.row.id] = self._focus.row
-        self._lines = study_view.read_study_rows(store, lines_by_id, self._unreadable)
-        self._settled = {line.id: line for line in self._lines if line.state == "finished"}
-        if not self.watched and self._foremost() != wanted:
-            self._focus = self._view(store, self._foremost())
+            rows_by_id[self._focus.row.id] = self._focus.row
+        self._rows = study_view.read_study_rows(store, rows_by_id, self._unreadable)
+        self._settled = {row.id: row for row in self._rows if row.state == "finished"}
+        if not self.watched and self._default_study() != study_id:
+            self._focus = self._view(store, self._default_study())
 
-    def _foremost(self) -> str | None:
+    def _default_study(self) -> str | None:
         """The id of the study that trains; else of the one last seen training; else the newest."""
-        sound = {line.id: line.state for line in self._lines if line.problem is None}
+        sound = {row.id: row.state for row in self._rows if row.problem is None}
         self._trained = next(
             (name for name, state in sound.items() if state == "running"), self._trained
         )
         return self._trained if self._trained in sound else next(iter(sound), None)
 
-    def _tend(self) -> None:
+    def _resume_runners(self) -> None:
         """Start a runner here for studies that train on an engine: theirs may have been killed."""
-        for line in self._lines:
-            if line.state == "running":
+        for row in self._rows:
+            if row.state == "running":
                 with contextlib.suppress(Problem, OSError):
-                    launch.resume_runner(self._plan(line.id))
+                    launch.resume_runner(self._plan(row.id))
 
     def _plan(self, study_id: str) -> Study:
         stamp = studies.plan_stamp(study_id)
-        seen = self._plans.get(study_id)
-        if seen is None or seen[0] != stamp:
-            seen = self._plans[study_id] = (stamp, studies.load(study_id))
-        return seen[1]
+        cached = self._plans.get(study_id)
+        if cached is None or cached[0] != stamp:
+            cached = self._plans[study_id] = (stamp, studies.load(study_id))
+        return cached[1]
 
     def _view(self, store: Store, study_id: str | None) -> StudyInFocus | None:
         if study_id is None:
@@ -214,24 +216,24 @@ class SnapshotReader:
         if not rows:
             return None
         fresh = {}
-        room = CURVES if self._looked else FIRST_CURVES
+        room = CURVES if self._viewed else FIRST_CURVES
         self._more = False
         names = {*standard_names(study.metric)[:2], self.charted}
         for row in rows:
             values = (*row, self.charted)
-            one = self._runs.get(row["id"])
-            if one is None or one[0] != values:
+            cached = self._runs.get(row["id"])
+            if cached is None or cached[0] != values:
                 run = study_view.run_view(row, study.tokens_per_iter)
                 if run.attempt and room == 0:  # the next snapshot reads its curve
                     self._more = True
-                    one = ((), run)
+                    cached = ((), run)
                 else:
                     room -= 1 if run.attempt else 0
-                    one = (values, study_view.with_curves(store, run, names))
-            fresh[row["id"]] = one
+                    cached = (values, study_view.with_curves(store, run, names))
+            fresh[row["id"]] = cached
         self._runs = fresh
-        self._looked = True
-        now = study_view.build_view(study, tuple(run for _, run in fresh.values()))
+        self._viewed = True
+        view = study_view.build_view(study, tuple(run for _, run in fresh.values()))
         before = self._focus if self._focus and self._focus.row.id == study_id else None
         wandb = before.wandb if before else None
         from q1lab.verdict.comparison_cache import (
@@ -239,7 +241,7 @@ class SnapshotReader:
         )
 
         return StudyInFocus(
-            study, now.row, now.runs, now.engine, cached_comparison(store, study_id), wandb
+            study, view.row, view.runs, view.engine, cached_comparison(store, study_id), wandb
         )
 
 

@@ -16,12 +16,12 @@ class CachedStylesheet(Stylesheet):
     """
 
     def __init__(self, variables: dict[str, str]) -> None:
-        self._known = variables
+        self._parsed_variables = variables
         super().__init__(variables=variables)
 
     def set_variables(self, variables: dict[str, str]) -> None:
-        if variables != self._known:
-            self._known = variables
+        if variables != self._parsed_variables:
+            self._parsed_variables = variables
             super().set_variables(variables)
 
     def reparse(self) -> None:
@@ -67,9 +67,9 @@ class ScreenHooks:
     zero columns crashes the app."""
 
     def _refresh_layout(self, size: Size | None = None, scroll: bool = False) -> None:
-        wanted = self.outer_size if size is None else size  # type: ignore[attr-defined]
-        room = Size(max(wanted.width, self.least.width), max(wanted.height, self.least.height))
-        super()._refresh_layout(room if wanted else wanted, scroll)  # type: ignore[misc]
+        new_size = self.outer_size if size is None else size  # type: ignore[attr-defined]
+        room = Size(max(new_size.width, self.least.width), max(new_size.height, self.least.height))
+        super()._refresh_layout(room if new_size else new_size, scroll)  # type: ignore[misc]
 
     def _compositor_refresh(self) -> None:
         """Draw the changes, except during the start, when Textual paints frames that never reach

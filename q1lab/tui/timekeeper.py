@@ -37,7 +37,7 @@ class Timekeeper:
         self.lock = lock
         self.clock = Clock()
         self._fd: int | None = None
-        self._asked = False
+        self._tried_lock = False
         self._written: dict[str, float] = {}
         """Seconds by part that were saved but are not in a snapshot yet."""
         self._saved_at = float("-inf")
@@ -45,12 +45,12 @@ class Timekeeper:
     @property
     def keeps_time(self) -> bool:
         """True if this window holds the lock, or has not tried to take it yet."""
-        return self._fd is not None or not self._asked
+        return self._fd is not None or not self._tried_lock
 
     def open(self, saved: object) -> TimerQuestion | None:
         """Take the lock and restore the clock from its saved state. Returns the clock's question if
         time passed while no window was open."""
-        self._asked = True
+        self._tried_lock = True
         if self._fd is None:
             self._fd = try_lock(self.lock)
             if self._fd is None:
@@ -60,13 +60,14 @@ class Timekeeper:
                 self._keep()
         return self.clock.question
 
-    def leave(self, here: bool = True) -> None:
-        """Save the clock before the app closes; ``here`` as in ``tick``. A clock that was counting
-        asks at the next start how much of the time in between counts; one that waited is paused."""
+    def leave(self, part_is_open: bool = True) -> None:
+        """Save the clock before the app closes; ``part_is_open`` as in ``tick``. A clock that was
+        counting asks at the next start how much of the time in between counts; one that waited is
+        paused."""
         if self._fd is not None:
             now = self.read()
-            ticked = self.clock.tick(now, here)
-            self.clock = ticked if here else ticked.pause(now)
+            ticked = self.clock.tick(now, part_is_open)
+            self.clock = ticked if part_is_open else ticked.pause(now)
             self._keep()
 
     def release(self) -> None:
@@ -75,13 +76,13 @@ class Timekeeper:
             os.close(self._fd)
             self._fd = None
 
-    def tick(self, here: bool = True) -> bool:
-        """Advance the clock; called once a second. ``here``: the open part is the one that the
-        clock runs for. True if the clock has a new question."""
+    def tick(self, part_is_open: bool = True) -> bool:
+        """Advance the clock; called once a second. ``part_is_open``: True if the open part is the
+        one that the clock runs for. True if the clock has a new question."""
         if self._fd is None:
             return False
         before = self.clock
-        self.clock = before.tick(self.read(), here)
+        self.clock = before.tick(self.read(), part_is_open)
         asks = self.clock.question is not None and before.question is None
         if asks:
             self._keep()
@@ -89,11 +90,11 @@ class Timekeeper:
             self._keep(credit=False)
         return asks
 
-    def touch(self, here: bool = True) -> None:
-        """Note that the learner pressed something; ``here`` as in ``tick``."""
+    def touch(self, part_is_open: bool = True) -> None:
+        """Note that the learner pressed something; ``part_is_open`` as in ``tick``."""
         if self._fd is not None and self.clock.running:
             now = self.read()
-            self.clock = self.clock.tick(now, here).touch(now)
+            self.clock = self.clock.tick(now, part_is_open).touch(now)
 
     def press(self, part: str) -> None:
         """Start the clock for ``part``, or pause it if it runs."""
@@ -132,25 +133,25 @@ class Timekeeper:
 
 
 def clock_text(
-    name: str, part: Part, spent: float, clock: Clock, mine: bool, here: bool = True
+    name: str, part: Part, spent: float, clock: Clock, keeps_time: bool, part_is_open: bool = True
 ) -> tuple[str, str]:
     """A part's time for the top line: its text and its tone (``on``, ``off``, ``over``, ``ask``).
-    While another part is open (not ``here``), the clock waits."""
+    While another part is open (``part_is_open`` is false), the clock waits."""
     left = part.minutes * 60 - max(0.0, spent)
     over = part.minutes > 0 and left < 0
-    running = clock.running and clock.part == part.id and here
+    running = clock.running and clock.part == part.id and part_is_open
     if clock.question is not None and clock.question.part == part.id:
         return (
             f"{name} ? {text_formats.minutes_seconds(abs(left))} "
             f"{'over' if over else 'left'} · T answers",
             "ask",
         )
-    mark = ("▶ " if running else "‖ ") if mine else ""  # the other window's may run
+    sign = ("▶ " if running else "‖ ") if keeps_time else ""  # the other window's may run
     if part.minutes <= 0:
         text = f"{text_formats.minutes_seconds(max(0.0, spent))} spent"
     elif over:
         text = f"+{text_formats.minutes_seconds(-left)} over {part.minutes}"
     else:
         text = f"{text_formats.minutes_seconds(left)} left of {part.minutes}"
-    where = "" if mine else " (other window)"
-    return f"{name} {mark}{text}{where}", "over" if over else "on" if running else "off"
+    where = "" if keeps_time else " (other window)"
+    return f"{name} {sign}{text}{where}", "over" if over else "on" if running else "off"

@@ -115,9 +115,9 @@ class TimerApp(BaseApp):
             self.clock_line = ("", "")
             return
         spent = self.time.spent(part.id, self.snapshot.progress)
-        here = self._timed_here
+        part_is_open = self._timed_here
         self.clock_line = clock_text(
-            part_name(part), part, spent, clock, self.time.keeps_time, here
+            part_name(part), part, spent, clock, self.time.keeps_time, part_is_open
         )
 
     def watch_part_id(self) -> None:

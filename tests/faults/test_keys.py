@@ -199,7 +199,7 @@ async def opened(pilot: Pilot[Any], name: str, repo: Path) -> None:
     page = app.screen
     assert isinstance(page, StudyScreen)
     page.remove_class("-zen", "-tree", "-untree")
-    page.open_sheet("a1", "a1-trains")
+    page.open_page("a1", "a1-trains")
     app.run_job(lambda store: progress.choose_modification(store, app.setup.week, "rope"))
     await settled(pilot)
     await (OPEN | MORE)[name](pilot, repo)

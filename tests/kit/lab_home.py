@@ -258,7 +258,7 @@ async def open_results(pilot: Pilot[Any]) -> ResultsScreen:
     await until(pilot, lambda: isinstance(pilot.app.screen, ResultsScreen))
     screen = pilot.app.screen
     assert isinstance(screen, ResultsScreen)
-    await until(pilot, lambda: screen.query_one(ResultsTable).lines, "no results came")
+    await until(pilot, lambda: screen.query_one(ResultsTable).studies, "no results came")
     return screen
 
 

@@ -210,7 +210,7 @@ async def test_what_commits_with_options_of_its_own_shows_its_dry_run_first(repo
         screen = app.screen
         assert isinstance(screen, CommandOutputScreen)
         await until(pilot, lambda: screen.code is not None)
-        assert "would commit: docs: add MODIFICATION.md for gqa" in screen.said
+        assert "would commit: docs: add MODIFICATION.md for gqa" in screen.printed
         assert commits(repo) == ["begin"]
         await pilot.press("y")
         await until(pilot, lambda: len(commits(repo)) == 2)

@@ -18,7 +18,7 @@ from q1lab.tui.keys import key_names
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.welcome import repository_to_offer
 from q1lab.tui.timekeeper import clock_text as line_of_time
-from q1lab.tui.widgets.results_table import _plotted, group_axis
+from q1lab.tui.widgets.results_table import _interval_bar, group_axis
 from q1lab.tui.widgets.titled_rows import ListRow, progress_bar, render_row
 from q1lab.verdict.result_rows import ResultRow
 from q1lab.week.own_model.run_checks import CheckResult
@@ -149,13 +149,13 @@ def test_all_studies_are_on_one_axis_and_one_wide_interval_squeezes_none() -> No
     wide = line("wide", -0.05, -5.0, 5.0)
     axis = group_axis([*lines, wide], 40)
     assert axis.low > -1
-    places = [_plotted(one, axis).index("●") for one in lines]
+    places = [_interval_bar(one, axis).index("●") for one in lines]
     assert places == sorted(places, reverse=True), "further left is lower"
-    drawn_wide = _plotted(wide, axis)
+    drawn_wide = _interval_bar(wide, axis)
     assert len(drawn_wide) == 40
     assert "◂" in drawn_wide
     assert "▸" in drawn_wide
-    assert {_plotted(one, axis).find("│") for one in lines[2:]} == {axis.column_of(0.0)}
+    assert {_interval_bar(one, axis).find("│") for one in lines[2:]} == {axis.column_of(0.0)}
 
 
 @pytest.mark.parametrize(

@@ -69,14 +69,14 @@ async def test_the_keys_at_the_foot_are_drawn_again_only_where_they_are_others()
         await pilot.press("j", "w", "escape")  # the focus moves, and a dialog comes and goes
         await settled(pilot)
         assert line.hints is first
-        app.screen.open_sheet(":a")  # type: ignore[attr-defined]
+        app.screen.open_page(":a")  # type: ignore[attr-defined]
         await until(pilot, lambda: "space tick" not in words(app))
         assert line.hints != first
 
 
 async def open_step(app: Q1Lab, part: str, step: str) -> None:
     assert isinstance(app.screen, StudyScreen)
-    app.screen.open_sheet(part, step)
+    app.screen.open_page(part, step)
 
 
 async def test_a_prediction_that_was_left_is_a_draft_and_is_discarded_on_purpose() -> None:

@@ -55,7 +55,7 @@ def on(part: str, step: str, *keys: str) -> Go:
     async def press(pilot: Pilot[Any]) -> None:
         await after()(pilot)
         reader = pilot.app.screen.query_one(PageReader)
-        pilot.app.screen.open_sheet(part, step)  # type: ignore[attr-defined]
+        pilot.app.screen.open_page(part, step)  # type: ignore[attr-defined]
         await until(pilot, lambda: reader.step is not None and reader.step.id == step)
         await until(pilot, lambda: reader.on_screen)
         await until(pilot, lambda: all(piece.size.width for piece in reader.pieces))
@@ -155,7 +155,7 @@ async def test_picture_of_results(picture: Picture) -> None:
     async def go(pilot: Pilot[Any]) -> None:
         screen = await open_results(pilot)
         table = screen.query_one(ResultsTable)
-        await until(pilot, lambda: any(line.problem for line in table.lines))
+        await until(pilot, lambda: any(row.problem for row in table.studies))
         table.move_cursor(row=table.get_row_index("rmsnorm-1"))
         await pilot.press("space")
         table.move_cursor(row=table.get_row_index("llama-1"))

@@ -17,7 +17,7 @@ from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.results import ResultsScreen
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.forest_plot import ForestPlot
-from q1lab.tui.widgets.results_table import ResultsTable, _plotted, group_axis
+from q1lab.tui.widgets.results_table import ResultsTable, _interval_bar, group_axis
 from q1lab.verdict import result_rows
 from q1lab.verdict.result_rows import ResultRow
 from tests.kit.lab_home import (
@@ -89,7 +89,7 @@ async def test_studies_on_different_data_never_stand_side_by_side() -> None:
         await pilot.press("space")
         assert [bar.label for bar in plot.figure.bars] == ["llama-1"]
         await pilot.press("escape")
-        assert screen.query_one(ResultsTable).marked == []
+        assert screen.query_one(ResultsTable).chosen == []
 
 
 async def test_the_name_of_the_data_is_whole() -> None:
@@ -114,17 +114,17 @@ async def test_the_table_is_walked_and_filtered_and_a_heading_offers_nothing_to_
         assert table.cursor_row == row + 1
         await until(pilot, lambda: "open" in words(pilot.app).splitlines()[-1])
         table.move_cursor(row=0)  # the name of the data
-        await until(pilot, lambda: table.selected is None)
+        await until(pilot, lambda: table.current is None)
         await until(pilot, lambda: "open" not in words(pilot.app).splitlines()[-1])
         await pilot.press("slash", *"hurts")
-        assert [line.id for line in table.lines] == ["rmsnorm-1"]
+        assert [line.id for line in table.studies] == ["rmsnorm-1"]
         await pilot.press("enter")
         assert table.has_focus
         await pilot.press("slash", *" zzz")
-        assert table.lines == ()
+        assert table.studies == ()
         await until(pilot, lambda: "No study has these words." in words(pilot.app))
         await pilot.press("escape")
-        assert len(table.lines) == 5
+        assert len(table.studies) == 5
         assert not screen.query_one("#results-filter", Input).display
 
 
@@ -151,9 +151,9 @@ async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
         go(screen, "swiglu-1")
         await until(pilot, lambda: "the batch is half" not in words(pilot.app))
         await pilot.press("slash", *"#draft")
-        assert [line.id for line in table.lines] == ["llama-1"]
+        assert [line.id for line in table.studies] == ["llama-1"]
         await pilot.press("escape", "slash", *"half")
-        assert [line.id for line in table.lines] == ["llama-1"]
+        assert [line.id for line in table.studies] == ["llama-1"]
         await pilot.press("escape")
         go(screen, "swiglu-1")
         await pilot.press("e")
@@ -183,8 +183,8 @@ async def test_a_damaged_study_is_one_marked_line() -> None:
         screen = await open_results(pilot)
         table = screen.query_one(ResultsTable)
         broken = ["gqa-1", "never-1"]
-        await until(pilot, lambda: [line.id for line in table.lines if line.problem] == broken)
-        assert len(table.lines) == 6
+        await until(pilot, lambda: [line.id for line in table.studies if line.problem] == broken)
+        assert len(table.studies) == 6
         assert "cannot tell" not in words(pilot.app), "what was known before is not said"
         go(screen, "gqa-1")
         await until(pilot, lambda: "gqa-1 can't be read" in words(pilot.app))
@@ -193,7 +193,7 @@ async def test_a_damaged_study_is_one_marked_line() -> None:
             assert isinstance(pilot.app.screen, ResultsScreen)
         assert "is damaged" in notices(pilot.app)
         await pilot.press("slash", *"damaged")
-        assert [line.id for line in table.lines] == broken
+        assert [line.id for line in table.studies] == broken
 
 
 async def test_export_writes_files_or_says_why_not(
@@ -276,6 +276,6 @@ def test_one_wide_study_does_not_squeeze_the_others() -> None:
     wide = a_line("wide", -0.5, 0.52)
     axis = group_axis([*near, wide], 40)
     assert (axis.low, axis.high) == pytest.approx((-0.032, 0.012))
-    drawn = _plotted(wide, axis)
+    drawn = _interval_bar(wide, axis)
     assert (drawn[0], drawn[-1]) == ("◂", "▸")
-    assert "├" in _plotted(near[0], axis)
+    assert "├" in _interval_bar(near[0], axis)

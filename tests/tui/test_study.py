@@ -55,7 +55,7 @@ async def go(pilot: Pilot[Any], part: str, step: str) -> None:
     """Open a part with the cursor on a step."""
     screen = pilot.app.screen
     assert isinstance(screen, StudyScreen)
-    screen.open_sheet(part, step)
+    screen.open_page(part, step)
     await pilot.pause()
     await pilot.pause()
 
@@ -116,7 +116,7 @@ async def test_what_the_cursor_went_up_to_stays_in_sight_in_another_width() -> N
 async def test_it_opens_where_one_left_whatever_a_command_ticked_since() -> None:
     for left in ("a2", ":b", ":week"):
         async with running(some_progress) as (app, pilot):
-            app.screen.open_sheet(left)  # type: ignore[attr-defined]
+            app.screen.open_page(left)  # type: ignore[attr-defined]
             await pilot.press("q")
         with Store() as store:
             progress.tick_step(store, LABEL, "c3-insights", True)
@@ -259,7 +259,7 @@ async def test_a_key_explains_the_words_of_the_step_and_the_page() -> None:
         await until(pilot, lambda: isinstance(app.screen, GlossaryScreen))
         screen = app.screen
         assert isinstance(screen, GlossaryScreen)
-        page = "\n".join(map(pages.block_text, study.sheet.blocks))
+        page = "\n".join(map(pages.block_text, study.page.blocks))
         used = app.week.terms_in(page)
         assert len(app.week.terms) > len(used) > 3
         assert set(screen.terms[: len(used)]) == set(used)
@@ -511,7 +511,7 @@ async def test_every_word_of_every_page_is_there_and_nothing_is_under_the_scroll
     async with running(size=size) as (app, pilot):
         reader = app.screen.query_one(PageReader)
         for sheet in pages.week_pages(app.week):
-            app.screen.open_sheet(sheet.id)  # type: ignore[attr-defined]
+            app.screen.open_page(sheet.id)  # type: ignore[attr-defined]
             await until(pilot, lambda: all(piece.size.width for piece in reader.pieces))
             room = reader.scrollable_content_region.right
             said = ""
@@ -592,7 +592,7 @@ async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:
     async with running(size=(120, 40)) as (app, pilot):
         names = [sheet.id for sheet in pages.week_pages(app.week)]
         assert names[:3] == [":week", ":a", "a1"]
-        app.screen.open_sheet(":week")  # type: ignore[attr-defined]
+        app.screen.open_page(":week")  # type: ignore[attr-defined]
         await until(pilot, lambda: "Why this week matters" in words(app))
         await pilot.press("end")
         await pilot.pause()
@@ -606,7 +606,7 @@ async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:
 
 async def test_one_says_once_how_one_came_here() -> None:
     async with running() as (app, pilot):
-        app.screen.open_sheet(":week")  # type: ignore[attr-defined]
+        app.screen.open_page(":week")  # type: ignore[attr-defined]
         reader = app.screen.query_one(PageReader)
         await until(pilot, lambda: "Say how you came here" in words(app))
         assert reader.step
@@ -667,7 +667,7 @@ async def test_a_page_starts_at_its_top_until_one_was_at_work_on_it() -> None:
 
     async with running(committed) as (app, pilot):
         reader = app.screen.query_one(PageReader)
-        app.screen.open_sheet("b2")  # type: ignore[attr-defined]
+        app.screen.open_page("b2")  # type: ignore[attr-defined]
         await until(pilot, lambda: reader.step)
         await settled(pilot)
         assert reader.scroll_y == 0, "what comes before the first step has not been read"
@@ -676,9 +676,9 @@ async def test_a_page_starts_at_its_top_until_one_was_at_work_on_it() -> None:
             lambda store: progress.save_answer(store, LABEL, "b2-numbers", "4.17")
         )
         await until(pilot, lambda: app.snapshot.progress.of("b2-numbers").done)
-        app.screen.open_sheet("b3")  # type: ignore[attr-defined]
+        app.screen.open_page("b3")  # type: ignore[attr-defined]
         await settled(pilot)
-        app.screen.open_sheet("b2")  # type: ignore[attr-defined]
+        app.screen.open_page("b2")  # type: ignore[attr-defined]
         await until(pilot, lambda: reader.scroll_y > 0)
 
 
@@ -688,13 +688,13 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(app, "open_url", opened.append)
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        app.screen.open_sheet("a2")  # type: ignore[attr-defined]
+        app.screen.open_page("a2")  # type: ignore[attr-defined]
         reader = app.screen.query_one(PageReader)
         await until(pilot, lambda: reader.query(FoldPiece))
         folds = [p for p in reader.stops if isinstance(p, FoldPiece) and not p.wants]
         await until(pilot, lambda: folds[0].virtual_region.y > 0)
         reader._go(reader.stops.index(folds[0]))
-        reader.bring()
+        reader.scroll_to_cursor()
         await until(pilot, lambda: reader.on_screen)
         await pilot.press("enter")
         assert [fold.open for fold in folds] == [True] + [False] * (len(folds) - 1)
@@ -704,7 +704,7 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
         await until(pilot, lambda: reader.on_screen)
         await pilot.press("enter")
         await until(pilot, lambda: folds[0].virtual_region.height > 2)
-        await until(pilot, lambda: reader._whole(folds[0]))
+        await until(pilot, lambda: reader._is_fully_visible(folds[0]))
         await pilot.press("f")
         assert all(fold.open for fold in folds)
         app.action_open_link("https://arxiv.org/abs/2104.09864")
@@ -713,13 +713,13 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
 
 async def test_a_figure_is_turned_with_the_arrow_keys() -> None:
     async with running(size=(80, 24)) as (app, pilot):
-        app.screen.open_sheet("a2")  # type: ignore[attr-defined]
+        app.screen.open_page("a2")  # type: ignore[attr-defined]
         reader = app.screen.query_one(PageReader)
         await until(pilot, lambda: reader.query(FoldPiece))
         figure = next(p for p in reader.stops if isinstance(p, FoldPiece) and p.fold.frames)
         await until(pilot, lambda: figure.virtual_region.y > 0)
         reader._go(reader.stops.index(figure))
-        reader.bring()
+        reader.scroll_to_cursor()
         await until(pilot, lambda: reader.on_screen)
 
         def shown() -> str:
@@ -789,7 +789,7 @@ async def test_the_timer_is_offered_once_at_the_first_key_in_a_part() -> None:
     again = prepared()  # opened again a moment later: not asked once more
     async with again.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        again.screen.open_sheet("a1")  # type: ignore[attr-defined]
+        again.screen.open_page("a1")  # type: ignore[attr-defined]
         await pilot.press("j", "k")
         await settled(pilot)
         assert not again.timer_offer
@@ -815,7 +815,7 @@ async def test_an_answer_that_waits_for_a_step_stays_folded_until_that_is_done()
         reader = app.screen.query_one(PageReader)
         fold = next(p for p in reader.stops if isinstance(p, FoldPiece) and p.fold.needs)
         reader._go(reader.stops.index(fold))
-        reader.bring()
+        reader.scroll_to_cursor()
         await pilot.press("enter", "f")
         assert not fold.open
         needs = fold.fold.needs
@@ -851,7 +851,7 @@ async def test_what_a_command_prints_opens_in_a_pane(tmp_path: Path) -> None:
         await until(
             pilot, lambda: isinstance(app.screen, CommandOutputScreen) and app.screen.code == 0
         )
-        assert "No study yet" in app.screen.said  # type: ignore[attr-defined]
+        assert "No study yet" in app.screen.printed  # type: ignore[attr-defined]
         await pilot.press("escape")
         assert isinstance(app.screen, StudyScreen)
 
@@ -888,7 +888,7 @@ async def test_a_pane_gives_the_yes_that_a_command_asks_for(tmp_path: Path) -> N
         app.push_screen(pane)
         await until(pilot, lambda: pane.code == 1)
         await pilot.press("y")
-        await until(pilot, lambda: pane.code == 0 and "done it" in pane.said)
+        await until(pilot, lambda: pane.code == 0 and "done it" in pane.printed)
         await until(pilot, lambda: "the very end" in words(app))  # wrapped, not cut
 
 
@@ -1032,7 +1032,7 @@ async def test_space_where_nothing_is_to_tick_says_so() -> None:
         assert "space tick" in words(app)
         await pilot.press("end", "space")
         assert "Space ticks a step" in words(app)
-        app.screen.open_sheet(":a")  # type: ignore[attr-defined]
+        app.screen.open_page(":a")  # type: ignore[attr-defined]
         await until(pilot, lambda: "space tick" not in words(app))
 
 

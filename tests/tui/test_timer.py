@@ -53,7 +53,7 @@ async def test_it_counts_for_a_part_while_that_part_is_open() -> None:
         run_for(app, clocks, 61)
         study = app.screen
         assert isinstance(study, StudyScreen)
-        study.open_sheet("a2")
+        study.open_page("a2")
         await pilot.pause()
         run_for(app, clocks, 40)
         for _ in range(20):
@@ -63,7 +63,7 @@ async def test_it_counts_for_a_part_while_that_part_is_open() -> None:
         assert app.clock_line[0].startswith("A1 ‖ 13:59 left of 15")
         assert "The timer of A1 waits. Count for A2 from now on?" in words(app)
         assert "▶" not in words(app), "the list of pages says what the clock says"
-        study.open_sheet("a1")
+        study.open_page("a1")
         await pilot.pause()
         run_for(app, clocks, 9)
         assert app.clock_line == ("A1 ▶ 13:50 left of 15", "on")
@@ -148,7 +148,7 @@ async def test_a_clock_that_waits_for_its_part_is_nothing_to_ask_about() -> None
     async with running(clocks=clocks, size=(100, 30)) as (app, pilot):
         await pilot.press("T")
         run_for(app, clocks, 61)
-        app.screen.open_sheet("a2")  # type: ignore[attr-defined]
+        app.screen.open_page("a2")  # type: ignore[attr-defined]
         await pilot.pause()
         clocks.forward(20)
         await pilot.press("q")

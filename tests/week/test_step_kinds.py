@@ -37,7 +37,7 @@ async def test_a_kind_of_ones_own_goes_from_the_text_to_a_document(folder: Path)
     app = prepared(folder=folder)
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        app.screen.open_sheet("a1", "a1-noise")
+        app.screen.open_page("a1", "a1-noise")
         (piece,) = app.screen.query(StepPiece)
         assert piece.enter == "compose"
         await pilot.press("enter")
@@ -77,7 +77,7 @@ async def test_enter_opens_the_form_that_makes_a_step_done_though_a_row_below_st
     app = prepared(folder=root)
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        app.screen.open_sheet("a1", "a1-record")
+        app.screen.open_page("a1", "a1-record")
         (piece,) = app.screen.query(StepPiece)
         assert piece.enter == "fill in"
         await pilot.press("enter")

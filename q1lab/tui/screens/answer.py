@@ -46,7 +46,7 @@ class AnswerScreen(Dialog[None]):
     def __init__(self, step: Step, answer: str) -> None:
         super().__init__()
         self.step = step
-        self.opened = self.kept = answer
+        self.opened = self.saved_text = answer
 
     def body(self) -> ComposeResult:
         fits = cell_len(self.step.title) <= self.app.size.width - AROUND
@@ -78,8 +78,8 @@ class AnswerScreen(Dialog[None]):
         """Save the text; also called every few seconds, so that a crash loses a sentence at
         most."""
         text = self.query_one(TextArea).text
-        if text != self.kept:
-            self.kept = text
+        if text != self.saved_text:
+            self.saved_text = text
             app = self.q1
             app.store_thread.submit(
                 lambda store: domain.save_answer(store, app.week.label, self.step.id, text)
@@ -88,7 +88,7 @@ class AnswerScreen(Dialog[None]):
     @on(Button.Pressed, "#keep")
     def action_back(self) -> None:
         self._keep()
-        if self.kept != self.opened:
+        if self.saved_text != self.opened:
             self.notify("Kept as your answer. e goes on with it.")
         self.dismiss()
 

@@ -49,10 +49,10 @@ class AppScreen(ScreenHooks):
     _late: tuple[Any] | None = None
     """The result (in a tuple) to dismiss with once no screen is open above this one."""
 
-    def __init_subclass__(cls, **given: Any) -> None:
+    def __init_subclass__(cls, **options: Any) -> None:
         if "screen_name" in vars(cls):
             cls.BINDINGS = bindings(cls.screen_name)  # type: ignore[attr-defined]
-        super().__init_subclass__(**given)
+        super().__init_subclass__(**options)
 
     @property
     def q1(self) -> Q1Lab:
@@ -123,9 +123,9 @@ class Dialog(AppScreen, ModalScreen[T]):
 
     def show_message(self, text: str, bad: bool = False) -> None:
         """Show a message in the dialog's ``#said`` line."""
-        said = self.query_one("#said", Static)
-        said.update(printable(text))
-        said.set_class(bad, "bad")
+        message = self.query_one("#said", Static)
+        message.update(printable(text))
+        message.set_class(bad, "bad")
 
 
 class MainScreen(FullScreen[None]):

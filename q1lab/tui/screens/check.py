@@ -74,7 +74,7 @@ class CheckScreen(FullScreen[None]):
         self.report: CheckReport | None = None
         self._cancelled = threading.Event()
         """Set to end the current round of checks; its later results are dropped."""
-        self._seen: Stamp | None = None
+        self._checked_stamp: Stamp | None = None
 
     def body(self) -> ComposeResult:
         yield Static(id="check-head", markup=False)
@@ -93,16 +93,16 @@ class CheckScreen(FullScreen[None]):
         self.path = editing.learner_folder(self.q1) / self.file
         self.query_one("#check-scroll").focus()
         self.action_again()
-        self.set_interval(POLL, self.look)
+        self.set_interval(POLL, self.poll)
 
     def on_unmount(self) -> None:
         self._cancelled.set()
 
     # ── the file, and a round of checks
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Start a round if the file has changed since the last one: saved, deleted or restored."""
-        if file_stamp(self.path)[0] != self._seen:
+        if file_stamp(self.path)[0] != self._checked_stamp:
             self.action_again()
 
     def action_again(self) -> None:
@@ -110,8 +110,8 @@ class CheckScreen(FullScreen[None]):
         self._cancelled.set()
         self.report = None
         self.results.begin()
-        self._seen, missing = file_stamp(self.path)
-        if self._seen is None:
+        self._checked_stamp, missing = file_stamp(self.path)
+        if self._checked_stamp is None:
             self._draw("not checked")
             self._say(missing, bad=True)
             return
@@ -130,28 +130,33 @@ class CheckScreen(FullScreen[None]):
                 call(value)
 
         def checked() -> CheckReport:
-            def came(result: CheckResult) -> None:
+            def received(result: CheckResult) -> None:
                 if app.is_running:
-                    app.call_from_thread(hear, self._came, result)
+                    app.call_from_thread(hear, self._add_result, result)
 
             try:
-                return self.run(path, self.target, on_result=came, cancel=cancelled)
+                return self.run(path, self.target, on_result=received, cancel=cancelled)
             except OSError as error:
                 why = f"the checks could not start: {os_reason(error)}"
                 return CheckReport(str(path), target or "", False, (), why)
 
-        said = partial(self._say, bad=True)
         run_in_background(
-            self, checked, partial(hear, self._ended), lambda problem: said(str(problem))
+            self,
+            checked,
+            partial(hear, self._ended),
+            self._show_problem,
         )
 
-    def _came(self, result: CheckResult) -> None:
+    def _show_problem(self, problem: Problem) -> None:
+        self._say(str(problem), bad=True)
+
+    def _add_result(self, result: CheckResult) -> None:
         self.results.put(result)
         self._draw(f"checking … {len(self.results.fresh)} so far")
 
     def _ended(self, report: CheckReport) -> None:
         # the file was saved during the round: the results belong to the old text
-        if file_stamp(self.path)[0] != self._seen:
+        if file_stamp(self.path)[0] != self._checked_stamp:
             self.action_again()
             return
         self.report = report
@@ -162,8 +167,10 @@ class CheckScreen(FullScreen[None]):
         )
         self._draw(f"{report.for_}: {ended}".removeprefix(": "))
         chosen = self.q1.snapshot.progress.chosen
-        said = round_summary(report, self.file, chosen, hints=bool(self.check_action("hint", ())))
-        self.query_one("#check-says", Static).update(said)
+        summary = round_summary(
+            report, self.file, chosen, hints=bool(self.check_action("hint", ()))
+        )
+        self.query_one("#check-says", Static).update(summary)
         step_id, week = self.step_id, self.q1.week.label
         if report.passed:
             file, name = self.path, report.for_
@@ -180,9 +187,9 @@ class CheckScreen(FullScreen[None]):
         rows.update(self.results.content(rows.room))
 
     def _say(self, text: str, bad: bool = False) -> None:
-        said = self.query_one("#check-says", Static)
-        said.update(printable(text))
-        said.set_class(bad, "bad")
+        message = self.query_one("#check-says", Static)
+        message.update(printable(text))
+        message.set_class(bad, "bad")
 
     def _show_diff(self) -> None:
         try:
@@ -204,16 +211,16 @@ class CheckScreen(FullScreen[None]):
         """Show or hide the part's text: in place of the diff on a wide screen, of the checks on a
         narrow one."""
         self.toggle_class("-text")
-        reader, sheet = self.query_one(PageReader), pages.find_page(self.q1.week, self.q1.part_id)
-        if self.has_class("-text") and sheet is not None:
-            reader.fill(sheet, self.q1.snapshot.progress)
+        reader, page = self.query_one(PageReader), pages.find_page(self.q1.week, self.q1.part_id)
+        if self.has_class("-text") and page is not None:
+            reader.fill(page, self.q1.snapshot.progress)
             reader.focus()
         else:
             self.query_one("#check-scroll").focus()
 
     def action_edit(self) -> None:
         editing.edit_file(self.q1, self.path)
-        self.look()
+        self.poll()
 
     def action_compare(self) -> None:
         """Compare the learner's file with the reference once it passes. For a file written from
@@ -224,18 +231,18 @@ class CheckScreen(FullScreen[None]):
             self.notify(f"The reference comes when all checks of a modification pass{until}.")
             return
         try:
-            beside = model_file.compare_with_reference(report.for_, self.path)
+            comparison = model_file.compare_with_reference(report.for_, self.path)
         except Problem as problem:
             self.q1.show_error(str(problem))
             return
         reference = f"the reference {report.for_}.py"
         title = (
-            diff_heading(beside.diff, reference)
-            if beside.of_file
+            diff_heading(comparison.diff, reference)
+            if comparison.of_file
             else f"what {reference} changes in its baseline"
         )
         text = model_file.notes_after_passing(report.for_, self.q1.week.root)
-        self.app.push_screen(HintScreen(title, text, beside.diff))
+        self.app.push_screen(HintScreen(title, text, comparison.diff))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return action != "hint" or self.target != "baseline"  # the baseline has no hints
@@ -247,7 +254,7 @@ class CheckScreen(FullScreen[None]):
             variant = self.target or model_file.variant_of_file(self.path) or week.variant
         except Problem:
             variant = week.variant
-        failing = [one for one in self.results.rows.values() if one.failed]
+        failing = [row for row in self.results.rows.values() if row.failed]
         about = failing[0].name.partition(":")[0] if failing else ""
         if about in variants.modifications():  # the failing part of a combined modification
             variant = about

@@ -24,23 +24,25 @@ if TYPE_CHECKING:
 def open_variant_choice(app: Q1Lab, step: Step) -> None:
     """Show the week's variants; if another one was trained already, ask before changing."""
     week, chosen = app.setup.week, app.snapshot.progress.chosen
-    rows = [(one.name, _row(app, one, one.name == chosen)) for one in app.week.variants]
+    rows = [
+        (variant.name, _row(app, variant, variant.name == chosen)) for variant in app.week.variants
+    ]
 
     def picked(name: str) -> None:
-        def take(store: Store) -> str:
+        def choose(store: Store) -> str:
             """Choose the variant, or return the question to ask first."""
             question = chosen_variant.change_question(store, week.label, name)
             if not question:
                 domain.choose_modification(store, week, name)
             return question
 
-        def asked(question: str) -> None:
+        def confirm(question: str) -> None:
             if question:
                 ask = ConfirmScreen("Change the modification?", question, "Keep it", "Change it")
                 change = partial(domain.choose_modification, week=week, variant=name)
                 app.push_screen(ask, lambda _: app.store_thread.submit(change))
 
-        app.run_job(take, asked)
+        app.run_job(choose, confirm)
 
     app.push_screen(
         PickScreen(

@@ -34,17 +34,21 @@ _REFUSED = re.compile(r"^q1lab: ", re.MULTILINE)
 """The start of q1lab's error messages; a failed command without one has reported findings."""
 
 
-def run_in_pane(app: Q1Lab, argv: list[str], look: tuple[str, ...] = ()) -> None:
+def run_in_pane(app: Q1Lab, argv: list[str], preview_options: tuple[str, ...] = ()) -> None:
     """Run a command in the learner's folder, with its output in a dialog."""
-    real = [*child_processes.python_module("q1lab"), *argv[1:]] if argv[0] == "q1lab" else argv
-    app.push_screen(CommandOutputScreen(shlex.join(argv), real, learner_folder(app), look))
+    child_argv = (
+        [*child_processes.python_module("q1lab"), *argv[1:]] if argv[0] == "q1lab" else argv
+    )
+    app.push_screen(
+        CommandOutputScreen(shlex.join(argv), child_argv, learner_folder(app), preview_options)
+    )
 
 
 class CommandOutputScreen(Dialog[None]):
     """Runs one command without input. Esc ends the command, but not a training that it started. If
-    the command asks for ``--yes``, ``y`` runs it again with that. With ``look``, the command first
-    runs with these options to show what it would do, and ``y`` then does it. The output starts at
-    its top; once scrolled to the end, the dialog follows it."""
+    the command asks for ``--yes``, ``y`` runs it again with that. With ``preview_options``, the
+    command first runs with these options to show what it would do, and ``y`` then does it. The
+    output starts at its top; once scrolled to the end, the dialog follows it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "back", "back"),
@@ -55,16 +59,16 @@ class CommandOutputScreen(Dialog[None]):
     shape = "tall fits"
 
     def __init__(
-        self, shown: str, argv: list[str], folder: Path, look: tuple[str, ...] = ()
+        self, shown: str, argv: list[str], folder: Path, preview_options: tuple[str, ...] = ()
     ) -> None:
         super().__init__()
         self.shown = self.heading = shown
         self.argv = argv
-        self.look = look
+        self.preview_options = preview_options
         self.folder = folder
         self.answered: dict[str, str] = {}
         """Environment that tells the command that the learner has confirmed its commit here."""
-        self.said = ""
+        self.printed = ""
         self.code: int | None = None
         self._due: Timer | None = None
 
@@ -80,13 +84,13 @@ class CommandOutputScreen(Dialog[None]):
         self.run_worker(self._run(), exit_on_error=False)
 
     async def _run(self) -> None:
-        self.code, self.said = None, ""
+        self.code, self.printed = None, ""
         self._show()
         self.box.border_subtitle = self.running
         try:
             child = await asyncio.create_subprocess_exec(
                 *self.argv,
-                *self.look,
+                *self.preview_options,
                 cwd=self.folder,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
@@ -105,7 +109,7 @@ class CommandOutputScreen(Dialog[None]):
             letters, block = getincrementaldecoder("utf-8")("replace"), b"-"
             while block:  # a block may end inside a UTF-8 sequence
                 block = await child.stdout.read(65536)
-                self.said += printable(letters.decode(block, final=not block))
+                self.printed += printable(letters.decode(block, final=not block))
                 if self._due is None:
                     self._due = self.set_timer(PAUSE, self._show)
             self.code = await child.wait()
@@ -118,9 +122,9 @@ class CommandOutputScreen(Dialog[None]):
 
     def _ended(self, code: int) -> None:
         words = "done" if code == 0 else f"it did not work (status {code})"
-        if code == FAILED and self.shown.startswith("q1lab ") and not _REFUSED.search(self.said):
+        if code == FAILED and self.shown.startswith("q1lab ") and not _REFUSED.search(self.printed):
             words = "done: it found something"  # as ``post lint`` does
-        self._show("" if self.said.strip() else "It printed nothing.")
+        self._show("" if self.printed.strip() else "It printed nothing.")
         asks = " · y does it" if self.would else " · y runs it with --yes" if self.asks else ""
         self.box.border_subtitle = f"{words} · Esc closes · c copies{asks}"
 
@@ -129,7 +133,7 @@ class CommandOutputScreen(Dialog[None]):
         self._due = None
         place = self.query_one(VerticalScroll)
         follow = place.max_scroll_y > 0 and place.is_vertical_scroll_end
-        lines = (instead or self.said).rstrip("\n").rsplit("\n", LINES)[-LINES:]
+        lines = (instead or self.printed).rstrip("\n").rsplit("\n", LINES)[-LINES:]
         self.query_one("#printed", Static).update("\n".join(lines))
         if follow:
             place.scroll_end(animate=False)
@@ -143,15 +147,15 @@ class CommandOutputScreen(Dialog[None]):
     @property
     def would(self) -> bool:
         """True if the dialog shows a preview that ``y`` can carry out."""
-        return bool(self.look) and self.code == 0
+        return bool(self.preview_options) and self.code == 0
 
     @property
     def asks(self) -> bool:
         """True if the command ended because it needs ``--yes``."""
-        return bool(self.code) and "--yes" in self.said and "--yes" not in self.argv
+        return bool(self.code) and "--yes" in self.printed and "--yes" not in self.argv
 
     def action_copy(self) -> None:
-        copy_text(self.app, self.said, "what it printed")
+        copy_text(self.app, self.printed, "what it printed")
 
     def action_yes(self) -> None:
         if self.would or self.asks:
@@ -159,5 +163,5 @@ class CommandOutputScreen(Dialog[None]):
                 self.answered = {"Q1LAB_ASK_BEFORE_COMMIT": "false"}
             else:
                 self.argv = [*self.argv, "--yes"]
-            self.look = ()
+            self.preview_options = ()
             self._start()

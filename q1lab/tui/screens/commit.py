@@ -76,8 +76,8 @@ class CommitScreen(Dialog[bool]):
         branch = (proposal.repo.head().branch or "a detached HEAD") if proposal.repo else ""
         return proposal, proposal.pending(), branch
 
-    def _show(self, given: tuple[Change | None, tuple[Path, ...], str]) -> None:
-        self.proposal, pending, branch = given
+    def _show(self, preview: tuple[Change | None, tuple[Path, ...], str]) -> None:
+        self.proposal, pending, branch = preview
         self.busy = False
         if self.proposal is None:
             self._nothing("There is nothing to write.", "Esc closes")
@@ -193,16 +193,16 @@ class CommitScreen(Dialog[bool]):
 
     def _done(self, done: SavedChange) -> None:
         names = self.proposal.describe_paths(self.proposal.files) if self.proposal else ""
-        kept = f"; the text before: {done.copy}" if done.copy else ""
+        copy_note = f"; the text before: {done.copy}" if done.copy else ""
         if done.commit is not None and done.sha and self.proposal and self.proposal.repo:
             root = self.proposal.repo.root
             names = self.proposal.describe_paths(root / name for name in done.commit.files)
             branch = done.commit.branch or "a detached HEAD"
-            self._end(f"{names}: committed {done.sha[:7]} on {branch}{kept}", True)
+            self._end(f"{names}: committed {done.sha[:7]} on {branch}{copy_note}", True)
             for note in done.commit.notes:
                 self.app.notify(printable(note), markup=False)
         else:
-            self._end(f"{names}: written, not committed{kept}", True)
+            self._end(f"{names}: written, not committed{copy_note}", True)
 
     def _end(self, words: str, changed: bool) -> None:
         self.app.notify(words, markup=False)

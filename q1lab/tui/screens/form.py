@@ -68,7 +68,7 @@ class FormScreen(DraftForm, Dialog[FieldValues | None]):
                     yield TextBox(field.value, id=field.name)
                 elif field.choices:
                     yield Select(
-                        [(field.titles(one), one) for one in field.choices],
+                        [(field.titles(choice), choice) for choice in field.choices],
                         value=field.value or field.choices[0],
                         allow_blank=False,
                         id=field.name,
@@ -88,8 +88,8 @@ class FormScreen(DraftForm, Dialog[FieldValues | None]):
 
     def on_descendant_focus(self) -> None:
         """Show the key that saves: not Enter in a text of several lines or in a list."""
-        own = isinstance(self.focused, Select | TextArea)
-        key = "^s" if own else "Enter"
+        takes_enter = isinstance(self.focused, Select | TextArea)
+        key = "^s" if takes_enter else "Enter"
         self.box.border_subtitle = f"{key} keeps it · Esc leaves a draft"
 
     def on_mount(self) -> None:
@@ -110,9 +110,9 @@ class FormScreen(DraftForm, Dialog[FieldValues | None]):
         except Problem as problem:
             text, bad = _sentence(problem), True
         begun = any(field.value for field in self.query(Input))
-        said = self.query_one("#said", Static)
-        said.update(text if begun or not bad else "")
-        said.set_class(bad, "bad")
+        message = self.query_one("#said", Static)
+        message.update(text if begun or not bad else "")
+        message.set_class(bad, "bad")
 
     @on(Button.Pressed, "#discard")
     def _discard(self) -> None:

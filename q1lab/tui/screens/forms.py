@@ -32,27 +32,27 @@ Values = dict[str, Any]
 def open_form(
     app: Q1Lab,
     name: str,
-    given: Mapping[str, str] | None = None,
+    initial: Mapping[str, str] | None = None,
     title: str = "",
     fixed: Callable[[Values], Values] = lambda values: {},
 ) -> None:
-    """Open the form of the act ``name``, and carry the act out. ``given`` are the fields' first
+    """Open the form of the act ``name``, and carry the act out. ``initial`` are the fields' first
     values (default: those that the act proposes); ``fixed`` computes the parameters that the form
     doesn't show from those that it does."""
     act, command = command_table.ACTS[name], command_table.load_command(name)
     prefill: Callable[[Store, Week], Mapping[str, str]] | None
     prefill = getattr(command.callback, "prefill", None)
-    if given is None and prefill is not None:
+    if initial is None and prefill is not None:
         app.run_job(
             lambda store: prefill(store, app.week),
-            lambda found: open_form(app, name, found, title, fixed),
+            lambda values: open_form(app, name, values, title, fixed),
         )
         return
     params = {param.name: param for param in command.params if param.name in act.form_labels}
     fields = [
         field
-        for one, label in act.form_labels.items()
-        for field in _fields(params[one], label, (given or {}).get(one, ""))
+        for param_name, label in act.form_labels.items()
+        for field in _fields(params[param_name], label, (initial or {}).get(param_name, ""))
     ]
 
     entry: Callable[..., ActReport] | None = getattr(command.callback, "act", None)
@@ -91,28 +91,28 @@ def _ask(
     says: Callable[[dict[str, str]], str],
     about: str = "",
 ) -> None:
-    def kept(typed: dict[str, str]) -> None:
+    def submit(typed: dict[str, str]) -> None:
         def failed(problem: Problem) -> None:  # open the form again with what was typed
             app.drafts[title] = typed
             _ask(app, title, fields, job, says, about)
             app.show_error(str(problem))
 
-        app.run_job(lambda store: job(store, typed), lambda said: _say(app, said), failed)
+        app.run_job(lambda store: job(store, typed), lambda outcome: _say(app, outcome), failed)
 
-    app.push_screen(FormScreen(title, fields, says, about), kept)
+    app.push_screen(FormScreen(title, fields, says, about), submit)
 
 
-def _say(app: Q1Lab, said: ActReport | list[str]) -> None:
+def _say(app: Q1Lab, outcome: ActReport | list[str]) -> None:
     """Show the act's message; one with notes stays until it is closed. A list is a command line,
     which is run in a dialog."""
     from q1lab.tui.screens import command_output
 
-    if isinstance(said, list):
-        command_output.run_in_pane(app, said)
-    elif said.notes:
-        app.show_error(f"{said.line} {'; '.join(said.notes)}", "Kept")
+    if isinstance(outcome, list):
+        command_output.run_in_pane(app, outcome)
+    elif outcome.notes:
+        app.show_error(f"{outcome.line} {'; '.join(outcome.notes)}", "Kept")
     else:
-        app.notify(said.line, markup=False)
+        app.notify(outcome.line, markup=False)
 
 
 def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
@@ -129,13 +129,13 @@ def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
     elif isinstance(param.type, SuggestedText):
         titles = param.type.titles
         choices = (*titles, ANOTHER)
-        yield replace(field, choices=choices, titles=lambda one: titles.get(one, one))
+        yield replace(field, choices=choices, titles=lambda choice: titles.get(choice, choice))
         yield Field(OTHER, f"another {label}", hint="its name, when it is another")
     elif isinstance(param, click.Option) and param.is_flag:
         yield replace(field, value=value or "no", choices=FLAG)
     else:
-        said = param.help if isinstance(param, click.Option) else ""
-        yield replace(field, hint="https://…" if address else said or "")
+        help_text = param.help if isinstance(param, click.Option) else ""
+        yield replace(field, hint="https://…" if address else help_text or "")
 
 
 def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str, str]) -> Values:
@@ -160,23 +160,23 @@ def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str,
 def open_export_form(app: Q1Lab, studies: Sequence[str]) -> None:
     """Open the form that exports studies' results into files."""
     more = f" and {len(studies) - 4} more" if len(studies) > 4 else ""
-    given = {"form": "svg", "output": str(Path.cwd())}
+    initial = {"form": "svg", "output": str(Path.cwd())}
     title = f"Export {', '.join(studies[:4])}{more}"
-    open_form(app, "export", given, title, lambda values: {"study": studies})
+    open_form(app, "export", initial, title, lambda values: {"study": studies})
 
 
-def open_kpi_form(app: Q1Lab, one: KpiRow) -> None:
+def open_kpi_form(app: Q1Lab, kpi: KpiRow) -> None:
     """Open the form for a KPI's value and target; an empty value means q1lab counts it."""
-    given = {
-        "actual": f"{one.actual:g}" if one.source == "set by hand" else "",
-        "target": "" if one.target is None else f"{one.target:g}",
+    initial = {
+        "actual": f"{kpi.actual:g}" if kpi.source == "set by hand" else "",
+        "target": "" if kpi.target is None else f"{kpi.target:g}",
     }
     open_form(
         app,
         "kpi",
-        given,
-        one.title,
-        lambda values: {"name": one.name, "counted": values["actual"] is None},
+        initial,
+        kpi.title,
+        lambda values: {"name": kpi.name, "counted": values["actual"] is None},
     )
 
 
@@ -185,35 +185,35 @@ def open_prediction_form(app: Q1Lab, step: Step) -> None:
     amendment."""
     week, variant = app.week.label, app.week.variant or "modified"
 
-    def job(store: Store, said: dict[str, str], amend: bool) -> ActReport:
-        values = predictions.parse_prediction(said, PARTS)
+    def job(store: Store, typed: dict[str, str], amend: bool) -> ActReport:
+        values = predictions.parse_prediction(typed, PARTS)
         predictions.record_prediction(store, week, variant, **values, amend=amend)
         domain.tick_step(store, week, step.id, True)
-        return ActReport(f"Kept: {_foretold(variant, said)}")
+        return ActReport(f"Kept: {_prediction_sentence(variant, typed)}")
 
-    def opened(found: dict[str, Any] | None) -> None:
-        given, about = {}, ""
-        if found is not None:
-            given = {name: f"{found[name]:g}" for name in ("size", "matters")}
-            given["sure"] = (
-                f"{found['confidence'] * 100:g}%" if found["confidence"] is not None else ""
+    def open_with(newest: dict[str, Any] | None) -> None:
+        initial, about = {}, ""
+        if newest is not None:
+            initial = {name: f"{newest[name]:g}" for name in ("size", "matters")}
+            initial["sure"] = (
+                f"{newest['confidence'] * 100:g}%" if newest["confidence"] is not None else ""
             )
-            given |= {"direction": found["direction"], "why": found["reasoning"] or ""}
-            if found["locked"]:
+            initial |= {"direction": newest["direction"], "why": newest["reasoning"] or ""}
+            if newest["locked"]:
                 about = (
-                    f"Locked on {found['locked'][:10]} by {found['locked_by']}. Keeping a change "
+                    f"Locked on {newest['locked'][:10]} by {newest['locked_by']}. Keeping a change "
                     "adds a dated amendment; studies that began keep the first one."
                 )
         _ask(
             app,
             f"Your prediction for {variant}",
-            [replace(one, value=given.get(one.name, "")) for one in PREDICTION],
-            lambda store, said: job(store, said, bool(about)),
-            lambda said: _foretold(variant, said),
+            [replace(field, value=initial.get(field.name, "")) for field in PREDICTION],
+            lambda store, typed: job(store, typed, bool(about)),
+            lambda typed: _prediction_sentence(variant, typed),
             about,
         )
 
-    app.run_job(lambda store: predictions.newest_prediction(store, variant, week), opened)
+    app.run_job(lambda store: predictions.newest_prediction(store, variant, week), open_with)
 
 
 WAYS = {"lower": "lower (better)", "higher": "higher (worse)", "same": "about the same"}
@@ -228,7 +228,7 @@ PREDICTION = (
         "direction",
         "the final val loss will be",
         choices=tuple(WAYS),
-        titles=lambda one: WAYS[one],
+        titles=lambda way: WAYS[way],
     ),
     Field("size", "by (nats)", hint="such as 0.03"),
     Field("matters", "too small to matter below (nats)", hint="such as 0.01"),
@@ -237,9 +237,9 @@ PREDICTION = (
 )
 
 
-def _foretold(variant: str, said: Mapping[str, str]) -> str:
+def _prediction_sentence(variant: str, typed: Mapping[str, str]) -> str:
     """The prediction as a sentence. Problem naming a value that is missing or wrong."""
-    values = predictions.parse_prediction(said, PARTS)
+    values = predictions.parse_prediction(typed, PARTS)
     way = {"lower": "lower by {:g} nats", "higher": "higher by {:g} nats", "same": "the same"}
     return (
         f"{variant} against the baseline: {way[values['direction']].format(values['size'])}; "

@@ -67,13 +67,13 @@ def offer_hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] 
     week = app.week
 
     def offer(hints: list[Hint]) -> None:
-        first, *seen = hints
-        rows = [(str(one.stage), f"{one.stage}  {one.title}   seen") for one in seen]
+        first, *viewed = hints
+        rows = [(str(hint.stage), f"{hint.stage}  {hint.title}   seen") for hint in viewed]
         rows.insert(0, (str(first.stage), f"{first.stage}  {first.title}   the next one"))
 
         def show(stage: str) -> None:
-            hint = next(one for one in hints if str(one.stage) == stage)
-            helped = (one for one in failing if one.name in hint.checks)
+            hint = next(hint for hint in hints if str(hint.stage) == stage)
+            helped = (check for check in failing if check.name in hint.checks)
             app.store_thread.submit(
                 lambda store: learner_tables.use_hint(store, week.label, variant, hint.stage)
             )
@@ -81,7 +81,7 @@ def offer_hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] 
 
         app.push_screen(PickScreen(f"Hints for {variant}: the week notes what you saw", rows), show)
 
-    names = [one.name for one in failing]
+    names = [check.name for check in failing]
     app.run_job(
         lambda store: model_file.open_hints(store, week.label, week.root, variant, names), offer
     )

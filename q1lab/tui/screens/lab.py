@@ -168,9 +168,9 @@ class LabScreen(StudyActions, MainScreen):
         from q1lab.tui.screens.pick_one import PickScreen
 
         current, colors = self.view.row.id if self.view else "", palette(self.app)
-        lines = self.q1.snapshot.studies
-        rows = [(line.id, study_row(line, current, colors)) for line in lines]
-        words = {line.id: search_text(line) for line in lines}
+        studies = self.q1.snapshot.studies
+        rows = [(study.id, study_row(study, current, colors)) for study in studies]
+        words = {study.id: search_text(study) for study in studies}
         self.app.push_screen(PickScreen("Which study?", rows, current, find=words), self._watch)
 
     @on(OptionList.OptionSelected, "#studies")
@@ -180,14 +180,14 @@ class LabScreen(StudyActions, MainScreen):
 
     def _watch(self, study_id: str) -> None:
         """Put another study in focus; if it can't be read, say why."""
-        line = next((one for one in self.q1.snapshot.studies if one.id == study_id), None)
-        if line is not None and line.problem is not None:
-            self.notify(line.problem, severity="error", markup=False)
+        row = next((row for row in self.q1.snapshot.studies if row.id == study_id), None)
+        if row is not None and row.problem is not None:
+            self.notify(row.problem, severity="error", markup=False)
         else:
             self.q1.store_thread.watch_study(study_id)
 
     def action_next(self, by: int) -> None:
-        ids = [line.id for line in self.q1.snapshot.studies if line.problem is None]
+        ids = [row.id for row in self.q1.snapshot.studies if row.problem is None]
         if self.view is not None and self.view.row.id in ids:
             index = min(len(ids) - 1, max(0, ids.index(self.view.row.id) + by))
             self.q1.store_thread.watch_study(ids[index])
@@ -207,7 +207,7 @@ class LabScreen(StudyActions, MainScreen):
         self.query_one(LossChart).pan(share)
 
     def action_whole(self) -> None:
-        self.query_one(LossChart).whole()
+        self.query_one(LossChart).show_all_iters()
 
     def action_log_scale(self) -> None:
         """Step through: log scale for the value, for the iters, for both, for neither."""

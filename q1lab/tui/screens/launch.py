@@ -50,19 +50,20 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
     CSS_PATH = "../lab.tcss"
     screen_name = "launch"
 
-    def __init__(self, asked: Request | None = None) -> None:
+    def __init__(self, initial: Request | None = None) -> None:
         super().__init__()
-        self.asked = asked
+        self.initial = initial
         self.heading = "A new study"
-        if asked is not None:
-            self.heading += f" of {Path(asked.variant).stem}, seeds {asked.seeds}"
+        if initial is not None:
+            self.heading += f" of {Path(initial.variant).stem}, seeds {initial.seeds}"
         self._diff = ""
         self.eager = False
         """True if Start was pressed before the plan was ready: the study starts as soon as it
         is."""
         self.draft: Plan | None = None
         self._timer: Timer | None = None
-        self._asked = 0
+        self._estimates = 0
+        """How many estimates were started; only the newest one is shown."""
         self._planner: int | None = None
         """The id of the thread that makes the plan; None while none runs."""
         self._pair = ""
@@ -71,9 +72,10 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
         yield Static(id="launch-head", markup=False)
         with Horizontal(id="launch"):
             done, folder = self.q1.snapshot.progress, editing.learner_folder(self.q1)
-            own = folder / f"{done.chosen}.py"
+            own_model = folder / f"{done.chosen}.py"
             yield LaunchForm(
-                self.asked or Request(str(own) if own.is_file() else done.chosen or ""),
+                self.initial
+                or Request(str(own_model) if own_model.is_file() else done.chosen or ""),
                 done.data[2] if done.data else DEFAULT_DATA,
                 folder,
                 self.q1.config.engine,
@@ -153,10 +155,11 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
             self.query_one("#diff", Static).update("")
             return
         tries = "trying a few steps on this machine, for an estimate …"
-        own = request.variant not in variants.modifications() and not kept_folder.is_kept_folder(
-            request.variant
+        is_own_file = (
+            request.variant not in variants.modifications()
+            and not kept_folder.is_kept_folder(request.variant)
         )
-        self._say(f"Checking the model files, then {tries}" if own else tries.capitalize())
+        self._say(f"Checking the model files, then {tries}" if is_own_file else tries.capitalize())
         self.query_one("#start", Button).label = "Start"
         self.query_one("#start", Button).disabled = False
         self._timer = self.set_timer(PAUSE, lambda: self._estimate(request))
@@ -221,8 +224,8 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
     # ── the estimate, and the start
 
     def _estimate(self, request: Request) -> None:
-        self._asked += 1
-        asked, database = self._asked, self.q1.setup.database
+        self._estimates += 1
+        number, database = self._estimates, self.q1.setup.database
         self._let_go()
 
         def plan() -> Plan:
@@ -239,8 +242,8 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
         run_in_background(
             self,
             plan,
-            lambda found: self._estimated(asked, request, found),
-            lambda problem: self._estimated(asked, request, problem),
+            lambda plan: self._estimated(number, request, plan),
+            lambda problem: self._estimated(number, request, problem),
         )
 
     def _let_go(self) -> None:
@@ -252,9 +255,9 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
     def on_unmount(self) -> None:
         self._let_go()
 
-    def _estimated(self, asked: int, request: Request, plan: Plan | Problem) -> None:
+    def _estimated(self, number: int, request: Request, plan: Plan | Problem) -> None:
         try:
-            if asked != self._asked or not self.is_attached or self.request() != request:
+            if number != self._estimates or not self.is_attached or self.request() != request:
                 return  # the form has changed in the meantime
         except Problem:
             return
@@ -272,9 +275,9 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
             self.action_start()
 
     def _say(self, text: str, bad: bool = False) -> None:
-        line = self.query_one("#estimate", Static)
-        line.update(text)
-        line.set_class(bad, "bad")
+        estimate_text = self.query_one("#estimate", Static)
+        estimate_text.update(text)
+        estimate_text.set_class(bad, "bad")
 
     @on(Button.Pressed)
     def action_start(self) -> None:

@@ -28,17 +28,17 @@ def open_form_with_more_seeds(app: Q1Lab, study: Study, n: int | None) -> None:
     from q1lab.study.command_line import resume_command
 
     if not study.trainer.has_model_files:  # the form is about model files
-        line = resume_command(study)
+        command = resume_command(study)
         more = (
             ""
             if study.design.resume_instead(study.variant)
             else f" --seeds {n or 2 * len(study.seeds)}"
         )
-        app.notify(f"A command trains it. For more: {line}{more}", markup=False)
+        app.notify(f"A command trains it. For more: {command}{more}", markup=False)
         return
-    wanted = max(n or 2 * len(study.seeds), len(study.seeds) + 1)
+    n_seeds = max(n or 2 * len(study.seeds), len(study.seeds) + 1)
     fresh = (seed for seed in count() if seed not in study.seeds)
-    seeds = [*study.seeds, *islice(fresh, wanted - len(study.seeds))]
-    plain = seeds == list(range(wanted))
-    words = str(wanted) if plain else ",".join(map(str, seeds))
-    open_launch_form(app, replace(study.trainer.request(study), seeds=words))
+    seeds = [*study.seeds, *islice(fresh, n_seeds - len(study.seeds))]
+    consecutive = seeds == list(range(n_seeds))
+    seeds_text = str(n_seeds) if consecutive else ",".join(map(str, seeds))
+    open_launch_form(app, replace(study.trainer.request(study), seeds=seeds_text))

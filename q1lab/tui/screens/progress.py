@@ -75,8 +75,10 @@ class ProgressScreen(MainScreen):
         data = snapshot.pages.get("progress")
         if data is None:
             return
-        self.query_one("#kpis", TitledRows).fill([rows.kpi_row(one) for one in data["kpis"]])
-        self.query_one("#papers", TitledRows).fill([rows.paper_row(one) for one in data["papers"]])
+        self.query_one("#kpis", TitledRows).fill([rows.kpi_row(kpi) for kpi in data["kpis"]])
+        self.query_one("#papers", TitledRows).fill(
+            [rows.paper_row(paper) for paper in data["papers"]]
+        )
         self.query_one("#artifacts", TitledRows).fill(
             [*rows.post_rows(data["post"]), *map(rows.artifact_row, data["artifacts"])]
         )
@@ -136,8 +138,8 @@ class ProgressScreen(MainScreen):
         """Offer to add a paper, an artifact, or the post's address; the focused list's act is
         first."""
         rows = [(act.name, act.palette) for act in ACTS.values() if act.adds_item]
-        here = str(self.pane.id)
-        first = next((name for name, _ in rows if here.startswith(name.split()[0])), "")
+        pane_id = str(self.pane.id)
+        first = next((name for name, _ in rows if pane_id.startswith(name.split()[0])), "")
 
         pick = PickScreen("Add what?", rows, first)
         self.app.push_screen(pick, lambda name: forms.open_form(self.q1, name))

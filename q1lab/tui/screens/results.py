@@ -70,33 +70,33 @@ class ResultsScreen(StudyActions):
         self.q1.store_thread.set_page_job("results", None)
 
     def show(self, snapshot: Snapshot) -> None:
-        lines: tuple[ResultRow, ...] | None = snapshot.pages.get("results")
-        if lines is None:
+        rows: tuple[ResultRow, ...] | None = snapshot.pages.get("results")
+        if rows is None:
             return
-        broken = {line.id: line.problem for line in snapshot.studies if line.problem}
-        lines = result_rows.with_unreadable(lines, broken)
+        broken = {row.id: row.problem for row in snapshot.studies if row.problem}
+        rows = result_rows.with_unreadable(rows, broken)
         table = self.query_one(ResultsTable)
-        table.show(lines, self.query_one("#results-filter", Input).value)
-        self.set_class(not lines, "-empty")
-        self.set_class(not table.lines, "-none")
+        table.show(rows, self.query_one("#results-filter", Input).value)
+        self.set_class(not rows, "-empty")
+        self.set_class(not table.studies, "-none")
         self._side()
 
     def _side(self) -> None:
         table = self.query_one(ResultsTable)
-        current = [table.selected] if table.selected is not None else []
-        chosen = table.marked or current
-        self.query_one(ForestPlot).figure = figure.side_by_side_figure(chosen)
-        self._labels(current[0] if current else None)
-        if current and current[0].problem:
+        current = table.current
+        compared = table.chosen or ([current] if current is not None else [])
+        self.query_one(ForestPlot).figure = figure.side_by_side_figure(compared)
+        self._labels(current)
+        if current is not None and current.problem:
             self._charted, self.query_one(LossChart).data = None, ChartData()
         else:
-            self._chart(current[0].id if current else None)
+            self._chart(current.id if current is not None else None)
         self.refresh_bindings()
 
-    def _labels(self, line: ResultRow | None) -> None:
-        text = " ".join(f"#{tag}" for tag in line.tags) if line is not None else ""
-        if line is not None and line.note:
-            text += f"{'  ' if text else ''}{cut_middle(line.note, 300)}"
+    def _labels(self, row: ResultRow | None) -> None:
+        text = " ".join(f"#{tag}" for tag in row.tags) if row is not None else ""
+        if row is not None and row.note:
+            text += f"{'  ' if text else ''}{cut_middle(row.note, 300)}"
         shown = self.query_one("#results-labels", Static)
         shown.display = bool(text)
         shown.update(text)
@@ -115,12 +115,12 @@ class ResultsScreen(StudyActions):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "all":
-            marked = any(table.marks for table in self.query(ResultsTable))
-            return marked or any(box.display for box in self.query("#results-filter"))
+            any_chosen = any(table.chosen_ids for table in self.query(ResultsTable))
+            return any_chosen or any(box.display for box in self.query("#results-filter"))
         if action in ("open", "mark", "verdict", "export", "label"):
             table = next(iter(self.query(ResultsTable)), None)
-            chosen = table is not None and table.selected is not None
-            return chosen or (action == "export" and table is not None and bool(table.marked))
+            chosen = table is not None and table.current is not None
+            return chosen or (action == "export" and table is not None and bool(table.chosen))
         return True
 
     @on(DataTable.RowHighlighted)
@@ -132,48 +132,48 @@ class ResultsScreen(StudyActions):
         event.stop()
         self.action_open()
 
-    def _chosen(self) -> ResultRow | None:
+    def _readable_current(self) -> ResultRow | None:
         """The study under the cursor; None if it can't be read, and then a message says why."""
-        line = self.query_one(ResultsTable).selected
-        if line is not None and line.problem:
-            self.notify(line.problem, severity="error", markup=False)
+        row = self.query_one(ResultsTable).current
+        if row is not None and row.problem:
+            self.notify(row.problem, severity="error", markup=False)
             return None
-        return line
+        return row
 
     def action_open(self) -> None:
-        line = self._chosen()
-        if line is not None:
-            self.q1.store_thread.watch_study(line.id)
+        row = self._readable_current()
+        if row is not None:
+            self.q1.store_thread.watch_study(row.id)
             self.q1.switch_mode("lab")
 
     def action_mark(self) -> None:
         table = self.query_one(ResultsTable)
-        line = self._chosen()
-        if line is None:
+        row = self._readable_current()
+        if row is None:
             return
-        if line.mean is None:
-            self.show_message(f"{line.id} has no mean difference to compare yet.")
+        if row.mean is None:
+            self.show_message(f"{row.id} has no mean difference to compare yet.")
             return
-        why = result_rows.why_not_comparable([*table.marked, line])
-        if why is not None and line.id not in table.marks:
-            self.notify(why, markup=False, severity="warning")
+        reason = result_rows.why_not_comparable([*table.chosen, row])
+        if reason is not None and row.id not in table.chosen_ids:
+            self.notify(reason, markup=False, severity="warning")
             return
-        table.toggle(line.id)
+        table.toggle(row.id)
         self._side()
 
     def action_verdict(self) -> None:
         from q1lab.tui.screens.verdict import VerdictScreen
 
-        line = self._chosen()
-        if line is None:
+        row = self._readable_current()
+        if row is None:
             return
-        if line.verdict is None:
+        if row.verdict is None:
             self.show_message(
-                f"{line.id} has no verdict: {line.done} of {line.total} runs have ended. "
+                f"{row.id} has no verdict: {row.done} of {row.total} runs have ended. "
                 "Enter opens it."
             )
             return
-        name = line.id
+        name = row.id
         self.q1.run_job(
             lambda store: cached_comparison(store, name),
             lambda record: self.q1.push_screen(VerdictScreen(name, record)),
@@ -183,43 +183,43 @@ class ResultsScreen(StudyActions):
         from q1lab.tui.screens.forms import open_export_form
 
         table = self.query_one(ResultsTable)
-        line = None if table.marked else self._chosen()
-        chosen = table.marked or ([line] if line is not None else [])
+        row = None if table.chosen else self._readable_current()
+        chosen = table.chosen or ([row] if row is not None else [])
         if chosen:
-            open_export_form(self.q1, [line.id for line in chosen])
+            open_export_form(self.q1, [row.id for row in chosen])
 
     def action_label(self) -> None:
         from q1lab.tui.screens.form import Field, FormScreen
 
-        line = self._chosen()
-        if line is None:
+        row = self._readable_current()
+        if row is None:
             return
-        name = line.id
+        name = row.id
         fields = [
-            Field("tags", "tags", " ".join(line.tags), hint="draft long-context"),
+            Field("tags", "tags", " ".join(row.tags), hint="draft long-context"),
             Field(
                 "note",
                 "note",
-                line.note,
+                row.note,
                 hint="what you want to remember of it",
                 most=study_labels.LONGEST_NOTE,
             ),
         ]
 
-        def made(values: dict[str, str]) -> study_labels.Labels:
+        def read_labels(values: dict[str, str]) -> study_labels.Labels:
             tags = tuple(dict.fromkeys(values["tags"].replace("#", " ").split()))
             return study_labels.check_labels(study_labels.Labels(values["note"], tags))
 
         def says(values: dict[str, str]) -> str:
-            made(values)
+            read_labels(values)
             return ""
 
-        def keep(values: dict[str, str]) -> None:
+        def save_labels(values: dict[str, str]) -> None:
             self.q1.store_thread.submit(
-                lambda store: study_labels.change_labels(store, name, lambda _: made(values))
+                lambda store: study_labels.change_labels(store, name, lambda _: read_labels(values))
             )
 
-        self.app.push_screen(FormScreen(f"Tags and note of {name}", fields, says), keep)
+        self.app.push_screen(FormScreen(f"Tags and note of {name}", fields, says), save_labels)
 
     def action_filter(self) -> None:
         box = self.query_one("#results-filter")
@@ -240,7 +240,7 @@ class ResultsScreen(StudyActions):
         if box.display:
             box.value, box.display = "", False
         else:
-            table.clear_selection()
+            table.clear_chosen()
             self._side()
         table.focus()
         self.refresh_bindings()

@@ -43,11 +43,11 @@ class RunLogScreen(FullScreen[None]):
         yield Static(id="log-empty", markup=False)
 
     def on_mount(self) -> None:
-        self.look()
-        self.set_interval(EVERY, self.look)
+        self.poll()
+        self.set_interval(EVERY, self.poll)
         self.watch(self.app, "snapshot", self._snapshot)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Append the log's new text; if the file can't be read, show why in its place."""
         log = self.query_one(Log)
         try:

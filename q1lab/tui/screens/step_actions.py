@@ -51,7 +51,7 @@ def _form(app: Q1Lab, words: Sequence[str]) -> bool:
 def start_action(app: Q1Lab, action: Action, step: Step | None) -> None:
     options = action.options
     if action.kind == "run":
-        launch_opener.open_launch_form(app, _beside_all(app, action.request()))
+        launch_opener.open_launch_form(app, _resolve_paths(app, action.request()))
     elif action.kind == "check":
         from q1lab.tui.screens.check import CheckScreen
 
@@ -78,17 +78,17 @@ def open_url(app: Q1Lab, url: str) -> None:
     app.notify(f"Opened and copied: {url}", markup=False)
 
 
-def _beside(app: Q1Lab, value: object) -> str:
+def _resolve_path(app: Q1Lab, value: object) -> str:
     """A name unchanged; a path that begins with ``./`` or ``../``, relative to the learner's
     folder."""
     text = str(value)
     return str(learner_folder(app) / text) if text.startswith(("./", "../")) else text
 
 
-def _beside_all(app: Q1Lab, request: Request) -> Request:
+def _resolve_paths(app: Q1Lab, request: Request) -> Request:
     """The request with the paths of the learner's files resolved."""
-    base = None if request.baseline is None else _beside(app, request.baseline)
-    variant, data = _beside(app, request.variant), _beside(app, request.data)
+    base = None if request.baseline is None else _resolve_path(app, request.baseline)
+    variant, data = _resolve_path(app, request.variant), _resolve_path(app, request.data)
     return replace(request, variant=variant, baseline=base, data=data)
 
 
@@ -104,7 +104,7 @@ def run_command(app: Q1Lab, argv: list[str]) -> None:
     if act and act.palette and argv[1:] == act.name.split() and _form(app, argv[1:]):
         return
     if request := request_from_argv(argv):
-        launch_opener.open_launch_form(app, _beside_all(app, request))
+        launch_opener.open_launch_form(app, _resolve_paths(app, request))
         return
     if argv[:2] == ["q1lab", "compare"]:
         open_verdict(app, argv[2] if len(argv) > 2 else None)
@@ -123,38 +123,38 @@ def run_command(app: Q1Lab, argv: list[str]) -> None:
     command_output.run_in_pane(app, argv, ("--dry-run",) if asks else ())
 
 
-def open_verdict(app: Q1Lab, asked: str | None) -> None:
+def open_verdict(app: Q1Lab, name: str | None) -> None:
     """Open the comparison of a study, or of a modification's foremost complete study; without a
     name, of the newest complete study."""
     from q1lab.study.studies import ARMS
     from q1lab.verdict import comparison_cache
 
     studies = app.snapshot.studies
-    ended = [one for one in reversed(studies) if one.done == one.total]
-    if asked is None:
-        line = ended[-1] if ended else None
+    ended = [row for row in reversed(studies) if row.done == row.total]
+    if name is None:
+        row = ended[-1] if ended else None
     else:
-        mine = [one for one in ended if one.variant == asked]
-        line = next(
-            (one for one in studies if one.id == asked), None
-        ) or comparison_cache.leading_study(mine, lambda one: one.total // len(ARMS))
-    if line is None:
-        of = f" of {asked}" if asked else ""
+        of_variant = [row for row in ended if row.variant == name]
+        row = next(
+            (row for row in studies if row.id == name), None
+        ) or comparison_cache.leading_study(of_variant, lambda row: row.total // len(ARMS))
+    if row is None:
+        of = f" of {name}" if name else ""
         waits = f"No study{of} has ended yet; the lab (2) shows how far they are."
         app.notify(waits if studies else "No study yet: r in the lab (2) plans one.", markup=False)
         return
-    name = line.id
+    study_id = row.id
 
-    def opened(record: Comparison | None) -> None:
+    def show(record: Comparison | None) -> None:
         from q1lab.tui.screens.verdict import VerdictScreen
 
-        app.store_thread.watch_study(name)
+        app.store_thread.watch_study(study_id)
         if record is None:  # the lab computes it
             app.action_go("lab")
         else:
-            app.push_screen(VerdictScreen(name, record))
+            app.push_screen(VerdictScreen(study_id, record))
 
-    app.run_job(lambda store: comparison_cache.cached_comparison(store, name), opened)
+    app.run_job(lambda store: comparison_cache.cached_comparison(store, study_id), show)
 
 
 def copy_row(app: Q1Lab, row: CursorStop | None) -> None:

@@ -33,21 +33,21 @@ class StudyActions(MainScreen):
         return None
 
     def run_once(
-        self, what: str, act: Callable[[], T], done: Callable[[T], object] | None = None
+        self, name: str, act: Callable[[], T], done: Callable[[T], object] | None = None
     ) -> None:
         """Run a slow action in a thread, unless one of the same name is running; a Problem is
         shown."""
-        if what in self._at_work:
+        if name in self._at_work:
             return
-        self._at_work |= {what}
+        self._at_work |= {name}
 
         def ended(result: T) -> None:
-            self._at_work -= {what}
+            self._at_work -= {name}
             if done is not None:
                 done(result)
 
         def failed(problem: Problem) -> None:
-            self._at_work -= {what}
+            self._at_work -= {name}
             self.q1.show_error(str(problem))
 
         run_in_background(self, act, ended, failed)

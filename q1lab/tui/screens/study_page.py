@@ -31,13 +31,13 @@ class StudyScreen(MainScreen):
     AUTO_FOCUS = "#reader"
 
     def body(self) -> ComposeResult:
-        sheet = self.sheet
+        page = self.page
         with Horizontal(id="study"):
             yield WeekTree()
             with Vertical(id="part"):
                 yield PartLine()
                 reader = PageReader()  # with its page, for the first paint
-                reader.fill(sheet, self.q1.snapshot.progress, pages.page_after(self.week, sheet.id))
+                reader.fill(page, self.q1.snapshot.progress, pages.page_after(self.week, page.id))
                 yield reader
                 yield ScrollLine()
 
@@ -52,20 +52,20 @@ class StudyScreen(MainScreen):
         return self.query_one(PageReader)
 
     @property
-    def sheet(self) -> WeekPage:
-        found = pages.find_page(self.week, self.q1.open_page_id)
-        if found is None:  # at the start, or after the week's files have changed
-            asked = self.q1.setup.session if not self.q1.open_page_id else None
+    def page(self) -> WeekPage:
+        page = pages.find_page(self.week, self.q1.open_page_id)
+        if page is None:  # at the start, or after the week's files have changed
+            session_id = self.q1.setup.session if not self.q1.open_page_id else None
             progress = self.q1.snapshot.progress
-            if asked is None:
-                found = pages.find_page(self.week, str(progress.settings.get("place")))
-            session = self.week.session(asked) if asked else None
+            if session_id is None:
+                page = pages.find_page(self.week, str(progress.settings.get("place")))
+            session = self.week.session(session_id) if session_id else None
             part = domain.first_open(self.week, progress, session)[0]
-            found = found or pages.find_page(self.week, part.id)
-            assert found is not None
-            self.q1.open_page_id = found.id
-            self.q1.part_id = found.part.id if found.part else part.id
-        return found
+            page = page or pages.find_page(self.week, part.id)
+            assert page is not None
+            self.q1.open_page_id = page.id
+            self.q1.part_id = page.part.id if page.part else part.id
+        return page
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -75,7 +75,7 @@ class StudyScreen(MainScreen):
         self.call_after_refresh(self._offer)  # the key may lead to another page
 
     def _offer(self) -> None:
-        if self.is_current and self.sheet.part is not None:
+        if self.is_current and self.page.part is not None:
             self.q1.offer_timer()
 
     def show(self, snapshot: Snapshot) -> None:
@@ -85,24 +85,24 @@ class StudyScreen(MainScreen):
         """Fill all panes from the app's snapshot, with the cursor on step ``at`` if given."""
         if not self.is_mounted:
             return
-        progress, sheet = self.q1.snapshot.progress, self.sheet
-        self.query_one(WeekTree).fill(self.week, progress, sheet.id, self.q1.timed_part)
-        self.query_one(PartLine).fill(self.week, sheet, progress)
-        self.reader.fill(sheet, progress, pages.page_after(self.week, sheet.id), at)
+        progress, page = self.q1.snapshot.progress, self.page
+        self.query_one(WeekTree).fill(self.week, progress, page.id, self.q1.timed_part)
+        self.query_one(PartLine).fill(self.week, page, progress)
+        self.reader.fill(page, progress, pages.page_after(self.week, page.id), at)
         self._ask()
 
-    def open_sheet(self, sheet_id: str, at: str | None = None) -> None:
+    def open_page(self, page_id: str, at: str | None = None) -> None:
         """Show another page, with the cursor on step ``at``, else on its first open step."""
-        self.q1.open_page_id = sheet_id
-        if self.week.find_part(sheet_id) is not None:
-            self.q1.part_id = sheet_id
+        self.q1.open_page_id = page_id
+        if self.week.find_part(page_id) is not None:
+            self.q1.part_id = page_id
         self.remove_class("-tree")
         self.refill(at)
         self.reader.focus()
 
     @on(WeekTree.Chosen)
     def _chosen(self, event: WeekTree.Chosen) -> None:
-        self.open_sheet(event.sheet_id)
+        self.open_page(event.page_id)
 
     @on(PageReader.Moved)
     def _place(self) -> None:
@@ -119,7 +119,7 @@ class StudyScreen(MainScreen):
         self.query_one(ScrollLine).place = (words, share)
 
     def _ask(self) -> None:
-        self.query_one(ScrollLine).ask = self.q1.timer_offer if self.sheet.part else ""
+        self.query_one(ScrollLine).ask = self.q1.timer_offer if self.page.part else ""
         self.refresh_bindings()
 
     # ── what keys do
@@ -133,7 +133,7 @@ class StudyScreen(MainScreen):
         if listed and action in ON_THE_PAGE:
             return False
         if action == "tick":
-            return not self.is_mounted or any(isinstance(b, Step) for b in self.sheet.blocks)
+            return not self.is_mounted or any(isinstance(b, Step) for b in self.page.blocks)
         return True
 
     @property
@@ -144,12 +144,12 @@ class StudyScreen(MainScreen):
     def action_move(self, by: int) -> None:
         """Move the cursor to the next or previous block; if it is out of sight, scroll to it
         first."""
-        if not self.reader.bring():
+        if not self.reader.scroll_to_cursor():
             self.reader.move(by)
 
     def action_tick(self) -> None:
         step = self.reader.current
-        if self.reader.bring():
+        if self.reader.scroll_to_cursor():
             return
         if isinstance(step, Step):
             self._turn(step)
@@ -163,12 +163,12 @@ class StudyScreen(MainScreen):
     @on(PageReader.Entered)
     def action_enter(self) -> None:
         """Carry out the block under the cursor."""
-        if self.reader.bring():
+        if self.reader.scroll_to_cursor():
             return
         row = self.reader.current
         piece = self.reader.piece
         if isinstance(piece, NextPiece):
-            self.open_sheet(piece.sheet.id)
+            self.open_page(piece.page.id)
         elif isinstance(piece, FoldPiece):
             piece.toggle()
             self.reader.follow()
@@ -201,23 +201,23 @@ class StudyScreen(MainScreen):
         action = row if isinstance(row, Action) else None
         if isinstance(row, Step) and row.actions:
             action = row.actions[0]
-        part = self.sheet.part
+        part = self.page.part
         if action is None and part is not None:
-            action = next((one for one in part.actions if one.kind == "run"), None)
+            action = next((each for each in part.actions if each.kind == "run"), None)
         if action is None:
             self.notify("Nothing to start here: rows with → start something.")
         else:
             step_actions.start_action(self.q1, action, self.step)
 
     def action_next(self, by: int) -> None:
-        page = pages.page_after(self.week, self.sheet.id, by)
+        page = pages.page_after(self.week, self.page.id, by)
         if page is not None:
-            self.open_sheet(page.id)
+            self.open_page(page.id)
 
     def action_open(self) -> None:
         now = self.q1.snapshot
         part, step = domain.first_open(self.week, now.progress, training=now.training is not None)
-        self.open_sheet(part.id, step.id if step else None)
+        self.open_page(part.id, step.id if step else None)
         if step is None:
             self.notify("Every step of the week is done.")
 
@@ -230,14 +230,14 @@ class StudyScreen(MainScreen):
             rows.append((part.id, Content.styled(name, "bold")))
             about[part.id] = name
             for step in part.steps:
-                mark = "✓" if self.q1.snapshot.progress.of(step.id).done else "☐"
-                rows.append((step.id, Content.assemble((f"   {mark} ", "$muted"), step.title)))
+                sign = "✓" if self.q1.snapshot.progress.of(step.id).done else "☐"
+                rows.append((step.id, Content.assemble((f"   {sign} ", "$muted"), step.title)))
                 about[step.id] = f"{name} {step.title} {step.id}"
 
         def chosen(row_id: str) -> None:
             for part in self.week.parts():
                 if row_id in (part.id, *(step.id for step in part.steps)):
-                    self.open_sheet(part.id, None if row_id == part.id else row_id)
+                    self.open_page(part.id, None if row_id == part.id else row_id)
 
         self.app.push_screen(PickScreen("Find a part or a step", rows, find=about), chosen)
 
@@ -248,8 +248,8 @@ class StudyScreen(MainScreen):
 
         row = self.reader.current
         step_text = f"{row.title}\n{row.detail}" if isinstance(row, Step) else ""
-        page = "\n".join([step_text, *map(block_text, self.sheet.blocks)])
-        terms = list(dict.fromkeys([*self.week.terms_in(page), *self.week.terms]))
+        page_text = "\n".join([step_text, *map(block_text, self.page.blocks)])
+        terms = list(dict.fromkeys([*self.week.terms_in(page_text), *self.week.terms]))
         if terms:
             self.app.push_screen(GlossaryScreen(terms))
         else:

@@ -50,9 +50,10 @@ class VerdictScreen(FullScreen[None]):
         self.so_far = so_far or Figure()
         self.series: SeriesResult | None = None
         """The sweep or axis that the study belongs to."""
-        self.besides: list[str] = []
+        self.budget_answer: list[str] = []
         """The answer at an equal budget, if the learner has requested it."""
-        self._asked = 0
+        self._shown_budgets = 0
+        """How many of the budgets' answers were shown; the next key press shows the next one."""
 
     def body(self) -> ComposeResult:
         yield Static(f" {self.study_id}", id="verdict-head", markup=False)
@@ -65,10 +66,10 @@ class VerdictScreen(FullScreen[None]):
         self.query_one("#verdict").focus()
         self.watch(self.q1, "snapshot", self._arrived, init=False)
         self.q1.run_job(lambda store: study_curves(store, self.study_id), self._chart)
-        self.q1.run_job(self._together, self._with_series)
+        self.q1.run_job(self._read_series, self._with_series)
         self._note()
 
-    def _together(self, store: Store) -> SeriesResult | None:
+    def _read_series(self, store: Store) -> SeriesResult | None:
         series = studies.load(self.study_id).origin.series
         return series_table.read_series(store, series.id) if series is not None else None
 
@@ -113,25 +114,25 @@ class VerdictScreen(FullScreen[None]):
 
     def action_budget(self) -> None:
         """Step through the answers: at equal FLOPs, at equal wall clock, neither."""
-        if self._asked == len(equal_budget.BUDGET_KINDS):
-            self._asked = 0
-            self._beside([])
+        if self._shown_budgets == len(equal_budget.BUDGET_KINDS):
+            self._shown_budgets = 0
+            self._show_budget_answer([])
             return
-        what = equal_budget.BUDGET_KINDS[self._asked]
-        self._asked += 1
-        self.q1.run_job(lambda store: self._answer(store, what), self._beside)
+        kind = equal_budget.BUDGET_KINDS[self._shown_budgets]
+        self._shown_budgets += 1
+        self.q1.run_job(lambda store: self._answer(store, kind), self._show_budget_answer)
 
-    def _answer(self, store: Store, what: equal_budget.BudgetKind) -> list[str]:
+    def _answer(self, store: Store, kind: equal_budget.BudgetKind) -> list[str]:
         try:
             comparison, answer = equal_budget.read_at_budget(
-                store, studies.load(self.study_id), what
+                store, studies.load(self.study_id), kind
             )
         except Problem as problem:
             return [str(problem)]
         return equal_budget.budget_sentences(answer, comparison)
 
-    def _beside(self, sentences: list[str]) -> None:
-        self.besides = sentences
+    def _show_budget_answer(self, sentences: list[str]) -> None:
+        self.budget_answer = sentences
         if self.is_mounted:
             self._draw()
             self.query_one("#verdict", VerticalScroll).scroll_end(animate=False)
@@ -164,7 +165,7 @@ class VerdictScreen(FullScreen[None]):
             "prediction": colors.accent,
         }
         shown = verdict.rich_comparison_lines(self.comparison, min(width, WIDEST), styles)
-        for k, sentence in enumerate(self.besides):
+        for k, sentence in enumerate(self.budget_answer):
             shown += [] if k else [Text()]
             shown += list(Text(sentence).wrap(Console(), min(width, WIDEST)))
         return [*shown, *self._table(width)]

@@ -46,9 +46,9 @@ class WandbScreen(Dialog[None]):
         yield Static(id="said", markup=False)
 
     def on_mount(self) -> None:
-        self.watch(self.app, "snapshot", self.look)
+        self.watch(self.app, "snapshot", self.poll)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Show the current state from the files, and the rows that apply to it."""
         status = wandb_state.wandb_status(self.study)
         lines = [f"state    {status.words}", f"mode     {status.mode}"]
@@ -103,4 +103,4 @@ class WandbScreen(Dialog[None]):
     def _uploaded(self, text: str, bad: bool = False) -> None:
         self.uploading = False
         self.show_message(text, bad)
-        self.look()
+        self.poll()

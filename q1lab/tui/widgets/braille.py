@@ -112,21 +112,21 @@ class Canvas:
             text, pen, tint = "", -1, -1
             for column in range(self.width):
                 cell = row * self.width + column
-                mark, new_pen = " ", -1
+                char, new_pen = " ", -1
                 layer = self._layers.get(cell)
                 if layer:
                     top = max(rank for rank, _ in layer)
                     pens = sorted(p for rank, p in layer if rank == top)
                     new_pen = pens[column % len(pens)]
                     bits = layer[top, new_pen]
-                    mark = "●" if bits & _LONE else chr(_SPACE + bits)
+                    char = "●" if bits & _LONE else chr(_SPACE + bits)
                 tints = self._tints.get(cell)
                 new_tint = sorted(tints)[column % len(tints)] if tints else -1
                 if text and (new_pen, new_tint) != (pen, tint):
                     pieces.append(CellRun(text, pen, tint))
                     text = ""
                 pen, tint = new_pen, new_tint
-                text += mark
+                text += char
             if text:
                 pieces.append(CellRun(text, pen, tint))
             out.append(pieces)

@@ -63,7 +63,7 @@ def chart_data(runs: Iterable[RunView], metric: Metric, name: str = "") -> Chart
     runs = tuple(runs)
     own_name = name = name or metric.key()
     curves = [_curve(run, name, metric) for run in runs]
-    early = any(run.state not in ENDED for run in runs) and all(len(one) < 2 for one in curves)
+    early = any(run.state not in ENDED for run in runs) and all(len(curve) < 2 for curve in curves)
     if (
         own_name == metric.key()
         and early

@@ -64,11 +64,11 @@ class RefilledList(SingleClick, OptionList):
             self.set_options(rows)
             return
         for index, (row, shown) in enumerate(zip(rows, self.options, strict=True)):
-            if _look(row) != _look(shown):
+            if _text_and_colors(row) != _text_and_colors(shown):
                 self.replace_option_prompt_at_index(index, row.prompt)
 
 
-def _look(row: Option) -> tuple[object, object]:
+def _text_and_colors(row: Option) -> tuple[object, object]:
     """A row's text and colors, to compare: to Textual, texts that differ only in color are
     equal."""
     return row.prompt, getattr(row.prompt, "spans", None)

@@ -68,11 +68,11 @@ def _rows(bars: Sequence[Bar], width: int, colors: Palette) -> list[Text]:
     axis = CharacterAxis(low - pad, high + pad, columns)
     lines = [Text(" " * LABEL + axis.ticks(), style=colors.muted)]
     for bar in bars:
-        role, weight, fill, mark = LOOKS[bar.kind]
+        role, weight, fill, symbol = LOOKS[bar.kind]
         label, *more = wrap_lines(bar.label, LABEL - 1)
         line = Text(f"{label:<{LABEL}}", style=weight)
         style = f"{weight} {getattr(colors, role)}".strip()
-        line.append(_drawn(bar, axis, fill, mark), style=style)
+        line.append(_bar_text(bar, axis, fill, symbol), style=style)
         if numbers and bar.text:
             line.append(f" {bar.text}", style=colors.muted)
         lines.append(line)
@@ -85,11 +85,11 @@ def _rows(bars: Sequence[Bar], width: int, colors: Palette) -> list[Text]:
     return lines
 
 
-def _drawn(bar: Bar, axis: CharacterAxis, fill: str, mark: str) -> str:
+def _bar_text(bar: Bar, axis: CharacterAxis, fill: str, symbol: str) -> str:
     if bar.low is None or bar.high is None:
-        return axis.points(bar.points, mark, stem=True)
+        return axis.points(bar.points, symbol, stem=True)
     edges = "├┤" if fill == "─" else fill * 2
-    return axis.bar(bar.low, bar.high, bar.points[0] if bar.points else None, fill, edges, mark)
+    return axis.bar(bar.low, bar.high, bar.points[0] if bar.points else None, fill, edges, symbol)
 
 
 def wrap_lines(text: str, width: int) -> list[str]:

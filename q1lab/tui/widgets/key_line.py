@@ -95,14 +95,14 @@ class KeyLine(Widget):
         return shown
 
     def render(self) -> Content:
-        left = Content("").join(map(self._drawn, self._fitting()))
+        left = Content("").join(map(self._hint_text, self._fitting()))
         if self.palette is None:
             return left
-        right = Content.assemble(("▏", "$foreground 20%"), self._drawn(self.palette), " ")
+        right = Content.assemble(("▏", "$foreground 20%"), self._hint_text(self.palette), " ")
         gap = self.size.width - left.cell_length - right.cell_length
         return Content.assemble(left, " " * gap, right)
 
-    def _drawn(self, hint: KeyHint) -> Content:
+    def _hint_text(self, hint: KeyHint) -> Content:
         content = Content.assemble(
             (f" {hint.name}", "bold $footer-key-foreground"),
             (f" {hint.words} ", "$footer-description-foreground"),

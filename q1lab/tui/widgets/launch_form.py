@@ -38,13 +38,13 @@ PICKS = {
 
 
 class LaunchForm(VerticalScroll, can_focus=False):
-    """``request()`` is the request that the form describes now, ``asked`` the one it starts with.
+    """``request()`` is the request that the form describes now, ``initial`` the one it starts with.
     ``data`` is the default data; ``folder`` is the learner's, whose kept studies can be chosen;
     ``engines`` are those in config.toml."""
 
     def __init__(
         self,
-        asked: Request,
+        initial: Request,
         data: str = DEFAULT_DATA,
         folder: Path | None = None,
         engines: Iterable[str] = (),
@@ -52,42 +52,45 @@ class LaunchForm(VerticalScroll, can_focus=False):
         super().__init__(id="launch-form")
         self.names = variants.modifications()
         self.folder = folder or Path()
-        self.kept = {one.name: one for one in kept_folder.find_kept_folders(self.folder)}
-        self.given = asked.variant or self.names[0]
-        self.asked = asked
+        self.kept_folders = {
+            folder.name: folder for folder in kept_folder.find_kept_folders(self.folder)
+        }
+        self.initial_variant = initial.variant or self.names[0]
+        self.initial = initial
         self.data = data
         self.engines = [*engines, LOCAL]
-        if asked.engine is not None and asked.engine not in self.engines:
-            self.engines.append(asked.engine)
+        if initial.engine is not None and initial.engine not in self.engines:
+            self.engines.append(initial.engine)
 
     def compose(self) -> ComposeResult:
-        asked = self.asked
+        initial = self.initial
         rows = [
             Option(f"{name:<9} {variants.find_variant(name).title}", id=name) for name in self.names
         ]
         rows.append(Option("a file of mine …", id=OTHER))
         rows += [
-            Option(f"{kept_folder.STUDIES_FOLDER}/{name}  once more", id=name) for name in self.kept
+            Option(f"{kept_folder.STUDIES_FOLDER}/{name}  once more", id=name)
+            for name in self.kept_folders
         ]
         yield ChoiceList(*rows, id="variant", classes=WHAT, markup=False, compact=True)
-        own = "" if self.given in self.names else self._short(self.given)
+        own_file = "" if self.initial_variant in self.names else self._short(self.initial_variant)
         yield Input(
-            own, placeholder="path to your model file", id="file", classes=WHAT, compact=True
+            own_file, placeholder="path to your model file", id="file", classes=WHAT, compact=True
         )
         yield Static(KEPT, id="kept", classes=WHAT, markup=False)
-        yield from self._field("baseline", "against", asked.baseline, "what it came from")
-        yield from self._field("seeds", "seeds", asked.seeds, "3, 3..12 or 0,1,2,7")
+        yield from self._field("baseline", "against", initial.baseline, "what it came from")
+        yield from self._field("seeds", "seeds", initial.seeds, "3, 3..12 or 0,1,2,7")
         presets = tuple(PRESETS)
-        yield from self._field("preset", "preset", asked.preset, "the device's", choices=presets)
+        yield from self._field("preset", "preset", initial.preset, "the device's", choices=presets)
         data = f"{Path(self.data).name}; or a file"
-        yield from self._field("data", "data", asked.data, data, HOW)
-        iters = asked.overrides.get("max_iters")
+        yield from self._field("data", "data", initial.data, data, HOW)
+        iters = initial.overrides.get("max_iters")
         yield from self._field("iters", "iters", iters, "the preset's", HOW)
         for name, (label, choices) in PICKS.items():
-            yield from self._field(name, label, getattr(asked, name), "…", HOW, choices)
-        yield from self._field("engine", "engine", asked.engine, "…", HOW, self.engines)
-        more = " ".join(f"{k}={v}" for k, v in asked.overrides.items() if k != "max_iters")
-        jobs = str(asked.jobs or "")
+            yield from self._field(name, label, getattr(initial, name), "…", HOW, choices)
+        yield from self._field("engine", "engine", initial.engine, "…", HOW, self.engines)
+        more = " ".join(f"{k}={v}" for k, v in initial.overrides.items() if k != "max_iters")
+        jobs = str(initial.jobs or "")
         yield from self._field("jobs", "at once", jobs, "one per core or GPU", HOW)
         yield from self._field("more", "set", more, "such as dropout=0.1", HOW)
 
@@ -129,22 +132,26 @@ class LaunchForm(VerticalScroll, can_focus=False):
             setattr(field, "prompt" if isinstance(field, Select) else "placeholder", value)
 
     def on_mount(self) -> None:
-        index = self.names.index(self.given) if self.given in self.names else len(self.names)
+        index = (
+            self.names.index(self.initial_variant)
+            if self.initial_variant in self.names
+            else len(self.names)
+        )
         self.query_one("#variant", OptionList).highlighted = index
         self._own_file()
 
     @on(OptionList.OptionHighlighted)
     def _own_file(self) -> None:
         self.set_class(self._picked() == OTHER, "-file")
-        self.set_class(self._kept() is not None, "-kept")
+        self.set_class(self._chosen_kept_folder() is not None, "-kept")
 
     @on(Input.Changed, "#file")
     def _own_folder(self) -> None:
-        self.set_class(self._kept() is not None, "-kept")
+        self.set_class(self._chosen_kept_folder() is not None, "-kept")
 
-    def _kept(self) -> Path | None:
+    def _chosen_kept_folder(self) -> Path | None:
         """The folder of the kept study that is chosen or typed; else None."""
-        chosen = self.kept.get(self._picked())
+        chosen = self.kept_folders.get(self._picked())
         if chosen is None and self._picked() == OTHER:
             typed = self._file()
             chosen = Path(typed) if typed and kept_folder.is_kept_folder(typed) else None
@@ -152,32 +159,32 @@ class LaunchForm(VerticalScroll, can_focus=False):
 
     def _file(self) -> str:
         """The path as typed; resolved in the learner's folder if it exists only there."""
-        typed = self._said("file")
-        own = self.folder / typed
-        here = Path(typed).expanduser()
-        return str(own) if typed and not here.exists() and own.exists() else typed
+        typed = self._field_value("file")
+        in_folder = self.folder / typed
+        as_typed = Path(typed).expanduser()
+        return str(in_folder) if typed and not as_typed.exists() and in_folder.exists() else typed
 
     def _short(self, path: str) -> str:
         """A path inside the learner's folder, relative to it, if `_file` resolves it to the same
         file."""
-        own = Path(path)
-        if not own.is_absolute() or not own.is_relative_to(self.folder.absolute()):
+        full = Path(path)
+        if not full.is_absolute() or not full.is_relative_to(self.folder.absolute()):
             return path
-        short = own.relative_to(self.folder.absolute())
-        return path if short.exists() and not short.samefile(own) else f"./{short}"
+        short = full.relative_to(self.folder.absolute())
+        return path if short.exists() and not short.samefile(full) else f"./{short}"
 
     def _picked(self) -> str:
         option = self.query_one("#variant", OptionList).highlighted_option
         return option.id if option is not None and option.id else OTHER
 
-    def _said(self, name: str) -> str:
+    def _field_value(self, name: str) -> str:
         """The field's value; empty if nothing is typed or chosen."""
         field: Any = self.query_one(f"#{name}")
         return field.value.strip() if isinstance(field.value, str) else ""
 
     def _number(self, name: str, otherwise: str) -> str:
         """The text of a field for a whole number, or empty. Problem if it is not one."""
-        text = self._said(name)
+        text = self._field_value(name)
         if text and (not text.isascii() or not text.isdigit() or int(text) < 1):
             label = "at once" if name == "jobs" else name
             raise Problem(
@@ -193,15 +200,15 @@ class LaunchForm(VerticalScroll, can_focus=False):
             raise Problem("Give the path to your model file.")
         jobs = self._number("jobs", "one per core, or one per GPU")
         open_: dict[str, Any] = {
-            "data": self._said("data"),
-            "wandb": self._said("wandb") or AUTO,
+            "data": self._field_value("data"),
+            "wandb": self._field_value("wandb") or AUTO,
             "jobs": int(jobs) if jobs else None,
-            "engine": self._said("engine") or None,
+            "engine": self._field_value("engine") or None,
         }
-        if (folder := self._kept()) is not None:
+        if (folder := self._chosen_kept_folder()) is not None:
             return replace(Request(str(folder)), **open_)
         overrides = {}
-        for item in self._said("more").replace(",", " ").split():
+        for item in self._field_value("more").replace(",", " ").split():
             key, sign, value = item.partition("=")
             if not sign or not key or not value:
                 raise Problem(
@@ -211,15 +218,15 @@ class LaunchForm(VerticalScroll, can_focus=False):
         if iters := self._number("iters", "the preset's"):
             overrides["max_iters"] = iters
         request = replace(
-            self.asked,
+            self.initial,
             variant=variant,
-            seeds=self._said("seeds"),
-            baseline=self._said("baseline") or None,
-            preset=self._said("preset") or None,
-            device=self._said("device") or AUTO,
-            dtype=self._said("dtype") or AUTO,
+            seeds=self._field_value("seeds"),
+            baseline=self._field_value("baseline") or None,
+            preset=self._field_value("preset") or None,
+            device=self._field_value("device") or AUTO,
+            dtype=self._field_value("dtype") or AUTO,
             overrides=overrides,
             **open_,
         )
-        _ = request.parsed_seeds  # bad ones are said at once
+        _ = request.parsed_seeds  # raises a Problem for invalid seeds at once
         return request

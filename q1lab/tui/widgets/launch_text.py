@@ -38,7 +38,7 @@ def prediction_words(
 def estimate(plan: Plan) -> str:
     """The plan's runs and minutes, with its notes."""
     study, missing = plan.study, plan.missing
-    what = (
+    setup = (
         f"{study.trainer.recipe} preset, {study.max_iters:,} iters, {study.data.name}"
         f"{f' ({read})' if (read := passes_text(study.passes)) else ''}, "
         f"{study.trainer.device} {study.trainer.number_format}"
@@ -59,4 +59,4 @@ def estimate(plan: Plan) -> str:
         head = f"{some}{minutes}; {study.trainer.jobs} at once."
         if not plan.is_new:
             head = f"{study.id} goes on: {head}"
-    return "\n".join((head, what, *(f"Note: {note}" for note in plan.notes)))
+    return "\n".join((head, setup, *(f"Note: {note}" for note in plan.notes)))

@@ -62,7 +62,7 @@ class LossChart(Widget, can_focus=True):
         low, high = self.span
         self._show(low + (high - low) * share, high - low)
 
-    def whole(self) -> None:
+    def show_all_iters(self) -> None:
         self.span = (0.0, 1.0)
 
     def _show(self, start: float, size: float) -> None:
@@ -135,9 +135,11 @@ class LossChart(Widget, can_focus=True):
         canvas = Canvas(self._columns, rows)
         for pen, arm in enumerate(self.data.arms):
             _draw_arm(canvas, arm, pen, x_axis, y_axis)
-        marks = log_ticks(y_low, y_high, rows // 2) if log_loss else ticks(y_low, y_high, most)
-        labels = {y_axis.at(value) >> 2: value for value in marks}
-        digits = min(room, _digits([mark / unit for mark in marks]))
+        tick_values = (
+            log_ticks(y_low, y_high, rows // 2) if log_loss else ticks(y_low, y_high, most)
+        )
+        labels = {y_axis.at(value) >> 2: value for value in tick_values}
+        digits = min(room, _digits([value / unit for value in tick_values]))
         pens = [Style(color=colors.arm(a.arm), bold=True) for a in self.data.arms]
         thin = [Style(color=colors.faint(colors.arm(a.arm))) for a in self.data.arms]
         tints = [colors.tint(colors.arm(a.arm), 0.22) for a in self.data.arms]
@@ -266,7 +268,7 @@ def _unit(largest: float) -> float:
     return 1.0 if -3 < power < 4 else 10.0**power
 
 
-def _digits(marks: list[float]) -> int:
-    if len(marks) < 2:
+def _digits(tick_values: list[float]) -> int:
+    if len(tick_values) < 2:
         return 2
-    return min(4, max(1, math.ceil(-math.log10(abs(marks[1] - marks[0])) - 1e-9)))
+    return min(4, max(1, math.ceil(-math.log10(abs(tick_values[1] - tick_values[0])) - 1e-9)))

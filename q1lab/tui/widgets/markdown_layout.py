@@ -70,10 +70,10 @@ def _block(node: SyntaxTreeNode, width: int) -> list[Content]:
     if kind == "heading":
         return [
             line.stylize_before(HEADINGS.get(node.tag, "bold italic"))
-            for line in wrap_content(_spoken(node), width)
+            for line in wrap_content(_inline_content(node), width)
         ]
     if kind == "paragraph":
-        return wrap_content(_spoken(node), width)
+        return wrap_content(_inline_content(node), width)
     if kind in ("fence", "code_block"):
         return _code(node.content, node.info.split()[:1], width)
     if kind in ("bullet_list", "ordered_list"):
@@ -99,12 +99,12 @@ def _list(node: SyntaxTreeNode, width: int) -> list[Content]:
     )
     lines: list[Content] = []
     for index, item in enumerate(node.children):
-        mark = "• " if node.type == "bullet_list" else f"{number + index}. "
-        inner = _blocks(item.children, width - len(mark), tight) or [Content("")]
+        bullet = "• " if node.type == "bullet_list" else f"{number + index}. "
+        inner = _blocks(item.children, width - len(bullet), tight) or [Content("")]
         if lines and not tight:
             lines.append(Content(""))
-        lines.append(Content.assemble((mark, "$primary"), inner[0]))
-        lines += [Content.assemble(" " * len(mark), line) for line in inner[1:]]
+        lines.append(Content.assemble((bullet, "$primary"), inner[0]))
+        lines += [Content.assemble(" " * len(bullet), line) for line in inner[1:]]
     return lines
 
 
@@ -115,7 +115,7 @@ def _code(text: str, info: Sequence[str], width: int) -> list[Content]:
         from textual.highlight import highlight
 
         colored = highlight("\n".join(lines), language=info[0]).split("\n", allow_blank=True)
-        if [one.plain for one in colored[: len(lines)]] == lines:
+        if [line.plain for line in colored[: len(lines)]] == lines:
             shown = colored[: len(lines)]
     room = width - 2
     folded = [part for line in shown for part in (line.fold(room) if line.plain else [line])]
@@ -124,12 +124,12 @@ def _code(text: str, info: Sequence[str], width: int) -> list[Content]:
 
 def _table(node: SyntaxTreeNode, width: int) -> list[Content]:
     rows = [row for part in node.children for row in part.children]
-    cells = [[_spoken(cell) for cell in row.children] for row in rows]
+    cells = [[_inline_content(cell) for cell in row.children] for row in rows]
     count = max((len(row) for row in cells), default=0)
-    plain = [[cell.plain for cell in row] for row in cells]
-    wants = [max(cell_len(row[k]) if k < len(row) else 0 for row in plain) for k in range(count)]
+    texts = [[cell.plain for cell in row] for row in cells]
+    wants = [max(cell_len(row[k]) if k < len(row) else 0 for row in texts) for k in range(count)]
     words = [
-        max((cell_len(w) for row in plain if k < len(row) for w in row[k].split()), default=1)
+        max((cell_len(w) for row in texts if k < len(row) for w in row[k].split()), default=1)
         for k in range(count)
     ]
     gap = 3 if sum(wants) + 3 * (count - 1) <= width else 2
@@ -139,7 +139,7 @@ def _table(node: SyntaxTreeNode, width: int) -> list[Content]:
         "right" in str(rows[0].children[k].attrs.get("style", ""))
         or (
             len(rows) > 1
-            and all(NUMERIC.fullmatch(row[k].strip()) for row in plain[1:] if k < len(row))
+            and all(NUMERIC.fullmatch(row[k].strip()) for row in texts[1:] if k < len(row))
         )
         for k in range(count)
     ]
@@ -187,12 +187,12 @@ def link_address(span: Span) -> str:
     return str(span.style.meta.get("url", "")) if isinstance(span.style, Style) else ""
 
 
-def _spoken(node: SyntaxTreeNode, linked: bool = False) -> Content:
+def _inline_content(node: SyntaxTreeNode, linked: bool = False) -> Content:
     """The inline content of a node; inside a link (``linked``), nothing is a link of its own."""
-    return Content.assemble(*(_said(child, linked) for child in node.children))
+    return Content.assemble(*(_node_content(child, linked) for child in node.children))
 
 
-def _said(node: SyntaxTreeNode, linked: bool) -> Content:
+def _node_content(node: SyntaxTreeNode, linked: bool) -> Content:
     kind = node.type
     if kind == "text":
         return Content(node.content) if linked else _text(node.content)
@@ -207,10 +207,10 @@ def _said(node: SyntaxTreeNode, linked: bool) -> Content:
     if kind == "link":
         address = str(node.attrs.get("href", ""))
         opens = bool(glossary_word(address)) or address.startswith(("https://", "http://"))
-        inner = _spoken(node, linked or opens)
+        inner = _inline_content(node, linked or opens)
         return _link(inner, address) if opens else inner
     style = {"strong": "bold", "em": "italic", "s": "strike"}.get(kind, "")
-    return _spoken(node, linked).stylize_before(style)
+    return _inline_content(node, linked).stylize_before(style)
 
 
 def _link(content: Content, address: str) -> Content:

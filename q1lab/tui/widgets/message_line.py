@@ -16,9 +16,9 @@ class MessageLine(Static):
         self.display = False
 
     def on_mount(self) -> None:
-        self.watch(self.app, "notice", self._said)
+        self.watch(self.app, "notice", self._show_notice)
 
-    def _said(self, notice: tuple[str, str]) -> None:
+    def _show_notice(self, notice: tuple[str, str]) -> None:
         text, severity = notice
         self.display = bool(text)
         self.update(Content.styled(text, TONES.get(severity, "")))

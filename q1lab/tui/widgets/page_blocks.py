@@ -42,10 +42,10 @@ class Piece(Widget):
             self.piece = piece
             self.chain = chain
 
-    _kept: tuple[int, list[Content]] | None = None
+    _laid_out: tuple[int, list[Content]] | None = None
 
     @property
-    def here(self) -> bool:
+    def has_cursor(self) -> bool:
         """True if the cursor is on it."""
         return self.has_class("-here")
 
@@ -63,14 +63,18 @@ class Piece(Widget):
             and not markdown_layout.glossary_word(url)
         ]
 
+    def forget_lines(self) -> None:
+        """Lay out again when the piece is drawn next."""
+        self._laid_out = None
+
     def changed(self) -> None:
-        self._kept = None
+        self.forget_lines()
         self.refresh(layout=True)
 
     def _lines(self, width: int) -> list[Content]:
-        if self._kept is None or self._kept[0] != width:
-            self._kept = (width, list(self.lines(width)))
-        return self._kept[1]
+        if self._laid_out is None or self._laid_out[0] != width:
+            self._laid_out = (width, list(self.lines(width)))
+        return self._laid_out[1]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self._lines(width))
@@ -83,23 +87,23 @@ class Piece(Widget):
             self.post_message(self.Pressed(self, event.chain))
 
     def head(
-        self, mark: str, tone: str, words: str, right: str, width: int, bold: str
+        self, sign: str, tone: str, words: str, right: str, width: int, bold: str
     ) -> list[Content]:
         """The piece's heading: cursor, sign and words, and Enter's action at the right edge."""
         room = max(8, width - INDENT - cell_len(right) - 2)
         first, *rest = markdown_layout.wrap_content(Content.styled(words, bold), room)
         gap = " " * max(1, width - INDENT - first.cell_length - cell_len(right) - 1)
-        lead = ("▸" if self.here else " ", "bold $primary")
+        lead = ("▸" if self.has_cursor else " ", "bold $primary")
         line = Content.assemble(
             " ",
             lead,
             " ",
-            (f"{mark} ", tone),
+            (f"{sign} ", tone),
             first,
             gap,
-            (right, "$foreground" if self.here else "$muted"),
+            (right, "$foreground" if self.has_cursor else "$muted"),
         )
-        return [line, *(Content.assemble(" " * INDENT, one) for one in rest)]
+        return [line, *(Content.assemble(" " * INDENT, line) for line in rest)]
 
 
 class Prose(Piece):
@@ -198,7 +202,7 @@ class StepPiece(Piece):
         step, done = self.step, self.record.done
         words = printable(step.title) + (" (optional)" if step.optional else "")
         plainly = self.enter in ("tick", "untick")
-        right = f"enter  {self.enter}" if self.here or not plainly else ""
+        right = f"enter  {self.enter}" if self.has_cursor or not plainly else ""
         if step.minutes and not done:
             right = f"{step.minutes} min" + (f" · {right}" if right else "")
         tone = "$success" if done else ""
@@ -254,8 +258,8 @@ class ActionPiece(Piece):
         return [
             *lines,
             *(
-                Content.assemble(" " * INDENT, one)
-                for one in markdown_layout.wrap_content(
+                Content.assemble(" " * INDENT, line)
+                for line in markdown_layout.wrap_content(
                     Content.styled(same, "$muted"), width - INDENT - 1
                 )
             ),
@@ -269,14 +273,14 @@ class ActionPiece(Piece):
 class NextPiece(Piece):
     """The page's last row, which leads to the next page."""
 
-    def __init__(self, sheet: WeekPage) -> None:
+    def __init__(self, page: WeekPage) -> None:
         super().__init__()
-        self.sheet = sheet
+        self.page = page
 
     def lines(self, width: int) -> Sequence[Content]:
-        sheet = self.sheet
-        words = " · ".join(part for part in (sheet.name, sheet.title) if part)
-        minutes = f", {sheet.part.minutes} min" if sheet.part and sheet.part.minutes else ""
+        page = self.page
+        words = " · ".join(part for part in (page.name, page.title) if part)
+        minutes = f", {page.part.minutes} min" if page.part and page.part.minutes else ""
         return self.head(
             "→", "$primary", f"Next: {words}{minutes}", "enter  go on", width, "$primary"
         )
@@ -290,10 +294,10 @@ def command_text(action: Action) -> str:
 
 
 def pieces_of(
-    sheet: WeekPage, records: Mapping[str, StepState], following: WeekPage | None
+    page: WeekPage, records: Mapping[str, StepState], following: WeekPage | None
 ) -> list[Piece]:
     pieces: list[Piece] = []
-    for block in sheet.blocks:
+    for block in page.blocks:
         if isinstance(block, Text):
             pieces.append(Prose(block.markdown))
         elif isinstance(block, Fold):

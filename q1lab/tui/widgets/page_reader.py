@@ -41,33 +41,33 @@ class PageReader(VerticalScroll):
 
     def __init__(self) -> None:
         super().__init__(id="reader")
-        self.sheet: WeekPage | None = None
+        self.page: WeekPage | None = None
         self.pieces: list[Piece] = []
         self.at = 0
-        self._brought: Piece | None = None
-        self._clicked = False  # whether the click before entered what it was on
-        self._showing = False  # the text is on its way to the cursor
+        self._scrolled_to: Piece | None = None
+        self._clicked = False  # True if the last click entered a piece
+        self._showing = False  # True while the text scrolls to the cursor
         self._laid_out_for = 0  # the width in cells
-        self._spot: tuple[Piece, float] | None = None
+        self._visible_spot: tuple[Piece, float] | None = None
         self._progress = Progress()
 
     def compose(self) -> ComposeResult:
         yield from self.pieces
 
     def on_mount(self) -> None:
-        if self.sheet is not None:
-            self.call_after_refresh(self._land)
+        if self.page is not None:
+            self.call_after_refresh(self._scroll_to_reading_place)
 
     def on_resize(self) -> None:
         """Keep the place in the text when a new width breaks the lines differently."""
         if self.size.width != self._laid_out_for:
-            self.call_after_refresh(self._to_spot, self._spot)
+            self.call_after_refresh(self._to_spot, self._visible_spot)
 
     # ── what is shown
 
     def fill(
         self,
-        sheet: WeekPage,
+        page: WeekPage,
         progress: Progress,
         following: WeekPage | None = None,
         at: str | None = None,
@@ -75,30 +75,34 @@ class PageReader(VerticalScroll):
         """Show a page, with the cursor on step ``at`` if given. An unchanged page keeps its scroll
         position."""
         self._progress = progress
-        if self.sheet is not None and _shape(sheet) == _shape(self.sheet):
-            self._update(sheet)
+        if self.page is not None and _shape(page) == _shape(self.page):
+            self._update(page)
             if at is not None:
                 self._place(at)
                 self.follow()
             return
-        mark = self._mark() if at is None and self.sheet and sheet.id == self.sheet.id else None
-        self.sheet = sheet
+        position = (
+            self._position() if at is None and self.page and page.id == self.page.id else None
+        )
+        self.page = page
         for old in self.query(Piece):
             old.display = False
             old.remove()
-        self.pieces = pieces_of(sheet, progress.records, following)
-        step_id, row = (at, 0) if mark is None else mark[:2]
+        self.pieces = pieces_of(page, progress.records, following)
+        step_id, row = (at, 0) if position is None else position[:2]
         self._place(step_id, row)
         self._lock_folds()
         if self.is_attached:
             self.mount(*self.pieces)
             self.scroll_home(animate=False, immediate=True)
-            if mark is not None:
-                self.call_after_refresh(self._back, *mark)
+            if position is not None:
+                self.call_after_refresh(self._restore_position, *position)
             else:
-                self.call_after_refresh(self._land if at is None else self.follow)
+                self.call_after_refresh(
+                    self._scroll_to_reading_place if at is None else self.follow
+                )
 
-    def _mark(self) -> tuple[str, int, float] | None:
+    def _position(self) -> tuple[str, int, float] | None:
         """(id of the step at the cursor, row of the step (0: the step itself), lines below the top
         of the screen)."""
         step, piece = self.step, self.piece
@@ -107,7 +111,7 @@ class PageReader(VerticalScroll):
         row = step.actions.index(piece.action) + 1 if isinstance(piece, ActionPiece) else 0
         return step.id, row, piece.virtual_region.y - self.scroll_y
 
-    def _back(self, step_id: str, row: int, below: float, tries: int = 20) -> None:
+    def _restore_position(self, step_id: str, row: int, below: float, tries: int = 20) -> None:
         """Restore the cursor and scroll position on a page whose text has changed, once it is laid
         out."""
         self._place(step_id, row)
@@ -115,21 +119,21 @@ class PageReader(VerticalScroll):
         if piece is None or not self.is_attached:
             return
         if not piece.virtual_region.height and tries:
-            self.call_after_refresh(self._back, step_id, row, below, tries - 1)
+            self.call_after_refresh(self._restore_position, step_id, row, below, tries - 1)
             return
         self.scroll_to(y=piece.virtual_region.y - below, animate=False, immediate=True)
         self.call_after_refresh(self.post_message, self.Moved())
 
-    def _update(self, sheet: WeekPage) -> None:
-        self.sheet = sheet
-        steps = {step.id: step for step in sheet.blocks if isinstance(step, Step)}
+    def _update(self, page: WeekPage) -> None:
+        self.page = page
+        steps = {step.id: step for step in page.blocks if isinstance(step, Step)}
         for piece in self.pieces:
             if isinstance(piece, StepPiece):
                 record = self._progress.of(piece.step.id)
                 changed = record != piece.record
                 piece.show(steps[piece.step.id], record)
                 if changed and piece is self.piece and self.on_screen:
-                    self.follow()  # its answer, or the reason for a lost tick, is below its title
+                    self.follow()  # an answer or the reason for a lost tick appears below the title
         self._lock_folds()
 
     def _lock_folds(self) -> None:
@@ -155,7 +159,7 @@ class PageReader(VerticalScroll):
         candidates = [self.piece] if self.on_screen else self.pieces
         for piece in candidates:
             if piece is not None and piece.virtual_region.bottom > self.scroll_y:
-                self._spot = piece, piece.virtual_region.y - self.scroll_y
+                self._visible_spot = piece, piece.virtual_region.y - self.scroll_y
                 return
 
     def _to_spot(self, spot: tuple[Piece, float] | None) -> None:
@@ -196,9 +200,9 @@ class PageReader(VerticalScroll):
         if isinstance(current, Action):
             return next(
                 (
-                    one.step
-                    for one in self.pieces
-                    if isinstance(one, StepPiece) and current in one.step.actions
+                    piece.step
+                    for piece in self.pieces
+                    if isinstance(piece, StepPiece) and current in piece.step.actions
                 ),
                 None,
             )
@@ -207,9 +211,9 @@ class PageReader(VerticalScroll):
     @property
     def on_screen(self) -> bool:
         """True if any part of the cursor's piece is visible."""
-        return self.piece is not None and self._seen(self.piece)
+        return self.piece is not None and self._is_visible(self.piece)
 
-    def _seen(self, piece: Piece) -> bool:
+    def _is_visible(self, piece: Piece) -> bool:
         region, top = piece.virtual_region, self.scroll_y
         return region.y < top + self.size.height and region.y + 1 > top
 
@@ -222,7 +226,7 @@ class PageReader(VerticalScroll):
         """Move the cursor to the next piece if that is visible; else scroll by a line."""
         stops, index = self.stops, self.at + by
         ends = self.scroll_y >= self.max_scroll_y if by > 0 else self.scroll_y <= 0
-        if 0 <= index < len(stops) and (self._whole(stops[index]) or ends):
+        if 0 <= index < len(stops) and (self._is_fully_visible(stops[index]) or ends):
             self.move(by)
         else:
             self.scroll_relative(y=by, animate=False)
@@ -242,7 +246,7 @@ class PageReader(VerticalScroll):
         self.scroll_end(animate=False, immediate=True)
         self._go(max(0, len(self.stops) - 1))
 
-    def _whole(self, piece: Piece) -> bool:
+    def _is_fully_visible(self, piece: Piece) -> bool:
         region = piece.virtual_region
         return region.y >= self.scroll_y and region.bottom <= self.scroll_y + self.size.height
 
@@ -266,21 +270,21 @@ class PageReader(VerticalScroll):
                 index = number + min(row, len(piece.step.actions))
         for number, piece in enumerate(stops):
             piece.set_class(number == index, "-here")
-            piece._kept = None
+            piece.forget_lines()
         self.at = index
 
     def _first_open(self, stops: list[Piece]) -> int:
         for number, piece in enumerate(stops):
             if isinstance(piece, StepPiece) and not piece.record.done and not piece.step.optional:
                 return number
-        return max(0, len(stops) - 1) if any(isinstance(one, StepPiece) for one in stops) else 0
+        return max(0, len(stops) - 1) if any(isinstance(piece, StepPiece) for piece in stops) else 0
 
-    def _land(self) -> None:
-        """Scroll to where reading goes on: below the last done step before the cursor. A page that
-        is opened for the first time starts at its top, even if evidence has already ticked one of
-        its steps."""
+    def _scroll_to_reading_place(self) -> None:
+        """Scroll to where the learner reads on: below the last done step before the cursor. A page
+        opened for the first time starts at its top, even if evidence has already ticked one of its
+        steps."""
         piece = self.piece
-        if piece is None or self.sheet is None:
+        if piece is None or self.page is None:
             return
         y = 0
         steps = [
@@ -288,7 +292,7 @@ class PageReader(VerticalScroll):
             for step_piece in self.pieces
             if isinstance(step_piece, StepPiece) and step_piece.record.done
         ]
-        if self._progress.spent(self.sheet.id) or any(
+        if self._progress.spent(self.page.id) or any(
             not step_piece.step.actions for step_piece in steps
         ):
             for step_piece in steps:
@@ -323,21 +327,21 @@ class PageReader(VerticalScroll):
         after = self.pieces[self.pieces.index(piece) + 1 :]
         return after[: len(piece.step.actions)]
 
-    def bring(self) -> bool:
+    def scroll_to_cursor(self) -> bool:
         """Scroll to the cursor if it is out of sight. True if that was needed."""
         piece = self.piece
-        if piece is None or self.on_screen or piece is self._brought:
+        if piece is None or self.on_screen or piece is self._scrolled_to:
             return False
-        self._brought = piece  # the next key acts on it, even before the screen is redrawn
+        self._scrolled_to = piece  # the next key acts on it, even before the screen is redrawn
         self._show(piece)
         return True
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         if self._showing or self.size.width != self._laid_out_for:
-            return  # the app scrolled, or the layout changed; not the learner
+            return  # the app or a new layout scrolled, not the learner
         if self.piece is not None and not self.on_screen:
-            self._brought = None
+            self._scrolled_to = None
             self._go(self._nearest(down=new_value > old_value))
             # Works around Textual: moving the cursor lays the page out again, and Textual paints
             # only the differences from its last full layout. A scroll back to that layout's
@@ -353,7 +357,7 @@ class PageReader(VerticalScroll):
         """The index of a visible stop: the first when scrolling down, else the last; if none is
         visible, of the next one below."""
         stops = self.stops
-        visible = [number for number, piece in enumerate(stops) if self._seen(piece)]
+        visible = [number for number, piece in enumerate(stops) if self._is_visible(piece)]
         if visible:
             return visible[0] if down else visible[-1]
         ahead = (n for n, piece in enumerate(stops) if piece.virtual_region.y >= self.scroll_y)
@@ -384,20 +388,20 @@ class PageReader(VerticalScroll):
         for piece in self.pieces:
             before = (-2, "")
             for line, words, url in piece.links():
-                if before == (line - 1, url):  # a link that goes on in the next line
+                if before == (line - 1, url):  # a link that wraps into the next line
                     top, begun, _ = links.pop()
                     links.append((top, f"{begun} {words}", url))
                 else:
                     links.append((piece.virtual_region.y + line, words, url))
                 before = (line, url)
         bottom = self.scroll_y + self.size.height
-        seen = [one for one in links if self.scroll_y <= one[0] < bottom] or links
-        return list({url: (words, url) for _, words, url in seen}.values())
+        visible = [link for link in links if self.scroll_y <= link[0] < bottom] or links
+        return list({url: (words, url) for _, words, url in visible}.values())
 
 
-def _shape(sheet: WeekPage) -> tuple[object, ...]:
-    """The parts of a page that its pieces are built from: while equal, the pieces stay."""
-    return (sheet.id, *sheet.blocks)
+def _shape(page: WeekPage) -> tuple[object, ...]:
+    """The parts of a page that its pieces are built from: while they are equal, the pieces stay."""
+    return (page.id, *page.blocks)
 
 
 __all__ = ["NextPiece", "PageReader"]

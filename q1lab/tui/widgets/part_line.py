@@ -20,18 +20,18 @@ class PartLine(Widget):
     values: reactive[tuple[str, str, str, bool]] = reactive(("", "", "", False))
     """(name with title, counts, position in the week, True if the part is done)."""
 
-    def fill(self, week: Week, sheet: WeekPage, progress: Progress) -> None:
-        title = f"{sheet.name} · {sheet.title}" if sheet.name else sheet.title
-        if sheet.part is None or sheet.session is None:
-            parts = sheet.session.parts if sheet.session else tuple(week.parts())
+    def fill(self, week: Week, page: WeekPage, progress: Progress) -> None:
+        title = f"{page.name} · {page.title}" if page.name else page.title
+        if page.part is None or page.session is None:
+            parts = page.session.parts if page.session else tuple(week.parts())
             minutes = sum(part.minutes for part in parts)
             self.values = (title, f"{len(parts)} parts · {short_hours(minutes * 60)}", "", False)
             return
-        count = progress.count([sheet.part])
-        ids = [one.id for one in sheet.session.parts]
-        spent = f"{round(count.seconds / 60)} of {sheet.part.minutes} min"
+        count = progress.count([page.part])
+        ids = [part.id for part in page.session.parts]
+        spent = f"{round(count.seconds / 60)} of {page.part.minutes} min"
         place = (
-            f"session {sheet.session.id.upper()}, part {ids.index(sheet.part.id) + 1} of {len(ids)}"
+            f"session {page.session.id.upper()}, part {ids.index(page.part.id) + 1} of {len(ids)}"
         )
         counts = f"{count.done} of {count.total} done · {spent}"
         self.values = (title, counts, place, count.finished)

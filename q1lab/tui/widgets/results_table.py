@@ -19,7 +19,7 @@ from q1lab.verdict.result_rows import ResultRow, group_by_data
 
 COLUMNS: tuple[Column, ...] = (
     # key, title, width, to the right, and the widget width from which it is shown
-    ("mark", "", 1, False, 0),
+    ("chosen", "", 1, False, 0),
     ("study", "study", 14, False, 0),
     ("variant", "variant", 10, False, 135),
     ("preset", "preset", 6, False, 96),
@@ -44,37 +44,38 @@ MOST = 150
 """At most this many rows, newest first; the filter finds the others."""
 
 
-def matches_words(line: ResultRow, words: str) -> bool:
+def matches_words(row: ResultRow, words: str) -> bool:
+    """True if each of the words occurs in the study's columns, tags or note."""
     parts = (
-        line.id,
-        line.variant,
-        line.baseline,
-        line.preset,
-        line.data,
-        line.dtype,
-        line.verdict or "",
-        line.created,
-        *(f"#{tag}" for tag in line.tags),
-        line.note,
-        "damaged" if line.problem else "",
+        row.id,
+        row.variant,
+        row.baseline,
+        row.preset,
+        row.data,
+        row.dtype,
+        row.verdict or "",
+        row.created,
+        *(f"#{tag}" for tag in row.tags),
+        row.note,
+        "damaged" if row.problem else "",
     )
     text = " ".join(parts).casefold()
     return all(word in text for word in words.casefold().split())
 
 
-def group_axis(lines: Sequence[ResultRow], columns: int) -> CharacterAxis:
+def group_axis(rows: Sequence[ResultRow], columns: int) -> CharacterAxis:
     """One axis for the studies of a group, including 0. An interval much wider than the others may
     extend beyond it (shown by an arrow): else one study of two seeds would squeeze the rest."""
-    means = [line.mean for line in lines if line.mean is not None]
+    means = [row.mean for row in rows if row.mean is not None]
     if not means:
         return CharacterAxis(-0.01, 0.01, columns)
-    low = min(0.0, *means, -_reach([-line.ends.low for line in lines if line.ends]))
-    high = max(0.0, *means, _reach([line.ends.high for line in lines if line.ends]))
+    low = min(0.0, *means, -_extent([-row.ends.low for row in rows if row.ends]))
+    high = max(0.0, *means, _extent([row.ends.high for row in rows if row.ends]))
     pad = (high - low) * 0.05 or 0.005
     return CharacterAxis(low - pad, high + pad, columns)
 
 
-def _reach(ends: Sequence[float]) -> float:
+def _extent(ends: Sequence[float]) -> float:
     """The axis's extent: the farthest of the ends, leaving out the farthest tenth, and one more end
     if it is more than `FAR` times as far as the next."""
     beyond = len(ends) // 10
@@ -82,76 +83,76 @@ def _reach(ends: Sequence[float]) -> float:
     return others[0] if others and 0 < FAR * others[0] < far else far
 
 
-def _plotted(line: ResultRow, axis: CharacterAxis) -> str:
-    if line.problem:
+def _interval_bar(row: ResultRow, axis: CharacterAxis) -> str:
+    if row.problem:
         return ""
-    if line.ends is None:
-        return axis.points([] if line.mean is None else [line.mean], "●")
-    return axis.bar(line.ends.low, line.ends.high, line.mean, "─", "├┤", "●")
+    if row.ends is None:
+        return axis.points([] if row.mean is None else [row.mean], "●")
+    return axis.bar(row.ends.low, row.ends.high, row.mean, "─", "├┤", "●")
 
 
 class ResultsTable(RowTable):
-    """Shows ``lines`` in groups; ``selected`` is the study under the cursor, ``marked`` are those
-    chosen for comparison."""
+    """Shows ``studies`` in groups; ``current`` is the study under the cursor, ``chosen`` are those
+    picked for comparison."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
         super().__init__(id=id)
-        self.lines: tuple[ResultRow, ...] = ()
-        self.marks: list[str] = []
+        self.studies: tuple[ResultRow, ...] = ()
+        self.chosen_ids: list[str] = []
         self._shown: tuple[object, ...] = ()
         self._by_id: dict[str, ResultRow] = {}
         self._order: list[str] = []
 
     @property
-    def selected(self) -> ResultRow | None:
+    def current(self) -> ResultRow | None:
         if not 0 <= self.cursor_row < len(self._order):
             return None
         return self._by_id.get(self._order[self.cursor_row])
 
     @property
-    def marked(self) -> list[ResultRow]:
-        return [self._by_id[one] for one in self.marks if one in self._by_id]
+    def chosen(self) -> list[ResultRow]:
+        return [self._by_id[name] for name in self.chosen_ids if name in self._by_id]
 
-    def show(self, lines: Sequence[ResultRow], words: str = "") -> None:
-        """Fill the table with the lines that match; does nothing if nothing has changed."""
-        hits = tuple(line for line in lines if matches_words(line, words))
+    def show(self, rows: Sequence[ResultRow], words: str = "") -> None:
+        """Fill the table with the rows that match; does nothing if nothing has changed."""
+        hits = tuple(row for row in rows if matches_words(row, words))
         state = (hits, self.size.width, palette(self.app))
         if state != self._shown:
-            self.lines = hits
-            self._by_id = {line.id: line for line in lines}
+            self.studies = hits
+            self._by_id = {row.id: row for row in rows}
             self._shown = state
             self._rebuild()
 
     def on_resize(self, event: events.Resize) -> None:
         if self._shown and self._shown[1] != event.size.width:
-            self._shown = (self.lines, event.size.width, palette(self.app))
+            self._shown = (self.studies, event.size.width, palette(self.app))
             self._rebuild()
 
     def toggle(self, study_id: str) -> None:
-        if study_id in self.marks:
-            self.marks.remove(study_id)
+        if study_id in self.chosen_ids:
+            self.chosen_ids.remove(study_id)
         else:
-            self.marks.append(study_id)
-        self._remark([study_id])
+            self.chosen_ids.append(study_id)
+        self._update_signs([study_id])
 
-    def clear_selection(self) -> None:
-        gone, self.marks = self.marks, []
-        self._remark(gone)
+    def clear_chosen(self) -> None:
+        unchosen, self.chosen_ids = self.chosen_ids, []
+        self._update_signs(unchosen)
 
-    def _remark(self, ids: Sequence[str]) -> None:
+    def _update_signs(self, ids: Sequence[str]) -> None:
         colors = palette(self.app)
         for study_id in ids:
             if study_id in self._order:
-                self.update_cell(study_id, "mark", self._mark(study_id, colors))
+                self.update_cell(study_id, "chosen", self._chosen_sign(study_id, colors))
 
-    def _mark(self, study_id: str, colors: Palette) -> Text:
-        return Text("●" if study_id in self.marks else " ", style=colors.modified)
+    def _chosen_sign(self, study_id: str, colors: Palette) -> Text:
+        return Text("●" if study_id in self.chosen_ids else " ", style=colors.modified)
 
     def _rebuild(self) -> None:
-        current = self.selected.id if self.selected else None
+        current_id = self.current.id if self.current else None
         colors = palette(self.app)
-        sound = [line for line in self.lines if not line.problem]
-        broken = [line for line in self.lines if line.problem]
+        sound = [row for row in self.studies if not row.problem]
+        broken = [row for row in self.studies if row.problem]
         study = self._study_width([*sound[:MOST], *broken[:MOST]])
         visible = [
             (key, title, study if key == "study" else width, right, least)
@@ -172,10 +173,10 @@ class ResultsTable(RowTable):
             self._order.append(GROUP + name)
             heading = self._heading(name, axis, [column[0] for column in visible], colors)
             self.add_row(*heading, key=GROUP + name)
-            for line in group:
-                cells = self._cells(line, colors, axis)
-                self._order.append(line.id)
-                self.add_row(*(cells[column[0]] for column in visible), key=line.id)
+            for row in group:
+                cells = self._cells(row, colors, axis)
+                self._order.append(row.id)
+                self.add_row(*(cells[column[0]] for column in visible), key=row.id)
         if len(sound) > MOST:
             text = Text(f"{len(sound) - MOST:,} older", style=colors.muted)
             words = {"study": text, "verdict": Text("/ finds them", style=colors.muted)}
@@ -183,12 +184,14 @@ class ResultsTable(RowTable):
             self.add_row(*(words.get(column[0], Text("")) for column in visible), key=MORE)
         if self._order:
             first = next(k for k, name in enumerate(self._order) if not name.startswith(GROUP))
-            self.move_cursor(row=self._order.index(current) if current in self._order else first)
+            self.move_cursor(
+                row=self._order.index(current_id) if current_id in self._order else first
+            )
 
-    def _study_width(self, lines: Sequence[ResultRow]) -> int:
-        names = [cell_len(name) for line in lines for name in (line.id, line.data)]
+    def _study_width(self, rows: Sequence[ResultRow]) -> int:
+        names = [cell_len(name) for row in rows for name in (row.id, row.data)]
         most = STUDY_WIDE if self.size.width >= 96 else STUDY_MOST
-        tags = TAGGED if any(line.tags for line in lines) else 0
+        tags = TAGGED if any(row.tags for row in rows) else 0
         return min(most, max([STUDY_LEAST, *names])) + tags
 
     def _heading(
@@ -208,32 +211,32 @@ class ResultsTable(RowTable):
         ]
 
     def _cells(
-        self, line: ResultRow, colors: Palette, axis: CharacterAxis | None
+        self, row: ResultRow, colors: Palette, axis: CharacterAxis | None
     ) -> dict[str, Text]:
-        verdict = line.verdict or (
-            "comparing …" if line.complete else f"{line.done} of {line.total} done"
+        verdict = row.verdict or (
+            "comparing …" if row.complete else f"{row.done} of {row.total} done"
         )
-        tone = getattr(colors, TONES.get(line.verdict or "", "muted"))
-        study = Text(line.id, no_wrap=True, overflow="ellipsis")
-        study.append("".join(f" #{tag}" for tag in line.tags), style=colors.muted)
-        if line.problem:
+        tone = getattr(colors, TONES.get(row.verdict or "", "muted"))
+        study = Text(row.id, no_wrap=True, overflow="ellipsis")
+        study.append("".join(f" #{tag}" for tag in row.tags), style=colors.muted)
+        if row.problem:
             verdict, tone = "✗ damaged", colors.error
         return {
-            "mark": self._mark(line.id, colors),
+            "chosen": self._chosen_sign(row.id, colors),
             "study": study,
-            "variant": Text(line.variant[:10], style=colors.modified),
-            "preset": Text(line.preset, style=colors.muted),
-            "plot": Text(_plotted(line, axis) if axis else "", style=tone),
-            "n": Text("" if line.n is None else str(line.n), justify="right"),
+            "variant": Text(row.variant[:10], style=colors.modified),
+            "preset": Text(row.preset, style=colors.muted),
+            "plot": Text(_interval_bar(row, axis) if axis else "", style=tone),
+            "n": Text("" if row.n is None else str(row.n), justify="right"),
             "mean": Text(
-                "" if line.mean is None else difference_text.mean_text(line), justify="right"
+                "" if row.mean is None else difference_text.mean_text(row), justify="right"
             ),
             "interval": Text(
-                f"{difference_text.level_text(line)} {difference_text.interval_text(line)}"
-                if line.ends
+                f"{difference_text.level_text(row)} {difference_text.interval_text(row)}"
+                if row.ends
                 else "",
                 style=colors.muted,
             ),
-            "verdict": Text(verdict, style=f"bold {tone}" if line.verdict else tone),
-            "date": Text(day(line.created), style=colors.muted),
+            "verdict": Text(verdict, style=f"bold {tone}" if row.verdict else tone),
+            "date": Text(day(row.created), style=colors.muted),
         }

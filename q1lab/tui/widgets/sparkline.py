@@ -67,9 +67,9 @@ def value_range(curve: Sequence[Point]) -> ValueRange | None:
     return (min(real), max(real)) if real else None
 
 
-def common_range(found: Iterable[ValueRange | None]) -> ValueRange:
+def common_range(value_ranges: Iterable[ValueRange | None]) -> ValueRange:
     """The range that covers all of these; (0, 0) if there are none."""
-    ranges = [pair for pair in found if pair is not None]
+    ranges = [pair for pair in value_ranges if pair is not None]
     if not ranges:
         return 0.0, 0.0
     return min(low for low, _ in ranges), max(high for _, high in ranges)

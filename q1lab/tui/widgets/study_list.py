@@ -22,30 +22,30 @@ MOST = 150
 """At most this many studies are listed: laying out a long list takes longer than reading it."""
 
 
-def search_text(line: StudyRow) -> str:
+def search_text(row: StudyRow) -> str:
     """The text that a search for a study looks in."""
     return " ".join(
         (
-            line.id,
-            line.variant,
-            line.baseline,
-            line.preset,
-            line.data,
-            line.state,
-            line.created[:10],
+            row.id,
+            row.variant,
+            row.baseline,
+            row.preset,
+            row.data,
+            row.state,
+            row.created[:10],
         )
     )
 
 
-def study_row(line: StudyRow, current: str | None, colors: Palette) -> Text:
+def study_row(row: StudyRow, current: str | None, colors: Palette) -> Text:
     """A study in a line; ``▸`` marks the one in focus."""
-    state = AS_RUNS.get(line.state) or RunState(line.state)
+    state = AS_RUNS.get(row.state) or RunState(row.state)
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append("▸" if line.id == current else " ", style="bold")
+    text.append("▸" if row.id == current else " ", style="bold")
     text.append(f"{STATE_SYMBOLS[state]} ", style=colors.state(state))
-    text.append(line.id, style="bold" if line.id == current else "")
-    details = f"{line.done}/{line.total} {line.preset} {line.data}"
-    details = "damaged" if line.problem else details
+    text.append(row.id, style="bold" if row.id == current else "")
+    details = f"{row.done}/{row.total} {row.preset} {row.data}"
+    details = "damaged" if row.problem else details
     text.append(f"  {details}", style=colors.muted)
     return text
 
@@ -58,14 +58,16 @@ class StudyList(RefilledList):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
         super().__init__(id=id, markup=False, compact=True)
 
-    def show(self, lines: Sequence[StudyRow], current: str | None) -> None:
+    def show(self, studies: Sequence[StudyRow], current: str | None) -> None:
         """Show these studies; moves the cursor to the current one unless the list has the focus."""
-        colors, more = palette(self.app), len(lines) - MOST
-        rows = [Option(study_row(line, current, colors), id=line.id) for line in lines[:MOST]]
+        colors, more = palette(self.app), len(studies) - MOST
+        options = [
+            Option(study_row(study, current, colors), id=study.id) for study in studies[:MOST]
+        ]
         if more > 0:
             words = Text(f"  {more:,} older: / finds them", style=colors.muted)
-            rows.append(Option(words, disabled=True))
-        self.put(rows)
-        here = next((k for k, one in enumerate(rows) if one.id == current), None)
-        if here is not None and not self.has_focus:
-            self.highlighted = here
+            options.append(Option(words, disabled=True))
+        self.put(options)
+        index = next((k for k, option in enumerate(options) if option.id == current), None)
+        if index is not None and not self.has_focus:
+            self.highlighted = index

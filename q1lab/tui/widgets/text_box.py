@@ -12,8 +12,8 @@ class TextBox(TextArea):
     differently but into the same number, Textual goes on showing the old ones; this redraws them on
     every resize."""
 
-    def __init__(self, text: str, **given: Any) -> None:
-        super().__init__(text, tab_behavior="focus", highlight_cursor_line=False, **given)
+    def __init__(self, text: str, **options: Any) -> None:
+        super().__init__(text, tab_behavior="focus", highlight_cursor_line=False, **options)
 
     def on_resize(self) -> None:
         self.refresh()

@@ -40,13 +40,13 @@ def progress_bar(
     and the excess over ``planned``, which gets at least one cell."""
     scale = cells / max(longest, planned, done, 1e-9)
     over = max(1, round(done * scale) - round(planned * scale)) if done > planned else 0
-    whole = min(round(planned * scale), cells - over)
-    inside = min(max(round(done * scale), 1 if done > 0 else 0), whole)
+    full_cells = min(round(planned * scale), cells - over)
+    inside = min(max(round(done * scale), 1 if done > 0 else 0), full_cells)
     return [
         ("█" * inside, tone),
-        ("░" * (whole - inside), "$muted"),
+        ("░" * (full_cells - inside), "$muted"),
         ("█" * over, over_tone),
-        (" " * max(0, cells - whole - over), ""),
+        (" " * max(0, cells - full_cells - over), ""),
     ]
 
 
@@ -64,7 +64,7 @@ def render_row(row: ListRow, width: int, names: int, numbers: int) -> Content:
             return left_right_line(row.left, right, width, row.tone, row.right_tone)
         room = max(8, width - cell_len(right) - 2)
         first, *rest = textwrap.wrap(row.left, room, subsequent_indent="  ") or [""]
-        below = (Content.styled(one, row.tone) for one in rest)
+        below = (Content.styled(line, row.tone) for line in rest)
         return Content("\n").join(
             [left_right_line(first, right, width, row.tone, row.right_tone), *below]
         )

@@ -46,9 +46,9 @@ class TopLine(Widget):
     clock: reactive[tuple[str, str]] = reactive(("", ""))
     """The clock's text, and its tone: ``on``, ``off``, ``over`` or nothing."""
 
-    def __init__(self, here: str) -> None:
+    def __init__(self, open_screen: str) -> None:
         super().__init__()
-        self.here = here
+        self.open_screen = open_screen
 
     def render(self) -> Content:
         width = self.size.width
@@ -61,9 +61,9 @@ class TopLine(Widget):
     def _tabs(self, named_all: bool) -> Content:
         cells = []
         for key, name, title in TABS:
-            open_ = name == self.here
-            named = named_all or open_
-            text = Content(f" {key} {title} " if named else f" {key} ")
+            open_ = name == self.open_screen
+            with_title = named_all or open_
+            text = Content(f" {key} {title} " if with_title else f" {key} ")
             style = Style.from_meta({"@click": f"app.go('{name}')"})
             cells.append(text.stylize(HERE) if open_ else text.stylize(style).stylize("$muted"))
         return Content("").join(cells)
@@ -74,13 +74,13 @@ class TopLine(Widget):
             texts = (f"reading {now.message}", f"reading {now.studies:,}/{now.of:,}", "reading …")
             fit = next((text for text in texts if cell_len(text) <= room), "")
             return Content.styled(fit, "$muted")
-        line = self.training
-        if line is None:
+        row = self.training
+        if row is None:
             return Content("")
-        left = time_left_words(line.seconds_left)
-        whole = f"{line.variant} {line.done}/{line.total} runs" + (f" · {left}" if left else "")
-        short = f"{line.variant} {line.done}/{line.total}"
-        for text in (whole, short, f"{line.done}/{line.total}"):
+        left = time_left_words(row.seconds_left)
+        full = f"{row.variant} {row.done}/{row.total} runs" + (f" · {left}" if left else "")
+        short = f"{row.variant} {row.done}/{row.total}"
+        for text in (full, short, f"{row.done}/{row.total}"):
             if cell_len(text) + 2 <= room:
                 dot = Content.styled("● ", "$success")
                 return Content.assemble(dot, text).stylize(

@@ -38,60 +38,69 @@ class WeekTree(RefilledList):
     class Chosen(Message):
         """A page was picked."""
 
-        def __init__(self, sheet_id: str) -> None:
+        def __init__(self, page_id: str) -> None:
             super().__init__()
-            self.sheet_id = sheet_id
+            self.page_id = page_id
 
     def __init__(self) -> None:
         super().__init__(id="tree", classes="pane", markup=False)
         self.border_title = "Week"
-        self._here = ""
+        self._open_id = ""
 
-    def fill(self, week: Week, progress: Progress, here: str, timed: str | None) -> None:
-        """Show the week; ``here`` is the id of the open page, ``timed`` of the part whose clock
+    def fill(self, week: Week, progress: Progress, open_id: str, timed: str | None) -> None:
+        """Show the week; ``open_id`` is the id of the open page, ``timed`` of the part whose clock
         runs."""
-        self.refill = partial(self.fill, week, progress, here, timed)
+        self.refill = partial(self.fill, week, progress, open_id, timed)
         width = self.room
         if width <= 0:
             return
         total = progress.count(week.parts())
         self.border_title = week.name
         self.border_subtitle = f"{short_hours(total.seconds)} of {short_hours(total.minutes * 60)}"
-        ids = [sheet.id for sheet in week_pages(week)]
-        rows = (self._row(sheet, progress, width, here, timed) for sheet in week_pages(week))
+        ids = [page.id for page in week_pages(week)]
+        rows = (self._row(page, progress, width, open_id, timed) for page in week_pages(week))
         self.put([Option(row, id=name) for name, row in zip(ids, rows, strict=True)])
-        if self._here != here:
-            self._here, self.highlighted = here, ids.index(here) if here in ids else None
+        if self._open_id != open_id:
+            self._open_id, self.highlighted = (
+                open_id,
+                ids.index(open_id) if open_id in ids else None,
+            )
 
     def _row(
-        self, sheet: WeekPage, progress: Progress, width: int, here: str, timed: str | None
+        self, page: WeekPage, progress: Progress, width: int, open_id: str, timed: str | None
     ) -> Content:
-        if sheet.part is not None:
-            return self._part(sheet.part, progress, width, here, timed)
-        tone = "bold $primary" if sheet.id == here else "bold"
-        if sheet.session is None:
-            mark = "▸" if sheet.id == here else " "
+        if page.part is not None:
+            return self._part(page.part, progress, width, open_id, timed)
+        tone = "bold $primary" if page.id == open_id else "bold"
+        if page.session is None:
+            sign = "▸" if page.id == open_id else " "
             return left_right_line(
-                f"{mark} Overview", "", width, "$primary" if sheet.id == here else ""
+                f"{sign} Overview", "", width, "$primary" if page.id == open_id else ""
             )
-        mark = "✓" if progress.count(sheet.session.parts).finished else "▾"
-        mark = "▸" if sheet.id == here else mark
-        return left_right_line(f"{mark} {sheet.name}  {sheet.title}", "", width, tone)
+        sign = "✓" if progress.count(page.session.parts).finished else "▾"
+        sign = "▸" if page.id == open_id else sign
+        return left_right_line(f"{sign} {page.name}  {page.title}", "", width, tone)
 
     def _part(
-        self, part: Part, progress: Progress, width: int, here: str, timed: str | None
+        self, part: Part, progress: Progress, width: int, open_id: str, timed: str | None
     ) -> Content:
         count = progress.count([part])
         spent = round(count.seconds / 60)
         right = f"{spent}/{part.minutes}" if spent else f"{part.minutes}"
-        mark = (
-            "✓" if count.finished else "▸" if part.id == here else "·" if count.done == 0 else "◦"
+        sign = (
+            "✓"
+            if count.finished
+            else "▸"
+            if part.id == open_id
+            else "·"
+            if count.done == 0
+            else "◦"
         )
-        tone = "$success" if count.finished else "bold $primary" if part.id == here else ""
+        tone = "$success" if count.finished else "bold $primary" if part.id == open_id else ""
         over = "$warning" if spent > part.minutes else "$muted"
         clock = "▶ " if part.id == timed else ""
         return left_right_line(
-            f"  {mark} {part_name(part)} {part.title}", clock + right, width, tone, over
+            f"  {sign} {part_name(part)} {part.title}", clock + right, width, tone, over
         )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
