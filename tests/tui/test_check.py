@@ -61,22 +61,24 @@ class Runner:
     ) -> CheckReport:
         text = file.read_text()
         self.texts.append(text)
-        found = []
+        results = []
         for name, good in (("causality", True), ("the angles differ", "FIXED" in text)):
-            found.append(CheckResult(name, good, "[b]many[/b] angles", "one angle", BLUR, 0.1))
-            on_result(found[-1])
+            results.append(CheckResult(name, good, "[b]many[/b] angles", "one angle", BLUR, 0.1))
+            on_result(results[-1])
             while not self.go_on.wait(0.01):
                 if cancel.is_set():
                     self.cancelled += 1
-                    return CheckReport(str(file), "rope", False, tuple(found), "cancelled")
-        return CheckReport(str(file), "rope", all(one.passed for one in found), tuple(found))
+                    return CheckReport(str(file), "rope", False, tuple(results), "cancelled")
+        return CheckReport(
+            str(file), "rope", all(result.passed for result in results), tuple(results)
+        )
 
 
 def save(file: Path, added: str) -> None:
     """Save a file as an editor does that writes a new one and moves it there."""
-    beside = file.with_suffix(".tmp")
-    beside.write_text(file.read_text() + added)
-    beside.replace(file)
+    written = file.with_suffix(".tmp")
+    written.write_text(file.read_text() + added)
+    written.replace(file)
 
 
 def app(repo: Path) -> Q1Lab:
@@ -239,8 +241,8 @@ async def test_of_several_checks_that_fail_the_lowest_hint_helps_first(repo: Pat
             CheckResult(name, False, "", "", "", 0.1)
             for name in ("rope: angles", "rope: no position table")
         ]
-        for one in fails:
-            _["on_result"](one)
+        for check in fails:
+            _["on_result"](check)
         return CheckReport(str(file), "rope", False, tuple(fails))
 
     app_ = app(repo)
@@ -347,7 +349,7 @@ async def test_results_use_the_width_they_have(repo: Path) -> None:
 async def test_the_check_of_the_baseline_makes_no_choice(repo: Path) -> None:
     """The week shows its default before one has chosen; the check's advice must not."""
 
-    def sound(file: Path, for_: str | None, **given: Any) -> CheckReport:
+    def sound(file: Path, for_: str | None, **options: Any) -> CheckReport:
         return CheckReport(str(file), "baseline", True, ())
 
     async with app(repo).run_test(size=(80, 24)) as pilot:

@@ -108,7 +108,7 @@ async def test_where_only_the_learners_edits_are_new_it_says_so_at_once(repo: Pa
 async def test_always_is_remembered_and_then_nothing_is_asked(
     repo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    messages: list[str] = []
     async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
         press(app, "q1lab retro")
         await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
@@ -118,9 +118,9 @@ async def test_always_is_remembered_and_then_nothing_is_asked(
         press(app, "q1lab modification")
         await until(pilot, lambda: len(commits(repo)) == 3)
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
-        monkeypatch.setattr(app, "notify", lambda text, **_: told.append(text))
+        monkeypatch.setattr(app, "notify", lambda text, **_: messages.append(text))
         press(app, "q1lab modification")  # and once more: up to date, said and closed
-        await until(pilot, lambda: told == ["MODIFICATION.md: up to date"])
+        await until(pilot, lambda: messages == ["MODIFICATION.md: up to date"])
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
     assert len(commits(repo)) == 3
 
@@ -188,7 +188,7 @@ async def test_the_merge_is_shown_before_it_is_committed(repo: Path) -> None:
         assert isinstance(screen, CommitScreen)
         await until(pilot, lambda: not screen.busy)
         assert "already has" in said(screen)
-        assert [one.id for one in screen.query(Button) if one.display] == ["leave"]
+        assert [button.id for button in screen.query(Button) if button.display] == ["leave"]
         await pilot.press("enter")
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
     assert len(commits(repo)) == 3

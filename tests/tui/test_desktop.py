@@ -51,8 +51,8 @@ def test_without_tmux_the_terminal_is_asked_and_a_dead_one_is_told_about(tmp_pat
 
 
 def test_a_notification_is_one_sequence_and_carries_no_other() -> None:
-    said = desktop.desktop_note("6 of 6\x1b]0;evil\x07 ended", {"TERM": "xterm-256color"})
-    assert said == "\x1b]9;6 of 6]0;evil ended\x07"
+    note = desktop.desktop_note("6 of 6\x1b]0;evil\x07 ended", {"TERM": "xterm-256color"})
+    assert note == "\x1b]9;6 of 6]0;evil ended\x07"
     assert desktop.desktop_note("done", {"TERM": "foot"}) == "\x1b]777;notify;q1lab;done\x07"
     inside = desktop.desktop_note("done", {"TERM": "tmux", "TMUX": "x"})
     assert inside == "\x1bPtmux;\x1b\x1b]9;done\x07\x1b\\"
@@ -80,7 +80,7 @@ def test_the_clock_counts_down_and_over_in_the_unit_of_its_plan(
     seconds: float, planned: int, text: str, tone: str
 ) -> None:
     part = Part("a1", "Read", planned, (), "a", "a.md", 1)
-    assert line_of_time("A1", part, seconds, Clock(), mine=True) == (text, tone)
+    assert line_of_time("A1", part, seconds, Clock(), keeps_time=True) == (text, tone)
 
 
 def test_a_theme_that_is_not_there_names_the_nearest() -> None:
@@ -88,9 +88,9 @@ def test_a_theme_that_is_not_there_names_the_nearest() -> None:
     with pytest.raises(Problem, match="did you mean 'nord'"):
         theme.check_theme_name("nrod", "here")
     for far in ("pink", "nonsense"):
-        with pytest.raises(Problem, match=f"no theme is called '{far}'") as found:
+        with pytest.raises(Problem, match=f"no theme is called '{far}'") as raised:
             theme.check_theme_name(far, "here")
-        assert "did you mean" not in str(found.value)
+        assert "did you mean" not in str(raised.value)
 
 
 def test_a_short_name_of_a_hyperparameter_names_the_long_one() -> None:
@@ -106,9 +106,9 @@ def test_inside_q1labs_own_clone_a_folder_beside_it_is_offered(tmp_path: Path) -
     (clone / "q1lab" / "tui" / "app.py").touch()
     (clone / ".git").mkdir()
     assert repository_to_offer(clone / "q1lab") == tmp_path / "transformer-from-scratch"
-    mine = tmp_path / "mine"
-    (mine / ".git").mkdir(parents=True)
-    assert repository_to_offer(mine) == mine
+    own_file = tmp_path / "mine"
+    (own_file / ".git").mkdir(parents=True)
+    assert repository_to_offer(own_file) == own_file
     assert repository_to_offer(tmp_path) == tmp_path / "transformer-from-scratch"
     (tmp_path / "model.py").touch()
     assert repository_to_offer(tmp_path) == tmp_path
@@ -149,13 +149,13 @@ def test_all_studies_are_on_one_axis_and_one_wide_interval_squeezes_none() -> No
     wide = line("wide", -0.05, -5.0, 5.0)
     axis = group_axis([*lines, wide], 40)
     assert axis.low > -1
-    places = [_interval_bar(one, axis).index("●") for one in lines]
+    places = [_interval_bar(row, axis).index("●") for row in lines]
     assert places == sorted(places, reverse=True), "further left is lower"
     drawn_wide = _interval_bar(wide, axis)
     assert len(drawn_wide) == 40
     assert "◂" in drawn_wide
     assert "▸" in drawn_wide
-    assert {_interval_bar(one, axis).find("│") for one in lines[2:]} == {axis.column_of(0.0)}
+    assert {_interval_bar(row, axis).find("│") for row in lines[2:]} == {axis.column_of(0.0)}
 
 
 @pytest.mark.parametrize(

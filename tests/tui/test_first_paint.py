@@ -1,4 +1,4 @@
-"""What the first frame holds, and what must not be loaded before it."""
+"""The contents of the first frame, and the modules that must not be loaded before it."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ def test_the_first_frame_is_whole_and_nothing_heavy_is_loaded_before_it(home: Pa
     week = content.load_week(paths.content_dir())
     with Store() as store:
         progress.save_setting(store, week.label, "welcomed", True)
-    found = subprocess.run(
+    child = subprocess.run(
         [sys.executable, "-c", LOOK], capture_output=True, text=True, check=False
     )
-    assert found.returncode == 0, found.stderr
-    modules, filled = json.loads(found.stdout.splitlines()[-1])
+    assert child.returncode == 0, child.stderr
+    modules, filled = json.loads(child.stdout.splitlines()[-1])
     loaded = set(modules)
     assert "q1lab.tui.screens.study_page" in loaded
     assert not loaded & set(HEAVY)

@@ -1,4 +1,4 @@
-"""What a letter means, and what keys must not do."""
+"""The meanings of letters, and the limits on what keys do."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def bound() -> Iterator[tuple[str, str, str]]:
     found: list[type[DOMNode]] = [DOMNode]
     for cls in found:
         found += [one for one in cls.__subclasses__() if one not in found]
-        own = cls.__dict__.get("BINDINGS", ()) if cls.__module__.startswith("q1lab") else ()
-        for binding in Binding.make_bindings(own):
+        bindings = cls.__dict__.get("BINDINGS", ()) if cls.__module__.startswith("q1lab") else ()
+        for binding in Binding.make_bindings(bindings):
             yield binding.key, binding.description, cls.__name__
 
 
@@ -153,14 +153,14 @@ async def test_a_prediction_is_judged_while_it_is_typed() -> None:
             await until(pilot, lambda: f"{key} keeps it" in words(app))  # noqa: B023
         for field, text in (("size", "0.03"), ("matters", "0.01")):
             app.screen.query_one(f"#{field}", Input).value = text
-        for typed, said in (
+        for typed, message in (
             ("150%", "How sure you are lies between 0 and 100%, not 150%"),
             ("surely", "is a percentage such as 70%, not 'surely'"),
             ("70", "70% sure"),
         ):
             assert isinstance(app.screen, FormScreen)
             app.screen.query_one("#sure", Input).value = typed
-            await until(pilot, lambda: said in words(app))  # noqa: B023
+            await until(pilot, lambda: message in words(app))  # noqa: B023
             await pilot.press("ctrl+s")
             await settled(pilot)
         assert isinstance(app.screen, StudyScreen)

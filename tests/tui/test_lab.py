@@ -58,7 +58,7 @@ async def test_an_empty_lab_says_what_to_do() -> None:
 
 async def test_the_grid_follows_the_files_and_keeps_the_cursor() -> None:
     study = make_study()
-    held = training(study)
+    locks = training(study)
     async with app().run_test(size=(120, 40)) as pilot:
         screen = await open_lab(pilot)
         grid = screen.query_one(RunGrid)
@@ -76,7 +76,7 @@ async def test_the_grid_follows_the_files_and_keeps_the_cursor() -> None:
         await until(pilot, lambda: "▶ 75%" in words(pilot.app))
         assert grid.selected.name == "modified-seed1"
         events = study.files.run("baseline-seed2").events
-        os.close(held[-1])  # its process is gone, and left no exit record
+        os.close(locks[-1])  # its process is gone, and left no exit record
         await until(pilot, lambda: "! crashed" in words(pilot.app))
         assert events.exists()
         assert grid.selected.name == "modified-seed1"
@@ -125,12 +125,12 @@ async def test_the_comparison_comes_when_the_last_run_ends() -> None:
     last = study.files.run("modified-seed2").events
     whole = last.read_text()
     last.write_text("".join(whole.splitlines(keepends=True)[:-1]))
-    held = [hold(study.files.lock), hold(study.files.run("modified-seed2").lock)]
+    locks = [hold(study.files.lock), hold(study.files.run("modified-seed2").lock)]
     async with app().run_test(size=(120, 40)) as pilot:
         screen = await open_lab(pilot)
         assert "5 of 6 done" in words(pilot.app)
         last.write_text(whole)
-        for fd in held:
+        for fd in locks:
             os.close(fd)
         await until(
             pilot,
@@ -321,14 +321,14 @@ async def test_several_studies_are_listed_and_filtered() -> None:
 async def test_it_opens_on_what_trains_and_stays_there_when_that_ends() -> None:
     trains = make_study("swiglu-1", "swiglu", created="2026-03-01T09:00:00+00:00")
     make_study("rope-1", created="2026-03-02T09:00:00+00:00")  # newer, and only planned
-    held = training(trains)
+    locks = training(trains)
     async with app().run_test(size=(100, 30)) as pilot:
         screen = await open_lab(pilot)
         await until(pilot, lambda: screen.view.row.id == "swiglu-1")
         finish(trains)
         compared(trains)
-        for one in held:
-            os.close(one)
+        for lock in locks:
+            os.close(lock)
         await until(pilot, lambda: screen.view.row.state == "finished")
         assert screen.view.row.id == "swiglu-1"
 

@@ -320,7 +320,7 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
     plot = figure.progress_figure(make_study(), runs)
     assert plot.word == ""
     (pairs,) = plot.bars
-    assert [(one.label, one.low, one.high, round(one.points[0], 3)) for one in pairs.parts] == [
+    assert [(bar.label, bar.low, bar.high, round(bar.points[0], 3)) for bar in pairs.parts] == [
         ("pair of seed 0", None, None, -0.02)
     ]
     text = "\n".join(line.plain for line in forest_plot.figure_lines(plot, 40, COLORS))
@@ -337,11 +337,11 @@ def test_of_many_pairs_the_plot_draws_the_ends_and_says_so() -> None:
         line.plain
         for line in forest_plot.figure_lines(figure.comparison_figure(record), 80, COLORS)
     ]
-    drawn = [line for line in lines if line.startswith("pair of seed ")]
-    assert len(drawn) == 10
+    pair_lines = [line for line in lines if line.startswith("pair of seed ")]
+    assert len(pair_lines) == 10
     number = difference_text.number_writer(record.analysis)
     for end in (min(values.values()), max(values.values())):
-        assert any(line.endswith(number(end)) for line in drawn)
+        assert any(line.endswith(number(end)) for line in pair_lines)
     assert "10 of 200 pairs are drawn: the 5 lowest and the 5 highest differences." in lines
 
 
@@ -356,10 +356,10 @@ FOUND = make(
 
 
 def test_of_many_seeds_some_are_drawn_and_the_band_is_of_all() -> None:
-    for n, drawn in ((1, 1), (3, 3), (24, 24), (25, 13), (500, 24)):
+    for n, n_bars in ((1, 1), (3, 3), (24, 24), (25, 13), (500, 24)):
         seeds = tuple(((0, 4.0), (100, 2.0 + k)) for k in range(n))
         arm = ArmCurves("modified", "rope", seeds, (), (), n)
-        assert len(drawn_seeds(arm)) == drawn
+        assert len(drawn_seeds(arm)) == n_bars
         assert drawn_seeds(arm)[0] == seeds[0]
 
 
@@ -430,7 +430,7 @@ def test_the_forest_never_leaves_its_width(
 )
 def test_the_heading_tells_what_the_engine_says(home: Path, width: int, said: str) -> None:
     study = make_study(seeds=(0, 1))
-    runs = tuple(run(one.arm, one.seed, RunState.QUEUED, iter=0) for one in study.runs)
+    runs = tuple(run(planned.arm, planned.seed, RunState.QUEUED, iter=0) for planned in study.runs)
     line = replace(study_row(study, runs), state="running")
     focus = StudyInFocus(study, line, runs, "on gpu-box: waits: Resources (4 runs)")
     shown = study_heading(focus, width, COLORS)

@@ -186,9 +186,9 @@ async def test_the_prediction_is_shown_and_locks_with_the_start(
         await until(pilot, lambda: not screen.query_one("#start", Button).disabled)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
-        found = studies.load("gqa-1").prediction
-        assert found is not None
-        assert found["locked"]
+        prediction = studies.load("gqa-1").prediction
+        assert prediction is not None
+        assert prediction["locked"]
         screen = await open_launch(pilot)
         await until(pilot, lambda: "Locked since" in words(pilot.app))
 
@@ -303,7 +303,7 @@ async def test_an_engine_of_the_settings_is_chosen_by_name(
         screen = await open_launch(pilot)
         assert screen.request().engine is None
         select = screen.query_one("#engine", Select)
-        assert [str(one) for _, one in select._options[1:]] == ["gpu-box", "local"]
+        assert [str(choice) for _, choice in select._options[1:]] == ["gpu-box", "local"]
         select.value = "gpu-box"
         await until(pilot, lambda: screen.request().engine == "gpu-box")
         await until(pilot, lambda: "there is no such engine" in said(screen))  # not on disk
@@ -323,10 +323,10 @@ async def test_a_planned_range_tells_its_plan_before_it_starts(
 async def test_data_that_were_chosen_are_what_the_form_names(
     fake_trainer: Callable[..., None], tmp_path: Path
 ) -> None:
-    own = tmp_path / "own.txt"
-    own.write_text("abcdefghij " * 200)
+    data_file = tmp_path / "own.txt"
+    data_file.write_text("abcdefghij " * 200)
     with Store() as store:
-        progress.choose_data(store, str(own), "own.txt", 11)
+        progress.choose_data(store, str(data_file), "own.txt", 11)
     async with app().run_test(size=(100, 40)) as pilot:
         screen = await open_launch(pilot)
         await pilot.press("ctrl+n")

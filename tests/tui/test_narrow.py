@@ -40,10 +40,10 @@ def last(app: Q1Lab) -> str:
 
 
 def whole(screen: Screen[Any]) -> bool:
-    """Whether every field and button is on screen, none of its cells behind an edge."""
+    """True if every field and button is on screen, none of its cells behind an edge."""
     box = screen.query_one(".dialog").content_region
-    parts = [one for one in screen.query("Input, Button, TextArea, Select") if one.display]
-    return bool(parts) and all(box.contains_region(one.region) for one in parts)
+    parts = [part for part in screen.query("Input, Button, TextArea, Select") if part.display]
+    return bool(parts) and all(box.contains_region(part.region) for part in parts)
 
 
 async def shown(pilot: Pilot[None], kind: type[Screen[Any]]) -> None:
@@ -166,14 +166,14 @@ async def test_no_name_and_no_statement_is_cut_for_a_bar_or_an_address() -> None
         await pilot.press("4")
         lists = ("minutes", "says", "artifacts")
         await until(pilot, lambda: app.screen.query_one("#artifacts", TitledRows).rows)
-        told = " ".join(
+        shown = " ".join(
             " ".join(str(option.prompt).split())
             for name in lists
             for option in app.screen.query_one(f"#{name}", TitledRows).options
         )
         for title in ("A1 Pick the modification", "C3 Retrospective document", "micrograd-minimal"):
-            assert title in told
-        assert "from building models to building with models" in told
+            assert title in shown
+        assert "from building models to building with models" in shown
 
 
 async def test_the_list_of_pages_has_keys_of_its_own_and_ticks_nothing_behind_it() -> None:
@@ -183,13 +183,13 @@ async def test_the_list_of_pages_has_keys_of_its_own_and_ticks_nothing_behind_it
         await until(pilot, lambda: "esc back" in last(app) and "space tick" not in last(app))
         step = app.screen.query_one(PageReader).step
         tree = app.screen.query_one(WeekTree)
-        here = tree.highlighted
+        index = tree.highlighted
         assert step is not None
-        assert here is not None
+        assert index is not None
         await pilot.press("space", "j")
         await settled(pilot)
         assert not app.snapshot.progress.of(step.id).done
-        assert tree.highlighted == here + 1
+        assert tree.highlighted == index + 1
         await pilot.press("escape")
         await until(pilot, lambda: app.screen.query_one(PageReader).has_focus)
 
@@ -234,6 +234,8 @@ async def test_a_verdict_has_the_themes_own_colors_whatever_it_is() -> None:
             app.push_screen(screen)
             await shown(pilot, VerdictScreen)
             styles = {str(span.style) for line in screen.lines(56) for span in line.spans}
-            named = {style for style in styles if any(one in style for one in ("cyan", "green"))}
-            assert not named, outcome
+            color_styles = {
+                style for style in styles if any(color in style for color in ("cyan", "green"))
+            }
+            assert not color_styles, outcome
             app.pop_screen()

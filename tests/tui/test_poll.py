@@ -92,7 +92,9 @@ def test_a_tick_is_no_reason_to_read_more_than_progress(store: Store, week: Week
     questions: list[str] = []
     store.db.set_trace_callback(questions.append)
     assert reader.read_snapshot(store, ingest=False).progress.of("a1-trains").done
-    tables = {table for one in questions for table in re.findall(r"(?:FROM|INTO) (\w+)", one)}
+    tables = {
+        table for question in questions for table in re.findall(r"(?:FROM|INTO) (\w+)", question)
+    }
     assert tables == {"step_records", "part_times", "modifications", "settings"}
 
 
@@ -109,8 +111,8 @@ def test_what_a_look_does_not_read_again_is_what_a_fresh_one_reads(
     model.write_text("# mine\n")
 
     def write() -> None:
-        found = predictions.newest_prediction(store, "rope", label)
-        number = found["id"] if found else None
+        prediction = predictions.newest_prediction(store, "rope", label)
+        number = prediction["id"] if prediction else None
         chosen_variant.note_document(
             store, label, "rope", document, committed=True, prediction=number
         )
@@ -154,4 +156,4 @@ def test_what_a_look_does_not_read_again_is_what_a_fresh_one_reads(
             == reader.read_snapshot(store).progress
             == evidence.read_progress(store, week)
         )
-    assert all(one != other for one, other in itertools.pairwise(pictures))
+    assert all(picture != other for picture, other in itertools.pairwise(pictures))

@@ -26,7 +26,7 @@ LABEL = "M03-W04"
 
 
 def rows_of(app: Q1Lab, pane: str) -> str:
-    """What a pane says, one line per row."""
+    """The text of a pane, one line per row."""
     options = app.screen.query_one(f"#{pane}", TitledRows).options
     return "\n".join(str(option.prompt) for option in options)
 

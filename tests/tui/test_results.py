@@ -129,9 +129,9 @@ async def test_the_table_is_walked_and_filtered_and_a_heading_offers_nothing_to_
 
 
 def note() -> None:
-    made = study_labels.Labels("the batch is half", ("draft", "long-context"))
+    labels = study_labels.Labels("the batch is half", ("draft", "long-context"))
     with Store() as store:
-        study_labels.change_labels(store, "llama-1", lambda _: made)
+        study_labels.change_labels(store, "llama-1", lambda _: labels)
 
 
 def noted(name: str) -> study_labels.Labels:
@@ -276,6 +276,6 @@ def test_one_wide_study_does_not_squeeze_the_others() -> None:
     wide = a_line("wide", -0.5, 0.52)
     axis = group_axis([*near, wide], 40)
     assert (axis.low, axis.high) == pytest.approx((-0.032, 0.012))
-    drawn = _interval_bar(wide, axis)
-    assert (drawn[0], drawn[-1]) == ("◂", "▸")
+    bar = _interval_bar(wide, axis)
+    assert (bar[0], bar[-1]) == ("◂", "▸")
     assert "├" in _interval_bar(near[0], axis)

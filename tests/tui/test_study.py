@@ -341,9 +341,13 @@ async def test_a_prediction_is_kept_once_it_is_whole_and_ticks_its_step() -> Non
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, StudyScreen))
         with Store() as store:
-            found = predictions.newest_prediction(store, "rope", LABEL)
-        assert found is not None
-        assert (found["direction"], found["size"], found["confidence"]) == ("lower", 0.03, 0.7)
+            prediction = predictions.newest_prediction(store, "rope", LABEL)
+        assert prediction is not None
+        assert (prediction["direction"], prediction["size"], prediction["confidence"]) == (
+            "lower",
+            0.03,
+            0.7,
+        )
         assert stored().of("a3-predict").done
 
 
@@ -491,8 +495,8 @@ async def test_the_first_start_shows_all_of_itself_in_the_smallest_terminal(tmp_
 
 async def test_text_and_steps_are_one_page_in_the_order_of_the_content() -> None:
     async with running() as (app, _):
-        sheet = pages.find_page(app.week, "a1")
-        assert sheet is not None
+        page = pages.find_page(app.week, "a1")
+        assert page is not None
         reader = app.screen.query_one(PageReader)
         shown = [
             getattr(piece, "step", None) or getattr(piece, "fold", None) or piece.markdown
@@ -500,7 +504,7 @@ async def test_text_and_steps_are_one_page_in_the_order_of_the_content() -> None
             if not isinstance(piece, ActionPiece | NextPiece)
         ]
         assert shown == [
-            block.markdown if isinstance(block, Text) else block for block in sheet.blocks
+            block.markdown if isinstance(block, Text) else block for block in page.blocks
         ]
 
 
@@ -510,20 +514,20 @@ async def test_every_word_of_every_page_is_there_and_nothing_is_under_the_scroll
 ) -> None:
     async with running(size=size) as (app, pilot):
         reader = app.screen.query_one(PageReader)
-        for sheet in pages.week_pages(app.week):
-            app.screen.open_page(sheet.id)  # type: ignore[attr-defined]
+        for page in pages.week_pages(app.week):
+            app.screen.open_page(page.id)  # type: ignore[attr-defined]
             await until(pilot, lambda: all(piece.size.width for piece in reader.pieces))
             room = reader.scrollable_content_region.right
-            said = ""
+            shown = ""
             for piece in reader.pieces:
                 lines = piece.lines(piece.content_size.width)
                 assert max(line.cell_length for line in lines) <= piece.content_size.width
                 assert piece.content_region.right <= room
                 assert piece.content_size.height == len(lines), "a step is never cut"
-                said += " ".join(line.plain for line in lines)
-            for step in sheet.part.steps if sheet.part else ():
+                shown += " ".join(line.plain for line in lines)
+            for step in page.part.steps if page.part else ():
                 for word in step.title.split():
-                    assert word in said
+                    assert word in shown
 
 
 async def test_j_and_k_walk_and_the_text_follows() -> None:
@@ -570,7 +574,7 @@ async def test_the_first_open_step_is_found_from_the_end_of_its_page() -> None:
 
 async def test_while_a_study_trains_u_goes_to_what_is_done_meanwhile() -> None:
     """The step of the runs is done by their end; nothing calls a person back to it before."""
-    held = lab_home.training(lab_home.make_study("rope-1", "rope"))
+    locks = lab_home.training(lab_home.make_study("rope-1", "rope"))
     with Store() as store:
         week = lab_home.app().week
         steps = [step.id for step in week.steps()]
@@ -584,13 +588,13 @@ async def test_while_a_study_trains_u_goes_to_what_is_done_meanwhile() -> None:
             assert isinstance(reader.current, Step)
             assert reader.current.id == "b2-first"
     finally:
-        for fd in held:
+        for fd in locks:
             os.close(fd)
 
 
 async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:
     async with running(size=(120, 40)) as (app, pilot):
-        names = [sheet.id for sheet in pages.week_pages(app.week)]
+        names = [page.id for page in pages.week_pages(app.week)]
         assert names[:3] == [":week", ":a", "a1"]
         app.screen.open_page(":week")  # type: ignore[attr-defined]
         await until(pilot, lambda: "Why this week matters" in words(app))
@@ -626,17 +630,20 @@ async def test_one_says_once_how_one_came_here() -> None:
 
 
 async def test_a_text_of_ones_own_is_named_in_the_app_and_checked(tmp_path: Path) -> None:
-    own = tmp_path / "own.txt"
-    own.write_text("abcdefghij " * 200)
+    data_file = tmp_path / "own.txt"
+    data_file.write_text("abcdefghij " * 200)
     async with running(notifications=True) as (app, pilot):
         step_actions.run_command(app, ["q1lab", "data"])
-        for typed, said in ((str(tmp_path / "no.txt"), "no such file"), (str(own), "2,200 in all")):
+        for typed, message in (
+            (str(tmp_path / "no.txt"), "no such file"),
+            (str(data_file), "2,200 in all"),
+        ):
             await until(pilot, lambda: app.screen.query(Input))
             app.screen.query_one(Input).value = typed
             await pilot.press("enter")
-            await until(pilot, lambda said=said: said in " ".join(words(app).split()))
+            await until(pilot, lambda message=message: message in " ".join(words(app).split()))
             await pilot.press("escape")
-        assert app.snapshot.progress.data == ("own.txt", 11, str(own))
+        assert app.snapshot.progress.data == ("own.txt", 11, str(data_file))
         assert app.snapshot.progress.of("a1-data").done
 
 
@@ -786,13 +793,13 @@ async def test_the_timer_is_offered_once_at_the_first_key_in_a_part() -> None:
         await pilot.press("y")
         assert app.timed_part == "a2"
         assert not app.timer_offer
-    again = prepared()  # opened again a moment later: not asked once more
-    async with again.run_test(size=(80, 24)) as pilot:
+    reopened = prepared()  # opened again a moment later: not asked once more
+    async with reopened.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        again.screen.open_page("a1")  # type: ignore[attr-defined]
+        reopened.screen.open_page("a1")  # type: ignore[attr-defined]
         await pilot.press("j", "k")
         await settled(pilot)
-        assert not again.timer_offer
+        assert not reopened.timer_offer
 
 
 async def test_what_is_said_leaves_the_text_alone() -> None:
@@ -926,8 +933,8 @@ async def test_a_form_does_what_a_step_has_to_be_filled_in_with() -> None:
         await settled(pilot)
         await settled(pilot)
         with Store() as store:
-            found = papers.all_papers(store)
-        assert [(one["title"], one["depth"], bool(one["done"])) for one in found] == [
+            listed = papers.all_papers(store)
+        assert [(paper["title"], paper["depth"], bool(paper["done"])) for paper in listed] == [
             ("RoFormer", "deep", True)
         ]
         assert app.snapshot.progress.of("a2-log").done, "the step is ticked by what happened"

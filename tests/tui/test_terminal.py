@@ -42,8 +42,8 @@ class Terminal:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
             # An environment of its own: readline puts COLUMNS and LINES into the process's, past
             # os.environ.
-            own = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
-            os.execve(argv[0], argv, {**own, "TERM": "xterm-256color", **env})
+            environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+            os.execve(argv[0], argv, {**environment, "TERM": "xterm-256color", **env})
         self.status: int | None = None
 
     @property
@@ -125,13 +125,13 @@ def start(home: Path) -> Iterator[Callable[..., Terminal]]:
     """Starts `q1lab`; what is left of it is ended after the test."""
     started: list[Terminal] = []
 
-    def make(*argv: str, **given: object) -> Terminal:
-        started.append(Terminal([str(Q1LAB), *argv], **given))  # type: ignore[arg-type]
+    def make(*argv: str, **options: object) -> Terminal:
+        started.append(Terminal([str(Q1LAB), *argv], **options))  # type: ignore[arg-type]
         return started[-1]
 
     yield make
-    for one in started:
-        one.end()
+    for terminal in started:
+        terminal.end()
 
 
 def welcomed(fill: Callable[[Store, Week], None] | None = None) -> None:
@@ -285,10 +285,10 @@ def test_bad_input_is_one_line_before_the_app_opens(
     app = start(*argv, columns=200)
     app.drain()
     assert os.waitstatus_to_exitcode(app.end(0)) == 2
-    said = app.text.strip()
-    assert said.startswith("q1lab: ")
+    shown = app.text.strip()
+    assert shown.startswith("q1lab: ")
     for word in words:
-        assert word in said
+        assert word in shown
 
 
 def test_a_damaged_database_is_made_again_and_said(

@@ -28,8 +28,8 @@ def test_an_app_does(name: str) -> None:
 
 
 def test_a_screen_is_laid_out_for_a_size() -> None:
-    given = inspect.signature(Screen._refresh_layout).parameters
-    assert list(given) == ["self", "size", "scroll"]
+    parameters = inspect.signature(Screen._refresh_layout).parameters
+    assert list(parameters) == ["self", "size", "scroll"]
     assert list(inspect.signature(Screen._compositor_refresh).parameters) == ["self"]
 
 
@@ -57,7 +57,7 @@ async def test_what_is_said_makes_no_toast() -> None:
         await pilot.pause()
         app.push_screen(ModalScreen())
         await pilot.pause()
-        assert [one.message for one in app._notifications] == ["Kept as your answer."]
+        assert [note.message for note in app._notifications] == ["Kept as your answer."]
         for screen in app.screen_stack:
             assert not screen.query(Toast)
 

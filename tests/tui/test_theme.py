@@ -21,8 +21,8 @@ def luminance(color: Color) -> float:
     return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
 
 
-def contrast(one: Color, other: Color) -> float:
-    low, high = sorted((luminance(one), luminance(other)))
+def contrast(color: Color, other: Color) -> float:
+    low, high = sorted((luminance(color), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -32,8 +32,8 @@ async def test_quiet_words_can_be_read_on_every_ground() -> None:
             quiet = Color.parse(palette(app).muted)
             assert quiet == Color.parse(app.theme_variables["muted"])
             for ground in ("background", "surface", "panel", "block-cursor-background"):
-                found = contrast(quiet, Color.parse(app.theme_variables[ground]))
-                assert found >= LEAST, f"{app.theme}, {ground}: {found:.2f}"
+                ratio = contrast(quiet, Color.parse(app.theme_variables[ground]))
+                assert ratio >= LEAST, f"{app.theme}, {ground}: {ratio:.2f}"
 
 
 @pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
