@@ -19,7 +19,7 @@ CHOICES = ("select", "submit", "press")
 
 class BurstFilter:
     """Decides which events to drop: those typed or clicked before the open screen appeared, and a
-    key pressed continues_chain before its action had finished, unless it moves the cursor.
+    key pressed again before its action had finished, unless it moves the cursor.
 
     Times are those of Textual's events: when they were read, not when they are handled.
     """

@@ -78,7 +78,7 @@ class Timekeeper:
 
     def tick(self, part_is_open: bool = True) -> bool:
         """Advance the clock; called once a second. ``part_is_open``: True if the open part is the
-        one that the clock runs for. True if the clock has a new question."""
+        one that the clock runs for. Returns True if the clock has a new question."""
         if self._fd is None:
             return False
         before = self.clock

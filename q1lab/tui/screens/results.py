@@ -1,4 +1,4 @@
-"""Past studies side by side: what each one changed, its result, and how certain that is."""
+"""Past studies side by side: the modification, the result and its uncertainty."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Past studies as a table, grouped by what may be compared: the same data, the same number
-format."""
+"""Past studies as a table; studies in one group are comparable: same data, same number format."""
 
 from __future__ import annotations
 
