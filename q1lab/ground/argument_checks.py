@@ -1,4 +1,4 @@
-"""What no argument or option of any command takes, whatever it is for."""
+"""Checks that every argument and option of every command shares."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import click
 from q1lab.ground.files import expand_user
 
 LARGEST = 1 << 53
-"""Whole numbers from here on are none that a person means."""
+"""Whole numbers this large or larger are refused as typing errors."""
 
 
 class SuggestedText(click.types.StringParamType):
-    """A text that is mostly one of a few, which the app offers; others are texts, too."""
+    """A text option for which the app suggests a few values; any other text is accepted, too."""
 
     def __init__(self, titles: Mapping[str, str]) -> None:
         self.titles = titles
@@ -25,16 +25,16 @@ class SuggestedText(click.types.StringParamType):
 
 @functools.cache
 def add_value_checks(command: click.Command) -> click.Command:
-    """``command`` itself, and those below it, made to refuse what nobody can mean by any argument
-    or option: an empty text (which Python takes for none, and a path for this folder), a number
-    that is not finite, a folder of somebody who is not here."""
+    """Make ``command`` and its subcommands refuse values that are never meant, and return it: an
+    empty text (falsy in Python, and the current folder as a path), a number that is not finite or
+    too large, a home folder of an unknown user."""
     for param in command.params:
         kind = copy.copy(param.type)
         convert = functools.partial(_converted, param.type)
         kind.convert = convert  # type: ignore[method-assign]
         param.type = kind
-    for below in command.commands.values() if isinstance(command, click.Group) else ():
-        add_value_checks(below)
+    for subcommand in command.commands.values() if isinstance(command, click.Group) else ():
+        add_value_checks(subcommand)
     return command
 
 
@@ -45,9 +45,9 @@ def _converted(
         kind.fail("it is empty; give a value, or leave it out", param, ctx)
     if isinstance(kind, click.Path):
         value = str(expand_user(value))
-    found = kind.convert(value, param, ctx)
-    if isinstance(found, float) and not math.isfinite(found):
+    converted = kind.convert(value, param, ctx)
+    if isinstance(converted, float) and not math.isfinite(converted):
         kind.fail(f"{value!r} is not a finite number", param, ctx)
-    if isinstance(found, int) and abs(found) >= LARGEST:
+    if isinstance(converted, int) and abs(converted) >= LARGEST:
         kind.fail("it is too large", param, ctx)
-    return found
+    return converted

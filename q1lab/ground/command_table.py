@@ -1,10 +1,10 @@
-"""Every act of q1lab, said once: its name, what it is about, where its code is, and what else can
-be made of it.
+"""The table of all acts of q1lab: name, description, code, and where the app and the week use it.
 
 From this table come `q1lab --help`, the app's palette and its forms, the fields that an action of a
 week's text may have, the commands that a week's check accepts, and the conditions by which a step
-ticks itself. An act's own fields are the parameters of its command (``command``); one below a group
-is listed where there is more to say of it than that. Nothing is imported before an act is used.
+ticks itself. An act's fields are the parameters of its command (``load_command``); a
+subcommand is listed here only if the app or the week uses it. The code of an act is imported when
+it is first used.
 """
 
 from __future__ import annotations
@@ -24,49 +24,47 @@ AROUND = "Around it"
 
 
 class Act(NamedTuple):
-    """What a person can do with `q1lab NAME`, in the app, or by a step of the week."""
+    """Something a person can do with `q1lab NAME`, in the app, or by a step of the week."""
 
     name: str
     about: str = ""
     """A line of `q1lab --help`."""
     section: str = ""
-    """The heading that it stands under there."""
+    """Its heading in `q1lab --help`."""
     code: str = ""
-    """``module:attribute``, in q1lab.commands where the module has no dot; its own name's where
-    none is given."""
+    """``module:attribute``, in q1lab.commands where the module has no dot; by default ``name:name``."""
     palette: str = ""
-    """What it does, in the words of the app's palette; none where it isn't in there."""
+    """Its text in the app's palette; empty for an act that is not in the palette."""
     form_labels: Mapping[str, str] = MappingProxyType({})
-    """Those of its fields that the app asks for in a form, and what they are called there."""
+    """The fields that the app asks for in a form, with their labels."""
     action_fields: tuple[str, ...] = ()
-    """Those of its fields that a week's text gives as an action of this kind: its argument, which
-    is needed, then options."""
+    """The fields that an action of this kind may set in a week's text: its required argument, then
+    options."""
     done_when: tuple[str, ...] = ()
-    """The conditions that it brings about, of which a step of the week names one
-    (week/evidence.py looks whether it holds). Of a document the first is that it is written, the
-    second that it is committed."""
+    """The conditions that it fulfills; a step of the week names one of them, and week/evidence.py
+    checks it. For a document: first that it is written, then that it is committed."""
     commits: str = ""
-    """``module:function`` that makes what it would write into the learner's repository and commit
-    there (`documents.change.Change`), for the store, the week, the folder and its repository. The
-    app shows that first, for a command with no other fields than the function has keywords. Once it
-    is written, `evidence.note_written` puts it on record under the act's name."""
+    """``module:function`` that returns the files to write and commit in the learner's repository (a
+    `documents.change.Change`), given the store, the week, the folder and its repository. The app
+    previews the change for a command whose fields are all keywords of the function. After the
+    write, `evidence.note_written` records it under the act's name."""
     adds_item: bool = False
-    """Whether it adds to one of the lists on the app's Progress page, where `a` offers it."""
+    """True if it adds to a list on the app's Progress page, where `a` offers it."""
 
 
 class ParsedCommand(NamedTuple):
-    """A command that was typed: its act, the values of all its fields, and which were given."""
+    """A typed command: its act, the values of all its fields, and the names of those typed."""
 
     act: Act
     values: Mapping[str, Any]
     typed: frozenset[str]
     help: bool = False
-    """Whether it asks for its help page."""
+    """True if --help or -h was typed."""
 
 
 class ActReport(NamedTuple):
-    """What an act on one of the learner's lists has done: in a line, on a terminal in a few more,
-    for programs, and what to look at besides."""
+    """The result of an act on one of the learner's lists: one line, a few more for a terminal, a
+    record for programs, and notes."""
 
     line: str
     board: Sequence[str] = ()
@@ -272,34 +270,34 @@ ACTS: dict[str, Act] = {act.name: act for act in _ALL_ACTS}
 
 
 def find_act(words: Sequence[str]) -> Act | None:
-    """The act that a command begins with; ``words`` are without ``q1lab``."""
+    """The act at the beginning of a command; ``words`` exclude ``q1lab``."""
     return ACTS.get(" ".join(words[:2])) or ACTS.get(" ".join(words[:1]))
 
 
 def listed_acts() -> dict[str, Act]:
-    """Those that `q1lab --help` lists."""
+    """The acts that `q1lab --help` lists."""
     return {name: act for name, act in ACTS.items() if act.section}
 
 
 def fields_by_action() -> dict[str, tuple[str, ...]]:
-    """The fields of each kind of action that a week's text may hold: those of acts, an address or a
-    document to open, and any other command."""
+    """The fields of each kind of action that a week's text may hold: acts, an address or a document
+    to open, and any other command."""
     kinds = {act.name: ("title", *act.action_fields) for act in ACTS.values() if act.action_fields}
     return {**kinds, "open": ("title", "document", "url"), "command": ("title", "command")}
 
 
 def step_conditions() -> list[str]:
-    """What a step of a week may be done by."""
-    return list(dict.fromkeys(one for act in ACTS.values() for one in act.done_when))
+    """All conditions that a step of a week may name."""
+    return list(dict.fromkeys(condition for act in ACTS.values() for condition in act.done_when))
 
 
 def acts_for_condition(condition: str) -> list[Act]:
-    """The acts that bring a condition about."""
+    """The acts that fulfill a condition."""
     return [act for act in ACTS.values() if condition in act.done_when]
 
 
 def unknown_command(name: str) -> Problem:
-    """That there is no such command, with the one that is meant."""
+    """The Problem for an unknown command, with the nearest name."""
     return Problem(
         f"no command called {name!r}",
         next=nearest(name, listed_acts(), "`q1lab --help` lists them"),
@@ -312,42 +310,44 @@ def load_command(name: str) -> click.Command:
 
     from q1lab.ground.argument_checks import add_value_checks
 
-    family, _, below = name.partition(" ")
+    family, _, subcommand = name.partition(" ")
     if family not in listed_acts():
         raise unknown_command(family)
     module, _, attribute = (ACTS[family].code or f"{family}:{family}").partition(":")
     place = module if "." in module else f"q1lab.commands.{module}"
-    found = getattr(importlib.import_module(place), attribute)
-    assert isinstance(found, click.Command)
-    found = add_value_checks(found)
-    if below:
-        assert isinstance(found, click.Group)
-        if below not in found.commands:
+    command = getattr(importlib.import_module(place), attribute)
+    assert isinstance(command, click.Command)
+    command = add_value_checks(command)
+    if subcommand:
+        assert isinstance(command, click.Group)
+        if subcommand not in command.commands:
             raise Problem(f"no command called {name!r}", next=f"`q1lab {family} --help` lists them")
-        found = found.commands[below]
-    return found
+        command = command.commands[subcommand]
+    return command
 
 
 def parse_command(words: Sequence[str]) -> ParsedCommand:
-    """What a command asks for, read by the command's own parser. ``words`` are without ``q1lab``.
-    Problem where the command would refuse them."""
+    """Parse a command with its own click parser; ``words`` exclude ``q1lab``. Problem where the
+    command would refuse them."""
     import click
     from click.core import ParameterSource
 
     if not words:
         raise Problem("`q1lab` alone is the app, no command")
     name, rest = words[0], list(words[1:])
-    found = load_command(name)
-    if isinstance(found, click.Group) and rest and not rest[0].startswith("-"):
+    command = load_command(name)
+    if isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         name = f"{name} {rest.pop(0)}"
-        found = load_command(name)
+        command = load_command(name)
     act = ACTS.get(name) or Act(name)
     if {"--help", "-h"} & set(rest):
         return ParsedCommand(act, {}, frozenset(), help=True)
     try:
-        context = found.make_context(name, rest)
+        context = command.make_context(name, rest)
     except click.ClickException as error:
         raise Problem(error.format_message()) from error
     typed = ParameterSource.COMMANDLINE
-    given = (one for one in context.params if context.get_parameter_source(one) is typed)
-    return ParsedCommand(act, dict(context.params), frozenset(given))
+    typed_fields = (
+        field for field in context.params if context.get_parameter_source(field) is typed
+    )
+    return ParsedCommand(act, dict(context.params), frozenset(typed_fields))

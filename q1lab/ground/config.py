@@ -1,8 +1,7 @@
 """The learner's settings: config.toml in q1lab's home, and Q1LAB_<KEY> in the environment above it.
 
-Reading uses the standard library; editing goes through tomlkit, so that comments and order stay. A
-key that nobody knows is an error with file, key and the nearest name: a typo must not look like a
-setting.
+Reading uses the standard library; editing goes through tomlkit, so that comments and order stay. An
+unknown key is an error with file, key and the nearest name: a typo must not look like a setting.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from q1lab.ground.files import (
 )
 
 LARGEST = 1 << 20
-"""Bytes of a config.toml at most."""
+"""The most bytes of a config.toml."""
 
 CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"wandb": ("auto", "online", "offline", "disabled"), "animation": ("none", "basic", "full")}
@@ -46,25 +45,25 @@ class Config:
     animation: str = "none"
     """Moving pictures in the app: none, basic or full."""
     bell: bool = True
-    """Ring the terminal's bell when a part's minutes are spent, and when a study that one watches
-    has ended."""
+    """Ring the terminal's bell when a part's minutes are spent, and when a watched study has
+    ended."""
     ask_before_commit: bool = True
     """Show every commit before it is made, and ask."""
     wandb: str = "auto"
     """Weights & Biases: online, offline, disabled, or auto: online where a key is configured, else
     offline."""
     on_end: str = ""
-    """A command of the learner's own, run when a study has ended, a run diverged or nothing has
-    come for long (see ``commands/run_on_end.py``)."""
+    """A command of the learner's own, run when a study has ended, a run has diverged or
+    no event has come for long (see ``commands/run_on_end.py``)."""
     content: Path | None = None
-    """The folder of another week; without it the week that ships is opened."""
+    """The folder of another week; None opens the week that ships with q1lab."""
     course: bool = True
-    """Whether the week is told as part of the course that it belongs to, or as a week alone."""
+    """True if the learner follows the whole course; False shows the week by itself."""
     keymap: Mapping[str, str] = field(default_factory=dict)
     """Other keys for actions, by action id."""
     engine: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Engines by name: ``[engine.gpu-box]`` with ``ray = "http://…"`` or ``slurm = true``, options,
-    and ``presets``, those it is the default for."""
+    and ``presets``, the presets it is the default for."""
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Where each value that isn't a default came from."""
 
@@ -88,15 +87,15 @@ HELP = MappingProxyType(
 
 
 def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
-    """The settings that hold now: defaults, then the file, then ``Q1LAB_<KEY>``. Problem names file
+    """The current settings: defaults, then the file, then ``Q1LAB_<KEY>``. Problem names file
     and key."""
     file = file or paths.config_file()
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for key, value in _read(file).items():
         try:
-            _known(key, str(file))
-            values[key] = _checked(key, value, str(file), file.parent)
+            _check_key(key, str(file))
+            values[key] = _check_value(key, value, str(file), file.parent)
         except Problem as problem:
             problem.file = file
             raise
@@ -104,7 +103,7 @@ def load_settings(file: Path | None = None, env: Mapping[str, str] = os.environ)
     for key in KEYS:
         variable = f"Q1LAB_{key.upper()}"
         if key not in ("keymap", "engine") and env.get(variable):
-            values[key] = _checked(key, _from_text(key, env[variable]), variable, Path.cwd())
+            values[key] = _check_value(key, _from_text(key, env[variable]), variable, Path.cwd())
             sources[key] = variable
     return Config(**values, sources=MappingProxyType(sources))
 
@@ -116,17 +115,17 @@ def save_setting(key: str, text: str, file: Path | None = None) -> None:
 
     file = file or paths.config_file()
     head, _, action = key.partition(".")
-    _known(head, "`q1lab config`")
+    _check_key(head, "`q1lab config`")
     if (head == "keymap") != bool(action):
         raise Problem("keys are set one by one: ", next="`q1lab config keymap.study.tick x`")
-    _read(file)  # a damaged file is told about, not overwritten
+    _read(file)  # a damaged file raises Problem here, and is not overwritten
     document = tomlkit.parse(read_text(file, LARGEST)) if file.exists() else tomlkit.document()
     if action:
         table = document.setdefault("keymap", tomlkit.table())
         table[action] = text
     else:
         value = _from_text(head, text)
-        _checked(head, value, "`q1lab config`", Path.cwd())
+        _check_value(head, value, "`q1lab config`", Path.cwd())
         if head in ("repo", "content"):
             value = str(absolute_path(str(value)))
         if head not in document and "keymap" in document:  # a plain key must stand above the tables
@@ -163,19 +162,19 @@ def _read(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise Problem(f"cannot read {file}: {os_reason(error)}", FAILED, file=file) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        said = (
+        reason = (
             "nested too deeply"
             if isinstance(error, RecursionError)
             else printable(str(error))[:200]
         )
         raise Problem(
-            f"{file}: not valid TOML: {said}",
+            f"{file}: not valid TOML: {reason}",
             next="fix it, or move it away for the defaults",
             file=file,
         ) from None
 
 
-def _known(key: str, where: str) -> str:
+def _check_key(key: str, where: str) -> str:
     if key in KEYS:
         return key
     raise Problem(f"{where}: there is no setting {key!r}", next=nearest(key, KEYS))
@@ -189,7 +188,7 @@ def _from_text(key: str, text: str) -> Any:
     return text
 
 
-def _checked(key: str, value: Any, where: str, folder: Path) -> Any:
+def _check_value(key: str, value: Any, where: str, folder: Path) -> Any:
     """The value as the Config holds it; Problem when it has the wrong form."""
     if key in SWITCHES:
         if not isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""The one error that a person is meant to read, and the exit status of every command."""
+"""Problem, the one error that a person reads, and the exit statuses of all commands."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GATE_STATUSES = {
     REFUSED: "refused, the budget is spent",
     INTERRUPTED: "interrupted",
 }
-"""Those of `q1lab gate`, whose answer is its status."""
+"""The exit statuses of `q1lab gate`, which report its decision."""
 
 REFUSED_BUNDLE, NOT_CHECKED = 20, 21
 
@@ -40,11 +40,13 @@ VERIFY_STATUSES = {
     NOT_CHECKED: "could not be checked whole",
     INTERRUPTED: "interrupted",
 }
-"""Those of `q1lab verify`."""
+"""The exit statuses of `q1lab verify`."""
 
 
 def _listed(statuses: Mapping[int, str]) -> str:
-    return "Exit status: " + ", ".join(f"{code} {what}" for code, what in statuses.items()) + "."
+    return (
+        "Exit status: " + ", ".join(f"{code} {meaning}" for code, meaning in statuses.items()) + "."
+    )
 
 
 EXIT_STATUS = _listed(STATUSES)
@@ -53,26 +55,25 @@ GATE_STATUS = _listed(GATE_STATUSES)
 VERIFY_STATUS = _listed(VERIFY_STATUSES)
 
 NOTICES: list[str] = []
-"""What a person should know though it stopped nothing, a line each; the command line says it at the
-end."""
+"""Warnings that stopped nothing, one line each; the command line prints them at the end."""
 
 
 def notice(text: str) -> None:
-    """Have something said at the end, once."""
+    """Add a warning to be printed at the end, once."""
     if text not in NOTICES:
         NOTICES.append(text)
 
 
 class Problem(Exception):
-    """Something a person can mend: what is wrong, where, and what to do, in one line.
+    """An error that a person can fix: what is wrong, where, and what to do, in one line.
 
     The line is ``what; next``. A ``what`` that ends in a blank brings its own sign before ``next``
-    (``"GIT_DIR is set: "``). ``next`` is empty where nothing is said of what to do. ``file`` and
-    ``line`` are the place that the line names, for programs.
+    (``"GIT_DIR is set: "``). ``next`` is empty where there is no advice. ``file`` and ``line``
+    are the place that the message names, for programs.
 
-    ``code`` is the exit status of the command that meets it: 2 (usage) unless said otherwise.
-    ``fixable_by`` is who can mend it: "you" (whoever gave the command), "learner" (nobody but the
-    person whose week it is), or "time" (ask again later).
+    ``code`` is the exit status of the command that raises it, 2 (usage) by default. ``fixable_by``
+    says who can fix it: "you" (whoever gave the command), "learner" (only the person who follows
+    the week), or "time" (try again later).
     """
 
     def __init__(
@@ -94,11 +95,12 @@ class Problem(Exception):
         self.fixable_by = fixable_by or ("time" if code == OUT_OF_TOUCH else "you")
 
 
-def nearest(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """The end of a message on an unknown word: ``did you mean 'x'?``, or what there is."""
+def nearest(word: str, candidates: Iterable[str], otherwise: str = "") -> str:
+    """The end of a message about an unknown word: ``did you mean 'x'?``, else ``otherwise`` or the
+    list of candidates."""
     from difflib import get_close_matches
 
-    names = list(known)
+    names = list(candidates)
     near = get_close_matches(word, names, n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]!r}?"

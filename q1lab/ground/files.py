@@ -56,10 +56,10 @@ def expand_user(path: Path | str) -> Path:
 
 
 def absolute_path(path: Path | str) -> Path:
-    """``path``, ``expanded``, from the root on: the way that is shown, kept and typed again. Where
-    it goes back up by ``..`` it is the place that it leads to."""
-    found = expand_user(path)
-    return found.resolve() if ".." in found.parts else found.absolute()
+    """``path`` made absolute, with ``~`` expanded: the form that q1lab shows and stores. Links are
+    resolved only where the path holds ``..``."""
+    expanded = expand_user(path)
+    return expanded.resolve() if ".." in expanded.parts else expanded.absolute()
 
 
 MOST = 64 << 20
@@ -75,8 +75,8 @@ _KINDS = (
 
 
 def kind_of_non_file(path: Path) -> str | None:
-    """What ``path`` is when it is there and no regular file (``a folder``, ``a device``); else
-    None."""
+    """The kind of thing at ``path`` when it is not a regular file (``a folder``, ``a device``);
+    None for a regular file or nothing."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
@@ -84,18 +84,18 @@ def kind_of_non_file(path: Path) -> str | None:
     return next((word for holds, word in _KINDS if holds(mode)), None)
 
 
-def open_regular(path: Path, *, own: bool = False) -> BinaryIO:
+def open_regular(path: Path, *, refuse_link: bool = False) -> BinaryIO:
     """Open a regular file for reading, without ever waiting for one.
 
-    A name may come from a person, from a copied study or from a document: what it leads to may be a
-    named pipe without an end, a device, a folder. OSError for these, with the reason in words.
-    ``own``: what q1lab wrote there was no link, so that a link is refused, too.
+    A name may come from a person, a copied study or a document, and lead to a named pipe without an
+    end, a device or a folder: these raise OSError with the reason in words. ``refuse_link``: raise
+    OSError for a link, too, as q1lab itself never writes one there.
     """
-    if own and path.is_symlink():
+    if refuse_link and path.is_symlink():
         raise OSError(errno.ELOOP, "a link, not a file", str(path))
-    what = kind_of_non_file(path)
-    if what is None:
-        # between the look and the opening it may have been replaced: neither wait, nor believe it
+    kind = kind_of_non_file(path)
+    if kind is None:
+        # the path may have been replaced since the check: open without waiting, and check again
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         except ValueError as error:  # a NUL byte
@@ -103,20 +103,20 @@ def open_regular(path: Path, *, own: bool = False) -> BinaryIO:
         if stat.S_ISREG(os.fstat(fd).st_mode):
             return os.fdopen(fd, "rb")
         os.close(fd)
-        what = "not a plain file"
-    code = errno.EISDIR if what == "a folder" else errno.EINVAL
-    raise OSError(code, f"{what}, not a file", str(path))
+        kind = "not a plain file"
+    code = errno.EISDIR if kind == "a folder" else errno.EINVAL
+    raise OSError(code, f"{kind}, not a file", str(path))
 
 
-def read_bytes(path: Path, most: int = MOST, *, own: bool = False) -> bytes:
-    """The bytes of a regular file. OSError when it is none (``own``: or a link), can't be read, or
-    has more than ``most`` bytes."""
-    with open_regular(path, own=own) as file:
-        there = os.fstat(file.fileno()).st_size
-        # What says that it is empty is not read: the kernel's own files in /proc say so, and some
-        # of them wait, or have no end.
-        data = (file.read(most + 1) if 0 < there <= most else None) or b""
-    if max(there, len(data)) > most:
+def read_bytes(path: Path, most: int = MOST, *, refuse_link: bool = False) -> bytes:
+    """The bytes of a regular file. OSError when it is not a regular file (``refuse_link``: or is
+    a link), can't be read, or has more than ``most`` bytes."""
+    with open_regular(path, refuse_link=refuse_link) as file:
+        stated_size = os.fstat(file.fileno()).st_size
+        # A file that reports size 0 is not read: the kernel's files in /proc do, and some of them
+        # block or never end.
+        data = (file.read(most + 1) if 0 < stated_size <= most else None) or b""
+    if max(stated_size, len(data)) > most:
         size = next(
             f"{most >> by} {unit}"
             for by, unit in ((30, "GB"), (20, "MB"), (10, "KB"))
@@ -133,22 +133,22 @@ def read_text(path: Path, most: int = MOST, encoding: str = "utf-8") -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_json(path: Path, most: int = MOST, *, own: bool = False) -> Any:
-    """What a JSON file holds. OSError (see ``read_bytes``); ValueError when it is no JSON, or too
-    deep."""
+def read_json(path: Path, most: int = MOST, *, refuse_link: bool = False) -> Any:
+    """The parsed value of a JSON file. OSError (see ``read_bytes``); ValueError when it is not JSON
+    or is nested too deeply."""
     import json
 
     try:
-        return json.loads(read_bytes(path, most, own=own).decode("utf-8"))
+        return json.loads(read_bytes(path, most, refuse_link=refuse_link).decode("utf-8"))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
 
-# ── where may be written and deleted
+# ── paths that q1lab may write and delete
 
 
 def home() -> Path:
-    """The folder that holds all of q1lab's state (not created by asking)."""
+    """The folder that holds all of q1lab's state (this call does not create it)."""
     override = os.environ.get("Q1LAB_HOME")
     return expand_user(override).absolute() if override else _default_home()
 
@@ -161,22 +161,22 @@ def _default_home() -> Path:
 
 
 def prove_inside(path: Path, root: Path) -> Path:
-    """``path``, when it really lies below ``root``: none of its parts from there on, itself
-    included, is a link. (``root`` itself may be reached by links: it is what a person chose.)
+    """``path``, once checked to lie below ``root`` with no link among its parts below ``root``, the
+    last part included. (The path to ``root`` may hold links: a person chose it.)
 
-    Everything that q1lab writes or deletes by itself goes through here. Problem where it would be
-    written or deleted elsewhere.
+    Every file that q1lab writes or deletes on its own passes this check. Problem where the write
+    or deletion would land elsewhere.
     """
     parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
     if not parts or ".." in parts:
         raise Problem(
             f"{path} is not inside {root}: nothing outside it is written or deleted", file=path
         )
-    at = root
+    ancestor = root
     for part in parts:
-        at /= part
-        if at.is_symlink():
-            raise _is_a_link(at)
+        ancestor /= part
+        if ancestor.is_symlink():
+            raise _is_a_link(ancestor)
     return path
 
 
@@ -190,15 +190,15 @@ def _is_a_link(path: Path) -> Problem:
 
 
 def prove_at_home(path: Path) -> None:
-    """As ``proved``, for what lies in q1lab's home."""
+    """``prove_inside`` for a path in q1lab's home; other paths pass."""
     root = home()
     if path != root and path.is_relative_to(root):
         prove_inside(path, root)
 
 
 def prove_no_links(folder: Path) -> None:
-    """Problem when anything below ``folder``, which lies in q1lab's home, is a link: for a folder
-    that another process is about to write in."""
+    """Raise Problem if anything below ``folder`` (in q1lab's home) is a link. Called before another
+    process writes there."""
     prove_at_home(folder)
     for root, folders, names in os.walk(folder):
         for path in (Path(root, name) for name in (*folders, *names)):
@@ -207,8 +207,9 @@ def prove_no_links(folder: Path) -> None:
 
 
 def remove_inside(path: Path, root: Path | None = None) -> None:
-    """Remove a file, a folder with all in it, or a link (never what it leads to), which has to lie
-    below ``root``, by default q1lab's home. What is not there is no error. Problem otherwise."""
+    """Remove a file, a folder with all in it, or a link (never its target) below ``root``, by
+    default q1lab's home. A missing path is fine. Problem when it lies elsewhere or the removal
+    fails."""
     root = home() if root is None else root
     if path.parent != root:
         prove_inside(path.parent, root)
@@ -227,15 +228,15 @@ _ESCAPED = re.compile(
 )
 
 
-def read_printable_json(path: Path, most: int = MOST, *, own: bool = False) -> Any:
-    """A JSON file whose texts are going to be shown: as ``read_json``, every text made
-    ``plain``."""
+def read_printable_json(path: Path, most: int = MOST, *, refuse_link: bool = False) -> Any:
+    """``read_json`` for a file whose texts will be shown: every text passes through
+    ``printable``."""
     import json
 
-    text = read_bytes(path, most, own=own).decode("utf-8")
+    text = read_bytes(path, most, refuse_link=refuse_link).decode("utf-8")
     try:
         value = json.loads(text)
-        # the look at the whole text first: nearly every file has nothing to take out
+        # search the whole text first: nearly every file has nothing to remove
         return _shown(value) if _ESCAPED.search(text) else value
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
@@ -252,7 +253,7 @@ def _shown(value: Any) -> Any:
 
 
 PARTIAL_PREFIX = ".writing-"
-"""How the name of a file begins that is not whole yet: what a kill leaves of a write."""
+"""The name prefix of a file that is still being written; a killed write leaves one behind."""
 
 
 def write_atomic(
@@ -266,17 +267,16 @@ def write_atomic(
     part.
 
     Text is written as UTF-8; a function is given the file to write into. An existing file keeps its
-    permissions; a new one gets ``mode``. ``through``: a person may have made ``path`` a link even
-    in q1lab's home; what it leads to is replaced. Raises Problem (exit 1) when the folder can't be
-    written or the disk is full, and where a link, or something that is no regular file, is in its
-    place.
+    permissions; a new one gets ``mode``. ``through``: replace the target where a person has
+    made ``path`` a link, even in q1lab's home. Raises Problem (exit 1) when the folder can't be
+    written, the disk is full, or ``path`` is a link (without ``through``) or not a regular file.
     """
     if not through:
         prove_at_home(path)
     with os_errors_as_problems(f"cannot write {path}"):
-        what = kind_of_non_file(path)
-        if what is not None:
-            raise Problem(f"cannot write {path}: it is {what}, not a file", FAILED, file=path)
+        kind = kind_of_non_file(path)
+        if kind is not None:
+            raise Problem(f"cannot write {path}: it is {kind}, not a file", FAILED, file=path)
         private_folder(path.parent)
         target = path.resolve() if path.is_symlink() else path
         with contextlib.suppress(FileNotFoundError):
@@ -311,14 +311,14 @@ def private_folder(folder: Path) -> None:
     while not folder.exists():
         missing.append(folder)
         folder = folder.parent
-    for each in reversed(missing):
-        each.mkdir(mode=0o700, exist_ok=True)
+    for new_folder in reversed(missing):
+        new_folder.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextlib.contextmanager
 def private_umask() -> Iterator[None]:
-    """For a block, what this process makes is private to the user: for libraries that write caches
-    of their own."""
+    """Make all files that this process creates in the block private to the user: for libraries that
+    write caches of their own."""
     before = os.umask(0o077)
     try:
         yield
@@ -354,7 +354,7 @@ def os_reason(error: OSError) -> str:
         return "the disk is full; free some space and run the command again"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{(error.strerror or '').lower()}; choose a folder you can write to (Q1LAB_HOME)"
-    if error.errno == errno.ELOOP:  # also what the system says of one that may not be followed
+    if error.errno == errno.ELOOP:  # also the system's code for a link that may not be followed
         return "a link, not a file; put the file itself there"
     reason = error.strerror or str(error)
     return reason[:1].lower() + reason[1:]
@@ -362,7 +362,7 @@ def os_reason(error: OSError) -> str:
 
 @contextlib.contextmanager
 def os_errors_as_problems(what: str, code: int = FAILED) -> Iterator[None]:
-    """What the system refuses in a block is a Problem: ``what`` could not be done, and why."""
+    """Turn an OSError in the block into a Problem: ``what`` ("cannot write …"), then the reason."""
     try:
         yield
     except OSError as error:
@@ -370,7 +370,7 @@ def os_errors_as_problems(what: str, code: int = FAILED) -> Iterator[None]:
 
 
 def file_size(path: Path) -> int:
-    """A file's bytes; 0 when it isn't there or can't be looked at."""
+    """A file's bytes; 0 when it is missing or can't be read."""
     try:
         return path.stat().st_size
     except OSError:
@@ -393,24 +393,24 @@ def sha256_text(text: str) -> str:
 
 
 def sha256_json(value: Any) -> str:
-    """Hex SHA-256 of a value's JSON, with sorted keys and nothing but ASCII."""
+    """Hex SHA-256 of a value's JSON, with sorted keys, in ASCII."""
     import json
 
     return sha256_text(json.dumps(value, sort_keys=True, separators=(",", ":")))
 
 
 # ── locks
-# An flock belongs to the open file description: it is inherited by children that are handed the
-# descriptor and is free exactly when all of them are gone, killed or not. That is how q1lab knows
-# what is alive.
+# An flock belongs to the open file description: children that receive the descriptor inherit
+# it, and it is free exactly when all of them have ended, killed or not. That is how q1lab knows
+# which processes are alive.
 
 
 def try_lock(path: Path, *, wait: float = 0.0) -> int | None:
-    """Take the exclusive lock on ``path``; returns its descriptor, or None when somebody else holds
-    it.
+    """Take the exclusive lock on ``path``; returns its descriptor, or None when another process
+    holds it.
 
-    ``wait`` is how many seconds to keep trying, since a viewer's look (``is_locked``) holds it for
-    an instant.
+    ``wait`` is how many seconds to keep trying, since a viewer's ``is_locked`` holds it for an
+    instant.
     """
     prove_at_home(path)
     private_folder(path.parent)
@@ -428,7 +428,7 @@ def try_lock(path: Path, *, wait: float = 0.0) -> int | None:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a living process holds the lock on ``path``. A missing file is not locked."""
+    """True if a living process holds the lock on ``path``. A missing file is not locked."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
@@ -446,11 +446,11 @@ def is_locked(path: Path) -> bool:
 def exclusive_lock(
     path: Path, *, wait: float = 30.0, doing: str = "", say: Callable[[str], object] | None = None
 ) -> Iterator[int]:
-    """Hold the exclusive lock on ``path`` for a block; Problem when it can't be had within ``wait``
-    seconds.
+    """Hold the exclusive lock on ``path`` for a block; Problem when another process still has it
+    after ``wait`` seconds.
 
-    ``doing`` is what this process does meanwhile, which the file says to those who wait; they
-    ``say`` it when it takes a moment.
+    ``doing`` describes this process's work; it is written into the lock file for the processes that
+    wait. After a moment of waiting, this process shows the holder's text with ``say``.
     """
     with os_errors_as_problems(f"cannot write {path}"):
         fd = try_lock(path, wait=min(wait, SILENT_WAIT))
@@ -472,11 +472,11 @@ def exclusive_lock(
 
 
 SILENT_WAIT = 0.5
-"""Seconds that a wait for a lock says nothing."""
+"""Seconds of waiting for a lock before a message is shown."""
 
 
 def _holder(path: Path) -> str:
-    """Who holds a lock, as far as its file says it."""
-    with open_regular(path, own=True) as file:
-        said = printable(file.read(200).decode(errors="replace"))
-    return said or "another q1lab"
+    """The holder of a lock, as its file describes it."""
+    with open_regular(path, refuse_link=True) as file:
+        holder = printable(file.read(200).decode(errors="replace"))
+    return holder or "another q1lab"

@@ -1,9 +1,9 @@
 """The learner's own history, read through GitPython.
 
-It obeys a repository's settings, so it never reads a stranger's (``ForeignCommits`` in
-git_repository.py does). It reads contents of commits and nothing else: its diffs and its look at
-the work tree start programs that a setting names, and it starts a process for each commit that it
-compares. It is imported inside functions: that takes half as long as a whole `q1lab status`.
+GitPython obeys a repository's settings, so q1lab never opens a stranger's repository with it
+(``ForeignCommits`` in git_repository.py reads those). It is used for contents of commits only: its
+diffs and work-tree checks start programs that a setting names, and one process per commit compared.
+Functions import it late, because the import takes half as long as a whole `q1lab status`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 
 def versions(root: Path, name: str, most: int = 500) -> Iterator[bytes]:
     """The contents that the file ``name`` had in the commits of all branches, newest first, each
-    once; of ``most`` commits that changed it. None where there is no commit yet, or one that
-    GitPython can't read (SHA-256)."""
+    once; at most ``most`` commits that changed the file are read. Yields nothing where there is no
+    commit yet, or GitPython can't read them (SHA-256)."""
     import git
 
-    seen = set()
+    yielded_hashes = set()
     try:
         with git.Repo(root) as repo:
             changed = f":(top,literal){name}"
@@ -28,8 +28,8 @@ def versions(root: Path, name: str, most: int = 500) -> Iterator[bytes]:
                     blob = commit.tree / name
                 except KeyError:  # the commit that removed it
                     continue
-                if stat.S_ISREG(blob.mode) and blob.hexsha not in seen:
-                    seen.add(blob.hexsha)
+                if stat.S_ISREG(blob.mode) and blob.hexsha not in yielded_hashes:
+                    yielded_hashes.add(blob.hexsha)
                     yield blob.data_stream.read()
     except (ValueError, git.GitError):
         return

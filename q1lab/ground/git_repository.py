@@ -177,11 +177,12 @@ class Repository:
         in the environment.
         """
         _refuse_misleading()
-        given = expand_user(path).absolute()
-        folder = given if given.is_dir() else given.parent
+        location = expand_user(path).absolute()
+        folder = location if location.is_dir() else location.parent
         if not folder.is_dir():
             raise Problem(
-                f"there is no folder {given}: ", next="check --repo, or the configured repository"
+                f"there is no folder {location}: ",
+                next="check --repo, or the configured repository",
             )
         # rev-parse prints a flag that it doesn't know as it is: a line between the answers, which
         # may be empty or hold line breaks
@@ -199,8 +200,8 @@ class Repository:
             if "not a git repository" in err:
                 raise NoRepository(folder)
             raise Problem(f"git cannot use {folder}: {_first_line(err)}", FAILED, file=folder)
-        found, *places = [answer.removesuffix("\n") for answer in out.split("--next\n")]
-        bare, inside, git_dir = found.split("\n", 2)
+        flags, *places = [answer.removesuffix("\n") for answer in out.split("--next\n")]
+        bare, inside, git_dir = flags.split("\n", 2)
         if bare == "true":
             raise Problem(
                 f"{git_dir} is a bare repository, without a work tree to write in: ",
@@ -234,7 +235,7 @@ class Repository:
     def added_by_me(self, pattern: str) -> tuple[str, ...]:
         """The ``tracked`` files that this person's own commits added, wherever they were moved
         since and by whom."""
-        me = self._me()
+        my_names = self._me()
         _, out, _ = self._git(
             *_PLAIN_LOG,
             "--reverse",
@@ -245,20 +246,20 @@ class Repository:
             "--",
             _glob(pattern),
         )
-        words = iter(filter(None, (word.lstrip("\n") for word in out.split("\0"))))
-        mine, added = False, set()
-        for word in words:
-            if word.startswith(_WHO):
-                mine = not me.isdisjoint(word.split(_WHO)[1:])
-            elif word == "A":
-                name = next(words)
+        fields = iter(filter(None, (field.lstrip("\n") for field in out.split("\0"))))
+        by_me, added = False, set()
+        for field in fields:
+            if field.startswith(_WHO):
+                by_me = not my_names.isdisjoint(field.split(_WHO)[1:])
+            elif field == "A":
+                name = next(fields)
                 added.discard(name)
-                added |= {name} if mine else set()
-            elif word[0] in "RC":
-                old, new = next(words), next(words)
+                added |= {name} if by_me else set()
+            elif field[0] in "RC":
+                old, new = next(fields), next(fields)
                 added |= {new} if old in added else set()
             else:
-                next(words)
+                next(fields)
         return tuple(name for name in self.tracked(pattern) if name in added)
 
     def is_mine_at_origin(self) -> bool:
@@ -266,15 +267,17 @@ class Repository:
         somebody else's project. So it is where nothing was ever fetched from or pushed to it."""
         code, out, _ = self._git(*_PLAIN_LOG, "--remotes=origin", f"--format=%an{_WHO}%ae", "-z")
         authors = set(filter(None, out.split("\0")))
-        me = self._me()
-        return code != 0 or not authors or any(not me.isdisjoint(w.split(_WHO)) for w in authors)
+        my_names = self._me()
+        return (
+            code != 0 or not authors or any(not my_names.isdisjoint(w.split(_WHO)) for w in authors)
+        )
 
     def _me(self) -> frozenset[str]:
         """The name and the address that this person commits with here; empty where git knows
         none."""
         code, ident, _ = self._git("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT")
-        found = re.match(r"(.*) <(.*)>", ident)
-        return frozenset(found.groups()) if code == 0 and found else frozenset()
+        identity = re.match(r"(.*) <(.*)>", ident)
+        return frozenset(identity.groups()) if code == 0 and identity else frozenset()
 
     def has_committed(self, path: Path | str) -> bool:
         """Whether the last commit has ``path`` as it is now."""
@@ -343,16 +346,17 @@ class Repository:
                 "which would then show it as changed"
             )
         lagging = [name for name in names if self._lags(name, states[name])]
-        own = {self._relative(path) for path in ours}
-        mine = [
+        our_names = {self._relative(path) for path in ours}
+        edited_names = [
             name
             for name in names
-            if _is_mine(states[name], name in own) and not (name in own and name in lagging)
+            if _is_mine(states[name], name in our_names)
+            and not (name in our_names and name in lagging)
         ]
         # none: what git calls modified, and what differs in its line ends only
         diffs = {
             name: diff
-            for name in mine
+            for name in edited_names
             if not confirmed and (diff := self._diff(name, states[name]))
         }
         reasons += [
@@ -378,13 +382,13 @@ class Repository:
             raise self._locked_problem()
         # What HEAD hasn't got is new; what stood as committed and is as it was is not looked at.
         states = checked.states
-        known = [
+        to_compare = [
             name
             for name, content in contents.items()
             if not _is_new(states[name])
             and (states[name] != _SAME or content != checked.contents[name])
         ]
-        differ = self._differ(known) if known else []
+        differ = self._differ(to_compare) if to_compare else []
         names = [name for name in contents if _is_new(states[name]) or name in differ]
         if not names:
             note = "nothing to commit: the files are as in the last commit"
@@ -394,7 +398,11 @@ class Repository:
         return self._commit({name: contents[name] for name in names}, fresh, message, checked.head)
 
     def _commit(
-        self, contents: Mapping[str, bytes | None], fresh: Sequence[str], message: str, old: Head
+        self,
+        contents: Mapping[str, bytes | None],
+        fresh: Sequence[str],
+        message: str,
+        old_head: Head,
     ) -> CommitResult:
         """``fresh`` are names that the index hasn't got.
 
@@ -415,10 +423,10 @@ class Repository:
                 notes = self._catch_up(names) if code == 0 else []
             except BaseException:
                 with interrupts_wait():
-                    if self.head().sha != old.sha:
+                    if self.head().sha != old_head.sha:
                         self._catch_up(names)
                 raise
-        if code != 0 and self.head().sha == old.sha:
+        if code != 0 and self.head().sha == old_head.sha:
             if fresh:
                 self._refuse_ignored(fresh)
             raise self._refusal(out + err, contents)
@@ -430,10 +438,10 @@ class Repository:
             )
         if code != 0:
             notes = [f"git reported after the commit: {_first_line(err)}"]
-        how = ("--root", "-r", "-z", "--name-only", "--no-renames")
-        sha, *files = _names(self._must("diff-tree", *how, "HEAD"))
+        options = ("--root", "-r", "-z", "--name-only", "--no-renames")
+        sha, *files = _names(self._must("diff-tree", *options, "HEAD"))
         extra = [name for name in files if name not in names]
-        staged = self._staged(extra, old) if extra else ()
+        staged = self._staged(extra, old_head) if extra else ()
         if extra:
             notes.append("a hook of this repository also committed: " + ", ".join(extra))
         notes += [
@@ -443,7 +451,7 @@ class Repository:
         ]
         notes += self._catch_up([name for name in extra if name not in staged])
         notes += [f"a hook of this repository changed {name}" for name in self._touched(contents)]
-        return CommitResult(True, sha, old.branch, tuple(files), tuple(notes))
+        return CommitResult(True, sha, old_head.branch, tuple(files), tuple(notes))
 
     def _commit_from(
         self, index: Path, names: Sequence[str], fresh: Sequence[str], message: str
@@ -467,12 +475,12 @@ class Repository:
         self._catch_up([name for name in names if self._lags(name, states[name])])
         return not any(_is_new(states[name]) for name in names) and not self._differ(names)
 
-    def _staged(self, names: Sequence[str], old: Head) -> tuple[str, ...]:
+    def _staged(self, names: Sequence[str], old_head: Head) -> tuple[str, ...]:
         """Those of ``names``, which a hook committed, in which the learner had something staged. In
         the others the index has to catch up, or the next commit would delete them again."""
-        base = old.sha or self._no_file()
-        how = (*_DIFF, "--cached", "--name-only", "-z", base)
-        return _names(self._must(*how, "--", *map(_literal, names)))
+        base = old_head.sha or self._no_file()
+        options = (*_DIFF, "--cached", "--name-only", "-z", base)
+        return _names(self._must(*options, "--", *map(_literal, names)))
 
     def _no_file(self) -> str:
         """The tree of no file, which is what there is before the first commit."""
@@ -485,8 +493,8 @@ class Repository:
             return False
         code, _, _ = self._git("rev-parse", "--verify", "--quiet", "HEAD~")
         base = "HEAD~" if code == 0 else self._no_file()
-        how = (*_DIFF, "--cached", "--quiet", base, "--", _literal(name))
-        return self._git(*how)[0] == 0
+        options = (*_DIFF, "--cached", "--quiet", base, "--", _literal(name))
+        return self._git(*options)[0] == 0
 
     def _catch_up(self, names: Sequence[str]) -> list[str]:
         """Give the index what HEAD has of these files; what to say where another git holds it."""
@@ -498,10 +506,10 @@ class Repository:
     def _refusal(self, output: str, contents: Mapping[str, bytes | None]) -> Problem:
         """Why git refused, from its own words."""
         text = output.strip()
-        low = text.lower()
+        lowered = text.lower()
         if _LOCKED.search(text):
             return self._locked_problem(text)
-        if "tell me who you are" in low or "auto-detection is disabled" in low:
+        if "tell me who you are" in lowered or "auto-detection is disabled" in lowered:
             return Problem(
                 "git does not know who you are, so nothing was committed: ",
                 next=(
@@ -509,14 +517,14 @@ class Repository:
                     "git config --global user.email you@example.org"
                 ),
             )
-        if "no space left" in low:
+        if "no space left" in lowered:
             return Problem(
                 "the disk is full, so nothing was committed: ",
                 FAILED,
                 next="free some space and try again",
             )
         signing = ("gpg failed to sign", "failed to write commit object", "ssh-keygen")
-        if any(words in low for words in signing):
+        if any(words in lowered for words in signing):
             return Problem(
                 "git could not sign the commit (commit.gpgsign is set), so nothing was committed: ",
                 FAILED,
@@ -525,17 +533,17 @@ class Repository:
             )
         touched = ", ".join(self._touched(contents))
         tail = f" (the hook changed {touched})" if touched else ""
-        said = " / ".join(_lines(text)[-6:]) or "nothing"
+        last_lines = " / ".join(_lines(text)[-6:]) or "nothing"
         kinds = ("pre-commit", "prepare-commit-msg", "commit-msg")
         if hooks := [name for name in kinds if os.access(self._hooks / name, os.X_OK)]:
             return Problem(
                 f"a hook of this repository ({' or '.join(hooks)}) refused the commit, so nothing "
                 f"was committed{tail}: ",
                 FAILED,
-                next=f"fix what it says, or use --no-commit. It said: {said}",
+                next=f"fix what it says, or use --no-commit. It said: {last_lines}",
             )
         return Problem(
-            f"git could not commit, and nothing was changed{tail}. It said: {said}", FAILED
+            f"git could not commit, and nothing was changed{tail}. It said: {last_lines}", FAILED
         )
 
     def _touched(self, contents: Mapping[str, bytes | None]) -> list[str]:
@@ -550,10 +558,10 @@ class Repository:
                 next="give another with --repo",
                 file=self.root,
             )
-        for marker, what in _IN_PROGRESS:
+        for marker, operation in _IN_PROGRESS:
             if (self.git_dir / marker).exists():
                 raise Problem(
-                    f"{what} is in progress in {self.root}, and a commit now would land "
+                    f"{operation} is in progress in {self.root}, and a commit now would land "
                     "inside it: ",
                     next="end it first (git status says how)",
                     file=self.root,
@@ -604,9 +612,9 @@ class Repository:
             time.sleep(_LOCK_PAUSE_S)
         raise self._locked_problem()
 
-    def _locked_problem(self, said: str = "") -> Problem:
-        named = _LOCKED.search(said)
-        lock = Path(named[1]) if named else self.git_dir / "index.lock"
+    def _locked_problem(self, output: str = "") -> Problem:
+        match = _LOCKED.search(output)
+        lock = Path(match[1]) if match else self.git_dir / "index.lock"
         age = ""
         with contextlib.suppress(OSError):
             age = f", {max(0, round(time.time() - lock.stat().st_mtime))} s old"
@@ -623,29 +631,29 @@ class Repository:
 
     def _look(self, names: Sequence[str]) -> tuple[Head, dict[str, str]]:
         """HEAD, and how each of ``names`` stands (``_SAME`` and its like)."""
-        found = {name: _SAME if os.path.lexists(self.root / name) else _UNKNOWN for name in names}
+        states = {name: _SAME if os.path.lexists(self.root / name) else _UNKNOWN for name in names}
         out = self._must(
             *("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "-z", "--no-renames"),
             *("--untracked-files=all", "--ignored=matching", "--", *map(_literal, names)),
         )
-        told: dict[str, str] = {}
+        headers: dict[str, str] = {}
         for line in _names(out):
             kind, _, rest = line.partition(" ")
             if kind == "#":
                 key, _, value = rest.partition(" ")
-                told[key] = value
+                headers[key] = value
             elif kind == "!":  # the file, or a folder above it
                 below = [name for name in names if f"{name}/".startswith(f"{rest.rstrip('/')}/")]
-                found.update(dict.fromkeys(below, _IGNORED))
+                states.update(dict.fromkeys(below, _IGNORED))
             elif kind == "?":
-                if found.get(rest) != "D.":  # after `git rm --cached` it is removed, and untracked
-                    found[rest] = _UNTRACKED
+                if states.get(rest) != "D.":  # after `git rm --cached` it is removed, and untracked
+                    states[rest] = _UNTRACKED
             else:
                 fields = rest.split(" ", 9 if kind == "u" else 7)
-                found[fields[-1]] = _UNMERGED if kind == "u" else fields[0]
-        sha, branch = told.get("branch.oid"), told.get("branch.head")
+                states[fields[-1]] = _UNMERGED if kind == "u" else fields[0]
+        sha, branch = headers.get("branch.oid"), headers.get("branch.head")
         head = Head(None if sha == "(initial)" else sha, None if branch == "(detached)" else branch)
-        return head, {name: found[name] for name in names}
+        return head, {name: states[name] for name in names}
 
     def _diff(self, name: str, state: str) -> str:
         """The unified diff of ``name`` from HEAD to the work tree, or to the index where the work
@@ -718,19 +726,19 @@ class ForeignCommits:
         import tempfile
 
         _refuse_misleading()
-        found = _git_folders(folder)
-        if found is None:
+        git_folders = _git_folders(folder)
+        if git_folders is None:
             yield None
             return
-        root, *git_dirs = found
+        root, *git_dirs = git_folders
         objects = git_dirs[-1] / "objects"
         with tempfile.TemporaryDirectory(prefix="q1lab-commits-") as name:
             bare = Path(name)
             try:
                 tips = _tips(git_dirs)
                 form = "sha256" if any(len(tip) == 64 for tip in tips) else "sha1"
-                one = cls(folder.resolve().relative_to(root), bare)
-                one._must("init", "--bare", "-q", "--template=", f"--object-format={form}")
+                commits = cls(folder.resolve().relative_to(root), bare)
+                commits._must("init", "--bare", "-q", "--template=", f"--object-format={form}")
                 refs = "".join(f"{tip} refs/tips/{n}\n" for n, tip in enumerate(tips))
                 (bare / "packed-refs").write_text(refs)
                 # quoted as C does: the name of a folder may hold anything
@@ -742,15 +750,15 @@ class ForeignCommits:
                     (bare / "shallow").write_text("".join(f"{sha}\n" for sha in _shas(shallow)))
             except OSError as error:
                 raise Problem(f"cannot read {git_dirs[-1]}: {os_reason(error)}", FAILED) from None
-            yield one
+            yield commits
 
     def with_message(self, words: str) -> list[tuple[str, str]]:
         """(name, message) of the commits of all branches whose message holds ``words``, newest
         first."""
-        how = ("--ignore-missing", "--all", "--fixed-strings", f"--grep={words}", "-z")
-        said = self._must("log", "--format=%H%n%B", *how).split("\0")
-        found = (one.partition("\n") for one in said if one)
-        return [(name, message) for name, _, message in found]
+        options = ("--ignore-missing", "--all", "--fixed-strings", f"--grep={words}", "-z")
+        records = self._must("log", "--format=%H%n%B", *options).split("\0")
+        commits = (record.partition("\n") for record in records if record)
+        return [(name, message) for name, _, message in commits]
 
     def content_at(self, commit: str, name: str) -> bytes | None:
         """What a commit has of a file in the folder; None where it has nothing there. Problem where
@@ -770,8 +778,8 @@ class ForeignCommits:
 def _git_folders(folder: Path) -> tuple[Path, Path, Path] | None:
     """(work tree, its git folder, that of all its work trees) around ``folder``, as git finds
     them."""
-    here = folder.resolve()
-    for root in (here, *here.parents):
+    start = folder.resolve()
+    for root in (start, *start.parents):
         git_dir = root / ".git"
         with contextlib.suppress(OSError, ValueError):
             if git_dir.is_file():  # of a further work tree, or of a submodule
@@ -795,7 +803,9 @@ def _tips(git_dirs: Iterable[Path]) -> list[str]:
             raise Problem(
                 f"{folder} keeps its refs as a reftable, which q1lab does not read", file=folder
             )
-        below = (Path(at, name) for at, _, names in os.walk(folder / "refs") for name in names)
+        below = (
+            Path(parent, name) for parent, _, names in os.walk(folder / "refs") for name in names
+        )
         for file in (folder / "HEAD", folder / "packed-refs", *below):
             if file.is_file() and not file.is_symlink():
                 tips |= dict.fromkeys(_shas(file))
@@ -822,13 +832,13 @@ def init_repository(path: Path | str) -> Repository:
     folder = expand_user(path).absolute()
     if folder.exists() and not folder.is_dir():
         raise Problem(f"{folder} is not a folder", file=folder)
-    above = [found.root] if (found := Repository.around(folder)) else []
+    outer_roots = [around.root] if (around := Repository.around(folder)) else []
     for parent in folder.resolve().parents:  # git itself stops looking where a file system ends
         if (parent / ".git" / "HEAD").exists() or (parent / ".git").is_file():
-            above.append(parent)
-    if above:
+            outer_roots.append(parent)
+    if outer_roots:
         raise Problem(
-            f"{folder} is already in the repository {above[0]}: "
+            f"{folder} is already in the repository {outer_roots[0]}: "
             "q1lab does not put one inside another",
             file=folder,
         )
@@ -838,9 +848,9 @@ def init_repository(path: Path | str) -> Repository:
             next="make a folder for this work and give that",
             file=folder,
         )
-    if below := sorted(child.parent.name for child in folder.glob("*/.git")):
+    if inner_names := sorted(child.parent.name for child in folder.glob("*/.git")):
         raise Problem(
-            f"{folder} holds repositories ({', '.join(below[:3])}): ",
+            f"{folder} holds repositories ({', '.join(inner_names[:3])}): ",
             next="give one of them with --repo",
             file=folder,
         )
@@ -893,10 +903,10 @@ def _run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tup
     When it is interrupted, git and its hooks have ended before the exception goes on: nothing
     below may still commit what the caller takes back.
     """
-    started: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | None = None
     try:
         with interrupts_wait():
-            started = subprocess.Popen(
+            process = subprocess.Popen(
                 ["git", *arguments],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
@@ -906,7 +916,7 @@ def _run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tup
                 # no controlling terminal: nothing below git can ask on it either
                 start_new_session=True,
             )
-        out, err = started.communicate()
+        out, err = process.communicate()
     except FileNotFoundError as error:
         if not folder.is_dir():
             raise Problem(f"there is no folder {folder} any more", FAILED) from error
@@ -916,13 +926,13 @@ def _run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tup
     except ValueError as error:  # a NUL byte in an argument
         raise Problem(f"git cannot take this name or message: {error}") from error
     except BaseException:
-        if started is not None:
-            _end_group(started)
+        if process is not None:
+            _end_group(process)
         raise
-    return started.returncode, os.fsdecode(out), os.fsdecode(err)
+    return process.returncode, os.fsdecode(out), os.fsdecode(err)
 
 
-_held: list[int] | None = None
+_deferred: list[int] | None = None
 """The Ctrl-C's that wait; None where none has to."""
 
 
@@ -931,18 +941,18 @@ def interrupts_wait() -> Iterator[None]:
     """For a block, Ctrl-C is held back to its end: between the start of a process and the moment
     its number is known, nobody could end it, and what is put back is put back whole. One inside
     another is a part of that one."""
-    global _held
-    if _held is not None or threading.current_thread() is not threading.main_thread():
+    global _deferred
+    if _deferred is not None or threading.current_thread() is not threading.main_thread():
         yield
         return
-    held = _held = []
-    before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    deferred = _deferred = []
+    before = signal.signal(signal.SIGINT, lambda number, _: deferred.append(number))
     try:
         yield
     finally:
-        _held = None
+        _deferred = None
         signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
-    if held:
+    if deferred:
         raise KeyboardInterrupt
 
 
@@ -969,12 +979,12 @@ def _is_new(state: str) -> bool:
     return state in (_UNKNOWN, _UNTRACKED, _IGNORED, ".A") or state[0] == "A"
 
 
-def _is_mine(state: str, own: bool) -> bool:
+def _is_mine(state: str, is_ours: bool) -> bool:
     """Whether a path holds, on disk or staged, what is the learner's and in no commit. ``own``: on
     disk is q1lab's own text; then only what is staged beside it can be theirs."""
     if state in (_SAME, _UNKNOWN, _IGNORED):
         return False
-    return not own or state[0] == "D" or (state[0] not in ".?" and state[1] != ".")
+    return not is_ours or state[0] == "D" or (state[0] not in ".?" and state[1] != ".")
 
 
 def _literal(name: str) -> str:

@@ -1,9 +1,9 @@
 """Frozen dataclasses to JSON and back: a field's annotation says what a file may hold.
 
-A record may come from another machine or another person, or from a bad disk. ``load`` checks all
-of it, so nothing behind it has to ask again; what is wrong is a ValueError that names the place:
+A record may come from another machine or another person, or from a bad disk. ``from_json``
+checks all of it, so later code need not check again; an error is a ValueError that names the place:
 ``arms.baseline.n_params is a text, not a whole number``. ``Annotated[int, whole(1, 1025)]`` is a
-field with a rule. Unknown fields are left out, so that a newer file still opens.
+field with a rule. Unknown fields are ignored, so that a newer file still opens.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from q1lab.ground.files import printable
 
 T = TypeVar("T")
 Rule = Callable[[Any], Any]
-"""Returns the value to use, or raises ValueError with what is wrong, in words."""
+"""Returns the value to use, or raises ValueError with the reason in words."""
 
 INT_LIMIT = 1 << 53
-"""Whole numbers from here on are none: other programs read JSON's numbers as floats."""
+"""Whole numbers must be smaller, because other programs read JSON's numbers as floats."""
 
 MOST_VALUES, DEEPEST = 20_000, 8
-"""How much JSON a field that holds anything may have: values, and levels of nesting."""
+"""Limits of a field that accepts any JSON: values, and levels of nesting."""
 
 WORDS = {
     str: "a text",
@@ -42,8 +42,8 @@ WORDS = {
 
 
 def to_json(record: Any) -> Any:
-    """A record in JSON's own types, without the fields that have their default; a number that isn't
-    finite is null."""
+    """A record in JSON's types, without fields that have their default value; a number that isn't
+    finite becomes null."""
     if dataclasses.is_dataclass(record):
         values = ((each, getattr(record, each.name)) for each in dataclasses.fields(record))
         return {
@@ -62,24 +62,24 @@ def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
     return field.default is not dataclasses.MISSING and bool(value == field.default)
 
 
-def from_json(kind: type[T], value: Any, where: str = "", **given: Any) -> T:
-    """``value`` (of JSON's types) as a ``kind``; a record's fields that are ``given`` are taken as
-    they are."""
-    if given:
-        return cast("T", _record(cast("type[Any]", kind), value, where, given))
+def from_json(kind: type[T], value: Any, where: str = "", **preset_fields: Any) -> T:
+    """``value`` (of JSON's types) as a ``kind``; fields in ``preset_fields`` are used
+    as passed, not read from ``value``."""
+    if preset_fields:
+        return cast("T", _record(cast("type[Any]", kind), value, where, preset_fields))
     return cast("T", _load(kind, value, where))
 
 
 def _load(kind: Any, value: Any, where: str) -> Any:
     origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        found = _load(args[0], value, where)
+        loaded = _load(args[0], value, where)
         for rule in args[1:]:
             try:
-                found = rule(found)
+                loaded = rule(loaded)
             except ValueError as error:
                 raise ValueError(f"{where} {error}") from None
-        return found
+        return loaded
     if origin in (Union, types.UnionType):
         if value is None and types.NoneType in args:
             return None
@@ -124,31 +124,31 @@ def _key(kind: Any, key: str, where: str) -> Any:
     return _load(kind, key, where)
 
 
-def _record(kind: type[Any], value: Any, where: str, given: Mapping[str, Any] = {}) -> Any:
+def _record(kind: type[Any], value: Any, where: str, preset_fields: Mapping[str, Any] = {}) -> Any:
     _check(dict, value, where)
-    made = dict(given)
+    arguments = dict(preset_fields)
     for field, hint in _fields(cast("Hashable", kind)):
         key = key_of(field)
-        at = f"{where}.{key}" if where else key
-        if field.name in given:
+        field_path = f"{where}.{key}" if where else key
+        if field.name in preset_fields:
             continue
         if key in value:
-            made[field.name] = _load(hint, value[key], at)
+            arguments[field.name] = _load(hint, value[key], field_path)
         elif field.default is field.default_factory is dataclasses.MISSING:
-            raise ValueError(f"{at} is missing")
+            raise ValueError(f"{field_path} is missing")
     try:
-        return kind(**made)
-    except ValueError as error:  # what its parts must be to each other
+        return kind(**arguments)
+    except ValueError as error:  # a rule between fields failed
         raise ValueError(f"{where} {error}".strip()) from None
 
 
 def stored_as(key: str) -> Mapping[str, str]:
-    """The metadata of a dataclass field that a file holds under another name than the code."""
+    """The metadata of a dataclass field whose key in the file differs from its name in the code."""
     return {"key": key}
 
 
 def key_of(field: dataclasses.Field[Any]) -> str:
-    """The name under which a file holds this field."""
+    """The key of this field in a file."""
     return str(field.metadata.get("key", field.name))
 
 
@@ -178,12 +178,12 @@ def _number(value: Any, where: str) -> float:
 
 def bounded_json(value: Any, where: str = "it") -> Any:
     """Any JSON of a bounded size: objects, lists, texts, finite numbers, true, false and null."""
-    left = MOST_VALUES
+    values_left = MOST_VALUES
 
     def copy(item: Any, depth: int) -> Any:
-        nonlocal left
-        left -= 1
-        if depth > DEEPEST or left < 0:
+        nonlocal values_left
+        values_left -= 1
+        if depth > DEEPEST or values_left < 0:
             raise ValueError(f"{where} holds too much")
         if isinstance(item, dict):
             return {copy(str(key), depth): copy(each, depth + 1) for key, each in item.items()}
@@ -203,7 +203,7 @@ def bounded_json(value: Any, where: str = "it") -> Any:
 
 
 def storable_text(text: str) -> str:
-    """Without escape sequences, and without halves of characters (they can't be written)."""
+    """``text`` without escape sequences and lone surrogates (UTF-8 can't encode them)."""
     return printable(text).encode(errors="replace").decode()
 
 
@@ -222,7 +222,8 @@ def whole_number(least: int = 0, below: int = INT_LIMIT) -> Rule:
 
 
 def max_chars(most: int, pattern: str | None = None) -> Rule:
-    """Text of at most ``most`` characters, in one line, matching ``pattern`` in whole."""
+    """Text of at most ``most`` characters, with newlines made spaces, that matches ``pattern``
+    completely."""
 
     def rule(value: str) -> str:
         if len(value) > most:
@@ -246,7 +247,7 @@ def one_of(*words: str) -> Rule:
 
 
 def inside_folder(value: str) -> str:
-    """The name of a file inside the folder; it never leads elsewhere. Empty: there is none."""
+    """A relative path that stays inside its folder; an empty text means no file."""
     parts = PurePath(value)
     if len(value) > 1000 or parts.is_absolute() or ".." in parts.parts or "\0" in value:
         raise ValueError(f"names a file outside its folder: {value[:60]!r}")

@@ -1,16 +1,16 @@
-"""The only place that knows where q1lab keeps its files and what they are called.
+"""The locations and names of all files of q1lab.
 
 Everything lives under one folder, ``Q1LAB_HOME`` (default: the platform's user data folder)::
 
     config.toml                what the learner set by hand
-    journal.jsonl              what the learner did, said and asked, a line an act, only appended
+    journal.jsonl              the learner's actions, one line each, append-only
     timer.json                 the timer's heartbeat
-    week.json                  where the week's text is cut, made again when it is gone
+    week.json                  where the week's text is cut; rebuilt when missing
     q1lab.db                   SQLite: an index of the journal and of the studies' events
-    data/<sha256>.txt          corpora, kept by content so that a study can always go on
-    scratch/                   where children stand that have no folder of their own
+    data/<sha256>.txt          corpora by content, so that a study can always resume
+    scratch/                   working folder of child processes that need none
     studies/rope-1/            one study: see StudyPaths
-    trash/rope-1/              one that was deleted, until `q1lab prune`
+    trash/rope-1/              a deleted study, until `q1lab prune`
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def database_file() -> Path:
 
 
 def journal_file() -> Path:
-    """What the learner did and said."""
+    """The journal of the learner's actions."""
     return home() / "journal.jsonl"
 
 
@@ -50,7 +50,7 @@ TIMER = "timer.json"
 
 
 def week_cuts_file() -> Path:
-    """Where the week's text is cut: see week/markdown_cuts.py."""
+    """The places where the week's text is cut: see week/markdown_cuts.py."""
     return home() / "week.json"
 
 
@@ -76,13 +76,13 @@ def trash_dir() -> Path:
 
 
 def plan_lock_file() -> Path:
-    """Held while a study is looked up or made, so that two commands never launch the same one
+    """Held while a study is looked up or created, so that two commands never launch the same one
     twice."""
     return home() / "plan.lock"
 
 
 def scratch_dir() -> Path:
-    """Where children stand that have no folder of their own: nothing of the learner's is there.
+    """The working folder of child processes that need none; it holds none of the learner's files.
     The root folder where q1lab's home can't be written."""
     folder = home() / "scratch"
     try:
@@ -93,7 +93,7 @@ def scratch_dir() -> Path:
 
 
 def models_dir() -> Path:
-    """Where the reference model files lie (``labs/models``)."""
+    """The folder of the reference model files (``labs/models``)."""
     return PACKAGE.parent / "labs" / "models"
 
 
@@ -144,12 +144,12 @@ class StudyPaths:
 
     @property
     def lock(self) -> Path:
-        """Held by the runner and every trainer of the study: free means that nothing is alive."""
+        """Held by the runner and every trainer of the study: free means that no process is alive."""
         return self.root / "lock"
 
     @property
     def launch(self) -> Path:
-        """Who was started last: process id (also the process group), host, time, launch number."""
+        """The latest runner: process id (also the process group), host, time, launch number."""
         return self.root / "launch.json"
 
     @property
@@ -166,7 +166,7 @@ class StudyPaths:
 
     @property
     def claims(self) -> Path:
-        """One empty file per run and launch: whoever makes it first trains that run."""
+        """One empty file per run and launch: its creator trains that run."""
         return self.root / "claims"
 
     @property

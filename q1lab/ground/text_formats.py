@@ -1,7 +1,6 @@
-"""How numbers, times and long texts are written, on every surface. Pure: text out.
+"""Format numbers, times and long texts, the same way on every surface. Pure functions.
 
-What is not known is written as an empty text or, where a table has a cell for it, as a dash; each
-function says which.
+A missing value becomes an empty text or a dash; each function's docstring says which.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def unsigned(value: float, digits: int) -> str:
 
 
 def as_typed(value: float | None, sign: bool = False) -> str:
-    """A number as a person gave it, with no digits added: ``−0.03``; 0 has no sign; – without
+    """A number as a person typed it, with no digits added: ``−0.03``; 0 has no sign; – without
     one."""
     if value is None:
         return DASH
@@ -71,12 +70,12 @@ def token_rate(tokens_per_s: float | None) -> str:
     return f"{tokens_per_s:.0f}"
 
 
-def byte_size(many: int) -> str:
+def byte_size(size: int) -> str:
     """Bytes: ``12 kB``, ``3.4 MB``, ``1.2 GB``."""
     for power, unit in ((9, "GB"), (6, "MB")):
-        if many >= 10**power:
-            return f"{many / 10**power:,.1f} {unit}"
-    return f"{many / 1000:,.0f} kB"
+        if size >= 10**power:
+            return f"{size / 10**power:,.1f} {unit}"
+    return f"{size / 1000:,.0f} kB"
 
 
 def plural(number: int, thing: str) -> str:
@@ -100,13 +99,17 @@ def duration(seconds: float | None) -> str:
         return ""
     if seconds < 99.5:
         return f"{seconds:.0f} s"
-    long = seconds / 60
-    return f"{long:.{1 if long < 9.95 else 0}f} min" if long < 99.5 else hours_minutes(long)
+    minutes = seconds / 60
+    return (
+        f"{minutes:.{1 if minutes < 9.95 else 0}f} min"
+        if minutes < 99.5
+        else hours_minutes(minutes)
+    )
 
 
 def time_left(seconds: float | None) -> str:
-    """A time left, which nobody knows to the minute: ``40 s``, ``12 min``, ``3.5 h``; empty when
-    nothing is known."""
+    """A rough estimate of the time left: ``40 s``, ``12 min``, ``3.5 h``; empty without
+    one."""
     if seconds is None:
         return ""
     if seconds < 90:
@@ -114,20 +117,20 @@ def time_left(seconds: float | None) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def hours_minutes(many: float | None) -> str:
-    """Minutes as a document writes them: 95 → ``1 h 35 min``; – without any."""
-    if many is None:
+def hours_minutes(minutes: float | None) -> str:
+    """Minutes as in a document: 95 → ``1 h 35 min``; – without a value."""
+    if minutes is None:
         return DASH
-    hours, rest = divmod(round(many), 60)
+    hours, rest = divmod(round(minutes), 60)
     return f"{hours} h {rest:02d} min" if hours else f"{rest} min"
 
 
 def short_hours(seconds: float) -> str:
-    """Seconds where there is little room: ``45 min``, ``10 h``, ``5 h 12``."""
-    whole, rest = divmod(round(seconds / 60), 60)
-    if not whole:
-        return f"{rest} min"
-    return f"{whole} h" + (f" {rest:02d}" if rest else "")
+    """Seconds in a short form: ``45 min``, ``10 h``, ``5 h 12``."""
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if not hours:
+        return f"{minutes} min"
+    return f"{hours} h" + (f" {minutes:02d}" if minutes else "")
 
 
 def minutes_seconds(seconds: float) -> str:
@@ -149,8 +152,8 @@ def cut(text: str, most: int) -> str:
 
 
 def cut_middle(text: str, most: int = 80) -> str:
-    """``text`` on one line in at most ``most`` characters, the middle left out: for what a message
-    quotes."""
+    """``text`` on one line in at most ``most`` characters, the middle left out: for quotes in
+    messages."""
     text = " ".join(text.split())
     return text if len(text) <= most else f"{text[: most - 25]} … {text[-20:]}"
 
@@ -161,10 +164,10 @@ def cut_at_word(text: str, most: int) -> str:
     text = " ".join(text.split())
     if len(text) <= most:
         return text
-    kept = text[: most - 1]
-    if " " in kept[most // 2 :]:
-        kept = kept[: kept.rindex(" ")]
-    return kept.rstrip(" ,;:.–-") + ELLIPSIS
+    head = text[: most - 1]
+    if " " in head[most // 2 :]:
+        head = head[: head.rindex(" ")]
+    return head.rstrip(" ,;:.–-") + ELLIPSIS
 
 
 def cut_cells(text: str, cells: int) -> str:
@@ -176,10 +179,10 @@ def cut_cells(text: str, cells: int) -> str:
     return set_cell_size(text, max(0, cells - 1)).rstrip() + ELLIPSIS
 
 
-def passes_text(many: float | None) -> str:
-    """How often a run reads its text: ``1.5 passes``; empty where that is not known."""
-    if many is None:
+def passes_text(passes: float | None) -> str:
+    """Passes of a run over its training text: ``1.5 passes``; empty without a value."""
+    if passes is None:
         return ""
-    if many < 0.1:
-        return f"{many:.1g} passes"
-    return f"{many:.1f} passes" if many < 10 else f"{round(many):,} passes"
+    if passes < 0.1:
+        return f"{passes:.1g} passes"
+    return f"{passes:.1f} passes" if passes < 10 else f"{round(passes):,} passes"

@@ -1,13 +1,12 @@
-"""What q1lab means to write into the learner's files, and where else a person wants it: known
-before it writes.
+"""Hashes of the files that q1lab is about to write, recorded before it writes them.
 
 A process can be killed between the writing of a document and its commit. The file then differs from
-the last commit, and the next command must not take q1lab's own bytes for edits of the learner's. So
-the hash of what will be written is kept in q1lab's home first, under a lock that the kernel frees.
+the last commit, and the next command must not mistake q1lab's own bytes for the learner's edits. So
+q1lab first records the hash of the new content in its home, under a lock that the kernel frees.
 
-A hash is kept only for text whose every byte is q1lab's, was committed before, or was agreed to.
-By the same hash a file that an option names (``--output``) is known for one that q1lab wrote, and
-may be written again.
+A hash is recorded only for text whose every byte q1lab wrote, a commit holds, or the learner agreed
+to. The same hash shows that q1lab wrote a file named by an option (``--output``), which it may then
+overwrite.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ from q1lab.ground.files import (
     write_atomic,
 )
 
-KEPT = 200
-"""So many files are remembered; the oldest are forgotten first."""
-_STAGED = "q1lab-writing"
+MOST_RECORDED = 200
+"""The number of files whose hashes are stored; the oldest are dropped first."""
+_STAGED_NAME = "q1lab-writing"
 LARGEST = 1 << 30
-"""Bytes of a file that q1lab may have written out."""
+"""The most bytes of a file that q1lab compares with its hash."""
 
 
 def _file() -> Path:
@@ -47,30 +46,30 @@ def _file() -> Path:
 
 @contextlib.contextmanager
 def single_writer(git_dir: Path | None) -> Iterator[None]:
-    """One writer at a time. What a killed one left in the staging places is removed first."""
+    """Hold the lock of the one writer, after removing staged files that a killed writer left."""
     paths.ensure_home()
     with exclusive_lock(paths.home() / "written.lock"):
         for folder in _staging(git_dir):
-            (folder / _STAGED).unlink(missing_ok=True)
+            (folder / _STAGED_NAME).unlink(missing_ok=True)
         yield
 
 
 def is_last_written(path: Path, data: bytes | None) -> bool:
-    """Whether ``data`` is what q1lab meant to write to ``path`` the last time."""
-    return data is not None and _known().get(str(path)) == _hash(data)
+    """True if ``data`` is the content that q1lab last meant to write to ``path``."""
+    return data is not None and _recorded_hashes().get(str(path)) == _hash(data)
 
 
 def record_intent(files: Mapping[Path, bytes]) -> None:
-    """Note what is about to be written, before it is."""
-    known = _known()
+    """Record the hashes of files that are about to be written."""
+    hashes = _recorded_hashes()
     for path, data in files.items():
-        known.pop(str(path), None)
-        known[str(path)] = _hash(data)
-    write_atomic(_file(), json.dumps(dict(list(known.items())[-KEPT:]), indent=1))
+        hashes.pop(str(path), None)
+        hashes[str(path)] = _hash(data)
+    write_atomic(_file(), json.dumps(dict(list(hashes.items())[-MOST_RECORDED:]), indent=1))
 
 
 def replace_file(path: Path, data: bytes, *, mode: int, git_dir: Path | None) -> None:
-    """Replace ``path`` by ``data``, whole or not at all. A new file gets ``mode``.
+    """Replace ``path`` by ``data`` atomically. A new file gets ``mode``.
 
     The new bytes are staged outside the learner's work tree wherever that is on the same disk, so
     that a kill leaves nothing there. Problem when the folder can't be written or the disk is full.
@@ -84,7 +83,7 @@ def replace_file(path: Path, data: bytes, *, mode: int, git_dir: Path | None) ->
         if not places:
             write_atomic(path, data, mode=mode)
             return
-        staged = places[0] / _STAGED
+        staged = places[0] / _STAGED_NAME
         try:
             fd = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "wb") as file:
@@ -102,12 +101,12 @@ def replace_file(path: Path, data: bytes, *, mode: int, git_dir: Path | None) ->
 def write_output(
     path: Path, content: str | bytes, *, mode: int = 0o644, force: bool = False
 ) -> None:
-    """Write what a person wants to have at ``path`` (``--output``): a file atomically; into a pipe
-    or a terminal (``/dev/stdout``, ``>(less)``) as it comes.
+    """Write ``content`` to the ``path`` that a person named (``--output``): a file atomically, a
+    pipe or a terminal (``/dev/stdout``, ``>(less)``) directly.
 
-    Problem over a file that q1lab did not write there as it is now (unless ``force``), where the
-    folder isn't there (a slip of the finger makes none), for a disk device, and for a pipe that
-    nobody reads.
+    Problem for an existing file that q1lab did not write or that has changed since (unless
+    ``force``), a missing folder (never created, as the path may be a typo), a disk device, and a
+    pipe without a reader.
     """
     path = expand_user(path).absolute()
     data = content.encode() if isinstance(content, str) else content
@@ -122,15 +121,15 @@ def write_output(
         )
     prove_writable(path, force)
     with contextlib.suppress(Problem), exclusive_lock(paths.home() / "written.lock"):
-        record_intent({path: data})  # a home that can't be written is no reason to write nothing
+        record_intent({path: data})  # an unwritable home must not prevent the write
     write_atomic(path, data, mode=mode, through=True)
 
 
 def prove_writable(path: Path, force: bool = False) -> None:
-    """Problem where ``path`` is there, and is no file that q1lab wrote there and nobody changed."""
+    """Problem if ``path`` exists, unless it is a file that q1lab wrote and nobody changed since."""
     path = expand_user(path).absolute()
     if force or not os.path.lexists(path) or kind_of_non_file(path):
-        return  # (what is no file is refused, or written into, whatever was said)
+        return  # the write itself refuses folders and devices, and streams are written into
     try:
         if not path.is_symlink() and is_last_written(path, read_bytes(path, LARGEST)):
             return
@@ -165,7 +164,7 @@ def _write_through(path: Path, data: bytes) -> None:
 
 
 def _staging(git_dir: Path | None) -> list[Path]:
-    """Where new bytes wait: q1lab's home, else git's own folder."""
+    """Folders for staged bytes: q1lab's home, then git's own folder."""
     return [paths.home(), *([git_dir] if git_dir else [])]
 
 
@@ -176,12 +175,12 @@ def _disk(folder: Path) -> int | None:
         return None
 
 
-def _known() -> dict[str, str]:
+def _recorded_hashes() -> dict[str, str]:
     try:
-        found = json.loads(_file().read_text(encoding="utf-8"))
+        hashes = json.loads(_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}  # without it, the worst is a question too many
-    return found if isinstance(found, dict) else {}
+        return {}  # without it, the worst is one question too many
+    return hashes if isinstance(hashes, dict) else {}
 
 
 def _hash(data: bytes) -> str:

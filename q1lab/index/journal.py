@@ -143,7 +143,7 @@ def read_entries(file: Path, after: Offset | None = None) -> NewEntries:
     Rewritten when it isn't the one that the mark was made in."""
     mark = after or Offset()
     try:
-        stream = open_regular(file, own=True)
+        stream = open_regular(file, refuse_link=True)
     except FileNotFoundError:
         if mark.size:
             raise Rewritten from None

@@ -1,14 +1,15 @@
-"""How a gate decides over proposals that come one after another, so that in at most 5 of 100
-budgets anything is kept that did nothing. Pure.
+"""The gate's decision rule for a sequence of proposals: at most 5 of 100 gate budgets keep any
+proposal without an effect. Pure.
 
-A proposal first trains one run at a seed that nobody could know. Only where that is among the best
-``screen`` of what the baseline's own spread would give does it come to a look: fresh seeds, drawn
-then, for both arms. Nothing can be kept without a look, so the 5% are spent on looks: each of
-``looks`` may spend an equal part (Bonferroni's inequality, which holds whatever the proposals have
-in common and whoever chooses them). The spread is pooled over all runs of the budget, so a look
-needs few of its own; how many is fixed by how well the spread is known, before they train.
+A proposal first trains one run at a seed that could not be known before. It earns a look only if
+that run is among the best ``screen`` of the baseline's distribution. A look trains both arms on
+fresh seeds, drawn at that moment. Nothing is kept without a look, so the looks share the 5%: each
+of ``looks`` spends an equal part (Bonferroni's inequality, which holds for any dependence between
+proposals and any way of choosing them). The spread is pooled over all runs of the gate budget, so a
+look needs few runs of its own; their number depends on the spread's degrees of freedom and is fixed
+before they train.
 
-The constants are those that cost least for effects of ``effect`` sd of one run: docs/gate.md.
+The constants have the lowest cost for effects of ``effect`` sd of one run: docs/gate.md.
 """
 
 from __future__ import annotations
@@ -22,40 +23,40 @@ from functools import lru_cache
 
 @dataclass(frozen=True)
 class GateRules:
-    """What is fixed when a budget is opened."""
+    """Settings that are fixed when a gate budget is opened."""
 
     alpha: float = 0.05
     looks: int = 30
     screen: float = 0.15
-    """Share of proposals that do nothing and yet come to a look."""
+    """The share of proposals without an effect that earn a look."""
     effect: float = 3.0
-    """The improvement that a look is sized for, in sd of one run."""
+    """The improvement that a look is sized to detect, in sd of one run."""
     power: float = 0.95
     baseline_runs: int = 4
     """Runs of a baseline before anything is compared with it."""
     early_pairs: int = 2
-    """Pairs of a look after which it ends where it goes badly: that keeps nothing, so it costs no
-    α."""
+    """Pairs of a look after which it may end early for futility. That discards the proposal, so it
+    costs no α."""
     futile: float = 1.0
-    """A look goes on only if its first pairs are better by more than so many sd."""
+    """A look continues only if its first pairs are better by more than this many sd."""
     fewest_pairs: int = 3
     most_pairs: int = 12
 
     @property
     def alpha_per_look(self) -> float:
-        """What one look may spend."""
+        """The α that one look may spend."""
         return self.alpha / self.looks
 
 
 RULES = GateRules()
 SPREADS_APART = 0.01
-"""A proposal whose own spread is larger than the budget's at this level is judged by its own."""
+"""A proposal whose spread exceeds the pooled one at this level is judged by its own (Welch)."""
 
 
 @dataclass(frozen=True)
 class LossesSoFar:
-    """Losses so far, lower is better: those of the present baseline, and other groups of runs that
-    differ in nothing but their seed."""
+    """Losses so far (lower is better): those of the current baseline, and other groups of runs that
+    differ only in their seed."""
 
     baseline: tuple[float, ...] = ()
     others: tuple[tuple[float, ...], ...] = ()
@@ -70,22 +71,22 @@ class LossesSoFar:
 
     @property
     def sd(self) -> float:
-        """The pooled spread of one run; 0 where nothing varies."""
+        """The pooled sd of one run; 0 where no group varies."""
         squares = sum(_squares(group) for group in self.groups if len(group) > 1)
         return math.sqrt(squares / self.df) if self.df else 0.0
 
     def after(self, base: Sequence[float], modified: Sequence[float], *, kept: bool) -> LossesSoFar:
-        """What is known after a proposal. What a look showed of a proposal that it kept tells of
-        its luck, too: it counts for the spread alone, and the new baseline begins without runs."""
+        """The losses after a proposal has been judged. Selection biases the mean of a kept proposal,
+        so its runs count for the spread alone and the new baseline begins without runs."""
         baseline, others = (*self.baseline, *base), (*self.others, tuple(modified))
         return LossesSoFar((), (*others, baseline)) if kept else LossesSoFar(baseline, others)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """How a look came out. ``difference`` is proposal − baseline; ``at_most`` is the upper end of
-    its one-sided interval at the look's level: below 0, it is kept. ``n`` is how many runs of the
-    proposal it rests on."""
+    """The result of a look. ``difference`` is proposal − baseline. ``upper_end`` is that of its
+    one-sided interval at the look's level: the proposal is kept if it is below 0. ``n`` is the
+    number of the proposal's runs."""
 
     keeps: bool
     difference: float
@@ -95,8 +96,8 @@ class Decision:
 
 @dataclass(frozen=True)
 class RunsNeeded:
-    """Runs that are to train next, at fresh seeds. ``look`` is how many pairs the whole look has,
-    of which these are some; 0 before a look."""
+    """Runs to train next, at fresh seeds. ``look_pairs`` is the number of pairs in the complete
+    look, 0 before a look."""
 
     base: int
     modified: int
@@ -105,7 +106,8 @@ class RunsNeeded:
 
 @dataclass(frozen=True)
 class Judgment:
-    """A proposal's end, and why; without a decision it is discarded before a look was whole."""
+    """The outcome of a proposal with its reason; without a decision the proposal was discarded
+    before a look was complete."""
 
     decision: Decision | None
     why: str
@@ -116,53 +118,57 @@ class Judgment:
 
 
 ArmLosses = tuple[Sequence[float], Sequence[float]]
-"""Of the baseline's and of the proposal's runs that were asked for; diverged runs are left out. A
-proposal's that diverges discards it; the baseline's others decide, which can only be to a
-proposal's harm."""
+"""Losses of the baseline's and of the proposal's requested runs, diverged runs left out. If a run of
+the proposal diverges, the proposal is discarded; if one of the baseline diverges, its other runs
+decide, which can only hurt the proposal."""
 
 TOO_FEW = "too few of the baseline's runs ended with a number; propose it again"
 
 
 def proposal_steps(
-    known: LossesSoFar, rules: GateRules = RULES, look: int = 0
+    losses: LossesSoFar, rules: GateRules = RULES, look: int = 0
 ) -> Generator[RunsNeeded, ArmLosses, Judgment]:
-    """The way of one proposal: what is to train next, and what comes of it. ``look``: how many
-    pairs its look has, where one is on record."""
-    base, first = yield RunsNeeded(max(0, rules.baseline_runs - len(known.baseline)), 1)
-    known = LossesSoFar((*known.baseline, *base), known.others)
-    if not known.baseline or not known.df:
+    """Judge one proposal: yield the runs to train next, take their losses, return the judgment.
+    ``look``: the number of pairs of its look, if one is on record."""
+    base, first_modified = yield RunsNeeded(max(0, rules.baseline_runs - len(losses.baseline)), 1)
+    losses = LossesSoFar((*losses.baseline, *base), losses.others)
+    if not losses.baseline or not losses.df:
         return Judgment(None, TOO_FEW)
-    if not known.sd:
+    if not losses.sd:
         return Judgment(None, "runs do not vary between seeds, so there is nothing to judge by")
-    if not first or not earns_look(known, first[0], rules):
+    if not first_modified or not earns_look(losses, first_modified[0], rules):
         return Judgment(None, "its first run was not good enough for a look")
-    n = look or look_size(known.df, rules)
+    n = look or look_size(losses.df, rules)
     early = min(rules.early_pairs, n)
     base, modified = yield RunsNeeded(early, early, n)
     if len(modified) < early:
         return Judgment(None, "a run diverged")
-    if base and not continues_look(known, base, modified, rules):
+    if base and not continues_look(losses, base, modified, rules):
         return Judgment(None, "the first pairs of its look were not good enough")
-    more_base, more = yield RunsNeeded(n - early, n - early, n)
-    if len(more) < n - early:
+    more_base, more_modified = yield RunsNeeded(n - early, n - early, n)
+    if len(more_modified) < n - early:
         return Judgment(None, "a run diverged")
     base = [*base, *more_base]
     if len(base) < min(2, n):
         return Judgment(None, TOO_FEW)
-    found = decide_look(known, base, [*modified, *more], rules)
-    clear = "its look is clear" if found.keeps else "its look is not clear"
-    lost = n - len(base)
-    return Judgment(found, clear + (f"; {lost} runs of the baseline diverged" if lost else ""))
+    decision = decide_look(losses, base, [*modified, *more_modified], rules)
+    outcome = "its look is clear" if decision.keeps else "its look is not clear"
+    diverged = n - len(base)
+    return Judgment(
+        decision, outcome + (f"; {diverged} runs of the baseline diverged" if diverged else "")
+    )
 
 
-def earns_look(known: LossesSoFar, loss: float, rules: GateRules = RULES) -> bool:
-    """Whether a proposal's first run is good enough for a look."""
-    margin = _quantile(rules.screen, known.df) * known.sd * math.sqrt(1 + 1 / len(known.baseline))
-    return loss < statistics.fmean(known.baseline) - margin
+def earns_look(losses: LossesSoFar, loss: float, rules: GateRules = RULES) -> bool:
+    """True if a proposal's first run is good enough for a look."""
+    margin = (
+        _quantile(rules.screen, losses.df) * losses.sd * math.sqrt(1 + 1 / len(losses.baseline))
+    )
+    return loss < statistics.fmean(losses.baseline) - margin
 
 
 def look_size(df: int, rules: GateRules = RULES) -> int:
-    """Runs of each arm that a look needs, with a spread known by ``df`` degrees of freedom."""
+    """Runs of each arm that a look needs, with a spread estimated on ``df`` degrees of freedom."""
     return _size(min(df, 1000), rules)
 
 
@@ -179,28 +185,28 @@ def _size(df: int, rules: GateRules) -> int:
 
 
 def continues_look(
-    known: LossesSoFar, base: Sequence[float], modified: Sequence[float], rules: GateRules = RULES
+    losses: LossesSoFar, base: Sequence[float], modified: Sequence[float], rules: GateRules = RULES
 ) -> bool:
-    """Whether a look is trained to its end after its first pairs."""
+    """True if the first pairs of a look are good enough to train the rest."""
     gain = statistics.fmean(base) - statistics.fmean(modified)
-    return gain > rules.futile * known.sd
+    return gain > rules.futile * losses.sd
 
 
 def decide_look(
-    known: LossesSoFar, base: Sequence[float], modified: Sequence[float], rules: GateRules = RULES
+    losses: LossesSoFar, base: Sequence[float], modified: Sequence[float], rules: GateRules = RULES
 ) -> Decision:
-    """The look's outcome, over fresh seeds of both arms."""
+    """Decide a complete look from the losses of both arms at fresh seeds."""
     n, m = len(modified), len(base)
-    pooled = LossesSoFar(known.baseline, (*known.others, tuple(base), tuple(modified)))
+    pooled = LossesSoFar(losses.baseline, (*losses.others, tuple(base), tuple(modified)))
     error, df = pooled.sd * math.sqrt(1 / n + 1 / m), float(pooled.df)
-    own, theirs = (_squares(group) / (len(group) - 1) for group in (modified, base))
-    if known.sd and own / known.sd**2 > _ratio(n - 1, known.df):
-        own, theirs = own / n, theirs / m
-        error = math.sqrt(own + theirs)  # Welch's
-        df = (own + theirs) ** 2 / (own**2 / (n - 1) + theirs**2 / (m - 1))
+    modified_var, base_var = (_squares(group) / (len(group) - 1) for group in (modified, base))
+    if losses.sd and modified_var / losses.sd**2 > _ratio(n - 1, losses.df):
+        modified_var, base_var = modified_var / n, base_var / m
+        error = math.sqrt(modified_var + base_var)  # Welch's
+        df = (modified_var + base_var) ** 2 / (modified_var**2 / (n - 1) + base_var**2 / (m - 1))
     difference = statistics.fmean(modified) - statistics.fmean(base)
-    at_most = difference + _quantile(rules.alpha_per_look, round(df, 1)) * error
-    return Decision(at_most < 0 and error > 0, difference, at_most, n)
+    upper_end = difference + _quantile(rules.alpha_per_look, round(df, 1)) * error
+    return Decision(upper_end < 0 and error > 0, difference, upper_end, n)
 
 
 def _squares(group: Sequence[float]) -> float:
@@ -217,7 +223,7 @@ def _quantile(tail: float, df: float) -> float:
 
 
 @lru_cache(maxsize=4096)
-def _ratio(own: int, df: int) -> float:
+def _ratio(df_modified: int, df_pooled: int) -> float:
     from scipy.stats import f
 
-    return float(f.isf(SPREADS_APART, own, df))
+    return float(f.isf(SPREADS_APART, df_modified, df_pooled))

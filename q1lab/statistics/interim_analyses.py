@@ -1,13 +1,13 @@
-"""Looking more than once: the level that pays for every look, and how often looking claims
-something when nothing has changed. Pure.
+"""Several looks at one study: the level per look, and the chance of a false claim over all looks.
+Pure.
 
 Under the null hypothesis (normal errors, no difference) the paired t of the first n pairs depends
 on u = S/√Q alone, where S is the sum of the differences and Q the sum of their squares. The next
 pair x changes it to (u + r)/√(1 + r²) with r = x/√Q, and √n · r has Student's t with n degrees of
-freedom, whatever came before: Q is independent of the direction that the differences point in. So
-u is a Markov chain on one line, and the chance of any claim is an integral that is done here by
-going backwards, step by step. With r = tan θ the step is u cos θ + sin θ, a circle's, where θ has
-the density cos^(n−1) θ, so that the angles at which a claim begins are known in closed form.
+freedom, whatever came before: Q is independent of the direction of the differences. So u is a
+one-dimensional Markov chain, and the chance of any claim is an integral, computed here by backward
+recursion. With r = tan θ a step is u cos θ + sin θ, a rotation, where θ has the density cos^(n−1) θ;
+the angles at which a claim begins are therefore known in closed form.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from q1lab.ground.errors import Problem
 from q1lab.statistics.intervals import ALPHA, POWER, SEED
 
 FIRST_LEAST, FIRST_MOST, MOST_PAIRS = 3, 8, 24
-"""The planned ranges that there are: where the first look may lie, and the last one at most."""
+"""Limits of planned ranges: the fewest and most pairs of the first look, the most of the last."""
 
 POINTS, NODES = 60, 40
-"""Of each part of the grid over u, and of each integral (Gauss and Legendre's)."""
+"""Grid points per part of the grid over u; Gauss–Legendre nodes per integral."""
 
 FARTHEST = 6.0
-"""|u| beyond this is as rare as one in a billion."""
+"""|u| exceeds this about once in a billion."""
 
 
 def level_per_look(first: int, most: int, total: float = ALPHA) -> float:
-    """The α of every look of the plan "``first`` to ``most`` pairs, stop when known": with it
-    ``total`` of null studies make a claim at any of the looks."""
+    """The α of each look of a plan of ``first`` to ``most`` pairs, such that a share ``total`` of
+    null studies makes a claim at any look."""
     prove_range(first, most)
     return _level(first, most, total)
 
 
 def prove_range(first: int, most: int) -> None:
-    """Problem for a range that can't be planned."""
+    """Raise Problem for a range that can't be planned."""
     if not (FIRST_LEAST <= first <= FIRST_MOST and first < most <= MOST_PAIRS):
         raise Problem(
             f"no level for {first}..{most}: ",
@@ -52,11 +52,11 @@ def prove_range(first: int, most: int) -> None:
 def _level(first: int, most: int, total: float) -> float:
     from scipy import optimize
 
-    def over(log: float) -> float:
+    def relative_excess(log: float) -> float:
         return chance_of_any_claim([(n, math.exp(log)) for n in range(first, most + 1)]) / total - 1
 
     guess = math.log(total / (most - first + 1) ** 0.65)
-    return math.exp(optimize.newton(over, guess, x1=guess + 0.1, tol=1e-5))
+    return math.exp(optimize.newton(relative_excess, guess, x1=guess + 0.1, tol=1e-5))
 
 
 def chance_of_any_claim(looks: Sequence[tuple[int, float]]) -> float:
@@ -84,55 +84,59 @@ def _any_claim(looks: tuple[tuple[int, float], ...]) -> float:
     }
     nodes, weights = special.roots_legendre(NODES)
     x, w = (nodes + 1) / 2, weights / 2  # on 0 to 1
-    even = np.linspace(0.0, 1.0, POINTS)
-    quiet: Any = np.ones_like  # the chance of no claim later on, from |u|: after the last look, 1
+    unit_grid = np.linspace(0.0, 1.0, POINTS)
+    no_claim_later: Any = (
+        np.ones_like
+    )  # the chance of no claim later on, from |u|: after the last look, 1
     kink = 0.0  # where that chance begins to fall with a root's slope
     for n in range(last - 1, first - 1, -1):
-        ahead = bound[n + 1]
+        next_bound = bound[n + 1]
         # from here on up one pair more can make a claim
-        corner = min(math.sqrt(max(ahead**2 - 1, 0.0)), bound[n])
-        here = np.concatenate([corner * even, corner + (bound[n] - corner) * even**2])
-        radius, turn = np.sqrt(1 + here**2), np.arctan2(1.0, here)
-        to_claim, to_kink = (np.arccos(np.minimum(at / radius, 1.0)) for at in (ahead, kink))
+        corner = min(math.sqrt(max(next_bound**2 - 1, 0.0)), bound[n])
+        grid = np.concatenate([corner * unit_grid, corner + (bound[n] - corner) * unit_grid**2])
+        radius, turn = np.sqrt(1 + grid**2), np.arctan2(1.0, grid)
+        to_claim, to_kink = (np.arccos(np.minimum(at / radius, 1.0)) for at in (next_bound, kink))
         edges = [to_claim, to_kink, math.pi - to_kink, math.pi - to_claim]
         farthest = min(math.pi / 2, 8 / math.sqrt(n))
-        inside = np.zeros_like(here)
+        inside = np.zeros_like(grid)
         for side in (-1, 1):
-            for one, other in itertools.pairwise(edges):
-                start = np.clip(turn + side * one, -farthest, farthest)
-                width = np.clip(turn + side * other, -farthest, farthest) - start
+            for inner, outer in itertools.pairwise(edges):
+                start = np.clip(turn + side * inner, -farthest, farthest)
+                width = np.clip(turn + side * outer, -farthest, farthest) - start
                 angle = start[:, None] + width[:, None] * x
                 moved = np.abs(radius[:, None] * np.cos(angle - turn[:, None]))
                 chance = np.maximum(np.cos(angle), 0.0) ** (n - 1)
-                inside += np.abs(width) * ((chance * quiet(np.minimum(moved, ahead))) @ w)
+                inside += np.abs(width) * (
+                    (chance * no_claim_later(np.minimum(moved, next_bound))) @ w
+                )
         inside /= special.beta(0.5, n / 2)
-        quiet, kink = _spline(even, inside, corner, bound[n]), corner
+        no_claim_later, kink = _spline(unit_grid, inside, corner, bound[n]), corner
     total = 0.0
     for start, width in ((0.0, kink), (kink, bound[first] - kink)):
         u = start + width * x**2
         chance = np.maximum(1 - u**2 / first, 0.0) ** ((first - 3) / 2)
-        total += float((2 * width * x * chance * quiet(u)) @ w)
+        total += float((2 * width * x * chance * no_claim_later(u)) @ w)
     return float(1 - 2 * total / (math.sqrt(first) * special.beta(0.5, (first - 1) / 2)))
 
 
-def _spline(even: Any, values: Any, corner: float, end: float) -> Any:
+def _spline(unit_grid: Any, values: Any, corner: float, end: float) -> Any:
     """A function of |u| through ``values`` at both parts of the grid."""
     import numpy as np
     from scipy import interpolate
 
-    low = interpolate.CubicSpline(even, values[: len(even)])
-    high = interpolate.CubicSpline(even, values[len(even) :])
+    low = interpolate.CubicSpline(unit_grid, values[: len(unit_grid)])
+    high = interpolate.CubicSpline(unit_grid, values[len(unit_grid) :])
 
-    def at(u: Any) -> Any:
+    def evaluate(u: Any) -> Any:
         below = np.clip(u / corner, 0.0, 1.0) if corner else np.zeros_like(u)
         above = np.sqrt(np.clip((u - corner) / (end - corner), 0.0, 1.0)) if end > corner else below
         return np.where(u < corner, low(below), high(above))
 
-    return at
+    return evaluate
 
 
 def _bound(n: int, alpha: float) -> float:
-    """The largest |u| at n pairs that makes no claim."""
+    """The largest |u| at n pairs without a claim."""
     from scipy import special
 
     t = float(special.stdtrit(n - 1, 1 - alpha / 2))
@@ -141,9 +145,9 @@ def _bound(n: int, alpha: float) -> float:
 
 @dataclass(frozen=True)
 class RangeSensitivity:
-    """What a plan can see, in sds of a pair's difference: the true difference that it claims in 80%
-    of studies; the sd that such studies measure when they stop, as a multiple of the true one; and
-    how many times claims overstate a true difference of one sd, and of half of one."""
+    """The sensitivity of a planned range, in sds of a pair's difference: the true difference claimed
+    in 80% of studies; the sd that such studies measure when they stop, as a multiple of the true
+    sd; and the factors by which claims overstate a true difference of one sd and of half an sd."""
 
     detectable: float
     measured_sd: float
@@ -151,14 +155,14 @@ class RangeSensitivity:
 
 
 PATHS = 20_000
-"""Studies that are drawn for ``seen``; their seed is fixed."""
+"""Simulated studies in ``range_sensitivity``; their seed is fixed."""
 
 
 @lru_cache(maxsize=64)
 def range_sensitivity(first: int, most: int, alpha: float) -> RangeSensitivity:
-    """What the plan sees that looks after each pair from ``first`` to ``most`` at this α; with
-    ``first`` = ``most`` a fixed number of pairs. By simulation, good to about 2%: a level that is
-    passed early has no closed form."""
+    """The sensitivity of a plan that looks after each pair from ``first`` to ``most`` at this α;
+    ``first`` = ``most`` means a fixed number of pairs. Simulated, good to about 2%, because there
+    is no closed form for studies that stop early."""
     import numpy as np
     from scipy import optimize
 
@@ -173,33 +177,35 @@ def range_sensitivity(first: int, most: int, alpha: float) -> RangeSensitivity:
     def claims(effect: float) -> Any:
         return np.abs(mean + effect) > bound
 
-    def short(effect: float) -> float:
+    def power_gap(effect: float) -> float:
         return float(claims(effect).any(axis=1).mean()) - POWER
 
     top = 1.0
-    while short(top) < 0:
+    while power_gap(top) < 0:
         top *= 2
-    detectable = float(optimize.brentq(short, 0.0, top, xtol=1e-3))
+    detectable = float(optimize.brentq(power_gap, 0.0, top, xtol=1e-3))
 
-    def stops(effect: float) -> tuple[Any, Any]:
-        """Where each study stops, and whether by a claim."""
-        found = claims(effect)
-        return np.where(found.any(axis=1), found.argmax(axis=1), len(n) - 1), found.any(axis=1)
+    def stopping_looks(effect: float) -> tuple[Any, Any]:
+        """(index of the look at which each study stops, True where it stops by a claim)."""
+        claims_by_look = claims(effect)
+        return np.where(
+            claims_by_look.any(axis=1), claims_by_look.argmax(axis=1), len(n) - 1
+        ), claims_by_look.any(axis=1)
 
     rows = np.arange(PATHS)
-    measured = float(sd[rows, stops(detectable)[0]].mean())
+    measured_sd = float(sd[rows, stopping_looks(detectable)[0]].mean())
     overstated = []
     for effect in (1.0, 0.5):
-        at, claimed = stops(effect)
-        size = np.abs(mean[rows, at] + effect)[claimed]
+        stop, claimed = stopping_looks(effect)
+        size = np.abs(mean[rows, stop] + effect)[claimed]
         overstated.append(float(size.mean() / effect))
-    return RangeSensitivity(detectable, measured, (overstated[0], overstated[1]))
+    return RangeSensitivity(detectable, measured_sd, (overstated[0], overstated[1]))
 
 
 def chance_over_studies(totals: Sequence[float]) -> float:
-    """The chance that one of several studies claims something when nothing has changed; exact where
-    they share no run, else a bound from above."""
-    return 1 - math.prod(1 - one for one in totals)
+    """The chance of a false claim in at least one of several studies; exact if the studies share no
+    run, else an upper bound."""
+    return 1 - math.prod(1 - total for total in totals)
 
 
 def t_limits(first: int, most: int, alpha: float) -> tuple[float, ...]:

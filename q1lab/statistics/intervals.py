@@ -1,14 +1,13 @@
-"""What n seeds per arm can honestly say about a change in val loss: pure functions, nothing read or
-written.
+"""Intervals and verdicts for a change in val loss, measured with n seeds per arm. Pure functions.
 
-``analyze`` compares two arms, ``plan`` says how many seeds an effect needs, ``correlation`` says
-how well the pairs go together. The difference is always modified − baseline, in nats, and lower is
+``analyze`` compares two arms, ``seeds_needed`` sizes a study for an effect, ``correlation`` measures
+how strongly the pairs correlate. The difference is always modified − baseline, in nats, and lower is
 better.
 
 What is asked of scipy, and why
 -------------------------------
 - ``scipy.stats.ttest_ind(equal_var=False)`` and ``ttest_rel``: the Welch and the paired t interval.
-  Welch keeps its promise when the arms spread differently, which a change of architecture easily
+  Welch keeps its coverage when the arms' spreads differ, which a change of architecture easily
   causes.
 - ``scipy.stats.permutation_test``: the differences under every relabelling while there are at most
   9,999, so that p is exact; its own p lets rounding decide ties.
@@ -21,8 +20,8 @@ What is asked of scipy, and why
   noncentrality 79).
 - ``scipy.stats.pearsonr``: the correlation of pairs with its Fisher z interval.
 
-scipy raises at n = 1, answers NaN for one NaN and a zero width for equal values, so all three are
-met first.
+scipy raises at n = 1, returns NaN for one NaN and a zero width for equal values, so the code here
+handles all three before it calls scipy.
 """
 
 from __future__ import annotations
@@ -50,8 +49,9 @@ Verdict = Literal["helps", "hurts", "too small to matter", "cannot tell", "no ve
 
 ALPHA = 0.05
 ALPHA_LATER = 0.0106
-"""What a question's later looks spend: each later look outside a plan, and a later plan in all. A
-first look at 3 pairs and later ones at 5 and 10 then make 6.1% false verdicts (looks.py)."""
+"""The α of a question's later looks: of each later look outside a plan, and of a later plan in
+total. A first look at 3 pairs and later ones at 5 and 10 then give 6.1% false verdicts
+(interim_analyses.py)."""
 POWER = 0.8
 MIN_FOR_INTERVAL = 2
 MIN_FOR_VERDICT = 3
@@ -93,20 +93,20 @@ COVERAGE: dict[Headline, dict[int, float]] = {
 
 
 class Reason(StrEnum):
-    """Why there is no verdict; the first that holds."""
+    """The first reason that applies for having no verdict."""
 
     GATED = "gated"
     DIVERGED = "diverged"
     CHOSEN = "chosen"
     INCOMPLETE = "incomplete"
     EQUAL = "equal"
-    """All pairs are, to the last bit."""
+    """The two losses of every pair are identical to the last bit."""
     TOO_FEW = "too few"
     NO_SPREAD = "no spread"
 
 
 class NoteKind(StrEnum):
-    """What a note beside the verdict is about. Its words are in note_text.py, never here."""
+    """The subject of a note beside the verdict; note_text.py has the texts."""
 
     UNPAIRED = "unpaired"
     EQUAL = "equal pairs"
@@ -132,7 +132,7 @@ class NoteKind(StrEnum):
 
 @dataclass(frozen=True)
 class Note:
-    """Something that the reader of a verdict must know: its kind and its facts, in JSON's types."""
+    """A fact that the reader of a verdict must know: its kind and its values, in JSON's types."""
 
     kind: NoteKind
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -154,8 +154,8 @@ class Interval:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """A percentile bootstrap interval that calls itself 95%, with what it covers: ``true_coverage``
-    in %."""
+    """A percentile bootstrap interval that calls itself 95%, with its true coverage in
+    %."""
 
     low: float
     high: float
@@ -169,7 +169,7 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class SeedsNeeded:
-    """Seeds an arm that see ``effect`` (nats) with power .8 at ``alpha``.
+    """Seeds per arm that detect ``effect`` (nats) with power .8 at ``alpha``.
 
     ``mid`` takes the sd as it was measured; ``low`` and ``high`` take the ends of the sd's own 95%
     interval. ``capped``: the search stopped at ``MAX_SEEDS``, so ``high`` (and perhaps the others)
@@ -186,14 +186,14 @@ class SeedsNeeded:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Everything one comparison says. Losses and differences are in nats; absent numbers are None,
+    """All numbers of one comparison. Losses and differences are in nats; absent numbers are None,
     never NaN.
     """
 
     headline: Headline
     alpha: float
     delta: float | None
-    # what the headline rests on: pairs, or seeds in the smaller arm; diverged runs do not count
+    # sample size of the headline: pairs, or seeds in the smaller arm; diverged runs do not count
     n: int
     pairs: dict[int, float]  # seed: modified − baseline, for seeds that both arms finished
     mean: float | None
@@ -206,13 +206,13 @@ class Analysis:
     seeds_needed: SeedsNeeded | None
     diverged: dict[str, list[int]]
     reason: Reason | None
-    """Why there is no verdict; None with one."""
+    """The reason for having no verdict; None with a verdict."""
     notes: tuple[Note, ...]
     complete: bool
-    """Whether all planned runs have ended."""
+    """True if all planned runs have ended."""
     overstated: tuple[float, float] | None = None
-    """How many times claims of such studies overstate a true difference of one sd of a pair's, and
-    of half of one; None where that is not known."""
+    """The factors by which claims of such studies overstate a true difference of one sd of a pair's
+    difference and of half an sd; None if unknown."""
 
     @property
     def ends(self) -> Interval | None:
@@ -221,7 +221,7 @@ class Analysis:
 
     @property
     def level(self) -> float:
-        """What the headline interval covers, as a share: 0.95 for one look."""
+        """The nominal coverage of the headline interval, a share: 0.95 for one look."""
         return 1 - self.alpha
 
 
@@ -238,14 +238,14 @@ def analyze(
     """Compare two arms of final val losses (nats), each a mapping seed → loss, None for a run that
     diverged.
 
-    ``headline`` is the interval that was declared before the first run; ``alpha`` is what this look
-    may spend (the interval covers 1 − α; looks.py and ledger.py say how much); ``delta`` is the
+    ``headline`` is the interval declared before the first run; ``alpha`` is the level of this look
+    (the interval covers 1 − α; interim_analyses.py computes it); ``delta`` is the
     smallest difference that matters, in nats, chosen before the runs. ``complete`` is false while
-    planned runs are missing: numbers are given, a verdict is not, because stopping at the first
-    good look lets noise win. ``picked``: the seeds were picked when their results could be known,
+    planned runs are missing: there are numbers but no verdict, because stopping at the first good
+    look lets noise win. ``picked``: the seeds were selected when their results could be known
     and others were left out, so there is no verdict.
 
-    Raises Problem for a headline, alpha or delta that makes no sense.
+    Raises Problem for an invalid headline, alpha or delta.
     """
     _check(headline, alpha, delta)
     base, mod = _finite(baseline), _finite(modified)
@@ -256,25 +256,25 @@ def analyze(
     pairs = {seed: mod[seed] - base[seed] for seed in sorted(base.keys() & mod.keys())}
     a, b, d = list(base.values()), list(mod.values()), list(pairs.values())
     n = len(d) if headline == "paired" else min(len(a), len(b))
-    alone = sorted(set(baseline) ^ set(modified))
-    notes = [Note(NoteKind.UNPAIRED, {"seeds": alone})] if alone else []
-    alike = d.count(0.0)
-    all_alike = alike == len(d) >= MIN_FOR_INTERVAL
+    unpaired_seeds = sorted(set(baseline) ^ set(modified))
+    notes = [Note(NoteKind.UNPAIRED, {"seeds": unpaired_seeds})] if unpaired_seeds else []
+    equal_pairs = d.count(0.0)
+    all_equal = equal_pairs == len(d) >= MIN_FOR_INTERVAL
 
     # Leaving a diverged run out would be choosing the data, so with one there is no mean, no
     # interval, no verdict.
-    whole = not diverged["baseline"] and not diverged["modified"]
+    none_diverged = not diverged["baseline"] and not diverged["modified"]
     mean: float | None = None
     welch = paired = boot = needed = None
     p = detectable = None
     verdict: Verdict = "no verdict"
-    if whole and n >= 1:
+    if none_diverged and n >= 1:
         mean = (
             statistics.fmean(d)
             if headline == "paired"
             else statistics.fmean(b) - statistics.fmean(a)
         )
-    if whole and mean is not None and n >= MIN_FOR_INTERVAL and not all_alike:
+    if none_diverged and mean is not None and n >= MIN_FOR_INTERVAL and not all_equal:
         scale = max(map(abs, a + b))
         paired_has_spread = len(d) >= MIN_FOR_INTERVAL and _has_spread(d, scale)
         welch_has_spread = _has_spread(a, scale) or _has_spread(b, scale)
@@ -289,17 +289,19 @@ def analyze(
             p = _permutation_p(a, b, d, headline)
             detectable = detectable_in_sd(*sizes, headline, alpha) * sd
             if delta is not None:
-                # the observed mean is no aim: seeds for it hold the true need in 55 to 79% only
+                # the observed mean is no target: its range of seeds holds the true need in only 55 to 79%
                 needed = _seeds_for(delta, sd, df, headline, POWER, ALPHA_LATER)
             if n >= MIN_FOR_VERDICT and complete and not picked:
-                chosen, other = (paired, welch) if headline == "paired" else (welch, paired)
-                assert chosen is not None
-                verdict = _decide(chosen, delta)
-                notes += _notes_on_verdict(verdict, chosen, other, boot, delta)
+                headline_interval, other_interval = (
+                    (paired, welch) if headline == "paired" else (welch, paired)
+                )
+                assert headline_interval is not None
+                verdict = _decide(headline_interval, delta)
+                notes += _notes_on_verdict(verdict, headline_interval, other_interval, boot, delta)
 
-    reason = _reason(verdict, whole, picked, complete, n, all_alike)
-    if 2 * alike > len(d) and reason is not Reason.EQUAL:
-        notes.append(Note(NoteKind.EQUAL, {"equal": alike, "pairs": len(d)}))
+    reason = _reason(verdict, none_diverged, picked, complete, n, all_equal)
+    if 2 * equal_pairs > len(d) and reason is not Reason.EQUAL:
+        notes.append(Note(NoteKind.EQUAL, {"equal": equal_pairs, "pairs": len(d)}))
     return Analysis(
         headline=headline,
         alpha=alpha,
@@ -330,13 +332,13 @@ def seeds_needed(
     alpha: float = ALPHA,
     df: int | None = None,
 ) -> SeedsNeeded:
-    """How many seeds per arm see a true difference of ``effect`` nats with probability ``power``,
-    two-sided ``alpha``.
+    """The seeds per arm that detect a true difference of ``effect`` nats with probability ``power``
+    at two-sided ``alpha``.
 
     ``sd`` is one run's for "welch" and that of the pairwise differences for "paired", in nats.
-    ``df`` is the degrees of freedom it was estimated with (2 for three pairs, 4 for two arms of
-    three): given, the answer is a range over the sd's own 95% interval; left out, the sd counts as
-    known and low = mid = high. Never fewer than 3, because fewer give no verdict; never more than
+    ``df`` is the degrees of freedom of that estimate (2 for three pairs, 4 for two arms of three):
+    with it the result is a range over the sd's 95% interval; without it the sd counts as exact and
+    low = mid = high. Never fewer than 3, because fewer give no verdict; never more than
     ``MAX_SEEDS`` (then ``capped`` is true).
     """
     _check(headline, ALPHA, None)
@@ -386,7 +388,7 @@ def true_coverage(n: int, headline: Headline) -> float:
     Between two rows of the table the smaller n counts, so that the label never promises too much.
     """
     table = COVERAGE[headline]
-    return table[max(known for known in table if known <= max(n, MIN_FOR_INTERVAL))]
+    return table[max(size for size in table if size <= max(n, MIN_FOR_INTERVAL))]
 
 
 def power_of(
@@ -429,7 +431,7 @@ def resample_indices(n: int) -> NDArray[np.intp]:
     return np.array(list(itertools.product(range(n), repeat=n)), dtype=np.intp)
 
 
-# ── one piece each
+# ── parts of analyze and seeds_needed
 
 
 def _check(headline: str, alpha: float, delta: float | None) -> None:
@@ -445,17 +447,16 @@ def _check(headline: str, alpha: float, delta: float | None) -> None:
 
 def _finite(arm: Mapping[int, float | None]) -> dict[int, float]:
     """The runs that did not diverge, in order of their seeds."""
-    kept = {}
+    loss_by_seed = {}
     for seed in sorted(arm):
         value = arm[seed]
         if value is not None and math.isfinite(value) and abs(value) < LARGEST:
-            kept[seed] = float(value)
-    return kept
+            loss_by_seed[seed] = float(value)
+    return loss_by_seed
 
 
 def _has_spread(values: Sequence[float], scale: float) -> bool:
-    """Whether values differ by more than the rounding of the losses (about ``scale``) behind
-    them."""
+    """True if values differ by more than the rounding error of losses of size ``scale``."""
     return max(values) - min(values) > 1e-12 * scale
 
 
@@ -494,19 +495,19 @@ def _paired(d: Sequence[float], alpha: float) -> Interval:
 def _bootstrap(
     a: Sequence[float], b: Sequence[float], d: Sequence[float], headline: Headline
 ) -> Bootstrap:
-    """The percentile interval of the difference: pairs are drawn as pairs, arms apart from each
-    other."""
+    """The percentile interval of the difference: pairs are resampled as pairs, unpaired
+    arms independently."""
     import numpy as np
 
     groups = [np.array(d)] if headline == "paired" else [np.array(a), np.array(b)]
     ways = math.prod(len(group) ** len(group) for group in groups)
-    drawn = "pairs" if headline == "paired" else "each arm by itself"
+    resampled_unit = "pairs" if headline == "paired" else "each arm by itself"
     if ways <= ENUMERATE_UP_TO:
         means = [group[resample_indices(len(group))].mean(axis=1) for group in groups]
         resampled = (
             means[0] if headline == "paired" else (means[1][:, None] - means[0][None, :]).ravel()
         )
-        method = f"percentile, {drawn}, every resample"
+        method = f"percentile, {resampled_unit}, every resample"
     else:
         from scipy import stats
 
@@ -520,7 +521,7 @@ def _bootstrap(
         )
         resampled = result.bootstrap_distribution
         ways = RESAMPLES
-        method = f"percentile, {drawn}, random resamples (fixed seed)"
+        method = f"percentile, {resampled_unit}, random resamples (fixed seed)"
     # a resampled value itself: numpy's default would interpolate inwards between two of them
     tails = [(1 - 0.95) / 2, (1 + 0.95) / 2]
     low, high = np.quantile(resampled, tails, method="inverted_cdf")
@@ -561,22 +562,22 @@ def _permutation_p(
     scale = max(float(np.abs(group).max()) for group in groups)
     extreme = int(np.sum(null >= abs(float(result.statistic)) - 1e-12 * scale))
     if len(null) < PERMUTATIONS:
-        return extreme / len(null)  # every relabelling is there, the observed one among them
+        return extreme / len(null)  # all relabellings, with the observed one
     return (extreme + 1) / (len(null) + 1)
 
 
 @lru_cache(maxsize=1024)
 def detectable_in_sd(n_baseline: int, n_modified: int, headline: Headline, alpha: float) -> float:
-    """The true difference, in sds, that the headline interval sees with power .8."""
+    """The true difference, in sds, that the headline interval detects with power .8."""
     from scipy import optimize
 
-    def short(effect: float) -> float:
+    def power_gap(effect: float) -> float:
         return power_of(effect, n_baseline, n_modified, headline, alpha) - POWER
 
     top = 1.0
-    while short(top) < 0:
+    while power_gap(top) < 0:
         top *= 2
-    return float(optimize.brentq(short, 0.0, top, xtol=1e-6))
+    return float(optimize.brentq(power_gap, 0.0, top, xtol=1e-6))
 
 
 def _seeds_for(
@@ -603,8 +604,7 @@ def _seeds_for(
 
 
 def _smallest_n(effect: float, sd: float, headline: Headline, power: float, alpha: float) -> int:
-    """The smallest n ≥ 3 an arm with that power, or MAX_SEEDS + 1 for "more than the search looks
-    at"."""
+    """The smallest n ≥ 3 per arm with that power, or MAX_SEEDS + 1 if it is beyond the search."""
     from scipy import special
 
     if sd <= 0:
@@ -635,38 +635,38 @@ def _decide(interval: Interval, delta: float | None) -> Verdict:
     return "cannot tell"
 
 
-# ── what is said beside the numbers
+# ── the reason and the notes
 
 
 def _reason(
-    verdict: Verdict, whole: bool, picked: bool, complete: bool, n: int, all_alike: bool
+    verdict: Verdict, none_diverged: bool, picked: bool, complete: bool, n: int, all_equal: bool
 ) -> Reason | None:
     if verdict != "no verdict":
         return None
-    if not whole:
+    if not none_diverged:
         return Reason.DIVERGED
     if picked:
         return Reason.CHOSEN
     if not complete:
         return Reason.INCOMPLETE
-    if all_alike:
+    if all_equal:
         return Reason.EQUAL
     return Reason.TOO_FEW if n < MIN_FOR_VERDICT else Reason.NO_SPREAD
 
 
 def _notes_on_verdict(
     verdict: Verdict,
-    chosen: Interval,
-    other: Interval | None,
+    headline_interval: Interval,
+    other_interval: Interval | None,
     boot: Bootstrap,
     delta: float | None,
 ) -> list[Note]:
     notes = []
-    if boot.interval().excludes_zero() != chosen.excludes_zero():
+    if boot.interval().excludes_zero() != headline_interval.excludes_zero():
         notes.append(Note(NoteKind.DISAGREE, {"bootstrap": boot.interval().excludes_zero()}))
-    tempting = _decide(other, delta) if other is not None else verdict
-    if verdict == "cannot tell" and tempting in ("helps", "hurts"):
-        notes.append(Note(NoteKind.TEMPTING, {"verdict": tempting}))
-    if verdict in ("helps", "hurts") and delta is not None and chosen.inside(delta):
+    other_verdict = _decide(other_interval, delta) if other_interval is not None else verdict
+    if verdict == "cannot tell" and other_verdict in ("helps", "hurts"):
+        notes.append(Note(NoteKind.TEMPTING, {"verdict": other_verdict}))
+    if verdict in ("helps", "hurts") and delta is not None and headline_interval.inside(delta):
         notes.append(Note(NoteKind.BELOW_DELTA))
     return notes

@@ -1,4 +1,4 @@
-"""A prediction against the outcome of a study. Pure; the words are in prediction_text.py."""
+"""Score predictions against the outcomes of studies. Pure; prediction_text.py has the texts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DIRECTIONS = ("lower", "higher", "same")
 @dataclass(frozen=True)
 class Score:
     """``open``: the comparison could not tell. ``predicted`` and ``measured`` are differences in
-    nats, modified − baseline, None where there is none; ``off`` is how far apart they are;
+    nats, modified − baseline, None if unknown; ``off`` is the distance between them;
     ``inside``: the predicted difference lies in the headline interval; ``confidence`` is a share.
     """
 
@@ -31,23 +31,23 @@ class Score:
     confidence: float | None
 
 
-def score_prediction(predicted: Mapping[str, Any], found: Analysis) -> Score:
+def score_prediction(predicted: Mapping[str, Any], analysis: Analysis) -> Score:
     """Score a prediction (``direction``, ``size`` ≥ 0 nats, ``confidence``) against an analysis."""
     difference = predicted_difference(predicted)
-    settled = None
-    if found.verdict in ("helps", "hurts") and found.mean is not None:
-        settled = "lower" if found.mean < 0 else "higher"
-    elif found.verdict == "too small to matter":
-        settled = "same"
+    measured_direction = None
+    if analysis.verdict in ("helps", "hurts") and analysis.mean is not None:
+        measured_direction = "lower" if analysis.mean < 0 else "higher"
+    elif analysis.verdict == "too small to matter":
+        measured_direction = "same"
     outcome: Outcome = "open"
-    if settled is not None and predicted.get("direction") in DIRECTIONS:
-        outcome = "hit" if settled == predicted["direction"] else "miss"
+    if measured_direction is not None and predicted.get("direction") in DIRECTIONS:
+        outcome = "hit" if measured_direction == predicted["direction"] else "miss"
     off = inside = None
-    if difference is not None and found.mean is not None:
-        off = abs(difference - found.mean)
-    if difference is not None and found.ends is not None:
-        inside = found.ends.low <= difference <= found.ends.high
-    return Score(outcome, difference, found.mean, off, inside, predicted.get("confidence"))
+    if difference is not None and analysis.mean is not None:
+        off = abs(difference - analysis.mean)
+    if difference is not None and analysis.ends is not None:
+        inside = analysis.ends.low <= difference <= analysis.ends.high
+    return Score(outcome, difference, analysis.mean, off, inside, predicted.get("confidence"))
 
 
 def predicted_difference(predicted: Mapping[str, Any]) -> float | None:
@@ -65,18 +65,18 @@ SMALL = re.compile(r"^(?:.*\D)?(\d{1,2}|100) *%.*?\b(right|wrong)\b", re.I | re.
 
 
 def small_predictions(text: str) -> list[Score]:
-    """The small predictions that are scored in a text, a line each."""
-    found = []
-    for sure, how in SMALL.findall(text):
-        outcome: Outcome = "hit" if how.lower() == "right" else "miss"
-        found.append(Score(outcome, None, None, None, None, int(sure) / 100))
-    return found
+    """The scores of the small predictions in a text, one per line."""
+    scores = []
+    for confidence, grade in SMALL.findall(text):
+        outcome: Outcome = "hit" if grade.lower() == "right" else "miss"
+        scores.append(Score(outcome, None, None, None, None, int(confidence) / 100))
+    return scores
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """All settled predictions that say how sure one was: ``sure`` is the mean of that (a share),
-    ``brier`` the mean squared error (0 is perfect, 0.25 a coin)."""
+    """Calibration over all settled predictions with a confidence: ``sure`` is the mean confidence (a
+    share), ``brier`` the mean squared error (0 is perfect, 0.25 a coin flip)."""
 
     settled: int
     still_open: int
@@ -86,17 +86,17 @@ class Calibration:
 
 
 def calibrate(scores: Sequence[Score]) -> Calibration:
-    """How sure one was, and how often right, over all scored predictions."""
+    """Compare confidence with hits over all scored predictions."""
     settled = [
-        (one.confidence, one.outcome == "hit")
-        for one in scores
-        if one.outcome != "open" and one.confidence is not None
+        (score.confidence, score.outcome == "hit")
+        for score in scores
+        if score.outcome != "open" and score.confidence is not None
     ]
-    many = max(1, len(settled))
+    count = max(1, len(settled))
     return Calibration(
         settled=len(settled),
-        still_open=sum(one.outcome == "open" for one in scores),
+        still_open=sum(score.outcome == "open" for score in scores),
         hits=sum(hit for _, hit in settled),
-        sure=sum(sure for sure, _ in settled) / many,
-        brier=sum((sure - hit) ** 2 for sure, hit in settled) / many,
+        sure=sum(sure for sure, _ in settled) / count,
+        brier=sum((sure - hit) ** 2 for sure, hit in settled) / count,
     )

@@ -364,7 +364,7 @@ def _read_list(folder: Path) -> dict[str, Any] | None:
     file = folder / LIST_NAME
     if not os.path.lexists(file):
         return None
-    record = read_json(file, LARGEST_LIST, own=True)
+    record = read_json(file, LARGEST_LIST, refuse_link=True)
     if not isinstance(record, dict) or not isinstance(record.get("files"), dict):
         raise ValueError("its list names no files")
     if record["v"] != FORMAT:

@@ -88,7 +88,7 @@ def read_new_events(
     skipped in pieces, each counted.
     """
     try:
-        with open_regular(path, own=True) as file:
+        with open_regular(path, refuse_link=True) as file:
             size = file.seek(0, 2)
             if size < offset:
                 offset = 0
@@ -162,7 +162,7 @@ def read_ended_run(path: Path) -> tuple[list[Event], int]:
 def last_event(path: Path) -> Event | None:
     """The last readable event in a file's last bytes, or None."""
     try:
-        with open_regular(path, own=True) as file:
+        with open_regular(path, refuse_link=True) as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - 4096))
             lines = file.read().split(b"\n")
@@ -174,7 +174,7 @@ def last_event(path: Path) -> Event | None:
 def first_start(path: Path) -> Event | None:
     """The first readable ``start`` among a file's first bytes, or None: how the run began."""
     try:
-        with open_regular(path, own=True) as file:
+        with open_regular(path, refuse_link=True) as file:
             lines = file.read(1 << 16).split(b"\n")
     except OSError:
         return None

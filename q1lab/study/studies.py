@@ -268,7 +268,7 @@ def from_dict(record: Any) -> Study:
 def read_plan(file: Path) -> dict[str, Any]:
     """Read a study.json, with its texts made safe to show. OSError; ValueError if it is not a JSON
     object."""
-    record = read_printable_json(file, LARGEST, own=True)
+    record = read_printable_json(file, LARGEST, refuse_link=True)
     if not isinstance(record, dict):
         raise ValueError("it holds no object")
     return record
