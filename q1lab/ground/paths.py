@@ -144,7 +144,8 @@ class StudyPaths:
 
     @property
     def lock(self) -> Path:
-        """Held by the runner and every trainer of the study: free means that no process is alive."""
+        """Held by the runner and every trainer of the study: free means that no process is
+        alive."""
         return self.root / "lock"
 
     @property

@@ -76,8 +76,9 @@ class LossesSoFar:
         return math.sqrt(squares / self.df) if self.df else 0.0
 
     def after(self, base: Sequence[float], modified: Sequence[float], *, kept: bool) -> LossesSoFar:
-        """The losses after a proposal has been judged. Selection biases the mean of a kept proposal,
-        so its runs count for the spread alone and the new baseline begins without runs."""
+        """The losses after a proposal has been judged. Selection biases the mean of a kept
+        proposal, so its runs count for the spread alone and the new baseline begins without
+        runs."""
         baseline, others = (*self.baseline, *base), (*self.others, tuple(modified))
         return LossesSoFar((), (*others, baseline)) if kept else LossesSoFar(baseline, others)
 
@@ -118,8 +119,8 @@ class Judgment:
 
 
 ArmLosses = tuple[Sequence[float], Sequence[float]]
-"""Losses of the baseline's and of the proposal's requested runs, diverged runs left out. If a run of
-the proposal diverges, the proposal is discarded; if one of the baseline diverges, its other runs
+"""Losses of the baseline's and of the proposal's requested runs, diverged runs left out. If a run
+of the proposal diverges, the proposal is discarded; if one of the baseline diverges, its other runs
 decide, which can only hurt the proposal."""
 
 TOO_FEW = "too few of the baseline's runs ended with a number; propose it again"

@@ -6,8 +6,8 @@ on u = S/√Q alone, where S is the sum of the differences and Q the sum of thei
 pair x changes it to (u + r)/√(1 + r²) with r = x/√Q, and √n · r has Student's t with n degrees of
 freedom, whatever came before: Q is independent of the direction of the differences. So u is a
 one-dimensional Markov chain, and the chance of any claim is an integral, computed here by backward
-recursion. With r = tan θ a step is u cos θ + sin θ, a rotation, where θ has the density cos^(n−1) θ;
-the angles at which a claim begins are therefore known in closed form.
+recursion. With r = tan θ a step is u cos θ + sin θ, a rotation, where θ has the density cos^(n−1)
+θ; the angles at which a claim begins are therefore known in closed form.
 """
 
 from __future__ import annotations
@@ -145,9 +145,10 @@ def _bound(n: int, alpha: float) -> float:
 
 @dataclass(frozen=True)
 class RangeSensitivity:
-    """The sensitivity of a planned range, in sds of a pair's difference: the true difference claimed
-    in 80% of studies; the sd that such studies measure when they stop, as a multiple of the true
-    sd; and the factors by which claims overstate a true difference of one sd and of half an sd."""
+    """The sensitivity of a planned range, in sds of a pair's difference: the true difference
+    claimed in 80% of studies; the sd that such studies measure when they stop, as a multiple of the
+    true sd; and the factors by which claims overstate a true difference of one sd and of half an
+    sd."""
 
     detectable: float
     measured_sd: float

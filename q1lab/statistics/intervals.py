@@ -1,8 +1,8 @@
 """Intervals and verdicts for a change in val loss, measured with n seeds per arm. Pure functions.
 
-``analyze`` compares two arms, ``seeds_needed`` sizes a study for an effect, ``correlation`` measures
-how strongly the pairs correlate. The difference is always modified − baseline, in nats, and lower is
-better.
+``analyze`` compares two arms, ``seeds_needed`` sizes a study for an effect, ``correlation``
+measures how strongly the pairs correlate. The difference is always modified − baseline, in nats,
+and lower is better.
 
 What is asked of scipy, and why
 -------------------------------
@@ -289,7 +289,7 @@ def analyze(
             p = _permutation_p(a, b, d, headline)
             detectable = detectable_in_sd(*sizes, headline, alpha) * sd
             if delta is not None:
-                # the observed mean is no target: its range of seeds holds the true need in only 55 to 79%
+                # not for the observed mean: that range holds the true need in only 55 to 79%
                 needed = _seeds_for(delta, sd, df, headline, POWER, ALPHA_LATER)
             if n >= MIN_FOR_VERDICT and complete and not picked:
                 headline_interval, other_interval = (

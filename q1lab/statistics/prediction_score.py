@@ -75,8 +75,8 @@ def small_predictions(text: str) -> list[Score]:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Calibration over all settled predictions with a confidence: ``sure`` is the mean confidence (a
-    share), ``brier`` the mean squared error (0 is perfect, 0.25 a coin flip)."""
+    """Calibration over all settled predictions with a confidence: ``sure`` is the mean confidence
+    (a share), ``brier`` the mean squared error (0 is perfect, 0.25 a coin flip)."""
 
     settled: int
     still_open: int
