@@ -1,12 +1,12 @@
-"""Every git act of q1lab, but for reading the learner's history (git_history.py).
+"""All git operations of q1lab, except for reading the learner's history (git_history.py).
 
 q1lab is a guest in the learner's repository. So: only named paths are committed (``git commit
 --only``), what the learner has staged or left unstaged stays as it is, hooks run, nothing is
 pushed, and git never prompts, opens an editor or a pager. Where git would do something a person did
 not mean (commit onto a half-done rebase, invent an identity), q1lab refuses with one line.
 
-One ``git status`` of the named paths tells all that is asked about them. GitPython's own index and
-commit objects are not used: they take staged work along and make up an author.
+One ``git status`` of the named paths gives their complete state. GitPython's index and commit
+objects are not used: they commit staged work along and invent an author.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from typing import Any
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import expand_user, os_reason, printable, read_bytes
 
-# What keeps git quiet. GIT_OPTIONAL_LOCKS: a look never rewrites the index. GPG_TTY: a passphrase
-# can't be asked for on the terminal; signing with an agent, or with a key that has none, works.
+# Variables that keep git quiet. GIT_OPTIONAL_LOCKS: reading never rewrites the index. GPG_TTY: git
+# can't ask for a passphrase; signing with an agent, or with a key that has none, works.
 _QUIET = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_EDITOR": "true",
@@ -60,8 +60,8 @@ _NO_SETTINGS = {
     "GIT_LITERAL_PATHSPECS": "1",
     "GIT_DIR": ".",
 }
-"""For a repository of q1lab's own that reads the objects of another: nothing is set, run or
-fetched."""
+"""For a repository of q1lab's own that reads another's objects: git reads no settings, runs no
+programs and fetches nothing."""
 # Diffs and logs to read, whatever a person has set for their own eyes: colors, a viewer, a check
 # of signatures, which starts a program.
 _PLAIN_DIFF = (
@@ -74,12 +74,12 @@ _DIFF = ("-c", "diff.autoRefreshIndex=false", *_PLAIN_DIFF)
 _PLAIN_LOG = ("-c", "log.showRoot=true", "log", "--no-show-signature", "--no-color")
 
 _WHO = "\x01"
-"""What stands before an author's name and address in what ``git log`` prints here."""
+"""The marker before an author's name and address in the formats of ``git log`` here."""
 
 _LOCK_TRIES, _LOCK_PAUSE_S = 6, 0.25
 
 _GRACE = 2.0
-"""Seconds that git and its hooks get to end after TERM, before KILL."""
+"""Seconds between TERM and KILL for git and its hooks."""
 
 _LOCKED = re.compile(r"Unable to create '([^']+\.lock)': File exists")
 
@@ -95,12 +95,12 @@ _IN_PROGRESS = (
     ("BISECT_LOG", "a bisect"),
 )
 _SAME, _UNKNOWN, _UNTRACKED, _IGNORED, _UNMERGED = "..", "--", "??", "!!", "UU"
-"""How a path stands, beside the two letters that git status has for a change (index, work tree):
-as committed; unknown to git and not on disk; on disk only; the same, and ignored; in conflict."""
+"""States of a path, besides the two letters of git status for a change (index, work tree): as
+committed; unknown to git and not on disk; untracked; ignored; in conflict."""
 
 
 class NoRepository(Problem):
-    """The folder is in no git repository. ``folder`` is where one could be made with ``init``."""
+    """The folder is in no git repository. ``git init`` could make one in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(
@@ -114,8 +114,8 @@ class NoRepository(Problem):
 class NeedsYes(Problem):
     """The act is possible, but a person must say yes first (``confirmed=True``, ``--yes``).
 
-    ``reasons`` are plain sentences; ``diff`` shows the learner's own edits that would be committed
-    with ours.
+    ``reasons`` are sentences; ``diff`` shows the learner's own edits that the commit would
+    include.
     """
 
     def __init__(self, reasons: Sequence[str], diff: str) -> None:
@@ -126,8 +126,8 @@ class NeedsYes(Problem):
 
 @dataclass(frozen=True)
 class Head:
-    """Where HEAD is: ``sha`` is None before the first commit, ``branch`` is None when HEAD is
-    detached."""
+    """The position of HEAD: ``sha`` is None before the first commit, ``branch`` is None when HEAD
+    is detached."""
 
     sha: str | None
     branch: str | None
@@ -135,8 +135,8 @@ class Head:
 
 @dataclass(frozen=True)
 class CheckedPaths:
-    """What ``Repository.check`` found before anything was written: HEAD, how each path stands,
-    which of them lag, and what each holds (None: no file)."""
+    """The result of ``Repository.check``, before any write: HEAD, the state of each path, the paths
+    whose index entry lags, and the content of each (None: no file)."""
 
     head: Head
     states: Mapping[str, str]
@@ -146,8 +146,8 @@ class CheckedPaths:
 
 @dataclass(frozen=True)
 class CommitResult:
-    """What a commit did: ``files`` are the committed paths (relative, as git names them; those that
-    a hook added, too), ``notes`` sentences worth showing."""
+    """The result of a commit: ``files`` are the committed paths (relative, as git names them; those
+    that a hook added, too), ``notes`` sentences worth showing."""
 
     committed: bool
     sha: str | None
@@ -165,7 +165,7 @@ class Repository:
         self._hooks = hooks
         self._superproject = superproject
 
-    # ── finding
+    # ── discovery
 
     @classmethod
     def discover(cls, path: Path | str = ".") -> Repository:
@@ -226,15 +226,15 @@ class Repository:
         except NoRepository:
             return None
 
-    # ── looking
+    # ── reading
 
     def head(self) -> Head:
         """The commit and branch that HEAD points at."""
-        return self._look([".git"])[0]  # a name that no commit has: git looks at no file
+        return self._look([".git"])[0]  # no commit has this name, so git reads no file
 
     def added_by_me(self, pattern: str) -> tuple[str, ...]:
-        """The ``tracked`` files that this person's own commits added, wherever they were moved
-        since and by whom."""
+        """The ``tracked`` files that this person's own commits added, followed through renames by
+        anyone."""
         my_names = self._me()
         _, out, _ = self._git(
             *_PLAIN_LOG,
@@ -263,8 +263,8 @@ class Repository:
         return tuple(name for name in self.tracked(pattern) if name in added)
 
     def is_mine_at_origin(self) -> bool:
-        """Whether this person has a commit at ``origin``, as far as this clone knows it: else it is
-        somebody else's project. So it is where nothing was ever fetched from or pushed to it."""
+        """True if this person has a commit at ``origin``, as far as this clone knows, or nothing
+        was ever fetched from or pushed to it. False means another person's project."""
         code, out, _ = self._git(*_PLAIN_LOG, "--remotes=origin", f"--format=%an{_WHO}%ae", "-z")
         authors = set(filter(None, out.split("\0")))
         my_names = self._me()
@@ -273,14 +273,14 @@ class Repository:
         )
 
     def _me(self) -> frozenset[str]:
-        """The name and the address that this person commits with here; empty where git knows
-        none."""
+        """The name and the address that this person commits with here; empty if git knows
+        neither."""
         code, ident, _ = self._git("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT")
         identity = re.match(r"(.*) <(.*)>", ident)
         return frozenset(identity.groups()) if code == 0 and identity else frozenset()
 
     def has_committed(self, path: Path | str) -> bool:
-        """Whether the last commit has ``path`` as it is now."""
+        """True if the last commit has ``path`` with its current content."""
         name = self._relative(Path(path))
         return self._look([name])[1][name] == _SAME
 
@@ -289,7 +289,7 @@ class Repository:
         return _names(self._must("ls-files", "-z", "--", f":(glob)**/{pattern}"))
 
     def uncommitted_diff(self) -> str:
-        """What tracked files hold that is not committed, as a patch; empty where nothing."""
+        """The uncommitted changes of tracked files as a patch; empty without changes."""
         return self._must(*_PLAIN_DIFF, "HEAD") if self.head().sha else ""
 
     def versions(self, path: Path | str) -> Iterator[bytes]:
@@ -315,7 +315,7 @@ class Repository:
         ours: Iterable[Path] = (),
         dry_run: bool = False,
     ) -> CheckedPaths:
-        """Look at ``paths`` before a document is written there; ``commit`` takes what is returned.
+        """Check ``paths`` before a document is written there; pass the result to ``commit``.
         Changes nothing.
 
         Raises Problem where they can't be committed, and NeedsYes where only a person's yes is
@@ -353,7 +353,7 @@ class Repository:
             if _is_mine(states[name], name in our_names)
             and not (name in our_names and name in lagging)
         ]
-        # none: what git calls modified, and what differs in its line ends only
+        # an empty diff: git reports a modification, but only the line ends differ
         diffs = {
             name: diff
             for name in edited_names
@@ -380,7 +380,7 @@ class Repository:
             raise Problem(f"there is no file {self.root / gone} to commit", file=self.root / gone)
         if self._catch_up(checked.lagging):
             raise self._locked_problem()
-        # What HEAD hasn't got is new; what stood as committed and is as it was is not looked at.
+        # Paths missing in HEAD are new; paths that were clean and have not changed need no diff.
         states = checked.states
         to_compare = [
             name
@@ -406,8 +406,8 @@ class Repository:
     ) -> CommitResult:
         """``fresh`` are names that the index hasn't got.
 
-        git commits from a copy of the index, which then catches up: whatever refuses, or is cut
-        off, there is nothing to take back.
+        git commits from a copy of the index, and the real index catches up afterwards: when git
+        or a hook refuses or is killed, there is nothing to undo.
         """
         import tempfile
 
@@ -416,7 +416,7 @@ class Repository:
         with tempfile.TemporaryDirectory(prefix="q1lab-index-") as folder:
             index = Path(folder, "index")
             with contextlib.suppress(FileNotFoundError):
-                # its time, too: git looks into a file that is as new as the index
+                # with its mtime: git rereads files that are as new as the index
                 shutil.copy2(self.git_dir / "index", index)
             try:
                 code, out, err = self._commit_from(index, names, fresh, message)
@@ -456,7 +456,7 @@ class Repository:
     def _commit_from(
         self, index: Path, names: Sequence[str], fresh: Sequence[str], message: str
     ) -> tuple[int, str, str]:
-        """Commit these files, and no other that ``index`` holds."""
+        """Commit only these files of ``index``."""
         if fresh:  # a commit takes only what the index names
             code, out, err = self._git("add", "-N", "--", *map(_literal, fresh), index=index)
             if code != 0:
@@ -469,8 +469,8 @@ class Repository:
         )
 
     def _is_in_head(self, names: Sequence[str]) -> bool:
-        """Whether HEAD has these files as they are, so that it moved by our commit and not by
-        another's."""
+        """True if HEAD has the current content of these files: our commit moved it, not another
+        process's."""
         states = self._look(names)[1]
         self._catch_up([name for name in names if self._lags(name, states[name])])
         return not any(_is_new(states[name]) for name in names) and not self._differ(names)
@@ -483,12 +483,12 @@ class Repository:
         return _names(self._must(*options, "--", *map(_literal, names)))
 
     def _no_file(self) -> str:
-        """The tree of no file, which is what there is before the first commit."""
+        """The empty tree, the base for diffs before the first commit."""
         return self._must("hash-object", "-t", "tree", "/dev/null").strip()
 
     def _lags(self, name: str, state: str) -> bool:
-        """Whether the index still has of ``name`` what was there before the last commit: it was cut
-        off before the index caught up."""
+        """True if the index still has ``name`` as before the last commit: q1lab was killed before
+        the index caught up."""
         if state[0] not in "MD":
             return False
         code, _, _ = self._git("rev-parse", "--verify", "--quiet", "HEAD~")
@@ -497,14 +497,14 @@ class Repository:
         return self._git(*options)[0] == 0
 
     def _catch_up(self, names: Sequence[str]) -> list[str]:
-        """Give the index what HEAD has of these files; what to say where another git holds it."""
+        """Reset the index to HEAD for these files; returns a note if another git has locked it."""
         if not names:
             return []
         code, _, err = self._git("reset", "-q", "--", *map(_literal, names))
         return [] if code == 0 else [f"the index could not catch up: {_first_line(err)}"]
 
     def _refusal(self, output: str, contents: Mapping[str, bytes | None]) -> Problem:
-        """Why git refused, from its own words."""
+        """The Problem for a refused commit, derived from git's output."""
         text = output.strip()
         lowered = text.lower()
         if _LOCKED.search(text):
@@ -549,7 +549,7 @@ class Repository:
     def _touched(self, contents: Mapping[str, bytes | None]) -> list[str]:
         return [name for name, content in contents.items() if self._content(name) != content]
 
-    # ── what stands in the way
+    # ── obstacles to a commit
 
     def _refuse_operations(self) -> None:
         if not self.root.is_dir() or not self.git_dir.is_dir():
@@ -630,7 +630,7 @@ class Repository:
     # ── plumbing
 
     def _look(self, names: Sequence[str]) -> tuple[Head, dict[str, str]]:
-        """HEAD, and how each of ``names`` stands (``_SAME`` and its like)."""
+        """HEAD, and the state of each of ``names`` (``_SAME`` …)."""
         states = {name: _SAME if os.path.lexists(self.root / name) else _UNKNOWN for name in names}
         out = self._must(
             *("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "-z", "--no-renames"),
@@ -665,8 +665,8 @@ class Repository:
         return text or self._must(*_DIFF, "--cached", "--", _literal(name))
 
     def _differ(self, names: Sequence[str]) -> list[str]:
-        """Those of ``names`` that HEAD has with another content, line ends of the settings left
-        out: only a diff that counts lines looks into the files."""
+        """The ``names`` whose content differs from HEAD, apart from line ends that settings
+        convert: only a diff that counts lines compares contents."""
         out = self._must(*_DIFF, "--numstat", "-z", "HEAD", "--", *map(_literal, names))
         return [record.split("\t", 2)[2] for record in _names(out)]
 
@@ -745,7 +745,7 @@ class ForeignCommits:
                 path = re.sub(rb'(["\\\\])', rb"\\\1", os.fsencode(objects)).replace(b"\n", rb"\n")
                 (bare / "objects" / "info").mkdir(exist_ok=True)
                 (bare / "objects" / "info" / "alternates").write_bytes(b'"%s"\n' % path)
-                shallow = git_dirs[-1] / "shallow"  # commits whose parents it hasn't got
+                shallow = git_dirs[-1] / "shallow"  # commits whose parents are missing
                 if shallow.exists():
                     (bare / "shallow").write_text("".join(f"{sha}\n" for sha in _shas(shallow)))
             except OSError as error:
@@ -761,8 +761,8 @@ class ForeignCommits:
         return [(name, message) for name, _, message in commits]
 
     def content_at(self, commit: str, name: str) -> bytes | None:
-        """What a commit has of a file in the folder; None where it has nothing there. Problem where
-        the repository lacks it, as a partial clone does."""
+        """The content of a file of the folder in a commit; None if the commit lacks it. Problem
+        where the repository lacks the object, as a partial clone may."""
         path = (self.place / name).as_posix()
         listed = self._must("ls-tree", "-z", commit, "--", path)
         entry = re.match("[0-7]+ blob ([0-9a-f]+)\t", listed)
@@ -933,14 +933,14 @@ def _run(folder: Path, *arguments: str, settings: Mapping[str, str] = {}) -> tup
 
 
 _deferred: list[int] | None = None
-"""The Ctrl-C's that wait; None where none has to."""
+"""SIGINTs deferred inside interrupts_wait(); None outside."""
 
 
 @contextlib.contextmanager
 def interrupts_wait() -> Iterator[None]:
-    """For a block, Ctrl-C is held back to its end: between the start of a process and the moment
-    its number is known, nobody could end it, and what is put back is put back whole. One inside
-    another is a part of that one."""
+    """Defer Ctrl-C to the end of the block. Between the start of a process and the moment its id is
+    known, nothing could end that process; and a cleanup must not be cut short. A nested block joins
+    the outer one."""
     global _deferred
     if _deferred is not None or threading.current_thread() is not threading.main_thread():
         yield
@@ -975,30 +975,30 @@ def _end_group(child: subprocess.Popen[bytes]) -> None:
 
 
 def _is_new(state: str) -> bool:
-    """Whether HEAD hasn't got a path."""
+    """True if HEAD lacks a path in this state."""
     return state in (_UNKNOWN, _UNTRACKED, _IGNORED, ".A") or state[0] == "A"
 
 
 def _is_mine(state: str, is_ours: bool) -> bool:
-    """Whether a path holds, on disk or staged, what is the learner's and in no commit. ``own``: on
-    disk is q1lab's own text; then only what is staged beside it can be theirs."""
+    """True if a path holds uncommitted edits of the learner, on disk or staged. ``is_ours``: the
+    file on disk is q1lab's own text, so that only staged edits can be the learner's."""
     if state in (_SAME, _UNKNOWN, _IGNORED):
         return False
     return not is_ours or state[0] == "D" or (state[0] not in ".?" and state[1] != ".")
 
 
 def _literal(name: str) -> str:
-    """A pathspec that means exactly this name, whatever it holds."""
+    """A pathspec that matches exactly this name, special characters included."""
     return f":(top,literal){name}"
 
 
 def _names(out: str) -> tuple[str, ...]:
-    """What git wrote with -z, one by one."""
+    """The items of git's output with -z."""
     return tuple(filter(None, out.split("\0")))
 
 
 def _glob(pattern: str) -> str:
-    """A pathspec that means the files whose name matches, at any depth."""
+    """A pathspec for files whose name matches, at any depth."""
     return f":(glob)**/{pattern}"
 
 
@@ -1013,7 +1013,7 @@ def _first_line(text: str) -> str:
 
 
 def _browsable(url: str) -> str | None:
-    """``git@host:a/b.git`` and its kin as ``https://host/a/b``, credentials dropped; None for a
+    """``git@host:a/b.git`` and similar as ``https://host/a/b``, credentials dropped; None for a
     path."""
     from urllib.parse import urlsplit
 
