@@ -90,7 +90,7 @@ def test_page_and_picture_draw_each_of_them_that_differs_between_the_arms(
 def test_a_column_is_in_every_table_of_costs(
     trained: studies.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arm_columns, "COLUMNS", (*arm_columns.COST_COLUMNS, ITERS, PER_ITER))
+    monkeypatch.setattr(arm_columns, "COST_COLUMNS", (*arm_columns.COST_COLUMNS, ITERS, PER_ITER))
     with Store() as store:
         store.db.execute("DELETE FROM results")
         found = comparison_cache.compare(store, trained)

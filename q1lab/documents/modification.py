@@ -29,7 +29,7 @@ from q1lab.verdict.prediction_text import direction_text
 from q1lab.week import evidence
 from q1lab.week.lists import predictions
 from q1lab.week.own_model import diffs, parents
-from q1lab.week.syllabus import Variant, Week
+from q1lab.week.syllabus import WeekVariant, Week
 
 FILE = "MODIFICATION.md"
 TEMPLATE = "modification.md.j2"
@@ -111,7 +111,7 @@ def renew_modification_head(record: Modification, week: Week, data: bytes) -> by
     return data
 
 
-def _title(variant: Variant) -> str:
+def _title(variant: WeekVariant) -> str:
     return variant.title.split(" (recommended)")[0]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Self
 
 from q1lab.ground.json_records import max_chars, one_of, stored_as, whole_number
-from q1lab.study.part_registry import Part
+from q1lab.study.part_registry import StudyPart
 
 MOST_SEEDS = 10_000
 """Seeds that a study may plan."""
@@ -47,7 +47,7 @@ class TypedSeeds:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Design(Part, ABC):
+class Design(StudyPart, ABC):
     """The seeds of a study, and the rule by which it is judged. Pure."""
 
     part: ClassVar[str] = "design"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from q1lab.ground.json_records import max_chars, max_items, stored_as
 from q1lab.study.metric import Metric
-from q1lab.study.part_registry import Part
+from q1lab.study.part_registry import StudyPart
 from q1lab.study.series import Series
 from q1lab.study.trainer_description import Description
 
@@ -43,7 +43,7 @@ class ImportedRuns:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Origin(Part):
+class Origin(StudyPart):
     """The origin of a study."""
 
     part: ClassVar[str] = "origin"

@@ -56,7 +56,7 @@ BUILT_IN: Mapping[str, Mapping[str, BuiltIn]] = {
 """Part of a study → kind → its class. A plan without a sign of another kind has the first."""
 
 
-class Part:
+class StudyPart:
     """One part of a study: its trainer, its design, or its origin.
 
     A part's fields are keys of ``study.json``. A kind of another package is recognized by the
@@ -102,11 +102,11 @@ def part_classes(part: str) -> Iterator[type[Any]]:
 
 
 @cache
-def part_class(part: str, kind: str) -> type[Part]:
+def part_class(part: str, kind: str) -> type[StudyPart]:
     """The class of a kind. Problem if another package's class can't be loaded."""
     if (built_in := BUILT_IN[part].get(kind)) is not None:
         module, name = built_in.place.split(":")
-        kind_class: type[Part] = getattr(importlib.import_module(module), name)
+        kind_class: type[StudyPart] = getattr(importlib.import_module(module), name)
         return kind_class
     (entry,) = _installed_kinds(part).select(name=kind)
     try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 from q1lab.ground.json_records import max_chars, max_items, one_of, stored_as, whole_number
 from q1lab.study.engine_choice import EngineChoice
 from q1lab.study.metric import Metric
-from q1lab.study.part_registry import Part
+from q1lab.study.part_registry import StudyPart
 from q1lab.study.trainer_description import Description
 from q1lab.study.tuned_value import TunedValue
 
@@ -47,7 +47,7 @@ def _versions(value: dict[str, str]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trainer(Part, ABC):
+class Trainer(StudyPart, ABC):
     """The trainer of a study's runs."""
 
     part: ClassVar[str] = "trainer"

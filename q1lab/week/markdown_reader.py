@@ -27,7 +27,7 @@ from q1lab.week.syllabus import (
     Fold,
     Step,
     Text,
-    Variant,
+    WeekVariant,
 )
 from q1lab.week.text_numbers import TextNumbers
 
@@ -106,7 +106,7 @@ class WeekReader:
         self.ids: dict[str, str] = {}
         self.code: list[CodeBlock] = []
         self.cuts = Cuts()
-        self.variants: Sequence[Variant] = ()
+        self.variants: Sequence[WeekVariant] = ()
         self.values = TextNumbers()
         """The values of the text's placeholders."""
 
@@ -174,7 +174,7 @@ class WeekReader:
         return f"line-{line}"
 
 
-def _row(variant: Variant, line: str) -> str:
+def _row(variant: WeekVariant, line: str) -> str:
     """A row for one variant: with its name for `{each}`, and what week.toml says of it."""
     row = line.replace("{each}", variant.name)
     return EACH.sub(lambda match: str(getattr(variant, match[1], match[0])), row)

@@ -22,7 +22,7 @@ from q1lab.week.syllabus import (
     Session,
     Term,
     Text,
-    Variant,
+    WeekVariant,
     Week,
 )
 from q1lab.week.text_numbers import MeasuredResult, ModelShape, TextNumbers
@@ -291,14 +291,14 @@ def _terms(reader: WeekReader) -> tuple[Term, ...]:
 _ENTRY = re.compile(r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
 
-def _variants(toml: TomlFile, top: Mapping[str, Any]) -> list[Variant]:
-    variants: dict[str, Variant] = {}
+def _variants(toml: TomlFile, top: Mapping[str, Any]) -> list[WeekVariant]:
+    variants: dict[str, WeekVariant] = {}
     for row, at in toml.rows("variants", top["variants"], VARIANT_KEYS):
         if row["name"] in variants:
             toml.reader.add("week.toml", at, f"variant {row['name']!r} is listed twice")
         else:
             shape = row["shape"] if row["shape"] is None else _shape(toml, row["shape"], at)
-            variants[row["name"]] = Variant(
+            variants[row["name"]] = WeekVariant(
                 **{**row, "guide": row["guide"] or None, "shape": shape}
             )
     return list(variants.values())
@@ -331,7 +331,7 @@ def _session(toml: TomlFile, row: dict[str, Any], at: int, variants: list[str]) 
 
 
 def _guides(
-    toml: TomlFile, sessions: list[Session], variants: list[Variant]
+    toml: TomlFile, sessions: list[Session], variants: list[WeekVariant]
 ) -> dict[str, list[Block]]:
     """The blocks that the variants' guides add to each part, by its id."""
     reader, names = toml.reader, [variant.name for variant in variants]

@@ -250,7 +250,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class WeekVariant:
     """A choice that the week offers; `name` is the model file's name in labs/models."""
 
     name: str
@@ -338,7 +338,7 @@ class Week:
     overview: tuple[Block, ...]
     """The page before the sessions. Its steps belong to no part, and are counted nowhere."""
     sessions: tuple[Session, ...]
-    variants: tuple[Variant, ...]
+    variants: tuple[WeekVariant, ...]
     kpis: tuple[Kpi, ...]
     default: str | None
     root: Path
@@ -364,7 +364,7 @@ class Week:
     _kept: dict[object, Week] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
-    def chosen(self) -> Variant | None:
+    def chosen(self) -> WeekVariant | None:
         """The variant that it was narrowed to, where the week offers that one."""
         return next((variant for variant in self.variants if variant.name == self.variant), None)
 

@@ -14,7 +14,7 @@ from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.widgets.theme_colors import palette
 from q1lab.week import chosen_variant
 from q1lab.week import progress as domain
-from q1lab.week.syllabus import Variant
+from q1lab.week.syllabus import WeekVariant
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
@@ -55,7 +55,7 @@ def open_variant_choice(app: Q1Lab, step: Step) -> None:
     )
 
 
-def _row(app: Q1Lab, variant: Variant, chosen: bool) -> Table:
+def _row(app: Q1Lab, variant: WeekVariant, chosen: bool) -> Table:
     facts = [
         f"{variant.difficulty} to implement" if variant.difficulty else "",
         f"used in {variant.used_in}" if variant.used_in else "",
