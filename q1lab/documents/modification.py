@@ -29,7 +29,7 @@ from q1lab.verdict.prediction_text import direction_text
 from q1lab.week import evidence
 from q1lab.week.lists import predictions
 from q1lab.week.own_model import diffs, parents
-from q1lab.week.syllabus import WeekVariant, Week
+from q1lab.week.syllabus import Week, WeekVariant
 
 FILE = "MODIFICATION.md"
 TEMPLATE = "modification.md.j2"

@@ -57,7 +57,7 @@ COMMIT_BYTES = 32 << 20
 
 
 class IngestProgress(NamedTuple):
-    """How far a look at all studies has come."""
+    """The progress of reading the events of all studies."""
 
     studies: int
     of: int
@@ -203,13 +203,14 @@ def _grown(study: Study, rows: Iterable[Row]) -> Iterator[News]:
 
 def _telling(store: Store) -> Step:
     """Says how far the look at one study has come; it is whole when nothing more came."""
-    taken = 0
+    bytes_read = 0
 
     def step(read: int, under_way: bool) -> bool:
-        nonlocal taken
-        taken += read
+        nonlocal bytes_read
+        bytes_read += read
         return (
-            store.tell is not None and store.tell(IngestProgress(int(not read), 1, taken)) == ENOUGH
+            store.tell is not None
+            and store.tell(IngestProgress(int(not read), 1, bytes_read)) == ENOUGH
         )
 
     return step

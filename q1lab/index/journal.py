@@ -82,7 +82,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Offset:
-    """How far a reader has come: bytes and lines read, the hash of those bytes, and the link of the
+    """A reader's position: bytes and lines read, the hash of those bytes, and the link of the
     last whole line."""
 
     size: int = 0
@@ -93,7 +93,7 @@ class Offset:
 
 @dataclass(frozen=True)
 class NewEntries:
-    """What a reader finds after its mark, and the mark after it.
+    """The lines after a reader's mark, and the mark after them.
 
     ``damaged`` are numbers of lines that could not be read; ``broken`` of those whose ``prev`` is
     not the link before them (a line is missing, or was changed); ``newer`` of those that a newer
@@ -303,8 +303,8 @@ def append(file: Path, bodies: Sequence[Body], mark: Offset) -> Offset:
 def _appending(file: Path) -> Iterator[int]:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
     with os_errors_as_problems(f"cannot write {file}"):
-        if (what := kind_of_non_file(file)) is not None:
-            raise Problem(f"cannot write {file}: it is {what}, not a file", FAILED, file=file)
+        if (file_kind := kind_of_non_file(file)) is not None:
+            raise Problem(f"cannot write {file}: it is {file_kind}, not a file", FAILED, file=file)
         fd = os.open(file, flags, 0o600)
         try:
             yield fd

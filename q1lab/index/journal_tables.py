@@ -1,4 +1,4 @@
-"""What each act in the journal does to the tables: the only code that writes the learner's rows.
+"""The effect of each act in the journal on the tables: only this writes the learner's rows.
 
 ``fold`` is given a body (see journal.py) and a connection inside a transaction. Folding all bodies
 into empty tables gives the same rows whenever it is done, so the tables can be thrown away. A body
@@ -44,7 +44,7 @@ MOST_VIEWED = 50
 """Studies or files that are remembered for each kind of look."""
 
 MALFORMED_BODY = (KeyError, ValueError, sqlite3.Error)
-"""What a body that makes no sense raises."""
+"""The exceptions that a malformed body raises."""
 
 
 def fold_act(db: sqlite3.Connection, body: Body) -> bool:
@@ -75,7 +75,7 @@ def write_setting(db: sqlite3.Connection, key: str, value: Any, at: str) -> None
 
 
 def _kept(db: sqlite3.Connection, body: Body, name: str) -> Any:
-    """What the week's settings hold under ``name``; an empty object where they hold nothing."""
+    """The week's settings under ``name``; an empty object if there are none."""
     return read_setting(db, f"{name}:{body['week']}", {})
 
 

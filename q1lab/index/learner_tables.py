@@ -1,4 +1,4 @@
-"""What the learner did in the week: ticks, answers, minutes, the variant, its hints, the retro.
+"""The learner's work in the week: ticks, answers, minutes, the variant, its hints, the retro.
 
 Here are the questions to the tables, and the acts that go on record; what they mean is in
 week/progress.py and week/own_model/model_file.py. Every act is in the journal before its
@@ -99,7 +99,7 @@ def _clocks(store: Store) -> dict[str, Any]:
 
 
 def modification_row(store: Store, week: str) -> Row | None:
-    """What was chosen for the week: variant, file, base, chosen (when); None before a choice. That
+    """The choice for the week: variant, file, base, chosen (when); None before a choice. That
     of one that is not chosen now is under ``kept_under``."""
     row: Row | None = store.db.execute(
         "SELECT * FROM modifications WHERE week = ?", (week,)

@@ -37,17 +37,17 @@ class KnownJournal:
 def copy_index_if_lost(database: Path, file: Path) -> str | None:
     """Copy the index beside, where the journal ``file`` lacks lines that it knows; returns what to
     say. OSError when the disk refuses."""
-    known = _known(database)
-    if known is None or journal.begins_with(file, known.mark):
+    known_journal = _known(database)
+    if known_journal is None or journal.begins_with(file, known_journal.mark):
         return None
     for copy in _copies(database):
-        if (before := _known(copy)) is not None and before.mark == known.mark:
+        if (before := _known(copy)) is not None and before.mark == known_journal.mark:
             return _told(before, copy, file)
     lines = journal.read_entries(file)
-    missing = max(0, known.mark.lines - lines.mark.lines)
+    missing = max(0, known_journal.mark.lines - lines.mark.lines)
     bodies = [line.body for line in lines.lines if line.body is not None]
     since = str(bodies[-1].get("at", "")) if bodies and missing else ""
-    name = f"{database.stem}.until-{known.until[:10]}"
+    name = f"{database.stem}.until-{known_journal.until[:10]}"
     copy, number = database.with_name(f"{name}{database.suffix}"), 1
     while copy.exists():
         number += 1
@@ -58,34 +58,36 @@ def copy_index_if_lost(database: Path, file: Path) -> str | None:
     part.chmod(0o600)
     with contextlib.closing(sqlite3.connect(part)) as db, db:
         value = json.dumps({"missing": missing, "since": since})
-        db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?, ?)", (LOST, value, known.until))
+        db.execute(
+            "INSERT OR REPLACE INTO settings VALUES (?, ?, ?)", (LOST, value, known_journal.until)
+        )
     with part.open("rb") as stream:
         os.fsync(stream.fileno())
     part.replace(copy)
     sync_folder(copy.parent)
-    return _told(KnownJournal(known.mark, known.until, missing, since), copy, file)
+    return _told(KnownJournal(known_journal.mark, known_journal.until, missing, since), copy, file)
 
 
 def lost_line_warnings(database: Path, file: Path) -> list[str]:
-    """What the journal ``file`` lacks, a line for each copy that knows of it."""
+    """Warnings of lines that the journal ``file`` lacks, one for each copy that has them."""
     warnings = []
     for copy in _copies(database):
-        known = _known(copy)
-        if known is not None and not journal.begins_with(file, known.mark):
-            warnings.append(_told(known, copy, file))
+        known_journal = _known(copy)
+        if known_journal is not None and not journal.begins_with(file, known_journal.mark):
+            warnings.append(_told(known_journal, copy, file))
     return warnings
 
 
-def _told(known: KnownJournal, copy: Path, file: Path) -> str:
-    if known.missing:
-        last = f" (its last was of {_minute(known.since)})" if known.since else ""
-        fewer = plural(known.missing, "line")
-        what = f"was found with {fewer} fewer than it had at {_minute(known.until)}{last}"
+def _told(known_journal: KnownJournal, copy: Path, file: Path) -> str:
+    if known_journal.missing:
+        last = f" (its last was of {_minute(known_journal.since)})" if known_journal.since else ""
+        fewer = plural(known_journal.missing, "line")
+        loss = f"was found with {fewer} fewer than it had at {_minute(known_journal.until)}{last}"
     else:
-        lines = plural(known.mark.lines, "line")
-        what = f"is not the one that had {lines} at {_minute(known.until)}"
+        lines = plural(known_journal.mark.lines, "line")
+        loss = f"is not the one that had {lines} at {_minute(known_journal.until)}"
     return (
-        f"{file.name} {what}; put that file back, or delete {copy.name}, the index that knows "
+        f"{file.name} {loss}; put that file back, or delete {copy.name}, the index that knows "
         "them, to go on without them"
     )
 

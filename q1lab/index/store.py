@@ -59,7 +59,7 @@ Row = sqlite3.Row
 class AddAct(Protocol):
     """Puts one act on record: its name, and what it says."""
 
-    def __call__(self, act: str, /, **what: Any) -> None: ...
+    def __call__(self, act: str, /, **fields: Any) -> None: ...
 
 
 class Stamp(NamedTuple):
@@ -93,7 +93,7 @@ class Store:
         prove_at_home(self.file)
         self.journal = self.file.with_name("journal.jsonl")
         self.notice: str | None = None
-        """What a person should know about how it was opened, in one line."""
+        """A warning about how it was opened, in one line."""
         self.tell: OnProgress | None = None
         """Who is told how far a look at all studies has come, when nobody else is."""
         self.say: Callable[[str], object] | None = None
@@ -258,7 +258,7 @@ class Store:
             return lost_lines.copy_index_if_lost(self.file, self.journal)
 
     def _news(self, mark: journal.Offset) -> journal.NewEntries | None:
-        """What is new in the journal; None when it is another file than before."""
+        """The new lines of the journal; None when it is another file than before."""
         with (
             contextlib.suppress(journal.Rewritten),
             os_errors_as_problems(f"cannot read {self.journal}"),
@@ -296,7 +296,7 @@ class Store:
 
     @property
     def unread(self) -> int:
-        """How many lines of the journal are missing or can't be read."""
+        """The number of lines of the journal that are missing or can't be read."""
         return int(self.setting(UNREAD, 0))
 
     def _journal_mark(self) -> journal.Offset:
@@ -324,9 +324,9 @@ class Store:
             with self.transaction() as db:
                 bodies: list[journal.Body] = []
 
-                def add(act: str, /, **what: Any) -> None:
+                def add(act: str, /, **fields: Any) -> None:
                     journal.refuse_agents(act)
-                    body = {"act": act, "at": utc_now(), "who": journal.current_actor(), **what}
+                    body = {"act": act, "at": utc_now(), "who": journal.current_actor(), **fields}
                     before = db.total_changes
                     journal_tables.fold_act(db, body)
                     if act in journal_tables.PROGRESS_ACTS:
@@ -343,10 +343,10 @@ class Store:
                     self._keep_mark(db, mark)
                     self._of_progress += 1  # the mark is nothing that a person sees
 
-    def add(self, act: str, /, **what: Any) -> None:
+    def add(self, act: str, /, **fields: Any) -> None:
         """Put one act on record (see ``act``)."""
         with self.act() as add:
-            add(act, **what)
+            add(act, **fields)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -516,7 +516,7 @@ def _reason(error: Exception) -> str:
 
 
 def database_problem(error: sqlite3.DatabaseError) -> Problem | None:
-    """What a question that failed means for a person; None when it is the program's own mistake."""
+    """Explain a query that failed; None for an error of the program itself."""
     if is_damage(error):
         discard_database()
         return Problem(f"the database is damaged ({error})", FAILED, next=REBUILDS)

@@ -27,7 +27,7 @@ MOST_TAGS = 20
 
 @dataclass(frozen=True)
 class Labels:
-    """What a learner noted: ``note`` is "" where there is none."""
+    """A learner's note and tags: ``note`` is "" where there is none."""
 
     note: str = ""
     tags: tuple[str, ...] = ()

@@ -53,7 +53,7 @@ class RunView:
     """The exact one at the end."""
     tokens_per_s: float | None
     seconds: float
-    """What all of its attempts have taken."""
+    """Seconds that all of its attempts took."""
     message: str | None
     reused_from: str | None = None
     run_id: int = 0
@@ -201,7 +201,7 @@ def read_study_rows(
     study has the same number of runs, so that a look costs what is alive and not what was ever
     done.
     """
-    kept = settled or {}
+    settled_rows = settled or {}
     plans = store.db.execute(
         "SELECT id, variant, baseline, preset, data_name, created, seeds FROM studies "
         "ORDER BY created DESC, rowid DESC"
@@ -210,18 +210,19 @@ def read_study_rows(
         row["id"]
         for row in plans
         if row["id"] not in unreadable
-        and (row["id"] not in kept or kept[row["id"]].total != 2 * row["seeds"])
+        and (row["id"] not in settled_rows or settled_rows[row["id"]].total != 2 * row["seeds"])
     }
     rows: dict[str, list[Row]] = {}
-    some = "WHERE study_id IN (SELECT value FROM json_each(?))" if kept else ""
+    some = "WHERE study_id IN (SELECT value FROM json_each(?))" if settled_rows else ""
     for row in store.db.execute(
-        f"SELECT * FROM runs {some} ORDER BY id", (json.dumps(sorted(fresh)),) if kept else ()
+        f"SELECT * FROM runs {some} ORDER BY id",
+        (json.dumps(sorted(fresh)),) if settled_rows else (),
     ):
         rows.setdefault(row["study_id"], []).append(row)
     readable = tuple(
         _fresh_line(store, plan, rows.get(plan["id"], []))
         if plan["id"] in fresh
-        else kept[plan["id"]]
+        else settled_rows[plan["id"]]
         for plan in plans
         if plan["id"] not in unreadable
     )
@@ -355,8 +356,8 @@ def seconds_left(runs: Sequence[RunView], jobs: int, waits: frozenset[str]) -> f
         return None
 
     def need(run: RunView) -> float:
-        own = run.pace if run.state is RunState.RUNNING else None
-        pace = own or paces[run.arm] or anyone
+        own_pace = run.pace if run.state is RunState.RUNNING else None
+        pace = own_pace or paces[run.arm] or anyone
         return max(0, run.max_iters - run.iter) * (pace or 0.0)
 
     busy = sorted(need(run) for run in under_way)
@@ -370,10 +371,10 @@ def seconds_left(runs: Sequence[RunView], jobs: int, waits: frozenset[str]) -> f
 
 def _mean_pace(runs: Sequence[RunView], arm: str | None) -> float | None:
     """Mean seconds per iter of an arm's runs (of all for None), of the best witnesses there are."""
-    known = [run for run in runs if run.pace is not None and arm in (None, run.arm)]
+    paced_runs = [run for run in runs if run.pace is not None and arm in (None, run.arm)]
     for some in (
-        [run.pace for run in known if run.state is RunState.RUNNING],
-        [run.pace for run in known if run.reused_from is None],
+        [run.pace for run in paced_runs if run.state is RunState.RUNNING],
+        [run.pace for run in paced_runs if run.reused_from is None],
     ):
         if some:
             return sum(pace for pace in some if pace is not None) / len(some)

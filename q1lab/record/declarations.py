@@ -27,7 +27,7 @@ Declaration = Mapping[str, Any]
 
 
 def declaration_of(study: Study) -> dict[str, Any]:
-    """What a line of the journal shows of a study."""
+    """The fields of a study that a line of the journal shows."""
     series = study.origin.series
     return {
         "study": declared_name(study),
@@ -50,7 +50,7 @@ def declaration_of(study: Study) -> dict[str, Any]:
 
 
 def declared_name(study: Study) -> str:
-    """What a study is called in a declaration."""
+    """The name of a study in a declaration."""
     return sha256_json([study.id, study.created])
 
 

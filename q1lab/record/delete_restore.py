@@ -53,7 +53,7 @@ class Reclaimable:
 
 @dataclass(frozen=True)
 class DeletePreview:
-    """What deleting a study means."""
+    """The effects of deleting a study."""
 
     id: str
     bytes: int
@@ -63,7 +63,7 @@ class DeletePreview:
 
 
 def preview_delete(store: Store, study_id: str) -> DeletePreview:
-    """What deleting this study would mean. Problem when there is none."""
+    """Preview the deletion of this study. Problem if there is no such study."""
     folder = _folder(study_id)
     unreadable = study_id in studies.load_each([study_id])[1]
     takers = sorted(taker for taker, origin in _reused(store) if origin == study_id)
@@ -163,9 +163,9 @@ def _folder(study_id: str) -> Path:
 
 
 def list_reclaimable(*, models: bool = False, days: float = 30.0) -> list[Reclaimable]:
-    """What can be freed: the trash, checkpoints of runs that have ended, corpora that no study
-    trains on, and leftovers; on demand the weights of finished runs that are older than ``days``.
-    Studies that are alive are left out."""
+    """The disk space that can be freed: the trash, checkpoints of runs that have ended, corpora
+    that no study trains on, and leftovers; on demand the weights of finished runs that are older
+    than ``days``. Studies that are alive are left out."""
     items = [
         Reclaimable("trash", f"{path.name} (deleted)", (path,), _size([path]))
         for path in _entries(paths.trash_dir(), "")

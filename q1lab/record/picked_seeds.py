@@ -69,7 +69,7 @@ def find_picks(
     picks = SeedPicks()
     earlier_seeds: set[int] = set()
     for batch, begun_at in recorded.batches:
-        known: dict[str, set[int]] = {arm: set() for arm in ARMS}
+        known_by_arm: dict[str, set[int]] = {arm: set() for arm in ARMS}
         known_by_study: dict[str, frozenset[int]] = {}
         for other in related:
             if (other.recorded.begun_at[0], other.place) > (begun_at, place):
@@ -77,17 +77,17 @@ def find_picks(
             study_id = other.recorded.study.id
             for their_arm, our_arm in other.arms.items():
                 seen = other.recorded.seen_seeds(their_arm, begun_at)
-                known[our_arm] |= seen
+                known_by_arm[our_arm] |= seen
                 known_by_study[study_id] = known_by_study.get(study_id, frozenset()) | seen
         if not earlier_seeds and len(recorded.study.design.batches[0]) == 1 < len(batch):
             for arm in ARMS:  # the single pair with which the study began
-                known[arm] |= recorded.seen_seeds(arm, begun_at) & {batch[0]}
+                known_by_arm[arm] |= recorded.seen_seeds(arm, begun_at) & {batch[0]}
         seeds = set(batch)
-        known_in_an_arm = known["baseline"] | known["modified"]
-        known_in_both = known["baseline"] & known["modified"]
+        known_in_an_arm = known_by_arm["baseline"] | known_by_arm["modified"]
+        known_in_both = known_by_arm["baseline"] & known_by_arm["modified"]
         if seeds & known_in_an_arm and known_in_an_arm - seeds - earlier_seeds:
             declared = _declared_sets(place, related, begun_at, were_picked)
-            in_order = _are_next(seeds, earlier_seeds, known["modified"])
+            in_order = _are_next(seeds, earlier_seeds, known_by_arm["modified"])
             if seeds & known_in_both and known_in_both - seeds - earlier_seeds:
                 in_order = False  # pairs could be seen, so even the first ones may be the best
             is_declared = {frozenset(seeds), frozenset(seeds | earlier_seeds)} & declared

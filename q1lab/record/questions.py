@@ -126,7 +126,7 @@ def studies_on_disk(store: Store) -> dict[StudyKey, Study]:
 
 @dataclass(frozen=True)
 class DeletedStudy:
-    """What stays on record of a study that was deleted: ``study`` (None where its plan could not be
+    """The record of a study that was deleted: ``study`` (None where its plan could not be
     read), and of each of its runs by name ``state``, ``val_loss``, ``seen``: whether it had shown a
     result, and ``first``: iter → training loss (nats) of its first iters."""
 
@@ -165,11 +165,11 @@ def absent_studies(store: Store) -> list[DeletedStudy]:
 def names_on_record(store: Store) -> set[str]:
     """Names of studies and of series that are on record, also of those that were deleted or removed
     by hand: documents and the ledger speak of them, so nothing else gets them."""
-    known = [one.study for one in begun_studies(store)[0].values()]
-    gone = absent_studies(store)
-    plans = [*known, *(one.study for one in gone if one.study)]
+    begun = [study_begun.study for study_begun in begun_studies(store)[0].values()]
+    absent = absent_studies(store)
+    plans = [*begun, *(deleted.study for deleted in absent if deleted.study)]
     series = {study.origin.series.id for study in plans if study.origin.series}
-    return {study.id for study in known} | {one.id for one in gone} | series
+    return {study.id for study in begun} | {deleted.id for deleted in absent} | series
 
 
 def deleted_places(store: Store, series_id: str) -> set[int]:

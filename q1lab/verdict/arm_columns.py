@@ -1,4 +1,4 @@
-"""What an arm costs: the columns of compare's table of both arms.
+"""The cost of an arm: the columns of compare's table of both arms.
 
 Here is the one list of them. The terminal, the app, the documents, the page, JSON and the CSV take
 theirs from it.

@@ -172,8 +172,8 @@ def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
             drawn_values += [value for value in loss.tolist() if math.isfinite(value)]
             if seed in c.analysis.diverged.get(arm, []) or not math.isfinite(loss[-1]):
                 lost += 1
-                kept = np.flatnonzero(np.isfinite(loss))
-                axes.plot(at[kept][-1:], loss[kept][-1:], "x", color=color, ms=9, mew=2, zorder=5)
+                last = np.flatnonzero(np.isfinite(loss))[-1:]
+                axes.plot(at[last], loss[last], "x", color=color, ms=9, mew=2, zorder=5)
         if runs:
             label = f"{name} ({len(runs)} {'seed' if len(runs) == 1 else 'seeds'})"
             if lost:
@@ -220,8 +220,8 @@ def _beside(c: Comparison, curves: Curves) -> list[str]:
     train, metric, _ = standard_names(c.metric)
     drawn = {metric, train} if c.metric.is_loss else {metric}
     names = {name for runs in curves.values() for run in runs.values() for name in run}
-    beside = sorted(names - drawn, key=lambda name: (name != train, name))
-    return [name for name in beside if _differs(curves, name)]
+    undrawn = sorted(names - drawn, key=lambda name: (name != train, name))
+    return [name for name in undrawn if _differs(curves, name)]
 
 
 def _differs(curves: Curves, name: str) -> bool:
@@ -362,7 +362,7 @@ INTERVAL_STYLES: dict[BarKind, tuple[float, str, str]] = {
     "interval": (2.6, "s", "black"),
     "bootstrap": (1.2, "o", "white"),
 }
-"""How the rows of intervals look: the line's width, how the mean is marked, and what fills it."""
+"""The style of the rows of intervals: the line's width, the mean's marker and its fill."""
 
 
 def _draw_forest(axes: Any, c: Comparison) -> None:
@@ -378,15 +378,15 @@ def _draw_forest(axes: Any, c: Comparison) -> None:
         rows.append(bar.label)
         reach.extend(bar.points)
     for kind, (width, marker, fill) in INTERVAL_STYLES.items():
-        found = bars.get(kind)
-        if found is None or found.low is None or found.high is None:
+        interval = bars.get(kind)
+        if interval is None or interval.low is None or interval.high is None:
             continue
-        at, ends = -len(rows), (found.low, found.high)
+        at, ends = -len(rows), (interval.low, interval.high)
         axes.plot(ends, [at, at], color="black", lw=width, solid_capstyle="butt", zorder=3)
         axes.plot(ends, [at, at], "|", color="black", ms=9, mew=1.4, zorder=3)
-        for mean in found.points:
+        for mean in interval.points:
             axes.plot([mean], [at], marker, color="black", mfc=fill, ms=7, zorder=4)
-        rows.append(f"{found.label}\n({found.note})")
+        rows.append(f"{interval.label}\n({interval.note})")
         reach.extend(ends)
     axes.set_title(f"Difference in final {c.metric.name}", fontsize=9)
     base, modified = label_text.arm_names(c)

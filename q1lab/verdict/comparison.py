@@ -43,8 +43,8 @@ class ArmResult:
     """One arm's runs, in the comparison's metric; what is not known is None."""
 
     values: Mapping[int, float | None] = field(default_factory=dict)
-    """What each run ended with, by seed: None for one that diverged; those that have not ended are
-    absent."""
+    """The final value of each run, by seed: None for one that diverged; those that have not ended
+    are absent."""
     mean: float | None = None
     std: float | None = None
     costs: Mapping[str, float | None] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class ArmResult:
 
 @dataclass(frozen=True)
 class Floor(Interval):
-    """How far apart baseline runs are that differ in nothing but their seed."""
+    """The spread of baseline runs that differ in nothing but their seed."""
 
     study: str | None = None
     """The study of the baseline against itself whose interval this is; None: it is the widest
@@ -64,28 +64,28 @@ class Floor(Interval):
 
 @dataclass(frozen=True)
 class QuestionCost:
-    """How often the question was asked, and what that leaves of its answer."""
+    """The number of times the question was asked, and the error rate over all of its looks."""
 
     looks: int = 1
-    """How often this study was looked at."""
+    """The number of looks at this study."""
     studies: int = 1
-    """How many studies asked this question."""
+    """The number of studies that asked this question."""
     all_looks: int = 1
-    """How many looks they had together."""
+    """The number of looks at all of these studies."""
     total: float = intervals.ALPHA
     """The chance that all of them together claim something when nothing has changed."""
     left_out: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """(study, seeds) of runs that train the same and are not in here."""
     family: QuestionFamily | None = None
-    """What else the studies on record asked."""
+    """The other questions that the studies on record asked."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a study came to."""
+    """The result of a study."""
 
     study: Study
-    """What was compared, as it was planned."""
+    """The study, as it was planned."""
     analysis: Analysis
     arms: Mapping[str, ArmResult]
     asking: QuestionCost = QuestionCost()
@@ -98,7 +98,7 @@ class Comparison:
 
     @property
     def metric(self) -> Metric:
-        """What the arms' values and their differences are of."""
+        """The metric of the arms' values and of their differences."""
         return self.study.metric
 
     @property
@@ -171,7 +171,7 @@ def comparison_facts(c: Comparison) -> dict[str, Any]:
             "looks": asking.all_looks,
             "total": asking.total,
         },
-        "left_out": [{"study": one, "seeds": seeds} for one, seeds in asking.left_out],
+        "left_out": [{"study": study_id, "seeds": seeds} for study_id, seeds in asking.left_out],
         "family": asking.family,
         "timed": c.timed,
         "overstated": analysis.overstated,
@@ -254,7 +254,7 @@ def build_comparison(
     if not study.design.has_verdict:
         analysis = replace(analysis, verdict="no verdict", reason=Reason.GATED)
     sequential = study.design.is_sequential
-    looks = next((one.looks for one in question.askings if one.study == study.id), ())
+    looks = next((asking.looks for asking in question.askings if asking.study == study.id), ())
     seen = None
     if study.design.headline == "paired" and analysis.detectable is not None:
         first, most = study.design.pairs if sequential else (analysis.n, analysis.n)
@@ -317,13 +317,13 @@ def _turned_back(analysis: Analysis) -> Analysis:
 
 
 def _going_together(values: Mapping[str, dict[int, float | None]]) -> dict[str, Any]:
-    """How well the arms' values of one seed go together, where that can be said."""
+    """The correlation of the arms' values of one seed; empty where it can't be computed."""
     facts: dict[str, Any] = {}
     base, modified = (values[arm] for arm in ARMS)
     pairs = [
-        (one, other)
-        for seed, one in base.items()
-        if one is not None and (other := modified.get(seed)) is not None
+        (base_value, modified_value)
+        for seed, base_value in base.items()
+        if base_value is not None and (modified_value := modified.get(seed)) is not None
     ]
     if base != modified and (correlation := intervals.pair_correlation(pairs)) is not None:
         facts |= {"correlation": correlation[0], "between": list(correlation[1:])}
@@ -341,8 +341,8 @@ def _floor(values: dict[int, float | None]) -> Floor | None:
 
 
 def _values(rows: list[Row], arm: str) -> dict[int, float | None]:
-    """What each run ended with, by seed: None for one that diverged; those that have not ended are
-    not there."""
+    """The final value of each run, by seed: None for one that diverged; those that have not ended
+    are not there."""
     return {
         row["seed"]: row["val_loss"] if row["state"] == RunState.FINISHED else None
         for row in rows
@@ -373,8 +373,8 @@ def _timed(study: Study, rows: list[Row]) -> dict[str, Interval]:
 def _arm(study: Study, rows: list[Row], arm: str) -> ArmResult:
     values = _values(rows, arm)
     finished = [value for value in values.values() if value is not None]
-    own = [row for row in rows if row["arm"] == arm]
-    ended = [row for row in own if row["state"] == RunState.FINISHED]
+    arm_rows = [row for row in rows if row["arm"] == arm]
+    ended = [row for row in arm_rows if row["state"] == RunState.FINISHED]
     speeds = [row["tokens_per_s"] for row in ended if row["tokens_per_s"]]
     whole = len(finished) == len(values)
     return ArmResult(
@@ -382,7 +382,8 @@ def _arm(study: Study, rows: list[Row], arm: str) -> ArmResult:
         mean=statistics.fmean(finished) if finished and whole else None,
         std=statistics.stdev(finished) if len(finished) > 1 and whole else None,
         costs={
-            column.key: column.arm_cost(study.arms[arm], own) for column in arm_columns.COST_COLUMNS
+            column.key: column.arm_cost(study.arms[arm], arm_rows)
+            for column in arm_columns.COST_COLUMNS
         },
         tokens_per_s_ends=(min(speeds), max(speeds)) if len(speeds) > 1 else None,
     )
@@ -406,7 +407,7 @@ def _counted(study: Study, rows: list[Row], delta: float | None) -> tuple[list[R
 
 
 CONDITIONS = ("device", "processor", "dtype", "torch", "trainer", "threads", "learning_rate")
-"""What may change a val loss besides the model file; each must be the same in every run."""
+"""Conditions that may change a val loss, apart from the model file; all runs must share each."""
 
 
 def start_conditions(study: Study, row: Row) -> dict[str, Any]:
@@ -465,7 +466,9 @@ def _notes(
         facts = {key: getattr(question, key) for key in ("later", "could_be", "unreadable")}
         notes.append(Note(NoteKind.ASKED, facts))
     if question.strays:
-        notes.append(Note(NoteKind.STRAYS, {"arms": [list(one) for one in question.strays]}))
+        notes.append(
+            Note(NoteKind.STRAYS, {"arms": [list(arm_pair) for arm_pair in question.strays]})
+        )
     if question.left_out and not question.picked:
         notes.append(Note(NoteKind.LEFT_OUT))
     differ = _differences(rows, starts)
@@ -480,7 +483,7 @@ def _notes(
     if study.trainer.later_versions:
         notes.append(Note(NoteKind.TRAINER))
     if study.origin.allowed:
-        allowed = [what[:60] for what in study.origin.allowed]
+        allowed = [condition[:60] for condition in study.origin.allowed]
         notes.append(Note(NoteKind.ALLOWED, {"what": allowed}))
     silent = " (it doesn't say its final val loss)"
     open_rows = [row for row in rows if not _has_ended(row)]
@@ -498,9 +501,9 @@ def _notes(
     if study.trainer.overruled:
         notes.append(Note(NoteKind.OVERRULED, {"checks": list(study.trainer.overruled)}))
     sizes = [study.arms[arm].n_params for arm in ARMS]
-    apart = all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM
+    sizes_differ = all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM
     # an arm that is smaller and wins (or larger and loses) did not do so by its size
-    if apart and (analysis.mean is None or (sizes[1] - sizes[0]) * analysis.mean < 0):
+    if sizes_differ and (analysis.mean is None or (sizes[1] - sizes[0]) * analysis.mean < 0):
         notes.append(Note(NoteKind.SIZE))
     return notes
 

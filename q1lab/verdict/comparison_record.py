@@ -36,5 +36,5 @@ def comparison_json(c: Comparison) -> dict[str, Any]:
         "sentence": verdict_sentence(c),
         "interval": {"name": interval_label(c.analysis), "between": interval_text(c.analysis)},
         "warnings": note_sentences(c),
-        "caveats": [note_sentence(one, c) for one in c.analysis.notes if one.kind in CAVEATS],
+        "caveats": [note_sentence(note, c) for note in c.analysis.notes if note.kind in CAVEATS],
     }

@@ -48,7 +48,7 @@ Curves = Mapping[str, Mapping[int, Mapping[str, Sequence[Point]]]]
 
 @dataclass(frozen=True)
 class EqualBudgetResult:
-    """What the curves say at an equal budget."""
+    """The comparison of both curves at an equal budget."""
 
     what: BudgetKind
     budget: float
@@ -83,7 +83,7 @@ class EqualBudgetResult:
 
 
 def compare_at_budget(
-    what: BudgetKind, c: Comparison, curves: Curves, speeds: Mapping[str, Sequence[float]]
+    kind: BudgetKind, c: Comparison, curves: Curves, speeds: Mapping[str, Sequence[float]]
 ) -> EqualBudgetResult:
     """The comparison ``c`` at an equal budget. ``curves`` are those of comparison_cache.curves;
     ``speeds`` are the tokens/s of each arm's finished runs, evaluation left out.
@@ -93,20 +93,20 @@ def compare_at_budget(
     """
     if c.lost or not c.analysis.complete or not c.analysis.pairs:
         why = "a run diverged" if c.lost else "not all runs have ended"
-        raise _none(what, c, why)
+        raise _none(kind, c, why)
     tokens = tokens_per_iter(c.study.trainer.hyperparameters)
     costs: dict[str, float] = {}
     busy = 1.0
     for arm in ARMS:
-        if what == "flops":
+        if kind == "flops":
             flops = c.arms[arm].costs.get("flops_per_token")
             if not flops:
-                raise _none(what, c, "the FLOPs per token are not on record")
+                raise _none(kind, c, "the FLOPs per token are not on record")
             costs[arm] = TRAINING_FACTOR * flops * tokens
         else:
             known_speeds = [speed for speed in speeds.get(arm, ()) if speed > 0]
             if not known_speeds:
-                raise _none(what, c, "the speed of the runs is not on record")
+                raise _none(kind, c, "the speed of the runs is not on record")
             costs[arm] = tokens / statistics.median(known_speeds)
             busy = max(busy, max(known_speeds) / min(known_speeds))
     name = c.metric.key()
@@ -118,7 +118,7 @@ def compare_at_budget(
         for arm in ARMS
     }
     if not all(points for each in runs.values() for points in each.values()):
-        raise _none(what, c, "a run has no val curve")
+        raise _none(kind, c, "a run has no val curve")
     last = {arm: int(min(points[-1][0] for points in runs[arm].values())) for arm in ARMS}
     budget = min(last[arm] * costs[arm] for arm in ARMS)
     iters = {arm: min(budget / costs[arm], float(last[arm])) for arm in ARMS}
@@ -127,13 +127,13 @@ def compare_at_budget(
         losses = {seed: _loss_at(points, iters[arm]) for seed, points in runs[arm].items()}
         values[arm] = {seed: loss for seed, loss in losses.items() if loss is not None}
         if len(values[arm]) < len(losses):
-            raise _none(what, c, f"no evaluation is on record before iter {iters[arm]:,.0f}")
+            raise _none(kind, c, f"no evaluation is on record before iter {iters[arm]:,.0f}")
     analysis = intervals.analyze(
         values["baseline"], values["modified"], headline=c.analysis.headline, alpha=c.analysis.alpha
     )
     assert analysis.mean is not None
     return EqualBudgetResult(
-        what,
+        kind,
         budget,
         costs,
         iters,
@@ -148,14 +148,14 @@ def compare_at_budget(
 
 
 def read_at_budget(
-    store: Store, study: Study, what: BudgetKind
+    store: Store, study: Study, kind: BudgetKind
 ) -> tuple[Comparison, EqualBudgetResult]:
     """A study's comparison, and that at an equal budget. Problem where there is none."""
     from q1lab.verdict import comparison_cache
 
     c = comparison_cache.compare(store, study)
     return c, compare_at_budget(
-        what,
+        kind,
         c,
         comparison_cache.read_curves(store, study),
         comparison_cache.read_speeds(store, study),
@@ -234,8 +234,8 @@ def _more(result: EqualBudgetResult, arm: str) -> str:
     return f"{100 * (result.costs[arm] / result.costs[other] - 1):.1f}%"
 
 
-def _none(what: BudgetKind, c: Comparison, why: str) -> Problem:
-    return Problem(f"{c.study.id} has no answer at equal {BUDGET_NAMES[what]}: {why}", FAILED)
+def _none(kind: BudgetKind, c: Comparison, why: str) -> Problem:
+    return Problem(f"{c.study.id} has no answer at equal {BUDGET_NAMES[kind]}: {why}", FAILED)
 
 
 def _finite(points: Sequence[Point]) -> list[Point]:

@@ -55,11 +55,11 @@ class Figure:
     title: str = ""
     """``rope − baseline = −0.012 nats``"""
     basis: str = ""
-    """What the rows rest on, and which way is better: ``3 pairs, lower is better``."""
+    """The pairs behind the rows, and the direction that is better: ``3 pairs, lower is better``."""
     word: str = ""
     """The verdict in capitals; empty where none is told."""
     caveats: tuple[str, ...] = ()
-    """What is said below it where it stands by itself."""
+    """The sentence below the figure where it stands by itself."""
 
 
 def comparison_figure(c: Comparison, *, published: bool = False) -> Figure:
@@ -89,9 +89,9 @@ def _bars(c: Comparison, *, published: bool) -> Iterator[Bar]:
     number = difference_text.number_writer(c.analysis)
     mean = () if c.analysis.mean is None else (c.analysis.mean,)
 
-    def interval(kind: BarKind, label: str, note: str, found: Interval) -> Bar:
+    def interval(kind: BarKind, label: str, note: str, ends: Interval) -> Bar:
         points = () if kind == "floor" else mean
-        return Bar(kind, label, note, found.low, found.high, points, number.ends(found))
+        return Bar(kind, label, note, ends.low, ends.high, points, number.ends(ends))
 
     if c.analysis.ends is not None:
         yield interval(

@@ -36,13 +36,13 @@ def arm_names(c: Comparison) -> tuple[str, str]:
     return (base, modified) if base != modified else (f"{base} A", f"{modified} B")
 
 
-def short_name(given: str) -> str:
+def short_name(variant: str) -> str:
     """A variant's name for people, a path by its last part."""
-    return _short_name(given, "baseline")
+    return _short_name(variant, "baseline")
 
 
-def _short_name(given: str, default: str) -> str:
-    name = " ".join(printable(given).replace("\\", "/").split())
+def _short_name(variant: str, default: str) -> str:
+    name = " ".join(printable(variant).replace("\\", "/").split())
     return name.rstrip("/").rsplit("/", 1)[-1].removesuffix(".py") or default
 
 
@@ -141,16 +141,16 @@ def is_experiment(c: Comparison) -> bool:
 def comparison_title(c: Comparison) -> str:
     """One line above a picture: verdict, difference, seeds, data."""
     base, modified = arm_names(c)
-    what = f"{modified} against {base}"
+    title = f"{modified} against {base}"
     if c.analysis.mean is not None:
-        what = f"{modified} {MINUS} {base} = {mean_text(c.analysis)}{c.metric.suffix}"
+        title = f"{modified} {MINUS} {base} = {mean_text(c.analysis)}{c.metric.suffix}"
     many = f"{plural(c.lost, 'run')} diverged" if c.lost else sample_text(c)
     where = (
         many,
         printable(c.study.data.name),
         f"{c.study.trainer.recipe} preset" if c.study.trainer.recipe else "",
     )
-    return f"{verdict_word(c)}: {what} ({', '.join(part for part in where if part)})"
+    return f"{verdict_word(c)}: {title} ({', '.join(part for part in where if part)})"
 
 
 def summary_line(c: Comparison) -> str:

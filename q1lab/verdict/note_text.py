@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 def note_sentences(c: Comparison) -> list[str]:
     """The notes of a comparison, a sentence or two each."""
-    sentences = [note_sentence(one, c) for one in c.analysis.notes]
+    sentences = [note_sentence(note, c) for note in c.analysis.notes]
     around = record_sentence(c)
     return [*sentences, around] if around else sentences
 
 
-def note_sentence(one: Note, c: Comparison) -> str:
+def note_sentence(note: Note, c: Comparison) -> str:
     """One note in words."""
     analysis = c.analysis
-    facts = one.facts
+    facts = note.facts
     headline, other = ("paired", "Welch") if analysis.headline == "paired" else ("Welch", "paired")
-    match one.kind:
+    match note.kind:
         case NoteKind.UNPAIRED:
             alone = seed_list(facts["seeds"])
             return f"{alone[0].upper()}{alone[1:]} ran in one arm only and can't be paired."
@@ -58,8 +58,8 @@ def note_sentence(one: Note, c: Comparison) -> str:
                 "change a loss."
             )
         case NoteKind.ALLOWED:
-            what = printable(", ".join(facts["what"]))
-            return f"The runs were taken in although they differ: {what}."
+            differences = printable(", ".join(facts["what"]))
+            return f"The runs were taken in although they differ: {differences}."
         case NoteKind.STRAYS:
             return _strays_note(facts["arms"], dict(zip(ARMS, arm_names(c), strict=True)))
         case NoteKind.DISAGREE:
@@ -118,12 +118,14 @@ def note_sentence(one: Note, c: Comparison) -> str:
         case NoteKind.OVERRULED:
             # both arms' files may overrule the same check, for the same reason or another one
             reasons = list(dict.fromkeys(facts["checks"]))
-            checks = len({one.partition("”")[0] for one in reasons})
+            checks = len({reason.partition("”")[0] for reason in reasons})
             more = len(reasons) - MOST_NAMED
-            told = "; ".join(cut_middle(printable(one), 120) for one in reasons[:MOST_NAMED])
+            reason_list = "; ".join(
+                cut_middle(printable(reason), 120) for reason in reasons[:MOST_NAMED]
+            )
             return (
                 f"{plural(checks, 'check')} of the model files failed and "
-                f"{'was' if checks == 1 else 'were'} overruled: {told}"
+                f"{'was' if checks == 1 else 'were'} overruled: {reason_list}"
                 + (f"; and {more} more" if more > 0 else "")
                 + "."
             )
@@ -206,12 +208,12 @@ def _strays_note(arms: Sequence[Sequence[Any]], names: Mapping[str, str]) -> str
 def _conditions_note(differ: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
     parts = []
     for key, values in differ.items():
-        what = "; ".join(
+        values_text = "; ".join(
             f"{printable(value)} in {len(runs)} of them "
             f"({printable(runs[0])}{', …' if runs[1:] else ''})"
             for value, runs in values.items()
         )
-        parts.append(f"{key.replace('_', ' ')} ({what})")
+        parts.append(f"{key.replace('_', ' ')} ({values_text})")
     return (
         f"The runs differ in {' and in '.join(parts)}: that alone can change a loss, so the "
         "difference may not be the modification's."
@@ -223,14 +225,17 @@ def _series_note(c: Comparison) -> str:
     return "" if c.study.origin.series is None else series_share_sentence(c.study.origin.series)
 
 
-def series_share_sentence(one: Series) -> str:
+def series_share_sentence(series: Series) -> str:
     """The share of 5% that each study of a series may spend."""
-    many = len(one.members)
-    what = f"{many} modifications" if one.kind == SWEEP else f"{many} values of {one.axis}"
+    many = len(series.members)
+    members_text = (
+        f"{many} modifications" if series.kind == SWEEP else f"{many} values of {series.axis}"
+    )
     return (
-        f"One of {what} that were declared together ({printable(one.id)}). They share 5%: each may "
-        f"claim a difference in {percent_text(one.alpha)} of null studies, or in "
-        f"{percent_text(one.alpha * ALPHA_LATER / ALPHA)} where its question was asked before."
+        f"One of {members_text} that were declared together ({printable(series.id)}). "
+        f"They share 5%: each may claim a difference in {percent_text(series.alpha)} of null "
+        f"studies, or in {percent_text(series.alpha * ALPHA_LATER / ALPHA)} where its question was "
+        "asked before."
     )
 
 

@@ -36,7 +36,7 @@ class Spread:
     seconds: float | None = None
     iters: int | None = None
     data: str = ""
-    """What the pairs trained on, and for how long."""
+    """The data that the pairs trained on, and their iters."""
     metric: Metric = VAL_LOSS
 
     @property
@@ -47,8 +47,8 @@ class Spread:
 
 @dataclass(frozen=True)
 class Advice:
-    """What it takes to see a difference of ``effect`` in 80% of studies. ``range`` is the planned
-    range that q1lab proposes; None where the need is beyond the ranges that there are."""
+    """The pairs it takes to see a difference of ``effect`` in 80% of studies. ``range`` is the
+    planned range that q1lab proposes; None where the need is beyond the ranges that there are."""
 
     effect: float
     spread: Spread
@@ -110,12 +110,13 @@ def known_spread(
     store: Store, variant: str, preset: str, newest_first: Iterable[Study], data: str = ""
 ) -> Spread | None:
     """The spread of the learner's own runs, else the one that ships."""
-    mine = own_spread(store, variant, preset, newest_first)
-    return mine or shipped_spread(paths.content_dir(), variant, preset, data)
+    measured = own_spread(store, variant, preset, newest_first)
+    return measured or shipped_spread(paths.content_dir(), variant, preset, data)
 
 
 def detectable_sentence(study: Study, spread: Spread) -> str:
-    """What a planned study can see with its last pair, in a sentence; empty below three pairs."""
+    """The smallest difference that a planned study can see with its last pair, in a
+    sentence; empty below three pairs."""
     pairs = len(study.seeds)
     if pairs < intervals.MIN_FOR_VERDICT or study.design.headline != "paired":
         return ""
@@ -126,8 +127,8 @@ def detectable_sentence(study: Study, spread: Spread) -> str:
         f"{study.metric.suffix} or more, if they spread like {spread.source}"
     )
     same = spread.iters == study.max_iters and spread.data in study.data.name
-    here = f"{study.max_iters:,} iters on {study.data.name}"
-    return text if same else f"{text}; this is for {here}, where they may spread otherwise"
+    setting = f"{study.max_iters:,} iters on {study.data.name}"
+    return text if same else f"{text}; this is for {setting}, where they may spread otherwise"
 
 
 def advise(effect: float, spread: Spread) -> Advice:

@@ -24,17 +24,17 @@ def prediction_sentence(c: Comparison) -> str:
         return ""
     if not c.study.prediction:
         return "No prediction was recorded before these runs, so there is nothing to score."
-    what = predicted_sentence(c.study.prediction, c.metric)
+    predicted = predicted_sentence(c.study.prediction, c.metric)
     if c.score is None:
         return (
-            f"{what} It was locked when results could be seen "
+            f"{predicted} It was locked when results could be seen "
             f"({printable(str(c.study.prediction['after']))}), so it decides nothing and "
             f"is not scored."
         )
     later = ""
     if c.study.prediction.get("later"):
         later = " A later version, locked when results could be seen, is not scored."
-    return f"{what} {score_sentence(c.score, c)}{later}"
+    return f"{predicted} {score_sentence(c.score, c)}{later}"
 
 
 def direction_text(direction: object, metric: Metric) -> str:
@@ -59,18 +59,18 @@ def predicted_sentence(prediction: Mapping[str, Any], metric: Metric) -> str:
     return text + "."
 
 
-def score_sentence(one: Score, c: Comparison) -> str:
+def score_sentence(score: Score, c: Comparison) -> str:
     """The outcome of a prediction: ``Outcome: HELPS, a hit. …``"""
     analysis = c.analysis
     number = number_writer(analysis)
-    text = f"Outcome: {analysis.verdict.upper()}, {OUTCOME_TEXT[one.outcome]}"
-    if one.off is not None and one.predicted is not None:
+    text = f"Outcome: {analysis.verdict.upper()}, {OUTCOME_TEXT[score.outcome]}"
+    if score.off is not None and score.predicted is not None:
         text += (
-            f". Predicted {number.end(one.predicted)}{c.metric.suffix}, measured "
-            f"{mean_text(analysis)}: off by {number.size(one.off)}"
+            f". Predicted {number.end(score.predicted)}{c.metric.suffix}, measured "
+            f"{mean_text(analysis)}: off by {number.size(score.off)}"
         )
-    if one.inside is not None:
-        contains = "contains" if one.inside else "does not contain"
+    if score.inside is not None:
+        contains = "contains" if score.inside else "does not contain"
         text += f"; the {level_text(analysis)} interval {contains} the predicted difference"
     return text + "."
 

@@ -117,12 +117,12 @@ def _floor(c: Comparison) -> str:
     analysis = c.analysis
     if c.floor is None or analysis.headline != "paired" or len(analysis.pairs) < 2:
         return ""
-    apart = max(analysis.pairs.values()) - min(analysis.pairs.values())
-    return label_text.floor_sentence(c) if c.floor.high - c.floor.low > apart else ""
+    pair_range = max(analysis.pairs.values()) - min(analysis.pairs.values())
+    return label_text.floor_sentence(c) if c.floor.high - c.floor.low > pair_range else ""
 
 
 def loss_table(c: Comparison, *, published: bool = False) -> Table:
-    """What every seed ended with, and the means; of many seeds the ends, unless ``published``."""
+    """The final value of every seed, and the means; the ends of many seeds unless ``published``."""
     number = difference_text.number_writer(c.analysis)
     seeds = sorted({seed for arm in c.arms.values() for seed in arm.values})
     shown = seeds if published else table_text.seeds_shown(c, seeds)
@@ -142,7 +142,7 @@ def loss_table(c: Comparison, *, published: bool = False) -> Table:
 
 
 def cost_table(c: Comparison, *, published: bool = False) -> Table:
-    """What each arm cost; ``published``: to the last digit."""
+    """The cost of each arm; ``published``: to the last digit."""
     rows = []
     for column in arm_columns.COST_COLUMNS:
         values = [c.arms[arm].costs.get(column.key) for arm in ARMS]
@@ -150,8 +150,8 @@ def cost_table(c: Comparison, *, published: bool = False) -> Table:
             continue
         write = (lambda value: grouped_number(round(value))) if published else column.write
         base, modified = (DASH if value is None else write(value) for value in values)
-        named = column.label + column.unit if published else column.label
-        rows.append(TableRow(named, base, modified, table_text.cost_change(c, column.key)))
+        label = column.label + column.unit if published else column.label
+        rows.append(TableRow(label, base, modified, table_text.cost_change(c, column.key)))
     base, modified = label_text.arm_names(c)
     return Table(
         "costs",

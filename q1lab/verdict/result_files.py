@@ -53,7 +53,7 @@ RUN_COLUMNS = (
     "note",
 )
 STUDY_COLUMNS = ("verdict", "level", "pairs", "difference", "low", "high")
-"""What the study says, the same in each of its rows."""
+"""Columns of the study, the same in each of its rows."""
 POINT_COLUMNS = ("study", "arm", "variant", "seed", "metric", "iter", "value")
 
 
@@ -131,7 +131,11 @@ def studies_json(
         points = (point for study in chosen for point in _points(store, study))
         document["curves"] = [dict(zip(POINT_COLUMNS, point, strict=True)) for point in points]
     labels = {study.id: study_labels.read_labels(store, study.id) for study in chosen}
-    noted = {name: asdict(one) for name, one in labels.items() if one != study_labels.Labels()}
+    noted = {
+        name: asdict(study_label)
+        for name, study_label in labels.items()
+        if study_label != study_labels.Labels()
+    }
     document |= {"labels": noted} if noted else {}
     document |= {"unreadable": dict(unreadable)} if unreadable else {}
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -95,8 +95,8 @@ def scope_sentence(c: Comparison) -> str:
         parts.append(f"dropout {config['dropout']:g}")
     parts += [f"preset {trainer.recipe}"] if trainer.recipe else []
     parts += [trainer.number_format] if trainer.number_format else []
-    what = ", ".join(parts) or "the data, size, budget and hyperparameters of these runs"
-    text = f"Scope: {what}. Other data, sizes, budgets or hyperparameters may say otherwise."
+    setting = ", ".join(parts) or "the data, size, budget and hyperparameters of these runs"
+    text = f"Scope: {setting}. Other data, sizes, budgets or hyperparameters may say otherwise."
     if not trained:
         return text
     only = (
@@ -107,14 +107,14 @@ def scope_sentence(c: Comparison) -> str:
     return f"{text} At a short budget {only}, so look at the curves."
 
 
-def tuned_text(one: TunedValue, names: Mapping[str, str]) -> str:
+def tuned_text(tuned: TunedValue, names: Mapping[str, str]) -> str:
     """The tuned value of each arm, and the values that it was chosen from."""
-    values = [f"{value:g}" for value in one.values]
-    chosen = ", ".join(f"{one.chosen[arm]:g} for {names[arm]}" for arm in ARMS)
+    values = [f"{value:g}" for value in tuned.values]
+    chosen = ", ".join(f"{tuned.chosen[arm]:g} for {names[arm]}" for arm in ARMS)
     text = (
-        f"{one.key.replace('_', ' ')} tuned for each arm among {', '.join(values[:-1])} and "
-        f"{values[-1]} on {one.seeds} other seeds: {chosen}"
+        f"{tuned.key.replace('_', ' ')} tuned for each arm among {', '.join(values[:-1])} and "
+        f"{values[-1]} on {tuned.seeds} other seeds: {chosen}"
     )
-    edges = {min(one.values), max(one.values)}
-    edge = [names[arm] for arm in ARMS if one.chosen[arm] in edges]
+    edges = {min(tuned.values), max(tuned.values)}
+    edge = [names[arm] for arm in ARMS if tuned.chosen[arm] in edges]
     return text + (f" (at an edge for {' and '.join(edge)}: beyond may be better)" if edge else "")

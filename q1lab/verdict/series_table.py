@@ -1,5 +1,5 @@
-"""What studies that were declared together say, as one table: a sweep ranked by its differences, or
-one modification's difference over an axis.
+"""Results of studies that were declared together, as one table: a sweep ranked by its differences,
+or one modification's difference over an axis.
 
 Nothing is left out: a member that diverged, failed, still trains, was deleted or can't be read is a
 row like the others. Words and numbers of one comparison come from the modules ``*_text``.
@@ -76,7 +76,7 @@ class SeriesResult:
     @property
     def complete(self) -> bool:
         """True if every member has come to its end."""
-        return all(one.is_complete for one in self.members)
+        return all(member.is_complete for member in self.members)
 
     @property
     def ranked(self) -> list[SeriesMember]:
@@ -84,21 +84,24 @@ class SeriesResult:
         the order of its values."""
         if self.series.kind != SWEEP:
             return list(self.members)
-        known = [one for one in self.members if one.mean is not None and not one.why]
-        rest = [one for one in self.members if one not in known]
+        answered = [member for member in self.members if member.mean is not None and not member.why]
+        rest = [member for member in self.members if member not in answered]
         sign = self.metric.sign
-        return [*sorted(known, key=lambda one: (sign * (one.mean or 0.0), one.at)), *rest]
+        return [
+            *sorted(answered, key=lambda member: (sign * (member.mean or 0.0), member.at)),
+            *rest,
+        ]
 
     @property
     def metric(self) -> Metric:
-        """What all of its studies measure."""
+        """The metric that all of its studies measure."""
         of_members = (m.comparison.metric for m in self.members if m.comparison is not None)
         return next(of_members, VAL_LOSS)
 
     @property
     def any_claim_chance(self) -> float:
         """At most so many of such series make any claim when nothing has changed."""
-        return sum(self.spends(one) for one in self.members)
+        return sum(self.spends(member) for member in self.members)
 
     def spends(self, member: SeriesMember) -> float:
         """The chance that a member claims something when nothing has changed."""
@@ -170,62 +173,68 @@ def series_lines(series: SeriesResult, width: int = 80) -> list[str]:
     return lines
 
 
-def series_heading(one: SeriesResult) -> str:
-    """What was declared."""
-    record = one.series
-    base = label_text.short_name(one.baseline)
-    counts = sorted({m.comparison.analysis.n for m in one.members if m.comparison is not None})
+def series_heading(result: SeriesResult) -> str:
+    """The series in one line: its members, baseline and seeds, as declared."""
+    record = result.series
+    base = label_text.short_name(result.baseline)
+    counts = sorted({m.comparison.analysis.n for m in result.members if m.comparison is not None})
     seeds = f"{' to '.join(map(str, counts[:1] + counts[-1:] * (len(counts) > 1)))} pairs each"
-    if one.plan is not None:
-        seeds = f"{one.plan[0]} to {one.plan[1]} pairs each, stopping when known"
+    if result.plan is not None:
+        seeds = f"{result.plan[0]} to {result.plan[1]} pairs each, stopping when known"
     many = len(record.members)
     if record.kind == SWEEP:
         return f"{printable(record.id)}: {many} modifications against {base}, {seeds}"
-    what = next((m.comparison.study.variant for m in one.members if m.comparison is not None), "")
-    name = label_text.short_name(what)
+    variant = next(
+        (m.comparison.study.variant for m in result.members if m.comparison is not None), ""
+    )
+    name = label_text.short_name(variant)
     return (
         f"{printable(record.id)}: {name} against {base} at {many} values of {record.axis}, {seeds}"
     )
 
 
-def series_sentences(one: SeriesResult) -> list[str]:
-    """What a reader of the table has to know."""
-    sentences = [correction_sentence(one)]
-    if one.series.kind == SWEEP:
+def series_sentences(result: SeriesResult) -> list[str]:
+    """The sentences that a reader of the table needs."""
+    sentences = [correction_sentence(result)]
+    if result.series.kind == SWEEP:
         sentences.append(
             "Ranked by the mean difference, the best first. Each interval is against the baseline: "
             "neighbors in the table may not differ."
         )
     else:
-        sentences = [*_over(one), *sentences]
-    sentences += _notes(one)
-    known = [member.comparison for member in one.members if member.comparison is not None]
-    scope = scope_text.scope_sentence(known[0]) if known and one.series.kind == SWEEP else ""
+        sentences = [*_over(result), *sentences]
+    sentences += _notes(result)
+    comparisons = [member.comparison for member in result.members if member.comparison is not None]
+    scope = (
+        scope_text.scope_sentence(comparisons[0])
+        if comparisons and result.series.kind == SWEEP
+        else ""
+    )
     return [*sentences, scope] if scope else sentences
 
 
-def _over(one: SeriesResult) -> list[str]:
-    """What an axis shows: whether the verdict holds along it, and what becomes of a lead."""
-    known = [(m.name, m.comparison) for m in one.members if m.comparison and not m.why]
-    if len(known) < 2:
+def _over(result: SeriesResult) -> list[str]:
+    """Say if the verdict holds along the axis, and if a lead shrinks."""
+    comparisons = [(m.name, m.comparison) for m in result.members if m.comparison and not m.why]
+    if len(comparisons) < 2:
         return []
-    axis = one.series.axis
+    axis = result.series.axis
     at: dict[str, list[str]] = {}
-    for name, c in known:
+    for name, c in comparisons:
         at.setdefault(c.analysis.verdict.upper(), []).append(name)
     if len(at) == 1:
         sentences = [
-            f"The verdict is the same at all {len(known)} values of {axis}: {next(iter(at))}."
+            f"The verdict is the same at all {len(comparisons)} values of {axis}: {next(iter(at))}."
         ]
     else:
         verdicts = "; ".join(f"{verdict} at {', '.join(names)}" for verdict, names in at.items())
         sentences = [f"The verdict depends on {axis}: {verdicts}."]
-    return [*sentences, *([lead_sentence(known)] if axis == "max_iters" else [])]
+    return [*sentences, *([lead_sentence(comparisons)] if axis == "max_iters" else [])]
 
 
-def lead_sentence(known: Sequence[tuple[str, Comparison]]) -> str:
-    """What becomes of the lead at the shortest budget as the budget grows: a head start shrinks."""
-    (short, first), (long, last) = known[0], known[-1]
+def lead_sentence(comparisons: Sequence[tuple[str, Comparison]]) -> str:
+    """Say if the lead at the shortest budget shrinks as the budget grows, as a head start would."""
+    (short, first), (long, last) = comparisons[0], comparisons[-1]
     base, modified = label_text.arm_names(first)
     if (
         first.analysis.ends is None
@@ -238,60 +247,62 @@ def lead_sentence(known: Sequence[tuple[str, Comparison]]) -> str:
         return f"At {short} iters neither leads, so there is no head start to see."
     who = modified if first.metric.favors(first.analysis.mean) else base
     sign = -1 if first.analysis.mean < 0 else 1
-    sizes = [sign * c.analysis.mean for _, c in known if c.analysis.mean is not None]
-    one, other = difference_text.mean_text(first.analysis), difference_text.mean_text(last.analysis)
-    what = (
-        f"The difference goes from {one}{first.metric.suffix} at {short} iters to {other} at {long}"
+    sizes = [sign * c.analysis.mean for _, c in comparisons if c.analysis.mean is not None]
+    first_mean = difference_text.mean_text(first.analysis)
+    last_mean = difference_text.mean_text(last.analysis)
+    change = (
+        f"The difference goes from {first_mean}{first.metric.suffix} at {short} iters to "
+        f"{last_mean} at {long}"
     )
-    apart = (
+    separate = (
         last.analysis.ends.low > first.analysis.ends.high
         if sign < 0
         else last.analysis.ends.high < first.analysis.ends.low
     )
-    if apart and sizes[-1] == min(sizes):
+    if separate and sizes[-1] == min(sizes):
         return (
-            f"{what}, and their intervals do not overlap: {who}'s lead shrinks as the budget "
+            f"{change}, and their intervals do not overlap: {who}'s lead shrinks as the budget "
             "grows. A lead that shrinks is a head start: it learns faster at first, and a longer "
             "budget may end the lead."
         )
     if sizes[-1] < sizes[0]:
         return (
-            f"{what}: {who}'s lead looks smaller at the longer budget, as a head start would, but "
-            "the intervals overlap, so these runs can't tell."
+            f"{change}: {who}'s lead looks smaller at the longer budget, as a head start would, "
+            "but the intervals overlap, so these runs can't tell."
         )
     return (
-        f"{what}: {who}'s lead does not shrink up to there, so it is not just a head start at "
+        f"{change}: {who}'s lead does not shrink up to there, so it is not just a head start at "
         "these budgets."
     )
 
 
-def correction_sentence(one: SeriesResult) -> str:
-    """How several comparisons are paid for."""
-    many = len(one.series.members)
+def correction_sentence(result: SeriesResult) -> str:
+    """The Bonferroni correction for several comparisons, in a sentence."""
+    many = len(result.series.members)
     each = " or ".join(
-        sorted({difference_text.percent_text(one.spends(member)) for member in one.members})
+        sorted({difference_text.percent_text(result.spends(member)) for member in result.members})
     )
     text = (
         f"Corrected for {many} comparisons (Bonferroni): declared together, each may be wrong in "
         f"{each} of null studies, so at most "
-        f"{difference_text.percent_text(one.any_claim_chance)} of such series claim "
+        f"{difference_text.percent_text(result.any_claim_chance)} of such series claim "
         "anything when nothing has changed."
     )
     levels = {
         difference_text.level_text(m.comparison.analysis)
-        for m in one.members
+        for m in result.members
         if m.comparison is not None
     }
     if len(levels) == 1:
         text += f" Each interval covers {levels.pop()}"
-        text += " at every look." if one.plan is not None else "."
+        text += " at every look." if result.plan is not None else "."
     return text
 
 
-def _notes(one: SeriesResult) -> list[str]:
+def _notes(result: SeriesResult) -> list[str]:
     """Notes of single members, each said once with the members that it is about."""
     members_by_note: dict[str, list[str]] = {}
-    for member in one.ranked:
+    for member in result.ranked:
         c = member.comparison
         for note in c.analysis.notes if c is not None else ():
             if c is not None and note.kind is not NoteKind.SERIES:
@@ -303,12 +314,14 @@ def _prose(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, min(width, 100), break_on_hyphens=False)
 
 
-def _table(one: SeriesResult, width: int) -> list[str]:
-    rows = [("", one.series.axis or "modification", "verdict", "difference", "interval", "pairs")]
+def _table(result: SeriesResult, width: int) -> list[str]:
+    rows = [
+        ("", result.series.axis or "modification", "verdict", "difference", "interval", "pairs")
+    ]
     below = [""]
-    for rank, member in enumerate(one.ranked, 1):
+    for rank, member in enumerate(result.ranked, 1):
         c = member.comparison
-        place = f"{rank}" if one.series.kind == SWEEP and not member.why else ""
+        place = f"{rank}" if result.series.kind == SWEEP and not member.why else ""
         cells = ("NO VERDICT", DASH, DASH, DASH if c is None else str(c.analysis.n))
         if c is not None and not member.why:
             cells = (
@@ -329,7 +342,7 @@ def _table(one: SeriesResult, width: int) -> list[str]:
     return lines
 
 
-def _drawing(one: SeriesResult, width: int) -> list[str]:
+def _drawing(result: SeriesResult, width: int) -> list[str]:
     """Each member's interval on one axis."""
     bars = [
         Bar(
@@ -340,30 +353,30 @@ def _drawing(one: SeriesResult, width: int) -> list[str]:
             c.analysis.ends.high,
             (c.analysis.mean or 0.0,),
         )
-        for m in one.ranked
+        for m in result.ranked
         if (c := m.comparison) is not None and c.analysis.ends is not None and not m.why
     ]
-    return figure_lines(Figure(tuple(bars), one.metric.difference), width) if bars else []
+    return figure_lines(Figure(tuple(bars), result.metric.difference), width) if bars else []
 
 
 # ── the border
 
 
-def series_json(one: SeriesResult) -> dict[str, Any]:
+def series_json(result: SeriesResult) -> dict[str, Any]:
     """Every fact, ranked; each member with the whole record of its comparison."""
     return {
-        "series": one.series.id,
-        "kind": one.series.kind,
-        "axis": one.series.axis or None,
-        "baseline": one.baseline,
-        "plan": None if one.plan is None else {"first": one.plan[0], "most": one.plan[1]},
+        "series": result.series.id,
+        "kind": result.series.kind,
+        "axis": result.series.axis or None,
+        "baseline": result.baseline,
+        "plan": None if result.plan is None else {"first": result.plan[0], "most": result.plan[1]},
         "correction": {
             "method": "Bonferroni",
-            "members": len(one.series.members),
-            "each": one.series.alpha,
-            "total": one.any_claim_chance,
+            "members": len(result.series.members),
+            "each": result.series.alpha,
+            "total": result.any_claim_chance,
         },
-        "complete": one.complete,
+        "complete": result.complete,
         "members": [
             {
                 "name": member.name,
@@ -373,15 +386,15 @@ def series_json(one: SeriesResult) -> dict[str, Any]:
                 if member.comparison is None
                 else comparison_record.comparison_json(member.comparison),
             }
-            for member in one.ranked
+            for member in result.ranked
         ],
-        "sentences": series_sentences(one),
+        "sentences": series_sentences(result),
     }
 
 
-def failed_members(one: SeriesResult) -> Sequence[str]:
+def failed_members(result: SeriesResult) -> Sequence[str]:
     """Members of which a run failed or diverged, or that are gone."""
     ill = (RunState.FAILED, RunState.CRASHED, RunState.DIVERGED)
     return [
-        m.name for m in one.members if m.comparison is None or any(word in m.why for word in ill)
+        m.name for m in result.members if m.comparison is None or any(word in m.why for word in ill)
     ]

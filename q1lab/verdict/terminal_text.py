@@ -53,7 +53,7 @@ BAR_STYLES = {
     "prediction": ("prediction", "", "◆"),
     "study": ("bold", "─", "●"),
 }
-"""How a row of the figure looks: its role, what fills an interval, and how a point is marked."""
+"""The style of a row of the figure: its role, what fills an interval, and how a point is marked."""
 
 
 def comparison_lines(c: Comparison, width: int = 80) -> list[str]:
@@ -179,7 +179,7 @@ def _axis(bars: Sequence[Bar], columns: int) -> CharacterAxis:
     prediction) may stretch it by half; beyond that it is an arrow at the edge."""
     solid, guests = [0.0], []
     # always in the same order: each guest that comes may make room for the next one
-    for bar in sorted(bars, key=lambda one: one.kind, reverse=True):
+    for bar in sorted(bars, key=lambda bar: bar.kind, reverse=True):
         values = [value for value in (*bar.points, bar.low, bar.high) if value is not None]
         if bar.kind in ("prediction", "floor", "delta"):
             guests += values

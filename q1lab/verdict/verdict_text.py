@@ -144,11 +144,11 @@ def no_verdict_reason(c: Comparison) -> str:
     if analysis.reason is Reason.TOO_FEW:
         return too_few_sentence(analysis.n, "pair" if analysis.headline == "paired" else "seed")
     if analysis.headline == "paired":
-        what = "Every pair differs by exactly the same"
+        cause = "Every pair differs by exactly the same"
     else:
-        what = "Neither arm varies between its seeds"
+        cause = "Neither arm varies between its seeds"
     return (
-        f"{what}. Without a spread there is no interval and no verdict: check that the seed "
+        f"{cause}. Without a spread there is no interval and no verdict: check that the seed "
         "reaches the run."
     )
 
@@ -189,10 +189,10 @@ def power_sentence(c: Comparison) -> str:
     )
     needed = analysis.seeds_needed
     if analysis.verdict in ("helps", "hurts") and analysis.overstated is not None:
-        one, half = analysis.overstated
+        at_one_sd, at_half_sd = analysis.overstated
         text += (
-            f" A claim overstates: {one:.1f} times on average where the truth is one sd of a "
-            f"pair's difference, {half:.1f} times where it is half of that."
+            f" A claim overstates: {at_one_sd:.1f} times on average where the truth is one sd of a "
+            f"pair's difference, {at_half_sd:.1f} times where it is half of that."
         )
     settled = analysis.verdict not in ("cannot tell", "no verdict")
     if settled or not analysis.complete or sequential:

@@ -22,8 +22,8 @@ from q1lab.week.syllabus import (
     Session,
     Term,
     Text,
-    WeekVariant,
     Week,
+    WeekVariant,
 )
 from q1lab.week.text_numbers import MeasuredResult, ModelShape, TextNumbers
 
