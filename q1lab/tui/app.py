@@ -20,8 +20,8 @@ from q1lab.tui import keys, theme
 from q1lab.tui.app_setup import AppSetup
 from q1lab.tui.pages import OVERVIEW, part_name
 from q1lab.tui.screens.step_actions import open_url
-from q1lab.tui.screens.study_page import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen, is_large_enough
+from q1lab.tui.screens.week_page import WeekScreen
 from q1lab.tui.snapshot import Snapshot, StoreThread, studies_ended_between
 from q1lab.tui.timer_app import TimerApp
 from q1lab.tui.widgets.markdown_layout import glossary_word
@@ -62,7 +62,7 @@ class Q1Lab(TimerApp):
         Binding("ctrl+q", "end", show=False, system=True, priority=True),  # Textual's would not ask
     ]
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        "study": _page("study_page", "StudyScreen"),
+        "study": _page("week_page", "WeekScreen"),
         "lab": _page("lab", "LabScreen"),
         "results": _page("results", "ResultsScreen"),
         "progress": _page("progress", "ProgressScreen"),
@@ -130,7 +130,7 @@ class Q1Lab(TimerApp):
 
     def _welcomed(self, _: bool) -> None:
         """Open the week's overview on a first start."""
-        if isinstance(self.screen, StudyScreen) and not self.snapshot.progress.records:
+        if isinstance(self.screen, WeekScreen) and not self.snapshot.progress.records:
             self.screen.open_page(OVERVIEW)
 
     def on_unmount(self) -> None:

@@ -36,7 +36,7 @@ from q1lab.tui.screens.confirm import ConfirmScreen
 from q1lab.tui.screens.document import DocumentScreen
 from q1lab.tui.screens.launch import LaunchScreen
 from q1lab.tui.screens.pick_one import PickScreen
-from q1lab.tui.screens.study_page import StudyScreen
+from q1lab.tui.screens.week_page import WeekScreen
 from q1lab.tui.widgets.page_blocks import Piece
 from q1lab.week import progress
 from q1lab.week.lists import artifacts, predictions
@@ -159,7 +159,7 @@ OPEN: dict[str, Opener] = {
     "RecallScreen": form("recall"),
     "ResultsScreen": by("3"),
     "RunLogScreen": lab("enter"),
-    "StudyScreen": by(),
+    "WeekScreen": by(),
     "TooSmallScreen": too_small,
     "VerdictScreen": lab("v"),
     "WandbScreen": lab("W"),
@@ -197,7 +197,7 @@ async def opened(pilot: Pilot[Any], name: str, repo: Path) -> None:
     if app.time.clock.question is not None:
         app.time.answer(0.0, False)
     page = app.screen
-    assert isinstance(page, StudyScreen)
+    assert isinstance(page, WeekScreen)
     page.remove_class("-zen", "-tree", "-untree")
     page.open_page("a1", "a1-trains")
     app.run_job(lambda store: progress.choose_modification(store, app.setup.week, "rope"))
@@ -331,7 +331,7 @@ SAMPLE = {
     "PickScreen": ("enter",),
     "CommitScreen": ("enter",),
     "LaunchScreen": ("ctrl+s",),
-    "StudyScreen": ("space",),
+    "WeekScreen": ("space",),
     "a prediction": ("ctrl+s",),
 }
 
@@ -352,13 +352,13 @@ async def test_a_key_that_is_pressed_twice_acts_once(
         assert twice[key] == found, key
 
 
-PAGES = ("StudyScreen", "LabScreen", "ResultsScreen", "ProgressScreen", "VerdictScreen")
+PAGES = ("WeekScreen", "LabScreen", "ResultsScreen", "ProgressScreen", "VerdictScreen")
 """Where dialogs are opened from."""
 
 
 @pytest.mark.parametrize(
     ("page", "only", "most"),
-    [("StudyScreen", ("w",), 4), *(pytest.param(page, (), 1000, marks=LONG) for page in PAGES)],
+    [("WeekScreen", ("w",), 4), *(pytest.param(page, (), 1000, marks=LONG) for page in PAGES)],
 )
 async def test_a_key_and_one_more_where_it_opens_a_dialog(
     page: str, only: Sequence[str], most: int, world: Callable[[], Path]
@@ -401,7 +401,7 @@ async def test_enter_twice_ends_nothing(world: Callable[[], Path]) -> None:
 
 @pytest.mark.parametrize(
     ("most", "where"),
-    [(1, ("PickScreen", "StudyScreen", "LabScreen")), pytest.param(100, (), marks=LONG)],
+    [(1, ("PickScreen", "WeekScreen", "LabScreen")), pytest.param(100, (), marks=LONG)],
 )
 async def test_a_double_click_is_one_click_and_may_enter(
     most: int, where: Sequence[str], world: Callable[[], Path]
@@ -437,7 +437,7 @@ async def test_the_second_click_of_a_double_click_does_not_fall_through(
     repo = world()
     app = an_app(repo)
     async with app.run_test(size=(100, 30)) as pilot:
-        await opened(pilot, "StudyScreen", repo)
+        await opened(pilot, "WeekScreen", repo)
         app.push_screen(
             PickScreen("Which?", [("one", "one"), ("two", "two")]),
             lambda name: app.store_thread.submit(
@@ -451,7 +451,7 @@ async def test_the_second_click_of_a_double_click_does_not_fall_through(
             burst(pilot, *clicks(x, y, times=1))
             await at_rest(pilot)
         after = left(app, repo)
-        assert after["open"] == ["StudyScreen"]
+        assert after["open"] == ["WeekScreen"]
         assert after["artifacts"] != before["artifacts"]
         burst(pilot, *clicks(x, y, times=1))
         await at_rest(pilot)
@@ -471,7 +471,7 @@ async def test_a_dialog_under_another_closes_when_that_is_gone(world: Callable[[
         assert [type(one).__name__ for one in app.screen_stack][1:] == ["PickScreen", "ErrorScreen"]
         await pilot.press("escape")
         await at_rest(pilot)
-        assert [type(one).__name__ for one in app.screen_stack] == ["StudyScreen"]
+        assert [type(one).__name__ for one in app.screen_stack] == ["WeekScreen"]
 
 
 @pytest.mark.parametrize("seed", [pytest.param(n, marks=LONG) for n in range(20)])

@@ -76,7 +76,7 @@ def test_the_first_frame_is_whole_and_nothing_heavy_is_loaded_before_it(home: Pa
     assert child.returncode == 0, child.stderr
     modules, filled = json.loads(child.stdout.splitlines()[-1])
     loaded = set(modules)
-    assert "q1lab.tui.screens.study_page" in loaded
+    assert "q1lab.tui.screens.week_page" in loaded
     assert not loaded & set(HEAVY)
     assert "help" in filled["keys"]
     assert filled["pages"] > 10

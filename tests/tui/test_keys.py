@@ -23,8 +23,8 @@ from q1lab.tui.screens.form import FormScreen
 from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.pick_one import PickScreen
-from q1lab.tui.screens.study_page import StudyScreen
 from q1lab.tui.screens.timer_question import TimerQuestionScreen
+from q1lab.tui.screens.week_page import WeekScreen
 from q1lab.tui.widgets.key_line import KeyLine
 from q1lab.week import progress
 from q1lab.week.lists import predictions
@@ -75,7 +75,7 @@ async def test_the_keys_at_the_foot_are_drawn_again_only_where_they_are_others()
 
 
 async def open_step(app: Q1Lab, part: str, step: str) -> None:
-    assert isinstance(app.screen, StudyScreen)
+    assert isinstance(app.screen, WeekScreen)
     app.screen.open_page(part, step)
 
 
@@ -97,7 +97,7 @@ async def test_a_prediction_that_was_left_is_a_draft_and_is_discarded_on_purpose
                 assert list(app.drafts) == ["Your prediction for rope"]
             else:
                 app.screen.query_one("#discard", Button).press()
-            await until(pilot, lambda: isinstance(app.screen, StudyScreen))
+            await until(pilot, lambda: isinstance(app.screen, WeekScreen))
         assert app.drafts == {}
         with Store() as store:
             assert predictions.newest_prediction(store, "rope", LABEL) is None
@@ -117,7 +117,7 @@ async def test_an_answer_can_be_discarded() -> None:
         await pilot.pause()
         app.screen._keep()  # type: ignore[attr-defined]  # as every few seconds
         app.screen.query_one("#discard", Button).press()
-        await until(pilot, lambda: isinstance(app.screen, StudyScreen))
+        await until(pilot, lambda: isinstance(app.screen, WeekScreen))
         await settled(pilot)
         assert app.snapshot.progress.of("a1-why").answer == "Because."
 
@@ -163,7 +163,7 @@ async def test_a_prediction_is_judged_while_it_is_typed() -> None:
             await until(pilot, lambda: message in words(app))  # noqa: B023
             await pilot.press("ctrl+s")
             await settled(pilot)
-        assert isinstance(app.screen, StudyScreen)
+        assert isinstance(app.screen, WeekScreen)
 
 
 @pytest.mark.parametrize("key", ["tab", "right"])
@@ -172,7 +172,7 @@ async def test_leaving_asks_while_the_timer_runs(key: str) -> None:
         await pilot.press("T")
         # typed ahead, no letter leaves; and the button that stays has the focus
         for ahead in (("y", "x", "enter"), ("right", "left", "enter"), (key, "enter")):
-            await until(pilot, lambda: isinstance(app.screen, StudyScreen))
+            await until(pilot, lambda: isinstance(app.screen, WeekScreen))
             await pilot.press("q")
             await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
             assert "The timer of A1 runs, and it stops." in words(app)
@@ -188,7 +188,7 @@ async def test_leaving_asks_while_a_draft_is_open() -> None:
             await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
             assert "A new study is a draft, and it is lost." in words(app)
             await pilot.press("escape")
-            await until(pilot, lambda: isinstance(app.screen, StudyScreen))
+            await until(pilot, lambda: isinstance(app.screen, WeekScreen))
 
 
 async def test_a_letter_counts_no_time_and_spends_no_hint() -> None:

@@ -23,7 +23,7 @@ from q1lab.trainers.command import EMPTY_SETTINGS
 from q1lab.tui.screens import launch_opener
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.launch import LaunchScreen
-from q1lab.tui.screens.study_page import StudyScreen
+from q1lab.tui.screens.week_page import WeekScreen
 from q1lab.tui.widgets.launch_form import LaunchForm
 from q1lab.tui.widgets.launch_text import prediction_words
 from q1lab.week import content, progress
@@ -86,7 +86,7 @@ async def test_start_is_taken_before_the_estimate_and_one_lands_in_the_lab(
 ) -> None:
     fake_trainer()
     async with app().run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, WeekScreen))
         launch_opener.open_launch_form(
             pilot.app, Request("rope", seeds="1", overrides={"max_iters": "40"})
         )
@@ -135,7 +135,7 @@ async def test_the_seeds_that_a_verdict_names_are_planned(
     study = make_study()
     finish(study)
     async with app().run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, WeekScreen))
         launch_opener.open_form_with_more_seeds(pilot.app, study, 9)
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
         await until(pilot, lambda: pilot.app.screen.query("#seeds"))
@@ -149,10 +149,10 @@ async def test_more_seeds_of_a_command_are_said_in_words() -> None:
     study = changed(make_study(), loop=loop, **EMPTY_SETTINGS)
     studies.save(study)
     async with app().run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, WeekScreen))
         launch_opener.open_form_with_more_seeds(pilot.app, study, 9)
         await until(pilot, lambda: "q1lab run rope-1 --seeds 9" in notices(pilot.app))
-        assert isinstance(pilot.app.screen, StudyScreen)
+        assert isinstance(pilot.app.screen, WeekScreen)
 
 
 async def test_a_running_study_is_offered_to_watch(fake_trainer: Callable[..., None]) -> None:
@@ -354,7 +354,7 @@ async def test_keys_that_are_typed_ahead_of_a_form_or_beside_its_fields_do_no_ha
         await settled(pilot)
         assert isinstance(pilot.app.screen, LabScreen)
         await pilot.press("1")
-        await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, WeekScreen))
 
 
 async def test_what_then_how_with_the_values_that_fields_come_to(

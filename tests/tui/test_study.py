@@ -31,8 +31,8 @@ from q1lab.tui.screens.glossary import GlossaryScreen
 from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.screens.recall import RecallScreen
-from q1lab.tui.screens.study_page import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen
+from q1lab.tui.screens.week_page import WeekScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
 from q1lab.tui.widgets.page_blocks import ActionPiece, FoldPiece, NextPiece, Prose, StepPiece
 from q1lab.tui.widgets.page_reader import PageReader
@@ -54,7 +54,7 @@ LABEL = "M03-W04"
 async def go(pilot: Pilot[Any], part: str, step: str) -> None:
     """Open a part with the cursor on a step."""
     screen = pilot.app.screen
-    assert isinstance(screen, StudyScreen)
+    assert isinstance(screen, WeekScreen)
     screen.open_page(part, step)
     await pilot.pause()
     await pilot.pause()
@@ -156,7 +156,7 @@ async def test_an_answer_is_written_in_place_and_esc_keeps_it() -> None:
         assert isinstance(app.screen, AnswerScreen)
         await pilot.press(*"why [not]", "escape")
         await settled(pilot)
-        assert isinstance(app.screen, StudyScreen)
+        assert isinstance(app.screen, WeekScreen)
         assert stored().of("a1-why").answer == "why [not]"
         await pilot.press("e")
         assert app.screen.query_one(TextArea).text == "why [not]"
@@ -254,7 +254,7 @@ async def test_a_key_explains_the_words_of_the_step_and_the_page() -> None:
         await settled(pilot)
         await go(pilot, "b2", "b2-noise")
         study = app.screen
-        assert isinstance(study, StudyScreen)
+        assert isinstance(study, WeekScreen)
         await pilot.press("w")
         await until(pilot, lambda: isinstance(app.screen, GlossaryScreen))
         screen = app.screen
@@ -267,7 +267,7 @@ async def test_a_key_explains_the_words_of_the_step_and_the_page() -> None:
         second = screen.terms[1].markdown.split()[0]
         await until(pilot, lambda: second in screen.query_one(Prose).markdown)
         await pilot.press("q")
-        await until(pilot, lambda: isinstance(app.screen, StudyScreen))
+        await until(pilot, lambda: isinstance(app.screen, WeekScreen))
 
 
 async def test_a_click_on_a_linked_word_opens_the_glossary_at_it() -> None:
@@ -276,7 +276,7 @@ async def test_a_click_on_a_linked_word_opens_the_glossary_at_it() -> None:
         await settled(pilot)
         await go(pilot, "a1", "a1-guess")
         study = app.screen
-        assert isinstance(study, StudyScreen)
+        assert isinstance(study, WeekScreen)
         assert "glossary.md" not in words(app)
         assert not [url for _, url in study.reader.links() if "glossary" in url]  # `w` leads there
         step = next(p for p in study.reader.pieces if getattr(p, "step", None) is study.reader.step)
@@ -321,7 +321,7 @@ async def test_a_key_typed_ahead_of_the_question_does_not_end_the_app() -> None:
         await app.run_action("screen.dismiss")  # gone before it was mounted
         await settled(pilot)
         assert app.is_running
-        assert isinstance(app.screen, StudyScreen)
+        assert isinstance(app.screen, WeekScreen)
 
 
 async def test_a_prediction_is_kept_once_it_is_whole_and_ticks_its_step() -> None:
@@ -330,7 +330,7 @@ async def test_a_prediction_is_kept_once_it_is_whole_and_ticks_its_step() -> Non
         await pilot.press("e", "ctrl+s")
         await settled(pilot)
         form = app.screen
-        assert not isinstance(form, StudyScreen)
+        assert not isinstance(form, WeekScreen)
         assert not stored().of("a3-predict").done
         form.query_one("#size", Input).value = "0,03"
         form.query_one("#matters", Input).value = "0.01"
@@ -339,7 +339,7 @@ async def test_a_prediction_is_kept_once_it_is_whole_and_ticks_its_step() -> Non
         assert "lower (better)" in words(app)
         assert "lower by 0.03 nats" in str(form.query_one("#said", Static).render())
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(app.screen, StudyScreen))
+        await until(pilot, lambda: isinstance(app.screen, WeekScreen))
         with Store() as store:
             prediction = predictions.newest_prediction(store, "rope", LABEL)
         assert prediction is not None
@@ -406,7 +406,7 @@ async def test_a_small_terminal_gets_one_sentence_and_the_app_comes_back() -> No
         await pilot.resize_terminal(20, 5)
         await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))
         await pilot.resize_terminal(60, 20)
-        await until(pilot, lambda: isinstance(app.screen, StudyScreen))
+        await until(pilot, lambda: isinstance(app.screen, WeekScreen))
         for screen in (WelcomeScreen(), AppCommandPalette()):
             app.push_screen(screen)
             await settled(pilot)
@@ -460,7 +460,7 @@ async def test_the_first_start_asks_for_the_repository_once(tmp_path: Path, home
         app.screen.query_one(Input).value = str(tmp_path)
         await pilot.press("enter")
         await settled(pilot)
-        assert isinstance(app.screen, StudyScreen)
+        assert isinstance(app.screen, WeekScreen)
         assert stored().settings["welcomed"] is True
         assert str(tmp_path) in (home / "config.toml").read_text()
         assert stat.S_IMODE((home / "config.toml").stat().st_mode) == 0o600
@@ -860,7 +860,7 @@ async def test_what_a_command_prints_opens_in_a_pane(tmp_path: Path) -> None:
         )
         assert "No study yet" in app.screen.printed  # type: ignore[attr-defined]
         await pilot.press("escape")
-        assert isinstance(app.screen, StudyScreen)
+        assert isinstance(app.screen, WeekScreen)
 
 
 async def test_a_pane_says_what_esc_does_and_tells_a_finding_from_a_failure(
@@ -881,7 +881,7 @@ async def test_a_pane_says_what_esc_does_and_tells_a_finding_from_a_failure(
             await until(pilot, lambda: code == runs or pane.code == 1)  # noqa: B023
             assert str(pane.query_one(".dialog").border_subtitle).startswith(says)
             await pilot.press("escape")
-            await until(pilot, lambda: isinstance(app.screen, StudyScreen))
+            await until(pilot, lambda: isinstance(app.screen, WeekScreen))
 
 
 async def test_a_pane_gives_the_yes_that_a_command_asks_for(tmp_path: Path) -> None:
@@ -1049,7 +1049,7 @@ async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
         await go(pilot, "a1", "a1-data")
         await pilot.press("enter")
         await pilot.pause()
-        assert isinstance(app.screen, StudyScreen)
+        assert isinstance(app.screen, WeekScreen)
         reader = app.screen.query_one(PageReader)
         assert isinstance(reader.piece, ActionPiece)
         assert reader.piece.action.argv() == ("q1lab", "data", "shakespeare")

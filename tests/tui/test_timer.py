@@ -11,8 +11,8 @@ from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.confirm import ConfirmScreen
-from q1lab.tui.screens.study_page import StudyScreen
 from q1lab.tui.screens.timer_question import TimerQuestionScreen
+from q1lab.tui.screens.week_page import WeekScreen
 from q1lab.week import progress
 from tests.kit.lab_home import words
 from tests.kit.tui_home import FakeClocks, prepared, running, settled, until
@@ -52,7 +52,7 @@ async def test_it_counts_for_a_part_while_that_part_is_open() -> None:
         await pilot.press("T")
         run_for(app, clocks, 61)
         study = app.screen
-        assert isinstance(study, StudyScreen)
+        assert isinstance(study, WeekScreen)
         study.open_page("a2")
         await pilot.pause()
         run_for(app, clocks, 40)
@@ -156,7 +156,7 @@ async def test_a_clock_that_waits_for_its_part_is_nothing_to_ask_about() -> None
     clocks.forward(3600)
     async with running(clocks=clocks, size=(100, 30)) as (app, _):
         assert app.clock_line == ("A2 ‖ 90:00 left of 90", "off")
-        assert isinstance(app.screen, StudyScreen)
+        assert isinstance(app.screen, WeekScreen)
 
 
 async def test_the_key_that_asks_whether_to_leave_is_an_answer_too() -> None:

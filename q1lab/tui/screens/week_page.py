@@ -24,7 +24,7 @@ ON_THE_PAGE = ("tick", "enter", "move", "write", "editor", "act", "copy")
 """Actions on the block under the page's cursor; disabled while the tree has the focus."""
 
 
-class StudyScreen(MainScreen):
+class WeekScreen(MainScreen):
     """The app's ``open_page_id`` is the screen's only state."""
 
     screen_name = "study"
