@@ -1,5 +1,5 @@
 """A modification that the core has never heard of (tests/kit/toy_modification), by the commands a
-person types: added to a copy of the repository as CONTRIBUTING says."""
+person types: added to a copy of the repository as docs/recipes.md says."""
 
 from __future__ import annotations
 

@@ -7,13 +7,13 @@ pairs RoPE rotates, which half of a fused projection is the gate) is named and p
 modification needs and was not found is a failure that says what was looked for; a file can overrule
 a check with a reason.
 
-    check.py     what a check is, its result, and how a file overrules one
-    limits.py    time, memory and processes of a file that is checked
-    trace.py     the operations of one pass: projections, attention heads, tensors of the stream
-    stream.py    the residual stream of a trace
-    probe.py     building models of a file
-    generic.py   what every model file must do
-    NAME.py      what modification NAME must do, for each that is a file of labs/models
-    suite.py     the order of the checks, and the one loop that runs them
-    __main__.py  the process that q1lab starts
+    property_check.py   a check, its result, and how a file overrules one
+    limits.py           time, memory and processes of a file that is checked
+    trace.py            the operations of one pass: projections, heads, tensors of the stream
+    stream.py           the residual stream of a trace
+    subject.py          a model file under test: building models of it, and running them
+    generic.py          the checks that every model file must pass
+    NAME.py             the checks of modification NAME, for each that is a file of labs/models
+    suite.py            the order of the checks, and the one loop that runs them
+    __main__.py         the process that q1lab starts
 """

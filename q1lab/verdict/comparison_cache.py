@@ -19,6 +19,7 @@ from q1lab.study import studies
 from q1lab.study.events import standard_names
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Study
+from q1lab.verdict import arm_columns
 from q1lab.verdict.comparison import (
     VERSION,
     Comparison,
@@ -209,8 +210,8 @@ def _fingerprint(
     starts: Sequence[Mapping[str, Any]],
     floor: tuple[str, Interval] | None,
 ) -> str:
-    """Changes whenever the record would: the plan, or any run's state or numbers (and this code's
-    version)."""
+    """A hash that changes whenever the record would: with the plan, with any run's state or
+    numbers, and with this code's version and its columns of costs."""
     parts = [
         [
             row[k]
@@ -219,7 +220,8 @@ def _fingerprint(
         for row in rows
     ]
     history = repr(replace(question, family=None))  # what else was asked changes no number
-    facts = [VERSION, study.to_dict(), parts, history, list(starts), repr(floor)]
+    columns = [column.key for column in arm_columns.COST_COLUMNS]
+    facts = [VERSION, columns, study.to_dict(), parts, history, list(starts), repr(floor)]
     return sha256_text(json.dumps(facts, sort_keys=True))
 
 

@@ -366,7 +366,7 @@ def test_a_clock_that_was_set_back_changes_neither_order_nor_durations(faulty: F
     assert all(0 <= s < 30 for s in seconds)
     assert {row["state"] for row in rows} == {"finished"}
     assert launch.is_alive(studies.load("gqa-1").files) is False
-    assert Fixed.read("1") is not None
+    assert Fixed.parse_seeds("1") is not None
 
 
 def test_an_int_too_large_for_a_float_is_no_number() -> None:

@@ -1,4 +1,4 @@
-"""A trainer and a design of another package, as CONTRIBUTING says: one module, and its entry points.
+"""A trainer and a design of another package, as docs/recipes.md says: one module, and its entry points.
 
 ``q1lab run toy:2.5 --seeds agreed:3`` compares a pretended program with itself, changed by 2.5
 points, and is over at the first three pairs that agree in sign. ``python -m tests.kit.toy_parts``

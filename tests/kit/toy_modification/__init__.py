@@ -1,4 +1,4 @@
-"""A modification as CONTRIBUTING says how to add one: ReLU², in its own files and one row."""
+"""A modification as docs/recipes.md says how to add one: ReLU², in its own files and one row."""
 
 from __future__ import annotations
 
