@@ -353,7 +353,7 @@ def test_results_of_quick_are_those_of_the_pairing_page() -> None:
     text = (SHIPPED / "results.toml").read_text()
     rows = tomllib.loads(text)["results"]
     page = (ROOT / "docs" / "pairing.md").read_text()
-    measured = re.search(r"Measured on (\S+) at", page)
+    measured = re.search(r"measured on (\S+) at", page)
     assert measured
     assert f"docs/pairing.md, of {measured[1]};" in text
     for variant in VARIANTS:
