@@ -200,7 +200,7 @@ def words_of(loop: Mapping[str, Any], variant: str, seed: int, out: Path, more: 
 
 
 def changed_input(loop: Mapping[str, Any]) -> str:
-    """What to say where a file that the command reads is no longer the one that was planned."""
+    """The message for a file that the command reads and that has changed since it was planned."""
     for name, sha256 in loop.get("inputs", {}).items():
         file = Path(loop["folder"], name)
         try:
@@ -410,8 +410,8 @@ def signal_group(leader: int, which: signal.Signals) -> None:
 
 
 class Output:
-    """What the command prints: into the log up to LOG_MOST, line by line to who is told, and its
-    last lines for a message."""
+    """The output of the command: written into the log up to LOG_MOST, handed on line by line, its
+    last lines kept for a message."""
 
     def __init__(self, fd: int, log: Any, told: Told) -> None:
         self.fd, self.log, self.told = fd, log, told

@@ -1,5 +1,5 @@
-"""How trainers share a study's plan, and what an engine asks of one: claims, locks, a log for each
-run, exactly this run, stop when stdin ends. No torch here."""
+"""The ways in which trainers share a study's plan, and an engine's demands on one: claims, locks, a
+log for each run, exactly this run, stop when stdin ends. No torch here."""
 
 from __future__ import annotations
 

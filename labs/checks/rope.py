@@ -602,8 +602,8 @@ def precision(s: Subject) -> str:
 
 
 def helped(s: Subject, q: Tensor, k: Tensor) -> list[Tensor] | None:
-    """What a file's helpers make of queries and keys (B, 8, H, 64): nothing where they take other
-    arguments than the suggested ones, None where there are no such helpers."""
+    """The queries and keys (B, 8, H, 64) after a file's helpers: nothing if they take other
+    arguments than the suggested ones, None if there are no such helpers."""
     make, apply = (
         getattr(s.module, name, None) for name in ("precompute_freqs_cis", "apply_rotary_emb")
     )

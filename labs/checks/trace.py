@@ -258,8 +258,8 @@ class Watch(OperationMode):  # type: ignore[misc]
         return ways
 
     def explain(self, head: Head, pair: Pair) -> bool:
-        """Whether a product's matrices hold the scores of a head: its weights are softmax(scale ·
-        q kᵀ). Fills in q, k, scale and scores."""
+        """True if a product's matrices hold the scores of a head: its weights are softmax(scale · q
+        kᵀ). Fills in q, k, scale and scores."""
         logs = head.weights.double().log()
         for a, b in ((pair.a, pair.b.mT), (pair.b.mT, pair.a)):  # (n, r · T, D), (n, T, D)
             if b.shape[1] != self.length or a.shape[1] % self.length:

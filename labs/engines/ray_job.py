@@ -213,8 +213,8 @@ def probe(how):
 
 
 def place_for_a_look(how):
-    """What Ray is asked for the probe: a place on a node that has what a run needs, beside whatever
-    trains there, so that a full cluster answers too."""
+    """The place that Ray is asked for when it runs the probe: on a node that has what a run needs,
+    beside whatever trains there, so that a full cluster answers too."""
     fit = [
         node["NodeID"]
         for node in ray.nodes()

@@ -30,7 +30,7 @@ Examples:
 @click.option("--preset", type=click.Choice(["quick", "cpu", "gpu"]), help="Size and budget.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
-    """How many pairs it takes to see a difference that VARIANT may make, and the range to plan.
+    """Say how many pairs it takes to see a difference that VARIANT may make, and the range to plan.
 
     It rests on your own newest study of VARIANT, else on figures that ship with q1lab, and says
     which.

@@ -1,4 +1,4 @@
-"""Which fields each kind of entry has: what makes sense of a line of the journal, in one place.
+"""The fields that each kind of entry has: one place decides if a line of the journal makes sense.
 
 A line's hash says that it is as it was written, not that its writer knew what to write. Behind
 ``checked`` nothing has to ask again.
@@ -21,7 +21,7 @@ Count = Annotated[int, whole_number()]
 
 @dataclass(frozen=True)
 class BegunPlan:
-    """What a plan's line needs of it; study/studies.py reads the rest."""
+    """The part of a plan that the index needs from a line; study/studies.py reads the rest."""
 
     id: str
     created: str

@@ -154,7 +154,7 @@ def use_hint(store: Store, week: str, variant: str, stage: int) -> None:
 
 
 def evidence_rows(store: Store, week: str) -> list[Row]:
-    """What acts left behind in the week, newest first: act, subject (what it was about), variant,
-    file (which has to be there), sha, facts (JSON), at."""
+    """The rows that acts left behind in the week, newest first: act, subject (a study, a document),
+    variant, file (which has to be there), sha, facts (JSON), at."""
     rows = store.db.execute("SELECT * FROM evidence WHERE week = ? ORDER BY rowid DESC", (week,))
     return rows.fetchall()

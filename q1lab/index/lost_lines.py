@@ -24,8 +24,8 @@ from q1lab.index.entry_fields import LOST, OFFSET
 
 @dataclass(frozen=True)
 class KnownJournal:
-    """What an index knows: the journal up to ``mark``, as of ``until`` (UTC). A copy also knows how
-    many lines were ``missing`` when it was made (0: another journal had taken the place), and
+    """The journal as an index knows it, up to ``mark``, as of ``until`` (UTC). A copy also knows
+    how many lines were ``missing`` when it was made (0: another journal had taken the place), and
     ``since`` when."""
 
     mark: journal.Offset

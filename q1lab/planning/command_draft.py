@@ -59,7 +59,7 @@ class CommandDraft(Draft):
         return None
 
     def write(self, study: Study) -> None:
-        """What the repository of the command holds that is not committed."""
+        """Write the uncommitted changes of the command's repository into the study."""
         prove_inputs(self.trainer.loop)
         if (study.origin.repo or {}).get("dirty"):
             with contextlib.suppress(Problem):
@@ -206,13 +206,13 @@ def _preflight_loop(loop: CommandSpec, baseline: str, modified: str) -> CommandS
 
 
 def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two runs reported something, and the same. One seed's may be equal by chance, where
-    a metric takes few values."""
+    """True if two runs reported something, and the same. The runs of one seed may be equal by
+    chance if a metric takes few values."""
     return bool(one["values"]) and one["values"] == other["values"]
 
 
 def _short_run(loop: CommandSpec, variant: str, seed: int, again: bool = False) -> dict[str, Any]:
-    """What one short run reported (labs/loop.py). Problem when it failed."""
+    """The numbers that one short run reported (labs/loop.py). Problem if it failed."""
     mine = replace(loop, args={variant: loop.args[variant]})
     found = _ask(json.dumps(json_records.to_json(mine)), variant, seed, again)
     if found["wrong"]:
@@ -241,7 +241,7 @@ def _ask(loop: str, variant: str, seed: int, again: bool) -> dict[str, Any]:
 
 
 def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
-    """How far apart two runs are at most, as a share; infinite where they report other steps."""
+    """The largest difference of two runs, as a share; infinite if they report other steps."""
     if _steps(one) != _steps(other):
         return float("inf")
     pairs = [(a, b) for (_, a), (_, b) in zip(one["values"], other["values"], strict=True)]

@@ -44,7 +44,7 @@ Train = Callable[[Study, str], None]
 
 @dataclass(frozen=True)
 class GateOutcome:
-    """What came of a proposal. ``code`` is the command's exit status; ``facts`` are what may be
+    """The outcome of a proposal. ``code`` is the command's exit status; ``facts`` are what may be
     shown."""
 
     code: int
@@ -63,7 +63,7 @@ class GateBudget:
 
     @property
     def looks(self) -> int:
-        """How many looks were begun, and so paid for."""
+        """The number of looks that were begun, and so paid for."""
         return sum(len(study.design.batches) > 1 for study in self.proposals)
 
     @property
@@ -85,7 +85,7 @@ class GateBudget:
 
 
 def read_budget(store: Store, name: str) -> GateBudget:
-    """What is on record of a budget."""
+    """The record of a gate's budget."""
     begun = questions.begun_studies(store)[0].values()
     mine = tuple(
         one.study
@@ -300,7 +300,7 @@ class _Proposal:
         return None
 
     def _known(self) -> LossesSoFar:
-        """What the proposals before this one tell."""
+        """The facts that the proposals before this one established."""
         before = [one for one in self.budget.proposals if one.id != self.study.id]
         if (number := _number(self.study)) > 0:
             before = [one for one in before if _number(one) < number]

@@ -226,7 +226,7 @@ def _arms(pair: parents.Pair, answer: dict[str, Any]) -> dict[str, Arm]:
 
 
 def _data(asked: str, store: Store, block_size: int) -> tuple[str, Data]:
-    """What to train on, by the name or file that was asked for, else that the learner chose."""
+    """The text to train on: by the name or file that was typed, else the learner's choice."""
     if asked:
         return asked, corpora.prepare_corpus(asked, block_size)
     chosen = progress.data_to_train_on(store)

@@ -108,8 +108,8 @@ def plan_tuning(request: Request, key: str, store: Store) -> DeclaredSeries:
 
 
 def tuning_result(record: Series, store: Store) -> tuned_value.TunedValue:
-    """What each arm chose, once everything was tried. Problem while a run is missing, and when
-    every value diverged."""
+    """The value that each arm chose, once every value was tried. Problem while a run is missing,
+    and if every value diverged."""
     there = series_turns.series_members(record.id)
     short = [at for at in there.values() if series_turns.has_runs_left(at)]
     if short or len(there) < len(record.members):

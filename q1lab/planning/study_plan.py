@@ -58,8 +58,8 @@ class Plan:
 
     @property
     def is_current(self) -> bool:
-        """Whether it can begin as it is: a study that is there already may have gone on, or begun
-        to train, and another one may be the same."""
+        """True if it can begin as it is. An existing study may have gone on or begun to train
+        meanwhile, and another study may have become the same."""
         return self.is_new and self.on_disk.is_current
 
     @property
@@ -84,7 +84,7 @@ def _known(draft: Draft, on_disk: StudiesOnDisk) -> Study | None:
 
 
 def _finished(study: Study, draft: Draft, on_disk: StudiesOnDisk) -> finished_runs.RunCopies:
-    """What a new study need not train."""
+    """The finished runs that a new study can take over instead of training them."""
     return () if draft.request.fresh else finished_runs.find_copies(study, on_disk)
 
 
@@ -173,8 +173,8 @@ def with_preflight(draft: Draft) -> Draft:
 
 
 def resolve_request(asked: Request) -> tuple[Request, KeptStudy | None]:
-    """What is to be planned: as asked, or where that names the folder of a kept study, all that it
-    says."""
+    """The request to plan: as typed, or, if it names the folder of a kept study, with everything
+    that the folder says."""
     if asked.loop is not None or not kept_folder.is_kept_folder(asked.variant):
         return asked, None
     found = kept_folder.load_kept_study(expand_user(asked.variant))
@@ -212,8 +212,8 @@ def begin_study(request: Request, store: Store, drawn: Plan | None = None) -> Pl
 
 
 def _is_taken_up(study: Study) -> bool:
-    """Whether an engine still has the study as it was planned, and somebody here follows it again:
-    the machine slept, or its runner was killed."""
+    """True if an engine still has the study as it was planned and a runner follows it again: the
+    machine slept, or its runner was killed."""
     return studies.load(study.id).design.batches == study.design.batches and launch.resume_runner(
         study
     )
@@ -348,7 +348,7 @@ def draw_seeds(draft: Study, store: Store) -> tuple[int, ...]:
 
 
 def is_twin(study: Study, draft: Study) -> bool:
-    """Whether a study is what is planned, but for the seeds that a person named."""
+    """True if a study is the planned one in everything but the seeds that a person named."""
     drawn = [one.design.fresh_seeds for one in (study, draft)]
     return studies.identity_key(study) == studies.identity_key(draft) and drawn[0] == drawn[1]
 

@@ -1,5 +1,5 @@
-"""What a study declares before its first run, in a form that can be handed out: seeds, the way to
-judge, and hashes of the rest.
+"""The declaration of a study before its first run, in a form that can be handed out: seeds, the way
+to judge, and hashes of the rest.
 
 A line of the journal shows it (index/journal.py), so that a stranger can check a bundle against the
 line, and see which other lines ask the same question, and reads nothing else of them. Pure.

@@ -241,8 +241,8 @@ def _reused(store: Store) -> set[tuple[str, str]]:
 
 
 def _leftovers() -> Iterator[Reclaimable]:
-    """What those left who were killed: writes, deletions, restores, imports, pulls, rescues of the
-    database, checks of a bundle or an engine; and what children wrote where they stood."""
+    """The files that killed processes left: of writes, deletions, restores, imports, pulls, rescues
+    of the database, checks of a bundle or an engine, and what children wrote where they stood."""
     old = time.time() - OLD
     candidates = [*_entries(paths.scratch_dir(), ""), *_entries(paths.home() / "engine-check", "")]
     for folder, prefixes in (

@@ -1,5 +1,5 @@
-"""What the ledger of questions is read from: what was begun, what the studies on disk say, and how
-far their runs came.
+"""The facts that the ledger of questions reads: the studies that were begun, what is on disk of
+them, and how far their runs came.
 
 A question is on record before its first trainer starts: ``begin`` is an act of the journal, with
 the study's plan as it is then. So it stays asked when its folder is removed.

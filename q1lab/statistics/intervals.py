@@ -368,8 +368,8 @@ def ratio_interval(baseline: Sequence[float], modified: Sequence[float]) -> Inte
 
 
 def pair_correlation(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float] | None:
-    """How well the arms' losses go together over the seeds: Pearson's r and its 95% interval
-    (Fisher's z). None below four pairs, and where an arm has no spread."""
+    """The correlation of the arms' losses over the seeds: Pearson's r and its 95% interval
+    (Fisher's z). None below four pairs, and if an arm has no spread."""
     from scipy.stats import pearsonr
 
     base, modified = (list(arm) for arm in zip(*pairs, strict=True)) if pairs else ([], [])
@@ -382,7 +382,7 @@ def pair_correlation(pairs: Sequence[tuple[float, float]]) -> tuple[float, float
 
 
 def true_coverage(n: int, headline: Headline) -> float:
-    """What a 95% percentile bootstrap interval covers at ``n`` seeds per arm, in % (from
+    """The true coverage of a 95% percentile bootstrap interval at ``n`` seeds per arm, in % (from
     ``COVERAGE``).
 
     Between two rows of the table the smaller n counts, so that the label never promises too much.

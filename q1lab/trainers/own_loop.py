@@ -221,7 +221,7 @@ class OwnLoop(Trainer):
 
 
 def _takes_its_baseline(study: Study) -> bool:
-    """Whether the study's baseline is what `q1lab run` takes where none is typed."""
+    """True if the study's baseline is the one that `q1lab run` takes when none is typed."""
     if study.origin.typed is not None:
         return study.origin.typed.baseline is None
     baseline, modified = study.arms["baseline"].origin, study.arms["modified"].origin

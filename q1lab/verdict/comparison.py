@@ -209,8 +209,8 @@ def to_record(c: Comparison) -> dict[str, Any]:
 
 
 def from_record(record: Mapping[str, Any]) -> Comparison | None:
-    """What ``to_record`` wrote; None for one that is to be made anew: of another version, or of a
-    trainer or a design that is no longer here."""
+    """The comparison that ``to_record`` wrote; None if it has to be made anew: it is of another
+    version, or of a trainer or a design that is no longer here."""
     if record.get("v") != VERSION:
         return None
     try:

@@ -114,9 +114,9 @@ FALLS_FAST = 0.1
 
 
 def still_falling(store: Store, study: Study, rows: Sequence[Row]) -> tuple[float, float] | None:
-    """How far the baseline's val loss has fallen from that of a uniform guess, and how much of it
-    in the last quarter of the iters (nats, means over runs); None where the curves have leveled
-    off, or are not known."""
+    """The fall of the baseline's val loss from that of a uniform guess, and its share in the last
+    quarter of the iters (nats, means over runs); None if the curves have leveled off, or are not
+    known."""
     fallen, lately = [], []
     for row in rows:
         curve = [

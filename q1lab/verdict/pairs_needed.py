@@ -1,5 +1,5 @@
-"""How many pairs a difference needs, from what pairs are known to spread: the learner's own runs,
-or the figures that ship with the week."""
+"""The number of pairs that a difference needs, from the known spread of pairs: the learner's own
+runs, or the figures that ship with the week."""
 
 from __future__ import annotations
 
