@@ -68,7 +68,7 @@ class CommandDraft(Draft):
 
 
 def draft(
-    request: Request, seeds: TypedSeeds, again: KeptStudy | None, wandb: str | None = None
+    request: Request, seeds: TypedSeeds, kept_study: KeptStudy | None, wandb: str | None = None
 ) -> CommandDraft:
     """The study that a request for a command would be; ``wandb`` is where it logs, whatever the
     request says. Problem for what a person can mend."""
@@ -77,7 +77,7 @@ def draft(
     study = study_from_request(
         request, seeds, engine, wandb or wandb_state.wandb_mode(request.wandb)
     )
-    return CommandDraft(request, seeds, again, study)
+    return CommandDraft(request, seeds, kept_study, study)
 
 
 def study_from_request(
@@ -205,32 +205,32 @@ def _preflight_loop(loop: CommandSpec, baseline: str, modified: str) -> CommandS
     return replace(loop, repeats=repeats)
 
 
-def _is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _is_same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """True if two runs reported something, and the same. The runs of one seed may be equal by
     chance if a metric takes few values."""
-    return bool(one["values"]) and one["values"] == other["values"]
+    return bool(first["values"]) and first["values"] == second["values"]
 
 
 def _short_run(loop: CommandSpec, variant: str, seed: int, again: bool = False) -> dict[str, Any]:
     """The numbers that one short run reported (labs/loop.py). Problem if it failed."""
-    mine = replace(loop, args={variant: loop.args[variant]})
-    found = _ask(json.dumps(json_records.to_json(mine)), variant, seed, again)
-    if found["wrong"]:
-        raise Problem(f"a short run of {variant}, seed {seed}: {found['wrong']}", FAILED)
-    return found
+    one_arm_spec = replace(loop, args={variant: loop.args[variant]})
+    answer = _ask(json.dumps(json_records.to_json(one_arm_spec)), variant, seed, again)
+    if answer["wrong"]:
+        raise Problem(f"a short run of {variant}, seed {seed}: {answer['wrong']}", FAILED)
+    return answer
 
 
 @cache
 def _ask(loop: str, variant: str, seed: int, again: bool) -> dict[str, Any]:
     """One short run, once in a process: members of a sweep share their baseline's. ``again``: a
     second one of the same."""
-    asked = json.loads(loop)
+    spec = json.loads(loop)
     with tempfile.TemporaryDirectory(dir=paths.scratch_dir(), prefix="look-") as scratch:
         question = {
-            "loop": asked,
+            "loop": spec,
             "variant": variant,
             "seed": seed,
-            "more": asked["smoke"],
+            "more": spec["smoke"],
             "scratch": scratch,
             "seconds": PREFLIGHT_SECONDS,
         }
@@ -240,20 +240,20 @@ def _ask(loop: str, variant: str, seed: int, again: bool) -> dict[str, Any]:
         )
 
 
-def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+def _apart(first: Mapping[str, Any], second: Mapping[str, Any]) -> float:
     """The largest difference of two runs, as a share; infinite if they report other steps."""
-    if _steps(one) != _steps(other):
+    if _steps(first) != _steps(second):
         return float("inf")
-    pairs = [(a, b) for (_, a), (_, b) in zip(one["values"], other["values"], strict=True)]
+    pairs = [(a, b) for (_, a), (_, b) in zip(first["values"], second["values"], strict=True)]
     return max((abs(a - b) / (max(abs(a), abs(b)) or 1.0) for a, b in pairs), default=0.0)
 
 
-def _steps(found: Mapping[str, Any]) -> list[int]:
-    return [step for step, _ in found["values"]]
+def _steps(reported: Mapping[str, Any]) -> list[int]:
+    return [step for step, _ in reported["values"]]
 
 
-def _some(found: Mapping[str, Any]) -> str:
-    steps = _steps(found)
+def _some(reported: Mapping[str, Any]) -> str:
+    steps = _steps(reported)
     return ", ".join(map(str, steps[:4])) + (f", … {steps[-1]}" if len(steps) > 4 else "")
 
 

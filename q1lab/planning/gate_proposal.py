@@ -73,28 +73,28 @@ class GateBudget:
 
     def losses_so_far(self) -> LossesSoFar:
         """The losses so far."""
-        found = LossesSoFar()
+        losses = LossesSoFar()
         for study in self.proposals:
             look = study.design.batches[1] if len(study.design.batches) > 1 else ()
             base, modified = (
                 read_losses(study, ARMS[0], study.seeds),
                 read_losses(study, ARMS[1], look),
             )
-            found = found.after(base, modified, kept=study.id in self.kept_ids)
-        return found
+            losses = losses.after(base, modified, kept=study.id in self.kept_ids)
+        return losses
 
 
 def read_budget(store: Store, name: str) -> GateBudget:
     """The record of a gate's budget."""
     begun = questions.begun_studies(store)[0].values()
-    mine = tuple(
-        one.study
-        for one in begun
-        if isinstance(one.study.design, Gate) and one.study.design.gate.budget == name
+    proposals = tuple(
+        study.study
+        for study in begun
+        if isinstance(study.study.design, Gate) and study.study.design.gate.budget == name
     )
     decided = questions.gate_decisions(store)
-    kept = frozenset(study_id for study_id, was_kept in decided.items() if was_kept)
-    return GateBudget(name, mine, kept, frozenset(decided))
+    kept_ids = frozenset(study_id for study_id, was_kept in decided.items() if was_kept)
+    return GateBudget(name, proposals, kept_ids, frozenset(decided))
 
 
 def read_losses(study: Study, arm: str, seeds: Sequence[int]) -> list[float]:
@@ -218,28 +218,28 @@ class _Proposal:
                     next="put it back, and an idea into its own file",
                 )
 
-    def _plan(self, asked: gate_rule.RunsNeeded) -> GateOutcome | None:
+    def _plan(self, runs_needed: gate_rule.RunsNeeded) -> GateOutcome | None:
         """Put what is asked for on record before its first run trains: the proposal, or its look,
         which pays for it. An outcome where that may not be."""
-        if not asked.look_pairs and not self.study.id:
-            runs = asked.base + asked.modified
-        elif asked.look_pairs and not self._look():
-            runs = 2 * asked.look_pairs
+        if not runs_needed.look_pairs and not self.study.id:
+            runs = runs_needed.base + runs_needed.modified
+        elif runs_needed.look_pairs and not self._look():
+            runs = 2 * runs_needed.look_pairs
         else:
             return None
         if self.budget.looks >= RULES.looks:
             return self._refused()
         if self._too_much(runs):
             return self._more(runs)
-        if asked.look_pairs:
+        if runs_needed.look_pairs:
             self._save(
                 self.study.with_design(
-                    batches=(*self.study.design.batches, self._fresh(asked.look_pairs))
+                    batches=(*self.study.design.batches, self._fresh(runs_needed.look_pairs))
                 )
             )
             return None
         seeds = self._fresh(runs)
-        cells = [run_name(ARMS[at >= asked.base], seed) for at, seed in enumerate(seeds)]
+        cells = [run_name(ARMS[at >= runs_needed.base], seed) for at, seed in enumerate(seeds)]
         proposal = Proposal(self.budget.name, len(self.budget.proposals) + 1, tuple(cells))
         design = Gate(batches=(seeds,), headline=self.study.design.headline, gate=proposal)
         study = replace(self.study, design=design, trainer=self.draft.preflight())
@@ -260,19 +260,21 @@ class _Proposal:
     def _fresh(self, many: int) -> tuple[int, ...]:
         """Seeds that nobody could know before, and that no run of the budget had."""
         used = {seed for one in (*self.budget.proposals, self.study) for seed in one.seeds}
-        found: dict[int, None] = {}
-        while len(found) < many:
+        fresh_seeds: dict[int, None] = {}
+        while len(fresh_seeds) < many:
             seed = secrets.randbelow(SEEDS)
             if seed not in used:
-                found[seed] = None
-        return tuple(found)
+                fresh_seeds[seed] = None
+        return tuple(fresh_seeds)
 
-    def _train(self, asked: gate_rule.RunsNeeded, seeds: Sequence[int]) -> GateOutcome | None:
+    def _train(self, runs_needed: gate_rule.RunsNeeded, seeds: Sequence[int]) -> GateOutcome | None:
         """Have what is asked for trained, in both arms where it is a look. An outcome where that is
         too much, Problem where a run fails."""
         design = _gate_of(self.study)
         cells = design.gate.cells
-        more = [run_name(arm, seed) for seed in seeds for arm in ARMS] if asked.look_pairs else []
+        more = []
+        if runs_needed.look_pairs:
+            more = [run_name(arm, seed) for seed in seeds for arm in ARMS]
         if new := tuple(name for name in more if name not in cells):
             self._save(replace(self.study, design=design.with_cells(new)))
         ingest_events.ingest_study(self.store, self.study)
@@ -280,12 +282,12 @@ class _Proposal:
         if missing:
             if self._too_much(len(missing)):
                 return self._more(len(missing))
-            what = (
-                f"{asked.modified} of {asked.look_pairs} pairs of a look"
-                if asked.look_pairs
+            progress_line = (
+                f"{runs_needed.modified} of {runs_needed.look_pairs} pairs of a look"
+                if runs_needed.look_pairs
                 else "first run"
             )
-            self.train(self.study, what)
+            self.train(self.study, progress_line)
             self.trained += len(missing)
             ingest_events.ingest_study(self.store, self.study)
         for row in self.store.runs(self.study.id):
@@ -375,6 +377,6 @@ def _loop_of(study: Study) -> CommandSpec:
     return study.trainer.loop
 
 
-def json_line(found: GateOutcome) -> str:
+def json_line(outcome: GateOutcome) -> str:
     """An outcome as one line of JSON."""
-    return json.dumps(found.facts, ensure_ascii=False)
+    return json.dumps(outcome.facts, ensure_ascii=False)

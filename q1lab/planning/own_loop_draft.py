@@ -98,13 +98,13 @@ class OwnLoopDraft(Draft):
 
 
 def draft(
-    request: Request, seeds: TypedSeeds, again: KeptStudy | None, store: Store
+    request: Request, seeds: TypedSeeds, kept_study: KeptStudy | None, store: Store
 ) -> OwnLoopDraft:
     """The study that a request for model files would be. Problem for what a person can mend."""
     pair = parents.find_pair(request.variant, request.baseline)
     modified, baseline = pair.modified, pair.baseline
     is_floor = modified.sha256 == baseline.sha256 and (
-        modified.path == baseline.path or again is not None
+        modified.path == baseline.path or kept_study is not None
     )
     if parents.same_code(modified, baseline) and not is_floor:
         raise Problem(
@@ -125,8 +125,8 @@ def draft(
             f"{request.tune} has to be tuned first: ", next="`q1lab run` with --tune does both"
         )
     text, data = _data(request.data, store, config["block_size"])
-    if again is not None:
-        kept_folder.check_same_data(again, data)
+    if kept_study is not None:
+        kept_folder.check_same_data(kept_study, data)
     most, first = 2 * len(seeds.seeds), 2 * seeds.fewest
 
     def places(device: str) -> tuple[int, int]:
@@ -178,8 +178,8 @@ def draft(
         shared_at_start=None if same else answer.get("shared_at_start"),
         unchecked=request.unchecked and modified.is_learners,
     )
-    if again is not None:
-        trainer = _with_threads_of(trainer, again, request)
+    if kept_study is not None:
+        trainer = _with_threads_of(trainer, kept_study, request)
     if request.tuned is not None:
         trainer = _with_choice(trainer, request.tuned)
     study = Study(
@@ -203,7 +203,7 @@ def draft(
             else None,
         ),
     )
-    return OwnLoopDraft(request, seeds, again, study, pair, answer)
+    return OwnLoopDraft(request, seeds, kept_study, study, pair, answer)
 
 
 def _arms(pair: parents.Pair, answer: dict[str, Any]) -> dict[str, Arm]:
@@ -225,10 +225,10 @@ def _arms(pair: parents.Pair, answer: dict[str, Any]) -> dict[str, Arm]:
     }
 
 
-def _data(asked: str, store: Store, block_size: int) -> tuple[str, Data]:
+def _data(typed_name: str, store: Store, block_size: int) -> tuple[str, Data]:
     """The text to train on: by the name or file that was typed, else the learner's choice."""
-    if asked:
-        return asked, corpora.prepare_corpus(asked, block_size)
+    if typed_name:
+        return typed_name, corpora.prepare_corpus(typed_name, block_size)
     chosen = progress.data_to_train_on(store)
     try:
         return chosen, corpora.prepare_corpus(chosen, block_size)
@@ -249,9 +249,9 @@ def _with_choice(trainer: OwnLoop, tuned: TunedValue) -> OwnLoop:
     return replace(trainer, config=config, tuned=tuned, arm_config=own)
 
 
-def _with_threads_of(trainer: OwnLoop, again: KeptStudy, request: Request) -> OwnLoop:
+def _with_threads_of(trainer: OwnLoop, kept_study: KeptStudy, request: Request) -> OwnLoop:
     """With as many threads per run as then: another number may change the last bits."""
-    threads = again.study.trainer.threads
+    threads = kept_study.study.trainer.threads
     jobs = trainer.jobs
     if not request.jobs and trainer.device == "cpu":
         jobs = max(1, cores() // threads)

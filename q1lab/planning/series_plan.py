@@ -110,23 +110,23 @@ def plan_tuning(request: Request, key: str, store: Store) -> DeclaredSeries:
 def tuning_result(record: Series, store: Store) -> tuned_value.TunedValue:
     """The value that each arm chose, once every value was tried. Problem while a run is missing,
     and if every value diverged."""
-    there = series_turns.series_members(record.id)
-    short = [at for at in there.values() if series_turns.has_runs_left(at)]
-    if short or len(there) < len(record.members):
-        line = (
-            command_line.resume_command(next(iter(there.values()))) if there else "the same command"
-        )
+    members_on_disk = series_turns.series_members(record.id)
+    short = [at for at in members_on_disk.values() if series_turns.has_runs_left(at)]
+    if short or len(members_on_disk) < len(record.members):
+        line = "the same command"
+        if members_on_disk:
+            line = command_line.resume_command(next(iter(members_on_disk.values())))
         raise Problem(
             f"{record.axis} is not tuned yet: {record.id} lacks runs",
             UNFINISHED,
             next=f"go on with: {line}",
         )
     tried: dict[str, list[float | None]] = {arm: [] for arm in ARMS}
-    for _, member in sorted(there.items()):
+    for _, member in sorted(members_on_disk.items()):
         ingest_events.ingest_study(store, member)
         for arm, losses in tried.items():
-            found = [row["val_loss"] for row in store.runs(member.id) if row["arm"] == arm]
-            losses.append(None if None in found else sum(found) / len(found))
+            arm_losses = [row["val_loss"] for row in store.runs(member.id) if row["arm"] == arm]
+            losses.append(None if None in arm_losses else sum(arm_losses) / len(arm_losses))
     values = tuple(float(value) for value in record.members)
     chosen: dict[str, float] = {}
     for arm, losses in tried.items():
@@ -151,13 +151,13 @@ def parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
     """``max_iters=500,1000,2000`` as the axis and its values, upwards. Problem for what is none."""
     key, sign, rest = text.partition("=")
     axis = presets.ABBREVIATIONS.get(key.strip(), key.strip())
-    given = [part.strip() for part in rest.split(",") if part.strip()]
-    if not sign or not axis or not given:
+    axis_values = [part.strip() for part in rest.split(",") if part.strip()]
+    if not sign or not axis or not axis_values:
         raise Problem(
             f"--over {text!r}: ", next="give KEY=VALUE,VALUE, such as max_iters=500,1000,2000"
         )
     values: dict[float, str] = {}
-    for part in given:
+    for part in axis_values:
         try:
             number = float(part)
         except ValueError:
@@ -168,7 +168,7 @@ def parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
     if len(values) < 2:
         raise Problem(
             f"--over {text}: an axis has at least two values",
-            next=f"for one, leave --over out and give --set {axis}={given[0]}",
+            next=f"for one, leave --over out and give --set {axis}={axis_values[0]}",
         )
     return axis, tuple(values[number] for number in sorted(values))
 
@@ -230,45 +230,45 @@ def _declare(
     return _placed(wanted, tuple(drafts), store)
 
 
-def _placed(wanted: Series, drafts: tuple[Draft, ...], store: Store) -> DeclaredSeries:
+def _placed(series: Series, drafts: tuple[Draft, ...], store: Store) -> DeclaredSeries:
     """The series that is wanted among the studies that there are now: one of them, or a new one."""
-    first, kind = drafts[0], wanted.kind
-    by_name = dict(zip(wanted.members, drafts, strict=True))
+    first, kind = drafts[0], series.kind
+    by_name = dict(zip(series.members, drafts, strict=True))
     on_disk = studies.StudiesOnDisk()
-    record = None if first.request.fresh else _known(wanted, by_name, on_disk)
-    found = {} if record is None else series_turns.series_members(record.id)
+    record = None if first.request.fresh else _known(series, by_name, on_disk)
+    members_on_disk = {} if record is None else series_turns.series_members(record.id)
     gone = set() if record is None else questions.deleted_places(store, record.id)
     if record is None:
         series_id = series_turns.new_series_id(kind, questions.names_on_record(store))
-        record = replace(wanted, id=series_id, seeds=_seeds(drafts, store))
+        record = replace(series, id=series_id, seeds=_seeds(drafts, store))
     if kind == SWEEP:
-        new = [by_name[name] for at, name in enumerate(record.members) if at not in found]
+        new = [by_name[name] for at, name in enumerate(record.members) if at not in members_on_disk]
         _check(new, [draft.request for draft in drafts])
     plans = []
     for at, name in enumerate(record.members):
-        if at in found or at not in gone:
+        if at in members_on_disk or at not in gone:
             member = by_name[name].study.with_origin(series=record.with_place(at))
             draft = replace(by_name[name], study=member)
             plans.append(
                 study_plan.plan_from_draft(
-                    draft, found.get(at), store, on_disk, record.seeds or None
+                    draft, members_on_disk.get(at), store, on_disk, record.seeds or None
                 )
             )
-    return DeclaredSeries(record, tuple(plans), wanted, drafts)
+    return DeclaredSeries(record, tuple(plans), series, drafts)
 
 
 def _drafts(requests: Sequence[Request], store: Store) -> list[Draft]:
     """A draft of each. Problem where one can't be planned."""
-    found: list[Draft] = []
+    drafts: list[Draft] = []
     bad: dict[str, Problem] = {}
     for request in requests:
         try:
-            found.append(study_plan.draft_study(request, store))
+            drafts.append(study_plan.draft_study(request, store))
         except Problem as problem:
             bad.setdefault(request.variant, problem)
     if bad:
         raise _refused(requests, bad)
-    return found
+    return drafts
 
 
 def _check(new: Sequence[Draft], requests: Sequence[Request]) -> None:
@@ -306,12 +306,12 @@ def _seeds(drafts: Sequence[Draft], store: Store) -> tuple[int, ...]:
 
 
 def _known(
-    wanted: Series, drafts: Mapping[str, Draft], on_disk: studies.StudiesOnDisk
+    series: Series, drafts: Mapping[str, Draft], on_disk: studies.StudiesOnDisk
 ) -> Series | None:
     """The newest series that is the same but for its seeds. Problem when it was declared with
     another range."""
     for draft in drafts.values():
-        study = study_plan.find_same_study(draft, on_disk, wanted)
+        study = study_plan.find_same_study(draft, on_disk, series)
         if study is None or study.origin.series is None:
             continue
         record = study.origin.series

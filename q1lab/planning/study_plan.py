@@ -90,12 +90,14 @@ def _finished(study: Study, draft: Draft, on_disk: StudiesOnDisk) -> finished_ru
 
 def draft_study(request: Request, store: Store) -> Draft:
     """The first half of ``plan``: everything that does not depend on other studies."""
-    request, again = resolve_request(request)
+    request, kept_study = resolve_request(request)
     if request.jobs is not None and request.jobs < 1:
         raise Problem(f"--jobs {request.jobs}: at least one run must train at a time")
-    draft = trainer_class_for(request).draft(request, request.parsed_seeds, again, store)
+    draft = trainer_class_for(request).draft(request, request.parsed_seeds, kept_study, store)
     if not request.yes:
-        prove_command_ran_here(draft.study, str(again.folder) if again else draft.study.variant)
+        prove_command_ran_here(
+            draft.study, str(kept_study.folder) if kept_study else draft.study.variant
+        )
     return draft
 
 
@@ -127,7 +129,7 @@ def trainer_class_for(request: Request) -> type[Trainer]:
 
 def plan_from_draft(
     draft: Draft,
-    known: Study | None,
+    existing: Study | None,
     store: Store,
     on_disk: StudiesOnDisk,
     seeds: tuple[int, ...] | None = None,
@@ -139,9 +141,9 @@ def plan_from_draft(
     """
     request = draft.request
     finished: finished_runs.RunCopies = ()
-    if known is not None:
-        more = known.seeds if known.design.fresh_seeds else draft.study.seeds
-        study, missing = _go_on(known, more, store, request.jobs)
+    if existing is not None:
+        more = existing.seeds if existing.design.fresh_seeds else draft.study.seeds
+        study, missing = _go_on(existing, more, store, request.jobs)
         if request.engine is not None:
             # checkpoints stay where they were made: runs under way begin again there
             study = study.with_trainer(engine=draft.study.trainer.engine)
@@ -154,13 +156,13 @@ def plan_from_draft(
     return Plan(
         draft,
         study,
-        is_new=known is None,
+        is_new=existing is None,
         missing=missing,
         minutes=None if seconds is None else seconds / 60.0,
         notes=tuple(
-            filter(None, [draft.note, *_notes(study, known, draft.kept_study, store, on_disk)])
+            filter(None, [draft.note, *_notes(study, existing, draft.kept_study, store, on_disk)])
         ),
-        is_running=known is not None and launch.is_alive(study.files),
+        is_running=existing is not None and launch.is_alive(study.files),
         on_disk=on_disk,
         finished=finished,
     )
@@ -172,43 +174,43 @@ def with_preflight(draft: Draft) -> Draft:
     return replace(draft, study=replace(draft.study, trainer=draft.preflight()))
 
 
-def resolve_request(asked: Request) -> tuple[Request, KeptStudy | None]:
+def resolve_request(typed_request: Request) -> tuple[Request, KeptStudy | None]:
     """The request to plan: as typed, or, if it names the folder of a kept study, with everything
     that the folder says."""
-    if asked.loop is not None or not kept_folder.is_kept_folder(asked.variant):
-        return asked, None
-    found = kept_folder.load_kept_study(expand_user(asked.variant))
-    return kept_folder.retraining_request(found, asked), found
+    if typed_request.loop is not None or not kept_folder.is_kept_folder(typed_request.variant):
+        return typed_request, None
+    kept_study = kept_folder.load_kept_study(expand_user(typed_request.variant))
+    return kept_folder.retraining_request(kept_study, typed_request), kept_study
 
 
-def begin_study(request: Request, store: Store, drawn: Plan | None = None) -> Plan:
+def begin_study(request: Request, store: Store, shown_plan: Plan | None = None) -> Plan:
     """Make a study of the request and train what it lacks; returns the plan with the study as it is
     now.
 
     ``drawn`` is a plan that was shown before; it is used while nothing has changed since. Problem,
     with nothing written, when the study is running already.
     """
-    if drawn is None:
+    if shown_plan is None:
         draft, on_disk = draft_study(request, store), StudiesOnDisk()
     else:
-        draft, on_disk = drawn.draft, drawn.on_disk.refreshed()
+        draft, on_disk = shown_plan.draft, shown_plan.on_disk.refreshed()
     if _known(draft, on_disk) is None:
         draft = with_preflight(draft)
     with planning_lock(draft.study.variant, store):
         on_disk = on_disk.refreshed()
-        if drawn is not None and drawn.is_current:  # though runs may have finished since
-            made = replace(drawn, finished=_finished(drawn.study, draft, on_disk))
+        if shown_plan is not None and shown_plan.is_current:  # though runs may have finished since
+            plan = replace(shown_plan, finished=_finished(shown_plan.study, draft, on_disk))
         else:
-            made = plan_from_draft(draft, _known(draft, on_disk), store, on_disk)
-        if not made.is_new and launch.is_alive(made.study.files):
-            if _is_taken_up(made.study):
-                return made
-            raise launch.already_running(made.study.id)
-        study = save_plan(made, store)
+            plan = plan_from_draft(draft, _known(draft, on_disk), store, on_disk)
+        if not plan.is_new and launch.is_alive(plan.study.files):
+            if _is_taken_up(plan.study):
+                return plan
+            raise launch.already_running(plan.study.id)
+        study = save_plan(plan, store)
         ingest_events.ingest_study(store, study)
-        if made.missing and not manual_command(study.trainer.engine, study.id):
+        if plan.missing and not manual_command(study.trainer.engine, study.id):
             launch.start_runner(study)
-    return replace(made, study=study)
+    return replace(plan, study=study)
 
 
 def _is_taken_up(study: Study) -> bool:
@@ -251,15 +253,15 @@ def stop_study(study_id: str) -> bool:
     return launch.stop_study(studies.load(study_id))
 
 
-def save_plan(made: Plan, store: Store) -> Study:
+def save_plan(plan: Plan, store: Store) -> Study:
     """Make the study real: a folder of its own, copies of both model files, ``study.json``.
 
     Call it inside ``planning_lock()``. For a study that was there already, writes what changed
     (seeds, jobs).
     """
-    study = made.study
-    if made.is_new:
-        return make_study(study, made.draft, store, made.finished)
+    study = plan.study
+    if plan.is_new:
+        return make_study(study, plan.draft, store, plan.finished)
     questions.record_begin(store, study)
     if studies.load(study.id) != study:
         studies.save(study)
@@ -329,8 +331,8 @@ def declare_design(
 def unseen_seeds(drafts: Sequence[Study], most: int, store: Store) -> tuple[int, ...]:
     """The first seeds of which nothing is known yet for any of these."""
     ingest_events.ingest_all(store)
-    known = set().union(*(ledger.ended_seeds(store, draft) for draft in drafts))
-    return tuple(islice((seed for seed in count() if seed not in known), most))
+    seen_seeds = set().union(*(ledger.ended_seeds(store, draft) for draft in drafts))
+    return tuple(islice((seed for seed in count() if seed not in seen_seeds), most))
 
 
 def draw_seeds(draft: Study, store: Store) -> tuple[int, ...]:
@@ -349,8 +351,11 @@ def draw_seeds(draft: Study, store: Store) -> tuple[int, ...]:
 
 def is_twin(study: Study, draft: Study) -> bool:
     """True if a study is the planned one in everything but the seeds that a person named."""
-    drawn = [one.design.fresh_seeds for one in (study, draft)]
-    return studies.identity_key(study) == studies.identity_key(draft) and drawn[0] == drawn[1]
+    fresh_seeds = [one.design.fresh_seeds for one in (study, draft)]
+    return (
+        studies.identity_key(study) == studies.identity_key(draft)
+        and fresh_seeds[0] == fresh_seeds[1]
+    )
 
 
 def find_same_study(
@@ -405,14 +410,18 @@ def _go_on(
 
 
 def _notes(
-    study: Study, known: Study | None, again: KeptStudy | None, store: Store, on_disk: StudiesOnDisk
+    study: Study,
+    existing: Study | None,
+    kept_study: KeptStudy | None,
+    store: Store,
+    on_disk: StudiesOnDisk,
 ) -> list[str]:
     notes = []
     if study.is_floor:
         notes.append(verdict_text.self_comparison_sentence(study.baseline))
-    other = (
-        kept_folder.version_differences(again, study.trainer.versions) if again is not None else ""
-    )
+    other = ""
+    if kept_study is not None:
+        other = kept_folder.version_differences(kept_study, study.trainer.versions)
     if other:
         notes.append(f"the last digits may differ from then: {other}")
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
@@ -421,15 +430,15 @@ def _notes(
             f"parameters differ by {difference_text.percent_change(a, b)}: {a:,} and {b:,}"
         )
     notes.append(scope_text.many_passes_warning(study.passes))
-    if (mine := study.origin.series) is not None:
-        notes.append(note_text.series_share_sentence(mine))
+    if (series_place := study.origin.series) is not None:
+        notes.append(note_text.series_share_sentence(series_place))
     if study.design.fresh_seeds:
         notes.append(verdict_text.drawn_seeds_note(study.seeds))
     if study.design.level is not None:
         notes.append(verdict_text.planned_seeds_sentence(*study.design.pairs, study.design.level))
-    elif (known is None and ledger.is_later_look(store, study)) or (
-        known is not None
-        and study.design.batches != known.design.batches
+    elif (existing is None and ledger.is_later_look(store, study)) or (
+        existing is not None
+        and study.design.batches != existing.design.batches
         and len(study.design.batches) > 1
     ):
         notes.append(verdict_text.later_look_note())
