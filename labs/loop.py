@@ -242,7 +242,8 @@ class Told:
         """Names of numbers that are neither the step nor the metric."""
         self.step, self.mark = -1, 0.0
         self.written: set[str] = set()
-        """What was written down of ``step``, the last one that was reported beside the metric."""
+        """The names that were written down of ``step``, the last one that was reported beside the
+        metric."""
 
     def line(self, text: str) -> None:
         """A line of the output."""

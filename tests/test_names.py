@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,16 @@ Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def documented() -> Iterator[tuple[str, str]]:
-    """Each docstring of the code, with its place."""
+    """Each docstring of the code, those below a constant or a field too, with its place."""
     for file, tree in TREES.items():
         for node in ast.walk(tree):
             if isinstance(node, Documented) and (text := ast.get_docstring(node)):
                 yield f"{file}:{getattr(node, 'lineno', 1)}", text
+            body = getattr(node, "body", None)
+            for named, below in pairwise(body if isinstance(body, list) else ()):
+                match named, below:
+                    case ast.Assign() | ast.AnnAssign(), ast.Expr(ast.Constant(str(text))):
+                        yield f"{file}:{below.lineno}", text
 
 
 def twice(places: dict[str, list[str]]) -> list[str]:

@@ -454,8 +454,8 @@ def training(s: Subject) -> str:
 
 
 SHAKES = 16
-"""How many models, each on another batch, may show a gradient of each slice: a unit of ReLU that
-is idle in one of them works in another, one that is unused in none."""
+"""The number of models, each on another batch, that may show a gradient of each slice: a unit of
+ReLU that is idle in one of them works in another, one that is unused in none."""
 
 
 @check(

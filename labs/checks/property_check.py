@@ -47,7 +47,7 @@ class Result:
     overruled: str = ""
     """The reason that the file gives for overruling this check, which then counts as passed."""
     judged: bool = True
-    """Whether the check could judge the file; where not, it neither passed nor failed, and `seen`
+    """False if the check could not judge the file: it then neither passed nor failed, and `seen`
     says why."""
 
     @property

@@ -96,7 +96,7 @@ class Stream:
     def __init__(self, trace: Trace, layers: int) -> None:
         self.trace, self.layers = trace, layers
         self.parallel = False
-        """Whether attention and feed-forward layer work side by side, as in GPT-J."""
+        """True if attention and feed-forward layer work side by side, as in GPT-J."""
         width = trace.logits.shape[-1]
         heads = [p for p in trace.projections if p.out.shape[-1] == width]
         if not heads or not trace.rows:

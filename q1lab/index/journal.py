@@ -77,7 +77,8 @@ class Entry:
     link: str
     body: Body | None
     outline: Mapping[str, Any]
-    """What it shows, and the hash of the rest as ``hidden``; of a newer q1lab's line, ``sha``."""
+    """The fields that it shows, and the hash of the rest as ``hidden``; of a newer q1lab's line,
+    ``sha``."""
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,8 @@ SCHEMA = 9
 """The number of the schema in schema.py, kept in ``PRAGMA user_version``."""
 
 APPLICATION_ID = 0x71316C00
-"""What ``PRAGMA application_id`` says beside the schema's number: with both, a number that is just
-wrong is told from a newer one."""
+"""The value of ``PRAGMA application_id`` before the schema's number is added: with both, a number
+that is just wrong is told from a newer one."""
 
 INDEX_TABLES = ("studies", "runs", "metrics", "results")
 TABLES = (*INDEX_TABLES, *journal_tables.JOURNAL_TABLES)

@@ -92,7 +92,7 @@ COPIED_COLUMNS = (
     *("arm", "variant", "seed", "attempt", "iter", "max_iters", "train_loss", "eval_loss"),
     *("val_loss", "tokens_per_s", "seconds", "message", "reused_from"),
 )
-"""What a row of ``runs`` is shown by as it is."""
+"""The columns of ``runs`` that a view shows as they are."""
 
 
 @dataclass(frozen=True)

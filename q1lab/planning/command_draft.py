@@ -38,7 +38,7 @@ from q1lab.study.study_draft import Draft
 from q1lab.trainers.command import Command
 
 PREFLIGHT_SECONDS = 600.0
-"""How long each short run of the look beforehand may take."""
+"""The seconds that each short run of the preflight may take."""
 ALIKE = 1e-4
 """Numbers of one seed that differ by no more than this share repeat to 1e-4."""
 UNCOMMITTED_DIFF = "uncommitted.diff"

@@ -40,7 +40,7 @@ class Plan:
     """A study as it will run, and what is known about it before it does."""
 
     draft: Draft
-    """What it was made from."""
+    """The draft that it was made from."""
     study: Study
     is_new: bool
     missing: tuple[str, ...]
@@ -50,7 +50,7 @@ class Plan:
     train could be asked."""
     notes: tuple[str, ...] = ()
     is_running: bool = False
-    """Whether the study trains already."""
+    """True if the study trains already."""
     on_disk: StudiesOnDisk = field(kw_only=True)
     """The studies that there were."""
     finished: finished_runs.RunCopies = ()

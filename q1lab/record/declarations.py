@@ -21,7 +21,7 @@ DIFFERENCE_CODES = {
     "budget": "other-budget",
     "judged": "edited-verdict",
 }
-"""What it is called when a bundle has another one than was declared."""
+"""The code of a difference, by the part of the declaration in which a bundle differs."""
 
 Declaration = Mapping[str, Any]
 

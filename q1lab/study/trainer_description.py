@@ -19,7 +19,7 @@ class Description:
     about: Sentence
     """The unit by which the questions on record are counted: ``data``."""
     measured: Sentence
-    """What a pair's runs share, and the metric of each, in sentences."""
+    """The shared part of a pair's runs, and the metric of each, in sentences."""
     pair_shares: Sentence
     """The common ground of a pair's two runs: they ``share their seed …``."""
     trains: Sentence = ""

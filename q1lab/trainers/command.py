@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from q1lab.study.study_draft import Draft
 
 EMPTY_SETTINGS: Mapping[str, Any] = {"preset": "", "config": {"max_iters": 0}, "dtype": ""}
-"""What a plan says in place of the settings of q1lab's own loop."""
+"""The values in a plan in place of the settings of q1lab's own loop."""
 
 
 REPEAT_CAUTIONS = {

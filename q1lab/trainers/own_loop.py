@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from q1lab.study.study_draft import Draft
 
 SEED_OFFSET = 10**9
-"""What the modified arm's runs add to their seed where both arms are the same file: beyond any seed
-that can be typed, so that it is drawn by no other run."""
+"""The number that the modified arm's runs add to their seed where both arms are the same file:
+beyond any seed that can be typed, so that no other run draws it."""
 
 ArmName = Annotated[str, one_of("baseline", "modified")]
 
@@ -59,8 +59,8 @@ class OwnLoop(Trainer):
     seed_shift: Annotated[
         dict[ArmName, Annotated[int, whole_number(below=1 << 40)]], max_items(2)
     ] = field(default_factory=dict)
-    """What an arm's runs add to their seed: where both arms are one file, their pairs are to be
-    independent. Runs keep the names of their seeds."""
+    """The number that each arm's runs add to their seed: where both arms are one file, their pairs
+    are to be independent. Runs keep the names of their seeds."""
     matched: dict[str, Any] = field(default_factory=dict)
     """The modified model's width that gives it as many parameters as its baseline."""
     tuned: TunedValue | None = None

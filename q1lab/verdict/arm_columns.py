@@ -35,7 +35,7 @@ class CostColumn:
     write: Callable[[float], str] = three_digits
     """In short; a document has every digit."""
     unit: str = ""
-    """What the label needs besides where every digit is written."""
+    """The words that follow the label where every digit is written."""
 
     def arm_cost(self, arm: Arm, rows: Sequence[Row]) -> float | None:
         """The cost of an arm with these runs; None where it is not known."""

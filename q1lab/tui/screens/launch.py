@@ -63,7 +63,7 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
         self.draft: Plan | None = None
         self._timer: Timer | None = None
         self._estimates = 0
-        """How many estimates were started; only the newest one is shown."""
+        """The number of estimates that were started; only the newest one is shown."""
         self._planner: int | None = None
         """The id of the thread that makes the plan; None while none runs."""
         self._pair = ""

@@ -53,7 +53,7 @@ class VerdictScreen(FullScreen[None]):
         self.budget_answer: list[str] = []
         """The answer at an equal budget, if the learner has requested it."""
         self._shown_budgets = 0
-        """How many of the budgets' answers were shown; the next key press shows the next one."""
+        """The number of budgets whose answer was shown; the next key press shows the next one."""
 
     def body(self) -> ComposeResult:
         yield Static(f" {self.study_id}", id="verdict-head", markup=False)
