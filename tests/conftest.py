@@ -14,7 +14,7 @@ import pytest
 
 from q1lab.ground import paths
 from q1lab.ground.errors import NOTICES
-from q1lab.week import content, read_week
+from q1lab.week import content, week_builder
 from q1lab.week.syllabus import ContentFinding, Week
 from tests.kit.commands import without_torch
 from tests.kit.places import ROOT
@@ -46,12 +46,12 @@ SHIPPED = paths.content_dir()
 
 @functools.cache
 def shipped(course: bool) -> tuple[Week | None, list[ContentFinding]]:
-    return read_week.read_week(SHIPPED, course)
+    return week_builder.read_week(SHIPPED, course)
 
 
 def read(root: Path, course: bool) -> tuple[Week | None, list[ContentFinding]]:
     if root != SHIPPED:
-        return read_week.read_week(root, course)
+        return week_builder.read_week(root, course)
     week, findings = shipped(course)
     return week, [*findings]
 

@@ -24,7 +24,7 @@ from q1lab.study import studies
 from q1lab.study.events import MOST_NUMBERS, read_new_events, sanitize_event
 from q1lab.study.metric import VAL_LOSS
 from q1lab.tui.widgets.loss_chart import LossChart
-from q1lab.verdict import arm_columns, comparison_cache
+from q1lab.verdict import comparison_cache, cost_columns
 from tests.kit.commands import q1lab
 from tests.kit.lab_home import app, open_lab, until
 from tests.kit.toy_column import ITERS, PER_ITER
@@ -92,8 +92,8 @@ def test_a_column_is_in_every_table_of_costs(
 ) -> None:
     with Store() as store:
         comparison_cache.compare(store, trained)  # a study that was compared before has it, too
-        columns = (*arm_columns.COST_COLUMNS, ITERS, PER_ITER)
-        monkeypatch.setattr(arm_columns, "COST_COLUMNS", columns)
+        columns = (*cost_columns.COST_COLUMNS, ITERS, PER_ITER)
+        monkeypatch.setattr(cost_columns, "COST_COLUMNS", columns)
         found = comparison_cache.compare(store, trained)
     assert found.arms["baseline"].costs["iters"] == 6
     q1lab("compare", trained.id, "--html", "page.html")

@@ -206,7 +206,7 @@ def agrees_to_run(commands: str, otherwise: str, yes: bool = False) -> bool:
 
 
 def write_document(
-    proposal: Change,
+    change: Change,
     store: Store,
     write_options: WriteOptions,
     *,
@@ -215,30 +215,30 @@ def write_document(
 ) -> int:
     """Write a proposed document and commit it. Shows the regions that stay as the learner edited
     them, the diff, and the outcome; with ``as_json``, prints all of it as JSON, with ``extra``."""
-    if proposal.edited:
+    if change.edited:
         remark(
-            f"kept as you edited it: {', '.join(proposal.edited)} (--overwrite replaces it). "
+            f"kept as you edited it: {', '.join(change.edited)} (--overwrite replaces it). "
             "The difference:"
         )
-        print_diff(proposal.edited_diff, err=True)
+        print_diff(change.edited_diff, err=True)
     if write_options.dry_run and not as_json:
-        print_diff(proposal.diff)
+        print_diff(change.diff)
     result = save_and_commit(
-        functools.partial(proposal.save, store), proposal, write_options, quiet=as_json
+        functools.partial(change.save, store), change, write_options, quiet=as_json
     )
     if as_json:
         regions = {
-            "claims": list(proposal.claims),
-            "changed": list(proposal.changed),
-            "kept": list(proposal.edited),
+            "claims": list(change.claims),
+            "changed": list(change.changed),
+            "kept": list(change.edited),
         }
-        print_json({**result, **regions, "diff": proposal.diff, **(extra or {})})
+        print_json({**result, **regions, "diff": change.diff, **(extra or {})})
     return OK
 
 
 def save_and_commit(
     save: Callable[..., SavedChange],
-    proposal: Change,
+    change: Change,
     write_options: WriteOptions,
     *,
     quiet: bool = False,
@@ -247,8 +247,8 @@ def save_and_commit(
     ``quiet``) and returns it as JSON types."""
     from q1lab.ground.git_repository import NeedsYes
 
-    if not (write_options.dry_run or write_options.yes) and proposal.repo is not None:
-        _ask_first(proposal)
+    if not (write_options.dry_run or write_options.yes) and change.repo is not None:
+        _ask_first(change)
     try:
         done = save(confirmed=write_options.yes, dry_run=write_options.dry_run)
     except NeedsYes as problem:
@@ -260,37 +260,37 @@ def save_and_commit(
         done = save(confirmed=True)
     commit = done.commit
     result = {
-        "files": [str(path) for path in proposal.files],
+        "files": [str(path) for path in change.files],
         "written": [] if write_options.dry_run else [str(path) for path in done.written],
         "commit": done.sha,
         "branch": commit.branch if commit and commit.committed else None,
-        "message": proposal.message,
+        "message": change.message,
         "notes": list(commit.notes) if commit else [],
         **({"copy": str(done.copy)} if done.copy else {}),
     }
     if not quiet:
-        _print_outcome(done, proposal, write_options)
+        _print_outcome(done, change, write_options)
     return result
 
 
-def _ask_first(proposal: Change) -> None:
+def _ask_first(change: Change) -> None:
     """Show the commit before it is made, and ask the learner, unless ``ask_before_commit`` is off.
     Problem if the answer is no, or if no one answers."""
     from q1lab.ground import config
 
-    changing = proposal.pending()
-    if proposal.claims and changing:
-        remark(f"What {next(iter(proposal.files)).name} will say:")
-        for claim in proposal.claims:
+    changing = change.pending()
+    if change.claims and changing:
+        remark(f"What {next(iter(change.files)).name} will say:")
+        for claim in change.claims:
             remark(f"  · {claim}")
     if not (changing and config.load_settings().ask_before_commit):
         return
-    assert proposal.repo is not None
-    print_diff(proposal.diff, err=True)
-    branch = proposal.repo.head().branch or "a detached HEAD"
-    names = proposal.describe_paths(changing)
+    assert change.repo is not None
+    print_diff(change.diff, err=True)
+    branch = change.repo.head().branch or "a detached HEAD"
+    names = change.describe_paths(changing)
     remark(f"\nThis would be committed on {branch}, with {names} and nothing else:")
-    remark(f"  {proposal.message}")
+    remark(f"  {change.message}")
     unanswered = Problem(
         "nothing was changed, as nobody answered: ",
         next="--yes commits without asking, --no-commit writes without committing",
@@ -304,18 +304,18 @@ def _ask_first(proposal: Change) -> None:
         remark("Later: `q1lab config ask_before_commit true` asks again.")
 
 
-def _print_outcome(done: SavedChange, proposal: Change, write_options: WriteOptions) -> None:
-    subject = proposal.message.splitlines()[0]
+def _print_outcome(done: SavedChange, change: Change, write_options: WriteOptions) -> None:
+    subject = change.message.splitlines()[0]
     commit = done.commit
-    names = proposal.describe_paths(proposal.files)
+    names = change.describe_paths(change.files)
     if write_options.dry_run:
         remark(f"would write {names}" if done.written else f"{names}: nothing would change")
-        if proposal.repo is not None:
+        if change.repo is not None:
             remark(f"would commit: {subject}")
     elif commit and commit.committed:
         branch = commit.branch or "a detached HEAD"
-        root = proposal.repo.root if proposal.repo else Path()
-        committed = proposal.describe_paths(root / name for name in commit.files)
+        root = change.repo.root if change.repo else Path()
+        committed = change.describe_paths(root / name for name in commit.files)
         remark(f"{committed}: committed {str(commit.sha)[:7]} on {branch}: {subject}")
         for note in commit.notes:
             remark(f"note: {note}")

@@ -11,7 +11,7 @@ from typing import Any
 from q1lab.commands._run_options import TypedCommand
 from q1lab.ground.errors import Problem
 from q1lab.planning import series_plan
-from q1lab.runner import series_turns
+from q1lab.runner import series_members
 from q1lab.study import command_line, series, studies, variants
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
@@ -94,7 +94,7 @@ def _check_together(names: Sequence[str], over: str | None, tune: str | None, de
 
 def _names_a_series(name: str) -> bool:
     kind = name.partition("-")[0]
-    return kind in (series.SWEEP, series.OVER) and bool(series_turns.series_members(name))
+    return kind in (series.SWEEP, series.OVER) and bool(series_members.load_members(name))
 
 
 def _named(name: str) -> Study | None:

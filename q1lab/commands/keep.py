@@ -25,14 +25,14 @@ def keep(study: str | None, write_options: shared.WriteOptions, as_json: bool) -
     that ended, and a list of hashes. `q1lab run studies/STUDY` trains from it. `q1lab modification`
     does the same for the study that its document is about.
     """
-    from q1lab.documents import proposals
+    from q1lab.documents import document_changes
     from q1lab.study import studies
 
     chosen = studies.load(study or studies.latest())
     root, repo = shared.open_repository(write_options)
     with open_store() as store:
         return shared.write_document(
-            proposals.propose_kept_study(store, chosen, root, repo),
+            document_changes.kept_study_change(store, chosen, root, repo),
             store,
             write_options,
             as_json=as_json,

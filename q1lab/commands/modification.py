@@ -61,7 +61,7 @@ def modification(
     Each modification has a record of its own. VARIANT chooses another one, asks first where
     you have trained the one before, and keeps both: their notes, and their documents.
     """
-    from q1lab.documents import document_data, proposals
+    from q1lab.documents import document_changes, document_data
     from q1lab.study import variants
     from q1lab.week import chosen_variant, evidence
 
@@ -76,7 +76,7 @@ def modification(
         if variant in offered and not (write_options.dry_run or write_options.yes):
             _ask_before_changing(chosen_variant.change_question(store, week.label, variant))
         root, repo = shared.open_repository(write_options)
-        proposal = proposals.propose_modification(
+        change = document_changes.modification_change(
             store,
             week,
             root,
@@ -86,7 +86,7 @@ def modification(
             add_missing=add_missing,
             keep_study=keep_study,
         )
-        return shared.write_document(proposal, store, write_options, as_json=as_json)
+        return shared.write_document(change, store, write_options, as_json=as_json)
 
 
 def _ask_before_changing(question: str) -> None:

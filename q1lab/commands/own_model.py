@@ -281,13 +281,13 @@ def merge(
         print_diff(model_merge.diff)
     week = shared.current_week().label
     if model_merge.conflicts:
-        proposal = merge_change.propose_merge(model_merge, None, week)
+        change = merge_change.model_change(model_merge, None, week)
         if write_options.dry_run:
             message = f"{merge_change.conflict_words(model_merge)}; nothing was written"
             return _finish_merge(record, as_json, FAILED, message)
         with open_store() as store:
-            record["copy"] = str(proposal.save(store).copy)
-        message = f"{proposal.unsettled}. Before: {record['copy']}"
+            record["copy"] = str(change.save(store).copy)
+        message = f"{change.unsettled}. Before: {record['copy']}"
         return _finish_merge(record, as_json, FAILED, message)
     if not unchecked:
         report = merge_change.check_merge(model_merge)
@@ -297,12 +297,12 @@ def merge(
         except Problem as problem:
             return _finish_merge(record, as_json, FAILED, str(problem))
     _, repo = shared.open_repository(write_options)
-    proposal = dataclasses.replace(
-        merge_change.propose_merge(model_merge, repo, week), diff=""
+    change = dataclasses.replace(
+        merge_change.model_change(model_merge, repo, week), diff=""
     )  # it was printed above
     with open_store() as store:
         saved = shared.save_and_commit(
-            functools.partial(proposal.save, store), proposal, write_options, quiet=as_json
+            functools.partial(change.save, store), change, write_options, quiet=as_json
         )
     message = f"before: {saved['copy']}" if "copy" in saved else ""
     return _finish_merge({**record, **saved}, as_json, OK, message)

@@ -105,15 +105,15 @@ def _write_draft(
     title: str | None = None,
     overwrite: bool = False,
 ) -> int:
-    from q1lab.documents import proposals
+    from q1lab.documents import document_changes
 
     week = shared.current_week()
     with open_store() as store:
         root, repo = shared.open_repository(write_options)
-        proposal = proposals.propose_post(
+        change = document_changes.post_change(
             store, week, root, repo, new=new, title=title, overwrite=overwrite
         )
-        return shared.write_document(proposal, store, write_options, as_json=as_json)
+        return shared.write_document(change, store, write_options, as_json=as_json)
 
 
 def _read_draft(file: Path | None) -> tuple[Path, bytes]:

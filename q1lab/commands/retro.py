@@ -31,12 +31,12 @@ def retro(
     insights, reasons and plans are your answers from session C. A box that you tick in the file
     stays ticked.
     """
-    from q1lab.documents import proposals
+    from q1lab.documents import document_changes
 
     week = shared.current_week()
     with open_store() as store:
         root, repo = shared.open_repository(write_options)
-        proposal = proposals.propose_retro(
+        change = document_changes.retro_change(
             store,
             week,
             root,
@@ -45,4 +45,4 @@ def retro(
             overwrite=overwrite,
             add_missing=add_missing,
         )
-        return shared.write_document(proposal, store, write_options, as_json=as_json)
+        return shared.write_document(change, store, write_options, as_json=as_json)

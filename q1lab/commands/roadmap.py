@@ -49,7 +49,7 @@ def roadmap(
 
     Ticking changes one character per box and no other byte.
     """
-    from q1lab.documents import proposals
+    from q1lab.documents import document_changes
     from q1lab.documents import roadmap as documents
     from q1lab.documents.change import read_document
 
@@ -93,7 +93,7 @@ def roadmap(
             + (": q1lab roadmap --tick NUMBER" if open_boxes else "")
         )
         return OK
-    proposal, changed = proposals.propose_roadmap(
+    change, changed = document_changes.roadmap_change(
         path,
         data,
         week.label,
@@ -103,7 +103,7 @@ def roadmap(
     )
     with open_store() as store:
         return shared.write_document(
-            proposal,
+            change,
             store,
             write_options,
             as_json=as_json,

@@ -22,7 +22,7 @@ from q1lab.index import ingest_events, study_view
 from q1lab.index.store import Store
 from q1lab.planning import series_plan, study_plan
 from q1lab.planning.series_plan import DeclaredSeries
-from q1lab.runner import launch, series_turns
+from q1lab.runner import launch, series_members
 from q1lab.study import command_line, kept_folder, series, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.study.engine_choice import manual_command
@@ -313,7 +313,7 @@ def _follow(
     unfinished = [
         member
         for member in members
-        if not several or series_turns.has_runs_left(member) or launch.is_alive(member.files)
+        if not several or series_members.has_runs_left(member) or launch.is_alive(member.files)
     ]
     current = members[0]
     try:

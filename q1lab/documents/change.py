@@ -129,7 +129,7 @@ class Change:
         return saved
 
 
-def propose_document(
+def document_change(
     path: Path,
     rendered: Rendered,
     repo: Repository | None = None,

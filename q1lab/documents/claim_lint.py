@@ -18,7 +18,7 @@ from q1lab.documents.word_count import lines_by_kind, split_lines
 from q1lab.statistics.prediction_score import predicted_difference
 from q1lab.study import variants
 from q1lab.study.metric import VAL_LOSS
-from q1lab.verdict import arm_columns
+from q1lab.verdict import cost_columns
 from q1lab.verdict.comparison import Comparison, comparison_facts
 
 _BETTER = (
@@ -180,7 +180,7 @@ def numbers_in(value: Any) -> list[float]:
 def _derived(arms: list[Mapping[str, Any]]) -> list[float]:
     """Changes in percent between the arms, perplexities, and sizes in millions."""
     derived: list[float] = []
-    for key in ("mean", *(column.key for column in arm_columns.COST_COLUMNS)):
+    for key in ("mean", *(column.key for column in cost_columns.COST_COLUMNS)):
         values = [arm.get(key) for arm in arms]
         numbers = [float(value) for value in values if isinstance(value, int | float)]
         if len(numbers) == 2 and numbers[0]:

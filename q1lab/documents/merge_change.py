@@ -55,7 +55,7 @@ def conflict_words(plan: model_file.ModelMerge) -> str:
 SETTLE = f"{model_file.SETTLE}, then check and commit it"
 
 
-def propose_merge(
+def model_change(
     plan: model_file.ModelMerge, repo: Repository | None, week: str, note: str = ""
 ) -> Change:
     """The merge as it would be written: committed alone, or with git's markers and not committed.
@@ -79,7 +79,7 @@ def propose_merge(
     )
 
 
-def propose_typed_merge(file: Path, week: str) -> Change:
+def typed_merge_change(file: Path, week: str) -> Change:
     """The merge of ``file`` into the model.py beside it, as `q1lab merge FILE` would do it. Problem
     when there is nothing to merge, and when the result fails its checks."""
     file = file.absolute()
@@ -87,4 +87,4 @@ def propose_typed_merge(file: Path, week: str) -> Change:
     if reason := nothing_to_merge(plan):
         raise Problem(reason)
     note = "" if plan.conflicts else passed_words(plan, check_merge(plan))
-    return propose_merge(plan, Repository.around(plan.into.parent), week, note)
+    return model_change(plan, Repository.around(plan.into.parent), week, note)

@@ -22,7 +22,7 @@ from q1lab.index.store import Store
 from q1lab.planning import study_plan
 from q1lab.planning.study_plan import Plan
 from q1lab.record import questions
-from q1lab.runner import launch, series_turns
+from q1lab.runner import launch, series_members
 from q1lab.runner.machine import cores
 from q1lab.statistics.intervals import ALPHA
 from q1lab.study import command_line, presets, series, studies, tuned_value
@@ -110,8 +110,8 @@ def plan_tuning(request: Request, key: str, store: Store) -> DeclaredSeries:
 def tuning_result(record: Series, store: Store) -> tuned_value.TunedValue:
     """The value that each arm chose, once every value was tried. Problem while a run is missing,
     and if every value diverged."""
-    members_on_disk = series_turns.series_members(record.id)
-    short = [at for at in members_on_disk.values() if series_turns.has_runs_left(at)]
+    members_on_disk = series_members.load_members(record.id)
+    short = [at for at in members_on_disk.values() if series_members.has_runs_left(at)]
     if short or len(members_on_disk) < len(record.members):
         line = "the same command"
         if members_on_disk:
@@ -189,7 +189,7 @@ def begin_series(declared: DeclaredSeries, store: Store) -> DeclaredSeries:
             ingest_events.ingest_study(store, study)
             begun.append(replace(plan, study=study))
         for plan in begun:
-            if series_turns.has_runs_left(plan.study) and series_turns.start_member(plan.study):
+            if series_members.has_runs_left(plan.study) and series_members.start_member(plan.study):
                 break
     return replace(declared, plans=tuple(begun))
 
@@ -236,10 +236,10 @@ def _placed(series: Series, drafts: tuple[Draft, ...], store: Store) -> Declared
     by_name = dict(zip(series.members, drafts, strict=True))
     on_disk = studies.StudiesOnDisk()
     record = None if first.request.fresh else _known(series, by_name, on_disk)
-    members_on_disk = {} if record is None else series_turns.series_members(record.id)
+    members_on_disk = {} if record is None else series_members.load_members(record.id)
     gone = set() if record is None else questions.deleted_places(store, record.id)
     if record is None:
-        series_id = series_turns.new_series_id(kind, questions.names_on_record(store))
+        series_id = series_members.new_series_id(kind, questions.names_on_record(store))
         record = replace(series, id=series_id, seeds=_seeds(drafts, store))
     if kind == SWEEP:
         new = [by_name[name] for at, name in enumerate(record.members) if at not in members_on_disk]
@@ -315,7 +315,7 @@ def _known(
         if study is None or study.origin.series is None:
             continue
         record = study.origin.series
-        members = series_turns.series_members(record.id).items()
+        members = series_members.load_members(record.id).items()
         if all(study_plan.is_twin(one, drafts[record.members[at]].study) for at, one in members):
             return record
     return None

@@ -20,7 +20,7 @@ from q1lab.ground.files import exclusive_lock, expand_user, remove_inside, sha25
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.record import ledger, questions
-from q1lab.runner import finished_runs, launch, series_turns
+from q1lab.runner import finished_runs, launch, series_members
 from q1lab.study import identity, kept_folder, part_registry, studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_line import Request
@@ -233,7 +233,7 @@ def resume_study(study_id: str, store: Store) -> list[str]:
             raise Problem(f"{study_id} lacks no run; there is nothing to go on with")
         if study.origin.series is None:
             launch.start_runner(study)
-        elif not series_turns.start_member(study):  # the others of its series had those runs
+        elif not series_members.start_member(study):  # the others of its series had those runs
             ingest_events.ingest_study(store, study)
     return missing
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from q1lab.ground import config
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import open_private
-from q1lab.runner import alerts, child_processes, launch, series_turns
+from q1lab.runner import alerts, child_processes, launch, series_members
 from q1lab.runner.engine import log
 from q1lab.study import studies
 from q1lab.study.engine_choice import load_engine
@@ -133,7 +133,7 @@ def main() -> None:
     runner.run()
     if not runner.crew.stopping:
         try:
-            following = series_turns.start_next(study)
+            following = series_members.start_next(study)
         except Problem as problem:
             log(f"the series does not go on: {problem}")
         else:

@@ -2,7 +2,7 @@
 another: a sweep over several modifications, one modification over an axis, or the values that are
 tried before a study to tune it.
 
-Each member's ``study.json`` holds the record below; there is no other file. Pure; series_turns.py
+Each member's ``study.json`` holds the record below; there is no other file. Pure; series_members.py
 finds the members and starts the next one.
 """
 

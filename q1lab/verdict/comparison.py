@@ -28,7 +28,7 @@ from q1lab.study.events import first_start
 from q1lab.study.metric import Metric
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Arm, Study, run_name
-from q1lab.verdict import arm_columns
+from q1lab.verdict import cost_columns
 
 VERSION = 15
 """Of the record. Raise it when its form or its computation changes, so that kept ones are made
@@ -48,7 +48,7 @@ class ArmResult:
     mean: float | None = None
     std: float | None = None
     costs: Mapping[str, float | None] = field(default_factory=dict)
-    """By the keys of arm_columns.COST_COLUMNS."""
+    """By the keys of cost_columns.COST_COLUMNS."""
     tokens_per_s_ends: tuple[float, float] | None = None
     """The slowest and the fastest run, where two or more have ended."""
 
@@ -360,7 +360,7 @@ def _has_ended(row: Row) -> bool:
 def _timed(study: Study, rows: list[Row]) -> dict[str, Interval]:
     intervals_by_cost = {}
     ended = [row for row in rows if row["state"] == RunState.FINISHED]
-    for column in arm_columns.COST_COLUMNS:
+    for column in cost_columns.COST_COLUMNS:
         arms = [
             [column.of_run(study.arms[arm], row) or 0.0 for row in ended if row["arm"] == arm]
             for arm in ARMS
@@ -383,7 +383,7 @@ def _arm(study: Study, rows: list[Row], arm: str) -> ArmResult:
         std=statistics.stdev(finished) if len(finished) > 1 and whole else None,
         costs={
             column.key: column.arm_cost(study.arms[arm], arm_rows)
-            for column in arm_columns.COST_COLUMNS
+            for column in cost_columns.COST_COLUMNS
         },
         tokens_per_s_ends=(min(speeds), max(speeds)) if len(speeds) > 1 else None,
     )

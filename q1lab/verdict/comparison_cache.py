@@ -19,7 +19,7 @@ from q1lab.study import studies
 from q1lab.study.events import standard_names
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Study
-from q1lab.verdict import arm_columns
+from q1lab.verdict import cost_columns
 from q1lab.verdict.comparison import (
     VERSION,
     Comparison,
@@ -220,7 +220,7 @@ def _fingerprint(
         for row in rows
     ]
     history = repr(replace(question, family=None))  # what else was asked changes no number
-    columns = [column.key for column in arm_columns.COST_COLUMNS]
+    columns = [column.key for column in cost_columns.COST_COLUMNS]
     facts = [VERSION, columns, study.to_dict(), parts, history, list(starts), repr(floor)]
     return sha256_text(json.dumps(facts, sort_keys=True))
 

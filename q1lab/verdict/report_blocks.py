@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from q1lab.ground.text_formats import DASH, grouped_number
 from q1lab.study.studies import ARMS
 from q1lab.verdict import (
-    arm_columns,
+    cost_columns,
     difference_text,
     figure,
     label_text,
@@ -144,7 +144,7 @@ def loss_table(c: Comparison, *, published: bool = False) -> Table:
 def cost_table(c: Comparison, *, published: bool = False) -> Table:
     """The cost of each arm; ``published``: to the last digit."""
     rows = []
-    for column in arm_columns.COST_COLUMNS:
+    for column in cost_columns.COST_COLUMNS:
         values = [c.arms[arm].costs.get(column.key) for arm in ARMS]
         if not any(values):
             continue

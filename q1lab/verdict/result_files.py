@@ -23,7 +23,7 @@ from q1lab.index import ingest_events, study_labels
 from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.study.studies import Study
-from q1lab.verdict import arm_columns as costs
+from q1lab.verdict import cost_columns as costs
 
 FORMATS = ("json", "csv", "svg", "png")
 

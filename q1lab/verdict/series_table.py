@@ -18,7 +18,7 @@ from q1lab.ground.text_formats import DASH, cut
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.record import questions
-from q1lab.runner import series_turns
+from q1lab.runner import series_members
 from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import NoteKind
 from q1lab.study.liveness import is_alive
@@ -115,7 +115,7 @@ class SeriesResult:
 
 def read_series(store: Store, series_id: str) -> SeriesResult:
     """A series as it stands now. Problem when there is none of that name."""
-    studies_by_place = series_turns.series_members(series_id)
+    studies_by_place = series_members.load_members(series_id)
     record = next((study.origin.series for study in studies_by_place.values()), None)
     if record is None:
         raise Problem(

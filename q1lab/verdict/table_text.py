@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from q1lab.ground.text_formats import MINUS
 from q1lab.statistics.intervals import MIN_FOR_VERDICT
 from q1lab.study.studies import ARMS
-from q1lab.verdict import arm_columns as costs
+from q1lab.verdict import cost_columns as costs
 from q1lab.verdict.difference_text import number_writer, percent_change
 
 if TYPE_CHECKING:

@@ -39,8 +39,8 @@ from pathlib import Path
 
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.week.markdown_reader import line_in_file
-from q1lab.week.read_week import read_week
 from q1lab.week.syllabus import ContentFinding, ContentProblem, Week
+from q1lab.week.week_builder import read_week
 
 
 def load_week(root: Path, course: bool = True) -> Week:

@@ -11,7 +11,6 @@ from q1lab.ground.command_table import acts_for_condition
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import printable, read_text
 from q1lab.week.markdown_reader import is_path, lines_for_audience
-from q1lab.week.read_week import TomlLines
 from q1lab.week.syllabus import (
     GLOSSARY,
     Action,
@@ -25,6 +24,7 @@ from q1lab.week.syllabus import (
     Week,
     for_learner,
 )
+from q1lab.week.week_builder import TomlLines
 
 
 def lint_week(

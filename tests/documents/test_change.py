@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.documents.change import propose_document, read_document, save_files
+from q1lab.documents.change import document_change, read_document, save_files
 from q1lab.documents.templates import Rendered
 from q1lab.ground.errors import Problem
 from q1lab.ground.git_repository import NeedsYes, Repository
@@ -107,6 +107,6 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_an_empty_file_is_as_good_as_none(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"\n\n")
-    made = propose_document(tmp_path / "a.md", RENDERED)
+    made = document_change(tmp_path / "a.md", RENDERED)
     assert made.files == {tmp_path / "a.md": RENDERED.text.encode()}
     assert not made.is_new

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.commands.cli import run_command_line
-from q1lab.documents import commit_commands
+from q1lab.documents import commit_previews
 from q1lab.ground import command_table, paths
 from q1lab.index.store import Store
 from q1lab.week import content, evidence
@@ -60,11 +60,11 @@ def test_a_document_goes_from_its_row_to_a_commit_and_a_tick(
     assert content.check_week(folder) == []
     week, repo = content.load_week(folder), begun(tmp_path / "repo")
     typed = ["q1lab", "logbook", "--overwrite"]
-    assert commit_commands.can_preview(typed)
-    assert commit_commands.commits([*typed, "--json"])
-    assert not commit_commands.can_preview([*typed, "--json"])
+    assert commit_previews.can_preview(typed)
+    assert commit_previews.commits([*typed, "--json"])
+    assert not commit_previews.can_preview([*typed, "--json"])
     with Store() as store:
-        shown = commit_commands.preview_change(typed, store, week, repo)
+        shown = commit_previews.preview_change(typed, store, week, repo)
     assert shown is not None
     assert "0 steps." in shown.text
     assert ticked(week) == set()

@@ -9,7 +9,7 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._store import open_store
-from q1lab.documents.change import Change, SavedChange, propose_document
+from q1lab.documents.change import Change, SavedChange, document_change
 from q1lab.documents.templates import render_template
 from q1lab.ground.command_table import WEEK, Act
 from q1lab.ground.git_repository import Repository
@@ -44,7 +44,7 @@ def change(
     store: Store, week: Week, root: Path, repo: Repository | None, *, overwrite: bool = False
 ) -> Change:
     text = render_template("logbook.md.j2", gather(store, week), week.root)
-    made = propose_document(root / FILE, text, repo, root, overwrite=overwrite)
+    made = document_change(root / FILE, text, repo, root, overwrite=overwrite)
 
     def after(store: Store, done: SavedChange) -> None:
         evidence.note_written(store, week.label, ACT.name, root / FILE, done.sha)

@@ -15,7 +15,7 @@ from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.planning import own_loop_draft, series_plan, study_plan
 from q1lab.record import delete_restore
-from q1lab.runner import launch, series_turns
+from q1lab.runner import launch, series_members
 from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, NoteKind
 from q1lab.study import command_line, studies
@@ -52,8 +52,10 @@ def swept(
 
 
 def over(series_id: str) -> bool:
-    members = series_turns.series_members(series_id).values()
-    return not any(launch.is_alive(one.files) or series_turns.has_runs_left(one) for one in members)
+    members = series_members.load_members(series_id).values()
+    return not any(
+        launch.is_alive(one.files) or series_members.has_runs_left(one) for one in members
+    )
 
 
 def test_a_sweep_shares_the_baseline_runs_and_ranks_what_came_out(

@@ -39,7 +39,7 @@ from q1lab.index.store import Store
 from q1lab.planning import command_draft, own_loop_draft
 from q1lab.record import ledger, questions
 from q1lab.record.declarations import declaration_of
-from q1lab.runner import early_stopping, finished_runs, launch, series_turns
+from q1lab.runner import early_stopping, finished_runs, launch, series_members
 from q1lab.statistics import interim_analyses
 from q1lab.study import command_line, identity, kept_folder, studies
 from q1lab.study import wandb_runs as wandb_state
@@ -268,7 +268,7 @@ class Machine:
                         began = files.utc_now()
                         write_events(study, run, began, None, self.loss(study, run))
                 end = early_stopping.EarlyStopping(study).over_before_plan()
-        series_turns.start_next(study if end is None else early_stopping.cut_study(study, end))
+        series_members.start_next(study if end is None else early_stopping.cut_study(study, end))
         return 1
 
     def loss(self, study: Study, run: Run) -> float:

@@ -53,7 +53,7 @@ async def test_nothing_is_committed_before_it_was_shown(repo: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, CommitScreen))
         screen = app.screen
         assert isinstance(screen, CommitScreen)
-        await until(pilot, lambda: screen.proposal is not None)
+        await until(pilot, lambda: screen.change is not None)
         assert "docs: add MODIFICATION.md for gqa" in said(screen)
         assert "on main" in said(screen)
         assert "Because [b]it[/b] saves memory." in said(screen, "text").replace("\\", "")
@@ -65,7 +65,7 @@ async def test_nothing_is_committed_before_it_was_shown(repo: Path) -> None:
         assert commits(repo) == ["begin"]
 
         press(app, "q1lab modification")
-        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        await until(pilot, lambda: getattr(app.screen, "change", None) is not None)
         await pilot.press("enter")
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
     assert commits(repo) == ["docs: add MODIFICATION.md for gqa", "begin"]
@@ -78,7 +78,7 @@ async def test_edits_of_the_learners_are_shown_and_asked_about(repo: Path) -> No
         git(repo, "commit", "-q", "-m", "mine")
         (repo / "MODIFICATION.md").write_text("My foreword, edited.\n")
         press(app, "q1lab modification")
-        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        await until(pilot, lambda: getattr(app.screen, "change", None) is not None)
         screen = app.screen
         assert isinstance(screen, CommitScreen)
         await pilot.press("enter")
@@ -93,13 +93,13 @@ async def test_edits_of_the_learners_are_shown_and_asked_about(repo: Path) -> No
 async def test_where_only_the_learners_edits_are_new_it_says_so_at_once(repo: Path) -> None:
     async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
         press(app, "q1lab modification")
-        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        await until(pilot, lambda: getattr(app.screen, "change", None) is not None)
         await pilot.press("enter")
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
         with (repo / "MODIFICATION.md").open("a") as file:
             file.write("My last word.\n")
         press(app, "q1lab modification")
-        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        await until(pilot, lambda: getattr(app.screen, "change", None) is not None)
         screen = app.screen
         assert isinstance(screen, CommitScreen)
         assert "nothing new to write; what you wrote would be committed" in said(screen, "claims")
@@ -111,7 +111,7 @@ async def test_always_is_remembered_and_then_nothing_is_asked(
     messages: list[str] = []
     async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
         press(app, "q1lab retro")
-        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        await until(pilot, lambda: getattr(app.screen, "change", None) is not None)
         app.screen.query_one("#always", Button).press()
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
         assert config.load_settings().ask_before_commit is False
@@ -128,7 +128,7 @@ async def test_always_is_remembered_and_then_nothing_is_asked(
 async def test_without_a_repository_it_is_written_and_said(tmp_path: Path) -> None:
     async with running(a_choice, config=Config(repo=tmp_path)) as (app, pilot):
         press(app, "q1lab modification")
-        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        await until(pilot, lambda: getattr(app.screen, "change", None) is not None)
         screen = app.screen
         assert isinstance(screen, CommitScreen)
         assert "written, not committed" in said(screen)
@@ -145,7 +145,7 @@ async def test_a_refusal_is_one_line_and_changes_nothing(repo: Path) -> None:
     hook.chmod(0o755)
     async with running(a_choice, config=Config(repo=repo)) as (app, pilot):
         press(app, "q1lab modification")
-        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        await until(pilot, lambda: getattr(app.screen, "change", None) is not None)
         screen = app.screen
         assert isinstance(screen, CommitScreen)
         await pilot.press("enter")
@@ -170,7 +170,7 @@ async def test_the_merge_is_shown_before_it_is_committed(repo: Path) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
         press(app, "q1lab merge rmsnorm.py")
-        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None, 4000)
+        await until(pilot, lambda: getattr(app.screen, "change", None) is not None, 4000)
         screen = app.screen
         assert isinstance(screen, CommitScreen)
         assert "feat: merge rmsnorm into model.py" in said(screen)
@@ -197,10 +197,10 @@ async def test_the_merge_is_shown_before_it_is_committed(repo: Path) -> None:
 async def test_the_options_of_a_document_are_shown_in_what_it_would_commit(repo: Path) -> None:
     async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
         press(app, "q1lab post new --title 'A title of mine'")
-        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        await until(pilot, lambda: getattr(app.screen, "change", None) is not None)
         assert isinstance(app.screen, CommitScreen)
-        assert app.screen.proposal is not None
-        assert "+# A title of mine" in app.screen.proposal.diff
+        assert app.screen.change is not None
+        assert "+# A title of mine" in app.screen.change.diff
 
 
 async def test_what_commits_with_options_of_its_own_shows_its_dry_run_first(repo: Path) -> None:

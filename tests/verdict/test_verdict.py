@@ -21,7 +21,7 @@ from rich.cells import cell_len
 from q1lab.commands import error_boundary
 from q1lab.statistics import intervals
 from q1lab.statistics.intervals import Note, NoteKind
-from q1lab.verdict import arm_columns, table_text
+from q1lab.verdict import cost_columns, table_text
 from q1lab.verdict.comparison import SIZE_MATTERS_FROM, Comparison, Floor, QuestionCost
 from q1lab.verdict.terminal_text import ARM_COLORS, comparison_lines, rich_comparison_lines
 from tests.kit import places
@@ -218,7 +218,7 @@ def test_wide_characters_keep_the_columns() -> None:
 
 
 ABSENT = ("bootstrap", "seeds_needed", "detectable")
-COST_KEYS = tuple(column.key for column in arm_columns.COST_COLUMNS)
+COST_KEYS = tuple(column.key for column in cost_columns.COST_COLUMNS)
 
 
 @settings(max_examples=80, deadline=None)
@@ -290,7 +290,7 @@ def timed(**speeds: tuple[float, ...]) -> Comparison:
         for arm, runs in speeds.items()
     }
     ends = intervals.ratio_interval(speeds["baseline"], speeds["modified"])
-    found = {} if ends is None else dict.fromkeys(arm_columns.measured_costs(), ends)
+    found = {} if ends is None else dict.fromkeys(cost_columns.measured_costs(), ends)
     return replace(c, arms=arms, timed=found)
 
 

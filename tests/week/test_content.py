@@ -696,8 +696,8 @@ def test_markdown_tables_and_fences_are_well_formed(week: Week) -> None:
 def test_the_authors_page_names_every_kind_key_and_action() -> None:
     from q1lab.ground import command_table
     from q1lab.week import markdown_reader as content_markdown
-    from q1lab.week import read_week as content_week
     from q1lab.week import step_kinds
+    from q1lab.week import week_builder as content_week
 
     page = (SHIPPED / "README.md").read_text()
     keys = [

@@ -44,7 +44,7 @@ class CommitScreen(Dialog[bool]):
         self.heading = " ".join(self.argv)
         self.folder = folder
         self.asks = asks
-        self.proposal: Change | None = None
+        self.change: Change | None = None
         self.confirmed = False
         self.busy = True
 
@@ -64,35 +64,33 @@ class CommitScreen(Dialog[bool]):
         run_in_background(self, self._propose, self._show, self._failed)
 
     def _propose(self) -> tuple[Change | None, tuple[Path, ...], str]:
-        """The proposal, the files that it would change, and the branch; runs in a thread."""
-        from q1lab.documents import commit_commands
+        """The change, the files that it writes, and the branch; runs in a thread."""
+        from q1lab.documents import commit_previews
 
         with Store(self.setup.database) as store:
-            proposal = commit_commands.preview_change(
-                self.argv, store, self.setup.week, self.folder
-            )
-        if proposal is None:
+            change = commit_previews.preview_change(self.argv, store, self.setup.week, self.folder)
+        if change is None:
             return None, (), ""
-        branch = (proposal.repo.head().branch or "a detached HEAD") if proposal.repo else ""
-        return proposal, proposal.pending(), branch
+        branch = (change.repo.head().branch or "a detached HEAD") if change.repo else ""
+        return change, change.pending(), branch
 
     def _show(self, preview: tuple[Change | None, tuple[Path, ...], str]) -> None:
-        self.proposal, pending, branch = preview
+        self.change, pending, branch = preview
         self.busy = False
-        if self.proposal is None:
+        if self.change is None:
             self._nothing("There is nothing to write.", "Esc closes")
             return
-        names = self.proposal.describe_paths(pending or self.proposal.files)
+        names = self.change.describe_paths(pending or self.change.files)
         if not pending:
-            be = "is" if len(self.proposal.files) == 1 else "are"
+            be = "is" if len(self.change.files) == 1 else "are"
             self._nothing(f"{names} {be} up to date: nothing to commit.", "Esc closes")
             if not self.asks:
                 self._end(f"{names}: up to date", False)
             return
-        subject = printable(self.proposal.message.partition("\n")[0])
-        if self.proposal.unsettled:
+        subject = printable(self.change.message.partition("\n")[0])
+        if self.change.unsettled:
             self._say(
-                f"{printable(self.proposal.unsettled)}.\n"
+                f"{printable(self.change.unsettled)}.\n"
                 "Nothing is committed, and a copy of the file as it is now is kept.",
                 "Enter writes it · Esc leaves it",
             )
@@ -108,28 +106,28 @@ class CommitScreen(Dialog[bool]):
                 "Enter writes it · Esc leaves it",
             )
             self.query_one("#commit", Button).label = "Write"
-        self._tell_more(self.proposal)
+        self._tell_more(self.change)
         for button in self.query(Button):
             button.disabled = False
         self.query_one("#always", Button).display = bool(branch)
-        if not self.asks and not self.proposal.unsettled:
+        if not self.asks and not self.change.unsettled:
             self.action_commit()
 
-    def _tell_more(self, proposal: Change) -> None:
-        lines = [f"· {printable(claim)}" for claim in proposal.claims]
+    def _tell_more(self, change: Change) -> None:
+        lines = [f"· {printable(claim)}" for claim in change.claims]
         if lines:
             lines.insert(0, "What it will say:")
-        lines = [*(printable(f"{note[:1].upper()}{note[1:]}.") for note in proposal.notes), *lines]
-        if not proposal.diff:
+        lines = [*(printable(f"{note[:1].upper()}{note[1:]}.") for note in change.notes), *lines]
+        if not change.diff:
             lines.append("q1lab has nothing new to write; what you wrote would be committed.")
-        if proposal.edited:
+        if change.edited:
             lines.append(
-                f"Kept as you edited it: {', '.join(proposal.edited)}. "
+                f"Kept as you edited it: {', '.join(change.edited)}. "
                 f"`{' '.join(self.argv)} --overwrite` replaces it."
             )
         self.query_one("#claims", Static).update("\n".join(lines))
         self.query_one("#claims", Static).display = bool(lines)
-        self._show_diff(proposal.diff)
+        self._show_diff(change.diff)
 
     def _show_diff(self, diff: str) -> None:
         shown = diff_text(printable(diff), palette(self.app), code=False)
@@ -160,22 +158,22 @@ class CommitScreen(Dialog[bool]):
     @on(Button.Pressed, "#commit")
     def action_commit(self) -> None:
         """Write and commit, in a thread."""
-        if self.busy or self.proposal is None or self.query_one("#commit", Button).disabled:
+        if self.busy or self.change is None or self.query_one("#commit", Button).disabled:
             return
         self.busy = True
         self.box.border_subtitle = "working …"
-        proposal, confirmed = self.proposal, self.confirmed
+        change, confirmed = self.change, self.confirmed
 
         def act() -> SavedChange:
             with Store(self.setup.database) as store:
-                return proposal.save(store, confirmed=confirmed)
+                return change.save(store, confirmed=confirmed)
 
         run_in_background(self, act, self._done, self._failed)
 
     @on(Button.Pressed, "#always")
     def action_always(self) -> None:
         """Commit, and don't ask before the next one."""
-        if self.busy or self.proposal is None or self.proposal.repo is None:
+        if self.busy or self.change is None or self.change.repo is None:
             return
         try:
             config.save_setting("ask_before_commit", "false")
@@ -188,15 +186,15 @@ class CommitScreen(Dialog[bool]):
     @on(Button.Pressed, "#leave")
     def action_back(self) -> None:
         """Close; nothing was changed."""
-        if not (self.busy and self.proposal is not None):
+        if not (self.busy and self.change is not None):
             self.dismiss(False)
 
     def _done(self, done: SavedChange) -> None:
-        names = self.proposal.describe_paths(self.proposal.files) if self.proposal else ""
+        names = self.change.describe_paths(self.change.files) if self.change else ""
         copy_note = f"; the text before: {done.copy}" if done.copy else ""
-        if done.commit is not None and done.sha and self.proposal and self.proposal.repo:
-            root = self.proposal.repo.root
-            names = self.proposal.describe_paths(root / name for name in done.commit.files)
+        if done.commit is not None and done.sha and self.change and self.change.repo:
+            root = self.change.repo.root
+            names = self.change.describe_paths(root / name for name in done.commit.files)
             branch = done.commit.branch or "a detached HEAD"
             self._end(f"{names}: committed {done.sha[:7]} on {branch}{copy_note}", True)
             for note in done.commit.notes:

@@ -1,4 +1,4 @@
-"""The changes that the document commands propose, for commands and the app alike.
+"""The change that each document command makes, for commands and the app alike.
 
 Each function looks at the store, the week and the learner's files and returns a ``Change``.
 Nothing is written until ``Change.save``.
@@ -16,7 +16,7 @@ from q1lab.documents import post as posts
 from q1lab.documents import reproduce
 from q1lab.documents import retro as retros
 from q1lab.documents import roadmap as roadmaps
-from q1lab.documents.change import Change, SavedChange, propose_document, read_document
+from q1lab.documents.change import Change, SavedChange, document_change, read_document
 from q1lab.documents.document_data import quarter_of
 from q1lab.documents.managed_regions import document_diff, find_regions
 from q1lab.ground.errors import Problem
@@ -34,7 +34,7 @@ from q1lab.week.lists import predictions
 from q1lab.week.syllabus import Week
 
 
-def propose_modification(
+def modification_change(
     store: Store,
     week: Week,
     root: Path,
@@ -73,7 +73,7 @@ def propose_modification(
     path = chosen_variant.document_path(
         store, week.label, record.variant, root / modifications.FILE
     )
-    change = propose_document(
+    change = document_change(
         path,
         modifications.modification_document(record, week.root),
         repo,
@@ -120,7 +120,7 @@ def _naming(study_id: str, link: str) -> str:
     return f"\n\n{questions.commit_trailer(study_id, link)}" if link else ""
 
 
-def propose_kept_study(store: Store, study: Study, root: Path, repo: Repository | None) -> Change:
+def kept_study_change(store: Store, study: Study, root: Path, repo: Repository | None) -> Change:
     """The folder of a study below ``root``, from which anybody can train it again."""
     proof = claim.make_provenance(store, study)
     folder, warnings = reproduce.bundle_files(study, root, proof)
@@ -160,7 +160,7 @@ def _update(change: Change, name: str) -> str:
     return f"docs: update {', '.join(change.changed[:3]) or 'text'} in {name}"
 
 
-def propose_retro(
+def retro_change(
     store: Store,
     week: Week,
     root: Path,
@@ -175,7 +175,7 @@ def propose_retro(
     name = retros.file_name(quarter_of(week.label))
     counted_repo = repo or looking
     record = retros.gather_retro(store, week, counted_repo, ticked=retro_ticks(root, week))
-    change = propose_document(
+    change = document_change(
         root / name,
         retros.retro_document(record, week.root),
         repo,
@@ -202,7 +202,7 @@ def retro_ticks(root: Path, week: Week) -> frozenset[str]:
     return frozenset(title for body in bodies for title in retros.ticked_in(body))
 
 
-def propose_post(
+def post_change(
     store: Store,
     week: Week,
     root: Path,
@@ -223,7 +223,7 @@ def propose_post(
     if not new and not path.exists():
         raise Problem(f"there is no draft {path}: ", next="`q1lab post new` makes one", file=path)
     record = posts.gather_post(store, week, title=title)
-    change = propose_document(
+    change = document_change(
         path, posts.post_document(record, week.root), repo, root, overwrite=overwrite
     )
     chart = {path.parent / record.figure: posts.post_chart(store, week)} if record.figure else {}
@@ -237,7 +237,7 @@ def propose_post(
     return replace(change, files={**change.files, **chart}, message=message, after=after)
 
 
-def propose_roadmap(
+def roadmap_change(
     path: Path,
     data: bytes,
     label: str,

@@ -11,7 +11,7 @@ from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 
 
-def series_members(series_id: str) -> dict[int, Study]:
+def load_members(series_id: str) -> dict[int, Study]:
     """The studies of a series that are on disk and can be read, by their place in it."""
     member_by_place: dict[int, Study] = {}
     for study in studies.load_each(studies.ids())[0]:
@@ -43,7 +43,7 @@ def start_next(study: Study) -> Study | None:
     series = study.origin.series
     if series is None:
         return None
-    for place, member in sorted(series_members(series.id).items()):
+    for place, member in sorted(load_members(series.id).items()):
         if place > series.at and has_runs_left(member) and start_member(member):
             return member
     return None
@@ -56,9 +56,7 @@ def start_member(member: Study) -> bool:
     fresh = series is not None and series.fresh
     # newest first, as those on disk
     others = (
-        reversed(series_members(series.id).values())
-        if series and fresh
-        else studies.StudiesOnDisk()
+        reversed(load_members(series.id).values()) if series and fresh else studies.StudiesOnDisk()
     )
     finished_runs.copy_runs(member, finished_runs.find_copies(member, others))
     if not has_runs_left(member):

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from q1lab.documents import merge_change, proposals
+from q1lab.documents import document_changes, merge_change
 from q1lab.documents import roadmap as roadmaps
 from q1lab.documents.change import Change, read_document
 from q1lab.ground import command_table
@@ -77,25 +77,27 @@ def _fields(act: command_table.Act) -> set[str]:
 def keep_study(
     store: Store, week: Week, root: Path, repo: Repository | None, *, study: str | None = None
 ) -> Change:
-    return proposals.propose_kept_study(store, studies.load(study or studies.latest()), root, repo)
+    return document_changes.kept_study_change(
+        store, studies.load(study or studies.latest()), root, repo
+    )
 
 
 def merge_file(
     store: Store, week: Week, root: Path, repo: Repository | None, *, file: Path
 ) -> Change:
-    return merge_change.propose_typed_merge(file, week.label)
+    return merge_change.typed_merge_change(file, week.label)
 
 
 def begin_post(
     store: Store, week: Week, root: Path, repo: Repository | None, *, title: str | None = None
 ) -> Change:
-    return proposals.propose_post(store, week, root, repo, new=True, title=title)
+    return document_changes.post_change(store, week, root, repo, new=True, title=title)
 
 
 def renew_post(
     store: Store, week: Week, root: Path, repo: Repository | None, *, overwrite: bool = False
 ) -> Change:
-    return proposals.propose_post(store, week, root, repo, new=False, overwrite=overwrite)
+    return document_changes.post_change(store, week, root, repo, new=False, overwrite=overwrite)
 
 
 def tick_roadmap(
@@ -107,4 +109,4 @@ def tick_roadmap(
     if data is None:
         raise Problem(f"there is no {path}; the roadmap's boxes are ticked in that file", file=path)
     chosen = roadmaps.choose_boxes(roadmaps.boxes(data, week.label), tick)
-    return proposals.propose_roadmap(path, data, week.label, chosen, (), repo)[0]
+    return document_changes.roadmap_change(path, data, week.label, chosen, (), repo)[0]
