@@ -26,7 +26,7 @@ from labs.checks import limits
 from labs.checks.limits import Unusable
 from labs.checks.property_check import Result
 
-LARGEST = 1_000_000  # bytes of a model file
+MOST_MODEL_BYTES = 1_000_000  # bytes of a model file
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -135,7 +135,7 @@ def read(path: Path) -> int:
     """Look at the file before anything heavy is imported; returns its lines. Unusable when it is no
     Python text."""
     try:
-        if path.stat().st_size > LARGEST:
+        if path.stat().st_size > MOST_MODEL_BYTES:
             raise Unusable(f"{path}: larger than 1 MB; that is not a model file")
         text = path.read_text(encoding="utf-8")
         ast.parse(text, str(path))

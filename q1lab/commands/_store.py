@@ -18,8 +18,8 @@ SILENT_SECONDS = 0.3
 def open_store() -> Store:
     """The store for one command; use it as a context."""
     store = Store()
-    store.tell = _on_terminal()
-    store.say = lambda text: click.echo(text, err=True)
+    store.on_ingest = _on_terminal()
+    store.on_wait = lambda text: click.echo(text, err=True)
     return store
 
 

@@ -52,7 +52,9 @@ def artifact(ctx: click.Context, as_json: bool) -> int:
     help="Where it is. A repository's notebooks are counted.",
 )
 @shared.list_command
-def add_command(store: Store, week: Week, kind: str, title: str, location: str | None) -> ActReport:
+def add_artifact_command(
+    store: Store, week: Week, kind: str, title: str, location: str | None
+) -> ActReport:
     """Add the artifact TITLE of KIND."""
     if location and "://" not in location:
         location = str(absolute_path(location))

@@ -68,7 +68,7 @@ def _chosen_paper(store: Store, week: Week) -> Mapping[str, str]:
 @click.option("--notes", metavar="TEXT", help="A line about it.")
 @click.option("--done", is_flag=True, help="You have read it already.")
 @partial(shared.list_command, prefill=_chosen_paper)
-def add_command(
+def add_paper_command(
     store: Store,
     week: Week,
     title: str,

@@ -119,7 +119,7 @@ def lint_draft(
     """
     numbers = [value for value in known_numbers if math.isfinite(value)]
     text = data.decode("utf-8-sig", errors="replace")
-    ours = _our_lines(data, where)
+    ours = _lines_by_q1lab(data, where)
     paragraphs = _paragraphs(text, ours)
     allows, reasonless = _allows(text)
     findings: list[ClaimFinding] = []
@@ -209,8 +209,9 @@ class _Paragraph:
         return self.lines[-1][0]
 
 
-def _our_lines(data: bytes, where: str) -> set[int]:
-    """Line numbers inside regions that are as q1lab wrote them, and in its own words."""
+def _lines_by_q1lab(data: bytes, where: str) -> set[int]:
+    """The numbers of the lines in q1lab's own words: those inside regions that are as it wrote
+    them."""
     ours: set[int] = set()
     for region in managed_regions.find_regions(data, where):
         if not region.edited and region.name not in ANSWERS:

@@ -88,7 +88,7 @@ def modification_change(
             progress.choose_modification(store, week, record.variant)
         reproduction = record.variant if record.chosen else None
         prediction = record.prediction if "prediction" not in change.edited else None
-        chosen_variant.note_document(
+        chosen_variant.note_document_written(
             store,
             week.label,
             reproduction,

@@ -59,7 +59,7 @@ def chosen_modification(store: Store, week: Week, variant: str | None = None) ->
     name = variant or learner_tables.chosen_variant(store, week.label)
     if name is not None:
         row = learner_tables.modification_row(
-            store, learner_tables.stored_week(store, week.label, name)
+            store, learner_tables.record_key(store, week.label, name)
         )
         if row is not None and row["variant"] == name:
             return ChosenModification(name, True, row["chosen"] or None, row["file"], row["base"])

@@ -265,7 +265,7 @@ def gather_retro(
     itself."""
     count_empty_sections(store, week.label)
     done = evidence.read_progress(store, week)
-    week = progress.narrow_week(week, done)
+    week = progress.learner_week(week, done)
     quarter, following = quarter_of(week.label), next_quarter_of(week.label)
     comparisons = document_data.ended_comparisons(store)
     parts = part_times(week, done)

@@ -12,7 +12,7 @@ import click
 
 from q1lab.ground.files import expand_user
 
-LARGEST = 1 << 53
+TOO_LARGE = 1 << 53
 """Whole numbers this large or larger are refused as typing errors."""
 
 
@@ -48,6 +48,6 @@ def _converted(
     converted = kind.convert(value, param, ctx)
     if isinstance(converted, float) and not math.isfinite(converted):
         kind.fail(f"{value!r} is not a finite number", param, ctx)
-    if isinstance(converted, int) and abs(converted) >= LARGEST:
+    if isinstance(converted, int) and abs(converted) >= TOO_LARGE:
         kind.fail("it is too large", param, ctx)
     return converted

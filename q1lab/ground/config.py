@@ -25,7 +25,7 @@ from q1lab.ground.files import (
     write_atomic,
 )
 
-LARGEST = 1 << 20
+MOST_CONFIG_BYTES = 1 << 20
 """The most bytes of a config.toml."""
 
 CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -119,7 +119,9 @@ def save_setting(key: str, text: str, file: Path | None = None) -> None:
     if (head == "keymap") != bool(action):
         raise Problem("keys are set one by one: ", next="`q1lab config keymap.study.tick x`")
     _read(file)  # a damaged file raises Problem here, and is not overwritten
-    document = tomlkit.parse(read_text(file, LARGEST)) if file.exists() else tomlkit.document()
+    document = (
+        tomlkit.parse(read_text(file, MOST_CONFIG_BYTES)) if file.exists() else tomlkit.document()
+    )
     if action:
         table = document.setdefault("keymap", tomlkit.table())
         table[action] = text
@@ -156,7 +158,7 @@ def as_rows(config: Config) -> list[tuple[str, str, str]]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_text(file, LARGEST))
+        return tomllib.loads(read_text(file, MOST_CONFIG_BYTES))
     except FileNotFoundError:
         return {}
     except OSError as error:

@@ -36,7 +36,7 @@ from q1lab.ground.files import (
 MOST_RECORDED = 200
 """The number of files whose hashes are stored; the oldest are dropped first."""
 _STAGED_NAME = "q1lab-writing"
-LARGEST = 1 << 30
+MOST_HASHED_BYTES = 1 << 30
 """The most bytes of a file that q1lab compares with its hash."""
 
 
@@ -131,7 +131,7 @@ def prove_writable(path: Path, force: bool = False) -> None:
     if force or not os.path.lexists(path) or kind_of_non_file(path):
         return  # the write itself refuses folders and devices, and streams are written into
     try:
-        if not path.is_symlink() and is_last_written(path, read_bytes(path, LARGEST)):
+        if not path.is_symlink() and is_last_written(path, read_bytes(path, MOST_HASHED_BYTES)):
             return
     except OSError:
         pass

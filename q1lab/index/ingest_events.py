@@ -78,10 +78,10 @@ class IngestProgress(NamedTuple):
 
 
 OnProgress = Callable[[IngestProgress], object]
-"""Told after each step, when it is committed, and at the end. Where it answers ``ENOUGH``, the look
-ends there, and the next one goes on."""
+"""Called after each step, when it is committed, and at the end. Where it returns ``PAUSE``, reading
+ends there, and the next call goes on."""
 
-ENOUGH = "enough"
+PAUSE = "pause"
 
 # ── studies
 
@@ -93,7 +93,7 @@ def ingest_all(store: Store, tell: OnProgress | None = None) -> dict[str, str]:
     It costs a look at each plan's time of change, and more only for what is new or not over. Many
     studies are committed together, in steps.
     """
-    tell = tell or store.tell
+    tell = tell or store.on_ingest
     store.refresh()
     disk_stamps = studies.plan_stamps()
     if disk_stamps is None:  # nobody can look now
@@ -133,23 +133,23 @@ def ingest_all(store: Store, tell: OnProgress | None = None) -> dict[str, str]:
             if indexed_stamps.get(study_id) != disk_stamps[study_id] or not _is_sound(study, rows):
                 yield study, None
                 rows = store.runs(study_id)
-            yield from _grown(study, rows)
+            yield from _runs_with_news(study, rows)
 
     def step(read: int, under_way: bool) -> bool:
         nonlocal bytes_read
         bytes_read += read
         return (
             tell is not None
-            and tell(IngestProgress(studies_read - under_way, len(queue), bytes_read)) == ENOUGH
+            and tell(IngestProgress(studies_read - under_way, len(queue), bytes_read)) == PAUSE
         )
 
-    _work_off(store, news(), step, COMMIT_BYTES)
+    _ingest_in_steps(store, news(), step, COMMIT_BYTES)
     return unreadable
 
 
 def ingest_study(store: Store, study: Study, *, whole: bool = True) -> int | None:
-    """Take a study's new events into the tables; returns how many there were, None where whoever is
-    told of long looks left some for the next one.
+    """Take a study's new events into the tables; returns how many there were, None where
+    ``store.on_ingest`` paused and left some for the next call.
 
     ``whole`` also looks at the plan and at the runs that have ended. Without it the look costs what
     can have changed since a whole one.
@@ -158,7 +158,7 @@ def ingest_study(store: Store, study: Study, *, whole: bool = True) -> int | Non
     if whole:
         study = _take_in_plan(store, study)
     rows = store.runs(study.id) if whole else store.unfinished_runs(study.id)
-    return _work_off(store, _grown(study, rows), _telling(store))
+    return _ingest_in_steps(store, _runs_with_news(study, rows), _report_to_store(store))
 
 
 News = tuple[Study, int | None]
@@ -169,7 +169,7 @@ Step = Callable[[int, bool], bool]
 looked at has more; where it says so, the rest is left for the next look."""
 
 
-def _work_off(store: Store, news: Iterator[News], step: Step, whole: int = 0) -> int | None:
+def _ingest_in_steps(store: Store, news: Iterator[News], step: Step, whole: int = 0) -> int | None:
     """Take news in, in steps of about ``STEP`` seconds, but ``whole`` bytes of a study together;
     returns how many events there were, None where some are left."""
     events_read = 0
@@ -197,20 +197,22 @@ def _work_off(store: Store, news: Iterator[News], step: Step, whole: int = 0) ->
     return events_read
 
 
-def _grown(study: Study, rows: Iterable[Row]) -> Iterator[News]:
+def _runs_with_news(study: Study, rows: Iterable[Row]) -> Iterator[News]:
+    """The study's runs whose files hold events that the tables lack."""
     return ((study, row["id"]) for row in rows if _has_news(study, row))
 
 
-def _telling(store: Store) -> Step:
-    """Says how far the look at one study has come; it is whole when nothing more came."""
+def _report_to_store(store: Store) -> Step:
+    """A step that reports the progress of one study to ``store.on_ingest``; the study is complete
+    when a step read nothing."""
     bytes_read = 0
 
     def step(read: int, under_way: bool) -> bool:
         nonlocal bytes_read
         bytes_read += read
         return (
-            store.tell is not None
-            and store.tell(IngestProgress(int(not read), 1, bytes_read)) == ENOUGH
+            store.on_ingest is not None
+            and store.on_ingest(IngestProgress(int(not read), 1, bytes_read)) == PAUSE
         )
 
     return step

@@ -131,7 +131,7 @@ def refuse_agents(act: str) -> None:
         )
 
 
-LARGEST = 256 << 20
+MOST_JOURNAL_BYTES = 256 << 20
 """Bytes of a journal: some hundred thousand lines, and a line is some hundred bytes."""
 
 
@@ -150,8 +150,8 @@ def read_entries(file: Path, after: Offset | None = None) -> NewEntries:
             raise Rewritten from None
         return NewEntries((), mark)
     with stream:
-        if os.fstat(stream.fileno()).st_size > LARGEST:
-            raise OSError(errno.EFBIG, f"larger than {LARGEST >> 20} MB", str(file))
+        if os.fstat(stream.fileno()).st_size > MOST_JOURNAL_BYTES:
+            raise OSError(errno.EFBIG, f"larger than {MOST_JOURNAL_BYTES >> 20} MB", str(file))
         return _read(stream, mark)
 
 
@@ -207,7 +207,7 @@ def _parsed(raw: bytes, number: int) -> Entry | None:
         sha = str(record["sha"])
         if version > FORMAT:  # how its hash is made is not known here
             return Entry(number, prev, next_link(prev, sha), None, {"sha": sha})
-        outline = _outline(body, record["salt"])
+        outline = _redacted_body(body, record["salt"])
         if sha != body_hash(outline):
             return None
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -215,7 +215,9 @@ def _parsed(raw: bytes, number: int) -> Entry | None:
     return Entry(number, prev, next_link(prev, sha), body, outline)
 
 
-def _outline(body: Body, salt: str) -> Body:
+def _redacted_body(body: Body, salt: str) -> Body:
+    """A line's body as it is handed out: the fields that may be shown, and one salted hash of the
+    rest."""
     rest = {key: body[key] for key in body if key not in SHOWN_FIELDS}
     return {
         **{key: body[key] for key in SHOWN_FIELDS if key in body},
@@ -248,7 +250,7 @@ def encode_entries(bodies: Sequence[Body], prev: str) -> bytes:
     out = []
     for body in bodies:
         salt = secrets.token_hex(8)
-        sha = body_hash(_outline(body, salt))
+        sha = body_hash(_redacted_body(body, salt))
         record = {"v": FORMAT, "prev": prev, "sha": sha, "salt": salt, "body": body}
         line = json.dumps(record, ensure_ascii=False)
         # (half a character, from a terminal that speaks no UTF-8, is written as its escape)

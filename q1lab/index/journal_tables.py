@@ -90,10 +90,10 @@ def _some(body: Body, *names: str) -> dict[str, Any]:
 # ── steps and minutes
 
 
-def _step(
+def _set_step(
     db: sqlite3.Connection, body: Body, done: bool, answer: str | None = None, *, keep: bool
 ) -> None:
-    """``keep``: the answer stays as it is."""
+    """Set a step's row: done or not, and its answer, which ``keep`` leaves as it is."""
     db.execute(
         "INSERT INTO step_records (week, step_id, done, answer, done_at, updated) "
         "VALUES (:week, :step, :done, :answer, :done_at, :at) "
@@ -114,17 +114,17 @@ def _step(
 
 
 def _tick(db: sqlite3.Connection, body: Body) -> None:
-    _step(db, body, bool(body["done"]), keep=True)
+    _set_step(db, body, bool(body["done"]), keep=True)
 
 
 def _answer(db: sqlite3.Connection, body: Body) -> None:
-    _step(db, body, body["text"] is not None, body["text"], keep=False)
+    _set_step(db, body, body["text"] is not None, body["text"], keep=False)
 
 
 def _recall(db: sqlite3.Connection, body: Body) -> None:
     grade = "right" if body["right"] else "wrong"
     _keep(db, body, "recall", {**_kept(db, body, "recall"), body["step"]: grade})
-    _step(db, body, True, keep=True)
+    _set_step(db, body, True, keep=True)
 
 
 def _time(db: sqlite3.Connection, body: Body) -> None:
@@ -311,7 +311,8 @@ def _publish(db: sqlite3.Connection, body: Body) -> None:
     )
 
 
-def _share(db: sqlite3.Connection, body: Body) -> None:
+def _record_share(db: sqlite3.Connection, body: Body) -> None:
+    """The channel in which the week's post was shared, and where."""
     post = _post_of(db, body["week"])
     if post is None:
         raise ValueError("a share without a post")
@@ -408,7 +409,7 @@ FOLDS: Mapping[str, str | Callable[[sqlite3.Connection, Body], None]] = {
     "artifact": _artifact,
     "post": _post,
     "publish": _publish,
-    "share": _share,
+    "share": _record_share,
     "begin": _begin,
     "gate": _gate,
     "delete": _delete,

@@ -113,10 +113,10 @@ def chosen_variant(store: Store, week: str) -> str | None:
     return str(row["variant"]) if row else None
 
 
-def stored_week(store: Store, week: str, variant: str) -> str:
-    """The week under which the record of a modification is kept: its row, and the steps that belong
-    to it. That is the week itself for the one that is chosen, and before a choice; of another it is
-    the week with its name."""
+def record_key(store: Store, week: str, variant: str) -> str:
+    """The key under which a modification's row, and the steps that belong to it, are stored. It is
+    the week for the one that is chosen, and before a choice; for another it is the week with its
+    name."""
     now = chosen_variant(store, week)
     return week if now in (None, variant) else f"{week} {variant}"
 

@@ -94,10 +94,10 @@ class Store:
         self.journal = self.file.with_name("journal.jsonl")
         self.notice: str | None = None
         """A warning about how it was opened, in one line."""
-        self.tell: OnProgress | None = None
-        """Who is told how far a look at all studies has come, when nobody else is."""
-        self.say: Callable[[str], object] | None = None
-        """Who is told at once what this process waits for."""
+        self.on_ingest: OnProgress | None = None
+        """Called with the progress of reading events, unless a call passes its own function."""
+        self.on_wait: Callable[[str], object] | None = None
+        """Called with a line about what this process waits for, as soon as it waits."""
         self._add: AddAct | None = None
         """Inside ``act``: what adds to it."""
         self._of_progress = 0
@@ -122,7 +122,7 @@ class Store:
                 except OlderIndex:
                     pass
                 except DamagedIndex as fault:
-                    self._say(
+                    self._give_notice(
                         f"{self.file.name} was damaged ({fault}); it was made again from "
                         "journal.jsonl and the studies' files"
                     )
@@ -173,7 +173,7 @@ class Store:
             file=self.file,
         )
 
-    def _say(self, text: str | None) -> None:
+    def _give_notice(self, text: str | None) -> None:
         if text is not None:
             self.notice = text
             notice(text)
@@ -188,7 +188,7 @@ class Store:
             with contextlib.closing(connect(fresh)) as db:
                 create_index(db)
             fresh.chmod(0o600)
-            self._say(self._keep_what_it_lost())
+            self._give_notice(self._keep_what_it_lost())
             # an unfinished transaction of the old file must not be rolled back into the new one
             _rollback(self.file).unlink(missing_ok=True)
             journal.create_file(self.journal)
@@ -243,7 +243,7 @@ class Store:
             # what an earlier look could not read was said then
             since = 0 if news is None and not fold_all else offset.lines
             if news is None:
-                self._say(self._keep_what_it_lost())
+                self._give_notice(self._keep_what_it_lost())
                 for table in journal_tables.JOURNAL_TABLES:
                     db.execute(f"DELETE FROM {table}")
                 news = self._news(journal.Offset())

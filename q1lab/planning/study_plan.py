@@ -304,9 +304,9 @@ def _mint(study: Study) -> None:
 
 def planning_lock(name: str, store: Store | None = None) -> AbstractContextManager[int]:
     """Held around the last look at the plan of ``name``, its saving and its launch. Who waits for
-    another process that holds it is told so (``store.say``)."""
+    another process that holds it is told so (``store.on_wait``)."""
     paths.ensure_home()
-    say = None if store is None else store.say
+    say = None if store is None else store.on_wait
     return exclusive_lock(paths.plan_lock_file(), wait=150, doing=f"begins {name}", say=say)
 
 

@@ -7,7 +7,7 @@ line, and see which other lines ask the same question, and reads nothing else of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from q1lab.ground.files import sha256_json
@@ -70,7 +70,9 @@ def earlier_studies(declared: Declaration, lines: Sequence[Declaration]) -> list
     """The names of the studies among ``lines``, the earlier ones, that ask what ``declared``
     does."""
     others = [line for line in lines if line["asks"] and line["study"] != declared["study"]]
-    questions = questions_of_fingerprints([_marks(line) for line in (*others, declared)])
+    questions = questions_of_fingerprints(
+        [_question_fingerprints(line) for line in (*others, declared)]
+    )
     names = [
         line["study"]
         for line, question in zip(others, questions, strict=False)
@@ -79,8 +81,6 @@ def earlier_studies(declared: Declaration, lines: Sequence[Declaration]) -> list
     return list(dict.fromkeys(names))
 
 
-def _marks(declared: Declaration) -> dict[str, frozenset[str]]:
-    def of(marks: Iterable[str]) -> frozenset[str]:
-        return frozenset(map(str, marks))
-
-    return {name: of(declared["marks"][name]) for name in ("text", *ARMS)}
+def _question_fingerprints(declared: Declaration) -> dict[str, frozenset[str]]:
+    """The fingerprints of the text and of both arms' files, which tell what question it asks."""
+    return {name: frozenset(map(str, declared["marks"][name])) for name in ("text", *ARMS)}

@@ -88,7 +88,7 @@ class QuestionHistory:
     """The number of sets of seeds that could have been taken in place of this study's."""
     unreadable: int = 0
     """Lines of the record that can't be read: each may have been one more asking."""
-    strays: tuple[tuple[str, int, int, int], ...] = ()
+    diverged_or_stuck: tuple[tuple[str, int, int, int], ...] = ()
     """(arm, runs on record, how many of them diverged, how many got stuck) of each arm with such
     runs."""
     family: QuestionFamily | None = None
@@ -128,7 +128,7 @@ def question_history(store: Store, study: Study) -> QuestionHistory:
         picks.picked,
         len(picks.alternatives),
         ledger.unreadable,
-        ledger.strays(recorded),
+        ledger.diverged_or_stuck(recorded),
         None if study.is_floor else ledger.family(recorded),
     )
 
@@ -406,9 +406,9 @@ class _Ledger:
                 left_out.append((other.study.id, missing))
         return tuple(left_out)
 
-    # ── arms that go astray
+    # ── arms whose runs diverge or get stuck
 
-    def strays(self, recorded: RecordedStudy) -> tuple[tuple[str, int, int, int], ...]:
+    def diverged_or_stuck(self, recorded: RecordedStudy) -> tuple[tuple[str, int, int, int], ...]:
         """(arm, runs on record, diverged, stuck) of each arm with runs that diverged or got
         stuck."""
         ends: dict[str, dict[int, RunEnd]] = {arm: {} for arm in ARMS}
@@ -417,14 +417,14 @@ class _Ledger:
             for (other_arm, seed), end in other.ends.items():
                 if other_arm in arms:
                     ends[arms[other_arm]][other.drawn_seed(other_arm, seed)] = end
-        strays = []
+        diverged_or_stuck = []
         for arm, runs in ends.items():
             losses = [end.val_loss for end in runs.values() if end.val_loss is not None]
             diverged = sum(end.state == RunState.DIVERGED for end in runs.values())
             stuck = len(_stuck_losses(losses))
             if diverged or stuck:
-                strays.append((arm, len(runs), diverged, stuck))
-        return tuple(strays)
+                diverged_or_stuck.append((arm, len(runs), diverged, stuck))
+        return tuple(diverged_or_stuck)
 
 
 _ledgers: WeakKeyDictionary[Store, tuple[object, _Ledger]] = WeakKeyDictionary()

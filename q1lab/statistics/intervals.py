@@ -60,7 +60,7 @@ ENUMERATE_UP_TO = 100_000  # resamples; 4 seeds per arm give 256 × 256, 6 pairs
 RESAMPLES = 9_999
 PERMUTATIONS = 9_999
 SEED = 20_260  # of the resampling generator, so that the same runs give the same interval
-LARGEST = 1e100  # a loss beyond this is a diverged run, and its square would overflow
+DIVERGED_LOSS = 1e100  # a larger loss counts as diverged: its square would overflow
 
 # True coverage, in %, of a percentile bootstrap interval that calls itself 95%, for a difference of
 # two means with normal errors. Measured as docs/statistics.md says; good to about 0.3.
@@ -116,7 +116,7 @@ class NoteKind(StrEnum):
     CONDITIONS = "conditions"
     ALLOWED = "allowed"
     TRAINER = "trainer"
-    STRAYS = "strays"
+    DIVERGED_OR_STUCK = "strays"
     SHORT = "short budget"
     RISING = "val loss rises"
     DISAGREE = "bootstrap disagrees"
@@ -450,7 +450,7 @@ def _finite(arm: Mapping[int, float | None]) -> dict[int, float]:
     loss_by_seed = {}
     for seed in sorted(arm):
         value = arm[seed]
-        if value is not None and math.isfinite(value) and abs(value) < LARGEST:
+        if value is not None and math.isfinite(value) and abs(value) < DIVERGED_LOSS:
             loss_by_seed[seed] = float(value)
     return loss_by_seed
 

@@ -28,7 +28,7 @@ from q1lab.study.trainer import Trainer
 from q1lab.study.trainer_description import Description
 
 FORMAT = 2
-LARGEST = 32 << 20
+MOST_PLAN_BYTES = 32 << 20
 """Bytes of a study.json at most: one of 1,000 runs has 100 KB."""
 ARMS = ("baseline", "modified")
 
@@ -268,7 +268,7 @@ def from_dict(record: Any) -> Study:
 def read_plan(file: Path) -> dict[str, Any]:
     """Read a study.json, with its texts made safe to show. OSError; ValueError if it is not a JSON
     object."""
-    record = read_printable_json(file, LARGEST, refuse_link=True)
+    record = read_printable_json(file, MOST_PLAN_BYTES, refuse_link=True)
     if not isinstance(record, dict):
         raise ValueError("it holds no object")
     return record

@@ -54,7 +54,7 @@ KEYS: dict[str, Key] = {
         "z", "zen", "reading mode", "Give the whole screen to the text, and back", True
     ),
     "study.week": Key("t", "week", "week", "Show or hide the week's pages", True),
-    "study.write": Key("e", "write", "edit", "Write the step's answer; open its form"),
+    "study.write": Key("e", "edit_step", "edit", "Write the step's answer; open its form"),
     "study.editor": Key("E", "editor", "in $EDITOR", "Write the answer in your own editor"),
     "study.act": Key("r", "act", "run", "Start what the row carries: a study, a check …"),
     "study.hint": Key("h", "hint", "hints", "Choose a hint for the modification"),
@@ -62,7 +62,7 @@ KEYS: dict[str, Key] = {
     "study.unfold": Key("f", "unfold", "unfold", "Open or fold all answers of the page"),
     "study.next": Key("n,right_square_bracket", "next(1)", "next", "Go to the next page"),
     "study.back": Key("p,left_square_bracket", "next(-1)", "previous", "Go to the page before"),
-    "study.open": Key("u", "open", "unfinished", "Go to the first unfinished step"),
+    "study.open": Key("u", "first_unfinished", "unfinished", "Go to the first unfinished step"),
     "study.timer": Key("T", "timer", "timer", "Start the timer for this part, or pause it"),
     "study.yes": Key("y", "yes", "yes", "Start the timer that is offered"),
     "study.no": Key("x", "no", "no", "Don't start the timer that is offered"),
@@ -101,7 +101,7 @@ KEYS: dict[str, Key] = {
         "A log scale for the value, for the iters, for both, for none",
     ),
     # results
-    "results.open": Key("enter", "open", "open", "Open the study in the lab", True),
+    "results.open": Key("enter", "open_in_lab", "open", "Open the study in the lab", True),
     "results.mark": Key(
         "space", "mark", "compare", "Put the study beside the other marked ones", True
     ),
@@ -145,7 +145,7 @@ KEYS: dict[str, Key] = {
     ),
     "verdict.more": Key("a", "more", "add", "Add the seeds that the verdict names", True),
     "verdict.budget": Key(
-        "b", "budget", "budget", "At equal training FLOPs, then at equal wall clock"
+        "b", "next_budget", "budget", "At equal training FLOPs, then at equal wall clock"
     ),
     "verdict.copy": Key("c", "copy", "copy", "Copy the comparison as text", True),
     "verdict.back": Key("escape", "back", "back", "Go back", True),

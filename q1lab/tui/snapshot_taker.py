@@ -163,7 +163,7 @@ class SnapshotReader:
         def report_progress(scanned: IngestProgress) -> str:
             complete = scanned.is_complete
             self.ingest_progress = None if complete else ingest_progress_sum(before, scanned)
-            return ingest_events.ENOUGH if not complete and time.monotonic() > until else ""
+            return ingest_events.PAUSE if not complete and time.monotonic() > until else ""
 
         unreadable = ingest_events.ingest_all(store, report_progress)
         # studies that an unfinished scan did not reach keep their earlier reason

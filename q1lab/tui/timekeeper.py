@@ -47,7 +47,7 @@ class Timekeeper:
         """True if this window holds the lock, or has not tried to take it yet."""
         return self._fd is not None or not self._tried_lock
 
-    def open(self, saved: object) -> TimerQuestion | None:
+    def restore(self, saved: object) -> TimerQuestion | None:
         """Take the lock and restore the clock from its saved state. Returns the clock's question if
         time passed while no window was open."""
         self._tried_lock = True

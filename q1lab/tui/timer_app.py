@@ -47,7 +47,7 @@ class TimerApp(BaseApp):
     @property
     def week(self) -> Week:
         """The week narrowed to this learner: their variant, their data, their wrong answers."""
-        return progress.narrow_week(self.setup.week, self.snapshot.progress)
+        return progress.learner_week(self.setup.week, self.snapshot.progress)
 
     @property
     def timed_part(self) -> str | None:
@@ -62,7 +62,7 @@ class TimerApp(BaseApp):
     def open_timer(self) -> None:
         """Restore the timer, ask about time that passed while the app was closed, and start its
         tick."""
-        if self.time.open(self.snapshot.progress.settings.get("clock")) is not None:
+        if self.time.restore(self.snapshot.progress.settings.get("clock")) is not None:
             self.ask_time()
         self.set_interval(1.0, self.tick_clock)
         self.draw_clock()
@@ -158,7 +158,7 @@ class TimerApp(BaseApp):
     def action_timer(self) -> None:
         """Start the timer for the open part, pause it, or show its open question again."""
         if not self.time.keeps_time:
-            self.time.open(self.snapshot.progress.settings.get("clock"))
+            self.time.restore(self.snapshot.progress.settings.get("clock"))
         if not self.time.keeps_time:
             self.notify("Another q1lab window keeps the time.", severity="warning")
             return

@@ -25,7 +25,7 @@ from q1lab.ground.text_formats import MINUS
 from q1lab.study.events import standard_names
 from q1lab.study.studies import ARMS
 from q1lab.verdict import label_text
-from q1lab.verdict.equal_budget import BUDGET_NAMES, Curves, budget_text
+from q1lab.verdict.equal_budget import BUDGET_NAMES, Curves, equal_budget_text
 from q1lab.verdict.figure import Bar, BarKind, comparison_figure
 from q1lab.verdict.terminal_text import ARM_COLORS
 
@@ -283,7 +283,7 @@ def _mark_budget(axes: Any, answer: EqualBudgetResult) -> None:
     name = BUDGET_NAMES[answer.what]
     axes.axvline(answer.budget, color="black", lw=0.9, ls=(0, (4, 2)), zorder=1)
     unit = "FLOPs" if answer.what == "flops" else "seconds, without evaluation"
-    axes.set_xlabel(f"{name} ({unit}); line: equal {name}, {budget_text(answer)} per run")
+    axes.set_xlabel(f"{name} ({unit}); line: equal {name}, {equal_budget_text(answer)} per run")
 
 
 def _inset(axes: Any, curves: Curves, metric: str) -> None:

@@ -437,7 +437,9 @@ def _differences(
     return differing
 
 
-def _strays(study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any]]) -> bool:
+def _began_with_other_rate(
+    study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any]]
+) -> bool:
     """True if a run began with another learning rate than its arm chose."""
     key = "learning_rate"
     for row in rows:
@@ -465,14 +467,19 @@ def _notes(
     if question.looks > 1 or question.later or question.could_be:
         facts = {key: getattr(question, key) for key in ("later", "could_be", "unreadable")}
         notes.append(Note(NoteKind.ASKED, facts))
-    if question.strays:
+    if question.diverged_or_stuck:
         notes.append(
-            Note(NoteKind.STRAYS, {"arms": [list(arm_pair) for arm_pair in question.strays]})
+            Note(
+                NoteKind.DIVERGED_OR_STUCK,
+                {"arms": [list(arm_pair) for arm_pair in question.diverged_or_stuck]},
+            )
         )
     if question.left_out and not question.picked:
         notes.append(Note(NoteKind.LEFT_OUT))
     differ = _differences(rows, starts)
-    if (chosen := study.trainer.tuned) is not None and not _strays(study, rows, starts):
+    if (chosen := study.trainer.tuned) is not None and not _began_with_other_rate(
+        study, rows, starts
+    ):
         differ.pop(chosen.key, None)
     ends = {row["iter"] for row in rows if row["state"] == RunState.FINISHED}
     if not study.max_iters and len(ends) > 1:

@@ -168,7 +168,7 @@ def budget_sentences(result: EqualBudgetResult, c: Comparison) -> list[str]:
     base, modified = names["baseline"], names["modified"]
     number = difference_text.NumberWriter(result.interval, None, abs(result.mean))
     first = (
-        f"At equal {BUDGET_NAMES[result.what]} ({budget_text(result)} per run): "
+        f"At equal {BUDGET_NAMES[result.what]} ({equal_budget_text(result)} per run): "
         f"{modified} {MINUS} {base} = {number(result.mean)}{c.metric.suffix}"
     )
     if result.interval is not None:
@@ -222,8 +222,8 @@ def budget_sentences(result: EqualBudgetResult, c: Comparison) -> list[str]:
     ]
 
 
-def budget_text(result: EqualBudgetResult) -> str:
-    """The budget with its unit: ``4.1 TFLOPs``, ``41 s``."""
+def equal_budget_text(result: EqualBudgetResult) -> str:
+    """The budget that both arms are compared at, with its unit: ``4.1 TFLOPs``, ``41 s``."""
     if result.what == "time":
         return duration(result.budget)
     return f"{three_digits(result.budget)}FLOPs"

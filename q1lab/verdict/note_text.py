@@ -60,8 +60,10 @@ def note_sentence(note: Note, c: Comparison) -> str:
         case NoteKind.ALLOWED:
             differences = printable(", ".join(facts["what"]))
             return f"The runs were taken in although they differ: {differences}."
-        case NoteKind.STRAYS:
-            return _strays_note(facts["arms"], dict(zip(ARMS, arm_names(c), strict=True)))
+        case NoteKind.DIVERGED_OR_STUCK:
+            return _diverged_or_stuck_note(
+                facts["arms"], dict(zip(ARMS, arm_names(c), strict=True))
+            )
         case NoteKind.DISAGREE:
             does, does_not = ("bootstrap CI", f"{headline} interval")
             if not facts["bootstrap"]:
@@ -193,7 +195,7 @@ def record_sentence(c: Comparison) -> str:
     )
 
 
-def _strays_note(arms: Sequence[Sequence[Any]], names: Mapping[str, str]) -> str:
+def _diverged_or_stuck_note(arms: Sequence[Sequence[Any]], names: Mapping[str, str]) -> str:
     parts = []
     for arm, runs, diverged, stuck in arms:
         how = [f"{diverged} diverged"] * bool(diverged) + [f"{stuck} got stuck"] * bool(stuck)
@@ -250,7 +252,7 @@ CAVEATS = frozenset(
         NoteKind.UNCHECKED,
         NoteKind.OVERRULED,
         NoteKind.SIZE,
-        NoteKind.STRAYS,
+        NoteKind.DIVERGED_OR_STUCK,
     }
 )
 """Kinds of notes after which the difference may have another reason than the modification."""

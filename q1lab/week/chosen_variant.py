@@ -29,7 +29,7 @@ def study_trained(study: str, trained_variant: str, names: Collection[str], vari
 
 def studies_of_variant(store: Store, week: str, variant: str) -> list[str]:
     """The studies that train or trained a modification, the newest first."""
-    row = learner_tables.modification_row(store, learner_tables.stored_week(store, week, variant))
+    row = learner_tables.modification_row(store, learner_tables.record_key(store, week, variant))
     names = learner_tables.variant_names(row) | {variant}
     return [
         row["id"]
@@ -57,7 +57,7 @@ def change_question(store: Store, week: str, variant: str) -> str:
 # ── the documents
 
 
-def note_document(
+def note_document_written(
     store: Store,
     week: str,
     variant: str | None,

@@ -43,10 +43,10 @@ FileStamp = tuple[int, int] | None
 
 @dataclass(frozen=True)
 class WeekEvidence:
-    """``marks``: evidence by step id. ``lost``: for each step whose evidence has disappeared, the
+    """``by_step``: evidence by step id. ``lost``: for each step whose evidence has disappeared, the
     reason."""
 
-    marks: Mapping[str, StepEvidence]
+    by_step: Mapping[str, StepEvidence]
     lost: Mapping[str, str]
     titles: Mapping[str, str]
     facts: Facts
@@ -131,7 +131,7 @@ def tick_by_evidence(done: Progress, found_evidence: WeekEvidence) -> Progress:
     records = dict(done.records)
     for step_id, why in found_evidence.lost.items():
         records[step_id] = replace(records.get(step_id, StepState()), lost=why)
-    for step_id, step_evidence in found_evidence.marks.items():
+    for step_id, step_evidence in found_evidence.by_step.items():
         record = records.get(step_id, StepState())
         if not record.done and record.changed < step_evidence.since:
             records[step_id] = replace(record, done=True, done_at=step_evidence.since)
@@ -145,10 +145,10 @@ def find_evidence(
     reported as lost, until the learner ticks the step by hand or does its act again. The facts of
     ``before`` are used again as long as they hold."""
     done = done or progress.recorded_progress(store, week.label)
-    week = progress.narrow_week(week, done)
+    week = progress.learner_week(week, done)
     facts = before.facts if before and before.facts.hold(store, week) else Facts(store, week)
     steps = list(week.steps())
-    evidence_by_step = facts.marks(steps, done)
+    evidence_by_step = facts.evidence_by_step(steps, done)
     earlier: dict[str, Any] = store.setting(f"evidence:{week.label}", {})
     now = {
         step: {"words": step_evidence.words, "since": step_evidence.since, "variant": facts.variant}
@@ -195,7 +195,7 @@ class Facts:
         self.why: dict[str, str] = {}
         """By step without evidence, the reason, where it is more than "can't be found"."""
         self._why = ""
-        self._marks: dict[str, StepEvidence | None] = {}
+        self._evidence_by_step: dict[str, StepEvidence | None] = {}
         """Evidence by step, as far as it has been worked out."""
 
     def hold(self, store: Store, week: Week) -> bool:
@@ -231,7 +231,7 @@ class Facts:
             self.files[path] = _stamp(path)
         return self.files[path] is not None
 
-    def marks(self, steps: Sequence[Step], done: Progress) -> dict[str, StepEvidence]:
+    def evidence_by_step(self, steps: Sequence[Step], done: Progress) -> dict[str, StepEvidence]:
         """The evidence that the steps' conditions hold, by step. Each is worked out once, except
         for the modification's document: whether that is new enough depends on when the steps before
         it were done."""
@@ -240,16 +240,16 @@ class Facts:
                 continue
             self._why = ""
             if step.done_when in (WRITTEN, COMMITTED):
-                self._marks[step.id] = self._modification(step, steps[:number], done)
-            elif step.id not in self._marks:
+                self._evidence_by_step[step.id] = self._modification(step, steps[:number], done)
+            elif step.id not in self._evidence_by_step:
                 holds = CONDITIONS.get(step.done_when, Facts._document)
-                self._marks[step.id] = holds(self, step)
+                self._evidence_by_step[step.id] = holds(self, step)
             else:
                 continue
-            self.why[step.id] = "" if self._marks[step.id] else self._why
+            self.why[step.id] = "" if self._evidence_by_step[step.id] else self._why
         return {
             step: step_evidence
-            for step, step_evidence in self._marks.items()
+            for step, step_evidence in self._evidence_by_step.items()
             if step_evidence is not None
         }
 
@@ -359,7 +359,7 @@ class Facts:
         prediction has to exist: a tick by hand does not count for it."""
         record = done.of(step.id)
         by_hand = record.done_at if record.done and step.done_when != PREDICTED else None
-        step_evidence = self._marks.get(step.id)
+        step_evidence = self._evidence_by_step.get(step.id)
         return by_hand or (step_evidence.since if step_evidence else None)
 
     def _document(self, step: Step) -> StepEvidence | None:
@@ -415,7 +415,7 @@ class Facts:
     def _seen(self, step: Step) -> StepEvidence | None:
         """Something that an act has shown to the learner; for the post, the present draft."""
         action = step.ticking_action
-        name = action.act.name if action is not None and action.act is not None else ""
+        name = action.performed_act.name if action and action.performed_act else ""
         draft = self.post["path"] if self.post and name.startswith("post ") else None
         for row in self.rows(name):
             shown = Path(row["subject"])

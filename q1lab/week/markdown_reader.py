@@ -158,7 +158,7 @@ class WeekReader:
             at += [number] * len(rows)
         return "\n".join(lines), at
 
-    def claim(self, id_: str, kind: str, file: str, line: int) -> str:
+    def register_id(self, id_: str, kind: str, file: str, line: int) -> str:
         """Check and register an id; on a problem report it and return one that can't clash."""
         if not id_:
             example = "{#a1 minutes=15}" if kind == "part" else "{#a1-read kind=read}"
@@ -270,7 +270,7 @@ class MarkdownPage:
                 for inner_cut in cuts
                 if inner_cut.level == 2 and first < inner_cut.first < cut.last
             ]
-            self._step(
+            self._read_step(
                 task[1], cut, [inner_cut for inner_cut in inner if self._is_action(inner_cut)]
             )
         elif cut.level == 0 and self._is_action(cut):
@@ -314,14 +314,14 @@ class MarkdownPage:
             title, attributes = self._attributes(heading, GUIDE_ATTRIBUTES, "guide's section", at)
             return PageSection(title, attributes, "", at + 1)
         title, attributes = self._attributes(heading, PART_ATTRIBUTES, "part", at)
-        id_ = self.reader.claim(attributes.get("id", ""), "part", self.file, at + 1)
+        id_ = self.reader.register_id(attributes.get("id", ""), "part", self.file, at + 1)
         return PageSection(title, attributes, id_, at + 1)
 
-    def _step(self, head: str, cut: Cut, pressed: list[Cut]) -> None:
+    def _read_step(self, head: str, cut: Cut, pressed: list[Cut]) -> None:
         first = cut.first
         self._text(first, cut.last)
         title, attributes = self._attributes(head, STEP_ATTRIBUTES, "step", first)
-        id_ = self.reader.claim(attributes.get("id", ""), "step", self.file, first + 1)
+        id_ = self.reader.register_id(attributes.get("id", ""), "step", self.file, first + 1)
         kind = attributes.get("kind", "tick")
         variant = attributes.get("variant", self.guide)
         minutes = attributes.get("minutes")

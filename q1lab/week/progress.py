@@ -66,7 +66,7 @@ class Progress:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def marks(self) -> Mapping[str, str]:
+    def recall_grades(self) -> Mapping[str, str]:
         """The learner's grades of their recall answers: ``right`` or ``wrong`` by step id."""
         grades = self.settings.get("recall")
         return grades if isinstance(grades, Mapping) else {}
@@ -103,17 +103,17 @@ class Progress:
         )
 
 
-def narrow_week(week: Week, progress: Progress) -> Week:
+def learner_week(week: Week, progress: Progress) -> Week:
     """The week as this learner meets it: the variant and the data that they chose, and at the start
     of each session the recall steps of the one before that they marked wrong.
 
     A step that comes back is a copy with an id of its own (``a2-rope-s1@b`` in session b), so that
     the first try stays done. Marked wrong again, it comes back in the session after.
     """
-    grades = progress.marks
+    grades = progress.recall_grades
     wrong = frozenset(step_id for step_id, grade in grades.items() if grade == "wrong")
     key = (progress.chosen, progress.data, wrong)
-    return week.cached_narrowing(key, lambda: _narrowed(week, progress, wrong))
+    return week.cached_learner_week(key, lambda: _learner_week(week, progress, wrong))
 
 
 AGAIN = "Answer again, from memory"
@@ -138,7 +138,7 @@ def _unchosen(week: Week) -> Week:
     return replace(week, sessions=tuple(sessions))
 
 
-def _narrowed(week: Week, progress: Progress, wrong: frozenset[str]) -> Week:
+def _learner_week(week: Week, progress: Progress, wrong: frozenset[str]) -> Week:
     week = week.for_variant(progress.chosen, progress.data)
     if progress.chosen is None:
         week = _unchosen(week)
@@ -289,7 +289,7 @@ def progress_of_modification(store: Store, week: Week, variant: str) -> Progress
     """The learner's progress in the week with the ticks and answers of any of its modifications;
     "": the chosen one."""
     done = recorded_progress(store, week.label)
-    record_key = learner_tables.stored_week(store, week.label, variant or done.chosen or "")
+    record_key = learner_tables.record_key(store, week.label, variant or done.chosen or "")
     if record_key == week.label:
         return done
     own_steps = steps_of_modification(week)
@@ -301,7 +301,7 @@ def progress_of_modification(store: Store, week: Week, variant: str) -> Progress
 
 def grade_recall(store: Store, week: str, step_id: str, right: bool) -> None:
     """Note the learner's grade of their answer to a recall step. The step is done either way; a
-    wrong one comes back at the start of the next session (``narrow_week``)."""
+    wrong one comes back at the start of the next session (``learner_week``)."""
     store.add("recall", week=week, step=step_id, right=right)
 
 

@@ -53,7 +53,7 @@ def build_card(
     """Count everything for the card. ``counted`` are the KPIs where the caller has looked at the
     learner's files, as `q1lab kpi` does."""
     done = evidence.read_progress(store, week)
-    week = progress.narrow_week(week, done)
+    week = progress.learner_week(week, done)
     sessions = []
     for session in week.sessions:
         count = done.count(session.parts)

@@ -128,9 +128,9 @@ class Action:
         return ("q1lab", self.kind, str(options[first]), *chain.from_iterable(more))
 
     @property
-    def act(self) -> Act | None:
-        """The act that it is a press of. Of an act that has actions of its own kind (`q1lab run`)
-        a typed command is an experiment beside the week's own, and is none."""
+    def performed_act(self) -> Act | None:
+        """The act of the command table that pressing it performs. None for a typed command whose
+        act has a kind of action of its own: `q1lab run`, typed, is an experiment of its own."""
         if self.kind != "command":
             return ACTS.get(self.kind)
         act = find_act(self.argv()[1:])
@@ -165,7 +165,7 @@ class Step:
     comes before. `answer` belongs to a step of kind recall: a viewer shows the title and the
     detail, then on a key the answer, then asks whether the learner had it, and calls
     progress.grade_recall.
-    `again` is the id of the recall step that this one brings back (see progress.narrow_week).
+    `again` is the id of the recall step that this one brings back (see progress.learner_week).
     """
 
     id: str
@@ -193,7 +193,7 @@ class Step:
     def ticking_action(self) -> Action | None:
         """Its first action that brings `done_when` about."""
         acts = acts_for_condition(self.done_when)
-        return next((action for action in self.actions if action.act in acts), None)
+        return next((action for action in self.actions if action.performed_act in acts), None)
 
     @property
     def ticking_form(self) -> Act | None:
@@ -361,7 +361,9 @@ class Week:
     _where: dict[str, tuple[Session, Part]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    _kept: dict[object, Week] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _learner_weeks: dict[object, Week] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def chosen(self) -> WeekVariant | None:
@@ -413,15 +415,15 @@ class Week:
         """Its name where others read it: the label means something in its course only."""
         return self.label if self.course else "One week"
 
-    def cached_narrowing(self, key: object, narrow: Callable[[], Week]) -> Week:
-        """This week as ``narrow`` makes it. The last result is cached with its key: a viewer asks
+    def cached_learner_week(self, key: object, make: Callable[[], Week]) -> Week:
+        """This week as ``make`` makes it. The last result is cached with its key: a viewer asks
         for it at every keypress and at every refresh."""
-        narrowed = self._kept.get(key)
-        if narrowed is None:
-            narrowed = narrow()
-            self._kept.clear()
-            self._kept[key] = narrowed
-        return narrowed
+        week = self._learner_weeks.get(key)
+        if week is None:
+            week = make()
+            self._learner_weeks.clear()
+            self._learner_weeks[key] = week
+        return week
 
     def session(self, session_id: str) -> Session:
         """The session with this id, in upper or lower case. Raises Problem naming the ids there

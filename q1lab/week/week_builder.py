@@ -312,7 +312,7 @@ def _shape(toml: TomlFile, shape_table: Mapping[str, Any], at: int) -> ModelShap
 
 def _session(toml: TomlFile, row: dict[str, Any], at: int, variants: list[str]) -> Session:
     reader, file = toml.reader, row["file"]
-    id_ = reader.claim(row.pop("id"), "session", "week.toml", at)
+    id_ = reader.register_id(row.pop("id"), "session", "week.toml", at)
     text = reader.text(file, "week.toml", toml.lines.key("file", at)) if file else None
     page = MarkdownPage(reader, file, text or "", variants)
     parts = []

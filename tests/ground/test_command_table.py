@@ -110,7 +110,7 @@ def test_it_ticks_the_step_that_names_it(folder: Path) -> None:
     assert run_command_line(["--content", str(folder), "toy", "duck"]) == 0
     with Store() as store:
         assert evidence.read_progress(store, week).of("a1-duck").done
-        assert evidence.find_evidence(store, week).marks["a1-duck"].words == "`q1lab toy` of duck"
+        assert evidence.find_evidence(store, week).by_step["a1-duck"].words == "`q1lab toy` of duck"
     assert mentioned_in_code("q1lab toy") == mentioned_in_code("toy_act") == []
 
 

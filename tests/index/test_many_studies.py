@@ -207,7 +207,7 @@ def test_one_large_study_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(ingest_events, "COMMIT_EVERY", 0.0)
     told: list[ingest_events.IngestProgress] = []
     with Store() as store:
-        store.tell = told.append
+        store.on_ingest = told.append
         ingest_events.ingest_study(store, study)
     size = sum(study.files.run(run.name).events.stat().st_size for run in study.runs)
     assert [one.taken for one in told] == sorted(one.taken for one in told)

@@ -133,7 +133,7 @@ def test_who_is_waited_for_is_said(fake_trainer: Callable[..., None], store: Sto
         said.append(text)
         held.close()
 
-    store.say = say
+    store.on_wait = say
     study_plan.begin_study(SMALL, store)
     study_plan.stop_study("rope-1")
     assert said == [f"waiting for process {os.getpid()}, which begins swiglu …"]

@@ -113,7 +113,7 @@ def test_what_a_look_does_not_read_again_is_what_a_fresh_one_reads(
     def write() -> None:
         prediction = predictions.newest_prediction(store, "rope", label)
         number = prediction["id"] if prediction else None
-        chosen_variant.note_document(
+        chosen_variant.note_document_written(
             store, label, "rope", document, committed=True, prediction=number
         )
 

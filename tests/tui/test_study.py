@@ -299,12 +299,12 @@ async def test_a_question_is_answered_from_memory_then_marked() -> None:
         answer = app.screen.query_one("#answer")
         assert not answer.display
         await pilot.press("x")
-        assert not stored().marks  # marked only after the answer was seen
+        assert not stored().recall_grades  # marked only after the answer was seen
         await pilot.press("enter")
         assert answer.display
         await pilot.press("x")
         await settled(pilot)
-        assert stored().marks == {"a2-rope-s1": "wrong"}
+        assert stored().recall_grades == {"a2-rope-s1": "wrong"}
         assert stored().of("a2-rope-s1").done
         assert app.week.session("b").parts[0].steps[0].again == "a2-rope-s1"
 

@@ -148,7 +148,7 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
         },
         NoteKind.ALLOWED: {"what": ["max_iters"]},
         NoteKind.SHORT: {"fallen": 0.3, "lately": 0.1},
-        NoteKind.STRAYS: {"arms": [["modified", 8, 1, 0], ["baseline", 9, 0, 2]]},
+        NoteKind.DIVERGED_OR_STUCK: {"arms": [["modified", 8, 1, 0], ["baseline", 9, 0, 2]]},
         NoteKind.DISAGREE: {"bootstrap": True},
         NoteKind.TEMPTING: {"verdict": "helps"},
         NoteKind.UNFINISHED: {"runs": ["modified-seed2"], "of": 6},

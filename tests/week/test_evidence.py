@@ -42,7 +42,7 @@ def step_of(week: Week, command: str, number: int = 0) -> str:
 
 def by(step: Step) -> str:
     """The act that a step is done by; "" for none."""
-    act = step.ticking_action.act if step.ticking_action else step.ticking_form
+    act = step.ticking_action.performed_act if step.ticking_action else step.ticking_form
     return act.name if act else ""
 
 
@@ -60,7 +60,7 @@ def write(store: Store, path: Path, variant: str = "rope", committed: bool = Tru
     """Note a document as `q1lab modification` does."""
     found = predictions.newest_prediction(store, variant, LABEL)
     number = found["id"] if found else None
-    chosen_variant.note_document(
+    chosen_variant.note_document_written(
         store, LABEL, variant, path, committed=committed, prediction=number
     )
 

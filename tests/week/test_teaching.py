@@ -958,7 +958,7 @@ def test_choosing_data_changes_the_text_and_the_runs(
     with Store() as store:
         now = progress.recorded_progress(store, week.label)
     assert now.of("a1-data").done
-    told = progress.narrow_week(week, now)
+    told = progress.learner_week(week, now)
     assert "ln 11 = 2.3979" in everything(told)
     assert ran("data", "nowhere.txt")[0] == 2
     assert ran("data")[1] == said.replace(size, "")
@@ -1014,14 +1014,14 @@ def test_before_the_choice_no_modification_asks_its_question(home: Path, week: W
     """The part with the choice shows no guide to somebody who has chosen nothing."""
     with Store() as store:
         now = progress.recorded_progress(store, week.label)
-        told = progress.narrow_week(week, now)
+        told = progress.learner_week(week, now)
         first = told.find_part("a1-choose")
         assert first
         assert {block.variant for block in first[1].blocks} == {None}
         assert told.find_part("a1-rope-first") is None
         assert told.find_part("a2-rope-s1"), "later parts show the recommendation"
         progress.choose_modification(store, week, "gqa")
-        told = progress.narrow_week(week, progress.recorded_progress(store, week.label))
+        told = progress.learner_week(week, progress.recorded_progress(store, week.label))
     assert told.find_part("a1-gqa-first")
 
 
@@ -1032,14 +1032,14 @@ def test_what_was_wrong_comes_back_at_the_next_sessions_start(home: Path, week: 
     label = week.label
     with Store() as store:
         progress.choose_modification(store, week, "rope")
-        told = progress.narrow_week(week, progress.recorded_progress(store, label))
+        told = progress.learner_week(week, progress.recorded_progress(store, label))
         asked = [step.id for step in told.steps() if step.kind == "recall"]
         assert "a2-rope-s1" in asked
         progress.grade_recall(store, label, "a2-rope-s1", False)
         progress.grade_recall(store, label, "a2-rope-s31", True)
         now = progress.recorded_progress(store, label)
         assert now.of("a2-rope-s1").done
-        again = progress.narrow_week(week, now)
+        again = progress.learner_week(week, now)
         first = again.session("b").parts[0].steps[0]
         assert (first.id, first.again, first.kind) == ("a2-rope-s1@b", "a2-rope-s1", "recall")
         assert first.answer
@@ -1049,14 +1049,14 @@ def test_what_was_wrong_comes_back_at_the_next_sessions_start(home: Path, week: 
 
         progress.grade_recall(store, label, "a2-rope-s1@b", False)
         third = (
-            progress.narrow_week(week, progress.recorded_progress(store, label))
+            progress.learner_week(week, progress.recorded_progress(store, label))
             .session("c")
             .parts[0]
             .steps[0]
         )
         assert (third.id, third.again) == ("a2-rope-s1@c", "a2-rope-s1")
         progress.grade_recall(store, label, "a2-rope-s1@b", True)
-        last = progress.narrow_week(week, progress.recorded_progress(store, label))
+        last = progress.learner_week(week, progress.recorded_progress(store, label))
         assert last.session("c").parts[0].steps[0].again is None
         assert last.session("b").parts[0].steps[0].id == "a2-rope-s1@b"
 
@@ -1064,7 +1064,7 @@ def test_what_was_wrong_comes_back_at_the_next_sessions_start(home: Path, week: 
 def test_the_same_narrowing_is_made_once(home: Path, week: Week) -> None:
     with Store() as store:
         now = progress.recorded_progress(store, week.label)
-    assert progress.narrow_week(week, now) is progress.narrow_week(week, now)
+    assert progress.learner_week(week, now) is progress.learner_week(week, now)
 
 
 def test_each_fold_answers_one_section(week: Week) -> None:

@@ -90,15 +90,16 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
 
     def on_mount(self) -> None:
         self.begin()
-        self._step(False)
+        self._show_step(False)
         self.changed()
 
     # ── its two steps
 
-    def _step(self, how: bool) -> None:
+    def _show_step(self, second: bool) -> None:
+        """Show the form's first step (what to train) or its second (how)."""
         form = self.query_one(LaunchForm)
-        form.set_class(how, "-how")
-        form.query_one("#data" if how else "#variant").focus()
+        form.set_class(second, "-how")
+        form.query_one("#data" if second else "#variant").focus()
         self._head()
         self.refresh_bindings()
 
@@ -116,12 +117,12 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
     def action_how(self) -> None:
         """Go to the second step: settings that are rarely changed."""
         if not self._how:
-            self._step(True)
+            self._show_step(True)
 
     def action_back(self) -> None:
         """Go back to the first step, or close from there."""
         if self._how:
-            self._step(False)
+            self._show_step(False)
         else:
             super().action_back()
 

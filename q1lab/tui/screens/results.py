@@ -117,7 +117,7 @@ class ResultsScreen(StudyActions):
         if action == "all":
             any_chosen = any(table.chosen_ids for table in self.query(ResultsTable))
             return any_chosen or any(box.display for box in self.query("#results-filter"))
-        if action in ("open", "mark", "verdict", "export", "label"):
+        if action in ("open_in_lab", "mark", "verdict", "export", "label"):
             table = next(iter(self.query(ResultsTable)), None)
             chosen = table is not None and table.current is not None
             return chosen or (action == "export" and table is not None and bool(table.chosen))
@@ -130,7 +130,7 @@ class ResultsScreen(StudyActions):
     @on(DataTable.RowSelected)
     def _picked(self, event: DataTable.RowSelected) -> None:
         event.stop()
-        self.action_open()
+        self.action_open_in_lab()
 
     def _readable_current(self) -> ResultRow | None:
         """The study under the cursor; None if it can't be read, and then a message says why."""
@@ -140,7 +140,7 @@ class ResultsScreen(StudyActions):
             return None
         return row
 
-    def action_open(self) -> None:
+    def action_open_in_lab(self) -> None:
         row = self._readable_current()
         if row is not None:
             self.q1.store_thread.watch_study(row.id)

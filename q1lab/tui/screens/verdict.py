@@ -110,10 +110,10 @@ class VerdictScreen(FullScreen[None]):
         text.update(Text("\n").join(self.lines(text.room)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self.comparison is not None if action in ("export", "more", "budget") else True
+        return self.comparison is not None if action in ("export", "more", "next_budget") else True
 
-    def action_budget(self) -> None:
-        """Step through the answers: at equal FLOPs, at equal wall clock, neither."""
+    def action_next_budget(self) -> None:
+        """Show the next answer: at equal FLOPs, then at equal wall clock, then neither."""
         if self._shown_budgets == len(equal_budget.BUDGET_KINDS):
             self._shown_budgets = 0
             self._show_budget_answer([])

@@ -20,7 +20,7 @@ from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress as domain
 from q1lab.week.syllabus import Action, Step, Week
 
-ON_THE_PAGE = ("tick", "enter", "move", "write", "editor", "act", "copy")
+ON_THE_PAGE = ("tick", "enter", "move", "edit_step", "editor", "act", "copy")
 """Actions on the block under the page's cursor; disabled while the tree has the focus."""
 
 
@@ -184,7 +184,8 @@ class WeekScreen(MainScreen):
             else:
                 self._turn(row)
 
-    def action_write(self) -> None:
+    def action_edit_step(self) -> None:
+        """Open the step's own form: its answer, or what its act asks for."""
         step = self.reader.current
         if not isinstance(step, Step) or not step_actions.open_step_form(self.q1, step):
             self.notify("There is nothing to write here. Enter does it; Space ticks a step.")
@@ -214,7 +215,8 @@ class WeekScreen(MainScreen):
         if page is not None:
             self.open_page(page.id)
 
-    def action_open(self) -> None:
+    def action_first_unfinished(self) -> None:
+        """Go to the first unfinished step of the week."""
         now = self.q1.snapshot
         part, step = domain.first_open(self.week, now.progress, training=now.training is not None)
         self.open_page(part.id, step.id if step else None)

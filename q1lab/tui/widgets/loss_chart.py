@@ -71,11 +71,11 @@ class LossChart(Widget, can_focus=True):
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
-        self.zoom(1.25, self._share(event.x))
+        self.zoom(1.25, self._share_at_column(event.x))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        self.zoom(0.8, self._share(event.x))
+        self.zoom(0.8, self._share_at_column(event.x))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         self._dragged = event.x
@@ -90,7 +90,8 @@ class LossChart(Widget, can_focus=True):
             self.pan((self._dragged - event.x) / max(1, self._columns))
             self._dragged = event.x
 
-    def _share(self, x: int) -> float:
+    def _share_at_column(self, x: int) -> float:
+        """The column ``x`` of the widget as a share of the chart's width, from 0 to 1."""
         return min(1.0, max(0.0, (x - GUTTER) / max(1, self._columns - 1)))
 
     # ── drawing

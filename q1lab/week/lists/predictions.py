@@ -84,7 +84,7 @@ def parse_prediction(typed: Mapping[str, str], names: Mapping[str, str]) -> dict
     """A prediction as it was typed: ``direction``, ``size``, ``matters``, ``sure``, ``why``, as the
     keywords of ``predict``. Problem naming the part that is wrong, or missing, as ``names`` calls
     it."""
-    parts = {"size": _size, "matters": _size, "sure": _share}
+    parts = {"size": _parse_difference, "matters": _parse_difference, "sure": _parse_percentage}
     values = {name: read(names[name], typed[name]) for name, read in parts.items() if typed[name]}
     if typed["direction"] == "same":
         values.setdefault("size", 0.0)
@@ -100,8 +100,8 @@ def parse_prediction(typed: Mapping[str, str], names: Mapping[str, str]) -> dict
     }
 
 
-def _size(name: str, text: str) -> float:
-    """A difference. Its sign belongs into the direction."""
+def _parse_difference(name: str, text: str) -> float:
+    """A difference without its sign, which the direction says."""
     try:
         value = float(text.replace("−", "-").replace(",", "."))
     except ValueError:
@@ -112,7 +112,7 @@ def _size(name: str, text: str) -> float:
     return value
 
 
-def _share(name: str, text: str) -> float:
+def _parse_percentage(name: str, text: str) -> float:
     """70, 70% or 0.7 as 0.7."""
     try:
         value = float(text.strip().removesuffix("%").replace(",", "."))

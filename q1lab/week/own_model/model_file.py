@@ -353,24 +353,26 @@ def variant_of_file(file: Path) -> str | None:
     return marker.variant if marker else None
 
 
-def save_copy(plan: ModelMerge) -> Path:
+def save_copy(merge: ModelMerge) -> Path:
     """Keep the text that a merge is about to replace, in q1lab's home; returns where.
 
     Problem when the file has changed since the merge was planned: it is the learner's, and newer.
     """
-    if _read(plan.into) != plan.old:
+    if _read(merge.into) != merge.old:
         raise Problem(
-            f"{plan.into} changed while q1lab worked on it",
+            f"{merge.into} changed while q1lab worked on it",
             FAILED,
             next="run the command again",
-            file=plan.into,
+            file=merge.into,
         )
     stamp = re.sub(r"[^0-9]", "", utc_now())[:14]
     folder = paths.home() / "copies"
     for number in range(1000):
         suffix = f"-{number}" if number else ""
-        path = folder / f"{plan.into.stem}-before-{plan.variant}-{stamp}{suffix}{plan.into.suffix}"
+        path = (
+            folder / f"{merge.into.stem}-before-{merge.variant}-{stamp}{suffix}{merge.into.suffix}"
+        )
         if not path.exists():
-            write_atomic(path, plan.old)
+            write_atomic(path, merge.old)
             return path
     raise Problem(f"too many copies in {folder}", FAILED, next="clear it out", file=folder)
