@@ -34,10 +34,10 @@ from tests.kit.engines.client import (
     is_over,
     is_running,
     is_submitted,
+    last_status,
     lost_and_doubled,
     q1lab,
-    said,
-    word,
+    status_of,
 )
 from tests.kit.faults import figures
 from tests.kit.waiting import wait_for
@@ -165,11 +165,11 @@ def test_a_node_is_drained(cluster: ray_kit.Ray) -> None:
     study = begin(f"ray={cluster.url}", "--seeds", "2", pause=1.0)
     wait_for(lambda: is_running(study, 2))
     cluster.drain(1, seconds=3600)
-    there = [run.name for run in study.runs if said(study).cells[run.name].state == "running"]
+    there = [run.name for run in study.runs if status_of(study).cells[run.name].state == "running"]
     later = [run.name for run in study.runs if run.name not in there]
     for name in later:
-        wait_for(lambda name=name: said(study).cells[name].node)  # type: ignore[misc]
-        assert said(study).cells[name].node == "127.0.0.2"
+        wait_for(lambda name=name: status_of(study).cells[name].node)  # type: ignore[misc]
+        assert status_of(study).cells[name].node == "127.0.0.2"
     wait_for(lambda: is_over(study), seconds=240)
     figure("Ray: a node drained", **whole(study, 1))
 
@@ -193,7 +193,7 @@ def test_the_head_is_gone_and_comes_back(cluster: ray_kit.Ray) -> None:
     had = {run.name: study.files.run(run.name).events.read_bytes() for run in study.runs}
     cluster.kill(1)
     cluster.kill(0)
-    wait_for(lambda: (found := word(study)) is not None and not found.reached)
+    wait_for(lambda: (found := last_status(study)) is not None and not found.reached)
     assert launch.is_alive(study.files)  # out of touch is not dead
     for name, before in had.items():
         assert study.files.run(name).events.read_bytes().startswith(before)
@@ -218,7 +218,7 @@ def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
     # a fresh process, with nothing but what the engine still tells
     for run in study.runs:
         study.files.run(run.name).events.unlink()
-    known = word(study)
+    known = last_status(study)
     assert known is not None
     engine_state.write_status(
         study.files.root,
@@ -243,7 +243,7 @@ def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
 def test_a_task_is_requeued(slurm: slurm_kit.Slurm) -> None:
     study = begin("slurm", "--seeds", "1", pause=2.0)
     wait_for(lambda: has_begun(study))
-    found = word(study)
+    found = last_status(study)
     assert found is not None
     number = found.job.id.partition("+")[0]
     began = time.monotonic()

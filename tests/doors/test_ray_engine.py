@@ -32,9 +32,9 @@ from tests.kit.engines.client import (
     is_running,
     is_submitted,
     ladder,
+    last_status,
     q1lab,
-    said,
-    word,
+    status_of,
 )
 from tests.kit.lab_home import make_study
 from tests.kit.waiting import wait_for
@@ -266,7 +266,7 @@ def test_a_runner_killed_at_many_moments_loses_and_doubles_nothing(cluster: kit.
     study = studies.load("rope-1")
     wait_for(lambda: is_submitted(study))
     kills = 0
-    while (seen := word()) is not None and not seen.over:
+    while (seen := last_status()) is not None and not seen.over:
         pid = launch.last_launch(study.files).get("pid")
         if isinstance(pid, int) and launch.has_runner(study.files):
             with contextlib.suppress(ProcessLookupError):
@@ -297,12 +297,12 @@ def test_no_hiccup_ends_a_watch(cluster: kit.Ray) -> None:
     study = studies.load("rope-1")
     wait_for(lambda: events(study, "baseline-seed0"))
     for gateway.hiccup in HICCUPS:
-        wait_for(lambda: not said().reached)
+        wait_for(lambda: not status_of().reached)
         assert "out of touch for 0 min" in q1lab("status").stdout
         gateway.hiccup = None
-        wait_for(lambda: said().reached)
+        wait_for(lambda: status_of().reached)
     assert q1lab("attach").returncode == 0
-    assert len(said().jobs) == 1
+    assert len(status_of().jobs) == 1
     gateway.shutdown()
     gateway.server_close()
 
@@ -313,7 +313,7 @@ def test_a_planned_range_is_given_more_cells(cluster: kit.Ray) -> None:
     done = q1lab(*asked(cluster, "--seeds", "3..4", "--json"), effect=0.0, noise=0.5)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["complete"]
-    assert len(said().jobs) == 2
+    assert len(status_of().jobs) == 2
     done = q1lab(*asked(cluster, "--seeds", "3..12", "--json", "--fresh"), effect=-5, noise=0.001)
     assert json.loads(done.stdout)["verdict"] == "helps"
     assert len(studies.load("rope-2").seeds) == 3

@@ -26,7 +26,7 @@ from tests.kit.engines.client import (
     ladder,
     lost_and_doubled,
     q1lab,
-    said,
+    status_of,
 )
 from tests.kit.lab_home import make_study
 from tests.kit.places import KIT
@@ -61,7 +61,7 @@ def test_a_study_larger_than_one_array() -> None:
     done = q1lab(*SLURM, "--seeds", "3", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["verdict"] == "helps"
-    assert said().job.id.count("+") == 2  # this Slurm takes arrays of at most three tasks
+    assert status_of().job.id.count("+") == 2  # this Slurm takes arrays of at most three tasks
     again = q1lab(*SLURM, "--seeds", "3", "--json")
     assert json.loads(again.stdout)["difference"] == json.loads(done.stdout)["difference"]
 
@@ -71,7 +71,7 @@ def test_a_planned_range_stops_when_it_is_known() -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["verdict"] == "helps"
     assert studies.load("rope-1").seeds == (0, 1, 2)
-    assert len(said().job.cells) == 6
+    assert len(status_of().job.cells) == 6
 
 
 def test_a_planned_range_goes_on_by_the_same_command() -> None:
@@ -85,7 +85,7 @@ def test_a_planned_range_goes_on_by_the_same_command() -> None:
     done = q1lab(*asked, effect=0.0, noise=0.5)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["complete"]
-    assert len(said().jobs) == 2
+    assert len(status_of().jobs) == 2
     assert lost_and_doubled(study) == (1, 0, 0)
 
 
@@ -99,8 +99,8 @@ def test_a_sweep_trains_its_baseline_once() -> None:
     first, second = (studies.load(name) for name in sorted(studies.ids()))
     rows = json.loads(done.stdout)["members"]
     assert [row["comparison"]["verdict"] for row in rows] == ["helps", "helps"]
-    assert len(said(first).job.cells) == 6
-    assert {cell.partition("-")[0] for cell in said(second).job.cells} == {"modified"}
+    assert len(status_of(first).job.cells) == 6
+    assert {cell.partition("-")[0] for cell in status_of(second).job.cells} == {"modified"}
 
 
 def test_a_command_trains_there_and_goes_on(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_stop_and_go_on(then: str) -> None:
     """At Slurm, or with the same study here."""
     assert q1lab(*SLURM, "--seeds", "1", "--detach", pause=0.3).returncode == 0
     assert q1lab("stop").returncode == 0
-    assert said().over
+    assert status_of().over
     assert not launch.is_alive(studies.load("rope-1").files)
     done = q1lab(*RUN, "--engine", then, "--seeds", "1", "--json")
     assert done.returncode == 0, done.stderr
@@ -260,7 +260,7 @@ def test_cancelled_by_somebody_else(cluster: kit.Slurm) -> None:
     assert q1lab(*SLURM, "--seeds", "1", "--detach", pause=0.4).returncode == 0
     study = studies.load("rope-1")
     wait_for(lambda: is_submitted(study))
-    number = said().job.id.partition("+")[0]
+    number = status_of().job.id.partition("+")[0]
     subprocess.run(["scancel", number], env=cluster.env, check=True)
     wait_for(lambda: not launch.is_alive(study.files))
     left = q1lab("attach")
@@ -270,7 +270,7 @@ def test_cancelled_by_somebody_else(cluster: kit.Slurm) -> None:
     assert line.endswith("--engine slurm")
     assert q1lab(*line.split()).returncode == 0
     assert studies.ids() == ["rope-1"]
-    assert len(said().job.cells) == 2
+    assert len(status_of().job.cells) == 2
 
 
 @pytest.mark.long  # Slurm takes half a minute to give up and to come back
@@ -280,23 +280,23 @@ def test_a_controller_that_dies_ends_no_watch(cluster: kit.Slurm) -> None:
     study = studies.load("rope-1")
     wait_for(lambda: is_submitted(study))
     kept = cluster.root / "state" / "job_state"  # Slurm writes it some seconds later
-    wait_for(lambda: kept.exists() and said().job.name.encode() in kept.read_bytes())
+    wait_for(lambda: kept.exists() and status_of().job.name.encode() in kept.read_bytes())
     cluster.kill("slurmctld")
     try:
-        wait_for(lambda: not said().reached, seconds=120)
-        assert "Unable to contact slurm controller" in said().why
+        wait_for(lambda: not status_of().reached, seconds=120)
+        assert "Unable to contact slurm controller" in status_of().why
         assert launch.is_alive(study.files)
     finally:
         cluster.controller()
     wait_for(lambda: not launch.is_alive(study.files), seconds=120)
     assert q1lab("compare", "rope-1").returncode == 0
-    assert len(said().jobs) == 1
+    assert len(status_of().jobs) == 1
 
 
 def test_a_trainer_that_dies_is_handed_over_again() -> None:
     done = q1lab(*SLURM, "--seeds", "1", "--json", crash=["modified-seed0"])
     assert done.returncode == 0, done.stderr
-    assert len(said().jobs) == 2
+    assert len(status_of().jobs) == 2
 
 
 def test_the_doctor_says_what_is_there() -> None:

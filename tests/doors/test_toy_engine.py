@@ -13,7 +13,7 @@ import pytest
 from q1lab.runner import launch
 from q1lab.study import studies
 from tests.kit.engines import toy
-from tests.kit.engines.client import RUN, events, is_submitted, lost_and_doubled, q1lab, said
+from tests.kit.engines.client import RUN, events, is_submitted, lost_and_doubled, q1lab, status_of
 from tests.kit.waiting import wait_for
 
 pytestmark = pytest.mark.sample
@@ -36,7 +36,7 @@ def test_a_study_from_plan_to_verdict(engine: str) -> None:
     assert json.loads(done.stdout)["complete"]
     study = studies.load("rope-1")
     assert lost_and_doubled(study) == (1, 0, 0)
-    assert said().engine == engine
+    assert status_of().engine == engine
     done = q1lab("doctor", "--engine", engine)
     assert done.returncode == 0, done.stderr
     assert f"folder           {engine.partition('=')[2]}" in done.stdout.replace(
@@ -63,7 +63,7 @@ def test_stop_and_go_on_by_what_was_printed(engine: str) -> None:
     done = q1lab(*words)
     assert done.returncode == 0, done.stderr
     assert studies.ids() == ["rope-1"]
-    assert len(said().job.cells) == 2
+    assert len(status_of().job.cells) == 2
     assert lost_and_doubled(study)[1:] == (0, 0)
 
 

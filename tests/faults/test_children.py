@@ -286,7 +286,7 @@ def test_an_upload_ends_with_the_sync_that_asked(
         for name, value in lab.environment(server.url).items():
             monkeypatch.setenv(name, value)
         asker = subprocess.Popen([*SAFE, "sync"], stderr=subprocess.DEVNULL, start_new_session=True)
-        wait_for(lambda: server.asked)
+        wait_for(lambda: server.requests)
         asker.kill()
         asker.wait()
         wait_for(lambda: not marked(f"ORPHAN={tmp_path}"), seconds=30)

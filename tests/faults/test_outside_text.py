@@ -261,7 +261,7 @@ def test_a_copied_studys_wandb_settings_are_not_read(home: Path) -> None:
         env = lab.environment("http://127.0.0.1:9")
         with lab.relay(study, env, "--sync") as child:
             assert child.wait(timeout=60) == 1
-        assert server.asked == []
+        assert server.requests == []
 
 
 def test_the_charts_cache_is_private_under_any_umask(

@@ -44,7 +44,7 @@ def make(
 ) -> Comparison:
     """The comparison of two arms of final val losses, each a mapping seed → loss (None:
     diverged)."""
-    found = intervals.analyze(
+    analysis = intervals.analyze(
         base,
         modified,
         headline=headline,
@@ -56,7 +56,7 @@ def make(
     arms = {}
     for arm, values in zip(ARMS, (base, modified), strict=True):
         ended = [value for value in values.values() if value is not None]
-        whole = bool(ended) and not found.diverged[arm]
+        whole = bool(ended) and not analysis.diverged[arm]
         arms[arm] = ArmResult(
             values=dict(values),
             mean=statistics.fmean(ended) if whole else None,
@@ -64,9 +64,9 @@ def make(
             costs=dict(zip(KEYS, costs[arm], strict=True)),
         )
     parts = {key: more.pop(key) for key in ("floor", "timed", "asking") if key in more}
-    found = replace(found, notes=more.pop("notes", found.notes))
+    analysis = replace(analysis, notes=more.pop("notes", analysis.notes))
     seeds = tuple(sorted({*base, *modified})) or (0,)
-    return Comparison(planned(variant, baseline, seeds, headline, **more), found, arms, **parts)
+    return Comparison(planned(variant, baseline, seeds, headline, **more), analysis, arms, **parts)
 
 
 def planned(

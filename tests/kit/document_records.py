@@ -51,7 +51,7 @@ def comparison(
     """A comparison of three seeds (two for "no verdict") with a known outcome."""
     base, mod = (dict(enumerate(values)) for values in LOSSES[outcome])
     delta = prediction["matters"] if prediction else None
-    made = comparisons.make(
+    compared = comparisons.make(
         base,
         mod,
         delta=delta,
@@ -59,12 +59,12 @@ def comparison(
         variant=variant,
         id=study or f"{variant}-1",
     )
-    analysis = made.analysis
+    analysis = compared.analysis
     if analysis.bootstrap is None:
-        return made
+        return compared
     # a simulated figure; it may be made finer
     rounded = replace(analysis.bootstrap, true_coverage=74.2)
-    return replace(made, analysis=replace(analysis, bootstrap=rounded))
+    return replace(compared, analysis=replace(analysis, bootstrap=rounded))
 
 
 DIFF = """\
@@ -151,8 +151,8 @@ def retro_record(full: bool = True) -> retro.Retro:
         retro.OpenPart("Implement", ("All checks pass", "Read | the diff", "Commit it"), 6),
         retro.OpenPart("Train", ("Run six",) * 5, 5),
     )
-    told = [comparison("cannot tell"), comparison("helps", study="rope-2")]
-    scores = [record.score for record in told if record.score is not None]
+    study_comparisons = [comparison("cannot tell"), comparison("helps", study="rope-2")]
+    scores = [record.score for record in study_comparisons if record.score is not None]
     return dataclasses.replace(
         base,
         repositories=(
@@ -169,7 +169,7 @@ def retro_record(full: bool = True) -> retro.Retro:
             },
             {"title": "Draft", "url": None, "published": None, "channels": [], "empty": ""},
         ),
-        studies=studies_table(told),
+        studies=studies_table(study_comparisons),
         others=({"kind": "talk", "title": "Backprop by hand", "location": None},),
         kpis=(
             kpis.KpiRow("public_repos", "Public repos", 3, "the week", 4, "counted", 4),
@@ -207,7 +207,7 @@ def retro_record(full: bool = True) -> retro.Retro:
 
 def post_record(outcome: str | None) -> post.Post:
     """A draft before the runs (None) or with a study of the given outcome."""
-    told = dataclasses.replace(
+    change_record = dataclasses.replace(
         modification(outcome),
         variant_title="RoPE: rotary position embeddings",
         prediction=shown_prediction(PREDICTION),
@@ -217,7 +217,7 @@ def post_record(outcome: str | None) -> post.Post:
     )
     return post.Post(
         "Twelve weeks from no backprop to a modified transformer",
-        told,
+        change_record,
         figure="figures/rope-1.svg" if outcome else None,
         surprises=(Answer("Surprises", "- one\n- two"),),
         outline=(Answer("Outline", "Begin with <!-- the --> end --> of it"),),

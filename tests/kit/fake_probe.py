@@ -7,8 +7,10 @@ from pathlib import Path
 
 
 def n_params(file: str) -> int:
-    own = 200 - request["config"].get("n_hidden", 0) if "n_hidden" in Path(file).read_text() else 0
-    return 1000 - own
+    fewer = (
+        200 - request["config"].get("n_hidden", 0) if "n_hidden" in Path(file).read_text() else 0
+    )
+    return 1000 - fewer
 
 
 request = json.load(sys.stdin)

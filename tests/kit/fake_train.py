@@ -93,8 +93,8 @@ def run(plan, arm, seed, folder, how, attempt):  # type: ignore[no-untyped-def]
     same = plan["arms"]["baseline"]["sha256"] == plan["arms"]["modified"]["sha256"]
     effect = how.get("effect", -0.1) if arm == "modified" and not same else 0
     shared = random.Random(seed + shift).gauss(0, how.get("noise", 0.01))
-    own = random.Random(f"{arm}{seed}").gauss(0, how.get("noise", 0.01) / 3)
-    final = 1.9 + shared + own + effect
+    own_noise = random.Random(f"{arm}{seed}").gauss(0, how.get("noise", 0.01) / 3)
+    final = 1.9 + shared + own_noise + effect
     every = max(1, iters // how.get("points", 10))
     # two arms begin alike where their code makes as many calls: a renamed local changes no loss
     code = (folder.parent.parent / plan["arms"][arm]["source"]).read_text()

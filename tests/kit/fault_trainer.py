@@ -37,14 +37,14 @@ def note_acknowledged() -> None:
         begin(self, path, *rest)
         self.name = path.parent.name
 
-    def said(self: Any, kind: str, **fields: Any) -> None:
+    def call_and_note(self: Any, kind: str, **fields: Any) -> None:
         call(self, kind, **fields)
         self.attempt = fields.get("attempt", getattr(self, "attempt", 0))
         os.write(
             out, json.dumps([self.name, self.attempt, kind, fields.get("iter")]).encode() + b"\n"
         )
 
-    report.Report.__init__, report.Report.__call__ = init, said  # type: ignore[method-assign]
+    report.Report.__init__, report.Report.__call__ = init, call_and_note  # type: ignore[method-assign]
 
 
 def die_in_checkpoints() -> None:

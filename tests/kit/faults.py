@@ -81,9 +81,9 @@ def killed_at(step: int, act: Callable[[], object]) -> bool:
     def around(call: Callable[..., Any]) -> Callable[..., Any]:
         def stepped(*args: Any, **kwargs: Any) -> Any:
             count()
-            found = call(*args, **kwargs)
+            result = call(*args, **kwargs)
             count()
-            return found
+            return result
 
         return stepped
 
@@ -103,15 +103,15 @@ def killed_at(step: int, act: Callable[[], object]) -> bool:
 def group(study: Study) -> list[int]:
     """Living processes of the study's group, its runner first (Linux)."""
     leader = launch.last_launch(study.files).get("pid", 0)
-    found = []
+    pids = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
         if int(fields[2]) == leader and fields[0] not in "ZX":
-            found.append(int(folder.name))
-    return sorted(found, key=lambda pid: (pid != leader, pid))
+            pids.append(int(folder.name))
+    return sorted(pids, key=lambda pid: (pid != leader, pid))
 
 
 def kill(pid: int) -> bool:
@@ -122,11 +122,11 @@ def kill(pid: int) -> bool:
         return False
 
 
-def kill_trainers(study: Study, wanted: int, rng: random.Random, pause: tuple[float, float]) -> int:
+def kill_trainers(study: Study, kills: int, rng: random.Random, pause: tuple[float, float]) -> int:
     """Kill random trainers at random moments, and launch again whenever all is dead, until enough
     were killed or all is trained."""
     killed = 0
-    while killed < wanted and unfinished(study):
+    while killed < kills and unfinished(study):
         if not launch.is_alive(study.files):
             launch.start_runner(study)
         time.sleep(rng.uniform(*pause))

@@ -62,14 +62,14 @@ PLAN: dict[str, Any] = {
 
 
 def _places(part: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    found = [at] if at else []
+    places = [at] if at else []
     if isinstance(part, dict):
         for key, item in part.items():
-            found += _places(item, (*at, key))
+            places += _places(item, (*at, key))
     elif isinstance(part, list):
         for index, item in enumerate(part):
-            found += _places(item, (*at, index))
-    return found
+            places += _places(item, (*at, index))
+    return places
 
 
 @some.composite

@@ -65,14 +65,14 @@ def make_study(
 ) -> Study:
     """A planned study with its folder, nothing trained."""
     arms = {}
-    for arm, given in zip(ARMS, ("baseline", variant), strict=True):
-        file = variants.find_variant(given)
+    for arm, variant_name in zip(ARMS, ("baseline", variant), strict=True):
+        file = variants.find_variant(variant_name)
         arms[arm] = Arm(
             file.name,
             file.title,
             f"source/{arm}/{file.name}.py",
             file.sha256,
-            given,
+            variant_name,
             800_000,
             1_600_000,
         )
@@ -93,10 +93,10 @@ def make_study(
         prediction=prediction,
         **changes,
     )
-    for arm, given in zip(ARMS, ("baseline", variant), strict=True):
+    for arm, variant_name in zip(ARMS, ("baseline", variant), strict=True):
         copy = study.files.root / study.arms[arm].source
         copy.parent.mkdir(parents=True)
-        copy.write_bytes(variants.find_variant(given).path.read_bytes())
+        copy.write_bytes(variants.find_variant(variant_name).path.read_bytes())
     studies.save(study)
     return study
 
@@ -198,9 +198,9 @@ def training(study: Study) -> list[int]:
     train(study, "baseline", 1, val=1.9055)
     train(study, "modified", 1, 1250, state=None)
     train(study, "baseline", 2, 250, state=None)
-    held = [hold(study.files.lock)]
+    locks = [hold(study.files.lock)]
     return [
-        *held,
+        *locks,
         *(hold(study.files.run(name).lock) for name in ("modified-seed1", "baseline-seed2")),
     ]
 
@@ -223,24 +223,24 @@ def past() -> None:
 
 def labeled() -> None:
     """Write a note and two tags at one of them."""
-    made = study_labels.Labels("the batch is half", ("draft", "long-context"))
+    labels = study_labels.Labels("the batch is half", ("draft", "long-context"))
     with Store() as store:
-        study_labels.change_labels(store, "llama-1", lambda _: made)
+        study_labels.change_labels(store, "llama-1", lambda _: labels)
 
 
-def app(**given: Any) -> Q1Lab:
+def app(**settings: Any) -> Q1Lab:
     """The app on this home, with its first look taken: files first."""
     week = load_week(content_dir())
     with Store() as store:
         progress.save_setting(store, week.label, "welcomed", True)
         first = SnapshotReader(week.label, week).read_snapshot(store)
-    return Q1Lab(AppSetup(week, given.pop("config", Config()), first=first, **given))
+    return Q1Lab(AppSetup(week, settings.pop("config", Config()), first=first, **settings))
 
 
-async def until(pilot: Pilot[Any], holds: Callable[[], Any], what: str = "") -> None:
+async def until(pilot: Pilot[Any], holds: Callable[[], Any], message: str = "") -> None:
     """Wait for the app to get there, once it has done what is under way."""
     await pilot.pause()
-    await tui_home.until(pilot, holds, what)
+    await tui_home.until(pilot, holds, message)
 
 
 async def open_lab(pilot: Pilot[Any]) -> LabScreen:
@@ -269,7 +269,7 @@ def words(app_: Q1Lab) -> str:
 
 def notices(app_: Q1Lab) -> str:
     """All notifications that are up."""
-    return "\n".join(one.message for one in app_._notifications)
+    return "\n".join(notification.message for notification in app_._notifications)
 
 
 def store_of_short_studies() -> Iterator[Store]:

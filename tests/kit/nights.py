@@ -28,27 +28,27 @@ def losses(rng: random.Random, level: float, many: int, sd: float = 1.0) -> list
 def by_gate(rng: random.Random, ideas: list[float], noise: float = 1.0) -> Night:
     """A night through the gate. ``ideas`` are their improvements in sd of one run of the baseline;
     ``noise`` is the spread of theirs."""
-    night, known, level, looks = Night(), LossesSoFar(), 0.0, 0
+    night, losses_so_far, level, looks = Night(), LossesSoFar(), 0.0, 0
     for gain in ideas:
-        way = gate_rule.proposal_steps(known)
-        asked, answer = next(way), None
+        way = gate_rule.proposal_steps(losses_so_far)
+        step, answer = next(way), None
         base: list[float] = []
         modified: list[float] = []
         try:
             while True:
-                if asked.look_pairs and not modified:
+                if step.look_pairs and not modified:
                     if looks == RULES.looks:
                         return night
                     looks += 1
-                one = losses(rng, level, asked.base)
-                other = losses(rng, level - gain, asked.modified, noise)
-                night.runs += asked.base + asked.modified
-                base += one
-                modified += other if asked.look_pairs else []
-                answer = one, other
-                asked = way.send(answer)
+                base_losses = losses(rng, level, step.base)
+                modified_losses = losses(rng, level - gain, step.modified, noise)
+                night.runs += step.base + step.modified
+                base += base_losses
+                modified += modified_losses if step.look_pairs else []
+                answer = base_losses, modified_losses
+                step = way.send(answer)
         except StopIteration as end:
-            known = known.after(base, modified, kept=end.value.keeps)
+            losses_so_far = losses_so_far.after(base, modified, kept=end.value.keeps)
             if end.value.keeps:
                 level -= gain
                 night.true += gain > 0

@@ -21,7 +21,7 @@ from textual.pilot import Pilot
 from q1lab.tui.app import Q1Lab
 from tests.kit.places import ROOT
 
-KEPT = ROOT / "tests" / "tui" / "pictures"
+PICTURES = ROOT / "tests" / "tui" / "pictures"
 Go = Callable[[Pilot[Any]], Awaitable[None]]
 """Brings the app to the screen that is meant."""
 LETTERS = string.ascii_letters + string.digits + string.punctuation
@@ -40,7 +40,7 @@ def look(style: Style | None, character: str) -> str:
     return " ".join(part for part in (color, ground, *kinds) if part)
 
 
-def drawn(app: Q1Lab) -> str:
+def picture_of(app: Q1Lab) -> str:
     """The screen's lines, a rule, a letter for each cell's look, a rule, what each letter means.
 
     The look that most cells have is a space."""
@@ -58,13 +58,13 @@ def drawn(app: Q1Lab) -> str:
                 for _ in range(cell_len(character))
             ]
         )
-    counted = Counter(one for line in looks for one in line)
+    counted = Counter(style for line in looks for style in line)
     usual = counted.most_common(1)[0][0]
-    named = dict(
-        zip([usual, *(one for one in counted if one != usual)], " " + LETTERS, strict=False)
+    letters_by_style = dict(
+        zip([usual, *(style for style in counted if style != usual)], " " + LETTERS, strict=False)
     )
-    letters = ["".join(named[one] for one in line).rstrip() for line in looks]
-    legend = [f"{letter} {one}" for one, letter in named.items()]
+    letters = ["".join(letters_by_style[style] for style in line).rstrip() for line in looks]
+    legend = [f"{letter} {style}" for style, letter in letters_by_style.items()]
     rule = "─" * app.size.width
     return "\n".join([*lines, rule, *letters, rule, *legend, ""])
 
@@ -79,22 +79,22 @@ async def compare(
 ) -> None:
     """Let ``go`` bring the app to a screen of ``size`` cells, and compare that to the kept picture
     ``name``; with ``accept``, keep it. A new one goes into ``folder``."""
-    kept = KEPT / f"{name}-{size[0]}x{size[1]}.txt"
-    old = kept.read_text(encoding="utf-8") if kept.exists() else ""
+    file = PICTURES / f"{name}-{size[0]}x{size[1]}.txt"
+    old = file.read_text(encoding="utf-8") if file.exists() else ""
     async with app.run_test(size=size) as pilot:
         await go(pilot)
         await pilot.wait_for_scheduled_animations()
         late = time.monotonic() + (1 if accept else 10)
-        while (new := drawn(app)) != old and time.monotonic() < late:
+        while (new := picture_of(app)) != old and time.monotonic() < late:
             await pilot.pause(0.05)  # what is painted a moment later, such as the foot
         svg = app.export_screenshot()
     if accept:
-        kept.write_text(new, encoding="utf-8")
+        file.write_text(new, encoding="utf-8")
     if accept or new == old:
         return
-    shown = folder / f"{kept.stem}.svg"
+    shown = folder / f"{file.stem}.svg"
     shown.write_text(svg, encoding="utf-8")
     diff = difflib.unified_diff(old.splitlines(), new.splitlines(), "kept", "now", n=0, lineterm="")
     raise AssertionError(
-        "\n".join([f"{kept.name} is not what is on screen now: see {shown}", *diff])
+        "\n".join([f"{file.name} is not what is on screen now: see {shown}", *diff])
     )

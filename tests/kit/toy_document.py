@@ -44,12 +44,12 @@ def change(
     store: Store, week: Week, root: Path, repo: Repository | None, *, overwrite: bool = False
 ) -> Change:
     text = render_template("logbook.md.j2", gather(store, week), week.root)
-    made = document_change(root / FILE, text, repo, root, overwrite=overwrite)
+    logbook_change = document_change(root / FILE, text, repo, root, overwrite=overwrite)
 
     def after(store: Store, done: SavedChange) -> None:
         evidence.note_written(store, week.label, ACT.name, root / FILE, done.sha)
 
-    return replace(made, message=f"docs: write {FILE}", after=after)
+    return replace(logbook_change, message=f"docs: write {FILE}", after=after)
 
 
 @click.command(epilog="Example: q1lab logbook")
@@ -60,6 +60,6 @@ def logbook(write_options: shared.WriteOptions, overwrite: bool, as_json: bool) 
     """Write LOGBOOK.md, and commit it."""
     week = shared.current_week()
     with open_store() as store:
-        root, found = shared.open_repository(write_options)
-        made = change(store, week, root, found, overwrite=overwrite)
-        return shared.write_document(made, store, write_options, as_json=as_json)
+        root, repo = shared.open_repository(write_options)
+        logbook_change = change(store, week, root, repo, overwrite=overwrite)
+        return shared.write_document(logbook_change, store, write_options, as_json=as_json)

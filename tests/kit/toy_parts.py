@@ -102,30 +102,30 @@ class PointsDraft(Draft):
 
 @dataclass(frozen=True, kw_only=True)
 class Agreed(Design):
-    """Over as soon as so many pairs have ended as were ``wanted`` and all of them agree in sign;
+    """Over as soon as so many pairs have ended as were ``fewest`` and all of them agree in sign;
     after twice as many at the latest."""
 
     kind: ClassVar[str] = "agreed"
 
-    wanted: int
+    fewest: int
     because: Annotated[str, one_of("a toy")] = "a toy"
 
     @classmethod
     def parse_seeds(cls, text: str) -> TypedSeeds | None:
         if not text.startswith("agreed:"):
             return None
-        wanted = int(text.removeprefix("agreed:"))
-        return TypedSeeds(cls, tuple(range(2 * wanted)), wanted)
+        fewest = int(text.removeprefix("agreed:"))
+        return TypedSeeds(cls, tuple(range(2 * fewest)), fewest)
 
     @classmethod
     def declared(
         cls, typed: TypedSeeds, seeds: tuple[int, ...], headline: str, may_spend: Any
     ) -> Self:
-        return cls(batches=(seeds,), headline=headline, wanted=typed.fewest)
+        return cls(batches=(seeds,), headline=headline, fewest=typed.fewest)
 
     @property
     def pairs(self) -> tuple[int, int]:
-        return self.wanted, 2 * self.wanted
+        return self.fewest, 2 * self.fewest
 
     @property
     def is_sequential(self) -> bool:
@@ -136,13 +136,13 @@ class Agreed(Design):
         return 0.02
 
     def looks_until(self, pairs: int) -> tuple[tuple[int, float], ...]:
-        last = min(max(pairs, self.wanted), 2 * self.wanted)
-        return tuple((n, 0.02) for n in range(self.wanted, last + 1))
+        last = min(max(pairs, self.fewest), 2 * self.fewest)
+        return tuple((n, 0.02) for n in range(self.fewest, last + 1))
 
     def over_after(self, differences: Sequence[float | None], delta: float | None) -> int | None:
-        for n in range(self.wanted, len(differences) + 1):
+        for n in range(self.fewest, len(differences) + 1):
             first = differences[:n]
-            if n == 2 * self.wanted or None in first or len({d > 0 for d in first if d}) == 1:
+            if n == 2 * self.fewest or None in first or len({d > 0 for d in first if d}) == 1:
                 return n
         return None
 
@@ -152,18 +152,18 @@ class Agreed(Design):
         return self.seeds[: self.over_after(differences, delta) or len(differences)]
 
     def declared_rule(self) -> list[float]:
-        return [self.wanted]
+        return [self.fewest]
 
     def typed(self) -> str:
-        return f"agreed:{self.wanted}"
+        return f"agreed:{self.fewest}"
 
 
 def install(folder: Path) -> None:
     """What pip would write into site-packages, for a ``folder`` that is on Python's path."""
-    there = folder / "toy_parts-1.dist-info"
-    there.mkdir()
-    (there / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-parts\nVersion: 1\n")
-    (there / "entry_points.txt").write_text(
+    dist_info = folder / "toy_parts-1.dist-info"
+    dist_info.mkdir()
+    (dist_info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-parts\nVersion: 1\n")
+    (dist_info / "entry_points.txt").write_text(
         "[q1lab.trainers]\npoints = tests.kit.toy_parts:Points\n"
         "[q1lab.designs]\nagreed = tests.kit.toy_parts:Agreed\n"
     )

@@ -145,11 +145,11 @@ def _sign(repository: Path, kind: str) -> None:
     head, _, message = repos.git(repository, "cat-file", "commit", "HEAD").partition("\n\n")
     signature = f"gpgsig -----BEGIN {kind}-----\n \n c2ln\n -----END {kind}-----"
     commit = f"{head}\n{signature}\n\n{message}"
-    made = subprocess.run(
+    hashed = subprocess.run(
         ["git", "hash-object", "-t", "commit", "-w", "--stdin"],
         cwd=repository,
         input=commit.encode(),
         capture_output=True,
         check=True,
     )
-    repos.git(repository, "reset", "-q", "--soft", made.stdout.decode().strip())
+    repos.git(repository, "reset", "-q", "--soft", hashed.stdout.decode().strip())

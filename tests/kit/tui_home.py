@@ -45,17 +45,17 @@ class FakeClocks:
         )
 
 
-def prepared(fill: Callable[[Store, Week], None] | None = None, **given: Any) -> Q1Lab:
+def prepared(fill: Callable[[Store, Week], None] | None = None, **settings: Any) -> Q1Lab:
     """The app as at a later start: welcomed, and whatever ``fill`` put into the store."""
-    week = content.load_week(given.pop("folder", None) or paths.content_dir())
+    week = content.load_week(settings.pop("folder", None) or paths.content_dir())
     with Store() as store:
         progress.save_setting(store, week.label, "welcomed", True)
         if fill is not None:
             fill(store, week)
         first = SnapshotReader(week.label, week).read_snapshot(store, ingest=False)
-    given.setdefault("config", Config())
-    given.setdefault("clocks", FakeClocks())
-    return Q1Lab(AppSetup(week, first=first, cwd=Path("/nowhere"), **given))
+    settings.setdefault("config", Config())
+    settings.setdefault("clocks", FakeClocks())
+    return Q1Lab(AppSetup(week, first=first, cwd=Path("/nowhere"), **settings))
 
 
 def some_progress(store: Store, week: Week) -> None:
@@ -70,7 +70,7 @@ def some_progress(store: Store, week: Week) -> None:
     learner_tables.credit_seconds(store, week.label, {"a2": 104 * 60})
 
 
-async def until(pilot: Pilot[Any], holds: Callable[[], Any], what: str = "") -> None:
+async def until(pilot: Pilot[Any], holds: Callable[[], Any], message: str = "") -> None:
     """Wait for the app to get there; fails, rather than hangs, when it never does."""
     late = time.monotonic() + 60
     while time.monotonic() < late:
@@ -79,7 +79,7 @@ async def until(pilot: Pilot[Any], holds: Callable[[], Any], what: str = "") -> 
                 return
         await pilot.pause()
         await asyncio.sleep(0.01)
-    raise AssertionError(what or "the app never got there")
+    raise AssertionError(message or "the app never got there")
 
 
 async def settled(pilot: Pilot[None]) -> None:
@@ -97,12 +97,12 @@ async def running(
     fill: Callable[[Store, Week], None] | None = None,
     size: tuple[int, int] = (80, 24),
     notifications: bool = False,
-    **given: Any,
+    **settings: Any,
 ) -> AsyncIterator[tuple[Q1Lab, Pilot[None]]]:
     """The prepared app on a terminal of ``size`` columns and lines, settled, and who drives it.
 
     The store thread ends a moment after the app: then everything is on disk."""
-    app = prepared(fill, **given)
+    app = prepared(fill, **settings)
     async with app.run_test(size=size, notifications=notifications) as pilot:
         await settled(pilot)
         yield app, pilot

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 
-def wait_for(true: Callable[[], Any], what: str = "it", seconds: float = 60) -> None:
+def wait_for(true: Callable[[], Any], awaited: str = "it", seconds: float = 60) -> None:
     """Wait until ``true()``; fails, naming ``what``, when it never is."""
     deadline = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < deadline, f"never happened: {what}"
+        assert time.monotonic() < deadline, f"never happened: {awaited}"
         time.sleep(0.02)

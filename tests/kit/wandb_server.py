@@ -55,9 +55,9 @@ class Received:
     @property
     def history(self) -> list[dict[str, Any]]:
         """The rows in order; a hole in the offsets fails the test that looks."""
-        kept = self.lines.get("wandb-history.jsonl", {})
-        assert sorted(kept) == list(range(len(kept))), f"holes in the history of {self.name}"
-        return [json.loads(kept[n]) for n in sorted(kept)]
+        lines = self.lines.get("wandb-history.jsonl", {})
+        assert sorted(lines) == list(range(len(lines))), f"holes in the history of {self.name}"
+        return [json.loads(lines[n]) for n in sorted(lines)]
 
     @property
     def values(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class WandbServer:
         self.forbidden: set[str] = set()
         """GraphQL operations that are answered with 403."""
         self.runs: dict[str, Received] = {}
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         """GraphQL operations and paths, in order."""
         self.errors: list[str] = []
         self.dead = threading.Event()
@@ -149,11 +149,11 @@ class WandbServer:
 
     def run(self, name: str) -> Received:
         """The one run with this display name."""
-        found = [run for run in self.runs.values() if run.name == name]
-        assert len(found) == 1, (
-            f"{len(found)} runs called {name}: {[r.name for r in self.runs.values()]}"
+        runs = [run for run in self.runs.values() if run.name == name]
+        assert len(runs) == 1, (
+            f"{len(runs)} runs called {name}: {[r.name for r in self.runs.values()]}"
         )
-        return found[0]
+        return runs[0]
 
     # ── what is asked
 
@@ -164,9 +164,9 @@ class WandbServer:
                 if name == "wandb-summary.json":
                     run.summary = json.loads(part["content"][-1])
                     continue
-                kept = run.lines.setdefault(name, {})
+                lines = run.lines.setdefault(name, {})
                 for n, line in enumerate(part["content"]):
-                    kept[part["offset"] + n] = line
+                    lines[part["offset"] + n] = line
             if body.get("complete"):
                 run.exitcode = int(body.get("exitcode", 0))
             if self.die_after is not None:
@@ -175,14 +175,14 @@ class WandbServer:
                     self.die_after = None
                     threading.Thread(target=self.stop, daemon=True).start()
 
-    def graphql(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
+    def graphql(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
         answer = OPERATIONS.get(operation)
         if answer is None:
             return {}
         with self._lock:
-            return answer(self, given)
+            return answer(self, variables)
 
-    def _viewer(self, given: dict[str, Any]) -> dict[str, Any]:
+    def _viewer(self, variables: dict[str, Any]) -> dict[str, Any]:
         viewer = {
             "id": "VXNlcjox",
             "entity": ENTITY,
@@ -197,59 +197,61 @@ class WandbServer:
         }
         return {"viewer": viewer}
 
-    def _get_viewer(self, given: dict[str, Any]) -> dict[str, Any]:
-        return self._viewer(given)
+    def _get_viewer(self, variables: dict[str, Any]) -> dict[str, Any]:
+        return self._viewer(variables)
 
-    def _get_default_entity(self, given: dict[str, Any]) -> dict[str, Any]:
-        return self._viewer(given)
+    def _get_default_entity(self, variables: dict[str, Any]) -> dict[str, Any]:
+        return self._viewer(variables)
 
-    def _server_features_query(self, given: dict[str, Any]) -> dict[str, Any]:
+    def _server_features_query(self, variables: dict[str, Any]) -> dict[str, Any]:
         return {"serverInfo": {"features": []}}
 
-    def _upsert_bucket(self, given: dict[str, Any]) -> dict[str, Any]:
-        run_id = given.get("name") or base64.b64decode(given["id"]).decode().split(":")[-1]
+    def _upsert_bucket(self, variables: dict[str, Any]) -> dict[str, Any]:
+        run_id = variables.get("name") or base64.b64decode(variables["id"]).decode().split(":")[-1]
         new = run_id not in self.runs
         run = self.runs.setdefault(
             run_id,
             Received(
-                run_id, given.get("entity") or ENTITY, given.get("project") or "uncategorized"
+                run_id,
+                variables.get("entity") or ENTITY,
+                variables.get("project") or "uncategorized",
             ),
         )
         run.upserts += 1
-        run.name = given.get("displayName") or run.name or run_id
-        run.group = given.get("groupName") or run.group
-        if given.get("config"):
-            run.config = json.loads(given["config"])
-        if given.get("summaryMetrics"):
-            run.summary = json.loads(given["summaryMetrics"])
+        run.name = variables.get("displayName") or run.name or run_id
+        run.group = variables.get("groupName") or run.group
+        if variables.get("config"):
+            run.config = json.loads(variables["config"])
+        if variables.get("summaryMetrics"):
+            run.summary = json.loads(variables["summaryMetrics"])
         return {"upsertBucket": {"bucket": self._bucket(run), "inserted": new}}
 
-    def _run_resume_status(self, given: dict[str, Any]) -> dict[str, Any]:
-        run = self.runs.get(given["name"])
+    def _run_resume_status(self, variables: dict[str, Any]) -> dict[str, Any]:
+        run = self.runs.get(variables["name"])
         model = {
             "id": "UHJvamVjdDox",
-            "name": given["project"],
+            "name": variables["project"],
             "entity": {"id": "x", "name": ENTITY},
         }
         return {"model": {**model, "bucket": self._bucket(run) if run else None}}
 
-    def _create_run_files(self, given: dict[str, Any]) -> dict[str, Any]:
+    def _create_run_files(self, variables: dict[str, Any]) -> dict[str, Any]:
         return {
             "createRunFiles": {
-                "runID": given["run"],
+                "runID": variables["run"],
                 "uploadHeaders": [],
                 "files": [
-                    {"name": name, "uploadUrl": f"{self.url}/storage/{given['run']}/{name}"}
-                    for name in given["files"]
+                    {"name": name, "uploadUrl": f"{self.url}/storage/{variables['run']}/{name}"}
+                    for name in variables["files"]
                 ],
             }
         }
 
-    def _run_stopped_status(self, given: dict[str, Any]) -> dict[str, Any]:
+    def _run_stopped_status(self, variables: dict[str, Any]) -> dict[str, Any]:
         return {"project": {"run": {"stopped": False}}}
 
-    def _runs(self, given: dict[str, Any]) -> dict[str, Any]:
-        project = given["project"]
+    def _runs(self, variables: dict[str, Any]) -> dict[str, Any]:
+        project = variables["project"]
         runs = [run for run in self.runs.values() if run.project == project]
         if not runs:
             return {"project": None}
@@ -264,24 +266,24 @@ class WandbServer:
             }
         }
 
-    def _run(self, given: dict[str, Any]) -> dict[str, Any]:
-        run = self.runs.get(given["name"])
+    def _run(self, variables: dict[str, Any]) -> dict[str, Any]:
+        run = self.runs.get(variables["name"])
         return {"project": {"run": self._node(run) if run else None}}
 
-    def _run_parquet_history(self, given: dict[str, Any]) -> dict[str, Any]:
-        rows = [self._typed(row) for row in self.runs[given["runName"]].history]
+    def _run_parquet_history(self, variables: dict[str, Any]) -> dict[str, Any]:
+        rows = [self._typed(row) for row in self.runs[variables["runName"]].history]
         return {"project": {"run": {"parquetHistory": {"parquetUrls": [], "liveData": rows}}}}
 
-    def _history_page(self, given: dict[str, Any]) -> dict[str, Any]:
+    def _history_page(self, variables: dict[str, Any]) -> dict[str, Any]:
         rows = [
             json.dumps(row)
-            for row in self.runs[given["run"]].history
-            if given["minStep"] <= row["_step"] < given["maxStep"]
-        ][: given["pageSize"]]
+            for row in self.runs[variables["run"]].history
+            if variables["minStep"] <= row["_step"] < variables["maxStep"]
+        ][: variables["pageSize"]]
         return {"project": {"run": {"history": rows}}}
 
-    def _run_history_keys(self, given: dict[str, Any]) -> dict[str, Any]:
-        run = self.runs[given["name"]]
+    def _run_history_keys(self, variables: dict[str, Any]) -> dict[str, Any]:
+        run = self.runs[variables["name"]]
         return {"project": {"run": {"historyKeys": self._history_keys(run)}}}
 
     @staticmethod
@@ -380,7 +382,7 @@ class _Handler(BaseHTTPRequestHandler):
             super().finish()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """Silent: tests look at ``asked``."""
+        """Silent: tests look at ``requests``."""
 
     def _body(self) -> bytes:
         length = int(self.headers.get("Content-Length", 0))
@@ -403,14 +405,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if owner.fault == "hang" or (owner.fault == "stall" and self.path.endswith("/file_stream")):
-            owner.asked.append(self.path)
+            owner.requests.append(self.path)
             owner.dead.wait(MAX_DELAY)
             self.close_connection = True
             return
         if owner.fault == "slow":
             time.sleep(owner.delay)
         if owner.fault == "500":
-            owner.asked.append(self.path)
+            owner.requests.append(self.path)
             self._answer({"error": "the server is not well"}, 500)
             return
         if "/sdk/otel/" in self.path:
@@ -420,36 +422,36 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return
         if not self._authorized():
-            owner.asked.append("401")
+            owner.requests.append("401")
             self._answer({"errors": [{"message": "invalid API key"}]}, 401)
             return
         stream = re.fullmatch(r"/files/([^/]+)/([^/]+)/([^/]+)/file_stream", self.path)
         if self.path == "/graphql":
-            asked = json.loads(body)
-            query = asked["query"]
-            named = re.search(r"\b(?:query|mutation)\s+(\w+)", query)
-            operation = named.group(1) if named else "?"
-            owner.asked.append(operation)
+            request = json.loads(body)
+            query = request["query"]
+            operation_match = re.search(r"\b(?:query|mutation)\s+(\w+)", query)
+            operation = operation_match.group(1) if operation_match else "?"
+            owner.requests.append(operation)
             if operation in owner.forbidden:
                 self._answer({"errors": [{"message": "permission denied"}]}, 403)
                 return
-            self._answer({"data": owner.graphql(operation, asked.get("variables") or {})})
+            self._answer({"data": owner.graphql(operation, request.get("variables") or {})})
         elif stream:
-            owner.asked.append("file_stream")
+            owner.requests.append("file_stream")
             entity, project, run_id = stream.groups()
             owner.stream(run_id, json.loads(body), entity, project)
             self._answer({"exitcode": None, "limits": {}})
         else:
-            owner.asked.append(self.path.split("?")[0])
+            owner.requests.append(self.path.split("?")[0])
             self._answer({})
 
     def _authorized(self) -> bool:
         if self.path.startswith("/storage/"):
             return True
         header = self.headers.get("Authorization", "")
-        given = ""
+        key = ""
         if header.startswith("Basic "):
-            given = base64.b64decode(header[6:]).decode().partition(":")[2]
-        return self.owner.fault != "401" and given == KEY
+            key = base64.b64decode(header[6:]).decode().partition(":")[2]
+        return self.owner.fault != "401" and key == KEY
 
     do_POST = do_GET = do_PUT = _handle  # noqa: N815 - the base class names them so

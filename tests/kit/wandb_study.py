@@ -187,11 +187,11 @@ def files_with(root: Path, needle: bytes) -> list[Path]:
 
 
 def processes_of(study: Study) -> list[int]:
-    """Processes that were told this study's folder, wandb's service included."""
-    found = []
+    """Processes that were given this study's folder, wandb's service included."""
+    pids = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            told = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
-            if str(study.files.root).encode() in told:
-                found.append(int(entry.name))
-    return found
+            process_text = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+            if str(study.files.root).encode() in process_text:
+                pids.append(int(entry.name))
+    return pids

@@ -50,7 +50,7 @@ def test_offline_then_sync(
         env = use(monkeypatch, server.url)
         with lab.relay(study, env) as child:
             assert child.wait(timeout=60) == 0
-        assert server.asked == [], "offline asks nobody"
+        assert server.requests == [], "offline asks nobody"
         assert wandb_state.wandb_status(study).state == OFFLINE
         assert call() == 0
         assert "rope-1: synced, 2 runs" in capsys.readouterr().out
@@ -62,9 +62,9 @@ def test_offline_then_sync(
         for each in wandb_state.read_relayed_runs(study).values():
             (folder,) = wandb_state.wandb_folders(study, each.id)
             assert list(folder.glob("*.wandb.synced"))
-        asked = len(server.asked)
+        count = len(server.requests)
         assert call("rope-1") == 0
-        assert len(server.asked) == asked, "nothing goes up twice"
+        assert len(server.requests) == count, "nothing goes up twice"
     assert not lab.files_with(home, KEY.encode())
 
 

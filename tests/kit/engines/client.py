@@ -61,33 +61,33 @@ def begin(engine: str, *more: str, **how: Any) -> Study:
     return studies.load("rope-1")
 
 
-def word(study: Study | str = "rope-1") -> EngineStatus | None:
-    """The engine's last word about a study."""
-    found = studies.load(study) if isinstance(study, str) else study
-    return engine_state.read_status(found.files.root)
+def last_status(study: Study | str = "rope-1") -> EngineStatus | None:
+    """The last status of a study on its engine."""
+    loaded = studies.load(study) if isinstance(study, str) else study
+    return engine_state.read_status(loaded.files.root)
 
 
-def said(study: Study | str = "rope-1") -> EngineStatus:
+def status_of(study: Study | str = "rope-1") -> EngineStatus:
     """The same, where there has to be one."""
-    found = word(study)
-    assert found is not None
-    return found
+    status = last_status(study)
+    assert status is not None
+    return status
 
 
 def is_submitted(study: Study) -> bool:
-    found = word(study)
-    return found is not None and found.submitted
+    status = last_status(study)
+    return status is not None and status.submitted
 
 
 def is_over(study: Study) -> bool:
-    found = word(study)
-    return found is not None and found.over
+    status = last_status(study)
+    return status is not None and status.over
 
 
 def is_running(study: Study, count: int) -> bool:
     """Whether the engine said of so many runs that they run."""
-    found = word(study)
-    return found is not None and sum(s.state == "running" for s in found.cells.values()) >= count
+    status = last_status(study)
+    return status is not None and sum(s.state == "running" for s in status.cells.values()) >= count
 
 
 def events(study: Study, run: str) -> list[dict[str, Any]]:
@@ -107,22 +107,22 @@ def lost_and_doubled(study: Study) -> tuple[int, int, int]:
     """
     most = lost = doubled = 0
     for run in study.runs:
-        found = events(study, run.name)
-        assert found[-1]["type"] == "exit", (run.name, found[-1])
-        assert found[-1]["state"] == "finished", (run.name, found[-1])
-        starts = [n for n, event in enumerate(found) if event["type"] == "start"]
-        numbers = [found[n]["attempt"] for n in starts]
+        run_events = events(study, run.name)
+        assert run_events[-1]["type"] == "exit", (run.name, run_events[-1])
+        assert run_events[-1]["state"] == "finished", (run.name, run_events[-1])
+        starts = [n for n, event in enumerate(run_events) if event["type"] == "start"]
+        numbers = [run_events[n]["attempt"] for n in starts]
         most = max(most, *numbers)
         doubled += len(numbers) - len(set(numbers))
         lost += numbers != sorted(numbers)
-        for first, end in zip(starts, [*starts[1:], len(found)], strict=True):
-            iters = [e["iter"] for e in found[first:end] if e["type"] == "iter"]
+        for first, end in zip(starts, [*starts[1:], len(run_events)], strict=True):
+            iters = [e["iter"] for e in run_events[first:end] if e["type"] == "iter"]
             doubled += len(iters) - len(set(iters))
             step = study.max_iters // 10
-            began = int(found[first]["resumed_from"])
+            began = int(run_events[first]["resumed_from"])
             lost += len(set(range(began + step, max(iters, default=0) + 1, step)) - set(iters))
-        lost += [e["iter"] for e in found if e["type"] == "iter"][-1] != study.max_iters
-        doubled += sum(e["type"] == "exit" and e["state"] == "finished" for e in found) - 1
+        lost += [e["iter"] for e in run_events if e["type"] == "iter"][-1] != study.max_iters
+        doubled += sum(e["type"] == "exit" and e["state"] == "finished" for e in run_events) - 1
     return most, lost, doubled
 
 
@@ -134,6 +134,6 @@ def ladder(*options: str) -> None:
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)["members"]
     assert [row["comparison"]["verdict"] for row in rows] == ["helps", "helps"]
-    made = [studies.load(name) for name in sorted(studies.ids())]
-    assert [study.trainer.hyperparameters["max_iters"] for study in made] == [10, 20]
-    assert [len(said(study).job.cells) for study in made] == [6, 6]
+    members = [studies.load(name) for name in sorted(studies.ids())]
+    assert [study.trainer.hyperparameters["max_iters"] for study in members] == [10, 20]
+    assert [len(status_of(study).job.cells) for study in members] == [6, 6]

@@ -33,11 +33,11 @@ def main() -> int:
     root, command, words = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
     hiccups = root / "hiccups"
     if command in ("squeue", "scontrol") and hiccups.exists():
-        said, _, rest = hiccups.read_text().partition("\n")
+        message, _, rest = hiccups.read_text().partition("\n")
         hiccups.write_text(rest)
         if not rest:
             hiccups.unlink()
-        return fail(said)
+        return fail(message)
     jobs = root / "jobs"
     jobs.mkdir(exist_ok=True)
     if command == "sbatch":
@@ -58,8 +58,8 @@ def main() -> int:
     return 0
 
 
-def fail(said: str) -> int:
-    sys.stderr.write(said + "\n")
+def fail(message: str) -> int:
+    sys.stderr.write(message + "\n")
     return 1
 
 

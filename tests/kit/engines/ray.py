@@ -180,9 +180,9 @@ def below(pid: int) -> list[int]:
         if entry.name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
                 children.setdefault(parent(int(entry.name)), []).append(int(entry.name))
-    found, todo = [], [pid]
+    descendants, todo = [], [pid]
     while todo:
         for child in children.get(todo.pop(), []):
-            found.append(child)
+            descendants.append(child)
             todo.append(child)
-    return found
+    return descendants

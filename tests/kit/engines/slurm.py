@@ -128,9 +128,9 @@ class Slurm:
         for name in ("slurmctld", "slurmd", "munged"):
             self._signal(name, signal.SIGKILL)
 
-    def _signal(self, name: str, what: signal.Signals) -> None:
+    def _signal(self, name: str, number: signal.Signals) -> None:
         with contextlib.suppress(OSError, ValueError):
-            os.kill(int((self.root / "run" / f"{name}.pid").read_text()), what)
+            os.kill(int((self.root / "run" / f"{name}.pid").read_text()), number)
 
     def _run(self, *command: str) -> None:
         subprocess.run(
@@ -148,8 +148,8 @@ def free_ports(count: int) -> int:
     for start in range(26817, 29000, count):
         try:
             for port in range(start, start + count):
-                with socket.socket() as one:
-                    one.bind(("127.0.0.1", port))
+                with socket.socket() as server:
+                    server.bind(("127.0.0.1", port))
             return start
         except OSError:
             continue

@@ -72,10 +72,12 @@ class Toy(Remote):
 
 def install(folder: Path) -> None:
     """What pip would write into site-packages, for a ``folder`` that is on Python's path."""
-    there = folder / "toy_engine-1.dist-info"
-    there.mkdir()
-    (there / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-engine\nVersion: 1\n")
-    (there / "entry_points.txt").write_text("[q1lab.engines]\ntoy = tests.kit.engines.toy:Toy\n")
+    dist_info = folder / "toy_engine-1.dist-info"
+    dist_info.mkdir()
+    (dist_info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-engine\nVersion: 1\n")
+    (dist_info / "entry_points.txt").write_text(
+        "[q1lab.engines]\ntoy = tests.kit.engines.toy:Toy\n"
+    )
 
 
 def main() -> None:

@@ -17,9 +17,9 @@ def layers(s: Subject) -> list[bool]:
     products = s.small().projections
     return [
         any(
-            one.out.shape == back.x.shape
-            and torch.allclose(F.relu(one.out).square(), back.x, rtol=1e-3, atol=1e-4)
-            for one in products[:at]
+            product.out.shape == back.x.shape
+            and torch.allclose(F.relu(product.out).square(), back.x, rtol=1e-3, atol=1e-4)
+            for product in products[:at]
         )
         for at, back in enumerate(products)
         if back.out.shape[-1] == C and back.x.shape[-1] > C
@@ -37,12 +37,12 @@ def looks(s: Subject) -> bool:
     "The square is the idea: small activations become smaller, large ones larger.",
 )
 def squares(s: Subject) -> str:
-    found = layers(s)
-    if not found or not all(found):
+    squared = layers(s)
+    if not squared or not all(squared):
         raise Wrong(
-            f"{sum(found)} of {len(found)} feed-forward layers square what ReLU lets through"
+            f"{sum(squared)} of {len(squared)} feed-forward layers square what ReLU lets through"
         )
-    return f"all {len(found)} feed-forward layers"
+    return f"all {len(squared)} feed-forward layers"
 
 
 CHECKS = [squares]
