@@ -34,8 +34,8 @@ def test_the_page_of_looks_is_as_its_results_make_it(monkeypatch: pytest.MonkeyP
     monkeypatch.syspath_prepend(str(ROOT / "tools" / "docs"))
     page = (ROOT / "docs" / "looks.md").read_text()
     for block, text in importlib.import_module("looks").texts().items():
-        made = f"<!-- made: {block} -->\n{text}\n<!-- /made -->"
-        assert made in page, "run: python tools/docs/make.py looks"
+        generated = f"<!-- made: {block} -->\n{text}\n<!-- /made -->"
+        assert generated in page, "run: python tools/docs/make.py looks"
 
 
 def test_what_a_page_says_was_measured_has_date_and_commit() -> None:

@@ -118,15 +118,17 @@ def test_the_week_says_what_it_said(
     ):
         created = f"2026-03-0{7 + number}T09:30:00+00:00"
         lab_home.finish(lab_home.make_study(f"{variant}-1", variant, created=created), effect)
-    told = []
+    transcript = []
     for line in WEEK.strip().splitlines():
         capsys.readouterr()
         status = cli.run_command_line(shlex.split(line)[1:])
         out, err = capsys.readouterr()
         if "--json" in line and status == 0:
             json.loads(out)
-        told.append(f"$ {line}\n{out}{err}→ {status}\n")
-    text = masked("\n".join(told), {str(repo): "<repo>", str(home): "<home>", sys.prefix: "<venv>"})
+        transcript.append(f"$ {line}\n{out}{err}→ {status}\n")
+    text = masked(
+        "\n".join(transcript), {str(repo): "<repo>", str(home): "<home>", sys.prefix: "<venv>"}
+    )
     if os.environ.get("UPDATE_GOLDEN"):
         RECORD.write_text(text, encoding="utf-8")
     assert text == RECORD.read_text(encoding="utf-8")

@@ -45,10 +45,10 @@ def test_quick_commands_load_nothing_heavy(args: list[str]) -> None:
     loaded_after(
         "from q1lab.index.store import Store; Store().close()"
     )  # the schema is made once, by sqlite_utils
-    found = loaded_after(
+    loaded = loaded_after(
         f"from q1lab.commands.cli import run_command_line; run_command_line({args!r})"
     )
-    assert not found & HEAVY
+    assert not loaded & HEAVY
 
 
 @pytest.mark.parametrize(
@@ -66,13 +66,17 @@ def test_what_is_there_before_it_is_used_loads_nothing_heavy(code: str) -> None:
 
 
 def test_libraries_whose_private_names_are_used_have_a_tested_upper_bound() -> None:
-    """What is installed here, and so what these tests run with, is below it."""
+    """What is installed, and so what these tests run with, is below it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for name, parts in (("textual", 1), ("wandb", 2)):
-        line = next(one for one in project["dependencies"] if re.match(rf"{name}(\[.*\])?>=", one))
+        line = next(
+            requirement
+            for requirement in project["dependencies"]
+            if re.match(rf"{name}(\[.*\])?>=", requirement)
+        )
         upper = tuple(int(n) for n in line.partition("<")[2].split("."))
-        here = tuple(int(n) for n in metadata.version(name).split("+")[0].split(".")[:parts])
-        assert here < upper, f"{line}: {name} {metadata.version(name)} is installed"
+        installed = tuple(int(n) for n in metadata.version(name).split("+")[0].split(".")[:parts])
+        assert installed < upper, f"{line}: {name} {metadata.version(name)} is installed"
 
 
 def test_no_module_imports_in_a_circle() -> None:
@@ -89,15 +93,15 @@ def test_what_the_week_needs_comes_with_q1lab_and_nothing_holds_torch_back() -> 
     """The learner's own tests are written for pytest; an upper bound would take a newer torch
     away."""
     needs = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    assert any(re.match(r"pytest\b", one) for one in needs)
-    (torch,) = (one for one in needs if re.match(r"torch\b", one))
+    assert any(re.match(r"pytest\b", requirement) for requirement in needs)
+    (torch,) = (requirement for requirement in needs if re.match(r"torch\b", requirement))
     assert "<" not in torch
 
 
 def test_what_modifications_must_do_is_known_to_no_other_module_of_the_checks() -> None:
     """suite.py finds them by their files; none of them needs another."""
     graph = grimp.build_graph("labs", cache_dir=None)
-    own = {f"labs.checks.{name}" for name in variants.checked_variants()} & graph.modules
-    assert len(own) >= 5
-    for name in own:
+    check_modules = {f"labs.checks.{name}" for name in variants.checked_variants()} & graph.modules
+    assert len(check_modules) >= 5
+    for name in check_modules:
         assert not graph.find_modules_that_directly_import(name)

@@ -94,10 +94,10 @@ def test_a_column_is_in_every_table_of_costs(
         comparison_cache.compare(store, trained)  # a study that was compared before has it, too
         columns = (*cost_columns.COST_COLUMNS, ITERS, PER_ITER)
         monkeypatch.setattr(cost_columns, "COST_COLUMNS", columns)
-        found = comparison_cache.compare(store, trained)
-    assert found.arms["baseline"].costs["iters"] == 6
+        comparison = comparison_cache.compare(store, trained)
+    assert comparison.arms["baseline"].costs["iters"] == 6
     q1lab("compare", trained.id, "--html", "page.html")
-    published = study_facts(found).costs_table
+    published = study_facts(comparison).costs_table
     for text in (q1lab("compare").stdout, (tmp_path / "page.html").read_text(), published):
         assert re.search(r"iters of a run\W.*6\W.*6\W", text, re.DOTALL)
         assert "seconds per iter" in text

@@ -81,16 +81,18 @@ def test_the_commands_know_it(q1lab: Callable[..., Done], tmp_path: Path) -> Non
 
     q1lab("new", "--baseline")
     q1lab("new", NAME)
-    mine = tmp_path / "mine" / f"{NAME}.py"
-    failed = json.loads(q1lab("check", mine.name, "--json", code=1).stdout)
+    model_file = tmp_path / "mine" / f"{NAME}.py"
+    failed = json.loads(q1lab("check", model_file.name, "--json", code=1).stdout)
     assert failed["for"] == NAME, "by the line that `q1lab new` puts on top"
-    assert [one["name"] for one in failed["checks"] if not one["passed"]] == [f"{NAME}: squares"]
+    assert [check["name"] for check in failed["checks"] if not check["passed"]] == [
+        f"{NAME}: squares"
+    ]
     helps = q1lab("hint", NAME, "--stage", "2")
-    assert "The one line of the MLP" in helps.stdout
+    assert "one line of" in helps.stdout
 
-    written = toy_modification.write(mine.read_text(encoding="utf-8"))
-    mine.write_text(written, encoding="utf-8")
-    assert json.loads(q1lab("check", mine.name, "--for", NAME, "--json").stdout)["passed"]
+    written = toy_modification.write(model_file.read_text(encoding="utf-8"))
+    model_file.write_text(written, encoding="utf-8")
+    assert json.loads(q1lab("check", model_file.name, "--for", NAME, "--json").stdout)["passed"]
     (tmp_path / "mine" / "other.py").write_text(written.partition("\n")[2], encoding="utf-8")
     by_behavior = json.loads(q1lab("check", "other.py", "--json").stdout)
     assert (by_behavior["for"], by_behavior["passed"]) == (NAME, True)
@@ -98,7 +100,7 @@ def test_the_commands_know_it(q1lab: Callable[..., Done], tmp_path: Path) -> Non
     for kind in ("oracle", "broken"):
         q1lab("take", f"{kind}_{NAME}.py")
         script = [sys.executable, f"{kind}_{NAME}.py"]
-        assert subprocess.run(script, cwd=mine.parent, check=False).returncode == 0
+        assert subprocess.run(script, cwd=model_file.parent, check=False).returncode == 0
 
 
 def test_the_lab_and_the_documents_know_it(q1lab: Callable[..., Done], tmp_path: Path) -> None:
@@ -113,8 +115,8 @@ def test_the_lab_and_the_documents_know_it(q1lab: Callable[..., Done], tmp_path:
     assert f"{NAME} " in q1lab("card").stdout
     draft = tmp_path / "mine" / "draft.md"
     draft.write_text(f"Sleep is clearly deeper in winter.\n\nAs all know, {NAME} clearly leads.\n")
-    found = json.loads(q1lab("post", "lint", "--file", str(draft), "--json", code=1).stdout)
-    assert [one["line"] for one in found["findings"]] == [3]
+    report = json.loads(q1lab("post", "lint", "--file", str(draft), "--json", code=1).stdout)
+    assert [finding["line"] for finding in report["findings"]] == [3]
 
 
 def test_the_week_offers_it(q1lab: Callable[..., Done], copy: Path) -> None:
@@ -123,10 +125,10 @@ def test_the_week_offers_it(q1lab: Callable[..., Done], copy: Path) -> None:
     assert week.chosen is not None
     text = "\n".join(block_text(block) for part in week.parts() for block in part.blocks)
     assert "| ReLU² | the activation | Primer | easy, 5 min |" in text
-    assert "- **ReLU²**: is it better, at the same size?" in text
+    assert "- **ReLU²**: is it better" in text
     assert "| ReLU² | 0% | 0% | 1,024 | +1 −1 |" in text
     assert "| RMSNorm | 0% | 0% | 1,024 | +8 −8 |" in text
-    assert "The model keeps its 804,096 parameters." in text
+    assert "its 804,096 parameters" in text
     assert "Primer, what to read" in text
     results = [line.split(" | ")[0] for line in text.splitlines() if line.endswith(" | 8 |")]
     assert results == ["| RMSNorm", "| RoPE", "| SwiGLU", "| GQA"], (

@@ -29,8 +29,8 @@ def documented() -> Iterator[tuple[str, str]]:
             if isinstance(node, Documented) and (text := ast.get_docstring(node)):
                 yield f"{file}:{getattr(node, 'lineno', 1)}", text
             body = getattr(node, "body", None)
-            for named, below in pairwise(body if isinstance(body, list) else ()):
-                match named, below:
+            for statement, below in pairwise(body if isinstance(body, list) else ()):
+                match statement, below:
                     case ast.Assign() | ast.AnnAssign(), ast.Expr(ast.Constant(str(text))):
                         yield f"{file}:{below.lineno}", text
 

@@ -118,7 +118,7 @@ def of_python(file: str, source: str, nodes: Sequence[ast.AST]) -> Iterator[Pass
 
 @cache
 def passages() -> tuple[Passage, ...]:
-    found = [
+    all_passages = [
         Passage(str(file.relative_to(ROOT)), 1, file.read_text(), "markdown")
         for pattern in PEOPLE
         for file in ROOT.glob(pattern)
@@ -126,8 +126,8 @@ def passages() -> tuple[Passage, ...]:
     ]
     for name in tree():
         if name.endswith(".py") and name.startswith((*CODE, "content/files/")):
-            found += of_python(name, (ROOT / name).read_text(), parsed(name))
-    return tuple(found)
+            all_passages += of_python(name, (ROOT / name).read_text(), parsed(name))
+    return tuple(all_passages)
 
 
 def units(passage: Passage) -> Iterator[Unit]:
@@ -165,13 +165,13 @@ def all_options() -> frozenset[str]:
 
 
 def _options(command: click.Command, deep: bool = False) -> set[str]:
-    own = {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
+    options = {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
     if deep and isinstance(command, click.Group):
         context = click.Context(command)
         for name in command.list_commands(context):
             below = command.get_command(context, name)
-            own |= _options(below, deep=True) if below else set()
-    return own
+            options |= _options(below, deep=True) if below else set()
+    return options
 
 
 def stale_commands(unit: Unit) -> Iterator[Named]:
@@ -199,7 +199,7 @@ def _of_command(words: list[str]) -> Iterator[Named]:
         path = "" if not words[0].startswith("-") else path  # `q1lab COMMAND --help`, `q1lab …`
     while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z][a-z-]*", words[0]):
         below = command.get_command(click.Context(command), words[0])
-        if below is None and any(isinstance(one, click.Argument) for one in command.params):
+        if below is None and any(isinstance(param, click.Argument) for param in command.params):
             break  # a value of that argument
         path += f" {words.pop(0)}"
         yield 0, path, below is None
@@ -238,13 +238,13 @@ def stale_keys(passage: Passage) -> Iterator[Named]:
 @cache
 def pages_of_modules() -> dict[str, str]:
     """The part of the table of keys that a screen's module uses, where it is one."""
-    found = {}
+    page_by_module = {}
     for name in tree():
         if name.startswith("q1lab/tui/screens/") and name.endswith(".py"):
             pages = set(re.findall(r'(?m)^    screen_name = "(\w+)"', (ROOT / name).read_text()))
             if len(pages) == 1:
-                found[name] = pages.pop()
-    return found
+                page_by_module[name] = pages.pop()
+    return page_by_module
 
 
 @cache
@@ -280,8 +280,8 @@ def defined() -> dict[str, set[str]]:
                     names[path.stem].add(node.asname or node.name.rpartition(".")[2])
                     aliases[node.asname or ""] = node.name.rpartition(".")[2]
             if isinstance(node, ast.ClassDef):
-                fields = (getattr(one, "target", one) for one in node.body)
-                members = {getattr(one, "name", getattr(one, "id", "")) for one in fields}
+                fields = (getattr(field, "target", field) for field in node.body)
+                members = {getattr(field, "name", getattr(field, "id", "")) for field in fields}
                 names[node.name] |= members
                 names[node.name.lower()] |= members
     for alias, module in aliases.items():
@@ -343,11 +343,11 @@ def references(passage: Passage) -> Iterator[tuple[str, str, bool]]:
         return
     whole = Unit(passage.line, passage.text, code=False)
     for unit in units(passage):
-        named = stale_commands(unit), stale_names(unit, passage), stale_files(unit, passage)
-        for at, what, stale in itertools.chain(*named):
-            yield _place(passage, unit, at), what, stale
-    for at, what, stale in stale_keys(passage):
-        yield _place(passage, whole, at), what, stale
+        names_by_kind = stale_commands(unit), stale_names(unit, passage), stale_files(unit, passage)
+        for at, name, stale in itertools.chain(*names_by_kind):
+            yield _place(passage, unit, at), name, stale
+    for at, name, stale in stale_keys(passage):
+        yield _place(passage, whole, at), name, stale
 
 
 def _place(passage: Passage, unit: Unit, at: int) -> str:
@@ -355,15 +355,15 @@ def _place(passage: Passage, unit: Unit, at: int) -> str:
 
 
 def test_everything_that_is_named_is_there() -> None:
-    found = [one for passage in passages() for one in references(passage)]
-    assert [f"{place}: {what}" for place, what, stale in found if stale] == []
+    every_reference = [reference for passage in passages() for reference in references(passage)]
+    assert [f"{place}: {name}" for place, name, stale in every_reference if stale] == []
     for kind, at_least in ((r"q1lab ", 600), (r"--", 150), (r"key ", 20), (r"\S+\.(py|md)$", 400)):
-        resolved = sum(1 for _, what, _ in found if re.match(kind, what))
+        resolved = sum(1 for _, name, _ in every_reference if re.match(kind, name))
         assert resolved >= at_least, (kind, resolved)
 
 
 @pytest.mark.parametrize(
-    ("file", "kind", "text", "named"),
+    ("file", "kind", "text", "name"),
     [
         ("docs/x.md", "markdown", "Type\n`q1lab restore rope-1 --as NAME`", "q1lab restore --as"),
         ("docs/x.md", "markdown", "```sh\nq1lab restor rope-1\n```", "q1lab restor"),
@@ -384,10 +384,10 @@ def test_everything_that_is_named_is_there() -> None:
     ],
 )
 def test_a_stale_reference_is_named_with_its_place(
-    file: str, kind: str, text: str, named: str
+    file: str, kind: str, text: str, name: str
 ) -> None:
-    stale = [one for one in references(Passage(file, 7, text, kind)) if one[2]]
-    assert stale == [(f"{file}:{7 + text.count(chr(10)) - text.endswith('```')}", named, True)]
+    stale = [reference for reference in references(Passage(file, 7, text, kind)) if reference[2]]
+    assert stale == [(f"{file}:{7 + text.count(chr(10)) - text.endswith('```')}", name, True)]
 
 
 def test_the_examples_are_still_named() -> None:
