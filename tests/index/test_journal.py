@@ -55,17 +55,17 @@ def test_lines_are_the_same_however_they_are_read(
     for bodies in batches:
         mark = journal.append(file, bodies, mark)
     whole = journal.read_entries(file) if batches else journal.NewEntries((), Offset())
-    assert [line.body for line in whole.lines] == [body for one in batches for body in one]
+    assert [line.body for line in whole.lines] == [body for batch in batches for body in batch]
     assert whole.mark == mark
     assert (whole.damaged, whole.broken, whole.newer) == ((), (), ())
     data = file.read_bytes() if batches else b""
-    grown, at, found = file.with_name("grown.jsonl"), Offset(), []
+    grown, at, lines_in_steps = file.with_name("grown.jsonl"), Offset(), []
     for end in range(0, len(data) + steps, steps):
         grown.write_bytes(data[:end])
         news = journal.read_entries(grown, at)
-        found += news.lines
+        lines_in_steps += news.lines
         at = news.mark
-    assert tuple(found) == whole.lines
+    assert tuple(lines_in_steps) == whole.lines
 
 
 @given(data=st.data())
@@ -82,21 +82,21 @@ def test_a_flipped_bit_costs_its_line_alone_and_the_chain_names_the_place(
     raw[bit // 8] ^= 1 << bit % 8
     file.write_bytes(raw)
     news = journal.read_entries(file)
-    there = [found.body["n"] for found in news.lines if found.body is not None]
+    read_numbers = [entry.body["n"] for entry in news.lines if entry.body is not None]
     near = {line, line + 1}  # a newline that went joins two lines
-    assert [n for n in range(8) if n not in near] == [n for n in there if n not in near]
+    assert [n for n in range(8) if n not in near] == [n for n in read_numbers if n not in near]
     assert news.damaged or news.broken or news.newer or line == 7
 
 
 def test_a_torn_line_gets_its_end_and_the_next_one_follows_the_last_whole_one(home: Path) -> None:
-    with Store() as one:
-        progress.tick_step(one, WEEK, "a", True)
+    with Store() as index:
+        progress.tick_step(index, WEEK, "a", True)
     file = home / "journal.jsonl"
     with file.open("ab") as out:
         out.write(b'{"v": 1, "prev": "12')
-    with Store() as one:
-        progress.tick_step(one, WEEK, "b", True)
-        assert progress.recorded_progress(one, WEEK).done == {"a", "b"}
+    with Store() as index:
+        progress.tick_step(index, WEEK, "b", True)
+        assert progress.recorded_progress(index, WEEK).done == {"a", "b"}
     news = journal.read_entries(file)
     assert news.damaged == (2,)
     assert not news.broken
@@ -106,28 +106,30 @@ def test_a_torn_line_gets_its_end_and_the_next_one_follows_the_last_whole_one(ho
         assert not NOTICES, "said once"
 
 
-def typed(one: Store) -> None:
+def typed(index: Store) -> None:
     """Some of everything."""
-    learner_tables.choose_variant(one, WEEK, "gqa")
-    learner_tables.choose_variant(one, WEEK, "rope", ["a2-relative"])
-    progress.save_answer(one, WEEK, "a2-relative", "réponse 🙂\n" + "L" * 30_000)
-    progress.grade_recall(one, WEEK, "a2-rope-s1", False)
-    learner_tables.credit_seconds(one, WEEK, {"a1": 754.5})
+    learner_tables.choose_variant(index, WEEK, "gqa")
+    learner_tables.choose_variant(index, WEEK, "rope", ["a2-relative"])
+    progress.save_answer(index, WEEK, "a2-relative", "réponse 🙂\n" + "L" * 30_000)
+    progress.grade_recall(index, WEEK, "a2-rope-s1", False)
+    learner_tables.credit_seconds(index, WEEK, {"a1": 754.5})
     predictions.record_prediction(
-        one, WEEK, "rope", "lower", size=0.05, matters=0.01, confidence=0.8
+        index, WEEK, "rope", "lower", size=0.05, matters=0.01, confidence=0.8
     )
-    predictions.lock_prediction(one, "rope", "commit 1a2b3c")
-    papers.finish_paper(one, str(papers.add_paper(one, "RoFormer", week=WEEK)))
-    progress.save_setting(one, WEEK, "welcomed", True)
+    predictions.lock_prediction(index, "rope", "commit 1a2b3c")
+    papers.finish_paper(index, str(papers.add_paper(index, "RoFormer", week=WEEK)))
+    progress.save_setting(index, WEEK, "welcomed", True)
 
 
-def rows(one: Store) -> dict[str, list[tuple[Any, ...]]]:
+def rows(index: Store) -> dict[str, list[tuple[Any, ...]]]:
     """The learner's rows."""
-    found = {}
+    rows_by_table = {}
     for table in journal_tables.JOURNAL_TABLES:
         where = "WHERE key NOT IN ('journal', 'folded', 'unread')" if table == "settings" else ""
-        found[table] = [tuple(row) for row in one.db.execute(f"SELECT * FROM {table} {where}")]
-    return found
+        rows_by_table[table] = [
+            tuple(row) for row in index.db.execute(f"SELECT * FROM {table} {where}")
+        ]
+    return rows_by_table
 
 
 @pytest.mark.parametrize("how", ["gone", "garbled", "cut off", "no database", "empty"])
@@ -150,25 +152,28 @@ def test_the_database_can_go_at_any_time(home: Path, how: str) -> None:
     progress.tick_step(viewer, WEEK, "b", True)
     progress.tick_step(viewer, WEEK, "b", False)
     viewer.close()
-    with Store() as again:
-        found = rows(again)
-    found["step_records"] = [row for row in found["step_records"] if row[1] != "b"]
-    assert found == truth
+    with Store() as reopened:
+        rows_by_table = rows(reopened)
+    rows_by_table["step_records"] = [row for row in rows_by_table["step_records"] if row[1] != "b"]
+    assert rows_by_table == truth
+
+
+ANSWER = "as it was typed"
 
 
 def test_a_row_that_the_disk_garbled_comes_back_within_a_day(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite has no checksums: a flipped letter in an answer opens fine."""
-    with Store() as one:
-        progress.save_answer(one, WEEK, "one", "the answer that was typed")
+    with Store() as index:
+        progress.save_answer(index, WEEK, "one", ANSWER)
     file = home / "q1lab.db"
     data = file.read_bytes()
-    assert data.count(b"that was typed") == 1
-    file.write_bytes(data.replace(b"that was typed", b"that was tyqed"))
+    assert data.count(ANSWER.encode()) == 1
+    file.write_bytes(data.replace(ANSWER.encode(), ANSWER.replace("p", "q").encode()))
     monkeypatch.setattr(store, "utc_now", lambda: "2036-03-07T10:00:00+00:00")
-    with Store() as one:
-        assert progress.recorded_progress(one, WEEK).of("one").answer == "the answer that was typed"
+    with Store() as index:
+        assert progress.recorded_progress(index, WEEK).of("one").answer == ANSWER
 
 
 @pytest.mark.parametrize("how", ["deleted", "emptied", "rolled back", "another"])
@@ -177,58 +182,58 @@ def test_what_the_journal_lost_is_said_and_stays_in_a_copy_of_the_index(
 ) -> None:
     """It was taken in silence, and the index, the last copy, was thrown away."""
     file = home / "journal.jsonl"
-    with Store() as one:
-        progress.tick_step(one, WEEK, "a", True)
+    with Store() as index:
+        progress.tick_step(index, WEEK, "a", True)
         early = file.read_bytes()
-        typed(one)
-        truth = rows(one)
+        typed(index)
+        truth = rows(index)
     whole = file.read_bytes()
     other = journal.encode_entries([{**TICK, "step": str(n)} for n in range(99)], "")
     begins = {"deleted": b"", "emptied": b"", "rolled back": early, "another": other}[how]
     file.write_bytes(begins)
     if how == "deleted":
         file.unlink()
-    with Store() as one:
-        assert len(progress.recorded_progress(one, WEEK).done) == begins.count(b"\n")
-        (said,) = NOTICES
-        assert lost_lines.lost_line_warnings(one.file, one.journal) == [said]
-        assert one.notice == said
+    with Store() as index:
+        assert len(progress.recorded_progress(index, WEEK).done) == begins.count(b"\n")
+        (notice,) = NOTICES
+        assert lost_lines.lost_line_warnings(index.file, index.journal) == [notice]
+        assert index.notice == notice
     gone = whole.count(b"\n") - begins.count(b"\n")
-    assert (f"{gone} lines fewer" in said) == (how != "another")
+    assert (f"{gone} lines fewer" in notice) == (how != "another")
     (copy,) = home.glob("q1lab.until-*.db")
-    with contextlib.closing(sqlite3.connect(copy)) as kept:
+    with contextlib.closing(sqlite3.connect(copy)) as copied_index:
         for table in ("step_records", "predictions", "papers", "begun"):
-            assert kept.execute(f"SELECT * FROM {table}").fetchall() == truth[table]
+            assert copied_index.execute(f"SELECT * FROM {table}").fetchall() == truth[table]
     NOTICES.clear()
     assert cli.run_command_line(["status"]) == 0
-    assert said in capsys.readouterr().err
+    assert notice in capsys.readouterr().err
     for data in (whole, begins, whole):  # a synced folder may bring both again and again
         file.write_bytes(data)
-        with Store() as one:
-            assert (said in lost_lines.lost_line_warnings(one.file, one.journal)) == (
+        with Store() as index:
+            assert (notice in lost_lines.lost_line_warnings(index.file, index.journal)) == (
                 data == begins
             )
-            assert rows(one)["step_records"] == truth["step_records"] or data == begins
+            assert rows(index)["step_records"] == truth["step_records"] or data == begins
     if how != "another":  # of which whoever puts the first one back loses the lines
         assert list(home.glob("q1lab.until-*.db")) == [copy]
     for each in home.glob("q1lab.until-*.db"):  # to go on without what they know
         each.unlink()
-    with Store() as one:
-        assert not lost_lines.lost_line_warnings(one.file, one.journal)
+    with Store() as index:
+        assert not lost_lines.lost_line_warnings(index.file, index.journal)
 
 
 @pytest.mark.parametrize("how", ["of an older q1lab", "a day later"])
 def test_what_the_journal_lost_is_kept_however_the_index_is_made_anew(home: Path, how: str) -> None:
-    with Store() as one:
-        progress.tick_step(one, WEEK, "a", True)
+    with Store() as index:
+        progress.tick_step(index, WEEK, "a", True)
         if how == "a day later":
-            one.set_setting("folded", "2026-03-07")
+            index.set_setting("folded", "2026-03-07")
     (home / "journal.jsonl").unlink()
     if how == "of an older q1lab":
         with contextlib.closing(sqlite3.connect(home / "q1lab.db")) as db:
             db.execute("PRAGMA user_version = 1")
-    with Store() as one:
-        assert len(lost_lines.lost_line_warnings(one.file, one.journal)) == 1
+    with Store() as index:
+        assert len(lost_lines.lost_line_warnings(index.file, index.journal)) == 1
 
 
 def test_two_at_once_lose_nothing(home: Path) -> None:
@@ -243,8 +248,8 @@ def test_two_at_once_lose_nothing(home: Path) -> None:
     news = journal.read_entries(home / "journal.jsonl")
     assert len(news.lines) == 60
     assert (news.damaged, news.broken) == ((), ())
-    with Store() as one:
-        assert len(progress.recorded_progress(one, "w").done) == 60
+    with Store() as index:
+        assert len(progress.recorded_progress(index, "w").done) == 60
 
 
 def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(home: Path) -> None:
@@ -268,18 +273,18 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(home: Path) ->
             [sys.executable, "-c", code, str(left)], capture_output=True, text=True, check=False
         )
         killed += done.returncode == -signal.SIGKILL
-        with Store() as one:
-            there = progress.recorded_progress(one, "w").done
-            progress.tick_step(one, "w", "after", True)
-            assert "after" in progress.recorded_progress(one, "w").done
-        assert there >= set(done.stdout.split())
+        with Store() as index:
+            recorded_steps = progress.recorded_progress(index, "w").done
+            progress.tick_step(index, "w", "after", True)
+            assert "after" in progress.recorded_progress(index, "w").done
+        assert recorded_steps >= set(done.stdout.split())
         assert not journal.read_entries(home / "journal.jsonl").broken
     assert killed > 10
 
 
 def test_what_the_disk_refuses_did_not_happen(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Store() as one:
-        progress.tick_step(one, WEEK, "a", True)
+    with Store() as index:
+        progress.tick_step(index, WEEK, "a", True)
         before = (home / "journal.jsonl").read_bytes()
         real = os.write
 
@@ -289,17 +294,17 @@ def test_what_the_disk_refuses_did_not_happen(home: Path, monkeypatch: pytest.Mo
 
         monkeypatch.setattr(journal.os, "write", full)
         with pytest.raises(Problem, match=r"journal\.jsonl: the disk is full"):
-            progress.tick_step(one, WEEK, "b", True)
+            progress.tick_step(index, WEEK, "b", True)
         monkeypatch.undo()
         assert (home / "journal.jsonl").read_bytes() == before
-        assert progress.recorded_progress(one, WEEK).done == {"a"}
-        progress.tick_step(one, WEEK, "c", True)
-        assert progress.recorded_progress(one, WEEK).done == {"a", "c"}
+        assert progress.recorded_progress(index, WEEK).done == {"a"}
+        progress.tick_step(index, WEEK, "c", True)
+        assert progress.recorded_progress(index, WEEK).done == {"a", "c"}
 
 
 def line(body: dict[str, Any], **how: Any) -> bytes:
-    made = json.loads(journal.encode_entries([body], journal.START))
-    return json.dumps({**made, **how}).encode() + b"\n"
+    entry = json.loads(journal.encode_entries([body], journal.START))
+    return json.dumps({**entry, **how}).encode() + b"\n"
 
 
 AT = {"at": "2026-03-07T10:00:00+00:00"}
@@ -307,7 +312,7 @@ TICK = {"act": "tick", **AT, "week": WEEK, "step": "a", "done": True}
 
 
 @pytest.mark.parametrize(
-    ("bad", "said"),
+    ("bad", "notice"),
     [
         (b"no json\n", "line 1 can't be read"),
         (b"[" * 100_000 + b"\n", "line 1 can't be read"),
@@ -324,16 +329,18 @@ TICK = {"act": "tick", **AT, "week": WEEK, "step": "a", "done": True}
     ],
     ids=str.split("text deep bytes sum bare typed lone number unknown version chain older"),
 )
-def test_a_senseless_line_is_said_and_costs_nothing_else(home: Path, bad: bytes, said: str) -> None:
+def test_a_senseless_line_is_said_and_costs_nothing_else(
+    home: Path, bad: bytes, notice: str
+) -> None:
     good = {**TICK, "step": "b"}
     prev = json.loads(bad)["prev"] if bad.startswith(b'{"v"') else ""
     link = journal.next_link(prev, json.loads(bad)["sha"]) if bad.startswith(b'{"v"') else ""
     (home / "journal.jsonl").write_bytes(bad + line(good, prev=link))
-    with Store() as one:
-        assert progress.recorded_progress(one, WEEK).done == {"b"}
-        progress.tick_step(one, WEEK, "c", True)
-        assert progress.recorded_progress(one, WEEK).done == {"b", "c"}
-    assert said in NOTICES[0]
+    with Store() as index:
+        assert progress.recorded_progress(index, WEEK).done == {"b"}
+        progress.tick_step(index, WEEK, "c", True)
+        assert progress.recorded_progress(index, WEEK).done == {"b", "c"}
+    assert notice in NOTICES[0]
 
 
 PLAN = {"id": "rope-9", "created": AT["at"]}
@@ -436,7 +443,7 @@ def test_no_senseless_line_of_a_sound_hash_ends_a_command(
         for field, value in sample.items():
             fields.setdefault((sample["act"], field), set()).add(kind_of(value))
     lab_home.finish(lab_home.make_study())
-    with Store() as one, one.act() as add:
+    with Store() as index, index.act() as add:
         for sample in SAMPLES:
             add(sample["act"], **{key: sample[key] for key in sample if key not in ("act", "who")})
     bodies = [{**AT, **body} for body in spoiled()]
@@ -450,15 +457,15 @@ def test_no_senseless_line_of_a_sound_hash_ends_a_command(
         )
         for body in bodies
     )
-    with Store() as one:
-        assert wrong <= one.unread <= len(bodies)
-        progress.tick_step(one, WEEK, "b", True)
-        assert "b" in progress.recorded_progress(one, WEEK).done
+    with Store() as index:
+        assert wrong <= index.unread <= len(bodies)
+        progress.tick_step(index, WEEK, "b", True)
+        assert "b" in progress.recorded_progress(index, WEEK).done
     for words in ("status", "paper", "kpi", "card", "artifact", "compare rope-1", "post"):
         assert cli.run_command_line(words.split()) == 0, capsys.readouterr().err
-    with Store() as one:
-        evidence.read_progress(one, content.load_week(paths.content_dir()))
-        questions.journal_outlines(one, lab_home.make_study("rope-2"))
+    with Store() as index:
+        evidence.read_progress(index, content.load_week(paths.content_dir()))
+        questions.journal_outlines(index, lab_home.make_study("rope-2"))
     assert doctor._journal_summary()
 
 
@@ -472,35 +479,35 @@ def test_a_journal_that_is_no_file_is_one_line(home: Path, kind: str, tmp_path: 
     else:
         (tmp_path / "elsewhere").touch()
         file.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(Problem, match=r"journal\.jsonl: "), Store() as one:
-        progress.tick_step(one, WEEK, "a", True)
+    with pytest.raises(Problem, match=r"journal\.jsonl: "), Store() as index:
+        progress.tick_step(index, WEEK, "a", True)
     if kind == "link":
         assert not (tmp_path / "elsewhere").read_bytes()
 
 
 def test_acts_inside_an_act_are_one(home: Path) -> None:
-    with Store() as one:
-        with contextlib.suppress(RuntimeError), one.act() as add:
+    with Store() as index:
+        with contextlib.suppress(RuntimeError), index.act() as add:
             add("tick", week=WEEK, step="a", done=True)
-            progress.tick_step(one, WEEK, "b", True)
+            progress.tick_step(index, WEEK, "b", True)
             raise RuntimeError
-        assert progress.recorded_progress(one, WEEK).done == set()
-        with one.act() as add:
+        assert progress.recorded_progress(index, WEEK).done == set()
+        with index.act() as add:
             add("tick", week=WEEK, step="a", done=True)
-            progress.tick_step(one, WEEK, "b", True)
-        assert progress.recorded_progress(one, WEEK).done == {"a", "b"}
+            progress.tick_step(index, WEEK, "b", True)
+        assert progress.recorded_progress(index, WEEK).done == {"a", "b"}
 
 
 def test_the_timer_counts_once_when_a_credit_is_cut_off_before_its_state(home: Path) -> None:
-    with Store() as one:
-        progress.save_clock(one, WEEK, {}, {"part": "a1", "fresh": {"a1": 30.0}})
-        assert progress.recorded_progress(one, WEEK).spent("a1") == 30
+    with Store() as index:
+        progress.save_clock(index, WEEK, {}, {"part": "a1", "fresh": {"a1": 30.0}})
+        assert progress.recorded_progress(index, WEEK).spent("a1") == 30
         learner_tables.credit_seconds(
-            one, WEEK, {"a1": 30.0}
+            index, WEEK, {"a1": 30.0}
         )  # and killed before the state was written
-        assert progress.recorded_progress(one, WEEK).spent("a1") == 30
-        progress.save_clock(one, WEEK, {}, {"part": "a1", "fresh": {"a1": 5.0}})
-        assert progress.recorded_progress(one, WEEK).spent("a1") == 35
+        assert progress.recorded_progress(index, WEEK).spent("a1") == 30
+        progress.save_clock(index, WEEK, {}, {"part": "a1", "fresh": {"a1": 5.0}})
+        assert progress.recorded_progress(index, WEEK).spent("a1") == 35
 
 
 def test_a_viewer_sees_what_another_one_did(home: Path) -> None:
@@ -508,8 +515,8 @@ def test_a_viewer_sees_what_another_one_did(home: Path) -> None:
     said = []
 
     def other() -> None:
-        with Store() as one:
-            progress.tick_step(one, WEEK, "a", True)
+        with Store() as index:
+            progress.tick_step(index, WEEK, "a", True)
             said.append("done")
 
     thread = threading.Thread(target=other)

@@ -18,8 +18,8 @@ def told(seeds: int, capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def rows(lines: list[str]) -> list[int]:
-    found = [line.split() for line in lines if line.startswith("seed ")]
-    return [int(words[1]) for words in found]
+    rows_of_seeds = [line.split() for line in lines if line.startswith("seed ")]
+    return [int(words[1]) for words in rows_of_seeds]
 
 
 def test_twenty_seeds_are_shown_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:

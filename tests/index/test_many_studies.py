@@ -82,9 +82,9 @@ NONSENSE: list[tuple[str, Any, str]] = [
 """A field of a plan, a value that it can't have, and what is said of it."""
 
 
-@pytest.mark.parametrize(("field", "value", "said"), NONSENSE)
+@pytest.mark.parametrize(("field", "value", "reason"), NONSENSE)
 def test_a_plan_that_says_nonsense_is_one_line_and_stops_no_other(
-    field: str, value: Any, said: str, capsys: pytest.CaptureFixture[str]
+    field: str, value: Any, reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good = lab_home.make_study("good-1", seeds=(0,))
     lab_home.finish(good)
@@ -94,9 +94,9 @@ def test_a_plan_that_says_nonsense_is_one_line_and_stops_no_other(
     damage("bad-1", **{field: value})
     assert cli.run_command_line(["status"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    (told,) = [line for line in lines if "bad-1" in line]
-    assert told.startswith("✗ bad-1 can't be read: ")
-    assert said in told
+    (status_line,) = [line for line in lines if "bad-1" in line]
+    assert status_line.startswith("✗ bad-1 can't be read: ")
+    assert reason in status_line
     assert any(line.startswith("good-1: rope against baseline") for line in lines)
     assert cli.run_command_line(["compare", "good-1"]) == 0
     for command in ("compare", "attach", "stop", "diff"):
@@ -109,7 +109,7 @@ def test_a_plan_that_says_nonsense_is_one_line_and_stops_no_other(
         ("good-1", "finished"),
         ("bad-1", "unreadable"),
     ]
-    assert said in str(snapshot.studies[1].problem)
+    assert reason in str(snapshot.studies[1].problem)
     assert snapshot.focus is not None
     assert snapshot.focus.row.id == "good-1", "the newest that can be read"
     figures("a plan that can't be read", kinds=len(NONSENSE), others_stopped=0)
@@ -144,9 +144,9 @@ def test_a_study_whose_folder_is_gone_is_gone_from_the_picture(
 def test_texts_of_a_plan_reach_no_terminal_as_they_are() -> None:
     study = lab_home.make_study("rope-1", seeds=(0,))
     damage("rope-1", data__name="\x1b]0;owned\x07\x1b[31mred\ud800", preset="a\nb")
-    again = studies.load("rope-1")
-    assert (again.data.name, again.trainer.recipe) == ("red?", "a b")
-    assert study.seeds == again.seeds
+    reloaded = studies.load("rope-1")
+    assert (reloaded.data.name, reloaded.trainer.recipe) == ("red?", "a b")
+    assert study.seeds == reloaded.seeds
 
 
 def test_a_study_without_a_preset_leaves_no_gap(capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,8 +154,8 @@ def test_a_study_without_a_preset_leaves_no_gap(capsys: pytest.CaptureFixture[st
     study = lab_home.make_study("rope-1", seeds=(0,), preset="")
     lab_home.finish(study)
     assert cli.run_command_line(["status"]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("rope-1: rope against baseline, shakespeare: finished")
+    output = capsys.readouterr().out
+    assert output.startswith("rope-1: rope against baseline, shakespeare: finished")
     with Store() as store:
         focus = SnapshotReader("week").read_snapshot(store).focus
     assert focus is not None
@@ -174,9 +174,9 @@ def test_many_studies_are_committed_in_steps(monkeypatch: pytest.MonkeyPatch) ->
     class Killed(BaseException):
         pass
 
-    def tell(looked: ingest_events.IngestProgress) -> None:
-        assert looked.of == 6
-        if looked.studies == 4:
+    def tell(progress: ingest_events.IngestProgress) -> None:
+        assert progress.of == 6
+        if progress.studies == 4:
             raise Killed
 
     with Store() as store, pytest.raises(Killed):
@@ -205,14 +205,14 @@ def test_one_large_study_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) ->
     study = lab_home.make_study(seeds=(0, 1))
     lab_home.finish(study)
     monkeypatch.setattr(ingest_events, "COMMIT_EVERY", 0.0)
-    told: list[ingest_events.IngestProgress] = []
+    progress: list[ingest_events.IngestProgress] = []
     with Store() as store:
-        store.on_ingest = told.append
+        store.on_ingest = progress.append
         ingest_events.ingest_study(store, study)
     size = sum(study.files.run(run.name).events.stat().st_size for run in study.runs)
-    assert [one.taken for one in told] == sorted(one.taken for one in told)
-    assert len(told) > 4
-    assert told[-1] == (1, 1, size)
+    assert [message.taken for message in progress] == sorted(message.taken for message in progress)
+    assert len(progress) > 4
+    assert progress[-1] == (1, 1, size)
     assert ingest_events.IngestProgress(0, 1, 20_000_000).message == "20 MB of events"
 
 
@@ -287,7 +287,7 @@ def test_documents_and_exports_leave_out_what_cannot_be_read(
     assert "good-1" in (tmp_path / "all.json").read_text()
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     code = cli.run_command_line(["retro", "--repo", str(tmp_path), "--no-commit", "--yes"])
-    said = capsys.readouterr()
-    assert code == 0, said.err
-    (told,) = [line for line in said.err.splitlines() if "bad-1" in line]
-    assert "left out" in told
+    output = capsys.readouterr()
+    assert code == 0, output.err
+    (warning,) = [line for line in output.err.splitlines() if "bad-1" in line]
+    assert "left out" in warning

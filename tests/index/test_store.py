@@ -60,21 +60,21 @@ events = st.lists(
 @settings(deadline=None)
 @given(events, st.lists(st.integers(0, 25), max_size=4))
 def test_folding_does_not_depend_on_how_events_are_cut(
-    found: list[dict[str, Any]], cuts: list[int]
+    run_events: list[dict[str, Any]], cuts: list[int]
 ) -> None:
-    whole = ingest_events.fold_events(EMPTY, found)
+    whole = ingest_events.fold_events(EMPTY, run_events)
     run, at = dict(EMPTY), 0
-    for cut in [*sorted(cuts), len(found)]:
-        run = ingest_events.fold_events(run, found[at:cut])
+    for cut in [*sorted(cuts), len(run_events)]:
+        run = ingest_events.fold_events(run, run_events[at:cut])
         at = max(at, cut)
     assert run == whole
 
 
 @settings(deadline=None)
 @given(events)
-def test_what_has_ended_stays_ended(found: list[dict[str, Any]]) -> None:
+def test_what_has_ended_stays_ended(late_events: list[dict[str, Any]]) -> None:
     done = {**EMPTY, "state": "finished", "val_loss": 1.5}
-    after = ingest_events.fold_events(done, found)
+    after = ingest_events.fold_events(done, late_events)
     assert after["state"] == "finished"
     assert after["val_loss"] == 1.5
 
@@ -106,45 +106,45 @@ def test_damaged_lines_are_counted_and_passed_over(tmp_path: Path) -> None:
     file.write_bytes(
         b'{"type":"note"}\n\xff\xfe{{\n[1]\n{"no":"type"}\n{"type":"note"}\n{"type":"to'
     )
-    found, offset, bad = read_new_events(file)
-    assert (len(found), bad) == (2, 3)
+    whole_events, offset, bad = read_new_events(file)
+    assert (len(whole_events), bad) == (2, 3)
     assert file.read_bytes()[offset:] == b'{"type":"to'
 
 
 def test_a_line_longer_than_a_read_is_still_read(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     file.write_text(json.dumps({"type": "note", "text": "x" * 1000}) + "\n")
-    found, _, _ = read_new_events(file, limit=64)
-    assert len(found) == 1
+    read_events, _, _ = read_new_events(file, limit=64)
+    assert len(read_events) == 1
 
 
 def test_the_index_has_its_tables_and_views_for_a_person() -> None:
     lab_home.finish(study := lab_home.make_study())
-    with store.Store() as one:
-        ingest_events.ingest_study(one, study)
+    with store.Store() as index:
+        ingest_events.ingest_study(index, study)
         of = "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND type = ?"
-        assert {name for (name,) in one.db.execute(of, ("table",))} == set(store.TABLES)
-        pairs = one.db.execute("SELECT seed, difference FROM pairs ORDER BY seed").fetchall()
-        by_run = {(run["arm"], run["seed"]): run["val_loss"] for run in one.runs(study.id)}
+        assert {name for (name,) in index.db.execute(of, ("table",))} == set(store.TABLES)
+        pairs = index.db.execute("SELECT seed, difference FROM pairs ORDER BY seed").fetchall()
+        by_run = {(run["arm"], run["seed"]): run["val_loss"] for run in index.runs(study.id)}
         assert [tuple(row) for row in pairs] == [
             (seed, by_run["modified", seed] - by_run["baseline", seed]) for seed in study.seeds
         ]
-        run = one.runs(study.id)[0]
-        curve = one.db.execute(
+        run = index.runs(study.id)[0]
+        curve = index.db.execute(
             "SELECT iter, value FROM curves WHERE arm = ? AND seed = ? AND name = 'val_loss' "
             "ORDER BY iter",
             (run["arm"], run["seed"]),
         )
-        assert [tuple(row) for row in curve] == one.curve(run["id"], "val_loss") != []
+        assert [tuple(row) for row in curve] == index.curve(run["id"], "val_loss") != []
 
 
 def test_a_number_of_the_schema_that_is_just_wrong_is_damage() -> None:
-    with store.Store() as one:
-        one.add("label", study="rope-1", note="mine", tags=[])
-        one.db.execute("PRAGMA user_version = 99")
-    with store.Store() as one:
-        assert "was damaged" in str(one.notice)
-        assert one.db.execute("SELECT note FROM labels").fetchone()[0] == "mine"
+    with store.Store() as index:
+        index.add("label", study="rope-1", note="mine", tags=[])
+        index.db.execute("PRAGMA user_version = 99")
+    with store.Store() as index:
+        assert "was damaged" in str(index.notice)
+        assert index.db.execute("SELECT note FROM labels").fetchone()[0] == "mine"
 
 
 def test_states_follow_the_plan() -> None:

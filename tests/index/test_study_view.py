@@ -97,11 +97,11 @@ def test_a_later_attempt_does_not_count_the_time_that_was_lost() -> None:
         {"type": "iter", "iter": 50, "train_loss": 3.0, "tok_per_s": 7680, "t": 5, "total": 205},
     ]
     (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    held = lab_home.hold(study.files.run("baseline-seed0").lock)
+    lock = lab_home.hold(study.files.run("baseline-seed0").lock)
     with Store() as store:
-        found = study_view.read_view(store, study).run("baseline-seed0")
-    assert held
-    assert found.seconds_left == pytest.approx(1950 / 10)
+        run_view = study_view.read_view(store, study).run("baseline-seed0")
+    assert lock
+    assert run_view.seconds_left == pytest.approx(1950 / 10)
 
 
 def command_study() -> Study:
@@ -109,9 +109,9 @@ def command_study() -> Study:
     loop = CommandSpec(
         "train {args}", {"baseline": "", "rope": "--fast"}, "/", "acc", better="higher"
     )
-    made = changed(lab_home.make_study(seeds=(0,)), loop=loop, jobs=1, **EMPTY_SETTINGS)
-    studies.save(made)
-    return made
+    study = changed(lab_home.make_study(seeds=(0,)), loop=loop, jobs=1, **EMPTY_SETTINGS)
+    studies.save(study)
+    return study
 
 
 def write_events(study: Study, run_name: str, *events: dict[str, Any]) -> None:
@@ -124,12 +124,12 @@ def write_events(study: Study, run_name: str, *events: dict[str, Any]) -> None:
 def test_a_run_that_reports_nothing_but_its_metric_is_where_that_was_measured() -> None:
     study = command_study()
     write_events(study, "baseline-seed0", {"type": "eval", "iter": 150, "val_loss": 0.5, "t": 15})
-    held = [lab_home.hold(study.files.lock)]
-    held.append(lab_home.hold(study.files.run("baseline-seed0").lock))
+    locks = [lab_home.hold(study.files.lock)]
+    locks.append(lab_home.hold(study.files.run("baseline-seed0").lock))
     assert "running at iter 150, acc 0.500" in q1lab("status").stdout
-    (told,) = json.loads(q1lab("status", "--json").stdout)["studies"]
-    assert [(run["iter"], run["latest"]) for run in told["runs"]] == [(150, 0.5), (0, None)]
-    for lock in held:
+    (status,) = json.loads(q1lab("status", "--json").stdout)["studies"]
+    assert [(run["iter"], run["latest"]) for run in status["runs"]] == [(150, 0.5), (0, None)]
+    for lock in locks:
         os.close(lock)
     with study.files.run("baseline-seed0").events.open("a") as events:
         events.write('{"type": "exit", "state": "stopped"}\n')
@@ -143,12 +143,12 @@ def test_how_long_a_command_trains_is_learned_from_its_first_run() -> None:
     exit_ = {"type": "exit", "state": "finished", "iter": 200, "val_loss": 0.5, "t": 20}
     write_events(study, "baseline-seed0", measured, exit_)
     write_events(study, "modified-seed0", {"type": "eval", "iter": 50, "val_loss": 0.4, "t": 10})
-    held = [lab_home.hold(study.files.lock)]
-    held.append(lab_home.hold(study.files.run("modified-seed0").lock))
+    locks = [lab_home.hold(study.files.lock)]
+    locks.append(lab_home.hold(study.files.run("modified-seed0").lock))
     with Store() as store:
         seen = study_view.read_view(store, study)
         snapshot = SnapshotReader("week").read_snapshot(store)
-    assert held
+    assert locks
     assert seen.run("modified-seed0").iter_text == "50 of 200"
     assert seen.row.seconds_left == pytest.approx(30)
     assert snapshot.focus is not None
@@ -161,26 +161,28 @@ def test_a_run_that_trains_on_beyond_the_others_has_no_known_end() -> None:
         run("baseline", 0, RunState.FINISHED, 100, pace=1.0, max_iters=0),
         run("modified", 0, RunState.RUNNING, 130, pace=1.0, max_iters=0),
     ]
-    assert [one.max_iters for one in study_view.with_max_iters(runs)] == [100, 0]
+    assert [view.max_iters for view in study_view.with_max_iters(runs)] == [100, 0]
     assert seconds_left(study_view.with_max_iters(runs), 1, frozenset()) is None
 
 
 def test_every_place_shows_the_same_picture(capsys: pytest.CaptureFixture[str]) -> None:
     study = lab_home.make_study()
-    held = lab_home.training(study)
+    locks = lab_home.training(study)
     with Store() as store:
         seen = study_view.read_view(store, study)
         snapshot = SnapshotReader("week").read_snapshot(store)
-    assert len(held) == 3
+    assert len(locks) == 3
     assert snapshot.studies == (seen.row,)
     assert snapshot.focus is not None
     assert snapshot.focus.row == seen.row
-    bare = [study_view.replace(one, metrics=(), curves={}) for one in snapshot.focus.runs]
+    bare = [
+        study_view.replace(focus_run, metrics=(), curves={}) for focus_run in snapshot.focus.runs
+    ]
     assert tuple(bare) == seen.runs
     assert cli.run_command_line(["status", "--json"]) == 0
-    (told,) = json.loads(capsys.readouterr().out)["studies"]
-    assert (told["state"], told["done"]) == ("running", 3)
-    assert told["seconds_left"] == pytest.approx(seen.row.seconds_left)
+    (status,) = json.loads(capsys.readouterr().out)["studies"]
+    assert (status["state"], status["done"]) == ("running", 3)
+    assert status["seconds_left"] == pytest.approx(seen.row.seconds_left)
     assert time_left_words(seen.row.seconds_left)
 
 
@@ -188,18 +190,18 @@ def test_a_run_that_failed_in_this_launch_is_not_waited_for() -> None:
     study = lab_home.make_study(seeds=(0, 1))
     lab_home.train(study, "baseline", 0, 1000, state="failed", message="no")
     lab_home.train(study, "modified", 0, 1000, state=None)
-    held = [lab_home.hold(study.files.lock), lab_home.hold(study.files.run("modified-seed0").lock)]
+    locks = [lab_home.hold(study.files.lock), lab_home.hold(study.files.run("modified-seed0").lock)]
     write_atomic(study.files.launch, json.dumps({"launch": 3}))
     study.files.claims.mkdir()
     for name in ("3-baseline-seed0", "3-modified-seed0", "1-baseline-seed1"):
         (study.files.claims / name).touch()
     with Store() as store:
         runs = study_view.read_view(store, study).runs
-        assert held
+        assert locks
         assert study_view.waiting_runs(study.files, runs) == {"baseline-seed1", "modified-seed1"}
         # claimed, and its trainer is still loading
         (study.files.claims / "3-baseline-seed1").touch()
-        held.append(lab_home.hold(study.files.run("baseline-seed1").lock))
+        locks.append(lab_home.hold(study.files.run("baseline-seed1").lock))
         assert study_view.waiting_runs(study.files, runs) == {"baseline-seed1", "modified-seed1"}
 
 
@@ -237,7 +239,7 @@ def test_sql_stays_where_tables_are_read() -> None:
 
 def test_only_one_place_says_what_is_alive() -> None:
     """A lock on a study or a run means that it works: that is asked through ``alive``."""
-    found = {
+    calls = {
         f"{file.relative_to(ROOT)}:{node.lineno}"
         for file in sorted((ROOT / "q1lab").rglob("*.py"))
         if file.name != "liveness.py"
@@ -246,14 +248,14 @@ def test_only_one_place_says_what_is_alive() -> None:
         and getattr(node.func, "id", "") == "is_locked"
         and ast.unparse(node.args[0]).endswith(".lock")
     }
-    assert found == set()
+    assert calls == set()
 
 
 def test_the_live_view_of_many_runs_shows_what_moves() -> None:
     runs = [run("baseline", seed, RunState.FINISHED, 100) for seed in range(40)]
     runs += [run("baseline", 40, RunState.FAILED, 10), run("baseline", 41, RunState.RUNNING, 10)]
     runs += [run("baseline", seed, RunState.QUEUED) for seed in range(42, 90)]
-    shown = [one.seed for one in live_progress.runs_that_fit(runs, 10)]
+    shown = [view.seed for view in live_progress.runs_that_fit(runs, 10)]
     assert shown == [*range(32, 40), 40, 41], "the latest, in the order of the plan"
     assert live_progress.runs_that_fit(runs[:3], 10) == runs[:3]
     study = lab_home.make_study()
@@ -261,7 +263,7 @@ def test_the_live_view_of_many_runs_shows_what_moves() -> None:
     console = Console(width=100, height=14, record=True, file=io.StringIO())
     console.print(
         live_progress.runs_grid(
-            picture, {one.name: () for one in live_progress.runs_that_fit(runs, 10)}, "", 100
+            picture, {view.name: () for view in live_progress.runs_that_fit(runs, 10)}, "", 100
         )
     )
     text = console.export_text()

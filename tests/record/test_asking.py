@@ -39,21 +39,21 @@ def claims(answers: str) -> int:
     ],
 )
 def test_when_nothing_has_changed_claims_stay_as_rare_as_promised(name: str, share: float) -> None:
-    found = asking.simulate(ROWS[name], WEEKS)
-    assert claims(found["answers"]) <= at_most(share)
-    assert "n" not in found["answers"]
+    simulated = asking.simulate(ROWS[name], WEEKS)
+    assert claims(simulated["answers"]) <= at_most(share)
+    assert "n" not in simulated["answers"]
 
 
 @pytest.mark.parametrize("name", ["picking-5", "picking-8", "diverged"])
 def test_chosen_seeds_over_runs_that_exist_are_no_verdict_at_all(name: str) -> None:
-    found = asking.simulate(ROWS[name], 20)
-    assert set(found["last"]) == {"n"}
+    simulated = asking.simulate(ROWS[name], 20)
+    assert set(simulated["last"]) == {"n"}
 
 
 def test_a_range_finds_a_large_effect_with_few_pairs() -> None:
-    found = asking.simulate(ROWS["power-3..12-5"], 30)
-    assert set(found["answers"]) == {"h"}
-    pairs = [int(pair, 36) for pair in found["pairs"]]
+    simulated = asking.simulate(ROWS["power-3..12-5"], 30)
+    assert set(simulated["answers"]) == {"h"}
+    pairs = [int(pair, 36) for pair in simulated["pairs"]]
     assert min(pairs) == 3
     assert sum(pairs) / len(pairs) == pytest.approx(3.5, abs=0.3)
 
@@ -64,5 +64,5 @@ def test_a_rule_that_did_not_pay_for_its_looks_would_be_seen(
     monkeypatch.setattr(
         interim_analyses, "level_per_look", lambda first, most, total: intervals.ALPHA
     )
-    found = asking.simulate(ROWS["range-3-12"], WEEKS)
-    assert claims(found["answers"]) > at_most(0.05)
+    simulated = asking.simulate(ROWS["range-3-12"], WEEKS)
+    assert claims(simulated["answers"]) > at_most(0.05)

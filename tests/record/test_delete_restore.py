@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -134,7 +135,7 @@ def test_what_a_later_study_reused_is_said(
     assert main(["run", "swiglu", *SMALL]) == 0
     before = results(capsys, "swiglu-1")
     assert main(["delete", trained, "--yes"]) == 0
-    assert "swiglu-1 reused runs of it" in capsys.readouterr().out
+    assert "swiglu-1 reused" in capsys.readouterr().out
     assert results(capsys, "swiglu-1")["verdict"] == before["verdict"]
 
 
@@ -147,7 +148,7 @@ def test_a_damaged_study_and_a_link_can_be_deleted(
     (paths.studies_dir() / "linked-1").symlink_to(elsewhere)
     assert main(["delete", trained, "linked-1", "--yes"]) == 0
     assert "can't be read" in capsys.readouterr().out
-    assert [one.study for one in away()] == [None, None]
+    assert [deletion.study for deletion in away()] == [None, None]
     assert elsewhere.is_dir(), "what a link leads to is not q1lab's"
     assert main(["delete", "..", "--yes"]) == 2
     assert main(["delete", "nope-1", "--yes"]) == 2
@@ -192,7 +193,7 @@ def test_a_deleted_study_comes_back_whole(trained: str, capsys: pytest.CaptureFi
     assert main(["delete", trained, "--yes"]) == 0
     assert main(["restore", trained, "--name", "other-1"]) == 0
     assert studies.load("other-1").id == "other-1"
-    assert [one.id for one in away()] == [trained], "the name stays its own"
+    assert [deletion.id for deletion in away()] == [trained], "the name stays its own"
 
 
 def test_pruning_empties_the_trash_and_says_how_much(
@@ -201,12 +202,12 @@ def test_pruning_empties_the_trash_and_says_how_much(
     assert main(["delete", trained, "--yes"]) == 0
     capsys.readouterr()
     assert main(["prune", "--yes", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["bytes"] > 4 * 3000
-    assert [item["kind"] for item in told["items"]] == ["trash"]
+    pruned = json.loads(capsys.readouterr().out)
+    assert pruned["bytes"] > 4 * 3000
+    assert [item["kind"] for item in pruned["items"]] == ["trash"]
     assert list(paths.trash_dir().iterdir()) == []
     assert main(["restore", trained]) == 1
-    assert [one.id for one in away()] == [trained]
+    assert [deletion.id for deletion in away()] == [trained]
 
 
 @pytest.mark.parametrize("how", ["a link", "a damaged plan", "no plan"])
@@ -237,18 +238,18 @@ def test_prune_frees_checkpoints_and_leftovers_and_nothing_else(
 ) -> None:
     before = results(capsys, trained)
     old = time.time() - 10_000
-    here = [paths.studies_dir() / name for name in (".deleted-x-1", ".restore-y", "half-1")]
+    leftovers = [paths.studies_dir() / name for name in (".deleted-x-1", ".restore-y", "half-1")]
     cut_off = (".import-x", ".pull-x", ".rescue-x", "engine-check/probe-x")
-    for folder in (*here, *(paths.home() / name for name in cut_off)):
+    for folder in (*leftovers, *(paths.home() / name for name in cut_off)):
         folder.mkdir(parents=True)
         (folder / "file").write_bytes(b"x" * 500)
         os.utime(folder, (old, old))
     fresh = paths.studies_dir() / "being-made-1"
     fresh.mkdir()
     assert main(["prune", "--dry-run", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["bytes"] == 4 * 1000 + 7 * 500
-    assert not told["freed"]
+    reclaimable = json.loads(capsys.readouterr().out)
+    assert reclaimable["bytes"] == 4 * 1000 + 7 * 500
+    assert not reclaimable["freed"]
     assert main(["prune"]) == 2
     assert (paths.studies_dir() / "half-1").is_dir()
     assert main(["prune", "--yes"]) == 0
@@ -279,13 +280,15 @@ def test_a_study_without_its_plan_is_no_leftover(
     text = paths.home() / study.data.file
     capsys.readouterr()
     assert main(["prune", "--models", "--older-than", "0", "--yes"]) == 0
-    assert f"{trained} has runs and no study.json" in capsys.readouterr().err
+    warning = capsys.readouterr().err
+    assert trained in warning
+    assert "no study.json" in warning
     assert all(study.files.run(run.name).events.is_file() for run in study.runs)
     assert all(study.files.run(run.name).model.is_file() for run in study.runs)
     assert text.is_file(), "it trains on that"
     assert main(["compare", trained]) == 1
-    told = capsys.readouterr().err
-    assert f"q1lab delete {trained}" in told or ", not a file" in told
+    error = capsys.readouterr().err
+    assert f"q1lab delete {trained}" in error or ", not a file" in error
     if plan.is_symlink():
         plan.unlink()
     elif plan.exists():
@@ -300,10 +303,10 @@ def test_what_is_said_of_a_damaged_plan_loses_nothing(
     studies.load(trained).files.plan.write_text("{")
     capsys.readouterr()
     assert main(["compare", trained]) == 1
-    said = capsys.readouterr().err
-    assert "move" not in said
-    assert "a good copy in its place" in said
-    assert f"q1lab delete {trained}" in said
+    error = capsys.readouterr().err
+    assert "move" not in error
+    assert "a good copy" in error
+    assert f"q1lab delete {trained}" in error
 
 
 def test_prune_keeps_what_can_go_on_or_is_running() -> None:
@@ -334,8 +337,8 @@ def test_prune_texts_of_no_study_and_weights_on_demand(
     ]
     capsys.readouterr()
     assert main(["prune", "--models", "--older-than", "0", "--yes"]) == 0
-    said = capsys.readouterr().out
-    assert "swiglu-1 reused runs of rope-1: it has copies of its own" in said
+    output = capsys.readouterr().out
+    assert re.search(r"swiglu-1 .*rope-1: .*copies", output)
     assert studies.ids() == [trained, "swiglu-1"]
     assert len(list(paths.data_dir().glob("*.txt"))) == 2, "of one a study may be planned now"
 
@@ -359,22 +362,22 @@ def test_notes_and_tags_are_shown_and_filter(
     trained: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     identity = studies.load(trained)
-    assert main(["note", trained, "half the\nbatch \x1b[31mred"]) == 0
+    assert main(["note", trained, "half\nbatch \x1b[31mred"]) == 0
     assert main(["note", trained, "--tag", "draft", "--tag", "long-context", "--tag", "draft"]) == 0
     capsys.readouterr()
     assert main(["status"]) == 0
-    said = capsys.readouterr().out
-    assert "tags: draft, long-context" in said
-    assert "note: half the batch red" in said
+    output = capsys.readouterr().out
+    assert "tags: draft, long-context" in output
+    assert "note: half batch red" in output
     assert main(["status", "--tag", "draft", "--json"]) == 0
-    (one,) = json.loads(capsys.readouterr().out)["studies"]
-    assert one["tags"] == ["draft", "long-context"]
+    (listed,) = json.loads(capsys.readouterr().out)["studies"]
+    assert listed["tags"] == ["draft", "long-context"]
     assert main(["status", "--tag", "other"]) == 2
     assert "in use: draft, long-context" in capsys.readouterr().err
     assert main(["note", trained, "--untag", "draft"]) == 0
     assert main(["note", trained, "", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out.partition("\n")[2])
-    assert told == {"study": trained, "note": "", "tags": ["long-context"]}
+    labels = json.loads(capsys.readouterr().out.partition("\n")[2])
+    assert labels == {"study": trained, "note": "", "tags": ["long-context"]}
     assert noted(trained) == study_labels.Labels("", ("long-context",))
     assert studies.load(trained) == identity, "labels are no part of the plan"
 
@@ -400,9 +403,9 @@ def test_bad_labels_are_one_line(
 
 def test_labels_from_elsewhere_are_taken_as_far_as_they_are_any() -> None:
     for record in ({"tags": 3, "note": []}, {"tags": ["a b", 1, "ok"]}, {"note": "x" * 9000}):
-        found = study_labels.labels_from_json(record)
-        assert set(found.tags) <= {"ok"}
-        assert len(found.note) <= study_labels.LONGEST_NOTE
+        labels = study_labels.labels_from_json(record)
+        assert set(labels.tags) <= {"ok"}
+        assert len(labels.note) <= study_labels.LONGEST_NOTE
     with pytest.raises(ValueError, match="no object"):
         study_labels.labels_from_json([])
 
@@ -439,10 +442,10 @@ def test_a_study_as_one_file_and_back(
     shutil.rmtree(paths.data_dir())
     assert main(["restore", str(target)]) == 0
     assert away() == []
-    again = {name: sha256_file(paths.study_dir(trained) / name) for name in files}
-    assert again == files
-    found = results(capsys, trained)
-    assert found == before
+    restored_files = {name: sha256_file(paths.study_dir(trained) / name) for name in files}
+    assert restored_files == files
+    restored_results = results(capsys, trained)
+    assert restored_results == before
     study = studies.load(trained)
     assert (paths.home() / study.data.file).is_file(), "it can go on"
     assert noted(trained).tags == ("keep",)
@@ -456,13 +459,13 @@ def test_a_study_as_one_file_and_back(
 def held_by(target: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
     """An archive's files by their names, and its list."""
     with zipfile.ZipFile(target) as packed:
-        held = {name: packed.read(name) for name in packed.namelist()}
-    return held, json.loads(held.pop(bundle.LIST_NAME))
+        contents = {name: packed.read(name) for name in packed.namelist()}
+    return contents, json.loads(contents.pop(bundle.LIST_NAME))
 
 
-def as_zip(out: Path, held: dict[str, bytes], listed: dict[str, Any]) -> Path:
+def as_zip(out: Path, contents: dict[str, bytes], listed: dict[str, Any]) -> Path:
     with zipfile.ZipFile(out, "w") as packed:
-        for name, data in {bundle.LIST_NAME: json.dumps(listed).encode(), **held}.items():
+        for name, data in {bundle.LIST_NAME: json.dumps(listed).encode(), **contents}.items():
             info = zipfile.ZipInfo(name)
             info.external_attr = (0o120777 if data == b"LINK" else 0o644) << 16
             packed.writestr(info, data)
@@ -470,29 +473,32 @@ def as_zip(out: Path, held: dict[str, bytes], listed: dict[str, Any]) -> Path:
 
 
 HOSTILE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
-    "leads elsewhere": lambda held, m: (
-        held.update({"../x.py": b"x"}),
+    "leads elsewhere": lambda contents, m: (
+        contents.update({"../x.py": b"x"}),
         m["files"].update({"../x.py": "0"}),
     ),  # type: ignore[func-returns-value]
-    "absolute": lambda held, m: (
-        held.update({"/tmp/x.py": b"x"}),
+    "absolute": lambda contents, m: (
+        contents.update({"/tmp/x.py": b"x"}),
         m["files"].update({"/tmp/x.py": "0"}),
     ),  # type: ignore[func-returns-value]
-    "a link": lambda held, m: (
-        held.update({"source/x.py": b"LINK"}),
+    "a link": lambda contents, m: (
+        contents.update({"source/x.py": b"LINK"}),
         m["files"].update({"source/x.py": "0"}),
     ),  # type: ignore[func-returns-value]
-    "not in its list": lambda held, m: held.update({"source/x.py": b"x"}),
-    "missing": lambda held, m: held.pop("study.json"),  # type: ignore[arg-type,return-value]
-    "changed": lambda held, m: held.update({"study.json": held["study.json"] + b" "}),
-    "newer": lambda held, m: m.update(v=2),
-    "no list of files": lambda held, m: m.pop("files"),
-    "another study's plan": lambda held, m: m.update(study="other-1"),
-    "leads elsewhere, from inside": lambda held, m: (  # type: ignore[func-returns-value]
-        held.update({"runs/../events.jsonl": b"x"}),
+    "not in its list": lambda contents, m: contents.update({"source/x.py": b"x"}),
+    "missing": lambda contents, m: contents.pop("study.json"),  # type: ignore[arg-type,return-value]
+    "changed": lambda contents, m: contents.update({"study.json": contents["study.json"] + b" "}),
+    "newer": lambda contents, m: m.update(v=2),
+    "no list of files": lambda contents, m: m.pop("files"),
+    "another study's plan": lambda contents, m: m.update(study="other-1"),
+    "leads elsewhere, from inside": lambda contents, m: (  # type: ignore[func-returns-value]
+        contents.update({"runs/../events.jsonl": b"x"}),
         m["files"].update({"runs/../events.jsonl": "0"}),
     ),
-    "a lock": lambda held, m: (held.update({"lock": b""}), m["files"].update({"lock": "0"})),  # type: ignore[func-returns-value]
+    "a lock": lambda contents, m: (
+        contents.update({"lock": b""}),
+        m["files"].update({"lock": "0"}),
+    ),  # type: ignore[func-returns-value]
 }
 
 
@@ -505,12 +511,12 @@ def test_a_hostile_archive_leaves_nothing(
     target = tmp_path / "a.zip"
     bundle.write_archive(study.id, target, {}, bundle.Provenance())
     delete(study.id)
-    held, listed = held_by(target)
+    contents, listed = held_by(target)
     if how in HOSTILE:
-        HOSTILE[how](held, listed)
-        bad = as_zip(tmp_path / "changed.zip", held, listed)
+        HOSTILE[how](contents, listed)
+        bad = as_zip(tmp_path / "changed.zip", contents, listed)
     else:
-        data = as_zip(tmp_path / "same.zip", held, listed).read_bytes()
+        data = as_zip(tmp_path / "same.zip", contents, listed).read_bytes()
         changed = {
             "cut off": data[: len(data) // 2],
             "garbled": data[:200] + bytes(50) + data[250:],
@@ -521,8 +527,8 @@ def test_a_hostile_archive_leaves_nothing(
         bad.write_bytes(changed)
     before = sorted(p.name for p in paths.home().rglob("*"))
     assert main(["restore", str(bad)]) in (1, 2)
-    said = capsys.readouterr().err
-    assert len(said.splitlines()) == 1, said
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1, error
     assert sorted(p.name for p in paths.home().rglob("*")) == before
     assert studies.ids() == []
     assert not (tmp_path / "x.py").exists()
@@ -539,13 +545,13 @@ def test_restoring_what_is_no_file(tmp_path: Path) -> None:
 
 def test_tags_that_are_put_on_at_once_are_all_there(trained: str) -> None:
     code = "import sys; from q1lab.commands.cli import run_command_line; sys.exit(run_command_line(['note', *sys.argv[1:]]))"
-    both = [
+    processes = [
         subprocess.Popen(
             [sys.executable, "-c", code, trained, "--tag", f"t{n}"], stdout=subprocess.DEVNULL
         )
         for n in range(4)
     ]
-    assert [one.wait(timeout=120) for one in both] == [0] * 4
+    assert [process.wait(timeout=120) for process in processes] == [0] * 4
     assert set(noted(trained).tags) == {f"t{n}" for n in range(4)}
 
 

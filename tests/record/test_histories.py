@@ -18,7 +18,7 @@ from q1lab.record import delete_restore, questions
 from q1lab.verdict.comparison import Comparison
 
 PLAIN = ""
-DRESSES = (PLAIN, *(one for one in asking.DRESSES if one != "rewritten"))
+DRESSES = (PLAIN, *(dress for dress in asking.DRESSES if dress != "rewritten"))
 """Which file a rewritten one came from is told by its place and by first losses alone; a history in
 which it is renamed as well, and trained at other seeds, can't be known."""
 
@@ -52,24 +52,24 @@ def history(rng: np.random.Generator) -> list[Ask]:
 
 def plainly(asks: list[Ask]) -> list[Ask]:
     """The same questions at the same seeds, undressed, and every study kept."""
-    return [Ask(one.block, text=one.text, variant=one.variant) for one in asks]
+    return [Ask(ask.block, text=ask.text, variant=ask.variant) for ask in asks]
 
 
-def told(week: asking.Week, asks: list[Ask]) -> list[Comparison]:
-    said = []
-    for one in asks:
-        seeds = range(3 * one.block, 3 * one.block + 3)
-        study = week.study(seeds, one.variant, dress=one.dress, text=one.text)
-        if one.end == "stopped":
+def compare_each(week: asking.Week, asks: list[Ask]) -> list[Comparison]:
+    comparisons = []
+    for ask in asks:
+        seeds = range(3 * ask.block, 3 * ask.block + 3)
+        study = week.study(seeds, ask.variant, dress=ask.dress, text=ask.text)
+        if ask.end == "stopped":
             week.train(study, seeds, "stopped", 0.99)
         else:
             week.train(study, seeds)
-        said.append(week.told(study))
-        if one.end == "deleted":
+        comparisons.append(week.told(study))
+        if ask.end == "deleted":
             delete_restore.delete_study(week.store, study.id)
-        elif one.end == "removed":
+        elif ask.end == "removed":
             shutil.rmtree(study.files.root)
-    return said
+    return comparisons
 
 
 def lived(asks: list[Ask], seed: int, monkeypatch: pytest.MonkeyPatch) -> list[Comparison]:
@@ -77,7 +77,7 @@ def lived(asks: list[Ask], seed: int, monkeypatch: pytest.MonkeyPatch) -> list[C
     with asking.homes() as home, home() as store, monkeypatch.context() as patched:
         week = asking.Week(store, np.random.default_rng(seed))
         patched.setattr(questions, "utc_now", week.clock)
-        return told(week, asks)
+        return compare_each(week, asks)
 
 
 @pytest.mark.parametrize(
@@ -89,13 +89,13 @@ def test_no_history_makes_a_printed_total_smaller_than_it_is(
     claims, printed = 0, []
     for seed in range(many):
         asks = history(np.random.default_rng(seed))
-        said = lived(asks, seed, monkeypatch)
+        dressed = lived(asks, seed, monkeypatch)
         plain = lived(plainly(asks), seed, monkeypatch)
-        assert said[-1].asking.family is not None
+        assert dressed[-1].asking.family is not None
         assert plain[-1].asking.family is not None
-        assert said[-1].asking.total >= plain[-1].asking.total - 1e-9, (seed, asks)
-        assert said[-1].asking.family.total >= plain[-1].asking.family.total - 1e-9, (seed, asks)
-        claims += any(one.analysis.verdict in ("helps", "hurts") for one in said)
-        printed.append(said[-1].asking.family.total)
+        assert dressed[-1].asking.total >= plain[-1].asking.total - 1e-9, (seed, asks)
+        assert dressed[-1].asking.family.total >= plain[-1].asking.family.total - 1e-9, (seed, asks)
+        claims += any(comparison.analysis.verdict in ("helps", "hurts") for comparison in dressed)
+        printed.append(dressed[-1].asking.family.total)
     spread = sum(total * (1 - total) for total in printed) ** 0.5
     assert claims <= sum(printed) + 3 * spread, (claims, sum(printed))

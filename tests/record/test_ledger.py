@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -36,7 +37,7 @@ def done(study: Study, **how: float) -> Study:
     return study
 
 
-def found(study: Study) -> Comparison:
+def compare_study(study: Study) -> Comparison:
     with Store() as store:
         return compare(store, study)
 
@@ -51,20 +52,28 @@ def on_record() -> list[journal.Body]:
     return [line.body for line in journal.read_entries(paths.journal_file()).lines if line.body]
 
 
+def notes_of(comparison: Comparison) -> str:
+    return " ".join(note_text.note_sentences(comparison))
+
+
 def level_of(study: Study) -> float:
-    return found(study).analysis.alpha
+    return compare_study(study).analysis.alpha
 
 
 def edited(study: Study, **changes: object) -> Study:
-    made = changed(study, **changes)
-    studies.save(made)
-    return made
+    edited_study = changed(study, **changes)
+    studies.save(edited_study)
+    return edited_study
 
 
 def test_the_first_look_is_judged_by_95_percent_and_says_nothing_of_asking() -> None:
-    told = found(done(make_study()))
-    assert (told.analysis.alpha, times_asked(told), told.asking.looks) == (ALPHA, (1, 1), 1)
-    assert NoteKind.ASKED not in [note.kind for note in told.analysis.notes]
+    comparison = compare_study(done(make_study()))
+    assert (comparison.analysis.alpha, times_asked(comparison), comparison.asking.looks) == (
+        ALPHA,
+        (1, 1),
+        1,
+    )
+    assert NoteKind.ASKED not in [note.kind for note in comparison.analysis.notes]
 
 
 def again(how: str) -> Study:
@@ -106,13 +115,15 @@ def again(how: str) -> Study:
 )
 def test_asking_again_is_counted_and_pays(how: str) -> None:
     done(make_study())
-    told = found(done(again(how)))
-    assert told.analysis.alpha == ALPHA_LATER, how
-    assert times_asked(told) == (2, 2)
-    text = " ".join(note_text.note_sentences(told))
+    second = compare_study(done(again(how)))
+    assert second.analysis.alpha == ALPHA_LATER, how
+    assert times_asked(second) == (2, 2)
+    text = " ".join(note_text.note_sentences(second))
     assert "asked 2 times, with 2 looks" in text
     assert "98.94% interval" in text
-    assert found(studies.load("rope-1")).analysis.alpha == ALPHA, "the first keeps its level"
+    assert compare_study(studies.load("rope-1")).analysis.alpha == ALPHA, (
+        "the first keeps its level"
+    )
 
 
 def test_an_import_is_asked_when_it_is_taken_in() -> None:
@@ -126,8 +137,8 @@ def test_an_import_is_asked_when_it_is_taken_in() -> None:
 def test_an_edited_file_is_the_same_question_and_another_file_is_not() -> None:
     def own(name: str, origin: str, sha256: str, hour: int) -> Study:
         study = make_study(name, created=at(hour))
-        mine = replace(study.arms["modified"], origin=origin, sha256=sha256)
-        return done(edited(study, arms={**study.arms, "modified": mine}))
+        modified = replace(study.arms["modified"], origin=origin, sha256=sha256)
+        return done(edited(study, arms={**study.arms, "modified": modified}))
 
     own("mine-1", "/repo/my_rope.py", "1" * 64, 8)
     assert level_of(own("mine-2", "/repo/my_rope.py", "2" * 64, 9)) == ALPHA_LATER
@@ -141,7 +152,7 @@ def test_an_edited_file_is_the_same_question_and_another_file_is_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "counts"),
+    ("history", "counts"),
     [
         ("planned only", False),
         ("no result yet", False),
@@ -155,59 +166,69 @@ def test_an_edited_file_is_the_same_question_and_another_file_is_not() -> None:
         ("one pair", False),
     ],
 )
-def test_begun_is_asked_unless_nothing_could_be_seen(what: str, counts: bool) -> None:
-    seeds = {"two pairs, dropped": (0, 1), "one pair": (0,)}.get(what, (0, 1, 2))
+def test_begun_is_asked_unless_nothing_could_be_seen(history: str, counts: bool) -> None:
+    seeds = {"two pairs, dropped": (0, 1), "one pair": (0,)}.get(history, (0, 1, 2))
     first = make_study(seeds=seeds)
     begin(first)
-    if what not in ("planned only", "only the baseline"):
-        far = {"no result yet": 150, "deleted before a result": 150}.get(what, 1980)
+    if history not in ("planned only", "only the baseline"):
+        far = {"no result yet": 150, "deleted before a result": 150}.get(history, 1980)
         file = train(first, "modified", 0, far, state="stopped")
         if far == 150:
             lines = file.read_text().splitlines()
             file.write_text("\n".join(line for line in lines if "eval" not in line) + "\n")
     train(first, "baseline", 0)
-    if what == "removed by hand":
+    if history == "removed by hand":
         shutil.rmtree(first.files.root)
-    if what == "its runs removed by hand":
+    if history == "its runs removed by hand":
         first.files.launch.write_text("{}")
         shutil.rmtree(first.files.root / "runs")
-    if what.startswith("deleted"):
+    if history.startswith("deleted"):
         with Store() as store:
             delete_restore.delete_study(store, "rope-1")
     second = make_study("rope-2", seeds=(3, 4, 5), created=at(10))
     begin(second)
-    told = found(done(second))
-    assert told.analysis.alpha == (ALPHA_LATER if counts else ALPHA)
-    assert times_asked(told) == ((2, 2) if counts else (1, 1))
-    assert told.asking.total == pytest.approx(
-        interim_analyses.chance_over_studies([ALPHA] * counts + [told.analysis.alpha])
+    comparison = compare_study(done(second))
+    assert comparison.analysis.alpha == (ALPHA_LATER if counts else ALPHA)
+    assert times_asked(comparison) == ((2, 2) if counts else (1, 1))
+    assert comparison.asking.total == pytest.approx(
+        interim_analyses.chance_over_studies([ALPHA] * counts + [comparison.analysis.alpha])
     )
 
 
 def test_a_third_pair_makes_one_look_with_the_two_before() -> None:
     study = edited(make_study(), looks=((0, 1), (2,)))
-    told = found(done(study))
-    assert (told.analysis.alpha, told.asking.looks, times_asked(told)) == (ALPHA, 1, (1, 1))
+    comparison = compare_study(done(study))
+    assert (comparison.analysis.alpha, comparison.asking.looks, times_asked(comparison)) == (
+        ALPHA,
+        1,
+        (1, 1),
+    )
 
 
 def test_a_single_pair_is_an_experiment_without_a_verdict() -> None:
-    told = found(done(make_study(seeds=(0,))))
-    assert label_text.comparison_title(told).startswith("ONE PAIR")
-    assert "no question yet" in verdict_text.verdict_sentence(told)
-    assert note_text.record_sentence(told) == ""
+    comparison = compare_study(done(make_study(seeds=(0,))))
+    assert label_text.comparison_title(comparison).startswith("ONE PAIR")
+    assert "no question yet" in verdict_text.verdict_sentence(comparison)
+    assert note_text.record_sentence(comparison) == ""
     picked = edited(make_study("rope-2", seeds=(5,), created=at(10)), looks=((5,), (6, 7)))
-    assert found(done(picked)).analysis.reason is Reason.CHOSEN, "of single pairs the best went on"
+    assert compare_study(done(picked)).analysis.reason is Reason.CHOSEN, (
+        "of single pairs the best went on"
+    )
 
 
 def test_seeds_added_later_are_a_later_look() -> None:
     study = make_study(seeds=(0, 1, 2))
     both = edited(study, looks=((0, 1, 2), (3, 4)))
-    told = found(done(both))
-    assert (told.analysis.alpha, told.asking.looks, times_asked(told)) == (ALPHA_LATER, 2, (1, 2))
+    comparison = compare_study(done(both))
+    assert (comparison.analysis.alpha, comparison.asking.looks, times_asked(comparison)) == (
+        ALPHA_LATER,
+        2,
+        (1, 2),
+    )
     expected = interim_analyses.chance_of_any_claim([(3, ALPHA), (5, ALPHA_LATER)])
-    assert told.asking.total == pytest.approx(expected)
+    assert comparison.asking.total == pytest.approx(expected)
     assert f"up to {difference_text.percent_text(expected)}" in " ".join(
-        note_text.note_sentences(told)
+        note_text.note_sentences(comparison)
     )
 
 
@@ -215,28 +236,31 @@ def test_the_best_of_the_seeds_that_are_there_is_no_verdict() -> None:
     """Nothing trains: the runs were there, and the seeds were picked by what they said."""
     done(make_study(seeds=(0, 1, 2, 3, 4)))
     picked = done(make_study("rope-2", seeds=(1, 3, 4), created=at(10)), noise=0.001)
-    told = found(picked)
-    assert (told.analysis.verdict, told.analysis.reason) == ("no verdict", Reason.CHOSEN)
-    assert told.asking.left_out == (("rope-1", (0, 2)),)
-    assert "seeds 0, 2 (rope-1)" in verdict_text.verdict_sentence(told)
+    comparison = compare_study(picked)
+    assert (comparison.analysis.verdict, comparison.analysis.reason) == (
+        "no verdict",
+        Reason.CHOSEN,
+    )
+    assert comparison.asking.left_out == (("rope-1", (0, 2)),)
+    assert "seeds 0, 2 (rope-1)" in verdict_text.verdict_sentence(comparison)
 
 
 def test_another_headline_over_the_same_runs_is_a_later_look() -> None:
     study = done(make_study())
     second = edited(make_study("rope-2", created=at(10)), headline="welch")
-    told = found(done(second))
-    assert (told.analysis.alpha, told.analysis.reason) == (ALPHA_LATER, None)
-    assert told.asking.left_out == ()
-    assert found(study).analysis.alpha == ALPHA
+    comparison = compare_study(done(second))
+    assert (comparison.analysis.alpha, comparison.analysis.reason) == (ALPHA_LATER, None)
+    assert comparison.asking.left_out == ()
+    assert compare_study(study).analysis.alpha == ALPHA
 
 
 def test_a_diverged_twin_that_is_left_out_is_named() -> None:
     first = make_study(seeds=(0, 1, 2))
     finish(first)
     train(first, "modified", 1, state="diverged")
-    told = found(done(make_study("rope-2", seeds=(3, 4, 5), created=at(10))))
-    assert told.asking.left_out == (("rope-1", (0, 1, 2)),)
-    assert "Left out: seeds 0, 1, 2 (rope-1)" in " ".join(note_text.note_sentences(told))
+    comparison = compare_study(done(make_study("rope-2", seeds=(3, 4, 5), created=at(10))))
+    assert comparison.asking.left_out == (("rope-1", (0, 1, 2)),)
+    assert "Left out: seeds 0, 1, 2 (rope-1)" in " ".join(note_text.note_sentences(comparison))
 
 
 def test_deleting_a_study_leaves_its_line_in_the_ledger() -> None:
@@ -254,9 +278,9 @@ def test_deleting_a_study_leaves_its_line_in_the_ledger() -> None:
         with store.transaction() as db:
             db.execute("DELETE FROM studies WHERE id = ?", (first.id,))
     shutil.rmtree(first.files.root)
-    told = found(done(make_study("rope-2", seeds=(3, 4, 5), created=at(10))))
-    assert (told.analysis.alpha, times_asked(told)) == (ALPHA_LATER, (2, 2))
-    assert told.asking.left_out == (("rope-1", (0, 1, 2)),)
+    comparison = compare_study(done(make_study("rope-2", seeds=(3, 4, 5), created=at(10))))
+    assert (comparison.analysis.alpha, times_asked(comparison)) == (ALPHA_LATER, (2, 2))
+    assert comparison.asking.left_out == (("rope-1", (0, 1, 2)),)
 
 
 def test_a_name_that_is_given_again_hides_no_asking() -> None:
@@ -267,8 +291,8 @@ def test_a_name_that_is_given_again_hides_no_asking() -> None:
     shutil.rmtree(first.files.root)
     second = make_study(seeds=(3, 4, 5), created=at(10))
     begin(second)
-    told = found(done(second))
-    assert (told.study.id, times_asked(told)) == ("rope-1", (2, 2))
+    comparison = compare_study(done(second))
+    assert (comparison.study.id, times_asked(comparison)) == ("rope-1", (2, 2))
 
 
 SENSELESS = [{"plan": {"id": 3}}, {"plan": {"id": "x", "created": "y"}}, {"plan": None}, {}]
@@ -281,8 +305,8 @@ SENSELESS = [{"plan": {"id": 3}}, {"plan": {"id": "x", "created": "y"}}, {"plan"
         b"[]",
         b"\xff",
         *(
-            journal.encode_entries([{"act": "begin", "at": at(1), **what}], "")
-            for what in SENSELESS
+            journal.encode_entries([{"act": "begin", "at": at(1), **fields}], "")
+            for fields in SENSELESS
         ),
     ],
 )
@@ -291,17 +315,17 @@ def test_a_line_that_cannot_be_read_counts_as_an_asking(line: bytes) -> None:
     paths.ensure_home()
     paths.journal_file().write_bytes(line)
     begin(study)
-    told = found(study)
+    comparison = compare_study(study)
     assert (
-        told.analysis.alpha,
-        times_asked(told),
-        told.asking.family and told.asking.family.questions,
+        comparison.analysis.alpha,
+        times_asked(comparison),
+        comparison.asking.family and comparison.asking.family.questions,
     ) == (
         ALPHA_LATER,
         (2, 2),
         1,
     )
-    assert "1 line of the record can't be read" in " ".join(note_text.note_sentences(told))
+    assert "1 line of the record" in " ".join(note_text.note_sentences(comparison))
 
 
 def test_a_question_that_was_taken_out_of_the_journal_counts_as_an_asking() -> None:
@@ -311,9 +335,9 @@ def test_a_question_that_was_taken_out_of_the_journal_counts_as_an_asking() -> N
     shutil.rmtree(studies.load("rope-1").files.root)
     lines = paths.journal_file().read_bytes().splitlines(keepends=True)
     paths.journal_file().write_bytes(lines[1])
-    told = found(second)
-    assert (told.analysis.alpha, times_asked(told)) == (ALPHA_LATER, (2, 2))
-    assert "doesn't follow from the line before it" in NOTICES[-1]
+    comparison = compare_study(second)
+    assert (comparison.analysis.alpha, times_asked(comparison)) == (ALPHA_LATER, (2, 2))
+    assert "line 1 doesn't follow" in NOTICES[-1]
 
 
 def test_the_journal_is_handed_out_without_what_the_learner_wrote() -> None:
@@ -326,13 +350,15 @@ def test_the_journal_is_handed_out_without_what_the_learner_wrote() -> None:
             add("answer", week="2026-W11", step="a1-why", text="my own words")
     with Store() as store:
         chain = questions.journal_outlines(store, studies.load("rope-2"))
-    assert [one.get("act") for one in chain] == ["tick", "begin", "answer", "begin"]
+    assert [line.get("act") for line in chain] == ["tick", "begin", "answer", "begin"]
     assert [*journal.chain_links(chain)] == [
-        one.link for one in journal.read_entries(paths.journal_file()).lines
+        line.link for line in journal.read_entries(paths.journal_file()).lines
     ][:4]
     assert chain[3]["declares"] == declaration_of(studies.load("rope-2"))
-    told = json.dumps(chain)
-    assert not any(words in told for words in ("my own words", "a1-why", "rope", str(paths.home())))
+    outline = json.dumps(chain)
+    assert not any(
+        words in outline for words in ("my own words", "a1-why", "rope", str(paths.home()))
+    )
 
 
 def test_a_clock_that_goes_back_hides_no_asking() -> None:
@@ -352,32 +378,33 @@ def test_to_choose_among_declared_sets_is_to_ask_with_each() -> None:
         (("rope", (0, 1, 2)), ("gqa", (3, 4, 5)), ("rmsnorm", (6, 7, 8)))
     ):
         done(make_study(f"{name}-1", name, seeds=seeds, created=at(10 + at_)))
-    told = found(done(make_study("swiglu-1", "swiglu", seeds=(3, 4, 5), created=at(15))))
-    assert (told.analysis.reason, told.analysis.alpha) == (None, ALPHA_LATER)
-    assert told.asking.total == pytest.approx(
+    comparison = compare_study(
+        done(make_study("swiglu-1", "swiglu", seeds=(3, 4, 5), created=at(15)))
+    )
+    assert (comparison.analysis.reason, comparison.analysis.alpha) == (None, ALPHA_LATER)
+    assert comparison.asking.total == pytest.approx(
         interim_analyses.chance_over_studies([ALPHA, ALPHA_LATER, ALPHA_LATER])
     )
-    assert "results at 2 other sets of seeds could be known" in " ".join(
-        note_text.note_sentences(told)
-    )
-    first = found(done(make_study("llama-1", "llama", seeds=(0, 1, 2), created=at(16))))
+    assert "2 other sets" in " ".join(note_text.note_sentences(comparison))
+    first = compare_study(done(make_study("llama-1", "llama", seeds=(0, 1, 2), created=at(16))))
     assert first.analysis.alpha == ALPHA, "the first seeds keep their level"
-    assert first.asking.total == pytest.approx(told.asking.total)
+    assert first.asking.total == pytest.approx(comparison.asking.total)
 
 
 def test_what_else_was_asked_is_told_around_every_verdict_in_words_of_a_stranger() -> None:
-    first = note_text.note_sentences(found(done(make_study())))[-1]
-    assert first.startswith("It is the only question on record so far.")
+    first_note = note_text.note_sentences(compare_study(done(make_study())))[-1]
+    assert "the only question" in first_note
     for k, name in enumerate(("rmsnorm", "swiglu", "gqa")):
         done(make_study(f"{name}-1", name, created=at(9 + k)))
     other = make_study("rope-2", sha256="9" * 64, seeds=(7, 8, 9), created=at(14))
-    told = note_text.note_sentences(found(done(other)))[-1]
-    assert "the only question on record about this data, and one of 5 in all." in told
-    assert "up to 23 of 100 such records" in told
-    assert "home" not in told
-    told = note_text.note_sentences(found(studies.load("rope-1")))[-1]
-    assert "4 questions on record about this data" in told
-    assert "3 of the others used the same baseline runs" in told
+    last_note = note_text.note_sentences(compare_study(done(other)))[-1]
+    assert "the only question" in last_note
+    assert "one of 5" in last_note
+    assert "up to 23 of 100" in last_note
+    assert "home" not in last_note
+    last_note = note_text.note_sentences(compare_study(studies.load("rope-1")))[-1]
+    assert "4 questions" in last_note
+    assert "3 of the others" in last_note
 
 
 def test_an_arm_that_goes_astray_is_told_wherever_it_did() -> None:
@@ -385,19 +412,19 @@ def test_an_arm_that_goes_astray_is_told_wherever_it_did() -> None:
     finish(first)
     train(first, "modified", 4, val=2.9)
     train(first, "baseline", 3, state="diverged")
-    told = found(done(make_study("swiglu-1", "swiglu", created=at(10))))
-    assert "Of 5 runs of baseline on record 1 diverged" in " ".join(note_text.note_sentences(told))
-    told = found(done(make_study("rope-2", seeds=(5, 6, 7), created=at(11))))
-    assert "of 8 runs of rope on record 1 got stuck" in " ".join(note_text.note_sentences(told))
+    comparison = compare_study(done(make_study("swiglu-1", "swiglu", created=at(10))))
+    assert re.search(r"5 runs of baseline\b.* 1 diverged", notes_of(comparison))
+    comparison = compare_study(done(make_study("rope-2", seeds=(5, 6, 7), created=at(11))))
+    assert re.search(r"8 runs of rope\b.* 1 got stuck", notes_of(comparison))
 
 
 def test_a_damaged_line_of_the_ledger_stops_nothing() -> None:
     """Nobody knows what it said, so it counts; the others are read."""
     bad = [{"study": "x", "plan": {"id": 3}, "runs": {}}, {"study": "y"}, {"study": {}}]
     paths.ensure_home()
-    bodies = [{"act": "delete", "at": at(1), **one} for one in bad]
+    bodies = [{"act": "delete", "at": at(1), **fields} for fields in bad]
     paths.journal_file().write_bytes(journal.encode_entries(bodies, journal.START))
-    assert times_asked(found(done(make_study()))) == (4, 4)
+    assert times_asked(compare_study(done(make_study()))) == (4, 4)
 
 
 def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:
@@ -407,23 +434,23 @@ def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:
     for seed in range(4):
         for arm, val in (("baseline", 1.9), ("modified", 1.9 + 0.05 * (-1) ** seed + 0.001 * seed)):
             train(study, arm, seed, val=val)
-    going = found(study)
+    going = compare_study(study)
     assert (going.analysis.n, going.analysis.reason, going.study.design.pairs) == (
         4,
         Reason.INCOMPLETE,
         (3, 8),
     )
-    assert "After 4 pairs of 3 to 8 it is not known yet" in verdict_text.verdict_sentence(going)
+    assert "4 pairs of 3 to 8" in verdict_text.verdict_sentence(going)
     assert going.analysis.ends is not None, "the interval so far may be seen: each look is paid for"
     for seed in range(8):
         for arm, val in (("baseline", 1.9), ("modified", 1.8 + 0.001 * seed)):
             train(study, arm, seed, val=val)
-    over = found(study)
+    over = compare_study(study)
     assert (over.analysis.n, over.analysis.verdict) == (3, "helps"), (
         "the first look that knows is the last"
     )
     assert (over.analysis.level, over.asking.looks) == (1 - alpha, 1)
     assert "Planned: 3 to 8 pairs" in verdict_text.power_sentence(over)
     assert over.asking.total == pytest.approx(0.05, abs=0.001), "the whole plan counts"
-    later = found(done(make_study("rope-2", seeds=(20, 21, 22), created=at(12))))
+    later = compare_study(done(make_study("rope-2", seeds=(20, 21, 22), created=at(12))))
     assert later.asking.total == pytest.approx(1 - 0.95 * (1 - ALPHA_LATER), abs=0.001)

@@ -40,7 +40,7 @@ def ask(fake_trainer: Callable[..., None], tmp_path: Path) -> Iterator[Callable[
     with Store() as store:
 
         def asked(seeds: str, variant: str = "mine.py", **more: object) -> Comparison:
-            given: dict[str, object] = {
+            request: dict[str, object] = {
                 "baseline": str(tmp_path / "base.py"),
                 "preset": "quick",
                 "overrides": {"max_iters": "20"},
@@ -49,7 +49,7 @@ def ask(fake_trainer: Callable[..., None], tmp_path: Path) -> Iterator[Callable[
                 **more,
             }
             name = str(tmp_path / variant) if variant.endswith(".py") else variant
-            study = study_plan.begin_study(Request(name, seeds=seeds, **given), store).study  # type: ignore[arg-type]
+            study = study_plan.begin_study(Request(name, seeds=seeds, **request), store).study  # type: ignore[arg-type]
             wait_for(lambda: not launch.is_alive(study.files))
             return compare(store, study)
 
@@ -64,25 +64,25 @@ def edit(file: Path, old: str = "", new: str = "") -> None:
 
 def dress(how: str, folder: Path) -> dict[str, object]:
     """Change nothing that trains; returns what the next study is asked with."""
-    mine, base = folder / "mine.py", folder / "base.py"
+    model, base = folder / "mine.py", folder / "base.py"
     match how:
         case "a newline":
             edit(folder / "text.txt", TEXT, TEXT + "\n")
         case "log_interval":
             return {"overrides": {"max_iters": "20", "log_interval": "11"}}
         case "a comment":
-            edit(mine)
+            edit(model)
         case "a file renamed, with a comment":
-            edit(mine)
-            mine.rename(folder / "other.py")
+            edit(model)
+            model.rename(folder / "other.py")
             return {"variant": "other.py"}
         case "a renamed local":
-            edit(mine, "logits", "scores")
+            edit(model, "logits", "scores")
         case "both files edited":
-            edit(mine)
+            edit(model)
             edit(base, "logits", "scores")
         case "both files edited, the study deleted" | "both files edited, the study removed":
-            edit(mine, "logits", "scores")
+            edit(model, "logits", "scores")
             edit(base, "logits", "scores")
             if "deleted" in how:
                 with Store() as store:
@@ -116,9 +116,9 @@ def test_seeds_picked_in_any_dress_get_no_verdict(
     ask: Callable[..., Comparison], tmp_path: Path, how: str
 ) -> None:
     assert ask("8").analysis.reason is None
-    told = ask("1,4,6", **dress(how, tmp_path), fresh=True)
-    assert told.analysis.reason is Reason.CHOSEN
-    assert "seeds 0, 2, 3, 5, 7 (mine-1)" in verdict_text.verdict_sentence(told)
+    comparison = ask("1,4,6", **dress(how, tmp_path), fresh=True)
+    assert comparison.analysis.reason is Reason.CHOSEN
+    assert "seeds 0, 2, 3, 5, 7 (mine-1)" in verdict_text.verdict_sentence(comparison)
 
 
 def test_the_first_of_eight_pairs_that_could_be_seen_are_picked_too(
@@ -143,9 +143,9 @@ def test_another_modification_on_the_first_seeds_keeps_its_verdict(
     ask: Callable[..., Comparison], seeds: str
 ) -> None:
     ask(seeds)
-    told = ask(seeds, "swiglu")
-    assert len(told.reused) == int(seeds), "the baseline's runs"
-    assert (told.analysis.reason, told.analysis.alpha) == (None, ALPHA)
+    comparison = ask(seeds, "swiglu")
+    assert len(comparison.reused) == int(seeds), "the baseline's runs"
+    assert (comparison.analysis.reason, comparison.analysis.alpha) == (None, ALPHA)
 
 
 def test_a_declared_set_that_is_used_whole_was_not_picked(ask: Callable[..., Comparison]) -> None:

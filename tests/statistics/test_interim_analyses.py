@@ -41,8 +41,8 @@ def simulated(plan: list[tuple[int, float]], seed: int = 1, many: int = STUDIES)
     ],
 )
 def test_the_chance_of_any_claim_is_what_simulation_finds(plan: list[tuple[int, float]]) -> None:
-    found, error = interim_analyses.chance_of_any_claim(plan), 4 * (0.12 * 0.88 / STUDIES) ** 0.5
-    assert found == pytest.approx(simulated(plan), abs=error)
+    chance, error = interim_analyses.chance_of_any_claim(plan), 4 * (0.12 * 0.88 / STUDIES) ** 0.5
+    assert chance == pytest.approx(simulated(plan), abs=error)
 
 
 @pytest.mark.parametrize(("first", "most"), [(3, 5), (3, 8), (3, 12), (5, 12), (8, 24)])
@@ -130,24 +130,24 @@ def test_at_3_and_4_pairs_it_is_what_quadrature_finds(alpha: float) -> None:
 
     corner = np.sqrt(max(edge**2 - 1, 0))
     at = corner * np.sqrt(2) / np.sqrt(3 - corner**2)
-    found = 2 * sum(
+    no_claim = 2 * sum(
         integrate.quad(quiet, *ends, epsabs=1e-10, limit=200)[0]
         for ends in ((0, min(at, limit)), (min(at, limit), limit))
     )
     assert interim_analyses.chance_of_any_claim([(3, alpha), (4, alpha)]) == pytest.approx(
-        1 - found, abs=1e-7
+        1 - no_claim, abs=1e-7
     )
 
 
 @pytest.mark.parametrize("total", [ALPHA, ALPHA_LATER, ALPHA / 24])
 def test_one_look_more_costs(total: float) -> None:
-    found = [
+    levels = [
         interim_analyses.level_per_look(3, most, total)
         for most in (4, 5, 8, 12, interim_analyses.MOST_PAIRS)
     ]
-    assert found == sorted(found, reverse=True)
-    assert total / (interim_analyses.MOST_PAIRS - 2) < found[-1]
-    assert found[0] < total
+    assert levels == sorted(levels, reverse=True)
+    assert total / (interim_analyses.MOST_PAIRS - 2) < levels[-1]
+    assert levels[0] < total
     for first, most in ((3, 25), (2, 5), (9, 12), (5, 5)):
         with pytest.raises(Problem, match=rf"{first}\.\.{most}"):
             interim_analyses.level_per_look(first, most)
@@ -163,19 +163,23 @@ def test_a_study_is_over_at_the_first_look_that_knows(
 ) -> None:
     alpha = interim_analyses.level_per_look(3, 12)
     planned = seed_range.SeedRange(3, 12, alpha, interim_analyses.t_limits(3, 12, alpha))
-    found = seed_range.over_after(planned, values, delta)
+    pairs_at_end = seed_range.over_after(planned, values, delta)
     expected = None
     for n in range(3, len(values) + 1):
         part = values[:n]
         if max(part) - min(part) <= 1e-9:
             continue
         ends = scipy_stats.ttest_rel(part, [0.0] * n).confidence_interval(1 - alpha)
-        known = ends.low > 0 or ends.high < 0
-        known = known or (delta is not None and -delta < ends.low and ends.high < delta)
-        if known or n == 12:
+        decided = ends.low > 0 or ends.high < 0
+        decided = decided or (delta is not None and -delta < ends.low and ends.high < delta)
+        if decided or n == 12:
             expected = n
             break
-    assert found == expected or (expected is None and found is None) or len(set(values[:3])) == 1
+    assert (
+        pairs_at_end == expected
+        or (expected is None and pairs_at_end is None)
+        or len(set(values[:3])) == 1
+    )
 
 
 def test_a_diverged_run_ends_a_planned_study() -> None:
@@ -189,13 +193,15 @@ def test_a_ranges_power_line_is_true_of_the_whole_plan() -> None:
     what they claim is larger than the truth by what is said."""
     first, most = 3, 12
     alpha = interim_analyses.level_per_look(first, most)
-    said = interim_analyses.range_sensitivity(first, most, alpha)
-    assert said.detectable == pytest.approx(1.1, abs=0.05), "the last look alone would say 1.38"
+    sensitivity = interim_analyses.range_sensitivity(first, most, alpha)
+    assert sensitivity.detectable == pytest.approx(1.1, abs=0.05), (
+        "the last look alone would say 1.38"
+    )
     x = np.random.default_rng(7).standard_normal((STUDIES, most))
     for effect, claimed, overstated in (
-        (said.detectable, 0.8, None),
-        (1.0, None, said.overstated[0]),
-        (0.5, None, said.overstated[1]),
+        (sensitivity.detectable, 0.8, None),
+        (1.0, None, sensitivity.overstated[0]),
+        (0.5, None, sensitivity.overstated[1]),
     ):
         open_ = np.ones(STUDIES, dtype=bool)
         means, sds = [], []
@@ -209,6 +215,6 @@ def test_a_ranges_power_line_is_true_of_the_whole_plan() -> None:
         if claimed is not None:
             assert 1 - open_.mean() == pytest.approx(claimed, abs=0.015)
             sds += list(x[open_].std(axis=1, ddof=1))
-            assert np.mean(sds) == pytest.approx(said.measured_sd, rel=0.03)
+            assert np.mean(sds) == pytest.approx(sensitivity.measured_sd, rel=0.03)
         if overstated is not None:
             assert np.mean(means) / effect == pytest.approx(overstated, rel=0.03)

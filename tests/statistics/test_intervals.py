@@ -143,11 +143,11 @@ def test_detectable_is_seen_with_power_eight_tenths() -> None:
 
 def test_seeds_needed_is_a_range_because_the_sd_is_rough() -> None:
     # at 2 degrees of freedom the sd is known to within × 0.52 to 6.29, and n grows with its square
-    known, rough = (
+    exact, rough = (
         seeds_needed(1, 1, headline="paired"),
         seeds_needed(1, 1, headline="paired", df=2),
     )
-    assert known.low == known.mid == known.high == rough.mid
+    assert exact.low == exact.mid == exact.high == rough.mid
     assert rough.low == seeds_needed(1, 0.5207, headline="paired").mid
     assert rough.high == seeds_needed(1, 6.2847, headline="paired").mid
     assert not rough.capped
@@ -229,14 +229,14 @@ def test_a_diverged_run_leaves_no_mean(lost: float | None) -> None:
 
 
 def test_too_few_seeds() -> None:
-    nothing = analyze({}, {}, headline="welch")
-    one = analyze(arm(1), arm(2), headline="welch")
-    two = analyze(arm(1, 1.1), arm(2, 2.3), headline="welch")
-    assert [r.verdict for r in (nothing, one, two)] == ["no verdict"] * 3
-    assert [r.reason for r in (nothing, one, two)] == [Reason.TOO_FEW] * 3
-    assert (nothing.mean, one.mean, one.welch) == (None, 1, None)
-    assert two.welch is not None
-    assert two.bootstrap is not None
+    no_seeds = analyze({}, {}, headline="welch")
+    one_seed = analyze(arm(1), arm(2), headline="welch")
+    two_seeds = analyze(arm(1, 1.1), arm(2, 2.3), headline="welch")
+    assert [r.verdict for r in (no_seeds, one_seed, two_seeds)] == ["no verdict"] * 3
+    assert [r.reason for r in (no_seeds, one_seed, two_seeds)] == [Reason.TOO_FEW] * 3
+    assert (no_seeds.mean, one_seed.mean, one_seed.welch) == (None, 1, None)
+    assert two_seeds.welch is not None
+    assert two_seeds.bootstrap is not None
 
 
 def test_no_verdict_while_planned_runs_are_missing() -> None:
@@ -298,7 +298,7 @@ def test_many_seeds_are_resampled_alike_each_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "part"),
+    ("arguments", "part"),
     [
         ({"headline": "best"}, "headline"),
         ({"alpha": 0.0}, "alpha"),
@@ -306,13 +306,13 @@ def test_many_seeds_are_resampled_alike_each_time() -> None:
         ({"delta": math.nan}, "delta"),
     ],
 )
-def test_nonsense_is_refused(asked: dict[str, object], part: str) -> None:
+def test_nonsense_is_refused(arguments: dict[str, object], part: str) -> None:
     with pytest.raises(Problem, match=part):
-        analyze(arm(1, 2), arm(1, 2), **{"headline": "welch", **asked})  # type: ignore[arg-type]
+        analyze(arm(1, 2), arm(1, 2), **{"headline": "welch", **arguments})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "arguments",
     [
         (0.0, 1.0, {}),
         (math.nan, 1.0, {}),
@@ -321,8 +321,8 @@ def test_nonsense_is_refused(asked: dict[str, object], part: str) -> None:
         (1.0, 1.0, {"df": 0}),
     ],
 )
-def test_plan_refuses_nonsense(asked: tuple[float, float, dict[str, float]]) -> None:
-    effect, sd, more = asked
+def test_plan_refuses_nonsense(arguments: tuple[float, float, dict[str, float]]) -> None:
+    effect, sd, more = arguments
     with pytest.raises(Problem):
         seeds_needed(effect, sd, headline="welch", **more)  # type: ignore[arg-type]
 
@@ -357,16 +357,16 @@ def test_swapping_the_arms_flips_every_sign(
     study: tuple[list[float], list[float]], headline: Headline
 ) -> None:
     a, b = arm(*study[0]), arm(*study[1])
-    one, other = analyze(a, b, headline=headline), analyze(b, a, headline=headline)
-    assume(not near_an_edge(one))
-    assert other.verdict == MIRROR.get(one.verdict, one.verdict)
-    for ours, theirs in ((one.welch, other.welch), (one.paired, other.paired)):
+    analysis, swapped = analyze(a, b, headline=headline), analyze(b, a, headline=headline)
+    assume(not near_an_edge(analysis))
+    assert swapped.verdict == MIRROR.get(analysis.verdict, analysis.verdict)
+    for ours, theirs in ((analysis.welch, swapped.welch), (analysis.paired, swapped.paired)):
         assert (ours is None) == (theirs is None)
         if ours and theirs:
             assert close(ours.low, -theirs.high)
             assert close(ours.high, -theirs.low)
-    assert close(one.detectable, other.detectable)
-    assert close(one.permutation_p, other.permutation_p)
+    assert close(analysis.detectable, swapped.detectable)
+    assert close(analysis.permutation_p, swapped.permutation_p)
 
 
 @calm
@@ -375,11 +375,11 @@ def test_shifting_both_arms_changes_nothing(
     study: tuple[list[float], list[float]], headline: Headline, shift: float
 ) -> None:
     a, b = study
-    one = analyze(arm(*a), arm(*b), headline=headline)
+    analysis = analyze(arm(*a), arm(*b), headline=headline)
     moved = analyze(arm(*(x + shift for x in a)), arm(*(x + shift for x in b)), headline=headline)
-    assume(not near_an_edge(one))
-    assert moved.verdict == one.verdict
-    for ours, theirs in ((one.welch, moved.welch), (one.paired, moved.paired)):
+    assume(not near_an_edge(analysis))
+    assert moved.verdict == analysis.verdict
+    for ours, theirs in ((analysis.welch, moved.welch), (analysis.paired, moved.paired)):
         assert (ours is None) == (theirs is None)
         if ours and theirs:
             assert close(ours.low, theirs.low)
@@ -458,15 +458,15 @@ def test_two_thousand_null_studies(headline: Headline) -> None:
 def test_equal_pairs_are_no_verdict_and_said_beside_any_other(headline: Headline) -> None:
     base: dict[int, float | None] = {0: 2.01, 1: 2.03, 2: 1.98, 3: 2.0}
 
-    def found(change: dict[int, float | None]) -> Analysis:
+    def analyze_with(change: dict[int, float | None]) -> Analysis:
         return analyze(base, {**base, **change}, headline=headline, delta=0.5)
 
-    def equal(one: Analysis) -> list[Mapping[str, Any]]:
-        return [note.facts for note in one.notes if note.kind is NoteKind.EQUAL]
+    def equal(analysis: Analysis) -> list[Mapping[str, Any]]:
+        return [note.facts for note in analysis.notes if note.kind is NoteKind.EQUAL]
 
-    same = found({})
+    same = analyze_with({})
     assert (same.verdict, same.reason, same.ends) == ("no verdict", Reason.EQUAL, None)
-    lost = found({1: None})
+    lost = analyze_with({1: None})
     assert (lost.reason, equal(lost)) == (Reason.DIVERGED, [{"equal": 3, "pairs": 3}])
-    assert equal(found({1: 2.04})) == [{"equal": 3, "pairs": 4}]
-    assert equal(found({1: 2.04, 2: 1.99})) == []
+    assert equal(analyze_with({1: 2.04})) == [{"equal": 3, "pairs": 4}]
+    assert equal(analyze_with({1: 2.04, 2: 1.99})) == []
