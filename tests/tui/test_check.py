@@ -112,7 +112,7 @@ async def test_red_then_saved_then_green_and_it_waits(repo: Path) -> None:
             "positions blur",
         ):
             assert part in seen
-        assert "the same code as model.py" in seen
+        assert "code as model.py" in seen
         await settled(pilot)
         assert not app_.snapshot.progress.of(step).done
         save(repo / "rope.py", "FIXED = 1  # [red]mine[/red]\n")
@@ -205,7 +205,7 @@ async def test_the_check_that_fails_chooses_the_hint(repo: Path) -> None:
     async with app_.run_test(size=(100, 30)) as pilot:
         screen = await opened(pilot, run)
         await until(pilot, lambda: screen.report is not None)
-        assert "h gives the hint that helps" in words(app_)
+        assert "gives the hint" in words(app_)
         for stage in (3, 1, 2):  # the idea, then what leads there
             await pilot.press("h")
             await until(pilot, lambda: isinstance(app_.screen, PickScreen))
@@ -229,7 +229,7 @@ async def test_no_hints_are_offered_for_the_baseline(repo: Path) -> None:
         await until(pilot, lambda: screen.report is not None)
         assert "1 of 1 checks failed" in words(app_)
         await pilot.press("ctrl+o")
-        await until(pilot, lambda: "The reference comes when" in words(app_))
+        await until(pilot, lambda: "The reference comes" in words(app_))
         assert "hint" not in words(app_)
         await pilot.press("h")
         assert isinstance(app_.screen, CheckScreen)

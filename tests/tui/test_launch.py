@@ -37,7 +37,7 @@ from tests.kit.waiting import wait_for
 pytestmark = pytest.mark.sample
 
 
-def said(screen: LaunchScreen) -> str:
+def estimate(screen: LaunchScreen) -> str:
     return str(screen.query_one("#estimate", Static).content)
 
 
@@ -57,21 +57,21 @@ async def test_choose_estimate_start_and_watch(fake_trainer: Callable[..., None]
         names = screen.query_one(LaunchForm).names
         for _ in range(names.index("rope")):
             await pilot.press("down")
-        await until(pilot, lambda: "Its diff is the solution" in words(pilot.app))
+        await until(pilot, lambda: "Its diff is" in words(pilot.app))
         assert "def apply_rotary_emb" not in words(pilot.app)
         await pilot.press("ctrl+o")
         await until(
             pilot, lambda: "def apply_rotary_emb" in words(pilot.app), "the diff is not shown"
         )
         screen.query_one("#seeds", Input).value = "1"
-        await until(pilot, lambda: "Fewer than 3 pairs give no verdict" in words(pilot.app))
+        await until(pilot, lambda: "Fewer than 3" in words(pilot.app))
         screen.query_one("#seeds", Input).value = "3"
         screen.query_one("#iters", Input).value = "40"
         await until(pilot, lambda: screen.draft is not None, "no estimate came")
-        assert said(screen).startswith("6 runs, about ")
-        assert "No prediction for rope yet" in words(pilot.app)
-        assert "(study screen, or `q1lab predict rope`)" in prediction_words(None, "rope")
-        assert "(`q1lab predict bilinear`)" in prediction_words(None, "bilinear", chosen=False)
+        assert estimate(screen).startswith("6 runs, about ")
+        assert "No prediction for" in words(pilot.app)
+        assert "`q1lab predict rope`" in prediction_words(None, "rope")
+        assert "`q1lab predict bilinear`" in prediction_words(None, "bilinear", chosen=False)
         assert studies.ids() == []
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "it did not start")
@@ -96,7 +96,7 @@ async def test_start_is_taken_before_the_estimate_and_one_lands_in_the_lab(
         screen.changed()
         assert screen.draft is None
         screen.action_start()
-        assert "as soon as it is planned" in said(screen)
+        assert "as soon as" in estimate(screen)
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "it did not start")
         await until(pilot, lambda: "rope-1: 2 of 2 runs have ended" in notices(pilot.app))
     assert studies.load("rope-1").max_iters == 40
@@ -205,7 +205,7 @@ async def test_what_is_wrong_is_said_under_the_form(fake_trainer: Callable[..., 
         ):
             field = screen.query_one(f"#{name}", Input)
             right, field.value = field.value, text
-            await until(pilot, lambda: why in said(screen), f"not said: {why}")  # noqa: B023
+            await until(pilot, lambda: why in estimate(screen), f"not said: {why}")  # noqa: B023
             assert screen.query_one("#start", Button).disabled
             await pilot.press("ctrl+s")
             assert isinstance(pilot.app.screen, LaunchScreen)
@@ -224,9 +224,9 @@ async def test_a_file_of_ones_own(fake_trainer: Callable[..., None], tmp_path: P
         assert not screen.query_one("#file").display
         screen.query_one("#variant", OptionList).highlighted = len(form.names)
         await until(pilot, lambda: screen.query_one("#file").display)
-        await until(pilot, lambda: "Give the path to your model file." in said(screen))
+        await until(pilot, lambda: "Give the path" in estimate(screen))
         screen.query_one("#file", Input).value = str(bad)
-        await until(pilot, lambda: "mine.py:2: SyntaxError" in said(screen))
+        await until(pilot, lambda: "mine.py:2: SyntaxError" in estimate(screen))
         bad.write_text(
             (Path(__file__).parents[2] / "labs/models/rope.py").read_text() + "\n# mine\n"
         )
@@ -250,8 +250,8 @@ async def test_a_kept_study_is_chosen_and_trained_as_it_was(
         assert "studies/rope-1  once more" in words(app_)
         form.query_one("#variant", OptionList).highlighted = len(form.names) + 1
         await until(pilot, lambda: form.has_class("-kept"))
-        await until(pilot, lambda: screen.draft is not None, said(screen))
-        assert "nothing is missing" in said(screen)
+        await until(pilot, lambda: screen.draft is not None, estimate(screen))
+        assert "nothing is missing" in estimate(screen)
         assert not form.query_one("#seeds").is_on_screen
         assert screen.request() == Request(str(tmp_path / "studies" / "rope-1"))
         form.query_one("#variant", OptionList).highlighted = len(form.names)
@@ -274,7 +274,7 @@ async def test_in_the_smallest_terminal_no_line_of_a_new_study_is_cut(
         screen.query_one("#variant", OptionList).highlighted = 0
         await until(pilot, lambda: "Its diff is" in words(pilot.app))
         shown = " ".join(line.rpartition("│")[2].strip() for line in words(pilot.app).split("\n"))
-        assert "shown once that passes its checks" in shown
+        assert "passes its checks" in shown
 
 
 async def test_the_form_begins_with_the_file_that_the_learner_wrote(
@@ -288,7 +288,7 @@ async def test_the_form_begins_with_the_file_that_the_learner_wrote(
         assert screen.request().variant == str(tmp_path / "rope.py")
         await until(pilot, lambda: "rope against baseline" in words(pilot.app))
         screen.query_one("#file", Input).value = ""
-        await until(pilot, lambda: "Give the path" in said(screen))
+        await until(pilot, lambda: "Give the path" in estimate(screen))
         assert "against baseline" not in words(pilot.app)
         assert "def apply_rotary_emb" not in words(pilot.app)
 
@@ -306,7 +306,7 @@ async def test_an_engine_of_the_settings_is_chosen_by_name(
         assert [str(choice) for _, choice in select._options[1:]] == ["gpu-box", "local"]
         select.value = "gpu-box"
         await until(pilot, lambda: screen.request().engine == "gpu-box")
-        await until(pilot, lambda: "there is no such engine" in said(screen))  # not on disk
+        await until(pilot, lambda: "no such engine" in estimate(screen))  # not on disk
 
 
 async def test_a_planned_range_tells_its_plan_before_it_starts(
@@ -316,8 +316,8 @@ async def test_a_planned_range_tells_its_plan_before_it_starts(
         screen = await open_launch(pilot)
         screen.query_one("#seeds", Input).value = "3..12"
         await until(pilot, lambda: screen.draft is not None, "no estimate came")
-        assert "3 to 12 pairs" in said(screen)
-        assert "12 pairs could reliably see a difference" in " ".join(said(screen).split())
+        assert "3 to 12 pairs" in estimate(screen)
+        assert "12 pairs could" in " ".join(estimate(screen).split())
 
 
 async def test_data_that_were_chosen_are_what_the_form_names(
@@ -380,7 +380,7 @@ async def test_what_then_how_with_the_values_that_fields_come_to(
         ):
             assert value in words(pilot.app)
         screen.query_one("#iters", Input).value = "4x"
-        await until(pilot, lambda: "iters '4x': give a whole number" in said(screen))
+        await until(pilot, lambda: "iters '4x'" in estimate(screen))
         await pilot.press("escape")
         await until(pilot, lambda: "1 of 2: what" in words(pilot.app))
         await pilot.press("escape")

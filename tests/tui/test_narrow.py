@@ -60,7 +60,7 @@ async def test_the_prediction_is_whole() -> None:
         forms.open_prediction_form(app, step_of(app, "a3-predict"))
         await shown(pilot, FormScreen)
         await until(pilot, lambda: whole(app.screen))
-        assert "the final val loss will be" in words(app)
+        assert "final val loss" in words(app)
         assert "missing" not in words(app)  # nothing was typed yet
         app.screen.query_one("#size", Input).value = "0.03"
         await until(pilot, lambda: "matters is missing" in words(app))
@@ -173,7 +173,7 @@ async def test_no_name_and_no_statement_is_cut_for_a_bar_or_an_address() -> None
         )
         for title in ("A1 Pick the modification", "C3 Retrospective document", "micrograd-minimal"):
             assert title in shown
-        assert "from building models to building with models" in shown
+        assert "building with models" in shown
 
 
 async def test_the_list_of_pages_has_keys_of_its_own_and_ticks_nothing_behind_it() -> None:

@@ -171,13 +171,13 @@ async def test_the_key_that_asks_whether_to_leave_is_an_answer_too() -> None:
 
 
 async def test_a_second_window_leaves_the_timer_alone() -> None:
-    one = prepared()
-    async with one.run_test(size=(100, 30)) as pilot:
+    first_app = prepared()
+    async with first_app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
-        two = prepared()
-        async with two.run_test(size=(100, 30)) as other:
+        second_app = prepared()
+        async with second_app.run_test(size=(100, 30)) as other:
             await settled(other)
             await other.press("T")
-            assert two.timed_part is None
-            assert "other window" in two.clock_line[0]
-            assert "‖" not in two.clock_line[0]  # it runs there
+            assert second_app.timed_part is None
+            assert "other window" in second_app.clock_line[0]
+            assert "‖" not in second_app.clock_line[0]  # it runs there
