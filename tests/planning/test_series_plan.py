@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -46,38 +47,40 @@ def swept(
     store: Store, names: tuple[str, ...] = NAMES, **changes: Any
 ) -> series_table.SeriesResult:
     """A sweep that was begun, when nothing of it trains any more."""
-    made = series_plan.begin_series(series_plan.plan_sweep(request(**changes), names, store), store)
-    wait_for(lambda: over(made.series.id))
-    return series_table.read_series(store, made.series.id)
+    begun = series_plan.begin_series(
+        series_plan.plan_sweep(request(**changes), names, store), store
+    )
+    wait_for(lambda: over(begun.series.id))
+    return series_table.read_series(store, begun.series.id)
 
 
 def over(series_id: str) -> bool:
     members = series_members.load_members(series_id).values()
     return not any(
-        launch.is_alive(one.files) or series_members.has_runs_left(one) for one in members
+        launch.is_alive(study.files) or series_members.has_runs_left(study) for study in members
     )
 
 
 def test_a_sweep_shares_the_baseline_runs_and_ranks_what_came_out(
     fake_trainer: Fake, store: Store
 ) -> None:
-    found = swept(store, seeds="3")
-    assert [one.name for one in found.members] == list(NAMES)
-    assert found.complete
-    means = [one.mean for one in found.ranked]
+    result = swept(store, seeds="3")
+    assert [member.name for member in result.members] == list(NAMES)
+    assert result.complete
+    means = [member.mean for member in result.ranked]
     assert means == sorted(means), "lowest first"
-    first, *rest = (one.comparison for one in found.members)
+    first, *rest = (member.comparison for member in result.members)
     assert first is not None
     assert not first.reused
-    for one in rest:
-        assert one is not None
-        assert set(one.reused) == {f"baseline-seed{seed}" for seed in range(3)}
-        assert one.arms["baseline"].values == first.arms["baseline"].values
+    for comparison in rest:
+        assert comparison is not None
+        assert set(comparison.reused) == {f"baseline-seed{seed}" for seed in range(3)}
+        assert comparison.arms["baseline"].values == first.arms["baseline"].values
 
 
 def test_each_of_a_sweep_has_its_share_of_5_percent(fake_trainer: Fake, store: Store) -> None:
-    found = swept(store, seeds="3")
-    for member in found.members:
+    result = swept(store, seeds="3")
+    for member in result.members:
         c = member.comparison
         assert c is not None
         assert c.analysis.alpha == pytest.approx(ALPHA / 3)
@@ -85,18 +88,18 @@ def test_each_of_a_sweep_has_its_share_of_5_percent(fake_trainer: Fake, store: S
         assert "share 5%" in next(
             note_text.note_sentence(n, c) for n in c.analysis.notes if n.kind is NoteKind.SERIES
         )
-    assert found.any_claim_chance == pytest.approx(ALPHA)
-    assert "Bonferroni" in series_table.correction_sentence(found)
-    assert "98.33%" in series_table.correction_sentence(found)
+    assert result.any_claim_chance == pytest.approx(ALPHA)
+    assert "Bonferroni" in series_table.correction_sentence(result)
+    assert "98.33%" in series_table.correction_sentence(result)
 
 
 def test_a_planned_sweep_stops_each_member_when_it_is_known(
     fake_trainer: Fake, store: Store
 ) -> None:
     fake_trainer(effect=-0.5, noise=0.001)
-    found = swept(store, seeds="3..6")
-    assert found.plan == (3, 6)
-    for member in found.members:
+    result = swept(store, seeds="3..6")
+    assert result.plan == (3, 6)
+    for member in result.members:
         c = member.comparison
         assert c is not None
         assert (c.analysis.verdict, c.analysis.n) == ("helps", 3)
@@ -110,13 +113,17 @@ def test_a_planned_sweep_stops_each_member_when_it_is_known(
 def test_everything_is_declared_before_the_first_run(
     fake_trainer: Fake, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there: list[list[str]] = []
-    monkeypatch.setattr(launch, "start_runner", lambda study: there.append(studies.ids()))
+    ids_at_each_start: list[list[str]] = []
+    monkeypatch.setattr(
+        launch, "start_runner", lambda study: ids_at_each_start.append(studies.ids())
+    )
     series_plan.begin_series(series_plan.plan_sweep(request(seeds="3..8"), NAMES, store), store)
-    assert there == [["rmsnorm-1", "rope-1", "swiglu-1"]], "one start, when all plans are written"
-    plans = [studies.load(name) for name in there[0]]
-    assert len({one.seeds for one in plans}) == 1
-    assert len({tuple(one.design.declared_rule() or ()) for one in plans}) == 1
+    assert ids_at_each_start == [["rmsnorm-1", "rope-1", "swiglu-1"]], (
+        "one start, when all plans are written"
+    )
+    plans = [studies.load(name) for name in ids_at_each_start[0]]
+    assert len({study.seeds for study in plans}) == 1
+    assert len({tuple(study.design.declared_rule() or ()) for study in plans}) == 1
 
 
 def test_a_file_that_fails_its_checks_starts_nothing(
@@ -145,9 +152,10 @@ def test_a_file_that_fails_its_checks_starts_nothing(
             )
     finally:
         let_go.set()
-    assert str(caught.value) == (
-        f"bad.py fails 1 of 9 checks; for the others: q1lab run rope {slow} --baseline "
-        "baseline --seeds 3 --preset quick --max-iters 20 --wandb disabled"
+    assert str(caught.value).startswith("bad.py fails 1 of 9 checks; ")
+    assert str(caught.value).endswith(
+        f": q1lab run rope {slow} --baseline baseline --seeds 3 --preset quick --max-iters 20 "
+        "--wandb disabled"
     )
     assert studies.ids() == []
 
@@ -162,7 +170,7 @@ def test_files_that_can_not_be_read_are_named_and_the_others_offered(
     assert "bad.py:1: " in str(caught.value)
     assert "no_such" in str(caught.value)
     assert str(caught.value).endswith(
-        "; for the others: q1lab run rope --seeds 3 --preset quick --max-iters 20 --wandb disabled"
+        ": q1lab run rope --seeds 3 --preset quick --max-iters 20 --wandb disabled"
     )
     assert studies.ids() == []
 
@@ -170,9 +178,9 @@ def test_files_that_can_not_be_read_are_named_and_the_others_offered(
 @pytest.mark.parametrize(
     ("names", "changes", "says"),
     [
-        (("rope",), {}, "at least two modifications; for one: q1lab run rope"),
+        (("rope",), {}, "for one: q1lab run rope"),
         (("rope", "rope"), {}, "rope is listed twice"),
-        (("rope", "baseline"), {}, "the baseline itself can't be one of a series"),
+        (("rope", "baseline"), {}, "baseline itself"),
         (("rope", "rop"), {}, "did you mean 'rope'"),
         (("rope", "gqa"), {"seeds": "12..3"}, "a range goes up"),
         (("rope", "gqa"), {"seeds": "3..3"}, "a range goes up"),
@@ -181,7 +189,7 @@ def test_files_that_can_not_be_read_are_named_and_the_others_offered(
         (
             ("rope", "gqa"),
             {"engine": "notebook"},
-            "trained by hand .--engine notebook. is one study",
+            "--engine notebook",
         ),
     ],
 )
@@ -196,13 +204,15 @@ def test_what_cannot_be_swept_is_one_line(
 
 def test_the_same_command_goes_on_and_in_another_order(fake_trainer: Fake, store: Store) -> None:
     fake_trainer(fail=["modified-seed1"])
-    found = swept_once(store)
-    assert [one.why for one in found.ranked] == ["1 of 6 runs failed"] * 3, "shown, not hidden"
-    again = series_plan.plan_sweep(request(seeds="3"), NAMES[::-1], store)
-    assert (again.series.id, again.missing) == ("sweep-1", 3)
-    assert not any(plan.is_new for plan in again.plans)
+    result = swept_once(store)
+    assert [member.why for member in result.ranked] == ["1 of 6 runs failed"] * 3, (
+        "shown, not hidden"
+    )
+    resumed = series_plan.plan_sweep(request(seeds="3"), NAMES[::-1], store)
+    assert (resumed.series.id, resumed.missing) == ("sweep-1", 3)
+    assert not any(plan.is_new for plan in resumed.plans)
     fake_trainer()
-    series_plan.begin_series(again, store)
+    series_plan.begin_series(resumed, store)
     wait_for(lambda: over("sweep-1"))
     assert series_table.read_series(store, "sweep-1").complete
     assert len(studies.ids()) == 3
@@ -210,46 +220,48 @@ def test_the_same_command_goes_on_and_in_another_order(fake_trainer: Fake, store
 
 def swept_once(store: Store) -> series_table.SeriesResult:
     """A sweep after its first way through, whatever it lacks."""
-    made = series_plan.begin_series(series_plan.plan_sweep(request(seeds="3"), NAMES, store), store)
-    last = made.studies[-1].files
+    begun = series_plan.begin_series(
+        series_plan.plan_sweep(request(seeds="3"), NAMES, store), store
+    )
+    last = begun.studies[-1].files
 
     def ended() -> bool:
         return (last.root / "launch.json").exists() and not any(
-            launch.is_alive(one.files) for one in made.studies
+            launch.is_alive(study.files) for study in begun.studies
         )
 
     wait_for(ended)
-    return series_table.read_series(store, made.series.id)
+    return series_table.read_series(store, begun.series.id)
 
 
 def test_a_sweep_begins_though_another_study_was_planned_meanwhile(
     fake_trainer: Fake, store: Store
 ) -> None:
-    made = series_plan.plan_sweep(request(seeds="3..8"), NAMES, store)
+    planned = series_plan.plan_sweep(request(seeds="3..8"), NAMES, store)
     alone = study_plan.begin_study(request(variant="rope", seeds="3"), store).study
     wait_for(lambda: not launch.is_alive(alone.files))
-    begun = series_plan.begin_series(made, store)
+    begun = series_plan.begin_series(planned, store)
     assert len(begun.studies) == len(NAMES)
     assert begun.series.seeds[0] == 3, "its seeds are those that nobody knows now"
-    for one in begun.studies:
-        study_plan.stop_study(one.id)
+    for study in begun.studies:
+        study_plan.stop_study(study.id)
 
 
 def test_a_diverged_member_is_a_row_without_a_rank(fake_trainer: Fake, store: Store) -> None:
     names = ("rope", "rmsnorm")
-    made = series_plan.plan_sweep(request(seeds="3"), names, store)
-    begun = [study_plan.save_plan(plan, store) for plan in made.plans]
+    planned = series_plan.plan_sweep(request(seeds="3"), names, store)
+    begun = [study_plan.save_plan(plan, store) for plan in planned.plans]
     finish(begun[0])
     finish(begun[1])
     lost = begun[1].files.run("modified-seed2").events
     lines = [json.loads(line) for line in lost.read_text().splitlines()]
     lines[-1] = {"type": "exit", "state": "diverged", "iter": 5, "time": lines[-1]["time"]}
     lost.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    found = series_table.read_series(store, "sweep-1")
-    assert [one.name for one in found.ranked] == ["rope", "rmsnorm"]
-    text = "\n".join(series_table.series_lines(found))
+    result = series_table.read_series(store, "sweep-1")
+    assert [member.name for member in result.ranked] == ["rope", "rmsnorm"]
+    text = "\n".join(series_table.series_lines(result))
     assert "1 of 6 runs diverged" in text
-    assert series_table.failed_members(found) == ["rmsnorm"]
+    assert series_table.failed_members(result) == ["rmsnorm"]
 
 
 def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
@@ -257,11 +269,11 @@ def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
 ) -> None:
     swept(store, seeds="3")
     delete_restore.delete_study(store, "rope-1")
-    found = series_table.read_series(store, "sweep-1")
-    assert "its study was deleted" in "\n".join(series_table.series_lines(found))
-    assert found.any_claim_chance == pytest.approx(ALPHA), "its share stays spent"
-    again = series_plan.plan_sweep(request(seeds="3"), NAMES, store)
-    assert (again.missing, len(again.plans)) == (0, 2)
+    result = series_table.read_series(store, "sweep-1")
+    assert "was deleted" in "\n".join(series_table.series_lines(result))
+    assert result.any_claim_chance == pytest.approx(ALPHA), "its share stays spent"
+    resumed = series_plan.plan_sweep(request(seeds="3"), NAMES, store)
+    assert (resumed.missing, len(resumed.plans)) == (0, 2)
 
 
 def test_the_ledger_counts_each_member(fake_trainer: Fake, store: Store) -> None:
@@ -280,22 +292,22 @@ def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
 ) -> None:
     study = study_plan.begin_study(request(variant="rope", seeds="3"), store).study
     wait_for(lambda: not launch.is_alive(study.files))
-    found = swept(store, ("rope", "rmsnorm"), seeds="3")
-    rope, rmsnorm = (one.comparison for one in found.members)
+    result = swept(store, ("rope", "rmsnorm"), seeds="3")
+    rope, rmsnorm = (member.comparison for member in result.members)
     assert rope is not None
     assert rmsnorm is not None
     assert (rope.analysis.alpha, rmsnorm.analysis.alpha) == (ALPHA_LATER / 2, ALPHA / 2)
     assert times_asked(rope) == (2, 2)
-    assert found.any_claim_chance == pytest.approx((ALPHA_LATER + ALPHA) / 2)
+    assert result.any_claim_chance == pytest.approx((ALPHA_LATER + ALPHA) / 2)
     third = swept(store, ("rope", "rmsnorm"), seeds="3,4,5", fresh=True)
     assert third.any_claim_chance == pytest.approx(ALPHA_LATER), "to ask all of it again pays, too"
 
 
 def test_another_range_in_mid_sweep_is_refused(fake_trainer: Fake, store: Store) -> None:
-    made = series_plan.plan_sweep(request(seeds="3..8"), NAMES, store)
-    for plan in made.plans:
+    planned = series_plan.plan_sweep(request(seeds="3..8"), NAMES, store)
+    for plan in planned.plans:
         study_plan.save_plan(plan, store)
-    with pytest.raises(Problem, match="was planned with 3 to 8 pairs"):
+    with pytest.raises(Problem, match="3 to 8 pairs"):
         series_plan.plan_sweep(request(seeds="3..12"), NAMES, store)
     other = series_plan.plan_sweep(request(seeds="3..12", fresh=True), NAMES, store)
     assert other.series.id == "sweep-2"
@@ -304,8 +316,8 @@ def test_another_range_in_mid_sweep_is_refused(fake_trainer: Fake, store: Store)
 def test_what_goes_on_is_said_as_the_command_of_the_whole_sweep(
     fake_trainer: Fake, store: Store
 ) -> None:
-    made = series_plan.plan_sweep(request(seeds="3..8"), NAMES, store)
-    study = study_plan.save_plan(made.plans[1], store)
+    planned = series_plan.plan_sweep(request(seeds="3..8"), NAMES, store)
+    study = study_plan.save_plan(planned.plans[1], store)
     text = command_line.resume_command(study)
     assert text.startswith("q1lab run rmsnorm rope swiglu --seeds 3..8 --preset quick")
     assert "--max-iters 20" in text
@@ -317,18 +329,18 @@ def test_the_command_trains_prints_and_prints_again(
     words = ["run", "rope,gqa", "--seeds", "3", "--preset", "quick", "--max-iters", "20"]
     assert q1lab(words) == 0
     out = capsys.readouterr().out
-    assert "sweep-1: rope, gqa against baseline, 3 seeds each" in out
-    assert "Corrected for 2 comparisons (Bonferroni)" in out
+    assert re.search(r"^sweep-1: rope, gqa .*3 seeds", out, re.MULTILINE)
+    assert "2 comparisons (Bonferroni)" in out
     assert max(map(len, out.partition("\n\n")[2].splitlines())) <= 100
     assert q1lab(["run", "sweep-1", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["correction"] == {
+    record = json.loads(capsys.readouterr().out)
+    assert record["correction"] == {
         "method": "Bonferroni",
         "members": 2,
         "each": 0.025,
         "total": 0.05,
     }
-    assert [one["comparison"]["series"]["id"] for one in told["members"]] == ["sweep-1"] * 2
+    assert [member["comparison"]["series"]["id"] for member in record["members"]] == ["sweep-1"] * 2
     assert q1lab(["run", "sweep-7"]) == 2
 
 
@@ -346,12 +358,12 @@ def test_an_arm_may_have_the_name_of_a_sweep(
         "sweep-1=--fast",
     )
     assert q1lab(["run", *command_and_arms, "--metric", "loss", "--preset", "quick"]) == 2
-    assert "--preset is for q1lab's own loop" in capsys.readouterr().err
+    assert "--preset is for" in capsys.readouterr().err
 
 
 def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) -> None:
-    made = series_plan.plan_sweep(request(seeds="3"), NAMES, store)
-    study = study_plan.save_plan(made.plans[0], store)
+    planned = series_plan.plan_sweep(request(seeds="3"), NAMES, store)
+    study = study_plan.save_plan(planned.plans[0], store)
     record = json.loads(study.files.plan.read_text())
     for damage in ({"at": 3}, {"alpha": 0}, {"members": []}, {"kind": "other"}, {"at": None}):
         broken = {**record["series"], **damage}
@@ -366,28 +378,29 @@ def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) ->
 def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
     fake_trainer: Fake, store: Store
 ) -> None:
-    asked = request(variant="rope", seeds="3", overrides={})
-    made = series_plan.begin_series(
-        series_plan.plan_axis(asked, "max_iters", ("20", "40"), store), store
+    rope_request = request(variant="rope", seeds="3", overrides={})
+    begun = series_plan.begin_series(
+        series_plan.plan_axis(rope_request, "max_iters", ("20", "40"), store), store
     )
-    wait_for(lambda: over(made.series.id))
-    found = series_table.read_series(store, "over-1")
-    assert [one.name for one in found.ranked] == ["20", "40"]
-    told = [one.comparison for one in found.members]
-    assert [c.study.trainer.hyperparameters["max_iters"] for c in told if c] == [20, 40]
-    for c in told:
+    wait_for(lambda: over(begun.series.id))
+    result = series_table.read_series(store, "over-1")
+    assert [member.name for member in result.ranked] == ["20", "40"]
+    comparisons = [member.comparison for member in result.members]
+    assert [c.study.trainer.hyperparameters["max_iters"] for c in comparisons if c] == [20, 40]
+    for c in comparisons:
         assert c is not None
         assert (c.analysis.alpha, times_asked(c)[0]) == (ALPHA / 2, 2), (
             "declared together: neither is a later look"
         )
         assert NoteKind.LEFT_OUT not in [note.kind for note in c.analysis.notes]
-    text = "\n".join(series_table.series_lines(found, 80))
-    assert "The verdict is the same at all 2 values of max_iters: HELPS." in text
+    text = "\n".join(series_table.series_lines(result, 80))
+    assert "same at all 2" in text
+    assert "max_iters: HELPS" in text
     assert "1 modification" not in text
     assert max(map(len, text.splitlines())) <= 80
     assert "●" in text
-    again = series_plan.plan_axis(asked, "max_iters", ("20", "40"), store)
-    assert (again.series.id, again.missing) == ("over-1", 0)
+    resumed = series_plan.plan_axis(rope_request, "max_iters", ("20", "40"), store)
+    assert (resumed.series.id, resumed.missing) == ("over-1", 0)
     text = command_line.resume_command(studies.load("rope-1"))
     assert text.endswith("--wandb disabled --over max_iters=20,40")
     assert "--max-iters" not in text
@@ -396,8 +409,8 @@ def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("max_iters=500", "an axis has at least two values; for one"),
-        ("max_iters=500,500.0", "an axis has at least two values"),
+        ("max_iters=500", "at least two values; for one"),
+        ("max_iters=500,500.0", "at least two values"),
         ("max_iters", "give KEY=VALUE,VALUE"),
         ("max_iters=", "give KEY=VALUE,VALUE"),
         ("max_iters=500,many", "many is not a number"),
@@ -436,15 +449,15 @@ def test_an_axis_that_cannot_be_set_starts_nothing(
 
 def leads(*effects: float, noise: float = 0.001) -> str:
     base = {seed: 1.9 + 0.01 * seed for seed in range(4)}
-    known = []
+    comparisons = []
     for at, effect in enumerate(effects):
         mod = {seed: loss + effect + noise * (-1) ** seed for seed, loss in base.items()}
-        known.append((str(500 * (at + 1)), make(base, mod)))
-    return series_table.lead_sentence(known)
+        comparisons.append((str(500 * (at + 1)), make(base, mod)))
+    return series_table.lead_sentence(comparisons)
 
 
 def test_a_shrinking_lead_is_called_a_head_start() -> None:
-    assert "rope's lead shrinks as the budget grows" in leads(-0.1, -0.05, -0.01)
+    assert "rope's lead shrinks" in leads(-0.1, -0.05, -0.01)
     assert "head start" in leads(-0.1, 0.05), "turned round"
     assert "baseline's lead shrinks" in leads(0.1, 0.01)
     assert "the intervals overlap" in leads(-0.0102, -0.0100)
@@ -458,12 +471,12 @@ def test_the_command_runs_an_axis_and_prints_it_again(
     words = ["run", "rope", "--preset", "quick", "--over", "max_iters=20,40"]
     assert q1lab(words) == 0
     out = capsys.readouterr().out
-    assert "over-1: rope against baseline at max_iters 20, 40, 3 seeds each" in out
-    assert "rope-2: rope against baseline at max_iters 40" in out
+    assert re.search(r"^over-1: .*max_iters 20, 40, 3 seeds", out, re.MULTILINE)
+    assert re.search(r"^rope-2: .*max_iters 40", out, re.MULTILINE)
     assert q1lab(["run", "over-1"]) == 0
     assert capsys.readouterr().out in out
     assert q1lab([*words[:5], "max_iters=20"]) == 2
-    assert "an axis has at least two values" in capsys.readouterr().err
+    assert "at least two values" in capsys.readouterr().err
     assert q1lab(["run", "rope", "--plot", "over.svg"]) == 2
     assert "No such option '--plot'" in capsys.readouterr().err
     assert len(studies.ids()) == 2

@@ -149,17 +149,17 @@ def _training(study: Study, arm: str) -> list[Any]:
 
 
 def _in_the_ledger(store: Store, study: Study) -> dict[str, Any]:
-    asked = ledger.question_history(store, study)
+    history = ledger.question_history(store, study)
     chain = questions.journal_outlines(store, study)
     levels = {
-        "alpha": asked.alpha,
-        "total": asked.total,
+        "alpha": history.alpha,
+        "total": history.total,
         "may_spend": ledger.allowed_alpha(store, study),
     }
     return {
         **{key: round(value, 6) for key, value in levels.items()},
-        "asked": [asked.later, asked.picked, asked.could_be, asked.studies, asked.looks],
-        "left_out": sha256_json(asked.left_out),
+        "asked": [history.later, history.picked, history.could_be, history.studies, history.looks],
+        "left_out": sha256_json(history.left_out),
         "journal": [len(chain), questions.last_link(chain)],
     }
 
@@ -177,14 +177,14 @@ def _bundle(study: Study, root: Path) -> str:
 
 def runs_of(study: Study) -> dict[str, list[Any]]:
     """How each run began and ended: when, copied from where, with which loss (None: not begun)."""
-    found = {}
+    runs = {}
     for run in study.runs:
         events = study.files.run(run.name).events
         if (start := first_start(events)) is not None:
             end = closing_exit(events)
             assert end is not None
-            found[run.name] = [start.get("time"), start.get("reused_from"), end["val_loss"]]
-    return found
+            runs[run.name] = [start.get("time"), start.get("reused_from"), end["val_loss"]]
+    return runs
 
 
 def write_events(study: Study, run: Run, began: str, copied: str | None, loss: float) -> None:
@@ -209,8 +209,8 @@ def assert_pinned(values: Mapping[str, Any]) -> None:
     """That these are the pinned values: study by study, so that a failure names one."""
     pinned = json.loads((PINS / "values.json").read_text())
     assert list(values) == list(pinned)
-    for name, found in values.items():
-        assert json.loads(json.dumps(found)) == pinned[name], name
+    for name, value in values.items():
+        assert json.loads(json.dumps(value)) == pinned[name], name
 
 
 # ── the program makes it
@@ -219,8 +219,8 @@ def assert_pinned(values: Mapping[str, Any]) -> None:
 class Machine:
     """What differs from machine to machine, fixed."""
 
-    def __init__(self, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.here = str(here)
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.here = str(folder)
         self.names = {self.here: PLACE}
         self.now = datetime(2026, 3, 7, 9, tzinfo=UTC)
         self.drawn = 1
@@ -235,21 +235,21 @@ class Machine:
         for module in (command_draft, own_loop_draft):
             put(module, "__version__", "0")
         put(journal, "current_actor", lambda: "person")
-        put(paths, "models_dir", lambda: here / "labs" / "models")
+        put(paths, "models_dir", lambda: folder / "labs" / "models")
         level, limits = interim_analyses.level_per_look, interim_analyses.t_limits
         put(interim_analyses, "level_per_look", lambda *plan: round(level(*plan), 9))
         put(
             interim_analyses,
             "t_limits",
-            lambda *plan: tuple(round(one, 9) for one in limits(*plan)),
+            lambda *plan: tuple(round(limit, 9) for limit in limits(*plan)),
         )
         put(identity, "code_hash", lambda text: sha256_text(f"code {text}"))
         put(launch, "start_runner", self.train)
         put(hashlib, "sha256", partial(Hash, hashlib.sha256, self.placeless))
 
     def placeless(self, data: bytes) -> bytes:
-        for here, pinned in self.names.items():
-            data = data.replace(here.encode(), pinned.encode())
+        for local_name, pinned in self.names.items():
+            data = data.replace(local_name.encode(), pinned.encode())
         return data
 
     def draw(self, below: int) -> int:
@@ -297,26 +297,26 @@ class Hash:
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     """The learner's folder, a repository, on a machine where everything is fixed."""
-    here = tmp_path.resolve() / "learner"
+    folder = tmp_path.resolve() / "learner"
     of_its_own(tmp_path, monkeypatch)
     for who in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{who}_DATE", "2026-03-01T00:00:00+00:00")
     models = {"model.py": MODELS["model"], "mine.py": MODELS["mine"], "wide.py": MODELS["wide"]}
-    begun(here, {**models, ".gitignore": "bin\nlabs\n"})
+    begun(folder, {**models, ".gitignore": "bin\nlabs\n"})
     for name in ("baseline", "rope", "swiglu", "rmsnorm"):
-        put(here / "labs" / "models" / f"{name}.py", MODELS[name])
+        put(folder / "labs" / "models" / f"{name}.py", MODELS[name])
     for trainer in ("train.py", "loop.py"):
-        put(here / "labs" / trainer, "# the trainer\n")
-    put(here / "text.txt", "".join(f"{at} is a line.\n" for at in range(1000)))
-    put(here / "study.toml", STUDY_TOML)
-    put(here / "runs.csv", RUNS_CSV)
+        put(folder / "labs" / trainer, "# the trainer\n")
+    put(folder / "text.txt", "".join(f"{at} is a line.\n" for at in range(1000)))
+    put(folder / "study.toml", STUDY_TOML)
+    put(folder / "runs.csv", RUNS_CSV)
     for program, text in {"train.sh": OWN_LOOP, "bin/sbatch": "#!/bin/sh\n"}.items():
-        put(here / program, text)
-        (here / program).chmod(0o700)
-    monkeypatch.setenv("PATH", f"{here / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.chdir(here)
+        put(folder / program, text)
+        (folder / program).chmod(0o700)
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.chdir(folder)
     finished_runs.trainer_version.cache_clear()
-    yield Machine(here, monkeypatch)
+    yield Machine(folder, monkeypatch)
     finished_runs.trainer_version.cache_clear()
 
 
@@ -328,47 +328,47 @@ def put(file: Path, text: str) -> None:
 def test_the_program_makes_this_home(
     home: Path, machine: Machine, fake_trainer: Callable[..., None]
 ) -> None:
-    here = Path(machine.here)
+    folder = Path(machine.here)
     for line in WEEK.strip().splitlines():
         if line.startswith("import events"):
-            _somebodys_runs(home / "studies" / "rope-1", here)
+            _somebodys_runs(home / "studies" / "rope-1", folder)
         words = shlex.split(line)
         q1lab(*words, code=DISCARD if "same=--same" in words else 0)
         if words[0] == "keep":  # a verdict's last digits are in what was committed
-            machine.names[git(here, "rev-parse", "HEAD").strip()] = "0" * 40
+            machine.names[git(folder, "rev-parse", "HEAD").strip()] = "0" * 40
         machine.now += timedelta(minutes=1)
     with Store() as store:
         values = values_of(store, machine.here)
     every = [studies.load(name) for name in values]
-    made: Mapping[str, bytes] = {
+    contents: Mapping[str, bytes] = {
         **{f"{study.id}.json": study.files.plan.read_bytes() for study in every},
         "journal.jsonl": paths.journal_file().read_bytes(),
         "runs.json": _text({study.id: runs_of(study) for study in every}),
         "values.json": _text(values),
     }
-    made = {name: machine.placeless(content) for name, content in made.items()}
+    contents = {name: machine.placeless(content) for name, content in contents.items()}
     if UPDATE:
         for file in PINS.glob("*"):
             file.unlink()
-        for name, content in made.items():
+        for name, content in contents.items():
             put(PINS / name, content.decode())
-    assert sorted(made) == sorted(file.name for file in PINS.iterdir())
+    assert sorted(contents) == sorted(file.name for file in PINS.iterdir())
     assert_pinned(values)
-    for name, content in made.items():
+    for name, content in contents.items():
         assert content.decode() == (PINS / name).read_text(), name
 
 
-def _somebodys_runs(study: Path, here: Path) -> None:
+def _somebodys_runs(study: Path, folder: Path) -> None:
     """Events alone, and a whole study that was planned on another day."""
     for run in sorted((study / "runs").iterdir()):
         text = (run / "events.jsonl").read_text()
-        put(here / "events" / run.name / "events.jsonl", text)
-        put(here / "elsewhere" / "runs" / run.name / "events.jsonl", text)
+        put(folder / "events" / run.name / "events.jsonl", text)
+        put(folder / "elsewhere" / "runs" / run.name / "events.jsonl", text)
     plan = (study / "study.json").read_text().replace("2026-03-07", "2026-02-01")
-    put(here / "elsewhere" / "study.json", plan)
+    put(folder / "elsewhere" / "study.json", plan)
     for arm in ARMS:
         for file in (study / "source" / arm).glob("*.py"):
-            put(here / "elsewhere" / "source" / arm / file.name, file.read_text())
+            put(folder / "elsewhere" / "source" / arm / file.name, file.read_text())
 
 
 def _text(record: Mapping[str, Any]) -> bytes:
@@ -402,5 +402,5 @@ def test_a_home_of_plans_of_every_kind_is_read_as_it_was(home: Path) -> None:
             wandb_state.relayed_runs_file(study).write_text(json.dumps({"runs": relays}))
         os.utime(plan.parent / "source", ns=(at + 1, at + 1))
     with Store() as store:
-        found = values_of(store, PLACE)
-    assert_pinned(found)
+        values = values_of(store, PLACE)
+    assert_pinned(values)

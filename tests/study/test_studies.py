@@ -43,7 +43,7 @@ def test_a_study_from_plan_to_verdict(fake_trainer: Fake) -> None:
     assert comparison["prediction"] is None
     text = q1lab("compare").stdout
     assert "HELPS" in text
-    assert "No prediction was recorded before these runs" in text
+    assert "No prediction" in text
 
 
 def test_the_same_command_again_prints_and_trains_nothing(fake_trainer: Fake) -> None:
@@ -63,7 +63,7 @@ def test_a_finished_baseline_is_reused(fake_trainer: Fake) -> None:
     claims = {claim.name for claim in studies.load("swiglu-1").files.claims.iterdir()}
     assert claims == {"1-modified-seed0", "1-modified-seed1", "1-modified-seed2"}
     first, second = (
-        studies.load(one).files.run("baseline-seed0") for one in ("rope-1", "swiglu-1")
+        studies.load(study_id).files.run("baseline-seed0") for study_id in ("rope-1", "swiglu-1")
     )
     assert second.log.read_text() == first.log.read_text() != ""
     fresh = record("run", "swiglu", *SMALL, "--fresh")
@@ -238,7 +238,7 @@ def test_a_corpus_that_cannot_serve_is_refused(
 
 
 def test_an_unknown_command_names_the_nearest() -> None:
-    assert "did you mean 'compare'?" in q1lab("compair", code=2).stderr
+    assert "'compare'" in q1lab("compair", code=2).stderr
 
 
 def test_an_unwritable_home_is_one_line(
@@ -354,11 +354,11 @@ def test_a_range_that_is_none_is_one_line(fake_trainer: Fake, seeds: str, says: 
 def test_a_range_and_another_headline_or_plan_are_refused(fake_trainer: Fake) -> None:
     fake_trainer(effect=-0.1, noise=0.001)
     done = q1lab("run", "rope", *SMALL, "--seeds", "3..5", "--headline", "welch", code=2)
-    assert "hold for the paired interval" in done.stderr
+    assert "paired interval" in done.stderr
     record("run", "rope", *SMALL, "--seeds", "3..5")
     for other in ("3..8", "8"):
         done = q1lab("run", "rope", *SMALL, "--seeds", other, code=2)
-        assert "was planned with 3 to 5 pairs" in done.stderr
+        assert "3 to 5 pairs" in done.stderr
     assert studies.ids() == ["rope-1"]
 
 
@@ -369,4 +369,4 @@ def test_an_upgrade_between_the_looks_is_said(fake_trainer: Fake) -> None:
     studies.save(changed(study, versions=older))
     comparison = record("run", "rope", *SMALL, "--seeds", "4")
     assert comparison["study"] == "rope-1"
-    assert any("after an upgrade of q1lab's trainer" in caveat for caveat in comparison["caveats"])
+    assert any("upgrade" in caveat for caveat in comparison["caveats"])

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def here(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     site = tmp_path / "site"
     site.mkdir()
     toy_parts.install(site)
@@ -47,7 +47,7 @@ def q1lab(*words: str, code: int = 0) -> str:
     return done.stdout
 
 
-def test_from_the_run_to_a_stranger_s_check(here: Path) -> None:
+def test_from_the_run_to_a_stranger_s_check(folder: Path) -> None:
     shown = q1lab("run", "toy:2.5", "--seeds", "agreed:3")
     assert "HELPS" in shown
     assert "points" in shown
@@ -63,11 +63,11 @@ def test_from_the_run_to_a_stranger_s_check(here: Path) -> None:
 
     comparison = json.loads(q1lab("compare", name, "--json"))
     assert comparison["verdict"] == "helps"
-    page = here / "page.html"
+    page = folder / "page.html"
     q1lab("compare", name, "--html", str(page))
     assert "higher is better" in page.read_text()
     q1lab("export", name, "--output", "runs.csv")
-    rows = list(csv.DictReader(io.StringIO((here / "runs.csv").read_text())))
+    rows = list(csv.DictReader(io.StringIO((folder / "runs.csv").read_text())))
     assert {(row["metric"], row["unit"], row["better"]) for row in rows} == {
         ("score", "points", "higher")
     }
@@ -79,9 +79,9 @@ def test_from_the_run_to_a_stranger_s_check(here: Path) -> None:
 
 
 async def test_the_lab_shows_its_runs_and_its_verdict(
-    here: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(str(here.parent / "site"))
+    monkeypatch.syspath_prepend(str(folder.parent / "site"))
     part_registry._installed_kinds.cache_clear()
     q1lab("run", "toy:2.5", "--seeds", "agreed:3")
     opened = app()
@@ -97,7 +97,7 @@ async def test_the_lab_shows_its_runs_and_its_verdict(
     part_registry.part_class.cache_clear()
 
 
-def test_what_it_refuses_is_one_line(here: Path) -> None:
+def test_what_it_refuses_is_one_line(folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "q1lab", "run", "toy:many"],
         capture_output=True,
@@ -108,7 +108,7 @@ def test_what_it_refuses_is_one_line(here: Path) -> None:
     assert "give a number, such as toy:2.5" in done.stderr
 
 
-def test_where_it_is_not_installed_any_more(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_it_is_not_installed_any_more(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     q1lab("run", "toy:2.5", "--seeds", "3")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     done = subprocess.run(

@@ -183,7 +183,9 @@ def projected(pieces: list[list[dict[str, Any]]]) -> RunHistory:
     study = lab.plan()
     projection = RunHistory(study, study.runs[0])
     for piece in pieces:
-        projection.feed(event for one in piece if (event := sanitize_event(dict(one))) is not None)
+        projection.feed(
+            event for line in piece if (event := sanitize_event(dict(line))) is not None
+        )
     return projection
 
 
