@@ -30,8 +30,8 @@ PREDICTION = ["rope", "--direction", "lower", "--size", "0.02", "--matters", "0.
 
 
 def test_the_skill_has_the_form_of_agentskills_io() -> None:
-    found = skill.skill_files()
-    _, head, body = found["SKILL.md"].split("---\n", 2)
+    pages = skill.skill_files()
+    _, head, body = pages["SKILL.md"].split("---\n", 2)
     fields = dict(line.split(": ", 1) for line in head.splitlines())
     assert fields["name"] == skill.SKILL_NAME
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", fields["name"])
@@ -41,8 +41,8 @@ def test_the_skill_has_the_form_of_agentskills_io() -> None:
     assert len(fields["compatibility"]) <= 500
     assert set(fields) == {"name", "description", "license", "compatibility"}
     assert len(body.splitlines()) < 500
-    assert set(re.findall(r"references/\w+\.md", body)) == set(found) - {"SKILL.md"}
-    assert "{{" not in "".join(found.values())
+    assert set(re.findall(r"references/\w+\.md", body)) == set(pages) - {"SKILL.md"}
+    assert "{{" not in "".join(pages.values())
 
 
 def test_each_command_of_the_skill_is_one() -> None:
@@ -54,7 +54,7 @@ def test_each_command_of_the_skill_is_one() -> None:
             command = command_table.load_command(name.split()[0])
             if isinstance(command, click.Group):
                 command_table.load_command(name)
-            options = {option for one in command.params for option in one.opts}
+            options = {option for param in command.params for option in param.opts}
             assert set(re.findall(r"--[a-z-]+", words)) <= options
 
 
@@ -102,20 +102,20 @@ def test_it_is_written_through_no_link(home: Path, tmp_path: Path, at: str) -> N
 
 def test_the_commands_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run_command_line(["--spec"]) == OK
-    found = json.loads(capsys.readouterr().out)
-    assert set(found["versions"]) == {"q1lab", "click"}
-    assert list(found["commands"]) == list(command_table.listed_acts())
-    seeds = next(one for one in found["commands"]["run"]["params"] if one["name"] == "seeds")
+    spec = json.loads(capsys.readouterr().out)
+    assert set(spec["versions"]) == {"q1lab", "click"}
+    assert list(spec["commands"]) == list(command_table.listed_acts())
+    seeds = next(param for param in spec["commands"]["run"]["params"] if param["name"] == "seeds")
     assert "--seeds" in seeds["opts"]
     assert {"type", "default", "help", "required", "multiple"} <= set(seeds)
-    assert "add" in found["commands"]["paper"]["commands"]
+    assert "add" in spec["commands"]["paper"]["commands"]
 
 
 # ── errors with --json
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "what", "then"),
+    ("words", "code", "term", "then"),
     [
         (["status", "--nope"], USAGE, "No such option", None),
         (["nope"], USAGE, "no command called 'nope'", None),
@@ -128,19 +128,19 @@ def test_an_error_is_one_object(
     capsys: pytest.CaptureFixture[str],
     words: list[str],
     code: int,
-    what: str,
+    term: str,
     then: str | None,
 ) -> None:
     plain = cli.run_command_line(words)
     line = capsys.readouterr().err
     assert cli.run_command_line([*words, "--json"]) == plain == code
-    found = json.loads(capsys.readouterr().out)
-    assert list(found) == ["error", "what", "file", "line", "next", "fixable_by"]
-    assert found["error"] == "usage"
-    assert what in found["what"]
-    assert then is None or then in found["next"]
-    assert found["what"] in line
-    assert found["fixable_by"] == "you"
+    record = json.loads(capsys.readouterr().out)
+    assert list(record) == ["error", "what", "file", "line", "next", "fixable_by"]
+    assert record["error"] == "usage"
+    assert term in record["what"]
+    assert then is None or then in record["next"]
+    assert record["what"] in line
+    assert record["fixable_by"] == "you"
 
 
 def of_command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[dict[str, object], str]:
@@ -154,15 +154,13 @@ def test_what_to_do_is_told_apart_whatever_sign_stands_before_it(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GIT_DIR", str(tmp_path))
-    found, line = of_command(capsys, "modification", "--repo", str(tmp_path))
-    assert (found["what"], found["next"]) == (
-        "GIT_DIR is set, so git would work on another repository",
-        "unset it and try again",
-    )
-    assert line == f"{found['what']}: {found['next']}"
+    record, line = of_command(capsys, "modification", "--repo", str(tmp_path))
+    assert str(record["what"]).startswith("GIT_DIR is set")
+    assert "unset" in str(record["next"])
+    assert line == f"{record['what']}: {record['next']}"
     monkeypatch.delenv("GIT_DIR")
-    found, line = of_command(capsys, "compare", "rope-9")
-    assert line == f"{found['what']}; {found['next']}"
+    record, line = of_command(capsys, "compare", "rope-9")
+    assert line == f"{record['what']}; {record['next']}"
 
 
 DEMAND = r"[;:] (?:give|run|try|use|choose|say|name|make|leave|put|fix|`q1lab|--\\S+ \\w+s\\b)"
@@ -174,7 +172,9 @@ def test_no_problem_says_what_to_do_in_what_is_wrong() -> None:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "Problem" and node.args:
                 text = ast.unparse(node.args[0])
-                if re.search(DEMAND, text) and "next" not in [one.arg for one in node.keywords]:
+                if re.search(DEMAND, text) and "next" not in [
+                    keyword.arg for keyword in node.keywords
+                ]:
                     hidden.append(f"{file.name}:{node.lineno}: {text}")
     assert hidden == []
 
@@ -184,12 +184,12 @@ def test_file_and_line_are_where_the_fault_is(
 ) -> None:
     model = tmp_path / "a; b, line 7.py"
     model.write_text("x = 1\nif x\n")
-    found, line = of_command(capsys, "run", str(model))
-    assert (found["file"], found["line"], found["next"]) == (str(model), 2, None)
-    assert found["what"] == line
+    record, line = of_command(capsys, "run", str(model))
+    assert (record["file"], record["line"], record["next"]) == (str(model), 2, None)
+    assert record["what"] == line
     paths.config_file().write_text('theme = 7\nwand = "off"\n')
-    found, _ = of_command(capsys, "modification")
-    assert (found["file"], found["line"]) == (str(paths.config_file()), None)
+    record, _ = of_command(capsys, "modification")
+    assert (record["file"], record["line"]) == (str(paths.config_file()), None)
     assert not Problem("https://example.org/x.py:80: no answer").file
 
 
@@ -215,10 +215,8 @@ def test_an_agent_leaves_to_the_learner_what_is_theirs(
     assert cli.run_command_line(["predict", *PREDICTION, "--json"]) == FAILED
     out, err = capsys.readouterr()
     assert json.loads(out)["fixable_by"] == "learner"
-    assert err == (
-        "q1lab: a prediction is the learner's own, and codex acts (Q1LAB_AGENT is set); ask the "
-        "learner to do it\n"
-    )
+    assert len(err.splitlines()) == 1
+    assert "codex acts" in err
     with Store() as store:
         for act in (
             lambda: store.add("tick", week="W", step="a1", done=True),
@@ -274,7 +272,9 @@ def test_the_journal_says_who_acted(
 
 
 def test_each_command_with_json_answers_a_slip_in_json(home: Path) -> None:
-    takes = [words for words, one in commands() if any("--json" in o.opts for o in one.params)]
+    takes = [
+        words for words, command in commands() if any("--json" in o.opts for o in command.params)
+    ]
     assert len(takes) > 20
     for words in takes:
         done = q1lab(*words, "--no-such-option", "--json", code=USAGE)

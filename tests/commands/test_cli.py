@@ -23,8 +23,12 @@ from tests.kit.lab_home import make_study
 
 @pytest.mark.parametrize("name", listed_acts())
 def test_help_has_an_example(name: str) -> None:
-    found = load_command(name)
-    below = [f"{name} {one}" for one in found.commands] if isinstance(found, click.Group) else []
+    command = load_command(name)
+    below = (
+        [f"{name} {subcommand}" for subcommand in command.commands]
+        if isinstance(command, click.Group)
+        else []
+    )
     for words in (name, *below):
         done = CliRunner().invoke(cli, [*words.split(), "--help"], prog_name="q1lab")
         assert done.exit_code == 0, done.output
@@ -56,10 +60,10 @@ def test_a_group_without_a_command_shows_its_page(
     group: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_command_line([group]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert f"Usage: q1lab {group}" in said.err.splitlines()[0]
-    assert "Commands:" in said.err.splitlines()
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert f"Usage: q1lab {group}" in output.err.splitlines()[0]
+    assert "Commands:" in output.err.splitlines()
 
 
 def test_sentences_are_broken_between_words_on_a_terminal(

@@ -43,29 +43,29 @@ FAST = ("run", "--command", COMMAND, *ARMS, "--metric", "val/loss")
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the learner's loop lies, and the commands are typed."""
-    made = tmp_path / "theirs"
-    made.mkdir()
-    shutil.copy(Path(__file__).parents[1] / "kit" / LOOP, made)
-    monkeypatch.chdir(made)
+    work = tmp_path / "theirs"
+    work.mkdir()
+    shutil.copy(Path(__file__).parents[1] / "kit" / LOOP, work)
+    monkeypatch.chdir(work)
     monkeypatch.setenv("Q1LAB_WANDB", "disabled")
     command_draft._ask.cache_clear()
-    return made
+    return work
 
 
-def told(*words: str, code: int = 0) -> dict[str, Any]:
+def json_of(*words: str, code: int = 0) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(q1lab(*words, "--json", code=code).stdout)
     return record
 
 
-def loop_of(found: dict[str, Any]) -> dict[str, Any]:
+def loop_of(record: dict[str, Any]) -> dict[str, Any]:
     """What the plan of a comparison's study holds of its command."""
-    loop: dict[str, Any] = studies.load(found["study"]).to_dict()["loop"]
+    loop: dict[str, Any] = studies.load(record["study"]).to_dict()["loop"]
     return loop
 
 
 def test_from_a_clean_folder_to_a_verdict(folder: Path) -> None:
     subprocess.run(["git", "init", "-q"], check=True)
-    record = told(*FAST, "--seeds", "4", "--smoke", "--steps=2")
+    record = json_of(*FAST, "--seeds", "4", "--smoke", "--steps=2")
     assert record["verdict"] == "helps"
     assert record["metric"]["name"] == "val/loss"
     assert record["difference"]["headline"] == "welch"
@@ -75,26 +75,27 @@ def test_from_a_clean_folder_to_a_verdict(folder: Path) -> None:
     assert list(loop["inputs"]) == [LOOP]
     text = q1lab("compare", "fast-1").stdout
     assert "nats" not in text
-    assert "With this command fast ends with a lower val/loss than baseline" in text
-    assert "q1lab did not check what a command does" in " ".join(text.split())
+    assert "lower val/loss than baseline" in text
+    assert "did not check" in " ".join(text.split())
     # the same command again trains nothing, and neither does the study's name
-    again = told(*FAST, "--seeds", "4", "--smoke", "--steps=2")
-    assert again == record == told("run", "fast-1")
+    second = json_of(*FAST, "--seeds", "4", "--smoke", "--steps=2")
+    assert second == record == json_of("run", "fast-1")
     assert studies.ids() == ["fast-1"]
     refused = q1lab("run", "fast-1", "--preset", "gpu", code=2).stderr
-    assert "fast-1 says what it trains: leave all options but --seeds out" in refused
+    assert "fast-1" in refused
+    assert "but --seeds" in refused
 
 
 def test_a_metric_that_is_better_when_it_is_higher() -> None:
     words = COMMAND.replace("{args}", "--rising {args}")
     up = ("run", "--command", words, "--metric", "val/loss", "--better", "higher", "--seeds", "4")
-    record = told(*up, "--arm", "baseline=", "--arm", "more=--lr=0.2")
+    record = json_of(*up, "--arm", "baseline=", "--arm", "more=--lr=0.2")
     assert record["verdict"] == "helps"
     assert record["difference"]["mean"] > 0
     low, high = record["difference"]["welch"].values()
     assert 0 < low < record["difference"]["mean"] < high
     text = q1lab("compare", "more-1").stdout
-    assert "ends with a higher val/loss than baseline" in " ".join(text.split())
+    assert "higher val/loss than baseline" in " ".join(text.split())
     assert "higher is better" in text
 
 
@@ -102,8 +103,8 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
     """An accuracy that its program calls ``val_loss``, in all that shows a study."""
     words = COMMAND.replace("{args}", "--rising --metric=val_loss {args}")
     up = ("run", "--command", words, "--metric", "val_loss", "--better", "higher", "--seeds", "4")
-    record = told(*up, "--arm", "baseline=", "--arm", "more=--lr=0.2", "--arm", "most=--lr=0.3")
-    names = [one["name"] for one in record["members"]]
+    record = json_of(*up, "--arm", "baseline=", "--arm", "more=--lr=0.2", "--arm", "most=--lr=0.3")
+    names = [member["name"] for member in record["members"]]
     assert names == ["most", "more"], "the best of a series comes first"
     assert record["members"][1]["comparison"]["metric"] == {
         "name": "val_loss",
@@ -116,10 +117,12 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
     with Store() as store:
         lines = [line for line in result_rows.read_result_rows(store) if line.id == "more-1"]
         study = studies.load("more-1")
-        found, view = comparison_cache.compare(store, study), read_view(store, study)
-        svg = draw_comparison(found, comparison_cache.read_curves(store, study), "svg").decode()
+        comparison, view = comparison_cache.compare(store, study), read_view(store, study)
+        svg = draw_comparison(
+            comparison, comparison_cache.read_curves(store, study), "svg"
+        ).decode()
     plots = (
-        comparison_figure(found),
+        comparison_figure(comparison),
         side_by_side_figure(lines),
         progress_figure(study, view.runs),
     )
@@ -136,9 +139,7 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
         assert "lower is better" not in flat, where
         assert "faster start" not in flat, where
     assert all("higher is better" in places[where] for where in ("compare", "plot 0", "picture"))
-    assert verdict_text.first_person_verdict(found).startswith(
-        "It raises the val_loss with this command"
-    )
+    assert verdict_text.first_person_verdict(comparison).startswith("It raises the val_loss")
     rows = list(csv.DictReader(Path("runs.csv").read_text().splitlines()))
     assert {(row["metric"], row["unit"], row["better"]) for row in rows} == {
         ("val_loss", "", "higher")
@@ -153,16 +154,16 @@ def words_of(plot: Figure) -> str:
 
 def test_pairs_and_ranges_where_the_seed_is_said_to_fix_them() -> None:
     refused = q1lab(*FAST, "--seeds", "3..6", code=2).stderr
-    assert "the levels of a range hold for the paired interval" in refused
-    record = told(*FAST, "--seeds", "3..6", "--headline", "paired")
+    assert "paired interval" in refused
+    record = json_of(*FAST, "--seeds", "3..6", "--headline", "paired")
     assert record["plan"] == {"first": 3, "most": 6}
     assert record["difference"]["headline"] == "paired"
     assert record["verdict"] == "helps"
 
 
 def test_several_arms_are_a_sweep_that_shares_its_baseline() -> None:
-    record = told(*FAST, "--arm", "slow=--lr=0.3", "--seeds", "3", "--smoke", "--steps=2")
-    assert [one["name"] for one in record["members"]] == ["fast", "slow"]
+    record = json_of(*FAST, "--arm", "slow=--lr=0.3", "--seeds", "3", "--smoke", "--steps=2")
+    assert [member["name"] for member in record["members"]] == ["fast", "slow"]
     reused = [
         event["reused_from"]
         for event in map(json.loads, events("slow-1", "baseline-seed0").read_text().splitlines())
@@ -185,11 +186,11 @@ metric = "val/loss"
 args = "--lr=0.05"
 """
     )
-    record = told("run", "study.toml", "--seeds", "3")
+    record = json_of("run", "study.toml", "--seeds", "3")
     assert record["verdict"] in ("helps", "cannot tell")
     assert "data.txt" in loop_of(record)["inputs"]
     (folder / "data.txt").write_text("other data")
-    other = told("run", "study.toml", "--seeds", "3")
+    other = json_of("run", "study.toml", "--seeds", "3")
     assert other["study"] == "fast-2"
 
 
@@ -199,13 +200,13 @@ def test_killed_in_the_middle_it_goes_on(folder: Path) -> None:
     wait_for(lambda: events("fast-1", "baseline-seed0").exists())
     q1lab("stop", "fast-1")
     assert not launch.is_alive(studies.load("fast-1").files)
-    assert told("run", "fast-1")["complete"]
+    assert json_of("run", "fast-1")["complete"]
 
 
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("--seed=3", "{args}"), "seed 0 gave: the command's seed does nothing. Pass it on"),
+        (("--seed=3", "{args}"), "the command's seed"),
         (("--seed={seed}", "--say=none", "{args}"), "ended without val/loss"),
         (("--seed={seed}", "--trouble=exit", "{args}"), "exit status 1: .*out of cheese"),
         (("--seed={seed}", "{args}", "$(: "), "No closing quotation|unrecognized arguments"),
@@ -228,9 +229,9 @@ def test_arguments_that_do_nothing_are_said_before_and_after() -> None:
     same = ("run", "--command", COMMAND, "--arm", "baseline=", "--arm", "same=--lr=0.1")
     same = (*same, "--metric", "val/loss", "--seeds", "4")
     refused = q1lab(*same, "--smoke", "--steps=2", code=2).stderr
-    assert "same and baseline gave the same numbers at seeds 0 and 1" in refused
+    assert "seeds 0 and 1" in refused
     assert studies.ids() == []
-    record = told(*same)
+    record = json_of(*same)
     assert (record["verdict"], record["reason"]) == ("no verdict", "equal")
     assert "correlation" not in str(record["notes"])
 
@@ -241,7 +242,7 @@ def test_nobody_waits_for_a_look() -> None:
     child = subprocess.Popen([sys.executable, "-m", "q1lab", *words], stderr=subprocess.DEVNULL)
     try:
         wait_for(lambda: [*paths.scratch_dir().glob("look-*/metrics.jsonl")], "its look")
-        assert told(*FAST, "--seeds", "3")["study"] == "fast-1"
+        assert json_of(*FAST, "--seeds", "3")["study"] == "fast-1"
         assert child.poll() is None
     finally:
         child.kill()
@@ -253,22 +254,22 @@ def test_what_changes_during_a_look_is_not_trained(
 ) -> None:
     look = command_draft.preflight_command
 
-    def meanwhile(*asked: Any) -> Any:
-        record = look(*asked)
+    def meanwhile(*arguments: Any) -> Any:
+        record = look(*arguments)
         (folder / LOOP).write_text((folder / LOOP).read_text() + "\n")
         return record
 
     monkeypatch.setattr(command_draft, "preflight_command", meanwhile)
     shown = q1lab(*FAST, "--seeds", "3", code=2).stderr
-    assert f"{LOOP} changed while the study was planned" in shown
+    assert f"{LOOP} changed while" in shown
     assert studies.ids() == []
 
 
 def test_a_seed_in_the_environment_has_to_be_proved() -> None:
     command = f"{PYTHON} {LOOP} {{args}}"
     words = ("run", "--command", command, *ARMS, "--metric", "val/loss", "--seeds", "3")
-    assert "Q1LAB_SEED, a look has to prove it" in q1lab(*words, code=2).stderr
-    assert loop_of(told(*words, "--smoke", ""))["repeats"] == "bit"
+    assert "Q1LAB_SEED" in q1lab(*words, code=2).stderr
+    assert loop_of(json_of(*words, "--smoke", ""))["repeats"] == "bit"
 
 
 @pytest.mark.parametrize(
@@ -277,27 +278,27 @@ def test_a_seed_in_the_environment_has_to_be_proved() -> None:
         (("--command", "", *ARMS, "--metric", "m"), "'--command': it is empty"),
         (("--command", "''", *ARMS, "--metric", "m"), "no such command"),
         (("--command", "no-such x", *ARMS, "--metric", "m"), "--command: no-such: no such command"),
-        (("--command", "true", *ARMS), "say which number counts"),
+        (("--command", "true", *ARMS), "which number"),
         (("--command", "true", "--arm", "a=", "--metric", "m"), "two arms are compared"),
         (("--command", "true", "--arm", "a", "--metric", "m"), "--arm 'a': give NAME=ARGUMENTS"),
         (("--command", "true", "--arm", "a b=", "--arm", "c=", "--metric", "m"), "an arm's name"),
         (("--command", "true", "--arm", "a=", "--arm", "a=x", "--metric", "m"), "given twice"),
         (("--command", "true", *ARMS, "--metric-pattern", "("), "the metric's pattern '('"),
         (("--command", "true", *ARMS, "--metric-pattern", "(x*)"), "matches everything"),
-        (("--command", "true", *ARMS, "--metric-pattern", "x"), "needs a group for the number"),
+        (("--command", "true", *ARMS, "--metric-pattern", "x"), "needs a group"),
         (("--command", "true", "--arm", "a=", "--arm", "b= ", "--metric", "m"), "the same command"),
         (("rope", "--metric", "m"), "go with --command"),
         (
             ("--command", "true", *ARMS, "--metric", "m", "--baseline", "x"),
             "--baseline is for model",
         ),
-        (("rope", "--command", "true", *ARMS, "--metric", "m"), "the arms are named by --arm"),
-        ((), "give a VARIANT, such as rope, or a --command"),
+        (("rope", "--command", "true", *ARMS, "--metric", "m"), "named by --arm"),
+        ((), "a VARIANT, "),
         (("--command", "true", *ARMS, "--metric", "m", "--preset", "cpu"), "--preset is for"),
         (("--command", "true", *ARMS, "--metric", "m", "--max-iters", "3"), "--set or --max-iters"),
         (
             ("--command", "true", *ARMS, "--metric", "m", "--engine", "notebook"),
-            "a command trains here or on Slurm",
+            "here or on Slurm",
         ),
     ],
 )
@@ -312,9 +313,9 @@ def test_what_makes_no_sense_is_one_line(words: tuple[str, ...], line: str) -> N
     ("text", "line"),
     [
         ("[command", "Expected"),
-        ("[comand]\nrun='x'", "did you mean 'command'?"),
-        ("[command]\nrunn='x'\n[arm.a]\n[arm.b]", "did you mean 'run'?"),
-        ("[command]\nrun='true'\nmetric='m'\n[arm]\na=3\nb=4", "takes args and nothing else"),
+        ("[comand]\nrun='x'", "'command'"),
+        ("[command]\nrunn='x'\n[arm.a]\n[arm.b]", "'run'"),
+        ("[command]\nrun='true'\nmetric='m'\n[arm]\na=3\nb=4", "takes args"),
         ("[command]\nrun='true'\nmetric='m'\ninputs='x'\n[arm.a]\n[arm.b]", "is a list of files"),
         ("[command]\nrun='true'\nmetric='m'\nbetter='up'\n[arm.a]\n[arm.b]", "lower, higher"),
         ("[command]\nrun='true'\nmetric='m'\ninputs=['no']\n[arm.a]\n[arm.b]\nargs='x'", "no"),
@@ -334,39 +335,39 @@ def events(study: str, run: str) -> Path:
 def test_a_kept_study_trains_again_from_its_folder(folder: Path) -> None:
     for words in ("init -q", "config user.email a@example.org", "config user.name a"):
         subprocess.run(["git", *words.split()], check=True)
-    first = told(*FAST)
+    first = json_of(*FAST)
     q1lab("keep", "fast-1", "--yes")
-    kept = (folder / "studies" / "fast-1" / "study.json").read_text()
-    assert str(folder) not in kept
+    kept_plan = (folder / "studies" / "fast-1" / "study.json").read_text()
+    assert str(folder) not in kept_plan
     shutil.rmtree(paths.home())
-    again = told("run", "studies/fast-1", "--yes")
-    assert again["difference"]["pairs"] == first["difference"]["pairs"]
+    second = json_of("run", "studies/fast-1", "--yes")
+    assert second["difference"]["pairs"] == first["difference"]["pairs"]
     refused = q1lab("export", "--format", "notebook", "fast-1", code=2).stderr
-    assert "fast-1 trains by a command" in refused
+    assert "by a command" in refused
 
 
 def test_a_stranger_verifies_it(folder: Path) -> None:
     for words in ("init -q", "config user.email a@example.org", "config user.name a"):
         subprocess.run(["git", *words.split()], check=True)
-    told(*FAST, "--smoke", "--steps=2")
+    json_of(*FAST, "--smoke", "--steps=2")
     q1lab("keep", "fast-1", "--yes")
     shutil.rmtree(paths.home())
-    record = told("verify", "studies/fast-1", "--all", "--yes")
+    record = json_of("verify", "studies/fast-1", "--all", "--yes")
     assert len(record["trained"]) == 6
-    assert "equal to the last bit" in record["passed"][-1]
+    assert "last bit" in record["passed"][-1]
     loop = (folder / LOOP).read_text()
     (folder / LOOP).write_text(loop + "\n")
-    record = told("verify", "studies/fast-1", "--yes", code=21)
-    assert f"{LOOP} changed since the study was planned" in record["unchecked"][0]
+    record = json_of("verify", "studies/fast-1", "--yes", code=21)
+    assert f"{LOOP} changed since" in record["unchecked"][0]
     (folder / LOOP).write_text(loop)
-    told("run", "studies/fast-1", "--yes")
+    json_of("run", "studies/fast-1", "--yes")
     file = events("fast-1", "modified-seed1")
     file_text = file.read_text()
     value = json.loads(file_text.splitlines()[-1])["val_loss"]
     file.write_text(file_text.replace(str(value), str(value - 0.001)))
     q1lab("export", "fast-1", "--format", "archive")
-    record = told("verify", "fast-1.q1lab.zip", "--all", "--yes", code=20)
-    assert [one["reason"] for one in record["refused"]] == ["edited-loss"]
+    record = json_of("verify", "fast-1.q1lab.zip", "--all", "--yes", code=20)
+    assert [refusal["reason"] for refusal in record["refused"]] == ["edited-loss"]
 
 
 PROBE = """import json, os, sys
@@ -381,7 +382,7 @@ def of_a_stranger(folder: Path, start: str | None = None) -> Path:
     starts it elsewhere."""
     (folder / "probe.py").write_text(PROBE)
     command = f"{PYTHON} probe.py {{seed}} {{args}}"
-    told("run", "--command", command, *ARMS, "--metric", "val/loss", "--seeds", "2")
+    json_of("run", "--command", command, *ARMS, "--metric", "val/loss", "--seeds", "2")
     subprocess.run(["git", "init", "-q"], check=True)
     q1lab("keep", "fast-1", "--no-commit", "--yes")
     (folder / "seen.json").unlink()
@@ -421,20 +422,20 @@ def test_a_strangers_command_is_shown_and_asked_about(
 
 
 @pytest.mark.parametrize("answer", ["", "no\n", "yes\n", "--yes"])
-@pytest.mark.parametrize("given", ["studies/fast-1", "fast-1"])
+@pytest.mark.parametrize("location", ["studies/fast-1", "fast-1"])
 def test_a_strangers_command_is_asked_about_before_it_trains(
-    folder: Path, given: str, answer: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path, location: str, answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     of_a_stranger(folder)
     q1lab("export", "fast-1", "--format", "archive")
     shutil.rmtree(paths.home())
-    if given == "fast-1":
+    if location == "fast-1":
         q1lab("restore", "fast-1.q1lab.zip")
         events("fast-1", "modified-seed1").unlink()
         with Store() as store, pytest.raises(study_plan.UnseenCommand):  # what `g` in the app does
             study_plan.resume_study("fast-1", store)
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
-    words = ("run", given, *("--yes",) * (answer == "--yes"))
+    words = ("run", location, *("--yes",) * (answer == "--yes"))
     done = q1lab(*words, code=0 if "yes" in answer else 2)
     assert (folder / "seen.json").exists() == ("yes" in answer)
     if answer != "--yes":
@@ -442,7 +443,7 @@ def test_a_strangers_command_is_asked_about_before_it_trains(
         assert f"modified-seed0: {PYTHON} probe.py 0 --lr=0.05" in done.stderr
     if "yes" in answer:  # it ran here now, and is not asked about again
         monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-        q1lab("run", given)
+        q1lab("run", location)
 
 
 @pytest.mark.parametrize("start", ["/", "..", "studies/../../away", "link"])
@@ -451,7 +452,7 @@ def test_a_strangers_command_starts_inside_its_repository(
 ) -> None:
     (tmp_path / "away").mkdir()
     (folder / "link").symlink_to(tmp_path / "away")
-    record = told("verify", str(of_a_stranger(folder, start)), "--yes", code=21)
+    record = json_of("verify", str(of_a_stranger(folder, start)), "--yes", code=21)
     assert "outside its repository" in record["unchecked"][-1]
     assert (record["trained"], record["refused"]) == ([], [])
 
@@ -466,9 +467,9 @@ metric = 'val/loss'
         *("predict", "fast", "--direction", "lower", "--size", "0.05", "--matters", "0.01"),
         *("--sure", "80%"),
     )
-    record = told("run", "study.toml", "--seeds", "4")
+    record = json_of("run", "study.toml", "--seeds", "4")
     assert record["prediction"]["direction"] == "lower"
     text = " ".join(q1lab("compare", "fast-1").stdout.split())
-    assert "Predicted: the val/loss falls by 0.05 (it matters from 0.01 up), 80% sure." in text
+    assert re.search(r"Predicted: .*val/loss falls by 0\.05 .*from 0\.01 .*80% sure", text)
     assert "a hit" in text
-    assert "no variant called 'slow'" in q1lab("predict", "slow", code=2).stderr
+    assert "'slow'" in q1lab("predict", "slow", code=2).stderr

@@ -84,12 +84,12 @@ def answers(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Answers:
     """Every commit is asked about; call it with what standard input holds, a pipe."""
     monkeypatch.delenv("Q1LAB_ASK_BEFORE_COMMIT")
 
-    def given(text: str) -> io.StringIO:
+    def type_in(text: str) -> io.StringIO:
         pipe = io.StringIO(text)
         monkeypatch.setattr("sys.stdin", pipe)
         return pipe
 
-    return given
+    return type_in
 
 
 def answer(step: str, text: str) -> None:
@@ -131,8 +131,8 @@ def test_the_head_names_what_is_chosen_and_nothing_before(repo: Path, q1lab: Q1l
         # the paper, without what the week says to read of it
         (source,) = re.findall(r"(?m)^It comes from (.*)$", document.read_text())
         assert re.search(r"arXiv \d{4}\.\d{5}\.$", source)
-    mine = document.read_text().replace("# Modification: GQA", "# Fewer heads", 1)
-    document.write_text(mine)
+    renamed = document.read_text().replace("# Modification: GQA", "# Fewer heads", 1)
+    document.write_text(renamed)
     with Store() as store:
         progress.choose_modification(store, content.load_week(paths.content_dir()), "rope")
     q1lab("modification", "--yes")
@@ -169,13 +169,14 @@ def test_a_changed_mind_after_a_study_keeps_two_documents(
     assert "### Verdict: hurts" in first
     assert done("b2-run")
 
-    for given, code in (("", 2), ("n\n", 1)):
-        answers(given)
+    for typed, code in (("", 2), ("n\n", 1)):
+        answers(typed)
         _, err = q1lab("modification", "rope", code=code)
-        assert "You have trained swiglu (swiglu-1). Change to rope?" in err
+        assert "swiglu (swiglu-1)" in err
+        assert "to rope?" in err
         assert "nothing was changed" in err.splitlines()[-1]
-        told = q1lab("modification", "--dry-run")[1]
-        assert told.startswith("MODIFICATION.md, studies/swiglu-1 (12 files): nothing would")
+        message = q1lab("modification", "--dry-run")[1]
+        assert message.startswith("MODIFICATION.md, studies/swiglu-1 (12 files): ")
     answers("y\ny\n")
     _, err = q1lab("modification", "rope")
     assert "docs: add MODIFICATION-rope.md for rope" in err
@@ -228,7 +229,7 @@ def test_a_commit_without_a_prediction_locks_none(repo: Path, q1lab: Q1lab) -> N
 
 
 def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
-    mine = work(repo)
+    work_before = work(repo)
     q1lab("modification")
     answer("a1-why", "Because {{ it }} <b>turns</b>.\n\n# Loud\n<!-- q1lab:end choice -->")
     q1lab(*PREDICT)
@@ -246,13 +247,13 @@ def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: 
     )
     assert "Because {{ it }} \\<b>turns\\</b>." in text
     assert "precompute_freqs_cis" not in text  # q1lab's own code, and nothing is solved yet
-    assert "The runs used q1lab's own implementation." in text
-    assert work(repo) == mine
-    assert git(repo, "log", "--format=%s").split("\n")[:3] == [
-        "docs: record the rope comparison in MODIFICATION.md (helps)",
-        "docs: record the prediction for rope in MODIFICATION.md",
-        "docs: add MODIFICATION.md",
-    ]
+    assert "q1lab's own implementation" in text
+    assert work(repo) == work_before
+    compared, predicted, added = git(repo, "log", "--format=%s").split("\n")[:3]
+    assert compared.startswith("docs: ")
+    assert "MODIFICATION.md (helps)" in compared
+    assert "prediction for rope" in predicted
+    assert added == "docs: add MODIFICATION.md"
     assert git(repo, "show", "--name-only", "--format=", "HEAD").split() == ["MODIFICATION.md"]
     before = git(repo, "rev-parse", "HEAD")
     assert "up to date" in q1lab("modification")[1]
@@ -272,7 +273,7 @@ def test_the_first_run_locks_the_prediction_and_amending_is_shown(
     text = (repo / "MODIFICATION.md").read_text()
     assert "**Amended.**" in text
     # What is scored is what was locked before the runs, not the amendment.
-    assert "Predicted: the val loss falls by 0.03 nats (it matters from 0.01 up), 70% sure." in text
+    assert re.search(r"Predicted: .* falls by 0\.03 nats .*from 0\.01 .*70% sure", text)
 
 
 def test_no_prediction_is_said_and_all_studies_are_shown(
@@ -282,7 +283,7 @@ def test_no_prediction_is_said_and_all_studies_are_shown(
     study(fake_trainer, "rope", "--fresh", effect=0.0)
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
-    assert "No prediction was recorded before these runs" in text
+    assert "No prediction was" in text
     assert "| `rope-1` |" in text
     assert "| `rope-2` |" in text
 
@@ -324,13 +325,13 @@ def test_what_the_learner_wrote_survives_every_refresh(
     data = data.replace(b"*There is no sketch", b"MY OWN SKETCH. *There is no sketch")
     path.write_bytes(data)
     problem = q1lab("modification", code=2)[1]
-    assert "holds edits of yours" in problem
+    assert "edits of yours" in problem
     assert "My foreword." in problem
     assert path.read_bytes() == data
     answer("a3-sketch", "from the app")
     answer("a1-why", "a reason")
     _, err = q1lab("modification", "--yes")
-    assert "kept as you edited it: sketch" in err
+    assert "edited it: sketch" in err
     assert "-MY OWN SKETCH." in err
     after = path.read_bytes()
     assert after.startswith(b"\xef\xbb\xbfMy foreword.\r\n")
@@ -382,19 +383,19 @@ def test_broken_marks_are_named_by_line_and_nothing_changes(repo: Path, q1lab: Q
 
 
 def test_dry_run_no_commit_and_json(repo: Path, q1lab: Q1lab) -> None:
-    mine = work(repo)
+    work_before = work(repo)
     head = git(repo, "rev-parse", "HEAD")
     out, err = q1lab("modification", "--dry-run")
     assert "+## The choice" in out
     assert "would commit: docs: add MODIFICATION.md" in err
     assert json.loads(q1lab("modification", "--dry-run", "--json")[0])["written"] == []
-    assert work(repo) == mine
+    assert work(repo) == work_before
     assert not (repo / "MODIFICATION.md").exists()
     q1lab("modification", "--no-commit")
     assert (repo / "MODIFICATION.md").exists()
     assert git(repo, "rev-parse", "HEAD") == head
-    made = json.loads(q1lab("modification", "--yes", "--json")[0])
-    assert made["commit"] == git(repo, "rev-parse", "HEAD").strip()
+    record = json.loads(q1lab("modification", "--yes", "--json")[0])
+    assert record["commit"] == git(repo, "rev-parse", "HEAD").strip()
     assert (repo / "MODIFICATION.md").stat().st_mode & 0o777 == 0o666 & ~shared_umask()
 
 
@@ -407,7 +408,7 @@ def shared_umask() -> int:
 def test_a_refused_commit_leaves_the_document_as_it_was(repo: Path, q1lab: Q1lab) -> None:
     q1lab("modification")
     path = repo / "MODIFICATION.md"
-    before, mine = path.read_bytes(), work(repo)
+    before, work_before = path.read_bytes(), work(repo)
     hook = repo / ".git" / "hooks" / "pre-commit"
     hook.write_text("#!/bin/sh\necho no >&2\nexit 1\n")
     hook.chmod(0o755)
@@ -416,7 +417,7 @@ def test_a_refused_commit_leaves_the_document_as_it_was(repo: Path, q1lab: Q1lab
     _, err = q1lab("modification", code=1)
     assert "pre-commit" in err
     assert path.read_bytes() == before
-    assert work(repo) == mine
+    assert work(repo) == work_before
     assert "not locked yet" in q1lab("predict", "rope")[0]
     q1lab("post", "new", code=1)
     assert not (repo / "posts").exists()
@@ -437,7 +438,7 @@ def test_no_repository_is_refused_or_made(
     q1lab("modification", "--init", "--yes")
     assert git(plain, "log", "--format=%s").strip().startswith("docs: ")
     _, err = q1lab("modification", "--repo", str(tmp_path / "gone" / "gone"), code=2)
-    assert "there is no folder" in err
+    assert "no folder" in err
     new = tmp_path / "new-repo"
     q1lab("modification", "--repo", str(new), "--init")
     assert (new / "MODIFICATION.md").exists()
@@ -488,12 +489,12 @@ def test_a_commit_is_asked_about_whatever_the_input_is(
     q1lab("new", "rope", "--repo", str(repo))
     (repo / "rope.py").write_text((repo / "rope.py").read_text() + "added = 1\n")
     before = work(repo), git(repo, "log")
-    for given, code in (("n\n", 1), ("what?\n" * 9, 2), ("\0" * 9999, 2), ("", 2)):
-        answers(given)
+    for typed, code in (("n\n", 1), ("what?\n" * 9, 2), ("\0" * 9999, 2), ("", 2)):
+        answers(typed)
         _, err = q1lab(*command.split(), code=code)
         assert (work(repo), git(repo, "log")) == before
         assert "nothing was changed" in err.splitlines()[-1]
-    assert "--yes commits without asking" in err
+    assert "--yes commits" in err
     answers("y\n")
     q1lab(*command.split())
     assert git(repo, "log") != before[1]
@@ -503,12 +504,12 @@ def test_a_commit_is_asked_about_whatever_the_input_is(
 def test_so_is_whatever_else_is_asked(
     repo: Path, q1lab: Q1lab, answers: Answers, command: str
 ) -> None:
-    made = lab_home.make_study()
-    lab_home.finish(made)
-    weights = made.files.run("modified-seed0").root / "model.pt"
+    finished = lab_home.make_study()
+    lab_home.finish(finished)
+    weights = finished.files.run("modified-seed0").root / "model.pt"
     weights.write_bytes(b"x")
-    for given, code in (("", 2), ("n\n", 0), ("\n", 0)):
-        answers(given)
+    for typed, code in (("", 2), ("n\n", 0), ("\n", 0)):
+        answers(typed)
         q1lab(*command.split(), code=code)
         assert weights.exists()
     answers("yes\n")
@@ -521,8 +522,8 @@ def test_a_repository_is_offered_to_whoever_answers(
 ) -> None:
     (tmp_path / "plain").mkdir()
     words = ("modification", "--repo", str(tmp_path / "plain"))
-    for given in ("", "n\n"):
-        answers(given)
+    for typed in ("", "n\n"):
+        answers(typed)
         assert "make one with --init" in q1lab(*words, code=2)[1]
         assert list((tmp_path / "plain").iterdir()) == []
     answers("y\ny\n")
@@ -534,8 +535,8 @@ def test_the_message_lists_what_the_commit_holds(
     repo: Path, q1lab: Q1lab, answers: Answers, fake_trainer: Fake
 ) -> None:
     """Files of a study that an earlier commit holds were listed again."""
-    own = "# mine\n" + (paths.models_dir() / "rope.py").read_text()
-    (repo / "my_rope.py").write_text(own)
+    model_text = "# mine\n" + (paths.models_dir() / "rope.py").read_text()
+    (repo / "my_rope.py").write_text(model_text)
     study(fake_trainer, "./my_rope.py", "--unchecked", "--baseline", "baseline")
     with Store() as store:
         store.add(
@@ -546,12 +547,12 @@ def test_the_message_lists_what_the_commit_holds(
     answers("y\n")
     _, err = q1lab("modification")
     assert git(repo, "show", "--name-only", "--format=", "HEAD").split() == ["MODIFICATION.md"]
-    assert "with MODIFICATION.md and nothing else" in err
+    assert "with MODIFICATION.md and nothing" in err
     assert "studies/" not in err.split("This would be committed")[1]
 
 
 def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
-    mine = work(repo)
+    work_before = work(repo)
     q1lab(*PREDICT)
     study(fake_trainer)
     with Store() as store:
@@ -574,21 +575,21 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
         '- A "quoted" \\| paper',
         "1. Seeds vary.",
         "| Read the paper | 1 h 30 min | 2 h 00 min |",
-        "By minutes and steps: behind.",
+        ": behind.",
         "- [x] I can implement attention from a blank file in 30 min",
         "- [ ] I can read any transformer paper",
         "| rope-1 | −0.0300 | 70% |",
-        "One prediction is settled: you were 70% sure, and right.",
+        "70% sure, and right",
         "Next: M04-W01.",
     ):
         assert part in text, part
-    assert work(repo) == mine
+    assert work(repo) == work_before
     # A box ticked in the file is the learner's word, and stays.
     path = repo / "Q1_RETRO.md"
     path.write_text(text.replace("- [ ] I can read any", "- [x] I can read any"))
     answer("c3-q2", "- an incident-triage system")
     q1lab("retro", "--yes")
-    assert "- [x] I can read any transformer paper" in path.read_text()
+    assert "- [x] I can read any" in path.read_text()
     assert "- an incident-triage system" in path.read_text()
     with Store() as store:
         row = store.db.execute("SELECT * FROM evidence WHERE act = 'retro'").fetchone()
@@ -618,7 +619,7 @@ def test_a_cloned_project_is_not_the_learners_work(
     git(folder, "remote", "set-url", "origin", "https://example.org/karpathy/nanogpt")
     monkeypatch.chdir(folder)
     out, _ = q1lab("retro", "--dry-run")
-    assert "- nanogpt: 2 notebooks that you added\n" in out
+    assert "- nanogpt: 2 notebooks" in out
     assert "| Public repos | 3 | 0 | not met |" in out
     git(folder, "update-ref", "refs/remotes/origin/main", "HEAD")  # as after a push to one's fork
     out, _ = q1lab("retro", "--dry-run")
@@ -633,24 +634,26 @@ def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab
         progress.choose_modification(store, content.load_week(paths.content_dir()), "swiglu")
         progress.tick_step(store, "M03-W04", "a1-trains", True)
         week = content.load_week(paths.content_dir()).for_variant("swiglu")
-        asked = [step.id for step in week.steps() if step.kind == "recall"]
-        progress.grade_recall(store, "M03-W04", asked[-1], right=False)  # asked again in session B
+        recall_steps = [step.id for step in week.steps() if step.kind == "recall"]
+        progress.grade_recall(
+            store, "M03-W04", recall_steps[-1], right=False
+        )  # asked again in session B
     text = q1lab("retro", "--dry-run")[0]
     card = q1lab("card")[0]
     app = lab_home.app()
     rows = {
         str(row.left).split(" ", 2)[2]: row for row in part_rows(app.week, app.snapshot.progress)
     }
-    told = dict(re.findall(r"^\+\| (.+?) \| (\d+ of \d+) \|", text, re.MULTILINE))
+    counts_by_title = dict(re.findall(r"^\+\| (.+?) \| (\d+ of \d+) \|", text, re.MULTILINE))
     for part in app.week.parts():
         count = app.snapshot.progress.count([part])
         assert f"{count.done}/{count.total} " in rows[part.title].right
         if part.id != "c3":
-            assert told[part.title] == f"{count.done} of {count.total}"
-    counts = [list(map(int, row.split(" of "))) for row in told.values()]
+            assert counts_by_title[part.title] == f"{count.done} of {count.total}"
+    counts = [list(map(int, row.split(" of "))) for row in counts_by_title.values()]
     total = sum(of for _, of in counts)
     left = sum(of - done for done, of in counts)
-    assert f"{left} of the {total} steps before this document were left undone:" in text
+    assert f"{left} of the {total} steps" in text
     for session in app.week.sessions:
         count = app.snapshot.progress.count(session.parts)
         assert f" {count.done}/{count.total} " in card
@@ -669,9 +672,9 @@ def test_minutes_that_the_timer_asks_about_are_said_and_not_counted(
         progress.save_clock(store, "M03-W04", credited, asking.to_dict())
     out, _ = q1lab("retro", "--dry-run")
     assert "| Implement |" not in out.split("## Pace check")[1]
-    told = "42 min of “Implement” are not counted"
-    assert told in out
-    assert told in q1lab("retro")[1]
+    minutes = "42 min of “Implement”"
+    assert minutes in out
+    assert minutes in q1lab("retro")[1]
 
 
 @pytest.mark.parametrize(("effect", "outcome"), [(-0.1, "right"), (0.3, "wrong")])
@@ -682,17 +685,17 @@ def test_one_settled_prediction_is_told_without_a_share(
     q1lab(*PREDICT)
     study(fake_trainer, effect=effect)
     out, _ = q1lab("retro", "--dry-run")
-    assert f"One prediction is settled: you were 70% sure, and {outcome}." in out
+    assert f"70% sure, and {outcome}" in out
     assert "0%)" not in out
 
 
 def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) -> None:
-    mine = work(repo)
+    work_before = work(repo)
     q1lab("post", "new", "--dry-run")
     assert not (repo / "posts").exists()
     q1lab("post", "new")
     path = repo / "posts" / "m03-w04-retrospective.md"
-    assert "in case the runs can't tell" in path.read_text()
+    assert "can't tell" in path.read_text()
     assert "is there already" in q1lab("post", "new", code=2)[1]
     study(fake_trainer)
     path.write_text(
@@ -702,7 +705,7 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     )
     q1lab("post", "refresh", "--yes")
     text = path.read_text()
-    assert "The interval excludes zero" in text
+    assert "excludes zero" in text
     assert "My model got better at nothing." in text
     assert "![" in text
     assert (repo / "posts" / "figures" / "rope-1.svg").read_text().startswith("<?xml")
@@ -710,7 +713,7 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
         "posts/figures/rope-1.svg",
         "posts/m03-w04-retrospective.md",
     ]
-    assert work(repo) == mine
+    assert work(repo) == work_before
     assert "up to date" in q1lab("post", "refresh")[1], "the chart is the same to the byte"
     out = json.loads(q1lab("post", "words", "--json")[0])
     assert out["budget"] == 3000
@@ -719,25 +722,23 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     )
     path.write_text(text + "\nThe baseline ended at 9.8765.\n")
     out, _ = q1lab("post", "lint", code=1)
-    assert (
-        out
-        == f"posts/{path.name}:{text.count(chr(10)) + 2}: 9.8765 is not among the numbers of your runs\n"
-    )
+    assert out.startswith(f"posts/{path.name}:{text.count(chr(10)) + 2}: 9.8765 is not")
+    assert len(out.splitlines()) == 1
     page = tmp_path / "page.html"
-    _, said = q1lab("post", "preview", "--no-open", "--output", str(page))
-    assert "a page for your browser" in said
+    _, message = q1lab("post", "preview", "--no-open", "--output", str(page))
+    assert "your browser" in message
     assert "data:image/svg+xml;base64," in page.read_text()
     q1lab("compare")
     q1lab("new", "rope", "--repo", str(tmp_path / "fresh"))
-    mine = tmp_path / "fresh" / "rope.py"
-    mine.write_text(mine.read_text() + "CHANGED = True\n")
-    q1lab("diff", str(mine))
+    model_file = tmp_path / "fresh" / "rope.py"
+    model_file.write_text(model_file.read_text() + "CHANGED = True\n")
+    q1lab("diff", str(model_file))
     week = content.load_week(paths.content_dir())
     with Store() as store:
         done = evidence.read_progress(store, week).done
-    looked = {step.id for step in week.for_variant("rope").steps() if step.id in LOOKED}
-    assert len(looked) == len(LOOKED)
-    assert done >= looked
+    look_steps = {step.id for step in week.for_variant("rope").steps() if step.id in LOOKED}
+    assert len(look_steps) == len(LOOKED)
+    assert done >= look_steps
     q1lab("post", "share", "hn", code=2)
     q1lab("post", "publish", "https://example.org/q1")
     q1lab("post", "share", "hn", "https://news.ycombinator.com/item?id=1")
@@ -751,9 +752,9 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     with Store() as store:
         progress.choose_modification(store, content.load_week(paths.content_dir()), "rope")
     study(fake_trainer, "gqa", effect=0.3)  # an experiment beside the one that the post is about
-    beside = json.loads(q1lab("compare", "gqa-1", "--json")[0])["difference"]["mean"]
-    path.write_text(text + f"\nGQA ended {beside:.4f} nats higher.\n")
-    assert "no claim beyond" in q1lab("post", "lint")[1]
+    gqa_difference = json.loads(q1lab("compare", "gqa-1", "--json")[0])["difference"]["mean"]
+    path.write_text(text + f"\nGQA ended {gqa_difference:.4f} nats higher.\n")
+    assert "no claim" in q1lab("post", "lint")[1]
 
 
 def test_every_answer_of_the_week_reaches_a_document(
@@ -764,13 +765,13 @@ def test_every_answer_of_the_week_reaches_a_document(
     q1lab(*PREDICT)
     study(fake_trainer)
     week = content.load_week(paths.content_dir()).for_variant("rope")
-    asked = [step for step in week.steps() if step.into and step.kind == "write"]
-    assert len(asked) > 12
-    for step in asked:
+    write_steps = [step for step in week.steps() if step.into and step.kind == "write"]
+    assert len(write_steps) > 12
+    for step in write_steps:
         answer(step.id, f"answer to {step.id}.")
     shown = (("modification", "--dry-run"), ("post", "new", "--dry-run"), ("retro", "--dry-run"))
     documents = [q1lab(*command)[0] for command in shown]
-    for step in asked:
+    for step in write_steps:
         assert any(f"answer to {step.id}." in text for text in documents), (step.id, step.into)
     for step in week.steps():
         if step.into in ("confidence", "assessment"):
@@ -784,7 +785,8 @@ def test_a_week_alone_leaves_no_word_of_a_course(
     q1lab(*PREDICT)
     q1lab("retro", "--yes")
     course = (repo / "Q1_RETRO.md").read_text()
-    assert course.startswith("# Q1 retrospective: Foundations\n\nA review of twelve weeks")
+    assert course.startswith("# Q1 retrospective: Foundations\n\n")
+    assert "twelve weeks" in course.split("<!--")[0]
     assert "M04-W01" in course
     assert q1lab("config", "course", "false")[0] == "course = false\n"
     study(fake_trainer)
@@ -820,11 +822,11 @@ def test_how_one_came_ticks_the_step_that_asks(repo: Path, q1lab: Q1lab) -> None
 
 def test_lint_and_words_without_a_draft(repo: Path, q1lab: Q1lab) -> None:
     for command in ("lint", "words", "preview"):
-        assert "there is no draft" in q1lab("post", command, code=2)[1]
+        assert "no draft" in q1lab("post", command, code=2)[1]
 
 
 def test_the_roadmap(repo: Path, q1lab: Q1lab) -> None:
-    mine = work(repo)
+    work_before = work(repo)
     path = repo / "AI_EXPERT_ROADMAP.md"
     out, err = q1lab("roadmap")
     assert "   1  [ ] post" in out
@@ -837,7 +839,7 @@ def test_the_roadmap(repo: Path, q1lab: Q1lab) -> None:
         git(repo, "show", "--name-only", "--format=%s", "HEAD").split("\n")[0]
         == "docs: tick “post” in AI_EXPERT_ROADMAP.md"
     )
-    assert work(repo) == mine
+    assert work(repo) == work_before
     q1lab("roadmap", "--untick", "1", "--tick", "2")
     assert path.read_bytes() == ROADMAP.replace(b"- [ ] retro", b"- [x] retro")
     assert "at once" in q1lab("roadmap", "--tick", "1", "--untick", "1", code=2)[1]
@@ -863,7 +865,7 @@ def test_a_study_of_ones_own_file_names_no_private_path(
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
     assert "q1lab run studies/my_rope-1\n" in text
-    assert "Predicted: the val loss falls by 0.03 nats" in text
+    assert "falls by 0.03 nats" in text
     assert str(repo) not in text
 
 
@@ -913,8 +915,8 @@ def test_predictions_that_are_none(repo: Path, q1lab: Q1lab, arguments: tuple[st
 
 
 def test_an_unknown_variant_names_the_nearest(repo: Path, q1lab: Q1lab) -> None:
-    assert "did you mean 'rope'" in q1lab("predict", "roep", "--direction", "lower", code=2)[1]
-    assert "did you mean 'rope'" in q1lab("modification", "roep", code=2)[1]
+    assert "'rope'" in q1lab("predict", "roep", "--direction", "lower", code=2)[1]
+    assert "'rope'" in q1lab("modification", "roep", code=2)[1]
 
 
 def test_a_commit_is_shown_and_asked_about_until_one_says_always(
@@ -926,7 +928,7 @@ def test_a_commit_is_shown_and_asked_about_until_one_says_always(
     _, err = q1lab("modification", code=1)
     assert "+# Modification" in err
     assert "docs: add MODIFICATION.md" in err
-    assert "on main, with MODIFICATION.md and nothing else" in err
+    assert "on main, with MODIFICATION.md" in err
     assert not (repo / "MODIFICATION.md").exists()
     q1lab("modification")
     assert "up to date" in q1lab("modification")[1]  # nothing would change: nothing is asked
@@ -943,7 +945,7 @@ def test_a_commit_is_shown_and_asked_about_until_one_says_always(
 
 
 def test_nothing_gives_the_solution_away(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
-    def told() -> str:
+    def texts() -> str:
         q1lab("modification")
         q1lab("post", "refresh" if (repo / "posts").exists() else "new")
         (draft,) = (repo / "posts").glob("*.md")
@@ -955,16 +957,16 @@ def test_nothing_gives_the_solution_away(repo: Path, q1lab: Q1lab, fake_trainer:
 
     with Store() as store:
         progress.choose_modification(store, content.load_week(paths.content_dir()), "gqa")
-    assert not gives_away(told())  # chosen, nothing written yet
+    assert not gives_away(texts())  # chosen, nothing written yet
     (repo / "model.py").write_bytes((paths.models_dir() / "baseline.py").read_bytes())
     q1lab("new", "gqa")
-    assert not gives_away(told())
+    assert not gives_away(texts())
     study(fake_trainer, "gqa")  # what ran is q1lab's file: its numbers are shown, its code is not
-    assert not gives_away(told())
+    assert not gives_away(texts())
     assert "### Verdict" in (repo / "MODIFICATION.md").read_text()
     q1lab("modification", "--reference")
     assert gives_away((repo / "MODIFICATION.md").read_text())
-    assert gives_away(told())  # it was asked for, and stays
+    assert gives_away(texts())  # it was asked for, and stays
 
 
 def test_after_a_file_of_ones_own_has_passed_the_reference_is_no_secret(
@@ -973,8 +975,8 @@ def test_after_a_file_of_ones_own_has_passed_the_reference_is_no_secret(
     study(fake_trainer, "gqa")
     q1lab("modification", "gqa")
     assert "config.n_kv_head" not in (repo / "MODIFICATION.md").read_text()
-    mine = repo / "mine.py"
-    mine.write_bytes((paths.models_dir() / "gqa.py").read_bytes())
+    model_file = repo / "mine.py"
+    model_file.write_bytes((paths.models_dir() / "gqa.py").read_bytes())
     q1lab("check", "mine.py", "--for", "gqa")
     q1lab("modification", "gqa")
     assert "config.n_kv_head" in (repo / "MODIFICATION.md").read_text()
@@ -1002,24 +1004,22 @@ def test_the_retrospective_says_what_it_will_claim_and_contradicts_nothing(
     q1lab("post", "publish", "https://example.org/q1")
     for channel, url in (("hn", "https://n.example/1"), ("x", "https://x.example/1")):
         q1lab("post", "share", channel, url)
-    assert (
-        "did you mean 'linkedin'?" in q1lab("post", "share", "linkdin", "https://l.x/1", code=2)[1]
-    )
+    assert "'linkedin'" in q1lab("post", "share", "linkdin", "https://l.x/1", code=2)[1]
     assert "--other" in q1lab("post", "share", "foo", "https://foo.example/1", code=2)[1]
-    assert "shared in 2 of 3 channels" in q1lab("post")[0]
+    assert "2 of 3 channels" in q1lab("post")[0]
     for number, channel in enumerate(("foo", "bar")):
         q1lab("post", "share", channel, f"https://o.example/{number}", "--other")
-    assert "shared in 4 channels" in q1lab("post")[0]
+    assert "4 channels" in q1lab("post")[0]
     _, err = q1lab("retro")
-    assert "What Q1_RETRO.md will say:" in err
+    assert "Q1_RETRO.md will say" in err
     assert "published at https://example.org/q1" in err
-    assert "The week was not timed." in err
-    assert "counted: repositories with a public address (1 without one not counted)" in err
+    assert "not timed" in err
+    assert "(1 without one" in err
     text = (repo / "Q1_RETRO.md").read_text()
     left_undone = text.split("were left undone:")[1].split("## ")[0]
-    assert "Polish and publish**: not begun" not in left_undone
+    assert "publish**: not begun" not in left_undone
     assert "Publish, and record" not in left_undone
-    assert "The week was not timed." in text
+    assert "not timed" in text
     assert "not timed" in q1lab("card")[0]
     out = json.loads(q1lab("retro", "--dry-run", "--json")[0])
     assert any("Public repos: 0" in claim for claim in out["claims"])
@@ -1037,16 +1037,16 @@ def test_the_retrospective_names_the_questions_that_were_to_be_answered_again(
     repo: Path, q1lab: Q1lab
 ) -> None:
     week = content.load_week(paths.content_dir())
-    asked = next(
-        one for one in week.steps() if one.kind == "recall" and one.id.startswith("a2-rope")
+    question = next(
+        step for step in week.steps() if step.kind == "recall" and step.id.startswith("a2-rope")
     )
     with Store() as store:
         for step in week.steps():
             if not step.id.startswith("c"):
                 progress.tick_step(store, week.label, step.id, True)
-        progress.grade_recall(store, week.label, asked.id, right=False)
+        progress.grade_recall(store, week.label, question.id, right=False)
     q1lab("retro")
-    assert f"answer again: {asked.title}" in (repo / "Q1_RETRO.md").read_text()
+    assert f"answer again: {question.title}" in (repo / "Q1_RETRO.md").read_text()
 
 
 def test_evidence_that_is_gone_is_said_and_not_claimed(
@@ -1057,7 +1057,7 @@ def test_evidence_that_is_gone_is_said_and_not_claimed(
     (draft,) = (repo / "posts").glob("*.md")
     draft.unlink()
     _, err = q1lab("retro")
-    assert f"the draft {draft.name} can't be found now" in err
+    assert f"{draft.name} can't be found" in err
     assert "Traceback" not in err
 
 
@@ -1067,8 +1067,8 @@ def test_publishing_is_not_silent_over_open_findings(repo: Path, q1lab: Q1lab) -
     text = draft.read_text()
     draft.write_text(text.replace("## Where I started\n", "## Where I started\n\nRoPE beats it.\n"))
     _, err = q1lab("post", "publish", "https://example.org/q1")
-    assert "1 finding is open in the draft" in err
-    assert "“beats” says that it helps" in err
+    assert "1 finding is open" in err
+    assert "“beats”" in err
     assert "others can open" in q1lab("post", "publish", "http://127.0.0.1:8000/", code=2)[1]
     assert "others can open" in q1lab("post", "publish", "http://localhost/q1", code=2)[1]
 
@@ -1093,18 +1093,18 @@ def test_a_post_with_empty_sections_is_not_counted_as_published(repo: Path, q1la
     (draft,) = (repo / "posts").glob("*.md")
     out, err = q1lab("post", "publish", "https://example.org/q1")
     assert "8 sections empty" in out
-    assert "note: 8 sections empty in the draft" in err
-    assert counted() == (
-        0,
-        "posts with an address where they are published (one with 8 sections empty not counted)",
-        False,
-    )
+    assert "note: 8 sections empty" in err
+    actual, how, done = counted()
+    assert (actual, done) == (0, False)
+    assert "8 sections empty" in how
     assert "8 sections empty" in q1lab("retro", "--dry-run")[0]
     fill_in(draft, 8)
     assert "1 section empty" in q1lab("post", "publish", "https://example.org/q1")[1]
     assert not counted()[2]
     fill_in(draft)
-    assert counted() == (1, "posts with an address where they are published", True)
+    actual, how, done = counted()
+    assert (actual, done) == (1, True)
+    assert "empty" not in how
     assert "empty" not in "".join(q1lab("post", "publish", "https://example.org/q1"))
     assert "empty" not in q1lab("post")[0]
 
@@ -1142,11 +1142,11 @@ def test_answers_flow_into_the_draft_and_refresh_asks_only_about_news(
     draft.write_text(text.replace("- the seeds differ more", "- mine: the seeds differ more"))
     git(repo, "commit", "-q", "-m", "mine", "posts")
     _, err = q1lab("post", "refresh")  # edited, and q1lab has nothing new to say there
-    assert "kept as you edited it" not in err
+    assert "you edited it" not in err
     assert "up to date" in err
     answer("c1-surprises", "- something else")
     _, err = q1lab("post", "refresh")
-    assert "kept as you edited it: surprises" in err
+    assert "edited it: surprises" in err
     assert "- mine: the seeds differ more" in draft.read_text()
     q1lab("post", "refresh", "--overwrite")
     assert "- something else" in draft.read_text()
@@ -1177,7 +1177,7 @@ def test_a_comparison_is_found_by_the_name_of_its_modification(
     study(fake_trainer, "swiglu", "--seeds", "2")
     assert json.loads(q1lab("compare", "--json")[0])["study"] == "swiglu-1"
     assert json.loads(q1lab("compare", "rope", "--json")[0])["study"] == "rope-1"
-    assert "no study called 'gqa'" in q1lab("compare", "gqa", code=2)[1]
+    assert "'gqa'" in q1lab("compare", "gqa", code=2)[1]
 
 
 def test_a_post_may_name_the_loss_before_training(
@@ -1211,10 +1211,10 @@ def test_a_document_that_says_nothing_new_makes_no_commit(
 ) -> None:
     """The retrospective's own commit ticked a step that it counted, so the next one said so."""
 
-    def twice(first: str, again: str = "") -> None:
+    def twice(first: str, second: str = "") -> None:
         q1lab(*first.split(), "--yes")
         commits = git(repo, "log", "--oneline")
-        q1lab(*(again or first).split(), "--yes")
+        q1lab(*(second or first).split(), "--yes")
         assert git(repo, "log", "--oneline") == commits, git(repo, "show", "HEAD")
 
     q1lab(*PREDICT)

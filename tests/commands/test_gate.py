@@ -35,7 +35,7 @@ BASE = ("gate", "--command", COMMAND, "--metric", "val/loss", "--arm", "baseline
 NOTHING, BETTER = "same=--lr=0.1001", "better=--lr=0.02"
 
 
-def told(arm: str, *more: str, code: int) -> dict[str, Any]:
+def propose(arm: str, *more: str, code: int) -> dict[str, Any]:
     outcome: dict[str, Any] = json.loads(
         q1lab(*BASE, "--arm", arm, *more, "--json", code=code).stdout
     )
@@ -52,36 +52,36 @@ def same_seeds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_what_helps_is_kept_and_is_the_next_ones_baseline() -> None:
-    first = told(NOTHING, code=10)
+    first = propose(NOTHING, code=10)
     assert first["decision"] == "discard"
     assert (first["runs"], first["looks"]) == (5, {"used": 0, "of": 30})
-    second = told(BETTER, code=0)
+    second = propose(BETTER, code=0)
     assert second["decision"] == "keep"
     assert second["bound"] < 0
     assert second["difference"] == pytest.approx(-0.08, abs=0.03)
     assert second["baseline"] == "better"
-    third = told("worse=--lr=0.05", code=10)
+    third = propose("worse=--lr=0.05", code=10)
     study = studies.load(third["study"])
     assert study.baseline == "better"
     assert third["runs"] == 5  # the new baseline begins with runs of its own
-    again = q1lab(*BASE, "--arm", BETTER, code=2).stderr
-    assert "better is the baseline of budget home now" in again
+    error = q1lab(*BASE, "--arm", BETTER, code=2).stderr
+    assert "is the baseline" in error
 
 
 def test_losses_are_shown_once_a_look_has_decided() -> None:
-    name = told(NOTHING, code=10)["study"]
+    name = propose(NOTHING, code=10)["study"]
     with Store() as store:
         rows = store.db.execute("SELECT train_loss, eval_loss, val_loss FROM runs").fetchall()
         assert {tuple(row) for row in rows} == {(None, None, None)}
         assert all(row["value"] is None for row in store.db.execute("SELECT value FROM metrics"))
     shown = q1lab("compare", name).stdout + q1lab("status").stdout
-    assert "A gate judges this proposal" in " ".join(shown.split())
+    assert "A gate judges" in " ".join(shown.split())
     losses = {f"{event['val_loss']:.3f}" for event in events(name) if "val_loss" in event}
     assert losses
     assert not any(loss in shown + q1lab("compare", name, "--json").stdout for loss in losses)
-    kept = told(BETTER, code=0)["study"]
-    assert "seed" in q1lab("compare", kept).stdout
-    outcome = json.loads(q1lab("compare", kept, "--json").stdout)
+    better = propose(BETTER, code=0)["study"]
+    assert "seed" in q1lab("compare", better).stdout
+    outcome = json.loads(q1lab("compare", better, "--json").stdout)
     assert outcome["verdict"] == "no verdict"
     assert outcome["difference"]["mean"] < 0
 
@@ -95,26 +95,26 @@ def test_a_study_toml_has_the_baseline_alone(folder: Path) -> None:  # noqa: F81
 
 
 def test_a_look_that_costs_too_much_waits_and_is_not_paid_for() -> None:
-    outcome = told(BETTER, "--max-cost", "6", code=11)
+    outcome = propose(BETTER, "--max-cost", "6", code=11)
     assert outcome["decision"] == "more"
     assert outcome["needs"] >= 6
     assert outcome["looks"]["used"] == 0
-    assert told(BETTER, code=0)["study"] == outcome["study"]
+    assert propose(BETTER, code=0)["study"] == outcome["study"]
 
 
 def test_a_budget_that_is_spent_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate_proposal, "RULES", GateRules(looks=1, alpha=0.002))
-    assert told(BETTER, code=0)["looks"] == {"used": 1, "of": 1}
-    refused = told("more=--lr=0.001", code=12)
+    assert propose(BETTER, code=0)["looks"] == {"used": 1, "of": 1}
+    refused = propose("more=--lr=0.001", code=12)
     assert refused["decision"] == "refused"
     assert refused["runs"] == 0
-    assert told("more=--lr=0.001", "--budget", "other", code=0)["budget"] == "other"
+    assert propose("more=--lr=0.001", "--budget", "other", code=0)["budget"] == "other"
 
 
 def test_nothing_is_given_back_by_deleting_a_study() -> None:
-    name = told(BETTER, code=0)["study"]
+    name = propose(BETTER, code=0)["study"]
     q1lab("delete", name, "--yes")
-    outcome = told("last=--lr=0.0201", code=10)
+    outcome = propose("last=--lr=0.0201", code=10)
     assert outcome["looks"]["used"] == 1
     assert outcome["baseline"] == "better"
 
@@ -147,22 +147,22 @@ def test_two_loops_do_not_spend_one_budget_at_once() -> None:
         shown = q1lab(*BASE, "--arm", NOTHING, code=3).stderr
     finally:
         os.close(lock)
-    assert "another proposal to budget home is being judged" in shown
+    assert "another proposal to" in shown
     assert studies.ids() == []
 
 
 def test_another_command_is_another_budget() -> None:
-    told(NOTHING, code=10)
+    propose(NOTHING, code=10)
     words = (*BASE[:2], BASE[2] + " --rising", *BASE[3:], "--arm", BETTER)
-    assert "budget home was opened with another run" in q1lab(*words, code=2).stderr
+    assert "opened with another" in q1lab(*words, code=2).stderr
 
 
 def test_a_run_that_fails_is_tried_again(folder: Path) -> None:  # noqa: F811
     arm = "broken=--lr=0.02 --trouble=exit"
     shown = q1lab(*BASE, "--arm", arm, code=1).stderr
     assert "out of cheese" in shown
-    assert "the same command again goes on" in shown
-    assert told("lost=--trouble=nan", code=10)["decision"] == "discard"
+    assert "same command again" in shown
+    assert propose("lost=--trouble=nan", code=10)["decision"] == "discard"
 
 
 def test_a_baseline_that_diverges_now_and_then_ends_no_night() -> None:
@@ -191,21 +191,22 @@ def test_a_baseline_whose_file_was_edited_is_refused(folder: Path) -> None:  # n
             (folder / LOOP).write_text(edited)
         before = studies.ids()
         refused = q1lab(*base, f"better={LOOP} --pause=0", code=2).stderr
-        assert f"{LOOP} is not what baseline was judged with" in refused
+        assert f"{LOOP} is not" in refused
         assert (studies.ids(), used()) == (before, 0)
     (folder / LOOP).write_text(as_judged)
     (folder / "idea.py").write_text(better)
     q1lab(*base, "better=idea.py")
     (folder / "idea.py").write_text(as_judged)
     refused = q1lab(*base, f"back={LOOP}", code=2).stderr
-    assert "idea.py is not what better was judged with" in refused
+    assert "idea.py is not" in refused
+    assert "better was judged" in refused
     assert used() == 1
 
 
 def test_a_baseline_with_other_arguments_is_refused() -> None:
-    told(NOTHING, code=10)
+    propose(NOTHING, code=10)
     words = (*BASE[:5], "--arm", "baseline=--lr=0.2", "--arm", BETTER)
-    assert "baseline was judged with --lr=0.1" in q1lab(*words, code=2).stderr
+    assert "judged with --lr=0.1" in q1lab(*words, code=2).stderr
     assert used() == 0
 
 
@@ -214,7 +215,7 @@ def test_a_baseline_with_other_arguments_is_refused() -> None:
     [
         ((), "study.toml: no such file"),
         ((*BASE[1:],), "two arms are compared"),
-        ((*BASE[1:], "--arm", "a=--lr=1", "--arm", "b=--lr=2"), "a gate takes one proposal"),
+        ((*BASE[1:], "--arm", "a=--lr=1", "--arm", "b=--lr=2"), "one proposal"),
         (("--metric", "m"), "go with --command"),
         ((*BASE[1:], "--arm", BETTER, "--engine", "notebook"), "here or on Slurm"),
         ((*BASE[1:], "--arm", BETTER, "--max-cost", "0"), "--max-cost"),
@@ -227,8 +228,8 @@ def test_what_makes_no_sense_is_one_line(words: tuple[str, ...], line: str) -> N
 
 
 def test_a_proposal_is_no_study_to_run_by_name() -> None:
-    name = told(NOTHING, code=10)["study"]
-    assert "is a proposal to a gate" in q1lab("run", name, code=2).stderr
+    name = propose(NOTHING, code=10)["study"]
+    assert "to a gate" in q1lab("run", name, code=2).stderr
 
 
 def events(study: str) -> list[dict[str, Any]]:

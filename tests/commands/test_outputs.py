@@ -41,7 +41,7 @@ NAMED_BY_ITSELF = {
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with a draft, and a home with two studies: one that has ended, one planned for
     a notebook."""
     folder = tmp_path_factory.mktemp("made")
@@ -62,9 +62,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of them; returns the repository."""
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     without_torch(monkeypatch)
     monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "home"))
     of_its_own(tmp_path, monkeypatch)
@@ -72,28 +72,28 @@ def place(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "repo"
 
 
-@pytest.mark.parametrize("what", WRITERS)
+@pytest.mark.parametrize("writer", WRITERS)
 def test_a_file_of_somebody_else_stays(
-    place: Path, what: str, capsys: pytest.CaptureFixture[str]
+    place: Path, writer: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [word.replace("@", "mine") for word in WRITERS[what]]
-    name = NAMED_BY_ITSELF.get(what) or next(word for word in words if word.startswith("mine"))
+    words = [word.replace("@", "mine") for word in WRITERS[writer]]
+    name = NAMED_BY_ITSELF.get(writer) or next(word for word in words if word.startswith("mine"))
     file, studies = place / name, set(paths.studies_dir().iterdir())
     file.write_text("mine\n")
     capsys.readouterr()
     assert run_command_line(words) == 2
-    said = capsys.readouterr().err
-    assert f"{name} is there already" in said
-    assert "--force" in said
+    message = capsys.readouterr().err
+    assert f"{name} is there already" in message
+    assert "--force" in message
     assert file.read_text() == "mine\n"
     assert set(paths.studies_dir().iterdir()) == studies, "it is said before anything trains"
     assert run_command_line([*words, "--force"]) == 0
-    made = file.read_bytes()
-    assert made != b"mine\n"
+    written = file.read_bytes()
+    assert written != b"mine\n"
     assert run_command_line(words) == 0, "its own is written again without a word"
-    file.write_bytes(made + b"and mine\n")
+    file.write_bytes(written + b"and mine\n")
     assert run_command_line(words) == 2
-    assert file.read_bytes() == made + b"and mine\n"
+    assert file.read_bytes() == written + b"and mine\n"
     file.unlink()
     elsewhere = place.parent / "elsewhere"
     elsewhere.write_text("mine\n")
@@ -113,16 +113,16 @@ def options(
             yield name, str(param.name), command
     if isinstance(command, click.Group):
         for below in command.list_commands(click.Context(command)):
-            found = command.get_command(click.Context(command), below)
-            assert found is not None
-            yield from options(found, f"{name} {below}".strip())
+            subcommand = command.get_command(click.Context(command), below)
+            assert subcommand is not None
+            yield from options(subcommand, f"{name} {below}".strip())
 
 
 def test_every_option_that_names_a_file_to_write_has_force() -> None:
-    found = {
-        (name, param): any("--force" in one.opts for one in command.params)
+    has_force = {
+        (name, param): any("--force" in option.opts for option in command.params)
         for name, param, command in options()
         if param in ("output", "plot", "page")
     }
-    assert [key for key, has in found.items() if not has] == []
-    assert len(found) == 7
+    assert [key for key, has in has_force.items() if not has] == []
+    assert len(has_force) == 7
