@@ -65,8 +65,8 @@ TINY = (
 )
 
 
-def figure(what: str, **numbers: Any) -> None:
-    figures(what, **numbers, load=round(os.getloadavg()[0]))
+def figure(title: str, **numbers: Any) -> None:
+    figures(title, **numbers, load=round(os.getloadavg()[0]))
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[slurm_kit
 
 
 def whole(study: Study, attempts: int | None = None) -> dict[str, int]:
-    """What the table says of a study that a fault did not hurt."""
+    """The table's numbers for a study that a fault did not hurt."""
     most, lost, doubled = lost_and_doubled(study)
     assert (lost, doubled) == (0, 0)
     if attempts is not None:
@@ -103,7 +103,7 @@ def starts(study: Study, run: str) -> list[dict[str, Any]]:
 
 
 def has_begun(study: Study, iters: int = 2) -> bool:
-    """Whether events of training of every run came home."""
+    """True when training events of every run came home."""
     return all(
         sum(event["type"] == "iter" for event in events(study, run.name)) >= iters
         for run in study.runs
@@ -121,10 +121,10 @@ def test_a_worker_is_killed(cluster: ray_kit.Ray) -> None:
     began = time.monotonic()
     os.kill(cluster.worker_of("modified-seed0"), signal.SIGKILL)
     wait_for(lambda: len(starts(study, "modified-seed0")) == 2, seconds=60)
-    again = round(time.monotonic() - began, 1)
+    seconds = round(time.monotonic() - began, 1)
     assert starts(study, "modified-seed0")[1]["resumed_from"] > 0
     wait_for(lambda: is_over(study), seconds=180)
-    figure("Ray: a worker killed", again=again, **whole(study, 2))
+    figure("Ray: a worker killed", again=seconds, **whole(study, 2))
 
 
 @with_ray
@@ -134,9 +134,9 @@ def test_a_trainer_is_killed(cluster: ray_kit.Ray) -> None:
     began = time.monotonic()
     os.kill(cluster.trainer_of("modified-seed0"), signal.SIGKILL)
     wait_for(lambda: len(starts(study, "modified-seed0")) == 2, seconds=60)
-    again = round(time.monotonic() - began, 1)
+    seconds = round(time.monotonic() - began, 1)
     wait_for(lambda: is_over(study), seconds=180)
-    figure("Ray: a trainer killed", again=again, **whole(study, 2))
+    figure("Ray: a trainer killed", again=seconds, **whole(study, 2))
 
 
 @with_ray
@@ -150,23 +150,25 @@ def test_a_node_is_killed(cluster: ray_kit.Ray, tmp_path: Path, shared: bool) ->
     began = time.monotonic()
     cluster.kill(1)
     wait_for(lambda: any(len(starts(study, run.name)) == 2 for run in study.runs), seconds=120)
-    again = round(time.monotonic() - began, 1)
-    second = next(found[1] for run in study.runs if len(found := starts(study, run.name)) == 2)
+    seconds = round(time.monotonic() - began, 1)
+    second = next(
+        run_starts[1] for run in study.runs if len(run_starts := starts(study, run.name)) == 2
+    )
     assert (second["resumed_from"] > 0) == shared
     wait_for(lambda: is_over(study), seconds=180)
     where = ", storage shared" if shared else ""
     iters = second["resumed_from"]
-    figure(f"Ray: a node killed{where}", again=again, goes_on_at=iters, **whole(study, 2))
+    figure(f"Ray: a node killed{where}", again=seconds, goes_on_at=iters, **whole(study, 2))
 
 
 @with_ray
 def test_a_node_is_drained(cluster: ray_kit.Ray) -> None:
-    """What runs there goes on to its end, and no other run is given to it."""
+    """Its runs go on to their end, and it is given no other."""
     study = begin(f"ray={cluster.url}", "--seeds", "2", pause=1.0)
     wait_for(lambda: is_running(study, 2))
     cluster.drain(1, seconds=3600)
-    there = [run.name for run in study.runs if status_of(study).cells[run.name].state == "running"]
-    later = [run.name for run in study.runs if run.name not in there]
+    running = [run.name for run in study.runs if status_of(study).cells[run.name].state == "running"]
+    later = [run.name for run in study.runs if run.name not in running]
     for name in later:
         wait_for(lambda name=name: status_of(study).cells[name].node)  # type: ignore[misc]
         assert status_of(study).cells[name].node == "127.0.0.2"
@@ -181,9 +183,9 @@ def test_the_driver_is_killed(cluster: ray_kit.Ray) -> None:
     began = time.monotonic()
     os.kill(cluster.driver(), signal.SIGKILL)
     wait_for(lambda: all(len(starts(study, run.name)) == 2 for run in study.runs), seconds=120)
-    again = round(time.monotonic() - began, 1)
+    seconds = round(time.monotonic() - began, 1)
     wait_for(lambda: is_over(study), seconds=180)
-    figure("Ray: the driver killed", again=again, **whole(study, 2))
+    figure("Ray: the driver killed", again=seconds, **whole(study, 2))
 
 
 @with_ray
@@ -193,16 +195,16 @@ def test_the_head_is_gone_and_comes_back(cluster: ray_kit.Ray) -> None:
     had = {run.name: study.files.run(run.name).events.read_bytes() for run in study.runs}
     cluster.kill(1)
     cluster.kill(0)
-    wait_for(lambda: (found := last_status(study)) is not None and not found.reached)
+    wait_for(lambda: (status := last_status(study)) is not None and not status.reached)
     assert launch.is_alive(study.files)  # out of touch is not dead
     for name, before in had.items():
         assert study.files.run(name).events.read_bytes().startswith(before)
-    again = ray_kit.Ray(Path(f"{cluster.root}b"), PROGRAM, cpus=2, port=6799, board=8465)
+    new_head = ray_kit.Ray(Path(f"{cluster.root}b"), PROGRAM, cpus=2, port=6799, board=8465)
     try:
         wait_for(lambda: is_over(study), seconds=240)
         figure("Ray: the head killed, a new one started", **whole(study))
     finally:
-        again.stop()
+        new_head.stop()
 
 
 @with_ray
@@ -218,11 +220,11 @@ def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
     # a fresh process, with nothing but what the engine still tells
     for run in study.runs:
         study.files.run(run.name).events.unlink()
-    known = last_status(study)
-    assert known is not None
+    status = last_status(study)
+    assert status is not None
     engine_state.write_status(
         study.files.root,
-        EngineStatus(**{**vars(known), "over": False, "before": dict.fromkeys(known.cells, 0)}),
+        EngineStatus(**{**vars(status), "over": False, "before": dict.fromkeys(status.cells, 0)}),
     )
     began = time.monotonic()
     launch.resume_runner(study)
@@ -243,18 +245,18 @@ def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
 def test_a_task_is_requeued(slurm: slurm_kit.Slurm) -> None:
     study = begin("slurm", "--seeds", "1", pause=2.0)
     wait_for(lambda: has_begun(study))
-    found = last_status(study)
-    assert found is not None
-    number = found.job.id.partition("+")[0]
+    status = last_status(study)
+    assert status is not None
+    number = status.job.id.partition("+")[0]
     began = time.monotonic()
     subprocess.run(["scontrol", "requeue", f"{number}_0"], env=slurm.env, check=True)
-    wait_for(lambda: len(starts(study, found.job.cells[0])) == 2, seconds=300)
-    again = round(time.monotonic() - began)
-    second = starts(study, found.job.cells[0])[1]
+    wait_for(lambda: len(starts(study, status.job.cells[0])) == 2, seconds=300)
+    seconds = round(time.monotonic() - began)
+    second = starts(study, status.job.cells[0])[1]
     assert second["resumed_from"] > 0
     wait_for(lambda: is_over(study), seconds=180)
     iters = second["resumed_from"]
-    figure("Slurm: a task requeued", again=again, goes_on_at=iters, **whole(study, 2))
+    figure("Slurm: a task requeued", again=seconds, goes_on_at=iters, **whole(study, 2))
 
 
 @with_slurm
@@ -298,7 +300,7 @@ def test_values_are_equal_to_the_bit(
         wait_for(lambda s=study: not launch.is_alive(s.files), seconds=240)
         values[engine.partition("=")[0].capitalize()] = losses(study)
     values["Notebook"] = losses(away(tmp_path))
-    assert len({json.dumps(found) for found in values.values()}) == 1, values
+    assert len({json.dumps(run_losses) for run_losses in values.values()}) == 1, values
     figure("equal", where=list(values), losses=sum(map(len, values["Local"].values())))
 
 
@@ -323,9 +325,14 @@ def test_what_an_engine_adds(cluster: ray_kit.Ray, slurm: slurm_kit.Slurm) -> No
             total.setdefault(name, []).append(time.monotonic() - began)
             assert lost_and_doubled(study) == (1, 0, 0)
     for name in first:
-        one, all_ = statistics.median(first[name]), statistics.median(total[name])
-        more = all_ - statistics.median(total["local"])
-        figure(f"time {name}", first=round(one, 1), total=round(all_, 1), more=round(more, 1))
+        until_first, until_end = statistics.median(first[name]), statistics.median(total[name])
+        more = until_end - statistics.median(total["local"])
+        figure(
+            f"time {name}",
+            first=round(until_first, 1),
+            total=round(until_end, 1),
+            more=round(more, 1),
+        )
 
 
 def train(engine: str, *more: str) -> Study:

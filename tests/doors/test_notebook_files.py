@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -41,19 +42,19 @@ TINY = (
 
 
 def invoke(*arguments: str) -> tuple[int, str]:
-    """A q1lab command's exit status and what it printed."""
+    """The exit status and the output of a q1lab command."""
     done = q1lab(*arguments, code=None)
     return done.returncode, done.stdout + done.stderr
 
 
 def record(out: str) -> dict[str, Any]:
-    """The JSON that a command printed, whatever it said beside it."""
-    found: dict[str, Any] = json.JSONDecoder().raw_decode(out, out.index("{"))[0]
-    return found
+    """The JSON in the output of a command, without the lines around it."""
+    printed: dict[str, Any] = json.JSONDecoder().raw_decode(out, out.index("{"))[0]
+    return printed
 
 
 def test_it_trains_without_q1lab_and_fills_the_plan(tmp_path: Path) -> None:
-    """The real trainer, in a folder of its own, bit for bit what it is here."""
+    """The real trainer, in a folder of its own, gives the same numbers bit for bit."""
     engine = ("--engine", "notebook", "--device", "cpu")
     assert invoke("run", "rope", "--seeds", "1", *TINY, *engine)[0] == 0
     file = tmp_path / "away.zip"
@@ -74,8 +75,8 @@ def test_it_trains_without_q1lab_and_fills_the_plan(tmp_path: Path) -> None:
     code, out = invoke("import", str(away / "rope-1-results.zip"), "--json")
     assert code == 0, out
     assert studies.ids() == ["rope-1"]
-    there = record(out)
-    assert there["complete"]
+    trained_away = record(out)
+    assert trained_away["complete"]
     code, out = invoke(
         "run",
         "rope",
@@ -91,9 +92,9 @@ def test_it_trains_without_q1lab_and_fills_the_plan(tmp_path: Path) -> None:
         "--dtype",
         "fp32",
     )
-    here = record(out)
+    trained_locally = record(out)
     for arm in studies.ARMS:
-        assert here["arms"][arm]["values"] == there["arms"][arm]["values"]
+        assert trained_locally["arms"][arm]["values"] == trained_away["arms"][arm]["values"]
 
 
 def away_with(
@@ -140,7 +141,7 @@ def test_a_planned_range_looks_where_it_trains(
     assert len(studies.load("rope-1").seeds) == pairs
     code, out = invoke("import", results)  # again: nothing is taken, and no second study is made
     assert code == 0, out
-    assert "has no new runs" in out
+    assert "no new runs" in out
     assert studies.ids() == ["rope-1"]
 
 
@@ -206,7 +207,7 @@ def test_results_of_another_plan_stay_apart(
     subprocess.run(["cp", "-r", str(folder), str(copy)], check=True)
     code, out = invoke("import", str(copy))
     assert code == 0, out
-    assert "has no new runs" in out
+    assert "no new runs" in out
     plan = json.loads((copy / "study.json").read_text())
     plan["config"]["learning_rate"] = 0.5
     (copy / "study.json").write_text(json.dumps(plan))
@@ -238,19 +239,19 @@ def test_results_with_a_damaged_or_foreign_file_are_one_line(
     assert away_with(tmp_path / "away", monkeypatch).returncode == 0
     file = tmp_path / "away" / "rope-1-results.zip"
     with zipfile.ZipFile(file) as packed:
-        held = {name: packed.read(name) for name in packed.namelist()}
+        contents = {name: packed.read(name) for name in packed.namelist()}
     events = "runs/baseline-seed0/events.jsonl"
     bad = {
-        f"{events} is not what its list has": {events: held[events].replace(b"0", b"1", 1)},
-        "'../../beside', not a file of a study": {"../../beside": b"not q1lab's"},
+        f"{events} is not": {events: contents[events].replace(b"0", b"1", 1)},
+        "'../../beside'": {"../../beside": b"not q1lab's"},
     }
-    for said, changed in bad.items():
+    for message, changed in bad.items():
         with zipfile.ZipFile(tmp_path / "bad.zip", "w") as packed:
-            for member, data in {**held, **changed}.items():
+            for member, data in {**contents, **changed}.items():
                 packed.writestr(member, data)
         code, out = invoke("import", str(tmp_path / "bad.zip"))
         assert (code, len(out.strip().splitlines())) == (1, 1)
-        assert said in out
+        assert message in out
     assert studies.ids() == ["rope-1"]
 
 
@@ -276,7 +277,7 @@ def test_a_zip_that_would_fill_the_disk_is_refused_before_it_does(
     code, out = invoke("import", str(file))
     assert code == 1
     assert len(out.strip().splitlines()) == 1
-    assert ("there is no room" if says is None else "can't be unpacked") in out
+    assert ("no room" if says is None else "can't be unpacked") in out
     assert not list((small_disk / "home").glob(".take-in*"))
 
 
@@ -285,7 +286,7 @@ def test_a_study_for_a_notebook_is_not_trained_here(
 ) -> None:
     code, out = invoke("run", "rope", "--seeds", "1", "--engine", "notebook")
     assert code == 0
-    assert "nothing trains here" in out
+    assert "nothing trains" in out
     assert studies.load("rope-1").trainer.device == "cuda"
     code, out = invoke("status")
     assert (
@@ -299,7 +300,7 @@ def test_a_study_for_a_notebook_is_not_trained_here(
 
 
 @pytest.mark.parametrize(
-    ("asked", "device", "dtype"),
+    ("options", "device", "dtype"),
     [
         ((), "cuda", "fp16"),
         (("--preset", "gpu"), "cuda", "fp16"),
@@ -308,10 +309,10 @@ def test_a_study_for_a_notebook_is_not_trained_here(
     ],
 )
 def test_it_is_planned_for_the_device_of_its_preset(
-    fake_trainer: Callable[..., None], asked: tuple[str, ...], device: str, dtype: str
+    fake_trainer: Callable[..., None], options: tuple[str, ...], device: str, dtype: str
 ) -> None:
     """And with the number format that every such device has."""
-    code, out = invoke("run", "rope", "--seeds", "1", "--engine", "notebook", *asked)
+    code, out = invoke("run", "rope", "--seeds", "1", "--engine", "notebook", *options)
     assert code == 0
     assert (
         studies.load("rope-1").trainer.device,
@@ -335,12 +336,12 @@ def test_a_machine_that_lacks_the_device_says_so(
         command, cwd=tmp_path / "away", capture_output=True, text=True, timeout=170, check=False
     )
     assert done.returncode == 1
-    assert "failed planned for cuda fp16: no cuda device here; there is: cpu" in done.stdout
+    assert re.search(r"cuda fp16: .*: cpu\b", done.stdout)
 
 
 @pytest.mark.long  # as a study of two files, which CI trains
 def test_a_study_of_a_file_against_itself_draws_with_other_seeds_there_too(tmp_path: Path) -> None:
-    """What an arm draws with is in the plan; what comes back has the names that the plan has."""
+    """The plan holds the seeds that an arm draws with; results come back under the plan's names."""
     engine = ("--engine", "notebook", "--device", "cpu")
     assert invoke("run", "baseline", "--seeds", "1", *TINY, *engine)[0] == 0
     file = tmp_path / "away.zip"

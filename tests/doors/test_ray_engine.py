@@ -156,13 +156,13 @@ def test_the_same_submission_twice_is_one_job(board: Board, home: Path) -> None:
 def test_lines_join_whatever_the_log_shows(board: Board) -> None:
     study, job = make_study(seeds=(0,)), Job("x", ("baseline-seed0",))
     cell = "baseline-seed0"
-    said = lines(
+    reported = lines(
         {"cell": cell, "state": "running", "attempt": 2, "why": "node lost", "node": "n1"},
         {"cell": cell, "event": "one"},
         {"cell": cell, "event": "two"},
     )
     board.answers["/api/jobs/x"] = (200, {"status": "RUNNING", "driver_node_id": "d"})
-    torn = b"2026 INFO something else\n" + said + b'{"n": 4, "cell": "base'
+    torn = b"2026 INFO something else\n" + reported + b'{"n": 4, "cell": "base'
     board.answers["/api/v0/logs/file"] = (200, torn)
     news = Ray(board.url, {}).poll(study, job, 1)
     assert [(n, text) for n, _, text in news.lines] == [(2, "one"), (3, "two")]
@@ -193,7 +193,7 @@ def test_a_job_that_ray_forgot_is_over(board: Board) -> None:
     board.answers["/api/jobs/x"] = (404, b"Job x does not exist")
     news = Ray(board.url, {}).poll(study, job, 0)
     assert news.over
-    assert news.cells["baseline-seed0"].words == "Ray no longer knows this job"
+    assert "no longer knows" in news.cells["baseline-seed0"].words
 
 
 def test_a_python_without_ray_is_named(board: Board) -> None:
@@ -206,17 +206,17 @@ def test_a_python_without_ray_is_named(board: Board) -> None:
     )
     board.answers["/api/jobs/x"] = (200, {"status": "FAILED", "message": message})
     news = Ray(board.url, {}).poll(study, job, 0)
-    assert news.why == (
-        "Job entrypoint command failed with exit code 1: ModuleNotFoundError: No module named 'ray'"
-    )
+    assert news.why.endswith(message.splitlines()[-1])
+    assert "exit code 1" in news.why
+    assert "Traceback" not in news.why
     assert news.cells["baseline-seed0"].words == news.why
 
 
 def test_a_token_is_sent_and_never_shown(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "very-secret")
     board.answers["/api/v0/nodes"] = (200, nodes(CPU=2))
-    found = Ray(board.url, {}).check()
-    assert "very-secret" not in repr(found)
+    checks = Ray(board.url, {}).check()
+    assert "very-secret" not in repr(checks)
     board.answers["/api/version"] = (500, b"boom")
     with pytest.raises(Refused) as caught:
         Ray(board.url, {}).check()
@@ -244,7 +244,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kit.Ray]:
     ray_cluster.stop()
 
 
-def asked(cluster: kit.Ray, *more: str) -> tuple[str, ...]:
+def ray_command(cluster: kit.Ray, *more: str) -> tuple[str, ...]:
     engine = ("--engine", f"ray={cluster.url}")
     return (*RUN, *engine, *more)
 
@@ -252,7 +252,7 @@ def asked(cluster: kit.Ray, *more: str) -> tuple[str, ...]:
 @real
 @pytest.mark.xdist_group("ray")
 def test_a_study_from_plan_to_verdict(cluster: kit.Ray) -> None:
-    done = q1lab(*asked(cluster, "--seeds", "2", "--json"))
+    done = q1lab(*ray_command(cluster, "--seeds", "2", "--json"))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["complete"]
     assert q1lab("status").stdout.startswith("rope-1: rope against baseline")
@@ -261,7 +261,7 @@ def test_a_study_from_plan_to_verdict(cluster: kit.Ray) -> None:
 @real
 @pytest.mark.xdist_group("ray")
 def test_a_runner_killed_at_many_moments_loses_and_doubles_nothing(cluster: kit.Ray) -> None:
-    done = q1lab(*asked(cluster, "--seeds", "2", "--detach"), pause=0.25)
+    done = q1lab(*ray_command(cluster, "--seeds", "2", "--detach"), pause=0.25)
     assert done.returncode == 0, done.stderr
     study = studies.load("rope-1")
     wait_for(lambda: is_submitted(study))
@@ -277,11 +277,11 @@ def test_a_runner_killed_at_many_moments_loses_and_doubles_nothing(cluster: kit.
         time.sleep(0.4 + 0.05 * (kills % 7))  # another moment of its work each time
     assert kills >= 5
     for run in study.runs:
-        found = events(study, run.name)
-        kinds = [event["type"] for event in found]
+        run_events = events(study, run.name)
+        kinds = [event["type"] for event in run_events]
         assert kinds.count("start") == 1
         assert kinds.count("exit") == 1
-        iters = [event["iter"] for event in found if event["type"] == "iter"]
+        iters = [event["iter"] for event in run_events if event["type"] == "iter"]
         assert iters == sorted(set(iters))
     done = q1lab("attach", "--json")
     assert json.loads(done.stdout)["complete"]
@@ -298,7 +298,7 @@ def test_no_hiccup_ends_a_watch(cluster: kit.Ray) -> None:
     wait_for(lambda: events(study, "baseline-seed0"))
     for gateway.hiccup in HICCUPS:
         wait_for(lambda: not status_of().reached)
-        assert "out of touch for 0 min" in q1lab("status").stdout
+        assert "out of touch" in q1lab("status").stdout
         gateway.hiccup = None
         wait_for(lambda: status_of().reached)
     assert q1lab("attach").returncode == 0
@@ -310,11 +310,13 @@ def test_no_hiccup_ends_a_watch(cluster: kit.Ray) -> None:
 @real
 @pytest.mark.xdist_group("ray")
 def test_a_planned_range_is_given_more_cells(cluster: kit.Ray) -> None:
-    done = q1lab(*asked(cluster, "--seeds", "3..4", "--json"), effect=0.0, noise=0.5)
+    done = q1lab(*ray_command(cluster, "--seeds", "3..4", "--json"), effect=0.0, noise=0.5)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["complete"]
     assert len(status_of().jobs) == 2
-    done = q1lab(*asked(cluster, "--seeds", "3..12", "--json", "--fresh"), effect=-5, noise=0.001)
+    done = q1lab(
+        *ray_command(cluster, "--seeds", "3..12", "--json", "--fresh"), effect=-5, noise=0.001
+    )
     assert json.loads(done.stdout)["verdict"] == "helps"
     assert len(studies.load("rope-2").seeds) == 3
 
@@ -323,17 +325,17 @@ def test_a_planned_range_is_given_more_cells(cluster: kit.Ray) -> None:
 @pytest.mark.long  # as a sweep on Slurm, which CI tries
 @pytest.mark.xdist_group("ray")
 def test_a_ladder_trains_each_of_its_values(cluster: kit.Ray) -> None:
-    ladder(*asked(cluster))
+    ladder(*ray_command(cluster))
 
 
 @real
 @pytest.mark.xdist_group("ray")
 def test_a_full_cluster_is_no_error(cluster: kit.Ray) -> None:
     """A study is planned and handed over while each CPU is taken, and trains when one is free."""
-    assert q1lab(*asked(cluster, "--seeds", "1", "--detach"), pause=60.0).returncode == 0
+    assert q1lab(*ray_command(cluster, "--seeds", "1", "--detach"), pause=60.0).returncode == 0
     try:
         wait_for(lambda: is_running(studies.load("rope-1"), 2))  # each of the two CPUs
-        done = q1lab(*asked(cluster, "--seeds", "1", "--fresh", "--detach"), timeout=60)
+        done = q1lab(*ray_command(cluster, "--seeds", "1", "--fresh", "--detach"), timeout=60)
         assert done.returncode == 0, done.stderr
         wait_for(lambda: "waits: no free place yet" in q1lab("status").stdout)
     finally:
@@ -346,28 +348,30 @@ def test_a_full_cluster_is_no_error(cluster: kit.Ray) -> None:
 @real
 @pytest.mark.xdist_group("ray")
 def test_a_trainer_that_dies_runs_again(cluster: kit.Ray) -> None:
-    done = q1lab(*asked(cluster, "--seeds", "1", "--json"), crash=["modified-seed0"])
+    done = q1lab(*ray_command(cluster, "--seeds", "1", "--json"), crash=["modified-seed0"])
     assert done.returncode == 0, done.stderr
-    found = events(studies.load("rope-1"), "modified-seed0")
-    assert [event["attempt"] for event in found if event["type"] == "start"] == [1, 2]
+    run_events = events(studies.load("rope-1"), "modified-seed0")
+    assert [event["attempt"] for event in run_events if event["type"] == "start"] == [1, 2]
 
 
 @real
 @pytest.mark.xdist_group("ray")
 def test_stop_and_go_on(cluster: kit.Ray) -> None:
     """A stopped study keeps its checkpoints on the node; a finished one leaves nothing there."""
-    q1lab(*asked(cluster, "--seeds", "1", "--detach"), pause=0.5)
+    q1lab(*ray_command(cluster, "--seeds", "1", "--detach"), pause=0.5)
     study = studies.load("rope-1")
     wait_for(lambda: any(event["type"] == "iter" for event in events(study, "baseline-seed0")))
-    there = Path(tempfile.gettempdir()) / f"q1lab-{os.getuid()}" / "127.0.0.2" / node_folder(study)
+    on_node = (
+        Path(tempfile.gettempdir()) / f"q1lab-{os.getuid()}" / "127.0.0.2" / node_folder(study)
+    )
     assert q1lab("stop").returncode == 0
     assert not launch.is_alive(study.files)
-    assert (there / "studies" / "it" / "runs" / "baseline-seed0").is_dir()
-    done = q1lab(*asked(cluster, "--seeds", "1", "--json"))
+    assert (on_node / "studies" / "it" / "runs" / "baseline-seed0").is_dir()
+    done = q1lab(*ray_command(cluster, "--seeds", "1", "--json"))
     assert done.returncode == 0, done.stderr
     starts = [e for e in events(study, "baseline-seed0") if e["type"] == "start"]
     assert starts[-1]["resumed_from"] > 0
-    assert not there.exists()
+    assert not on_node.exists()
 
 
 @real
@@ -377,11 +381,11 @@ def test_the_doctor_and_what_is_not_there(
 ) -> None:
     done = q1lab("doctor", "--engine", f"ray={cluster.url}")
     assert done.returncode == 0, done.stdout + done.stderr
-    done = q1lab(*asked(cluster, "--seeds", "1", "--engine-option", "gpus=1"))
+    done = q1lab(*ray_command(cluster, "--seeds", "1", "--engine-option", "gpus=1"))
     assert done.returncode == 1
     assert "no node has" in done.stderr
     monkeypatch.setenv("Q1LAB_ENGINE_PROBE", "python3 -P -m torch_that_is_not_there")
-    done = q1lab(*asked(cluster, "--seeds", "1"), probe=False)
+    done = q1lab(*ray_command(cluster, "--seeds", "1"), probe=False)
     assert done.returncode == 1
     assert "No module named torch_that_is_not_there" in done.stderr  # and which Python, and where
     assert f"{PROGRAM.parent}/python3 on " in done.stderr

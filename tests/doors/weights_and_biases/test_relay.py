@@ -57,25 +57,25 @@ def test_online_study_appears_as_the_learner_expects(home: Path) -> None:
         "modified-seed1",
     ]
     for run in study.runs:
-        there = server.run(run.name)
-        assert there.id == ids[run.name]
-        assert (there.project, there.group) == ("q1-capstone", "rope-1")
-        assert there.values["cfg"] == run.arm
-        assert there.values["seed"] == run.seed
-        assert there.values["learning_rate"] == 1e-3
-        assert there.values["data_sha256"] == "c" * 64
-        assert [row["_step"] for row in there.history] == list(range(lab.ROWS))
-        wanted = lab.events(run.seed, arm=run.arm)
-        assert there.points("train_loss") == [
-            (e["iter"], e["train_loss"]) for e in wanted if e["type"] == "iter"
+        received = server.run(run.name)
+        assert received.id == ids[run.name]
+        assert (received.project, received.group) == ("q1-capstone", "rope-1")
+        assert received.values["cfg"] == run.arm
+        assert received.values["seed"] == run.seed
+        assert received.values["learning_rate"] == 1e-3
+        assert received.values["data_sha256"] == "c" * 64
+        assert [row["_step"] for row in received.history] == list(range(lab.ROWS))
+        sent = lab.events(run.seed, arm=run.arm)
+        assert received.points("train_loss") == [
+            (e["iter"], e["train_loss"]) for e in sent if e["type"] == "iter"
         ]
-        assert there.points("val_loss") == [
-            (e["iter"], e["val_loss"]) for e in wanted if e["type"] == "eval" and not e.get("final")
+        assert received.points("val_loss") == [
+            (e["iter"], e["val_loss"]) for e in sent if e["type"] == "eval" and not e.get("final")
         ]
-        assert there.summary["val_loss"] == wanted[-1]["val_loss"]
-        assert there.summary["state"] == "finished"
-        metrics = {m.get("1"): m for m in there.config["_wandb"]["value"]["m"]}
-        names = [m.get("1") for m in there.config["_wandb"]["value"]["m"]]
+        assert received.summary["val_loss"] == sent[-1]["val_loss"]
+        assert received.summary["state"] == "finished"
+        metrics = {m.get("1"): m for m in received.config["_wandb"]["value"]["m"]}
+        names = [m.get("1") for m in received.config["_wandb"]["value"]["m"]]
         for metric in ("train_loss", "val_loss"):
             assert names[metrics[metric]["5"] - 1] == "iter", "the loss's own step is the iter"
     status = wandb_state.wandb_status(study)
@@ -133,9 +133,9 @@ def test_a_killed_relay_starts_again_without_loss_or_duplicate(home: Path) -> No
         lab.append(study, "baseline-seed0", whole[18:])
         with lab.relay(study, env):
             wait_for(lambda: server.run("baseline-seed0").exitcode == 0, "the run's end")
-            there = server.run("baseline-seed0")
-            assert [row["_step"] for row in there.history] == list(range(lab.ROWS))
-            assert [n for n, _ in there.points("train_loss")] == list(range(1, 21))
+            received = server.run("baseline-seed0")
+            assert [row["_step"] for row in received.history] == list(range(lab.ROWS))
+            assert [n for n, _ in received.points("train_loss")] == list(range(1, 21))
 
 
 def test_a_killed_offline_relay_leaves_one_whole_folder(home: Path) -> None:
@@ -207,12 +207,12 @@ def test_a_server_that_dies_in_mid_run_gets_the_rest_by_sync(home: Path) -> None
         server.start()
         with lab.relay(study, env, "--sync") as child:
             assert child.wait(timeout=60) == 0, lab.log_of(study)
-    there = server.run("baseline-seed0")
-    assert [row["_step"] for row in there.history] == list(range(lab.ROWS))
-    assert there.exitcode == 0
-    assert there.summary["val_loss"] == whole[-1]["val_loss"]
+    received = server.run("baseline-seed0")
+    assert [row["_step"] for row in received.history] == list(range(lab.ROWS))
+    assert received.exitcode == 0
+    assert received.summary["val_loss"] == whole[-1]["val_loss"]
     assert wandb_state.wandb_status(study).state == SYNCED
-    (folder,) = wandb_state.wandb_folders(study, there.id)
+    (folder,) = wandb_state.wandb_folders(study, received.id)
     assert list(folder.glob("*.wandb.synced"))
     assert _rows_on_disk(study, "baseline-seed0") == 20, (
         "the whole history stays here for `wandb leet`"
@@ -247,8 +247,8 @@ def test_runs_that_a_dead_server_lets_wait_end_together(
             assert main(["sync"]) == 0
             took = time.monotonic() - began
             child.wait(timeout=60)
-    said = capsys.readouterr()
-    assert "waiting for its relay" in said.err
+    output = capsys.readouterr()
+    assert "its relay" in output.err
     figures("W&B's server dies with runs open", runs=4, seconds=round(took))
     assert lab.log_of(study).count("no answer in time") in (0, 4)
     assert lab.states(study) == {SYNCED}

@@ -58,12 +58,12 @@ def test_a_study_is_whole_at_wandb(server: WandbServer) -> None:
         assert study.trainer.wandb == "online", "a key is configured"
         wait_for(lambda: not wandb_state.pending_runs(study), "the last upload")
         for each in study.runs:
-            there = server.run(each.name)
-            assert there.exitcode == 0
-            assert there.group == study.id
-            assert there.values["max_iters"] == 20
-            assert there.id == wandb_state.read_relayed_runs(study)[each.name].id
-            assert there.summary["state"] == "finished"
+            received = server.run(each.name)
+            assert received.exitcode == 0
+            assert received.group == study.id
+            assert received.values["max_iters"] == 20
+            assert received.id == wandb_state.read_relayed_runs(study)[each.name].id
+            assert received.summary["state"] == "finished"
     finally:
         server.stop()
 
@@ -101,15 +101,15 @@ def test_a_relay_that_keeps_dying_is_started_less_and_less_often(
     )
     now = 1000.0
     monkeypatch.setattr(runner.time, "monotonic", lambda: now)
-    one = runner.Runner(study, 1, -1)
+    study_runner = runner.Runner(study, 1, -1)
     starts: list[float] = []
     for _ in range(370):
-        before = one.relay
-        one._keep_relay()
-        if one.relay is not before:
+        before = study_runner.relay
+        study_runner._keep_relay()
+        if study_runner.relay is not before:
             starts.append(now - 1000.0)
-            assert one.relay is not None
-            one.relay.wait()
+            assert study_runner.relay is not None
+            study_runner.relay.wait()
         now += 0.5
     gaps = [later - earlier for earlier, later in itertools.pairwise(starts)]
     assert gaps == [0.5, 1.5, 2.5, 4.5, 8.5, 16.5, 32.5, 60.5]
