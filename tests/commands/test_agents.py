@@ -144,7 +144,7 @@ def test_an_error_is_one_object(
 
 
 def of_command(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[dict[str, object], str]:
-    """What a command that fails says to programs, and to a person."""
+    """The output of a command that fails: the record for programs, the line for a person."""
     assert cli.run_command_line([*words, "--json"]) != 0
     out, err = capsys.readouterr()
     return json.loads(out), err.removeprefix("q1lab: ").rstrip("\n")

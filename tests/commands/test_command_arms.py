@@ -42,7 +42,7 @@ FAST = ("run", "--command", COMMAND, *ARMS, "--metric", "val/loss")
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the learner's loop lies, and the commands are typed."""
+    """The folder with the learner's loop; commands are typed there."""
     work = tmp_path / "theirs"
     work.mkdir()
     shutil.copy(Path(__file__).parents[1] / "kit" / LOOP, work)
@@ -58,7 +58,7 @@ def json_of(*words: str, code: int = 0) -> dict[str, Any]:
 
 
 def loop_of(record: dict[str, Any]) -> dict[str, Any]:
-    """What the plan of a comparison's study holds of its command."""
+    """The command, as the plan of a comparison's study has it."""
     loop: dict[str, Any] = studies.load(record["study"]).to_dict()["loop"]
     return loop
 

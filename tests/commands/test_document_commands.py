@@ -760,8 +760,8 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
 def test_every_answer_of_the_week_reaches_a_document(
     repo: Path, q1lab: Q1lab, fake_trainer: Fake
 ) -> None:
-    """What the content asks for (``into=``) has a place; an answer that vanishes would be worse
-    than no question."""
+    """Each answer that the content asks for (``into=``) has a place; one that vanishes would be
+    worse than no question."""
     q1lab(*PREDICT)
     study(fake_trainer)
     week = content.load_week(paths.content_dir()).for_variant("rope")

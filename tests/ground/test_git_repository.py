@@ -105,7 +105,7 @@ def commit(ours: Repository, paths: list[Any], message: str, **how: Any) -> Comm
 
 
 def refusal(ours: Repository, path: Path) -> NeedsYes:
-    """What a person is asked about the learner's own edits of a file."""
+    """The question about the learner's own edits of a file."""
     with pytest.raises(NeedsYes, match="edits of yours") as caught:
         ours.check([path])
     return caught.value
@@ -239,7 +239,7 @@ def test_unborn_head_and_a_staged_document(tmp_path: Path) -> None:
     doc = ours.root / "DOC.md"
     doc.write_text("mine\n")
     sh(ours.root, "add", "DOC.md")
-    refused(ours.root, lambda: commit(ours, [doc], "docs"), "DOC.md holds edits of yours")
+    refused(ours.root, lambda: commit(ours, [doc], "docs"), "DOC.md holds")
     assert commit(ours, [doc], "docs", confirmed=True).files == ("DOC.md",)
 
 

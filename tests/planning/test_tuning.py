@@ -31,7 +31,7 @@ store = pytest.fixture(store_of_short_studies)
 
 
 def tried(store: Store, losses: dict[str, tuple[float | None, ...]]) -> tuned_value.TunedValue:
-    """What is chosen when the three values came to these losses in each arm."""
+    """The choice when the three values came to these losses in each arm."""
     tuning = series_plan.plan_tuning(REQUEST, "learning_rate", store)
     for at, plan in enumerate(tuning.plans):
         study = study_plan.save_plan(plan, store)
@@ -97,7 +97,7 @@ def test_where_everything_diverged_there_is_no_study(fake_trainer: Fake, store: 
         ("n_layer", "decimals above 0"),
         ("dropout", "decimals above 0"),
         ("compile", "decimals above 0"),
-        ("learning_rat", "did you mean 'learning_rate'"),
+        ("learning_rat", "'learning_rate'"),
     ],
 )
 def test_what_is_no_number_is_one_line(

@@ -27,7 +27,7 @@ RUN = ("run", "rope", "--preset", "quick", "--max-iters", "20", "--wandb", "disa
 
 
 def command(tmp_path: Path) -> Path:
-    """Have an on_end command that writes what it was told; returns the file."""
+    """Set an on_end command that writes its environment to a file; returns the file."""
     out = tmp_path / "told"
     config.save_setting(
         "on_end",

@@ -1,4 +1,4 @@
-"""What comes from an engine is there once and in order, whenever the process is killed."""
+"""Events from an engine arrive once and in order, whenever the process is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files make the trainer's version."""
+"""The files that make the trainer's version."""
 
 from __future__ import annotations
 

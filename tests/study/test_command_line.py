@@ -27,7 +27,7 @@ NOT_OF_THE_STUDY = (*command_line.OTHER_OPTIONS, "tune", "plot", "force")
 
 
 def parsed(words: tuple[str, ...]) -> Request:
-    """What `q1lab run` understands."""
+    """The request that `q1lab run` makes of the words."""
     assert words[:2] == ("q1lab", "run")
     options = dict(run.make_context("run", list(words[2:])).params)
     (variant,) = options.pop("variant")

@@ -37,7 +37,7 @@ def test_a_study_keeps_its_choice() -> None:
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("slurmm", (), "did you mean 'slurm'"),
+        ("slurmm", (), "'slurm'"),
         ("ray", (), "there is gpu-box"),
         ("ray=", (), "there is gpu-box"),
         ("kubernetes", (), "there is gpu-box, local, slurm"),
@@ -80,7 +80,7 @@ def test_a_token_lets_another_machine_in(monkeypatch: pytest.MonkeyPatch) -> Non
     ("options", "status", "message"),
     [
         (("notebook",), 0, "has to have PyTorch"),
-        (("slurmm",), 2, "did you mean 'slurm'"),
+        (("slurmm",), 2, "'slurm'"),
         (("ray=http://127.0.0.1:9",), 4, "127.0.0.1:9 does not answer (Connection refused)"),
         (("ray=http://127.0.0.1:9", "--engine-option", "color=red"), 2, "Ray takes cpus"),
         (("local", "--engine-option", "gpus=1"), 2, "goes with another engine"),

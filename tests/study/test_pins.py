@@ -52,7 +52,7 @@ from tests.kit.repos import begun, git, of_its_own
 PINS = GOLDEN / "pins"
 UPDATE = "UPDATE_GOLDEN" in os.environ
 PLACE = "/home/learner"
-"""Where the learner's folder lies in the pinned home."""
+"""The learner's folder in the pinned home."""
 
 MODEL = '"""{title}: a stand-in."""\n\n\nclass GPTConfig:\n    {field}\n\n\nclass GPT:\n    pass\n'
 MODELS = {
@@ -120,7 +120,7 @@ EFFECT = {"swiglu": -300, "better": -300}
 
 
 def values_of(store: Store, root: str) -> dict[str, Any]:
-    """What follows from the plans of a home, by study, oldest first."""
+    """The values that follow from the plans of a home, by study, oldest first."""
     every = studies.load_readable()
     for study in every:
         ingest_events.ingest_study(store, study)
@@ -176,7 +176,7 @@ def _bundle(study: Study, root: Path) -> str:
 
 
 def runs_of(study: Study) -> dict[str, list[Any]]:
-    """How each run began and ended: when, copied from where, with which loss (None: not begun)."""
+    """The begin and end of each run: its time, the run it copies, its loss (None: not begun)."""
     runs = {}
     for run in study.runs:
         events = study.files.run(run.name).events
@@ -206,7 +206,7 @@ def write_events(study: Study, run: Run, began: str, copied: str | None, loss: f
 
 
 def assert_pinned(values: Mapping[str, Any]) -> None:
-    """That these are the pinned values: study by study, so that a failure names one."""
+    """Compare with the pinned values study by study, so that a failure names one."""
     pinned = json.loads((PINS / "values.json").read_text())
     assert list(values) == list(pinned)
     for name, value in values.items():
@@ -217,7 +217,7 @@ def assert_pinned(values: Mapping[str, Any]) -> None:
 
 
 class Machine:
-    """What differs from machine to machine, fixed."""
+    """The things that differ from machine to machine, fixed."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.here = str(folder)

@@ -45,7 +45,7 @@ def test_gpu_is_nanogpts_character_recipe() -> None:
 
 
 def test_gpu_ends_near_the_lowest_val_loss() -> None:
-    """Where public runs of the recipe have it on Tiny Shakespeare: at 1,250 to 1,750 iters."""
+    """Public runs of the recipe have it at 1,250 to 1,750 iters on Tiny Shakespeare."""
     config = resolve_config("gpu", {})
     assert 1250 <= config["max_iters"] == config["lr_decay_iters"] <= 1750
 
@@ -83,7 +83,7 @@ def test_a_shorter_run_keeps_the_shape_of_its_schedule() -> None:
     ("overrides", "message"),
     [
         ({"n_head": "3"}, "not divisible"),
-        ({"learning_rat": "1"}, "did you mean 'learning_rate'"),
+        ({"learning_rat": "1"}, "'learning_rate'"),
         ({"n_layer": "1.5"}, "whole number"),
         ({"dropout": "1"}, "below 1"),
         ({"learning_rate": "nan"}, "finite"),

@@ -39,7 +39,7 @@ def folder(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def q1lab(*words: str, code: int = 0) -> str:
-    """What a command of its own process prints: the entry points are those of its path."""
+    """The output of a command in its own process, with the entry points of its path."""
     done = subprocess.run(
         [sys.executable, "-m", "q1lab", *words], capture_output=True, text=True, check=False
     )

@@ -1,5 +1,4 @@
-"""What is known about W&B without wandb: ids, states in words, keys, environment, and the rows of a
-run."""
+"""W&B without wandb: ids, states in words, keys, environment, and the rows of a run."""
 
 from __future__ import annotations
 
