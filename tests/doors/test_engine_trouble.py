@@ -28,6 +28,7 @@ from q1lab.study import engine_state, liveness, studies
 from q1lab.study.engine_state import CellStatus, Job
 from q1lab.study.studies import Study
 from tests.kit.engines import fake_slurm
+from tests.kit.engines.client import status_of
 from tests.kit.lab_home import make_study
 from tests.kit.places import ROOT
 from tests.kit.waiting import wait_for
@@ -65,12 +66,6 @@ def begun() -> Study:
     return studies.load("rope-1")
 
 
-def engine_status(study: Study) -> engine_state.EngineStatus:
-    status = engine_state.read_status(study.files.root)
-    assert status is not None
-    return status
-
-
 HICCUPS = [
     "slurm_load_jobs error: Unable to contact slurm controller (connect failure)",
     "slurm_load_jobs error: Zero Bytes were transmitted or received",
@@ -92,8 +87,8 @@ def test_no_hiccup_of_slurm_ends_a_watch(slurm: Path, home: Path) -> None:
     def between(_: float) -> None:
         time.sleep(0.02)
         assert liveness.is_alive(study.files)
-        shown.append(engine_status(study))
-        if engine_status(study).submitted and not hiccups.exists():
+        shown.append(status_of(study))
+        if status_of(study).submitted and not hiccups.exists():
             if hold.exists() and len(shown) < 5:
                 hiccups.write_text("\n".join(HICCUPS) + "\n")
             else:
@@ -107,7 +102,7 @@ def test_no_hiccup_of_slurm_ends_a_watch(slurm: Path, home: Path) -> None:
         assert any(text in why for why in reasons), text
     with Store() as store:
         assert study_view.read_view(store, study).row.state == "finished"
-    assert len(engine_status(study).jobs) == 1
+    assert len(status_of(study).jobs) == 1
 
 
 def test_only_an_answer_ends_a_watch(home: Path) -> None:
@@ -136,7 +131,7 @@ def test_only_an_answer_ends_a_watch(home: Path) -> None:
     clock = iter(range(60))
 
     def between(_: float) -> None:
-        shown.append(engine_status(study))
+        shown.append(status_of(study))
 
     times = (f"2026-03-07T14:{n:02}:00+00:00" for n in clock)
     with pytest.MonkeyPatch.context() as patch:
@@ -164,7 +159,7 @@ def test_a_study_that_was_stopped_is_unfinished(
     child = watched(*AT_SLURM, "--json")
     study = begun()
     if who == "somebody else":
-        subprocess.run(["scancel", engine_status(study).job.id.partition("+")[0]], check=True)
+        subprocess.run(["scancel", status_of(study).job.id.partition("+")[0]], check=True)
     else:
         assert q1lab(["stop"]) == 0
         assert ": q1lab run rope " in capfd.readouterr().out
@@ -179,9 +174,9 @@ def test_a_study_that_was_stopped_is_unfinished(
     assert q1lab(shlex.split(line)[1:]) == 0
     assert studies.ids() == ["rope-1"]
     assert (
-        engine_status(study).engine,
-        engine_status(study).over,
-        len(engine_status(study).jobs),
+        status_of(study).engine,
+        status_of(study).over,
+        len(status_of(study).jobs),
     ) == ("slurm", True, 1)
     assert len(list((slurm / "jobs").iterdir())) == 2
     assert q1lab(["attach"]) == 0
@@ -194,11 +189,11 @@ def test_an_engine_out_of_touch_has_a_status_of_its_own(
     assert q1lab([*AT_SLURM, "--detach"]) == 0
     study = begun()
     (slurm / "hiccups").write_text("\n".join(HICCUPS[:1] * 40))
-    wait_for(lambda: not engine_status(study).reached)
+    wait_for(lambda: not status_of(study).reached)
     monkeypatch.setattr(launch, "ENGINE_GRACE", 0.2)
     assert q1lab(["stop"]) == 4
     (slurm / "hiccups").unlink()
-    wait_for(lambda: engine_status(study).over)
+    wait_for(lambda: status_of(study).over)
     assert q1lab(["attach"]) in (0, 3)
     assert q1lab(["doctor", "--engine", "ray=http://127.0.0.1:9"]) == 4
     assert q1lab([*RUN[:2], "--fresh", "--engine", "ray=http://127.0.0.1:9"]) == 4

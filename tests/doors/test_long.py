@@ -167,7 +167,9 @@ def test_a_node_is_drained(cluster: ray_kit.Ray) -> None:
     study = begin(f"ray={cluster.url}", "--seeds", "2", pause=1.0)
     wait_for(lambda: is_running(study, 2))
     cluster.drain(1, seconds=3600)
-    running = [run.name for run in study.runs if status_of(study).cells[run.name].state == "running"]
+    running = [
+        run.name for run in study.runs if status_of(study).cells[run.name].state == "running"
+    ]
     later = [run.name for run in study.runs if run.name not in running]
     for name in later:
         wait_for(lambda name=name: status_of(study).cells[name].node)  # type: ignore[misc]
