@@ -13,6 +13,7 @@ from q1lab.commands.live_progress import watch_study
 from q1lab.ground.errors import GATE_STATUS, Problem
 from q1lab.ground.text_formats import plural, signed
 from q1lab.planning import gate_proposal
+from q1lab.planning.gate_proposal import GateRequest
 from q1lab.runner import launch
 from q1lab.study import command_arms as loops
 from q1lab.study.command_line import Request
@@ -79,9 +80,8 @@ def gate(
                 launch.stop_study(study)
                 raise
 
-        outcome = gate_proposal.judge_proposal(
-            store, loop, names[0], budget, train, max_cost, base_request
-        )
+        request = GateRequest(loop, names[0], budget, base_request, max_cost)
+        outcome = gate_proposal.judge_proposal(store, request, train)
     if as_json:
         click.echo(gate_proposal.json_line(outcome))
     else:

@@ -92,7 +92,11 @@ def verify(
         print_wrapped(printable(f"  not checked: {sentence}"))
     for reason, sentence in report.refused:
         print_wrapped(printable(f"  {reason}: {sentence}"))
-    ends = {REFUSED_BUNDLE: "refused", NOT_CHECKED: "could not be checked whole", OK: "verified"}
+    ends = {
+        REFUSED_BUNDLE: "refused",
+        NOT_CHECKED: "could not be checked completely",
+        OK: "verified",
+    }
     ending = ends[code] + (", without training" if code == OK and run_count == 0 else "")
     click.echo(f"{report.study}: {ending}")
     return code

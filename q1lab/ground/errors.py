@@ -10,7 +10,7 @@ STATUSES = {
     OK: "done",
     FAILED: "failed",  # of a study: a run failed or diverged
     USAGE: "usage",
-    UNFINISHED: "unfinished or stopped",  # the same command goes on
+    UNFINISHED: "unfinished or stopped",  # the same command continues
     OUT_OF_TOUCH: "out of touch",  # an engine does not answer; ask again later
     INTERRUPTED: "interrupted",  # by Ctrl-C
 }
@@ -24,7 +24,7 @@ GATE_STATUSES = {
     USAGE: "usage",
     UNFINISHED: "another proposal is being judged",
     DISCARD: "discard",
-    MORE: "more runs are wanted than --max-cost allows",
+    MORE: "--max-cost allows too few runs",
     REFUSED: "refused, the budget is spent",
     INTERRUPTED: "interrupted",
 }
@@ -34,10 +34,10 @@ REFUSED_BUNDLE, NOT_CHECKED = 20, 21
 
 VERIFY_STATUSES = {
     OK: "verified",
-    FAILED: "no bundle",
+    FAILED: "not a bundle",
     USAGE: "usage",
     REFUSED_BUNDLE: "refused",
-    NOT_CHECKED: "could not be checked whole",
+    NOT_CHECKED: "could not be checked completely",
     INTERRUPTED: "interrupted",
 }
 """The exit statuses of `q1lab verify`."""

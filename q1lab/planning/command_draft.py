@@ -1,7 +1,7 @@
 """Plan a study whose arms are a command: look at the command beforehand, then draft the study.
 
 What is decided before the first run is the same as for q1lab's own loop, and so is everything after
-it; only what a model file would tell (parameters, FLOPs) and the corpus are not known here.
+it. Only parameters and FLOPs, which a model file would show, and the corpus are not known here.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PREFLIGHT_SECONDS = 600.0
 ALIKE = 1e-4
 """Numbers of one seed that differ by no more than this share repeat to 1e-4."""
 UNCOMMITTED_DIFF = "uncommitted.diff"
-"""Beside a study's sources: what its repository held that was not committed."""
+"""The file, next to a study's sources, with the uncommitted changes of the command's repository."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def study_from_request(
     """The study that a request would be. Problem for what a person can mend."""
     loop = request.loop
     assert loop is not None
-    _only_what_fits(request)
+    _refuse_own_loop_options(request)
     if not load_engine(engine).runs_commands:
         raise Problem(f"--engine {request.engine}: a command trains here or on Slurm")
     names = {"baseline": request.baseline or loop.arms[0], "modified": request.variant}
@@ -95,16 +95,16 @@ def study_from_request(
     if words["baseline"] == words["modified"]:
         raise Problem(f"{names['modified']} and {names['baseline']} run the same command")
     inputs = hash_inputs(loop)
-    if inputs != loop.inputs:  # what an earlier look showed, it showed of other files
+    if inputs != loop.inputs:  # an earlier preflight ran other files
         loop = replace(loop, inputs=inputs, reads="", repeats="")
     folder = Path(loop.folder)
-    how = [loop.metric, loop.better, loop.take, loop.pattern, sorted(loop.inputs.items())]
+    settings = [loop.metric, loop.better, loop.take, loop.pattern, sorted(loop.inputs.items())]
     arms = {
         arm: Arm(
             variant=name,
             title=shlex.join(words[arm])[:1000],
             source="",
-            sha256=sha256_text(json.dumps([words[arm], how])),
+            sha256=sha256_text(json.dumps([words[arm], settings])),
             origin=name,
             n_params=0,
             flops_per_token=0,
@@ -148,13 +148,13 @@ def study_from_request(
     )
 
 
-# ── the look beforehand
+# ── the preflight
 
 
 def preflight_command(trainer: Command, baseline: str, modified: str) -> Command:
-    """The trainer with what a short run of each arm showed: where the metric is, and whether a seed
-    repeats. Problem where the command can't be compared: it fails, reports no metric, takes no
-    seed, reports the arms at different steps, or the same of both."""
+    """The trainer with the results of a short run of each arm: the place of the metric, and how
+    exactly a seed repeats. Problem where the command can't be compared: it fails, reports no
+    metric, takes no seed, or reports the arms at different steps or with the same numbers."""
     if trainer.loop.repeats:
         return trainer
     return replace(trainer, loop=_preflight_loop(trainer.loop, baseline, modified))
@@ -165,18 +165,21 @@ def _preflight_loop(loop: CommandSpec, baseline: str, modified: str) -> CommandS
     if loop.smoke is None:
         if not by_name:
             raise Problem(
-                "the command has no {seed}. Where it reads Q1LAB_SEED, a look has to prove it: ",
-                next="give --smoke with what makes a run short, such as --smoke '--max_iters=20'",
+                "the command has no {seed}, and only a short run proves that it reads Q1LAB_SEED: ",
+                next="give --smoke the arguments that make a run short, such as "
+                "--smoke '--max_iters=20'",
             )
         return loop
     first = _short_run(loop, baseline, 0)
     source = str(first["source"])
     loop = replace(loop, reads=source)
-    again, other = _short_run(loop, baseline, 0, again=True), _short_run(loop, baseline, 1)
-    theirs = _short_run(loop, modified, 0)
-    apart = _apart(first, again)
-    repeats = "bit" if apart == 0 else "1e-4" if apart <= ALIKE else "no"
-    if _apart(first, other) <= apart or (repeats == "1e-4" and _apart(first, other) <= ALIKE):
+    repeated = _short_run(loop, baseline, 0, repeat=True)
+    other_seed = _short_run(loop, baseline, 1)
+    modified_run = _short_run(loop, modified, 0)
+    repeat_difference = _relative_difference(first, repeated)
+    seed_difference = _relative_difference(first, other_seed)
+    repeats = "bit" if repeat_difference == 0 else "1e-4" if repeat_difference <= ALIKE else "no"
+    if seed_difference <= repeat_difference or (repeats == "1e-4" and seed_difference <= ALIKE):
         same = "seed 1 gives what seed 0 gave"
         far = "seed 0 differs from itself as much as from seed 1"
         raise Problem(
@@ -185,17 +188,17 @@ def _preflight_loop(loop: CommandSpec, baseline: str, modified: str) -> CommandS
         )
     if repeats == "no" and not by_name:
         raise Problem(
-            "the same seed gives other numbers each time, so that the command reads Q1LAB_SEED "
-            "can't be proved",
+            "the same seed gives other numbers each time, which leaves no proof that the command "
+            "reads Q1LAB_SEED",
             next="put {seed} into the command",
         )
-    if _steps(first) != _steps(theirs):
+    if _steps(first) != _steps(modified_run):
         raise Problem(
-            f"{baseline} reports {loop.metric} at steps {_some(first)}, {modified} at "
-            f"{_some(theirs)}",
+            f"{baseline} reports {loop.metric} at steps {_steps_text(first)}, {modified} at "
+            f"{_steps_text(modified_run)}",
             next="both arms must report at the same steps",
         )
-    if _is_same(first, theirs) and _is_same(other, _short_run(loop, modified, 1)):
+    if _is_same(first, modified_run) and _is_same(other_seed, _short_run(loop, modified, 1)):
         raise Problem(
             f"{modified} and {baseline} gave the same numbers at seeds 0 and 1, to the last bit: "
             f"the arguments of {modified} do nothing in a short run. ",
@@ -206,24 +209,23 @@ def _preflight_loop(loop: CommandSpec, baseline: str, modified: str) -> CommandS
 
 
 def _is_same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """True if two runs reported something, and the same. The runs of one seed may be equal by
-    chance if a metric takes few values."""
+    """True if two runs reported values, and the same ones."""
     return bool(first["values"]) and first["values"] == second["values"]
 
 
-def _short_run(loop: CommandSpec, variant: str, seed: int, again: bool = False) -> dict[str, Any]:
+def _short_run(loop: CommandSpec, variant: str, seed: int, repeat: bool = False) -> dict[str, Any]:
     """The numbers that one short run reported (labs/loop.py). Problem if it failed."""
     one_arm_spec = replace(loop, args={variant: loop.args[variant]})
-    answer = _ask(json.dumps(json_records.to_json(one_arm_spec)), variant, seed, again)
+    answer = _ask(json.dumps(json_records.to_json(one_arm_spec)), variant, seed, repeat)
     if answer["wrong"]:
         raise Problem(f"a short run of {variant}, seed {seed}: {answer['wrong']}", FAILED)
     return answer
 
 
 @cache
-def _ask(loop: str, variant: str, seed: int, again: bool) -> dict[str, Any]:
-    """One short run, once in a process: members of a sweep share their baseline's. ``again``: a
-    second one of the same."""
+def _ask(loop: str, variant: str, seed: int, repeat: bool) -> dict[str, Any]:
+    """One short run, once in a process: members of a sweep share their baseline's. ``repeat`` makes
+    a second one with the same arguments."""
     spec = json.loads(loop)
     with tempfile.TemporaryDirectory(dir=paths.scratch_dir(), prefix="look-") as scratch:
         question = {
@@ -240,8 +242,9 @@ def _ask(loop: str, variant: str, seed: int, again: bool) -> dict[str, Any]:
         )
 
 
-def _apart(first: Mapping[str, Any], second: Mapping[str, Any]) -> float:
-    """The largest difference of two runs, as a share; infinite if they report other steps."""
+def _relative_difference(first: Mapping[str, Any], second: Mapping[str, Any]) -> float:
+    """The largest relative difference between two runs' values; infinite if they report at
+    different steps."""
     if _steps(first) != _steps(second):
         return float("inf")
     pairs = [(a, b) for (_, a), (_, b) in zip(first["values"], second["values"], strict=True)]
@@ -252,7 +255,7 @@ def _steps(reported: Mapping[str, Any]) -> list[int]:
     return [step for step, _ in reported["values"]]
 
 
-def _some(reported: Mapping[str, Any]) -> str:
+def _steps_text(reported: Mapping[str, Any]) -> str:
     steps = _steps(reported)
     return ", ".join(map(str, steps[:4])) + (f", … {steps[-1]}" if len(steps) > 4 else "")
 
@@ -260,19 +263,20 @@ def _some(reported: Mapping[str, Any]) -> str:
 # ── small pieces
 
 
-def _only_what_fits(request: Request) -> None:
+def _refuse_own_loop_options(request: Request) -> None:
     """Problem for an option of q1lab's own loop."""
-    plain = Request(request.variant)
+    defaults = Request(request.variant)
     for key in ("preset", "data", "dtype", "overrides", "match", "tune", "unchecked"):
-        if getattr(request, key) != getattr(plain, key):
+        if getattr(request, key) != getattr(defaults, key):
             option = "--set or --max-iters" if key == "overrides" else f"--{key}"
             raise Problem(
-                f"{option} is for q1lab's own loop", next="a command takes it among its words"
+                f"{option} is for q1lab's own loop",
+                next="give a command its settings in its own arguments",
             )
 
 
 def arm_words(loop: CommandSpec, name: str) -> list[str]:
-    """The command's words with this arm's arguments, seed and folder left open."""
+    """The command's words with this arm's arguments; seed and folder are still placeholders."""
     words: list[str] = []
     args = shlex.split(loop.args[name])
     for word in shlex.split(loop.run):
@@ -281,29 +285,28 @@ def arm_words(loop: CommandSpec, name: str) -> list[str]:
 
 
 def hash_inputs(loop: CommandSpec) -> dict[str, str]:
-    """The files that are named, in the command or as its inputs, with their hashes."""
+    """The hashes of the files that the command or its inputs name, by name."""
     program, *words = shlex.split(loop.run)
     words += [] if Path(program).is_absolute() else [program]
     words += [word for args in loop.args.values() for word in shlex.split(args)]
-    named = [word for word in words if Path(loop.folder, word).is_file()]
-    found = {}
-    for name in (*named, *loop.inputs):
+    files_in_command = [word for word in words if Path(loop.folder, word).is_file()]
+    hash_by_name = {}
+    for name in (*files_in_command, *loop.inputs):
         file = Path(loop.folder, name)
         try:
-            found[name] = sha256_file(file)
+            hash_by_name[name] = sha256_file(file)
         except OSError as error:
             raise Problem(
                 f"{file}: {error.strerror or error}; the command's inputs name it", file=file
             ) from None
-    return found
+    return hash_by_name
 
 
 def prove_inputs(loop: CommandSpec) -> None:
-    """Problem for a file that is no longer what it was when the loop was planned: its runs would
-    all fail by that."""
-    now = hash_inputs(loop)
+    """Problem for a file that has changed since the loop was planned: every run would fail."""
+    current_hashes = hash_inputs(loop)
     for name, sha256 in loop.inputs.items():
-        if now.get(name) != sha256:
+        if current_hashes.get(name) != sha256:
             raise Problem(
                 f"{name} changed while the study was planned", next="run the command again"
             )

@@ -39,7 +39,21 @@ SEEDS = 10**9
 """Seeds are drawn below this number."""
 
 Train = Callable[[Study, str], None]
-"""Trains what a study lacks, and returns when it has ended. The text says what for."""
+"""Trains a study's missing runs, and returns when they have ended. The text is what a progress line
+calls them."""
+
+
+@dataclass(frozen=True)
+class GateRequest:
+    """A request to judge one arm of a loop against the present baseline of a budget."""
+
+    loop: CommandSpec
+    arm: str
+    budget: str
+    options: Request
+    """Carries the options on where to train."""
+    max_cost: int | None = None
+    """The number of runs that may train now; None for any."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +83,9 @@ class GateBudget:
     @property
     def baseline(self) -> Study | None:
         """The proposal that was kept last."""
-        return next((one for one in reversed(self.proposals) if one.id in self.kept_ids), None)
+        return next(
+            (study for study in reversed(self.proposals) if study.id in self.kept_ids), None
+        )
 
     def losses_so_far(self) -> LossesSoFar:
         """The losses so far."""
@@ -103,82 +119,69 @@ def read_losses(study: Study, arm: str, seeds: Sequence[int]) -> list[float]:
     return [study.metric.sign * float(loss) for loss in ends if loss is not None]
 
 
-def judge_proposal(
-    store: Store,
-    loop: CommandSpec,
-    name: str,
-    budget: str,
-    train: Train,
-    most: int | None,
-    engine: Request,
-) -> GateOutcome:
-    """Judge the arm ``name`` of a loop against the budget's present baseline. ``most``: how many
-    runs may train now. Problem for what a person can mend; the same call again goes on."""
-    lock = try_lock(paths.home() / f"gate-{studies.safe_name(budget)}.lock")
+def judge_proposal(store: Store, request: GateRequest, train: Train) -> GateOutcome:
+    """Judge a proposal, or continue to judge it. Problem where a person has to change something
+    first."""
+    lock = try_lock(paths.home() / f"gate-{studies.safe_name(request.budget)}.lock")
     if lock is None:
         raise Problem(
-            f"another proposal to budget {budget} is being judged", UNFINISHED, next="wait for it"
+            f"another proposal to budget {request.budget} is being judged",
+            UNFINISHED,
+            next="wait for it",
         )
     try:
-        return _Proposal(store, loop, name, budget, train, most, engine).judge()
+        return _Proposal(store, request, train).judge()
     finally:
         os.close(lock)
 
 
 class _Proposal:
-    """One call's work on one proposal."""
+    """The work of one call on one proposal."""
 
-    def __init__(
-        self,
-        store: Store,
-        loop: CommandSpec,
-        name: str,
-        budget: str,
-        train: Train,
-        most: int | None,
-        engine: Request,
-    ) -> None:
-        self.store, self.train, self.most = store, train, most
-        self.budget = read_budget(store, budget)
+    def __init__(self, store: Store, request: GateRequest, train: Train) -> None:
+        self.store, self.train, self.max_cost = store, train, request.max_cost
+        self.budget = read_budget(store, request.budget)
         self.trained = 0
-        self.draft = self._draft(loop, name, engine)
-        open_ = [
-            one
-            for one in self.budget.proposals
-            if one.id not in self.budget.decided_ids
-            and studies.identity_key(one) == studies.identity_key(self.draft.study)
+        self.draft = self._draft(request)
+        undecided = [
+            study
+            for study in self.budget.proposals
+            if study.id not in self.budget.decided_ids
+            and studies.identity_key(study) == studies.identity_key(self.draft.study)
         ]
-        self.study = studies.load(open_[-1].id) if open_ else self.draft.study
+        self.study = studies.load(undecided[-1].id) if undecided else self.draft.study
 
     def judge(self) -> GateOutcome:
-        way = gate_rule.proposal_steps(self._known(), RULES, len(self._look()))
-        done = 0
-        answer: gate_rule.ArmLosses | None = None
+        steps = gate_rule.proposal_steps(self._earlier_losses(), RULES, len(self._look_seeds()))
+        pairs_done = 0
+        losses: gate_rule.ArmLosses | None = None
         try:
             while True:
-                asked = next(way) if answer is None else way.send(answer)
-                if (stopped := self._plan(asked)) is not None:
+                runs_needed = next(steps) if losses is None else steps.send(losses)
+                if (stopped := self._plan(runs_needed)) is not None:
                     return stopped
                 seeds = self.study.design.batches[0]
-                if asked.look_pairs:
-                    seeds = self._look()[done : done + asked.modified]
-                    done += asked.modified
-                if (stopped := self._train(asked, seeds)) is not None:
+                if runs_needed.look_pairs:
+                    seeds = self._look_seeds()[pairs_done : pairs_done + runs_needed.modified]
+                    pairs_done += runs_needed.modified
+                if (stopped := self._train(runs_needed, seeds)) is not None:
                     return stopped
                 base, modified = (read_losses(self.study, arm, seeds) for arm in ARMS)
-                answer = base, modified
+                losses = base, modified
         except StopIteration as end:
             return self._decided(end.value)
 
-    # ── its parts
+    # ── the parts of judging
 
-    def _draft(self, loop: CommandSpec, name: str, engine: Request) -> CommandDraft:
+    def _draft(self, request: GateRequest) -> CommandDraft:
+        loop, name = request.loop, request.arm
         first = _loop_of(self.budget.proposals[0]) if self.budget.proposals else None
-        kept = self.budget.baseline
+        kept_study = self.budget.baseline
         base, _ = loop.arms
-        if kept is not None:
-            base = kept.variant
-            loop = replace(loop, args={base: _loop_of(kept).args[base], name: loop.args[name]})
+        if kept_study is not None:
+            base = kept_study.variant
+            base_args = _loop_of(kept_study).args[base]
+            loop = replace(loop, args={base: base_args, name: loop.args[name]})
         if name == base:
             raise Problem(f"{name} is the baseline of budget {self.budget.name} now")
         self._prove_baseline(loop, base)
@@ -190,40 +193,41 @@ class _Proposal:
                         "differ in their arms alone. ",
                         next="--budget NAME opens another one",
                     )
-        request = replace(
-            engine, variant=name, baseline=base, loop=loop, headline="welch", fresh=True
+        study_request = replace(
+            request.options, variant=name, baseline=base, loop=loop, headline="welch", fresh=True
         )
         seeds = TypedSeeds(Gate, (0,), 1)
-        return command_draft.draft(request, seeds, None, wandb="disabled")
+        return command_draft.draft(study_request, seeds, None, wandb="disabled")
 
     def _prove_baseline(self, loop: CommandSpec, base: str) -> None:
         """Problem where the baseline is no longer the one that the budget has judged by: with other
         arguments, or a file of its own that was edited."""
-        since = self.budget.baseline or next(iter(self.budget.proposals), None)
-        if since is None:
+        proposal = self.budget.baseline or next(iter(self.budget.proposals), None)
+        if proposal is None:
             return
-        known = _loop_of(since)
-        judged_by = known.args[base if self.budget.baseline else since.baseline]
-        if shlex.split(judged_by) != shlex.split(loop.args[base]):
+        recorded_loop = _loop_of(proposal)
+        recorded_args = recorded_loop.args[base if self.budget.baseline else proposal.baseline]
+        if shlex.split(recorded_args) != shlex.split(loop.args[base]):
             raise Problem(
-                f"{base} was judged with {judged_by or 'no arguments'}",
-                next="an idea is an arm of its own (--arm)",
+                f"earlier proposals were judged against {base} with "
+                f"{recorded_args or 'no arguments'}",
+                next="give those again, and propose other arguments as an arm (--arm)",
             )
-        now = command_draft.hash_inputs(replace(loop, args={base: judged_by}))
+        input_hashes = command_draft.hash_inputs(replace(loop, args={base: recorded_args}))
         names = {*command_draft.arm_words(loop, base), *loop.inputs}
-        for name, sha256 in known.inputs.items():
-            if name in names and now.get(name) != sha256:
+        for name, sha256 in recorded_loop.inputs.items():
+            if name in names and input_hashes.get(name) != sha256:
                 raise Problem(
-                    f"{name} is not what {base} was judged with",
-                    next="put it back, and an idea into its own file",
+                    f"{name} has changed since {base} was judged with it",
+                    next="restore it, and propose the change in a file of its own",
                 )
 
     def _plan(self, runs_needed: gate_rule.RunsNeeded) -> GateOutcome | None:
-        """Put what is asked for on record before its first run trains: the proposal, or its look,
-        which pays for it. An outcome where that may not be."""
+        """Put the needed runs on record before the first of them trains: the proposal, or its look,
+        which pays for it. An outcome where the budget or --max-cost rules them out."""
         if not runs_needed.look_pairs and not self.study.id:
             runs = runs_needed.base + runs_needed.modified
-        elif runs_needed.look_pairs and not self._look():
+        elif runs_needed.look_pairs and not self._look_seeds():
             runs = 2 * runs_needed.look_pairs
         else:
             return None
@@ -234,11 +238,11 @@ class _Proposal:
         if runs_needed.look_pairs:
             self._save(
                 self.study.with_design(
-                    batches=(*self.study.design.batches, self._fresh(runs_needed.look_pairs))
+                    batches=(*self.study.design.batches, self._draw_seeds(runs_needed.look_pairs))
                 )
             )
             return None
-        seeds = self._fresh(runs)
+        seeds = self._draw_seeds(runs)
         cells = [run_name(ARMS[at >= runs_needed.base], seed) for at, seed in enumerate(seeds)]
         proposal = Proposal(self.budget.name, len(self.budget.proposals) + 1, tuple(cells))
         design = Gate(batches=(seeds,), headline=self.study.design.headline, gate=proposal)
@@ -247,8 +251,8 @@ class _Proposal:
             self.study = study_plan.make_study(study, self.draft, self.store)
         return None
 
-    def _look(self) -> tuple[int, ...]:
-        """The seeds of its look; none before there is one."""
+    def _look_seeds(self) -> tuple[int, ...]:
+        """The seeds of the proposal's look; empty before there is one."""
         return self.study.design.batches[1] if len(self.study.design.batches) > 1 else ()
 
     def _save(self, study: Study) -> None:
@@ -257,9 +261,9 @@ class _Proposal:
             studies.save(study)
         self.study = study
 
-    def _fresh(self, many: int) -> tuple[int, ...]:
-        """Seeds that nobody could know before, and that no run of the budget had."""
-        used = {seed for one in (*self.budget.proposals, self.study) for seed in one.seeds}
+    def _draw_seeds(self, many: int) -> tuple[int, ...]:
+        """New random seeds, other than those of the budget's runs."""
+        used = {seed for study in (*self.budget.proposals, self.study) for seed in study.seeds}
         fresh_seeds: dict[int, None] = {}
         while len(fresh_seeds) < many:
             seed = secrets.randbelow(SEEDS)
@@ -268,15 +272,15 @@ class _Proposal:
         return tuple(fresh_seeds)
 
     def _train(self, runs_needed: gate_rule.RunsNeeded, seeds: Sequence[int]) -> GateOutcome | None:
-        """Have what is asked for trained, in both arms where it is a look. An outcome where that is
-        too much, Problem where a run fails."""
+        """Train the needed runs, those of a look in both arms. An outcome where --max-cost allows
+        fewer, Problem where a run fails."""
         design = _gate_of(self.study)
         cells = design.gate.cells
-        more = []
+        look_cells = []
         if runs_needed.look_pairs:
-            more = [run_name(arm, seed) for seed in seeds for arm in ARMS]
-        if new := tuple(name for name in more if name not in cells):
-            self._save(replace(self.study, design=design.with_cells(new)))
+            look_cells = [run_name(arm, seed) for seed in seeds for arm in ARMS]
+        if new_cells := tuple(name for name in look_cells if name not in cells):
+            self._save(replace(self.study, design=design.with_cells(new_cells)))
         ingest_events.ingest_study(self.store, self.study)
         missing = self.store.missing_runs(self.study)
         if missing:
@@ -301,32 +305,32 @@ class _Proposal:
                 )
         return None
 
-    def _known(self) -> LossesSoFar:
-        """The facts that the proposals before this one established."""
-        before = [one for one in self.budget.proposals if one.id != self.study.id]
+    def _earlier_losses(self) -> LossesSoFar:
+        """The losses of the proposals before this one."""
+        earlier = [study for study in self.budget.proposals if study.id != self.study.id]
         if (number := _number(self.study)) > 0:
-            before = [one for one in before if _number(one) < number]
-        return replace(self.budget, proposals=tuple(before)).losses_so_far()
+            earlier = [study for study in earlier if _number(study) < number]
+        return replace(self.budget, proposals=tuple(earlier)).losses_so_far()
 
     def _too_much(self, runs: int) -> bool:
-        return self.most is not None and self.trained + runs > self.most
+        return self.max_cost is not None and self.trained + runs > self.max_cost
 
     # ── how it ends
 
     def _decided(self, judged: gate_rule.Judgment) -> GateOutcome:
-        kept, found = judged.keeps, judged.decision
+        kept, look = judged.keeps, judged.decision
         facts: dict[str, Any] = {"why": judged.why}
-        if found is not None:
+        if look is not None:
             sign = self.study.metric.sign
             facts |= {
-                "difference": sign * found.difference,
-                "bound": sign * found.upper_end,
+                "difference": sign * look.difference,
+                "bound": sign * look.upper_end,
                 "level": 1 - RULES.alpha_per_look,
-                "pairs": found.n,
+                "pairs": look.n,
             }
         with self.store.act() as add:
             add("gate", study=self.study.id, created=self.study.created, kept=kept, facts=facts)
-        if found is not None:
+        if look is not None:
             studies.save(replace(self.study, design=_gate_of(self.study).shown()))
             self.study = studies.load(self.study.id)
             ingest_events.clear_runs(self.store, self.study)
@@ -335,7 +339,7 @@ class _Proposal:
         return self._outcome(KEEP if kept else DISCARD, word, f"{word}: {judged.why}", facts)
 
     def _more(self, runs: int) -> GateOutcome:
-        words = f"{runs} runs are needed next, more than --max-cost allows; nothing is decided"
+        words = f"the next step needs {runs} runs, more than --max-cost allows; nothing is decided"
         return self._outcome(MORE, "more", words, {"needs": runs})
 
     def _refused(self) -> GateOutcome:
@@ -347,18 +351,18 @@ class _Proposal:
         return self._outcome(REFUSED, "refused", words, {})
 
     def _outcome(self, code: int, decision: str, words: str, facts: dict[str, Any]) -> GateOutcome:
-        now = read_budget(self.store, self.budget.name)
-        told = {
-            "budget": now.name,
+        budget = read_budget(self.store, self.budget.name)
+        all_facts = {
+            "budget": budget.name,
             "decision": decision,
             "study": self.study.id or None,
             "proposal": _number(self.study) or None,
             "runs": self.trained,
-            "looks": {"used": now.looks, "of": RULES.looks},
-            "baseline": now.baseline.variant if now.baseline else self.study.baseline,
+            "looks": {"used": budget.looks, "of": RULES.looks},
+            "baseline": budget.baseline.variant if budget.baseline else self.study.baseline,
             **facts,
         }
-        return GateOutcome(code, words, told)
+        return GateOutcome(code, words, all_facts)
 
 
 def _number(study: Study) -> int:

@@ -41,8 +41,8 @@ STARTUP_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class OwnLoopDraft(Draft):
-    """``pair``: the two model files. ``answer``: what the probe says of them where they will train
-    (labs/probe.py)."""
+    """``pair``: the two model files. ``answer``: the probe's answer on them, from where they will
+    train (labs/probe.py)."""
 
     pair: parents.Pair
     answer: dict[str, Any]
@@ -59,12 +59,14 @@ class OwnLoopDraft(Draft):
     def _checked_files(self) -> tuple[Variant, ...]:
         if self.request.unchecked:
             return ()
-        return tuple(one for one in (self.pair.baseline, self.pair.modified) if one.is_learners)
+        return tuple(file for file in (self.pair.baseline, self.pair.modified) if file.is_learners)
 
     def preflight(self) -> OwnLoop:
         with ThreadPoolExecutor() as both:  # each is a process of its own, and seconds of wait
             overruled = [
-                words for each in both.map(check_model_file, self._checked_files) for words in each
+                reason
+                for reasons in both.map(check_model_file, self._checked_files)
+                for reason in reasons
             ]
         assert isinstance(self.study.trainer, OwnLoop)
         return replace(self.study.trainer, overruled=tuple(overruled))
@@ -76,9 +78,9 @@ class OwnLoopDraft(Draft):
         if None in paces:
             return None
         # evaluations cost about a third of a training step's work a token
-        config, all_of_it = study.trainer.hyperparameters, study.data.val_tokens
-        some = min(all_of_it, config["eval_windows"] * config["block_size"])
-        evaluated = all_of_it + some * (study.max_iters // config["eval_interval"])
+        config, val_tokens = study.trainer.hyperparameters, study.data.val_tokens
+        tokens_per_eval = min(val_tokens, config["eval_windows"] * config["block_size"])
+        evaluated = val_tokens + tokens_per_eval * (study.max_iters // config["eval_interval"])
         work = sum(paces) * (study.max_iters + evaluated / 3 / study.tokens_per_iter)
         at_once = max(1, min(study.trainer.jobs, len(missing)))
         work += STARTUP_SECONDS * min(at_once, len(missing))
@@ -241,16 +243,17 @@ def _data(typed_name: str, store: Store, block_size: int) -> tuple[str, Data]:
 
 
 def _with_choice(trainer: OwnLoop, tuned: TunedValue) -> OwnLoop:
-    """With the value that each arm chose; the baseline's is the study's, so that its runs are those
-    of every study with that value."""
+    """With the value that each arm chose. The study has the baseline's, so that its
+    baseline runs are shared with every study of that value."""
     base, modified = (tuned.chosen[arm] for arm in ARMS)
-    own = {"modified": {tuned.key: modified}} if modified != base else {}
+    arm_config = {"modified": {tuned.key: modified}} if modified != base else {}
     config = {**trainer.config, tuned.key: base}
-    return replace(trainer, config=config, tuned=tuned, arm_config=own)
+    return replace(trainer, config=config, tuned=tuned, arm_config=arm_config)
 
 
 def _with_threads_of(trainer: OwnLoop, kept_study: KeptStudy, request: Request) -> OwnLoop:
-    """With as many threads per run as then: another number may change the last bits."""
+    """With as many threads for each run as the kept study had: another number may change the last
+    bits."""
     threads = kept_study.study.trainer.threads
     jobs = trainer.jobs
     if not request.jobs and trainer.device == "cpu":
@@ -262,7 +265,7 @@ def _with_threads_of(trainer: OwnLoop, kept_study: KeptStudy, request: Request) 
 def check_model_file(file: Variant) -> tuple[str, ...]:
     """Run the property checks on a learner's file; returns which of them it overrules, and why.
     Once a process: members of a sweep share their baseline.
-    Problem when one fails: such a study would say nothing."""
+    Problem when one fails: the study would not be about the modification."""
     from q1lab.week.own_model.run_checks import run_checks
 
     report = run_checks(file.path)
@@ -274,13 +277,14 @@ def check_model_file(file: Variant) -> tuple[str, ...]:
             f"{file.path.name} fails {len(failed)} of {len(report.checks)} checks "
             f"({', '.join(failed[:3])}"
             f"{', …' if len(failed) > 3 else ''})",
-            next=f"see `q1lab check {file.origin}`, or train it all the same with --unchecked",
+            next=f"see `q1lab check {file.origin}`, or train it anyway with --unchecked",
         )
     return tuple(f"“{result.name}”, because {result.overruled}" for result in report.overruled)
 
 
 def _ask(choice: EngineChoice | None, question: dict[str, Any]) -> dict[str, Any]:
-    """The probe's answer to plan by, from where the runs will train or for there."""
+    """The probe's answer to plan by: from the machine that will train the runs, or as it would be
+    there."""
     try:
         return load_engine(choice).probe_for_plan(question)
     except (OutOfReach, Refused) as error:

@@ -36,12 +36,12 @@ from q1lab.study.study_draft import Draft
 
 @dataclass(frozen=True)
 class DeclaredSeries:
-    """A series, and the plans of its members in the order of their turns."""
+    """A series, and the plans of its members in the order in which they train."""
 
     series: Series
     plans: tuple[Plan, ...]
     requested: Series
-    """As it was asked for, with the drafts of its members in that order."""
+    """The series as it was requested, with the drafts of its members in that order."""
     drafts: tuple[Draft, ...]
 
     @property
@@ -50,10 +50,12 @@ class DeclaredSeries:
 
     @property
     def missing(self) -> int:
-        """Runs that will train at most; a baseline run that several lack trains once."""
-        every = [name for plan in self.plans for name in plan.missing]
-        base = [name for name in every if name.startswith(f"{ARMS[0]}-")]
-        return len(every) - (len(base) - len(set(base)) if self.series.kind == SWEEP else 0)
+        """The number of runs that will train at most. The members of a sweep share their baseline
+        runs, so each of those counts once."""
+        missing_runs = [name for plan in self.plans for name in plan.missing]
+        base_runs = [name for name in missing_runs if name.startswith(f"{ARMS[0]}-")]
+        repeated = len(base_runs) - len(set(base_runs)) if self.series.kind == SWEEP else 0
+        return len(missing_runs) - repeated
 
 
 def plan_sweep(request: Request, variants: Sequence[str], store: Store) -> DeclaredSeries:
@@ -71,35 +73,35 @@ def plan_sweep(request: Request, variants: Sequence[str], store: Store) -> Decla
 
 
 def plan_axis(request: Request, axis: str, values: Sequence[str], store: Store) -> DeclaredSeries:
-    """Plan the study of ``request`` at each value of a hyperparameter; as ``sweep``."""
+    """Plan the study of ``request`` at each value of a hyperparameter; as
+    ``plan_sweep``."""
     if axis in request.overrides:
-        raise Problem(
-            f"{axis} is the axis of --over, and set besides", next="leave one of them out"
-        )
+        raise Problem(f"{axis} is given to --over and to --set", next="leave one of them out")
     requests = [replace(request, overrides={**request.overrides, axis: value}) for value in values]
     return _declare(OVER, axis, tuple(values), requests, store)
 
 
 def plan_tuning(request: Request, key: str, store: Store) -> DeclaredSeries:
-    """Plan what is tried before the study of ``request``: each value of a hyperparameter, in both
-    arms, on the seeds of tuning. Problem for one that is no number to halve and to double."""
+    """Plan the studies that tune a hyperparameter before the study of ``request``: each value in
+    both arms, on the seeds of tuning. Problem unless it is a number that can be halved and
+    doubled."""
     key = presets.ABBREVIATIONS.get(key, key)
-    plain = study_plan.draft_study(replace(request, tune=None, tuned=None), store)
-    if key not in plain.study.trainer.hyperparameters:
-        presets.resolve_config(plain.study.trainer.recipe, {key: "1"})  # says which there are
-    around = plain.study.trainer.hyperparameters.get(key)
+    draft = study_plan.draft_study(replace(request, tune=None, tuned=None), store)
+    if key not in draft.study.trainer.hyperparameters:
+        presets.resolve_config(draft.study.trainer.recipe, {key: "1"})  # its Problem lists the keys
+    around = draft.study.trainer.hyperparameters.get(key)
     if not isinstance(around, float) or around <= 0:
         raise Problem(
-            f"--tune {key}: it is {around}, and only a number with decimals above 0 can be halved "
-            "and doubled; learning_rate is one"
+            f"--tune {key}: its value is {around}; only a decimal number above 0 can be halved and "
+            "doubled, such as learning_rate"
         )
     values = tuple(f"{around * factor:g}" for factor in tuned_value.FACTORS)
-    rest = {name: value for name, value in request.overrides.items() if name != key}
+    other_overrides = {name: value for name, value in request.overrides.items() if name != key}
     requests = [
         replace(
             request,
             seeds=str(len(tuned_value.TUNING_SEEDS)),
-            overrides={**rest, key: value},
+            overrides={**other_overrides, key: value},
             tune=None,
         )
         for value in values
@@ -111,15 +113,15 @@ def tuning_result(record: Series, store: Store) -> tuned_value.TunedValue:
     """The value that each arm chose, once every value was tried. Problem while a run is missing,
     and if every value diverged."""
     members_on_disk = series_members.load_members(record.id)
-    short = [at for at in members_on_disk.values() if series_members.has_runs_left(at)]
-    if short or len(members_on_disk) < len(record.members):
+    unfinished = any(map(series_members.has_runs_left, members_on_disk.values()))
+    if unfinished or len(members_on_disk) < len(record.members):
         line = "the same command"
         if members_on_disk:
             line = command_line.resume_command(next(iter(members_on_disk.values())))
         raise Problem(
-            f"{record.axis} is not tuned yet: {record.id} lacks runs",
+            f"{record.axis} is not tuned yet: runs of {record.id} are missing",
             UNFINISHED,
-            next=f"go on with: {line}",
+            next=f"continue with: {line}",
         )
     tried: dict[str, list[float | None]] = {arm: [] for arm in ARMS}
     for _, member in sorted(members_on_disk.items()):
@@ -133,7 +135,7 @@ def tuning_result(record: Series, store: Store) -> tuned_value.TunedValue:
         best = tuned_value.best_value(values, losses)
         if best is None:
             raise Problem(
-                f"every {record.axis} diverged in the {arm} arm", next="set a smaller one"
+                f"every {record.axis} diverged in the {arm} arm", next="set a smaller value"
             )
         chosen[arm] = best
     return tuned_value.TunedValue(
@@ -148,7 +150,8 @@ def tuning_result(record: Series, store: Store) -> tuned_value.TunedValue:
 
 
 def parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
-    """``max_iters=500,1000,2000`` as the axis and its values, upwards. Problem for what is none."""
+    """``max_iters=500,1000,2000`` as the axis and its values, in rising order. Problem for any
+    other text."""
     key, sign, rest = text.partition("=")
     axis = presets.ABBREVIATIONS.get(key.strip(), key.strip())
     axis_values = [part.strip() for part in rest.split(",") if part.strip()]
@@ -174,12 +177,12 @@ def parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def begin_series(declared: DeclaredSeries, store: Store) -> DeclaredSeries:
-    """Write every plan, and then start the first study that lacks runs; the others follow by
-    themselves. Problem, with nothing started, when one of them is running."""
+    """Write every plan, and then start the first study with runs left; the others follow by
+    themselves. Problem, with nothing started, if one of them is running."""
     with study_plan.planning_lock(", ".join(declared.series.members), store):
         if not declared.plans[0].on_disk.is_current:
-            # another one was planned in the meantime
-            declared = _placed(declared.requested, declared.drafts, store)
+            # another study was planned in the meantime
+            declared = _find_or_make(declared.requested, declared.drafts, store)
         for plan in declared.plans:
             if not plan.is_new and launch.is_alive(plan.study.files):
                 raise launch.already_running(plan.study.id)
@@ -206,38 +209,39 @@ def _declare(
         raise Problem(f"{len(requests)} studies in one series; {series.MOST_MEMBERS} at most")
     drafts = _drafts(requests, store)
     if kind == TUNE:
-        tried = TypedSeeds(Tuning, tuned_value.TUNING_SEEDS, len(tuned_value.TUNING_SEEDS))
-        drafts = [replace(one, seeds=tried) for one in drafts]
+        seeds = TypedSeeds(Tuning, tuned_value.TUNING_SEEDS, len(tuned_value.TUNING_SEEDS))
+        drafts = [replace(draft, seeds=seeds) for draft in drafts]
     for request, draft in zip(requests, drafts, strict=True):
         if draft.kept_study is not None or draft.study.is_floor:
-            what = "a kept study" if draft.kept_study is not None else "the baseline itself"
+            subject = "a kept study" if draft.kept_study is not None else "the baseline itself"
             raise Problem(
-                f"{request.variant}: {what} can't be one of a series", next="run it alone"
+                f"{request.variant}: {subject} can't be part of a series",
+                next="run it alone",
             )
         if manual_command(draft.study.trainer.engine, ""):
             raise Problem(
-                "a series trains one study after another; what is trained by hand "
-                f"(--engine {request.engine}) is one study"
+                "a series trains one study after another, and a study that you train by hand "
+                f"(--engine {request.engine}) can't be part of it"
             )
     labels = values or tuple(draft.study.arms["modified"].origin for draft in drafts)
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
         raise Problem(f"{twice} is listed twice; each counts once")
     first = drafts[0]
-    wanted = Series(
+    requested = Series(
         "", kind, labels, 0, ALPHA / len(labels), axis, fresh=first.request.fresh, then=then
     )
-    return _placed(wanted, tuple(drafts), store)
+    return _find_or_make(requested, tuple(drafts), store)
 
 
-def _placed(series: Series, drafts: tuple[Draft, ...], store: Store) -> DeclaredSeries:
-    """The series that is wanted among the studies that there are now: one of them, or a new one."""
+def _find_or_make(series: Series, drafts: tuple[Draft, ...], store: Store) -> DeclaredSeries:
+    """The requested series with the plans of its members: the same series on disk, or a new one."""
     first, kind = drafts[0], series.kind
     by_name = dict(zip(series.members, drafts, strict=True))
     on_disk = studies.StudiesOnDisk()
-    record = None if first.request.fresh else _known(series, by_name, on_disk)
+    record = None if first.request.fresh else _find_same_series(series, by_name, on_disk)
     members_on_disk = {} if record is None else series_members.load_members(record.id)
-    gone = set() if record is None else questions.deleted_places(store, record.id)
+    deleted = set() if record is None else questions.deleted_places(store, record.id)
     if record is None:
         series_id = series_members.new_series_id(kind, questions.names_on_record(store))
         record = replace(series, id=series_id, seeds=_seeds(drafts, store))
@@ -246,7 +250,7 @@ def _placed(series: Series, drafts: tuple[Draft, ...], store: Store) -> Declared
         _check(new, [draft.request for draft in drafts])
     plans = []
     for at, name in enumerate(record.members):
-        if at in members_on_disk or at not in gone:
+        if at in members_on_disk or at not in deleted:
             member = by_name[name].study.with_origin(series=record.with_place(at))
             draft = replace(by_name[name], study=member)
             plans.append(
@@ -272,22 +276,27 @@ def _drafts(requests: Sequence[Request], store: Store) -> list[Draft]:
 
 
 def _check(new: Sequence[Draft], requests: Sequence[Request]) -> None:
-    """Check all files of these drafts, several at a time. The first one that fails ends it, before
-    the others are through."""
+    """Check all files of these drafts, several at a time. The first failure ends it, before the
+    others are through."""
     pool = ThreadPoolExecutor(cores())
-    todo = {name: (one.request.variant, check) for one in new for name, check in one.checks.items()}
-    checks = {pool.submit(check): variant for variant, check in todo.values()}
+    checks = {  # by name: drafts share their baseline's
+        name: (draft.request.variant, check)
+        for draft in new
+        for name, check in draft.checks.items()
+    }
+    variant_by_future = {pool.submit(check): variant for variant, check in checks.values()}
     try:
-        for check in as_completed(checks):
-            if isinstance(problem := check.exception(), Problem):
-                raise _refused(requests, {checks[check]: problem})
-            check.result()
+        for future in as_completed(variant_by_future):
+            if isinstance(problem := future.exception(), Problem):
+                raise _refused(requests, {variant_by_future[future]: problem})
+            future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _refused(requests: Sequence[Request], bad: Mapping[str, Problem]) -> Problem:
-    """All that is wrong with the modifications that are ``bad``, and how to go on without them."""
+    """A Problem that lists those of the ``bad`` modifications, and how to continue without
+    them."""
     good = [request.variant for request in requests if request.variant not in bad]
     others = f"for the others: {command_line.sweep_command(requests[0], good)}" if good else ""
     code = next(iter(bad.values())).code
@@ -295,8 +304,8 @@ def _refused(requests: Sequence[Request], bad: Mapping[str, Problem]) -> Problem
 
 
 def _seeds(drafts: Sequence[Draft], store: Store) -> tuple[int, ...]:
-    """The seeds of a planned range: those of which nothing is known yet for any member; those that
-    are drawn. None for a fixed number."""
+    """The seeds of a planned range, of which no member has results yet, or drawn ones; empty for a
+    fixed number."""
     first = drafts[0]
     if first.study.design.fresh_seeds:
         return study_plan.draw_seeds(first.study, store)
@@ -305,10 +314,10 @@ def _seeds(drafts: Sequence[Draft], store: Store) -> tuple[int, ...]:
     return study_plan.unseen_seeds([draft.study for draft in drafts], len(first.seeds.seeds), store)
 
 
-def _known(
+def _find_same_series(
     series: Series, drafts: Mapping[str, Draft], on_disk: studies.StudiesOnDisk
 ) -> Series | None:
-    """The newest series that is the same but for its seeds. Problem when it was declared with
+    """The newest series on disk that differs at most in its seeds. Problem if it was declared with
     another range."""
     for draft in drafts.values():
         study = study_plan.find_same_study(draft, on_disk, series)
@@ -316,6 +325,7 @@ def _known(
             continue
         record = study.origin.series
         members = series_members.load_members(record.id).items()
-        if all(study_plan.is_twin(one, drafts[record.members[at]].study) for at, one in members):
+        planned_studies = [drafts[name].study for name in record.members]
+        if all(study_plan.is_twin(member, planned_studies[place]) for place, member in members):
             return record
     return None

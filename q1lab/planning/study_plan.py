@@ -1,8 +1,8 @@
-"""From what a person asked for to a study that trains: plan it, begin it, go on with it, stop it.
+"""From a request to a study that trains: plan it, begin it, resume it, stop it.
 
-The one way for commands and app. What takes long (a look at a command, checks, timed steps) depends
-on no other study and comes first. Then one lock is held for the last look at the others, for what
-is written and for the launch, so that two of them never begin one study twice.
+Commands and app both plan here. Slow work (a preflight, checks, timed steps) depends on no other
+study and comes first. Then one lock is held while the studies on disk are read again, the plan is
+written and the runner starts, so that two processes never begin one study twice.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from q1lab.week.lists import predictions
 
 @dataclass(frozen=True)
 class Plan:
-    """A study as it will run, and what is known about it before it does."""
+    """A study as it will run, and the facts about it that are known before."""
 
     draft: Draft
     """The draft that it was made from."""
@@ -46,15 +46,15 @@ class Plan:
     missing: tuple[str, ...]
     """Names of the runs that will train."""
     minutes: float | None
-    """Estimate for what is missing, from a few timed steps; None where no machine of those that
-    train could be asked."""
+    """Estimate for the missing runs, from a few timed steps; None if no machine that trains
+    answered."""
     notes: tuple[str, ...] = ()
     is_running: bool = False
     """True if the study trains already."""
     on_disk: StudiesOnDisk = field(kw_only=True)
-    """The studies that there were."""
+    """The studies on disk when it was planned."""
     finished: finished_runs.RunCopies = ()
-    """Its runs that others of them had finished, if it is new."""
+    """Its runs that studies on disk had finished, if it is new."""
 
     @property
     def is_current(self) -> bool:
@@ -69,17 +69,17 @@ class Plan:
 
 
 def plan_study(request: Request, store: Store) -> Plan:
-    """Check everything and find or draft the study; writes nothing but the corpus. ``begin`` makes
-    it real.
+    """Check everything and find or draft the study; writes nothing but the corpus.
+    ``begin_study`` makes it real.
 
     Raises Problem for whatever a person can mend, before any study exists.
     """
     draft, on_disk = draft_study(request, store), StudiesOnDisk()
-    return plan_from_draft(draft, _known(draft, on_disk), store, on_disk)
+    return plan_from_draft(draft, _study_to_continue(draft, on_disk), store, on_disk)
 
 
-def _known(draft: Draft, on_disk: StudiesOnDisk) -> Study | None:
-    """The study that a draft goes on with."""
+def _study_to_continue(draft: Draft, on_disk: StudiesOnDisk) -> Study | None:
+    """The study on disk that a draft continues; None if it is a new one."""
     return None if draft.request.fresh else find_same_study(draft, on_disk)
 
 
@@ -89,7 +89,7 @@ def _finished(study: Study, draft: Draft, on_disk: StudiesOnDisk) -> finished_ru
 
 
 def draft_study(request: Request, store: Store) -> Draft:
-    """The first half of ``plan``: everything that does not depend on other studies."""
+    """The first half of ``plan_study``: everything that does not depend on other studies."""
     request, kept_study = resolve_request(request)
     if request.jobs is not None and request.jobs < 1:
         raise Problem(f"--jobs {request.jobs}: at least one run must train at a time")
@@ -117,7 +117,7 @@ def prove_command_ran_here(study: Study, name: str) -> None:
     """UnseenCommand where a study would run a command that never ran here."""
     shown = study.displayed_commands(study.runs[: len(studies.ARMS)], study.trainer.start_folder)
     if shown and not any(
-        is_twin(one, study) and one.files.launch.exists() for one in StudiesOnDisk()
+        is_twin(other, study) and other.files.launch.exists() for other in StudiesOnDisk()
     ):
         raise UnseenCommand(name, shown)
 
@@ -134,10 +134,10 @@ def plan_from_draft(
     on_disk: StudiesOnDisk,
     seeds: tuple[int, ...] | None = None,
 ) -> Plan:
-    """The second half of ``plan``: go on with a study that is known, or begin the draft.
+    """The second half of ``plan_study``: continue an existing study, or begin the draft.
 
-    ``seeds`` are those of a planned range, or those that were drawn; by itself the first of which
-    nothing is known, or as they are drawn now.
+    ``seeds`` are those of a planned range, or drawn ones. Without them the study takes the first
+    seeds without results, or draws new ones.
     """
     request = draft.request
     finished: finished_runs.RunCopies = ()
@@ -169,8 +169,8 @@ def plan_from_draft(
 
 
 def with_preflight(draft: Draft) -> Draft:
-    """The draft of a study that may begin: what trains it was looked at. Done before, it costs
-    nothing again."""
+    """The draft after its preflight, with which a study may begin. A repeated preflight costs
+    nothing."""
     return replace(draft, study=replace(draft.study, trainer=draft.preflight()))
 
 
@@ -184,24 +184,24 @@ def resolve_request(typed_request: Request) -> tuple[Request, KeptStudy | None]:
 
 
 def begin_study(request: Request, store: Store, shown_plan: Plan | None = None) -> Plan:
-    """Make a study of the request and train what it lacks; returns the plan with the study as it is
-    now.
+    """Make a study of the request and train its missing runs; returns the plan with the study as it
+    is now.
 
-    ``drawn`` is a plan that was shown before; it is used while nothing has changed since. Problem,
-    with nothing written, when the study is running already.
+    ``shown_plan`` is a plan that was shown before; it is used while nothing has changed since.
+    Problem, with nothing written, if the study is running already.
     """
     if shown_plan is None:
         draft, on_disk = draft_study(request, store), StudiesOnDisk()
     else:
         draft, on_disk = shown_plan.draft, shown_plan.on_disk.refreshed()
-    if _known(draft, on_disk) is None:
+    if _study_to_continue(draft, on_disk) is None:
         draft = with_preflight(draft)
     with planning_lock(draft.study.variant, store):
         on_disk = on_disk.refreshed()
         if shown_plan is not None and shown_plan.is_current:  # though runs may have finished since
             plan = replace(shown_plan, finished=_finished(shown_plan.study, draft, on_disk))
         else:
-            plan = plan_from_draft(draft, _known(draft, on_disk), store, on_disk)
+            plan = plan_from_draft(draft, _study_to_continue(draft, on_disk), store, on_disk)
         if not plan.is_new and launch.is_alive(plan.study.files):
             if _is_taken_up(plan.study):
                 return plan
@@ -222,15 +222,15 @@ def _is_taken_up(study: Study) -> bool:
 
 
 def resume_study(study_id: str, store: Store) -> list[str]:
-    """Train what a study lacks; returns the names of those runs. Problem when it lacks nothing, or
-    is running already."""
+    """Train a study's missing runs; returns their names. Problem if it is complete, or running
+    already."""
     with planning_lock(study_id, store):
         study = studies.load(study_id)
         prove_command_ran_here(study, study_id)
         ingest_events.ingest_study(store, study)
         missing = store.missing_runs(study)
         if not missing:
-            raise Problem(f"{study_id} lacks no run; there is nothing to go on with")
+            raise Problem(f"{study_id} is complete; there is nothing to resume")
         if study.origin.series is None:
             launch.start_runner(study)
         elif not series_members.start_member(study):  # the others of its series had those runs
@@ -239,8 +239,7 @@ def resume_study(study_id: str, store: Store) -> list[str]:
 
 
 def train_run_again(study_id: str, run: str) -> None:
-    """Train one run that the study lacks, and no other. Problem when the study is running
-    already."""
+    """Train one missing run of a study, and no other. Problem if the study is running already."""
     with planning_lock(study_id):
         study = studies.load(study_id)
         prove_command_ran_here(study, study_id)
@@ -248,16 +247,15 @@ def train_run_again(study_id: str, run: str) -> None:
 
 
 def stop_study(study_id: str) -> bool:
-    """Stop a study so that it can go on; waits until nothing of it lives. False when it was not
-    running."""
+    """Stop a study so that it can be resumed; waits until its processes have ended. False if it was
+    not running."""
     return launch.stop_study(studies.load(study_id))
 
 
 def save_plan(plan: Plan, store: Store) -> Study:
     """Make the study real: a folder of its own, copies of both model files, ``study.json``.
 
-    Call it inside ``planning_lock()``. For a study that was there already, writes what changed
-    (seeds, jobs).
+    Call it inside ``planning_lock()``. Of an existing study, it writes the changes (seeds, jobs).
     """
     study = plan.study
     if plan.is_new:
@@ -273,7 +271,7 @@ def make_study(
     study: Study, draft: Draft, store: Store, finished: finished_runs.RunCopies = ()
 ) -> Study:
     """Make a new study of its plan and of the draft that it comes from, with the runs that others
-    have ``finished``; as ``save``."""
+    have ``finished``; as ``save_plan``."""
     study = replace(study, id=studies.reserve_id(study.variant, questions.names_on_record(store)))
     predicted = predictions.locked_prediction(
         store,
@@ -303,8 +301,8 @@ def _mint(study: Study) -> None:
 
 
 def planning_lock(name: str, store: Store | None = None) -> AbstractContextManager[int]:
-    """Held around the last look at the plan of ``name``, its saving and its launch. Who waits for
-    another process that holds it is told so (``store.on_wait``)."""
+    """The lock to hold while the plan of ``name`` is made current, saved and launched. While
+    another process holds it, ``store.on_wait`` says so."""
     paths.ensure_home()
     say = None if store is None else store.on_wait
     return exclusive_lock(paths.plan_lock_file(), wait=150, doing=f"begins {name}", say=say)
@@ -313,9 +311,8 @@ def planning_lock(name: str, store: Store | None = None) -> AbstractContextManag
 def declare_design(
     study: Study, typed: TypedSeeds, store: Store, seeds: tuple[int, ...] | None = None
 ) -> Study:
-    """A drafted study with its design as it is declared: its seeds (by itself the first of which
-    nothing is known yet, or those that are drawn) and its level, which are fixed before the first
-    run."""
+    """A drafted study with its declared design: its seeds (unless given, the first ones without
+    results, or drawn ones) and its level, which are fixed before the first run."""
     if seeds is None:
         seeds = typed.seeds
         if typed.is_sequential:
@@ -329,21 +326,21 @@ def declare_design(
 
 
 def unseen_seeds(drafts: Sequence[Study], most: int, store: Store) -> tuple[int, ...]:
-    """The first seeds of which nothing is known yet for any of these."""
+    """The first seeds at which none of these studies has results yet."""
     ingest_events.ingest_all(store)
     seen_seeds = set().union(*(ledger.ended_seeds(store, draft) for draft in drafts))
     return tuple(islice((seed for seed in count() if seed not in seen_seeds), most))
 
 
 def draw_seeds(draft: Study, store: Store) -> tuple[int, ...]:
-    """Seeds that no run has used, drawn from a hash of the question as it is declared: nobody
+    """Seeds that no run has used, drawn from a hash of the declared question, so that nobody
     chooses them."""
     ingest_events.ingest_all(store)
     used = ledger.used_seeds(store)
-    trains = [identity.arm_training(draft, arm) for arm in studies.ARMS]
-    what = [[sorted(one.text), one.code, one.settings] for one in trains]
+    trainings = [identity.arm_training(draft, arm) for arm in studies.ARMS]
+    question = [[sorted(arm.text), arm.code, arm.settings] for arm in trainings]
     numbers = (
-        int(sha256_text(json.dumps([what, len(draft.seeds), at])), 16) % 10**9 for at in count()
+        int(sha256_text(json.dumps([question, len(draft.seeds), at])), 16) % 10**9 for at in count()
     )
     fresh = (seed for seed in numbers if seed not in used)
     return tuple(islice(dict.fromkeys(islice(fresh, 2 * len(draft.seeds))), len(draft.seeds)))
@@ -351,25 +348,24 @@ def draw_seeds(draft: Study, store: Store) -> tuple[int, ...]:
 
 def is_twin(study: Study, draft: Study) -> bool:
     """True if a study is the planned one in everything but the seeds that a person named."""
-    fresh_seeds = [one.design.fresh_seeds for one in (study, draft)]
     return (
         studies.identity_key(study) == studies.identity_key(draft)
-        and fresh_seeds[0] == fresh_seeds[1]
+        and study.design.fresh_seeds == draft.design.fresh_seeds
     )
 
 
 def find_same_study(
     draft: Draft, on_disk: StudiesOnDisk, series: Series | None = None
 ) -> Study | None:
-    """The newest study that a request goes on with: one by itself, or of a series like the one
-    that is declared. Problem when the newest was declared with another range: a plan can't be
-    changed once it has begun."""
+    """The newest study that a request continues: a single one, or a member of a series like
+    ``series``. Problem if the newest was declared with another range: a plan can't be changed once
+    it has begun."""
     typed = draft.seeds
     for study in on_disk:
         if not is_twin(study, draft.study) or not study.origin.is_ours:
             continue
-        theirs = study.origin.series
-        if (theirs and theirs.question_key()) != (series and series.question_key()):
+        its_series = study.origin.series
+        if (its_series and its_series.question_key()) != (series and series.question_key()):
             continue
         if not study.design.is_sequential:
             return None if typed.is_sequential else study
@@ -378,8 +374,8 @@ def find_same_study(
             return study
         raise Problem(
             f"{study.id} was planned with {fewest} to {most} pairs, and its level "
-            f"holds for no other plan: ",
-            next=f"go on with --seeds {study.design.typed()}, or ask again with --fresh",
+            f"holds for that plan alone: ",
+            next=f"continue with --seeds {study.design.typed()}, or ask again with --fresh",
         )
     return None
 
@@ -387,8 +383,8 @@ def find_same_study(
 def _go_on(
     study: Study, seeds: tuple[int, ...], store: Store, jobs: int | None
 ) -> tuple[Study, tuple[str, ...]]:
-    """The study with the asked seeds: those it lacks become a new look, since its first results may
-    be known."""
+    """The study with the requested seeds. Those that it didn't have become a new look, since its
+    first results may be known."""
     ingest_events.ingest_study(store, study)
     new = tuple(seed for seed in seeds if seed not in study.seeds)
     if new and not study.design.is_sequential:

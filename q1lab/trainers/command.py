@@ -1,4 +1,4 @@
-"""Somebody's own training program: a command, with other arguments for each arm."""
+"""A person's own training program: a command with different arguments for each arm."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EMPTY_SETTINGS: Mapping[str, Any] = {"preset": "", "config": {"max_iters": 0}, "
 
 
 REPEAT_CAUTIONS = {
-    "": "Nobody looked at the command before: whether a seed repeats is not known.",
+    "": "No short run was made before: whether a seed repeats is not known.",
     "bit": "Before the runs, a short one with the same seed gave the same numbers to the bit, and "
     "another seed gave others.",
     "1e-4": "Before the runs, a short one with the same seed gave the same numbers to one part in "
@@ -51,7 +51,7 @@ class Command(Trainer):
     def load(cls, record: Mapping[str, Any]) -> Self:
         for key, value in EMPTY_SETTINGS.items():
             if record.get(key) != value:
-                raise ValueError(f"{key} is of q1lab's own loop, and loop of a command")
+                raise ValueError(f"{key} belongs to q1lab's own loop, and not to a command")
         return super().load(record)
 
     def dump(self) -> dict[str, Any]:
@@ -71,11 +71,12 @@ class Command(Trainer):
 
     @property
     def repeat_caveat(self) -> str:
-        return "" if self.loop.repeats else "nobody looked whether its command repeats"
+        return "" if self.loop.repeats else "no short run showed whether its command repeats"
 
     def why_not_retrainable(self) -> str:
-        twice = self.loop.repeats != "no"
-        return "" if twice else "its command does not give the same numbers twice"
+        if self.loop.repeats == "no":
+            return "its command does not give the same numbers twice"
+        return ""
 
     def declared_budget(self) -> list[Any]:
         loop = {**json_records.to_json(self.loop), "folder": ""}
@@ -87,12 +88,12 @@ class Command(Trainer):
 
     @classmethod
     def draft(
-        cls, request: Request, seeds: TypedSeeds, kept: KeptStudy | None, store: Store
+        cls, request: Request, seeds: TypedSeeds, kept_study: KeptStudy | None, store: Store
     ) -> Draft:
-        # by its name: a record is read by every command, and what drafts one imports half of q1lab
+        # by its name: every command imports this module, and the drafting imports half of q1lab
         planning = importlib.import_module("q1lab.planning.command_draft")
-        drafted: Draft = planning.draft(request, seeds, kept)
-        return drafted
+        study_draft: Draft = planning.draft(request, seeds, kept_study)
+        return study_draft
 
     def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
         from q1lab.study.command_line import Request
@@ -107,14 +108,14 @@ class Command(Trainer):
             loop=self.loop,
         )
 
-    def request_for_kept(self, kept: KeptStudy, options: Mapping[str, Any]) -> Request:
-        root = kept.folder.absolute().parent.parent
-        here = self.with_start_folder(absolute_path(str(root / self.loop.folder)))
+    def request_for_kept(self, kept_study: KeptStudy, options: Mapping[str, Any]) -> Request:
+        root = kept_study.folder.absolute().parent.parent
+        trainer = self.with_start_folder(absolute_path(str(root / self.loop.folder)))
         options = {name: value for name, value in options.items() if name != "data"}
-        return replace(here.request(kept.study), **options)
+        return replace(trainer.request(kept_study.study), **options)
 
     def describe(self, study: Study) -> Description:
-        which = {"last": "at its last step", "best": f"at its best step ({self.metric.better})"}
+        step_text = {"last": "at its last step", "best": f"at its best step ({self.metric.better})"}
         shares = (
             "It was declared before the runs that a seed fixes the batches and the start of both "
             "arms."
@@ -131,7 +132,7 @@ class Command(Trainer):
                 f"{printable(study.baseline)} or "
                 f"{printable(study.variant)}. The metric is {self.metric.name} as the "
                 f"command reports "
-                f"it {which[self.loop.take]}; {self.metric.direction}. {shares}"
+                f"it {step_text[self.loop.take]}; {self.metric.direction}. {shares}"
             ),
             pair_shares="share their seed, and with it the batches and what both start from",
             trains=f"the command `{printable(self.loop.run)}` in {printable(study.data.name)}",
@@ -149,7 +150,7 @@ class Command(Trainer):
     def displayed_command(self, run: Run) -> str:
         line = displayed_command(self.loop, run.variant, run.seed)
         short = "" if self.loop.repeats else self.loop.smoke
-        return f"{line} (and first, to make it short, with {short})" if short else line
+        return f"{line} (and first a short run, with {short})" if short else line
 
     def code_version(self) -> str:
         from q1lab.runner import finished_runs

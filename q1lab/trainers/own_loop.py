@@ -35,8 +35,8 @@ ArmName = Annotated[str, one_of("baseline", "modified")]
 
 
 def _config(value: dict[str, Any]) -> dict[str, Any]:
-    for key, each in value.items():
-        checked_value(key, each)
+    for key, setting in value.items():
+        checked_value(key, setting)
     if "max_iters" not in value:
         raise ValueError("has no max_iters")
     if not value["max_iters"]:
@@ -59,8 +59,8 @@ class OwnLoop(Trainer):
     seed_shift: Annotated[
         dict[ArmName, Annotated[int, whole_number(below=1 << 40)]], max_items(2)
     ] = field(default_factory=dict)
-    """The number that each arm's runs add to their seed: where both arms are one file, their pairs
-    are to be independent. Runs keep the names of their seeds."""
+    """The number that each arm's runs add to their seed, so that pairs are independent where both
+    arms are one file. Runs keep the names of their seeds."""
     matched: dict[str, Any] = field(default_factory=dict)
     """The modified model's width that gives it as many parameters as its baseline."""
     tuned: TunedValue | None = None
@@ -101,7 +101,7 @@ class OwnLoop(Trainer):
             *(self.threads, None),
         ]
 
-    # ── asking for it again
+    # ── requests that plan it again
 
     @classmethod
     def accepts(cls, request: Request) -> bool:
@@ -109,16 +109,15 @@ class OwnLoop(Trainer):
 
     @classmethod
     def draft(
-        cls, request: Request, seeds: TypedSeeds, kept: KeptStudy | None, store: Store
+        cls, request: Request, seeds: TypedSeeds, kept_study: KeptStudy | None, store: Store
     ) -> Draft:
-        # by its name: a record is read by every command, and what drafts one imports half of q1lab
+        # by its name: every command imports this module, and the drafting imports half of q1lab
         planning = importlib.import_module("q1lab.planning.own_loop_draft")
-        drafted: Draft = planning.draft(request, seeds, kept, store)
-        return drafted
+        study_draft: Draft = planning.draft(request, seeds, kept_study, store)
+        return study_draft
 
     def request(self, study: Study, word: Callable[[str], str] = str) -> Request:
-        """Device and number format are always named: what they are by themselves depends on the
-        machine."""
+        """Device and number format are always named: their defaults depend on the machine."""
         from q1lab.study.command_line import Request, fewest_overrides
 
         typed, tuned = study.origin.typed, self.tuned
@@ -139,20 +138,20 @@ class OwnLoop(Trainer):
             wandb=typed.wandb if typed else "auto",
         )
 
-    def request_for_kept(self, kept: KeptStudy, options: Mapping[str, Any]) -> Request:
+    def request_for_kept(self, kept_study: KeptStudy, options: Mapping[str, Any]) -> Request:
         from q1lab.study.kept_folder import find_data
 
-        again = {
-            "variant": str(kept.file("modified")),
-            "baseline": str(kept.file("baseline")),
-            "seeds": seeds_text(kept.study.seeds),
-            "data": find_data(kept, options["data"]),
+        request_fields = {
+            "variant": str(kept_study.file("modified")),
+            "baseline": str(kept_study.file("baseline")),
+            "seeds": seeds_text(kept_study.study.seeds),
+            "data": find_data(kept_study, options["data"]),
             "unchecked": options["unchecked"] or self.unchecked,
         }
-        return replace(self.request(kept.study), **{**options, **again})
+        return replace(self.request(kept_study.study), **{**options, **request_fields})
 
     def resume_command(self, study: Study) -> str:
-        """The command that planned the study; of a member of a series that of the whole series."""
+        """The command that planned the study, or for a member of a series, the whole series."""
         from q1lab.study import command_line
 
         series = study.origin.series
@@ -182,13 +181,13 @@ class OwnLoop(Trainer):
         return shlex.join((*command_line.argv(request), "--over", axis))
 
     def _engine_options(self) -> dict[str, Any]:
-        """The options that name the engine; none where it is this machine, and nothing else is
-        usual."""
+        """The options that name the engine; empty where it is this machine, and that is the
+        default."""
         from q1lab.ground.config import load_settings
 
         if self.engine is None:
-            usual = engine_choice.default_engine(self.preset, load_settings().engine)
-            return {} if usual == engine_choice.LOCAL else {"engine": engine_choice.LOCAL}
+            default = engine_choice.default_engine(self.preset, load_settings().engine)
+            return {} if default == engine_choice.LOCAL else {"engine": engine_choice.LOCAL}
         options = tuple(f"{key}={value}" for key, value in self.engine.options.items())
         return {"engine": self.engine.text, "engine_options": options}
 

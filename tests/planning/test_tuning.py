@@ -94,9 +94,9 @@ def test_where_everything_diverged_there_is_no_study(fake_trainer: Fake, store: 
 @pytest.mark.parametrize(
     ("key", "says"),
     [
-        ("n_layer", "decimals above 0"),
-        ("dropout", "decimals above 0"),
-        ("compile", "decimals above 0"),
+        ("n_layer", "decimal number above 0"),
+        ("dropout", "decimal number above 0"),
+        ("compile", "decimal number above 0"),
         ("learning_rat", "'learning_rate'"),
     ],
 )
