@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   q1lab compare
-  q1lab compare rope
+  q1lab compare rope --full
   q1lab compare rope-1 --json
   q1lab compare rope-1 --at flops
   q1lab compare rope-1 --plot rope.svg
   q1lab compare rope-1 --html rope.html"""
 )
 @click.argument("study", required=False)
+@click.option("--full", is_flag=True, help="Print everything: figure, tables, notes, scope.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
 @click.option(
     "--plot",
@@ -53,14 +54,18 @@ Examples:
 )
 def compare(
     study: str | None,
+    full: bool,
     as_json: bool,
     plot: Path | None,
     page: Path | None,
     force: bool,
     cost: BudgetKind | None,
 ) -> int:
-    """The comparison of STUDY, with its verdict; of a modification's name, that of its newest study
-    with three pairs or more (default: the latest of all)."""
+    """The verdict of STUDY, in six lines or with --full in full.
+
+    A modification's name takes its newest study with three pairs or more; without STUDY it is the
+    latest study of all.
+    """
     from q1lab.verdict import comparison_cache
 
     chosen = studies.load(comparison_cache.resolve_study_id(study) if study else studies.latest())
@@ -79,7 +84,7 @@ def compare(
 
             html = comparison_page.comparison_page(store, chosen, answer)
             write_output(page, html, mode=public_mode(), force=force)
-        print_comparison(store, chosen, as_json=as_json, answer=answer)
+        print_comparison(store, chosen, as_json=as_json, full=full, answer=answer)
         if plot is not None and not as_json:
             click.echo(f"\nDrawn: {plot}")
         if page is not None and not as_json:
@@ -89,9 +94,14 @@ def compare(
 
 
 def print_comparison(
-    store: Store, study: Study, *, as_json: bool, answer: EqualBudgetResult | None = None
+    store: Store,
+    study: Study,
+    *,
+    as_json: bool,
+    full: bool = False,
+    answer: EqualBudgetResult | None = None,
 ) -> None:
-    """Print a study's comparison as JSON or as the verdict block, and below it ``answer``, the
+    """Print a study's comparison as JSON, in short or in ``full``, and below it ``answer``, the
     comparison at equal FLOPs or wall clock."""
     from q1lab.verdict import comparison_record, equal_budget
     from q1lab.verdict.comparison_cache import compare as make_comparison
@@ -108,11 +118,12 @@ def print_comparison(
         return
     from rich.console import Console
 
-    from q1lab.verdict.terminal_text import rich_comparison_lines
+    from q1lab.verdict.terminal_text import rich_comparison_lines, rich_short_lines
 
     console = Console(highlight=False)
     console.print()
-    for line in rich_comparison_lines(record, min(console.width, 100)):
+    lines = rich_comparison_lines if full else rich_short_lines
+    for line in lines(record, min(console.width, 100)):
         console.print(line, soft_wrap=True)
     if answer is not None:
         console.print()

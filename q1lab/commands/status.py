@@ -13,6 +13,7 @@ from q1lab.commands.live_progress import run_line as live_line
 from q1lab.ground.errors import OK, Problem, notice
 from q1lab.ground.text_formats import cut_middle, duration
 from q1lab.index import ingest_events, lost_lines, study_labels, study_view
+from q1lab.index.store import Store
 from q1lab.index.study_labels import Labels
 from q1lab.index.study_view import StudyView
 from q1lab.runner import launch
@@ -58,6 +59,7 @@ def status(as_json: bool, tag: str | None) -> int:
             study_view.read_view(store, studies.load(name), new_events=False)
             for name in readable[:MAX_STUDIES]
         ]
+        verdict_lines = _short_verdict(store, shown[0]) if shown else []
         labels = {view.study.id: study_labels.read_labels(store, view.study.id) for view in shown}
     if not lines:
         click.echo(f"No study yet. Start one: q1lab run {_chosen_variant()} --seeds 3")
@@ -65,6 +67,8 @@ def status(as_json: bool, tag: str | None) -> int:
         if view.engine and view.alive:
             launch.resume_runner(view.study)
         click.echo(study_summary(view))
+        for text in verdict_lines if view is shown[0] else []:
+            click.echo(f"    {text}")
         for text in label_lines(labels[view.study.id]):
             click.echo(f"    {text}")
         for text in wandb_lines(view.study, newest=view is shown[0]):
@@ -79,6 +83,21 @@ def status(as_json: bool, tag: str | None) -> int:
     if shown:
         click.echo(f"next: {next_command(shown)}")
     return OK
+
+
+def _short_verdict(store: Store, newest: StudyView) -> list[str]:
+    """The short form of the newest study's comparison; empty until one was computed for all of its
+    runs."""
+    from q1lab.verdict.comparison_cache import cached_comparison
+
+    if newest.row.state != "finished":
+        return []
+    comparison = cached_comparison(store, newest.study.id)
+    if comparison is None or comparison.study.seeds != newest.study.seeds:
+        return []
+    from q1lab.verdict.terminal_text import short_lines
+
+    return short_lines(comparison, 76)
 
 
 def run_lines(view: StudyView) -> list[str]:

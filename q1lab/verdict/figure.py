@@ -16,7 +16,7 @@ from q1lab.ground.text_formats import MINUS, as_typed, plural, signed
 from q1lab.statistics.intervals import MIN_FOR_VERDICT, Interval
 from q1lab.statistics.prediction_score import predicted_difference
 from q1lab.study.run_states import RunState
-from q1lab.verdict import difference_text, label_text, note_text, verdict_text
+from q1lab.verdict import difference_text, label_text, verdict_text
 
 if TYPE_CHECKING:
     from q1lab.index.study_view import RunView
@@ -59,7 +59,7 @@ class Figure:
     word: str = ""
     """The verdict in capitals; empty where none is told."""
     caveats: tuple[str, ...] = ()
-    """The sentence below the figure where it stands by itself."""
+    """The sentences below the figure while the study goes on."""
 
 
 def comparison_figure(c: Comparison, *, published: bool = False) -> Figure:
@@ -70,18 +70,12 @@ def comparison_figure(c: Comparison, *, published: bool = False) -> Figure:
     title = f"{modified} {MINUS} {base}"
     if analysis.mean is not None:
         title += f" = {difference_text.mean_text(analysis)}{c.metric.suffix}"
-    caveats = (
-        note_text.note_sentences(c)[:1]
-        if analysis.reason is None
-        else [verdict_text.no_verdict_reason(c)]
-    )
     return Figure(
         tuple(_bars(c, published=published)) if analysis.pairs or analysis.ends is not None else (),
         c.metric.difference,
         title,
         f"{label_text.sample_text(c)}, {c.metric.direction}",
         label_text.verdict_word(c),
-        tuple(caveats),
     )
 
 

@@ -5,10 +5,11 @@ Text from outside (names, notes of a study) is cleaned of control characters. Pu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.ground.files import printable
-from q1lab.ground.text_formats import MINUS, plural
+from q1lab.ground.text_formats import MINUS, cut_cells, plural
 from q1lab.statistics.intervals import Reason
 from q1lab.verdict.difference_text import (
     MeasuredDifference,
@@ -34,6 +35,19 @@ def arm_names(c: Comparison) -> tuple[str, str]:
         _short_name(c.study.variant, "modified"),
     )
     return (base, modified) if base != modified else (f"{base} A", f"{modified} B")
+
+
+NAME_CELLS = 18
+"""Columns of an arm's name beside numbers."""
+
+
+def brief_names(names: Sequence[str]) -> tuple[str, str]:
+    """The arms' names, short enough for a column, still told apart."""
+    base, modified = names
+    if cut_cells(base, NAME_CELLS) == cut_cells(modified, NAME_CELLS):
+        room = NAME_CELLS - 2
+        return f"{cut_cells(base, room)} A", f"{cut_cells(modified, room)} B"
+    return cut_cells(base, NAME_CELLS), cut_cells(modified, NAME_CELLS)
 
 
 def short_name(variant: str) -> str:

@@ -21,6 +21,7 @@ from q1lab.verdict import (
     note_text,
     prediction_text,
     scope_text,
+    short_text,
     table_text,
     verdict_text,
 )
@@ -29,7 +30,7 @@ from q1lab.verdict.figure import Figure
 if TYPE_CHECKING:
     from q1lab.verdict.comparison import Comparison
 
-Part = Literal["verdict", "power", "floor", "note", "prediction", "scope"]
+Part = Literal["short", "verdict", "power", "floor", "note", "prediction", "scope"]
 
 
 @dataclass(frozen=True)
@@ -80,16 +81,7 @@ def report_blocks(c: Comparison, *, published: bool = False) -> tuple[Block, ...
     """Everything that is told of a comparison. ``published``: for a document that others read, with
     every seed, numbers in full, and nothing that is said to the learner alone."""
     blocks: list[Block] = [
-        HeadlineBlock(
-            label_text.verdict_word(c),
-            c.analysis.verdict,
-            label_text.arm_names(c),
-            ""
-            if c.analysis.mean is None
-            else difference_text.mean_text(c.analysis) + c.metric.suffix,
-            label_text.sample_text(c),
-            c.metric.direction,
-        ),
+        _headline(c),
         Sentence("verdict", verdict_text.verdict_sentence(c)),
         figure.comparison_figure(c, published=published),
         Sentence("power", verdict_text.power_sentence(c)),
@@ -101,6 +93,23 @@ def report_blocks(c: Comparison, *, published: bool = False) -> tuple[Block, ...
         Sentence("scope", scope_text.scope_sentence(c)),
     ]
     return tuple(block for block in blocks if not _is_empty(block))
+
+
+def short_blocks(c: Comparison) -> tuple[Block, ...]:
+    """The short form, six lines at most: the headline, what decides, and where the rest is."""
+    lines = (*short_text.short_sentences(c), short_text.rest_line(c))
+    return (_headline(c), *(Sentence("short", text) for text in lines))
+
+
+def _headline(c: Comparison) -> HeadlineBlock:
+    return HeadlineBlock(
+        label_text.verdict_word(c),
+        c.analysis.verdict,
+        label_text.arm_names(c),
+        "" if c.analysis.mean is None else difference_text.mean_text(c.analysis) + c.metric.suffix,
+        label_text.sample_text(c),
+        c.metric.direction,
+    )
 
 
 def _is_empty(block: Block) -> bool:

@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING
 from q1lab.ground.text_formats import MINUS, cut_cells
 from q1lab.verdict.character_axis import CharacterAxis
 from q1lab.verdict.figure import Bar, Figure
-from q1lab.verdict.report_blocks import Block, HeadlineBlock, Sentence, Table, report_blocks
+from q1lab.verdict.label_text import brief_names
+from q1lab.verdict.report_blocks import (
+    Block,
+    HeadlineBlock,
+    Sentence,
+    Table,
+    report_blocks,
+    short_blocks,
+)
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -41,7 +49,6 @@ STYLES = {
     "prediction": "magenta",
 }
 LABEL = 27  # columns of the labels beside the axis
-NAME = 18  # columns of an arm's name
 NARROW = 72  # below this the label gets a line of its own
 WIDEST_AXIS = 60
 BAR_STYLES = {
@@ -57,8 +64,14 @@ BAR_STYLES = {
 
 
 def comparison_lines(c: Comparison, width: int = 80) -> list[str]:
-    """The comparison as plain text, no line wider than ``width`` columns (60 to 120 are meant)."""
-    return _plain(_laid_out(c, width))
+    """The whole comparison as plain text, no line wider than ``width`` columns (60 to 120 are
+    meant)."""
+    return _plain(_laid_out(report_blocks(c), width))
+
+
+def short_lines(c: Comparison, width: int = 80) -> list[str]:
+    """The short form of the comparison as plain text: six lines at most at 80 columns."""
+    return _plain(_laid_out(short_blocks(c), width))
 
 
 def figure_lines(figure: Figure, width: int) -> list[str]:
@@ -77,10 +90,21 @@ def rich_comparison_lines(
 
     ``styles`` replaces STYLES, where a theme has colors of its own.
     """
+    return _rich(_laid_out(report_blocks(c), width), styles)
+
+
+def rich_short_lines(
+    c: Comparison, width: int = 80, styles: Mapping[str, str] | None = None
+) -> list[Text]:
+    """The short form as Rich text."""
+    return _rich(_laid_out(short_blocks(c), width), styles)
+
+
+def _rich(lines: Sequence[Line], styles: Mapping[str, str] | None) -> list[Text]:
     from rich.text import Text
 
     result = []
-    for line in _laid_out(c, width):
+    for line in lines:
         text = Text(no_wrap=True, overflow="crop")
         for piece, role in line:
             text.append(piece, style=(styles or STYLES).get(role, ""))
@@ -91,15 +115,15 @@ def rich_comparison_lines(
 
 # ── the blocks
 
-BELOW = {"verdict": "headline", "floor": "power", "scope": "prediction"}
+BELOW = {"verdict": "headline", "short": "headline", "floor": "power", "scope": "prediction"}
 """Sentences that go on right below another block; before all others a line is blank."""
 
 
-def _laid_out(c: Comparison, width: int) -> list[Line]:
+def _laid_out(blocks: Sequence[Block], width: int) -> list[Line]:
     width = max(width, 40)
     lines: list[Line] = []
     above = ""
-    for block in report_blocks(c):
+    for block in blocks:
         group = _group(block)
         if lines and (group != above or isinstance(block, Table)):
             lines.append([])
@@ -130,7 +154,7 @@ def _lines_of(block: Block, width: int) -> list[Line]:
 
 
 def _headline(block: HeadlineBlock, width: int) -> list[Line]:
-    base, modified = _short_names(block.names)
+    base, modified = brief_names(block.names)
     first: Line = [(block.word, block.verdict), ("   ", ""), (modified, "modified")]
     if not block.mean:
         return [[*first, (" against ", ""), (base, "baseline")]]
@@ -197,18 +221,10 @@ def _axis(bars: Sequence[Bar], columns: int) -> CharacterAxis:
 # ── small pieces
 
 
-def _short_names(names: Sequence[str]) -> tuple[str, str]:
-    """The arms' names, short enough for a column, still told apart."""
-    base, modified = names
-    if cut_cells(base, NAME) == cut_cells(modified, NAME):
-        return f"{cut_cells(base, NAME - 2)} A", f"{cut_cells(modified, NAME - 2)} B"
-    return cut_cells(base, NAME), cut_cells(modified, NAME)
-
-
 def _table(block: Table, width: int) -> list[Line]:
     """Four columns, numbers to the right; the arms' columns carry their names and colors."""
     title, *arms, last = block.heads
-    names = _short_names(arms)
+    names = brief_names(arms)
     label = len("wall clock per run")
     column = max(12 if width >= NARROW else 10, *(_cells(name) + 2 for name in names))
     end = 14 if width >= NARROW else 12

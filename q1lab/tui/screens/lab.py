@@ -24,7 +24,7 @@ from q1lab.tui.widgets.study_heading import StudyHeading
 from q1lab.tui.widgets.study_list import StudyList, search_text, study_row
 from q1lab.tui.widgets.study_text import final_comparison
 from q1lab.tui.widgets.theme_colors import palette
-from q1lab.verdict import figure
+from q1lab.verdict import figure, short_text
 
 SLIM = 78
 """Below this width in cells, the chart takes the whole width; ``v`` shows the difference."""
@@ -67,6 +67,7 @@ class LabScreen(StudyActions, MainScreen):
             yield StudyList(id="studies")
             with Vertical(id="lab-main"):
                 yield StudyHeading()
+                yield Static(id="short-verdict", markup=False)
                 yield RunGrid(id="grid")
                 with Horizontal(id="lab-low"):
                     yield LossChart(id="chart")
@@ -109,6 +110,9 @@ class LabScreen(StudyActions, MainScreen):
 
     def _show_difference(self, view: StudyInFocus) -> None:
         record = final_comparison(view)
+        sentences = short_text.short_sentences(record) if record is not None else ()
+        self.query_one("#short-verdict", Static).update("\n".join(sentences))
+        self.query_one("#lab").set_class(record is not None, "-compared")
         plot = self.query_one(ForestPlot)
         if record is not None:
             plot.figure = figure.comparison_figure(record)
