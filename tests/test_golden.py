@@ -43,6 +43,7 @@ q1lab run swiglu --seeds 3 --max-iters 20 --data text.txt --wandb disabled --jso
 q1lab run rmsnorm gqa --seeds 3 --max-iters 20 --data text.txt --wandb disabled --json
 q1lab status
 q1lab compare rope-1
+q1lab compare rope-1 --full
 q1lab compare rope-1 --json
 q1lab compare swiglu-1
 q1lab compare gqa-1 --json

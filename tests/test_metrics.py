@@ -98,7 +98,11 @@ def test_a_column_is_in_every_table_of_costs(
     assert comparison.arms["baseline"].costs["iters"] == 6
     q1lab("compare", trained.id, "--html", "page.html")
     published = study_facts(comparison).costs_table
-    for text in (q1lab("compare").stdout, (tmp_path / "page.html").read_text(), published):
+    for text in (
+        q1lab("compare", "--full").stdout,
+        (tmp_path / "page.html").read_text(),
+        published,
+    ):
         assert re.search(r"iters of a run\W.*6\W.*6\W", text, re.DOTALL)
         assert "seconds per iter" in text
     assert json.loads(q1lab("compare", "--json").stdout)["arms"]["modified"]["iters"] == 6

@@ -127,7 +127,7 @@ def found_in_four_of_five(c: Comparison) -> str:
     if analysis.detectable is None:
         return ""
     size = f"{number_writer(analysis).size(analysis.detectable)}{c.metric.suffix}"
-    return f"Such a study finds a true difference of {size} four times out of five."
+    return f"Such a study finds a true difference of {size} or more 4 times out of 5."
 
 
 CAVEAT_ORDER = (

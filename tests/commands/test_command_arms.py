@@ -73,7 +73,7 @@ def test_from_a_clean_folder_to_a_verdict(folder: Path) -> None:
     loop = loop_of(record)
     assert (loop["reads"], loop["repeats"]) == ("file", "bit")
     assert list(loop["inputs"]) == [LOOP]
-    text = q1lab("compare", "fast-1").stdout
+    text = q1lab("compare", "fast-1", "--full").stdout
     assert "nats" not in text
     assert "lower val/loss than baseline" in text
     assert "did not check" in " ".join(text.split())
@@ -94,7 +94,7 @@ def test_a_metric_that_is_better_when_it_is_higher() -> None:
     assert record["difference"]["mean"] > 0
     low, high = record["difference"]["welch"].values()
     assert 0 < low < record["difference"]["mean"] < high
-    text = q1lab("compare", "more-1").stdout
+    text = q1lab("compare", "more-1", "--full").stdout
     assert "higher val/loss than baseline" in " ".join(text.split())
     assert "higher is better" in text
 
@@ -128,7 +128,7 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
     )
     places = {
         "series": q1lab("run", record["series"]).stdout,
-        "compare": q1lab("compare", "more-1").stdout,
+        "compare": q1lab("compare", "more-1", "--full").stdout,
         "page": Path("page.html").read_text().split("<svg")[0],
         "picture": " ".join(re.findall("<!--(.*?)-->", svg)),
         **{f"plot {n}": words_of(plot) for n, plot in enumerate(plots)},
@@ -469,7 +469,7 @@ metric = 'val/loss'
     )
     record = json_of("run", "study.toml", "--seeds", "4")
     assert record["prediction"]["direction"] == "lower"
-    text = " ".join(q1lab("compare", "fast-1").stdout.split())
+    text = " ".join(q1lab("compare", "fast-1", "--full").stdout.split())
     assert re.search(r"Predicted: .*val/loss falls by 0\.05 .*from 0\.01 .*80% sure", text)
     assert "a hit" in text
     assert "'slow'" in q1lab("predict", "slow", code=2).stderr

@@ -23,7 +23,13 @@ from q1lab.statistics import intervals
 from q1lab.statistics.intervals import Note, NoteKind
 from q1lab.verdict import cost_columns, table_text
 from q1lab.verdict.comparison import SIZE_MATTERS_FROM, Comparison, Floor, QuestionCost
-from q1lab.verdict.terminal_text import ARM_COLORS, comparison_lines, rich_comparison_lines
+from q1lab.verdict.terminal_text import (
+    ARM_COLORS,
+    comparison_lines,
+    rich_comparison_lines,
+    rich_short_lines,
+    short_lines,
+)
 from tests.kit import places
 from tests.kit.comparisons import COSTS, make, renamed
 
@@ -70,12 +76,14 @@ VERDICTS = {
 @pytest.mark.parametrize("name", CASES)
 def test_golden(name: str) -> None:
     path = GOLDEN / f"{name}.txt"
-    text = "\n".join(comparison_lines(CASES[name], 80)) + "\n"
+    short = short_lines(CASES[name], 80)
+    text = "\n".join([*short, "", "── in full", "", *comparison_lines(CASES[name], 80), ""])
     if os.environ.get("UPDATE_GOLDEN"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8")
     assert text.startswith(VERDICTS.get(name, "NO VERDICT") + "   ")
+    assert len(short) <= 6
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -84,12 +92,19 @@ def test_every_width_fits_and_both_forms_agree(name: str) -> None:
         plain = comparison_lines(CASES[name], width)
         assert max(map(cell_len, plain)) <= width
         assert [text.plain for text in rich_comparison_lines(CASES[name], width)] == plain
+        short = short_lines(CASES[name], width)
+        assert max(map(cell_len, short)) <= width
+        assert [text.plain for text in rich_short_lines(CASES[name], width)] == short
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_terminal_that_has_only_ascii_gets_every_sign_spelled(name: str) -> None:
     signs = {
-        sign for line in comparison_lines(CASES[name], 80) for sign in line if not sign.isascii()
+        sign
+        for lines in (comparison_lines, short_lines)
+        for line in lines(CASES[name], 80)
+        for sign in line
+        if not sign.isascii()
     }
     assert signs <= set(error_boundary.TRANSLITERATIONS)
 

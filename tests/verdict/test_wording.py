@@ -33,13 +33,14 @@ from q1lab.verdict import (
     note_text,
     result_rows,
     scope_text,
+    short_text,
     verdict_text,
 )
 from q1lab.verdict.charts import draw_comparison
 from q1lab.verdict.comparison import VERSION, Comparison, Floor, from_record, to_record
 from q1lab.verdict.result_files import STUDY_COLUMNS
 from q1lab.verdict.result_rows import ResultRow
-from q1lab.verdict.terminal_text import comparison_lines
+from q1lab.verdict.terminal_text import comparison_lines, short_lines
 from tests.kit import document_records as records
 from tests.kit import lab_home
 from tests.kit.comparisons import make
@@ -92,7 +93,8 @@ def tellers(c: Comparison) -> dict[str, str]:
     )
     return {
         "terminal": flat("\n".join(comparison_lines(c, 110))),
-        "app": flat(plot),
+        "short": flat("\n".join(short_lines(c, 110))),
+        "app": flat("\n".join([plot, *short_text.short_sentences(c)])),
         "list": flat(beside) if c.analysis.mean is not None else "",
         "card": flat(label_text.summary_line(c)),
         "document": flat(modification.modification_document(document).text),
@@ -129,9 +131,10 @@ def test_an_interval_that_excludes_0_never_ends_at_0(effect: float) -> None:
 def test_without_a_spread_the_reason_is_the_true_one() -> None:
     found = make({0: 1.5, 1: 1.6, 2: 1.7}, {0: 1.4, 1: 1.5, 2: 1.6})
     assert found.analysis.reason is Reason.NO_SPREAD
-    for name in ("terminal", "document", "app", "json"):
+    for name in ("terminal", "document", "json"):
+        assert "Without a spread" in tellers(found)[name], name
+    for name in ("terminal", "short", "document", "app", "json"):
         text = tellers(found)[name]
-        assert "Without a spread" in text, name
         assert "too few" not in text.replace('"too few', ""), name
         assert "at least 3" not in text, name
 
@@ -231,7 +234,7 @@ def comparisons(draw: st.DrawFn) -> Comparison:
 @given(comparisons())
 def test_every_teller_says_the_same(c: Comparison) -> None:
     told = tellers(c)
-    for name in ("terminal", "app"):
+    for name in ("terminal", "short", "app"):
         # notes and predictions may name another verdict, but the first word is this one's
         assert told[name].startswith(label_text.verdict_word(c)), name
     assert f": {c.analysis.verdict}" in told["card"]
@@ -245,7 +248,7 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
         for name in ("card", "list", "document", "page", "post", "table", "json", "app"):
             assert f"{low} to {high}" in told[name], (name, told[name])
         assert f"[{low}, {high}]" in told["terminal"]
-        for name in ("terminal", "card", "document", "page", "post", "json", "table"):
+        for name in ("terminal", "short", "card", "document", "page", "post", "json", "table"):
             assert difference_text.level_text(c.analysis) in told[name], name
         for end, shown in ((c.analysis.ends.low, low), (c.analysis.ends.high, high)):
             value = float(shown.replace("−", "-"))
@@ -266,7 +269,7 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
         assert row["level"] == difference_text.level_text(c.analysis)
     if c.analysis.mean is not None:
         mean = difference_text.mean_text(c.analysis)
-        for name in ("terminal", "card", "document", "page", "table", "app", "list"):
+        for name in ("terminal", "short", "card", "document", "page", "table", "app", "list"):
             assert f"{mean}" in told[name], (name, mean)
     if c.analysis.verdict == "no verdict":
         assert not [name for name in told if "it decides" in told[name]], "nothing is decided"
@@ -274,7 +277,7 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
         if c.analysis.mean is not None:
             assert label_text.sample_text(c) in told[name], name
     if c.analysis.reason is not None:
-        for name in ("terminal", "app", "document", "page", "post", "json"):
+        for name in ("terminal", "document", "page", "post", "json"):
             assert flat(verdict_text.no_verdict_reason(c)).split(". ")[0][:50] in told[name], name
 
 
