@@ -136,7 +136,7 @@ CAVEAT_ORDER = (
     NoteKind.ALLOWED,
     NoteKind.DAMAGED,
     NoteKind.EQUAL,
-    NoteKind.STRAYS,
+    NoteKind.DIVERGED_OR_STUCK,
     NoteKind.OVERRULED,
     NoteKind.UNCHECKED,
     NoteKind.RISING,
@@ -189,7 +189,7 @@ def _caveat(c: Comparison, kind: NoteKind) -> str:
         case NoteKind.EQUAL:
             pairs = plural(facts["pairs"], "pair")
             return f"{facts['equal']} of {pairs} ended equal to the last bit: check the change."
-        case NoteKind.STRAYS:
+        case NoteKind.DIVERGED_OR_STUCK:
             return "Runs of these arms diverged or got stuck, so false claims are more frequent."
         case NoteKind.OVERRULED:
             return "The model file fails checks that were overruled."
