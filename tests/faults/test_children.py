@@ -43,7 +43,7 @@ STARTS = re.compile(
 
 def starters() -> set[str]:
     """Every function of q1lab and labs that starts a process, as ``module.function``."""
-    found = set()
+    functions = set()
     for top in ("q1lab", "labs"):
         for file in (ROOT / top).rglob("*.py"):
             module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
@@ -52,8 +52,8 @@ def starters() -> set[str]:
                     continue
                 for node in ast.walk(outer):
                     if isinstance(node, ast.Call) and STARTS.fullmatch(ast.unparse(node.func)):
-                        found.add(f"{module}.{outer.name}")
-    return found
+                        functions.add(f"{module}.{outer.name}")
+    return functions
 
 
 def test_what_starts_processes_is_called_by_its_full_name() -> None:
@@ -84,13 +84,13 @@ def test_python_is_started_in_one_place_only() -> None:
         "q1lab/study/wandb_runs.py",  # its folder may hold wandb
         "q1lab/doors/notebook_files.py",  # the text of a notebook that runs elsewhere
     }
-    found = {
+    modules = {
         str(file.relative_to(ROOT))
         for top in ("q1lab", "labs")
         for file in (ROOT / top).rglob("*.py")
         if "sys.executable" in file.read_text()
     }
-    assert found <= allowed
+    assert modules <= allowed
 
 
 # ── no code of the current folder
@@ -222,25 +222,25 @@ LOOPS = {
 
 def marked(mark: str) -> list[int]:
     """Living processes whose environment holds ``mark``."""
-    found = []
+    pids = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
             if state != "Z" and mark.encode() in (entry / "environ").read_bytes():
-                found.append(int(entry.name))
-    return found
+                pids.append(int(entry.name))
+    return pids
 
 
 def looping(tmp_path: Path, how: str) -> tuple[Path, Path]:
     """A model file that never comes back from forward, and the file that says it got there."""
-    there = tmp_path / "there"
-    lines = f"    open({str(there)!r}, 'w').close()\n    {LOOPS[how]}\n"
+    arrival_file = tmp_path / "there"
+    lines = f"    open({str(arrival_file)!r}, 'w').close()\n    {LOOPS[how]}\n"
     text = paths.models_dir().joinpath("baseline.py").read_text()
     file = tmp_path / "mine.py"
     file.write_text(
         f"{text}\n\ndef forward(self, idx, targets=None):\n{lines}\nGPT.forward = forward\n"
     )
-    return file, there
+    return file, arrival_file
 
 
 @needs_proc
@@ -249,7 +249,7 @@ def looping(tmp_path: Path, how: str) -> tuple[Path, Path]:
 def test_what_a_killed_viewer_asked_ends_with_it(
     tmp_path: Path, kind: str, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file, there = looping(tmp_path, how)
+    file, arrival_file = looping(tmp_path, how)
     mark = f"ORPHAN={tmp_path}"
     monkeypatch.setenv("ORPHAN", str(tmp_path))
     words = {
@@ -263,7 +263,7 @@ def test_what_a_killed_viewer_asked_ends_with_it(
         start_new_session=True,
     )
     try:
-        wait_for(there.exists)
+        wait_for(arrival_file.exists)
         assert len(marked(mark)) > 1
         asker.kill()
         asker.wait()

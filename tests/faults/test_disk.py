@@ -108,17 +108,17 @@ def test_a_full_disk_under_a_run(
     status = q1lab("status", code=None)  # the database is on the full disk too
     assert "full" in status.stdout + status.stderr
     ballast.unlink()
-    assert "the disk is full" in q1lab("status").stdout
+    assert "disk is full" in q1lab("status").stdout
     launch.start_runner(study)
     wait_for(lambda: sum(e["type"] == "start" for e in read(study, "baseline-seed0")) == 2)
-    again = [e for e in read(study, "baseline-seed0") if e["type"] == "start"][-1]
+    second_start = [e for e in read(study, "baseline-seed0") if e["type"] == "start"][-1]
     launch.stop_study(study)
-    assert again["resumed_from"] >= int(saved.name.split("-")[1])
+    assert second_start["resumed_from"] >= int(saved.name.split("-")[1])
     figures(
         "a full disk",
         under=under,
         message=event["message"].partition(" (")[0],
-        goes_on_from_iter=again["resumed_from"],
+        goes_on_from_iter=second_start["resumed_from"],
     )
 
 
@@ -158,8 +158,8 @@ def test_damage_met_in_the_middle_of_a_command_is_one_line_and_mended_by_the_nex
     done = q1lab("status", code=1)
     assert "damaged" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-    again = q1lab("status")
-    assert "6 of 6 runs done" in again.stdout
+    next_status = q1lab("status")
+    assert "6 of 6 runs done" in next_status.stdout
     with Store() as store:
         assert progress.recorded_progress(store, "week").of("one").answer == "first"
 

@@ -42,7 +42,7 @@ def heap(count: int) -> None:
     paths.database_file().unlink(missing_ok=True)
 
 
-def said_before_it_was_killed(command: list[str], more: float) -> int:
+def last_count_before_a_kill(command: list[str], more: float) -> int:
     """Run a command in a terminal until it says how far it has come, and ``more`` seconds; kill it,
     and return the last number it said (0 when it was faster)."""
     ours, theirs = pty.openpty()
@@ -50,14 +50,14 @@ def said_before_it_was_killed(command: list[str], more: float) -> int:
         command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, start_new_session=True
     ) as child:
         os.close(theirs)
-        said, until = b"", None
+        output, until = b"", None
         while until is None or time.monotonic() < until:
             try:
                 block = os.read(ours, 4096)
             except OSError:  # Linux says the end of a terminal so
                 break
-            said += block
-            if until is None and SAYS.search(said):
+            output += block
+            if until is None and SAYS.search(output):
                 until = time.monotonic() + more
         os.kill(child.pid, signal.SIGKILL)
         while True:  # what it had said by then
@@ -67,10 +67,10 @@ def said_before_it_was_killed(command: list[str], more: float) -> int:
                 break
             if not block:
                 break
-            said += block
+            output += block
     os.close(ours)
-    found = SAYS.findall(said)
-    return int(found[-1][0].replace(b",", b"")) if found else 0
+    counts = SAYS.findall(output)
+    return int(counts[-1][0].replace(b",", b"")) if counts else 0
 
 
 def indexed() -> int:
@@ -104,23 +104,23 @@ def test_a_first_look_that_is_killed_keeps_what_it_said(
     rng = random.Random(11)
     killed = lost = before = 0
     for _ in range(kills):
-        said = said_before_it_was_killed(command, rng.uniform(0.0, 0.05))
+        last_count = last_count_before_a_kill(command, rng.uniform(0.0, 0.05))
         after = indexed()
-        killed += said > 0
-        lost += max(0, before + said - after)
+        killed += last_count > 0
+        lost += max(0, before + last_count - after)
         before = after
-    again = q1lab("status", "--json")
+    status = q1lab("status", "--json")
     figures(
         "the first index killed", kills=killed, studies=studies, said_and_lost=lost, after_it=before
     )
     assert killed > 0
     assert lost == 0
     assert before < studies, "each was cut off before its end"
-    assert len(json.loads(again.stdout)["studies"]) == indexed() == studies
+    assert len(json.loads(status.stdout)["studies"]) == indexed() == studies
     assert tables() == tables(tmp_path / "again.db")
 
 
 @pytest.mark.parametrize("command", [["compare", "rope-0"], ["plan", "rope", "--detect", "0.05"]])
 def test_whichever_command_looks_first_says_how_far_it_has_come(command: list[str]) -> None:
     heap(30)
-    assert said_before_it_was_killed([sys.executable, "-c", AT_ONCE, *command], 0.0) > 0
+    assert last_count_before_a_kill([sys.executable, "-c", AT_ONCE, *command], 0.0) > 0

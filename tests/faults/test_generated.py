@@ -26,7 +26,7 @@ SHORT, LONG = 40, 3000
 """Examples of each kind with the other tests, and by `make faults`."""
 
 
-def said(*args: str) -> tuple[int, str, str]:
+def run_q1lab(*args: str) -> tuple[int, str, str]:
     """(exit status, stdout, stderr) of a command."""
     done = q1lab(*args, code=None)
     return done.returncode, done.stdout, done.stderr
@@ -39,7 +39,7 @@ def empty_home() -> None:
 def taken_in_or_not_at_all(source: Path) -> None:
     """Import ``source``: either a study that opens, or one line and nothing left behind."""
     empty_home()
-    code, out, err = said("import", str(source))
+    code, out, err = run_q1lab("import", str(source))
     assert code in (0, 1, 2)
     assert not list(paths.home().glob(".import-*"))
     for text in (out, err):
@@ -53,7 +53,7 @@ def taken_in_or_not_at_all(source: Path) -> None:
     (name,) = studies.ids()
     studies.load(name)
     for args in (("status",), ("status", "--json"), ("compare", name, "--json")):
-        code, out, err = said(*args)
+        code, out, err = run_q1lab(*args)
         assert code == 0, (args, err)
     json.loads(out)
 
@@ -111,11 +111,11 @@ def check_in_place(plan: dict[str, Any], files: list[bytes]) -> None:
     (good / "study.json").write_text(json.dumps({**hostile.PLAN, "id": "good-1"}))
     (bad / "study.json").write_text(json.dumps(plan))
     run_folder(bad, files)
-    code, out, err = said("status")
+    code, out, err = run_q1lab("status")
     assert code == 0, err
-    assert any(line.startswith("good-1: rope against baseline") for line in out.splitlines())
+    assert any(line.startswith("good-1: rope") for line in out.splitlines())
     assert sum("rope-1" in line.split(":")[0] for line in out.splitlines()) == 1, out
-    code, out, err = said("compare", "rope-1", "--json")
+    code, out, err = run_q1lab("compare", "rope-1", "--json")
     assert code in (0, 1), err
     assert code == 0 or len(err.strip().splitlines()) == 1
     with Store() as store:
@@ -129,11 +129,11 @@ def check_archive(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rope-1.q1lab.zip"
         file.write_bytes(data)
-        code, _, err = said("verify", str(file), "--cells", "0")
+        code, _, err = run_q1lab("verify", str(file), "--cells", "0")
         assert code in (1, 2, 20, 21), err
         assert code >= 20 or len(err.strip().splitlines()) == 1, err
         assert not list(paths.home().glob(".*"))
-        code, _, err = said("restore", str(file))
+        code, _, err = run_q1lab("restore", str(file))
         assert [path.name for path in Path(folder).iterdir()] == [file.name]
     assert code in (0, 1, 2)
     assert not list(paths.studies_dir().glob(".*"))
@@ -143,7 +143,7 @@ def check_archive(data: bytes) -> None:
         return
     (name,) = studies.ids()
     for args in (("status",), ("compare", name, "--json")):
-        assert said(*args)[0] in (0, 1), args
+        assert run_q1lab(*args)[0] in (0, 1), args
 
 
 KINDS: dict[str, tuple[Callable[..., None], tuple[some.SearchStrategy[Any], ...]]] = {
@@ -163,11 +163,11 @@ KINDS: dict[str, tuple[Callable[..., None], tuple[some.SearchStrategy[Any], ...]
 @pytest.mark.parametrize("kind", KINDS)
 def test_any(kind: str, examples: int) -> None:
     check, files = KINDS[kind]
-    made = 0
+    examples_run = 0
 
     def counted(given_files: tuple[Any, ...]) -> None:
-        nonlocal made
-        made += 1
+        nonlocal examples_run
+        examples_run += 1
         check(*given_files)
 
     # the same examples for every commit in CI; `make faults` looks for new ones
@@ -178,16 +178,16 @@ def test_any(kind: str, examples: int) -> None:
         suppress_health_check=list(HealthCheck),
     )
     how(given(some.tuples(*files))(counted))()
-    figures("files made by a generator", kind=kind, made=made, tracebacks=0)
+    figures("files made by a generator", kind=kind, made=examples_run, tracebacks=0)
 
 
 @pytest.mark.parametrize(
     ("column", "cell", "words"),
     [
-        ("val_loss", "9e200", "no loss is as large as that"),
-        ("val_loss", "-9e200", "no loss is as large as that"),
-        ("iter", str(1 << 63), "no whole number from 0 up that an iter can be"),
-        ("iter", "-1", "no whole number from 0 up that an iter can be"),
+        ("val_loss", "9e200", "as large as"),
+        ("val_loss", "-9e200", "as large as"),
+        ("iter", str(1 << 63), "no whole number"),
+        ("iter", "-1", "no whole number"),
         ("seed", str(1 << 63), "has no seed"),
     ],
 )
@@ -199,7 +199,7 @@ def test_a_number_that_can_not_be_is_one_line(
     rows[1][head.index(column)] = cell
     file = tmp_path / "runs.csv"
     file.write_text("\n".join(",".join(row) for row in [head, *rows]) + "\n")
-    code, _, err = said("import", str(file))
+    code, _, err = run_q1lab("import", str(file))
     assert code == 2
     assert f"{file}:3" in err
     assert words in err

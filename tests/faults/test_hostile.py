@@ -179,15 +179,15 @@ def test_a_line_without_an_end_is_passed_over_in_pieces(tmp_path: Path) -> None:
         out.truncate(9 * LONGEST_LINE)
         out.seek(9 * LONGEST_LINE)
         out.write(b'\n{"type":"exit","state":"finished"}\n')
-    found, offset, bad = [], 0, 0
+    all_events, offset, bad = [], 0, 0
     while True:
         events, new, more = read_new_events(file, offset)
-        found += events
+        all_events += events
         bad += more
         if new == offset:
             break
         offset = new
-    assert [event["type"] for event in found] == ["start", "exit"]
+    assert [event["type"] for event in all_events] == ["start", "exit"]
     assert bad >= 9
     assert offset == file.stat().st_size
 
@@ -206,9 +206,9 @@ def test_study_names_never_lead_elsewhere(
         before = sorted(home.rglob("*"))
     for command in ("compare", "attach", "stop"):
         assert run_command_line([command, "--", name]) == 2
-        said = capsys.readouterr().err
-        assert len(said.strip().splitlines()) == 1
-        assert "\x1b" not in said
+        message = capsys.readouterr().err
+        assert len(message.strip().splitlines()) == 1
+        assert "\x1b" not in message
     if name:
         with pytest.raises(Problem):
             studies.load(name)
@@ -260,8 +260,8 @@ def test_text_in_events_is_shown_as_text(capsys: pytest.CaptureFixture[str]) -> 
             progress.save_answer(store, "week", "step", text[:1000])
         for command in (["status"], ["compare", study.id], ["attach", study.id]):
             assert run_command_line(command) in (0, 1)
-            said = capsys.readouterr()
-            both = said.out + said.err
+            output = capsys.readouterr()
+            both = output.out + output.err
             assert not set(both) & {"\x1b", "\x9b", "\u202e"}, command
             assert len(both) < 30_000
             assert command != ["status"] or "[bold" not in text or text in both
@@ -317,10 +317,10 @@ def test_a_checkpoint_that_would_run_code_is_not_loaded(tmp_path: Path) -> None:
     data = pickle.dumps(Evil(), protocol=2)
     (tmp_path / f"iter-0000009-{hashlib.sha256(data).hexdigest()[:16]}.pt").write_bytes(data)
     checkpoint.save(tmp_path, 3, {"iter": 3})
-    found = checkpoint.newest(tmp_path)
+    loaded = checkpoint.newest(tmp_path)
     assert not (tmp_path / "owned").exists()
-    assert found is not None
-    assert found["iter"] == 3
+    assert loaded is not None
+    assert loaded["iter"] == 3
 
 
 def test_a_clock_that_was_set_back_changes_neither_order_nor_durations(faulty: Faulty) -> None:

@@ -94,7 +94,7 @@ def doing(act: Callable[[Q1Lab, Path], object]) -> Opener:
 
 def form(kind: str) -> Opener:
     def opened(app: Q1Lab, _: Path) -> object:
-        step = next(one for one in app.week.steps() if one.id == STEPS[kind])
+        step = next(candidate for candidate in app.week.steps() if candidate.id == STEPS[kind])
         return step_actions.open_step_form(app, step)
 
     return doing(opened)
@@ -176,11 +176,13 @@ MORE: dict[str, Opener] = {
 def every_screen() -> Iterator[str]:
     for module in pkgutil.walk_packages(q1lab.tui.__path__, "q1lab.tui."):
         importlib.import_module(module.name)
-    found = [Screen]
-    for cls in found:
-        found += cls.__subclasses__()
-        own = cls.__module__.startswith("q1lab.tui")
-        if own and not any(one.__module__.startswith("q1lab.tui") for one in cls.__subclasses__()):
+    classes = [Screen]
+    for cls in classes:
+        classes += cls.__subclasses__()
+        is_of_the_app = cls.__module__.startswith("q1lab.tui")
+        if is_of_the_app and not any(
+            subclass.__module__.startswith("q1lab.tui") for subclass in cls.__subclasses__()
+        ):
             yield cls.__name__
 
 
@@ -213,18 +215,18 @@ async def opened(pilot: Pilot[Any], name: str, repo: Path) -> None:
 async def at_rest(pilot: Pilot[Any]) -> None:
     """Wait for what works beside the app: plans, proposals, commands, the store thread."""
     await settled(pilot)
-    await until(pilot, lambda: all(one.name == "store" for one in pilot.app.workers))
+    await until(pilot, lambda: all(worker.name == "store" for worker in pilot.app.workers))
     await settled(pilot)
 
 
 # ── bursts, and what they leave behind
 
 
-def burst(pilot: Pilot[Any], *given: events.Event) -> None:
+def burst(pilot: Pilot[Any], *queued: events.Event) -> None:
     """Have the app get all events before it handles the first."""
     driver = pilot.app._driver
     assert driver is not None
-    for event in given:
+    for event in queued:
         event.set_sender(pilot.app)
         driver.send_message(event)
 
@@ -239,7 +241,7 @@ def clicks(x: int, y: int, times: int = 2) -> list[events.Event]:
 
 
 TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+(?:\+00:00|Z)?|\b[0-9a-f]{7,64}\b")
-KEPT = (
+LEARNER_TABLES = (
     "step_records", "predictions", "kpis", "papers", "artifacts", "posts", "shares", "modifications",
     "hints", "evidence WHERE act IN ('check', 'merge', 'modification', 'retro', 'roadmap', 'reference')",
     "settings WHERE key NOT LIKE 'evidence:%' AND key NOT LIKE 'offered:%' AND key != 'journal'",
@@ -250,28 +252,30 @@ KEPT = (
 def left(app: Q1Lab, repo: Path) -> dict[str, Any]:
     """What is open, and what is kept: rows, studies, commits, files."""
     with Store() as store:
-        found = {name: store.db.execute(f"SELECT * FROM {name}").fetchall() for name in KEPT}
-    rows = {name: repr([tuple(row) for row in table]) for name, table in found.items()}
+        tables = {
+            name: store.db.execute(f"SELECT * FROM {name}").fetchall() for name in LEARNER_TABLES
+        }
+    rows = {name: repr([tuple(row) for row in table]) for name, table in tables.items()}
     return {
         **{name: TIMES.sub("T", row).replace(str(repo), "REPO") for name, row in rows.items()},
-        "open": [type(one).__name__ for one in app.screen_stack],
+        "open": [type(screen).__name__ for screen in app.screen_stack],
         "page": app.current_mode,
         "studies": studies.ids(),
         "commits": git(repo, "log", "--format=%s"),
-        "files": sorted(one.name for one in repo.glob("*")),
+        "files": sorted(path.name for path in repo.glob("*")),
     }
 
 
 def bound(app: Q1Lab) -> list[str]:
     """The keys that do something here, one for each action; not those that leave the app."""
-    found: dict[tuple[object, str], str] = {}
+    key_by_action: dict[tuple[object, str], str] = {}
     for key, active in app.screen.active_bindings.items():
         action = active.binding.action
         leaves = action in ("app.leave", "quit", "end")
         leaves = leaves or key == "ctrl+c"  # with nothing selected that it could copy
         if active.enabled and not leaves:
-            found.setdefault((active.node, action), key)
-    return list(found.values())
+            key_by_action.setdefault((active.node, action), key)
+    return list(key_by_action.values())
 
 
 def moves(app: Q1Lab, key: str) -> bool:
@@ -284,7 +288,7 @@ def moves(app: Q1Lab, key: str) -> bool:
 async def walk(repo: Path, which: Mapping[str, Sequence[str]], times: int) -> dict[str, Any]:
     """What keys leave behind that are pressed so many times in one burst: those named of a screen,
     or all of them."""
-    app, found = an_app(repo), {}
+    app, outcomes = an_app(repo), {}
     async with app.run_test(size=(100, 30)) as pilot:
         for name, only in which.items():
             if not only:
@@ -299,8 +303,8 @@ async def walk(repo: Path, which: Mapping[str, Sequence[str]], times: int) -> di
                 assert app.is_running, (name, key)
                 assert not (paths.home() / "app.log").exists(), (name, key)
                 if alike:
-                    found[f"{name} {key}"] = left(app, repo)
-    return found
+                    outcomes[f"{name} {key}"] = left(app, repo)
+    return outcomes
 
 
 @pytest.fixture
@@ -311,17 +315,17 @@ def world(
     of_its_own(tmp_path, monkeypatch)
     monkeypatch.setattr("webbrowser.open", lambda *_, **__: True)
     model = (paths.models_dir() / "baseline.py").read_text()
-    made = 0
+    count = 0
 
     def make() -> Path:
-        nonlocal made
-        made += 1
-        monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / f"home{made}"))
+        nonlocal count
+        count += 1
+        monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / f"home{count}"))
         monkeypatch.chdir(tmp_path)
-        return begun(tmp_path / f"{made}" / "mine", {"model.py": model, "notes.md": "# Notes\n"})
+        return begun(tmp_path / f"{count}" / "mine", {"model.py": model, "notes.md": "# Notes\n"})
 
     yield make
-    for number in range(1, made + 1):
+    for number in range(1, count + 1):
         monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / f"home{number}"))
         for study in studies.load_readable():
             launch.stop_study(study)
@@ -348,8 +352,8 @@ async def test_a_key_that_is_pressed_twice_acts_once(
 ) -> None:
     once = await walk(world(), which, 1)
     twice = await walk(world(), which, 2)
-    for key, found in once.items():
-        assert twice[key] == found, key
+    for key, outcome in once.items():
+        assert twice[key] == outcome, key
 
 
 PAGES = ("WeekScreen", "LabScreen", "ResultsScreen", "ProgressScreen", "VerdictScreen")
@@ -423,11 +427,11 @@ async def test_a_double_click_is_one_click_and_may_enter(
 
 def targets(screen: Screen[Any]) -> list[tuple[int, int]]:
     """Where to click: cells that are in sight."""
-    found: list[Widget] = [*screen.query(OptionList), *screen.query(DataTable)]
-    regions = [one.content_region.translate((3, row)) for one in found for row in range(3)]
-    regions += [one.region.translate((1, 0)) for one in screen.query(Button)]
-    regions += [one.region.translate((6, 0)) for one in screen.query(Piece)]
-    return [one.offset for one in regions if screen.region.contains_point(one.offset)]
+    lists: list[Widget] = [*screen.query(OptionList), *screen.query(DataTable)]
+    regions = [widget.content_region.translate((3, row)) for widget in lists for row in range(3)]
+    regions += [button.region.translate((1, 0)) for button in screen.query(Button)]
+    regions += [piece.region.translate((6, 0)) for piece in screen.query(Piece)]
+    return [spot.offset for spot in regions if screen.region.contains_point(spot.offset)]
 
 
 async def test_the_second_click_of_a_double_click_does_not_fall_through(
@@ -468,10 +472,13 @@ async def test_a_dialog_under_another_closes_when_that_is_gone(world: Callable[[
         await pilot.pause()
         below.dismiss(None)
         await at_rest(pilot)
-        assert [type(one).__name__ for one in app.screen_stack][1:] == ["PickScreen", "ErrorScreen"]
+        assert [type(screen).__name__ for screen in app.screen_stack][1:] == [
+            "PickScreen",
+            "ErrorScreen",
+        ]
         await pilot.press("escape")
         await at_rest(pilot)
-        assert [type(one).__name__ for one in app.screen_stack] == ["WeekScreen"]
+        assert [type(screen).__name__ for screen in app.screen_stack] == ["WeekScreen"]
 
 
 @pytest.mark.parametrize("seed", [pytest.param(n, marks=LONG) for n in range(20)])

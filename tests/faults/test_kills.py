@@ -66,10 +66,10 @@ def test_trainers_killed_at_any_moment(
     study = studies.load("rope-1")
     killed = kill_trainers(study, kills, random.Random(1), (0.0, 0.3))
     train_to_the_end(study)
-    found = count_losses(study, acks)
-    figures("200 random kill -9", who="trainer without torch", kills=killed, **found)
+    losses = count_losses(study, acks)
+    figures("200 random kill -9", who="trainer without torch", kills=killed, **losses)
     assert killed >= kills * 0.8
-    assert found["lost"] == found["duplicates"] == found["iters_redone"] == 0
+    assert losses["lost"] == losses["duplicates"] == losses["iters_redone"] == 0
     assert tables() == tables(acks / "again.db")
 
 
@@ -109,7 +109,7 @@ def test_real_trainers_killed_in_checkpoints_go_on_bit_for_bit(
     killed = outside + inside()
     faulty(share=0)
     train_to_the_end(study)
-    found = count_losses(study, acks)
+    loss_counts = count_losses(study, acks)
 
     faulty()
     q1lab(*words, "--fresh", "--detach")
@@ -120,25 +120,25 @@ def test_real_trainers_killed_in_checkpoints_go_on_bit_for_bit(
         assert not list(study.files.run(run.name).checkpoints.glob("*")), (
             "checkpoints go when a run has ended"
         )
-        mine, theirs = (report.read(s.files.run(run.name).events) for s in (study, whole))
+        resumed, unbroken = (report.read(s.files.run(run.name).events) for s in (study, whole))
         losses = [
             {e["iter"]: e["train_loss"] for e in events if e["type"] == "iter"}
-            for events in (mine, theirs)
+            for events in (resumed, unbroken)
         ]
         models = [s.files.run(run.name).model.read_bytes() for s in (study, whole)]
-        differ += losses[0] != losses[1] or mine[-1]["val_loss"] != theirs[-1]["val_loss"]
+        differ += losses[0] != losses[1] or resumed[-1]["val_loss"] != unbroken[-1]["val_loss"]
         differ += models[0] != models[1]
     figures(
         "200 random kill -9",
         who="real trainer",
         kills=killed,
         in_a_checkpoint=inside(),
-        **found,
+        **loss_counts,
         runs_that_differ_from_unbroken_ones=differ,
     )
     assert killed >= kills * 0.8
-    assert found["lost"] == found["duplicates"] == differ == 0
-    assert found["most_at_once"] <= 20, "at most one checkpoint interval is redone"
+    assert loss_counts["lost"] == loss_counts["duplicates"] == differ == 0
+    assert loss_counts["most_at_once"] <= 20, "at most one checkpoint interval is redone"
 
 
 @pytest.mark.parametrize("kills", [6, pytest.param(100, marks=LONG)])
@@ -165,31 +165,31 @@ def test_viewers_killed_at_any_moment(
             first = viewer.stdout.readline()
             time.sleep(rng.uniform(0.0, 0.3))
             viewer.kill()
-            said = (first + viewer.stdout.read()).split()
-        acknowledged += len(said)
-        n = int(said[-1]) + 2
+            numbers = (first + viewer.stdout.read()).split()
+        acknowledged += len(numbers)
+        n = int(numbers[-1]) + 2
         with Store() as store:  # and the next one finds everything
             assert store.notice is None
             records = progress.recorded_progress(store, "week").records
-        for each in map(int, said):
+        for each in map(int, numbers):
             gone += records[f"step-{each}"].answer != f"answer {each} {'é' * (each % 50)}"
     train_to_the_end(study)
-    found = count_losses(study, acks)
+    losses = count_losses(study, acks)
     with Store() as store:
-        kept = progress.recorded_progress(store, "week").records
+        final_records = progress.recorded_progress(store, "week").records
     figures(
         "200 random kill -9",
         who="viewer",
         kills=kills,
         acknowledged_answers=acknowledged,
         answers_lost=gone,
-        answers_kept=len(kept),
-        **found,
+        answers_kept=len(final_records),
+        **losses,
     )
     assert launch.last_launch(study.files)["launch"] == 1, "no viewer launched it again"
     assert gone == 0
-    assert acknowledged <= len(kept)
-    assert found["lost"] == found["duplicates"] == 0
+    assert acknowledged <= len(final_records)
+    assert losses["lost"] == losses["duplicates"] == 0
     assert tables() == tables(acks / "again.db")
 
 
@@ -209,11 +209,11 @@ def test_a_viewer_killed_leaves_its_trainers_and_the_next_one_attaches(
         viewer.kill()
     before = group(study)
     began = time.monotonic()
-    with subprocess.Popen([*Q1LAB, "attach"], stdout=subprocess.PIPE, text=True) as again:
-        assert again.stdout is not None
-        lines = [again.stdout.readline(), again.stdout.readline()]
+    with subprocess.Popen([*Q1LAB, "attach"], stdout=subprocess.PIPE, text=True) as next_viewer:
+        assert next_viewer.stdout is not None
+        lines = [next_viewer.stdout.readline(), next_viewer.stdout.readline()]
         seconds = time.monotonic() - began
-        again.kill()
+        next_viewer.kill()
     with Store() as store:
         running = sum(row["state"] == "running" for row in store.runs(study.id))
     assert [("baseline" in lines[0]), ("rope" in lines[1])] == [True, True], lines
@@ -268,8 +268,8 @@ def test_two_viewers_at_once_never_launch_twice(
             subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             for _ in range(2)
         ]
-        said = [child.communicate(timeout=60)[1] for child in both]
-        assert not any("Traceback" in text for text in said), said
+        messages = [child.communicate(timeout=60)[1] for child in both]
+        assert not any("Traceback" in text for text in messages), messages
         refused += sum(child.returncode == 2 for child in both)
         assert len(studies.ids()) == n + 1
         study = studies.load(studies.latest())
@@ -294,12 +294,12 @@ def test_a_reboot_leaves_it_crashed_and_one_command_goes_on(
         kill(pid)
     wait_for(lambda: not launch.is_alive(study.files))
     (study.files.launch).write_text('{"launch": ')  # and what was being written is torn
-    found = json.loads(q1lab("status", "--json").stdout)["studies"][0]
-    assert found["state"] == "crashed"
-    assert {run["state"] for run in found["runs"]} == {"crashed", "queued"}
+    crashed = json.loads(q1lab("status", "--json").stdout)["studies"][0]
+    assert crashed["state"] == "crashed"
+    assert {run["state"] for run in crashed["runs"]} == {"crashed", "queued"}
     pause(monkeypatch, 0)
-    again = json.loads(q1lab("run", "rope", *SMALL, "--jobs", "2", "--json").stdout)
-    assert again["complete"]
+    resumed = json.loads(q1lab("run", "rope", *SMALL, "--jobs", "2", "--json").stdout)
+    assert resumed["complete"]
     losses = count_losses(study, acks)
     figures("a reboot", state_after_it="crashed", commands_to_go_on=1, **losses)
     assert losses["lost"] == losses["duplicates"] == 0

@@ -61,14 +61,14 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 
 def tree(folder: Path) -> dict[str, bytes | str | None]:
     """Everything below a folder: contents of files, targets of links, None for folders."""
-    found: dict[str, bytes | str | None] = {}
+    contents: dict[str, bytes | str | None] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_symlink():
-            found[name] = str(path.readlink())
+            contents[name] = str(path.readlink())
         else:
-            found[name] = None if path.is_dir() else path.read_bytes()
-    return found
+            contents[name] = None if path.is_dir() else path.read_bytes()
+    return contents
 
 
 def mode(place: str) -> str:
@@ -77,7 +77,7 @@ def mode(place: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def furnished_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """A folder with q1lab's home, in which a study has ended and every place of ``PLACES`` is, and
     with an archive of the study; made once for each way to stand to W&B."""
 
@@ -104,9 +104,9 @@ def furnish(home: Path) -> None:
     for name in PLACES:
         place = home / name
         if not place.exists():
-            made = place if "." not in place.name and place.name != "lock" else place.parent
-            made.mkdir(parents=True, exist_ok=True)
-            if made is not place:
+            folder = place if "." not in place.name and place.name != "lock" else place.parent
+            folder.mkdir(parents=True, exist_ok=True)
+            if folder is not place:
                 place.touch()
     study = studies.load("rope-1")
     for run in study.runs:
@@ -125,14 +125,14 @@ def furnish(home: Path) -> None:
 @pytest.fixture
 def trained(
     request: pytest.FixtureRequest,
-    made: Callable[[str], Path],
+    furnished_folder: Callable[[str], Path],
     fake_trainer: Callable[..., None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
     """A test's own copy of that home, and an archive in the current folder."""
     how = mode(request.getfixturevalue("place") if "place" in request.fixturenames else "")
-    shutil.copytree(made(how), tmp_path / "here")
+    shutil.copytree(furnished_folder(how), tmp_path / "here")
     home = tmp_path / "here" / "home"
     monkeypatch.setenv("Q1LAB_HOME", str(home))
     monkeypatch.chdir(tmp_path / "here")
@@ -165,9 +165,9 @@ def test_prune_says_what_it_keeps(trained: Path, capsys: pytest.CaptureFixture[s
     shutil.move(place, weights)
     place.symlink_to(weights)
     assert main(["prune", "--yes"]) == 0
-    said = capsys.readouterr()
-    assert "freed" in said.out
-    assert f"{place} is a link" in said.err
+    output = capsys.readouterr()
+    assert "freed" in output.out
+    assert f"{place} is a link" in output.err
     assert [path.name for path in weights.iterdir()] == ["iter-0000010-abc.pt"]
 
 

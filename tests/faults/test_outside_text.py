@@ -57,7 +57,7 @@ def call(*arguments: str | bytes, **env: str) -> subprocess.CompletedProcess[byt
 def test_any_encoding_of_the_output_will_do(
     encoding: str, fake_trainer: Callable[..., None]
 ) -> None:
-    said = b""
+    output = b""
     for command in (
         RUN,
         ("status",),
@@ -68,9 +68,9 @@ def test_any_encoding_of_the_output_will_do(
     ):
         done = call(*command, PYTHONIOENCODING=encoding)
         assert done.returncode in (0, 1, 2), done
-        said += done.stdout + done.stderr
+        output += done.stdout + done.stderr
     # (click takes a terminal that claims ASCII for one that was set up wrongly, and writes UTF-8)
-    said.decode("utf-8" if encoding == "ascii" else encoding)
+    output.decode("utf-8" if encoding == "ascii" else encoding)
     figures("output in another encoding", encoding=encoding, commands=6, tracebacks=0)
 
 
@@ -115,9 +115,9 @@ def test_what_somebody_typed_is_cut_in_the_message() -> None:
         done = q1lab(*arguments, code=None)
         assert done.returncode in (1, 2)
         assert len(done.stderr) < 2000, done.stderr
-    kept = shorten_message("rope-1: " + "w" * 5000 + " is too long; use a shorter name")
-    assert kept.startswith("rope-1: w")
-    assert kept.endswith("use a shorter name")
+    shortened = shorten_message("rope-1: " + "w" * 5000 + " is too long; use a shorter name")
+    assert shortened.startswith("rope-1: w")
+    assert shortened.endswith("use a shorter name")
     figures("text from outside", what="100,000 letters typed", cases=3, tracebacks=0)
 
 
@@ -130,7 +130,7 @@ def test_escape_sequences_do_not_reach_the_terminal(fake_trainer: Callable[..., 
     for arm in record["arms"].values():
         arm["title"] = arm["variant"] = evil
     file.write_text(json.dumps(record))
-    said = call("config", "theme", evil).stdout
+    output = call("config", "theme", evil).stdout
     for command in (
         ("status",),
         ("compare",),
@@ -138,9 +138,9 @@ def test_escape_sequences_do_not_reach_the_terminal(fake_trainer: Callable[..., 
         ("export", "--format", "csv", "--output", "/dev/stdout"),
     ):
         done = call(*command)
-        said += done.stdout + done.stderr
+        output += done.stdout + done.stderr
     for sign in ("\x1b", "\x07", "\x9b", "\u202e"):
-        assert sign not in said.decode()
+        assert sign not in output.decode()
     figures(
         "escape sequences in a copied study and in a setting", commands=5, reached_the_terminal=0
     )

@@ -36,38 +36,38 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("what", WRITES)
+@pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("by", [3, pytest.param(1, marks=pytest.mark.long)])
 def test_a_kill_at_any_step_of_a_write(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, by: int
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: str, by: int
 ) -> None:
-    words = WRITES[what].split()
+    words = WRITES[write].split()
 
     def begin() -> Path:
         shutil.rmtree(paths.home(), ignore_errors=True)
-        here = tmp_path / "here"
-        shutil.rmtree(here, ignore_errors=True)
-        here.mkdir()
-        (here / "text.txt").write_text("To be, or not to be. " * 200)
-        monkeypatch.chdir(here)
-        return here
+        folder = tmp_path / "here"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        (folder / "text.txt").write_text("To be, or not to be. " * 200)
+        monkeypatch.chdir(folder)
+        return folder
 
-    here = begin()
+    folder = begin()
     q1lab(*words)
-    whole, kept = files(here), set(files(paths.home()))
+    whole, home_files = files(folder), set(files(paths.home()))
     step = 0
     while True:
         step += by
-        here = begin()
+        folder = begin()
         was_killed = killed_at(step, lambda: os._exit(q1lab(*words).returncode))
         q1lab(*words)
-        assert files(here) == whole, step
-        assert set(files(paths.home())) == kept, step
+        assert files(folder) == whole, step
+        assert set(files(paths.home())) == home_files, step
         for path in paths.home().rglob(f"{PARTIAL_PREFIX}*"):
             os.utime(path, (0, 0))
         q1lab("prune", "--yes")
         assert not list(paths.home().rglob(f"{PARTIAL_PREFIX}*")), step
         if not was_killed:
             break
-    figures("killed at any step of a write", what=what, steps=step)
+    figures("killed at any step of a write", what=write, steps=step)
     assert step > by
