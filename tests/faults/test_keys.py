@@ -255,7 +255,8 @@ def left(app: Q1Lab, repo: Path) -> dict[str, Any]:
         tables = {
             name: store.db.execute(f"SELECT * FROM {name}").fetchall() for name in LEARNER_TABLES
         }
-    rows = {name: repr([tuple(row) for row in table]) for name, table in tables.items()}
+    # sorted: a setting that the index writes for itself may go in before or after the app's
+    rows = {name: repr(sorted(map(tuple, table), key=repr)) for name, table in tables.items()}
     return {
         **{name: TIMES.sub("T", row).replace(str(repo), "REPO") for name, row in rows.items()},
         "open": [type(screen).__name__ for screen in app.screen_stack],
