@@ -107,6 +107,6 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_an_empty_file_is_as_good_as_none(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"\n\n")
-    made = document_change(tmp_path / "a.md", RENDERED)
-    assert made.files == {tmp_path / "a.md": RENDERED.text.encode()}
-    assert not made.is_new
+    change = document_change(tmp_path / "a.md", RENDERED)
+    assert change.files == {tmp_path / "a.md": RENDERED.text.encode()}
+    assert not change.is_new

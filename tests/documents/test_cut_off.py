@@ -36,8 +36,8 @@ def theirs(repo: Repository) -> str:
 
 
 def names(repo: Repository) -> set[str]:
-    found = (path.relative_to(repo.root) for path in repo.root.rglob("*") if path.is_file())
-    return {str(path) for path in found if path.parts[0] != ".git"}
+    files = (path.relative_to(repo.root) for path in repo.root.rglob("*") if path.is_file())
+    return {str(path) for path in files if path.parts[0] != ".git"}
 
 
 @pytest.mark.parametrize("which", ["new", "known"])
@@ -46,7 +46,7 @@ def test_a_kill_at_any_step_asks_nothing_afterwards(repo: Repository, which: str
     files = {repo.root / DOC: b"one\n"}
     if which == "known":
         save_files(files, "docs: one", repo)
-    mine, before = theirs(repo), names(repo)
+    learner_files, before = theirs(repo), names(repo)
     step = 0
     while True:
         step += by
@@ -60,7 +60,7 @@ def test_a_kill_at_any_step_asks_nothing_afterwards(repo: Repository, which: str
         assert (repo.root / DOC).read_bytes() == (repo.root / CHART).read_bytes() == text
         assert git(repo.root, "show", f"HEAD:{DOC}").encode() == text, (step, done)
         assert git(repo.root, "status", "--porcelain", "--", DOC, CHART) == "", step
-        assert theirs(repo) == mine
+        assert theirs(repo) == learner_files
         before = names(repo)
         if not was_killed:
             break

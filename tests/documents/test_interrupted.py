@@ -53,20 +53,20 @@ def test_git_has_ended_before_anything_is_put_back(repo: Repository, busy: str) 
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
         wait_for((repo.root / "began").exists, busy)
         child.send_signal(signal.SIGINT)
-        said = child.communicate(timeout=60)[1]
-    assert child.returncode == 130, said
-    assert "Traceback" not in said
+        error = child.communicate(timeout=60)[1]
+    assert child.returncode == 130, error
+    assert "Traceback" not in error
     hook = Path(f"/proc/{(repo.root / 'began').read_text().strip()}/stat")
     assert not hook.exists() or " Z " in hook.read_text()
     assert not (repo.root / ".git" / "index.lock").exists()
-    made = list(repo.root.glob("posts/*.md"))
+    post_files = list(repo.root.glob("posts/*.md"))
     if "is made" in busy:
         assert git(repo.root, "status", "--porcelain") == before[1], "committed, and it stays"
         assert git(repo.root, "show", "--name-only", "--format=").split() == [
-            str(path.relative_to(repo.root)) for path in made
+            str(path.relative_to(repo.root)) for path in post_files
         ]
     else:
-        assert made == []
+        assert post_files == []
         assert before == (
             git(repo.root, "rev-parse", "HEAD"),
             git(repo.root, "status", "--porcelain"),
@@ -76,15 +76,15 @@ def test_git_has_ended_before_anything_is_put_back(repo: Repository, busy: str) 
 def interrupted_at(step: int, act: Callable[[], object]) -> bool:
     """Run ``act`` in a child that gets Ctrl-C around its ``step``-th process. False when it came to
     its end first."""
-    there, here = os.pipe()
+    read_end, write_end = os.pipe()
     child = os.fork()
     if child:
-        os.close(here)
-        with os.fdopen(there, errors="replace") as pipe:
-            said = pipe.read()  # of an exception that is no Ctrl-C
+        os.close(write_end)
+        with os.fdopen(read_end, errors="replace") as pipe:
+            error = pipe.read()  # of an exception that is no Ctrl-C
         _, status = os.waitpid(child, 0)
         assert os.WIFEXITED(status)
-        assert os.WEXITSTATUS(status) in (0, 130), said
+        assert os.WEXITSTATUS(status) in (0, 130), error
         return os.WEXITSTATUS(status) == 130
     code, left, started = 1, step, subprocess.Popen.__init__
 
@@ -105,7 +105,7 @@ def interrupted_at(step: int, act: Callable[[], object]) -> bool:
     except KeyboardInterrupt:
         code = 130
     except BaseException:
-        os.write(here, traceback.format_exc().encode()[-4000:])
+        os.write(write_end, traceback.format_exc().encode()[-4000:])
     finally:
         os._exit(code)
 
@@ -165,13 +165,13 @@ def test_a_refusal_leaves_the_index_as_old_as_it_was(repo: Repository) -> None:
     assert git(repo.root, "diff", "--name-only") == "model.py\n"
 
 
-@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("committed_before", [False, True])
 def test_a_commit_that_the_index_has_not_is_mended_by_the_next_command(
-    repo: Repository, tmp_path: Path, known: bool
+    repo: Repository, tmp_path: Path, committed_before: bool
 ) -> None:
     """As a full disk leaves it when git can't write the index after it has moved HEAD."""
     path, index = repo.root / "DOC.md", repo.root / ".git" / "index"
-    if known:
+    if committed_before:
         save_files({path: b"old\n"}, "docs: old", repo)
         before = index.read_bytes()
     else:

@@ -76,14 +76,14 @@ def test_line_ends_that_git_changed_are_no_edit() -> None:
 
 def test_a_learners_edit_is_kept_and_shown_and_overwritten_only_with_a_yes() -> None:
     edited = DOC.replace("old one", "old one, but I know better").encode()
-    kept = refresh_regions(edited, {"one": "new one", "two": "new two"})
-    assert bodies(kept.data)["one"] == b"old one, but I know better\n"
-    assert bodies(kept.data)["two"] == b"new two\n"
-    assert kept.edited == ("one",)
-    assert "-old one, but I know better" in kept.diffs["one"]
-    again = refresh_regions(kept.data, {"one": "new one", "two": "new two"})
-    assert again.data == kept.data
-    assert again.edited == ("one",)
+    refreshed = refresh_regions(edited, {"one": "new one", "two": "new two"})
+    assert bodies(refreshed.data)["one"] == b"old one, but I know better\n"
+    assert bodies(refreshed.data)["two"] == b"new two\n"
+    assert refreshed.edited == ("one",)
+    assert "-old one, but I know better" in refreshed.diffs["one"]
+    refreshed_twice = refresh_regions(refreshed.data, {"one": "new one", "two": "new two"})
+    assert refreshed_twice.data == refreshed.data
+    assert refreshed_twice.edited == ("one",)
     forced = refresh_regions(edited, {"one": "new one"}, overwrite=True)
     assert bodies(forced.data)["one"] == b"new one\n"
     assert not any(region.edited for region in find_regions(forced.data))
@@ -232,12 +232,12 @@ def test_every_byte_outside_survives_and_refresh_is_idempotent(
     except Problem:
         return  # generated marks may be broken; then nothing is returned, so nothing can be written
     before, after = find_regions(data), find_regions(done.data)
-    there = {region.name for region in before}
-    assert {region.name for region in after} == there | set(new)
+    names_before = {region.name for region in before}
+    assert {region.name for region in after} == names_before | set(new)
     # What lies outside the regions that we own is a prefix-equal copy; only appended regions may
     # follow.
     mine_before = outside(data, set(new))
-    mine_after = outside(done.data, set(new) & there)
+    mine_after = outside(done.data, set(new) & names_before)
     assert mine_after[:-1] == mine_before[:-1]
     assert mine_after[-1].startswith(mine_before[-1])
     if not done.added:
@@ -245,9 +245,9 @@ def test_every_byte_outside_survives_and_refresh_is_idempotent(
     for region in after:
         if region.name in new and region.name not in done.edited:
             assert not region.edited
-    again = refresh_regions(done.data, new, overwrite=overwrite)
-    assert again.data == done.data
-    assert again.added == again.changed == ()
+    done_twice = refresh_regions(done.data, new, overwrite=overwrite)
+    assert done_twice.data == done.data
+    assert done_twice.added == done_twice.changed == ()
 
 
 @settings(max_examples=200, deadline=None)
@@ -266,12 +266,17 @@ def test_an_edited_region_is_never_lost_without_a_yes(
         changed = data[: region.body_start] + body + (b"\n" if not body.endswith(b"\n") else b"")
         changed += data[region.body_end :]
         try:
-            mine = next(item for item in find_regions(changed) if item.name == region.name)
+            edited_region = next(item for item in find_regions(changed) if item.name == region.name)
             done = refresh_regions(changed, new)
         except Problem:
             continue
         if region.name in done.edited or region.name not in new:
-            assert mine.body in done.data
+            assert edited_region.body in done.data
         else:
-            ours = next(item for item in find_regions(done.data) if item.name == region.name)
-            assert not mine.edited or ours.body.split() == mine.body.split()
+            refreshed_region = next(
+                item for item in find_regions(done.data) if item.name == region.name
+            )
+            assert (
+                not edited_region.edited
+                or refreshed_region.body.split() == edited_region.body.split()
+            )

@@ -95,9 +95,9 @@ def test_an_answer_stays_inside_its_region(text: str) -> None:
     it was."""
     body = "## Notes\n\n" + answer(text)
     document = managed_regions.region_block("notes", body) + "\n## After\n\nthe end\n"
-    found = managed_regions.find_regions(document.encode())
-    assert [region.name for region in found] == ["notes"]
-    assert not found[0].edited
+    regions = managed_regions.find_regions(document.encode())
+    assert [region.name for region in regions] == ["notes"]
+    assert not regions[0].edited
     html = MarkdownIt().render(document)
     assert "<h2>After</h2>" in html
     assert html.rstrip().endswith("<p>the end</p>")
@@ -125,10 +125,15 @@ def test_headings_go_below_their_place() -> None:
 
 
 def test_a_line_each_is_a_list_where_it_is_read() -> None:
-    told = "order of the four, 60%: wrong\n\nthe log, 90%: right"
-    assert markdown_escape.listed(told) == "- order of the four, 60%: wrong\n- the log, 90%: right"
-    for kept in ("one line", "- a list, 60%: right\n- already", "1. so\n2. too", "```\na\nb\n```"):
-        assert markdown_escape.listed(kept) == kept
+    lines = "the order, 60%: wrong\n\nthe log, 90%: right"
+    assert markdown_escape.listed(lines) == "- the order, 60%: wrong\n- the log, 90%: right"
+    for unchanged in (
+        "one line",
+        "- a list, 60%: right\n- already",
+        "1. so\n2. too",
+        "```\na\nb\n```",
+    ):
+        assert markdown_escape.listed(unchanged) == unchanged
 
 
 def test_comments_in_a_sketch_are_code_and_no_headings() -> None:
@@ -163,8 +168,8 @@ def test_control_characters_and_escape_sequences_are_gone() -> None:
 
 
 def test_a_command_in_a_sentence_is_code_and_nothing_else_is() -> None:
-    said = markdown_escape.sentence("`q1lab plan` says it of *x* and `rm -rf`.")
-    assert said == r"`q1lab plan` says it of \*x\* and \`rm -rf\`."
+    escaped = markdown_escape.sentence("`q1lab plan` says it of *x* and `rm -rf`.")
+    assert escaped == r"`q1lab plan` says it of \*x\* and \`rm -rf\`."
 
 
 def test_md_is_not_escaped_twice() -> None:

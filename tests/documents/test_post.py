@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from q1lab.documents import channel_posts, post, word_count
-from q1lab.documents.claim_lint import ClaimFinding, lint_draft, numbers_in
+from q1lab.documents.claim_lint import lint_draft, numbers_in
 from q1lab.documents.managed_regions import region_block
 from q1lab.ground.errors import Problem
 from q1lab.week.content import load_week
@@ -42,17 +42,17 @@ code is not read aloud
 
 
 def test_words_by_section() -> None:
-    found = word_count.draft_sections(DRAFT)
-    assert [(item.title, item.words, item.budget, item.state) for item in found] == [
+    sections = word_count.draft_sections(DRAFT)
+    assert [(item.title, item.words, item.budget, item.state) for item in sections] == [
         ("One", 5, 10, "short"),
         ("Two, with `a <!-- span -->`", 11, None, ""),
     ]
 
 
 def test_the_shipped_budgets_add_up_to_about_3000() -> None:
-    found = word_count.draft_sections(post.post_document(records.post_record(None)).text)
-    assert len(found) == 9
-    assert sum(item.budget or 0 for item in found) == 3000
+    sections = word_count.draft_sections(post.post_document(records.post_record(None)).text)
+    assert len(sections) == 9
+    assert sum(item.budget or 0 for item in sections) == 3000
 
 
 def test_crlf_and_bom_do_not_matter() -> None:
@@ -68,8 +68,8 @@ KNOWN = numbers_in(records.comparison("cannot tell"))
 def findings(
     text: str, verdict: str = "cannot tell", section: str = "The experiment"
 ) -> list[tuple[int, str]]:
-    found = lint_draft(f"## {section}\n\n{text}\n".encode(), verdict, KNOWN)
-    return [(item.line - 2, item.kind) for item in found]
+    claims = lint_draft(f"## {section}\n\n{text}\n".encode(), verdict, KNOWN)
+    return [(item.line - 2, item.kind) for item in claims]
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_numbers_must_come_from_the_runs() -> None:
     ],
 )
 def test_what_the_clock_did_not_show_is_a_claim_too(text: str, pace: str, flagged: bool) -> None:
-    found = lint_draft(f"## The experiment\n\n{text}\n".encode(), "helps", [], pace=pace)
-    assert [item.kind for item in found] == ["claim"] * flagged
+    claims = lint_draft(f"## The experiment\n\n{text}\n".encode(), "helps", [], pace=pace)
+    assert [item.kind for item in claims] == ["claim"] * flagged
 
 
 def test_a_bootstrap_ci_names_its_seeds() -> None:
@@ -161,12 +161,11 @@ def test_overruling_needs_a_reason_and_something_to_overrule() -> None:
 
 
 def test_lines_are_named() -> None:
-    found = lint_draft(
+    claims = lint_draft(
         b"\xef\xbb\xbf# T\r\n\r\n## The experiment\r\n\r\nA line.\r\nIt improves.\r\n", "", []
     )
-    assert found == [
-        ClaimFinding(6, "claim", "“improves” says that it helps, but no study has finished")
-    ]
+    assert [(claim.line, claim.kind) for claim in claims] == [(6, "claim")]
+    assert "“improves”" in claims[0].message
 
 
 def test_what_q1lab_wrote_is_passed_over_until_it_is_edited() -> None:
@@ -189,9 +188,9 @@ def test_the_shipped_draft_passes_its_own_lint_with_the_marks_taken_out(
         line for line in post.post_document(record).text.split("\n") if "q1lab:begin" not in line
     )
     text = "\n".join(line for line in text.split("\n") if "q1lab:end" not in line)
-    known = numbers_in(records.comparison(outcome)) if outcome else []
-    known += [*numbers_in(records.PREDICTION), 74.2]
-    assert lint_draft(text.encode(), record.verdict, known) == []
+    measured = numbers_in(records.comparison(outcome)) if outcome else []
+    measured += [*numbers_in(records.PREDICTION), 74.2]
+    assert lint_draft(text.encode(), record.verdict, measured) == []
 
 
 @pytest.mark.parametrize("channel", channel_posts.LIMITS)
@@ -223,7 +222,7 @@ def test_the_texts_say_the_result_where_readers_expect_it() -> None:
     assert "−" in title
     assert "I put RoPE into" in text["x"]
     assert "804 k and 796 k parameters, Tiny Shakespeare, " in text["r-localllama"]
-    assert not any("to run it again" in one for one in text.values())
+    assert not any("q1lab run" in channel_text for channel_text in text.values())
 
 
 def test_an_unknown_channel() -> None:
@@ -235,15 +234,17 @@ def test_answers_in_the_draft_are_read_like_the_rest_of_it() -> None:
     text = region_block("surprises", "RoPE beats the baseline in every run.") + region_block(
         "honest", "The baseline beats nothing."
     )
-    found = lint_draft(text.encode(), "cannot tell", [])
-    assert [(item.line, item.kind) for item in found] == [(2, "claim")]
+    claims = lint_draft(text.encode(), "cannot tell", [])
+    assert [(item.line, item.kind) for item in claims] == [(2, "claim")]
 
 
 @pytest.mark.parametrize(("course", "length"), [(True, 3000), (False, 2000)])
 def test_the_budgets_are_the_length_that_the_week_names(course: bool, length: int) -> None:
     draft = post.post_document(dataclasses.replace(records.post_record(None), course=course))
-    assert sum(one.budget or 0 for one in word_count.draft_sections(draft.text)) == length
+    assert sum(section.budget or 0 for section in word_count.draft_sections(draft.text)) == length
     overview = "".join(
-        one.markdown for one in load_week(CONTENT, course=course).overview if isinstance(one, Text)
+        section.markdown
+        for section in load_week(CONTENT, course=course).overview
+        if isinstance(section, Text)
     )
     assert f"about {length:,} words" in overview

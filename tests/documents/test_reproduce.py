@@ -69,8 +69,8 @@ def laid(place: Path, patch: pytest.MonkeyPatch) -> Path:
     """A repository with the learner's model and a SwiGLU that was made from it; it is where one
     stands."""
     of_its_own(place, patch)
-    mine = "# mine\n" + (MODELS / "baseline.py").read_text()
-    folder = begun(place / "transformer", {"model.py": mine, "words.txt": WORDS})
+    model = "# mine\n" + (MODELS / "baseline.py").read_text()
+    folder = begun(place / "transformer", {"model.py": model, "words.txt": WORDS})
     patch.chdir(folder)
     model_file.new_model_file("swiglu", folder)
     head = (folder / "swiglu.py").read_text().splitlines(keepends=True)[0]
@@ -94,24 +94,24 @@ def q1lab(folder: Path, *words: str, code: int = 0, home: Path | None = None) ->
 def losses(home: Path) -> dict[str, list[tuple[str, int, float]]]:
     """Every loss of every run of the one study in a home, as it was written."""
     (study,) = (home / "studies").iterdir()
-    found = {}
+    losses_by_run = {}
     for events in study.glob("runs/*/events.jsonl"):
         kinds = ("iter", "eval", "exit")
         lines = [json.loads(line) for line in events.read_text().splitlines()]
-        found[events.parent.name] = [
+        losses_by_run[events.parent.name] = [
             (event["type"], event["iter"], event.get("train_loss", event.get("val_loss")))
             for event in lines
             if event["type"] in kinds
         ]
-    return found
+    return losses_by_run
 
 
 def printed_command(folder: Path) -> list[str]:
     text = (folder / "MODIFICATION.md").read_text()
     section = text.split("## How to reproduce")[1]
-    found = re.search(r"```sh\n(.*?)\n```", section, re.DOTALL)
-    assert found, section
-    return shlex.split(found[1])
+    code_block = re.search(r"```sh\n(.*?)\n```", section, re.DOTALL)
+    assert code_block, section
+    return shlex.split(code_block[1])
 
 
 @pytest.mark.timeout(400)
@@ -137,8 +137,8 @@ def test_a_clone_trains_exactly_the_study(untrained: Path, home: Path, tmp_path:
 
     git(tmp_path, "clone", "-q", str(repo), "clone")
     clone, other = tmp_path / "clone", tmp_path / "another home"
-    said = q1lab(clone, *printed_command(clone)[1:], "--wandb", "disabled", home=other)
-    assert "All 4 losses are equal to the record in studies/swiglu-1, to the last bit." in said
+    output = q1lab(clone, *printed_command(clone)[1:], "--wandb", "disabled", home=other)
+    assert re.search(r"All 4 losses .* studies/swiglu-1\b", output)
     assert losses(other) == losses(home)
     assert len(losses(home)) == 4
 
@@ -180,7 +180,7 @@ def test_a_copy_of_a_model_file_is_one_line_of_the_preview(study: Study, repo: P
     shown = q1lab(repo, "keep", study.id, "--dry-run")
     lines = (repo / "swiglu.py").read_text().count("\n")
     copy = f"+++ studies/{study.id}/source/modified/swiglu.py"
-    assert f"{copy} (new: {lines} lines, the file as it trained)" in shown
+    assert f"{copy} (new: {lines} lines, " in shown
     assert f"+++ studies/{study.id}/study.json (new)" in shown
     assert '+ "headline": "welch"' in shown
     assert "+class GPT" not in shown
@@ -199,21 +199,21 @@ def planned(folder: Path | str, **more: object) -> study_plan.Plan:
 
 
 def test_everything_that_was_decided_is_on_record(study: Study, repo: Path) -> None:
-    found = kept_folder.load_kept_study(keep(study, repo))
-    there = found.study
-    assert there.trainer.hyperparameters == study.trainer.hyperparameters
-    assert there.seeds == (2, 5)
-    assert (there.design.headline, there.trainer.device, there.trainer.number_format) == (
+    kept_study = kept_folder.load_kept_study(keep(study, repo))
+    recorded = kept_study.study
+    assert recorded.trainer.hyperparameters == study.trainer.hyperparameters
+    assert recorded.seeds == (2, 5)
+    assert (recorded.design.headline, recorded.trainer.device, recorded.trainer.number_format) == (
         "welch",
         "cpu",
         "fp32",
     )
-    assert there.trainer.threads == study.trainer.threads
-    assert found.values == kept_folder.final_values(study)
-    assert len(found.values) == 4
+    assert recorded.trainer.threads == study.trainer.threads
+    assert kept_study.values == kept_folder.final_values(study)
+    assert len(kept_study.values) == 4
     imported = changed(study, imported=ImportedRuns(str(repo / "runs.csv")))
-    for one in (study, imported):
-        for file in keep(one, repo).rglob("*"):
+    for trained_or_imported in (study, imported):
+        for file in keep(trained_or_imported, repo).rglob("*"):
             assert file.is_dir() or str(repo.parent) not in file.read_text()
 
 
@@ -222,11 +222,11 @@ def test_the_folder_plans_the_study_in_another_home(
 ) -> None:
     folder = keep(study, repo)
     monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "other"))
-    made = planned(folder)
-    assert made.is_new
-    assert studies.identity_key(made.study) == studies.identity_key(study)
-    assert (made.study.seeds, made.study.trainer.threads) == (study.seeds, study.trainer.threads)
-    assert [made.study.arms[arm].variant for arm in studies.ARMS] == ["model", "swiglu"]
+    plan = planned(folder)
+    assert plan.is_new
+    assert studies.identity_key(plan.study) == studies.identity_key(study)
+    assert (plan.study.seeds, plan.study.trainer.threads) == (study.seeds, study.trainer.threads)
+    assert [plan.study.arms[arm].variant for arm in studies.ARMS] == ["model", "swiglu"]
 
 
 def test_threads_are_those_of_then(
@@ -238,16 +238,16 @@ def test_threads_are_those_of_then(
 
 
 def test_at_home_it_is_the_study_itself(study: Study, repo: Path) -> None:
-    made = planned(keep(study, repo))
-    assert (made.is_new, made.missing, made.study.id) == (False, (), "swiglu-1")
-    assert made.draft.kept_study
-    assert kept_folder.compare_values(made.draft.kept_study, made.study).startswith("All 4 losses")
+    plan = planned(keep(study, repo))
+    assert (plan.is_new, plan.missing, plan.study.id) == (False, (), "swiglu-1")
+    assert plan.draft.kept_study
+    assert kept_folder.compare_values(plan.draft.kept_study, plan.study).startswith("All 4 losses")
 
 
 def test_other_losses_are_said_to_be_other(study: Study, repo: Path) -> None:
-    found = kept_folder.load_kept_study(keep(study, repo))
-    values = {**found.values, "modified-seed5": found.values["modified-seed5"] + 0.25}
-    words = kept_folder.compare_values(replace(found, values=values), study)
+    kept_study = kept_folder.load_kept_study(keep(study, repo))
+    values = {**kept_study.values, "modified-seed5": kept_study.values["modified-seed5"] + 0.25}
+    words = kept_folder.compare_values(replace(kept_study, values=values), study)
     assert words.startswith("3 of 4 losses are equal")
     assert "by up to 0.25 nats" in words
 
@@ -256,22 +256,22 @@ def test_an_edited_file_is_not_what_trained(study: Study, repo: Path) -> None:
     folder = keep(study, repo)
     file = folder / "source/modified/swiglu.py"
     file.write_text(file.read_text() + "\nx = 1\n")
-    with pytest.raises(Problem, match="is not the file that trained in swiglu-1") as no:
+    with pytest.raises(Problem, match=r"is not the file .*swiglu-1") as no:
         kept_folder.load_kept_study(folder)
     assert OF_ITS_FILES.format(folder) in str(no.value)
     assert reproduce.bundle_files(study, repo, Provenance())[0] == {}
-    assert "no longer what trained" in reproduce.bundle_files(study, repo, Provenance())[1][0]
+    assert "no longer what" in reproduce.bundle_files(study, repo, Provenance())[1][0]
     assert not reproduce.keeps_bundle(study, repo)
 
 
 def test_more_than_the_folder_says_is_refused(study: Study, repo: Path) -> None:
     folder = keep(study, repo)
     for more in ({"seeds": "7"}, {"preset": "cpu"}, {"overrides": {"max_iters": "3"}}):
-        with pytest.raises(Problem, match="says by itself what it trains") as no:
+        with pytest.raises(Problem, match="says by itself") as no:
             planned(folder, **more)
-        said = str(no.value)
-        assert OF_ITS_FILES.format(folder) in said
-        assert f" {next(iter(more.values()))}" in said or "--max-iters 3" in said
+        message = str(no.value)
+        assert OF_ITS_FILES.format(folder) in message
+        assert f" {next(iter(more.values()))}" in message or "--max-iters 3" in message
     assert planned(folder, jobs=1, wandb="disabled").study.id == "swiglu-1"
 
 
@@ -326,7 +326,7 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path) -> None:
     outside, inside = tmp_path / "own.txt", repo / "own.txt"
     for file in (outside, inside):
         file.write_text(words)
-    made = {}
+    study_of = {}
     for file in (outside, inside):
         request = Request(
             "./swiglu.py",
@@ -337,43 +337,39 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path) -> None:
             overrides={"max_iters": "20"},
         )
         with Store() as store:
-            made[file] = study_plan.save_plan(study_plan.plan_study(request, store), store)
-            ingest_events.ingest_study(store, made[file])
-    private, shared = keep(made[outside], repo), keep(made[inside], repo)
+            study_of[file] = study_plan.save_plan(study_plan.plan_study(request, store), store)
+            ingest_events.ingest_study(store, study_of[file])
+    private, shared = keep(study_of[outside], repo), keep(study_of[inside], repo)
     assert str(tmp_path) not in (private / "study.json").read_text()
     shutil.rmtree(paths.data_dir())
-    with pytest.raises(Problem, match=r"which is not here: give the file with --data"):
+    with pytest.raises(Problem, match=r"not here: .*--data"):
         planned(private)
     (tmp_path / "others.txt").write_text(words + "?")
-    with pytest.raises(Problem, match=r"others\.txt is not the text that"):
+    with pytest.raises(Problem, match=r"others\.txt is not"):
         planned(private, data=str(tmp_path / "others.txt"))
-    assert planned(private, data=str(outside)).study.data.sha256 == made[outside].data.sha256
+    assert planned(private, data=str(outside)).study.data.sha256 == study_of[outside].data.sha256
     shutil.rmtree(paths.data_dir())
-    assert planned(shared).study.data.sha256 == made[inside].data.sha256
-    notes = reproduce.reproduction_of(made[outside], repo, keeps=True).notes
-    assert any("not in this repository" in note for note in notes)
-    assert (
-        "not in this repository"
-        in reproduce.reproduction_of(made[inside], repo, keeps=True).notes[0]
-    )
+    assert planned(shared).study.data.sha256 == study_of[inside].data.sha256
+    notes = reproduce.reproduction_of(study_of[outside], repo, keeps=True).notes
+    assert any("not in this" in note for note in notes)
+    (note,) = reproduce.reproduction_of(study_of[inside], repo, keeps=True).notes
+    assert "not in this" in note
     git(repo, "add", "own.txt")
     git(repo, "commit", "-qm", "data")
-    assert reproduce.reproduction_of(made[inside], repo, keeps=True).notes == (
+    assert reproduce.reproduction_of(study_of[inside], repo, keeps=True).notes == (
         "The data are `own.txt`.",
     )
     inside.write_text(words + "?")
     git(repo, "commit", "-qam", "other data")
-    assert (
-        "not in this repository"
-        in reproduce.reproduction_of(made[inside], repo, keeps=True).notes[0]
-    )
+    (note,) = reproduce.reproduction_of(study_of[inside], repo, keeps=True).notes
+    assert "not in this" in note
 
 
 def test_keeping_is_polite(study: Study, repo: Path) -> None:
     (repo / "mine.txt").write_text("staged\n")
     git(repo, "add", "mine.txt")
-    said = q1lab(repo, "keep", "--dry-run")
-    assert "+++ " in said
+    preview = q1lab(repo, "keep", "--dry-run")
+    assert "+++ " in preview
     assert not (repo / "studies").exists()
     q1lab(repo, "keep", "swiglu-1", "--yes")
     assert len(git(repo, "show", "--name-only", "--format=", "HEAD").split()) == 10
@@ -386,7 +382,7 @@ def test_the_document_says_what_is_true(study: Study, repo: Path) -> None:
     q1lab(repo, "modification", "swiglu", "--yes", "--no-study")
     text = (repo / "MODIFICATION.md").read_text()
     assert not (repo / "studies").exists()
-    assert "are not in this repository as they trained" in text
+    assert "as they trained" in text
     assert command_line.argv(study.trainer.request(study))[2] not in text  # no private path
     q1lab(repo, "keep", "--yes")
     q1lab(repo, "modification", "swiglu", "--yes", "--no-study")
@@ -399,4 +395,4 @@ def test_of_a_variant_that_ships_no_file_is_kept(untrained: Path, fake_trainer: 
     q1lab(repo, "modification", "rope", "--yes")
     assert not (repo / "studies").exists()
     assert printed_command(repo)[:3] == ["q1lab", "run", "rope"]
-    assert "Both model files ship with q1lab" in (repo / "MODIFICATION.md").read_text()
+    assert "Both model files" in (repo / "MODIFICATION.md").read_text()

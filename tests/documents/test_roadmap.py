@@ -39,14 +39,14 @@ DATA = ROADMAP.encode()
 
 
 def test_the_weeks_boxes() -> None:
-    found = boxes(DATA, "M03-W04")
-    assert [(box.number, box.ticked, box.title) for box in found] == [
+    week_boxes = boxes(DATA, "M03-W04")
+    assert [(box.number, box.ticked, box.title) for box in week_boxes] == [
         (1, False, "the comparison"),
         (2, True, "the baseline"),
         (3, False, "the post"),
         (4, False, "write M03-W04's retrospective"),
     ]
-    assert [box.line for box in found] == [14, 15, 20, 25]
+    assert [box.line for box in week_boxes] == [14, 15, 20, 25]
     assert boxes(DATA, "M05-W01") == []
 
 
@@ -59,13 +59,15 @@ def test_other_spellings_of_the_week(heading: str) -> None:
 
 
 def test_a_tick_is_one_byte() -> None:
-    found = boxes(DATA, "M03-W04")
-    new = tick_boxes(DATA, found)
+    week_boxes = boxes(DATA, "M03-W04")
+    new = tick_boxes(DATA, week_boxes)
     assert len(new) == len(DATA)
     changed = [index for index in range(len(DATA)) if DATA[index] != new[index]]
-    assert changed == [box.offset for box in found if not box.ticked]
+    assert changed == [box.offset for box in week_boxes if not box.ticked]
     assert all(DATA[i : i + 1] == b" " and new[i : i + 1] == b"x" for i in changed)
-    assert tick_boxes(new, [box for box in found if not box.ticked], done=False) != DATA or True
+    assert (
+        tick_boxes(new, [box for box in week_boxes if not box.ticked], done=False) != DATA or True
+    )
     opened = tick_boxes(new, [box for box in boxes(new, "M03-W04") if box.number != 2], done=False)
     assert opened == DATA
 
@@ -94,24 +96,24 @@ def test_a_tick_is_one_byte() -> None:
 )
 def test_ticking_all_changes_only_boxes(lines: list[str], end: str, encoding: str) -> None:
     data = end.join(["# M03-W04", *lines]).encode(encoding)
-    found = boxes(data, "M03-W04")
-    new = tick_boxes(data, found)
+    week_boxes = boxes(data, "M03-W04")
+    new = tick_boxes(data, week_boxes)
     assert len(new) == len(data)
     assert {i for i in range(len(data)) if data[i] != new[i]} == {
-        box.offset for box in found if not box.ticked
+        box.offset for box in week_boxes if not box.ticked
     }
     assert all(box.ticked for box in boxes(new, "M03-W04"))
     assert tick_boxes(new, boxes(new, "M03-W04")) == new
 
 
 def test_choosing() -> None:
-    found = boxes(DATA, "M03-W04")
-    assert [box.number for box in choose_boxes(found, ["1", "3-4"])] == [1, 3, 4]
-    assert [box.number for box in choose_boxes(found, ["all"])] == [1, 2, 3, 4]
-    assert [box.number for box in choose_boxes(found, ["BASELINE", "2"])] == [2]
+    week_boxes = boxes(DATA, "M03-W04")
+    assert [box.number for box in choose_boxes(week_boxes, ["1", "3-4"])] == [1, 3, 4]
+    assert [box.number for box in choose_boxes(week_boxes, ["all"])] == [1, 2, 3, 4]
+    assert [box.number for box in choose_boxes(week_boxes, ["BASELINE", "2"])] == [2]
     for wrong in ("9", "3-9", "4-2", "the", "nothing like it", ""):
         with pytest.raises(Problem):
-            choose_boxes(found, [wrong])
+            choose_boxes(week_boxes, [wrong])
 
 
 def test_a_roadmap_that_changed_meanwhile() -> None:

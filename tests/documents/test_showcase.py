@@ -42,13 +42,13 @@ def test_a_whole_week(fake_trainer: Callable[..., None], tmp_path: Path) -> None
     )
     assert status.stdout == ""
     retro = (repo / "Q1_RETRO.md").read_text()
-    assert "- [x] I have public artifacts to point to" in retro
-    assert "- [ ] I can read any transformer paper" in retro
+    assert re.search(r"- \[x\] .*public artifacts", retro)
+    assert re.search(r"- \[ \] .*transformer paper", retro)
     assert "| **together** | 10 h 25 min | 10 h 26 min | 1.00 |" in retro
     assert "rope-1" in retro
     assert (repo / "AI_EXPERT_ROADMAP.md").read_text().count("[x]") == 4
     assert "### Verdict: " in (repo / "MODIFICATION.md").read_text()
-    assert "no claim beyond the data" in done.stdout
+    assert "no claim" in done.stdout
     assert "shared in 3 channels" in done.stdout
     assert "<figure>" in (tmp_path / "out" / "post.html").read_text()
 
@@ -72,4 +72,4 @@ def test_the_post_reports_no_step_that_its_record_lists_as_left_undone() -> None
     week = ROOT / "docs" / "showcase" / "week"
     undone = (week / "Q1_RETRO.md").read_text()
     post = (week / "posts" / "m03-w04-retrospective.md").read_text()
-    assert "without any positions" not in post or "no positions at all" not in undone
+    assert "without any positions" not in post or "no positions" not in undone

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -86,7 +87,7 @@ def test_the_command_reports_json_and_exit_codes(tmp_path: Path) -> None:
     failed = next(c for c in record["checks"] if not c["passed"])
     assert failed["name"] == "causality"
     assert set(failed) == {f.name for f in dataclasses.fields(CheckResult)}
-    assert "changing token 1 moved the logits at 0" in failed["seen"]
+    assert "changing token 1" in failed["seen"]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_the_checks_run_without_q1lab_too(arguments: list[str], code: int) -> No
     )  # fmt: skip
     assert done.returncode == code
     assert "Traceback" not in done.stderr
-    assert ("FAIL  gqa: groups share keys and values: " in done.stdout) == (code == 1)
+    assert ("FAIL  gqa: groups share" in done.stdout) == (code == 1)
     assert ("no such file" in done.stdout) == (code == 2)
 
 
@@ -119,15 +120,15 @@ def test_green_ends_with_the_next_command(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_counts_are_compared_with_what_the_file_was_made_from(tmp_path: Path) -> None:
-    own = write(tmp_path, baseline().replace("bias=config.bias", "bias=True"), "model.py")
-    made = origin_line.marker_line(origin_line.Marker("rope", "model.py", sha256_file(own)))
+    model = write(tmp_path, baseline().replace("bias=config.bias", "bias=True"), "model.py")
+    origin = origin_line.marker_line(origin_line.Marker("rope", "model.py", sha256_file(model)))
     seen = {}
-    for name, text in (("mine.py", baseline()), ("rope.py", f"{made}\n{baseline()}")):
+    for name, text in (("mine.py", baseline()), ("rope.py", f"{origin}\n{baseline()}")):
         report = run_checks(write(tmp_path, text, name), "baseline")
         assert report.passed
-        seen[name] = next(one.seen for one in report.checks if one.name == "parameters")
+        seen[name] = next(check.seen for check in report.checks if check.name == "parameters")
     assert "q1lab's baseline has 7,079,424 (+0.0%)" in seen["mine.py"]
-    assert "what it was made from has 7,086,336 (−0.1%)" in seen["rope.py"]
+    assert "made from has 7,086,336 (−0.1%)" in seen["rope.py"]
 
 
 @pytest.mark.parametrize(
@@ -165,21 +166,21 @@ def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
     run = CliRunner().invoke(check, [str(path), "--for", "baseline"], standalone_mode=False)
     assert run.return_value == 0, run.output
     assert "! causality: changing token 1" in run.output
-    assert "overruled by the file, because it fills in gaps" in run.output
+    assert re.search(r"overruled by the file, .* gaps\b", run.output)
     assert "checks passed (2 overruled).\nNext: " in run.output
     overruled = own_loop_draft.check_model_file(variants.find_variant(str(path)))
-    told = ("“causality”, because it fills in gaps", "“prefix”, because a gap has two sides")
-    assert overruled == told
+    reasons = ("“causality”, because it fills in gaps", "“prefix”, because a gap has two sides")
+    assert overruled == reasons
     study = lab_home.make_study(overruled=overruled)
     lab_home.finish(study)
     with Store() as store:
         notes = note_text.note_sentences(comparison_cache.compare(store, studies.load(study.id)))
-    assert f"2 checks of the model files failed and were overruled: {'; '.join(told)}." in notes
+    assert any(note.startswith("2 checks") and "; ".join(reasons) in note for note in notes)
     report = run_checks(write(tmp_path, line.replace("causality", "causalty") + broken))
     assert not report.passed
     assert "# q1lab: overrule" in report.failed[0].doubt
     assert report.checks[-1].warning
-    assert 'no check is called "causalty"' in report.checks[-1].seen
+    assert '"causalty"' in report.checks[-1].seen
 
 
 def test_a_failed_check_shows_expected_seen_and_why(tmp_path: Path) -> None:

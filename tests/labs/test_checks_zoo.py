@@ -43,16 +43,16 @@ def name(case: Case) -> str:
 def test_a_right_file_passes(case: Case, tmp_path: Path) -> None:
     results = list(judged(case, tmp_path))
     assert [f"{r.name}: {r.seen}" for r in results if r.failed] == []
-    own = [r for r in results if r.judged and r.name.startswith(case.variant + ":")]
-    assert len(own) >= (0 if case.variant == "baseline" else 1)
+    checks_of_variant = [r for r in results if r.judged and r.name.startswith(case.variant + ":")]
+    assert len(checks_of_variant) >= (0 if case.variant == "baseline" else 1)
 
 
 @pytest.mark.parametrize(("variant", "text"), WHOLE.values(), ids=WHOLE)
 def test_a_whole_file_of_another_style_passes(variant: str, text: str, tmp_path: Path) -> None:
-    one = subject(text, tmp_path)
-    results = list(suite.run_all(one, variant))
+    model = subject(text, tmp_path)
+    results = list(suite.run_all(model, variant))
     assert [f"{r.name}: {r.seen}" for r in results if r.failed or r.warning] == []
-    assert suite.guess(one) == variant
+    assert suite.guess(model) == variant
 
 
 @pytest.mark.parametrize("case", WRONG, ids=name)
@@ -83,7 +83,7 @@ def test_tokens_that_something_else_mixes_are_not_laid_to_the_mask(
 ) -> None:
     first = next(result for result in judged(case, tmp_path) if result.failed)
     assert first.name == "causality"
-    assert "does a norm over time or a wrong view mix tokens?" in first.seen
+    assert "norm over time" in first.seen
 
 
 def test_there_are_enough_of_each() -> None:
@@ -110,8 +110,8 @@ RAW_KEYS = Case(
 
 
 def test_an_attention_of_another_kind_is_not_judged_and_so_not_passed(tmp_path: Path) -> None:
-    found = {result.name: result for result in judged(RAW_KEYS, tmp_path)}
-    attention = found["attention"]
+    checks = {result.name: result for result in judged(RAW_KEYS, tmp_path)}
+    attention = checks["attention"]
     assert not attention.judged
     assert "queries and keys" in attention.seen
 
@@ -167,8 +167,8 @@ def unit(x, gain):
     text = re.sub(r"self\.(norm\d?)\(x\)", r"unit(x, self.\1)", text)
     text = re.sub(r"self\.head\((.*)\)(, None)?$", r"((\1)[..., None, :] * self.head.weight).sum(-1)\2", text, flags=re.MULTILINE)  # fmt: skip
     results = {r.name: r for r in suite.run_all(subject(text, tmp_path), "rmsnorm")}
-    own = [results[one.name] for one in suite.OWN["rmsnorm"].CHECKS]
-    assert not any(r.judged for r in own)
+    checks_of_variant = [results[check.name] for check in suite.OWN["rmsnorm"].CHECKS]
+    assert not any(r.judged for r in checks_of_variant)
     assert [name for name, r in results.items() if r.failed] == ["rmsnorm: judged"]
     overruled = f'# q1lab: overrule "rmsnorm: judged" because I looked\n{text}'
     results = {r.name: r for r in suite.run_all(subject(overruled, tmp_path), "rmsnorm")}

@@ -81,11 +81,11 @@ def test_bf16_follows_fp32_closely() -> None:
     module = loading.load(paths.models_dir() / "llama.py")
     model = keyed.build(lambda: loading.build(module, cfg, 30), 0)
     tokens = torch.randint(30, (4, 33), generator=torch.Generator().manual_seed(0))
-    found = []
+    losses = []
     for dtype in ("fp32", "bf16"):
         with devices.Precision(torch.device("cpu"), dtype, 32).products():
-            found.append(model(tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous())[1].item())
-    assert found[1] == pytest.approx(found[0], abs=0.01)
+            losses.append(model(tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous())[1].item())
+    assert losses[1] == pytest.approx(losses[0], abs=0.01)
 
 
 def test_running_out_of_memory_is_recognised() -> None:

@@ -21,27 +21,27 @@ needed = pytest.mark.skipif(
 
 def tensors(shape: tuple[int, ...], out: int, *, bias: bool) -> list[torch.Tensor]:
     g = torch.Generator().manual_seed(1)
-    found = [torch.randn(shape, generator=g), torch.randn((out, shape[-1]), generator=g)]
+    made_tensors = [torch.randn(shape, generator=g), torch.randn((out, shape[-1]), generator=g)]
     if bias:
-        found.append(torch.randn(out, generator=g))
-    return [t.requires_grad_() for t in found]
+        made_tensors.append(torch.randn(out, generator=g))
+    return [t.requires_grad_() for t in made_tensors]
 
 
 @needed
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("shape", [(5, 7), (3, 4, 8), (2, 3, 4, 6), (1, 1)])
 def test_values_and_gradients_are_those_of_pytorch(shape: tuple[int, ...], bias: bool) -> None:
-    mine, theirs = tensors(shape, 9, bias=bias), tensors(shape, 9, bias=bias)
+    with_onednn, plain = tensors(shape, 9, bias=bias), tensors(shape, 9, bias=bias)
     with linear.OneDnnLinear():
-        y = F.linear(*mine)
+        y = F.linear(*with_onednn)
     assert y.grad_fn is not None
     assert "_Linear" in y.grad_fn.name(), "oneDNN was not used"
-    z = F.linear(*theirs)
+    z = F.linear(*plain)
     weights = torch.randn(z.shape, generator=torch.Generator().manual_seed(2))
     torch.testing.assert_close(y, z)
     (y * weights).sum().backward()
     (z * weights).sum().backward()
-    for a, b in zip(mine, theirs, strict=True):
+    for a, b in zip(with_onednn, plain, strict=True):
         assert a.grad is not None
         torch.testing.assert_close(a.grad, b.grad)
 
@@ -53,8 +53,8 @@ def test_a_gradients_gradient_works() -> None:
         y = F.linear(x, w).pow(3).sum()
     (first,) = torch.autograd.grad(y, w, create_graph=True)
     (second,) = torch.autograd.grad(first.pow(2).sum(), w)
-    (again,) = torch.autograd.grad(F.linear(x, w).pow(3).sum(), w, create_graph=True)
-    (expected,) = torch.autograd.grad(again.pow(2).sum(), w)
+    (plain_first,) = torch.autograd.grad(F.linear(x, w).pow(3).sum(), w, create_graph=True)
+    (expected,) = torch.autograd.grad(plain_first.pow(2).sum(), w)
     torch.testing.assert_close(second, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -99,6 +99,6 @@ def test_the_processor_decides(
     def read(file: Path, *args: Any, **kwargs: Any) -> str:
         return info if str(file) == "/proc/cpuinfo" else real(file, *args, **kwargs)
 
-    there = torch_private.has_linear()
+    has_private_name = torch_private.has_linear()
     monkeypatch.setattr(Path, "read_text", read)
-    assert linear.pays.__wrapped__() is (expected and there)
+    assert linear.pays.__wrapped__() is (expected and has_private_name)

@@ -93,15 +93,15 @@ def test_however_it_ends_it_is_said(tmp_path: Path, trouble: str, state: str, wo
 def test_a_command_that_reports_nothing_has_failed(tmp_path: Path) -> None:
     last = ended(tmp_path, "--say=none")
     assert last["state"] == "failed"
-    assert last["message"] == "the command ended without val/loss: it reported no number"
+    assert re.search(r"without val/loss: .*no number", last["message"])
     other = ended(tmp_path, "--metric=acc")
-    assert "it reported acc, train/loss" in other["message"]
+    assert "reported acc, train/loss" in other["message"]
 
 
 def test_a_number_that_is_said_twice_counts_as_it_was_said_last(tmp_path: Path) -> None:
     events = trained(tmp_path, "--trouble=twice")
     note = next(event for event in events if event["type"] == "note")
-    assert note["text"] == "val/loss was reported twice at step 1; the later one counts"
+    assert re.match(r"val/loss .*twice at step 1\b", note["text"])
     assert events[-1]["val_loss"] > 1
 
 
@@ -118,15 +118,13 @@ def test_an_input_that_changed_stops_the_run(tmp_path: Path) -> None:
     (tmp_path / "data.bin").write_text("as planned")
     sha = "0" * 64
     last = ended(tmp_path, inputs={"data.bin": sha})
-    assert last["message"] == (
-        "data.bin changed since the study was planned; put it back, or ask with --fresh"
-    )
+    assert re.match(r"data\.bin changed .*--fresh", last["message"])
     assert ended(tmp_path, inputs={"gone.bin": sha})["message"].startswith("gone.bin: No such file")
 
 
 def test_no_such_program(tmp_path: Path) -> None:
     last = ended(tmp_path, run="./nothing-there {seed}")
-    assert last["message"] == "./nothing-there: No such file or directory"
+    assert last["message"].startswith("./nothing-there: No such file")
 
 
 @contextlib.contextmanager
@@ -185,7 +183,7 @@ def test_the_command_ends_with_a_trainer_that_is_killed(tmp_path: Path) -> None:
 
 
 def children_of(pid: int) -> list[int]:
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def is_there(pid: int) -> bool:
@@ -197,74 +195,76 @@ def is_there(pid: int) -> bool:
 
 @given(st.binary(max_size=200))
 def test_no_line_of_output_can_stop_it(line: bytes) -> None:
-    said: list[Any] = []
+    events: list[Any] = []
     loop = {"metric": "val/loss", "pattern": r"val (?P<value>\S+)"}
-    told = running.Told(lambda kind, **what: said.append((kind, what)), loop)
-    told.line("METRIC " + line.decode("utf-8", "replace"))
-    told.line(line.decode("utf-8", "replace"))
-    assert all(isinstance(what.get("iter"), int) for _, what in said)
+    output = running.Told(lambda kind, **fields: events.append((kind, fields)), loop)
+    output.line("METRIC " + line.decode("utf-8", "replace"))
+    output.line(line.decode("utf-8", "replace"))
+    assert all(isinstance(fields.get("iter"), int) for _, fields in events)
 
 
 def test_a_metrics_file_is_read_in_pieces_and_through_no_link(tmp_path: Path) -> None:
-    said: list[float] = []
-    told = running.Told(lambda _, **what: said.append(what["val_loss"]), {"metric": "m"})
+    values: list[float] = []
+    output = running.Told(lambda _, **fields: values.append(fields["val_loss"]), {"metric": "m"})
     path = tmp_path / "metrics.jsonl"
-    numbers = running.Numbers(path, told)
+    numbers = running.Numbers(path, output)
     for piece in ('{"m": 1.0}\n{"m"', ": 2.0}\n", "no json\n[3]\n", '{"m": 4.0}'):
         with path.open("a") as out:
             out.write(piece)
         numbers.read()
-    assert said == [1.0, 2.0]
+    assert values == [1.0, 2.0]
     numbers.read(whole=True)
-    assert said == [1.0, 2.0, 4.0]
+    assert values == [1.0, 2.0, 4.0]
     link = tmp_path / "link"
     link.symlink_to(path)
-    running.Numbers(link, told).read()
+    running.Numbers(link, output).read()
     os.mkfifo(tmp_path / "pipe")
     began = time.monotonic()
-    running.Numbers(tmp_path / "pipe", told).read()
+    running.Numbers(tmp_path / "pipe", output).read()
     assert time.monotonic() - began < 5
-    assert said == [1.0, 2.0, 4.0]
-    assert math.isclose(told.outcome()[1], 4.0)
+    assert values == [1.0, 2.0, 4.0]
+    assert math.isclose(output.outcome()[1], 4.0)
 
 
 def test_numbers_behind_a_progress_bar_are_read() -> None:
-    said: list[Any] = []
-    told = running.Told(lambda _, **what: said.append(what), {"metric": "val/loss"})
-    told.line("100%|####| 78/78 [00:21<00:00, 3.34it/s]\x1b[AMETRIC step=4 val/loss=4.25")
-    assert said == [{"iter": 4, "val_loss": 4.25}]
-    told.line("METRIC")
-    told.line("METRIC =3 val/loss")
-    assert len(said) == 1
+    events: list[Any] = []
+    output = running.Told(lambda _, **fields: events.append(fields), {"metric": "val/loss"})
+    output.line("100%|####| 78/78 [00:21<00:00, 3.34it/s]\x1b[AMETRIC step=4 val/loss=4.25")
+    assert events == [{"iter": 4, "val_loss": 4.25}]
+    output.line("METRIC")
+    output.line("METRIC =3 val/loss")
+    assert len(events) == 1
 
 
 def test_the_metric_of_a_pattern_may_be_the_training_loss() -> None:
-    said: list[Any] = []
+    events: list[Any] = []
     loop = {"metric": "train/loss", "pattern": r"iter (?P<step>\d+) loss (?P<value>\S+)"}
-    told = running.Told(lambda _, **what: said.append(what), loop)
-    told.line("iter 4 loss 0.5")
-    assert said == [{"iter": 4, "val_loss": 0.5}]
+    output = running.Told(lambda _, **fields: events.append(fields), loop)
+    output.line("iter 4 loss 0.5")
+    assert events == [{"iter": 4, "val_loss": 0.5}]
 
 
 def test_every_number_beside_the_metric_is_said_each_once_a_step() -> None:
-    said: list[Any] = []
-    told = running.Told(lambda kind, **what: said.append((kind, what)), {"metric": "val/acc"})
-    told.line("METRIC step=1 loss=2.5 grad_norm=0.5")
-    told.line("METRIC step=1 grad_norm=0.6 lr=0.1")
-    told.line("METRIC step=1 val/acc=0.25 epoch=1")
-    assert said == [
+    events: list[Any] = []
+    output = running.Told(
+        lambda kind, **fields: events.append((kind, fields)), {"metric": "val/acc"}
+    )
+    output.line("METRIC step=1 loss=2.5 grad_norm=0.5")
+    output.line("METRIC step=1 grad_norm=0.6 lr=0.1")
+    output.line("METRIC step=1 val/acc=0.25 epoch=1")
+    assert events == [
         ("iter", {"iter": 1, "train_loss": 2.5, "numbers": {"grad_norm": 0.5}}),
         ("iter", {"iter": 1, "numbers": {"lr": 0.1}}),
         ("eval", {"iter": 1, "val_loss": 0.25, "numbers": {"epoch": 1.0}}),
     ]
-    told.record("file", {"step": 2, "val/acc": 9.0, "from_the_file": 3})
-    assert said[3:] == [("iter", {"iter": 2, "numbers": {"from_the_file": 3.0}})]
-    del said[:]
+    output.record("file", {"step": 2, "val/acc": 9.0, "from_the_file": 3})
+    assert events[3:] == [("iter", {"iter": 2, "numbers": {"from_the_file": 3.0}})]
+    del events[:]
     hostile = {"a\x1b[2J": 1, "b\n": 1, "\u202e": 1, "c" * 101: 1, "": 1, "d": "x", "e": math.nan}
-    told.record("lines", {"step": 3, **hostile, **{f"name {n}": n for n in range(100)}})
-    ((_, what),) = said
-    assert 50 < len(what["numbers"]) < running.MOST_NUMBERS
-    assert all(name == "e" or name.startswith("name ") for name in what["numbers"])
+    output.record("lines", {"step": 3, **hostile, **{f"name {n}": n for n in range(100)}})
+    ((_, fields),) = events
+    assert 50 < len(fields["numbers"]) < running.MOST_NUMBERS
+    assert all(name == "e" or name.startswith("name ") for name in fields["numbers"])
     for step in range(20, 3000):
-        told.record("lines", {"step": step, "loss": 1.0, "grad_norm": 1.0})
-    assert len(said) < 100, "not each of thousands of steps a second"
+        output.record("lines", {"step": step, "loss": 1.0, "grad_norm": 1.0})
+    assert len(events) < 100, "not each of thousands of steps a second"

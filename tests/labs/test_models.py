@@ -135,9 +135,9 @@ def test_saved_state_holds_the_parameters_alone(name: str) -> None:
 def test_parameter_counts(name: str, small: int, large: int) -> None:
     m = module(name)
     with torch.device("meta"):
-        one = m.GPT(m.GPTConfig(64, 65, 4, 4, 128, bias=False))
-        two = m.GPT(m.GPTConfig(256, 65, 6, 6, 384, bias=False))
-    assert (n_params(one), n_params(two)) == (small, large)
+        small_model = m.GPT(m.GPTConfig(64, 65, 4, 4, 128, bias=False))
+        large_model = m.GPT(m.GPTConfig(256, 65, 6, 6, 384, bias=False))
+    assert (n_params(small_model), n_params(large_model)) == (small, large)
 
 
 def test_projections_into_the_stream_start_smaller() -> None:
@@ -364,9 +364,9 @@ def test_gqa_default_and_bad_values() -> None:
     assert build("gqa").transformer.h[0].attn.n_kv_head == 2
     assert build("gqa", n_head=1).transformer.h[0].attn.n_kv_head == 1
     for bad in (3, 0, -1, 8):
-        with pytest.raises(ValueError, match=f"4 heads don't split into {bad} groups"):
+        with pytest.raises(ValueError, match=rf"4 heads .*\b{bad} groups"):
             build("gqa", n_kv_head=bad)
-    with pytest.raises(ValueError, match="n_embd 30 is not a multiple of n_head 4"):
+    with pytest.raises(ValueError, match=r"n_embd 30 .*n_head 4"):
         build("baseline", n_embd=30)
 
 
@@ -378,11 +378,11 @@ def test_what_each_variant_shares_with_the_baseline_at_the_start() -> None:
     base = dict(built["baseline"].named_parameters())
     shares = {}
     for name, model in built.items():
-        mine = dict(model.named_parameters())
-        shares[name] = probe.shared(base, mine)
+        parameters = dict(model.named_parameters())
+        shares[name] = probe.shared(base, parameters)
         for key, weights in base.items():
-            same = key in mine and mine[key].shape == weights.shape
-            assert not same or torch.equal(mine[key], weights), f"{name}: {key}"
+            same = key in parameters and parameters[key].shape == weights.shape
+            assert not same or torch.equal(parameters[key], weights), f"{name}: {key}"
     assert shares["baseline"] == 1
     assert 1 > shares["rope"] > shares["gqa"] > shares["swiglu"] > shares["llama"] > 0
     smaller = {key: weights / 2 for key, weights in base.items()}

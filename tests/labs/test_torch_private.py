@@ -96,8 +96,8 @@ def test_without_a_name_the_numbers_are_the_same(
         f"import sys; sys.path.insert(0, {str(at)!r})\nfrom labs import probe; probe.main()"
     )
     monkeypatch.setenv("Q1LAB_PROBE", f"{sys.executable} {probe}")
-    told = CliRunner().invoke(cli, ["doctor"]).output
-    assert re.search(rf"(?m)^torch lacks +\S*{name} ", told), told
+    output = CliRunner().invoke(cli, ["doctor"]).output
+    assert re.search(rf"(?m)^torch lacks +\S*{name} ", output), output
 
 
 def test_with_every_name_there_doctor_says_nothing_of_it(whole: dict[str, Any]) -> None:
@@ -110,8 +110,8 @@ def test_with_every_name_there_doctor_says_nothing_of_it(whole: dict[str, Any]) 
 def test_no_other_file_uses_such_a_name() -> None:
     private = re.compile(r"\btorch(\.\w+)*\._[a-z]|\._(schema|cdata|C)\b|import _")
     for file in (ROOT / "labs").rglob("*.py"):
-        found = private.search(file.read_text())
-        assert found is None or file.name == "torch_private.py", f"{file}: {found}"
+        use = private.search(file.read_text())
+        assert use is None or file.name == "torch_private.py", f"{file}: {use}"
 
 
 def test_a_training_starts_without_the_compiler_and_steps_as_pytorch_does(tmp_path: Path) -> None:

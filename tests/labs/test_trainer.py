@@ -48,11 +48,11 @@ def test_arms_share_every_common_tensor(variant: str) -> None:
 
 def test_seeds_differ_and_builds_repeat_whatever_the_global_generator_says() -> None:
     torch.manual_seed(1)
-    one = build("baseline", 0)
+    model = build("baseline", 0)
     torch.manual_seed(2)
-    again, other = build("baseline", 0), build("baseline", 1)
+    rebuilt, other_seed = build("baseline", 0), build("baseline", 1)
     for (name, a), b, c in zip(
-        one.named_parameters(), again.parameters(), other.parameters(), strict=True
+        model.named_parameters(), rebuilt.parameters(), other_seed.parameters(), strict=True
     ):
         assert torch.equal(a, b), name
         assert a.dim() < 2 or not torch.equal(a, c), name
@@ -87,13 +87,13 @@ def test_each_tensor_keeps_the_distribution_its_file_gave_it() -> None:
 def test_batches_depend_on_the_seed_and_the_iter_alone() -> None:
     tokens = torch.arange(5000)
     make = lambda seed: data.Batches(tokens, seed, 4, 16, torch.device("cpu"))  # noqa: E731
-    one, two = make(0), make(0)
-    x, y = one(1500)
+    batches, same_batches = make(0), make(0)
+    x, y = batches(1500)
     torch.manual_seed(99)
-    assert torch.equal(two(1500)[0], x)
+    assert torch.equal(same_batches(1500)[0], x)
     assert torch.equal(y, x + 1)
     assert not torch.equal(make(1)(1500)[0], x)
-    lows = torch.cat([one(i)[0][:, 0] for i in range(2000)])
+    lows = torch.cat([batches(i)[0][:, 0] for i in range(2000)])
     assert lows.min() >= 0
     assert lows.max() <= 5000 - 17
     assert lows.max() > 4900, "the end of the corpus is drawn too"
@@ -234,9 +234,9 @@ def test_the_baseline_against_a_copy_of_itself_differs_by_nothing(tmp_path: Path
     assert len(set(base.values())) == 3, "the seeds differ"
     result = analyze(base, same, headline="paired")
     assert (result.verdict, result.reason) == ("no verdict", Reason.EQUAL)
-    told = " ".join(guide.split())
-    assert "Exactly 0 in each pair" in told
-    assert "the output says NO VERDICT" in told
+    text = " ".join(guide.split())
+    assert "Exactly 0 in each pair" in text
+    assert "the output says NO VERDICT" in text
 
 
 def test_asked_to_stop_it_leaves_a_checkpoint(tmp_path: Path) -> None:
@@ -288,12 +288,12 @@ def test_the_log_says_what_to_expect_before_training_and_each_iter_that_counts(
         assert log.startswith(f"{arm} ({arm}), seed 0: {count:,} parameters\n")
         uniform = math.log(len(set(TEXT)))
         assert f"ln(vocabulary) {uniform:.4f} nats" in log
-        found = re.search(r"loss before training ([0-9.]+) nats", log)
-        assert found
-        assert abs(float(found[1]) - uniform) < 0.2
+        first_loss = re.search(r"loss before training ([0-9.]+) nats", log)
+        assert first_loss
+        assert abs(float(first_loss[1]) - uniform) < 0.2
         events = report.read(study / "runs" / f"{arm}-seed0" / "events.jsonl")
         iters = [event["iter"] for event in events if event["type"] == "iter"]
-        assert [int(one) for one in re.findall(r"iter (\d+): train loss", log)] == iters
+        assert [int(number) for number in re.findall(r"iter (\d+): train loss", log)] == iters
 
 
 def test_a_log_that_the_model_closed_stops_no_training(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,92 +47,95 @@ def dearer(flops: float = 1.25, **more: object) -> Comparison:
 
 
 def test_the_dearer_arm_is_read_where_it_has_spent_what_the_cheaper_one_ends_with() -> None:
-    one = compare_at_budget("flops", dearer(), curves(), SPEEDS)
-    assert one.budget == pytest.approx(3 * 1e6 * 12 * 64 * 2000)
-    assert one.iters == {"baseline": 2000, "modified": pytest.approx(1600)}
+    at_budget = compare_at_budget("flops", dearer(), curves(), SPEEDS)
+    assert at_budget.budget == pytest.approx(3 * 1e6 * 12 * 64 * 2000)
+    assert at_budget.iters == {"baseline": 2000, "modified": pytest.approx(1600)}
     # 400 iters before its end, on a slope of 1e-3: .4 higher than at its end
-    assert one.mean == pytest.approx(-0.2 + 0.002 / 3 + 0.4)
-    assert list(one.pairs) == [0, 1, 2]
-    assert one.interval is not None
-    assert one.interval.low > 0
+    assert at_budget.mean == pytest.approx(-0.2 + 0.002 / 3 + 0.4)
+    assert list(at_budget.pairs) == [0, 1, 2]
+    assert at_budget.interval is not None
+    assert at_budget.interval.low > 0
 
 
 def test_equal_time_goes_by_the_median_speed_without_evaluation() -> None:
-    one = compare_at_budget("time", dearer(flops=1.0), curves(), SPEEDS)
-    assert one.costs["baseline"] == pytest.approx(12 * 64 / 20_000)
-    assert one.iters["modified"] == pytest.approx(1600)
+    at_budget = compare_at_budget("time", dearer(flops=1.0), curves(), SPEEDS)
+    assert at_budget.costs["baseline"] == pytest.approx(12 * 64 / 20_000)
+    assert at_budget.iters["modified"] == pytest.approx(1600)
     lone = {"baseline": [20_000.0, 20_000.0, 4_000.0], "modified": [16_000.0] * 3}
     busy = compare_at_budget("time", dearer(flops=1.0), curves(), lone)
-    assert busy.iters == one.iters
+    assert busy.iters == at_budget.iters
     assert busy.busy == pytest.approx(5)
     assert any(
         "machine was busy" in line and "5.0 times" in line
         for line in budget_sentences(busy, dearer())
     )
-    assert not any("busy" in line for line in budget_sentences(one, dearer()))
+    assert not any("busy" in line for line in budget_sentences(at_budget, dearer()))
 
 
 def test_equal_costs_give_the_end_of_both_curves() -> None:
-    one = compare_at_budget("flops", dearer(flops=1.0), curves(), SPEEDS)
-    assert one.iters == {"baseline": 2000, "modified": 2000}
-    assert one.mean == pytest.approx(-0.2 + 0.002 / 3)
-    assert not any("before the end" in line for line in budget_sentences(one, dearer(flops=1.0)))
+    at_budget = compare_at_budget("flops", dearer(flops=1.0), curves(), SPEEDS)
+    assert at_budget.iters == {"baseline": 2000, "modified": 2000}
+    assert at_budget.mean == pytest.approx(-0.2 + 0.002 / 3)
+    assert not any(
+        "before the end" in line for line in budget_sentences(at_budget, dearer(flops=1.0))
+    )
 
 
 def test_it_says_what_it_is_and_never_that_it_was_declared() -> None:
     c = dearer()
     text = " ".join(budget_sentences(compare_at_budget("flops", c, curves(), SPEEDS), c))
     assert "At equal training FLOPs (4.61 TFLOPs per run)" in text
-    assert "iter 2,000 of baseline and iter 1,600 of rope" in text
-    assert "An iter of rope costs 25.0% more" in text
-    assert "That counts against rope" in text
+    assert "iter 2,000 of baseline" in text
+    assert "iter 1,600 of rope" in text
+    assert "25.0% more" in text
+    assert "counts against rope" in text
     assert "95% interval" in text
-    assert "not declared before them" in text
+    assert "not declared" in text
     for word in ("HELPS", "HURTS", "TOO SMALL"):
         assert word not in text
 
 
 def test_the_cheaper_modification_makes_the_baseline_the_early_one() -> None:
     c = dearer(flops=0.8)
-    one = compare_at_budget("flops", c, curves(), SPEEDS)
-    assert one.iters == {"baseline": pytest.approx(1600), "modified": 2000}
-    assert "That counts against baseline" in " ".join(budget_sentences(one, c))
+    at_budget = compare_at_budget("flops", c, curves(), SPEEDS)
+    assert at_budget.iters == {"baseline": pytest.approx(1600), "modified": 2000}
+    assert "counts against baseline" in " ".join(budget_sentences(at_budget, c))
 
 
 def test_where_there_is_no_answer_one_line_says_why() -> None:
     lost = dearer()
     lost = make({0: 2.0, 1: None, 2: 2.1}, {0: 1.9, 1: 1.9, 2: 1.9})
-    with pytest.raises(Problem, match="no answer at equal training FLOPs: a run diverged"):
+    with pytest.raises(Problem, match="FLOPs: a run diverged"):
         compare_at_budget("flops", lost, curves(), SPEEDS)
     with pytest.raises(Problem, match="not all runs have ended"):
         compare_at_budget("flops", dearer(complete=False), curves(), SPEEDS)
-    with pytest.raises(Problem, match="FLOPs per token are not on record"):
+    with pytest.raises(Problem, match="FLOPs per token"):
         compare_at_budget("flops", dearer(flops=0), curves(), SPEEDS)
-    with pytest.raises(Problem, match="speed of the runs is not on record"):
+    with pytest.raises(Problem, match="speed of the runs"):
         compare_at_budget("time", dearer(), curves(), {})
     with pytest.raises(Problem, match="a run has no val curve"):
         compare_at_budget("flops", dearer(), {}, SPEEDS)
-    with pytest.raises(Problem, match="no evaluation is on record before iter 400"):
+    with pytest.raises(Problem, match=r"no evaluation .*before iter 400"):
         compare_at_budget("flops", dearer(flops=5.0), curves(), SPEEDS)
 
 
-@pytest.mark.parametrize("what", equal_budget.BUDGET_KINDS)
+@pytest.mark.parametrize("kind", equal_budget.BUDGET_KINDS)
 def test_the_command_answers_in_words_in_json_and_as_a_picture(
-    fake_trainer: Callable[..., None], what: str, tmp_path: Path
+    fake_trainer: Callable[..., None], kind: str, tmp_path: Path
 ) -> None:
     run = ["run", "rope", "--preset", "quick", "--max-iters", "40", "--wandb", "disabled"]
     assert CliRunner().invoke(cli, run).exit_code == 0
     plain = CliRunner().invoke(cli, ["compare", "rope-1"]).output
     picture = tmp_path / "at.svg"
-    done = CliRunner().invoke(cli, ["compare", "rope-1", "--at", what, "--plot", str(picture)])
+    done = CliRunner().invoke(cli, ["compare", "rope-1", "--at", kind, "--plot", str(picture)])
     assert done.exit_code == 0, done.output
-    assert f"At equal {equal_budget.BUDGET_NAMES[what]}" in done.output
+    assert f"At equal {equal_budget.BUDGET_NAMES[kind]}" in done.output
     assert plain.splitlines()[1] == done.output.splitlines()[1]  # the verdict stays
-    assert f"equal {equal_budget.BUDGET_NAMES[what]}" in picture.read_text()
+    assert f"equal {equal_budget.BUDGET_NAMES[kind]}" in picture.read_text()
     record = json.loads(
-        CliRunner().invoke(cli, ["compare", "rope-1", "--at", what, "--json"]).stdout
+        CliRunner().invoke(cli, ["compare", "rope-1", "--at", kind, "--json"]).stdout
     )
-    assert record["at"]["what"] == what
+    assert record["at"]["what"] == kind
     assert record["at"]["declared"] is False
     assert set(record["at"]["interval"]) == {"low", "high"}
     assert any("not declared" in line for line in record["at"]["told"])
@@ -141,4 +145,4 @@ def test_the_command_answers_in_words_in_json_and_as_a_picture(
 def test_another_budget_is_one_line(fake_trainer: Callable[..., None]) -> None:
     done = CliRunner().invoke(cli, ["compare", "rope-1", "--at", "money"])
     assert done.exit_code == 2
-    assert "'money' is not one of 'flops', 'time'" in done.output
+    assert re.search(r"'money' .*'flops', 'time'", done.output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,9 +27,9 @@ from tests.kit.waiting import wait_for
 Fake = Callable[..., None]
 
 
-def trained(variant: str, **asked: object) -> Study:
+def trained(variant: str, **options: object) -> Study:
     with Store() as store:
-        study = study_plan.begin_study(Request(variant, preset="quick", **asked), store).study  # type: ignore[arg-type]
+        study = study_plan.begin_study(Request(variant, preset="quick", **options), store).study  # type: ignore[arg-type]
         wait_for(lambda: not launch.is_alive(study.files))
     return study
 
@@ -47,11 +48,11 @@ def of_whom(study: Study) -> str | None:
 
 def floor_of_baseline(name: str = "baseline-1", **how: object) -> Study:
     """A finished study of the baseline against itself, as a plan has it."""
-    made = make_study(name, "baseline", **how)  # type: ignore[arg-type]
-    made = changed(made, seed_shift={"modified": SEED_OFFSET})
-    studies.save(made)
-    finish(made, effect=0.0, noise=0.02)
-    return made
+    study = make_study(name, "baseline", **how)  # type: ignore[arg-type]
+    study = changed(study, seed_shift={"modified": SEED_OFFSET})
+    studies.save(study)
+    finish(study, effect=0.0, noise=0.02)
+    return study
 
 
 def test_the_baseline_against_itself_trains_on_other_seeds(fake_trainer: Fake) -> None:
@@ -60,29 +61,26 @@ def test_the_baseline_against_itself_trains_on_other_seeds(fake_trainer: Fake) -
     assert study.is_floor
     assert study.trainer.drawn_seed(Run("baseline", "baseline", 2)) == 2
     assert study.trainer.drawn_seed(Run("modified", "baseline*", 2)) == SEED_OFFSET + 2
-    told = found(study)
-    assert told.analysis.n == 4
-    assert len(set(told.analysis.pairs.values())) == 4, "no pair is of two equal runs"
-    assert told.floor is None
+    comparison = found(study)
+    assert comparison.analysis.n == 4
+    assert len(set(comparison.analysis.pairs.values())) == 4, "no pair is of two equal runs"
+    assert comparison.floor is None
     assert command_line.command_text(study.trainer.request(study)).startswith(
         "q1lab run baseline --seeds 4"
     )
     with Store() as store:
-        again = study_plan.plan_study(study.trainer.request(study), store)
-    assert (again.study.id, again.missing) == (study.id, ())
+        plan = study_plan.plan_study(study.trainer.request(study), store)
+    assert (plan.study.id, plan.missing) == (study.id, ())
 
 
 def test_a_floor_claims_nothing_about_a_modification() -> None:
-    told = found(floor_of_baseline())
-    assert "nothing is claimed about a modification" in verdict_text.verdict_sentence(told)
-    assert "As it should, the 95% interval contains 0" in verdict_text.verdict_sentence(told)
-    assert prediction_text.prediction_sentence(told) == ""
-    apart = make_study("baseline-2", "baseline")
-    finish(apart, effect=-0.2, noise=0.001)
-    assert (
-        "a false HELPS, as it is expected in 5% of such intervals"
-        in verdict_text.verdict_sentence(found(apart))
-    )
+    comparison = found(floor_of_baseline())
+    assert "nothing is claimed" in verdict_text.verdict_sentence(comparison)
+    assert "95% interval contains 0" in verdict_text.verdict_sentence(comparison)
+    assert prediction_text.prediction_sentence(comparison) == ""
+    unequal = make_study("baseline-2", "baseline")
+    finish(unequal, effect=-0.2, noise=0.001)
+    assert re.search(r"a false HELPS\b.* 5% ", verdict_text.verdict_sentence(found(unequal)))
 
 
 def test_its_interval_is_the_row_of_every_later_verdict_of_the_same_baseline() -> None:
@@ -91,7 +89,7 @@ def test_its_interval_is_the_row_of_every_later_verdict_of_the_same_baseline() -
     before = found(study)
     assert before.floor is not None
     assert before.floor.study is None
-    assert "estimate from these runs" in "\n".join(terminal_text.comparison_lines(before, 80))
+    assert "from these runs" in "\n".join(terminal_text.comparison_lines(before, 80))
     floor = floor_of_baseline(seeds=(0, 1, 2, 3, 4))
     after = found(study)
     ends = found(floor).analysis.ends
@@ -117,9 +115,9 @@ def test_a_floor_is_no_look_at_any_question_and_pays_for_none() -> None:
     floor_of_baseline()
     study = make_study("rope-1", created="2026-03-08T10:00:00+00:00")
     finish(study)
-    told = found(study)
-    assert (told.analysis.alpha, times_asked(told)) == (ALPHA, (1, 1))
-    assert NoteKind.ASKED not in [note.kind for note in told.analysis.notes]
+    comparison = found(study)
+    assert (comparison.analysis.alpha, times_asked(comparison)) == (ALPHA, (1, 1))
+    assert NoteKind.ASKED not in [note.kind for note in comparison.analysis.notes]
     second = floor_of_baseline("baseline-2", seeds=(3, 4, 5), created="2026-03-09T10:00:00+00:00")
     assert (found(second).analysis.alpha, found(second).asking.left_out) == (ALPHA, ()), (
         "nor does another floor"
@@ -129,9 +127,9 @@ def test_a_floor_is_no_look_at_any_question_and_pays_for_none() -> None:
 def test_its_runs_are_kept_for_other_studies_and_its_own(fake_trainer: Fake) -> None:
     first = trained("baseline", seeds="3")
     rope = trained("rope", seeds="3")
-    told = found(rope)
-    assert set(told.reused) == {f"baseline-seed{seed}" for seed in range(3)}
-    assert found(first).arms["baseline"].values == told.arms["baseline"].values
+    comparison = found(rope)
+    assert set(comparison.reused) == {f"baseline-seed{seed}" for seed in range(3)}
+    assert found(first).arms["baseline"].values == comparison.arms["baseline"].values
     welch = trained("baseline", seeds="3", headline="welch")
     assert len(found(welch).reused) == 6
     assert found(welch).analysis.pairs == found(first).analysis.pairs
@@ -148,9 +146,9 @@ def test_a_copy_with_another_name_is_still_refused(fake_trainer: Fake, tmp_path:
     copy.write_text((paths.models_dir() / "baseline.py").read_text())
     with Store() as store, pytest.raises(Problem, match="hold the same code"):
         study_plan.plan_study(Request(str(copy), baseline="baseline"), store)
-    mine = trained(str(copy), baseline=str(copy), seeds="3", unchecked=True)
-    assert mine.is_floor
-    assert found(mine).analysis.n == 3
+    floor = trained(str(copy), baseline=str(copy), seeds="3", unchecked=True)
+    assert floor.is_floor
+    assert found(floor).analysis.n == 3
 
 
 def test_a_kept_floor_trains_again(fake_trainer: Fake, tmp_path: Path) -> None:
@@ -159,8 +157,8 @@ def test_a_kept_floor_trains_again(fake_trainer: Fake, tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     with Store() as store:
-        again = study_plan.plan_study(
+        plan = study_plan.plan_study(
             Request(str(tmp_path / "studies" / study.id), fresh=True), store
         )
-    assert again.study.is_floor
-    assert again.study.to_dict()["seed_shift"] == {"modified": SEED_OFFSET}
+    assert plan.study.is_floor
+    assert plan.study.to_dict()["seed_shift"] == {"modified": SEED_OFFSET}

@@ -23,17 +23,17 @@ from tests.kit.plans import changed
 def test_from_ones_own_runs_and_from_shipped_figures() -> None:
     run = CliRunner()
     shipped = run.invoke(command, ["rope", "--detect", "0.01"], catch_exceptions=False).output
-    assert "the figures that ship with q1lab (cpu, 2,000 iters on" in " ".join(shipped.split())
+    assert "ship with q1lab (cpu, 2,000 iters " in " ".join(shipped.split())
     study = make_study()
     finish(study)
     with Store() as store:
         compare(store, study)
-    own = " ".join(run.invoke(command, ["rope", "--detect", "0.01"]).output.split())
-    assert f"rope-1 (cpu, {study.max_iters:,} iters on {study.data.name})" in own
-    assert "of training" in own
-    found = json.loads(run.invoke(command, ["rope", "--detect", "0.01", "--json"]).output)
-    assert found["needed"]["low"] <= found["needed"]["mid"] <= found["needed"]["high"]
-    assert f"about {found['needed']['mid']} pairs" in own
+    output = " ".join(run.invoke(command, ["rope", "--detect", "0.01"]).output.split())
+    assert f"rope-1 (cpu, {study.max_iters:,} iters on {study.data.name})" in output
+    assert "of training" in output
+    record = json.loads(run.invoke(command, ["rope", "--detect", "0.01", "--json"]).output)
+    assert record["needed"]["low"] <= record["needed"]["mid"] <= record["needed"]["high"]
+    assert f"about {record['needed']['mid']} pairs" in output
 
 
 def test_the_range_that_is_proposed_can_be_planned() -> None:
@@ -47,26 +47,26 @@ def test_the_range_that_is_proposed_can_be_planned() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"),
+    ("arguments", "says"),
     [(["rope", "--detect", "0"], "above 0"), (["mine.py", "--detect", "1"], "no study")],
 )
-def test_nonsense_is_one_line(asked: list[str], says: str) -> None:
-    result = CliRunner().invoke(command, asked)
+def test_nonsense_is_one_line(arguments: list[str], says: str) -> None:
+    result = CliRunner().invoke(command, arguments)
     assert says in str(result.exception)
 
 
 def test_every_shipped_row_is_a_spread() -> None:
     for variant in ("rmsnorm", "rope", "swiglu", "gqa"):
-        found = pairs_needed.shipped_spread(paths.content_dir(), variant, "cpu")
-        assert found is not None
-        assert found.sd > 0
+        spread = pairs_needed.shipped_spread(paths.content_dir(), variant, "cpu")
+        assert spread is not None
+        assert spread.sd > 0
         on = pairs_needed.shipped_spread(paths.content_dir(), variant, "cpu", "stdlib-3.12")
         assert on is not None
         assert on.source.endswith("(cpu, 2,000 iters on stdlib)")
     study = make_study()
     study = changed(study, config={**study.trainer.hyperparameters, "max_iters": 300})
     assert "this is for 300 iters on shakespeare, where" in pairs_needed.detectable_sentence(
-        study, found
+        study, spread
     )
 
 
@@ -82,14 +82,14 @@ def test_planned_null_studies_claim_something_in_5_percent() -> None:
         end = seed_range.over_after(planned, [mod[seed] - base[seed] for seed in range(8)])
         assert end is not None
         seeds = range(end)
-        found = intervals.analyze(
+        analysis = intervals.analyze(
             {seed: base[seed] for seed in seeds},
             {seed: mod[seed] for seed in seeds},
             headline="paired",
             alpha=alpha,
         )
-        false += found.verdict in ("helps", "hurts")
-        assert (found.verdict in ("helps", "hurts")) == (end < 8) or end == 8
+        false += analysis.verdict in ("helps", "hurts")
+        assert (analysis.verdict in ("helps", "hurts")) == (end < 8) or end == 8
     assert false / many <= intervals.ALPHA + 3 * (0.05 * 0.95 / many) ** 0.5
     assert false / many >= intervals.ALPHA - 3 * (0.05 * 0.95 / many) ** 0.5
 

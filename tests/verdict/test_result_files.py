@@ -48,11 +48,11 @@ def test_curves_have_every_point(tmp_path: Path) -> None:
     two()
     with Store() as store:
         (file,) = export_studies(store, ["gqa-1"], "csv", tmp_path / "points.csv", curves=True)
-        wanted = store.db.execute(
+        points = store.db.execute(
             "SELECT count(*) FROM metrics JOIN runs ON runs.id = run_id WHERE study_id = 'gqa-1'"
         ).fetchone()[0]
     rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
-    assert len(rows) == wanted > 50
+    assert len(rows) == points > 50
     assert {row["metric"] for row in rows} == {"train_loss", "val_loss"}
 
 
@@ -88,16 +88,16 @@ def test_the_command(tmp_path: Path) -> None:
         ["--all", "--format", "json", "--output", str(tmp_path), "--json"],
         standalone_mode=False,
     )
-    said = json.loads(done.output)
-    assert sorted(said["studies"]) == ["gqa-1", "rope-1"]
-    assert Path(said["written"][0]).name == "q1lab-studies.json"
+    record = json.loads(done.output)
+    assert sorted(record["studies"]) == ["gqa-1", "rope-1"]
+    assert Path(record["written"][0]).name == "q1lab-studies.json"
 
 
 def test_tags_and_notes_are_exported_and_a_tag_chooses(tmp_path: Path) -> None:
     two()
-    made = study_labels.Labels('half the "batch", again', ("draft", "long-context"))
+    labels = study_labels.Labels('half the "batch", again', ("draft", "long-context"))
     with Store() as store:
-        study_labels.change_labels(store, "gqa-1", lambda _: made)
+        study_labels.change_labels(store, "gqa-1", lambda _: labels)
     run = CliRunner().invoke
     for form in ("csv", "json"):
         target = str(tmp_path / f"draft.{form}")

@@ -80,14 +80,14 @@ def line_of(c: Comparison) -> ResultRow:
 
 def tellers(c: Comparison) -> dict[str, str]:
     """Everything that tells a comparison, as text with single spaces."""
-    told = comparison_tables.study_facts(c)
-    document = replace(records.modification(None), study=told)
+    facts = comparison_tables.study_facts(c)
+    document = replace(records.modification(None), study=facts)
     draft = records.post_record(None)
-    draft = replace(draft, modification=replace(draft.modification, study=told))
+    draft = replace(draft, modification=replace(draft.modification, study=facts))
     plot = "\n".join(
         line.plain for line in forest_plot.figure_lines(figure.comparison_figure(c), 110, COLORS)
     )
-    beside = "\n".join(
+    side_by_side = "\n".join(
         line.plain
         for line in forest_plot.figure_lines(figure.side_by_side_figure([line_of(c)]), 110, COLORS)
     )
@@ -95,11 +95,11 @@ def tellers(c: Comparison) -> dict[str, str]:
         "terminal": flat("\n".join(comparison_lines(c, 110))),
         "short": flat("\n".join(short_lines(c, 110))),
         "app": flat("\n".join([plot, *short_text.short_sentences(c)])),
-        "list": flat(beside) if c.analysis.mean is not None else "",
+        "list": flat(side_by_side) if c.analysis.mean is not None else "",
         "card": flat(label_text.summary_line(c)),
         "document": flat(modification.modification_document(document).text),
         "post": flat(post.post_document(draft).text),
-        "page": flat(comparison_page.comparison_document(c, told, Reproduction()).text),
+        "page": flat(comparison_page.comparison_document(c, facts, Reproduction()).text),
         "table": flat(comparison_tables.studies_table([c])),
         "json": flat(json.dumps(comparison_record.comparison_json(c), ensure_ascii=False)),
     }
@@ -109,39 +109,39 @@ def tellers(c: Comparison) -> dict[str, str]:
 
 
 def test_after_a_second_look_every_teller_names_the_level_in_use() -> None:
-    found = make({**BASE, 3: 1.9081}, {**HELPS, 3: 1.8799}, alpha=0.025)
-    assert found.analysis.verdict == "helps"
-    for name, text in tellers(found).items():
-        named = re.findall(r"([0-9.]+%) (?:interval|CI\b)", text.replace("95% bootstrap CI", ""))
-        assert set(named) <= {"97.5%"}, (name, named)
-    assert "97.5%" in tellers(found)["table"]
+    comparison = make({**BASE, 3: 1.9081}, {**HELPS, 3: 1.8799}, alpha=0.025)
+    assert comparison.analysis.verdict == "helps"
+    for name, text in tellers(comparison).items():
+        levels = re.findall(r"([0-9.]+%) (?:interval|CI\b)", text.replace("95% bootstrap CI", ""))
+        assert set(levels) <= {"97.5%"}, (name, levels)
+    assert "97.5%" in tellers(comparison)["table"]
 
 
 @pytest.mark.parametrize("effect", [-0.00002, 0.00002, -3e-9])
 def test_an_interval_that_excludes_0_never_ends_at_0(effect: float) -> None:
     base = {seed: 1.9 + 0.01 * seed for seed in range(4)}
     mod = {seed: value + effect * (1 + 0.05 * seed) for seed, value in base.items()}
-    found = make(base, mod)
-    assert found.analysis.verdict == ("helps" if effect < 0 else "hurts")
-    for name, text in tellers(found).items():
+    comparison = make(base, mod)
+    assert comparison.analysis.verdict == ("helps" if effect < 0 else "hurts")
+    for name, text in tellers(comparison).items():
         for shown in re.findall(r"(?:to|between|\[|and|,) ?([+−]?0\.0+)(?![0-9e.])", text):
             pytest.fail(f"{name} shows an end as {shown}: {text}")
 
 
 def test_without_a_spread_the_reason_is_the_true_one() -> None:
-    found = make({0: 1.5, 1: 1.6, 2: 1.7}, {0: 1.4, 1: 1.5, 2: 1.6})
-    assert found.analysis.reason is Reason.NO_SPREAD
+    comparison = make({0: 1.5, 1: 1.6, 2: 1.7}, {0: 1.4, 1: 1.5, 2: 1.6})
+    assert comparison.analysis.reason is Reason.NO_SPREAD
     for name in ("terminal", "document", "json"):
-        assert "Without a spread" in tellers(found)[name], name
+        assert "Without a spread" in tellers(comparison)[name], name
     for name in ("terminal", "short", "document", "app", "json"):
-        text = tellers(found)[name]
+        text = tellers(comparison)[name]
         assert "too few" not in text.replace('"too few', ""), name
         assert "at least 3" not in text, name
 
 
 def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
-    together = Series("sweep-1", "sweep", ("rope", "gqa"), 0, 0.025)
-    found = make(BASE, HELPS, delta=0.5, series=together)
+    series = Series("sweep-1", "sweep", ("rope", "gqa"), 0, 0.025)
+    comparison = make(BASE, HELPS, delta=0.5, series=series)
     facts_of = {
         NoteKind.UNPAIRED: {"seeds": [3]},
         NoteKind.EQUAL: {"equal": 2, "pairs": 3},
@@ -160,39 +160,43 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
         NoteKind.COMMAND: {"correlation": 0.5, "between": [-0.2, 0.9]},
         NoteKind.OVERRULED: {"checks": ["“rope: angles”, because the base grows with the layer"]},
     }
-    said = [note_text.note_sentence(Note(kind, facts_of.get(kind, {})), found) for kind in NoteKind]
-    assert len(set(said)) == len(NoteKind)
-    for sentence in said:
+    sentences = [
+        note_text.note_sentence(Note(kind, facts_of.get(kind, {})), comparison) for kind in NoteKind
+    ]
+    assert len(set(sentences)) == len(NoteKind)
+    for sentence in sentences:
         assert sentence.endswith((".", ")", "--max-iters 1250")), sentence
         assert sentence[0].isupper() or sentence[0].isdigit(), sentence
 
 
 def test_the_reason_is_never_told_twice() -> None:
-    for found in (
+    for comparison in (
         make({0: 1.0, 1: 1.1}, {0: 1.0, 1: 1.2}),
         make(BASE, {**HELPS, 1: None}),
         make({**BASE, 3: 1.9}, HELPS, complete=False),
         make(BASE, BASE),
     ):
-        assert found.analysis.reason is not None
-        for name, text in tellers(found).items():
-            assert text.count(verdict_text.no_verdict_reason(found)[:60]) <= 2, (
+        assert comparison.analysis.reason is not None
+        for name, text in tellers(comparison).items():
+            assert text.count(verdict_text.no_verdict_reason(comparison)[:60]) <= 2, (
                 name
             )  # JSON and drafts quote it
-        assert "\n".join(comparison_lines(found, 100)).count("⚠") == len(found.analysis.notes)
+        assert "\n".join(comparison_lines(comparison, 100)).count("⚠") == len(
+            comparison.analysis.notes
+        )
 
 
 def test_a_threshold_is_shown_on_the_side_where_it_is() -> None:
     """An end just inside ±δ must not show as δ: the sentence says that it lies within."""
     base = dict.fromkeys(range(4), 1.9)
     mod = {0: 1.9091, 1: 1.9093, 2: 1.9092, 3: 1.9094}
-    found = make(base, mod, delta=0.0095)
-    assert found.analysis.ends is not None
+    comparison = make(base, mod, delta=0.0095)
+    assert comparison.analysis.ends is not None
     shown = [
         float(end.replace("−", "-"))
-        for end in difference_text.number_writer(found.analysis).ends(found.analysis.ends)
+        for end in difference_text.number_writer(comparison.analysis).ends(comparison.analysis.ends)
     ]
-    assert (shown[1] < 0.0095) == (found.analysis.ends.high < 0.0095)
+    assert (shown[1] < 0.0095) == (comparison.analysis.ends.high < 0.0095)
 
 
 # ── told alike
@@ -213,10 +217,10 @@ def comparisons(draw: st.DrawFn) -> Comparison:
     }
     for arm in (base, modified):
         for seed in seeds:
-            what = draw(st.sampled_from(["run"] * 30 + ["missing", "diverged"]))
-            if what == "missing":
+            outcome = draw(st.sampled_from(["run"] * 30 + ["missing", "diverged"]))
+            if outcome == "missing":
                 arm.pop(seed, None)
-            elif what == "diverged" and seed in arm:
+            elif outcome == "diverged" and seed in arm:
                 arm[seed] = None
     prediction = draw(st.sampled_from([None, records.PREDICTION]))
     return make(
@@ -233,24 +237,24 @@ def comparisons(draw: st.DrawFn) -> Comparison:
 @settings(max_examples=30, deadline=None)
 @given(comparisons())
 def test_every_teller_says_the_same(c: Comparison) -> None:
-    told = tellers(c)
+    text_by_teller = tellers(c)
     for name in ("terminal", "short", "app"):
         # notes and predictions may name another verdict, but the first word is this one's
-        assert told[name].startswith(label_text.verdict_word(c)), name
-    assert f": {c.analysis.verdict}" in told["card"]
-    assert f"Verdict: {c.analysis.verdict}" in told["document"]
-    assert told["page"].startswith(f"# {label_text.verdict_word(c)}: ")
-    assert f"| {c.analysis.verdict} |" in told["table"]
-    assert f'"verdict": "{c.analysis.verdict}"' in told["json"]
-    assert c.analysis.mean is None or f"· {c.analysis.verdict} ·" in told["list"]
+        assert text_by_teller[name].startswith(label_text.verdict_word(c)), name
+    assert f": {c.analysis.verdict}" in text_by_teller["card"]
+    assert f"Verdict: {c.analysis.verdict}" in text_by_teller["document"]
+    assert text_by_teller["page"].startswith(f"# {label_text.verdict_word(c)}: ")
+    assert f"| {c.analysis.verdict} |" in text_by_teller["table"]
+    assert f'"verdict": "{c.analysis.verdict}"' in text_by_teller["json"]
+    assert c.analysis.mean is None or f"· {c.analysis.verdict} ·" in text_by_teller["list"]
     if c.analysis.ends is not None and c.analysis.mean is not None:
         low, high = difference_text.number_writer(c.analysis).ends(c.analysis.ends)
         for name in ("card", "list", "document", "page", "post", "table", "json", "app"):
-            assert f"{low} to {high}" in told[name], (name, told[name])
-        assert f"[{low}, {high}]" in told["terminal"]
+            assert f"{low} to {high}" in text_by_teller[name], (name, text_by_teller[name])
+        assert f"[{low}, {high}]" in text_by_teller["terminal"]
         with_level = ["terminal", "card", "document", "page", "post", "json", "table"]
         for name in (*with_level, *([] if c.analysis.reason else ["short"])):
-            assert difference_text.level_text(c.analysis) in told[name], name
+            assert difference_text.level_text(c.analysis) in text_by_teller[name], name
         for end, shown in ((c.analysis.ends.low, low), (c.analysis.ends.high, high)):
             value = float(shown.replace("−", "-"))
             assert (value > 0, value < 0) == (end > 0, end < 0), "an end keeps its sign"
@@ -271,15 +275,19 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
     if c.analysis.mean is not None:
         mean = difference_text.mean_text(c.analysis)
         for name in ("terminal", "short", "card", "document", "page", "table", "app", "list"):
-            assert f"{mean}" in told[name], (name, mean)
+            assert f"{mean}" in text_by_teller[name], (name, mean)
     if c.analysis.verdict == "no verdict":
-        assert not [name for name in told if "it decides" in told[name]], "nothing is decided"
+        assert not [name for name in text_by_teller if "it decides" in text_by_teller[name]], (
+            "nothing is decided"
+        )
     for name in ("terminal", "app", "table"):
         if c.analysis.mean is not None:
-            assert label_text.sample_text(c) in told[name], name
+            assert label_text.sample_text(c) in text_by_teller[name], name
     if c.analysis.reason is not None:
         for name in ("terminal", "document", "page", "post", "json"):
-            assert flat(verdict_text.no_verdict_reason(c)).split(". ")[0][:50] in told[name], name
+            assert (
+                flat(verdict_text.no_verdict_reason(c)).split(". ")[0][:50] in text_by_teller[name]
+            ), name
 
 
 @settings(max_examples=30, deadline=None)
@@ -337,23 +345,27 @@ def test_the_picture_says_the_same(c: Comparison) -> None:
 
 
 def test_studies_side_by_side_name_another_number_of_threads() -> None:
-    one, other = (replace(line_of(make(BASE, HELPS)), threads=many) for many in (1, 2))
+    one_thread, two_threads = (replace(line_of(make(BASE, HELPS)), threads=many) for many in (1, 2))
     (note,) = (
-        text for text in figure.side_by_side_figure([one, other]).caveats if "threads" in text
+        text
+        for text in figure.side_by_side_figure([one_thread, two_threads]).caveats
+        if "threads" in text
     )
     assert note.startswith("Their runs had 1 and 2 threads: ")
     assert not [
-        text for text in figure.side_by_side_figure([one, one]).caveats if "threads" in text
+        text
+        for text in figure.side_by_side_figure([one_thread, one_thread]).caveats
+        if "threads" in text
     ]
 
 
 @pytest.mark.parametrize(("iters", "short"), [(60, True), (2000, False)])
 def test_a_budget_at_which_little_is_trained_is_called_short(iters: int, short: bool) -> None:
     """Curves that still fall fast are named beside the verdict, whatever it is."""
-    found = with_curves(iters, lambda at: 1.9 + 2.2 * math.exp(-at / 300))
-    assert found.analysis.verdict == "cannot tell"
-    assert (comparison_record.comparison_json(found)["still_falling"] is not None) == short
-    assert ("little is trained" in " ".join(note_text.note_sentences(found))) == short
+    comparison = with_curves(iters, lambda at: 1.9 + 2.2 * math.exp(-at / 300))
+    assert comparison.analysis.verdict == "cannot tell"
+    assert (comparison_record.comparison_json(comparison)["still_falling"] is not None) == short
+    assert ("little is trained" in " ".join(note_text.note_sentences(comparison))) == short
 
 
 def with_curves(iters: int, loss: Callable[[int], float], name: str = "rope-1") -> Comparison:
@@ -368,9 +380,11 @@ def with_curves(iters: int, loss: Callable[[int], float], name: str = "rope-1") 
             {"type": "eval", "iter": at, "val_loss": loss(at), "t": at / 28}
             for at in range(0, iters + 1, iters // 10)
         ]
-        kept = [line for line in lines if line["type"] != "eval"]
+        other_events = [line for line in lines if line["type"] != "eval"]
         events.write_text(
-            "".join(json.dumps(line) + "\n" for line in [*kept[:-1], *curve, kept[-1]])
+            "".join(
+                json.dumps(line) + "\n" for line in [*other_events[:-1], *curve, other_events[-1]]
+            )
         )
     with Store(paths.database_file()) as store:
         return comparison_cache.compare(store, study)
@@ -378,24 +392,24 @@ def with_curves(iters: int, loss: Callable[[int], float], name: str = "rope-1") 
 
 def test_a_val_loss_that_rises_is_named_with_the_budget_of_its_minimum() -> None:
     """What is compared then is how fast the arms overfit."""
-    found = with_curves(5000, lambda at: 1.47 + ((at - 1500) / 5000) ** 2)
-    (note,) = [one for one in found.analysis.notes if one.kind is NoteKind.RISING]
-    assert note.facts["at"] == 1500
-    text = note_text.note_sentence(note, found)
+    comparison = with_curves(5000, lambda at: 1.47 + ((at - 1500) / 5000) ** 2)
+    (rising,) = [note for note in comparison.analysis.notes if note.kind is NoteKind.RISING]
+    assert rising.facts["at"] == 1500
+    text = note_text.note_sentence(rising, comparison)
     assert "lowest at iter 1,500 and rose by 0.49 nats" in text
     assert "--max-iters 1500" in text
     assert not any(
-        one.kind is NoteKind.RISING
-        for one in with_curves(5000, lambda at: 1.5, "rope-2").analysis.notes
+        note.kind is NoteKind.RISING
+        for note in with_curves(5000, lambda at: 1.5, "rope-2").analysis.notes
     )
 
 
-@pytest.mark.parametrize(("many", "said"), [(1.5, ""), (24.5, "in 24 passes"), (None, "")])
+@pytest.mark.parametrize(("many", "words"), [(1.5, ""), (24.5, "in 24 passes"), (None, "")])
 def test_runs_that_read_their_text_often_are_named_beforehand(
-    many: float | None, said: str
+    many: float | None, words: str
 ) -> None:
-    assert said in scope_text.many_passes_warning(many)
-    assert bool(scope_text.many_passes_warning(many)) == bool(said)
+    assert words in scope_text.many_passes_warning(many)
+    assert bool(scope_text.many_passes_warning(many)) == bool(words)
 
 
 def test_the_list_of_studies_knows_their_threads() -> None:
@@ -405,18 +419,18 @@ def test_the_list_of_studies_knows_their_threads() -> None:
 
 
 def test_of_imported_runs_nobody_says_what_they_share() -> None:
-    told = tellers(make(BASE, HELPS))
+    trained_here = tellers(make(BASE, HELPS))
     imported = tellers(make(BASE, HELPS, imported={}))
     for name in ("document", "page", "post"):
-        assert "see the same batches" in told[name], name
-        assert "see the same batches" not in imported[name], name
+        assert "the same batches" in trained_here[name], name
+        assert "the same batches" not in imported[name], name
         assert "were trained elsewhere" in imported[name], name
 
 
 def test_the_verdict_line_of_the_app_is_the_terminals() -> None:
-    found = make(BASE, HELPS)
-    words: Text = verdict_words(found, COLORS)
-    assert words.plain == f"HELPS  {difference_text.mean_text(found.analysis)}"
+    comparison = make(BASE, HELPS)
+    words: Text = verdict_words(comparison, COLORS)
+    assert words.plain == f"HELPS  {difference_text.mean_text(comparison.analysis)}"
 
 
 @settings(max_examples=200, deadline=None)
@@ -442,10 +456,10 @@ def test_json_holds_no_nan() -> None:
 
 
 def test_the_scope_says_what_the_arms_share_at_the_start() -> None:
-    found = make(BASE, HELPS, shared_at_start=0.348)
-    assert "35% of the baseline's weights shared at the start" in scope_text.scope_sentence(found)
-    assert from_record(to_record(found)) == found
-    assert "shared at the start" not in scope_text.scope_sentence(make(BASE, HELPS))
+    comparison = make(BASE, HELPS, shared_at_start=0.348)
+    assert re.search(r"\b35% of .*shared at the", scope_text.scope_sentence(comparison))
+    assert from_record(to_record(comparison)) == comparison
+    assert "shared at the" not in scope_text.scope_sentence(make(BASE, HELPS))
 
 
 def test_a_share_has_the_sign_of_every_other_number() -> None:
