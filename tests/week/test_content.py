@@ -216,9 +216,9 @@ def test_indented_actions_belong_to_their_step(folder: Path) -> None:
 
 def test_parts_and_steps_are_found_by_id(folder: Path) -> None:
     week = load_week(folder).for_variant("rye")
-    found = week.find_part("rye-wet")
-    assert found is not None
-    assert (found[0].id, found[1].id) == ("mix", "knead")
+    part_and_step = week.find_part("rye-wet")
+    assert part_and_step is not None
+    assert (part_and_step[0].id, part_and_step[1].id) == ("mix", "knead")
     assert week.find_part("weigh-spelt") is None
     assert week.session("MIX").id == "mix"
     with pytest.raises(Problem, match="it has MIX"):
@@ -246,12 +246,12 @@ def test_cuts_are_kept_and_made_again_where_the_file_is_damaged(
 ) -> None:
     home.mkdir(exist_ok=True)
     week = load_week(folder)
-    kept = paths.week_cuts_file()
-    good = kept.read_text()
+    cuts_file = paths.week_cuts_file()
+    good = cuts_file.read_text()
     for damage in ("", "{", good[:-10], f"x\n{good}", good.replace("fence", "hence")):
-        kept.write_text(damage)
+        cuts_file.write_text(damage)
         assert load_week(folder) == week
-        assert kept.read_text() == good
+        assert cuts_file.read_text() == good
     monkeypatch.setattr(markdown_cuts, "parse_cuts", None)
     assert load_week(folder) == week, "nothing is cut a second time"
 
@@ -341,7 +341,8 @@ MISTAKES = [
 def test_a_word_that_is_never_said_needs_no_explanation(folder: Path) -> None:
     (folder / "glossary.md").write_text("# Words\n\n## crumb\n\nInside.\n\n## loaf\n\nBread.\n")
     edit(folder / "mix.md", "First.", "Two [loafs](glossary.md#loaf).")
-    assert said(folder) == ["glossary.md:3: the week never says 'crumb'; take it out"]
+    (finding,) = said(folder)
+    assert re.match(r"glossary\.md:3: .*never says 'crumb'", finding)
     assert [term.name for term in load_week(folder).terms_in("a Loaf")] == ["loaf"]
 
 
@@ -349,15 +350,15 @@ def test_a_words_first_use_is_linked_on_each_path(folder: Path) -> None:
     (folder / "glossary.md").write_text("# Words\n\n## oven loaf\n\nBread.\n")
     edit(folder / "mix.md", "Last.", "`oven loaf`\n\nOne oven loaf, two oven loafs.")
     link = "[oven loaf](glossary.md#oven-loaf)"
-    assert said(folder) == [f"mix.md:37: 'oven loaf' is said here first; link it: {link}"]
+    (finding,) = said(folder)
+    assert finding.startswith("mix.md:37: 'oven loaf' ")
+    assert finding.endswith(link)
     edit(folder / "mix.md", "One oven loaf,", f"One {link},")
     assert said(folder) == []
     edit(folder / "rye.md", "### Wet", "Of [oven loafs](../glossary.md#oven-loaf).\n\n### Wet")
     assert said(folder) == []
     edit(folder / "rye.md", "#oven-loaf", "#oven-leaf")
-    assert said(folder)[0].startswith(
-        "rye.md:5: the glossary has no word for ../glossary.md#oven-leaf; did you mean"
-    )
+    assert re.match(r"rye\.md:5: .*\.\./glossary\.md#oven-leaf; did you mean", said(folder)[0])
 
 
 def test_threads_and_files_of_a_commit_may_be_linked_to(folder: Path) -> None:
@@ -396,9 +397,10 @@ def test_what_only_authors_care_about_does_not_stop_loading(folder: Path) -> Non
 
 def test_variants_are_held_against_the_models_there_are(folder: Path) -> None:
     assert said(folder, ["rye", "spelt", "baseline"]) == []
+    unknown = "unknown variant 'spelt'; did you mean 'spelt2'?"
     assert said(folder, ["rye", "spelt2", "baseline"]) == [
-        "week.toml:18: unknown variant 'spelt'; did you mean 'spelt2'?",
-        "mix.md:39: unknown variant 'spelt'; did you mean 'spelt2'?",
+        f"week.toml:18: {unknown}",
+        f"mix.md:39: {unknown}",
     ]
 
 
@@ -417,8 +419,8 @@ def test_a_row_stands_once_for_each_variant_whose_numbers_are_known(folder: Path
     edit(folder / "mix.md", "{each.short}", "{each.shrt}")
     edit(folder / "mix.md", ".cache}", ".cash}")
     first, second = said(folder)
-    assert first.endswith("unknown {each.shrt}; did you mean 'short'?")
-    assert "there is no number {small.rye.cash}" in second
+    assert re.search(r"\{each\.shrt\}; .*'short'", first)
+    assert "no number {small.rye.cash}" in second
 
 
 @pytest.mark.parametrize(
@@ -434,16 +436,15 @@ def test_a_row_stands_once_for_each_variant_whose_numbers_are_known(folder: Path
 )
 def test_a_wrong_shape_is_one_line(folder: Path, shape: str, words: str) -> None:
     edit(folder / "week.toml", 'title = "With rye"\n', f'title = "With rye"\nshape = {shape}\n')
-    (found,) = said(folder)
-    assert re.match(r"week\.toml:1[4-9]: ", found), found
-    assert words in found
+    (finding,) = said(folder)
+    assert re.match(r"week\.toml:1[4-9]: ", finding), finding
+    assert words in finding
 
 
 def test_a_run_step_needs_its_run(folder: Path) -> None:
     edit(folder / "mix.md", "{#weigh-flour}", "{#weigh-flour kind=run}")
-    assert said(folder) == [
-        "mix.md:14: step 'weigh-flour' is of kind run and has no run action below it"
-    ]
+    (finding,) = said(folder)
+    assert re.match(r"mix\.md:14: step 'weigh-flour' .*no run action", finding)
 
 
 @pytest.mark.parametrize(
@@ -455,7 +456,7 @@ def test_content_runs_nothing_but_q1lab(folder: Path, command_line: str) -> None
         'q1lab open\ndocument = "LOAF.md"',
         f'q1lab command\ncommand = "{command_line}"',
     )
-    assert any("must be one q1lab command" in line for line in said(folder))
+    assert any("one q1lab command" in line for line in said(folder))
 
 
 def test_links_out_of_the_folder_are_refused(
@@ -465,12 +466,12 @@ def test_links_out_of_the_folder_are_refused(
     secret.write_text("## Secret {#secret minutes=40}\n")
     (folder / "mix.md").unlink()
     (folder / "mix.md").symlink_to(secret)
-    assert any("leads outside the content folder" in line for line in said(folder))
+    assert any("leads outside" in line for line in said(folder))
 
 
 def test_bytes_that_are_no_text_are_named(folder: Path) -> None:
     (folder / "mix.md").write_bytes(b"# ok\n\n\xff\xfe broken")
-    assert "mix.md:3: the file is not UTF-8; save it as UTF-8" in said(folder)
+    assert any(re.match(r"mix\.md:3: .*not UTF-8", line) for line in said(folder))
 
 
 def test_a_folder_and_a_giant_are_no_files(folder: Path) -> None:
@@ -478,14 +479,13 @@ def test_a_folder_and_a_giant_are_no_files(folder: Path) -> None:
     (folder / "rye.md").mkdir()
     (folder / "mix.md").write_bytes(b"x" * ((2 << 20) + 1))
     findings = said(folder)
-    assert "week.toml:9: file 'mix.md' can't be read: larger than 2 MB" in findings
-    assert "week.toml:16: file 'rye.md' can't be read: a folder, not a file" in findings
+    assert any(re.match(r"week\.toml:9: .*'mix\.md' .*larger than 2 MB", line) for line in findings)
+    assert any(re.match(r"week\.toml:16: .*'rye\.md' .*a folder", line) for line in findings)
 
 
 def test_no_week_at_all(tmp_path: Path) -> None:
-    assert said(tmp_path) == [
-        "week.toml:1: file 'week.toml' is not there; create it or correct the name"
-    ]
+    (finding,) = said(tmp_path)
+    assert re.match(r"week\.toml:1: .*'week\.toml' .*not there", finding)
     with pytest.raises(ContentProblem, match="no such folder"):
         load_week(tmp_path / "nowhere")
 
@@ -517,7 +517,7 @@ def test_check_says_where_and_fails(folder: Path) -> None:
     edit(folder / "mix.md", "{#weigh-flour}", "")
     result = CliRunner().invoke(command, ["check", str(folder)])
     assert result.exit_code == 1
-    assert "mix.md:14: this step has no id" in result.output
+    assert re.search(r"mix\.md:14: .*no id\b", result.output)
     record = json.loads(CliRunner().invoke(command, ["check", str(folder), "--json"]).output)
     assert record["findings"][0]["file"] == "week.toml"
     assert {"file", "line", "message", "fatal"} == set(record["findings"][0])
@@ -604,13 +604,14 @@ def test_a_mistake_of_one_way_has_its_line_in_the_file(ways: Path) -> None:
 
     edit(ways / "mix.md", "{#knead-look}", "{#knead-look minutes=7 kind=wait}")
     minutes, *_, kind = said(ways)
-    assert minutes.startswith(f"mix.md:{line_of('## Knead')}: part knead gives 30 minutes")
-    assert minutes.endswith("its steps add up to 7 = 7 (without the course)")
-    assert kind.startswith(f"mix.md:{line_of('knead-look')}: unknown step kind 'wait'")
+    assert minutes.startswith(f"mix.md:{line_of('## Knead')}: part knead gives 30 ")
+    assert minutes.endswith("7 = 7 (without the course)")
+    assert kind.startswith(f"mix.md:{line_of('knead-look')}: ")
+    assert "'wait'" in kind
     assert kind.endswith(" (without the course)")
     edit(ways / "mix.md", "As in week 3,", "As in {measured.cpu.rye},")
     at = line_of("As in {")
-    assert any(line.startswith(f"mix.md:{at}: there is no number") for line in said(ways))
+    assert any(re.match(rf"mix\.md:{at}: .*no number", line) for line in said(ways))
 
 
 def test_the_overview_may_ask(folder: Path) -> None:
@@ -682,14 +683,14 @@ def test_markdown_tables_and_fences_are_well_formed(week: Week) -> None:
 
     parser = MarkdownIt("commonmark").enable("table")
     for part in week.parts():
-        for one in part.blocks:
-            block = one.answer if isinstance(one, Step) else one
-            if not isinstance(block, Text | Fold):
+        for block in part.blocks:
+            text_block = block.answer if isinstance(block, Step) else block
+            if not isinstance(text_block, Text | Fold):
                 continue
-            kinds = [token.type for token in parser.parse(block.markdown)]
-            rows = len(re.findall(r"(?m)^\|.*\|$", block.markdown))
+            kinds = [token.type for token in parser.parse(text_block.markdown)]
+            rows = len(re.findall(r"(?m)^\|.*\|$", text_block.markdown))
             assert kinds.count("tr_open") == rows - kinds.count("table_open"), (
-                f"{block.file}:{block.line}"
+                f"{text_block.file}:{text_block.line}"
             )
 
 

@@ -31,10 +31,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
     def ran(script: str, *arguments: str, source: str | None = None) -> str:
         for name in ("baseline", "rope", "swiglu", "gqa", "rmsnorm"):
-            own = "model" if name == "baseline" else name
+            module_name = "model" if name == "baseline" else name
             module = importlib.import_module(f"labs.models.{name}")
-            (tmp_path / f"{own}.py").write_text(Path(str(module.__file__)).read_text())
-            monkeypatch.setitem(sys.modules, own, module)
+            (tmp_path / f"{module_name}.py").write_text(Path(str(module.__file__)).read_text())
+            monkeypatch.setitem(sys.modules, module_name, module)
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", [script, *arguments])
         monkeypatch.setattr(sys, "path", list(sys.path))
@@ -61,9 +61,9 @@ def fold(week: Week, step_id: str, title: str = "") -> str:
 
 
 def test_the_noise_lab_says_not_yet_as_long_as_its_blanks_are_empty(run: Run) -> None:
-    said = run("noise.py")
-    assert said.count("not yet") == 7
-    assert "right" not in said
+    output = run("noise.py")
+    assert output.count("not yet") == 7
+    assert "right" not in output
 
 
 def test_the_noise_lab_is_right_with_the_answers_of_the_text(run: Run, week: Week) -> None:
@@ -73,11 +73,11 @@ def test_the_noise_lab_is_right_with_the_answers_of_the_text(run: Run, week: Wee
     head, body = source.split("____ = Blank()", 1)
     for fill in fills:
         body = body.replace("____", fill, 1)
-    said = run("noise.py", source=f"{head}____ = Blank(){body}")
-    assert said.count("right") == 7, said
-    told = " ".join(fold(week, "b2-noise", "blanks").split())
-    for number in re.findall(r"beyond ±[\d.]+: ([\d.]+)%", said):
-        assert f"{float(number):.0f}%" in told, (number, told)
+    output = run("noise.py", source=f"{head}____ = Blank(){body}")
+    assert output.count("right") == 7, output
+    answer = " ".join(fold(week, "b2-noise", "blanks").split())
+    for number in re.findall(r"beyond ±[\d.]+: ([\d.]+)%", output):
+        assert f"{float(number):.0f}%" in answer, (number, answer)
 
 
 def test_the_noise_lab_shows_the_losses_of_the_card() -> None:
@@ -100,37 +100,37 @@ def test_the_noise_lab_shows_the_losses_of_the_card() -> None:
 def test_broken_files_are_caught_by_the_tests_that_the_answer_names(
     run: Run, week: Week, variant: str
 ) -> None:
-    said = dict(re.findall(r"(?m)^([a-d]) fails: (.+)$", run(f"broken_{variant}.py")))
-    assert set(said) == set("abcd")
+    failing_tests = dict(re.findall(r"(?m)^([a-d]) fails: (.+)$", run(f"broken_{variant}.py")))
+    assert set(failing_tests) == set("abcd")
     short = {"rmsnorm": "rms", "swiglu": "glu"}.get(variant, variant)
-    told = " ".join(fold(week.for_variant(variant), f"b1-{short}-broken").split())
-    for name, tests in said.items():
-        answer = re.search(rf"\({name}\) \*\*(.+?)\.?\*\*", told)
-        assert answer, (name, told)
-        assert answer[1].lower() == tests, name
-    assert len(set(said.values())) >= 3, "one answer for all would teach little"
+    answers = " ".join(fold(week.for_variant(variant), f"b1-{short}-broken").split())
+    for name, tests in failing_tests.items():
+        named_test = re.search(rf"\({name}\) \*\*(.+?)\.?\*\*", answers)
+        assert named_test, (name, answers)
+        assert named_test[1].lower() == tests, name
+    assert len(set(failing_tests.values())) >= 3, "one answer for all would teach little"
 
 
 # ── the thing itself
 
 
 def test_the_cache_gives_the_scores_of_the_whole_window(run: Run) -> None:
-    said = run("generate.py")
-    kept = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) bytes kept", said)]
-    assert kept == [819_200, 409_600, 204_800]  # 2 · L · G · D · tokens · 4 bytes
-    apart = [float(n) for n in re.findall(r"window by (\S+)", said)]
-    assert len(apart) == 3
-    assert max(apart) < 1e-4
+    output = run("generate.py")
+    cache_bytes = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) bytes kept", output)]
+    assert cache_bytes == [819_200, 409_600, 204_800]  # 2 · L · G · D · tokens · 4 bytes
+    differences = [float(n) for n in re.findall(r"window by (\S+)", output)]
+    assert len(differences) == 3
+    assert max(differences) < 1e-4
 
 
 def test_attention_by_distance_adds_up_to_one(run: Run) -> None:
-    said = run("far.py", "4")
-    shares = re.findall(r"([\d.]+)% +([\d.]+)%", said)
+    output = run("far.py", "4")
+    shares = re.findall(r"([\d.]+)% +([\d.]+)%", output)
     assert len(shares) == 6
     for column in zip(*shares, strict=True):
         # what is farther away than half a window is left out
         assert 60 < sum(map(float, column)) <= 100.5
-    assert len(re.findall(r"loss at positions +\d+ to +\d+: [\d.]+", said)) == 2
+    assert len(re.findall(r"loss at positions +\d+ to +\d+: [\d.]+", output)) == 2
 
 
 def test_the_shares_of_the_gates_add_up_to_one(run: Run) -> None:
@@ -140,10 +140,10 @@ def test_the_shares_of_the_gates_add_up_to_one(run: Run) -> None:
 
 
 def test_the_stream_is_looked_at_on_the_way(run: Run) -> None:
-    said = run("stream.py", "12")
-    ratios = re.findall(r"iter +(\d+) .* first ([\d.]+)  last ([\d.]+)", said)
+    output = run("stream.py", "12")
+    ratios = re.findall(r"iter +(\d+) .* first ([\d.]+)  last ([\d.]+)", output)
     assert [int(at) for at, _, _ in ratios] == [0, 10]
-    assert said.count("|mean|") == 2 + 9
+    assert output.count("|mean|") == 2 + 9
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ def test_a_model_along_the_video_can_be_looked_at_too(
 
 
 def test_joining_the_heads_of_the_video_changes_no_number(run: Run) -> None:
-    (apart,) = re.findall(r"largest difference: (\S+)", run("from_the_video.py"))
-    assert float(apart) < 1e-6
+    (difference,) = re.findall(r"largest difference: (\S+)", run("from_the_video.py"))
+    assert float(difference) < 1e-6
 
 
 def test_the_attention_of_the_on_ramp_makes_a_model_that_is_taken(tmp_path: Path) -> None:
@@ -180,11 +180,11 @@ def test_the_attention_of_the_on_ramp_makes_a_model_that_is_taken(tmp_path: Path
 
     from labs import loading
 
-    own = (FILES / "from_the_video.py").read_text().split('\nif __name__ == "__main__":')[0]
+    attention = (FILES / "from_the_video.py").read_text().split('\nif __name__ == "__main__":')[0]
     rest = (ROOT / "labs" / "models" / "baseline.py").read_text()
     norm = rest[rest.index("class LayerNorm") : rest.index("class CausalSelfAttention")]
     file = tmp_path / "model.py"
-    file.write_text(f"{own}\nimport math\n\n{norm}{rest[rest.index('class MLP') :]}")
+    file.write_text(f"{attention}\nimport math\n\n{norm}{rest[rest.index('class MLP') :]}")
     config = {"n_layer": 2, "n_head": 2, "n_embd": 16, "block_size": 8, "dropout": 0.0}
     model = loading.build(loading.load(file), config, 11)
     idx = torch.randint(11, (2, 8))
@@ -206,10 +206,10 @@ def test_the_glossary_explains_words_that_the_week_uses(week: Week) -> None:
     text = " ".join(everything(week.for_variant(v.name)) for v in week.variants).lower()
     words = []
     for entry in entries:
-        word, _, told = entry.partition("\n")
+        word, _, explanation = entry.partition("\n")
         words.append(word)
         assert word.lower() in text, word
-        assert 5 <= len(told.split()) <= 70, word
+        assert 5 <= len(explanation.split()) <= 70, word
     assert len(set(words)) == len(words)
     assert set(words) >= {
         "nats", "perplexity", "arm", "pair", "preset", "iter", "stream", "KV cache", "interval",
@@ -333,8 +333,8 @@ def test_the_kata_judges_an_attention(name: str, run: Run, tmp_path: Path) -> No
     assert "The clock runs" in run("kata.py")
     file = tmp_path / "attention.py"
     file.write_text(file.read_text() + text.replace(old, new))
-    told = run("kata.py")
+    output = run("kata.py")
     sys.modules.pop("attention", None)
-    assert says in told, told
-    assert "0 minutes so far" in told
-    assert told.endswith("not yet\n") == (not says.startswith("right"))
+    assert says in output, output
+    assert "0 minutes so far" in output
+    assert output.endswith("not yet\n") == (not says.startswith("right"))

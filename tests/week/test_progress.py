@@ -164,8 +164,8 @@ def test_a_changed_mind_keeps_two_records(store: Store) -> None:
     assert row is not None
     assert (row["variant"], row["file"]) == ("rope", None)
     assert learner_tables.variant_names(row) == {"rope"}
-    told = progress.progress_of_modification(store, week, "swiglu")
-    assert told.of("a3-sketch").answer == "swiglu: a3-sketch"
+    earlier = progress.progress_of_modification(store, week, "swiglu")
+    assert earlier.of("a3-sketch").answer == "swiglu: a3-sketch"
     assert progress.progress_of_modification(store, week, "gqa").of("a3-sketch").answer is None
     progress.save_answer(store, label, "a3-sketch", "rope")
     progress.save_answer(store, label, "b2-draft", "newer")

@@ -33,10 +33,10 @@ def week() -> Week:
 
 
 def test_an_empty_week_counts_nothing(store: Store, week: Week) -> None:
-    found = progress_card.build_card(store, week)
-    assert [line.done for line in found.sessions] == [0, 0, 0]
-    assert sum(line.minutes for line in found.sessions) == week.minutes
-    assert found.study == ""
+    card = progress_card.build_card(store, week)
+    assert [line.done for line in card.sessions] == [0, 0, 0]
+    assert sum(line.minutes for line in card.sessions) == week.minutes
+    assert card.study == ""
 
 
 def test_numbers_follow_the_store(store: Store, week: Week) -> None:
@@ -46,17 +46,17 @@ def test_numbers_follow_the_store(store: Store, week: Week) -> None:
     progress.tick_step(store, week.label, steps[0].id, True)
     artifacts.add_artifact(store, "repo", "mine", location="https://example.org/mine")
     learner_tables.credit_seconds(store, week.label, {"a1": 65 * 60})
-    found = progress_card.build_card(store, week)
-    assert found.sessions[0].done == 1
-    text = progress_card.card_text(found)
+    card = progress_card.build_card(store, week)
+    assert card.sessions[0].done == 1
+    text = progress_card.card_text(card)
     assert "1 h 05 of" in text
-    assert f"1/{found.sessions[0].total}" in text
-    assert any(line.startswith("1 of 3") for line in found.kpis)
+    assert f"1/{card.sessions[0].total}" in text
+    assert any(line.startswith("1 of 3") for line in card.kpis)
 
 
 def test_the_verdict_is_said_as_it_is() -> None:
-    found = records.comparison("cannot tell", None)
-    assert label_text.summary_line(found) == (
+    comparison = records.comparison("cannot tell", None)
+    assert label_text.summary_line(comparison) == (
         "rope against baseline: cannot tell, −0.009 nats, 95% interval −0.033 to +0.015, seeds 0, "
         "1, 2"
     )
@@ -64,16 +64,16 @@ def test_the_verdict_is_said_as_it_is() -> None:
 
 def test_text_fits_its_width_and_the_svg_is_xml_whatever_the_titles_are() -> None:
     hostile = '<script>&"[bold]' + "語" * 30
-    made = progress_card.ProgressCard(
+    wide = progress_card.ProgressCard(
         "M<1>",
         hostile,
         (progress_card.SessionRow("A", hostile, 3, 7, 600, 45),),
         "x" * 300,
         (hostile,),
     )
-    root = ET.fromstring(progress_card.card_svg(made))
+    root = ET.fromstring(progress_card.card_svg(wide))
     assert root.tag.endswith("svg")
-    assert "<script>" not in progress_card.card_svg(made)
+    assert "<script>" not in progress_card.card_svg(wide)
     narrow = progress_card.ProgressCard(
         "M1",
         "t",

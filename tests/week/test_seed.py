@@ -107,8 +107,8 @@ def drawn(week: Week, width: int) -> str:
                 lines += [
                     line.plain for line in lay_out_markdown(piece.step.answer.markdown, width)
                 ]
-    for one in week.variants:
-        lines += [one.title, one.used_in, one.difficulty, one.paper]
+    for variant in week.variants:
+        lines += [variant.title, variant.used_in, variant.difficulty, variant.paper]
     return bare("\n".join(lines))
 
 

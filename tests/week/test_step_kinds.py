@@ -60,7 +60,7 @@ def test_its_author_is_told_what_is_wrong(folder: Path) -> None:
         (folder / "week.toml").read_text().replace("minutes = 60", "minutes = 6")
     )
     (finding,) = content.check_week(folder)
-    assert finding.message == "step 'a1-noise' is a haiku of more than five minutes"
+    assert "'a1-noise' is a haiku" in finding.message
 
 
 async def test_enter_opens_the_form_that_makes_a_step_done_though_a_row_below_starts_something(

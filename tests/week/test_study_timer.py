@@ -91,8 +91,8 @@ def test_it_counts_while_it_runs_and_not_while_it_is_paused(
     assert clock.fresh == {"a2": 91}
     assert not clock.running
     assert ticked(clock, machine, 500).fresh == {"a2": 91}
-    again = ticked(clock.start(machine.now()), machine, 9)
-    assert again.fresh == {"a2": 100}
+    resumed = ticked(clock.start(machine.now()), machine, 9)
+    assert resumed.fresh == {"a2": 100}
 
 
 def test_nothing_is_credited_before_a_part_is_started(machine: Machine) -> None:
@@ -131,15 +131,15 @@ def test_a_sleeping_machine_is_a_gap_though_its_stopwatch_stood_still(
 
 
 def test_silence_makes_it_ask_and_the_answer_decides(machine: Machine, running: Clock) -> None:
-    asked = ticked(running, machine, 600)
-    assert asked.question == TimerQuestion("idle", "a2", 600)
-    assert asked.fresh == {"a2": 0}, "a question that is overlooked leaves nothing counted"
-    longer = ticked(asked, machine, 60)
+    asking = ticked(running, machine, 600)
+    assert asking.question == TimerQuestion("idle", "a2", 600)
+    assert asking.fresh == {"a2": 0}, "a question that is overlooked leaves nothing counted"
+    longer = ticked(asking, machine, 60)
     assert longer.fresh == {"a2": 0}
     assert longer.answer(machine.now(), math.inf, go_on=True).fresh == {"a2": 660}
     assert longer.answer(machine.now(), 0).fresh == {"a2": 0}
-    kept = longer.answer(machine.now(), 300)
-    assert (kept.fresh, kept.running, kept.question) == ({"a2": 300}, False, None)
+    granted = longer.answer(machine.now(), 300)
+    assert (granted.fresh, granted.running, granted.question) == ({"a2": 300}, False, None)
 
 
 def test_a_sign_of_life_begins_the_silence_anew(machine: Machine, running: Clock) -> None:
@@ -170,20 +170,20 @@ def test_nothing_counts_while_another_part_is_open(machine: Machine, running: Cl
 def test_a_key_answers_no_question_and_nothing_starts_under_one(
     machine: Machine, running: Clock
 ) -> None:
-    asked = running.tick(machine.work(500))
+    asking = running.tick(machine.work(500))
     for then in (
-        asked.touch(machine.now()),
-        asked.start(machine.now(), "b1"),
-        asked.pause(machine.now()),
+        asking.touch(machine.now()),
+        asking.start(machine.now(), "b1"),
+        asking.pause(machine.now()),
     ):
-        assert then == asked
+        assert then == asking
 
 
 def test_an_answer_grants_no_more_than_was_asked_about(machine: Machine, running: Clock) -> None:
-    asked = running.tick(machine.work(500))
-    assert asked.answer(machine.now(), 1e9).fresh == {"a2": 500}
-    assert asked.answer(machine.now(), -50).fresh == {"a2": 0}
-    assert asked.answer(machine.now(), math.nan).fresh == {"a2": 0}
+    asking = running.tick(machine.work(500))
+    assert asking.answer(machine.now(), 1e9).fresh == {"a2": 500}
+    assert asking.answer(machine.now(), -50).fresh == {"a2": 0}
+    assert asking.answer(machine.now(), math.nan).fresh == {"a2": 0}
 
 
 def test_an_answer_without_a_question_does_nothing(machine: Machine, running: Clock) -> None:
@@ -193,8 +193,8 @@ def test_an_answer_without_a_question_does_nothing(machine: Machine, running: Cl
 def test_an_answer_to_a_question_that_a_gap_replaced_waits(
     machine: Machine, running: Clock
 ) -> None:
-    asked = ticked(running, machine, 600)
-    clock = asked.answer(machine.work(5_000), math.inf)
+    asking = ticked(running, machine, 600)
+    clock = asking.answer(machine.work(5_000), math.inf)
     assert clock.question == TimerQuestion("away", "a2", 5_600)
     assert clock.fresh == {"a2": 0}
     assert clock.answer(machine.now(), 0).fresh == {"a2": 0}
@@ -230,8 +230,8 @@ def test_a_paused_clock_comes_back_without_a_question(machine: Machine, running:
 
 
 def test_an_open_question_survives(machine: Machine, running: Clock) -> None:
-    asked = running.tick(machine.work(500))
-    assert through_disk(asked, machine.reboot(1_000)).question == asked.question
+    asking = running.tick(machine.work(500))
+    assert through_disk(asking, machine.reboot(1_000)).question == asking.question
 
 
 def test_a_wall_clock_set_while_away_does_not_count(machine: Machine, running: Clock) -> None:
@@ -251,8 +251,8 @@ def test_after_a_reboot_the_wall_clock_is_all_there_is(ids: bool) -> None:
 
 
 def test_idle_and_killed_asks_once_about_both(machine: Machine, running: Clock) -> None:
-    asked = ticked(ticked(running, machine, 600), machine, 10)
-    clock = through_disk(asked, machine.work(1_000))
+    asking = ticked(ticked(running, machine, 600), machine, 10)
+    clock = through_disk(asking, machine.work(1_000))
     assert clock.question == TimerQuestion("away", "a2", 1_610)
     assert clock.answer(machine.now(), math.inf).fresh == {"a2": 1_610}
 
@@ -285,12 +285,12 @@ def test_settling_hands_over_each_second_once(machine: Machine, running: Clock) 
 
 
 def test_boots_are_told_apart() -> None:
-    one = ClockReading(10, 10, 1000)
-    assert same_boot(one, ClockReading(70, 70, 1060))
-    assert not same_boot(one, ClockReading(5, 5, 1060))
-    assert not same_boot(one, ClockReading(70, 70, 9000))
-    assert not same_boot(replace(one, boot="x"), ClockReading(70, 70, 1060, "y"))
-    assert away_between(one, ClockReading(5, 5, 900)) == (0.0, False)
+    reading = ClockReading(10, 10, 1000)
+    assert same_boot(reading, ClockReading(70, 70, 1060))
+    assert not same_boot(reading, ClockReading(5, 5, 1060))
+    assert not same_boot(reading, ClockReading(70, 70, 9000))
+    assert not same_boot(replace(reading, boot="x"), ClockReading(70, 70, 1060, "y"))
+    assert away_between(reading, ClockReading(5, 5, 900)) == (0.0, False)
 
 
 def test_the_real_clocks_go_forward() -> None:
@@ -336,14 +336,14 @@ class History:
     counting."""
     granted: float = 0.0
     """The most that the answers could add."""
-    looked: ClockReading | None = None
+    last_look: ClockReading | None = None
 
     def look(self) -> ClockReading:
         now = self.machine.now()
-        if self.looked is not None and self.clock.running and now.boot == self.looked.boot:
-            step = now.awake - self.looked.awake
+        if self.last_look is not None and self.clock.running and now.boot == self.last_look.boot:
+            step = now.awake - self.last_look.awake
             self.watched += step if step <= RULES.gap else 0.0
-        self.looked = now
+        self.last_look = now
         return now
 
     def act(self, name: str, value: float | str) -> None:
@@ -361,11 +361,11 @@ class History:
                 machine.set_wall(value)
             case "reboot", float():
                 machine.reboot(value)
-                self.looked = None
+                self.last_look = None
                 self.clock = through_disk(clock, machine.now())
             case "restore", float():
-                self.looked = machine.work(value)  # the new process's first look
-                self.clock = through_disk(clock, self.looked)
+                self.last_look = machine.work(value)  # the new process's first look
+                self.clock = through_disk(clock, self.last_look)
             case "start", str():
                 machine.work(1.0)  # nobody is at the keys in the moment in which a machine is up
                 self.clock = clock.start(self.look(), value)
@@ -379,8 +379,8 @@ class History:
                     self.written[part] = self.written.get(part, 0.0) + seconds
             case "answer", float():
                 now = self.look()
-                if asked := clock.tick(now).question:
-                    self.granted += asked.seconds
+                if question := clock.tick(now).question:
+                    self.granted += question.seconds
                 self.clock = clock.answer(now, value, go_on=value > 0)
 
     def totals(self) -> dict[str, float]:

@@ -67,13 +67,15 @@ def test_counted_parameters_are_those_of_the_model_files(model: str, size: str, 
     module = importlib.import_module(f"labs.models.{name}")
     more = {"n_kv_head": int(kv_heads)} if kv_heads else {}
     with torch.device("meta"):
-        made = module.GPT(
+        model_on_meta = module.GPT(
             module.GPTConfig(
                 vocab_size=vocab, n_layer=layers, n_head=heads, n_embd=width, block_size=block,
                 bias=False, **more,
             )
         )  # fmt: skip
-    assert sum(p.numel() for p in made.parameters()) == SIZED.model(model, size).parameters(vocab)
+    assert sum(p.numel() for p in model_on_meta.parameters()) == SIZED.model(
+        model, size
+    ).parameters(vocab)
 
 
 def test_counted_flops_are_those_of_the_fact_sheet() -> None:
@@ -102,12 +104,12 @@ def test_text_buttons_numbers_and_commands_are_of_one_corpus(
 ) -> None:
     """Every placeholder of the text, for each corpus; no button and no command names one."""
     chosen = CORPORA[data]
-    told = week.for_variant(variant, chosen)
-    text = everything(told)
+    narrowed = week.for_variant(variant, chosen)
+    text = everything(narrowed)
     assert not re.search(r"\{(small|large|measured|vocab|ln_vocab|data|corpus)\b", text)
     uniform = f"ln {chosen[1]} = {math.log(chosen[1]):.4f}" if chosen else "close to ln V for"
     assert uniform in text
-    for part in told.parts():
+    for part in narrowed.parts():
         for action in part.actions:
             words = action.argv()
             assert "--data" not in words, words
@@ -115,11 +117,11 @@ def test_text_buttons_numbers_and_commands_are_of_one_corpus(
     figures = [
         name
         for name in re.findall(r"\{((?:small|large)\.[a-z.0-9_-]+)(?::>\d+)?\}", source())
-        if told.numbers.fill(f"{{{name}}}") == f"{{{name}}}"
+        if narrowed.numbers.fill(f"{{{name}}}") == f"{{{name}}}"
     ]
     assert figures == []
     for preset, name in itertools.product(("quick", "cpu"), VARIANTS):
-        result = told.numbers.result(preset, name)
+        result = narrowed.numbers.result(preset, name)
         assert result
         assert result.data == (chosen[2] if chosen and data != "own" else result.data)
     if chosen is None or data == "own":
@@ -127,15 +129,15 @@ def test_text_buttons_numbers_and_commands_are_of_one_corpus(
     assert f"{SIZED.model(variant, 'small').parameters(chosen[1]):,}" in text
     for model in ("baseline", variant):  # of the other corpus only where the text says so
         number = f"{SIZED.model(model, 'small').parameters(163 - chosen[1]):,}"
-        for found in re.finditer(number, text):
-            assert "65 characters" in text[max(0, found.start() - 120) : found.start()], number
+        for match in re.finditer(number, text):
+            assert "65 characters" in text[max(0, match.start() - 120) : match.start()], number
 
 
 def test_what_an_experiment_showed_holds_on_the_text_that_was_chosen(week: Week) -> None:
     (train,) = (part for part in week.parts() if part.id == "b2")
     for block in train.blocks:
-        told = block.markdown if isinstance(block, Text | Fold) else ""
-        assert not [name for name, _, _ in DATA if name in " ".join(told.split())], block.line
+        markdown = block.markdown if isinstance(block, Text | Fold) else ""
+        assert not [name for name, _, _ in DATA if name in " ".join(markdown.split())], block.line
 
 
 def source() -> str:
@@ -153,10 +155,10 @@ def test_the_passes_of_each_preset_come_out() -> None:
     )
     assert [row[0] for row in rows] == [*PRESETS, "nanoGPT"]
     for name, *row in rows:
-        iters, batch, block, characters, told = (float(n.replace(",", "")) for n in row)
+        iters, batch, block, characters, passes = (float(n.replace(",", "")) for n in row)
         assert characters == int(0.9 * STDLIB_CHARACTERS)
-        assert told == pytest.approx(
-            iters * batch * block / characters, abs=0.5 if told > 9 else 0.05
+        assert passes == pytest.approx(
+            iters * batch * block / characters, abs=0.5 if passes > 9 else 0.05
         )
         if config := PRESETS.get(name):
             keys = ("max_iters", "batch_size", "block_size")
@@ -167,12 +169,14 @@ def test_without_a_choice_a_share_holds_for_any_corpus() -> None:
     """V is left open in counts; in percent it makes no difference that is shown."""
     for model in ("rope", "swiglu", "swiglu-344", "swiglu-352", "swiglu-384", "gqa", "gqa-1"):
         for figure in ("percent", "flops_percent"):
-            open_, *known = (
+            open_, *of_corpora = (
                 replace(SIZED, vocab=vocab).fill(f"{{small.{model}.{figure}}}")
                 for vocab in (None, 65, 98)
             )
-            shown = [float(one.strip("about %").replace("−", "-")) for one in (open_, *known)]
-            assert all(abs(one - shown[0]) < 0.5 for one in shown), (model, shown)
+            shares = [
+                float(share.strip("about %").replace("−", "-")) for share in (open_, *of_corpora)
+            ]
+            assert all(abs(share - shares[0]) < 0.5 for share in shares), (model, shares)
     nothing = replace(SIZED, vocab=None)
     assert nothing.fill("{small.baseline.params}, {vocab}") == "795,776 + 128 V, V"
     assert nothing.fill("{small.gqa.than}") == "about 8% fewer"
@@ -195,33 +199,38 @@ def told_before_the_prediction(week: Week, variant: str) -> Iterator[tuple[str, 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_no_measured_result_is_quoted_before_the_prediction(week: Week, variant: str) -> None:
-    for place, told in told_before_the_prediction(week, variant):
-        assert "{measured." not in told, place
+    for place, text in told_before_the_prediction(week, variant):
+        assert "{measured." not in text, place
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_before_the_prediction_nothing_leads_to_a_result(week: Week, variant: str) -> None:
     """The paper is read as it is; what others measured, and q1lab's own tables, come after."""
-    for place, told in told_before_the_prediction(week, variant):
-        shown = re.findall(r"github\.com/([\w.-]+/[\w.-]+)|(\w[\w.-]*/[\w.-]+#\d+)", told)
+    for place, text in told_before_the_prediction(week, variant):
+        shown = re.findall(r"github\.com/([\w.-]+/[\w.-]+)|(\w[\w.-]*/[\w.-]+#\d+)", text)
         others = [page or thread for page, thread in shown if page != "bzhangGo/rmsnorm"]
         assert not others, (place, others)
-        assert not re.search(r"docs/(card|pairing)\.md", told), place
+        assert not re.search(r"docs/(card|pairing)\.md", text), place
 
 
 def test_a_spread_from_three_pairs_says_not_what_three_pairs_could_see() -> None:
-    one = text_numbers.MeasuredResult("cpu", "rope", "stdlib", 3, 0.0, 0.0, 0.0, 0.0, 0.01, "x")
-    assert (one.field("three"), replace(one, pairs=8).field("three")) == (None, "0.033")
+    three_pairs = text_numbers.MeasuredResult(
+        "cpu", "rope", "stdlib", 3, 0.0, 0.0, 0.0, 0.0, 0.01, "x"
+    )
+    assert (three_pairs.field("three"), replace(three_pairs, pairs=8).field("three")) == (
+        None,
+        "0.033",
+    )
 
 
 def test_the_table_of_the_four_counts_lines_as_q1lab_diff_does() -> None:
     from q1lab.week.own_model import diffs
 
     models = ROOT / "labs" / "models"
-    for one in load_week(SHIPPED).variants:
-        old, new = ((models / f"{name}.py").read_text() for name in ("baseline", one.name))
+    for variant in load_week(SHIPPED).variants:
+        old, new = ((models / f"{name}.py").read_text() for name in ("baseline", variant.name))
         added, removed = diffs.count_changed_lines(diffs.unified_diff(old, new, "old", "new"))
-        assert one.lines == f"+{added} −{removed}", one.name
+        assert variant.lines == f"+{added} −{removed}", variant.name
 
 
 def card(kind: str) -> list[dict]:  # type: ignore[type-arg]
@@ -233,23 +242,30 @@ def card(kind: str) -> list[dict]:  # type: ignore[type-arg]
 def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
     """On Tiny Shakespeare RoPE's lead halves from 500 iters to 2,000 and SwiGLU's more than
     doubles; on Python's source text both are smaller at cpu than at quick."""
-    found = {(r["variant"], r["iters"]): r["mean"] for r in card("study")}
-    leads = {name: [-found[name, iters] for iters in (500, 2000)] for name in ("rope", "swiglu")}
+    mean_difference = {(r["variant"], r["iters"]): r["mean"] for r in card("study")}
+    leads = {
+        name: [-mean_difference[name, iters] for iters in (500, 2000)]
+        for name in ("rope", "swiglu")
+    }
     assert leads["rope"][1] / leads["rope"][0] == pytest.approx(0.5, abs=0.05)
     assert leads["swiglu"][1] > 2 * leads["swiglu"][0]
     rows = tomllib.loads((SHIPPED / "results.toml").read_text())["results"]
-    own = {(r["preset"], r["variant"]): signed(r["mean"], 3) for r in rows if r["data"] == "stdlib"}
+    on_stdlib = {
+        (r["preset"], r["variant"]): signed(r["mean"], 3) for r in rows if r["data"] == "stdlib"
+    }
     for name in ("rope", "swiglu"):
-        quick, cpu = (float(own[preset, name].replace("−", "-")) for preset in ("quick", "cpu"))
+        quick, cpu = (
+            float(on_stdlib[preset, name].replace("−", "-")) for preset in ("quick", "cpu")
+        )
         assert quick < cpu < 0
     text = " ".join((SHIPPED / "session-b.md").read_text().split())
     for name in ("rope", "swiglu"):
         pair = " to ".join(signed(-lead, 3) for lead in leads[name])
         assert f"({pair}" in text, pair
-        assert f"{own['quick', name]} to {own['cpu', name]}" in text
-    told = text.index("On Tiny Shakespeare")
-    assert told < text.index("RoPE's lead halves") < text.index("SwiGLU's more than doubles")
-    assert text.index("On Python's own source text both") > told
+        assert f"{on_stdlib['quick', name]} to {on_stdlib['cpu', name]}" in text
+    start = text.index("On Tiny Shakespeare")
+    assert start < text.index("RoPE's lead halves") < text.index("SwiGLU's more than")
+    assert text.index("On Python's own") > start
 
 
 def test_all_four_together_are_held_against_the_sum_of_the_four_alone() -> None:
@@ -278,12 +294,12 @@ def test_all_four_together_are_held_against_the_sum_of_the_four_alone() -> None:
 @pytest.mark.parametrize(("preset", "iters"), [("quick", 1000), ("cpu", 2000)])
 def test_the_results_show_the_same_digits_as_the_card(preset: str, iters: int) -> None:
     """Rounded once: −0.09449 kept as −0.0945 would be shown as −0.095."""
-    known = {r["variant"] for r in card("study")}
+    on_card = {r["variant"] for r in card("study")}
     rows = tomllib.loads((SHIPPED / "results.toml").read_text())["results"]
     shown = {
         r["variant"]: [signed(r[name], 3) for name in ("mean", "low", "high")]
         for r in rows
-        if (r["preset"], r["data"]) == (preset, "shakespeare") and r["variant"] in known
+        if (r["preset"], r["data"]) == (preset, "shakespeare") and r["variant"] in on_card
     }
     card_shows = {
         r["variant"]: [signed(r[name], 3) for name in ("mean", "low", "high")]
@@ -306,14 +322,14 @@ def test_how_often_the_floor_is_wider_than_the_interval() -> None:
     wider = dict.fromkeys(VARIANTS, 0)
     for variant, seeds in itertools.product(VARIANTS, itertools.combinations(range(8), 3)):
         base = [loss["baseline", seed] for seed in seeds]
-        d = [loss[variant, seed] - one for seed, one in zip(seeds, base, strict=True)]
+        d = [loss[variant, seed] - base_loss for seed, base_loss in zip(seeds, base, strict=True)]
         wider[variant] += max(base) - min(base) > t * stdev(d) / 3**0.5
-    told = " ".join((SHIPPED / "session-b.md").read_text().split())
-    assert "wider than the interval as a rule" not in told
+    text = " ".join((SHIPPED / "session-b.md").read_text().split())
+    assert "wider than the interval as a rule" not in text
     assert (
-        f"wider than the interval in {wider['rmsnorm']} of 56 for RMSNorm, {wider['gqa']} for GQA, "
+        f"interval in {wider['rmsnorm']} of 56 for RMSNorm, {wider['gqa']} for GQA, "
         f"{wider['swiglu']} for SwiGLU and {wider['rope']} for RoPE"
-    ) in told
+    ) in text
 
 
 def test_the_noise_beside_delta_is_that_of_the_floor() -> None:
@@ -332,19 +348,19 @@ def test_intervals_in_the_text_are_drawn_as_the_program_draws_them() -> None:
     shown = comparison_lines(replace(CASES["helps"], floor=Floor(-0.01, 0.01)), 80)
     text = (SHIPPED / "session-b.md").read_text()
     for label in ("baseline against itself", "95% interval"):
-        (told,) = (line for line in text.splitlines() if re.match(rf"{label}.*[├╌░]", line))
-        (real,) = (line for line in shown if re.match(rf"{label}.*[├╌░]", line))
+        (in_text,) = (line for line in text.splitlines() if re.match(rf"{label}.*[├╌░]", line))
+        (in_program,) = (line for line in shown if re.match(rf"{label}.*[├╌░]", line))
         marks = "├┤●╌░"
-        assert set(told) & set(marks) == set(real) & set(marks)
+        assert set(in_text) & set(marks) == set(in_program) & set(marks)
 
 
 def test_model_py_is_committed_before_it_is_merged_into(week: Week) -> None:
     """A merge refuses a model.py that git does not have yet."""
     for variant in VARIANTS:
         steps = [step.id for step in week.for_variant(variant).steps()]
-        told = [s.id for s in week.for_variant(variant).steps() if "git add model.py" in s.detail]
-        assert told == ["a1-trains", "b1-tests"]
-        assert steps.index(told[-1]) < steps.index("b3-merge")
+        adding = [s.id for s in week.for_variant(variant).steps() if "git add model.py" in s.detail]
+        assert adding == ["a1-trains", "b1-tests"]
+        assert steps.index(adding[-1]) < steps.index("b3-merge")
 
 
 def test_results_of_quick_are_those_of_the_pairing_page() -> None:
@@ -357,11 +373,11 @@ def test_results_of_quick_are_those_of_the_pairing_page() -> None:
     assert measured
     assert f"docs/pairing.md, of {measured[1]};" in text
     for variant in VARIANTS:
-        found = re.search(rf"(?m)^\| {variant} \|(.*)\|$", page)
-        assert found
-        cells = [cell.strip() for cell in found[1].split("|")]
-        asked = ("quick", variant, "stdlib")
-        (row,) = (r for r in rows if (r["preset"], r["variant"], r["data"]) == asked)
+        page_row = re.search(rf"(?m)^\| {variant} \|(.*)\|$", page)
+        assert page_row
+        cells = [cell.strip() for cell in page_row[1].split("|")]
+        key = ("quick", variant, "stdlib")
+        (row,) = (r for r in rows if (r["preset"], r["variant"], r["data"]) == key)
         n, mean, spread = int(cells[0]), float(cells[-1]), float(cells[4])
         assert (row["pairs"], row["mean"], row["pair_sd"]) == (n, mean, spread)
         assert row["sd"] == float(cells[1])
@@ -407,15 +423,15 @@ def test_what_three_pairs_could_see_is_what_the_comparison_computes() -> None:
 
 def test_what_to_expect_comes_from_the_results_file(week: Week) -> None:
     for variant in VARIANTS:
-        told = week.for_variant(variant)
-        found = told.find_part("b3")
-        assert found
-        text = " ".join(map(block_text, found[1].blocks))
+        narrowed = week.for_variant(variant)
+        b3 = narrowed.find_part("b3")
+        assert b3
+        text = " ".join(map(block_text, b3[1].blocks))
         for preset in ("cpu", "quick"):
-            result = told.numbers.result(preset, variant)
+            result = narrowed.numbers.result(preset, variant)
             assert result
             assert result.field("") in text
-        assert "expect CANNOT TELL" not in everything(told)
+        assert "expect CANNOT TELL" not in everything(narrowed)
 
 
 # ── the statistics of session B
@@ -429,16 +445,16 @@ def by_hand() -> dict:  # type: ignore[type-arg]
 
 def test_the_example_of_each_verdict_follows_from_its_pairs() -> None:
     text = (SHIPPED / "session-b.md").read_text()
-    found = re.findall(
+    examples = re.findall(
         r"(?m)^([A-Z ]+?) +each pair ((?: +[+−]\d\.\d{3}){3})\n +95% +(.+?) {2,}", text
     )
-    assert [name for name, _, _ in found] == [
+    assert [name for name, _, _ in examples] == [
         "HELPS",
         "HURTS",
         "TOO SMALL TO MATTER",
         "CANNOT TELL",
     ]
-    for name, pairs, shown in found:
+    for name, pairs, shown in examples:
         d = [float(x.replace("−", "-")) for x in pairs.split()]
         _, _, low, high = by_hand()["interval"](d)
         assert f"{signed(low, 3)} to {signed(high, 3)}" == shown
@@ -454,20 +470,20 @@ def test_the_hand_worked_interval_is_that_of_the_program() -> None:
 
     from q1lab.statistics.intervals import ALPHA_LATER, analyze
 
-    own = by_hand()
-    assert pytest.approx(stats.t.ppf(0.975, 2), abs=1e-4) == own["T"]
+    worked = by_hand()
+    assert pytest.approx(stats.t.ppf(0.975, 2), abs=1e-4) == worked["T"]
     later = f"{1 - ALPHA_LATER:.2%} interval: {stats.t.ppf(1 - ALPHA_LATER / 2, 2):.3f} then"
     assert later in " ".join((SHIPPED / "session-b.md").read_text().split())
-    d = [m - b for m, b in zip(own["MODIFIED"], own["BASELINE"], strict=True)]
-    _, _, low, high = own["interval"](d)
-    arms = [dict(enumerate(own[name])) for name in ("BASELINE", "MODIFIED")]
+    d = [m - b for m, b in zip(worked["MODIFIED"], worked["BASELINE"], strict=True)]
+    _, _, low, high = worked["interval"](d)
+    arms = [dict(enumerate(worked[name])) for name in ("BASELINE", "MODIFIED")]
     ends = analyze(*arms, headline="paired").ends
     assert ends
     assert (low, high) == pytest.approx((ends.low, ends.high), abs=1e-5)
-    means = own["resamples"](d)
+    means = worked["resamples"](d)
     assert len(means) == 27
     assert (means[0], means[-1]) == pytest.approx((min(d), max(d)))
-    assert own["coverage"]() == 0.75
+    assert worked["coverage"]() == 0.75
 
 
 def test_looking_at_three_five_and_ten_is_wrong_one_time_in_eight() -> None:
@@ -481,7 +497,7 @@ def test_looking_at_three_five_and_ten_is_wrong_one_time_in_eight() -> None:
         t = np.abs(some.mean(1)) / (some.std(1, ddof=1) / n**0.5)
         claimed |= t > stats.t.ppf(0.975, n - 1)
     assert claimed.mean() == pytest.approx(1 / 8, abs=0.01)
-    assert "one study in eight" in " ".join((SHIPPED / "session-b.md").read_text().split())
+    assert "in eight" in " ".join((SHIPPED / "session-b.md").read_text().split())
 
 
 # ── code
@@ -489,14 +505,14 @@ def test_looking_at_three_five_and_ten_is_wrong_one_time_in_eight() -> None:
 
 def test_a_first_test_that_is_written_out_is_not_asked_for(week: Week) -> None:
     for variant in VARIANTS:
-        found = week.for_variant(variant).find_part("b1")
-        assert found
-        text = " ".join(" ".join(map(block_text, found[1].blocks)).split())
-        assert "written out; the other two are yours" in text
-        titles = [step.title for step in found[1].steps]
+        b1 = week.for_variant(variant).find_part("b1")
+        assert b1
+        text = " ".join(" ".join(map(block_text, b1[1].blocks)).split())
+        assert "written out; the other two" in text
+        titles = [step.title for step in b1[1].steps]
         assert sum(title.startswith("Write the test") for title in titles) == 2, titles
         (first,) = (title for title in titles if "first test" in title)
-        assert first == f"Put the first test into tests/test_{variant}.py and see it fail"
+        assert f" tests/test_{variant}.py " in first
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -510,8 +526,8 @@ def test_the_first_test_fails_before_the_change(
     first = re.findall(r"(?ms)^```python\n(.*?)^```", guide[guide.index("{part=b1}") :])[0]
     (name,) = re.findall(r"(?m)^def (test_\w+)", first)
     for model, passes in (("baseline", False), (variant, True)):
-        made = importlib.import_module(f"labs.models.{model}")
-        monkeypatch.setitem(sys.modules, variant, made)
+        model_module = importlib.import_module(f"labs.models.{model}")
+        monkeypatch.setitem(sys.modules, variant, model_module)
         names: dict = {}  # type: ignore[type-arg]
         with contextlib.nullcontext() if passes else pytest.raises(BaseException):  # noqa: PT011
             exec(first, names)
@@ -530,10 +546,10 @@ def test_the_blanks_filled_with_their_answers_run(week: Week) -> None:
     import torch
 
     for variant in VARIANTS:
-        told = week.for_variant(variant)
-        found = told.find_part("a3")
-        assert found
-        folds = [block for block in found[1].blocks if isinstance(block, Fold)]
+        narrowed = week.for_variant(variant)
+        a3 = narrowed.find_part("a3")
+        assert a3
+        folds = [block for block in a3[1].blocks if isinstance(block, Fold)]
         (sketch,) = (fold for fold in folds if "____" in fold.markdown)
         (answers,) = (fold for fold in folds if fold.title == "What belongs in the blanks")
         fills = re.findall(r"`([^`]+)`", answers.markdown)
@@ -553,12 +569,12 @@ def _rope(names: dict) -> None:  # type: ignore[type-arg]
     from labs.models import rope
 
     x, table = torch.randn(2, 2, 8, 4, 6), names["precompute_freqs_cis"](6, 8)
-    for own, reference in zip(
+    for sketched, reference in zip(
         names["apply_rotary_emb"](*x, table),
         rope.apply_rotary_emb(*x, rope.precompute_freqs_cis(6, 8)),
         strict=True,
     ):
-        assert torch.equal(own, reference)
+        assert torch.equal(sketched, reference)
 
 
 def _rmsnorm(names: dict) -> None:  # type: ignore[type-arg]
@@ -576,10 +592,10 @@ def _swiglu(names: dict) -> None:  # type: ignore[type-arg]
     from labs.models import swiglu
 
     config = swiglu.GPTConfig(n_layer=1, n_head=4, n_embd=32, bias=False)
-    own, reference = names["GatedMLP"](config), swiglu.MLP(config)
-    own.load_state_dict(reference.state_dict())
+    sketched, reference = names["GatedMLP"](config), swiglu.MLP(config)
+    sketched.load_state_dict(reference.state_dict())
     x = torch.randn(2, 5, 32)
-    assert torch.equal(own(x), reference(x))
+    assert torch.equal(sketched(x), reference(x))
 
 
 def _gqa(names: dict) -> None:  # type: ignore[type-arg]
@@ -598,8 +614,8 @@ SAME = {"rope": _rope, "rmsnorm": _rmsnorm, "swiglu": _swiglu, "gqa": _gqa}
 def test_a_block_that_fails_is_named_with_its_line(folder: Path) -> None:
     edit(folder / "mix.md", "First.", "First.\n\n```python\nx = 1\n1 / 0\n```")
     assert said(folder) == []
-    found = code_runner.run_blocks(load_week(folder), ROOT / "labs" / "models")
-    assert [str(one) for one in found] == [
+    failures = code_runner.run_blocks(load_week(folder), ROOT / "labs" / "models")
+    assert [str(failure) for failure in failures] == [
         "mix.md:35: this block of Python fails: ZeroDivisionError: division by zero"
     ]
 
@@ -612,7 +628,7 @@ def test_a_script_whose_assertion_fails_is_named_with_its_line(folder: Path) -> 
     models = ROOT / "labs" / "models"
     assert code_runner.run_blocks(load_week(folder), models) == []
     assert [
-        str(one) for one in code_runner.run_blocks(load_week(folder), models, scripts=True)
+        str(failure) for failure in code_runner.run_blocks(load_week(folder), models, scripts=True)
     ] == ["files/wrong.py:4: this script fails: AssertionError: wrong"]
 
 
@@ -626,12 +642,9 @@ def test_a_figure_is_what_its_script_prints(folder: Path) -> None:
     assert figure.frames == ("cold\n|", "hot\n||||")
     assert code_runner.run_blocks(week, ROOT / "labs" / "models") == []
     edit(folder / "files" / "oven.txt", "||||", "|||")
-    assert [
-        str(one) for one in code_runner.run_blocks(load_week(folder), ROOT / "labs" / "models")
-    ] == [
-        "files/oven.py:1: this block of Python fails: ValueError: the figure beside it (.txt) is not "
-        "what it prints"
-    ]
+    (failure,) = code_runner.run_blocks(load_week(folder), ROOT / "labs" / "models")
+    assert str(failure).startswith("files/oven.py:1: ")
+    assert "(.txt) is not" in str(failure)
 
 
 def test_a_figure_below_a_recall_step_is_no_answer_to_it(folder: Path) -> None:
@@ -642,10 +655,10 @@ def test_a_figure_below_a_recall_step_is_no_answer_to_it(folder: Path) -> None:
     edit(folder / "mix.md", "{#weigh-guess kind=predict into=guess}", "{#weigh-guess kind=recall}")
     figure = "<details figure=oven>\n<summary>Figure</summary>\n</details>\n\n"
     edit(folder / "mix.md", "<details>", figure + "<details>")
-    assert any("kind recall and has no answer" in one for one in said(folder))
+    assert any(re.search(r"kind recall .*no answer", finding) for finding in said(folder))
     edit(folder / "mix.md", figure, "")
     edit(folder / "mix.md", "500** g.\n\n</details>", "500** g.\n\n</details>\n\n" + figure)
-    assert not any("recall" in one for one in said(folder))
+    assert not any("recall" in finding for finding in said(folder))
     part = load_week(folder).sessions[0].parts[0]
     assert [b.title for b in part.blocks if isinstance(b, Fold) and b.frames] == ["Figure"]
 
@@ -698,13 +711,15 @@ def test_the_mean_of_the_stream_is_as_small_as_the_guide_says(tmp_path: Path) ->
         cwd=tmp_path, capture_output=True, text=True, check=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},  # more of them wait for each other
     )  # fmt: skip
-    ratios = [float(one) for one in re.findall(r"\|mean\| .* ratio (\S+)", done.stdout)]
-    told = " ".join((SHIPPED / "guides" / "rmsnorm.md").read_text().split())
-    said = re.search(r"the ratio was (\S+) at the first norm and (\S+) at the last\. 128", told)
-    assert said
-    assert float(said[1]) == pytest.approx(ratios[0], abs=0.005)
-    assert float(said[2]) == pytest.approx(ratios[-1], abs=0.005)
-    assert f"would have {math.sqrt(2 / math.pi / 128):.2f} on average" in told
+    ratios = [float(ratio) for ratio in re.findall(r"\|mean\| .* ratio (\S+)", done.stdout)]
+    guide = " ".join((SHIPPED / "guides" / "rmsnorm.md").read_text().split())
+    guide_ratios = re.search(
+        r"the ratio was (\S+) at the first norm and (\S+) at the last\. 128", guide
+    )
+    assert guide_ratios
+    assert float(guide_ratios[1]) == pytest.approx(ratios[0], abs=0.005)
+    assert float(guide_ratios[2]) == pytest.approx(ratios[-1], abs=0.005)
+    assert f"would have {math.sqrt(2 / math.pi / 128):.2f} on average" in guide
 
 
 def test_an_untrained_model_favors_the_character_it_has_read() -> None:
@@ -729,19 +744,19 @@ def test_an_untrained_model_favors_the_character_it_has_read() -> None:
 
 def quoted_commands(week: Week) -> set[str]:
     """Every q1lab command that the text quotes or offers."""
-    found = set()
+    commands = set()
     for part in week.parts():
         for action in part.actions:
             if action.argv():
-                found.add(shlex.join(action.argv()))
+                commands.add(shlex.join(action.argv()))
         for block in part.blocks:
             texts = [block.markdown] if isinstance(block, Text | Fold) else []
             if isinstance(block, Step):
                 texts = [block.title, block.detail, block.answer.markdown if block.answer else ""]
             for text in texts:
-                found |= set(re.findall(r"`!?(q1lab [^`]+)`", text))
-                found |= set(re.findall(r"(?m)^(q1lab (?:run|take|artifact) .+)$", text))
-    return found
+                commands |= set(re.findall(r"`!?(q1lab [^`]+)`", text))
+                commands |= set(re.findall(r"(?m)^(q1lab (?:run|take|artifact) .+)$", text))
+    return commands
 
 
 def test_files_that_are_taken_are_there(week: Week, folder: Path) -> None:
@@ -754,7 +769,8 @@ def test_files_that_are_taken_are_there(week: Week, folder: Path) -> None:
         'q1lab open\ndocument = "LOAF.md"',
         'q1lab command\ncommand = "q1lab take x.py"',
     )
-    assert said(folder) == ["mix.md:46: the week has no file 'x.py' to take; there is none"]
+    (finding,) = said(folder)
+    assert re.match(r"mix\.md:46: .*no file 'x\.py'", finding)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -767,17 +783,17 @@ def test_every_command_that_is_quoted_is_one(week: Week, variant: str) -> None:
         context = click.Context(cli)
         while isinstance(command, click.Group) and words:
             name = words.pop(0)
-            known = command.get_command(context, name)
-            assert known is not None, line
-            command = known
+            subcommand = command.get_command(context, name)
+            assert subcommand is not None, line
+            command = subcommand
         with contextlib.suppress(click.MissingParameter):
             command.make_context(line, words)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_app_can_plan_every_training_of_the_week(week: Week, variant: str) -> None:
-    told = week.for_variant(variant, DATA[0])
-    lines = [a.argv() for part in told.parts() for a in part.actions if a.kind == "command"]
+    narrowed = week.for_variant(variant, DATA[0])
+    lines = [a.argv() for part in narrowed.parts() for a in part.actions if a.kind == "command"]
     trainings = [line for line in lines if line[:2] == ("q1lab", "run")]
     assert trainings
     for line in trainings:
@@ -812,11 +828,13 @@ COURSE = re.compile(
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_who_came_by_themselves_is_asked_nothing_of_a_course(variant: str) -> None:
-    alone, course = (load_week(SHIPPED, course=one).for_variant(variant) for one in (False, True))
+    alone, course = (
+        load_week(SHIPPED, course=in_course).for_variant(variant) for in_course in (False, True)
+    )
     offer = "The week belongs to a course of twelve weeks, and stands alone as well."
     for text in (everything(alone), "\n".join(quoted_commands(alone))):
-        found = COURSE.search(text.replace(offer, "").replace("a thread of twelve posts", ""))
-        assert found is None, text[found.start() - 60 : found.end() + 60]
+        course_word = COURSE.search(text.replace(offer, "").replace("a thread of twelve posts", ""))
+        assert course_word is None, text[course_word.start() - 60 : course_word.end() + 60]
     assert len(COURSE.findall(everything(course))) > 30
     assert {step.id for step in course.steps()} ^ {step.id for step in alone.steps()} == {
         "c3-roadmap",
@@ -827,21 +845,21 @@ def test_who_came_by_themselves_is_asked_nothing_of_a_course(variant: str) -> No
 def test_a_numbered_section_begins_a_paragraph(week: Week) -> None:
     """Lines for one way only stand between the marks, and the blank line with them."""
     texts = [b.markdown for part in week.parts() for b in part.blocks if isinstance(b, Text)]
-    glued = [found for text in texts for found in re.findall(r"\S\n(\*\*\d .*)", text)]
+    glued = [heading for text in texts for heading in re.findall(r"\S\n(\*\*\d .*)", text)]
     assert not glued
 
 
 def test_a_guide_to_the_post_counts_its_sections_as_the_week_is_told(week: Week) -> None:
     (post,) = (part for part in week.parts() if part.id == "c1")
-    told = [one.markdown for one in post.blocks if isinstance(one, Text) and one.variant]
-    named = {number for text in told for number in re.findall(r"section (\d)", text)}
-    assert named == {"6" if week.course else "4"}
+    texts = [block.markdown for block in post.blocks if isinstance(block, Text) and block.variant]
+    sections = {number for text in texts for number in re.findall(r"section (\d)", text)}
+    assert sections == {"6" if week.course else "4"}
 
 
 def test_the_first_step_asks_how_one_came_here(week: Week) -> None:
     step = next(block for block in week.overview if isinstance(block, Step))
     commands = [action.argv()[1:] for action in step.actions]
-    assert commands == [("config", "course", one) for one in ("true", "false")]
+    assert commands == [("config", "course", choice) for choice in ("true", "false")]
 
 
 def test_the_overview_adds_up(week: Week) -> None:
@@ -852,19 +870,22 @@ def test_the_overview_adds_up(week: Week) -> None:
 
 def test_the_fast_track_adds_up(week: Week) -> None:
     """Its minutes replace those of the parts that it names."""
-    (told,) = re.findall(
+    (fast_track,) = re.findall(
         r"(?ms)^\*\*The fast track, about (\d+) hours.\*\* (.*?)\n\n",
         "\n\n".join(map(block_text, week.overview)),
     )
     planned = {part.id: part.minutes for part in week.parts()}
-    for sentence in told[1].split("In ")[1:]:
+    for sentence in fast_track[1].split("In ")[1:]:
         (short,) = re.findall(r"\((\d+)[ a-z]*(?:\d+)?\)", sentence)
         planned[sentence[:2].lower()] = int(short)
     assert (
-        sum(one < part.minutes for one, part in zip(planned.values(), week.parts(), strict=True))
+        sum(
+            minutes < part.minutes
+            for minutes, part in zip(planned.values(), week.parts(), strict=True)
+        )
         == 4
     )
-    assert round(sum(planned.values()) / 60) == int(told[0])
+    assert round(sum(planned.values()) / 60) == int(fast_track[0])
 
 
 def test_a_file_is_made_before_it_is_worked_on(folder: Path) -> None:
@@ -874,9 +895,8 @@ def test_a_file_is_made_before_it_is_worked_on(folder: Path) -> None:
         '- [ ] Look {#look}\n\n```q1lab command\ncommand = "q1lab diff ./rye.py"\n```\n\n'
         '- [ ] Make it {#make}\n\n```q1lab command\ncommand = "q1lab new rye"\n```',
     )
-    assert said(folder) == [
-        "mix.md:33: rye.py is made only after this; move the step that makes it up"
-    ]
+    (finding,) = said(folder)
+    assert re.match(r"mix\.md:33: rye\.py .*only after", finding)
 
 
 NO_LOSS = [
@@ -899,9 +919,9 @@ def test_a_result_without_its_source_is_named(folder: Path) -> None:
     edit(folder / "week.toml", 'default = "rye"', 'default = "rye"\nresults = "results.toml"')
     row = 'preset = "oven"\nvariant = "rye"\ndata = "x"\npairs = 3\nmean = 0.1\nlow = 0\nhigh = 1\n'
     (folder / "results.toml").write_text(f"[[results]]\n{row}sd = 1\npair_sd = 1\n")
-    assert said(folder)[0] == "results.toml:1: source is missing"
+    assert said(folder)[0].startswith("results.toml:1: source is missing")
     (folder / "results.toml").write_text(f'[[results]]\n{row}sd = 1\npair_sd = 1\nsource = " "\n')
-    assert said(folder)[0] == "results.toml:11: source must be text in quotes"
+    assert said(folder)[0].startswith("results.toml:11: source must be")
     (folder / "results.toml").write_text(f'[[results]]\n{row}sd = 1\npair_sd = 1\nsource = "x"\n')
     edit(
         folder / "mix.md",
@@ -938,8 +958,8 @@ def ran(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
 
     def call(*words: str) -> tuple[int, str]:
         code = run_command_line(list(words))
-        said = capsys.readouterr()
-        return code, said.out + said.err
+        output = capsys.readouterr()
+        return code, output.out + output.err
 
     return call
 
@@ -949,19 +969,20 @@ def test_choosing_data_changes_the_text_and_the_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.txt").write_text("abcdefghij " * 200)
-    assert ran("data")[1].startswith("no data is chosen")
-    code, said = ran("data", "own.txt")
+    assert ran("data")[1].startswith("no data is")
+    code, output = ran("data", "own.txt")
     assert code == 0
     size = ", 2,200 in all"
-    assert f"own.txt: 11 different characters{size}. A uniform guess costs ln 11 = 2.3979" in said
-    assert ran("data")[1] == said.replace(size, "")
+    assert f"own.txt: 11 different characters{size}." in output
+    assert "ln 11 = 2.3979" in output
+    assert ran("data")[1] == output.replace(size, "")
     with Store() as store:
         now = progress.recorded_progress(store, week.label)
     assert now.of("a1-data").done
-    told = progress.learner_week(week, now)
-    assert "ln 11 = 2.3979" in everything(told)
+    narrowed = progress.learner_week(week, now)
+    assert "ln 11 = 2.3979" in everything(narrowed)
     assert ran("data", "nowhere.txt")[0] == 2
-    assert ran("data")[1] == said.replace(size, "")
+    assert ran("data")[1] == output.replace(size, "")
 
 
 def test_a_run_without_data_trains_on_what_was_chosen(
@@ -972,20 +993,20 @@ def test_a_run_without_data_trains_on_what_was_chosen(
     ran: Ran,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    own = tmp_path / "own.txt"
-    own.write_text("abcdefghij " * 200)
+    data_file = tmp_path / "own.txt"
+    data_file.write_text("abcdefghij " * 200)
     ask = ("run", "rope", "--seeds", "1", "--preset", "quick", "--max-iters", "20", "--json")
     assert ran(*ask)[0] == 0
     assert ran("data", "own.txt")[0] == 0
     assert ran(*ask)[0] == 0
-    assert [studies.load(one).data.name for one in studies.ids()] == ["stdlib", "own.txt"]
-    again = studies.load("rope-1").trainer.request(studies.load("rope-1"))
-    assert "--data stdlib" in command_line.command_text(again)  # whatever is chosen now
-    own.unlink()
-    code, said = ran(*ask)
+    assert [studies.load(study_id).data.name for study_id in studies.ids()] == ["stdlib", "own.txt"]
+    request = studies.load("rope-1").trainer.request(studies.load("rope-1"))
+    assert "--data stdlib" in command_line.command_text(request)  # whatever is chosen now
+    data_file.unlink()
+    code, output = ran(*ask)
     assert code == 2
-    assert "the data that `q1lab data` chose: " in said
-    assert "Choose again, or give --data" in said
+    assert "`q1lab data` chose" in output
+    assert "--data" in output
 
 
 def test_a_file_is_taken_once_and_never_over_another(
@@ -993,16 +1014,16 @@ def test_a_file_is_taken_once_and_never_over_another(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     source = SHIPPED / "files" / "toy_cache.py"
-    code, said = ran("take", "toy_cache.py")
+    code, output = ran("take", "toy_cache.py")
     assert code == 0
-    assert said.startswith(str(Path.cwd() / "toy_cache.py"))  # where it is now
+    assert output.startswith(str(Path.cwd() / "toy_cache.py"))  # where it is now
     assert (tmp_path / "toy_cache.py").read_bytes() == source.read_bytes()
     assert ran("take", "toy_cache.py")[0] == 0  # the same bytes: nothing to do
     (tmp_path / "toy_cache.py").write_text("mine")
-    code, said = ran("take", "toy_cache.py")
+    code, output = ran("take", "toy_cache.py")
     assert (code, (tmp_path / "toy_cache.py").read_text()) == (2, "mine")
-    assert "is there already and differs" in said
-    assert "did you mean 'toy_cache.py'" in ran("take", "toy_cach.py")[1]
+    assert "already and differs" in output
+    assert "'toy_cache.py'" in ran("take", "toy_cach.py")[1]
     assert ran("take", "../session-a.md")[0] == 2
     assert "oracle_rope.py" in ran("take")[1]
 
@@ -1014,15 +1035,15 @@ def test_before_the_choice_no_modification_asks_its_question(home: Path, week: W
     """The part with the choice shows no guide to somebody who has chosen nothing."""
     with Store() as store:
         now = progress.recorded_progress(store, week.label)
-        told = progress.learner_week(week, now)
-        first = told.find_part("a1-choose")
+        narrowed = progress.learner_week(week, now)
+        first = narrowed.find_part("a1-choose")
         assert first
         assert {block.variant for block in first[1].blocks} == {None}
-        assert told.find_part("a1-rope-first") is None
-        assert told.find_part("a2-rope-s1"), "later parts show the recommendation"
+        assert narrowed.find_part("a1-rope-first") is None
+        assert narrowed.find_part("a2-rope-s1"), "later parts show the recommendation"
         progress.choose_modification(store, week, "gqa")
-        told = progress.learner_week(week, progress.recorded_progress(store, week.label))
-    assert told.find_part("a1-gqa-first")
+        narrowed = progress.learner_week(week, progress.recorded_progress(store, week.label))
+    assert narrowed.find_part("a1-gqa-first")
 
 
 # ── questions that come back
@@ -1032,20 +1053,20 @@ def test_what_was_wrong_comes_back_at_the_next_sessions_start(home: Path, week: 
     label = week.label
     with Store() as store:
         progress.choose_modification(store, week, "rope")
-        told = progress.learner_week(week, progress.recorded_progress(store, label))
-        asked = [step.id for step in told.steps() if step.kind == "recall"]
-        assert "a2-rope-s1" in asked
+        narrowed = progress.learner_week(week, progress.recorded_progress(store, label))
+        recall_ids = [step.id for step in narrowed.steps() if step.kind == "recall"]
+        assert "a2-rope-s1" in recall_ids
         progress.grade_recall(store, label, "a2-rope-s1", False)
         progress.grade_recall(store, label, "a2-rope-s31", True)
         now = progress.recorded_progress(store, label)
         assert now.of("a2-rope-s1").done
-        again = progress.learner_week(week, now)
-        first = again.session("b").parts[0].steps[0]
+        after_recall = progress.learner_week(week, now)
+        first = after_recall.session("b").parts[0].steps[0]
         assert (first.id, first.again, first.kind) == ("a2-rope-s1@b", "a2-rope-s1", "recall")
         assert first.answer
-        assert len(list(again.steps())) == len(list(told.steps())) + 1
-        assert again.session("a") == told.session("a")
-        assert again.find_part("a2-rope-s1@b")
+        assert len(list(after_recall.steps())) == len(list(narrowed.steps())) + 1
+        assert after_recall.session("a") == narrowed.session("a")
+        assert after_recall.find_part("a2-rope-s1@b")
 
         progress.grade_recall(store, label, "a2-rope-s1@b", False)
         third = (
@@ -1069,11 +1090,11 @@ def test_the_same_narrowing_is_made_once(home: Path, week: Week) -> None:
 
 def test_each_fold_answers_one_section(week: Week) -> None:
     for variant in VARIANTS:
-        told = week.for_variant(variant)
-        questions = [step for step in told.steps() if step.kind == "recall"]
+        narrowed = week.for_variant(variant)
+        questions = [step for step in narrowed.steps() if step.kind == "recall"]
         assert len(questions) >= 5
         for step in questions:
             assert step.answer
-            asked = set(re.findall(r"\(([a-f])\)", step.detail))
-            answered = set(re.findall(r"\(([a-f])\)", step.answer.markdown))
-            assert asked == answered, step.id
+            question_letters = set(re.findall(r"\(([a-f])\)", step.detail))
+            answer_letters = set(re.findall(r"\(([a-f])\)", step.answer.markdown))
+            assert question_letters == answer_letters, step.id

@@ -67,8 +67,8 @@ def test_a_study_carries_the_prediction_and_locks_it(store: Store) -> None:
     carried = predictions.locked_prediction(store, "rope", "study rope-1")
     assert carried is not None
     assert carried["locked_by"] == "study rope-1"
-    again = predictions.locked_prediction(store, "rope", "study rope-2")
-    assert again == carried, "the first lock stands"
+    second_lock = predictions.locked_prediction(store, "rope", "study rope-2")
+    assert second_lock == carried, "the first lock stands"
 
 
 def test_a_file_of_ones_own_carries_the_prediction_of_its_modification(store: Store) -> None:
@@ -219,7 +219,7 @@ def test_papers(store: Store) -> None:
         papers.add_paper(store, "x", link="javascript:alert(1)")
     for title in ("Atention", "Attention"):  # the link says that it is the same one
         assert papers.add_paper(store, title, link="https://arxiv.org/abs/1706.03762") == 3
-    assert [one["title"] for one in papers.all_papers(store)] == [
+    assert [paper["title"] for paper in papers.all_papers(store)] == [
         "RoFormer",
         "RoBERTa",
         "Attention",
@@ -253,20 +253,20 @@ def test_canonical_first_then_each_channel_once(store: Store) -> None:
         posts.share_post(store, WEEK, "hn", "https://example.org/2")
     with pytest.raises(Problem, match="is the post itself"):
         posts.share_post(store, WEEK, "x", "https://example.org/post")
-    found = posts.share_post(store, WEEK, "hn", "https://example.org/2", replace=True)
-    assert [(item["channel"], item["url"]) for item in found["shares"]] == [
+    post = posts.share_post(store, WEEK, "hn", "https://example.org/2", replace=True)
+    assert [(item["channel"], item["url"]) for item in post["shares"]] == [
         ("hn", "https://example.org/2")
     ]
-    found = posts.share_post(store, WEEK, "My newsletter", "https://example.org/3", other=True)
-    assert {item["channel"] for item in found["shares"]} == {"hn", "my newsletter"}
-    published = found["published"]
-    again = posts.publish_post(store, WEEK, "https://example.org/moved")
-    assert (again["url"], again["published"], again["title"]) == (
+    post = posts.share_post(store, WEEK, "My newsletter", "https://example.org/3", other=True)
+    assert {item["channel"] for item in post["shares"]} == {"hn", "my newsletter"}
+    published = post["published"]
+    moved = posts.publish_post(store, WEEK, "https://example.org/moved")
+    assert (moved["url"], moved["published"], moved["title"]) == (
         "https://example.org/moved",
         published,
         "A title",
     )
-    assert posts.all_posts(store) == [again]
+    assert posts.all_posts(store) == [moved]
 
 
 @pytest.mark.parametrize(

@@ -83,11 +83,11 @@ def implement(repo: Path, variant: str) -> Path:
 def test_new_copies_the_learners_model_under_a_header(repo: Path) -> None:
     (repo / "model.py").write_bytes(b"# mine\n" + baseline())
     ok(new, "rope")
-    made = (repo / "rope.py").read_bytes()
-    header, rest = made.split(b"\n", 1)
+    new_text = (repo / "rope.py").read_bytes()
+    header, rest = new_text.split(b"\n", 1)
     assert header.startswith(b"# q1lab: rope, made from model.py, sha256 ")
     assert rest == b"# mine\n" + baseline()
-    assert origin_line.strip_marker(made) == rest
+    assert origin_line.strip_marker(new_text) == rest
     assert model_file.variant_of_file(repo / "rope.py") == "rope"
     assert git(repo, "status", "--short").split() == [
         "M",
@@ -111,10 +111,10 @@ def test_first_lines_and_line_ends_survive(repo: Path, start: bytes, newline: by
     text = start + b'"""Mine."""\nx = 1\n'.replace(b"\n", newline)
     (repo / "odd.py").write_bytes(text)
     ok(new, "rope", "--from", "odd.py")
-    made = (repo / "rope.py").read_bytes()
-    assert made.startswith(start)
-    assert made.count(b"\n") == made.count(newline) or start.startswith(b"#!")
-    assert origin_line.strip_marker(made) == text
+    new_text = (repo / "rope.py").read_bytes()
+    assert new_text.startswith(start)
+    assert new_text.count(b"\n") == new_text.count(newline) or start.startswith(b"#!")
+    assert origin_line.strip_marker(new_text) == text
 
 
 def test_new_says_when_the_file_is_in_no_repository(
@@ -125,7 +125,7 @@ def test_new_says_when_the_file_is_in_no_repository(
     empty = tmp_path / "empty"
     empty.mkdir()
     monkeypatch.chdir(empty)
-    assert "is in no git repository yet; `git init`" in ok(new, "--baseline").output
+    assert re.search(r"no git repository .*`git init`", ok(new, "--baseline").output)
 
 
 def test_new_never_overwrites(repo: Path) -> None:
@@ -133,8 +133,9 @@ def test_new_never_overwrites(repo: Path) -> None:
     assert "already there" in refused(new, "rope")
     assert (repo / "rope.py").read_text() == "precious\n"
     ok(new, "rope", "--name", "rope2.py")
-    said = ok(new, "--baseline").output  # the first thing that the week offers: one may have it
-    assert "model.py is your model, and stays as it is: `q1lab check model.py --for base" in said
+    output = ok(new, "--baseline").output  # the first thing that the week offers: one may have it
+    assert "your model" in output
+    assert "`q1lab check model.py --for base" in output
     assert "already there" in refused(new, "--baseline", "--name", "rope2.py")
     assert (repo / "model.py").read_bytes() == baseline()
 
@@ -179,7 +180,7 @@ def test_new_notes_the_file_of_the_week(repo: Path) -> None:
 
 def test_new_refuses_what_makes_no_sense(repo: Path) -> None:
     assert "rmsnorm, rope" in refused(new, "rpoe")
-    assert "say what to make" in refused(new)
+    assert "what to make" in refused(new)
     assert "nothing.py" in refused(new, "rope", "--from", "nothing.py")
     assert "without folders" in refused(new, "rope", "--name", "../rope.py")
     assert "choose one" in refused(new, "--baseline", "--from", "model.py")
@@ -192,7 +193,7 @@ def test_new_refuses_what_makes_no_sense(repo: Path) -> None:
 @pytest.mark.parametrize("variant", ["rope", "rmsnorm", "swiglu", "gqa"])
 def test_each_variant_has_four_stages_and_words_for_later(variant: str) -> None:
     ladder = model_file.hints_for(variant)
-    assert [one.stage for one in ladder] == [1, 2, 3, 4]
+    assert [stage.stage for stage in ladder] == [1, 2, 3, 4]
     assert "?" in ladder[0].text
     assert "```" in ladder[2].text
     assert ladder[3].text.startswith("--- baseline.py\n+++ ")
@@ -203,11 +204,11 @@ def test_each_variant_has_four_stages_and_words_for_later(variant: str) -> None:
 @pytest.mark.parametrize("variant", ["rmsnorm", "rope", "swiglu", "gqa"])
 def test_each_check_of_a_modification_has_its_hint(variant: str) -> None:
     source = (ROOT / "labs" / "checks" / f"{variant}.py").read_text()
-    there = set(re.findall(r'^@check\(\n    "([^"]+)"', source, re.MULTILINE))
-    named = [name for one in model_file.hints_for(variant) for name in one.checks]
-    assert len(there) >= 4
-    assert sorted(named) == sorted(there)
-    assert not any("checks:" in one.text for one in model_file.hints_for(variant)[:3])
+    check_names = set(re.findall(r'^@check\(\n    "([^"]+)"', source, re.MULTILINE))
+    hinted_names = [name for stage in model_file.hints_for(variant) for name in stage.checks]
+    assert len(check_names) >= 4
+    assert sorted(hinted_names) == sorted(check_names)
+    assert not any("checks:" in stage.text for stage in model_file.hints_for(variant)[:3])
 
 
 def test_hints_come_one_after_the_other_and_are_noted(repo: Path) -> None:
@@ -232,12 +233,12 @@ def test_hint_knows_the_chosen_variant(repo: Path) -> None:
     assert "say for which" in refused(hint)
     ok(new, "gqa")
     assert "gqa, hint 1 of 4" in ok(hint).output
-    assert "no hints for 'nothing'" in refused(hint, "nothing")
+    assert "'nothing'" in refused(hint, "nothing")
 
 
 def test_the_reference_beside_a_file_that_passes(repo: Path) -> None:
     ok(new, "swiglu")
-    assert "does not pass yet" in refused(hint, "swiglu", "--compare", "swiglu.py")
+    assert "not pass yet" in refused(hint, "swiglu", "--compare", "swiglu.py")
     path = implement(repo, "swiglu")
     path.write_text(path.read_text().replace("c_gate", "w_gate"))
     output = ok(hint, "swiglu", "--compare", "swiglu.py").output
@@ -251,12 +252,15 @@ def test_beside_a_file_from_other_code_comes_what_the_reference_changes(repo: Pa
     """nanoGPT's own model.py shares few lines with the reference: their diff is all of both."""
     other = repo / "rope.py"
     other.write_text("".join(f"line_{n} = {n}\n" for n in range(300)))
-    beside = model_file.compare_with_reference("rope", other)
-    assert (beside.diff, beside.of_file) == (model_file.reference_diff("rope"), False)
+    reference_view = model_file.compare_with_reference("rope", other)
+    assert (reference_view.diff, reference_view.of_file) == (
+        model_file.reference_diff("rope"),
+        False,
+    )
     other.write_text(reference("rope").replace("rotations", "turned"))
-    beside = model_file.compare_with_reference("rope", other)
-    assert beside.of_file
-    assert "+    turned = " in beside.diff
+    reference_view = model_file.compare_with_reference("rope", other)
+    assert reference_view.of_file
+    assert "+    turned = " in reference_view.diff
 
 
 # ── merge
@@ -278,8 +282,8 @@ def test_merge_file_merges_and_counts_conflicts() -> None:
 def test_merge_applies_checks_and_commits_one_file(repo: Path, home: Path) -> None:
     ok(new, "rope")
     implement(repo, "rope")
-    mine = baseline().replace(b"The feed-forward layer: widen", b"My feed-forward layer: widen")
-    (repo / "model.py").write_bytes(mine)  # the learner went on with it
+    model = baseline().replace(b"The feed-forward layer: widen", b"My feed-forward layer: widen")
+    (repo / "model.py").write_bytes(model)  # the learner went on with it
     git(repo, "commit", "-qam", "my words")
     (repo / "notes.md").write_text("half a thought\n")
     git(repo, "add", "notes.md")
@@ -292,15 +296,14 @@ def test_merge_applies_checks_and_commits_one_file(repo: Path, home: Path) -> No
     assert record["conflicts"] == 0
     assert record["checks"]["passed"] is True
     assert record["commit"] == git(repo, "rev-parse", "HEAD").strip()
-    assert git(repo, "show", "--name-only", "--format=%s").split("\n")[0::2][:2] == [
-        "feat: merge rope into model.py",
-        "model.py",
-    ]
+    subject, _, *files = git(repo, "show", "--name-only", "--format=%s").splitlines()
+    assert subject.startswith("feat: merge rope")
+    assert files == ["model.py"]
     assert git(repo, "diff", "--cached", "--name-only").split() == ["notes.md"]
-    assert Path(record["copy"]).read_bytes() == mine
+    assert Path(record["copy"]).read_bytes() == model
     assert Path(record["copy"]).is_relative_to(home)
-    again = ok(merge, "rope.py")
-    assert "already has" in again.output
+    second_merge = ok(merge, "rope.py")
+    assert "already has" in second_merge.output
 
 
 def test_two_modifications_one_after_the_other(repo: Path) -> None:
@@ -309,9 +312,9 @@ def test_two_modifications_one_after_the_other(repo: Path) -> None:
     for variant in ("rmsnorm", "swiglu"):
         implement(repo, variant)
         text = (repo / f"{variant}.py").read_bytes()
-        own = diffs.code_without_docstring(origin_line.strip_marker(text).decode())
+        code = diffs.code_without_docstring(origin_line.strip_marker(text).decode())
         (repo / f"{variant}.py").write_text(
-            text.decode().splitlines(keepends=True)[0] + '"""Mine."""\n\n' + own
+            text.decode().splitlines(keepends=True)[0] + '"""Mine."""\n\n' + code
         )
     (repo / "model.py").write_text(
         '"""Mine."""\n\n' + diffs.code_without_docstring(baseline().decode())
@@ -322,32 +325,31 @@ def test_two_modifications_one_after_the_other(repo: Path) -> None:
     merged = (repo / "model.py").read_text()
     assert "class RMSNorm" in merged
     assert "c_gate" in merged
-    assert git(repo, "log", "--format=%s", "-2").split("\n")[:2] == [
-        "feat: merge swiglu into model.py",
-        "feat: merge rmsnorm into model.py",
-    ]
+    second, first = git(repo, "log", "--format=%s", "-2").splitlines()
+    assert first.startswith("feat: merge rmsnorm")
+    assert second.startswith("feat: merge swiglu")
 
 
 def test_conflicts_are_written_with_markers_and_nothing_is_committed(repo: Path) -> None:
     ok(new, "swiglu")
     implement(repo, "swiglu")
-    mine = baseline().replace(b"F.gelu(self.c_fc(x))", b"F.relu(self.c_fc(x))")
-    (repo / "model.py").write_bytes(mine)
+    model = baseline().replace(b"F.gelu(self.c_fc(x))", b"F.relu(self.c_fc(x))")
+    (repo / "model.py").write_bytes(model)
     git(repo, "commit", "-qam", "relu")
     head = git(repo, "rev-parse", "HEAD")
     dry = call(merge, "swiglu.py", "--dry-run")
     assert dry.return_value == 1
-    assert (repo / "model.py").read_bytes() == mine
+    assert (repo / "model.py").read_bytes() == model
     result = call(merge, "swiglu.py", "--json")
     record = json.loads(result.stdout)
     assert result.return_value == 1
     assert record["conflicts"] >= 1
     assert b"<<<<<<< model.py" in (repo / "model.py").read_bytes()
     assert b">>>>>>> swiglu.py" in (repo / "model.py").read_bytes()
-    assert Path(record["copy"]).read_bytes() == mine
+    assert Path(record["copy"]).read_bytes() == model
     assert git(repo, "rev-parse", "HEAD") == head
     open_ = (repo / "model.py").read_bytes()
-    assert "settle what is between" in refused(merge, "swiglu.py")  # not markers in markers
+    assert "settle what" in refused(merge, "swiglu.py")  # not markers in markers
     assert (repo / "model.py").read_bytes() == open_
 
 
@@ -378,10 +380,10 @@ def test_dry_run_and_no_commit(repo: Path) -> None:
 def test_uncommitted_edits_of_the_target_need_a_yes(repo: Path) -> None:
     ok(new, "rope")
     implement(repo, "rope")
-    mine = baseline().replace(b"The feed-forward layer: widen", b"My feed-forward layer: widen")
-    (repo / "model.py").write_bytes(mine)
+    model = baseline().replace(b"The feed-forward layer: widen", b"My feed-forward layer: widen")
+    (repo / "model.py").write_bytes(model)
     assert "--yes" in refused(merge, "rope.py", "--unchecked")
-    assert (repo / "model.py").read_bytes() == mine
+    assert (repo / "model.py").read_bytes() == model
     ok(merge, "rope.py", "--unchecked", "--yes")
     assert b"My feed-forward layer" in (repo / "model.py").read_bytes()
 
@@ -395,14 +397,14 @@ def test_merge_refuses_what_it_cannot_know(repo: Path) -> None:
     headless.write_text(reference("rope"))
     for remembered in (paths.home() / "bases").glob("*.json"):
         remembered.unlink()
-    assert "name that file with --base" in refused(merge, "rope.py")
+    assert "--base" in refused(merge, "rope.py")
     (repo / "old.py").write_bytes(baseline())
     ok(merge, "rope.py", "--base", "old.py", "--unchecked")
     ok(new, "gqa", "--from", "old.py")
-    for kept in (paths.home() / "bases").iterdir():
-        kept.unlink()
+    for base in (paths.home() / "bases").iterdir():
+        base.unlink()
     (repo / "old.py").unlink()
-    assert "kept nowhere any more" in refused(merge, "gqa.py")
+    assert "kept nowhere" in refused(merge, "gqa.py")
 
 
 def test_a_target_that_changes_meanwhile_is_left_alone(repo: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def test_a_parent_that_changed_since_is_taken_as_it_was(folder: Path) -> None:
     (folder / "model.py").write_text(MINE + "\n# and more\n")
     pair = found()
     assert (pair.baseline.text, pair.baseline.name) == (MINE, "model")
-    assert "model.py has changed since rope.py was made from it" in pair.note
+    assert re.search(r"model\.py has changed .*rope\.py", pair.note)
     assert "--baseline model.py" in pair.note
 
 
@@ -134,7 +135,7 @@ def test_a_file_whose_line_was_taken_out_still_knows_its_parent(folder: Path) ->
     assert model_file.variant_of_file(file) == "rope"
     for memory in (paths.home() / "bases").glob("*.json"):
         memory.write_text('{"variant": "rope", "source": "x\\ny", "sha256": "z"}')
-    with pytest.raises(Problem, match="does not say what it was made from"):
+    with pytest.raises(Problem, match="not say what"):
         found()
 
 
@@ -188,16 +189,16 @@ def test_a_study_runs_against_the_parent_and_its_command_does_again(
         base = study.arms["baseline"]
         assert (study.files.root / base.source).read_text() == MINE
         assert (base.variant, base.source) == ("model", "source/baseline/model.py")
-        again = study.trainer.request(study)
-        assert again.baseline is None
+        same_request = study.trainer.request(study)
+        assert same_request.baseline is None
         (folder / "model.py").write_text(MINE.replace(*CHANGE))  # as a merge leaves it
-        plan = study_plan.plan_study(again, store)
+        plan = study_plan.plan_study(same_request, store)
     assert not plan.is_new
     assert plan.study == study
     assert any("model.py has changed" in note for note in plan.notes)
 
 
 def test_a_kept_text_reads_like_any_model_file(folder: Path) -> None:
-    kept = parents.base_path(parents.save_base(MINE.encode()))
-    assert kept.parent == paths.home() / "bases"
-    assert variants.read_variant(kept, "model", "model.py").fields
+    base = parents.base_path(parents.save_base(MINE.encode()))
+    assert base.parent == paths.home() / "bases"
+    assert variants.read_variant(base, "model", "model.py").fields
