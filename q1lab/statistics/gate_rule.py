@@ -175,12 +175,12 @@ def look_size(df: int, rules: GateRules = RULES) -> int:
 
 @lru_cache(maxsize=4096)
 def _size(df: int, rules: GateRules) -> int:
-    from scipy.stats import nct
+    from scipy import special
 
     for n in range(rules.fewest_pairs, rules.most_pairs):
         all_df = df + 2 * (n - 1)
         critical = _quantile(rules.alpha_per_look, all_df)
-        if nct.sf(critical, all_df, rules.effect * math.sqrt(n / 2)) >= rules.power:
+        if special.nctdtr(all_df, rules.effect * math.sqrt(n / 2), critical) <= 1 - rules.power:
             return n
     return rules.most_pairs
 
@@ -218,13 +218,13 @@ def _squares(group: Sequence[float]) -> float:
 
 @lru_cache(maxsize=65536)
 def _quantile(tail: float, df: float) -> float:
-    from scipy.stats import t
+    from scipy import special
 
-    return float(t.isf(tail, df))
+    return -float(special.stdtrit(df, tail))
 
 
 @lru_cache(maxsize=4096)
 def _ratio(df_modified: int, df_pooled: int) -> float:
-    from scipy.stats import f
+    from scipy import special
 
-    return float(f.isf(SPREADS_APART, df_modified, df_pooled))
+    return float(special.fdtri(df_modified, df_pooled, 1 - SPREADS_APART))

@@ -4,24 +4,20 @@
 measures how strongly the pairs correlate. The difference is always modified − baseline, in nats,
 and lower is better.
 
-What is asked of scipy, and why
--------------------------------
-- ``scipy.stats.ttest_ind(equal_var=False)`` and ``ttest_rel``: the Welch and the paired t interval.
-  Welch keeps its coverage when the arms' spreads differ, which a change of architecture easily
-  causes.
-- ``scipy.stats.permutation_test``: the differences under every relabelling while there are at most
-  9,999, so that p is exact; its own p lets rounding decide ties.
-- ``scipy.stats.bootstrap``: only its resampled differences, and only where there are too many to
-  enumerate. Its own interval interpolates between resamples (at n = 3 that covers less than the
-  plain definition) and BCa, its default, moves with the generator at n = 3; so the ends are taken
-  here, by ``inverted_cdf``.
-- ``scipy.special.ncfdtr``: power. The square of a noncentral t is a noncentral F with 1 degree of
-  freedom above; the F function stays finite where scipy's noncentral t gives NaN (df 2,
-  noncentrality 79).
-- ``scipy.stats.pearsonr``: the correlation of pairs with its Fisher z interval.
+How it is computed, and why
+---------------------------
+Everything comes from ``scipy.special``: ``scipy.stats`` gives the same numbers, and importing it
+would be half of what ``q1lab compare`` costs. The tests compare the two.
 
-scipy raises at n = 1, returns NaN for one NaN and a zero width for equal values, so the code here
-handles all three before it calls scipy.
+- The t intervals: Welch's, which keeps its coverage when the arms' spreads differ, as a change of
+  architecture easily causes, and the paired one.
+- The permutation test enumerates every relabelling while there are at most 9,999, so that p is
+  exact, and takes ties by a tolerance of the losses' own rounding.
+- The bootstrap enumerates every resample while it can. The ends of its interval are resampled
+  differences themselves, by ``inverted_cdf``: to interpolate between them covers less at n = 3 than
+  the plain definition, and BCa moves with the generator there.
+- Power: the square of a noncentral t is a noncentral F with 1 degree of freedom above; the F
+  function stays finite where the noncentral t gives NaN (df 2, noncentrality 79).
 """
 
 from __future__ import annotations
@@ -29,7 +25,6 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-import warnings as python_warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -41,8 +36,6 @@ from q1lab.ground.errors import Problem
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
 
 Headline = Literal["paired", "welch"]
 Verdict = Literal["helps", "hurts", "too small to matter", "cannot tell", "no verdict"]
@@ -370,15 +363,18 @@ def ratio_interval(baseline: Sequence[float], modified: Sequence[float]) -> Inte
 def pair_correlation(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float] | None:
     """The correlation of the arms' losses over the seeds: Pearson's r and its 95% interval
     (Fisher's z). None below four pairs, and if an arm has no spread."""
-    from scipy.stats import pearsonr
-
     base, modified = (list(arm) for arm in zip(*pairs, strict=True)) if pairs else ([], [])
     scale = max(map(abs, base + modified), default=0.0)
     if len(pairs) < 4 or not (_has_spread(base, scale) and _has_spread(modified, scale)):
         return None
-    found = pearsonr(base, modified)
-    ends = found.confidence_interval(0.95)
-    return float(found.statistic), float(ends.low), float(ends.high)
+    import numpy as np
+    from scipy import special
+
+    correlation = float(np.corrcoef(base, modified)[0, 1])
+    if abs(correlation) == 1:
+        return correlation, correlation, correlation
+    z, margin = math.atanh(correlation), special.ndtri(0.975) / math.sqrt(len(pairs) - 3)
+    return correlation, math.tanh(z - margin), math.tanh(z + margin)
 
 
 def true_coverage(n: int, headline: Headline) -> float:
@@ -473,23 +469,26 @@ def _spread(
 
 
 def _welch(a: Sequence[float], b: Sequence[float], alpha: float) -> Interval:
-    from scipy import stats
+    import numpy as np
 
-    with python_warnings.catch_warnings():
-        # An arm that does not vary is legitimate here (the other does); scipy warns about lost
-        # precision.
-        python_warnings.simplefilter("ignore", RuntimeWarning)
-        ends = stats.ttest_ind(b, a, equal_var=False).confidence_interval(1 - alpha)
-    return Interval(float(ends.low), float(ends.high))
+    var_a, var_b = np.var(a, ddof=1) / len(a), np.var(b, ddof=1) / len(b)  # of the means
+    variance = var_a + var_b
+    share = var_a / variance if variance else 0.5  # the variance of tiny losses can underflow to 0
+    df = 1 / (share**2 / (len(a) - 1) + (1 - share) ** 2 / (len(b) - 1))
+    return _t_interval(np.mean(b) - np.mean(a), np.sqrt(variance), df, alpha)
 
 
 def _paired(d: Sequence[float], alpha: float) -> Interval:
-    from scipy import stats
+    import numpy as np
 
-    with python_warnings.catch_warnings():
-        python_warnings.simplefilter("ignore", RuntimeWarning)
-        ends = stats.ttest_rel(d, [0.0] * len(d)).confidence_interval(1 - alpha)
-    return Interval(float(ends.low), float(ends.high))
+    return _t_interval(np.mean(d), np.sqrt(np.var(d, ddof=1) / len(d)), len(d) - 1, alpha)
+
+
+def _t_interval(difference: Any, error: Any, df: Any, alpha: float) -> Interval:
+    from scipy import special
+
+    low, high = difference + special.stdtrit(df, [alpha / 2, 1 - alpha / 2]) * error
+    return Interval(float(low), float(high))
 
 
 def _bootstrap(
@@ -502,37 +501,27 @@ def _bootstrap(
     groups = [np.array(d)] if headline == "paired" else [np.array(a), np.array(b)]
     ways = math.prod(len(group) ** len(group) for group in groups)
     resampled_unit = "pairs" if headline == "paired" else "each arm by itself"
-    if ways <= ENUMERATE_UP_TO:
-        means = [group[resample_indices(len(group))].mean(axis=1) for group in groups]
-        resampled = (
-            means[0] if headline == "paired" else (means[1][:, None] - means[0][None, :]).ravel()
-        )
-        method = f"percentile, {resampled_unit}, every resample"
+    every, rng = ways <= ENUMERATE_UP_TO, np.random.default_rng(SEED)
+    means = []
+    for group in groups:
+        n = len(group)
+        drawn = resample_indices(n) if every else rng.integers(0, n, (RESAMPLES, n))
+        means.append(group[drawn].mean(axis=1))
+    if headline == "paired":
+        resampled = means[0]
+    elif every:
+        resampled = (means[1][:, None] - means[0][None, :]).ravel()
     else:
-        from scipy import stats
-
-        result = stats.bootstrap(
-            groups,
-            _difference,
-            n_resamples=RESAMPLES,
-            vectorized=True,
-            method="percentile",
-            rng=np.random.default_rng(SEED),
-        )
-        resampled = result.bootstrap_distribution
-        ways = RESAMPLES
-        method = f"percentile, {resampled_unit}, random resamples (fixed seed)"
+        resampled = means[1] - means[0]
+    kind = "every resample" if every else "random resamples (fixed seed)"
+    method = f"percentile, {resampled_unit}, {kind}"
     # a resampled value itself: numpy's default would interpolate inwards between two of them
     tails = [(1 - 0.95) / 2, (1 + 0.95) / 2]
     low, high = np.quantile(resampled, tails, method="inverted_cdf")
     smallest = min(len(group) for group in groups)
-    return Bootstrap(float(low), float(high), ways, method, true_coverage(smallest, headline))
-
-
-def _difference(*samples: Floats, axis: int) -> Any:
-    """The mean of the last sample, less that of the first where there are two."""
-    last = samples[-1].mean(axis=axis)
-    return last if len(samples) == 1 else last - samples[0].mean(axis=axis)
+    return Bootstrap(
+        float(low), float(high), len(resampled), method, true_coverage(smallest, headline)
+    )
 
 
 def _permutation_p(
@@ -541,43 +530,66 @@ def _permutation_p(
     """Two-sided p: labels shuffled between the arms, or signs of pairs flipped. Exact up to 9,999
     of them.
 
-    Relabellings count as extreme by |difference|. scipy supplies them, but its own p takes ties by
-    a tolerance relative to the observed difference: with one near 0, rounding decides, and swapping
-    the arms changes p.
+    Relabellings count as extreme by |difference|, with a tolerance of the losses' own rounding:
+    with one relative to an observed difference near 0, rounding would decide, and swapping the arms
+    would change p.
     """
     import numpy as np
-    from scipy import stats
 
-    paired = headline == "paired"
-    groups = (np.array(d),) if paired else (np.array(b), np.array(a))
-    result = stats.permutation_test(
-        groups,
-        _difference,
-        permutation_type="samples" if paired else "independent",
-        vectorized=True,
-        n_resamples=PERMUTATIONS,
-        rng=np.random.default_rng(SEED),
-    )
-    null = np.abs(result.null_distribution)
-    scale = max(float(np.abs(group).max()) for group in groups)
-    extreme = int(np.sum(null >= abs(float(result.statistic)) - 1e-12 * scale))
+    if headline == "paired":
+        values = np.array(d)
+        observed, null = values.mean(), (_signs(len(values)) * values).mean(axis=1)
+    else:
+        values = np.array([*b, *a])
+        observed = values[len(b) :].mean() - values[: len(b)].mean()
+        relabelled = values[_relabellings(len(b), len(a))]
+        null = relabelled[:, len(b) :].mean(axis=1) - relabelled[:, : len(b)].mean(axis=1)
+    scale = float(np.abs(values).max())
+    extreme = int(np.sum(np.abs(null) >= abs(observed) - 1e-12 * scale))
     if len(null) < PERMUTATIONS:
         return extreme / len(null)  # all relabellings, with the observed one
     return (extreme + 1) / (len(null) + 1)
 
 
+def _signs(n: int) -> NDArray[np.intp]:
+    """All 2ⁿ signs of n pairs, a row each, or PERMUTATIONS random rows where there are more."""
+    import numpy as np
+
+    if 2**n <= PERMUTATIONS:
+        return np.array(list(itertools.product((1, -1), repeat=n)))
+    # drawn as scipy.stats.permutation_test draws them: a study's p stays what it was
+    pairs = np.tile([1, -1], (PERMUTATIONS, n, 1))
+    signs: NDArray[np.intp] = np.random.default_rng(SEED).permuted(pairs, axis=-1)[:, :, 0]
+    return signs
+
+
+def _relabellings(n_first: int, n_last: int) -> NDArray[np.intp]:
+    """All ways to divide both arms' runs, a row of indices each, the first arm's before the last's;
+    or PERMUTATIONS random rows where there are more."""
+    import numpy as np
+
+    n = n_first + n_last
+    if math.comb(n, n_first) <= PERMUTATIONS:
+        divisions = itertools.combinations(range(n), n_first)
+        return np.array([[*first, *(set(range(n)) - {*first})] for first in divisions])
+    rng = np.random.default_rng(SEED)
+    return np.array([rng.permutation(n) for _ in range(PERMUTATIONS)])
+
+
 @lru_cache(maxsize=1024)
 def detectable_in_sd(n_baseline: int, n_modified: int, headline: Headline, alpha: float) -> float:
     """The true difference, in sds, that the headline interval detects with power .8."""
-    from scipy import optimize
 
-    def power_gap(effect: float) -> float:
-        return power_of(effect, n_baseline, n_modified, headline, alpha) - POWER
+    def is_detected(effect: float) -> bool:
+        return power_of(effect, n_baseline, n_modified, headline, alpha) >= POWER
 
-    top = 1.0
-    while power_gap(top) < 0:
-        top *= 2
-    return float(optimize.brentq(power_gap, 0.0, top, xtol=1e-6))
+    low, high = 0.0, 1.0
+    while not is_detected(high):
+        low, high = high, 2 * high
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if is_detected(middle) else (middle, high)
+    return high
 
 
 def _seeds_for(

@@ -1,0 +1,94 @@
+"""The numbers of scipy.stats, which q1lab computes without importing it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from q1lab.statistics import gate_rule
+from q1lab.statistics.intervals import Headline, analyze, pair_correlation
+
+
+def arms(n: int) -> tuple[dict[int, float], dict[int, float]]:
+    rng = np.random.default_rng(n)
+    baseline = rng.normal(1.5, 0.02, n)
+    modified = baseline + rng.normal(-0.01, 0.01, n)
+    return dict(enumerate(baseline.tolist())), dict(enumerate(modified.tolist()))
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 7, 16])
+@pytest.mark.parametrize("headline", ["paired", "welch"])
+def test_intervals_and_resampling(headline: Headline, n: int) -> None:
+    def difference(*samples: np.ndarray, axis: int) -> np.ndarray:
+        last = samples[-1].mean(axis=axis)
+        return last if len(samples) == 1 else last - samples[0].mean(axis=axis)
+
+    baseline, modified = arms(n)
+    a, b = np.array([*baseline.values()]), np.array([*modified.values()])
+    result = analyze(baseline, modified, headline=headline, alpha=0.01)
+    welch = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.99)
+    paired = stats.ttest_rel(b, a).confidence_interval(0.99)
+    assert result.welch is not None
+    assert result.paired is not None
+    assert [result.welch.low, result.welch.high] == pytest.approx([*welch], rel=1e-9)
+    assert [result.paired.low, result.paired.high] == pytest.approx([*paired], rel=1e-9)
+
+    shuffled = stats.permutation_test(
+        (b - a,) if headline == "paired" else (b, a),
+        difference,
+        permutation_type="samples" if headline == "paired" else "independent",
+        vectorized=True,
+        rng=np.random.default_rng(20_260),
+    )
+    extreme = np.abs(shuffled.null_distribution) >= abs(shuffled.statistic) - 1e-12
+    random = len(extreme) == 9_999
+    assert result.permutation_p == pytest.approx((sum(extreme) + random) / (len(extreme) + random))
+    assert result.bootstrap is not None
+    if "random" in result.bootstrap.method:
+        draws = stats.bootstrap(
+            (b - a,) if headline == "paired" else (a, b),
+            difference,
+            vectorized=True,
+            method="percentile",
+            rng=np.random.default_rng(20_260),
+        ).bootstrap_distribution
+        ends = np.quantile(draws, [0.025, 0.975], method="inverted_cdf")
+        assert [result.bootstrap.low, result.bootstrap.high] == pytest.approx([*ends], rel=1e-9)
+
+
+@pytest.mark.parametrize("n", [4, 9])
+def test_correlation(n: int) -> None:
+    baseline, modified = arms(n)
+    pairs = [(baseline[seed], modified[seed]) for seed in baseline]
+    found = stats.pearsonr(*zip(*pairs, strict=True))
+    ends = found.confidence_interval(0.95)
+    assert pair_correlation(pairs) == pytest.approx((found.statistic, ends.low, ends.high))
+    assert pair_correlation([(x, 2 * x) for x, _ in pairs]) == pytest.approx((1, 1, 1))
+
+
+@pytest.mark.parametrize("df", [1, 2, 5, 30, 400])
+def test_sizes_of_a_gates_looks(df: int) -> None:
+    rules, n = gate_rule.RULES, gate_rule.look_size(df)
+
+    def power(n: int) -> float:
+        all_df = df + 2 * (n - 1)
+        critical = stats.t.isf(rules.alpha_per_look, all_df)
+        return float(stats.nct.sf(critical, all_df, rules.effect * (n / 2) ** 0.5))
+
+    assert n == rules.most_pairs or power(n) >= rules.power
+    assert n == rules.fewest_pairs or power(n - 1) < rules.power
+
+
+def test_a_comparison_does_not_import_it() -> None:
+    code = (
+        "import sys\n"
+        "from q1lab.statistics.intervals import analyze\n"
+        "analyze({0: 1.0, 1: 1.2, 2: 1.1}, {0: 1.1, 1: 1.1, 2: 1.3}, headline='paired', delta=0.1)\n"
+        "print({'scipy.stats', 'scipy.optimize'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
