@@ -203,7 +203,7 @@ def mqa(s: Subject) -> str:
 
 @check(
     "gqa: a remainder is refused",
-    "n_head that is no multiple of the number of key and value heads raises an error",
+    "n_head that is not a multiple of the number of key and value heads raises an error",
     "Groups of different sizes would run, and be something else than GQA.",
 )
 def remainder(s: Subject) -> str:

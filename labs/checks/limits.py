@@ -26,7 +26,7 @@ class TookTooLong(BaseException):
 
 
 class Steps:
-    """Runs one step after another under a time limit, and turns ends that nobody wants into
+    """Runs one step after another under a time limit, and turns unwanted ends into
     messages."""
 
     def __init__(self, path: Path, seconds: float) -> None:

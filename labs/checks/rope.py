@@ -375,7 +375,7 @@ def profiles(s: Subject) -> list[tuple[Tensor, View]]:
     for scores in layer_scores:
         profile, gap = along_diagonals(scores)
         if gap > 0.01 * variation(profile):
-            raise NotJudged("scores are no function of the distance")
+            raise NotJudged("scores are not a function of the distance")
         result.append((profile, view))
     return result
 
@@ -394,7 +394,7 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
         (exponent, "the exponent divides by n_embd, not by the size of a head: 10000^(−2i/n_embd)"),
         (
             [10000.0 ** (-i / D) for i in range(per_head)],
-            "the exponent lacks its factor 2: 10000^(−i/D)",
+            "the exponent is missing its factor 2: 10000^(−i/D)",
         ),
         (
             [10000.0 ** (-4 * i / D) for i in range(per_head)],
@@ -402,7 +402,7 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
         ),
         (
             [10000.0 ** (2 * i / D) for i in range(per_head)],
-            "the exponent lacks its minus: 10000^(+2i/D)",
+            "the exponent is missing its minus: 10000^(+2i/D)",
         ),
         (
             [10000.0 ** (-2 * (i + 1) / D) for i in range(per_head)],
@@ -443,7 +443,7 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
     if min(misfit(profile, [theta]) for theta in singles) < 0.02:
         return f"{ONE_ANGLE}: the scores have a single frequency"
     left = misfit(profile, frequencies(10000.0))
-    return f"the scores are no sum of the angles 10000^(−2i/D); {left:.0%} is left over"
+    return f"the scores are not a sum of the angles 10000^(−2i/D); {left:.0%} is left over"
 
 
 @check(
@@ -575,7 +575,7 @@ def precision(s: Subject) -> str:
     profile, gap = along_diagonals(exact[0])
     spread = variation(profile)
     if not spread or gap > 0.01 * spread:
-        raise NotJudged("scores are no function of the distance")
+        raise NotJudged("scores are not a function of the distance")
     off = (rounded[0] - exact[0]).tril()
     near, far = (
         off[:, rows, :].pow(2).sum().div(off[:, rows, :].count_nonzero().clamp(min=1)).sqrt().item()

@@ -158,7 +158,7 @@ def gate(s: Subject) -> str:
                 **dict.fromkeys(("sum", "difference", "act(sum)"), added),
                 "act(product)": "the activation is of the product, not of the gate",
                 "both": f"gate and value both go through {ff.activation}",
-                "": f"its {ff.hidden} hidden units are no product of two projections",
+                "": f"its {ff.hidden} hidden units are not a product of two projections",
             }
             raise Wrong(f"feed-forward layer {number}: {slips[ff.combination]}")
     if len(layers(s)) != LAYERS:

@@ -1,1 +1,1 @@
-"""Programs that run on somebody else's engine beside the trainer."""
+"""Programs that run next to the trainer on an engine outside this machine."""

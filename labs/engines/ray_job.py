@@ -74,7 +74,7 @@ class Mail:
         return out
 
     def to_clear(self):
-        """Nodes whose folders nobody needs any more: all of them once every cell had its last word.
+        """Nodes whose folders are not needed any more: all, once every cell had its last word.
         Before that a checkpoint in one of them may still be gone on from."""
         return self.nodes if set(self.attempts) <= self.done else set()
 

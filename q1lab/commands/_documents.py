@@ -292,7 +292,7 @@ def _ask_first(change: Change) -> None:
     remark(f"\nThis would be committed on {branch}, with {names} and nothing else:")
     remark(f"  {change.message}")
     unanswered = Problem(
-        "nothing was changed, as nobody answered: ",
+        "nothing was changed: the question had no answer: ",
         next="--yes commits without asking, --no-commit writes without committing",
     )
     answers = ("yes", "no", "always")

@@ -50,7 +50,7 @@ def print_diff(text: str, *, err: bool = False) -> None:
 def wrapped(text: str, indent: int, max_width: int | None = 100) -> str:
     """``text`` broken between words for a terminal of at most ``max_width`` columns. Its first line
     begins ``indent`` cells from the left, and the others are indented by as many. Returned as it is
-    where stdout is no terminal."""
+    where stdout is not a terminal."""
     if not sys.stdout.isatty():
         return text
     columns = shutil.get_terminal_size().columns

@@ -35,7 +35,7 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
       q1lab content check my-week
 
     \b
-    Exit codes: 0 nothing is wrong, 1 something is, 2 DIR is no folder.
+    Exit codes: 0 nothing is wrong, 1 something is, 2 DIR is not a folder.
     """
     from q1lab.ground.paths import models_dir
     from q1lab.study import variants

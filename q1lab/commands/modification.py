@@ -92,7 +92,7 @@ def modification(
 def _ask_before_changing(question: str) -> None:
     """Problem unless the learner answers yes. An empty question is not put."""
     unanswered = Problem(
-        "nothing was changed, as nobody answered: ", next="--yes changes your choice"
+        "nothing was changed: the question had no answer: ", next="--yes changes your choice"
     )
     if question and shared.ask_user(question, unanswered) != "yes":
         raise Problem("nothing was changed", FAILED)

@@ -74,7 +74,9 @@ def new(
     created = not folder.exists()
     if created and shutil.which("git") is None:
         model_file.make_folder(folder)
-        remark(f"{folder}: a new folder. Without git, which is not installed, it is no repository")
+        remark(
+            f"{folder}: a new folder. Without git, which is not installed, it is not a repository"
+        )
     elif created:
         folder = init_repository(folder).root
         remark(f"{folder}: a new git repository")

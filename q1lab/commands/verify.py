@@ -42,7 +42,7 @@ Examples:
     "--data",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The text to train on, if the bundle lacks it.",
+    help="The text to train on, if the bundle does not contain it.",
 )
 @click.option("--yes", is_flag=True, help="Run a study's command without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -50,7 +50,7 @@ def modification_change(
     prediction.
 
     ``keep_study``: with it goes the folder of the study that it tells of, where that trained a file
-    of the learner's: without the files, nobody could train it again.
+    of the learner's: without the files, it could not be trained again.
     """
     record = modifications.gather_modification(store, week, variant, root=root)
     choosing = variant in {offered.name for offered in week.variants}

@@ -76,8 +76,8 @@ def fenced(text: str, language: str = "") -> Md:
 
 
 def link(title: object, url: str | None) -> Md:
-    """A link, or just the title when the address is no web address (a path is shown as code beside
-    it)."""
+    """A link, or just the title when the address is not a web address (a path is shown as code
+    next to it)."""
     shown = inline(title)
     if not url:
         return shown
@@ -191,7 +191,7 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _outside_code(text: str) -> str:
-    """Show HTML as text wherever Markdown would take it as HTML."""
+    """Show HTML as text where Markdown would take it as HTML."""
     return _by_paragraph(((kind == "text", line) for kind, line in _lines(text)), _tags)
 
 

@@ -206,7 +206,7 @@ class Ray(Remote):
         why = _job_reason(record) if over and not driver_ended else ""
         if status == "STOPPED":  # also if the trainers had time to report it
             cells = dict.fromkeys(
-                job.cells, CellStatus(CANCELLED, "cancelled by somebody else at Ray")
+                job.cells, CellStatus(CANCELLED, "cancelled at Ray, not by q1lab")
             )
         elif over and not driver_ended:
             for cell in job.cells:

@@ -314,7 +314,7 @@ def _cell_state(state: str, reason: str, node: str) -> CellStatus:
     if state == "PREEMPTED":
         return CellStatus(cell_state, "preempted at Slurm", node)
     if cell_state == CANCELLED:
-        return CellStatus(cell_state, "cancelled by somebody else at Slurm", node)
+        return CellStatus(cell_state, "cancelled at Slurm, not by q1lab", node)
     if cell_state == LOST:
         state_words = state.lower().replace("_", " ")
         why = f" ({reason})" if reason not in ("", "None") else ""

@@ -105,7 +105,7 @@ _ALL_ACTS = (
         STUDIES,
         commits="q1lab.documents.commit_previews:keep_study",
     ),
-    Act("verify", "Check a study that somebody else gives you.", STUDIES),
+    Act("verify", "Check a study that someone else gives you.", STUDIES),
     Act(
         "export",
         "Studies as files: results, charts, a notebook, an archive.",

@@ -50,7 +50,7 @@ def expand_user(path: Path | str) -> Path:
         raise Problem(
             f"{path}: there is no user {head[1:]!r} here"
             if head != "~"
-            else f"{path}: nobody's home folder is known here",
+            else f"{path}: the home folder is not known here",
             next="give the whole path",
         ) from None
 

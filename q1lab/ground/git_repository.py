@@ -95,8 +95,8 @@ _IN_PROGRESS = (
     ("BISECT_LOG", "a bisect"),
 )
 _SAME, _UNKNOWN, _UNTRACKED, _IGNORED, _UNMERGED = "..", "--", "??", "!!", "UU"
-"""States of a path, besides the two letters of git status for a change (index, work tree): as
-committed; unknown to git and not on disk; untracked; ignored; in conflict."""
+"""States of a path, in addition to the two letters of git status for a change (index, work tree):
+as committed; unknown to git and not on disk; untracked; ignored; in conflict."""
 
 
 class NoRepository(Problem):
@@ -707,7 +707,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class ForeignCommits:
-    """The commits around a folder, in a repository that somebody else may have set up. ``place`` is
+    """The commits around a folder, in a repository that someone else may have set up. ``place`` is
     the folder below the work tree, ``bare`` a repository of q1lab's own that reads the objects."""
 
     place: Path

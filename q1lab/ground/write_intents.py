@@ -126,7 +126,7 @@ def write_output(
 
 
 def prove_writable(path: Path, force: bool = False) -> None:
-    """Problem if ``path`` exists, unless it is a file that q1lab wrote and nobody changed since."""
+    """Problem if ``path`` exists, unless q1lab wrote the file and it has not changed since."""
     path = expand_user(path).absolute()
     if force or not os.path.lexists(path) or kind_of_non_file(path):
         return  # the write itself refuses folders and devices, and streams are written into
@@ -159,7 +159,7 @@ def _write_through(path: Path, data: bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        reason = "nobody reads from it" if error.errno == errno.ENXIO else os_reason(error)
+        reason = "no process reads from it" if error.errno == errno.ENXIO else os_reason(error)
         raise Problem(f"cannot write {path}: {reason}", FAILED, file=path) from error
 
 

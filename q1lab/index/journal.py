@@ -62,7 +62,7 @@ LEARNER_ONLY = {
     "predict": "a prediction",
     "roadmap": "a tick of the roadmap",
 }
-"""Acts that nobody does for the learner, and what each leaves."""
+"""Acts that only the learner may do, and the result of each."""
 
 Body = dict[str, Any]
 
@@ -236,8 +236,8 @@ def next_link(prev: str, sha: str) -> str:
 
 
 def chain_links(outlines: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The link after each line of a journal that was handed out. KeyError and TypeError for what is
-    no line."""
+    """The link after each line of a journal that was handed out. KeyError or TypeError if one is
+    not a line of a journal."""
     link = START
     for outline in outlines:
         shown = {key: outline[key] for key in outline if key != "prev"}

@@ -201,7 +201,7 @@ class Store:
 
     def refresh(self) -> None:
         """Open again when another q1lab has put a new database in the place of this one, or
-        somebody deleted it; and take in what others put on record."""
+        it was deleted; and take in what others put on record."""
         self._reopen_if_replaced()
         self.fold_journal()
 

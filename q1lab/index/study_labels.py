@@ -75,7 +75,7 @@ def check_labels(labels: Labels) -> Labels:
 
 
 def labels_from_json(record: Any) -> Labels:
-    """Labels from elsewhere, without what can't be one. ValueError for what is no record."""
+    """Labels from elsewhere, without what can't be one. ValueError if they are not a record."""
     if not isinstance(record, dict):
         raise ValueError("it holds no object")
     note, tags = record.get("note"), record.get("tags")

@@ -45,7 +45,7 @@ class RunView:
     attempt: int
     iter: int
     max_iters: int
-    """Declared, or learned from a run that finished (``with_lengths``); 0 where nobody knows."""
+    """Declared, or learned from a run that finished (``with_lengths``); 0 where it is not known."""
     train_loss: float | None
     eval_loss: float | None
     """The newest evaluation in mid-run."""
@@ -70,14 +70,14 @@ class RunView:
 
     @property
     def progress(self) -> float:
-        """0 to 1; 0 as long as nobody knows."""
+        """0 to 1; 0 as long as it is not known."""
         if self.state is RunState.FINISHED:
             return 1.0
         return min(1.0, self.iter / self.max_iters) if self.max_iters else 0.0
 
     @property
     def iter_text(self) -> str:
-        """``250 of 2000``, or how far it is where nobody knows of how many."""
+        """``250 of 2000``, or the iter alone where the total is not known."""
         return f"{self.iter} of {self.max_iters}" if self.max_iters else str(self.iter)
 
     @property

@@ -1,4 +1,4 @@
-"""Deleting studies, bringing them back, and freeing the room of what nobody needs any more.
+"""Deleting studies, bringing them back, and freeing the room of files that are not needed any more.
 
 Nothing here is done to a study that is alive. A study that is deleted is moved into the trash as a
 whole, and from there back, or away for good: so a kill leaves it here or there.
@@ -38,7 +38,7 @@ from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
 OLD = 3600.0
-"""Seconds after which a folder that nobody finished is a leftover."""
+"""Seconds after which an unfinished folder is a leftover."""
 
 
 @dataclass(frozen=True)

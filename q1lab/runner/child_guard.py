@@ -43,7 +43,7 @@ def main() -> None:
 
 def tie_to_parent(fd: int, seconds: int = 0) -> None:
     """End this process (and its group, where it leads one) once the other end of ``fd`` is closed,
-    or after ``seconds``; a negative ``fd`` is ignored, and 0 seconds are no limit."""
+    or after ``seconds``; a negative ``fd`` is ignored, and 0 seconds set no limit."""
     if fd < 0 and not seconds:
         return
     if fd >= 0 and hasattr(fcntl, "F_SETSIG"):
@@ -70,7 +70,7 @@ def _kill_when_alone(fd: int, seconds: int) -> None:
 
 
 def limit_processor_time(seconds: int) -> None:
-    """Let the kernel end this process after so many seconds of processor time; 0 is no limit."""
+    """Let the kernel end this process after so many seconds of processor time; 0 sets no limit."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if seconds:
         _, hard = resource.getrlimit(resource.RLIMIT_CPU)

@@ -77,7 +77,7 @@ class Runner:
                     start_new_session=True,
                 )
         except (Problem, OSError) as error:
-            log(f"nobody could be told: {error}")
+            log(f"the on_end command did not start: {error}")
             return
         self.alert_processes.append(child)
 

@@ -84,8 +84,8 @@ def read_new_events(
 
     Consumes only through the last newline, so a torn tail waits for its rest. A missing file has no
     events; for something else in its place a notice is given. A file shorter than ``offset`` was
-    replaced: it is read again from its start. A line longer than LONGEST_LINE is no event: it is
-    skipped in pieces, each counted.
+    replaced: it is read again from its start. A line longer than LONGEST_LINE is not an event: it
+    is skipped in pieces, each counted.
     """
     try:
         with open_regular(path, refuse_link=True) as file:
@@ -201,7 +201,7 @@ def final_loss(path: Path) -> float | None:
 
 
 def sanitize_event(event: Any) -> Event | None:
-    """``event`` with every known field of the right type; None if it is no event.
+    """``event`` with every known field of the right type; None if it is not an event.
 
     A number that isn't finite becomes None; a text is cut and loses escape sequences and characters
     that can't be stored; an unfit count is left out, and an ``iter`` or ``eval`` without its iter

@@ -308,7 +308,7 @@ def key_configured() -> bool:
 
 
 def _host(server: str) -> str:
-    """The host, with its port, of W&B's address. Problem for what is no address."""
+    """The host, with its port, of W&B's address. Problem if it is not a web address."""
     try:
         parts = urlsplit(server)
         good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -316,7 +316,7 @@ def _host(server: str) -> str:
         good = False
     if not good:
         raise Problem(
-            f"{server!r} (WANDB_BASE_URL, or base_url in wandb's settings) is no address",
+            f"{server!r} (WANDB_BASE_URL, or base_url in wandb's settings) is not a web address",
             next="it looks like https://api.wandb.ai",
         )
     return parts.netloc

@@ -75,7 +75,7 @@ KEYS: dict[str, Key] = {
     "lab.run": Key("r", "run", "run", "Plan a new study and start it", True),
     "lab.stop": Key("s", "stop", "stop", "Stop the study; every run leaves a checkpoint", True),
     "lab.go_on": Key(
-        "g", "go_on", "go on", "Train what the study lacks: stopped, crashed, failed runs", True
+        "g", "go_on", "go on", "Train the missing runs: stopped, crashed or failed ones", True
     ),
     "lab.again": Key("R", "again", "run again", "Train the run under the cursor, and no other"),
     "lab.verdict": Key("v", "verdict", "verdict", "The whole comparison in words and bars", True),

@@ -390,8 +390,8 @@ def _arm(study: Study, rows: list[Row], arm: str) -> ArmResult:
 
 
 def _counted(study: Study, rows: list[Row], delta: float | None) -> tuple[list[Row], bool]:
-    """The runs that count, and whether they are all: before that a verdict would be a look that
-    nobody counted. Of a planned range the pairs up to the look that ended it count, and until then
+    """The runs that count, and whether they are all: before that a verdict would be a look that is
+    not counted. Of a planned range the pairs up to the look that ended it count, and until then
     those that have ended, in the order of the plan."""
     ends = {
         (row["arm"], row["seed"]): RunEnd(row["state"], row["val_loss"])

@@ -168,7 +168,7 @@ _up_to_date: WeakSet[Store] = WeakSet()
 
 
 def _take_in_the_others(store: Store) -> None:
-    """Once per store: the ledger counts studies that nobody has looked at through it."""
+    """Once per store: the ledger counts studies that were not looked at through it."""
     if store not in _up_to_date:
         ingest_events.ingest_all(store)
         _up_to_date.add(store)

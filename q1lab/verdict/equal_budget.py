@@ -3,7 +3,7 @@
 Both arms train for the same number of iters, and a modification that makes an iter dearer gets more
 compute for them. What it is worth at equal compute is read off the recorded val curves: the loss of
 each run at the largest budget that both arms reached, on a straight line between two evaluations.
-It is an answer besides the headline, made after the runs, and decides nothing. Pure, but for
+It is an answer in addition to the headline, made after the runs, and decides nothing. Pure, but for
 ``read``.
 """
 
@@ -88,8 +88,8 @@ def compare_at_budget(
     """The comparison ``c`` at an equal budget. ``curves`` are those of comparison_cache.curves;
     ``speeds`` are the tokens/s of each arm's finished runs, evaluation left out.
 
-    Problem where there is no such answer: a run diverged or is missing, or the record lacks a cost
-    or a curve.
+    Problem where there is no such answer: a run diverged or is missing, or the record has no cost
+    or curve.
     """
     if c.lost or not c.analysis.complete or not c.analysis.pairs:
         why = "a run diverged" if c.lost else "not all runs have ended"

@@ -136,7 +136,7 @@ def advise(effect: float, spread: Spread) -> Advice:
     interval.
 
     The proposed range goes to a quarter more than that, because its looks cost some power. Problem
-    for an effect that is none.
+    if the effect is 0.
     """
     if not (math.isfinite(effect) and effect > 0):
         raise Problem(f"--detect {effect:g}: ", next="give a difference above 0")

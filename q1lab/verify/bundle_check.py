@@ -74,7 +74,9 @@ def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -
         raise Problem(f"{place}: no such file or folder", file=place)
     packed = place.is_file()
     if packed and not bundle.is_archive(place):
-        raise Problem(f"{place} is no archive of q1lab and no folder of a study", file=place)
+        raise Problem(
+            f"{place} is neither an archive of q1lab nor the folder of a study", file=place
+        )
     with contextlib.ExitStack() as opened:
         if packed:
             opened_bundle = opened.enter_context(bundle.unpacked(place, collect_faults=True))

@@ -151,7 +151,7 @@ def card_svg(card: ProgressCard) -> str:
 
 
 def _timed(line: SessionRow) -> str:
-    """The minutes of a session; a timer that never ran is no zero."""
+    """The minutes of a session; a timer that never ran is not shown as 0."""
     planned = short_hours(line.minutes * 60)
     return (
         f"{short_hours(line.seconds)} of {planned}"

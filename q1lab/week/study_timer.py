@@ -42,7 +42,7 @@ class ClockReading:
     """The machine's clocks at one moment, all in seconds."""
 
     awake: float
-    """A stopwatch that nobody can set. It may stand still while the machine sleeps."""
+    """A stopwatch that can't be set. It may stand still while the machine sleeps."""
     up: float
     """A stopwatch that goes on during sleep, where the system has one; else the same as `awake`."""
     wall: float
@@ -66,7 +66,7 @@ class TimerQuestion:
     """A stretch of time that only the learner can judge."""
 
     kind: Annotated[str, one_of("away", "idle")]
-    """`away`: the program or the machine was not running. `idle`: it was, and nobody touched it."""
+    """`away`: the program or the machine was not running. `idle`: it was, and no key was hit."""
     part: str
     seconds: float
     """Length of the stretch: the most that can be granted. Nothing of it is counted meanwhile."""

@@ -151,7 +151,7 @@ def test_a_file_of_another_interface_is_told_what_is_missing(
 
 
 def test_a_modification_that_no_check_could_judge_fails(tmp_path: Path) -> None:
-    """Norms that are no modules, in front of logits that are no product of two matrices."""
+    """Norms that are no modules, in front of logits that are not a product of two matrices."""
     norm = """
 class Gain(nn.Module):
     def __init__(self, dim, bias=False):

@@ -146,7 +146,7 @@ def _read_project(project: str, group: str | None) -> dict[str, Any]:
 
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,127}/[A-Za-z0-9][\w.-]{0,127}", project, re.ASCII):
         raise Problem(
-            f"{project!r} is no ENTITY/PROJECT",
+            f"{project!r} is not ENTITY/PROJECT",
             next=f"write it like {WANDB_PREFIX}alice/q1-capstone",
         )
     if not wandb_state.key_configured():

@@ -212,7 +212,7 @@ def from_csv(file: Path) -> list[OutsideRun]:
         text = read_text(file, MAX_BYTES, "utf-8-sig")
     except UnicodeDecodeError:
         raise Problem(
-            f"{file} is no UTF-8 text", next="export it again as UTF-8 CSV", file=file
+            f"{file} is not UTF-8 text", next="export it again as UTF-8 CSV", file=file
         ) from None
     except OSError as error:
         raise Problem(f"cannot read {file}: {os_reason(error)}", file=file) from None

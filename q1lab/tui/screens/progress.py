@@ -158,7 +158,7 @@ class ProgressScreen(MainScreen):
                 lambda store: artifacts.remove_artifact(store, str(row.key)),
             )
         elif row is not None:
-            self.notify("The post is no artifact; it stays.")
+            self.notify("The post is not an artifact, so it stays.")
 
     def action_copy(self) -> None:
         from q1lab.week import progress_card

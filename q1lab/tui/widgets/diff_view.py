@@ -9,7 +9,7 @@ from rich.text import Text
 from q1lab.tui.widgets.theme_colors import Palette
 
 MOST_LINES = 2_000
-"""Longer diffs are cut: nobody reads them on a screen, and coloring them takes too long."""
+"""Longer diffs are cut: they can't be read on a screen, and coloring them takes too long."""
 
 
 def diff_text(diff: str, colors: Palette, *, code: bool = True) -> Text:

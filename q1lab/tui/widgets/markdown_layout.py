@@ -183,7 +183,7 @@ def glossary_word(address: str) -> str:
 
 
 def link_address(span: Span) -> str:
-    """The address that a click on the span opens; empty if the span is no link."""
+    """The address that a click on the span opens; empty if the span is not a link."""
     return str(span.style.meta.get("url", "")) if isinstance(span.style, Style) else ""
 
 

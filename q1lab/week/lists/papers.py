@@ -23,7 +23,7 @@ def add_paper(
     notes: str = "",
 ) -> int:
     """Add a paper to read; returns its number. A paper with the same link gets this title instead
-    of its own. Problem if the title is on the list already, or the link is no web address."""
+    of its own. Problem if the title is on the list already, or the link is not a web address."""
     if depth not in DEPTHS:
         raise Problem(f"a paper is read {' or '.join(DEPTHS)}, not {depth!r}")
     title = entries.clean_title(title, "a paper's title")

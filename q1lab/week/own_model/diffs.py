@@ -2,7 +2,7 @@
 
 Pure: text in, text out. By default only the code is compared. A file's opening docstring tells its
 own story, so it would fill the diff without changing what runs, and the line that `q1lab new` puts
-on top is nobody's change; comments and other docstrings are kept.
+on top is not a change; comments and other docstrings are kept.
 """
 
 from __future__ import annotations

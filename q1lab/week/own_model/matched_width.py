@@ -46,7 +46,7 @@ def match_width(
             f"--match params: {name} has no width to match",
             next=(
                 f"give its GPTConfig a field such as "
-                f"{NAMES[0]} that the baseline lacks, or compare as they are"
+                f"{NAMES[0]} that the baseline does not have, or compare as they are"
             ),
         )
     low, high = config["n_embd"], 4 * config["n_embd"]

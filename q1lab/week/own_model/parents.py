@@ -41,7 +41,7 @@ def find_pair(variant: str, baseline: str | None, command: str = "run") -> Pair:
 
     ``baseline`` None means what the variant was made from; for one of q1lab's own, and for a file
     of which nothing is known, that is q1lab's baseline. Problem when there is a model.py of the
-    learner's that it might be, or the parent can't be had: a comparison with the wrong file looks
+    learner's that it might be, or the parent can't be read: a comparison with the wrong file looks
     like any other. ``command`` is the one to choose with (`q1lab COMMAND …`).
     """
     modified = variants.find_variant(variant)

@@ -148,7 +148,7 @@ def test_new_without_git_makes_the_folder(tmp_path: Path) -> None:
             words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
         ).stderr
 
-    without = "fresh: a new folder. Without git, which is not installed, it is no repository"
+    without = "fresh: a new folder. Without git, which is not installed, it is not a repository"
     assert without in made("fresh")
     assert (tmp_path / "fresh" / "model.py").read_bytes() == baseline()
     assert made("a/b").startswith("q1lab: cannot make")
