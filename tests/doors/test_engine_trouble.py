@@ -166,7 +166,7 @@ def test_a_study_that_was_stopped_is_unfinished(
     status, out = ended(child)
     assert status == 3, out
     assert re.search(r"^.*rope-1 .*2 of 2 runs", out, re.MULTILINE)
-    assert ("somebody else at" in out) == (who == "somebody else")
+    assert ("not by q1lab" in out) == (who == "somebody else")
     assert q1lab(["status"]) == 0
     line = capfd.readouterr().out.splitlines()[-1].removeprefix("next: ")
     assert line in out
