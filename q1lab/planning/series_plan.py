@@ -121,7 +121,7 @@ def tuning_result(record: Series, store: Store) -> tuned_value.TunedValue:
         raise Problem(
             f"{record.axis} is not tuned yet: runs of {record.id} are missing",
             UNFINISHED,
-            next=f"continue with: {line}",
+            next=f"go on with: {line}",
         )
     tried: dict[str, list[float | None]] = {arm: [] for arm in ARMS}
     for _, member in sorted(members_on_disk.items()):

@@ -375,7 +375,7 @@ def find_same_study(
         raise Problem(
             f"{study.id} was planned with {fewest} to {most} pairs, and its level "
             f"holds for that plan alone: ",
-            next=f"continue with --seeds {study.design.typed()}, or ask again with --fresh",
+            next=f"go on with --seeds {study.design.typed()}, or ask again with --fresh",
         )
     return None
 
