@@ -131,6 +131,14 @@ async def test_picture_of_what_went_wrong_among_several(picture: Picture) -> Non
     await picture("lab-wrong", app(), LARGE, to_the_lab)
 
 
+async def test_picture_of_a_finished_study(picture: Picture) -> None:
+    """The short verdict is above the runs."""
+    study = make_study()
+    finish(study)
+    compared(study)
+    await picture("lab-finished", app(), SMALL, to_the_lab)
+
+
 async def test_picture_of_a_verdict(picture: Picture) -> None:
     study = make_study(
         prediction={"direction": "lower", "size": 0.03, "matters": 0.01, "confidence": 0.7}
