@@ -25,6 +25,12 @@ def problems(kind) -> list[str]:
     y = made(x)
     if y.shape != x.shape:
         return [f"the output is {tuple(y.shape)}, not (2, 7, 32)"]
+    if y.isnan().any():
+        return ["the output has NaN: is a token left with no weight?"]
+    if not torch.equal(made(x), y):
+        return [
+            "equal inputs differ in eval mode: is dropout still on?"
+        ]
     found = []
     later = x.clone()
     later[:, 5:] += 1.0
@@ -59,9 +65,8 @@ def scores(made) -> list[str]:
     of its token, and each output a weighted mean of those.
     """
 
-    def seen(
-        means,
-    ):  # of rows of tokens that are their mean throughout
+    def seen(means):
+        """Outputs for tokens whose features all equal their mean."""
         return made(means[..., None].expand(-1, -1, 32))[..., 0]
 
     with torch.no_grad():
@@ -107,13 +112,14 @@ def judged() -> list[str]:
         if not hasattr(written, "CausalSelfAttention"):
             return ["there is no such class yet"]
         return problems(written.CausalSelfAttention)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         calls = traceback.extract_tb(error.__traceback__)
         lines = [
             c.lineno for c in calls if c.filename.endswith(FILE.name)
         ]
         where = f" ({FILE}, line {lines[-1]})" if lines else ""
-        return [f"{type(error).__name__}: {error}{where}"]
+        says = str(error).partition("\n")[0]
+        return [f"{type(error).__name__}: {says}{where}"]
 
 
 if __name__ == "__main__":

@@ -64,16 +64,50 @@ def test_the_noise_lab_says_not_yet_as_long_as_its_blanks_are_empty(run: Run) ->
     output = run("noise.py")
     assert output.count("not yet") == 7
     assert "right" not in output
+    assert "beyond" not in output, "it would give the coverage away"
+
+
+def filled_in_noise_lab(*fills: str) -> str:
+    """The source of noise.py with its first blanks filled in."""
+    head, body = (FILES / "noise.py").read_text().split("____ = Blank()", 1)
+    for fill in fills:
+        body = body.replace("____", fill, 1)
+    return f"{head}____ = Blank(){body}"
+
+
+def test_the_noise_lab_shows_an_error_with_its_line_and_goes_on(run: Run) -> None:
+    half = "T * stdev / math.sqrt(len(d))"
+    source = filled_in_noise_lab("nobody", half, "itertools.product(d, repeat=len(d))")
+    line = 1 + source[: source.index(half)].count("\n")
+    output = run("noise.py", source=source)
+    assert "NameError: name 'nobody' is not defined (line " in output
+    assert (
+        f"TypeError: unsupported operand type(s) for *: 'float' and 'function' (line {line})"
+        in output
+    )
+    assert re.search(r"3 how many resamples +27.0000  right", output)
+    assert re.search(r"4 coverage of the bootstrap +not yet", output)
+
+
+def test_a_wrong_answer_of_the_noise_lab_is_called_wrong(run: Run) -> None:
+    assert re.search(r"1 wins .* wrong", run("noise.py", source=filled_in_noise_lab("True")))
+
+
+def test_no_answer_of_the_noise_lab_can_be_read_where_it_is_to_be_guessed(week: Week) -> None:
+    shown = re.findall(r"\d\.\d+|\d+", (FILES / "noise.py").read_text())
+    assert not {"0.152", "0.1518", "27", "0.957", "0.762", "0.168", "0.798"} & set(shown)
+    entries = re.split(r"(?m)^## ", (ROOT / "content" / "glossary.md").read_text())
+    for word in ("bootstrap", "coverage", "power"):
+        (entry,) = (one for one in entries if one.startswith(f"{word}\n"))
+        assert not re.search(r"\d", entry.replace("95%", "")), word
+    assert not re.search(r"\b7[56](%| of| times)", (ROOT / "README.md").read_text())
 
 
 def test_the_noise_lab_is_right_with_the_answers_of_the_text(run: Run, week: Week) -> None:
     source = (FILES / "noise.py").read_text()
     fills = re.findall(r"(?ms)^- \*\*\d\*\*.*?`([^`]+)`", fold(week, "b2-noise", "blanks"))
     assert len(fills) == source.count("____") - 2  # the definition, and the docstring
-    head, body = source.split("____ = Blank()", 1)
-    for fill in fills:
-        body = body.replace("____", fill, 1)
-    output = run("noise.py", source=f"{head}____ = Blank(){body}")
+    output = run("noise.py", source=filled_in_noise_lab(*fills))
     assert output.count("right") == 7, output
     answer = " ".join(fold(week, "b2-noise", "blanks").split())
     for number in re.findall(r"beyond ±[\d.]+: ([\d.]+)%", output):
@@ -287,6 +321,26 @@ class CausalSelfAttention(nn.Module):
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         return torch.einsum("bhtd,hdc->btc", y, self.out)
 """
+THREE_LAYERS = """
+from torch import nn
+from torch.nn import functional as F
+
+
+class CausalSelfAttention(nn.Module):
+    def __init__(self, n_embd, n_head):
+        super().__init__()
+        self.n_head = n_head
+        self.q, self.k, self.v, self.o = (nn.Linear(n_embd, n_embd, bias=False) for _ in range(4))
+
+    def forward(self, x):
+        B, T, C = x.size()
+        q, k, v = (
+            layer(x).view(B, T, self.n_head, C // self.n_head).transpose(1, 2)
+            for layer in (self.q, self.k, self.v)
+        )
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.o(y.transpose(1, 2).contiguous().view(B, T, C))
+"""
 MEAN = """
 import torch
 from torch import nn
@@ -306,6 +360,8 @@ KATA = {
     "by hand": (ATTENTION, "", "", "right: it is attention"),
     "heads of their own": (VIDEO, "", "", "right: it is attention"),
     "einsum": (EINSUM, "", "", "right: it is attention"),
+    "three layers": (THREE_LAYERS, "", "", "right: it is attention"),
+    "no biases": (ATTENTION.replace("n_embd)", "n_embd, bias=False)"), "", "", "right: it is attention"),
     "a running mean": (MEAN, "", "", "no weight depends on what the tokens are"),
     "one head, not scaled": (ATTENTION.replace(SCALE, ""), "self.n_head = n_head", "self.n_head = 1", "each score is 11.3 times"),
     "not scaled": (ATTENTION, SCALE, "", "each score is 2.83 times q · k / √8"),
@@ -318,9 +374,15 @@ KATA = {
     "no mask": (ATTENTION, "triu(1)", "triu(T)", "an earlier output changed"),
     "no softmax": (ATTENTION, ".softmax(-1)", ".exp()", "do not sum to 1"),
     "over the batch": (ATTENTION, "(weights @ v)", "(weights @ v).roll(1, 0)", "of a batch"),
+    "no causal": (THREE_LAYERS, ", is_causal=True", "", "an earlier output changed"),
+    "dropout that stays on": (THREE_LAYERS, "is_causal=True", "is_causal=True, dropout_p=0.1", "is dropout still on?"),
+    "a row without a token": (ATTENTION, "triu(1)", "triu(0)", "the output has NaN"),
+    "tokens cut into heads": (ATTENTION, "view(B, T, self.n_head, -1).transpose(1, 2)", "reshape(B, self.n_head, T, -1)", "an earlier output changed"),
     "no class": (ATTENTION, "class CausalSelfAttention", "class Attention", "no such class yet"),
     "the mean alone": (ATTENTION, "(weights @ v)", "v", "ignores the first token"),
     "no Python": (ATTENTION, "B, T, C =", "B, T, C ==:", "SyntaxError: invalid syntax (attention.py, line 15)"),
+    "an unknown name": (ATTENTION, "import torch\n", "", "NameError: name 'torch' is not defined (attention.py, line 20)"),
+    "a file that leaves": (ATTENTION, "from torch import nn", "from torch import nn\n\nexit('bye')", "SystemExit: bye (attention.py, line 6)"),
     "another width": (ATTENTION, "q @ k", "q @ v[..., 1:]", "(attention.py, line 20)"),
 }  # fmt: skip
 
