@@ -127,7 +127,7 @@ Examples:
 @click.option(
     "--stage",
     type=click.IntRange(1, len(model_file.STAGES)),
-    help="1 question, 2 place, 3 idea, 4 reference.",
+    help="1 question, 2 place, 3 idea, 4 signatures, 5 reference.",
 )
 @click.option(
     "--compare",
@@ -136,7 +136,8 @@ Examples:
 )
 @shared.json_option
 def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: bool) -> int:
-    """The next hint for VARIANT: a question, the place, the idea, and at last the reference."""
+    """The next hint for VARIANT: a question, the place, the idea, the signatures of the new
+    code, and at last the reference."""
     week = shared.current_week()
     with open_store() as store:
         if variant is None:
@@ -197,7 +198,7 @@ def _print_reference(variant: str, file: Path, content: Path, as_json: bool) -> 
         raise Problem(
             f"{file.name} does not pass yet ({failure})",
             FAILED,
-            next="the reference comes after that, or as `--stage 4`",
+            next="the reference comes after that, or as `--stage 5`",
         )
     comparison, explanation = (
         model_file.compare_with_reference(variant, file),

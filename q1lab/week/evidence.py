@@ -112,7 +112,7 @@ def is_reference(origin: str) -> bool:
 
 
 _SHOWS_REFERENCE = ("check", "reference")
-LAST_HINT = 4
+LAST_HINT = 5
 """The stage of the hints that shows the reference."""
 
 

@@ -189,7 +189,7 @@ async def test_hints_come_in_order_and_are_recorded(repo: Path) -> None:
             await until(pilot, lambda: isinstance(app_.screen, PickScreen))
             await pilot.press("enter")
             await until(pilot, lambda: isinstance(app_.screen, HintScreen))
-            await until(pilot, lambda stage=stage: f"rope, hint {stage} of 4" in words(app_))
+            await until(pilot, lambda stage=stage: f"rope, hint {stage} of 5" in words(app_))
             await pilot.press("escape")
     with Store() as store:
         assert learner_tables.used_hints(store, app_.week.label, "rope") == [1, 2]
@@ -210,7 +210,7 @@ async def test_the_check_that_fails_chooses_the_hint(repo: Path) -> None:
             await pilot.press("h")
             await until(pilot, lambda: isinstance(app_.screen, PickScreen))
             await pilot.press("enter")
-            await until(pilot, lambda stage=stage: f"rope, hint {stage} of 4" in words(app_))
+            await until(pilot, lambda stage=stage: f"rope, hint {stage} of 5" in words(app_))
             assert "what fails: rope: angles" in words(app_)
             assert "checks:" not in words(app_)
             await pilot.press("escape")
@@ -253,7 +253,7 @@ async def test_of_several_checks_that_fail_the_lowest_hint_helps_first(repo: Pat
             await pilot.press("h")
             await until(pilot, lambda: isinstance(app_.screen, PickScreen))
             await pilot.press("enter")
-            await until(pilot, lambda stage=stage: f"rope, hint {stage} of 4" in words(app_))
+            await until(pilot, lambda stage=stage: f"rope, hint {stage} of 5" in words(app_))
             assert f"what fails: rope: {about}" in words(app_)
             await pilot.press("escape")
 

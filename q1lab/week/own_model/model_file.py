@@ -32,9 +32,9 @@ from q1lab.week.own_model import diffs, origin_line, parents
 
 SETTLE = "settle what is between <<<<<<< and >>>>>>>"
 """The learner's task after a merge with conflicts."""
-STAGES = ("Question", "Place", "Idea", "Reference")
-"""The stages of a hint, from 1: a question, the place in the file, the idea in code-like words, a
-diff."""
+STAGES = ("Question", "Place", "Idea", "Signatures", "Reference")
+"""The stages of a hint, from 1: a question, the place in the file, the idea in code-like words, the
+new code without its bodies, a diff."""
 
 
 # ── new
@@ -165,7 +165,7 @@ class Hint:
 
 
 def hints_for(variant: str, content: Path | None = None) -> tuple[Hint, ...]:
-    """The four stages for a variant: question, place, idea, reference diff.
+    """The stages for a variant that have a text: question, place, idea, signatures, reference diff.
 
     ``content``: the week's folder; the shipped hints stand in where it has none. Problem for an
     unknown variant.

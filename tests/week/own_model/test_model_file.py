@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -191,12 +192,12 @@ def test_new_refuses_what_makes_no_sense(repo: Path) -> None:
 
 
 @pytest.mark.parametrize("variant", ["rope", "rmsnorm", "swiglu", "gqa"])
-def test_each_variant_has_four_stages_and_words_for_later(variant: str) -> None:
+def test_each_variant_has_five_stages_and_words_for_later(variant: str) -> None:
     ladder = model_file.hints_for(variant)
-    assert [stage.stage for stage in ladder] == [1, 2, 3, 4]
+    assert [stage.stage for stage in ladder] == [1, 2, 3, 4, 5]
     assert "?" in ladder[0].text
     assert "```" in ladder[2].text
-    assert ladder[3].text.startswith("--- baseline.py\n+++ ")
+    assert ladder[4].text.startswith("--- baseline.py\n+++ ")
     assert "+" not in ladder[0].text  # the first stages give no code away
     assert model_file.notes_after_passing(variant)
 
@@ -211,12 +212,28 @@ def test_each_check_of_a_modification_has_its_hint(variant: str) -> None:
     assert not any("checks:" in stage.text for stage in model_file.hints_for(variant)[:3])
 
 
+@pytest.mark.parametrize("variant", ["rope", "rmsnorm", "swiglu", "gqa"])
+def test_the_signatures_are_those_of_the_reference_without_its_bodies(variant: str) -> None:
+    def signatures(code: str) -> set[tuple[str, ...]]:
+        functions = [
+            node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.FunctionDef)
+        ]
+        return {(f.name, *(argument.arg for argument in f.args.args)) for f in functions}
+
+    (text,) = (hint.text for hint in model_file.hints_for(variant) if hint.title == "Signatures")
+    assert "return " not in text
+    heads = re.findall(r"(?m)^ *(def .+:)$", text)
+    assert heads
+    for head in heads:
+        assert signatures(f"{head} ...") <= signatures(reference(variant)), head
+
+
 def test_hints_come_one_after_the_other_and_are_noted(repo: Path) -> None:
-    outputs = [ok(hint, "rope").output for _ in range(5)]
-    for stage, output in enumerate(outputs[:4], 1):
-        assert f"hint {stage} of 4" in output
-    assert outputs[4].splitlines()[0] == outputs[3].splitlines()[0]
-    assert "+def apply_rotary_emb" in outputs[3]
+    outputs = [ok(hint, "rope").output for _ in range(6)]
+    for stage, output in enumerate(outputs[:5], 1):
+        assert f"hint {stage} of 5" in output
+    assert outputs[5].splitlines()[0] == outputs[4].splitlines()[0]
+    assert "+def apply_rotary_emb" in outputs[4]
     assert "apply_rotary_emb" not in "".join(outputs[:3])
     with Store() as store:
         assert [r["stage"] for r in store.db.execute("SELECT stage FROM hints ORDER BY stage")] == [
@@ -224,15 +241,16 @@ def test_hints_come_one_after_the_other_and_are_noted(repo: Path) -> None:
             2,
             3,
             4,
+            5,
         ]
     record = json.loads(ok(hint, "rope", "--stage", "2", "--json").output)
-    assert (record["stage"], record["used"]) == (2, [1, 2, 3, 4])
+    assert (record["stage"], record["used"]) == (2, [1, 2, 3, 4, 5])
 
 
 def test_hint_knows_the_chosen_variant(repo: Path) -> None:
     assert "say for which" in refused(hint)
     ok(new, "gqa")
-    assert "gqa, hint 1 of 4" in ok(hint).output
+    assert "gqa, hint 1 of 5" in ok(hint).output
     assert "'nothing'" in refused(hint, "nothing")
 
 
