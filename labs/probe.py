@@ -17,6 +17,7 @@ import signal
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +29,22 @@ from labs.attention import PlainAttention
 
 
 def main() -> int:
+    return answer_stdin(probe)
+
+
+def answer_stdin(respond: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
+    """Answer the request on stdin on stdout, both JSON; what can be fixed is an ``error``."""
     os.umask(0o077)  # torch's caches are the user's alone
     faulthandler.register(signal.SIGUSR1)  # asked by who waits too long: where is it?
     out = os.dup(1)
     os.dup2(2, 1)  # a model file that prints must not garble the answer
     request = json.load(sys.stdin)
     try:
-        answer = probe(request)
+        answer = respond(request)
     except (loading.ModelError, ValueError) as error:
         answer = {"error": str(error)}
-    os.write(out, json.dumps(answer).encode())
+    with os.fdopen(out, "wb") as stream:
+        stream.write(json.dumps(answer).encode())
     return 0
 
 

@@ -38,7 +38,8 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
         for name, act in command_table.listed_acts().items():
-            sections.setdefault(act.section, []).append((name, act.about))
+            if act.on_first_page:
+                sections.setdefault(act.section, []).append((name, act.about))
         for title, rows in sections.items():
             with formatter.section(title):
                 formatter.write_dl(rows)

@@ -51,6 +51,9 @@ class Act(NamedTuple):
     write, `evidence.note_written` records it under the act's name."""
     adds_item: bool = False
     """True if it adds to a list on the app's Progress page, where `a` offers it."""
+    on_first_page: bool = True
+    """False for a command that `q1lab --help` leaves out, to stay one page; docs/commands.md has
+    it."""
 
 
 class ParsedCommand(NamedTuple):
@@ -99,6 +102,7 @@ _ALL_ACTS = (
         STUDIES,
         done_when=("diff seen",),
     ),
+    Act("sample", "What both models of a study write, from one prompt.", STUDIES),
     Act(
         "keep",
         "Keep a study's files in your repo, so that it can be trained again.",
@@ -256,7 +260,7 @@ _ALL_ACTS = (
         done_when=("roadmap ticked",),
         commits="q1lab.documents.commit_previews:tick_roadmap",
     ),
-    Act("card", "A progress card to share.", WEEK),
+    Act("card", "A progress card to share.", WEEK, on_first_page=False),
     Act("content", "Check another week's content, or start one.", AROUND),
     Act("config", "Settings, and where they are.", AROUND),
     Act("skill", "What an agent needs to know to help here, as a SKILL.md.", AROUND),
@@ -276,7 +280,7 @@ def find_act(words: Sequence[str]) -> Act | None:
 
 
 def listed_acts() -> dict[str, Act]:
-    """The acts that `q1lab --help` lists."""
+    """The acts that are commands of one word."""
     return {name: act for name, act in ACTS.items() if act.section}
 
 

@@ -49,6 +49,11 @@ def probe_command() -> list[str]:
     return shlex.split(os.environ.get("Q1LAB_PROBE", "")) or python_module("labs.probe")
 
 
+def sampler_command() -> list[str]:
+    """The command of the sampler; ``Q1LAB_SAMPLER`` replaces it likewise."""
+    return shlex.split(os.environ.get("Q1LAB_SAMPLER", "")) or python_module("labs.sample")
+
+
 HARMLESS = re.compile(
     "PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|VIRTUAL_ENV|PYTHONPATH|LD_LIBRARY_PATH"
     "|(CUDA|NVIDIA|HIP|ROCR|OMP|MKL|OPENBLAS|ONEDNN|DNNL|ATEN|PYTORCH|TORCH)_.*"
@@ -149,7 +154,12 @@ def guarded_command(
 
 
 def ask_child(
-    command: list[str], question: dict[str, Any], *, threads: int = 1, seconds: float = 120
+    command: list[str],
+    question: dict[str, Any],
+    *,
+    threads: int = 1,
+    seconds: float = 120,
+    env: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Run a child with a JSON question on its stdin and return its JSON answer.
 
@@ -164,7 +174,13 @@ def ask_child(
     }
     try:
         with running_child(
-            command, seconds=seconds, threads=threads, text=True, errors="replace", **pipes
+            command,
+            seconds=seconds,
+            threads=threads,
+            env=env,
+            text=True,
+            errors="replace",
+            **pipes,
         ) as child:
             os.close(write_end)
             write_end = -1
