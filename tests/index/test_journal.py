@@ -45,10 +45,10 @@ def nothing_to_say() -> Iterator[None]:
     NOTICES.clear()
 
 
-@given(batches=st.lists(BODIES, max_size=5), steps=st.integers(1, 60))
+@given(batches=st.lists(BODIES, max_size=5), pieces=st.integers(1, 60))
 @settings(max_examples=25, deadline=None)
 def test_lines_are_the_same_however_they_are_read(
-    tmp_path_factory: pytest.TempPathFactory, batches: list[list[dict[str, Any]]], steps: int
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[dict[str, Any]]], pieces: int
 ) -> None:
     file = tmp_path_factory.mktemp("j") / "journal.jsonl"
     mark = Offset()
@@ -60,7 +60,8 @@ def test_lines_are_the_same_however_they_are_read(
     assert (whole.damaged, whole.broken, whole.newer) == ((), (), ())
     data = file.read_bytes() if batches else b""
     grown, at, lines_in_steps = file.with_name("grown.jsonl"), Offset(), []
-    for end in range(0, len(data) + steps, steps):
+    step = len(data) // pieces + 1
+    for end in range(0, len(data) + step, step):
         grown.write_bytes(data[:end])
         news = journal.read_entries(grown, at)
         lines_in_steps += news.lines
@@ -252,6 +253,7 @@ def test_two_at_once_lose_nothing(home: Path) -> None:
         assert len(progress.recorded_progress(index, "w").done) == 60
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(home: Path) -> None:
     code = (
         "import os, sys\nfrom q1lab.index import journal, store\nfrom q1lab.week import progress\n"

@@ -427,6 +427,7 @@ def test_any_numbers_at_all_give_an_answer(
 # ── null studies
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("headline", ["welch", "paired"])
 def test_two_thousand_null_studies(headline: Headline) -> None:
     """Nothing changed, three seeds: how often is a difference claimed, and does the bootstrap cover

@@ -151,6 +151,7 @@ def test_a_copy_with_another_name_is_still_refused(fake_trainer: Fake, tmp_path:
     assert found(floor).analysis.n == 3
 
 
+@pytest.mark.slow
 def test_a_kept_floor_trains_again(fake_trainer: Fake, tmp_path: Path) -> None:
     study = trained("baseline", seeds="3")
     for path, data in kept_folder.files_to_keep(study, tmp_path).items():
