@@ -123,6 +123,12 @@ _ALL_ACTS = (
         "q1lab.doors.imports.import_command:import_",
     ),
     Act(
+        "judge",
+        "The verdict on final numbers that you have, from anywhere.",
+        STUDIES,
+        "q1lab.doors.imports.judge_command:judge",
+    ),
+    Act(
         "sync",
         "Upload to W&B what is still offline.",
         STUDIES,

@@ -41,6 +41,7 @@ BUILT_IN: Mapping[str, Mapping[str, BuiltIn]] = {
     "trainer": {
         "own": BuiltIn("q1lab.trainers.own_loop:OwnLoop"),
         "command": BuiltIn("q1lab.trainers.command:Command", _has("loop")),
+        "outside": BuiltIn("q1lab.trainers.outside:Outside", _has("measured")),
     },
     "design": {
         "fixed": BuiltIn("q1lab.designs.fixed:Fixed"),

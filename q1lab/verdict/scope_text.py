@@ -70,8 +70,17 @@ def _training_text(c: Comparison) -> str:
     return f"{trained}{windows}{read}" if (trained := iters_text(c)) else ""
 
 
+EXPLORATORY = "Exploratory: how many runs were left out is not known."
+"""Of runs that were trained elsewhere."""
+
+
 def scope_sentence(c: Comparison) -> str:
     """The scope of the verdict: data, size, iters, hyperparameters."""
+    scope = _scope_of_runs(c)
+    return scope if c.study.origin.is_ours else f"{EXPLORATORY} {scope}"
+
+
+def _scope_of_runs(c: Comparison) -> str:
     trainer = c.study.trainer
     config, trained = trainer.hyperparameters, iters_text(c)
     parts = []

@@ -27,6 +27,7 @@ from q1lab.verdict.difference_text import (
     seed_list,
 )
 from q1lab.verdict.label_text import arm_names, brief_names, sample_text
+from q1lab.verdict.scope_text import EXPLORATORY
 from q1lab.verdict.table_text import cost_change
 
 if TYPE_CHECKING:
@@ -160,8 +161,6 @@ def caveat_line(c: Comparison) -> str:
             return _caveat(c, kind)
     if c.analysis.reason is Reason.EQUAL:
         return "Check that the change reaches the run."
-    if not c.study.origin.is_ours:
-        return "Which other runs there were is not known here."
     if c.analysis.verdict in ("helps", "hurts") and is_near_the_edge(c):
         return "It was a close call, and small studies that find something exaggerate it."
     if c.analysis.verdict == "cannot tell" and level_reason(c):
@@ -211,7 +210,9 @@ def _caveat(c: Comparison, kind: NoteKind) -> str:
             return f"The other interval would say {facts['verdict'].upper()}; it was not declared."
         case NoteKind.UNPAIRED:
             alone = seed_list(facts["seeds"])
-            return f"{alone[0].upper()}{alone[1:]} ran in one arm only and do not count."
+            end = "do not count" if analysis.headline == "paired" else "nothing is paired by seed"
+            joined = "and" if analysis.headline == "paired" else "so"
+            return f"{alone[0].upper()}{alone[1:]} ran in one arm only, {joined} {end}."
         case _:
             return "The whole interval is smaller than the difference that you said matters."
 
@@ -227,10 +228,12 @@ def is_near_the_edge(c: Comparison) -> bool:
 
 
 def settling_line(c: Comparison) -> str:
-    """The command that would settle the question; empty where it is settled, and for runs that were
-    not trained here."""
+    """The command that would settle the question; empty where it is settled. For runs that were
+    trained elsewhere, the reason that nothing here can settle it."""
     analysis, study = c.analysis, c.study
-    if not study.origin.is_ours or study.is_floor:
+    if not study.origin.is_ours:
+        return EXPLORATORY
+    if study.is_floor:
         return ""
     again = f"q1lab run {study.id}"
     match analysis.reason:
@@ -260,5 +263,7 @@ def _more_pairs_line(c: Comparison, again: str) -> str:
 
 
 def rest_line(c: Comparison) -> str:
-    """The command that prints the full form."""
+    """The command that prints the full form; for numbers that were not kept, the option."""
+    if not c.study.id:
+        return "Everything else: the same command with --full"
     return f"Everything else: `q1lab compare {c.study.id} --full`"

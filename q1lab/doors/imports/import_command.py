@@ -13,7 +13,9 @@ from typing import Any
 
 import click
 
+from q1lab.doors.imports.number_table import TableOptions
 from q1lab.doors.imports.outside_runs import OutsideRun
+from q1lab.doors.imports.table_options import table_options
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
@@ -40,7 +42,8 @@ Examples:
   q1lab import wandb:alice/q1-capstone --group rope-1""",
 )
 @click.argument("path", type=click.Path(path_type=Path), metavar="PATH|wandb:ENTITY/PROJECT")
-@click.option("--baseline", metavar="CFG", help="Which cfg is the baseline (default: baseline).")
+@click.option("--baseline", metavar="CFG", help="Which arm is the baseline (default: baseline).")
+@table_options
 @click.option(
     "--allow",
     multiple=True,
@@ -54,12 +57,18 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison's record as JSON.")
 def import_(
-    path: Path, baseline: str | None, allow: tuple[str, ...], group: str | None, as_json: bool
+    path: Path,
+    baseline: str | None,
+    allow: tuple[str, ...],
+    group: str | None,
+    as_json: bool,
+    **columns: str | None,
 ) -> int:
     """Take in runs that were trained elsewhere, group them into a study, and compare.
 
     Arms come from `cfg` (baseline and one more), seeds from `seed`; W&B's runs say them in their
     config or their name (`modified-seed0`). Runs whose data, config or length differ are refused.
+    A table of final numbers is read as `q1lab judge` reads it.
     """
     from q1lab.doors.imports import outside_runs
     from q1lab.study import bundle
@@ -84,8 +93,29 @@ def import_(
                 file=path,
             )
         return _import_bundle(bundle.read_bundle(path, str(path)), str(path), as_json=as_json)
-    runs = outside_runs.from_folder(path) if path.is_dir() else outside_runs.from_csv(path)
+    if path.is_file() and (any(columns.values()) or path.suffix != ".csv"):
+        return _import_table(str(path), TableOptions(baseline, **columns), allow, as_json)
+    try:
+        runs = outside_runs.from_folder(path) if path.is_dir() else outside_runs.from_csv(path)
+    except outside_runs.OtherColumns:
+        return _import_table(str(path), TableOptions(baseline), allow, as_json)
     return print_imported(make_study(runs, str(path), baseline, allow), as_json=as_json)
+
+
+def _import_table(path: str, options: TableOptions, allow: tuple[str, ...], as_json: bool) -> int:
+    """Make a study of a table of final numbers."""
+    from q1lab.commands._store import open_store
+    from q1lab.doors.imports import import_study, number_table
+    from q1lab.record import questions
+
+    table = number_table.read_table(path, options)
+    runs = import_study.runs_of_table(table, path)
+    allow = (*allow, "seeds") if not table.has_seeds else allow
+    grouped = import_study.group_runs(runs, baseline=table.names[0], allow=allow)
+    with open_store() as store:
+        taken_names = questions.names_on_record(store)
+        study = import_study.create_study(grouped, path, taken_names, table)
+    return print_imported(study, as_json=as_json)
 
 
 def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:

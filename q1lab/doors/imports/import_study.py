@@ -16,6 +16,7 @@ from itertools import count
 from typing import Any
 
 from q1lab.designs.fixed import Fixed
+from q1lab.doors.imports.number_table import NumberTable
 from q1lab.doors.imports.outside_runs import OutsideRun, clean_json, finite_or_none, run_from_events
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
@@ -30,6 +31,7 @@ from q1lab.study.origin import Imported, ImportedRuns
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
 from q1lab.study.trainer import is_version
+from q1lab.trainers.outside import Outside
 from q1lab.trainers.own_loop import OwnLoop
 
 DATA_KEYS = ("data_sha256", "data", "dataset", "corpus")
@@ -187,11 +189,17 @@ def _first_names(names: list[str]) -> str:
 # ── writing
 
 
-def create_study(grouped: GroupedRuns, origin: str, taken_names: Collection[str] = ()) -> Study:
+def create_study(
+    grouped: GroupedRuns,
+    origin: str,
+    taken_names: Collection[str] = (),
+    table: NumberTable | None = None,
+) -> Study:
     """Write the study: ``study.json`` and every run's events, as if it had been trained here.
 
     The folder appears complete or not at all. ``origin`` says where the runs came from, for people.
-    The study gets a name outside ``taken_names``.
+    The study gets a name outside ``taken_names``. ``table`` is the table of final numbers that the
+    runs are of; None for runs with a val loss in nats.
     """
     all_runs = [run for arm in grouped.arms.values() for run in arm.values()]
     config = clean_json(_shared_config(all_runs))
@@ -223,7 +231,9 @@ def create_study(grouped: GroupedRuns, origin: str, taken_names: Collection[str]
         created=began if re.fullmatch("[0-9T:.+Z -]{10,40}", began) else now,
         arms={arm: _arm_record(arm, grouped, origin) for arm in ARMS},
         data=_data_record(all_runs),
-        trainer=OwnLoop(
+        trainer=_outside_trainer(table)
+        if table is not None
+        else OwnLoop(
             preset=str(config.get("preset") or "")[:60],
             config={
                 key: value
@@ -238,7 +248,7 @@ def create_study(grouped: GroupedRuns, origin: str, taken_names: Collection[str]
         ),
         design=Fixed(
             batches=(tuple(sorted(grouped.arms["baseline"])),),
-            headline="paired" if all(_pairs_by_seed(run) for run in all_runs) else "welch",
+            headline="paired" if _is_paired(all_runs, table) else "welch",
         ),
         origin=Imported(
             imported=ImportedRuns(
@@ -403,6 +413,29 @@ def _pairs_by_seed(run: OutsideRun) -> bool:
     """True if the run is known to come from q1lab's trainer, with which runs of one seed start
     alike and see the same batches. Other runs are compared without pairing."""
     return run.events is not None or "model_sha256" in run.config
+
+
+def _is_paired(runs: Iterable[OutsideRun], table: NumberTable | None) -> bool:
+    return table.is_paired if table is not None else all(_pairs_by_seed(run) for run in runs)
+
+
+def _outside_trainer(table: NumberTable) -> Outside:
+    return Outside(device="elsewhere", jobs=1, threads=1, versions={}, measured=table.metric)
+
+
+def runs_of_table(table: NumberTable, origin: str) -> list[OutsideRun]:
+    """The runs behind a table of final numbers."""
+    return [
+        OutsideRun(
+            f"{run_name(name, seed)} of {origin}",
+            name,
+            seed,
+            final=value,
+            state=RunState.DIVERGED if value is None else RunState.FINISHED,
+        )
+        for name, values in zip(table.names, table.values, strict=True)
+        for seed, value in values.items()
+    ]
 
 
 def _shared_config(runs: list[OutsideRun]) -> dict[str, Any]:

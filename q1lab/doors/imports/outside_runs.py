@@ -43,6 +43,11 @@ FINAL = ("final_val_loss", "final/val_loss")
 NAME = re.compile(r"(?P<cfg>.+?)[-_ ]seed[-_ ]?(?P<seed>\d{1,9})")
 
 
+class OtherColumns(Problem):
+    """A CSV without the columns of a curve: its final numbers may still be read by
+    ``number_table``."""
+
+
 @dataclass
 class OutsideRun:
     """One run that was trained elsewhere."""
@@ -241,7 +246,7 @@ def from_csv(file: Path) -> list[OutsideRun]:
         return _runs_of_points(file, _long_points(file, names, rows))
     if any(" - " in name and NAME.fullmatch(name.split(" - ")[0]) for name in names):
         return _runs_of_points(file, _wide_points(file, names, rows), wide=True)
-    raise Problem(
+    raise OtherColumns(
         f"{file}: columns {', '.join(map(printable, names))[:200]}", next=CSV_FORMS, file=file
     )
 

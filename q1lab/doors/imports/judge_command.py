@@ -1,0 +1,71 @@
+"""`q1lab judge`: the verdict on final numbers from elsewhere; it keeps nothing."""
+
+from __future__ import annotations
+
+import click
+
+from q1lab.commands._output import print_json
+from q1lab.doors.imports.number_table import TableOptions
+from q1lab.doors.imports.table_options import table_options
+from q1lab.ground.errors import OK, Problem
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab judge --baseline 1.91,1.90,1.92 --modified 1.79,1.80,1.85
+  q1lab judge runs.csv                          columns cfg, seed, val_loss
+  q1lab judge runs.tsv --baseline adam --arm-key optimizer --metric accuracy
+  wandb-export | q1lab judge - --json"""
+)
+@click.argument("file", required=False, metavar="[FILE|-]")
+@click.option(
+    "--baseline",
+    metavar="NUMBERS|ARM",
+    help="The baseline's numbers; with a FILE, the baseline's name in it.",
+)
+@table_options
+@click.option("--full", is_flag=True, help="Print everything: figure, tables, notes, scope.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
+def judge(
+    file: str | None,
+    baseline: str | None,
+    modified: str | None,
+    full: bool,
+    as_json: bool,
+    **columns: str | None,
+) -> int:
+    """Judge final numbers that were trained elsewhere: a CSV, TSV or JSON file, or two lists.
+
+    It trains nothing and keeps nothing; `q1lab import` keeps the same numbers as a study. The arms
+    are compared seed by seed if both have the same seeds, else as wholes.
+    """
+    from q1lab.doors.imports import number_table
+    from q1lab.doors.imports.judgment import judge_table
+
+    options = TableOptions(baseline, modified, **columns)
+    if file is not None:
+        table = number_table.read_table(file, options)
+        source = "standard input" if file == "-" else file
+    elif baseline is None or modified is None:
+        raise Problem(
+            "nothing to judge", next="give a FILE, or --baseline 1.91,1.90 --modified 1.79,1.80"
+        )
+    else:
+        table = number_table.typed_numbers(baseline, modified, options)
+        source = "the command line"
+    judgment = judge_table(table, source)
+    if as_json:
+        print_json(judgment.to_dict())
+        return OK
+    from rich.console import Console
+
+    from q1lab.verdict.terminal_text import rich_comparison_lines, rich_short_lines
+
+    console = Console(highlight=False)
+    if table.guesses:
+        console.print(f"Read: {', '.join(table.guesses)}.", style="dim")
+    lines = rich_comparison_lines if full else rich_short_lines
+    for line in lines(judgment.comparison, min(console.width, 100)):
+        console.print(line, soft_wrap=True)
+    return OK

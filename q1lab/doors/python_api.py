@@ -1,0 +1,58 @@
+"""The Python interface: ``q1lab.judge`` and ``q1lab.read_study``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from q1lab.doors.imports.judgment import Judgment, judge_table
+from q1lab.doors.imports.number_table import NumberTable
+from q1lab.ground.errors import Problem
+from q1lab.study.metric import Metric
+
+__all__ = ["Judgment", "judge", "read_study"]
+
+Numbers = Mapping[int, float | None] | Sequence[float | None]
+
+
+def judge(
+    baseline: Numbers,
+    modified: Numbers,
+    *,
+    metric: str = "loss",
+    unit: str = "",
+    better: Literal["lower", "higher"] = "lower",
+    names: tuple[str, str] = ("baseline", "modified"),
+) -> Judgment:
+    """Judge the final numbers of two arms, each by seed or as a list; None for a run that diverged.
+
+    Arms with exactly the same seeds are compared seed by seed (paired t), others as wholes (Welch).
+    Nothing is kept, and nothing is known of runs that were left out. Raises Problem for numbers
+    that can't be compared.
+    """
+    arms = [_by_seed(arm) for arm in (baseline, modified)]
+    seeded = isinstance(baseline, Mapping) and isinstance(modified, Mapping)
+    if better not in ("lower", "higher"):
+        raise Problem(f"better is {better!r}", next="give lower or higher")
+    table = NumberTable(names, (arms[0], arms[1]), seeded, Metric(metric, unit, better))
+    return judge_table(table, "Python")
+
+
+def _by_seed(arm: Numbers) -> dict[int, float | None]:
+    items = arm.items() if isinstance(arm, Mapping) else enumerate(arm)
+    values = {int(seed): None if value is None else float(value) for seed, value in items}
+    if not values:
+        raise Problem("an arm has no numbers")
+    return {seed: value if value == value else None for seed, value in values.items()}
+
+
+def read_study(name: str) -> Judgment:
+    """The comparison of a study in q1lab's home, by the study's name. Raises Problem if there is
+    none."""
+    from q1lab.index.store import Store
+    from q1lab.study import studies
+    from q1lab.verdict import comparison_cache
+
+    planned = studies.load(name)
+    with Store() as store:
+        return Judgment(comparison_cache.compare(store, planned))

@@ -1,0 +1,146 @@
+"""A verdict on numbers from elsewhere: read from any usual table, judged like a study of one's
+own, and nothing kept."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from scipy import stats
+
+import q1lab
+from q1lab.commands.cli import cli, run_command_line
+from q1lab.doors.imports.judgment import MOST_RUNS
+from q1lab.ground import paths
+from q1lab.ground.errors import Problem
+
+BASE, MODIFIED = [1.91, 1.90, 1.92], [1.79, 1.80, 1.85]
+TYPED = ["--baseline", "1.91,1.90,1.92", "--modified", "1.79, 1.80 1.85"]
+LONG = "cfg,seed,val_loss\n" + "".join(
+    f"{arm},{seed},{value}\n"
+    for arm, values in (("baseline", BASE), ("rope", MODIFIED))
+    for seed, value in enumerate(values)
+)
+
+
+def judged(*words: str, text: str | None = None) -> dict[str, object]:
+    done = CliRunner().invoke(cli, ["judge", *words, "--json"], input=text)
+    assert done.exit_code == 0, done.output
+    record: dict[str, object] = json.loads(done.stdout)
+    return record
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "headline"),
+    [
+        (LONG, [], "paired"),
+        (LONG.replace(",", "\t"), [], "paired"),
+        (LONG.replace("cfg", "optimizer").replace("baseline", "adam"), ["--baseline", "adam"], "paired"),
+        ("a,b\n1.91,1.79\n1.90,1.80\n1.92,1.85\n", ["--baseline", "a"], "welch"),
+        ("seed,a,b\n7,1.91,1.79\n8,1.90,1.80\n9,1.92,1.85\n", ["--baseline", "a"], "paired"),
+        (json.dumps({"baseline": BASE, "rope": MODIFIED}), [], "welch"),
+        (json.dumps({"baseline": {"0": 1.91, "1": 1.9, "2": 1.92}, "r": {"2": 1.85, "0": 1.79, "1": 1.8}}), [], "paired"),
+        ("arm,seed,step,bpb\n" + "".join(f"{a},{s},{i},{v + 9 - i}\n" for a, vs in (("baseline", BASE), ("x", MODIFIED)) for s, v in enumerate(vs) for i in (3, 9, 6)), [], "paired"),
+    ],
+    ids=["long", "tabs", "named", "columns", "columns by seed", "json lists", "json seeds", "steps"],
+)  # fmt: skip
+def test_every_usual_table_gives_the_same_difference(
+    text: str, options: list[str], headline: str
+) -> None:
+    difference = judged("-", *options, text=text)["difference"]
+    assert isinstance(difference, dict)
+    assert difference["headline"] == headline
+    assert difference["mean"] == pytest.approx(sum(MODIFIED) / 3 - sum(BASE) / 3)
+
+
+def test_the_interval_is_scipy_s(home: Path) -> None:
+    by_seed = q1lab.judge(dict(enumerate(BASE)), dict(enumerate(MODIFIED)))
+    ends = stats.ttest_rel(MODIFIED, BASE).confidence_interval(0.95)
+    assert by_seed.interval == pytest.approx((ends.low, ends.high))
+    lists = q1lab.judge(BASE, MODIFIED)
+    ends = stats.ttest_ind(MODIFIED, BASE, equal_var=False).confidence_interval(0.95)
+    assert lists.interval == pytest.approx((ends.low, ends.high))
+    assert lists.verdict == "helps"
+    assert repr(lists).startswith("HELPS   modified − baseline = −0.097")
+    assert "<svg" in lists._repr_html_()
+    assert lists.to_dict()["difference"]["mean"] == lists.difference
+    higher = q1lab.judge(BASE, MODIFIED, metric="accuracy", better="higher")
+    assert higher.verdict == "hurts"
+    kept = [path for path in paths.home().rglob("*.*") if "matplotlib" not in path.parts]
+    assert not kept
+
+
+def test_every_form_says_that_it_is_exploratory() -> None:
+    for form in ([], ["--full"]):
+        done = CliRunner().invoke(cli, ["judge", *TYPED, *form])
+        assert "xploratory" in done.output, form
+    assert any("Exploratory" in line for line in judged(*TYPED)["short"])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("arm,seed,val_loss\na,0,1.9\na,1,1.8\n", ("one arm", "a")),
+        ("arm,seed,val_loss\nbaseline,0,1.9\nb,0,fast\n", (":3", "'fast'")),
+        ("arm,seed,val_loss\nbaseline,0,=cmd|' /C calc'!A0\nb,0,1\n", (":2", "=cmd")),
+        ("arm,seed,val_loss\nbaseline,0,1.9\nbaseline,0,1.8\nb,0,1\n", (":3", "seed 0 twice")),
+        ("arm,seed,val_loss\nbaseline,0,1.9\nb,zero,1\n", (":3", "'zero'")),
+        ("arm,seed,quux\nbaseline,0,1.9\nb,0,1\n", ("quux", "--better lower")),
+        ("arm,seed,x,y\nbaseline,0,1.9,1\nb,0,1,1\n", ("x, y", "--metric")),
+        ("arm,seed,val_loss\na,0,1\nb,0,1\nc,0,1\n", ("a, b, c", "--baseline")),
+        ("arm,seed,val_loss\nbaseline,0\n", (":2", "2 cells")),
+        ("arm,seed,val_loss\n", ("no rows",)),
+        ('{"baseline": [1, 2', ("not whole JSON",)),
+        ("", ("empty",)),
+        ("\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), ("no",)),
+    ],
+)
+def test_bad_tables_get_one_line(
+    text: str, words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "runs.csv"
+    file.write_text(text)
+    assert run_command_line(["judge", str(file)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert all(word in line for word in words), line
+
+
+def test_a_run_that_diverged_is_not_left_out() -> None:
+    record = judged("-", text=LONG.replace("1.85", "nan"))
+    assert (record["verdict"], record["reason"]) == ("no verdict", "diverged")
+
+
+def test_arms_of_other_seeds_are_compared_as_wholes() -> None:
+    record = judged("-", text=LONG.replace("rope,2", "rope,5"))
+    assert record["difference"]["headline"] == "welch"  # type: ignore[index]
+    assert "Seeds 2, 5" in " ".join(record["short"])  # type: ignore[arg-type]
+
+
+def test_more_runs_than_anybody_trains_are_refused() -> None:
+    with pytest.raises(Problem, match=f"{MOST_RUNS:,}"):
+        q1lab.judge([1.0] * (MOST_RUNS + 1), [1.0, 2.0])
+
+
+def test_import_keeps_what_judge_says(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "runs.tsv"
+    file.write_text(LONG.replace(",", "\t").replace("val_loss", "accuracy"))
+    once = judged(str(file))
+    done = CliRunner().invoke(cli, ["import", str(file), "--json"])
+    assert done.exit_code == 0, done.output
+    kept = json.loads(done.stdout[done.stdout.index("{") :])
+    for key in ("verdict", "difference", "metric", "level"):
+        assert kept[key] == once[key], key
+    assert repr(q1lab.read_study("rope-1")).startswith("HURTS")
+
+
+def test_it_loads_neither_torch_nor_wandb() -> None:
+    code = (
+        "import sys, q1lab; print(repr(q1lab.judge([1.9, 1.91], [1.8, 1.81])));"
+        "print([m for m in ('torch', 'wandb', 'textual', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
