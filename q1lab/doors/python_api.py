@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from q1lab.doors.imports.judgment import Judgment, judge_table
+from q1lab.doors.imports.judgment import JudgedNumbers, judge_table
 from q1lab.doors.imports.number_table import NumberTable
 from q1lab.ground.errors import Problem
 from q1lab.study.metric import Metric
 
-__all__ = ["Judgment", "judge", "read_study"]
+__all__ = ["JudgedNumbers", "judge", "read_study"]
 
 Numbers = Mapping[int, float | None] | Sequence[float | None]
 
@@ -23,7 +23,7 @@ def judge(
     unit: str = "",
     better: Literal["lower", "higher"] = "lower",
     names: tuple[str, str] = ("baseline", "modified"),
-) -> Judgment:
+) -> JudgedNumbers:
     """Judge the final numbers of two arms, each by seed or as a list; None for a run that diverged.
 
     Arms with exactly the same seeds are compared seed by seed (paired t), others as wholes (Welch).
@@ -46,7 +46,7 @@ def _by_seed(arm: Numbers) -> dict[int, float | None]:
     return {seed: value if value == value else None for seed, value in values.items()}
 
 
-def read_study(name: str) -> Judgment:
+def read_study(name: str) -> JudgedNumbers:
     """The comparison of a study in q1lab's home, by the study's name. Raises Problem if there is
     none."""
     from q1lab.index.store import Store
@@ -55,4 +55,4 @@ def read_study(name: str) -> Judgment:
 
     planned = studies.load(name)
     with Store() as store:
-        return Judgment(comparison_cache.compare(store, planned))
+        return JudgedNumbers(comparison_cache.compare(store, planned))

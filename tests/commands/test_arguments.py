@@ -146,7 +146,11 @@ NAMES = {"variant", "baseline", "data", "corpus", "modifications", "location"}
     ("name", "param"),
     [
         *taking(click.Path),
-        *((n, p) for n, p in taking(click.types.StringParamType) if p in NAMES and n != "import"),
+        *(
+            (n, p)
+            for n, p in taking(click.types.StringParamType)
+            if p in NAMES and n not in ("import", "judge")
+        ),
     ],
 )
 def test_somebody_who_is_not_here_has_no_folder(

@@ -24,7 +24,7 @@ MOST_RUNS = 10_000
 
 
 @dataclass(frozen=True, repr=False)
-class Judgment:
+class JudgedNumbers:
     """A comparison of two arms, for Python and notebooks: its ``repr`` is the short verdict, and a
     notebook shows the figure below it."""
 
@@ -67,7 +67,7 @@ class Judgment:
         return f"<pre>{escape(repr(self))}</pre>\n{figure[figure.index('<svg') :]}"
 
 
-def judge_table(table: NumberTable, source: str) -> Judgment:
+def judge_table(table: NumberTable, source: str) -> JudgedNumbers:
     """Judge the numbers of a table. ``source`` says where they came from, for people.
 
     The arms are compared seed by seed if both have the same seeds, else as wholes (Welch). Problem
@@ -97,7 +97,7 @@ def judge_table(table: NumberTable, source: str) -> Judgment:
     comparison = build_comparison(study, rows)
     if not table.has_seeds:  # places in two lists are no seeds, so none of them is unpaired
         comparison = _without_pairs(comparison)
-    return Judgment(comparison)
+    return JudgedNumbers(comparison)
 
 
 def _row(arm: str, seed: int, value: float | None) -> Row:

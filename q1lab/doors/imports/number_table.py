@@ -51,7 +51,7 @@ class NumberTable:
 
 @dataclass(frozen=True)
 class TableOptions:
-    """What a person says of a table; None: guess it."""
+    """The columns and arms as a person names them; None: guess it."""
 
     baseline: str | None = None
     """The baseline's name."""
