@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json, remark
-from q1lab.ground.errors import OK, Problem
+from q1lab.commands._store import open_store
+from q1lab.ground.errors import OK, UNFINISHED, Problem
+from q1lab.index import journal
+from q1lab.index.store import Store
 from q1lab.runner import passages
 from q1lab.study import studies
 from q1lab.study.studies import ARMS, Study
 
-DEFAULT_TOKENS = 500
+if TYPE_CHECKING:
+    from q1lab.index.blind_tests import BlindTest
 
 
 @click.command(
@@ -19,7 +26,8 @@ DEFAULT_TOKENS = 500
 Examples:
   q1lab sample rope-1
   q1lab sample rope --prompt "ROMEO:" --tokens 300
-  q1lab sample rope-1 --seed 2 --passage 4 --json"""
+  q1lab sample rope-1 --seed 2 --passage 4 --json
+  q1lab sample rope-1 --blind"""
 )
 @click.argument("study")
 @click.option(
@@ -30,7 +38,7 @@ Examples:
 @click.option(
     "--tokens",
     type=click.IntRange(1, passages.MOST_TOKENS),
-    help=f"Characters that each writes.  [default: {DEFAULT_TOKENS}]",
+    help="Characters that each writes.  [default: 500, of a blind test 200]",
 )
 @click.option(
     "--seed", type=click.IntRange(0), help="The seed whose weights write. Default: the first."
@@ -38,10 +46,14 @@ Examples:
 @click.option(
     "--passage",
     type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Another number: other random numbers, and another line.",
+    help="Another number: other random numbers, and another line.  [default: 1]",
 )
+@click.option(
+    "--blind",
+    is_flag=True,
+    help="Which of two passages did the modified model write? 20 pairs; what you answer is kept.",
+)
+@click.option("--again", is_flag=True, help="Begin another blind test after one that is finished.")
 @click.option(
     "--yes", is_flag=True, help="Run the model files of another person's study without asking."
 )
@@ -51,34 +63,49 @@ def sample(
     prompt: str | None,
     tokens: int | None,
     seed: int | None,
-    passage: int,
+    passage: int | None,
+    blind: bool,
+    again: bool,
     yes: bool,
     as_json: bool,
 ) -> int:
     """Let both models of STUDY write on from the same text.
 
     They get the same random numbers, so they part only where the models differ. A modification's
-    name takes its newest study. A sample is an anecdote: the verdict is `q1lab compare`.
+    name takes its newest study.
+
+    A sample is an anecdote. --blind counts how often you can tell the two models apart: it shows
+    pairs of passages in random order, goes on where you left it, and scores your answers when all
+    are there.
     """
     from q1lab.verdict import comparison_cache
+    from q1lab.verdict.passage_text import TOKENS
 
     chosen = studies.load(comparison_cache.resolve_study_id(study))
+    if again and not blind:
+        raise Problem("--again begins another blind test", next="give it with --blind")
+    if blind:
+        if passage is not None:
+            raise Problem("--passage is for one passage", next="leave it out, or leave --blind out")
+        with open_store() as store:
+            return take_blind_test(store, chosen, prompt, tokens, seed, again, yes, as_json)
     seed = passages.choose_seed(chosen, seed)
     ask_about_models(chosen, yes)
     remark(f"Both models of {chosen.id} write, seed {seed} …", quiet=as_json)
     (pair,) = passages.write_passages(
-        chosen, seed, prompt=prompt, tokens=tokens or DEFAULT_TOKENS, first=passage
+        chosen, seed, prompt=prompt, tokens=tokens or TOKENS, first=passage or 1
     )
     if as_json:
         texts = {
             arm: {"variant": chosen.arms[arm].variant, "text": getattr(pair, arm)} for arm in ARMS
         }
         print_json(
-            {"study": chosen.id, "seed": seed, "passage": passage, "prompt": pair.prompt}
+            {"study": chosen.id, "seed": seed, "passage": passage or 1, "prompt": pair.prompt}
             | {"arms": texts, "shared": pair.shared}
         )
-        return OK
-    print_pair(chosen, pair)
+    else:
+        print_pair(chosen, pair)
+    shared.note_viewed("sample", chosen.id, chosen.variant)
     return OK
 
 
@@ -104,3 +131,94 @@ def print_pair(study: Study, pair: passages.PassagePair) -> None:
     console = Console(highlight=False)
     for line in pair_lines(study, pair, console.width):
         console.print(line, soft_wrap=True)
+
+
+def take_blind_test(
+    store: Store,
+    study: Study,
+    prompt: str | None,
+    tokens: int | None,
+    seed: int | None,
+    again: bool,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Begin a blind test, or go on with the one that was left; print the result once each pair has
+    an answer. With ``as_json`` print where the tests stand, and ask nothing."""
+    from q1lab.index import blind_tests
+
+    tests = blind_tests.read_tests(store, study)
+    if as_json:
+        print_json({"study": study.id, **blind_tests.tests_json(tests)})
+        return OK
+    test = blind_tests.open_test(tests)
+    if test is None and (again or not tests):
+        journal.refuse_agents("guess")
+        seed = passages.choose_seed(study, seed)
+        ask_about_models(study, yes)
+        remark(f"Both models of {study.id} write {blind_tests.PAIRS} passages, seed {seed} …")
+        pairs = passages.write_passages(
+            study,
+            seed,
+            prompt=prompt,
+            tokens=tokens or blind_tests.TOKENS,
+            first=1 + blind_tests.PAIRS * len(tests),
+            count=blind_tests.PAIRS,
+        )
+        test = blind_tests.begin_test(store, study, seed, pairs)
+    elif again or prompt or tokens or seed is not None:
+        raise Problem(
+            f"a blind test of {study.id} is there already, with passages of its own",
+            next="--blind alone goes on with it"
+            if test is not None
+            else "--again begins another one",
+        )
+    if test is not None:
+        _ask_pairs(store, study, test)
+        tests = blind_tests.read_tests(store, study)
+    _print_result(study, tests)
+    return OK
+
+
+def _ask_pairs(store: Store, study: Study, test: BlindTest) -> None:
+    """Ask about each pair that has no answer yet. Problem where the learner leaves."""
+    from rich.console import Console
+
+    from q1lab.index import blind_tests
+    from q1lab.verdict.passage_text import Passage, passage_lines, prompt_lines
+
+    def left() -> Problem:
+        answers = blind_tests.read_tests(store, study)[test.number - 1].answers
+        return Problem(
+            f"{len(answers)} of {len(test.pairs)} pairs are answered",
+            UNFINISHED,
+            next=f"`q1lab sample {study.id} --blind` goes on",
+        )
+
+    console = Console(highlight=False)
+    for pair in test.unanswered:
+        first, second = test.passages(pair)
+        console.rule(f"pair {pair + 1} of {len(test.pairs)}")
+        lines = [
+            *prompt_lines(test.pairs[pair].prompt, console.width),
+            *passage_lines([Passage("1", first), Passage("2", second)], console.width),
+        ]
+        for line in lines:
+            console.print(line, soft_wrap=True)
+        question = f"Which did the modified model ({study.variant}) write? 1 or 2; q leaves"
+        typed = shared.ask_user(question, left(), ("q", "1", "2"))
+        if typed == "q":
+            raise left()
+        blind_tests.answer_pair(store, study, test, pair, int(typed))
+
+
+def _print_result(study: Study, tests: Sequence[BlindTest]) -> None:
+    from q1lab.index import blind_tests
+    from q1lab.verdict import blind_text
+
+    click.echo(f"{study.id}, blind:")
+    for test in tests:
+        click.echo(f"  {blind_text.test_line(test)}")
+    rate = blind_tests.total(tests)
+    if rate is not None:
+        click.echo(f"  {blind_text.rate_line(rate)}")

@@ -146,7 +146,7 @@ def write_passages(
     answer = child_processes.ask_child(
         child_processes.sampler_command(),
         question,
-        seconds=SECONDS_TO_START + SECONDS_PER_TOKEN * tokens,
+        seconds=SECONDS_TO_START + SECONDS_PER_TOKEN * tokens * count,
         env=child_processes.stranger_environment(1),
     )
     try:

@@ -79,6 +79,7 @@ KEYS: dict[str, Key] = {
     ),
     "lab.again": Key("R", "again", "run again", "Train the run under the cursor, and no other"),
     "lab.verdict": Key("v", "verdict", "verdict", "The whole comparison in words and bars", True),
+    "lab.sample": Key("H", "sample", "passages", "Read what both models write from one prompt"),
     "lab.export": Key("o", "export", "export", "Write the chart or the numbers into a file"),
     "lab.wandb": Key("W", "wandb", "W&B", "The study at Weights & Biases; upload it"),
     "lab.filter": Key("slash", "filter", "find", "List the studies, and find one by its words"),
@@ -149,6 +150,15 @@ KEYS: dict[str, Key] = {
     ),
     "verdict.copy": Key("c", "copy", "copy", "Copy the comparison as text", True),
     "verdict.back": Key("escape", "back", "back", "Go back", True),
+    # what both models write
+    "sample.next": Key(
+        "n,right_square_bracket", "next(1)", "next", "Have both write another passage", True
+    ),
+    "sample.back_one": Key(
+        "p,left_square_bracket", "next(-1)", "previous", "Go to the passage before"
+    ),
+    "sample.copy": Key("c", "copy", "copy", "Copy both passages as text", True),
+    "sample.back": Key("escape", "back", "back", "Go back", True),
     # a run's log
     "log.top": Key("home", "top", "top", "Go to the log's beginning", True),
     "log.bottom": Key("end", "bottom", "follow", "Go to the log's end, and follow it", True),

@@ -13,6 +13,8 @@ from q1lab.runner.passages import PassagePair
 from q1lab.study.studies import Study
 from q1lab.verdict.terminal_text import STYLES
 
+TOKENS = 500
+"""Characters of a passage, unless said otherwise."""
 BESIDE = 100
 """From this width in cells, two passages stand side by side."""
 GAP = 3

@@ -407,6 +407,14 @@ SAMPLES: list[dict[str, Any]] = [
         "runs": {"baseline-seed0": {"state": "finished", "val_loss": 1.9, "first": {"1": 4.1}}},
     },
     {"act": "delete", "study": "rope-9", "plan": None, "runs": {}},
+    {
+        **{"act": "blind", "study": "rope-9", "created": AT["at"], "seed": 0, "key": "1a"},
+        **{"prompts": ["a", "b"], "baseline": ["c", "d"], "modified": ["e", "f"]},
+    },
+    {
+        **{"act": "guess", "study": "rope-9", "created": AT["at"], "number": 1, "pair": 1},
+        "choice": 2,
+    },
     {"act": "label", "study": "rope-9", "note": "n", "tags": ["t"]},
     *({"act": "setting", "key": key, "value": value} for key, value in SETTINGS.items()),
 ]

@@ -76,6 +76,7 @@ def keys_text() -> str:
         "check": "The check pane",
         "launch": "A new study",
         "verdict": "The comparison",
+        "sample": "Passages of both models",
         "log": "A run's log",
     }
 

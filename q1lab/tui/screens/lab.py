@@ -10,7 +10,7 @@ from textual.widgets import DataTable, OptionList, Static
 
 from q1lab.index.study_view import RunView
 from q1lab.runner import child_processes
-from q1lab.study.run_states import ENDED, MISSING
+from q1lab.study.run_states import ENDED, MISSING, RunState
 from q1lab.tui.screens import launch_opener
 from q1lab.tui.screens.base import MainScreen
 from q1lab.tui.screens.study_actions import StudyActions
@@ -142,6 +142,13 @@ class LabScreen(StudyActions, MainScreen):
                 view is not None
                 and not view.alive
                 and any(run.state in MISSING for run in view.runs)
+            )
+        if action == "sample":
+            return (
+                view is not None
+                and view.study.origin.is_ours
+                and view.study.trainer.has_model_files
+                and any(run.state is RunState.FINISHED for run in view.runs)
             )
         if action in NEED_A_STUDY:
             return view is not None

@@ -103,6 +103,12 @@ class StudyActions(MainScreen):
             plot = figure.progress_figure(self.view.study, self.view.runs)
             self.app.push_screen(VerdictScreen(self.view.row.id, final_comparison(self.view), plot))
 
+    def action_sample(self) -> None:
+        from q1lab.tui.screens.sample import SampleScreen
+
+        if self.view is not None:
+            self.app.push_screen(SampleScreen(self.view.study))
+
     def action_wandb(self) -> None:
         from q1lab.tui.screens.wandb import WandbScreen
 

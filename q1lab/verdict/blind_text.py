@@ -1,0 +1,41 @@
+"""The result of blind tests in words."""
+
+from __future__ import annotations
+
+from q1lab.index.blind_tests import BlindTest
+from q1lab.statistics.hit_rate import BlindVerdict, HitRate
+
+CONCLUSIONS = {
+    BlindVerdict.CAN_TELL: "reading can tell the two models apart",
+    BlindVerdict.CANNOT_TELL: "reading cannot tell the two models apart",
+    BlindVerdict.SWAPPED: "reading tells the two models apart, and takes one for the other",
+}
+
+
+def test_line(test: BlindTest) -> str:
+    """One test, in a line."""
+    pairs = len(test.pairs)
+    if test.unanswered:
+        return f"test {test.number}, seed {test.seed}: {len(test.answers)} of {pairs} answered"
+    return f"test {test.number}, seed {test.seed}: {test.hits} of {pairs} right"
+
+
+def rate_line(rate: HitRate) -> str:
+    """The verdict of all finished tests."""
+    return f"{str(rate.verdict).upper()}: {_share(rate)}; guessing gets 50%"
+
+
+def rate_sentence(rate: HitRate) -> str:
+    """The result as a document says it of its author."""
+    return (
+        "A sample is an anecdote, so I counted how often I was right: shown two passages from one "
+        f"prompt, I picked the one that the modified model wrote {_share(rate)}. Guessing gets "
+        f"50%, so {CONCLUSIONS[rate.verdict]}."
+    )
+
+
+def _share(rate: HitRate) -> str:
+    return (
+        f"{rate.hits} times of {rate.n} ({rate.share:.0%}; 95% interval "
+        f"{rate.low:.0%} to {rate.high:.0%})"
+    )
