@@ -13,7 +13,7 @@ from tests.kit import lab_home
 def told(seeds: int, capsys: pytest.CaptureFixture[str]) -> list[str]:
     study = lab_home.make_study(f"rope-{seeds}", seeds=tuple(range(seeds)))
     lab_home.finish(study)
-    assert cli.run_command_line(["compare", study.id]) == 0
+    assert cli.run_command_line(["compare", study.id, "--full"]) == 0
     return capsys.readouterr().out.splitlines()
 
 
@@ -48,6 +48,6 @@ def test_a_run_without_a_pair_is_shown_among_hundreds(capsys: pytest.CaptureFixt
     study = lab_home.make_study("rope-1", seeds=tuple(range(30)))
     lab_home.finish(study)
     lab_home.train(study, "modified", 17, 400, state="diverged")
-    assert cli.run_command_line(["compare", "rope-1"]) == 0
+    assert cli.run_command_line(["compare", "rope-1", "--full"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("seed 17") and "diverged" in line for line in lines)
