@@ -40,7 +40,16 @@ def test_the_page_of_looks_is_as_its_results_make_it(monkeypatch: pytest.MonkeyP
 
 def test_what_a_page_says_was_measured_has_date_and_commit() -> None:
     """Its figures are of then; the script that made them may be gone since."""
-    for name in ("card", "cost", "engines", "floor", "pairing", "performance", "reliability"):
+    for name in (
+        "card",
+        "cost",
+        "engines",
+        "floor",
+        "pairing",
+        "performance",
+        "reliability",
+        "sample",
+    ):
         page = (ROOT / "docs" / f"{name}.md").read_text()
         assert re.search(r"on\s20\d\d-\d\d-\d\d\sat\scommit\s[0-9a-f]{7}", page), name
 

@@ -18,7 +18,10 @@ from q1lab.documents.document_data import Answer, quarter_of
 from q1lab.documents.markdown_escape import Md
 from q1lab.documents.modification import Modification
 from q1lab.documents.templates import Rendered, render_template
+from q1lab.index import blind_tests
 from q1lab.index.store import Store
+from q1lab.study import studies
+from q1lab.verdict import blind_text
 from q1lab.week.lists import posts
 from q1lab.week.syllabus import Week
 
@@ -40,6 +43,8 @@ class Post:
     modification: Modification
     figure: str | None = None
     """Path of the chart, from the draft's folder."""
+    blind: str = ""
+    """The result of the study's blind tests, in a sentence."""
     hook: str = ""
     surprises: tuple[Answer, ...] = ()
     plan: tuple[Answer, ...] = ()
@@ -124,10 +129,13 @@ def gather_post(store: Store, week: Week, *, title: str | None = None) -> Post:
     week = week.for_variant(record.variant)
     post = posts.post_of_week(store, week.label)
     quarter = quarter_of(week.label)
+    study = studies.load(record.study.id) if record.study else None
+    rate = blind_tests.total(blind_tests.read_tests(store, study)) if study else None
     return Post(
         title=title or (post["title"] if post else TITLES[week.course].format(quarter=quarter)),
         modification=record,
         figure=f"figures/{record.study.id}.svg" if record.study else None,
+        blind=blind_text.rate_sentence(rate) if rate else "",
         hook="\n\n".join(item.text for item in document_data.answers(store, week, "hook")),
         surprises=document_data.answers(store, week, "surprises"),
         plan=document_data.answers(store, week, "plan"),
