@@ -84,7 +84,8 @@ def verify(
     for sentence in report.passed:
         print_wrapped(printable(f"  {sentence}"))
     if report.trained:
-        many_of = f"{len(report.trained)} of {report.of} runs (number {seed_number})"
+        compared = len(report.trained) - len(report.not_to_the_end)
+        many_of = f"{compared} of {report.of} runs to the end (number {seed_number})"
         print_wrapped(
             f"  {many_of}: so one forged run is found in {report.chance:.0%} of such checks"
         )
@@ -97,6 +98,11 @@ def verify(
         NOT_CHECKED: "could not be checked completely",
         OK: "verified",
     }
-    ending = ends[code] + (", without training" if code == OK and run_count == 0 else "")
+    limit = ""
+    if code == OK and run_count == 0:
+        limit = ", without training"
+    elif code == OK and report.not_to_the_end:
+        limit = ", but for how its runs end"
+    ending = ends[code] + limit
     click.echo(f"{report.study}: {ending}")
     return code

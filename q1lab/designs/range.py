@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,13 @@ class Range(Design):
     @property
     def level(self) -> float | None:
         return self.levels.alpha
+
+    def limits_hold(self, tolerance: float) -> bool:
+        from q1lab.statistics import interim_analyses
+
+        limits = interim_analyses.t_limits(self.levels.first, self.levels.most, self.levels.alpha)
+        pairs = zip(limits, self.levels.limits, strict=True)
+        return all(math.isclose(*pair, rel_tol=tolerance) for pair in pairs)
 
     def looks_until(self, pairs: int) -> tuple[tuple[int, float], ...]:
         last = min(max(pairs, self.levels.first), self.levels.most)

@@ -237,18 +237,19 @@ def read_printable_json(path: Path, most: int = MOST, *, refuse_link: bool = Fal
     try:
         value = json.loads(text)
         # search the whole text first: nearly every file has nothing to remove
-        return _shown(value) if _ESCAPED.search(text) else value
+        return printable_json(value) if _ESCAPED.search(text) else value
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
 
-def _shown(value: Any) -> Any:
+def printable_json(value: Any) -> Any:
+    """A JSON value with every text passed through ``printable``."""
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, list):
-        return [_shown(item) for item in value]
+        return [printable_json(item) for item in value]
     if isinstance(value, dict):
-        return {printable(key): _shown(item) for key, item in value.items()}
+        return {printable(key): printable_json(item) for key, item in value.items()}
     return value
 
 

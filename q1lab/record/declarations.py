@@ -1,5 +1,5 @@
 """The declaration of a study before its first run, in a form that can be handed out: seeds, the way
-to judge, and hashes of the rest.
+to judge, and hashes of the rest, down to the last name that a verdict or a page shows.
 
 A line of the journal shows it (index/journal.py), so that a stranger can check a bundle against the
 line, and see which other lines ask the same question, and reads nothing else of them. Pure.
@@ -8,9 +8,10 @@ line, and see which other lines ask the same question, and reads nothing else of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from q1lab.ground.files import sha256_json
+from q1lab.ground.files import printable_json, sha256_json
 from q1lab.study.identity import questions_of_fingerprints, study_fingerprints
 from q1lab.study.studies import ARMS, Study
 
@@ -20,8 +21,13 @@ DIFFERENCE_CODES = {
     "data": "other-data",
     "budget": "other-budget",
     "judged": "edited-verdict",
+    "plan": "changed-plan",
 }
 """The code of a difference, by the part of the declaration in which a bundle differs."""
+
+FREE_IN_PLAN = ("v", "id", "looks", "jobs", "wandb", "engine", "trainers", "repo", "asked")
+"""Keys of ``study.json`` that no verdict or page rests on, or that change while a study goes on.
+The name and the seeds are declared apart."""
 
 Declaration = Mapping[str, Any]
 
@@ -30,7 +36,7 @@ def declaration_of(study: Study) -> dict[str, Any]:
     """The fields of a study that a line of the journal shows."""
     series = study.origin.series
     return {
-        "study": declared_name(study),
+        "study": declared_name(study.id, study.created),
         "seeds": [list(batch) for batch in study.design.batches],
         "source": {arm: study.arms[arm].sha256 for arm in ARMS},
         "data": study.data.sha256,
@@ -40,30 +46,65 @@ def declaration_of(study: Study) -> dict[str, Any]:
             "range": study.design.declared_rule(),
             "matters": study.smallest_that_matters,
         },
-        "series": series and [sha256_json(series.id), series.alpha],
+        "series": series and [sha256_json(series.id), series.alpha, len(series.members)],
         "asks": study.counts_as_asking,
         "marks": {
             of: sorted(sha256_json(mark) for mark in marks)
             for of, marks in study_fingerprints(study).items()
         },
+        "plan": _plan_hash(study),
     }
 
 
-def declared_name(study: Study) -> str:
-    """The name of a study in a declaration."""
-    return sha256_json([study.id, study.created])
+def _plan_hash(study: Study) -> str:
+    """The hash of a plan, equal for the study on its machine and as it is published: without paths,
+    and without the runs that a gate asks for one after the other."""
+    record = printable_json(study.to_dict())
+    plan = {key: value for key, value in record.items() if key not in FREE_IN_PLAN}
+    plan["arms"] = {
+        name: {**arm, "origin": Path(arm["origin"]).name} for name, arm in plan["arms"].items()
+    }
+    for key in ("series", "loop"):  # declared apart
+        plan.pop(key, None)
+    if "imported" in plan:
+        plan["imported"] = {**plan["imported"], "source": Path(study.origin.source).name}
+    if "gate" in plan:
+        plan["gate"] = {key: plan["gate"][key] for key in ("budget", "proposal")}
+    return sha256_json(plan)
+
+
+def declared_name(study_id: str, created: str) -> str:
+    """The name of a study in a declaration: an id may be given again."""
+    return sha256_json([study_id, created])
 
 
 def differing_fields(declared: Declaration, study: Study) -> list[str]:
-    """The keys of REASONS of which a study has not what was declared. Of a planned range the first
-    seeds are enough: it may have been over before the last ones."""
+    """The keys of DIFFERENCE_CODES of which a study has not what was declared; an older line does
+    not declare the whole plan. Of a planned range the first seeds are enough: it may have been over
+    before the last ones."""
     now, declared_fields = declaration_of(study), dict(declared)
     batches = declared_fields.get("seeds")
     if study.design.is_sequential and isinstance(batches, list) and len(batches) == 1:
         declared_fields["seeds"] = (
             [batches[0][: len(study.seeds)]] if isinstance(batches[0], list) else None
         )
-    return [key for key in DIFFERENCE_CODES if now[key] != declared_fields.get(key)]
+    differing = [key for key in DIFFERENCE_CODES if now[key] != declared_fields.get(key)]
+    if "plan" not in declared_fields or differing != ["plan"]:  # the other parts are named already
+        differing = [key for key in differing if key != "plan"]
+    return differing
+
+
+def disagreeing_fields(earlier: Declaration, later: Declaration) -> list[str]:
+    """The keys of which two declarations of one study differ. A later one may have more seeds: a
+    batch more, or more in the last batch."""
+    keys = [key for key in (*DIFFERENCE_CODES, "series") if key != "seeds"]
+    differing = [key for key in keys if key in earlier and earlier[key] != later.get(key)]
+    before, now = earlier["seeds"], later["seeds"]
+    *first, last = before
+    grown = now[: len(first)] == first and len(now) >= len(before)
+    if not grown or now[len(first)][: len(last)] != last:
+        differing.append("seeds")
+    return differing
 
 
 def earlier_studies(declared: Declaration, lines: Sequence[Declaration]) -> list[str]:

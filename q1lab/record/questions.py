@@ -8,7 +8,7 @@ the study's plan as it is then. So it stays asked when its folder is removed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -21,6 +21,7 @@ from q1lab.index.store import Row, Store
 from q1lab.record import declarations
 from q1lab.record.declarations import declaration_of
 from q1lab.study import studies
+from q1lab.study.liveness import is_alive
 from q1lab.study.run_states import ENDED
 from q1lab.study.studies import Study
 
@@ -43,13 +44,71 @@ class BegunStudy:
 
 def record_begin(store: Store, study: Study) -> None:
     """Put a study on record with the seeds that it has now, unless it is. Problem when that can't
-    be kept: then nothing is to train."""
+    be kept: then nothing is to train.
+
+    A study without a result is put on record again where others were begun since: its line says
+    what could be seen before its first result."""
     with store.act() as add:
         recorded = begun_studies(store)[0].get(study_key(study))
-        if recorded is None or len(recorded.begun_at) < len(study.design.batches):
-            add(
-                "begin", at=record_time(store), plan=study.to_dict(), declares=declaration_of(study)
-            )
+        if recorded is None or not (
+            set(study.seeds) <= set(recorded.study.seeds)
+            and (_last_begun(store) == study_key(study) or _has_seen_runs(store, study))
+        ):
+            declares = {**declaration_of(study), "seen": _newly_seen_runs(store)}
+            add("begin", at=record_time(store), plan=study.to_dict(), declares=declares)
+
+
+def _last_begun(store: Store) -> StudyKey | None:
+    last = "SELECT study_id, created FROM begun ORDER BY id DESC LIMIT 1"
+    row = store.db.execute(last).fetchone()
+    return None if row is None else (row["study_id"], row["created"])
+
+
+def _has_seen_runs(store: Store, study: Study) -> bool:
+    return bool(seen_runs(store, [study])[study_key(study)])
+
+
+def _newly_seen_runs(store: Store) -> dict[str, list[str]]:
+    """The runs whose results could be seen since the last line that lists them, by the declared
+    names of their studies: a stranger learns from it what could be known when a study was begun."""
+    listed: set[tuple[str, str]] = set()
+    for line in journal.read_entries(store.journal).lines:
+        declares = line.outline.get("declares")
+        seen = declares.get("seen") if isinstance(declares, dict) else None
+        for name, runs in seen.items() if isinstance(seen, dict) else ():
+            listed.update((name, run) for run in runs)
+    newly_seen: dict[str, list[str]] = {}
+    begun = [study_begun.study for study_begun in begun_studies(store)[0].values()]
+    for (study_id, created), runs in seen_runs(store, begun).items():
+        name = declarations.declared_name(study_id, created)
+        if new_runs := [run for run in runs if (name, run) not in listed]:
+            newly_seen[name] = new_runs
+    return newly_seen
+
+
+def seen_runs(store: Store, begun: Iterable[Study]) -> dict[StudyKey, list[str]]:
+    """The names of the runs whose results could be seen, for each of these studies: all runs of one
+    whose files were removed by hand."""
+    on_disk, deleted = studies_on_disk(store), deleted_plans(store)
+    seen_on_disk: dict[str, list[str]] = {}
+    for row in started_runs(store):
+        seen = seen_on_disk.setdefault(row["study_id"], [])
+        if shows_result(row):
+            seen.append(studies.run_name(row["arm"], row["seed"]))
+    runs_by_study = {}
+    for study in begun:
+        key = study_key(study)
+        if key in on_disk and (study.id in seen_on_disk or not study.files.launch.exists()):
+            runs = seen_on_disk.get(study.id, [])
+        elif key in on_disk and is_alive(study.files):
+            runs = []
+        elif key in deleted:
+            facts_by_run = deleted[key][1]
+            runs = [run for run, facts in facts_by_run.items() if facts.get("seen", True)]
+        else:
+            runs = [run.name for run in study.runs]
+        runs_by_study[key] = runs
+    return runs_by_study
 
 
 def journal_outlines(store: Store, study: Study) -> tuple[dict[str, Any], ...]:
@@ -63,9 +122,8 @@ def journal_outlines(store: Store, study: Study) -> tuple[dict[str, Any], ...]:
         outlines.append({**({} if follows else {"prev": line.prev}), **line.outline})
         link = line.link
         declares = line.outline.get("declares")
-        if isinstance(declares, dict) and declares.get("study") == declarations.declared_name(
-            study
-        ):
+        name = declarations.declared_name(study.id, study.created)
+        if isinstance(declares, dict) and declares.get("study") == name:
             last = len(outlines)
     return tuple(outlines[:last])
 

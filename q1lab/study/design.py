@@ -68,6 +68,10 @@ class Design(StudyPart, ABC):
         """True if the study includes this run of the grid arm × seed, by the run's name."""
         return True
 
+    def asks_for_run(self, arm: str, seed: int) -> bool:
+        """True if the declared seeds ask for this arm's run at this seed."""
+        return True
+
     @property
     def is_blind(self) -> bool:
         """True if the losses are not shown to anyone yet."""
@@ -99,6 +103,10 @@ class Design(StudyPart, ABC):
     def level(self) -> float | None:
         """α of each interval; None where the design declares no level of its own."""
         return None
+
+    def limits_hold(self, tolerance: float) -> bool:
+        """True if the limits that the plan holds are those of its level."""
+        return True
 
     def looks_until(self, pairs: int) -> tuple[tuple[int, float], ...]:
         """(pairs, α) of each look by the time so many pairs have ended, for a design that declares

@@ -24,38 +24,46 @@ from q1lab.ground.files import printable, read_bytes, sha256_json
 from q1lab.ground.git_repository import ForeignCommits
 from q1lab.ground.text_formats import plural
 from q1lab.index import ingest_events, journal
-from q1lab.index.store import Store
+from q1lab.index.store import Row, Store
 from q1lab.record import declarations, questions
-from q1lab.study import bundle, events, studies
+from q1lab.record.declarations import Declaration
+from q1lab.record.recorded_studies import RunEnd, pair_differences
+from q1lab.study import bundle, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.run_states import ENDED
 from q1lab.study.series import OVER, Series
-from q1lab.study.studies import ARMS, Study
+from q1lab.study.studies import ARMS, Run, Study, run_name
 from q1lab.verify import claim as claims
 from q1lab.verify.claim import Claim
-from q1lab.verify.retrain import DATA, LOSS, SOURCE, Agree, Retraining, Tell, training_order
+from q1lab.verify.declared_history import DeclaredHistory, level_faults, read_history
+from q1lab.verify.retrain import DATA, SOURCE, Agree, Retraining, Tell, training_order
+from q1lab.verify.run_record import DAMAGED, LOSS, RunRecord, record_faults
 
-DAMAGED, TRIMMED = "damaged", "trimmed-ledger"
-SEED, VERDICT = declarations.DIFFERENCE_CODES["seeds"], declarations.DIFFERENCE_CODES["judged"]
+TRIMMED = "trimmed-ledger"
+SEED, VERDICT, CHANGED = (declarations.DIFFERENCE_CODES[key] for key in ("seeds", "judged", "plan"))
 
 
 @dataclass
 class BundleReport:
     """The result of a check: ``passed`` and ``unchecked`` in words, ``refused`` as (reason, words).
-    ``of`` is the number of runs that could be trained again; ``chance`` that the trained ones catch
-    a single forged run."""
+    ``missing`` are declared runs that are not there. ``of`` is the number of runs that could be
+    trained again; ``not_to_the_end`` are those of the trained ones that could be compared at their
+    beginning alone; ``chance`` that the others catch a single forged run."""
 
     study: str
     passed: list[str] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
     trained: list[str] = field(default_factory=list)
+    not_to_the_end: list[str] = field(default_factory=list)
     of: int = 0
     number: int = 0
 
     @property
     def chance(self) -> float:
-        return len(self.trained) / self.of if self.of else 0.0
+        whole = len(self.trained) - len(self.not_to_the_end)
+        return whole / self.of if self.of else 0.0
 
 
 @dataclass(frozen=True)
@@ -89,22 +97,21 @@ def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -
         report = BundleReport(opened_bundle.study.id, number=options.number)
         _check_files(opened_bundle, report)
         lines, links = _check_journal(opened_bundle, report)
+        history = _check_levels(opened_bundle.study, lines, report)
         if not packed and lines:
             _check_commits(place, opened_bundle, links, report)
         if report.refused:  # nothing of it would be worth training
             return report
         study = _as_declared(opened_bundle.study, lines)
         with _open_alone(opened_bundle, study) as (home, store):
-            _check_verdict(opened_bundle, study, lines, store, report)
+            where = None if packed else place
+            retraining = Retraining(opened_bundle, study, home, where, options.data)
+            record_by_run = retraining.records()
+            rows = store.runs(study.id)
+            _check_runs(study, rows, record_by_run, report)
+            _check_verdict(opened_bundle.about, study, rows, history, report)
             if options.cells != 0 and not report.refused:
-                where = None if packed else place
-                _check_training(
-                    Retraining(opened_bundle, study, home, where, options.data),
-                    options,
-                    report,
-                    tell,
-                    agree,
-                )
+                _check_training(retraining, record_by_run, options, report, tell, agree)
         return report
 
 
@@ -135,10 +142,15 @@ def _check_files(opened_bundle: Bundle, report: BundleReport) -> None:
             report.refused.append(
                 (SOURCE, f"{arm_record.source} is not the file that the plan names")
             )
+    planned_runs = {run.name for run in opened_bundle.study.runs}
     for name, file in opened_bundle.files.items():
-        if name.endswith("events.jsonl") and (behind := events.read_ended_run(file)[1]):
-            words = f"{name}: {plural(behind, 'event')} behind the one that ends the run"
-            report.refused.append((DAMAGED, words))
+        if not name.startswith("runs/"):
+            continue
+        if (run := name.split("/")[1]) not in planned_runs:
+            report.refused.append((SEED, f"{run} is there, and the plan does not have it"))
+        elif name.endswith("events.jsonl"):
+            for reason, fault in record_faults(file, opened_bundle.study):
+                report.refused.append((reason, f"{name}: {fault}"))
     if not report.refused:
         report.passed.append(
             f"all {plural(len(opened_bundle.files), 'file')} are what the list says"
@@ -147,10 +159,11 @@ def _check_files(opened_bundle: Bundle, report: BundleReport) -> None:
 
 def _check_journal(
     opened_bundle: Bundle, report: BundleReport
-) -> tuple[list[Mapping[str, Any]], list[str]]:
+) -> tuple[list[Declaration], list[str]]:
     """The declarations in the journal, the study's own last, and the hashes of its lines. Parts of
     the plan that differ from the declaration are refused."""
     changed = "study.json" in opened_bundle.faults
+    own_name = declarations.declared_name(*questions.study_key(opened_bundle.study))
     file = opened_bundle.files.get("journal.jsonl")
     if file is None:
         report.unchecked.append(
@@ -166,12 +179,10 @@ def _check_journal(
             outline["declares"] for outline in outlines if outline.get("act") == "begin"
         ]
         own_declarations = [
-            outline
-            for outline in declarations_so_far
-            if outline["study"] == declarations.declared_name(opened_bundle.study)
+            outline for outline in declarations_so_far if outline["study"] == own_name
         ]
-        for outline in declarations_so_far:
-            declarations.earlier_studies(outline, [])  # reads all that is needed of it
+        for place in range(len(declarations_so_far)):  # reads all that is needed of each
+            read_history(opened_bundle.study, declarations_so_far[: place + 1])
     except (OSError, *bundle.DAMAGE_ERRORS, RecursionError):
         report.refused.append((TRIMMED, "the journal is damaged"))
         return [], []
@@ -183,12 +194,21 @@ def _check_journal(
         report.unchecked.append(f"line {number} of the journal doesn't follow from the one before")
     if "journal.jsonl" in opened_bundle.faults:  # a changed journal declares nothing
         return [], []
-    differing_parts = declarations.differing_fields(own_declarations[-1], opened_bundle.study)
+    declared = own_declarations[-1]
+    for earlier in own_declarations[:-1]:
+        for key in declarations.disagreeing_fields(earlier, declared):
+            words = f"{PLAN_PARTS[key]}: not the same in all lines of the journal that declare it"
+            report.refused.append((CHANGED, words))
+    differing_parts = declarations.differing_fields(declared, opened_bundle.study)
     for key in differing_parts:
         words = f"{PLAN_PARTS[key]}: not what the journal declares"
         report.refused.append((declarations.DIFFERENCE_CODES[key], words))
     if changed and not differing_parts:
         report.refused.append((DAMAGED, opened_bundle.faults["study.json"]))
+    if "plan" not in declared:
+        report.unchecked.append(
+            "names, versions and the prediction: a journal of an older q1lab does not declare them"
+        )
     if silent := sum("sha" in outline for outline in outlines):  # as q1lab wrote them once
         words = f"{plural(silent, 'line')} of the journal that show nothing"
         report.unchecked.append(f"whether the question was asked before: in {words}")
@@ -205,7 +225,19 @@ PLAN_PARTS = {
     "data": "the plan's text",
     "budget": "the plan's budget (hyperparameters, device, number format, threads)",
     "judged": "the plan's way to judge",
+    "plan": "the plan's names, versions, prediction or other settings",
+    "series": "the plan's series",
 }
+
+
+def _check_levels(
+    study: Study, lines: Sequence[Declaration], report: BundleReport
+) -> DeclaredHistory:
+    """The history that the journal shows. Levels that it does not allow are refused."""
+    history = read_history(study, lines)
+    if lines:
+        report.refused += [(VERDICT, fault) for fault in level_faults(study, lines, history)]
+    return history
 
 
 def _check_commits(
@@ -219,10 +251,10 @@ def _check_commits(
             if commits is None:
                 return
             links_by_commit = [
-                (name, line.removeprefix(words).strip())
+                (name, line.strip().removeprefix(words).strip())
                 for name, message in commits.with_message(words)
                 for line in message.splitlines()
-                if line.startswith(words)
+                if line.strip().startswith(words)  # a squash indents the messages that it joins
             ]
             for name, link in links_by_commit:
                 before = len(report.refused)
@@ -273,7 +305,7 @@ def _check_commit(
             report.refused.append((LOSS, words))
 
 
-def _as_declared(study: Study, lines: Sequence[Mapping[str, Any]]) -> Study:
+def _as_declared(study: Study, lines: Sequence[Declaration]) -> Study:
     """The study with its share of its series' α, which a kept folder leaves out."""
     share = lines[-1]["series"] if lines else None
     if share is None or study.origin.series is not None:
@@ -308,47 +340,98 @@ def _open_alone(opened_bundle: Bundle, study: Study) -> Iterator[tuple[Path, Sto
                 os.environ["Q1LAB_HOME"] = previous_home
 
 
+def _check_runs(
+    study: Study, rows: Sequence[Row], record_by_run: Mapping[Run, RunRecord], report: BundleReport
+) -> None:
+    """Name the declared runs that are not there, and refuse a bundle of which the verdict counts
+    other runs than can be trained again."""
+    counted_runs = {run_name(row["arm"], row["seed"]) for row in rows if row["state"] in ENDED}
+    if different := counted_runs ^ {run.name for run in record_by_run}:
+        words = f"{', '.join(sorted(different))}: counted, or read, and not both"
+        report.refused.append((DAMAGED, words))
+    ends = {
+        (run.arm, run.seed): RunEnd(record.state, record.final)
+        for run, record in record_by_run.items()
+    }
+    seeds, pairs = study.seeds, pair_differences(study, ends)
+    if study.design.is_sequential:
+        over = study.design.over_after(pairs, study.smallest_that_matters)
+        seeds = seeds[: over or max(study.design.pairs[0], len(pairs) + 1)]
+    state_by_run = {run_name(row["arm"], row["seed"]): row["state"] for row in rows}
+    for seed in seeds:
+        for arm in ARMS:
+            if study.design.asks_for_run(arm, seed) and (arm, seed) not in ends:
+                name = run_name(arm, seed)
+                state = state_by_run.get(name, "hidden by the plan")
+                report.missing.append(f"{name} ({'missing' if state == 'queued' else state})")
+
+
 def _check_verdict(
-    opened_bundle: Bundle,
+    about: Mapping[str, Any],
     study: Study,
-    lines: Sequence[Mapping[str, Any]],
-    store: Store,
+    rows: Sequence[Row],
+    history: DeclaredHistory,
     report: BundleReport,
 ) -> None:
-    """Check the claimed verdict against the runs' numbers and the α that the journal allows."""
-    if "claim" not in opened_bundle.about:
-        report.unchecked.append("it claims no verdict")
+    """Work the verdict out from the runs' numbers at the α that the journal allows, and compare the
+    claim with it. A claim may say less than that: its ledger may know more than its journal
+    shows."""
+    missing = f"declared, and not there: {', '.join(report.missing)}" if report.missing else ""
+    if "claim" not in about:
+        report.unchecked += [*filter(None, [missing]), "it claims no verdict"]
         return
     try:
-        claimed = claims.load_claim(opened_bundle.about["claim"])
+        claimed = claims.load_claim(about["claim"])
     except ValueError as error:
         report.refused.append((VERDICT, f"its claim can't be read ({printable(str(error))[:100]})"))
         return
-    before = declarations.earlier_studies(lines[-1], lines[:-1]) if lines else []
-    unclaimed = [name for name in before if name not in (claimed.before or {})]
-    if unclaimed:
-        report.refused.append(
-            (
-                TRIMMED,
-                f"{plural(len(unclaimed), 'earlier asking')} of the question "
-                "in the journal, and not in the claim",
-            )
-        )
-        return
-    missing_runs = [
-        run.name for run in study.runs if f"runs/{run.name}/events.jsonl" not in opened_bundle.files
+    claimed_looks = claimed.before or {}
+    unclaimed = [
+        name
+        for name, looks in history.earlier_looks.items()
+        if looks and not claimed_looks.get(name)
     ]
-    recomputed = claims.recompute_claim(study, store.runs(study.id), claimed)
-    if recomputed.agrees(claimed):
-        asked_text = f", asked {plural(len(before), 'time')} before" if before else ""
-        report.passed.append(
-            f"the verdict, worked out anew: {_describe_claim(recomputed)}{asked_text}"
+    if unclaimed:
+        words = f"{plural(len(unclaimed), 'earlier asking')} of the question in the journal"
+        report.refused.append((TRIMMED, f"{words}, and not in the claim"))
+        return
+
+    def claim_at(alpha: float, *, picked: bool) -> Claim:
+        return claims.recompute_claim(study, rows, history, alpha, picked=picked)
+
+    alpha = history.alpha(study)
+    allowed = claim_at(alpha, picked=history.picked)
+    later_alpha = min(alpha, history.look_alpha(later=True))
+    smaller = [(alpha, True), (later_alpha, history.picked), (later_alpha, True)]
+    asked = sum(map(bool, history.earlier_looks.values()))
+    asked_text = f", asked {plural(asked, 'time')} before" if asked else ""
+    if allowed.agrees(claimed):
+        words = f"the verdict, worked out anew: {_describe_claim(allowed)}{asked_text}"
+    elif any(claim_at(level, picked=picked).agrees(claimed) for level, picked in smaller):
+        words = (
+            f"the verdict, worked out anew: {_describe_claim(claimed)}{asked_text}; by its journal "
+            f"it could claim more ({_describe_claim(allowed)})"
         )
-    elif missing_runs and not study.design.is_sequential:
-        report.refused.append((SEED, f"{', '.join(missing_runs)}: declared, and not there"))
+    elif missing:
+        report.refused.append((SEED, f"its claim hides what was {missing}"))
+        return
     else:
-        words = f"it claims {_describe_claim(claimed)}; its runs say {_describe_claim(recomputed)}"
-        report.refused.append((VERDICT, words))
+        words = f"it claims {_describe_claim(claimed)}; its runs say {_describe_claim(allowed)}"
+        if history.picked and not claimed.picked:
+            words += ", since its seeds were picked among known ones"
+        larger = [(history.look_alpha(later=False), picked) for picked in (False, True)]
+        if not history.lists_seen_runs and any(
+            claim_at(level, picked=picked).agrees(claimed) for level, picked in larger
+        ):
+            report.unchecked.append(
+                f"{words}, unless earlier studies had shown nothing yet: its journal doesn't say"
+            )
+        else:
+            report.refused.append((VERDICT, words))
+        return
+    report.passed.append(words)
+    if missing:
+        report.unchecked.append(missing)
 
 
 def _describe_claim(claim: Claim) -> str:
@@ -364,10 +447,14 @@ def _describe_claim(claim: Claim) -> str:
 
 
 def _check_training(
-    retraining: Retraining, options: CheckOptions, report: BundleReport, tell: Tell, agree: Agree
+    retraining: Retraining,
+    record_by_run: Mapping[Run, RunRecord],
+    options: CheckOptions,
+    report: BundleReport,
+    tell: Tell,
+    agree: Agree,
 ) -> None:
     """Train some of the runs again, and compare."""
-    record_by_run = retraining.records()
     report.of = len(record_by_run)
     if why := retraining.why_not_here():
         report.unchecked.append(why)
@@ -385,13 +472,18 @@ def _check_training(
             why = retrained.message or "its trainer ended without a word"
             report.unchecked.append(f"{run.name} could not be trained again: {why}")
             return
-        reason, words = retraining.compare_run(run, retrained, record_by_run[run])
-        if reason and (doubt := retraining.study.trainer.repeat_caveat):
-            words += f"; {doubt}"
-            report.unchecked.append(f"{run.name}: {words}")
+        agreement = retraining.compare_run(run, retrained, record_by_run)
+        words = f"{run.name}: {agreement.words}"
+        if agreement.reason and (doubt := retraining.study.trainer.repeat_caveat):
+            report.unchecked.append(f"{words}; {doubt}")
             return
         report.trained.append(run.name)
-        if reason:
-            report.refused.append((reason, f"{run.name}: {words}"))
+        if not agreement.to_the_end:
+            report.not_to_the_end.append(run.name)
+        if agreement.reason:
+            report.refused.append((agreement.reason, words))
             return
-        report.passed.append(f"{run.name}, trained again: {words}")
+        if retrained.state == record_by_run[run].state:
+            report.passed.append(f"{run.name}, trained again: {agreement.words}")
+        else:
+            report.unchecked.append(words)

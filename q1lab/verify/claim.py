@@ -3,7 +3,6 @@ Any reader with the runs can recompute it."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -15,11 +14,11 @@ from q1lab.ground.json_records import max_chars, max_items, whole_number
 from q1lab.index.store import Row, Store
 from q1lab.record import declarations, ledger, questions
 from q1lab.record.ledger import QuestionHistory
-from q1lab.statistics.intervals import MIN_FOR_VERDICT
 from q1lab.study.bundle import Provenance
 from q1lab.study.studies import Study
 from q1lab.verdict import comparison_cache
 from q1lab.verdict.comparison import Comparison, build_comparison, start_conditions
+from q1lab.verify.declared_history import DeclaredHistory
 
 Name = Annotated[str, max_chars(100)]
 RELATIVE_TOLERANCE = 1e-9
@@ -70,7 +69,8 @@ def make_provenance(store: Store, study: Study) -> Provenance:
     for asking in history.askings[: ids.index(study.id)] if study.id in ids else ():
         if (other := begun.get(asking.study)) is not None:
             share_alpha = ledger.declared_together(other, study)
-            before[declarations.declared_name(other)] = 0 if share_alpha else len(asking.looks)
+            name = declarations.declared_name(*questions.study_key(other))
+            before[name] = 0 if share_alpha else len(asking.looks)
     claim = _claim_of(comparison, before, picked=history.picked)
     chain = questions.journal_outlines(store, study)
     lines = "".join(f"{json.dumps(line, sort_keys=True)}\n" for line in chain)
@@ -87,18 +87,14 @@ def make_provenance(store: Store, study: Study) -> Provenance:
     return Provenance(about, lines.encode(), questions.last_link(chain))
 
 
-def recompute_claim(study: Study, rows: Sequence[Row], claim: Claim) -> Claim:
-    """Recompute the claim from the runs, given ``before`` and ``picked`` of the bundle's claim. A
-    smaller α than the ledger allows may stand, since it helps no forger."""
-    pairs_per_look = itertools.accumulate(map(len, study.design.batches))
-    looks_again = sum(n >= MIN_FOR_VERDICT for n in pairs_per_look) > 1 or any(
-        (claim.before or {}).values()
-    )
-    alpha = study.design.level or ledger.look_alpha(study, later=looks_again)
-    question = QuestionHistory((), min(alpha, claim.alpha), looks_again, (), claim.picked)
-    return _claim_of(
-        build_comparison(study, list(rows), question), claim.before or {}, picked=claim.picked
-    )
+def recompute_claim(
+    study: Study, rows: Sequence[Row], history: DeclaredHistory, alpha: float, *, picked: bool
+) -> Claim:
+    """Recompute the claim from the runs at this α, with the earlier askings that the journal
+    shows."""
+    question = QuestionHistory((), alpha, history.is_later, (), picked)
+    comparison = build_comparison(study, list(rows), question)
+    return _claim_of(comparison, history.earlier_looks, picked=picked)
 
 
 def _claim_of(comparison: Comparison, before: Mapping[str, int], *, picked: bool) -> Claim:

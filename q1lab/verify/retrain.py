@@ -1,40 +1,48 @@
 """Train runs of another person's study again, and compare them with the record.
 
 Where processor, PyTorch, threads and the trainer's code are the same, every number must be equal to
-the last bit; elsewhere the first losses and the first evaluation must nearly be.
+the last bit; elsewhere the first losses and the first evaluation must nearly be, and a run must not
+end farther from its record than runs of other seeds end from each other.
 """
 
 from __future__ import annotations
 
-import math
 import shutil
 import subprocess
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable, read_bytes, sha256_json, write_atomic
-from q1lab.index import ingest_events
 from q1lab.record import declarations
 from q1lab.runner import child_processes
-from q1lab.study import corpora, events, kept_folder, studies
+from q1lab.study import corpora, kept_folder, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.identity import FIRST_LOSSES
-from q1lab.study.metric import Metric
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import Run, Study
+from q1lab.verify.run_record import (
+    LOSS,
+    RunRecord,
+    largest_distance,
+    read_record,
+    relative_distance,
+)
 
-LOSS = "edited-loss"
 SOURCE, DATA, BUDGET = (declarations.DIFFERENCE_CODES[key] for key in ("source", "data", "budget"))
 
 NEARLY = 1e-3
 """Relative: how far the same run's losses may lie apart on another processor or with another
 PyTorch, up to its first evaluation: four times the largest distance that was measured, and a fifth
 of what lies between two seeds (docs/verify.md)."""
+
+SURELY_OTHER, SEED_SPREADS = 0.02, 4.0
+"""The distance from its record at which a run may end on another processor: a share of its loss, or
+so many times the largest distance between two seeds of an arm, whichever is more. The same seed
+ends nearer than another one, so an honest run is not refused for it."""
 
 DAY_SECONDS = 86_400.0
 CONDITIONS = ("torch", "processor", "threads", "device", "dtype")
@@ -45,57 +53,21 @@ Tell = Callable[[str], None]
 Agree = Callable[[str], bool]
 """Shows a stranger's commands to a person; returns True if they may run."""
 
-Agreement = tuple[str, str]
-"""(reason, words): no reason where a run agrees with its record."""
+
+@dataclass(frozen=True)
+class Agreement:
+    """The result of comparing a run with its record: no ``reason`` where they agree."""
+
+    reason: str
+    words: str
+    to_the_end: bool = True
+    """False if only the run's beginning could be compared."""
 
 
 def training_order(runs: Sequence[Run], key: str, number: int) -> list[Run]:
     """The runs in the order in which they are trained again: neither who made the bundle (``key``
     is its list's hash) nor who gives the number can choose it alone."""
     return sorted(runs, key=lambda run: sha256_json([key, number, run.name]))
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """A run's events as one record: the last value of each iter, as the index stores them."""
-
-    start: Mapping[str, Any]
-    losses: Mapping[int, float | None]
-    rates: Mapping[int, float | None]
-    evals: Mapping[int, float | None]
-    finals: Mapping[int, float | None]
-    """The exact evaluation at the end, by its iter."""
-    tokens: frozenset[int]
-    state: str
-    final: float | None
-    message: str
-    seconds: float
-    whole: bool
-    """True if a single attempt made all of the run: then every number in it repeats."""
-
-
-def read_record(file: Path, metric: Metric) -> RunRecord:
-    """Read the record of a run from its events file."""
-    run_events, _ = events.read_ended_run(file)
-    row = ingest_events.fold_events(ingest_events.NEW_RUN, run_events)
-    numbers: dict[str, dict[int, float | None]] = defaultdict(dict)
-    for name, iteration, value in ingest_events.reported_values(run_events, metric):
-        numbers[name][iteration] = value
-    starts = [event for event in run_events if event["type"] == "start"]
-    evals = (event.get("tokens") for event in run_events if event["type"] == "eval")
-    return RunRecord(
-        starts[-1] if starts else {},
-        numbers[events.TRAIN_LOSS],
-        numbers["lr"],
-        numbers[metric.key()],
-        numbers[metric.key("final")],
-        frozenset(tokens for tokens in evals if tokens is not None),
-        row["state"],
-        row["val_loss"],
-        row["message"] or "",
-        row["seconds"],
-        len(starts) == 1,
-    )
 
 
 @dataclass(frozen=True)
@@ -202,74 +174,86 @@ class Retraining:
             child.wait()
         return read_record(folder.run(run.name).events, self.study.metric)
 
-    def compare_run(self, run: Run, retrained: RunRecord, recorded: RunRecord) -> Agreement:
+    def compare_run(
+        self, run: Run, retrained: RunRecord, record_by_run: Mapping[Run, RunRecord]
+    ) -> Agreement:
         """Compare a run that was trained again with its record."""
+        recorded = record_by_run[run]
         if not self.study.trainer.has_model_files:
             return _compare_evaluations(retrained, recorded, self.study.trainer.repeat_tolerance)
         exact = _must_repeat(self.study, retrained, recorded)
         within = 0.0 if exact else NEARLY
-        if retrained.tokens != recorded.tokens:
-            return DATA, "its text has another length"
+        if not recorded.tokens <= retrained.tokens:
+            return Agreement(DATA, "its text has another length")
         if retrained.start.get("n_params") != recorded.start.get("n_params"):
-            return SOURCE, "its model has another number of parameters"
-        if _relative_distance(retrained.losses.get(1), recorded.losses.get(1)) > within:
-            return self._other_arm(run, within)
+            return Agreement(SOURCE, "its model has another number of parameters")
+        if relative_distance(retrained.losses.get(1), recorded.losses.get(1)) > within:
+            return self._other_arm(run, within, record_by_run)
         last_iters = [max(record.losses, default=0) for record in (retrained, recorded)]
         if (
             last_iters[0] != last_iters[1]
-            or _largest_distance(retrained.rates, recorded.rates) > 1e-9
+            or largest_distance(retrained.rates, recorded.rates) > 1e-9
         ):
-            return BUDGET, "its iters and learning rates are not those of the plan"
-        first = {
-            iteration: loss
-            for iteration, loss in recorded.losses.items()
-            if iteration <= FIRST_LOSSES
-        }
-        if (
-            _largest_distance(
-                {iteration: retrained.losses.get(iteration) for iteration in first}, first
-            )
-            > within
-        ):
-            return BUDGET, "it starts the same, and its first updates are others"
+            return Agreement(BUDGET, "its iters and learning rates are not those of the plan")
+        first = range(1, 1 + min(FIRST_LOSSES, last_iters[0]))
+        first_losses = [record.losses_at(first) for record in (retrained, recorded)]
+        if largest_distance(*first_losses) > within:
+            return Agreement(BUDGET, "it starts the same, and its first updates are others")
         if exact:
             return _compare_bits(retrained, recorded)
-        iteration = min(recorded.evals, default=0)
-        if (
-            _relative_distance(retrained.evals.get(iteration), recorded.evals.get(iteration))
-            > NEARLY
-        ):
-            return LOSS, _describe_difference(retrained, recorded)
-        return "", (
-            f"equal up to its first evaluation at iter {iteration}, to {NEARLY:g}; the end is not "
-            f"compared, since {_first_difference(retrained, recorded)}"
-        )
+        return self._compare_nearly(retrained, recorded, record_by_run)
 
-    def _other_arm(self, run: Run, within: float) -> Agreement:
+    def _compare_nearly(
+        self, retrained: RunRecord, recorded: RunRecord, record_by_run: Mapping[Run, RunRecord]
+    ) -> Agreement:
+        """Compare a run that was trained elsewhere: up to its first evaluation, and roughly at its
+        end."""
+        iteration = min(retrained.evals, default=0)
+        values = (record.evals.get(iteration) for record in (retrained, recorded))
+        if relative_distance(*values) > NEARLY:
+            return Agreement(LOSS, _describe_difference(retrained, recorded))
+        words = (
+            f"equal to {NEARLY:g}, but only up to its first evaluation at iter {iteration}, since "
+            f"{_first_difference(retrained, recorded)}"
+        )
+        if retrained.final is None or recorded.final is None:
+            end = f"here it {retrained.state}, and by its record it {recorded.state}"
+            return Agreement("", f"{words}; {end}", to_the_end=False)
+        limit = max(SURELY_OTHER * abs(recorded.final), SEED_SPREADS * _spread(record_by_run))
+        same_evals = retrained.evals.keys() == recorded.evals.keys()
+        if not same_evals or abs(retrained.final - recorded.final) > limit:
+            return Agreement(LOSS, _describe_difference(retrained, recorded))
+        end = f"an ending forged by less than {limit:.2g}{self.study.metric.suffix} would not show"
+        return Agreement("", f"{words}; {end}", to_the_end=False)
+
+    def _other_arm(
+        self, run: Run, within: float, record_by_run: Mapping[Run, RunRecord]
+    ) -> Agreement:
         """Judge a run whose first loss differs: if the other arm's differs too, the text was
         changed, which both arms share; else this arm's model file."""
-        for other, record in self.records().items():
+        for other, record in record_by_run.items():
             if other.seed != run.seed or other.arm == run.arm:
                 continue
             first_loss = self.train(other, FIRST_LOSSES).losses.get(1)
-            if _relative_distance(first_loss, record.losses.get(1)) > within:
-                return DATA, "its first loss is another, in both arms"
-        return SOURCE, "its first loss is another, in this arm alone"
+            if relative_distance(first_loss, record.losses.get(1)) > within:
+                return Agreement(DATA, "its first loss is another, in both arms")
+        return Agreement(SOURCE, "its first loss is another, in this arm alone")
 
 
 def _compare_evaluations(retrained: RunRecord, recorded: RunRecord, within: float) -> Agreement:
     pairs = ((retrained.evals, recorded.evals), (retrained.finals, recorded.finals))
     distance = max(
-        _relative_distance(retrained.final, recorded.final),
-        *(_largest_distance(numbers, other_numbers) for numbers, other_numbers in pairs),
+        relative_distance(retrained.final, recorded.final),
+        *(largest_distance(numbers, other_numbers) for numbers, other_numbers in pairs),
     )
     if distance <= within:
-        return "", "equal to 1e-4, as it repeats" if within else "equal to the last bit"
+        return Agreement("", "equal to 1e-4, as it repeats" if within else "equal to the last bit")
     iteration = min([*retrained.evals, *recorded.evals], default=0)
     begins_alike = (
-        _relative_distance(retrained.evals.get(iteration), recorded.evals.get(iteration)) <= within
+        relative_distance(retrained.evals.get(iteration), recorded.evals.get(iteration)) <= within
     )
-    return (LOSS if begins_alike else SOURCE), _describe_difference(retrained, recorded)
+    reason = LOSS if begins_alike else SOURCE
+    return Agreement(reason, _describe_difference(retrained, recorded))
 
 
 def _compare_bits(retrained: RunRecord, recorded: RunRecord) -> Agreement:
@@ -280,8 +264,8 @@ def _compare_bits(retrained: RunRecord, recorded: RunRecord) -> Agreement:
     same = ends[0] == ends[1]
     # (a run that was interrupted means its losses over other iters)
     if same and (not recorded.whole or retrained.losses == recorded.losses):
-        return "", "equal to the last bit"
-    return LOSS, _describe_difference(retrained, recorded)
+        return Agreement("", "equal to the last bit")
+    return Agreement(LOSS, _describe_difference(retrained, recorded))
 
 
 def _must_repeat(study: Study, retrained: RunRecord, recorded: RunRecord) -> bool:
@@ -305,24 +289,13 @@ def _first_difference(retrained: RunRecord, recorded: RunRecord) -> str:
     return "the trainer's code is of another version"
 
 
-def _relative_distance(number: float | None, other: float | None) -> float:
-    """The relative distance of two numbers; infinite if one is missing."""
-    if number is None or other is None:
-        return 0.0 if number is other else math.inf
-    return 0.0 if number == other else abs(number - other) / max(abs(number), abs(other))
-
-
-def _largest_distance(
-    number_by_iter: Mapping[int, float | None], other_by_iter: Mapping[int, float | None]
-) -> float:
-    """The largest relative distance between numbers at the same iter."""
-    return max(
-        (
-            _relative_distance(number_by_iter.get(iteration), other_by_iter.get(iteration))
-            for iteration in {*number_by_iter, *other_by_iter}
-        ),
-        default=0.0,
-    )
+def _spread(record_by_run: Mapping[Run, RunRecord]) -> float:
+    """The largest distance between the ends of two runs of one arm."""
+    ends_by_arm: dict[str, list[float]] = defaultdict(list)
+    for run, record in record_by_run.items():
+        if record.final is not None:
+            ends_by_arm[run.arm].append(record.final)
+    return max((max(ends) - min(ends) for ends in ends_by_arm.values()), default=0.0)
 
 
 def _describe_difference(retrained: RunRecord, recorded: RunRecord) -> str:

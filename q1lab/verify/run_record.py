@@ -1,0 +1,110 @@
+"""The record of one run: its events as they are compared, and what can't be true of them."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from q1lab.ground.text_formats import plural
+from q1lab.index import ingest_events
+from q1lab.study import events
+from q1lab.study.metric import Metric
+from q1lab.study.run_states import ENDED, RunState
+from q1lab.study.studies import Study
+
+DAMAGED, LOSS = "damaged", "edited-loss"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run's events as one record: the last value of each iter, as the index stores them."""
+
+    start: Mapping[str, Any]
+    losses: Mapping[int, float | None]
+    rates: Mapping[int, float | None]
+    evals: Mapping[int, float | None]
+    finals: Mapping[int, float | None]
+    """The exact evaluation at the end, by its iter."""
+    tokens: frozenset[int]
+    state: str
+    final: float | None
+    message: str
+    seconds: float
+    whole: bool
+    """True if a single attempt made all of the run: then every number in it repeats."""
+
+    def losses_at(self, iters: Iterable[int]) -> dict[int, float | None]:
+        return {iteration: self.losses.get(iteration) for iteration in iters}
+
+
+def read_record(file: Path, metric: Metric) -> RunRecord:
+    """Read the record of a run from its events file."""
+    run_events, _ = events.read_ended_run(file)
+    row = ingest_events.fold_events(ingest_events.NEW_RUN, run_events)
+    numbers: dict[str, dict[int, float | None]] = defaultdict(dict)
+    for name, iteration, value in ingest_events.reported_values(run_events, metric):
+        numbers[name][iteration] = value
+    starts = [event for event in run_events if event["type"] == "start"]
+    evals = (event.get("tokens") for event in run_events if event["type"] == "eval")
+    return RunRecord(
+        starts[-1] if starts else {},
+        numbers[events.TRAIN_LOSS],
+        numbers["lr"],
+        numbers[metric.key()],
+        numbers[metric.key("final")],
+        frozenset(tokens for tokens in evals if tokens is not None),
+        row["state"],
+        row["val_loss"],
+        row["message"] or "",
+        row["seconds"],
+        len(starts) == 1,
+    )
+
+
+def record_faults(file: Path, study: Study) -> list[tuple[str, str]]:
+    """(reason, words) of the faults of a run's events, which no trainer writes: events behind its
+    end, and an ended run without the numbers that it must have."""
+    run_events, behind = events.read_ended_run(file)
+    if behind:
+        return [(DAMAGED, f"{plural(behind, 'event')} behind the one that ends the run")]
+    state = run_events[-1].get("state") if run_events else None
+    if state not in ENDED or not study.origin.is_ours:
+        return []
+    evals = [event for event in run_events if event["type"] == "eval"]
+    values = [event.get("val_loss") for event in evals]
+    finished = state == RunState.FINISHED
+    faults = []
+    if finished and (not evals or values[-1] is None or not evals[-1].get("final")):
+        faults.append((DAMAGED, "a finished run without its final evaluation"))
+    elif finished and run_events[-1].get("val_loss") != values[-1]:
+        faults.append((LOSS, "it ends with another number than its final evaluation"))
+    if study.trainer.has_model_files:
+        if None in (values if finished else values[:-1]):
+            faults.append((DAMAGED, "an evaluation without a number"))
+        if any(event["iter"] == 0 for event in evals):
+            faults.append((DAMAGED, "an evaluation at iter 0, which no trainer makes"))
+    return faults
+
+
+def relative_distance(number: float | None, other: float | None) -> float:
+    """The relative distance of two numbers; infinite if one alone is missing."""
+    if number is None or other is None:
+        return 0.0 if number is other else math.inf
+    return 0.0 if number == other else abs(number - other) / max(abs(number), abs(other))
+
+
+def largest_distance(
+    number_by_iter: Mapping[int, float | None], other_by_iter: Mapping[int, float | None]
+) -> float:
+    """The largest relative distance between numbers at the same iter."""
+    return max(
+        (
+            relative_distance(number_by_iter.get(iteration), other_by_iter.get(iteration))
+            for iteration in {*number_by_iter, *other_by_iter}
+        ),
+        default=0.0,
+    )

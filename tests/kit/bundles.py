@@ -1,0 +1,92 @@
+"""Bundles as honest people hand them out, and as forgers make them: every hash, chain and claim can be
+made anew by q1lab's own writers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from q1lab.ground import paths
+from q1lab.index import journal
+from q1lab.record.declarations import declaration_of
+from q1lab.study import bundle, studies
+from tests.kit.commands import q1lab
+
+
+def verify(place: Path | str, *more: str, code: int) -> dict[str, Any]:
+    done = q1lab("verify", str(place), "--number", "7", "--json", *more, code=code)
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def reasons(report: Mapping[str, Any]) -> set[str]:
+    return {refusal["reason"] for refusal in report["refused"]}
+
+
+def archived(name: str = "rope-1") -> Path:
+    file = Path.cwd() / f"{name}.q1lab.zip"
+    file.unlink(missing_ok=True)
+    q1lab("export", name, "--format", "archive")
+    return file
+
+
+def kept_folder(name: str = "rope-1") -> Path:
+    q1lab("keep", name, "--yes")
+    return Path.cwd() / "studies" / name
+
+
+def opened(file: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(file) as packed:
+        return {name: packed.read(name) for name in packed.namelist()}
+
+
+def sealed(file: Path, files: dict[str, bytes], *, hashes: bool = True) -> None:
+    """Write the files as an archive, ``hashes`` with a list that has them as they are now."""
+    record = json.loads(files[bundle.LIST_NAME])
+    if hashes:
+        record["files"] = {
+            name: hashlib.sha256(data).hexdigest()
+            for name, data in files.items()
+            if name != bundle.LIST_NAME
+        }
+    with zipfile.ZipFile(file, "w") as packed:
+        for name, data in {**files, bundle.LIST_NAME: json.dumps(record).encode()}.items():
+            packed.writestr(name, data)
+
+
+def edit(run: str, change: Callable[[dict[str, Any]], None], study: str = "rope-1") -> None:
+    """Change each event of a run where it lies."""
+    file = studies.load(study).files.run(run).events
+    events = [json.loads(line) for line in file.read_text().splitlines()]
+    for event in events:
+        change(event)
+    file.write_text("".join(json.dumps(event) + "\n" for event in events))
+
+
+def remade(change: Callable[[journal.Body], journal.Body | None]) -> None:
+    """Write the journal anew: each body as ``change`` has it, left out where it is None."""
+    bodies = [line.body for line in journal.read_entries(paths.journal_file()).lines if line.body]
+    now = [changed for body in bodies if (changed := change(body)) is not None]
+    paths.journal_file().write_bytes(journal.encode_entries(now, journal.START))
+
+
+def redeclared(study: str, **changes: Any) -> None:
+    """Change a plan, and what the journal says that it declared."""
+    plan = json.loads((paths.study_dir(study) / "study.json").read_text()) | changes
+    (paths.study_dir(study) / "study.json").write_text(json.dumps(plan))
+    now = studies.load(study)
+
+    def change(body: journal.Body) -> journal.Body:
+        if body["act"] != "begin" or body["plan"]["id"] != study:
+            return body
+        return {
+            **body,
+            "plan": now.to_dict(),
+            "declares": {**body["declares"], **declaration_of(now)},
+        }
+
+    remade(change)

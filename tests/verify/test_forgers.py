@@ -1,0 +1,548 @@
+"""A forger's ways, each with every hash, chain and claim made anew by q1lab itself, and honest
+bundles from wherever honest people take them: no forgery is verified, and no honest bundle is
+refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab.ground import paths
+from q1lab.record import ledger
+from q1lab.statistics import interim_analyses
+from q1lab.study import bundle, studies
+from q1lab.verdict import comparison_cache
+from tests.kit import repos
+from tests.kit.bundles import (
+    archived,
+    edit,
+    kept_folder,
+    opened,
+    reasons,
+    redeclared,
+    sealed,
+    verify,
+)
+from tests.kit.commands import q1lab, without_torch
+
+pytestmark = pytest.mark.sample
+
+TEXT = b"To be, or not to be, that is the question.\n" * 200
+SHORT = ("--data", "text.txt", "--set", "max_iters=20")
+STUDIES = (
+    ("run", "rope"),  # rope-1
+    ("run", "rope", "--fresh"),  # rope-2: asked again
+    ("run", "rope", "--seeds", "1,2,5", "--fresh"),  # rope-3: its seeds were picked
+    ("run", "swiglu", "--over", "max_iters=10,20"),  # swiglu-1 and -2, which share 5%
+    ("run", "gqa", "--seeds", "3..5"),  # gqa-1: a planned range
+)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        without_torch(patch)
+        patch.setenv("Q1LAB_HOME", str(folder / "home"))
+        repos.of_its_own(folder, patch)
+        patch.chdir(repos.begun(folder / "mine", {"text.txt": TEXT}))
+        for words in STUDIES:
+            settings = SHORT[:2] if "--over" in words else SHORT
+            q1lab(*words, *settings)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def repository(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the home and the repository, for one forger."""
+    without_torch(monkeypatch)
+    shutil.copytree(prepared / "home", tmp_path / "home")
+    shutil.copytree(prepared / "mine", tmp_path / "mine")
+    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "home"))
+    repos.of_its_own(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+# ── the forger's tools
+
+
+def events_file(run: str, study: str = "rope-1") -> Path:
+    return studies.load(study).files.run(run).events
+
+
+def plan_of(study: str) -> dict[str, Any]:
+    plan: dict[str, Any] = json.loads((paths.study_dir(study) / "study.json").read_text())
+    return plan
+
+
+def change_plan(study: str, change: Callable[[dict[str, Any]], object]) -> None:
+    plan = plan_of(study)
+    change(plan)
+    (paths.study_dir(study) / "study.json").write_text(json.dumps(plan))
+
+
+def put(*path: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    """A change of one value, at the end of a path of keys."""
+
+    def change(record: dict[str, Any]) -> None:
+        for key in path[:-1]:
+            record = record[key]
+        record[path[-1]] = value
+
+    return change
+
+
+def last_lines(run: str, keep: int, *more: dict[str, Any], study: str = "rope-1") -> None:
+    """Cut a run's events after ``keep`` lines, and end them with other events."""
+    file = events_file(run, study)
+    lines = file.read_text().splitlines()[:keep]
+    file.write_text("".join(f"{line}\n" for line in [*lines, *map(json.dumps, more)]))
+
+
+def all_modified(change: Callable[[dict[str, Any]], None]) -> None:
+    for seed in (0, 1, 2):
+        edit(f"modified-seed{seed}", change)
+
+
+def lower(by: float, *kinds: str, end_only: bool = False) -> Callable[[dict[str, Any]], None]:
+    def change(event: dict[str, Any]) -> None:
+        is_end = event["type"] == "exit" or event.get("final")
+        if event["type"] in ("eval", "exit") and event.get("val_loss") and (is_end or not end_only):
+            event["val_loss"] -= by
+
+    return change
+
+
+def elsewhere(change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+    """The change of a run that says to come from another processor."""
+
+    def with_processor(event: dict[str, Any]) -> None:
+        if event["type"] == "start":
+            event["processor"] = "Another CPU"
+        change(event)
+
+    return with_processor
+
+
+def no_evaluation_but_one_at_0(event: dict[str, Any]) -> None:
+    if event["type"] == "eval" and not event.get("final"):
+        event.update(iter=0, val_loss=None)
+
+
+# ── forgeries
+
+
+@dataclass(frozen=True)
+class Forgery:
+    """``tamper`` changes the forger's home before the export, ``reseal`` the bundle's files behind
+    it. ``reason`` is the refusal; empty where the report names what is missing instead."""
+
+    reason: str
+    tamper: Callable[[], object] = lambda: None
+    study: str = "rope-1"
+    reseal: Callable[[dict[str, bytes]], object] = lambda files: None
+    trains: bool = False
+
+
+def claim(**changes: Any) -> Callable[[dict[str, bytes]], None]:
+    """Change the claim in the bundle's list."""
+
+    def change(files: dict[str, bytes]) -> None:
+        record = json.loads(files[bundle.LIST_NAME])
+        record["claim"] |= changes
+        files[bundle.LIST_NAME] = json.dumps(record).encode()
+
+    return change
+
+
+def before(looks: int | None) -> Callable[[dict[str, bytes]], None]:
+    """Claim the first look's level, with the earlier askings at so many looks (None: no asking)."""
+
+    def change(files: dict[str, bytes]) -> None:
+        record = json.loads(files[bundle.LIST_NAME])
+        names = record["claim"]["before"]
+        other = json.loads(archive_files("rope-1")[bundle.LIST_NAME])["claim"]
+        record["claim"] |= {"alpha": 0.05, "mean": other["mean"], "ends": other["ends"]}
+        record["claim"]["before"] = None if looks is None else dict.fromkeys(names, looks)
+        files[bundle.LIST_NAME] = json.dumps(record).encode()
+
+    return change
+
+
+def archive_files(study: str) -> dict[str, bytes]:
+    return opened(archived(study))
+
+
+def without(*names: str) -> Callable[[], None]:
+    def remove() -> None:
+        for name in names:
+            shutil.rmtree(events_file(name).parent)
+        paths.database_file().unlink()  # which knows the runs still
+
+    return remove
+
+
+def with_runs_of_the_earlier_study_unseen() -> None:
+    for run in studies.load("rope-1").runs:
+        last_lines(run.name, 1)
+
+
+def widen_range(alpha: float, limits: tuple[float, ...] | None = None) -> Callable[[], None]:
+    def change() -> None:
+        planned = plan_of("gqa-1")["range"]
+        first, most = planned["first"], planned["most"]
+        new = limits or interim_analyses.t_limits(first, most, alpha)
+        redeclared("gqa-1", range={**planned, "alpha": alpha, "limits": list(new)})
+
+    return change
+
+
+def share_series(alpha: float, members: int) -> Callable[[], None]:
+    def change() -> None:
+        series = plan_of("swiglu-2")["series"]
+        names = [str(10 * (number + 1)) for number in range(members)]
+        redeclared("swiglu-2", series={**series, "alpha": alpha, "members": names, "at": 0})
+
+    return change
+
+
+def more_seeds_after(
+    change: Callable[[dict[str, Any]], object], seeds: str = "4"
+) -> Callable[[], None]:
+    """Edit a plan between two looks, and let q1lab go on with it."""
+
+    def tamper() -> None:
+        q1lab("run", "rmsnorm", *SHORT)
+        change_plan("rmsnorm-1", change)
+        headline = plan_of("rmsnorm-1")["headline"]
+        q1lab("run", "rmsnorm", "--seeds", seeds, "--headline", headline, *SHORT)
+
+    return tamper
+
+
+def hide_pairs_in_a_gate(plan: dict[str, Any]) -> None:
+    cells = [f"{arm}-seed{seed}" for seed in (0, 1) for arm in studies.ARMS]
+    plan["gate"] = {"budget": "night", "proposal": 1, "cells": cells, "blind": False}
+
+
+def claim_first_look(store: Any, study: Any) -> Any:
+    history = HISTORY(store, study)
+    return replace(history, picked=False, alpha=0.05, later=False)
+
+
+HISTORY = ledger.question_history
+
+FORGERIES: dict[str, Forgery] = {
+    # the level
+    "looks of an earlier asking set to 0": Forgery(
+        "trimmed-ledger", study="rope-2", reseal=before(0)
+    ),
+    "an earlier asking left out": Forgery("trimmed-ledger", study="rope-2", reseal=before(None)),
+    "an earlier asking's runs cut to their start": Forgery(
+        "trimmed-ledger", with_runs_of_the_earlier_study_unseen, "rope-2"
+    ),
+    "another share of the series in the plan": Forgery(
+        "edited-verdict",
+        lambda: change_plan("swiglu-2", put("series", "alpha", value=0.05)),
+        "swiglu-2",
+    ),
+    "the share of the series declared anew": Forgery(
+        "edited-verdict", share_series(0.05, 2), "swiglu-2"
+    ),
+    "another number of members declared": Forgery(
+        "edited-verdict", share_series(0.025, 3), "swiglu-2"
+    ),
+    "a range that spends more": Forgery("edited-verdict", widen_range(0.04), "gqa-1"),
+    "looks of a range at other limits": Forgery(
+        "edited-verdict", widen_range(0.01879, (1.0, 1.0, 1.0)), "gqa-1"
+    ),
+    # the claim
+    "seeds that were not picked, it says": Forgery("edited-verdict", study="rope-3"),
+    "another verdict": Forgery("edited-verdict", reseal=claim(verdict="too small")),
+    "another mean": Forgery("edited-verdict", reseal=claim(mean=-0.5)),
+    "other ends": Forgery("edited-verdict", reseal=claim(ends=[-0.2, -0.1])),
+    "more pairs": Forgery("edited-verdict", reseal=claim(n=5)),
+    "a level that nobody has, to hide a harm": Forgery(
+        "edited-verdict", reseal=claim(verdict="cannot tell", alpha=1e-9)
+    ),
+    # the plan between two looks
+    "a smallest difference put in": Forgery(
+        "changed-plan",
+        more_seeds_after(put("prediction", value={"direction": "lower", "matters": 0.2})),
+        "rmsnorm-1",
+    ),
+    "another headline": Forgery(
+        "changed-plan", more_seeds_after(put("headline", value="welch")), "rmsnorm-1"
+    ),
+    "seeds dropped": Forgery(
+        "changed-plan", more_seeds_after(put("looks", value=[[0, 1]])), "rmsnorm-1"
+    ),
+    "a second look as part of the first": Forgery(
+        "edited-verdict", more_seeds_after(put("looks", value=[[0, 1, 2, 3]])), "rmsnorm-1"
+    ),
+    # what a page shows
+    "a name": Forgery(
+        "changed-plan", lambda: change_plan("rope-1", put("arms", "modified", "variant", value="x"))
+    ),
+    "a title": Forgery(
+        "changed-plan", lambda: change_plan("rope-1", put("arms", "baseline", "title", value="x"))
+    ),
+    "the text's name": Forgery(
+        "changed-plan", lambda: change_plan("rope-1", put("data", "name", value="x"))
+    ),
+    "parameters": Forgery(
+        "changed-plan", lambda: change_plan("rope-1", put("arms", "modified", "n_params", value=9))
+    ),
+    "tokens": Forgery(
+        "changed-plan", lambda: change_plan("rope-1", put("data", "train_tokens", value=9))
+    ),
+    "a prediction afterwards": Forgery(
+        "changed-plan",
+        lambda: change_plan("rope-1", put("prediction", value={"direction": "lower", "size": 0.1})),
+    ),
+    "the trainer's version": Forgery(
+        "changed-plan", lambda: change_plan("rope-1", put("versions", "trainer", value="0" * 12))
+    ),
+    "the version of PyTorch": Forgery(
+        "changed-plan", lambda: change_plan("rope-1", put("versions", "torch", value="1.0"))
+    ),
+    "drawn seeds, it says": Forgery(
+        "changed-plan", lambda: change_plan("rope-3", put("fresh_seeds", value=3)), "rope-3"
+    ),
+    "a gate that hides pairs": Forgery(
+        "changed-plan", lambda: change_plan("rope-1", hide_pairs_in_a_gate)
+    ),
+    # runs that are not there
+    "both runs of a seed": Forgery("", without("baseline-seed2", "modified-seed2")),
+    "one run": Forgery("", without("modified-seed2")),
+    "two seeds": Forgery("", without(*(f"{arm}-seed{n}" for n in (1, 2) for arm in studies.ARMS))),
+    "a failed run": Forgery(
+        "", lambda: last_lines("modified-seed2", 6, {"type": "exit", "state": "failed"})
+    ),
+    "a stopped run": Forgery(
+        "", lambda: last_lines("modified-seed2", 6, {"type": "exit", "state": "stopped"})
+    ),
+    "a run without an end": Forgery("", lambda: last_lines("modified-seed2", 6)),
+    "a run that only began": Forgery("", lambda: last_lines("modified-seed2", 1)),
+    "an empty run": Forgery("", lambda: _emptied("modified-seed2")),
+    "a run removed, and known to the index": Forgery(
+        "dropped-seed", lambda: shutil.rmtree(events_file("modified-seed2").parent)
+    ),
+    "pairs hidden by a declared gate": Forgery(
+        "",
+        lambda: redeclared("rope-1", **{"gate": _gate_record()}),
+    ),
+    "a run taken out behind the claim": Forgery(
+        "dropped-seed", reseal=lambda files: files.pop("runs/modified-seed2/events.jsonl")
+    ),
+    "a run that the plan does not have": Forgery(
+        "dropped-seed",
+        reseal=lambda files: files.update(
+            {"runs/modified-seed9/events.jsonl": files["runs/modified-seed2/events.jsonl"]}
+        ),
+    ),
+    # the runs' numbers
+    "a null evaluation at iter 0": Forgery(
+        "damaged", lambda: all_modified(elsewhere(no_evaluation_but_one_at_0))
+    ),
+    "a null evaluation": Forgery(
+        "damaged",
+        lambda: all_modified(
+            lambda event: (
+                event.update(val_loss=None)
+                if event["type"] == "eval" and not event.get("final")
+                else None
+            )
+        ),
+    ),
+    "a run that ends by another number than it was evaluated": Forgery(
+        "edited-loss",
+        lambda: all_modified(
+            lambda event: (
+                event.update(val_loss=event["val_loss"] - 0.5) if event["type"] == "exit" else None
+            )
+        ),
+    ),
+    "an end without a number": Forgery(
+        "damaged",
+        lambda: edit(
+            "modified-seed1",
+            lambda event: (
+                event.update(val_loss=None)
+                if event["type"] == "exit" or event.get("final")
+                else None
+            ),
+        ),
+    ),
+    "lower numbers": Forgery("edited-loss", lambda: all_modified(lower(0.01)), trains=True),
+    "lower numbers, from elsewhere": Forgery(
+        "edited-loss", lambda: all_modified(elsewhere(lower(0.5))), trains=True
+    ),
+    "lower ends, from elsewhere": Forgery(
+        "edited-loss", lambda: all_modified(elsewhere(lower(0.5, end_only=True))), trains=True
+    ),
+    "evaluations left out, from elsewhere": Forgery(
+        "edited-loss",
+        lambda: [_without_evaluations(f"modified-seed{seed}") for seed in (0, 1, 2)],
+        trains=True,
+    ),
+    "one seed's run as another's": Forgery(
+        "other-source",
+        lambda: shutil.copy(events_file("modified-seed0"), events_file("modified-seed1")),
+        trains=True,
+    ),
+    "the arms' runs swapped": Forgery("other-data", lambda: _swap_arms(), trains=True),
+    # the journal
+    "a name of the study that nothing declares": Forgery(
+        "trimmed-ledger",
+        reseal=lambda files: files.update(
+            {"study.json": files["study.json"].replace(b'"created": "2', b'"created": "1', 1)}
+        ),
+    ),
+    "a journal that ends before the study": Forgery(
+        "trimmed-ledger",
+        study="rope-2",
+        reseal=lambda files: files.update(
+            {"journal.jsonl": b"".join(files["journal.jsonl"].splitlines(keepends=True)[:-1])}
+        ),
+    ),
+}
+
+
+def _gate_record() -> dict[str, Any]:
+    plan: dict[str, Any] = {}
+    hide_pairs_in_a_gate(plan)
+    gate: dict[str, Any] = plan["gate"]
+    return gate
+
+
+def _emptied(run: str) -> None:
+    last_lines(run, 0)
+    paths.database_file().unlink()
+
+
+def _without_evaluations(run: str) -> None:
+    file = events_file(run)
+    kept = [
+        line for line in file.read_text().splitlines() if '"eval"' not in line or '"final"' in line
+    ]
+    file.write_text("".join(f"{line}\n" for line in kept))
+    edit(run, elsewhere(lower(0.5)))
+
+
+def _swap_arms() -> None:
+    for seed in (0, 1, 2):
+        one, other = (events_file(f"{arm}-seed{seed}") for arm in studies.ARMS)
+        text = one.read_text()
+        one.write_text(other.read_text())
+        other.write_text(text)
+
+
+@pytest.mark.parametrize("way", FORGERIES)
+def test_no_forgery_is_verified(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    forgery = FORGERIES[way]
+    if way == "seeds that were not picked, it says":
+        for module in (ledger, comparison_cache):
+            monkeypatch.setattr(module, "question_history", claim_first_look)
+    forgery.tamper()
+    file = archived(forgery.study)
+    files = opened(file)
+    forgery.reseal(files)
+    sealed(file, files)
+    cells = ("--all",) if forgery.trains else ("--cells", "0")
+    report = verify(file, *cells, code=20 if forgery.reason else 21)
+    if forgery.reason:
+        assert reasons(report) == {forgery.reason}
+    else:
+        assert report["missing"]
+
+
+def test_a_forged_end_from_elsewhere_is_only_bounded_and_that_is_said() -> None:
+    """The processor is the giver's word: then an end may be forged by less than runs of other seeds
+    lie apart, and no check counts as one that would have found it."""
+    all_modified(elsewhere(lower(0.01, end_only=True)))
+    file = archived()
+    report = verify(file, "--all", code=0)
+    assert len(report["not_to_the_end"]) == 3
+    assert report["chance"] == 0.5
+    printed = q1lab("verify", str(file), "--all").stdout
+    assert "would not show" in printed
+    assert printed.endswith("rope-1: verified, but for how its runs end\n")
+
+
+# ── honest
+
+
+def go_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "home").rename(tmp_path / "another home")
+    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "another home"))
+
+
+@pytest.mark.parametrize("study", ["rope-1", "rope-2", "rope-3", "swiglu-1", "swiglu-2", "gqa-1"])
+def test_an_honest_bundle_is_verified_in_a_home_that_moved(
+    study: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_elsewhere(tmp_path, monkeypatch)
+    assert verify(archived(study), code=0)["unchecked"] == []
+
+
+def test_an_earlier_asking_that_showed_nothing_costs_nothing() -> None:
+    q1lab("run", "rmsnorm", "--engine", "notebook", "--detach", *SHORT)
+    q1lab("run", "rmsnorm", "--fresh", *SHORT)
+    file = archived("rmsnorm-2")
+    assert json.loads(opened(file)[bundle.LIST_NAME])["claim"]["alpha"] == 0.05
+    assert verify(file, "--cells", "0", code=0)["unchecked"] == []
+
+
+def test_seeds_added_before_the_first_result_are_of_the_first_look() -> None:
+    words = ("run", "rmsnorm", "--engine", "notebook", "--detach", *SHORT)
+    q1lab(*words)
+    q1lab(*words, "--seeds", "4")
+    assert plan_of("rmsnorm-1")["looks"] == [[0, 1, 2, 3]]
+    report = verify(archived("rmsnorm-1"), "--cells", "0", code=21)
+    assert report["refused"] == []
+    assert len(report["missing"]) == 8
+
+
+def test_an_earlier_asking_may_be_deleted() -> None:
+    q1lab("delete", "rope-1", "--yes")
+    assert "asked 1 time" in str(verify(archived("rope-2"), "--cells", "0", code=0)["passed"])
+
+
+def test_a_diverged_run_is_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_torch(monkeypatch, diverge=["modified-seed1"])
+    q1lab("run", "rmsnorm", *SHORT, code=None)
+    assert verify(archived("rmsnorm-1"), "--cells", "0", code=0)["missing"] == []
+
+
+@pytest.mark.parametrize("key", ["processor", "torch"])
+def test_another_machine_is_verified_as_far_as_it_goes(key: str) -> None:
+    for run in studies.load("rope-1").runs:
+        edit(
+            run.name, lambda event: event.update({key: "9.9"}) if event["type"] == "start" else None
+        )
+    report = verify(archived(), code=0)
+    assert report["chance"] == 0
+    assert f"{key} was 9.9" in str(report["passed"])
+
+
+def test_a_kept_folder_is_verified_renamed_and_after_a_squash(repository: Path) -> None:
+    repos.git(repository, "checkout", "-q", "-b", "study")
+    kept_folder("rope-1")
+    kept_folder("rope-2")
+    repos.git(repository, "checkout", "-q", "main")
+    repos.git(repository, "merge", "-q", "--squash", "study")
+    repos.git(repository, "commit", "-q", "--no-edit")
+    repos.git(repository, "branch", "-q", "-D", "study")
+    for name in ("rope-1", "rope-2"):
+        report = verify(repository / "studies" / name, "--cells", "0", code=0)
+        assert "this journal: 1" in str(report["passed"])
+    (repository / "studies" / "rope-1").rename(repository / "studies" / "first try")
+    verify(repository / "studies" / "first try", code=0)
