@@ -108,7 +108,7 @@ def run(
     # CUDA maps gigabytes for itself
     limits.limit_memory(memory_mb * (4 if torch.cuda.is_available() else 1))
     limits.forbid_processes(path)
-    step = limits.Steps(path, step_seconds)
+    step = limits.TimedSteps(path, step_seconds)
     try:
         with step("loading the file"):
             module = loading.load(path)

@@ -25,7 +25,7 @@ class TookTooLong(BaseException):
     swallow it."""
 
 
-class Steps:
+class TimedSteps:
     """Runs one step after another under a time limit, and turns unwanted ends into
     messages."""
 

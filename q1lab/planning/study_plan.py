@@ -203,7 +203,7 @@ def begin_study(request: Request, store: Store, shown_plan: Plan | None = None) 
         else:
             plan = plan_from_draft(draft, _study_to_continue(draft, on_disk), store, on_disk)
         if not plan.is_new and launch.is_alive(plan.study.files):
-            if _is_taken_up(plan.study):
+            if _is_resumed_by_engine(plan.study):
                 return plan
             raise launch.already_running(plan.study.id)
         study = save_plan(plan, store)
@@ -213,7 +213,7 @@ def begin_study(request: Request, store: Store, shown_plan: Plan | None = None) 
     return replace(plan, study=study)
 
 
-def _is_taken_up(study: Study) -> bool:
+def _is_resumed_by_engine(study: Study) -> bool:
     """True if an engine still has the study as it was planned and a runner follows it again: the
     machine slept, or its runner was killed."""
     return studies.load(study.id).design.batches == study.design.batches and launch.resume_runner(

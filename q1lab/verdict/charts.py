@@ -78,7 +78,7 @@ def draw_comparison(
     """
     if answer is not None:
         curves = _over_cost(curves, answer)
-    names = _beside(c, curves)
+    names = _metrics_beside_loss(c, curves)
     shown = names[:MOST_NUMBERS]
     columns = round(size[0] / SMALL[0])
     height = math.ceil(len(shown) / columns) * SMALL[1]
@@ -214,7 +214,7 @@ def _draw_arm(axes: Any, arm: str, runs: Sequence[tuple[Floats, Floats]], label:
     axes.plot(grid[-1:], mean[-1:], MARKERS[arm], color=color, ms=6, zorder=4)
 
 
-def _beside(c: Comparison, curves: Curves) -> list[str]:
+def _metrics_beside_loss(c: Comparison, curves: Curves) -> list[str]:
     """The numbers that are drawn beside the metric, the training loss first. One that is the same
     in both arms, as a shared learning rate is, says nothing of them."""
     train, metric, _ = standard_names(c.metric)

@@ -70,7 +70,7 @@ class SeriesResult:
 
     series: Series
     baseline: str
-    plan: tuple[int, int] | None
+    pairs_planned: tuple[int, int] | None
     members: tuple[SeriesMember, ...]
 
     @property
@@ -106,10 +106,10 @@ class SeriesResult:
     def spends(self, member: SeriesMember) -> float:
         """The chance that a member claims something when nothing has changed."""
         c = member.comparison
-        if c is None or self.plan is None:
+        if c is None or self.pairs_planned is None:
             return self.series.alpha if c is None else c.analysis.alpha
         return interim_analyses.chance_of_any_claim(
-            [(n, c.analysis.alpha) for n in range(self.plan[0], self.plan[1] + 1)]
+            [(n, c.analysis.alpha) for n in range(self.pairs_planned[0], self.pairs_planned[1] + 1)]
         )
 
 

@@ -98,7 +98,7 @@ def test_a_planned_sweep_stops_each_member_when_it_is_known(
 ) -> None:
     fake_trainer(effect=-0.5, noise=0.001)
     result = swept(store, seeds="3..6")
-    assert result.plan == (3, 6)
+    assert result.pairs_planned == (3, 6)
     for member in result.members:
         c = member.comparison
         assert c is not None

@@ -193,15 +193,15 @@ def test_the_training_loss_stands_in_until_two_evaluations_make_a_line() -> None
     ]
     for runs in (begun[:1], begun):
         data = chart_data(runs, Metric("val/bpb", "", "lower"))
-        assert (data.name, data.instead_of) == ("train loss", "val/bpb")
+        assert (data.name, data.other_metric) == ("train loss", "val/bpb")
         assert data.arms[0].seeds == (train,) * len(runs)
     whole = run(state=RunState.RUNNING, val_loss=None, train=train, val=VAL)
     ended = run(train=train, iter=100, val=((100, 1.9),))
     alone = run(state=RunState.RUNNING, val_loss=None, val=VAL[:1])
     for runs in ([*begun, whole], [ended], [alone]):
         data = chart_data(runs, VAL_LOSS)
-        assert (data.name, data.instead_of) == ("val loss", "")
-    assert chart_data(begun, VAL_LOSS, "train_loss").instead_of == ""
+        assert (data.name, data.other_metric) == ("val loss", "")
+    assert chart_data(begun, VAL_LOSS, "train_loss").other_metric == ""
 
 
 async def test_a_command_that_reports_its_metric_has_a_curve_of_it() -> None:

@@ -41,7 +41,7 @@ class ChartData:
     arms: tuple[ArmCurves, ...] = ()
     last: int = 0
     name: str = "val loss"
-    instead_of: str = ""
+    other_metric: str = ""
     """The metric that this one stands in for, while that has too few points to draw."""
 
     @property
