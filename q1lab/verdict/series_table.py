@@ -179,8 +179,9 @@ def series_heading(result: SeriesResult) -> str:
     base = label_text.short_name(result.baseline)
     counts = sorted({m.comparison.analysis.n for m in result.members if m.comparison is not None})
     seeds = f"{' to '.join(map(str, counts[:1] + counts[-1:] * (len(counts) > 1)))} pairs each"
-    if result.plan is not None:
-        seeds = f"{result.plan[0]} to {result.plan[1]} pairs each, stopping when known"
+    if result.pairs_planned is not None:
+        fewest, most = result.pairs_planned
+        seeds = f"{fewest} to {most} pairs each, stopping when known"
     many = len(record.members)
     if record.kind == SWEEP:
         return f"{printable(record.id)}: {many} modifications against {base}, {seeds}"
@@ -295,7 +296,7 @@ def correction_sentence(result: SeriesResult) -> str:
     }
     if len(levels) == 1:
         text += f" Each interval covers {levels.pop()}"
-        text += " at every look." if result.plan is not None else "."
+        text += " at every look." if result.pairs_planned is not None else "."
     return text
 
 
@@ -369,7 +370,9 @@ def series_json(result: SeriesResult) -> dict[str, Any]:
         "kind": result.series.kind,
         "axis": result.series.axis or None,
         "baseline": result.baseline,
-        "plan": None if result.plan is None else {"first": result.plan[0], "most": result.plan[1]},
+        "plan": None
+        if result.pairs_planned is None
+        else {"first": result.pairs_planned[0], "most": result.pairs_planned[1]},
         "correction": {
             "method": "Bonferroni",
             "members": len(result.series.members),

@@ -86,8 +86,8 @@ def chart_data(runs: Iterable[RunView], metric: Metric, name: str = "") -> Chart
                 arm, arm_runs[0][0].variant, tuple(c for _, c in begun), mean, band, len(group)
             )
         )
-    instead_of = "" if name == own_name else metric.title(own_name)
-    return ChartData(tuple(arms), last, metric.title(name), instead_of)
+    other_metric = "" if name == own_name else metric.title(own_name)
+    return ChartData(tuple(arms), last, metric.title(name), other_metric)
 
 
 def study_curves(store: Store, study_id: str) -> ChartData:

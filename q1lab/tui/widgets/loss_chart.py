@@ -108,8 +108,8 @@ class LossChart(Widget, can_focus=True):
         if height < 4 or width < GUTTER + 8:
             return []
         lines = [self._title(colors, width)]
-        if self.data.instead_of:
-            note = f" {self.data.instead_of} follows after two evaluations"
+        if self.data.other_metric:
+            note = f" {self.data.other_metric} follows after two evaluations"
             lines.append(Text(note[:width], colors.muted))
         rows = height - 1 - len(lines)
         x_low, x_high = self._iters()
