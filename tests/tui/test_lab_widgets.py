@@ -373,8 +373,7 @@ def test_the_declared_interval_is_the_one_shown() -> None:
     assert FOUND.analysis.paired is not None
     assert bars["interval"].low == FOUND.analysis.paired.low
     assert bars["bootstrap"].note == "covers about 75%, not 95%"
-    (caveat,) = plot.caveats
-    assert "--unchecked" in caveat
+    assert not plot.caveats, "the short verdict has them"
     welch = make(BASE, {9: 1.897, 10: 1.9001, 11: 1.8951}, "welch")
     assert welch.analysis.welch is not None
     assert figure.comparison_figure(welch).bars[0].low == welch.analysis.welch.low
@@ -392,7 +391,6 @@ def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
     lines = [line.plain for line in forest_plot.figure_lines(plot, 40, COLORS)]
     assert lines[0] == "NO VERDICT"
     assert any("pair of seed 9" in line for line in lines)
-    assert "diverged" in " ".join(lines)
 
 
 @given(
