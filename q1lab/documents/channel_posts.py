@@ -49,10 +49,6 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
         "variant_title": record.heading,
         "name": record.heading.split(",")[0],
         "study": study,
-        "difference": study.difference if study else "",
-        "interval": (study.interval if study else "") or "no interval",
-        "verdict_words": study.in_a_sentence if study else "",
-        "scale": study.scale if study else "",
     }
     text = render_template(f"share-{channel}.txt.j2", values, root).text.strip("\n")
     if channel == "x":

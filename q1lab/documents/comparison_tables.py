@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from q1lab.documents.markdown_escape import Md, code_span, inline, sentence, table
 from q1lab.ground.text_formats import DASH, MINUS, plural
+from q1lab.statistics.intervals import NoteKind
 from q1lab.study import corpora
 from q1lab.study.command_line import fewest_overrides
 from q1lab.study.metric import Metric
@@ -15,16 +16,19 @@ from q1lab.study.presets import PRESETS
 from q1lab.verdict import (
     difference_text,
     figure,
+    first_person_text,
     label_text,
     note_text,
     scope_text,
+    short_text,
     table_text,
-    verdict_text,
 )
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.report_blocks import Sentence, Table, report_blocks
 
 KEEP_TOGETHER = "\u00a0"
+OTHER_INTERVAL = (NoteKind.DISAGREE, NoteKind.TEMPTING)
+"""Caveats about an interval that does not decide: they belong to how a result was judged."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,10 @@ class StudyFacts:
     arms_table: Md
     intervals_table: Md
     costs_table: Md
-    warnings: tuple[str, ...]
+    caveats: tuple[str, ...]
+    """The notes that may change what the result means."""
+    judging_notes: tuple[str, ...]
+    """The other notes: on how the result was judged."""
     verdict_sentence: Md
     power: Md
     scope: Md
@@ -48,16 +55,16 @@ class StudyFacts:
     """Size, data, budget and hardware, for readers elsewhere."""
     outcome: Md
     facts_table: Md
-    difference: str
-    """With its unit; empty without one."""
-    interval: str
-    """``95% interval (paired t) −0.031 to +0.007``; empty without one."""
     detectable: str
     """With its unit."""
     pace: str
     """The pace by the clock: ``faster``, ``slower``, or nothing that is clear."""
-    in_a_sentence: str
-    """The verdict in the first person, for a post."""
+    shared_and_measured: str
+    trained: str
+    """In the first person, as are the next three: ``I trained rope and model on …``"""
+    result: str
+    result_scope: str
+    prediction: str
 
 
 def study_facts(
@@ -75,6 +82,7 @@ def study_facts(
         block.part: sentence(block.text) for block in blocks if isinstance(block, Sentence)
     }
     tables = {block.what: _table(block) for block in blocks if isinstance(block, Table)}
+    caveats, judging_notes = _notes(c)
     return StudyFacts(
         id=c.study.id,
         n=analysis.n,
@@ -84,25 +92,35 @@ def study_facts(
         arms_table=tables.get("losses", Md("")),
         intervals_table=_intervals(c),
         costs_table=tables.get("costs", Md("")),
-        warnings=tuple(note_text.note_sentences(c)),
+        caveats=caveats,
+        judging_notes=judging_notes,
         verdict_sentence=sentences["verdict"],
         power=sentences.get("power", Md("")),
         scope=sentences["scope"],
         scale=scope_text.scale_text(c),
         outcome=sentences.get("prediction", Md("")),
         facts_table=_reproduce(c, commit, dirty, versions or {}),
-        difference=""
-        if analysis.mean is None
-        else difference_text.mean_text(analysis) + c.metric.suffix,
-        interval=""
-        if analysis.ends is None
-        else f"{label_text.interval_label(analysis)} {difference_text.interval_text(analysis)}",
         detectable=""
         if analysis.detectable is None
         else number.size(analysis.detectable) + c.metric.suffix,
         pace=table_text.faster_or_slower(c),
-        in_a_sentence=verdict_text.first_person_verdict(c),
+        shared_and_measured=label_text.shared_and_measured(c),
+        trained=first_person_text.trained_sentence(c),
+        result=first_person_text.result_sentence(c),
+        result_scope=first_person_text.scope_sentences(c),
+        prediction=first_person_text.prediction_sentences(c),
     )
+
+
+def _notes(c: Comparison) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The caveats, and the other notes, with the questions on record."""
+    caveats: list[str] = []
+    others: list[str] = []
+    for note in c.analysis.notes:
+        is_caveat = note.kind in short_text.CAVEAT_ORDER and note.kind not in OTHER_INTERVAL
+        group = caveats if is_caveat else others
+        group.append(note_text.note_sentence(note, c))
+    return tuple(caveats), tuple(filter(None, (*others, note_text.record_sentence(c))))
 
 
 def _introduction(c: Comparison) -> Md:

@@ -47,6 +47,8 @@ def export_post(
         notes.append(f"copy beside it, or upload and put the address in: {', '.join(near)}")
     if math:
         notes.append("math stands between dollar signs; the page has to load KaTeX or MathJax")
+    if "<details>" in prose:
+        notes.append("it folds with <details>; a place that drops HTML shows that part open")
     if "{{" in body or "{%" in body:
         notes.append("it holds {{ or {%: where a place reads templates, tell it to leave them")
     record = {"title": title, "date": date, "url": url, "tags": list(tags), "math": math}

@@ -1,7 +1,7 @@
 """The post as one HTML page: self-contained, light and dark, nothing in it runs.
 
-The Markdown is the learner's, and it is data: HTML in it is shown as text, comments are left out,
-charts are put into the page, and a content security policy forbids every script.
+The Markdown is the learner's, and it is data: HTML in it is shown as text (but for folds), comments
+are left out, charts are put into the page, and a content security policy forbids every script.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _TYPES = {
     ".gif": "image/gif",
     ".webp": "image/webp",
 }
+_FOLD = re.compile(r"<details>\s*<summary>([^<>]*)</summary>\s*|</details>\s*")
+"""A fold as q1lab writes it: the only HTML in a draft that stays HTML."""
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
 
@@ -84,6 +86,11 @@ def _markdown(folder: Path, pictures: Mapping[str, bytes]) -> Any:
 
     def shown_html(tokens: Any, index: int, _options: Any, _env: Any) -> str:
         rest = _COMMENT.sub("", tokens[index].content)
+        if tokens[index].type == "html_block" and (fold := _FOLD.fullmatch(rest)):
+            title = fold[1]
+            if title is None:
+                return "</details>\n"
+            return f"<details>\n<summary>{html.escape(html.unescape(title))}</summary>\n"
         if tokens[index].type == "html_block":
             return f"<p>{html.escape(rest.strip())}</p>\n" if rest.strip() else ""
         return html.escape(rest)

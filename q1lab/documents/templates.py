@@ -97,6 +97,7 @@ def _environment(folders: tuple[Path, ...], finalize: Callable[[Any], str]) -> A
         loss=text_formats.loss,
         percent=text_formats.percent,
         quoted=lambda text: json.dumps(text, ensure_ascii=False),
+        sentence=markdown_escape.sentence,
         shorten=text_formats.cut_at_word,
         sketched=markdown_escape.sketched,
         count=text_formats.grouped_number,

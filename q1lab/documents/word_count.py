@@ -45,11 +45,16 @@ _WORD = re.compile(r"[^\W_]+(?:['’.,\-/][^\W_]+)*")
 
 
 def draft_sections(text: str) -> list[DraftSection]:
-    """The sections with their words. Code blocks, tables, comments, addresses and markers are not
-    read aloud."""
+    """The sections with their words. Code blocks, tables, comments, folds, addresses and markers
+    are not read aloud."""
     sections: list[DraftSection] = []
     title, start, budget, words = "", 1, None, 0
+    in_fold = False
     for number, kind, line in lines_by_kind(text):
+        in_fold = kind != "heading" and (in_fold or line.strip() == "<details>")
+        if in_fold:
+            in_fold = line.strip() != "</details>"
+            continue
         if kind == "heading" and line.startswith("## "):
             if title or words:
                 sections.append(

@@ -44,7 +44,7 @@ def scale_text(c: Comparison) -> str:
         c.study.trainer.device.partition(":")[0], ""
     )
     parts = (
-        _sizes_text(c),
+        sizes_text(c),
         corpora.describe_corpus(c.study.data.name or ""),
         _training_text(c),
         device,
@@ -52,7 +52,8 @@ def scale_text(c: Comparison) -> str:
     return ", ".join(printable(part) for part in parts if part)
 
 
-def _sizes_text(c: Comparison) -> str:
+def sizes_text(c: Comparison) -> str:
+    """The parameters of both arms: ``808 k and 800 k parameters``; empty if unknown."""
     sizes = [arm.costs.get("n_params") for arm in c.arms.values()]
     if not all(sizes):
         return ""
@@ -89,7 +90,7 @@ def _scope_of_runs(c: Comparison) -> str:
     elif c.study.data.name:
         sha = f" (sha256 {c.study.data.sha256[:8]})" if c.study.data.sha256 else ""
         parts.append(f"{printable(c.study.data.name)}{sha}")
-    parts += [part for part in (_sizes_text(c), _training_text(c)) if part]
+    parts += [part for part in (sizes_text(c), _training_text(c)) if part]
     if trainer.shared_at_start is not None:
         parts.append(
             f"{percent_text(trainer.shared_at_start)} of the baseline's weights shared at the start"

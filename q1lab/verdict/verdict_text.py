@@ -256,15 +256,3 @@ def later_look_note() -> str:
         "this question was asked before (a study that has begun counts as a look), so the next "
         f"look is judged by a {percent_level(ALPHA_LATER)} interval"
     )
-
-
-def first_person_verdict(c: Comparison) -> str:
-    """The verdict in the first person, as a learner would put it in a post."""
-    does = f"It {c.metric.verb(c.analysis.mean or 0.0)} the {c.metric.name} {validity_text(c)}"
-    return {
-        "helps": f"{does}; I would not claim more.",
-        "hurts": f"{does}, and I publish that as it is.",
-        "too small to matter": "Whatever the difference is, it is too small to matter to me.",
-        "cannot tell": "My runs can't tell the two apart, and the post says what it would take.",
-        "no verdict": "There is no verdict, and the post says why.",
-    }[c.analysis.verdict]

@@ -25,7 +25,7 @@ from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.tui.widgets.forest_plot import figure_lines
 from q1lab.tui.widgets.theme_colors import Palette
-from q1lab.verdict import comparison_cache, result_rows, verdict_text
+from q1lab.verdict import comparison_cache, first_person_text, result_rows
 from q1lab.verdict.charts import draw_comparison
 from q1lab.verdict.figure import Figure, comparison_figure, progress_figure, side_by_side_figure
 from tests.kit.commands import q1lab
@@ -139,7 +139,7 @@ def test_every_place_names_the_metric_s_own_direction_and_no_unit(folder: Path) 
         assert "lower is better" not in flat, where
         assert "faster start" not in flat, where
     assert all("higher is better" in places[where] for where in ("compare", "plot 0", "picture"))
-    assert verdict_text.first_person_verdict(comparison).startswith("It raises the val_loss")
+    assert "higher in val_loss than" in first_person_text.result_sentence(comparison)
     rows = list(csv.DictReader(Path("runs.csv").read_text().splitlines()))
     assert {(row["metric"], row["unit"], row["better"]) for row in rows} == {
         ("val_loss", "", "higher")

@@ -129,8 +129,7 @@ def test_the_head_names_what_is_chosen_and_nothing_before(repo: Path, q1lab: Q1l
         assert head.startswith(f"# Modification: {title}\n")
         assert f"**{title}: " in head
         # the paper, without what the week says to read of it
-        (source,) = re.findall(r"(?m)^It comes from (.*)$", document.read_text())
-        assert re.search(r"arXiv \d{4}\.\d{5}\.$", source)
+        assert re.search(r"\*\* \(.*arXiv \d{4}\.\d{5}\) on ", document.read_text())
     renamed = document.read_text().replace("# Modification: GQA", "# Fewer heads", 1)
     document.write_text(renamed)
     with Store() as store:
@@ -166,7 +165,7 @@ def test_a_changed_mind_after_a_study_keeps_two_documents(
     document.write_text("My foreword on gates.\n\n" + document.read_text())
     git(repo, "commit", "-qam", "a foreword")
     first = document.read_text()
-    assert "### Verdict: hurts" in first
+    assert "## The result: hurts" in first
     assert done("b2-run")
 
     for typed, code in (("", 2), ("n\n", 1)):
@@ -240,8 +239,8 @@ def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: 
     study(fake_trainer)
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
-    assert "### Verdict: helps" in text
-    assert "Outcome: HELPS, a hit." in text
+    assert "## The result: helps" in text
+    assert "so the direction was right" in text
     assert (
         "q1lab run rope --seeds 3 --preset quick --data stdlib --max-iters 20 --device cpu" in text
     )
@@ -271,9 +270,9 @@ def test_the_first_run_locks_the_prediction_and_amending_is_shown(
     assert [old["direction"] for old in out["prediction"]["amended"]] == ["lower"]
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
-    assert "**Amended.**" in text
+    assert "I amended this prediction." in text
     # What is scored is what was locked before the runs, not the amendment.
-    assert re.search(r"Predicted: .* falls by 0\.03 nats .*from 0\.01 .*70% sure", text)
+    assert re.search(r"I predicted that .* would fall by 0\.03 nats .* 70% sure", text)
 
 
 def test_no_prediction_is_said_and_all_studies_are_shown(
@@ -283,7 +282,7 @@ def test_no_prediction_is_said_and_all_studies_are_shown(
     study(fake_trainer, "rope", "--fresh", effect=0.0)
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
-    assert "No prediction was" in text
+    assert "I wrote down no prediction" in text
     assert "| `rope-1` |" in text
     assert "| `rope-2` |" in text
 
@@ -301,7 +300,7 @@ def test_an_experiment_of_one_seed_beside_the_study_is_not_the_verdict(
     assert "next: q1lab compare rope-1" in q1lab("status")[0]
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
-    assert "### Verdict: helps" in text
+    assert "## The result: helps" in text
     assert "| `rope-2` |" in text
     assert "rope-1" in q1lab("post", "new", "--dry-run")[0]
     assert "rope against baseline: helps" in q1lab("card")[0]
@@ -322,7 +321,7 @@ def test_what_the_learner_wrote_survives_every_refresh(
         + data.replace(b"# Modification", b"My foreword.\r\n\r\n# Modification", 1)
         + b"my last words"
     )
-    data = data.replace(b"*There is no sketch", b"MY OWN SKETCH. *There is no sketch")
+    data = data.replace(b"*I have no sketch", b"MY OWN SKETCH. *I have no sketch")
     path.write_bytes(data)
     problem = q1lab("modification", code=2)[1]
     assert "edits of yours" in problem
@@ -807,7 +806,7 @@ def test_a_week_alone_leaves_no_word_of_a_course(
     for command in ("modification", "retro"):
         q1lab(command, "--yes")
     assert (repo / "Q1_RETRO.md").read_text().startswith(course.partition("<!--")[0])
-    assert "in the week M03-W04." in (repo / "MODIFICATION.md").read_text()
+    assert "(week M03-W04)" in (repo / "MODIFICATION.md").read_text()
 
 
 def test_how_one_came_ticks_the_step_that_asks(repo: Path, q1lab: Q1lab) -> None:
@@ -865,7 +864,7 @@ def test_a_study_of_ones_own_file_names_no_private_path(
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
     assert "q1lab run studies/my_rope-1\n" in text
-    assert "falls by 0.03 nats" in text
+    assert "would fall by 0.03 nats" in text
     assert str(repo) not in text
 
 
@@ -963,7 +962,7 @@ def test_nothing_gives_the_solution_away(repo: Path, q1lab: Q1lab, fake_trainer:
     assert not gives_away(texts())
     study(fake_trainer, "gqa")  # what ran is q1lab's file: its numbers are shown, its code is not
     assert not gives_away(texts())
-    assert "### Verdict" in (repo / "MODIFICATION.md").read_text()
+    assert "## The result: " in (repo / "MODIFICATION.md").read_text()
     q1lab("modification", "--reference")
     assert gives_away((repo / "MODIFICATION.md").read_text())
     assert gives_away(texts())  # it was asked for, and stays

@@ -44,15 +44,15 @@ CASES = {
 
 SAYS = {
     "modification-begun": (
-        "*No prediction has been recorded.*",
+        "*I have not written down a prediction.*",
         "*There is no file with the change yet.*",
-        "*No study has finished yet.*",
+        "*My runs have not finished yet.*",
         "q1lab run rope --seeds 3",
     ),
     "modification-cannot-tell": (
-        "### Verdict: cannot tell",
-        "contains 0, so a lower, an equal and a higher val loss all fit",
-        "CANNOT TELL, neither a hit nor a miss.",
+        "## The result: cannot tell",
+        "anything from −0.033 to +0.015 nats (95% interval). That is not the same as no effect.",
+        "which leaves open whether that is right.",
     ),
     "modification-diverged": (
         "| seed 1 | 1.4750 | diverged | – |",
@@ -65,20 +65,20 @@ SAYS = {
         "No prediction has been settled by a comparison yet.",
     ),
     "post-before": (
-        "What I expect, written before them: the val loss falls, by 0.03 nats, with 70% confidence.",
+        "What I expect, written before them: the val loss falls, by 0.03 nats. I am 70% sure.",
         "*(Written before the result, in case the runs can't tell the two apart.",
     ),
     "post-cannot-tell": (
-        "My runs cannot tell the two apart.",
+        "That I can't tell the two apart is a finding",
         "a difference of 0.031 nats or more would probably have shown",
     ),
     "post-too-small": (
-        "The whole interval lies inside the range that I had called too small",
-        "TOO SMALL TO MATTER, a miss.",
+        "within the ±0.01 nats that I had called too small to matter",
+        "so I was wrong.",
     ),
-    "post-hurts": ("The change made the val loss worse", "HURTS, a miss."),
+    "post-hurts": ("The change made the val loss worse", "so I was wrong."),
     "post-no-verdict": (
-        "There is no verdict. 2 pairs say too little about the spread",
+        "2 pairs say too little about the spread",
         "2 seeds each",
     ),
 }
@@ -146,12 +146,10 @@ def test_the_post_says_what_the_verdict_is_warned_of() -> None:
     """A smaller model beside a larger one: named in MODIFICATION.md, and not to the public."""
     record = records.post_record("cannot tell")
     assert record.study is not None
-    warned = dataclasses.replace(
-        record.study, warnings=("The arms differ by −8.2% in parameters.",)
-    )
+    warned = dataclasses.replace(record.study, caveats=("The arms differ by −8.2% in parameters.",))
     warned_modification = dataclasses.replace(record.modification, study=warned)
     text = post.post_document(dataclasses.replace(record, modification=warned_modification)).text
-    assert "\n- The arms differ by −8.2% in parameters.\n" in text
+    assert "\nThe arms differ by −8.2% in parameters.\n" in text
 
 
 def test_no_prediction_is_said() -> None:

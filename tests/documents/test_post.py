@@ -53,6 +53,12 @@ def test_words_by_section() -> None:
     ]
 
 
+def test_a_fold_is_not_read_aloud_and_the_text_below_it_is() -> None:
+    fold = "<details>\n<summary>How</summary>\n\nnot read\n\n</details>"
+    (section,) = word_count.draft_sections(f"## One\n\ntwo words\n\n{fold}\n\nthree more words\n")
+    assert section.words == 5
+
+
 def test_the_shipped_budgets_add_up_to_about_3000() -> None:
     sections = word_count.draft_sections(post.post_document(records.post_record(None)).text)
     assert len(sections) == 9
@@ -239,7 +245,7 @@ def test_the_texts_say_the_result_where_readers_expect_it() -> None:
     }
     title = text["r-machinelearning"].split("\n")[0]
     assert title.startswith("[P] RoPE in a small GPT, ")
-    assert "−" in title
+    assert "0.0266 to 0.0315 nats lower" in title
     assert "I put RoPE into" in text["x"]
     assert "804 k and 796 k parameters, Tiny Shakespeare, " in text["r-localllama"]
     assert not any("q1lab run" in channel_text for channel_text in text.values())

@@ -67,6 +67,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_fold_stays_a_fold_and_other_html_in_it_is_text(folder: Path) -> None:
+    text = (
+        "<details>\n<summary>How & why</summary>\n\n| a |\n|---|\n| 1 |\n\n<b>x</b>\n\n</details>\n"
+    )
+    page = post_page.html_page(text, folder)
+    assert "<details>\n<summary>How &amp; why</summary>" in page
+    assert page.index("<table>") < page.index("</details>")
+    assert "<b>" not in page
+    assert "<details>" not in post_page.html_page("<details open onclick=x>\n", folder)
+
+
 def test_nothing_of_the_learner_is_html(folder: Path) -> None:
     page = post_page.html_page(EVIL, folder, "<i>note</i>")
     tags = Tags()

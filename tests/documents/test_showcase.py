@@ -47,7 +47,7 @@ def test_a_whole_week(fake_trainer: Callable[..., None], tmp_path: Path) -> None
     assert "| **together** | 10 h 25 min | 10 h 26 min | 1.00 |" in retro
     assert "rope-1" in retro
     assert (repo / "AI_EXPERT_ROADMAP.md").read_text().count("[x]") == 4
-    assert "### Verdict: " in (repo / "MODIFICATION.md").read_text()
+    assert "## The result: " in (repo / "MODIFICATION.md").read_text()
     assert "no claim" in done.stdout
     assert "shared in 3 channels" in done.stdout
     assert "<figure>" in (tmp_path / "out" / "post.html").read_text()

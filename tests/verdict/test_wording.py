@@ -242,7 +242,7 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
         # notes and predictions may name another verdict, but the first word is this one's
         assert text_by_teller[name].startswith(label_text.verdict_word(c)), name
     assert f": {c.analysis.verdict}" in text_by_teller["card"]
-    assert f"Verdict: {c.analysis.verdict}" in text_by_teller["document"]
+    assert f"The result: {c.analysis.verdict}" in text_by_teller["document"]
     assert text_by_teller["page"].startswith(f"# {label_text.verdict_word(c)}: ")
     assert f"| {c.analysis.verdict} |" in text_by_teller["table"]
     assert f'"verdict": "{c.analysis.verdict}"' in text_by_teller["json"]

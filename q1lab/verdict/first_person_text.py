@@ -1,0 +1,138 @@
+"""A comparison as the person who made it tells it, for their own documents: what they trained, what
+came out, what they had predicted.
+
+Plain text; numbers and names are written by the modules that write them everywhere else. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from q1lab.ground.files import printable
+from q1lab.ground.text_formats import plural
+from q1lab.statistics.prediction_score import predicted_difference
+from q1lab.study import corpora
+from q1lab.verdict.difference_text import interval_text, level_text, mean_text, number_writer
+from q1lab.verdict.label_text import arm_names
+from q1lab.verdict.scope_text import iters_text, sizes_text
+from q1lab.verdict.short_text import level_reason
+from q1lab.verdict.verdict_text import validity_text, verdict_sentence
+
+if TYPE_CHECKING:
+    from q1lab.verdict.comparison import Comparison
+
+
+def trained_sentence(c: Comparison) -> str:
+    """The runs: ``I trained rope and model on Tiny Shakespeare, 3 seeds each.``"""
+    base, modified = arm_names(c)
+    program = c.study.description.trains
+    data = printable(corpora.describe_corpus(c.study.data.name or "the same data"))
+    where = f"with {program}" if program else f"on {data}"
+    seeds = plural(len({seed for arm in c.arms.values() for seed in arm.values}), "seed")
+    if not c.study.origin.is_ours:
+        return f"I compared runs of {modified} and {base} {where}, {seeds} each."
+    return f"I trained {modified} and {base} {where}, {seeds} each."
+
+
+def result_sentence(c: Comparison) -> str:
+    """The difference with its interval in one sentence; the reason, where there is no verdict."""
+    analysis = c.analysis
+    if analysis.reason is not None or analysis.ends is None or c.study.is_floor:
+        return verdict_sentence(c)
+    base, modified = arm_names(c)
+    number, unit = number_writer(analysis), c.metric.suffix
+    level = f"{level_text(analysis)} interval"
+    if analysis.verdict in ("helps", "hurts"):
+        small, large = sorted((abs(analysis.ends.low), abs(analysis.ends.high)))
+        side = "lower" if analysis.ends.high < 0 else "higher"
+        return (
+            f"On average, {modified} ended {number.size(small)} to {number.size(large)}{unit} "
+            f"{side} in {c.metric.name} than {base} ({level})."
+        )
+    ends = f"{interval_text(analysis)}{unit}"
+    if analysis.verdict == "too small to matter" and analysis.delta is not None:
+        return (
+            f"The difference between {modified} and {base} in {c.metric.name} is {ends} ({level}): "
+            f"all of that is within the ±{analysis.delta:g}{unit} that I had called too small to "
+            "matter before the runs."
+        )
+    return (
+        f"I can't tell {modified} and {base} apart by these runs: the true difference in "
+        f"{c.metric.name} may be anything from {ends} ({level})."
+    )
+
+
+def scope_sentences(c: Comparison) -> str:
+    """The conditions of the result, and the reason for a level other than 95%; empty where there is
+    no result."""
+    if c.analysis.reason is not None or c.analysis.ends is None:
+        return ""
+    facts = ", ".join(part for part in (sizes_text(c), iters_text(c)) if part)
+    conditions = f"{validity_text(c)} ({facts})" if facts else validity_text(c)
+    text = f"This is {conditions}; other sizes, budgets or data may say otherwise."
+    if iters_text(c) and c.analysis.verdict in ("helps", "hurts"):
+        lead = "slower" if c.analysis.verdict == "hurts" else "faster"
+        text += f" At a short budget part of it may only be a {lead} start."
+    if c.analysis.verdict == "cannot tell":
+        text = f"That is not the same as no effect. {text}"
+    reason = level_reason(c)
+    return f"{text} The interval is at {reason}" if reason else text
+
+
+def predicted_clause(c: Comparison) -> str:
+    """The prediction as a clause after ``I predicted``: ``that the val loss would fall by 0.03
+    nats``."""
+    prediction, unit = c.study.prediction or {}, c.metric.suffix
+    direction = str(prediction.get("direction") or "no direction")
+    verb = {"lower": "fall", "higher": "rise"}.get(direction)
+    if verb is None:
+        limit = f" of {prediction['matters']:g}{unit}" if prediction.get("matters") else ""
+        same = f"that the {c.metric.name} would not change by as much as my limit{limit}"
+        return same if direction == "same" else printable(direction)
+    size = predicted_difference(prediction)
+    by = "" if size is None else f" by {abs(size):g}{unit}"
+    return f"that the {c.metric.name} would {verb}{by}"
+
+
+def prediction_sentences(c: Comparison) -> str:
+    """The prediction against what was measured, told once; empty for a study of a file against
+    itself."""
+    prediction = c.study.prediction
+    if c.study.is_floor:
+        return ""
+    if not prediction:
+        return "I wrote down no prediction before these runs, so there is nothing to score."
+    if c.score is None:
+        return (
+            f"I predicted {predicted_clause(c)}, but only when results could be seen "
+            f"({printable(str(prediction['after']))}), so it decides nothing and is not scored."
+        )
+    sure = prediction.get("confidence")
+    confidence = "" if sure is None else f" and was {sure:.0%} sure of the direction"
+    text = f"I predicted {predicted_clause(c)}{confidence}; {_measured_clause(c)}"
+    if prediction.get("later"):
+        text += " I changed it when results could be seen; that version is not scored."
+    return text
+
+
+def _measured_clause(c: Comparison) -> str:
+    """The measured difference, and what of the prediction it bears out."""
+    analysis, score = c.analysis, c.score
+    assert score is not None
+    if analysis.mean is None or analysis.ends is None:
+        return "there is no interval, so that is neither right nor wrong."
+    measured = f"I measured {mean_text(analysis)}{c.metric.suffix} ({interval_text(analysis)})"
+    if score.outcome == "open":
+        return f"{measured}, which leaves open whether that is right."
+    if score.outcome == "miss":
+        return f"{measured}, so I was wrong."
+    if not score.predicted:
+        return f"{measured}, so I was right."
+    if score.inside:
+        return f"{measured}, so the direction was right, and the interval contains my size."
+    times = f"{abs(analysis.mean / score.predicted):.1f}"
+    size = (
+        f"off by {number_writer(analysis).size(score.off or 0.0)}{c.metric.suffix}"
+        if times == "1.0"
+        else f"not: the difference is {times} times what I had said"
+    )
+    return f"{measured}, so the direction was right and the size was {size}."
