@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from q1lab.documents import roadmap
 from q1lab.documents.document_data import quarter_of
@@ -21,11 +22,12 @@ from q1lab.week.syllabus import Week
 class Repo:
     """A repository. ``location`` is a public address that holds the learner's commits;
     ``notebooks`` are those that the learner's commits added, None where q1lab could not look
-    inside."""
+    inside; ``about`` is the learner's own line on it, which they enter as ``NAME: what it is``."""
 
     title: str
     location: str | None
     notebooks: int | None
+    about: str = ""
 
 
 def kpis_of_week(store: Store, week: Week, repo: Repository | None = None) -> list[kpis.KpiRow]:
@@ -78,14 +80,17 @@ def repositories(store: Store, repo: Repository | None) -> list[Repo]:
     listed: set[str] = set()
     if repo is not None:
         name = repo.root.name.lower()
-        addresses = (item["location"] or "" for item in recorded if item["title"].lower() == name)
+        same_name = [item for item in recorded if _name_and_about(item)[0].lower() == name]
+        addresses = (item["location"] or "" for item in same_name)
         address = _own_address(repo) or next(
             (recorded_address for recorded_address in addresses if "://" in recorded_address), None
         )
-        repos.append(Repo(repo.root.name, address, len(repo.added_by_me(NOTEBOOKS))))
+        about = next(filter(None, (_name_and_about(item)[1] for item in same_name)), "")
+        repos.append(Repo(repo.root.name, address, len(repo.added_by_me(NOTEBOOKS)), about))
         listed |= {name, (address or "").lower()}
     for item in recorded:
-        if {item["title"].lower(), (item["location"] or "-").lower()} & listed:
+        name, about = _name_and_about(item)
+        if {name.lower(), (item["location"] or "-").lower()} & listed:
             continue
         location, notebooks = item["location"], None
         if location and "://" not in location:
@@ -95,5 +100,11 @@ def repositories(store: Store, repo: Repository | None) -> list[Repo]:
                 location = _own_address(other)
             except Problem:
                 location = None  # a folder of this machine is nobody else's address
-        repos.append(Repo(item["title"], location, notebooks))
+        repos.append(Repo(name, location, notebooks, about))
     return repos
+
+
+def _name_and_about(item: Mapping[str, Any]) -> tuple[str, str]:
+    """The name and the line of an artifact that was entered as ``NAME: what it is``."""
+    name, _, about = item["title"].partition(": ")
+    return name, about.strip()

@@ -80,11 +80,11 @@ class PartTime:
 
 @dataclass(frozen=True)
 class TickBox:
-    """A box; ``shown`` is the title of the step that shows it, where that is done."""
+    """A box; ``done_step`` is the title of the step that it rests on, where that is done."""
 
     title: str
     ticked: bool
-    shown: str = ""
+    done_step: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,10 +187,11 @@ def pace_words(parts: Sequence[PartTime]) -> str:
         return ""
     total = together([part for part in parts if part.timed])
     done = sum(part.finished for part in parts)
+    pace = "I was behind" if word == "behind" else f"the pace was {word}"
     return (
-        f"By minutes and steps: {word}. The timer counted {hours_minutes(total.actual)} for parts "
-        f"planned for {hours_minutes(total.planned)}, and {done} of {len(parts)} parts "
-        f" are finished."
+        f"The timer counted {hours_minutes(total.actual)} for parts planned for "
+        f"{hours_minutes(total.planned)}, and I finished {done} of {len(parts)} parts: by that, "
+        f"{pace}."
     )
 
 
@@ -201,9 +202,8 @@ def not_counted(week: Week, done: progress.Progress) -> str:
     if question is None or place is None:
         return ""
     return (
-        f"{hours_minutes(question.seconds / 60)} of “{place[1].title}” are not counted: "
-        f" the timer saw "
-        "nobody at work and still asks about them."
+        f"{hours_minutes(question.seconds / 60)} of “{place[1].title}” are not counted: the timer "
+        "saw nobody at work and still asks about them."
     )
 
 
@@ -219,13 +219,19 @@ def claims(record: Retro) -> tuple[str, ...]:
         on = f", shared on {', '.join(post['channels'])}" if post["channels"] else ""
         empty = f", {post['empty']}" if post["empty"] else ""
         sentences.append(f"“{post['title']}”: {where}{empty}{on}")
+    sentences += [
+        f"{repo.title}: no line says what it is; write one into the file, or add the repository as "
+        f'"{repo.title}: what it is"'
+        for repo in record.repositories
+        if not repo.about
+    ]
     parts = ", ".join(item.part for item in record.unfinished)
     if record.left:
         are = "step is" if record.left == 1 else "steps are"
         sentences.append(f"{record.left} {are} open, in: {parts}")
     else:
         sentences.append("Every step of the week is done.")
-    sentences.append(record.pace_words or "The week was not timed.")
+    sentences.append(record.pace_words or "I did not time the week.")
     return tuple(filter(None, (*sentences, record.not_counted)))
 
 
@@ -234,13 +240,13 @@ def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
     A share of one prediction says nothing."""
     record = calibrate(scores)
     if record.settled != 1:
-        hand_scored = f" {small} of them are small ones, scored by hand." if small else ""
-        return prediction_text.calibration_sentence(record) + hand_scored
+        hand_scored = f" I scored {small} of them, the small ones, by hand." if small else ""
+        return prediction_text.calibration_sentence(record, "I was") + hand_scored
     outcome = "right" if record.hits else "wrong"
     tail = f" {record.still_open} still open." if record.still_open else ""
     return (
-        f"One prediction is settled: you were {record.sure:.0%} sure, and {outcome}. How well you "
-        f"judge takes more of them to say.{tail}"
+        f"One prediction is settled: I was {record.sure:.0%} sure, and {outcome}. How well I judge "
+        f"takes more of them to say.{tail}"
     )
 
 
@@ -251,11 +257,17 @@ def ticked_in(body: bytes) -> frozenset[str]:
     return frozenset(_without_proof(title.rstrip()) for title in titles)
 
 
+OWN_JUDGMENT = "my own judgment"
+_EARLIER_PROOFS = (" (shown: ", " (self-declared")
+"""The same notes in files that q1lab 0.1 wrote."""
+
+
 def _without_proof(box: str) -> str:
     """A box's title without the note that says who vouches for it."""
-    if box.endswith(")"):
-        box = box.removesuffix(" (self-declared)").rpartition(" (shown: ")[0] or box
-    return box.removesuffix(" (self-declared)")
+    for opening in (" (done: ", f" ({OWN_JUDGMENT}", *_EARLIER_PROOFS):
+        if box.endswith(")") and opening in box:
+            return box.rpartition(opening)[0]
+    return box
 
 
 def gather_retro(

@@ -13,7 +13,6 @@ from q1lab.ground.text_formats import MINUS, cut_cells, plural
 from q1lab.statistics.intervals import Reason
 from q1lab.verdict.difference_text import (
     MeasuredDifference,
-    interval_text,
     level_text,
     mean_text,
     seed_list,
@@ -165,23 +164,6 @@ def comparison_title(c: Comparison) -> str:
         f"{c.study.trainer.recipe} preset" if c.study.trainer.recipe else "",
     )
     return f"{verdict_word(c)}: {title} ({', '.join(part for part in where if part)})"
-
-
-def summary_line(c: Comparison) -> str:
-    """The comparison in one line: ``rope against baseline: cannot tell, −0.012 nats, 95% interval
-    −0.030 to +0.006, seeds 0, 1, 2``."""
-    analysis = c.analysis
-    base, modified = arm_names(c)
-    parts = [f"{modified} against {base}: {analysis.verdict}"]
-    if analysis.mean is not None:
-        parts.append(f"{mean_text(analysis)}{c.metric.suffix}")
-    if analysis.ends is not None:
-        parts.append(f"{level_text(analysis)} interval {interval_text(analysis)}")
-    if c.study.seeds:
-        parts.append(
-            f"{len(c.study.seeds)} seeds" if len(c.study.seeds) > 6 else seed_list(c.study.seeds)
-        )
-    return ", ".join(parts)
 
 
 def left_out_text(c: Comparison) -> str:

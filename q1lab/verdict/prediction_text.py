@@ -75,14 +75,14 @@ def score_sentence(score: Score, c: Comparison) -> str:
     return text + "."
 
 
-def calibration_sentence(all_of_them: Calibration) -> str:
+def calibration_sentence(all_of_them: Calibration, subject: str = "you were") -> str:
     """The confidence over all predictions, and the share that was right."""
     tail = f" {all_of_them.still_open} still open." if all_of_them.still_open else ""
     many = all_of_them.settled
     if not many:
         return "No prediction has been settled by a comparison yet." + tail
     return (
-        f"Over {plural(many, 'settled prediction')} you were {all_of_them.sure:.0%} sure on "
+        f"Over {plural(many, 'settled prediction')} {subject} {all_of_them.sure:.0%} sure on "
         f"average and right in {all_of_them.hits} ({all_of_them.hits / many:.0%}); Brier score "
         f"{all_of_them.brier:.2f} (0 is perfect, 0.25 is a coin).{tail}"
     )

@@ -10,7 +10,7 @@ from q1lab.ground.files import printable
 from q1lab.ground.text_formats import as_typed, cut, short_hours
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
-from q1lab.verdict import comparison_cache, label_text
+from q1lab.verdict import comparison_cache, first_person_text
 from q1lab.week import evidence, progress
 from q1lab.week.lists import kpis
 from q1lab.week.syllabus import Week
@@ -38,12 +38,12 @@ class ProgressCard:
     title: str
     sessions: tuple[SessionRow, ...]
     study: str
-    """The study that answers for the modification, in one line; without one the newest with a
+    """The study that answers for the modification, in two sentences; without one the newest with a
     result; empty without any."""
     kpis: tuple[str, ...]
 
 
-HOW = "Steps: the required ones, ticked by hand or by what happened."
+HOW = "Only required steps count; I ticked some, others ticked themselves."
 """The note on what the card counts."""
 
 
@@ -75,7 +75,11 @@ def build_card(
     newest = comparison_cache.newest_comparison(
         store, learner_tables.variant_names(learner_tables.modification_row(store, week.label))
     )
-    study = label_text.summary_line(newest) if newest else ""
+    study = (
+        f"{first_person_text.trained_sentence(newest)} {first_person_text.result_sentence(newest)}"
+        if newest
+        else ""
+    )
     return ProgressCard(week.name, printable(week.title), tuple(sessions), study, tuple(numbers))
 
 

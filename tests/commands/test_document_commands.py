@@ -303,7 +303,7 @@ def test_an_experiment_of_one_seed_beside_the_study_is_not_the_verdict(
     assert "## The result: helps" in text
     assert "| `rope-2` |" in text
     assert "rope-1" in q1lab("post", "new", "--dry-run")[0]
-    assert "rope against baseline: helps" in q1lab("card")[0]
+    assert "I trained rope and baseline on" in q1lab("card")[0]
     retro = q1lab("retro", "--dry-run")[0]
     assert "| rope-1 | −0.0300 |" in retro
     assert "| rope-2 | −0.0300 |" not in retro  # nobody predicted that one
@@ -559,22 +559,29 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
         progress.tick_step(store, "M03-W04", "a2-log", True)
         progress.tick_step(store, "M03-W04", "c3-attention", True)
     answer("c3-insights", "1. Seeds vary.")
-    q1lab("artifact", "add", "repo", "ml-from-scratch", "--at", "https://example.org/ml")
+    q1lab(
+        "artifact",
+        "add",
+        "repo",
+        "ml-from-scratch: an MLP by hand",
+        "--at",
+        "https://example.org/ml",
+    )
     q1lab("paper", "add", 'A "quoted" | paper', "--done")
     q1lab("kpi", "papers_read", "--actual", "9")
     q1lab("retro")
     text = (repo / "Q1_RETRO.md").read_text()
     for part in (
-        "- transformer-from-scratch: 1 notebook",
-        "- [ml-from-scratch](https://example.org/ml)",
-        "| Public repos | 5 | 1 | not met | counted: repositories with a public address (1 without "
-        "one not counted) |",
+        "- transformer-from-scratch (1 notebook is mine)",
+        "- [ml-from-scratch](https://example.org/ml): an MLP by hand",
+        "| Public repos | 5 | 1 | not met | counted: repositories with a public address; 1 more has "
+        "none |",
         "| Papers read deeply | 8 | 9 | met | set by hand (1 counted: "
         "papers marked as read deeply) |",
         '- A "quoted" \\| paper',
         "1. Seeds vary.",
         "| Read the paper | 1 h 30 min | 2 h 00 min |",
-        ": behind.",
+        "by that, I was behind.",
         "- [x] I can implement attention from a blank file in 30 min",
         "- [ ] I can read any transformer paper",
         "| rope-1 | −0.0300 | 70% |",
@@ -618,11 +625,11 @@ def test_a_cloned_project_is_not_the_learners_work(
     git(folder, "remote", "set-url", "origin", "https://example.org/karpathy/nanogpt")
     monkeypatch.chdir(folder)
     out, _ = q1lab("retro", "--dry-run")
-    assert "- nanogpt: 2 notebooks" in out
+    assert "- nanogpt (2 notebooks are mine)" in out
     assert "| Public repos | 3 | 0 | not met |" in out
     git(folder, "update-ref", "refs/remotes/origin/main", "HEAD")  # as after a push to one's fork
     out, _ = q1lab("retro", "--dry-run")
-    assert "- [nanogpt](https://example.org/karpathy/nanogpt): 2 notebooks" in out
+    assert "- [nanogpt](https://example.org/karpathy/nanogpt) (2 notebooks are mine)" in out
     assert "| Public repos | 3 | 1 | not met |" in out
 
 
@@ -990,7 +997,7 @@ def test_the_step_after_the_retrospective_is_not_left_undone(repo: Path, q1lab: 
                 progress.tick_step(store, "M03-W04", step.id, True)
     q1lab("retro")
     text = (repo / "Q1_RETRO.md").read_text()
-    assert "left undone" not in text
+    assert "I left" not in text
     assert "AI_EXPERT_ROADMAP.md" not in text.split("## What slipped")[1].split("## ")[0]
 
 
@@ -1012,13 +1019,14 @@ def test_the_retrospective_says_what_it_will_claim_and_contradicts_nothing(
     _, err = q1lab("retro")
     assert "Q1_RETRO.md will say" in err
     assert "published at https://example.org/q1" in err
-    assert "not timed" in err
-    assert "(1 without one" in err
+    assert "did not time" in err
+    assert "; 1 more has none" in err
+    assert "transformer-from-scratch: no line says what it is" in err
     text = (repo / "Q1_RETRO.md").read_text()
-    left_undone = text.split("were left undone:")[1].split("## ")[0]
-    assert "publish**: not begun" not in left_undone
+    left_undone = text.split("steps before this document undone:")[1].split("## ")[0]
+    assert "publish | 0 of" not in left_undone
     assert "Publish, and record" not in left_undone
-    assert "not timed" in text
+    assert "did not time" in text
     assert "not timed" in q1lab("card")[0]
     out = json.loads(q1lab("retro", "--dry-run", "--json")[0])
     assert any("Public repos: 0" in claim for claim in out["claims"])

@@ -60,8 +60,8 @@ SAYS = {
         "Divergence is itself a result: report it.",
     ),
     "retro-empty": (
-        "*Nothing is on record yet.*",
-        "The week was not timed.",
+        "*I have nothing on record yet.*",
+        "I did not time the week.",
         "No prediction has been settled by a comparison yet.",
     ),
     "post-before": (

@@ -156,8 +156,11 @@ def retro_record(full: bool = True) -> retro.Retro:
     return dataclasses.replace(
         base,
         repositories=(
-            retro.Repo("transformer-from-scratch", "https://example.org/tf", 7),
+            retro.Repo(
+                "transformer-from-scratch", "https://example.org/tf", 7, "a GPT in 300 lines"
+            ),
             retro.Repo("classical-ml [old]", None, 1),
+            retro.Repo("notes", None, 0),
         ),
         posts=(
             {

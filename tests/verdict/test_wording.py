@@ -29,6 +29,7 @@ from q1lab.verdict import (
     comparison_record,
     difference_text,
     figure,
+    first_person_text,
     label_text,
     note_text,
     result_rows,
@@ -96,7 +97,7 @@ def tellers(c: Comparison) -> dict[str, str]:
         "short": flat("\n".join(short_lines(c, 110))),
         "app": flat("\n".join([plot, *short_text.short_sentences(c)])),
         "list": flat(side_by_side) if c.analysis.mean is not None else "",
-        "card": flat(label_text.summary_line(c)),
+        "card": flat(first_person_text.result_sentence(c)),
         "document": flat(modification.modification_document(document).text),
         "post": flat(post.post_document(draft).text),
         "page": flat(comparison_page.comparison_document(c, facts, Reproduction()).text),
@@ -241,7 +242,6 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
     for name in ("terminal", "short", "app"):
         # notes and predictions may name another verdict, but the first word is this one's
         assert text_by_teller[name].startswith(label_text.verdict_word(c)), name
-    assert f": {c.analysis.verdict}" in text_by_teller["card"]
     assert f"The result: {c.analysis.verdict}" in text_by_teller["document"]
     assert text_by_teller["page"].startswith(f"# {label_text.verdict_word(c)}: ")
     assert f"| {c.analysis.verdict} |" in text_by_teller["table"]
@@ -249,11 +249,11 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
     assert c.analysis.mean is None or f"· {c.analysis.verdict} ·" in text_by_teller["list"]
     if c.analysis.ends is not None and c.analysis.mean is not None:
         low, high = difference_text.number_writer(c.analysis).ends(c.analysis.ends)
-        for name in ("card", "list", "document", "page", "post", "table", "json", "app"):
+        for name in ("list", "document", "page", "post", "table", "json", "app"):
             assert f"{low} to {high}" in text_by_teller[name], (name, text_by_teller[name])
         assert f"[{low}, {high}]" in text_by_teller["terminal"]
-        with_level = ["terminal", "card", "document", "page", "post", "json", "table"]
-        for name in (*with_level, *([] if c.analysis.reason else ["short"])):
+        with_level = ["terminal", "document", "page", "post", "json", "table"]
+        for name in (*with_level, *([] if c.analysis.reason else ["short", "card"])):
             assert difference_text.level_text(c.analysis) in text_by_teller[name], name
         for end, shown in ((c.analysis.ends.low, low), (c.analysis.ends.high, high)):
             value = float(shown.replace("−", "-"))
@@ -274,7 +274,7 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
         assert row["level"] == difference_text.level_text(c.analysis)
     if c.analysis.mean is not None:
         mean = difference_text.mean_text(c.analysis)
-        for name in ("terminal", "short", "card", "document", "page", "table", "app", "list"):
+        for name in ("terminal", "short", "document", "page", "table", "app", "list"):
             assert f"{mean}" in text_by_teller[name], (name, mean)
     if c.analysis.verdict == "no verdict":
         assert not [name for name in text_by_teller if "it decides" in text_by_teller[name]], (

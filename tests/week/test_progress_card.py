@@ -14,7 +14,7 @@ from q1lab.commands.card import card as command
 from q1lab.ground import paths
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
-from q1lab.verdict import label_text
+from q1lab.verdict import first_person_text
 from q1lab.week import content, progress, progress_card
 from q1lab.week.lists import artifacts
 from q1lab.week.syllabus import Week
@@ -56,9 +56,9 @@ def test_numbers_follow_the_store(store: Store, week: Week) -> None:
 
 def test_the_verdict_is_said_as_it_is() -> None:
     comparison = records.comparison("cannot tell", None)
-    assert label_text.summary_line(comparison) == (
-        "rope against baseline: cannot tell, −0.009 nats, 95% interval −0.033 to +0.015, seeds 0, "
-        "1, 2"
+    assert first_person_text.result_sentence(comparison) == (
+        "I can't tell rope and baseline apart by these runs: the true difference in val loss may be "
+        "anything from −0.033 to +0.015 nats (95% interval)."
     )
 
 

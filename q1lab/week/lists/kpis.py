@@ -140,7 +140,8 @@ def public_repos(store: Store) -> CountedKpi:
 
 def repo_count(public: int, others: int = 0) -> CountedKpi:
     """``others`` are repositories without a public address."""
-    uncounted = f" ({others} without one not counted)" if others else ""
+    have = "has" if others == 1 else "have"
+    uncounted = f"; {others} more {have} none" if others else ""
     return CountedKpi(public, f"repositories with a public address{uncounted}")
 
 
@@ -150,7 +151,7 @@ def published_posts(store: Store) -> CountedKpi:
     out = {item["url"] for item in posts_of_weeks if posts.is_out(item)}
     out |= {row["location"] for row in store.db.execute(POSTS_ON_RECORD)}
     unwritten = "".join(
-        f" (one with {posts.empty_words(post['empty'])} not counted)"
+        f"; one more has {posts.empty_words(post['empty'])}"
         for post in posts_of_weeks
         if post["published"] and post["empty"]
     )

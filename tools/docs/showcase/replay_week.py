@@ -24,6 +24,10 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from q1lab.index.store import Store
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -95,7 +99,8 @@ def main() -> None:
     for channel, address in script["shares"].items():
         q1lab(repo, "post", "share", channel, address)
     for artifact in script["artifacts"]:
-        q1lab(repo, "artifact", "add", artifact["kind"], artifact["title"], "--at", artifact["at"])
+        place = ("--at", artifact["at"]) if "at" in artifact else ()
+        q1lab(repo, "artifact", "add", artifact["kind"], artifact["title"], *place)
     q1lab(repo, "retro")
     q1lab(repo, "roadmap", "--tick", "all")
     git(repo, "log", "--format=%s")
@@ -170,7 +175,10 @@ def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
         told = script[session]
         if session == "a":
             progress.choose_modification(store, week, "rope")
+        read_off = {} if session == "a" else numbers_of_the_study(store)
         for step, text in told.get("answers", {}).items():
+            for name, number in read_off.items():
+                text = text.replace(f"{{{name}}}", number)
             progress.save_answer(store, week.label, step, text)
         for part, minutes in told.get("minutes", {}).items():
             learner_tables.credit_seconds(store, week.label, {part: 60.0 * minutes})
@@ -180,6 +188,31 @@ def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
                 wanted = step.id in also if step.optional else step.id not in skipped
                 if wanted and step.kind not in ("write", "choose"):
                     progress.tick_step(store, week.label, step.id, True)
+
+
+def numbers_of_the_study(store: Store) -> dict[str, str]:
+    """What the learner reads off the comparison to write about it."""
+    from q1lab.study import studies
+    from q1lab.verdict import comparison_cache, difference_text, table_text
+
+    comparison = comparison_cache.compare(store, studies.load_readable()[-1])
+    change = table_text.cost_change(comparison, "tokens_per_s")
+    if change == table_text.UNCLEAR:
+        speed = "On my processor the tokens per second of both arms vary too much to say which is slower."
+    else:
+        ends = comparison.timed["tokens_per_s"]
+        low, high = (difference_text.percent_change(1, 1 + end) for end in (ends.low, ends.high))
+        speed = (
+            f"On my processor the tokens per second changed by {change} "
+            f"(95% interval {low} to {high})."
+        )
+    return {
+        "verdict": comparison.analysis.verdict.upper(),
+        "level": difference_text.level_text(comparison.analysis),
+        "interval": difference_text.interval_text(comparison.analysis),
+        "iters": f"{comparison.study.trainer.hyperparameters['max_iters']:,}",
+        "speed": speed,
+    }
 
 
 def filled(draft: str, sections: dict[str, str]) -> str:
