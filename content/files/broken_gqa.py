@@ -1,74 +1,81 @@
-"""Four attentions. Which of your three tests catches which?
+"""Four attentions. Which of your tests catches which?
 
-Read A to D, write down for each the tests that fail, then run
-`python broken_gqa.py`. The tests are those of tests/test_gqa.py:
-heads that do not divide are refused, as many K/V heads as query
-heads are ordinary attention, and tied heads give the same.
+Read A to D, write down for each the tests that fail, then run `python
+broken_gqa.py`: it puts each one in the place of CausalSelfAttention,
+in a copy of this folder, and runs your tests/test_gqa.py on it.
 """
 
-import torch
-from torch import Tensor
+from judge_tests import judge
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-H, D = 4, 8  # query heads, and their width
+
+class Right(nn.Module):
+    causal = True
+
+    def __init__(self, config) -> None:
+        super().__init__()
+        H, C = config.n_head, config.n_embd
+        G = getattr(config, "n_kv_head", None) or H // 2
+        self.H, self.G, self.D = H, G, C // H
+        self.refuse()
+        out = C + 2 * G * self.D
+        self.c_attn = nn.Linear(C, out, bias=config.bias)
+        self.c_proj = nn.Linear(C, C, bias=config.bias)
+
+    def refuse(self) -> None:
+        if self.H % self.G != 0:
+            raise ValueError(f"{self.H} heads over {self.G}")
+
+    def forward(self, x: Tensor) -> Tensor:
+        B, T, C = x.shape
+        kv = self.G * self.D
+        q, k, v = self.c_attn(x).split([C, kv, kv], dim=-1)
+        q, k, v = (
+            t.view(B, T, -1, self.D).transpose(1, 2)
+            for t in (q, k, v)
+        )  # (B, H, T, D), and (B, G, T, D) twice
+        k, v = self.share(k, v)  # (B, H, T, D)
+        y = F.scaled_dot_product_attention(
+            q, k, v, is_causal=self.causal
+        )
+        return self.c_proj(y.transpose(1, 2).reshape(B, T, C))
+
+    def share(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        times = self.H // self.G
+        return (
+            k.repeat_interleave(times, dim=1),
+            v.repeat_interleave(times, dim=1),
+        )
 
 
-def attend(
-    q: Tensor, k: Tensor, v: Tensor, causal: bool = True
-) -> Tensor:
-    """All (H, T, D)."""
-    return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+class A(Right):
+    def refuse(self) -> None:
+        pass
+
+    def share(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        group = [j * self.G // self.H for j in range(self.H)]
+        return k[:, group], v[:, group]
 
 
-def share(k: Tensor, in_place: bool = True) -> Tensor:
-    """K or V of G heads as those of H heads: (G, T, D) to (H, T, D)."""
-    if H % len(k) != 0:
-        raise ValueError(f"{H} heads over {len(k)}")
-    if in_place:
-        return k.repeat_interleave(H // len(k), dim=0)
-    return k.repeat(H // len(k), 1, 1)
+class B(Right):
+    def share(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        times = self.H // self.G
+        return (
+            k.repeat_interleave(times, dim=1),
+            v.repeat(1, times, 1, 1),
+        )
 
 
-def a(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    group = [j * len(k) // H for j in range(H)]
-    return attend(q, k[group], v[group])
+class C(Right):
+    def share(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        times = self.H // self.G
+        return k.repeat(1, times, 1, 1), v.repeat(1, times, 1, 1)
 
 
-def b(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    return attend(q, share(k), share(v, in_place=False))
-
-
-def c(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    return attend(
-        q, share(k, in_place=False), share(v, in_place=False)
-    )
-
-
-def d(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    return attend(q, share(k), share(v), causal=False)
-
-
-def failing(grouped) -> list[str]:
-    """The tests that fail, in the sense of tests/test_gqa.py."""
-    torch.manual_seed(0)
-    q = torch.randn(H, 7, D)
-    kv = {g: torch.randn(2, g, 7, D) for g in (2, 3, 4)}
-    try:
-        grouped(q, *kv[3])
-        refused = False
-    except ValueError:
-        refused = True
-    tied = (one.repeat_interleave(2, dim=0) for one in kv[2])
-    passed = {
-        "refuse": refused,
-        "equal": torch.allclose(
-            grouped(q, *kv[4]), attend(q, *kv[4])
-        ),
-        "tied": torch.allclose(grouped(q, *kv[2]), attend(q, *tied)),
-    }
-    return [name for name, fine in passed.items() if not fine]
+class D(Right):
+    causal = False
 
 
 if __name__ == "__main__":
-    for name, grouped in {"a": a, "b": b, "c": c, "d": d}.items():
-        print(name, "fails:", ", ".join(failing(grouped)) or "none")
+    judge("gqa", "CausalSelfAttention", Right, [A, B, C, D])

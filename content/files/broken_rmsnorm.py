@@ -1,62 +1,51 @@
-"""Four wrong norms. Which of your three tests catches which?
+"""Four wrong norms. Which of your tests catches which?
 
-Read A to D, write down for each the tests that fail, then run
-`python broken_rmsnorm.py`. The tests are those of
-tests/test_rmsnorm.py: ten times the input gives the same output, a
-shift changes it, and the oracle agrees.
+Read A to D, write down for each the tests that fail, then run `python
+broken_rmsnorm.py`: it puts each one in the place of RMSNorm, in a
+copy of this folder, and runs your tests/test_rmsnorm.py on it.
 """
 
 import torch
-from torch import Tensor
+from judge_tests import judge
+from torch import Tensor, nn
 
 EPS = 1e-5
 
 
-def a(x: Tensor, gain: Tensor) -> Tensor:
-    x = x - x.mean(-1, keepdim=True)
-    return (
-        x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + EPS) * gain
-    )
+class Right(nn.Module):
+    def __init__(self, width: int, *bias, **options) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        square = x.pow(2).mean(-1, keepdim=True)
+        return x * torch.rsqrt(square + EPS) * self.weight
 
 
-def b(x: Tensor, gain: Tensor) -> Tensor:
-    return (
-        x * torch.rsqrt(x.pow(2).sum(-1, keepdim=True) + EPS) * gain
-    )
+class A(Right):
+    def forward(self, x: Tensor) -> Tensor:
+        x = x - x.mean(-1, keepdim=True)
+        square = x.pow(2).mean(-1, keepdim=True)
+        return x * torch.rsqrt(square + EPS) * self.weight
 
 
-def c(x: Tensor, gain: Tensor) -> Tensor:
-    return x / (x.pow(2).mean(-1, keepdim=True) + EPS) * gain
+class B(Right):
+    def forward(self, x: Tensor) -> Tensor:
+        square = x.pow(2).sum(-1, keepdim=True)
+        return x * torch.rsqrt(square + EPS) * self.weight
 
 
-def d(x: Tensor, gain: Tensor) -> Tensor:
-    return x * torch.rsqrt(x.pow(2).mean() + EPS) * gain
+class C(Right):
+    def forward(self, x: Tensor) -> Tensor:
+        square = x.pow(2).mean(-1, keepdim=True)
+        return x / (square + EPS) * self.weight
 
 
-def right(x: Tensor, gain: Tensor) -> Tensor:
-    return (
-        x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + EPS) * gain
-    )
-
-
-def failing(norm) -> list[str]:
-    """The tests that fail, on inputs as in tests/test_rmsnorm.py."""
-    torch.manual_seed(0)
-    x, one = torch.randn(2, 5, 8), torch.randn(8)
-    gain = torch.rand(8) * 1.5 + 0.5
-    apart = norm(x + 10, gain) - norm(x, gain)
-    passed = {
-        "scale": torch.allclose(
-            norm(10 * x, gain), norm(x, gain), atol=1e-3
-        ),
-        "shift": bool(apart.abs().max() > 0.1),
-        "oracle": torch.allclose(
-            norm(one, gain), right(one, gain), atol=1e-5
-        ),
-    }
-    return [name for name, fine in passed.items() if not fine]
+class D(Right):
+    def forward(self, x: Tensor) -> Tensor:
+        square = x.pow(2).mean()
+        return x * torch.rsqrt(square + EPS) * self.weight
 
 
 if __name__ == "__main__":
-    for name, norm in {"a": a, "b": b, "c": c, "d": d}.items():
-        print(name, "fails:", ", ".join(failing(norm)) or "none")
+    judge("rmsnorm", "RMSNorm", Right, [A, B, C, D])

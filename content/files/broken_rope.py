@@ -1,77 +1,69 @@
-"""Four wrong ways to rotate. Which of your three tests catches which?
+"""Four wrong rotations. Which of your tests catches which?
 
-Read A to D, write down for each the tests that fail, then run
-`python broken_rope.py`. The tests are those of tests/test_rope.py:
-the length is kept, shifting both positions changes nothing and
-swapping them does, and the oracle agrees.
+Read a to d, write down for each the tests that fail, then run `python
+broken_rope.py`: it puts each one in the place of apply_rotary_emb, in
+a copy of this folder, and runs your tests/test_rope.py on it.
 """
 
 import torch
+from judge_tests import judge
 from torch import Tensor
 
-
-def speeds(dim: int) -> Tensor:
-    return 10000.0 ** (-torch.arange(0, dim, 2).float() / dim)
+PAIRS = "neighbors"  # or "halves"
 
 
-def turn(x: Tensor, angles: Tensor) -> Tensor:
-    """x (T, H, D), angles broadcast against (T, H, D/2)."""
-    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
-    circle = torch.polar(torch.ones_like(angles), angles)
-    return torch.view_as_real(pairs * circle).flatten(-2)
+def precompute_freqs_cis(
+    dim: int, end: int, theta: float = 10000.0
+) -> Tensor:
+    speeds = theta ** (-torch.arange(0, dim, 2).float() / dim)
+    angles = torch.outer(torch.arange(end).float(), speeds)
+    return torch.polar(torch.ones_like(angles), angles)
 
 
-def a(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-    angles = torch.arange(len(q)).float()[:, None, None]
-    return turn(q, angles), turn(k, angles)
+def turn(x: Tensor, table: Tensor) -> Tensor:
+    """x (B, T, H, D), table broadcast against (B, T, H, D/2)."""
+    if PAIRS == "halves":
+        turned = torch.complex(*x.float().chunk(2, dim=-1)) * table
+        turned = torch.cat([turned.real, turned.imag], dim=-1)
+    else:
+        pairs = torch.view_as_complex(
+            x.float().unflatten(-1, (-1, 2))
+        )
+        turned = torch.view_as_real(pairs * table).flatten(-2)
+    return turned.type_as(x)
 
 
-def b(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-    pos = torch.arange(len(q)).float()[:, None, None]
-    angles = pos * speeds(q.size(-1))
-    return turn(q, angles), turn(k, -angles)
+def a(xq: Tensor, xk: Tensor, freqs_cis: Tensor):
+    table = freqs_cis[: xq.size(1), None, :1]
+    return turn(xq, table), turn(xk, table)
 
 
-def c(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-    pos = torch.arange(q.size(1)).float()[:, None]
-    angles = pos * speeds(q.size(-1))
-    return turn(q, angles), turn(k, angles)
+def b(xq: Tensor, xk: Tensor, freqs_cis: Tensor):
+    table = freqs_cis[: xq.size(1), None]
+    return turn(xq, table), turn(xk, table.conj())
 
 
-def d(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-    pos = torch.arange(len(q)).float()[:, None, None]
-    angles = pos * speeds(q.size(-1))
-    wave = angles.cos().repeat_interleave(2, dim=-1)
-    return q * wave, k * wave
+def c(xq: Tensor, xk: Tensor, freqs_cis: Tensor):
+    table = freqs_cis[: xq.size(2)]
+    return turn(xq, table), turn(xk, table)
 
 
-def right(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-    pos = torch.arange(len(q)).float()[:, None, None]
-    angles = pos * speeds(q.size(-1))
-    return turn(q, angles), turn(k, angles)
+def d(xq: Tensor, xk: Tensor, freqs_cis: Tensor):
+    table = freqs_cis[: xq.size(1), None]
+    return turn(xq, table.real), turn(xk, table.real)
 
 
-def failing(rotate) -> list[str]:
-    """The tests that fail, on one head, as in tests/test_rope.py."""
-    torch.manual_seed(0)
-    one, two = torch.randn(2, 1, 1, 16).expand(2, 8, 1, 16)
-    q, k = (x[:, 0] for x in rotate(one, two))
-    expected = right(one, two)[0][:, 0]
-
-    def score(m: int, n: int) -> float:
-        return float(q[m] @ k[n])
-
-    lengths = torch.allclose(q.norm(dim=-1), one[:, 0].norm(dim=-1))
-    shifted = abs(score(2, 0) - score(7, 5)) < 1e-3
-    swapped = abs(score(2, 0) - score(0, 2)) < 1e-3
-    passed = {
-        "length": lengths,
-        "shift": shifted and not swapped,
-        "oracle": torch.allclose(q, expected, atol=1e-4),
-    }
-    return [name for name, fine in passed.items() if not fine]
+def right(xq: Tensor, xk: Tensor, freqs_cis: Tensor):
+    table = freqs_cis[: xq.size(1), None]
+    return turn(xq, table), turn(xk, table)
 
 
 if __name__ == "__main__":
-    for name, rotate in {"a": a, "b": b, "c": c, "d": d}.items():
-        print(name, "fails:", ", ".join(failing(rotate)) or "none")
+    judge(
+        "rope",
+        "apply_rotary_emb",
+        right,
+        [a, b, c, d],
+        helpers=["precompute_freqs_cis"],
+        styles=["", 'broken_rope.PAIRS = "halves"'],
+    )

@@ -3,20 +3,31 @@
 `python generate.py` takes gqa.py from this folder (untrained: speed
 needs no training). It checks that the cached scores are those of the
 whole window, then writes 200 tokens with 4, 2 and 1 K/V heads.
-step() uses nanoGPT's names; where yours differ, write yours there.
+step() uses nanoGPT's names; where yours differ, write yours there and
+in NAMES.
 """
 
 import sys
 import time
-from pathlib import Path
+from operator import attrgetter
 
 import torch
+from small_model import made
 from torch.nn import functional as F
 
-sys.path.insert(0, str(Path.cwd()))
-from gqa import GPT, GPTConfig
-
 TOKENS = 200
+NAMES = (
+    "config",
+    "lm_head",
+    "transformer.wte",
+    "transformer.wpe",
+    "transformer.h.0.ln_1",
+    "transformer.h.0.attn.c_attn",
+    "transformer.h.0.attn.c_proj",
+    "transformer.h.0.ln_2",
+    "transformer.h.0.mlp",
+    "transformer.ln_f",
+)
 
 
 @torch.no_grad()
@@ -46,17 +57,32 @@ def step(model, token, cache):
     return model.lm_head(t.ln_f(x))[:, -1]
 
 
-def made(kv_heads: int):
-    torch.manual_seed(0)
-    config = GPTConfig(block_size=256, vocab_size=65, n_layer=4)
-    config.n_head, config.n_embd, config.bias = 4, 128, False
-    config.n_kv_head = kv_heads
-    return GPT(config).eval()
+def grouped(kv_heads: int):
+    """The model of gqa.py with so many key and value heads, if step()
+    can use it."""
+    model = made("gqa.py", 65, 256, n_kv_head=kv_heads).eval()
+    for name in NAMES:
+        try:
+            attrgetter(name)(model)
+        except AttributeError:
+            sys.exit(
+                f"the model of gqa.py has no {name}, which step() uses:"
+                " write your name there and in NAMES"
+            )
+    c_attn = model.transformer.h[0].attn.c_attn
+    features = c_attn.weight.size(0)
+    if features != 128 + 2 * 32 * kv_heads:
+        sys.exit(
+            f"c_attn of gqa.py makes {features} features with"
+            f" {kv_heads} key and value heads, and C + 2 · G · D is"
+            f" {128 + 2 * 32 * kv_heads}"
+        )
+    return model
 
 
 if __name__ == "__main__":
     for kv_heads in (4, 2, 1):
-        model, token = made(kv_heads), torch.zeros(1, 1).long()
+        model, token = grouped(kv_heads), torch.zeros(1, 1).long()
         text, cache, apart = token, [None] * 4, 0.0
         for _ in range(20):
             scores = step(model, token, cache)

@@ -1,44 +1,21 @@
 """How far is the mean of the residual stream from zero?
 
 `python stream.py` takes model.py from this folder and trains it for a
-short while on its own source text. On the way it prints, for the
-first and the last norm, |mean| as a share of the RMS of what goes in,
-and at the end both for every norm. RMSNorm differs from LayerNorm by
-exactly that mean: RMS² = σ² + μ².
+short while. On the way it prints, on held-out text, |mean| as a share
+of the RMS of what goes into the first and the last norm, and at the
+end both for every norm. RMSNorm differs from LayerNorm by exactly
+that mean: RMS² = σ² + μ².
 """
 
 import sys
-from pathlib import Path
 
 import torch
-
-sys.path.insert(0, str(Path.cwd()))
-from model import GPT, GPTConfig
+from small_model import BLOCK, made, tokens, train, windows
 
 ITERS = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-text = Path("model.py").read_text(encoding="utf-8")
-letters = sorted(set(text))
-data = torch.tensor([letters.index(letter) for letter in text])
-
-torch.manual_seed(0)
-config = GPTConfig(
-    block_size=64,
-    vocab_size=len(letters),
-    n_layer=4,
-    n_head=4,
-    n_embd=128,
-    dropout=0.0,
-    bias=False,
-)
-model = GPT(config)
-optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-
-
-def batch() -> tuple[torch.Tensor, torch.Tensor]:
-    starts = torch.randint(len(data) - 65, (12,)).tolist()
-    rows = torch.stack([data[s : s + 65] for s in starts])
-    return rows[:, :-1].contiguous(), rows[:, 1:].contiguous()
-
+trains, held_out, vocab_size = tokens()
+model = made("model.py", vocab_size, BLOCK)
+batch = windows(held_out, BLOCK, 64)
 
 seen: dict[str, tuple[float, float]] = {}
 for name, module in model.named_modules():
@@ -56,23 +33,29 @@ for name, module in model.named_modules():
 
         module.register_forward_pre_hook(look)
 
-for it in range(ITERS):
-    _, loss = model(*batch())
+
+def looked() -> float:
+    """The loss of the held-out batch; the hooks note its norms."""
+    with torch.no_grad():
+        _, loss = model(*batch)
+    if not seen:
+        sys.exit(
+            "no norms: no class of model.py has Norm in its name"
+        )
+    return float(loss)
+
+
+for it in train(model, trains, ITERS):
     if it in (0, 10, 25, 50) or it % 100 == 0:
+        loss = looked()
         first, *_, last = (mean / rms for mean, rms in seen.values())
         print(
-            f"iter {it:4}  loss {float(loss.detach()):.3f}  |mean| / RMS:"
+            f"iter {it:4}  loss {loss:.3f}  |mean| / RMS:"
             f" first {first:.3f}  last {last:.3f}"
         )
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-
-with torch.no_grad():
-    model(*batch())
-print(f"after {ITERS} iters, loss {float(loss.detach()):.3f}")
+print(f"after {ITERS} iters, loss {looked():.3f}")
 for name, (mean, rms) in seen.items():
-    ratio = mean / rms
     print(
-        f"{name:22} |mean| {mean:.4f}  RMS {rms:.4f}  ratio {ratio:.3f}"
+        f"{name:22} |mean| {mean:.4f}  RMS {rms:.4f}"
+        f"  ratio {mean / rms:.3f}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from q1lab.commands._output import print_json
 from q1lab.ground.errors import FAILED, Problem, nearest
 from q1lab.ground.files import os_reason, printable, read_bytes
 from q1lab.week.markdown_reader import FILES
+from q1lab.week.syllabus import Week
 
 
 @click.command(epilog="Example: q1lab take oracle_rope.py")
@@ -20,7 +22,8 @@ def take(name: str | None, as_json: bool) -> int:
     """Copy the file NAME of the week into this folder, or list what there is.
 
     There are slow and simple versions of each idea to test against (oracle_…), small experiments to
-    train, and pictures for the post. A file that is there already is never overwritten.
+    train, and pictures for the post. The week's files that NAME imports come along. A file that is
+    there already is never overwritten.
 
     \b
     Exit codes: 0 done, 1 it can't be written, 2 no such file, or one that differs is there already.
@@ -39,8 +42,36 @@ def take(name: str | None, as_json: bool) -> int:
         return 0
     if name not in week.files:
         raise Problem(f"the week has no file {name!r}", next=nearest(name, week.files))
-    source, target = week.root / FILES / name, Path(name)
-    data = read_bytes(source)
+    taken = [*_imported_files(week, name), name]
+    for file_name in taken:
+        _copy_here(week.root / FILES / file_name)
+    if as_json:
+        print_json({"file": name, "files": taken})
+        return 0
+    for file_name in reversed(taken):
+        about = _first_line(week.root / FILES / file_name)
+        click.echo(printable(f"{Path(file_name).absolute()}{': ' + about if about else ''}"))
+    return 0
+
+
+def _imported_files(week: Week, name: str) -> list[str]:
+    """The week's files that its Python file ``name`` imports."""
+    if not name.endswith(".py"):
+        return []
+    try:
+        nodes = list(ast.walk(ast.parse(read_bytes(week.root / FILES / name))))
+    except (SyntaxError, ValueError):  # somebody's week: the file is copied as it is
+        return []
+    modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    modules |= {
+        alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names
+    }
+    return [file for file in week.files if file != name and file.removesuffix(".py") in modules]
+
+
+def _copy_here(source: Path) -> None:
+    """Copy a file into the working folder. Problem if another one has its name there."""
+    data, target = read_bytes(source), Path(source.name)
     try:
         with target.open("xb") as handle:
             handle.write(data)
@@ -53,12 +84,6 @@ def take(name: str | None, as_json: bool) -> int:
             ) from None
     except OSError as error:
         raise Problem(f"can't write {target}: {os_reason(error)}", FAILED, file=target) from error
-    if as_json:
-        print_json({"file": str(target)})
-    else:
-        about = _first_line(source)
-        click.echo(printable(f"{target.absolute()}{': ' + about if about else ''}"))
-    return 0
 
 
 def _first_line(file: Path) -> str:

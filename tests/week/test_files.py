@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import re
 import runpy
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -29,12 +31,26 @@ def week() -> Week:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run one of the week's scripts in a folder with the reference models; what it printed."""
 
-    def ran(script: str, *arguments: str, source: str | None = None) -> str:
+    def ran(
+        script: str,
+        *arguments: str,
+        source: str | None = None,
+        models: dict[str, str | None] | None = None,
+    ) -> str:
         for name in ("baseline", "rope", "swiglu", "gqa", "rmsnorm"):
             module_name = "model" if name == "baseline" else name
             module = importlib.import_module(f"labs.models.{name}")
             (tmp_path / f"{module_name}.py").write_text(Path(str(module.__file__)).read_text())
             monkeypatch.setitem(sys.modules, module_name, module)
+        for file, text in (models or {}).items():
+            monkeypatch.delitem(sys.modules, file.removesuffix(".py"))
+            if text is None:
+                (tmp_path / file).unlink()
+            else:
+                (tmp_path / file).write_text(text)
+        shutil.copy(FILES / "small_model.py", tmp_path)
+        monkeypatch.delitem(sys.modules, "small_model", raising=False)
+        monkeypatch.syspath_prepend(tmp_path)
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", [script, *arguments])
         monkeypatch.setattr(sys, "path", list(sys.path))
@@ -130,19 +146,127 @@ def test_the_noise_lab_shows_the_losses_of_the_card() -> None:
 # ── which of these four broken files fails which test?
 
 
-@pytest.mark.parametrize("variant", ["rope", "rmsnorm", "swiglu", "gqa"])
+SHORT = {"rmsnorm": "rms", "swiglu": "glu"}
+SHORT_NAMES = {
+    "rope": {"keeps_the_norm": "length", "shifting": "shift", "oracle": "oracle"},
+    "rmsnorm": {"ten_times": "scale", "shift": "shift", "oracle": "oracle"},
+    "swiglu": {"a_zero": "zero", "budget": "budget", "oracle": "oracle"},
+    "gqa": {"do_not_divide": "refuse", "as_many_heads": "equal", "tied": "tied"},
+}
+"""What the guides call the tests that they write out, by words of their names."""
+
+
+@pytest.fixture
+def judge(tmp_path: Path) -> Run:
+    """Run a broken file on the tests of a learner who has a model.py; what it printed."""
+    for script in FILES.glob("*.py"):
+        if script.name.startswith(("broken_", "oracle_", "judge_")):
+            shutil.copy(script, tmp_path)
+    shutil.copy(ROOT / "labs" / "models" / "baseline.py", tmp_path / "model.py")
+    (tmp_path / "tests").mkdir()
+
+    def judged(variant: str, tests: str | None, *options: str) -> str:
+        if tests is not None:
+            (tmp_path / "tests" / f"test_{variant}.py").write_text(tests)
+        before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+        done = subprocess.run(
+            [sys.executable, *options, f"broken_{variant}.py"],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        for file, content in before.items():
+            assert file.read_bytes() == content
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    return judged
+
+
+def written_tests(variant: str) -> str:
+    """The three tests that a guide writes out."""
+    guide = (ROOT / "content" / "guides" / f"{variant}.md").read_text()
+    part = guide[guide.index("{part=b1}") : guide.index("{part=b2}")]
+    code = "\n".join(re.findall(r"(?ms)^```python\n(.*?)^```", part))
+    return code.replace("import baseline ", "import model as baseline ")
+
+
+@pytest.mark.parametrize("variant", SHORT_NAMES)
 def test_broken_files_are_caught_by_the_tests_that_the_answer_names(
-    run: Run, week: Week, variant: str
+    judge: Run, week: Week, variant: str
 ) -> None:
-    failing_tests = dict(re.findall(r"(?m)^([a-d]) fails: (.+)$", run(f"broken_{variant}.py")))
-    assert set(failing_tests) == set("abcd")
-    short = {"rmsnorm": "rms", "swiglu": "glu"}.get(variant, variant)
+    output = judge(variant, written_tests(variant))
+    assert "3 of your tests pass on a right" in output
+    short = SHORT.get(variant, variant)
     answers = " ".join(fold(week.for_variant(variant), f"b1-{short}-broken").split())
-    for name, tests in failing_tests.items():
-        named_test = re.search(rf"\({name}\) \*\*(.+?)\.?\*\*", answers)
-        assert named_test, (name, answers)
-        assert named_test[1].lower() == tests, name
-    assert len(set(failing_tests.values())) >= 3, "one answer for all would teach little"
+    caught_by = []
+    for name in "abcd":
+        line = re.search(
+            rf"(?m)^{name}  (?:caught by (.+)|your tests let this mistake .+)$", output
+        )
+        assert line, (name, output)
+        caught_by.append(
+            ", ".join(
+                next(test for words, test in SHORT_NAMES[variant].items() if words in function)
+                for function in (line[1].split(", ") if line[1] else [])
+            )
+        )
+        named_tests = re.search(rf"\({name}\) \*\*(.+?)\.?\*\*", answers)
+        assert named_tests, (name, answers)
+        assert named_tests[1].lower() == (caught_by[-1] or "none"), name
+    assert len(set(caught_by)) >= 3, "one answer for all would teach little"
+
+
+HALVES = """
+import torch
+
+from rope import apply_rotary_emb, precompute_freqs_cis
+
+
+def test_halves():
+    x = torch.randn(1, 3, 1, 4)
+    turned, _ = apply_rotary_emb(x, x, precompute_freqs_cis(4, 3))
+    a, b = x[0, 1, 0, 0], x[0, 1, 0, 2]
+    assert torch.allclose(turned[0, 1, 0, 0], a * torch.cos(torch.tensor(1.0)) - b * 0.841471)
+"""
+OUTCOMES = {
+    "no tests yet": ("rope", None, "there is no tests/test_rope.py here"),
+    "an empty file": ("rope", "", "tests/test_rope.py has no test"),
+    "a test of nothing": ("rope", "def test(): assert True", "no test catches any"),
+    "no Python": ("rope", "def test(:", "fails with a right apply_rotary_emb, too"),
+    "a wrong test": ("rmsnorm", "from rmsnorm import RMSNorm\ndef test(): assert 1 == 2", "test: assert 1 == 2"),
+    "a name that is missing": ("swiglu", "from swiglu import Gate", "cannot import name 'Gate'"),
+    "halves in place of neighbors": ("rope", HALVES, "d  caught by test_halves"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_tests_that_judge_nothing_are_told_in_a_line(name: str, judge: Run) -> None:
+    variant, tests, outcome = OUTCOMES[name]
+    output = judge(variant, tests)
+    assert outcome in output, output
+    assert max(map(len, output.splitlines())) < 200
+
+
+def test_a_mistake_that_gets_through_is_shown(judge: Run) -> None:
+    only_the_first = written_tests("rope").partition("from oracle_rope")[0]
+    output = judge("rope", only_the_first)
+    assert output.count("your tests let this mistake through:") == 3
+    assert "table.conj()" in output
+
+
+def test_a_python_without_pytest_says_so(judge: Run) -> None:
+    site = "import sys; sys.modules['pytest'] = None; import runpy; runpy.run_path('broken_rope.py', run_name='__main__')"
+    assert "python -m pip install pytest" in judge("rope", "", "-c", site)
+
+
+def test_a_file_comes_with_those_that_it_imports(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from q1lab.commands.cli import run_command_line
+
+    monkeypatch.chdir(tmp_path)
+    for name, imported in (("broken_rope.py", "judge_tests.py"), ("far.py", "small_model.py")):
+        assert run_command_line(["take", name]) == 0
+        assert (tmp_path / imported).read_bytes() == (FILES / imported).read_bytes()
 
 
 # ── the thing itself
@@ -167,17 +291,119 @@ def test_attention_by_distance_adds_up_to_one(run: Run) -> None:
     assert len(re.findall(r"loss at positions +\d+ to +\d+: [\d.]+", output)) == 2
 
 
+def test_the_text_of_the_scripts_is_cut_as_the_trainer_cuts_it(run: Run) -> None:
+    from labs import data
+    from q1lab.study.corpora import stdlib_text
+
+    small_model = runpy.run_path(str(FILES / "small_model.py"))
+    trains, held_out, vocab_size = small_model["tokens"]()
+    corpus = data.tokenize(stdlib_text())
+    assert trains.tolist() == corpus.train.tolist()
+    assert held_out.tolist() == corpus.val.tolist()
+    assert vocab_size == corpus.vocab_size
+
+
+def reference(variant: str) -> str:
+    return (ROOT / "labs" / "models" / f"{variant}.py").read_text()
+
+
+BY_HAND = "(lambda q, k, v, **_: v)"
+UNUSABLE = {
+    "no file": ("far.py", "rope.py", None, "there is no rope.py here"),
+    "no Python": ("far.py", "rope.py", "class GPT(:", "rope.py makes no model here: SyntaxError"),
+    "no config": ("gates.py", "swiglu.py", "class GPT: pass", "no attribute 'GPTConfig'"),
+    "attention by hand": (
+        "far.py",
+        "rope.py",
+        reference("rope").replace("F.scaled_dot_product_attention", BY_HAND),
+        "rope.py never calls F.scaled_dot_product_attention",
+    ),
+    "another gate": (
+        "gates.py",
+        "swiglu.py",
+        reference("swiglu").replace("F.silu", "torch.sigmoid"),
+        "swiglu.py never calls F.silu",
+    ),
+    "no norm": (
+        "stream.py",
+        "model.py",
+        reference("baseline").replace("LayerNorm", "Scale"),
+        "no class of model.py has Norm",
+    ),
+    "another name": (
+        "generate.py",
+        "gqa.py",
+        reference("gqa").replace("c_proj", "out"),
+        "has no transformer.h.0.attn.c_proj",
+    ),
+    "no groups": ("generate.py", "gqa.py", reference("baseline"), "c_attn of gqa.py makes 384"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_model_that_a_script_can_not_use_is_told_in_a_line(name: str, run: Run) -> None:
+    script, file, text, reason = UNUSABLE[name]
+    with pytest.raises(SystemExit) as ended:
+        run(script, "1", models={file: text})
+    assert reason in str(ended.value)
+    assert "\n" not in str(ended.value)
+
+
+FAR = (
+    r"loss of (\S+) at positions 0 to 63 and of (\S+) at 64 .* has the most, (\d+)% for distances "
+    r"16 to 31; after it they had (\d+)%, and distances 0 to 3 had (\d+)%"
+)
+GATES = (
+    r"(\d+)% in the first layer and (\d+)% in the last ended between −0\.3 and −0\.1, where (\d+)% "
+    r"had begun.* in the first (\d+)% were above 1"
+)
+
+
+def numbers_of_fold(week: Week, variant: str, step_id: str, pattern: str) -> list[float]:
+    numbers = re.search(pattern, " ".join(fold(week.for_variant(variant), step_id).split()))
+    assert numbers
+    return [float(number) for number in numbers.groups()]
+
+
+@pytest.mark.long
+def test_the_fold_of_far_says_what_it_prints(run: Run, week: Week) -> None:
+    output = run("far.py")
+    near, far = (float(loss) for loss in re.findall(r"loss at .+?: ([\d.]+)", output))
+    shares = re.findall(r"([\d.]+)% +([\d.]+)%", output)
+    before, after = ([float(share) for share in column] for column in zip(*shares, strict=True))
+    assert far > near, "worse beyond the trained length"
+    *losses, even, widest, nearest = numbers_of_fold(week, "rope", "b2-rope-far", FAR)
+    assert losses == pytest.approx([near, far], abs=0.05)
+    assert [even, widest, nearest] == pytest.approx([before[5], after[5], sum(after[:3])], abs=4)
+
+
+@pytest.mark.long
+def test_the_fold_of_gates_says_what_it_prints(run: Run, week: Week) -> None:
+    rows = re.findall(r"and \S+ +([\d.]+)% +([\d.]+)% +([\d.]+)%", run("gates.py"))
+    before, first, last = ([float(share) for share in column] for column in zip(*rows, strict=True))
+    numbers = numbers_of_fold(week, "swiglu", "b2-glu-gates", GATES)
+    assert numbers == pytest.approx([first[0], last[0], before[0], first[-1]], abs=4)
+    assert first[2] < before[2] > last[2], "fewer are shut"
+
+
 def test_the_shares_of_the_gates_add_up_to_one(run: Run) -> None:
     rows = re.findall(r"and \S+ +([\d.]+)% +([\d.]+)% +([\d.]+)%", run("gates.py", "4"))
     for column in zip(*rows, strict=True):
         assert sum(map(float, column)) == pytest.approx(100, abs=0.5)
 
 
-def test_the_stream_is_looked_at_on_the_way(run: Run) -> None:
+DIP = r"began at (\S+) and (\S+)\. At the last norm it dips to (\S+) within ten iters"
+
+
+def test_the_stream_is_looked_at_on_the_way(run: Run, week: Week) -> None:
     output = run("stream.py", "12")
     ratios = re.findall(r"iter +(\d+) .* first ([\d.]+)  last ([\d.]+)", output)
     assert [int(at) for at, _, _ in ratios] == [0, 10]
     assert output.count("|mean|") == 2 + 9
+    (first, last), (_, dip) = [(float(one), float(other)) for _, one, other in ratios]
+    assert dip < last / 2
+    numbers = numbers_of_fold(week, "rmsnorm", "b2-rms-stream", DIP)
+    assert numbers == pytest.approx([first, last, dip], abs=0.015)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +423,7 @@ def test_a_model_along_the_video_can_be_looked_at_too(
 
     monkeypatch.setattr(module.GPT, "forward", viewed)
     assert run(script, "2")
-    assert "dropout=0.0" in (FILES / script).read_text()
+    assert "dropout=0.0" in (FILES / "small_model.py").read_text()
 
 
 # ── from the video's file
