@@ -102,7 +102,12 @@ _ALL_ACTS = (
         STUDIES,
         done_when=("diff seen",),
     ),
-    Act("sample", "What both models of a study write, from one prompt.", STUDIES),
+    Act(
+        "sample",
+        "What both models of a study write, from one prompt.",
+        STUDIES,
+        done_when=("seen",),
+    ),
     Act(
         "keep",
         "Keep a study's files in your repo, so that it can be trained again.",

@@ -79,7 +79,9 @@ KEYS: dict[str, Key] = {
     ),
     "lab.again": Key("R", "again", "run again", "Train the run under the cursor, and no other"),
     "lab.verdict": Key("v", "verdict", "verdict", "The whole comparison in words and bars", True),
-    "lab.sample": Key("H", "sample", "passages", "Read what both models write from one prompt"),
+    "lab.sample": Key(
+        "H", "sample", "passages", "Read what both models write from one prompt", True
+    ),
     "lab.export": Key("o", "export", "export", "Write the chart or the numbers into a file"),
     "lab.wandb": Key("W", "wandb", "W&B", "The study at Weights & Biases; upload it"),
     "lab.filter": Key("slash", "filter", "find", "List the studies, and find one by its words"),

@@ -77,7 +77,7 @@ def passage_lines(
 
 def prompt_lines(prompt: str, width: int, styles: Mapping[str, str] = STYLES) -> Iterator[Text]:
     """The prompt that passages go on from."""
-    yield from Text(repr(prompt), styles["dim"]).wrap(Console(), min(width, BESIDE))
+    yield from Text(f"after {prompt!r}", styles["dim"]).wrap(Console(), min(width, BESIDE))
     yield Text()
 
 

@@ -115,6 +115,7 @@ CONDITIONS = {
     "b1-diff": "diff seen",
     "b2-lock": "modification committed",
     "b2-run": "runs ended",
+    "b2-sample": "seen",
     "b3-compare": "comparison seen",
     "b3-document": "modification committed",
     "b3-merge": "modification merged",
