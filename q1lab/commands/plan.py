@@ -15,6 +15,7 @@ from q1lab.index import ingest_events
 from q1lab.study import command_line, presets, studies
 from q1lab.study.command_line import Request
 from q1lab.verdict import pairs_needed
+from q1lab.week import progress
 
 
 @click.command(
@@ -32,6 +33,10 @@ Examples:
 def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
     """Say how many pairs it takes to see a difference that VARIANT may make, and the range to plan.
 
+    A table says what 3, 5, 8 and 3 to 8 pairs would tell you, with NATS as the smallest difference
+    that matters (δ): how often each verdict comes out if nothing changed, and if the change is
+    worth twice that. It shows no result, so use it before you predict.
+
     It rests on your own newest study of VARIANT, else on figures that ship with q1lab, and says
     which.
     """
@@ -42,7 +47,9 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
         studies_on_disk = studies.StudiesOnDisk()
         spread = pairs_needed.own_spread(
             store, name, preset, studies_on_disk
-        ) or pairs_needed.known_spread(store, name, usual, studies_on_disk)
+        ) or pairs_needed.known_spread(
+            store, name, usual, studies_on_disk, progress.data_to_train_on(store)
+        )
     if spread is None:
         raise Problem(
             f"no study of {variant} has three pairs yet, and no figures ship for it at {usual}",
@@ -56,7 +63,10 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
         " --seeds 3", ""
     )
     *sentences, command_line_sentence = pairs_needed.advice_lines(advice, begin)
-    for line in sentences:
+    for line in sentences[:2]:
+        print_wrapped(line, 0)
+    click.echo("\n".join(("", *pairs_needed.chances_table(advice), "")))
+    for line in sentences[2:]:
         print_wrapped(line, 0)
     click.echo(command_line_sentence)
     return OK

@@ -16,6 +16,7 @@ from q1lab.ground.files import read_text
 from q1lab.ground.text_formats import duration
 from q1lab.index.store import Store
 from q1lab.statistics import interim_analyses, intervals
+from q1lab.statistics.interim_analyses import VerdictChances
 from q1lab.statistics.intervals import SeedsNeeded
 from q1lab.study import presets
 from q1lab.study.metric import VAL_LOSS, Metric
@@ -46,14 +47,27 @@ class Spread:
 
 
 @dataclass(frozen=True)
+class PlanChances:
+    """The chance of each verdict from ``first`` to ``most`` pairs (one number where they are
+    equal), if the true difference is 0, and if it is twice δ."""
+
+    first: int
+    most: int
+    nothing: VerdictChances
+    twice: VerdictChances
+
+
+@dataclass(frozen=True)
 class Advice:
     """The pairs it takes to see a difference of ``effect`` in 80% of studies. ``range`` is the
-    planned range that q1lab proposes; None where the need is beyond the ranges that there are."""
+    planned range that q1lab proposes; None where the need is beyond the ranges that there are.
+    ``chances`` are those of a few plans, with ``effect`` as δ."""
 
     effect: float
     spread: Spread
     needed: SeedsNeeded
     range: tuple[int, int] | None
+    chances: tuple[PlanChances, ...]
 
 
 def own_spread(
@@ -143,7 +157,47 @@ def advise(effect: float, spread: Spread) -> Advice:
     needed = intervals.seeds_needed(effect, spread.sd, headline="paired", df=spread.pairs - 1)
     most = max(interim_analyses.FIRST_MOST, math.ceil(1.25 * needed.mid))
     within = most <= interim_analyses.MOST_PAIRS
-    return Advice(effect, spread, needed, (interim_analyses.FIRST_LEAST, most) if within else None)
+    proposed = (interim_analyses.FIRST_LEAST, most) if within else None
+    plans = dict.fromkeys([*USUAL_PLANS, *([proposed] if proposed else [])])
+    chances = tuple(_chances(*plan, effect / spread.sd) for plan in plans)
+    return Advice(effect, spread, needed, proposed, chances)
+
+
+USUAL_PLANS = ((3, 3), (5, 5), (8, 8), (3, 8))
+"""The plans whose chances are always shown: so many pairs at least, and at most."""
+
+
+def _chances(first: int, most: int, delta: float) -> PlanChances:
+    """``delta`` is in sds of a pair's difference."""
+    fixed = first == most
+    alpha = intervals.ALPHA if fixed else interim_analyses.level_per_look(first, most)
+    nothing, twice = (
+        interim_analyses.verdict_chances(first, most, alpha, effect, delta)
+        for effect in (0.0, 2 * delta)
+    )
+    return PlanChances(first, most, nothing, twice)
+
+
+def chances_table(advice: Advice) -> tuple[str, ...]:
+    """The chances of the plans, in studies out of 100, as lines of a table."""
+    unit = advice.spread.metric.suffix
+    names = " claims  too small  can't tell"
+    lines = [
+        f"Verdicts of 100 studies with this spread and δ = {advice.effect:g}{unit}",
+        "(a claim is HELPS or HURTS):",
+        f"         {'if nothing changed':<{len(names)}}    "
+        f"if the difference is {2 * advice.effect:g}{unit}",
+        f"pairs    {names}    {names}",
+    ]
+    for plan in advice.chances:
+        pairs = str(plan.first) if plan.first == plan.most else f"{plan.first}..{plan.most}"
+        cells = "    ".join(
+            f"{100 * chance.claim:7.0f}{100 * chance.too_small:11.0f}"
+            f"{100 * chance.cannot_tell:12.0f}"
+            for chance in (plan.nothing, plan.twice)
+        )
+        lines.append(f"{pairs:<9}{cells}")
+    return tuple(lines)
 
 
 def advice_lines(advice: Advice, command: str) -> tuple[str, ...]:

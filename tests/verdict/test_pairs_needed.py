@@ -46,6 +46,47 @@ def test_the_range_that_is_proposed_can_be_planned() -> None:
     assert pairs_needed.advise(0.001, spread).range is None
 
 
+def test_the_chance_of_each_verdict_is_that_of_the_programs_own_verdict() -> None:
+    """Three pairs and the first planned range, at δ = 0.01 and the spread of RMSNorm's pairs."""
+    rng, sd, delta, many = random.Random(5), 0.0046, 0.01, 200
+    for first, most in ((3, 3), (3, 8)):
+        alpha = 0.05 if first == most else interim_analyses.level_per_look(first, most)
+        limits = interim_analyses.t_limits(first, most, alpha)
+        for effect in (0.0, 2 * delta):
+            verdicts: list[str] = []
+            for _ in range(many):
+                differences = [rng.gauss(effect, sd) for _ in range(most)]
+                end = most
+                if most > first:
+                    planned = seed_range.SeedRange(first, most, alpha, limits)
+                    end = seed_range.over_after(planned, differences, delta) or most
+                zeros = dict.fromkeys(range(end), 0.0)
+                arm = dict(enumerate(differences[:end]))
+                analysis = intervals.analyze(
+                    zeros, arm, headline="paired", alpha=alpha, delta=delta
+                )
+                verdicts.append(analysis.verdict)
+            chances = interim_analyses.verdict_chances(first, most, alpha, effect / sd, delta / sd)
+            small = verdicts.count("too small to matter") / many
+            unknown = verdicts.count("cannot tell") / many
+            assert chances.too_small == pytest.approx(small, abs=0.1)
+            assert chances.cannot_tell == pytest.approx(unknown, abs=0.1)
+            assert chances.claim == pytest.approx(1 - small - unknown, abs=0.1)
+
+
+def test_plan_says_what_three_pairs_can_say() -> None:
+    """RMSNorm on Tiny Shakespeare: at preset cpu 13 studies of 100 find nothing changed."""
+    found = pairs_needed.shipped_spread(paths.content_dir(), "rmsnorm", "cpu", "shakespeare")
+    assert found is not None
+    advice = pairs_needed.advise(0.01, found)
+    three = advice.chances[0]
+    assert (three.first, three.most) == (3, 3)
+    assert three.nothing.claim == pytest.approx(0.05, abs=0.005)
+    assert three.nothing.too_small == pytest.approx(0.13, abs=0.01)
+    row = next(line for line in pairs_needed.chances_table(advice) if line.startswith("3 "))
+    assert row.split()[:3] == ["3", "5", "13"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [(["rope", "--detect", "0"], "above 0"), (["mine.py", "--detect", "1"], "no study")],
