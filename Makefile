@@ -1,7 +1,7 @@
 # Everything is set up in .venv by pip; nothing else on the machine is touched.
 PYTHON ?= python3
 VENV := .venv
-VARIANT ?= rope
+VARIANT ?= relu_squared
 BIN := $(VENV)/bin
 NANOGPT ?=
 AGAINST ?=
@@ -31,8 +31,7 @@ setup: $(VENV)/.base  ## install q1lab into .venv
 dev: $(VENV)/.dev  ## install what development needs, too
 	@$(CALLED)
 
-run: $(VENV)/.base  ## the main job: train RoPE (or VARIANT=swiglu, ...) against the baseline, three seeds each, and compare
-	@echo "This shows what $(VARIANT) does, which the week asks you to predict; make run VARIANT=swiglu takes another one."
+run: $(VENV)/.base  ## the main job: train a squared ReLU against the baseline, three seeds each, and compare
 	@$(BIN)/q1lab run $(VARIANT) --seeds 3 --preset quick
 	@$(CALLED)
 

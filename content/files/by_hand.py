@@ -8,7 +8,7 @@ import itertools
 import math
 
 BASELINE = [1.9077, 1.9036, 1.9066]  # seeds 0, 1, 2
-MODIFIED = [1.7852, 1.7777, 1.7758]
+MODIFIED = [1.9287, 1.9376, 1.9326]  # invented
 T = 4.3027  # Student's t of 3 pairs for 95%; for 98.94% it is 9.635
 
 

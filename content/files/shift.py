@@ -1,4 +1,4 @@
-"""RMSNorm and LayerNorm of four features to which the same δ is added."""
+"""RMSNorm and LayerNorm of four features to which the same number s is added."""
 
 from math import sqrt
 
@@ -26,7 +26,7 @@ def bar(value):
 def frame(delta):
     x = [value + delta for value in X]
     rows = [
-        f"{'LayerNorm(x + δ)':^34}{'RMSNorm(x + δ)':^34}".rstrip()
+        f"{'LayerNorm(x + s)':^34}{'RMSNorm(x + s)':^34}".rstrip()
     ]
     for layer, rms in zip(layernorm(x), rmsnorm(x), strict=True):
         rows.append(
@@ -34,7 +34,7 @@ def frame(delta):
         )
     values = ", ".join(f"{value:+.1f}" for value in x)
     return "\n".join(
-        [f"δ = {delta:g}", f"x + δ = ({values})", "", *rows]
+        [f"s = {delta:g}", f"x + s = ({values})", "", *rows]
     )
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from q1lab.ground import command_table
 from q1lab.ground.command_table import acts_for_condition
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import printable, read_text
-from q1lab.week.markdown_reader import is_path, lines_for_audience
+from q1lab.week.markdown_reader import FILES, is_path, lines_for_audience
+from q1lab.week.result_leaks import picture_text, result_numbers, written_results
 from q1lab.week.syllabus import (
     GLOSSARY,
     Action,
@@ -24,6 +28,7 @@ from q1lab.week.syllabus import (
     Week,
     for_learner,
 )
+from q1lab.week.text_numbers import MeasuredResult
 from q1lab.week.week_builder import TomlLines
 
 
@@ -66,6 +71,7 @@ def lint_week(
     findings += _lint_numbers(week)
     findings += _lint_width(week)
     findings += _lint_links(week)
+    findings += _lint_open_pages(week)
     text = "\n".join(markdown for _, _, markdown in _markdown(week))
     for term in week.terms:
         if term.first_in(text) is None:
@@ -77,6 +83,7 @@ def lint_week(
             *_lint_order(week, chosen, known_models),
             *_lint_minutes(week, chosen),
             *_lint_words(week, chosen),
+            *_lint_results(week, chosen),
         ):
             if finding not in findings:
                 findings.append(finding)
@@ -107,15 +114,6 @@ def _lint_order(
     for part in week.parts():
         yield from _unexplained(week, part, chosen)
         for block in _blocks(part, chosen):
-            if not predicted:
-                for file, at, markdown in _texts(block):
-                    for line, text in enumerate(markdown.split("\n")):
-                        if "{measured." in text:
-                            message = (
-                                "a result before the step that predicts it; move it below the "
-                                "step of kind=predict"
-                            )
-                            yield ContentFinding(file, at + line, message, False)
             needs = block.needs if isinstance(block, Step | Fold) else None
             if needs is not None and needs not in met:
                 is_in_week = any(step.id == needs for step in week.steps())
@@ -371,6 +369,113 @@ def _lint_width(week: Week) -> Iterator[ContentFinding]:
                     f"this line of code has {len(line)} columns; {CODE_WIDTH} fit on a small screen"
                 )
                 yield ContentFinding(file, at + number, text, False)
+
+
+def _verdict_step(week: Week, chosen: str | None) -> str:
+    """The step from which on a learner may meet results: that of their own verdict, the first to
+    write in once the comparison was seen; in a week without one, the prediction's. "" for a week
+    that has neither."""
+    compared, predicted = False, ""
+    for part in week.parts():
+        for block in _blocks(part, chosen):
+            if isinstance(block, Step):
+                if compared and block.kind == "write":
+                    return block.id
+                compared = compared or block.done_when == "comparison seen"
+                if block.done_when == "prediction made":
+                    predicted = predicted or block.id
+    return predicted
+
+
+def _hidden_results(week: Week) -> list[MeasuredResult]:
+    """The results that a learner is to find out: all but those of the week's own experiments, which
+    ship as model files."""
+    return [row for row in week.numbers.measured if f"{row.variant}.py" not in week.files]
+
+
+def _lint_results(week: Week, chosen: str | None) -> Iterator[ContentFinding]:
+    """Results that one learner meets before their own verdict, in any of the week's data."""
+    rows = _hidden_results(week)
+    numbers = result_numbers(rows)
+    names = {row.variant for row in rows} | {variant.name for variant in week.variants}
+    hidden = "|".join(map(re.escape, sorted(names)))
+    placeholder = re.compile(rf"\{{measured\.[a-z]+\.(?:{hidden})(?:\.(?:mean|interval))?\}}")
+    verdict = _verdict_step(week, chosen)
+    for place, block in _places(week, chosen):
+        for file, at, markdown in (*_texts(block), *_pictures(block)):
+            shown = {
+                (match.start(), match[0], "a result") for match in placeholder.finditer(markdown)
+            }
+            prose = placeholder.sub(lambda match: " " * len(match[0]), markdown)
+            for data in {row.data for row in rows}:
+                text = replace(week.numbers, corpus=data).fill(prose)
+                for found in written_results(text, numbers):
+                    result = f"a result of {found.result.description}"
+                    shown.add((found.position, found.number, result))
+            for position, number, result in sorted(shown):
+                message = f"{place} shows {number}, {result}, before {verdict!r}; move it below"
+                line = at + markdown.count("\n", 0, position)
+                yield ContentFinding(file, line, message, False)
+        if isinstance(block, Step) and block.id == verdict:
+            return
+
+
+def _places(week: Week, chosen: str | None) -> Iterator[tuple[str, Block]]:
+    """The blocks of the week in the order in which one learner meets them, each with its place in
+    words."""
+    yield from (("the overview", block) for block in week.overview)
+    for session in week.sessions:
+        yield f"session {session.id!r}", Text(session.intro, session.file, 1)
+        for part in session.parts:
+            place = f"part {part.id!r}"
+            for block in _blocks(part, chosen):
+                if isinstance(block, Step):
+                    place = f"step {block.id!r}"
+                needs = block.needs if isinstance(block, Fold) else None
+                yield (f"step {needs!r}" if needs else place), block
+
+
+def _pictures(block: Block) -> Iterator[tuple[str, int, str]]:
+    """The pictures of a figure."""
+    for frame in block.frames if isinstance(block, Fold) else ():
+        yield block.file, block.line, frame
+
+
+def _lint_open_pages(week: Week) -> Iterator[ContentFinding]:
+    """Results on pages that a learner may open at any time: the glossary, hints and files of the
+    week, and the README of its repository with the pictures there."""
+    numbers = result_numbers(_hidden_results(week))
+    if not numbers:
+        return
+    pages = [week.root / GLOSSARY, *sorted((week.root / "hints").glob("*.md"))]
+    pages += [week.root / FILES / name for name in week.files]
+    pages += _front_page(week.root)
+    for page in pages:
+        try:
+            text = printable(read_text(page))
+        except (OSError, UnicodeDecodeError):
+            continue  # no text; what a text shows of it is checked where it is shown
+        shown = picture_text(text) if page.suffix == ".svg" else text
+        name = os.path.relpath(page, week.root)
+        for found in written_results(shown, numbers):
+            line = 1 if page.suffix == ".svg" else shown.count("\n", 0, found.position) + 1
+            message = (
+                f"{found.number} is a result of {found.result.description}, and a learner may "
+                "read this before the week; show another example"
+            )
+            yield ContentFinding(name, line, message, False)
+
+
+def _front_page(folder: Path) -> list[Path]:
+    """The README of the repository that holds a folder, and the pictures that it shows."""
+    for parent in folder.resolve().parents:
+        if (parent / ".git").exists():
+            readme = parent / "README.md"
+            if not readme.is_file():
+                return []
+            shown = re.findall(r"!\[[^\]]*\]\(([^):]+\.svg)\)", read_text(readme))
+            return [readme, *(parent / picture for picture in shown)]
+    return []
 
 
 _GITHUB = re.compile(r"https?://(?:www\.)?github\.com/[\w.-]+/[\w.-]+(?P<rest>[\w./-]*)")

@@ -155,7 +155,7 @@ def training() -> None:
 
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(Q1LAB_HOME=home, WANDB_MODE="disabled")
-        request = Request("rope", preset="quick")
+        request = Request("relu_squared", preset="quick")
         with Store() as store:
             study = study_plan.begin_study(request, store).study
             while study.runs[3].name not in {

@@ -16,7 +16,7 @@ from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.week import progress
 
-PAGES = ("study", "lab", "verdict", "results", "progress")
+PAGES = ("study", "verdict")
 SIZE = (120, 36)
 
 
@@ -39,9 +39,6 @@ async def _shoot(folder: Path, pages: tuple[str, ...], size: tuple[int, int]) ->
                 app.run_job(lambda _: None, lambda _, seen=looked: app.call_later(seen.set))
                 await looked.wait()
             await pilot.pause(0.5)
-            async with asyncio.timeout(30):  # the keys come last, and late on a busy machine
-                while not any(key.region.height for key in app.screen.query("FooterKey")):
-                    await pilot.pause(0.1)
             await pilot.pause(0.3)
             if page == "verdict":
                 await pilot.press("v")

@@ -64,8 +64,10 @@ class LaunchForm(VerticalScroll, can_focus=False):
 
     def compose(self) -> ComposeResult:
         initial = self.initial
+        width = max(map(len, self.names))
         rows = [
-            Option(f"{name:<9} {variants.find_variant(name).title}", id=name) for name in self.names
+            Option(f"{name:<{width}} {variants.find_variant(name).title}", id=name)
+            for name in self.names
         ]
         rows.append(Option("a file of mine …", id=OTHER))
         rows += [
