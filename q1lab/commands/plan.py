@@ -10,12 +10,13 @@ import click
 
 from q1lab.commands._output import print_wrapped
 from q1lab.commands._store import open_store
+from q1lab.ground import paths
 from q1lab.ground.errors import OK, Problem
 from q1lab.index import ingest_events
 from q1lab.study import command_line, presets, studies
 from q1lab.study.command_line import Request
 from q1lab.verdict import pairs_needed
-from q1lab.week import progress
+from q1lab.week import progress, text_numbers
 
 
 @click.command(
@@ -47,8 +48,12 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
         studies_on_disk = studies.StudiesOnDisk()
         spread = pairs_needed.own_spread(
             store, name, preset, studies_on_disk
-        ) or pairs_needed.known_spread(
-            store, name, usual, studies_on_disk, progress.data_to_train_on(store)
+        ) or pairs_needed.shipped_spread(
+            paths.content_dir(),
+            name,
+            usual,
+            progress.data_to_train_on(store),
+            least_pairs=text_numbers.SPREAD_PAIRS,
         )
     if spread is None:
         raise Problem(

@@ -98,9 +98,12 @@ def own_spread(
     return None
 
 
-def shipped_spread(folder: Path, variant: str, preset: str, data: str = "") -> Spread | None:
-    """The spread that the week's results file gives for a preset and a variant, if it does: that on
-    ``data`` before others. The file says ``shakespeare`` where a study has ``tinyshakespeare``."""
+def shipped_spread(
+    folder: Path, variant: str, preset: str, data: str = "", *, least_pairs: int = 0
+) -> Spread | None:
+    """The spread that the week's results file gives for a preset and a variant, if it does: that of
+    ``least_pairs`` pairs or more before others, and then that on ``data``. The file says
+    ``shakespeare`` where a study has ``tinyshakespeare``."""
     try:
         figures = tomllib.loads(read_text(folder / SHIPPED))
     except (OSError, ValueError):
@@ -112,7 +115,7 @@ def shipped_spread(folder: Path, variant: str, preset: str, data: str = "") -> S
     ]
     if not rows:
         return None
-    row = next((row for row in rows if row["data"] in data), rows[0])
+    row = min(rows, key=lambda row: (row["pairs"] < least_pairs, row["data"] not in data))
     iters = presets.PRESETS[preset]["max_iters"] if preset in presets.PRESETS else None
     spread = Spread(float(row["pair_sd"]), int(row["pairs"]), "", None, iters, str(row["data"]))
     return replace(

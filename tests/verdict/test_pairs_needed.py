@@ -74,6 +74,14 @@ def test_the_chance_of_each_verdict_is_that_of_the_programs_own_verdict() -> Non
             assert chances.claim == pytest.approx(1 - small - unknown, abs=0.1)
 
 
+def test_plan_rests_on_eight_pairs_where_there_are_so_many() -> None:
+    """A spread from three pairs may be a sixth of the true one."""
+    for preset in ("quick", "cpu"):
+        arguments = ["rope", "--detect", "0.01", "--preset", preset, "--json"]
+        record = json.loads(CliRunner().invoke(command, arguments).output)
+        assert record["spread"]["pairs"] == 8
+
+
 def test_plan_says_what_three_pairs_can_say() -> None:
     """RMSNorm on Tiny Shakespeare: at preset cpu 13 studies of 100 find nothing changed."""
     found = pairs_needed.shipped_spread(paths.content_dir(), "rmsnorm", "cpu", "shakespeare")
