@@ -601,9 +601,10 @@ def simulate(row: Row, many: int, seed: int = 1) -> dict[str, Any]:
     ``answers``: the first claim that q1lab made (h helps, u hurts), else its last answer (c cannot
     tell, n no verdict); ``last``: its last answer alone; ``pairs``: how many that one rests on, in
     base 36. On average over the weeks the last answer printed ``total`` as the chance of a claim in
-    its question, and ``home`` as that of any claim in the home.
+    its question, ``home`` as the number of false claims to expect in the home, and ``claims`` as
+    that of the claims there.
     """
-    answers, last, pairs, totals, around = [], [], [], [], []
+    answers, last, pairs, totals, expected, claims = [], [], [], [], [], []
     for said in weeks(row, many, seed):
         letters = [LETTERS.get(one.analysis.verdict, "n") for one in said]
         claimed = [letter for letter in letters if letter in "hu"]
@@ -612,7 +613,8 @@ def simulate(row: Row, many: int, seed: int = 1) -> dict[str, Any]:
         pairs.append("0123456789abcdefghijklmnopqrstuvwxyz"[said[-1].analysis.n])
         totals.append(said[-1].asking.total)
         family = said[-1].asking.family
-        around.append(0.0 if family is None else family.total)
+        expected.append(0.0 if family is None else family.expected_false_claims)
+        claims.append(0 if family is None else family.claims)
     return {
         "row": row.name,
         "group": row.group,
@@ -620,7 +622,8 @@ def simulate(row: Row, many: int, seed: int = 1) -> dict[str, Any]:
         "effect": row.effect,
         "weeks": many,
         "total": round(sum(totals) / many, 5),
-        "home": round(sum(around) / many, 5),
+        "home": round(sum(expected) / many, 5),
+        "claims": round(sum(claims) / many, 5),
         "answers": "".join(answers),
         **({"last": "".join(last)} if row.group == "chosen" else {}),
         "pairs": "".join(pairs),

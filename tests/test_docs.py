@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from q1lab.statistics.intervals import LOGNORMAL_FIXED, LOGNORMAL_RANGE
 from tests.kit.places import ROOT
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "content" / "README.md"]
@@ -36,6 +37,20 @@ def test_the_page_of_looks_is_as_its_results_make_it(monkeypatch: pytest.MonkeyP
     for block, text in importlib.import_module("looks").texts().items():
         generated = f"<!-- made: {block} -->\n{text}\n<!-- /made -->"
         assert generated in page, "run: python tools/docs/make.py looks"
+
+
+def test_the_rates_of_skewed_differences_are_computed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools" / "docs"))
+    page = importlib.import_module("skewed")
+    assert page.text() in (ROOT / "docs" / "statistics.md").read_text(), (
+        "run: python tools/docs/make.py skewed"
+    )
+    for rate, claims in ((LOGNORMAL_FIXED, (3, 5, 8, 12)), (LOGNORMAL_RANGE, (8, 12))):
+        for most in claims:
+            first = most if rate == LOGNORMAL_FIXED else 3
+            assert page.claim_rate(first, most) == pytest.approx(rate, abs=0.006)
 
 
 def test_what_a_page_says_was_measured_has_date_and_commit() -> None:

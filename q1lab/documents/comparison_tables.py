@@ -95,7 +95,7 @@ def study_facts(
         caveats=caveats,
         judging_notes=judging_notes,
         verdict_sentence=sentences["verdict"],
-        power=sentences.get("power", Md("")),
+        power=Md(" ".join(sentences[part] for part in ("level", "power") if part in sentences)),
         scope=sentences["scope"],
         scale=scope_text.scale_text(c),
         outcome=sentences.get("prediction", Md("")),
@@ -117,10 +117,14 @@ def _notes(c: Comparison) -> tuple[tuple[str, ...], tuple[str, ...]]:
     caveats: list[str] = []
     others: list[str] = []
     for note in c.analysis.notes:
+        if note.kind in note_text.OF_THE_LEVEL:
+            continue  # told by the level's sentence
         is_caveat = note.kind in short_text.CAVEAT_ORDER and note.kind not in OTHER_INTERVAL
         group = caveats if is_caveat else others
         group.append(note_text.note_sentence(note, c))
-    return tuple(caveats), tuple(filter(None, (*others, note_text.record_sentence(c))))
+    return tuple(caveats), tuple(
+        filter(None, (*others, note_text.record_sentence(c, published=True)))
+    )
 
 
 def _introduction(c: Comparison) -> Md:

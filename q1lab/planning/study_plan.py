@@ -31,7 +31,7 @@ from q1lab.study.series import Series
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.study.study_draft import Draft
 from q1lab.study.trainer import Trainer
-from q1lab.verdict import difference_text, note_text, pairs_needed, scope_text, verdict_text
+from q1lab.verdict import difference_text, level_text, pairs_needed, scope_text, verdict_text
 from q1lab.week.lists import predictions
 
 
@@ -427,17 +427,17 @@ def _notes(
         )
     notes.append(scope_text.many_passes_warning(study.passes))
     if (series_place := study.origin.series) is not None:
-        notes.append(note_text.series_share_sentence(series_place))
+        notes.append(level_text.series_share_sentence(series_place))
     if study.design.fresh_seeds:
         notes.append(verdict_text.drawn_seeds_note(study.seeds))
     if study.design.level is not None:
-        notes.append(verdict_text.planned_seeds_sentence(*study.design.pairs, study.design.level))
+        notes.append(level_text.planned_seeds_sentence(*study.design.pairs, study.design.level))
     elif (existing is None and ledger.is_later_look(store, study)) or (
         existing is not None
         and study.design.batches != existing.design.batches
         and len(study.design.batches) > 1
     ):
-        notes.append(verdict_text.later_look_note())
+        notes.append(level_text.later_look_note())
     name, on = study.variant.removesuffix("*"), study.data.name
     spread = pairs_needed.known_spread(store, name, study.trainer.recipe, on_disk, on)
     if spread is not None:

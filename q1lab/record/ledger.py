@@ -23,11 +23,12 @@ from q1lab.record.picked_seeds import RelatedStudy, SeedPicks, find_picks
 from q1lab.record.recorded_studies import (
     RecordedStudy,
     RunEnd,
+    counted_losses,
     pair_differences,
     read_recorded_studies,
 )
-from q1lab.statistics import interim_analyses
-from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, MIN_FOR_VERDICT
+from q1lab.statistics import interim_analyses, intervals
+from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, MIN_FOR_VERDICT, Headline
 from q1lab.study import identity
 from q1lab.study.design import Design
 from q1lab.study.identity import ArmTraining, Question, find_same_arm, questions_of
@@ -58,15 +59,14 @@ class Asking:
 
 @dataclass(frozen=True)
 class QuestionFamily:
-    """All questions on record: how many are about the same data as this study's, how many there are
-    in all, over how many texts, how many others share baseline runs with it, and the chance of at
-    least one claim among them all when nothing helps."""
+    """All questions on record that studies with a verdict ask."""
 
-    here: int
     questions: int
-    texts: int
-    shared: int
-    total: float
+    expected_false_claims: float
+    """The number of claims to expect if nothing helps: the sum of what the questions may spend. A
+    sum of chances needs no independence, so it holds whatever runs the studies share."""
+    claims: int
+    """The number of questions about which a study claims a difference now."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def question_history(store: Store, study: Study) -> QuestionHistory:
         len(picks.alternatives),
         ledger.unreadable,
         ledger.diverged_or_stuck(recorded),
-        None if study.is_floor else ledger.family(recorded),
+        None if study.is_floor or not study.design.has_verdict else ledger.family(recorded),
     )
 
 
@@ -330,32 +330,32 @@ class _Ledger:
         return counted
 
     def family(self, recorded: RecordedStudy) -> QuestionFamily:
-        """All questions on record, seen from a study's own."""
-        question = self.question(recorded)
-        askings_by_question: dict[tuple[int, frozenset[int]], list[Asking]] = {question.key: []}
-        sharing = set()
+        """All questions on record, a study's own among them even if nothing was seen of it yet."""
+        spent_by_question: dict[object, float] = {self.question(recorded).key: 0.0}
+        claimed = set()
         for other in self.studies:
-            other_question = self.question(other)
-            if other.study.is_floor or not (askings := self.askings(other)):
+            if other.study.is_floor or not other.study.design.has_verdict:
                 continue
-            askings_by_question[other_question.key] = list(askings.values())
-            if other_question.key != question.key and self._shares_baseline(recorded, other):
-                sharing.add(other_question.key)
-        totals = [asking.total for askings in askings_by_question.values() for asking in askings]
+            asking = self.askings(other).get(other)
+            if asking is None:
+                continue
+            key = self.question(other).key
+            spent_by_question[key] = spent_by_question.get(key, 0.0) + asking.total
+            if self._claims_difference(other, asking):
+                claimed.add(key)
         return QuestionFamily(
-            here=sum(text == question.text for text, _ in askings_by_question),
-            questions=len(askings_by_question),
-            texts=len({text for text, _ in askings_by_question}),
-            shared=len(sharing),
-            total=interim_analyses.chance_over_studies([*totals, *[ALPHA] * self.unreadable]),
+            questions=len(spent_by_question),
+            expected_false_claims=sum(spent_by_question.values()) + ALPHA * self.unreadable,
+            claims=len(claimed),
         )
 
-    def _shares_baseline(self, recorded: RecordedStudy, other: RecordedStudy) -> bool:
-        return any(
-            self._arm_training_same(other, arm, recorded) == "baseline"
-            and other.seen_seeds(arm) & set(recorded.study.seeds)
-            for arm in ARMS
-        )
+    def _claims_difference(self, recorded: RecordedStudy, asking: Asking) -> bool:
+        """True if the verdict of a study is HELPS or HURTS, as its runs on record are now."""
+        losses = counted_losses(recorded.study, recorded.ends)
+        if losses is None or self.picks(recorded).picked:
+            return False
+        headline: Headline = "welch" if recorded.study.design.headline == "welch" else "paired"
+        return intervals.claims_difference(*losses, headline=headline, alpha=asking.looks[-1][1])
 
     # ── seeds that were picked
 

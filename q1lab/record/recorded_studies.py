@@ -89,6 +89,21 @@ def pair_differences(study: Study, ends: RunEnds) -> list[float | None]:
     return differences
 
 
+def counted_losses(
+    study: Study, ends: RunEnds
+) -> tuple[dict[int, float | None], dict[int, float | None]] | None:
+    """The final losses of both arms by seed, baseline first, of the runs that count; None while the
+    study is not over."""
+    differences = pair_differences(study, ends)
+    if study.design.over_after(differences, study.smallest_that_matters) is None:
+        return None
+    seeds = study.design.counted_seeds(differences, study.smallest_that_matters)
+    base, modified = (
+        {seed: ends[arm, seed].val_loss for seed in seeds if (arm, seed) in ends} for arm in ARMS
+    )
+    return base, modified
+
+
 def read_recorded_studies(store: Store) -> tuple[list[RecordedStudy], int]:
     """Every study on record that asks a question, and the number of lines that can't be read."""
     rows: dict[str, list[Row]] = {}

@@ -45,6 +45,11 @@ ALPHA_LATER = 0.0106
 """The α of a question's later looks: of each later look outside a plan, and of a later plan in
 total. A first look at 3 pairs and later ones at 5 and 10 then give 6.1% false verdicts
 (interim_analyses.py)."""
+LOGNORMAL_FIXED, LOGNORMAL_RANGE = 0.08, 0.10
+"""The chance of a false claim at α = .05 where the differences of pairs are skewed like lognormal
+numbers (σ = .5), for a fixed number of pairs and for a planned range (tools/docs/skewed.py)."""
+LOGNORMAL_PAIRS = 12
+"""The most pairs for which those chances hold; with more they come closer to α."""
 POWER = 0.8
 MIN_FOR_INTERVAL = 2
 MIN_FOR_VERDICT = 3
@@ -112,6 +117,7 @@ class NoteKind(StrEnum):
     DIVERGED_OR_STUCK = "strays"
     SHORT = "short budget"
     RISING = "val loss rises"
+    OUTLIER = "outlier"
     DISAGREE = "bootstrap disagrees"
     TEMPTING = "other interval"
     BELOW_DELTA = "below delta"
@@ -268,19 +274,14 @@ def analyze(
             else statistics.fmean(b) - statistics.fmean(a)
         )
     if none_diverged and mean is not None and n >= MIN_FOR_INTERVAL and not all_equal:
-        scale = max(map(abs, a + b))
-        paired_has_spread = len(d) >= MIN_FOR_INTERVAL and _has_spread(d, scale)
-        welch_has_spread = _has_spread(a, scale) or _has_spread(b, scale)
-        if min(len(a), len(b)) >= MIN_FOR_INTERVAL and welch_has_spread:
-            welch = _welch(a, b, alpha)
-        if paired_has_spread:
-            paired = _paired(d, alpha)
+        welch, paired = _t_intervals(a, b, d, alpha)
         if (paired if headline == "paired" else welch) is not None:
             sd, df = _spread(a, b, d, headline)
             sizes = (n, n) if headline == "paired" else (len(a), len(b))
             boot = _bootstrap(a, b, d, headline)
             p = _permutation_p(a, b, d, headline)
-            detectable = detectable_in_sd(*sizes, headline, alpha) * sd
+            if n >= MIN_FOR_VERDICT:  # fewer never get a verdict, however large the difference
+                detectable = detectable_in_sd(*sizes, headline, alpha) * sd
             if delta is not None:
                 # not for the observed mean: that range holds the true need in only 55 to 79%
                 needed = _seeds_for(delta, sd, df, headline, POWER, ALPHA_LATER)
@@ -291,6 +292,7 @@ def analyze(
                 assert headline_interval is not None
                 verdict = _decide(headline_interval, delta)
                 notes += _notes_on_verdict(verdict, headline_interval, other_interval, boot, delta)
+                notes += _outlier_notes(base, mod, headline, alpha, delta)
 
     reason = _reason(verdict, none_diverged, picked, complete, n, all_equal)
     if 2 * equal_pairs > len(d) and reason is not Reason.EQUAL:
@@ -314,6 +316,21 @@ def analyze(
         notes=tuple(notes),
         complete=complete,
     )
+
+
+def claims_difference(
+    baseline: Mapping[int, float | None],
+    modified: Mapping[int, float | None],
+    *,
+    headline: Headline,
+    alpha: float,
+) -> bool:
+    """True if ``analyze`` would say HELPS or HURTS of two arms whose runs have all ended."""
+    base, mod = _finite(baseline), _finite(modified)
+    if len(base) < len(baseline) or len(mod) < len(modified):
+        return False
+    ends = _headline_interval(base, mod, headline, alpha)
+    return ends is not None and ends.excludes_zero()
 
 
 def seeds_needed(
@@ -466,6 +483,31 @@ def _spread(
     df = len(a) + len(b) - 2
     squares = (len(a) - 1) * statistics.variance(a) + (len(b) - 1) * statistics.variance(b)
     return math.sqrt(squares / df), df
+
+
+def _headline_interval(
+    base: Mapping[int, float], mod: Mapping[int, float], headline: Headline, alpha: float
+) -> Interval | None:
+    """The interval that decides; None where there is no verdict."""
+    a, b, d = list(base.values()), list(mod.values()), [mod[s] - base[s] for s in base if s in mod]
+    n = len(d) if headline == "paired" else min(len(a), len(b))
+    if n < MIN_FOR_VERDICT or (d and not any(d)):
+        return None
+    welch, paired = _t_intervals(a, b, d, alpha)
+    return paired if headline == "paired" else welch
+
+
+def _t_intervals(
+    a: Sequence[float], b: Sequence[float], d: Sequence[float], alpha: float
+) -> tuple[Interval | None, Interval | None]:
+    """The Welch and the paired interval; None where there are too few values, or no spread."""
+    scale = max(map(abs, [*a, *b]))
+    welch = paired = None
+    if min(len(a), len(b)) >= MIN_FOR_INTERVAL and (_has_spread(a, scale) or _has_spread(b, scale)):
+        welch = _welch(a, b, alpha)
+    if len(d) >= MIN_FOR_INTERVAL and _has_spread(d, scale):
+        paired = _paired(d, alpha)
+    return welch, paired
 
 
 def _welch(a: Sequence[float], b: Sequence[float], alpha: float) -> Interval:
@@ -664,6 +706,62 @@ def _reason(
     if all_equal:
         return Reason.EQUAL
     return Reason.TOO_FEW if n < MIN_FOR_VERDICT else Reason.NO_SPREAD
+
+
+OUTLIER_ALPHA = 0.01
+"""The share of normal samples in which a value is called an outlier."""
+
+
+def find_outlier(value_by_seed: Mapping[int, float], scale: float) -> int | None:
+    """The seed whose value lies so far from all others that it is an outlier by Grubbs's test; None
+    where there is none, and where the others are equal (as rounded values often are).
+
+    The test compares the value's distance from the mean of the others with their spread: Student's
+    t with n − 2 degrees of freedom, at a level divided by the n values that it could have been.
+    ``scale`` is the size of the losses that the values come from.
+    """
+    from scipy import special
+
+    n = len(value_by_seed)
+    if n < MIN_FOR_VERDICT:
+        return None
+    middle = statistics.median(value_by_seed.values())
+    seed = max(value_by_seed, key=lambda seed: abs(value_by_seed[seed] - middle))
+    others = [value for other, value in value_by_seed.items() if other != seed]
+    if not _has_spread(others, scale):
+        return None
+    distance = abs(value_by_seed[seed] - statistics.fmean(others))
+    error = statistics.stdev(others) * math.sqrt(1 + 1 / len(others))
+    limit = float(special.stdtrit(n - 2, 1 - OUTLIER_ALPHA / (2 * n)))
+    return seed if distance > limit * error else None
+
+
+def _outlier_notes(
+    base: Mapping[int, float],
+    mod: Mapping[int, float],
+    headline: Headline,
+    alpha: float,
+    delta: float | None,
+) -> list[Note]:
+    """The pair whose difference, or the run whose loss, lies far from all others, and the verdict
+    that the others alone would have."""
+    scale = max(map(abs, [*base.values(), *mod.values()]))
+    if headline == "paired":
+        samples = {"": {seed: mod[seed] - base[seed] for seed in base if seed in mod}}
+    else:
+        samples = {"baseline": dict(base), "modified": dict(mod)}
+    notes = []
+    for arm, values in samples.items():
+        if (seed := find_outlier(values, scale)) is not None:
+            other_base, other_mod = (
+                {other: losses[other] for other in losses if other != seed or arm == untouched}
+                for losses, untouched in ((base, "modified"), (mod, "baseline"))
+            )
+            ends = _headline_interval(other_base, other_mod, headline, alpha)
+            without = "no verdict" if ends is None else _decide(ends, delta)
+            facts = {"arm": arm, "seed": seed, "value": values[seed], "without": without}
+            notes.append(Note(NoteKind.OUTLIER, facts))
+    return notes
 
 
 def _notes_on_verdict(

@@ -194,7 +194,6 @@ class Trainer(StudyPart, ABC):
         """The description of the runs and their metric that a verdict repeats."""
         return Description(
             within="with this trainer",
-            about="data",
             measured=(
                 f"The metric is {self.metric.name} as the trainer reports it; "
                 f"{self.metric.direction}."

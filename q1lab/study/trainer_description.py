@@ -16,8 +16,6 @@ class Description:
 
     within: Sentence
     """The scope of a verdict: ``at this size and budget``."""
-    about: Sentence
-    """The unit by which the questions on record are counted: ``data``."""
     measured: Sentence
     """The shared part of a pair's runs, and the metric of each, in sentences."""
     pair_shares: Sentence

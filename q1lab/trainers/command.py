@@ -126,7 +126,6 @@ class Command(Trainer):
         best = f"A run counts by the best {self.metric.name} of all its steps."
         return Description(
             within="with this command",
-            about="metric in this folder",
             measured=(
                 f"Each run is the same command, with the arguments of "
                 f"{printable(study.baseline)} or "

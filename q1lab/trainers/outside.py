@@ -47,7 +47,6 @@ class Outside(Trainer):
     def describe(self, study: Study) -> Description:
         return Description(
             within="in these runs",
-            about="metric of runs from elsewhere",
             measured=(
                 f"The metric is {self.metric.name} as it was given; {self.metric.direction}."
             ),

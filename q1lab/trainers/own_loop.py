@@ -194,7 +194,6 @@ class OwnLoop(Trainer):
     def describe(self, study: Study) -> Description:
         return Description(
             within="at this size and budget",
-            about="data",
             measured=(
                 "Both arms start from the same values in every tensor they share and see the same "
                 f"batches. The metric is the validation loss in {self.metric.unit} at the last "

@@ -30,7 +30,7 @@ from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Arm, Study, run_name
 from q1lab.verdict import cost_columns
 
-VERSION = 15
+VERSION = 16
 """Of the record. Raise it when its form or its computation changes, so that kept ones are made
 anew."""
 
@@ -240,17 +240,15 @@ def build_comparison(
         alpha = share.alpha if share else intervals.ALPHA
         alpha = study.design.level or alpha
         question = QuestionHistory((), alpha, later=False, left_out=(), picked=False)
-    upward = study.metric.better == "higher"  # then what is analyzed is turned around
-    analysis = intervals.analyze(
-        _turned(values["baseline"]) if upward else values["baseline"],
-        _turned(values["modified"]) if upward else values["modified"],
+    analysis = analyze_metric(
+        study.metric,
+        values,
         headline="welch" if study.design.headline == "welch" else "paired",
         alpha=question.alpha,
         delta=delta,
         complete=complete,
         picked=question.picked,
     )
-    analysis = _turned_back(analysis) if upward else analysis
     if not study.design.has_verdict:
         analysis = replace(analysis, verdict="no verdict", reason=Reason.GATED)
     sequential = study.design.is_sequential
@@ -291,6 +289,16 @@ def build_comparison(
     )
 
 
+def analyze_metric(
+    metric: Metric, values: Mapping[str, Mapping[int, float | None]], **how: Any
+) -> Analysis:
+    """The analysis of both arms' values; where higher is better, of the values turned around."""
+    base, modified = (values[arm] for arm in ARMS)
+    if metric.better == "higher":
+        return _turned_back(intervals.analyze(_turned(base), _turned(modified), **how))
+    return intervals.analyze(base, modified, **how)
+
+
 # ── small pieces
 
 
@@ -313,6 +321,12 @@ def _turned_back(analysis: Analysis) -> Analysis:
         if analysis.paired is None
         else Interval(-analysis.paired.high, -analysis.paired.low),
         bootstrap=None if boot is None else replace(boot, low=-boot.high, high=-boot.low),
+        notes=tuple(
+            replace(note, facts={**note.facts, "value": -note.facts["value"]})
+            if note.kind is NoteKind.OUTLIER
+            else note
+            for note in analysis.notes
+        ),
     )
 
 

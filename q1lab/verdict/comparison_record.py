@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from q1lab.verdict.difference_text import interval_text, level_text
 from q1lab.verdict.label_text import interval_label
-from q1lab.verdict.note_text import CAVEATS, note_sentence, note_sentences
+from q1lab.verdict.level_text import level_sentence
+from q1lab.verdict.note_text import CAVEATS, note_sentence, note_sentences, record_sentence
 from q1lab.verdict.short_text import short_sentences
 from q1lab.verdict.verdict_text import verdict_sentence
 
@@ -37,6 +38,8 @@ def comparison_json(c: Comparison) -> dict[str, Any]:
         "sentence": verdict_sentence(c),
         "short": list(short_sentences(c)),
         "interval": {"name": interval_label(c.analysis), "between": interval_text(c.analysis)},
+        "level_sentence": level_sentence(c),
+        "record_sentence": record_sentence(c),
         "warnings": note_sentences(c),
         "caveats": [note_sentence(note, c) for note in c.analysis.notes if note.kind in CAVEATS],
     }

@@ -122,6 +122,15 @@ def interval_text(c: MeasuredDifference, space: str = " ") -> str:
     return f"{low}{space}to{space}{high}"
 
 
+def is_near_the_edge(c: MeasuredDifference) -> bool:
+    """True if the interval's nearer end is closer to 0 than half of the interval's half width:
+    there a claim overstates the difference noticeably."""
+    if c.ends is None:
+        return False
+    nearer = min(abs(c.ends.low), abs(c.ends.high))
+    return nearer < (c.ends.high - c.ends.low) / 4
+
+
 def seed_list(numbers: Sequence[int]) -> str:
     return ("seed " if len(numbers) == 1 else "seeds ") + ", ".join(map(str, numbers))
 

@@ -179,7 +179,7 @@ def budget_sentences(result: EqualBudgetResult, c: Comparison) -> list[str]:
         first += " Without a spread between pairs there is no interval."
     elif result.interval.excludes_zero():
         lower, higher = (modified, base) if result.mean < 0 else (base, modified)
-        first += f" At this budget {lower} is lower than {higher}."
+        first += f" At this budget {lower} ends lower than {higher}."
     else:
         first += " At this budget the runs can't tell the two apart."
     where = " and ".join(f"iter {result.iters[arm]:,.0f} of {names[arm]}" for arm in ARMS)
@@ -208,16 +208,16 @@ def budget_sentences(result: EqualBudgetResult, c: Comparison) -> list[str]:
         )
         sentences.append(
             f"Time is that of training without evaluation, by the median speed of each arm's runs "
-            f"on their machine: {spent}. The interval knows nothing of how that varies."
+            f"on their machine: {spent}. The interval does not include how much that varies."
         )
         if result.busy >= BUSY_RATIO:
             sentences.append(
                 f"The machine was busy: the fastest run of one arm was {result.busy:.1f} times as "
-                "fast as its slowest, so take this answer as a rough one."
+                "fast as its slowest, so this answer is a rough one."
             )
     return [
         *sentences,
-        "This was asked after the runs and not declared before them: it decides nothing, and the "
+        "This was asked after the runs and not declared before them, so it decides nothing: the "
         "verdict stays.",
     ]
 
@@ -235,7 +235,7 @@ def _more(result: EqualBudgetResult, arm: str) -> str:
 
 
 def _none(kind: BudgetKind, c: Comparison, why: str) -> Problem:
-    return Problem(f"{c.study.id} has no answer at equal {BUDGET_NAMES[kind]}: {why}", FAILED)
+    return Problem(f"{c.study.id} can't be compared at equal {BUDGET_NAMES[kind]}: {why}", FAILED)
 
 
 def _finite(points: Sequence[Point]) -> list[Point]:

@@ -16,7 +16,7 @@ from q1lab.ground.text_formats import MINUS, as_typed, plural, signed
 from q1lab.statistics.intervals import MIN_FOR_VERDICT, Interval
 from q1lab.statistics.prediction_score import predicted_difference
 from q1lab.study.run_states import RunState
-from q1lab.verdict import difference_text, label_text, verdict_text
+from q1lab.verdict import difference_text, label_text, level_text, verdict_text
 
 if TYPE_CHECKING:
     from q1lab.index.study_view import RunView
@@ -133,7 +133,7 @@ def progress_figure(study: Study, runs: Sequence[RunView]) -> Figure:
     bars = [_pairs(pairs, signed)] if pairs else []
     if design.level is not None:
         bars += _narrowing(design, _first_pairs(runs, pairs))
-        caveats = [verdict_text.planned_seeds_sentence(*design.pairs, design.level)]
+        caveats = [level_text.planned_seeds_sentence(*design.pairs, design.level)]
     elif planned >= MIN_FOR_VERDICT:
         caveats = [verdict_text.not_yet_sentence(planned)]
     else:

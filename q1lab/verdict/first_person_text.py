@@ -13,8 +13,8 @@ from q1lab.statistics.prediction_score import predicted_difference
 from q1lab.study import corpora
 from q1lab.verdict.difference_text import interval_text, level_text, mean_text, number_writer
 from q1lab.verdict.label_text import arm_names
+from q1lab.verdict.level_text import level_reason
 from q1lab.verdict.scope_text import iters_text, sizes_text
-from q1lab.verdict.short_text import level_reason
 from q1lab.verdict.verdict_text import validity_text, verdict_sentence
 
 if TYPE_CHECKING:

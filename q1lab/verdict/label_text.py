@@ -75,7 +75,7 @@ def interval_note(c: Comparison) -> str:
 
 def _decides(c: Comparison) -> str:
     """The words that the headline interval decides; empty without a verdict."""
-    return "" if c.analysis.verdict == "no verdict" else "; it decides"
+    return "" if c.analysis.verdict == "no verdict" else " and decides"
 
 
 BOOTSTRAP_LABEL = "95% bootstrap CI"

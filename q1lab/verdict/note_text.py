@@ -4,17 +4,16 @@ Pure."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import MINUS, cut_middle, plural
-from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, Note, NoteKind
-from q1lab.study.series import SWEEP, Series
+from q1lab.statistics.intervals import Note, NoteKind
 from q1lab.study.studies import ARMS
-from q1lab.verdict.difference_text import level_text, percent_text, seed_list
-from q1lab.verdict.label_text import arm_names, left_out_text, sample_text
+from q1lab.verdict import level_text
+from q1lab.verdict.difference_text import number_writer, percent_text, seed_list
+from q1lab.verdict.label_text import arm_names, brief_names, left_out_text, sample_text
 from q1lab.verdict.scope_text import iters_text
 from q1lab.verdict.table_text import cost_change
 
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def note_sentences(c: Comparison) -> list[str]:
-    """The notes of a comparison, a sentence or two each."""
-    sentences = [note_sentence(note, c) for note in c.analysis.notes]
-    around = record_sentence(c)
-    return [*sentences, around] if around else sentences
+    """The notes of a comparison, a sentence or two each; what its level rests on stands with the
+    verdict (level_text.py)."""
+    notes = c.analysis.notes
+    return [note_sentence(note, c) for note in notes if note.kind not in OF_THE_LEVEL]
 
 
 def note_sentence(note: Note, c: Comparison) -> str:
@@ -44,22 +43,24 @@ def note_sentence(note: Note, c: Comparison) -> str:
                 "the last bit: check that the change reaches every run."
             )
         case NoteKind.SERIES:
-            return _series_note(c)
+            series = c.study.origin.series
+            return "" if series is None else level_text.series_share_sentence(series)
         case NoteKind.ASKED:
-            return _asked_note(c, facts)
+            return level_text.asked_sentence(c, facts)
+        case NoteKind.OUTLIER:
+            return outlier_sentence(c, facts)
         case NoteKind.LEFT_OUT:
-            return f"Left out: {left_out_text(c)}, of runs that train the same."
+            return f"Left out: {left_out_text(c)}, which train the same."
         case NoteKind.CONDITIONS:
             return _conditions_note(facts["differ"])
         case NoteKind.TRAINER:
             return (
-                "Some of these runs were trained after an upgrade of q1lab's trainer: "
-                "that alone can "
-                "change a loss."
+                "Some of these runs were trained after an upgrade of q1lab's trainer, which alone "
+                "can change a result."
             )
         case NoteKind.ALLOWED:
             differences = printable(", ".join(facts["what"]))
-            return f"The runs were taken in although they differ: {differences}."
+            return f"The runs were imported although they differ: {differences}."
         case NoteKind.DIVERGED_OR_STUCK:
             return _diverged_or_stuck_note(
                 facts["arms"], dict(zip(ARMS, arm_names(c), strict=True))
@@ -75,33 +76,35 @@ def note_sentence(note: Note, c: Comparison) -> str:
             )
             return (
                 f"The {does} excludes 0, the {does_not} does not. The {headline} interval "
-                f"decides: the bootstrap CI covers about {covers} at {sample_text(c)}."
+                f"decides, because with {sample_text(c)} the bootstrap CI contains the truth in "
+                f"only about {covers} of studies."
             )
         case NoteKind.TEMPTING:
             return (
                 f"The {other} interval alone would say {facts['verdict'].upper()}. The {headline} "
-                "interval was declared before the runs; picking the better-looking one afterwards "
-                "makes false verdicts more frequent."
+                "interval was declared before the runs, and to pick the better-looking one "
+                "afterwards makes false verdicts more frequent."
             )
         case NoteKind.BELOW_DELTA:
             return (
-                f"The whole interval is smaller than {analysis.delta:g}{c.metric.suffix}, the "
-                "smallest difference said to matter before the runs."
+                f"Even the far end of the interval is smaller than {analysis.delta:g}"
+                f"{c.metric.suffix}, declared before the runs as the smallest difference that "
+                "matters."
             )
         case NoteKind.SHORT:
             fallen, lately = facts["fallen"], facts["lately"]
             return (
-                f"At {iters_text(c) or 'this budget'} little is trained: the {c.metric.name} lies "
-                f"{fallen:.2f}{c.metric.suffix} below that of a uniform guess, and {lately:.2f} "
-                "of them came in the last quarter of the iters, so it still falls fast. Whatever "
-                "the verdict, it says nothing of a budget at which the curves have leveled off."
+                f"After {iters_text(c) or 'so few iters'} the models have learned little: the "
+                f"{c.metric.name} is {fallen:.2f}{c.metric.suffix} below that of a uniform guess, "
+                f"and {lately:.2f} of that came in the last quarter of the run. The verdict says "
+                "nothing about longer runs, whose curves level off."
             )
         case NoteKind.RISING:
             return (
                 f"The {c.metric.name} was lowest at iter {facts['at']:,} and rose by "
-                f"{facts['rise']:.2f}{c.metric.suffix} to the end: this compares overfitted "
-                "models, and the arm that learns faster may lose by that alone. The budget of the "
-                f"minimum is a new question, declared as one: {facts['command']}"
+                f"{facts['rise']:.2f}{c.metric.suffix} by the end, so these models are overfitted, "
+                "and the arm that learns faster may look worse for that reason alone. To compare "
+                f"them at the minimum, ask it as a new question: {facts['command']}"
             )
         case NoteKind.UNFINISHED:
             more = len(facts["runs"]) - MOST_NAMED
@@ -133,9 +136,9 @@ def note_sentence(note: Note, c: Comparison) -> str:
             )
         case NoteKind.SIZE:
             return (
-                f"The arms differ by {cost_change(c, 'n_params')} in parameters: part of the "
-                "difference may come from size, not from the idea. A baseline of the same size "
-                "would tell."
+                f"The arms differ by {cost_change(c, 'n_params')} in parameters, so part of the "
+                "difference may come from size and not from the idea. A baseline of the same size "
+                "would show it."
             )
 
 
@@ -147,52 +150,64 @@ def _command_note(c: Comparison, facts: Mapping[str, Any]) -> str:
         r = f"{r:.2f}".replace("-", MINUS)
         parts.insert(
             max(0, len(parts) - 1),
-            f"Over the seeds the arms correlate by r = {r} ({low} to {high}).",
+            f"Over the seeds, the results of the two arms correlate by r = {r} ({low} to {high}).",
         )
     return " ".join(parts)
 
 
-def _asked_note(c: Comparison, facts: Mapping[str, Any]) -> str:
-    """The number of times that the question was asked, and the effect on this look."""
-    many, count = c.asking.studies, c.asking.all_looks
-    times = "once" if many == 1 else f"{many} times"
-    text = f"This question was asked {times}, with {plural(count, 'look')} in all. "
-    if facts.get("could_be"):
-        sets = plural(facts["could_be"], "other set") + " of seeds"
+def outlier_sentence(c: Comparison, facts: Mapping[str, Any]) -> str:
+    """The value that lies far from all others, what it decides, and the advice to look at it."""
+    thing = "pairs" if not facts["arm"] else "runs"
+    text = outlier_line(c, facts)
+    if facts["without"] not in (c.analysis.verdict, "no verdict"):
         text += (
-            f"When its seeds were named, results at {sets} could be known: to choose among them "
-            "is to ask with each. "
+            f" The other {thing} would say {facts['without'].upper()}, but to leave one out is to "
+            "choose the data."
         )
-    if facts.get("unreadable"):
-        lines = plural(facts["unreadable"], "line")
-        text += f"{lines} of the record can't be read and may have been more of it. "
-    text += (
-        f"If nothing had changed, up to {percent_text(c.asking.total)} of such series would claim "
-        "a difference."
-    )
-    return text + (
-        f" So this look is judged by a {level_text(c.analysis)} interval." if facts["later"] else ""
-    )
+    return f"{text} Look at its curves: if something broke there, the change is not to blame."
 
 
-def record_sentence(c: Comparison) -> str:
-    """The other questions on record, also for readers of a post; empty if unknown."""
+def outlier_line(c: Comparison, facts: Mapping[str, Any]) -> str:
+    """The outlier, and what it does to the interval."""
+    number = number_writer(c.analysis)
+    which = f"The pair of seed {facts['seed']} ({number(facts['value'])})"
+    if facts["arm"]:
+        name = dict(zip(ARMS, brief_names(arm_names(c)), strict=True))[facts["arm"]]
+        which = f"Seed {facts['seed']} of {name} ({number.loss(facts['value'])})"
+    if facts["without"] not in (c.analysis.verdict, "no verdict"):
+        return f"{which} is an outlier, and it alone decides."
+    return f"{which} is an outlier and widens the interval."
+
+
+def record_sentence(c: Comparison, *, published: bool = False) -> str:
+    """The questions on record, and the claims to expect among them by luck; empty if unknown.
+    ``published``: for readers who did not ask them."""
     family = c.asking.family
     if family is None or len(c.study.seeds) < 2:
         return ""
-    only = "It is the only question on record"
-    text = f"{only} so far"
-    if family.questions > 1:
-        text = only if family.here == 1 else f"It is one of {family.here} questions on record"
-        text += f" about this {c.study.description.about}"
-        if family.texts > 1:
-            text += f", and one of {family.questions} in all"
-        if family.shared:
-            text += f"; {family.shared} of the others used the same baseline runs"
+    if family.questions == 1:
+        share = percent_text(max(family.expected_false_claims, c.analysis.alpha))
+        whose = "the" if published else "your"
+        place = "first" if c.asking.all_looks < 2 else "only"
+        return (
+            f"This is {whose} {place} question. Even if no change ever helped, "
+            f"{share.removesuffix('%')} in 100 people would claim a difference here by luck."
+        )
+    each = percent_text(family.expected_false_claims / family.questions)
+    expected = _expected_claims(family.expected_false_claims)
+    made = f"{family.claims} were made" if published else f"you have made {family.claims}"
+    if published and family.claims == 1:
+        made = "1 was made"
     return (
-        f"{text}. If nothing helped, up to {math.ceil(100 * family.total - 1e-9)} of 100 such "
-        "records would claim at least one difference."
+        f"{family.questions:,} questions at {each} each: about {expected} to be expected if "
+        f"nothing helps; {made}."
     )
+
+
+def _expected_claims(number: float) -> str:
+    """``1 false claim is``, ``0.3 false claims are``."""
+    text = f"{number:.0f}" if number >= 2.95 else f"{number:.1f}".removesuffix(".0")
+    return f"{text} false claim is" if text == "1" else f"{text} false claims are"
 
 
 def _diverged_or_stuck_note(arms: Sequence[Sequence[Any]], names: Mapping[str, str]) -> str:
@@ -202,8 +217,8 @@ def _diverged_or_stuck_note(arms: Sequence[Sequence[Any]], names: Mapping[str, s
         parts.append(f"of {plural(runs, 'run')} of {names[arm]} on record {' and '.join(how)}")
     text = "; ".join(parts)
     return (
-        f"{text[0].upper()}{text[1:]}. With such an arm the interval claims a difference more "
-        "often than its level says, however many seeds there are."
+        f"{text[0].upper()}{text[1:]}. With such an arm, false claims are more frequent than the "
+        "level says, and more seeds do not change that."
     )
 
 
@@ -216,30 +231,11 @@ def _conditions_note(differ: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
             for value, runs in values.items()
         )
         parts.append(f"{key.replace('_', ' ')} ({values_text})")
-    return (
-        f"The runs differ in {' and in '.join(parts)}: that alone can change a loss, so the "
-        "difference may not be the modification's."
-    )
+    return f"The runs differ in {' and in '.join(parts)}. That alone may explain the difference."
 
 
-def _series_note(c: Comparison) -> str:
-    """The α that a study shares with those declared together with it; empty without a series."""
-    return "" if c.study.origin.series is None else series_share_sentence(c.study.origin.series)
-
-
-def series_share_sentence(series: Series) -> str:
-    """The share of 5% that each study of a series may spend."""
-    many = len(series.members)
-    members_text = (
-        f"{many} modifications" if series.kind == SWEEP else f"{many} values of {series.axis}"
-    )
-    return (
-        f"One of {members_text} that were declared together ({printable(series.id)}). "
-        f"They share 5%: each may claim a difference in {percent_text(series.alpha)} of null "
-        f"studies, or in {percent_text(series.alpha * ALPHA_LATER / ALPHA)} where its question was "
-        "asked before."
-    )
-
+OF_THE_LEVEL = frozenset({NoteKind.SERIES, NoteKind.ASKED})
+"""Kinds of notes that explain the level of the interval."""
 
 MOST_NAMED = 12
 """Runs that a note names one by one."""

@@ -21,7 +21,7 @@ from q1lab.statistics.intervals import SeedsNeeded
 from q1lab.study import presets
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.studies import Study
-from q1lab.verdict import comparison_cache, verdict_text
+from q1lab.verdict import comparison_cache, level_text
 
 SHIPPED = "results.toml"
 
@@ -59,7 +59,7 @@ class PlanChances:
 
 @dataclass(frozen=True)
 class Advice:
-    """The pairs it takes to see a difference of ``effect`` in 80% of studies. ``range`` is the
+    """The pairs it takes to find a difference of ``effect`` in 80% of studies. ``range`` is the
     planned range that q1lab proposes; None where the need is beyond the ranges that there are.
     ``chances`` are those of a few plans, with ``effect`` as δ."""
 
@@ -140,12 +140,12 @@ def detectable_sentence(study: Study, spread: Spread) -> str:
     alpha = study.design.level or intervals.ALPHA
     smallest = intervals.detectable_in_sd(pairs, pairs, "paired", alpha) * spread.sd
     text = (
-        f"{pairs} pairs could reliably see a difference of roughly {smallest:.2g}"
-        f"{study.metric.suffix} or more, if they spread like {spread.source}"
+        f"with {pairs} pairs, a true difference of about {smallest:.2g}{study.metric.suffix} is "
+        f"found in four studies out of five, if pairs spread like {spread.source}"
     )
     same = spread.iters == study.max_iters and spread.data in study.data.name
     setting = f"{study.max_iters:,} iters on {study.data.name}"
-    return text if same else f"{text}; this is for {setting}, where they may spread otherwise"
+    return text if same else f"{text}; this study is for {setting}, where the spread may differ"
 
 
 def advise(effect: float, spread: Spread) -> Advice:
@@ -210,17 +210,18 @@ def advice_lines(advice: Advice, command: str) -> tuple[str, ...]:
     unit = spread.metric.suffix
     most = f"{needed.high:,} or more" if needed.capped else f"{needed.high:,}"
     lines = [
-        f"To see a difference of {advice.effect:g}{unit} in 80% of studies takes about "
-        f"{needed.mid:,} pairs ({needed.low:,} to {most}: the spread is known only roughly).",
-        f"It rests on {spread.pairs} pairs that spread by {spread.sd:.2g}{unit}: {spread.source}.",
+        f"To find a true difference of {advice.effect:g}{unit} in four studies out of five takes "
+        f"about {needed.mid:,} pairs ({needed.low:,} to {most}, since the spread is known only "
+        "roughly).",
+        f"The spread (sd) is {spread.sd:.2g}{unit}, from {spread.pairs} pairs: {spread.source}.",
     ]
     if spread.seconds is not None:
         time = duration(needed.mid * spread.seconds)
         lines.append(f"On this machine that is about {time} of training, one run after another.")
     if advice.range is None:
-        return (*lines, "That is beyond a planned range:", f"  {command} --seeds {needed.mid}")
+        return (*lines, "A planned range does not go so far:", f"  {command} --seeds {needed.mid}")
     first, last = advice.range
-    declared = verdict_text.planned_seeds_sentence(
+    declared = level_text.planned_seeds_sentence(
         first, last, interim_analyses.level_per_look(first, last)
     )
     return (*lines, declared, "Begin it:", f"  {command} --seeds {first}..{last}")

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from q1lab.verdict.comparison import Comparison
 
 
-OUTCOME_TEXT = {"hit": "a hit", "miss": "a miss", "open": "neither a hit nor a miss"}
+OUTCOME_TEXT = {
+    "hit": "as predicted",
+    "miss": "not as predicted",
+    "open": "so the prediction is neither right nor wrong",
+}
 
 
 def prediction_sentence(c: Comparison) -> str:
@@ -27,13 +31,12 @@ def prediction_sentence(c: Comparison) -> str:
     predicted = predicted_sentence(c.study.prediction, c.metric)
     if c.score is None:
         return (
-            f"{predicted} It was locked when results could be seen "
-            f"({printable(str(c.study.prediction['after']))}), so it decides nothing and "
-            f"is not scored."
+            f"{predicted} It was locked after results could be seen "
+            f"({printable(str(c.study.prediction['after']))}), so it is not scored."
         )
     later = ""
     if c.study.prediction.get("later"):
-        later = " A later version, locked when results could be seen, is not scored."
+        later = " A later version, locked after results could be seen, is not scored."
     return f"{predicted} {score_sentence(c.score, c)}{later}"
 
 
@@ -53,25 +56,26 @@ def predicted_sentence(prediction: Mapping[str, Any], metric: Metric) -> str:
     if size is not None and direction != "same":
         text += f" by {abs(size):g}{metric.suffix}"
     if prediction.get("matters"):
-        text += f" (it matters from {abs(prediction['matters']):g} up)"
+        text += f" ({abs(prediction['matters']):g} or more would matter)"
     if prediction.get("confidence") is not None:
         text += f", {prediction['confidence']:.0%} sure"
     return text + "."
 
 
 def score_sentence(score: Score, c: Comparison) -> str:
-    """The outcome of a prediction: ``Outcome: HELPS, a hit. …``"""
+    """The outcome of a prediction: ``Outcome: HELPS, as predicted. …``"""
     analysis = c.analysis
     number = number_writer(analysis)
-    text = f"Outcome: {analysis.verdict.upper()}, {OUTCOME_TEXT[score.outcome]}"
-    if score.off is not None and score.predicted is not None:
-        text += (
-            f". Predicted {number.end(score.predicted)}{c.metric.suffix}, measured "
-            f"{mean_text(analysis)}: off by {number.size(score.off)}"
-        )
+    text = f"Outcome: {analysis.verdict.upper()}, {OUTCOME_TEXT[score.outcome]}."
+    if score.off is None:
+        return text
+    text += (
+        f" The measured {mean_text(analysis)}{c.metric.suffix} is {number.size(score.off)} away "
+        "from the prediction"
+    )
     if score.inside is not None:
         contains = "contains" if score.inside else "does not contain"
-        text += f"; the {level_text(analysis)} interval {contains} the predicted difference"
+        text += f", which the {level_text(analysis)} interval {contains}"
     return text + "."
 
 

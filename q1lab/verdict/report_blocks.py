@@ -18,6 +18,7 @@ from q1lab.verdict import (
     difference_text,
     figure,
     label_text,
+    level_text,
     note_text,
     prediction_text,
     scope_text,
@@ -30,7 +31,9 @@ from q1lab.verdict.figure import Figure
 if TYPE_CHECKING:
     from q1lab.verdict.comparison import Comparison
 
-Part = Literal["short", "verdict", "power", "floor", "note", "prediction", "scope"]
+Part = Literal[
+    "short", "verdict", "level", "power", "floor", "note", "prediction", "record", "scope"
+]
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ def report_blocks(c: Comparison, *, published: bool = False) -> tuple[Block, ...
     blocks: list[Block] = [
         _headline(c),
         Sentence("verdict", verdict_text.verdict_sentence(c)),
+        Sentence("level", level_text.level_sentence(c)),
         figure.comparison_figure(c, published=published),
         Sentence("power", verdict_text.power_sentence(c)),
         Sentence("floor", _floor(c)),
@@ -90,6 +94,7 @@ def report_blocks(c: Comparison, *, published: bool = False) -> tuple[Block, ...
         cost_table(c, published=published),
         *(Sentence("note", note) for note in note_text.note_sentences(c)),
         Sentence("prediction", prediction_text.prediction_sentence(c)),
+        Sentence("record", note_text.record_sentence(c, published=published)),
         Sentence("scope", scope_text.scope_sentence(c)),
     ]
     return tuple(block for block in blocks if not _is_empty(block))

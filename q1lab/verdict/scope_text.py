@@ -32,9 +32,8 @@ def many_passes_warning(many: float | None) -> str:
     if many is None or many <= MANY_PASSES:
         return ""
     return (
-        f"a run reads its text in {passes_text(many)}; in more than {MANY_PASSES} a model "
-        f"can learn it "
-        "by heart, so look at where the val loss is lowest"
+        f"a run reads its text in {passes_text(many)}; in more than {MANY_PASSES} a model can "
+        "learn it by heart, so look at where the val loss is lowest"
     )
 
 
@@ -106,15 +105,17 @@ def _scope_of_runs(c: Comparison) -> str:
     parts += [f"preset {trainer.recipe}"] if trainer.recipe else []
     parts += [trainer.number_format] if trainer.number_format else []
     setting = ", ".join(parts) or "the data, size, budget and hyperparameters of these runs"
-    text = f"Scope: {setting}. Other data, sizes, budgets or hyperparameters may say otherwise."
+    text = (
+        f"Scope: {setting}. Other data, sizes, budgets or hyperparameters may give another answer."
+    )
     if not trained:
         return text
     only = (
-        "the modified arm may only start more slowly"
+        "a gap may be no more than a slower start"
         if c.analysis.verdict == "hurts"
-        else "a lead may only be a faster start"
+        else "a lead may be no more than a head start"
     )
-    return f"{text} At a short budget {only}, so look at the curves."
+    return f"{text} In short runs {only}, so look at the curves."
 
 
 def tuned_text(tuned: TunedValue, names: Mapping[str, str]) -> str:
@@ -127,4 +128,6 @@ def tuned_text(tuned: TunedValue, names: Mapping[str, str]) -> str:
     )
     edges = {min(tuned.values), max(tuned.values)}
     edge = [names[arm] for arm in ARMS if tuned.chosen[arm] in edges]
-    return text + (f" (at an edge for {' and '.join(edge)}: beyond may be better)" if edge else "")
+    return text + (
+        f" (the outermost for {' and '.join(edge)}: one beyond may be better)" if edge else ""
+    )

@@ -199,8 +199,8 @@ def series_sentences(result: SeriesResult) -> list[str]:
     sentences = [correction_sentence(result)]
     if result.series.kind == SWEEP:
         sentences.append(
-            "Ranked by the mean difference, the best first. Each interval is against the baseline: "
-            "neighbors in the table may not differ."
+            "Ranked by the mean difference, the best first. Each interval is against the baseline, "
+            "so it does not show that neighbors in the table differ."
         )
     else:
         sentences = [*_over(result), *sentences]
@@ -245,7 +245,7 @@ def lead_sentence(comparisons: Sequence[tuple[str, Comparison]]) -> str:
     ):
         return ""
     if not first.analysis.ends.excludes_zero():
-        return f"At {short} iters neither leads, so there is no head start to see."
+        return f"At {short} iters neither arm leads, so there is no head start to look for."
     who = modified if first.metric.favors(first.analysis.mean) else base
     sign = -1 if first.analysis.mean < 0 else 1
     sizes = [sign * c.analysis.mean for _, c in comparisons if c.analysis.mean is not None]
@@ -263,8 +263,7 @@ def lead_sentence(comparisons: Sequence[tuple[str, Comparison]]) -> str:
     if separate and sizes[-1] == min(sizes):
         return (
             f"{change}, and their intervals do not overlap: {who}'s lead shrinks as the budget "
-            "grows. A lead that shrinks is a head start: it learns faster at first, and a longer "
-            "budget may end the lead."
+            "grows. It learns faster at first, and a longer budget may end that head start."
         )
     if sizes[-1] < sizes[0]:
         return (
@@ -272,8 +271,7 @@ def lead_sentence(comparisons: Sequence[tuple[str, Comparison]]) -> str:
             "but the intervals overlap, so these runs can't tell."
         )
     return (
-        f"{change}: {who}'s lead does not shrink up to there, so it is not just a head start at "
-        "these budgets."
+        f"{change}: {who}'s lead does not shrink, so at these budgets it is more than a head start."
     )
 
 
@@ -284,10 +282,9 @@ def correction_sentence(result: SeriesResult) -> str:
         sorted({difference_text.percent_text(result.spends(member)) for member in result.members})
     )
     text = (
-        f"Corrected for {many} comparisons (Bonferroni): declared together, each may be wrong in "
-        f"{each} of null studies, so at most "
-        f"{difference_text.percent_text(result.any_claim_chance)} of such series claim "
-        "anything when nothing has changed."
+        f"Corrected for {many} comparisons (Bonferroni): each claims a difference in {each} of "
+        "studies where nothing changed, so at most "
+        f"{difference_text.percent_text(result.any_claim_chance)} of such series claim anything."
     )
     levels = {
         difference_text.level_text(m.comparison.analysis)
@@ -295,7 +292,7 @@ def correction_sentence(result: SeriesResult) -> str:
         if m.comparison is not None
     }
     if len(levels) == 1:
-        text += f" Each interval covers {levels.pop()}"
+        text += f" Each interval is a {levels.pop()} one"
         text += " at every look." if result.pairs_planned is not None else "."
     return text
 

@@ -27,7 +27,8 @@ def loss_cell(c: Comparison, arm: str, seed: int) -> str:
 
 def difference_cell(c: Comparison, seed: int) -> str:
     """Modified − baseline of one seed; empty where not both arms finished."""
-    return number_writer(c.analysis)(c.analysis.pairs[seed]) if seed in c.analysis.pairs else ""
+    pairs = c.analysis.pairs
+    return number_writer(c.analysis).end(pairs[seed]) if seed in pairs else ""
 
 
 MOST_SEEDS = 20

@@ -115,7 +115,14 @@ def _rich(lines: Sequence[Line], styles: Mapping[str, str] | None) -> list[Text]
 
 # ── the blocks
 
-BELOW = {"verdict": "headline", "short": "headline", "floor": "power", "scope": "prediction"}
+BELOW = {
+    "verdict": "headline",
+    "short": "headline",
+    "level": "headline",
+    "floor": "power",
+    "record": "prediction",
+    "scope": "prediction",
+}
 """Sentences that go on right below another block; before all others a line is blank."""
 
 
@@ -158,11 +165,18 @@ def _headline(block: HeadlineBlock, width: int) -> list[Line]:
     first: Line = [(block.word, block.verdict), ("   ", ""), (modified, "modified")]
     if not block.mean:
         return [[*first, (" against ", ""), (base, "baseline")]]
-    first += [(f" {MINUS} ", ""), (base, "baseline"), (f" = {block.mean}", "bold")]
-    rest = f"({block.better}; {block.seeds})"
-    if sum(_cells(piece) for piece, _ in first) + 1 + len(rest) <= width:
-        return [[*first, (" " + rest, "")]]
-    return [first, [("  " + rest, "")]]
+    parts: list[Line] = [
+        first,
+        [(f" {MINUS} ", ""), (base, "baseline")],
+        [(f" = {block.mean}", "bold")],
+        [(f" ({block.better}; {block.seeds})", "")],
+    ]
+    lines: list[Line] = [[]]
+    for part in parts:
+        if lines[-1] and sum(_cells(piece) for piece, _ in (*lines[-1], *part)) > width:
+            lines.append([(" ", "")])
+        lines[-1] += part
+    return lines
 
 
 def _figure(block: Figure, width: int) -> list[Line]:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.ground.text_formats import duration, plural
-from q1lab.statistics import interim_analyses
-from q1lab.statistics.intervals import ALPHA_LATER, MIN_FOR_VERDICT, Reason
+from q1lab.statistics.intervals import ALPHA_LATER, MIN_FOR_VERDICT, NoteKind, Reason
 from q1lab.study.studies import ARMS
 from q1lab.verdict.difference_text import (
     interval_text,
+    is_near_the_edge,
     level_text,
     number_writer,
     percent_level,
@@ -21,12 +21,13 @@ from q1lab.verdict.difference_text import (
     seed_list,
 )
 from q1lab.verdict.label_text import (
-    _short_name,
     arm_names,
     is_experiment,
     left_out_text,
     sample_text,
+    short_name,
 )
+from q1lab.verdict.level_text import found_in_four_of_five
 
 if TYPE_CHECKING:
     from q1lab.verdict.comparison import Comparison
@@ -41,7 +42,7 @@ def verdict_sentence(c: Comparison) -> str:
     if analysis.reason is not None or analysis.ends is None:
         return no_verdict_reason(c)
     if c.study.is_floor:
-        return f"{self_comparison_sentence(base)} {_self_comparison_outcome(c)}"
+        return f"{self_comparison_sentence(c.study.baseline)} {_self_comparison_outcome(c)}"
     if analysis.verdict in ("helps", "hurts"):
         small, large = sorted((abs(analysis.ends.low), abs(analysis.ends.high)))
         lower = "lower" if analysis.ends.high < 0 else "higher"
@@ -54,13 +55,13 @@ def verdict_sentence(c: Comparison) -> str:
     if analysis.verdict == "too small to matter" and analysis.delta is not None:
         return (
             f"Whatever the difference is, it is small: the {level_text(analysis)} interval lies "
-            f"within ±{analysis.delta:g}{c.metric.suffix}, the smallest difference said to matter "
-            "before the runs."
+            f"within ±{analysis.delta:g}{c.metric.suffix}, declared before the runs as the "
+            "smallest difference that matters."
         )
     return (
         f"These runs can't tell {modified} and {base} apart: the {level_text(analysis)} interval "
-        f"goes from {interval_text(analysis)}{c.metric.suffix} and contains 0, so a lower, an "
-        f"equal and a higher {c.metric.name} all fit. That is not the same as no effect."
+        f"goes from {interval_text(analysis)}{c.metric.suffix}, so the true {c.metric.name} of "
+        f"{modified} may be lower, equal or higher. That is not the same as no effect."
     )
 
 
@@ -72,7 +73,7 @@ def validity_text(c: Comparison) -> str:
 def self_comparison_sentence(name: str) -> str:
     """The explanation of a study of a file against itself."""
     return (
-        f"Both arms are {_short_name(name, 'baseline')}, and no two runs share a seed: nothing was "
+        f"Both arms are {short_name(name)}, and no two runs share a seed: nothing was "
         "changed, so nothing is claimed about a modification."
     )
 
@@ -82,15 +83,15 @@ def _self_comparison_outcome(c: Comparison) -> str:
     analysis = c.analysis
     if analysis.ends is not None and analysis.ends.excludes_zero():
         return (
-            f"All the same the {level_text(analysis)} interval, "
-            f"{interval_text(analysis)}{c.metric.suffix}, excludes 0: a false "
-            f"{analysis.verdict.upper()}, as it is expected in "
-            f"{percent_text(1 - analysis.level)} of such intervals."
+            f"Even so, the {level_text(analysis)} interval, "
+            f"{interval_text(analysis)}{c.metric.suffix}, excludes 0. That is a false "
+            f"{analysis.verdict.upper()}, which {percent_text(1 - analysis.level)} of such studies "
+            "give."
         )
     return (
         f"As it should, the {level_text(analysis)} interval contains 0: "
-        f"{interval_text(analysis)}{c.metric.suffix}. So far apart are means of such runs by their "
-        "seeds alone."
+        f"{interval_text(analysis)}{c.metric.suffix}. That is how far apart seeds alone put the "
+        "means of such runs."
     )
 
 
@@ -99,8 +100,8 @@ def no_verdict_reason(c: Comparison) -> str:
     analysis = c.analysis
     if analysis.reason is Reason.GATED:
         return (
-            "A gate judges this proposal, by the share of its budget that a look may spend. What "
-            "it decided is in its own answer, and no second verdict is told here."
+            "A gate judges this proposal by its own rule, so there is no second verdict here. "
+            "`q1lab gate` says what it decided."
         )
     if analysis.reason is Reason.DIVERGED:
         arms = dict(zip(ARMS, arm_names(c), strict=True))
@@ -109,29 +110,30 @@ def no_verdict_reason(c: Comparison) -> str:
         )
         total = sum(len(arm.values) for arm in c.arms.values())
         return (
-            f"{c.lost} of {plural(max(total, c.lost), 'run')} diverged ({which}). A mean over the "
-            "others would be choosing the data, so there is none, and no verdict. Divergence is "
-            "itself a result: report it."
+            f"{c.lost} of {plural(max(total, c.lost), 'run')} diverged ({which}). A mean "
+            "without the worst runs would flatter the arm, so there is no mean and no verdict. "
+            "That an arm diverges is itself a result: report it."
         )
     if analysis.reason is Reason.CHOSEN:
         return (
-            "These seeds were named when results of runs at them could be known, and others were "
-            f"left out: {left_out_text(c)}. Picked seeds show a difference by chance, so there is "
-            "no verdict. Compare all of them, the first ones, or new ones: --seeds fresh:"
+            "These seeds were named when their results could already be known, and others were "
+            f"left out: {left_out_text(c)}. Seeds picked in this way show a difference by luck, so "
+            "there is no verdict. Compare all seeds, the first ones, or new ones: --seeds fresh:"
             f"{max(len(c.study.seeds), MIN_FOR_VERDICT)} draws some."
         )
     if analysis.reason is Reason.INCOMPLETE and c.study.design.is_sequential:
         first, most = c.study.design.pairs
         return (
-            f"After {plural(analysis.n, 'pair')} of {first} to {most} it is not known yet, so "
-            "there is no verdict. The study goes on."
+            f"After {plural(analysis.n, 'pair')} of {first} to {most} the answer is still open. "
+            "The study goes on."
         )
     if analysis.reason is Reason.INCOMPLETE:
         return not_yet_sentence()
     if is_experiment(c):
         return (
-            "One pair shows how two curves go, not what another seed would do: it is an "
-            f"experiment and no question yet. A verdict needs at least {MIN_FOR_VERDICT} pairs."
+            "One pair shows how two curves go, not what another seed would do. It is an "
+            "experiment and does not count as a question. A verdict needs at least "
+            f"{MIN_FOR_VERDICT} pairs."
         )
     if analysis.reason is Reason.EQUAL:
         base, modified = arm_names(c)
@@ -144,7 +146,7 @@ def no_verdict_reason(c: Comparison) -> str:
     if analysis.reason is Reason.TOO_FEW:
         return too_few_sentence(analysis.n, "pair" if analysis.headline == "paired" else "seed")
     if analysis.headline == "paired":
-        cause = "Every pair differs by exactly the same"
+        cause = "Every pair has exactly the same difference"
     else:
         cause = "Neither arm varies between its seeds"
     return (
@@ -157,8 +159,8 @@ def not_yet_sentence(planned: int | None = None) -> str:
     """The reason that there is no verdict while planned runs have not ended."""
     when = "all planned runs have ended" if planned is None else f"all {planned} planned pairs"
     return (
-        f"No verdict before {when}: looking early, and stopping when it looks good, "
-        "makes false verdicts more frequent."
+        f"There is no verdict before {when}: to stop as soon as the result looks good makes false "
+        "verdicts more frequent."
     )
 
 
@@ -179,29 +181,22 @@ def power_sentence(c: Comparison) -> str:
     if analysis.detectable is None:
         return ""
     number = number_writer(analysis)
-    sequential = c.study.design.is_sequential
-    text = f"{planned_range_sentence(c)} " if sequential else ""
-    who = "Such a plan sees" if sequential else f"{sample_text(c)} see"
-    smallest = f"{number.size(analysis.detectable)}{c.metric.suffix}"
-    text += (
-        f"{who} a true difference of roughly {smallest} or more "
-        "(in 80% of studies, if their spread is as measured)."
-    )
+    plan = "this plan" if c.study.design.is_sequential else sample_text(c)
+    found = found_in_four_of_five(c)
+    text = f"With {plan}, {found[0].lower()}{found[1:]}"
     needed = analysis.seeds_needed
-    if analysis.verdict in ("helps", "hurts") and analysis.overstated is not None:
-        at_one_sd, at_half_sd = analysis.overstated
-        text += (
-            f" A claim overstates: {at_one_sd:.1f} times on average where the truth is one sd of a "
-            f"pair's difference, {at_half_sd:.1f} times where it is half of that."
-        )
-    settled = analysis.verdict not in ("cannot tell", "no verdict")
-    if settled or not analysis.complete or sequential:
+    claims = analysis.verdict in ("helps", "hurts")
+    if claims and analysis.overstated is not None and is_near_the_edge(analysis):
+        text += f" {_overstated_sentence(analysis.overstated[0])}"
+    settled = analysis.verdict not in ("cannot tell", "no verdict") or c.study.is_floor
+    doubtful = any(note.kind is NoteKind.OUTLIER for note in analysis.notes)
+    if settled or doubtful or not analysis.complete or c.study.design.is_sequential:
         return text
     thing = "pairs" if analysis.headline == "paired" else "seeds per arm"
     if needed is None:
         return (
-            f"{text} How many would settle it depends on the smallest difference that matters: "
-            "`q1lab plan` says it for one that you name."
+            f"{text} How many {thing} would settle it depends on the smallest difference that "
+            "matters to you: `q1lab plan` works it out for the one that you name."
         )
     aim = number.size(needed.effect)
     if needed.capped and needed.mid == needed.high:
@@ -209,7 +204,7 @@ def power_sentence(c: Comparison) -> str:
     most = f"{needed.high:,} or more" if needed.capped else f"{needed.high:,}"
     text += (
         f" To settle a difference of {aim}{c.metric.suffix} takes about {needed.mid:,} {thing} "
-        f"({needed.low:,} to {most}: {analysis.n} {thing} know their own spread only roughly)"
+        f"({needed.low:,} to {most}, since {analysis.n} {thing} show their spread only roughly)"
     )
     extra = needed.mid - analysis.n
     seconds = [arm.costs.get("wall_s") for arm in c.arms.values()]
@@ -221,38 +216,21 @@ def power_sentence(c: Comparison) -> str:
     if analysis.verdict == "cannot tell":
         later = percent_level(ALPHA_LATER)
         text += (
-            f" Seeds added now are judged by a {later} interval, since the result has been seen."
+            f" If you add seeds now, the next look is judged by a {later} interval, because the "
+            "result has been seen."
         )
     return text
 
 
-def planned_range_sentence(c: Comparison) -> str:
-    """The declaration of a planned range; empty for a fixed number of pairs."""
-    if not c.study.design.is_sequential:
-        return ""
-    return planned_seeds_sentence(*c.study.design.pairs, c.analysis.alpha)
-
-
-def planned_seeds_sentence(first: int, most: int, alpha: float) -> str:
-    """The meaning of a planned range, before the first run and after the last."""
-    spent = percent_text(
-        interim_analyses.chance_of_any_claim([(n, alpha) for n in range(first, most + 1)])
-    )
+def _overstated_sentence(factor: float) -> str:
+    """The exaggeration of a claim where the true difference is one sd of a pair's difference."""
     return (
-        f"Planned: {first} to {most} pairs, stopping when known. Each look is a "
-        f"{percent_level(alpha)} interval; over all {most - first + 1} looks {spent} of null "
-        "studies make a claim."
+        "Small studies that find something exaggerate it: here by "
+        f"{percent_text(factor - 1)} on average if the true difference is as large as the spread "
+        "(sd) of the pairs."
     )
 
 
 def drawn_seeds_note(seeds: Sequence[int]) -> str:
     """The origin of seeds that q1lab drew."""
-    return f"no run has used these seeds; a hash of the question drew them: {seed_list(seeds)}"
-
-
-def later_look_note() -> str:
-    """The notice before another look at a question that was asked without a planned range."""
-    return (
-        "this question was asked before (a study that has begun counts as a look), so the next "
-        f"look is judged by a {percent_level(ALPHA_LATER)} interval"
-    )
+    return f"no run has used these seeds, which a hash of the question drew: {seed_list(seeds)}"

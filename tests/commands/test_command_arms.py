@@ -470,6 +470,6 @@ metric = 'val/loss'
     record = json_of("run", "study.toml", "--seeds", "4")
     assert record["prediction"]["direction"] == "lower"
     text = " ".join(q1lab("compare", "fast-1", "--full").stdout.split())
-    assert re.search(r"Predicted: .*val/loss falls by 0\.05 .*from 0\.01 .*80% sure", text)
-    assert "a hit" in text
+    assert re.search(r"Predicted: .*val/loss falls by 0\.05 .*0\.01 or more.*80% sure", text)
+    assert "as predicted" in text
     assert "'slow'" in q1lab("predict", "slow", code=2).stderr

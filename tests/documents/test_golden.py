@@ -57,7 +57,7 @@ SAYS = {
     "modification-diverged": (
         "| seed 1 | 1.4750 | diverged | – |",
         "There is no mean difference, and so no interval.",
-        "Divergence is itself a result: report it.",
+        "That an arm diverges is itself a result: report it.",
     ),
     "retro-empty": (
         "*I have nothing on record yet.*",

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from q1lab.statistics import intervals
+from q1lab.statistics import interim_analyses, intervals
 from q1lab.study.studies import ARMS, Arm, Data, Study
-from q1lab.verdict.comparison import ArmResult, Comparison
+from q1lab.trainers.command import EMPTY_SETTINGS
+from q1lab.verdict.comparison import ArmResult, Comparison, analyze_metric
 from tests.kit.plans import of_keys
 
 SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
@@ -24,6 +25,7 @@ COSTS = {
     "baseline": (804_096, 1_720_576, 22_100.0, 69.4),
     "modified": (795_904, 1_723_648, 20_900.0, 73.4),
 }
+OWN_LOOP = {"config": CONFIG, "preset": "cpu", "dtype": "bf16"}
 
 KEYS = ("n_params", "flops_per_token", "tokens_per_s", "wall_s")
 
@@ -44,9 +46,13 @@ def make(
 ) -> Comparison:
     """The comparison of two arms of final val losses, each a mapping seed → loss (None:
     diverged)."""
-    analysis = intervals.analyze(
-        base,
-        modified,
+    parts = {key: more.pop(key) for key in ("floor", "timed", "asking") if key in more}
+    notes = more.pop("notes", ())
+    seeds = tuple(sorted({*base, *modified})) or (0,)
+    study = planned(variant, baseline, seeds, headline, **more)
+    analysis = analyze_metric(
+        study.metric,
+        dict(zip(ARMS, (base, modified), strict=True)),
         headline=headline,
         alpha=alpha,
         delta=delta,
@@ -63,10 +69,16 @@ def make(
             std=statistics.stdev(ended) if whole and len(ended) > 1 else None,
             costs=dict(zip(KEYS, costs[arm], strict=True)),
         )
-    parts = {key: more.pop(key) for key in ("floor", "timed", "asking") if key in more}
-    analysis = replace(analysis, notes=more.pop("notes", analysis.notes))
-    seeds = tuple(sorted({*base, *modified})) or (0,)
-    return Comparison(planned(variant, baseline, seeds, headline, **more), analysis, arms, **parts)
+    paired_n = analysis.n if headline == "paired" and analysis.detectable is not None else 0
+    sensitivity = (
+        interim_analyses.range_sensitivity(paired_n, paired_n, alpha) if paired_n else None
+    )
+    analysis = replace(
+        analysis,
+        notes=(*analysis.notes, *notes),
+        overstated=None if sensitivity is None else sensitivity.overstated,
+    )
+    return Comparison(study, analysis, arms, **parts)
 
 
 def planned(
@@ -85,9 +97,7 @@ def planned(
             "looks": (seeds,),
             "headline": headline,
             "data": Data("shakespeare", SHA256, "", 0, 0, 0, 0),
-            "config": CONFIG,
-            "preset": "cpu",
-            "dtype": "bf16",
+            **(EMPTY_SETTINGS if "loop" in keys else OWN_LOOP),
             "device": "cpu",
             "jobs": 1,
             "threads": 1,

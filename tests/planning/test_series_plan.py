@@ -21,7 +21,7 @@ from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, NoteKind
 from q1lab.study import command_line, studies
 from q1lab.study.command_line import Request
-from q1lab.verdict import note_text, series_table, verdict_text
+from q1lab.verdict import level_text, note_text, series_table
 from q1lab.verdict.comparison_cache import compare
 from tests.kit.comparisons import make, times_asked
 from tests.kit.lab_home import finish, store_of_short_studies
@@ -107,7 +107,7 @@ def test_a_planned_sweep_stops_each_member_when_it_is_known(
         assert interim_analyses.chance_of_any_claim(
             [(n, c.analysis.alpha) for n in range(3, 7)]
         ) == pytest.approx(ALPHA / 3, abs=0.0001)
-        assert "1.7% of null studies" in verdict_text.planned_range_sentence(c)
+        assert "1.7% of studies" in level_text.level_sentence(c)
 
 
 def test_everything_is_declared_before_the_first_run(
@@ -462,7 +462,7 @@ def test_a_shrinking_lead_is_called_a_head_start() -> None:
     assert "baseline's lead shrinks" in leads(0.1, 0.01)
     assert "the intervals overlap" in leads(-0.0102, -0.0100)
     assert "does not shrink" in leads(-0.05, -0.1)
-    assert "neither leads" in leads(0.0, -0.1, noise=0.01)
+    assert "neither arm leads" in leads(0.0, -0.1, noise=0.01)
 
 
 def test_the_command_runs_an_axis_and_prints_it_again(

@@ -15,12 +15,13 @@ from q1lab.index import journal
 from q1lab.index.store import Store
 from q1lab.record import delete_restore, questions
 from q1lab.record.declarations import declaration_of
+from q1lab.record.ledger import QuestionFamily
 from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, NoteKind, Reason
 from q1lab.study import seed_range, studies
 from q1lab.study.origin import ImportedRuns
 from q1lab.study.studies import Study
-from q1lab.verdict import difference_text, label_text, note_text, verdict_text
+from q1lab.verdict import difference_text, label_text, level_text, note_text, verdict_text
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
 from tests.kit.comparisons import times_asked
@@ -53,7 +54,9 @@ def on_record() -> list[journal.Body]:
 
 
 def notes_of(comparison: Comparison) -> str:
-    return " ".join(note_text.note_sentences(comparison))
+    """Everything that is said of a question's history."""
+    notes = note_text.note_sentences(comparison)
+    return " ".join([level_text.level_sentence(comparison), *notes])
 
 
 def level_of(study: Study) -> float:
@@ -118,7 +121,7 @@ def test_asking_again_is_counted_and_pays(how: str) -> None:
     second = compare_study(done(again(how)))
     assert second.analysis.alpha == ALPHA_LATER, how
     assert times_asked(second) == (2, 2)
-    text = " ".join(note_text.note_sentences(second))
+    text = notes_of(second)
     assert "asked 2 times, with 2 looks" in text
     assert "98.94% interval" in text
     assert compare_study(studies.load("rope-1")).analysis.alpha == ALPHA, (
@@ -208,7 +211,7 @@ def test_a_third_pair_makes_one_look_with_the_two_before() -> None:
 def test_a_single_pair_is_an_experiment_without_a_verdict() -> None:
     comparison = compare_study(done(make_study(seeds=(0,))))
     assert label_text.comparison_title(comparison).startswith("ONE PAIR")
-    assert "no question yet" in verdict_text.verdict_sentence(comparison)
+    assert "does not count as a question" in verdict_text.verdict_sentence(comparison)
     assert note_text.record_sentence(comparison) == ""
     picked = edited(make_study("rope-2", seeds=(5,), created=at(10)), looks=((5,), (6, 7)))
     assert compare_study(done(picked)).analysis.reason is Reason.CHOSEN, (
@@ -227,9 +230,7 @@ def test_seeds_added_later_are_a_later_look() -> None:
     )
     expected = interim_analyses.chance_of_any_claim([(3, ALPHA), (5, ALPHA_LATER)])
     assert comparison.asking.total == pytest.approx(expected)
-    assert f"up to {difference_text.percent_text(expected)}" in " ".join(
-        note_text.note_sentences(comparison)
-    )
+    assert f"up to {difference_text.percent_text(expected)}" in notes_of(comparison)
 
 
 def test_the_best_of_the_seeds_that_are_there_is_no_verdict() -> None:
@@ -260,7 +261,7 @@ def test_a_diverged_twin_that_is_left_out_is_named() -> None:
     train(first, "modified", 1, state="diverged")
     comparison = compare_study(done(make_study("rope-2", seeds=(3, 4, 5), created=at(10))))
     assert comparison.asking.left_out == (("rope-1", (0, 1, 2)),)
-    assert "Left out: seeds 0, 1, 2 (rope-1)" in " ".join(note_text.note_sentences(comparison))
+    assert "Left out: seeds 0, 1, 2 (rope-1)" in notes_of(comparison)
 
 
 def test_deleting_a_study_leaves_its_line_in_the_ledger() -> None:
@@ -325,7 +326,7 @@ def test_a_line_that_cannot_be_read_counts_as_an_asking(line: bytes) -> None:
         (2, 2),
         1,
     )
-    assert "1 line of the record" in " ".join(note_text.note_sentences(comparison))
+    assert "1 line of the record" in notes_of(comparison)
 
 
 def test_a_question_that_was_taken_out_of_the_journal_counts_as_an_asking() -> None:
@@ -386,26 +387,31 @@ def test_to_choose_among_declared_sets_is_to_ask_with_each() -> None:
     assert comparison.asking.total == pytest.approx(
         interim_analyses.chance_over_studies([ALPHA, ALPHA_LATER, ALPHA_LATER])
     )
-    assert "2 other sets" in " ".join(note_text.note_sentences(comparison))
+    assert "2 other sets" in notes_of(comparison)
     first = compare_study(done(make_study("llama-1", "llama", seeds=(0, 1, 2), created=at(16))))
     assert first.analysis.alpha == ALPHA, "the first seeds keep their level"
     assert first.asking.total == pytest.approx(comparison.asking.total)
 
 
-def test_what_else_was_asked_is_told_around_every_verdict_in_words_of_a_stranger() -> None:
-    first_note = note_text.note_sentences(compare_study(done(make_study())))[-1]
-    assert "the only question" in first_note
-    for k, name in enumerate(("rmsnorm", "swiglu", "gqa")):
-        done(make_study(f"{name}-1", name, created=at(9 + k)))
+def test_the_claims_to_expect_by_luck_are_a_sum_over_all_questions() -> None:
+    """A sum needs no independence, and other data or shared baseline runs change nothing in it."""
+    first = compare_study(done(make_study()))
+    assert first.asking.family == QuestionFamily(1, pytest.approx(ALPHA), 0)
+    assert "your first question" in note_text.record_sentence(first)
+    done(make_study("rmsnorm-1", "rmsnorm", created=at(9)), effect=0.2, noise=0.001)
+    done(make_study("baseline-1", "baseline", created=at(9)))
+    stopped = make_study("gqa-1", "gqa", created=at(10))
+    train(stopped, "modified", 0, 1980, state="stopped")
+    again = edited(make_study("rope-3", seeds=(0, 1, 2), created=at(11)), headline="welch")
+    done(again)
     other = make_study("rope-2", sha256="9" * 64, seeds=(7, 8, 9), created=at(14))
-    last_note = note_text.note_sentences(compare_study(done(other)))[-1]
-    assert "the only question" in last_note
-    assert "one of 5" in last_note
-    assert "up to 23 of 100" in last_note
-    assert "home" not in last_note
-    last_note = note_text.note_sentences(compare_study(studies.load("rope-1")))[-1]
-    assert "4 questions" in last_note
-    assert "3 of the others" in last_note
+    last = compare_study(done(other, effect=0.2, noise=0.001))
+    expected = 4 * ALPHA + ALPHA_LATER
+    assert last.asking.family == QuestionFamily(4, pytest.approx(expected), 2)
+    sentence = note_text.record_sentence(last)
+    assert sentence.startswith("4 questions at 5.3% each: about 0.2 false claims")
+    assert sentence.endswith("you have made 2.")
+    assert note_text.record_sentence(last, published=True).endswith("2 were made.")
 
 
 def test_an_arm_that_goes_astray_is_told_wherever_it_did() -> None:
@@ -451,7 +457,7 @@ def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:
         "the first look that knows is the last"
     )
     assert (over.analysis.level, over.asking.looks) == (1 - alpha, 1)
-    assert "Planned: 3 to 8 pairs" in verdict_text.power_sentence(over)
+    assert "Planned: 3 to 8 pairs" in level_text.level_sentence(over)
     assert over.asking.total == pytest.approx(0.05, abs=0.001), "the whole plan counts"
     later = compare_study(done(make_study("rope-2", seeds=(20, 21, 22), created=at(12))))
     assert later.asking.total == pytest.approx(1 - 0.95 * (1 - ALPHA_LATER), abs=0.001)

@@ -29,6 +29,8 @@ from q1lab.statistics.intervals import (
     NoteKind,
     Reason,
     analyze,
+    claims_difference,
+    find_outlier,
     power_of,
     seeds_needed,
     true_coverage,
@@ -239,6 +241,31 @@ def test_too_few_seeds() -> None:
     assert two_seeds.bootstrap is not None
 
 
+def test_an_outlier_is_named_with_the_verdict_of_the_others() -> None:
+    base = arm(1.5, 1.52, 1.49, 1.51)
+    mod = arm(1.47, 1.489, 8.49, 1.481)
+    facts = {"arm": "", "seed": 2, "value": pytest.approx(7.0), "without": "helps"}
+    assert Note(NoteKind.OUTLIER, facts) in analyze(base, mod, headline="paired").notes
+    facts = {"arm": "modified", "seed": 2, "value": 8.49, "without": "helps"}
+    assert Note(NoteKind.OUTLIER, facts) in analyze(base, mod, headline="welch").notes
+    ties = analyze(arm(1.5, 1.5, 1.5), arm(1.49, 1.49, 1.5), headline="paired")
+    assert NoteKind.OUTLIER not in kinds(ties), "rounded values are often equal"
+
+
+@pytest.mark.parametrize("n", [3, 5, 12])
+def test_one_in_a_hundred_normal_samples_has_an_outlier(n: int) -> None:
+    rng = random.Random(n)
+    samples = [{seed: rng.gauss(0, 1) for seed in range(n)} for _ in range(5000)]
+    share = sum(find_outlier(sample, 1.0) is not None for sample in samples) / len(samples)
+    assert share == pytest.approx(0.01, abs=0.005)
+
+
+def test_two_pairs_have_no_power_to_speak_of() -> None:
+    result = analyze(arm(1.5, 1.52), arm(1.47, 1.489), headline="paired")
+    assert result.ends is not None
+    assert result.detectable is None
+
+
 def test_no_verdict_while_planned_runs_are_missing() -> None:
     base, mod = arm(1.5, 1.502, 1.504, 1.501), arm(1.4, 1.402, 1.403)
     early = analyze(base, mod, headline="paired", complete=False)
@@ -336,6 +363,19 @@ studies = st.integers(2, 5).flatmap(
     )
 )
 headlines = st.sampled_from(["paired", "welch"])
+
+
+@given(studies, headlines, st.sampled_from([ALPHA, ALPHA_LATER]))
+def test_a_claim_alone_is_the_whole_analysis_s(
+    arms: tuple[list[float], list[float]], headline: Headline, alpha: float
+) -> None:
+    base, mod = (arm(*losses) for losses in arms)
+    verdict = analyze(base, mod, headline=headline, alpha=alpha).verdict
+    claims = claims_difference(base, mod, headline=headline, alpha=alpha)
+    assert claims == (verdict in ("helps", "hurts"))
+    assert not claims_difference(base | {9: None}, mod, headline=headline, alpha=alpha)
+
+
 calm = settings(max_examples=60, deadline=None)
 
 MIRROR = {"helps": "hurts", "hurts": "helps"}

@@ -51,7 +51,7 @@ def test_scores(outcome: str, direction: str, scored: str) -> None:
 
 
 def test_whether_the_size_lies_inside() -> None:
-    assert "contains the predicted" in prediction_text.prediction_sentence(
+    assert "which the 95% interval contains." in prediction_text.prediction_sentence(
         records.comparison("helps")
     )
     outside = records.comparison("helps", {**records.PREDICTION, "size": 0.5})

@@ -75,7 +75,7 @@ def test_everything_is_named() -> None:
         "pair of seed 2",
         "95% interval",
         "95% interval (paired t)",
-        "(covers 95%; it decides)",
+        "(covers 95% and decides)",
         "95% bootstrap CI",
         "(covers about 7",
         "too small to matter (±0.01)",

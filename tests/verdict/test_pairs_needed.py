@@ -114,7 +114,7 @@ def test_every_shipped_row_is_a_spread() -> None:
         assert on.source.endswith("(cpu, 2,000 iters on stdlib)")
     study = make_study()
     study = changed(study, config={**study.trainer.hyperparameters, "max_iters": 300})
-    assert "this is for 300 iters on shakespeare, where" in pairs_needed.detectable_sentence(
+    assert "this study is for 300 iters on shakespeare, where" in pairs_needed.detectable_sentence(
         study, spread
     )
 

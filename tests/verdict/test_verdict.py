@@ -7,9 +7,11 @@ the diff.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +22,15 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from q1lab.commands import error_boundary
-from q1lab.statistics import intervals
+from q1lab.record.ledger import QuestionFamily
+from q1lab.statistics import interim_analyses, intervals
 from q1lab.statistics.intervals import Note, NoteKind
+from q1lab.study.command_arms import CommandSpec
+from q1lab.study.origin import ImportedRuns
+from q1lab.study.seed_range import SeedRange
+from q1lab.study.series import Series
+from q1lab.study.studies import ARMS, Arm, Data
+from q1lab.trainers.own_loop import SEED_OFFSET
 from q1lab.verdict import cost_columns, table_text
 from q1lab.verdict.comparison import SIZE_MATTERS_FROM, Comparison, Floor, QuestionCost
 from q1lab.verdict.terminal_text import (
@@ -32,13 +41,34 @@ from q1lab.verdict.terminal_text import (
     short_lines,
 )
 from tests.kit import places
-from tests.kit.comparisons import COSTS, make, renamed
+from tests.kit.comparisons import COSTS, SHA256, make, renamed
 
 GOLDEN = places.GOLDEN / "verdict"
 BASE = {0: 1.9090, 1: 1.9055, 2: 1.9102}
 HELPS = {0: 1.8804, 1: 1.8760, 2: 1.8791}
 NEAR = {0: 1.9089, 1: 1.9060, 2: 1.9101}
 PREDICTION = {"direction": "lower", "size": 0.03, "matters": 0.01, "confidence": 0.7}
+
+
+ACCURACY = {0: 0.9110, 1: 0.9092, 2: 0.9101, 3: 0.9088}
+BY_COMMAND = {
+    "data": Data("my-project", "", "", 0, 0, 0, 0),
+    "costs": dict.fromkeys(("baseline", "modified"), (0, 0, 0.0, 41.0)),
+    "loop": CommandSpec("python train.py --seed {seed} {args}", {}, "/p", "val/acc", "higher"),
+}
+LEVEL = interim_analyses.level_per_look(3, 8)
+RANGE = SeedRange(3, 8, LEVEL, interim_analyses.t_limits(3, 8, LEVEL))
+SWEEP_OF_FOUR = Series("sweep-1", "sweep", ("rope", "rmsnorm", "swiglu", "gqa"), 0, 0.0125)
+LONG = "attention_with_" + "rotary_" * 9 + "positions_v2"
+
+
+SAME_FILE = {
+    arm: Arm("baseline", "", f"source/{arm}/model.py", "a" * 64, "baseline", 0, 0) for arm in ARMS
+}
+
+
+def shifted(base: Mapping[int, float], by: Sequence[float]) -> dict[int, float | None]:
+    return {seed: base[seed] + difference for seed, difference in zip(base, by, strict=True)}
 
 
 CASES: dict[str, Comparison] = {
@@ -55,7 +85,7 @@ CASES: dict[str, Comparison] = {
         {0: 1.470, 1: 1.475, 2: 1.468, 3: 1.471},
         {0: 1.452, 1: 1.466, 2: 1.477, 3: 1.462},
         alpha=0.0106,
-        asking=QuestionCost(looks=2, all_looks=2),
+        asking=QuestionCost(looks=2, all_looks=2, total=0.0544),
         notes=(Note(NoteKind.ASKED, {"later": True}),),
     ),
     "two-seeds": make({0: 1.470, 1: 1.475}, {0: 1.452, 1: 1.466}),
@@ -63,14 +93,83 @@ CASES: dict[str, Comparison] = {
     "diverged": make(BASE, {**HELPS, 1: None}),
     "running": make({**BASE, 3: 1.9081}, HELPS, complete=False),
     "same-code": make(BASE, BASE, variant="baseline"),
-}
-VERDICTS = {
-    "one-seed": "ONE PAIR",
-    "helps": "HELPS",
-    "hurts": "HURTS",
-    "too-small": "TOO SMALL TO MATTER",
-    "cannot-tell": "CANNOT TELL",
-    "added-seeds": "CANNOT TELL",
+    "no-interval": make({0: 1.5, 1: 1.6, 2: 1.7}, {0: 1.4, 1: 1.5, 2: 1.6}),
+    "thirty-pairs": make(
+        {seed: 1.9 + 0.003 * math.sin(seed) for seed in range(30)},
+        {seed: 1.897 + 0.004 * math.cos(3 * seed) for seed in range(30)},
+        asking=QuestionCost(family=QuestionFamily(20, 1.0, 6)),
+    ),
+    "ties": make(dict.fromkeys(range(4), 1.91), {0: 1.90, 1: 1.90, 2: 1.91, 3: 1.90}, delta=0.05),
+    "one-pair-of-four-differs": make(BASE | {3: 1.9081}, BASE | {3: 1.9181}),
+    "tiny-differences": make(BASE, shifted(BASE, (-3.0e-9, -2.0e-9, -2.5e-9))),
+    "huge-losses": make({0: 1e50, 1: 1.1e50, 2: 1.2e50}, {0: 2e50, 1: 2.3e50, 2: 2.1e50}, "welch"),
+    "outlier": make(BASE | {3: 1.9081}, shifted(BASE | {3: 1.9081}, (-0.03, -0.031, 7.0, -0.029))),
+    "outlier-welch": make(BASE | {3: 1.9081}, {**HELPS, 3: 8.9}, "welch"),
+    "skewed": make(
+        dict.fromkeys(range(8), 1.9),
+        shifted(
+            dict.fromkeys(range(8), 1.9),
+            (-0.005, -0.006, -0.004, -0.007, -0.005, -0.012, -0.003, -0.024),
+        ),
+        asking=QuestionCost(family=QuestionFamily(1, 0.05, 1)),
+    ),
+    "near-the-edge": make(BASE, shifted(BASE, (-0.008, -0.016, -0.010))),
+    "accuracy-helps": make(ACCURACY, shifted(ACCURACY, (0.010, 0.012, 0.011, 0.009)), **BY_COMMAND),
+    "accuracy-hurts": make(
+        ACCURACY,
+        shifted(ACCURACY, (-0.010, -0.012, -0.011, -0.009)),
+        prediction={"direction": "higher", "size": 0.01, "confidence": 0.8},
+        **BY_COMMAND,
+    ),
+    "accuracy-too-small": make(
+        ACCURACY, shifted(ACCURACY, (0.001, -0.001, 0.0005, 0.0)), delta=0.005, **BY_COMMAND
+    ),
+    "long-names": make(BASE, HELPS, variant=f"~/{LONG}.py", baseline=f"~/{LONG}_base.py"),
+    "japanese-names": make(
+        BASE,
+        HELPS,
+        variant="回転位置埋め込みを加えた注意機構",
+        baseline="標準の変圧器",
+        data=Data("日本語の文章", SHA256, "", 0, 0, 0, 0),
+    ),
+    "markup-names": make(BASE, HELPS, variant="[bold red]<b>x[link=y]", baseline="*a* `b` $c$"),
+    "wrong-way-prediction": make(HELPS, BASE, prediction=PREDICTION, delta=0.01),
+    "intervals-disagree": make(
+        {0: 1.40, 1: 1.47, 2: 1.54}, {0: 1.39, 1: 1.462, 2: 1.529}, "welch", delta=0.01
+    ),
+    "later-look": make(
+        BASE,
+        HELPS,
+        alpha=0.0106,
+        asking=QuestionCost(1, 2, 3, 0.0706, family=QuestionFamily(4, 0.2318, 1)),
+        notes=(Note(NoteKind.ASKED, {"later": True, "could_be": 2, "unreadable": 1}),),
+    ),
+    "planned-range": make(
+        BASE,
+        HELPS,
+        alpha=LEVEL,
+        looks=(tuple(range(8)),),
+        range=RANGE,
+        asking=QuestionCost(family=QuestionFamily(2, 0.1, 2)),
+    ),
+    "planned-range-open": make(
+        {0: 1.470, 1: 1.475, 2: 1.468},
+        {0: 1.452, 1: 1.466, 2: 1.457},
+        alpha=LEVEL,
+        complete=False,
+        looks=(tuple(range(8)),),
+        range=RANGE,
+    ),
+    "series-share": make(
+        BASE, HELPS, alpha=0.0125, series=SWEEP_OF_FOUR, notes=(Note(NoteKind.SERIES),)
+    ),
+    "imported": make(BASE, HELPS, imported=ImportedRuns("runs.csv")),
+    "picked-seeds": make(
+        BASE, HELPS, picked=True, asking=QuestionCost(left_out=(("rope-1", (3, 4, 7)),))
+    ),
+    "self-comparison": make(
+        BASE, NEAR, variant="baseline", arms=SAME_FILE, seed_shift={"modified": SEED_OFFSET}
+    ),
 }
 
 
@@ -83,7 +182,6 @@ def test_golden(name: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8")
-    assert text.startswith(VERDICTS.get(name, "NO VERDICT") + "   ")
     assert len(short) <= 6
 
 
@@ -95,10 +193,11 @@ def test_every_width_fits_and_both_forms_agree(name: str) -> None:
         assert [text.plain for text in rich_comparison_lines(CASES[name], width)] == plain
         short = short_lines(CASES[name], width)
         assert max(map(cell_len, short)) <= width
+        assert not re.search(r"[0-9]…", "\n".join([*plain, *short])), "a number is never cut"
         assert [text.plain for text in rich_short_lines(CASES[name], width)] == short
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name in CASES if name != "japanese-names"])
 def test_a_terminal_that_has_only_ascii_gets_every_sign_spelled(name: str) -> None:
     signs = {
         sign
@@ -126,7 +225,7 @@ def test_zero_stands_in_one_column(name: str, width: int) -> None:
         assert row[column] in "│┼├┤", (row, column)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["helps", "hurts", "one-seed", "diverged", "imported"])
 def test_every_seed_and_the_scope_are_there(name: str) -> None:
     record = CASES[name]
     text = "\n".join(comparison_lines(record, 80))
@@ -151,7 +250,7 @@ def test_every_seed_and_the_scope_are_there(name: str) -> None:
 def test_no_interval_without_its_name_and_coverage() -> None:
     flat = " ".join(" ".join(comparison_lines(CASES["cannot-tell"], 80)).split())
     assert "95% interval (Welch t)" in flat
-    assert "covers 95%; it decides" in flat
+    assert "covers 95% and decides" in flat
     assert "covers 81 to 98%" in flat
 
 
@@ -171,16 +270,16 @@ def test_cannot_tell_says_what_would_settle_it() -> None:
 @pytest.mark.parametrize(
     ("name", "prediction", "outcome"),
     [
-        ("helps", PREDICTION, "HELPS, a hit. Predicted −0.0300 nats"),
+        ("helps", PREDICTION, "HELPS, as predicted. The measured −0.0297 nats is 0.0003 away"),
         (
             "helps",
             {"direction": "higher", "size": 0.03},
-            "HELPS, a miss. Predicted +0.0300 nats",
+            "HELPS, not as predicted. The measured −0.0297 nats is 0.0597 away",
         ),
-        ("too-small", {"direction": "same"}, "TOO SMALL TO MATTER, a hit"),
-        ("too-small", {"direction": "lower"}, "TOO SMALL TO MATTER, a miss"),
-        ("cannot-tell", PREDICTION, "CANNOT TELL, neither a hit nor a miss"),
-        ("diverged", PREDICTION, "NO VERDICT, neither a hit nor a miss"),
+        ("too-small", {"direction": "same"}, "TOO SMALL TO MATTER, as predicted"),
+        ("too-small", {"direction": "lower"}, "TOO SMALL TO MATTER, not as predicted"),
+        ("cannot-tell", PREDICTION, "CANNOT TELL, so the prediction is neither right nor wrong"),
+        ("diverged", PREDICTION, "NO VERDICT, so the prediction is neither right nor wrong"),
     ],
 )
 def test_prediction_against_outcome(name: str, prediction: dict[str, Any], outcome: str) -> None:
@@ -201,7 +300,7 @@ def test_fairness_warning_from_one_percent_up(params: int, warns: bool) -> None:
     assert (abs(params / 100_000 - 1) >= SIZE_MATTERS_FROM) == warns
     notes = (Note(NoteKind.SIZE),) if warns else ()
     comparison = make(BASE, HELPS, costs=size, notes=notes)
-    assert any("parameters:" in line for line in comparison_lines(comparison, 80)) == warns
+    assert any("⚠ The arms differ" in line for line in comparison_lines(comparison, 80)) == warns
 
 
 def test_text_from_outside_is_only_text() -> None:

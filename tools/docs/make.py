@@ -5,6 +5,7 @@
     python tools/docs/make.py keys       docs/keys.md, from the app's table of keys
     python tools/docs/make.py commands   docs/commands.md, from each command's --help
     python tools/docs/make.py looks      docs/looks.md's tables, from docs/results/looks.jsonl
+    python tools/docs/make.py skewed     docs/statistics.md's table of skewed differences
     python tools/docs/make.py gate       docs/gate.md's table and picture: 2,000 nights, some minutes
 
 The pages are written between `<!-- made: NAME -->` and `<!-- /made -->`, and nowhere else.
@@ -133,6 +134,12 @@ def looks() -> None:
         put(DOCS / "looks.md", name, text)
 
 
+def skewed() -> None:
+    import skewed as page
+
+    put(DOCS / "statistics.md", "skewed", page.text())
+
+
 def screens() -> None:
     import shots
 
@@ -181,6 +188,8 @@ if __name__ == "__main__":
             commands()
         case ["looks"]:
             looks()
+        case ["skewed"]:
+            skewed()
         case ["gate"]:
             gate()
         case _:
