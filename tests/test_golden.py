@@ -83,6 +83,7 @@ VOLATILE = [
     (r"\b(?=[0-9]*[a-f])[0-9a-f]{7,64}\b", "<hash>"),
     (r"\b\d{12}\b", "<hash>"),  # a trainer's version may have digits alone
     (r"\b2\d\d\d-\d\d-\d\d\b", "<date>"),
+    (r"(?m)  +(now|\d+ (min|h|d))$", "  <age>"),
     (r"\b\d+(\.\d+)? (kB|KB|MB|GB|bytes)", "<size>"),
     (r'"python": "3\.[0-9.]+"', '"python": "<version>"'),
     (r'"(seconds|tok_per_s|wall_s|bytes)": [0-9.e-]+', r'"\1": <n>'),

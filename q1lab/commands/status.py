@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import click
 
@@ -11,29 +13,38 @@ from q1lab.commands._output import print_json
 from q1lab.commands._store import open_store
 from q1lab.commands.live_progress import run_line as live_line
 from q1lab.ground.errors import OK, Problem, notice
-from q1lab.ground.text_formats import cut_middle, duration
+from q1lab.ground.text_formats import cut_cells, cut_middle, duration
 from q1lab.index import ingest_events, lost_lines, study_labels, study_view
 from q1lab.index.store import Store
 from q1lab.index.study_labels import Labels
-from q1lab.index.study_view import StudyView
+from q1lab.index.study_view import StudyRow, StudyView
 from q1lab.runner import launch
 from q1lab.study import studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
+from q1lab.verdict import difference_text
+from q1lab.verdict.result_rows import ResultRow, read_result_rows
 
-MAX_STUDIES = 8
-"""Studies that are printed; --json has all."""
+MAX_STUDIES = 40
+"""Studies that are listed; --json has all."""
 
 MAX_RUNS = 20
 """Runs of one study that are printed; --json has all."""
 
 
-@click.command(epilog="Example: q1lab status --json")
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab status
+  q1lab status --verbose
+  q1lab status --json"""
+)
 @click.option("--json", "as_json", is_flag=True, help="Every study and run as JSON.")
 @click.option("--tag", metavar="TAG", help="Only studies that have this tag.")
-def status(as_json: bool, tag: str | None) -> int:
-    """The state of your studies, and the next step."""
+@click.option("--verbose", "-v", is_flag=True, help="Also notes, tags and W&B of each study.")
+def status(as_json: bool, tag: str | None, verbose: bool) -> int:
+    """Your studies with their verdicts, newest first: what runs, what is done, what is next."""
     with open_store() as store:
         for problem in lost_lines.lost_line_warnings(store.file, store.journal):
             notice(problem)
@@ -46,43 +57,104 @@ def status(as_json: bool, tag: str | None) -> int:
         # first comes the study that other commands take without a name
         readable = studies.oldest_first(line.id for line in lines if line.problem is None)[::-1]
         if as_json:
-            views = [
+            all_views = [
                 study_view.read_view(store, studies.load(name), new_events=False)
                 for name in readable
             ]
             records = [
-                study_record(view, study_labels.read_labels(store, view.study.id)) for view in views
+                study_record(view, study_labels.read_labels(store, view.study.id))
+                for view in all_views
             ]
             print_json({"studies": records, "broken": unreadable})
             return OK
-        shown = [
-            study_view.read_view(store, studies.load(name), new_events=False)
-            for name in readable[:MAX_STUDIES]
-        ]
-        verdict_lines = _short_verdict(store, shown[0]) if shown else []
-        labels = {view.study.id: study_labels.read_labels(store, view.study.id) for view in shown}
+        names = readable[:MAX_STUDIES]
+        row_by_id = {line.id: line for line in lines}
+        alive = [name for name in names if row_by_id[name].state == "running"]
+        views = {
+            name: study_view.read_view(store, studies.load(name), new_events=False)
+            for name in dict.fromkeys([*alive, *names[: None if verbose else 1]])
+        }
+        results = {result.id: result for result in read_result_rows(store)}
+        labels = {name: study_labels.read_labels(store, name) for name in views}
+        short_verdict = _short_verdict(store, views[names[0]]) if names else []
     if not lines:
         click.echo(f"No study yet. Start one: q1lab run {_chosen_variant()} --seeds 3")
-    for view in shown:
-        if view.engine and view.alive:
-            launch.resume_runner(view.study)
+    for name in alive:
+        if views[name].engine:
+            launch.resume_runner(views[name].study)
+    for name in [name for name in views if name in alive or verbose or name == names[0]]:
+        view = views[name]
         click.echo(study_summary(view))
-        for text in verdict_lines if view is shown[0] else []:
+        for text in (
+            *(short_verdict if name == names[0] else []),
+            *(label_lines(labels[name]) if verbose or tag else []),
+            *(wandb_lines(view.study, newest=name == names[0]) if verbose else []),
+            *run_lines(view),
+        ):
             click.echo(f"    {text}")
-        for text in label_lines(labels[view.study.id]):
-            click.echo(f"    {text}")
-        for text in wandb_lines(view.study, newest=view is shown[0]):
-            click.echo(f"    {text}")
-        for text in run_lines(view):
-            click.echo(f"    {text}")
+    if len(names) > 1:
+        click.echo()
+        for text in verdict_table([(row_by_id[name], results.get(name)) for name in names]):
+            click.echo(text)
     if len(readable) > MAX_STUDIES:
         click.echo(f"… and {len(readable) - MAX_STUDIES:,} older studies (--json lists them all)")
     for line in lines:
         if line.problem is not None:
             click.echo(f"{STATE_SYMBOLS[RunState.FAILED]} {line.id} can't be read: {line.problem}")
-    if shown:
-        click.echo(f"next: {next_command(shown)}")
+    if names:
+        newest = views[names[0]]
+        click.echo(f"next: {next_command(newest, [row_by_id[name] for name in names])}")
     return OK
+
+
+def verdict_table(rows: Sequence[tuple[StudyRow, ResultRow | None]]) -> list[str]:
+    """A line for each study: its name, its verdict (or state), the difference with its interval,
+    the sample size, and its age."""
+    from rich.cells import cell_len
+
+    cells = [("study", "verdict", "difference", "interval", "n", "age")]
+    levels = []
+    for row, result in rows:
+        name, age = cut_cells(row.id, 28), _age(row.created)
+        if result is None or result.verdict is None:
+            state = f"{row.state}, {row.done}/{row.total}"
+            state = "not compared yet" if row.state == "finished" else state
+            cells.append((name, state, "", "", "", age))
+            continue
+        difference = difference_text.mean_text(result) if result.mean is not None else ""
+        between = difference_text.interval_text(result)
+        level = difference_text.level_text(result)
+        if between and level != "95%":
+            levels.append(f"{row.id} {level}")
+        verdict = result.verdict.upper()
+        cells.append((name, verdict, difference, between, str(result.n or ""), age))
+    widths = [max(cell_len(line[at]) for line in cells) for at in range(len(cells[0]))]
+    right = (2, 4, 5)
+    lines = [
+        "  ".join(
+            " " * (width - cell_len(cell)) + cell
+            if at in right
+            else cell + " " * (width - cell_len(cell))
+            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in cells
+    ]
+    if levels:
+        shown = ", ".join(levels[:3]) + (f" and {len(levels) - 3} more" if len(levels) > 3 else "")
+        lines.append(f"Intervals are 95%, but {shown}: `q1lab compare STUDY` gives the reason.")
+    return lines
+
+
+def _age(created: str) -> str:
+    """The time since a stamp, to a unit: ``5 min``, ``3 h``, ``12 d``; empty for no stamp."""
+    try:
+        seconds = (datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds()
+    except (TypeError, ValueError):
+        return ""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return "now"
 
 
 def _short_verdict(store: Store, newest: StudyView) -> list[str]:
@@ -171,24 +243,25 @@ def wandb_record(study: Study) -> dict[str, object]:
     }
 
 
-def next_command(views: list[StudyView]) -> str:
-    """The command that continues the newest study. ``views`` has the newest first, and is not
-    empty."""
-    newest = views[0]
+def next_command(newest: StudyView, rows: Sequence[StudyRow]) -> str:
+    """The command that continues the newest study. ``rows``: all studies, the newest first."""
     if newest.alive:
         return f"q1lab attach {newest.study.id}"
     if newest.row.state != "finished":
         from q1lab.study import command_line
 
         return command_line.resume_command(newest.study)
-    ended = [view.study for view in reversed(views) if view.row.state == "finished"]
-    same_variant = [study for study in ended if study.variant == newest.study.variant]
+    same_variant = [
+        row
+        for row in reversed(rows)
+        if row.state == "finished" and row.variant == newest.row.variant
+    ]
     if len(same_variant) == 1:
         return f"q1lab compare {newest.study.id}"
     # not a small experiment that came after the study with the most seeds
     from q1lab.verdict.comparison_cache import leading_study
 
-    leading = leading_study(same_variant, lambda study: len(study.seeds)) or newest.study
+    leading = leading_study(same_variant, lambda row: row.total // 2) or newest.row
     return f"q1lab compare {leading.id}"
 
 
