@@ -19,6 +19,8 @@ class Proposal:
     proposal: Count
     cells: Annotated[tuple[Name, ...], max_items(100)]
     blind: bool = True
+    rule: Count = 1
+    """The number of the rules that its budget was begun with (gate_rule.RULES_BY_NUMBER)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from q1lab.planning import command_draft, study_plan
 from q1lab.planning.command_draft import CommandDraft
 from q1lab.record import questions
 from q1lab.statistics import gate_rule
-from q1lab.statistics.gate_rule import RULES, LossesSoFar
+from q1lab.statistics.gate_rule import GateRules, LossesSoFar
 from q1lab.study import studies
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
@@ -76,6 +76,20 @@ class GateBudget:
     decided_ids: frozenset[str]
 
     @property
+    def rule(self) -> int:
+        """The number of the rules that the budget was begun with."""
+        return _gate_of(self.proposals[0]).gate.rule if self.proposals else gate_rule.NEWEST
+
+    @property
+    def rules(self) -> GateRules:
+        if self.rule not in gate_rule.RULES_BY_NUMBER:
+            raise Problem(
+                f"budget {self.name} was begun with rules of a newer q1lab",
+                next="upgrade q1lab, or open another one with --budget NAME",
+            )
+        return gate_rule.RULES_BY_NUMBER[self.rule]
+
+    @property
     def looks(self) -> int:
         """The number of looks that were begun, and so paid for."""
         return sum(len(study.design.batches) > 1 for study in self.proposals)
@@ -96,7 +110,8 @@ class GateBudget:
                 read_losses(study, ARMS[0], study.seeds),
                 read_losses(study, ARMS[1], look),
             )
-            losses = losses.after(base, modified, kept=study.id in self.kept_ids)
+            kept = study.id in self.kept_ids
+            losses = losses.after(base, modified, kept=kept, rules=self.rules)
         return losses
 
 
@@ -152,7 +167,8 @@ class _Proposal:
         self.study = studies.load(undecided[-1].id) if undecided else self.draft.study
 
     def judge(self) -> GateOutcome:
-        steps = gate_rule.proposal_steps(self._earlier_losses(), RULES, len(self._look_seeds()))
+        rules, losses_so_far = self.budget.rules, self._earlier_losses()
+        steps = gate_rule.proposal_steps(losses_so_far, rules, len(self._look_seeds()))
         pairs_done = 0
         losses: gate_rule.ArmLosses | None = None
         try:
@@ -231,7 +247,7 @@ class _Proposal:
             runs = 2 * runs_needed.look_pairs
         else:
             return None
-        if self.budget.looks >= RULES.looks:
+        if self.budget.looks >= self.budget.rules.looks:
             return self._refused()
         if self._too_much(runs):
             return self._more(runs)
@@ -244,7 +260,8 @@ class _Proposal:
             return None
         seeds = self._draw_seeds(runs)
         cells = [run_name(ARMS[at >= runs_needed.base], seed) for at, seed in enumerate(seeds)]
-        proposal = Proposal(self.budget.name, len(self.budget.proposals) + 1, tuple(cells))
+        number = len(self.budget.proposals) + 1
+        proposal = Proposal(self.budget.name, number, tuple(cells), rule=self.budget.rule)
         design = Gate(batches=(seeds,), headline=self.study.design.headline, gate=proposal)
         study = replace(self.study, design=design, trainer=self.draft.preflight())
         with study_plan.planning_lock(study.variant, self.store):
@@ -325,7 +342,7 @@ class _Proposal:
             facts |= {
                 "difference": sign * look.difference,
                 "bound": sign * look.upper_end,
-                "level": 1 - RULES.alpha_per_look,
+                "level": 1 - self.budget.rules.alpha_per_look,
                 "pairs": look.n,
             }
         with self.store.act() as add:
@@ -343,9 +360,10 @@ class _Proposal:
         return self._outcome(MORE, "more", words, {"needs": runs})
 
     def _refused(self) -> GateOutcome:
+        rules = self.budget.rules
         words = (
-            f"budget {self.budget.name} is spent: {RULES.looks} looks of "
-            f"{RULES.alpha_per_look:.2%} each; "
+            f"budget {self.budget.name} is spent: {rules.looks} looks of "
+            f"{rules.alpha_per_look:.2%} each; "
             "--budget NAME opens another one, with 5% of its own"
         )
         return self._outcome(REFUSED, "refused", words, {})
@@ -358,7 +376,7 @@ class _Proposal:
             "study": self.study.id or None,
             "proposal": _number(self.study) or None,
             "runs": self.trained,
-            "looks": {"used": budget.looks, "of": RULES.looks},
+            "looks": {"used": budget.looks, "of": budget.rules.looks},
             "baseline": budget.baseline.variant if budget.baseline else self.study.baseline,
             **facts,
         }

@@ -69,7 +69,8 @@ def _plan_hash(study: Study) -> str:
     if "imported" in plan:
         plan["imported"] = {**plan["imported"], "source": Path(study.origin.source).name}
     if "gate" in plan:
-        plan["gate"] = {key: plan["gate"][key] for key in ("budget", "proposal")}
+        gate = plan["gate"]
+        plan["gate"] = {key: gate[key] for key in gate if key not in ("cells", "blind")}
     return sha256_json(plan)
 
 

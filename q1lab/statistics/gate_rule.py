@@ -5,9 +5,11 @@ A proposal first trains one run at a seed that could not be known before. It ear
 that run is among the best ``screen`` of the baseline's distribution. A look trains both arms on
 fresh seeds, drawn at that moment. Nothing is kept without a look, so the looks share the 5%: each
 of ``looks`` spends an equal part (Bonferroni's inequality, which holds for any dependence between
-proposals and any way of choosing them). The spread is pooled over all runs of the gate budget, so a
-look needs few runs of its own; their number depends on the spread's degrees of freedom and is fixed
-before they train.
+proposals and any way of choosing them). The spread is pooled over all runs since a proposal was
+last kept, so a look needs few runs of its own; their number depends on the spread's degrees of
+freedom and is fixed before they train. A proposal that spreads wider, or pairs that differ by more
+than two runs do, are judged by their own spread. With the few runs of a look that is noticed in
+part, so the looks share a little less than 5%.
 
 The constants have the lowest cost for effects of ``effect`` sd of one run: docs/gate.md.
 """
@@ -25,7 +27,9 @@ from functools import lru_cache
 class GateRules:
     """Settings that are fixed when a gate budget is opened."""
 
-    alpha: float = 0.05
+    alpha: float = 0.04
+    """The share of gate budgets that keep a proposal without an effect, where all runs spread
+    alike; the rest of the 5% is for those that don't (docs/gate.md)."""
     looks: int = 30
     screen: float = 0.15
     """The share of proposals without an effect that earn a look."""
@@ -41,6 +45,12 @@ class GateRules:
     """A look continues only if its first pairs are better by more than this many sd."""
     fewest_pairs: int = 3
     most_pairs: int = 12
+    wider_at: float = 0.2
+    """The level at which a spread counts as wider than the pooled one."""
+    looks_at_pairs: bool = True
+    """True if the spread of a look's pairs is compared, too."""
+    forgets: bool = True
+    """True if the spread is pooled anew from the look that kept a proposal on."""
 
     @property
     def alpha_per_look(self) -> float:
@@ -49,8 +59,12 @@ class GateRules:
 
 
 RULES = GateRules()
-SPREADS_APART = 0.01
-"""A proposal whose spread exceeds the pooled one at this level is judged by its own (Welch)."""
+NEWEST = 2
+RULES_BY_NUMBER = {
+    1: GateRules(alpha=0.05, wider_at=0.01, looks_at_pairs=False, forgets=False),
+    NEWEST: RULES,
+}
+"""The rules by their number in a plan: a budget keeps those that it was begun with."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +89,21 @@ class LossesSoFar:
         squares = sum(_squares(group) for group in self.groups if len(group) > 1)
         return math.sqrt(squares / self.df) if self.df else 0.0
 
-    def after(self, base: Sequence[float], modified: Sequence[float], *, kept: bool) -> LossesSoFar:
+    def after(
+        self,
+        base: Sequence[float],
+        modified: Sequence[float],
+        *,
+        kept: bool,
+        rules: GateRules = RULES,
+    ) -> LossesSoFar:
         """The losses after a proposal has been judged. Selection biases the mean of a kept
-        proposal, so its runs count for the spread alone and the new baseline begins without
-        runs."""
+        proposal, so its runs count for the spread alone and the new baseline begins without runs.
+        It may spread otherwise than the one before, whose runs are left out then."""
         baseline, others = (*self.baseline, *base), (*self.others, tuple(modified))
-        return LossesSoFar((), (*others, baseline)) if kept else LossesSoFar(baseline, others)
+        if not kept:
+            return LossesSoFar(baseline, others)
+        return LossesSoFar((), (tuple(modified),) if rules.forgets else (*others, baseline))
 
 
 @dataclass(frozen=True)
@@ -196,16 +219,22 @@ def continues_look(
 def decide_look(
     losses: LossesSoFar, base: Sequence[float], modified: Sequence[float], rules: GateRules = RULES
 ) -> Decision:
-    """Decide a complete look from the losses of both arms at fresh seeds."""
+    """Decide a complete look from the losses of both arms at fresh seeds, in the order of the
+    seeds."""
     n, m = len(modified), len(base)
     pooled = LossesSoFar(losses.baseline, (*losses.others, tuple(base), tuple(modified)))
     error, df = pooled.sd * math.sqrt(1 / n + 1 / m), float(pooled.df)
     modified_var, base_var = (_squares(group) / (len(group) - 1) for group in (modified, base))
-    if losses.sd and modified_var / losses.sd**2 > _ratio(n - 1, losses.df):
+    if losses.sd and modified_var / losses.sd**2 > _ratio(n - 1, losses.df, rules.wider_at):
         modified_var, base_var = modified_var / n, base_var / m
         error = math.sqrt(modified_var + base_var)  # Welch's
         df = (modified_var + base_var) ** 2 / (modified_var**2 / (n - 1) + base_var**2 / (m - 1))
     difference = statistics.fmean(modified) - statistics.fmean(base)
+    if rules.looks_at_pairs and n == m and error:  # a baseline's run that diverged has no pair
+        pairs = [value - other for value, other in zip(modified, base, strict=True)]
+        pair_error = math.sqrt(_squares(pairs) / (n - 1) / n)
+        if (pair_error / error) ** 2 > _ratio(n - 1, round(df, 1), rules.wider_at):
+            error, df = pair_error, n - 1.0
     upper_end = difference + _quantile(rules.alpha_per_look, round(df, 1)) * error
     return Decision(upper_end < 0 and error > 0, difference, upper_end, n)
 
@@ -223,8 +252,9 @@ def _quantile(tail: float, df: float) -> float:
     return -float(special.stdtrit(df, tail))
 
 
-@lru_cache(maxsize=4096)
-def _ratio(df_modified: int, df_pooled: int) -> float:
+@lru_cache(maxsize=65536)
+def _ratio(df: int, df_pooled: float, level: float) -> float:
+    """The ratio of two variances that is exceeded by chance with this probability."""
     from scipy import special
 
-    return float(special.fdtri(df_modified, df_pooled, 1 - SPREADS_APART))
+    return float(special.fdtri(df, df_pooled, 1 - level))

@@ -18,6 +18,7 @@ from q1lab.ground import paths
 from q1lab.index.store import Store
 from q1lab.planning import gate_proposal
 from q1lab.runner import launch
+from q1lab.statistics import gate_rule
 from q1lab.statistics.gate_rule import GateRules
 from q1lab.study import studies
 from tests.commands.test_command_arms import (  # noqa: F401  (the fixture)
@@ -103,12 +104,24 @@ def test_a_look_that_costs_too_much_waits_and_is_not_paid_for() -> None:
 
 
 def test_a_budget_that_is_spent_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate_proposal, "RULES", GateRules(looks=1, alpha=0.002))
+    rules = GateRules(looks=1, alpha=0.002)
+    monkeypatch.setitem(gate_rule.RULES_BY_NUMBER, gate_rule.NEWEST, rules)
     assert propose(BETTER, code=0)["looks"] == {"used": 1, "of": 1}
     refused = propose("more=--lr=0.001", code=12)
     assert refused["decision"] == "refused"
     assert refused["runs"] == 0
     assert propose("more=--lr=0.001", "--budget", "other", code=0)["budget"] == "other"
+
+
+def test_a_budget_keeps_the_rules_that_it_was_begun_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(gate_rule, "NEWEST", 1)
+        name = propose(BETTER, code=0)["study"]
+    assert "rule" not in json.loads((paths.study_dir(name) / "study.json").read_text())["gate"]
+    first = propose("best=--lr=-0.06", code=0)
+    assert first["level"] == pytest.approx(1 - 0.05 / 30)
+    other = propose(BETTER, "--budget", "other", code=0)
+    assert other["level"] == pytest.approx(1 - 0.04 / 30)
 
 
 def test_nothing_is_given_back_by_deleting_a_study() -> None:

@@ -1,5 +1,5 @@
-"""docs/gate.md's table and picture: nights of 100 ideas, judged by the gate and by what loops do
-instead."""
+"""docs/gate.md's tables and picture: nights of 100 ideas, judged by the gate and by what loops do
+instead, and by the gate under conditions that its rule does not assume."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import looks
+import numpy as np
 
 from q1lab.statistics import intervals
-from tests.kit.nights import IDEAS, Night, by_gate, losses
+from q1lab.statistics.gate_rule import RULES_BY_NUMBER
+from tests.kit import many_nights
+from tests.kit.nights import IDEAS, Night, losses
 
-PLANTED, NIGHTS = 5, 2000
+PLANTED, NIGHTS, NIGHTS_OF_GATE = 5, 2000, 20_000
 SIZES = (2.0, 3.0, 5.0)
 """Improvements of the ideas that do something, in sd of one run."""
 
@@ -56,8 +59,8 @@ def bootstrap_below(best: list[float], mine: list[float]) -> bool:
     return found.high < 0
 
 
+GATE = "`q1lab gate`"
 RIVALS: dict[str, Callable[[random.Random, list[float]], Night]] = {
-    "`q1lab gate`": by_gate,
     "keep if lower, one run": keep_if(1, is_lower),
     "3 seeds, p < .05 each": keep_if(3, p_below),
     "3 seeds, bootstrap interval below 0": keep_if(3, bootstrap_below),
@@ -82,22 +85,106 @@ def nights(rule: str, size: float, many: int) -> Iterator[Night]:
             yield from part.result()
 
 
+def nights_of_gate(size: float) -> list[Night]:
+    gains = many_nights.planted(NIGHTS_OF_GATE, size, PLANTED)
+    kept = many_nights.judge_nights(many_nights.Night(gains), seed=int(size))
+    counts = zip(kept.false, kept.true, kept.runs, strict=True)
+    return [Night(int(false), int(true), int(runs)) for false, true, runs in counts]
+
+
 def measured(many: int = NIGHTS) -> dict[tuple[str, float], list[Night]]:
-    return {(rule, size): list(nights(rule, size, many)) for rule in RIVALS for size in (0, *SIZES)}
+    sizes = (0, *SIZES)
+    gate = {(GATE, size): nights_of_gate(size) for size in sizes}
+    rivals = {(rule, size): list(nights(rule, size, many)) for rule in RIVALS for size in sizes}
+    return gate | rivals
+
+
+# ── the gate under other conditions
+
+NO_GAINS = np.zeros((NIGHTS_OF_GATE, IDEAS))
+
+
+def after_a_keep(spread: float, then: float = 0.0) -> many_nights.Night:
+    """A large idea is kept early, and runs spread otherwise from then on."""
+    first = many_nights.planted_at(NIGHTS_OF_GATE, 6.0 * max(1.0, spread), 5)
+    later = (40, then) if then else None
+    return many_nights.Night(first, planted_spread=spread, then=later)
+
+
+def found_at_3_sd(**changes: float) -> many_nights.Night:
+    gains = many_nights.planted(NIGHTS_OF_GATE, 3.0, PLANTED)
+    return many_nights.Night(gains, **changes)  # type: ignore[arg-type]
+
+
+FALSE_KEEPS = {
+    "all runs spread alike": many_nights.Night(NO_GAINS),
+    **{
+        f"ideas spread {spread:g} times as much": many_nights.Night(NO_GAINS, spread=spread)
+        for spread in (0.2, 0.5, 2, 3, 5)
+    },
+    "a keep halves the spread from then on": after_a_keep(0.5),
+    "a keep doubles the spread from then on": after_a_keep(2),
+    "runs of one seed correlate by −0.5": many_nights.Night(NO_GAINS, correlation=-0.5),
+    "runs of one seed correlate by −0.8": many_nights.Night(NO_GAINS, correlation=-0.8),
+    "one run in ten gets stuck, 10 sd above": many_nights.Night(NO_GAINS, stuck=(0.1, 10)),
+    "one run in ten of the ideas alone": many_nights.Night(
+        NO_GAINS, stuck=(0.1, 10), stuck_arms="ideas"
+    ),
+    "the same, and their other runs are 1 sd better": many_nights.Night(
+        NO_GAINS, stuck=(0.1, 10), stuck_arms="centered"
+    ),
+}
+POWER = {
+    "all runs spread alike": found_at_3_sd(),
+    "runs of one seed correlate by 0.6": found_at_3_sd(correlation=0.6),
+    "runs get worse by 0.1 sd from one idea to the next": found_at_3_sd(drift=0.1),
+    "one run of an idea in five diverges": found_at_3_sd(diverging=0.2),
+}
+QUIETER = (1.0, 0.5, 0.2)
+
+
+def false_keeps() -> str:
+    """The table of nights with a false keep, by the rule now and by the first one."""
+    lines = []
+    for name, night in FALSE_KEEPS.items():
+        rates = []
+        for number in sorted(RULES_BY_NUMBER, reverse=True):
+            kept = many_nights.judge_nights(night, 1, RULES_BY_NUMBER[number])
+            rates.append(looks.percent("".join("h" if false else "c" for false in kept.false)))
+        lines.append([name, *rates])
+    return looks.table(["", "nights with a false keep, %", "by the first rule, %"], lines)
+
+
+def power() -> str:
+    """The table of what is found, by the rule now and by the first one."""
+    rows: dict[str, tuple[many_nights.Night, bool]] = {
+        f"of 5 at 3 sd: {name}": (night, False) for name, night in POWER.items()
+    }
+    for spread in QUIETER:
+        name = f"at 5 of its own sd, after a keep to {spread:g} of the spread, %"
+        rows[name] = after_a_keep(spread, 5.0), True
+    lines = []
+    for name, (night, after) in rows.items():
+        found = []
+        for number in sorted(RULES_BY_NUMBER, reverse=True):
+            true = many_nights.judge_nights(night, 2, RULES_BY_NUMBER[number]).true
+            share = 100 * (true == 2).sum() / max(1, (true >= 1).sum())
+            found.append(f"{share:.0f}" if after else f"{true.mean():.2f}")
+        lines.append([name, *found])
+    return looks.table(["found", "now", "by the first rule"], lines)
 
 
 def text(found: dict[tuple[str, float], list[Night]]) -> str:
     """The table: false keeps, what was found, and what it cost."""
-    many = len(next(iter(found.values())))
     head = ["rule", "nights with a false keep, %", "false keeps a night"]
     head += [f"found at {size:g} sd, %" for size in SIZES]
     head += ["runs, nothing to find", *(f"runs at {size:g} sd" for size in SIZES)]
     lines = []
-    for rule in RIVALS:
+    for rule in (GATE, *RIVALS):
         null = found[rule, 0]
         wrong = "".join("h" if night.false else "c" for night in null)
         hits = [
-            100 * sum(night.true for night in found[rule, size]) / (PLANTED * many)
+            100 * statistics.fmean(night.true for night in found[rule, size]) / PLANTED
             for size in SIZES
         ]
         runs = [statistics.fmean(night.runs for night in found[rule, at]) for at in (0, *SIZES)]
@@ -119,10 +206,9 @@ def picture(found: dict[tuple[str, float], list[Night]], file: Path) -> None:
 
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     left = figure.subplots()
-    many = len(next(iter(found.values())))
-    for rule, mark in zip(RIVALS, "os^D", strict=True):
-        wrong = 100 * sum(night.false > 0 for night in found[rule, 0]) / many
-        hits = [100 * sum(n.true for n in found[rule, s]) / (PLANTED * many) for s in SIZES]
+    for rule, mark in zip((GATE, *RIVALS), "os^D", strict=True):
+        wrong = 100 * statistics.fmean(night.false > 0 for night in found[rule, 0])
+        hits = [100 * statistics.fmean(n.true for n in found[rule, s]) / PLANTED for s in SIZES]
         left.plot([wrong] * len(SIZES), hits, mark + ":", label=rule.replace("`", ""), ms=7)
         for size, hit in zip(SIZES, hits, strict=True):
             runs = statistics.fmean(night.runs for night in found[rule, size])

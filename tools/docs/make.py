@@ -6,7 +6,7 @@
     python tools/docs/make.py commands   docs/commands.md, from each command's --help
     python tools/docs/make.py looks      docs/looks.md's tables, from docs/results/looks.jsonl
     python tools/docs/make.py skewed     docs/statistics.md's table of skewed differences
-    python tools/docs/make.py gate       docs/gate.md's table and picture: 2,000 nights, some minutes
+    python tools/docs/make.py gate       docs/gate.md's tables and picture: 2,000 nights a rival, some minutes
 
 The pages are written between `<!-- made: NAME -->` and `<!-- /made -->`, and nowhere else.
 """
@@ -125,6 +125,8 @@ def gate() -> None:
     found = page.measured()
     page.picture(found, DOCS / "gate.svg")
     put(DOCS / "gate.md", "gate", page.text(found))
+    put(DOCS / "gate.md", "gate false keeps", page.false_keeps())
+    put(DOCS / "gate.md", "gate power", page.power())
 
 
 def looks() -> None:
