@@ -82,8 +82,8 @@ def note_sentence(note: Note, c: Comparison) -> str:
         case NoteKind.TEMPTING:
             return (
                 f"The {other} interval alone would say {facts['verdict'].upper()}. The {headline} "
-                "interval was declared before the runs, and to pick the better-looking one "
-                "afterwards makes false verdicts more frequent."
+                "interval was declared before the runs; picking the better-looking one afterwards "
+                "makes false verdicts more frequent."
             )
         case NoteKind.BELOW_DELTA:
             return (
@@ -161,8 +161,8 @@ def outlier_sentence(c: Comparison, facts: Mapping[str, Any]) -> str:
     text = outlier_line(c, facts)
     if facts["without"] not in (c.analysis.verdict, "no verdict"):
         text += (
-            f" The other {thing} would say {facts['without'].upper()}, but to leave one out is to "
-            "choose the data."
+            f" The other {thing} would say {facts['without'].upper()}, but leaving one out would "
+            "be choosing the data."
         )
     return f"{text} Look at its curves: if something broke there, the change is not to blame."
 

@@ -159,7 +159,7 @@ def not_yet_sentence(planned: int | None = None) -> str:
     """The reason that there is no verdict while planned runs have not ended."""
     when = "all planned runs have ended" if planned is None else f"all {planned} planned pairs"
     return (
-        f"There is no verdict before {when}: to stop as soon as the result looks good makes false "
+        f"There is no verdict before {when}: stopping as soon as the result looks good makes false "
         "verdicts more frequent."
     )
 
