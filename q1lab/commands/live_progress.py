@@ -9,13 +9,16 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from q1lab.ground.errors import Problem
+from q1lab.commands._output import remark
+from q1lab.ground.errors import FAILED, INTERRUPTED, OK, Problem, nearest
+from q1lab.ground.files import os_reason
+from q1lab.ground.log_tail import LogTail
 from q1lab.ground.text_formats import bar_characters, duration, token_rate
 from q1lab.index.store import Store
 from q1lab.index.study_view import RunView, StudyView, read_view, sparkline
 from q1lab.runner import alerts, launch
 from q1lab.study.liveness import is_alive
-from q1lab.study.run_states import STATE_SYMBOLS, RunState
+from q1lab.study.run_states import ENDED, STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
 
 if TYPE_CHECKING:
@@ -137,6 +140,41 @@ def run_line(run: RunView, metric: str) -> str:
     if run.val_loss is not None:
         return f"{head}, {metric} {run.val_loss:.4f}, {duration(run.seconds)}"
     return f"{head} at iter {run.iter}{': ' + run.message if run.message else ''}"
+
+
+def follow_run_log(store: Store, study: Study, name: str | None) -> int:
+    """Print a run's log until the run has ended: the run ``name``, or else the one that wrote last.
+    Returns the exit status. Problem if there is no such run, or nothing was written."""
+    names = [run.name for run in study.runs]
+    if name is not None and name not in names:
+        raise Problem(f"{study.id} has no run called {name!r}", next=nearest(name, names))
+    logs = [study.files.run(run).log for run in ([name] if name else names)]
+    written = [log for log in logs if log.is_file()]
+    if not written:
+        raise Problem(
+            f"no output of {name or study.id} yet", FAILED, next=f"watch: q1lab attach {study.id}"
+        )
+    log = max(written, key=lambda file: file.stat().st_mtime)
+    followed = name or names[logs.index(log)]
+    remark(f"{followed}: {log}")
+    tail = LogTail(log)
+    try:
+        while True:
+            view, alive = _poll(store, study)  # before the last read, so that no line is missed
+            state = next(run.state for run in view.runs if run.name == followed)
+            text, _ = tail.read_new()
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            if not text and (state in ENDED or not alive):
+                return OK
+            time.sleep(0 if text else POLL_SECONDS)
+    except OSError as error:
+        raise Problem(f"{log}: {os_reason(error)}", FAILED, file=log) from None
+    except KeyboardInterrupt:
+        remark(
+            f"\nTraining goes on. Watch: q1lab attach {study.id}" if is_alive(study.files) else ""
+        )
+        return INTERRUPTED
 
 
 def runs_grid(

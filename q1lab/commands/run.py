@@ -15,7 +15,7 @@ from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._run_options import TypedCommand, command_options, request_options
 from q1lab.commands._run_request import parse_run
 from q1lab.commands._store import open_store
-from q1lab.commands.live_progress import watch_study
+from q1lab.commands.live_progress import follow_run_log, watch_study
 from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.ground.text_formats import duration
 from q1lab.index import ingest_events, study_view
@@ -222,15 +222,35 @@ def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
     return FAILED if series_table.failed_members(table) else UNFINISHED if unfinished else OK
 
 
-@click.command(epilog=f"Example: q1lab attach rope-1\n\n{EXIT_STATUS}")
+@click.command(
+    epilog=f"""\b
+Examples:
+  q1lab attach rope-1
+  q1lab attach --log
+  q1lab attach rope-1 modified-seed2 --log
+
+{EXIT_STATUS}"""
+)
 @click.argument("study", required=False)
+@click.argument("run", required=False)
+@click.option("--log", "follow_log", is_flag=True, help="Print the output of RUN as it comes.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the comparison as JSON when it is done."
 )
-def attach(study: str | None, as_json: bool) -> int:
-    """Watch a running STUDY (default: the latest). Ctrl-C leaves; the training goes on."""
+def attach(study: str | None, run: str | None, follow_log: bool, as_json: bool) -> int:
+    """Watch a running STUDY (default: the latest). Ctrl-C leaves; the training goes on.
+
+    With --log it prints the output of one run until the run has ended: RUN, such as
+    baseline-seed0, or else the run that wrote last.
+    """
+    if follow_log and as_json:
+        raise Problem("--log prints text", next="leave --json out")
+    if run is not None and not follow_log:
+        raise Problem(f"{run}: a study is watched as a whole", next=f"--log follows {run} alone")
     chosen = _study_or_latest(study)
     with open_store() as store:
+        if follow_log:
+            return follow_run_log(store, chosen, run)
         if launch.is_alive(chosen.files):
             status = _follow(store, [chosen], as_json, ctrl_c_stops=False)
             if status is not None:
@@ -240,11 +260,16 @@ def attach(study: str | None, as_json: bool) -> int:
 
 @click.command(epilog=f"Example: q1lab stop rope-1\n\n{EXIT_STATUS}")
 @click.argument("study", required=False)
-def stop(study: str | None) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def stop(study: str | None, as_json: bool) -> int:
     """Stop STUDY (default: the latest) so that it can go on: each run leaves a checkpoint."""
     chosen = _study_or_latest(study)
-    if launch.stop_study(chosen):
-        click.echo(f"{chosen.id} stopped. Go on with: {command_line.resume_command(chosen)}")
+    stopped = launch.stop_study(chosen)
+    resume_command = command_line.resume_command(chosen)
+    if as_json:
+        print_json({"study": chosen.id, "stopped": stopped, "resume": resume_command})
+    elif stopped:
+        click.echo(f"{chosen.id} stopped. Go on with: {resume_command}")
     else:
         click.echo(f"{chosen.id} is not running.")
     return OK

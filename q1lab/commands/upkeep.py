@@ -35,6 +35,7 @@ def _agrees(question: str, yes: bool) -> bool:
 Examples:
   q1lab delete rope-1 --dry-run
   q1lab delete rope-1 swiglu-2 --yes
+  q1lab delete 'quick-*'
 
 Exit status: 0 deleted, 1 a study can't be deleted, 2 usage."""
 )
@@ -45,12 +46,15 @@ Exit status: 0 deleted, 1 a study can't be deleted, 2 usage."""
 def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> int:
     """Delete STUDY: its runs, weights and logs stay in the trash until `q1lab prune`.
 
+    STUDY may be a quoted pattern, such as 'quick-*'. What it matches is shown before you are asked.
+
     `q1lab restore STUDY` brings it back. Its plan and how its runs ended stay on record
     (`journal.jsonl`), so that the count of questions you asked stays true. Documents in your
     repository stay as they are.
     """
     with open_store() as store:
-        previews = [delete_restore.preview_delete(store, name) for name in dict.fromkeys(study)]
+        names = delete_restore.match_names(study)
+        previews = [delete_restore.preview_delete(store, name) for name in names]
     for preview in previews:
         description = f"{preview.id}: {text_formats.byte_size(preview.bytes)}"
         if preview.unreadable:
@@ -179,7 +183,8 @@ Exit status: 0 restored, 1 the file is damaged or not an archive, 2 usage."""
 )
 @click.argument("file", metavar="FILE|STUDY", type=click.Path(path_type=Path))
 @click.option("--name", metavar="NAME", help="Another name for the study.")
-def restore(file: Path, name: str | None) -> int:
+@json_option
+def restore(file: Path, name: str | None, as_json: bool) -> int:
     """Bring back a study from FILE, an archive, or a deleted STUDY from the trash, completely or
     not at all."""
     paths.ensure_home()
@@ -195,5 +200,8 @@ def restore(file: Path, name: str | None) -> int:
             study_labels.change_labels(
                 store, study.id, lambda _: study_labels.labels_from_json(labels_record)
             )
+    if as_json:
+        click.echo(json.dumps({"study": study.id, "runs": len(study.runs)}, indent=1))
+        return OK
     click.echo(printable(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
     return OK

@@ -312,12 +312,20 @@ def acts_for_condition(condition: str) -> list[Act]:
     return [act for act in ACTS.values() if condition in act.done_when]
 
 
+USE_INSTEAD = {
+    **dict.fromkeys(("list", "ls", "history"), "`q1lab status` lists the studies"),
+    "results": "`q1lab status` lists the verdicts",
+    "show": "`q1lab compare STUDY` shows a study",
+    **dict.fromkeys(("log", "logs"), "`q1lab attach STUDY --log` follows the output of a run"),
+    "rm": "`q1lab delete STUDY` moves a study to the trash",
+}
+"""Commands that people type from habit, with the one of q1lab that does it."""
+
+
 def unknown_command(name: str) -> Problem:
-    """The Problem for an unknown command, with the nearest name."""
-    return Problem(
-        f"no command called {name!r}",
-        next=nearest(name, listed_acts(), "`q1lab --help` lists them"),
-    )
+    """The Problem for an unknown command, with the one that does it or the nearest name."""
+    near = nearest(name, listed_acts(), "`q1lab --help` lists them")
+    return Problem(f"no command called {name!r}", next=USE_INSTEAD.get(name, near))
 
 
 def load_command(name: str) -> click.Command:

@@ -160,7 +160,14 @@ def plan_from_draft(
         missing=missing,
         minutes=None if seconds is None else seconds / 60.0,
         notes=tuple(
-            filter(None, [draft.note, *_notes(study, existing, draft.kept_study, store, on_disk)])
+            filter(
+                None,
+                [
+                    draft.note,
+                    _name_note(draft.study.variant, existing),
+                    *_notes(study, existing, draft.kept_study, store, on_disk),
+                ],
+            )
         ),
         is_running=existing is not None and launch.is_alive(study.files),
         on_disk=on_disk,
@@ -403,6 +410,19 @@ def _go_on(
         later = tuple(sorted({*study.trainer.later_versions, now}))
         study = study.with_trainer(later_versions=later)
     return study, missing
+
+
+def _name_note(variant: str, existing: Study | None) -> str:
+    """A sentence where the study's name is not the one of the file that was typed, since that can't
+    be one, or since a file of another name with the same code has a study; else empty."""
+    if existing is None:
+        return studies.shortened_name_note(variant)
+    if variant in (existing.variant, existing.variant.removesuffix("*")):
+        return ""
+    return (
+        f"{variant} has the code of {existing.variant}, which {existing.id} trains: this is that "
+        f"study (--fresh trains a new one)"
+    )
 
 
 def _notes(

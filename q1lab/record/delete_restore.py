@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from q1lab.ground import paths
@@ -60,6 +61,20 @@ class DeletePreview:
     reused_by: tuple[str, ...]
     """Studies that took runs from it. They have copies of their own."""
     unreadable: bool
+
+
+def match_names(typed: Iterable[str]) -> list[str]:
+    """The studies that were typed, each once: names as they are, and for a pattern such as
+    ``quick-*`` all studies of such names, oldest first. Problem for a pattern that matches none."""
+    names: list[str] = []
+    on_disk = [*studies.ids(), *studies.ids_without_plan()]
+    for word in typed:
+        is_pattern = any(letter in word for letter in "*?[")
+        matches = [name for name in on_disk if fnmatchcase(name, word)] if is_pattern else [word]
+        if not matches:
+            raise Problem(f"no study matches {word!r}", next="`q1lab status` lists them")
+        names += matches
+    return list(dict.fromkeys(names))
 
 
 def preview_delete(store: Store, study_id: str) -> DeletePreview:

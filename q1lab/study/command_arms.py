@@ -23,6 +23,7 @@ from q1lab.ground.json_records import max_chars, max_items, one_of
 from q1lab.study.metric import Metric
 
 BASELINE = "baseline"
+LONGEST_ARM_NAME = 40
 NAMED_PATTERNS = ("nanogpt", "nanochat")
 """Patterns that labs/loop.py knows by name."""
 CommandText = Annotated[str, max_chars(10_000, "(?s).*")]
@@ -168,8 +169,13 @@ def _check_spec(record: Mapping[str, Any], folder: Path, where: str) -> CommandS
     if not (shutil.which(words[0]) or (folder / words[0]).is_file()):
         raise Problem(f"{where}: {words[0]}: no such command")
     for name in loop.args:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}", name):
-            raise Problem(f"{where}: an arm's name is letters, digits, _ . - (not {name[:60]!r})")
+        if len(name) > LONGEST_ARM_NAME:
+            raise Problem(
+                f"{where}: an arm's name has at most {LONGEST_ARM_NAME} letters, and "
+                f"{name[:20]!r}… has {len(name)}"
+            )
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+            raise Problem(f"{where}: an arm's name is A to Z, digits, _ . - (not {name!r})")
     if len(loop.args) < 2:
         raise Problem(
             f"{where}: two arms are compared",

@@ -490,6 +490,22 @@ def make_newest(folder: Path) -> None:
         os.utime(folder, ns=(newest + 1_000_000, newest + 1_000_000))
 
 
+LONGEST_SAFE_NAME = 40
+
+
 def safe_name(name: str) -> str:
     """A name that is safe in paths and on a command line."""
-    return re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")[:40] or "model"
+    return re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")[:LONGEST_SAFE_NAME] or "model"
+
+
+def shortened_name_note(variant: str) -> str:
+    """A sentence for a person whose model file's name is too long for the name of its study, or
+    has letters that the study's can't have; empty for any other."""
+    name = variant.removesuffix("*")
+    if not name.isascii():
+        why = f"a study's name has A to Z, digits and _ only, and the file is {name}"
+    elif len(name) > LONGEST_SAFE_NAME:
+        why = f"a study's name takes {LONGEST_SAFE_NAME} letters of the file's {len(name)}"
+    else:
+        return ""
+    return f"{why}: the study is called {safe_name(name)}-N"

@@ -111,6 +111,16 @@ def test_the_commands_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert "add" in spec["commands"]["paper"]["commands"]
 
 
+def test_a_diff_and_an_upload_as_json(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run_command_line(["diff", "rope", "--json"]) == OK
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["variant"], shown["baseline"]) == ("rope", "baseline")
+    added = [line for line in shown["diff"].splitlines() if re.match(r"\+(?!\+\+)", line)]
+    assert len(added) == shown["added"] > 0
+    assert cli.run_command_line(["sync", "--json"]) == OK
+    assert json.loads(capsys.readouterr().out) == []
+
+
 # ── errors with --json
 
 

@@ -287,6 +287,14 @@ def test_a_seed_in_the_environment_has_to_be_proved() -> None:
         (("--command", "true", *ARMS, "--metric-pattern", "(x*)"), "matches everything"),
         (("--command", "true", *ARMS, "--metric-pattern", "x"), "needs a group"),
         (("--command", "true", "--arm", "a=", "--arm", "b= ", "--metric", "m"), "the same command"),
+        (
+            ("--command", "true", "--arm", "a=", "--arm", f"{'b' * 90}=x", "--metric", "m"),
+            "at most 40 letters, and 'bbbbbbbbbbbbbbbbbbbb'… has 90",
+        ),
+        (
+            ("--command", "true", "--arm", "a=", "--arm", "速い=x", "--metric", "m"),
+            "A to Z, digits",
+        ),
         (("rope", "--metric", "m"), "go with --command"),
         (
             ("--command", "true", *ARMS, "--metric", "m", "--baseline", "x"),

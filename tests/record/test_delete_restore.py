@@ -570,3 +570,26 @@ def test_a_plan_under_another_name_is_synced_before_it_is_there(
     monkeypatch.setattr(os, "fsync", fsync)
     assert main(["restore", str(target), "--name", "other-1"]) == 0
     assert sum("study.json" in name for name in synced) == 2, "as it was packed, and with its name"
+
+
+def test_a_pattern_deletes_what_it_matches_and_restore_says_so_as_json(
+    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = str(tmp_path / "one.q1lab.zip")
+    assert main(["export", trained, "--format", "archive", "--output", archive]) == 0
+    capsys.readouterr()
+    copy = ("restore", archive, "--name")
+    for name in ("quick-1", "quick-2"):
+        assert main([*copy, name, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"study": name, "runs": 4}
+    assert main(["delete", "quick-*", "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "quick-1: " in shown
+    assert "quick-2: " in shown
+    assert "rope-1" not in shown
+    assert main(["delete", "quick-*", "quick-1", "--yes", "--json"]) == 0
+    deleted = json.loads(capsys.readouterr().out)
+    assert [row["study"] for row in deleted] == ["quick-1", "quick-2"]
+    assert studies.ids() == [trained]
+    assert main(["delete", "quick-*", "--yes"]) == 2
+    assert "no study matches 'quick-*'" in capsys.readouterr().err

@@ -16,7 +16,7 @@ import pytest
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.runner import launch
-from q1lab.study import studies
+from q1lab.study import studies, variants
 from tests.kit.commands import q1lab
 from tests.kit.plans import changed
 from tests.kit.waiting import wait_for
@@ -124,8 +124,9 @@ def test_detach_attach_stop_and_go_on(fake_trainer: Fake) -> None:
     busy = q1lab("run", "rope", *SMALL, code=2)
     assert "q1lab attach rope-1" in busy.stderr
     wait_for(lambda: study.files.run("baseline-seed0").events.exists())
-    stopped = q1lab("stop").stdout
-    assert "q1lab run rope" in stopped
+    stopped = record("stop")
+    assert (stopped["study"], stopped["stopped"]) == ("rope-1", True)
+    assert stopped["resume"].startswith("q1lab run rope")
     assert not launch.is_alive(study.files)
     study_record = json.loads(q1lab("status", "--json").stdout)["studies"][0]
     assert study_record["state"] == "stopped"
@@ -239,6 +240,54 @@ def test_a_corpus_that_cannot_serve_is_refused(
 
 def test_an_unknown_command_names_the_nearest() -> None:
     assert "'compare'" in q1lab("compair", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "command"),
+    [
+        *((word, "status") for word in ("list", "ls", "history", "results")),
+        ("show", "compare STUDY"),
+        ("log", "attach STUDY --log"),
+        ("rm", "delete STUDY"),
+    ],
+)
+def test_a_command_typed_from_habit_is_told_the_one_that_does_it(typed: str, command: str) -> None:
+    assert f"`q1lab {command}`" in q1lab(typed, code=2).stderr
+
+
+def test_the_output_of_a_run_is_followed_to_its_end(fake_trainer: Fake) -> None:
+    fake_trainer(pause=0.2)
+    q1lab("run", "rope", *SMALL, "--seeds", "1", "--detach")
+    study = studies.load("rope-1")
+    log = study.files.run("baseline-seed0").log
+    wait_for(lambda: log.is_file())
+    followed = q1lab("attach", "rope-1", "baseline-seed0", "--log").stdout
+    assert followed == log.read_text()
+    assert '"exit"' in study.files.run("baseline-seed0").events.read_text()
+    q1lab("attach", "--json")
+    assert q1lab("attach", "--log").stdout == study.files.run("modified-seed0").log.read_text()
+    assert "'baseline-seed0'" in q1lab("attach", "rope-1", "baseline-seed", "--log", code=2).stderr
+    assert "--log follows" in q1lab("attach", "rope-1", "baseline-seed0", code=2).stderr
+
+
+def test_a_file_whose_name_is_not_its_study_s_is_told(fake_trainer: Fake, tmp_path: Path) -> None:
+    one_pair = ("--baseline", "baseline", "--unchecked", *SMALL, "--seeds", "1")
+    text = variants.find_variant("rope").path.read_text() + "\n# mine\n"
+    files = [tmp_path / f"{name}.py" for name in ("日本語のモデル", "twin", "r" * 60)]
+    for file, end in zip(files, ("", "", "# longer\n"), strict=True):
+        file.write_text(text + end)
+
+    def told(file: Path) -> str:
+        return " ".join(q1lab("run", str(file), *one_pair).stdout.split())
+
+    first = told(files[0])
+    assert (
+        "A to Z, digits and _ only, and the file is 日本語のモデル: the study is called model-N"
+        in first
+    )
+    assert "twin has the code of 日本語のモデル, which model-1 trains" in told(files[1])
+    assert "40 letters of the file's 60" in told(files[2])
+    assert studies.ids() == ["model-1", f"{'r' * 40}-1"]
 
 
 def test_an_unwritable_home_is_one_line(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import click
 
+from q1lab.commands._output import print_json
 from q1lab.doors.weights_and_biases.client import FINISH_SECONDS
 from q1lab.doors.weights_and_biases.upload import upload_study
 from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
@@ -32,7 +34,8 @@ Examples:
     is_flag=True,
     help="Upload STUDY as new runs, for example after its runs were deleted at W&B.",
 )
-def sync(study: str | None, fresh: bool) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def sync(study: str | None, fresh: bool, as_json: bool) -> int:
     """Upload STUDY to W&B (default: every study that is not off).
 
     A study is done when each of its runs is confirmed: `wandb sync` succeeded and left its marker.
@@ -49,7 +52,7 @@ def sync(study: str | None, fresh: bool) -> int:
             for next_study in studies.load_readable()
             if next_study.trainer.wandb != "disabled"
         ]
-    if not chosen:
+    if not chosen and not as_json:
         click.echo("nothing to upload: no study uses W&B")
         return OK
     code = OK
@@ -58,7 +61,7 @@ def sync(study: str | None, fresh: bool) -> int:
             _reset_uploads(next_study)
         before = wandb_state.pending_runs(next_study)
         if not before:
-            click.echo(_status_line(next_study))
+            _print_status(next_study, as_json)
             continue
         if is_alive(next_study.files):
             click.echo(
@@ -78,9 +81,11 @@ def sync(study: str | None, fresh: bool) -> int:
         )
         _wait_for_relay(next_study)
         upload_study(next_study, UPLOAD_SECONDS)
-        click.echo(_status_line(next_study))
+        _print_status(next_study, as_json)
         if wandb_state.pending_runs(next_study):
             code = FAILED
+    if as_json:
+        print_json([_status_record(synced_study) for synced_study in chosen])
     return code
 
 
@@ -121,6 +126,19 @@ def _reset_uploads(study: Study) -> None:
         remove_inside(folder)
 
 
-def _status_line(study: Study) -> str:
-    status = wandb_state.wandb_status(study)
-    return printable(f"{study.id}: {status.words}" + (f"  {status.url}" if status.url else ""))
+def _print_status(study: Study, as_json: bool) -> None:
+    if not as_json:
+        status = wandb_state.wandb_status(study)
+        url = f"  {status.url}" if status.url else ""
+        click.echo(printable(f"{study.id}: {status.words}{url}"))
+
+
+def _status_record(study: Study) -> dict[str, Any]:
+    status, pending = wandb_state.wandb_status(study), wandb_state.pending_runs(study)
+    return {
+        "study": study.id,
+        "state": status.state,
+        "pending": pending,
+        "url": status.url,
+        "error": status.error,
+    }
