@@ -365,7 +365,7 @@ def test_notes_and_tags_are_shown_and_filter(
     assert main(["note", trained, "half\nbatch \x1b[31mred"]) == 0
     assert main(["note", trained, "--tag", "draft", "--tag", "long-context", "--tag", "draft"]) == 0
     capsys.readouterr()
-    assert main(["status"]) == 0
+    assert main(["status", "--verbose"]) == 0
     output = capsys.readouterr().out
     assert "tags: draft, long-context" in output
     assert "note: half batch red" in output
