@@ -189,13 +189,17 @@ def restore(file: Path, name: str | None, as_json: bool) -> int:
     not at all."""
     paths.ensure_home()
     place = None if file.exists() else delete_restore.trashed_folder(str(file))
-    labels_record = None
+    labels_record = first_chain = None
     if place is not None:
         study = studies.load(delete_restore.restore_study(place, name))
     else:
-        study, labels_record = bundle.restore_archive(file, name)
+        with bundle.unpacked(file) as received:
+            first_chain = questions.first_chain(received)
+            labels_record = received.labels
+            study = bundle.restore(received, file, name)
     with open_store() as store:
-        questions.record_begin(store, study)
+        came_home = questions.study_key(study) in questions.begun_studies(store)[0]
+        questions.record_begin(store, study, first_chain)
         if labels_record is not None:
             study_labels.change_labels(
                 store, study.id, lambda _: study_labels.labels_from_json(labels_record)
@@ -204,4 +208,6 @@ def restore(file: Path, name: str | None, as_json: bool) -> int:
         click.echo(json.dumps({"study": study.id, "runs": len(study.runs)}, indent=1))
         return OK
     click.echo(printable(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
+    if first_chain is not None and not came_home:
+        click.echo(questions.first_chain_line(first_chain))
     return OK

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Self
 
 from q1lab.designs.fixed import Fixed
 from q1lab.ground.json_records import max_items
+from q1lab.statistics.gate_rule import RULES
 from q1lab.study.design import Count, Design, Name, seeds_text
 
 
@@ -46,6 +47,10 @@ class Gate(Design):
     @property
     def has_verdict(self) -> bool:
         return False
+
+    @property
+    def alpha_elsewhere(self) -> float | None:
+        return RULES.alpha_per_look if len(self.batches) > 1 else 0.0
 
     def shown(self) -> Self:
         """The design once a look has decided: the losses may be seen."""

@@ -344,7 +344,8 @@ def _begin(db: sqlite3.Connection, body: Body) -> None:
     if begun is None:
         db.execute("DELETE FROM labels WHERE study_id = ?", (study_id,))
     row = {"study_id": study_id, "created": created, "at": body["at"]}
-    _insert(db, "begun", {**row, "plan": json.dumps(body["plan"])})
+    texts = {"plan": json.dumps(body["plan"]), "declares": json.dumps(body.get("declares"))}
+    _insert(db, "begun", {**row, **texts})
 
 
 def _delete(db: sqlite3.Connection, body: Body) -> None:

@@ -23,8 +23,8 @@ CREATE TABLE runs (
     state TEXT NOT NULL DEFAULT 'queued', attempt INTEGER NOT NULL DEFAULT 0,
     iter INTEGER NOT NULL DEFAULT 0, max_iters INTEGER NOT NULL, train_loss REAL, val_loss REAL,
     eval_loss REAL, tokens_per_s REAL, seconds REAL NOT NULL DEFAULT 0, started TEXT, ended TEXT,
-    message TEXT, reused_from TEXT, events_offset INTEGER NOT NULL DEFAULT 0,
-    bad_lines INTEGER NOT NULL DEFAULT 0,
+    message TEXT, reused_from TEXT, attempts TEXT NOT NULL DEFAULT '[]',
+    events_offset INTEGER NOT NULL DEFAULT 0, bad_lines INTEGER NOT NULL DEFAULT 0,
     UNIQUE (study_id, arm, seed)
 ) STRICT;
 CREATE TABLE metrics (
@@ -80,7 +80,7 @@ CREATE TABLE hints (
 ) STRICT;
 CREATE TABLE begun (
     id INTEGER PRIMARY KEY, study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL,
-    plan TEXT
+    plan TEXT, declares TEXT NOT NULL
 ) STRICT;
 CREATE TABLE deleted (
     study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL, plan TEXT,

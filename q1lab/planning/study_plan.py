@@ -21,7 +21,7 @@ from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.record import ledger, questions
 from q1lab.runner import finished_runs, launch, series_members
-from q1lab.study import identity, kept_folder, part_registry, studies
+from q1lab.study import command_line, identity, kept_folder, part_registry, studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
@@ -31,7 +31,14 @@ from q1lab.study.series import Series
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.study.study_draft import Draft
 from q1lab.study.trainer import Trainer
-from q1lab.verdict import difference_text, level_text, pairs_needed, scope_text, verdict_text
+from q1lab.verdict import (
+    difference_text,
+    level_text,
+    note_text,
+    pairs_needed,
+    scope_text,
+    verdict_text,
+)
 from q1lab.week.lists import predictions
 
 
@@ -165,7 +172,7 @@ def plan_from_draft(
                 [
                     draft.note,
                     _name_note(draft.study.variant, existing),
-                    *_notes(study, existing, draft.kept_study, store, on_disk),
+                    *_notes(study, existing, draft, store, on_disk),
                 ],
             )
         ),
@@ -428,10 +435,11 @@ def _name_note(variant: str, existing: Study | None) -> str:
 def _notes(
     study: Study,
     existing: Study | None,
-    kept_study: KeptStudy | None,
+    draft: Draft,
     store: Store,
     on_disk: StudiesOnDisk,
 ) -> list[str]:
+    kept_study, request = draft.kept_study, draft.request
     notes = []
     if study.is_floor:
         notes.append(verdict_text.self_comparison_sentence(study.baseline))
@@ -450,6 +458,16 @@ def _notes(
         notes.append(level_text.series_share_sentence(series_place))
     if study.design.fresh_seeds:
         notes.append(verdict_text.drawn_seeds_note(study.seeds))
+    if left_out := ledger.picks_in_draft(store, study):
+        notes.append(
+            note_text.picked_seeds_note(
+                study.seeds,
+                "; ".join(
+                    f"{name} has {difference_text.seed_list(seeds)}" for name, seeds in left_out
+                ),
+                command_line.command_text(replace(request, seeds=f"fresh:{len(study.seeds)}")),
+            )
+        )
     if study.design.level is not None:
         notes.append(level_text.planned_seeds_sentence(*study.design.pairs, study.design.level))
     elif (existing is None and ledger.is_later_look(store, study)) or (

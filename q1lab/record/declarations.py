@@ -7,12 +7,17 @@ line, and see which other lines ask the same question, and reads nothing else of
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from q1lab.ground import json_records
 from q1lab.ground.files import printable_json, sha256_json
-from q1lab.study.identity import questions_of_fingerprints, study_fingerprints
+from q1lab.ground.json_records import max_chars, max_items
+from q1lab.statistics.intervals import MIN_FOR_VERDICT
+from q1lab.study.identity import Fingerprints, questions_of, study_fingerprints
 from q1lab.study.studies import ARMS, Study
 
 DIFFERENCE_CODES = {
@@ -32,6 +37,55 @@ The name and the seeds are declared apart."""
 Declaration = Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class FirstChain:
+    """The journal that came with a study from another home: its last link (empty where none came),
+    the declarations of its earlier askings, how many looks each of them came to, and whether the
+    seeds were picked there. A line that puts the study on record here shows it."""
+
+    link: Annotated[str, max_chars(64)]
+    earlier: tuple[dict[str, Any], ...] = ()
+    looks: Annotated[dict[str, int], max_items(10_000)] = field(default_factory=dict)
+    seen: dict[str, list[str]] = field(default_factory=dict)
+    """Their runs whose results could be seen, as a line of the journal lists them."""
+    picked: bool = False
+
+    def __post_init__(self) -> None:
+        try:
+            for line in self.earlier:
+                read_marks(line["marks"])
+                if not all(type(seed) is int for batch in line["seeds"] for seed in batch):
+                    raise ValueError("a seed is no whole number")
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"a line of its first chain can't be read ({error})") from None
+
+    def looks_of(self, line: Declaration) -> list[int]:
+        """The pairs at each look that an earlier asking came to; one look where it is not known."""
+        pairs = list(itertools.accumulate(len(batch) for batch in line["seeds"]))
+        looks = [many for many in pairs if many >= MIN_FOR_VERDICT] or [MIN_FOR_VERDICT]
+        return looks[: max(1, min(self.looks.get(str(line["study"]), 1), MOST_LOOKS))]
+
+
+MOST_LOOKS = 20
+"""Looks of one study in another home that are counted one by one."""
+
+
+def read_first_chain(declared: Declaration | None) -> FirstChain | None:
+    """The first chain that a declaration shows; None for a study that was declared here. ValueError
+    if it is malformed."""
+    record = (declared or {}).get("first_chain")
+    return None if record is None else json_records.from_json(FirstChain, record, "first_chain")
+
+
+def with_first_chains(lines: Sequence[Declaration]) -> list[Declaration]:
+    """The lines, each after those of the chain that came with its study from another home."""
+    all_lines: list[Declaration] = []
+    for line in lines:
+        chain = read_first_chain(line)
+        all_lines += [*(chain.earlier if chain else ()), line]
+    return all_lines
+
+
 def declaration_of(study: Study) -> dict[str, Any]:
     """The fields of a study that a line of the journal shows."""
     series = study.origin.series
@@ -47,12 +101,17 @@ def declaration_of(study: Study) -> dict[str, Any]:
             "matters": study.smallest_that_matters,
         },
         "series": series and [sha256_json(series.id), series.alpha, len(series.members)],
-        "asks": study.counts_as_asking,
-        "marks": {
-            of: sorted(sha256_json(mark) for mark in marks)
-            for of, marks in study_fingerprints(study).items()
-        },
+        "asks": study.counts_as_asking and study.design.alpha_elsewhere is None,
+        "marks": {of: sorted(marks) for of, marks in declared_marks(study).items()},
         "plan": _plan_hash(study),
+    }
+
+
+def declared_marks(study: Study) -> Fingerprints:
+    """The fingerprints of a study's question in a declaration: each is hashed once more."""
+    return {
+        of: frozenset(sha256_json(mark) for mark in marks)
+        for of, marks in study_fingerprints(study).items()
     }
 
 
@@ -112,9 +171,7 @@ def earlier_studies(declared: Declaration, lines: Sequence[Declaration]) -> list
     """The names of the studies among ``lines``, the earlier ones, that ask what ``declared``
     does."""
     others = [line for line in lines if line["asks"] and line["study"] != declared["study"]]
-    questions = questions_of_fingerprints(
-        [_question_fingerprints(line) for line in (*others, declared)]
-    )
+    questions = questions_of([read_marks(line["marks"]) for line in (*others, declared)])
     names = [
         line["study"]
         for line, question in zip(others, questions, strict=False)
@@ -123,6 +180,7 @@ def earlier_studies(declared: Declaration, lines: Sequence[Declaration]) -> list
     return list(dict.fromkeys(names))
 
 
-def _question_fingerprints(declared: Declaration) -> dict[str, frozenset[str]]:
-    """The fingerprints of the text and of both arms' files, which tell what question it asks."""
-    return {name: frozenset(map(str, declared["marks"][name])) for name in ("text", *ARMS)}
+def read_marks(marks: Mapping[str, Any]) -> Fingerprints:
+    """The fingerprints of a question, as a declaration has them. KeyError or TypeError where they
+    are missing."""
+    return {name: frozenset(map(str, marks[name])) for name in ("text", *ARMS)}

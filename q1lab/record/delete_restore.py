@@ -114,7 +114,9 @@ def delete_study(store: Store, study_id: str) -> Path:
             for row in store.runs(study_id):
                 name = studies.run_name(row["arm"], row["seed"])
                 ended = {"state": row["state"], "val_loss": row["val_loss"]}
-                runs[name] = {**ended, "seen": questions.shows_result(row), "first": {}}
+                seen = questions.shows_result(row, questions.tenth_of(study))
+                iters = questions.farthest_iter(row)
+                runs[name] = {**ended, "seen": seen, "iter": iters, "first": {}}
             for row in questions.read_first_losses(store, FIRST_LOSSES, study_id):
                 name = studies.run_name(row["arm"], row["seed"])
                 runs[name]["first"][row["iter"]] = row["value"]

@@ -1,24 +1,26 @@
 """The ledger: how often a question was asked, and what that leaves of the next answer's α.
 
 A question is (modification, baseline, data). It stays the same question with other seeds, another
-preset or ``--set``, another headline, swapped arms, an edited or renamed model file, and for
-imported and adopted runs. Every study of it that was begun is in its ledger, and stays there when
-it is stopped, deleted, or removed by hand. A study of a file against itself claims nothing about a
-modification, so it is in no ledger but its own. A single pair is an experiment and asks no question
-yet.
+preset or ``--set``, another headline, swapped arms, for imported and adopted runs, and where a
+model file is renamed, or edited so that it trains the same: by its syntax tree, or by the first
+losses of its runs. Another idea in the same file is another question. Every study of a question
+that was begun is in its ledger, and stays there when it is stopped, deleted, or removed by hand. A
+study of a file against itself claims nothing about a modification, so it is in no ledger but its
+own. A single pair is an experiment and asks no question yet.
 """
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from weakref import WeakKeyDictionary
 
 from q1lab.index.store import Store
-from q1lab.record import questions
+from q1lab.record import declarations, questions
+from q1lab.record.declarations import FirstChain
 from q1lab.record.picked_seeds import RelatedStudy, SeedPicks, find_picks
 from q1lab.record.recorded_studies import (
     RecordedStudy,
@@ -31,9 +33,17 @@ from q1lab.statistics import interim_analyses, intervals
 from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, MIN_FOR_VERDICT, Headline
 from q1lab.study import identity
 from q1lab.study.design import Design
-from q1lab.study.identity import ArmTraining, Question, find_same_arm, questions_of
+from q1lab.study.identity import (
+    ArmTraining,
+    Fingerprints,
+    Kin,
+    Question,
+    find_same_arm,
+    kin_of,
+    questions_of,
+)
 from q1lab.study.run_states import RunState
-from q1lab.study.studies import ARMS, Study
+from q1lab.study.studies import ARMS, Study, run_name
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,11 @@ class QuestionHistory:
     """The number of sets of seeds that could have been taken in place of this study's."""
     unreadable: int = 0
     """Lines of the record that can't be read: each may have been one more asking."""
+    restarted: tuple[tuple[str, int], ...] = ()
+    """(run, how often it began again after it had shown a result) of runs that end otherwise each
+    time."""
+    changed: tuple[str, ...] = ()
+    """The parts of its plan that are not what was declared: then it gets no verdict."""
     diverged_or_stuck: tuple[tuple[str, int, int, int], ...] = ()
     """(arm, runs on record, how many of them diverged, how many got stuck) of each arm with such
     runs."""
@@ -116,7 +131,8 @@ def question_history(store: Store, study: Study) -> QuestionHistory:
     recorded = ledger.find(study)
     askings = ledger.askings(recorded)
     asking, picks = askings.get(recorded), ledger.picks(recorded)
-    alpha = asking.looks[-1][1] if asking is not None else ledger.next_alpha(recorded)
+    counts_here = asking is not None and recorded.alpha_elsewhere is None
+    alpha = asking.looks[-1][1] if asking and counts_here else ledger.next_alpha(recorded)
     first_alpha, spent = look_alpha(study), alpha
     if all_looks := _all_looks(study.design):
         spent = interim_analyses.chance_of_any_claim(all_looks)
@@ -126,8 +142,10 @@ def question_history(store: Store, study: Study) -> QuestionHistory:
         spent < 0.9 * first_alpha,
         () if study.is_floor else ledger.left_out(recorded, picks),
         picks.picked,
-        len(picks.alternatives),
+        len(ledger.came_by_seeds(recorded).alternatives),
         ledger.unreadable,
+        tuple((run_name(*run), times) for run, times in recorded.restarts.items()),
+        recorded.changed,
         ledger.diverged_or_stuck(recorded),
         None if study.is_floor or not study.design.has_verdict else ledger.family(recorded),
     )
@@ -137,6 +155,15 @@ def allowed_alpha(store: Store, draft: Study) -> float:
     """The chance of a false claim that a study being planned may have."""
     ledger = _read_ledger(store).including(draft)
     return ledger.next_alpha(ledger.find(draft))
+
+
+def picks_in_draft(store: Store, draft: Study) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """(study, seeds) of known results that a study being planned leaves out, where its seeds are
+    picked among them; empty where they are not."""
+    ledger = _read_ledger(store).including(draft)
+    recorded = ledger.find(draft)
+    picks = ledger.picks(recorded)
+    return ledger.left_out(recorded, picks) if picks.picked else ()
 
 
 def is_later_look(store: Store, draft: Study) -> bool:
@@ -205,12 +232,18 @@ class _Ledger:
         self.studies = sorted(studies, key=lambda recorded: recorded.begun_at[0])
         self.unreadable = unreadable
         self._place = {recorded: place for place, recorded in enumerate(self.studies)}
-        questions_asked = questions_of([recorded.study for recorded in self.studies])
-        self._questions = dict(zip(self.studies, questions_asked, strict=True))
+        plans = [recorded.study for recorded in self.studies]
+        self._kin: dict[RecordedStudy, Kin] = dict(zip(self.studies, kin_of(plans), strict=True))
+        marks = [
+            recorded.marks or declarations.declared_marks(recorded.study)
+            for recorded in self.studies
+        ]
+        self._questions = self._ask(marks)
         self._trainings = self._group_trainings()
+        self._questions = self._ask(self._with_rewritten(marks))
         self._same_runs: dict[tuple[object, ...], str | None] = {}
-        self.picks = cache(self._find_picks)
-        self._askings: dict[object, dict[RecordedStudy, Asking]] = {}
+        self.came_by_seeds = cache(self._find_picks)
+        self._askings: dict[object, dict[object, Asking]] = {}
 
     def find(self, study: Study) -> RecordedStudy:
         key = questions.study_key(study)
@@ -231,6 +264,34 @@ class _Ledger:
         planned = RecordedStudy(study, (latest,) * len(study.design.batches))
         return _Ledger([*self.studies, planned], self.unreadable)
 
+    def _ask(self, marks: Sequence[Fingerprints]) -> dict[RecordedStudy, Question]:
+        return dict(zip(self.studies, questions_of(marks), strict=True))
+
+    def _with_rewritten(self, marks: Sequence[Fingerprints]) -> Sequence[Fingerprints]:
+        """The fingerprints of the studies' questions, with one more that two modifications share
+        where their code differs and their runs begin alike: a file rewritten so that it trains the
+        same."""
+        joined: list[dict[str, frozenset[str]]] = [dict(fingerprints) for fingerprints in marks]
+        place_by_training: dict[ArmTraining, int] = {}
+        for place, recorded in enumerate(self.studies):
+            question, trainings = self._questions[recorded], self._trainings[recorded]
+            training = trainings["modified"]
+            is_own = identity.is_own_file(recorded.study, "modified")
+            if not is_own or recorded.study.is_floor or training in place_by_training:
+                continue
+            for other_training, other_place in place_by_training.items():
+                other_question = self._questions[self.studies[other_place]]
+                if (
+                    (other_question.text, other_question.baseline)
+                    == (question.text, question.baseline)
+                    and other_question.modified != question.modified
+                    and find_same_arm(other_training, trainings) == "modified"
+                ):
+                    for at in (other_place, place):
+                        joined[at]["modified"] |= {f"begins like {other_place}"}
+            place_by_training[training] = place
+        return joined
+
     def _group_trainings(self) -> dict[RecordedStudy, dict[str, ArmTraining]]:
         """The training of each study's arms. Arms with the same text, code and settings share one
         ArmTraining, which holds the first losses of all their runs."""
@@ -247,7 +308,7 @@ class _Ledger:
                 trainings.setdefault(recorded, {})[arm] = training
         return trainings
 
-    def _arm_training_same(
+    def _trains_same(
         self, other: RecordedStudy, other_arm: str, recorded: RecordedStudy
     ) -> str | None:
         """The arm of ``recorded`` that trains what ``other_arm`` trains (study/identity.py).
@@ -256,12 +317,11 @@ class _Ledger:
         does any edited file if the first losses of its runs are not on record.
         """
         arms = self._trainings[recorded]
-        other_question, question = self._questions[other], self._questions[recorded]
-        source = other_question.baseline if other_arm == "baseline" else other_question.modified
+        their_kin, kin = getattr(self._kin[other], other_arm), self._kin[recorded]
         edited: tuple[str, ...] = ()
-        if source == question.baseline:
+        if their_kin == kin.baseline:
             edited = ("baseline",)
-        elif source == question.modified and other.is_forgotten:
+        elif their_kin == kin.modified and other.is_forgotten:
             edited = ("modified",)
         training = self._trainings[other][other_arm]
         key = training, edited, *arms.values()
@@ -271,7 +331,7 @@ class _Ledger:
 
     def are_twins(self, first: RecordedStudy, second: RecordedStudy) -> bool:
         """True if two studies train the same at other seeds; their arms may be swapped."""
-        same_arms = [self._arm_training_same(first, arm, second) for arm in ARMS]
+        same_arms = [self._trains_same(first, arm, second) for arm in ARMS]
         if first.study.is_floor and second.study.is_floor:
             return None not in same_arms
         return set(same_arms) == set(ARMS)
@@ -289,8 +349,9 @@ class _Ledger:
             if self.question(other).key == key and not other.study.is_floor
         ]
 
-    def askings(self, recorded: RecordedStudy) -> dict[RecordedStudy, Asking]:
-        """The askings of a study's question, oldest first."""
+    def askings(self, recorded: RecordedStudy) -> dict[object, Asking]:
+        """The askings of a study's question, oldest first, by the study on record, or by the
+        declared name of one that was begun in another home."""
         key = recorded if recorded.study.is_floor else self.question(recorded).key
         if key not in self._askings:
             counted = self._count_looks(self._same_question(recorded))
@@ -309,17 +370,30 @@ class _Ledger:
         later = looks_before > 0 or self.picks(recorded).is_later_look
         return look_alpha(recorded.study, later=later)
 
-    def _count_looks(
-        self, studies: Sequence[RecordedStudy]
-    ) -> list[tuple[RecordedStudy, int, Asking]]:
+    def _count_looks(self, studies: Sequence[RecordedStudy]) -> list[tuple[object, int, Asking]]:
         """Each study of a question with the number of looks that came before it. Studies that were
-        declared together share their 5%: none of them is a later look of another."""
-        counted = []
+        declared together share their 5%: none of them is a later look of another. Those that a
+        study's first chain names come before it."""
+        counted: list[tuple[object, int, Asking]] = []
+        known = {
+            declarations.declared_name(*questions.study_key(recorded.study))
+            for recorded in self.studies
+        }
         looks_so_far = self.unreadable
         looks_by_series: dict[str, int] = {}
         for recorded in studies:
+            for asking in _brought_askings(recorded.first_chain):
+                if asking.study not in known:
+                    known.add(asking.study)
+                    counted.append((asking.study, looks_so_far, asking))
+                    looks_so_far += len(asking.looks)
             series = _series_id(recorded.study)
             looks_before = looks_so_far - looks_by_series.get(series, 0)
+            if (spent := recorded.alpha_elsewhere) is not None:  # it costs what its look spent
+                look = len(recorded.study.design.batches[-1]), spent
+                looks: tuple[tuple[int, float], ...] = (look,) if spent else ()
+                counted.append((recorded, looks_before, Asking(recorded.study.id, looks)))
+                continue
             picks = self.picks(recorded)
             looks = _looks(recorded, later=looks_before > 0 or picks.is_later_look)
             looks_so_far += len(looks)
@@ -332,11 +406,19 @@ class _Ledger:
     def family(self, recorded: RecordedStudy) -> QuestionFamily:
         """All questions on record, a study's own among them even if nothing was seen of it yet."""
         spent_by_question: dict[object, float] = {self.question(recorded).key: 0.0}
+        spent_elsewhere: dict[object, float] = {}
         claimed = set()
         for other in self.studies:
-            if other.study.is_floor or not other.study.design.has_verdict:
+            if other.study.is_floor:
                 continue
-            asking = self.askings(other).get(other)
+            askings = self.askings(other)
+            spent_elsewhere |= {
+                of: brought.total for of, brought in askings.items() if type(of) is str
+            }
+            asking = askings.get(other)
+            if not other.study.design.has_verdict:  # a gate's proposal: what its look spent
+                spent_elsewhere[other] = other.alpha_elsewhere or 0.0
+                continue
             if asking is None:
                 continue
             key = self.question(other).key
@@ -345,7 +427,9 @@ class _Ledger:
                 claimed.add(key)
         return QuestionFamily(
             questions=len(spent_by_question),
-            expected_false_claims=sum(spent_by_question.values()) + ALPHA * self.unreadable,
+            expected_false_claims=sum(spent_by_question.values())
+            + sum(spent_elsewhere.values())
+            + ALPHA * self.unreadable,
             claims=len(claimed),
         )
 
@@ -360,27 +444,52 @@ class _Ledger:
     # ── seeds that were picked
 
     def _related(self, recorded: RecordedStudy) -> list[RelatedStudy]:
-        """The other studies on the same text with an arm that trains what one of this study's arms
-        trains, perhaps under another name."""
+        """The other studies with an arm that trains what one of this study's arms trains, or is
+        kin to it."""
         related = []
         for other in self.studies:
-            if other is recorded or self.question(recorded).text != self.question(other).text:
+            if other is recorded:
                 continue
-            arms = {arm: self._arm_training_same(other, arm, recorded) for arm in ARMS}
-            same_arms = {theirs: ours for theirs, ours in arms.items() if ours is not None}
-            if same_arms:
-                related.append(RelatedStudy(other, same_arms, self._place[other]))
+            same = {arm: self._trains_same(other, arm, recorded) for arm in ARMS}
+            trains_same = {theirs: ours for theirs, ours in same.items() if ours is not None}
+            kin = self._kin_arms(other, recorded)
+            if trains_same or kin:
+                place = self._place[other]
+                related.append(RelatedStudy(other, trains_same, {**kin, **trains_same}, place))
         return related
 
+    def _kin_arms(self, other: RecordedStudy, recorded: RecordedStudy) -> dict[str, str]:
+        """An arm of ``other`` → the arm of ``recorded`` that it is kin to. Runs from elsewhere are
+        known by their arms' names alone, so they are kin in both arms or in none."""
+        ours = {getattr(self._kin[recorded], arm): arm for arm in reversed(ARMS)}
+        theirs = {arm: getattr(self._kin[other], arm) for arm in ARMS}
+        kin = {arm: ours[number] for arm, number in theirs.items() if number in ours}
+        known_by_name = not (other.study.origin.is_ours and recorded.study.origin.is_ours)
+        return {} if known_by_name and set(kin.values()) != set(ARMS) else kin
+
     def _find_picks(self, recorded: RecordedStudy) -> SeedPicks:
-        if recorded.study.is_floor:
-            return SeedPicks()
         return find_picks(
             recorded,
             self._place[recorded],
             self._related(recorded),
-            lambda other: self.picks(other).picked,
+            lambda other: self.came_by_seeds(other).picked,
         )
+
+    def picks(self, recorded: RecordedStudy) -> SeedPicks:
+        """The way in which a study came by its seeds, and by the runs at them: where a run began
+        again after it had shown a result, it could have been left as it was: one asking more.
+        A baseline against itself claims nothing, however it came by them."""
+        if recorded.study.is_floor:
+            return SeedPicks()
+        picks = self.came_by_seeds(recorded)
+        if recorded.first_chain is not None and recorded.first_chain.picked:
+            picks = replace(picks, picked=True)
+        restarts = sum(recorded.restarts.values())
+        if not restarts:
+            return picks
+        later_ones = 1 - (1 - ALPHA_LATER) ** (restarts - 1)
+        alternatives = (*picks.alternatives, ALPHA, later_ones)
+        return replace(picks, alternatives=alternatives, is_later_look=True)
 
     def left_out(
         self, recorded: RecordedStudy, picks: SeedPicks
@@ -388,11 +497,15 @@ class _Ledger:
         """(study, seeds) of runs that train the same and are not in this study; each seed stands
         with one study."""
         counted_seeds = set(recorded.study.seeds)
-        left_out = []
-        for other, arms, _ in self._related(recorded):
+        left_out: list[tuple[str, tuple[int, ...]]] = []
+        if (chain := recorded.first_chain) is not None and chain.picked:
+            batches = [batch for line in chain.earlier for batch in line["seeds"]]
+            elsewhere = {seed for batch in batches for seed in batch} - counted_seeds
+            left_out.append((FIRST_HOME, tuple(sorted(elsewhere))))
+        for other, trains_same, _, _ in self._related(recorded):
             if picks.picked:
                 seeds = sorted(picks.known_seeds.get(other.study.id, ()))
-            elif set(arms.values()) == set(ARMS):
+            elif set(trains_same.values()) == set(ARMS):
                 seeds = [
                     seed
                     for seed in other.study.seeds
@@ -412,11 +525,12 @@ class _Ledger:
         """(arm, runs on record, diverged, stuck) of each arm with runs that diverged or got
         stuck."""
         ends: dict[str, dict[int, RunEnd]] = {arm: {} for arm in ARMS}
-        itself = RelatedStudy(recorded, {arm: arm for arm in ARMS}, self._place[recorded])
-        for other, arms, _ in [*self._related(recorded), itself]:
+        own_arms = {arm: arm for arm in ARMS}
+        itself = RelatedStudy(recorded, own_arms, own_arms, self._place[recorded])
+        for other, trains_same, _, _ in [*self._related(recorded), itself]:
             for (other_arm, seed), end in other.ends.items():
-                if other_arm in arms:
-                    ends[arms[other_arm]][other.drawn_seed(other_arm, seed)] = end
+                if other_arm in trains_same:
+                    ends[trains_same[other_arm]][other.drawn_seed(other_arm, seed)] = end
         diverged_or_stuck = []
         for arm, runs in ends.items():
             losses = [end.val_loss for end in runs.values() if end.val_loss is not None]
@@ -440,6 +554,15 @@ def _read_ledger(store: Store) -> _Ledger:
 
 
 # ── looks
+
+
+def _brought_askings(chain: FirstChain | None) -> Iterator[Asking]:
+    """The askings in the journal that came with a study from another home."""
+    for at, line in enumerate(chain.earlier if chain else ()):
+        pairs = chain.looks_of(line) if chain else []
+        first = ALPHA_LATER if at else ALPHA
+        looks = [(many, ALPHA_LATER if number else first) for number, many in enumerate(pairs)]
+        yield Asking(str(line["study"]), tuple(looks))
 
 
 def _looks(recorded: RecordedStudy, *, later: bool) -> tuple[tuple[int, float], ...]:
@@ -508,6 +631,9 @@ def _training_conditions(study: Study) -> tuple[str, str, str, str]:
         study.trainer.number_format,
     )
 
+
+FIRST_HOME = "its first home"
+"""Stands for the studies of another home, which are known by their declared names alone."""
 
 STUCK_FROM, STUCK = 5, 10.0
 """Among at least STUCK_FROM runs, a run is stuck if its loss lies more than STUCK times the median

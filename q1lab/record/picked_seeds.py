@@ -1,19 +1,25 @@
-"""Seeds that were picked: a study that names seeds whose results could be known, and leaves out
+"""Seeds that were picked: a study that names seeds at which results could be known, and leaves out
 others.
 
-A run's result *could be known* once it ended, was evaluated, or trained a tenth of its iters
-(``questions.shows_result``). Related studies train in an arm what this study trains in an arm.
+A run's result *could be known* once it ended, was evaluated, or trained enough iters
+(``questions.telling_iters``). Two relations count. A study *trains the same* in an arm where
+its run at a seed would be the same run (``identity.find_same_arm``). It is *kin* where an arm may
+be the same idea, on any text, in any folder, with any metric or settings (``identity.kin_of``): a
+pair that did well there is likely to do well here.
 
 Example 1, picked. ``rope-1`` asks about rope at seeds 0 to 5, and all its runs have ended.
 ``rope-2`` asks the same question at seeds 1, 3 and 4. Both runs of all six pairs could be known,
 and 0, 2 and 5 are left out: the three best pairs of six would show a difference by chance. So the
-seeds are picked, and ``rope-2`` gets no verdict.
+seeds are picked, and ``rope-2`` gets no verdict. The same holds where ``rope-2`` trains on another
+text or at another learning rate. Three ways to come by seeds are open to everybody: the first ones
+in their order 0, 1, 2, …, drawn ones, and a set that was declared before and is used whole.
 
 Example 2, not picked, yet not free. ``rope-1`` is as before; ``swiglu-1`` asks about another
 modification at seeds 0, 1 and 2. Of its runs only the baseline's could be known, from ``rope-1``.
 Seeds in their order 0, 1, 2, … are not picked. But whoever has seen the baseline could as well
 have taken the first 4, 5 or 6 seeds, and each of these would have been a look. ``alternatives``
-holds the chance that one of those looks claims something where the look at 3 pairs does not.
+holds the chance that one of those looks claims something where the look at 3 pairs does not. A
+baseline that was compared with itself first, at the first seeds, costs nothing.
 
 Pure.
 """
@@ -29,13 +35,17 @@ from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, MIN_FOR_VERDICT
 from q1lab.study.studies import ARMS
 
+ArmByArm = Mapping[str, str]
+"""An arm of another study → the arm of the judged study that it is like."""
+
 
 class RelatedStudy(NamedTuple):
-    """A study that trains, in one arm or both, what an arm of the judged study trains."""
+    """A study with an arm that trains the same as an arm of the judged study, or is kin to it."""
 
     recorded: RecordedStudy
-    arms: Mapping[str, str]
-    """Its arm → the arm of the judged study that trains the same."""
+    trains_same: ArmByArm
+    kin: ArmByArm
+    """Also the arms that train the same."""
     place: int
     """Its place in the ledger, the oldest study first."""
 
@@ -63,58 +73,96 @@ def find_picks(
 ) -> SeedPicks:
     """Judge how a study, at ``place`` in the ledger, came by its seeds.
 
-    Each batch of seeds is judged by the results that could be known when it was begun; a batch that
-    was picked decides. ``were_picked`` says the same of an earlier study.
+    Each batch of seeds is judged by the results that could be known before its own first one; a
+    batch that was picked decides. ``were_picked`` says the same of an earlier study.
     """
     picks = SeedPicks()
     earlier_seeds: set[int] = set()
-    for batch, begun_at in recorded.batches:
-        known_by_arm: dict[str, set[int]] = {arm: set() for arm in ARMS}
-        known_by_study: dict[str, frozenset[int]] = {}
-        for other in related:
-            if (other.recorded.begun_at[0], other.place) > (begun_at, place):
-                continue
-            study_id = other.recorded.study.id
-            for their_arm, our_arm in other.arms.items():
-                seen = other.recorded.seen_seeds(their_arm, begun_at)
-                known_by_arm[our_arm] |= seen
-                known_by_study[study_id] = known_by_study.get(study_id, frozenset()) | seen
+    for batch, chosen_at in recorded.batches:
+        earlier = [
+            other
+            for other in related
+            if (other.recorded.begun_at[0], other.place) < (chosen_at, place)
+        ]
+        known_pairs = _known_seeds(earlier, chosen_at, "trains_same")
+        known = _known_seeds(earlier, chosen_at, "kin")
         if not earlier_seeds and len(recorded.study.design.batches[0]) == 1 < len(batch):
             for arm in ARMS:  # the single pair with which the study began
-                known_by_arm[arm] |= recorded.seen_seeds(arm, begun_at) & {batch[0]}
+                for seeds_by_arm in (known_pairs, known):
+                    seeds_by_arm[arm] |= recorded.seen_seeds(arm, chosen_at) & {batch[0]}
         seeds = set(batch)
-        known_in_an_arm = known_by_arm["baseline"] | known_by_arm["modified"]
-        known_in_both = known_by_arm["baseline"] & known_by_arm["modified"]
+        known_in_an_arm = known["baseline"] | known["modified"]
+        known_in_both = known_pairs["baseline"] & known_pairs["modified"]
         if seeds & known_in_an_arm and known_in_an_arm - seeds - earlier_seeds:
-            declared = _declared_sets(place, related, begun_at, were_picked)
-            in_order = _are_next(seeds, earlier_seeds, known_by_arm["modified"])
+            begun_before = [other for other in earlier if other.place < place]
+            declared = _declared_sets(begun_before, chosen_at, were_picked)
+            in_order = _are_next(seeds, earlier_seeds, known["modified"])
             if seeds & known_in_both and known_in_both - seeds - earlier_seeds:
                 in_order = False  # pairs could be seen, so even the first ones may be the best
-            is_declared = {frozenset(seeds), frozenset(seeds | earlier_seeds)} & declared
+            is_declared = any(choice.seeds in (seeds, seeds | earlier_seeds) for choice in declared)
             if not in_order and not is_declared:
-                return SeedPicks(picked=True, known_seeds=known_by_study)
+                return SeedPicks(picked=True, known_seeds=_known_by_study(earlier, chosen_at))
             if not earlier_seeds:
                 picks = _with_alternatives(seeds, declared, in_order=in_order)
         earlier_seeds |= seeds
     return picks
 
 
-def _declared_sets(
-    place: int,
-    related: Sequence[RelatedStudy],
-    until: str,
-    were_picked: Callable[[RecordedStudy], bool],
-) -> set[frozenset[int]]:
-    """The sets of seeds that earlier studies declared, without picking them, and at which results
-    could be seen by ``until`` (UTC)."""
+def _known_seeds(related: Sequence[RelatedStudy], until: str, relation: str) -> dict[str, set[int]]:
+    """Arm of the judged study → the seeds at which results of arms like it could be known."""
+    known: dict[str, set[int]] = {arm: set() for arm in ARMS}
+    for other in related:
+        for their_arm, our_arm in getattr(other, relation).items():
+            known[our_arm] |= other.recorded.seen_seeds(their_arm, until)
+    return known
+
+
+def _known_by_study(related: Sequence[RelatedStudy], until: str) -> dict[str, frozenset[int]]:
     return {
-        frozenset(other.recorded.study.seeds)
+        other.recorded.study.id: frozenset().union(
+            *(other.recorded.seen_seeds(arm, until) for arm in other.kin)
+        )
         for other in related
-        if other.place < place
-        and len(other.recorded.study.seeds) >= MIN_FOR_VERDICT
-        and any(other.recorded.seen_seeds(arm, until) for arm in other.arms)
-        and not were_picked(other.recorded)
     }
+
+
+class DeclaredSet(NamedTuple):
+    """A set of seeds that an earlier study declared, without picking it."""
+
+    seeds: frozenset[int]
+    tempts: bool
+    """True if its results could make somebody choose it: a run of it would be the same run here, or
+    both arms are kin. A baseline against itself at the first seeds tempts nobody."""
+    is_usual: bool
+    """True if the study before this one took it."""
+
+    @property
+    def is_first(self) -> bool:
+        """True if it holds the first seeds 0, 1, 2, …"""
+        return self.seeds == set(range(len(self.seeds)))
+
+
+def _declared_sets(
+    earlier: Sequence[RelatedStudy], until: str, were_picked: Callable[[RecordedStudy], bool]
+) -> list[DeclaredSet]:
+    """The sets of seeds that earlier studies declared, without picking them, and at which results
+    could be seen by ``until`` (UTC); the newest last."""
+    declaring = [
+        other
+        for other in sorted(earlier, key=lambda other: other.place)
+        if len(other.recorded.study.seeds) >= MIN_FOR_VERDICT
+        and other.recorded.study.design.has_verdict
+        and any(other.recorded.seen_seeds(arm, until) for arm in other.kin)
+        and not were_picked(other.recorded)
+    ]
+    tempting: dict[frozenset[int], bool] = {}
+    for other in declaring:
+        seeds = frozenset(other.recorded.study.seeds)
+        is_first_floor = other.recorded.study.is_floor and seeds == set(range(len(seeds)))
+        is_like = bool(other.trains_same) or set(other.kin.values()) == set(ARMS)
+        tempting[seeds] = tempting.get(seeds, False) or (is_like and not is_first_floor)
+    usual = frozenset(declaring[-1].recorded.study.seeds) if declaring else frozenset()
+    return [DeclaredSet(seeds, tempts, seeds == usual) for seeds, tempts in tempting.items()]
 
 
 def _are_next(seeds: set[int], earlier_seeds: set[int], known_modified: set[int]) -> bool:
@@ -127,24 +175,26 @@ def _are_next(seeds: set[int], earlier_seeds: set[int], known_modified: set[int]
 
 
 def _with_alternatives(
-    seeds: set[int], declared: set[frozenset[int]], *, in_order: bool
+    seeds: set[int], declared: Sequence[DeclaredSet], *, in_order: bool
 ) -> SeedPicks:
     """The picks of a study that chose among declared sets of seeds: it could have asked with each
-    of the others instead. A set of the first seeds in their order spends α like a first look,
-    another set like a later look."""
+    of the others instead. A set of the first seeds in their order, and the one that the study
+    before took, spend α like a first look, another set like a later look."""
     alternatives: list[float] = []
-    first_sets = {seed_set for seed_set in declared if seed_set == set(range(len(seed_set)))}
+    others = [choice for choice in declared if choice.tempts and choice.seeds != seeds]
     n = len(seeds)
     if in_order and seeds == set(range(n)):
         # any number of the first seeds could have been taken: a look after each
-        most = max([n, *map(len, first_sets)])
+        most = max([n, *(len(choice.seeds) for choice in others if choice.is_first)])
         any_look = interim_analyses.chance_of_any_claim(
             [(pairs, ALPHA) for pairs in range(max(2, min(n, MIN_FOR_VERDICT)), most + 1)]
         )
         if most > n:
             alternatives.append(1 - (1 - any_look) / (1 - ALPHA))
-    else:
-        alternatives += [ALPHA for first_set in first_sets if first_set != seeds]
-    alternatives += [ALPHA_LATER for other_set in declared - first_sets if other_set != seeds]
-    is_later_look = not in_order and bool(alternatives)
+        others = [choice for choice in others if not choice.is_first]
+    alternatives += [
+        ALPHA if choice.is_first or choice.is_usual else ALPHA_LATER for choice in others
+    ]
+    is_usual = any(choice.is_usual and choice.seeds == seeds for choice in declared)
+    is_later_look = not in_order and not is_usual and bool(alternatives)
     return SeedPicks(alternatives=tuple(alternatives), is_later_look=is_later_look)

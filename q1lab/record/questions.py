@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from q1lab.ground import paths
-from q1lab.ground.errors import Problem
-from q1lab.ground.files import utc_now
+from q1lab.ground import json_records, paths
+from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.files import read_bytes, utc_now
+from q1lab.ground.text_formats import plural
 from q1lab.index import journal
 from q1lab.index.store import Row, Store
 from q1lab.record import declarations
-from q1lab.record.declarations import declaration_of
+from q1lab.record.declarations import FirstChain, declaration_of
 from q1lab.study import studies
+from q1lab.study.bundle import DAMAGE_ERRORS, Bundle
+from q1lab.study.identity import Fingerprints, kin_of
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_states import ENDED
 from q1lab.study.studies import Study
@@ -40,9 +43,15 @@ class BegunStudy:
 
     study: Study
     begun_at: tuple[str, ...]
+    marks: Fingerprints | None = None
+    """The fingerprints of its question as they were declared; None in a line that declares none."""
+    first_chain: FirstChain | None = None
+    """The journal that came with it from another home."""
+    asks: bool = True
+    """True if its line declares that it asks its question."""
 
 
-def record_begin(store: Store, study: Study) -> None:
+def record_begin(store: Store, study: Study, first_chain: FirstChain | None = None) -> None:
     """Put a study on record with the seeds that it has now, unless it is. Problem when that can't
     be kept: then nothing is to train.
 
@@ -54,7 +63,11 @@ def record_begin(store: Store, study: Study) -> None:
             set(study.seeds) <= set(recorded.study.seeds)
             and (_last_begun(store) == study_key(study) or _has_seen_runs(store, study))
         ):
-            declares = {**declaration_of(study), "seen": _newly_seen_runs(store)}
+            seen = _newly_seen_runs(store)
+            declares = {**declaration_of(study), "seen": seen}
+            if first_chain is not None:
+                declares["first_chain"] = json_records.to_json(first_chain)
+                declares["seen"] = {**first_chain.seen, **seen}
             add("begin", at=record_time(store), plan=study.to_dict(), declares=declares)
 
 
@@ -91,12 +104,14 @@ def seen_runs(store: Store, begun: Iterable[Study]) -> dict[StudyKey, list[str]]
     whose files were removed by hand."""
     on_disk, deleted = studies_on_disk(store), deleted_plans(store)
     seen_on_disk: dict[str, list[str]] = {}
+    plans = list(begun)
+    iters = dict(zip((study.id for study in plans), telling_iters(plans), strict=True))
     for row in started_runs(store):
         seen = seen_on_disk.setdefault(row["study_id"], [])
-        if shows_result(row):
+        if shows_result(row, iters.get(row["study_id"], 0)):
             seen.append(studies.run_name(row["arm"], row["seed"]))
     runs_by_study = {}
-    for study in begun:
+    for study in plans:
         key = study_key(study)
         if key in on_disk and (study.id in seen_on_disk or not study.files.launch.exists()):
             runs = seen_on_disk.get(study.id, [])
@@ -104,7 +119,11 @@ def seen_runs(store: Store, begun: Iterable[Study]) -> dict[StudyKey, list[str]]
             runs = []
         elif key in deleted:
             facts_by_run = deleted[key][1]
-            runs = [run for run, facts in facts_by_run.items() if facts.get("seen", True)]
+            runs = [
+                run
+                for run, facts in facts_by_run.items()
+                if facts.get("seen", True) or facts.get("iter", 0) >= iters[study.id]
+            ]
         else:
             runs = [run.name for run in study.runs]
         runs_by_study[key] = runs
@@ -128,6 +147,67 @@ def journal_outlines(store: Store, study: Study) -> tuple[dict[str, Any], ...]:
     return tuple(outlines[:last])
 
 
+def is_begun_here(store: Store, study: Study) -> bool:
+    """True if a study that comes back was begun here, as it is, and its folder is gone."""
+    begun = begun_studies(store)[0].get(study_key(study))
+    return (
+        begun is not None
+        and not paths.study_dir(study.id).exists()
+        and not declarations.differing_fields(declaration_of(begun.study), study)
+    )
+
+
+def first_chain(received: Bundle) -> FirstChain:
+    """The journal that came with a study from another home, as far as it tells of its question.
+    Problem where its plan is not what that journal declares, or the journal can't be read."""
+    file, study = received.files.get("journal.jsonl"), received.study
+    if file is None:
+        return FirstChain("")
+    name = declarations.declared_name(study.id, study.created)
+    try:
+        outlines = [json.loads(line) for line in read_bytes(file, MOST_CHAIN_BYTES).splitlines()]
+        lines = [line["declares"] for line in outlines if line.get("act") == "begin"]
+        own = [line for line in lines if line["study"] == name]
+        lines = declarations.with_first_chains(lines)
+        earlier_names = declarations.earlier_studies(own[-1], lines)
+        earlier = {line["study"]: line for line in lines if line["study"] in earlier_names}
+        seen: dict[str, list[str]] = {}
+        for line in lines:
+            for study_name, runs in line.get("seen", {}).items():
+                if study_name in earlier:
+                    seen[study_name] = [*seen.get(study_name, ()), *map(str, runs)]
+        claim = received.about.get("claim") or {}
+        looks = {str(key): int(many) for key, many in (claim.get("before") or {}).items()}
+        picked = bool(claim.get("picked"))
+        differing = declarations.differing_fields(own[-1], study)
+        link = last_link(outlines)
+    except (OSError, *DAMAGE_ERRORS, RecursionError):
+        raise Problem(
+            f"the journal that came with {study.id} is damaged",
+            FAILED,
+            next="ask for another archive of it",
+        ) from None
+    if differing and study.origin.is_ours:
+        raise Problem(
+            f"the plan of {study.id} is not what its journal declares: {', '.join(differing)}",
+            FAILED,
+            next="ask for an archive that was not changed",
+        )
+    return FirstChain(link, tuple(map(dict, earlier.values())), looks, seen, picked)
+
+
+def first_chain_line(chain: FirstChain) -> str:
+    """A line on the journal that came with a study, which its line here keeps."""
+    if not chain.link:
+        return "no journal came with it: whether its question was asked before is not known here"
+    asked = f"asked {plural(len(chain.earlier), 'time')} before" if chain.earlier else "asked first"
+    return f"its journal came with it, up to {chain.link[:16]}…: {asked} there, and kept on record"
+
+
+MOST_CHAIN_BYTES = 16 << 20
+"""Bytes of a journal that comes with a study."""
+
+
 def last_link(chain: Sequence[Mapping[str, Any]]) -> str:
     """The journal's link after the last of these lines; empty without one."""
     return list(journal.chain_links(chain))[-1] if chain else ""
@@ -143,15 +223,30 @@ def begun_studies(store: Store) -> tuple[dict[StudyKey, BegunStudy], int]:
     question."""
     studies_begun: dict[StudyKey, BegunStudy] = {}
     unread = store.unread
-    for row in store.db.execute("SELECT at, plan FROM begun ORDER BY id"):
+    for row in store.db.execute("SELECT at, plan, declares FROM begun ORDER BY id"):
         study = _plan(row["plan"])
         if study is None:
             unread += 1
             continue
-        before = studies_begun.get(study_key(study), BegunStudy(study, ())).begun_at
-        more = (row["at"],) * (len(study.design.batches) - len(before))
-        studies_begun[study_key(study)] = BegunStudy(study, before + more)
+        before = studies_begun.get(study_key(study))
+        if before is None:
+            before = BegunStudy(study, (), *_declared(row["declares"]))
+        more = (row["at"],) * (len(study.design.batches) - len(before.begun_at))
+        studies_begun[study_key(study)] = replace(
+            before, study=study, begun_at=before.begun_at + more
+        )
     return studies_begun, unread
+
+
+def _declared(text: str) -> tuple[Fingerprints | None, FirstChain | None, bool]:
+    """The fingerprints and the first chain in a declaration (None for what can't be read of it),
+    and whether it asks."""
+    try:
+        declared = json.loads(text)
+        chain = declarations.read_first_chain(declared)
+        return declarations.read_marks(declared["marks"]), chain, bool(declared["asks"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None, None, True
 
 
 def gate_decisions(store: Store) -> dict[str, bool]:
@@ -186,7 +281,8 @@ def studies_on_disk(store: Store) -> dict[StudyKey, Study]:
 class DeletedStudy:
     """The record of a study that was deleted: ``study`` (None where its plan could not be
     read), and of each of its runs by name ``state``, ``val_loss``, ``seen``: whether it had shown a
-    result, and ``first``: iter → training loss (nats) of its first iters."""
+    result, ``iter``: how far it came, and ``first``: iter → training loss (nats) of its first
+    iters."""
 
     id: str
     study: Study | None
@@ -258,19 +354,51 @@ def _plan(text: str) -> Study | None:
 
 
 def started_runs(store: Store) -> list[Row]:
-    """(study_id, arm, seed, state, started, ended, iter, max_iters, eval_loss, val_loss) of all
-    runs that were started."""
+    """(study_id, arm, seed, state, started, ended, iter, eval_loss, val_loss, reused_from,
+    attempts) of all runs that were started."""
     return store.db.execute(
-        "SELECT study_id, arm, seed, state, started, ended, iter, max_iters, eval_loss, val_loss "
-        "FROM runs WHERE state <> 'queued'"
+        "SELECT study_id, arm, seed, state, started, ended, iter, eval_loss, val_loss, "
+        "reused_from, attempts FROM runs WHERE state <> 'queued'"
     ).fetchall()
 
 
-def shows_result(run: Row) -> bool:
-    """True if a run says how it will come out: it ended, was evaluated, or trained a tenth of its
-    iters (a training loss tells, too)."""
-    evaluated = run["eval_loss"] is not None or 10 * run["iter"] >= run["max_iters"]
-    return run["state"] in ENDED or evaluated
+def read_attempts(run: Row) -> list[tuple[str, int, int]]:
+    """(time, the farthest iter before it, the iter it goes on from) of each attempt at a run."""
+    return [(str(at or ""), before, since) for at, before, since in json.loads(run["attempts"])]
+
+
+def farthest_iter(run: Row) -> int:
+    """The farthest iter of all attempts at a run."""
+    return max(int(run["iter"]), *(before for _, before, _ in read_attempts(run)), 0)
+
+
+def shows_result(run: Row, iters: int) -> bool:
+    """True if a run says how it will come out: it ended, was evaluated, or an attempt at it trained
+    so many iters (a training loss tells, too)."""
+    return run["state"] in ENDED or run["eval_loss"] is not None or farthest_iter(run) >= iters
+
+
+FEW_ITERS = 50
+"""Training losses of fewer iters tell nothing of how a longer run will come out."""
+
+
+def tenth_of(study: Study) -> int:
+    """The iters after which training losses tell how a run of a study will come out."""
+    return -(-study.max_iters // 10)
+
+
+def telling_iters(studies: Sequence[Study]) -> list[int]:
+    """For each study, the iters after which its training losses tell how a run will come out: a
+    tenth of the shortest run among studies of the same two files, since a plan may name more iters
+    than anybody means to train, but not fewer than ``FEW_ITERS`` or a tenth of its own."""
+    shortest: dict[frozenset[int], int] = {}
+    kin = [frozenset((arms.baseline, arms.modified)) for arms in kin_of(studies)]
+    for study, arms in zip(studies, kin, strict=True):
+        shortest[arms] = min(tenth_of(study), shortest.get(arms, tenth_of(study)))
+    return [
+        min(tenth_of(study), max(FEW_ITERS, shortest[arms]))
+        for study, arms in zip(studies, kin, strict=True)
+    ]
 
 
 def read_first_losses(store: Store, iters: int, study_id: str | None = None) -> list[Row]:

@@ -6,14 +6,15 @@ read here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from q1lab.index.store import Row, Store
 from q1lab.record import questions
-from q1lab.study.identity import FIRST_LOSSES
+from q1lab.record.declarations import FirstChain, declaration_of, differing_fields
+from q1lab.study.identity import FIRST_LOSSES, Fingerprints
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import ARMS, Run, Study
@@ -41,6 +42,19 @@ class RecordedStudy:
     ends: RunEnds = field(default_factory=dict)
     seen_since: Mapping[tuple[str, int], str] = field(default_factory=dict)
     """(arm, seed) → the time (UTC) from which on a result of that run could be seen."""
+    first_result: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    """(arm, seed) → the time (UTC) at which the attempt began that came to a result."""
+    restarts: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """(arm, seed) → how often that run began again after it had shown a result, where the same seed
+    gives other numbers each time."""
+    marks: Fingerprints | None = None
+    """The fingerprints of its question as they were declared; None: those of its plan."""
+    first_chain: FirstChain | None = None
+    """The journal that came with it from another home."""
+    alpha_elsewhere: float | None = None
+    """The α that it has spent of a gate's budget, and not of its question's."""
+    changed: tuple[str, ...] = ()
+    """The parts of its plan that are not what was declared (``declarations.DIFFERENCE_CODES``)."""
     losses: Mapping[str, Mapping[int, Mapping[int, float]]] = field(default_factory=dict)
     """Arm → seed → iter → training loss, of the first iters."""
     is_forgotten: bool = False
@@ -62,15 +76,28 @@ class RecordedStudy:
 
     @cached_property
     def batches(self) -> tuple[tuple[tuple[int, ...], str], ...]:
-        """(seeds, time) of each batch that was declared together. A first batch of a single pair is
-        an experiment; it counts as one batch with the next."""
+        """(seeds, time) of each batch that was declared together; the time is that of its first
+        result, since until then a study may be begun and given up for another one. A first batch of
+        a single pair is an experiment; it counts as one batch with the next."""
         merged: list[tuple[tuple[int, ...], str]] = []
-        for seeds, at in zip(self.study.design.batches, self.begun_at, strict=True):
+        for seeds, begun_at in zip(self.study.design.batches, self.begun_at, strict=True):
+            at = self._chosen_at(seeds, begun_at)
             if len(merged) == 1 and len(merged[0][0]) == 1:
                 merged = [((*merged[0][0], *seeds), at)]
             else:
                 merged.append((seeds, at))
         return tuple(merged)
+
+    def _chosen_at(self, seeds: tuple[int, ...], begun_at: str) -> str:
+        """The time until which these seeds could still be given up unseen; ``~``, later than any
+        other, while no run of them has shown a result."""
+        times = [
+            max(begun_at, self.first_result.get((arm, seed), ""))
+            for arm in ARMS
+            for seed in seeds
+            if (arm, seed) in self.seen_since
+        ]
+        return min(times, default="~")
 
 
 def pair_differences(study: Study, ends: RunEnds) -> list[float | None]:
@@ -115,20 +142,64 @@ def read_recorded_studies(store: Store) -> tuple[list[RecordedStudy], int]:
         by_seed.setdefault(row["seed"], {})[row["iter"]] = row["value"]
     begun_studies, unreadable = questions.begun_studies(store)
     on_disk, deleted = questions.studies_on_disk(store), questions.deleted_plans(store)
+    plans = {
+        **{key: begun.study for key, begun in begun_studies.items()},
+        **{key: study for key, (study, _) in deleted.items()},
+        **on_disk,
+    }
+    iters_by_study = dict(zip(plans, questions.telling_iters(list(plans.values())), strict=True))
     recorded = []
-    for key in {**begun_studies, **deleted, **on_disk}:
+    for key, iters in iters_by_study.items():
         begun = begun_studies.get(key)
         if key in on_disk:
             study = on_disk[key]
-            entry = _from_rows(study, begun, rows.get(study.id, []), losses.get(study.id, {}))
+            study_rows = rows.get(study.id, [])
+            begun = begun or _never_begun(study, begun_studies)
+            entry = _from_rows(study, begun, study_rows, losses.get(study.id, {}), iters)
+            if begun and (changed := differing_fields(declaration_of(begun.study), study)):
+                entry = _as_declared(entry, begun, changed)
         elif key in deleted:
-            entry = _from_deletion(deleted[key][0], begun, deleted[key][1])
+            entry = _from_deletion(deleted[key][0], begun, deleted[key][1], iters)
         else:
             assert begun is not None
             entry = _removed_by_hand(begun.study, begun)
         if entry.study.design.counts_as_asking:
+            if begun is not None:
+                entry = replace(
+                    entry,
+                    marks=begun.marks,
+                    first_chain=begun.first_chain,
+                    alpha_elsewhere=None if begun.asks else entry.study.design.alpha_elsewhere,
+                )
             recorded.append(entry)
     return recorded, unreadable
+
+
+def _never_begun(
+    study: Study, begun_studies: Mapping[questions.StudyKey, questions.BegunStudy]
+) -> questions.BegunStudy | None:
+    """A study that is on disk and was never put on record, in a home that puts its studies on
+    record: a copy of another one, say. Its seeds could be chosen until now. None for a study that
+    is older than the record, or that came from elsewhere."""
+    first = min((begun.study.created for begun in begun_studies.values()), default="~")
+    if not study.origin.is_ours or study.created < first:
+        return None
+    return questions.BegunStudy(study, ("~",) * len(study.design.batches))
+
+
+def _as_declared(
+    entry: RecordedStudy, begun: questions.BegunStudy, changed: Sequence[str]
+) -> RecordedStudy:
+    """A study whose plan was changed, with the seeds that were declared: runs that the plan has no
+    more may have been seen."""
+    declared_runs = {(run.arm, run.seed): begun.begun_at[0] for run in begun.study.runs}
+    return replace(
+        entry,
+        study=begun.study,
+        begun_at=begun.begun_at,
+        seen_since={**declared_runs, **entry.seen_since},
+        changed=tuple(changed),
+    )
 
 
 def _begin_times(study: Study, begun: questions.BegunStudy | None) -> tuple[str, ...]:
@@ -143,22 +214,47 @@ def _from_rows(
     begun: questions.BegunStudy | None,
     rows: Iterable[Row],
     losses: Mapping[str, Any],
+    iters: int,
 ) -> RecordedStudy:
     ends: dict[tuple[str, int], RunEnd] = {}
     seen_since: dict[tuple[str, int], str] = {}
+    first_result: dict[tuple[str, int], str] = {}
+    restarts: dict[tuple[str, int], int] = {}
     for row in rows:
         run = row["arm"], row["seed"]
+        attempts = questions.read_attempts(row)
         if row["state"] in ENDED:
             ends[run] = RunEnd(row["state"], row["val_loss"])
-        if questions.shows_result(row):
-            seen_since[run] = row["started"] or row["ended"] or ""
+        if not questions.shows_result(row, iters):
+            continue
+        seen_since[run] = row["started"] or row["ended"] or ""
+        if row["state"] in ENDED or questions.farthest_iter(row) >= iters:
+            times = [at for at, before, _ in attempts if before < max(1, iters)]
+            seen_since[run] = max(times, default="") or seen_since[run]
+            first_result[run] = "" if row["reused_from"] else seen_since[run]
+        else:
+            first_result[run] = "~"  # evaluated too early to tell how it will come out
+        again = [since == 0 and before >= max(1, iters) for _, before, since in attempts]
+        if not study.trainer.repeats and study.origin.is_ours and any(again):
+            restarts[run] = sum(again)
     if not rows and study.files.launch.exists() and not is_alive(study.files):
         return _removed_by_hand(study, begun)  # its folder is there, its runs are not
-    return RecordedStudy(study, _begin_times(study, begun), ends, seen_since, losses)
+    return RecordedStudy(
+        study,
+        _begin_times(study, begun),
+        ends,
+        seen_since,
+        first_result,
+        restarts,
+        losses=losses,
+    )
 
 
 def _from_deletion(
-    study: Study, begun: questions.BegunStudy | None, runs: Mapping[str, Mapping[str, Any]]
+    study: Study,
+    begun: questions.BegunStudy | None,
+    runs: Mapping[str, Mapping[str, Any]],
+    iters: int,
 ) -> RecordedStudy:
     """A deleted study from its line in the journal. The line doesn't say when its runs were seen:
     they count as seen before anything that was planned later, to be on the safe side."""
@@ -180,10 +276,19 @@ def _from_deletion(
             loss = facts.get("val_loss")
             is_number = isinstance(loss, int | float)
             ends[run.arm, run.seed] = RunEnd(str(facts["state"]), loss if is_number else None)
-        if facts.get("seen", facts.get("state") is not None):
+        farthest = facts.get("iter")
+        trained_enough = isinstance(farthest, int) and farthest >= iters
+        if trained_enough or facts.get("seen", facts.get("state") is not None):
             seen_since[run.arm, run.seed] = ""
             is_forgotten = is_forgotten or not isinstance(first_losses, Mapping)
-    return RecordedStudy(study, _begin_times(study, begun), ends, seen_since, losses, is_forgotten)
+    return RecordedStudy(
+        study,
+        _begin_times(study, begun),
+        ends,
+        seen_since,
+        losses=losses,
+        is_forgotten=is_forgotten,
+    )
 
 
 def _removed_by_hand(study: Study, begun: questions.BegunStudy | None) -> RecordedStudy:

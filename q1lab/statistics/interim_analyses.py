@@ -112,6 +112,13 @@ def _any_claim(looks: tuple[tuple[int, float], ...]) -> float:
         inside /= special.beta(0.5, n / 2)
         no_claim_later, kink = _spline(unit_grid, inside, corner, bound[n]), corner
     total = 0.0
+    if first == 2:  # over φ with u = √2 sin φ, since the density of u has a pole at √2
+        turns = [math.asin(min(u / math.sqrt(2), 1.0)) for u in (0.0, kink, bound[2])]
+        for start, end in itertools.pairwise(turns):
+            phi = start + (end - start) * x**2
+            no_claim = no_claim_later(math.sqrt(2) * np.sin(phi))
+            total += float((2 * (end - start) * x * no_claim) @ w)
+        return 1 - 2 * total / math.pi
     for start, width in ((0.0, kink), (kink, bound[first] - kink)):
         u = start + width * x**2
         chance = np.maximum(1 - u**2 / first, 0.0) ** ((first - 3) / 2)

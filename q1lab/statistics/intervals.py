@@ -94,6 +94,7 @@ class Reason(StrEnum):
     """The first reason that applies for having no verdict."""
 
     GATED = "gated"
+    CHANGED = "changed plan"
     DIVERGED = "diverged"
     CHOSEN = "chosen"
     INCOMPLETE = "incomplete"
@@ -111,6 +112,8 @@ class NoteKind(StrEnum):
     SERIES = "series"
     ASKED = "asked"
     LEFT_OUT = "left out"
+    CHANGED_PLAN = "changed plan"
+    OTHER_RUNS = "other runs"
     CONDITIONS = "conditions"
     ALLOWED = "allowed"
     TRAINER = "trainer"

@@ -460,17 +460,16 @@ def adopt_study(
     raise Problem(f"there is a study called {name} already", next="restore it with --name NAME")
 
 
-def restore_archive(file: Path, name: str | None = None) -> tuple[Study, Any]:
-    """Restore a study from an archive, under ``name`` if given; returns it with its labels. Problem
-    for a damaged archive, and when there is such a study already."""
-    with unpacked(file) as bundle:
-        name = name or bundle.study.id
-        if not bundle.has_list:
-            raise Problem(
-                f"{file} is not a study's archive",
-                next=f"`q1lab import {file}` takes runs in",
-                file=file,
-            )
-        if not studies.is_id(name):
-            raise Problem(f"{name!r} is not a study's name: letters, digits, dots, hyphens")
-        return adopt_study(bundle.study, bundle.files, [name], bundle.planned), bundle.labels
+def restore(received: Bundle, file: Path, name: str | None = None) -> Study:
+    """Restore a study from an unpacked archive, under ``name`` if given. Problem for a folder
+    without a list, and when there is such a study already."""
+    name = name or received.study.id
+    if not received.has_list:
+        raise Problem(
+            f"{file} is not a study's archive",
+            next=f"`q1lab import {file}` takes runs in",
+            file=file,
+        )
+    if not studies.is_id(name):
+        raise Problem(f"{name!r} is not a study's name: letters, digits, dots, hyphens")
+    return adopt_study(received.study, received.files, [name], received.planned)

@@ -87,6 +87,12 @@ class Design(StudyPart, ABC):
         """True if a comparison of the runs gives a verdict; a gate decides by a rule of its own."""
         return True
 
+    @property
+    def alpha_elsewhere(self) -> float | None:
+        """The α that the study has spent of a budget other than its question's; None where it
+        spends its question's."""
+        return None
+
     # ── how many pairs, and when it is over
 
     @property

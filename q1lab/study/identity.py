@@ -1,4 +1,4 @@
-"""Three kinds of sameness, each with one use:
+"""Four kinds of sameness, each with one use:
 
 - ``run_fingerprint``: both runs end with the same numbers to the last bit; one is copied for the
   other (finished_runs.py).
@@ -7,6 +7,8 @@
   (ledger.py).
 - ``questions_of``: studies that the learner would say ask the same question; the looks at it are
   counted (ledger.py).
+- ``kin_of``: arms that may be the same idea, on any text and with any settings; seeds that were
+  named after results of either arm's kin could be seen are picked (picked_seeds.py).
 
 The first is the narrowest and the last the widest. Pure, except that ``arm_code_hash`` reads model
 files for plans of an older q1lab.
@@ -74,18 +76,20 @@ def find_same_arm(
 ) -> str | None:
     """Find the arm among ``arms`` that trains the same as another study's arm, perhaps under
     another name; None if there is none. With the same seed both make the same run: they train on
-    the same text by the same code and settings, or their first losses agree. If they agree with
-    those of both arms (a change that takes effect later), the closer arm is returned, and the
-    baseline at a tie. ``edited``: the arms that count as the same if too few losses of both are
-    known."""
+    the same text by the same code and settings, or their first losses agree, on whatever text. If
+    they agree with those of both arms (a change that takes effect later), the closer arm is
+    returned, and the baseline at a tie. ``edited``: the arms that count as the same if too few
+    losses of both are known."""
     distance_by_arm = {}
     for arm, training in arms.items():
-        if training.text & other.text:
-            if (training.code, training.settings) == (other.code, other.settings):
-                return arm
-            distance = _loss_distance(training.losses, other.losses)
-            if distance <= LARGEST_DISTANCE or (arm in edited and distance == math.inf):
-                distance_by_arm[arm] = distance
+        same_text = bool(training.text & other.text)
+        same_code = (training.code, training.settings) == (other.code, other.settings)
+        if same_text and same_code:
+            return arm
+        distance = _loss_distance(training.losses, other.losses)
+        unknown = same_text and arm in edited and distance == math.inf
+        if distance <= LARGEST_DISTANCE or unknown:
+            distance_by_arm[arm] = distance
     return min(distance_by_arm, key=lambda arm: distance_by_arm[arm], default=None)
 
 
@@ -103,11 +107,6 @@ class Question:
         return self.text, frozenset((self.baseline, self.modified))
 
 
-def questions_of(studies: Sequence[Study]) -> list[Question]:
-    """The question of each of these studies."""
-    return questions_of_fingerprints([study_fingerprints(study) for study in studies])
-
-
 Fingerprints = Mapping[str, frozenset[str]]
 """Fingerprints of the ``text`` and of each arm: two studies that share one of each ask the same
 question."""
@@ -120,13 +119,29 @@ def study_fingerprints(study: Study) -> Fingerprints:
     }
 
 
-def questions_of_fingerprints(fingerprints: Sequence[Fingerprints]) -> list[Question]:
+def questions_of(fingerprints: Sequence[Fingerprints]) -> list[Question]:
     """The questions of studies with these fingerprints. Two arms are the same modification if they
-    share their place, their name or their code, directly or through others."""
+    share their name or their code, directly or through others."""
     texts = _number_classes([study["text"] for study in fingerprints])
     arms = _number_classes([study[arm] for arm in ARMS for study in fingerprints])
     n = len(fingerprints)
     return [Question(*numbers) for numbers in zip(texts, arms[:n], arms[n:], strict=True)]
+
+
+@dataclass(frozen=True)
+class Kin:
+    """The arms of a study as numbers: equal numbers, perhaps the same idea."""
+
+    baseline: int
+    modified: int
+
+
+def kin_of(studies: Sequence[Study]) -> list[Kin]:
+    """The kin of each of these studies' arms: those that share the name, the file or its place, the
+    code, or for a command the program, directly or through others."""
+    n = len(studies)
+    numbers = _number_classes([_kin_fingerprints(study, arm) for arm in ARMS for study in studies])
+    return [Kin(*pair) for pair in zip(numbers[:n], numbers[n:], strict=True)]
 
 
 # ── the facts that are compared
@@ -236,17 +251,35 @@ def _loss_distance(losses: LossesBySeed, other_losses: LossesBySeed) -> float:
 
 
 def _arm_fingerprints(study: Study, arm: str) -> frozenset[str]:
-    """Fingerprints of an arm's modification: the name of a model that ships, the place of a file
-    (which may be edited), and its code (which may be moved or copied)."""
+    """Fingerprints of an arm's modification: the name of a model that ships, the name of an arm of
+    a command with the program, and the code (which may be moved or copied). A file's place is none:
+    another idea may be written into it."""
     arm_record: Arm = study.arms[arm]
+    name = ""
     if not study.origin.is_ours or not arm_record.origin:
         name = f"name {arm_record.variant.removesuffix('*')}"
-    elif "/" in arm_record.origin or "\\" in arm_record.origin or arm_record.origin.endswith(".py"):
-        name = f"file {arm_record.origin}"
-    else:
+    elif not is_own_file(study, arm):
         name = f"name {arm_record.origin}"
-    code = arm_code_hash(study, arm)
-    return frozenset({name, code, arm_record.sha256} - {""})
+    if name and (programs := study.trainer.programs):
+        name = f"{name} of {' '.join(sorted(programs))}"
+    return frozenset({name, arm_code_hash(study, arm), arm_record.sha256} - {""})
+
+
+def _kin_fingerprints(study: Study, arm: str) -> frozenset[str]:
+    """Fingerprints by which an arm may be the same idea as another one: those of its modification,
+    the place of its file, and the program of a command in any folder."""
+    arm_record = study.arms[arm]
+    place = {f"file {arm_record.origin}"} if is_own_file(study, arm) else set()
+    folder = study.trainer.start_folder
+    for program, sha256 in study.trainer.programs.items():
+        place |= {f"program {sha256 or program}", f"program {folder} {program}"}
+    return _arm_fingerprints(study, arm) | place
+
+
+def is_own_file(study: Study, arm: str) -> bool:
+    """True if an arm is a model file of the learner's."""
+    origin = study.arms[arm].origin
+    return study.origin.is_ours and ("/" in origin or "\\" in origin or origin.endswith(".py"))
 
 
 def _number_classes(fingerprint_sets: Sequence[frozenset[str]]) -> list[int]:

@@ -70,6 +70,11 @@ class Origin(StudyPart):
         return ""
 
     @property
+    def knows_other_runs(self) -> bool:
+        """True if the record says which other runs of the question there were."""
+        return True
+
+    @property
     def allowed(self) -> tuple[str, ...]:
         """The differences that had to be allowed to compare the runs."""
         return ()
@@ -97,7 +102,8 @@ class Planned(Origin):
 
 @dataclass(frozen=True, kw_only=True)
 class Imported(Origin):
-    """Imported from a file, a folder or W&B: whether there were other runs is not known here."""
+    """Imported from a file, a folder or W&B. Which other runs there were is not known here, unless
+    it is a whole study of q1lab."""
 
     kind: ClassVar[str] = "imported"
 
@@ -114,6 +120,10 @@ class Imported(Origin):
     @property
     def source(self) -> str:
         return self.imported.source
+
+    @property
+    def knows_other_runs(self) -> bool:
+        return bool(self.imported.study)
 
     @property
     def allowed(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,6 +61,12 @@ class Command(Trainer):
     @property
     def metric(self) -> Metric:
         return self.loop.measured_metric
+
+    @property
+    def programs(self) -> Mapping[str, str]:
+        words = shlex.split(self.loop.run)
+        files = {name: sha256 for name, sha256 in self.loop.inputs.items() if name in words}
+        return files or {self.loop.run: ""}
 
     @property
     def repeats(self) -> bool:

@@ -251,6 +251,8 @@ def build_comparison(
     )
     if not study.design.has_verdict:
         analysis = replace(analysis, verdict="no verdict", reason=Reason.GATED)
+    if question.changed:
+        analysis = replace(analysis, verdict="no verdict", reason=Reason.CHANGED)
     sequential = study.design.is_sequential
     looks = next((asking.looks for asking in question.askings if asking.study == study.id), ())
     seen = None
@@ -478,8 +480,14 @@ def _notes(
     if study.description.cautions:
         values = {arm: _values(rows, arm) for arm in ARMS}
         notes.append(Note(NoteKind.COMMAND, _going_together(values)))
-    if question.looks > 1 or question.later or question.could_be:
+    if question.changed:
+        notes.append(Note(NoteKind.CHANGED_PLAN, {"parts": list(question.changed)}))
+    if not study.origin.knows_other_runs:
+        notes.append(Note(NoteKind.OTHER_RUNS))
+    if question.looks > 1 or question.later or question.could_be or question.restarted:
         facts = {key: getattr(question, key) for key in ("later", "could_be", "unreadable")}
+        if question.restarted:
+            facts["restarted"] = [list(restart) for restart in question.restarted]
         notes.append(Note(NoteKind.ASKED, facts))
     if question.diverged_or_stuck:
         notes.append(

@@ -103,6 +103,11 @@ def asked_sentence(c: Comparison, facts: Mapping[str, Any]) -> str:
             f"When these seeds were named, results at {sets} could be known; choosing among them "
             "counts as asking with each. "
         )
+    for run, times in facts.get("restarted", ()):
+        text += (
+            f"{printable(run)} began again {plural(times, 'time')} after it had shown a result, "
+            "and its seed gives other numbers each time. "
+        )
     if facts.get("unreadable"):
         lines = plural(facts["unreadable"], "line")
         text += f"{lines} of the record can't be read, which may hide other looks. "

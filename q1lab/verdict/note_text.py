@@ -51,6 +51,10 @@ def note_sentence(note: Note, c: Comparison) -> str:
             return outlier_sentence(c, facts)
         case NoteKind.LEFT_OUT:
             return f"Left out: {left_out_text(c)}, which train the same."
+        case NoteKind.CHANGED_PLAN:
+            return changed_plan_sentence(facts["parts"])
+        case NoteKind.OTHER_RUNS:
+            return OTHER_RUNS_SENTENCE
         case NoteKind.CONDITIONS:
             return _conditions_note(facts["differ"])
         case NoteKind.TRAINER:
@@ -140,6 +144,34 @@ def note_sentence(note: Note, c: Comparison) -> str:
                 "difference may come from size and not from the idea. A baseline of the same size "
                 "would show it."
             )
+
+
+OTHER_RUNS_SENTENCE = "Which other runs there were is not known here."
+
+PLAN_PARTS = {
+    "seeds": "its seeds",
+    "source": "its model files",
+    "data": "its text",
+    "budget": "its settings",
+    "judged": "its way to judge",
+    "plan": "its names and other facts",
+}
+
+
+def changed_plan_sentence(parts: Sequence[str]) -> str:
+    """The parts of a plan that are not what was declared before the first run."""
+    return (
+        f"The plan (study.json) is not what was declared when the study was begun: "
+        f"{', '.join(PLAN_PARTS.get(part, part) for part in parts)}."
+    )
+
+
+def picked_seeds_note(seeds: Sequence[int], left_out: str, command: str) -> str:
+    """The notice before a study that can get no verdict, since its seeds were picked."""
+    return (
+        f"no verdict will come of this: results at {seed_list(seeds)} could be seen, and others "
+        f"are left out ({left_out}). To get one: `{command}`"
+    )
 
 
 def _command_note(c: Comparison, facts: Mapping[str, Any]) -> str:

@@ -73,6 +73,8 @@ def _no_verdict_line(c: Comparison) -> str:
         case Reason.DIVERGED:
             total = max(sum(len(arm.values) for arm in c.arms.values()), c.lost)
             return f"{c.lost} of {plural(total, 'run')} diverged. That is a result: report it."
+        case Reason.CHANGED:
+            return "Its plan is not what was declared before the runs, so they decide nothing."
         case Reason.CHOSEN:
             return "These seeds were picked when results were known, so they decide nothing."
         case Reason.INCOMPLETE:

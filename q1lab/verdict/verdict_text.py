@@ -28,6 +28,7 @@ from q1lab.verdict.label_text import (
     short_name,
 )
 from q1lab.verdict.level_text import found_in_four_of_five
+from q1lab.verdict.note_text import changed_plan_sentence
 
 if TYPE_CHECKING:
     from q1lab.verdict.comparison import Comparison
@@ -102,6 +103,12 @@ def no_verdict_reason(c: Comparison) -> str:
         return (
             "A gate judges this proposal by its own rule, so there is no second verdict here. "
             "`q1lab gate` says what it decided."
+        )
+    if analysis.reason is Reason.CHANGED:
+        parts = next(n.facts["parts"] for n in analysis.notes if n.kind is NoteKind.CHANGED_PLAN)
+        return (
+            f"{changed_plan_sentence(parts)} What was declared decides, so there is no verdict. "
+            "Put the file back as it was."
         )
     if analysis.reason is Reason.DIVERGED:
         arms = dict(zip(ARMS, arm_names(c), strict=True))

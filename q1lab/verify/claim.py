@@ -63,7 +63,10 @@ def make_provenance(store: Store, study: Study) -> Provenance:
         return Provenance()
     comparison = comparison_cache.compare(store, study)
     history = ledger.question_history(store, study)
-    begun = {asking.study.id: asking.study for asking in questions.begun_studies(store)[0].values()}
+    on_record = questions.begun_studies(store)[0].values()
+    begun = {asking.study.id: asking.study for asking in on_record}
+    chains = [asking.first_chain for asking in on_record if asking.first_chain]
+    elsewhere = {line["study"] for chain in chains for line in chain.earlier}
     ids = [asking.study for asking in history.askings]
     before = {}
     for asking in history.askings[: ids.index(study.id)] if study.id in ids else ():
@@ -71,6 +74,8 @@ def make_provenance(store: Store, study: Study) -> Provenance:
             share_alpha = ledger.declared_together(other, study)
             name = declarations.declared_name(*questions.study_key(other))
             before[name] = 0 if share_alpha else len(asking.looks)
+        elif asking.study in elsewhere:
+            before[asking.study] = len(asking.looks)
     claim = _claim_of(comparison, before, picked=history.picked)
     chain = questions.journal_outlines(store, study)
     lines = "".join(f"{json.dumps(line, sort_keys=True)}\n" for line in chain)

@@ -57,6 +57,7 @@ def read_history(study: Study, lines: Sequence[Declaration]) -> DeclaredHistory:
     are none. Lines that make no sense raise one of bundle.DAMAGE_ERRORS."""
     if not lines:
         return DeclaredHistory()
+    lines = declarations.with_first_chains(lines)
     own = lines[-1]
     last_line = {line["study"]: line for line in lines}
     seen = _seen_runs(lines)
@@ -191,17 +192,22 @@ def _is_pick(
 ) -> bool:
     seen = _seen_runs(lines)
     known: dict[str, set[int]] = {arm: set() for arm in ARMS}
+    known_pairs: dict[str, set[int]] = {arm: set() for arm in ARMS}
     declared_sets = []
     for line in lines[:-1]:
         if line["study"] == lines[-1]["study"]:
             continue
         declared_sets.append({seed for batch in line["seeds"] for seed in batch})
+        same_text = set(line["marks"]["text"]) & set(lines[-1]["marks"]["text"])
+        trains_same = bool(same_text) and line["budget"] == lines[-1]["budget"]
         for other_arm in ARMS if line["source"][ARMS[0]] != line["source"][ARMS[1]] else ARMS[:1]:
             for arm in ARMS:
                 if code[arm] & set(line["marks"][other_arm]):
                     known[arm] |= _seen_seeds(line, other_arm, seen)
+                    if trains_same:
+                        known_pairs[arm] |= _seen_seeds(line, other_arm, seen)
     known_in_an_arm = known["baseline"] | known["modified"]
-    known_in_both = known["baseline"] & known["modified"]
+    known_in_both = known_pairs["baseline"] & known_pairs["modified"]
     if not (seeds & known_in_an_arm and known_in_an_arm - seeds - earlier_seeds):
         return False
     all_seeds = seeds | earlier_seeds

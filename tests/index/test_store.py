@@ -16,20 +16,7 @@ from q1lab.study.events import read_new_events
 from q1lab.study.run_states import RunState
 from tests.kit import lab_home
 
-EMPTY: dict[str, Any] = {
-    "state": "queued",
-    "attempt": 0,
-    "iter": 0,
-    "train_loss": None,
-    "val_loss": None,
-    "eval_loss": None,
-    "tokens_per_s": None,
-    "seconds": 0.0,
-    "started": None,
-    "ended": None,
-    "message": None,
-    "reused_from": None,
-}
+EMPTY = ingest_events.NEW_RUN
 
 numbers = st.one_of(st.floats(-5, 5), st.none())
 iters = st.integers(0, 2000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -24,8 +25,12 @@ from q1lab.index import study_labels
 from q1lab.index.store import Store
 from q1lab.record import delete_restore, questions
 from q1lab.runner import launch
+from q1lab.statistics.intervals import ALPHA_LATER
 from q1lab.study import bundle, studies
 from q1lab.study.origin import ImportedRuns
+from q1lab.verdict.comparison_cache import compare
+from q1lab.verify import declared_history
+from tests.kit import lab_home
 from tests.kit import wandb_study as lab
 from tests.kit.commands import without_torch
 from tests.kit.plans import changed
@@ -532,15 +537,16 @@ def test_a_hostile_archive_leaves_nothing(
     assert sorted(p.name for p in paths.home().rglob("*")) == before
     assert studies.ids() == []
     assert not (tmp_path / "x.py").exists()
-    bundle.restore_archive(target)
+    with bundle.unpacked(target) as received:
+        bundle.restore(received, target)
     assert studies.ids() == [study.id]
 
 
 def test_restoring_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "none", Path("/dev/zero")):
-        with pytest.raises(Problem, match="can't be unpacked"):
-            bundle.restore_archive(path)
+        with pytest.raises(Problem, match="can't be unpacked"), bundle.unpacked(path):
+            pass
 
 
 def test_tags_that_are_put_on_at_once_are_all_there(trained: str) -> None:
@@ -593,3 +599,76 @@ def test_a_pattern_deletes_what_it_matches_and_restore_says_so_as_json(
     assert studies.ids() == [trained]
     assert main(["delete", "quick-*", "--yes"]) == 2
     assert "no study matches 'quick-*'" in capsys.readouterr().err
+
+
+# ── the first chain
+
+
+def archived_later_look(folder: Path, name: str = "rope-2") -> Path:
+    """An archive of the second asking of one question; both were asked here."""
+    for at, (study_name, seeds) in enumerate((("rope-1", (0, 1, 2)), ("rope-2", (3, 4, 5)))):
+        study = lab_home.make_study(
+            study_name, seeds=seeds, created=f"2026-03-08T{10 + at}:00:00+00:00"
+        )
+        with Store() as store:
+            questions.record_begin(store, study)
+        lab_home.finish(study)
+    assert main(["export", name, "--format", "archive", "--output", str(folder / "a.zip")]) == 0
+    return folder / "a.zip"
+
+
+@pytest.mark.parametrize("command", ["restore", "import"])
+def test_an_archive_brings_its_questions_and_its_first_chain(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    archive = archived_later_look(tmp_path)
+    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "elsewhere"))
+    capsys.readouterr()
+    assert main([command, str(archive)]) == 0
+    assert "asked 1 time before" in capsys.readouterr().out
+    with Store() as store:
+        comparison = compare(store, studies.load(*studies.ids()))
+    assert comparison.analysis.alpha == ALPHA_LATER
+    assert comparison.asking.studies == 2
+    with Store() as store:
+        chain = questions.journal_outlines(store, comparison.study)
+    lines = [line["declares"] for line in chain if line.get("act") == "begin"]
+    history = declared_history.read_history(comparison.study, lines)
+    assert (list(history.earlier_looks.values()), history.is_later) == ([1], True)
+
+
+def test_ones_own_archive_that_comes_home_is_the_same_study(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = archived_later_look(tmp_path)
+    assert main(["delete", "rope-2", "--yes"]) == 0
+    assert main(["import", str(archive)]) == 0
+    assert studies.ids() == ["rope-1", "rope-2"]
+    with Store() as store:
+        comparison = compare(store, studies.load("rope-2"))
+    assert (comparison.asking.studies, comparison.asking.all_looks) == (2, 2)
+
+
+def test_an_archive_whose_plan_is_not_its_journals_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = archived_later_look(tmp_path)
+    changed_archive = tmp_path / "changed.zip"
+    with zipfile.ZipFile(archive) as packed:
+        files = {name: packed.read(name) for name in packed.namelist()}
+    plan = json.loads(files["study.json"])
+    files["study.json"] = json.dumps({**plan, "headline": "welch"}).encode()
+    listed = json.loads(files["bundle.json"])
+    listed["files"]["study.json"] = hashlib.sha256(files["study.json"]).hexdigest()
+    files["bundle.json"] = json.dumps(listed).encode()
+    with zipfile.ZipFile(changed_archive, "w") as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "elsewhere"))
+    capsys.readouterr()
+    assert main(["restore", str(changed_archive)]) == 1
+    assert "not what its journal declares" in capsys.readouterr().err
+    assert studies.ids() == []

@@ -18,9 +18,11 @@ from q1lab.record import delete_restore, questions
 from q1lab.verdict.comparison import Comparison
 
 PLAIN = ""
-DRESSES = (PLAIN, *(dress for dress in asking.DRESSES if dress != "rewritten"))
-"""Which file a rewritten one came from is told by its place and by first losses alone; a history in
-which it is renamed as well, and trained at other seeds, can't be known."""
+OTHERWISE = ("rewritten", *asking.EDITS, *asking.CORRELATIONS)
+"""Dresses by which the question itself becomes another one: which file a rewritten one came from is
+told by first losses alone, and another text is another question. Where its seeds were seen before,
+they are picked; at other seeds it counts as one question more."""
+DRESSES = (PLAIN, *(dress for dress in asking.DRESSES if dress not in OTHERWISE))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from q1lab.index.store import Store
 from q1lab.record import delete_restore, questions
 from q1lab.record.declarations import declaration_of
 from q1lab.record.ledger import QuestionFamily
-from q1lab.statistics import interim_analyses
+from q1lab.statistics import gate_rule, interim_analyses
 from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, NoteKind, Reason
 from q1lab.study import seed_range, studies
 from q1lab.study.origin import ImportedRuns
@@ -25,7 +25,7 @@ from q1lab.verdict import difference_text, label_text, level_text, note_text, ve
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
 from tests.kit.comparisons import times_asked
-from tests.kit.lab_home import finish, make_study, train
+from tests.kit.lab_home import SHA, finish, make_study, train
 from tests.kit.plans import changed
 
 
@@ -137,21 +137,20 @@ def test_an_import_is_asked_when_it_is_taken_in() -> None:
     assert level_of(studies.load("rope-2")) == ALPHA_LATER
 
 
-def test_an_edited_file_is_the_same_question_and_another_file_is_not() -> None:
+def test_another_idea_in_the_same_file_is_another_question_and_a_moved_file_is_not() -> None:
     def own(name: str, origin: str, sha256: str, hour: int) -> Study:
         study = make_study(name, created=at(hour))
         modified = replace(study.arms["modified"], origin=origin, sha256=sha256)
         return done(edited(study, arms={**study.arms, "modified": modified}))
 
-    own("mine-1", "/repo/my_rope.py", "1" * 64, 8)
-    assert level_of(own("mine-2", "/repo/my_rope.py", "2" * 64, 9)) == ALPHA_LATER
-    assert level_of(own("mine-3", "/moved/other.py", "2" * 64, 10)) == ALPHA_LATER, "same content"
-    assert level_of(own("mine-4", "/moved/other.py", "3" * 64, 11)) == ALPHA_LATER, "edited there"
-    assert level_of(own("gpt2-1", "/repo/gpt2.py", "6" * 64, 11)) == ALPHA
-    assert level_of(own("gpt3-1", "/repo/gpt3.py", "7" * 64, 11)) == ALPHA, "no guess by names"
-    assert level_of(own("mine-5", "/repo/swiglu.py", "5" * 64, 12)) == ALPHA
-    assert level_of(done(make_study("swiglu-1", "swiglu", created=at(13)))) == ALPHA
-    assert level_of(done(make_study("rope-9", sha256="9" * 64, created=at(14)))) == ALPHA, "data"
+    for idea in range(1, 5):
+        study = own(f"mine-{idea}", "/repo/model.py", str(idea) * 64, 8 + idea)
+        assert (level_of(study), times_asked(compare_study(study))) == (ALPHA, (1, 1)), idea
+    assert level_of(own("mine-5", "/moved/other.py", "2" * 64, 13)) == ALPHA_LATER, "same content"
+    assert level_of(own("gpt2-1", "/repo/gpt2.py", "6" * 64, 14)) == ALPHA
+    assert level_of(own("mine-6", "/repo/swiglu.py", "5" * 64, 15)) == ALPHA
+    assert level_of(done(make_study("swiglu-1", "swiglu", created=at(16)))) == ALPHA
+    assert level_of(done(make_study("rope-9", sha256="9" * 64, created=at(17)))) == ALPHA, "data"
 
 
 @pytest.mark.parametrize(
@@ -385,8 +384,8 @@ def test_to_choose_among_declared_sets_is_to_ask_with_each() -> None:
     )
     assert (comparison.analysis.reason, comparison.analysis.alpha) == (None, ALPHA_LATER)
     assert comparison.asking.total == pytest.approx(
-        interim_analyses.chance_over_studies([ALPHA, ALPHA_LATER, ALPHA_LATER])
-    )
+        interim_analyses.chance_over_studies([ALPHA_LATER, ALPHA, ALPHA])
+    ), "the first seeds and the usual ones spend 5% each"
     assert "2 other sets" in notes_of(comparison)
     first = compare_study(done(make_study("llama-1", "llama", seeds=(0, 1, 2), created=at(16))))
     assert first.analysis.alpha == ALPHA, "the first seeds keep their level"
@@ -461,3 +460,110 @@ def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:
     assert over.asking.total == pytest.approx(0.05, abs=0.001), "the whole plan counts"
     later = compare_study(done(make_study("rope-2", seeds=(20, 21, 22), created=at(12))))
     assert later.asking.total == pytest.approx(1 - 0.95 * (1 - ALPHA_LATER), abs=0.001)
+
+
+def stop_at(study: Study, seed: int, to: int, started: str) -> None:
+    """Leave both arms' runs at iter ``to``, without an evaluation, as of ``started``."""
+    for arm in ("baseline", "modified"):
+        file = train(study, arm, seed, to, state="stopped")
+        lines = [line for line in file.read_text().splitlines() if '"eval"' not in line]
+        file.write_text("\n".join(lines).replace("2026-03-07T09:31:00+00:00", started) + "\n")
+
+
+def go_on(study: Study, started: str, resumed_from: int) -> None:
+    """Begin another attempt at each run, and finish it."""
+    before = {run: study.files.run(run.name).events.read_text() for run in study.runs}
+    finish(study)
+    for run, text in before.items():
+        file = study.files.run(run.name).events
+        again = file.read_text().replace('"attempt": 1', '"attempt": 2')
+        again = again.replace("2026-03-07T09:31:00+00:00", started).replace(
+            '"type": "start"', f'"type": "start", "resumed_from": {resumed_from}'
+        )
+        file.write_text(text + again)
+
+
+@pytest.mark.parametrize(("stopped_at", "picked"), [(10, True), (1200, False)])
+def test_a_set_is_judged_at_its_first_result_and_not_when_it_was_begun(
+    stopped_at: int, picked: bool
+) -> None:
+    """Many sets are begun and stopped, the seeds are watched, and the best set goes on."""
+    chosen = make_study("rope-1", seeds=(1, 3, 4), created=at(8))
+    begin(chosen)
+    for seed in chosen.seeds:
+        stop_at(chosen, seed, stopped_at, at(8))
+    for seed in range(6):
+        watched = make_study(f"watch-{seed}", seeds=(seed,), created=at(9))
+        begin(watched)
+        done(watched)
+    go_on(chosen, "2099-01-01T00:00:00+00:00", stopped_at)
+    assert (compare_study(chosen).analysis.reason is Reason.CHOSEN) is picked
+
+
+def test_iters_count_and_not_a_share_of_what_was_declared() -> None:
+    """Ten times the iters are declared, and stopped before a tenth of them."""
+    longer = make_study(seeds=tuple(range(6)))
+    longer = edited(longer, config={**longer.trainer.hyperparameters, "max_iters": 20_000})
+    for seed in longer.seeds:
+        stop_at(longer, seed, 1950, at(8))
+    assert compare_study(
+        done(make_study("rope-2", seeds=(1, 3, 4), created=at(10)))
+    ).analysis.reason
+    with Store() as store:
+        delete_restore.delete_study(store, "rope-1")
+    assert compare_study(studies.load("rope-2")).analysis.reason is Reason.CHOSEN
+
+
+def test_a_plan_that_was_changed_after_it_was_begun_decides_nothing() -> None:
+    study = make_study(seeds=tuple(range(8)))
+    begin(study)
+    done(study)
+    dropped = edited(study, looks=((1, 3, 4),))
+    comparison = compare_study(dropped)
+    assert comparison.analysis.reason is Reason.CHANGED
+    assert "its seeds" in verdict_text.verdict_sentence(comparison)
+    other = compare_study(done(make_study("rope-2", seeds=(20, 21, 22), created=at(10))))
+    assert (other.analysis.alpha, times_asked(other)) == (ALPHA_LATER, (2, 2))
+    studies.save(study)
+    assert compare_study(study).analysis.reason is None
+
+
+def test_a_folder_that_was_copied_under_another_name_was_chosen_now() -> None:
+    study = make_study(seeds=tuple(range(8)))
+    begin(study)
+    done(study)
+    shutil.copytree(study.files.root, paths.study_dir("rope-2"))
+    copy = edited(replace(study, id="rope-2"), looks=((1, 3, 4),))
+    assert compare_study(copy).analysis.reason is Reason.CHOSEN
+
+
+def test_what_an_older_line_declared_keeps_its_meaning() -> None:
+    """It names the place of a file: two ideas in one file were one question then."""
+    for at_, name in enumerate(("mine-1", "mine-2")):
+        study = make_study(name, sha256=SHA, created=at(8 + at_))
+        arm = replace(study.arms["modified"], origin="/repo/model.py", sha256=str(at_) * 64)
+        study = done(edited(study, arms={**study.arms, "modified": arm}))
+        declares = declaration_of(study)
+        declares["marks"]["modified"].append("the place of the file")
+        with Store() as store, store.act() as add:
+            add("begin", at=study.created, plan=study.to_dict(), declares=declares)
+    assert level_of(studies.load("mine-2")) == ALPHA_LATER
+
+
+@pytest.mark.parametrize(("batches", "spent"), [(((7,),), 0.0), (((7,), (11, 12, 13, 14)), 1)])
+def test_a_proposal_to_a_gate_costs_what_its_look_spent(
+    batches: tuple[tuple[int, ...], ...], spent: float
+) -> None:
+    study = make_study("mine-1", seeds=(7,))
+    cells = [f"{arm}-seed{seed}" for batch in batches for seed in batch for arm in study.arms]
+    gate = {"budget": "night", "proposal": 1, "cells": cells, "blind": False}
+    study = edited(study, looks=batches, gate=gate)
+    begin(study)
+    done(study)
+    confirming = make_study("rope-2", created=at(12))
+    begin(confirming)
+    comparison = compare_study(done(confirming))
+    assert comparison.analysis.alpha == ALPHA, "a gate's look is no look at the question"
+    assert comparison.asking.family is not None
+    expected = ALPHA + spent * gate_rule.RULES.alpha_per_look
+    assert comparison.asking.family.expected_false_claims == pytest.approx(expected)

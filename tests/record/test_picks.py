@@ -3,8 +3,10 @@ ways stay open. Through planning, with a trainer without torch."""
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,12 +19,14 @@ from q1lab.record.picked_seeds import RelatedStudy, find_picks
 from q1lab.record.recorded_studies import RecordedStudy
 from q1lab.runner import launch
 from q1lab.statistics.intervals import ALPHA, Reason
+from q1lab.study import command_line
 from q1lab.study.command_line import Request
 from q1lab.study.identity import ArmTraining, code_hash, find_same_arm
 from q1lab.verdict import verdict_text
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
 from tests.kit import lab_home
+from tests.kit.comparisons import times_asked
 from tests.kit.waiting import wait_for
 
 pytestmark = pytest.mark.sample
@@ -68,6 +72,14 @@ def dress(how: str, folder: Path) -> dict[str, object]:
     match how:
         case "a newline":
             edit(folder / "text.txt", TEXT, TEXT + "\n")
+        case "another first character":
+            edit(folder / "text.txt", TEXT, "E" + TEXT[1:])
+        case "a newline before the text":
+            edit(folder / "text.txt", TEXT, "\n" + TEXT)
+        case "another learning rate":
+            return {"overrides": {"max_iters": "20", "learning_rate": "1.03e-3"}}
+        case "another budget":
+            return {"overrides": {"max_iters": "40"}}
         case "log_interval":
             return {"overrides": {"max_iters": "20", "log_interval": "11"}}
         case "a comment":
@@ -101,6 +113,10 @@ def dress(how: str, folder: Path) -> dict[str, object]:
     [
         "nothing",
         "a newline",
+        "another first character",
+        "a newline before the text",
+        "another learning rate",
+        "another budget",
         "log_interval",
         "a comment",
         "a file renamed, with a comment",
@@ -121,6 +137,24 @@ def test_seeds_picked_in_any_dress_get_no_verdict(
     assert "seeds 0, 2, 3, 5, 7 (mine-1)" in verdict_text.verdict_sentence(comparison)
 
 
+def test_a_pick_is_said_before_anything_trains_with_a_command_that_gets_a_verdict(
+    ask: Callable[..., Comparison], tmp_path: Path
+) -> None:
+    ask("8", "swiglu")
+    request = Request(str(tmp_path / "mine.py"), seeds="3,4,5", baseline=str(tmp_path / "base.py"))
+    request = replace(request, preset="quick", overrides={"max_iters": "30"}, unchecked=True)
+    request = replace(request, data=str(tmp_path / "text.txt"))
+    with Store() as store:
+        notes = study_plan.plan_study(request, store).notes
+        (note,) = [note for note in notes if "no verdict will come" in note]
+        assert "swiglu-1 has seeds 0, 1, 2, 6, 7" in note
+        command = command_line.request_from_argv(shlex.split(note.split("`")[1]))
+        assert command is not None
+        study = study_plan.begin_study(replace(command, yes=True), store).study
+        wait_for(lambda: not launch.is_alive(study.files))
+        assert compare(store, study).analysis.reason is None
+
+
 def test_the_first_of_eight_pairs_that_could_be_seen_are_picked_too(
     ask: Callable[..., Comparison], tmp_path: Path
 ) -> None:
@@ -136,6 +170,35 @@ def test_an_edit_that_changes_what_trains_asks_with_the_first_seeds(
     ask("8")
     edit(tmp_path / "mine.py", "import math\n", "import math\n\nprint(math.sqrt(2))\n")
     assert ask("3", fresh=True).analysis.reason is None
+
+
+def test_a_file_rewritten_so_that_it_trains_the_same_asks_the_same_question(
+    ask: Callable[..., Comparison], tmp_path: Path
+) -> None:
+    ask("3", "swiglu")
+    ask("3,4,5")
+    edit(tmp_path / "mine.py", "import math\n", "import math\n\nUNUSED = 1\n")
+    assert times_asked(ask("3,4,5", fresh=True)) == (2, 2)
+    edit(tmp_path / "mine.py", "UNUSED = 1\n", "print(math.sqrt(2))\n")
+    assert times_asked(ask("3,4,5", fresh=True)) == (1, 1)
+
+
+def test_the_same_seeds_each_time_are_fine_once_they_were_declared(
+    ask: Callable[..., Comparison],
+) -> None:
+    ask("3", "baseline", baseline="baseline")
+    for variant in ("swiglu", "rmsnorm", "gqa"):
+        comparison = ask("42,43,44", variant, baseline="baseline")
+        assert (comparison.analysis.reason, comparison.analysis.alpha) == (None, ALPHA), variant
+        assert comparison.asking.total == pytest.approx(ALPHA)
+
+
+def test_a_baseline_compared_with_itself_first_costs_nothing(
+    ask: Callable[..., Comparison],
+) -> None:
+    ask("8", "baseline", baseline="baseline")
+    comparison = ask("3", "swiglu", baseline="baseline")
+    assert (comparison.analysis.alpha, comparison.asking.total) == (ALPHA, pytest.approx(ALPHA))
 
 
 @pytest.mark.parametrize("seeds", ["3", "8"])
@@ -198,6 +261,7 @@ def test_the_worked_examples_of_picked_seeds(
     seen = {(run.arm, run.seed): first.created for run in first.runs}
     earlier = RecordedStudy(first, (first.created,), seen_since=seen)
     study = lab_home.make_study("study-2", seeds=seeds, created="2026-03-09T10:00:00+00:00")
-    related = [RelatedStudy(earlier, {arm: arm for arm in arms}, 0)]
+    alike = {arm: arm for arm in arms}
+    related = [RelatedStudy(earlier, alike, alike, 0)]
     picks = find_picks(RecordedStudy(study, (study.created,)), 1, related, lambda _: False)
     assert (picks.picked, len(picks.alternatives)) == (picked, alternatives)

@@ -38,11 +38,16 @@ def simulated(plan: list[tuple[int, float]], seed: int = 1, many: int = STUDIES)
         [(3, 0.05), (5, 0.0106), (10, 0.0106)],
         [(n, 0.05) for n in range(3, 13)],
         [(4, 0.02), (9, 0.3)],
+        [(2, 0.05), (3, 0.05)],
+        [(2, 0.00265), (8, 0.0106)],
+        [(2, 0.0005), (4, 0.0005)],
     ],
 )
 def test_the_chance_of_any_claim_is_what_simulation_finds(plan: list[tuple[int, float]]) -> None:
     chance, error = interim_analyses.chance_of_any_claim(plan), 4 * (0.12 * 0.88 / STUDIES) ** 0.5
     assert chance == pytest.approx(simulated(plan), abs=error)
+    alphas = [alpha for _, alpha in plan]
+    assert max(alphas) <= chance <= sum(alphas)
 
 
 @pytest.mark.parametrize(("first", "most"), [(3, 5), (3, 8), (3, 12), (5, 12), (8, 24)])

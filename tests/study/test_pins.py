@@ -124,7 +124,7 @@ def values_of(store: Store, root: str) -> dict[str, Any]:
     every = studies.load_readable()
     for study in every:
         ingest_events.ingest_study(store, study)
-    asks = identity.questions_of(every)
+    asks = identity.questions_of([identity.study_fingerprints(study) for study in every])
     return {
         study.id: {
             "identity": sha256_text(studies.identity_key(study)),

@@ -86,6 +86,15 @@ def chosen_text() -> str:
     )
 
 
+def unknown_text() -> str:
+    """Answers on the runs that are on record alone, beside what is printed."""
+    lines = [
+        [row["what"], f"{row['weeks']:,}", percent(row["last"]), f"{100 * row['total']:.1f}"]
+        for row in rows("unknown")
+    ]
+    return table(["what a person does", *COUNTED], lines)
+
+
 def errors_text() -> str:
     """False verdicts by how the modified arm's losses scatter and by the plan."""
     found: dict[str, dict[str, Row]] = {}
@@ -124,6 +133,7 @@ def texts() -> dict[str, str]:
         "home": home_text,
         "chosen": chosen_text,
         "honest": honest_text,
+        "unknown": unknown_text,
         "errors": errors_text,
         "power": power_text,
     }

@@ -7,6 +7,7 @@
     python tools/docs/make.py looks      docs/looks.md's tables, from docs/results/looks.jsonl
     python tools/docs/make.py skewed     docs/statistics.md's table of skewed differences
     python tools/docs/make.py gate       docs/gate.md's tables and picture: 2,000 nights a rival, some minutes
+    python tools/docs/make.py floor      docs/floor.md's table of regrouped runs
 
 The pages are written between `<!-- made: NAME -->` and `<!-- /made -->`, and nowhere else.
 """
@@ -142,6 +143,12 @@ def skewed() -> None:
     put(DOCS / "statistics.md", "skewed", page.text())
 
 
+def floor() -> None:
+    import floor as page
+
+    put(DOCS / "floor.md", "regrouped", page.regrouped_text())
+
+
 def screens() -> None:
     import shots
 
@@ -192,6 +199,8 @@ if __name__ == "__main__":
             looks()
         case ["skewed"]:
             skewed()
+        case ["floor"]:
+            floor()
         case ["gate"]:
             gate()
         case _:

@@ -19,6 +19,7 @@ from q1lab.doors.imports.table_options import table_options
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
+from q1lab.record.declarations import FirstChain
 from q1lab.runner import child_processes
 from q1lab.study import studies
 from q1lab.study.bundle import Bundle
@@ -124,14 +125,20 @@ def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
     from q1lab.commands.compare import print_comparison
     from q1lab.doors.imports import import_study
     from q1lab.record import questions
+    from q1lab.study import bundle
 
     planned = import_study.find_planned(received.study)
     with open_store() as store:
         if planned is None:
+            first_chain = questions.first_chain(received)
+            if questions.is_begun_here(store, received.study):
+                study = bundle.adopt_study(received.study, received.files, [received.study.id])
+                click.echo(f"{study.id}: it was begun here, and is back", err=as_json)
+                print_comparison(store, study, as_json=as_json)
+                return OK
             taken_names = questions.names_on_record(store)
-            return print_imported(
-                import_study.adopt_study(received, origin, taken_names), as_json=as_json
-            )
+            study = import_study.adopt_study(received, origin, taken_names)
+            return print_imported(study, first_chain, as_json=as_json)
         filled = import_study.fill_planned(planned, received, origin)
         summary = f"{planned.id}: {len(filled)} runs taken in from {origin}"
         click.echo(summary if filled else f"{planned.id}: {origin} has no new runs", err=as_json)
@@ -153,18 +160,23 @@ def make_study(
         return import_study.create_study(grouped, origin, questions.names_on_record(store))
 
 
-def print_imported(study: Study, *, as_json: bool) -> int:
+def print_imported(study: Study, first_chain: FirstChain | None = None, *, as_json: bool) -> int:
     """Print the number of runs taken in, the notes, and the comparison."""
     from q1lab.commands._store import open_store
     from q1lab.commands.compare import print_comparison
     from q1lab.record import questions
+    from q1lab.verdict import note_text
 
     taken_in = f"{study.id}: {len(study.runs)} runs taken in from {study.origin.source}"
     click.echo(taken_in, err=as_json)
     for text in study.origin.notes:
         click.echo(f"  note: {text}", err=as_json)
+    if first_chain is not None:
+        click.echo(f"  note: {questions.first_chain_line(first_chain)}", err=as_json)
+    if not study.origin.knows_other_runs:
+        click.echo(f"  note: {note_text.OTHER_RUNS_SENTENCE}", err=as_json)
     with open_store() as store:
-        questions.record_begin(store, study)
+        questions.record_begin(store, study, first_chain)
         print_comparison(store, study, as_json=as_json)
     return OK
 
