@@ -17,6 +17,7 @@ from q1lab.commands.cli import cli, run_command_line
 from q1lab.doors.imports.judgment import MOST_RUNS
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
+from tests.kit.places import ROOT
 
 BASE, MODIFIED = [1.91, 1.90, 1.92], [1.79, 1.80, 1.85]
 TYPED = ["--baseline", "1.91,1.90,1.92", "--modified", "1.79, 1.80 1.85"]
@@ -144,3 +145,10 @@ def test_it_loads_neither_torch_nor_wandb() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_readme_shows_what_judge_prints() -> None:
+    words = ["--baseline", "1.91,1.90,1.92", "--modified", "1.89,1.91,1.90"]
+    readme = (ROOT / "README.md").read_text()
+    assert f"q1lab judge {' '.join(words)}" in readme
+    assert CliRunner().invoke(cli, ["judge", *words]).output in readme
