@@ -69,6 +69,13 @@ def test_what_a_page_says_was_measured_has_date_and_commit() -> None:
         assert re.search(r"on\s20\d\d-\d\d-\d\d\sat\scommit\s[0-9a-f]{7}", page), name
 
 
+def test_no_file_holds_the_marks_of_a_conflict() -> None:
+    found = subprocess.run(
+        ["git", "grep", "-nE", "^(<<<<<<<|>>>>>>>) "], cwd=ROOT, capture_output=True, text=True
+    )
+    assert not found.stdout
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_files_lead_somewhere(page: Path) -> None:
     prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
