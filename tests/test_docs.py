@@ -39,6 +39,17 @@ def test_the_page_of_looks_is_as_its_results_make_it(monkeypatch: pytest.MonkeyP
         assert generated in page, "run: python tools/docs/make.py looks"
 
 
+def test_all_four_are_held_against_their_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools" / "docs"))
+    table = importlib.import_module("together").text()
+    assert table in (ROOT / "docs" / "card.md").read_text(), (
+        "run: python tools/docs/make.py together"
+    )
+    week = (ROOT / "content" / "session-c.md").read_text()
+    for row in table.splitlines():
+        assert row in week
+
+
 def test_the_rates_of_skewed_differences_are_computed_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

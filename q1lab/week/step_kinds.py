@@ -71,8 +71,8 @@ STEP_KINDS: Mapping[str, StepKind] = MappingProxyType(
             in_words=True,
         ),
         "recall": StepKind(
-            "a question to answer from memory; its answer is shown after, and marked right or "
-            "wrong",
+            "a flashcard: a question to answer from memory; its answer is shown after, and "
+            "marked right or wrong",
             form="q1lab.tui.screens.recall:open_recall",
             enter="answer",
             enter_again="read again",

@@ -406,6 +406,15 @@ def test_the_stream_is_looked_at_on_the_way(run: Run, week: Week) -> None:
     assert numbers == pytest.approx([first, last, dip], abs=0.015)
 
 
+def test_a_layernorm_model_is_an_rmsnorm_model_after_centering(run: Run, week: Week) -> None:
+    output = run("centered.py")
+    difference = output.split()[-1]
+    assert float(difference) < 1e-12
+    guide = fold(week.for_variant("rmsnorm"), "c3-rms-since")
+    for number in (difference, output.split()[3]):
+        assert number in guide, "the page shows what it prints"
+
+
 @pytest.mark.parametrize(
     ("script", "model"), [("far.py", "rope"), ("gates.py", "swiglu"), ("stream.py", "baseline")]
 )

@@ -269,29 +269,6 @@ def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
     assert text.index("On Python's own") > start
 
 
-def test_all_four_together_are_held_against_the_sum_of_the_four_alone() -> None:
-    from scipy import stats
-
-    loss = {(r["model"], r["iters"], r["seed"]): r["val_loss"] for r in card("run")}
-    text = " ".join((SHIPPED / "session-c.md").read_text().split())
-    for iters, more in ((500, "; 8 pairs"), (1000, ""), (2000, "")):
-        beyond = [  # nats, of the pair of each seed
-            loss["llama", iters, seed]
-            - sum(loss[name, iters, seed] for name in VARIANTS)
-            + 3 * loss["baseline", iters, seed]
-            for seed in range(8)
-        ]
-        mean = sum(beyond) / len(beyond)
-        half = stats.t.ppf(0.975, len(beyond) - 1) * stdev(beyond) / math.sqrt(len(beyond))
-        low, high = (signed(end, 3) for end in (mean - half, mean + half))
-        assert re.search(
-            rf"{signed(mean, 3)}( nats)? at {iters:,}( iters)? \((95% interval )?{low} to "
-            rf"{re.escape(high)}{more}\)",
-            text,
-        ), (iters, mean, low, high)
-    assert "add up to" not in text
-
-
 @pytest.mark.parametrize(("preset", "iters"), [("quick", 1000), ("cpu", 2000)])
 def test_the_results_show_the_same_digits_as_the_card(preset: str, iters: int) -> None:
     """Rounded once: −0.09449 kept as −0.0945 would be shown as −0.095."""

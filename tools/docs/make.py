@@ -6,6 +6,7 @@
     python tools/docs/make.py commands   docs/commands.md, from each command's --help
     python tools/docs/make.py looks      docs/looks.md's tables, from docs/results/looks.jsonl
     python tools/docs/make.py skewed     docs/statistics.md's table of skewed differences
+    python tools/docs/make.py together   docs/card.md's table of all four against their sum
     python tools/docs/make.py gate       docs/gate.md's tables and picture: 2,000 nights a rival, some minutes
     python tools/docs/make.py floor      docs/floor.md's table of regrouped runs
 
@@ -149,6 +150,12 @@ def floor() -> None:
     put(DOCS / "floor.md", "regrouped", page.regrouped_text())
 
 
+def together() -> None:
+    import together as page
+
+    put(DOCS / "card.md", "together", page.text())
+
+
 def screens() -> None:
     import shots
 
@@ -201,6 +208,8 @@ if __name__ == "__main__":
             skewed()
         case ["floor"]:
             floor()
+        case ["together"]:
+            together()
         case ["gate"]:
             gate()
         case _:

@@ -1,4 +1,4 @@
-"""A recall step: the question, then on a key its answer, then the learner's grade.
+"""A recall step is a flashcard: the question, then on a key its answer, then the learner's grade.
 
 `step.title` and `step.detail` are the question, `step.answer.markdown` is the answer, and
 `progress.grade_recall` records the grade.
@@ -36,7 +36,7 @@ class RecallScreen(Dialog[None]):
         Binding("x", "mark(False)", "no"),
     ]
 
-    shape, keys = "hint", "Enter shows the answer · Esc closes"
+    shape, keys = "hint", "A flashcard: answer, then Enter turns it · Esc closes"
 
     def __init__(self, step: Step) -> None:
         super().__init__()
