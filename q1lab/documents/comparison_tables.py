@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from q1lab.documents.markdown_escape import Md, code_span, inline, sentence, table
 from q1lab.ground.text_formats import DASH, MINUS, plural
 from q1lab.statistics.intervals import NoteKind
+from q1lab.statistics.prediction_score import Score
 from q1lab.study import corpora
 from q1lab.study.command_line import fewest_overrides
 from q1lab.study.metric import Metric
@@ -249,8 +250,15 @@ def predictions_table(comparisons: Sequence[Comparison]) -> Md | None:
                 DASH if score.confidence is None else f"{score.confidence:.0%}",
                 difference_text.mean_text(c.analysis),
                 DASH if score.off is None else number.size(score.off),
-                score.outcome,
+                _outcome(score),
             ]
         )
     heads = ["study", "predicted", "sure", "measured", "off by", ""]
     return table(heads, rows, right=(1, 2, 3, 4)) if rows else None
+
+
+def _outcome(score: Score) -> str:
+    """The outcome of a prediction: a hit on the direction says nothing of the size."""
+    if score.outcome != "hit":
+        return {"miss": "wrong", "open": "open"}[score.outcome]
+    return "direction right, size not" if score.inside is False else "right"

@@ -128,7 +128,10 @@ def _measured_clause(c: Comparison) -> str:
     if not score.predicted:
         return f"{measured}, so I was right."
     if score.inside:
-        return f"{measured}, so the direction was right, and the interval contains my size."
+        return (
+            f"{measured}, so the direction was right, and the interval contains the size that I "
+            "had said."
+        )
     times = f"{abs(analysis.mean / score.predicted):.1f}"
     size = (
         f"off by {number_writer(analysis).size(score.off or 0.0)}{c.metric.suffix}"
