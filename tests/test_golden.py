@@ -62,13 +62,13 @@ q1lab post publish https://example.org/rope --json
 q1lab post share hn https://news.ycombinator.com/item?id=1 --json
 q1lab post share x https://x.com/a/status/1 --json
 q1lab post share linkedin https://www.linkedin.com/posts/1 --json
-q1lab kpi --json
-q1lab kpi
-q1lab artifact add talk a-talk --at https://example.org/talk
-q1lab artifact --json
-q1lab roadmap --tick 1 --yes --json
+q1lab course kpi --json
+q1lab course kpi
+q1lab course artifact add talk a-talk --at https://example.org/talk
+q1lab course artifact --json
+q1lab course roadmap --tick 1 --yes --json
 q1lab retro --yes --json
-q1lab card
+q1lab course card
 q1lab export gqa-1 --format archive
 q1lab delete gqa-1 --yes
 q1lab restore gqa-1.q1lab.zip --name gqa-9

@@ -1,4 +1,4 @@
-"""`q1lab artifact`: shipped work of the quarter that q1lab can't see by itself."""
+"""`q1lab course artifact`: shipped work of the quarter that q1lab can't see by itself."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from q1lab.week.syllabus import Week
     invoke_without_command=True,
     epilog="""\b
 Examples:
-  q1lab artifact add repo micrograd-minimal --at https://github.com/you/micrograd-minimal
-  q1lab artifact add repo classical-ml --at ~/classical-ml
-  q1lab artifact""",
+  q1lab course artifact add repo micrograd-minimal --at https://github.com/you/micrograd-minimal
+  q1lab course artifact add repo classical-ml --at ~/classical-ml
+  q1lab course artifact""",
 )
 @shared.json_option
 @click.pass_context
@@ -35,13 +35,14 @@ def artifact(ctx: click.Context, as_json: bool) -> int:
         "artifacts",
         rows,
         lambda row: f"{row['kind']:<8}  {row['title']}  {row['location'] or ''}".rstrip(),
-        empty="No artifact yet. Add one: q1lab artifact add repo NAME --at URL",
+        empty="No artifact yet. Add one: q1lab course artifact add repo NAME --at URL",
         as_json=as_json,
     )
 
 
 @artifact.command(
-    "add", epilog="Example: q1lab artifact add repo micrograd-minimal --at ~/micrograd-minimal"
+    "add",
+    epilog="Example: q1lab course artifact add repo micrograd-minimal --at ~/micrograd-minimal",
 )
 @click.argument("kind", type=click.Choice(list(ARTIFACT_KINDS)))
 @click.argument("title")
@@ -62,7 +63,7 @@ def add_artifact_command(
     return ActReport(f"{number}: {title}")
 
 
-@artifact.command("remove", epilog="Example: q1lab artifact remove 2")
+@artifact.command("remove", epilog="Example: q1lab course artifact remove 2")
 @click.argument("which")
 @shared.list_command
 def remove_command(store: Store, week: Week, which: str) -> ActReport:

@@ -1,4 +1,4 @@
-"""`q1lab card`: a progress card to share."""
+"""`q1lab course card`: a progress card to share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def card(output: Path | None, force: bool) -> None:
     """Print where the week stands, as a block of text; or write it as an SVG.
 
     \b
-    Example: q1lab card --output card.svg
+    Example: q1lab course card --output card.svg
     """
     from q1lab.commands._store import open_store
     from q1lab.documents import kpi_sources

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from q1lab import __version__
 from q1lab.commands.error_boundary import run_guarded
 from q1lab.ground import command_table
 from q1lab.ground.argument_checks import add_value_checks
+from q1lab.ground.config import load_settings
 from q1lab.ground.errors import EXIT_STATUS, USAGE, Problem
 
 
@@ -36,9 +38,12 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        follows_course = True
+        with contextlib.suppress(Problem):  # settings that can't be read hide no help
+            follows_course = load_settings().course
         sections: dict[str, list[tuple[str, str]]] = {}
         for name, act in command_table.listed_acts().items():
-            if act.on_first_page:
+            if follows_course or not act.in_course_only:
                 sections.setdefault(act.section, []).append((name, act.about))
         for title, rows in sections.items():
             with formatter.section(title):

@@ -1,4 +1,4 @@
-"""`q1lab kpi`: the quarter's numbers against their targets."""
+"""`q1lab course kpi`: the quarter's numbers against their targets."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from q1lab.week.syllabus import Week
 @click.command(
     epilog="""\b
 Examples:
-  q1lab kpi
-  q1lab kpi papers_read --actual 10
-  q1lab kpi "Talks given" --target 1 --actual 0""",
+  q1lab course kpi
+  q1lab course kpi papers_read --actual 10
+  q1lab course kpi "Talks given" --target 1 --actual 0""",
 )
 @click.argument("name", required=False)
 @click.option("--actual", type=float, metavar="NUMBER", help="The value, by hand.")
@@ -48,7 +48,7 @@ def kpi(
     if name is not None:
         return _set_by_hand(store, week, name, actual, target, counted)
     if counted or actual is not None or target is not None:
-        raise Problem("which KPI? ", next="Give its NAME; `q1lab kpi` lists them")
+        raise Problem("which KPI? ", next="Give its NAME; `q1lab course kpi` lists them")
     lines = kpi_sources.kpis_of_week(store, week, shared.repository_if_any(repo))
     return ActReport(
         "", [kpi_table(lines)], {"kpis": [{**asdict(line), "met": line.met} for line in lines]}
@@ -60,7 +60,7 @@ def kpi_table(lines: list[KpiRow]) -> str:
     from q1lab.ground.text_formats import grouped_number
 
     if not lines:
-        return "No KPI yet. Set one: q1lab kpi NAME --target 3 --actual 1"
+        return "No KPI yet. Set one: q1lab course kpi NAME --target 3 --actual 1"
     rows = [("KPI", "target", "actual", "")]
     for line in lines:
         met = {True: "met", False: "not met", None: ""}[line.met]

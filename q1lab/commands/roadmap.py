@@ -1,4 +1,4 @@
-"""`q1lab roadmap`: the week's checkboxes in AI_EXPERT_ROADMAP.md."""
+"""`q1lab course roadmap`: the week's checkboxes in AI_EXPERT_ROADMAP.md."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from q1lab.ground.errors import OK, Problem
 @click.command(
     epilog="""\b
 Examples:
-  q1lab roadmap
-  q1lab roadmap --tick 1 --tick 3-4
-  q1lab roadmap --tick "retrospective post" --dry-run
+  q1lab course roadmap
+  q1lab course roadmap --tick 1 --tick 3-4
+  q1lab course roadmap --tick "retrospective post" --dry-run
 
 \b
 Exit codes: 0 done, 1 git or a hook refused, 2 no such file or box, or a yes is missing."""
@@ -90,7 +90,7 @@ def roadmap(
         open_boxes = sum(not box.ticked for box in listed)
         remark(
             f"{open_boxes} of {len(listed)} open"
-            + (": q1lab roadmap --tick NUMBER" if open_boxes else "")
+            + (": q1lab course roadmap --tick NUMBER" if open_boxes else "")
         )
         return OK
     change, changed = document_changes.roadmap_change(

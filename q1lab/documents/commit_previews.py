@@ -41,7 +41,7 @@ def _commit(argv: Sequence[str]) -> command_table.ParsedCommand | None:
         parsed = command_table.parse_command(argv[1:])
     except Problem:
         return None
-    listing = parsed.act.name == "roadmap" and not parsed.typed & {"tick", "untick"}
+    listing = parsed.act.name == "course roadmap" and not parsed.typed & {"tick", "untick"}
     if parsed.help or listing or not parsed.act.commits or parsed.typed & NOT_COMMITTING:
         return None
     return parsed

@@ -100,7 +100,7 @@ def choose_boxes(listed: Sequence[Box], selectors: Iterable[str]) -> list[Box]:
             if len(matches) > 1:
                 raise Problem(f"{part!r} fits {len(matches)} boxes", next="give the number")
             if not matches:
-                raise Problem(f"no box fits {part!r}", next="`q1lab roadmap` lists them")
+                raise Problem(f"no box fits {part!r}", next="`q1lab course roadmap` lists them")
         chosen.update({box.number: box for box in matches})
     return [chosen[number] for number in sorted(chosen)]
 

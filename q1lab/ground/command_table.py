@@ -19,8 +19,7 @@ from q1lab.ground.errors import Problem, nearest
 if TYPE_CHECKING:
     import click
 
-STUDIES, UPKEEP, MODEL, WEEK = "Studies", "Upkeep", "Your model", "The week"
-AROUND = "Around it"
+STUDIES, MODEL, WEEK, AROUND = "Studies", "Your model", "The week", "Around it"
 
 
 class Act(NamedTuple):
@@ -51,9 +50,8 @@ class Act(NamedTuple):
     write, `evidence.note_written` records it under the act's name."""
     adds_item: bool = False
     """True if it adds to a list on the app's Progress page, where `a` offers it."""
-    on_first_page: bool = True
-    """False for a command that `q1lab --help` leaves out, to stay one page; docs/commands.md has
-    it."""
+    in_course_only: bool = False
+    """True for a command that `q1lab --help` shows only to a learner who follows the course."""
 
 
 class ParsedCommand(NamedTuple):
@@ -140,24 +138,18 @@ _ALL_ACTS = (
         "q1lab.doors.weights_and_biases.sync_command:sync",
         palette="Upload to W&B what is still offline",
     ),
-    Act("note", "A note and tags of yours on a study.", UPKEEP, "upkeep:note"),
+    Act("note", "A note and tags of yours on a study.", STUDIES, "upkeep:note"),
     Act(
         "restore",
         "Bring a study back from an archive, or from the trash.",
-        UPKEEP,
+        STUDIES,
         "upkeep:restore",
     ),
     Act(
         "delete",
         "Move studies to the trash; what was asked stays on record.",
-        UPKEEP,
+        STUDIES,
         "upkeep:delete",
-    ),
-    Act(
-        "prune",
-        "Empty the trash, and free the room of checkpoints and leftovers.",
-        UPKEEP,
-        "upkeep:prune",
     ),
     Act(
         "new",
@@ -228,12 +220,16 @@ _ALL_ACTS = (
     Act("post words", palette="Count the post's words, section by section", done_when=("seen",)),
     Act("post preview", palette="Open the post as a page in the browser", done_when=("seen",)),
     Act(
-        "kpi",
-        "KPIs against their targets.",
-        WEEK,
+        "course kpi",
         form_labels={"actual": "actual", "target": "target"},
     ),
     Act("paper", "The papers you read.", WEEK),
+    Act(
+        "course",
+        "What the course counts: KPIs, artifacts, its roadmap, a card.",
+        WEEK,
+        in_course_only=True,
+    ),
     Act(
         "paper add",
         palette="Log a paper",
@@ -241,9 +237,8 @@ _ALL_ACTS = (
         done_when=("paper read",),
         adds_item=True,
     ),
-    Act("artifact", "What you shipped.", WEEK),
     Act(
-        "artifact add",
+        "course artifact add",
         palette="Add an artifact",
         form_labels={"title": "title", "kind": "kind", "location": "address or path"},
         done_when=("artifact added",),
@@ -264,14 +259,17 @@ _ALL_ACTS = (
         adds_item=True,
     ),
     Act(
-        "roadmap",
-        "Tick this week's boxes in AI_EXPERT_ROADMAP.md.",
-        WEEK,
+        "course roadmap",
         palette="List this week's boxes of the roadmap",
         done_when=("roadmap ticked",),
         commits="q1lab.documents.commit_previews:tick_roadmap",
     ),
-    Act("card", "A progress card to share.", WEEK, on_first_page=False),
+    Act(
+        "prune",
+        "Empty the trash, and free the room of checkpoints and leftovers.",
+        AROUND,
+        "upkeep:prune",
+    ),
     Act("content", "Check another week's content, or start one.", AROUND),
     Act("config", "Settings, and where they are.", AROUND),
     Act("skill", "What an agent needs to know to help here, as a SKILL.md.", AROUND),
@@ -287,7 +285,8 @@ ACTS: dict[str, Act] = {act.name: act for act in _ALL_ACTS}
 
 def find_act(words: Sequence[str]) -> Act | None:
     """The act at the beginning of a command; ``words`` exclude ``q1lab``."""
-    return ACTS.get(" ".join(words[:2])) or ACTS.get(" ".join(words[:1]))
+    heads = (" ".join(words[:count]) for count in (3, 2, 1))
+    return next((ACTS[head] for head in heads if head in ACTS), None)
 
 
 def listed_acts() -> dict[str, Act]:
@@ -317,9 +316,10 @@ USE_INSTEAD = {
     "results": "`q1lab status` lists the verdicts",
     "show": "`q1lab compare STUDY` shows a study",
     **dict.fromkeys(("log", "logs"), "`q1lab attach STUDY --log` follows the output of a run"),
+    **{name: f"it is `q1lab course {name}` now" for name in ("kpi", "artifact", "roadmap", "card")},
     "rm": "`q1lab delete STUDY` moves a study to the trash",
 }
-"""Commands that people type from habit, with the one of q1lab that does it."""
+"""Commands that people type from habit, with the command that does it."""
 
 
 def unknown_command(name: str) -> Problem:
@@ -329,12 +329,12 @@ def unknown_command(name: str) -> Problem:
 
 
 def load_command(name: str) -> click.Command:
-    """The command of this name, of one word or two; its parameters are the act's fields."""
+    """The command of this name, of one to three words; its parameters are the act's fields."""
     import click
 
     from q1lab.ground.argument_checks import add_value_checks
 
-    family, _, subcommand = name.partition(" ")
+    family, *subcommands = name.split(" ")
     if family not in listed_acts():
         raise unknown_command(family)
     module, _, attribute = (ACTS[family].code or f"{family}:{family}").partition(":")
@@ -342,9 +342,8 @@ def load_command(name: str) -> click.Command:
     command = getattr(importlib.import_module(place), attribute)
     assert isinstance(command, click.Command)
     command = add_value_checks(command)
-    if subcommand:
-        assert isinstance(command, click.Group)
-        if subcommand not in command.commands:
+    for subcommand in subcommands:
+        if not isinstance(command, click.Group) or subcommand not in command.commands:
             raise Problem(f"no command called {name!r}", next=f"`q1lab {family} --help` lists them")
         command = command.commands[subcommand]
     return command
@@ -360,7 +359,7 @@ def parse_command(words: Sequence[str]) -> ParsedCommand:
         raise Problem("`q1lab` alone is the app, no command")
     name, rest = words[0], list(words[1:])
     command = load_command(name)
-    if isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         name = f"{name} {rest.pop(0)}"
         command = load_command(name)
     act = ACTS.get(name) or Act(name)

@@ -78,10 +78,10 @@ def tick_boxes(app: Q1Lab) -> None:
 
     def tick(values: dict[str, str]) -> None:
         step_actions.run_command(
-            app, ["q1lab", "roadmap", "--tick", values["boxes"].replace(" ", "")]
+            app, ["q1lab", "course", "roadmap", "--tick", values["boxes"].replace(" ", "")]
         )
 
-    boxes = Field("boxes", "boxes", hint="2 or 2-4: `q1lab roadmap` lists them", needed=True)
+    boxes = Field("boxes", "boxes", hint="2 or 2-4: `q1lab course roadmap` lists them", needed=True)
     app.push_screen(FormScreen("Boxes of the roadmap to tick", [boxes]), tick)
 
 

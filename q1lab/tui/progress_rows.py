@@ -24,8 +24,8 @@ REPOSITORY_EVERY = 20.0
 
 
 class ProgressReader:
-    """A job for the store thread. It counts KPIs as `q1lab kpi` does, from the roadmap and the
-    repository too."""
+    """A job for the store thread. It counts KPIs as `q1lab course kpi` does, from the roadmap and
+    the repository too."""
 
     def __init__(self, week: Week, repo: Path | None) -> None:
         self.week, self.repo = week, repo

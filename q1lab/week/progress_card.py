@@ -51,7 +51,7 @@ def build_card(
     store: Store, week: Week, counted: Sequence[kpis.KpiRow] | None = None
 ) -> ProgressCard:
     """Count everything for the card. ``counted`` are the KPIs where the caller has looked at the
-    learner's files, as `q1lab kpi` does."""
+    learner's files, as `q1lab course kpi` does."""
     done = evidence.read_progress(store, week)
     week = progress.learner_week(week, done)
     sessions = []

@@ -249,7 +249,10 @@ def test_a_box_of_the_roadmap_is_theirs_too(
     file = root / "AI_EXPERT_ROADMAP.md"
     file.write_text("# M03-W04\n\n- [ ] Read\n")
     monkeypatch.setenv(journal.AGENT, "codex")
-    assert cli.run_command_line(["roadmap", "--repo", str(root), "--tick", "1", "--yes"]) == FAILED
+    assert (
+        cli.run_command_line(["course", "roadmap", "--repo", str(root), "--tick", "1", "--yes"])
+        == FAILED
+    )
     assert "[ ]" in file.read_text()
 
 

@@ -166,8 +166,8 @@ def test_somebody_who_is_not_here_has_no_folder(
 RUN = ["run", "rope", "--seeds", "1"]
 USED = {
     "Q1LAB_HOME": ["status"],
-    "Q1LAB_REPO": ["kpi"],
-    "Q1LAB_CONTENT": ["kpi"],
+    "Q1LAB_REPO": ["course", "kpi"],
+    "Q1LAB_CONTENT": ["course", "kpi"],
     "Q1LAB_DATA": ["data", "shakespeare"],
     "WANDB_CONFIG_DIR": RUN,
     "NETRC": RUN,

@@ -104,7 +104,9 @@ def test_a_closed_output_is_no_traceback_and_takes_no_file(home: Path, closed: s
         assert [row["title"] for row in papers.all_papers(store)] == ["RoFormer"]
 
 
-@pytest.mark.parametrize("words", ["status", "diff rope", "kpi", "--spec", "status --help", "no"])
+@pytest.mark.parametrize(
+    "words", ["status", "diff rope", "course kpi", "--spec", "status --help", "no"]
+)
 def test_whoever_prints_for_a_reader_that_left_ends_as_other_programs_do(words: str) -> None:
     """`compare | head -1` ended with 1, as if something had failed."""
     reading, writing = os.pipe()

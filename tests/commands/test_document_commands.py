@@ -303,7 +303,7 @@ def test_an_experiment_of_one_seed_beside_the_study_is_not_the_verdict(
     assert "## The result: helps" in text
     assert "| `rope-2` |" in text
     assert "rope-1" in q1lab("post", "new", "--dry-run")[0]
-    assert "I trained rope and baseline on" in q1lab("card")[0]
+    assert "I trained rope and baseline on" in q1lab("course", "card")[0]
     retro = q1lab("retro", "--dry-run")[0]
     assert "| rope-1 | −0.0300 |" in retro
     assert "| rope-2 | −0.0300 |" not in retro  # nobody predicted that one
@@ -473,7 +473,7 @@ def test_edits_of_ones_own_are_another_question(repo: Path, q1lab: Q1lab, answer
         "modification --json",
         "retro",
         "post new",
-        "roadmap --tick 1",
+        "course roadmap --tick 1",
         "keep rope-1",
         "merge rope.py --unchecked",
     ],
@@ -560,6 +560,7 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
         progress.tick_step(store, "M03-W04", "c3-attention", True)
     answer("c3-insights", "1. Seeds vary.")
     q1lab(
+        "course",
         "artifact",
         "add",
         "repo",
@@ -568,7 +569,7 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
         "https://example.org/ml",
     )
     q1lab("paper", "add", 'A "quoted" | paper', "--done")
-    q1lab("kpi", "papers_read", "--actual", "9")
+    q1lab("course", "kpi", "papers_read", "--actual", "9")
     q1lab("retro")
     text = (repo / "Q1_RETRO.md").read_text()
     for part in (
@@ -645,7 +646,7 @@ def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab
             store, "M03-W04", recall_steps[-1], right=False
         )  # asked again in session B
     text = q1lab("retro", "--dry-run")[0]
-    card = q1lab("card")[0]
+    card = q1lab("course", "card")[0]
     app = lab_home.app()
     rows = {
         str(row.left).split(" ", 2)[2]: row for row in part_rows(app.week, app.snapshot.progress)
@@ -802,11 +803,15 @@ def test_a_week_alone_leaves_no_word_of_a_course(
     assert post.name == "one-week-retrospective.md"
     q1lab("post", "publish", "https://example.org/rope")
     texts = [post.read_text(), (repo / "MODIFICATION.md").read_text()]
-    texts += [(repo / "Q1_RETRO.md").read_text(), q1lab("card")[0], q1lab("kpi")[0]]
+    texts += [
+        (repo / "Q1_RETRO.md").read_text(),
+        q1lab("course", "card")[0],
+        q1lab("course", "kpi")[0],
+    ]
     texts += [q1lab("post", "share", channel)[0] for channel in LIMITS]
     for text in texts:
         assert not COURSE.search(text), COURSE.findall(text)
-    kpis = json.loads(q1lab("kpi", "--json")[0])["kpis"]
+    kpis = json.loads(q1lab("course", "kpi", "--json")[0])["kpis"]
     assert [kpi["target"] for kpi in kpis] == [1, 1, 1]
     # and back again: the heads, which are in no region, too
     q1lab("config", "course", "true")
@@ -834,28 +839,28 @@ def test_lint_and_words_without_a_draft(repo: Path, q1lab: Q1lab) -> None:
 def test_the_roadmap(repo: Path, q1lab: Q1lab) -> None:
     work_before = work(repo)
     path = repo / "AI_EXPERT_ROADMAP.md"
-    out, err = q1lab("roadmap")
+    out, err = q1lab("course", "roadmap")
     assert "   1  [ ] post" in out
     assert "2 of 2 open" in err
-    q1lab("roadmap", "--tick", "1", "--dry-run")
+    q1lab("course", "roadmap", "--tick", "1", "--dry-run")
     assert path.read_bytes() == ROADMAP
-    q1lab("roadmap", "--tick", "post")
+    q1lab("course", "roadmap", "--tick", "post")
     assert path.read_bytes() == ROADMAP.replace(b"- [ ] post", b"- [x] post")
     assert (
         git(repo, "show", "--name-only", "--format=%s", "HEAD").split("\n")[0]
         == "docs: tick “post” in AI_EXPERT_ROADMAP.md"
     )
     assert work(repo) == work_before
-    q1lab("roadmap", "--untick", "1", "--tick", "2")
+    q1lab("course", "roadmap", "--untick", "1", "--tick", "2")
     assert path.read_bytes() == ROADMAP.replace(b"- [ ] retro", b"- [x] retro")
-    assert "at once" in q1lab("roadmap", "--tick", "1", "--untick", "1", code=2)[1]
-    assert "no box" in q1lab("roadmap", "--tick", "7", code=2)[1]
-    data = json.loads(q1lab("roadmap", "--json")[0])
+    assert "at once" in q1lab("course", "roadmap", "--tick", "1", "--untick", "1", code=2)[1]
+    assert "no box" in q1lab("course", "roadmap", "--tick", "7", code=2)[1]
+    data = json.loads(q1lab("course", "roadmap", "--json")[0])
     assert [box["ticked"] for box in data["boxes"]] == [False, True]
     path.write_bytes(ROADMAP.replace(b"M03-W04", b"M99-W99"))
-    assert "no checkbox for M03-W04" in q1lab("roadmap", code=2)[1]
+    assert "no checkbox for M03-W04" in q1lab("course", "roadmap", code=2)[1]
     path.unlink()
-    assert "there is no" in q1lab("roadmap", code=2)[1]
+    assert "there is no" in q1lab("course", "roadmap", code=2)[1]
 
 
 def test_a_study_of_ones_own_file_names_no_private_path(
@@ -885,23 +890,29 @@ def test_another_week_has_its_own_words(repo: Path, q1lab: Q1lab, tmp_path: Path
 
 
 def test_kpi_listing(repo: Path, q1lab: Q1lab) -> None:
-    q1lab("kpi", 'Talks "given" [bold]', "--actual", "1", "--target", "2")
-    q1lab("kpi", "Blog posts", "--actual", "3")
-    out, _ = q1lab("kpi")
+    q1lab("course", "kpi", 'Talks "given" [bold]', "--actual", "1", "--target", "2")
+    q1lab("course", "kpi", "Blog posts", "--actual", "3")
+    out, _ = q1lab("course", "kpi")
     assert "Public repos" in out
     assert "AI_EXPERT_ROADMAP.md" in out
     assert 'Talks "given" [bold]' in out
     git(repo, "remote", "add", "origin", "git@example.org:me/transformer-from-scratch.git")
-    q1lab("artifact", "add", "repo", "other", "--at", "https://example.org/me/other")
+    q1lab("course", "artifact", "add", "repo", "other", "--at", "https://example.org/me/other")
     q1lab(
-        "artifact", "add", "repo", "same", "--at", "https://example.org/me/transformer-from-scratch"
+        "course",
+        "artifact",
+        "add",
+        "repo",
+        "same",
+        "--at",
+        "https://example.org/me/transformer-from-scratch",
     )
-    lines = {item["name"]: item for item in json.loads(q1lab("kpi", "--json")[0])["kpis"]}
+    lines = {item["name"]: item for item in json.loads(q1lab("course", "kpi", "--json")[0])["kpis"]}
     assert (lines["public_repos"]["actual"], lines["public_repos"]["source"]) == (2, "counted")
     assert lines["public_repos"]["target"] == 5
     assert (lines["blog_posts"]["actual"], lines["blog_posts"]["source"]) == (3, "set by hand")
-    q1lab("kpi", "x", "--actual", "many", code=2)
-    q1lab("kpi", "x", code=2)
+    q1lab("course", "kpi", "x", "--actual", "many", code=2)
+    q1lab("course", "kpi", "x", code=2)
 
 
 @pytest.mark.parametrize(
@@ -1027,13 +1038,13 @@ def test_the_retrospective_says_what_it_will_claim_and_contradicts_nothing(
     assert "publish | 0 of" not in left_undone
     assert "Publish, and record" not in left_undone
     assert "did not time" in text
-    assert "not timed" in q1lab("card")[0]
+    assert "not timed" in q1lab("course", "card")[0]
     out = json.loads(q1lab("retro", "--dry-run", "--json")[0])
     assert any("Public repos: 0" in claim for claim in out["claims"])
 
 
 def test_a_repository_without_a_remote_has_the_address_on_record(repo: Path, q1lab: Q1lab) -> None:
-    q1lab("artifact", "add", "repo", repo.name, "--at", "https://example.org/mine")
+    q1lab("course", "artifact", "add", "repo", repo.name, "--at", "https://example.org/mine")
     _, err = q1lab("retro")
     assert "Public repos: 1" in err
     assert "has none" not in err
@@ -1091,7 +1102,9 @@ def test_a_post_with_empty_sections_is_not_counted_as_published(repo: Path, q1la
     week = content.load_week(paths.content_dir())
 
     def counted() -> tuple[float, str, bool]:
-        lines = {item["name"]: item for item in json.loads(q1lab("kpi", "--json")[0])["kpis"]}
+        lines = {
+            item["name"]: item for item in json.loads(q1lab("course", "kpi", "--json")[0])["kpis"]
+        }
         with Store() as store:
             done = evidence.read_progress(store, week).of("c2-publish").done
         return lines["blog_posts"]["actual"], lines["blog_posts"]["how"], done
@@ -1230,5 +1243,12 @@ def test_a_document_that_says_nothing_new_makes_no_commit(
     shipped = (paths.models_dir() / "rope.py").read_text()
     (repo / "rope.py").write_text(f"{shipped}# as I wrote it\n")
     study(fake_trainer, "./rope.py", "--unchecked", "--baseline", "baseline")
-    for command in ("retro", "modification", "post refresh", "keep", "roadmap --tick 1", "retro"):
+    for command in (
+        "retro",
+        "modification",
+        "post refresh",
+        "keep",
+        "course roadmap --tick 1",
+        "retro",
+    ):
         twice(command)

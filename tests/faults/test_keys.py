@@ -243,7 +243,7 @@ def clicks(x: int, y: int, times: int = 2) -> list[events.Event]:
 TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+(?:\+00:00|Z)?|\b[0-9a-f]{7,64}\b")
 LEARNER_TABLES = (
     "step_records", "predictions", "kpis", "papers", "artifacts", "posts", "shares", "modifications",
-    "hints", "evidence WHERE act IN ('check', 'merge', 'modification', 'retro', 'roadmap', 'reference')",
+    "hints", "evidence WHERE act IN ('check', 'merge', 'modification', 'retro', 'course roadmap', 'reference')",
     "settings WHERE key NOT LIKE 'evidence:%' AND key NOT LIKE 'offered:%' AND key != 'journal'",
 )  # fmt: skip
 """What a person typed; what a study leaves comes when that has ended, and what was shown with time."""

@@ -64,7 +64,7 @@ def test_any_encoding_of_the_output_will_do(
         ("compare",),
         ("--help",),
         ("config", "--keys"),
-        ("kpi",),
+        ("course", "kpi"),
     ):
         done = call(*command, PYTHONIOENCODING=encoding)
         assert done.returncode in (0, 1, 2), done

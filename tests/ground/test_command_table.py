@@ -4,6 +4,7 @@ a command that its check accepts, and ticks the step that names it."""
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from textual.widgets import Input, Select
 
 from q1lab.commands.cli import cli, run_command_line
-from q1lab.ground import command_table
+from q1lab.ground import command_table, config, paths
 from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.week import content, evidence
@@ -143,3 +144,24 @@ def test_what_is_no_command_says_so() -> None:
     assert call.values["depth"] == "deep"
     assert call.typed == {"title", "done"}
     assert command_table.parse_command(["retro", "--help"]).help
+
+
+@pytest.mark.parametrize("name", ["kpi", "artifact", "roadmap", "card"])
+def test_a_list_of_the_course_is_a_command_of_it(name: str) -> None:
+    with pytest.raises(Problem, match=f"it is `q1lab course {name}` now"):
+        command_table.parse_command([name])
+    assert command_table.parse_command(["course", name]).act.name == f"course {name}"
+
+
+def test_who_came_alone_is_not_shown_the_course(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def commands_shown() -> list[str]:
+        assert run_command_line(["--help"]) == 0
+        return re.findall(r"^  ([a-z]+)  ", capsys.readouterr().out, re.MULTILINE)
+
+    with_the_course = commands_shown()
+    config.save_setting("course", "false")
+    assert set(with_the_course) - set(commands_shown()) == {"course"}
+    paths.config_file().write_text("course = [")
+    assert commands_shown() == with_the_course

@@ -377,7 +377,7 @@ SAMPLES: list[dict[str, Any]] = [
     {"act": "merge", "week": WEEK, "file": "/r/rope.py", "into": "/r/model.py", "commit": "1a"},
     {"act": "document", **VARIANT, "path": "/r/M.md", "committed": True, "prediction": 1},
     {"act": "document", **VARIANT, "path": "/r/M.md", "committed": True, "prediction": None},
-    {"act": "roadmap", "week": WEEK, "path": "/r/R.md"},
+    {"act": "course roadmap", "week": WEEK, "path": "/r/R.md"},
     {"act": "look", **VARIANT, "command": "compare", "what": "rope-1"},
     {"act": "retro", "week": WEEK, "path": "/r/Q1_RETRO.md", "commit": None},
     {"act": "retro", "week": WEEK, "path": "/r/Q1_RETRO.md", "commit": "1a2b3c"},
@@ -447,7 +447,11 @@ def test_no_senseless_line_of_a_sound_hash_ends_a_command(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`"week": 2**64`, `"seconds": []` and `"entry": 1e400` did, until the line was gone."""
-    assert {sample["act"] for sample in SAMPLES} == {*journal_tables.FOLDS, "retro", "roadmap"}
+    assert {sample["act"] for sample in SAMPLES} == {
+        *journal_tables.FOLDS,
+        "retro",
+        "course roadmap",
+    }
     fields: dict[tuple[str, str], set[str]] = {}
     for sample in SAMPLES:
         for field, value in sample.items():
@@ -471,7 +475,15 @@ def test_no_senseless_line_of_a_sound_hash_ends_a_command(
         assert wrong <= index.unread <= len(bodies)
         progress.tick_step(index, WEEK, "b", True)
         assert "b" in progress.recorded_progress(index, WEEK).done
-    for words in ("status", "paper", "kpi", "card", "artifact", "compare rope-1", "post"):
+    for words in (
+        "status",
+        "paper",
+        "course kpi",
+        "course card",
+        "course artifact",
+        "compare rope-1",
+        "post",
+    ):
         assert cli.run_command_line(words.split()) == 0, capsys.readouterr().err
     with Store() as index:
         evidence.read_progress(index, content.load_week(paths.content_dir()))

@@ -207,10 +207,10 @@ def test_indented_actions_belong_to_their_step(folder: Path) -> None:
     edit(
         folder / "mix.md",
         "  Twice.\n",
-        "  Twice.\n\n  ```q1lab command\n  command = \"q1lab kpi 'a b' 3\"\n  ```\n",
+        "  Twice.\n\n  ```q1lab command\n  command = \"q1lab course kpi 'a b' 3\"\n  ```\n",
     )
     step = load_week(folder).sessions[0].parts[0].steps[0]
-    assert [action.argv() for action in step.actions] == [("q1lab", "kpi", "a b", "3")]
+    assert [action.argv() for action in step.actions] == [("q1lab", "course", "kpi", "a b", "3")]
     assert step.detail == "To the gram.\n\nTwice."
 
 

@@ -71,7 +71,7 @@ async def test_enter_opens_the_form_that_makes_a_step_done_though_a_row_below_st
     content.write_skeleton(root)
     (root / "session-a.md").write_text(
         '# A\n\n## A {#a1 minutes=60}\n\n- [ ] Record it {#a1-record done_when="artifact added"}\n\n'
-        '  ```q1lab command\n  command = "q1lab kpi"\n  ```\n'
+        '  ```q1lab command\n  command = "q1lab course kpi"\n  ```\n'
     )
     assert content.check_week(root) == []
     app = prepared(folder=root)

@@ -173,7 +173,7 @@ def open_kpi_form(app: Q1Lab, kpi: KpiRow) -> None:
     }
     open_form(
         app,
-        "kpi",
+        "course kpi",
         initial,
         kpi.title,
         lambda values: {"name": kpi.name, "counted": values["actual"] is None},

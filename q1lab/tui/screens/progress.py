@@ -139,7 +139,7 @@ class ProgressScreen(MainScreen):
         first."""
         rows = [(act.name, act.palette) for act in ACTS.values() if act.adds_item]
         pane_id = str(self.pane.id)
-        first = next((name for name, _ in rows if pane_id.startswith(name.split()[0])), "")
+        first = next((name for name, _ in rows if any(map(pane_id.startswith, name.split()))), "")
 
         pick = PickScreen("Add what?", rows, first)
         self.app.push_screen(pick, lambda name: forms.open_form(self.q1, name))

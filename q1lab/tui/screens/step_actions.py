@@ -109,7 +109,7 @@ def run_command(app: Q1Lab, argv: list[str]) -> None:
     if argv[:2] == ["q1lab", "compare"]:
         open_verdict(app, argv[2] if len(argv) > 2 else None)
         return
-    if argv == ["q1lab", "kpi"]:
+    if argv == ["q1lab", "course", "kpi"]:
         app.action_go("progress")
         return
     if argv[:3] == ["q1lab", "config", "course"]:

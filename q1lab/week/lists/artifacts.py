@@ -33,7 +33,8 @@ def add_artifact(
     with store.act() as record:
         if _number(store, kind, title) is not None:
             raise Problem(
-                f"the {kind} {title!r} is in your list already", next="`q1lab artifact` shows it"
+                f"the {kind} {title!r} is in your list already",
+                next="`q1lab course artifact` shows it",
             )
         record("artifact", kind=kind, title=title, location=location, week=week)
     number = _number(store, kind, title)
@@ -51,7 +52,7 @@ def _number(store: Store, kind: str, title: str) -> int | None:
 def remove_artifact(store: Store, which: str) -> dict[str, Any]:
     """Take an artifact, given by number or title, off the list; returns it."""
     with store.act() as record:
-        row = entries.find_item(store, "artifacts", which, "q1lab artifact")
+        row = entries.find_item(store, "artifacts", which, "q1lab course artifact")
         record("artifact", kind=row["kind"], title=row["title"], removed=True)
     return row
 

@@ -100,9 +100,9 @@ def main() -> None:
         q1lab(repo, "post", "share", channel, address)
     for artifact in script["artifacts"]:
         place = ("--at", artifact["at"]) if "at" in artifact else ()
-        q1lab(repo, "artifact", "add", artifact["kind"], artifact["title"], *place)
+        q1lab(repo, "course", "artifact", "add", artifact["kind"], artifact["title"], *place)
     q1lab(repo, "retro")
-    q1lab(repo, "roadmap", "--tick", "all")
+    q1lab(repo, "course", "roadmap", "--tick", "all")
     git(repo, "log", "--format=%s")
     if options.show:
         show(out, repo)
