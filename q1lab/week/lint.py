@@ -239,15 +239,22 @@ WORDS_A_MINUTE = 200
 
 def _words(week: Week, part: Part, chosen: str | None) -> int:
     """The words of a part's prose, with its answers and folds, but without code, comments and
-    addresses. What belongs to an optional step is optional, too."""
+    addresses. What belongs to an optional step is optional, too: the folds that need it, and a fold
+    right below it that stays shut until another step is done."""
     blocks = list(_blocks(part, chosen))
     optional = {block.id for block in blocks if isinstance(block, Step) and block.optional}
     count = 0
+    below_optional = False
     for block in blocks:
-        if isinstance(block, Step) and block.optional:
-            continue
-        if isinstance(block, Fold) and block.needs in optional:
-            continue
+        if isinstance(block, Step):
+            below_optional = block.optional
+            if block.optional:
+                continue
+        if isinstance(block, Fold) and block.needs:
+            if below_optional or block.needs in optional:
+                continue
+        elif isinstance(block, Text):
+            below_optional = False
         for _, _, markdown in _texts(block):
             prose = _NO_PROSE.sub(" ", week.numbers.fill(markdown))
             count += sum(bool(re.search(r"\w", word)) for word in re.split(r"[\s|]+", prose))

@@ -338,6 +338,22 @@ MISTAKES = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("kind", "counts"), [("optional=yes", False), ("minutes=20", True)])
+def test_a_fold_below_an_optional_step_takes_no_reading_time(
+    folder: Path, kind: str, counts: bool
+) -> None:
+    page = folder / "mix.md"
+    minutes = 10 if counts else 30
+    edit(page, "{#knead-bake kind=run}", f"{{#knead-bake kind=run minutes={minutes}}}")
+    fold = (
+        "<details needs=weigh-flour>\n<summary>More</summary>\n\n"
+        + 450 * "word "
+        + "\n\n</details>"
+    )
+    page.write_text(page.read_text() + f"\n- [ ] Guess {{#knead-guess {kind}}}\n\n{fold}\n")
+    assert any("a minute" in finding for finding in said(folder)) == counts
+
+
 def test_a_word_that_is_never_said_needs_no_explanation(folder: Path) -> None:
     (folder / "glossary.md").write_text("# Words\n\n## crumb\n\nInside.\n\n## loaf\n\nBread.\n")
     edit(folder / "mix.md", "First.", "Two [loafs](glossary.md#loaf).")
