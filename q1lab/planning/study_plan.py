@@ -459,13 +459,17 @@ def _notes(
     if study.design.fresh_seeds:
         notes.append(verdict_text.drawn_seeds_note(study.seeds))
     if left_out := ledger.picks_in_draft(store, study):
+        drawn = f"fresh:{len(study.seeds)}"
+        command = f"`{command_line.command_text(replace(request, seeds=drawn))}`"
+        if request.loop is not None:
+            command = f"the same command with --seeds {drawn}"
         notes.append(
             note_text.picked_seeds_note(
                 study.seeds,
                 "; ".join(
                     f"{name} has {difference_text.seed_list(seeds)}" for name, seeds in left_out
                 ),
-                command_line.command_text(replace(request, seeds=f"fresh:{len(study.seeds)}")),
+                command,
             )
         )
     if study.design.level is not None:

@@ -170,7 +170,7 @@ def picked_seeds_note(seeds: Sequence[int], left_out: str, command: str) -> str:
     """The notice before a study that can get no verdict, since its seeds were picked."""
     return (
         f"no verdict will come of this: results at {seed_list(seeds)} could be seen, and others "
-        f"are left out ({left_out}). To get one: `{command}`"
+        f"are left out ({left_out}). To get one: {command}"
     )
 
 
