@@ -24,8 +24,9 @@ REQUEST_OPTIONS = (
         "--seeds",
         default="3",
         show_default=True,
-        help="A number (3), a range that stops when the answer is known (3..12), a list (0,1,2,7), "
-        "or a number of new seeds, drawn for you (fresh:8).",
+        help="A number (3), a range that stops when the answer is known or out of reach (3..12; "
+        "full:3..12 stops only when known), a list (0,1,2,7), or a number of new seeds, drawn for "
+        "you (fresh:8).",
     ),
     click.option(
         "--baseline",

@@ -1,17 +1,18 @@
-"""A planned range: 3 to 12 pairs, over at the first look that can tell."""
+"""A planned range: 3 to 12 pairs, over at the first look that can tell, or that leaves little to
+find."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.json_records import stored_as
 from q1lab.study import seed_range
-from q1lab.study.design import Design, TypedSeeds
+from q1lab.study.design import Count, Design, TypedSeeds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,11 @@ class Range(Design):
     kind: ClassVar[str] = "range"
 
     levels: seed_range.SeedRange = field(metadata=stored_as("range"))
+    to_the_end: bool = False
+    """True if no look stops the range for futility, whatever its limits say."""
+    untrained: tuple[Count, ...] = ()
+    """The seeds that were planned beyond the look at which the study was over. Without limits of
+    futility they are not kept, since nothing could ask for them again."""
 
     @property
     def pairs(self) -> tuple[int, int]:
@@ -33,6 +39,19 @@ class Range(Design):
     @property
     def level(self) -> float | None:
         return self.levels.alpha
+
+    @property
+    def rule(self) -> seed_range.SeedRange:
+        """The rule by which the study is over."""
+        return replace(self.levels, futility=()) if self.to_the_end else self.levels
+
+    @property
+    def futile_from(self) -> int | None:
+        looks = enumerate(self.rule.futility, self.levels.first)
+        return next((pairs for pairs, limits in looks if any(limits)), None)
+
+    def futility_t(self, delta: float | None) -> tuple[float, ...]:
+        return tuple(limits[delta is not None] for limits in self.rule.futility)
 
     def limits_hold(self, tolerance: float) -> bool:
         from q1lab.statistics import interim_analyses
@@ -49,7 +68,14 @@ class Range(Design):
         return seed_range.interval_at_look(self.levels, differences)
 
     def over_after(self, differences: Sequence[float | None], delta: float | None) -> int | None:
-        return seed_range.over_after(self.levels, differences, delta)
+        return seed_range.over_after(self.rule, differences, delta)
+
+    def stopped_for_futility(
+        self, differences: Sequence[float | None], delta: float | None
+    ) -> bool:
+        over = self.over_after(differences, delta)
+        values = [value for value in differences[:over] if value is not None]
+        return over == len(values) and seed_range.is_futile(self.rule, values, delta)
 
     def counted_seeds(
         self, differences: Sequence[float | None], delta: float | None
@@ -66,15 +92,25 @@ class Range(Design):
             return self.seeds[:end]
         return self.seeds[: max(self.levels.first, len(differences) + places)]
 
+    def cut_to(self, pairs: int) -> Self:
+        cut = self.seeds[pairs:] + self.untrained if self.levels.futility else ()
+        return replace(self, batches=(self.seeds[:pairs],), untrained=cut)
+
+    def going_to_the_end(self) -> Self:
+        """The range with all of its seeds again, and without its stop for futility."""
+        seeds = self.seeds + self.untrained
+        return replace(self, batches=(seeds,), untrained=(), to_the_end=True)
+
     @classmethod
     def parse_seeds(cls, text: str) -> TypedSeeds | None:
-        """``3..12`` is a range of 3 to 12 pairs."""
+        """``3..12`` is a range of 3 to 12 pairs; ``full:3..12`` one that never stops for
+        futility."""
         if ".." not in text:
             return None
-        match = re.fullmatch(r"\s*([0-9]{1,9})\s*\.\.\s*([0-9]{1,9})\s*", text)
+        match = re.fullmatch(r"\s*(full:)?\s*([0-9]{1,9})\s*\.\.\s*([0-9]{1,9})\s*", text)
         if match is None:
             raise Problem(f"--seeds {text!r}: a range is two whole numbers, for example 3..12")
-        first, most = int(match[1]), int(match[2])
+        first, most = int(match[2]), int(match[3])
         if first < 3:
             raise Problem(
                 f"--seeds {text}: a range begins at 3 pairs or more; fewer give no verdict"
@@ -85,7 +121,7 @@ class Range(Design):
         from q1lab.statistics import interim_analyses
 
         interim_analyses.prove_range(first, most)
-        return TypedSeeds(cls, tuple(range(most)), first)
+        return TypedSeeds(cls, tuple(range(most)), first, to_the_end=match[1] is not None)
 
     @classmethod
     def check_headline(cls, typed: TypedSeeds, headline: str) -> None:
@@ -106,14 +142,14 @@ class Range(Design):
     ) -> Self:
         """The level is fixed here, before the first run: a question that was looked at before pays
         for that, and a study that was declared together with others has only its share."""
-        from q1lab.statistics import interim_analyses
+        from q1lab.statistics import futility, interim_analyses
 
         first, most = typed.fewest, len(typed.seeds)
         alpha = interim_analyses.level_per_look(first, most, may_spend())
-        levels = seed_range.SeedRange(
-            first, most, alpha, interim_analyses.t_limits(first, most, alpha)
-        )
-        return cls(batches=(seeds,), headline=headline, levels=levels)
+        limits = interim_analyses.t_limits(first, most, alpha)
+        futile = futility.futility_limits(first, most, alpha)
+        levels = seed_range.SeedRange(first, most, alpha, limits, futile)
+        return cls(batches=(seeds,), headline=headline, levels=levels, to_the_end=typed.to_the_end)
 
     def declared_rule(self) -> list[float] | None:
         return [self.levels.first, self.levels.most, self.levels.alpha]
@@ -121,4 +157,4 @@ class Range(Design):
     def typed(self) -> str:
         if self.fresh_seeds:
             return f"fresh:{self.fresh_seeds}"
-        return f"{self.levels.first}..{self.levels.most}"
+        return f"{'full:' * self.to_the_end}{self.levels.first}..{self.levels.most}"

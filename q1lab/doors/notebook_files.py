@@ -29,6 +29,7 @@ A run that was interrupted goes on from its checkpoint. {study}-results.zip is w
 `q1lab import` takes.
 """
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -45,7 +46,10 @@ import looks  # when a planned range is over; it comes with this script
 
 STUDY = HERE / "studies" / "{study}"
 PLAN = types.SimpleNamespace(
-    **{{"range": None, "prediction": None, **json.loads((STUDY / "study.json").read_text())}}
+    **{{
+        **{{"range": None, "prediction": None, "to_the_end": False}},
+        **json.loads((STUDY / "study.json").read_text()),
+    }}
 )
 RUNS = {runs}
 ENDED = {ended}
@@ -69,6 +73,8 @@ def last_word(run):
 def is_known():
     """Whether a planned range is over: the pairs that have ended say enough."""
     planned, pairs = PLAN.range and looks.SeedRange(**PLAN.range), []
+    if planned and PLAN.to_the_end:
+        planned = dataclasses.replace(planned, futility=())
     for seed in (seed for batch in PLAN.looks for seed in batch):
         words = [last_word(f"{{arm}}-seed{{seed}}") for arm in ("baseline", "modified")]
         if None in words:

@@ -20,6 +20,7 @@ from q1lab.ground.files import exclusive_lock, expand_user, remove_inside, sha25
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
 from q1lab.record import ledger, questions
+from q1lab.record.recorded_studies import RunEnd, pair_differences
 from q1lab.runner import finished_runs, launch, series_members
 from q1lab.study import command_line, identity, kept_folder, part_registry, studies
 from q1lab.study import wandb_runs as wandb_state
@@ -150,6 +151,8 @@ def plan_from_draft(
     finished: finished_runs.RunCopies = ()
     if existing is not None:
         more = existing.seeds if existing.design.fresh_seeds else draft.study.seeds
+        if draft.seeds.to_the_end:
+            existing = _overruling_futility(existing, store)
         study, missing = _go_on(existing, more, store, request.jobs)
         if request.engine is not None:
             # checkpoints stay where they were made: runs under way begin again there
@@ -394,6 +397,21 @@ def find_same_study(
     return None
 
 
+def _overruling_futility(study: Study, store: Store) -> Study:
+    """The study without its stop for futility; as it is where it was over for another reason."""
+    ingest_events.ingest_study(store, study)
+    ends = {
+        (row["arm"], row["seed"]): RunEnd(row["state"], row["val_loss"])
+        for row in store.runs(study.id)
+        if row["state"] in ("finished", "diverged")
+    }
+    differences, delta = pair_differences(study, ends), study.smallest_that_matters
+    over = study.design.over_after(differences, delta)
+    if over is not None and not study.design.stopped_for_futility(differences, delta):
+        return study
+    return replace(study, design=study.design.going_to_the_end())
+
+
 def _go_on(
     study: Study, seeds: tuple[int, ...], store: Store, jobs: int | None
 ) -> tuple[Study, tuple[str, ...]]:
@@ -473,7 +491,7 @@ def _notes(
             )
         )
     if study.design.level is not None:
-        notes.append(level_text.planned_seeds_sentence(*study.design.pairs, study.design.level))
+        notes.append(level_text.planned_seeds_sentence(study.design, study.design.level))
     elif (existing is None and ledger.is_later_look(store, study)) or (
         existing is not None
         and study.design.batches != existing.design.batches

@@ -30,9 +30,13 @@ DIFFERENCE_CODES = {
 }
 """The code of a difference, by the part of the declaration in which a bundle differs."""
 
-FREE_IN_PLAN = ("v", "id", "looks", "jobs", "wandb", "engine", "trainers", "repo", "asked")
+FREE_IN_PLAN = (
+    *("v", "id", "looks", "jobs", "wandb", "engine", "trainers", "repo", "asked"),
+    *("to_the_end", "untrained"),
+)
 """Keys of ``study.json`` that no verdict or page rests on, or that change while a study goes on.
-The name and the seeds are declared apart."""
+The name and the seeds are declared apart. A stop for futility may be overruled: the levels hold for
+a range that goes to its end."""
 
 Declaration = Mapping[str, Any]
 

@@ -580,7 +580,10 @@ def _looks(recorded: RecordedStudy, *, later: bool) -> tuple[tuple[int, float], 
         if not any(begun):
             return ()
         differences = pair_differences(study, recorded.ends)
-        over = study.design.over_after(differences, study.smallest_that_matters) or len(differences)
+        delta = study.smallest_that_matters
+        over = study.design.over_after(differences, delta) or len(differences)
+        if study.design.stopped_for_futility(differences, delta):
+            over = study.design.pairs[1]  # it may still be overruled: all its looks are spent
         return study.design.looks_until(over)
     sizes = []
     pairs = 0

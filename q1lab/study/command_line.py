@@ -73,7 +73,7 @@ class Request:
         raise Problem(
             f"--seeds {self.seeds!r}: ",
             next=(
-                "give how many (3), a range (3..12), which (0,1,2,7; whole numbers "
+                "give how many (3), a range (3..12 or full:3..12), which (0,1,2,7; whole numbers "
                 "from 0 to 999,999,999), or how many new ones (fresh:8)"
             ),
         )

@@ -40,6 +40,8 @@ class TypedSeeds:
     """The smallest number of pairs after which the study can be over."""
     fresh: int = 0
     """The number of seeds to draw that no run has used."""
+    to_the_end: bool = False
+    """True if the study shall not stop for futility."""
 
     @property
     def is_sequential(self) -> bool:
@@ -132,6 +134,23 @@ class Design(StudyPart, ABC):
         """
         return len(self.seeds) if len(differences) == len(self.seeds) else None
 
+    @property
+    def futile_from(self) -> int | None:
+        """The first number of pairs after which the study may stop for futility; None if it never
+        does."""
+        return None
+
+    def futility_t(self, delta: float | None) -> tuple[float, ...]:
+        """The |t| below which each look but the last stops the study for futility; empty if none
+        does."""
+        return ()
+
+    def stopped_for_futility(
+        self, differences: Sequence[float | None], delta: float | None
+    ) -> bool:
+        """True if the study is over because a claim at a later look has become unlikely."""
+        return False
+
     def counted_seeds(
         self, differences: Sequence[float | None], delta: float | None
     ) -> tuple[int, ...]:
@@ -149,6 +168,10 @@ class Design(StudyPart, ABC):
     def cut_to(self, pairs: int) -> Self:
         """The design of a study that was over after so many pairs."""
         return replace(self, batches=(self.seeds[:pairs],))
+
+    def going_to_the_end(self) -> Self:
+        """The design without a stop for futility."""
+        return self
 
     def with_more_seeds(self, more: tuple[int, ...], *, begun: bool) -> Self:
         """The design with more seeds: a batch of its own where results may have been seen."""

@@ -2,8 +2,9 @@
 
 After each pair from the first look on there is one interval, all at one level that was fixed when
 the range was declared (statistics/interim_analyses.py finds it). The study is over at the first
-look whose interval excludes 0 or lies within ±δ, at the latest after the last pair. The
-runner, which stops the study, and the comparison both ask this module.
+look whose interval excludes 0 or lies within ±δ, or that is futile: a claim at any later look has
+become unlikely (statistics/futility.py finds the limits). At the latest it is over after the last
+pair. The runner, which stops the study, and the comparison both ask this module.
 """
 
 from __future__ import annotations
@@ -18,15 +19,21 @@ from typing import Any
 @dataclass(frozen=True)
 class SeedRange:
     """``first`` to ``most`` pairs; ``alpha`` of each look; ``limits``: Student's t that a look must
-    pass, for each number of pairs from ``first`` on."""
+    pass, for each number of pairs from ``first`` on; ``futility``: for each look but the last the
+    |t| below which it is futile without a δ, and with a δ the |t|, and δ in standard errors of the
+    mean difference. Zeros, or no limits at all, stop nothing."""
 
     first: int
     most: int
     alpha: float
     limits: tuple[float, ...]
+    futility: tuple[tuple[float, float, float], ...] = ()
 
     def __post_init__(self) -> None:
-        if not 3 <= self.first < self.most or len(self.limits) != self.most - self.first + 1:
+        looks = self.most - self.first + 1
+        if not 3 <= self.first < self.most or len(self.limits) != looks:
+            raise ValueError("is damaged")
+        if len(self.futility) not in (0, looks - 1):
             raise ValueError("is damaged")
 
 
@@ -51,7 +58,8 @@ def over_after(
     for n, value in enumerate(pairs, 1):
         if value is None or n == planned.most:
             return n
-        if n >= planned.first and _is_known(planned, pairs[:n], delta):
+        values = [value for value in pairs[:n] if value is not None]
+        if _is_known(planned, values, delta) or is_futile(planned, values, delta):
             return n
     return None
 
@@ -69,8 +77,22 @@ def interval_at_look(planned: SeedRange, values: Sequence[float]) -> tuple[float
     return mean - half, mean + half
 
 
-def _is_known(planned: SeedRange, pairs: Sequence[float | None], delta: float | None) -> bool:
-    ends = interval_at_look(planned, [value for value in pairs if value is not None])
+def is_futile(planned: SeedRange, values: Sequence[float], delta: float | None = None) -> bool:
+    """True if the look after these pairs leaves too small a chance of a claim at a later one."""
+    look = len(values) - planned.first
+    ends = interval_at_look(planned, values)
+    if ends is None or look >= len(planned.futility):
+        return False
+    standard_error = (ends[1] - ends[0]) / 2 / planned.limits[look]
+    t = abs(statistics.fmean(values)) / standard_error
+    without_delta, with_delta, delta_limit = planned.futility[look]
+    if delta is None:
+        return t < without_delta
+    return t < with_delta and delta / standard_error < delta_limit
+
+
+def _is_known(planned: SeedRange, values: Sequence[float], delta: float | None) -> bool:
+    ends = interval_at_look(planned, values)
     if ends is None:
         return False
     low, high = ends

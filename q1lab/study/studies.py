@@ -237,6 +237,7 @@ ORDER = (
     *("threads", "headline", "versions", "prediction", "repo", "unchecked", "wandb", "asked"),
     *("engine", "range", "series", "tuned", "matched", "arm_config", "seed_shift", "fresh_seeds"),
     *("shared_at_start", "trainers", "overruled", "imported", "loop", "gate"),
+    *("to_the_end", "untrained"),
 )
 """The order of the keys in study.json: the same study is the same bytes."""
 

@@ -258,7 +258,9 @@ def build_comparison(
     seen = None
     if study.design.headline == "paired" and analysis.detectable is not None:
         first, most = study.design.pairs if sequential else (analysis.n, analysis.n)
-        seen = interim_analyses.range_sensitivity(first, most, question.alpha)
+        seen = interim_analyses.range_sensitivity(
+            first, most, question.alpha, study.design.futility_t(delta)
+        )
         if sequential:  # a study that stops early measured too small a spread
             sd = statistics.stdev(analysis.pairs.values()) / seen.measured_sd
             analysis = replace(analysis, detectable=seen.detectable * sd)

@@ -133,7 +133,7 @@ def progress_figure(study: Study, runs: Sequence[RunView]) -> Figure:
     bars = [_pairs(pairs, signed)] if pairs else []
     if design.level is not None:
         bars += _narrowing(design, _first_pairs(runs, pairs))
-        caveats = [level_text.planned_seeds_sentence(*design.pairs, design.level)]
+        caveats = [level_text.planned_seeds_sentence(design, design.level)]
     elif planned >= MIN_FOR_VERDICT:
         caveats = [verdict_text.not_yet_sentence(planned)]
     else:

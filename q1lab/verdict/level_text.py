@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import plural
 from q1lab.statistics import interim_analyses
+from q1lab.statistics.futility import LEAST_CHANCE
 from q1lab.statistics.intervals import (
     ALPHA,
     ALPHA_LATER,
@@ -25,6 +26,7 @@ from q1lab.verdict.difference_text import level_text, number_writer, percent_lev
 from q1lab.verdict.label_text import sample_text
 
 if TYPE_CHECKING:
+    from q1lab.study.design import Design
     from q1lab.verdict.comparison import Comparison
 
 
@@ -82,7 +84,7 @@ def level_sentence(c: Comparison) -> str:
         return ""
     sentences = []
     if design.is_sequential:
-        sentences.append(planned_seeds_sentence(*design.pairs, c.analysis.alpha))
+        sentences.append(planned_seeds_sentence(design, c.analysis.alpha))
     if series is not None:
         sentences.append(series_share_sentence(series))
     elif not design.is_sequential and abs(c.analysis.alpha - ALPHA) < 1e-9:
@@ -140,10 +142,18 @@ def _skew_sentence(c: Comparison) -> str:
     )
 
 
-def planned_seeds_sentence(first: int, most: int, alpha: float) -> str:
+def planned_seeds_sentence(design: Design, alpha: float) -> str:
     """The meaning of a planned range, before the first run and after the last."""
+    first, most = design.pairs
+    futile = ""
+    if design.futile_from is not None:
+        futile = (
+            f", or from pair {design.futile_from} on as soon as a claim at a later look has a "
+            f"chance below {LEAST_CHANCE:.0%}"
+        )
     return (
-        f"Planned: {first} to {most} pairs, stopping as soon as the answer is known. Each of the "
+        f"Planned: {first} to {most} pairs, stopping as soon as the answer is known{futile}. "
+        "Each of the "
         f"{most - first + 1} looks uses a {percent_level(alpha)} interval, so together they claim "
         f"a difference in {percent_text(_spent(first, most, alpha))} of studies where nothing "
         "changed."

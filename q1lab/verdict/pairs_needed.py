@@ -19,6 +19,7 @@ from q1lab.statistics import interim_analyses, intervals
 from q1lab.statistics.interim_analyses import VerdictChances
 from q1lab.statistics.intervals import SeedsNeeded
 from q1lab.study import presets
+from q1lab.study.command_line import Request
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.studies import Study
 from q1lab.verdict import comparison_cache, level_text
@@ -221,7 +222,7 @@ def advice_lines(advice: Advice, command: str) -> tuple[str, ...]:
     if advice.range is None:
         return (*lines, "A planned range does not go so far:", f"  {command} --seeds {needed.mid}")
     first, last = advice.range
-    declared = level_text.planned_seeds_sentence(
-        first, last, interim_analyses.level_per_look(first, last)
-    )
+    typed = Request("", seeds=f"{first}..{last}").parsed_seeds
+    design = typed.kind.declared(typed, typed.seeds, "paired", lambda: intervals.ALPHA)
+    declared = level_text.planned_seeds_sentence(design, design.level or intervals.ALPHA)
     return (*lines, declared, "Begin it:", f"  {command} --seeds {first}..{last}")

@@ -25,6 +25,7 @@ from q1lab.verdict.difference_text import (
     percent_level,
     seed_list,
 )
+from q1lab.verdict.futility_text import futility_line, stopped_for_futility
 from q1lab.verdict.label_text import arm_names, brief_names, sample_text
 from q1lab.verdict.scope_text import EXPLORATORY
 from q1lab.verdict.table_text import cost_change
@@ -229,6 +230,8 @@ def settling_line(c: Comparison) -> str:
 def _more_pairs_line(c: Comparison, again: str) -> str:
     if any(note.kind is NoteKind.OUTLIER for note in c.analysis.notes):
         return ""  # first of all its runs have to be looked at
+    if stopped_for_futility(c):
+        return futility_line(c)
     needed, unit = c.analysis.seeds_needed, c.metric.suffix
     if needed is not None and not c.study.design.is_sequential:
         size = f"{number_writer(c.analysis).size(needed.effect)}{unit}"

@@ -20,6 +20,7 @@ from q1lab.verdict.difference_text import (
     percent_text,
     seed_list,
 )
+from q1lab.verdict.futility_text import futility_sentence
 from q1lab.verdict.label_text import (
     arm_names,
     is_experiment,
@@ -192,6 +193,8 @@ def power_sentence(c: Comparison) -> str:
     found = found_in_four_of_five(c)
     text = f"With {plan}, {found[0].lower()}{found[1:]}"
     needed = analysis.seeds_needed
+    if (futility := futility_sentence(c)) != "":
+        text = f"{futility} {text}"
     claims = analysis.verdict in ("helps", "hurts")
     if claims and analysis.overstated is not None and is_near_the_edge(analysis):
         text += f" {_overstated_sentence(analysis.overstated[0])}"

@@ -363,11 +363,29 @@ def test_a_planned_range_stops_by_itself_when_it_knows(fake_trainer: Fake) -> No
     assert studies.ids() == ["rope-1"]
 
 
-def test_a_planned_range_without_an_effect_goes_to_its_end(fake_trainer: Fake) -> None:
+def test_a_planned_range_without_an_effect_stops_and_goes_to_its_end_when_asked(
+    fake_trainer: Fake,
+) -> None:
     fake_trainer(effect=0.0, noise=0.05)
-    comparison = record("run", "rope", *SMALL, "--seeds", "3..6")
-    assert comparison["verdict"] == "cannot tell"
-    assert (comparison["n"], comparison["looks"], comparison["complete"]) == (6, 4, True)
+    stopped = record("run", "rope", *SMALL, "--seeds", "3..8")
+    assert stopped["verdict"] == "cannot tell"
+    assert 5 <= stopped["n"] < 8
+    assert stopped["complete"]
+    assert any("`q1lab run rope-1 --seeds full:3..8`" in line for line in stopped["short"])
+    again = record("run", "rope", *SMALL, "--seeds", "3..8")
+    assert (again["study"], again["n"]) == ("rope-1", stopped["n"])
+    for _ in range(2):
+        whole = record("run", "rope-1", "--seeds", "full:3..8")
+        assert (whole["study"], whole["n"], whole["looks"]) == ("rope-1", 8, 6)
+        assert whole["level"] == stopped["level"]
+        assert whole["asked"]["total"] == pytest.approx(stopped["asked"]["total"])
+
+
+def test_a_claim_is_no_stop_that_can_be_overruled(fake_trainer: Fake) -> None:
+    fake_trainer(effect=-5, noise=0.001)
+    claimed = record("run", "rope", *SMALL, "--seeds", "3..8")
+    again = record("run", "rope-1", "--seeds", "full:3..8")
+    assert (again["verdict"], again["n"]) == (claimed["verdict"], claimed["n"])
 
 
 def test_a_second_plan_pays_for_the_first_and_takes_new_seeds(fake_trainer: Fake) -> None:

@@ -26,6 +26,7 @@ from q1lab.verdict import equal_budget, figure, series_table
 from q1lab.verdict import terminal_text as verdict
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.figure import Figure
+from q1lab.verdict.futility_text import stopped_for_futility
 from q1lab.verdict.series_table import SeriesResult
 from q1lab.week import evidence
 
@@ -138,13 +139,16 @@ class VerdictScreen(FullScreen[None]):
             self.query_one("#verdict", VerticalScroll).scroll_end(animate=False)
 
     def action_more(self) -> None:
-        """Open the launch form with as many seeds as the verdict names."""
-        needed = self.comparison.analysis.seeds_needed if self.comparison is not None else None
+        """Open the launch form with as many seeds as the verdict names, or for the rest of a range
+        that stopped since it was futile."""
+        c = self.comparison
+        needed = c.analysis.seeds_needed if c is not None else None
+        was_futile = c is not None and stopped_for_futility(c)
         with self.q1.errors_as_dialogs():
             study = studies.load(self.study_id)
             self.dismiss()
             launch_opener.open_form_with_more_seeds(
-                self.q1, study, needed.mid if needed is not None else None
+                self.q1, study, needed.mid if needed is not None else None, was_futile=was_futile
             )
 
     def lines(self, width: int) -> list[Text]:
