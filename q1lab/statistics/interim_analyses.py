@@ -191,18 +191,30 @@ class VerdictChances:
 
 @lru_cache(maxsize=64)
 def verdict_chances(
-    first: int, most: int, alpha: float, effect: float, delta: float
+    first: int,
+    most: int,
+    alpha: float,
+    effect: float,
+    delta: float,
+    futility: tuple[tuple[float, float, float], ...] = (),
 ) -> VerdictChances:
     """The chance of each verdict of a plan that stops when the answer is known, at a true
     difference of ``effect`` and with δ = ``delta``, both in sds of a pair's difference; ``first`` =
-    ``most`` means a fixed number of pairs. Simulated, good to about half a percent."""
+    ``most`` means a fixed number of pairs. ``futility`` are the limits of each look but the last
+    (futility.py). Simulated, good to about half a percent."""
     import numpy as np
 
     mean, _, bound = _simulated_looks(first, most, alpha)
     distance = np.abs(mean + effect)
     claims, too_small = distance > bound, distance + bound < delta
-    known = claims | too_small
-    stop = np.where(known.any(axis=1), known.argmax(axis=1), most - first)
+    over = claims | too_small
+    if futility:
+        standard_error = (bound / np.array(t_limits(first, most, alpha)))[:, :-1]
+        _, t_limit, delta_limit = np.array(futility).T
+        small_t = distance[:, :-1] < t_limit * standard_error
+        over[:, :-1] |= small_t & (delta < delta_limit * standard_error)
+    over[:, -1] = True
+    stop = over.argmax(axis=1)
     rows = np.arange(PATHS)
     claim = float(claims[rows, stop].mean())
     small = float((too_small & ~claims)[rows, stop].mean())

@@ -15,7 +15,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import read_text
 from q1lab.ground.text_formats import duration
 from q1lab.index.store import Store
-from q1lab.statistics import interim_analyses, intervals
+from q1lab.statistics import futility, interim_analyses, intervals
 from q1lab.statistics.interim_analyses import VerdictChances
 from q1lab.statistics.intervals import SeedsNeeded
 from q1lab.study import presets
@@ -175,8 +175,9 @@ def _chances(first: int, most: int, delta: float) -> PlanChances:
     """``delta`` is in sds of a pair's difference."""
     fixed = first == most
     alpha = intervals.ALPHA if fixed else interim_analyses.level_per_look(first, most)
+    futile = () if fixed else futility.futility_limits(first, most, alpha)
     nothing, twice = (
-        interim_analyses.verdict_chances(first, most, alpha, effect, delta)
+        interim_analyses.verdict_chances(first, most, alpha, effect, delta, futile)
         for effect in (0.0, 2 * delta)
     )
     return PlanChances(first, most, nothing, twice)
