@@ -51,17 +51,20 @@ def kpi(
         raise Problem("which KPI? ", next="Give its NAME; `q1lab course kpi` lists them")
     lines = kpi_sources.kpis_of_week(store, week, shared.repository_if_any(repo))
     return ActReport(
-        "", [kpi_table(lines)], {"kpis": [{**asdict(line), "met": line.met} for line in lines]}
+        "",
+        [kpi_table(lines, "KPI" if week.course else "count")],
+        {"kpis": [{**asdict(line), "met": line.met} for line in lines]},
     )
 
 
-def kpi_table(lines: list[KpiRow]) -> str:
-    """The KPIs as an aligned table; below each, a line with the sources of both numbers."""
+def kpi_table(lines: list[KpiRow], heading: str) -> str:
+    """The KPIs as an aligned table, with `heading` above their names; below each, a line with the
+    sources of both numbers."""
     from q1lab.ground.text_formats import grouped_number
 
     if not lines:
         return "No KPI yet. Set one: q1lab course kpi NAME --target 3 --actual 1"
-    rows = [("KPI", "target", "actual", "")]
+    rows = [(heading, "target", "actual", "")]
     for line in lines:
         met = {True: "met", False: "not met", None: ""}[line.met]
         rows.append((line.title, grouped_number(line.target), grouped_number(line.actual), met))

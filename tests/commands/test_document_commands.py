@@ -811,6 +811,7 @@ def test_a_week_alone_leaves_no_word_of_a_course(
     texts += [q1lab("post", "share", channel)[0] for channel in LIMITS]
     for text in texts:
         assert not COURSE.search(text), COURSE.findall(text)
+        assert "KPI" not in text
     kpis = json.loads(q1lab("course", "kpi", "--json")[0])["kpis"]
     assert [kpi["target"] for kpi in kpis] == [1, 1, 1]
     # and back again: the heads, which are in no region, too

@@ -770,7 +770,8 @@ def test_steps_are_short_and_begin_with_a_verb(week: Week, variant: str) -> None
 
 
 COURSE = re.compile(
-    r"twelve|(?<!last )quarter|Q[12]\b(?!_RETRO)|M0\d-W|ROADMAP|\brungs?\b|third public|nine sections"
+    r"twelve|(?<!last )quarter|Q[12]\b(?!_RETRO)|M0\d-W|ROADMAP|\brungs?\b|\bKPIs?\b|third public"
+    r"|nine sections"
     r"|(?:micrograd-minimal|classical-ml|ml-from-scratch)/"
 )
 """What only somebody knows who follows the course."""

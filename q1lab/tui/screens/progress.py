@@ -40,7 +40,10 @@ class ProgressScreen(MainScreen):
     def body(self) -> ComposeResult:
         with Horizontal(id="lists"):
             with Vertical():
-                yield TitledRows("KPIs against targets", "This week names no KPI.", id="kpis")
+                counted = "KPIs" if self.q1.week.course else "Counts"
+                yield TitledRows(
+                    f"{counted} against targets", "This week names no target.", id="kpis"
+                )
                 yield TitledRows(
                     "The week: steps, minutes spent and planned", "No part yet.", id="minutes"
                 )
