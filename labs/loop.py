@@ -145,7 +145,9 @@ def train(
         before = []
     out.mkdir(exist_ok=True, mode=0o700)
     metrics.unlink(missing_ok=True)
-    words = words_of(loop, variant, seed, out, loop.get("resume", "") if goes_on else "")
+    # where an arm is compared with itself, one arm draws with other seeds (q1lab's trainer.py)
+    drawn = seed + plan.get("seed_shift", {}).get(arm, 0)
+    words = words_of(loop, variant, drawn, out, loop.get("resume", "") if goes_on else "")
     evals = {
         event["iter"]: event.get("val_loss")
         for event in before
@@ -157,6 +159,7 @@ def train(
         arm=arm,
         variant=variant,
         seed=seed,
+        **({} if drawn == seed else {"drawn_with": drawn}),
         attempt=number,
         pid=os.getpid(),
         resumed_from=max(evals, default=0),
@@ -167,7 +170,7 @@ def train(
         return "failed"
     told = Told(say, loop, evals)
     with (folder / "run.log").open("ab") as log:
-        ended = run(words, loop, seed, metrics, log, told, lambda: stop_asked)
+        ended = run(words, loop, drawn, metrics, log, told, lambda: stop_asked)
     if ended is None:
         say("exit", state="stopped", message="stopped; the same command goes on")
         return "stopped"

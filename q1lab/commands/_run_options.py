@@ -163,9 +163,10 @@ class TypedCommand:
     pattern: str | None
     smoke: str | None
 
-    def loop(self, file: Path | None) -> CommandSpec | None:
+    def loop(self, file: Path | None, floor_of: str | None = None) -> CommandSpec | None:
         """The training command as typed, or the one of a study.toml with the typed arms added; None
-        where neither is given. Problem for options that don't go together."""
+        where neither is given. The arm ``floor_of`` is compared with itself. Problem for options
+        that don't go together."""
         names = ("metric", "better", "pattern", "smoke")
         settings = {name: getattr(self, name) for name in names}
         if self.command_ is not None:
@@ -173,11 +174,11 @@ class TypedCommand:
                 raise Problem(
                     f"{file}: ", file=file, next="leave it out, or --command; each names the arms"
                 )
-            return loops.parse_command(self.command_, self.arms, **settings)
+            return loops.parse_command(self.command_, self.arms, floor_of, **settings)
         if any(value is not None for value in settings.values()):
             raise Problem("--metric, --better, --metric-pattern and --smoke go with --command")
         if file is not None:
-            return loops.read_study_toml(expand_user(file), loops.parse_arms(self.arms))
+            return loops.read_study_toml(expand_user(file), loops.parse_arms(self.arms), floor_of)
         if self.arms:
             raise Problem("--arm goes with --command, or with a study.toml")
         return None

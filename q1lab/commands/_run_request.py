@@ -68,14 +68,16 @@ def _arms(
     names: list[str], typed_command: TypedCommand, baseline: str | None
 ) -> tuple[CommandSpec | None, list[str], str | None]:
     """The training command (None for q1lab's own loop), the variants, and the baseline."""
-    toml = len(names) == 1 and names[0].endswith(".toml")
-    loop = typed_command.loop(Path(names[0]) if toml else None)
+    file, *arms = names if names and names[0].endswith(".toml") else (None, *names)
+    if file and len(arms) > 1:
+        file, arms = None, names
+    loop = typed_command.loop(Path(file) if file else None, arms[0] if arms else None)
     if loop is None:
         if not names:
             raise Problem("give a VARIANT, such as rope, or a --command")
         return None, names, baseline
-    if names and not toml:
-        raise Problem(f"{names[0]}: with --command the arms are named by --arm, not by VARIANT")
+    if len(arms) > 1:
+        raise Problem(f"{arms[1]}: with a command, only one arm at a time is compared with itself")
     if baseline:
         raise Problem("--baseline is for model files; of --arm the first, or baseline, is it")
     first, others = loop.arms

@@ -85,7 +85,8 @@ def run(
     The VARIANT baseline compares the baseline with itself on other seeds, which shows the noise.
     The name of a study continues it.
 
-    Your own command trains with --command, or a study.toml: docs/commands-as-arms.md.
+    Your own command trains with --command, or a study.toml: docs/commands-as-arms.md. With it, the
+    VARIANT baseline (or another of its arms) is compared with itself.
 
     Several VARIANTs share the baseline's runs, are declared together before the first one begins,
     share the 5% of false verdicts between them, and are ranked in one table. The name of such a

@@ -27,7 +27,7 @@ from q1lab.ground.git_repository import Repository, repository_facts
 from q1lab.runner import child_processes, finished_runs
 from q1lab.runner.machine import cores
 from q1lab.study import wandb_runs as wandb_state
-from q1lab.study.command_arms import CommandSpec
+from q1lab.study.command_arms import CommandSpec, itself
 from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.engine_choice import EngineChoice, choose_engine, load_engine
@@ -35,6 +35,7 @@ from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.origin import Planned, TypedOptions
 from q1lab.study.studies import Arm, Data, Study
 from q1lab.study.study_draft import Draft
+from q1lab.study.trainer import SEED_OFFSET
 from q1lab.trainers.command import Command
 
 PREFLIGHT_SECONDS = 600.0
@@ -92,8 +93,13 @@ def study_from_request(
     names = {"baseline": request.baseline or loop.arms[0], "modified": request.variant}
     loop = replace(loop, args={name: loop.args[name] for name in names.values()})
     words = {arm: arm_words(loop, name) for arm, name in names.items()}
-    if words["baseline"] == words["modified"]:
-        raise Problem(f"{names['modified']} and {names['baseline']} run the same command")
+    is_floor = names["modified"] == itself(names["baseline"])
+    if words["baseline"] == words["modified"] and not is_floor:
+        raise Problem(
+            f"{names['modified']} and {names['baseline']} run the same command",
+            next=f"the VARIANT {names['baseline']} compares {names['baseline']} with itself, on "
+            "other seeds",
+        )
     inputs = hash_inputs(loop)
     if inputs != loop.inputs:  # an earlier preflight ran other files
         loop = replace(loop, inputs=inputs, reads="", repeats="")
@@ -125,6 +131,7 @@ def study_from_request(
         wandb=wandb,
         engine=engine,
         loop=loop,
+        seed_shift={"modified": SEED_OFFSET} if is_floor else {},
     )
     return Study(
         id="",
@@ -175,7 +182,7 @@ def _preflight_loop(loop: CommandSpec, baseline: str, modified: str) -> CommandS
     loop = replace(loop, reads=source)
     repeated = _short_run(loop, baseline, 0, repeat=True)
     other_seed = _short_run(loop, baseline, 1)
-    modified_run = _short_run(loop, modified, 0)
+    modified_run = first if modified == itself(baseline) else _short_run(loop, modified, 0)
     repeat_difference = _relative_difference(first, repeated)
     seed_difference = _relative_difference(first, other_seed)
     repeats = "bit" if repeat_difference == 0 else "1e-4" if repeat_difference <= ALIKE else "no"
@@ -198,7 +205,11 @@ def _preflight_loop(loop: CommandSpec, baseline: str, modified: str) -> CommandS
             f"{_steps_text(modified_run)}",
             next="both arms must report at the same steps",
         )
-    if _is_same(first, modified_run) and _is_same(other_seed, _short_run(loop, modified, 1)):
+    if (
+        modified_run is not first
+        and _is_same(first, modified_run)
+        and _is_same(other_seed, _short_run(loop, modified, 1))
+    ):
         raise Problem(
             f"{modified} and {baseline} gave the same numbers at seeds 0 and 1, to the last bit: "
             f"the arguments of {modified} do nothing in a short run. ",

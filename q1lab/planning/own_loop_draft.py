@@ -29,9 +29,10 @@ from q1lab.study.kept_folder import KeptStudy
 from q1lab.study.origin import Planned, TypedOptions
 from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.study.study_draft import Draft
+from q1lab.study.trainer import SEED_OFFSET
 from q1lab.study.tuned_value import TunedValue
 from q1lab.study.variants import Variant
-from q1lab.trainers.own_loop import SEED_OFFSET, OwnLoop
+from q1lab.trainers.own_loop import OwnLoop
 from q1lab.week import progress
 from q1lab.week.own_model import matched_width, parents
 

@@ -12,7 +12,7 @@ import shlex
 import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,6 +69,11 @@ class CommandSpec:
         return first, [name for name in self.args if name != first]
 
 
+def itself(baseline: str) -> str:
+    """The name of the modified arm where the baseline is compared with itself."""
+    return f"{baseline}*"
+
+
 def displayed_command(loop: CommandSpec, variant: str, seed: int) -> str:
     """The command of one run, for a person to read: ``OUT`` stands for the run's folder. Problem
     where its quotes don't end."""
@@ -83,12 +88,15 @@ def displayed_command(loop: CommandSpec, variant: str, seed: int) -> str:
     return shlex.join(shown_words)
 
 
-def parse_command(run: str, arms: Sequence[str], **typed_options: Any) -> CommandSpec:
+def parse_command(
+    run: str, arms: Sequence[str], floor_of: str | None = None, **typed_options: Any
+) -> CommandSpec:
     """Parse the options of `q1lab run --command`: ``arms`` as typed, ``NAME=ARGUMENTS``; options
-    that are None were not typed. Problem for a command that can't run."""
+    that are None were not typed. The arm ``floor_of`` is compared with itself. Problem for a
+    command that can't run."""
     args = parse_arms(arms)
     options = {key: value for key, value in typed_options.items() if value is not None}
-    return _check_spec({"run": run, "args": args, **options}, Path.cwd(), "--command")
+    return _check_spec({"run": run, "args": args, **options}, Path.cwd(), "--command", floor_of)
 
 
 def parse_arms(typed: Sequence[str]) -> dict[str, str]:
@@ -109,9 +117,12 @@ def parse_arms(typed: Sequence[str]) -> dict[str, str]:
 COMMAND_KEYS = ("run", "resume", "inputs", "metric", "better", "pattern", "take", "smoke")
 
 
-def read_study_toml(file: Path, added_arms: Mapping[str, str] = {}) -> CommandSpec:
+def read_study_toml(
+    file: Path, added_arms: Mapping[str, str] = {}, floor_of: str | None = None
+) -> CommandSpec:
     """Read a ``study.toml``, with ``added_arms`` from the command line; its commands start in that
-    file's folder. Problem that names the file if it can't be read."""
+    file's folder. The arm ``floor_of`` is compared with itself. Problem that names the file if it
+    can't be read."""
     try:
         tables = tomllib.loads(read_text(file, 1 << 20))
     except UnicodeDecodeError:
@@ -141,13 +152,15 @@ def read_study_toml(file: Path, added_arms: Mapping[str, str] = {}) -> CommandSp
         raise Problem(f"{file}: [command] inputs is a list of files", file=file)
     record = {**command, "inputs": dict.fromkeys(inputs, ""), "args": {**args, **added_arms}}
     try:
-        return _check_spec(record, absolute_path(str(file)).parent, str(file))
+        return _check_spec(record, absolute_path(str(file)).parent, str(file), floor_of)
     except Problem as problem:
         problem.file = file
         raise
 
 
-def _check_spec(record: Mapping[str, Any], folder: Path, where: str) -> CommandSpec:
+def _check_spec(
+    record: Mapping[str, Any], folder: Path, where: str, floor_of: str | None
+) -> CommandSpec:
     """Check the command and its arms, and return the spec. Problem that begins with ``where``."""
     pattern = record.get("pattern", "")
     if "metric" not in record and pattern:
@@ -176,13 +189,21 @@ def _check_spec(record: Mapping[str, Any], folder: Path, where: str) -> CommandS
             )
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
             raise Problem(f"{where}: an arm's name is A to Z, digits, _ . - (not {name!r})")
+    if pattern and pattern not in NAMED_PATTERNS:
+        _check_pattern(pattern, where)
+    if floor_of is not None:
+        if floor_of not in loop.args:
+            raise Problem(
+                f"{floor_of}: with a command the arms are named by --arm",
+                next="as VARIANT, one of them is compared with itself",
+            )
+        args = loop.args[floor_of]
+        return replace(loop, args={floor_of: args, itself(floor_of): args})
     if len(loop.args) < 2:
         raise Problem(
             f"{where}: two arms are compared",
             next="give --arm baseline='' and --arm NAME='ARGUMENTS'",
         )
-    if pattern and pattern not in NAMED_PATTERNS:
-        _check_pattern(pattern, where)
     return loop
 
 

@@ -159,7 +159,7 @@ class Study:
 
     @property
     def is_floor(self) -> bool:
-        """True if both arms are the same file: a noise floor."""
+        """True if both arms are the same file or command: a noise floor."""
         base, modified = (self.arms[arm].sha256 for arm in ARMS)
         return bool(base) and base == modified
 

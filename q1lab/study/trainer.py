@@ -46,6 +46,12 @@ def _versions(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+SEED_OFFSET = 10**9
+"""The number that the modified arm's runs add to their seed where both arms are the same: beyond
+any seed that can be typed, so that no other run draws it."""
+ArmName = Annotated[str, one_of("baseline", "modified")]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trainer(StudyPart, ABC):
     """The trainer of a study's runs."""
@@ -66,6 +72,11 @@ class Trainer(StudyPart, ABC):
     wandb: Annotated[str, one_of("disabled", "offline", "online")] = "disabled"
     engine: EngineChoice | None = None
     """The engine; None for this machine."""
+    seed_shift: Annotated[
+        dict[ArmName, Annotated[int, whole_number(below=1 << 40)]], max_items(2)
+    ] = field(default_factory=dict)
+    """The number that each arm's runs add to their seed, so that pairs are independent where both
+    arms are the same. Runs keep the names of their seeds."""
 
     # ── what it trains with
 
@@ -116,7 +127,7 @@ class Trainer(StudyPart, ABC):
 
     def drawn_seed(self, run: Run) -> int:
         """The seed that a run's weights and batches are drawn with."""
-        return run.seed
+        return run.seed + self.seed_shift.get(run.arm, 0)
 
     # ── what makes two studies, or two runs, the same
 

@@ -87,7 +87,7 @@ class Command(Trainer):
 
     def declared_budget(self) -> list[Any]:
         loop = {**json_records.to_json(self.loop), "folder": ""}
-        return [{"max_iters": 0}, {}, {}, self.device, "", self.threads, loop]
+        return [{"max_iters": 0}, {}, self.seed_shift, self.device, "", self.threads, loop]
 
     @classmethod
     def accepts(cls, request: Request) -> bool:
@@ -154,7 +154,7 @@ class Command(Trainer):
         return f"{self.metric.name}, {self.metric.direction}, in {self.loop.folder}"
 
     def displayed_command(self, run: Run) -> str:
-        line = displayed_command(self.loop, run.variant, run.seed)
+        line = displayed_command(self.loop, run.variant, self.drawn_seed(run))
         short = "" if self.loop.repeats else self.loop.smoke
         return f"{line} (and first a short run, with {short})" if short else line
 

@@ -8,14 +8,14 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from q1lab.ground.json_records import max_items, one_of, whole_number
+from q1lab.ground.json_records import max_items
 from q1lab.ground.text_formats import passes_text
 from q1lab.study import engine_choice, tuned_value
 from q1lab.study.design import seeds_text
 from q1lab.study.hyperparameters import checked_value
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.series import SWEEP, TUNE
-from q1lab.study.trainer import Lines, Name, Trainer
+from q1lab.study.trainer import ArmName, Lines, Name, Trainer
 from q1lab.study.trainer_description import Description
 from q1lab.study.tuned_value import TunedValue
 
@@ -24,14 +24,8 @@ if TYPE_CHECKING:
     from q1lab.study.command_line import Request
     from q1lab.study.design import TypedSeeds
     from q1lab.study.kept_folder import KeptStudy
-    from q1lab.study.studies import Run, Study
+    from q1lab.study.studies import Study
     from q1lab.study.study_draft import Draft
-
-SEED_OFFSET = 10**9
-"""The number that the modified arm's runs add to their seed where both arms are the same file:
-beyond any seed that can be typed, so that no other run draws it."""
-
-ArmName = Annotated[str, one_of("baseline", "modified")]
 
 
 def _config(value: dict[str, Any]) -> dict[str, Any]:
@@ -56,11 +50,6 @@ class OwnLoop(Trainer):
     dtype: Name
     arm_config: Annotated[dict[ArmName, dict[str, Any]], max_items(2)] = field(default_factory=dict)
     """Hyperparameters of one arm that differ from the study's."""
-    seed_shift: Annotated[
-        dict[ArmName, Annotated[int, whole_number(below=1 << 40)]], max_items(2)
-    ] = field(default_factory=dict)
-    """The number that each arm's runs add to their seed, so that pairs are independent where both
-    arms are one file. Runs keep the names of their seeds."""
     matched: dict[str, Any] = field(default_factory=dict)
     """The modified model's width that gives it as many parameters as its baseline."""
     tuned: TunedValue | None = None
@@ -88,9 +77,6 @@ class OwnLoop(Trainer):
     @property
     def number_format(self) -> str:
         return self.dtype
-
-    def drawn_seed(self, run: Run) -> int:
-        return run.seed + self.seed_shift.get(run.arm, 0)
 
     def with_iters(self, iters: int) -> Self:
         return replace(self, config={**self.config, "max_iters": iters})

@@ -481,3 +481,25 @@ metric = 'val/loss'
     assert re.search(r"Predicted: .*val/loss falls by 0\.05 .*0\.01 or more.*80% sure", text)
     assert "as predicted" in text
     assert "'slow'" in q1lab("predict", "slow", code=2).stderr
+
+
+def test_an_arm_against_itself_shows_the_noise(folder: Path) -> None:
+    loop = ("--command", COMMAND, "--arm", "baseline=", "--metric", "val/loss", "--seeds", "4")
+    floor = json_of("run", "baseline", *loop, "--smoke", "--steps=2")
+    study = studies.load(floor["study"])
+    assert (study.id, study.variant, study.is_floor) == ("baseline-1", "baseline*", True)
+    base, modified = (floor["arms"][arm]["values"] for arm in studies.ARMS)
+    assert not set(base.values()) & set(modified.values()), "no two runs share a seed"
+    assert "nothing is claimed" in " ".join(q1lab("compare", study.id, "--full").stdout.split())
+    assert json_of("run", study.id) == floor
+    comparison = json_of(*FAST, "--seeds", "4", "--smoke", "--steps=2")
+    assert comparison["floor"]["study"] == study.id
+    (folder / "study.toml").write_text(
+        f"[command]\nrun = {json.dumps(COMMAND)}\nmetric = 'val/loss'\nsmoke = '--steps=2'\n"
+        "[arm.baseline]\n[arm.fast]\nargs = '--lr=0.05'\n"
+    )
+    again = json_of("run", "study.toml", "fast", "--seeds", "2")
+    assert studies.load(again["study"]).variant == "fast*"
+    same = ("--arm", "a=", "--arm", "b=", "--metric", "val/loss")
+    refused = q1lab("run", "--command", COMMAND, *same, code=2).stderr
+    assert "the VARIANT a compares a with itself" in refused

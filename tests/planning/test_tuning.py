@@ -16,7 +16,7 @@ from q1lab.planning import series_plan, study_plan
 from q1lab.statistics.intervals import ALPHA, NoteKind
 from q1lab.study import command_line, studies, tuned_value
 from q1lab.study.command_line import Request
-from q1lab.trainers.own_loop import SEED_OFFSET
+from q1lab.study.trainer import SEED_OFFSET
 from q1lab.verdict import comparison_record, scope_text
 from q1lab.verdict.comparison_cache import compare
 from tests.kit.comparisons import times_asked

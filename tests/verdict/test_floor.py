@@ -15,7 +15,7 @@ from q1lab.statistics.intervals import ALPHA, NoteKind
 from q1lab.study import command_line, kept_folder, studies
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Run, Study
-from q1lab.trainers.own_loop import SEED_OFFSET
+from q1lab.study.trainer import SEED_OFFSET
 from q1lab.verdict import comparison_record, prediction_text, terminal_text, verdict_text
 from q1lab.verdict.comparison import Comparison, Floor
 from q1lab.verdict.comparison_cache import compare

@@ -30,7 +30,7 @@ from q1lab.study.origin import ImportedRuns
 from q1lab.study.seed_range import SeedRange
 from q1lab.study.series import Series
 from q1lab.study.studies import ARMS, Arm, Data
-from q1lab.trainers.own_loop import SEED_OFFSET
+from q1lab.study.trainer import SEED_OFFSET
 from q1lab.verdict import cost_columns, table_text
 from q1lab.verdict.comparison import SIZE_MATTERS_FROM, Comparison, Floor, QuestionCost
 from q1lab.verdict.terminal_text import (
