@@ -71,7 +71,7 @@ def test_the_lowest_loss_is_chosen_for_each_arm_and_recorded(
     assert f"{low:g}, {mid:g} and {high:g} on 2 other seeds" in text
     assert f"{mid:g} for baseline" in text
     assert f"{high:g} for rope" in text
-    assert "edge for rope" in text
+    assert "the outermost for rope" in text
     back = study.trainer.request(study)
     assert back.tune == "learning_rate"
     assert "learning_rate" not in back.overrides
