@@ -51,7 +51,8 @@ class Act(NamedTuple):
     adds_item: bool = False
     """True if it adds to a list on the app's Progress page, where `a` offers it."""
     in_course_only: bool = False
-    """True for a command that `q1lab --help` shows only to a learner who follows the course."""
+    """True for a command that `q1lab --help` shows only to a learner who follows the course, as the
+    app's palette does its subcommands."""
 
 
 class ParsedCommand(NamedTuple):

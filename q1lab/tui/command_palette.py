@@ -39,11 +39,13 @@ class CommandProvider(Provider):
             for binding in screen.active_bindings.values()
             if binding.binding.id
         }
+        course = app.week.course
         for act in ACTS.values():
-            if act.palette:
+            if act.palette and (course or not ACTS[act.name.split()[0]].in_course_only):
                 do = partial(step_actions.run_command, app, ["q1lab", *act.name.split()])
                 yield act.palette, "a form" if act.form_labels else f"q1lab {act.name}", do
-        yield "Tick boxes of the roadmap, by their numbers", "a form", partial(tick_boxes, app)
+        if course:
+            yield "Tick boxes of the roadmap, by their numbers", "a form", partial(tick_boxes, app)
         for name, key in KEYS.items():
             active_key = active.get(name)
             if active_key is not None:

@@ -19,7 +19,7 @@ from q1lab.index import ingest_events, journal, learner_tables
 from q1lab.index.store import Store
 from q1lab.tui import pages
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.command_palette import AppCommandPalette, tick_boxes
+from q1lab.tui.command_palette import AppCommandPalette, CommandProvider, tick_boxes
 from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.answer import AnswerScreen
 from q1lab.tui.screens.command_output import CommandOutputScreen
@@ -610,9 +610,14 @@ async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:
 
 async def test_one_says_once_how_one_came_here() -> None:
     async with running() as (app, pilot):
+
+        def palette_titles() -> set[str]:
+            return {title for title, _, _ in CommandProvider(app.screen)._all()}
+
         app.screen.open_page(":week")  # type: ignore[attr-defined]
         reader = app.screen.query_one(PageReader)
         await until(pilot, lambda: "how you came" in words(app))
+        titles_of_the_course = palette_titles()
         assert reader.step
         assert reader.step.id == "way"
         assert reader.on_screen, "the first step is on the first screen"
@@ -622,11 +627,14 @@ async def test_one_says_once_how_one_came_here() -> None:
         await settled(pilot)
         assert "last week of" not in words(app)
         assert config.load_settings().course is False
+        hidden = titles_of_the_course - palette_titles()
+        assert {"Add an artifact", "Tick boxes of the roadmap, by their numbers"} <= hidden
         assert "c3-readme" in {step.id for step in app.week.steps()}
         assert [kpi.target for kpi in app.week.kpis] == [1, 1, 1]
         await pilot.press("k", "enter")  # it can be said again, from the row that one was on
         await until(pilot, lambda: "last week of" in words(app))
         assert config.load_settings().course is True
+        assert hidden <= palette_titles()
 
 
 async def test_a_text_of_ones_own_is_named_in_the_app_and_checked(tmp_path: Path) -> None:
