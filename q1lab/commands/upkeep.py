@@ -64,6 +64,8 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
                 f"; {', '.join(preview.reused_by)} reused runs of it: those are copies, and stay"
             )
         click.echo(printable(description), err=as_json)
+    if not dry_run:
+        delete_restore.refuse_running(names)
     done = not dry_run and _agrees(f"Move {len(previews)} of your studies to the trash?", yes)
     if done:
         with open_store() as store:

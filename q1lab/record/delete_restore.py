@@ -85,6 +85,18 @@ def preview_delete(store: Store, study_id: str) -> DeletePreview:
     return DeletePreview(study_id, _size([folder]), tuple(takers), unreadable)
 
 
+def refuse_running(names: Iterable[str]) -> None:
+    """Problem where one of the studies is running, so that none of them is deleted."""
+    for name in names:
+        folder = _folder(name)
+        if not folder.is_symlink() and is_alive(paths.StudyPaths(folder)):
+            raise _running(name)
+
+
+def _running(study_id: str) -> Problem:
+    return Problem(f"{study_id} is running", FAILED, next=f"`q1lab stop {study_id}` ends it first")
+
+
 def delete_study(store: Store, study_id: str) -> Path:
     """Move a study into the trash, after its plan and how its runs ended were put on record;
     returns where it is then.
@@ -98,9 +110,7 @@ def delete_study(store: Store, study_id: str) -> Path:
         alive = is_alive(paths.StudyPaths(folder))
         lock = None if alive else try_lock(folder / "lock", wait=1.0)
         if lock is None:
-            raise Problem(
-                f"{study_id} is running", FAILED, next=f"`q1lab stop {study_id}` ends it first"
-            )
+            raise _running(study_id)
     try:
         if is_locked(folder / "wandb" / "relay.lock"):
             raise Problem(

@@ -124,9 +124,12 @@ def test_a_deleted_study_leaves_its_plan_and_its_ends(
     assert studies.ids() == ["rope-2"], "the name of a deleted study is not given again"
 
 
-def test_a_running_study_is_not_deleted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_running_study_is_not_deleted(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
     study = lab.plan(wandb="disabled")
     with lab.alive(study):
+        assert main(["delete", trained, study.id, "--yes"]) == 1
+        assert "is running" in capsys.readouterr().err
+        assert trained in studies.ids(), "all of them are deleted, or none"
         for words in (["delete", study.id, "--yes"], ["export", study.id, "--format", "archive"]):
             assert main(words) == 1
             assert "is running" in capsys.readouterr().err
