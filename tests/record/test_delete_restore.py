@@ -125,7 +125,7 @@ def test_a_deleted_study_leaves_its_plan_and_its_ends(
 
 
 def test_a_running_study_is_not_deleted(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
-    study = lab.plan(wandb="disabled")
+    study = lab.plan("quick-1", wandb="disabled")
     with lab.alive(study):
         assert main(["delete", trained, study.id, "--yes"]) == 1
         assert "is running" in capsys.readouterr().err
