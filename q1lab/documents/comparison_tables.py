@@ -58,6 +58,8 @@ class StudyFacts:
     facts_table: Md
     detectable: str
     """With its unit."""
+    is_close_call: bool
+    """True if the interval ends close to 0: there a claim overstates the difference."""
     pace: str
     """The pace by the clock: ``faster``, ``slower``, or nothing that is clear."""
     shared_and_measured: str
@@ -101,6 +103,7 @@ def study_facts(
         scale=scope_text.scale_text(c),
         outcome=sentences.get("prediction", Md("")),
         facts_table=_reproduce(c, commit, dirty, versions or {}),
+        is_close_call=analysis.ends is not None and difference_text.is_near_the_edge(analysis),
         detectable=""
         if analysis.detectable is None
         else number.size(analysis.detectable) + c.metric.suffix,

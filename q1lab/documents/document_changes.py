@@ -247,7 +247,7 @@ def roadmap_change(
 ) -> tuple[Change, list[roadmaps.Box]]:
     """The roadmap with the ``chosen`` boxes ticked and the ``opened`` ones open again, and those
     boxes that this changes."""
-    journal.refuse_agents("course roadmap")
+    journal.refuse_agents("roadmap")
     if {box.number for box in chosen} & {box.number for box in opened}:
         raise Problem("a box can't be ticked and opened at once")
     new = roadmaps.tick_boxes(roadmaps.tick_boxes(data, chosen), opened, done=False)
@@ -260,7 +260,7 @@ def roadmap_change(
 
     def after(store: Store, done: SavedChange) -> None:
         if chosen:
-            evidence.note_written(store, label, "course roadmap", path, done.sha)
+            evidence.note_written(store, label, "roadmap", path, done.sha)
 
     diff = document_diff(data, new, path.name)
     return Change({path: new}, message, repo, diff, after=after), changed

@@ -47,12 +47,17 @@ class Act(NamedTuple):
     """``module:function`` that returns the files to write and commit in the learner's repository (a
     `documents.change.Change`), given the store, the week, the folder and its repository. The app
     previews the change for a command whose fields are all keywords of the function. After the
-    write, `evidence.note_written` records it under the act's name."""
+    write, `evidence.note_written` records it under its name in the journal."""
     adds_item: bool = False
     """True if it adds to a list on the app's Progress page, where `a` offers it."""
     in_course_only: bool = False
     """True for a command that `q1lab --help` shows only to a learner who follows the course, as the
     app's palette does its subcommands."""
+
+    @property
+    def name_in_journal(self) -> str:
+        """The name of its entries: a journal outlives the group that a command stands in."""
+        return self.name.removeprefix("course ")
 
 
 class ParsedCommand(NamedTuple):

@@ -61,7 +61,7 @@ LEARNER_ONLY = {
     "recall": "how a recall question went",
     "predict": "a prediction",
     "guess": "an answer of a blind test",
-    "course roadmap": "a tick of the roadmap",
+    "roadmap": "a tick of the roadmap",
 }
 """Acts that only the learner may do, and the result of each."""
 

@@ -30,7 +30,7 @@ from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Arm, Study, run_name
 from q1lab.verdict import cost_columns
 
-VERSION = 16
+VERSION = 17
 """Of the record. Raise it when its form or its computation changes, so that kept ones are made
 anew."""
 

@@ -217,12 +217,13 @@ def record_sentence(c: Comparison, *, published: bool = False) -> str:
     family = c.asking.family
     if family is None or len(c.study.seeds) < 2:
         return ""
+    if family.questions == 1 and published:  # to a reader of one study there is only this one
+        return ""
     if family.questions == 1:
         share = percent_text(max(family.expected_false_claims, c.analysis.alpha))
-        whose = "the" if published else "your"
         place = "first" if c.asking.all_looks < 2 else "only"
         return (
-            f"This is {whose} {place} question. Even if no change ever helped, "
+            f"This is your {place} question. Even if no change ever helped, "
             f"{share.removesuffix('%')} in 100 people would claim a difference here by luck."
         )
     each = percent_text(family.expected_false_claims / family.questions)

@@ -365,7 +365,7 @@ class Facts:
     def _document(self, step: Step) -> StepEvidence | None:
         """The document of an act, written or committed (`Act.done_when`)."""
         (act,) = command_table.acts_for_condition(step.done_when)
-        row = next(self.rows(act.name), None)
+        row = next(self.rows(act.name_in_journal), None)
         if row is None:
             return None
         name = Path(row["file"]).name

@@ -377,7 +377,7 @@ SAMPLES: list[dict[str, Any]] = [
     {"act": "merge", "week": WEEK, "file": "/r/rope.py", "into": "/r/model.py", "commit": "1a"},
     {"act": "document", **VARIANT, "path": "/r/M.md", "committed": True, "prediction": 1},
     {"act": "document", **VARIANT, "path": "/r/M.md", "committed": True, "prediction": None},
-    {"act": "course roadmap", "week": WEEK, "path": "/r/R.md"},
+    {"act": "roadmap", "week": WEEK, "path": "/r/R.md"},
     {"act": "look", **VARIANT, "command": "compare", "what": "rope-1"},
     {"act": "retro", "week": WEEK, "path": "/r/Q1_RETRO.md", "commit": None},
     {"act": "retro", "week": WEEK, "path": "/r/Q1_RETRO.md", "commit": "1a2b3c"},
@@ -450,7 +450,7 @@ def test_no_senseless_line_of_a_sound_hash_ends_a_command(
     assert {sample["act"] for sample in SAMPLES} == {
         *journal_tables.FOLDS,
         "retro",
-        "course roadmap",
+        "roadmap",
     }
     fields: dict[tuple[str, str], set[str]] = {}
     for sample in SAMPLES:
