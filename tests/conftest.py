@@ -40,6 +40,13 @@ if IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK):
 
 
 @pytest.fixture(autouse=True)
+def working_folder() -> None:
+    """The folder of a test that passed is removed, and a process may have been left standing in
+    it."""
+    os.chdir(ROOT)
+
+
+@pytest.fixture(autouse=True)
 def signals() -> None:
     """What is ignored is inherited by children, and Ctrl-C and a hang-up are what some tests send
     to q1lab. They are ignored where the tests run in the background (`&`, nohup), and once a test

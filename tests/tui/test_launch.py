@@ -317,7 +317,7 @@ async def test_a_planned_range_tells_its_plan_before_it_starts(
         screen.query_one("#seeds", Input).value = "3..12"
         await until(pilot, lambda: screen.draft is not None, "no estimate came")
         assert "3 to 12 pairs" in estimate(screen)
-        assert "12 pairs could" in " ".join(estimate(screen).split())
+        assert "four studies out of five" in " ".join(estimate(screen).split())
 
 
 async def test_data_that_were_chosen_are_what_the_form_names(
