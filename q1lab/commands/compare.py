@@ -16,6 +16,7 @@ from q1lab.study import studies
 from q1lab.study.studies import Study
 
 if TYPE_CHECKING:
+    from q1lab.verdict.comparison import Comparison
     from q1lab.verdict.equal_budget import BudgetKind, EqualBudgetResult
 
 
@@ -103,6 +104,8 @@ def print_comparison(
 ) -> None:
     """Print a study's comparison as JSON, in short or in ``full``, and below it ``answer``, the
     comparison at equal FLOPs or wall clock."""
+    from rich.console import Console
+
     from q1lab.verdict import comparison_record, equal_budget
     from q1lab.verdict.comparison_cache import compare as make_comparison
 
@@ -116,19 +119,25 @@ def print_comparison(
             }
         print_json(facts)
         return
+    click.echo()
+    print_verdict(record, full=full)
+    if answer is not None:
+        click.echo()
+        width = min(Console().width, 100)
+        for sentence in equal_budget.budget_sentences(answer, record):
+            click.echo(click.wrap_text(sentence, width, "  ", "    "))
+
+
+def print_verdict(comparison: Comparison, *, full: bool) -> None:
+    """Print a comparison in short or in ``full``, in colors where the terminal has them."""
     from rich.console import Console
 
     from q1lab.verdict.terminal_text import rich_comparison_lines, rich_short_lines
 
     console = Console(highlight=False)
-    console.print()
     lines = rich_comparison_lines if full else rich_short_lines
-    for line in lines(record, min(console.width, 100)):
+    for line in lines(comparison, min(console.width, 100)):
         console.print(line, soft_wrap=True)
-    if answer is not None:
-        console.print()
-        for sentence in equal_budget.budget_sentences(answer, record):
-            click.echo(click.wrap_text(sentence, min(console.width, 100), "  ", "    "))
 
 
 def draw_comparison(

@@ -74,7 +74,8 @@ def status(as_json: bool, tag: str | None, verbose: bool) -> int:
             name: study_view.read_view(store, studies.load(name), new_events=False)
             for name in dict.fromkeys([*alive, *names[: None if verbose else 1]])
         }
-        results = {result.id: result for result in read_result_rows(store)}
+        listed = read_result_rows(store) if len(names) > 1 else ()
+        results = {result.id: result for result in listed}
         labels = {name: study_labels.read_labels(store, name) for name in views}
         short_verdict = _short_verdict(store, views[names[0]]) if names else []
     if not lines:
@@ -82,8 +83,7 @@ def status(as_json: bool, tag: str | None, verbose: bool) -> int:
     for name in alive:
         if views[name].engine:
             launch.resume_runner(views[name].study)
-    for name in [name for name in views if name in alive or verbose or name == names[0]]:
-        view = views[name]
+    for name, view in views.items():
         click.echo(study_summary(view))
         for text in (
             *(short_verdict if name == names[0] else []),

@@ -14,6 +14,7 @@ from q1lab.ground.text_formats import cut_cells, plural
 from q1lab.statistics.intervals import (
     MAX_SEEDS,
     MIN_FOR_VERDICT,
+    Note,
     NoteKind,
     Reason,
 )
@@ -135,7 +136,7 @@ def caveat_line(c: Comparison) -> str:
     notes = {note.kind: note for note in c.analysis.notes}
     for kind in CAVEAT_ORDER:
         if kind in notes:
-            return _caveat(c, kind)
+            return _caveat(c, notes[kind])
     if c.analysis.reason is Reason.EQUAL:
         return "Check that the change reaches the run."
     if c.study.is_floor:
@@ -156,11 +157,10 @@ DATA_NAME, METRIC_NAME = 24, 24
 """Columns of such a name in a caveat."""
 
 
-def _caveat(c: Comparison, kind: NoteKind) -> str:
-    analysis = c.analysis
-    facts = next(note.facts for note in analysis.notes if note.kind is kind)
+def _caveat(c: Comparison, note: Note) -> str:
+    analysis, facts = c.analysis, note.facts
     metric = cut_cells(printable(c.metric.name), METRIC_NAME)
-    match kind:
+    match note.kind:
         case NoteKind.CONDITIONS:
             keys = " and ".join(key.replace("_", " ") for key in facts["differ"])
             return f"The runs differ in {keys}, which may be the reason instead."

@@ -40,6 +40,7 @@ def judge(
     It trains nothing and keeps nothing; `q1lab import` keeps the same numbers as a study. The arms
     are compared seed by seed if both have the same seeds, else as wholes.
     """
+    from q1lab.commands.compare import print_verdict
     from q1lab.doors.imports import number_table
     from q1lab.doors.imports.judgment import judge_table
 
@@ -58,14 +59,9 @@ def judge(
     if as_json:
         print_json(judgment.to_dict())
         return OK
-    from rich.console import Console
-
-    from q1lab.verdict.terminal_text import rich_comparison_lines, rich_short_lines
-
-    console = Console(highlight=False)
     if table.guesses:
-        console.print(f"Read: {', '.join(table.guesses)}.", style="dim")
-    lines = rich_comparison_lines if full else rich_short_lines
-    for line in lines(judgment.comparison, min(console.width, 100)):
-        console.print(line, soft_wrap=True)
+        from rich.console import Console
+
+        Console(highlight=False).print(f"Read: {', '.join(table.guesses)}.", style="dim")
+    print_verdict(judgment.comparison, full=full)
     return OK

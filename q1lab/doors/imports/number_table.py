@@ -268,10 +268,8 @@ def _two_arms(
     """The two arms that were named, or the only two: the one called baseline comes first."""
     names = list(arms)
     for option, arm in (("--baseline", options.baseline), ("--modified", options.modified)):
-        if arm is not None and arm not in names:
-            raise Problem(
-                f"{option} {printable(arm)}: {name} has no such arm", next=nearest(arm, names)
-            )
+        if arm is not None:
+            _check_known(arm, names, f"{option} {printable(arm)}: {name} has no such arm")
     if len(names) < 2:
         raise Problem(f"{name} has one arm, {', '.join(names) or 'without numbers'}", next=FORMS)
     baseline = options.baseline or next((arm for arm in names if arm.lower() == "baseline"), None)
@@ -299,26 +297,24 @@ def _two_arms(
 # ── columns and cells
 
 
+def _check_known(word: str, names: Sequence[str], message: str) -> None:
+    """Raise a Problem, with the nearest name, if ``word`` is not among ``names``."""
+    if word not in names:
+        raise Problem(message, next=nearest(word, names))
+
+
 def _column(
     said: str | None, usual: Sequence[str], columns: Sequence[str], option: str, name: str
 ) -> str | None:
     if said is not None:
-        if said not in columns:
-            raise Problem(
-                f"{option} {printable(said)}: {name} has no such column",
-                next=nearest(said, columns),
-            )
+        _check_known(said, columns, f"{option} {printable(said)}: {name} has no such column")
         return said
     return next((column for key in usual for column in columns if column.lower() == key), None)
 
 
 def _metric_column(said: str | None, columns: Sequence[str], rows: Rows, name: str) -> str:
     if said is not None:
-        if said not in columns:
-            raise Problem(
-                f"--metric {printable(said)}: {name} has no such column",
-                next=nearest(said, columns),
-            )
+        _check_known(said, columns, f"--metric {printable(said)}: {name} has no such column")
         return said
     for usual in (*FINAL, *VAL):
         if usual in columns:
