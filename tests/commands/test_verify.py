@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -56,12 +55,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of them; returns the repository."""
     without_torch(monkeypatch)
-    shutil.copytree(prepared / "home", tmp_path / "home")
-    shutil.copytree(prepared / "mine", tmp_path / "mine")
-    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "home"))
-    repos.of_its_own(tmp_path, monkeypatch)
-    monkeypatch.chdir(tmp_path / "mine")
-    return tmp_path / "mine"
+    return repos.copied(prepared, tmp_path, monkeypatch)
 
 
 # ── honest

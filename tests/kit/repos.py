@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -39,3 +40,14 @@ def begun(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "--allow-empty", "-m", "begin")
     return folder
+
+
+def copied(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copy a prepared ``home`` and repository ``mine`` for one test, and stand in the repository,
+    which is returned."""
+    for name in ("home", "mine"):
+        shutil.copytree(prepared / name, tmp_path / name)
+    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "home"))
+    of_its_own(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path / "mine")
+    return tmp_path / "mine"

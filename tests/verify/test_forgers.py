@@ -62,12 +62,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def repository(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the home and the repository, for one forger."""
     without_torch(monkeypatch)
-    shutil.copytree(prepared / "home", tmp_path / "home")
-    shutil.copytree(prepared / "mine", tmp_path / "mine")
-    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "home"))
-    repos.of_its_own(tmp_path, monkeypatch)
-    monkeypatch.chdir(tmp_path / "mine")
-    return tmp_path / "mine"
+    return repos.copied(prepared, tmp_path, monkeypatch)
 
 
 # ── the forger's tools
