@@ -49,14 +49,18 @@ def pair_lines(
         width,
         styles,
     )
-    longest = max(len(pair.baseline), len(pair.modified))
-    yield Text(
-        "They write the same."
-        if pair.shared == longest
-        else f"The first {pair.shared} of {longest} characters are the same."
-        if pair.shared
-        else "They part at the first character."
-    )
+    yield Text(_shared_sentence(pair.shared, max(len(pair.baseline), len(pair.modified))))
+
+
+def _shared_sentence(shared: int, longest: int) -> str:
+    """The place where two passages of at most ``longest`` characters part."""
+    if shared == longest:
+        return "They write the same."
+    if not shared:
+        return "They part at the first character."
+    if shared == 1:
+        return f"Only the first of {longest} characters is the same."
+    return f"The first {shared} of {longest} characters are the same."
 
 
 def passage_lines(
