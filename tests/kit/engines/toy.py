@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from q1lab.ground import files
 from q1lab.runner import child_processes
 from q1lab.runner.engine import EngineCheck, JobNews
 from q1lab.runner.remote_engine import Remote
@@ -23,7 +24,8 @@ from q1lab.study.studies import Study
 
 
 class Toy(Remote):
-    """``FOLDER`` has a file with the process id of each job."""
+    """``FOLDER`` has a file with the process id of each job, which its worker holds locked: a
+    process that has just begun may not show its command line yet, but its lock came before it."""
 
     usage = "toy=FOLDER"
 
@@ -41,12 +43,17 @@ class Toy(Remote):
         if not place.exists():  # else it was handed over before
             trainer = [*child_processes.trainer_command(), str(study.files.root), "--only"]
             command = [sys.executable, __file__, *job.cells, "--", *trainer]
-            worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+            lock = files.try_lock(place)
+            assert lock is not None
+            worker = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=[lock]
+            )
+            os.close(lock)
             place.write_text(str(worker.pid))
         return replace(job, id=place.read_text())
 
     def poll(self, study: Study, job: Job, cursor: int) -> JobNews:
-        alive = b"\0--\0" in self._command_of(job)
+        alive = files.is_locked(self.folder / job.name)
         cells = {cell: self._seen(study, cell, alive) for cell in job.cells}
         return JobNews(cells, over=not alive)
 
@@ -59,11 +66,6 @@ class Toy(Remote):
             if last_event(events)
             else CellStatus(WAITING, "waits: the toy has one hand")
         )
-
-    def _command_of(self, job: Job) -> bytes:
-        with contextlib.suppress(OSError):
-            return Path(f"/proc/{job.id}/cmdline").read_bytes()
-        return b""
 
     def stop(self, job: Job) -> None:
         with contextlib.suppress(ProcessLookupError):
