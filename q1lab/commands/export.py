@@ -9,11 +9,11 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json
+from q1lab.documents.result_files import SUFFIXES
 from q1lab.ground.errors import FAILED, NOTICES, OK, Problem
 from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.study.studies import Study
-from q1lab.verdict.result_files import FORMATS
 
 BUNDLE_FORMATS = {"notebook": ".ipynb", "archive": ".q1lab.zip"}
 """Formats that contain one whole study, with their suffixes: to train it elsewhere, or to move
@@ -26,6 +26,7 @@ Examples:
   q1lab export --format csv
   q1lab export rope-1 swiglu-1 --format json --output results.json
   q1lab export rope-1 --format svg --output plots/
+  q1lab export rope-1 swiglu-1 --format latex       the table that a paper prints
   q1lab export rope-1 --format csv --curves
   q1lab export --tag draft --format csv
   q1lab export rope-1 --format archive     the whole study as rope-1.q1lab.zip
@@ -39,7 +40,7 @@ Exit status: 0 written, 1 a file can't be written, 2 usage."""
 @click.option(
     "--format",
     "form",
-    type=click.Choice((*FORMATS, *BUNDLE_FORMATS)),
+    type=click.Choice((*SUFFIXES, *BUNDLE_FORMATS)),
     help="Default: by --output's suffix, else json.",
 )
 @click.option(
@@ -75,9 +76,9 @@ def export(
     `q1lab restore` brings it back, and anyone can check it with `q1lab verify`.
     """
     from q1lab.commands._store import open_store
+    from q1lab.documents.result_files import export_studies as write
     from q1lab.ground.files import kind_of_non_file, printable
     from q1lab.index import study_labels
-    from q1lab.verdict.result_files import export_studies as write
 
     if bool(study) + everything + (tag is not None) > 1:
         raise Problem("give studies, --all or --tag: one of them")
@@ -115,7 +116,8 @@ def _format_of(output: Path | None) -> str:
     suffix of no format."""
     if output is None or output.is_dir() or not output.suffix:
         return "json"
-    by_suffix = {f".{form}": form for form in FORMATS} | {".ipynb": "notebook", ".zip": "archive"}
+    by_suffix = {suffix: form for form, suffix in SUFFIXES.items()}
+    by_suffix |= {".ipynb": "notebook", ".zip": "archive"}
     form = by_suffix.get(output.suffix.lower())
     if form is None:
         raise Problem(

@@ -138,6 +138,15 @@ class Trainer(StudyPart, ABC):
         return {}
 
     @property
+    def command(self) -> str:
+        """A person's own command, as it was typed; empty where q1lab's own loop trains."""
+        return ""
+
+    def arguments(self, variant: str) -> str:
+        """The arguments that a person's own command has for an arm; empty without one."""
+        return ""
+
+    @property
     def repeats(self) -> bool:
         """True if a run that is trained again has the same numbers to the last bit."""
         return True

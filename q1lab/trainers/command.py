@@ -69,6 +69,13 @@ class Command(Trainer):
         return files or {self.loop.run: ""}
 
     @property
+    def command(self) -> str:
+        return self.loop.run
+
+    def arguments(self, variant: str) -> str:
+        return self.loop.args.get(variant, "")
+
+    @property
     def repeats(self) -> bool:
         return self.loop.repeats == "bit"
 

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from q1lab.documents import comparison_page, comparison_tables, modification, post
 from q1lab.documents.reproduce import Reproduction
+from q1lab.documents.result_files import STUDY_COLUMNS
 from q1lab.ground import paths
 from q1lab.ground.text_formats import signed
 from q1lab.index.store import Store
@@ -39,7 +40,6 @@ from q1lab.verdict import (
 )
 from q1lab.verdict.charts import draw_comparison
 from q1lab.verdict.comparison import VERSION, Comparison, Floor, from_record, to_record
-from q1lab.verdict.result_files import STUDY_COLUMNS
 from q1lab.verdict.result_rows import ResultRow
 from q1lab.verdict.terminal_text import comparison_lines, short_lines
 from tests.kit import document_records as records

@@ -10,12 +10,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from q1lab.commands.cli import cli
 from q1lab.commands.export import export as command
+from q1lab.documents.printed_tables import latex_text
+from q1lab.documents.result_files import export_studies
 from q1lab.ground.errors import Problem
 from q1lab.index import study_labels
 from q1lab.index.store import Store
 from q1lab.study import studies
-from q1lab.verdict.result_files import export_studies
+from q1lab.verdict import comparison_cache
+from q1lab.verdict.difference_text import interval_text
+from q1lab.verdict.short_text import caveat_line
 from tests.kit.lab_home import finish, make_study, train
 
 
@@ -54,6 +59,15 @@ def test_curves_have_every_point(tmp_path: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
     assert len(rows) == points > 50
     assert {row["metric"] for row in rows} == {"train_loss", "val_loss"}
+
+
+def test_csv_tells_two_studies_apart_by_their_settings(tmp_path: Path) -> None:
+    two()
+    with Store() as store:
+        (file,) = export_studies(store, ["rope-1", "gqa-1"], "csv", tmp_path)
+    row = next(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
+    assert (row["metric"], row["better"], row["command"]) == ("val_loss", "lower", "")
+    assert (row["set.learning_rate"], row["set.n_layer"]) == ("0.001", "4")
 
 
 def test_json_is_the_comparison(tmp_path: Path) -> None:
@@ -146,3 +160,52 @@ def test_bad_input(args: list[str], words: str) -> None:
     assert isinstance(done.exception, Problem)
     assert words in str(done.exception)
     assert done.exception.code == 2
+
+
+# ── the table of a paper
+
+
+def test_printed_tables_have_the_arms_and_the_same_caveat(tmp_path: Path) -> None:
+    ids = two()
+    with Store() as store:
+        (markdown,) = export_studies(store, ids, "markdown", tmp_path)
+        (latex,) = export_studies(store, ids, "latex", tmp_path)
+        comparison = comparison_cache.compare(store, studies.load("rope-1"))
+    text, tex = markdown.read_text(encoding="utf-8"), latex.read_text(encoding="utf-8")
+    head, _, baseline, modified, *_ = text.splitlines()
+    assert head.startswith("| study | arm | n | val loss (nats; lower is better) | difference |")
+    assert baseline.startswith("| rope-1 | baseline | 3 | 1.9")
+    assert interval_text(comparison.analysis) in modified
+    assert "cannot tell |" in modified
+    assert caveat_line(comparison) in text
+    assert latex_text(caveat_line(comparison)) in tex
+    assert r"rope-1 & baseline & 3 & 1.9" in tex
+    assert "diverged" in text
+    assert tex.isascii()
+
+
+def test_latex_finds_no_command_in_a_name() -> None:
+    assert latex_text("a_b & 50% ^x~ {\\input} #1 $ --lr") == (
+        r"a\_b \& 50\% \textasciicircum{}x\textasciitilde{} \{\textbackslash{}input\} \#1 \$ -{}-lr"
+    )
+    assert latex_text("two\nlines −0.1") == "two lines $-$0.1"
+
+
+def test_outside_numbers_stay_exploratory_in_print(tmp_path: Path) -> None:
+    numbers = tmp_path / "runs.csv"
+    rows = [
+        f"{arm},{seed},{loss}"
+        for arm, losses in NUMBERS.items()
+        for seed, loss in enumerate(losses)
+    ]
+    numbers.write_text("\n".join(["optimizer,seed,accuracy", *rows]))
+    run = CliRunner().invoke
+    assert run(cli, ["import", str(numbers), "--baseline", "adam"]).exit_code == 0
+    for name in ("table.md", "table.tex"):
+        assert run(cli, ["export", "--output", str(tmp_path / name)]).exit_code == 0
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert "accuracy (higher is better)" in text
+        assert "Exploratory: how many runs were left out is not known." in text
+
+
+NUMBERS = {"adam": (0.61, 0.62, 0.60), "lion|x_1": (0.70, 0.72, 0.71)}

@@ -1,7 +1,8 @@
-"""Results as files: JSON (the comparisons), CSV (every run, or every point of the curves), SVG and
-PNG (charts).
+"""Results as files: JSON (the comparisons), CSV (every run, or every point of the curves), Markdown
+and LaTeX (the table of a paper), SVG and PNG (charts).
 
-Nothing is rounded and nothing is left out: diverged and unfinished runs are rows like the others.
+In JSON and CSV nothing is rounded and nothing is left out: diverged and unfinished runs are rows
+like the others.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from q1lab import __version__
+from q1lab.documents.printed_tables import PRINTED_FORMS, print_tables
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user, utc_now
 from q1lab.ground.write_intents import write_output
@@ -24,8 +26,16 @@ from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.study.studies import Study
 from q1lab.verdict import cost_columns as costs
+from q1lab.verdict.comparison_cache import compare, read_curves
 
-FORMATS = ("json", "csv", "svg", "png")
+SUFFIXES = {
+    "json": ".json",
+    "csv": ".csv",
+    **{name: form.suffix for name, form in PRINTED_FORMS.items()},
+    "svg": ".svg",
+    "png": ".png",
+}
+"""The formats, with the suffix of their files."""
 
 RUN_COLUMNS = (
     "study",
@@ -47,6 +57,8 @@ RUN_COLUMNS = (
     "unit",
     "better",
     "value",
+    "command",
+    "arguments",
     "reused_from",
     "message",
     "tags",
@@ -69,7 +81,7 @@ def export_studies(
 ) -> list[Path]:
     """Write studies into files; returns what was written, in order.
 
-    ``json`` and ``csv`` make one file for all of ``ids``, ``svg`` and ``png`` one per study.
+    ``svg`` and ``png`` make one file per study, the other formats one for all of ``ids``.
     ``target`` is a file, or a folder to put files of speaking names into (default: the current
     one). ``curves`` makes the CSV a row per point of each metric instead of a row per run, and has
     them stand beside the comparisons in JSON. Studies in
@@ -77,8 +89,8 @@ def export_studies(
     unknown format, an unknown study, no study at all, one file name for several pictures, and
     without ``force`` where a file that q1lab did not write would be replaced.
     """
-    if form not in FORMATS:
-        raise Problem(f"no export format {form!r}", next=f"there is: {', '.join(FORMATS)}")
+    if form not in SUFFIXES:
+        raise Problem(f"no export format {form!r}", next=f"there is: {', '.join(SUFFIXES)}")
     if not ids and not unreadable:
         raise Problem("nothing to export", next="start a study with `q1lab run rope --seeds 3`")
     chosen = [studies.load(study_id) for study_id in ids]
@@ -98,10 +110,12 @@ def export_studies(
             for study in chosen
         ]
     stem = chosen[0].id if len(chosen) == 1 and not unreadable else "q1lab-studies"
-    name = f"{stem}-curves.csv" if curves and form == "csv" else f"{stem}.{form}"
+    name = f"{stem}-curves.csv" if curves and form == "csv" else f"{stem}{SUFFIXES[form]}"
     file = target / name if folder else target
     if form == "json":
         text = studies_json(store, chosen, unreadable, curves=curves)
+    elif form in PRINTED_FORMS:
+        text = print_tables([compare(store, study) for study in chosen], form)
     else:
         text = studies_csv(store, chosen, curves=curves, unreadable=unreadable)
     write_output(file, text, force=force)
@@ -118,7 +132,6 @@ def studies_json(
     """The comparisons as one JSON document: ``{"q1lab": version, "exported": time, "studies":
     [record, …], "curves": [point, …], "labels": {id: {"tags", "note"}}, "unreadable": {id: why}}``;
     a point has the ``POINT_COLUMNS``. The last three only where there are any."""
-    from q1lab.verdict.comparison_cache import compare
     from q1lab.verdict.comparison_record import comparison_json
 
     records = [comparison_json(compare(store, study)) for study in chosen]
@@ -153,10 +166,12 @@ def studies_csv(
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     keys = tuple(column.key for column in costs.COST_COLUMNS)
-    heads = POINT_COLUMNS if curves else RUN_COLUMNS + keys + STUDY_COLUMNS
+    set_keys = _hyperparameter_names(chosen)
+    set_heads = tuple(f"{SETTING}{key}" for key in set_keys)
+    heads = POINT_COLUMNS if curves else RUN_COLUMNS + keys + STUDY_COLUMNS + set_heads
     writer.writerow(heads)
     for study in chosen:
-        writer.writerows(_points(store, study) if curves else _runs(store, study))
+        writer.writerows(_points(store, study) if curves else _runs(store, study, set_keys))
     if not curves:
         for study_id, why in unreadable.items():
             marked = {"study": study_id, "state": "unreadable", "message": why}
@@ -164,8 +179,21 @@ def studies_csv(
     return out.getvalue()
 
 
-def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
-    from q1lab.verdict.comparison_cache import compare
+SETTING = "set."
+"""Before the name of a hyperparameter, in the head of its column."""
+
+
+def _hyperparameter_names(chosen: Sequence[Study]) -> list[str]:
+    """The hyperparameters that any of the studies knows, without those that have a column."""
+    names: dict[str, None] = {}
+    for study in chosen:
+        names |= dict.fromkeys(study.trainer.hyperparameters)
+        for arm in study.arms:
+            names |= dict.fromkeys(study.trainer.arm_overrides(arm))
+    return [name for name in names if name not in RUN_COLUMNS]
+
+
+def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[Any]]:
     from q1lab.verdict.comparison_record import verdict_columns
 
     verdict = list(verdict_columns(compare(store, study)).values())
@@ -183,13 +211,17 @@ def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
             "headline": study.design.headline,
             **{"metric": study.metric.key(), "unit": study.metric.unit},
             **{"better": study.metric.better, "value": row["val_loss"]},
+            "command": study.trainer.command,
+            "arguments": study.trainer.arguments(arm.variant),
             "tags": " ".join(noted.tags),
             "note": noted.note,
         }
+        settings = {**study.trainer.hyperparameters, **study.trainer.arm_overrides(row["arm"])}
         yield [
             *(fixed[name] if name in fixed else row[name] for name in RUN_COLUMNS),
             *(column.of_run(arm, row) for column in costs.COST_COLUMNS),
             *verdict,
+            *(settings.get(key) for key in set_keys),
         ]
 
 
@@ -201,11 +233,9 @@ def _points(store: Store, study: Study) -> Iterator[list[Any]]:
 
 
 def _picture(store: Store, study: Study, file: Path, force: bool) -> Path:
-    from q1lab.verdict import charts, comparison_cache
+    from q1lab.verdict import charts
 
     form = charts.picture_format(file)
-    picture = charts.draw_comparison(
-        comparison_cache.compare(store, study), comparison_cache.read_curves(store, study), form
-    )
+    picture = charts.draw_comparison(compare(store, study), read_curves(store, study), form)
     write_output(file, picture, force=force)
     return file
