@@ -11,6 +11,7 @@ from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json
 from q1lab.ground.errors import FAILED, Problem, nearest
 from q1lab.ground.files import os_reason, printable, read_bytes
+from q1lab.ground.python_source import parse_python
 from q1lab.week.markdown_reader import FILES
 from q1lab.week.syllabus import Week
 
@@ -59,8 +60,8 @@ def _imported_files(week: Week, name: str) -> list[str]:
     if not name.endswith(".py"):
         return []
     try:
-        nodes = list(ast.walk(ast.parse(read_bytes(week.root / FILES / name))))
-    except (SyntaxError, ValueError):  # somebody's week: the file is copied as it is
+        nodes = list(ast.walk(parse_python(read_bytes(week.root / FILES / name))))
+    except SyntaxError:  # somebody's week: the file is copied as it is
         return []
     modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
     modules |= {

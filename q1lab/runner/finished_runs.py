@@ -16,6 +16,7 @@ from pathlib import Path
 
 from q1lab.ground import paths
 from q1lab.ground.files import private_folder, prove_inside, sha256_text, write_atomic
+from q1lab.ground.python_source import parse_python
 from q1lab.study.events import closing_exit, read_new_events
 from q1lab.study.identity import run_fingerprint
 from q1lab.study.run_states import RunState
@@ -95,7 +96,7 @@ def _imported_lab_modules(text: str) -> set[str]:
     """Names of the modules of ``labs`` that a file imports; empty if the file is not Python."""
     names = set()
     with contextlib.suppress(SyntaxError):
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(parse_python(text)):
             if isinstance(node, ast.Import):
                 names |= {f"{alias.name}." for alias in node.names}
             elif isinstance(node, ast.ImportFrom):

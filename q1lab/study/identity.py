@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.ground.files import read_text
+from q1lab.ground.python_source import parse_python
 from q1lab.study.studies import ARMS, Arm, Data, Run, Study
 
 NO_EFFECT_ON_WEIGHTS = frozenset({"log_interval", "eval_interval", "eval_windows", "compile"})
@@ -177,8 +178,8 @@ def code_hash(text: str) -> str:
     """A hash of a Python file's syntax tree without docstrings: comments, blank lines, line breaks
     and the names of local variables change nothing. Empty if the text is not Python."""
     try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = parse_python(text)
+    except SyntaxError:
         return ""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import absolute_path, os_reason, read_text, sha256_text
+from q1lab.ground.python_source import parse_python
 
 LARGEST_MODEL_FILE = 1 << 20
 """Bytes of a model file at most."""
@@ -83,13 +84,11 @@ def read_variant(path: Path, name: str, origin: str) -> Variant:
     except OSError as error:
         raise Problem(f"{path}: {os_reason(error)}", file=path) from None
     try:
-        tree = ast.parse(text, str(path))
+        tree = parse_python(text, str(path))
     except SyntaxError as error:
         raise Problem(
             f"{path}:{error.lineno}: SyntaxError: {error.msg}", file=path, line=error.lineno
         ) from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise Problem(f"{path}:1: {error or 'nested too deeply'}", file=path, line=1) from None
     defined = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
     imported = any(isinstance(node, ast.ImportFrom | ast.Import) for node in ast.walk(tree))
     for class_name in ("GPTConfig", "GPT"):

@@ -11,6 +11,7 @@ import ast
 import difflib
 import re
 
+from q1lab.ground.python_source import parse_python
 from q1lab.week.own_model import origin_line
 
 _HUNK = re.compile(r"@@ -(\d+)((?:,\d+)?) \+(\d+)((?:,\d+)?) @@")
@@ -25,8 +26,8 @@ def code_without_docstring(text: str) -> str:
     """
     text = origin_line.strip_marker_text(text)
     try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):  # ValueError: a NUL byte, before Python 3.12
+        tree = parse_python(text)
+    except SyntaxError:
         return text
     if ast.get_docstring(tree, clean=False) is None:
         return text
