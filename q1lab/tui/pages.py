@@ -3,8 +3,8 @@ parts. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from q1lab.week.syllabus import Action, Block, Fold, Part, Session, Step, Text, Week
 
@@ -26,6 +26,9 @@ class WeekPage:
     blocks: tuple[Block, ...]
     session: Session | None = None
     part: Part | None = None
+    title_by_needed_step: Mapping[str, str] = field(default_factory=dict)
+    """The titles, in quotes, of the steps that its folds wait for, with the part that such a step
+    is in where that is another."""
 
 
 def block_text(block: Block) -> str:
@@ -47,7 +50,18 @@ def week_pages(week: Week) -> Iterator[WeekPage]:
         if blocks := tuple(_introduction(session)):
             yield WeekPage(f":{session.id}", session.id.upper(), session.title, blocks, session)
         for part in session.parts:
-            yield WeekPage(part.id, part_name(part), part.title, part.blocks, session, part)
+            needed = _title_by_needed_step(week, part)
+            yield WeekPage(part.id, part_name(part), part.title, part.blocks, session, part, needed)
+
+
+def _title_by_needed_step(week: Week, page: Part) -> dict[str, str]:
+    needed = {block.needs for block in page.blocks if isinstance(block, Fold) and block.needs}
+    return {
+        step.id: f'"{step.title}"' + ("" if part is page else f" in {part_name(part)}")
+        for part in week.parts()
+        for step in part.steps
+        if step.id in needed
+    }
 
 
 def find_page(week: Week, page_id: str) -> WeekPage | None:

@@ -726,6 +726,24 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
         assert opened == ["https://arxiv.org/abs/2104.09864"]
 
 
+@pytest.mark.parametrize(
+    ("page", "title", "needed"),
+    [
+        ("a1", "What each one costs", '"Guess the order of the four"'),
+        ("c3", "since 2021", '"Is the modification helping? Answer in two sentences" in B3'),
+    ],
+)
+async def test_a_locked_fold_names_the_step_that_opens_it(
+    page: str, title: str, needed: str
+) -> None:
+    async with running(size=(80, 24)) as (app, pilot):
+        app.screen.open_page(page)  # type: ignore[attr-defined]
+        reader = app.screen.query_one(PageReader)
+        await until(pilot, lambda: reader.query(FoldPiece))
+        fold = next(p for p in reader.pieces if isinstance(p, FoldPiece) and title in p.fold.title)
+        assert f"first {needed}" in " ".join(str(line).strip() for line in fold.lines(60))
+
+
 async def test_a_figure_is_turned_with_the_arrow_keys() -> None:
     async with running(size=(80, 24)) as (app, pilot):
         app.screen.open_page("a2")  # type: ignore[attr-defined]

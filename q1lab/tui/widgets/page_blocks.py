@@ -131,7 +131,7 @@ class FoldPiece(Piece):
         self.at = 0
         """The frame that a figure shows."""
         self.wants = ""
-        """The title of the step that must be done first; empty if none is open."""
+        """The step that must be done first, as the page names it; empty if none is open."""
 
     def toggle(self) -> None:
         self.open = not self.open and not self.wants
@@ -145,13 +145,7 @@ class FoldPiece(Piece):
             self.changed()
 
     def lines(self, width: int) -> Sequence[Content]:
-        right = (
-            "first the step above"
-            if self.wants
-            else "enter  fold"
-            if self.open
-            else "enter  unfold"
-        )
+        right = "locked" if self.wants else "enter  fold" if self.open else "enter  unfold"
         head = self.head(
             "−" if self.open else "+",
             "$accent",
@@ -160,6 +154,12 @@ class FoldPiece(Piece):
             width,
             "$accent",
         )
+        if self.wants:
+            reason = Content.styled(f"first {printable(self.wants)}", "$muted")
+            head += [
+                Content.assemble(" " * INDENT, line)
+                for line in markdown_layout.wrap_content(reason, width - INDENT - 1)
+            ]
         if not self.open:
             return head
         body = list(markdown_layout.lay_out_markdown(self.fold.markdown, width - INDENT - 1))

@@ -138,9 +138,7 @@ class PageReader(VerticalScroll):
 
     def _lock_folds(self) -> None:
         """Lock folds whose step is not done yet, and unlock the others."""
-        titles = {
-            piece.step.id: piece.step.title for piece in self.pieces if isinstance(piece, StepPiece)
-        }
+        titles = {} if self.page is None else self.page.title_by_needed_step
         for piece in self.pieces:
             if isinstance(piece, FoldPiece):
                 needs = piece.fold.needs
