@@ -39,6 +39,8 @@ class Received:
     project: str
     name: str = ""
     group: str | None = None
+    job_type: str | None = None
+    tags: tuple[str, ...] = ()
     config: dict[str, Any] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     lines: dict[str, dict[int, str]] = field(default_factory=dict)
@@ -220,6 +222,8 @@ class WandbServer:
         run.upserts += 1
         run.name = variables.get("displayName") or run.name or run_id
         run.group = variables.get("groupName") or run.group
+        run.job_type = variables.get("jobType") or run.job_type
+        run.tags = tuple(variables.get("tags") or run.tags)
         if variables.get("config"):
             run.config = json.loads(variables["config"])
         if variables.get("summaryMetrics"):
@@ -329,9 +333,9 @@ class WandbServer:
             "displayName": run.name,
             "state": run.state,
             "group": run.group,
-            "tags": [],
+            "tags": list(run.tags),
             "sweepName": None,
-            "jobType": None,
+            "jobType": run.job_type,
             "commit": None,
             "readOnly": True,
             "createdAt": "2026-03-07T09:30:00Z",

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from q1lab.record.declarations import FirstChain
 from q1lab.runner import child_processes
 from q1lab.study import studies
 from q1lab.study.bundle import Bundle
+from q1lab.study.metric import Metric
 from q1lab.study.studies import Study
 
 WANDB_PREFIX = "wandb:"
@@ -40,7 +42,8 @@ Examples:
   q1lab import runs/                       any folder with events.jsonl files
   q1lab import export.csv --baseline gpt2  cfg, seed, iter, train_loss, val_loss
   q1lab import wandb:alice/q1-capstone     a project of Weights & Biases
-  q1lab import wandb:alice/q1-capstone --group rope-1""",
+  q1lab import wandb:alice/q1-capstone --group rope-1
+  q1lab import wandb:alice/lion --arm-key optimizer.name --baseline adamw --metric val/acc""",
 )
 @click.argument("path", type=click.Path(path_type=Path), metavar="PATH|wandb:ENTITY/PROJECT")
 @click.option("--baseline", metavar="CFG", help="Which arm is the baseline (default: baseline).")
@@ -68,16 +71,18 @@ def import_(
     """Take in runs that were trained elsewhere, group them into a study, and compare.
 
     Arms come from `cfg` (baseline and one more), seeds from `seed`; W&B's runs say them in their
-    config or their name (`modified-seed0`). Runs whose data, config or length differ are refused.
-    A table of final numbers is read as `q1lab judge` reads it.
+    config or their name (`modified-seed0`), or in what --arm-key names: a key of the config, group,
+    tags or job_type. Runs whose data, config or length differ are refused. A table of final numbers
+    is read as `q1lab judge` reads it.
     """
     from q1lab.doors.imports import outside_runs
     from q1lab.study import bundle
 
     if str(path).startswith(WANDB_PREFIX):
         project = str(path).removeprefix(WANDB_PREFIX)
-        runs = outside_runs.from_wandb(_read_project(project, group))
-        return print_imported(make_study(runs, f"W&B {project}", baseline, allow), as_json=as_json)
+        options = TableOptions(baseline, **columns)
+        study = _study_of_project(project, _read_project(project, group), options, allow)
+        return print_imported(study, as_json=as_json)
     if group is not None:
         raise Problem(f"--group needs a W&B project: {WANDB_PREFIX}ENTITY/PROJECT")
     if not path.exists():
@@ -101,6 +106,25 @@ def import_(
     except outside_runs.OtherColumns:
         return _import_table(str(path), TableOptions(baseline), allow, as_json)
     return print_imported(make_study(runs, str(path), baseline, allow), as_json=as_json)
+
+
+def _study_of_project(
+    project: str, record: dict[str, Any], options: TableOptions, allow: tuple[str, ...]
+) -> Study:
+    """Make a study of the runs of a W&B project, by the keys that a person named."""
+    from q1lab.doors.imports import number_table, outside_runs
+
+    keys = outside_runs.RunKeys(options.arm_key, options.seed_key, options.metric)
+    metric = None
+    if options.metric is not None:
+        metric = number_table.named_metric(options.metric, options.better)
+    runs = outside_runs.from_wandb(record, keys)
+    if options.modified is not None:
+        arms = (options.baseline or "baseline", options.modified)
+        runs = [run for run in runs if run.cfg in arms]
+    identity_keys = [key for key in (options.arm_key, options.seed_key) if key is not None]
+    origin = f"W&B {project}"
+    return make_study(runs, origin, options.baseline, allow, metric, identity_keys)
 
 
 def _import_table(path: str, options: TableOptions, allow: tuple[str, ...], as_json: bool) -> int:
@@ -147,17 +171,25 @@ def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
 
 
 def make_study(
-    runs: list[OutsideRun], origin: str, baseline: str | None, allow: tuple[str, ...]
+    runs: list[OutsideRun],
+    origin: str,
+    baseline: str | None,
+    allow: tuple[str, ...],
+    metric: Metric | None = None,
+    identity_keys: Collection[str] = (),
 ) -> Study:
     """Group the runs and write the study. Problem, with nothing written, if they are not
-    comparable."""
+    comparable. ``metric`` is that of their final numbers; None for a val loss in nats."""
     from q1lab.commands._store import open_store
     from q1lab.doors.imports import import_study
     from q1lab.record import questions
 
-    grouped = import_study.group_runs(runs, baseline=baseline, allow=allow)
+    grouped = import_study.group_runs(
+        runs, baseline=baseline, allow=allow, identity_keys=identity_keys
+    )
+    table = None if metric is None else import_study.table_of_runs(grouped, metric)
     with open_store() as store:
-        return import_study.create_study(grouped, origin, questions.names_on_record(store))
+        return import_study.create_study(grouped, origin, questions.names_on_record(store), table)
 
 
 def print_imported(study: Study, first_chain: FirstChain | None = None, *, as_json: bool) -> int:

@@ -17,7 +17,13 @@ from typing import Any
 
 from q1lab.designs.fixed import Fixed
 from q1lab.doors.imports.number_table import NumberTable
-from q1lab.doors.imports.outside_runs import OutsideRun, clean_json, finite_or_none, run_from_events
+from q1lab.doors.imports.outside_runs import (
+    SEED_KEYS,
+    OutsideRun,
+    clean_json,
+    finite_or_none,
+    run_from_events,
+)
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import file_size, printable, read_bytes, utc_now, write_atomic
@@ -27,6 +33,7 @@ from q1lab.study import bundle, liveness, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.events import LARGEST_COUNT, has_ended
 from q1lab.study.hyperparameters import INTEGERS, NUMBERS, checked_value
+from q1lab.study.metric import Metric
 from q1lab.study.origin import Imported, ImportedRuns
 from q1lab.study.run_states import ENDED, RunState
 from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
@@ -40,7 +47,7 @@ DATA_KEYS = ("data_sha256", "data", "dataset", "corpus")
 RUN_KEYS = frozenset(
     {
         "cfg",
-        "seed",
+        *SEED_KEYS,
         "study",
         "name",
         "run_name",
@@ -78,13 +85,17 @@ class GroupedRuns:
 
 
 def group_runs(
-    runs: list[OutsideRun], *, baseline: str | None = None, allow: Iterable[str] = ()
+    runs: list[OutsideRun],
+    *,
+    baseline: str | None = None,
+    allow: Iterable[str] = (),
+    identity_keys: Collection[str] = (),
 ) -> GroupedRuns:
     """Sort runs into two arms. Problem if the arms are not clear, or the runs not comparable.
 
     ``baseline`` names the cfg of the baseline if it is not "baseline". ``allow`` names intended
     differences: config keys, ``iters`` (lengths differ), or ``seeds`` (leave out the seeds that
-    only one arm has).
+    only one arm has). ``identity_keys`` are the config keys that say a run's arm and seed.
     """
     allowed = frozenset(allow)
     notes: list[str] = []
@@ -96,7 +107,10 @@ def group_runs(
             raise Problem(
                 f"neither cfg is called baseline: {cfgs}", next="say which one is, with --baseline"
             )
-        raise Problem(f"two cfgs are compared, {chosen} and one more; these runs have: {cfgs}")
+        raise Problem(
+            f"two cfgs are compared, {chosen} and one more; these runs have: {cfgs}",
+            next="choose them with --baseline and --modified",
+        )
     modified = next(kind for kind in cfg_names if kind != chosen)
     names = {"baseline": chosen, "modified": modified}
     arms = {
@@ -112,7 +126,7 @@ def group_runs(
             arms[arm] = {seed: run for seed, run in arms[arm].items() if seed not in unpaired_seeds}
     if not arms["baseline"]:
         raise Problem("no seed is in both arms, so there is nothing to compare")
-    _refuse_differences(arms, allowed, notes)
+    _refuse_differences(arms, allowed, notes, {*RUN_KEYS, *identity_keys})
     return GroupedRuns(arms, names, tuple(sorted(allowed)), tuple(notes))
 
 
@@ -136,13 +150,18 @@ def _by_seed(runs: list[OutsideRun], notes: list[str]) -> dict[int, OutsideRun]:
 
 
 def _refuse_differences(
-    arms: dict[str, dict[int, OutsideRun]], allowed: frozenset[str], notes: list[str]
+    arms: dict[str, dict[int, OutsideRun]],
+    allowed: frozenset[str],
+    notes: list[str],
+    may_differ: Collection[str],
 ) -> None:
-    """Refuse runs that differ in data, hyperparameters or length. Adds a note for each allowed
-    difference and for each thing that the runs don't tell."""
+    """Refuse runs that differ in data, hyperparameters or length; the config keys ``may_differ``
+    are not looked at. Adds a note for each allowed difference and for each thing that the runs
+    don't tell."""
     differ: dict[str, str] = {}
     all_runs = [run for arm in arms.values() for run in arm.values()]
-    keys = {key for run in all_runs for key in run.config if not key.startswith("_")} - RUN_KEYS
+    keys = {key for run in all_runs for key in run.config if not key.startswith("_")}
+    keys -= {*may_differ}
     for key in sorted(keys):
         of_arms = [list(arm.values()) for arm in arms.values()]
         for members in of_arms if key in ARM_KEYS else [all_runs]:
@@ -421,6 +440,15 @@ def _is_paired(runs: Iterable[OutsideRun], table: NumberTable | None) -> bool:
 
 def _outside_trainer(table: NumberTable) -> Outside:
     return Outside(device="elsewhere", jobs=1, threads=1, versions={}, measured=table.metric)
+
+
+def table_of_runs(grouped: GroupedRuns, metric: Metric) -> NumberTable:
+    """The final numbers of grouped runs, in a metric that a person named."""
+    base, modified = (
+        {seed: finite_or_none(run.final) for seed, run in grouped.arms[arm].items()} for arm in ARMS
+    )
+    names = (grouped.names["baseline"], grouped.names["modified"])
+    return NumberTable(names, (base, modified), True, metric)
 
 
 def runs_of_table(table: NumberTable, origin: str) -> list[OutsideRun]:

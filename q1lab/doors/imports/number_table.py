@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from q1lab.doors.imports.outside_runs import FINAL, MAX_BYTES, MAX_ROWS, STEP, VAL
+from q1lab.doors.imports.outside_runs import FINAL, MAX_BYTES, MAX_ROWS, SEED_KEYS, STEP, VAL
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import os_reason, printable, read_text
 from q1lab.study.events import LARGEST_LOSS
 from q1lab.study.metric import Metric
 
 ARM_KEYS = ("cfg", "arm", "variant", "group", "model", "method", "condition", "config", "optimizer")
-SEED_KEYS = ("seed", "random_seed", "rng_seed", "global_seed")
 LOWER = ("loss", "error", "err", "perplexity", "ppl", "bpb", "bpc", "nll", "wer", "cer", "rmse")
 LOWER_TOO = ("mae", "mse", "fid", "time", "seconds", "latency")
 HIGHER = ("acc", "accuracy", "score", "f1", "bleu", "rouge", "reward", "return", "auc", "r2", "map")
@@ -74,7 +73,7 @@ def typed_numbers(baseline: str, modified: str, options: TableOptions) -> Number
         if not words:
             raise Problem(f"{option} is empty", next="give numbers, such as 1.91,1.90,1.92")
         arms.append({place: _number(word, option) for place, word in enumerate(words)})
-    metric = _metric(options.metric or "loss", options.better)
+    metric = named_metric(options.metric or "loss", options.better)
     return NumberTable(("baseline", "modified"), (arms[0], arms[1]), False, metric)
 
 
@@ -165,7 +164,7 @@ def _from_json(text: str, name: str, options: TableOptions) -> NumberTable:
                 _seed(seed, f"{name}, {printable(str(key))}"): _number(value, f"{name}, {key}")
                 for seed, value in items
             }
-        metric = _metric(options.metric or "loss", options.better)
+        metric = named_metric(options.metric or "loss", options.better)
         return _two_arms(arms, seeded, metric, (), options, name)
     raise Problem(f"{name}: this JSON is neither rows nor arms", next=FORMS)
 
@@ -211,7 +210,7 @@ def _from_columns(rows: Rows, name: str, options: TableOptions) -> NumberTable:
                 continue
         last_steps[arm, seed] = step
         values[seed] = _number(value, where)
-    metric = _metric(metric_key, options.better)
+    metric = named_metric(metric_key, options.better)
     return _two_arms(arms, seed_key is not None, metric, tuple(guesses), options, name)
 
 
@@ -251,7 +250,7 @@ def _from_two_columns(
             if seed in arms.setdefault(column, {}):
                 raise Problem(f"{where}: {column} has seed {seed} twice")
             arms[column][seed] = _number(value, where)
-    metric = _metric(options.metric or "loss", options.better)
+    metric = named_metric(options.metric or "loss", options.better)
     if options.metric is None:
         guesses = (*guesses, f"numbers as a loss ({metric.direction})")
     return _two_arms(arms, seed_key is not None, metric, guesses, options, name)
@@ -360,7 +359,7 @@ def _seed(cell: object, where: str) -> int:
     return int(value)
 
 
-def _metric(name: str, better: str | None) -> Metric:
+def named_metric(name: str, better: str | None) -> Metric:
     """The metric of this name. Problem if nobody said which direction is better and the name
     doesn't tell."""
     words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]

@@ -39,6 +39,8 @@ VAL = (
 )
 FINAL = ("final_val_loss", "final/val_loss")
 """Names that trainers give the same quantity. The first one present counts."""
+SEED_KEYS = ("seed", "random_seed", "rng_seed", "global_seed")
+"""Names of the seed, in a run's config or a table."""
 
 NAME = re.compile(r"(?P<cfg>.+?)[-_ ]seed[-_ ]?(?P<seed>\d{1,9})")
 
@@ -78,24 +80,50 @@ class OutsideRun:
 # ── reading: W&B
 
 
-def from_wandb(record: Mapping[str, Any]) -> list[OutsideRun]:
+@dataclass(frozen=True)
+class RunKeys:
+    """The keys of a W&B run that hold its arm, its seed and its final number, as a person names
+    them; None: the usual ones."""
+
+    arm: str | None = None
+    """A key of the config (of a nested one with dots), or one of ``WANDB_FIELDS``."""
+    seed: str | None = None
+    metric: str | None = None
+    """A key of the run's summary."""
+
+
+WANDB_FIELDS = ("group", "tags", "job_type", "name")
+"""Properties of a W&B run, outside its config, that may name its arm."""
+
+
+USUAL_KEYS = RunKeys()
+
+
+def from_wandb(record: Mapping[str, Any], keys: RunKeys = USUAL_KEYS) -> list[OutsideRun]:
     """The runs of a pull (``q1lab.doors.weights_and_biases.relay --pull``).
 
-    Problem for a run whose cfg and seed are neither in its config nor in its name."""
+    With ``keys.metric`` a run counts by that number, and has no curve of it. Problem for a run
+    whose arm or seed can't be told, and for a metric that no run has."""
+    pulled_runs = record["runs"]
+    if keys.metric is not None:
+        _check_reported(keys.metric, pulled_runs)
     runs = []
-    for pulled in record["runs"]:
-        where = printable(f"{pulled.get('name')} ({pulled.get('id')})")
-        config = dict(pulled.get("config") or {})
+    for pulled in pulled_runs:
+        name = str(pulled.get("name") or "")
+        where = printable(f"{name} ({pulled.get('id')})")
+        config = _flat(pulled.get("config") or {})
         summary = dict(pulled.get("summary") or {})
-        cfg, seed = _identity(where, config, str(pulled.get("name") or ""))
+        cfg, seed = _identity(where, _with_named_keys(where, pulled, keys, pulled_runs), name)
         run = OutsideRun(where, cfg, seed, config, began=_text_or_none(pulled.get("created")))
         add_history_rows(run, pulled.get("history") or [])
-        for key in (*FINAL, *VAL):
+        for key in (*FINAL, *VAL) if keys.metric is None else (keys.metric,):
             if key in summary and (value := parse_number(summary[key])) is not None:
                 run.final = _check_loss(value, where, key)
                 break
         else:
-            run.final = _last_loss(run.evals)
+            run.final = _last_loss(run.evals) if keys.metric is None else None
+        if keys.metric is not None:
+            run.evals.clear()
         run.seconds = finite_or_none(summary.get("seconds")) or finite_or_none(
             summary.get("_runtime")
         )
@@ -103,6 +131,73 @@ def from_wandb(record: Mapping[str, Any]) -> list[OutsideRun]:
         run.state, run.message = _wandb_state(pulled.get("state"), summary, run)
         runs.append(run)
     return runs
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A config without nested ones: their keys are joined by dots, as W&B shows them."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict) and value and prefix.count(".") < 6:
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _fields(pulled: Mapping[str, Any]) -> dict[str, str]:
+    """Everything of a pulled run that may name its arm, as text."""
+    tags = " ".join(sorted(map(str, pulled.get("tags") or ())))
+    properties = {name: pulled.get(name) for name in WANDB_FIELDS} | {"tags": tags}
+    fields = {**properties, **_flat(pulled.get("config") or {})}
+    return {key: str(value) for key, value in fields.items() if value not in (None, "")}
+
+
+def _with_named_keys(
+    where: str, pulled: Mapping[str, Any], keys: RunKeys, all_pulled: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """A run's config, in which ``cfg`` and ``seed`` hold what the keys name."""
+    config, fields = _flat(pulled.get("config") or {}), _fields(pulled)
+    for key, named, option in (("cfg", keys.arm, "--arm-key"), ("seed", keys.seed, "--seed-key")):
+        if named is not None and named not in fields:
+            raise Problem(
+                f"{where} has no {printable(named)}",
+                next=f"name another {option} (these differ: {_differing_keys(all_pulled)}), or a "
+                "--group whose runs all have it",
+            )
+        if named is not None:
+            config[key] = fields[named]
+    usual_seeds = [config[key] for key in SEED_KEYS if key in config]
+    if usual_seeds:
+        config.setdefault("seed", usual_seeds[0])
+    if not config.get("cfg") and not NAME.fullmatch(fields.get("name", "")):
+        raise Problem(
+            f"{where} doesn't say its cfg",
+            next="say which key holds the arm with --arm-key; these differ: "
+            f"{_differing_keys(all_pulled)}",
+        )
+    return config
+
+
+def _differing_keys(all_pulled: Iterable[Mapping[str, Any]]) -> str:
+    """The keys that could name an arm: more than one value among the runs, and not the seed."""
+    values: dict[str, set[str]] = defaultdict(set)
+    for pulled in all_pulled:
+        for key, value in _fields(pulled).items():
+            values[key].add(value)
+    names = [
+        key for key, seen in values.items() if len(seen) > 1 and key not in (*SEED_KEYS, "name")
+    ]
+    return printable(", ".join(sorted(names)))[:300] or "none"
+
+
+def _check_reported(metric: str, all_pulled: Iterable[Mapping[str, Any]]) -> None:
+    """Raise a Problem, with the metrics there are, if no run reported this one."""
+    reported = {key for pulled in all_pulled for key in pulled.get("summary") or {}}
+    if metric not in reported:
+        names = ", ".join(sorted(key for key in reported if not key.startswith("_")))
+        raise Problem(
+            f"no run reported {printable(metric)}", next=printable(f"there is: {names}")[:300]
+        )
 
 
 def _wandb_state(

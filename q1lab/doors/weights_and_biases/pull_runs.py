@@ -24,7 +24,7 @@ PULLED_KEYS = {
 
 def pull_project(path: str, group: str | None) -> dict[str, Any]:
     """The runs of ENTITY/PROJECT (of one ``group``, if given) as JSON types: name, state, group,
-    config, summary, and the history of steps and losses."""
+    job type, tags, config, summary, and the history of steps and losses."""
     import wandb
 
     api = wandb.Api(timeout=30)
@@ -55,6 +55,8 @@ def pull_project(path: str, group: str | None) -> dict[str, Any]:
                 "name": run.name,
                 "state": run.state,
                 "group": run.group,
+                "job_type": run.job_type,
+                "tags": list(run.tags),
                 "url": run.url,
                 "created": run.created_at,
                 "config": dict(run.config),

@@ -7,6 +7,8 @@ import json
 import math
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +147,47 @@ def test_what_the_relay_sent_comes_back_the_same(
             assert (a["arm"], a["seed"], a["val_loss"]) == (b["arm"], b["seed"], b["val_loss"])
             for metric in ("train_loss", "val_loss", "final_val_loss"):
                 assert store.curve(a["id"], metric) == store.curve(b["id"], metric)
+
+
+USUAL_PROJECT = """
+import sys, wandb
+for optimizer, gain in (("adamw", 0.0), ("lion", 0.05), ("sgd", -0.1)):
+    for seed in range(3):
+        run = wandb.init(
+            project="usual", name=f"{optimizer}-s{seed}", group=f"{optimizer}-sweep", tags=[optimizer, "v2"],
+            config={"optimizer": {"name": optimizer}, "random_seed": seed, "lr": 1e-3, "dataset": "cifar"},
+            settings=wandb.Settings(silent=True, console="off", x_disable_stats=True),
+        )
+        for step in range(5):
+            run.log({"train/loss": 2 - step / 10, "val/acc": 0.5 + gain * (1 + seed / 10) + seed / 200 + step / 50})
+        run.finish()
+"""
+"""A project as people keep one: arms by a nested key, groups and tags, and no `cfg`."""
+
+
+def test_a_usual_project_is_read_by_its_own_keys(
+    server: WandbServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run([sys.executable, "-c", USUAL_PROJECT], check=True, cwd=tmp_path, timeout=120)
+    project = ["import", f"wandb:{ENTITY}/usual"]
+    assert run_command_line(project) == 2
+    message = capsys.readouterr().err
+    assert "--arm-key" in message
+    assert "group, optimizer.name, tags" in message
+    keys = ["--arm-key", "optimizer.name", "--metric", "val/acc", "--better", "higher"]
+    assert run_command_line([*project, *keys, "--baseline", "adamw"]) == 2
+    assert "--modified" in capsys.readouterr().err
+    chosen = ["--baseline", "adamw", "--modified", "lion"]
+    assert run_command_line([*project, *keys[:4], *chosen, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["verdict"], record["difference"]["headline"]) == ("helps", "paired")
+    assert record["difference"]["mean"] == pytest.approx(0.055)
+    assert record["metric"]["better"] == "higher"
+    by_tag = ["--arm-key", "tags", "--baseline", "adamw v2", "--modified", "sgd v2"]
+    assert run_command_line([*project, *by_tag, *keys[2:], "--allow", "optimizer.name"]) == 0
+    assert "HURTS" in capsys.readouterr().out
+    assert run_command_line([*project, *chosen, *keys[:3], "val/accuracy"]) == 2
+    assert "train/loss, val/acc" in capsys.readouterr().err
 
 
 # ── grouping
