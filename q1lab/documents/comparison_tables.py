@@ -125,7 +125,7 @@ def _notes(c: Comparison) -> tuple[tuple[str, ...], tuple[str, ...]]:
             continue  # told by the level's sentence
         is_caveat = note.kind in short_text.CAVEAT_ORDER and note.kind not in OTHER_INTERVAL
         group = caveats if is_caveat else others
-        group.append(note_text.note_sentence(note, c))
+        group.append(note_text.note_sentence(note, c, published=True))
     return tuple(caveats), tuple(
         filter(None, (*others, note_text.record_sentence(c, published=True)))
     )
@@ -215,7 +215,7 @@ def studies_table(comparisons: Sequence[Comparison]) -> Md:
                 difference_text.mean_text(c.analysis),
                 difference_text.interval_text(c.analysis, KEEP_TOGETHER) or DASH,
                 difference_text.level_text(c.analysis) if c.analysis.ends else DASH,
-                c.analysis.verdict,
+                label_text.verdict_word(c).lower(),
             ]
         )
     heads = ["study", "arms", "data", "recipe", "n", "difference", "interval", "level", "verdict"]

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from q1lab.documents import modification as modifications
 from q1lab.documents import post as posts
-from q1lab.documents import reproduce
+from q1lab.documents import reproduce, study_picture
 from q1lab.documents import retro as retros
 from q1lab.documents import roadmap as roadmaps
 from q1lab.documents.change import Change, SavedChange, document_change, read_document
+from q1lab.documents.comparison_tables import StudyFacts
 from q1lab.documents.document_data import quarter_of
 from q1lab.documents.managed_regions import document_diff, find_regions
 from q1lab.ground.errors import Problem
@@ -83,6 +84,8 @@ def modification_change(
         head=lambda data: modifications.renew_modification_head(record, week, data),
     )
 
+    pictures = _pictures(store, change, record.study)
+
     def after(store: Store, done: SavedChange) -> None:
         if choosing:
             progress.choose_modification(store, week, record.variant)
@@ -106,9 +109,9 @@ def modification_change(
     )
     return replace(
         change,
-        files={**change.files, **folder},
+        files={**change.files, **pictures, **folder},
         message=_modification_message(change, record, path.name) + (journal_trailer or ""),
-        diff=change.diff + _diff_of_files(folder, root),
+        diff=change.diff + _diff_of_files({**pictures, **folder}, root),
         claims=warnings,
         after=after,
     )
@@ -130,15 +133,24 @@ def kept_study_change(store: Store, study: Study, root: Path, repo: Repository |
     return Change(folder, message, repo, _diff_of_files(folder, root), root)
 
 
+def _pictures(store: Store, change: Change, study: StudyFacts | None) -> dict[Path, bytes]:
+    """The picture that the document of a change shows."""
+    (document, text), *_ = change.files.items()
+    return study_picture.picture_files(store, document, text, study.id) if study else {}
+
+
 def _diff_of_files(files: Mapping[Path, bytes], root: Path) -> str:
-    """The diff of a study's folder. A new file beside the plan is one line: it holds what trained
-    or what came out, and hundreds of lines would push the document itself out of sight."""
+    """The diff of a study's folder and picture. A picture, and a new file beside the plan, is one
+    line: it holds what trained or what came out, and hundreds of lines would push the document
+    itself out of sight."""
 
     def shown(path: Path, data: bytes) -> str:
         name, old = str(path.relative_to(root)), read_document(path)
+        if path.suffix == ".svg" and old is not None:
+            return "" if old == data else f"--- {name}\n+++ {name} (drawn anew)\n"
         if old is None and path.name != kept_folder.PLAN_NAME:
             lines = data.count(b"\n")
-            note = ", the file as it trained" if path.suffix == ".py" else ""
+            note = {".py": ", the file as it trained", ".svg": ", a picture"}.get(path.suffix, "")
             return f"--- /dev/null\n+++ {name} (new: {lines} lines{note})\n"
         return document_diff(old or b"", data, name)
 
@@ -226,7 +238,7 @@ def post_change(
     change = document_change(
         path, posts.post_document(record, week.root), repo, root, overwrite=overwrite
     )
-    chart = {path.parent / record.figure: posts.post_chart(store, week)} if record.figure else {}
+    pictures = _pictures(store, change, record.study)
     results = f" with the {record.modification.variant} results ({record.verdict})"
     with_results = results if record.study else ""
     message = f"docs: {'draft' if new else 'refresh'} the retrospective post{with_results}"
@@ -234,7 +246,13 @@ def post_change(
     def after(store: Store, done: SavedChange) -> None:
         published.save_post(store, week.label, record.title, str(path))
 
-    return replace(change, files={**change.files, **chart}, message=message, after=after)
+    return replace(
+        change,
+        files={**change.files, **pictures},
+        message=message,
+        diff=change.diff + _diff_of_files(pictures, root),
+        after=after,
+    )
 
 
 def roadmap_change(

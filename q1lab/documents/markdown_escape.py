@@ -86,6 +86,12 @@ def link(title: object, url: str | None) -> Md:
     return Md(f"{shown} ({code_span(url)})")
 
 
+def image(path: str, alt: str) -> Md:
+    """A picture of a file beside the document, with the words for who can't see it."""
+    target = f"<{path}>" if re.search(r"[\s()]", path) else path
+    return Md(f"![{inline(alt)}]({target})")
+
+
 def answer(text: str, level: int = 3) -> Md:
     """A learner's own Markdown, kept as Markdown but contained: headings go below ``level``, an
     open fence is closed, HTML and marks are shown as text. What can't be contained so (a fence that

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from q1lab.documents import comparison_tables, document_data, reproduce
+from q1lab.documents import comparison_tables, document_data, reproduce, study_picture
 from q1lab.documents.comparison_tables import StudyFacts
 from q1lab.documents.document_data import Answer, ChosenModification
 from q1lab.documents.markdown_escape import Md
@@ -80,6 +80,8 @@ class Modification:
     """A study ran q1lab's own implementation, and the learner has not solved it yet."""
     diff_lines: Mapping[str, int] | None = None
     study: StudyFacts | None = None
+    picture: str | None = None
+    """The path of the study's picture, from the document's folder."""
     other_studies: Md | None = None
     reproduce: Reproduction | None = None
     command: str = ""
@@ -177,6 +179,7 @@ def gather_modification(
         withheld=withheld,
         diff_lines={"added": added, "removed": removed},
         study=document_data.facts_of_study(study, record) if study and record else None,
+        picture=study_picture.picture_path(study.id) if study else None,
         reproduce=_reproduction(store, study, root, keeps) if study else None,
         other_studies=comparison_tables.studies_table([item for _, item in comparisons])
         if len(comparisons) > 1

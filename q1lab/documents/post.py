@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from q1lab.documents import document_data, modification, word_count
 from q1lab.documents.change import read_document
@@ -27,7 +26,7 @@ from q1lab.week.syllabus import Week
 
 TEMPLATE = "post.md.j2"
 FOLDER = "posts"
-"""Below the repository's root; charts lie in ``figures`` below it."""
+"""Below the repository's root."""
 TITLES = {
     True: "Twelve weeks from no backprop to a modified transformer: a {quarter} deep dive",
     False: "One week, one change to a transformer, and what three seeds can tell",
@@ -41,8 +40,6 @@ class Post:
 
     title: str
     modification: Modification
-    figure: str | None = None
-    """Path of the chart, from the draft's folder."""
     blind: str = ""
     """The result of the study's blind tests, in a sentence."""
     hook: str = ""
@@ -70,9 +67,6 @@ class Post:
 def post_document(record: Post, root: Path | None = None) -> Rendered:
     """The draft and its regions."""
     outline = "\n\n".join(item.text for item in record.outline)
-    figure = record.figure
-    if figure is not None and re.search(r"[\s()]", figure):
-        figure = f"<{figure}>"
     values = {
         **vars(record.modification),
         **vars(record),
@@ -82,7 +76,6 @@ def post_document(record: Post, root: Path | None = None) -> Rendered:
         "outline_comment": Md(
             outline.replace("--", "—").replace("<!", "<").replace("q1lab:", "q1lab ")
         ),
-        "figure": None if figure is None else Md(figure),
     }
     return render_template(TEMPLATE, values, root)
 
@@ -109,20 +102,6 @@ def count_empty_sections(store: Store, label: str) -> int:
     return empty
 
 
-def post_chart(store: Store, week: Week) -> bytes:
-    """The chart of the study that the draft tells, as an SVG. There has to be one."""
-    from q1lab.verdict import charts
-    from q1lab.verdict.comparison_cache import read_curves
-
-    main = document_data.main_comparison(
-        document_data.ended_comparisons(store, document_data.chosen_modification(store, week))
-    )
-    assert main is not None
-    study, record = main
-    loss_curves: Any = read_curves(store, study)
-    return charts.draw_comparison(record, loss_curves, "svg")
-
-
 def gather_post(store: Store, week: Week, *, title: str | None = None) -> Post:
     """The record of the draft as of now."""
     record = modification.gather_modification(store, week)
@@ -134,7 +113,6 @@ def gather_post(store: Store, week: Week, *, title: str | None = None) -> Post:
     return Post(
         title=title or (post["title"] if post else TITLES[week.course].format(quarter=quarter)),
         modification=record,
-        figure=f"figures/{record.study.id}.svg" if record.study else None,
         blind=blind_text.rate_sentence(rate) if rate else "",
         hook="\n\n".join(item.text for item in document_data.answers(store, week, "hook")),
         surprises=document_data.answers(store, week, "surprises"),

@@ -153,6 +153,8 @@ def picture(source: str, alt: str, folder: Path, content: bytes | None = None) -
     """A picture put into the page, or a sentence with the reason why it can't be. ``content``:
     the picture's bytes, for one that lies in no file."""
 
+    from q1lab.verdict import charts
+
     def missing(why: str) -> str:
         return f"<em>[picture {html.escape(source)}: {html.escape(why)}]</em>"
 
@@ -181,7 +183,7 @@ def picture(source: str, alt: str, folder: Path, content: bytes | None = None) -
     shown = html.escape(alt)
     # An SVG inside <img> runs no script, whatever it holds. A chart that q1lab drew is ink on
     # white: on a dark page it may be turned over. A photo may not.
-    is_chart = kind == _TYPES[".svg"] and b"q1lab" in content[:4000]
+    is_chart = kind == _TYPES[".svg"] and charts.is_drawn_by_q1lab(content)
     classes = ["chart"] * is_chart + ["upright"] * upright
     marked = f' class="{" ".join(classes)}"' if classes else ""
     tag = f'<img{marked} src="data:{kind};base64,{data}" alt="{shown}">'

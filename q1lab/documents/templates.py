@@ -90,6 +90,7 @@ def _environment(folders: tuple[Path, ...], finalize: Callable[[Any], str]) -> A
         cell=markdown_escape.cell,
         code=markdown_escape.code_span,
         fenced=markdown_escape.fenced,
+        image=markdown_escape.image,
         inline=markdown_escape.inline,
         link=markdown_escape.link,
         listed=markdown_escape.listed,

@@ -43,6 +43,7 @@ MOST_NUMBERS = 12  # that have a small chart each; the others are named
 SMALL = (2.7, 1.9)  # inches of a small chart
 MOST_POINTS = 300  # that a curve has in it
 FORMATS = ("svg", "png")
+CREATOR = "q1lab"
 DASHES = {"baseline": "-", "modified": (0, (5, 2))}
 MARKERS = {"baseline": "o", "modified": "D"}
 STYLE = {
@@ -107,6 +108,11 @@ def draw_comparison(
     return _drawn(form, whole, "" if stacked else label_text.comparison_title(c), draw)
 
 
+def is_drawn_by_q1lab(content: bytes) -> bool:
+    """True if an SVG is a picture of this module's."""
+    return f"<dc:title>{CREATOR}</dc:title>".encode() in content[:4000]
+
+
 def picture_format(path: Path) -> str:
     """The kind of picture that a file's name asks for. Problem for another suffix."""
     form = path.suffix.lower().removeprefix(".")
@@ -146,7 +152,7 @@ def _drawn(form: str, size: tuple[float, float], title: str, draw: Callable[[Any
             title = textwrap.fill(title, max(30, int(size[0] * 8.5)))
             figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         buffer = BytesIO()
-        metadata = {"Date": None, "Creator": "q1lab"} if form == "svg" else {"Software": "q1lab"}
+        metadata = {"Date": None, "Creator": CREATOR} if form == "svg" else {"Software": CREATOR}
         figure.savefig(buffer, format=form, dpi=150, metadata=metadata)
     return buffer.getvalue()
 

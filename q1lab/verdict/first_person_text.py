@@ -37,7 +37,7 @@ def result_sentence(c: Comparison) -> str:
     """The difference with its interval in one sentence; the reason, where there is no verdict."""
     analysis = c.analysis
     if analysis.reason is not None or analysis.ends is None or c.study.is_floor:
-        return verdict_sentence(c)
+        return verdict_sentence(c, published=True)
     base, modified = arm_names(c)
     number, unit = number_writer(analysis), c.metric.suffix
     level = f"{level_text(analysis)} interval"
@@ -52,8 +52,8 @@ def result_sentence(c: Comparison) -> str:
     if analysis.verdict == "too small to matter" and analysis.delta is not None:
         return (
             f"The difference between {modified} and {base} in {c.metric.name} is {ends} ({level}): "
-            f"all of that is within the ±{analysis.delta:g}{unit} that I had called too small to "
-            "matter before the runs."
+            f"all of that is within the ±{analysis.delta:g}{unit} (δ) that I had called too small "
+            "to matter before the runs."
         )
     return (
         f"I can't tell {modified} and {base} apart by these runs: the true difference in "
@@ -62,20 +62,44 @@ def result_sentence(c: Comparison) -> str:
 
 
 def scope_sentences(c: Comparison) -> str:
-    """The conditions of the result, and the reason for a level other than 95%; empty where there is
-    no result."""
+    """The result against δ, its conditions, and the reason for a level other than 95%; empty where
+    there is no result."""
     if c.analysis.reason is not None or c.analysis.ends is None:
         return ""
     facts = ", ".join(part for part in (sizes_text(c), iters_text(c)) if part)
     conditions = f"{validity_text(c)} ({facts})" if facts else validity_text(c)
-    text = f"This is {conditions}; other sizes, budgets or data may say otherwise."
+    sentences = [
+        "That is not the same as no effect." if c.analysis.verdict == "cannot tell" else "",
+        matter_sentence(c),
+        f"This is {conditions}; other sizes, budgets or data may say otherwise.",
+    ]
     if iters_text(c) and c.analysis.verdict in ("helps", "hurts"):
         lead = "slower" if c.analysis.verdict == "hurts" else "faster"
-        text += f" At a short budget part of it may only be a {lead} start."
-    if c.analysis.verdict == "cannot tell":
-        text = f"That is not the same as no effect. {text}"
-    reason = level_reason(c)
-    return f"{text} The interval is at {reason}" if reason else text
+        sentences.append(f"At a short budget part of it may only be a {lead} start.")
+    if reason := level_reason(c):
+        sentences.append(f"The interval is at {reason}")
+    return " ".join(filter(None, sentences))
+
+
+def matter_sentence(c: Comparison) -> str:
+    """The difference against δ, the smallest one that its author had said would matter; empty where
+    none was named, and where the result is told by it."""
+    analysis = c.analysis
+    delta, ends = analysis.delta, analysis.ends
+    if not delta or ends is None or analysis.reason is not None or c.study.is_floor:
+        return ""
+    said = (
+        "Before the runs I had said that a difference would matter from "
+        f"{delta:g}{c.metric.suffix} on (δ)"
+    )
+    if analysis.verdict == "cannot tell":
+        return f"{said}; these runs can't rule one out."
+    small, large = sorted((abs(ends.low), abs(ends.high)))
+    if analysis.verdict not in ("helps", "hurts") or large < delta:
+        return ""  # the sentence of the result, or a note, says it
+    if small >= delta:
+        return f"{said}; all of this interval lies beyond that."
+    return f"{said}; part of this interval falls short of that."
 
 
 def predicted_clause(c: Comparison) -> str:

@@ -28,9 +28,9 @@ def futility_line(c: Comparison) -> str:
     return f"Stopped, {_pairs_saved(c)} saved. To its end: `{_full_range_command(c)}`"
 
 
-def futility_sentence(c: Comparison) -> str:
-    """The reason that a range stopped early without a claim, and the way to its end; empty where it
-    did not."""
+def futility_sentence(c: Comparison, *, published: bool = False) -> str:
+    """The reason that a range stopped early without a claim, and, unless ``published``, the way to
+    its end; empty where it did not."""
     if not stopped_for_futility(c):
         return ""
     seconds = [arm.costs.get("wall_s") for arm in c.arms.values()]
@@ -40,7 +40,7 @@ def futility_sentence(c: Comparison) -> str:
         f"It stopped after {c.analysis.n} pairs, since the chance that any later look would claim "
         f"something had fallen below {LEAST_CHANCE:.0%}. That saved {_pairs_saved(c)}{time}."
     )
-    if not c.study.origin.is_ours:
+    if published or not c.study.origin.is_ours:
         return text
     return f"{text} To train them all the same, at the same levels: `{_full_range_command(c)}`."
 

@@ -142,8 +142,13 @@ def sample_text(c: Comparison) -> str:
 
 
 def verdict_word(c: Comparison) -> str:
-    """The verdict in capitals; ``ONE PAIR`` for a single pair, which gets no verdict."""
-    return "ONE PAIR" if is_experiment(c) else c.analysis.verdict.upper()
+    """The verdict in capitals; ``ONE PAIR`` for a single pair and ``NOTHING CHANGED`` for a model
+    against itself, which ask nothing that a verdict could answer."""
+    if is_experiment(c):
+        return "ONE PAIR"
+    if c.study.is_floor and c.analysis.reason is None:
+        return "NOTHING CHANGED"
+    return c.analysis.verdict.upper()
 
 
 def is_experiment(c: Comparison) -> bool:

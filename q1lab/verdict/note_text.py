@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from q1lab.verdict.comparison import Comparison
 
 
-def note_sentences(c: Comparison) -> list[str]:
+def note_sentences(c: Comparison, *, published: bool = False) -> list[str]:
     """The notes of a comparison, a sentence or two each; what its level rests on stands with the
     verdict (level_text.py)."""
-    notes = c.analysis.notes
-    return [note_sentence(note, c) for note in notes if note.kind not in OF_THE_LEVEL]
+    notes = [note for note in c.analysis.notes if note.kind not in OF_THE_LEVEL]
+    return [note_sentence(note, c, published=published) for note in notes]
 
 
-def note_sentence(note: Note, c: Comparison) -> str:
-    """One note in words."""
+def note_sentence(note: Note, c: Comparison, *, published: bool = False) -> str:
+    """One note in words; unless ``published``, with what the learner can do."""
     analysis = c.analysis
     facts = note.facts
     headline, other = ("paired", "Welch") if analysis.headline == "paired" else ("Welch", "paired")
@@ -38,17 +38,16 @@ def note_sentence(note: Note, c: Comparison) -> str:
             alone = seed_list(facts["seeds"])
             return f"{alone[0].upper()}{alone[1:]} ran in one arm only and can't be paired."
         case NoteKind.EQUAL:
-            return (
-                f"{facts['equal']} of {plural(facts['pairs'], 'finished pair')} ended equal, to "
-                "the last bit: check that the change reaches every run."
-            )
+            pairs = plural(facts["pairs"], "finished pair")
+            text = f"{facts['equal']} of {pairs} ended equal, to the last bit"
+            return f"{text}." if published else f"{text}: check that the change reaches every run."
         case NoteKind.SERIES:
             series = c.study.origin.series
             return "" if series is None else level_text.series_share_sentence(series)
         case NoteKind.ASKED:
             return level_text.asked_sentence(c, facts)
         case NoteKind.OUTLIER:
-            return outlier_sentence(c, facts)
+            return outlier_sentence(c, facts, published=published)
         case NoteKind.LEFT_OUT:
             return f"Left out: {left_out_text(c)}, which train the same."
         case NoteKind.CHANGED_PLAN:
@@ -92,7 +91,7 @@ def note_sentence(note: Note, c: Comparison) -> str:
         case NoteKind.BELOW_DELTA:
             return (
                 f"Even the far end of the interval is smaller than {analysis.delta:g}"
-                f"{c.metric.suffix}, declared before the runs as the smallest difference that "
+                f"{c.metric.suffix} (δ), declared before the runs as the smallest difference that "
                 "matters."
             )
         case NoteKind.SHORT:
@@ -104,11 +103,16 @@ def note_sentence(note: Note, c: Comparison) -> str:
                 "nothing about longer runs, whose curves level off."
             )
         case NoteKind.RISING:
-            return (
+            text = (
                 f"The {c.metric.name} was lowest at iter {facts['at']:,} and rose by "
                 f"{facts['rise']:.2f}{c.metric.suffix} by the end, so these models are overfitted, "
-                "and the arm that learns faster may look worse for that reason alone. To compare "
-                f"them at the minimum, ask it as a new question: {facts['command']}"
+                "and the arm that learns faster may look worse for that reason alone."
+            )
+            if published:
+                return text
+            return (
+                f"{text} To compare them at the minimum, ask it as a new question: "
+                f"{facts['command']}"
             )
         case NoteKind.UNFINISHED:
             more = len(facts["runs"]) - MOST_NAMED
@@ -187,8 +191,9 @@ def _command_note(c: Comparison, facts: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
-def outlier_sentence(c: Comparison, facts: Mapping[str, Any]) -> str:
-    """The value that lies far from all others, what it decides, and the advice to look at it."""
+def outlier_sentence(c: Comparison, facts: Mapping[str, Any], *, published: bool = False) -> str:
+    """The value that lies far from all others, what it decides, and, unless ``published``, the
+    advice to look at it."""
     thing = "pairs" if not facts["arm"] else "runs"
     text = outlier_line(c, facts)
     if facts["without"] not in (c.analysis.verdict, "no verdict"):
@@ -196,6 +201,8 @@ def outlier_sentence(c: Comparison, facts: Mapping[str, Any]) -> str:
             f" The other {thing} would say {facts['without'].upper()}, but leaving one out would "
             "be choosing the data."
         )
+    if published:
+        return text
     return f"{text} Look at its curves: if something broke there, the change is not to blame."
 
 

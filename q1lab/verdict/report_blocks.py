@@ -85,14 +85,14 @@ def report_blocks(c: Comparison, *, published: bool = False) -> tuple[Block, ...
     every seed, numbers in full, and nothing that is said to the learner alone."""
     blocks: list[Block] = [
         _headline(c),
-        Sentence("verdict", verdict_text.verdict_sentence(c)),
+        Sentence("verdict", verdict_text.verdict_sentence(c, published=published)),
         Sentence("level", level_text.level_sentence(c)),
         figure.comparison_figure(c, published=published),
-        Sentence("power", verdict_text.power_sentence(c)),
+        Sentence("power", verdict_text.power_sentence(c, published=published)),
         Sentence("floor", _floor(c)),
         loss_table(c, published=published),
         cost_table(c, published=published),
-        *(Sentence("note", note) for note in note_text.note_sentences(c)),
+        *(Sentence("note", note) for note in note_text.note_sentences(c, published=published)),
         Sentence("prediction", prediction_text.prediction_sentence(c)),
         Sentence("record", note_text.record_sentence(c, published=published)),
         Sentence("scope", scope_text.scope_sentence(c)),

@@ -24,6 +24,7 @@ from q1lab.verdict.difference_text import (
     is_near_the_edge,
     number_writer,
     percent_level,
+    percent_text,
     seed_list,
 )
 from q1lab.verdict.futility_text import futility_line, stopped_for_futility
@@ -54,7 +55,10 @@ def size_line(c: Comparison) -> str:
     number, unit = number_writer(analysis), c.metric.suffix
     measured = f"({percent_level(analysis.alpha)} interval)"
     if c.study.is_floor:
-        return f"Nothing was changed; seeds alone give {interval_text(analysis)}{unit} {measured}."
+        given = (
+            "Even so the runs differ by" if analysis.ends.excludes_zero() else "Seeds alone give"
+        )
+        return f"{given} {interval_text(analysis)}{unit} {measured}."
     if analysis.verdict in ("helps", "hurts"):
         small, large = sorted((abs(analysis.ends.low), abs(analysis.ends.high)))
         side = "below" if analysis.ends.high < 0 else "above"
@@ -74,7 +78,7 @@ def _no_verdict_line(c: Comparison) -> str:
             return "A gate judges this proposal; its answer is in `q1lab gate`."
         case Reason.DIVERGED:
             total = max(sum(len(arm.values) for arm in c.arms.values()), c.lost)
-            return f"{c.lost} of {plural(total, 'run')} diverged. That is a result: report it."
+            return f"{c.lost} of {plural(total, 'run')} diverged. That is a result in itself."
         case Reason.CHANGED:
             return "Its plan is not what was declared before the runs, so they decide nothing."
         case Reason.CHOSEN:
@@ -140,7 +144,7 @@ def caveat_line(c: Comparison) -> str:
     if c.analysis.reason is Reason.EQUAL:
         return "Check that the change reaches the run."
     if c.study.is_floor:
-        return ""
+        return _floor_line(c)
     if c.analysis.verdict in ("helps", "hurts") and is_near_the_edge(c.analysis):
         return "This is close to 0, and small studies exaggerate what they find."
     if c.analysis.verdict == "cannot tell" and level_text.level_reason(c):
@@ -151,6 +155,15 @@ def caveat_line(c: Comparison) -> str:
     data = cut_cells(printable(c.study.data.name), DATA_NAME)
     budget = f"after {iters:,} iters on {data}" if iters else ""
     return f"This holds {budget or c.study.description.within}; elsewhere it may differ."
+
+
+def _floor_line(c: Comparison) -> str:
+    """The meaning of a model's interval against itself."""
+    analysis = c.analysis
+    if analysis.ends is not None and analysis.ends.excludes_zero():
+        share = percent_text(1 - analysis.level)
+        return f"That is a false {analysis.verdict.upper()}, which {share} of such studies give."
+    return "That is the floor: how far apart the means of equal models may lie."
 
 
 DATA_NAME, METRIC_NAME = 24, 24

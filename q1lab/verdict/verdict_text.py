@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from q1lab.verdict.comparison import Comparison
 
 
-def verdict_sentence(c: Comparison) -> str:
+def verdict_sentence(c: Comparison, *, published: bool = False) -> str:
     """The verdict in one or two sentences that can be quoted on their own; why there is none, when
-    there is none."""
+    there is none. ``published``: without advice to the learner."""
     analysis = c.analysis
     base, modified = arm_names(c)
     number = number_writer(analysis)
     if analysis.reason is not None or analysis.ends is None:
-        return no_verdict_reason(c)
+        return no_verdict_reason(c, published=published)
     if c.study.is_floor:
         return f"{self_comparison_sentence(c.study.baseline)} {_self_comparison_outcome(c)}"
     if analysis.verdict in ("helps", "hurts"):
@@ -97,69 +97,82 @@ def _self_comparison_outcome(c: Comparison) -> str:
     )
 
 
-def no_verdict_reason(c: Comparison) -> str:
-    """The reason that there is no verdict."""
+def no_verdict_reason(c: Comparison, *, published: bool = False) -> str:
+    """The reason that there is no verdict; unless ``published``, with what the learner can do."""
+    reason, advice = _reason_and_advice(c)
+    return reason if published or not advice else f"{reason} {advice}"
+
+
+def _reason_and_advice(c: Comparison) -> tuple[str, str]:
     analysis = c.analysis
     if analysis.reason is Reason.GATED:
         return (
-            "A gate judges this proposal by its own rule, so there is no second verdict here. "
-            "`q1lab gate` says what it decided."
+            "A gate judges this proposal by its own rule, so there is no second verdict here.",
+            "`q1lab gate` says what it decided.",
         )
     if analysis.reason is Reason.CHANGED:
         parts = next(n.facts["parts"] for n in analysis.notes if n.kind is NoteKind.CHANGED_PLAN)
         return (
-            f"{changed_plan_sentence(parts)} What was declared decides, so there is no verdict. "
-            "Put the file back as it was."
+            f"{changed_plan_sentence(parts)} What was declared decides, so there is no verdict.",
+            "Put the file back as it was.",
         )
     if analysis.reason is Reason.DIVERGED:
-        arms = dict(zip(ARMS, arm_names(c), strict=True))
-        which = "; ".join(
-            f"{arms[arm]}, {seed_list(lost)}" for arm, lost in analysis.diverged.items() if lost
-        )
-        total = sum(len(arm.values) for arm in c.arms.values())
-        return (
-            f"{c.lost} of {plural(max(total, c.lost), 'run')} diverged ({which}). A mean "
-            "without the worst runs would flatter the arm, so there is no mean and no verdict. "
-            "That an arm diverges is itself a result: report it."
-        )
+        return _diverged_sentences(c), "That an arm diverges is itself a result: report it."
     if analysis.reason is Reason.CHOSEN:
         return (
             "These seeds were named when their results could already be known, and others were "
             f"left out: {left_out_text(c)}. Seeds picked in this way show a difference by luck, so "
-            "there is no verdict. Compare all seeds, the first ones, or new ones: --seeds fresh:"
-            f"{max(len(c.study.seeds), MIN_FOR_VERDICT)} draws some."
+            "there is no verdict.",
+            "Compare all seeds, the first ones, or new ones: --seeds fresh:"
+            f"{max(len(c.study.seeds), MIN_FOR_VERDICT)} draws some.",
         )
     if analysis.reason is Reason.INCOMPLETE and c.study.design.is_sequential:
         first, most = c.study.design.pairs
         return (
             f"After {plural(analysis.n, 'pair')} of {first} to {most} the answer is still open. "
-            "The study goes on."
+            "The study goes on.",
+            "",
         )
     if analysis.reason is Reason.INCOMPLETE:
-        return not_yet_sentence()
+        return not_yet_sentence(), ""
     if is_experiment(c):
         return (
             "One pair shows how two curves go, not what another seed would do. It is an "
             "experiment and does not count as a question. A verdict needs at least "
-            f"{MIN_FOR_VERDICT} pairs."
+            f"{MIN_FOR_VERDICT} pairs.",
+            "",
         )
     if analysis.reason is Reason.EQUAL:
         base, modified = arm_names(c)
         return (
             f"{modified} and {base} ended with the same {c.metric.name} at each of "
             f"{plural(len(analysis.pairs), 'seed')}, to the last bit: either what differs between "
-            "them does nothing, or the metric is too coarse to show it. There is no verdict; check "
-            "that the change reaches the run."
+            "them does nothing, or the metric is too coarse to show it. There is no verdict.",
+            "Check that the change reaches the run.",
         )
     if analysis.reason is Reason.TOO_FEW:
-        return too_few_sentence(analysis.n, "pair" if analysis.headline == "paired" else "seed")
+        thing = "pair" if analysis.headline == "paired" else "seed"
+        return too_few_sentence(analysis.n, thing), ""
     if analysis.headline == "paired":
         cause = "Every pair has exactly the same difference"
     else:
         cause = "Neither arm varies between its seeds"
     return (
-        f"{cause}. Without a spread there is no interval and no verdict: check that the seed "
-        "reaches the run."
+        f"{cause}. Without a spread there is no interval and no verdict.",
+        "Check that the seed reaches the run.",
+    )
+
+
+def _diverged_sentences(c: Comparison) -> str:
+    """The runs that diverged, and the reason that they leave no mean."""
+    arms = dict(zip(ARMS, arm_names(c), strict=True))
+    which = "; ".join(
+        f"{arms[arm]}, {seed_list(lost)}" for arm, lost in c.analysis.diverged.items() if lost
+    )
+    total = sum(len(arm.values) for arm in c.arms.values())
+    return (
+        f"{c.lost} of {plural(max(total, c.lost), 'run')} diverged ({which}). A mean "
+        "without the worst runs would flatter the arm, so there is no mean and no verdict."
     )
 
 
@@ -182,9 +195,9 @@ def too_few_sentence(n: int, thing: str = "pair") -> str:
     )
 
 
-def power_sentence(c: Comparison) -> str:
+def power_sentence(c: Comparison, *, published: bool = False) -> str:
     """The difference that these seeds could have seen, and the number that would settle it;
-    empty if unknown."""
+    empty if unknown. ``published``: without advice to the learner."""
     analysis = c.analysis
     if analysis.detectable is None:
         return ""
@@ -193,7 +206,7 @@ def power_sentence(c: Comparison) -> str:
     found = found_in_four_of_five(c)
     text = f"With {plan}, {found[0].lower()}{found[1:]}"
     needed = analysis.seeds_needed
-    if (futility := futility_sentence(c)) != "":
+    if (futility := futility_sentence(c, published=published)) != "":
         text = f"{futility} {text}"
     claims = analysis.verdict in ("helps", "hurts")
     if claims and analysis.overstated is not None and is_near_the_edge(analysis):
@@ -204,6 +217,8 @@ def power_sentence(c: Comparison) -> str:
         return text
     thing = "pairs" if analysis.headline == "paired" else "seeds per arm"
     if needed is None:
+        if published:
+            return text
         return (
             f"{text} How many {thing} would settle it depends on the smallest difference that "
             "matters to you: `q1lab plan` works it out for the one that you name."
@@ -223,7 +238,7 @@ def power_sentence(c: Comparison) -> str:
         if all(seconds):
             text += f", about {duration(extra * sum(s for s in seconds if s))} of training"
     text += "."
-    if analysis.verdict == "cannot tell":
+    if analysis.verdict == "cannot tell" and not published:
         later = percent_level(ALPHA_LATER)
         text += (
             f" If you add seeds now, the next look is judged by a {later} interval, because the "

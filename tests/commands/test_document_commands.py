@@ -175,7 +175,9 @@ def test_a_changed_mind_after_a_study_keeps_two_documents(
         assert "to rope?" in err
         assert "nothing was changed" in err.splitlines()[-1]
         message = q1lab("modification", "--dry-run")[1]
-        assert message.startswith("MODIFICATION.md, studies/swiglu-1 (12 files): ")
+        assert message.startswith(
+            "MODIFICATION.md, figures/swiglu-1.svg, studies/swiglu-1 (12 files): "
+        )
     answers("y\ny\n")
     _, err = q1lab("modification", "rope")
     assert "docs: add MODIFICATION-rope.md for rope" in err
@@ -253,7 +255,10 @@ def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: 
     assert "MODIFICATION.md (helps)" in compared
     assert "prediction for rope" in predicted
     assert added == "docs: add MODIFICATION.md"
-    assert git(repo, "show", "--name-only", "--format=", "HEAD").split() == ["MODIFICATION.md"]
+    assert git(repo, "show", "--name-only", "--format=", "HEAD").split() == [
+        "MODIFICATION.md",
+        "figures/rope-1.svg",
+    ]
     before = git(repo, "rev-parse", "HEAD")
     assert "up to date" in q1lab("modification")[1]
     assert git(repo, "rev-parse", "HEAD") == before
@@ -694,6 +699,35 @@ def test_one_settled_prediction_is_told_without_a_share(
     out, _ = q1lab("retro", "--dry-run")
     assert f"70% sure, and {outcome}" in out
     assert "0%)" not in out
+
+
+def test_the_document_shows_the_picture_of_its_study(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake
+) -> None:
+    q1lab("modification")
+    study(fake_trainer)
+    picture, document = repo / "figures" / "rope-1.svg", repo / "MODIFICATION.md"
+    picture.parent.mkdir()
+    picture.write_text("<svg/>")
+    before = document.read_text()
+    assert (
+        "figures/rope-1.svg is not a picture that q1lab drew"
+        in q1lab("modification", "--yes", code=2)[1]
+    )
+    assert (picture.read_text(), document.read_text()) == ("<svg/>", before)
+    picture.unlink()
+    q1lab("modification", "--yes")
+    assert git(repo, "show", "--name-only", "--format=", "HEAD").split() == [
+        "MODIFICATION.md",
+        "figures/rope-1.svg",
+    ]
+    text = document.read_text()
+    assert "](figures/rope-1.svg)" in text
+    assert "up to date" in q1lab("modification")[1], "the picture is the same to the byte"
+    q1lab("delete", "rope-1", "--yes")
+    q1lab("modification", "--yes")
+    assert "](figures/" not in document.read_text()
+    assert picture.exists()
 
 
 def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) -> None:

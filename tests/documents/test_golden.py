@@ -52,12 +52,13 @@ SAYS = {
     "modification-cannot-tell": (
         "## The result: cannot tell",
         "anything from −0.033 to +0.015 nats (95% interval). That is not the same as no effect.",
+        "a difference would matter from 0.01 nats on (δ); these runs can't rule one out.",
         "which leaves open whether that is right.",
     ),
     "modification-diverged": (
         "| seed 1 | 1.4750 | diverged | – |",
         "There is no mean difference, and so no interval.",
-        "That an arm diverges is itself a result: report it.",
+        "A mean without the worst runs would flatter the arm, so there is no mean and no verdict.",
     ),
     "retro-empty": (
         "*I have nothing on record yet.*",
@@ -73,7 +74,7 @@ SAYS = {
         "a difference of 0.031 nats or more would probably have shown",
     ),
     "post-too-small": (
-        "within the ±0.01 nats that I had called too small to matter",
+        "within the ±0.01 nats (δ) that I had called too small to matter",
         "so I was wrong.",
     ),
     "post-hurts": ("The change made the val loss worse", "so I was wrong."),

@@ -121,6 +121,7 @@ def modification(outcome: str | None = None, evil: bool = False) -> Modification
             dirty=True,
             versions={"python": "3.11.7", "torch": "2.9.0"},
         ),
+        picture=None if outcome is None else "figures/rope-1.svg",
         analysis=() if outcome is None else (Answer("Is the modification helping?", words),),
         reproduce=None if outcome is None else reproduction(outcome),
         command="q1lab run rope --seeds 3",
@@ -221,7 +222,6 @@ def post_record(outcome: str | None) -> post.Post:
     return post.Post(
         "Twelve weeks from no backprop to a modified transformer",
         change_record,
-        figure="figures/rope-1.svg" if outcome else None,
         surprises=(Answer("Surprises", "- one\n- two"),),
         outline=(Answer("Outline", "Begin with <!-- the --> end --> of it"),),
     )

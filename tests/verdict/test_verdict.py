@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from q1lab.commands import error_boundary
+from q1lab.documents import comparison_tables, modification
 from q1lab.record.ledger import QuestionFamily
 from q1lab.statistics import interim_analyses, intervals
 from q1lab.statistics.intervals import Note, NoteKind
@@ -40,6 +41,7 @@ from q1lab.verdict.terminal_text import (
     rich_short_lines,
     short_lines,
 )
+from tests.kit import document_records as records
 from tests.kit import places
 from tests.kit.comparisons import COSTS, SHA256, make, renamed
 
@@ -195,6 +197,15 @@ def test_every_width_fits_and_both_forms_agree(name: str) -> None:
         assert max(map(cell_len, short)) <= width
         assert not re.search(r"[0-9]…", "\n".join([*plain, *short])), "a number is never cut"
         assert [text.plain for text in rich_short_lines(CASES[name], width)] == short
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_document_gives_its_author_no_advice(name: str) -> None:
+    facts = comparison_tables.study_facts(CASES[name])
+    document = replace(records.modification(None), study=facts)
+    text = " ".join(modification.modification_document(document).text.split())
+    advice = r"report it|[Cc]heck that|Look at its|Put the file back|to you\b|you add|To train them"
+    assert re.search(advice, text) is None
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name != "japanese-names"])

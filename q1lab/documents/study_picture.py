@@ -1,0 +1,42 @@
+"""The picture of a study beside a document of the learner's: ``figures/rope-1.svg``, which the
+document shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from q1lab.documents.change import read_document
+from q1lab.ground import write_intents
+from q1lab.ground.errors import Problem
+from q1lab.index.store import Store
+from q1lab.study import studies
+
+FOLDER = "figures"
+
+
+def picture_path(study_id: str) -> str:
+    """The picture's path from the document's folder."""
+    return f"{FOLDER}/{study_id}.svg"
+
+
+def picture_files(store: Store, document: Path, text: bytes, study_id: str) -> dict[Path, bytes]:
+    """The picture that goes with a document, by its path; none where the ``text`` shows none, as a
+    learner may have taken it out. Problem for a file of that name that q1lab did not draw."""
+    from q1lab.verdict import charts, comparison_cache
+
+    if picture_path(study_id).encode() not in text:
+        return {}
+    path = document.parent / picture_path(study_id)
+    old = read_document(path)
+    if old is not None and not (
+        write_intents.is_last_written(path, old) or charts.is_drawn_by_q1lab(old)
+    ):
+        raise Problem(
+            f"{path} is not a picture that q1lab drew",
+            next=f"rename it: {document.name} shows its own picture of {study_id} there",
+            file=path,
+        )
+    study = studies.load(study_id)
+    record = comparison_cache.compare(store, study)
+    curves = comparison_cache.read_curves(store, study)
+    return {path: charts.draw_comparison(record, curves, "svg")}
