@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -50,18 +52,33 @@ class Commands(click.Group):
                 formatter.write_dl(rows)
 
 
-def _print_spec(ctx: click.Context, param: click.Parameter, wanted_spec: bool) -> None:
-    """Print every command as JSON, as click describes it, and exit."""
-    if wanted_spec and not ctx.resilient_parsing:
+def _print_spec(ctx: click.Context, param: click.Parameter, name: str | None) -> None:
+    """Print a command, or for ``ALL_COMMANDS`` each of them, as click describes it, and exit."""
+    if name is not None and not ctx.resilient_parsing:
         from importlib import metadata
 
-        from q1lab.commands._output import print_json
-
+        info = ctx.to_info_dict()["command"]
+        if name != ALL_COMMANDS:
+            command = command_table.load_command(name)
+            info = command.to_info_dict(click.Context(command, parent=ctx, info_name=name))
         versions = {"q1lab": __version__, "click": metadata.version("click")}
-        print_json({"versions": versions, **ctx.to_info_dict()["command"]})
+        spec = {"versions": versions, **_without_defaults(info)}
+        click.echo(json.dumps(spec, ensure_ascii=False, separators=(",", ":"), default=str))
         ctx.exit()
 
 
+def _without_defaults(value: Any) -> Any:
+    """A value without the entries that say nothing: null, false and what is empty."""
+    if isinstance(value, dict):
+        items = ((key, _without_defaults(item)) for key, item in value.items())
+        return {key: item for key, item in items if item not in (None, False, "", [], {})}
+    if isinstance(value, list | tuple):
+        return [_without_defaults(item) for item in value]
+    return value
+
+
+ALL_COMMANDS = "all"
+"""The value of --spec without a command."""
 EPILOG = f"Example: q1lab run rope --seeds 3\n\n{EXIT_STATUS}"
 
 
@@ -78,11 +95,13 @@ EPILOG = f"Example: q1lab run rope --seeds 3\n\n{EXIT_STATUS}"
 )
 @click.option(
     "--spec",
-    is_flag=True,
+    metavar="[COMMAND]",
+    is_flag=False,
+    flag_value=ALL_COMMANDS,
     is_eager=True,
     expose_value=False,
     callback=_print_spec,
-    help="Print all commands, arguments and options as JSON.",
+    help="Print COMMAND, or all commands, as JSON; null, false and empty values are left out.",
 )
 @click.pass_context
 def cli(ctx: click.Context, session: str | None, content: Path | None) -> None:

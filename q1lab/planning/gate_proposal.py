@@ -370,14 +370,17 @@ class _Proposal:
 
     def _outcome(self, code: int, decision: str, words: str, facts: dict[str, Any]) -> GateOutcome:
         budget = read_budget(self.store, self.budget.name)
+        baseline = budget.baseline.variant if budget.baseline else self.study.baseline
         all_facts = {
             "budget": budget.name,
             "decision": decision,
             "study": self.study.id or None,
+            "name": self.study.variant,
             "proposal": _number(self.study) or None,
             "runs": self.trained,
             "looks": {"used": budget.looks, "of": budget.rules.looks},
-            "baseline": budget.baseline.variant if budget.baseline else self.study.baseline,
+            "baseline": baseline,
+            "baseline_args": _loop_of(budget.baseline or self.study).args[baseline],
             **facts,
         }
         return GateOutcome(code, words, all_facts)

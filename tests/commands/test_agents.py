@@ -107,8 +107,21 @@ def test_the_commands_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(spec["commands"]) == list(command_table.listed_acts())
     seeds = next(param for param in spec["commands"]["run"]["params"] if param["name"] == "seeds")
     assert "--seeds" in seeds["opts"]
-    assert {"type", "default", "help", "required", "multiple"} <= set(seeds)
+    assert {"type", "help", "name"} <= set(seeds)
     assert "add" in spec["commands"]["paper"]["commands"]
+
+
+def test_one_command_as_json_and_nothing_that_says_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, option in (("gate", "--max-cost"), ("paper add", "--depth")):
+        assert cli.run_command_line(["--spec", name]) == OK
+        out = capsys.readouterr().out
+        assert len(out) < 12_000
+        assert option in [word for param in json.loads(out)["params"] for word in param["opts"]]
+        assert not re.search(r":(null|false|\[\]|\{\}|\"\")[,}]", out)
+    assert cli.run_command_line(["--spec", "gat"]) == USAGE
+    assert "gate" in capsys.readouterr().err
 
 
 def test_a_diff_and_an_upload_as_json(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,7 +60,8 @@ def test_what_helps_is_kept_and_is_the_next_ones_baseline() -> None:
     assert second["decision"] == "keep"
     assert second["bound"] < 0
     assert second["difference"] == pytest.approx(-0.08, abs=0.03)
-    assert second["baseline"] == "better"
+    assert (second["name"], second["baseline"]) == ("better", "better")
+    assert second["baseline_args"] == "--lr=0.02"
     third = propose("worse=--lr=0.05", code=10)
     study = studies.load(third["study"])
     assert study.baseline == "better"
