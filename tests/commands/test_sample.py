@@ -18,6 +18,8 @@ from tests.kit.commands import q1lab
 from tests.kit.places import ROOT
 from tests.kit.tiny_study import CONFIG, TEXT
 
+pytestmark = pytest.mark.sample
+
 PROMPT = "is not"
 
 

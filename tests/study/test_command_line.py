@@ -103,6 +103,7 @@ def test_no_other_command_is_a_request(line: str) -> None:
     assert command_line.request_from_argv(shlex.split(line)) is None
 
 
+@pytest.mark.slow
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
 )
