@@ -184,24 +184,24 @@ def _chances(first: int, most: int, delta: float) -> PlanChances:
 
 
 def chances_table(advice: Advice) -> tuple[str, ...]:
-    """The chances of the plans, in studies out of 100, as lines of a table."""
+    """The chances of the plans, in studies out of 100, as lines of a table that fits into the
+    app's dialog in a terminal of 80 columns."""
     unit = advice.spread.metric.suffix
-    names = " claims  too small  can't tell"
+    names = "claim  too small  can't tell"
     lines = [
         f"Verdicts of 100 studies with this spread and δ = {advice.effect:g}{unit}",
         "(a claim is HELPS or HURTS):",
-        f"         {'if nothing changed':<{len(names)}}    "
-        f"if the difference is {2 * advice.effect:g}{unit}",
-        f"pairs    {names}    {names}",
+        f"{'':7}{'if nothing changed':<{len(names)}}   if it differs by {2 * advice.effect:g}{unit}",
+        f"{'pairs':<7}{names}   {names}",
     ]
     for plan in advice.chances:
         pairs = str(plan.first) if plan.first == plan.most else f"{plan.first}..{plan.most}"
-        cells = "    ".join(
-            f"{100 * chance.claim:7.0f}{100 * chance.too_small:11.0f}"
+        cells = "   ".join(
+            f"{100 * chance.claim:5.0f}{100 * chance.too_small:11.0f}"
             f"{100 * chance.cannot_tell:12.0f}"
             for chance in (plan.nothing, plan.twice)
         )
-        lines.append(f"{pairs:<9}{cells}")
+        lines.append(f"{pairs:<7}{cells}")
     return tuple(lines)
 
 

@@ -91,8 +91,10 @@ def test_plan_says_what_three_pairs_can_say() -> None:
     assert (three.first, three.most) == (3, 3)
     assert three.nothing.claim == pytest.approx(0.05, abs=0.005)
     assert three.nothing.too_small == pytest.approx(0.13, abs=0.01)
-    row = next(line for line in pairs_needed.chances_table(advice) if line.startswith("3 "))
+    table = pairs_needed.chances_table(advice)
+    row = next(line for line in table if line.startswith("3 "))
     assert row.split()[:3] == ["3", "5", "13"]
+    assert max(map(len, table)) <= 67, "it fits into the app's dialog at 80 columns"
 
 
 @pytest.mark.parametrize(
