@@ -191,7 +191,8 @@ def chances_table(advice: Advice) -> tuple[str, ...]:
     lines = [
         f"Verdicts of 100 studies with this spread and δ = {advice.effect:g}{unit}",
         "(a claim is HELPS or HURTS):",
-        f"{'':7}{'if nothing changed':<{len(names)}}   if it differs by {2 * advice.effect:g}{unit}",
+        f"{'':7}{'if nothing changed':<{len(names)}}   "
+        f"if it differs by {2 * advice.effect:g}{unit}",
         f"{'pairs':<7}{names}   {names}",
     ]
     for plan in advice.chances:
