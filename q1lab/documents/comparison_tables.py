@@ -256,7 +256,7 @@ def predictions_table(comparisons: Sequence[Comparison]) -> Md | None:
                 _outcome(score),
             ]
         )
-    heads = ["study", "predicted", "sure", "measured", "off by", ""]
+    heads = ["study", "predicted", "sure", "measured", "off by", "outcome"]
     return table(heads, rows, right=(1, 2, 3, 4)) if rows else None
 
 

@@ -117,6 +117,17 @@ def _title(variant: WeekVariant) -> str:
     return variant.title.split(" (recommended)")[0]
 
 
+def _listed(week: Week, name: str) -> WeekVariant | None:
+    return next((item for item in week.variants if item.name == name), None)
+
+
+def title_of(week: Week, name: str) -> str:
+    """The title of a modification: ``RoPE: rotary position embeddings``; its name, where the week
+    has none."""
+    listed = _listed(week, name)
+    return _title(listed) if listed else name
+
+
 def _heading(title: str) -> str:
     return f"Modification: {title.split(':')[0]}"
 
@@ -151,8 +162,8 @@ def gather_modification(
     ``keeps`` the studies whose files are about to be kept there."""
     picked = document_data.chosen_modification(store, week, variant)
     week = week.for_variant(picked.name)
-    listed = next((item for item in week.variants if item.name == picked.name), None)
-    title = _title(listed) if listed else picked.name
+    listed = _listed(week, picked.name)
+    title = title_of(week, picked.name)
     comparisons = document_data.ended_comparisons(store, picked)
     study, record = document_data.main_comparison(comparisons) or (None, None)
     reference = evidence.may_show_reference(store, week.label, picked.name)

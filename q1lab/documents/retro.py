@@ -6,76 +6,38 @@ function of the record.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from q1lab.documents import comparison_tables, document_data, kpi_sources
+from q1lab.documents import (
+    comparison_tables,
+    document_data,
+    kpi_sources,
+    modification,
+    retro_parts,
+)
 from q1lab.documents.document_data import Answer, next_quarter_of, quarter_of
 from q1lab.documents.kpi_sources import Repo
 from q1lab.documents.markdown_escape import Md, inline
 from q1lab.documents.post import count_empty_sections
+from q1lab.documents.retro_parts import PartRecord, parts_of_week
 from q1lab.documents.templates import Rendered, render_template
-from q1lab.ground.command_table import ACTS
 from q1lab.ground.git_repository import Repository
-from q1lab.ground.text_formats import DASH, grouped_number, hours_minutes
+from q1lab.ground.text_formats import grouped_number, hours_minutes
 from q1lab.index.store import Store
 from q1lab.statistics.intervals import MIN_FOR_VERDICT
 from q1lab.statistics.prediction_score import Score, calibrate, small_predictions
 from q1lab.verdict import prediction_text
+from q1lab.verdict.first_person_text import told_briefly
 from q1lab.week import evidence, progress, study_timer
 from q1lab.week.lists import artifacts, papers, posts
 from q1lab.week.lists.kpis import KpiRow
 from q1lab.week.syllabus import Week
 
 TEMPLATE = "retro.md.j2"
-OVER = 1.25
-"""A part slipped when it took more than this many times its planned minutes."""
-ACCELERATED, SUSTAINABLE = 0.85, 1.25
-"""Actual over planned minutes: below the first the pace was accelerated, up to the second
-sustainable."""
-
-
-@dataclass(frozen=True)
-class OpenPart:
-    """A part with required steps that could be done and are not: their titles, and how many it has
-    that could be. What comes after this document could not, and its own commit may tick it."""
-
-    part: str
-    steps: tuple[str, ...]
-    of: int
-
-    @property
-    def done(self) -> int:
-        return self.of - len(self.steps)
-
-
-@dataclass(frozen=True)
-class PartTime:
-    """Planned and actual minutes of a part. ``finished``: its required steps are done."""
-
-    title: str
-    planned: float
-    actual: float
-    finished: bool
-
-    @property
-    def timed(self) -> bool:
-        """True if the timer ran for it. A few seconds are a key pressed by mistake."""
-        return self.actual >= 0.5
-
-    @property
-    def overran(self) -> bool:
-        """True if it took longer than planned by more than a quarter."""
-        return bool(self.planned) and self.actual > OVER * self.planned
-
-    @property
-    def ratio(self) -> str:
-        """Actual over planned."""
-        return f"{self.actual / self.planned:.2f}" if self.planned else DASH
 
 
 @dataclass(frozen=True)
@@ -96,6 +58,12 @@ class Retro:
     quarter: str
     next_quarter: str
     next_week: str
+    lead: tuple[str, ...] = ()
+    """What was changed, what came out, how long it took, and how well the learner knew: sentences,
+    as are the next four."""
+    pace: str = ""
+    undone: str = ""
+    overrun: str = ""
     repositories: tuple[Repo, ...] = ()
     posts: tuple[Mapping[str, Any], ...] = ()
     studies: Md | None = None
@@ -104,11 +72,7 @@ class Retro:
     papers: tuple[Mapping[str, Any], ...] = ()
     insights: tuple[Answer, ...] = ()
     slipped_words: tuple[Answer, ...] = ()
-    unfinished: tuple[OpenPart, ...] = ()
-    required: int = 0
-    """Steps before this document that are not optional."""
-    parts: tuple[PartTime, ...] = ()
-    pace_words: str = ""
+    parts: tuple[PartRecord, ...] = ()
     not_counted: str = ""
     """The timer's open question, in a sentence."""
     pace_answer: tuple[Answer, ...] = ()
@@ -121,27 +85,6 @@ class Retro:
     calibration: str = ""
     course: bool = True
     """True if the week belongs to a course, False for a week on its own."""
-
-    @property
-    def timed(self) -> tuple[PartTime, ...]:
-        """The parts that were worked on."""
-        return tuple(part for part in self.parts if part.timed)
-
-    @property
-    def together(self) -> PartTime:
-        """The sum of those."""
-        return together(self.timed)
-
-    @property
-    def left(self) -> int:
-        """The number of open steps."""
-        return sum(len(item.steps) for item in self.unfinished)
-
-
-def together(parts: Sequence[PartTime]) -> PartTime:
-    """Several parts as one."""
-    planned, actual = sum(part.planned for part in parts), sum(part.actual for part in parts)
-    return PartTime("together", planned, actual, all(part.finished for part in parts))
 
 
 def retro_document(record: Retro, root: Path | None = None) -> Rendered:
@@ -164,35 +107,6 @@ def renew_retro_head(record: Retro, root: Path, data: bytes) -> bytes:
 def file_name(quarter: str) -> str:
     """``Q1_RETRO.md``."""
     return f"{quarter}_RETRO.md"
-
-
-def proposed_pace(parts: Sequence[PartTime]) -> str:
-    """``sustainable``, ``accelerated`` or ``behind``: a proposal from the minutes, or ``""``
-    without any."""
-    worked = [part for part in parts if part.timed and part.planned > 0]
-    if not worked:
-        return ""
-    total = together(worked)
-    ratio = total.actual / total.planned
-    done = sum(part.finished for part in parts)
-    if ratio > SUSTAINABLE or done < len(parts) / 2:
-        return "behind"
-    return "accelerated" if ratio < ACCELERATED and done == len(parts) else "sustainable"
-
-
-def pace_words(parts: Sequence[PartTime]) -> str:
-    """The proposal as a sentence with its reasons."""
-    word = proposed_pace(parts)
-    if not word:
-        return ""
-    total = together([part for part in parts if part.timed])
-    done = sum(part.finished for part in parts)
-    pace = "I was behind" if word == "behind" else f"the pace was {word}"
-    return (
-        f"The timer counted {hours_minutes(total.actual)} for parts planned for "
-        f"{hours_minutes(total.planned)}, and I finished {done} of {len(parts)} parts: by that, "
-        f"{pace}."
-    )
 
 
 def not_counted(week: Week, done: progress.Progress) -> str:
@@ -225,13 +139,8 @@ def claims(record: Retro) -> tuple[str, ...]:
         for repo in record.repositories
         if not repo.about
     ]
-    parts = ", ".join(item.part for item in record.unfinished)
-    if record.left:
-        are = "step is" if record.left == 1 else "steps are"
-        sentences.append(f"{record.left} {are} open, in: {parts}")
-    else:
-        sentences.append("Every step of the week is done.")
-    sentences.append(record.pace_words or "I did not time the week.")
+    sentences.append(record.undone or "Every step of the week is done.")
+    sentences.append(record.pace or "I did not time the week.")
     return tuple(filter(None, (*sentences, record.not_counted)))
 
 
@@ -257,14 +166,14 @@ def ticked_in(body: bytes) -> frozenset[str]:
     return frozenset(_without_proof(title.rstrip()) for title in titles)
 
 
-OWN_JUDGMENT = "my own judgment"
-_EARLIER_PROOFS = (" (shown: ", " (self-declared")
-"""The same notes in files that q1lab 0.1 wrote."""
+_PROOF = " (rests on: "
+_EARLIER_PROOFS = (" (done: ", " (my own judgment", " (shown: ", " (self-declared")
+"""The same note in files that earlier versions of q1lab wrote."""
 
 
 def _without_proof(box: str) -> str:
-    """A box's title without the note that says who vouches for it."""
-    for opening in (" (done: ", f" ({OWN_JUDGMENT}", *_EARLIER_PROOFS):
+    """A box's title without the note on what it rests on."""
+    for opening in (_PROOF, *_EARLIER_PROOFS):
         if box.endswith(")") and opening in box:
             return box.rpartition(opening)[0]
     return box
@@ -280,7 +189,7 @@ def gather_retro(
     week = progress.learner_week(week, done)
     quarter, following = quarter_of(week.label), next_quarter_of(week.label)
     comparisons = document_data.ended_comparisons(store)
-    parts = part_times(week, done)
+    parts = parts_of_week(week, done)
     already = frozenset(ticked)
     # a prediction is of the modification, not of experiments of one seed beside its study
     predicted = [record for study, record in comparisons if len(study.seeds) >= MIN_FOR_VERDICT]
@@ -304,10 +213,11 @@ def gather_retro(
         ),
         insights=document_data.answers(store, week, "insights"),
         slipped_words=document_data.answers(store, week, "slipped"),
-        unfinished=tuple(_unfinished(week, done)),
-        required=len(_required(week)),
+        lead=_lead(store, week, parts, [*scores, *small_scores]),
+        pace=retro_parts.pace_sentence(parts),
+        undone=retro_parts.undone_sentence(parts),
+        overrun=retro_parts.overrun_sentence(parts),
         parts=tuple(parts),
-        pace_words=pace_words(parts),
         not_counted=not_counted(week, done),
         pace_answer=document_data.answers(store, week, "pace"),
         plan=document_data.answers(store, week, "plan"),
@@ -320,51 +230,28 @@ def gather_retro(
     )
 
 
+def _lead(
+    store: Store, week: Week, parts: Sequence[PartRecord], scores: Sequence[Score]
+) -> tuple[str, ...]:
+    """The first paragraph: the change and its result, the time, the confidences."""
+    picked = document_data.chosen_modification(store, week)
+    title = modification.title_of(week, picked.name).replace(": ", ", ", 1)
+    main = document_data.main_comparison(document_data.ended_comparisons(store, picked))
+    change: tuple[str, ...]
+    if main is None and not picked.really:
+        change = ("I have not chosen a modification yet.",)
+    elif main is None:
+        change = (f"I chose {title}, and have no finished comparison of it yet.",)
+    else:
+        change = (f"I changed one thing in a small transformer: {title}.", *told_briefly(main[1]))
+    judged = prediction_text.judgment_sentence(calibrate(scores))
+    return tuple(filter(None, (*change, retro_parts.time_sentence(parts), judged)))
+
+
 def _post(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """A post of the journal, its channels and how much of it is empty in words."""
     channels = [posts.channel_title(share["channel"]) for share in row["shares"]]
     return {**row, "channels": channels, "empty": posts.empty_words(row["empty"])}
-
-
-def part_times(week: Week, done: progress.Progress) -> list[PartTime]:
-    """Planned and actual minutes of every part. The part that this document is written in is
-    finished when all before it is done: it would never be else."""
-    times = []
-    required_ids = _required(week)
-    for part in week.parts():
-        counted = done.count([part])
-        steps = [step for step in part.steps if step.id in required_ids]
-        finished = bool(steps) and all(done.of(step.id).done for step in steps)
-        times.append(PartTime(part.title, counted.minutes, counted.seconds / 60, finished))
-    return times
-
-
-def _unfinished(week: Week, done: progress.Progress) -> list[OpenPart]:
-    open_parts = []
-    titles = {step.id: step.title for step in week.steps()}
-    required_ids = _required(week)
-    for part in week.parts():
-        open_titles = tuple(
-            f"answer again: {titles[step.again]}" if step.again in titles else step.title
-            for step in part.steps
-            if step.id in required_ids and not done.of(step.id).done
-        )
-        if open_titles:
-            open_parts.append(
-                OpenPart(
-                    part.title, open_titles, sum(step.id in required_ids for step in part.steps)
-                )
-            )
-    return open_parts
-
-
-def _required(week: Week) -> set[str]:
-    """The steps that can be done before this document is written; what comes after it was not left
-    undone."""
-    before = itertools.takewhile(
-        lambda step: step.done_when not in ACTS["retro"].done_when, week.steps()
-    )
-    return {step.id for step in before if not step.optional}
 
 
 def _ticks(

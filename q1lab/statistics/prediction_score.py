@@ -76,13 +76,27 @@ def small_predictions(text: str) -> list[Score]:
 @dataclass(frozen=True)
 class Calibration:
     """Calibration over all settled predictions with a confidence: ``sure`` is the mean confidence
-    (a share), ``brier`` the mean squared error (0 is perfect, 0.25 a coin flip)."""
+    (a share), ``brier`` the mean squared error (0 is perfect, 0.25 a coin flip), ``so_few`` and
+    ``so_many`` the chances of at most and at least so many hits if every confidence were right."""
 
     settled: int
     still_open: int
     hits: int
     sure: float
     brier: float
+    so_few: float = 1.0
+    so_many: float = 1.0
+
+    @property
+    def judgment(self) -> str:
+        """``too sure`` or ``not sure enough``; empty where the hits may well be luck."""
+        if self.so_few < TELLING:
+            return "too sure"
+        return "not sure enough" if self.so_many < TELLING else ""
+
+
+TELLING = 0.1
+"""Hits that come up less often than this, if every confidence is right, say that some are not."""
 
 
 def calibrate(scores: Sequence[Score]) -> Calibration:
@@ -93,10 +107,17 @@ def calibrate(scores: Sequence[Score]) -> Calibration:
         if score.outcome != "open" and score.confidence is not None
     ]
     count = max(1, len(settled))
+    hits = sum(hit for _, hit in settled)
+    chance_of_hits = [1.0]
+    for sure, _ in settled:
+        more, as_many = [0.0, *chance_of_hits], [*chance_of_hits, 0.0]
+        chance_of_hits = [sure * a + (1 - sure) * b for a, b in zip(more, as_many, strict=True)]
     return Calibration(
         settled=len(settled),
         still_open=sum(score.outcome == "open" for score in scores),
-        hits=sum(hit for _, hit in settled),
+        hits=hits,
         sure=sum(sure for sure, _ in settled) / count,
         brier=sum((sure - hit) ** 2 for sure, hit in settled) / count,
+        so_few=sum(chance_of_hits[: hits + 1]),
+        so_many=sum(chance_of_hits[hits:]),
     )

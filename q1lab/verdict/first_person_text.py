@@ -33,6 +33,16 @@ def trained_sentence(c: Comparison) -> str:
     return f"I trained {modified} and {base} {where}, {seeds} each."
 
 
+def told_briefly(c: Comparison) -> tuple[str, ...]:
+    """The runs, the result and its conditions, a sentence each."""
+    known = c.analysis.reason is None and c.analysis.ends is not None
+    return (
+        trained_sentence(c),
+        result_sentence(c),
+        *((f"That is {_conditions(c)}; beyond it I don't know.",) if known else ()),
+    )
+
+
 def result_sentence(c: Comparison) -> str:
     """The difference with its interval in one sentence; the reason, where there is no verdict."""
     analysis = c.analysis
@@ -66,12 +76,10 @@ def scope_sentences(c: Comparison) -> str:
     there is no result."""
     if c.analysis.reason is not None or c.analysis.ends is None:
         return ""
-    facts = ", ".join(part for part in (sizes_text(c), iters_text(c)) if part)
-    conditions = f"{validity_text(c)} ({facts})" if facts else validity_text(c)
     sentences = [
         "That is not the same as no effect." if c.analysis.verdict == "cannot tell" else "",
         matter_sentence(c),
-        f"This is {conditions}; other sizes, budgets or data may say otherwise.",
+        f"This is {_conditions(c)}; other sizes, budgets or data may say otherwise.",
     ]
     if iters_text(c) and c.analysis.verdict in ("helps", "hurts"):
         lead = "slower" if c.analysis.verdict == "hurts" else "faster"
@@ -79,6 +87,12 @@ def scope_sentences(c: Comparison) -> str:
     if reason := level_reason(c):
         sentences.append(f"The interval is at {reason}")
     return " ".join(filter(None, sentences))
+
+
+def _conditions(c: Comparison) -> str:
+    """``at this size and budget (808 k and 800 k parameters, 1,000 iters)``."""
+    facts = ", ".join(part for part in (sizes_text(c), iters_text(c)) if part)
+    return f"{validity_text(c)} ({facts})" if facts else validity_text(c)
 
 
 def matter_sentence(c: Comparison) -> str:

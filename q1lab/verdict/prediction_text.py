@@ -85,8 +85,27 @@ def calibration_sentence(all_of_them: Calibration, subject: str = "you were") ->
     many = all_of_them.settled
     if not many:
         return "No prediction has been settled by a comparison yet." + tail
+    judgment = f", so {all_of_them.judgment}" if all_of_them.judgment else ""
     return (
         f"Over {plural(many, 'settled prediction')} {subject} {all_of_them.sure:.0%} sure on "
-        f"average and right in {all_of_them.hits} ({all_of_them.hits / many:.0%}); Brier score "
-        f"{all_of_them.brier:.2f} (0 is perfect, 0.25 is a coin).{tail}"
+        f"average and right in {all_of_them.hits} ({all_of_them.hits / many:.0%}){judgment}; Brier "
+        f"score {all_of_them.brier:.2f} (0 is perfect, 0.25 is a coin).{tail}"
+    )
+
+
+def judgment_sentence(all_of_them: Calibration) -> str:
+    """The learner's own confidence over all predictions, in one sentence; empty without any."""
+    many, hits = all_of_them.settled, all_of_them.hits
+    if not many:
+        return ""
+    if many == 1:
+        return f"I was {all_of_them.sure:.0%} sure of my one prediction, and it was " + (
+            "right." if hits else "wrong."
+        )
+    judgment = (
+        f"I was {all_of_them.judgment}" if all_of_them.judgment else "that fits how sure I was"
+    )
+    return (
+        f"Of {many} predictions, which I was {all_of_them.sure:.0%} sure of on average, {hits} "
+        f"came true: {judgment}."
     )

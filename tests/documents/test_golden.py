@@ -61,7 +61,8 @@ SAYS = {
         "A mean without the worst runs would flatter the arm, so there is no mean and no verdict.",
     ),
     "retro-empty": (
-        "*I have nothing on record yet.*",
+        "I have nothing to show yet.",
+        "I have not written down yet what I learned.",
         "I did not time the week.",
         "No prediction has been settled by a comparison yet.",
     ),

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from q1lab.documents import retro
+from q1lab.documents import retro_parts
+from q1lab.documents.retro_parts import PartRecord
 from q1lab.ground import paths
 from q1lab.week import content, progress
 
 
 def test_a_clock_that_ran_for_a_second_is_no_time_worked() -> None:
-    parts = [retro.PartTime("Read the paper", 90, 1 / 60, False)]
-    assert retro.proposed_pace(parts) == ""
-    assert retro.pace_words(parts) == ""
-    assert "behind" in retro.pace_words([retro.PartTime("Read the paper", 90, 100, False)])
+    parts = [PartRecord("Read the paper", 90, 1 / 60, 2, ("Read it", "Log it"))]
+    assert retro_parts.proposed_pace(parts) == ""
+    assert retro_parts.pace_sentence(parts) == ""
+    unfinished = PartRecord("Read the paper", 90, 100, 2, ("Log it",))
+    assert "I was behind" in retro_parts.pace_sentence([unfinished])
+
+
+def test_many_open_parts_are_left_to_the_table() -> None:
+    parts = [
+        PartRecord(f"Part {n}", 30, 0, 3, ("Read", "Write", "Tell")[: n + 1]) for n in range(3)
+    ]
+    assert retro_parts.undone_sentence(parts) == (
+        "Of the 9 steps up to this page I left 6 undone: 1 in Part 0 (“Read”); "
+        "2 in Part 1 (“Read”, “Write”); all 3 of Part 2."
+    )
+    assert retro_parts.undone_sentence(parts * 2).endswith("I left 12 undone, in all the 6 parts.")
 
 
 def test_a_week_that_went_fast_is_accelerated_at_the_step_that_writes_it_down() -> None:
@@ -22,6 +35,6 @@ def test_a_week_that_went_fast_is_accelerated_at_the_step_that_writes_it_down() 
     done = progress.Progress(
         dict.fromkeys(steps[: steps.index("c3-retro")], now), {"a1": 300.0, "b1": 1800.0}
     )
-    parts = retro.part_times(week, done)
+    parts = retro_parts.parts_of_week(week, done)
     assert [part.title for part in parts if not part.finished] == []
-    assert retro.proposed_pace(parts) == "accelerated"
+    assert retro_parts.proposed_pace(parts) == "accelerated"

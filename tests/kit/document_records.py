@@ -7,13 +7,16 @@ import dataclasses
 from dataclasses import replace
 from typing import Any
 
-from q1lab.documents import post, retro
+from q1lab.documents import post, retro, retro_parts
 from q1lab.documents.comparison_tables import studies_table, study_facts
 from q1lab.documents.markdown_escape import Md
 from q1lab.documents.modification import Answer, Modification, shown_prediction
 from q1lab.documents.reproduce import Reproduction
-from q1lab.statistics.prediction_score import small_predictions
+from q1lab.documents.retro_parts import PartRecord
+from q1lab.statistics.prediction_score import calibrate, small_predictions
+from q1lab.verdict import prediction_text
 from q1lab.verdict.comparison import Comparison
+from q1lab.verdict.first_person_text import told_briefly
 from q1lab.week.lists import kpis
 from tests.kit import comparisons
 
@@ -142,18 +145,15 @@ def retro_record(full: bool = True) -> retro.Retro:
     base = retro.Retro("M03-W04", "Q1", "Q2", "M04-W01", calibration=retro.calibration_words([]))
     if not full:
         return base
-    parts = (
-        retro.PartTime("Pick the modification", 15, 12, True),
-        retro.PartTime("Read the paper", 90, 127, True),
-        retro.PartTime("Implement", 90, 80, False),
-        retro.PartTime("Train", 130, 0, False),
-    )
-    open_parts = (
-        retro.OpenPart("Implement", ("All checks pass", "Read | the diff", "Commit it"), 6),
-        retro.OpenPart("Train", ("Run six",) * 5, 5),
-    )
     study_comparisons = [comparison("cannot tell"), comparison("helps", study="rope-2")]
+    parts = (
+        PartRecord("Pick the modification", 15, 12, 9),
+        PartRecord("Read the paper", 90, 127, 20),
+        PartRecord("Implement", 90, 80, 6, ("All checks pass", "Read | the diff", "Commit it")),
+        PartRecord("Train", 130, 0, 5, ("Run six",) * 5),
+    )
     scores = [record.score for record in study_comparisons if record.score is not None]
+    scores += small_predictions("order of the four, 60%: wrong\nparameters, 90%: right")
     return dataclasses.replace(
         base,
         repositories=(
@@ -188,10 +188,16 @@ def retro_record(full: bool = True) -> retro.Retro:
             ),
         ),
         slipped_words=(Answer("Why", "I read for too long."),),
-        unfinished=open_parts,
-        required=40,
+        lead=(
+            "I changed one thing in a small transformer: RoPE, rotary position embeddings.",
+            *told_briefly(study_comparisons[1]),
+            retro_parts.time_sentence(parts),
+            prediction_text.judgment_sentence(calibrate(scores)),
+        ),
+        pace=retro_parts.pace_sentence(parts),
+        undone=retro_parts.undone_sentence(parts),
+        overrun=retro_parts.overrun_sentence(parts),
         parts=parts,
-        pace_words=retro.pace_words(parts),
         pace_answer=(Answer("Pace", EVIL),),
         plan=(Answer("Plan", "- an incident-triage system"),),
         confidence=(
@@ -202,10 +208,7 @@ def retro_record(full: bool = True) -> retro.Retro:
         assessment=(retro.TickBox("I can tell Q1's change in 30 seconds", False),),
         predictions=None,
         small=(Answer("Small", "order of the four, 60%: wrong\nparameters, 90%: right"),),
-        calibration=retro.calibration_words(
-            [*scores, *small_predictions("order of the four, 60%: wrong\nparameters, 90%: right")],
-            2,
-        ),
+        calibration=retro.calibration_words(scores, 2),
     )
 
 
