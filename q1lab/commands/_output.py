@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from q1lab.ground.files import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
 
 
 def print_json(record: object) -> None:
@@ -27,22 +31,33 @@ def print_text(text: str) -> None:
     click.echo(printable(text), nl=not text.endswith("\n"))
 
 
-def print_diff(text: str, *, err: bool = False) -> None:
+def print_paged(console: Console, *contents: RenderableType, soft_wrap: bool = False) -> None:
+    """Print on stdout, line by line; at a terminal that has fewer lines through $PAGER, or less."""
+    with console.capture() as capture:
+        for content in contents:
+            console.print(content, soft_wrap=soft_wrap)
+    text = capture.get()
+    if sys.stdout.isatty() and text.count("\n") >= shutil.get_terminal_size().lines:
+        click.echo_via_pager(text.removesuffix("\n"))
+    else:
+        sys.stdout.write(text)
+
+
+def print_diff(text: str, *, err: bool = False, paged: bool = False) -> None:
     """Print a diff; on a terminal it has colors, and long lines are wrapped."""
     stream = sys.stderr if err else sys.stdout
     if text and stream.isatty():
         from rich.console import Console
         from rich.syntax import Syntax
 
-        Console(file=stream).print(
-            Syntax(
-                printable(text),
-                "diff",
-                theme="ansi_dark",
-                background_color="default",
-                word_wrap=True,
-            )
+        console = Console(file=stream)
+        colored = Syntax(
+            printable(text), "diff", theme="ansi_dark", background_color="default", word_wrap=True
         )
+        if paged:
+            print_paged(console, colored)
+        else:
+            console.print(colored)
     elif text:
         click.echo(printable(text), nl=False, err=err)
 

@@ -45,7 +45,7 @@ class Commands(click.Group):
             follows_course = load_settings().course
         sections: dict[str, list[tuple[str, str]]] = {}
         for name, act in command_table.listed_acts().items():
-            if follows_course or not act.in_course_only:
+            if act.on_help_page and (follows_course or not act.in_course_only):
                 sections.setdefault(act.section, []).append((name, act.about))
         for title, rows in sections.items():
             with formatter.section(title):
@@ -142,4 +142,6 @@ def _run_words(arguments: list[str]) -> int:
     except click.Abort:
         raise KeyboardInterrupt from None
     except SystemExit as leave:  # click exits with 1 when the reader of stdout has gone
+        if leave.code in (0, None):  # a shell that asked for completions has them
+            return 0
         raise BrokenPipeError from leave

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._output import print_json
+from q1lab.commands._output import print_json, print_paged
 from q1lab.commands._store import open_store
+from q1lab.commands.completion import study_argument
 from q1lab.ground.errors import OK
 from q1lab.index.store import Store
 from q1lab.study import studies
@@ -30,7 +31,7 @@ Examples:
   q1lab compare rope-1 --plot rope.svg
   q1lab compare rope-1 --html rope.html"""
 )
-@click.argument("study", required=False)
+@study_argument(required=False)
 @click.option("--full", is_flag=True, help="Print everything: figure, tables, notes, scope.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
 @click.option(
@@ -129,15 +130,15 @@ def print_comparison(
 
 
 def print_verdict(comparison: Comparison, *, full: bool) -> None:
-    """Print a comparison in short or in ``full``, in colors where the terminal has them."""
+    """Print a comparison in short, or in ``full`` through a pager where the terminal is too small;
+    in colors where it has them."""
     from rich.console import Console
 
     from q1lab.verdict.terminal_text import rich_comparison_lines, rich_short_lines
 
     console = Console(highlight=False)
     lines = rich_comparison_lines if full else rich_short_lines
-    for line in lines(comparison, min(console.width, 100)):
-        console.print(line, soft_wrap=True)
+    print_paged(console, *lines(comparison, min(console.width, 100)), soft_wrap=True)
 
 
 def draw_comparison(

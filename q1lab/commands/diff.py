@@ -8,6 +8,7 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_diff, print_json
+from q1lab.commands.completion import variant_argument
 from q1lab.ground.errors import OK
 from q1lab.ground.files import printable
 from q1lab.week.own_model import diffs, parents
@@ -19,7 +20,7 @@ Examples:
   q1lab diff rope
   q1lab diff ./my_rope.py --baseline ./model.py"""
 )
-@click.argument("variant")
+@variant_argument()
 @click.option(
     "--baseline",
     help="The model to compare with: a name or a file. Default: the one that VARIANT was made "
@@ -43,7 +44,7 @@ def diff(variant: str, baseline: str | None, as_json: bool) -> int:
     if not text:
         click.echo(f"{new.path.name} and {old.name}.py hold the same code.")
         return OK
-    print_diff(text)
+    print_diff(text, paged=True)
     changed_name = new.path.name if new.is_learners else new.title
     sys.stderr.write(f"{changed_name} against {old.name}.py: +{added} −{removed} lines\n")
     return OK

@@ -9,6 +9,7 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json
+from q1lab.commands.completion import study_argument
 from q1lab.documents.result_files import SUFFIXES
 from q1lab.ground.errors import FAILED, NOTICES, OK, Problem
 from q1lab.index.store import Store
@@ -36,7 +37,7 @@ Examples:
 \b
 Exit status: 0 written, 1 a file can't be written, 2 usage."""
 )
-@click.argument("study", nargs=-1)
+@study_argument(nargs=-1)
 @click.option(
     "--format",
     "form",

@@ -7,6 +7,7 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._store import open_store
+from q1lab.commands.completion import study_argument
 
 
 @click.command(
@@ -15,7 +16,7 @@ Examples:
   q1lab keep
   q1lab keep rope-1 --dry-run"""
 )
-@click.argument("study", required=False)
+@study_argument(required=False)
 @shared.writing_options
 @shared.json_option
 def keep(study: str | None, write_options: shared.WriteOptions, as_json: bool) -> int:

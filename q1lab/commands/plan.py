@@ -10,6 +10,7 @@ import click
 
 from q1lab.commands._output import print_wrapped
 from q1lab.commands._store import open_store
+from q1lab.commands.completion import variant_argument
 from q1lab.ground import paths
 from q1lab.ground.errors import OK, Problem
 from q1lab.index import ingest_events
@@ -25,7 +26,7 @@ Examples:
   q1lab plan rope --detect 0.01
   q1lab plan rmsnorm --detect 0.005 --preset cpu"""
 )
-@click.argument("variant")
+@variant_argument()
 @click.option(
     "--detect", type=float, required=True, metavar="NATS", help="The difference you want to see."
 )

@@ -15,6 +15,7 @@ from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._run_options import TypedCommand, command_options, request_options
 from q1lab.commands._run_request import parse_run
 from q1lab.commands._store import open_store
+from q1lab.commands.completion import study_argument, variant_argument
 from q1lab.commands.live_progress import follow_run_log, watch_study
 from q1lab.ground.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.ground.text_formats import duration
@@ -52,7 +53,7 @@ The same command again trains only what is missing, and with nothing missing pri
     + f"Variants: {', '.join(variants.variant_names())}.\n\n"
     + EXIT_STATUS
 )
-@click.argument("variant", nargs=-1)
+@variant_argument(nargs=-1)
 @request_options
 @command_options
 @click.option(
@@ -232,7 +233,7 @@ Examples:
 
 {EXIT_STATUS}"""
 )
-@click.argument("study", required=False)
+@study_argument(required=False)
 @click.argument("run", required=False)
 @click.option("--log", "follow_log", is_flag=True, help="Print the output of RUN as it comes.")
 @click.option(
@@ -260,7 +261,7 @@ def attach(study: str | None, run: str | None, follow_log: bool, as_json: bool) 
 
 
 @click.command(epilog=f"Example: q1lab stop rope-1\n\n{EXIT_STATUS}")
-@click.argument("study", required=False)
+@study_argument(required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def stop(study: str | None, as_json: bool) -> int:
     """Stop STUDY (default: the latest) so that it can go on: each run leaves a checkpoint."""

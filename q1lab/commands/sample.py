@@ -10,6 +10,7 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json, remark
 from q1lab.commands._store import open_store
+from q1lab.commands.completion import study_argument
 from q1lab.ground.errors import OK, UNFINISHED, Problem
 from q1lab.index import journal
 from q1lab.index.store import Store
@@ -29,7 +30,7 @@ Examples:
   q1lab sample rope-1 --seed 2 --passage 4 --json
   q1lab sample rope-1 --blind"""
 )
-@click.argument("study")
+@study_argument()
 @click.option(
     "--prompt",
     metavar="TEXT",

@@ -10,6 +10,7 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._store import open_store
+from q1lab.commands.completion import study_argument
 from q1lab.ground import paths, text_formats
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.files import printable
@@ -39,7 +40,7 @@ Examples:
 
 Exit status: 0 deleted, 1 a study can't be deleted, 2 usage."""
 )
-@click.argument("study", nargs=-1, required=True)
+@study_argument(nargs=-1, required=True)
 @dry_run_option
 @yes_option
 @json_option
@@ -140,7 +141,7 @@ Examples:
   q1lab note rope-1 ""
   q1lab status --tag long-context"""
 )
-@click.argument("study")
+@study_argument()
 @click.argument("text", required=False, type=click.UNPROCESSED)  # an empty one is a text, too
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Put a tag on. Repeatable.")
 @click.option("--untag", multiple=True, metavar="TAG", help="Take a tag off. Repeatable.")

@@ -54,6 +54,10 @@ class Act(NamedTuple):
     """True for a command that `q1lab --help` shows only to a learner who follows the course, as the
     app's palette does its subcommands."""
 
+    on_help_page: bool = True
+    """False for a command that `q1lab --help` leaves out, for the few who come from a page about
+    it."""
+
     @property
     def name_in_journal(self) -> str:
         """The name of its entries: a journal outlives the group that a command stands in."""
@@ -276,7 +280,8 @@ _ALL_ACTS = (
         AROUND,
         "upkeep:prune",
     ),
-    Act("content", "Check another week's content, or start one.", AROUND),
+    Act("content", "Check another week's content, or start one.", AROUND, on_help_page=False),
+    Act("completion", "Completion of commands and studies for a shell.", AROUND),
     Act("config", "Settings, and where they are.", AROUND),
     Act("skill", "What an agent needs to know to help here, as a SKILL.md.", AROUND),
     Act(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
+import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import click
@@ -126,3 +131,92 @@ def test_an_export_in_a_format_that_there_is_not_is_refused(
     assert run_command_line(["export", "rope-1", "--output", str(tmp_path / name)]) == 2
     assert Path(name).suffix in capsys.readouterr().err
     assert not (tmp_path / name).exists()
+
+
+# ── a shell's own ways: completion, colors, a pager
+
+
+def completed_in_bash(typed: str) -> list[str]:
+    """The completions of a line in a real bash that has read the script."""
+    script = (
+        'eval "$("$Q1LAB" completion bash)"\n'
+        f"COMP_WORDS=({typed}); COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 ))\n"
+        '_q1lab_completion "$Q1LAB"\nprintf \'%s\\n\' "${COMPREPLY[@]}"'
+    )
+    env = {**os.environ, "Q1LAB": str(Path(sys.executable).with_name("q1lab"))}
+    done = subprocess.run(
+        ["bash", "-c", script], env=env, capture_output=True, text=True, check=True
+    )
+    assert not done.stderr
+    return done.stdout.split()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+def test_bash_completes_commands_and_studies(home: Path) -> None:
+    make_study("rope-1", "rope")
+    make_study("gqa-1", "gqa")
+    assert completed_in_bash("q1lab comp") == ["compare", "completion"]
+    assert completed_in_bash("q1lab compare r") == ["rope-1"]
+    assert completed_in_bash("q1lab run r") == ["relu_squared", "rmsnorm", "rope", "rope-1"]
+    assert completed_in_bash("q1lab compare --pl") == ["--plot"]
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_get_a_script_of_their_own(shell: str) -> None:
+    done = CliRunner().invoke(cli, ["completion", shell], prog_name="q1lab")
+    assert f"_Q1LAB_COMPLETE={shell}_complete" in done.output
+    if shutil.which(shell):
+        subprocess.run([shell, "-n"], input=done.output, text=True, check=True)
+
+
+JUDGE = ("judge", "--baseline", "1.91,1.90,1.92", "--modified", "1.79,1.80,1.85")
+
+
+def at_a_terminal(*words: str, lines: int = 24, **variables: str) -> str:
+    """The output of a command at a terminal of so many lines."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (lines, 80))
+    env = {name: value for name, value in os.environ.items() if name not in COLOR_VARIABLES}
+    env |= {"TERM": "xterm-256color", **variables}
+    child = subprocess.Popen(
+        [sys.executable, "-m", "q1lab", *words], env=env, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux: EIO when the other end has closed
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+    os.close(ours)
+    assert child.wait() == 0
+    return shown.decode()
+
+
+COLOR_VARIABLES = ("NO_COLOR", "FORCE_COLOR", "PAGER", "LESS", "COLUMNS", "LINES")
+
+
+def test_long_output_goes_through_a_pager_at_a_terminal_only() -> None:
+    pager = {"PAGER": "sed s/^/paged:/"}
+    assert at_a_terminal(*JUDGE, "--full", **pager).count("paged:") > 24
+    assert "paged:" not in at_a_terminal(*JUDGE, **pager)
+    assert "paged:" not in at_a_terminal(*JUDGE, "--full", lines=200, **pager)
+    done = subprocess.run(
+        [sys.executable, "-m", "q1lab", *JUDGE, "--full"],
+        env={**os.environ, **pager},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "paged:" not in done.stdout
+
+
+def test_colors_are_the_persons_to_say() -> None:
+    color = re.compile(r"\x1b\[[0-9;]*3[0-9]")
+    assert color.search(at_a_terminal(*JUDGE))
+    assert not color.search(at_a_terminal(*JUDGE, NO_COLOR="1"))
+    command = [sys.executable, "-m", "q1lab", *JUDGE]
+    for variables, colored in (({}, False), ({"FORCE_COLOR": "1"}, True)):
+        env = {name: value for name, value in os.environ.items() if name not in COLOR_VARIABLES}
+        done = subprocess.run(
+            command, env={**env, **variables}, capture_output=True, text=True, check=True
+        )
+        assert bool(color.search(done.stdout)) is colored

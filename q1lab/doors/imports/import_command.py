@@ -71,9 +71,9 @@ def import_(
     """Take in runs that were trained elsewhere, group them into a study, and compare.
 
     Arms come from `cfg` (baseline and one more), seeds from `seed`; W&B's runs say them in their
-    config or their name (`modified-seed0`), or in what --arm-key names: a key of the config, group,
-    tags or job_type. Runs whose data, config or length differ are refused. A table of final numbers
-    is read as `q1lab judge` reads it.
+    settings or their name (`modified-seed0`), or where --arm-key and --seed-key say: a key of the
+    settings, group, tags or job_type. Runs whose data, config or length differ are refused. A table
+    of final numbers is read as `q1lab judge` reads it.
     """
     from q1lab.doors.imports import outside_runs
     from q1lab.study import bundle

@@ -102,7 +102,7 @@ USUAL_KEYS = RunKeys()
 def from_wandb(record: Mapping[str, Any], keys: RunKeys = USUAL_KEYS) -> list[OutsideRun]:
     """The runs of a pull (``q1lab.doors.weights_and_biases.relay --pull``).
 
-    With ``keys.metric`` a run counts by that number, and has no curve of it. Problem for a run
+    With a metric in ``keys`` a run counts by that number, and has no curve of it. Problem for a run
     whose arm or seed can't be told, and for a metric that no run has."""
     pulled_runs = record["runs"]
     if keys.metric is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from q1lab.commands._output import print_json
+from q1lab.commands.completion import study_argument
 from q1lab.doors.weights_and_biases.client import FINISH_SECONDS
 from q1lab.doors.weights_and_biases.upload import upload_study
 from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
@@ -28,7 +29,7 @@ Examples:
   q1lab sync rope-1
   q1lab sync rope-1 --fresh"""
 )
-@click.argument("study", required=False)
+@study_argument(required=False)
 @click.option(
     "--fresh",
     is_flag=True,

@@ -1,0 +1,63 @@
+"""`q1lab completion`: the completion script of a shell; and the names that it completes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from q1lab.ground.errors import OK, Problem
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+COMPLETE_VARIABLE = "_Q1LAB_COMPLETE"
+"""The environment variable by which a shell asks for completions; click's name for it."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  eval "$(q1lab completion bash)"                                      in ~/.bashrc
+  eval "$(q1lab completion zsh)"                                       in ~/.zshrc
+  q1lab completion fish > ~/.config/fish/completions/q1lab.fish"""
+)
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+def completion(shell: str) -> int:
+    """Print the script that completes commands, options and the names of studies in SHELL."""
+    from click.shell_completion import get_completion_class
+
+    from q1lab.commands.cli import cli
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(cli, {}, "q1lab", COMPLETE_VARIABLE).source())
+    return OK
+
+
+def study_argument(name: str = "study", **attributes: Any) -> Callable[[F], F]:
+    """An argument that takes the name of a study, which a shell can complete."""
+    return click.argument(name, shell_complete=_complete_study, **attributes)
+
+
+def variant_argument(name: str = "variant", **attributes: Any) -> Callable[[F], F]:
+    """An argument that takes a variant's name or a study's."""
+    return click.argument(name, shell_complete=_complete_variant, **attributes)
+
+
+def _complete_study(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The studies whose names begin so; none where q1lab's home can't be read."""
+    from q1lab.study import studies
+
+    with contextlib.suppress(Problem, OSError):
+        return [name for name in studies.ids() if name.startswith(incomplete)]
+    return []
+
+
+def _complete_variant(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The variants that ship, and the studies, whose names begin so."""
+    from q1lab.study import variants
+
+    shipped = [name for name in variants.variant_names() if name.startswith(incomplete)]
+    return [*shipped, *_complete_study(ctx, param, incomplete)]
