@@ -137,7 +137,8 @@ def read_losses(study: Study, arm: str, seeds: Sequence[int]) -> list[float]:
 def judge_proposal(store: Store, request: GateRequest, train: Train) -> GateOutcome:
     """Judge a proposal, or continue to judge it. Problem where a person has to change something
     first."""
-    lock = try_lock(paths.home() / f"gate-{studies.safe_name(request.budget)}.lock")
+    # a child that a killed loop had just begun holds the lock until it is its own program
+    lock = try_lock(paths.home() / f"gate-{studies.safe_name(request.budget)}.lock", wait=1.0)
     if lock is None:
         raise Problem(
             f"another proposal to budget {request.budget} is being judged",
