@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 import click
 
@@ -13,7 +12,7 @@ from q1lab.commands._output import print_json
 from q1lab.commands._store import open_store
 from q1lab.commands.live_progress import run_line as live_line
 from q1lab.ground.errors import OK, Problem, notice
-from q1lab.ground.text_formats import cut_cells, cut_middle, duration
+from q1lab.ground.text_formats import age, cut_cells, cut_middle, duration
 from q1lab.index import ingest_events, lost_lines, study_labels, study_view
 from q1lab.index.store import Store
 from q1lab.index.study_labels import Labels
@@ -24,7 +23,7 @@ from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.study.studies import Study
 from q1lab.verdict import difference_text
-from q1lab.verdict.result_rows import ResultRow, read_result_rows
+from q1lab.verdict.result_rows import Night, ResultRow, fold_nights, read_result_rows
 
 MAX_STUDIES = 40
 """Studies that are listed; --json has all."""
@@ -74,8 +73,7 @@ def status(as_json: bool, tag: str | None, verbose: bool) -> int:
             name: study_view.read_view(store, studies.load(name), new_events=False)
             for name in dict.fromkeys([*alive, *names[: None if verbose else 1]])
         }
-        listed = read_result_rows(store) if len(names) > 1 else ()
-        results = {result.id: result for result in listed}
+        results = {row.id: row for row in read_result_rows(store)} if len(names) > 1 else {}
         labels = {name: study_labels.read_labels(store, name) for name in views}
         short_verdict = _short_verdict(store, views[names[0]]) if names else []
     if not lines:
@@ -92,42 +90,53 @@ def status(as_json: bool, tag: str | None, verbose: bool) -> int:
             *run_lines(view),
         ):
             click.echo(f"    {text}")
-    if len(names) > 1:
+    listed = [results[name] for name in readable if name in results]
+    table_rows = [*listed] if verbose else fold_nights(listed)
+    if table_rows:
         click.echo()
-        for text in verdict_table([(row_by_id[name], results.get(name)) for name in names]):
+        states = {name: row.state for name, row in row_by_id.items()}
+        for text in verdict_table(table_rows[:MAX_STUDIES], states):
             click.echo(text)
-    if len(readable) > MAX_STUDIES:
-        click.echo(f"… and {len(readable) - MAX_STUDIES:,} older studies (--json lists them all)")
+    if len(table_rows) > MAX_STUDIES:
+        older = len(table_rows) - MAX_STUDIES
+        click.echo(f"… and {older:,} older lines (--json lists all studies)")
     for line in lines:
         if line.problem is not None:
             click.echo(f"{STATE_SYMBOLS[RunState.FAILED]} {line.id} can't be read: {line.problem}")
     if names:
         newest = views[names[0]]
-        click.echo(f"next: {next_command(newest, [row_by_id[name] for name in names])}")
+        following = next_command(newest, [row_by_id[name] for name in names])
+        if short_verdict and following == f"q1lab compare {newest.study.id}":
+            following += " --full"  # without it, the lines above would be printed again
+        click.echo(f"next: {following}")
     return OK
 
 
-def verdict_table(rows: Sequence[tuple[StudyRow, ResultRow | None]]) -> list[str]:
-    """A line for each study: its name, its verdict (or state), the difference with its interval,
-    the sample size, and its age."""
+def verdict_table(rows: Sequence[ResultRow | Night], states: Mapping[str, str]) -> list[str]:
+    """A line for each study: its name, its verdict (or its state, by id), the difference with its
+    interval, the sample size, and its age. A gate's night is one line."""
     from rich.cells import cell_len
 
     cells = [("study", "verdict", "difference", "interval", "n", "age")]
     levels = []
-    for row, result in rows:
-        name, age = cut_cells(row.id, 28), _age(row.created)
-        if result is None or result.verdict is None:
-            state = f"{row.state}, {row.done}/{row.total}"
-            state = "not compared yet" if row.state == "finished" else state
-            cells.append((name, state, "", "", "", age))
+    for row in rows:
+        if isinstance(row, Night):
+            cells.append((f"gate {row.budget}"[:28], row.summary, "", "", "", age(row.created)))
             continue
-        difference = difference_text.mean_text(result) if result.mean is not None else ""
-        between = difference_text.interval_text(result)
-        level = difference_text.level_text(result)
+        difference = between = ""
+        answer = row.answer.upper()
+        if not answer:
+            is_finished = states.get(row.id) == "finished"
+            answer = f"{states.get(row.id)}, {row.done}/{row.total}"
+            answer = row.progress_text if is_finished else answer
+        elif row.verdict is not None:
+            difference = difference_text.mean_text(row) if row.mean is not None else ""
+            between = difference_text.interval_text(row)
+        level = difference_text.level_text(row)
         if between and level != "95%":
             levels.append(f"{row.id} {level}")
-        verdict = result.verdict.upper()
-        cells.append((name, verdict, difference, between, str(result.n or ""), age))
+        n = str(row.n or "") if row.verdict is not None else ""
+        cells.append((cut_cells(row.id, 28), answer, difference, between, n, age(row.created)))
     widths = [max(cell_len(line[at]) for line in cells) for at in range(len(cells[0]))]
     right = (2, 4, 5)
     lines = [
@@ -143,18 +152,6 @@ def verdict_table(rows: Sequence[tuple[StudyRow, ResultRow | None]]) -> list[str
         shown = ", ".join(levels[:3]) + (f" and {len(levels) - 3} more" if len(levels) > 3 else "")
         lines.append(f"Intervals are 95%, but {shown}: `q1lab compare STUDY` gives the reason.")
     return lines
-
-
-def _age(created: str) -> str:
-    """The time since a stamp, to a unit: ``5 min``, ``3 h``, ``12 d``; empty for no stamp."""
-    try:
-        seconds = (datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds()
-    except (TypeError, ValueError):
-        return ""
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit}"
-    return "now"
 
 
 def _short_verdict(store: Store, newest: StudyView) -> list[str]:

@@ -143,6 +143,21 @@ def day(stamp: str | None) -> str:
     return (stamp or DASH)[:10]
 
 
+def age(created: str) -> str:
+    """The time since a stamp, to a unit: ``5 min``, ``3 h``, ``12 d``, ``now``; empty without a
+    stamp."""
+    from datetime import UTC, datetime
+
+    try:
+        seconds = (datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds()
+    except (TypeError, ValueError):
+        return ""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return "now"
+
+
 # ── long texts
 
 
@@ -177,6 +192,23 @@ def cut_cells(text: str, cells: int) -> str:
     if cell_len(text) <= cells:
         return text
     return set_cell_size(text, max(0, cells - 1)).rstrip() + ELLIPSIS
+
+
+def cut_name(name: str, cells: int) -> str:
+    """A study's name in at most ``cells`` columns of a terminal. Where it is cut, it keeps its
+    number, which tells studies of one name apart."""
+    head, dash, number = name.rpartition("-")
+    if not number.isdecimal() or len(number) > 4 or cells < 12:
+        return cut_cells(name, cells)
+    shown = cut_cells(name, cells)
+    return name if shown == name else cut_cells(head, cells - len(dash + number)) + dash + number
+
+
+def pad_cells(text: str, cells: int) -> str:
+    """``text`` in exactly ``cells`` columns of a terminal: filled with spaces, or cut."""
+    from rich.cells import set_cell_size
+
+    return set_cell_size(cut_cells(text, cells), cells)
 
 
 def passes_text(passes: float | None) -> str:

@@ -60,9 +60,8 @@ def kpi_row(kpi: kpis.KpiRow) -> ListRow:
     actual = "–" if kpi.actual is None else f"{kpi.actual:g}"
     tone = "$success" if kpi.met else ""
     bar = (kpi.actual or 0.0, kpi.target, kpi.target) if kpi.target else None
-    return ListRow(
-        sign + kpi.title, f"{kpi.source}   {actual}{target}", tone, tone or "$muted", kpi, bar
-    )
+    source = "" if kpi.source == "counted" else f"{kpi.source}   "
+    return ListRow(sign + kpi.title, f"{source}{actual}{target}", tone, tone or "$muted", kpi, bar)
 
 
 def part_rows(week: Week, progress: Progress) -> list[ListRow]:

@@ -4,6 +4,7 @@ nothing."""
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -46,6 +47,10 @@ class ResultRow:
     tags: tuple[str, ...] = ()
     note: str = ""
     """The learner's own words on it (q1lab.index.study_labels)."""
+    budget: str = ""
+    """The gate's budget that the study is a proposal to; empty for any other study."""
+    kept: bool | None = None
+    """A gate's decision on the proposal; None before it, and for any other study."""
     problem: str | None = None
     """Why its plan can't be read; nothing else is then known for sure."""
     pairs: ClassVar[Mapping[int, float]] = {}
@@ -54,6 +59,53 @@ class ResultRow:
     @property
     def complete(self) -> bool:
         return self.total > 0 and self.done == self.total
+
+    @property
+    def answer(self) -> str:
+        """The verdict, or a gate's decision; empty as long as there is neither."""
+        if self.kept is not None:
+            return "kept" if self.kept else "discarded"
+        return self.verdict or ""
+
+    @property
+    def progress_text(self) -> str:
+        """The progress of a study without an answer."""
+        if not self.complete:
+            return f"{self.done} of {self.total} done"
+        return "not decided yet" if self.budget else "not compared yet"
+
+
+@dataclass(frozen=True)
+class Night:
+    """The proposals to one budget of a gate, newest first."""
+
+    budget: str
+    proposals: tuple[ResultRow, ...]
+
+    @property
+    def created(self) -> str:
+        return self.proposals[0].created
+
+    @property
+    def summary(self) -> str:
+        """``1 of 40 kept``."""
+        return f"{sum(bool(row.kept) for row in self.proposals)} of {len(self.proposals)} kept"
+
+
+def fold_nights(rows: Sequence[ResultRow]) -> list[ResultRow | Night]:
+    """The rows, with the proposals to each budget of a gate folded into one night in the place of
+    the newest. A single proposal stays a row."""
+    by_budget: dict[str, list[ResultRow]] = {}
+    for row in rows:
+        by_budget.setdefault(row.budget, []).append(row)
+    folded: list[ResultRow | Night] = []
+    for row in rows:
+        proposals = by_budget[row.budget]
+        if not row.budget or len(proposals) == 1:
+            folded.append(row)
+        elif row is proposals[0]:
+            folded.append(Night(row.budget, tuple(proposals)))
+    return folded
 
 
 def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
@@ -83,6 +135,8 @@ def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
                 tags=tuple(json.loads(row["tags"] or "[]")),
                 note=row["note"] or "",
                 threads=threads,
+                budget=row["budget"] or "",
+                kept=None if row["kept"] is None else bool(row["kept"]),
                 **numbers,
             )
         )
@@ -91,17 +145,21 @@ def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
 
 class ResultRowReader:
     """``read`` for a desk that asks several times a second: reads again only when something in the
-    database has changed that is not progress."""
+    database has changed that is not progress, and spends at most a twentieth of the time on it."""
 
     def __init__(self) -> None:
         self._stamp: Stamp | None = None
-        self._lines: tuple[ResultRow, ...] = ()
+        self._rows: tuple[ResultRow, ...] = ()
+        self._rested = 0.0
+        """The time from which it may read again."""
 
     def __call__(self, store: Store) -> tuple[ResultRow, ...]:
-        stamp = store.stamp().without_progress
-        if stamp != self._stamp:
-            self._lines, self._stamp = read_result_rows(store), stamp
-        return self._lines
+        stamp, began = store.stamp().without_progress, time.monotonic()
+        if stamp != self._stamp and began >= self._rested:
+            self._rows, self._stamp = read_result_rows(store), stamp
+            ended = time.monotonic()
+            self._rested = ended + 20 * (ended - began)
+        return self._rows
 
 
 def with_unreadable(

@@ -66,6 +66,9 @@ def test_what_helps_is_kept_and_is_the_next_ones_baseline() -> None:
     study = studies.load(third["study"])
     assert study.baseline == "better"
     assert third["runs"] == 5  # the new baseline begins with runs of its own
+    assert "1 of 3 kept" in q1lab("status").stdout
+    assert "DISCARDED" not in q1lab("status").stdout
+    assert q1lab("status", "--verbose").stdout.count("DISCARDED") == 2
     error = q1lab(*BASE, "--arm", BETTER, code=2).stderr
     assert "is the baseline" in error
 

@@ -466,22 +466,30 @@ def test_words() -> None:
 
 def test_a_diff_is_data_and_keeps_its_signs() -> None:
     diff = "--- a\n+++ b\n@@ -1,2 +1,2 @@\n-x = '[bold]no markup[/bold]'\n+y = 1\n same\n"
-    text = diff_text(diff, COLORS).plain
-    assert text.splitlines() == [
+    shown = diff_text(diff, COLORS)
+    lines = shown.plain.splitlines()
+    assert [line.rstrip() for line in lines] == [
         "@@ -1,2 +1,2 @@",
         "- x = '[bold]no markup[/bold]'",
         "+ y = 1",
         "  same",
     ]
+    assert len(lines[1]) == len(lines[2])  # one ground, not a ragged one
+    wrapped = diff_text(diff, COLORS, wrap_at=20).plain.splitlines()
+    assert wrapped[1:4] == ["- x = '[bold]no     ", "  markup[/bold]'    ", "+ y = 1             "]
     assert "more lines" in diff_text("+x\n" * 5000, COLORS).plain
 
 
 def test_a_diff_of_git_is_shown_without_its_heads_and_with_every_changed_line() -> None:
     head = "diff --git a/post.md b/post.md\nindex 5c2..998 100644\n--- a/post.md\n+++ b/post.md\n"
     hunk = "@@ -1,2 +1,2 @@\n--- a rule\n+++ another\n same\n"
-    assert diff_text(head + hunk, COLORS).plain == (
-        "@@ -1,2 +1,2 @@\n- -- a rule\n+ ++ another\n  same\n"
-    )
+    lines = diff_text(head + hunk, COLORS).plain.splitlines()
+    assert [line.rstrip() for line in lines] == [
+        "@@ -1,2 +1,2 @@",
+        "- -- a rule",
+        "+ ++ another",
+        "  same",
+    ]
 
 
 def test_a_tail_follows_whole_and_safely(tmp_path: Path) -> None:

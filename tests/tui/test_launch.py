@@ -54,9 +54,7 @@ async def test_choose_estimate_start_and_watch(fake_trainer: Callable[..., None]
     fake_trainer(pause=0.05)
     async with app().run_test(size=(100, 30)) as pilot:
         screen = await open_launch(pilot)
-        names = screen.query_one(LaunchForm).names
-        for _ in range(names.index("rope")):
-            await pilot.press("down")
+        assert screen.query_one(LaunchForm)._picked() == "rope"  # which the week recommends
         await until(pilot, lambda: "Its diff is" in words(pilot.app))
         assert "def apply_rotary_emb" not in words(pilot.app)
         await pilot.press("ctrl+o")
@@ -176,7 +174,7 @@ async def test_the_prediction_is_shown_and_locks_with_the_start(
 ) -> None:
     with Store() as store:
         predictions.record_prediction(
-            store, "M03-W04", "gqa", "higher", size=0.02, matters=0.005, confidence=0.6
+            store, "M03-W04", "rope", "higher", size=0.02, matters=0.005, confidence=0.6
         )
     async with app().run_test(size=(100, 30)) as pilot:
         screen = await open_launch(pilot)
@@ -186,7 +184,7 @@ async def test_the_prediction_is_shown_and_locks_with_the_start(
         await until(pilot, lambda: not screen.query_one("#start", Button).disabled)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
-        prediction = studies.load("gqa-1").prediction
+        prediction = studies.load("rope-1").prediction
         assert prediction is not None
         assert prediction["locked"]
         screen = await open_launch(pilot)

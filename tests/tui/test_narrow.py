@@ -95,9 +95,9 @@ async def test_what_a_row_says_continues_below_itself() -> None:
         await shown(pilot, PickScreen)
         await until(pilot, lambda: "2104.09864" in words(app))
         lines = words(app).splitlines()
-        title = next(line for line in lines if "RoPE: rotary" in line)
-        rest = next(line for line in lines if "(recommended)" in line)
-        assert rest.index("(recommended)") == title.index("RoPE")
+        title = next(line for line in lines if "RoFormer, arXiv" in line)
+        rest = next(line for line in lines if "3.2, 3.3" in line)
+        assert rest.index("3.2, 3.3") == title.index("RoFormer")
 
 
 def printed(pane: CommandOutputScreen) -> list[str]:
@@ -239,3 +239,13 @@ async def test_a_verdict_has_the_themes_own_colors_whatever_it_is() -> None:
             }
             assert not color_styles, outcome
             app.pop_screen()
+
+
+async def test_beside_a_dialog_are_no_letters_of_the_page_below_it() -> None:
+    async with running(some_progress) as (app, pilot):
+        for key in ("question_mark", "slash"):
+            await pilot.press(key)
+            await settled(pilot)
+            assert app.screen.query_one(".dialog").region.width == app.size.width, key
+            await pilot.press("escape")
+            await settled(pilot)

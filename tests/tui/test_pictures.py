@@ -120,8 +120,9 @@ async def test_picture_of_the_lab(picture: Picture, size: tuple[int, int]) -> No
 
 
 async def test_picture_of_what_went_wrong_among_several(picture: Picture) -> None:
-    finish(make_study("swiglu-1", "swiglu", created="2026-03-01T09:00:00+00:00"))
-    study = make_study(seeds=(0, 1, 2, 3))
+    ahead = {"created": "2126-03-01T09:00:00+00:00"}  # on any day of a test its age is "now"
+    finish(make_study("swiglu-1", "swiglu", **ahead))
+    study = make_study(seeds=(0, 1, 2, 3), **ahead)
     failed = "RuntimeError: shape '[4, 4]' is invalid"
     train(study, "baseline", 0)
     train(study, "modified", 0, 600, state="diverged", message="the loss is not a number")

@@ -35,7 +35,7 @@ async def test_a_kpi_is_set_by_hand_and_counted_again() -> None:
     app = prepared()
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("4")
-        await until(pilot, lambda: "counted" in rows_of(app, "kpis"))
+        await until(pilot, lambda: " of " in rows_of(app, "kpis"))
         await pilot.press("e")
         await until(pilot, lambda: isinstance(app.screen, FormScreen))
         app.screen.query_one("#actual", Input).value = "7"
@@ -55,7 +55,7 @@ async def test_every_parts_title_is_whole_where_there_is_room() -> None:
         await until(pilot, lambda: "A1" in rows_of(app, "minutes"))
         shown = rows_of(app, "minutes")
         assert all(f"{part.title} " in shown for part in app.week.parts())
-        assert "░" in shown
+        assert "───" in shown
 
 
 async def test_targets_are_those_that_the_learners_roadmap_states(tmp_path: Path) -> None:

@@ -279,3 +279,16 @@ def test_one_wide_study_does_not_squeeze_the_others() -> None:
     bar = _interval_bar(wide, axis)
     assert (bar[0], bar[-1]) == ("◂", "▸")
     assert "├" in _interval_bar(near[0], axis)
+
+
+async def test_one_long_name_costs_no_row_its_interval() -> None:
+    past()
+    study = make_study("forty-relu-squared-against-the-usual-gelu-12", "rope")
+    finish(study)
+    compared(study)
+    for size in ((80, 24), (120, 40)):
+        async with app().run_test(size=size) as pilot:
+            await open_results(pilot)
+            await until(pilot, lambda: "…-12" in words(pilot.app), "the number went first")
+            row = next(line for line in words(pilot.app).splitlines() if "swiglu-1" in line)
+            assert "├" in row, size

@@ -19,6 +19,7 @@ from q1lab.index.store import Store
 from q1lab.tui.background import run_in_background
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.diff_view import diff_text
+from q1lab.tui.widgets.fitted_text import FittedText
 from q1lab.tui.widgets.theme_colors import palette
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class CommitScreen(Dialog[bool]):
         self.asks = asks
         self.change: Change | None = None
         self.confirmed = False
+        self.diff = ""
         self.busy = True
 
     def body(self) -> ComposeResult:
@@ -53,7 +55,7 @@ class CommitScreen(Dialog[bool]):
         yield Static(slow, id="message", markup=False)
         with VerticalScroll():
             yield Static(id="claims", markup=False)
-            yield Static(id="text", markup=False)
+            yield FittedText(self._draw_diff, id="text")
         with Horizontal(classes="buttons"):
             yield Button("Commit", id="commit", variant="primary", disabled=True)
             yield Button("Don't ask again", id="always", disabled=True)
@@ -130,8 +132,12 @@ class CommitScreen(Dialog[bool]):
         self._show_diff(change.diff)
 
     def _show_diff(self, diff: str) -> None:
-        shown = diff_text(printable(diff), palette(self.app), code=False)
-        self.query_one("#text", Static).update(shown)
+        self.diff = printable(diff)
+        self._draw_diff()
+
+    def _draw_diff(self) -> None:
+        text = self.query_one("#text", FittedText)
+        text.update(diff_text(self.diff, palette(self.app), wrap_at=text.room - 1))
 
     def _nothing(self, text: str, subtitle: str) -> None:
         """Shrink the dialog to a message and a Close button."""

@@ -3,6 +3,8 @@ runs have ended."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -21,13 +23,16 @@ from q1lab.tui.widgets.forest_plot import ForestPlot
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.run_grid import RunGrid
 from q1lab.tui.widgets.study_heading import StudyHeading
-from q1lab.tui.widgets.study_list import StudyList, search_text, study_row
+from q1lab.tui.widgets.study_list import StudyLines, StudyList, search_text
 from q1lab.tui.widgets.study_text import final_comparison
 from q1lab.tui.widgets.theme_colors import palette
 from q1lab.verdict import figure, short_text
+from q1lab.verdict.result_rows import ResultRow, ResultRowReader
 
 SLIM = 78
 """Below this width in cells, the chart takes the whole width; ``v`` shows the difference."""
+LISTED = 110
+"""From this width in cells, the list of studies is beside the runs; ``/`` shows it, too."""
 
 NEED_A_STUDY = (
     "log",
@@ -42,6 +47,9 @@ NEED_A_STUDY = (
     "whole",
     "log_scale",
 )
+
+RESULTS = "lab results"
+"""The store thread's job that reads the verdicts while the lab is open."""
 
 EMPTY = """No study yet.
 
@@ -61,6 +69,8 @@ class LabScreen(StudyActions, MainScreen):
     """The name of the charted metric; if empty or not in the study, its own metric is charted."""
     _comparing: tuple[str, int] | None = None
     _curves: tuple[object, ...] | None = None
+    _results: Mapping[str, ResultRow] = {}
+    """The studies' verdicts by id, as read last."""
 
     def body(self) -> ComposeResult:
         with Horizontal(id="lab"):
@@ -77,6 +87,14 @@ class LabScreen(StudyActions, MainScreen):
 
     def on_resize(self) -> None:
         self.set_class(self.size.width < SLIM, "-slim")
+        self.set_class(self.size.width >= LISTED, "-listed")
+
+    def on_screen_resume(self) -> None:
+        self.q1.store_thread.set_page_job(RESULTS, ResultRowReader())
+        super().on_screen_resume()
+
+    def on_screen_suspend(self) -> None:
+        self.q1.store_thread.set_page_job(RESULTS, None)
 
     # ── showing
 
@@ -85,7 +103,10 @@ class LabScreen(StudyActions, MainScreen):
         view = self.view
         self.query_one("#lab").set_class(view is None, "-empty")
         self.query_one("#lab").set_class(len(snapshot.studies) > 1, "-several")
-        self.query_one(StudyList).show(snapshot.studies, view.row.id if view else None)
+        self._results = {row.id: row for row in snapshot.pages.get(RESULTS, ())} or self._results
+        self.query_one(StudyList).show(
+            snapshot.studies, self._results, view.row.id if view else None
+        )
         self.query_one(RunGrid).show(view)
         if view is not None:
             self.query_one(StudyHeading).view = view
@@ -180,14 +201,16 @@ class LabScreen(StudyActions, MainScreen):
 
         current, colors = self.view.row.id if self.view else "", palette(self.app)
         studies = self.q1.snapshot.studies
-        rows = [(study.id, study_row(study, current, colors)) for study in studies]
+        lines = StudyLines(min(62, self.size.width - 16), current, colors)
+        rows = [(study.id, lines.study(study, self._results.get(study.id))) for study in studies]
         words = {study.id: search_text(study) for study in studies}
         self.app.push_screen(PickScreen("Which study?", rows, current, find=words), self._watch)
 
     @on(OptionList.OptionSelected, "#studies")
     def _picked(self, event: OptionList.OptionSelected) -> None:
-        self._watch(event.option_id or "")
-        self.query_one(RunGrid).focus()
+        if not self.query_one(StudyList).toggle_night(event.option_id or ""):
+            self._watch(event.option_id or "")
+            self.query_one(RunGrid).focus()
 
     def _watch(self, study_id: str) -> None:
         """Put another study in focus; if it can't be read, say why."""

@@ -24,7 +24,7 @@ from q1lab.tui.background import run_in_background
 from q1lab.tui.screens.base import FullScreen
 from q1lab.tui.screens.form_drafts import DraftForm
 from q1lab.tui.widgets.diff_view import diff_text
-from q1lab.tui.widgets.launch_form import LaunchForm
+from q1lab.tui.widgets.launch_form import LaunchForm, default_values
 from q1lab.tui.widgets.launch_text import estimate, prediction_words
 from q1lab.tui.widgets.theme_colors import palette
 from q1lab.week import evidence
@@ -72,10 +72,10 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
         yield Static(id="launch-head", markup=False)
         with Horizontal(id="launch"):
             done, folder = self.q1.snapshot.progress, editing.learner_folder(self.q1)
-            own_model = folder / f"{done.chosen}.py"
+            chosen = done.chosen or self.q1.week.default or ""
+            own_model = folder / f"{chosen}.py"
             yield LaunchForm(
-                self.initial
-                or Request(str(own_model) if own_model.is_file() else done.chosen or ""),
+                self.initial or Request(str(own_model) if own_model.is_file() else chosen),
                 done.data[2] if done.data else DEFAULT_DATA,
                 folder,
                 self.q1.config.engine,
@@ -90,8 +90,14 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
 
     def on_mount(self) -> None:
         self.begin()
+        engines = self.q1.config.engine
+        self.q1.run_job(lambda _: default_values(engines), self._show_defaults)
         self._show_step(False)
         self.changed()
+
+    def _show_defaults(self, values: dict[str, str]) -> None:
+        if self.is_attached and self.draft is None:
+            self.query_one(LaunchForm).show_values(values)
 
     # ── its two steps
 
@@ -267,7 +273,7 @@ class LaunchScreen(DraftForm, FullScreen[str | None]):
             self._say(str(plan), bad=True)
             return
         self.draft = plan
-        self.query_one(LaunchForm).usual(plan.study)
+        self.query_one(LaunchForm).show_plan_values(plan.study)
         button = self.query_one("#start", Button)
         button.label = "Watch it" if plan.is_running else "Start" if plan.missing else "Open it"
         button.disabled = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Container, Horizontal, Vertical
 from textual.widgets import OptionList
 
 from q1lab.ground.command_table import ACTS
@@ -26,6 +26,8 @@ from q1lab.week.syllabus import Step
 
 DOES = {"edit": ("kpis",), "mark": ("says", "papers"), "remove": ("artifacts",)}
 """The lists on which an action works."""
+BROAD = 150
+"""From this width in cells, the lists are in three columns."""
 SAYS = ("assessment", "confidence")
 """Steps whose ``into`` is one of these are self-assessments."""
 
@@ -47,14 +49,21 @@ class ProgressScreen(MainScreen):
                 yield TitledRows(
                     "The week: steps, minutes spent and planned", "No part yet.", id="minutes"
                 )
-                yield TitledRows("I can say", "This week asks for no self-assessment.", id="says")
-            with Vertical():
-                yield TitledRows("Papers", "None yet. a adds the first.", id="papers")
-                yield TitledRows(
-                    "Artifacts",
-                    "None yet. a adds the first: repo, post, notebook …",
-                    id="artifacts",
-                )
+            with Container(id="more-lists"):
+                with Vertical():
+                    yield TitledRows(
+                        "I can say", "This week asks for no self-assessment.", id="says"
+                    )
+                with Vertical():
+                    yield TitledRows("Papers", "None yet. a adds the first.", id="papers")
+                    yield TitledRows(
+                        "Artifacts",
+                        "None yet. a adds the first: repo, post, notebook …",
+                        id="artifacts",
+                    )
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width >= BROAD, "-broad")
 
     def on_mount(self) -> None:
         super().on_mount()

@@ -1,59 +1,81 @@
-"""A unified diff as colored text: changed lines in the arms' colors, with Python syntax
-highlighted."""
+"""A unified diff as colored text: removed lines red, added ones green, as on the pages that are
+shared, with Python syntax highlighted."""
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+from rich.console import Console
+from rich.style import Style
 from rich.syntax import Syntax
 from rich.text import Text
 
 from q1lab.tui.widgets.theme_colors import Palette
 
+SIGNS = ("+", "-", " ")
+"""The first characters of a hunk's lines."""
+WIDEST = 240
+"""No ground is wider than this many cells: a longer line is a file that is no code."""
 MOST_LINES = 2_000
 """Longer diffs are cut: they can't be read on a screen, and coloring them takes too long."""
 
 
-def diff_text(diff: str, colors: Palette, *, code: bool = True) -> Text:
-    """The diff's lines, removed ones tinted in the baseline's color, added ones in the modified
-    arm's.
+def diff_text(diff: str, colors: Palette, wrap_at: int | None = None) -> Text:
+    """The diff's lines, each changed one on a ground as wide as the widest: removed ones red, added
+    ones green.
 
     The signs + and − stay in front, so that nothing is said by color alone. The text is data: no
-    markup is read. With ``code`` False it is prose, and long lines are wrapped.
+    markup is read. With ``wrap_at`` it is prose, wrapped at so many cells.
     """
     lines = diff.splitlines()
     cut = len(lines) - MOST_LINES
     body = _body(lines[:MOST_LINES])
-    syntax = Syntax(
-        "",
-        "python" if code else "text",
-        theme="github-dark" if colors.dark else "default",
-        background_color="default",
-    )
-    spoken = syntax.highlight(
-        "\n".join(line[1:] if line[:1] in "+- " else "" for line in body)
-    ).split("\n")
-    out = Text(no_wrap=code, overflow="crop" if code else "fold")
+    spoken = [line[1:] if line[:1] in SIGNS else "" for line in body]
     share = 0.2 if colors.dark else 0.12  # the words' colors need a light ground to be read on
-    tints = {
-        "-": f"on {colors.tint(colors.baseline, share)}",
-        "+": f"on {colors.tint(colors.modified, share)}",
+    looks = {
+        "-": (f"bold {colors.error}", f"on {colors.tint(colors.error, share)}"),
+        "+": (f"bold {colors.success}", f"on {colors.tint(colors.success, share)}"),
     }
-    bold = {"-": f"bold {colors.baseline}", "+": f"bold {colors.modified}"}
-    for number, line in enumerate(body):
-        sign = line[:1]
-        if line.startswith("@@"):
+    if wrap_at is None:
+        painted = _painted("\n".join(spoken), colors)
+        width = min(WIDEST, 2 + max(map(cell_len, spoken), default=0))
+    else:
+        painted, width = [Text(line) for line in spoken], wrap_at
+    out = Text(no_wrap=True, overflow="crop")
+    for line, text in zip(body, painted, strict=False):  # the lexer may add an empty line
+        sign = line[:1] or " "
+        if sign not in SIGNS:
             out.append(line + "\n", style=colors.muted)
             continue
-        row = Text.assemble((f"{sign or ' '} ", bold.get(sign, colors.muted)))
-        if sign in tints:
-            row.append_text(spoken[number] if number < len(spoken) else Text(line[1:]))
-            row.stylize(tints[sign])
-        else:
-            row.append(line[1:], style=colors.muted)
-        out.append_text(row)
-        out.append("\n")
+        of_sign, ground = looks.get(sign, (colors.muted, ""))
+        if sign == " ":
+            text = Text(text.plain, colors.muted)
+        parts = [text]
+        if wrap_at is not None:
+            parts = list(text.wrap(Console(), max(8, width - 2))) or [text]
+        for number, part in enumerate(parts):
+            row = Text.assemble((f"{' ' if number else sign} ", of_sign), part)
+            if ground:
+                row.append(" " * (width - row.cell_len))
+                row.stylize(ground)
+            out.append_text(row).append("\n")
     if cut > 0:
         out.append(f"… {cut:,} more lines; `q1lab diff` shows them\n", style=colors.muted)
     return out
+
+
+def _painted(code: str, colors: Palette) -> list[Text]:
+    """Lines of Python in the colors of their syntax. What a theme paints red or green is in the
+    accent's color: here those say which line was removed, and which one was added."""
+    theme = "github-dark" if colors.dark else "default"
+    text = Syntax("", "python", theme=theme, background_color="default").highlight(code)
+    for span in text.spans:
+        color = span.style.color if isinstance(span.style, Style) else None
+        if color is None or color.triplet is None:
+            continue
+        red, green, blue = color.triplet
+        if max(red, green) > blue + 40 and abs(red - green) > 40:
+            text.stylize(colors.accent, span.start, span.end)
+    return list(text.split("\n", allow_blank=True))
 
 
 HEADS = ("diff --git ", "index ", "--- ", "+++ ", "new file mode ", "deleted file mode ")

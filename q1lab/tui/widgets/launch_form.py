@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,35 @@ AUTO = "auto"
 WHAT, HOW = "what", "how"
 """The form's two steps: modification, seeds and size; and everything else, which has defaults."""
 KEPT = "Its folder says everything else: model files, seeds, size and device."
+EngineTables = Mapping[str, Mapping[str, Any]]
 PICKS = {
     "device": ("device", ("cpu", "cuda", "mps")),
     "dtype": ("dtype", ("fp32", "bf16")),
     "wandb": ("W&B", ("online", "offline", "disabled")),
 }
 """Fields with a fixed choice: label and choices."""
+
+
+def default_values(engines: EngineTables) -> dict[str, str]:
+    """The values that empty fields stand for, as far as they are known before a plan is made: by
+    the name of the field. ``engines`` are those in config.toml."""
+    from q1lab.runner import machine
+    from q1lab.study.engine_choice import default_engine
+    from q1lab.study.presets import default_preset
+    from q1lab.study.wandb_runs import wandb_mode
+
+    device = machine.likely_device("auto")
+    preset = default_preset(device)
+    engine = default_engine(preset, engines)
+    return {
+        "preset": preset,
+        "iters": f"{PRESETS[preset]['max_iters']:,}",
+        "device": device,
+        "dtype": "the fastest",
+        "wandb": wandb_mode(AUTO),
+        "engine": "this machine" if engine == LOCAL else engine,
+        "jobs": str(machine.free_slots(device)),
+    }
 
 
 class LaunchForm(VerticalScroll, can_focus=False):
@@ -116,7 +139,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
             else:
                 yield Input(value or "", placeholder=hint, id=name, compact=True)
 
-    def usual(self, study: Study) -> None:
+    def show_plan_values(self, study: Study) -> None:
         """Show the plan's values as the placeholders of empty fields."""
         values = {
             "baseline": study.baseline,
@@ -129,6 +152,10 @@ class LaunchForm(VerticalScroll, can_focus=False):
             "wandb": study.trainer.wandb,
             "engine": study.trainer.engine.text if study.trainer.engine else "this machine",
         }
+        self.show_values(values)
+
+    def show_values(self, values: Mapping[str, str]) -> None:
+        """Show these values as the placeholders of empty fields."""
         for name, value in values.items():
             field = self.query_one(f"#{name}")
             setattr(field, "prompt" if isinstance(field, Select) else "placeholder", value)

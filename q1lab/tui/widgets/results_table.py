@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual import events
 
-from q1lab.ground.text_formats import day
+from q1lab.ground.text_formats import cut_name, day
 from q1lab.tui.widgets.run_grid import Column, RowTable
 from q1lab.tui.widgets.study_text import TONES
 from q1lab.tui.widgets.theme_colors import Palette, palette
@@ -29,8 +29,9 @@ COLUMNS: tuple[Column, ...] = (
     ("verdict", "verdict", 19, False, 0),
     ("date", "date", 10, False, 120),
 )
-PLOT_LEAST, PLOT_MOST = 10, 60
-"""Width of the forest plot in cells; with less than the least it is left out."""
+PLOT_LEAST, PLOT_CLEAR, PLOT_MOST = 10, 24, 60
+"""Width of the forest plot in cells; with less than the least it is left out. Long names are cut
+until it has ``PLOT_CLEAR`` cells."""
 STUDY_LEAST, STUDY_MOST, STUDY_WIDE = 14, 16, 24
 """Width of the study's column in cells: as wide as the longest name, between least and most; up to
 ``STUDY_WIDE`` on a wide table."""
@@ -159,6 +160,9 @@ class ResultsTable(RowTable):
             if self.size.width >= least
         ]
         room = self.rest(visible)
+        cut = min(max(0, study - STUDY_MOST), max(0, PLOT_CLEAR - room))
+        visible[1] = ("study", "study", study - cut, False, 0)
+        room += cut
         room = min(PLOT_MOST, room) if room >= PLOT_LEAST else 0
         visible = [
             (key, title, width or room, right, least)
@@ -173,7 +177,7 @@ class ResultsTable(RowTable):
             heading = self._heading(name, axis, [column[0] for column in visible], colors)
             self.add_row(*heading, key=GROUP + name)
             for row in group:
-                cells = self._cells(row, colors, axis)
+                cells = self._cells(row, colors, axis, study - cut)
                 self._order.append(row.id)
                 self.add_row(*(cells[column[0]] for column in visible), key=row.id)
         if len(sound) > MOST:
@@ -210,13 +214,11 @@ class ResultsTable(RowTable):
         ]
 
     def _cells(
-        self, row: ResultRow, colors: Palette, axis: CharacterAxis | None
+        self, row: ResultRow, colors: Palette, axis: CharacterAxis | None, name_cells: int
     ) -> dict[str, Text]:
-        verdict = row.verdict or (
-            "comparing …" if row.complete else f"{row.done} of {row.total} done"
-        )
-        tone = getattr(colors, TONES.get(row.verdict or "", "muted"))
-        study = Text(row.id, no_wrap=True, overflow="ellipsis")
+        verdict = row.answer or row.progress_text
+        tone = getattr(colors, TONES.get(row.answer, "muted"))
+        study = Text(cut_name(row.id, name_cells), no_wrap=True, overflow="ellipsis")
         study.append("".join(f" #{tag}" for tag in row.tags), style=colors.muted)
         if row.problem:
             verdict, tone = "✗ damaged", colors.error
@@ -236,6 +238,6 @@ class ResultsTable(RowTable):
                 else "",
                 style=colors.muted,
             ),
-            "verdict": Text(verdict, style=f"bold {tone}" if row.verdict else tone),
+            "verdict": Text(verdict, style=f"bold {tone}" if row.answer else tone),
             "date": Text(day(row.created), style=colors.muted),
         }

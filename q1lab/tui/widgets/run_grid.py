@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 from textual import events
@@ -12,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 from textual.widgets.data_table import RowKey
 
-from q1lab.ground.text_formats import time_left, token_rate
+from q1lab.ground.text_formats import cut_cells, time_left, token_rate
 from q1lab.index.study_view import Points, RunView, StudyView
 from q1lab.study.events import standard_names
 from q1lab.study.metric import VAL_LOSS
@@ -30,7 +31,7 @@ Column = tuple[str, str, int, bool, int]
 
 COLUMNS: tuple[Column, ...] = (
     # key, title, width, to the right, and the widget width from which it is shown
-    ("arm", "arm", 10, False, 0),
+    ("arm", "arm", 0, False, 0),
     ("seed", "seed", 4, True, 0),
     ("state", "state", 10, False, 0),
     ("loss", "loss", 0, False, 0),
@@ -40,6 +41,9 @@ COLUMNS: tuple[Column, ...] = (
     ("left", "left", 6, True, 74),
 )
 SPARK_LEAST, SPARK_MOST = 8, 28
+ARM_LEAST, ARM_MOST, ARM_WIDE = 8, 13, 26
+"""Width of an arm's name in cells: as long as the longest, between least and most; up to
+``ARM_WIDE`` while the sparklines have all their room."""
 
 
 class Cell(Text):
@@ -139,10 +143,14 @@ class RunGrid(RowTable):
     def _visible(self) -> list[Column]:
         """The columns for the table's width; the sparklines get the cells that the others leave."""
         shown = [column for column in COLUMNS if self._width >= column[4]]
-        spark = min(SPARK_MOST, max(SPARK_LEAST, self.rest(shown)))
+        room = self.rest(shown)  # for the names and the sparklines
+        runs = self.view.runs if self.view is not None else ()
+        longest = max([ARM_LEAST, *(cell_len(run.variant) for run in runs)])
+        arm = min(longest, max(ARM_MOST, min(ARM_WIDE, room - SPARK_MOST)))
+        widths = {"arm": arm, "loss": min(SPARK_MOST, max(SPARK_LEAST, room - arm))}
         metric = (VAL_LOSS if self.view is None else self.view.study.metric).name
         return [
-            (key, metric[:cells] if key == "val" else title, cells or spark, right, least)
+            (key, metric[:cells] if key == "val" else title, cells or widths[key], right, least)
             for key, title, cells, right, least in shown
         ]
 
@@ -172,7 +180,7 @@ class RunGrid(RowTable):
         for run in runs:
             last, arm = run.max_iters or run.iter, colors.arm(run.arm)
             values: dict[str, Cell | CurveCell] = {
-                "arm": Cell(run.variant[:10], style=arm),
+                "arm": Cell(cut_cells(run.variant, columns["arm"]), style=arm),
                 "seed": _right(str(run.seed)),
                 "state": Cell(state_words(run), style=colors.state(run.state)),
                 "loss": CurveCell(curves[run.name], columns["loss"], last, scale, arm),

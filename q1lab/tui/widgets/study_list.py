@@ -1,25 +1,39 @@
-"""All studies, newest first: beside the lab on a wide screen, else in a dialog with a search
-field."""
+"""All studies with their verdicts, newest first: beside the lab on a wide screen, else in a dialog
+with a search field."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
 from textual.binding import BindingType
 from textual.widgets.option_list import Option
 
+from q1lab.ground.text_formats import MINUS, age, cut_name, pad_cells
 from q1lab.index.study_view import StudyRow
 from q1lab.study.run_states import STATE_SYMBOLS, RunState
 from q1lab.tui.widgets.choice_list import WALK, RefilledList
+from q1lab.tui.widgets.study_text import TONES
 from q1lab.tui.widgets.theme_colors import Palette, palette
+from q1lab.verdict import difference_text
+from q1lab.verdict.result_rows import Night, ResultRow, fold_nights
 
 AS_RUNS = {"planned": RunState.QUEUED, "unreadable": RunState.FAILED}
 """States of a study that share the sign of a run state of another name."""
 
 MOST = 150
-"""At most this many studies are listed: laying out a long list takes longer than reading it."""
+"""At most this many lines are listed: laying out a long list takes longer than reading it."""
+
+NIGHT = "night:"
+"""Before a gate's budget, the id of the line that its proposals are folded into."""
+
+ANSWER, AGE, SIGN = 11, 6, 1
+"""Widths in cells of the verdict, the age, and the sign alone of a difference."""
+DIFFERENCE = 8
+WITH_NUMBER = 46
+"""From this width in cells, a line shows the difference, and not its sign alone."""
 
 
 def search_text(row: StudyRow) -> str:
@@ -37,37 +51,140 @@ def search_text(row: StudyRow) -> str:
     )
 
 
-def study_row(row: StudyRow, current: str | None, colors: Palette) -> Text:
-    """A study in a line; ``▸`` marks the one in focus."""
-    state = AS_RUNS.get(row.state) or RunState(row.state)
-    text = Text(no_wrap=True, overflow="ellipsis")
-    text.append("▸" if row.id == current else " ", style="bold")
-    text.append(f"{STATE_SYMBOLS[state]} ", style=colors.state(state))
-    text.append(row.id, style="bold" if row.id == current else "")
-    details = f"{row.done}/{row.total} {row.preset} {row.data}"
-    details = "damaged" if row.problem else details
-    text.append(f"  {details}", style=colors.muted)
-    return text
+@dataclass(frozen=True)
+class StudyLines:
+    """Lays out lines of ``width`` cells: sign, name, verdict, difference and age, each in its
+    column. ``▸`` marks the study ``current``."""
+
+    width: int
+    current: str | None
+    colors: Palette
+
+    def study(self, row: StudyRow, result: ResultRow | None, indent: str = "") -> Text:
+        state = AS_RUNS.get(row.state) or RunState(row.state)
+        sign = STATE_SYMBOLS[state], self.colors.state(state)
+        if row.problem is not None:
+            return self._line(sign, indent + row.id, ("damaged", self.colors.error), "", "")
+        word = result.answer if result is not None else ""
+        answer = (word.removesuffix(" to matter"), getattr(self.colors, TONES.get(word, "muted")))
+        difference = ""
+        if not word:
+            done = f"{row.done}/{row.total}"
+            words = done if row.state in ("running", "finished") else f"{row.state} {done}"
+            answer = (words, self.colors.muted)
+        elif result is not None and result.mean is not None:
+            difference = difference_text.mean_text(result)
+        is_current = row.id == self.current
+        return self._line(sign, indent + row.id, answer, difference, row.created, is_current)
+
+    def night(self, night: Night, is_open: bool) -> Text:
+        has_current = any(row.id == self.current for row in night.proposals)
+        any_kept = any(row.kept for row in night.proposals)
+        return self._line(
+            ("▾" if is_open else "▹", self.colors.muted),
+            f"gate {night.budget}",
+            (night.summary, self.colors.success if any_kept else self.colors.muted),
+            "",
+            night.created,
+            has_current and not is_open,
+        )
+
+    def _line(
+        self,
+        sign: tuple[str, str],
+        name: str,
+        answer: tuple[str, str],
+        difference: str,
+        created: str,
+        is_current: bool = False,
+    ) -> Text:
+        room = DIFFERENCE if self.width >= WITH_NUMBER else SIGN
+        if room == SIGN:
+            difference = difference[:1] if difference[:1] in (MINUS, "+") else ""
+        names = max(4, self.width - 3 - ANSWER - room - AGE - 3)
+        bold = "bold" if is_current else ""
+        text = Text(no_wrap=True, overflow="crop")
+        text.append("▸" if is_current else " ", style="bold")
+        text.append(f"{sign[0]} ", style=sign[1])
+        text.append(f"{pad_cells(cut_name(name, names), names)} ", style=bold)
+        text.append(f"{pad_cells(answer[0], ANSWER)} ", style=answer[1])
+        text.append(f"{difference:>{room}} ", style=self.colors.foreground)
+        text.append(f"{age(created):>{AGE}}", style=self.colors.muted)
+        return text
 
 
 class StudyList(RefilledList):
-    """The list of studies; an option's id is the study's id."""
+    """The list of studies; an option's id is the study's id, or ``NIGHT`` and a gate's budget."""
 
     BINDINGS: ClassVar[list[BindingType]] = WALK
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
         super().__init__(id=id, markup=False, compact=True)
+        self._opened: set[str] = set()
+        """The budgets whose nights are open."""
+        self._shown: tuple[Sequence[StudyRow], Mapping[str, ResultRow], str | None] = ((), {}, None)
+        self.refill = self._fill
 
-    def show(self, studies: Sequence[StudyRow], current: str | None) -> None:
+    def show(
+        self, studies: Sequence[StudyRow], results: Mapping[str, ResultRow], current: str | None
+    ) -> None:
         """Show these studies; moves the cursor to the current one unless the list has the focus."""
-        colors, more = palette(self.app), len(studies) - MOST
-        options = [
-            Option(study_row(study, current, colors), id=study.id) for study in studies[:MOST]
-        ]
+        self._shown = studies, results, current
+        self._fill()
+
+    def toggle_night(self, option_id: str) -> bool:
+        """Open or close the night that a line stands for; False for a study's line."""
+        if not option_id.startswith(NIGHT):
+            return False
+        self._opened ^= {option_id.removeprefix(NIGHT)}
+        self._fill()
+        return True
+
+    def _fill(self) -> None:
+        studies, results, current = self._shown
+        if self.room <= 0:
+            return
+        colors = palette(self.app)
+        layout = StudyLines(self.room, current, colors)
+        by_id = {row.id: row for row in studies}
+        options: list[Option] = []
+        line_of_current = None
+        for entry in _entries(studies, results):
+            if isinstance(entry, StudyRow):
+                line = layout.study(entry, results.get(entry.id))
+                options.append(Option(line, id=entry.id))
+                continue
+            is_open = entry.budget in self._opened
+            options.append(Option(layout.night(entry, is_open), id=NIGHT + entry.budget))
+            if any(row.id == current for row in entry.proposals):
+                line_of_current = len(options) - 1
+            options += [
+                Option(layout.study(by_id[row.id], row, "  "), id=row.id)
+                for row in entry.proposals
+                if is_open and row.id in by_id
+            ]
+        more = len(options) - MOST
         if more > 0:
             words = Text(f"  {more:,} older: / finds them", style=colors.muted)
-            options.append(Option(words, disabled=True))
+            options = [*options[:MOST], Option(words, disabled=True)]
+        at = self.highlighted_option.id if self.highlighted_option is not None else None
         self.put(options)
-        index = next((k for k, option in enumerate(options) if option.id == current), None)
-        if index is not None and not self.has_focus:
-            self.highlighted = index
+        ids = [option.id for option in options]
+        if not self.has_focus:
+            at = current if current in ids else None
+        self.highlighted = ids.index(at) if at in ids else line_of_current
+
+
+def _entries(
+    studies: Sequence[StudyRow], results: Mapping[str, ResultRow]
+) -> list[StudyRow | Night]:
+    """The studies in their order, with a gate's proposals folded into nights."""
+    folded = fold_nights([results[row.id] for row in studies if row.id in results])
+    nights = [entry for entry in folded if isinstance(entry, Night)]
+    night_by_newest = {night.proposals[0].id: night for night in nights}
+    in_a_night = {row.id for night in nights for row in night.proposals}
+    return [
+        night_by_newest.get(row.id, row)
+        for row in studies
+        if row.id in night_by_newest or row.id not in in_a_night
+    ]

@@ -12,7 +12,15 @@ from q1lab.tui.widgets.top_line import time_left_words
 from q1lab.verdict import difference_text, label_text
 from q1lab.verdict.comparison import Comparison
 
-TONES = {"helps": "success", "hurts": "error", "cannot tell": "warning", "no verdict": "muted"}
+TONES = {
+    "helps": "success",
+    "kept": "success",
+    "hurts": "error",
+    "cannot tell": "warning",
+    "too small to matter": "foreground",
+    "no verdict": "muted",
+}
+"""The role of a verdict's color, by the verdict or a gate's decision."""
 
 
 def final_comparison(view: StudyInFocus) -> Comparison | None:

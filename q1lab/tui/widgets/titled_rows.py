@@ -16,8 +16,9 @@ from q1lab.ground.text_formats import cut_cells
 from q1lab.tui.widgets.choice_list import RefilledList
 from q1lab.tui.widgets.week_tree import left_right_line
 
-SHORTEST = 6
-"""Least width of a bar in cells; with less there is no bar."""
+SHORTEST, LONGEST = 6, 60
+"""Least and most width of a bar in cells; with less there is no bar."""
+DONE, OPEN = "█", "─"
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ def progress_bar(
     full_cells = min(round(planned * scale), cells - over)
     inside = min(max(round(done * scale), 1 if done > 0 else 0), full_cells)
     return [
-        ("█" * inside, tone),
-        ("░" * (full_cells - inside), "$muted"),
-        ("█" * over, over_tone),
+        (DONE * inside, tone),
+        (OPEN * (full_cells - inside), "$muted"),
+        (DONE * over, over_tone),
         (" " * max(0, cells - full_cells - over), ""),
     ]
 
@@ -56,7 +57,7 @@ def render_row(row: ListRow, width: int, names: int, numbers: int) -> Content:
     if row.bar is None and not row.right:
         text = "\n".join(textwrap.wrap(row.left, max(8, width), subsequent_indent="  "))
         return Content.styled(text, row.tone)
-    cells = min(24, (width - numbers) // 3, max(SHORTEST, width - names - numbers - 2))
+    cells = min(LONGEST, max(min(SHORTEST, (width - numbers) // 3), width - names - numbers - 2))
     if row.bar is None or cells < SHORTEST:
         most = max(width - cell_len(row.left) - 2, 2 * width // 5)
         right = row.right if row.bar else cut_cells(row.right, most)  # numbers stay whole
