@@ -37,14 +37,14 @@ q1lab predict rope --direction lower --size 0.02 --matters 0.01 --sure 80 --json
 q1lab paper add RoFormer --link https://arxiv.org/abs/2104.09864
 q1lab paper done RoFormer --depth skim
 q1lab paper --json
-q1lab plan rope --detect 0.01 --json
-q1lab plan rope --detect 0.01
 q1lab run swiglu --seeds 3 --max-iters 20 --data text.txt --wandb disabled --json
 q1lab run rmsnorm gqa --seeds 3 --max-iters 20 --data text.txt --wandb disabled --json
 q1lab status
 q1lab compare rope-1
 q1lab compare rope-1 --full
 q1lab compare rope-1 --json
+q1lab plan rope --detect 0.01 --json
+q1lab plan rope
 q1lab compare swiglu-1
 q1lab compare gqa-1 --json
 q1lab export rope-1
@@ -79,6 +79,8 @@ q1lab status
 """
 
 VOLATILE = [
+    # how long stand-ins took: too short for an interval on a fast machine
+    (r',\s*"wall_s": {\s*"low": [-0-9.e]+,\s*"high": [-0-9.e]+\s*}', ""),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:\d\d)?", "<time>"),
     (r"\b(?=[0-9]*[a-f])[0-9a-f]{7,64}\b", "<hash>"),
     (r"\b\d{12}\b", "<hash>"),  # a trainer's version may have digits alone
@@ -87,8 +89,6 @@ VOLATILE = [
     (r"\b\d+(\.\d+)? (kB|KB|MB|GB|bytes)", "<size>"),
     (r'"python": "3\.[0-9.]+"', '"python": "<version>"'),
     (r'"(seconds|tok_per_s|wall_s|bytes)": [0-9.e-]+', r'"\1": <n>'),
-    # how long stand-ins took: too short for an interval on a fast machine
-    (r',\s*"wall_s": {\s*"low": [-0-9.e]+,\s*"high": [-0-9.e]+\s*}', ""),
     (r"(\d\.\d{9})\d+", r"\1"),  # another processor may add up in another order
 ]
 

@@ -1,78 +1,136 @@
-"""`q1lab plan`: the number of pairs that a difference needs, before anything trains."""
+"""`q1lab plan`: what each design of a study can say of a difference, before anything trains."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import json
 from pathlib import Path
 
 import click
 
-from q1lab.commands._output import print_wrapped
+from q1lab.commands._output import print_json, print_wrapped, remark
 from q1lab.commands._store import open_store
 from q1lab.commands.completion import variant_argument
-from q1lab.ground import paths
 from q1lab.ground.errors import OK, Problem
 from q1lab.index import ingest_events
-from q1lab.study import command_line, presets, studies
+from q1lab.index.store import Store
+from q1lab.planning import study_plan
+from q1lab.study import command_line, studies
 from q1lab.study.command_line import Request
+from q1lab.study.metric import VAL_LOSS
 from q1lab.verdict import pairs_needed
-from q1lab.week import progress, text_numbers
+from q1lab.verdict.pairs_needed import Spread
+from q1lab.week import progress
+from q1lab.week.lists import predictions
+
+HUNDREDTH = 0.01
+"""Nats; about 1% of perplexity."""
 
 
 @click.command(
     epilog="""\b
 Examples:
-  q1lab plan rope --detect 0.01
+  q1lab plan rope
   q1lab plan rmsnorm --detect 0.005 --preset cpu"""
 )
 @variant_argument()
 @click.option(
-    "--detect", type=float, required=True, metavar="NATS", help="The difference you want to see."
+    "--detect",
+    type=float,
+    metavar="NATS",
+    help="The difference you want to see (default: δ of your newest prediction, else 0.01).",
 )
 @click.option("--preset", type=click.Choice(["quick", "cpu", "gpu"]), help="Size and budget.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
-def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
-    """Say how many pairs it takes to see a difference that VARIANT may make, and the range to plan.
+def plan(variant: str, detect: float | None, preset: str | None, as_json: bool) -> int:
+    """Show the designs that a study of VARIANT may have: 3, 4, 5 or 8 pairs, 3 to 8 and 3 to 12.
 
-    A table says what 3, 5, 8 and 3 to 8 pairs would tell you, with NATS as the smallest difference
-    that matters (δ): how often each verdict comes out if nothing changed, and if the change is
-    worth twice that. It shows no result, so use it before you predict.
+    For each the table has its runs and their time on this machine, the smallest difference that it
+    sees, and how often each verdict comes out: if nothing changed, and if the true difference is
+    NATS, which is also the smallest that matters (δ). It shows no result, so use it before you
+    predict.
 
     It rests on your own newest study of VARIANT, else on figures that ship with q1lab, and says
     which.
     """
-    name = Path(variant).stem if variant.endswith(".py") else variant
+    request = Request(variant, preset=preset)
     with open_store() as store:
         ingest_events.ingest_all(store)
-        usual = preset or presets.default_preset("cpu")
-        studies_on_disk = studies.StudiesOnDisk()
-        spread = pairs_needed.own_spread(
-            store, name, preset, studies_on_disk
-        ) or pairs_needed.shipped_spread(
-            paths.content_dir(),
-            name,
-            usual,
-            progress.data_to_train_on(store),
-            least_pairs=text_numbers.SPREAD_PAIRS,
-        )
+        spread = _spread(store, request)
+        detect, reason = _difference(store, request, spread, detect)
+        advice = pairs_needed.advise(detect, spread)
+        if spread.seconds is None:
+            remark("Timing a few steps on this machine …", quiet=as_json)
+            spread = dataclasses.replace(spread, seconds=_seconds_here(store, request))
+            advice = dataclasses.replace(advice, spread=spread)
+    if as_json:
+        print_json({**dataclasses.asdict(advice), "seeds": advice.seeds})
+        return OK
+    legend = pairs_needed.table_legend(advice)
+    for line in filter(None, (pairs_needed.spread_sentence(spread), reason, legend)):
+        print_wrapped(line, 0)
+    click.echo("\n".join(("", *pairs_needed.designs_table(advice), "")))
+    print_wrapped(pairs_needed.needed_sentence(advice), 0)
+    cheapest = advice.cheapest
+    if cheapest is None:
+        print_wrapped("No planned range goes so far. A fixed number:", 0)
+    else:
+        print_wrapped(f"Of these designs, {cheapest.seeds} does it with the fewest runs:", 0)
+    click.echo(f"  {_command(request, spread, advice.seeds)}")
+    return OK
+
+
+def _spread(store: Store, request: Request) -> Spread:
+    """The spread of the newest study of the variant, else the one that ships. Problem without
+    one."""
+    variant, preset = request.variant, request.preset
+    name = Path(variant).stem if variant.endswith(".py") else variant
+    on_disk, data = studies.StudiesOnDisk(), progress.data_to_train_on(store)
+    spread = pairs_needed.known_spread(store, name, preset, on_disk, data)
     if spread is None:
         raise Problem(
-            f"no study of {variant} has three pairs yet, and no figures ship for it at {usual}",
-            next=f"run one first: {command_line.command_text(Request(variant, preset=preset))}",
+            f"no study of {variant} has three pairs yet, and no figures ship for it at this size",
+            next=f"run one first: {command_line.command_text(request)}",
         )
-    advice = pairs_needed.advise(detect, spread)
-    if as_json:
-        click.echo(json.dumps(dataclasses.asdict(advice), indent=2))
-        return OK
-    begin = command_line.command_text(Request(variant, seeds="3", preset=preset)).replace(
-        " --seeds 3", ""
+    return spread
+
+
+def _difference(
+    store: Store, request: Request, spread: Spread, typed: float | None
+) -> tuple[float, str]:
+    """The difference to plan for, and the reason for it in a sentence; empty for one that was
+    typed."""
+    if typed is not None:
+        return typed, ""
+    name = Path(request.variant).stem
+    unit, another = spread.metric.suffix, "--detect names another"
+    predicted = predictions.prediction_for(store, name)
+    if predicted is not None:
+        delta = float(predicted["matters"])
+        return delta, f"{delta:g}{unit} is the δ of your prediction for {name}; {another}."
+    if spread.metric == VAL_LOSS:
+        return HUNDREDTH, (
+            f"There is no prediction for {name}, so this is for {HUNDREDTH:g}{unit}, about 1% of "
+            f"perplexity; {another}."
+        )
+    rounded = float(f"{spread.sd:.1g}")
+    return rounded, (
+        f"There is no prediction for {name}, so this is for one sd, {rounded:g}{unit}; {another}."
     )
-    *sentences, command_line_sentence = pairs_needed.advice_lines(advice, begin)
-    for line in sentences[:2]:
-        print_wrapped(line, 0)
-    click.echo("\n".join(("", *pairs_needed.chances_table(advice), "")))
-    for line in sentences[2:]:
-        print_wrapped(line, 0)
-    click.echo(command_line_sentence)
-    return OK
+
+
+def _seconds_here(store: Store, request: Request) -> float | None:
+    """The seconds of this machine for a pair, from a few timed steps; None where it can't train."""
+    with contextlib.suppress(Problem):
+        draft = study_plan.draft_study(request, store)
+        every_run = [run.name for run in draft.study.runs]
+        seconds = draft.seconds(draft.study, every_run)
+        return None if seconds is None else seconds / len(draft.study.seeds)
+    return None
+
+
+def _command(request: Request, spread: Spread, seeds: str) -> str:
+    """The command that begins a study of these seeds."""
+    if spread.study and not studies.load(spread.study).trainer.has_model_files:
+        return f"the command of {spread.study}, with --seeds {seeds}"
+    return command_line.command_text(dataclasses.replace(request, seeds=seeds))

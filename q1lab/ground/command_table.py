@@ -93,7 +93,7 @@ _ALL_ACTS = (
         done_when=("runs ended",),
     ),
     Act("gate", "Keep or discard one proposal after the other, at 5% for all.", STUDIES),
-    Act("plan", "How many pairs a difference needs, before anything trains.", STUDIES),
+    Act("plan", "What each design of a study can say, before anything trains.", STUDIES),
     Act("attach", "Watch a study that is running.", STUDIES, "run:attach"),
     Act("stop", "Stop a study so that it can go on later.", STUDIES, "run:stop"),
     Act("status", "What runs, what is done, what is next.", STUDIES),

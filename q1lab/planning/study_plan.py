@@ -40,6 +40,7 @@ from q1lab.verdict import (
     scope_text,
     verdict_text,
 )
+from q1lab.verdict.pairs_needed import Spread
 from q1lab.week.lists import predictions
 
 
@@ -501,5 +502,16 @@ def _notes(
     name, on = study.variant.removesuffix("*"), study.data.name
     spread = pairs_needed.known_spread(store, name, study.trainer.recipe, on_disk, on)
     if spread is not None:
-        notes.append(pairs_needed.detectable_sentence(study, spread))
+        little = "" if existing is not None else _sees_little(draft.study, study, spread, store)
+        notes.append(little or pairs_needed.detectable_sentence(study, spread))
     return notes
+
+
+def _sees_little(drafted: Study, study: Study, spread: Spread, store: Store) -> str:
+    """A sentence where a new study, as it was drafted and as it is declared, finds the δ that was
+    predicted in few of its like; else empty."""
+    predicted = predictions.prediction_for(store, study.variant)
+    if predicted is None or study.is_floor or not study.design.has_verdict:
+        return ""
+    may_spend = ledger.allowed_alpha(store, drafted)
+    return pairs_needed.sees_little_sentence(study, spread, float(predicted["matters"]), may_spend)

@@ -182,11 +182,12 @@ def _simulated_looks(first: int, most: int, alpha: float) -> tuple[Any, Any, Any
 @dataclass(frozen=True)
 class VerdictChances:
     """The chance of each verdict: of a claim (HELPS or HURTS), of TOO SMALL TO MATTER, and of
-    CANNOT TELL."""
+    CANNOT TELL; and the mean number of pairs after which there is one."""
 
     claim: float
     too_small: float
     cannot_tell: float
+    mean_pairs: float
 
 
 @lru_cache(maxsize=64)
@@ -218,7 +219,7 @@ def verdict_chances(
     rows = np.arange(PATHS)
     claim = float(claims[rows, stop].mean())
     small = float((too_small & ~claims)[rows, stop].mean())
-    return VerdictChances(claim, small, 1 - claim - small)
+    return VerdictChances(claim, small, 1 - claim - small, float(first + stop.mean()))
 
 
 @lru_cache(maxsize=64)

@@ -53,6 +53,7 @@ LOGNORMAL_PAIRS = 12
 POWER = 0.8
 MIN_FOR_INTERVAL = 2
 MIN_FOR_VERDICT = 3
+SPREAD_PAIRS = 8  # with fewer, a spread is too rough to plan by where there is another
 MAX_SEEDS = 1000  # where the search for "seeds needed" stops; nobody trains more
 ENUMERATE_UP_TO = 100_000  # resamples; 4 seeds per arm give 256 × 256, 6 pairs give 46,656
 RESAMPLES = 9_999

@@ -1,5 +1,5 @@
-"""The number of pairs that a difference needs, from the known spread of pairs: the learner's own
-runs, or the figures that ship with the week."""
+"""The designs that a study may have, and what each can say of a difference, from the known spread
+of pairs: the learner's own runs, or the figures that ship with the week."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from pathlib import Path
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import read_text
-from q1lab.ground.text_formats import duration
+from q1lab.ground.text_formats import DASH, time_left
 from q1lab.index.store import Store
 from q1lab.statistics import futility, interim_analyses, intervals
 from q1lab.statistics.interim_analyses import VerdictChances
 from q1lab.statistics.intervals import SeedsNeeded
 from q1lab.study import presets
-from q1lab.study.command_line import Request
 from q1lab.study.metric import VAL_LOSS, Metric
 from q1lab.study.studies import Study
-from q1lab.verdict import comparison_cache, level_text
+from q1lab.verdict import comparison_cache
 
 SHIPPED = "results.toml"
 
@@ -30,7 +29,8 @@ SHIPPED = "results.toml"
 @dataclass(frozen=True)
 class Spread:
     """The sd of pairwise differences, how many pairs it comes from, and where it is from.
-    ``seconds``: training per pair on this machine, None where it is not known."""
+    ``seconds``: of this machine for each pair, None where they are not known. ``study``: the
+    learner's study that it comes from, if it does."""
 
     sd: float
     pairs: int
@@ -40,6 +40,7 @@ class Spread:
     data: str = ""
     """The data that the pairs trained on, and their iters."""
     metric: Metric = VAL_LOSS
+    study: str = ""
 
     @property
     def conditions(self) -> str:
@@ -48,27 +49,44 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class PlanChances:
-    """The chance of each verdict from ``first`` to ``most`` pairs (one number where they are
-    equal), if the true difference is 0, and if it is twice δ."""
+class DesignChances:
+    """A design of ``first`` to ``most`` pairs (one number where they are equal): the true
+    difference that it finds in 80% of studies, and the chance of each verdict where nothing
+    changed, and at the difference that is planned for."""
 
     first: int
     most: int
+    sees: float
     nothing: VerdictChances
-    twice: VerdictChances
+    planned_for: VerdictChances
+
+    @property
+    def seeds(self) -> str:
+        """The design as it is typed after --seeds."""
+        return f"{self.first}" if self.first == self.most else f"{self.first}..{self.most}"
 
 
 @dataclass(frozen=True)
 class Advice:
-    """The pairs it takes to find a difference of ``effect`` in 80% of studies. ``range`` is the
-    planned range that q1lab proposes; None where the need is beyond the ranges that there are.
-    ``chances`` are those of a few plans, with ``effect`` as δ."""
+    """The designs for a difference of ``effect``, which is also their δ, and the number of pairs
+    that would find it in 80% of studies."""
 
     effect: float
     spread: Spread
     needed: SeedsNeeded
-    range: tuple[int, int] | None
-    chances: tuple[PlanChances, ...]
+    designs: tuple[DesignChances, ...]
+
+    @property
+    def cheapest(self) -> DesignChances | None:
+        """The design with the fewest pairs on average of those that find the difference in 80% of
+        studies; None if there is none."""
+        able = [design for design in self.designs if design.planned_for.claim >= intervals.POWER]
+        return min(able, key=lambda design: design.planned_for.mean_pairs, default=None)
+
+    @property
+    def seeds(self) -> str:
+        """The value of --seeds that finds the difference: the cheapest design's, else so many."""
+        return f"{self.needed.mid}" if self.cheapest is None else self.cheapest.seeds
 
 
 def own_spread(
@@ -87,24 +105,31 @@ def own_spread(
         ):
             continue
         times = [arm.costs.get("wall_s") for arm in comparison.arms.values()]
-        seconds = sum(time for time in times if time) if all(times) else None
+        pairs = len(comparison.analysis.pairs)
+        at_once = min(study.trainer.jobs, 2 * pairs)
+        here = study.origin.is_ours and study.trainer.engine is None and all(times)
+        seconds = sum(time for time in times if time) / at_once if here else None
         sd = statistics.stdev(comparison.analysis.pairs.values())
         source = (
             f"{study.id} ({study.trainer.recipe}, {study.max_iters:,} iters on {study.data.name})"
         )
-        pairs = len(comparison.analysis.pairs)
         return Spread(
-            sd, pairs, source, seconds, study.max_iters, study.data.name, comparison.metric
+            sd,
+            pairs,
+            source,
+            seconds,
+            study.max_iters,
+            study.data.name,
+            comparison.metric,
+            study.id,
         )
     return None
 
 
-def shipped_spread(
-    folder: Path, variant: str, preset: str, data: str = "", *, least_pairs: int = 0
-) -> Spread | None:
+def shipped_spread(folder: Path, variant: str, preset: str, data: str = "") -> Spread | None:
     """The spread that the week's results file gives for a preset and a variant, if it does: that of
-    ``least_pairs`` pairs or more before others, and then that on ``data``. The file says
-    ``shakespeare`` where a study has ``tinyshakespeare``."""
+    enough pairs before others, and then that on ``data``. The file says ``shakespeare`` where a
+    study has ``tinyshakespeare``."""
     try:
         figures = tomllib.loads(read_text(folder / SHIPPED))
     except (OSError, ValueError):
@@ -116,7 +141,9 @@ def shipped_spread(
     ]
     if not rows:
         return None
-    row = min(rows, key=lambda row: (row["pairs"] < least_pairs, row["data"] not in data))
+    row = min(
+        rows, key=lambda row: (row["pairs"] < intervals.SPREAD_PAIRS, row["data"] not in data)
+    )
     iters = presets.PRESETS[preset]["max_iters"] if preset in presets.PRESETS else None
     spread = Spread(float(row["pair_sd"]), int(row["pairs"]), "", None, iters, str(row["data"]))
     return replace(
@@ -125,11 +152,13 @@ def shipped_spread(
 
 
 def known_spread(
-    store: Store, variant: str, preset: str, newest_first: Iterable[Study], data: str = ""
+    store: Store, variant: str, preset: str | None, newest_first: Iterable[Study], data: str = ""
 ) -> Spread | None:
-    """The spread of the learner's own runs, else the one that ships."""
+    """The spread of the learner's own runs (at any preset where none is given), else the one that
+    ships."""
     measured = own_spread(store, variant, preset, newest_first)
-    return measured or shipped_spread(paths.content_dir(), variant, preset, data)
+    usual = preset or presets.default_preset("cpu")
+    return measured or shipped_spread(paths.content_dir(), variant, usual, data)
 
 
 def detectable_sentence(study: Study, spread: Spread) -> str:
@@ -140,91 +169,145 @@ def detectable_sentence(study: Study, spread: Spread) -> str:
         return ""
     alpha = study.design.level or intervals.ALPHA
     smallest = intervals.detectable_in_sd(pairs, pairs, "paired", alpha) * spread.sd
-    text = (
+    return (
         f"with {pairs} pairs, a true difference of about {smallest:.2g}{study.metric.suffix} is "
         f"found in four studies out of five, if pairs spread like {spread.source}"
+        f"{_other_setting(study, spread)}"
     )
-    same = spread.iters == study.max_iters and spread.data in study.data.name
+
+
+LITTLE = 0.5
+"""A design that finds δ in fewer studies than this share sees little of it."""
+
+
+def sees_little_sentence(study: Study, spread: Spread, delta: float, may_spend: float) -> str:
+    """The chance that a study being planned finds a difference of ``delta``, and the design that
+    could, in a sentence; empty where it finds that in half of all studies or more. ``may_spend`` is
+    the chance of a false claim that it may have."""
+    first, most = study.design.pairs
+    if first < intervals.MIN_FOR_VERDICT or study.design.headline != "paired":
+        return ""
+    planned = _chances(first, most, delta, spread.sd, may_spend).planned_for.claim
+    if planned >= LITTLE:
+        return ""
+    wanted = f"a difference of {delta:g}{study.metric.suffix} (δ)"
+    text = f"{first} pairs" if first == most else f"{first} to {most} pairs"
+    text = f"{text} would find {wanted} in {100 * planned:.0f} of 100 studies"
+    better = advise(delta, spread, may_spend).cheapest
+    if better is None:
+        text += f", and no planned range finds it in {100 * intervals.POWER:.0f}"
+    else:
+        chances = better.planned_for
+        text += (
+            f"; `--seeds {better.seeds}` would in {100 * chances.claim:.0f}, with "
+            f"{2 * chances.mean_pairs:.0f} runs on average"
+        )
+    return f"{text}, if pairs spread like {spread.source}{_other_setting(study, spread)}"
+
+
+def _other_setting(study: Study, spread: Spread) -> str:
+    if spread.iters == study.max_iters and spread.data in study.data.name:
+        return ""
     setting = f"{study.max_iters:,} iters on {study.data.name}"
-    return text if same else f"{text}; this study is for {setting}, where the spread may differ"
+    return f"; this study is for {setting}, where the spread may differ"
 
 
-def advise(effect: float, spread: Spread) -> Advice:
-    """Pairs for a difference of ``effect``: as the sd was measured, and over the sd's own 95%
-    interval.
+USUAL_DESIGNS = ((3, 3), (4, 4), (5, 5), (8, 8), (3, 8), (3, 12))
+"""The designs that are always shown: so many pairs at least, and at most."""
 
-    The proposed range goes to a quarter more than that, because its looks cost some power. Problem
-    if the effect is 0.
+
+def advise(effect: float, spread: Spread, may_spend: float = intervals.ALPHA) -> Advice:
+    """The usual designs for a difference of ``effect``. Where none of them finds it in 80% of
+    studies, a longer range stands with them, if there is one that does: it goes to a quarter more
+    than the pairs that a fixed number would take, because its looks cost some power.
+
+    Problem if the effect is 0.
     """
     if not (math.isfinite(effect) and effect > 0):
         raise Problem(f"--detect {effect:g}: ", next="give a difference above 0")
-    needed = intervals.seeds_needed(effect, spread.sd, headline="paired", df=spread.pairs - 1)
-    most = max(interim_analyses.FIRST_MOST, math.ceil(1.25 * needed.mid))
-    within = most <= interim_analyses.MOST_PAIRS
-    proposed = (interim_analyses.FIRST_LEAST, most) if within else None
-    plans = dict.fromkeys([*USUAL_PLANS, *([proposed] if proposed else [])])
-    chances = tuple(_chances(*plan, effect / spread.sd) for plan in plans)
-    return Advice(effect, spread, needed, proposed, chances)
-
-
-USUAL_PLANS = ((3, 3), (5, 5), (8, 8), (3, 8))
-"""The plans whose chances are always shown: so many pairs at least, and at most."""
-
-
-def _chances(first: int, most: int, delta: float) -> PlanChances:
-    """``delta`` is in sds of a pair's difference."""
-    fixed = first == most
-    alpha = intervals.ALPHA if fixed else interim_analyses.level_per_look(first, most)
-    futile = () if fixed else futility.futility_limits(first, most, alpha)
-    nothing, twice = (
-        interim_analyses.verdict_chances(first, most, alpha, effect, delta, futile)
-        for effect in (0.0, 2 * delta)
+    needed = intervals.seeds_needed(
+        effect, spread.sd, headline="paired", alpha=may_spend, df=spread.pairs - 1
     )
-    return PlanChances(first, most, nothing, twice)
+    designs = [_chances(*pairs, effect, spread.sd, may_spend) for pairs in USUAL_DESIGNS]
+    advice = Advice(effect, spread, needed, tuple(designs))
+    if advice.cheapest is not None:
+        return advice
+    least = max(math.ceil(1.25 * needed.mid), USUAL_DESIGNS[-1][1] + 1)
+    for most in range(least, interim_analyses.MOST_PAIRS + 1):
+        longer = _chances(interim_analyses.FIRST_LEAST, most, effect, spread.sd, may_spend)
+        if longer.planned_for.claim >= intervals.POWER:
+            return replace(advice, designs=(*designs, longer))
+    return advice
 
 
-def chances_table(advice: Advice) -> tuple[str, ...]:
-    """The chances of the plans, in studies out of 100, as lines of a table that fits into the
-    app's dialog in a terminal of 80 columns."""
-    unit = advice.spread.metric.suffix
-    names = "claim  too small  can't tell"
-    lines = [
-        f"Verdicts of 100 studies with this spread and δ = {advice.effect:g}{unit}",
-        "(a claim is HELPS or HURTS):",
-        f"{'':7}{'if nothing changed':<{len(names)}}   "
-        f"if it differs by {2 * advice.effect:g}{unit}",
-        f"{'pairs':<7}{names}   {names}",
+def _chances(first: int, most: int, effect: float, sd: float, may_spend: float) -> DesignChances:
+    alpha = may_spend
+    futile: futility.FutilityLimits = ()
+    if first == most:
+        sees = intervals.detectable_in_sd(first, first, "paired", alpha)
+    else:
+        alpha = interim_analyses.level_per_look(first, most, may_spend)
+        futile = futility.futility_limits(first, most, alpha)
+        beside_delta = tuple(limits[1] for limits in futile)
+        sees = interim_analyses.range_sensitivity(first, most, alpha, beside_delta).detectable
+    nothing, planned_for = (
+        interim_analyses.verdict_chances(first, most, alpha, true, effect / sd, futile)
+        for true in (0.0, effect / sd)
+    )
+    return DesignChances(first, most, sees * sd, nothing, planned_for)
+
+
+# ── in words
+
+
+def designs_table(advice: Advice) -> tuple[str, ...]:
+    """The designs as lines of a table that fits into the app's dialog in a terminal of 80
+    columns."""
+    unit, seconds = advice.spread.metric.suffix, advice.spread.seconds
+    cells: list[tuple[str, ...]] = [
+        ("pairs", "at most", "sees", "runs", "small", "can't", "runs", "claim", "small", "can't")
     ]
-    for plan in advice.chances:
-        pairs = str(plan.first) if plan.first == plan.most else f"{plan.first}..{plan.most}"
-        cells = "   ".join(
-            f"{100 * chance.claim:5.0f}{100 * chance.too_small:11.0f}"
-            f"{100 * chance.cannot_tell:12.0f}"
-            for chance in (plan.nothing, plan.twice)
+    for design in advice.designs:
+        nothing, planned_for = design.nothing, design.planned_for
+        shares = (
+            *(2 * nothing.mean_pairs, 100 * nothing.too_small, 100 * nothing.cannot_tell),
+            *(2 * planned_for.mean_pairs, 100 * planned_for.claim),
+            *(100 * planned_for.too_small, 100 * planned_for.cannot_tell),
         )
-        lines.append(f"{pairs:<7}{cells}")
-    return tuple(lines)
+        time = DASH if seconds is None else time_left(design.most * seconds)
+        cells.append((design.seeds, time, f"{design.sees:.2g}", *(f"{x:.0f}" for x in shares)))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for pairs, *others in cells:
+        row = [pairs.ljust(widths[0])]
+        row += [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        lines.append("   ".join(("  ".join(row[:3]), " ".join(row[3:6]), " ".join(row[6:]))))
+    before = " " * (sum(widths[:3]) + 7)
+    nothing_title = "nothing changed".ljust(sum(widths[3:6]) + 5)
+    return (f"{before}{nothing_title}it is {advice.effect:g}{unit}", *lines)
 
 
-def advice_lines(advice: Advice, command: str) -> tuple[str, ...]:
-    """The advice in lines, the command to type last; ``command`` is what begins ``q1lab run`` for
-    it, without its seeds."""
-    needed, spread = advice.needed, advice.spread
-    unit = spread.metric.suffix
+def table_legend(advice: Advice) -> str:
+    """The meaning of the table's columns, in a sentence."""
+    unit = advice.spread.metric.suffix
+    return (
+        f"Of 100 studies with δ = {advice.effect:g}{unit}: a claim is HELPS or HURTS (up to 5 "
+        "where nothing changed), small is TOO SMALL TO MATTER, can't is CANNOT TELL; runs is their "
+        "mean number, and sees the true difference that 80 of them claim."
+    )
+
+
+def needed_sentence(advice: Advice) -> str:
+    """The fixed number of pairs that finds the difference, in a sentence."""
+    needed, unit = advice.needed, advice.spread.metric.suffix
     most = f"{needed.high:,} or more" if needed.capped else f"{needed.high:,}"
-    lines = [
-        f"To find a true difference of {advice.effect:g}{unit} in four studies out of five takes "
-        f"about {needed.mid:,} pairs ({needed.low:,} to {most}, since the spread is known only "
-        "roughly).",
-        f"The spread (sd) is {spread.sd:.2g}{unit}, from {spread.pairs} pairs: {spread.source}.",
-    ]
-    if spread.seconds is not None:
-        time = duration(needed.mid * spread.seconds)
-        lines.append(f"On this machine that is about {time} of training, one run after another.")
-    if advice.range is None:
-        return (*lines, "A planned range does not go so far:", f"  {command} --seeds {needed.mid}")
-    first, last = advice.range
-    typed = Request("", seeds=f"{first}..{last}").parsed_seeds
-    design = typed.kind.declared(typed, typed.seeds, "paired", lambda: intervals.ALPHA)
-    declared = level_text.planned_seeds_sentence(design, design.level or intervals.ALPHA)
-    return (*lines, declared, "Begin it:", f"  {command} --seeds {first}..{last}")
+    return (
+        f"To find {advice.effect:g}{unit} in 80 of 100 studies takes about {needed.mid:,} pairs "
+        f"({needed.low:,} to {most}, since the spread is known only roughly)."
+    )
+
+
+def spread_sentence(spread: Spread) -> str:
+    """The spread that the chances rest on, in a sentence."""
+    unit = spread.metric.suffix
+    return f"The spread (sd) is {spread.sd:.2g}{unit}, from {spread.pairs} pairs: {spread.source}."

@@ -35,6 +35,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from q1lab.ground.text_formats import MINUS, signed
+from q1lab.statistics import intervals
 from q1lab.study.corpora import DEFAULT_DATA, STDLIB_CHARACTERS, describe_corpus
 from q1lab.study.presets import PRESETS
 
@@ -57,9 +58,6 @@ chosen, and rounded so that it holds for others, too."""
 
 FIGURES = ("params", "added", "percent", "than", "flops", "flops_percent", "cache")
 MEASURED = ("mean", "interval", "pairs", "data", "sd", "three")
-
-SPREAD_PAIRS = 8
-"""Pairs from which on `.three` is given."""
 
 THREE_PAIRS = 3.267
 """Power .8 at three pairs and 95%: the true difference, in sds of a pair's difference."""
@@ -171,7 +169,7 @@ class MeasuredResult:
                 f"{signed(self.mean, 3)} nats (95% interval {self.interval}; "
                 f"{self.pairs} pairs on {self.on})"
             )
-        if name == "three" and self.pairs < SPREAD_PAIRS:
+        if name == "three" and self.pairs < intervals.SPREAD_PAIRS:
             return None
         if name == "data":
             return self.on

@@ -14,36 +14,70 @@ from q1lab.ground import paths
 from q1lab.index.store import Store
 from q1lab.statistics import interim_analyses, intervals
 from q1lab.study import seed_range
+from q1lab.study.command_line import Request
+from q1lab.study.studies import Study
 from q1lab.verdict import figure, pairs_needed
 from q1lab.verdict.comparison_cache import compare
+from q1lab.week.lists import predictions
 from tests.kit.lab_home import finish, make_study
 from tests.kit.plans import changed
 
 
-def test_from_ones_own_runs_and_from_shipped_figures() -> None:
-    run = CliRunner()
-    shipped = run.invoke(command, ["rope", "--detect", "0.01"], catch_exceptions=False).output
-    assert "ship with q1lab (cpu, 2,000 iters " in " ".join(shipped.split())
+def planned(*arguments: str) -> str:
+    return CliRunner().invoke(command, list(arguments), catch_exceptions=False).output
+
+
+def compared_study() -> Study:
     study = make_study()
     finish(study)
     with Store() as store:
         compare(store, study)
-    output = " ".join(run.invoke(command, ["rope", "--detect", "0.01"]).output.split())
+    return study
+
+
+def test_from_ones_own_runs_and_from_shipped_figures() -> None:
+    shipped = " ".join(planned("rope", "--detect", "0.01").split())
+    assert "ship with q1lab (cpu, 2,000 iters " in shipped
+    study = compared_study()
+    output = planned("rope", "--detect", "0.01")
     assert f"rope-1 (cpu, {study.max_iters:,} iters on {study.data.name})" in output
-    assert "of training" in output
-    record = json.loads(run.invoke(command, ["rope", "--detect", "0.01", "--json"]).output)
+    record = json.loads(planned("rope", "--detect", "0.01", "--json"))
     assert record["needed"]["low"] <= record["needed"]["mid"] <= record["needed"]["high"]
     assert f"about {record['needed']['mid']} pairs" in output
+    assert record["spread"]["seconds"] > 0
+    assert f"--seeds {record['seeds']}" in output
 
 
-def test_the_range_that_is_proposed_can_be_planned() -> None:
+def test_the_difference_is_the_one_that_was_predicted() -> None:
+    compared_study()
+    assert "no prediction for rope, so this is for 0.01 nats" in planned("rope")
+    with Store() as store:
+        predictions.record_prediction(
+            store, "M03-W04", "rope", "lower", size=0.05, matters=0.02, confidence=0.7
+        )
+    assert "0.02 nats is the δ of your prediction" in planned("rope")
+    assert json.loads(planned("rope", "--json"))["effect"] == 0.02
+    assert "it is 0.03 nats" in planned("rope", "--detect", "0.03")
+
+
+def test_one_table_of_designs_fits_into_the_apps_dialog() -> None:
+    spread = pairs_needed.Spread(0.0121, 8, "a test", seconds=2_600)
+    lines = pairs_needed.designs_table(pairs_needed.advise(0.01, spread))
+    assert max(map(len, lines)) <= 67, "at 80 columns"
+    assert [line.split()[0] for line in lines[2:8]] == ["3", "4", "5", "8", "3..8", "3..12"]
+
+
+def test_the_design_that_is_proposed_can_be_planned_and_sees_the_difference() -> None:
     spread = pairs_needed.Spread(0.01, 8, "a test")
-    for effect in (0.1, 0.02, 0.01, 0.007):
-        advice = pairs_needed.advise(effect, spread)
-        assert advice.range is not None
-        assert interim_analyses.level_per_look(*advice.range) < intervals.ALPHA
-        assert advice.range[1] >= advice.needed.mid
-    assert pairs_needed.advise(0.001, spread).range is None
+    for effect in (0.1, 0.02, 0.01, 0.0075):
+        cheapest = pairs_needed.advise(effect, spread).cheapest
+        assert cheapest is not None
+        assert Request("rope", seeds=cheapest.seeds).parsed_seeds.fewest == cheapest.first
+        assert cheapest.planned_for.claim >= intervals.POWER
+        assert cheapest.sees == pytest.approx(effect, rel=0.05) or cheapest.sees < effect
+    beyond = pairs_needed.advise(0.001, spread)
+    assert beyond.cheapest is None
+    assert int(beyond.seeds) == beyond.needed.mid
 
 
 def test_the_chance_of_each_verdict_is_that_of_the_programs_own_verdict() -> None:
@@ -87,14 +121,12 @@ def test_plan_says_what_three_pairs_can_say() -> None:
     found = pairs_needed.shipped_spread(paths.content_dir(), "rmsnorm", "cpu", "shakespeare")
     assert found is not None
     advice = pairs_needed.advise(0.01, found)
-    three = advice.chances[0]
+    three = advice.designs[0]
     assert (three.first, three.most) == (3, 3)
     assert three.nothing.claim == pytest.approx(0.05, abs=0.005)
     assert three.nothing.too_small == pytest.approx(0.13, abs=0.01)
-    table = pairs_needed.chances_table(advice)
-    row = next(line for line in table if line.startswith("3 "))
-    assert row.split()[:3] == ["3", "5", "13"]
-    assert max(map(len, table)) <= 67, "it fits into the app's dialog at 80 columns"
+    row = next(line for line in pairs_needed.designs_table(advice) if line.startswith("3 "))
+    assert row.split()[2:5] == ["0.023", "6", "13"]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +145,7 @@ def test_every_shipped_row_is_a_spread() -> None:
         assert spread.sd > 0
         on = pairs_needed.shipped_spread(paths.content_dir(), variant, "cpu", "stdlib-3.12")
         assert on is not None
-        assert on.source.endswith("(cpu, 2,000 iters on stdlib)")
+        assert on.pairs == intervals.SPREAD_PAIRS
     study = make_study()
     study = changed(study, config={**study.trainer.hyperparameters, "max_iters": 300})
     assert "this study is for 300 iters on shakespeare, where" in pairs_needed.detectable_sentence(

@@ -184,18 +184,29 @@ def locked_prediction(
 
 
 def _locked(store: Store, variant: str, by: str) -> dict[str, Any] | None:
-    prediction = lock_prediction(store, variant, by)
-    if prediction is None:
-        # The learner's own file: the prediction was made for the modification that the file
-        # implements.
-        rows = store.db.execute(
-            "SELECT variant, file FROM modifications WHERE file IS NOT NULL "
-            "ORDER BY length(week)"  # those that are chosen before those that are put aside
-        )
-        for row in rows.fetchall():
-            if Path(row["file"]).stem == variant.removesuffix("*"):
-                prediction = prediction or lock_prediction(store, row["variant"], by)
-    return prediction
+    named = _predicted_name(store, variant)
+    return None if named is None else lock_prediction(store, named, by)
+
+
+def prediction_for(store: Store, variant: str) -> dict[str, Any] | None:
+    """The newest prediction that a study of ``variant`` would lock now, see ``newest_prediction``;
+    None without one."""
+    named = _predicted_name(store, variant)
+    return None if named is None else newest_prediction(store, named)
+
+
+def _predicted_name(store: Store, variant: str) -> str | None:
+    """The name that the prediction for ``variant`` was made under; None without a prediction. For
+    the learner's own file that is the modification that the file implements."""
+    rows = store.db.execute(
+        "SELECT variant, file FROM modifications WHERE file IS NOT NULL "
+        "ORDER BY length(week)"  # those that are chosen before those that are put aside
+    ).fetchall()
+    implemented = [
+        row["variant"] for row in rows if Path(row["file"]).stem == variant.removesuffix("*")
+    ]
+    names = (variant, *implemented)
+    return next((name for name in names if _newest(store.db, None, name) is not None), None)
 
 
 def _newest(db: sqlite3.Connection, week: str | None, variant: str) -> sqlite3.Row | None:
