@@ -134,8 +134,8 @@ def undone_sentence(parts: Sequence[PartRecord]) -> str:
         return ""
     text = f"Of the {plural(whole.steps, 'step')} up to this page I left {len(whole.left)} undone"
     if len(opened) > MOST_NAMED:
-        where = "all" if len(opened) == len(parts) else f"{len(opened)} of"
-        return f"{text}, in {where} the {len(parts)} parts."
+        where = "all" if len(opened) == len(parts) else f"{len(opened)} of the"
+        return f"{text}, in {where} {len(parts)} parts."
     return f"{text}: {'; '.join(_left_of(part) for part in opened)}."
 
 

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 
 def trained_sentence(c: Comparison) -> str:
-    """The runs: ``I trained rope and model on Tiny Shakespeare, 3 seeds each.``"""
+    """The runs: ``I trained rope and the baseline model on Tiny Shakespeare, 3 seeds each.``"""
     base, modified = arm_names(c)
+    base = f"the {base}" if base.startswith("baseline") else f"the baseline {base}"
     program = c.study.description.trains
     data = printable(corpora.describe_corpus(c.study.data.name or "the same data"))
     where = f"with {program}" if program else f"on {data}"
@@ -39,7 +40,7 @@ def told_briefly(c: Comparison) -> tuple[str, ...]:
     return (
         trained_sentence(c),
         result_sentence(c),
-        *((f"That is {_conditions(c)}; beyond it I don't know.",) if known else ()),
+        *((f"That was measured {_conditions(c)}; beyond it I don't know.",) if known else ()),
     )
 
 
@@ -48,7 +49,7 @@ def result_sentence(c: Comparison) -> str:
     analysis = c.analysis
     if analysis.reason is not None or analysis.ends is None or c.study.is_floor:
         return verdict_sentence(c, published=True)
-    base, modified = arm_names(c)
+    modified = arm_names(c)[1]
     number, unit = number_writer(analysis), c.metric.suffix
     level = f"{level_text(analysis)} interval"
     if analysis.verdict in ("helps", "hurts"):
@@ -56,17 +57,17 @@ def result_sentence(c: Comparison) -> str:
         side = "lower" if analysis.ends.high < 0 else "higher"
         return (
             f"On average, {modified} ended {number.size(small)} to {number.size(large)}{unit} "
-            f"{side} in {c.metric.name} than {base} ({level})."
+            f"{side} in {c.metric.name} than the baseline ({level})."
         )
     ends = f"{interval_text(analysis)}{unit}"
     if analysis.verdict == "too small to matter" and analysis.delta is not None:
         return (
-            f"The difference between {modified} and {base} in {c.metric.name} is {ends} ({level}): "
-            f"all of that is within the ±{analysis.delta:g}{unit} (δ) that I had called too small "
-            "to matter before the runs."
+            f"The difference between {modified} and the baseline in {c.metric.name} is {ends} "
+            f"({level}): all of that is within the ±{analysis.delta:g}{unit} (δ) that I had called "
+            "too small to matter before the runs."
         )
     return (
-        f"I can't tell {modified} and {base} apart by these runs: the true difference in "
+        f"I can't tell {modified} and the baseline apart by these runs: the true difference in "
         f"{c.metric.name} may be anything from {ends} ({level})."
     )
 
@@ -79,7 +80,7 @@ def scope_sentences(c: Comparison) -> str:
     sentences = [
         "That is not the same as no effect." if c.analysis.verdict == "cannot tell" else "",
         matter_sentence(c),
-        f"This is {_conditions(c)}; other sizes, budgets or data may say otherwise.",
+        f"That was measured {_conditions(c)}; other sizes, budgets or data may say otherwise.",
     ]
     if iters_text(c) and c.analysis.verdict in ("helps", "hurts"):
         lead = "slower" if c.analysis.verdict == "hurts" else "faster"

@@ -24,7 +24,7 @@ def test_many_open_parts_are_left_to_the_table() -> None:
         "Of the 9 steps up to this page I left 6 undone: 1 in Part 0 (“Read”); "
         "2 in Part 1 (“Read”, “Write”); all 3 of Part 2."
     )
-    assert retro_parts.undone_sentence(parts * 2).endswith("I left 12 undone, in all the 6 parts.")
+    assert retro_parts.undone_sentence(parts * 2).endswith("I left 12 undone, in all 6 parts.")
 
 
 def test_a_week_that_went_fast_is_accelerated_at_the_step_that_writes_it_down() -> None:

@@ -57,7 +57,7 @@ def test_numbers_follow_the_store(store: Store, week: Week) -> None:
 def test_the_verdict_is_said_as_it_is() -> None:
     comparison = records.comparison("cannot tell", None)
     assert first_person_text.result_sentence(comparison) == (
-        "I can't tell rope and baseline apart by these runs: the true difference in val loss may be "
+        "I can't tell rope and the baseline apart by these runs: the true difference in val loss may be "
         "anything from −0.033 to +0.015 nats (95% interval)."
     )
 

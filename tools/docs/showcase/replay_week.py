@@ -1,12 +1,13 @@
 """Replay a whole week, from an empty repository to Q1_RETRO.md, with the commands a learner would
 type.
 
-    python tools/docs/showcase/replay_week.py OUT [--max-iters N] [--show]
+    python tools/docs/showcase/replay_week.py OUT [--max-iters N] [--runs EARLIER] [--show]
 
 The learner's words and minutes are scripted (``script.toml`` beside this file); every run, number,
 commit and verdict is real. OUT gets ``home`` (q1lab's files) and ``transformer-from-scratch`` (the
 learner's repository). ``--show`` copies what came out into ``docs/showcase/week``. Without
-``--max-iters`` the six runs take some minutes.
+``--max-iters`` the six runs take some minutes; ``--runs`` copies those of an earlier replay's OUT,
+for new words about the same runs.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--max-iters", type=int)
+    parser.add_argument("--runs", type=Path, metavar="EARLIER")
     parser.add_argument("--show", action="store_true")
     options = parser.parse_args()
     global home_of_the_week
@@ -51,6 +53,12 @@ def main() -> None:
     os.environ["Q1LAB_HOME"] = str(out / "home")
     os.environ["Q1LAB_ASK_BEFORE_COMMIT"] = "false"
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    if options.runs:
+        recorded = (options.runs / "home" / "studies" / "rope-1").resolve(strict=True)
+        os.environ["Q1LAB_RECORD"] = str(recorded)
+        os.environ["Q1LAB_TRAINER"] = shlex.join(
+            [sys.executable, str(HERE / "recorded_trainer.py")]
+        )
     repo.mkdir()
     git(repo, "init", "-q", "-b", "main")
     git(repo, "config", "user.name", "A learner")
@@ -153,7 +161,8 @@ def show(out: Path, repo: Path) -> None:
 
     readme = (SHOWN / "README.md").read_text(encoding="utf-8")
     shutil.rmtree(SHOWN)
-    shutil.copytree(repo / "posts", SHOWN / "posts")
+    for folder in ("posts", "figures"):
+        shutil.copytree(repo / folder, SHOWN / folder)
     for file in (repo / "MODIFICATION.md", repo / "Q1_RETRO.md", repo / "AI_EXPERT_ROADMAP.md"):
         shutil.copy(file, SHOWN)
     shutil.copy(out / "post.html", SHOWN)
