@@ -212,5 +212,5 @@ def restore(file: Path, name: str | None, as_json: bool) -> int:
         return OK
     click.echo(printable(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
     if first_chain is not None and not came_home:
-        click.echo(questions.first_chain_line(first_chain))
+        click.echo(questions.first_chain_line(first_chain, study))
     return OK

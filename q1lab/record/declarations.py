@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from q1lab.ground import json_records
 from q1lab.ground.files import printable_json, sha256_json
-from q1lab.ground.json_records import max_chars, max_items
+from q1lab.ground.json_records import max_chars, max_items, whole_number
 from q1lab.statistics.intervals import MIN_FOR_VERDICT
 from q1lab.study.identity import Fingerprints, questions_of, study_fingerprints
 from q1lab.study.studies import ARMS, Study
@@ -53,25 +53,43 @@ class FirstChain:
     seen: dict[str, list[str]] = field(default_factory=dict)
     """Their runs whose results could be seen, as a line of the journal lists them."""
     picked: bool = False
+    unread: Annotated[int, whole_number()] = 0
+    """The lines of that journal that are missing or show nothing, 1 where no journal came: each may
+    have been one more asking."""
 
     def __post_init__(self) -> None:
-        try:
-            for line in self.earlier:
-                read_marks(line["marks"])
-                if not all(type(seed) is int for batch in line["seeds"] for seed in batch):
-                    raise ValueError("a seed is no whole number")
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"a line of its first chain can't be read ({error})") from None
+        for line in self.earlier:
+            check_declaration(line)
 
     def looks_of(self, line: Declaration) -> list[int]:
         """The pairs at each look that an earlier asking came to; one look where it is not known."""
         pairs = list(itertools.accumulate(len(batch) for batch in line["seeds"]))
         looks = [many for many in pairs if many >= MIN_FOR_VERDICT] or [MIN_FOR_VERDICT]
-        return looks[: max(1, min(self.looks.get(str(line["study"]), 1), MOST_LOOKS))]
+        return looks[: min(self.looks.get(str(line["study"]), 1), MOST_LOOKS)]
 
 
 MOST_LOOKS = 20
 """Looks of one study in another home that are counted one by one."""
+
+
+def check_declaration(line: Declaration) -> None:
+    """ValueError if a line of the journal declares no study that can be read."""
+    try:
+        read_marks(line["marks"])
+        seeds = [seed for batch in line["seeds"] for seed in batch]
+        texts = [line["study"], line["budget"], line["data"], *(line["source"][a] for a in ARMS)]
+        series = line["series"] or ("", 0.0)
+        is_whole = (
+            all(type(seed) is int for seed in seeds)
+            and all(isinstance(text, str) for text in texts)
+            and isinstance(line["judged"]["range"], list | dict | None)
+            and isinstance(series[1], int | float)
+            and all(isinstance(runs, list) for runs in line.get("seen", {}).values())
+        )
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"a line that declares a study lacks {error}") from None
+    if not is_whole:
+        raise ValueError("a line that declares a study holds something else")
 
 
 def read_first_chain(declared: Declaration | None) -> FirstChain | None:
@@ -79,6 +97,15 @@ def read_first_chain(declared: Declaration | None) -> FirstChain | None:
     if it is malformed."""
     record = (declared or {}).get("first_chain")
     return None if record is None else json_records.from_json(FirstChain, record, "first_chain")
+
+
+def first_chains(lines: Sequence[Declaration]) -> dict[str, FirstChain]:
+    """The first chain of each study that came from another home, by its declared name."""
+    chains: dict[str, FirstChain] = {}
+    for line in lines:
+        if (chain := read_first_chain(line)) is not None:
+            chains.setdefault(line["study"], chain)
+    return chains
 
 
 def with_first_chains(lines: Sequence[Declaration]) -> list[Declaration]:
@@ -137,6 +164,17 @@ def _plan_hash(study: Study) -> str:
     return sha256_json(plan)
 
 
+def are_together(line: Declaration, other: Declaration) -> bool:
+    """True if two studies were declared as members of one series, and share its α."""
+    return bool(line["series"]) and line["series"] == other["series"]
+
+
+def is_of_series(line: Declaration, study: Study) -> bool:
+    """True if a declaration is one of the series that a study is a member of."""
+    series = study.origin.series
+    return series is not None and (line["series"] or [None])[0] == sha256_json(series.id)
+
+
 def declared_name(study_id: str, created: str) -> str:
     """The name of a study in a declaration: an id may be given again."""
     return sha256_json([study_id, created])
@@ -152,10 +190,27 @@ def differing_fields(declared: Declaration, study: Study) -> list[str]:
         declared_fields["seeds"] = (
             [batches[0][: len(study.seeds)]] if isinstance(batches[0], list) else None
         )
-    differing = [key for key in DIFFERENCE_CODES if now[key] != declared_fields.get(key)]
+    differing = [
+        key
+        for key in DIFFERENCE_CODES
+        if now[key] != declared_fields.get(key) or _lacks_marks(key, declared, study)
+    ]
     if "plan" not in declared_fields or differing != ["plan"]:  # the other parts are named already
         differing = [key for key in differing if key != "plan"]
     return differing
+
+
+def _lacks_marks(key: str, declared: Declaration, study: Study) -> bool:
+    """True if the marks by which a declaration's question is told from others lack the hash of the
+    study's text or files."""
+    hashes = {
+        "data": {"text": study.data.sha256},
+        "source": {arm: study.arms[arm].sha256 for arm in ARMS},
+    }
+    return any(
+        sha256 and sha256_json(sha256) not in declared["marks"][of]
+        for of, sha256 in hashes.get(key, {}).items()
+    )
 
 
 def disagreeing_fields(earlier: Declaration, later: Declaration) -> list[str]:
@@ -172,9 +227,16 @@ def disagreeing_fields(earlier: Declaration, later: Declaration) -> list[str]:
 
 
 def earlier_studies(declared: Declaration, lines: Sequence[Declaration]) -> list[str]:
-    """The names of the studies among ``lines``, the earlier ones, that ask what ``declared``
-    does."""
-    others = [line for line in lines if line["asks"] and line["study"] != declared["study"]]
+    """The names of the studies among ``lines``, the earlier ones, that ask what ``declared`` does.
+    A study that came from another home is a later one if it was begun there after a look at this
+    one."""
+    own_name = declared["study"]
+    later = {name for name, chain in first_chains(lines).items() if chain.looks.get(own_name)}
+    others = [
+        line
+        for line in lines
+        if line["asks"] and line["study"] != own_name and line["study"] not in later
+    ]
     questions = questions_of([read_marks(line["marks"]) for line in (*others, declared)])
     names = [
         line["study"]

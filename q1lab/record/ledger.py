@@ -19,8 +19,8 @@ from functools import cache
 from weakref import WeakKeyDictionary
 
 from q1lab.index.store import Store
-from q1lab.record import declarations, questions
-from q1lab.record.declarations import FirstChain
+from q1lab.record import declarations, declared_history, questions
+from q1lab.record.declarations import Declaration, FirstChain
 from q1lab.record.picked_seeds import RelatedStudy, SeedPicks, find_picks
 from q1lab.record.recorded_studies import (
     RecordedStudy,
@@ -143,7 +143,7 @@ def question_history(store: Store, study: Study) -> QuestionHistory:
         () if study.is_floor else ledger.left_out(recorded, picks),
         picks.picked,
         len(ledger.came_by_seeds(recorded).alternatives),
-        ledger.unreadable,
+        ledger.unreadable_of(recorded),
         tuple((run_name(*run), times) for run, times in recorded.restarts.items()),
         recorded.changed,
         ledger.diverged_or_stuck(recorded),
@@ -228,9 +228,16 @@ class _Ledger:
     """All studies on record, oldest first, with the question that each asks and what its arms
     train."""
 
-    def __init__(self, studies: Sequence[RecordedStudy], unreadable: int) -> None:
+    def __init__(
+        self,
+        studies: Sequence[RecordedStudy],
+        unreadable: int,
+        declared_lines: Sequence[Declaration],
+    ) -> None:
         self.studies = sorted(studies, key=lambda recorded: recorded.begun_at[0])
         self.unreadable = unreadable
+        self._declared_lines = declared_lines
+        self._chains = [study.first_chain for study in self.studies if study.first_chain]
         self._place = {recorded: place for place, recorded in enumerate(self.studies)}
         plans = [recorded.study for recorded in self.studies]
         self._kin: dict[RecordedStudy, Kin] = dict(zip(self.studies, kin_of(plans), strict=True))
@@ -262,7 +269,8 @@ class _Ledger:
             return self
         latest = max([study.created, *(recorded.begun_at[-1] for recorded in self.studies)])
         planned = RecordedStudy(study, (latest,) * len(study.design.batches))
-        return _Ledger([*self.studies, planned], self.unreadable)
+        line = {**declarations.declaration_of(study), "seen": {}}
+        return _Ledger([*self.studies, planned], self.unreadable, [*self._declared_lines, line])
 
     def _ask(self, marks: Sequence[Fingerprints]) -> dict[RecordedStudy, Question]:
         return dict(zip(self.studies, questions_of(marks), strict=True))
@@ -339,15 +347,36 @@ class _Ledger:
     # ── looks
 
     def _same_question(self, recorded: RecordedStudy) -> list[RecordedStudy]:
-        """The studies that ask a study's question, with the study itself."""
+        """The studies that ask a study's question, with the study itself, oldest first. One that
+        was begun in another home stands before those that came from there and were begun after a
+        look at it."""
         if recorded.study.is_floor:
             return [recorded]
         key = self.question(recorded).key
-        return [
-            other
+        asking = {
+            _declared_name(other): other
             for other in self.studies
             if self.question(other).key == key and not other.study.is_floor
-        ]
+        }
+        ordered: dict[str, RecordedStudy] = {}
+
+        def add_after_earlier(name: str) -> None:
+            study = asking.pop(name, None)
+            if study is not None:
+                for earlier, looks in study.first_chain.looks.items() if study.first_chain else ():
+                    if looks:
+                        add_after_earlier(earlier)
+                ordered[name] = study
+
+        for name in list(asking):
+            add_after_earlier(name)
+        return list(ordered.values())
+
+    def unreadable_of(self, recorded: RecordedStudy) -> int:
+        """The lines that can't be read, here and in the journals that came with the studies of a
+        study's question: each may have been one more asking of it."""
+        chains = [study.first_chain for study in self._same_question(recorded)]
+        return self.unreadable + sum(chain.unread for chain in chains if chain)
 
     def askings(self, recorded: RecordedStudy) -> dict[object, Asking]:
         """The askings of a study's question, oldest first, by the study on record, or by the
@@ -375,19 +404,22 @@ class _Ledger:
         declared together share their 5%: none of them is a later look of another. Those that a
         study's first chain names come before it."""
         counted: list[tuple[object, int, Asking]] = []
-        known = {
-            declarations.declared_name(*questions.study_key(recorded.study))
-            for recorded in self.studies
-        }
+        known = set(map(_declared_name, self.studies))
         looks_so_far = self.unreadable
         looks_by_series: dict[str, int] = {}
         for recorded in studies:
-            for asking in _brought_askings(recorded.first_chain):
-                if asking.study not in known:
-                    known.add(asking.study)
-                    counted.append((asking.study, looks_so_far, asking))
-                    looks_so_far += len(asking.looks)
             series = _series_id(recorded.study)
+            if (chain := recorded.first_chain) is not None:
+                looks_so_far += chain.unread
+                for line, asking in _brought_askings(chain):
+                    if asking.study not in known:
+                        known.add(asking.study)
+                        counted.append((asking.study, looks_so_far, asking))
+                        looks_so_far += len(asking.looks)
+                        if declarations.is_of_series(line, recorded.study):
+                            looks_by_series[series] = looks_by_series.get(series, 0) + len(
+                                asking.looks
+                            )
             looks_before = looks_so_far - looks_by_series.get(series, 0)
             if (spent := recorded.alpha_elsewhere) is not None:  # it costs what its look spent
                 look = len(recorded.study.design.batches[-1]), spent
@@ -425,11 +457,12 @@ class _Ledger:
             spent_by_question[key] = spent_by_question.get(key, 0.0) + asking.total
             if self._claims_difference(other, asking):
                 claimed.add(key)
+        unreadable = self.unreadable + sum(chain.unread for chain in self._chains)
         return QuestionFamily(
             questions=len(spent_by_question),
             expected_false_claims=sum(spent_by_question.values())
             + sum(spent_elsewhere.values())
-            + ALPHA * self.unreadable,
+            + ALPHA * unreadable,
             claims=len(claimed),
         )
 
@@ -482,7 +515,7 @@ class _Ledger:
         if recorded.study.is_floor:
             return SeedPicks()
         picks = self.came_by_seeds(recorded)
-        if recorded.first_chain is not None and recorded.first_chain.picked:
+        if self._were_picked_elsewhere(recorded):
             picks = replace(picks, picked=True)
         restarts = sum(recorded.restarts.values())
         if not restarts:
@@ -491,6 +524,18 @@ class _Ledger:
         alternatives = (*picks.alternatives, ALPHA, later_ones)
         return replace(picks, alternatives=alternatives, is_later_look=True)
 
+    def _were_picked_elsewhere(self, recorded: RecordedStudy) -> bool:
+        """True if a study's seeds were picked in the home that it came from, or here among those
+        that the journals of other homes show."""
+        if recorded.first_chain is not None and recorded.first_chain.picked:
+            return True
+        if not any(chain.earlier for chain in self._chains):
+            return False
+        name = _declared_name(recorded)
+        places = [at for at, line in enumerate(self._declared_lines) if line["study"] == name]
+        lines = declarations.with_first_chains(self._declared_lines[: max(places, default=-1) + 1])
+        return bool(lines) and declared_history.were_picked(recorded.study, lines)
+
     def left_out(
         self, recorded: RecordedStudy, picks: SeedPicks
     ) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -498,10 +543,10 @@ class _Ledger:
         with one study."""
         counted_seeds = set(recorded.study.seeds)
         left_out: list[tuple[str, tuple[int, ...]]] = []
-        if (chain := recorded.first_chain) is not None and chain.picked:
-            batches = [batch for line in chain.earlier for batch in line["seeds"]]
-            elsewhere = {seed for batch in batches for seed in batch} - counted_seeds
-            left_out.append((FIRST_HOME, tuple(sorted(elsewhere))))
+        if self._were_picked_elsewhere(recorded):
+            lines = [line for chain in self._chains for line in chain.earlier]
+            elsewhere = {seed for line in lines for batch in line["seeds"] for seed in batch}
+            left_out.append((ANOTHER_HOME, tuple(sorted(elsewhere - counted_seeds))))
         for other, trains_same, _, _ in self._related(recorded):
             if picks.picked:
                 seeds = sorted(picks.known_seeds.get(other.study.id, ()))
@@ -549,20 +594,31 @@ def _read_ledger(store: Store) -> _Ledger:
     stamp = questions.record_stamp(store)
     cached = _ledgers.get(store)
     if cached is None or cached[0] != stamp:
-        cached = _ledgers[store] = stamp, _Ledger(*read_recorded_studies(store))
+        ledger = _Ledger(*read_recorded_studies(store), questions.declared_lines(store))
+        cached = _ledgers[store] = stamp, ledger
     return cached[1]
 
 
 # ── looks
 
 
-def _brought_askings(chain: FirstChain | None) -> Iterator[Asking]:
-    """The askings in the journal that came with a study from another home."""
-    for at, line in enumerate(chain.earlier if chain else ()):
-        pairs = chain.looks_of(line) if chain else []
-        first = ALPHA_LATER if at else ALPHA
-        looks = [(many, ALPHA_LATER if number else first) for number, many in enumerate(pairs)]
-        yield Asking(str(line["study"]), tuple(looks))
+def _declared_name(recorded: RecordedStudy) -> str:
+    return declarations.declared_name(*questions.study_key(recorded.study))
+
+
+def _brought_askings(chain: FirstChain) -> Iterator[tuple[Declaration, Asking]]:
+    """The askings in the journal that came with a study from another home, with their
+    declarations."""
+    earlier: list[Declaration] = []
+    for line in chain.earlier:
+        pairs = chain.looks_of(line)
+        share = float(line["series"][1]) / ALPHA if line["series"] else 1.0
+        is_first = all(declarations.are_together(line, other) for other in earlier)
+        alphas = [ALPHA if is_first and not number else ALPHA_LATER for number in range(len(pairs))]
+        looks = tuple((many, share * alpha) for many, alpha in zip(pairs, alphas, strict=True))
+        if looks:
+            earlier.append(line)
+        yield line, Asking(str(line["study"]), looks)
 
 
 def _looks(recorded: RecordedStudy, *, later: bool) -> tuple[tuple[int, float], ...]:
@@ -635,7 +691,7 @@ def _training_conditions(study: Study) -> tuple[str, str, str, str]:
     )
 
 
-FIRST_HOME = "its first home"
+ANOTHER_HOME = "another home"
 """Stands for the studies of another home, which are known by their declared names alone."""
 
 STUCK_FROM, STUCK = 5, 10.0

@@ -7,6 +7,7 @@ the study's plan as it is then. So it stays asked when its folder is removed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +20,8 @@ from q1lab.ground.files import read_bytes, utc_now
 from q1lab.ground.text_formats import plural
 from q1lab.index import journal
 from q1lab.index.store import Row, Store
-from q1lab.record import declarations
-from q1lab.record.declarations import FirstChain, declaration_of
+from q1lab.record import declarations, declared_history
+from q1lab.record.declarations import Declaration, FirstChain, declaration_of
 from q1lab.study import studies
 from q1lab.study.bundle import DAMAGE_ERRORS, Bundle
 from q1lab.study.identity import Fingerprints, kin_of
@@ -59,6 +60,8 @@ def record_begin(store: Store, study: Study, first_chain: FirstChain | None = No
     what could be seen before its first result."""
     with store.act() as add:
         recorded = begun_studies(store)[0].get(study_key(study))
+        if recorded is not None:
+            refuse_changed_plan(recorded.study, study)
         if recorded is None or not (
             set(study.seeds) <= set(recorded.study.seeds)
             and (_last_begun(store) == study_key(study) or _has_seen_runs(store, study))
@@ -69,6 +72,19 @@ def record_begin(store: Store, study: Study, first_chain: FirstChain | None = No
                 declares["first_chain"] = json_records.to_json(first_chain)
                 declares["seen"] = {**first_chain.seen, **seen}
             add("begin", at=record_time(store), plan=study.to_dict(), declares=declares)
+
+
+def refuse_changed_plan(declared: Study, study: Study) -> None:
+    """Problem where the plan of a study that goes on is not the one that was declared with more
+    seeds, or with the first ones of a range."""
+    line = declaration_of(declared)
+    grown = declarations.disagreeing_fields(line, declaration_of(study))
+    if changed := [key for key in declarations.differing_fields(line, study) if key in grown]:
+        raise Problem(
+            f"{study.id}: its study.json was changed after it was declared ({', '.join(changed)})",
+            FAILED,
+            next="put it back as it was, or ask anew with --fresh",
+        )
 
 
 def _last_begun(store: Store) -> StudyKey | None:
@@ -162,25 +178,39 @@ def first_chain(received: Bundle) -> FirstChain:
     Problem where its plan is not what that journal declares, or the journal can't be read."""
     file, study = received.files.get("journal.jsonl"), received.study
     if file is None:
-        return FirstChain("")
+        return FirstChain("", unread=int(study.origin.is_ours))
     name = declarations.declared_name(study.id, study.created)
     try:
         outlines = [json.loads(line) for line in read_bytes(file, MOST_CHAIN_BYTES).splitlines()]
         lines = [line["declares"] for line in outlines if line.get("act") == "begin"]
-        own = [line for line in lines if line["study"] == name]
-        lines = declarations.with_first_chains(lines)
-        earlier_names = declarations.earlier_studies(own[-1], lines)
-        earlier = {line["study"]: line for line in lines if line["study"] in earlier_names}
+        while lines[-1]["study"] != name:
+            lines.pop()
+        history = declared_history.read_history(study, lines)
+        claim = received.about.get("claim") or {}
+        claimed_looks = {str(key): int(many) for key, many in (claim.get("before") or {}).items()}
+        least_looks = dict.fromkeys(history.together, 1)  # they trained side by side
+        known_looks = (history.earlier_looks, claimed_looks, least_looks)
+        looks = {
+            key: max(by_study.get(key, 0) for by_study in known_looks)
+            for key in {**history.earlier_looks, **claimed_looks}
+        }
+        earlier = {
+            line["study"]: dict(line)
+            for line in declarations.with_first_chains(lines)
+            if line["study"] in looks
+        }
         seen: dict[str, list[str]] = {}
-        for line in lines:
+        for line in declarations.with_first_chains(lines):
             for study_name, runs in line.get("seen", {}).items():
                 if study_name in earlier:
                     seen[study_name] = [*seen.get(study_name, ()), *map(str, runs)]
-        claim = received.about.get("claim") or {}
-        looks = {str(key): int(many) for key, many in (claim.get("before") or {}).items()}
-        picked = bool(claim.get("picked"))
-        differing = declarations.differing_fields(own[-1], study)
-        link = last_link(outlines)
+        picked = history.picked or bool(claim.get("picked"))
+        hidden_lines = sum("prev" in line or "sha" in line for line in outlines)
+        differing = declarations.differing_fields(lines[-1], study)
+        unread = min(history.unread + hidden_lines, MOST_UNREAD)
+        chain = FirstChain(
+            last_link(outlines), tuple(earlier.values()), looks, seen, picked, unread
+        )
     except (OSError, *DAMAGE_ERRORS, RecursionError):
         raise Problem(
             f"the journal that came with {study.id} is damaged",
@@ -193,17 +223,27 @@ def first_chain(received: Bundle) -> FirstChain:
             FAILED,
             next="ask for an archive that was not changed",
         )
-    return FirstChain(link, tuple(map(dict, earlier.values())), looks, seen, picked)
+    return chain
 
 
-def first_chain_line(chain: FirstChain) -> str:
+def first_chain_line(chain: FirstChain, study: Study) -> str:
     """A line on the journal that came with a study, which its line here keeps."""
     if not chain.link:
-        return "no journal came with it: whether its question was asked before is not known here"
-    asked = f"asked {plural(len(chain.earlier), 'time')} before" if chain.earlier else "asked first"
+        unknown = "whether its question was asked before is not known here"
+        counted = ", and counts as one asking" if chain.unread else ""
+        return f"no journal came with it: {unknown}{counted}"
+    times = sum(
+        bool(chain.looks_of(line)) and not declarations.is_of_series(line, study)
+        for line in chain.earlier
+    )
+    asked = f"asked {plural(times, 'time')} before" if times else "asked first"
+    if chain.unread:
+        asked += f" (but {plural(chain.unread, 'line')} can't be read, and each may be an asking)"
     return f"its journal came with it, up to {chain.link[:16]}…: {asked} there, and kept on record"
 
 
+MOST_UNREAD = 1000
+"""Lines of a journal from another home that can't be read and are counted one by one."""
 MOST_CHAIN_BYTES = 16 << 20
 """Bytes of a journal that comes with a study."""
 
@@ -247,6 +287,19 @@ def _declared(text: str) -> tuple[Fingerprints | None, FirstChain | None, bool]:
         return declarations.read_marks(declared["marks"]), chain, bool(declared["asks"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return None, None, True
+
+
+def declared_lines(store: Store) -> list[Declaration]:
+    """What each line of the journal declares that puts a study on record, as far as it can be
+    read."""
+    lines = []
+    for (text,) in store.db.execute("SELECT declares FROM begun ORDER BY id"):
+        with contextlib.suppress(ValueError):
+            line = json.loads(text)
+            declarations.check_declaration(line)
+            declarations.read_first_chain(line)
+            lines.append(line)
+    return lines
 
 
 def gate_decisions(store: Store) -> dict[str, bool]:

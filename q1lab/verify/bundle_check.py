@@ -27,6 +27,7 @@ from q1lab.index import ingest_events, journal
 from q1lab.index.store import Row, Store
 from q1lab.record import declarations, questions
 from q1lab.record.declarations import Declaration
+from q1lab.record.declared_history import DeclaredHistory, level_faults, read_history
 from q1lab.record.recorded_studies import RunEnd, pair_differences
 from q1lab.study import bundle, studies
 from q1lab.study.bundle import Bundle
@@ -35,7 +36,6 @@ from q1lab.study.series import OVER, Series
 from q1lab.study.studies import ARMS, Run, Study, run_name
 from q1lab.verify import claim as claims
 from q1lab.verify.claim import Claim
-from q1lab.verify.declared_history import DeclaredHistory, level_faults, read_history
 from q1lab.verify.retrain import DATA, SOURCE, Agree, Retraining, Tell, training_order
 from q1lab.verify.run_record import DAMAGED, LOSS, RunRecord, record_faults
 
@@ -235,6 +235,9 @@ def _check_levels(
 ) -> DeclaredHistory:
     """The history that the journal shows. Levels that it does not allow are refused."""
     history = read_history(study, lines)
+    if history.unread:
+        words = f"in {plural(history.unread, 'line')} of the journal of its first home"
+        report.unchecked.append(f"whether the question was asked before: {words}")
     if lines:
         report.refused += [(VERDICT, fault) for fault in level_faults(study, lines, history)]
     return history
@@ -356,6 +359,9 @@ def _check_runs(
     seeds, pairs = study.seeds, pair_differences(study, ends)
     if study.design.is_sequential:
         over = study.design.over_after(pairs, study.smallest_that_matters)
+        if over is None and len(seeds) < study.design.pairs[1]:
+            rest = f"pairs {len(seeds) + 1} to {study.design.pairs[1]} of its range"
+            report.missing.append(f"{rest} (cut off before it was over)")
         seeds = seeds[: over or max(study.design.pairs[0], len(pairs) + 1)]
     state_by_run = {run_name(row["arm"], row["seed"]): row["state"] for row in rows}
     for seed in seeds:
@@ -387,9 +393,7 @@ def _check_verdict(
         return
     claimed_looks = claimed.before or {}
     unclaimed = [
-        name
-        for name, looks in history.earlier_looks.items()
-        if looks and not claimed_looks.get(name)
+        name for name, looks in history.paid_looks.items() if looks and not claimed_looks.get(name)
     ]
     if unclaimed:
         words = f"{plural(len(unclaimed), 'earlier asking')} of the question in the journal"
@@ -403,7 +407,7 @@ def _check_verdict(
     allowed = claim_at(alpha, picked=history.picked)
     later_alpha = min(alpha, history.look_alpha(later=True))
     smaller = [(alpha, True), (later_alpha, history.picked), (later_alpha, True)]
-    asked = sum(map(bool, history.earlier_looks.values()))
+    asked = sum(map(bool, history.paid_looks.values()))
     asked_text = f", asked {plural(asked, 'time')} before" if asked else ""
     if allowed.agrees(claimed):
         words = f"the verdict, worked out anew: {_describe_claim(allowed)}{asked_text}"

@@ -13,12 +13,12 @@ from q1lab.ground import json_records
 from q1lab.ground.json_records import max_chars, max_items, whole_number
 from q1lab.index.store import Row, Store
 from q1lab.record import declarations, ledger, questions
+from q1lab.record.declared_history import DeclaredHistory
 from q1lab.record.ledger import QuestionHistory
 from q1lab.study.bundle import Provenance
 from q1lab.study.studies import Study
 from q1lab.verdict import comparison_cache
 from q1lab.verdict.comparison import Comparison, build_comparison, start_conditions
-from q1lab.verify.declared_history import DeclaredHistory
 
 Name = Annotated[str, max_chars(100)]
 RELATIVE_TOLERANCE = 1e-9
@@ -66,7 +66,7 @@ def make_provenance(store: Store, study: Study) -> Provenance:
     on_record = questions.begun_studies(store)[0].values()
     begun = {asking.study.id: asking.study for asking in on_record}
     chains = [asking.first_chain for asking in on_record if asking.first_chain]
-    elsewhere = {line["study"] for chain in chains for line in chain.earlier}
+    elsewhere = {line["study"]: line for chain in chains for line in chain.earlier}
     ids = [asking.study for asking in history.askings]
     before = {}
     for asking in history.askings[: ids.index(study.id)] if study.id in ids else ():
@@ -74,8 +74,9 @@ def make_provenance(store: Store, study: Study) -> Provenance:
             share_alpha = ledger.declared_together(other, study)
             name = declarations.declared_name(*questions.study_key(other))
             before[name] = 0 if share_alpha else len(asking.looks)
-        elif asking.study in elsewhere:
-            before[asking.study] = len(asking.looks)
+        elif (line := elsewhere.get(asking.study)) is not None:
+            share_alpha = declarations.is_of_series(line, study)
+            before[asking.study] = 0 if share_alpha else len(asking.looks)
     claim = _claim_of(comparison, before, picked=history.picked)
     chain = questions.journal_outlines(store, study)
     lines = "".join(f"{json.dumps(line, sort_keys=True)}\n" for line in chain)
@@ -99,7 +100,7 @@ def recompute_claim(
     shows."""
     question = QuestionHistory((), alpha, history.is_later, (), picked)
     comparison = build_comparison(study, list(rows), question)
-    return _claim_of(comparison, history.earlier_looks, picked=picked)
+    return _claim_of(comparison, history.paid_looks, picked=picked)
 
 
 def _claim_of(comparison: Comparison, before: Mapping[str, int], *, picked: bool) -> Claim:

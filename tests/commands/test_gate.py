@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -155,17 +154,18 @@ def used() -> int:
 
 
 def test_two_loops_do_not_spend_one_budget_at_once() -> None:
-    paths.ensure_home()
-    lock = os.open(paths.home() / "gate-home.lock", os.O_RDWR | os.O_CREAT)
-    import fcntl
-
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    try:
-        shown = q1lab(*BASE, "--arm", NOTHING, code=3).stderr
-    finally:
-        os.close(lock)
-    assert "another proposal to" in shown
-    assert studies.ids() == []
+    slow = BASE[2].replace("{args}", "--pause=0.05 {args}")
+    words = [*BASE[:2], slow, *BASE[3:], "--arm", BETTER, "--json"]
+    other = (*words[:-2], NOTHING)
+    child = subprocess.Popen([sys.executable, "-m", "q1lab", *words], stdout=subprocess.PIPE)
+    wait_for(lambda: used() == 1)
+    said = q1lab(*other, code=3).stderr.splitlines()
+    assert len(said) == 1
+    assert "another proposal to" in said[0]
+    printed, _ = child.communicate()
+    assert json.loads(printed)["looks"]["used"] == 1
+    assert used() == 1
+    assert studies.ids() == ["better-1"]
 
 
 def test_another_command_is_another_budget() -> None:

@@ -16,6 +16,10 @@ from q1lab.record.declarations import declaration_of
 from q1lab.study import bundle, studies
 from tests.kit.commands import q1lab
 
+TEXT = b"To be, or not to be, that is the question.\n" * 200
+ON_TEXT = ("--data", "text.txt")
+SHORT = (*ON_TEXT, "--set", "max_iters=20")
+
 
 def verify(place: Path | str, *more: str, code: int) -> dict[str, Any]:
     done = q1lab("verify", str(place), "--number", "7", "--json", *more, code=code)
@@ -56,6 +60,31 @@ def sealed(file: Path, files: dict[str, bytes], *, hashes: bool = True) -> None:
     with zipfile.ZipFile(file, "w") as packed:
         for name, data in {**files, bundle.LIST_NAME: json.dumps(record).encode()}.items():
             packed.writestr(name, data)
+
+
+def plan_of(study: str) -> dict[str, Any]:
+    plan: dict[str, Any] = json.loads((paths.study_dir(study) / "study.json").read_text())
+    return plan
+
+
+def journal_lines(files: dict[str, bytes]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in files["journal.jsonl"].splitlines()]
+
+
+def first_line_hidden(files: dict[str, bytes]) -> None:
+    """The first asking as a line of which only the hash is there, as of a newer q1lab."""
+    first, *others = journal_lines(files)
+    put_journal(files, [{"sha": journal.body_hash(first)}, *others])
+
+
+def first_line_taken_out(files: dict[str, bytes]) -> None:
+    first, second, *others = journal_lines(files)
+    link = next(journal.chain_links([first]))
+    put_journal(files, [{**second, "prev": link}, *others])
+
+
+def put_journal(files: dict[str, bytes], lines: list[dict[str, Any]]) -> None:
+    files["journal.jsonl"] = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
 def edit(run: str, change: Callable[[dict[str, Any]], None], study: str = "rope-1") -> None:

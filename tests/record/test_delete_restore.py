@@ -23,13 +23,12 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file, utc_now
 from q1lab.index import study_labels
 from q1lab.index.store import Store
-from q1lab.record import delete_restore, questions
+from q1lab.record import declared_history, delete_restore, questions
 from q1lab.runner import launch
 from q1lab.statistics.intervals import ALPHA_LATER
 from q1lab.study import bundle, studies
 from q1lab.study.origin import ImportedRuns
 from q1lab.verdict.comparison_cache import compare
-from q1lab.verify import declared_history
 from tests.kit import lab_home
 from tests.kit import wandb_study as lab
 from tests.kit.commands import without_torch

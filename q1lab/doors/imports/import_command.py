@@ -204,7 +204,7 @@ def print_imported(study: Study, first_chain: FirstChain | None = None, *, as_js
     for text in study.origin.notes:
         click.echo(f"  note: {text}", err=as_json)
     if first_chain is not None:
-        click.echo(f"  note: {questions.first_chain_line(first_chain)}", err=as_json)
+        click.echo(f"  note: {questions.first_chain_line(first_chain, study)}", err=as_json)
     if not study.origin.knows_other_runs:
         click.echo(f"  note: {note_text.OTHER_RUNS_SENTENCE}", err=as_json)
     with open_store() as store:

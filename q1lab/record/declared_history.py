@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from q1lab.ground.files import sha256_json
 from q1lab.record import declarations
-from q1lab.record.declarations import Declaration
+from q1lab.record.declarations import Declaration, are_together
 from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, MIN_FOR_VERDICT
 from q1lab.study import identity
@@ -30,7 +30,9 @@ class DeclaredHistory:
 
     earlier_looks: Mapping[str, int] = field(default_factory=dict)
     """The earlier studies of the question, by their declared names, with the looks that each came
-    to; 0 where both were declared together, and where no result could be seen."""
+    to; 0 where no result could be seen."""
+    together: frozenset[str] = frozenset()
+    """Those of them that were declared together with the study: its looks are not later ones."""
     is_later: bool = False
     """True if the newest look is a later one, with its smaller α."""
     picked: bool = False
@@ -39,6 +41,18 @@ class DeclaredHistory:
     """The share of the 5% that the study has in its series."""
     lists_seen_runs: bool = False
     """True if the study's line lists the runs that could be seen."""
+    unread: int = 0
+    """The lines that can't be read in the journals that came with studies of the question: each may
+    have been one more asking."""
+
+    @property
+    def paid_looks(self) -> dict[str, int]:
+        """The looks that make this study's look a later one, by the earlier studies' declared
+        names; 0 where both were declared together."""
+        return {
+            name: 0 if name in self.together else looks
+            for name, looks in self.earlier_looks.items()
+        }
 
     def alpha(self, study: Study) -> float:
         """The α of the study's newest look."""
@@ -62,17 +76,23 @@ def read_history(study: Study, lines: Sequence[Declaration]) -> DeclaredHistory:
     last_line = {line["study"]: line for line in lines}
     seen = _seen_runs(lines)
     looks_by_study = {
-        name: 0 if _are_together(last_line[name], own) else _looks(last_line[name], seen)
+        name: _looks(last_line[name], seen)
         for name in declarations.earlier_studies(own, lines[:-1])
     }
-    is_later = any(looks_by_study.values()) or len(_own_sizes(lines)) > 1
-    series = own["series"]
+    together = frozenset(name for name in looks_by_study if are_together(last_line[name], own))
+    chains = declarations.first_chains(lines)
+    asking = (own["study"], *looks_by_study)
+    unread = sum(chains[name].unread for name in asking if name in chains)
+    was_looked_at = any(looks for name, looks in looks_by_study.items() if name not in together)
+    own_chain, series = chains.get(own["study"]), own["series"]
     return DeclaredHistory(
         looks_by_study,
-        is_later,
-        _were_picked(study, lines),
+        together,
+        was_looked_at or unread > 0 or len(_own_sizes(lines)) > 1,
+        were_picked(study, lines) or (own_chain is not None and own_chain.picked),
         float(series[1]) / ALPHA if series else 1.0,
         "seen" in own,
+        unread,
     )
 
 
@@ -90,14 +110,14 @@ def level_faults(study: Study, lines: Sequence[Declaration], history: DeclaredHi
     ):
         faults.append("its series is not the one that the journal declares")
     if declared_share:
-        members = {line["study"] for line in lines if _are_together(line, own)}
+        members = {line["study"] for line in lines if are_together(line, own)}
         most = max([2, len(members), *declared_share[2:]])
         too_many = bool(declared_share[2:]) and len(members) > declared_share[2]
         if too_many or declared_share[1] > (1 + LEVEL_TOLERANCE) * ALPHA / most:
             faults.append(f"a series of {most} studies has {ALPHA / most:.2%} for each")
     if study.design.level is not None:
         first, most = study.design.pairs
-        spend = history.look_alpha(later=any(history.earlier_looks.values()))
+        spend = history.look_alpha(later=any(history.paid_looks.values()) or history.unread > 0)
         allowed = interim_analyses.level_per_look(first, most, spend)
         if study.design.level > (1 + LEVEL_TOLERANCE) * allowed:
             faults.append(f"looks after {first} to {most} pairs have {allowed:.3%} for each")
@@ -129,11 +149,6 @@ def _seen_seeds(line: Declaration, arm: str, seen: SeenRuns | None) -> set[int]:
     return {seed for seed in seeds if run_name(arm, seed) in runs}
 
 
-def _are_together(line: Declaration, other: Declaration) -> bool:
-    """True if two studies were declared as members of one series."""
-    return bool(line["series"]) and line["series"] == other["series"]
-
-
 def _looks(line: Declaration, seen: SeenRuns | None) -> int:
     """The looks that a study came to: one for each batch of which a modified run could be seen."""
     seen_seeds = _seen_seeds(line, "modified", seen)
@@ -163,10 +178,11 @@ def _own_sizes(lines: Sequence[Declaration]) -> set[int]:
 # ── seeds that were picked
 
 
-def _were_picked(study: Study, lines: Sequence[Declaration]) -> bool:
-    """True if a batch of seeds that were named by hand holds seeds whose results could be seen, and
-    leaves out others. Not so for the first seeds, and for a whole set that was declared before."""
-    if study.is_floor or study.design.fresh_seeds:
+def were_picked(study: Study, lines: Sequence[Declaration]) -> bool:
+    """True if a batch of seeds holds seeds whose results could be seen, and leaves out others. Not
+    so for the first seeds, and for a whole set that was declared before. (Of drawn seeds no run had
+    used any.)"""
+    if study.is_floor:
         return False
     own_name = lines[-1]["study"]
     code = {
