@@ -10,6 +10,7 @@ import importlib.util
 import inspect
 import io
 import os
+import random
 import shutil
 import sys
 import tempfile
@@ -25,6 +26,7 @@ class Outcomes:
 
     def __init__(self) -> None:
         self.passing: list[str] = []
+        self.skipped: list[str] = []
         self.reason_by_test: dict[str, str] = {}
 
     def pytest_collectreport(self, report) -> None:
@@ -34,8 +36,14 @@ class Outcomes:
     def pytest_runtest_logreport(self, report) -> None:
         if report.failed:
             self.add_failure(report)
+        elif report.skipped:
+            self.skipped.append(report.nodeid)
         elif report.when == "call" and report.passed:
             self.passing.append(report.nodeid)
+
+    def pytest_keyboard_interrupt(self, excinfo) -> None:
+        if excinfo.type is KeyboardInterrupt:  # not an import's error
+            sys.exit("stopped")
 
     def add_failure(self, report) -> None:
         crash = getattr(report.longrepr, "reprcrash", None)
@@ -98,6 +106,12 @@ def judge(
             sys.exit(
                 f"{tests} fails with a right {replaced}, too, and"
                 f" judges nothing yet: {test}: {reason}"
+            )
+        if outcomes.skipped and not outcomes.passing:
+            count = len(outcomes.skipped)
+            sys.exit(
+                f"{tests} has tests, and none of them judges: {count}"
+                " skipped or allowed to fail"
             )
         if not outcomes.passing:
             sys.exit(f"{tests} has no test: write a function test_…")
@@ -176,6 +190,7 @@ def run_tests(copy: Path, tests: Path) -> Outcomes:
         if Path(file).is_relative_to(copy):
             del sys.modules[name]
     importlib.invalidate_caches()
+    random.seed(0)  # luck is the same for right and wrong code
     torch.manual_seed(0)
     outcomes = Outcomes()
     options = ["-p", "no:cacheprovider", str(tests)]
@@ -186,5 +201,8 @@ def run_tests(copy: Path, tests: Path) -> Outcomes:
     ):
         code = pytest.main(options, plugins=[outcomes])
     if code not in (0, 1, 2, 5):
-        sys.exit(f"pytest can't run: {output.getvalue()[-500:]}")
+        lines = output.getvalue().strip().splitlines()
+        errors = [line for line in lines if "ERROR> " in line]
+        reason = [*lines[-1:], *errors][-1].split("> ")[-1]
+        sys.exit(f"pytest can't run {tests}: {reason}")
     return outcomes

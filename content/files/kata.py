@@ -55,15 +55,41 @@ def problems(kind) -> list[str]:
     weights = dict(made.named_parameters())
     idle = [name for name, p in weights.items() if p.grad is None]
     found += [f"no gradient reaches {name}" for name in idle]
-    return found or scores(made)
+    partly = [
+        f"no gradient reaches all of {name}"
+        for name, p in weights.items()
+        if p.dim() > 1 and p.grad is not None and (p.grad == 0).any()
+    ]
+    return (
+        found
+        or scores(made, 4)
+        or scores(kind(32, 2), 2)
+        or heads(kind)
+        or partly
+        or too_few(made)
+    )
 
 
-def scores(made) -> list[str]:
-    """Whether the weights are softmax(q · k / √D), D = 32 / 4.
+def too_few(made) -> list[str]:
+    """Whether q, k, v and the output have a matrix each."""
+    matrices = [p for p in made.parameters() if p.dim() > 1]
+    count, needed = sum(p.numel() for p in matrices), 4 * 32**2
+    if count >= needed:
+        return []
+    return [
+        f"{count:,} weights, where q, k, v and the output take"
+        f" {needed:,}"
+    ]
+
+
+def scores(made, n_head: int) -> list[str]:
+    """Whether the weights are softmax(q · k / √head_dim).
 
     With 1/32 in every matrix, each feature of q, k and v is the mean
     of its token, and each output a weighted mean of those.
     """
+    head_dim = 32 // n_head
+    made.eval()
 
     def seen(means):
         """Outputs for tokens whose features all equal their mean."""
@@ -75,24 +101,45 @@ def scores(made) -> list[str]:
         row = torch.tensor([[0.0, 0.5, -1.0, 1.5, 0.3, -0.7, 1.0]])
         pairs = torch.tensor([[0.0, 0.25], [0.0, 0.5]])
         out, shares = seen(row)[0], seen(pairs)[:, 1] / pairs[:, 1]
-    products = 8 * row.T * row  # q · k: 8 features a head
+    scaled = head_dim**0.5 * row.T * row  # q · k / √head_dim
     later = torch.ones(7, 7).triu(1).bool()
-    wanted = (products / 8**0.5).masked_fill(later, float("-inf"))
+    wanted = scaled.masked_fill(later, float("-inf"))
     if torch.allclose(out, wanted.softmax(-1) @ row[0], atol=1e-4):
         return []
-    times = shares.logit() / (pairs[:, 1] ** 2 * 8**0.5)
+    times = shares.logit() / (pairs[:, 1] ** 2 * head_dim**0.5)
     if torch.allclose(times, torch.zeros(2), atol=1e-2):
         return ["no weight depends on what the tokens are"]
     if torch.allclose(times[0], times[1], rtol=1e-2):
         return [
-            f"each score is {times[0]:.3g} times q · k / √8 of 4 heads"
+            f"each score is {times[0]:.3g} times q · k / √{head_dim}"
+            f" of {n_head} heads"
         ]
     return ["the weights are no softmax of q · k"]
 
 
+def heads(kind) -> list[str]:
+    """Whether each of four heads has weights of its own.
+
+    The second of two tokens, a fixed step from the first, differs in
+    its output by one vector a head, each times the head's weight. So
+    the differences span as many dimensions as heads weigh differently.
+    """
+    made = kind(32, 4).eval()
+    first, step = 2 * torch.randn(64, 32), torch.randn(32)
+    with torch.no_grad():
+        for p in made.parameters():
+            p.copy_(torch.randn_like(p) / 32**0.5)
+        y = made(torch.stack([first, first + step], dim=1))
+    sizes = torch.linalg.svdvals(y[:, 1] - y[:, 0])
+    ways = int((sizes > 1e-4 * sizes[0]).sum())
+    if ways == 4:
+        return []
+    return [f"4 heads weigh tokens in {ways} way{'s' * (ways != 1)}"]
+
+
 def main() -> None:
     if not FILE.exists():
-        FILE.write_text(f"{CLOCK}{time.time():.0f}\n")
+        FILE.write_text(f"{CLOCK}{int(time.time())}\n")
         print(f"{FILE} is there and empty. The clock runs.")
         return
     first = FILE.read_text(encoding="utf-8").split("\n", 1)[0]

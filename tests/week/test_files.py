@@ -235,6 +235,10 @@ OUTCOMES = {
     "no Python": ("rope", "def test(:", "fails with a right apply_rotary_emb, too"),
     "a wrong test": ("rmsnorm", "from rmsnorm import RMSNorm\ndef test(): assert 1 == 2", "test: assert 1 == 2"),
     "a name that is missing": ("swiglu", "from swiglu import Gate", "cannot import name 'Gate'"),
+    "a skipped test": ("gqa", "import pytest\n\n@pytest.mark.skip\ndef test(): assert 0", "none of them judges: 1 skipped"),
+    "a test that may fail": ("gqa", "import pytest\n\n@pytest.mark.xfail\ndef test(): assert 0", "none of them judges: 1 skipped"),
+    "a file that leaves": ("gqa", "import sys\n\nsys.exit(3)", "pytest can't run tests/test_gqa.py: SystemExit: 3"),
+    "a tossed coin": ("gqa", "import random\n\ndef test(): assert random.random() < 0.9", "no test catches any"),
     "halves in place of neighbors": ("rope", HALVES, "d  caught by test_halves"),
 }  # fmt: skip
 
@@ -620,6 +624,16 @@ KATA = {
     "no Python": (ATTENTION, "B, T, C =", "B, T, C ==:", "SyntaxError: invalid syntax (attention.py, line 15)"),
     "an unknown name": (ATTENTION, "import torch\n", "", "NameError: name 'torch' is not defined (attention.py, line 20)"),
     "a file that leaves": (ATTENTION, "from torch import nn", "from torch import nn\n\nexit('bye')", "SystemExit: bye (attention.py, line 6)"),
+    "q also as k": (ATTENTION, "q @ k", "q @ q", "no gradient reaches all of qkv.weight"),
+    "k also as v": (ATTENTION, "weights @ v", "weights @ k", "no gradient reaches all of qkv.weight"),
+    "one layer for q and k": (THREE_LAYERS, "(self.q, self.k, self.v)", "(self.q, self.q, self.v)", "no gradient reaches k.weight"),
+    "nothing mixes the heads": (ATTENTION, "self.out((weights @ v).transpose(1, 2).reshape(B, T, C))", "(weights @ v).transpose(1, 2).reshape(B, T, C) + 0 * self.out(x)", "no gradient reaches all of out.weight"),
+    "no output projection": (VIDEO.replace("self.proj(", "("), "        self.proj = nn.Linear(n_embd, n_embd)\n", "", "3,072 weights, where q, k, v and the output take 4,096"),
+    "scaled for one size of head": (ATTENTION, SCALE, " / 8 ** 0.5", "each score is 1.41 times q · k / √16 of 2 heads"),
+    "always four heads": (ATTENTION, "self.n_head = n_head", "self.n_head = 4", "each score is 0.707 times q · k / √16 of 2 heads"),
+    "one score for all heads": (ATTENTION, SCALE, SCALE + "\n        scores = scores.mean(1, keepdim=True)", "4 heads weigh tokens in 1 way"),
+    "the first head's weights for all": (ATTENTION, "(weights @ v)", "(weights[:, :1] @ v)", "4 heads weigh tokens in 1 way"),
+    "two heads share their weights": (ATTENTION, "(weights @ v)", "(weights[:, [0, 0, 2, 3][: self.n_head]] @ v)", "4 heads weigh tokens in 3 ways"),
     "another width": (ATTENTION, "q @ k", "q @ v[..., 1:]", "(attention.py, line 20)"),
 }  # fmt: skip
 
