@@ -11,7 +11,7 @@ from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json, remark
 from q1lab.commands._store import open_store
 from q1lab.commands.completion import study_argument
-from q1lab.ground.errors import OK, UNFINISHED, Problem
+from q1lab.ground.errors import INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.index import journal
 from q1lab.index.store import Store
 from q1lab.runner import passages
@@ -163,7 +163,7 @@ def take_blind_test(
             seed,
             prompt=prompt,
             tokens=tokens or blind_tests.TOKENS,
-            first=1 + blind_tests.PAIRS * len(tests),
+            first=blind_tests.FIRST_PASSAGE + blind_tests.PAIRS * len(tests),
             count=blind_tests.PAIRS,
         )
         test = blind_tests.begin_test(store, study, seed, pairs)
@@ -188,11 +188,11 @@ def _ask_pairs(store: Store, study: Study, test: BlindTest) -> None:
     from q1lab.index import blind_tests
     from q1lab.verdict.passage_text import Passage, passage_lines, prompt_lines
 
-    def left() -> Problem:
+    def left(code: int = UNFINISHED) -> Problem:
         answers = blind_tests.read_tests(store, study)[test.number - 1].answers
         return Problem(
             f"{len(answers)} of {len(test.pairs)} pairs are answered",
-            UNFINISHED,
+            code,
             next=f"`q1lab sample {study.id} --blind` goes on",
         )
 
@@ -207,7 +207,13 @@ def _ask_pairs(store: Store, study: Study, test: BlindTest) -> None:
         for line in lines:
             console.print(line, soft_wrap=True)
         question = f"Which did the modified model ({study.variant}) write? 1 or 2; q leaves"
-        typed = shared.ask_user(question, left(), ("q", "1", "2"))
+        try:
+            typed = shared.ask_user(question, left(), ("q", "1", "2"))
+        except KeyboardInterrupt:
+            click.echo(err=True)  # the line of the question ends
+            raise left(INTERRUPTED) from None
+        except Problem:
+            raise left() from None
         if typed == "q":
             raise left()
         blind_tests.answer_pair(store, study, test, pair, int(typed))

@@ -18,6 +18,9 @@ from q1lab.study.studies import Study
 
 PAIRS, TOKENS = 20, 200
 """Pairs of one test, and characters of each passage."""
+FIRST_PASSAGE = 1_000_001
+"""The number of the first test's first passage. Those from 1 on are shown by `q1lab sample` and the
+lab with the names of their models, so who has seen them would know the answer."""
 
 
 @dataclass(frozen=True)

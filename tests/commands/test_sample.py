@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from q1lab.ground import paths
 from q1lab.ground.files import printable
 from q1lab.study import corpora, studies
 from q1lab.study.studies import Study
@@ -112,6 +113,13 @@ def test_a_strangers_model_file_is_not_run_unasked() -> None:
     assert "--yes" not in q1lab("sample", "rope-1", code=2).stderr
 
 
+class Interrupted(io.StringIO):
+    """A terminal at which Ctrl-C is pressed."""
+
+    def readline(self, size: int | None = -1, /) -> str:
+        raise KeyboardInterrupt
+
+
 def blind(monkeypatch: pytest.MonkeyPatch, answers: str, *words: str, code: int) -> str:
     monkeypatch.setattr(sys, "stdin", io.StringIO(answers))
     done = q1lab("sample", "rope-1", "--blind", *words, code=code)
@@ -138,10 +146,17 @@ def test_a_blind_test_survives_kill_9_and_is_reported_at_its_end(
         while "pair 3 of 20" not in child.stdout.readline():
             pass
         child.kill()
+    for number in (1, 2):
+        words = ("sample", "rope-1", "--tokens", "9", "--passage", str(number), "--json")
+        prompt = json.loads(q1lab(*words).stdout)["prompt"]
+        assert json.dumps(prompt) not in paths.journal_file().read_text(), "its writers were named"
     study.files.run("modified-seed1").model.unlink()  # the passages are kept
     out = blind(monkeypatch, "1\nq\n", code=3)
     assert "pair 3 of 20" in out
     assert "3 of 20 pairs are answered" in out
+    assert "3 of 20 pairs are answered" in blind(monkeypatch, "x\n" * 9, code=3)
+    monkeypatch.setattr(sys, "stdin", Interrupted())
+    assert "3 of 20 pairs are answered" in q1lab("sample", "rope-1", "--blind", code=130).stderr
     assert "goes on with it" in blind(monkeypatch, "", "--again", code=2)
     assert "pairs are answered" in blind(monkeypatch, "", code=3)
     record = json.loads(q1lab("sample", "rope-1", "--blind", "--json").stdout)
