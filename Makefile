@@ -78,8 +78,8 @@ docs: $(VENV)/.dev  ## make the screenshots in docs again (tools/docs/make.py sa
 snapshots: $(VENV)/.dev  ## accept the app's screens as they are now
 	@$(BIN)/python -m pytest -q tests/tui -k picture --accept
 
-wheel: $(VENV)/.dev  ## build the wheel into dist/
-	@$(BIN)/python -m build --wheel
+wheel: $(VENV)/.dev  ## build the wheel and the sdist into dist/
+	@$(BIN)/python -m build
 
 clean:  ## remove what was set up and built here
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from q1lab.doors.imports.judgment import JudgedNumbers
     from q1lab.doors.python_api import judge, read_study
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = ["JudgedNumbers", "__version__", "judge", "read_study"]
 
 

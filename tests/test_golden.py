@@ -87,7 +87,7 @@ VOLATILE = [
     (r"\b2\d\d\d-\d\d-\d\d\b", "<date>"),
     (r"(?m)  +(now|\d+ (min|h|d))$", "  <age>"),
     (r"\b\d+(\.\d+)? (kB|KB|MB|GB|bytes)", "<size>"),
-    (r'"python": "3\.[0-9.]+"', '"python": "<version>"'),
+    (r'"(python|q1lab)": "[0-9.]+"', r'"\1": "<version>"'),
     (r'"(seconds|tok_per_s|wall_s|bytes)": [0-9.e-]+', r'"\1": <n>'),
     (r"(\d\.\d{9})\d+", r"\1"),  # another processor may add up in another order
 ]
