@@ -9,6 +9,7 @@
     python tools/docs/make.py together   docs/card.md's table of all four against their sum
     python tools/docs/make.py gate       docs/gate.md's tables and picture: 2,000 nights a rival, some minutes
     python tools/docs/make.py floor      docs/floor.md's table of regrouped runs
+    python tools/docs/make.py examples   docs/examples.md's tables, from docs/results/public.json
 
 The pages are written between `<!-- made: NAME -->` and `<!-- /made -->`, and nowhere else.
 """
@@ -121,6 +122,13 @@ def keys() -> None:
     put(DOCS / "keys.md", "keys", keys_text())
 
 
+def examples() -> None:
+    import examples as page
+
+    put(DOCS / "examples.md", "changes", page.changes_table())
+    put(DOCS / "examples.md", "contest", page.contest_table())
+
+
 def gate() -> None:
     import gate as page
 
@@ -212,5 +220,7 @@ if __name__ == "__main__":
             together()
         case ["gate"]:
             gate()
+        case ["examples"]:
+            examples()
         case _:
             sys.exit(__doc__)
