@@ -1,6 +1,6 @@
 """Four attentions. Which of your tests catches which?
 
-Read A to D, write down for each the tests that fail, then run `python
+Read (a) to (d), write down for each the tests that fail, then run `python
 broken_gqa.py`: it puts each one in the place of CausalSelfAttention,
 in a copy of this folder, and runs your tests/test_gqa.py on it.
 """
@@ -17,9 +17,9 @@ class Right(nn.Module):
         super().__init__()
         H, C = config.n_head, config.n_embd
         G = getattr(config, "n_kv_head", None) or H // 2
-        self.H, self.G, self.D = H, G, C // H
+        self.H, self.G, self.head_dim = H, G, C // H
         self.refuse()
-        out = C + 2 * G * self.D
+        out = C + 2 * G * self.head_dim
         self.c_attn = nn.Linear(C, out, bias=config.bias)
         self.c_proj = nn.Linear(C, C, bias=config.bias)
 
@@ -29,13 +29,13 @@ class Right(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         B, T, C = x.shape
-        kv = self.G * self.D
+        kv = self.G * self.head_dim
         q, k, v = self.c_attn(x).split([C, kv, kv], dim=-1)
         q, k, v = (
-            t.view(B, T, -1, self.D).transpose(1, 2)
+            t.view(B, T, -1, self.head_dim).transpose(1, 2)
             for t in (q, k, v)
-        )  # (B, H, T, D), and (B, G, T, D) twice
-        k, v = self.share(k, v)  # (B, H, T, D)
+        )  # (B, H, T, head_dim), and (B, G, T, head_dim) twice
+        k, v = self.share(k, v)  # (B, H, T, head_dim)
         y = F.scaled_dot_product_attention(
             q, k, v, is_causal=self.causal
         )

@@ -21,7 +21,7 @@ def precompute_freqs_cis(
 
 
 def turn(x: Tensor, table: Tensor) -> Tensor:
-    """x (B, T, H, D), table broadcast against (B, T, H, D/2)."""
+    """x (B, T, n_head, head_dim), table (…, head_dim/2) broadcast."""
     if PAIRS == "halves":
         turned = torch.complex(*x.float().chunk(2, dim=-1)) * table
         turned = torch.cat([turned.real, turned.imag], dim=-1)

@@ -53,7 +53,9 @@ class OneHead(nn.Module):
         self.query = nn.Linear(config.n_embd, size, bias=False)
         self.value = nn.Linear(config.n_embd, size, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, D)
+    def forward(
+        self, x: Tensor
+    ) -> Tensor:  # (B, T, C) -> (B, T, head_dim)
         T = x.size(1)
         scores = self.query(x) @ self.key(x).transpose(-2, -1)
         scores = scores * self.key.weight.size(0) ** -0.5
@@ -79,7 +81,7 @@ class CausalSelfAttention(nn.Module):
         q, k, v = (
             t.view(B, T, self.n_head, -1).transpose(1, 2)
             for t in (q, k, v)
-        )  # each (B, H, T, D)
+        )  # each (B, H, T, head_dim)
         drop = self.dropout if self.training else 0.0
         y = F.scaled_dot_product_attention(
             q, k, v, dropout_p=drop, is_causal=True

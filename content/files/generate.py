@@ -33,19 +33,23 @@ NAMES = (
 @torch.no_grad()
 def step(model, token, cache):
     """Scores for the token after `token` (B, 1); `cache` holds one
-    [k, v] per layer, each (B, G, T so far, D), and grows by one."""
+    [k, v] per layer, each (B, G, T so far, head_dim), and grows by
+    one."""
     t = model.transformer
     H, G = model.config.n_head, model.config.n_kv_head
     B, C = token.size(0), model.config.n_embd
-    D = C // H
+    head_dim = C // H
+    kv = G * head_dim
     at = 0 if cache[0] is None else cache[0][0].size(2)
     x = t.wte(token) + t.wpe(torch.tensor([at]))
     for i, block in enumerate(t.h):
         q, k, v = block.attn.c_attn(block.ln_1(x)).split(
-            [C, G * D, G * D], dim=-1
+            [C, kv, kv], dim=-1
         )
-        q = q.view(B, 1, H, D).transpose(1, 2)
-        k, v = (z.view(B, 1, G, D).transpose(1, 2) for z in (k, v))
+        q = q.view(B, 1, H, head_dim).transpose(1, 2)
+        k, v = (
+            z.view(B, 1, G, head_dim).transpose(1, 2) for z in (k, v)
+        )
         if cache[i] is not None:
             k = torch.cat([cache[i][0], k], dim=2)
             v = torch.cat([cache[i][1], v], dim=2)
@@ -74,13 +78,15 @@ def grouped(kv_heads: int):
     if features != 128 + 2 * 32 * kv_heads:
         sys.exit(
             f"c_attn of gqa.py makes {features} features with"
-            f" {kv_heads} key and value heads, and C + 2 · G · D is"
+            f" {kv_heads} key and value heads, and"
+            " C + 2 · G · head_dim is"
             f" {128 + 2 * 32 * kv_heads}"
         )
     return model
 
 
 if __name__ == "__main__":
+    torch.set_num_threads(1)  # a step is too small to be shared
     for kv_heads in (4, 2, 1):
         model, token = grouped(kv_heads), torch.zeros(1, 1).long()
         text, cache, apart = token, [None] * 4, 0.0

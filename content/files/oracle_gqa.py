@@ -7,7 +7,7 @@ with it.
 
 import math
 
-Head = list[list[float]]  # T rows of D numbers
+Head = list[list[float]]  # T rows of head_dim numbers
 
 
 def one_head(q: Head, k: Head, v: Head) -> Head:

@@ -10,7 +10,7 @@ import math
 def rotate(
     vector: list[float], position: int, theta: float = 10000.0
 ) -> list[float]:
-    """One head's query or key (D numbers, D even), rotated."""
+    """One head's query or key, of an even head_dim, rotated."""
     rotated = []
     for i in range(0, len(vector), 2):
         a, b = vector[i], vector[i + 1]
@@ -23,7 +23,7 @@ def rotate(
 
 
 def score(q: list[float], m: int, k: list[float], n: int) -> float:
-    """What q at m scores with k at n, before dividing by √D."""
+    """What q at m scores with k at n, not divided by √head_dim."""
     return sum(
         x * y for x, y in zip(rotate(q, m), rotate(k, n), strict=True)
     )

@@ -307,7 +307,7 @@ def residual(s: Subject) -> str:
 
 @check(
     "attention",
-    "each head's output is softmax(q kᵀ / √D) v, and all of them go back side by side",
+    "each head's output is softmax(q kᵀ / √head_dim) v, and all of them go back side by side",
     "The scale belongs to the size of one head; a head that is left out or scaled otherwise still "
     "trains.",
     "The check looks for weights and scores among the products of a pass; scores that are changed "
@@ -318,7 +318,7 @@ def attention(s: Subject) -> str:
 
 
 def judge(pass_trace: Trace) -> str:
-    """Check that the heads of a trace are softmax(q kᵀ / √D) v, and that all of them go back."""
+    """Check that the heads of a trace are softmax(q kᵀ / √head_dim) v, and that all go back."""
     layers = pass_trace.layers(H)
     if not pass_trace.heads:
         raise NotJudged("no attention weights were seen among the operations")
@@ -346,7 +346,7 @@ def judge(pass_trace: Trace) -> str:
                 judged += 1
                 if abs(scale * math.sqrt(D) - 1) > 0.02:
                     raise Wrong(
-                        f"{name}: the scale of q kᵀ is {scale:.4g}, where 1/√D = 1/√{D} is "
+                        f"{name}: the scale of q kᵀ is {scale:.4g}, where 1/√head_dim = 1/√{D} is "
                         f"{D**-0.5:.4g}"
                     )
             if not all(has_column(pool, column) for column in head.out.unbind(-1)):

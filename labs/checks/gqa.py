@@ -114,8 +114,8 @@ def groups(s: Subject) -> str:
 
 @check(
     "gqa: fewer parameters",
-    "key and value projections make G · D features each, so the model has fewer parameters than "
-    "the baseline",
+    "key and value projections make G · head_dim features each, so the model has fewer parameters "
+    "than the baseline",
     "That is what shrinks the cache: heads that are projected in full and then dropped or averaged "
     "save nothing.",
 )
@@ -174,7 +174,7 @@ def values_count_kv(s: Subject) -> bool:
 @check(
     "gqa: as many groups as heads",
     "with n_kv_head = n_head it is ordinary attention: each head has keys and values of its own, "
-    "and gives softmax(q kᵀ / √D) v",
+    "and gives softmax(q kᵀ / √head_dim) v",
     "The general case must contain the known one; that is the cheapest test of all the reshapes.",
     UNSEEN,
 )

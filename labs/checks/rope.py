@@ -294,8 +294,8 @@ def order(s: Subject) -> str:
 
 @check(
     "rope: angles",
-    "pair i of a head rotates by 10000^(−2i/D) per position: all the scores are sums of those "
-    "frequencies",
+    "pair i of a head rotates by 10000^(−2i/head_dim) per position: all the scores are sums of "
+    "those frequencies",
     "Fast pairs tell neighbors apart, slow ones distant tokens; one speed for all would blur both.",
 )
 def angles(s: Subject) -> str:
@@ -332,10 +332,10 @@ def angles(s: Subject) -> str:
         raise Wrong(NO_EXPONENT)
     if idle and not notes:
         raise Wrong(
-            f"no head's scores have the angle of pair {idle[0]}: are all D features rotated?"
+            f"no head's scores have the angle of pair {idle[0]}: are all its features rotated?"
         )
     return "; ".join(sorted(notes)) or (
-        f"all {H} heads fit, D = {D}: " + ", ".join(f"{f:.3g}" for f in frequencies(10000.0))
+        f"all {H} heads fit, head_dim = {D}: " + ", ".join(f"{f:.3g}" for f in frequencies(10000.0))
     )
 
 
@@ -394,19 +394,19 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
         (exponent, "the exponent divides by n_embd, not by the size of a head: 10000^(−2i/n_embd)"),
         (
             [10000.0 ** (-i / D) for i in range(per_head)],
-            "the exponent is missing its factor 2: 10000^(−i/D)",
+            "the exponent is missing its factor 2: 10000^(−i/head_dim)",
         ),
         (
             [10000.0 ** (-4 * i / D) for i in range(per_head)],
-            "the exponent has a factor 2 too many: 10000^(−4i/D)",
+            "the exponent has a factor 2 too many: 10000^(−4i/head_dim)",
         ),
         (
             [10000.0 ** (2 * i / D) for i in range(per_head)],
-            "the exponent is missing its minus: 10000^(+2i/D)",
+            "the exponent is missing its minus: 10000^(+2i/head_dim)",
         ),
         (
             [10000.0 ** (-2 * (i + 1) / D) for i in range(per_head)],
-            "pairs count from 1: the first rotates by 10000^(−2/D)",
+            "pairs count from 1: the first rotates by 10000^(−2/head_dim)",
         ),
     ]
     if head > 0:
@@ -438,12 +438,12 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
     if misfit(profile, frequencies(best)) < 2e-3:
         if best > 10000:
             return f"base {best:.4g}, where the paper has 10000"
-        return f"the angles fall as {best:.4g}^(−2i/D), not as 10000^(−2i/D)"
+        return f"the angles fall as {best:.4g}^(−2i/head_dim), not as 10000^(−2i/head_dim)"
     singles = torch.logspace(-4, math.log10(math.pi), 400, dtype=torch.float64).tolist()
     if min(misfit(profile, [theta]) for theta in singles) < 0.02:
         return f"{ONE_ANGLE}: the scores have a single frequency"
     left = misfit(profile, frequencies(10000.0))
-    return f"the scores are not a sum of the angles 10000^(−2i/D); {left:.0%} is left over"
+    return f"the scores are not a sum of the angles 10000^(−2i/head_dim); {left:.0%} is left over"
 
 
 @check(
