@@ -41,6 +41,7 @@ class StudyFacts:
     n: int
     verdict: str
     metric: Metric
+    curve_name: str
     introduction: Md
     arms_table: Md
     intervals_table: Md
@@ -91,6 +92,7 @@ def study_facts(
         n=analysis.n,
         verdict=analysis.verdict,
         metric=c.metric,
+        curve_name=label_text.curve_name(c),
         introduction=_introduction(c),
         arms_table=tables.get("losses", Md("")),
         intervals_table=_intervals(c),

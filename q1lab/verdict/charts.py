@@ -186,7 +186,7 @@ def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
                 label = label.removesuffix(")") + f", {lost} diverged: ×)"
             _draw_arm(axes, arm, [(at, loss) for _, at, loss in runs], label)
     faint = "; faint: training" if c.metric.is_loss else ""
-    axes.set_title(f"{c.metric.name}: each seed, mean, range{faint}", fontsize=9)
+    axes.set_title(f"{label_text.curve_name(c)}: each seed, mean, range{faint}", fontsize=9)
     axes.set_xlabel("iter")
     axes.set_ylabel(c.metric.axis)
     axes.grid(True, color="#dddddd", lw=0.6)

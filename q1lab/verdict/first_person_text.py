@@ -40,7 +40,7 @@ def told_briefly(c: Comparison) -> tuple[str, ...]:
     return (
         trained_sentence(c),
         result_sentence(c),
-        *((f"That was measured {_conditions(c)}; beyond it I don't know.",) if known else ()),
+        *((f"This holds {_conditions(c)}; beyond it I don't know.",) if known else ()),
     )
 
 
@@ -80,7 +80,7 @@ def scope_sentences(c: Comparison) -> str:
     sentences = [
         "That is not the same as no effect." if c.analysis.verdict == "cannot tell" else "",
         matter_sentence(c),
-        f"That was measured {_conditions(c)}; other sizes, budgets or data may say otherwise.",
+        f"This holds {_conditions(c)}; other sizes, budgets or data may say otherwise.",
     ]
     if iters_text(c) and c.analysis.verdict in ("helps", "hurts"):
         lead = "slower" if c.analysis.verdict == "hurts" else "faster"

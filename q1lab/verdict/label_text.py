@@ -107,6 +107,13 @@ def shared_and_measured(c: Comparison) -> str:
     return c.study.description.measured
 
 
+def curve_name(c: Comparison) -> str:
+    """The number that the curves draw: ``val loss on 64 windows``. While a run trains, q1lab's own
+    loop measures on some windows of the text; only the final value is over all of it."""
+    windows = c.study.trainer.hyperparameters.get("eval_windows")
+    return f"{c.metric.name} on {windows} windows" if windows else c.metric.name
+
+
 FLOOR_LABEL = "baseline against itself"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -12,10 +13,12 @@ from xml.etree import ElementTree
 import pytest
 
 from q1lab.ground.errors import Problem
+from q1lab.verdict import label_text
 from q1lab.verdict.charts import draw_comparison, picture_format
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.terminal_text import ARM_COLORS
 from tests.kit.comparisons import make
+from tests.kit.plans import changed
 
 Curves = dict[str, dict[int, dict[str, list[tuple[float, float]]]]]
 
@@ -55,6 +58,17 @@ def test_the_same_picture_has_the_same_bytes(name: str) -> None:
     first = draw_comparison(make_record(HELPS, delta=0.01), make_curves(), form)
     assert draw_comparison(make_record(HELPS, delta=0.01), make_curves(), form) == first
     assert first.startswith(b"<?xml" if form == "svg" else b"\x89PNG")
+
+
+def test_a_curve_that_ends_elsewhere_than_the_table_says_why() -> None:
+    """The curve ended at 1.93 beside a table that said 1.82."""
+    usual = make_record(HELPS)
+    config = {**usual.study.trainer.hyperparameters, "eval_windows": 64}
+    by_windows = replace(usual, study=changed(usual.study, config=config))
+    assert (label_text.curve_name(usual), label_text.curve_name(by_windows)) == (
+        "val loss",
+        "val loss on 64 windows",
+    )
 
 
 def svg(record: Comparison, curves: Curves) -> str:
