@@ -194,21 +194,26 @@ def _figure(block: Figure, width: int) -> list[Line]:
     for bar, text in zip(block.bars, numbers, strict=True):
         role, fill, mark = BAR_STYLES[bar.kind]
         bold = "bold" if role == "bold" else ""
+        note = bar.note
         if bar.low is None or bar.high is None:
             bar_text = axis.points(bar.points, mark)
+            if not all(map(axis.shows, bar.points)):
+                note = "off this axis"
         else:
             edges = "╌╌" if fill == "╌" else "├┤"
             point = bar.points[0] if bar.points else None
             bar_text = axis.bar(bar.low, bar.high, point, fill, edges, mark)
+        before, zero, after = axis.around_zero(bar_text)
+        drawn: Line = [(before, role), (zero, "dim"), (after, role)]
         if narrow:
-            result.append([(_fit(" · ".join(filter(None, (bar.label, bar.note))), width), "")])
+            result.append([(_fit(" · ".join(filter(None, (bar.label, note))), width), "")])
             result += [[("  " + text, bold)]] if text else []
-            result.append([("  " + bar_text, role)])
+            result.append([("  ", ""), *drawn])
             continue
-        result.append([(_fit(bar.label, LABEL), bold), (bar_text, role), ("  " + text, "")])
-        if bar.note:
+        result.append([(_fit(bar.label, LABEL), bold), *drawn, ("  " + text, "")])
+        if note:
             empty = axis.draw_row(lambda cells: None)
-            result.append([(_fit("  " + bar.note, LABEL), "dim"), (empty, "dim")])
+            result.append([(_fit("  " + note, LABEL), "dim"), (empty, "dim")])
     return result
 
 

@@ -158,11 +158,21 @@ def test_dashes_leave_gaps_and_bands_tint() -> None:
     assert text_of(canvas) == ["⠉⠉  ⠉⠉"]
     canvas.band(2, 0, 3, tint=1)
     assert [(piece.text, piece.tint) for piece in canvas.rows()[0]] == [
-        ("⠉⠉", -1),
-        (" ", 1),
-        (" ", -1),
-        ("⠉⠉", -1),
+        ("⠉⠉", frozenset()),
+        (" ", {1}),
+        (" ", frozenset()),
+        ("⠉⠉", frozenset()),
     ]
+
+
+def test_bands_have_fine_edges_and_one_color_where_they_overlap() -> None:
+    canvas = Canvas(3, 2)
+    for column in range(3):
+        canvas.band(column, 2, 7, tint=0)
+        canvas.band(column, 4, 5, tint=1)
+    upper, lower = ([(run.text, run.tint, run.block) for run in row] for row in canvas.rows())
+    assert upper == [("▄▄▄", frozenset(), {0})]
+    assert lower == [("▄▄▄", {0, 1}, {0})]
 
 
 @given(st.integers(-50, 50), st.integers(-50, 50), st.integers(-50, 50), st.integers(-50, 50))

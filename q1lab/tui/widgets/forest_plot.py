@@ -72,7 +72,8 @@ def _rows(bars: Sequence[Bar], width: int, colors: Palette) -> list[Text]:
         label, *more = wrap_lines(bar.label, LABEL - 1)
         line = Text(f"{label:<{LABEL}}", style=weight)
         style = f"{weight} {getattr(colors, role)}".strip()
-        line.append(_bar_text(bar, axis, fill, symbol), style=style)
+        before, zero, after = axis.around_zero(_bar_text(bar, axis, fill, symbol))
+        line.append(before, style).append(zero, colors.muted).append(after, style)
         if numbers and bar.text:
             line.append(f" {bar.text}", style=colors.muted)
         lines.append(line)

@@ -9,16 +9,19 @@ from typing import ClassVar
 from rich.style import Style
 from rich.text import Text
 from textual import events
+from textual.color import Color
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from q1lab.tui.widgets.braille import Canvas
+from q1lab.tui.widgets.braille import NO_PEN, Canvas
 from q1lab.tui.widgets.chart_data import ArmCurves, ChartData, Curve, log_ticks, short_count, ticks
 from q1lab.tui.widgets.theme_colors import Palette, palette
 
 GUTTER = 7
 """Columns of the loss labels."""
 THIN, MEAN = 1, 2
+THINNEST = 2.0
+"""A band of fewer dots is not drawn: the lines that bound it fill it."""
 DASH = {"baseline": None, "modified": (4, 2)}
 LOOK = {"baseline": "───", "modified": "╌╌╌"}
 MOST_ZOOM = 64.0
@@ -143,26 +146,38 @@ class LossChart(Widget, can_focus=True):
         digits = min(room, _digits([value / unit for value in tick_values]))
         pens = [Style(color=colors.arm(a.arm), bold=True) for a in self.data.arms]
         thin = [Style(color=colors.faint(colors.arm(a.arm))) for a in self.data.arms]
-        tints = [colors.tint(colors.arm(a.arm), 0.22) for a in self.data.arms]
+        grounds = self._grounds(colors)
         muted = Style(color=colors.muted)
         for row, pieces in enumerate(canvas.rows()):
             value = labels.get(row)
             label = "" if value is None else f"{value / unit:.{digits}f}"
             line = Text.assemble((f"{label:>{GUTTER - 2}} {'┤' if label else '│'}", muted))
             for piece in pieces:
-                style = (
-                    Style() if piece.pen < 0 else (thin if piece.pen < 2 else pens)[piece.pen % 2]
-                )
-                if piece.tint >= 0:
-                    style += Style(bgcolor=tints[piece.tint])
+                style = Style()
+                if piece.block is not None:
+                    style = Style(color=grounds[piece.block])
+                elif piece.pen != NO_PEN:
+                    style = (thin if piece.pen < 2 else pens)[piece.pen % 2]
+                if piece.tint:
+                    style += Style(bgcolor=grounds[piece.tint])
                 line.append(piece.text, style)
             lines.append(line)
         return [*lines, self._iter_labels(x_axis, x_low, x_high, muted)]
 
+    def _grounds(self, colors: Palette) -> dict[frozenset[int], str]:
+        """The color of each set of bands: an arm's own, both arms' mixed where they overlap."""
+        own = [colors.tint(colors.arm(arm.arm), 0.22) for arm in self.data.arms]
+        grounds = {frozenset({k}): color for k, color in enumerate(own)}
+        grounds[frozenset()] = self.background_colors[1].hex6
+        if len(own) == 2:
+            both = Color.parse(own[0]).blend(Color.parse(own[1]), 0.5)
+            grounds[frozenset({0, 1})] = both.lighten(0.06).hex6 if colors.dark else both.hex6
+        return grounds
+
     def _iters(self) -> tuple[float, float]:
-        """The shown part of the iter axis; a log axis starts at the first iter with a point."""
-        first = min((c[0][0] for arm in self.data.arms for c in arm.seeds), default=1)
-        first = max(1, first) if self.log_iter else 0
+        """The shown part of the iter axis, which begins at the first iter with a point."""
+        first = min((c[0][0] for arm in self.data.arms for c in arm.seeds), default=0)
+        first = max(1, first) if self.log_iter else first
         last = max(first + 1, self.data.last)
         if self.log_iter:
             return first * (last / first) ** self.span[0], first * (last / first) ** self.span[1]
@@ -230,12 +245,9 @@ def _draw_arm(canvas: Canvas, arm: ArmCurves, pen: int, x_axis: _Axis, y_axis: _
         for (x0, top0, bottom0), (x1, top1, bottom1) in pairwise(edges):
             for column in range(max(0, x0 >> 1), min(canvas.width - 1, x1 >> 1) + 1):
                 share = min(1.0, max(0.0, (2 * column + 1 - x0) / max(1, x1 - x0)))
-                canvas.band(
-                    column,
-                    round(top0 + (top1 - top0) * share),
-                    round(bottom0 + (bottom1 - bottom0) * share),
-                    pen,
-                )
+                top, bottom = top0 + (top1 - top0) * share, bottom0 + (bottom1 - bottom0) * share
+                if bottom - top >= THINNEST:
+                    canvas.band(column, top, bottom, pen)
     for curve in drawn_seeds(arm):
         canvas.path(_dots(curve, x_axis, y_axis), pen, THIN)
     if arm.n > 1 or not arm.seeds:

@@ -222,12 +222,16 @@ class ResultsTable(RowTable):
         study.append("".join(f" #{tag}" for tag in row.tags), style=colors.muted)
         if row.problem:
             verdict, tone = "✗ damaged", colors.error
+        plot = Text()
+        if axis is not None:
+            before, zero, after = axis.around_zero(_interval_bar(row, axis))
+            plot.append(before, tone).append(zero, colors.muted).append(after, tone)
         return {
             "chosen": self._chosen_sign(row.id, colors),
             "study": study,
             "variant": Text(row.variant[:10], style=colors.modified),
             "preset": Text(row.preset, style=colors.muted),
-            "plot": Text(_interval_bar(row, axis) if axis else "", style=tone),
+            "plot": plot,
             "n": Text("" if row.n is None else str(row.n), justify="right"),
             "mean": Text(
                 "" if row.mean is None else difference_text.mean_text(row), justify="right"
