@@ -142,14 +142,16 @@ def _check_files(opened_bundle: Bundle, report: BundleReport) -> None:
             report.refused.append(
                 (SOURCE, f"{arm_record.source} is not the file that the plan names")
             )
-    planned_runs = {run.name for run in opened_bundle.study.runs}
+    planned_runs = {run.name: run for run in opened_bundle.study.runs}
     for name, file in opened_bundle.files.items():
         if not name.startswith("runs/"):
             continue
-        if (run := name.split("/")[1]) not in planned_runs:
-            report.refused.append((SEED, f"{run} is there, and the plan does not have it"))
+        run_in_plan = planned_runs.get(name.split("/")[1])
+        if run_in_plan is None:
+            words = f"{name.split('/')[1]} is there, and the plan does not have it"
+            report.refused.append((SEED, words))
         elif name.endswith("events.jsonl"):
-            for reason, fault in record_faults(file, opened_bundle.study):
+            for reason, fault in record_faults(file, opened_bundle.study, run_in_plan):
                 report.refused.append((reason, f"{name}: {fault}"))
     if not report.refused:
         report.passed.append(

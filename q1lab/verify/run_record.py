@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from q1lab.ground.files import printable
 from q1lab.ground.text_formats import plural
 from q1lab.index import ingest_events
+from q1lab.record.declarations import DIFFERENCE_CODES
 from q1lab.study import events
 from q1lab.study.metric import Metric
 from q1lab.study.run_states import ENDED, RunState
-from q1lab.study.studies import Study
+from q1lab.study.studies import Run, Study
 
 DAMAGED, LOSS = "damaged", "edited-loss"
+BUDGET = DIFFERENCE_CODES["budget"]
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,10 @@ def read_record(file: Path, metric: Metric) -> RunRecord:
     )
 
 
-def record_faults(file: Path, study: Study) -> list[tuple[str, str]]:
+def record_faults(file: Path, study: Study, run: Run) -> list[tuple[str, str]]:
     """(reason, words) of the faults of a run's events, which no trainer writes: events behind its
-    end, and an ended run without the numbers that it must have."""
+    end, an ended run without the numbers that it must have, and a start under other conditions than
+    the plan's."""
     run_events, behind = events.read_ended_run(file)
     if behind:
         return [(DAMAGED, f"{plural(behind, 'event')} behind the one that ends the run")]
@@ -77,7 +81,12 @@ def record_faults(file: Path, study: Study) -> list[tuple[str, str]]:
     evals = [event for event in run_events if event["type"] == "eval"]
     values = [event.get("val_loss") for event in evals]
     finished = state == RunState.FINISHED
-    faults = []
+    faults = [
+        fault
+        for event in run_events
+        if event["type"] == "start"
+        for fault in _start_faults(event, study, run)
+    ]
     if finished and (not evals or values[-1] is None or not evals[-1].get("final")):
         faults.append((DAMAGED, "a finished run without its final evaluation"))
     elif finished and run_events[-1].get("val_loss") != values[-1]:
@@ -88,6 +97,26 @@ def record_faults(file: Path, study: Study) -> list[tuple[str, str]]:
         if any(event["iter"] == 0 for event in evals):
             faults.append((DAMAGED, "an evaluation at iter 0, which no trainer makes"))
     return faults
+
+
+def _start_faults(start: Mapping[str, Any], study: Study, run: Run) -> list[tuple[str, str]]:
+    trainer = study.trainer
+    drawn_seeds = (trainer.drawn_seed(run), run.seed)
+    conditions = {
+        "device": trainer.device,
+        "dtype": trainer.number_format,
+        "threads": trainer.threads,
+    }
+    seed = start.get("drawn_with", start.get("seed", run.seed))
+    faults = [] if seed in drawn_seeds else [(DAMAGED, "it begins with another run's seed")]
+    return faults + [
+        (
+            BUDGET,
+            f"it begins with {key} {printable(str(start[key]))[:40]}, and the plan says {value}",
+        )
+        for key, value in conditions.items()
+        if start.get(key) not in (None, value)
+    ]
 
 
 def relative_distance(number: float | None, other: float | None) -> float:

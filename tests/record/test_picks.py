@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.ground import paths
+from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.planning import study_plan
 from q1lab.record import delete_restore
@@ -135,6 +136,19 @@ def test_seeds_picked_in_any_dress_get_no_verdict(
     comparison = ask("1,4,6", **dress(how, tmp_path), fresh=True)
     assert comparison.analysis.reason is Reason.CHOSEN
     assert "seeds 0, 2, 3, 5, 7 (mine-1)" in verdict_text.verdict_sentence(comparison)
+
+
+def test_seeds_in_another_spelling_are_the_same_asking(ask: Callable[..., Comparison]) -> None:
+    first = ask("0,1,2")
+    for spelled in ("2,1,0", " 0, 1,2", "00,1,2,", "3", "003"):
+        comparison = ask(spelled)
+        assert comparison.study.id == first.study.id
+        assert comparison.asking.total == first.asking.total
+    for senseless in ("0..2", "00", "0,00,1", "0-2", "３"):
+        with pytest.raises(Problem) as raised:
+            ask(senseless)
+        assert "\n" not in str(raised.value)
+        assert "--seeds" in str(raised.value)
 
 
 def test_a_pick_is_said_before_anything_trains_with_a_command_that_gets_a_verdict(

@@ -4,6 +4,7 @@ verified."""
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -83,15 +84,22 @@ def lower(by: float, *kinds: str, end_only: bool = False) -> Callable[[dict[str,
     return change
 
 
-def elsewhere(change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
-    """The change of a run that says to come from another processor."""
+def begun_with(
+    change: Callable[[dict[str, Any]], None], **conditions: Any
+) -> Callable[[dict[str, Any]], None]:
+    """The change of a run that says to have begun under other conditions."""
 
-    def with_processor(event: dict[str, Any]) -> None:
+    def with_conditions(event: dict[str, Any]) -> None:
         if event["type"] == "start":
-            event["processor"] = "Another CPU"
+            event.update(conditions)
         change(event)
 
-    return with_processor
+    return with_conditions
+
+
+def elsewhere(change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+    """The change of a run that says to come from another processor."""
+    return begun_with(change, processor="Another CPU")
 
 
 def no_evaluation_but_one_at_0(event: dict[str, Any]) -> None:
@@ -369,6 +377,21 @@ FORGERIES: dict[str, Forgery] = {
             ),
         ),
     ),
+    "a lower end, at threads that the plan does not have": Forgery(
+        "other-budget", lambda: all_modified(begun_with(lower(0.01, end_only=True), threads=7))
+    ),
+    "a lower end, of a run that began again": Forgery(
+        "edited-loss", lambda: [_begun_again(f"modified-seed{n}") for n in (0, 1, 2)], trains=True
+    ),
+    "an end that is no number": Forgery(
+        "damaged", lambda: edit("modified-seed1", lambda event: _end_with(event, math.nan))
+    ),
+    "an end that is a text": Forgery(
+        "damaged", lambda: edit("modified-seed1", lambda event: _end_with(event, "1.0"))
+    ),
+    "a run that is said to have diverged": Forgery(
+        "edited-loss", lambda: _diverged("modified-seed2"), trains=True
+    ),
     "lower numbers": Forgery("edited-loss", lambda: all_modified(lower(0.01)), trains=True),
     "lower numbers, from elsewhere": Forgery(
         "edited-loss", lambda: all_modified(elsewhere(lower(0.5))), trains=True
@@ -382,8 +405,15 @@ FORGERIES: dict[str, Forgery] = {
         trains=True,
     ),
     "one seed's run as another's": Forgery(
-        "other-source",
+        "damaged",
         lambda: shutil.copy(events_file("modified-seed0"), events_file("modified-seed1")),
+    ),
+    "one seed's run as another's, with its seed": Forgery(
+        "other-source",
+        lambda: [
+            shutil.copy(events_file("modified-seed0"), events_file("modified-seed1")),
+            edit("modified-seed1", begun_with(lambda event: None, seed=1)),
+        ],
         trains=True,
     ),
     "the arms' runs swapped": Forgery("other-data", lambda: _swap_arms(), trains=True),
@@ -454,6 +484,23 @@ def _without_evaluations(run: str) -> None:
     ]
     file.write_text("".join(f"{line}\n" for line in kept))
     edit(run, elsewhere(lower(0.5)))
+
+
+def _begun_again(run: str) -> None:
+    file = events_file(run)
+    first, *others = file.read_text().splitlines()
+    again = json.dumps({**json.loads(first), "attempt": 2, "resumed_from": 8})
+    file.write_text("".join(f"{line}\n" for line in (first, *others[:9], again, *others[9:])))
+    edit(run, lower(0.01, end_only=True))
+
+
+def _end_with(event: dict[str, Any], value: Any) -> None:
+    if event["type"] == "exit" or event.get("final"):
+        event["val_loss"] = value
+
+
+def _diverged(run: str) -> None:
+    last_lines(run, -2, {"type": "exit", "state": "diverged", "iter": 20})
 
 
 def _swap_arms() -> None:
