@@ -36,6 +36,6 @@ def rate_sentence(rate: HitRate) -> str:
 
 def _share(rate: HitRate) -> str:
     return (
-        f"{rate.hits} times of {rate.n} ({rate.share:.0%}; 95% interval "
+        f"{rate.hits} times out of {rate.n} ({rate.share:.0%}; 95% interval "
         f"{rate.low:.0%} to {rate.high:.0%})"
     )

@@ -163,7 +163,7 @@ def test_a_blind_test_survives_kill_9_and_is_reported_at_its_end(
     assert record["tests"][0]["hits"] is None, "no score before the end"
     out = blind(monkeypatch, "2\n" * 17, code=0)
     record = json.loads(q1lab("sample", "rope-1", "--blind", "--json").stdout)
-    assert f"{record['result']['hits']} times of 20" in out
+    assert f"{record['result']['hits']} times out of 20" in out
     assert str(record["result"]["verdict"]).upper() in out
     assert blind(monkeypatch, "", code=0) in out
     assert "--again begins" in blind(monkeypatch, "", "--tokens", "9", code=2)

@@ -46,7 +46,7 @@ def test_answers_are_scored_over_all_finished_tests() -> None:
     rate = blind_tests.total(tests)
     assert rate is not None
     assert (rate.hits, rate.n, rate.verdict) == (28, 40, BlindVerdict.CAN_TELL)
-    assert "28 times of 40" in blind_text.rate_sentence(rate)
+    assert "28 times out of 40" in blind_text.rate_sentence(rate)
 
 
 def test_both_orders_come_and_say_nothing() -> None:
