@@ -123,6 +123,7 @@ def test_a_clone_trains_exactly_the_study(untrained: Path, home: Path, tmp_path:
     committed = git(repo, "show", "--name-only", "--format=", "HEAD").split()
     assert committed == [
         "MODIFICATION.md",
+        "figures/swiglu-1.svg",
         "studies/swiglu-1/.gitattributes",
         "studies/swiglu-1/bundle.json",
         "studies/swiglu-1/journal.jsonl",

@@ -12,8 +12,10 @@ from pathlib import Path
 from q1lab.commands.app import prepare_app
 from q1lab.ground.files import write_atomic
 from q1lab.index.store import Store
+from q1lab.study import studies
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.verdict import VerdictScreen
+from q1lab.verdict import comparison_cache
 from q1lab.week import progress
 
 PAGES = ("study", "verdict")
@@ -29,6 +31,8 @@ def shoot(folder: Path, pages: tuple[str, ...] = PAGES, size: tuple[int, int] = 
 async def _shoot(folder: Path, pages: tuple[str, ...], size: tuple[int, int]) -> list[Path]:
     with Store() as store:
         progress.save_setting(store, prepare_app(None, None).week.label, "welcomed", True)
+        for study in studies.load_readable():  # else the verdict would show how it is computed
+            comparison_cache.compare(store, study)
     app = Q1Lab(prepare_app(None, None))
     files = []
     async with app.run_test(size=size) as pilot:
