@@ -193,8 +193,8 @@ def stop_study(study: Study, *, grace: float = GRACE) -> bool:
 
 
 def _stop_at_the_engine(study: Study) -> bool:
-    """Have the runner ask the engine to stop, and wait until the engine says that it has. Problem
-    when the engine does not answer: its work goes on."""
+    """Have the runner ask the engine to stop, and wait until the engine says that it has and the
+    runner has ended. Problem when the engine does not answer: its work goes on."""
     files = study.files
     resume_runner(study)
     pid = _runner_pid(files)
@@ -202,7 +202,7 @@ def _stop_at_the_engine(study: Study) -> bool:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGTERM)
     deadline = time.monotonic() + ENGINE_GRACE
-    while engine_state.engine_has_study(files.root):
+    while is_alive(files):
         if time.monotonic() > deadline:
             status = engine_state.read_status(files.root)
             why = f" ({status.why})" if status is not None and status.why else ""
