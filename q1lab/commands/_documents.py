@@ -177,7 +177,8 @@ def ask_user(question: str, unanswered: Problem, answers: Sequence[str] = ("no",
     Raises ``unanswered`` where no answer can come: stdin has ended or can't be read, or the learner
     sits at a terminal where they don't see the question.
     """
-    choices = "/".join(word[0].upper() if word == answers[0] else word[0] for word in answers)
+    in_order = sorted(answers, key=lambda word: word != "yes")  # y/N, as everywhere
+    choices = "/".join(word[0].upper() if word == answers[0] else word[0] for word in in_order)
     for _ in range(MAX_ATTEMPTS):
         at_terminal = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
         if at_terminal and not sys.stderr.isatty():

@@ -75,7 +75,10 @@ def _check_once(file: Path, for_: str | None, as_json: bool) -> int:
         more = f"\n  … and {len(printed) - 8} more lines" if len(printed) > 8 else ""
         click.echo("\nthe file printed:\n  " + "\n  ".join(printed[:8]) + more)
     if report.unusable is not None:
-        sys.stderr.write(f"q1lab: {printable(report.unusable)}\n")
+        from q1lab.week.own_model.model_file import ways_in_words
+
+        ways = "" if file.exists() or file.is_symlink() else f"; {ways_in_words(file, for_)}"
+        sys.stderr.write(f"q1lab: {printable(report.unusable + ways)}\n")
         return USAGE
     click.echo(check_summary(report, str(file), chosen))
     return report.code

@@ -88,9 +88,9 @@ def compare(
             write_output(page, html, mode=public_mode(), force=force)
         print_comparison(store, chosen, as_json=as_json, full=full, answer=answer)
         if plot is not None and not as_json:
-            click.echo(f"\nDrawn: {plot}")
+            click.echo(f"\nwrote {plot}")
         if page is not None and not as_json:
-            click.echo(f"\nWritten: {page}")
+            click.echo(f"\nwrote {page}")
     shared.note_viewed("compare", chosen.id, chosen.variant)
     return OK
 

@@ -37,6 +37,8 @@ class Act(NamedTuple):
     """Its text in the app's palette; empty for an act that is not in the palette."""
     form_labels: Mapping[str, str] = MappingProxyType({})
     """The fields that the app asks for in a form, with their labels."""
+    form_button: str = "Keep"
+    """The verb on the form's button."""
     action_fields: tuple[str, ...] = ()
     """The fields that an action of this kind may set in a week's text: its required argument, then
     options."""
@@ -128,6 +130,7 @@ _ALL_ACTS = (
         "Studies as files: results, charts, a notebook, an archive.",
         STUDIES,
         form_labels={"form": "format", "output": "file or folder", "curves": "curves (CSV)"},
+        form_button="Export",
     ),
     Act(
         "import",

@@ -69,7 +69,8 @@ class Problem(Exception):
 
     The line is ``what; next``. A ``what`` that ends in a blank brings its own sign before ``next``
     (``"GIT_DIR is set: "``). ``next`` is empty where there is no advice. ``file`` and ``line``
-    are the place that the message names, for programs.
+    are the place that the message names, for programs; ``field`` is the field of a form that it is
+    about.
 
     ``code`` is the exit status of the command that raises it, 2 (usage) by default. ``fixable_by``
     says who can fix it: "you" (whoever gave the command), "learner" (only the person who follows
@@ -85,12 +86,14 @@ class Problem(Exception):
         next: str = "",  # noqa: A002
         file: object = None,
         line: int | None = None,
+        field: str = "",
     ) -> None:
         super().__init__(f"{what}{'' if what.endswith(' ') or not next else '; '}{next}")
         self.what = what.rstrip(" :.,")
         self.next = next
         self.file = file
         self.line = line
+        self.field = field
         self.code = code
         self.fixable_by = fixable_by or ("time" if code == OUT_OF_TOUCH else "you")
 

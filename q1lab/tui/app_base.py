@@ -42,15 +42,46 @@ class BaseApp(AppHooks):
         self._bursts = BurstFilter(self.CLICK_CHAIN_TIME_THRESHOLD)
         self._key: Message | None = None
         self._came_back = False
+        self._held: list[events.Key] | None = None
+        """Keys typed while a form is made ready; None while none is."""
+        self._released: list[events.Key] = []
 
     def on_mount(self) -> None:
-        self.screen_change_signal.subscribe(self, self._bursts.screen_came, immediate=True)
+        self.screen_change_signal.subscribe(self, self._screen_came, immediate=True)
+
+    def _screen_came(self, _: object) -> None:
+        self._bursts.screen_came()
+        self._release_keys()
+
+    def hold_keys(self) -> None:
+        """Hold keys back until a form has opened, whose values are read first: they were typed for
+        it."""
+        self._held = []
+        self.set_timer(SCREEN_READY_SECONDS, self._release_keys)
+
+    def _release_keys(self) -> None:
+        if self._held is not None:
+            self._released, self._held = self._held, None
+            self.call_next(self._deliver_released)
+
+    async def _deliver_released(self) -> None:
+        released, self._released = self._released, []
+        for key in released:
+            await self._on_key_event(key)
 
     async def on_event(self, event: events.Event) -> None:
-        if self._bursts.too_early(event):
-            return
-        if not isinstance(event, events.Key):
+        if isinstance(event, events.Key):
+            if self._held is not None:
+                self._held.append(event)
+                return
+            await self._deliver_released()
+            await self._on_key_event(event)
+        elif not self._bursts.too_early(event):
             await super().on_event(event)
+
+    async def _on_key_event(self, event: events.Key) -> None:
+        text_for_form = event.is_printable and getattr(self.screen, "takes_text", False)
+        if self._bursts.too_early(event) and not text_for_form:
             return
         self._bursts.begin()
         first, focused = not event.is_forwarded, self.focused or self.screen

@@ -33,7 +33,7 @@ class BurstFilter:
         self._ran: bool | None = None
         self._done = ("", 0.0)
 
-    def screen_came(self, _: object = None) -> None:
+    def screen_came(self) -> None:
         """Note the time at which another screen opened."""
         self._came = monotonic()
 

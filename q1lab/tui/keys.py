@@ -116,7 +116,8 @@ KEYS: dict[str, Key] = {
     ),
     "results.filter": Key("slash", "filter", "find", "Show only studies with these words"),
     "results.all": Key("escape", "all", "back", "Leave the filter, and take all marks away", True),
-    "results.label": Key("e", "label", "edit", "Write tags and a note on the study"),
+    "results.label": Key("e", "label", "edit", "Write tags and a note on the study", True),
+    "results.delete": Key("delete", "delete", "remove", "Delete the study, after a look at it"),
     # progress
     "progress.edit": Key("e,enter", "edit", "edit", "Change the value under the cursor", True),
     "progress.add": Key("a", "add", "add", "Add a paper, an artifact, or where the post is", True),
@@ -126,6 +127,7 @@ KEYS: dict[str, Key] = {
     "progress.copy": Key("c", "copy", "copy", "Copy the progress card as text"),
     "progress.remove": Key("delete", "remove", "remove", "Remove the artifact under the cursor"),
     # the check pane
+    "check.begin": Key("enter", "begin", "do it", "Make the file that is missing", True),
     "check.again": Key("r", "again", "run", "Check the file now; saving it does the same", True),
     "check.edit": Key("e", "edit", "edit", "Open the file in your own editor", True),
     "check.hint": Key("h", "hint", "hints", "Choose a hint for the modification", True),

@@ -32,7 +32,7 @@ def test_the_page_holds_verdict_tables_notes_figure_and_how_to_reproduce(
 ) -> None:
     target = tmp_path / "rope.html"
     assert run_command_line(["compare", study.id, "--html", str(target)]) == 0
-    assert f"Written: {target}" in capsys.readouterr().out
+    assert f"wrote {target}" in capsys.readouterr().out
     page = target.read_text(encoding="utf-8")
     shown = unescape(re.sub(r"<[^>]+>", "", page))
     assert "<title>HELPS: rope − baseline = " in page

@@ -365,3 +365,18 @@ def test_a_sound_baseline_names_no_modification_before_one_is_chosen() -> None:
     assert "choose a modification" in round_summary(sound, "model.py", None, hints=False).plain
     assert "q1lab new" not in round_summary(sound, "model.py", None, hints=False).plain
     assert "q1lab new swiglu" in round_summary(sound, "model.py", "swiglu", hints=False).plain
+
+
+async def test_a_missing_file_is_offered_with_the_ways_to_make_it(tmp_path: Path) -> None:
+    (tmp_path / "gpt.py").write_text("class GPTLanguageModel: ...\n")
+    app = prepared(config=Config(repo=tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.push_screen(CheckScreen("model.py", "baseline", None))
+        await until(pilot, lambda: "q1lab new --baseline" in words(app))
+        shown = " ".join(words(app).replace("│", " ").split())
+        assert "gpt.py, which lies beside it" in shown
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, PickScreen))
+        await pilot.press("escape")
+        (tmp_path / "model.py").write_text("class GPTConfig: ...\n")
+        await until(pilot, lambda: "do it" not in words(app).splitlines()[-1])

@@ -64,6 +64,11 @@ async def test_the_prediction_is_whole() -> None:
         assert "missing" not in words(app)  # nothing was typed yet
         app.screen.query_one("#size", Input).value = "0.03"
         await until(pilot, lambda: "matters is missing" in words(app))
+        app.screen.query_one("#matters", Input).value = "0.01"
+        app.screen.query_one("#sure", Input).value = "170"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.focused is app.screen.query_one("#sure"))
+        assert not app._notifications  # the sentence stands in the form, once
 
 
 async def test_forms_are_whole_and_show_every_choice() -> None:

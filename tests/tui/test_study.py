@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static, TextArea
 
@@ -172,6 +173,17 @@ async def test_an_answer_is_written_in_place_and_esc_keeps_it() -> None:
         app.screen.query_one(TextArea).refresh()
         await pilot.pause()
         assert shown == words(app)
+
+
+async def test_what_is_typed_before_a_form_is_open_arrives_in_it() -> None:
+    """Of 38 characters that were typed together with the form's key, none arrived."""
+    async with running() as (app, pilot):
+        await go(pilot, "a1", "a1-why")
+        for letter in "eevery word here":
+            app.post_message(events.Key("space" if letter == " " else letter, letter))
+        await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
+        area = app.screen.query_one(TextArea)
+        await until(pilot, lambda: area.text == "every word here", "letters are missing")
 
 
 async def test_the_form_of_an_answer_shows_the_question_as_the_page_does() -> None:

@@ -41,7 +41,7 @@ class AnswerScreen(Dialog[None]):
         Binding("ctrl+e", "editor", "in $EDITOR", priority=True),
     ]
 
-    shape = "tall"
+    shape, takes_text = "tall", True
 
     def __init__(self, step: Step, answer: str) -> None:
         super().__init__()

@@ -43,6 +43,8 @@ class AppScreen(ScreenHooks):
 
     app: Any
     least = LEAST
+    takes_text: ClassVar[bool] = False
+    """True for a form that opens in a text: what was typed on the way to it belongs there."""
     screen_name: ClassVar[str] = ""
     """The screen's prefix in ``KEYS``, from which it gets its bindings; a main screen's mode,
     too."""

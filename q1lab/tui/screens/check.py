@@ -28,6 +28,7 @@ from q1lab.tui.widgets.theme_colors import palette
 from q1lab.week import evidence
 from q1lab.week import progress as domain
 from q1lab.week.own_model import model_file, parents
+from q1lab.week.own_model.model_file import WayToBegin
 from q1lab.week.own_model.run_checks import CheckReport, CheckResult, run_checks
 
 POLL = 1.0
@@ -75,6 +76,8 @@ class CheckScreen(FullScreen[None]):
         self._cancelled = threading.Event()
         """Set to end the current round of checks; its later results are dropped."""
         self._checked_stamp: Stamp | None = None
+        self._offer = ""
+        """The ways to make the file, while it is missing."""
 
     def body(self) -> ComposeResult:
         yield Static(id="check-head", markup=False)
@@ -112,13 +115,37 @@ class CheckScreen(FullScreen[None]):
         self.results.begin()
         self._checked_stamp, missing = file_stamp(self.path)
         if self._checked_stamp is None:
+            ways = [f"\n{' '.join(way.command)}\n  {way.purpose}" for way in self._ways()]
+            begin = "Enter makes it:" if len(ways) == 1 else "Enter makes it, in one of these ways:"
+            self._offer = printable("\n".join([begin, *ways]) if ways else "")
             self._draw("not checked")
             self._say(missing, bad=True)
+            self.refresh_bindings()
             return
+        self._offer = ""
+        self.refresh_bindings()
         self._draw("checking …")
         self._say("")
         self._show_diff()
         self._round()
+
+    def _ways(self) -> list[WayToBegin]:
+        """The ways to make the file; none where it is there."""
+        missing = self._checked_stamp is None and not self.path.exists()
+        return model_file.ways_to_begin(self.path, self.target) if missing else []
+
+    def action_begin(self) -> None:
+        """Make the missing file, by the only way or by the one that the learner chooses."""
+        from q1lab.tui.screens.pick_one import PickScreen
+        from q1lab.tui.screens.step_actions import run_command
+
+        commands = {" ".join(way.command): way for way in self._ways()}
+        if len(commands) == 1:
+            run_command(self.q1, list(next(iter(commands.values())).command))
+            return
+        rows = [(name, f"{name}\n  {way.purpose}") for name, way in commands.items()]
+        pick = PickScreen(f"There is no {self.path.name} yet", rows)
+        self.app.push_screen(pick, lambda name: run_command(self.q1, list(commands[name].command)))
 
     def _round(self) -> None:
         """Run the checks in a thread, and show each result as it comes."""
@@ -184,7 +211,7 @@ class CheckScreen(FullScreen[None]):
         self.query_one("#check-head", Static).update(f" {printable(self.file)}   {state}")
         self._state = state
         rows = self.query_one(FittedText)
-        rows.update(self.results.content(rows.room))
+        rows.update(self.results.content(rows.room) if self.results.rows else self._offer)
 
     def _say(self, text: str, bad: bool = False) -> None:
         message = self.query_one("#check-says", Static)
@@ -245,6 +272,8 @@ class CheckScreen(FullScreen[None]):
         self.app.push_screen(HintScreen(title, text, comparison.diff))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "begin":
+            return bool(self._ways())
         return action != "hint" or self.target != "baseline"  # the baseline has no hints
 
     def action_hint(self) -> None:

@@ -43,7 +43,7 @@ class FormScreen(DraftForm, Dialog[FieldValues | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "keep", "keep")]
 
-    kind, shape = ScrollingBox, "form"
+    kind, shape, takes_text = ScrollingBox, "form", True
 
     def __init__(
         self,
@@ -51,10 +51,11 @@ class FormScreen(DraftForm, Dialog[FieldValues | None]):
         fields: Sequence[Field],
         says: Callable[[FieldValues], str] = lambda _: "",
         about: str = "",
+        do: str = "Keep",
     ) -> None:
         super().__init__()
         self.heading, self.fields = title, tuple(fields)
-        self.says, self.about = says, about
+        self.says, self.about, self.do = says, about, do
 
     def body(self) -> ComposeResult:
         self.box.set_class(self.app.size.height < 24, "-tight")
@@ -83,14 +84,14 @@ class FormScreen(DraftForm, Dialog[FieldValues | None]):
                     )
         yield Static(id="said", markup=False)
         with Horizontal(classes="buttons"):
-            yield Button("Keep", variant="primary", id="keep")
+            yield Button(self.do, variant="primary", id="keep")
             yield Button("Discard", id="discard")
 
     def on_descendant_focus(self) -> None:
         """Show the key that saves: not Enter in a text of several lines or in a list."""
         takes_enter = isinstance(self.focused, Select | TextArea)
         key = "^s" if takes_enter else "Enter"
-        self.box.border_subtitle = f"{key} keeps it · Esc leaves a draft"
+        self.box.border_subtitle = f"{key} {self.do.lower()}s it · Esc leaves a draft"
 
     def on_mount(self) -> None:
         self.begin()
@@ -110,9 +111,7 @@ class FormScreen(DraftForm, Dialog[FieldValues | None]):
         except Problem as problem:
             text, bad = _sentence(problem), True
         begun = any(field.value for field in self.query(Input))
-        message = self.query_one("#said", Static)
-        message.update(text if begun or not bad else "")
-        message.set_class(bad, "bad")
+        self.show_message(text if begun or not bad else "", bad)
 
     @on(Button.Pressed, "#discard")
     def _discard(self) -> None:
@@ -121,17 +120,17 @@ class FormScreen(DraftForm, Dialog[FieldValues | None]):
     @on(Input.Submitted)
     @on(Button.Pressed, "#keep")
     def action_keep(self) -> None:
-        """Close with the values if nothing is missing or wrong."""
+        """Close with the values; if one is missing or wrong, go to its field."""
         values = self.values()
-        for field in self.fields:
-            if field.needed and not values[field.name]:
-                self.notify(f"{field.label} is missing.", severity="warning", markup=False)
-                self.query_one(f"#{field.name}").focus()
-                return
         try:
+            for field in self.fields:
+                if field.needed and not values[field.name]:
+                    raise Problem(f"{field.label} is missing", field=field.name)
             self.says(values)
         except Problem as problem:
-            self.notify(_sentence(problem), severity="warning", markup=False)
+            self.show_message(_sentence(problem), bad=True)
+            if problem.field:
+                self.query_one(f"#{problem.field}").focus()
             return
         self.ended(values)
 

@@ -43,6 +43,7 @@ def open_form(
     prefill: Callable[[Store, Week], Mapping[str, str]] | None
     prefill = getattr(command.callback, "prefill", None)
     if initial is None and prefill is not None:
+        app.hold_keys()
         app.run_job(
             lambda store: prefill(store, app.week),
             lambda values: open_form(app, name, values, title, fixed),
@@ -68,7 +69,7 @@ def open_form(
         _values(act, params, typed)
         return ""
 
-    _ask(app, title or act.palette, fields, job, says)
+    _ask(app, title or act.palette, fields, job, says, do=act.form_button)
 
 
 def _words(command: click.Command, values: Values) -> Iterator[str]:
@@ -90,16 +91,17 @@ def _ask(
     job: Callable[[Store, dict[str, str]], ActReport | list[str]],
     says: Callable[[dict[str, str]], str],
     about: str = "",
+    do: str = "Keep",
 ) -> None:
     def submit(typed: dict[str, str]) -> None:
         def failed(problem: Problem) -> None:  # open the form again with what was typed
             app.drafts[title] = typed
-            _ask(app, title, fields, job, says, about)
+            _ask(app, title, fields, job, says, about, do)
             app.show_error(str(problem))
 
         app.run_job(lambda store: job(store, typed), lambda outcome: _say(app, outcome), failed)
 
-    app.push_screen(FormScreen(title, fields, says, about), submit)
+    app.push_screen(FormScreen(title, fields, says, about, do), submit)
 
 
 def _say(app: Q1Lab, outcome: ActReport | list[str]) -> None:
@@ -153,7 +155,8 @@ def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str,
         try:
             values[name] = param.type.convert(text, param, None) if text else None
         except click.BadParameter as error:
-            raise Problem(f"{act.form_labels[name]}: {error.message}") from None
+            message = f"{act.form_labels[name]}: {error.message}"
+            raise Problem(message, field=name) from None
     return values
 
 
@@ -213,6 +216,7 @@ def open_prediction_form(app: Q1Lab, step: Step) -> None:
             about,
         )
 
+    app.hold_keys()
     app.run_job(lambda store: predictions.newest_prediction(store, variant, week), open_with)
 
 

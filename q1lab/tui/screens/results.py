@@ -117,7 +117,7 @@ class ResultsScreen(StudyActions):
         if action == "all":
             any_chosen = any(table.chosen_ids for table in self.query(ResultsTable))
             return any_chosen or any(box.display for box in self.query("#results-filter"))
-        if action in ("open_in_lab", "mark", "verdict", "export", "label"):
+        if action in ("open_in_lab", "mark", "verdict", "export", "label", "delete"):
             table = next(iter(self.query(ResultsTable)), None)
             chosen = table is not None and table.current is not None
             return chosen or (action == "export" and table is not None and bool(table.chosen))
@@ -220,6 +220,13 @@ class ResultsScreen(StudyActions):
             )
 
         self.app.push_screen(FormScreen(f"Tags and note of {name}", fields, says), save_labels)
+
+    def action_delete(self) -> None:
+        from q1lab.tui.screens.command_output import run_in_pane
+
+        row = self.query_one(ResultsTable).current
+        if row is not None:
+            run_in_pane(self.q1, ["q1lab", "delete", row.id])
 
     def action_filter(self) -> None:
         box = self.query_one("#results-filter")

@@ -85,12 +85,19 @@ def parse_prediction(typed: Mapping[str, str], names: Mapping[str, str]) -> dict
     keywords of ``predict``. Problem naming the part that is wrong, or missing, as ``names`` calls
     it."""
     parts = {"size": _parse_difference, "matters": _parse_difference, "sure": _parse_percentage}
-    values = {name: read(names[name], typed[name]) for name, read in parts.items() if typed[name]}
+    values = {}
+    for name, read in parts.items():
+        try:
+            if typed[name]:
+                values[name] = read(names[name], typed[name])
+        except Problem as problem:
+            problem.field = name
+            raise
     if typed["direction"] == "same":
         values.setdefault("size", 0.0)
     for name in parts:
         if name not in values:
-            raise Problem(f"{names[name]} is missing")
+            raise Problem(f"{names[name]} is missing", field=name)
     return {
         "direction": typed["direction"],
         "size": values["size"],

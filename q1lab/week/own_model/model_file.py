@@ -40,6 +40,10 @@ new code without its bodies, a diff."""
 # ── new
 
 
+VIDEO_NAMES = ("gpt", "bigram", "v2", "transformer")
+"""Names that people give the file that they type along a video."""
+
+
 def require_modification(name: str) -> None:
     """Problem unless q1lab has a modification of this name."""
     names = variants.modifications()
@@ -344,6 +348,36 @@ def _base_of(file: Path, marker: origin_line.Marker) -> bytes:
             next="name it with --base",
         ) from None
     return _read(parent.variant.path)
+
+
+@dataclass(frozen=True)
+class WayToBegin:
+    """A command that makes a model file, and what it does."""
+
+    command: tuple[str, ...]
+    purpose: str
+
+
+def ways_to_begin(file: Path, variant: str | None = None) -> list[WayToBegin]:
+    """The ways to a model file that is not there: for ``variant``, a copy of the baseline; for the
+    baseline, q1lab's own, or one's file that was typed along a video."""
+    if variant in variants.modifications():
+        return [WayToBegin(("q1lab", "new", variant), "copies your model.py, to be changed there")]
+    typed = sorted(path.name for path in file.parent.glob("*.py") if path.stem in VIDEO_NAMES)
+    which = f"{typed[0]}, which lies beside it," if typed else "a file typed along a video"
+    return [
+        WayToBegin(("q1lab", "new", "--baseline"), "writes a model.py that learns"),
+        WayToBegin(
+            ("q1lab", "take", "from_the_video.py"),
+            f"shows how {which} becomes a model file in five steps",
+        ),
+    ]
+
+
+def ways_in_words(file: Path, variant: str | None = None) -> str:
+    """The ways to a model file that is not there, for the end of a message."""
+    ways = ways_to_begin(file, variant)
+    return ", ".join(f"`{' '.join(way.command)}` {way.purpose}" for way in ways)
 
 
 def variant_of_file(file: Path) -> str | None:
