@@ -259,38 +259,31 @@ def unpacked(file: Path, *, collect_faults: bool = False) -> Iterator[Bundle]:
 
 
 def _extract_members(file: Path, into: Path) -> dict[str, str]:
-    """Extract every member into a folder; returns their hashes by name."""
-    room = shutil.disk_usage(into).free
+    """Extract every member into a folder; returns their hashes by name. Nothing is written of an
+    archive whose list of members is not that of a study."""
     hash_by_name: dict[str, str] = {}
-    with open_regular(file) as stream:
-        for name, size, content in _zip_members(stream):
-            room -= size
-            if room <= 0:
-                raise ValueError("there is no room for what it holds")
-            if len(hash_by_name) >= MOST_FILES:
-                raise ValueError(f"it holds more than {MOST_FILES:,} files")
-            hash_by_name[name] = _write_member(content, into / name, size)
-    return hash_by_name
-
-
-Member = tuple[str, int, IO[bytes]]
-"""Name, bytes as declared, content."""
-
-
-def _zip_members(stream: IO[bytes]) -> Iterator[Member]:
-    with zipfile.ZipFile(stream) as packed:
-        for info in packed.infolist():
+    with open_regular(file) as stream, zipfile.ZipFile(stream) as packed:
+        members = packed.infolist()
+        if len(members) > MOST_FILES:
+            raise ValueError(f"it holds more than {MOST_FILES:,} files")
+        for info in members:
             plain_file = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
             if not (
                 plain_file and (FILE_NAMES.fullmatch(info.filename) or info.filename == LIST_NAME)
             ):
                 raise ValueError(f"it holds {info.filename[:100]!r}, not a file of a study")
+        if sum(info.file_size for info in members) >= shutil.disk_usage(into).free:
+            raise ValueError("there is no room for what it holds")
+        for info in members:
             with packed.open(info) as content:
-                yield info.filename, info.file_size, content
+                target = into / info.filename
+                hash_by_name[info.filename] = _write_member(content, target, info.file_size)
+    return hash_by_name
 
 
 def _write_member(content: IO[bytes], target: Path, size: int) -> str:
-    """Write a member, which has ``size`` bytes; returns its SHA-256."""
+    """Write a member, which has ``size`` bytes; returns its SHA-256. It is synced when it is taken
+    in (``adopt_study``)."""
     private_folder(target.parent)
     digest = hashlib.sha256()
     fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -301,8 +294,6 @@ def _write_member(content: IO[bytes], target: Path, size: int) -> str:
                 raise ValueError(f"{target.name} is larger than it says")
             digest.update(block)
             out.write(block)
-        out.flush()
-        os.fsync(out.fileno())
     return digest.hexdigest()
 
 
@@ -434,6 +425,8 @@ def adopt_study(
                 target = draft / name
             if isinstance(content, Path):
                 private_folder(target.parent)
+                with content.open("rb") as received:
+                    os.fsync(received.fileno())
                 content.replace(target)
             else:
                 write_atomic(target, content)

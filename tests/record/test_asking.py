@@ -4,9 +4,12 @@ gives the same every time."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from benchmarks import looks as asking
+from q1lab.planning import study_plan
+from q1lab.record import questions
 from q1lab.statistics import interim_analyses, intervals
 
 pytestmark = pytest.mark.sample
@@ -48,6 +51,30 @@ def test_when_nothing_has_changed_claims_stay_as_rare_as_promised(name: str, sha
 def test_chosen_seeds_over_runs_that_exist_are_no_verdict_at_all(name: str) -> None:
     simulated = asking.simulate(ROWS[name], 20)
     assert set(simulated["last"]) == {"n"}
+
+
+def test_ten_honest_weeks_get_a_verdict_at_95_percent_unless_a_question_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One home: a floor, an idea after the other in one file, the usual seeds, drawn ones, more
+    seeds, a range, a sweep, and a question that is asked again."""
+    with asking.homes() as home, home() as store:
+        week = asking.Week(store, np.random.default_rng(1))
+        monkeypatch.setattr(questions, "utc_now", week.clock)
+        week.asked(range(8), "baseline")
+        said = [week.asked(range(3)), *asking.many_ideas(4)(week)]
+        said += [week.asked((42, 43, 44), model) for model in ("swiglu", "gqa")]
+        drawn = study_plan.draw_seeds(week.draft(range(3), "alibi"), store)
+        said += [week.asked(drawn, "alibi"), week.asked(range(8), "qknorm")]
+        ranged = week.planned(3, 12, variant="relu2")
+        said.append(asking.stop_when_known(week, ranged))
+        sweep = asking.sweep(1, ("llama", "rmsnorm"), 3)(week)
+        again = week.asked((3, 4, 5))
+    assert [comparison.analysis.reason for comparison in (*said, *sweep, again)].count(None) == 13
+    fixed = [comparison for comparison in said if not comparison.study.design.is_sequential]
+    assert {comparison.analysis.alpha for comparison in fixed} == {intervals.ALPHA}
+    assert {comparison.analysis.alpha for comparison in sweep} == {intervals.ALPHA / 2}
+    assert again.analysis.alpha == intervals.ALPHA_LATER
 
 
 def test_a_range_finds_a_large_effect_with_few_pairs() -> None:

@@ -544,6 +544,20 @@ def test_a_hostile_archive_leaves_nothing(
     assert studies.ids() == [study.id]
 
 
+def test_an_archive_of_too_many_files_is_refused_by_its_list(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as packed:
+        for number in range(bundle.MOST_FILES + 1):
+            packed.writestr(f"runs/modified-seed{number}/events.jsonl", b"")
+    home = paths.ensure_home()
+    before = sorted(home.iterdir())
+    with (
+        pytest.raises(Problem, match="more than 50,000 files"),
+        bundle.unpacked(tmp_path / "many.zip"),
+    ):
+        pass
+    assert sorted(home.iterdir()) == before
+
+
 def test_restoring_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "none", Path("/dev/zero")):
