@@ -113,7 +113,8 @@ def run(
         with step("loading the file"):
             module = loading.load(path)
     except (loading.ModelError, Unusable) as error:
-        raise Unusable(explain(str(error), path)) from error
+        full = "; it needs more memory than a check may use" * ("MemoryError" in str(error))
+        raise Unusable(f"{error}{full}") from error
     with step("looking at the file"):
         try:
             subject = Subject(module, path, source)
@@ -148,24 +149,6 @@ def read(path: Path) -> int:
         raise Unusable(f"{path}: not UTF-8 text") from error
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         raise Unusable(f"{path}: {error}") from error
-
-
-def explain(message: str, path: Path) -> str:
-    """Add what to do where a loading error has a usual cause."""
-    if "ModuleNotFoundError" in message or "ImportError" in message:
-        return (
-            message + "; a model file is complete in itself: it can import installed packages only"
-        )
-    if "MemoryError" in message:
-        return message + "; it needs more memory than a check may use"
-    if "no class GPT" in message or "GPTConfig" not in path.read_text(encoding="utf-8"):
-        return (
-            f"{message}. A file typed along a video gets there in five steps, which `q1lab take "
-            "from_the_video.py` shows"
-        )
-    if "FileNotFoundError" in message or "no end after" in message:
-        return message + "; a model file that is imported should read no data and train nothing"
-    return message
 
 
 if __name__ == "__main__":

@@ -12,18 +12,28 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labs import interfaces, loading
-from labs.checks.property_check import NotJudged, Warned, Wrong, change, check
+from labs.checks.property_check import (
+    NotJudged,
+    Warned,
+    Wrong,
+    another_kind,
+    change,
+    check,
+)
 from labs.checks.subject import (
     LAYERS,
+    LONG,
     SIZES,
     VOCAB,
     B,
+    C,
     D,
     H,
     Subject,
     T,
     apart,
     logits,
+    loud,
     number,
     shake,
     tokens,
@@ -41,7 +51,7 @@ from labs.checks.trace import Head, Projection, Trace, shared
 def interface(s: Subject) -> str:
     callable_as_trained(s)
     if deaf := loading.deaf_to(s.build, SIZES):
-        lost = ": are its layers in nn.ModuleList?" if "n_layer" in deaf else ""
+        lost = f": {lost_layers(s)}" if "n_layer" in deaf else ""
         raise Wrong(
             f"whatever {' and '.join(deaf)} GPTConfig is given, the model stays the same{lost}"
         )
@@ -73,7 +83,8 @@ def interface(s: Subject) -> str:
         expected = F.cross_entropy(scores.reshape(-1, VOCAB), y.reshape(-1)).item()
         if abs(loss.item() - expected) > 1e-3 * max(1.0, expected):
             raise Wrong(
-                f"the loss is {loss.item():.4f}, the cross-entropy of its own logits {expected:.4f}"
+                f"the loss is {loss.item():.4f}, the cross-entropy of its own logits "
+                f"{expected:.4f}: are targets shifted there, or logits scaled?"
             )
         last, none = model(x)
         if none is not None:
@@ -101,6 +112,31 @@ def interface(s: Subject) -> str:
     except (IndexError, RuntimeError):
         notes.append("targets of −1 are not accepted")
     return "; ".join([f"logits {(B, T, VOCAB)}, loss {loss.item():.3f}", *notes])
+
+
+def lost_layers(s: Subject) -> str:
+    """Say why more layers make no more parameters: one block that is called again and again, or
+    blocks that the model does not know."""
+
+    def calls(layers: int) -> int:
+        count = 0
+
+        def called(*_: object) -> None:
+            nonlocal count
+            count += 1
+
+        model = s.build(n_layer=layers)
+        for module in model.modules():
+            module.register_forward_hook(called)
+        model(tokens(), tokens())
+        return count
+
+    if calls(LAYERS + 1) > calls(LAYERS):
+        return (
+            "one and the same block is called for every layer; build a new one for each, "
+            "nn.ModuleList(Block(config) for _ in range(config.n_layer))"
+        )
+    return "are its layers in nn.ModuleList?"
 
 
 def callable_as_trained(s: Subject) -> None:
@@ -188,8 +224,17 @@ def prefix(s: Subject) -> str:
         for length in range(1, T):
             gap = apart(whole[:, :length], logits(model, x[:, :length]))
             if gap > 2e-3:
+                fresh_gap = apart(whole[:, :length], logits(s.shaken(), x[:, :length]))
+                reason = (
+                    "a model that sees them first agrees, so something is kept from the calls "
+                    "before, such as a table for the first length"
+                    if fresh_gap < 2e-3
+                    else "something depends on how long the row is: do positions count from its "
+                    "start?"
+                )
                 raise Wrong(
-                    f"the first {length} of {T} tokens give other logits alone: {gap:.2g} sd apart"
+                    f"the first {length} of {T} tokens give other logits alone, {gap:.2g} sd "
+                    f"apart: {reason}"
                 )
     return f"1 to {T} agree"
 
@@ -209,6 +254,11 @@ def moves(before: Tensor, after: Tensor) -> Tensor:
 def which_mask(s: Subject, model: nn.Module, x: Tensor) -> str:
     """Name the likely slip when a change of the last token reaches earlier positions."""
     heads = s.small().heads
+    if s.small().over_queries:
+        return (
+            "each column of the attention weights sums to 1, where each row should: is the softmax "
+            "over the keys, the last axis?"
+        )
     if heads and not any(head.weights.triu(1).any() for head in heads):
         return "attention weighs no later token; does a norm over time or a wrong view mix tokens?"
     gap = logits(model, other(x, -1), x) - logits(model, x, x)
@@ -233,7 +283,7 @@ def trained(s: Subject) -> None:
         position = int((moved > 1e-4).nonzero()[0])
         raise Wrong(
             f"in training mode, changing token {T // 2} moved the logits at {position} by "
-            f"{moved[position]:.3g} sd"
+            f"{moved[position]:.3g} sd, where in evaluation it moves none: is the mask left out?"
         )
 
 
@@ -244,19 +294,43 @@ def trained(s: Subject) -> None:
     "trains, and badly.",
 )
 def context(s: Subject) -> str:
+    windows = [(index // H, window(head, index)) for index, head in enumerate([*s.small().heads])]
+    reach = min((width for _, width in windows), default=T)
     model, x = s.shaken(n_layer=1), tokens()
     with torch.no_grad():
         before = logits(model, x, x)
         for at in range(T - 1):
-            deaf = (moves(before, logits(model, other(x, at), x))[at:] < 1e-5).nonzero()
+            deaf = (moves(before, logits(model, other(x, at), x))[at : at + reach] < 1e-5).nonzero()
             if len(deaf):
                 raise Wrong(f"changing token {at} moved nothing at position {at + int(deaf[0])}")
-    for index, head in enumerate(s.small().heads):
-        missing = ((head.weights <= 0) & torch.ones(T, T).tril().bool()).nonzero()
-        if len(missing):
-            t, at = missing[0].tolist()
-            raise Wrong(f"{head_name(index)}: position {t} gives position {at} no weight at all")
-    return "every position answers to itself and to all before it"
+    if reach == T:
+        windows = [(index // H, window(head, index)) for index, head in enumerate(s.long().heads)]
+        reach = min((width for _, width in windows), default=LONG)
+    narrow = sorted({layer for layer, width in windows if width == reach})
+    if reach not in (T, LONG):
+        return another_kind(
+            f"a window: layer {', '.join(map(str, narrow))} reaches {reach} tokens and no further "
+            "back; a second difference, unless the baseline has it too"
+        )
+    return f"every position answers to itself and to all before it, up to {LONG} tokens"
+
+
+def window(head: Head, index: int) -> int:
+    """The number of tokens that each position of a head attends to: all of them, or those of a
+    sliding window. Wrong where it is neither."""
+    length = len(head.weights)
+    # a weight that has become too small for a float is no window
+    missing = ((head.weights <= 0) & torch.ones(length, length).tril().bool()).nonzero()
+    if not len(missing):
+        return length
+    t, at = missing[0].tolist()
+    width = t - at
+    band = torch.ones(length, length).tril().triu(1 - width).bool()
+    if torch.equal(head.weights > 0, band) and head.weights[band].min() > 1e-20:
+        return width
+    if length == LONG and head.weights[head.weights > 0].min() < 1e-20:
+        return length
+    raise Wrong(f"{head_name(index)}: position {t} gives position {at} no weight at all")
 
 
 @check(
@@ -272,13 +346,14 @@ def batch(s: Subject) -> str:
             if apart(before[row], after[row]) > 1e-3:
                 raise Wrong(
                     f"changing row 1 moved the logits of row {row} by "
-                    f"{apart(before[row], after[row]):.3g} sd"
+                    f"{apart(before[row], after[row]):.3g} sd: does a mean, a roll or a view go "
+                    "over the rows of the batch?"
                 )
         alone = logits(model, x[2:], x[2:])
     if apart(before[2:], alone) > 1e-2:
         raise Wrong(
             f"row 2 alone gives other logits than in a batch: {apart(before[2:], alone):.3g} sd "
-            "apart"
+            "apart; does something depend on a row's place in the batch?"
         )
     return f"rows agree alone and in a batch of {B}"
 
@@ -314,7 +389,16 @@ def residual(s: Subject) -> str:
     "on purpose (a norm of queries, a bias by distance) are another attention, and can be right",
 )
 def attention(s: Subject) -> str:
-    return judge(s.small())
+    try:
+        return judge(s.small())
+    except Unscaled as unscaled:
+        # with gains of 1, the lengths of normalized queries and keys are known
+        model = loud(shake(s.build(), gains=False))
+        return judge_normalized(s.watch(model, tokens(1)), str(unscaled))
+
+
+class Unscaled(NotJudged):
+    """Queries and keys were seen, and their lengths are those of no projection."""
 
 
 def judge(pass_trace: Trace) -> str:
@@ -345,17 +429,58 @@ def judge(pass_trace: Trace) -> str:
             if scale is not None:
                 judged += 1
                 if abs(scale * math.sqrt(D) - 1) > 0.02:
-                    raise Wrong(
-                        f"{name}: the scale of q kᵀ is {scale:.4g}, where 1/√head_dim = 1/√{D} is "
-                        f"{D**-0.5:.4g}"
-                    )
+                    raise Wrong(f"{name}: {wrong_scale(scale)}")
             if not all(has_column(pool, column) for column in head.out.unbind(-1)):
                 raise Wrong(
-                    f"{name}: what goes back to the stream is not its weights times its values"
+                    f"{name}: its output, its weights times its values, is not among what goes "
+                    "back to the stream"
                 )
+    biased = any(head.biased for head in pass_trace.heads)
+    if not judged and any(head.q is not None for head in pass_trace.heads):
+        raise Unscaled("the lengths of queries and keys, as they meet, are those of no projection")
     if not judged:
-        raise NotJudged("no scores were seen to be products of queries and keys")
-    return f"{len(pass_trace.heads)} heads in {LAYERS} layers, scaled by 1/√{D}"
+        raise NotJudged("no scores were seen to be products of queries and keys, and a bias")
+    seen = f"{len(pass_trace.heads)} heads in {LAYERS} layers, scaled by 1/√{D}"
+    if biased:
+        return another_kind(f"{seen}, and a bias by distance is added to the scores (ALiBi, T5)")
+    return seen
+
+
+def judge_normalized(pass_trace: Trace, otherwise: str) -> str:
+    """The same for queries and keys that go through a norm: the scale shows in their lengths as
+    they meet, when gains are 1. NotJudged, in the words ``otherwise``, if they go through none."""
+    factors = []
+    for head in pass_trace.heads:
+        if head.q is None or head.k is None:
+            raise NotJudged(otherwise)
+        sizes = [t.float().norm(dim=-1) for t in (head.q, head.k)]
+        if any((size.max() - size.min()) / size.mean() > 1e-2 for size in sizes):
+            raise NotJudged(otherwise)
+        # of unit-RMS queries and keys over √D, it is 1
+        factors.append(head.scale * sizes[0].mean().item() * sizes[1].mean().item() / D**0.5)
+    for wrong, words in (
+        ((D / C) ** 0.5, "divided by √n_embd, where heads have √head_dim"),
+        (D**0.5, "not scaled"),
+        (D**-0.5, "divided by head_dim, where its root is right"),
+    ):
+        if all(abs(factor / wrong - 1) < 0.02 for factor in factors):
+            raise Wrong(f"queries and keys are normalized (QK norm), and their product is {words}")
+    times = "" if abs(factors[0] - 1) < 0.02 else f", and their product is {factors[0]:.3g} / √{D}"
+    return another_kind(f"queries and keys go through a norm before they meet{times}")
+
+
+def wrong_scale(scale: float) -> str:
+    named = {
+        1.0: "not scaled",
+        C**-0.5: "divided by √n_embd",
+        1 / D: "divided by head_dim: the root is missing",
+        1 / C: "divided by n_embd",
+        D**0.5: "multiplied by √head_dim",
+    }
+    words = next((w for value, w in named.items() if abs(scale / value - 1) < 0.02), "")
+    return f"the scale of q kᵀ is {scale:.4g}, where 1/√head_dim = 1/√{D} is {D**-0.5:.4g}" + (
+        f": it is {words}" * bool(words)
+    )
 
 
 def head_name(number: int) -> str:
@@ -415,14 +540,15 @@ def swapped(model: nn.Module, blind: str) -> str:
     """Swap two earlier tokens and say how far the last logits move. Wrong, naming what may be
     ``blind``, when they don't."""
     x = tokens()
-    x[:, 2], x[:, 5] = 3, 4
+    one, two = T - 4, T - 2  # near the end, so that a window reaches them
+    x[:, one], x[:, two] = 3, 4
     turned = x.clone()
-    turned[:, 2], turned[:, 5] = 4, 3
+    turned[:, one], turned[:, two] = 4, 3
     with torch.no_grad():
         moved = apart(logits(model, x, x)[:, -1], logits(model, turned, x)[:, -1])
     if moved < 1e-4:
-        raise Wrong(f"swapping tokens 2 and 5 changes nothing at the end: {blind}")
-    return f"swapping tokens 2 and 5 moves the last logits by {moved:.2g} sd"
+        raise Wrong(f"swapping tokens {one} and {two} changes nothing at the end: {blind}")
+    return f"swapping tokens {one} and {two} moves the last logits by {moved:.2g} sd"
 
 
 @check(
@@ -437,7 +563,13 @@ def training(s: Subject) -> str:
         train_logits, trained_loss = model.train()(x, y)
     gap = apart(eval_logits.reshape(-1, VOCAB), train_logits.reshape(-1, VOCAB))
     if gap > 1e-3:
-        raise Wrong(f"logits differ by {gap:.2g} sd between model.eval() and model.train()")
+        with torch.no_grad():
+            drops = apart(train_logits, model(x, y)[0]) > 1e-3
+        raise Wrong(
+            f"logits differ by {gap:.2g} sd between model.eval() and model.train()"
+            + ", and between two calls while training: does a dropout not take its share from the "
+            "config, which has 0?" * drops
+        )
     if abs(loss.item() - trained_loss.item()) > 1e-3 * max(1.0, loss.item()):
         raise Wrong(
             f"the loss is {trained_loss.item():.4f} in training mode and {loss.item():.4f} in "
@@ -473,21 +605,45 @@ def gradients(s: Subject) -> str:
         for name, grad in zip(weights, grads, strict=True):
             if grad is not None:  # maximum keeps what is not finite
                 largest[name] = torch.maximum(largest.get(name, grad.abs()), grad.abs())
-        bad = [words for name, p in weights.items() if (words := dead(name, p, largest.get(name)))]
+        bad = {
+            name: words
+            for name, p in weights.items()
+            if (words := dead(name, p, largest.get(name)))
+        }
         if not bad:
             break
         x = tokens(seed=seed)
     if bad:
-        raise Wrong("; ".join(bad[:3]) + (f"; and {len(bad) - 3} more" if len(bad) > 3 else ""))
+        reason = reason_of_none(s, next(iter(bad)), largest.get(next(iter(bad))))
+        raise Wrong(
+            "; ".join([*bad.values()][:3])
+            + (f"; and {len(bad) - 3} more" if len(bad) > 3 else "")
+            + reason
+        )
     slopes(s)
     return f"all {sum(1 for _ in model.parameters())} parameters have one, and it is the slope"
+
+
+def reason_of_none(s: Subject, name: str, largest: Tensor | None) -> str:
+    """Tell a parameter that is used, and detached on the way, from one that is not used: does the
+    loss move with the entries that have no gradient?"""
+    x, losses = tokens(), []
+    for step in (0.0, 0.5):
+        model = s.shaken()
+        p = dict(model.named_parameters())[name]
+        with torch.no_grad():
+            p.add_(step * (torch.ones_like(p) if largest is None else largest == 0))
+            losses.append(model(x, x)[1].item())
+    if abs(losses[1] - losses[0]) > 1e-5 * abs(losses[0]):
+        return ". The loss depends on the first: is something detached, or under no_grad?"
+    return ". The loss does not depend on the first: is it used?"
 
 
 def dead(name: str, p: Tensor, largest: Tensor | None) -> str:
     """Name the part of a parameter that has no gradient, from the largest size of each entry over
     some models and batches (None: it never had one); "" when each slice has one."""
     if largest is None:
-        return f"{name} has none (is it used?)"
+        return f"{name} has none"
     if not torch.isfinite(largest).all():
         return f"{name} has one that is not finite"
     if not largest.max() > 0:
@@ -520,6 +676,7 @@ def slopes(s: Subject) -> None:
     except RuntimeError:  # it mixes in a dtype of its own, and trains in fp32
         model = s.shaken(n_layer=2).train()
     weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    torch.manual_seed(9)
     loss = model(x, y)[1]
     grads = grads_of(loss, list(weights.values()))
     generator = torch.Generator().manual_seed(12)
@@ -567,6 +724,7 @@ def at_step(model: nn.Module, p: Tensor, change: Tensor, x: Tensor, y: Tensor) -
     with torch.no_grad():
         original = p.clone()
         p.add_(change)
+        torch.manual_seed(9)  # a dropout that stays on drops the same
         loss = model(x, y)[1].item()
         p.copy_(original)
     return float(loss)
@@ -665,10 +823,13 @@ def device_and_dtype(s: Subject) -> str:
     dtype = torch.float16 if short == "fp16" else torch.bfloat16
     model = s.shaken().to(device).train()
     x = tokens().to(device)
-    exact = model(x, x)[1].item()
     with torch.autocast(device, dtype):
         loss = model(x, x)[1]
     grads_of(loss.float(), [p for p in model.parameters() if p.requires_grad])
+    with torch.no_grad():  # in evaluation, so that no dropout comes between
+        exact = model.eval()(x, x)[1].item()
+        with torch.autocast(device, dtype):
+            loss = model(x, x)[1]
     if not math.isclose(loss.item(), exact, rel_tol=0.05, abs_tol=0.05):
         raise Wrong(
             f"the loss is {exact:.4f} in fp32 and {loss.item():.4f} in {short}, on {device}"

@@ -26,6 +26,8 @@ UNSEEN = (
 def layers(trace: Trace) -> list[list[Head]]:
     """The heads of each layer. Wrong, with what was looked for, where they were not found."""
     layer_heads = trace.layers(H)
+    if not trace.heads:
+        raise NotJudged("no attention weights were seen: attention in blocks, or of another kind")
     if not layer_heads or len(layer_heads) != LAYERS:
         raise Wrong(
             f"looked for {LAYERS} layers of {H} heads, products of causal weights (T, T) with "
@@ -84,9 +86,14 @@ def groups(s: Subject) -> str:
         if keys is None:
             keys, unsure = values, True
         if len(set(keys)) == H and len(set(values)) == H:
+            few = s.kv_field is not None and s.n_params(**{s.kv_field: 1}) < s.n_params(
+                **{s.kv_field: H}
+            )
             raise Wrong(
                 f"{where}: {H} query heads have {H} different key heads and {H} value heads: "
                 "nothing is shared"
+                + ", though the projections are smaller: are whole heads repeated, not features "
+                "or tokens?" * few
             )
         if len(set(values)) == H:
             raise Wrong(f"{where}: keys are shared, values are not")

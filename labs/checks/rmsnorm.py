@@ -7,6 +7,9 @@ judged by what reaches the projections, beside the stream that they read.
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +20,7 @@ from labs.checks.subject import LAYERS, B, C, Subject, T, loud, shake, tokens, t
 
 NO_GAIN = "no learned gain"
 NO_EPS = "no eps: a token of zeros gives NaN"
+OFFSET = "with an offset"
 UNMOVED = 1e-3  # outputs that move by less take the mean out
 
 
@@ -94,6 +98,27 @@ def rms(x: Tensor) -> Tensor:
     return x.double().pow(2).mean(-1, keepdim=True).sqrt()
 
 
+def with_gains(module: nn.Module) -> tuple[nn.Module, dict[str, Tensor]]:
+    """A copy of a norm in float64 whose parameters are between 0.5 and 1.5, and these values."""
+    exact_module = twin(module)
+    generator = torch.Generator().manual_seed(8)
+    gains = {}
+    with torch.no_grad():
+        for name, p in exact_module.named_parameters():
+            gains[name] = torch.rand(C, generator=generator, dtype=torch.float64) + 0.5
+            p.copy_(gains[name].to(p.dtype))
+    return exact_module, gains
+
+
+def slip(module: nn.Module) -> str:
+    """The formula that a norm computes in place of x / RMS(x) · gain, as ": …"; "" if it has no
+    name here."""
+    gained_module, gains = with_gains(module)
+    x = sample().double()
+    words = slip_of(x, list(gains.values()), ask(gained_module, x))
+    return words and f": {words}"
+
+
 @check(
     "rmsnorm: scale",
     "8x gives what x gives",
@@ -107,7 +132,7 @@ def scale(s: Subject) -> str:
         if gaps[-1] > 1e-2:
             raise Wrong(
                 f"{name}: outputs up to {one.abs().max().item():.3g} move by {gaps[-1]:.3g} when "
-                "its input is 8 times as large"
+                f"its input is 8 times as large{slip(module)}"
             )
     return f"{len(gaps)} norms, the largest change {max(gaps):.1g}"
 
@@ -169,8 +194,7 @@ def unit(s: Subject) -> str:
         if (sizes - 1).abs().max() > 0.01:
             low, high = sizes.min().item(), sizes.max().item()
             words = f"between {low:.3g} and {high:.3g}" if high - low > 1e-3 else f"{low:.4g}"
-            hint = " = 1/√C: is it divided by the length?" if abs(low * C**0.5 - 1) < 0.01 else ""
-            raise Wrong(f"{name}: the root mean square of its output is {words}{hint}")
+            raise Wrong(f"{name}: the root mean square of its output is {words}{slip(module)}")
     return "1.000 for every token"
 
 
@@ -184,28 +208,17 @@ def formula(s: Subject) -> str:
     if not norms(s):
         return of_functions(s)
     for name, module in norms(s).items():
-        exact_module = twin(module)
-        parameters = dict(exact_module.named_parameters())
-        generator = torch.Generator().manual_seed(8)
-        given = {
-            key: torch.rand(C, generator=generator, dtype=torch.float64) + 0.5 for key in parameters
-        }
-        zero = [key for key, p in parameters.items() if float(p.detach().abs().max()) == 0.0]
-        with torch.no_grad():
-            for key, p in parameters.items():
-                p.copy_(given[key].to(p.dtype))
+        gained_module, gains = with_gains(module)
         x = sample().double()
-        out, base = ask(exact_module, x), x / rms(x)
-        options = {} if parameters else {NO_GAIN: base}
-        for key, g in given.items():
+        out, base = ask(gained_module, x), x / rms(x)
+        options = {} if gains else {NO_GAIN: base}
+        for key, g in gains.items():
             options["x / RMS · g"] = base * g
             options["the gain is 1 + g, with g from 0"] = base * (1 + g)
             options["the gain is exp(g), with g from 0"] = base * g.exp()
-            for other in [o for o in given if o != key]:
-                options[f"with an offset, {other}"] = base * g + given[other]
-                options[f"the gain is 1 + g, with an offset, {other}"] = (
-                    base * (1 + g) + given[other]
-                )
+            for other in [o for o in gains if o != key]:
+                options[f"{OFFSET}, {other}"] = base * g + gains[other]
+                options[f"the gain is 1 + g; {OFFSET}, {other}"] = base * (1 + g) + gains[other]
         match = next(
             (
                 words
@@ -214,31 +227,69 @@ def formula(s: Subject) -> str:
             ),
             None,
         )
+        eps = eps_of(module)
+        if eps.far_off:
+            raise Wrong(f"{name}: {too_large(eps)}")
         if match is None:
-            if slip := slip_of(x, list(given.values()), out):
-                raise Wrong(f"{name}: {slip}")
+            if words := slip_of(x, list(gains.values()), out):
+                raise Wrong(f"{name}: {words}")
             expected = options.get("x / RMS · g", base)
             at = (out - expected).abs().flatten().argmax()
+            from_zero = any(not p.detach().any() for p in module.parameters())
             raise Wrong(
                 f"{name}: {out.flatten()[at]:.4f} where the formula gives "
                 f"{expected.flatten()[at]:.4f}, with gains between 0.5 and 1.5"
-                + (", of parameters that start at 0" if zero else "")
+                + (", of parameters that start at 0" if from_zero else "")
             )
-        notes.append(match)
-        notes.append(eps_of(module))
+        if OFFSET in match and "bias" in s.fields:
+            raise Wrong(f"{name}: {match}, although the config says bias=False: RMSNorm has a gain")
+        if match == NO_GAIN and (fixed := fixed_gain(module)):
+            raise Wrong(
+                f"{name}.{fixed} is a tensor of {C} numbers and no parameter, so it never learns: "
+                f"wrap it in nn.Parameter"
+            )
+        notes += [match, str(eps)]
     seen = "; ".join(dict.fromkeys(note for note in notes if note))
-    return Warned(seen) if {NO_GAIN, NO_EPS} & set(notes) else seen
+    is_unusual = any(note in (NO_GAIN, NO_EPS) or OFFSET in note for note in notes)
+    return Warned(seen) if is_unusual else seen
+
+
+def fixed_gain(module: nn.Module) -> str:
+    """The name of a tensor of one number per feature that a norm holds and that is no parameter."""
+    for name, value in (*vars(module).items(), *module.named_buffers()):
+        if isinstance(value, Tensor) and tuple(value.shape) == (C,):
+            return name
+    return ""
 
 
 def slip_of(x: Tensor, gains: list[Tensor], out: Tensor) -> str:
-    """The formula that a norm computes in place of x / RMS(x) · gain, where it can be named."""
+    """The formula that gives out in place of x / RMS(x) · gain, where it can be named; all float64
+    (…, C), each gain (C,)."""
     square = x.pow(2).mean(-1, keepdim=True)
+    mean, half = x.mean(-1, keepdim=True), C // 2
+    variance = (x - mean).pow(2).mean(-1, keepdim=True)
+    base = x / square.sqrt()
     slip_outputs: dict[str, Tensor] = {
+        "the mean is taken out first: that is LayerNorm": (x - mean) / variance.sqrt(),
+        "the mean is taken out of x / RMS": base - base.mean(-1, keepdim=True),
+        "x is divided by √ of its variance, not of its mean square": x / variance.sqrt(),
+        "x is divided by its standard deviation over C − 1": x / x.std(-1, keepdim=True),
         "x is divided by its mean square: the root is missing": x / square,
         "x is divided by its length, √(sum of x²): the mean is missing": x / (square * C).sqrt(),
+        "x is divided by the sum of x²": x / (square * C),
         "the sum of x² is divided by C − 1": x / (square * C / (C - 1)).sqrt(),
         "x is divided by the mean of |x|": x / x.abs().mean(-1, keepdim=True),
+        "x is divided by the largest |x|": x / x.abs().amax(-1, keepdim=True),
+        "x is multiplied by its root mean square, not divided": x * square.sqrt(),
+        "the mean square is of half of the features": x / rms(x[..., :half]),
+        "the mean square is of the other half of the features": x / rms(x[..., half:]),
+        "x is not divided at all": x,
     }
+    for size in (n for n in range(2, C) if C % n == 0):
+        groups = x.unflatten(-1, (-1, size))
+        slip_outputs[
+            f"{C // size} groups of {size} features each have a mean square of their own"
+        ] = (groups / rms(groups)).flatten(-2)
     for eps in (1e-3, 1e-2, 0.1, 1.0):
         slip_outputs[f"eps is {eps:g}, which moves what it divides; the baseline has 1e-5"] = (
             x / (square + eps).sqrt()
@@ -250,14 +301,20 @@ def slip_of(x: Tensor, gains: list[Tensor], out: Tensor) -> str:
         inside = x * g
         slips = {
             "the gain is inside the root mean square": inside / rms(inside),
-            "the gain is applied twice": x / square.sqrt() * g * g,
-            "the gain is not applied": x / square.sqrt(),
-            **{words: base * g for words, base in slip_outputs.items()},
+            "the gain is inside the mean square and applied again": inside / rms(inside) * g,
+            "the gain is inside the mean square only": x / rms(inside),
+            "the gain is applied twice": base * g * g,
+            "the gain is not applied": base,
+            "the gain is added, not multiplied": base + g,
+            "the gain is added, less 1, not multiplied": base + g - 1,
+            **{words: slipped * g for words, slipped in slip_outputs.items()},
         }
         for words, expected in slips.items():
             if torch.allclose(out, expected, rtol=2e-4, atol=2e-4):
                 return words
-    return next((w for w, base in slip_outputs.items() if torch.allclose(out, base, rtol=2e-4)), "")
+    return next(
+        (words for words, slipped in slip_outputs.items() if torch.allclose(out, slipped, 2e-4)), ""
+    )
 
 
 def of_functions(s: Subject) -> str:
@@ -271,6 +328,7 @@ def of_functions(s: Subject) -> str:
     gains = torch.cat([p.reshape(-1, C) for p in some])  # alone, in rows, or side by side
     usual_gains = torch.cat([torch.ones(1, C).double(), gains, 1 + gains, gains.exp()])  # (N, C)
     readings = s.stream().readings
+    unmoved = True
     for reading in readings:
         base, x = (centered(one) for one in (normalized(reading.state, "RMS"), reading.x))
         gain = (x * base).sum(0) / base.pow(2).sum(0)
@@ -283,27 +341,57 @@ def of_functions(s: Subject) -> str:
                 f"{gain.mean():.4f} on average, and no gain of the model is that: is it applied "
                 "twice, or is something else divided by?"
             )
+        unmoved &= bool(((gain - 1).abs() < 5e-3).all())
+    if unmoved:
+        return Warned(f"in front of {len(readings)} projections: {NO_GAIN}")
     return f"in front of {len(readings)} projections, the gains are the model's"
 
 
-def eps_of(module: nn.Module) -> str:
-    """The place and the size of a norm's eps, from one tiny input."""
-    size = 1e-3
+@dataclass(frozen=True)
+class Eps:
+    """A norm's eps, and its place; 0 where none was felt, infinity where zeros give NaN."""
+
+    size: float
+    inside: bool = True
+
+    @property
+    def far_off(self) -> bool:
+        """True if it moves an embedding's root mean square, 0.02 at the start, by a tenth."""
+        return math.isfinite(self.size) and self.size > (1e-4 if self.inside else 2e-3)
+
+    def __str__(self) -> str:
+        if not math.isfinite(self.size):
+            return NO_EPS
+        if not self.size:
+            return ""
+        other = "" if math.isclose(self.size, 1e-5, rel_tol=0.02) else "; the baseline has 1e-5"
+        place = f"inside the root{other}" if self.inside else "outside the root"
+        return f"eps {self.size:.3g} {place}"
+
+
+def too_large(eps: Eps) -> str:
+    place = "inside" if eps.inside else "outside"
+    return (
+        f"eps is {eps.size:.2g}, {place} the root, where the baseline has 1e-5: at the start the "
+        "mean square of an embedding is 0.0004, and eps is to be nothing beside it"
+    )
+
+
+def eps_of(module: nn.Module) -> Eps:
+    """The place and the size of a norm's eps, from two small inputs."""
+    felt = []
     with torch.no_grad():
         if not torch.isfinite(module(torch.zeros(1, 1, C))).all():
-            return NO_EPS
-        ratio = module(torch.full((1, 1, C), size))[0, 0, 0].item()
-    if not 0 < ratio < 1:
-        return ""
-    inside, outside = size**2 * (1 / ratio**2 - 1), size * (1 / ratio - 1)
-    for eps in (1e-5, 1e-6, 1e-8, 1.19e-7):
-        if abs(inside / eps - 1) < 0.02:
-            return f"eps {eps:g} inside the root" + (
-                "" if eps == 1e-5 else "; the baseline has 1e-5"
-            )
-        if abs(outside / eps - 1) < 0.02:
-            return f"eps {eps:g} outside the root"
-    return ""
+            return Eps(math.inf)
+        for size in (1e-3, 1e-2):
+            ratio = module(torch.full((1, 1, C), size))[0, 0, 0].item()
+            if not 0 < ratio < 1:
+                return Eps(0.0)
+            felt.append((size**2 * (1 / ratio**2 - 1), size * (1 / ratio - 1)))
+    for place, sizes in enumerate(zip(*felt, strict=True)):
+        if math.isclose(*sizes, rel_tol=0.05):
+            return Eps(float(f"{sizes[0]:.2g}"), inside=place == 0)
+    return Eps(0.0)
 
 
 @check(
@@ -341,6 +429,17 @@ def everywhere(s: Subject) -> str:
 def quiet(s: Subject) -> None:
     """At the start, where the stream is small, what comes out of a norm is 1 in size: a larger eps
     than the stream's mean square would be felt, and so would a division by the length."""
+    start = s.watch(s.build(), tokens(1))
+    first = start.projections[0]
+    for at, row in start.rows:
+        if at < first.at and (eps := eps_between(row, first.x)) and eps.far_off:
+            raise Wrong(f"in front of the first projection, {too_large(eps)}")
+    size = rms(first.x).mean().item()
+    if size < 0.9:
+        raise Wrong(
+            f"before any training, what the first layer reads has a root mean square of "
+            f"{size:.3g}, not 1: is eps larger than the mean square of an embedding, 0.0004?"
+        )
     model = s.build()
     residual_stream = stream.Stream(s.watch(shake(model, gains=False), tokens(1)), LAYERS)
     for reading in residual_stream.readings:
@@ -350,13 +449,20 @@ def quiet(s: Subject) -> None:
                 f"before any training, what {reading.name} reads has a root mean square of "
                 f"{size:.3g}, not 1: a large eps, or a division by something else?"
             )
-    first = s.watch(s.build(), tokens(1)).projections[0].x
-    size = rms(first).mean().item()
-    if size < 0.9:
-        raise Wrong(
-            f"before any training, what the first layer reads has a root mean square of "
-            f"{size:.3g}, not 1: is eps larger than the mean square of an embedding, 0.0004?"
-        )
+
+
+def eps_between(before: Tensor, after: Tensor) -> Eps | None:
+    """The eps of an RMSNorm with gains of 1 that makes rows (T, C) of others; None if it is
+    none."""
+    before, after = before.double(), after.double()
+    if (
+        torch.allclose(before, after)
+        or (torch.cosine_similarity(before, after, dim=-1) < 1 - 1e-5).any()
+    ):
+        return None
+    square = before.pow(2).mean(-1)
+    eps = square / after.pow(2).mean(-1) - square
+    return Eps(eps.mean().item()) if eps.std() < 0.02 * eps.mean() else None
 
 
 FILE_NAMES = ("rms",)

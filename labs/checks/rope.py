@@ -7,29 +7,25 @@ doing: scores must be constant along each diagonal, values and outputs must not 
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from labs.checks.generic import head_name, swapped
-from labs.checks.property_check import NotJudged, Warned, Wrong, check
-from labs.checks.subject import VOCAB, C, D, H, Subject, apart, constant, logits, tokens
-from labs.checks.trace import Trace
+from labs.checks.property_check import NotJudged, Warned, Wrong, another_kind, check
+from labs.checks.subject import LONG, VOCAB, C, D, H, Subject, apart, constant, logits, tokens
+from labs.checks.trace import Head, Trace
 
 # a pair is needed when leaving its angle out leaves more than this over, as a share of the sd
 IDLE = 0.01
-LONG = 512  # long enough that a wrong frequency can't hide behind the right ones
+LOW_PRECISION = "are positions, angles, cosines or sines kept in a low precision?"
 ONE_ANGLE = "one angle for all pairs"
 NO_EXPONENT = f"{ONE_ANGLE}: every pair rotates by 1 per position; does the exponent depend on i?"
-
-
-def long_trace(s: Subject) -> Trace:
-    """A shaken model on one token, 512 times."""
-    return s.once("rope", lambda: s.watch(without_table(s, block_size=LONG), constant(1, LONG)))
 
 
 def layers(trace: Trace) -> list[Tensor]:
@@ -40,28 +36,6 @@ def layers(trace: Trace) -> list[Tensor]:
         torch.stack([head.scores for head in layer if head.scores is not None])
         for layer in layer_heads
     ]
-
-
-def tables(s: Subject) -> dict[str, tuple[int, ...]]:
-    """The parameters whose shape grows with block_size, with their shapes at 24."""
-
-    def find() -> dict[str, tuple[int, ...]]:
-        few = {name: p.shape for name, p in s.build(block_size=8).named_parameters()}
-        many = {name: p.shape for name, p in s.build(block_size=24).named_parameters()}
-        return {name: tuple(shape) for name, shape in many.items() if shape != few.get(name)}
-
-    return s.once("tables", find)
-
-
-def without_table(s: Subject, **sizes: int) -> nn.Module:
-    """A shaken model whose learned positions, if it still has some, are 0: the other checks then
-    look past them."""
-    model = s.shaken(**sizes)
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            if name in tables(s):
-                p.zero_()
-    return model
 
 
 def along_diagonals(scores: Tensor) -> tuple[Tensor, float]:
@@ -94,8 +68,9 @@ def varies(scores: Tensor) -> bool:
     return bool(variation(profile)) or gap > max(1e-4 * scores.tril().abs().amax().item(), 1e-4)
 
 
-def describe_departure(scores: Tensor, gap: float) -> str:
-    """Say what the scores of a constant sequence depend on, when it is not the distance."""
+def describe_departure(heads: list[Head], scores: Tensor, gap: float) -> str:
+    """Say what the scores of a constant sequence depend on, when it is not the distance. ``gap`` is
+    in sd."""
     T = scores.shape[-1]
     n = T // 2 if T > 64 else T
     S = scores.flatten(0, -3).double()[:, :n, :n]
@@ -123,8 +98,123 @@ def describe_departure(scores: Tensor, gap: float) -> str:
         if worst < 0.01 * spread:
             return words
     if gap < 0.2:
-        return "nearly a rule of m − n: are the angles, cosines or sines kept in a low precision?"
-    return "no rule of m and n found: do cosines, sines and pairs belong together, within one head?"
+        return f"nearly a rule of m − n: {LOW_PRECISION}"
+    turned = [(head.q, head.k) for head in heads if head.q is not None and head.k is not None]
+    for q, k in turned:
+        for name, t in (("queries", q), ("keys", k)):
+            if words := describe_turn(t):
+                return f"the {name} {words}"
+    for q, k in turned:
+        of_query, of_key = steps(q), steps(k)
+        if of_query is None or of_key is None or of_query.shape != of_key.shape:
+            continue
+        per_position = [one.abs().median(0).values for one in (of_query, of_key)]
+        if not torch.allclose(*per_position, rtol=1e-2, atol=1e-5):
+            query_angles, key_angles = (
+                ", ".join(f"{angle:.3g}" for angle in one.tolist()) for one in per_position
+            )
+            return (
+                f"the queries' pairs turn by {query_angles} per position, the keys' by "
+                f"{key_angles}: have both the same base and the same table?"
+            )
+    return "no rule of m and n was found: do cosines, sines and pairs belong together?"
+
+
+def describe_turn(t: Tensor) -> str:
+    """The way in which one token's queries, or keys, at each position (T, D) are no rotation by an
+    angle that grows by the same step from position to position; "" if they are one."""
+    t = t.double()
+    for period in range(2, len(t) // 2 + 1):
+        if torch.allclose(t[period:], t[:-period], rtol=1e-4, atol=1e-5):
+            return (
+                f"start again after {period} positions: do positions wrap, or is the table of "
+                "angles that short?"
+            )
+    turns = steps(t)
+    if turns is None:
+        return no_rotation(t)
+    usual = turns.median(0).values
+    slow = int(usual.abs().argmin())
+    off = (turns[:, slow] - usual[slow]).abs() > 0.05 * usual[slow].abs() + 1e-6
+    if not off.any():
+        return ""
+    largest = int((turns[:, slow] - usual[slow]).abs().argmax())
+    if (turns[:, slow].mean() / usual[slow] - 1).abs() < 0.1 or len(turns[:, slow].unique()) < 16:
+        return f"turn by uneven steps: {LOW_PRECISION}"
+    return (
+        f"don't turn by the same angle from each position to the next: pair {slow} by "
+        f"{turns[largest, slow].item():.2g} from {largest} to {largest + 1}, and by "
+        f"{turns[-1, slow].item():.2g} at the end; are the positions 0, 1, 2, …?"
+    )
+
+
+def steps(t: Tensor) -> Tensor | None:
+    """The angles by which the pairs of queries or keys (T, D) turn from each position to the next,
+    (T − 1, D / 2); None if no pairs keep their lengths."""
+    for pairs in (t.double().unflatten(-1, (-1, 2)), t.double().unflatten(-1, (2, -1)).mT):
+        if keeps_lengths(pairs.norm(dim=-1), t):
+            turned = torch.view_as_complex(pairs.contiguous())
+            return torch.angle(turned[1:] / turned[:-1])
+    return None
+
+
+def keeps_lengths(sizes: Tensor, t: Tensor) -> bool:
+    """True if the sizes (T, N) of parts of t (T, D) are the same at every position."""
+    spread = (sizes.amax(0) - sizes.amin(0)).max()
+    return bool(spread < 1e-3 * t.double().norm(dim=-1).mean())
+
+
+def no_rotation(t: Tensor) -> str:
+    """The formula by which one token's queries or keys (T, D) change with the position, where it is
+    no rotation; "" if it has no name here."""
+    t = t[:64].double()
+    angle = torch.arange(len(t), dtype=torch.float64)[:, None] * torch.tensor(frequencies(10000.0))
+    c, s = angle.cos(), angle.sin()
+    x = torch.eye(D, dtype=torch.float64)[:, None]  # each feature by itself: (D, 1, D)
+    for layout in ("neighbors", "halves"):
+        halves = layout == "halves"
+        a, b = x.chunk(2, -1) if halves else (x[..., 0::2], x[..., 1::2])
+        wide_c, wide_s = (table.repeat_interleave(2, -1) for table in (c, s))
+        if not halves:
+            wide_c, wide_s = (torch.cat([table, table], -1) for table in (c, s))
+        other = torch.cat([-b, a], -1) if halves else torch.stack([-b, a], -1).flatten(-2)
+        tables_of = "neighbors" if halves else "halves"
+        slips = {
+            "a · cos ± b · sin and a · sin ± b · cos have the same sign, where one is − and the "
+            "other +": (a * c + b * s, a * s + b * c),
+            "times cos alone: sin is missing": (a * c, b * c),
+            "times sin alone: cos is missing": (a * s, b * s),
+            "x · (cos + sin): no feature meets its partner, so nothing rotates": (
+                a * (c + s),
+                b * (c + s),
+            ),
+            f"pairs that are {layout}, with tables laid out for {tables_of}": (
+                x * wide_c + other * wide_s,
+            ),
+        }
+        for words, parts in slips.items():
+            out = torch.cat(parts, -1)
+            if len(parts) == 2 and not halves:
+                out = torch.stack(parts, -1).flatten(-2)
+            if explains(out.expand(D, len(t), D).flatten(1).T, t):
+                return f"are no rotation: {words}"
+        added = torch.cat([c, s], -1) if halves else torch.stack([c, s], -1).flatten(-2)
+        if explains(torch.cat([added[None], x.expand(D, len(t), D)]).flatten(1).T, t):
+            return "have cosines and sines added to them: they are to be rotated"
+    sizes = t.norm(dim=-1)
+    return (
+        f"are no rotation: their length varies by {(sizes.max() - sizes.min()) / sizes.mean():.0%} "
+        "over positions: do cosines, sines and pairs belong together?"
+        if (sizes.max() - sizes.min()) / sizes.mean() > 1e-3
+        else ""
+    )
+
+
+def explains(columns: Tensor, t: Tensor) -> bool:
+    """True if t (T, D), as one column, is a sum of columns (T · D, N)."""
+    target = t.flatten()[:, None]
+    fit = torch.linalg.lstsq(columns, target, driver="gelsd").solution
+    return bool((target - columns @ fit).norm() < 1e-3 * target.norm())
 
 
 @check(
@@ -133,15 +223,23 @@ def describe_departure(scores: Tensor, gap: float) -> str:
     "RoPE replaces the learned positions; with both, the comparison is about their sum.",
 )
 def table(s: Subject) -> str:
-    for name, shape in tables(s).items():
+    for name, shape in s.tables().items():
         raise Wrong(f"{name} still has one row per position: {shape} at block_size 24")
-    trace = long_trace(s)
-    first = trace.projections[0].at if trace.projections else 0
-    rows = [row for at, row in trace.rows if at < first]
-    if rows and apart(rows[-1], rows[-1][:1].expand_as(rows[-1])) > 1e-3:
+    trace = s.long()
+    first = trace.projections[0] if trace.projections else None
+    rows = [row for at, row in trace.rows if first and at < first.at]
+    read = [*rows, first.x] if first and rows else []
+    moved = [row for row in read if apart(row, row[:1].expand_as(row)) > 1e-3]
+    if moved and moved[-1] is read[-1]:
+        rotated = keeps_lengths(moved[0].double().norm(dim=-1, keepdim=True), moved[0])
         raise Wrong(
-            "what enters the first layer differs from position to position, for one token: is "
-            "something still added to the embedding, such as sinusoids?"
+            "what the first projection reads differs from position to position, for one token: "
+            + (
+                "it is rotated there; queries and keys are to be rotated, behind their projections"
+                if rotated
+                else "is something added to the embedding, such as sinusoids, or rotated in front "
+                "of the projection of queries and keys?"
+            )
         )
     return "no parameter's shape depends on block_size"
 
@@ -153,7 +251,7 @@ def table(s: Subject) -> str:
     "This is what defines RoPE: shift query and key together, and their product stays.",
 )
 def relative(s: Subject) -> str:
-    layer_scores = layers(long_trace(s))
+    layer_scores, heads = layers(s.long()), s.long().heads
     if not layer_scores:
         raise NotJudged("no attention was seen; the next check looks at the output")
     seen = []
@@ -165,6 +263,13 @@ def relative(s: Subject) -> str:
                 f"layer {number}: its scores don't depend on positions, as those of other layers "
                 "do: is it rotated?"
             )
+        above = heads[number * H - 1 : number * H] if number else []
+        for head in above:
+            if apart(head.v, head.v[:1].expand_as(head.v)) > 1e-3:
+                raise Wrong(
+                    f"layer {number - 1}: one token's values differ from position to position: are "
+                    "they rotated, too? Only queries and keys are"
+                )
         profile, gap = along_diagonals(scores)
         spread = variation(profile)
         largest = scores.tril().abs().amax().item()
@@ -172,7 +277,7 @@ def relative(s: Subject) -> str:
         if gap > 0.01 * spread:
             raise Wrong(
                 f"layer {number}: scores at one distance differ by {gap / spread:.2g} sd; "
-                + describe_departure(scores, gap / spread)
+                + describe_departure(heads[number * H : (number + 1) * H], scores, gap / spread)
             )
         for head, one in enumerate(profile):
             if not variation(one[None]):
@@ -217,7 +322,7 @@ def effects(s: Subject, T: int, rows: list[int]) -> list[Tensor]:
     changes with the embedding at n < m by weight[m, n] times one fixed linear map.
     """
     try:
-        model = without_table(s, n_layer=1, n_head=1, n_embd=D, block_size=T)
+        model = s.without_table(n_layer=1, n_head=1, n_embd=D, block_size=T)
     except Exception as error:  # a file may want more heads than one
         raise NotJudged(f"no model of one head could be built: {error}"[:200]) from error
     nudge = torch.zeros(1, T, D, requires_grad=True)
@@ -289,7 +394,7 @@ def profile_from_output(s: Subject) -> Tensor:
 )
 def order(s: Subject) -> str:
     blind = "nothing rotates, or it rotates along another axis"
-    return swapped(without_table(s, n_layer=1), blind)
+    return swapped(s.without_table(n_layer=1), blind)
 
 
 @check(
@@ -302,9 +407,11 @@ def angles(s: Subject) -> str:
     notes: set[str] = set()
     # how much is left over without each pair, in the head that needs it most
     needed = [0.0] * (D // 2)
-    for profile, view in profiles(s):
+    for number, (profile, view) in enumerate(profiles(s)):
         if not variation(profile):
             raise NotJudged("no score depends on the distance")
+        if number and notes:
+            break  # the first layer has told
         slow = [theta / LONG for theta in frequencies(10000.0)]
         if view.misfits(profile, slow).max() < 1e-4:  # first: slow angles fit much by accident
             raise Wrong(f"every angle is {LONG} times too small: are positions over the length?")
@@ -315,8 +422,10 @@ def angles(s: Subject) -> str:
         for i in range(D // 2):
             rest = [f for j, f in enumerate(frequencies(10000.0)) if j != i]
             needed[i] = max(needed[i], view.misfits(profile, rest).max().item())
+    if any(note.startswith(STRETCHED) for note in notes):  # in the heads that need the slow pairs
+        notes = {note for note in notes if note.startswith(STRETCHED)}
     bad = sorted(
-        (note for note in notes if not note.startswith("base")),
+        (note for note in notes if not note.startswith(("base", *KINDS))),
         key=lambda note: "split" not in note,
     )
     learned = [name for name, p in s.build().named_parameters() if p.numel() == D // 2]
@@ -334,9 +443,18 @@ def angles(s: Subject) -> str:
         raise Wrong(
             f"no head's scores have the angle of pair {idle[0]}: are all its features rotated?"
         )
+    for note in sorted(notes):
+        if note.startswith(KINDS):
+            return another_kind(note)
     return "; ".join(sorted(notes)) or (
         f"all {H} heads fit, head_dim = {D}: " + ", ".join(f"{f:.3g}" for f in frequencies(10000.0))
     )
+
+
+PARTLY = "only a part of each head's features rotates, as in GPT-NeoX; the paper rotates all"
+STRETCHED = "the slow pairs turn slower than their base says"
+KINDS = (PARTLY, STRETCHED)
+"""Beginnings of what is said of angles that are right in some models, and not the paper's."""
 
 
 def frequencies(base: float) -> list[float]:
@@ -354,19 +472,23 @@ class View:
     def misfits(self, profiles: Tensor, thetas: list[float]) -> Tensor:
         """The part of each profile (N, T) that no sum of cosines and sines of these angles per
         position explains: rms / sd, (N,)."""
+        rest = self.leftover(profiles, thetas).T
+        return rest.pow(2).mean(-1).sqrt() / profiles.std(-1).clamp(min=1e-12)
+
+    def leftover(self, profiles: Tensor, thetas: list[float]) -> Tensor:
+        """What such a sum leaves over of profiles (N, T), (T, N)."""
         at = self.first + torch.arange(profiles.shape[-1], dtype=torch.float64)
         speeds = [*thetas, 0.0] if self.floating else thetas
         angle = at[:, None] * torch.tensor(speeds, dtype=torch.float64)[None, :]
         columns = torch.cat([angle.cos(), angle.sin()], dim=1)
         fit = torch.linalg.lstsq(columns, profiles.T, driver="gelsd").solution
-        rest = profiles - (columns @ fit).T
-        return rest.pow(2).mean(-1).sqrt() / profiles.std(-1).clamp(min=1e-12)
+        return profiles.T - columns @ fit
 
 
 def profiles(s: Subject) -> list[tuple[Tensor, View]]:
     """Scores by distance: of every attention layer that can be seen, else of one head, read off the
     output."""
-    trace = long_trace(s)
+    trace = s.long()
     layer_scores = layers(trace)
     if not layer_scores:
         return [(profile_from_output(s), View(first=1, floating=True))]
@@ -408,6 +530,10 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
             [10000.0 ** (-2 * (i + 1) / D) for i in range(per_head)],
             "pairs count from 1: the first rotates by 10000^(−2/head_dim)",
         ),
+        (
+            [2 * f for f in frequencies(10000.0)],
+            "every angle is twice as large: are queries and keys rotated twice?",
+        ),
     ]
     if head > 0:
         known.insert(
@@ -418,15 +544,11 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
                 "other angles",
             ),
         )
-    partly = (
-        "only a part of each head's features rotates (some models do that on purpose; the paper "
-        "rotates all)"
-    )
     for k in range(1, per_head):
-        known.insert(0, ([*frequencies(10000.0)[:k], 0.0], partly))
-        known.insert(0, ([*(10000.0 ** (-2 * i / (2 * k)) for i in range(k)), 0.0], partly))
+        known.insert(0, ([*frequencies(10000.0)[:k], 0.0], PARTLY))
+        known.insert(0, ([*(10000.0 ** (-2 * i / (2 * k)) for i in range(k)), 0.0], PARTLY))
     # one angle for all is a case of its own
-    known.sort(key=lambda item: item[1] == partly and item[0][:-1] == [1.0])
+    known.sort(key=lambda item: item[1] == PARTLY and item[0][:-1] == [1.0])
     for thetas, words in known:
         if misfit(profile, thetas) < 2e-3:
             return words
@@ -442,8 +564,70 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
     singles = torch.logspace(-4, math.log10(math.pi), 400, dtype=torch.float64).tolist()
     if min(misfit(profile, [theta]) for theta in singles) < 0.02:
         return f"{ONE_ANGLE}: the scores have a single frequency"
-    left = misfit(profile, frequencies(10000.0))
-    return f"the scores are not a sum of the angles 10000^(−2i/head_dim); {left:.0%} is left over"
+    return describe_angles(profile, view)
+
+
+def describe_angles(profile: Tensor, view: View) -> str:
+    """Say by which angles per position a profile (T,) is made, when they are no known set."""
+    starts = [frequencies(base) for base in (1e2, 1e3, 1e5, 1e6)]
+    for base, factor, first in itertools.product((1e4, 5e5), (4, 8, 32), range(2, D // 2)):
+        slowed = [f / (factor if i >= first else 1) for i, f in enumerate(frequencies(base))]
+        starts.insert(0, slowed)
+    fitting = []
+    for start in starts:
+        angles = fit_angles(profile, view, start)
+        if view.misfits(profile[None], angles).item() < 2e-3:
+            if words := describe_stretched(angles):
+                return words
+            fitting.append(angles)
+    usual = ", ".join(f"{theta:.3g}" for theta in frequencies(10000.0))
+    if fitting:
+        seen = ", ".join(f"{theta:.3g}" for theta in fitting[-1])
+        return f"the pairs turn by {seen} per position, where 10000^(−2i/head_dim) is {usual}"
+    left = view.misfits(profile[None], frequencies(10000.0)).item()
+    return (
+        f"the scores are not a sum of the angles 10000^(−2i/head_dim), {usual}; {left:.0%} is left "
+        "over"
+    )
+
+
+def describe_stretched(angles: list[float]) -> str:
+    """Name angles, the largest first, that a base gives, the slow ones divided by more and more: so
+    a context is stretched. "" if they are others."""
+    base = angles[1] ** (-D / 2)
+    # angles that are nearly 0 over a long row can't be told
+    seen = [theta for theta in angles if theta * LONG > 0.1]
+    slower = [base ** (-2 * i / D) / theta for i, theta in enumerate(seen)]
+    grows = all(one <= 1.05 * other for one, other in itertools.pairwise(slower))
+    if abs(slower[0] - 1) > 0.01 or not grows or slower[-1] < 1.1:
+        return ""
+    return f"{STRETCHED}, {base:.2g}, as where a context was stretched (Llama 3.1)"
+
+
+def fit_angles(profile: Tensor, view: View, start: list[float]) -> list[float]:
+    """Angles near a start that leave less over of a profile (T,), the largest first."""
+
+    def rest(logs: Tensor) -> Tensor:
+        return view.leftover(profile[None], logs.exp().tolist())[:, 0]
+
+    logs, damping = torch.tensor(start, dtype=torch.float64).log(), 1e-2
+    now = rest(logs)
+    for _ in range(20):
+        if now.pow(2).mean().sqrt() < 1e-3 * profile.std():
+            break
+        slopes = torch.stack(
+            [(rest(logs + 1e-5 * axis) - now) / 1e-5 for axis in torch.eye(len(logs)).double()], 1
+        )
+        normal = slopes.T @ slopes
+        normal += damping * normal.diagonal().clamp(min=1e-12).diag()
+        step = torch.linalg.lstsq(normal, -(slopes.T @ now)[:, None], driver="gelsd").solution
+        new_logs = (logs + step[:, 0].clamp(-0.5, 0.5)).clamp(max=math.log(math.pi))
+        new = rest(new_logs)
+        if new.norm() < now.norm():
+            logs, now, damping = new_logs, new, max(damping / 5, 1e-9)
+        else:
+            damping *= 5
+    return sorted(logs.exp().tolist(), reverse=True)
 
 
 @check(
@@ -467,7 +651,7 @@ def length(s: Subject) -> str:
             seen.append("the helpers keep it")
         else:
             seen.append("the helpers take other arguments than (dim, end) and (xq, xk, freqs_cis)")
-    for head in long_trace(s).heads:
+    for head in s.long().heads:
         for name, t in (("query", head.q), ("key", head.k)):
             if t is None:
                 continue
@@ -486,14 +670,13 @@ def length(s: Subject) -> str:
 def pairing(q: Tensor) -> str:
     """Tell which features of queries (T, D) rotate together, from the pairs that keep their
     length."""
-    q = q.float()
     adjacent = q.unflatten(-1, (-1, 2)).norm(dim=-1)
     halves = q.unflatten(-1, (2, -1)).norm(dim=-2)
     for sizes, words in (
         (adjacent, "pairs are neighbors, (2i, 2i + 1)"),
         (halves, "pairs are halves, (i, i + D/2)"),
     ):
-        if (sizes.amax(0) - sizes.amin(0)).max() < 1e-3 * q.norm(dim=-1).mean():
+        if keeps_lengths(sizes, q):
             return words
     return "pairs are neither neighbors nor halves"
 
@@ -504,10 +687,10 @@ def pairing(q: Tensor) -> str:
     "Only queries and keys rotate. Rotated values would mix absolute positions into the output.",
 )
 def values(s: Subject) -> str:
-    for number, head in enumerate(long_trace(s).heads):
+    for number, head in enumerate(s.long().heads):
         if apart(head.v, head.v[:1].expand_as(head.v)) > 1e-3:
             raise Wrong(f"{head_name(number)}: one token's values differ from position to position")
-    out = long_trace(s).logits
+    out = s.long().logits
     moved = (out - out[:1]).abs().amax(dim=1) / out.std()
     if moved.max() > 2e-3:
         raise Wrong(
@@ -543,7 +726,7 @@ def lengths(s: Subject) -> str:
             beyond = logits(model, tokens(2, block + 9))
         except Exception as error:  # refusing is right, whatever the kind
             return f"1 to {block} agree; {block + 9} are refused ({type(error).__name__})"
-    if tables(s):
+    if s.tables():
         raise NotJudged("a table grows with block_size, so lengths beyond it have no meaning")
     long = s.shaken(block_size=block + 9)
     weights = dict(model.named_parameters())
@@ -565,10 +748,10 @@ def lengths(s: Subject) -> str:
     "Angles computed in bf16 have 8 bits: from position 256 on they belong to another position.",
 )
 def precision(s: Subject) -> str:
-    model = without_table(s, block_size=LONG)
+    model = s.without_table(block_size=LONG)
     with torch.autocast("cpu", torch.bfloat16):
         trace = s.watch(model, constant(1, LONG))
-    rounded, exact = layers(trace), layers(long_trace(s))
+    rounded, exact = layers(trace), layers(s.long())
     if not rounded or len(rounded) != len(exact):
         raise NotJudged("attention was not seen alike in fp32 and bf16")
     # later layers see the rounding of earlier ones, so only the first one is compared
@@ -622,14 +805,12 @@ FILE_NAMES = ("rope", "rotary")
 
 
 def looks(s: Subject) -> bool:
-    """True if a file looks like RoPE: no position table, nothing about positions in the stream, and
-    scores of a constant sequence that vary."""
-    if tables(s):
-        return False
-    first = long_trace(s).projections[0].x
+    """True if a file looks like RoPE: with a learned table out of the way, nothing about positions
+    in the stream, and scores of a constant sequence that vary."""
+    first = s.long().projections[0].x
     if apart(first, first[:1].expand_as(first)) > 1e-3:
         return False  # positions are added to the embedding
-    layer_scores = layers(long_trace(s))
+    layer_scores = layers(s.long())
     return bool(layer_scores) and variation(along_diagonals(layer_scores[0])[0]) > 0
 
 

@@ -281,6 +281,13 @@ class Stream:
                     "what it read"
                 )
             if not whole(fit.start, 1):
+                if len(earlier) > 1 and all(
+                    whole(n, 0) or whole(n, 1) for n in fit.pieces.values()
+                ):
+                    return (
+                        f"the embedding is in what {here} reads a norm of {fit.start:.3g} times: "
+                        f"it is added again after {before}"
+                    )
                 return f"{before} adds to {fit.start:.3g} times the stream that it read"
             odd = [n for n in fit.pieces.values() if not whole(n, 0) and not whole(n, 1)]
             return (
@@ -289,6 +296,26 @@ class Stream:
         more = self.fit(state, self.start, p.at, [q.x for q in earlier])
         if more.exact:
             return f"{before} adds to its normalized input, not to the stream that it read"
+        states = [row for at, row in self.trace.rows if at < p.at]
+        kinds = ("LayerNorm", "RMS")
+        for row in states:
+            if (
+                any(is_norm(state, row, kind) for kind in kinds)
+                and self.fit(row, self.start, p.at, []).plain
+            ):
+                return f"{here} reads a norm of a norm of the stream: one norm is enough"
+        outputs = [q.out for q in self.body if q.at < p.at and q.out.shape[-1] == self.C]
+        if earlier and any(
+            is_norm(state - row, out, kind)
+            for out in outputs[-2:]
+            for kind in kinds
+            for row in [self.start, *(s for at, s in self.trace.rows if at < p.at)]
+            if not torch.equal(state, row)
+        ):
+            return (
+                f"the output of {before} is normalized before it is added: the norm is to be in "
+                "front of the sublayer"
+            )
         return (
             f"what {here} reads a norm of is no sum of the embedding and of the sublayers before "
             f"it ({fit.left:.0%} is left over)"

@@ -12,6 +12,7 @@ import contextlib
 import copy
 import dataclasses
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +26,8 @@ from labs.checks import stream, trace
 
 B, T, H, D, LAYERS, VOCAB = 3, 11, 4, 8, 3, 29
 C = H * D
+LONG = 512
+"""Tokens of a long row: enough that a wrong frequency can't hide behind the right ones."""
 SIZES = {
     "block_size": T,
     "vocab_size": VOCAB,
@@ -58,7 +61,17 @@ class Subject:
                     counts = {self._value_heads(**{name: value}) for value in (1, H)}
                     if len(counts) == 2:
                         return name
+        # of attention that can't be watched, the parameters tell
+        for name in self.fields:
+            if name not in loading.STANDARD and re.search(r"kv|group", name):
+                with contextlib.suppress(Exception):
+                    if len({self._params(**{name: value}) for value in (1, H)}) == 2:
+                        return name
         return None
+
+    def _params(self, **sizes: Any) -> int:
+        model = loading.build(self.module, {**SIZES, **sizes}, VOCAB)
+        return sum(p.numel() for p in model.parameters())
 
     def _value_heads(self, **sizes: Any) -> int:
         """The number of different values among the heads of a first layer."""
@@ -114,6 +127,36 @@ class Subject:
     def small(self) -> trace.Trace:
         """The trace of a shaken model on random tokens, bias off."""
         return self.once("small", lambda: self.watch(loud(self.shaken()), tokens(1)))
+
+    def long(self) -> trace.Trace:
+        """The trace of a shaken model on one token, 512 times."""
+        return self.once(
+            "long", lambda: self.watch(self.without_table(block_size=LONG), constant(1, LONG))
+        )
+
+    def tables(self) -> dict[str, tuple[int, ...]]:
+        """The parameters whose shape grows with block_size, with their shapes at 24."""
+
+        def find() -> dict[str, tuple[int, ...]]:
+            few = {name: p.shape for name, p in self.build(block_size=8).named_parameters()}
+            many = {name: p.shape for name, p in self.build(block_size=24).named_parameters()}
+            return {name: tuple(shape) for name, shape in many.items() if shape != few.get(name)}
+
+        return self.once("tables", find)
+
+    def without_table(self, **sizes: int) -> nn.Module:
+        """A shaken model in which all positions of a learned table, if it still has one, are alike:
+        a check then looks past it. (They are not 0: the table can be the gain of a norm.)"""
+        model = self.shaken(**sizes)
+        if not self.tables():
+            return model
+        short = dict(self.build(**{**sizes, "block_size": 7}).named_parameters())
+        with torch.no_grad():
+            for name, p in model.named_parameters():
+                for axis, size in enumerate(p.shape if name in self.tables() else ()):
+                    if size != short[name].shape[axis]:
+                        p.copy_(p.mean(axis, keepdim=True).expand_as(p))
+        return model
 
     def stream(self) -> stream.Stream:
         """The residual stream of that trace; raises what Stream raises."""

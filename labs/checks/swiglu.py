@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from labs.checks.generic import baseline, layer_params
-from labs.checks.property_check import NotJudged, Wrong, change, check
+from labs.checks.property_check import NotJudged, Wrong, another_kind, change, check
+from labs.checks.stream import is_norm
 from labs.checks.subject import LAYERS, C, H, Subject, shake, tokens
 from labs.checks.trace import Projection, Trace, shared
 
@@ -52,6 +53,7 @@ class FeedForward:
     activation: str
     layout: str
     biases: bool
+    slip: str = ""  # of combination "": in words, what is seen instead
 
 
 def layers(s: Subject) -> list[FeedForward]:
@@ -112,12 +114,49 @@ def recognize(u: Tensor, before: list[Projection], biases: bool) -> FeedForward:
         for activation, act in ACTIVATIONS.items():
             if close(act(a), u):
                 return FeedForward(hidden, "alone", activation, "", biases)
+    for a, b, layout in pairs:
+        beta = swish(u / b, a)
+        if beta is not None:
+            return FeedForward(hidden, "product", f"{SWISH} {beta:.3g}", layout, biases)
     columns = torch.cat([p.out.float() for p in before], dim=-1) if before else u[:, :0]
     for activation, act in ACTIVATIONS.items():
         if unit_by_unit(act(columns), columns, u):
             layout = "gate and value in an order of their own"
             return FeedForward(hidden, "product", activation, layout, biases)
-    return FeedForward(hidden, "", "", "", biases)
+    return FeedForward(hidden, "", "", "", biases, slip_of(u, pairs))
+
+
+SWISH = "Swish with β ="
+
+
+def swish(gated: Tensor, z: Tensor) -> float | None:
+    """The β with which gated is z · sigmoid(βz), both (T, hidden); the mean of one per unit; None
+    if there is none."""
+    share = (gated / z).double()
+    usable = (share > 1e-4) & (share < 1 - 1e-4) & (z.abs() > 1e-2)
+    if usable.float().mean() < 0.5:
+        return None
+    logits = torch.where(usable, share.logit(), 0.0)
+    inputs = torch.where(usable, z.double(), 0.0)
+    beta = (logits * inputs).sum(0) / inputs.pow(2).sum(0).clamp(min=1e-12)
+    if (logits - beta * inputs).abs().max() > 1e-2 * logits.abs().max():
+        return None
+    return beta.mean().item()
+
+
+def slip_of(u: Tensor, pairs: list[tuple[Tensor, Tensor, str]]) -> str:
+    """What a hidden layer (T, hidden) is in place of a product of gate and value, where it can be
+    named."""
+    for a, b, _ in pairs:
+        for activation, act in ACTIVATIONS.items():
+            product = act(a) * b
+            if any(is_norm(u, product, kind) for kind in ("LayerNorm", "RMS")):
+                return f"a norm is between the product (of {activation}) and the projection back"
+            right = (product - u).abs().amax(0) < 1e-3 * u.abs().max()
+            # by chance, a unit or two
+            if activation != "nothing" and right.sum() > 2:
+                return f"only {int(right.sum())} of {len(right)} hidden units are gate times value"
+    return ""
 
 
 def unit_by_unit(gates: Tensor, values: Tensor, u: Tensor) -> bool:
@@ -149,7 +188,14 @@ def close(a: Tensor, b: Tensor) -> bool:
     "of the projections before it; a gate that is computed in another way is not seen",
 )
 def gate(s: Subject) -> str:
+    if len(layers(s)) == 2 * LAYERS and all(ff.combination == "alone" for ff in layers(s)):
+        raise Wrong(
+            f"two projections back to the stream in each of {LAYERS} layers: gate and value are "
+            "projected back each by itself, and their product is to be"
+        )
     for number, ff in enumerate(layers(s)):
+        if ff.combination == "alone" and (slip := slip_of_layer(s.small(), C)):
+            raise Wrong(f"feed-forward layer {number}: {slip}")
         if ff.combination != "product":
             of = "" if ff.activation == "nothing" else f"{ff.activation} of "
             added = "gate and value are added, not multiplied"
@@ -158,12 +204,31 @@ def gate(s: Subject) -> str:
                 **dict.fromkeys(("sum", "difference", "act(sum)"), added),
                 "act(product)": "the activation is of the product, not of the gate",
                 "both": f"gate and value both go through {ff.activation}",
-                "": f"its {ff.hidden} hidden units are not a product of two projections",
+                "": ff.slip or f"its {ff.hidden} hidden units are not a product of two projections",
             }
             raise Wrong(f"feed-forward layer {number}: {slips[ff.combination]}")
     if len(layers(s)) != LAYERS:
         raise Wrong(f"{len(layers(s))} feed-forward layers were found in {LAYERS} layers")
     return layers(s)[0].layout
+
+
+def slip_of_layer(trace: Trace, width: int) -> str:
+    """The place where a gate multiplies something else than the hidden units, if there is one."""
+    for p in trace.projections:
+        for gate in trace.projections:
+            if gate.at >= p.at or gate.out.shape[-1] != width or gate.x.shape != gate.out.shape:
+                continue
+            for act in ACTIVATIONS.values():
+                if close(act(gate.out) * gate.x, p.x):
+                    return "the gate multiplies the layer's input, not its hidden units"
+    for down in trace.projections:
+        for gate in trace.projections:
+            if down.out.shape[-1] == gate.out.shape[-1] == width and down is not gate:
+                for activation, act in ACTIVATIONS.items():
+                    gated = act(gate.out) * down.out
+                    if activation != "nothing" and any(close(gated, row) for _, row in trace.rows):
+                        return "the gate multiplies what is projected back, not the hidden units"
+    return ""
 
 
 @check(
@@ -181,6 +246,8 @@ def silu(s: Subject) -> str:
         "nothing": "the bilinear layer",
     }
     for number, ff in enumerate(layers(s)):
+        if ff.activation.startswith(SWISH):
+            return another_kind(f"the gate goes through {ff.activation}; SiLU has β = 1")
         if ff.combination == "product" and ff.activation != "SiLU":
             which = names.get(ff.activation)
             raise Wrong(
@@ -201,6 +268,11 @@ def silu(s: Subject) -> str:
 )
 def bias(s: Subject) -> str:
     for number, ff in enumerate(layers(s)):
+        if ff.biases and "bias" not in s.fields:
+            return another_kind(
+                f"feed-forward layer {number} has a bias, and GPTConfig has no field bias that "
+                "would turn it off; the paper has none"
+            )
         if ff.biases:
             raise Wrong(
                 f"feed-forward layer {number} has a bias although the config says bias=False"
@@ -225,8 +297,17 @@ def hidden(s: Subject) -> str:
         f"C = {w}: {h} (⅔ · 4C = {8 * w / 3:.1f}), {change(more[w])} feed-forward parameters"
         for w, h in sizes.items()
     )
+    if sizes[128] == sizes[768]:
+        own_width = s.default_of("n_embd")
+        cure = (
+            f"{sizes[768]} hidden units at every width, which is ⅔ · 4C at C = "
+            f"{3 * sizes[768] / 8:.0f}: let it follow n_embd"
+        )
+        if own_width and abs(3 * sizes[768] / (8 * own_width) - 1) <= 0.10:
+            return another_kind(f"{cure}, or train at n_embd={own_width}, the file's own")
+        raise Wrong(cure)
     if abs(more[768]) > 0.10:
-        raise Wrong(seen)
+        raise Wrong(seen + uncut(more))
     own_count, reference_count = layer_params(s), layer_params(baseline(s)[1])
     if abs(own_count / reference_count - 1) > 0.10 and not shares_values(s.small()):
         raise Wrong(
@@ -234,6 +315,24 @@ def hidden(s: Subject) -> str:
             "do two of the three matrices share theirs?"
         )
     return seen
+
+
+def uncut(more: dict[int, float]) -> str:
+    """The usual reason of a hidden layer that is larger or smaller by these shares, by width."""
+    reasons = {
+        0.5: "the hidden layer has 4C units, without the cut by ⅔",
+        -0.25: "the hidden layer has 2C units, where ⅔ · 4C is 2.67 C",
+        -1 / 3: "the cut by ⅔ is made twice",
+        1.0: "the hidden layer has twice as many units",
+    }
+    return next(
+        (
+            f": {words}"
+            for share, words in reasons.items()
+            if all(abs(one - share) < 0.03 for one in more.values())
+        ),
+        "",
+    )
 
 
 def shares_values(trace: Trace) -> bool:

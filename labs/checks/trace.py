@@ -13,6 +13,7 @@ of a trace has the tokens on its first axis unless said otherwise.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +60,7 @@ class Head:
     scores: Tensor | None = (
         None  # (T, T), scaled; where q and k could not be told, up to a row's constant
     )
+    biased: bool = False  # something that depends on the distance is added to scale · q kᵀ
 
 
 @dataclass
@@ -67,6 +69,7 @@ class Trace:
     heads: list[Head]
     rows: list[tuple[int, Tensor]]  # each tensor (T, C) that the pass made, with its operation
     logits: Tensor  # (T, V)
+    over_queries: bool = False  # columns of attention weights sum to 1, not rows
 
     def layers(self, heads: int) -> list[list[Head]]:
         """The heads of each attention layer, when they come in groups of `heads`."""
@@ -86,6 +89,7 @@ class Watch(OperationMode):  # type: ignore[misc]
         self.at = 0
         self.projections: list[Projection] = []
         self.pairs: list[Pair] = []
+        self.over_queries = False
         self.rows: list[tuple[int, Tensor]] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -218,9 +222,11 @@ class Watch(OperationMode):  # type: ignore[misc]
         for number, pair in enumerate(self.pairs):
             mine = self.weighted_sums(pair)
             for head in mine:
-                for other in reversed(self.pairs[since:number]):
-                    if self.explain(head, other):
-                        break
+                any(
+                    self.explain(head, other, fit)
+                    for fit in (slope, slope_beside_bias)
+                    for other in reversed(self.pairs[since:number])
+                )
                 if head.scores is None:
                     logs = head.weights.double().log()
                     head.scores = logs - logs.diagonal()[:, None]
@@ -238,6 +244,9 @@ class Watch(OperationMode):  # type: ignore[misc]
             for weights in self.cut(a)  # (n, r, T, T)
         ]
         # a wrong cut of several heads' rows still sums to 1, but is not causal
+        self.over_queries |= any(
+            stochastic(weights.mT) and not stochastic(weights) for weights, _ in ways
+        )
         for right in (causal, stochastic):
             for weights, b in ways:
                 if right(weights):
@@ -257,9 +266,11 @@ class Watch(OperationMode):  # type: ignore[misc]
             ways.append(a.unflatten(1, (self.length, times)).transpose(1, 2))
         return ways
 
-    def explain(self, head: Head, pair: Pair) -> bool:
+    def explain(
+        self, head: Head, pair: Pair, fit: Callable[[Tensor, Tensor], float | None]
+    ) -> bool:
         """True if a product's matrices hold the scores of a head: its weights are softmax(scale · q
-        kᵀ). Fills in q, k, scale and scores."""
+        kᵀ), and a bias. Fills in q, k and scale; and scores, if there is no bias."""
         logs = head.weights.double().log()
         for a, b in ((pair.a, pair.b.mT), (pair.b.mT, pair.a)):  # (n, r · T, D), (n, T, D)
             if b.shape[1] != self.length or a.shape[1] % self.length:
@@ -269,10 +280,12 @@ class Watch(OperationMode):  # type: ignore[misc]
                     for r in range(queries.shape[1]):
                         q, k = queries[n, r], b[n]
                         scores = q.double() @ k.double().T
-                        scale = slope(logs, scores)
+                        scale = fit(logs, scores)
                         if scale is not None:
                             head.q, head.k, head.scale = q, k, scale
-                            head.scores = scores * scale
+                            head.biased = fit is slope_beside_bias
+                            if not head.biased:
+                                head.scores = scores * scale
                             return True
         return False
 
@@ -320,13 +333,33 @@ def slope(logs: Tensor, scores: Tensor) -> float | None:
     return factor if factor > 0 and rest < limit * size + 1e-6 else None
 
 
+def slope_beside_bias(logs: Tensor, scores: Tensor) -> float | None:
+    """The same where, besides, each distance adds a number of its own (ALiBi, T5). None in long
+    rows: there, such numbers explain any rotation."""
+    length = len(logs)
+    rows, columns = torch.ones(length, length).tril().nonzero().unbind(1)
+    if length > 32 or not torch.isfinite(logs[rows, columns]).all():
+        return None
+    constants = torch.eye(length, dtype=torch.float64)
+    known = torch.cat([constants[rows], constants[rows - columns]], 1)
+    # what rows and distances leave over of either is compared
+    both = torch.stack([logs[rows, columns], scores[rows, columns]], 1)
+    left = both - known @ torch.linalg.lstsq(known, both, driver="gelsd").solution
+    y, x = left.unbind(1)
+    if x.norm() < 1e-6 * scores.norm() or y.norm() < 1e-6:
+        return None
+    factor = ((x * y).sum() / (x * x).sum()).item()
+    return factor if factor > 0 and (y - factor * x).norm() < 1e-3 * y.norm() else None
+
+
 def watch(model: Any, idx: Tensor, width: int, vocabulary: int) -> Trace:
     """Run a model on one row idx (1, T), and report what was seen. `width` is C."""
     mode = Watch(idx, width)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         out = run(mode, lambda given: model(given, given)[0], idx)
     logits = out.detach().reshape(idx.shape[-1], vocabulary)
-    return Trace(mode.projections, mode.heads(), mode.rows, logits)
+    heads = mode.heads()
+    return Trace(mode.projections, heads, mode.rows, logits, mode.over_queries)
 
 
 def shared(tensors: list[Tensor]) -> list[int]:

@@ -26,6 +26,7 @@ from q1lab.study.command_line import Request
 from q1lab.study.design import TypedSeeds
 from q1lab.study.engine_choice import EngineChoice, choose_engine, load_engine
 from q1lab.study.kept_folder import KeptStudy
+from q1lab.study.model_source import with_advice
 from q1lab.study.origin import Planned, TypedOptions
 from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.study.study_draft import Draft
@@ -144,7 +145,13 @@ def draft(
     }
 
     def ask(config: presets.Config) -> dict[str, Any]:
-        return _ask(engine, {**question, "config": config})
+        try:
+            return _ask(engine, {**question, "config": config})
+        except Problem as problem:
+            for file in (baseline, modified):
+                if file.is_learners and str(file.path) in str(problem):
+                    raise Problem(with_advice(str(problem), file.path), problem.code) from None
+            raise
 
     answer = ask(config)
     if request.preset is None and presets.default_preset(answer["device"]) != preset:

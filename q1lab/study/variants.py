@@ -10,9 +10,7 @@ from q1lab.ground import paths
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import absolute_path, os_reason, read_text, sha256_text
 from q1lab.ground.python_source import parse_python
-
-LARGEST_MODEL_FILE = 1 << 20
-"""Bytes of a model file at most."""
+from q1lab.study.model_source import LARGEST_MODEL_FILE, advice
 
 
 @dataclass(frozen=True)
@@ -93,9 +91,10 @@ def read_variant(path: Path, name: str, origin: str) -> Variant:
     imported = any(isinstance(node, ast.ImportFrom | ast.Import) for node in ast.walk(tree))
     for class_name in ("GPTConfig", "GPT"):
         if class_name not in defined and not (imported and class_name in text):
+            cure = advice(text, path)
             raise Problem(
-                f"{path}:1: no class {class_name}",
-                next="a model file defines GPTConfig and GPT, as nanoGPT's does",
+                f"{path}:1: no class {class_name}{'. ' if cure else ''}",
+                next=cure or "a model file defines GPTConfig and GPT, as nanoGPT's does",
                 file=path,
                 line=1,
             )

@@ -113,7 +113,7 @@ MUTANTS = [
     Mutant("pairs and angles that don't belong together", "rope",
            [(PAIRS, ""), (BACK, ""), (RETURN, HALVES.replace("rotations.real.repeat(1, 1, 2), rotations.imag.repeat(1, 1, 2)",
              "rotations.real.repeat_interleave(2, -1), rotations.imag.repeat_interleave(2, -1)"))],
-           "rope: relative position", "belong together"),
+           "rope: relative position", "laid out for neighbors"),
     Mutant("keys rotate the other way", "rope",
            [(BACK, BACK.replace("p * rotations", "p * t").replace("for p in pairs", "for p, t in zip(pairs, (rotations, rotations.conj()))"))],
            "rope: relative position", "sum of the positions"),

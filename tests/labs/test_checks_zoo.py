@@ -17,7 +17,7 @@ from labs.checks import suite
 from labs.checks.property_check import Result
 from labs.checks.subject import Subject
 from tests.labs.zoo import VARIANTS, Case
-from tests.labs.zoo_right import RIGHT
+from tests.labs.zoo_right import OTHER_KINDS, RIGHT
 from tests.labs.zoo_whole import WHOLE
 from tests.labs.zoo_wrong import WRONG
 
@@ -55,6 +55,22 @@ def test_a_whole_file_of_another_style_passes(variant: str, text: str, tmp_path:
     assert suite.guess(model) == variant
 
 
+@pytest.mark.parametrize(("words", "case"), OTHER_KINDS.items(), ids=OTHER_KINDS)
+def test_a_right_file_of_another_kind_passes_and_is_called_so(
+    words: str, case: Case, tmp_path: Path
+) -> None:
+    kinds = [r.seen for r in judged(case, tmp_path) if r.seen.startswith("another kind: ")]
+    assert [words in seen for seen in kinds] == [True]
+
+
+def test_a_bias_is_no_mistake_of_a_config_that_has_no_field_for_it(tmp_path: Path) -> None:
+    text = Case("biases", "swiglu", edits=(("mlp", "bias=config.bias", "bias=True"),)).text()
+    text = text.replace("    bias: bool = False\n", "").replace("config.bias", "False")
+    results = {r.name: r for r in suite.run_all(subject(text, tmp_path), "swiglu")}
+    assert not any(r.failed for r in results.values())
+    assert "has no field bias" in results["swiglu: no bias without bias"].seen
+
+
 @pytest.mark.parametrize("case", WRONG, ids=name)
 def test_the_first_message_about_a_wrong_file_does_not_mislead(case: Case, tmp_path: Path) -> None:
     """It names the mistake or shows a symptom of it, as the case declares, and speaks of no other
@@ -66,7 +82,7 @@ def test_the_first_message_about_a_wrong_file_does_not_mislead(case: Case, tmp_p
 
 def test_so_many_messages_name_the_mistake() -> None:
     kinds = Counter("symptom" if case.symptom else "names" for case in WRONG)
-    assert kinds == {"names": 120, "symptom": 34}
+    assert kinds == {"names": 164, "symptom": 3}
 
 
 MIXED = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.labs.zoo import GQA, MANUAL, RMS, ROPE, SECTIONS, SWIGLU, TABLES, Case
+from tests.labs.zoo_wrong import ALIBI, NO_TABLE, QK_GAINS, QK_NORM
 
 A = SECTIONS["attn_init"]
 FULL = """
@@ -37,7 +38,52 @@ class FeedForward(nn.Module):
         return (F.silu(gate) * value) @ self.down
 """
 
+STRETCHED = TABLES.replace(
+    "    angle =",
+    """    wavelength = 2 * math.pi / inv
+    smooth = ((256 / wavelength - 1.0) / 3.0).clamp(0, 1)
+    inv = (1 - smooth) * inv / 8.0 + smooth * inv
+    angle =""",
+)
+IN_BLOCKS = """
+        outs = []
+        for n in range(0, T, 4):
+            rows = q[:, :, n : n + 4] / math.sqrt(self.head_dim)
+            top = torch.full((*rows.shape[:-1], 1), float("-inf"), device=x.device)
+            total, y = torch.zeros_like(top), torch.zeros_like(rows)
+            for m in range(0, n + 4, 4):
+                s = rows @ k[:, :, m : m + 4].transpose(-2, -1)
+                late = torch.arange(m, m + s.size(-1)) > torch.arange(n, n + s.size(-2))[:, None]
+                s = s.masked_fill(late, float("-inf"))
+                new = torch.maximum(top, s.amax(-1, keepdim=True))
+                p = (s - new).exp()
+                total = total * (top - new).exp() + p.sum(-1, keepdim=True)
+                y = y * (top - new).exp() + p @ v[:, :, m : m + 4]
+                top = new
+            outs.append(y / total)
+        y = torch.cat(outs, dim=2)
+"""
+PARTLY = "q, k = (torch.cat([rotate(t[..., :4], cos[:, :2], sin[:, :2]), t[..., 4:]], -1) for t in (q, k))"
+OTHER_KINDS = {
+    "a bias by distance": Case("ALiBi", "baseline", {"attend": ALIBI, **NO_TABLE}),
+    "go through a norm before they meet": Case("a norm of queries and keys", "rope", {"heads": QK_NORM, "attn_init": QK_GAINS}),
+    "their product is 1.44 / √8": Case("a norm of queries and keys, sharpened", "rope", {"heads": QK_NORM + "        q, k = 1.2 * q, 1.2 * k\n", "attn_init": QK_GAINS}),
+    "reaches 4 tokens": Case("a window", "rope", {"attend": MANUAL.replace(".tril() == 0", ".tril().triu(-3) == 0")}),
+    "layer 2 reaches 5 tokens": Case("a window in the last layer", "baseline", {"attend": MANUAL.replace(".tril() == 0", ".tril().triu(-4 if self.layer == 2 else -T) == 0")}),
+    "reaches 200 tokens": Case("a wide window", "baseline", {"attend": MANUAL.replace(".tril() == 0", ".tril().triu(-199) == 0")}),
+    "the slow pairs turn slower": Case("angles stretched as in Llama 3.1", "rope", {"helpers": STRETCHED}),
+    "only a part of each head's features": Case("half of each head", "rope", edits=(("rotate", ROPE["rotate"].splitlines()[2].strip(), PARTLY),)),
+    "Swish with β": Case("a learned β", "swiglu", edits=(
+        ("mlp", "        self.drop =", "        self.beta = nn.Parameter(torch.ones(hidden))\n        self.drop ="),
+        ("mlp", "F.silu(self.gate(x))", "(lambda z: z * torch.sigmoid(self.beta * z))(self.gate(x))"))),
+    "1024 hidden units at every width": Case("a fixed hidden size", "swiglu", edits=(("mlp", "int(8 * config.n_embd / 3)", "1024"),)),
+}  # fmt: skip
+"""Right files of another kind than the paper's, by what is said of them."""
+
 RIGHT = [
+    *OTHER_KINDS.values(),
+    Case("attention in blocks", "baseline", {"attend": IN_BLOCKS}),
+    Case("attention in blocks", "gqa", {"attend": IN_BLOCKS}),
     # ── the plain decoder
     Case("ReLU", "baseline", edits=(("mlp", "F.gelu(self.up(x))", "F.relu(self.up(x))"),)),
     Case("ReLU squared", "baseline", edits=(("mlp", "F.gelu(self.up(x))", "F.relu(self.up(x)).square()"),)),

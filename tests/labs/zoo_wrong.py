@@ -62,22 +62,22 @@ STREAM = [
     names("adds to its normalized input", block("added to the normalized input", (X1, "x = self.norm1(x)\n        x = x + self.attn(x)"))),
     names("adds to its normalized input", block("added to the normalized input, feed-forward", (X2, "x = self.norm2(x)\n        x = x + self.ffn(x)"))),
     names("adds to its normalized input", block("norms after the addition", (X1, "x = self.norm1(x + self.attn(x))"), (X2, "x = self.norm2(x + self.ffn(x))"))),
-    symptom("is no sum of the embedding", block("norms of the outputs", (X1, "x = x + self.norm1(self.attn(x))"), (X2, "x = x + self.norm2(self.ffn(x))"))),
+    names("is normalized before it is added", block("norms of the outputs", (X1, "x = x + self.norm1(self.attn(x))"), (X2, "x = x + self.norm2(self.ffn(x))"))),
     names("its output is never added", block("the residual is of the block's input", (X1, "old = x\n        " + X1), (X2, "x = old + self.ffn(self.norm2(x))"))),
     names("its output is never added", block("a feed-forward layer that is dropped", (X2, "self.ffn(self.norm2(x))"))),
     names("without a norm", block("a norm left out", (X2, "x = x + self.ffn(x)"))),
-    symptom("is no sum of the embedding", block("a norm twice", (X2, "x = x + self.ffn(self.norm2(self.norm2(x)))"))),
+    names("a norm of a norm", block("a norm twice", (X2, "x = x + self.ffn(self.norm2(self.norm2(x)))"))),
     names("add to the stream 9 times", block("attention called twice", (X1, X1 + "\n        " + X1))),
     names("adds to 0.5 times the stream", block("an average for a sum", (X1, "x = (x + self.attn(self.norm1(x))) / 2"))),
     names("is added -1 times", block("subtracted", (X2, "x = x - self.ffn(self.norm2(x))"))),
     names("is something detached", block("a detached residual", (X1, "x = x.detach() + self.attn(self.norm1(x))"))),
-    symptom("adds to 2 times the stream", Case("the embedding added again in each layer", "baseline", {"run": """
+    names("it is added again", Case("the embedding added again in each layer", "baseline", {"run": """
         e = x
         for block in self.blocks:
             x = block(x) + e
 """})),
     names("the output layer reads the stream without a norm", Case("no last norm", "baseline", {"last": "\n"})),
-    names("blocks.1.norm1.weight has none (is it used?)", Case("one block for all layers", "baseline", {"run": """
+    names("does not depend on the first: is it used?", Case("one block for all layers", "baseline", {"run": """
         for _ in self.blocks:
             x = self.blocks[0](x)
 """})),
@@ -99,14 +99,13 @@ PLAIN = [
     names("the scale of q kᵀ", Case("scores scaled by the width", "baseline", {"attend": MANUAL.replace("math.sqrt(k.size(-1))", "math.sqrt(C)")})),
     names("the scale of q kᵀ", Case("scores not scaled", "baseline", {"attend": MANUAL.replace("(1.0 / math.sqrt(k.size(-1)))", "1.0")})),
     names("head 3: the scale of q kᵀ", Case("one head scaled otherwise", "baseline", {"attend": MANUAL.replace("        att = att.masked", "        att = torch.cat([att[:, :3], att[:, 3:] * 2], dim=1)\n        att = att.masked", 1)})),
-    symptom("mix tokens", Case("softmax over the queries", "baseline", {"attend": MANUAL.replace("F.softmax(att, dim=-1)", "F.softmax(att, dim=-2)")})),
+    names("is the softmax over the keys", Case("softmax over the queries", "baseline", {"attend": MANUAL.replace("F.softmax(att, dim=-1)", "F.softmax(att, dim=-2)")})),
     names("a wrong view", Case("heads not put side by side", "baseline", edits=(("back", "y.transpose(1, 2).contiguous()", "y.contiguous()"),))),
-    symptom("head 1: what goes back to the stream", Case("a head that is left out", "baseline", edits=(("back", "y = y.tr", "y = torch.cat([y[:, :1], y[:, :1], y[:, 2:]], dim=1)\n        y = y.tr"),))),
+    names("head 1: its output, its weights times its values, is not among", Case("a head that is left out", "baseline", edits=(("back", "y = y.tr", "y = torch.cat([y[:, :1], y[:, :1], y[:, 2:]], dim=1)\n        y = y.tr"),))),
     names("a wrong view", Case("the heads split along time", "baseline", edits=(("heads", "t.view(B, T, self.n_head, self.head_dim).transpose(1, 2)", "t.reshape(B, self.n_head, T, self.head_dim)"),))),
-    names("layer 2, head 0: position 5 gives position 0 no weight", Case("a window in the last layer", "baseline", {"attend": MANUAL.replace(".tril() == 0", ".tril().triu(-4 if self.layer == 2 else -T) == 0")})),
     names("position 1 gives position 1 no weight", Case("the token itself hidden", "baseline", {"attend": MANUAL.replace(".tril() == 0", ".tril(-1).index_fill(1, torch.tensor([0]), True).tril() == 0")})),
     names("no position is used", Case("no positions", "baseline", {"embed": "\n        x = self.drop(self.tok(idx))\n", "gpt_init": ROPE["gpt_init"]})),
-    symptom("row 2 alone gives other logits than in a batch", Case("positions by row", "baseline", {"embed": "\n        x = self.drop(self.tok(idx) + self.pos(torch.arange(B, device=idx.device))[:, None])\n"})),
+    names("a row's place in the batch?", Case("positions by row", "baseline", {"embed": "\n        x = self.drop(self.tok(idx) + self.pos(torch.arange(B, device=idx.device))[:, None])\n"})),
     names("is dropout_p given while not training?", Case("dropout in evaluation", "baseline", edits=(("attend", "self.dropout if self.training else 0.0", "self.dropout"),))),
     names("between model.eval() and model.train()", Case("another function while training", "baseline", edits=(("mlp", "F.gelu(self.up(x))", "(F.relu(self.up(x)) if self.training else F.gelu(self.up(x)))"),))),
     names("nn.ModuleList", Case("layers in a list", "baseline", edits=(("blocks", "nn.ModuleList(Block(config, i) for i in range(config.n_layer))", "[Block(config, i) for i in range(config.n_layer)]"),))),
@@ -121,24 +120,24 @@ PLAIN = [
 
 NORMS = [
     names("the mean is still taken out", rms("centered first", "(lambda y: y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps) * self.weight)(x - x.mean(-1, keepdim=True))")),
-    symptom("the root mean square of its output", rms("centered afterwards", "(lambda y: (y - y.mean(-1, keepdim=True)) * self.weight)(x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps))")),
-    names("1/√C: is it divided by the length?", rms("the sum for the mean", RMSLINE.replace(".mean(", ".sum("))),
-    symptom("when its input is 8 times as large", rms("no root", RMSLINE.replace("torch.rsqrt(", "1 / ("))),
-    symptom("when its input is 8 times as large", rms("multiplied, not divided", RMSLINE.replace("torch.rsqrt(", "torch.sqrt("))),
+    names("the mean is taken out of x / RMS", rms("centered afterwards", "(lambda y: (y - y.mean(-1, keepdim=True)) * self.weight)(x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps))")),
+    names("x is divided by its length", rms("the sum for the mean", RMSLINE.replace(".mean(", ".sum("))),
+    names("the root is missing", rms("no root", RMSLINE.replace("torch.rsqrt(", "1 / ("))),
+    names("is multiplied by its root mean square, not divided", rms("multiplied, not divided", RMSLINE.replace("torch.rsqrt(", "torch.sqrt("))),
     names("a norm over time", rms("over time", RMSLINE.replace(".mean(-1,", ".mean(-2,"))),
     names("a norm over time", rms("over time and features", RMSLINE.replace(".mean(-1,", ".mean((-2, -1),"))),
     names("changing row 1 moved the logits of row 0", rms("over the batch", RMSLINE.replace(".mean(-1,", ".mean(0,"))),
-    symptom("the root mean square of its output", rms("the mean of absolute values", "x / (x.abs().mean(-1, keepdim=True) + self.eps) * self.weight")),
-    symptom("the root mean square of its output", rms("the largest value", "x / (x.abs().amax(-1, keepdim=True) + self.eps) * self.weight")),
+    names("by the mean of |x|", rms("the mean of absolute values", "x / (x.abs().mean(-1, keepdim=True) + self.eps) * self.weight")),
+    names("by the largest |x|", rms("the largest value", "x / (x.abs().amax(-1, keepdim=True) + self.eps) * self.weight")),
     names("the gain is inside the root mean square", rms("the gain before the norm", "(lambda y: y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps))(x * self.weight)")),
-    symptom("where the formula gives", rms("the gain added", RMSLINE.replace("* self.weight", "+ self.weight - 1"))),
+    names("the gain is added", rms("the gain added", RMSLINE.replace("* self.weight", "+ self.weight - 1"))),
     names("the gain is inside the root mean square", rms("the gain on the root's inside only", "x * torch.rsqrt((x * self.weight).pow(2).mean(-1, keepdim=True) + self.eps) * self.weight")),
-    symptom("the root mean square of its output", rms("half of the features", "x * torch.rsqrt(x[..., : x.size(-1) // 2].pow(2).mean(-1, keepdim=True) + self.eps) * self.weight")),
-    symptom("where the formula gives", rms("over pairs of features", "x * torch.rsqrt(x.pow(2).unflatten(-1, (-1, 8)).mean(-1, keepdim=True) + self.eps).expand(*x.shape[:-1], -1, 8).flatten(-2) * self.weight")),
-    symptom("the root mean square of its output", rms("the variance for the mean square", "x * torch.rsqrt(x.var(-1, keepdim=True) + self.eps) * self.weight")),
+    names("of half of the features", rms("half of the features", "x * torch.rsqrt(x[..., : x.size(-1) // 2].pow(2).mean(-1, keepdim=True) + self.eps) * self.weight")),
+    names("4 groups of 8 features", rms("over groups of features", "x * torch.rsqrt(x.pow(2).unflatten(-1, (-1, 8)).mean(-1, keepdim=True) + self.eps).expand(*x.shape[:-1], -1, 8).flatten(-2) * self.weight")),
+    names("standard deviation", rms("the variance for the mean square", "x * torch.rsqrt(x.var(-1, keepdim=True) + self.eps) * self.weight")),
     names("is something detached", rms("the statistics detached", RMSLINE.replace("x.pow(2)", "x.detach().pow(2)"))),
     names("between model.eval() and model.train()", rms("LayerNorm while training", f"F.layer_norm(x, x.shape[-1:], self.weight) if self.training else {RMSLINE}")),
-    symptom("when its input is 8 times as large", Case("a large eps", "rmsnorm", edits=(("norm", "eps=1e-5", "eps=0.1"),))),
+    names("eps is 0.1", Case("a large eps", "rmsnorm", edits=(("norm", "eps=1e-5", "eps=0.1"),))),
     names("norm: a shift of all features", Case("LayerNorm at the end", "rmsnorm", edits=(("blocks", "self.norm = Norm(config.n_embd, config.bias)", "self.norm = nn.LayerNorm(config.n_embd, bias=False)"),))),
     names("blocks.2.norm2: a shift of all features", Case("LayerNorm in the last block", "rmsnorm", edits=(("block_init", "self.norm2 = Norm(config.n_embd, config.bias)", "self.norm2 = Norm(config.n_embd) if layer < 2 else nn.LayerNorm(config.n_embd, bias=False)"),))),
     names("the mean is still taken out", Case("a function that is centered, no module", "rmsnorm", {"block_init": SECTIONS["block_init"], "norm": RMS.replace(
@@ -158,37 +157,36 @@ TURNS = [
     names("are the keys rotated at all?", rope("keys not rotated", ("rotate", ROT, "q = rotate(q, cos, sin)"))),
     names("are the queries rotated at all?", rope("queries not rotated", ("rotate", ROT, "k = rotate(k, cos, sin)"))),
     names("do the keys rotate the other way?", rope("keys rotated the other way", ("rotate", "rotate(k, cos, sin)", "rotate(k, cos, -sin)"))),
-    symptom("scores at one distance differ", rope("values rotated too", ("rotate", ROT, ROT + "\n        v = rotate(v, cos, sin)"))),
-    symptom("not a sum of the angles", rope("rotated twice", ("rotate", ROT, ROT + "\n        " + ROT))),
-    symptom("scores at one distance differ", rope("a sign in the rotation", ("helpers", "a * cos - b * sin", "a * cos + b * sin"))),
-    symptom("scores at one distance differ", rope("both signs minus", ("helpers", "a * sin + b * cos", "a * sin - b * cos"))),
-    symptom("scores at one distance differ", rope("cosine only", ("helpers", "a * cos - b * sin, a * sin + b * cos", "a * cos, b * cos"))),
-    symptom("scores at one distance differ", rope("positions added to queries and keys", ("helpers", "a * cos - b * sin, a * sin + b * cos", "a + cos, b + sin"))),
+    names("are they rotated, too?", rope("values rotated too", ("rotate", ROT, ROT + "\n        v = rotate(v, cos, sin)"))),
+    names("rotated twice?", rope("rotated twice", ("rotate", ROT, ROT + "\n        " + ROT))),
+    names("have the same sign", rope("a sign in the rotation", ("helpers", "a * cos - b * sin", "a * cos + b * sin"))),
+    names("have the same sign", rope("both signs minus", ("helpers", "a * sin + b * cos", "a * sin - b * cos"))),
+    names("sin is missing", rope("cosine only", ("helpers", "a * cos - b * sin, a * sin + b * cos", "a * cos, b * cos"))),
+    names("cosines and sines added", rope("positions added to queries and keys", ("helpers", "a * cos - b * sin, a * sin + b * cos", "a + cos, b + sin"))),
     names("the exponent divides by n_embd", rope("the exponent by the width", ("attn_init", "rope_tables(self.head_dim, config.block_size)", "rope_tables(self.head_dim, config.block_size, 10000.0 ** (self.head_dim / config.n_embd))"))),
     names("is missing its factor 2", rope("the exponent without its 2", ("helpers", "torch.arange(0, dim, 2, dtype=torch.float32) / dim", "torch.arange(0, dim // 2, dtype=torch.float32) / dim"))),
     names("is missing its minus", rope("the exponent's sign", ("helpers", "1.0 / base **", "base **"))),
     names("one angle for all pairs", rope("one frequency", ("helpers", "torch.arange(0, dim, 2, dtype=torch.float32) / dim", "torch.zeros(dim // 2)"))),
-    names("only a part of each head's features rotates", rope("half of each head", ("rotate", ROT, "q, k = (torch.cat([rotate(t[..., :4], cos[:, :2], sin[:, :2]), t[..., 4:]], -1) for t in (q, k))"))),
     names("head 2: its scores don't depend on the distance", rope("some heads only", ("rotate", ROT, "q, k = (torch.cat([rotate(t[:, :2], cos, sin), t[:, 2:]], 1) for t in (q, k))"))),
     names("layer 1: its scores don't depend on positions", rope("the first layer only", ("rotate", ROT, f"if self.layer == 0:\n            {ROT}"))),
     names("layer 2: its scores don't depend on positions", rope("not in the last layer", ("rotate", ROT, f"if self.layer < 2:\n            {ROT}"))),
     names("head 3: its scores don't depend on the distance", rope("one head's keys not rotated", ("rotate", ROT, "q, k = rotate(q, cos, sin), torch.cat([rotate(k[:, :3], cos, sin), k[:, 3:]], 1)"))),
     names("rotates along another axis", rope("along the heads", ("rotate", "cos, sin = self.cos[:T], self.sin[:T]", "cos, sin = self.cos[: self.n_head, None], self.sin[: self.n_head, None]"))),
     names("pos.weight still has one row per position", rope("the learned table stays", ("embed", "self.tok(idx)", "self.tok(idx) + self.pos(torch.arange(T, device=idx.device))"), ("gpt_init", "self.tok =", "self.pos = nn.Embedding(config.block_size, config.n_embd)\n        self.tok ="))),
-    names("do cosines, sines and pairs belong together", rope("halves rotated by tables of neighbors", ("helpers", "return torch.stack((a * cos - b * sin, a * sin + b * cos), dim=-1).flatten(-2)",
+    names("with tables laid out for neighbors", rope("halves rotated by tables of neighbors", ("helpers", "return torch.stack((a * cos - b * sin, a * sin + b * cos), dim=-1).flatten(-2)",
         "c, s = cos.repeat_interleave(2, -1), sin.repeat_interleave(2, -1)\n    h = x.chunk(2, dim=-1)\n    return x * c + torch.cat([-h[1], h[0]], -1) * s"))),
-    symptom("the first 2 of 11 tokens give other logits alone", rope("keys one position late", ("rotate", ROT, "q, k = rotate(q, cos, sin), rotate(k, self.cos[:T].roll(1, 0), self.sin[:T].roll(1, 0))"))),
-    symptom("scores at one distance differ", rope("positions by their square root", ("helpers", "torch.arange(length, dtype=torch.float32)[:, None]", "torch.arange(length, dtype=torch.float32)[:, None].sqrt()"))),
+    symptom("depends on how long the row is", rope("keys one position late", ("rotate", ROT, "q, k = rotate(q, cos, sin), rotate(k, self.cos[:T].roll(1, 0), self.sin[:T].roll(1, 0))"))),
+    names("are the positions 0, 1, 2, …?", rope("positions by their square root", ("helpers", "torch.arange(length, dtype=torch.float32)[:, None]", "torch.arange(length, dtype=torch.float32)[:, None].sqrt()"))),
     names("are positions over the length?", rope("positions over the length", ("helpers", "torch.arange(length, dtype=torch.float32)[:, None]", "torch.arange(length, dtype=torch.float32)[:, None] / length"))),
     names("between model.eval() and model.train()", rope("another length while training", ("rotate", ROT, "if self.training:\n            cos = cos.flip(0)\n        " + ROT))),
-    symptom("scores at one distance differ", rope("angles in bf16", ("helpers", "torch.arange(length, dtype=torch.float32)[:, None] * inv[None, :]", "(torch.arange(length, dtype=torch.bfloat16)[:, None] * inv[None, :].bfloat16()).float()"))),
+    names("kept in a low precision?", rope("angles in bf16", ("helpers", "torch.arange(length, dtype=torch.float32)[:, None] * inv[None, :]", "(torch.arange(length, dtype=torch.bfloat16)[:, None] * inv[None, :].bfloat16()).float()"))),
     names("are the angles computed under autocast?", rope("angles under autocast", ("rotate", "cos, sin = self.cos[:T], self.sin[:T]", "inv = 10000.0 ** (-torch.arange(0, self.head_dim, 2, device=x.device).float() / self.head_dim)\n"
         "        angle = torch.arange(T, device=x.device).float()[:, None] @ inv[None]\n        cos, sin = angle.cos(), angle.sin()"))),
     names("has none in row 0 and 63 more", rope("under no_grad", ("rotate", ROT, f"with torch.no_grad():\n            {ROT}"))),
-    symptom("the first 2 of 11 tokens give other logits alone", rope("a cache of the first length", ("rotate", "cos, sin = self.cos[:T], self.sin[:T]", "if not hasattr(self, 'seen'):\n            self.seen = T\n        cos, sin = self.cos[self.seen - T :][:T] if T < self.seen else self.cos[:T], self.sin[:T]"))),
+    names("something is kept from the calls before", rope("a cache of the first length", ("rotate", "cos, sin = self.cos[:T], self.sin[:T]", "if not hasattr(self, 'seen'):\n            self.seen = T\n        cos, sin = self.cos[self.seen - T :][:T] if T < self.seen else self.cos[:T], self.sin[:T]"))),
     names("before the split into heads", rope("rotated before the heads are split", ("attn_init", "rope_tables(self.head_dim, config.block_size)", "rope_tables(config.n_embd, config.block_size)"),
         ("rotate", ROT, "q, k = (rotate(t.transpose(1, 2).reshape(B, T, C), cos, sin).view(B, T, self.n_head, -1).transpose(1, 2) for t in (q, k))"))),
-    symptom("what enters the first layer differs from position to position", rope("the stream rotated, not the queries", ("rotate", ROT, "pass"), ("embed", "self.tok(idx)", "rotate(self.tok(idx), *(t.to(idx.device) for t in rope_tables(self.config.n_embd, T)))"))),
+    names("rotated in front of the projection", rope("the stream rotated, not the queries", ("rotate", ROT, "pass"), ("embed", "self.tok(idx)", "rotate(self.tok(idx), *(t.to(idx.device) for t in rope_tables(self.config.n_embd, T)))"))),
     names("nothing rotates", rope("nothing changed", ("rotate", ROT, "pass"))),
     names("attn.cos still has one row per position", rope("learned angles per position", ("attn_init", 'self.register_buffer("cos", cos, persistent=False)', "self.cos = nn.Parameter(cos)"))),
 ]  # fmt: skip
@@ -205,12 +203,12 @@ GATES = [
     names("the activation is of the product", glu("SiLU of the product", "self.down(F.silu(self.gate(x) * self.up(x)))")),
     names("both go through SiLU", glu("SiLU of both", "self.down(F.silu(self.gate(x)) * F.silu(self.up(x)))")),
     names("not a product of two projections", glu("the gate is its own value", "self.down(F.silu(self.gate(x)) * self.gate(x))", ("mlp", "        self.up = nn.Linear(config.n_embd, hidden, bias=config.bias)\n", ""))),
-    symptom("no gate was found", glu("the output gated, not the hidden layer", "self.down(self.up(x)) * F.silu(self.gate(x))", ("mlp", "self.gate = nn.Linear(config.n_embd, hidden", "self.gate = nn.Linear(config.n_embd, config.n_embd"))),
-    symptom("no gate was found", glu("the input gated", "self.down(self.up(F.silu(self.gate(x)) * x))", ("mlp", "self.gate = nn.Linear(config.n_embd, hidden", "self.gate = nn.Linear(config.n_embd, config.n_embd"))),
+    names("multiplies what is projected back", glu("the output gated, not the hidden layer", "self.down(self.up(x)) * F.silu(self.gate(x))", ("mlp", "self.gate = nn.Linear(config.n_embd, hidden", "self.gate = nn.Linear(config.n_embd, config.n_embd"))),
+    names("the gate multiplies the layer's input", glu("the input gated", "self.down(self.up(F.silu(self.gate(x)) * x))", ("mlp", "self.gate = nn.Linear(config.n_embd, hidden", "self.gate = nn.Linear(config.n_embd, config.n_embd"))),
     names("512 (⅔ · 4C = 341.3)", glu("no cut", FFN, ("mlp", "int(8 * config.n_embd / 3)", "4 * config.n_embd"))),
     names("256 (⅔ · 4C = 341.3)", glu("cut too far", FFN, ("mlp", "int(8 * config.n_embd / 3)", "2 * config.n_embd"))),
-    symptom("not a product of two projections", glu("a norm in between", "self.down(F.layer_norm(F.silu(self.gate(x)) * self.up(x), (self.gate.out_features,)))")),
-    symptom("not a product of two projections", glu("half of the units gated", "self.down((lambda g, u: torch.cat([g[..., :40] * u[..., :40], g[..., 40:]], -1))(F.silu(self.gate(x)), self.up(x)))")),
+    names("a norm is between the product", glu("a norm in between", "self.down(F.layer_norm(F.silu(self.gate(x)) * self.up(x), (self.gate.out_features,)))")),
+    names("only 40 of 85 hidden units", glu("half of the units gated", "self.down((lambda g, u: torch.cat([g[..., :40] * u[..., :40], g[..., 40:]], -1))(F.silu(self.gate(x)), self.up(x)))")),
     names("ffn.gate.weight has none", glu("the gate detached", "self.down(F.silu(self.gate(x)).detach() * self.up(x))")),
     names("between model.eval() and model.train()", glu("GELU while training", "self.down((F.gelu if self.training else F.silu)(self.gate(x)) * self.up(x))")),
     names("has a bias although", glu("a bias in the gate", FFN, ("mlp", "self.gate = nn.Linear(config.n_embd, hidden, bias=config.bias)", "self.gate = nn.Linear(config.n_embd, hidden)"))),
@@ -237,7 +235,7 @@ GROUPS = [
     names("groups of different sizes", gqa("groups of different sizes", ("repeat", "k = k.repeat_interleave(self.n_head // self.n_kv, dim=1)", "k = k[:, torch.tensor([0, 0, 0, 1])] if self.n_kv == 2 else k.repeat_interleave(self.n_head // self.n_kv, dim=1)"),
         ("repeat", "v = v.repeat_interleave(self.n_head // self.n_kv, dim=1)", "v = v[:, torch.tensor([0, 0, 0, 1])] if self.n_kv == 2 else v.repeat_interleave(self.n_head // self.n_kv, dim=1)"))),
     names("head 2 shares its keys with head 0", gqa("one key head for all", ("repeat", "k = k.repeat_interleave(self.n_head // self.n_kv, dim=1)", "k = k[:, :1].expand(-1, self.n_head, -1, -1)"))),
-    symptom("has none in row 8", gqa("one group for all, always", ("repeat", "k = k.repeat_interleave(self.n_head // self.n_kv, dim=1)", "k = k[:, :1].repeat(1, self.n_head, 1, 1)"), ("repeat", "v = v.repeat_interleave(self.n_head // self.n_kv, dim=1)", "v = v[:, :1].repeat(1, self.n_head, 1, 1)"))),
+    names("n_kv_head=4 gives 1 different value heads", gqa("one group for all, always", ("repeat", "k = k.repeat_interleave(self.n_head // self.n_kv, dim=1)", "k = k[:, :1].repeat(1, self.n_head, 1, 1)"), ("repeat", "v = v.repeat_interleave(self.n_head // self.n_kv, dim=1)", "v = v[:, :1].repeat(1, self.n_head, 1, 1)"))),
     symptom("mix tokens", gqa("repeated along time", ("repeat", "dim=1", "dim=2"), ("repeat", "k = k.rep", "k, v = (t.transpose(1, 2).reshape(B, self.n_kv, T, -1) for t in (k, v))\n        k = k.rep"), attend="""
         k, v = (t.reshape(B, self.n_head, T, -1) for t in (k, v))
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
@@ -255,9 +253,51 @@ GROUPS = [
     names("layer 1: 4 query heads", gqa("shared in the first layer only", ("attn_init", "self.n_kv = config.n_kv_head", "self.n_kv = config.n_kv_head if layer == 0 else config.n_head"), block_init=SECTIONS["block_init"].replace("Attention(config)", "Attention(config, layer)"))),
     names("changing row 1 moved the logits of row 0", gqa("key heads shared across rows", ("repeat", "k = k.rep", "k = k.roll(1, 0)\n        k = k.rep"))),
     names("nothing is shared", Case("nothing changed", "gqa", {"config": "", "attn_init": SECTIONS["attn_init"], "heads": SECTIONS["heads"], "repeat": ""})),
-    symptom("found 0 heads", Case("attention that is an average", "gqa", {"repeat": "", "attend": "\n        y = v.cumsum(2).repeat_interleave(self.n_head // self.n_kv, dim=1)\n"})),
+    symptom("does not depend on the first: is it used?", Case("attention that is an average", "gqa", {"repeat": "", "attend": "\n        y = v.cumsum(2).repeat_interleave(self.n_head // self.n_kv, dim=1)\n"})),
     names("nothing is shared", Case("tied only at the start", "gqa", {"config": "", "attn_init": SECTIONS["attn_init"] + "        with torch.no_grad():\n            w = self.qkv.weight.view(3, config.n_head, self.head_dim, -1)\n            w[1:, 1::2] = w[1:, 0::2]\n",
         "heads": SECTIONS["heads"], "repeat": ""})),
 ]  # fmt: skip
 
-WRONG = [*STREAM, *PLAIN, *NORMS, *TURNS, *GATES, *GROUPS]
+QK_NORM = """
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        q, k, v = (t.view(B, T, self.n_head, self.head_dim).transpose(1, 2) for t in (q, k, v))
+        q, k = (F.rms_norm(t, (self.head_dim,)) * g for t, g in ((q, self.gain_q), (k, self.gain_k)))
+"""
+QK_GAINS = (
+    ROPE["attn_init"]
+    + "        self.gain_q, self.gain_k = (nn.Parameter(torch.ones(self.head_dim)) for _ in range(2))\n"
+)
+BY_WIDTH = MANUAL.replace("math.sqrt(k.size(-1))", "math.sqrt(C)")
+ALIBI = """
+        att = (q @ k.transpose(-2, -1)) * (1.0 / math.sqrt(k.size(-1)))
+        at = torch.arange(T, device=x.device)
+        slopes = 2.0 ** (-8.0 * torch.arange(1, self.n_head + 1, device=x.device) / self.n_head)
+        att = att - slopes[:, None, None] * (at[:, None] - at[None, :])
+        att = att.masked_fill(at[:, None] < at[None, :], float("-inf"))
+        y = F.softmax(att, dim=-1) @ v
+"""
+NO_TABLE = {"embed": ROPE["embed"], "gpt_init": ROPE["gpt_init"]}
+FUNCTION = {"norm": "\ndef rms(x, g):\n    return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-3) * g\n",
+    "block_init": "\n        self.g1, self.g2 = (nn.Parameter(torch.ones(config.n_embd)) for _ in range(2))\n        self.attn = Attention(config)\n        self.ffn = FeedForward(config)\n",
+    "block": "\n        x = x + self.attn(rms(x, self.g1))\n        return x + self.ffn(rms(x, self.g2))\n",
+    "blocks": "\n        self.blocks = nn.ModuleList(Block(config, i) for i in range(config.n_layer))\n        self.g = nn.Parameter(torch.ones(config.n_embd))\n", "last": "\n        x = rms(x, self.g)\n"}  # fmt: skip
+MET = [
+    names("divided by √n_embd", Case("ALiBi, scaled by the width", "baseline", {**NO_TABLE, "attend": ALIBI.replace("k.size(-1))", "C)")})),
+    names("divided by √n_embd", rope("a norm of queries and keys, scaled by the width", heads=QK_NORM, attn_init=QK_GAINS, attend=BY_WIDTH)),
+    names("eps is 0.001", Case("eps 1e-3", "rmsnorm", edits=(("norm", "eps=1e-5", "eps=1e-3"),))),
+    names("eps is 0.001", Case("eps 1e-3, as a function", "rmsnorm", FUNCTION)),
+    names("with an offset", Case("an offset in spite of bias=False", "rmsnorm", {"norm": RMS.replace("    def forward", "        self.bias = nn.Parameter(torch.zeros(dim))\n\n    def forward").replace("self.weight\n", "self.weight + self.bias\n")})),
+    names("is a tensor of 32 numbers and no parameter", Case("a gain that is no parameter", "rmsnorm", edits=(("norm", "nn.Parameter(torch.ones(dim))", "torch.ones(dim)"),))),
+    names("have both the same base", rope("keys of another base", ("attn_init", "        cos, sin", "        self.other = rope_tables(self.head_dim, config.block_size, 500000.0)\n        cos, sin"), ("rotate", "rotate(k, cos, sin)", "rotate(k, *(t[:T] for t in self.other))"))),
+    names("start again after 100 positions", rope("positions that wrap", ("rotate", "self.cos[:T], self.sin[:T]", "(t[torch.arange(T) % 100] for t in (self.cos, self.sin))"))),
+    names("it is rotated there", rope("rotated in front of the projection", heads="\n        x = rotate(x, *rope_tables(C, T))\n" + SECTIONS["heads"][1:], rotate="\n")),
+    names("nothing rotates", rope("x times cos + sin", ("helpers", "a * cos - b * sin, a * sin + b * cos", "a * (cos + sin), b * (cos + sin)"))),
+    names("each by itself", glu("both branches through the last projection", "self.down(F.silu(self.gate(x))) * self.down(self.up(x))")),
+    names("the cut by ⅔ is made twice", glu("cut twice", FFN, ("mlp", "int(8 * config.n_embd / 3)", "int(16 * config.n_embd / 9)"))),
+    names("are whole heads repeated", gqa("features repeated", ("repeat", "k = k.repeat_interleave(self.n_head // self.n_kv, dim=1)\n        v = v.repeat_interleave(self.n_head // self.n_kv, dim=1)",
+        f"k, v = (t.repeat_interleave({PER}, dim=3).unflatten(3, (-1, self.head_dim)).transpose(2, 3).reshape(B, self.n_head, T, -1) for t in (k, v))"))),
+    names("one and the same block", Case("one block many times", "baseline", edits=(("blocks", "nn.ModuleList(Block(config, i) for i in range(config.n_layer))", "nn.ModuleList([Block(config)] * config.n_layer)"),))),
+    names("does a dropout not take its share", Case("a dropout as a number", "baseline", edits=(("mlp", "nn.Dropout(config.dropout)", "nn.Dropout(0.1)"),))),
+]  # fmt: skip
+
+WRONG = [*STREAM, *PLAIN, *NORMS, *TURNS, *GATES, *GROUPS, *MET]

@@ -28,6 +28,7 @@ from q1lab.ground.files import (
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.study import variants
+from q1lab.study.model_source import LARGEST_MODEL_FILE
 from q1lab.week.own_model import diffs, origin_line, parents
 
 SETTLE = "settle what is between <<<<<<< and >>>>>>>"
@@ -117,7 +118,7 @@ def _after_shebang(text: bytes) -> tuple[bytes, bytes]:
 
 def _read(path: Path) -> bytes:
     try:
-        data = read_bytes(path, variants.LARGEST_MODEL_FILE)
+        data = read_bytes(path, LARGEST_MODEL_FILE)
         data.decode("utf-8")
         return data
     except UnicodeDecodeError:

@@ -19,6 +19,7 @@ from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import open_regular, read_bytes, read_json, sha256_text, write_atomic
 from q1lab.study import variants
+from q1lab.study.model_source import LARGEST_MODEL_FILE
 from q1lab.study.variants import Variant
 from q1lab.week.own_model import origin_line
 
@@ -194,7 +195,7 @@ def _sha(text: bytes) -> str:
 
 def _read(file: Path) -> bytes | None:
     try:
-        return read_bytes(file, variants.LARGEST_MODEL_FILE)
+        return read_bytes(file, LARGEST_MODEL_FILE)
     except OSError:
         return None
 

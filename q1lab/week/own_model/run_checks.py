@@ -27,6 +27,7 @@ from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, USAGE
 from q1lab.ground.files import expand_user, kind_of_non_file, printable
 from q1lab.runner import child_processes
+from q1lab.study.model_source import with_advice
 from q1lab.week.own_model import parents
 
 
@@ -126,6 +127,10 @@ class CheckReport:
         if self.printed:
             record["printed"] = self.printed
         return record
+
+
+LOADING = "loading the file"
+"""The step of `labs.checks` that imports the model file."""
 
 
 def next_command(report: CheckReport, file: str, variant: str | None = None) -> str:
@@ -251,6 +256,8 @@ def run_checks(
     ) as child:
         stopped = _follow(child, reading, printed, limits, cancel)
     unusable = reading.unusable or stopped
+    if unusable and reading.step == LOADING and not (cancel is not None and cancel.is_set()):
+        unusable = with_advice(unusable, path)
     if unusable is None and not reading.ended:
         unusable = _death(path, child.returncode, reading.step, printed)
     return CheckReport(

@@ -1,0 +1,309 @@
+"""What a model file that can't be used needs, read off its source: nothing of it runs.
+
+People bring files as they wrote them, with a training loop below the model, imports of their own
+project, and other names than nanoGPT's. One look says all of that at once.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+from q1lab.ground.files import read_text
+from q1lab.ground.python_source import parse_python
+
+LARGEST_MODEL_FILE = 1 << 20
+"""Bytes of a model file at most."""
+WRAPPER = "q1lab take wrapper.py"
+NANOGPT_FIELDS = ("block_size", "vocab_size", "n_layer", "n_head", "n_embd")
+"""The fields of GPTConfig that every study sets."""
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+@dataclass(frozen=True)
+class MissingImport:
+    """An import that fails when the file is loaded, with the lines that use what it brings."""
+
+    module: str
+    line: int
+    used_lines: tuple[int, ...]
+    is_beside: bool
+    """True if a file or folder of that name lies beside the model file."""
+
+    def __str__(self) -> str:
+        used = f", used in {_lines(self.used_lines)}" if self.used_lines else ""
+        where = "lies beside this file" if self.is_beside else "is not installed"
+        return f"line {self.line} imports {self.module}, which {where}{used}"
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """What the source of a model file says of itself."""
+
+    missing_imports: tuple[MissingImport, ...]
+    runs_from: int | None
+    """The first line of what runs when the file is imported, and is no part of the model."""
+    last_line_of_model: int | None
+    config_class: str | None
+    """The class that looks like the model's config; GPTConfig if there is one."""
+    model_class: str | None
+    """The class that looks like the model; GPT if there is one."""
+    config_fields: tuple[str, ...]
+    made_of: int
+    """The number of arguments that the model class is made from."""
+    takes_targets: bool
+    """True if the model's forward takes a second argument."""
+
+
+def advice(text: str, path: Path) -> str:
+    """The changes that make a file of this text a model file, as one sentence; "" if none is
+    known."""
+    try:
+        source = read_source(text, path)
+    except SyntaxError:
+        return ""
+    steps = [*_steps(source)]
+    if not steps:
+        return ""
+    if len(steps) == 1:
+        return f"{steps[0][0].upper()}{steps[0][1:]}"
+    numbered = "; ".join(f"({number}) {step}" for number, step in enumerate(steps, 1))
+    return f"To make it a model file: {numbered}"
+
+
+def with_advice(message: str, path: Path) -> str:
+    """A message about a file that can't be loaded, and what its source says is to be done."""
+    try:
+        text = read_text(path, LARGEST_MODEL_FILE)
+    except (OSError, ValueError):
+        return message
+    return ". ".join(part for part in (message.rstrip("."), advice(text, path)) if part)
+
+
+def _steps(source: ModelSource) -> Iterator[str]:
+    if source.missing_imports:
+        listed = "; ".join(map(str, source.missing_imports[:4]))
+        more = len(source.missing_imports) - 4
+        listed += f"; and {more} more" if more > 0 else ""
+        yield (
+            f"{listed}: a model file is complete in itself, so put in what the model needs of "
+            "that, and take out the rest"
+        )
+    if source.runs_from is not None:
+        if source.last_line_of_model and source.last_line_of_model < source.runs_from:
+            cut = f"keep lines 1 to {source.last_line_of_model}; what follows"
+        else:
+            cut = f"take out line {source.runs_from}, and all else that"
+        yield f"{cut} runs when the file is imported, which should read no data and train nothing"
+    if source.model_class == "GPT" and source.config_class == "GPTConfig":
+        if not source.takes_targets:
+            yield (
+                "GPT.forward takes no targets; give it targets=None and let it return (logits, "
+                f"loss), as `{WRAPPER}` shows"
+            )
+        return
+    if source.model_class is None:
+        return
+    if source.config_class is None and source.made_of == 0:
+        yield (
+            f"there is no GPTConfig, and {source.model_class} takes its sizes from elsewhere; a "
+            "file typed along a video gets there in five steps, which `q1lab take "
+            "from_the_video.py` shows"
+        )
+        return
+    names = (("GPTConfig", source.config_class), ("GPT", source.model_class))
+    aliases = [f"{wanted} = {name}" for wanted, name in names if wanted != name]
+    has_fields = set(NANOGPT_FIELDS) <= {*source.config_fields}
+    if has_fields and source.made_of == 1 and source.takes_targets:
+        yield f"add {' and '.join(aliases)} at its end: the names that q1lab calls"
+        return
+    config = f"its config is {source.config_class} and " if source.config_class else ""
+    yield (
+        f"{config}its model is {source.model_class}; `{WRAPPER}` gives it the names and the call "
+        "that q1lab uses, in fifteen lines at the file's end"
+    )
+
+
+def read_source(text: str, path: Path) -> ModelSource:
+    """Look over a model file's source; SyntaxError where it is no Python."""
+    tree = parse_python(text, str(path))
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    modules = {name: node for name, node in classes.items() if _is_module(node, classes)}
+    model = _model_class(modules)
+    config = _config_class(classes, modules, model)
+    runs = [node for node in tree.body if _runs(node)]
+    last = max((node.end_lineno or 0 for node in modules.values()), default=None)
+    first_run = runs[0].lineno if runs else None
+    after = [node.lineno for node in runs if last is not None and node.lineno > last]
+    if after and after[0] == first_run:
+        first_run = after[0]
+    takes = _positional(_method(model, "forward"))
+    made_of = _positional(_method(model, "__init__"))
+    return ModelSource(
+        missing_imports=tuple(_missing_imports(tree, path)),
+        runs_from=first_run,
+        last_line_of_model=last,
+        config_class=config.name if config else None,
+        model_class=model.name if model else None,
+        config_fields=_fields(config),
+        made_of=len(made_of),
+        takes_targets="targets" in takes[1:2] or not takes,
+    )
+
+
+def _lines(numbers: tuple[int, ...]) -> str:
+    shown = ", ".join(map(str, numbers[:4])) + (", …" if len(numbers) > 4 else "")
+    return f"line {shown}" if len(numbers) == 1 else f"lines {shown}"
+
+
+# ── imports
+
+
+def _missing_imports(tree: ast.Module, path: Path) -> Iterator[MissingImport]:
+    uses: dict[str, list[int]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            uses.setdefault(node.id, []).append(node.lineno)
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            imports = [
+                (alias.name, alias.asname or alias.name.split(".")[0]) for alias in node.names
+            ]
+            for module, bound in imports:
+                if not _is_installed(module.split(".")[0]):
+                    yield _missing(module, node.lineno, [bound], uses, path)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            if node.level or not _is_installed(module.split(".")[0]):
+                bound_names = [alias.asname or alias.name for alias in node.names]
+                yield _missing(module, node.lineno, bound_names, uses, path)
+
+
+def _missing(
+    module: str, line: int, bound_names: list[str], uses: dict[str, list[int]], path: Path
+) -> MissingImport:
+    used_lines = sorted({number for name in bound_names for number in uses.get(name, ())})
+    first = module.lstrip(".").split(".")[0]
+    is_beside = bool(first) and any(
+        path.with_name(name).exists() for name in (f"{first}.py", first)
+    )
+    return MissingImport(module, line, tuple(used_lines), is_beside or module.startswith("."))
+
+
+def _is_installed(package: str) -> bool:
+    """True if Python finds a package, wherever the command was typed."""
+    if package in sys.stdlib_module_names or package == "__main__":
+        return True
+    here = {"", str(Path.cwd())}
+    try:
+        return PathFinder.find_spec(package, [p for p in sys.path if p not in here]) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+# ── what runs
+
+
+def _runs(node: ast.stmt) -> bool:
+    """True if a statement at the top level does more than to define."""
+    if isinstance(node, ast.For | ast.While | ast.With):
+        return True
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Call) and _called(node.value) not in (
+            "seed",
+            "manual_seed",
+            "filterwarnings",
+            "append",
+            "insert",
+            "set_float32_matmul_precision",
+        )
+    if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+        return any(
+            isinstance(part, ast.Call) and _called(part) in ("open", "AdamW", "Adam", "compile")
+            for part in ast.walk(node.value)
+        )
+    return False
+
+
+def _called(call: ast.Call) -> str:
+    function = call.func
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+# ── classes
+
+
+def _is_module(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> bool:
+    """True if a class is a torch.nn.Module, directly or through classes of the file."""
+    for base in node.bases:
+        name = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
+        if name.endswith("Module") or (
+            name in classes and name != node.name and _is_module(classes[name], {})
+        ):
+            return True
+    return False
+
+
+def _model_class(modules: dict[str, ast.ClassDef]) -> ast.ClassDef | None:
+    """GPT, or the last module with a forward that no other module is made of."""
+    if "GPT" in modules:
+        return modules["GPT"]
+    parts = {
+        part.id
+        for node in modules.values()
+        for part in ast.walk(node)
+        if isinstance(part, ast.Name) and part.id != node.name
+    }
+    whole = [
+        node for node in modules.values() if node.name not in parts and _method(node, "forward")
+    ]
+    return whole[-1] if whole else None
+
+
+def _config_class(
+    classes: dict[str, ast.ClassDef],
+    modules: dict[str, ast.ClassDef],
+    model: ast.ClassDef | None,
+) -> ast.ClassDef | None:
+    """GPTConfig, or the class that the model's first argument is annotated with, or one whose name
+    or fields are those of a config."""
+    if "GPTConfig" in classes:
+        return classes["GPTConfig"]
+    others = [node for name, node in classes.items() if name not in modules]
+    init = _method(model, "__init__")
+    for argument in init.args.args[1:2] if init else ():
+        if isinstance(argument.annotation, ast.Name) and argument.annotation.id in classes:
+            return classes[argument.annotation.id]
+    for node in others:
+        if node.name.lower().endswith(("config", "args", "params", "hparams")):
+            return node
+    return next((node for node in others if len({*_fields(node)} & {*NANOGPT_FIELDS}) > 1), None)
+
+
+def _fields(node: ast.ClassDef | None) -> tuple[str, ...]:
+    return tuple(
+        part.target.id
+        for part in (node.body if node else ())
+        if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
+    )
+
+
+def _method(node: ast.ClassDef | None, name: str) -> ast.FunctionDef | None:
+    for part in node.body if node else ():
+        if isinstance(part, ast.FunctionDef) and part.name == name:
+            return part
+    return None
+
+
+def _positional(method: ast.FunctionDef | None) -> list[str]:
+    """The names of a method's positional arguments, without self."""
+    if method is None:
+        return []
+    return [argument.arg for argument in (*method.args.posonlyargs, *method.args.args)][1:]

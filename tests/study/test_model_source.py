@@ -1,0 +1,120 @@
+"""A model file that can't be used is told in one message what it needs, read off its source."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from q1lab.ground.errors import Problem
+from q1lab.study import variants
+from q1lab.study.model_source import advice, with_advice
+from tests.kit.places import CONTENT, MODELS
+
+SCRIPT = """import torch
+from torch import nn
+from surely.not_installed import Table, other
+import helper
+
+class Block(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.table = Table(config)
+
+class Whole(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.block = Block(config)
+
+    def forward(self, idx, targets=None):
+        return helper.go(self.block, idx)
+
+for step in range(10):
+    print(step)
+"""
+FIELDS = "block_size: int = 8\n    vocab_size: int = 9\n    n_layer: int = 1\n    n_head: int = 1\n    n_embd: int = 8\n"
+
+
+def test_one_look_says_everything_at_once(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").touch()
+    said = advice(SCRIPT, tmp_path / "mine.py")
+    assert "line 3 imports surely.not_installed, which is not installed, used in line 9" in said
+    assert "line 4 imports helper, which lies beside this file, used in line 17" in said
+    assert "keep lines 1 to 17" in said
+    assert "its model is Whole" in said
+    assert "q1lab take wrapper.py" in said
+    assert re.findall(r"\(\d\)", said) == ["(1)", "(2)", "(3)"]
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (f"class GPTConfigFinal:\n    {FIELDS}\n", "Add GPTConfig = GPTConfigFinal and GPT = Whole at its end"),
+        ("class ModelArgs:\n    dim: int = 8\n", "Its config is ModelArgs and its model is Whole"),
+        (f"class GPTConfig:\n    {FIELDS}\n", "Add GPT = Whole at its end"),
+    ],
+)  # fmt: skip
+def test_names_of_a_files_own_are_told_by_their_classes(config: str, says: str) -> None:
+    body = SCRIPT[SCRIPT.index("class Block") : SCRIPT.index("for step")]
+    assert says in advice(config + body, Path("mine.py"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("(self, config)", "(self)", "five steps"),
+        ("class Whole", "class GPTConfig:\n    pass\n\nclass GPT", ""),
+        ("targets=None", "cache=None", "takes no targets"),
+    ],
+)
+def test_a_file_of_one_fault_is_told_that_one(old: str, new: str, says: str) -> None:
+    text = SCRIPT[SCRIPT.index("class Block") : SCRIPT.index("for step")].replace("Whole", "GPT")
+    if "five" not in says:
+        text = f"class GPTConfig:\n    {FIELDS}\n{text}"
+    changed = text.replace(old, new)
+    said = advice(changed, Path("mine.py"))
+    assert says in said
+    assert bool(said) == bool(says)
+
+
+def test_files_that_are_model_files_or_no_python_get_no_advice(tmp_path: Path) -> None:
+    for file in MODELS.glob("*.py"):
+        if file.stem != "__init__":
+            assert advice(file.read_text(), file) == ""
+    for text in ("def broken(:\n", "(" * 5000, "\0"):
+        assert advice(text, Path("mine.py")) == ""
+    assert with_advice("gone", tmp_path / "nowhere.py") == "gone"
+    (tmp_path / "large.py").write_text("#" * (2 << 20))
+    assert with_advice("large", tmp_path / "large.py") == "large"
+
+
+def test_a_study_of_such_a_file_says_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(SCRIPT)
+    with pytest.raises(Problem) as refused:
+        variants.find_variant(str(file))
+    assert advice(SCRIPT, file) in str(refused.value)
+
+
+def test_the_wrapper_makes_a_model_file_of_another(tmp_path: Path) -> None:
+    """Its fifteen lines, below a file whose model has other names."""
+    wrapper = (CONTENT / "files" / "wrapper.py").read_text()
+    head, rest = wrapper.split("# ── in place of this stand-in: your file\n")
+    ending = rest.split("# ── from here on: the wrapper\n")[1]
+    own = (MODELS / "baseline.py").read_text()
+    own = own.replace("GPTConfig", "ModelArgs").replace("class GPT(", "class Transformer(")
+    own = own.replace(", targets: Tensor | None = None", "")
+    own = own.split("        if targets is None:")[0] + "        return self.lm_head(x)\n"
+    ending = ending.replace("dim=config.n_embd,", "n_embd=config.n_embd, n_layer=config.n_layer, n_head=config.n_head, block_size=config.block_size, dropout=config.dropout,")  # fmt: skip
+    file = tmp_path / "mine.py"
+    file.write_text(f"{own}\n{head.split('from torch.nn import functional as F')[0][head.index('from dataclasses'):]}\n{ending}")  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "labs.checks", str(file), "--for", "baseline"],
+        cwd=MODELS.parent.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert wrapper.count("\n") < 90
