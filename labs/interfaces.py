@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import linecache
+import re
 from collections.abc import Callable
 
 
@@ -23,3 +25,10 @@ def binds(call: Callable[..., object], values: tuple[str, ...], name: str, cure:
         raise TypeError(
             f"{name}{inspect.Signature(bare)} can't be called as {name}({call_values}): {cure}"
         ) from error
+
+
+def with_asserted_line(message: str) -> str:
+    """A message of ``labs.loading``, with the line that was asserted where it says nothing else."""
+    bare = re.fullmatch(r"(.+):(\d+): AssertionError:\s*", message)
+    line = linecache.getline(bare[1], int(bare[2])).strip() if bare else ""
+    return f"{message.rstrip()} {line}" if line else message

@@ -42,7 +42,7 @@ def answer_stdin(respond: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
     try:
         answer = respond(request)
     except (loading.ModelError, ValueError) as error:
-        answer = {"error": str(error)}
+        answer = {"error": interfaces.with_asserted_line(str(error))}
     with os.fdopen(out, "wb") as stream:
         stream.write(json.dumps(answer).encode())
     return 0

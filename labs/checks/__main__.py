@@ -7,13 +7,14 @@ start other processes (limits.py).
 Exit status: 0 all passed, 1 a check failed, 2 the file can't be used.
 
 Lines of --json, by "event": for {"for"}, begin {"name"}, check {the fields of
-property_check.Result}, unusable {"message"}, end {"passed"}.
+property_check.Result}, scope {"longest", "not_looked_at"}, unusable {"message"}, end {"passed"}.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import json
 import os
 import sys
@@ -40,6 +41,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--source", type=Path, help="what the file was made from; by default q1lab's baseline"
     )
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a field of the file's own GPTConfig at another value, as JSON or as text",
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
         "--step-seconds", type=float, default=20.0, help="the time limit of one check"
@@ -62,6 +71,9 @@ def main(arguments: list[str] | None = None) -> int:
                 line += f" ({fields['doubt']})"
         elif event in ("unusable", "for"):
             line = fields.get("message") or f"checks for {fields['for']}"
+        elif event == "scope":
+            unseen = [f"texts over {fields['longest']} tokens", *fields["not_looked_at"]]
+            line = f"not looked at: {'; '.join(unseen)}"
         else:
             return
         out.write(line + "\n")
@@ -69,16 +81,35 @@ def main(arguments: list[str] | None = None) -> int:
 
     path = options.file.absolute()
     try:
-        return run(path, options.source, options.for_, say, options.step_seconds, options.memory_mb)
+        settings = dict(parse(setting) for setting in options.settings)
+        return run(
+            path,
+            options.source,
+            options.for_,
+            settings,
+            say,
+            options.step_seconds,
+            options.memory_mb,
+        )
     except Unusable as error:
         say("unusable", message=str(error))
         return 2
+
+
+def parse(setting: str) -> tuple[str, Any]:
+    """A field and its value from KEY=VALUE; the value as JSON where it is that, else as text."""
+    key, _, text = setting.partition("=")
+    try:
+        return key, json.loads(text)
+    except ValueError:
+        return key, text
 
 
 def run(
     path: Path,
     source: Path | None,
     for_: str,
+    settings: dict[str, Any],
     say: Callable[..., None],
     step_seconds: float,
     memory_mb: int,
@@ -100,9 +131,9 @@ def run(
     sys.dont_write_bytecode = True
     import torch
 
-    from labs import loading
-    from labs.checks import suite
-    from labs.checks.subject import Subject
+    from labs import interfaces, loading
+    from labs.checks import scope, suite
+    from labs.checks.subject import LONG, Subject
 
     torch.set_num_threads(1)
     # CUDA maps gigabytes for itself
@@ -114,20 +145,29 @@ def run(
             module = loading.load(path)
     except (loading.ModelError, Unusable) as error:
         full = "; it needs more memory than a check may use" * ("MemoryError" in str(error))
-        raise Unusable(f"{error}{full}") from error
+        raise Unusable(f"{interfaces.with_asserted_line(str(error))}{full}") from error
     with step("looking at the file"):
         try:
-            subject = Subject(module, path, source)
+            subject = Subject(module, path, source, settings)
         except (TypeError, ValueError) as error:
             raise Unusable(
                 f"{path}: GPTConfig takes no fields that can be read: {error}"
             ) from error
+        own_fields = [name for name in subject.fields if name not in loading.STANDARD]
+        for name in settings:
+            if name not in own_fields and not loading.takes_any(module):
+                raise Unusable(
+                    f"{path}: GPTConfig has no field {name} of its own; there is "
+                    + (", ".join(own_fields) or "none")
+                )
         for_ = for_ or suite.guess(subject)
     say("for", **{"for": for_})
     passed = True
     for result in suite.run_all(subject, for_, lambda name: say("begin", name=name), step):
         say("check", **vars(result))
         passed = passed and not result.failed
+    with step("looking at what was not checked"), contextlib.suppress(Exception):
+        say("scope", longest=LONG, not_looked_at=[*scope.not_looked_at(subject)])
     say("end", passed=passed)
     return 0 if passed else 1
 

@@ -390,7 +390,7 @@ def eps_of(module: nn.Module) -> Eps:
             felt.append((size**2 * (1 / ratio**2 - 1), size * (1 / ratio - 1)))
     for place, sizes in enumerate(zip(*felt, strict=True)):
         if math.isclose(*sizes, rel_tol=0.05):
-            return Eps(float(f"{sizes[0]:.2g}"), inside=place == 0)
+            return Eps(float(f"{sizes[0]:.3g}"), inside=place == 0)
     return Eps(0.0)
 
 

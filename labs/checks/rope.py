@@ -117,7 +117,7 @@ def describe_departure(heads: list[Head], scores: Tensor, gap: float) -> str:
                 f"the queries' pairs turn by {query_angles} per position, the keys' by "
                 f"{key_angles}: have both the same base and the same table?"
             )
-    return "no rule of m and n was found: do cosines, sines and pairs belong together?"
+    return "no rule of m and n: do cosines, sines and pairs belong together, within one head?"
 
 
 def describe_turn(t: Tensor) -> str:
@@ -204,7 +204,7 @@ def no_rotation(t: Tensor) -> str:
     sizes = t.norm(dim=-1)
     return (
         f"are no rotation: their length varies by {(sizes.max() - sizes.min()) / sizes.mean():.0%} "
-        "over positions: do cosines, sines and pairs belong together?"
+        "over positions: do cosines, sines and pairs belong together, within one head?"
         if (sizes.max() - sizes.min()) / sizes.mean() > 1e-3
         else ""
     )

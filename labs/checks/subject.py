@@ -13,7 +13,7 @@ import copy
 import dataclasses
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,8 +42,16 @@ SIZES = {
 class Subject:
     """A model file under test: its module, and models of it in the sizes that a check asks for."""
 
-    def __init__(self, module: ModuleType, path: Path, source: Path | None = None) -> None:
+    def __init__(
+        self,
+        module: ModuleType,
+        path: Path,
+        source: Path | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
         self.module = module
+        self.values = dict(values or {})
+        """Fields of the config's own that are not at their defaults."""
         self.path = path
         self.source = source
         """The file that it was made from, if that is known."""
@@ -70,13 +78,13 @@ class Subject:
         return None
 
     def _params(self, **sizes: Any) -> int:
-        model = loading.build(self.module, {**SIZES, **sizes}, VOCAB)
+        model = loading.build(self.module, {**SIZES, **self.values, **sizes}, VOCAB)
         return sum(p.numel() for p in model.parameters())
 
     def _value_heads(self, **sizes: Any) -> int:
         """The number of different values among the heads of a first layer."""
         torch.manual_seed(1)
-        model = loading.build(self.module, {**SIZES, **sizes}, VOCAB).eval()
+        model = loading.build(self.module, {**SIZES, **self.values, **sizes}, VOCAB).eval()
         heads = self.watch(shake(model), tokens(1)).layers(H)[0]
         return len(set(trace.shared([head.v for head in heads])))
 
@@ -87,14 +95,20 @@ class Subject:
                     return f.default
         return None
 
+    def value_of(self, name: str) -> Any:
+        """What the checks give a field of the config, or its default; None if neither is known."""
+        return self.values.get(name, SIZES.get(name, self.default_of(name)))
+
     def build(self, **sizes: Any) -> nn.Module:
         """A new model in eval mode with the checks' sizes, or others. Every build starts from the
         same seed."""
-        values = {**SIZES, **sizes}
+        values = {**SIZES, **self.values, **sizes}
         fixed = self.kv_field and (
-            self.default_of(self.kv_field) is not None or values["n_head"] == 1
+            self.kv_field in self.values
+            or self.default_of(self.kv_field) is not None
+            or values["n_head"] == 1
         )
-        if self.kv_field and fixed and self.kv_field not in values:
+        if self.kv_field and fixed and self.kv_field not in sizes:
             # a fixed default (8, say) need not divide the few heads here, nor "half of them" a
             # single one
             values[self.kv_field] = max(values["n_head"] // 2, 1)

@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from labs import checks, models
-from labs.checks import generic
+from labs.checks import generic, scope
 from labs.checks.limits import Unusable
 from labs.checks.property_check import (
     Check,
@@ -81,7 +81,8 @@ def run_one(one: Check, subject: Any, limit: Limit = contextlib.nullcontext) -> 
         seen = str(wrong)
     except Exception as error:
         at = own_line(error, subject.path)
-        seen = f"{type(error).__name__}: {first_line(error)}" + (f" at {at}" if at else "")
+        said = ": ".join(part for part in (type(error).__name__, first_line(error)) if part)
+        seen = said + (f" at {at}{fields_in(at, subject)}" if at else "")
         # the interface check calls the file as the trainer does, and nothing else: what comes of it
         # stops a training, too. Any other check may be to blame itself where no line is met
         uncallable = one is generic.interface
@@ -113,8 +114,11 @@ def run_all(
         begin(check.name)
         result = results[check.name] = run_one(check, subject, limit)
         yield result
-        if check is generic.interface and result.failed:
-            return
+        if check is generic.interface:
+            if result.failed:
+                return
+            if scope.has_cache(subject):
+                due.append(scope.generation)
     for variant in split(for_):
         own_results = [results[check.name] for check in OWN[variant].CHECKS]
         if not any(result.judged for result in own_results):
@@ -156,6 +160,17 @@ def own_line(error: BaseException, path: Path) -> str | None:
     if not frames:
         return None
     return f"{path.name}:{frames[-1].lineno}: {(frames[-1].line or '').strip()}"
+
+
+def fields_in(line: str, subject: Any) -> str:
+    """The fields of the config that a line names, with what the checks gave them."""
+    given = [
+        f"{name}={value}"
+        for name in subject.fields
+        if re.search(rf"\b{re.escape(name)}\b", line)
+        and (value := subject.value_of(name)) is not None
+    ]
+    return f", with {', '.join(given)}" if given else ""
 
 
 def first_line(error: BaseException) -> str:

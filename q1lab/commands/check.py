@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Examples:
   q1lab check rope.py
   q1lab check mine.py --for rope --watch
+  q1lab check mine.py --set use_rope=true
   q1lab check model.py --json
 
 Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended by Ctrl-C."""
@@ -37,9 +38,18 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended
     help=f"{', '.join(variants.checked_variants())}, or several joined by +; default: by the "
     "file's name or behavior.",
 )
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A field of the file's own GPTConfig at another value; repeatable.",
+)
 @click.option("--watch", is_flag=True, help="Check again whenever the file is saved, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON record on standard output.")
-def check(file: Path, for_: str | None, watch: bool, as_json: bool) -> int:
+def check(
+    file: Path, for_: str | None, overrides: tuple[str, ...], watch: bool, as_json: bool
+) -> int:
     """Check the behavior of a model FILE: causality, gradients, and its modification's promises.
 
     The names in the file don't matter. It runs in a process of its own, with limits on time and
@@ -53,18 +63,35 @@ def check(file: Path, for_: str | None, watch: bool, as_json: bool) -> int:
         raise Problem(
             "--watch shows checks as a file is saved; --json gives one record: ", next="choose one"
         )
-    code = _check_once(file, for_, as_json)
+    settings = _settings(overrides)
+    code = _check_once(file, for_, settings, as_json)
     if watch:
         for _ in _saves(file):
             click.echo(f"\n{file.name} was saved.")
-            code = _check_once(file, for_, as_json)
+            code = _check_once(file, for_, settings, as_json)
     return code
 
 
-def _check_once(file: Path, for_: str | None, as_json: bool) -> int:
+def _settings(overrides: tuple[str, ...]) -> dict[str, Any]:
+    """The file's own fields of --set. Problem for a size, of which the checks choose their own."""
+    from q1lab.study import command_line, presets
+
+    texts = command_line.parse_settings(overrides)
+    config = presets.PRESETS[presets.default_preset("cpu")]
+    for key in texts:
+        if key in (*config, "vocab_size"):
+            raise Problem(
+                f"--set {key}: the checks choose their own sizes",
+                next="name a field that only your GPTConfig has",
+            )
+    return {key: presets.parse_value(key, text) for key, text in texts.items()}
+
+
+def _check_once(file: Path, for_: str | None, settings: dict[str, Any], as_json: bool) -> int:
     from q1lab.week.own_model.run_checks import run_checks
 
-    report = run_checks(file, for_, on_result=(lambda result: None) if as_json else print_result)
+    show = (lambda result: None) if as_json else print_result
+    report = run_checks(file, for_, settings=settings, on_result=show)
     chosen = _note_passed(file, report)
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
@@ -80,7 +107,7 @@ def _check_once(file: Path, for_: str | None, as_json: bool) -> int:
         ways = "" if file.exists() or file.is_symlink() else f"; {ways_in_words(file, for_)}"
         sys.stderr.write(f"q1lab: {printable(report.unusable + ways)}\n")
         return USAGE
-    click.echo(check_summary(report, str(file), chosen))
+    click.echo(check_summary(report, str(file), chosen, overrides_of(settings)))
     return report.code
 
 
@@ -114,9 +141,20 @@ def print_result(result: CheckResult) -> None:
             click.echo(f"    {label + ':':<9} {wrapped(text, 14, None)}")
 
 
-def check_summary(report: CheckReport, file: str, chosen: str | None = None) -> str:
+def overrides_of(settings: dict[str, Any]) -> str:
+    """Settings as they are typed behind a command: `` --set use_rope=true``."""
+    texts = {
+        key: str(value).lower() if value in (True, False) else value
+        for key, value in settings.items()
+    }
+    return "".join(f" --set {key}={text}" for key, text in texts.items())
+
+
+def check_summary(
+    report: CheckReport, file: str, chosen: str | None = None, overrides: str = ""
+) -> str:
     """The outcome of the checks, with the modification that they checked for, and after success the
-    next command. ``chosen`` is the week's modification."""
+    next command, with the ``overrides`` of this one. ``chosen`` is the week's modification."""
     from q1lab.week.own_model.run_checks import next_command
 
     outcome = f"\n{Path(report.file).name}, as {report.for_}: {report.summary}"
@@ -124,7 +162,10 @@ def check_summary(report: CheckReport, file: str, chosen: str | None = None) -> 
         return outcome
     several = ", ".join(variants.modifications())
     choose = f"choose a modification ({several}), then q1lab new NAME"
-    return f"{outcome}\nNext: {next_command(report, file, chosen) or choose}"
+    following = next_command(report, file, chosen)
+    if following.startswith("q1lab run"):
+        following += overrides
+    return f"{outcome}\nNext: {following or choose}"
 
 
 def _saves(file: Path) -> Iterator[None]:

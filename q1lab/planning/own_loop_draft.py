@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from q1lab import __version__
 from q1lab.designs.fixed import Fixed
@@ -37,6 +37,12 @@ from q1lab.trainers.own_loop import OwnLoop
 from q1lab.week import progress
 from q1lab.week.own_model import matched_width, parents
 
+if TYPE_CHECKING:
+    from q1lab.week.own_model.run_checks import CheckReport
+
+Settings = tuple[tuple[str, Any], ...]
+"""Fields of a file's own GPTConfig, with their values."""
+
 STARTUP_SECONDS = 3.0
 """Seconds of a processor that each trainer takes to begin: it imports torch once."""
 
@@ -55,23 +61,44 @@ class OwnLoopDraft(Draft):
 
     @property
     def checks(self) -> Mapping[str, Callable[[], object]]:
-        return {str(file.path): partial(check_model_file, file) for file in self._checked_files}
+        return {
+            f"{file.path} {settings}": partial(check_model_file, file, settings)
+            for file, settings in self._checked_files.items()
+        }
 
     @property
-    def _checked_files(self) -> tuple[Variant, ...]:
+    def _checked_files(self) -> dict[Variant, Settings]:
+        """The learner's files, each with the fields of its own at the values that will train."""
         if self.request.unchecked:
-            return ()
-        return tuple(file for file in (self.pair.baseline, self.pair.modified) if file.is_learners)
+            return {}
+        config = self.study.trainer.hyperparameters
+        own = [
+            key
+            for key in self.request.overrides
+            if key in config and key not in presets.PRESETS[self.study.trainer.recipe]
+        ]
+        return {
+            file: tuple((key, config[key]) for key in own if key in file.fields)
+            for file in (self.pair.baseline, self.pair.modified)
+            if file.is_learners
+        }
 
     def preflight(self) -> OwnLoop:
         with ThreadPoolExecutor() as both:  # each is a process of its own, and seconds of wait
-            overruled = [
-                reason
-                for reasons in both.map(check_model_file, self._checked_files)
-                for reason in reasons
-            ]
+            files = self._checked_files
+            reports = [*both.map(check_model_file, files, files.values())]
         assert isinstance(self.study.trainer, OwnLoop)
-        return replace(self.study.trainer, overruled=tuple(overruled))
+        trainer = self.study.trainer
+        overruled = [
+            f"“{result.name}”, because {result.overruled}"
+            for report in reports
+            for result in report.overruled
+        ]
+        longest = trainer.config["block_size"]
+        left_open = [words for report in reports for words in report.left_open(longest)]
+        return replace(
+            trainer, overruled=tuple(overruled), left_open=tuple(dict.fromkeys(left_open))
+        )
 
     def seconds(self, study: Study, missing: Sequence[str]) -> float | None:
         """From the seconds of an iter on this machine."""
@@ -270,14 +297,15 @@ def _with_threads_of(trainer: OwnLoop, kept_study: KeptStudy, request: Request) 
 
 
 @cache
-def check_model_file(file: Variant) -> tuple[str, ...]:
-    """Run the property checks on a learner's file; returns which of them it overrules, and why.
-    Once a process: members of a sweep share their baseline.
+def check_model_file(file: Variant, settings: Settings = ()) -> CheckReport:
+    """The report of the property checks of a learner's file, with fields of its own at these
+    values. Once a process: members of a sweep share their baseline.
     Problem when one fails: the study would not be about the modification."""
     from q1lab.week.own_model.run_checks import run_checks
 
-    report = run_checks(file.path)
+    report = run_checks(file.path, settings=dict(settings))
     failed = [result.name for result in report.failed]
+    with_settings = "".join(f" --set {key}={str(value).lower()}" for key, value in settings)
     if report.unusable is not None:
         raise Problem(report.unusable)
     if failed:
@@ -285,9 +313,10 @@ def check_model_file(file: Variant) -> tuple[str, ...]:
             f"{file.path.name} fails {len(failed)} of {len(report.checks)} checks "
             f"({', '.join(failed[:3])}"
             f"{', …' if len(failed) > 3 else ''})",
-            next=f"see `q1lab check {file.origin}`, or train it anyway with --unchecked",
+            next=f"see `q1lab check {file.origin}{with_settings}`, or train it anyway with "
+            "--unchecked",
         )
-    return tuple(f"“{result.name}”, because {result.overruled}" for result in report.overruled)
+    return report
 
 
 def _ask(choice: EngineChoice | None, question: dict[str, Any]) -> dict[str, Any]:

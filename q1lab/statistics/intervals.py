@@ -129,6 +129,7 @@ class NoteKind(StrEnum):
     DAMAGED = "damaged lines"
     UNCHECKED = "unchecked"
     OVERRULED = "overruled"
+    LEFT_OPEN = "left open by the checks"
     SIZE = "size"
     COMMAND = "command"
 

@@ -119,13 +119,14 @@ def request_from_options(
 ) -> Request:
     """Make a request from the parsed options of `q1lab run`."""
     headline = headline or (DEFAULT_HEADLINE if loop is None else "welch")
-    parsed_overrides = _parse_overrides(overrides, max_iters)
+    parsed_overrides = parse_settings(overrides, max_iters)
     return Request(
         data=data or "", overrides=parsed_overrides, headline=headline, loop=loop, **options
     )
 
 
-def _parse_overrides(typed: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
+def parse_settings(typed: tuple[str, ...], max_iters: int | None = None) -> dict[str, str]:
+    """The values of --set KEY=VALUE by key, as texts; Problem for one that is not that."""
     value_by_key: dict[str, str] = {}
     for item in typed:
         key, sign, value = item.partition("=")

@@ -209,9 +209,13 @@ def _is_installed(package: str) -> bool:
 # ── what runs
 
 
+RUNNING_CALLS = ("open", "input", "read", "read_text", "parse_args", "urlopen", "AdamW", "Adam")
+"""Calls whose results no model file needs."""
+
+
 def _runs(node: ast.stmt) -> bool:
     """True if a statement at the top level does more than to define."""
-    if isinstance(node, ast.For | ast.While | ast.With):
+    if isinstance(node, ast.For | ast.While | ast.With | ast.Raise):
         return True
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Call) and _called(node.value) not in (
@@ -224,7 +228,7 @@ def _runs(node: ast.stmt) -> bool:
         )
     if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
         return any(
-            isinstance(part, ast.Call) and _called(part) in ("open", "AdamW", "Adam", "compile")
+            isinstance(part, ast.Call) and _called(part) in RUNNING_CALLS
             for part in ast.walk(node.value)
         )
     return False

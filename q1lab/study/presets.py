@@ -114,7 +114,7 @@ def resolve_config(
         if key not in allowed_keys:
             hint = nearest(ABBREVIATIONS.get(key, key), allowed_keys)
             raise Problem(f"--set {key}: no such hyperparameter", next=hint)
-        config[key] = _parse_value(key, text, config.get(key))
+        config[key] = parse_value(key, text, config.get(key))
     # a shorter run keeps the shape of its schedule unless told otherwise
     if "max_iters" in overrides:
         base = PRESETS[preset]
@@ -130,7 +130,8 @@ def resolve_config(
     return _check_config(config)
 
 
-def _parse_value(key: str, text: str, default: Any) -> Any:
+def parse_value(key: str, text: str, default: Any = None) -> Any:
+    """The value of --set KEY=TEXT, of the default's kind; Problem for one of another kind."""
     if key == "compile":
         if text not in ("auto", "on", "off"):
             raise Problem(f"--set compile={text}: it takes auto, on or off")

@@ -236,8 +236,8 @@ ORDER = (
     *("id", "created", "arms", "looks", "preset", "config", "data", "device", "dtype", "jobs"),
     *("threads", "headline", "versions", "prediction", "repo", "unchecked", "wandb", "asked"),
     *("engine", "range", "series", "tuned", "matched", "arm_config", "seed_shift", "fresh_seeds"),
-    *("shared_at_start", "trainers", "overruled", "imported", "loop", "gate"),
-    *("to_the_end", "untrained"),
+    *("shared_at_start", "trainers", "overruled", "left_open", "imported", "loop"),
+    *("gate", "to_the_end", "untrained"),
 )
 """The order of the keys in study.json: the same study is the same bytes."""
 

@@ -125,6 +125,11 @@ class Trainer(StudyPart, ABC):
         """Checks of the learner's file that failed and were overruled."""
         return ()
 
+    @property
+    def left_open(self) -> tuple[str, ...]:
+        """What the checks of the learner's files did not look at, or call another kind."""
+        return ()
+
     def drawn_seed(self, run: Run) -> int:
         """The seed that a run's weights and batches are drawn with."""
         return run.seed + self.seed_shift.get(run.arm, 0)

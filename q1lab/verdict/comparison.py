@@ -531,6 +531,8 @@ def _notes(
         notes.append(Note(NoteKind.UNCHECKED))
     if study.trainer.overruled:
         notes.append(Note(NoteKind.OVERRULED, {"checks": list(study.trainer.overruled)}))
+    if study.trainer.left_open:
+        notes.append(Note(NoteKind.LEFT_OPEN, {"what": list(study.trainer.left_open)}))
     sizes = [study.arms[arm].n_params for arm in ARMS]
     sizes_differ = all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM
     # an arm that is smaller and wins (or larger and loses) did not do so by its size

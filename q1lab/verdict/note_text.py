@@ -142,6 +142,15 @@ def note_sentence(note: Note, c: Comparison, *, published: bool = False) -> str:
                 + (f"; and {more} more" if more > 0 else "")
                 + "."
             )
+        case NoteKind.LEFT_OPEN:
+            left_open = facts["what"]
+            more = len(left_open) - MOST_NAMED
+            listed = "; ".join(cut_middle(printable(what), 160) for what in left_open[:MOST_NAMED])
+            return (
+                f"The checks of the model files leave open: {listed}"
+                + (f"; and {more} more" if more > 0 else "")
+                + "."
+            )
         case NoteKind.SIZE:
             return (
                 f"The arms differ by {cost_change(c, 'n_params')} in parameters, so part of the "

@@ -192,6 +192,8 @@ def _caveat(c: Comparison, note: Note) -> str:
             return "Runs of these arms diverged or got stuck, which makes false claims likelier."
         case NoteKind.OVERRULED:
             return "The model file fails checks that were overruled."
+        case NoteKind.LEFT_OPEN:
+            return "The checks of the model files leave something open."
         case NoteKind.UNCHECKED:
             return "The model file was not checked."
         case NoteKind.RISING:

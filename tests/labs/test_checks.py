@@ -80,7 +80,7 @@ def test_the_command_reports_json_and_exit_codes(tmp_path: Path) -> None:
     )
     record = json.loads(run.output)
     assert run.return_value == 1
-    assert set(record) == {"file", "for", "passed", "checks"}
+    assert set(record) == {"file", "for", "passed", "checks", "longest", "not_looked_at"}
     assert record["file"] == str(path)
     assert record["for"] == "baseline"
     assert record["passed"] is False
@@ -108,7 +108,8 @@ def test_the_checks_run_without_q1lab_too(arguments: list[str], code: int) -> No
 def test_green_ends_with_the_next_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(MODELS)
     run = CliRunner().invoke(check, ["rmsnorm.py"], standalone_mode=False)
-    assert run.output.rstrip().endswith("checks passed.\nNext: q1lab run ./rmsnorm.py")
+    ending = "checks passed; not looked at: texts over 512 tokens.\nNext: q1lab run ./rmsnorm.py"
+    assert run.output.rstrip().endswith(ending)
     run = CliRunner().invoke(check, ["../models/baseline.py"], standalone_mode=False)
     last = run.output.rstrip().splitlines()[-1]  # to name one would be to choose it
     several = ", ".join(variants.modifications())
@@ -167,8 +168,9 @@ def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
     assert run.return_value == 0, run.output
     assert "! causality: changing token 1" in run.output
     assert re.search(r"overruled by the file, .* gaps\b", run.output)
-    assert "checks passed (2 overruled).\nNext: " in run.output
-    overruled = own_loop_draft.check_model_file(variants.find_variant(str(path)))
+    assert "checks passed (2 overruled); not looked at: " in run.output
+    checked = own_loop_draft.check_model_file(variants.find_variant(str(path)))
+    overruled = tuple(f"“{one.name}”, because {one.overruled}" for one in checked.overruled)
     reasons = ("“causality”, because it fills in gaps", "“prefix”, because a gap has two sides")
     assert overruled == reasons
     study = lab_home.make_study(overruled=overruled)
@@ -181,6 +183,55 @@ def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
     assert "# q1lab: overrule" in report.failed[0].doubt
     assert report.checks[-1].warning
     assert '"causalty"' in report.checks[-1].seen
+
+
+SWITCHED = (
+    baseline()
+    .replace("    bias: bool = True", "    bias: bool = True\n    relu: bool = False\n    late: bool = False")
+    .replace("self.c_fc =", "self.relu = config.relu\n        self.c_fc =")
+    .replace("x = F.gelu(self.c_fc(x))", "x = (F.relu if self.relu else F.gelu)(self.c_fc(x))")
+    .replace("is_causal=True", "is_causal=not self.config.late")
+    .replace("self.n_head = config.n_head", "self.config, self.n_head = config, config.n_head")
+)  # fmt: skip
+"""The baseline with ReLU, and attention without a mask, behind switches that are off."""
+
+
+def test_a_switch_that_is_off_is_said_and_set_turns_it_on(tmp_path: Path) -> None:
+    path = write(tmp_path, SWITCHED)
+
+    def checked(*arguments: str) -> tuple[int, str]:
+        run = CliRunner().invoke(check, [str(path), *arguments], standalone_mode=False)
+        return run.return_value, run.output
+
+    code, output = checked()
+    assert code == 0
+    assert "not looked at: texts over 512 tokens, relu=True, late=True.\nNext: " in output
+    code, output = checked("--set", "relu=true")
+    assert code == 0
+    assert "not looked at: texts over 512 tokens, late=True." in output
+    assert checked("--set", "late=true")[0] == 1
+    report = run_checks(path, settings={"early": True})
+    said(report, "GPTConfig has no field early of its own; there is relu, late")
+    for key, words in (("n_embd", "their own sizes"), ("relu", "KEY=VALUE")):
+        setting = key if key == "relu" else f"{key}=8"
+        run = CliRunner().invoke(check, [str(path), "--set", setting], standalone_mode=False)
+        assert isinstance(run.exception, Problem)
+        assert words in str(run.exception)
+
+
+def test_a_study_trains_only_what_was_checked_at_its_values(tmp_path: Path) -> None:
+    """And its verdict says what the checks left open."""
+    file = variants.find_variant(str(write(tmp_path, SWITCHED)))
+    report = own_loop_draft.check_model_file(file, (("relu", True),))
+    assert report.left_open(longest=256) == ("late=True",)
+    assert report.left_open(longest=1024) == ("texts over 512 tokens", "late=True")
+    with pytest.raises(Problem, match=r"causality.*--set late=true"):
+        own_loop_draft.check_model_file(file, (("late", True),))
+    study = lab_home.make_study(left_open=report.left_open(longest=256))
+    lab_home.finish(study)
+    with Store() as store:
+        notes = note_text.note_sentences(comparison_cache.compare(store, studies.load(study.id)))
+    assert "The checks of the model files leave open: late=True." in notes
 
 
 def test_a_failed_check_shows_expected_seen_and_why(tmp_path: Path) -> None:
@@ -221,7 +272,7 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("import torch\nimport surely_not_installed\n", ["mine.py:2", "surely_not_installed", "complete in itself", "line 2 imports"]),
+        ("import torch\nimport surely_not_installed\n", ["mine.py:2", "surely_not_installed", "complete in itself", "Line 2 imports"]),
         ("import sys\nsys.exit(3)\n", ["mine.py:2", "exit"]),
         ("import os\nos._exit(3)\n", ["status 3", "loading the file"]),
         ("import torch\n\nraise ValueError('three\\nlines')\n", ["mine.py:3", "ValueError: three"]),
@@ -229,6 +280,7 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
         ("class GPTConfig:\n    pass\n", ["no class GPT"]),
         ("from torch import nn\ntext = open('input.txt').read()\nclass GPTLanguageModel(nn.Module):\n    def forward(self, idx):\n        pass\n", ["mine.py:2", "input.txt", "five steps"]),
         ("class GPTConfig:\n    pass\ntext = open('input.txt').read()\n", ["mine.py:3", "should read no data"]),
+        ("assert 4 % 6 == 0\n", ["mine.py:1", "AssertionError: assert 4 % 6 == 0"]),
         ("import os\nos.fork()\n", ["mine.py:2", "another process"]),
         ("import subprocess\nsubprocess.run(['sleep', '60'])\n", ["mine.py:2", "another process"]),
         ("x = 0\nwhile True:\n    x += 1\n", ["mine.py:", "no end after 3 s", "loading", "Take out line 2"]),
@@ -237,13 +289,28 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
         ("x = bytearray(3 << 30)\n", ["mine.py:1", "MemoryError", "more memory"]),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n", ["SIGSEGV"]),
     ],
-    ids=["import", "exit", "_exit", "raise", "GPT only", "config only", "video", "half of it", "fork", "subprocess", "loop", "loop that catches",
+    ids=["import", "exit", "_exit", "raise", "GPT only", "config only", "video", "half of it", "assert", "fork", "subprocess", "loop", "loop that catches",
          "print", "memory", "crash"],
 )  # fmt: skip
 def test_a_file_that_misbehaves_gets_one_clear_line(
     tmp_path: Path, text: str, words: list[str]
 ) -> None:
     said(run_checks(write(tmp_path, text), limits=QUICK), *words)
+
+
+def test_a_library_may_start_a_process_while_it_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "drawing.py").write_text("import subprocess\nsubprocess.run(['true'])\n")
+    text = f"import sys\nsys.path.append({str(tmp_path)!r})\nimport drawing\n{baseline()}"
+    assert run_checks(write(tmp_path, text), "baseline").passed
+
+
+def test_numbers_that_clash_are_named(tmp_path: Path) -> None:
+    text = baseline().replace(
+        "    bias: bool = True", "    bias: bool = True\n    group_size: int = 3"
+    )
+    text = text.replace("self.n_head = config.n_head", "assert config.n_head % config.group_size == 0\n        self.n_head = config.n_head")  # fmt: skip
+    (_, interface) = run_checks(write(tmp_path, text), "baseline").checks
+    assert interface.seen.endswith("== 0, with n_head=4, group_size=3")
 
 
 def test_what_goes_wrong_in_a_check_is_told_with_the_files_own_line(tmp_path: Path) -> None:

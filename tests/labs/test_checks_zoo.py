@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from labs import loading
-from labs.checks import suite
+from labs.checks import scope, suite
 from labs.checks.property_check import Result
 from labs.checks.subject import Subject
 from tests.labs.zoo import VARIANTS, Case
@@ -191,6 +191,66 @@ def unit(x, gain):
     assert results["rmsnorm: judged"].overruled == "I looked"
     assert not any(r.failed for r in results.values())
     assert "overrules" not in results
+
+
+def cached(past: str, mask: str) -> Case:
+    """RoPE whose blocks take the keys and values of the tokens before."""
+    return Case(
+        "a cache", "rope",
+        {
+            "rotate": f"""
+        start = {past}
+        cos, sin = self.cos[start : start + T], self.sin[start : start + T]
+        q, k = rotate(q, cos, sin), rotate(k, cos, sin)
+        if past_kv is not None:
+            k, v = torch.cat([past_kv[0], k], 2), torch.cat([past_kv[1], v], 2)
+""",
+            "attend": f"""
+        y = F.scaled_dot_product_attention(q, k, v, is_causal={mask})
+""",
+            "back": """
+        y = y.transpose(1, 2).contiguous().view(B, T, C)
+        return self.drop(self.proj(y)), (k, v)
+""",
+            "block": """
+        y, kept = self.attn(self.norm1(x), past_kv)
+        x = x + y
+        x = x + self.ffn(self.norm2(x))
+        return (x, kept) if use_cache else x
+""",
+        },
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("start", "seen"),
+    [
+        ("0 if past_kv is None else past_kv[0].size(2)", "3 modules: 11 tokens agree"),
+        ("0", "do positions start again"),
+    ],
+)
+def test_generation_with_a_cache_is_looked_at(start: str, seen: str, tmp_path: Path) -> None:
+    text = cached(start, "past_kv is None").text()
+    text = text.replace("def forward(self, x):\n        B, T, C", "def forward(self, x, past_kv=None):\n        B, T, C")  # fmt: skip
+    text = text.replace("def forward(self, x):\n        y, kept", "def forward(self, x, past_kv=None, use_cache=False):\n        y, kept")  # fmt: skip
+    results = {r.name: r for r in suite.run_all(subject(text, tmp_path), "rope")}
+    assert [name for name, r in results.items() if r.failed] == (
+        [] if "agree" in seen else ["generation with a cache"]
+    )
+    assert seen in results["generation with a cache"].seen
+
+
+def test_what_is_done_outside_the_sublayers_is_said(tmp_path: Path) -> None:
+    def said(case: Case) -> list[str]:
+        return [*scope.not_looked_at(subject(case.text(), tmp_path))]
+
+    assert said(Case("as it is", "baseline")) == []
+    scaled = Case("", "baseline", edits=(("embed", "self.tok(idx)", "5 * self.tok(idx)"),))
+    assert ["embedding" in words for words in said(scaled)] == [True]
+    text = Case("as it is", "baseline").text()
+    capped = text.replace("logits = self.head(x)", "logits = 3 * torch.tanh(self.head(x) / 3)")
+    (words,) = scope.not_looked_at(subject(capped, tmp_path))
+    assert "a cap" in words
 
 
 def test_a_norm_of_zeros_that_gives_nan_passes_with_a_warning(tmp_path: Path) -> None:

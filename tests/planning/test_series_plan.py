@@ -23,6 +23,7 @@ from q1lab.study import command_line, studies
 from q1lab.study.command_line import Request
 from q1lab.verdict import level_text, note_text, series_table
 from q1lab.verdict.comparison_cache import compare
+from q1lab.week.own_model.run_checks import CheckReport
 from tests.kit.comparisons import make, times_asked
 from tests.kit.lab_home import finish, store_of_short_studies
 from tests.kit.waiting import wait_for
@@ -138,11 +139,11 @@ def test_a_file_that_fails_its_checks_starts_nothing(
     slow.write_text(bad.read_text() + "SLOW = 1\n")
     let_go = threading.Event()
 
-    def check(file: Any) -> tuple[str, ...]:
+    def check(file: Any, settings: Any) -> CheckReport:
         if file.path == bad:
             raise Problem("bad.py fails 1 of 9 checks")
         let_go.wait(60)
-        return ()
+        return CheckReport(str(file.path), "rope", True, ())
 
     monkeypatch.setattr(own_loop_draft, "check_model_file", check)
     try:

@@ -161,6 +161,7 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
         NoteKind.RISING: {"at": 1250, "rise": 0.23, "command": "q1lab run rope --max-iters 1250"},
         NoteKind.OUTLIER: {"arm": "", "seed": 2, "value": 7.0, "without": "helps"},
         NoteKind.COMMAND: {"correlation": 0.5, "between": [-0.2, 0.9]},
+        NoteKind.LEFT_OPEN: {"what": ["use_rope=True", "another kind: a window"]},
         NoteKind.OVERRULED: {"checks": ["“rope: angles”, because the base grows with the layer"]},
     }
     sentences = [

@@ -18,7 +18,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,13 +75,20 @@ class CheckReport:
     unusable: str | None = None
     printed: str = ""
     """The file's output, cut to a few kilobytes."""
+    longest: int = 0
+    """Tokens of the longest row that the checks looked at; 0 if they did not say."""
+    not_looked_at: tuple[str, ...] = ()
+    """What the checks did not look at, beside longer rows: ``use_rope=True``, say."""
 
     @property
     def summary(self) -> str:
         """The checks' outcome, in one sentence."""
         count = sum(result.judged for result in self.checks)
         unjudged = len(self.checks) - count
-        others = f"; {unjudged} could not judge this file." if unjudged else "."
+        others = f"; {unjudged} could not judge this file" if unjudged else ""
+        unseen = [f"texts over {self.longest} tokens"] if self.longest else []
+        unseen += self.not_looked_at
+        others += f"; not looked at: {', '.join(unseen)}." if unseen else "."
         if bad := len(self.failed):
             return f"{bad} of {count} checks failed{others}"
         warned = sum(result.warning and not result.overruled for result in self.checks)
@@ -107,6 +114,14 @@ class CheckReport:
         """The checks that failed and that the file overrules, with its reasons."""
         return tuple(result for result in self.checks if result.overruled)
 
+    def left_open(self, longest: int) -> tuple[str, ...]:
+        """What the checks leave open for a study whose rows have up to ``longest`` tokens: what
+        they did not look at, could not judge, or call another kind."""
+        texts = [f"texts over {self.longest} tokens"] if 0 < self.longest < longest else []
+        unjudged = [f"“{result.name}”" for result in self.checks if not result.judged]
+        kinds = [r.seen for r in self.checks if r.seen.startswith("another kind: ")]
+        return (*texts, *self.not_looked_at, *unjudged, *kinds)
+
     @property
     def code(self) -> int:
         """The exit status: 0 all passed, 1 a check failed, 2 the file can't be used."""
@@ -121,6 +136,8 @@ class CheckReport:
             "for": self.for_,
             "passed": self.passed,
             "checks": [asdict(check) for check in self.checks],
+            "longest": self.longest,
+            "not_looked_at": list(self.not_looked_at),
         }
         if self.unusable is not None:
             record["unusable"] = self.unusable
@@ -167,6 +184,8 @@ class _Reading:
         self.for_ = ""
         self.step = "starting"
         self.unusable: str | None = None
+        self.longest = 0
+        self.not_looked_at: tuple[str, ...] = ()
         self.ended = False
 
     def feed(self, data: bytes) -> None:
@@ -184,6 +203,9 @@ class _Reading:
             self.for_ = printable(str(event["for"]))
         elif kind == "unusable":
             self.unusable = printable(str(event["message"]))
+        elif kind == "scope":
+            self.longest = int(event["longest"])
+            self.not_looked_at = tuple(printable(str(words)) for words in event["not_looked_at"])
         elif kind == "end":
             self.ended = True
         elif kind == "check":
@@ -216,6 +238,7 @@ def run_checks(
     file: Path | str,
     for_: str | None = None,
     *,
+    settings: Mapping[str, Any] | None = None,
     on_result: Callable[[CheckResult], None] = lambda result: None,
     on_begin: Callable[[str], None] = lambda name: None,
     limits: CheckLimits | None = None,
@@ -223,6 +246,7 @@ def run_checks(
 ) -> CheckReport:
     """Check a model file and return the report; blocks until done, so an app calls it in a thread.
 
+    ``settings``: fields of the file's own GPTConfig at other values than their defaults.
     ``for_``: one of ``variants.checked_variants``, or several joined by "+"; None tells it by the
     file's name, else by what the file does. ``on_begin(name)`` and ``on_result(result)`` are
     called in this thread as checks start and end. ``cancel`` ends the run early. Nothing
@@ -244,6 +268,7 @@ def run_checks(
         f"--step-seconds={limits.step_seconds}",
         f"--memory-mb={limits.memory_mb}",
     ]
+    command += [f"--set={key}={json.dumps(value)}" for key, value in (settings or {}).items()]
     source = parents.parent_or_baseline(path).variant.path
     if source != paths.models_dir() / "baseline.py":
         command.append(f"--source={source}")
@@ -267,6 +292,8 @@ def run_checks(
         checks=tuple(reading.results),
         unusable=unusable,
         printed=printable(printed.text.decode("utf-8", "replace")),
+        longest=reading.longest,
+        not_looked_at=reading.not_looked_at,
     )
 
 

@@ -1,0 +1,173 @@
+"""Generation with a cache, and what the checks of a file did not look at: longer texts, fields of
+its own at other values, what is done to the embedding and to the logits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import inspect
+import re
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from labs import loading
+from labs.checks.property_check import NotJudged, Wrong, check
+from labs.checks.stream import Stream
+from labs.checks.subject import VOCAB, C, Subject, T, apart, logits, loud, tokens
+
+FLAG = re.compile(r"(use|return|with)_?\w*(cache|kv|past|present)\w*", re.IGNORECASE)
+STORE = re.compile(r"\w*(cache|past|layer_kv|kv_state)\w*", re.IGNORECASE)
+START = re.compile(
+    r"start_?pos|pos_?start|(position_?|pos_?|start_?)?offset|position", re.IGNORECASE
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class CachedCall:
+    """The arguments of a module's forward that are about a cache."""
+
+    flags: tuple[str, ...]
+    store: str | None
+    start: str | None
+
+
+def cached_calls(model: nn.Module) -> dict[str, CachedCall]:
+    """The modules whose forward takes a cache, by path, those that hold others first."""
+    calls = {}
+    for name, module in model.named_modules():
+        names = list(inspect.signature(module.forward).parameters)
+        flags = tuple(one for one in names if FLAG.fullmatch(one))
+        stores = [one for one in names if STORE.fullmatch(one) and one not in flags]
+        starts = [one for one in names if START.fullmatch(one)]
+        if flags or stores:
+            calls[name] = CachedCall(flags, next(iter(stores), None), next(iter(starts), None))
+    return calls
+
+
+def has_cache(s: Subject) -> bool:
+    """True if some module of the file's model takes a cache."""
+    return bool(cached_calls(s.build()))
+
+
+@check(
+    "generation with a cache",
+    "token by token, with its cache, a row gets what it gets as a whole",
+    "A cache that is read from the wrong place, or turned again, shows only in what it writes.",
+    "The check calls what takes a cache with one token after the other; a cache that is filled in "
+    "another way can be right",
+)
+def generation(s: Subject) -> str:
+    seen = []
+    for name, call in cached_calls(s.build()).items():
+        if any(name.startswith(f"{outer}.") or not outer for outer in seen):
+            continue
+        try:
+            gap, at = step_by_step(s, name, call)
+        except Exception:  # it takes more than this: what it holds may take less
+            continue
+        if gap > 5e-3:
+            raise Wrong(
+                f"{name or 'the model'}, token by token with its cache: token {at} comes out "
+                f"{gap:.2g} sd from what it is in the whole row: do positions start again, or are "
+                "cached keys turned again?"
+            )
+        seen.append(name)
+    if not seen:
+        raise NotJudged("nothing that takes a cache could be called with one token at a time")
+    which = seen[0] or "the model" if len(seen) == 1 else f"{len(seen)} modules"
+    return f"{which}: {T} tokens agree"
+
+
+def step_by_step(s: Subject, name: str, call: CachedCall) -> tuple[float, int]:
+    """The largest difference in sd between a module's outputs for one token after the other, with
+    its cache, and those for the whole row; and the token where it is."""
+    x, whole = whole_row(s, name)
+    module = dict(s.shaken().named_modules())[name]
+    outputs, store = [], None
+    with torch.no_grad():
+        for at in range(T):
+            given: dict[str, Any] = dict.fromkeys(call.flags, True)
+            if call.store:
+                given[call.store] = store
+            if call.start:
+                given[call.start] = at
+            out = module(x[:, at : at + 1], **given)
+            if isinstance(out, tuple | list):
+                store = out[-1] if len(out) > 1 and call.store else None
+                out = out[0]
+            outputs.append(out.reshape(1, -1))
+        if call.store and store is None:
+            raise NotJudged("no cache was given back")
+    gaps = (torch.cat(outputs) - whole).abs().amax(-1) / whole.std()
+    if not call.store and not call.start and gaps[1:].min() > 5e-3:
+        raise NotJudged("nothing seems to be kept from call to call")
+    return gaps.max().item(), int(gaps.argmax())
+
+
+def whole_row(s: Subject, name: str) -> tuple[Tensor, Tensor]:
+    """What a module reads and gives in a pass over one row: (1, T, …) and (T, …)."""
+    model, idx = s.shaken(), tokens(1)
+    if not name:
+        with torch.no_grad():
+            return idx, logits(model, idx)[0]
+    calls: list[tuple[Tensor, Tensor]] = []
+
+    def note(module: nn.Module, args: Any, out: Any) -> None:
+        calls.append((args[0], out[0] if isinstance(out, tuple | list) else out))
+
+    dict(model.named_modules())[name].register_forward_hook(note)
+    with torch.no_grad():
+        model(idx, idx)
+    x, out = calls[0]
+    return x, out.reshape(T, -1)
+
+
+# ── what was not looked at
+
+
+def not_looked_at(s: Subject) -> Iterator[str]:
+    """What the checks of a file did not see, each in a few words. Long texts go without saying."""
+    for name, others in switches(s).items():
+        yield from (f"{name}={other}" for other in others)
+    yield from outside_sublayers(s)
+
+
+def switches(s: Subject) -> dict[str, list[Any]]:
+    """The fields of the config's own that turn something on, with the values that the checks did
+    not have: True where a bool is False, and the other texts that an annotation lists."""
+    found: dict[str, list[Any]] = {}
+    config = s.module.GPTConfig
+    hints: dict[str, Any] = {}
+    with contextlib.suppress(Exception):
+        hints = typing.get_type_hints(config)
+    for name in s.fields:
+        if name in loading.STANDARD:
+            continue
+        value = s.value_of(name)
+        if value is False:
+            found[name] = [True]
+        elif typing.get_origin(hints.get(name)) is typing.Literal:
+            found[name] = [one for one in typing.get_args(hints[name]) if one != value]
+    return found
+
+
+def outside_sublayers(s: Subject) -> Iterator[str]:
+    """What a model does to the embedding and to the logits, beside adding positions."""
+    with contextlib.suppress(Exception):  # the checks say what can't be seen of it
+        stream: Stream = s.stream()
+        made = s.small().logits
+        if stream.head.out.shape == made.shape and apart(stream.head.out, made) > 1e-4:
+            yield "what is done to the logits behind the output layer, such as a cap"
+        idx = tokens(1)[0]
+        parameters = dict(loud(s.shaken()).named_parameters())
+        added = [p[:T] for name, p in parameters.items() if name in s.tables() and p.dim() == 2]
+        position = sum(added, torch.zeros(T, C))
+        tables = [p for p in parameters.values() if p.dim() == 2 and p.shape == (VOCAB, C)]
+        sums = [table[idx] + position for table in tables]
+        if tables and all(apart(stream.start, one) > 1e-3 for one in sums):
+            yield "what is done to the embedding, such as a scale"
