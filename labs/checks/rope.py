@@ -476,7 +476,7 @@ class View:
         return rest.pow(2).mean(-1).sqrt() / profiles.std(-1).clamp(min=1e-12)
 
     def leftover(self, profiles: Tensor, thetas: list[float]) -> Tensor:
-        """What such a sum leaves over of profiles (N, T), (T, N)."""
+        """The part of profiles (N, T) that such a sum leaves over, (T, N)."""
         at = self.first + torch.arange(profiles.shape[-1], dtype=torch.float64)
         speeds = [*thetas, 0.0] if self.floating else thetas
         angle = at[:, None] * torch.tensor(speeds, dtype=torch.float64)[None, :]

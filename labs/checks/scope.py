@@ -110,7 +110,7 @@ def step_by_step(s: Subject, name: str, call: CachedCall) -> tuple[float, int]:
 
 
 def whole_row(s: Subject, name: str) -> tuple[Tensor, Tensor]:
-    """What a module reads and gives in a pass over one row: (1, T, …) and (T, …)."""
+    """The input and output of a module in a pass over one row: (1, T, …) and (T, …)."""
     model, idx = s.shaken(), tokens(1)
     if not name:
         with torch.no_grad():
@@ -131,7 +131,7 @@ def whole_row(s: Subject, name: str) -> tuple[Tensor, Tensor]:
 
 
 def not_looked_at(s: Subject) -> Iterator[str]:
-    """What the checks of a file did not see, each in a few words. Long texts go without saying."""
+    """Name all that the checks of a file did not look at, but for long texts."""
     for name, others in switches(s).items():
         yield from (f"{name}={other}" for other in others)
     yield from outside_sublayers(s)
@@ -157,7 +157,7 @@ def switches(s: Subject) -> dict[str, list[Any]]:
 
 
 def outside_sublayers(s: Subject) -> Iterator[str]:
-    """What a model does to the embedding and to the logits, beside adding positions."""
+    """Name changes of the embedding, beside added positions, and of the logits."""
     with contextlib.suppress(Exception):  # the checks say what can't be seen of it
         stream: Stream = s.stream()
         made = s.small().logits

@@ -96,7 +96,8 @@ class Subject:
         return None
 
     def value_of(self, name: str) -> Any:
-        """What the checks give a field of the config, or its default; None if neither is known."""
+        """The value that the checks give a field of the config, or its default; None if neither is
+        known."""
         return self.values.get(name, SIZES.get(name, self.default_of(name)))
 
     def build(self, **sizes: Any) -> nn.Module:

@@ -145,8 +145,8 @@ def swish(gated: Tensor, z: Tensor) -> float | None:
 
 
 def slip_of(u: Tensor, pairs: list[tuple[Tensor, Tensor, str]]) -> str:
-    """What a hidden layer (T, hidden) is in place of a product of gate and value, where it can be
-    named."""
+    """Name the slip of a hidden layer (T, hidden) that is no product of gate and value; "" if it
+    has no name here."""
     for a, b, _ in pairs:
         for activation, act in ACTIVATIONS.items():
             product = act(a) * b

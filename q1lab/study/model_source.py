@@ -1,4 +1,4 @@
-"""What a model file that can't be used needs, read off its source: nothing of it runs.
+"""The cures of a model file that can't be used, read off its source: nothing of it runs.
 
 People bring files as they wrote them, with a training loop below the model, imports of their own
 project, and other names than nanoGPT's. One look says all of that at once.
@@ -43,7 +43,7 @@ class MissingImport:
 
 @dataclass(frozen=True)
 class ModelSource:
-    """What the source of a model file says of itself."""
+    """Facts that the source of a model file shows."""
 
     missing_imports: tuple[MissingImport, ...]
     runs_from: int | None

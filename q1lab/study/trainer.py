@@ -127,7 +127,7 @@ class Trainer(StudyPart, ABC):
 
     @property
     def left_open(self) -> tuple[str, ...]:
-        """What the checks of the learner's files did not look at, or call another kind."""
+        """Things that the checks of the learner's files did not look at, or call another kind."""
         return ()
 
     def drawn_seed(self, run: Run) -> int:

@@ -59,7 +59,7 @@ class OwnLoop(Trainer):
     overruled: Lines = ()
     """Checks of the learner's file that failed and were overruled."""
     left_open: Lines = ()
-    """What the checks of the learner's files did not look at, or call another kind."""
+    """Things that the checks of the learner's files did not look at, or call another kind."""
 
     @property
     def metric(self) -> Metric:

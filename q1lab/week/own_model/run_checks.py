@@ -78,7 +78,7 @@ class CheckReport:
     longest: int = 0
     """Tokens of the longest row that the checks looked at; 0 if they did not say."""
     not_looked_at: tuple[str, ...] = ()
-    """What the checks did not look at, beside longer rows: ``use_rope=True``, say."""
+    """Things that the checks did not look at, beside longer rows: ``use_rope=True``, say."""
 
     @property
     def summary(self) -> str:
@@ -115,8 +115,8 @@ class CheckReport:
         return tuple(result for result in self.checks if result.overruled)
 
     def left_open(self, longest: int) -> tuple[str, ...]:
-        """What the checks leave open for a study whose rows have up to ``longest`` tokens: what
-        they did not look at, could not judge, or call another kind."""
+        """Things that the checks leave open for a study whose rows have up to ``longest`` tokens:
+        not looked at, not judged, or of another kind."""
         texts = [f"texts over {self.longest} tokens"] if 0 < self.longest < longest else []
         unjudged = [f"“{result.name}”" for result in self.checks if not result.judged]
         kinds = [r.seen for r in self.checks if r.seen.startswith("another kind: ")]
