@@ -55,10 +55,10 @@ def size_line(c: Comparison) -> str:
     number, unit = number_writer(analysis), c.metric.suffix
     measured = f"({percent_level(analysis.alpha)} interval)"
     if c.study.is_floor:
-        given = (
-            "Even so the runs differ by" if analysis.ends.excludes_zero() else "Seeds alone give"
-        )
-        return f"{given} {interval_text(analysis)}{unit} {measured}."
+        ends = f"{interval_text(analysis)}{unit} {measured}"
+        if analysis.ends.excludes_zero():
+            return f"Even so the runs differ by {ends}."
+        return f"Seeds alone give {ends}: that is the floor."
     if analysis.verdict in ("helps", "hurts"):
         small, large = sorted((abs(analysis.ends.low), abs(analysis.ends.high)))
         side = "below" if analysis.ends.high < 0 else "above"
@@ -108,8 +108,9 @@ def confidence_line(c: Comparison) -> str:
     found."""
     if c.analysis.reason is not None or c.analysis.ends is None:
         return ""
-    claims_nothing = "" if c.study.is_floor else level_text.found_in_four_of_five(c)
-    return level_text.error_rate_line(c) or claims_nothing
+    if c.study.is_floor:
+        return _floor_line(c)
+    return level_text.error_rate_line(c) or level_text.found_in_four_of_five(c)
 
 
 CAVEAT_ORDER = (
@@ -144,7 +145,7 @@ def caveat_line(c: Comparison) -> str:
     if c.analysis.reason is Reason.EQUAL:
         return "Check that the change reaches the run."
     if c.study.is_floor:
-        return _floor_line(c)
+        return ""
     if c.analysis.verdict in ("helps", "hurts") and is_near_the_edge(c.analysis):
         return "This is close to 0, and small studies exaggerate what they find."
     if c.analysis.verdict == "cannot tell" and level_text.level_reason(c):
@@ -163,7 +164,7 @@ def _floor_line(c: Comparison) -> str:
     if analysis.ends is not None and analysis.ends.excludes_zero():
         share = percent_text(1 - analysis.level)
         return f"That is a false {analysis.verdict.upper()}, which {share} of such studies give."
-    return "That is the floor: how far apart the means of equal models may lie."
+    return "The means of equal models may lie that far apart."
 
 
 DATA_NAME, METRIC_NAME = 24, 24
