@@ -12,16 +12,25 @@ own. A single pair is an experiment and asks no question yet.
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cached_property
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from q1lab.index.store import Store
 from q1lab.record import declarations, declared_history, questions
 from q1lab.record.declarations import Declaration, FirstChain
-from q1lab.record.picked_seeds import RelatedStudy, SeedPicks, find_picks
+from q1lab.record.picked_seeds import (
+    ArmOnRecord,
+    LikeArms,
+    Relation,
+    Relations,
+    SeedPicks,
+    find_picks,
+)
 from q1lab.record.recorded_studies import (
     RecordedStudy,
     RunEnd,
@@ -224,6 +233,16 @@ def floor_studies(store: Store, study: Study) -> list[Study]:
 # ── all studies on record
 
 
+class RelatedStudy(NamedTuple):
+    """A study with an arm that trains the same as an arm of the judged study, or is kin to it: its
+    arm → the arm of the judged study."""
+
+    recorded: RecordedStudy
+    trains_same: Mapping[str, str]
+    kin: Mapping[str, str]
+    """Also the arms that train the same."""
+
+
 class _Ledger:
     """All studies on record, oldest first, with the question that each asks and what its arms
     train."""
@@ -247,16 +266,20 @@ class _Ledger:
         ]
         self._questions = self._ask(marks)
         self._trainings = self._group_trainings()
+        self._alike = identity.begin_alike(
+            training for arms in self._trainings.values() for training in arms.values()
+        )
         self._questions = self._ask(self._with_rewritten(marks))
         self._same_runs: dict[tuple[object, ...], str | None] = {}
-        self.came_by_seeds = cache(self._find_picks)
+        self._group_like_arms()
         self._askings: dict[object, dict[object, Asking]] = {}
 
     def find(self, study: Study) -> RecordedStudy:
-        key = questions.study_key(study)
-        return next(
-            recorded for recorded in self.studies if questions.study_key(recorded.study) == key
-        )
+        return self._by_key[questions.study_key(study)]
+
+    @cached_property
+    def _by_key(self) -> dict[questions.StudyKey, RecordedStudy]:
+        return {questions.study_key(recorded.study): recorded for recorded in self.studies}
 
     def question(self, recorded: RecordedStudy) -> Question:
         return self._questions[recorded]
@@ -264,8 +287,7 @@ class _Ledger:
     def including(self, study: Study) -> _Ledger:
         """A ledger that also has a study that is only planned; this one if the study is on
         record."""
-        key = questions.study_key(study)
-        if any(questions.study_key(recorded.study) == key for recorded in self.studies):
+        if questions.study_key(study) in self._by_key:
             return self
         latest = max([study.created, *(recorded.begun_at[-1] for recorded in self.studies)])
         planned = RecordedStudy(study, (latest,) * len(study.design.batches))
@@ -287,7 +309,10 @@ class _Ledger:
             is_own = identity.is_own_file(recorded.study, "modified")
             if not is_own or recorded.study.is_floor or training in place_by_training:
                 continue
-            for other_training, other_place in place_by_training.items():
+            for other_training in self._alike.get(training, ()):
+                other_place = place_by_training.get(other_training)
+                if other_place is None:
+                    continue
                 other_question = self._questions[self.studies[other_place]]
                 if (
                     (other_question.text, other_question.baseline)
@@ -316,6 +341,50 @@ class _Ledger:
                 trainings.setdefault(recorded, {})[arm] = training
         return trainings
 
+    def _group_like_arms(self) -> None:
+        """Group the arms that train the same and are of one kin."""
+        self._like_arms: dict[tuple[object, ...], LikeArms] = {}
+        self._like_arms_of: dict[tuple[RecordedStudy, str], LikeArms] = {}
+        self._by_training: dict[ArmTraining, dict[LikeArms, ArmOnRecord]] = {}
+        self._by_kin: dict[int, dict[LikeArms, ArmOnRecord]] = {}
+        for place, recorded in enumerate(self.studies):
+            kin = self._kin[recorded]
+            for arm in ARMS:
+                training, own_kin = self._trainings[recorded][arm], getattr(kin, arm)
+                is_ours, is_forgotten = recorded.study.origin.is_ours, recorded.is_forgotten
+                key = training, own_kin, is_ours, is_forgotten
+                like_arms = self._like_arms.setdefault(key, LikeArms())
+                on_record = ArmOnRecord(recorded, arm, place, (kin.baseline, kin.modified))
+                like_arms.arms.append(on_record)
+                self._like_arms_of[recorded, arm] = like_arms
+                self._by_training.setdefault(training, {}).setdefault(like_arms, on_record)
+                self._by_kin.setdefault(own_kin, {}).setdefault(like_arms, on_record)
+
+    def _relations(self, recorded: RecordedStudy) -> Relations:
+        """The arms on record that train what an arm of this study trains, or are kin to it."""
+        kin = self._kin[recorded]
+        ours = {getattr(kin, arm): arm for arm in reversed(ARMS)}
+        found: dict[LikeArms, ArmOnRecord] = {}
+        for training in self._trainings[recorded].values():
+            for alike in (training, *self._alike.get(training, ())):
+                found |= self._by_training.get(alike, {})
+        for number in ours:
+            found |= self._by_kin.get(number, {})
+        relations = {}
+        for like_arms, example in found.items():
+            other, their_arm = example.recorded, example.arm
+            same = self._trains_same(other, their_arm, recorded)
+            own_kin = ours.get(getattr(self._kin[other], their_arm))
+            both_ours = other.study.origin.is_ours and recorded.study.origin.is_ours
+            if same is not None or own_kin is not None:
+                known_by_name = None if both_ours else ours
+                relations[like_arms] = Relation(like_arms, same, same or own_kin, known_by_name)
+        return Relations(
+            self._place[recorded],
+            relations,
+            lambda other, arm: self._like_arms_of[other, arm],
+        )
+
     def _trains_same(
         self, other: RecordedStudy, other_arm: str, recorded: RecordedStudy
     ) -> str | None:
@@ -334,8 +403,13 @@ class _Ledger:
         training = self._trainings[other][other_arm]
         key = training, edited, *arms.values()
         if key not in self._same_runs:
-            self._same_runs[key] = find_same_arm(training, arms, edited)
+            distance = identity.loss_distance if edited else self._distance
+            self._same_runs[key] = find_same_arm(training, arms, edited, distance)
         return self._same_runs[key]
+
+    def _distance(self, training: ArmTraining, other: ArmTraining) -> float:
+        """The distance of the first losses of runs that begin alike; infinite for all others."""
+        return self._alike.get(training, {}).get(other, math.inf)
 
     def are_twins(self, first: RecordedStudy, second: RecordedStudy) -> bool:
         """True if two studies train the same at other seeds; their arms may be swapped."""
@@ -352,12 +426,8 @@ class _Ledger:
         look at it."""
         if recorded.study.is_floor:
             return [recorded]
-        key = self.question(recorded).key
-        asking = {
-            _declared_name(other): other
-            for other in self.studies
-            if self.question(other).key == key and not other.study.is_floor
-        }
+        studies = self._by_question[self.question(recorded).key]
+        asking = {self._declared_names[other]: other for other in studies}
         ordered: dict[str, RecordedStudy] = {}
 
         def add_after_earlier(name: str) -> None:
@@ -371,6 +441,14 @@ class _Ledger:
         for name in list(asking):
             add_after_earlier(name)
         return list(ordered.values())
+
+    @cached_property
+    def _by_question(self) -> dict[object, list[RecordedStudy]]:
+        by_question: dict[object, list[RecordedStudy]] = {}
+        for recorded in self.studies:
+            if not recorded.study.is_floor:
+                by_question.setdefault(self.question(recorded).key, []).append(recorded)
+        return by_question
 
     def unreadable_of(self, recorded: RecordedStudy) -> int:
         """The lines that can't be read, here and in the journals that came with the studies of a
@@ -399,12 +477,19 @@ class _Ledger:
         later = looks_before > 0 or self.picks(recorded).is_later_look
         return look_alpha(recorded.study, later=later)
 
+    @cached_property
+    def _declared_names(self) -> dict[RecordedStudy, str]:
+        return {
+            recorded: declarations.declared_name(*questions.study_key(recorded.study))
+            for recorded in self.studies
+        }
+
     def _count_looks(self, studies: Sequence[RecordedStudy]) -> list[tuple[object, int, Asking]]:
         """Each study of a question with the number of looks that came before it. Studies that were
         declared together share their 5%: none of them is a later look of another. Those that a
         study's first chain names come before it."""
         counted: list[tuple[object, int, Asking]] = []
-        known = set(map(_declared_name, self.studies))
+        known = set(self._declared_names.values())
         looks_so_far = self.unreadable
         looks_by_series: dict[str, int] = {}
         for recorded in studies:
@@ -437,7 +522,18 @@ class _Ledger:
 
     def family(self, recorded: RecordedStudy) -> QuestionFamily:
         """All questions on record, a study's own among them even if nothing was seen of it yet."""
-        spent_by_question: dict[object, float] = {self.question(recorded).key: 0.0}
+        spent_by_question, spent_elsewhere, claims = self._family
+        return QuestionFamily(
+            questions=len({self.question(recorded).key, *spent_by_question}),
+            expected_false_claims=spent_elsewhere + sum(spent_by_question.values()),
+            claims=claims,
+        )
+
+    @cached_property
+    def _family(self) -> tuple[dict[object, float], float, int]:
+        """The α that each question has spent, what was spent elsewhere and by lines that can't be
+        read, and the number of questions with a claim."""
+        spent_by_question: dict[object, float] = {}
         spent_elsewhere: dict[object, float] = {}
         claimed = set()
         for other in self.studies:
@@ -458,13 +554,8 @@ class _Ledger:
             if self._claims_difference(other, asking):
                 claimed.add(key)
         unreadable = self.unreadable + sum(chain.unread for chain in self._chains)
-        return QuestionFamily(
-            questions=len(spent_by_question),
-            expected_false_claims=sum(spent_by_question.values())
-            + sum(spent_elsewhere.values())
-            + ALPHA * unreadable,
-            claims=len(claimed),
-        )
+        elsewhere = sum(spent_elsewhere.values()) + ALPHA * unreadable
+        return spent_by_question, elsewhere, len(claimed)
 
     def _claims_difference(self, recorded: RecordedStudy, asking: Asking) -> bool:
         """True if the verdict of a study is HELPS or HURTS, as its runs on record are now."""
@@ -478,35 +569,38 @@ class _Ledger:
 
     def _related(self, recorded: RecordedStudy) -> list[RelatedStudy]:
         """The other studies with an arm that trains what one of this study's arms trains, or is
-        kin to it."""
-        related = []
-        for other in self.studies:
-            if other is recorded:
-                continue
-            same = {arm: self._trains_same(other, arm, recorded) for arm in ARMS}
-            trains_same = {theirs: ours for theirs, ours in same.items() if ours is not None}
-            kin = self._kin_arms(other, recorded)
-            if trains_same or kin:
-                place = self._place[other]
-                related.append(RelatedStudy(other, trains_same, {**kin, **trains_same}, place))
-        return related
+        kin to it, the oldest first."""
+        relations = self._relations(recorded)
+        arms: dict[int, list[tuple[ArmOnRecord, Relation]]] = {}
+        for relation in relations.by_arms.values():
+            for arm in relation.like_arms.arms:
+                if arm.recorded is not recorded and relation.is_kin(arm):
+                    arms.setdefault(arm.place, []).append((arm, relation))
+        return [
+            RelatedStudy(
+                self.studies[place],
+                {arm.arm: same for arm, relation in arms[place] if (same := relation.trains_same)},
+                {arm.arm: kin for arm, relation in arms[place] if (kin := relation.kin)},
+            )
+            for place in sorted(arms)
+        ]
 
-    def _kin_arms(self, other: RecordedStudy, recorded: RecordedStudy) -> dict[str, str]:
-        """An arm of ``other`` → the arm of ``recorded`` that it is kin to. Runs from elsewhere are
-        known by their arms' names alone, so they are kin in both arms or in none."""
-        ours = {getattr(self._kin[recorded], arm): arm for arm in reversed(ARMS)}
-        theirs = {arm: getattr(self._kin[other], arm) for arm in ARMS}
-        kin = {arm: ours[number] for arm, number in theirs.items() if number in ours}
-        known_by_name = not (other.study.origin.is_ours and recorded.study.origin.is_ours)
-        return {} if known_by_name and set(kin.values()) != set(ARMS) else kin
+    def came_by_seeds(self, recorded: RecordedStudy) -> SeedPicks:
+        """The way in which a study came by its seeds. That of older studies decides what they
+        declared, so all are judged once, the oldest first."""
+        return self._all_picks[self._place[recorded]]
 
-    def _find_picks(self, recorded: RecordedStudy) -> SeedPicks:
-        return find_picks(
-            recorded,
-            self._place[recorded],
-            self._related(recorded),
-            lambda other: self.came_by_seeds(other).picked,
-        )
+    @cached_property
+    def _all_picks(self) -> list[SeedPicks]:
+        all_picks: list[SeedPicks] = []
+        for recorded in self.studies:
+            picks = find_picks(
+                recorded,
+                self._relations(recorded),
+                lambda other: all_picks[self._place[other]].picked,
+            )
+            all_picks.append(picks)
+        return all_picks
 
     def picks(self, recorded: RecordedStudy) -> SeedPicks:
         """The way in which a study came by its seeds, and by the runs at them: where a run began
@@ -531,7 +625,7 @@ class _Ledger:
             return True
         if not any(chain.earlier for chain in self._chains):
             return False
-        name = _declared_name(recorded)
+        name = self._declared_names[recorded]
         places = [at for at, line in enumerate(self._declared_lines) if line["study"] == name]
         lines = declarations.with_first_chains(self._declared_lines[: max(places, default=-1) + 1])
         return bool(lines) and declared_history.were_picked(recorded.study, lines)
@@ -547,9 +641,12 @@ class _Ledger:
             lines = [line for chain in self._chains for line in chain.earlier]
             elsewhere = {seed for line in lines for batch in line["seeds"] for seed in batch}
             left_out.append((ANOTHER_HOME, tuple(sorted(elsewhere - counted_seeds))))
-        for other, trains_same, _, _ in self._related(recorded):
+        for other, trains_same, kin in self._related(recorded):
             if picks.picked:
-                seeds = sorted(picks.known_seeds.get(other.study.id, ()))
+                begun = other.begun_at[0], self._place[other]
+                is_earlier = begun < (picks.known_until, self._place[recorded])
+                seen = (other.seen_seeds(arm, picks.known_until) for arm in kin if is_earlier)
+                seeds = sorted(set().union(*seen))
             elif set(trains_same.values()) == set(ARMS):
                 seeds = [
                     seed
@@ -571,8 +668,8 @@ class _Ledger:
         stuck."""
         ends: dict[str, dict[int, RunEnd]] = {arm: {} for arm in ARMS}
         own_arms = {arm: arm for arm in ARMS}
-        itself = RelatedStudy(recorded, own_arms, own_arms, self._place[recorded])
-        for other, trains_same, _, _ in [*self._related(recorded), itself]:
+        itself = RelatedStudy(recorded, own_arms, own_arms)
+        for other, trains_same, _ in [*self._related(recorded), itself]:
             for (other_arm, seed), end in other.ends.items():
                 if other_arm in trains_same:
                     ends[trains_same[other_arm]][other.drawn_seed(other_arm, seed)] = end
@@ -600,10 +697,6 @@ def _read_ledger(store: Store) -> _Ledger:
 
 
 # ── looks
-
-
-def _declared_name(recorded: RecordedStudy) -> str:
-    return declarations.declared_name(*questions.study_key(recorded.study))
 
 
 def _brought_askings(chain: FirstChain) -> Iterator[tuple[Declaration, Asking]]:

@@ -26,8 +26,11 @@ Pure.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
 from q1lab.record.recorded_studies import RecordedStudy
@@ -35,19 +38,108 @@ from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, MIN_FOR_VERDICT
 from q1lab.study.studies import ARMS
 
-ArmByArm = Mapping[str, str]
-"""An arm of another study → the arm of the judged study that it is like."""
 
-
-class RelatedStudy(NamedTuple):
-    """A study with an arm that trains the same as an arm of the judged study, or is kin to it."""
+class ArmOnRecord(NamedTuple):
+    """An arm of a study on record."""
 
     recorded: RecordedStudy
-    trains_same: ArmByArm
-    kin: ArmByArm
-    """Also the arms that train the same."""
+    arm: str
     place: int
-    """Its place in the ledger, the oldest study first."""
+    """The study's place in the ledger, the oldest first."""
+    kin: tuple[int, int]
+    """The kin of both arms of its study (``identity.Kin``)."""
+
+    @property
+    def begun(self) -> tuple[str, int]:
+        return self.recorded.begun_at[0], self.place
+
+
+@dataclass(eq=False)
+class LikeArms:
+    """Arms of studies on record that are alike: they train the same, and are of one kin."""
+
+    arms: list[ArmOnRecord] = field(default_factory=list)
+
+    @cached_property
+    def seen(self) -> dict[int, list[tuple[tuple[str, int], str, ArmOnRecord]]]:
+        """Drawn seed → (when its study was begun, since when its result could be seen, arm) of each
+        run at it, the study that was begun first first."""
+        runs: dict[int, list[tuple[tuple[str, int], str, ArmOnRecord]]] = {}
+        for arm in sorted(self.arms, key=lambda arm: arm.begun):
+            for seed, since in arm.recorded.seen_at[arm.arm].items():
+                runs.setdefault(seed, []).append((arm.begun, since, arm))
+        return runs
+
+    @cached_property
+    def declaring(self) -> dict[frozenset[int], list[tuple[str, ArmOnRecord]]]:
+        """Set of seeds → (since when a first result could be seen, arm) of the studies that
+        declared it for a verdict, the oldest first."""
+        arms: dict[frozenset[int], list[tuple[str, ArmOnRecord]]] = {}
+        for arm in self.arms:
+            study, since = arm.recorded.study, arm.recorded.seen_at[arm.arm].values()
+            if since and len(study.seeds) >= MIN_FOR_VERDICT and study.design.has_verdict:
+                arms.setdefault(frozenset(study.seeds), []).append((min(since), arm))
+        return arms
+
+
+class Relation(NamedTuple):
+    """The arm of the judged study that alike arms train the same as or are kin to."""
+
+    like_arms: LikeArms
+    trains_same: str | None
+    kin: str | None
+    """Also where they train the same."""
+    known_by_name: Mapping[int, str] | None
+    """The judged study's kin → its arm, where arms are known by their names alone: then a study is
+    kin in both of its arms or in none."""
+
+    def is_kin(self, arm: ArmOnRecord) -> bool:
+        if self.trains_same is not None or self.known_by_name is None:
+            return True
+        return {self.known_by_name.get(kin) for kin in arm.kin} == set(ARMS)
+
+
+@dataclass(frozen=True)
+class Relations:
+    """The arms on record that an arm of the judged study trains the same as or is kin to."""
+
+    place: int
+    """The judged study's place in the ledger."""
+    by_arms: Mapping[LikeArms, Relation]
+    like_arms_of: Callable[[RecordedStudy, str], LikeArms]
+
+    def known_seeds(self, until: str, relation: str) -> dict[str, set[int]]:
+        """Arm of the judged study → the seeds at which results of arms like it could be known."""
+        known: dict[str, set[int]] = {arm: set() for arm in ARMS}
+        for related in self.by_arms.values():
+            our_arm = related.trains_same if relation == "trains_same" else related.kin
+            if our_arm is None:
+                continue
+            for seed, runs in related.like_arms.seen.items():
+                if seed not in known[our_arm] and self._is_known(related, runs, until):
+                    known[our_arm].add(seed)
+        return known
+
+    def _is_known(
+        self, related: Relation, runs: list[tuple[tuple[str, int], str, ArmOnRecord]], until: str
+    ) -> bool:
+        for begun, since, arm in runs:
+            if begun >= (until, self.place):
+                return False
+            if since <= until and arm.place != self.place and related.is_kin(arm):
+                return True
+        return False
+
+    def is_like(self, arm: ArmOnRecord) -> bool:
+        """True if an arm of that study trains the same, or both of its arms are kin."""
+        kin = set()
+        for their_arm in ARMS:
+            related = self.by_arms.get(self.like_arms_of(arm.recorded, their_arm))
+            if related is not None and related.trains_same is not None:
+                return True
+            if related is not None and related.is_kin(arm):
+                kin.add(related.kin)
+        return kin == set(ARMS)
 
 
 @dataclass(frozen=True)
@@ -61,17 +153,16 @@ class SeedPicks:
     claims a difference when nothing has changed."""
     is_later_look: bool = False
     """True if the study is judged as a later look because of its alternatives."""
-    known_seeds: Mapping[str, frozenset[int]] = field(default_factory=dict)
-    """Study → its seeds whose results could be known when the seeds were picked."""
+    known_until: str = ""
+    """When seeds were picked: what could be known then of others decided."""
 
 
 def find_picks(
     recorded: RecordedStudy,
-    place: int,
-    related: Sequence[RelatedStudy],
+    relations: Relations,
     were_picked: Callable[[RecordedStudy], bool],
 ) -> SeedPicks:
-    """Judge how a study, at ``place`` in the ledger, came by its seeds.
+    """Judge how a study came by its seeds.
 
     Each batch of seeds is judged by the results that could be known before its own first one; a
     batch that was picked decides. ``were_picked`` says the same of an earlier study.
@@ -79,13 +170,8 @@ def find_picks(
     picks = SeedPicks()
     earlier_seeds: set[int] = set()
     for batch, chosen_at in recorded.batches:
-        earlier = [
-            other
-            for other in related
-            if (other.recorded.begun_at[0], other.place) < (chosen_at, place)
-        ]
-        known_pairs = _known_seeds(earlier, chosen_at, "trains_same")
-        known = _known_seeds(earlier, chosen_at, "kin")
+        known_pairs = relations.known_seeds(chosen_at, "trains_same")
+        known = relations.known_seeds(chosen_at, "kin")
         if not earlier_seeds and len(recorded.study.design.batches[0]) == 1 < len(batch):
             for arm in ARMS:  # the single pair with which the study began
                 for seeds_by_arm in (known_pairs, known):
@@ -94,36 +180,17 @@ def find_picks(
         known_in_an_arm = known["baseline"] | known["modified"]
         known_in_both = known_pairs["baseline"] & known_pairs["modified"]
         if seeds & known_in_an_arm and known_in_an_arm - seeds - earlier_seeds:
-            begun_before = [other for other in earlier if other.place < place]
-            declared = _declared_sets(begun_before, chosen_at, were_picked)
+            declared = _declared_sets(relations, chosen_at, were_picked)
             in_order = _are_next(seeds, earlier_seeds, known["modified"])
             if seeds & known_in_both and known_in_both - seeds - earlier_seeds:
                 in_order = False  # pairs could be seen, so even the first ones may be the best
             is_declared = any(choice.seeds in (seeds, seeds | earlier_seeds) for choice in declared)
             if not in_order and not is_declared:
-                return SeedPicks(picked=True, known_seeds=_known_by_study(earlier, chosen_at))
+                return SeedPicks(picked=True, known_until=chosen_at)
             if not earlier_seeds:
                 picks = _with_alternatives(seeds, declared, in_order=in_order)
         earlier_seeds |= seeds
     return picks
-
-
-def _known_seeds(related: Sequence[RelatedStudy], until: str, relation: str) -> dict[str, set[int]]:
-    """Arm of the judged study → the seeds at which results of arms like it could be known."""
-    known: dict[str, set[int]] = {arm: set() for arm in ARMS}
-    for other in related:
-        for their_arm, our_arm in getattr(other, relation).items():
-            known[our_arm] |= other.recorded.seen_seeds(their_arm, until)
-    return known
-
-
-def _known_by_study(related: Sequence[RelatedStudy], until: str) -> dict[str, frozenset[int]]:
-    return {
-        other.recorded.study.id: frozenset().union(
-            *(other.recorded.seen_seeds(arm, until) for arm in other.kin)
-        )
-        for other in related
-    }
 
 
 class DeclaredSet(NamedTuple):
@@ -143,26 +210,45 @@ class DeclaredSet(NamedTuple):
 
 
 def _declared_sets(
-    earlier: Sequence[RelatedStudy], until: str, were_picked: Callable[[RecordedStudy], bool]
+    relations: Relations, until: str, were_picked: Callable[[RecordedStudy], bool]
 ) -> list[DeclaredSet]:
     """The sets of seeds that earlier studies declared, without picking them, and at which results
-    could be seen by ``until`` (UTC); the newest last."""
-    declaring = [
-        other
-        for other in sorted(earlier, key=lambda other: other.place)
-        if len(other.recorded.study.seeds) >= MIN_FOR_VERDICT
-        and other.recorded.study.design.has_verdict
-        and any(other.recorded.seen_seeds(arm, until) for arm in other.kin)
-        and not were_picked(other.recorded)
+    could be seen by ``until`` (UTC), in the order in which they were declared first."""
+    first_place: dict[frozenset[int], int] = {}
+    last_place: dict[frozenset[int], int] = {}
+    tempting: set[frozenset[int]] = set()
+    for related in relations.by_arms.values():
+
+        def declares(since: str, arm: ArmOnRecord, related: Relation = related) -> bool:
+            return (
+                since <= until
+                and arm.begun < (until, relations.place)
+                and related.is_kin(arm)
+                and not were_picked(arm.recorded)
+            )
+
+        if related.kin is None:
+            continue
+        for seeds, arms in related.like_arms.declaring.items():
+            before = arms[: bisect_left(arms, relations.place, key=lambda arm: arm[1].place)]
+            is_first = seeds == set(range(len(seeds)))
+            declaring = (arm for since, arm in before if declares(since, arm))
+            first = next(declaring, None)
+            if first is None:
+                continue
+            last = next(arm for since, arm in reversed(before) if declares(since, arm))
+            first_place[seeds] = min(first.place, first_place.get(seeds, first.place))
+            last_place[seeds] = max(last.place, last_place.get(seeds, last.place))
+            if seeds not in tempting and any(
+                not (is_first and arm.recorded.study.is_floor) and relations.is_like(arm)
+                for arm in chain([first], declaring)
+            ):
+                tempting.add(seeds)
+    usual = max(last_place, key=lambda seeds: last_place[seeds], default=None)
+    return [
+        DeclaredSet(seeds, seeds in tempting, seeds == usual)
+        for seeds in sorted(first_place, key=lambda seeds: first_place[seeds])
     ]
-    tempting: dict[frozenset[int], bool] = {}
-    for other in declaring:
-        seeds = frozenset(other.recorded.study.seeds)
-        is_first_floor = other.recorded.study.is_floor and seeds == set(range(len(seeds)))
-        is_like = bool(other.trains_same) or set(other.kin.values()) == set(ARMS)
-        tempting[seeds] = tempting.get(seeds, False) or (is_like and not is_first_floor)
-    usual = frozenset(declaring[-1].recorded.study.seeds) if declaring else frozenset()
-    return [DeclaredSet(seeds, tempts, seeds == usual) for seeds, tempts in tempting.items()]
 
 
 def _are_next(seeds: set[int], earlier_seeds: set[int], known_modified: set[int]) -> bool:

@@ -65,14 +65,17 @@ class RecordedStudy:
         """The seed from which a run draws its weights and batches."""
         return self.study.trainer.drawn_seed(Run(arm, "", seed))
 
-    def seen_seeds(self, arm: str, until: str = "~") -> set[int]:
-        """The drawn seeds of an arm's runs whose results could be seen by ``until`` (UTC); by now,
-        if no time is given."""
-        return {
-            self.drawn_seed(arm, seed)
-            for (run_arm, seed), since in self.seen_since.items()
-            if run_arm == arm and since <= until
-        }
+    @cached_property
+    def seen_at(self) -> dict[str, dict[int, str]]:
+        """Arm → drawn seed → the time (UTC) from which on a result of that run could be seen."""
+        seen_at: dict[str, dict[int, str]] = {arm: {} for arm in ARMS}
+        for (arm, seed), since in self.seen_since.items():
+            seen_at[arm][self.drawn_seed(arm, seed)] = since
+        return seen_at
+
+    def seen_seeds(self, arm: str, until: str) -> set[int]:
+        """The drawn seeds of an arm's runs whose results could be seen by ``until`` (UTC)."""
+        return {seed for seed, since in self.seen_at[arm].items() if since <= until}
 
     @cached_property
     def batches(self) -> tuple[tuple[tuple[int, ...], str], ...]:
@@ -156,8 +159,9 @@ def read_recorded_studies(store: Store) -> tuple[list[RecordedStudy], int]:
             study_rows = rows.get(study.id, [])
             begun = begun or _never_begun(study, begun_studies)
             entry = _from_rows(study, begun, study_rows, losses.get(study.id, {}), iters)
-            if begun and (changed := differing_fields(declaration_of(begun.study), study)):
-                entry = _as_declared(entry, begun, changed)
+            if begun and begun.study != study:
+                changed = differing_fields(declaration_of(begun.study), study)
+                entry = _as_declared(entry, begun, changed) if changed else entry
         elif key in deleted:
             entry = _from_deletion(deleted[key][0], begun, deleted[key][1], iters)
         else:

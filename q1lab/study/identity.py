@@ -20,9 +20,10 @@ import ast
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import combinations, islice, product
 from pathlib import Path
 from typing import Any
 
@@ -73,25 +74,66 @@ class ArmTraining:
 
 
 def find_same_arm(
-    other: ArmTraining, arms: Mapping[str, ArmTraining], edited: Sequence[str] = ()
+    other: ArmTraining,
+    arms: Mapping[str, ArmTraining],
+    edited: Sequence[str] = (),
+    distance: Callable[[ArmTraining, ArmTraining], float] | None = None,
 ) -> str | None:
     """Find the arm among ``arms`` that trains the same as another study's arm, perhaps under
     another name; None if there is none. With the same seed both make the same run: they train on
     the same text by the same code and settings, or their first losses agree, on whatever text. If
     they agree with those of both arms (a change that takes effect later), the closer arm is
     returned, and the baseline at a tie. ``edited``: the arms that count as the same if too few
-    losses of both are known."""
+    losses of both are known. ``distance``: in place of ``loss_distance``."""
     distance_by_arm = {}
     for arm, training in arms.items():
         same_text = bool(training.text & other.text)
         same_code = (training.code, training.settings) == (other.code, other.settings)
         if same_text and same_code:
             return arm
-        distance = _loss_distance(training.losses, other.losses)
-        unknown = same_text and arm in edited and distance == math.inf
-        if distance <= LARGEST_DISTANCE or unknown:
-            distance_by_arm[arm] = distance
+        apart = (distance or loss_distance)(training, other)
+        unknown = same_text and arm in edited and apart == math.inf
+        if apart <= LARGEST_DISTANCE or unknown:
+            distance_by_arm[arm] = apart
     return min(distance_by_arm, key=lambda arm: distance_by_arm[arm], default=None)
+
+
+def begin_alike(
+    trainings: Iterable[ArmTraining],
+) -> dict[ArmTraining, dict[ArmTraining, float]]:
+    """For each training the others whose first losses agree with its own, and their distance.
+
+    Only runs of one seed whose losses at the last of their first iters lie within the distance are
+    compared, where losses of the same iters are known; else all of them are.
+    """
+    runs: dict[int, dict[frozenset[int], list[tuple[float, ArmTraining]]]] = {}
+    for training in dict.fromkeys(trainings):
+        for seed, losses in training.losses.items():
+            if len(losses) >= FEWEST_SHARED_LOSSES:
+                loss = abs(losses[max(losses)])
+                runs.setdefault(seed, {}).setdefault(frozenset(losses), []).append((loss, training))
+    alike: dict[ArmTraining, dict[ArmTraining, float]] = {}
+
+    def compare(first: ArmTraining, second: ArmTraining) -> None:
+        for one, other in ((first, second), (second, first)):
+            if other not in alike.get(one, {}):
+                distance = loss_distance(one, other)
+                if distance <= LARGEST_DISTANCE:
+                    alike.setdefault(one, {})[other] = distance
+
+    for runs_by_iters in runs.values():
+        groups = list(runs_by_iters.values())
+        for group in groups:
+            group.sort(key=lambda run: run[0])
+            for at, (loss, training) in enumerate(group):
+                for other_loss, other in islice(group, at + 1, None):
+                    if other_loss > loss * (1 + 2 * LARGEST_DISTANCE):
+                        break
+                    compare(training, other)
+        for group, other_group in combinations(groups, 2):
+            for (_, training), (_, other) in product(group, other_group):
+                compare(training, other)
+    return alike
 
 
 @dataclass(frozen=True)
@@ -233,9 +275,10 @@ def _is_docstring(node: Any) -> bool:
     )
 
 
-def _loss_distance(losses: LossesBySeed, other_losses: LossesBySeed) -> float:
+def loss_distance(training: ArmTraining, other: ArmTraining) -> float:
     """The largest relative distance between the first losses of runs with the same seed; infinite
     if too few are known of both. Of several seeds the nearest counts."""
+    losses, other_losses = training.losses, other.losses
     distances = []
     for seed in losses.keys() & other_losses.keys():
         loss_by_iter, other_by_iter = losses[seed], other_losses[seed]
@@ -243,9 +286,12 @@ def _loss_distance(losses: LossesBySeed, other_losses: LossesBySeed) -> float:
         if len(shared) >= FEWEST_SHARED_LOSSES:
             distances.append(
                 max(
-                    abs(loss_by_iter[iteration] / other_by_iter[iteration] - 1)
-                    for iteration in shared
-                    if other_by_iter[iteration]
+                    (
+                        abs(loss_by_iter[iteration] / other_by_iter[iteration] - 1)
+                        for iteration in shared
+                        if other_by_iter[iteration]
+                    ),
+                    default=math.inf,
                 )
             )
     return min(distances, default=math.inf)

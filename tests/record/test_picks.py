@@ -16,13 +16,14 @@ from q1lab.ground.errors import Problem
 from q1lab.index.store import Store
 from q1lab.planning import study_plan
 from q1lab.record import delete_restore
-from q1lab.record.picked_seeds import RelatedStudy, find_picks
+from q1lab.record.picked_seeds import ArmOnRecord, LikeArms, Relation, Relations, find_picks
 from q1lab.record.recorded_studies import RecordedStudy
 from q1lab.runner import launch
 from q1lab.statistics.intervals import ALPHA, Reason
 from q1lab.study import command_line
 from q1lab.study.command_line import Request
 from q1lab.study.identity import ArmTraining, code_hash, find_same_arm
+from q1lab.study.studies import ARMS
 from q1lab.verdict import verdict_text
 from q1lab.verdict.comparison import Comparison
 from q1lab.verdict.comparison_cache import compare
@@ -275,7 +276,8 @@ def test_the_worked_examples_of_picked_seeds(
     seen = {(run.arm, run.seed): first.created for run in first.runs}
     earlier = RecordedStudy(first, (first.created,), seen_since=seen)
     study = lab_home.make_study("study-2", seeds=seeds, created="2026-03-09T10:00:00+00:00")
-    alike = {arm: arm for arm in arms}
-    related = [RelatedStudy(earlier, alike, alike, 0)]
-    picks = find_picks(RecordedStudy(study, (study.created,)), 1, related, lambda _: False)
+    like_arms = {arm: LikeArms([ArmOnRecord(earlier, arm, 0, (0, 1))]) for arm in ARMS}
+    by_arms = {like_arms[arm]: Relation(like_arms[arm], arm, arm, None) for arm in arms}
+    relations = Relations(1, by_arms, lambda _, arm: like_arms[arm])
+    picks = find_picks(RecordedStudy(study, (study.created,)), relations, lambda _: False)
     assert (picks.picked, len(picks.alternatives)) == (picked, alternatives)
