@@ -14,6 +14,7 @@ import grimp
 import pytest
 
 from q1lab.study import variants
+from tests.kit import lab_home
 
 ROOT = Path(__file__).parent.parent
 
@@ -49,6 +50,14 @@ def test_quick_commands_load_nothing_heavy(args: list[str]) -> None:
         f"from q1lab.commands.cli import run_command_line; run_command_line({args!r})"
     )
     assert not loaded & HEAVY
+
+
+def test_status_reads_no_ledger_before_a_comparison_was_seen() -> None:
+    lab_home.finish(lab_home.make_study())
+    code = "from q1lab.commands.cli import run_command_line; run_command_line(['status'])"
+    script = f"{code}\nimport sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert "q1lab.record.ledger" not in done.stdout.decode().split()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from q1lab.commands._store import open_store
 from q1lab.commands.live_progress import run_line as live_line
 from q1lab.ground.errors import OK, Problem, notice
 from q1lab.ground.text_formats import age, cut_cells, cut_middle, duration
-from q1lab.index import ingest_events, lost_lines, study_labels, study_view
+from q1lab.index import ingest_events, lost_lines, stored_results, study_labels, study_view
 from q1lab.index.store import Store
 from q1lab.index.study_labels import Labels
 from q1lab.index.study_view import StudyRow, StudyView
@@ -157,10 +157,11 @@ def verdict_table(rows: Sequence[ResultRow | Night], states: Mapping[str, str]) 
 def _short_verdict(store: Store, newest: StudyView) -> list[str]:
     """The short form of the newest study's comparison; empty until one was computed for all of its
     runs."""
+    finished = newest.row.state == "finished"
+    if not finished or stored_results.cached_row(store, newest.study.id) is None:
+        return []
     from q1lab.verdict.comparison_cache import cached_comparison
 
-    if newest.row.state != "finished":
-        return []
     comparison = cached_comparison(store, newest.study.id)
     if comparison is None or comparison.study.seeds != newest.study.seeds:
         return []

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from q1lab.study.studies import Study
 
 
+RECORD_VERSION = 17
+"""Of a comparison's record. Raise it when its form or its computation changes, so that kept ones
+are made anew."""
+
+
 def cached_row(store: Store, study_id: str) -> Row | None:
     """The comparison that was kept last: computed (when), fingerprint, record (JSON)."""
     row: Row | None = store.db.execute(
@@ -21,9 +26,9 @@ def cached_row(store: Store, study_id: str) -> Row | None:
     return row
 
 
-def newest_record(store: Store, version: int, pairs: int, names: Collection[str]) -> str | None:
-    """The record (JSON) of the newest study of a modification among those whose record is of
-    ``version``: of the variants so named, where there are any, and of those with at least ``pairs``
+def newest_record(store: Store, pairs: int, names: Collection[str]) -> str | None:
+    """The record (JSON) of the newest study of a modification among those whose record is of this
+    version: of the variants so named, where there are any, and of those with at least ``pairs``
     planned."""
     row = store.db.execute(
         "SELECT r.record FROM results r JOIN studies s ON s.id = r.study_id "
@@ -33,7 +38,7 @@ def newest_record(store: Store, version: int, pairs: int, names: Collection[str]
         "<> r.record ->> '$.study.arms.modified.sha256') "
         f"ORDER BY s.variant IN ({', '.join('?' * len(names))}) DESC, s.seeds >= ? DESC, "
         "s.created DESC, s.rowid DESC LIMIT 1",
-        (version, *names, pairs),
+        (RECORD_VERSION, *names, pairs),
     ).fetchone()
     return None if row is None else str(row["record"])
 
@@ -47,10 +52,10 @@ def cache_record(store: Store, study_id: str, fingerprint: str, text: str) -> No
         )
 
 
-def list_results(store: Store, version: int) -> list[Row]:
+def list_results(store: Store) -> list[Row]:
     """A row per study, newest first: its plan in columns, note and tags (JSON; null where there are
     none), the gate's budget and decision on it, how many runs have ended (done, total), and the
-    verdict and numbers of its comparison, null where there is none of ``version``."""
+    verdict and numbers of its comparison, null where there is none of this version."""
     return store.db.execute(
         """
         SELECT s.id, s.variant, s.baseline, s.preset, s.data_name, s.data_sha256, s.dtype,
@@ -70,7 +75,7 @@ def list_results(store: Store, version: int) -> list[Row]:
         LEFT JOIN gated g ON g.study_id = s.id AND g.created = s.created
         ORDER BY s.created DESC, s.rowid DESC
         """,
-        (version,),
+        (RECORD_VERSION,),
     ).fetchall()
 
 

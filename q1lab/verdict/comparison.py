@@ -18,6 +18,7 @@ from q1lab.ground import json_records
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
 from q1lab.index.store import Row
+from q1lab.index.stored_results import RECORD_VERSION
 from q1lab.record.ledger import QuestionFamily, QuestionHistory
 from q1lab.record.recorded_studies import RunEnd, pair_differences
 from q1lab.statistics import interim_analyses, intervals
@@ -29,10 +30,6 @@ from q1lab.study.metric import Metric
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Arm, Study, run_name
 from q1lab.verdict import cost_columns
-
-VERSION = 17
-"""Of the record. Raise it when its form or its computation changes, so that kept ones are made
-anew."""
 
 SIZE_MATTERS_FROM = 0.01
 """A relative difference in parameters from which size may be the reason."""
@@ -123,7 +120,7 @@ def comparison_facts(c: Comparison) -> dict[str, Any]:
     trainer, origin = study.trainer, study.origin
     first, most = study.design.pairs
     record: dict[str, Any] = {
-        "v": VERSION,
+        "v": RECORD_VERSION,
         "study": study.id,
         "created": study.created,
         "variant": study.variant,
@@ -205,13 +202,13 @@ def _facts_of(arm: Arm, result: ArmResult) -> dict[str, Any]:
 def to_record(c: Comparison) -> dict[str, Any]:
     """The comparison as the index keeps it; ``metric`` is there for its lists."""
     parts = {each.name: json_records.to_json(getattr(c, each.name)) for each in fields(c)}
-    return {"v": VERSION, "metric": asdict(c.metric), **parts, "study": c.study.to_dict()}
+    return {"v": RECORD_VERSION, "metric": asdict(c.metric), **parts, "study": c.study.to_dict()}
 
 
 def from_record(record: Mapping[str, Any]) -> Comparison | None:
     """The comparison that ``to_record`` wrote; None if it has to be made anew: it is of another
     version, or of a trainer or a design that is no longer here."""
-    if record.get("v") != VERSION:
+    if record.get("v") != RECORD_VERSION:
         return None
     try:
         return json_records.from_json(Comparison, record, study=studies.from_dict(record["study"]))

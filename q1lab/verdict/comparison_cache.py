@@ -21,7 +21,6 @@ from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Study
 from q1lab.verdict import cost_columns
 from q1lab.verdict.comparison import (
-    VERSION,
     Comparison,
     build_comparison,
     from_record,
@@ -93,7 +92,7 @@ def resolve_study_id(name: str) -> str:
 def newest_comparison(store: Store, names: Collection[str] = ()) -> Comparison | None:
     """The comparison of the foremost study among those that were computed, of the variants so named
     where there are any; computes nothing."""
-    text = stored_results.newest_record(store, VERSION, MIN_FOR_VERDICT, names)
+    text = stored_results.newest_record(store, MIN_FOR_VERDICT, names)
     return None if text is None else from_record(json.loads(text))
 
 
@@ -221,7 +220,15 @@ def _fingerprint(
     ]
     history = repr(replace(question, family=None))  # what else was asked changes no number
     columns = [column.key for column in cost_columns.COST_COLUMNS]
-    facts = [VERSION, columns, study.to_dict(), parts, history, list(starts), repr(floor)]
+    facts = [
+        stored_results.RECORD_VERSION,
+        columns,
+        study.to_dict(),
+        parts,
+        history,
+        list(starts),
+        repr(floor),
+    ]
     return sha256_text(json.dumps(facts, sort_keys=True))
 
 

@@ -13,7 +13,6 @@ from q1lab.index.store import Stamp, Store
 from q1lab.index.stored_results import list_results
 from q1lab.statistics.intervals import Headline, Interval
 from q1lab.study.metric import VAL_LOSS, Metric
-from q1lab.verdict.comparison import VERSION
 
 CANNOT_BE_READ = "can't be read"
 """Heading of the studies whose plan is damaged."""
@@ -111,7 +110,7 @@ def fold_nights(rows: Sequence[ResultRow]) -> list[ResultRow | Night]:
 def read_result_rows(store: Store) -> tuple[ResultRow, ...]:
     """Every study, newest first."""
     rows = []
-    for row in list_results(store, VERSION):
+    for row in list_results(store):
         numbers = {}
         if row["done"] == row["total"] and row["of_all_seeds"]:
             numbers = {key: row[key] for key in ("verdict", "n", "mean", "alpha", "delta")}

@@ -20,6 +20,7 @@ from q1lab.documents.result_files import STUDY_COLUMNS
 from q1lab.ground import paths
 from q1lab.ground.text_formats import signed
 from q1lab.index.store import Store
+from q1lab.index.stored_results import RECORD_VERSION
 from q1lab.statistics.intervals import Note, NoteKind, Reason
 from q1lab.study.series import Series
 from q1lab.tui.widgets import forest_plot
@@ -39,7 +40,7 @@ from q1lab.verdict import (
     verdict_text,
 )
 from q1lab.verdict.charts import draw_comparison
-from q1lab.verdict.comparison import VERSION, Comparison, Floor, from_record, to_record
+from q1lab.verdict.comparison import Comparison, Floor, from_record, to_record
 from q1lab.verdict.result_rows import ResultRow
 from q1lab.verdict.terminal_text import comparison_lines, short_lines
 from tests.kit import document_records as records
@@ -298,7 +299,7 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
 def test_a_record_survives_the_border(c: Comparison) -> None:
     text = json.dumps(to_record(c), allow_nan=False)
     assert from_record(json.loads(text)) == c
-    assert from_record({**json.loads(text), "v": VERSION - 1}) is None
+    assert from_record({**json.loads(text), "v": RECORD_VERSION - 1}) is None
 
 
 @pytest.mark.parametrize("damage", [{"trainer": "gone"}, {"v": 99}])
