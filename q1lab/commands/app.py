@@ -12,7 +12,10 @@ from q1lab.ground import config, paths
 from q1lab.ground.errors import Problem
 
 if TYPE_CHECKING:
+    from q1lab.ground.config import Config
+    from q1lab.index.store import Store
     from q1lab.tui.app_setup import AppSetup
+    from q1lab.week.syllabus import Week
 
 
 def start_app(session: str | None, content: Path | None) -> None:
@@ -61,11 +64,29 @@ def prepare_app(session: str | None, folder: Path | None) -> AppSetup:
     root = folder or settings.content or paths.content_dir()
     week = content.load_week(root, settings.course)
     session_id = week.session(session).id if session else None
-    snapshot, notice = None, ""
+    snapshot, notice, starts_in_lab = None, "", False
     if paths.database_file().exists() or paths.journal_file().exists():
         with Store() as store:
-            # the studies come with the first look
-            snapshot = Snapshot(evidence.read_progress(store, week))
+            starts_in_lab = session is None and _came_for_studies(store, week, settings)
+            if starts_in_lab:
+                from q1lab.tui.snapshot_taker import SnapshotReader
+
+                snapshot = SnapshotReader(week.label, week).read_snapshot(store, ingest=False)
+            else:  # the studies come with the first look
+                snapshot = Snapshot(evidence.read_progress(store, week))
             lost = lost_lines.lost_line_warnings(store.file, store.journal)
             notice = store.notice or "\n".join(lost)
-    return AppSetup(week, settings, session_id, snapshot, notice=notice)
+    return AppSetup(
+        week, settings, session_id, snapshot, notice=notice, starts_in_lab=starts_in_lab
+    )
+
+
+def _came_for_studies(store: Store, week: Week, settings: Config) -> bool:
+    """True if the app is to open in the lab: there are studies, and no step of the week is done, or
+    the week is put away."""
+    from q1lab.week import progress
+
+    if not any(paths.studies_dir().glob("*/study.json")):
+        return False
+    records = progress.recorded_progress(store, week.label).records
+    return not settings.week or not any(record.done for record in records.values())

@@ -14,7 +14,7 @@ from q1lab import __version__
 from q1lab.commands.error_boundary import run_guarded
 from q1lab.ground import command_table
 from q1lab.ground.argument_checks import add_value_checks
-from q1lab.ground.config import load_settings
+from q1lab.ground.config import Config, load_settings
 from q1lab.ground.errors import EXIT_STATUS, USAGE, Problem
 
 
@@ -40,12 +40,12 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        follows_course = True
+        settings = Config()
         with contextlib.suppress(Problem):  # settings that can't be read hide no help
-            follows_course = load_settings().course
+            settings = load_settings()
         sections: dict[str, list[tuple[str, str]]] = {}
         for name, act in command_table.listed_acts().items():
-            if act.on_help_page and (follows_course or not act.in_course_only):
+            if act.on_help_page and act.is_shown(week=settings.week, course=settings.course):
                 sections.setdefault(act.section, []).append((name, act.about))
         for title, rows in sections.items():
             with formatter.section(title):

@@ -60,6 +60,10 @@ class Act(NamedTuple):
     """False for a command that `q1lab --help` leaves out, for the few who come from a page about
     it."""
 
+    def is_shown(self, *, week: bool, course: bool) -> bool:
+        """True if a list of commands shows it to a learner who has the week, and the course."""
+        return (week or self.section != WEEK) and ((week and course) or not self.in_course_only)
+
     @property
     def name_in_journal(self) -> str:
         """The name of its entries: a journal outlives the group that a command stands in."""

@@ -31,7 +31,7 @@ MOST_CONFIG_BYTES = 1 << 20
 CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"wandb": ("auto", "online", "offline", "disabled"), "animation": ("none", "basic", "full")}
 )
-SWITCHES = ("bell", "ask_before_commit", "course")
+SWITCHES = ("bell", "ask_before_commit", "week", "course")
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,9 @@ class Config:
     no event has come for long (see ``commands/run_on_end.py``)."""
     content: Path | None = None
     """The folder of another week; None opens the week that ships with q1lab."""
+    week: bool = True
+    """True to have the week: its commands in `q1lab --help`, and the app's welcome and clock. False
+    for who came for the studies alone."""
     course: bool = True
     """True if the learner follows the whole course; False shows the week by itself."""
     keymap: Mapping[str, str] = field(default_factory=dict)
@@ -79,6 +82,7 @@ HELP = MappingProxyType(
         "wandb": "auto (online where a key is configured), online, offline or disabled",
         "on_end": 'a command to run when a study has ended: notify-send "$Q1LAB_SENTENCE"',
         "content": "folder of another week",
+        "week": "true or false: the week's commands in --help, its welcome and its clock",
         "course": "true or false: you follow the twelve-week course, or came here by yourself",
         "keymap": 'other keys by action id: [keymap] then "study.tick" = "x"',
         "engine": 'where runs train, by name: [engine.gpu-box] then ray = "http://127.0.0.1:8265"',
@@ -184,9 +188,8 @@ def _check_key(key: str, where: str) -> str:
 
 def _from_text(key: str, text: str) -> Any:
     if key in SWITCHES:
-        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(
-            text.lower(), text
-        )
+        words = {True: ("true", "on", "yes", "1"), False: ("false", "off", "no", "0")}
+        return next((value for value in words if text.lower() in words[value]), text)
     return text
 
 

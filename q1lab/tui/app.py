@@ -71,6 +71,8 @@ class Q1Lab(TimerApp):
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
 
     def __init__(self, setup: AppSetup) -> None:
+        if setup.starts_in_lab:
+            vars(self)["DEFAULT_MODE"] = "lab"  # Textual reads it once, here
         super().__init__()
         self.setup = setup
         self.drafts: dict[str, dict[str, str]] = {}
@@ -120,13 +122,21 @@ class Q1Lab(TimerApp):
         gc.enable()
         self.run_worker(self.store_thread.run, thread=True, name="store", exit_on_error=False)
         self.open_timer()
-        if self.setup.first is None or "welcomed" not in self.snapshot.progress.settings:
-            self.push_screen(_late("screens.welcome", "WelcomeScreen")()(), self._welcomed)
+        if not self.setup.starts_in_lab:
+            self._welcome()
+        elif self.config.week:
+            put_away = "`q1lab config week off` puts it away"
+            self.notify(f"The week is one key away: 1. {put_away}.", markup=False)
         if self.setup.config.theme not in self.available_themes:
             with self.errors_as_dialogs():
                 theme.check_theme_name(self.setup.config.theme, str(paths.config_file()))
         if self.setup.notice:
             self.show_error(self.setup.notice, "Your records")
+
+    def _welcome(self) -> None:
+        """Show the welcome at the first sight of the week."""
+        if self.setup.first is None or "welcomed" not in self.snapshot.progress.settings:
+            self.push_screen(_late("screens.welcome", "WelcomeScreen")()(), self._welcomed)
 
     def _welcomed(self, _: bool) -> None:
         """Open the week's overview on a first start."""
@@ -185,6 +195,8 @@ class Q1Lab(TimerApp):
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.switch_mode(page)
+        if page == "study" and self.setup.starts_in_lab and self.config.week:
+            self._welcome()
 
     def action_command_palette(self) -> None:
         self.push_screen(_late("command_palette", "AppCommandPalette")()())

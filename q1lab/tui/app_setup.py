@@ -26,6 +26,8 @@ class AppSetup:
     """Read before the first paint, so that nothing jumps; None on the very first start."""
     notice: str = ""
     """A message for the start, for example that a damaged database was rebuilt."""
+    starts_in_lab: bool = False
+    """True for who has studies and no step of the week, or has put the week away."""
     database: Path = field(default_factory=paths.database_file)
     clocks: Callable[[], ClockReading] = read_clocks
     """Reads the machine's clocks."""

@@ -39,12 +39,13 @@ class CommandProvider(Provider):
             for binding in screen.active_bindings.values()
             if binding.binding.id
         }
-        course = app.week.course
+        week, course = app.config.week, app.week.course
         for act in ACTS.values():
-            if act.palette and (course or not ACTS[act.name.split()[0]].in_course_only):
+            group = ACTS[act.name.split()[0]]
+            if act.palette and group.is_shown(week=week, course=course):
                 do = partial(step_actions.run_command, app, ["q1lab", *act.name.split()])
                 yield act.palette, "a form" if act.form_labels else f"q1lab {act.name}", do
-        if course:
+        if week and course:
             yield "Tick boxes of the roadmap, by their numbers", "a form", partial(tick_boxes, app)
         for name, key in KEYS.items():
             active_key = active.get(name)

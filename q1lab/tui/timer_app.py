@@ -109,6 +109,8 @@ class TimerApp(BaseApp):
     def draw_clock(self) -> None:
         """Show the time of the part that the clock runs for, else of the open part."""
         clock = self.time.clock
+        if not self.setup.config.week and not clock.running:
+            return
         question_part = clock.question.part if clock.question else None
         part = self._part(question_part or (clock.part if clock.running else None) or self.part_id)
         if part is None:
@@ -127,6 +129,8 @@ class TimerApp(BaseApp):
     def offer_timer(self) -> None:
         """Offer to start the timer at the first key in a part that it doesn't count for, once in
         ``ONCE`` seconds."""
+        if not self.setup.config.week:
+            return
         part, clock = self._part(self.part_id), self.time.clock
         timed = clock.running and clock.part == self.part_id
         if part is None or timed or not self.time.keeps_time or clock.question is not None:

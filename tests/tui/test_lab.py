@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from textual.widgets import OptionList
 
+from q1lab.commands.app import prepare_app
+from q1lab.ground import config
+from q1lab.ground.paths import content_dir
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.runner import alerts, launch
@@ -18,17 +21,22 @@ from q1lab.study import seed_range, studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.run_states import RunState
 from q1lab.study.series import SWEEP, Series
+from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.error import ErrorScreen
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.pick_one import PickScreen
 from q1lab.tui.screens.run_log import RunLogScreen
 from q1lab.tui.screens.verdict import VerdictScreen
+from q1lab.tui.screens.welcome import WelcomeScreen
 from q1lab.tui.snapshot import studies_ended_between
 from q1lab.tui.snapshot_taker import SnapshotReader
 from q1lab.tui.widgets.forest_plot import ForestPlot
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.run_grid import RunGrid
 from q1lab.tui.widgets.study_list import StudyList
+from q1lab.week import progress
+from q1lab.week.content import load_week
+from tests.kit.commands import q1lab
 from tests.kit.lab_home import (
     app,
     compared,
@@ -355,6 +363,30 @@ async def test_the_list_has_verdict_sign_and_age_in_columns_and_a_night_is_one_l
         assert "discarded" in words(pilot.app)
         await pilot.press("enter")
         await until(pilot, lambda: "idea-1" not in words(pilot.app))
+
+
+async def test_who_came_for_the_studies_begins_in_the_lab_and_finds_the_week() -> None:
+    assert not prepare_app(None, None).starts_in_lab  # no study yet: the week's welcome
+    study = make_study()
+    finish(study)
+    compared(study)
+    setup = prepare_app(None, None)
+    assert setup.starts_in_lab
+    q1 = Q1Lab(setup)
+    async with q1.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(q1.screen, LabScreen))
+        await until(pilot, lambda: "rope against baseline" in words(q1))
+        assert "left of" not in words(q1).splitlines()[0], "the week's clock"
+        await pilot.press("1")
+        await until(pilot, lambda: isinstance(q1.screen, WelcomeScreen))
+    config.save_setting("week", "off")
+    with Store() as store:
+        week = load_week(content_dir())
+        progress.tick_step(store, week.label, "a1-trains", True)
+    assert prepare_app(None, None).starts_in_lab
+    page = q1lab("--help").stdout
+    assert "Studies:" in page
+    assert "The week:" not in page
 
 
 async def test_it_opens_on_what_trains_and_stays_there_when_that_ends() -> None:

@@ -79,6 +79,8 @@ def _progress(view: StudyInFocus, colors: Palette) -> Text:
     if view.alive:
         left = time_left_words(view.row.seconds_left)
         return Text.assemble(("● ", colors.success), done + (f" · {left}" if left else ""))
+    if view.row.done == view.row.total and not view.study.design.has_verdict:
+        return Text("judged by a gate", style=colors.muted)
     if view.row.done == view.row.total:
         return Text("comparing …", style=colors.muted)
     tone = {"stopped": colors.warning, "planned": colors.muted}.get(view.row.state, colors.error)
