@@ -44,7 +44,7 @@ CONTEST = (
 )
 """Pairs of records of the contest: mean val loss, runs and steps of the newer and the older one."""
 CONTEST_SD, LOSS_PER_STEP = 0.0013, 0.0045 / 100
-"""What the contest's page assumes: the spread over seeds, and what a step is worth."""
+"""The spread over seeds, and the worth of a step, that the contest's page assumes."""
 
 
 def contest_table() -> str:

@@ -1,7 +1,7 @@
 """Make the pages and pictures in docs that commands make.
 
     python tools/docs/make.py            the screenshots, from the studies in Q1LAB_HOME
-    python tools/docs/make.py training   the lab while six real runs train
+    python tools/docs/make.py film       README's moving picture: a range that really trains, some minutes
     python tools/docs/make.py keys       docs/keys.md, from the app's table of keys
     python tools/docs/make.py commands   docs/commands.md, from each command's --help
     python tools/docs/make.py looks      docs/looks.md's tables, from docs/results/looks.jsonl
@@ -9,6 +9,7 @@
     python tools/docs/make.py together   docs/card.md's table of all four against their sum
     python tools/docs/make.py gate       docs/gate.md's tables and picture: 2,000 nights a rival, some minutes
     python tools/docs/make.py floor      docs/floor.md's table of regrouped runs
+    python tools/docs/make.py night      docs/night/README.md's log: an agent's night, some minutes
     python tools/docs/make.py examples   docs/examples.md's tables, from docs/results/public.json
 
 The pages are written between `<!-- made: NAME -->` and `<!-- /made -->`, and nowhere else.
@@ -129,6 +130,26 @@ def examples() -> None:
     put(DOCS / "examples.md", "contest", page.contest_table())
 
 
+def night() -> None:
+    """A night of docs/night, in a home of its own."""
+    import os
+    import subprocess
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as home:
+        bin_folder = Path(sys.executable).parent
+        env = {**os.environ, "Q1LAB_HOME": home, "PATH": f"{bin_folder}:{os.environ['PATH']}"}
+        done = subprocess.run(
+            [sys.executable, "agent.py"],
+            cwd=DOCS / "night",
+            env=env,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    put(DOCS / "night" / "README.md", "night", f"```text\n{done.stdout.strip()}\n```")
+
+
 def gate() -> None:
     import gate as page
 
@@ -171,13 +192,19 @@ def screens() -> None:
         print(file.name)
 
 
-def training() -> None:
-    """The lab while six real runs train, in a home of its own."""
+FILM_SETTINGS = {
+    **{"max_iters": "200", "n_layer": "2", "n_head": "2", "n_embd": "64", "block_size": "32"},
+    **{"eval_windows": "20", "eval_interval": "10", "log_interval": "4"},
+}
+"""A model so small that a range of pairs trains in minutes, and that seeds matter."""
+
+
+def film() -> None:
+    """The lab while a range trains, then its verdict, in a home of its own."""
     import os
     import tempfile
-    import time
 
-    import shots
+    import film as camera
 
     from q1lab.index.store import Store
     from q1lab.planning import study_plan
@@ -186,26 +213,29 @@ def training() -> None:
 
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(Q1LAB_HOME=home, WANDB_MODE="disabled")
-        request = Request("relu_squared", preset="quick")
+        request = Request(
+            "relu_squared",
+            seeds="full:3..8",
+            preset="cpu",
+            overrides=FILM_SETTINGS,
+            jobs=2,
+        )
         with Store() as store:
             study = study_plan.begin_study(request, store).study
-            while study.runs[3].name not in {
-                path.parent.name for path in study.files.root.glob("runs/*/events.jsonl")
-            }:
-                time.sleep(0.5)
-        time.sleep(8)
-        (file,) = shots.shoot(Path(home), ("lab",))
-        launch.stop_study(study)
-        (DOCS / "screens" / "training.svg").write_bytes(file.read_bytes())
-    print("training.svg")
+        try:
+            svg = camera.film_study(study)
+        finally:
+            launch.stop_study(study)
+    (DOCS / "screens" / "film.svg").write_text(svg)
+    print(f"film.svg: {len(svg.encode()) >> 10} kB")
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
         case []:
             screens()
-        case ["training"]:
-            training()
+        case ["film"]:
+            film()
         case ["keys"]:
             keys()
         case ["commands"]:
@@ -220,6 +250,8 @@ if __name__ == "__main__":
             together()
         case ["gate"]:
             gate()
+        case ["night"]:
+            night()
         case ["examples"]:
             examples()
         case _:
