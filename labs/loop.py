@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import fcntl
 import hashlib
 import json
@@ -340,7 +341,9 @@ def run(
     was stopped. ``until``: seconds after which it is ended.
 
     It has a process group of its own, which ends with it, and with this process, however that ends.
+    What it starts in other sessions ends with it, too, on Linux.
     """
+    adopt_orphans()
     guard, ours = os.pipe()
     env = {**os.environ, "Q1LAB_SEED": str(seed), "Q1LAB_METRICS": str(metrics)}
     try:
@@ -383,6 +386,7 @@ def run(
     finally:
         signal_group(child.pid, signal.SIGKILL)
         child.wait()
+        end_orphans()
         os.close(ours)
         if child.stdout:
             child.stdout.close()
@@ -406,6 +410,32 @@ def tie(guard: int) -> None:
         fcntl.fcntl(guard, fcntl.F_SETOWN, -os.getpid())
         fcntl.fcntl(guard, fcntl.F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(guard, fcntl.F_SETFL, os.O_ASYNC)
+
+
+SET_CHILD_SUBREAPER = 36
+"""Of prctl(2)."""
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever the command's processes leave behind, in any session."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_orphans() -> None:
+    """End the processes that the command left behind; what these leave behind comes here, too."""
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    for _ in range(100):
+        try:
+            orphans = [int(pid) for pid in children.read_text().split()]
+        except OSError:
+            return
+        if not orphans:
+            return
+        for pid in orphans:
+            with contextlib.suppress(PermissionError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
 
 
 def signal_group(leader: int, which: signal.Signals) -> None:

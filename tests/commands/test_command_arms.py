@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 import shlex
 import shutil
@@ -192,6 +193,17 @@ args = "--lr=0.05"
     (folder / "data.txt").write_text("other data")
     other = json_of("run", "study.toml", "--seeds", "3")
     assert other["study"] == "fast-2"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans on")
+def test_what_a_command_starts_in_a_session_of_its_own_ends_with_it(folder: Path) -> None:
+    (folder / "leaving.sh").write_text('setsid sleep 600 & echo $! >> pids\nexec "$@"\n')
+    q1lab("run", "--command", f"sh leaving.sh {COMMAND}", *ARMS, "--metric", "val/loss")
+    pids = [int(line) for line in (folder / "pids").read_text().split()]
+    assert len(pids) >= 6
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
 
 
 def test_killed_in_the_middle_it_goes_on(folder: Path) -> None:
