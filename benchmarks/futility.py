@@ -1,5 +1,5 @@
 """What a stop for futility saves a planned range, and what it costs in power: the tables of
-docs/looks.md.
+docs/looks.md and docs/cost.md.
 
     python benchmarks/futility.py
 """
@@ -27,7 +27,7 @@ def declared(first: int, most: int, *, stops: bool) -> seed_range.SeedRange:
     return seed_range.SeedRange(first, most, alpha, limits, futile)
 
 
-def simulated(planned: seed_range.SeedRange) -> list[str]:
+def simulated(planned: seed_range.SeedRange) -> list[tuple[float, float]]:
     """Claims in % and mean pairs, at each true effect in sd of a pair's difference."""
     noise = np.random.default_rng(38).standard_normal((STUDIES, planned.most))
     n = np.arange(planned.first, planned.most + 1)
@@ -42,7 +42,7 @@ def simulated(planned: seed_range.SeedRange) -> list[str]:
         over = claims | (t < np.array([*futile_below, np.inf]))
         look = over.argmax(axis=1)
         claimed = claims[np.arange(STUDIES), look].mean()
-        cells.append(f"{100 * claimed:.1f} / {n[look].mean():.1f}")
+        cells.append((100 * float(claimed), float(n[look].mean())))
     return cells
 
 
@@ -65,16 +65,22 @@ def replayed(planned: seed_range.SeedRange) -> tuple[int, int, int]:
 
 
 def main() -> None:
+    runs: dict[str, list[list[float]]] = {}
     for first, most in RANGES:
         for stops in (False, True):
-            planned = declared(first, most, stops=stops)
+            found = simulated(declared(first, most, stops=stops))
             how = "with the stop" if stops else "without"
-            print("|", " | ".join([f"`{first}..{most}` {how}", *simulated(planned)]), "|")
+            cells = (f"{claims:.1f} / {pairs:.1f}" for claims, pairs in found)
+            print("|", " | ".join([f"`{first}..{most}` {how}", *cells]), "|")
+            runs.setdefault(f"`{first}..{most}`", []).append([2 * pairs for _, pairs in found])
+    for name, (before, after) in runs.items():
+        cells = (f"{old:.1f} → {new:.1f}" for old, new in zip(before, after, strict=True))
+        print("|", " | ".join([name, *cells]), "|")
     for first, most in RANGES:
         for stops in (False, True):
-            ranges, runs, claims = replayed(declared(first, most, stops=stops))
+            ranges, runs_trained, claims = replayed(declared(first, most, stops=stops))
             how = "with the stop" if stops else "without"
-            print(f"| `{first}..{most}` {how} | {ranges} | {runs} | {claims} |")
+            print(f"| `{first}..{most}` {how} | {ranges} | {runs_trained} | {claims} |")
 
 
 if __name__ == "__main__":

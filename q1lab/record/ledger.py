@@ -641,38 +641,65 @@ class _Ledger:
             lines = [line for chain in self._chains for line in chain.earlier]
             elsewhere = {seed for line in lines for batch in line["seeds"] for seed in batch}
             left_out.append((ANOTHER_HOME, tuple(sorted(elsewhere - counted_seeds))))
-        for other, trains_same, kin in self._related(recorded):
-            if picks.picked:
-                begun = other.begun_at[0], self._place[other]
-                is_earlier = begun < (picks.known_until, self._place[recorded])
-                seen = (other.seen_seeds(arm, picks.known_until) for arm in kin if is_earlier)
-                seeds = sorted(set().union(*seen))
-            elif set(trains_same.values()) == set(ARMS):
-                seeds = [
-                    seed
-                    for seed in other.study.seeds
-                    if all((arm, seed) in other.ends for arm in ARMS)
-                ]
-            else:
-                continue
+        if picks.picked:
+            known_by_study = self._known_by_study(recorded, picks.known_until)
+        else:
+            known_by_study = self._ended_pairs(recorded)
+        for other, seeds in known_by_study:
             missing = tuple(seed for seed in seeds if seed not in counted_seeds)
             counted_seeds |= set(missing)
             if missing:
                 left_out.append((other.study.id, missing))
         return tuple(left_out)
 
+    def _known_by_study(
+        self, recorded: RecordedStudy, until: str
+    ) -> Iterator[tuple[RecordedStudy, list[int]]]:
+        """The earlier studies that are like a study, with their seeds whose results could be known
+        by ``until`` (UTC)."""
+        for other, _, kin in self._related(recorded):
+            if (other.begun_at[0], self._place[other]) < (until, self._place[recorded]):
+                yield other, sorted(set().union(*(other.seen_seeds(arm, until) for arm in kin)))
+
+    def _ended_pairs(self, recorded: RecordedStudy) -> Iterator[tuple[RecordedStudy, list[int]]]:
+        """The other studies that train the same in both arms, with the seeds of pairs that have
+        ended."""
+        relations = self._relations(recorded)
+        places = {
+            arm.place
+            for relation in relations.by_arms.values()
+            if relation.trains_same == "modified"
+            for arm in relation.like_arms.arms
+        }
+        for place in sorted(places - {relations.place}):
+            other = self.studies[place]
+            like_arms = (self._like_arms_of[other, arm] for arm in ARMS)
+            related = [relations.by_arms.get(arms) for arms in like_arms]
+            if {relation.trains_same for relation in related if relation} == set(ARMS):
+                seeds = other.study.seeds
+                yield (
+                    other,
+                    [seed for seed in seeds if all((arm, seed) in other.ends for arm in ARMS)],
+                )
+
     # ── arms whose runs diverge or get stuck
 
     def diverged_or_stuck(self, recorded: RecordedStudy) -> tuple[tuple[str, int, int, int], ...]:
         """(arm, runs on record, diverged, stuck) of each arm with runs that diverged or got
         stuck."""
-        ends: dict[str, dict[int, RunEnd]] = {arm: {} for arm in ARMS}
-        own_arms = {arm: arm for arm in ARMS}
-        itself = RelatedStudy(recorded, own_arms, own_arms)
-        for other, trains_same, _ in [*self._related(recorded), itself]:
-            for (other_arm, seed), end in other.ends.items():
-                if other_arm in trains_same:
-                    ends[trains_same[other_arm]][other.drawn_seed(other_arm, seed)] = end
+        own_place = self._place[recorded]
+        latest: dict[str, dict[int, tuple[int, RunEnd]]] = {arm: {} for arm in ARMS}
+        for relation in self._relations(recorded).by_arms.values():
+            if relation.trains_same is not None:
+                newest = latest[relation.trains_same]
+                for seed, runs_at_seed in relation.like_arms.ends.items():
+                    others = (run for run in reversed(runs_at_seed) if run[0] != own_place)
+                    run = next(others, None)
+                    if run is not None and (seed not in newest or newest[seed][0] < run[0]):
+                        newest[seed] = run
+        ends = {arm: {seed: end for seed, (_, end) in latest[arm].items()} for arm in ARMS}
+        for (arm, seed), end in recorded.ends.items():
+            ends[arm][recorded.drawn_seed(arm, seed)] = end
         diverged_or_stuck = []
         for arm, runs in ends.items():
             losses = [end.val_loss for end in runs.values() if end.val_loss is not None]

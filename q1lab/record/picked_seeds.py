@@ -33,7 +33,7 @@ from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
-from q1lab.record.recorded_studies import RecordedStudy
+from q1lab.record.recorded_studies import RecordedStudy, RunEnd
 from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, MIN_FOR_VERDICT
 from q1lab.study.studies import ARMS
@@ -80,6 +80,17 @@ class LikeArms:
             if since and len(study.seeds) >= MIN_FOR_VERDICT and study.design.has_verdict:
                 arms.setdefault(frozenset(study.seeds), []).append((min(since), arm))
         return arms
+
+    @cached_property
+    def ends(self) -> dict[int, list[tuple[int, RunEnd]]]:
+        """Drawn seed → (place, end) of the runs at it that ended, the oldest study first."""
+        ends: dict[int, list[tuple[int, RunEnd]]] = {}
+        for arm in self.arms:
+            for (run_arm, seed), end in arm.recorded.ends.items():
+                if run_arm == arm.arm:
+                    drawn = arm.recorded.drawn_seed(run_arm, seed)
+                    ends.setdefault(drawn, []).append((arm.place, end))
+        return ends
 
 
 class Relation(NamedTuple):

@@ -15,8 +15,11 @@ import pytest
 
 from q1lab.index import ingest_events
 from q1lab.index.store import Store
+from q1lab.planning import study_plan
 from q1lab.runner import launch
+from q1lab.statistics import futility
 from q1lab.study import studies, variants
+from q1lab.study.command_line import Request
 from tests.kit.commands import q1lab
 from tests.kit.plans import changed
 from tests.kit.waiting import wait_for
@@ -380,6 +383,57 @@ def test_a_planned_range_without_an_effect_stops_and_goes_to_its_end_when_asked(
         assert (whole["study"], whole["n"], whole["looks"]) == ("rope-1", 8, 6)
         assert whole["level"] == stopped["level"]
         assert whole["asked"]["total"] == pytest.approx(stopped["asked"]["total"])
+
+
+def test_a_diverged_run_at_the_look_that_would_stop_ends_the_range_without_a_verdict(
+    fake_trainer: Fake,
+) -> None:
+    fake_trainer(effect=0.0, noise=0.05, diverge=["modified-seed4"])
+    ended = record("run", "rope", *SMALL, "--seeds", "3..8", code=1)
+    assert (ended["verdict"], ended["diverged"]["modified"]) == ("no verdict", [4])
+    again = record("run", "rope-1", "--seeds", "full:3..8", code=1)
+    assert again["verdict"] == "no verdict"
+    assert again["asked"]["total"] == pytest.approx(ended["asked"]["total"])
+    assert studies.load("rope-1").seeds == (0, 1, 2, 3, 4), "there is nothing to overrule"
+
+
+def test_a_range_that_was_declared_without_a_stop_for_futility_goes_on_as_declared(
+    fake_trainer: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an earlier version planned it: without limits."""
+    fake_trainer(effect=0.0, noise=0.05)
+    with monkeypatch.context() as earlier, Store() as store:
+        earlier.setattr(futility, "futility_limits", lambda *_: ())
+        request = Request("rope", seeds="3..8", preset="quick", overrides={"max_iters": "20"})
+        study_plan.save_plan(study_plan.plan_study(request, store), store)
+    went_on = record("run", "rope", *SMALL, "--seeds", "3..8")
+    assert (went_on["study"], went_on["n"], went_on["looks"]) == ("rope-1", 8, 6)
+    assert "futility" not in json.loads(studies.load("rope-1").files.plan.read_text())["range"]
+
+
+def test_a_plan_of_a_newer_version_is_one_line_and_never_a_smaller_total(
+    fake_trainer: Fake,
+) -> None:
+    fake_trainer(effect=0.0, noise=0.05)
+    record("run", "rope", *SMALL, "--seeds", "3..8")
+    later = record("run", "rope", *SMALL, "--fresh")
+    file = studies.load("rope-1").files.plan
+    file.write_text(json.dumps({**json.loads(file.read_text()), "v": 99}))
+    refused = q1lab("run", "rope-1", "--seeds", "full:3..8", code=1).stderr
+    assert len(refused.strip().splitlines()) == 1
+    assert "newer q1lab" in refused
+    assert record("compare", later["study"])["asked"]["total"] >= later["asked"]["total"]
+
+
+def test_a_whole_sweep_is_overruled(fake_trainer: Fake) -> None:
+    fake_trainer(effect=0.0, noise=0.05)
+    sweep = ("run", "rope", "gqa", *SMALL)
+    stopped = record(*sweep, "--seeds", "3..8")
+    whole = record(*sweep, "--seeds", "full:3..8")
+    pairs = [[member["comparison"]["n"] for member in of["members"]] for of in (stopped, whole)]
+    assert min(pairs[0]) < 8
+    assert pairs[1] == [8, 8]
+    assert record(*sweep, "--seeds", "full:3..8")["series"] == stopped["series"]
 
 
 def test_a_claim_is_no_stop_that_can_be_overruled(fake_trainer: Fake) -> None:
