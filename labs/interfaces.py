@@ -12,6 +12,9 @@ def takes_targets(gpt: type) -> None:
     """Raise TypeError, with what to do, when a file's GPT has a ``forward`` without targets."""
     cure = "give forward a second argument targets=None, and return (logits, loss)"
     binds(gpt.forward, ("self", "idx", "targets"), "forward", cure)  # type: ignore[attr-defined]
+    names = list(inspect.signature(gpt.forward).parameters)  # type: ignore[attr-defined]
+    if len(names) > 2 and re.search(r"cache|past|mask|pos|start", names[2], re.IGNORECASE):
+        raise TypeError(f"forward's second argument is {names[2]}, and is given targets: {cure}")
 
 
 def binds(call: Callable[..., object], values: tuple[str, ...], name: str, cure: str) -> None:

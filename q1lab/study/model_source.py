@@ -7,6 +7,7 @@ project, and other names than nanoGPT's. One look says all of that at once.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ WRAPPER = "q1lab take wrapper.py"
 NANOGPT_FIELDS = ("block_size", "vocab_size", "n_layer", "n_head", "n_embd")
 """The fields of GPTConfig that every study sets."""
 
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+OTHER_ARGUMENT = re.compile(r"cache|past|mask|pos|start", re.IGNORECASE)
+"""Second arguments of a forward that are no targets."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def read_source(text: str, path: Path) -> ModelSource:
         model_class=model.name if model else None,
         config_fields=_fields(config),
         made_of=len(made_of),
-        takes_targets="targets" in takes[1:2] or not takes,
+        takes_targets=not takes or any(not OTHER_ARGUMENT.search(name) for name in takes[1:2]),
     )
 
 

@@ -142,6 +142,7 @@ INIT = "def __init__(self, config):\n        super().__init__()\n        self.co
         ("return logits, F.cross", "return F.cross", "forward returned Tensor, not the pair"),
         ("idx, targets=None)", "idx)", "forward(self, idx) can't be called as forward(idx, targets): give forward a second"),
         ("idx, targets=None)", "idx, *, targets=None)", "a second argument targets=None"),
+        ("idx, targets=None)", "idx, cache=None)", "forward's second argument is cache, and is given targets: give forward a second"),
         ("idx, targets=None)", "idx, targets)", "can't be called as forward(idx): give targets the default None"),
         (INIT, INIT.replace("config)", "config, vocab)", 1), "GPT(config, vocab) can't be called as GPT(config)"),
         ("    n_head: int", "    d_ff: int = field(kw_only=True)\n    n_head: int", "GPTConfig needs d_ff"),
