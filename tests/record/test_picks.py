@@ -3,6 +3,7 @@ ways stay open. Through planning, with a trainer without torch."""
 
 from __future__ import annotations
 
+import random
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
@@ -22,7 +23,14 @@ from q1lab.runner import launch
 from q1lab.statistics.intervals import ALPHA, Reason
 from q1lab.study import command_line
 from q1lab.study.command_line import Request
-from q1lab.study.identity import ArmTraining, code_hash, find_same_arm
+from q1lab.study.identity import (
+    LARGEST_DISTANCE,
+    ArmTraining,
+    begin_alike,
+    code_hash,
+    find_same_arm,
+    loss_distance,
+)
 from q1lab.study.studies import ARMS
 from q1lab.verdict import verdict_text
 from q1lab.verdict.comparison import Comparison
@@ -281,3 +289,30 @@ def test_the_worked_examples_of_picked_seeds(
     relations = Relations(1, by_arms, lambda _, arm: like_arms[arm])
     picks = find_picks(RecordedStudy(study, (study.created,)), relations, lambda _: False)
     assert (picks.picked, len(picks.alternatives)) == (picked, alternatives)
+
+
+def test_runs_that_begin_alike_are_found_without_comparing_all_of_them() -> None:
+    rng = random.Random(3)
+
+    def losses() -> dict[int, float]:
+        iters = rng.choice([range(1, 9), range(1, 9), range(2, 6), range(1, 3)])
+        level = 4.2 + 0.001 * rng.randrange(12)
+        return {at: level - 0.1 * at + rng.choice([0, 0, 0.0005]) for at in iters}
+
+    trainings = [
+        ArmTraining(frozenset({"text"}), str(at), "", {seed: losses() for seed in range(3)})
+        for at in range(40)
+    ]
+    near = {
+        (first, second): distance
+        for first in trainings
+        for second in trainings
+        if first is not second and (distance := loss_distance(first, second)) <= LARGEST_DISTANCE
+    }
+    alike = begin_alike(trainings)
+    assert near
+    assert near == {
+        (first, second): distance
+        for first, others in alike.items()
+        for second, distance in others.items()
+    }
