@@ -22,8 +22,14 @@ import sys
 import tempfile
 import time
 
-import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+try:
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+except ModuleNotFoundError as error:
+    sys.exit(
+        f"{sys.executable} runs this job and has no module {error.name}: start Ray with a PATH "
+        "on which the Python that has it comes first"
+    )
 
 
 class Died(Exception):

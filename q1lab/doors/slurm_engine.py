@@ -24,7 +24,16 @@ from q1lab.ground.files import printable, private_folder, write_atomic
 from q1lab.runner import child_processes
 from q1lab.runner.engine import EngineCheck, JobNews, OutOfReach, Refused, probe_here
 from q1lab.runner.remote_engine import Remote
-from q1lab.study.engine_state import CANCELLED, ENDED, LOST, RUNNING, WAITING, CellStatus, Job
+from q1lab.study.engine_state import (
+    CANCELLED,
+    ENDED,
+    LOST,
+    RUNNING,
+    TIME_LIMIT,
+    WAITING,
+    CellStatus,
+    Job,
+)
 from q1lab.study.studies import Study
 
 RESERVED_OPTIONS = {
@@ -70,6 +79,16 @@ CELL_STATES = {
 }
 """The state of a cell by ``squeue``'s state of its task. With any other state the cell counts as
 running: a state unknown to us says nothing about an end."""
+
+END_WORDS = {
+    "TIMEOUT": f"ended by Slurm's {TIME_LIMIT}",
+    "DEADLINE": f"ended by Slurm's deadline, a {TIME_LIMIT}",
+    "OUT_OF_MEMORY": "out of memory at Slurm",
+    "PREEMPTED": "preempted at Slurm, which did not start it again",
+}
+"""The message about a cell by the state of its task, where the state says why it ended."""
+AGAIN = ("BeginTime", "JobRequeue", "JobHeldAdmin", "JobHoldMaxRequeue")
+"""Reasons to wait of a task that Slurm has put back into its queue."""
 
 NO_NODE = "node configuration is not available"
 """The error of ``sbatch --test-only`` for a request that no node can satisfy, and also for one
@@ -308,11 +327,11 @@ def _cell_state(state: str, reason: str, node: str) -> CellStatus:
     """A cell's state, from its task's state, reason and node at Slurm."""
     cell_state = CELL_STATES.get(state, RUNNING)
     if cell_state == WAITING:
-        return CellStatus(
-            cell_state, f"waits: {reason}" if reason not in ("", "None") else "waits", node
-        )
-    if state == "PREEMPTED":
-        return CellStatus(cell_state, "preempted at Slurm", node)
+        again = "put back into the queue, " if reason in AGAIN or "REQUEUE" in state else ""
+        waits = f"waits: {reason}" if reason not in ("", "None") else "waits"
+        return CellStatus(cell_state, again + waits, node)
+    if state in END_WORDS:
+        return CellStatus(cell_state, END_WORDS[state], node)
     if cell_state == CANCELLED:
         return CellStatus(cell_state, "cancelled at Slurm, not by q1lab", node)
     if cell_state == LOST:

@@ -20,7 +20,7 @@ from q1lab.index import ingest_events
 from q1lab.index.store import Row, Store
 from q1lab.runner import launch
 from q1lab.study import engine_state
-from q1lab.study.engine_state import CANCELLED, WAITING, CellStatus
+from q1lab.study.engine_state import CANCELLED, LOST, WAITING, CellStatus
 from q1lab.study.events import TRAIN_LOSS, standard_names
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_states import ENDED, RunState, study_state
@@ -159,7 +159,7 @@ def build_view(study: Study, runs: tuple[RunView, ...]) -> StudyView:
     if word is None:
         return StudyView(study, study_row(study, runs), runs)
     runs = tuple(
-        replace(run, message=_message(run, seen))
+        _at_engine(run, seen)
         if (seen := word.cells.get(run.name)) and seen.words and run.state not in ENDED
         else run
         for run in runs
@@ -170,12 +170,17 @@ def build_view(study: Study, runs: tuple[RunView, ...]) -> StudyView:
     )
 
 
-def _message(run: RunView, seen: CellStatus) -> str:
-    """The run's own last message, else the engine's; who ended it is known to the engine alone, and
-    that it waits is news of before it began."""
+def _at_engine(run: RunView, seen: CellStatus) -> RunView:
+    """A run as its engine tells of it. That it waits is news of before it began, or of after it was
+    stopped; why it ended is known to the engine alone, which stopped it by a signal."""
     if seen.state == WAITING and run.state == RunState.RUNNING:
-        return run.message or ""
-    return seen.words if seen.state == CANCELLED else run.message or seen.words
+        return replace(run, message=run.message or "")
+    if seen.state == WAITING and run.state in (RunState.STOPPED, RunState.CRASHED):
+        return replace(run, state=RunState.QUEUED, message=seen.words)
+    stopped_there = seen.state == LOST and run.state == RunState.STOPPED
+    if seen.state == CANCELLED or stopped_there:
+        return replace(run, message=seen.words)
+    return replace(run, message=run.message or seen.words)
 
 
 def study_row(study: Study, runs: Sequence[RunView]) -> StudyRow:

@@ -8,6 +8,7 @@ Pure, and light enough for the app's first screen.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from typing import Any
 
 from q1lab.ground import command_table
 from q1lab.ground.errors import Problem
-from q1lab.study import engine_choice, part_registry, presets, tuned_value
+from q1lab.study import engine_choice, engine_state, part_registry, presets, tuned_value
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.design import TypedSeeds
 from q1lab.study.studies import Study
@@ -177,12 +178,38 @@ def sweep_command(request: Request, variants: Sequence[str]) -> str:
 
 def resume_command(study: Study) -> str:
     """The command that resumes a study: the engine's own for training by hand, else the one that
-    planned it."""
-    return (
-        engine_choice.manual_command(study.trainer.engine, study.id)
-        or study.design.resume_instead(study.variant)
-        or study.trainer.resume_command(study)
+    planned it, with twice the time where the engine's limit ended a run."""
+    by_hand = engine_choice.manual_command(study.trainer.engine, study.id)
+    command = by_hand or study.design.resume_instead(study.variant)
+    return command or _with_more_time(study.trainer.resume_command(study), study)
+
+
+TYPED_LIMIT = re.compile(r"(?<=--engine-option )(['\"]?)time=([\d:-]+)")
+
+
+def _with_more_time(command: str, study: Study) -> str:
+    """``command`` with twice the time limit in it, if that ended a run of the study."""
+    status = engine_state.read_status(study.files.root)
+    cells = status.cells.values() if status is not None else ()
+    if not any(engine_state.TIME_LIMIT in cell.words for cell in cells):
+        return command
+    return TYPED_LIMIT.sub(
+        lambda match: f"{match[1]}time={2 * _minutes_of_limit(match[2])}", command
     )
+
+
+def _minutes_of_limit(typed: str) -> int:
+    """A time limit in whole minutes: ``90``, ``15:30`` (min:s), ``2:00:00``, ``1-12`` (days-hours),
+    ``1-12:30``."""
+    days, dash, clock = typed.rpartition("-")
+    parts = [int(part or 0) for part in clock.split(":")]
+    if dash:
+        hours, minutes, seconds = [*parts, 0, 0][:3]
+    elif len(parts) == 3:
+        hours, minutes, seconds = parts
+    else:
+        hours, (minutes, seconds) = 0, [*parts, 0][:2]
+    return (24 * int(days or 0) + hours) * 60 + minutes + (seconds + 59) // 60
 
 
 def shorter_command(study: Study, iters: int) -> str:

@@ -23,6 +23,9 @@ WAITING, RUNNING, ENDED, LOST, CANCELLED = "waiting", "running", "ended", "lost"
 """States of a cell at the engine: not started yet; running; ended, with or without an exit event;
 lost because worker or node died; cancelled by a person at the engine."""
 
+TIME_LIMIT = "time limit"
+"""In an engine's message about a cell that it gave too little time."""
+
 
 @dataclass(frozen=True)
 class Job:

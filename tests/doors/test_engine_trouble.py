@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.commands.cli import run_command_line as q1lab
-from q1lab.doors.slurm_engine import Slurm
+from q1lab.doors.slurm_engine import Slurm, _cell_state
 from q1lab.ground import paths
 from q1lab.ground.errors import STATUSES
 from q1lab.index import study_view
@@ -24,12 +24,12 @@ from q1lab.index.store import Store
 from q1lab.runner import launch, remote_engine
 from q1lab.runner.engine import JobNews, OutOfReach, Refused
 from q1lab.runner.remote_engine import RemoteCrew
-from q1lab.study import engine_state, liveness, studies
+from q1lab.study import command_line, engine_state, liveness, studies
 from q1lab.study.engine_state import CellStatus, Job
 from q1lab.study.studies import Study
 from tests.kit.engines import fake_slurm
 from tests.kit.engines.client import status_of
-from tests.kit.lab_home import make_study
+from tests.kit.lab_home import make_study, train
 from tests.kit.places import ROOT
 from tests.kit.waiting import wait_for
 
@@ -243,3 +243,44 @@ def test_help_prints_the_table_of_exit_statuses(capsys: pytest.CaptureFixture[st
         assert q1lab([*command, "--help"]) == 0
         text = " ".join(capsys.readouterr().out.split())
         assert all(f"{code} {meaning}" in text for code, meaning in STATUSES.items())
+
+
+ENDS = [
+    ("TIMEOUT", "TimeLimit", "ended by Slurm's time limit"),
+    ("PREEMPTED", "None", "preempted at Slurm"),
+    ("OUT_OF_MEMORY", "None", "out of memory at Slurm"),
+    ("PENDING", "BeginTime", "put back into the queue, waits: BeginTime"),
+]
+
+
+@pytest.mark.parametrize(("state", "reason", "words"), ENDS)
+def test_what_ended_a_stopped_run_at_slurm_is_named(state: str, reason: str, words: str) -> None:
+    """The trainer obeys Slurm's signal and says that it was stopped; Slurm knows why."""
+    engine = {"text": "slurm", "kind": "slurm", "options": {"time": "1"}}
+    study = make_study(seeds=(0,), engine=engine)
+    train(study, "baseline", 0, 400, state="stopped", message="stopped; the same command goes on")
+    cell = "baseline-seed0"
+    cells = {cell: _cell_state(state, reason, "n1")}
+    status = engine_state.EngineStatus(engine="slurm", launch=1, job=Job("x", (cell,)), cells=cells)
+    engine_state.write_status(study.files.root, status)
+    with Store() as store:
+        run = study_view.read_view(store, study).run(cell)
+    assert words in (run.message or "")
+    assert (run.state == "queued") == (state == "PENDING")
+    minutes = 2 if state == "TIMEOUT" else 1
+    assert f"--engine-option time={minutes}" in command_line.resume_command(study)
+
+
+@pytest.mark.parametrize(
+    ("typed", "minutes"),
+    [("90", 90), ("15:30", 16), ("2:00:00", 120), ("1-12", 2160), ("1-12:30", 2190)],
+)
+def test_a_time_limit_is_read_as_slurm_does(typed: str, minutes: int) -> None:
+    assert command_line._minutes_of_limit(typed) == minutes
+
+
+def test_a_python_without_ray_is_named_with_its_path() -> None:
+    job = ROOT / "labs" / "engines" / "ray_job.py"
+    done = subprocess.run([sys.executable, "-S", job], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{sys.executable} runs this job and has no module ray")
