@@ -59,9 +59,9 @@ class Retro:
     next_quarter: str
     next_week: str
     lead: tuple[str, ...] = ()
-    """What was changed, what came out, how long it took, and how well the learner knew: sentences,
-    as are the next four."""
+    """The sentences of the first paragraph: the change, its result, the time, the confidences."""
     pace: str = ""
+    """Three sentences, empty where there is nothing to tell."""
     undone: str = ""
     overrun: str = ""
     repositories: tuple[Repo, ...] = ()

@@ -290,7 +290,7 @@ def _declared(text: str) -> tuple[Fingerprints | None, FirstChain | None, bool]:
 
 
 def declared_lines(store: Store) -> list[Declaration]:
-    """What each line of the journal declares that puts a study on record, as far as it can be
+    """The declarations of the journal's lines that put a study on record, as far as they can be
     read."""
     lines = []
     for (text,) in store.db.execute("SELECT declares FROM begun ORDER BY id"):

@@ -84,7 +84,7 @@ def test_the_draft_says_how_often_its_author_was_right_in_blind_tests() -> None:
             blind_tests.answer_pair(store, study, test, pair, place if pair < 11 else 3 - place)
         record = post.gather_post(store, week)
     draft = post.post_document(record).text
-    assert "11 times of 20 (55%; 95% interval 32% to 77%)" in draft
+    assert "11 times out of 20 (55%; 95% interval 32% to 77%)" in draft
     assert lint_draft(draft.encode(), record.verdict, KNOWN) == []
 
 
