@@ -15,7 +15,7 @@ from q1lab.ground import paths, text_formats
 from q1lab.ground.errors import OK, Problem
 from q1lab.ground.files import printable
 from q1lab.index import study_labels
-from q1lab.record import delete_restore, questions
+from q1lab.record import delete_restore, questions, traveling_chains
 from q1lab.study import bundle, studies
 
 yes_option = click.option("--yes", is_flag=True, help="Don't ask.")
@@ -197,7 +197,7 @@ def restore(file: Path, name: str | None, as_json: bool) -> int:
         study = studies.load(delete_restore.restore_study(place, name))
     else:
         with bundle.unpacked(file) as received:
-            first_chain = questions.first_chain(received)
+            first_chain = traveling_chains.first_chain(received)
             labels_record = received.labels
             study = bundle.restore(received, file, name)
     with open_store() as store:
@@ -212,5 +212,5 @@ def restore(file: Path, name: str | None, as_json: bool) -> int:
         return OK
     click.echo(printable(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
     if first_chain is not None and not came_home:
-        click.echo(questions.first_chain_line(first_chain, study))
+        click.echo(traveling_chains.first_chain_line(first_chain, study))
     return OK

@@ -25,7 +25,7 @@ from q1lab.ground.files import utc_now
 from q1lab.ground.git_repository import Repository
 from q1lab.index import journal
 from q1lab.index.store import Store
-from q1lab.record import questions
+from q1lab.record import traveling_chains
 from q1lab.study import kept_folder, studies
 from q1lab.study.studies import Study
 from q1lab.verify import claim
@@ -120,7 +120,7 @@ def modification_change(
 def _naming(study_id: str, link: str) -> str:
     """The trailer of a commit's message that names the journal's link, so that the journal can't be
     rewritten afterwards."""
-    return f"\n\n{questions.commit_trailer(study_id, link)}" if link else ""
+    return f"\n\n{traveling_chains.commit_trailer(study_id, link)}" if link else ""
 
 
 def kept_study_change(store: Store, study: Study, root: Path, repo: Repository | None) -> Change:

@@ -25,7 +25,7 @@ from q1lab.ground.git_repository import ForeignCommits
 from q1lab.ground.text_formats import plural
 from q1lab.index import ingest_events, journal
 from q1lab.index.store import Row, Store
-from q1lab.record import declarations, questions
+from q1lab.record import declarations, questions, traveling_chains
 from q1lab.record.declarations import Declaration
 from q1lab.record.declared_history import DeclaredHistory, level_faults, read_history
 from q1lab.record.recorded_studies import RunEnd, pair_differences
@@ -250,7 +250,7 @@ def _check_commits(
 ) -> None:
     """Check the commits in the folder's repository that name the study: each names the journal's
     hash at that time, and may hold the bundle of that time."""
-    words = questions.commit_trailer(opened_bundle.study.id, "")
+    words = traveling_chains.commit_trailer(opened_bundle.study.id, "")
     try:
         with ForeignCommits.around(folder) as commits:
             if commits is None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from q1lab.ground import json_records
 from q1lab.ground.json_records import max_chars, max_items, whole_number
 from q1lab.index.store import Row, Store
-from q1lab.record import declarations, ledger, questions
+from q1lab.record import declarations, ledger, questions, traveling_chains
 from q1lab.record.declared_history import DeclaredHistory
 from q1lab.record.ledger import QuestionHistory
 from q1lab.study.bundle import Provenance
@@ -78,7 +78,7 @@ def make_provenance(store: Store, study: Study) -> Provenance:
             share_alpha = declarations.is_of_series(line, study)
             before[asking.study] = 0 if share_alpha else len(asking.looks)
     claim = _claim_of(comparison, before, picked=history.picked)
-    chain = questions.journal_outlines(store, study)
+    chain = traveling_chains.journal_outlines(store, study)
     lines = "".join(f"{json.dumps(line, sort_keys=True)}\n" for line in chain)
     starts = [start_conditions(study, row) for row in store.runs(study.id)]
     trained = {
@@ -90,7 +90,7 @@ def make_provenance(store: Store, study: Study) -> Provenance:
         "data": study.data.sha256,
         "trained_with": trained,
     }
-    return Provenance(about, lines.encode(), questions.last_link(chain))
+    return Provenance(about, lines.encode(), traveling_chains.last_link(chain))
 
 
 def recompute_claim(

@@ -25,7 +25,7 @@ from q1lab.ground.errors import NOTICES, Problem
 from q1lab.index import journal, journal_tables, learner_tables, lost_lines, store
 from q1lab.index.journal import Offset
 from q1lab.index.store import Store
-from q1lab.record import questions
+from q1lab.record import traveling_chains
 from q1lab.week import content, evidence, progress
 from q1lab.week.lists import papers, predictions
 from tests.kit import lab_home
@@ -487,7 +487,7 @@ def test_no_senseless_line_of_a_sound_hash_ends_a_command(
         assert cli.run_command_line(words.split()) == 0, capsys.readouterr().err
     with Store() as index:
         evidence.read_progress(index, content.load_week(paths.content_dir()))
-        questions.journal_outlines(index, lab_home.make_study("rope-2"))
+        traveling_chains.journal_outlines(index, lab_home.make_study("rope-2"))
     assert doctor._journal_summary()
 
 

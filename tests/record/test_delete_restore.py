@@ -23,7 +23,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_file, utc_now
 from q1lab.index import study_labels
 from q1lab.index.store import Store
-from q1lab.record import declared_history, delete_restore, questions
+from q1lab.record import declared_history, delete_restore, questions, traveling_chains
 from q1lab.runner import launch
 from q1lab.statistics.intervals import ALPHA_LATER
 from q1lab.study import bundle, studies
@@ -650,7 +650,7 @@ def test_an_archive_brings_its_questions_and_its_first_chain(
     assert comparison.analysis.alpha == ALPHA_LATER
     assert comparison.asking.studies == 2
     with Store() as store:
-        chain = questions.journal_outlines(store, comparison.study)
+        chain = traveling_chains.journal_outlines(store, comparison.study)
     lines = [line["declares"] for line in chain if line.get("act") == "begin"]
     history = declared_history.read_history(comparison.study, lines)
     assert (list(history.earlier_looks.values()), history.is_later) == ([1], True)

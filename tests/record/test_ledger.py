@@ -13,7 +13,7 @@ from q1lab.ground import paths
 from q1lab.ground.errors import NOTICES
 from q1lab.index import journal
 from q1lab.index.store import Store
-from q1lab.record import delete_restore, questions
+from q1lab.record import delete_restore, questions, traveling_chains
 from q1lab.record.declarations import declaration_of
 from q1lab.record.ledger import QuestionFamily
 from q1lab.statistics import gate_rule, interim_analyses
@@ -349,7 +349,7 @@ def test_the_journal_is_handed_out_without_what_the_learner_wrote() -> None:
         with Store() as store, store.act() as add:
             add("answer", week="2026-W11", step="a1-why", text="my own words")
     with Store() as store:
-        chain = questions.journal_outlines(store, studies.load("rope-2"))
+        chain = traveling_chains.journal_outlines(store, studies.load("rope-2"))
     assert [line.get("act") for line in chain] == ["tick", "begin", "answer", "begin"]
     assert [*journal.chain_links(chain)] == [
         line.link for line in journal.read_entries(paths.journal_file()).lines

@@ -37,7 +37,7 @@ from q1lab.ground.files import sha256_json, sha256_text
 from q1lab.index import ingest_events, journal
 from q1lab.index.store import Store
 from q1lab.planning import command_draft, own_loop_draft
-from q1lab.record import ledger, questions
+from q1lab.record import ledger, traveling_chains
 from q1lab.record.declarations import declaration_of
 from q1lab.runner import early_stopping, finished_runs, launch, series_members
 from q1lab.statistics import interim_analyses
@@ -150,7 +150,7 @@ def _training(study: Study, arm: str) -> list[Any]:
 
 def _in_the_ledger(store: Store, study: Study) -> dict[str, Any]:
     history = ledger.question_history(store, study)
-    chain = questions.journal_outlines(store, study)
+    chain = traveling_chains.journal_outlines(store, study)
     levels = {
         "alpha": history.alpha,
         "total": history.total,
@@ -160,7 +160,7 @@ def _in_the_ledger(store: Store, study: Study) -> dict[str, Any]:
         **{key: round(value, 6) for key, value in levels.items()},
         "asked": [history.later, history.picked, history.could_be, history.studies, history.looks],
         "left_out": sha256_json(history.left_out),
-        "journal": [len(chain), questions.last_link(chain)],
+        "journal": [len(chain), traveling_chains.last_link(chain)],
     }
 
 

@@ -148,14 +148,14 @@ def _import_bundle(received: Bundle, origin: str, *, as_json: bool) -> int:
     from q1lab.commands._store import open_store
     from q1lab.commands.compare import print_comparison
     from q1lab.doors.imports import import_study
-    from q1lab.record import questions
+    from q1lab.record import questions, traveling_chains
     from q1lab.study import bundle
 
     planned = import_study.find_planned(received.study)
     with open_store() as store:
         if planned is None:
-            first_chain = questions.first_chain(received)
-            if questions.is_begun_here(store, received.study):
+            first_chain = traveling_chains.first_chain(received)
+            if traveling_chains.is_begun_here(store, received.study):
                 study = bundle.adopt_study(received.study, received.files, [received.study.id])
                 click.echo(f"{study.id}: it was begun here, and is back", err=as_json)
                 print_comparison(store, study, as_json=as_json)
@@ -196,7 +196,7 @@ def print_imported(study: Study, first_chain: FirstChain | None = None, *, as_js
     """Print the number of runs taken in, the notes, and the comparison."""
     from q1lab.commands._store import open_store
     from q1lab.commands.compare import print_comparison
-    from q1lab.record import questions
+    from q1lab.record import questions, traveling_chains
     from q1lab.verdict import note_text
 
     taken_in = f"{study.id}: {len(study.runs)} runs taken in from {study.origin.source}"
@@ -204,7 +204,7 @@ def print_imported(study: Study, first_chain: FirstChain | None = None, *, as_js
     for text in study.origin.notes:
         click.echo(f"  note: {text}", err=as_json)
     if first_chain is not None:
-        click.echo(f"  note: {questions.first_chain_line(first_chain, study)}", err=as_json)
+        click.echo(f"  note: {traveling_chains.first_chain_line(first_chain, study)}", err=as_json)
     if not study.origin.knows_other_runs:
         click.echo(f"  note: {note_text.OTHER_RUNS_SENTENCE}", err=as_json)
     with open_store() as store:
