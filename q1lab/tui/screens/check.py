@@ -137,15 +137,14 @@ class CheckScreen(FullScreen[None]):
     def action_begin(self) -> None:
         """Make the missing file, by the only way or by the one that the learner chooses."""
         from q1lab.tui.screens.pick_one import PickScreen
-        from q1lab.tui.screens.step_actions import run_command
 
         commands = {" ".join(way.command): way for way in self._ways()}
         if len(commands) == 1:
-            run_command(self.q1, list(next(iter(commands.values())).command))
+            self.q1.run_command(next(iter(commands.values())).command)
             return
         rows = [(name, f"{name}\n  {way.purpose}") for name, way in commands.items()]
         pick = PickScreen(f"There is no {self.path.name} yet", rows)
-        self.app.push_screen(pick, lambda name: run_command(self.q1, list(commands[name].command)))
+        self.app.push_screen(pick, lambda name: self.q1.run_command(commands[name].command))
 
     def _round(self) -> None:
         """Run the checks in a thread, and show each result as it comes."""
