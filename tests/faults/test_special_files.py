@@ -188,6 +188,7 @@ OTHER_READERS = {
     "q1lab/week/study_timer.py": "the kernel's boot id",
     "q1lab/week/code_runner.py": "standard input",
     "q1lab/study/corpora.py": "Python's own library",
+    "q1lab/study/bundle.py": "what it has just received, into a folder of ours",
     "q1lab/doors/ray_engine.py": "labs' own modules",
     "q1lab/runner/finished_runs.py": "labs' own modules",
     "q1lab/doors/notebook_files.py": "the text of a notebook that runs elsewhere; labs' own modules",
