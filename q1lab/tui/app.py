@@ -19,7 +19,7 @@ from q1lab.ground import paths
 from q1lab.tui import keys, theme
 from q1lab.tui.app_setup import AppSetup
 from q1lab.tui.pages import OVERVIEW, part_name
-from q1lab.tui.screens import step_actions
+from q1lab.tui.screens.step_actions import open_url, run_command
 from q1lab.tui.screens.too_small import TooSmallScreen, is_large_enough
 from q1lab.tui.screens.week_page import WeekScreen
 from q1lab.tui.snapshot import Snapshot, StoreThread, studies_ended_between
@@ -178,7 +178,7 @@ class Q1Lab(TimerApp):
 
     def run_command(self, argv: Sequence[str]) -> None:
         """Carry out a command line inside the app."""
-        step_actions.run_command(self, list(argv))
+        run_command(self, list(argv))
 
     def set_course(self, course: bool) -> None:
         """Show the week as part of its course, or on its own, from now on."""
@@ -215,7 +215,7 @@ class Q1Lab(TimerApp):
             terms = sorted(self.week.terms, key=lambda term: term.address.endswith(f"#{word}"))
             self.push_screen(_late("screens.glossary", "GlossaryScreen")()(terms[-1:] + terms[:-1]))
         else:
-            step_actions.open_url(self, url)
+            open_url(self, url)
 
     def action_leave(self) -> None:
         self.screen.action_back()  # type: ignore[attr-defined]
