@@ -194,6 +194,7 @@ def at_a_terminal(*words: str, lines: int = 24, **variables: str) -> str:
 COLOR_VARIABLES = ("NO_COLOR", "FORCE_COLOR", "PAGER", "LESS", "COLUMNS", "LINES")
 
 
+@pytest.mark.slow
 def test_long_output_goes_through_a_pager_at_a_terminal_only() -> None:
     pager = {"PAGER": "sed s/^/paged:/"}
     assert at_a_terminal(*JUDGE, "--full", **pager).count("paged:") > 24
@@ -209,6 +210,7 @@ def test_long_output_goes_through_a_pager_at_a_terminal_only() -> None:
     assert "paged:" not in done.stdout
 
 
+@pytest.mark.slow
 def test_colors_are_the_persons_to_say() -> None:
     color = re.compile(r"\x1b\[[0-9;]*3[0-9]")
     assert color.search(at_a_terminal(*JUDGE))

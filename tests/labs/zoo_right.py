@@ -47,18 +47,18 @@ STRETCHED = TABLES.replace(
 )
 IN_BLOCKS = """
         outs = []
-        for n in range(0, T, 4):
-            rows = q[:, :, n : n + 4] / math.sqrt(self.head_dim)
+        for n in range(0, T, 16):
+            rows = q[:, :, n : n + 16] / math.sqrt(self.head_dim)
             top = torch.full((*rows.shape[:-1], 1), float("-inf"), device=x.device)
             total, y = torch.zeros_like(top), torch.zeros_like(rows)
-            for m in range(0, n + 4, 4):
-                s = rows @ k[:, :, m : m + 4].transpose(-2, -1)
+            for m in range(0, n + 16, 16):
+                s = rows @ k[:, :, m : m + 16].transpose(-2, -1)
                 late = torch.arange(m, m + s.size(-1)) > torch.arange(n, n + s.size(-2))[:, None]
                 s = s.masked_fill(late, float("-inf"))
                 new = torch.maximum(top, s.amax(-1, keepdim=True))
                 p = (s - new).exp()
                 total = total * (top - new).exp() + p.sum(-1, keepdim=True)
-                y = y * (top - new).exp() + p @ v[:, :, m : m + 4]
+                y = y * (top - new).exp() + p @ v[:, :, m : m + 16]
                 top = new
             outs.append(y / total)
         y = torch.cat(outs, dim=2)

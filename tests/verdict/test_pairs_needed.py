@@ -67,6 +67,7 @@ def test_one_table_of_designs_fits_into_the_apps_dialog() -> None:
     assert [line.split()[0] for line in lines[2:8]] == ["3", "4", "5", "8", "3..8", "3..12"]
 
 
+@pytest.mark.slow
 def test_the_design_that_is_proposed_can_be_planned_and_sees_the_difference() -> None:
     spread = pairs_needed.Spread(0.01, 8, "a test")
     for effect in (0.1, 0.02, 0.01, 0.0075):
@@ -80,6 +81,7 @@ def test_the_design_that_is_proposed_can_be_planned_and_sees_the_difference() ->
     assert int(beyond.seeds) == beyond.needed.mid
 
 
+@pytest.mark.slow
 def test_the_chance_of_each_verdict_is_that_of_the_programs_own_verdict() -> None:
     """Three pairs and the first planned range, at δ = 0.01 and the spread of RMSNorm's pairs."""
     rng, sd, delta, many = random.Random(5), 0.0046, 0.01, 200
@@ -108,6 +110,7 @@ def test_the_chance_of_each_verdict_is_that_of_the_programs_own_verdict() -> Non
             assert chances.claim == pytest.approx(1 - small - unknown, abs=0.1)
 
 
+@pytest.mark.slow
 def test_plan_rests_on_eight_pairs_where_there_are_so_many() -> None:
     """A spread from three pairs may be a sixth of the true one."""
     for preset in ("quick", "cpu"):

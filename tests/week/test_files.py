@@ -18,6 +18,8 @@ from q1lab.week.content import load_week
 from q1lab.week.syllabus import Fold, Step, Week
 from tests.kit.places import ROOT
 
+pytestmark = pytest.mark.sample
+
 FILES = ROOT / "content" / "files"
 Run = Callable[..., str]
 
@@ -189,7 +191,6 @@ def written_tests(variant: str) -> str:
     return code.replace("import baseline ", "import model as baseline ")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("variant", SHORT_NAMES)
 def test_broken_files_are_caught_by_the_tests_that_the_answer_names(
     judge: Run, week: Week, variant: str
@@ -243,7 +244,6 @@ OUTCOMES = {
 }  # fmt: skip
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_tests_that_judge_nothing_are_told_in_a_line(name: str, judge: Run) -> None:
     variant, tests, outcome = OUTCOMES[name]

@@ -102,6 +102,7 @@ def test_pull_groups_and_compares(
     assert not list(home.glob(".pull-*"))
 
 
+@pytest.mark.slow
 def test_pull_says_what_it_can_not_do(
     server: WandbServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,6 +129,7 @@ def test_pull_says_what_it_can_not_do(
     assert "no W&B key" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_the_relay_sent_comes_back_the_same(
     server: WandbServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,6 +167,7 @@ for optimizer, gain in (("adamw", 0.0), ("lion", 0.05), ("sgd", -0.1)):
 """A project as people keep one: arms by a nested key, groups and tags, and no `cfg`."""
 
 
+@pytest.mark.slow
 def test_a_usual_project_is_read_by_its_own_keys(
     server: WandbServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
