@@ -72,10 +72,16 @@ MOST_LOOKS = 20
 """Looks of one study in another home that are counted one by one."""
 
 
+def declared_seeds(line: Declaration) -> set[int]:
+    """The seeds that a declaration names, of all its batches."""
+    return {seed for batch in line["seeds"] for seed in batch}
+
+
 def check_declaration(line: Declaration) -> None:
     """ValueError if a line of the journal declares no study that can be read."""
     try:
         read_marks(line["marks"])
+        # a list: in a set, True would hide behind 1
         seeds = [seed for batch in line["seeds"] for seed in batch]
         texts = [line["study"], line["budget"], line["data"], *(line["source"][a] for a in ARMS)]
         series = line["series"] or ("", 0.0)

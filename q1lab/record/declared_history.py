@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from q1lab.ground.files import sha256_json
 from q1lab.record import declarations
-from q1lab.record.declarations import Declaration, are_together
+from q1lab.record.declarations import Declaration, are_together, declared_seeds
 from q1lab.statistics import interim_analyses
 from q1lab.statistics.intervals import ALPHA, ALPHA_LATER, MIN_FOR_VERDICT
 from q1lab.study import identity
@@ -142,7 +142,7 @@ def _seen_runs(lines: Sequence[Declaration]) -> SeenRuns | None:
 
 
 def _seen_seeds(line: Declaration, arm: str, seen: SeenRuns | None) -> set[int]:
-    seeds = {seed for batch in line["seeds"] for seed in batch}
+    seeds = declared_seeds(line)
     if seen is None:
         return seeds
     runs = seen.get(line["study"], set())
@@ -193,7 +193,7 @@ def were_picked(study: Study, lines: Sequence[Declaration]) -> bool:
     for place, line in enumerate(lines):
         if line["study"] != own_name:
             continue
-        seeds = {seed for batch in line["seeds"] for seed in batch} - earlier_seeds
+        seeds = declared_seeds(line) - earlier_seeds
         if seeds and _is_pick(seeds, earlier_seeds, lines[: place + 1], code):
             return True
         earlier_seeds |= seeds
@@ -213,7 +213,7 @@ def _is_pick(
     for line in lines[:-1]:
         if line["study"] == lines[-1]["study"]:
             continue
-        declared_sets.append({seed for batch in line["seeds"] for seed in batch})
+        declared_sets.append(declared_seeds(line))
         same_text = set(line["marks"]["text"]) & set(lines[-1]["marks"]["text"])
         trains_same = bool(same_text) and line["budget"] == lines[-1]["budget"]
         for other_arm in ARMS if line["source"][ARMS[0]] != line["source"][ARMS[1]] else ARMS[:1]:

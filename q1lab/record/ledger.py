@@ -639,7 +639,7 @@ class _Ledger:
         left_out: list[tuple[str, tuple[int, ...]]] = []
         if self._were_picked_elsewhere(recorded):
             lines = [line for chain in self._chains for line in chain.earlier]
-            elsewhere = {seed for line in lines for batch in line["seeds"] for seed in batch}
+            elsewhere = set().union(*map(declarations.declared_seeds, lines))
             left_out.append((ANOTHER_HOME, tuple(sorted(elsewhere - counted_seeds))))
         if picks.picked:
             known_by_study = self._known_by_study(recorded, picks.known_until)
