@@ -43,9 +43,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
         without_torch(patch)
-        patch.setenv("Q1LAB_HOME", str(folder / "home"))
-        repos.of_its_own(folder, patch)
-        patch.chdir(repos.begun(folder / "mine", {"text.txt": TEXT}))
+        repos.prepare(folder, {"text.txt": TEXT}, patch)
         for more in ((), ("--fresh",)):
             q1lab("run", "rope", "--data", "text.txt", "--set", "max_iters=40", *more)
     return folder

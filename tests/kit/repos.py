@@ -42,6 +42,14 @@ def begun(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
     return folder
 
 
+def prepare(folder: Path, files: dict[str, str | bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let q1lab and git use folder: a ``home``, and a new repository ``mine`` with these files, in
+    which to stand. ``copied`` copies both for one test."""
+    monkeypatch.setenv("Q1LAB_HOME", str(folder / "home"))
+    of_its_own(folder, monkeypatch)
+    monkeypatch.chdir(begun(folder / "mine", files))
+
+
 def copied(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Copy a prepared ``home`` and repository ``mine`` for one test, and stand in the repository,
     which is returned."""

@@ -26,10 +26,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
         without_torch(patch)
-        patch.setenv("Q1LAB_HOME", str(folder / "home"))
-        repos.of_its_own(folder, patch)
-        files = {"text.txt": TEXT, "other.txt": b"Ay" + TEXT}
-        patch.chdir(repos.begun(folder / "mine", files))
+        repos.prepare(folder, {"text.txt": TEXT, "other.txt": b"Ay" + TEXT}, patch)
         for words in STUDIES:
             q1lab("run", *words)
     return folder
