@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from q1lab.ground.errors import Problem
-from q1lab.statistics.intervals import ALPHA, POWER, SEED
+from q1lab.statistics.intervals import ALPHA, POWER, SEED, block_rows
 
 FIRST_LEAST, FIRST_MOST, MOST_PAIRS = 3, 8, 24
 """Limits of planned ranges: the fewest and most pairs of the first look, the most of the last."""
@@ -171,10 +171,14 @@ def _simulated_looks(first: int, most: int, alpha: float) -> tuple[Any, Any, Any
     pairs differ by 0 ± 1."""
     import numpy as np
 
-    x = np.random.default_rng(SEED).standard_normal((PATHS, most))
+    rng = np.random.default_rng(SEED)
     n = np.arange(first, most + 1)
-    mean = (x.cumsum(axis=1) / np.arange(1, most + 1))[:, first - 1 :]
-    square = (x**2).cumsum(axis=1)[:, first - 1 :]
+    sums, squares = [], []
+    for paths in block_rows(PATHS, most):
+        x = rng.standard_normal((paths, most))
+        sums.append(x.cumsum(axis=1)[:, first - 1 :].copy())
+        squares.append((x**2).cumsum(axis=1)[:, first - 1 :].copy())
+    mean, square = np.concatenate(sums) / n, np.concatenate(squares)
     sd = np.sqrt((square - n * mean**2) / (n - 1))
     return mean, sd, np.array(t_limits(first, most, alpha)) * sd / np.sqrt(n)
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -442,6 +442,14 @@ def power_of(
     return float(np.mean(1 - special.ncfdtr(1, df0 + df1, effect_in_sd**2 / inverse_n, limit2)))
 
 
+def block_rows(rows: int, n: int) -> Iterator[int]:
+    """Sizes of blocks that together have ``rows`` rows of n numbers: 10,000 runs would otherwise
+    take gigabytes."""
+    most = max(1, (1 << 16) // n)
+    for start in range(0, rows, most):
+        yield min(most, rows - start)
+
+
 def resample_indices(n: int) -> NDArray[np.intp]:
     """All nⁿ ways to draw n of n with replacement: shape (nⁿ, n). Meant for n ≤ 6."""
     import numpy as np
@@ -552,8 +560,12 @@ def _bootstrap(
     means = []
     for group in groups:
         n = len(group)
-        drawn = resample_indices(n) if every else rng.integers(0, n, (RESAMPLES, n))
-        means.append(group[drawn].mean(axis=1))
+        blocks = (
+            [resample_indices(n)]
+            if every
+            else (rng.integers(0, n, (rows, n)) for rows in block_rows(RESAMPLES, n))
+        )
+        means.append(np.concatenate([group[drawn].mean(axis=1) for drawn in blocks]))
     if headline == "paired":
         resampled = means[0]
     elif every:
@@ -585,12 +597,16 @@ def _permutation_p(
 
     if headline == "paired":
         values = np.array(d)
-        observed, null = values.mean(), (_signs(len(values)) * values).mean(axis=1)
+        observed = values.mean()
+        blocks = [(signs * values).mean(axis=1) for signs in _signs(len(values))]
     else:
         values = np.array([*b, *a])
         observed = values[len(b) :].mean() - values[: len(b)].mean()
-        relabelled = values[_relabellings(len(b), len(a))]
-        null = relabelled[:, len(b) :].mean(axis=1) - relabelled[:, : len(b)].mean(axis=1)
+        relabelled = (values[order] for order in _relabellings(len(b), len(a)))
+        blocks = [
+            rows[:, len(b) :].mean(axis=1) - rows[:, : len(b)].mean(axis=1) for rows in relabelled
+        ]
+    null = np.concatenate(blocks)
     scale = float(np.abs(values).max())
     extreme = int(np.sum(np.abs(null) >= abs(observed) - 1e-12 * scale))
     if len(null) < PERMUTATIONS:
@@ -598,29 +614,33 @@ def _permutation_p(
     return (extreme + 1) / (len(null) + 1)
 
 
-def _signs(n: int) -> NDArray[np.intp]:
-    """All 2ⁿ signs of n pairs, a row each, or PERMUTATIONS random rows where there are more."""
+def _signs(n: int) -> Iterator[NDArray[np.intp]]:
+    """All 2ⁿ signs of n pairs, a row each, or PERMUTATIONS random rows where there are more; in
+    blocks of rows."""
     import numpy as np
 
     if 2**n <= PERMUTATIONS:
-        return np.array(list(itertools.product((1, -1), repeat=n)))
+        yield np.array(list(itertools.product((1, -1), repeat=n)))
+        return
     # drawn as scipy.stats.permutation_test draws them: a study's p stays what it was
-    pairs = np.tile([1, -1], (PERMUTATIONS, n, 1))
-    signs: NDArray[np.intp] = np.random.default_rng(SEED).permuted(pairs, axis=-1)[:, :, 0]
-    return signs
+    rng = np.random.default_rng(SEED)
+    for rows in block_rows(PERMUTATIONS, n):
+        yield rng.permuted(np.tile([1, -1], (rows, n, 1)), axis=-1)[:, :, 0]
 
 
-def _relabellings(n_first: int, n_last: int) -> NDArray[np.intp]:
+def _relabellings(n_first: int, n_last: int) -> Iterator[NDArray[np.intp]]:
     """All ways to divide both arms' runs, a row of indices each, the first arm's before the last's;
-    or PERMUTATIONS random rows where there are more."""
+    or PERMUTATIONS random rows where there are more; in blocks of rows."""
     import numpy as np
 
     n = n_first + n_last
     if math.comb(n, n_first) <= PERMUTATIONS:
         divisions = itertools.combinations(range(n), n_first)
-        return np.array([[*first, *(set(range(n)) - {*first})] for first in divisions])
+        yield np.array([[*first, *(set(range(n)) - {*first})] for first in divisions])
+        return
     rng = np.random.default_rng(SEED)
-    return np.array([rng.permutation(n) for _ in range(PERMUTATIONS)])
+    for rows in block_rows(PERMUTATIONS, n):
+        yield np.array([rng.permutation(n) for _ in range(rows)])
 
 
 @lru_cache(maxsize=1024)

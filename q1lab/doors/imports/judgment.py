@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from q1lab.designs.fixed import Fixed
 from q1lab.doors.imports.number_table import NumberTable
-from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_text, utc_now
 from q1lab.index.store import Row
 from q1lab.statistics.intervals import NoteKind
@@ -18,9 +17,6 @@ from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.trainers.outside import Outside
 from q1lab.verdict import comparison_record, terminal_text
 from q1lab.verdict.comparison import Comparison, build_comparison
-
-MOST_RUNS = 10_000
-"""Runs of one arm."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,12 +66,8 @@ class JudgedNumbers:
 def judge_table(table: NumberTable, source: str) -> JudgedNumbers:
     """Judge the numbers of a table. ``source`` says where they came from, for people.
 
-    The arms are compared seed by seed if both have the same seeds, else as wholes (Welch). Problem
-    for too many runs.
+    The arms are compared seed by seed if both have the same seeds, else as wholes (Welch).
     """
-    for name, values in zip(table.names, table.values, strict=True):
-        if len(values) > MOST_RUNS:
-            raise Problem(f"{name} has {len(values):,} runs; at most {MOST_RUNS:,} are compared")
     seeds = sorted({*table.values[0], *table.values[1]})
     study = Study(
         id="",

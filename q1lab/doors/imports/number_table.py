@@ -7,12 +7,14 @@ read is untrusted data: it is bounded and cleaned, and nothing in it is executed
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ LOWER = ("loss", "error", "err", "perplexity", "ppl", "bpb", "bpc", "nll", "wer"
 LOWER_TOO = ("mae", "mse", "fid", "time", "seconds", "latency")
 HIGHER = ("acc", "accuracy", "score", "f1", "bleu", "rouge", "reward", "return", "auc", "r2", "map")
 """Words of a metric's name that say which direction is better."""
+MOST_RUNS = 10_000
+"""Runs of one arm."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,11 @@ class NumberTable:
     metric: Metric
     guesses: tuple[str, ...] = ()
     """The columns that were guessed, in words."""
+
+    def __post_init__(self) -> None:
+        for name, values in zip(self.names, self.values, strict=True):
+            if len(values) > MOST_RUNS:
+                raise Problem(too_many_runs(name))
 
     @property
     def is_paired(self) -> bool:
@@ -61,8 +70,49 @@ class TableOptions:
     better: str | None = None
 
 
-Rows = list[tuple[str, dict[str, Any]]]
-"""The place of each row in the file, and its cells by column."""
+def too_many_runs(arm: str) -> str:
+    """The reason that an arm with more than ``MOST_RUNS`` runs is refused."""
+    return f"{arm} has more than {MOST_RUNS:,} runs, and more are not compared"
+
+
+class BadCell(ValueError):
+    """A cell that can't be used, in words; the caller knows its place."""
+
+
+HEAD_ROWS = 1000
+"""Rows by which a column is told to be one of numbers."""
+
+
+class Rows:
+    """The rows of a table, read one by one: a refused table is refused at the row that it is
+    refused for."""
+
+    def __init__(
+        self, name: str, columns: list[str], lines: Iterator[tuple[int, Sequence[Any]]], word: str
+    ) -> None:
+        self.name = name
+        self.columns = columns
+        self._head = list(islice(lines, HEAD_ROWS))
+        self._lines = lines
+        self._word = word
+
+    def __iter__(self) -> Iterator[tuple[int, Sequence[Any]]]:
+        """Each row's line (or record), and its cells in the order of ``columns``."""
+        return chain(self._head, self._lines)
+
+    def place(self, line: int) -> str:
+        """A row's place, for messages."""
+        return f"{self.name}{self._word}{line}"
+
+    def is_empty(self) -> bool:
+        """True if there is no row."""
+        return not self._head
+
+    def is_numeric(self, column: str) -> bool:
+        """True if the first cells of a column that hold something hold numbers."""
+        at = self.columns.index(column)
+        cells = [cells[at] for _, cells in self._head if not _is_blank(cells[at])]
+        return bool(cells) and all(_as_number(cell) is not None for cell in cells)
 
 
 def typed_numbers(baseline: str, modified: str, options: TableOptions) -> NumberTable:
@@ -72,7 +122,10 @@ def typed_numbers(baseline: str, modified: str, options: TableOptions) -> Number
         words = [word for word in re.split(r"[,\s]+", text.strip()) if word]
         if not words:
             raise Problem(f"{option} is empty", next="give numbers, such as 1.91,1.90,1.92")
-        arms.append({place: _number(word, option) for place, word in enumerate(words)})
+        try:
+            arms.append({place: _number(word) for place, word in enumerate(words)})
+        except BadCell as error:
+            raise Problem(f"{option}: {error}") from None
     metric = named_metric(options.metric or "loss", options.better)
     return NumberTable(("baseline", "modified"), (arms[0], arms[1]), False, metric)
 
@@ -86,7 +139,7 @@ def read_table(source: str, options: TableOptions) -> NumberTable:
         raise Problem(f"{name} is empty", next=FORMS)
     if text.lstrip()[0] in "{[":
         return _from_json(text, name, options)
-    return _from_columns(_delimited(text, name), name, options)
+    return _from_columns(_delimited(text, name), options)
 
 
 FORMS = (
@@ -101,7 +154,7 @@ def _read(source: str, name: str) -> str:
         if len(data) > MAX_BYTES:
             raise Problem(f"{name} is larger than {MAX_BYTES >> 20} MB")
         try:
-            return data.decode("utf-8-sig")
+            return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
         except UnicodeDecodeError:
             raise Problem(f"{name} is not UTF-8 text") from None
     file = Path(source)
@@ -114,34 +167,41 @@ def _read(source: str, name: str) -> str:
 
 
 def _delimited(text: str, name: str) -> Rows:
-    head = text.lstrip().splitlines()[0]
+    head = text.lstrip().partition("\n")[0]
     delimiter = "\t" if "\t" in head else ";" if ";" in head and "," not in head else ","
-    reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
-    rows: Rows = []
-    columns: list[str] = []
-    try:
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if not columns:
-                columns = [printable(cell).strip() for cell in cells]
-                if len(set(columns)) < len(columns):
-                    raise Problem(f"{name}: two columns have the same name")
-                continue
-            where = f"{name}:{reader.line_num}"
-            if len(cells) != len(columns):
-                raise Problem(
-                    f"{where}: {len(cells)} cells where the head line has {len(columns)}",
-                    line=reader.line_num,
-                )
-            rows.append((where, dict(zip(columns, cells, strict=True))))
-            if len(rows) > MAX_ROWS:
-                raise Problem(f"{name} has more than {MAX_ROWS:,} rows")
-    except csv.Error as error:
-        raise Problem(f"{name}:{reader.line_num}: {error}", line=reader.line_num) from None
-    if not rows:
+    lines = _lines_of_cells(text, delimiter, name)
+    columns = [printable(cell).strip() for cell in next(lines, (0, []))[1]]
+    if len(set(columns)) < len(columns):
+        raise Problem(f"{name}: two columns have the same name")
+    rows = Rows(name, columns, _whole_rows(lines, columns, name), ":")
+    if rows.is_empty():
         raise Problem(f"{name} has a head line and no rows", next=FORMS)
     return rows
+
+
+def _lines_of_cells(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Each line that holds something, the head line first: its number and its cells."""
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    try:
+        for cells in reader:
+            if any(map(str.strip, cells)):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise Problem(f"{name}:{reader.line_num}: {error}", line=reader.line_num) from None
+
+
+def _whole_rows(
+    lines: Iterator[tuple[int, list[str]]], columns: list[str], name: str
+) -> Iterator[tuple[int, list[str]]]:
+    for place, (line, cells) in enumerate(lines, 1):
+        if len(cells) != len(columns):
+            raise Problem(
+                f"{name}:{line}: {len(cells)} cells where the head line has {len(columns)}",
+                line=line,
+            )
+        if place > MAX_ROWS:
+            raise Problem(f"{name} has more than {MAX_ROWS:,} rows")
+        yield line, cells
 
 
 def _from_json(text: str, name: str, options: TableOptions) -> NumberTable:
@@ -150,27 +210,27 @@ def _from_json(text: str, name: str, options: TableOptions) -> NumberTable:
     except (ValueError, RecursionError) as error:
         raise Problem(f"{name} is not whole JSON: {str(error)[:80]}", next=FORMS) from None
     if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
-        rows = [
-            (f"{name}, record {place}", {printable(str(key)): value for key, value in row.items()})
-            for place, row in enumerate(content, 1)
-        ]
-        return _from_columns(rows, name, options)
+        keys = list(dict.fromkeys(key for record in content for key in record))
+        records = ([record.get(key) for key in keys] for record in content)
+        columns = [printable(key) for key in keys]
+        return _from_columns(Rows(name, columns, enumerate(records, 1), ", record "), options)
     if isinstance(content, dict) and all(isinstance(arm, list | dict) for arm in content.values()):
         arms: dict[str, dict[int, float | None]] = {}
         seeded = all(isinstance(arm, dict) for arm in content.values())
         for key, arm in content.items():
             items = arm.items() if isinstance(arm, dict) else enumerate(arm)
-            arms[printable(str(key))] = {
-                _seed(seed, f"{name}, {printable(str(key))}"): _number(value, f"{name}, {key}")
-                for seed, value in items
-            }
+            arm_name = printable(key)
+            try:
+                arms[arm_name] = {_seed(seed): _number(value) for seed, value in items}
+            except BadCell as error:
+                raise Problem(f"{name}, {arm_name}: {error}") from None
         metric = named_metric(options.metric or "loss", options.better)
         return _two_arms(arms, seeded, metric, (), options, name)
     raise Problem(f"{name}: this JSON is neither rows nor arms", next=FORMS)
 
 
-def _from_columns(rows: Rows, name: str, options: TableOptions) -> NumberTable:
-    columns = list(dict.fromkeys(column for _, row in rows for column in row))
+def _from_columns(rows: Rows, options: TableOptions) -> NumberTable:
+    columns, name = rows.columns, rows.name
     seed_key = _column(options.seed_key, SEED_KEYS, columns, "--seed-key", name)
     arm_key = _column(options.arm_key, ARM_KEYS, columns, "--arm-key", name)
     step_key = next((column for column in columns if column.lower() in STEP), None)
@@ -183,55 +243,69 @@ def _from_columns(rows: Rows, name: str, options: TableOptions) -> NumberTable:
         if column is not None and said is None
     ]
     if arm_key is None:
-        return _from_two_columns(rows, name, columns, seed_key, tuple(guesses), options)
+        return _from_two_columns(rows, seed_key, tuple(guesses), options)
     others = [column for column in columns if column not in (arm_key, seed_key, step_key)]
-    metric_key = _metric_column(options.metric, others, rows, name)
+    metric_key = _metric_column(options.metric, others, rows)
     if options.metric is None:
         guesses.append(f"metric {metric_key}")
-    last_steps: dict[tuple[str, int], float] = {}
-    arms: dict[str, dict[int, float | None]] = {}
-    for where, row in rows:
-        value = row.get(metric_key)
-        if value is None or str(value).strip() == "":
-            continue
-        arm = printable(str(row.get(arm_key, ""))).strip()
-        if not arm:
-            raise Problem(f"{where}: {arm_key} is empty")
-        values = arms.setdefault(arm, {})
-        seed = len(values) if seed_key is None else _seed(row.get(seed_key), where)
-        step = 0.0 if step_key is None else _number(row.get(step_key), where) or 0.0
-        if seed in values:
-            if step_key is None:
-                raise Problem(
-                    f"{where}: {arm} has seed {seed} twice",
-                    next="leave one row of them, or say --arm-key and --seed-key",
-                )
-            if step <= last_steps[arm, seed]:
-                continue
-        last_steps[arm, seed] = step
-        values[seed] = _number(value, where)
+    arms = _last_numbers(rows, arm_key, seed_key, step_key, metric_key)
     metric = named_metric(metric_key, options.better)
     return _two_arms(arms, seed_key is not None, metric, tuple(guesses), options, name)
 
 
+def _last_numbers(
+    rows: Rows, arm_key: str, seed_key: str | None, step_key: str | None, metric_key: str
+) -> dict[str, dict[int, float | None]]:
+    """The number of each run, by arm and seed: that of its last step where rows have steps."""
+    arm_at, metric_at = rows.columns.index(arm_key), rows.columns.index(metric_key)
+    seed_at = None if seed_key is None else rows.columns.index(seed_key)
+    step_at = None if step_key is None else rows.columns.index(step_key)
+    last_steps: dict[tuple[str, int], float] = {}
+    arms: dict[str, dict[int, float | None]] = {}
+    arm_names: dict[str, str] = {}
+    for line, cells in rows:
+        if _is_blank(cells[metric_at]):
+            continue
+        try:
+            label = str(cells[arm_at])
+            arm = arm_names.get(label)
+            if arm is None:
+                arm = arm_names[label] = _arm_name(cells[arm_at], arm_key)
+                arms.setdefault(arm, {})
+            values = arms[arm]
+            seed = len(values) if seed_at is None else _seed(cells[seed_at])
+            step = 0.0 if step_at is None else _number(cells[step_at]) or 0.0
+            if seed in values:
+                if step_at is None:
+                    raise Problem(
+                        f"{rows.place(line)}: {arm} has seed {seed} twice",
+                        next="leave one row of them, or say --arm-key and --seed-key",
+                    )
+                if step <= last_steps[arm, seed]:
+                    continue
+            last_steps[arm, seed] = step
+            values[seed] = _number(cells[metric_at])
+        except BadCell as error:
+            raise Problem(f"{rows.place(line)}: {error}", line=line) from None
+        if len(values) > MOST_RUNS:
+            raise Problem(f"{rows.place(line)}: {too_many_runs(arm)}", line=line)
+    return arms
+
+
 def _from_two_columns(
-    rows: Rows,
-    name: str,
-    columns: Sequence[str],
-    seed_key: str | None,
-    guesses: tuple[str, ...],
-    options: TableOptions,
+    rows: Rows, seed_key: str | None, guesses: tuple[str, ...], options: TableOptions
 ) -> NumberTable:
     """A column of numbers for each arm, a row for each seed."""
+    name = rows.name
     numeric = [
         column
-        for column in columns
-        if column != seed_key and column.lower() not in STEP and _is_numeric(column, rows)
+        for column in rows.columns
+        if column != seed_key and column.lower() not in STEP and rows.is_numeric(column)
     ]
     chosen = [arm for arm in (options.baseline, options.modified) if arm is not None]
     if len(numeric) < 2:
         raise Problem(
-            f"{name}: no column says which arm a row is of ({', '.join(columns)[:200]})",
+            f"{name}: no column says which arm a row is of ({', '.join(rows.columns)[:200]})",
             next=f"name it with --arm-key, or {FORMS}",
         )
     if len(numeric) > 2 and len(chosen) < 2:
@@ -240,16 +314,22 @@ def _from_two_columns(
             next="name the arms' column with --arm-key, or two columns with --baseline and "
             "--modified",
         )
-    arms: dict[str, dict[int, float | None]] = {}
-    for place, (where, row) in enumerate(rows):
-        seed = place if seed_key is None else _seed(row.get(seed_key), where)
-        for column in numeric:
-            value = row.get(column)
-            if value is None or str(value).strip() == "":
-                continue
-            if seed in arms.setdefault(column, {}):
-                raise Problem(f"{where}: {column} has seed {seed} twice")
-            arms[column][seed] = _number(value, where)
+    seed_at = None if seed_key is None else rows.columns.index(seed_key)
+    numbers_at = {column: rows.columns.index(column) for column in numeric}
+    arms: dict[str, dict[int, float | None]] = {column: {} for column in numeric}
+    for place, (line, cells) in enumerate(rows):
+        try:
+            seed = place if seed_at is None else _seed(cells[seed_at])
+            for column, at in numbers_at.items():
+                if _is_blank(cells[at]):
+                    continue
+                if seed in arms[column]:
+                    raise BadCell(f"{column} has seed {seed} twice")
+                arms[column][seed] = _number(cells[at])
+        except BadCell as error:
+            raise Problem(f"{rows.place(line)}: {error}", line=line) from None
+        if place >= MOST_RUNS:
+            raise Problem(f"{rows.place(line)}: {too_many_runs(numeric[0])}", line=line)
     metric = named_metric(options.metric or "loss", options.better)
     if options.metric is None:
         guesses = (*guesses, f"numbers as a loss ({metric.direction})")
@@ -311,24 +391,30 @@ def _column(
     return next((column for key in usual for column in columns if column.lower() == key), None)
 
 
-def _metric_column(said: str | None, columns: Sequence[str], rows: Rows, name: str) -> str:
+def _metric_column(said: str | None, columns: Sequence[str], rows: Rows) -> str:
     if said is not None:
-        _check_known(said, columns, f"--metric {printable(said)}: {name} has no such column")
+        message = f"--metric {printable(said)}: {rows.name} has no such column"
+        _check_known(said, columns, message)
         return said
     for usual in (*FINAL, *VAL):
         if usual in columns:
             return usual
-    numeric = [column for column in columns if _is_numeric(column, rows)]
+    numeric = [column for column in columns if rows.is_numeric(column)]
     if len(numeric) == 1:
         return numeric[0]
     shown = ", ".join(numeric or columns)[:200]
-    raise Problem(f"{name}: which column is the metric? ({shown})", next="say --metric COLUMN")
+    raise Problem(f"{rows.name}: which column is the metric? ({shown})", next="say --metric COLUMN")
 
 
-def _is_numeric(column: str, rows: Rows) -> bool:
-    cells = [row.get(column) for _, row in rows[:1000]]
-    cells = [cell for cell in cells if cell is not None and str(cell).strip() != ""]
-    return bool(cells) and all(_as_number(cell) is not None for cell in cells)
+def _is_blank(cell: object) -> bool:
+    return cell is None or cell == "" or (isinstance(cell, str) and cell.isspace())
+
+
+def _arm_name(cell: object, arm_key: str) -> str:
+    name = "" if cell is None else printable(str(cell)).strip()
+    if not name:
+        raise BadCell(f"{arm_key} is empty")
+    return name
 
 
 def _as_number(cell: object) -> float | None:
@@ -340,22 +426,22 @@ def _as_number(cell: object) -> float | None:
         return None
 
 
-def _number(cell: object, where: str) -> float | None:
+def _number(cell: object) -> float | None:
     """A cell as a number; None for NaN and the infinities, with which a run diverged."""
     value = _as_number(cell)
     if value is None:
-        raise Problem(f"{printable(where)}: {printable(str(cell))[:40]!r} is not a number")
-    if math.isfinite(value) and abs(value) >= LARGEST_LOSS:
-        raise Problem(f"{printable(where)}: {value:g} is too large to be a metric")
-    return value if math.isfinite(value) else None
+        raise BadCell(f"{printable(str(cell))[:40]!r} is not a number")
+    if not math.isfinite(value):
+        return None
+    if abs(value) >= LARGEST_LOSS:
+        raise BadCell(f"{value:g} is too large to be a metric")
+    return value
 
 
-def _seed(cell: object, where: str) -> int:
+def _seed(cell: object) -> int:
     value = _as_number(cell)
     if value is None or not 0 <= value < 10**9 or value != int(value):
-        raise Problem(
-            f"{printable(where)}: seed {printable(str(cell))[:40]!r} is not a whole number from 0"
-        )
+        raise BadCell(f"seed {printable(str(cell))[:40]!r} is not a whole number from 0")
     return int(value)
 
 

@@ -14,7 +14,7 @@ from scipy import stats
 
 import q1lab
 from q1lab.commands.cli import cli, run_command_line
-from q1lab.doors.imports.judgment import MOST_RUNS
+from q1lab.doors.imports.number_table import MOST_RUNS, TableOptions, read_table
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
 from tests.kit.places import ROOT
@@ -124,6 +124,26 @@ def test_arms_of_other_seeds_are_compared_as_wholes() -> None:
 def test_more_runs_than_anybody_trains_are_refused() -> None:
     with pytest.raises(Problem, match=f"{MOST_RUNS:,}"):
         q1lab.judge([1.0] * (MOST_RUNS + 1), [1.0, 2.0])
+
+
+def test_a_table_is_refused_at_the_row_that_it_is_refused_for(tmp_path: Path) -> None:
+    rows = [f"baseline,{seed},3.28\n" for seed in range(MOST_RUNS + 1)]
+    (tmp_path / "runs.csv").write_text("arm,seed,val_loss\n" + "".join(rows) + "not,read\n")
+    with pytest.raises(Problem, match=f"runs.csv:{MOST_RUNS + 2}: baseline has more than"):
+        read_table(str(tmp_path / "runs.csv"), TableOptions())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS counts bytes where Linux has kB")
+def test_thousands_of_runs_fit_in_a_small_memory() -> None:
+    code = (
+        "import q1lab, resource; runs = {i: i % 97 * .01 for i in range(2000)};"
+        "print(q1lab.judge(runs, {i: x + i % 7 * .01 for i, x in runs.items()}).verdict,"
+        "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    verdict, kilobytes = done.stdout.split()
+    assert verdict == "hurts"
+    assert int(kilobytes) < 400_000
 
 
 def test_import_keeps_what_judge_says(home: Path, tmp_path: Path) -> None:
