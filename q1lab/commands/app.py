@@ -82,11 +82,18 @@ def prepare_app(session: str | None, folder: Path | None) -> AppSetup:
 
 
 def _came_for_studies(store: Store, week: Week, settings: Config) -> bool:
-    """True if the app is to open in the lab: there are studies, and no step of the week is done, or
-    the week is put away."""
+    """True if the app is to open in the lab: no step of the week is done and there is a study of
+    the person's own, or the week is put away and there is any. The models that ship are the week's,
+    and `make run`, README's first step, trains one of them."""
+    from q1lab.study import studies, variants
     from q1lab.week import progress
 
     if not any(paths.studies_dir().glob("*/study.json")):
         return False
+    if not settings.week:
+        return True
     records = progress.recorded_progress(store, week.label).records
-    return not settings.week or not any(record.done for record in records.values())
+    if any(record.done for record in records.values()):
+        return False
+    shipped = variants.variant_names()
+    return any(study.arms["modified"].origin not in shipped for study in studies.StudiesOnDisk())

@@ -27,7 +27,7 @@ class AppSetup:
     notice: str = ""
     """A message for the start, for example that a damaged database was rebuilt."""
     starts_in_lab: bool = False
-    """True for who has studies and no step of the week, or has put the week away."""
+    """True for who has studies of their own and no step of the week, or has put the week away."""
     database: Path = field(default_factory=paths.database_file)
     clocks: Callable[[], ClockReading] = read_clocks
     """Reads the machine's clocks."""

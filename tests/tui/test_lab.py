@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from q1lab.ground.paths import content_dir
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.runner import alerts, launch
-from q1lab.study import seed_range, studies
+from q1lab.study import seed_range, studies, variants
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.run_states import RunState
 from q1lab.study.series import SWEEP, Series
@@ -365,9 +366,16 @@ async def test_the_list_has_verdict_sign_and_age_in_columns_and_a_night_is_one_l
         await until(pilot, lambda: "idea-1" not in words(pilot.app))
 
 
-async def test_who_came_for_the_studies_begins_in_the_lab_and_finds_the_week() -> None:
+async def test_who_came_for_the_studies_begins_in_the_lab_and_finds_the_week(
+    tmp_path: Path,
+) -> None:
     assert not prepare_app(None, None).starts_in_lab  # no study yet: the week's welcome
-    study = make_study()
+    created = "2026-03-01T09:00:00+00:00"
+    compared(make_study("relu_squared-1", "relu_squared", created=created))  # as `make run` does
+    assert not prepare_app(None, None).starts_in_lab
+    file = tmp_path / "rope.py"
+    file.write_bytes(variants.find_variant("rope").path.read_bytes())
+    study = make_study(variant=str(file))
     finish(study)
     compared(study)
     setup = prepare_app(None, None)
