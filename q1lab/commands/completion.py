@@ -15,6 +15,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 COMPLETE_VARIABLE = "_Q1LAB_COMPLETE"
 """The environment variable by which a shell asks for completions; click's name for it."""
 
+ZSH_HEAD = "#compdef q1lab\n"
+ZSH_BEGINS_COMPLETION = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }\n"
+"""A zsh whose .zshrc has not begun the completion system, as a new one, knows no compdef."""
+
 
 @click.command(
     epilog="""\b
@@ -32,7 +36,8 @@ def completion(shell: str) -> int:
 
     kind = get_completion_class(shell)
     assert kind is not None
-    click.echo(kind(cli, {}, "q1lab", COMPLETE_VARIABLE).source())
+    script = kind(cli, {}, "q1lab", COMPLETE_VARIABLE).source()
+    click.echo(script.replace(ZSH_HEAD, f"{ZSH_HEAD}{ZSH_BEGINS_COMPLETION}"))
     return OK
 
 

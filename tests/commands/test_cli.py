@@ -136,6 +136,12 @@ def test_an_export_in_a_format_that_there_is_not_is_refused(
 # ── a shell's own ways: completion, colors, a pager
 
 
+def env_of_shells(**variables: str) -> dict[str, str]:
+    """An environment in which a shell finds this Python's q1lab first."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, **variables}
+
+
 def completed_in_bash(typed: str) -> list[str]:
     """The completions of a line in a real bash that has read the script."""
     script = (
@@ -161,12 +167,52 @@ def test_bash_completes_commands_and_studies(home: Path) -> None:
     assert completed_in_bash("q1lab compare --pl") == ["--plot"]
 
 
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_get_a_script_of_their_own(shell: str) -> None:
-    done = CliRunner().invoke(cli, ["completion", shell], prog_name="q1lab")
-    assert f"_Q1LAB_COMPLETE={shell}_complete" in done.output
-    if shutil.which(shell):
-        subprocess.run([shell, "-n"], input=done.output, text=True, check=True)
+@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish here")
+def test_fish_completes_commands_and_studies(home: Path) -> None:
+    make_study("rope-1", "rope")
+    for typed, names in (
+        ("q1lab compl", ["completion"]),
+        ("q1lab compare r", ["rope-1"]),
+        ("q1lab compare --pl", ["--plot"]),
+        ("q1lab export --format l", ["latex"]),
+    ):
+        script = f"q1lab completion fish | source; complete -C {shlex.quote(typed)}"
+        done = subprocess.run(
+            ["fish", "-N", "-c", script],
+            env=env_of_shells(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert [line.partition("\t")[0] for line in done.stdout.splitlines() if line] == names
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh here")
+def test_a_new_zsh_completes_commands_and_studies(home: Path, tmp_path: Path) -> None:
+    make_study("rope-1", "rope")
+    (tmp_path / ".zshrc").write_text("PS1='ready'; eval \"$(q1lab completion zsh)\"\n")
+    ours, theirs = pty.openpty()
+    env = env_of_shells(ZDOTDIR=str(tmp_path), TERM="dumb")
+    child = subprocess.Popen(
+        ["zsh", "-i"], env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    shown = b""
+
+    def read_until(word: bytes) -> None:
+        nonlocal shown
+        while word not in shown:
+            shown += os.read(ours, 65536)
+
+    read_until(b"ready")
+    assert b"not found" not in shown
+    os.write(ours, b"q1lab compl\t")
+    read_until(b"completion")
+    os.write(ours, b"\x15q1lab compare r\t")
+    read_until(b"compare rope-1")
+    os.write(ours, b"\x15exit\n")
+    child.wait()
+    os.close(ours)
 
 
 JUDGE = ("judge", "--baseline", "1.91,1.90,1.92", "--modified", "1.79,1.80,1.85")
