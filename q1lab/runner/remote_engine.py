@@ -161,22 +161,23 @@ class RemoteCrew(engine.Crew):
             job = self.engine.submit(self.study, status.job)
             self._update_status(job=job, submitted=True, seen=utc_now(), reached=True, why="")
             log(f"handed over {len(job.cells)} runs as {job.id or job.name}")
-        if self.stopping and not self.status.told:
-            self._tell_to_stop()
         news = self.engine.poll(self.study, self.status.job, self.cursor)
         self.last_answer = utc_now()
         new = self._append_new(news.lines)
         changed = news.cells != {c: self.status.cells.get(c) for c in news.cells}
         self.pause = PAUSE if new or changed else min(5.0, 1.3 * self.pause)
-        if not self.status.told and (end := self.early_stopping.over_before_plan()) is not None:
-            log(f"known after {end} of {len(self.study.seeds)} pairs")
-            self._tell_to_stop()
         if news.over:
             self._finish_job(news)
-        elif changed or not self.status.reached or new:
+            return
+        if changed or not self.status.reached or new:
             self._update_status(
                 cells={**self.status.cells, **news.cells}, seen=utc_now(), reached=True, why=""
             )
+        if not self.status.told and (end := self.early_stopping.over_before_plan()) is not None:
+            log(f"known after {end} of {len(self.study.seeds)} pairs")
+            self._tell_to_stop()
+        elif self.stopping or self.status.told:
+            self._tell_to_stop()
 
     def _append_new(self, lines: Sequence[tuple[int, str, str]]) -> bool:
         """Append the lines that are new to the runs' events. True if there was one."""
@@ -194,8 +195,11 @@ class RemoteCrew(engine.Crew):
         return self.cursor > before
 
     def _tell_to_stop(self) -> None:
+        """Ask the engine to stop the job. Called after every poll until the job is over: a signal
+        to a task that its node has not started yet is lost."""
         self.engine.stop(self.status.job)
-        self._update_status(told=True)
+        if not self.status.told:
+            self._update_status(told=True)
 
     def _finish_job(self, news: JobNews) -> None:
         """The job is over: hand lost cells over again, or the next ones of a planned range, or

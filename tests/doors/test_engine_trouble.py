@@ -182,6 +182,17 @@ def test_a_study_that_was_stopped_is_unfinished(
     assert q1lab(["attach"]) == 0
 
 
+def test_a_stop_that_got_lost_is_asked_for_again(slurm: Path, fake_trainer: Fake) -> None:
+    """Slurm drops a signal to a task that its node has not started yet."""
+    fake_trainer(pause=1.0)
+    assert q1lab([*AT_SLURM, "--detach"]) == 0
+    study = begun()
+    (slurm / "deaf").touch()
+    assert q1lab(["stop"]) == 0
+    assert not (slurm / "deaf").exists()
+    assert b'"stopped"' in study.files.run("modified-seed0").events.read_bytes()
+
+
 def test_an_engine_out_of_touch_has_a_status_of_its_own(
     slurm: Path, fake_trainer: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

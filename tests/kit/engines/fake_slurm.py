@@ -2,7 +2,8 @@
 here, all at once.
 
 ``hiccups`` in the folder has what the next calls say instead of an answer, a line each. ``hold``
-keeps tasks waiting, as on a busy cluster.
+keeps tasks waiting, as on a busy cluster. ``deaf`` swallows one signal, as Slurm does while a node
+still prepares the task.
 """
 
 from __future__ import annotations
@@ -122,6 +123,10 @@ def queue(jobs: Path, words: list[str]) -> int:
 
 def cancel(job: Path, words: list[str]) -> int:
     """``--signal=TERM`` reaches what runs, ``--state=PENDING`` what waits; plain, both."""
+    deaf = job.parent.parent / "deaf"
+    if "--signal=TERM" in words and deaf.exists():
+        deaf.unlink()
+        return 0
     for file in job.glob("*.state"):
         state = file.read_text()
         if state == "RUNNING" and "--state=PENDING" not in words:
