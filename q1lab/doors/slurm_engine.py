@@ -24,16 +24,7 @@ from q1lab.ground.files import printable, private_folder, write_atomic
 from q1lab.runner import child_processes
 from q1lab.runner.engine import EngineCheck, JobNews, OutOfReach, Refused, probe_here
 from q1lab.runner.remote_engine import Remote
-from q1lab.study.engine_state import (
-    CANCELLED,
-    ENDED,
-    LOST,
-    RUNNING,
-    TIME_LIMIT,
-    WAITING,
-    CellStatus,
-    Job,
-)
+from q1lab.study.engine_state import CANCELLED, ENDED, LOST, RUNNING, WAITING, CellStatus, Job
 from q1lab.study.studies import Study
 
 RESERVED_OPTIONS = {
@@ -81,14 +72,17 @@ CELL_STATES = {
 running: a state unknown to us says nothing about an end."""
 
 END_WORDS = {
-    "TIMEOUT": f"ended by Slurm's {TIME_LIMIT}",
-    "DEADLINE": f"ended by Slurm's deadline, a {TIME_LIMIT}",
+    "TIMEOUT": "ended by Slurm's time limit",
+    "DEADLINE": "ended by Slurm's deadline",
     "OUT_OF_MEMORY": "out of memory at Slurm",
     "PREEMPTED": "preempted at Slurm, which did not start it again",
 }
 """The message about a cell by the state of its task, where the state says why it ended."""
 AGAIN = ("BeginTime", "JobRequeue", "JobHeldAdmin", "JobHoldMaxRequeue")
 """Reasons to wait of a task that Slurm has put back into its queue."""
+
+TERMINATED = "RaisedSignal:15"
+"""The reason of a task that was asked to end before its trainer could answer."""
 
 NO_NODE = "node configuration is not available"
 """The error of ``sbatch --test-only`` for a request that no node can satisfy, and also for one
@@ -108,6 +102,8 @@ class Slurm(Remote):
             if key in RESERVED_OPTIONS:
                 raise Problem(f"--engine-option {key}: q1lab sets that itself")
         self.options = dict(options)
+        self._longest_limits: dict[str, int] = {}
+        """The longest time limit of each partition in minutes; 0 where it has none."""
 
     # ── the interface of an engine
 
@@ -239,7 +235,7 @@ class Slurm(Remote):
 
     def _read_tasks(self, number: str, name: str) -> dict[int, CellStatus]:
         """The state of each task of one array that Slurm still knows, by index."""
-        form = "%K|%T|%r|%N|%j"
+        form = "%K|%T|%r|%N|%l|%P|%j"
         try:
             text = self._run_slurm(["squeue", "-h", "-r", "-t", "all", "-j", number, "-o", form])
         except Refused as error:
@@ -248,13 +244,29 @@ class Slurm(Remote):
             raise
         state_by_index = {}
         for line in text.splitlines():
-            index, state, reason, node, job_name = (line.split("|") + [""] * 5)[:5]
+            fields = (line.split("|") + [""] * 7)[:7]
+            index, state, reason, node, limit, partition, job_name = map(printable, fields)
             if job_name != name or not index.isdigit():
                 continue  # the id has been given to another user's job since
-            state_by_index[int(index)] = _cell_state(state, printable(reason), printable(node))
+            cell_state = _cell_state(state, reason, node)
+            if state == "TIMEOUT":
+                cell_state = self._with_next_limit(cell_state, limit, partition)
+            state_by_index[int(index)] = cell_state
         if not text.strip():
             raise OutOfReach(f"squeue says nothing of job {number}")
         return state_by_index
+
+    def _with_next_limit(self, cell_state: CellStatus, limit: str, partition: str) -> CellStatus:
+        """The state of a cell that its time limit ended, with the limit to ask for next: twice as
+        much, or the longest that the partition has."""
+        minutes = minutes_of_limit(limit)
+        if partition not in self._longest_limits:
+            text = self._run_slurm(["sinfo", "-h", "-p", partition, "-o", "%l"])
+            self._longest_limits[partition] = minutes_of_limit((text.split() or [""])[0])
+        longest = self._longest_limits[partition]
+        next_limit = min(2 * minutes, longest or 2 * minutes)
+        words = f"{cell_state.words} of {minutes} min" if minutes else cell_state.words
+        return replace(cell_state, words=words, next_time_limit=next_limit)
 
     def stop(self, job: Job) -> None:
         for part in job.id.split(","):
@@ -323,6 +335,17 @@ class Slurm(Remote):
         raise OutOfReach(f"{command[0]} does not answer")
 
 
+def minutes_of_limit(limit: str) -> int:
+    """A time limit of Slurm's in whole minutes: ``15:30`` (min:s), ``2:00:00``, ``1-12:30:00``; 0
+    for ``UNLIMITED``."""
+    days, _, clock = limit.rpartition("-")
+    parts = clock.split(":")
+    if not all(part.isdigit() for part in (*parts, days or "0")):
+        return 0
+    hours, minutes, seconds = [*([0] * (3 - len(parts))), *map(int, parts)][-3:]
+    return (24 * int(days or 0) + hours) * 60 + minutes + (seconds + 59) // 60
+
+
 def _cell_state(state: str, reason: str, node: str) -> CellStatus:
     """A cell's state, from its task's state, reason and node at Slurm."""
     cell_state = CELL_STATES.get(state, RUNNING)
@@ -332,8 +355,8 @@ def _cell_state(state: str, reason: str, node: str) -> CellStatus:
         return CellStatus(cell_state, again + waits, node)
     if state in END_WORDS:
         return CellStatus(cell_state, END_WORDS[state], node)
-    if cell_state == CANCELLED:
-        return CellStatus(cell_state, "cancelled at Slurm, not by q1lab", node)
+    if cell_state == CANCELLED or reason.startswith(TERMINATED):
+        return CellStatus(CANCELLED, "cancelled at Slurm, not by q1lab", node)
     if cell_state == LOST:
         state_words = state.lower().replace("_", " ")
         why = f" ({reason})" if reason not in ("", "None") else ""

@@ -20,7 +20,7 @@ from q1lab.index import ingest_events
 from q1lab.index.store import Row, Store
 from q1lab.runner import launch
 from q1lab.study import engine_state
-from q1lab.study.engine_state import CANCELLED, LOST, WAITING, CellStatus
+from q1lab.study.engine_state import CANCELLED, LOST, RUNNING, WAITING, CellStatus
 from q1lab.study.events import TRAIN_LOSS, standard_names
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_states import ENDED, RunState, study_state
@@ -159,8 +159,8 @@ def build_view(study: Study, runs: tuple[RunView, ...]) -> StudyView:
     if word is None:
         return StudyView(study, study_row(study, runs), runs)
     runs = tuple(
-        _at_engine(run, seen)
-        if (seen := word.cells.get(run.name)) and seen.words and run.state not in ENDED
+        _at_engine(run, seen, word.job.attempts.get(run.name, 0))
+        if (seen := word.cells.get(run.name)) and run.state not in ENDED
         else run
         for run in runs
     )
@@ -170,17 +170,18 @@ def build_view(study: Study, runs: tuple[RunView, ...]) -> StudyView:
     )
 
 
-def _at_engine(run: RunView, seen: CellStatus) -> RunView:
+def _at_engine(run: RunView, seen: CellStatus, earlier_attempts: int) -> RunView:
     """A run as its engine tells of it. That it waits is news of before it began, or of after it was
     stopped; why it ended is known to the engine alone, which stopped it by a signal."""
     if seen.state == WAITING and run.state == RunState.RUNNING:
-        return replace(run, message=run.message or "")
-    if seen.state == WAITING and run.state in (RunState.STOPPED, RunState.CRASHED):
+        return run
+    starts = seen.state == RUNNING and run.attempt <= earlier_attempts
+    if (seen.state == WAITING or starts) and run.state in (RunState.STOPPED, RunState.CRASHED):
         return replace(run, state=RunState.QUEUED, message=seen.words)
     stopped_there = seen.state == LOST and run.state == RunState.STOPPED
     if seen.state == CANCELLED or stopped_there:
-        return replace(run, message=seen.words)
-    return replace(run, message=run.message or seen.words)
+        return replace(run, message=seen.words or run.message)
+    return replace(run, message=run.message or seen.words or None)
 
 
 def study_row(study: Study, runs: Sequence[RunView]) -> StudyRow:

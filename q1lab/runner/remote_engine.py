@@ -12,7 +12,7 @@ import json
 import secrets
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -170,8 +170,9 @@ class RemoteCrew(engine.Crew):
             self._finish_job(news)
             return
         if changed or not self.status.reached or new:
+            cells = {**self.status.cells, **news.cells}
             self._update_status(
-                cells={**self.status.cells, **news.cells}, seen=utc_now(), reached=True, why=""
+                job=self._with_restarts(cells), cells=cells, seen=utc_now(), reached=True, why=""
             )
         if not self.status.told and (end := self.early_stopping.over_before_plan()) is not None:
             log(f"known after {end} of {len(self.study.seeds)} pairs")
@@ -193,6 +194,16 @@ class RemoteCrew(engine.Crew):
                 new_lines.setdefault(self.files.run(cell).events, []).append(line)
         append_lines(new_lines)
         return self.cursor > before
+
+    def _with_restarts(self, cells: Mapping[str, CellStatus]) -> Job:
+        """The job, with the starts so far of cells that the engine has put back into its queue."""
+        job = self.status.job
+        starts = {
+            cell: self._read_events(cell).starts
+            for cell, cell_status in cells.items()
+            if cell_status.state == WAITING
+        }
+        return replace(job, attempts={**job.attempts, **starts})
 
     def _tell_to_stop(self) -> None:
         """Ask the engine to stop the job. Called after every poll until the job is over: a signal

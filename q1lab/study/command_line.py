@@ -8,7 +8,6 @@ Pure, and light enough for the app's first screen.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -181,35 +180,29 @@ def resume_command(study: Study) -> str:
     planned it, with twice the time where the engine's limit ended a run."""
     by_hand = engine_choice.manual_command(study.trainer.engine, study.id)
     command = by_hand or study.design.resume_instead(study.variant)
-    return command or _with_more_time(study.trainer.resume_command(study), study)
+    return command or study.trainer.resume_command(study)
 
 
-TYPED_LIMIT = re.compile(r"(?<=--engine-option )(['\"]?)time=([\d:-]+)")
+def engine_options(study: Study) -> dict[str, Any]:
+    """The fields of a request that name a study's engine."""
+    engine = study.trainer.engine
+    assert engine is not None
+    values = {**engine.options, **_longer_time(study)}
+    options = tuple(f"{key}={value}" for key, value in values.items())
+    return {"engine": engine.text, "engine_options": options}
 
 
-def _with_more_time(command: str, study: Study) -> str:
-    """``command`` with twice the time limit in it, if that ended a run of the study."""
+def longer_engine_options(study: Study) -> dict[str, Any]:
+    """The same, if the engine's time limit ended a run, with more time; else empty."""
+    return engine_options(study) if _longer_time(study) else {}
+
+
+def _longer_time(study: Study) -> dict[str, str]:
+    """The option that gives the runs more time, if too little ended one."""
     status = engine_state.read_status(study.files.root)
     cells = status.cells.values() if status is not None else ()
-    if not any(engine_state.TIME_LIMIT in cell.words for cell in cells):
-        return command
-    return TYPED_LIMIT.sub(
-        lambda match: f"{match[1]}time={2 * _minutes_of_limit(match[2])}", command
-    )
-
-
-def _minutes_of_limit(typed: str) -> int:
-    """A time limit in whole minutes: ``90``, ``15:30`` (min:s), ``2:00:00``, ``1-12`` (days-hours),
-    ``1-12:30``."""
-    days, dash, clock = typed.rpartition("-")
-    parts = [int(part or 0) for part in clock.split(":")]
-    if dash:
-        hours, minutes, seconds = [*parts, 0, 0][:3]
-    elif len(parts) == 3:
-        hours, minutes, seconds = parts
-    else:
-        hours, (minutes, seconds) = 0, [*parts, 0][:2]
-    return (24 * int(days or 0) + hours) * 60 + minutes + (seconds + 59) // 60
+    minutes = max((cell.next_time_limit for cell in cells), default=0)
+    return {"time": str(minutes)} if minutes and study.trainer.engine is not None else {}
 
 
 def shorter_command(study: Study, iters: int) -> str:

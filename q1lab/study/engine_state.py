@@ -23,9 +23,6 @@ WAITING, RUNNING, ENDED, LOST, CANCELLED = "waiting", "running", "ended", "lost"
 """States of a cell at the engine: not started yet; running; ended, with or without an exit event;
 lost because worker or node died; cancelled by a person at the engine."""
 
-TIME_LIMIT = "time limit"
-"""In an engine's message about a cell that it gave too little time."""
-
 
 @dataclass(frozen=True)
 class Job:
@@ -34,7 +31,8 @@ class Job:
     name: str
     cells: tuple[str, ...]
     attempts: Mapping[str, int] = field(default_factory=dict)
-    """The number of earlier starts of each cell, so that attempts keep counting."""
+    """The number of earlier starts of each cell, so that attempts keep counting. A cell that the
+    engine puts back into its queue has one more."""
     last: Mapping[str, str] = field(default_factory=dict)
     """The last event line of each cell that came from an engine before."""
     id: str = ""
@@ -49,6 +47,8 @@ class CellStatus:
     words: str = ""
     """The engine's message about the cell: ``waits: Resources``, ``attempt 2, node lost``."""
     node: str = ""
+    next_time_limit: int = 0
+    """Minutes to ask for when the cell goes on; 0 unless too little time ended it."""
 
 
 @dataclass(frozen=True)

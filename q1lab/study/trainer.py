@@ -217,7 +217,10 @@ class Trainer(StudyPart, ABC):
 
     def resume_command(self, study: Study) -> str:
         """The command that resumes a study."""
-        return f"q1lab run {study.id}"
+        from q1lab.study import command_line
+
+        options = command_line.longer_engine_options(study)
+        return command_line.command_text(command_line.Request(study.id, seeds="", **options))
 
     # ── in words
 

@@ -143,7 +143,7 @@ class OwnLoop(Trainer):
         from q1lab.study import command_line
 
         series = study.origin.series
-        request = replace(self.request(study), **self._engine_options())
+        request = replace(self.request(study), **self._engine_options(study))
         if series is None:
             return command_line.command_text(request)
         if self.matched:  # each member has a width of its own
@@ -168,16 +168,16 @@ class OwnLoop(Trainer):
         axis = f"{series.axis}={','.join(series.members)}"
         return shlex.join((*command_line.argv(request), "--over", axis))
 
-    def _engine_options(self) -> dict[str, Any]:
+    def _engine_options(self, study: Study) -> dict[str, Any]:
         """The options that name the engine; empty where it is this machine, and that is the
         default."""
         from q1lab.ground.config import load_settings
+        from q1lab.study import command_line
 
         if self.engine is None:
             default = engine_choice.default_engine(self.preset, load_settings().engine)
             return {} if default == engine_choice.LOCAL else {"engine": engine_choice.LOCAL}
-        options = tuple(f"{key}={value}" for key, value in self.engine.options.items())
-        return {"engine": self.engine.text, "engine_options": options}
+        return command_line.engine_options(study)
 
     def describe(self, study: Study) -> Description:
         return Description(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from q1lab.commands.cli import run_command_line as q1lab
-from q1lab.doors.slurm_engine import Slurm, _cell_state
+from q1lab.doors.slurm_engine import Slurm, _cell_state, minutes_of_limit
 from q1lab.ground import paths
 from q1lab.ground.errors import STATUSES
 from q1lab.index import study_view
@@ -24,11 +25,11 @@ from q1lab.index.store import Store
 from q1lab.runner import launch, remote_engine
 from q1lab.runner.engine import JobNews, OutOfReach, Refused
 from q1lab.runner.remote_engine import RemoteCrew
-from q1lab.study import command_line, engine_state, liveness, studies
+from q1lab.study import engine_state, liveness, studies
 from q1lab.study.engine_state import CellStatus, Job
 from q1lab.study.studies import Study
 from tests.kit.engines import fake_slurm
-from tests.kit.engines.client import status_of
+from tests.kit.engines.client import events, status_of
 from tests.kit.lab_home import make_study, train
 from tests.kit.places import ROOT
 from tests.kit.waiting import wait_for
@@ -257,37 +258,73 @@ def test_help_prints_the_table_of_exit_statuses(capsys: pytest.CaptureFixture[st
 
 
 ENDS = [
-    ("TIMEOUT", "TimeLimit", "ended by Slurm's time limit"),
-    ("PREEMPTED", "None", "preempted at Slurm"),
-    ("OUT_OF_MEMORY", "None", "out of memory at Slurm"),
-    ("PENDING", "BeginTime", "put back into the queue, waits: BeginTime"),
+    ("PREEMPTED", "None", "stopped", "preempted at Slurm"),
+    ("OUT_OF_MEMORY", "None", "stopped", "out of memory at Slurm"),
+    ("FAILED", "RaisedSignal:15(Terminated)", "stopped", "cancelled at Slurm, not by q1lab"),
+    ("PENDING", "BeginTime", "queued", "put back into the queue, waits: BeginTime"),
+    ("RUNNING", "None", "queued", ""),
 ]
 
 
-@pytest.mark.parametrize(("state", "reason", "words"), ENDS)
-def test_what_ended_a_stopped_run_at_slurm_is_named(state: str, reason: str, words: str) -> None:
-    """The trainer obeys Slurm's signal and says that it was stopped; Slurm knows why."""
-    engine = {"text": "slurm", "kind": "slurm", "options": {"time": "1"}}
-    study = make_study(seeds=(0,), engine=engine)
+@pytest.mark.parametrize(("state", "reason", "shown", "words"), ENDS)
+def test_what_ended_a_stopped_run_at_slurm_is_named(
+    state: str, reason: str, shown: str, words: str
+) -> None:
+    """The trainer obeys Slurm's signal and says that it was stopped; Slurm knows why, and whether
+    the run starts again."""
+    study = make_study(seeds=(0,))
     train(study, "baseline", 0, 400, state="stopped", message="stopped; the same command goes on")
     cell = "baseline-seed0"
     cells = {cell: _cell_state(state, reason, "n1")}
-    status = engine_state.EngineStatus(engine="slurm", launch=1, job=Job("x", (cell,)), cells=cells)
+    job = Job("x", (cell,), attempts={cell: 1})
+    status = engine_state.EngineStatus(engine="slurm", launch=1, job=job, cells=cells)
     engine_state.write_status(study.files.root, status)
     with Store() as store:
         run = study_view.read_view(store, study).run(cell)
+    assert run.state == shown
     assert words in (run.message or "")
-    assert (run.state == "queued") == (state == "PENDING")
-    minutes = 2 if state == "TIMEOUT" else 1
-    assert f"--engine-option time={minutes}" in command_line.resume_command(study)
+
+
+def have_begun(study: Study, attempt: int) -> bool:
+    return all(
+        any(event["type"] == "start" and event["attempt"] == attempt for event in run_events)
+        for run_events in (events(study, run.name) for run in study.runs)
+    )
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_study_that_its_time_limit_ended_goes_on_with_more_time(
+    slurm: Path, fake_trainer: Fake, capfd: pytest.CaptureFixture[str], by_name: bool
+) -> None:
+    """Twice the time, and no more than the three minutes that the partition allows."""
+    fake_trainer(pause=1.0)
+    typed = (*AT_SLURM, "--engine-option", "time=1")
+    for attempt, (limit, longer) in enumerate(((1, 2), (2, 3), (3, 3)), 1):
+        assert q1lab([*typed, "--detach"]) == 0
+        study = begun()
+        wait_for(lambda study=study, attempt=attempt: have_begun(study, attempt))
+        job = max((slurm / "jobs").iterdir())
+        assert (job / "limit").read_text() == f"{limit}:00"
+        (job / "timeout").touch()
+        for pid in job.glob("*.pid"):
+            os.kill(int(pid.read_text()), signal.SIGTERM)
+        wait_for(lambda study=study: not liveness.is_alive(study.files))
+        assert q1lab(["attach"]) == 3
+        err = capfd.readouterr().err
+        printed = err.splitlines()[-1].partition("go on with: q1lab ")[2]
+        assert printed.endswith(f"--engine-option partition=main --engine-option time={longer}")
+        assert "ended by Slurm's time limit of" in err
+        typed = ("run", "rope-1") if by_name else tuple(shlex.split(printed))
+    fake_trainer()
+    assert q1lab(typed) == 0
 
 
 @pytest.mark.parametrize(
-    ("typed", "minutes"),
-    [("90", 90), ("15:30", 16), ("2:00:00", 120), ("1-12", 2160), ("1-12:30", 2190)],
+    ("limit", "minutes"),
+    [("15:30", 16), ("2:00:00", 120), ("1-12:30:00", 2190), ("UNLIMITED", 0)],
 )
-def test_a_time_limit_is_read_as_slurm_does(typed: str, minutes: int) -> None:
-    assert command_line._minutes_of_limit(typed) == minutes
+def test_a_time_limit_in_minutes(limit: str, minutes: int) -> None:
+    assert minutes_of_limit(limit) == minutes
 
 
 def test_a_python_without_ray_is_named_with_its_path() -> None:

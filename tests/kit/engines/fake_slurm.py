@@ -3,7 +3,7 @@ here, all at once.
 
 ``hiccups`` in the folder has what the next calls say instead of an answer, a line each. ``hold``
 keeps tasks waiting, as on a busy cluster. ``deaf`` swallows one signal, as Slurm does while a node
-still prepares the task.
+still prepares the task. With ``timeout`` in a job's folder, its time limit is what ends its tasks.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ def main() -> int:
         return subprocess.run(words[rest:], check=False).returncode
     if command == "scontrol":
         print("MaxArraySize = 1001")
+    elif words[-1] == "%l":
+        print("3:00")
     else:
         print("main* up 1 (null)")
     return 0
@@ -74,6 +76,8 @@ def submit(jobs: Path, words: list[str]) -> int:
     job = jobs / str(1 + len(list(jobs.iterdir())))
     job.mkdir()
     (job / "name").write_text(option(words, "job-name"))
+    limit = option(words, "time")
+    (job / "limit").write_text(f"{limit}:00" if limit else "UNLIMITED")
     for index in range(1 + int(option(words, "array").rpartition("-")[2])):
         (job / f"{index}.state").write_text("PENDING")
     first = option(words, "export").rpartition("=")[2]
@@ -102,7 +106,8 @@ def work(root: Path, job: Path, words: list[str]) -> int:
     for state, task in tasks.items():
         code = task.wait()
         if state.read_text() == "RUNNING":
-            state.write_text("FAILED" if code else "COMPLETED")
+            timeout = (job / "timeout").exists()
+            state.write_text("TIMEOUT" if timeout else "FAILED" if code else "COMPLETED")
     return 0
 
 
@@ -117,7 +122,8 @@ def queue(jobs: Path, words: list[str]) -> int:
     for file in job.glob("*.state"):
         state = file.read_text()
         why = "Resources" if state == "PENDING" else "None"
-        print(f"{file.stem}|{state}|{why}|node1|{(job / 'name').read_text()}")
+        limit = (job / "limit").read_text()
+        print(f"{file.stem}|{state}|{why}|node1|{limit}|main|{(job / 'name').read_text()}")
     return 0
 
 
