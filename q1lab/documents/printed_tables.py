@@ -50,7 +50,7 @@ def _printed_table(axis: str, comparisons: Sequence[Comparison]) -> PrintedTable
     heads = ("arm", "n", axis, "difference", "interval", "verdict")
     rows, notes = (
         [],
-        [f"± is the standard deviation over seeds. Differences are modified {MINUS} baseline."],
+        [f"± is the standard deviation over runs. Differences are modified {MINUS} baseline."],
     )
     for comparison in comparisons:
         study_id = comparison.study.id

@@ -209,6 +209,7 @@ def _runs(store: Store, study: Study, set_keys: Sequence[str]) -> Iterator[list[
             "device": study.trainer.device,
             "dtype": study.trainer.number_format,
             "headline": study.design.headline,
+            "seed": row["seed"] if study.design.has_seeds else None,
             **{"metric": study.metric.key(), "unit": study.metric.unit},
             **{"better": study.metric.better, "value": row["val_loss"]},
             "command": study.trainer.command,

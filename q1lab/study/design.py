@@ -75,6 +75,12 @@ class Design(StudyPart, ABC):
         return True
 
     @property
+    def has_seeds(self) -> bool:
+        """True if the seeds are those that the runs were trained with, so that runs of one seed
+        may be a pair."""
+        return True
+
+    @property
     def is_blind(self) -> bool:
         """True if the losses are not shown to anyone yet."""
         return False

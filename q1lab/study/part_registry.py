@@ -47,6 +47,7 @@ BUILT_IN: Mapping[str, Mapping[str, BuiltIn]] = {
         "fixed": BuiltIn("q1lab.designs.fixed:Fixed"),
         "range": BuiltIn("q1lab.designs.range:Range", _has("range")),
         "gate": BuiltIn("q1lab.designs.gate:Gate", _has("gate")),
+        "given": BuiltIn("q1lab.designs.given:Given", _has("table")),
         "tuning": BuiltIn("q1lab.designs.tuning:Tuning", _tries_a_value),
     },
     "origin": {

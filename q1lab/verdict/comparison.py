@@ -246,6 +246,8 @@ def build_comparison(
         complete=complete,
         picked=question.picked,
     )
+    if not study.design.has_seeds:
+        analysis = _without_pairs(analysis)
     if not study.design.has_verdict:
         analysis = replace(analysis, verdict="no verdict", reason=Reason.GATED)
     if question.changed:
@@ -288,6 +290,13 @@ def build_comparison(
         _timed(study, rows),
         tuple(_name(row) for row in rows if row["reused_from"]),
     )
+
+
+def _without_pairs(analysis: Analysis) -> Analysis:
+    """The analysis of runs whose seeds are not known: none of them is a pair, or lacks one."""
+    of_pairs = (NoteKind.UNPAIRED, NoteKind.TEMPTING)
+    notes = tuple(note for note in analysis.notes if note.kind not in of_pairs)
+    return replace(analysis, pairs={}, paired=None, notes=notes)
 
 
 def analyze_metric(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from q1lab.ground.files import printable
 from q1lab.ground.text_formats import MINUS, cut_cells, plural
 from q1lab.statistics.intervals import Reason
+from q1lab.study.studies import ARMS
 from q1lab.verdict.difference_text import (
     MeasuredDifference,
     level_text,
@@ -27,12 +28,10 @@ COVERS_AS_NAMED_FROM = 94.5
 
 
 def arm_names(c: Comparison) -> tuple[str, str]:
-    """The arms' names, baseline first: their variants, a path by its last part, told apart when
-    they are the same."""
-    base, modified = (
-        _short_name(c.study.baseline, "baseline"),
-        _short_name(c.study.variant, "modified"),
-    )
+    """The arms' names, baseline first: their variants, a model file's path by its last part, told
+    apart when they are the same."""
+    name_of = _short_name if c.study.trainer.has_model_files else _one_line
+    base, modified = name_of(c.study.baseline, "baseline"), name_of(c.study.variant, "modified")
     return (base, modified) if base != modified else (f"{base} A", f"{modified} B")
 
 
@@ -54,8 +53,12 @@ def short_name(variant: str) -> str:
     return _short_name(variant, "baseline")
 
 
+def _one_line(name: str, default: str) -> str:
+    return " ".join(printable(name).split()) or default
+
+
 def _short_name(variant: str, default: str) -> str:
-    name = " ".join(printable(variant).replace("\\", "/").split())
+    name = _one_line(variant.replace("\\", "/"), "")
     return name.rstrip("/").rsplit("/", 1)[-1].removesuffix(".py") or default
 
 
@@ -142,10 +145,16 @@ def prediction_label(c: Comparison) -> str:
 
 
 def sample_text(c: Comparison) -> str:
-    """The sample behind the verdict: ``3 pairs``, or ``3 seeds per arm``."""
+    """The sample behind the verdict: ``3 pairs``, ``3 seeds per arm``, or ``4 and 8 runs``."""
     if c.analysis.headline == "paired":
         return plural(c.analysis.n, "pair")
-    return f"{plural(c.analysis.n, 'seed')} per arm"
+    thing = "seed" if c.study.design.has_seeds else "run"
+    base, modified = (
+        sum(value is not None for value in c.arms[arm].values.values()) for arm in ARMS
+    )
+    if base != modified and not c.study.origin.is_ours:
+        return f"{base} and {plural(modified, thing)}"
+    return f"{plural(c.analysis.n, thing)} per arm"
 
 
 def verdict_word(c: Comparison) -> str:

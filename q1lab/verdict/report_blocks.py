@@ -143,7 +143,8 @@ def loss_table(c: Comparison, *, published: bool = False) -> Table:
     rows = []
     for seed in shown:
         base, modified = (table_text.loss_cell(c, arm, seed) for arm in ARMS)
-        rows.append(TableRow(f"seed {seed}", base, modified, table_text.difference_cell(c, seed)))
+        name = f"seed {seed}" if c.study.design.has_seeds else f"run {seed + 1}"
+        rows.append(TableRow(name, base, modified, table_text.difference_cell(c, seed)))
     arms = [c.arms[arm] for arm in ARMS]
     if len(seeds) > 1 and (published or any(arm.mean is not None for arm in arms)):
         base, modified = (number.loss(arm.mean) for arm in arms)

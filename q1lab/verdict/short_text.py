@@ -99,8 +99,10 @@ def _no_verdict_line(c: Comparison) -> str:
                 f"{sample_text(c)[0].upper()}{sample_text(c)[1:]}: a verdict needs at least "
                 f"{MIN_FOR_VERDICT}, to see how much seeds differ."
             )
+        case _ if c.analysis.headline == "paired":
+            return "Every pair has exactly the same difference, so there is no interval."
         case _:
-            return "The runs do not vary from seed to seed, so there is no interval."
+            return "The runs of each arm do not vary, so there is no interval."
 
 
 def confidence_line(c: Comparison) -> str:

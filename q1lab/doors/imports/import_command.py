@@ -135,8 +135,7 @@ def _import_table(path: str, options: TableOptions, allow: tuple[str, ...], as_j
 
     table = number_table.read_table(path, options)
     runs = import_study.runs_of_table(table, path)
-    allow = (*allow, "seeds") if not table.has_seeds else allow
-    grouped = import_study.group_runs(runs, baseline=table.names[0], allow=allow)
+    grouped = import_study.group_runs(runs, baseline=table.names[0], allow=allow, of_table=True)
     with open_store() as store:
         taken_names = questions.names_on_record(store)
         study = import_study.create_study(grouped, path, taken_names, table)

@@ -16,7 +16,7 @@ from itertools import count
 from typing import Any
 
 from q1lab.designs.fixed import Fixed
-from q1lab.doors.imports.number_table import NumberTable
+from q1lab.doors.imports.number_table import NumberTable, design_of_table
 from q1lab.doors.imports.outside_runs import (
     SEED_KEYS,
     OutsideRun,
@@ -90,12 +90,14 @@ def group_runs(
     baseline: str | None = None,
     allow: Iterable[str] = (),
     identity_keys: Collection[str] = (),
+    of_table: bool = False,
 ) -> GroupedRuns:
     """Sort runs into two arms. Problem if the arms are not clear, or the runs not comparable.
 
     ``baseline`` names the cfg of the baseline if it is not "baseline". ``allow`` names intended
     differences: config keys, ``iters`` (lengths differ), or ``seeds`` (leave out the seeds that
-    only one arm has). ``identity_keys`` are the config keys that say a run's arm and seed.
+    only one arm has). ``identity_keys`` are the config keys that say a run's arm and seed. Runs
+    ``of_table`` all stay, also those of a seed that only one arm has.
     """
     allowed = frozenset(allow)
     notes: list[str] = []
@@ -117,7 +119,7 @@ def group_runs(
         arm: _by_seed([run for run in runs if run.cfg == cfg], notes) for arm, cfg in names.items()
     }
     unpaired_seeds = sorted(set(arms["baseline"]) ^ set(arms["modified"]))
-    if unpaired_seeds:
+    if unpaired_seeds and not of_table:
         text = f"seed {', '.join(map(str, unpaired_seeds))} is in one arm only"
         if "seeds" not in allowed:
             raise Problem(text, next="`--allow seeds` compares the others")
@@ -265,9 +267,11 @@ def create_study(
             threads=1,
             versions={"torch": torch} if is_version(torch := str(config.get("torch", ""))) else {},
         ),
-        design=Fixed(
+        design=design_of_table(table)
+        if table is not None
+        else Fixed(
             batches=(tuple(sorted(grouped.arms["baseline"])),),
-            headline="paired" if _is_paired(all_runs, table) else "welch",
+            headline="paired" if all(_pairs_by_seed(run) for run in all_runs) else "welch",
         ),
         origin=Imported(
             imported=ImportedRuns(
@@ -432,10 +436,6 @@ def _pairs_by_seed(run: OutsideRun) -> bool:
     """True if the run is known to come from q1lab's trainer, with which runs of one seed start
     alike and see the same batches. Other runs are compared without pairing."""
     return run.events is not None or "model_sha256" in run.config
-
-
-def _is_paired(runs: Iterable[OutsideRun], table: NumberTable | None) -> bool:
-    return table.is_paired if table is not None else all(_pairs_by_seed(run) for run in runs)
 
 
 def _outside_trainer(table: NumberTable) -> Outside:

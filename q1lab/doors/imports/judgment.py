@@ -3,14 +3,12 @@ training."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
-from q1lab.designs.fixed import Fixed
-from q1lab.doors.imports.number_table import NumberTable
+from q1lab.doors.imports.number_table import NumberTable, design_of_table
 from q1lab.ground.files import sha256_text, utc_now
 from q1lab.index.store import Row
-from q1lab.statistics.intervals import NoteKind
 from q1lab.study.origin import Imported, ImportedRuns
 from q1lab.study.run_states import RunState
 from q1lab.study.studies import ARMS, Arm, Data, Study
@@ -68,7 +66,6 @@ def judge_table(table: NumberTable, source: str) -> JudgedNumbers:
 
     The arms are compared seed by seed if both have the same seeds, else as wholes (Welch).
     """
-    seeds = sorted({*table.values[0], *table.values[1]})
     study = Study(
         id="",
         created=utc_now(),
@@ -78,7 +75,7 @@ def judge_table(table: NumberTable, source: str) -> JudgedNumbers:
         },
         data=Data("", "", "", 0, 0, 0, 0),
         trainer=Outside(device="", jobs=1, threads=1, versions={}, measured=table.metric),
-        design=Fixed(batches=(tuple(seeds),), headline="paired" if table.is_paired else "welch"),
+        design=design_of_table(table),
         origin=Imported(imported=ImportedRuns(source=source, time=utc_now())),
     )
     rows = [
@@ -86,10 +83,7 @@ def judge_table(table: NumberTable, source: str) -> JudgedNumbers:
         for arm, values in zip(ARMS, table.values, strict=True)
         for seed, value in values.items()
     ]
-    comparison = build_comparison(study, rows)
-    if not table.has_seeds:  # places in two lists are no seeds, so none of them is unpaired
-        comparison = _without_pairs(comparison)
-    return JudgedNumbers(comparison)
+    return JudgedNumbers(build_comparison(study, rows))
 
 
 def _row(arm: str, seed: int, value: float | None) -> Row:
@@ -108,11 +102,3 @@ def _row(arm: str, seed: int, value: float | None) -> Row:
         "seconds": None,
     }
     return cast(Row, row)
-
-
-def _without_pairs(comparison: Comparison) -> Comparison:
-    analysis = comparison.analysis
-    notes = tuple(
-        note for note in analysis.notes if note.kind not in (NoteKind.UNPAIRED, NoteKind.TEMPTING)
-    )
-    return replace(comparison, analysis=replace(analysis, pairs={}, paired=None, notes=notes))

@@ -18,11 +18,13 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from q1lab.designs.given import Given, TableRuns
 from q1lab.doors.imports.outside_runs import FINAL, MAX_BYTES, MAX_ROWS, SEED_KEYS, STEP, VAL
 from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import os_reason, printable, read_text
 from q1lab.study.events import LARGEST_LOSS
 from q1lab.study.metric import Metric
+from q1lab.study.studies import ARMS, run_name
 
 ARM_KEYS = ("cfg", "arm", "variant", "group", "model", "method", "condition", "config", "optimizer")
 LOWER = ("loss", "error", "err", "perplexity", "ppl", "bpb", "bpc", "nll", "wer", "cer", "rmse")
@@ -55,6 +57,23 @@ class NumberTable:
     def is_paired(self) -> bool:
         """True if both arms ran with exactly the same seeds."""
         return self.has_seeds and set(self.values[0]) == set(self.values[1])
+
+
+def design_of_table(table: NumberTable) -> Given:
+    """The design of the study that a table makes: all of its runs, paired by seed where both arms
+    have the same seeds."""
+    seeds = sorted({*table.values[0], *table.values[1]})
+    absent = (
+        run_name(arm, seed)
+        for arm, values in zip(ARMS, table.values, strict=True)
+        for seed in seeds
+        if seed not in values
+    )
+    return Given(
+        batches=(tuple(seeds),),
+        headline="paired" if table.is_paired else "welch",
+        table=TableRuns(tuple(absent), table.has_seeds),
+    )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ own, and nothing kept."""
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,14 @@ def test_bad_tables_get_one_line(
     assert all(word in line for word in words), line
 
 
+def test_an_arm_s_name_is_whole_and_equal_differences_are_said() -> None:
+    done = CliRunner().invoke(cli, ["judge", "-"], input=LONG.replace("rope", "lr/3e-4"))
+    assert "lr/3e-4 − baseline = " in done.output
+    rows = "".join(f"baseline,{i},1.{i}\nb,{i},2.{i}\n" for i in (2, 4, 6))
+    record = judged("-", text=f"arm,seed,val_loss\n{rows}")
+    assert "Every pair has exactly the same difference" in record["short"][0]  # type: ignore[index]
+
+
 def test_a_run_that_diverged_is_not_left_out() -> None:
     record = judged("-", text=LONG.replace("1.85", "nan"))
     assert (record["verdict"], record["reason"]) == ("no verdict", "diverged")
@@ -156,6 +165,23 @@ def test_import_keeps_what_judge_says(home: Path, tmp_path: Path) -> None:
     for key in ("verdict", "difference", "metric", "level"):
         assert kept[key] == once[key], key
     assert repr(q1lab.read_study("rope-1")).startswith("HURTS")
+
+
+def test_a_table_without_seeds_is_of_runs_and_import_keeps_each(home: Path, tmp_path: Path) -> None:
+    rows = "".join(f"baseline,{x}\n" for x in BASE) + "".join(
+        f"rope,{x}\n" for x in [*MODIFIED, 1.81, 1.83]
+    )
+    (tmp_path / "runs.csv").write_text(f"arm,val_loss\n{rows}")
+    once = judged(str(tmp_path / "runs.csv"))
+    done = CliRunner().invoke(cli, ["import", str(tmp_path / "runs.csv"), "--json"])
+    kept = json.loads(done.stdout[done.stdout.index("{") :])
+    assert kept["arms"]["modified"]["values"] == once["arms"]["modified"]["values"]  # type: ignore[index]
+    for key in ("verdict", "difference", "short"):
+        assert kept[key] == once[key], key
+    full = CliRunner().invoke(cli, ["compare", "--full"]).output
+    assert "3 and 5 runs" in full
+    assert "run 5" in full
+    assert not re.search("seed [0-9]|each of|settings differ|although they differ", full)
 
 
 def test_it_loads_neither_torch_nor_wandb() -> None:

@@ -1,0 +1,37 @@
+"""The runs that a table of final numbers holds: they had all been trained before q1lab saw one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from q1lab.ground.json_records import max_items
+from q1lab.study.design import Design, Name, seeds_text
+
+
+@dataclass(frozen=True)
+class TableRuns:
+    """The runs of the grid arm × seed that a table does not hold, and whether it says the seeds."""
+
+    absent: Annotated[tuple[Name, ...], max_items(20_000)] = ()
+    has_seeds: bool = True
+    """False: a run's seed is its place in the arm's list, and says nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given(Design):
+    """Every run of the table counts; one arm may have more of them than the other."""
+
+    kind: ClassVar[str] = "given"
+
+    table: TableRuns
+
+    def includes_run(self, run: str) -> bool:
+        return run not in self.table.absent
+
+    @property
+    def has_seeds(self) -> bool:
+        return self.table.has_seeds
+
+    def typed(self) -> str:
+        return seeds_text(self.seeds)
