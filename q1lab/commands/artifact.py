@@ -67,6 +67,9 @@ def add_artifact_command(
 @click.argument("which")
 @shared.list_command
 def remove_command(store: Store, week: Week, which: str) -> ActReport:
-    """Take the artifact WHICH (a number, or words of its title) off the list."""
+    """Take an artifact off the list.
+
+    WHICH is its number, or words of its title.
+    """
     row = artifacts.remove_artifact(store, which)
     return ActReport(f"removed: {row['title']}")

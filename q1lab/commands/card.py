@@ -18,15 +18,14 @@ from q1lab.commands import _documents as shared
 )
 @shared.force_option
 def card(output: Path | None, force: bool) -> None:
-    """Print where the week stands, as a block of text; or write it as an SVG.
+    """Print where the week stands, or write it as an SVG.
 
     \b
     Example: q1lab course card --output card.svg
     """
     from q1lab.commands._store import open_store
     from q1lab.documents import kpi_sources
-    from q1lab.ground.files import kind_of_non_file
-    from q1lab.ground.write_intents import write_output
+    from q1lab.ground.write_intents import is_stream, write_output
     from q1lab.week import progress_card as cards
 
     week = shared.current_week()
@@ -37,4 +36,4 @@ def card(output: Path | None, force: bool) -> None:
         click.echo(cards.card_text(progress), nl=False)
         return
     write_output(output, cards.card_svg(progress), force=force)
-    click.echo(f"wrote {output}", err=kind_of_non_file(output) is not None)
+    click.echo(f"wrote {output}", err=is_stream(output))

@@ -48,7 +48,7 @@ Exit status: 0 written, 1 a file can't be written, 2 usage."""
     "--output",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="A file or a folder. Default: this folder.",
+    help="A file, a folder, or - for standard output. Default: this folder.",
 )
 @shared.force_option
 @click.option("--all", "everything", is_flag=True, help="All studies.")
@@ -78,7 +78,8 @@ def export(
     """
     from q1lab.commands._store import open_store
     from q1lab.documents.result_files import export_studies as write
-    from q1lab.ground.files import kind_of_non_file, printable
+    from q1lab.ground.files import printable
+    from q1lab.ground.write_intents import is_stream
     from q1lab.index import study_labels
 
     if bool(study) + everything + (tag is not None) > 1:
@@ -108,7 +109,7 @@ def export(
     back = {"notebook": "; back home: q1lab import", "archive": "; `q1lab restore` brings it back"}
     for path in written:
         sentence = f"wrote {printable(str(path))}{back.get(form, '')}"
-        click.echo(sentence, err=kind_of_non_file(path) is not None)
+        click.echo(sentence, err=is_stream(path))
     return OK
 
 

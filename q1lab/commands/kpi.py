@@ -39,7 +39,7 @@ def kpi(
     counted: bool = False,
     repo: Path | None = None,
 ) -> ActReport:
-    """KPIs: target, actual, and where the actual comes from (counted, or set by hand).
+    """KPIs: target, actual, and where the actual comes from.
 
     With NAME (an id or a title), set one by hand.
     """

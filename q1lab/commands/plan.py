@@ -130,7 +130,20 @@ def _seconds_here(store: Store, request: Request) -> float | None:
 
 
 def _command(request: Request, spread: Spread, seeds: str) -> str:
-    """The command that begins a study of these seeds."""
-    if spread.study and not studies.load(spread.study).trainer.has_model_files:
+    """The command that begins a study of these seeds, at the conditions of the spread's study."""
+    if not spread.study:
+        return command_line.command_text(dataclasses.replace(request, seeds=seeds))
+    study = studies.load(spread.study)
+    if not study.trainer.has_model_files:
         return f"the command of {spread.study}, with --seeds {seeds}"
-    return command_line.command_text(dataclasses.replace(request, seeds=seeds))
+    asked = study.trainer.request(study)
+    return command_line.command_text(
+        dataclasses.replace(
+            request,
+            seeds=seeds,
+            baseline=asked.baseline,
+            preset=asked.preset,
+            data=asked.data,
+            overrides=asked.overrides,
+        )
+    )

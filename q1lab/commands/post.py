@@ -80,10 +80,10 @@ Examples:
 @shared.writing_options
 @shared.json_option
 def new_command(title: str | None, write_options: shared.WriteOptions, as_json: bool) -> int:
-    """Make the draft: the week's sections with budgets, table, chart, diff, and the paragraph for
-    your verdict.
+    """Make the draft, with the week's sections, table, chart and diff.
 
-    Before the study is done, it holds the paragraph for a null result.
+    It has a budget of words for each section, and the paragraph for your verdict. Before the study
+    is done, it holds the paragraph for a null result.
     """
     return _write_draft(write_options, title=title, new=True, as_json=as_json)
 
@@ -93,7 +93,10 @@ def new_command(title: str | None, write_options: shared.WriteOptions, as_json: 
 @shared.overwrite_option
 @shared.json_option
 def refresh_command(write_options: shared.WriteOptions, overwrite: bool, as_json: bool) -> int:
-    """Renew the parts of the draft that come from your runs; the rest stays byte for byte."""
+    """Renew what comes from your runs.
+
+    The rest of the draft stays byte for byte.
+    """
     return _write_draft(write_options, new=False, overwrite=overwrite, as_json=as_json)
 
 
@@ -152,7 +155,10 @@ def _read_draft(file: Path | None) -> tuple[Path, bytes]:
 @file_option
 @shared.json_option
 def words_command(file: Path | None, as_json: bool) -> int:
-    """Count the words of each section against its budget, with the time it takes to read aloud."""
+    """Count the words of each section against its budget.
+
+    Each comes with the time that it takes to read aloud.
+    """
     from q1lab.documents import word_count
 
     path, data = _read_draft(file)
@@ -312,7 +318,10 @@ def export_command(
     tags: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """The draft as a publishing platform takes it: without q1lab's markers, with front matter."""
+    """The draft as a publishing platform takes it.
+
+    It is without q1lab's markers, and has front matter.
+    """
     from q1lab.documents import post_export
     from q1lab.documents.change import public_mode
     from q1lab.ground.files import utc_now
@@ -356,7 +365,10 @@ def _recorded_address(store: Store, week: Week) -> Mapping[str, str]:
 @shared.json_option
 @partial(shared.list_command, prefill=_recorded_address)
 def publish_command(store: Store, week: Week, url: str) -> ActReport:
-    """Record the canonical address of the post: the one that every channel links to."""
+    """Record the canonical address of the post.
+
+    It is the one that every channel links to.
+    """
     from q1lab.documents import draft_claims
     from q1lab.documents import post as documents
 
@@ -392,8 +404,11 @@ def share_command(
     replace: bool = False,
     other: bool = False,
 ) -> ActReport:
-    """Record that the post is on CHANNEL (hn, r-machinelearning, r-localllama, x, linkedin) at
-    URL. Without URL, print a text for CHANNEL to copy, within its limit."""
+    """Record that the post is on CHANNEL at URL, or print a text for it.
+
+    CHANNEL is hn, r-machinelearning, r-localllama, x or linkedin. The text that is printed without
+    a URL keeps within the channel's limit.
+    """
     if url is None:
         return _channel_text(store, week, channel)
     shared_post = posts.share_post(store, week.label, channel, url, replace=replace, other=other)

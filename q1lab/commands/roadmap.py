@@ -45,9 +45,10 @@ def roadmap(
     write_options: shared.WriteOptions,
     as_json: bool,
 ) -> int:
-    """List the week's checkboxes in AI_EXPERT_ROADMAP.md, or tick some and commit the file.
+    """List the week's checkboxes in your roadmap, or tick some.
 
-    Ticking changes one character per box and no other byte.
+    The file is AI_EXPERT_ROADMAP.md, and a tick is committed. It changes one character per box and
+    no other byte.
     """
     from q1lab.documents import document_changes
     from q1lab.documents import roadmap as documents

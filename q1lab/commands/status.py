@@ -41,7 +41,7 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="Every study and run as JSON.")
 @click.option("--tag", metavar="TAG", help="Only studies that have this tag.")
-@click.option("--verbose", "-v", is_flag=True, help="Also notes, tags and W&B of each study.")
+@click.option("--verbose", "-v", is_flag=True, help="Also the notes, tags and W&B of every study.")
 def status(as_json: bool, tag: str | None, verbose: bool) -> int:
     """Your studies with their verdicts, newest first: what runs, what is done, what is next."""
     with open_store() as store:
@@ -85,7 +85,7 @@ def status(as_json: bool, tag: str | None, verbose: bool) -> int:
         click.echo(study_summary(view))
         for text in (
             *(short_verdict if name == names[0] else []),
-            *(label_lines(labels[name]) if verbose or tag else []),
+            *label_lines(labels[name]),
             *(wandb_lines(view.study, newest=name == names[0]) if verbose else []),
             *run_lines(view),
         ):

@@ -12,7 +12,7 @@ from q1lab.commands import _documents as shared
 from q1lab.commands._store import open_store
 from q1lab.commands.completion import study_argument
 from q1lab.ground import paths, text_formats
-from q1lab.ground.errors import OK, Problem
+from q1lab.ground.errors import FAILED, OK, Problem
 from q1lab.ground.files import printable
 from q1lab.index import study_labels
 from q1lab.record import delete_restore, questions, traveling_chains
@@ -192,6 +192,12 @@ def restore(file: Path, name: str | None, as_json: bool) -> int:
     not at all."""
     paths.ensure_home()
     place = None if file.exists() else delete_restore.trashed_folder(str(file))
+    if place is None and not file.exists():
+        raise Problem(
+            f"{file}: no such archive, and no study of that name in the trash",
+            FAILED,
+            next="`q1lab prune --dry-run` lists the trash, `q1lab status` the studies",
+        )
     labels_record = first_chain = None
     if place is not None:
         study = studies.load(delete_restore.restore_study(place, name))

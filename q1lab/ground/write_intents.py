@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import stat
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -36,6 +37,8 @@ from q1lab.ground.files import (
 MOST_RECORDED = 200
 """The number of files whose hashes are stored; the oldest are dropped first."""
 _STAGED_NAME = "q1lab-writing"
+STDOUT = Path("-")
+"""Standard output, as a person names it."""
 MOST_HASHED_BYTES = 1 << 30
 """The most bytes of a file that q1lab compares with its hash."""
 
@@ -102,15 +105,19 @@ def write_output(
     path: Path, content: str | bytes, *, mode: int = 0o644, force: bool = False
 ) -> None:
     """Write ``content`` to the ``path`` that a person named (``--output``): a file atomically, a
-    pipe or a terminal (``/dev/stdout``, ``>(less)``) directly.
+    pipe or a terminal (``/dev/stdout``, ``>(less)``) directly, ``-`` to standard output.
 
     Problem for an existing file that q1lab did not write or that has changed since (unless
     ``force``), a missing folder (never created, as the path may be a typo), a disk device, and a
     pipe without a reader.
     """
-    path = expand_user(path).absolute()
     data = content.encode() if isinstance(content, str) else content
-    if _is_stream(path):
+    if path == STDOUT:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+        return
+    path = expand_user(path).absolute()
+    if is_stream(path):
         _write_through(path, data)
         return
     if not path.parent.is_dir():
@@ -142,7 +149,11 @@ def prove_writable(path: Path, force: bool = False) -> None:
     )
 
 
-def _is_stream(path: Path) -> bool:
+def is_stream(path: Path) -> bool:
+    """True for a pipe, a terminal or standard output: a message on what was written there would
+    mix with it."""
+    if path == STDOUT:
+        return True
     try:
         kind = path.stat().st_mode
     except OSError:

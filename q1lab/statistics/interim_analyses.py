@@ -223,7 +223,8 @@ def verdict_chances(
     rows = np.arange(PATHS)
     claim = float(claims[rows, stop].mean())
     small = float((too_small & ~claims)[rows, stop].mean())
-    return VerdictChances(claim, small, 1 - claim - small, float(first + stop.mean()))
+    unknown = float((~too_small & ~claims)[rows, stop].mean())
+    return VerdictChances(claim, small, unknown, float(first + stop.mean()))
 
 
 @lru_cache(maxsize=64)

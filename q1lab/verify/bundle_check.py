@@ -40,6 +40,8 @@ from q1lab.verify.retrain import DATA, SOURCE, Agree, Retraining, Tell, training
 from q1lab.verify.run_record import DAMAGED, LOSS, RunRecord, record_faults
 
 TRIMMED = "trimmed-ledger"
+MOST_NAMED = 5
+"""The most studies of a repository that a message names."""
 SEED, VERDICT, CHANGED = (declarations.DIFFERENCE_CODES[key] for key in ("seeds", "judged", "plan"))
 
 
@@ -84,6 +86,15 @@ def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -
     if packed and not bundle.is_archive(place):
         raise Problem(
             f"{place} is neither an archive of q1lab nor the folder of a study", file=place
+        )
+    kept = [plan.parent for plan in sorted(place.glob("studies/*/study.json"))]
+    if kept and not (place / "study.json").exists():
+        commands = ", ".join(f"`q1lab verify {folder}`" for folder in kept[:MOST_NAMED])
+        raise Problem(
+            f"{place} is not one study",
+            FAILED,
+            next=f"it keeps {len(kept)}: {commands}",
+            file=place,
         )
     with contextlib.ExitStack() as opened:
         if packed:

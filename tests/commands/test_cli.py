@@ -38,6 +38,7 @@ def test_help_has_an_example(name: str) -> None:
         done = CliRunner().invoke(cli, [*words.split(), "--help"], prog_name="q1lab")
         assert done.exit_code == 0, done.output
         assert "Example" in done.output, words
+        assert not re.search(r"[a-z,]\.\.\.$", done.output, re.MULTILINE), "a sentence is cut off"
         assert f"q1lab {name}" in done.output.split("Example", 1)[1]
 
 
@@ -131,6 +132,18 @@ def test_an_export_in_a_format_that_there_is_not_is_refused(
     assert run_command_line(["export", "rope-1", "--output", str(tmp_path / name)]) == 2
     assert Path(name).suffix in capsys.readouterr().err
     assert not (tmp_path / name).exists()
+
+
+def test_an_export_goes_to_standard_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_study()
+    monkeypatch.chdir(tmp_path)
+    assert run_command_line(["export", "rope-1", "--format", "csv", "--output", "-"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("study,")
+    assert printed.err == "wrote -\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 # ── a shell's own ways: completion, colors, a pager

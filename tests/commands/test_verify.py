@@ -72,6 +72,7 @@ def test_an_honest_bundle_is_verified_and_leaves_nothing_behind() -> None:
     assert "found in 17%" in output
     assert output.endswith("rope-2: verified\n")
     assert q1lab("verify", "studies/rope-2", "--cells", "0").stdout.endswith("without training\n")
+    assert "q1lab verify studies/rope-2" in q1lab("verify", ".", code=1).stderr, "the whole repo"
     assert sorted(paths.home().rglob("*")) == before
 
 

@@ -13,6 +13,7 @@ from q1lab.ground import paths
 from q1lab.index import ingest_events, study_labels
 from q1lab.index.store import Store
 from q1lab.statistics.intervals import Interval
+from q1lab.study import studies
 from q1lab.tui.screens.form import FormScreen
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.results import ResultsScreen
@@ -222,6 +223,18 @@ async def test_export_writes_files_or_says_why_not(
         await until(pilot, lambda: "wrote" in words(pilot.app))
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, ResultsScreen)
+
+
+async def test_del_shows_what_it_would_move_to_the_trash_and_y_does_it() -> None:
+    past()
+    async with app().run_test(size=(100, 30)) as pilot:
+        go(await open_results(pilot), "llama-1")
+        await pilot.press("delete")
+        await until(pilot, lambda: "y does it" in words(pilot.app))
+        assert "did not work" not in words(pilot.app)
+        assert "llama-1" in studies.ids()
+        await pilot.press("y")
+        await until(pilot, lambda: "llama-1" not in studies.ids())
 
 
 def test_why_not_comparable() -> None:

@@ -932,6 +932,7 @@ async def test_a_pane_gives_the_yes_that_a_command_asks_for(tmp_path: Path) -> N
         pane = CommandOutputScreen("asks", [sys.executable, str(script)], tmp_path)
         app.push_screen(pane)
         await until(pilot, lambda: pane.code == 1)
+        await until(pilot, lambda: "it asks first" in words(app))
         await pilot.press("y")
         await until(pilot, lambda: pane.code == 0 and "done it" in pane.printed)
         await until(pilot, lambda: "the very end" in words(app))  # wrapped, not cut

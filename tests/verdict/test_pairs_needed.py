@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -13,7 +15,7 @@ from q1lab.commands.plan import plan as command
 from q1lab.ground import paths
 from q1lab.index.store import Store
 from q1lab.statistics import interim_analyses, intervals
-from q1lab.study import seed_range
+from q1lab.study import seed_range, studies, variants
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
 from q1lab.verdict import figure, pairs_needed
@@ -46,6 +48,31 @@ def test_from_ones_own_runs_and_from_shipped_figures() -> None:
     assert f"about {record['needed']['mid']} pairs" in output
     assert record["spread"]["seconds"] > 0
     assert f"--seeds {record['seeds']}" in output
+
+
+def test_the_command_is_for_the_files_and_the_budget_that_the_table_is_for(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_bytes(variants.find_variant("rope").path.read_bytes())
+    study = make_study("mine-1", str(mine), preset="quick")
+    arms = {**study.arms, "baseline": replace(study.arms["baseline"], origin="/there/model.py")}
+    study = replace(study, arms=arms).with_trainer(
+        config={**study.trainer.hyperparameters, "max_iters": 120}
+    )
+    studies.save(study)
+    finish(study)
+    with Store() as store:
+        compare(store, study)
+    command_line = planned(str(mine), "--detect", "0.03").splitlines()[-1]
+    assert command_line.split()[:5] == ["q1lab", "run", str(mine), "--baseline", "/there/model.py"]
+    assert "--max-iters 120" in command_line
+    assert "--preset quick" in command_line
+
+
+def test_a_verdict_that_never_comes_out_has_0_in_100() -> None:
+    table = pairs_needed.designs_table(
+        pairs_needed.advise(0.01, pairs_needed.Spread(0.003, 3, "a test"))
+    )
+    assert "-0" not in " ".join(table).split()
 
 
 def test_the_difference_is_the_one_that_was_predicted() -> None:

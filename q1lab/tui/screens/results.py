@@ -226,7 +226,7 @@ class ResultsScreen(StudyActions):
 
         row = self.query_one(ResultsTable).current
         if row is not None:
-            run_in_pane(self.q1, ["q1lab", "delete", row.id])
+            run_in_pane(self.q1, ["q1lab", "delete", row.id, "--yes"], ("--dry-run",))
 
     def action_filter(self) -> None:
         box = self.query_one("#results-filter")
