@@ -57,7 +57,7 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
         arm: look(Path(file), request["config"], request["vocab_size"], torch.device(device), dtype)
         for arm, file in request.get("files", {}).items()
     }
-    weights = {arm: found.pop("weights") for arm, found in arms.items()}
+    weights = {arm: answer.pop("weights") for arm, answer in arms.items()}
     return {
         "device": device,
         "dtype": dtype,
@@ -101,7 +101,7 @@ def look(
     try:
         sizes = {**config, "vocab_size": vocab_size}
         if deaf := loading.deaf_to(
-            lambda **given: loading.build(module, given, given["vocab_size"]), sizes
+            lambda **other: loading.build(module, other, other["vocab_size"]), sizes
         ):
             raise loading.ModelError(
                 f"{file}: whatever {' and '.join(deaf)} GPTConfig is given, the model stays the "
@@ -112,7 +112,9 @@ def look(
         raise
     except Exception as error:
         raise loading.ModelError(loading.describe(error, file)) from error
-    weights = {name: one.detach().cpu().clone() for name, one in model.named_parameters()}
+    weights = {
+        name: parameter.detach().cpu().clone() for name, parameter in model.named_parameters()
+    }
     batch, block = config["batch_size"], config["block_size"]
     tokens = torch.randint(
         vocab_size, (batch, block + 1), generator=torch.Generator().manual_seed(data.key("probe"))

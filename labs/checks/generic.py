@@ -470,14 +470,14 @@ def judge_normalized(pass_trace: Trace, otherwise: str) -> str:
 
 
 def wrong_scale(scale: float) -> str:
-    named = {
+    name_by_scale = {
         1.0: "not scaled",
         C**-0.5: "divided by √n_embd",
         1 / D: "divided by head_dim: the root is missing",
         1 / C: "divided by n_embd",
         D**0.5: "multiplied by √head_dim",
     }
-    words = next((w for value, w in named.items() if abs(scale / value - 1) < 0.02), "")
+    words = next((w for value, w in name_by_scale.items() if abs(scale / value - 1) < 0.02), "")
     return f"the scale of q kᵀ is {scale:.4g}, where 1/√head_dim = 1/√{D} is {D**-0.5:.4g}" + (
         f": it is {words}" * bool(words)
     )
@@ -540,15 +540,15 @@ def swapped(model: nn.Module, blind: str) -> str:
     """Swap two earlier tokens and say how far the last logits move. Wrong, naming what may be
     ``blind``, when they don't."""
     x = tokens()
-    one, two = T - 4, T - 2  # near the end, so that a window reaches them
-    x[:, one], x[:, two] = 3, 4
+    first, second = T - 4, T - 2  # near the end, so that a window reaches them
+    x[:, first], x[:, second] = 3, 4
     turned = x.clone()
-    turned[:, one], turned[:, two] = 4, 3
+    turned[:, first], turned[:, second] = 4, 3
     with torch.no_grad():
         moved = apart(logits(model, x, x)[:, -1], logits(model, turned, x)[:, -1])
     if moved < 1e-4:
-        raise Wrong(f"swapping tokens {one} and {two} changes nothing at the end: {blind}")
-    return f"swapping tokens {one} and {two} moves the last logits by {moved:.2g} sd"
+        raise Wrong(f"swapping tokens {first} and {second} changes nothing at the end: {blind}")
+    return f"swapping tokens {first} and {second} moves the last logits by {moved:.2g} sd"
 
 
 @check(

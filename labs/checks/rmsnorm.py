@@ -69,8 +69,10 @@ def scales_away(module: nn.Module) -> bool:
     """True if 8x gives the same output as x, and not zeros."""
     x = sample()
     with torch.no_grad():
-        one, other = module(x), module(8 * x)
-    return bool(one.abs().max() > 0 and torch.allclose(one, other, rtol=1e-2, atol=1e-3))
+        output, scaled_output = module(x), module(8 * x)
+    return bool(
+        output.abs().max() > 0 and torch.allclose(output, scaled_output, rtol=1e-2, atol=1e-3)
+    )
 
 
 def sample() -> Tensor:
@@ -127,11 +129,11 @@ def slip(module: nn.Module) -> str:
 def scale(s: Subject) -> str:
     gaps = []
     for name, module in each(s).items():
-        one, other = ask(module, sample()), ask(module, 8 * sample())
-        gaps.append((other - one).abs().max().item())
+        small, large = ask(module, sample()), ask(module, 8 * sample())
+        gaps.append((large - small).abs().max().item())
         if gaps[-1] > 1e-2:
             raise Wrong(
-                f"{name}: outputs up to {one.abs().max().item():.3g} move by {gaps[-1]:.3g} when "
+                f"{name}: outputs up to {small.abs().max().item():.3g} move by {gaps[-1]:.3g} when "
                 f"its input is 8 times as large{slip(module)}"
             )
     return f"{len(gaps)} norms, the largest change {max(gaps):.1g}"
@@ -330,7 +332,7 @@ def of_functions(s: Subject) -> str:
     readings = s.stream().readings
     unmoved = True
     for reading in readings:
-        base, x = (centered(one) for one in (normalized(reading.state, "RMS"), reading.x))
+        base, x = (centered(t) for t in (normalized(reading.state, "RMS"), reading.x))
         gain = (x * base).sum(0) / base.pow(2).sum(0)
         if (
             is_norm(reading.x, reading.state, "RMS")
@@ -404,7 +406,7 @@ def eps_of(module: nn.Module) -> Eps:
 def everywhere(s: Subject) -> str:
     readings = s.stream().readings
     left = [name for name, module in norms(s).items() if shifted(module) < UNMOVED]
-    named = f" ({', '.join(left[:3])})" if left else ""
+    unmoved_names = f" ({', '.join(left[:3])})" if left else ""
     centered = []
     for reading in readings:
         if is_norm(reading.x, reading.state, "RMS"):
@@ -419,9 +421,9 @@ def everywhere(s: Subject) -> str:
             if centered == ["the output layer"]
             else f"{len(centered)} of {len(readings)} norms: before {centered[0]}"
         )
-        raise Wrong(f"the mean is still taken out in {where}{named}")
+        raise Wrong(f"the mean is still taken out in {where}{unmoved_names}")
     if left:
-        raise Wrong(f"the mean is still taken out in a norm that is called{named}")
+        raise Wrong(f"the mean is still taken out in a norm that is called{unmoved_names}")
     quiet(s)
     return f"{len(readings)} norms in {LAYERS} layers: unit size, none centered"
 

@@ -108,10 +108,13 @@ def describe_departure(heads: list[Head], scores: Tensor, gap: float) -> str:
         of_query, of_key = steps(q), steps(k)
         if of_query is None or of_key is None or of_query.shape != of_key.shape:
             continue
-        per_position = [one.abs().median(0).values for one in (of_query, of_key)]
+        per_position = [
+            angles_per_step.abs().median(0).values for angles_per_step in (of_query, of_key)
+        ]
         if not torch.allclose(*per_position, rtol=1e-2, atol=1e-5):
             query_angles, key_angles = (
-                ", ".join(f"{angle:.3g}" for angle in one.tolist()) for one in per_position
+                ", ".join(f"{angle:.3g}" for angle in angles_per_step.tolist())
+                for angles_per_step in per_position
             )
             return (
                 f"the queries' pairs turn by {query_angles} per position, the keys' by "
@@ -279,8 +282,8 @@ def relative(s: Subject) -> str:
                 f"layer {number}: scores at one distance differ by {gap / spread:.2g} sd; "
                 + describe_departure(heads[number * H : (number + 1) * H], scores, gap / spread)
             )
-        for head, one in enumerate(profile):
-            if not variation(one[None]):
+        for head, head_profile in enumerate(profile):
+            if not variation(head_profile[None]):
                 raise Wrong(
                     f"layer {number}, head {head}: its scores don't depend on the distance, as "
                     "those of other heads do: is it rotated?"
@@ -511,7 +514,7 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
     per_head = D // 2
     before_split = [10000.0 ** (-2 * (head * per_head + i) / C) for i in range(per_head)]
     exponent = [10000.0 ** (-2 * i / C) for i in range(per_head)]
-    known = [
+    named_frequencies = [
         ([1.0], NO_EXPONENT),
         (exponent, "the exponent divides by n_embd, not by the size of a head: 10000^(−2i/n_embd)"),
         (
@@ -536,7 +539,7 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
         ),
     ]
     if head > 0:
-        known.insert(
+        named_frequencies.insert(
             1,
             (
                 before_split,
@@ -545,11 +548,13 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
             ),
         )
     for k in range(1, per_head):
-        known.insert(0, ([*frequencies(10000.0)[:k], 0.0], PARTLY))
-        known.insert(0, ([*(10000.0 ** (-2 * i / (2 * k)) for i in range(k)), 0.0], PARTLY))
+        named_frequencies.insert(0, ([*frequencies(10000.0)[:k], 0.0], PARTLY))
+        named_frequencies.insert(
+            0, ([*(10000.0 ** (-2 * i / (2 * k)) for i in range(k)), 0.0], PARTLY)
+        )
     # one angle for all is a case of its own
-    known.sort(key=lambda item: item[1] == PARTLY and item[0][:-1] == [1.0])
-    for thetas, words in known:
+    named_frequencies.sort(key=lambda item: item[1] == PARTLY and item[0][:-1] == [1.0])
+    for thetas, words in named_frequencies:
         if misfit(profile, thetas) < 2e-3:
             return words
     bases = torch.logspace(1, 7, 241, dtype=torch.float64).tolist()
@@ -598,7 +603,7 @@ def describe_stretched(angles: list[float]) -> str:
     # angles that are nearly 0 over a long row can't be told
     seen = [theta for theta in angles if theta * LONG > 0.1]
     slower = [base ** (-2 * i / D) / theta for i, theta in enumerate(seen)]
-    grows = all(one <= 1.05 * other for one, other in itertools.pairwise(slower))
+    grows = all(ratio <= 1.05 * next_ratio for ratio, next_ratio in itertools.pairwise(slower))
     if abs(slower[0] - 1) > 0.01 or not grows or slower[-1] < 1.1:
         return ""
     return f"{STRETCHED}, {base:.2g}, as where a context was stretched (Llama 3.1)"
@@ -733,11 +738,11 @@ def lengths(s: Subject) -> str:
     with torch.no_grad():
         for name, p in long.named_parameters():
             p.copy_(weights[name])
-        wanted = logits(long, tokens(2, block + 9))
-    if apart(wanted, beyond) > 2e-3:
+        long_logits = logits(long, tokens(2, block + 9))
+    if apart(long_logits, beyond) > 2e-3:
         raise Wrong(
             f"{block + 9} tokens at block_size {block} are accepted, and come out "
-            f"{apart(wanted, beyond):.2g} sd wrong"
+            f"{apart(long_logits, beyond):.2g} sd wrong"
         )
     return f"1 to {block + 9} agree"
 

@@ -41,9 +41,13 @@ def cached_calls(model: nn.Module) -> dict[str, CachedCall]:
     calls = {}
     for name, module in model.named_modules():
         names = list(inspect.signature(module.forward).parameters)
-        flags = tuple(one for one in names if FLAG.fullmatch(one))
-        stores = [one for one in names if STORE.fullmatch(one) and one not in flags]
-        starts = [one for one in names if START.fullmatch(one)]
+        flags = tuple(parameter for parameter in names if FLAG.fullmatch(parameter))
+        stores = [
+            parameter
+            for parameter in names
+            if STORE.fullmatch(parameter) and parameter not in flags
+        ]
+        starts = [parameter for parameter in names if START.fullmatch(parameter)]
         if flags or stores:
             calls[name] = CachedCall(flags, next(iter(stores), None), next(iter(starts), None))
     return calls
@@ -91,12 +95,12 @@ def step_by_step(s: Subject, name: str, call: CachedCall) -> tuple[float, int]:
     outputs, store = [], None
     with torch.no_grad():
         for at in range(T):
-            given: dict[str, Any] = dict.fromkeys(call.flags, True)
+            arguments: dict[str, Any] = dict.fromkeys(call.flags, True)
             if call.store:
-                given[call.store] = store
+                arguments[call.store] = store
             if call.start:
-                given[call.start] = at
-            out = module(x[:, at : at + 1], **given)
+                arguments[call.start] = at
+            out = module(x[:, at : at + 1], **arguments)
             if isinstance(out, tuple | list):
                 store = out[-1] if len(out) > 1 and call.store else None
                 out = out[0]
@@ -140,7 +144,7 @@ def not_looked_at(s: Subject) -> Iterator[str]:
 def switches(s: Subject) -> dict[str, list[Any]]:
     """The fields of the config's own that turn something on, with the values that the checks did
     not have: True where a bool is False, and the other texts that an annotation lists."""
-    found: dict[str, list[Any]] = {}
+    values_by_switch: dict[str, list[Any]] = {}
     config = s.module.GPTConfig
     hints: dict[str, Any] = {}
     with contextlib.suppress(Exception):
@@ -150,18 +154,23 @@ def switches(s: Subject) -> dict[str, list[Any]]:
             continue
         value = s.value_of(name)
         if value is False:
-            found[name] = [True]
+            values_by_switch[name] = [True]
         elif typing.get_origin(hints.get(name)) is typing.Literal:
-            found[name] = [one for one in typing.get_args(hints[name]) if one != value]
-    return found
+            values_by_switch[name] = [
+                choice for choice in typing.get_args(hints[name]) if choice != value
+            ]
+    return values_by_switch
 
 
 def outside_sublayers(s: Subject) -> Iterator[str]:
     """Name changes of the embedding, beside added positions, and of the logits."""
     with contextlib.suppress(Exception):  # the checks say what can't be seen of it
         stream: Stream = s.stream()
-        made = s.small().logits
-        if stream.head.out.shape == made.shape and apart(stream.head.out, made) > 1e-4:
+        small_logits = s.small().logits
+        if (
+            stream.head.out.shape == small_logits.shape
+            and apart(stream.head.out, small_logits) > 1e-4
+        ):
             yield "what is done to the logits behind the output layer, such as a cap"
         idx = tokens(1)[0]
         parameters = dict(loud(s.shaken()).named_parameters())
@@ -169,5 +178,5 @@ def outside_sublayers(s: Subject) -> Iterator[str]:
         position = sum(added, torch.zeros(T, C))
         tables = [p for p in parameters.values() if p.dim() == 2 and p.shape == (VOCAB, C)]
         sums = [table[idx] + position for table in tables]
-        if tables and all(apart(stream.start, one) > 1e-3 for one in sums):
+        if tables and all(apart(stream.start, total) > 1e-3 for total in sums):
             yield "what is done to the embedding, such as a scale"

@@ -185,7 +185,7 @@ class Stream:
             raise Wrong(self.explain())
         once = {at for (at, _), n in final[2].pieces.items() if whole(n, 1)}
         readings: list[Reading] = []
-        beside: list[str] = []
+        parallel_names: list[str] = []
         for p in self.body:
             if readings and not readings[-1].outputs:
                 other = p.at not in once and not torch.equal(p.x, readings[-1].x) and self.best(p)
@@ -205,8 +205,8 @@ class Stream:
                         at for (at, _), n in seen[2].pieces.items() if at in once and whole(n, 0)
                     ]
                     ahead = readings[-2].outputs if len(readings) % 2 == 0 else []
-                    if late and late == [one.at for one in ahead]:
-                        beside.append(name)
+                    if late and late == [projection.at for projection in ahead]:
+                        parallel_names.append(name)
                     elif late:
                         raise Wrong(
                             f"{name} reads the stream from before the sublayer ahead of it, whose "
@@ -226,12 +226,12 @@ class Stream:
                 f"{self.layers} layers add to the stream {len(readings)} times; an attention and a "
                 f"feed-forward layer each make {2 * self.layers}"
             )
-        if beside and len(beside) != self.layers:
+        if parallel_names and len(parallel_names) != self.layers:
             raise Wrong(
-                f"{beside[0]} reads the stream from before the attention ahead of it, as in a "
-                "parallel block, and those of other layers don't"
+                f"{parallel_names[0]} reads the stream from before the attention ahead of it, as "
+                "in a parallel block, and those of other layers don't"
             )
-        self.parallel = bool(beside)
+        self.parallel = bool(parallel_names)
         readings.append(Reading(self.head, final[0], final[1], name="the output layer"))
         return readings
 
@@ -259,8 +259,8 @@ class Stream:
             state, kind, fit = seen
             if not fit.plain and kind:
                 before = names[-1] if names else "the first sublayer"
-                here = "the output layer" if p is self.head else self.name(len(names), p)
-                return self.words(state, fit, p, earlier, before, here)
+                sublayer = "the output layer" if p is self.head else self.name(len(names), p)
+                return self.words(state, fit, p, earlier, before, sublayer)
             earlier.append(p)
             names.append(self.name(len(names), p))
         return "the last norm gives no norm of the stream: is it there, and over the features?"
@@ -272,7 +272,7 @@ class Stream:
         p: Projection,
         earlier: list[Projection],
         before: str,
-        here: str,
+        sublayer: str,
     ) -> str:
         if fit.exact:
             if whole(fit.start, 0):
@@ -285,13 +285,15 @@ class Stream:
                     whole(n, 0) or whole(n, 1) for n in fit.pieces.values()
                 ):
                     return (
-                        f"the embedding is in what {here} reads a norm of {fit.start:.3g} times: "
-                        f"it is added again after {before}"
+                        f"the embedding is in what {sublayer} reads a norm of {fit.start:.3g} "
+                        f"times: it is added again after {before}"
                     )
                 return f"{before} adds to {fit.start:.3g} times the stream that it read"
             odd = [n for n in fit.pieces.values() if not whole(n, 0) and not whole(n, 1)]
             return (
-                f"the output of {before} is added {odd[-1]:.3g} times" if odd else f"before {here}"
+                f"the output of {before} is added {odd[-1]:.3g} times"
+                if odd
+                else f"before {sublayer}"
             )
         more = self.fit(state, self.start, p.at, [q.x for q in earlier])
         if more.exact:
@@ -303,7 +305,7 @@ class Stream:
                 any(is_norm(state, row, kind) for kind in kinds)
                 and self.fit(row, self.start, p.at, []).plain
             ):
-                return f"{here} reads a norm of a norm of the stream: one norm is enough"
+                return f"{sublayer} reads a norm of a norm of the stream: one norm is enough"
         outputs = [q.out for q in self.body if q.at < p.at and q.out.shape[-1] == self.C]
         if earlier and any(
             is_norm(state - row, out, kind)
@@ -317,6 +319,6 @@ class Stream:
                 "front of the sublayer"
             )
         return (
-            f"what {here} reads a norm of is no sum of the embedding and of the sublayers before "
-            f"it ({fit.left:.0%} is left over)"
+            f"what {sublayer} reads a norm of is no sum of the embedding and of the sublayers "
+            f"before it ({fit.left:.0%} is left over)"
         )

@@ -40,8 +40,8 @@ Limit = Callable[[str], contextlib.AbstractContextManager[None]]
 MODIFICATIONS: dict[str, ModuleType] = {
     name: importlib.import_module(f"labs.checks.{name}")
     for name in sorted(
-        {one.name for one in pkgutil.iter_modules(checks.__path__)}
-        & {one.name for one in pkgutil.iter_modules(models.__path__)}
+        {module.name for module in pkgutil.iter_modules(checks.__path__)}
+        & {module.name for module in pkgutil.iter_modules(models.__path__)}
     )
 }
 """The modules of checks by the name of the modification."""
@@ -67,35 +67,37 @@ def checks_for(for_: str) -> list[Check]:
     return [*generic.FIRST, *own_checks, *generic.LAST]
 
 
-def run_one(one: Check, subject: Any, limit: Limit = contextlib.nullcontext) -> Result:
+def run_check(check: Check, subject: Any, limit: Limit = contextlib.nullcontext) -> Result:
     """Run one check under a limit. Only the learner's own errors fail it."""
     began = time.perf_counter()
     passed, judged, seen = False, True, ""
     uncallable = False
     try:
-        with limit(one.name):
-            passed, seen = True, one.run(subject)
+        with limit(check.name):
+            passed, seen = True, check.run(subject)
     except NotJudged as reason:
         judged, seen = False, str(reason)
     except (Wrong, Unusable) as wrong:
         seen = str(wrong)
     except Exception as error:
         at = own_line(error, subject.path)
-        said = ": ".join(part for part in (type(error).__name__, first_line(error)) if part)
-        seen = said + (f" at {at}{fields_in(at, subject)}" if at else "")
+        error_text = ": ".join(part for part in (type(error).__name__, first_line(error)) if part)
+        seen = error_text + (f" at {at}{fields_in(at, subject)}" if at else "")
         # the interface check calls the file as the trainer does, and nothing else: what comes of it
         # stops a training, too. Any other check may be to blame itself where no line is met
-        uncallable = one is generic.interface
+        uncallable = check is generic.interface
         judged = uncallable or at is not None
     seconds = round(time.perf_counter() - began, 3)
-    result = Result(one.name, passed, one.expected, str(seen), one.why, seconds, judged=judged)
+    result = Result(
+        check.name, passed, check.expected, str(seen), check.why, seconds, judged=judged
+    )
     if passed or not judged:
         return replace(result, warning=isinstance(seen, Warned))
     if uncallable:
         return result
-    if reason := overrules(subject.text).get(one.name, ""):
+    if reason := overrules(subject.text).get(check.name, ""):
         return replace(result, passed=True, warning=True, overruled=reason)
-    doubt = "; ".join(words for words in (one.doubt, how_to_overrule(one.name)) if words)
+    doubt = "; ".join(words for words in (check.doubt, how_to_overrule(check.name)) if words)
     return replace(result, doubt=doubt)
 
 
@@ -112,7 +114,7 @@ def run_all(
     results = {}
     for check in due:
         begin(check.name)
-        result = results[check.name] = run_one(check, subject, limit)
+        result = results[check.name] = run_check(check, subject, limit)
         yield result
         if check is generic.interface:
             if result.failed:
@@ -122,7 +124,7 @@ def run_all(
     for variant in split(for_):
         own_results = [results[check.name] for check in OWN[variant].CHECKS]
         if not any(result.judged for result in own_results):
-            yield run_one(unseen(variant, own_results), subject)
+            yield run_check(unseen(variant, own_results), subject)
     known_names = {check.name for module in OWN.values() for check in module.CHECKS}
     known_names |= {check.name for check in due} | {unseen(variant, []).name for variant in OWN}
     unknown = [name for name in overrules(subject.text) if name not in known_names]
@@ -164,13 +166,13 @@ def own_line(error: BaseException, path: Path) -> str | None:
 
 def fields_in(line: str, subject: Any) -> str:
     """The fields of the config that a line names, with what the checks gave them."""
-    given = [
+    fields = [
         f"{name}={value}"
         for name in subject.fields
         if re.search(rf"\b{re.escape(name)}\b", line)
         and (value := subject.value_of(name)) is not None
     ]
-    return f", with {', '.join(given)}" if given else ""
+    return f", with {', '.join(fields)}" if fields else ""
 
 
 def first_line(error: BaseException) -> str:

@@ -329,7 +329,7 @@ def uncut(more: dict[int, float]) -> str:
         (
             f": {words}"
             for share, words in reasons.items()
-            if all(abs(one - share) < 0.03 for one in more.values())
+            if all(abs(excess - share) < 0.03 for excess in more.values())
         ),
         "",
     )
@@ -337,7 +337,9 @@ def uncut(more: dict[int, float]) -> str:
 
 def shares_values(trace: Trace) -> bool:
     """True if heads of one layer share their values, which saves parameters elsewhere."""
-    return any(len(set(shared([head.v for head in one]))) < H for one in trace.layers(H))
+    return any(
+        len(set(shared([head.v for head in layer_heads]))) < H for layer_heads in trace.layers(H)
+    )
 
 
 FILE_NAMES = ("glu",)

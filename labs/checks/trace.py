@@ -110,13 +110,13 @@ class Watch(OperationMode):  # type: ignore[misc]
         return t.untyped_storage().data_ptr() in self.depends
 
     def record(
-        self, func: Any, args: Any, kwargs: Any, given: list[Tensor], results: list[Tensor]
+        self, func: Any, args: Any, kwargs: Any, inputs: list[Tensor], results: list[Tensor]
     ) -> None:
         name = name_of(func)
         result = results[0]
         # neither a view of what was given nor the thing itself, unless it was written to
-        fresh = any(result is t for t in given) or result.untyped_storage().data_ptr() not in {
-            t.untyped_storage().data_ptr() for t in given
+        fresh = any(result is t for t in inputs) or result.untyped_storage().data_ptr() not in {
+            t.untyped_storage().data_ptr() for t in inputs
         }
         if fresh and result.is_floating_point() and result.numel() == self.length * self.width:
             row = self.with_tokens_first(result, self.width)
@@ -130,9 +130,9 @@ class Watch(OperationMode):  # type: ignore[misc]
         elif name in ("convolution", "_convolution"):
             self.convolution(*args[:3], result)
         elif name in ("add", "add_", "sub"):
-            self.bias(given, result)
-        elif name == "mul" and len(given) == 2:
-            self.by_hand(given[0], given[1], result)
+            self.bias(inputs, result)
+        elif name == "mul" and len(inputs) == 2:
+            self.by_hand(inputs[0], inputs[1], result)
 
     def with_tokens_first(self, t: Tensor, width: int) -> Tensor | None:
         """t as (T, width) when its axes longer than 1 are these two, else None."""
@@ -142,17 +142,17 @@ class Watch(OperationMode):  # type: ignore[misc]
         return t.t() if tuple(t.shape) == (width, self.length) else None
 
     def product(self, a: Tensor, b: Tensor, out: Tensor, added: Tensor | None) -> None:
-        mine, theirs = self.tainted(a), self.tainted(b)
+        a_has_tokens, b_has_tokens = self.tainted(a), self.tainted(b)
         raw = out if added is None else out - added
         if a.dim() == 2:
             a, b, raw, out = a[None], b[None], raw[None], out[None]
-        if mine and theirs:
+        if a_has_tokens and b_has_tokens:
             self.pairs.append(Pair(self.at, a.clone(), b.clone()))
-        elif mine and a.shape[1] == self.length:
+        elif a_has_tokens and a.shape[1] == self.length:
             self.projection(a, raw, out, added)
-        elif theirs and b.shape[2] == self.length:
+        elif b_has_tokens and b.shape[2] == self.length:
             self.projection(b.mT, raw.mT, out.mT, added)
-        elif mine and a.shape[0] == self.length:  # one matrix per token
+        elif a_has_tokens and a.shape[0] == self.length:  # one matrix per token
             self.projection(a.movedim(0, 1), raw.movedim(0, 1), out.movedim(0, 1), added)
 
     def projection(self, x: Tensor, raw: Tensor, out: Tensor, added: Tensor | None) -> None:
@@ -177,19 +177,19 @@ class Watch(OperationMode):  # type: ignore[misc]
             raw = out if added is None else out - added
             self.projection(x.mT, raw.mT, out.mT, bias)
 
-    def bias(self, given: list[Tensor], result: Tensor) -> None:
+    def bias(self, addends: list[Tensor], result: Tensor) -> None:
         """An addition of something that no token changes to what a projection made."""
-        known = [t for t in given if self.tainted(t)]
-        if len(known) != 1 or len(given) != 2:
+        from_tokens = [t for t in addends if self.tainted(t)]
+        if len(from_tokens) != 1 or len(addends) != 2:
             return
         for p in reversed(self.projections[-6:]):
             if (
-                known[0].untyped_storage().data_ptr() in p.storages
+                from_tokens[0].untyped_storage().data_ptr() in p.storages
                 and result.numel() == p.out.numel()
             ):
-                other = next(t for t in given if t is not known[0])
+                other = next(t for t in addends if t is not from_tokens[0])
                 if other.numel() <= p.out.shape[-1]:
-                    shift = (result - known[0]).reshape(-1)
+                    shift = (result - from_tokens[0]).reshape(-1)
                     out = self.with_tokens_first(result, p.out.shape[-1])
                     if out is not None and shift.numel():
                         p.out, p.biased = out.clone(), True
@@ -217,11 +217,11 @@ class Watch(OperationMode):  # type: ignore[misc]
 
     def heads(self) -> list[Head]:
         """The attention heads, in the order in which they were computed."""
-        found: list[Head] = []
+        all_heads: list[Head] = []
         since = 0  # scores are looked for between one attention layer's end and the next one's
         for number, pair in enumerate(self.pairs):
-            mine = self.weighted_sums(pair)
-            for head in mine:
+            pair_heads = self.weighted_sums(pair)
+            for head in pair_heads:
                 any(
                     self.explain(head, other, fit)
                     for fit in (slope, slope_beside_bias)
@@ -230,10 +230,10 @@ class Watch(OperationMode):  # type: ignore[misc]
                 if head.scores is None:
                     logs = head.weights.double().log()
                     head.scores = logs - logs.diagonal()[:, None]
-            found += mine
-            if mine and pair.a.shape[0] > 1:
+            all_heads += pair_heads
+            if pair_heads and pair.a.shape[0] > 1:
                 since = number + 1
-        return found
+        return all_heads
 
     def weighted_sums(self, pair: Pair) -> list[Head]:
         """The heads of a product whose one side is attention weights: (n, T or a multiple, T)."""
@@ -341,10 +341,14 @@ def slope_beside_bias(logs: Tensor, scores: Tensor) -> float | None:
     if length > 32 or not torch.isfinite(logs[rows, columns]).all():
         return None
     constants = torch.eye(length, dtype=torch.float64)
-    known = torch.cat([constants[rows], constants[rows - columns]], 1)
+    columns_of_constants = torch.cat([constants[rows], constants[rows - columns]], 1)
     # what rows and distances leave over of either is compared
     both = torch.stack([logs[rows, columns], scores[rows, columns]], 1)
-    left = both - known @ torch.linalg.lstsq(known, both, driver="gelsd").solution
+    left = (
+        both
+        - columns_of_constants
+        @ torch.linalg.lstsq(columns_of_constants, both, driver="gelsd").solution
+    )
     y, x = left.unbind(1)
     if x.norm() < 1e-6 * scores.norm() or y.norm() < 1e-6:
         return None
@@ -356,7 +360,7 @@ def watch(model: Any, idx: Tensor, width: int, vocabulary: int) -> Trace:
     """Run a model on one row idx (1, T), and report what was seen. `width` is C."""
     mode = Watch(idx, width)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
-        out = run(mode, lambda given: model(given, given)[0], idx)
+        out = run(mode, lambda tokens: model(tokens, tokens)[0], idx)
     logits = out.detach().reshape(idx.shape[-1], vocabulary)
     heads = mode.heads()
     return Trace(mode.projections, heads, mode.rows, logits, mode.over_queries)

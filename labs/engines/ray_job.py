@@ -107,17 +107,17 @@ def scratch_of(study, storage):
 def lay_out(scratch):
     """Copy the working directory's study, data and labs, once per place and job: a trainer that
     starts may read them. Each file appears whole."""
-    here = pathlib.Path.cwd()
+    package = pathlib.Path.cwd()
     study = scratch / "studies" / "it"
     with (scratch / "lay").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.seek(0)
-        if lock.read() != here.name:  # which Ray names by its content
+        if lock.read() != package.name:  # which Ray names by its content
             places = {"data": scratch / "data", "labs": scratch / "labs", "study": study}
             for part, to in places.items():
-                shutil.copytree(here / part, to, dirs_exist_ok=True, copy_function=copy)
+                shutil.copytree(package / part, to, dirs_exist_ok=True, copy_function=copy)
             lock.truncate(0)
-            lock.write(here.name)
+            lock.write(package.name)
     return study
 
 
@@ -194,8 +194,8 @@ def train(cell, mail, how):
 def keeping_its_place(cell, mail, how):
     """``train`` beside the main thread: while that one waits for an answer Ray takes the task's CPU
     back, and starts another run on it."""
-    with concurrent.futures.ThreadPoolExecutor(1) as beside:
-        return beside.submit(train, cell, mail, how).result()
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        return executor.submit(train, cell, mail, how).result()
 
 
 def probe(how):
@@ -242,8 +242,8 @@ def main():
         answer = ray.get(ray.remote(**place_for_a_look(how))(probe).remote(how))
         print(json.dumps({"n": 1, "cell": "", "answer": answer}), flush=True)
         return
-    here = ray.get_runtime_context().get_node_id()
-    with_me = NodeAffinitySchedulingStrategy(here, soft=False)
+    own_node = ray.get_runtime_context().get_node_id()
+    with_me = NodeAffinitySchedulingStrategy(own_node, soft=False)
     post = ray.remote(num_cpus=0)(Mail).options(scheduling_strategy=with_me)
     mail = post.remote(how["attempts"], cells)
 

@@ -54,7 +54,9 @@ Examples:
     is_flag=True,
     help="Which of two passages did the modified model write? 20 pairs; what you answer is kept.",
 )
-@click.option("--again", is_flag=True, help="Begin another blind test after one that is finished.")
+@click.option(
+    "--again", "new_test", is_flag=True, help="Begin another blind test after one that is finished."
+)
 @click.option(
     "--yes", is_flag=True, help="Run the model files of another person's study without asking."
 )
@@ -66,7 +68,7 @@ def sample(
     seed: int | None,
     passage: int | None,
     blind: bool,
-    again: bool,
+    new_test: bool,
     yes: bool,
     as_json: bool,
 ) -> int:
@@ -83,13 +85,13 @@ def sample(
     from q1lab.verdict.passage_text import TOKENS
 
     chosen = studies.load(comparison_cache.resolve_study_id(study))
-    if again and not blind:
+    if new_test and not blind:
         raise Problem("--again begins another blind test", next="give it with --blind")
     if blind:
         if passage is not None:
             raise Problem("--passage is for one passage", next="leave it out, or leave --blind out")
         with open_store() as store:
-            return take_blind_test(store, chosen, prompt, tokens, seed, again, yes, as_json)
+            return take_blind_test(store, chosen, prompt, tokens, seed, new_test, yes, as_json)
     seed = passages.choose_seed(chosen, seed)
     ask_about_models(chosen, yes)
     remark(f"Both models of {chosen.id} write, seed {seed} …", quiet=as_json)
@@ -140,7 +142,7 @@ def take_blind_test(
     prompt: str | None,
     tokens: int | None,
     seed: int | None,
-    again: bool,
+    new_test: bool,
     yes: bool,
     as_json: bool,
 ) -> int:
@@ -153,7 +155,7 @@ def take_blind_test(
         print_json({"study": study.id, **blind_tests.tests_json(tests)})
         return OK
     test = blind_tests.open_test(tests)
-    if test is None and (again or not tests):
+    if test is None and (new_test or not tests):
         journal.refuse_agents("guess")
         seed = passages.choose_seed(study, seed)
         ask_about_models(study, yes)
@@ -167,7 +169,7 @@ def take_blind_test(
             count=blind_tests.PAIRS,
         )
         test = blind_tests.begin_test(store, study, seed, pairs)
-    elif again or prompt or tokens or seed is not None:
+    elif new_test or prompt or tokens or seed is not None:
         raise Problem(
             f"a blind test of {study.id} is there already, with passages of its own",
             next="--blind alone goes on with it"

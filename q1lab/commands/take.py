@@ -43,13 +43,13 @@ def take(name: str | None, as_json: bool) -> int:
         return 0
     if name not in week.files:
         raise Problem(f"the week has no file {name!r}", next=nearest(name, week.files))
-    taken = [*_imported_files(week, name), name]
-    for file_name in taken:
+    file_names = [*_imported_files(week, name), name]
+    for file_name in file_names:
         _copy_here(week.root / FILES / file_name)
     if as_json:
-        print_json({"file": name, "files": taken})
+        print_json({"file": name, "files": file_names})
         return 0
-    for file_name in reversed(taken):
+    for file_name in reversed(file_names):
         about = _first_line(week.root / FILES / file_name)
         click.echo(printable(f"{Path(file_name).absolute()}{': ' + about if about else ''}"))
     return 0

@@ -112,7 +112,7 @@ def prune(models: bool, days: float, dry_run: bool, yes: bool, as_json: bool) ->
     items = delete_restore.list_reclaimable(models=models, days=days)
     total = sum(item.bytes for item in items)
     for item in items:
-        line = f"{item.kind:<12} {text_formats.byte_size(item.bytes):>9}  {item.what}"
+        line = f"{item.kind:<12} {text_formats.byte_size(item.bytes):>9}  {item.description}"
         click.echo(printable(line), err=as_json)
     with open_store() as store:
         warnings = delete_restore.reuse_warnings(store, items)
@@ -123,7 +123,7 @@ def prune(models: bool, days: float, dry_run: bool, yes: bool, as_json: bool) ->
         with open_store() as store:
             delete_restore.delete_items(items)
     if as_json:
-        rows = [{"kind": i.kind, "what": i.what, "bytes": i.bytes} for i in items]
+        rows = [{"kind": i.kind, "what": i.description, "bytes": i.bytes} for i in items]
         click.echo(json.dumps({"items": rows, "bytes": total, "freed": done}, indent=1))
     elif not items:
         click.echo("nothing to free")

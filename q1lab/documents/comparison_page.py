@@ -26,11 +26,17 @@ PORTRAIT = (5.4, 7.6)
 
 
 def comparison_document(
-    c: Comparison, study: StudyFacts, again: Reproduction, answer: Sequence[str] = ()
+    c: Comparison, study: StudyFacts, reproduction: Reproduction, answer: Sequence[str] = ()
 ) -> Rendered:
     """The page as Markdown; ``answer`` are sentences about an equal budget."""
     title = label_text.comparison_title(c)
-    record = {"title": title, "study": study, "answer": answer, "again": again, "figure": FIGURE}
+    record = {
+        "title": title,
+        "study": study,
+        "answer": answer,
+        "again": reproduction,
+        "figure": FIGURE,
+    }
     return render_template(TEMPLATE, record)
 
 

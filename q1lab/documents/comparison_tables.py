@@ -85,7 +85,7 @@ def study_facts(
     sentences = {
         block.part: sentence(block.text) for block in blocks if isinstance(block, Sentence)
     }
-    tables = {block.what: _table(block) for block in blocks if isinstance(block, Table)}
+    tables = {block.kind: _table(block) for block in blocks if isinstance(block, Table)}
     caveats, judging_notes = _notes(c)
     return StudyFacts(
         id=c.study.id,
@@ -148,7 +148,7 @@ def _table(block: Table) -> Md:
     rows = []
     for row in block.rows:
         cells: list[object] = [row.label, row.baseline, row.modified, row.change]
-        strong = block.what == "losses" and row.label == "mean"
+        strong = block.kind == "losses" and row.label == "mean"
         rows.append([Md(f"**{cell}**") for cell in cells] if strong else cells)
     markdown = table(block.heads, rows, right=(1, 2, 3))
     return Md(f"{markdown}\n\n{inline(block.foot)}") if block.foot else markdown

@@ -136,7 +136,7 @@ _LATEX = re.compile("|".join(re.escape(text) for text in LATEX_CHARACTERS))
 def latex_text(text: str) -> str:
     """Text of one line in which LaTeX finds no command."""
     line = " ".join(printable(text).split(" "))
-    return _LATEX.sub(lambda found: LATEX_CHARACTERS[found[0]], " ".join(line.splitlines()))
+    return _LATEX.sub(lambda match: LATEX_CHARACTERS[match[0]], " ".join(line.splitlines()))
 
 
 def _latex(printed: PrintedTable) -> str:

@@ -64,7 +64,7 @@ def parts_of_week(week: Week, done: progress.Progress) -> list[PartRecord]:
     for part in week.parts():
         steps = [step for step in part.steps if step.id in required]
         left = tuple(
-            f"answer again: {titles[step.again]}" if step.again in titles else step.title
+            f"answer again: {titles[step.repeat_of]}" if step.repeat_of in titles else step.title
             for step in steps
             if not done.of(step.id).done
         )

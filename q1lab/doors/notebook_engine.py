@@ -27,9 +27,9 @@ class Notebook(Engine):
     def ask(self, question: Mapping[str, Any]) -> None:
         """None: the machine is not known yet."""
 
-    def device(self, wanted: str, preset: str | None) -> str:
-        if wanted != "auto":
-            return wanted
+    def device(self, typed: str, preset: str | None) -> str:
+        if typed != "auto":
+            return typed
         return "cuda" if preset in (None, "gpu") else "cpu"
 
     @staticmethod
@@ -45,5 +45,5 @@ class Notebook(Engine):
         make = notebook_files.notebook_zip if suffix == ".zip" else notebook_files.notebook_json
         return make(study, runs)
 
-    def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Crew:
+    def crew(self, study: Study, launch: int, lock: int, tick: Callable[[], None]) -> Crew:
         raise Problem(f"{study.id} is trained by hand: {self.manual_command(study.id)}")

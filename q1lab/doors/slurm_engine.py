@@ -154,9 +154,9 @@ class Slurm(Remote):
         flags = ["--quiet", "--ntasks=1", f"--immediate={NODE_SECONDS}", *self._option_flags()]
         return self._run_slurm(["srun", *flags, *command], stdin=stdin, seconds=NODE_SECONDS + 60)
 
-    def device(self, wanted: str, preset: str | None) -> str:
-        if wanted != "auto":
-            return wanted
+    def device(self, typed: str, preset: str | None) -> str:
+        if typed != "auto":
+            return typed
         has_gpu_option = any("gpu" in f"{key} {value}" for key, value in self.options.items())
         return "cuda" if has_gpu_option or preset == "gpu" else "cpu"
 
@@ -350,9 +350,9 @@ def _cell_state(state: str, reason: str, node: str) -> CellStatus:
     """A cell's state, from its task's state, reason and node at Slurm."""
     cell_state = CELL_STATES.get(state, RUNNING)
     if cell_state == WAITING:
-        again = "put back into the queue, " if reason in AGAIN or "REQUEUE" in state else ""
+        requeued = "put back into the queue, " if reason in AGAIN or "REQUEUE" in state else ""
         waits = f"waits: {reason}" if reason not in ("", "None") else "waits"
-        return CellStatus(cell_state, again + waits, node)
+        return CellStatus(cell_state, requeued + waits, node)
     if state in END_WORDS:
         return CellStatus(cell_state, END_WORDS[state], node)
     if cell_state == CANCELLED or reason.startswith(TERMINATED):

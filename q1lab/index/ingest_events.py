@@ -62,7 +62,7 @@ class IngestProgress(NamedTuple):
 
     studies: int
     of: int
-    taken: int
+    bytes_read: int
     """Bytes of events taken in."""
 
     @property
@@ -71,10 +71,10 @@ class IngestProgress(NamedTuple):
 
     @property
     def message(self) -> str:
-        read = f"{self.taken / 1e6:,.0f} MB of events"
+        read = f"{self.bytes_read / 1e6:,.0f} MB of events"
         if self.of == 1:
             return read
-        more = f", {read}" if self.taken >= 1e6 else ""
+        more = f", {read}" if self.bytes_read >= 1e6 else ""
         return f"{self.studies:,} of {self.of:,} studies{more}"
 
 

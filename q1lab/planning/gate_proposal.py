@@ -110,8 +110,8 @@ class GateBudget:
                 read_losses(study, ARMS[0], study.seeds),
                 read_losses(study, ARMS[1], look),
             )
-            kept = study.id in self.kept_ids
-            losses = losses.after(base, modified, kept=kept, rules=self.rules)
+            was_kept = study.id in self.kept_ids
+            losses = losses.after(base, modified, kept=was_kept, rules=self.rules)
         return losses
 
 

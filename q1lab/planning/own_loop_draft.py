@@ -72,13 +72,13 @@ class OwnLoopDraft(Draft):
         if self.request.unchecked:
             return {}
         config = self.study.trainer.hyperparameters
-        own = [
+        own_fields = [
             key
             for key in self.request.overrides
             if key in config and key not in presets.PRESETS[self.study.trainer.recipe]
         ]
         return {
-            file: tuple((key, config[key]) for key in own if key in file.fields)
+            file: tuple((key, config[key]) for key in own_fields if key in file.fields)
             for file in (self.pair.baseline, self.pair.modified)
             if file.is_learners
         }

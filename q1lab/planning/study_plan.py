@@ -478,10 +478,10 @@ def _notes(
     if study.design.fresh_seeds:
         notes.append(verdict_text.drawn_seeds_note(study.seeds))
     if left_out := ledger.picks_in_draft(store, study):
-        drawn = f"fresh:{len(study.seeds)}"
-        command = f"`{command_line.command_text(replace(request, seeds=drawn))}`"
+        fresh_seeds = f"fresh:{len(study.seeds)}"
+        command = f"`{command_line.command_text(replace(request, seeds=fresh_seeds))}`"
         if request.loop is not None:
-            command = f"the same command with --seeds {drawn}"
+            command = f"the same command with --seeds {fresh_seeds}"
         notes.append(
             note_text.picked_seeds_note(
                 study.seeds,

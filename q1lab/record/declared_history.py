@@ -31,7 +31,7 @@ class DeclaredHistory:
     earlier_looks: Mapping[str, int] = field(default_factory=dict)
     """The earlier studies of the question, by their declared names, with the looks that each came
     to; 0 where no result could be seen."""
-    together: frozenset[str] = frozenset()
+    declared_together: frozenset[str] = frozenset()
     """Those of them that were declared together with the study: its looks are not later ones."""
     is_later: bool = False
     """True if the newest look is a later one, with its smaller α."""
@@ -50,7 +50,7 @@ class DeclaredHistory:
         """The looks that make this study's look a later one, by the earlier studies' declared
         names; 0 where both were declared together."""
         return {
-            name: 0 if name in self.together else looks
+            name: 0 if name in self.declared_together else looks
             for name, looks in self.earlier_looks.items()
         }
 
@@ -72,26 +72,30 @@ def read_history(study: Study, lines: Sequence[Declaration]) -> DeclaredHistory:
     if not lines:
         return DeclaredHistory()
     lines = declarations.with_first_chains(lines)
-    own = lines[-1]
+    own_line = lines[-1]
     last_line = {line["study"]: line for line in lines}
     seen = _seen_runs(lines)
     looks_by_study = {
         name: _looks(last_line[name], seen)
-        for name in declarations.earlier_studies(own, lines[:-1])
+        for name in declarations.earlier_studies(own_line, lines[:-1])
     }
-    together = frozenset(name for name in looks_by_study if are_together(last_line[name], own))
+    declared_together = frozenset(
+        name for name in looks_by_study if are_together(last_line[name], own_line)
+    )
     chains = declarations.first_chains(lines)
-    asking = (own["study"], *looks_by_study)
+    asking = (own_line["study"], *looks_by_study)
     unread = sum(chains[name].unread for name in asking if name in chains)
-    was_looked_at = any(looks for name, looks in looks_by_study.items() if name not in together)
-    own_chain, series = chains.get(own["study"]), own["series"]
+    was_looked_at = any(
+        looks for name, looks in looks_by_study.items() if name not in declared_together
+    )
+    own_chain, series = chains.get(own_line["study"]), own_line["series"]
     return DeclaredHistory(
         looks_by_study,
-        together,
+        declared_together,
         was_looked_at or unread > 0 or len(_own_sizes(lines)) > 1,
         were_picked(study, lines) or (own_chain is not None and own_chain.picked),
         float(series[1]) / ALPHA if series else 1.0,
-        "seen" in own,
+        "seen" in own_line,
         unread,
     )
 
@@ -100,8 +104,8 @@ def level_faults(study: Study, lines: Sequence[Declaration], history: DeclaredHi
     """Levels that a study declares and may not have, in words: a share of its series that is larger
     than its part, and a planned range that spends more than is left."""
     faults = []
-    own = lines[-1]
-    declared_share = own["series"]
+    own_line = lines[-1]
+    declared_share = own_line["series"]
     series = study.origin.series
     if series is not None and (
         declared_share is None
@@ -110,7 +114,7 @@ def level_faults(study: Study, lines: Sequence[Declaration], history: DeclaredHi
     ):
         faults.append("its series is not the one that the journal declares")
     if declared_share:
-        members = {line["study"] for line in lines if are_together(line, own)}
+        members = {line["study"] for line in lines if are_together(line, own_line)}
         most = max([2, len(members), *declared_share[2:]])
         too_many = bool(declared_share[2:]) and len(members) > declared_share[2]
         if too_many or declared_share[1] > (1 + LEVEL_TOLERANCE) * ALPHA / most:
@@ -163,11 +167,11 @@ def _looks(line: Declaration, seen: SeenRuns | None) -> int:
 def _own_sizes(lines: Sequence[Declaration]) -> set[int]:
     """The numbers of pairs at which the last study may have been looked at: after each batch, and
     before seeds were added to a batch that could be seen. Too few for a verdict are left out."""
-    own = lines[-1]
-    sizes = set(itertools.accumulate(map(len, own["seeds"])))
-    if own["judged"]["range"]:
-        return {sum(map(len, own["seeds"]))}
-    own_places = [at for at, line in enumerate(lines) if line["study"] == own["study"]]
+    own_line = lines[-1]
+    sizes = set(itertools.accumulate(map(len, own_line["seeds"])))
+    if own_line["judged"]["range"]:
+        return {sum(map(len, own_line["seeds"]))}
+    own_places = [at for at, line in enumerate(lines) if line["study"] == own_line["study"]]
     for place, next_place in itertools.pairwise(own_places):
         seen = _seen_runs(lines[: next_place + 1])
         if _seen_seeds(lines[place], "modified", seen):
@@ -207,7 +211,7 @@ def _is_pick(
     code: Mapping[str, set[str]],
 ) -> bool:
     seen = _seen_runs(lines)
-    known: dict[str, set[int]] = {arm: set() for arm in ARMS}
+    known_seeds: dict[str, set[int]] = {arm: set() for arm in ARMS}
     known_pairs: dict[str, set[int]] = {arm: set() for arm in ARMS}
     declared_sets = []
     for line in lines[:-1]:
@@ -219,10 +223,10 @@ def _is_pick(
         for other_arm in ARMS if line["source"][ARMS[0]] != line["source"][ARMS[1]] else ARMS[:1]:
             for arm in ARMS:
                 if code[arm] & set(line["marks"][other_arm]):
-                    known[arm] |= _seen_seeds(line, other_arm, seen)
+                    known_seeds[arm] |= _seen_seeds(line, other_arm, seen)
                     if trains_same:
                         known_pairs[arm] |= _seen_seeds(line, other_arm, seen)
-    known_in_an_arm = known["baseline"] | known["modified"]
+    known_in_an_arm = known_seeds["baseline"] | known_seeds["modified"]
     known_in_both = known_pairs["baseline"] & known_pairs["modified"]
     if not (seeds & known_in_an_arm and known_in_an_arm - seeds - earlier_seeds):
         return False
@@ -232,6 +236,8 @@ def _is_pick(
         return False
     if seeds & known_in_both and known_in_both - all_seeds:
         return True
-    unused = (seed for seed in itertools.count() if seed not in earlier_seeds | known["modified"])
+    unused = (
+        seed for seed in itertools.count() if seed not in earlier_seeds | known_seeds["modified"]
+    )
     first_unused = set(itertools.islice(unused, len(seeds)))
     return all_seeds != set(range(len(all_seeds))) and seeds != first_unused

@@ -47,7 +47,7 @@ class Reclaimable:
     """Something that can be freed: ``kind`` is trash, checkpoints, models, data or leftovers."""
 
     kind: str
-    what: str
+    description: str
     paths: tuple[Path, ...]
     bytes: int
 
@@ -255,7 +255,9 @@ def delete_items(items: Iterable[Reclaimable]) -> None:
 
 def reuse_warnings(store: Store, items: Iterable[Reclaimable]) -> list[str]:
     """Sentences on what a later study took from studies whose weights are going."""
-    going = {item.what.removeprefix("weights of ") for item in items if item.kind == "models"}
+    going = {
+        item.description.removeprefix("weights of ") for item in items if item.kind == "models"
+    }
     pairs = sorted((origin, taker) for taker, origin in _reused(store) if origin in going)
     return [f"{taker} reused runs of {origin}: it has copies of its own" for origin, taker in pairs]
 

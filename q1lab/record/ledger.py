@@ -364,14 +364,14 @@ class _Ledger:
         """The arms on record that train what an arm of this study trains, or are kin to it."""
         kin = self._kin[recorded]
         ours = {getattr(kin, arm): arm for arm in reversed(ARMS)}
-        found: dict[LikeArms, ArmOnRecord] = {}
+        related_arms: dict[LikeArms, ArmOnRecord] = {}
         for training in self._trainings[recorded].values():
             for alike in (training, *self._alike.get(training, ())):
-                found |= self._by_training.get(alike, {})
+                related_arms |= self._by_training.get(alike, {})
         for number in ours:
-            found |= self._by_kin.get(number, {})
+            related_arms |= self._by_kin.get(number, {})
         relations = {}
-        for like_arms, example in found.items():
+        for like_arms, example in related_arms.items():
             other, their_arm = example.recorded, example.arm
             same = self._trains_same(other, their_arm, recorded)
             own_kin = ours.get(getattr(self._kin[other], their_arm))
@@ -489,7 +489,7 @@ class _Ledger:
         declared together share their 5%: none of them is a later look of another. Those that a
         study's first chain names come before it."""
         counted: list[tuple[object, int, Asking]] = []
-        known = set(self._declared_names.values())
+        counted_names = set(self._declared_names.values())
         looks_so_far = self.unreadable
         looks_by_series: dict[str, int] = {}
         for recorded in studies:
@@ -497,8 +497,8 @@ class _Ledger:
             if (chain := recorded.first_chain) is not None:
                 looks_so_far += chain.unread
                 for line, asking in _brought_askings(chain):
-                    if asking.study not in known:
-                        known.add(asking.study)
+                    if asking.study not in counted_names:
+                        counted_names.add(asking.study)
                         counted.append((asking.study, looks_so_far, asking))
                         looks_so_far += len(asking.looks)
                         if declarations.is_of_series(line, recorded.study):

@@ -88,8 +88,8 @@ class LikeArms:
         for arm in self.arms:
             for (run_arm, seed), end in arm.recorded.ends.items():
                 if run_arm == arm.arm:
-                    drawn = arm.recorded.drawn_seed(run_arm, seed)
-                    ends.setdefault(drawn, []).append((arm.place, end))
+                    drawn_seed = arm.recorded.drawn_seed(run_arm, seed)
+                    ends.setdefault(drawn_seed, []).append((arm.place, end))
         return ends
 
 
@@ -121,15 +121,15 @@ class Relations:
 
     def known_seeds(self, until: str, relation: str) -> dict[str, set[int]]:
         """Arm of the judged study → the seeds at which results of arms like it could be known."""
-        known: dict[str, set[int]] = {arm: set() for arm in ARMS}
+        known_seeds: dict[str, set[int]] = {arm: set() for arm in ARMS}
         for related in self.by_arms.values():
             our_arm = related.trains_same if relation == "trains_same" else related.kin
             if our_arm is None:
                 continue
             for seed, runs in related.like_arms.seen.items():
-                if seed not in known[our_arm] and self._is_known(related, runs, until):
-                    known[our_arm].add(seed)
-        return known
+                if seed not in known_seeds[our_arm] and self._is_known(related, runs, until):
+                    known_seeds[our_arm].add(seed)
+        return known_seeds
 
     def _is_known(
         self, related: Relation, runs: list[tuple[tuple[str, int], str, ArmOnRecord]], until: str
@@ -182,17 +182,17 @@ def find_picks(
     earlier_seeds: set[int] = set()
     for batch, chosen_at in recorded.batches:
         known_pairs = relations.known_seeds(chosen_at, "trains_same")
-        known = relations.known_seeds(chosen_at, "kin")
+        kin_seeds = relations.known_seeds(chosen_at, "kin")
         if not earlier_seeds and len(recorded.study.design.batches[0]) == 1 < len(batch):
             for arm in ARMS:  # the single pair with which the study began
-                for seeds_by_arm in (known_pairs, known):
+                for seeds_by_arm in (known_pairs, kin_seeds):
                     seeds_by_arm[arm] |= recorded.seen_seeds(arm, chosen_at) & {batch[0]}
         seeds = set(batch)
-        known_in_an_arm = known["baseline"] | known["modified"]
+        known_in_an_arm = kin_seeds["baseline"] | kin_seeds["modified"]
         known_in_both = known_pairs["baseline"] & known_pairs["modified"]
         if seeds & known_in_an_arm and known_in_an_arm - seeds - earlier_seeds:
             declared = _declared_sets(relations, chosen_at, were_picked)
-            in_order = _are_next(seeds, earlier_seeds, known["modified"])
+            in_order = _are_next(seeds, earlier_seeds, kin_seeds["modified"])
             if seeds & known_in_both and known_in_both - seeds - earlier_seeds:
                 in_order = False  # pairs could be seen, so even the first ones may be the best
             is_declared = any(choice.seeds in (seeds, seeds | earlier_seeds) for choice in declared)

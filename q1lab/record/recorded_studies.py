@@ -238,9 +238,9 @@ def _from_rows(
             first_result[run] = "" if row["reused_from"] else seen_since[run]
         else:
             first_result[run] = "~"  # evaluated too early to tell how it will come out
-        again = [since == 0 and before >= max(1, iters) for _, before, since in attempts]
-        if not study.trainer.repeats and study.origin.is_ours and any(again):
-            restarts[run] = sum(again)
+        trained_anew = [since == 0 and before >= max(1, iters) for _, before, since in attempts]
+        if not study.trainer.repeats and study.origin.is_ours and any(trained_anew):
+            restarts[run] = sum(trained_anew)
     if not rows and study.files.launch.exists() and not is_alive(study.files):
         return _removed_by_hand(study, begun)  # its folder is there, its runs are not
     return RecordedStudy(

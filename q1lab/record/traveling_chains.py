@@ -68,7 +68,7 @@ def first_chain(received: Bundle) -> FirstChain:
         history = declared_history.read_history(study, lines)
         claim = received.about.get("claim") or {}
         claimed_looks = {str(key): int(many) for key, many in (claim.get("before") or {}).items()}
-        least_looks = dict.fromkeys(history.together, 1)  # they trained side by side
+        least_looks = dict.fromkeys(history.declared_together, 1)  # they trained side by side
         known_looks = (history.earlier_looks, claimed_looks, least_looks)
         looks = {
             key: max(by_study.get(key, 0) for by_study in known_looks)
@@ -116,10 +116,15 @@ def first_chain_line(chain: FirstChain, study: Study) -> str:
         bool(chain.looks_of(line)) and not declarations.is_of_series(line, study)
         for line in chain.earlier
     )
-    asked = f"asked {plural(times, 'time')} before" if times else "asked first"
+    askings_text = f"asked {plural(times, 'time')} before" if times else "asked first"
     if chain.unread:
-        asked += f" (but {plural(chain.unread, 'line')} can't be read, and each may be an asking)"
-    return f"its journal came with it, up to {chain.link[:16]}…: {asked} there, and kept on record"
+        askings_text += (
+            f" (but {plural(chain.unread, 'line')} can't be read, and each may be an asking)"
+        )
+    return (
+        f"its journal came with it, up to {chain.link[:16]}…: {askings_text} there, and kept on "
+        "record"
+    )
 
 
 def last_link(chain: Sequence[Mapping[str, Any]]) -> str:

@@ -71,12 +71,12 @@ def choose_seed(study: Study, seed: int | None) -> int:
         raise Problem(
             f"{study.id} has no seed {seed}", next=f"it has {', '.join(map(str, study.seeds))}"
         )
-    there = seeds_with_weights(study)
-    if seed in there or (seed is None and there):
-        return there[0] if seed is None else seed
+    seeds_here = seeds_with_weights(study)
+    if seed in seeds_here or (seed is None and seeds_here):
+        return seeds_here[0] if seed is None else seed
     which = f"{study.id} has no weights" + ("" if seed is None else f" of seed {seed}")
-    if there:
-        raise Problem(which, next=f"it has those of seed {', '.join(map(str, there))}")
+    if seeds_here:
+        raise Problem(which, next=f"it has those of seed {', '.join(map(str, seeds_here))}")
     runs = [study.files.run(run.name) for run in study.runs if seed in (None, run.seed)]
     if not all(has_ended(run.events) for run in runs):
         raise Problem(which, next="a run keeps them when it has finished")
@@ -92,14 +92,18 @@ def prove_trained_here(study: Study) -> None:
     machine."""
     if study.files.launch.exists():
         return
-    known = {sha256_file(file) for file in models_dir().glob("*.py")}
+    hashes_trained_here = {sha256_file(file) for file in models_dir().glob("*.py")}
     for other in StudiesOnDisk():
         if other.files.launch.exists() and other.trainer.has_model_files:
-            known |= {
+            hashes_trained_here |= {
                 sha256_file(file) for file in other.files.source.rglob("*.py") if file.is_file()
             }
     files = [study.files.root / study.arms[arm].source for arm in ARMS]
-    unseen = [str(file) for file in files if not file.is_file() or sha256_file(file) not in known]
+    unseen = [
+        str(file)
+        for file in files
+        if not file.is_file() or sha256_file(file) not in hashes_trained_here
+    ]
     if unseen:
         raise UnseenModels(study, unseen)
 

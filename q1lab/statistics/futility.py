@@ -47,11 +47,11 @@ def futility_limits(first: int, most: int, alpha: float) -> FutilityLimits:
     next_pairs = {n: special.stdtrit(n - 1, probabilities) for n in limits if n >= FUTILE_FROM}
     alone = _chances(limits, next_pairs, T_POINTS_ALONE, 1)
     beside_delta = _chances(limits, next_pairs, T_POINTS, DELTA_POINTS)
-    found = tuple(
+    limit_by_look = tuple(
         _limits_of_look(limits[n], alone[n], beside_delta[n]) if n in alone else (0.0, 0.0, 0.0)
         for n in range(first, most)
     )
-    return found if any(map(any, found)) else ()
+    return limit_by_look if any(map(any, limit_by_look)) else ()
 
 
 def _chances(
@@ -94,9 +94,9 @@ def _interpolated(chances: Any, t_share: Any, delta_share: Any) -> Any:
         rest.append(place - low[-1])
     row, column = low
     next_column = np.minimum(column + 1, chances.shape[1] - 1)
-    here = chances[row, column] * (1 - rest[1]) + chances[row, next_column] * rest[1]
-    above = chances[row + 1, column] * (1 - rest[1]) + chances[row + 1, next_column] * rest[1]
-    return here * (1 - rest[0]) + above * rest[0]
+    in_row = chances[row, column] * (1 - rest[1]) + chances[row, next_column] * rest[1]
+    in_next_row = chances[row + 1, column] * (1 - rest[1]) + chances[row + 1, next_column] * rest[1]
+    return in_row * (1 - rest[0]) + in_next_row * rest[0]
 
 
 def _limits_of_look(limit: float, alone: Any, beside_delta: Any) -> tuple[float, float, float]:

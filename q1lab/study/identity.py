@@ -91,10 +91,10 @@ def find_same_arm(
         same_code = (training.code, training.settings) == (other.code, other.settings)
         if same_text and same_code:
             return arm
-        apart = (distance or loss_distance)(training, other)
-        unknown = same_text and arm in edited and apart == math.inf
-        if apart <= LARGEST_DISTANCE or unknown:
-            distance_by_arm[arm] = apart
+        distance_to_arm = (distance or loss_distance)(training, other)
+        unknown = same_text and arm in edited and distance_to_arm == math.inf
+        if distance_to_arm <= LARGEST_DISTANCE or unknown:
+            distance_by_arm[arm] = distance_to_arm
     return min(distance_by_arm, key=lambda arm: distance_by_arm[arm], default=None)
 
 
@@ -115,11 +115,11 @@ def begin_alike(
     alike: dict[ArmTraining, dict[ArmTraining, float]] = {}
 
     def compare(first: ArmTraining, second: ArmTraining) -> None:
-        for one, other in ((first, second), (second, first)):
-            if other not in alike.get(one, {}):
-                distance = loss_distance(one, other)
+        for left, right in ((first, second), (second, first)):
+            if right not in alike.get(left, {}):
+                distance = loss_distance(left, right)
                 if distance <= LARGEST_DISTANCE:
-                    alike.setdefault(one, {})[other] = distance
+                    alike.setdefault(left, {})[right] = distance
 
     for runs_by_iters in runs.values():
         groups = list(runs_by_iters.values())

@@ -119,7 +119,9 @@ def _steps(source: ModelSource) -> Iterator[str]:
         )
         return
     names = (("GPTConfig", source.config_class), ("GPT", source.model_class))
-    aliases = [f"{wanted} = {name}" for wanted, name in names if wanted != name]
+    aliases = [
+        f"{standard_name} = {name}" for standard_name, name in names if standard_name != name
+    ]
     has_fields = set(NANOGPT_FIELDS) <= {*source.config_fields}
     if has_fields and source.made_of == 1 and source.takes_targets:
         yield f"add {' and '.join(aliases)} at its end: the names that q1lab calls"
@@ -201,9 +203,11 @@ def _is_installed(package: str) -> bool:
     """True if Python finds a package, wherever the command was typed."""
     if package in sys.stdlib_module_names or package == "__main__":
         return True
-    here = {"", str(Path.cwd())}
+    this_folder = {"", str(Path.cwd())}
     try:
-        return PathFinder.find_spec(package, [p for p in sys.path if p not in here]) is not None
+        return (
+            PathFinder.find_spec(package, [p for p in sys.path if p not in this_folder]) is not None
+        )
     except (ImportError, ValueError):
         return False
 

@@ -250,7 +250,7 @@ def ingest_progress_sum(before: IngestProgress | None, now: IngestProgress) -> I
     if before is None:
         return now
     of = max(before.of, now.of)
-    return IngestProgress(of - now.of + now.studies, of, before.taken + now.taken)
+    return IngestProgress(of - now.of + now.studies, of, before.bytes_read + now.bytes_read)
 
 
 def with_wandb_status(focus: StudyInFocus) -> StudyInFocus:

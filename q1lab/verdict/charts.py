@@ -224,9 +224,9 @@ def _metrics_beside_loss(c: Comparison, curves: Curves) -> list[str]:
     """The numbers that are drawn beside the metric, the training loss first. One that is the same
     in both arms, as a shared learning rate is, says nothing of them."""
     train, metric, _ = standard_names(c.metric)
-    drawn = {metric, train} if c.metric.is_loss else {metric}
+    drawn_names = {metric, train} if c.metric.is_loss else {metric}
     names = {name for runs in curves.values() for run in runs.values() for name in run}
-    undrawn = sorted(names - drawn, key=lambda name: (name != train, name))
+    undrawn = sorted(names - drawn_names, key=lambda name: (name != train, name))
     return [name for name in undrawn if _differs(curves, name)]
 
 

@@ -36,11 +36,11 @@ def trained_sentence(c: Comparison) -> str:
 
 def told_briefly(c: Comparison) -> tuple[str, ...]:
     """The runs, the result and its conditions, a sentence each."""
-    known = c.analysis.reason is None and c.analysis.ends is not None
+    has_result = c.analysis.reason is None and c.analysis.ends is not None
     return (
         trained_sentence(c),
         result_sentence(c),
-        *((f"This holds {_conditions(c)}; beyond it I don't know.",) if known else ()),
+        *((f"This holds {_conditions(c)}; beyond it I don't know.",) if has_result else ()),
     )
 
 
@@ -103,18 +103,18 @@ def matter_sentence(c: Comparison) -> str:
     delta, ends = analysis.delta, analysis.ends
     if not delta or ends is None or analysis.reason is not None or c.study.is_floor:
         return ""
-    said = (
+    lead = (
         "Before the runs I had said that a difference would matter from "
         f"{delta:g}{c.metric.suffix} on (δ)"
     )
     if analysis.verdict == "cannot tell":
-        return f"{said}; these runs can't rule one out."
+        return f"{lead}; these runs can't rule one out."
     small, large = sorted((abs(ends.low), abs(ends.high)))
     if analysis.verdict not in ("helps", "hurts") or large < delta:
         return ""  # the sentence of the result, or a note, says it
     if small >= delta:
-        return f"{said}; all of this interval lies beyond that."
-    return f"{said}; part of this interval falls short of that."
+        return f"{lead}; all of this interval lies beyond that."
+    return f"{lead}; part of this interval falls short of that."
 
 
 def predicted_clause(c: Comparison) -> str:

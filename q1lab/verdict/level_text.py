@@ -47,7 +47,7 @@ def level_reason(c: Comparison) -> str:
     if abs(analysis.alpha - ALPHA) < 1e-9:
         return ""
     level = level_text(analysis)
-    asked = _asked_facts(c)
+    facts = _asked_facts(c)
     if design.is_sequential:
         first, most = design.pairs
         spent = percent_text(_spent(first, most, analysis.alpha))
@@ -55,7 +55,7 @@ def level_reason(c: Comparison) -> str:
     if c.study.origin.series is not None and c.asking.all_looks <= 1:
         many = len(c.study.origin.series.members)
         return f"{level} instead of 95%: {many} studies declared together share the 5%."
-    if asked.get("could_be") and c.asking.all_looks <= 1:
+    if facts.get("could_be") and c.asking.all_looks <= 1:
         return f"{level} instead of 95%: results at other sets of seeds could be known."
     looks = plural(max(c.asking.all_looks, 2), "look")
     return f"{level} instead of 95%: this question was asked before ({looks} in all)."

@@ -145,7 +145,9 @@ def note_sentence(note: Note, c: Comparison, *, published: bool = False) -> str:
         case NoteKind.LEFT_OPEN:
             left_open = facts["what"]
             more = len(left_open) - MOST_NAMED
-            listed = "; ".join(cut_middle(printable(what), 160) for what in left_open[:MOST_NAMED])
+            listed = "; ".join(
+                cut_middle(printable(opening), 160) for opening in left_open[:MOST_NAMED]
+            )
             return (
                 f"The checks of the model files leave open: {listed}"
                 + (f"; and {more} more" if more > 0 else "")
@@ -244,12 +246,12 @@ def record_sentence(c: Comparison, *, published: bool = False) -> str:
         )
     each = percent_text(family.expected_false_claims / family.questions)
     expected = _expected_claims(family.expected_false_claims)
-    made = f"{family.claims} were made" if published else f"you have made {family.claims}"
+    claims_text = f"{family.claims} were made" if published else f"you have made {family.claims}"
     if published and family.claims == 1:
-        made = "1 was made"
+        claims_text = "1 was made"
     return (
         f"{family.questions:,} questions at {each} each: about {expected} to be expected if "
-        f"nothing helps; {made}."
+        f"nothing helps; {claims_text}."
     )
 
 

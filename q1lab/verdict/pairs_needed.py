@@ -107,8 +107,8 @@ def own_spread(
         times = [arm.costs.get("wall_s") for arm in comparison.arms.values()]
         pairs = len(comparison.analysis.pairs)
         at_once = min(study.trainer.jobs, 2 * pairs)
-        here = study.origin.is_ours and study.trainer.engine is None and all(times)
-        seconds = sum(time for time in times if time) / at_once if here else None
+        was_timed_here = study.origin.is_ours and study.trainer.engine is None and all(times)
+        seconds = sum(time for time in times if time) / at_once if was_timed_here else None
         sd = statistics.stdev(comparison.analysis.pairs.values())
         source = (
             f"{study.id} ({study.trainer.recipe}, {study.max_iters:,} iters on {study.data.name})"
@@ -190,9 +190,9 @@ def sees_little_sentence(study: Study, spread: Spread, delta: float, may_spend: 
     planned = _chances(first, most, delta, spread.sd, may_spend).planned_for.claim
     if planned >= LITTLE:
         return ""
-    wanted = f"a difference of {delta:g}{study.metric.suffix} (δ)"
+    difference = f"a difference of {delta:g}{study.metric.suffix} (δ)"
     text = f"{first} pairs" if first == most else f"{first} to {most} pairs"
-    text = f"{text} would find {wanted} in {100 * planned:.0f} of 100 studies"
+    text = f"{text} would find {difference} in {100 * planned:.0f} of 100 studies"
     better = advise(delta, spread, may_spend).cheapest
     if better is None:
         text += f", and no planned range finds it in {100 * intervals.POWER:.0f}"

@@ -71,7 +71,7 @@ class TableRow:
 class Table:
     """Numbers of both arms side by side, with a sentence below (empty without one)."""
 
-    what: Literal["losses", "costs"]
+    kind: Literal["losses", "costs"]
     heads: tuple[str, str, str, str]
     rows: tuple[TableRow, ...]
     foot: str = ""

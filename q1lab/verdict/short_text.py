@@ -231,21 +231,21 @@ def settling_line(c: Comparison) -> str:
         return EXPLORATORY
     if study.is_floor:
         return ""
-    again = f"q1lab run {study.id}"
+    run_command = f"q1lab run {study.id}"
     match analysis.reason:
         case Reason.INCOMPLETE:
-            return f"To go on: `{again}`"
+            return f"To go on: `{run_command}`"
         case Reason.TOO_FEW:
-            return f"To get a verdict: `{again} --seeds {max(MIN_FOR_VERDICT, analysis.n)}`"
+            return f"To get a verdict: `{run_command} --seeds {max(MIN_FOR_VERDICT, analysis.n)}`"
         case Reason.CHOSEN:
             many = max(len(study.seeds), MIN_FOR_VERDICT)
-            return f"To get a verdict: `{again} --seeds fresh:{many}`"
+            return f"To get a verdict: `{run_command} --seeds fresh:{many}`"
         case None:
-            return _more_pairs_line(c, again) if analysis.verdict == "cannot tell" else ""
+            return _more_pairs_line(c, run_command) if analysis.verdict == "cannot tell" else ""
     return ""
 
 
-def _more_pairs_line(c: Comparison, again: str) -> str:
+def _more_pairs_line(c: Comparison, run_command: str) -> str:
     if any(note.kind is NoteKind.OUTLIER for note in c.analysis.notes):
         return ""  # first of all its runs have to be looked at
     if stopped_for_futility(c):
@@ -256,7 +256,9 @@ def _more_pairs_line(c: Comparison, again: str) -> str:
         if needed.mid >= MAX_SEEDS:
             thing = "pairs" if c.analysis.headline == "paired" else "seeds per arm"
             return f"To settle {size} would take {MAX_SEEDS:,} {thing} or more."
-        return f"To settle {size}, about: `{again} --seeds {max(needed.mid, c.analysis.n + 1)}`"
+        return (
+            f"To settle {size}, about: `{run_command} --seeds {max(needed.mid, c.analysis.n + 1)}`"
+        )
     if not c.study.trainer.has_model_files or c.analysis.detectable is None:
         return ""
     smaller = float(f"{c.analysis.detectable / 2:.1g}")

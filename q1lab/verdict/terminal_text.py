@@ -204,13 +204,13 @@ def _figure(block: Figure, width: int) -> list[Line]:
             point = bar.points[0] if bar.points else None
             bar_text = axis.bar(bar.low, bar.high, point, fill, edges, mark)
         before, zero, after = axis.around_zero(bar_text)
-        drawn: Line = [(before, role), (zero, "dim"), (after, role)]
+        bar_cells: Line = [(before, role), (zero, "dim"), (after, role)]
         if narrow:
             result.append([(_fit(" · ".join(filter(None, (bar.label, note))), width), "")])
             result += [[("  " + text, bold)]] if text else []
-            result.append([("  ", ""), *drawn])
+            result.append([("  ", ""), *bar_cells])
             continue
-        result.append([(_fit(bar.label, LABEL), bold), *drawn, ("  " + text, "")])
+        result.append([(_fit(bar.label, LABEL), bold), *bar_cells, ("  " + text, "")])
         if note:
             empty = axis.draw_row(lambda cells: None)
             result.append([(_fit("  " + note, LABEL), "dim"), (empty, "dim")])

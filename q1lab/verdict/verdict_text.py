@@ -203,8 +203,8 @@ def power_sentence(c: Comparison, *, published: bool = False) -> str:
         return ""
     number = number_writer(analysis)
     plan = "this plan" if c.study.design.is_sequential else sample_text(c)
-    found = found_in_four_of_five(c)
-    text = f"With {plan}, {found[0].lower()}{found[1:]}"
+    detectable_text = found_in_four_of_five(c)
+    text = f"With {plan}, {detectable_text[0].lower()}{detectable_text[1:]}"
     needed = analysis.seeds_needed
     if (futility := futility_sentence(c, published=published)) != "":
         text = f"{futility} {text}"

@@ -420,8 +420,8 @@ def _check_verdict(
     allowed = claim_at(alpha, picked=history.picked)
     later_alpha = min(alpha, history.look_alpha(later=True))
     smaller = [(alpha, True), (later_alpha, history.picked), (later_alpha, True)]
-    asked = sum(map(bool, history.paid_looks.values()))
-    asked_text = f", asked {plural(asked, 'time')} before" if asked else ""
+    earlier_askings = sum(map(bool, history.paid_looks.values()))
+    asked_text = f", asked {plural(earlier_askings, 'time')} before" if earlier_askings else ""
     if allowed.agrees(claimed):
         words = f"the verdict, worked out anew: {_describe_claim(allowed)}{asked_text}"
     elif any(claim_at(level, picked=picked).agrees(claimed) for level, picked in smaller):

@@ -416,9 +416,9 @@ def _lint_results(week: Week, chosen: str | None) -> Iterator[ContentFinding]:
             prose = placeholder.sub(lambda match: " " * len(match[0]), markdown)
             for data in {row.data for row in rows}:
                 text = replace(week.numbers, corpus=data).fill(prose)
-                for found in written_results(text, numbers):
-                    result = f"a result of {found.result.description}"
-                    shown.add((found.position, found.number, result))
+                for written in written_results(text, numbers):
+                    result = f"a result of {written.result.description}"
+                    shown.add((written.position, written.number, result))
             for position, number, result in sorted(shown):
                 message = f"{place} shows {number}, {result}, before {verdict!r}; move it below"
                 line = at + markdown.count("\n", 0, position)
@@ -464,10 +464,10 @@ def _lint_open_pages(week: Week) -> Iterator[ContentFinding]:
             continue  # no text; what a text shows of it is checked where it is shown
         shown = picture_text(text) if page.suffix == ".svg" else text
         name = os.path.relpath(page, week.root)
-        for found in written_results(shown, numbers):
-            line = 1 if page.suffix == ".svg" else shown.count("\n", 0, found.position) + 1
+        for result in written_results(shown, numbers):
+            line = 1 if page.suffix == ".svg" else shown.count("\n", 0, result.position) + 1
             message = (
-                f"{found.number} is a result of {found.result.description}, and a learner may "
+                f"{result.number} is a result of {result.result.description}, and a learner may "
                 "read this before the week; show another example"
             )
             yield ContentFinding(name, line, message, False)

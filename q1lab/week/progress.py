@@ -121,7 +121,7 @@ AGAIN = "Answer again, from memory"
 
 def _asked(step: Step) -> str:
     """The question of a step that comes back, below what it was about."""
-    return step.detail if step.again else f"*{step.title}*\n\n{step.detail}".rstrip()
+    return step.detail if step.repeat_of else f"*{step.title}*\n\n{step.detail}".rstrip()
 
 
 def _unchosen(week: Week) -> Week:
@@ -157,8 +157,8 @@ def _learner_week(week: Week, progress: Progress, wrong: frozenset[str]) -> Week
             back = [
                 replace(
                     step,
-                    id=f"{step.again or step.id}@{session.id}",
-                    again=step.again or step.id,
+                    id=f"{step.repeat_of or step.id}@{session.id}",
+                    repeat_of=step.repeat_of or step.id,
                     title=AGAIN,
                     detail=_asked(step),
                     minutes=None,

@@ -95,9 +95,9 @@ class Clock:
 
     # ── what time does
 
-    def tick(self, now: ClockReading, here: bool = True) -> Clock:
-        """Time went by; nothing of it is credited unless ``here``, the part that it runs for, is
-        the one that is open.
+    def tick(self, now: ClockReading, part_is_open: bool = True) -> Clock:
+        """Time went by; nothing of it is credited unless ``part_is_open``: the part that it runs
+        for is the one on the screen.
 
         running, small step      → running, credited; asks (idle) after `TimerRules.idle` seconds
         running, gap or reboot   → asks (away); nothing is credited
@@ -120,7 +120,7 @@ class Clock:
             return self._left_alone(now)
         if self.question is not None:
             return replace(self, last=now, question=_longer(self.question, step))
-        if not here:
+        if not part_is_open:
             return replace(self, last=now)
         silent = self.silent + step
         ticked = replace(self, last=now, silent=silent, fresh=_plus(self.fresh, self.part, step))

@@ -165,7 +165,7 @@ class Step:
     comes before. `answer` belongs to a step of kind recall: a viewer shows the title and the
     detail, then on a key the answer, then asks whether the learner had it, and calls
     progress.grade_recall.
-    `again` is the id of the recall step that this one brings back (see progress.learner_week).
+    `repeat_of` is the id of the recall step that this one brings back (see progress.learner_week).
     """
 
     id: str
@@ -182,7 +182,7 @@ class Step:
     minutes: int | None = None
     needs: str | None = None
     answer: Fold | None = None
-    again: str | None = None
+    repeat_of: str | None = None
     done_when: str = ""
 
     @property

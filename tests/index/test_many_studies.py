@@ -210,7 +210,9 @@ def test_one_large_study_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) ->
         store.on_ingest = progress.append
         ingest_events.ingest_study(store, study)
     size = sum(study.files.run(run.name).events.stat().st_size for run in study.runs)
-    assert [message.taken for message in progress] == sorted(message.taken for message in progress)
+    assert [message.bytes_read for message in progress] == sorted(
+        message.bytes_read for message in progress
+    )
     assert len(progress) > 4
     assert progress[-1] == (1, 1, size)
     assert ingest_events.IngestProgress(0, 1, 20_000_000).message == "20 MB of events"
@@ -254,7 +256,7 @@ def test_a_study_of_many_megabytes_is_taken_in_over_several_looks(
     with Store() as store:
         while (now := reader.read_snapshot(store)).ingest_progress is not None:
             assert (now.ingest_progress.studies, now.ingest_progress.of) == (0, 1)
-            read.append(now.ingest_progress.taken)
+            read.append(now.ingest_progress.bytes_read)
         assert now.studies[0].state == "finished"
     sizes = [study.files.run(run.name).events.stat().st_size for run in study.runs]
     assert read == [sum(sizes[: n + 1]) for n in range(3)]

@@ -31,7 +31,7 @@ from tests.kit.places import MODELS
 
 pytestmark = pytest.mark.sample
 
-QUICK = CheckLimits(seconds=60, step_seconds=3, memory_mb=1024, printed=2**20, kept=2000)
+QUICK = CheckLimits(seconds=60, step_seconds=3, memory_mb=1024, printed=2**20, kept_bytes=2000)
 
 
 @pytest.fixture(autouse=True)

@@ -40,7 +40,7 @@ def results(text: str, for_: str, tmp_path: Path, only: str = "") -> list[Result
             return [
                 r
                 for c in suite.checks_for(for_)
-                if c.name == only and (r := suite.run_one(c, subject))
+                if c.name == only and (r := suite.run_check(c, subject))
             ]
         return list(suite.run_all(subject, for_))
 

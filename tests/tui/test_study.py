@@ -318,7 +318,7 @@ async def test_a_question_is_answered_from_memory_then_marked() -> None:
         await settled(pilot)
         assert stored().recall_grades == {"a2-rope-s1": "wrong"}
         assert stored().of("a2-rope-s1").done
-        assert app.week.session("b").parts[0].steps[0].again == "a2-rope-s1"
+        assert app.week.session("b").parts[0].steps[0].repeat_of == "a2-rope-s1"
 
 
 async def test_a_key_typed_ahead_of_the_question_does_not_end_the_app() -> None:

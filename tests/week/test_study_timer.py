@@ -158,11 +158,11 @@ def test_only_the_silence_is_taken_back(machine: Machine, running: Clock) -> Non
 def test_nothing_counts_while_another_part_is_open(machine: Machine, running: Clock) -> None:
     clock = ticked(running, machine, 10)
     for _ in range(700):
-        clock = clock.tick(machine.work(1), here=False)
+        clock = clock.tick(machine.work(1), part_is_open=False)
     assert (clock.fresh, clock.running, clock.question) == ({"a2": 10}, True, None)
     clock = ticked(clock, machine, 5)
     assert clock.fresh == {"a2": 15}
-    assert clock.tick(machine.work(3_600), here=False).question == TimerQuestion(
+    assert clock.tick(machine.work(3_600), part_is_open=False).question == TimerQuestion(
         "away", "a2", 3_600
     )
 

@@ -1013,7 +1013,7 @@ def test_what_was_wrong_comes_back_at_the_next_sessions_start(home: Path, week: 
         assert now.of("a2-rope-s1").done
         after_recall = progress.learner_week(week, now)
         first = after_recall.session("b").parts[0].steps[0]
-        assert (first.id, first.again, first.kind) == ("a2-rope-s1@b", "a2-rope-s1", "recall")
+        assert (first.id, first.repeat_of, first.kind) == ("a2-rope-s1@b", "a2-rope-s1", "recall")
         assert first.answer
         assert len(list(after_recall.steps())) == len(list(narrowed.steps())) + 1
         assert after_recall.session("a") == narrowed.session("a")
@@ -1026,10 +1026,10 @@ def test_what_was_wrong_comes_back_at_the_next_sessions_start(home: Path, week: 
             .parts[0]
             .steps[0]
         )
-        assert (third.id, third.again) == ("a2-rope-s1@c", "a2-rope-s1")
+        assert (third.id, third.repeat_of) == ("a2-rope-s1@c", "a2-rope-s1")
         progress.grade_recall(store, label, "a2-rope-s1@b", True)
         last = progress.learner_week(week, progress.recorded_progress(store, label))
-        assert last.session("c").parts[0].steps[0].again is None
+        assert last.session("c").parts[0].steps[0].repeat_of is None
         assert last.session("b").parts[0].steps[0].id == "a2-rope-s1@b"
 
 

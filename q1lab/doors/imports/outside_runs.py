@@ -157,15 +157,18 @@ def _with_named_keys(
 ) -> dict[str, Any]:
     """A run's config, in which ``cfg`` and ``seed`` hold what the keys name."""
     config, fields = _flat(pulled.get("config") or {}), _fields(pulled)
-    for key, named, option in (("cfg", keys.arm, "--arm-key"), ("seed", keys.seed, "--seed-key")):
-        if named is not None and named not in fields:
+    for key, source_key, option in (
+        ("cfg", keys.arm, "--arm-key"),
+        ("seed", keys.seed, "--seed-key"),
+    ):
+        if source_key is not None and source_key not in fields:
             raise Problem(
-                f"{where} has no {printable(named)}",
+                f"{where} has no {printable(source_key)}",
                 next=f"name another {option} (these differ: {_differing_keys(all_pulled)}), or a "
                 "--group whose runs all have it",
             )
-        if named is not None:
-            config[key] = fields[named]
+        if source_key is not None:
+            config[key] = fields[source_key]
     usual_seeds = [config[key] for key in SEED_KEYS if key in config]
     if usual_seeds:
         config.setdefault("seed", usual_seeds[0])

@@ -166,11 +166,11 @@ class LossChart(Widget, can_focus=True):
 
     def _grounds(self, colors: Palette) -> dict[frozenset[int], str]:
         """The color of each set of bands: an arm's own, both arms' mixed where they overlap."""
-        own = [colors.tint(colors.arm(arm.arm), 0.22) for arm in self.data.arms]
-        grounds = {frozenset({k}): color for k, color in enumerate(own)}
+        arm_tints = [colors.tint(colors.arm(arm.arm), 0.22) for arm in self.data.arms]
+        grounds = {frozenset({k}): color for k, color in enumerate(arm_tints)}
         grounds[frozenset()] = self.background_colors[1].hex6
-        if len(own) == 2:
-            both = Color.parse(own[0]).blend(Color.parse(own[1]), 0.5)
+        if len(arm_tints) == 2:
+            both = Color.parse(arm_tints[0]).blend(Color.parse(arm_tints[1]), 0.5)
             grounds[frozenset({0, 1})] = both.lighten(0.06).hex6 if colors.dark else both.hex6
         return grounds
 

@@ -191,15 +191,15 @@ def locked_prediction(
 
 
 def _locked(store: Store, variant: str, by: str) -> dict[str, Any] | None:
-    named = _predicted_name(store, variant)
-    return None if named is None else lock_prediction(store, named, by)
+    predicted_name = _predicted_name(store, variant)
+    return None if predicted_name is None else lock_prediction(store, predicted_name, by)
 
 
 def prediction_for(store: Store, variant: str) -> dict[str, Any] | None:
     """The newest prediction that a study of ``variant`` would lock now, see ``newest_prediction``;
     None without one."""
-    named = _predicted_name(store, variant)
-    return None if named is None else newest_prediction(store, named)
+    predicted_name = _predicted_name(store, variant)
+    return None if predicted_name is None else newest_prediction(store, predicted_name)
 
 
 def _predicted_name(store: Store, variant: str) -> str | None:

@@ -100,11 +100,11 @@ def make_folder(folder: Path) -> None:
         folder.mkdir()
 
 
-def note_file(store: Store, week: str, variant: str, made: NewFile) -> None:
+def note_file(store: Store, week: str, variant: str, new_file: NewFile) -> None:
     """Remember which file carries the week's modification, and what it was made from. It is chosen
     by that where none is; a choice of another variant stays as it is."""
-    file = str(made.path.absolute())
-    store.add("file", week=week, variant=variant, file=file, base=made.source)
+    file = str(new_file.path.absolute())
+    store.add("file", week=week, variant=variant, file=file, base=new_file.source)
 
 
 def _after_shebang(text: bytes) -> tuple[bytes, bytes]:

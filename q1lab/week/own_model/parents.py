@@ -130,9 +130,9 @@ def parent_or_baseline(file: Path) -> Parent:
     return parent or Parent("baseline.py", variants.find_variant("baseline"))
 
 
-def same_code(one: Variant, other: Variant) -> bool:
+def same_code(variant: Variant, other: Variant) -> bool:
     """True if two files are equal but for q1lab's line on top."""
-    return sha256_text(origin_line.strip_marker_text(one.text)) == sha256_text(
+    return sha256_text(origin_line.strip_marker_text(variant.text)) == sha256_text(
         origin_line.strip_marker_text(other.text)
     )
 
@@ -148,9 +148,9 @@ def variant_trained_by(study: str) -> str | None:
     return marker.variant if marker else None
 
 
-def remember_origin(file: Path, made: origin_line.Marker) -> None:
+def remember_origin(file: Path, marker: origin_line.Marker) -> None:
     """Save the content of a new file's first line, in case that line is taken out."""
-    write_atomic(_memory(file), json.dumps(asdict(made)) + "\n")
+    write_atomic(_memory(file), json.dumps(asdict(marker)) + "\n")
 
 
 def origin_of(file: Path) -> origin_line.Marker | None:

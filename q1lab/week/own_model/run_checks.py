@@ -169,7 +169,7 @@ class CheckLimits:
     step_seconds: float = 20.0
     memory_mb: int = 4096
     printed: int = 8 * 2**20
-    kept: int = 16 * 2**10
+    kept_bytes: int = 16 * 2**10
 
 
 class _Reading:
@@ -225,13 +225,13 @@ class _Reading:
 class _Printed:
     """The file's own output: the first kilobytes are kept, the rest is counted."""
 
-    kept: int
+    kept_bytes: int
     text: bytes = b""
     count: int = field(default=0)
 
     def feed(self, data: bytes) -> None:
         self.count += len(data)
-        self.text += data[: max(0, self.kept - len(self.text))]
+        self.text += data[: max(0, self.kept_bytes - len(self.text))]
 
 
 def run_checks(
@@ -259,7 +259,7 @@ def run_checks(
         return CheckReport(
             str(path), for_ or "", False, (), f"{path}: {kind_of_path}, not a model file"
         )
-    reading, printed = _Reading(on_result, on_begin), _Printed(limits.kept)
+    reading, printed = _Reading(on_result, on_begin), _Printed(limits.kept_bytes)
     command = [
         *child_processes.python_module("labs.checks"),
         str(path),
